@@ -1,0 +1,66 @@
+/**
+ * Every metric of the project, once: the k6 declarations, the registration in the Go extension, the
+ * dashboards' panels and the documentation all derive from this table.
+ */
+
+/** How k6 aggregates a metric's samples. */
+export type MetricKind = "trend" | "counter" | "rate" | "gauge";
+
+/** What one metric is. */
+export interface MetricSpec {
+  readonly kind: MetricKind;
+  /** `ms` for times, `1` for counts, `ratio` for rates between 0 and 1. */
+  readonly unit: "ms" | "1" | "ratio";
+  /** One sentence: what one sample stands for. */
+  readonly help: string;
+  /** The tag whose values this metric is broken down by, where it has one. */
+  readonly by?: readonly string[];
+}
+
+const trend = (help: string, by?: readonly string[]) => spec("trend", "ms", help, by);
+const counter = (help: string, by?: readonly string[]) => spec("counter", "1", help, by);
+const rate = (help: string) => spec("rate", "ratio", help);
+const gauge = (help: string) => spec("gauge", "1", help);
+
+export const METRICS = {
+  ws_connect_latency_ms: trend("Intended start of the connection to the 101 response."),
+  ws_connect_failures: counter("Connections that did not reach the 101 response, by reason.", ["reason"]),
+  ws_msg_rtt_ms: trend("Due time of a probe to its matching reply: a stalled server shows whole.", ["reply"]),
+  ws_msg_service_ms: trend("Actual write of a probe to its matching reply.", ["reply"]),
+  ws_generator_delay_ms: trend("What the load generator itself added, by side: send or receive.", ["side"]),
+  ws_fanout_lag_ms: trend("Publication to arrival at one subscriber, one value for each delivery."),
+  ws_fanout_spread_ms: trend(
+    "Publication to arrival at the last subscriber, one value for each publication.",
+  ),
+  ws_connection_drops: counter("Connections that ended without being asked to, by close code and by whom.", [
+    "code",
+    "by",
+  ]),
+  ws_connection_drop_rate: rate("Connections that dropped, of those opened."),
+  ws_sessions_opened: counter("Connections that reached the 101 response."),
+  ws_sessions_closed: counter("Connections that ended, dropped ones included."),
+  ws_active_sessions: gauge("Connections open now in this process."),
+  ws_probes: counter("Probes that fell due."),
+  ws_replies: counter("Replies matched to a probe.", ["reply"]),
+  ws_deliveries: counter("Published messages received by a subscriber."),
+  ws_message_errors: counter("Error replies and messages that break the protocol, by reason.", ["reason"]),
+  ws_messages_lost: counter("Replies and deliveries that were due and never came."),
+  ws_messages_duplicated: counter("Replies and deliveries that came again."),
+  ws_messages_reordered: counter("Deliveries that came after a later one of the same publisher."),
+  ws_messages_late: counter("Replies and deliveries that came after their time-out or after the drain."),
+  ws_delivery_success_rate: rate("Expected replies and deliveries that came, in time, once."),
+  ws_reconnects: counter("Connections made again after a drop or a failed attempt."),
+  ws_reconnect_time_ms: trend("A drop to whole again: connected, with the session's steps done."),
+} as const satisfies Record<`ws_${string}`, MetricSpec>;
+
+/** The name of a metric of the table. */
+export type MetricName = keyof typeof METRICS;
+
+function spec<K extends MetricKind, U extends MetricSpec["unit"]>(
+  kind: K,
+  unit: U,
+  help: string,
+  by?: readonly string[],
+) {
+  return { kind, unit, help, ...(by && { by }) };
+}
