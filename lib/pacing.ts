@@ -1,0 +1,53 @@
+/** When the next message is due, and how long to wait before another try. Pure: times and chance are given. */
+import { type Ms, ms } from "./units.ts";
+
+/**
+ * Due times on a fixed grid: `first`, `first + interval`, … up to `last`. The grid does not move when a
+ * message was late or a connection was away (an open model: users do not wait for each other's replies).
+ */
+export class Grid {
+  private readonly first: Ms;
+  private readonly interval: Ms;
+  private readonly last: Ms;
+  private taken = 0;
+
+  constructor(first: Ms, interval: Ms, last: Ms) {
+    this.first = first;
+    this.interval = interval;
+    this.last = last;
+  }
+
+  /** The earliest due time not yet taken; undefined when there is none up to the last. */
+  next(): Ms | undefined {
+    const due = ms(this.first + this.taken * this.interval);
+    return due <= this.last ? due : undefined;
+  }
+
+  /** Takes the next due time if it has come by `now`; undefined when none has. */
+  take(now: Ms): Ms | undefined {
+    const due = this.next();
+    if (due === undefined || due > now) return undefined;
+    this.taken++;
+    return due;
+  }
+}
+
+/** How reconnection backs off. */
+export interface Backoff {
+  /** The first try waits between 0 and this. */
+  readonly base: Ms;
+  /** No try waits longer than this. */
+  readonly cap: Ms;
+}
+
+/**
+ * Exponential back-off with full jitter: uniform between 0 and min(cap, base × 2^attempt), so that
+ * clients cut off together do not come back together.
+ *
+ * @param attempt 0 for the first try after a drop
+ * @param random uniform in [0, 1)
+ * @see https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
+ */
+export function backoffMs({ base, cap }: Backoff, attempt: number, random: number): Ms {
+  return ms(random * Math.min(cap, base * 2 ** attempt));
+}

@@ -1,0 +1,82 @@
+/**
+ * The closed lists by which failures are counted: a tag with free text would make a series for every
+ * wording. What is not on its list counts as `other`.
+ */
+
+/** Why a connection did not reach the 101 response. */
+export const CONNECT_REASONS = [
+  "refused", // nothing listens there
+  "timeout", // no 101 within the time-out
+  "reset", // cut by the peer before the 101
+  "dns", // the host name does not resolve
+  "tls", // certificate or handshake
+  "http_rejected", // answered, but not with 101 (stock k6 hides the status)
+  "no_descriptors", // this process may open no more files
+  "no_ports", // no local port left towards that server
+  "blocked", // refused by k6's own blacklistIPs or blockHostnames
+  "other",
+] as const;
+export type ConnectReason = (typeof CONNECT_REASONS)[number];
+
+/** What a message was that should not have come like that. */
+export const MESSAGE_REASONS = [
+  "error_reply", // the protocol's own error message
+  "unparsable", // not the format that the protocol speaks
+  "contract", // parsable, but breaks the protocol
+  "unmatched", // matches no rule, and the protocol allows none such
+  "session", // a step of the session did not succeed
+  "close_unanswered", // the peer did not answer our Close (RFC 6455 section 5.5.1)
+  "other",
+] as const;
+export type MessageReason = (typeof MESSAGE_REASONS)[number];
+
+/** Close codes worth a series of their own (RFC 6455 section 7.4, and what applications commonly use). */
+export const DROP_CODES = [
+  "1000",
+  "1001",
+  "1002",
+  "1003",
+  "1006", // no Close at all
+  "1007",
+  "1008",
+  "1009",
+  "1011",
+  "1012",
+  "1013",
+  "4000",
+  "4001", // customary: token expired
+  "4003",
+  "4008", // customary: rate limit
+  "other",
+] as const;
+export type DropCode = (typeof DROP_CODES)[number];
+
+/** Who ended a connection that was meant to stay. */
+export const DROP_CAUSES = ["server", "network", "timeout"] as const;
+export type DropCause = (typeof DROP_CAUSES)[number];
+
+/** Which half of the generator a delay belongs to. */
+export const SIDES = ["send", "receive"] as const;
+
+const CONNECT_ERRORS: readonly (readonly [RegExp, ConnectReason])[] = [
+  [/bad handshake|malformed HTTP/i, "http_rejected"],
+  [/connection refused/i, "refused"],
+  [/connection reset|broken pipe|\bEOF\b/i, "reset"],
+  [/too many open files/i, "no_descriptors"],
+  [/cannot assign requested address|address already in use/i, "no_ports"],
+  [/blacklist|blocked/i, "blocked"],
+  [/no such host|lookup /i, "dns"],
+  [/tls:|x509:|certificate/i, "tls"],
+  [/timeout|deadline exceeded/i, "timeout"],
+];
+
+/** Puts the words of k6's (Go's) connection error on the closed list. */
+export function connectReason(error: string): ConnectReason {
+  return CONNECT_ERRORS.find(([pattern]) => pattern.test(error))?.[1] ?? "other";
+}
+
+/** Puts a close code on the closed list; a connection that ended without one is 1006. */
+export function dropCode(code: number | undefined): DropCode {
+  const text = String(code ?? 1006);
+  return (DROP_CODES as readonly string[]).includes(text) ? (text as DropCode) : "other";
+}
