@@ -13,6 +13,7 @@ import {
   fingerprint,
   isCurrent,
   markCurrent,
+  orExit,
   root,
   runTool,
   StepError,
@@ -135,13 +136,10 @@ async function buildWithXk6(product, args, print, signal) {
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {
   const builds = { bundles: buildBundles, k6: buildK6, "k6-stock": buildStockK6 };
   const name = process.argv[2] ?? "bundles";
-  try {
+  await orExit(async (signal) => {
     if (!Object.hasOwn(builds, name)) {
       throw new StepError(`unknown product "${name}": expected one of ${Object.keys(builds).join(", ")}`, 2);
     }
-    await builds[name]();
-  } catch (error) {
-    console.error(error instanceof StepError || error.errors ? error.message : error);
-    process.exitCode = error.exitCode ?? 1;
-  }
+    await builds[name](signal);
+  });
 }

@@ -13,6 +13,7 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
+import { constants } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -24,6 +25,27 @@ export class StepError extends Error {
   constructor(message, exitCode = 1) {
     super(message);
     this.exitCode = exitCode;
+  }
+}
+
+/**
+ * Does a program's work, which `signal` tells when to stop. On ^C, or when the work fails, says why and ends
+ * the process with a code that is not 0.
+ */
+export async function orExit(work) {
+  const stop = new AbortController();
+  const onSignal = (name) => stop.abort(new StepError("stopped", 128 + constants.signals[name]));
+  const names = ["SIGINT", "SIGTERM", "SIGHUP"];
+  for (const name of names) process.on(name, onSignal);
+  try {
+    return await work(stop.signal);
+  } catch (thrown) {
+    const error = stop.signal.aborted ? stop.signal.reason : thrown;
+    // A tool's failure, a full or read-only disk, and esbuild's findings explain themselves; a defect needs its stack.
+    console.error(error instanceof StepError || error.syscall || error.errors ? error.message : error);
+    process.exit(error.exitCode ?? 1);
+  } finally {
+    for (const name of names) process.off(name, onSignal);
   }
 }
 

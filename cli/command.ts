@@ -1,0 +1,67 @@
+/** What the commands share: their surroundings, their exit codes, and flags taken strictly. */
+import { parseArgs } from "node:util";
+import type { ArgDef, ArgsDef } from "citty";
+
+/** What a command sees of the process that it runs in. */
+export interface Surroundings {
+  readonly out: NodeJS.WritableStream;
+  readonly err: NodeJS.WritableStream;
+  readonly cwd: string;
+  readonly env: NodeJS.ProcessEnv;
+  /** Aborted when the user asks to stop; the reason is the signal's name. */
+  readonly signal: AbortSignal;
+}
+
+/** Exit codes of every command that runs or judges a test. 99 is k6's own for a broken threshold. */
+export const EXIT = { pass: 0, error: 1, usage: 2, undecided: 3, fail: 99 } as const;
+
+/** A mistake of the caller: its message is printed without a stack. */
+export class UserError extends Error {
+  override name = "UserError";
+  readonly exitCode: number;
+
+  constructor(message: string, exitCode: number = EXIT.usage) {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}
+
+/**
+ * Refuses what citty would accept in silence: flags it does not know, flags without their value, values for
+ * flags that take none, and words too many.
+ *
+ * @throws {@link UserError} naming the first of them.
+ */
+export function refuseUnknown(command: string, argv: readonly string[], defined: ArgsDef): void {
+  const flags = Object.entries(defined).filter(([, arg]) => arg.type !== "positional");
+  const takesValue = (arg: ArgDef) => arg.type === "string" || arg.type === "enum";
+  const { tokens } = parseArgs({
+    args: [...argv],
+    options: Object.fromEntries(
+      flags.map(([name, arg]) => [name, { type: takesValue(arg) ? "string" : "boolean" }]),
+    ),
+    strict: false,
+    tokens: true,
+  });
+  let words = 0;
+  for (const token of tokens) {
+    if (token.kind === "positional") {
+      words += 1;
+      if (words > Object.keys(defined).length - flags.length) {
+        throw new UserError(`${command}: unexpected argument "${token.value}"`);
+      }
+    }
+    if (token.kind !== "option") continue;
+    const flag = flags.find(([name]) => name === token.name)?.[1];
+    if (!flag) {
+      const known = ["--help", ...flags.map(([name]) => `--${name}`)].join(", ");
+      throw new UserError(`${command}: unknown flag ${token.rawName}, expected one of ${known}`);
+    }
+    if (takesValue(flag) && token.value === undefined) {
+      throw new UserError(`${command}: ${token.rawName} expects a value`);
+    }
+    if (!takesValue(flag) && token.value !== undefined) {
+      throw new UserError(`${command}: ${token.rawName} takes no value, got "${token.value}"`);
+    }
+  }
+}

@@ -1,0 +1,50 @@
+import { relative, resolve } from "node:path";
+import { defineCommand } from "citty";
+import { startServer } from "../server/server.ts";
+import type { Surroundings } from "./command.ts";
+import { findK6 } from "./find-k6.ts";
+import { packageFile } from "./package-file.ts";
+import { runK6 } from "./run-k6.ts";
+
+/** The chat soak in its short form: every part of it happens, in under a minute. */
+const SHORT_FORM = {
+  CONNECTIONS: "20",
+  RAMP: "5s",
+  DURATION: "25s",
+  RAMP_DOWN: "5s",
+  PROBE_INTERVAL: "1s",
+  SESSION: "10s",
+};
+
+/** `k6-realtime demo`: the chat soak against the reference server. */
+export const demo = ({ out, cwd, env, signal }: Surroundings) =>
+  defineCommand({
+    meta: { name: "demo", description: "Run the chat soak, in its short form, against the reference server" },
+    async run(): Promise<number> {
+      const say = (line: string) => out.write(`${line}\n`);
+      const k6 = await findK6(env);
+      say(`Using k6 ${k6.version} (${k6.command}), ${k6.extension ? "with" : "without"} the extension`);
+      const server = await startServer();
+      try {
+        say(`Started the reference server on ${server.url}`);
+        const { CONNECTIONS, RAMP, DURATION, RAMP_DOWN } = SHORT_FORM;
+        say(
+          `Running the chat soak: ${CONNECTIONS} connections, opened in ${RAMP}, held ${DURATION}, closed in ${RAMP_DOWN}`,
+        );
+        const { summary, files, exitCode } = await runK6({
+          k6,
+          script: packageFile("dist/chat-soak.js"),
+          settings: { ...SHORT_FORM, WS_URL: `${server.url}/ws/chat` },
+          resultsDir: resolve(cwd, "results"),
+          args: ["--quiet"],
+          env,
+          signal,
+        });
+        say(`Verdict: ${summary.verdict} (${summary.reason})`);
+        say(`Results: ${files.map((file) => relative(cwd, file)).join(", ")}`);
+        return exitCode;
+      } finally {
+        await server.close();
+      }
+    },
+  });

@@ -1,0 +1,60 @@
+import { readFileSync } from "node:fs";
+import { stripVTControlCharacters } from "node:util";
+import { type CommandDef, defineCommand, renderUsage, runCommand } from "citty";
+import { EXIT, refuseUnknown, type Surroundings, UserError } from "./command.ts";
+import { demo } from "./demo.ts";
+
+const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
+
+/** Each command's `run` returns the exit code. */
+const commands = (around: Surroundings): Record<string, CommandDef> => ({
+  demo: demo(around),
+});
+
+/** Runs one command line and returns its exit code. Never throws, never ends the process. */
+export async function main(argv: readonly string[], around: Surroundings): Promise<number> {
+  try {
+    return await dispatch(argv, around);
+  } catch (error) {
+    around.err.write(`${explain(error)}\n`);
+    return error instanceof UserError ? error.exitCode : EXIT.error;
+  }
+}
+
+async function dispatch(argv: readonly string[], around: Surroundings): Promise<number> {
+  const subCommands = commands(around);
+  const root = defineCommand({
+    meta: { name: "k6-realtime", version, description: "Load testing of real-time backends with k6" },
+    subCommands,
+  });
+  const usage = async (...of: Parameters<typeof renderUsage>) =>
+    around.out.write(`${stripVTControlCharacters(await renderUsage(...of))}\n`);
+
+  const [name, ...rest] = argv;
+  if (name === "--version" || name === "-v") {
+    around.out.write(`${version}\n`);
+    return EXIT.pass;
+  }
+  if (name === undefined || name === "--help" || name === "-h") {
+    await usage(root);
+    return name === undefined ? EXIT.usage : EXIT.pass;
+  }
+  const command = Object.hasOwn(subCommands, name) ? subCommands[name] : undefined;
+  if (!command) {
+    const kind = name.startsWith("-") ? "flag" : "command";
+    throw new UserError(`unknown ${kind} ${name}, expected one of ${Object.keys(subCommands).join(", ")}`);
+  }
+  if (rest.includes("--help") || rest.includes("-h")) {
+    await usage(command, root);
+    return EXIT.pass;
+  }
+  refuseUnknown(name, rest, (command.args ?? {}) as Parameters<typeof refuseUnknown>[2]);
+  const { result } = await runCommand(command, { rawArgs: rest });
+  return result as number;
+}
+
+/** A user's mistake and what the operating system refused are told in one line; a defect needs its stack. */
+function explain(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error instanceof UserError || "syscall" in error ? error.message : (error.stack ?? error.message);
+}

@@ -1,0 +1,49 @@
+/** The files that a run leaves: `<scenario>.summary.json` and `.summary.md`, and whatever else k6 wrote there. */
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { markdown } from "../lib/summary/markdown.ts";
+import type { Summary, Verdict } from "../lib/summary/summary.ts";
+
+/**
+ * Gives `work` a directory of its own below `resultsDir`, and moves what it left there up when it is done. So the
+ * summary of an earlier or a parallel run is never taken for this one's, and a reader never sees half a file.
+ */
+export async function withOwnDirectory<T>(
+  resultsDir: string,
+  scenario: string,
+  work: (directory: string) => Promise<T>,
+): Promise<{ result: T; files: string[] }> {
+  await mkdir(resultsDir, { recursive: true });
+  const own = await mkdtemp(join(resultsDir, ".run-"));
+  try {
+    for (const file of summaryFiles(scenario)) await rm(join(resultsDir, file), { force: true });
+    const result = await work(own);
+    const names = await readdir(own);
+    for (const name of names) await rename(join(own, name), join(resultsDir, name));
+    return { result, files: names.map((name) => join(resultsDir, name)) };
+  } finally {
+    await rm(own, { recursive: true, force: true });
+  }
+}
+
+const VERDICTS: readonly unknown[] = ["pass", "fail", "generator-bound", "incomplete"] satisfies Verdict[];
+
+/** The summary that k6 wrote; undefined when there is none, or k6 was ended while writing it. */
+export async function readSummary(directory: string, scenario: string): Promise<Summary | undefined> {
+  try {
+    const summary = JSON.parse(await readFile(join(directory, summaryFiles(scenario)[0]), "utf8"));
+    return VERDICTS.includes(summary?.verdict) ? summary : undefined;
+  } catch (error) {
+    if (error instanceof SyntaxError || (error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+/** Writes a summary in both its forms. */
+export async function writeSummary(directory: string, summary: Summary): Promise<void> {
+  const [json, md] = summaryFiles(summary.scenario);
+  await writeFile(join(directory, json), `${JSON.stringify(summary, null, 2)}\n`);
+  await writeFile(join(directory, md), markdown(summary));
+}
+
+const summaryFiles = (scenario: string) => [`${scenario}.summary.json`, `${scenario}.summary.md`] as const;

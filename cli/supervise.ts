@@ -1,0 +1,76 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { formatDuration, type Ms, ms } from "../lib/units.ts";
+
+/** A k6 process and the bounds on its life. */
+export interface Supervision {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly env: NodeJS.ProcessEnv;
+  /** Where its output goes. */
+  readonly stdio: "inherit" | "ignore";
+  /** Longest time that the run can take by its plan. */
+  readonly planned: Ms;
+  /** How long it may go on after that before it is ended from outside. */
+  readonly grace: Ms;
+  /** How long it has between SIGINT, on which it writes its summary, and SIGKILL. */
+  readonly killAfter: Ms;
+  /** Ends the run when aborted; its reason names the signal. */
+  readonly signal: AbortSignal;
+}
+
+/** How a k6 process ended. */
+export interface Ending {
+  /** Its exit code; undefined when a signal ended it. */
+  readonly exitCode: number | undefined;
+  /** Why it was ended from outside, as a clause; undefined when it ended by itself. */
+  readonly endedBecause: string | undefined;
+}
+
+/** Longest delay of a Node.js timer, nearly 25 days: a longer one would fire at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+/**
+ * Runs k6 until it ends, which it does at the latest `killAfter` past the grace or the signal: a peer that never
+ * answers a Close frame holds k6's own sockets for ever, and past SIGTERM too.
+ */
+export async function supervise(life: Supervision): Promise<Ending> {
+  let endedBecause: string | undefined;
+  let killing: NodeJS.Timeout | undefined;
+  // A process group of its own: a terminal's ^C reaches k6 only through us, once, as a second one aborts it.
+  const k6 = spawn(life.command, life.args, {
+    env: life.env,
+    stdio: ["ignore", life.stdio, life.stdio],
+    detached: true,
+  });
+  const end = (because: string) => {
+    endedBecause ??= because;
+    signalGroup(k6, "SIGINT");
+    killing ??= setTimeout(() => signalGroup(k6, "SIGKILL"), life.killAfter);
+  };
+  const onOverdue = () => end(`k6 was still running ${formatDuration(life.grace)} after its planned end`);
+  const overdue = setTimeout(onOverdue, ms(Math.min(life.planned + life.grace, LONGEST_TIMER_MS)));
+  const onAbort = () => end(`stopped by ${life.signal.reason} before its planned end`);
+  const onExit = () => signalGroup(k6, "SIGKILL");
+  life.signal.addEventListener("abort", onAbort, { once: true });
+  process.once("exit", onExit);
+  try {
+    if (life.signal.aborted) onAbort();
+    const [exitCode] = await once(k6, "exit");
+    return { exitCode: exitCode ?? undefined, endedBecause };
+  } finally {
+    clearTimeout(overdue);
+    clearTimeout(killing);
+    life.signal.removeEventListener("abort", onAbort);
+    process.off("exit", onExit);
+  }
+}
+
+function signalGroup({ pid }: ChildProcess, name: NodeJS.Signals): void {
+  if (pid === undefined) return; // it never started
+  try {
+    process.kill(-pid, name);
+  } catch {
+    // It ended meanwhile.
+  }
+}
