@@ -1,0 +1,118 @@
+import { parseArgs } from "node:util";
+import { type ServerOptions, startServer } from "./server.ts";
+import { InvalidInput } from "./validation.ts";
+
+interface Flag {
+  readonly flag: string;
+  /** The environment variable that gives the same; the flag wins. */
+  readonly env: string;
+  /** What the value stands for in the help; without it the flag takes no value. */
+  readonly value?: string;
+  readonly help: string;
+  readonly option: (text: string) => Partial<ServerOptions>;
+}
+
+const FLAGS: readonly Flag[] = [
+  {
+    flag: "port",
+    env: "PORT",
+    value: "NUMBER",
+    help: "TCP port, 0 for a free one (default 8080)",
+    option: (text) => ({ port: number("port", text) }),
+  },
+  {
+    flag: "host",
+    env: "HOST",
+    value: "ADDRESS",
+    help: "address to listen on (default 127.0.0.1)",
+    option: (host) => ({ host }),
+  },
+  {
+    flag: "token",
+    env: "TOKENS",
+    value: "LIST",
+    help: "tokens to accept, separated by commas (default test-token)",
+    option: (text) => ({ tokens: text.split(",") }),
+  },
+  {
+    flag: "secret",
+    env: "SECRET",
+    value: "TEXT",
+    help: "key of signed tokens (default random)",
+    option: (secret) => ({ secret }),
+  },
+  {
+    flag: "faults",
+    env: "FAULTS",
+    help: "let this machine switch faults on and off at /faults",
+    option: (text) => ({ faultControl: boolean("faults", text) }),
+  },
+];
+
+const HELP = `Reference server for load tests: chat rooms, echo and an IM protocol over WebSocket.
+
+  npm run server -- [options]
+
+${FLAGS.map(({ flag, value, env, help }) => `  --${`${flag} ${value ?? ""}`.padEnd(18)} ${help} [${env}]`).join("\n")}
+  --help              this text
+
+The endpoints, the wire protocol and the faults are described in docs/server.md.
+`;
+
+/** Runs the server until SIGTERM or SIGINT. Resolves to the exit code. */
+export async function startFromCommandLine(args: string[], env: NodeJS.ProcessEnv): Promise<number> {
+  let options: Partial<ServerOptions> | undefined;
+  try {
+    options = readOptions(args, env);
+    if (!options) {
+      process.stdout.write(HELP);
+      return 0;
+    }
+    const server = await startServer({ port: 8_080, faultControl: false, ...options });
+    console.log(`listening on ${server.url}`);
+    await new Promise<void>((resolve) => {
+      for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve());
+    });
+    await server.close();
+    return 0;
+  } catch (error) {
+    if (!(error instanceof InvalidInput || isSystemError(error))) throw error;
+    console.error(`server: ${error.message}`);
+    return 1;
+  }
+}
+
+/** The options that flags and environment give; undefined when the help is asked for. Throws InvalidInput. */
+export function readOptions(args: string[], env: NodeJS.ProcessEnv): Partial<ServerOptions> | undefined {
+  const values = parseFlags(args);
+  if (values.help) return undefined;
+  const options: Partial<ServerOptions> = {};
+  for (const { flag, env: variable, option } of FLAGS) {
+    const text = values[flag] ?? (env[variable] || undefined);
+    if (text !== undefined) Object.assign(options, option(String(text)));
+  }
+  return options;
+}
+
+function parseFlags(args: string[]): Record<string, unknown> {
+  const flags = FLAGS.map(({ flag, value }) => [flag, { type: value ? "string" : "boolean" }] as const);
+  try {
+    return parseArgs({ args, options: { ...Object.fromEntries(flags), help: { type: "boolean" } } }).values;
+  } catch (error) {
+    throw new InvalidInput((error as Error).message);
+  }
+}
+
+function number(name: string, text: string): number {
+  if (/^\d+$/.test(text)) return Number(text);
+  throw new InvalidInput(`${name}: expected a whole number, got "${text}"`);
+}
+
+function boolean(name: string, text: string): boolean {
+  if (text === "true" || text === "1") return true;
+  if (text === "false" || text === "0") return false;
+  throw new InvalidInput(`${name}: expected 1 or 0, got "${text}"`);
+}
+
+const isSystemError = (error: unknown): error is NodeJS.ErrnoException =>
+  error instanceof Error && "syscall" in error;

@@ -1,0 +1,54 @@
+/** What a freeze stops and starts again besides the gate's own tasks. */
+export interface Freezable {
+  pause(): void;
+  resume(): void;
+}
+
+/**
+ * Everything the server does in answer to the outside passes here, so that it can be frozen: as if the process were
+ * stopped, yet with the event loop free for whoever runs in the same process.
+ */
+export class Gate {
+  readonly #parts: readonly Freezable[];
+  readonly #waiting: (() => void)[] = [];
+  #frozenUntilMs = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #thawed: (() => void)[] = [];
+
+  constructor(parts: readonly Freezable[]) {
+    this.#parts = parts;
+  }
+
+  get frozen(): boolean {
+    return this.#timer !== undefined;
+  }
+
+  /** Runs `task` now, or after the thaw. */
+  run(task: () => void): void {
+    if (this.frozen) this.#waiting.push(task);
+    else task();
+  }
+
+  /** Freezes for `forMs` from now; a longer freeze under way stays. Resolves at the thaw. */
+  freeze(forMs: number): Promise<void> {
+    if (!this.frozen) for (const part of this.#parts) part.pause();
+    const untilMs = performance.now() + forMs;
+    if (untilMs > this.#frozenUntilMs) {
+      this.#frozenUntilMs = untilMs;
+      clearTimeout(this.#timer);
+      this.#timer = setTimeout(() => this.thaw(), forMs);
+    }
+    return new Promise((resolve) => this.#thawed.push(resolve));
+  }
+
+  /** Ends a freeze: first what waited, in order, then new input. */
+  thaw(): void {
+    if (!this.frozen) return;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#frozenUntilMs = 0;
+    for (const task of this.#waiting.splice(0)) task();
+    for (const part of this.#parts) part.resume();
+    for (const resolve of this.#thawed.splice(0)) resolve();
+  }
+}

@@ -1,0 +1,49 @@
+/** What the server did since it started. All counts are exact. */
+export interface ServerStats {
+  /** Connections open now, and all that were ever opened. */
+  connectionsOpen: number;
+  connectionsOpened: number;
+  /** Upgrades answered with something else than 101, by HTTP status. */
+  upgradesRefused: Record<number, number>;
+  /** Ended connections by the close code that the server saw; 1006 where no Close frame came. */
+  closesSeen: Record<number, number>;
+  /** Close frames that the server sent of its own accord, by code. */
+  closesSent: Record<number, number>;
+  messagesReceived: number;
+  errorsSent: number;
+  /** Replies: `echo_reply`, a raw echo, an answer of the IM protocol. */
+  repliesSent: number;
+  repliesLost: number;
+  repliesRepeated: number;
+  /** Published messages, and their deliveries: one for each subscriber. */
+  published: number;
+  deliveriesSent: number;
+  deliveriesLost: number;
+  deliveriesRepeated: number;
+  deliveriesReordered: number;
+}
+
+export function newStats(): ServerStats {
+  return {
+    connectionsOpen: 0,
+    connectionsOpened: 0,
+    upgradesRefused: {},
+    closesSeen: {},
+    closesSent: {},
+    messagesReceived: 0,
+    errorsSent: 0,
+    repliesSent: 0,
+    repliesLost: 0,
+    repliesRepeated: 0,
+    published: 0,
+    deliveriesSent: 0,
+    deliveriesLost: 0,
+    deliveriesRepeated: 0,
+    deliveriesReordered: 0,
+  };
+}
+
+/** Adds one to the count of `key`. */
+export function countUp(counts: Record<number, number>, key: number): void {
+  counts[key] = (counts[key] ?? 0) + 1;
+}
