@@ -26,18 +26,22 @@ const gauge = (help: string) => spec("gauge", "1", help);
 
 export const METRICS = {
   ws_connect_latency_ms: trend("Intended start of the connection to the 101 response."),
-  ws_connect_failures: counter("Connections that did not reach the 101 response, by reason.", { reason: CONNECT_REASONS }),
+  ws_connect_failures: counter("Connections that did not reach the 101 response, by reason.", {
+    reason: CONNECT_REASONS,
+  }),
   ws_msg_rtt_ms: trend("Due time of a probe to its matching reply: a stalled server shows whole."),
   ws_msg_service_ms: trend("Actual write of a probe to its matching reply."),
-  ws_generator_delay_ms: trend("What the load generator itself added, by side: send or receive.", { side: SIDES }),
+  ws_generator_delay_ms: trend("What the load generator itself added, by side: send or receive.", {
+    side: SIDES,
+  }),
   ws_fanout_lag_ms: trend("Publication to arrival at one subscriber, one value for each delivery."),
   ws_fanout_spread_ms: trend(
     "Publication to arrival at the last subscriber, one value for each publication.",
   ),
-  ws_connection_drops: counter("Connections that ended without being asked to, by close code and by whom.", [
-    "code",
-    "by",
-  ]),
+  ws_connection_drops: counter("Connections that ended without being asked to, by close code and by whom.", {
+    code: DROP_CODES,
+    by: DROP_CAUSES,
+  }),
   ws_connection_drop_rate: rate("Connections that dropped, of those opened."),
   ws_sessions_opened: counter("Connections that reached the 101 response."),
   ws_sessions_closed: counter("Connections that ended, dropped ones included."),
@@ -45,14 +49,20 @@ export const METRICS = {
   ws_probes: counter("Probes that fell due."),
   ws_replies: counter("Replies matched to a probe."),
   ws_deliveries: counter("Published messages received by a subscriber."),
-  ws_message_errors: counter("Error replies and messages that break the protocol, by reason.", { reason: MESSAGE_REASONS }),
+  ws_message_errors: counter("Error replies and messages that break the protocol, by reason.", {
+    reason: MESSAGE_REASONS,
+  }),
   ws_messages_lost: counter("Replies and deliveries that were due and never came."),
   ws_messages_duplicated: counter("Replies and deliveries that came again."),
   ws_messages_reordered: counter("Deliveries that came after a later one of the same publisher."),
   ws_messages_late: counter("Replies and deliveries that came after their time-out or after the drain."),
-  ws_delivery_success_rate: rate("Expected replies and deliveries that came in time; one that came twice counts once."),
+  ws_delivery_success_rate: rate(
+    "Expected replies and deliveries that came in time; one that came twice counts once.",
+  ),
   ws_shards_started: counter("Shares of the load that began; see ws_shards_completed."),
-  ws_shards_completed: counter("Shares of the load that reached their planned end: fewer than begun is an incomplete run."),
+  ws_shards_completed: counter(
+    "Shares of the load that reached their planned end: fewer than begun is an incomplete run.",
+  ),
   ws_reconnects: counter("Connections made again after a drop or a failed attempt."),
   ws_reconnect_time_ms: trend("A drop to whole again: connected, with the session's steps done."),
 } as const satisfies Record<`ws_${string}`, MetricSpec>;

@@ -39,7 +39,11 @@ export const SETTINGS = {
   DURATION: duration("Time for which all connections are held.", "10m", 1),
   RAMP_DOWN: duration("Time over which the connections are closed.", "1m", 0),
   ROOMS: count("Rooms that the connections are spread over.", "10", 1, 1_000_000),
-  PROBE_INTERVAL: duration("Time between two probes of one connection; the first has a random phase.", "10s", 1),
+  PROBE_INTERVAL: duration(
+    "Time between two probes of one connection; the first has a random phase.",
+    "10s",
+    1,
+  ),
   SESSION: duration("Lifetime of one connection before it is drained, closed and opened again.", "60s", 1),
   REPLY_TIMEOUT: duration("Time after its due time at which a probe without a reply has failed.", "5s", 1),
   CONNECT_TIMEOUT: duration("Time after which a connection without a 101 response has failed.", "10s", 1),
@@ -80,7 +84,9 @@ export function readSettings<N extends SettingName>(
     const given = env[name];
     const value = setting.parse(given ?? setting.default);
     if (value === undefined) {
-      problems.push(`${name}: expected ${setting.expects}, got ${setting.secret ? "something else" : quote(given)}`);
+      problems.push(
+        `${name}: expected ${setting.expects}, got ${setting.secret ? "something else" : quote(given)}`,
+      );
     }
     values[name] = value;
   }
@@ -96,7 +102,8 @@ function misspelt(env: Readonly<Record<string, string | undefined>>): string[] {
     if (Object.hasOwn(SETTINGS, name)) continue;
     const meant = closest(name.toUpperCase(), ours);
     if (meant !== undefined) problems.push(`${name}: unknown variable, did you mean ${meant}?`);
-    else if (name.startsWith("WS_")) problems.push(`${name}: unknown variable, expected one of ${ours.join(", ")}`);
+    else if (name.startsWith("WS_"))
+      problems.push(`${name}: unknown variable, expected one of ${ours.join(", ")}`);
   }
   return problems;
 }

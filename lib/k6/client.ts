@@ -1,0 +1,136 @@
+import { type Span, sessionsIn } from "../load.ts";
+import type { MetricName } from "../metrics.ts";
+import { type Backoff, backoffMs, Grid } from "../pacing.ts";
+import type { Protocol } from "../protocols/index.ts";
+import { type Ms, ms } from "../units.ts";
+import { now, sleepUntil } from "./clock.ts";
+import { Connection } from "./connection.ts";
+import type { Record } from "./recorder.ts";
+
+/** What clients and their connections record. */
+export const CLIENT_METRICS = [
+  "ws_connect_latency_ms",
+  "ws_connect_failures",
+  "ws_msg_rtt_ms",
+  "ws_msg_service_ms",
+  "ws_generator_delay_ms",
+  "ws_probes",
+  "ws_replies",
+  "ws_deliveries",
+  "ws_delivery_success_rate",
+  "ws_message_errors",
+  "ws_messages_lost",
+  "ws_messages_duplicated",
+  "ws_messages_late",
+  "ws_sessions_opened",
+  "ws_sessions_closed",
+  "ws_connection_drops",
+  "ws_connection_drop_rate",
+  "ws_reconnects",
+  "ws_reconnect_time_ms",
+] as const satisfies readonly MetricName[];
+
+/** What one simulated client does while it is there. */
+export interface Traffic {
+  readonly url: string;
+  readonly headers: { readonly [name: string]: string };
+  readonly protocol: Protocol;
+  /** Values of the protocol's variables for this client. */
+  readonly variables: { readonly [name: string]: string };
+  readonly session: Ms;
+  readonly probeInterval: Ms;
+  readonly replyTimeout: Ms;
+  readonly connectTimeout: Ms;
+  readonly backoff: Backoff;
+}
+
+/**
+ * One client from the start of its span to the end: session after session, coming back after a drop or a
+ * failed attempt, so that the load stays what was planned.
+ */
+export class Client {
+  private readonly name: string;
+  private readonly traffic: Traffic;
+  private readonly record: Record;
+  private readonly closing: Promise<void>[] = [];
+  private probes = 0;
+
+  /** @param name prefixes the identifiers of its messages: unique within the run */
+  constructor(name: string, traffic: Traffic, record: Record) {
+    this.name = name;
+    this.traffic = traffic;
+    this.record = record;
+  }
+
+  /** Resolves when the last session is closed, or its peer had its time to answer. */
+  async run(span: Span): Promise<void> {
+    const { session, probeInterval, replyTimeout } = this.traffic;
+    let overrun: Ms | undefined;
+    for (const part of sessionsIn(span, session, ms(probeInterval + replyTimeout))) {
+      await sleepUntil(part.start);
+      overrun = await this.hold(part, overrun ?? part.start);
+    }
+    await Promise.all(this.closing);
+  }
+
+  /**
+   * Keeps one session up until its end. Where its last attempt to connect went on past that, returns
+   * when it gave up: the next session cannot have been due earlier.
+   */
+  private async hold({ end }: Span, start: Ms): Promise<Ms | undefined> {
+    const { traffic, record } = this;
+    let grid: Grid | undefined;
+    /** Begins with the first readiness, or with the first failure: from then on what falls due is due. */
+    const begin = (at: Ms): Grid => {
+      grid ??= new Grid(
+        ms(at + Math.random() * traffic.probeInterval),
+        traffic.probeInterval,
+        ms(end - traffic.replyTimeout),
+      );
+      return grid;
+    };
+    let downSince: Ms | undefined;
+    let intended = start;
+    for (let attempt = 0; intended < end; attempt++) {
+      const connection = new Connection({
+        ...traffic,
+        intended,
+        end,
+        connectBy: ms(now() + traffic.connectTimeout),
+        record,
+        nextId: () => `${this.name}-${this.probes++}`,
+        onReady: (at) => {
+          if (downSince !== undefined) {
+            record("ws_reconnects", 1);
+            record("ws_reconnect_time_ms", at - downSince);
+          }
+          downSince = undefined;
+          attempt = 0;
+          this.unsent(begin(at), at);
+        },
+        grid: () => begin(now()),
+      });
+      const outcome = await connection.outcome;
+      if (outcome.kind === "planned") {
+        this.closing.push(connection.closed);
+        return undefined;
+      }
+      begin(outcome.at);
+      downSince ??= outcome.at;
+      intended = ms(now() + backoffMs(traffic.backoff, attempt, Math.random()));
+      await sleepUntil(ms(Math.min(intended, end)));
+    }
+    if (grid !== undefined) this.unsent(grid, end);
+    return now();
+  }
+
+  /** Probes that fell due while there was no connection: a user's message that nobody took. */
+  private unsent(grid: Grid, until: Ms): void {
+    for (let due = grid.take(until); due !== undefined; due = grid.take(until)) {
+      this.record("ws_probes", 1);
+      this.record("ws_messages_lost", 1);
+      this.record("ws_delivery_success_rate", false);
+      this.record("ws_msg_rtt_ms", this.traffic.replyTimeout);
+    }
+  }
+}

@@ -1,0 +1,207 @@
+import type { Grid } from "../pacing.ts";
+import type { Conversation, Effect, Protocol } from "../protocols/index.ts";
+import { dropCode } from "../reasons.ts";
+import { type Ms, ms } from "../units.ts";
+import { callAt, now } from "./clock.ts";
+import type { Record } from "./recorder.ts";
+import { type Frame, Socket, type SocketOptions } from "./socket.ts";
+
+/** How long a peer may take to answer our Close before that is counted. */
+export const CLOSE_TIMEOUT = ms(5_000);
+
+export interface ConnectionOptions extends Omit<SocketOptions, "subprotocols"> {
+  readonly protocol: Protocol;
+  readonly variables: { readonly [name: string]: string };
+  readonly replyTimeout: Ms;
+  /** When this connection was due to start. */
+  readonly intended: Ms;
+  /** When it is to be closed. */
+  readonly end: Ms;
+  readonly record: Record;
+  /** The probes' due times, asked for once the session's steps are done. */
+  readonly grid: () => Grid;
+  /** Names the next probe, uniquely within the run. */
+  readonly nextId: () => string;
+  readonly onReady: (at: Ms) => void;
+}
+
+/** How a connection ended. */
+export type Outcome = { kind: "planned" } | { kind: "failed" | "dropped"; at: Ms };
+
+/**
+ * Opens one connection, drives its conversation until `end` and closes it. Resolves when it is over for
+ * the caller: at `end` without waiting for the peer's Close, which `closed` does.
+ */
+export class Connection {
+  /** How it ended. Never rejects. */
+  readonly outcome: Promise<Outcome>;
+  /** Settled when the socket is closed, or the peer had its time to answer our Close. */
+  readonly closed: Promise<void>;
+
+  private readonly options: ConnectionOptions;
+  private readonly conversation: Conversation;
+  private readonly socket: Socket;
+  private grid: Grid | undefined;
+  private disarm = () => {};
+  /** Probes past their time-out that may still be answered late. */
+  private readonly overdue = new Set<string>();
+  private settle!: (outcome: Outcome) => void;
+  private markClosed!: () => void;
+  private ending = false;
+
+  constructor(options: ConnectionOptions) {
+    this.options = options;
+    const { protocol, variables, replyTimeout, record } = options;
+    this.outcome = new Promise((resolve) => {
+      this.settle = resolve;
+    });
+    this.closed = new Promise((resolve) => {
+      this.markClosed = resolve;
+    });
+    this.conversation = protocol.connection({ variables, replyTimeoutMs: replyTimeout });
+    this.socket = new Socket(
+      { ...options, subprotocols: protocol.subprotocols },
+      {
+        opened: (at) => {
+          record("ws_connect_latency_ms", at - options.intended);
+          record("ws_sessions_opened", 1);
+          this.apply(this.conversation.open(at), at);
+          this.arm();
+        },
+        failed: (reason) => {
+          record("ws_connect_failures", 1, { reason });
+          this.markClosed();
+          this.settle({ kind: "failed", at: now() });
+        },
+        received: (frame, at, handledAt) => {
+          record("ws_generator_delay_ms", handledAt - at, { side: "receive" });
+          this.apply(this.conversation.receive(frame, at), handledAt);
+          this.arm();
+        },
+        closed: (code) => this.ended(code),
+      },
+    );
+  }
+
+  /** Waits for whatever comes next: a probe, a time-out of the conversation, the planned end. */
+  private arm(): void {
+    this.disarm();
+    if (this.ending) return;
+    const next = Math.min(
+      this.options.end,
+      this.conversation.nextDue() ?? Number.POSITIVE_INFINITY,
+      this.grid?.next() ?? Number.POSITIVE_INFINITY,
+    );
+    this.disarm = callAt(ms(next), () => this.tick());
+  }
+
+  private tick(): void {
+    const at = now();
+    this.apply(this.conversation.due(at), at);
+    for (let due = this.grid?.take(at); due !== undefined; due = this.grid?.take(at)) this.probe(due);
+    if (at >= this.options.end) this.close({ kind: "planned" });
+    else this.arm();
+  }
+
+  private probe(due: Ms): void {
+    const { record, nextId } = this.options;
+    const id = nextId();
+    const { frame } = this.conversation.probe(id, due);
+    const sentAt = now();
+    record("ws_probes", 1);
+    if (!this.socket.send(frame)) return; // its end is on the way, and counts the open probe as lost
+    this.conversation.sent(id, sentAt);
+    record("ws_generator_delay_ms", sentAt - due, { side: "send" });
+  }
+
+  private apply(effects: readonly Effect[], handledAt: Ms): void {
+    const { record, onReady, replyTimeout } = this.options;
+    for (const effect of effects) {
+      switch (effect.kind) {
+        case "send":
+          this.socket.send(effect.frame as Frame);
+          break;
+        case "ready":
+          onReady(handledAt);
+          this.grid = this.options.grid();
+          break;
+        case "session-failed":
+          record("ws_message_errors", 1, { reason: "session" });
+          this.close({ kind: "failed", at: handledAt });
+          break;
+        case "reply":
+          record("ws_msg_rtt_ms", effect.at - effect.dueAt);
+          record("ws_msg_service_ms", effect.at - (effect.sentAt ?? effect.dueAt));
+          record("ws_replies", 1);
+          record("ws_delivery_success_rate", true);
+          break;
+        case "timeout":
+          this.overdue.add(`${effect.name} ${effect.id}`);
+          this.failed(replyTimeout);
+          break;
+        case "late":
+          this.overdue.delete(`${effect.name} ${effect.id}`);
+          record("ws_messages_late", 1);
+          break;
+        case "lost":
+          record("ws_messages_lost", 1);
+          this.failed(replyTimeout);
+          break;
+        case "duplicate":
+          record("ws_messages_duplicated", 1);
+          break;
+        case "error":
+          record("ws_message_errors", 1, { reason: "error_reply" });
+          if (effect.id !== undefined) this.failed(replyTimeout);
+          break;
+        case "invalid":
+          record("ws_message_errors", 1, { reason: effect.reason });
+          break;
+        case "unmatched":
+          record("ws_message_errors", 1, { reason: "unmatched" });
+          break;
+        case "delivery":
+          record("ws_deliveries", 1);
+          break;
+      }
+    }
+  }
+
+  /** An expected reply did not come: it fails, and stands in the distribution with the time it was given. */
+  private failed(replyTimeout: Ms): void {
+    this.options.record("ws_delivery_success_rate", false);
+    this.options.record("ws_msg_rtt_ms", replyTimeout);
+  }
+
+  /** Ends the connection from our side. At the planned end no probe is open: none falls due that late. */
+  private close(outcome: Outcome): void {
+    this.ending = true;
+    this.disarm();
+    const giveUp = callAt(ms(now() + CLOSE_TIMEOUT), () => {
+      this.options.record("ws_message_errors", 1, { reason: "close_unanswered" });
+      this.markClosed();
+    });
+    void this.closed.then(giveUp);
+    this.socket.close(1000);
+    this.settle(outcome);
+  }
+
+  private ended(code: number | undefined): void {
+    const { record } = this.options;
+    const at = now();
+    this.disarm();
+    this.apply(this.conversation.drop(at), at);
+    if (this.overdue.size > 0) record("ws_messages_lost", this.overdue.size);
+    record("ws_sessions_closed", 1);
+    record("ws_connection_drop_rate", !this.ending);
+    if (!this.ending) {
+      this.ending = true;
+      record("ws_connection_drops", 1, {
+        code: dropCode(code),
+        by: code === undefined ? "network" : "server",
+      });
+      this.settle({ kind: "dropped", at });
+    }
+    this.markClosed();
+  }
+}

@@ -1,0 +1,126 @@
+import { WebSocket } from "k6/websockets";
+import { type ConnectReason, connectReason } from "../reasons.ts";
+import type { Ms } from "../units.ts";
+import { WallOffset } from "../wall-offset.ts";
+import { callAt, now } from "./clock.ts";
+
+/** A WebSocket message: text, or bytes. */
+export type Frame = string | Uint8Array;
+
+/** What happened on a socket, with the time at which it did. Exactly one of `failed` and `opened` comes first. */
+export interface SocketObserver {
+  /** The 101 response came. */
+  opened(at: Ms): void;
+  /** There will be no connection. */
+  failed(reason: ConnectReason): void;
+  /** A message: when its bytes were read, and when this call was made. */
+  received(frame: Frame, at: Ms, handledAt: Ms): void;
+  /** An opened connection ended; `code` is the peer's, undefined where no Close frame came. */
+  closed(code: number | undefined): void;
+}
+
+export interface SocketOptions {
+  readonly url: string;
+  readonly subprotocols: readonly string[];
+  readonly headers: { readonly [name: string]: string };
+  /** When to give up waiting for the 101. */
+  readonly connectBy: Ms;
+}
+
+/** What `k6/websockets` really gives; its published types leave out most of the events' fields. */
+interface K6WebSocket {
+  readonly readyState: number;
+  binaryType: "arraybuffer" | "blob";
+  onopen: (event: K6Event) => void;
+  onmessage: (event: K6Event & { readonly data: string | ArrayBuffer }) => void;
+  onerror: (event: K6Event & { readonly error: string }) => void;
+  onclose: (event: K6Event & { readonly code?: number }) => void;
+  send(data: string | ArrayBuffer): void;
+  close(code?: number): void;
+}
+interface K6Event {
+  /** Milliseconds since 1970, fractional. */
+  readonly timestamp: number;
+}
+const K6WebSocket = WebSocket as unknown as new (
+  url: string,
+  subprotocols: readonly string[],
+  params: { headers: { [name: string]: string } },
+) => K6WebSocket;
+
+const OPEN = 1;
+
+/** One clock offset for all sockets of a virtual user: they share both clocks. */
+const wallOffset = new WallOffset();
+
+/** One connection of stock k6's `k6/websockets`, with its traps avoided. */
+export class Socket {
+  private readonly socket: K6WebSocket;
+  private readonly observer: SocketObserver;
+  private state: "connecting" | "open" | "over" = "connecting";
+
+  constructor({ url, subprotocols, headers, connectBy }: SocketOptions, observer: SocketObserver) {
+    this.observer = observer;
+    this.socket = new K6WebSocket(url, subprotocols, { headers: { ...headers } });
+    this.socket.binaryType = "arraybuffer";
+
+    let error = "";
+    // close() on a CONNECTING socket hangs k6 for good: it is abandoned, and closed if it opens after all.
+    const giveUp = callAt(connectBy, () => this.fail("timeout"));
+    this.socket.onopen = ({ timestamp }) => {
+      giveUp();
+      if (this.state === "over") {
+        this.socket.close();
+        return;
+      }
+      this.state = "open";
+      observer.opened(arrival(timestamp, now()));
+    };
+    this.socket.onmessage = ({ data, timestamp }) => {
+      const handledAt = now();
+      if (this.state !== "open") return;
+      const frame = typeof data === "string" ? data : new Uint8Array(data);
+      observer.received(frame, arrival(timestamp, handledAt), handledAt);
+    };
+    this.socket.onerror = (event) => {
+      error = event.error;
+    };
+    this.socket.onclose = ({ code }) => {
+      giveUp();
+      if (this.state === "connecting") this.fail(connectReason(error));
+      else if (this.state === "open") {
+        this.state = "over";
+        observer.closed(code);
+      }
+    };
+  }
+
+  /** Sends a message; false when the connection is no longer open. */
+  send(frame: Frame): boolean {
+    if (this.socket.readyState !== OPEN) return false;
+    this.socket.send(typeof frame === "string" ? frame : exactBuffer(frame));
+    return true;
+  }
+
+  /** Sends Close. `closed` follows when the peer answers, or never. */
+  close(code: number): void {
+    if (this.state === "open") this.socket.close(code);
+  }
+
+  private fail(reason: ConnectReason): void {
+    if (this.state !== "connecting") return;
+    this.state = "over";
+    this.observer.failed(reason);
+  }
+}
+
+/**
+ * When an event happened, on the script's clock: k6 stamps it in the goroutine that read the socket
+ * (js/modules/k6/websockets, readPump); the handler runs whenever the event loop comes to it.
+ */
+const arrival = (timestamp: number, handledAt: Ms): Ms => wallOffset.arrival(timestamp, handledAt);
+
+/** The message's own bytes: k6 sends a view's whole buffer. */
+function exactBuffer(bytes: Uint8Array): ArrayBuffer {
+  return bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer;
+}

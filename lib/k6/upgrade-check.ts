@@ -1,0 +1,20 @@
+import { fail } from "k6";
+import ws from "k6/ws";
+import { connectReason } from "../reasons.ts";
+import { redactUrl } from "../settings.ts";
+import type { Record } from "./recorder.ts";
+
+/**
+ * Ends the run unless the server takes a WebSocket upgrade, naming what it did instead. With `k6/ws`,
+ * because `k6/websockets` hides the status of a refusal. A server that accepts the TCP connection and
+ * never answers is bounded by the scenario's `setupTimeout`.
+ */
+export function requireUpgrade(url: string, headers: { [name: string]: string }, record: Record): void {
+  const response = ws.connect(url, { headers }, (socket) => socket.close());
+  if (response.status === 101) return;
+  const answer = response.status ? `HTTP ${response.status}` : response.error;
+  record("ws_connect_failures", 1, {
+    reason: response.status ? "http_rejected" : connectReason(String(response.error)),
+  });
+  fail(`expected ${redactUrl(url)} to accept a WebSocket upgrade (101), got ${answer}`);
+}

@@ -1,0 +1,69 @@
+import { formatDuration, ms } from "../units.ts";
+import type { MetricSummary, Summary, ThresholdSummary } from "./summary.ts";
+import { parseLimit } from "./threshold.ts";
+import { number } from "./verdict.ts";
+
+/** The tables of a summary, as rows of text: what the terminal and Markdown both show. */
+export interface Layout {
+  readonly headline: string;
+  readonly facts: string;
+  readonly latencies: readonly string[][];
+  readonly counts: readonly string[][];
+  readonly limits: readonly { readonly ok: boolean; readonly cells: readonly string[] }[];
+}
+
+export const LATENCY_HEADER = ["latency, ms", "p50", "p90", "p95", "p99", "max", "values"];
+export const COUNT_HEADER = ["count", "", "by"];
+export const LIMIT_HEADER = ["limit", "was", "of the limit"];
+
+/** Lays a summary out for reading. Counters and gauges that stayed at nothing are left out. */
+export function layout(summary: Summary): Layout {
+  const { scenario, verdict, reason, durationMs, plannedMs, k6 } = summary;
+  const metrics = Object.entries(summary.metrics).filter(([name]) => !name.startsWith("ws_shards_"));
+  return {
+    headline: `${scenario}: ${verdict}, ${reason}`,
+    facts: `${formatDuration(ms(Math.round(durationMs / 1000) * 1000)) || "0s"} of ${formatDuration(ms(plannedMs))} planned; k6 ${k6.version ?? "of unknown version"}${k6.extension ? ` with xk6-realtime ${k6.extension}` : ""}`,
+    latencies: metrics.flatMap(([name, metric]) => latencyRow(name, metric)),
+    counts: metrics.flatMap(([name, metric]) => countRow(name, metric)),
+    limits: summary.thresholds.map((limit) => ({ ok: limit.ok, cells: limitRow(limit) })),
+  };
+}
+
+function latencyRow(name: string, metric: MetricSummary): string[][] {
+  if (metric.kind !== "trend" || metric.count === 0) return [];
+  const { p50, p90, p95, p99, max, count } = metric;
+  return [
+    [
+      name,
+      ...[p50, p90, p95, p99, max].map((value) => (value === null ? "–" : number(value))),
+      String(count),
+    ],
+  ];
+}
+
+function countRow(name: string, metric: MetricSummary): string[][] {
+  const by = Object.values(metric.by ?? {})
+    .flatMap((values) => Object.entries(values).map(([value, part]) => `${value} ${countOf(part)}`))
+    .join(", ");
+  if (metric.kind === "counter") return metric.count > 0 ? [[name, String(metric.count), by]] : [];
+  if (metric.kind === "rate" && metric.rate !== null) {
+    return [[name, percent(metric.rate), `${metric.passes} of ${metric.passes + metric.fails}`]];
+  }
+  return metric.kind === "gauge" && metric.max > 0
+    ? [[name, String(metric.value), `at most ${metric.max}`]]
+    : [];
+}
+
+const countOf = (metric: MetricSummary): string => (metric.kind === "counter" ? String(metric.count) : "");
+
+function limitRow({ metric, expression, value }: ThresholdSummary): string[] {
+  const bound = parseLimit(expression)?.bound;
+  const share = value !== null && bound ? percent(value / bound) : "";
+  return [`${metric} ${expression}`, value === null ? "no value" : number(value), share];
+}
+
+/** Four digits, never rounded up to a whole 100 %: 0.99999 is not all. */
+function percent(ratio: number): string {
+  const shown = Math.floor(ratio * 1_000_000) / 10_000;
+  return `${shown >= 1_000 ? Math.round(shown) : Number(shown.toPrecision(shown >= 99 ? 6 : 3))} %`;
+}

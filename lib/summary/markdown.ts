@@ -1,0 +1,30 @@
+import { COUNT_HEADER, LATENCY_HEADER, LIMIT_HEADER, layout } from "./layout.ts";
+import type { Summary } from "./summary.ts";
+
+/** The summary as Markdown, for a pull request or a job summary. */
+export function markdown(summary: Summary): string {
+  const { facts, latencies, counts, limits } = layout(summary);
+  return [
+    `## ${inert(summary.scenario)}: ${summary.verdict}`,
+    inert(`${summary.reason}.`),
+    inert(`${facts}; started ${summary.startedAt}.`),
+    table(
+      ["", ...LIMIT_HEADER],
+      limits.map(({ ok, cells }) => [ok ? "✅" : "❌", ...cells]),
+    ),
+    table(LATENCY_HEADER, latencies),
+    table(COUNT_HEADER, counts),
+  ]
+    .filter((block) => block !== "")
+    .join("\n\n")
+    .concat("\n");
+}
+
+function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
+  if (rows.length === 0) return "";
+  const line = (cells: readonly string[]) => `| ${cells.map(inert).join(" | ")} |`;
+  return [line(header), line(header.map(() => "---")), ...rows.map(line)].join("\n");
+}
+
+/** Keeps what a server or a user named from becoming markup. */
+const inert = (text: string): string => text.replace(/[\\`*_[\]<>|~#]/g, "\\$&").replace(/\n/g, " ");

@@ -1,0 +1,149 @@
+import { METRICS, type MetricName, type MetricSpec } from "../metrics.ts";
+import type { MetricSummary, Summary, ThresholdSummary } from "./summary.ts";
+import { parseLimit } from "./threshold.ts";
+import { judge } from "./verdict.ts";
+
+const TREND_STATS = ["count", "min", "avg", "p(50)", "p(90)", "p(95)", "p(99)", "max"];
+
+/** What k6 must compute for each Trend (`summaryTrendStats`), so that summaries and limits find it. */
+export function trendStats(thresholds: Thresholds): string[] {
+  const asked = Object.values(thresholds)
+    .flat()
+    .map((expression) => parseLimit(expression)?.aggregate)
+    .filter((aggregate) => aggregate?.startsWith("p("));
+  return [...new Set([...TREND_STATS, ...(asked as string[])])];
+}
+
+/** The part we read of what k6 hands to `handleSummary`. */
+export interface K6Data {
+  readonly state: { readonly testRunDurationMs: number };
+  readonly metrics: { readonly [name: string]: K6Metric };
+  /** What `setup` returned; absent when it failed. */
+  readonly setup_data?: unknown;
+}
+
+interface K6Metric {
+  readonly values: { readonly [aggregate: string]: number };
+  readonly thresholds?: { readonly [expression: string]: { readonly ok: boolean } };
+}
+
+/** What the data do not tell. */
+export interface RunFacts {
+  readonly scenario: string;
+  readonly plannedMs: number;
+  /** The metrics that the scenario declared. */
+  readonly metrics: readonly MetricName[];
+  readonly k6: Summary["k6"];
+  /** When the run ended. */
+  readonly endedAt: Date;
+}
+
+/** Limits as k6 takes them: expressions by metric or submetric. */
+export type Thresholds = { readonly [series: string]: readonly string[] };
+
+/**
+ * Thresholds that always hold, one for each tag value that a metric is broken down by: the only way by
+ * which k6 hands values by tag to `handleSummary`.
+ */
+export function breakdownThresholds(names: readonly MetricName[]): Thresholds {
+  const thresholds: { [series: string]: string[] } = {};
+  for (const name of names) for (const { series } of seriesOf(name)) thresholds[series] = [alwaysHolds(name)];
+  return thresholds;
+}
+
+const alwaysHolds = (name: MetricName): string => (METRICS[name].kind === "trend" ? "max>=0" : "count>=0");
+
+function seriesOf(name: MetricName): { tag: string; value: string; series: string }[] {
+  const by: MetricSpec["by"] = (METRICS[name] as MetricSpec).by ?? {};
+  return Object.entries(by).flatMap(([tag, values]) =>
+    values.map((value) => ({ tag, value, series: `${name}{${tag}:${value}}` })),
+  );
+}
+
+/** Turns what k6 measured into the run's summary, verdict included. */
+export function summarize(data: K6Data, facts: RunFacts): Summary {
+  const metrics = Object.fromEntries(facts.metrics.map((name) => [name, metricSummary(data, name)]));
+  const thresholds = thresholdSummaries(data, facts.metrics);
+  const { testRunDurationMs } = data.state;
+  return {
+    scenario: facts.scenario,
+    ...judge({ setupDone: data.setup_data != null, metrics, thresholds }),
+    startedAt: new Date(facts.endedAt.getTime() - testRunDurationMs).toISOString(),
+    durationMs: Math.round(testRunDurationMs),
+    plannedMs: facts.plannedMs,
+    k6: facts.k6,
+    metrics,
+    thresholds,
+  };
+}
+
+function metricSummary(data: K6Data, name: MetricName): MetricSummary {
+  const whole = figures(METRICS[name], data.metrics[name]?.values ?? {});
+  const by: { [tag: string]: { [value: string]: MetricSummary } } = {};
+  for (const { tag, value, series } of seriesOf(name)) {
+    const values = data.metrics[series]?.values;
+    if (!values?.count) continue;
+    by[tag] ??= {};
+    by[tag][value] = figures(METRICS[name], values);
+  }
+  return Object.keys(by).length > 0 ? { ...whole, by } : whole;
+}
+
+function figures({ kind, unit }: MetricSpec, values: K6Metric["values"]): MetricSummary {
+  switch (kind) {
+    case "trend": {
+      const { count = 0 } = values;
+      // Without values k6 gives 0, which would read as a very good latency.
+      const stat = (name: string) => (count > 0 ? (values[name] ?? null) : null);
+      return {
+        kind,
+        unit,
+        count,
+        min: stat("min"),
+        p50: stat("p(50)"),
+        p90: stat("p(90)"),
+        p95: stat("p(95)"),
+        p99: stat("p(99)"),
+        max: stat("max"),
+      };
+    }
+    case "counter":
+      return { kind, unit, count: values.count ?? 0 };
+    case "rate": {
+      const { passes = 0, fails = 0 } = values;
+      return { kind, unit, rate: passes + fails > 0 ? passes / (passes + fails) : null, passes, fails };
+    }
+    case "gauge":
+      return { kind, unit, value: values.value ?? 0, min: values.min ?? 0, max: values.max ?? 0 };
+  }
+}
+
+function thresholdSummaries(data: K6Data, names: readonly MetricName[]): ThresholdSummary[] {
+  const ownSeries = breakdownThresholds(names);
+  return Object.entries(data.metrics).flatMap(([metric, { values, thresholds = {} }]) =>
+    Object.entries(thresholds)
+      .filter(([expression]) => !ownSeries[metric]?.includes(expression))
+      .map(([expression, { ok }]) => {
+        // k6 calls a limit on a Trend or Rate without samples ok.
+        const sampled = hasSamples(values);
+        return {
+          metric,
+          expression,
+          ok: ok && sampled,
+          value: sampled ? valueFor(expression, values) : null,
+        };
+      }),
+  );
+}
+
+function hasSamples(values: K6Metric["values"]): boolean {
+  if ("passes" in values) return (values.passes ?? 0) + (values.fails ?? 0) > 0;
+  const isTrend = "count" in values && "max" in values;
+  return !isTrend || (values.count ?? 0) > 0;
+}
+
+/** What the left side of a threshold came to; null where k6 was told not to compute it. */
+function valueFor(expression: string, values: K6Metric["values"]): number | null {
+  const aggregate = parseLimit(expression)?.aggregate ?? "";
+  return values[aggregate === "med" ? "p(50)" : aggregate] ?? null;
+}

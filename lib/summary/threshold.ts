@@ -1,0 +1,20 @@
+/** A k6 threshold expression, taken apart: `p(95)<500` → p(95), <, 500. */
+export interface Limit {
+  readonly aggregate: string;
+  readonly operator: "<" | "<=" | ">" | ">=" | "==" | "===" | "!=";
+  readonly bound: number;
+}
+
+const EXPRESSION =
+  /^\s*(count|rate|value|min|max|avg|med|p\(\s*\d+(?:\.\d+)?\s*\))\s*(<=|>=|===|==|!=|<|>)\s*(-?[\d.]+(?:e[+-]?\d+)?)\s*$/;
+
+/** Takes a threshold expression apart; undefined when it is not one. */
+export function parseLimit(expression: string): Limit | undefined {
+  const [, aggregate, operator, bound] = EXPRESSION.exec(expression) ?? [];
+  if (aggregate === undefined || !Number.isFinite(Number(bound))) return undefined;
+  return {
+    aggregate: aggregate.replace(/\s/g, ""),
+    operator: operator as Limit["operator"],
+    bound: Number(bound),
+  };
+}

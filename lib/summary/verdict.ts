@@ -1,0 +1,69 @@
+import type { MetricSummary, Summary, ThresholdSummary, TrendSummary, Verdict } from "./summary.ts";
+import { parseLimit } from "./threshold.ts";
+
+/** The share of the highest latency limit that the generator may add by itself. */
+export const GENERATOR_SHARE = 0.1;
+
+/** What decides a run. */
+export interface Evidence {
+  readonly setupDone: boolean;
+  readonly metrics: Summary["metrics"];
+  readonly thresholds: readonly ThresholdSummary[];
+}
+
+/** Judges a run. A broken run is not judged by its limits, nor is one that the generator slowed down. */
+export function judge(evidence: Evidence): { verdict: Verdict; reason: string } {
+  const gap = whyIncomplete(evidence);
+  if (gap) return { verdict: "incomplete", reason: gap };
+  const slow = whyGeneratorBound(evidence);
+  if (slow) return { verdict: "generator-bound", reason: slow };
+  const broken = evidence.thresholds.filter(({ ok }) => !ok);
+  if (broken.length > 0) return { verdict: "fail", reason: broken.map(describe).join("; ") };
+  return { verdict: "pass", reason: `all ${evidence.thresholds.length} limits held` };
+}
+
+function whyIncomplete({ setupDone, metrics }: Evidence): string | undefined {
+  if (!setupDone) {
+    const failures = Object.keys(metrics.ws_connect_failures?.by?.reason ?? {});
+    return failures.length > 0
+      ? `the set-up failed: the server took no WebSocket upgrade (${failures.join(", ")})`
+      : "the set-up failed: it was interrupted, or the server did not answer the WebSocket upgrade in time";
+  }
+  const started = countOf(metrics.ws_shards_started);
+  const completed = countOf(metrics.ws_shards_completed);
+  if (started === 0) return "no part of the load began";
+  if (completed < started) {
+    return `${started - completed} of ${started} parts of the load ended before their planned end`;
+  }
+  return undefined;
+}
+
+function whyGeneratorBound({ metrics, thresholds }: Evidence): string | undefined {
+  const highest = Math.max(...thresholds.map(latencyBound));
+  const allowed = GENERATOR_SHARE * highest;
+  for (const [side, delay] of Object.entries(metrics.ws_generator_delay_ms?.by?.side ?? {})) {
+    const { p99 } = delay as TrendSummary;
+    if (p99 !== null && p99 > allowed) {
+      return `the generator was the bottleneck: ws_generator_delay_ms{side:${side}} p99 was ${number(p99)} ms, more than ${GENERATOR_SHARE * 100} % of the highest latency limit (${highest} ms)`;
+    }
+  }
+  return undefined;
+}
+
+/** The upper bound that a threshold puts on a message's latency; -Infinity where it puts none. */
+function latencyBound({ metric, expression }: ThresholdSummary): number {
+  const limit = /^ws_(msg_rtt|fanout_lag)_ms/.test(metric) ? parseLimit(expression) : undefined;
+  return limit?.operator.startsWith("<") ? limit.bound : Number.NEGATIVE_INFINITY;
+}
+
+function describe({ metric, expression, value }: ThresholdSummary): string {
+  return `${metric} ${expression}: ${value === null ? "there was no value" : `was ${number(value)}`}`;
+}
+
+const countOf = (metric: MetricSummary | undefined): number =>
+  metric?.kind === "counter" ? metric.count : 0;
+
+/** A figure as people read it: three significant digits, whole above a hundred. */
+export function number(value: number): string {
+  return Math.abs(value) >= 100 ? String(Math.round(value)) : String(Number(value.toPrecision(3)));
+}
