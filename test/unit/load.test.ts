@@ -1,0 +1,82 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import fc from "fast-check";
+import { connectionsOf, plannedMs, sessionsIn, spanOf } from "../../lib/load.ts";
+import { backoffMs, Grid } from "../../lib/pacing.ts";
+import { ms } from "../../lib/units.ts";
+
+const load = { connections: 4, ramp: ms(40_000), hold: ms(100_000), rampDown: ms(20_000) };
+
+describe("a connection's span", () => {
+  const rows: [sentence: string, index: number, start: number, end: number][] = [
+    ["the first opens at once and closes last", 0, 0, 160_000],
+    ["the second waits for its share of the ramp", 1, 10_000, 155_000],
+    ["the last opens before the hold begins and closes first", 3, 30_000, 145_000],
+  ];
+  for (const [sentence, index, start, end] of rows) {
+    test(sentence, () => assert.deepEqual(spanOf(load, index), { start, end }));
+  }
+  test("the plan ends with the last of them", () => assert.equal(plannedMs(load), 160_000));
+});
+
+test("every connection belongs to exactly one shard", () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 500 }), fc.integer({ min: 1, max: 50 }), (connections, shards) => {
+      const all = Array.from({ length: shards }, (_, shard) => connectionsOf({ ...load, connections }, shard, shards));
+      assert.deepEqual(
+        all.flat().sort((a, b) => a - b),
+        Array.from({ length: connections }, (_, index) => index),
+      );
+    }),
+  );
+});
+
+describe("a span is cut into sessions", () => {
+  const rows: [sentence: string, span: [number, number], lengths: number[]][] = [
+    ["that follow each other", [0, 180], [60, 60, 60]],
+    ["with a rest of its own when a probe fits into it", [0, 140], [60, 60, 20]],
+    ["with too short a rest added to the one before", [0, 135], [60, 75]],
+    ["or into one alone when it is short", [10, 40], [30]],
+    ["or none when it is empty", [10, 10], []],
+  ];
+  for (const [sentence, [start, end], lengths] of rows) {
+    test(sentence, () => {
+      const sessions = sessionsIn({ start: ms(start), end: ms(end) }, ms(60), ms(16));
+      assert.deepEqual(
+        sessions.map((session) => session.end - session.start),
+        lengths,
+      );
+      for (const [i, session] of sessions.entries()) assert.equal(session.start, sessions[i - 1]?.end ?? start);
+    });
+  }
+});
+
+describe("due times", () => {
+  test("stay on their grid however late they are taken", () => {
+    const grid = new Grid(ms(3), ms(10), ms(35));
+    assert.equal(grid.take(ms(2)), undefined);
+    assert.equal(grid.take(ms(3)), 3);
+    assert.equal(grid.take(ms(29)), 13);
+    assert.equal(grid.take(ms(29)), 23);
+    assert.equal(grid.take(ms(29)), undefined);
+    assert.equal(grid.next(), 33);
+    assert.equal(grid.take(ms(1_000)), 33);
+    assert.equal(grid.take(ms(1_000)), undefined);
+  });
+  test("there are none when the first is past the last", () => {
+    assert.equal(new Grid(ms(36), ms(10), ms(35)).next(), undefined);
+  });
+});
+
+describe("back-off", () => {
+  const policy = { base: ms(500), cap: ms(10_000) };
+  const rows: [sentence: string, attempt: number, random: number, wait: number][] = [
+    ["may be nothing at all", 3, 0, 0],
+    ["begins with half the base on average", 0, 0.5, 250],
+    ["doubles with each attempt", 2, 0.5, 1_000],
+    ["stays under its cap", 40, 0.5, 5_000],
+  ];
+  for (const [sentence, attempt, random, wait] of rows) {
+    test(sentence, () => assert.equal(backoffMs(policy, attempt, random), wait));
+  }
+});
