@@ -4,13 +4,14 @@
  */
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { root } from "./tools/files.mjs";
 import { setUp } from "./tools/setup.mjs";
-import { orExit, root } from "./tools/step.mjs";
+import { orExit } from "./tools/step.mjs";
 
 const [program = "demo", ...args] = process.argv.slice(2);
 const server = program === "server";
 
-await orExit((signal) => setUp(server ? [] : ["k6"], signal));
+await orExit((signal) => setUp(server ? "no k6" : "k6", signal));
 
 // In this process: one that only waited for another would have to pass signals on.
 const entry = join(root, "dist", server ? "server.js" : "cli.js");

@@ -3,10 +3,11 @@
  * and Go tests are among them, so that the runner's closing lines count everything.
  */
 import { spawn } from "node:child_process";
+import { filesUnder } from "./tools/files.mjs";
 import { setUp } from "./tools/setup.mjs";
-import { filesUnder, orExit } from "./tools/step.mjs";
+import { orExit } from "./tools/step.mjs";
 
-await orExit((signal) => setUp(["k6", "k6-stock"], signal));
+await orExit((signal) => setUp("k6 and stock k6", signal));
 
 const named = process.argv.slice(2);
 const files = named.length ? named : filesUnder("test").filter((file) => file.endsWith(".test.ts"));
@@ -14,7 +15,8 @@ const files = named.length ? named : filesUnder("test").filter((file) => file.en
 const options = ["--import", "tsx", "--test", "--test-reporter=spec", "--test-concurrency=1"];
 const runner = spawn(process.execPath, [...options, ...files], { stdio: ["ignore", "inherit", "inherit"] });
 // The runner ends its test processes itself, and gets a terminal's ^C too.
-for (const name of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(name, () => runner.kill(name));
+for (const name of /** @type {const} */ (["SIGINT", "SIGTERM", "SIGHUP"]))
+  process.on(name, () => runner.kill(name));
 runner.on("exit", (code) => {
   process.exitCode = code ?? 1;
 });

@@ -5,20 +5,27 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 const HEARTBEAT_MS = 500;
 const POLL_MS = 100;
-/** A lock whose holder gave no sign of life for so long was left behind by one that was killed. */
-const ABANDONED_AFTER_MS = 10_000;
 
 /**
- * Does `work` while holding the lock at `path`. While another process holds it, waits and calls `onWait` once.
- * A holder shows that it lives by touching the lock; process ids would not do, they are reused.
+ * Does `work` while holding the lock at `path`; while another process holds it, waits.
+ *
+ * A holder shows that it lives by touching the lock. Its process id would not show it: ids are used again.
+ *
+ * @template T
+ * @param {string} path
+ * @param {object} options
+ * @param {() => void} options.onWait Called once when there is something to wait for.
+ * @param {AbortSignal} [options.signal] Ends the waiting.
+ * @param {number} [options.abandonedAfterMs] A lock untouched for so long was left by a process that was killed.
+ * @param {() => Promise<T>} work
  */
-export async function withLock(path, { onWait, signal }, work) {
+export async function withLock(path, { onWait, signal, abandonedAfterMs = 10_000 }, work) {
   mkdirSync(dirname(path), { recursive: true });
   let waiting = false;
   while (!tryLock(path)) {
     if (!waiting) onWait();
     waiting = true;
-    await released(path, signal);
+    await released(path, abandonedAfterMs, signal);
   }
   const heartbeat = setInterval(() => utimesSync(path, new Date(), new Date()), HEARTBEAT_MS);
   try {
@@ -29,41 +36,50 @@ export async function withLock(path, { onWait, signal }, work) {
   }
 }
 
+/** @param {string} path */
 function tryLock(path) {
   try {
     mkdirSync(path);
     return true;
   } catch (error) {
-    if (error.code === "EEXIST") return false;
+    if (codeOf(error) === "EEXIST") return false;
     throw error;
   }
 }
 
-/** Waits until the lock is gone, and takes an abandoned one away. */
-async function released(path, signal) {
+/**
+ * Waits until the lock is gone, and takes an abandoned one away.
+ *
+ * @param {string} path
+ * @param {number} abandonedAfterMs
+ * @param {AbortSignal | undefined} signal
+ */
+async function released(path, abandonedAfterMs, signal) {
   let seen = touchedAt(path);
   let since = performance.now();
   for (;;) {
-    await sleep(POLL_MS, undefined, { signal });
+    await sleep(POLL_MS, undefined, signal && { signal });
     const now = touchedAt(path);
     if (now === undefined) return;
-    // Timed by this process's own clock: one that jumps, or a machine that slept, is not mistaken for silence.
+    // Timed by this process's own clock: a wall clock that was set, or a machine that slept, is no silence.
     if (now !== seen) [seen, since] = [now, performance.now()];
-    if (performance.now() - since > ABANDONED_AFTER_MS) return removeAbandoned(path);
+    else if (performance.now() - since > abandonedAfterMs) return removeAbandoned(path);
   }
 }
 
+/** @param {string} path */
 function removeAbandoned(path) {
   const aside = `${path}.${process.pid}`;
   try {
-    // Of several that wait, one succeeds in moving it.
-    renameSync(path, aside);
+    renameSync(path, aside); // of several that wait, one succeeds
     rmSync(aside, { recursive: true, force: true });
   } catch (error) {
-    if (error.code !== "ENOENT") throw error;
+    if (codeOf(error) !== "ENOENT") throw error;
   }
 }
 
-function touchedAt(path) {
-  return statSync(path, { throwIfNoEntry: false })?.mtimeMs;
-}
+/** @param {string} path */
+const touchedAt = (path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs;
+
+/** @param {unknown} error */
+const codeOf = (error) => /** @type {NodeJS.ErrnoException} */ (error).code;

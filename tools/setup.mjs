@@ -1,37 +1,40 @@
-/** Makes a fresh clone ready to run: npm dependencies, bundles, k6. Each only when missing or stale. */
+/** Makes a fresh clone ready to run: npm dependencies, bundles, k6. Each only when it is missing or stale. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { buildBundles } from "./bundles.mjs";
+import { root } from "./files.mjs";
+import { buildK6, buildStockK6 } from "./k6.mjs";
 import { withLock } from "./lock.mjs";
-import { root, runTool, StepError, step } from "./step.mjs";
+import { runTool, StepError, step } from "./step.mjs";
 
-/** Older versions cannot fetch the tool chain that extension/go.mod names. */
-const OLDEST_GO_MINOR = 21;
 const OLDEST_NODE = 20;
+/** Older ones cannot fetch the tool chain that extension/go.mod names. */
+const OLDEST_GO_MINOR = 21;
 
 /**
- * Sets up what `needs` lists of "k6" (bin/k6, skipped without Go) and "k6-stock" (which needs Go), after the
- * dependencies and bundles that everything needs.
+ * Sets up dependencies and bundles, and of k6 what is asked for.
+ *
+ * @param {"no k6" | "k6" | "k6 and stock k6"} k6 `k6` is skipped without Go; stock k6 cannot be had without.
+ * @param {AbortSignal} signal
  */
-export async function setUp(needs, signal) {
+export async function setUp(k6, signal) {
   if (Number.parseInt(process.versions.node, 10) < OLDEST_NODE) {
-    throw new StepError(`Node.js ${OLDEST_NODE} or newer is needed; this is ${process.version}`);
+    throw new StepError(`Node.js ${OLDEST_NODE} or newer is needed, this is ${process.version}`);
   }
   const onWait = () => console.log("Another set-up is at work in this folder: waiting for it …");
   await withLock(join(root, ".cache/setup.lock"), { onWait, signal }, async () => {
     await installDependencies(signal);
-    const { buildBundles, buildK6, buildStockK6 } = await import("../build.mjs");
     await buildBundles();
-    if (needs.includes("k6")) {
-      const missing = await whyNoGo();
-      if (missing && needs.includes("k6-stock"))
-        throw new StepError(`${missing}: the tests build k6 with it`);
-      if (missing) console.log(`${missing}: bin/k6 is not built, a k6 on the PATH will do`);
-      else await buildK6(signal);
-    }
-    if (needs.includes("k6-stock")) await buildStockK6(signal);
+    if (k6 === "no k6") return;
+    const noGo = await whyNoGo();
+    if (!noGo) await buildK6(signal);
+    else if (k6 === "k6") console.log(`${noGo}: bin/k6 is not built`);
+    else throw new StepError(`${noGo}: go1.${OLDEST_GO_MINOR} or newer is needed to build k6 for the tests`);
+    if (k6 === "k6 and stock k6") await buildStockK6(signal);
   });
 }
 
+/** @param {AbortSignal} signal */
 async function installDependencies(signal) {
   if (dependenciesAreCurrent()) return console.log("npm dependencies: up to date");
   // The build tools are development dependencies, which NODE_ENV=production would leave out.
@@ -48,19 +51,23 @@ function dependenciesAreCurrent() {
   );
 }
 
+/**
+ * @param {string} path
+ * @returns {Record<string, { version: string, optional?: boolean }>}
+ */
 function readLock(path) {
   try {
     return JSON.parse(readFileSync(join(root, path), "utf8")).packages;
   } catch (error) {
-    if (error.code === "ENOENT" && path.startsWith("node_modules")) return {};
+    if (/** @type {NodeJS.ErrnoException} */ (error).code === "ENOENT") return {};
     throw error;
   }
 }
 
-/** Why the Go that is here (or is not) cannot build k6; undefined when it can. */
+/** Why the Go that is here, or is not, cannot build k6; undefined when it can. */
 async function whyNoGo() {
   const version = await runTool("go", ["env", "GOVERSION"]).catch(() => undefined);
   if (version === undefined) return "Go is not installed";
   const minor = Number(version.match(/^go1\.(\d+)/)?.[1] ?? OLDEST_GO_MINOR);
-  return minor < OLDEST_GO_MINOR ? `${version.trim()} is older than go1.${OLDEST_GO_MINOR}` : undefined;
+  return minor < OLDEST_GO_MINOR ? `Go is too old (${version.trim()})` : undefined;
 }

@@ -1,27 +1,14 @@
-/**
- * What building and setting up share: steps that say what they do, tools that are quiet unless they fail,
- * and content hashes that tell finished work from stale work. Runs before any dependency is installed.
- */
+/** Steps that say what they do, and tools that are quiet unless they fail. Needs no dependency to be installed. */
 import { spawn } from "node:child_process";
-import { createHash } from "node:crypto";
-import {
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
 import { constants } from "node:os";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
-
-/** The repository's root: every path below is relative to it. */
-export const root = dirname(dirname(fileURLToPath(import.meta.url)));
+import { root } from "./files.mjs";
 
 /** A failure with a message made for the user: it is printed without a stack. */
 export class StepError extends Error {
+  /**
+   * @param {string} message
+   * @param {number} exitCode
+   */
   constructor(message, exitCode = 1) {
     super(message);
     this.exitCode = exitCode;
@@ -29,19 +16,23 @@ export class StepError extends Error {
 }
 
 /**
- * Does a program's work, which `signal` tells when to stop. On ^C, or when the work fails, says why and ends
- * the process with a code that is not 0.
+ * Does a program's work, which the signal it gets tells when to stop. On ^C, or when the work fails, says why and
+ * ends the process with a code that is not 0.
+ *
+ * @template T
+ * @param {(signal: AbortSignal) => Promise<T>} work
  */
 export async function orExit(work) {
   const stop = new AbortController();
+  /** @param {NodeJS.Signals} name */
   const onSignal = (name) => stop.abort(new StepError("stopped", 128 + constants.signals[name]));
-  const names = ["SIGINT", "SIGTERM", "SIGHUP"];
+  const names = /** @type {const} */ (["SIGINT", "SIGTERM", "SIGHUP"]);
   for (const name of names) process.on(name, onSignal);
   try {
     return await work(stop.signal);
   } catch (thrown) {
     const error = stop.signal.aborted ? stop.signal.reason : thrown;
-    // A tool's failure, a full or read-only disk, and esbuild's findings explain themselves; a defect needs its stack.
+    // A tool's failure, a full or read-only disk and esbuild's findings explain themselves; a defect needs its stack.
     console.error(error instanceof StepError || error.syscall || error.errors ? error.message : error);
     process.exit(error.exitCode ?? 1);
   } finally {
@@ -49,7 +40,13 @@ export async function orExit(work) {
   }
 }
 
-/** Says what is being done, does it, says how long it took. */
+/**
+ * Says what is being done, does it, says how long it took.
+ *
+ * @template T
+ * @param {string} title
+ * @param {() => Promise<T>} work
+ */
 export async function step(title, work) {
   const began = performance.now();
   process.stdout.write(`${title} … `);
@@ -64,24 +61,30 @@ export async function step(title, work) {
 }
 
 /**
- * Runs a tool in a process group of its own and returns what it printed to stdout. On failure throws a
- * {@link StepError} with everything that it printed; when `signal` aborts, the whole group is ended first.
+ * Runs a tool and returns what it printed to stdout.
+ *
+ * @param {string} command
+ * @param {readonly string[]} args
+ * @param {{ cwd?: string, env?: NodeJS.ProcessEnv, signal?: AbortSignal | undefined }} options When `signal` aborts, the tool and all that
+ * it started are ended.
+ * @returns {Promise<string>}
+ * @throws {StepError} with everything that the tool printed, when it fails
  */
 export function runTool(command, args, { cwd = root, env = process.env, signal } = {}) {
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted();
-    // A group of its own: the tools start compilers, which a signal to the tool alone would leave behind.
+    // A process group of its own: tools start compilers, which a signal to the tool alone would leave behind.
     const child = spawn(command, args, { cwd, env, stdio: ["ignore", "pipe", "pipe"], detached: true });
     let stdout = "";
-    let all = "";
+    let everything = "";
     child.stdout.setEncoding("utf8").on("data", (text) => {
       stdout += text;
-      all += text;
+      everything += text;
     });
     child.stderr.setEncoding("utf8").on("data", (text) => {
-      all += text;
+      everything += text;
     });
-    const stop = () => killGroup(child.pid, "SIGKILL");
+    const stop = () => killGroup(child.pid);
     signal?.addEventListener("abort", stop, { once: true });
     const said = [command, ...args].join(" ");
     child.on("error", (error) => reject(new StepError(`cannot run ${said}: ${error.message}`)));
@@ -89,59 +92,20 @@ export function runTool(command, args, { cwd = root, env = process.env, signal }
       signal?.removeEventListener("abort", stop);
       if (signal?.aborted) reject(signal.reason);
       else if (code === 0) resolve(stdout);
-      else reject(new StepError(`${said} failed (${killedBy ?? `exit code ${code}`}):\n${all.trimEnd()}`));
+      else
+        reject(
+          new StepError(`${said} failed (${killedBy ?? `exit code ${code}`}):\n${everything.trimEnd()}`),
+        );
     });
   });
 }
 
-function killGroup(pid, signal) {
+/** @param {number | undefined} pid */
+function killGroup(pid) {
+  if (pid === undefined) return; // it never started
   try {
-    process.kill(-pid, signal);
+    process.kill(-pid, "SIGKILL");
   } catch {
-    // Ended by itself meanwhile.
+    // It ended meanwhile.
   }
 }
-
-/** Every file below `path` (or `path` itself), relative to the root, in a fixed order. */
-export function filesUnder(path) {
-  const full = join(root, path);
-  if (!existsSync(full)) return [];
-  if (!statSync(full).isDirectory()) return [path];
-  return readdirSync(full, { withFileTypes: true })
-    .sort((a, b) => (a.name < b.name ? -1 : 1))
-    .flatMap((entry) => filesUnder(join(path, entry.name)));
-}
-
-/** A hash of the files' names and contents and of `more`, which stands for what else decides the result. */
-export function fingerprint(files, ...more) {
-  const hash = createHash("sha256");
-  for (const file of files)
-    hash
-      .update(file)
-      .update("\0")
-      .update(readFileSync(join(root, file)))
-      .update("\0");
-  return hash.update(JSON.stringify(more)).digest("hex");
-}
-
-/** Writes a file so that a reader, or a second writer, sees the old content or the new, never a part. */
-export function writeAtomically(path, content) {
-  mkdirSync(dirname(path), { recursive: true });
-  const partial = `${path}.${process.pid}.partial`;
-  writeFileSync(partial, content);
-  renameSync(partial, path);
-}
-
-/** Whether `product` was made from what has this fingerprint. */
-export function isCurrent(product, print) {
-  const stamp = stampOf(product);
-  return existsSync(join(root, product)) && existsSync(stamp) && readFileSync(stamp, "utf8") === print;
-}
-
-/** Remembers what `product` was made from. */
-export function markCurrent(product, print) {
-  writeAtomically(stampOf(product), print);
-}
-
-const stampOf = (product) =>
-  join(root, ".cache", `${product.replaceAll(/[\\/]/g, "-").replace(/^\./, "")}.sha256`);

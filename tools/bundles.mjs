@@ -1,0 +1,68 @@
+/** Bundles scenarios for k6, and the command line and the reference server for Node.js. */
+import { readdirSync, rmSync } from "node:fs";
+import { basename, join } from "node:path";
+import { filesUnder, fingerprint, isCurrent, markCurrent, root, writeAtomically } from "./files.mjs";
+import { step } from "./step.mjs";
+
+/** What runs inside k6. @satisfies {import("esbuild").BuildOptions} */
+const forK6 = /** @type {const} */ ({
+  format: "esm",
+  // Neither browser nor Node.js: nothing of either is assumed or put in.
+  platform: "neutral",
+  // Where npm packages name their entry: with a neutral platform esbuild looks nowhere by itself.
+  mainFields: ["module", "main"],
+  // k6's own modules, its extensions included, are resolved by k6 when it loads the script.
+  external: ["k6", "k6/*"],
+  // k6's JavaScript engine takes the syntax of ES2022 …
+  target: "es2022",
+  // … but for asynchronous iteration, of which it has none ("Unexpected token await").
+  supported: { "for-await": false, "async-generator": false },
+});
+
+/** What runs in Node.js. @satisfies {import("esbuild").BuildOptions} */
+const forNode = /** @type {const} */ ({
+  format: "esm",
+  platform: "node",
+  target: "node20",
+  // Dependencies come from node_modules: ws is CommonJS, and its require() does not survive bundling into ESM.
+  packages: "external",
+});
+
+/** @satisfies {import("esbuild").BuildOptions} */
+const forBoth = /** @type {const} */ ({
+  bundle: true,
+  // Written below, whole: a running k6 or a second build never reads half a file.
+  write: false,
+  // k6, and Node.js with --enable-source-maps, then name the TypeScript line in a stack trace.
+  sourcemap: "linked",
+  // Text outside ASCII stays readable in the scripts.
+  charset: "utf8",
+  // Errors are thrown, and told once by whoever called.
+  logLevel: "silent",
+  absWorkingDir: root,
+});
+
+/** Bundles dist/. */
+export async function buildBundles() {
+  const sources = ["lib", "scenarios", "server", "cli", "tools/bundles.mjs", "package-lock.json"].flatMap(
+    filesUnder,
+  );
+  const print = fingerprint(sources);
+  if (isCurrent("dist", print)) return console.log("dist: up to date");
+  await step("Bundling scenarios, command line and server into dist", async () => {
+    const { build } = await import("esbuild");
+    const scenarios = filesUnder("scenarios").filter((file) => file.endsWith(".ts"));
+    const programs = { cli: "cli/bin.ts", server: "server/bin.ts" };
+    const results = await Promise.all([
+      build({ ...forBoth, ...forK6, entryPoints: scenarios, outdir: "dist" }),
+      build({ ...forBoth, ...forNode, entryPoints: programs, outdir: "dist" }),
+    ]);
+    const outputs = results.flatMap((result) => result.outputFiles);
+    for (const { path, contents } of outputs) writeAtomically(path, contents);
+    const made = new Set(outputs.map(({ path }) => basename(path)));
+    for (const file of readdirSync(join(root, "dist"))) {
+      if (/\.js(\.map)?$/.test(file) && !made.has(file)) rmSync(join(root, "dist", file));
+    }
+    markCurrent("dist", print);
+  });
+}

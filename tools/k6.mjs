@@ -1,0 +1,67 @@
+/** Builds k6 by xk6, which is a tool of the extension's Go module. */
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { filesUnder, fingerprint, isCurrent, markCurrent, root } from "./files.mjs";
+import { runTool, step } from "./step.mjs";
+
+/**
+ * Builds bin/k6: k6 with the extension.
+ *
+ * @param {AbortSignal} signal
+ */
+export async function buildK6(signal) {
+  const sources = filesUnder("extension").filter((file) => !/_test\.go$|\btestdata\b/.test(file));
+  const print = fingerprint(sources, k6Version(), platform);
+  await buildWithXk6("bin/k6", "k6 with the extension", ["--with", "xk6-realtime=."], print, signal);
+}
+
+/**
+ * Builds .cache/k6-stock: k6 as it is.
+ *
+ * @param {AbortSignal} signal
+ */
+export async function buildStockK6(signal) {
+  await buildWithXk6(".cache/k6-stock", "k6 as it is", [], fingerprint([], k6Version(), platform), signal);
+}
+
+const platform = `${process.platform}-${process.arch}`;
+
+/** The k6 that everything is built and tested with: the extension's own requirement decides. */
+function k6Version() {
+  const goMod = readFileSync(join(root, "extension/go.mod"), "utf8");
+  const version = goMod.match(/^\s*(?:require )?go\.k6\.io\/k6\/v2 (v\S+)$/m)?.[1];
+  if (!version) throw new Error("extension/go.mod: expected a requirement of go.k6.io/k6/v2");
+  return version;
+}
+
+/**
+ * @param {string} product
+ * @param {string} what
+ * @param {readonly string[]} args
+ * @param {string} print
+ * @param {AbortSignal} signal
+ */
+async function buildWithXk6(product, what, args, print, signal) {
+  if (isCurrent(product, print)) return console.log(`${product}: up to date`);
+  const version = k6Version();
+  await step(`Building ${product}, ${what}, ${version} (about 3 minutes the first time)`, async () => {
+    const cache = join(root, ".cache");
+    mkdirSync(cache, { recursive: true });
+    // xk6 and Go leave their temporary folders behind when they are ended: here they are ours to remove.
+    const temporary = mkdtempSync(join(cache, "build-"));
+    try {
+      const built = join(temporary, "k6");
+      await runTool("go", ["tool", "xk6", "build", version, ...args, "--output", built], {
+        cwd: join(root, "extension"),
+        env: { ...process.env, TMPDIR: temporary },
+        signal,
+      });
+      const target = join(root, product);
+      mkdirSync(dirname(target), { recursive: true });
+      renameSync(built, target);
+    } finally {
+      rmSync(temporary, { recursive: true, force: true });
+    }
+    markCurrent(product, print);
+  });
+}
