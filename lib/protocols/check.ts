@@ -1,0 +1,208 @@
+import type { ConditionSpec, Descriptor } from "./descriptor.ts";
+import { compilePattern } from "./pattern.ts";
+import { describe, type Problem } from "./problem.ts";
+import { parsePathTemplate, parseTemplate, type Template } from "./template.ts";
+import { CONNECTION_VARIABLES, VARIABLES, type VariableName } from "./variables.ts";
+
+/**
+ * What the fields of a descriptor say of one another: that a group is one of the regex beside it, that a
+ * variable has a value by then, that a reply has a probe to answer.
+ */
+export function checkReferences(d: Descriptor): Problem[] {
+  const checker = new Checker();
+  const captured = new Set<string>();
+  const everywhere: readonly VariableName[] = [...CONNECTION_VARIABLES, "nowMs"];
+  const later: readonly VariableName[] = [...everywhere, "lastSeq"];
+
+  checker.variables("path", d.path, CONNECTION_VARIABLES, [], parsePathTemplate);
+
+  for (const [i, step] of (d.session ?? []).entries()) {
+    const path = `session[${i}]`;
+    if (!step.send && !step.await) checker.add(path, '"send", "await" or both', describe(step));
+    checker.variables(`${path}.send`, step.send, everywhere, captured);
+    checker.condition(`${path}.await`, step.await);
+    if (step.within && !step.await) checker.add(`${path}.within`, '"await" beside it', "none");
+    if (step.capture && !step.await) checker.add(`${path}.capture`, '"await" beside it', "none");
+    checker.captures(`${path}.capture`, step.capture, step.await);
+    for (const name of Object.keys(step.capture ?? {})) {
+      if (captured.has(name))
+        checker.add(`${path}.capture.${name}`, "a name not captured before", "it again");
+      captured.add(name);
+    }
+  }
+
+  checkProbe(checker, d, [...later, "id", "payload"], captured);
+  checker.variables("publish.send", d.publish?.send, [...later, "id", "seq", "payload"], captured);
+
+  if (d.delivery) {
+    checker.condition("delivery", d.delivery, "optional");
+    for (const field of ["id", "seq", "publisher", "room"] as const) {
+      checker.locator(`delivery.${field}`, d.delivery[field], d.delivery);
+    }
+    checker.locator("delivery.sentAt.at", d.delivery.sentAt?.at, d.delivery);
+  }
+
+  checkError(checker, d);
+
+  for (const [i, beat] of (d.heartbeat ?? []).entries()) {
+    const path = `heartbeat[${i}]`;
+    const answers = beat.when !== undefined && beat.answer !== undefined;
+    const repeats = beat.every !== undefined && beat.send !== undefined;
+    const fields = [beat.when, beat.answer, beat.every, beat.send].filter((field) => field !== undefined);
+    if ((!answers && !repeats) || fields.length !== 2) {
+      checker.add(path, 'either "when" and "answer" or "every" and "send"', describe(beat));
+    }
+    if (beat.capture && !beat.when) checker.add(`${path}.capture`, '"when" beside it', "none");
+    checker.condition(`${path}.when`, beat.when);
+    checker.captures(`${path}.capture`, beat.capture, beat.when);
+    checker.variables(`${path}.answer`, beat.answer, later, [
+      ...captured,
+      ...Object.keys(beat.capture ?? {}),
+    ]);
+    checker.variables(`${path}.send`, beat.send, later, captured);
+  }
+
+  checker.variables("refresh.send", d.refresh?.send, later, captured);
+  checker.condition("refresh.await", d.refresh?.await);
+  checker.variables("resume.send", d.resume?.send, later, captured);
+  checker.condition("resume.await", d.resume?.await);
+  if (d.resume && !d.delivery?.seq) {
+    checker.add("resume", '"delivery.seq", which says where to resume', "none");
+  }
+  if (d.resume?.within && !d.resume.await) checker.add("resume.within", '"await" beside it', "none");
+  return checker.problems;
+}
+
+function checkProbe(
+  checker: Checker,
+  d: Descriptor,
+  variables: readonly VariableName[],
+  captured: Iterable<string>,
+): void {
+  checker.variables("probe.send", d.probe?.send, variables, captured);
+  if (d.probe && !d.reply) checker.add("reply", 'at least one reply, since there is a "probe"', "nothing");
+  if (d.reply && !d.probe) checker.add("probe", 'a probe, since there is a "reply"', "nothing");
+  const names = new Set<string>();
+  for (const [i, reply] of (d.reply ?? []).entries()) {
+    const path = `reply[${i}]`;
+    if (names.has(reply.name))
+      checker.add(`${path}.name`, "a name that no other reply has", describe(reply.name));
+    names.add(reply.name);
+    checker.condition(path, reply, "optional");
+    checker.locator(`${path}.id`, reply.id, reply);
+    if (reply.match !== "id" && reply.id !== undefined) {
+      checker.add(`${path}.id`, `no "id" where match is "${reply.match}"`, describe(reply.id));
+    }
+    if (reply.match !== "id") continue;
+    if (reply.id === undefined) checker.add(`${path}.id`, "where the identifier is", "nothing");
+    if (d.probe && !templateOf(d.probe.send)?.variables.includes("id")) {
+      checker.add("probe.send", `"\${id}" in it, since reply "${reply.name}" is matched by it`, "none");
+    }
+  }
+}
+
+function checkError(checker: Checker, d: Descriptor): void {
+  if (!d.error) return;
+  checker.condition("error", d.error);
+  checker.locator("error.reason", d.error.reason, d.error);
+  if (d.error.settles && !d.probe) checker.add("error.settles", 'a "probe" to settle', "none");
+  if (d.error.settles !== "id") {
+    if (d.error.id !== undefined) {
+      checker.add("error.settles", '"id", since "error.id" is given', describe(d.error.settles));
+    }
+    return;
+  }
+  const id = errorId(d);
+  if (id === undefined) {
+    checker.add(
+      "error.id",
+      'where the identifier is, since "settles" is "id" and no reply has one',
+      "nothing",
+    );
+  }
+  checker.locator("error.id", id, d.error);
+}
+
+/** Where an error names its probe: where it says, otherwise where the first reply with an identifier has it. */
+export const errorId = (d: Descriptor): string | undefined =>
+  d.error?.id ?? d.reply?.find((reply) => reply.match === "id")?.id;
+
+class Checker {
+  readonly problems: Problem[] = [];
+
+  add(path: string, expected: string, got: string): void {
+    this.problems.push({ path, expected, got });
+  }
+
+  /** Every variable of the template must be known and have a value by then. */
+  variables(
+    path: string,
+    source: string | undefined,
+    variables: readonly VariableName[],
+    captured: Iterable<string>,
+    parse: (source: string) => Template = parseTemplate,
+  ): void {
+    const known = new Set<string>([...variables, ...captured]);
+    for (const name of (source && templateOf(source, parse)?.variables) || []) {
+      if (!known.has(name))
+        this.add(path, `a variable that is known here (${[...known].join(", ")})`, `"\${${name}}"`);
+    }
+  }
+
+  condition(path: string, c: ConditionSpec | undefined, kind: "required" | "optional" = "required"): void {
+    if (!c) return;
+    const given = ["text", "regex", "where"].filter((field) => c[field as keyof ConditionSpec] !== undefined);
+    if (given.length === 0 && kind === "required") this.add(path, '"text", "regex" or "where"', "none");
+    if (c.text !== undefined && given.length > 1) {
+      this.add(`${path}.text`, `"text" alone, without ${given.slice(1).join(" and ")}`, describe(c.text));
+    }
+  }
+
+  captures(
+    path: string,
+    captures: Record<string, string> | undefined,
+    from: ConditionSpec | undefined,
+  ): void {
+    for (const [name, where] of Object.entries(captures ?? {})) {
+      if (Object.hasOwn(VARIABLES, name))
+        this.add(`${path}.${name}`, "a name that is not a variable's already", `"${name}"`);
+      if (from) this.locator(`${path}.${name}`, where, from);
+    }
+  }
+
+  /** What is no pointer must be a group of the regex. */
+  locator(path: string, where: string | undefined, c: ConditionSpec): void {
+    if (where === undefined) return;
+    if (c.text !== undefined)
+      this.add(path, 'a field of JSON or of a regex, not of a "text"', describe(where));
+    if (where === "" || where.startsWith("/")) return;
+    const names = groupsOf(c.regex);
+    if (!names.includes(where)) {
+      this.add(
+        path,
+        names.length > 0
+          ? `a group of the regex (${names.join(", ")})`
+          : "a JSON Pointer, for there is no regex with groups",
+        describe(where),
+      );
+    }
+  }
+}
+
+/** The template, or undefined where it is refused already. */
+function templateOf(source: string, parse = parseTemplate): Template | undefined {
+  try {
+    return parse(source);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The groups' names; none where the pattern is refused already. */
+function groupsOf(regex: string | undefined): readonly string[] {
+  try {
+    return regex === undefined ? [] : compilePattern(regex).names;
+  } catch {
+    return [];
+  }
+}

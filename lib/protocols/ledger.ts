@@ -1,0 +1,148 @@
+import { type Ms, ms } from "../units.ts";
+import { Queue } from "./queue.ts";
+
+/** One probe and what became of it. Replies are numbered as the descriptor lists them; sets of them are bits. */
+export interface Probe {
+  readonly id: string;
+  /** When it was to be sent: response time counts from here. */
+  readonly dueAt: Ms;
+  /** When it was written: service time counts from here. Undefined until it was. */
+  sentAt: Ms | undefined;
+  /** From here on a reply is late. */
+  readonly deadline: Ms;
+  /** Which replies came, in time or late. */
+  answered: number;
+  state: "open" | "answered" | "timed-out" | "failed" | "lost";
+}
+
+/** What a reply turned out to be. `reply-last` is the one that completes the probe. */
+export type Verdict = "reply" | "reply-last" | "duplicate" | "late";
+
+const isOpen = (probe: Probe): boolean => probe.state === "open";
+const hasTurn = (probe: Probe): boolean => probe.state !== "failed";
+const isUnanswered = (probe: Probe): boolean => probe.answered === 0 && probe.state !== "failed";
+
+/**
+ * The probes of one connection. Each reply of each probe ends in exactly one way: it came in time, it timed
+ * out, an error took its place, or the connection was lost. Probes stay known for the life of the connection,
+ * so that a reply that comes again or too late is told apart from one that nobody asked for.
+ */
+export class Ledger {
+  readonly #all: number;
+  readonly #timeout: Ms;
+  readonly #byId = new Map<string, Probe>();
+  /** For each reply matched by its turn: the probes that have not had it. */
+  readonly #turns: readonly Queue<Probe>[];
+  /** For each reply that is the message itself: by message, the probes that have not had it. */
+  readonly #messages: readonly Map<string, Probe[]>[];
+  readonly #deadlines = new Queue<Probe>();
+  readonly #inOrder = new Queue<Probe>();
+  #open = 0;
+
+  /** @param replies how many replies each probe expects, at most 16. */
+  constructor(replies: number, timeout: Ms) {
+    this.#all = 2 ** replies - 1;
+    this.#timeout = timeout;
+    this.#turns = Array.from({ length: replies }, () => new Queue<Probe>());
+    this.#messages = Array.from({ length: replies }, () => new Map<string, Probe[]>());
+  }
+
+  /** Probes that are neither answered whole, nor timed out, nor failed. */
+  get open(): number {
+    return this.#open;
+  }
+
+  /** When the next probe times out. */
+  get nextDeadline(): Ms | undefined {
+    return this.#deadlines.first(isOpen)?.deadline;
+  }
+
+  /** Throws RangeError when the connection had a probe of that name already. */
+  add(id: string, dueAt: Ms): Probe {
+    if (this.#byId.has(id)) throw new RangeError(`this connection had a probe ${JSON.stringify(id)} already`);
+    const deadline = ms(dueAt + this.#timeout);
+    const probe: Probe = { id, dueAt, sentAt: undefined, deadline, answered: 0, state: "open" };
+    this.#byId.set(id, probe);
+    this.#inOrder.push(probe);
+    this.#deadlines.insert(probe, (other) => other.deadline > deadline);
+    this.#open++;
+    return probe;
+  }
+
+  /** The probe waits for this reply by its turn. */
+  awaitTurn(reply: number, probe: Probe): void {
+    this.#turns[reply]!.push(probe);
+  }
+
+  /** The probe waits for its own message to come back as this reply. */
+  awaitMessage(reply: number, probe: Probe, message: string): void {
+    const waiting = this.#messages[reply]!.get(message);
+    if (waiting) waiting.push(probe);
+    else this.#messages[reply]!.set(message, [probe]);
+  }
+
+  byId(id: string): Probe | undefined {
+    return this.#byId.get(id);
+  }
+
+  /** Takes the probe whose turn it is. One that timed out keeps its turn: the nth reply answers the nth probe. */
+  takeTurn(reply: number): Probe | undefined {
+    return this.#turns[reply]!.take(hasTurn);
+  }
+
+  /** Takes the oldest probe that sent this very message. */
+  takeMessage(reply: number, message: string): Probe | undefined {
+    const waiting = this.#messages[reply]!.get(message);
+    if (waiting?.length === 1) this.#messages[reply]!.delete(message);
+    return waiting?.shift();
+  }
+
+  /** The oldest probe that has had no reply at all, timed out or not. */
+  oldest(): Probe | undefined {
+    return this.#inOrder.first(isUnanswered);
+  }
+
+  answer(reply: number, probe: Probe): Verdict {
+    const bit = 2 ** reply;
+    if (probe.answered & bit || probe.state === "failed") return "duplicate";
+    probe.answered |= bit;
+    if (probe.state !== "open") return "late";
+    if (probe.answered !== this.#all) return "reply";
+    this.#end(probe, "answered");
+    return "reply-last";
+  }
+
+  /** An error took the place of what the probe still waits for. Returns whether it was open. */
+  fail(probe: Probe): boolean {
+    const open = isOpen(probe);
+    if (open) this.#end(probe, "failed");
+    else if (probe.state === "timed-out") probe.state = "failed";
+    return open;
+  }
+
+  /** Times out and returns the open probes whose deadline has come. */
+  expire(at: Ms): Probe[] {
+    const expired: Probe[] = [];
+    const isDue = (probe: Probe | undefined) => probe !== undefined && probe.deadline <= at;
+    for (let probe = this.#deadlines.first(isOpen); isDue(probe); probe = this.#deadlines.first(isOpen)) {
+      this.#end(probe!, "timed-out");
+      expired.push(probe!);
+    }
+    return expired;
+  }
+
+  /** The connection ended: returns the probes that were open. */
+  lose(): Probe[] {
+    const lost: Probe[] = [];
+    for (let probe = this.#deadlines.take(isOpen); probe; probe = this.#deadlines.take(isOpen)) {
+      this.#end(probe, "lost");
+      lost.push(probe);
+    }
+    return lost;
+  }
+
+  #end(probe: Probe, state: Exclude<Probe["state"], "open">): void {
+    probe.state = state;
+    this.#open--;
+  }
+}

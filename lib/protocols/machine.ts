@@ -1,0 +1,375 @@
+import { type Ms, ms } from "../units.ts";
+import { type Capture, type Compiled, isWhole, type Outgoing } from "./compile.ts";
+import { Ledger, type Probe } from "./ledger.ts";
+import type { ConnectionInit, Conversation, Effect, Publication, Purpose, Send } from "./protocol.ts";
+import { type Frame, Reader } from "./reader.ts";
+import { NO_VALUE, numberValue, stringValue, type Value } from "./template.ts";
+import { encodeUtf8 } from "./utf8.ts";
+import { VARIABLES } from "./variables.ts";
+
+const NONE: readonly Effect[] = [];
+const JSON_NUMBER = /^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?$/;
+
+/** Nothing of one message outlives its reading, so that all connections can share one reader. */
+const reader = new Reader();
+
+/** Interprets a compiled descriptor for one connection. See {@link Conversation} for what each method promises. */
+export class Machine implements Conversation {
+  readonly #protocol: Compiled;
+  readonly #ledger: Ledger;
+  readonly #unixOffsetMs: Ms;
+  readonly #variables = new Map<string, Value>();
+  /** The session's steps, with the resume step at the end where there is something to resume. */
+  readonly #steps: Compiled["session"];
+  readonly #nextBeats: Ms[] = [];
+  #state: "new" | "session" | "ready" | "ended" = "new";
+  #step = 0;
+  #stepDeadline: Ms | undefined;
+  #refreshAt: Ms | undefined;
+  #lastSeq: Value | undefined;
+
+  constructor(protocol: Compiled, init: ConnectionInit) {
+    this.#protocol = protocol;
+    this.#ledger = new Ledger(protocol.replies.length, init.replyTimeoutMs);
+    this.#unixOffsetMs = init.unixOffsetMs ?? ms(0);
+    for (const [name, text] of Object.entries(init.variables)) {
+      const numeric =
+        Object.hasOwn(VARIABLES, name) && VARIABLES[name as keyof typeof VARIABLES] === "number";
+      this.#variables.set(name, numeric ? numberValue(text) : stringValue(text));
+    }
+    this.#scheduleRefresh(init.tokenExpiresAt);
+    const { session, resume } = protocol;
+    if (init.lastSeq !== undefined) this.#lastSeq = parseValue(init.lastSeq);
+    this.#steps = resume && this.#lastSeq ? [...session, resume] : session;
+  }
+
+  get ready(): boolean {
+    return this.#state === "ready";
+  }
+
+  get lastSeq(): string | undefined {
+    return this.#lastSeq?.json;
+  }
+
+  openProbes(): number {
+    return this.#ledger.open;
+  }
+
+  open(at: Ms): readonly Effect[] {
+    if (this.#state !== "new") throw new Error("a conversation is opened once");
+    this.#state = "session";
+    const effects: Effect[] = [];
+    this.#runSteps(at, effects);
+    return effects;
+  }
+
+  receive(frame: Frame, at: Ms): readonly Effect[] {
+    if (this.#state === "new" || this.#state === "ended") return NONE;
+    const effects: Effect[] = [];
+    this.#elapse(at, effects);
+    if (this.#isEnded()) return effects;
+    reader.load(frame);
+    const known =
+      this.#takeAwaited(at, effects) ||
+      this.#takeHeartbeat(at, effects) ||
+      this.#takeRefreshed() ||
+      this.#takeError(effects) ||
+      this.#takeReply(at, effects) ||
+      this.#takeDelivery(at, effects);
+    if (!known) effects.push(this.#unknown());
+    return effects;
+  }
+
+  probe(id: string, dueAt: Ms, payload = ""): Send {
+    const { probe } = this.#protocol;
+    if (!probe) throw new Error("this protocol has no probe");
+    this.#requireReady("probe");
+    if (probe.numericId && !isWhole(id)) {
+      throw new RangeError(`this protocol's identifiers are whole numbers, got ${JSON.stringify(id)}`);
+    }
+    const locals = new Map([
+      ["id", probe.numericId ? numberValue(id) : stringValue(id)],
+      ["payload", stringValue(payload)],
+    ]);
+    const message = probe.template.expand((name) => locals.get(name) ?? this.#value(name, dueAt));
+    const opened = this.#ledger.add(id, dueAt);
+    for (const [index, { match }] of this.#protocol.replies.entries()) {
+      if (match === "fifo") this.#ledger.awaitTurn(index, opened);
+      else if (match === "whole") this.#ledger.awaitMessage(index, opened, message);
+    }
+    return { kind: "send", frame: probe.binary ? encodeUtf8(message) : message, purpose: "probe" };
+  }
+
+  sent(id: string, at: Ms): void {
+    const probe = this.#ledger.byId(id);
+    if (!probe) throw new RangeError(`this connection had no probe ${JSON.stringify(id)}`);
+    probe.sentAt = at;
+  }
+
+  publish({ id, seq, payload = "" }: Publication, at: Ms): Send {
+    const { publish } = this.#protocol;
+    if (!publish) throw new Error("this protocol publishes nothing");
+    this.#requireReady("publish");
+    const locals = new Map([
+      ["id", stringValue(id)],
+      ["seq", numberValue(String(seq))],
+      ["payload", stringValue(payload)],
+    ]);
+    return this.#send(publish, "publish", at, locals);
+  }
+
+  setToken(token: string, expiresAt?: Ms): void {
+    this.#variables.set("token", stringValue(token));
+    this.#scheduleRefresh(expiresAt);
+  }
+
+  nextDue(): Ms | undefined {
+    if (this.#state === "session") return this.#stepDeadline;
+    if (this.#state !== "ready") return undefined;
+    let next = this.#ledger.nextDeadline;
+    for (const at of [...this.#nextBeats, this.#refreshAt]) {
+      if (at !== undefined && (next === undefined || at < next)) next = at;
+    }
+    return next;
+  }
+
+  due(at: Ms): readonly Effect[] {
+    const effects: Effect[] = [];
+    this.#elapse(at, effects);
+    if (this.#state !== "ready") return effects;
+    for (const [index, { every, message }] of this.#protocol.beats.entries()) {
+      const dueAt = this.#nextBeats[index]!;
+      if (dueAt > at) continue;
+      effects.push(this.#send(message, "heartbeat", at));
+      // Beats that were missed are not made up for: they would arrive in a burst.
+      this.#nextBeats[index] = ms(dueAt + every > at ? dueAt + every : at + every);
+    }
+    if (this.#refreshAt !== undefined && this.#refreshAt <= at) {
+      this.#refreshAt = undefined;
+      effects.push(this.#send(this.#protocol.refresh!.message, "refresh", at));
+    }
+    return effects;
+  }
+
+  drop(at: Ms): readonly Effect[] {
+    const effects: Effect[] = [];
+    this.#elapse(at, effects);
+    for (const probe of this.#ledger.lose()) this.#endReplies("lost", probe, effects);
+    this.#state = "ended";
+    return effects;
+  }
+
+  /** Goes through the steps as far as nothing is awaited. */
+  #runSteps(at: Ms, effects: Effect[]): void {
+    for (; this.#step < this.#steps.length; this.#step++) {
+      const step = this.#steps[this.#step]!;
+      if (step.message) effects.push(this.#send(step.message, step.purpose, at));
+      if (!step.awaits) continue;
+      this.#stepDeadline = ms(at + step.within);
+      return;
+    }
+    this.#stepDeadline = undefined;
+    this.#state = "ready";
+    for (const [index, { every }] of this.#protocol.beats.entries()) this.#nextBeats[index] = ms(at + every);
+    effects.push({ kind: "ready" });
+  }
+
+  #failSession(reason: "timeout" | "error" | "contract", detail: string, effects: Effect[]): void {
+    this.#state = "ended";
+    effects.push({ kind: "session-failed", step: this.#step, reason, detail });
+  }
+
+  /** What time alone brings about, before anything else that happens at `at`. */
+  #elapse(at: Ms, effects: Effect[]): void {
+    if (this.#state === "session" && this.#stepDeadline !== undefined && this.#stepDeadline <= at) {
+      const { within } = this.#steps[this.#step]!;
+      this.#failSession("timeout", `what was awaited did not come within ${within} ms`, effects);
+    }
+    for (const probe of this.#ledger.expire(at)) this.#endReplies("timeout", probe, effects);
+  }
+
+  #takeAwaited(at: Ms, effects: Effect[]): boolean {
+    if (this.#state !== "session") return false;
+    const step = this.#steps[this.#step];
+    if (!step?.awaits || !reader.matches(step.awaits)) return false;
+    const taken = this.#capture(step.captures);
+    if (typeof taken === "string") {
+      this.#failSession("contract", `nothing to capture as "${taken}"`, effects);
+      return true;
+    }
+    for (const [name, value] of taken) {
+      this.#variables.set(name, value);
+      effects.push({ kind: "captured", name, value: value.text });
+    }
+    this.#step++;
+    this.#runSteps(at, effects);
+    return true;
+  }
+
+  #takeHeartbeat(at: Ms, effects: Effect[]): boolean {
+    for (const { condition, captures, answer } of this.#protocol.answers) {
+      if (!reader.matches(condition)) continue;
+      const taken = this.#capture(captures);
+      effects.push(
+        typeof taken === "string"
+          ? contract(`heartbeat: nothing to capture as "${taken}"`)
+          : this.#send(answer, "heartbeat", at, taken),
+      );
+      return true;
+    }
+    return false;
+  }
+
+  #takeRefreshed(): boolean {
+    const awaits = this.#protocol.refresh?.awaits;
+    return awaits !== undefined && reader.matches(awaits);
+  }
+
+  #takeError(effects: Effect[]): boolean {
+    const { error } = this.#protocol;
+    if (!error || !reader.matches(error.condition)) return false;
+    const reason = (error.reason && reader.textAt(error.reason)) ?? "unknown";
+    const probe = this.#probeOfError();
+    const names = probe ? this.#missing(probe) : [];
+    if (probe && this.#ledger.fail(probe)) {
+      effects.push({ kind: "error", reason, id: probe.id, dueAt: probe.dueAt, names });
+    } else {
+      effects.push({ kind: "error", reason });
+    }
+    if (this.#state === "session") this.#failSession("error", reason, effects);
+    return true;
+  }
+
+  #probeOfError(): Probe | undefined {
+    const { error } = this.#protocol;
+    if (error?.settles === "oldest") return this.#ledger.oldest();
+    const id = error?.id && reader.textAt(error.id);
+    return id === undefined ? undefined : this.#ledger.byId(id);
+  }
+
+  #takeReply(at: Ms, effects: Effect[]): boolean {
+    for (const [index, { name, match, condition, id }] of this.#protocol.replies.entries()) {
+      if (!reader.matches(condition)) continue;
+      let probe: Probe | undefined;
+      if (match === "fifo") probe = this.#ledger.takeTurn(index);
+      else if (match === "whole") {
+        if (reader.text !== undefined) probe = this.#ledger.takeMessage(index, reader.text);
+      } else {
+        const given = reader.textAt(id!);
+        if (given === undefined && !condition.always) {
+          effects.push(contract(`reply "${name}" without an identifier`));
+          return true;
+        }
+        if (given !== undefined) probe = this.#ledger.byId(given);
+      }
+      if (!probe) continue;
+      effects.push(this.#answered(index, name, probe, at));
+      return true;
+    }
+    return false;
+  }
+
+  #answered(index: number, name: string, probe: Probe, at: Ms): Effect {
+    const verdict = this.#ledger.answer(index, probe);
+    const { id, dueAt, sentAt } = probe;
+    if (verdict === "duplicate") return { kind: "duplicate", name, id };
+    if (verdict === "late") return { kind: "late", name, id, dueAt, at };
+    return { kind: "reply", name, id, dueAt, sentAt, at, last: verdict === "reply-last" };
+  }
+
+  #takeDelivery(at: Ms, effects: Effect[]): boolean {
+    const { delivery } = this.#protocol;
+    if (!delivery || !reader.matches(delivery.condition)) return false;
+    const missing = (["id", "seq", "sentAt"] as const).find((field) => {
+      const locator = delivery[field];
+      return locator && reader.textAt(locator) === undefined;
+    });
+    if (missing !== undefined) {
+      if (delivery.condition.always) return false;
+      effects.push(contract(`delivery without ${missing}`));
+      return true;
+    }
+    const sentAt = delivery.sentAt && reader.textAt(delivery.sentAt);
+    if (sentAt !== undefined && !JSON_NUMBER.test(sentAt)) {
+      effects.push(contract("delivery whose sentAt is no number"));
+      return true;
+    }
+    const seq = delivery.seq && reader.value(delivery.seq);
+    if (seq) this.#lastSeq = seq;
+    effects.push({
+      kind: "delivery",
+      id: delivery.id && reader.textAt(delivery.id),
+      publisher: delivery.publisher && reader.textAt(delivery.publisher),
+      room: delivery.room && reader.textAt(delivery.room),
+      seq: seq && exactNumber(seq.text),
+      sentAtMs: sentAt === undefined ? undefined : delivery.toMs(Number(sentAt)),
+      at,
+    });
+    return true;
+  }
+
+  #unknown(): Effect {
+    if (reader.lackedJson) {
+      const detail = reader.text === undefined ? "bytes that are not UTF-8" : "a message that is not JSON";
+      return { kind: "invalid", reason: "unparsable", detail };
+    }
+    if (!this.#protocol.unmatchedIsError) return { kind: "unmatched" };
+    return { kind: "invalid", reason: "unmatched", detail: "a message that the descriptor says nothing of" };
+  }
+
+  /** What is to be captured, or the name of what is missing. */
+  #capture(captures: readonly Capture[]): Map<string, Value> | string {
+    const taken = new Map<string, Value>();
+    for (const { name, locator } of captures) {
+      const value = reader.value(locator);
+      if (!value) return name;
+      taken.set(name, value);
+    }
+    return taken;
+  }
+
+  #endReplies(kind: "timeout" | "lost", { id, dueAt, answered }: Probe, effects: Effect[]): void {
+    for (const name of this.#missing({ answered })) effects.push({ kind, name, id, dueAt });
+  }
+
+  /** Names of the replies that a probe has not had. */
+  #missing({ answered }: Pick<Probe, "answered">): string[] {
+    return this.#protocol.replies.flatMap(({ name }, index) => (answered & (2 ** index) ? [] : [name]));
+  }
+
+  #send(message: Outgoing, purpose: Purpose, at: Ms, locals?: ReadonlyMap<string, Value>): Send {
+    const text = message.template.expand((name) => locals?.get(name) ?? this.#value(name, at));
+    return { kind: "send", frame: message.binary ? encodeUtf8(text) : text, purpose };
+  }
+
+  #value(name: string, at: Ms): Value {
+    if (name === "nowMs") return numberValue(String(Math.floor(at + this.#unixOffsetMs)));
+    if (name === "lastSeq") return this.#lastSeq ?? NO_VALUE;
+    return this.#variables.get(name) ?? NO_VALUE;
+  }
+
+  #scheduleRefresh(expiresAt: Ms | undefined): void {
+    const { refresh } = this.#protocol;
+    this.#refreshAt = refresh && expiresAt !== undefined ? ms(expiresAt - refresh.before) : undefined;
+  }
+
+  #requireReady(what: string): void {
+    if (this.#state !== "ready") throw new Error(`a ${what} before the session is ready, or after its end`);
+  }
+
+  /** Apart, since the compiler does not know that a call changes the state. */
+  #isEnded(): boolean {
+    return this.#state === "ended";
+  }
+}
+
+const contract = (detail: string): Effect => ({ kind: "invalid", reason: "contract", detail });
+
+/** A number where the text is a whole one that JavaScript holds exactly. */
+const exactNumber = (text: string): string | number =>
+  isWhole(text) && Number.isSafeInteger(Number(text)) ? Number(text) : text;
+
+function parseValue(json: string): Value {
+  const value: unknown = JSON.parse(json);
+  return typeof value === "string" ? stringValue(value) : numberValue(json);
+}

@@ -1,0 +1,152 @@
+import type { Ms } from "../units.ts";
+import type { Descriptor } from "./descriptor.ts";
+import type { Frame } from "./reader.ts";
+
+/** Why a message is sent. */
+export type Purpose = "session" | "heartbeat" | "refresh" | "resume" | "probe" | "publish";
+
+/** A message to be written, now. */
+export interface Send {
+  readonly kind: "send";
+  readonly frame: Frame;
+  readonly purpose: Purpose;
+}
+
+/** What happened on a connection, or what is to be done on it. */
+export type Effect =
+  | Send
+  /** The session's steps are done: probes and publications may begin. */
+  | { readonly kind: "ready" }
+  /** The session cannot be had; `step` counts from 0, the resume step last. */
+  | {
+      readonly kind: "session-failed";
+      readonly step: number;
+      readonly reason: "timeout" | "error" | "contract";
+      readonly detail: string;
+    }
+  /** A reply in time. `last` when every reply of the probe has come. */
+  | {
+      readonly kind: "reply";
+      readonly name: string;
+      readonly id: string;
+      readonly dueAt: Ms;
+      readonly sentAt: Ms | undefined;
+      readonly at: Ms;
+      readonly last: boolean;
+    }
+  /** A reply that its probe has had already, or that comes after the error that took its place. */
+  | { readonly kind: "duplicate"; readonly name: string; readonly id: string }
+  /** A reply after its `timeout`. */
+  | {
+      readonly kind: "late";
+      readonly name: string;
+      readonly id: string;
+      readonly dueAt: Ms;
+      readonly at: Ms;
+    }
+  /** A reply that had not come by the reply time-out; one for each reply. */
+  | { readonly kind: "timeout"; readonly name: string; readonly id: string; readonly dueAt: Ms }
+  /** A reply that was still in time to come when the connection ended; one for each reply. */
+  | { readonly kind: "lost"; readonly name: string; readonly id: string; readonly dueAt: Ms }
+  /** A published message. */
+  | {
+      readonly kind: "delivery";
+      readonly id: string | undefined;
+      readonly publisher: string | undefined;
+      readonly room: string | undefined;
+      /** A number where it is a whole one that JavaScript holds exactly, otherwise its text. */
+      readonly seq: string | number | undefined;
+      /** Unix time in milliseconds, fractional. */
+      readonly sentAtMs: number | undefined;
+      readonly at: Ms;
+    }
+  /** An error message. `id`, `dueAt` and `names` are of the probe it settled and the replies it stands for. */
+  | {
+      readonly kind: "error";
+      readonly reason: string;
+      readonly id?: string;
+      readonly dueAt?: Ms;
+      readonly names?: readonly string[];
+    }
+  /** A message that breaks the protocol. `detail` holds nothing of the message itself. */
+  | {
+      readonly kind: "invalid";
+      readonly reason: "unparsable" | "contract" | "unmatched";
+      readonly detail: string;
+    }
+  /** A message that the descriptor says nothing of and that may be ignored. */
+  | { readonly kind: "unmatched" }
+  /** A variable taken from a message of the session. */
+  | { readonly kind: "captured"; readonly name: string; readonly value: string };
+
+/** What one connection starts from. */
+export interface ConnectionInit {
+  /** Values of {@link Protocol.variables}, at least. */
+  readonly variables: Readonly<Record<string, string>>;
+  /** From a probe's due time on: how long its replies may take. */
+  readonly replyTimeoutMs: Ms;
+  /** What to add to an instant to get Unix time in milliseconds. Default 0: instants are Unix time. */
+  readonly unixOffsetMs?: Ms;
+  /** When the token stops being accepted; what `refresh` counts back from. Default: never. */
+  readonly tokenExpiresAt?: Ms;
+  /** {@link Conversation.lastSeq} of the connection that this one continues; `resume` is sent only with it. */
+  readonly lastSeq?: string | undefined;
+}
+
+/** A publication to be made. */
+export interface Publication {
+  readonly id: string;
+  /** Counted by the publisher. */
+  readonly seq: number;
+  readonly payload?: string;
+}
+
+/**
+ * One connection's state machine. It reads no clock and writes to no socket: instants are given, what is to be
+ * done comes back as {@link Effect}s. Instants need only share one origin, and must not go back.
+ */
+export interface Conversation {
+  /** The 101 has come: starts the session. */
+  open(at: Ms): readonly Effect[];
+  /** A message came in, read at `at`. Never throws. */
+  receive(frame: Frame, at: Ms): readonly Effect[];
+  /**
+   * Makes a probe that was due at `dueAt`, from which its response time and its time-out count.
+   * Throws before `ready`, after the end, and RangeError on an id that was used already or that cannot be
+   * written (with `probe.id` "number": what is no whole number).
+   */
+  probe(id: string, dueAt: Ms, payload?: string): Send;
+  /** The probe was written at `at`: service time counts from here. */
+  sent(id: string, at: Ms): void;
+  /** Makes a publication. Throws before `ready` and after the end. */
+  publish(publication: Publication, at: Ms): Send;
+  /** Replaces the token, for what is sent from now on; sets the time of the next refresh. */
+  setToken(token: string, expiresAt?: Ms): void;
+  /** When {@link due} has something to do; undefined when nothing is waited for. */
+  nextDue(): Ms | undefined;
+  /** Does what has fallen due by `at`: time-outs, heartbeats, refresh. */
+  due(at: Ms): readonly Effect[];
+  /** The connection ended at `at`: every reply still waited for comes back as `lost`. Nothing happens after. */
+  drop(at: Ms): readonly Effect[];
+  /** Probes that wait for a reply. */
+  openProbes(): number;
+  /** Whether the session's steps are done and the connection has not ended. */
+  readonly ready: boolean;
+  /** `seq` of the last delivery, as JSON; undefined before the first. Give it to the connection that continues. */
+  readonly lastSeq: string | undefined;
+}
+
+/** A descriptor, compiled once for all connections of a process. */
+export interface Protocol {
+  readonly name: string;
+  readonly subprotocols: readonly string[];
+  readonly descriptor: Descriptor;
+  /** The connection variables it uses, which {@link Protocol.path} and {@link Protocol.connection} must be given. */
+  readonly variables: readonly string[];
+  /** Names of the replies that each probe expects. */
+  readonly replies: readonly string[];
+  /** What to append to the server's URL, variables percent-encoded; "" when nothing. Throws RangeError on a missing variable. */
+  path(variables: Readonly<Record<string, string>>): string;
+  /** Starts one connection's conversation. Throws RangeError on a missing variable. */
+  connection(init: ConnectionInit): Conversation;
+}

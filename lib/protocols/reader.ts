@@ -1,0 +1,138 @@
+import type { ConditionSpec } from "./descriptor.ts";
+import { compilePattern, type Pattern } from "./pattern.ts";
+import { parsePointer, resolvePointer } from "./pointer.ts";
+import { sourceText } from "./source-text.ts";
+import { numberValue, stringValue, type Value, withoutTrailingNul } from "./template.ts";
+import { decodeUtf8 } from "./utf8.ts";
+
+/** A message as it came: text, or the bytes of a binary one. */
+export type Frame = string | Uint8Array;
+
+/** A condition, parsed once. */
+export interface Condition {
+  readonly text: string | undefined;
+  readonly pattern: Pattern | undefined;
+  readonly where: readonly { readonly tokens: readonly string[]; readonly value: Scalar }[];
+  /** Whether it holds for every message. */
+  readonly always: boolean;
+}
+
+type Scalar = string | number | boolean | null;
+
+/** Where a field is, parsed once: in the JSON, or in a group of the regex. */
+export type Locator = { readonly tokens: readonly string[] } | { readonly group: number };
+
+export function compileCondition(spec: ConditionSpec): Condition {
+  return {
+    text: spec.text,
+    pattern: spec.regex === undefined ? undefined : compilePattern(spec.regex),
+    where: Object.entries(spec.where ?? {}).map(([pointer, value]) => ({ tokens: tokensOf(pointer), value })),
+    always: spec.text === undefined && spec.regex === undefined && spec.where === undefined,
+  };
+}
+
+export function compileLocator(where: string, condition: Condition): Locator {
+  if (where === "" || where.startsWith("/")) return { tokens: tokensOf(where) };
+  return { group: condition.pattern?.names.indexOf(where) ?? -1 };
+}
+
+const tokensOf = (pointer: string): readonly string[] => parsePointer(pointer) ?? [];
+
+const NOT_JSON = Symbol("not JSON");
+const NO_GROUPS: readonly (string | undefined)[] = [];
+
+/**
+ * Reads one message at a time: a condition that {@link matches} says which part the fields are then taken
+ * from. JSON is parsed when something first asks for it, and once.
+ */
+export class Reader {
+  #text: string | undefined;
+  #groups = NO_GROUPS;
+  /** Where the JSON begins: after the regex's match. */
+  #from = 0;
+  #parsed: { from: number; value: unknown } | undefined;
+  #wantedJson = false;
+
+  load(frame: Frame): void {
+    this.#text = typeof frame === "string" ? frame : decodeUtf8(frame);
+    this.#parsed = undefined;
+    this.#wantedJson = false;
+    this.#groups = NO_GROUPS;
+    this.#from = 0;
+  }
+
+  /** The message as text; undefined when its bytes are not UTF-8. */
+  get text(): string | undefined {
+    return this.#text;
+  }
+
+  /** Whether something asked for JSON where there was none. */
+  get lackedJson(): boolean {
+    return this.#wantedJson;
+  }
+
+  matches(condition: Condition): boolean {
+    this.#groups = NO_GROUPS;
+    this.#from = 0;
+    if (condition.always) return true;
+    if (this.#text === undefined) {
+      this.#wantedJson ||= condition.where.length > 0;
+      return false;
+    }
+    if (condition.text !== undefined) return this.#text === condition.text;
+    if (condition.pattern) {
+      const match = condition.pattern.match(this.#text);
+      if (!match) return false;
+      this.#groups = match.groups;
+      this.#from = match.end;
+    }
+    return condition.where.every(({ tokens, value }) => resolvePointer(this.#json(), tokens) === value);
+  }
+
+  /** A string, number or boolean as a variable's value: text by its decoded characters, a number by its digits. */
+  value(locator: Locator): Value | undefined {
+    if ("group" in locator) {
+      const group = this.#groups[locator.group];
+      return group === undefined ? undefined : stringValue(group);
+    }
+    const found = resolvePointer(this.#json(), locator.tokens);
+    if (typeof found === "string") return stringValue(found);
+    if (typeof found === "number")
+      return numberValue(sourceText(this.#rest(), locator.tokens) ?? String(found));
+    return typeof found === "boolean" ? { text: String(found), json: String(found) } : undefined;
+  }
+
+  /** As {@link value}, without the JSON. */
+  textAt(locator: Locator): string | undefined {
+    if ("group" in locator) return this.#groups[locator.group];
+    const found = resolvePointer(this.#json(), locator.tokens);
+    if (typeof found === "string") return found;
+    return typeof found === "number" ? sourceText(this.#rest(), locator.tokens) : undefined;
+  }
+
+  /** Whether there is anything but null there. */
+  has(locator: Locator): boolean {
+    if ("group" in locator) return this.#groups[locator.group] !== undefined;
+    return (resolvePointer(this.#json(), locator.tokens) ?? null) !== null;
+  }
+
+  #json(): unknown {
+    if (this.#parsed?.from !== this.#from)
+      this.#parsed = { from: this.#from, value: parseJson(this.#rest()) };
+    if (this.#parsed.value !== NOT_JSON) return this.#parsed.value;
+    this.#wantedJson = true;
+    return undefined;
+  }
+
+  #rest(): string {
+    return withoutTrailingNul((this.#text ?? "").slice(this.#from));
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return NOT_JSON;
+  }
+}

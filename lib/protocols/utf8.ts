@@ -1,0 +1,45 @@
+/** UTF-8 in plain arithmetic: the engines that scripts run in do not all have TextEncoder and TextDecoder. */
+
+/** Encodes a text. A lone surrogate becomes U+FFFD, as in the Encoding Standard. */
+export function encodeUtf8(text: string): Uint8Array {
+  const bytes: number[] = [];
+  for (const character of text) {
+    const point = character.codePointAt(0)!;
+    const c = point >= 0xd800 && point <= 0xdfff ? 0xfffd : point;
+    if (c < 0x80) bytes.push(c);
+    else if (c < 0x800) bytes.push(0xc0 | (c >> 6), 0x80 | (c & 0x3f));
+    else if (c < 0x10000) bytes.push(0xe0 | (c >> 12), 0x80 | ((c >> 6) & 0x3f), 0x80 | (c & 0x3f));
+    else {
+      bytes.push(0xf0 | (c >> 18), 0x80 | ((c >> 12) & 0x3f), 0x80 | ((c >> 6) & 0x3f), 0x80 | (c & 0x3f));
+    }
+  }
+  return Uint8Array.from(bytes);
+}
+
+/** Smallest code point that may be written with 1, 2 and 3 continuation bytes: anything less is overlong. */
+const SMALLEST = [0, 0x80, 0x800, 0x10000] as const;
+
+/** Decodes bytes; undefined when they are not well-formed UTF-8 (RFC 3629). A byte order mark is kept. */
+export function decodeUtf8(bytes: Uint8Array): string | undefined {
+  let text = "";
+  let chunk: number[] = [];
+  for (let i = 0; i < bytes.length; ) {
+    const first = bytes[i++]!;
+    const more =
+      first < 0x80 ? 0 : first < 0xc2 ? -1 : first < 0xe0 ? 1 : first < 0xf0 ? 2 : first < 0xf5 ? 3 : -1;
+    if (more === -1) return undefined;
+    let point = more === 0 ? first : first & (0x3f >> more);
+    for (let k = 0; k < more; k++) {
+      const next = bytes[i++];
+      if (next === undefined || (next & 0xc0) !== 0x80) return undefined;
+      point = (point << 6) | (next & 0x3f);
+    }
+    if (point < SMALLEST[more]! || point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff)) return undefined;
+    chunk.push(point);
+    if (chunk.length === 4096) {
+      text += String.fromCodePoint(...chunk);
+      chunk = [];
+    }
+  }
+  return text + String.fromCodePoint(...chunk);
+}
