@@ -23,10 +23,6 @@ export interface K6Run {
   readonly env: NodeJS.ProcessEnv;
   /** Ends the run when aborted; its reason names the signal. */
   readonly signal: AbortSignal;
-  /** How long after its planned end a run is ended from outside. Default 10 s. */
-  readonly grace?: Ms;
-  /** How long an interrupted k6 has to write its summary before it is killed. Default 10 s. */
-  readonly killAfter?: Ms;
   /** Where k6's output goes. Default `inherit`. */
   readonly stdio?: "inherit" | "ignore";
 }
@@ -60,8 +56,6 @@ export async function runK6(run: K6Run): Promise<K6Result> {
       env: run.env,
       stdio: run.stdio ?? "inherit",
       planned: ms(planned.setup + planned.load),
-      grace: run.grace ?? ms(10_000),
-      killAfter: run.killAfter ?? ms(10_000),
       signal: run.signal,
     });
     const written = await readSummary(directory, scenario);

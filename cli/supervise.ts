@@ -11,10 +11,6 @@ export interface Supervision {
   readonly stdio: "inherit" | "ignore";
   /** Longest time that the run can take by its plan. */
   readonly planned: Ms;
-  /** How long it may go on after that before it is ended from outside. */
-  readonly grace: Ms;
-  /** How long it has between SIGINT, on which it writes its summary, and SIGKILL. */
-  readonly killAfter: Ms;
   /** Ends the run when aborted; its reason names the signal. */
   readonly signal: AbortSignal;
 }
@@ -27,12 +23,16 @@ export interface Ending {
   readonly endedBecause: string | undefined;
 }
 
+/** How long after its planned end a run is ended from outside. */
+const GRACE = ms(10_000);
+/** How long k6 has between SIGINT, on which it writes its summary, and SIGKILL. */
+const KILL_AFTER = ms(10_000);
 /** Longest delay of a Node.js timer, nearly 25 days: a longer one would fire at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /**
- * Runs k6 until it ends, which it does at the latest `killAfter` past the grace or the signal: a peer that never
- * answers a Close frame holds k6's own sockets for ever, and past SIGTERM too.
+ * Runs k6 until it ends, which it always does: a peer that never answers a Close frame holds k6's own sockets for
+ * ever, past SIGTERM too, so a run that is overdue or asked to stop is interrupted and then killed.
  */
 export async function supervise(life: Supervision): Promise<Ending> {
   let endedBecause: string | undefined;
@@ -46,10 +46,10 @@ export async function supervise(life: Supervision): Promise<Ending> {
   const end = (because: string) => {
     endedBecause ??= because;
     signalGroup(k6, "SIGINT");
-    killing ??= setTimeout(() => signalGroup(k6, "SIGKILL"), life.killAfter);
+    killing ??= setTimeout(() => signalGroup(k6, "SIGKILL"), KILL_AFTER);
   };
-  const onOverdue = () => end(`k6 was still running ${formatDuration(life.grace)} after its planned end`);
-  const overdue = setTimeout(onOverdue, ms(Math.min(life.planned + life.grace, LONGEST_TIMER_MS)));
+  const onOverdue = () => end(`k6 was still running ${formatDuration(GRACE)} after its planned end`);
+  const overdue = setTimeout(onOverdue, ms(Math.min(life.planned + GRACE, LONGEST_TIMER_MS)));
   const onAbort = () => end(`stopped by ${life.signal.reason} before its planned end`);
   const onExit = () => signalGroup(k6, "SIGKILL");
   life.signal.addEventListener("abort", onAbort, { once: true });

@@ -1,0 +1,241 @@
+import assert from "node:assert/strict";
+import { readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { UserError } from "../../cli/command.ts";
+import { type K6Run, runK6 } from "../../cli/run-k6.ts";
+import { controlRoom, fakeK6, type Part, temporaryDirectory } from "./fake-k6.ts";
+
+const never = new AbortController().signal;
+
+/** A run of a fake k6, whose plan takes 45 s of load and 5 s of set-up. */
+async function plan(t: TestContext, part: Part, more: Partial<K6Run> = {}): Promise<K6Run> {
+  return {
+    k6: { command: await fakeK6(t, part), version: "v2.2.0", extension: false },
+    script: "dist/soak.js",
+    settings: {},
+    resultsDir: join(await temporaryDirectory(t), "results"),
+    env: process.env,
+    signal: never,
+    stdio: "ignore",
+    ...more,
+  };
+}
+
+const stored = async (run: K6Run) =>
+  JSON.parse(await readFile(join(run.resultsDir, "soak.summary.json"), "utf8"));
+
+const endings: [sentence: string, run: string, verdict: string, exitCode: number, reason: RegExp][] = [
+  ["a run that passes", `write("pass")`, "pass", 0, /^as told$/],
+  ["a broken threshold", `write("fail"); process.exitCode = 99`, "fail", 99, /^as told$/],
+  [
+    "a run that the script marked as failed",
+    `write("fail"); process.exitCode = 110`,
+    "fail",
+    110,
+    /^as told$/,
+  ],
+  ["a failure that k6 itself took for a success", `write("fail")`, "fail", 99, /^as told$/],
+  ["a generator that was too slow", `write("generator-bound")`, "generator-bound", 3, /^as told$/],
+  [
+    "a slow generator behind a broken threshold",
+    `write("generator-bound"); process.exitCode = 99`,
+    "generator-bound",
+    3,
+    /^as told$/,
+  ],
+  ["a set-up that failed", `write("incomplete"); process.exitCode = 107`, "incomplete", 3, /^as told$/],
+  [
+    "an aborted run whose limits held so far",
+    `write("pass"); process.exitCode = 108`,
+    "incomplete",
+    3,
+    /exit code 108/,
+  ],
+  [
+    "a crash before the summary",
+    `process.exitCode = 109`,
+    "incomplete",
+    3,
+    /exit code 109.* without a summary/,
+  ],
+  ["a silent end without a summary", ``, "incomplete", 3, /exit code 0.* without a summary/],
+  [
+    "a kill by someone else",
+    `process.kill(process.pid, "SIGKILL")`,
+    "incomplete",
+    3,
+    /killed.* without a summary/,
+  ],
+  ["half a summary", `writeFileSync(summaryFile, '{"verdict":"pa')`, "incomplete", 3, /without a summary/],
+  [
+    "a summary without a verdict",
+    `writeFileSync(summaryFile, '{"verdict":"fine"}')`,
+    "incomplete",
+    3,
+    /without a summary/,
+  ],
+];
+
+for (const [sentence, body, verdict, exitCode, reason] of endings) {
+  test(`${sentence}: ${verdict}, exit code ${exitCode}`, async (t) => {
+    const run = await plan(t, { run: body });
+    const result = await runK6(run);
+    assert.equal(result.summary.verdict, verdict);
+    assert.equal(result.exitCode, exitCode);
+    assert.match(result.summary.reason, reason);
+    assert.deepEqual(await stored(run), result.summary, "the stored summary says the same");
+    assert.deepEqual(
+      (await readdir(run.resultsDir)).filter((name) => name.startsWith(".")),
+      [],
+    );
+  });
+}
+
+test("an earlier run's summary is not taken for this one's", async (t) => {
+  const run = await plan(t, { run: `write("pass")` });
+  await runK6(run);
+  const crashing = { ...run, k6: { ...run.k6, command: await fakeK6(t, { run: "process.exitCode = 109" }) } };
+  assert.equal((await runK6(crashing)).summary.verdict, "incomplete");
+  assert.equal((await stored(run)).verdict, "incomplete");
+});
+
+test("two runs into the same directory each get their own verdict", async (t) => {
+  const control = await controlRoom(t);
+  const waits = (verdict: string) =>
+    `const socket = await tell("up"); socket.once("data", () => { write("${verdict}"); socket.end(); });`;
+  const settings = { CONTROL_PORT: control.port };
+  const one = await plan(t, { run: waits("pass") }, { settings });
+  const other = await plan(t, { run: waits("fail") }, { settings, resultsDir: one.resultsDir });
+  const results = Promise.all([runK6(one), runK6(other)]);
+  const both = [await control.next(), await control.next()];
+  for (const sighting of both) sighting.release();
+  const verdicts = (await results).map(({ summary }) => summary.verdict);
+  assert.deepEqual(verdicts, ["pass", "fail"]);
+});
+
+test("k6 gets the settings given, and no others from the environment", async (t) => {
+  const control = await controlRoom(t);
+  const run = await plan(
+    t,
+    { run: `write("pass"); (await tell(args)).end()` },
+    {
+      settings: { CONTROL_PORT: control.port, WS_URL: "ws://127.0.0.1:1/a?b=c=d" },
+      args: ["--quiet"],
+    },
+  );
+  const result = runK6(run);
+  const args = (await control.next()).message as string[];
+  await result;
+  assert.ok(args.includes("WS_URL=ws://127.0.0.1:1/a?b=c=d"));
+  assert.ok(args.includes("--quiet"));
+  assert.ok(args.includes("--include-system-env-vars=false"));
+  assert.equal(args.at(-1), "dist/soak.js");
+});
+
+test("what k6 refuses is the caller's mistake, told in k6's words, and nothing is run", async (t) => {
+  const inspect = `console.error("CONNECTIONS: expected a whole number"); process.exitCode = 107`;
+  const run = await plan(t, { inspect, run: `write("pass")` });
+  await assert.rejects(runK6(run), (error: Error) => {
+    assert.ok(error instanceof UserError);
+    assert.match(error.message, /dist\/soak\.js.*CONNECTIONS: expected a whole number/s);
+    return true;
+  });
+  assert.deepEqual(await readdir(run.resultsDir), []);
+});
+
+test("an unwritable results directory is refused by name", async (t) => {
+  const file = join(await temporaryDirectory(t), "file");
+  await writeFile(file, "");
+  const run = await plan(t, {}, { resultsDir: join(file, "results") });
+  await assert.rejects(runK6(run), (error: NodeJS.ErrnoException) => {
+    assert.ok(error.syscall && error.message.includes(file));
+    return true;
+  });
+});
+
+test("a k6 that outlives its plan by 10 s and heeds nothing is killed", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const control = await controlRoom(t);
+  const body = `process.on("SIGINT", () => {}); process.on("SIGTERM", () => {}); forEver(); await tell("up");`;
+  const run = await plan(t, { run: body }, { settings: { CONTROL_PORT: control.port } });
+  const result = runK6(run);
+  const { gone } = await control.next();
+  t.mock.timers.tick(60_000);
+  t.mock.timers.tick(10_000);
+  await gone;
+  const { summary, exitCode } = await result;
+  assert.equal(exitCode, 3);
+  assert.equal(summary.verdict, "incomplete");
+  assert.match(summary.reason, /still running 10s after its planned end/);
+  assert.deepEqual(await stored(run), summary);
+  assert.match(await readFile(join(run.resultsDir, "soak.summary.md"), "utf8"), /still running 10s/);
+});
+
+test("a k6 that ends within the 10 s is left alone", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const control = await controlRoom(t);
+  const body = `
+    process.on("SIGINT", () => process.exit(1));
+    (await tell("up")).once("data", () => { write("pass"); process.exit(0); });`;
+  const run = await plan(t, { run: body }, { settings: { CONTROL_PORT: control.port } });
+  const result = runK6(run);
+  const { release } = await control.next();
+  t.mock.timers.tick(59_999);
+  release();
+  assert.equal((await result).exitCode, 0);
+});
+
+test("a summary that an overdue k6 writes keeps its figures, not its verdict", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const control = await controlRoom(t);
+  const body = `process.on("SIGINT", () => { write("pass"); process.exit(105); }); forEver(); await tell("up");`;
+  const run = await plan(t, { run: body }, { settings: { CONTROL_PORT: control.port } });
+  const result = runK6(run);
+  await control.next();
+  t.mock.timers.tick(60_000);
+  const { summary, exitCode } = await result;
+  assert.equal(exitCode, 3);
+  assert.equal(summary.verdict, "incomplete");
+  assert.deepEqual(summary.metrics.ws_replies, { kind: "counter", unit: "1", count: 7 });
+  assert.deepEqual(await stored(run), summary);
+});
+
+test("a stopped run interrupts k6, once, and waits for its summary", async (t) => {
+  const control = await controlRoom(t);
+  const stop = new AbortController();
+  const body = `
+    let interrupts = 0;
+    process.on("SIGINT", () => {
+      interrupts += 1;
+      setImmediate(() => { metrics.ws_replies.count = interrupts; write("incomplete"); process.exit(105); });
+    });
+    forEver(); await tell("up");`;
+  const run = await plan(t, { run: body }, { settings: { CONTROL_PORT: control.port }, signal: stop.signal });
+  const result = runK6(run);
+  const sighting = await control.next();
+  stop.abort("SIGTERM");
+  await sighting.gone;
+  const { summary, exitCode } = await result;
+  assert.equal(exitCode, 3);
+  assert.match(summary.reason, /stopped by SIGTERM before its planned end/);
+  assert.deepEqual(summary.metrics.ws_replies, { kind: "counter", unit: "1", count: 1 });
+});
+
+test("what k6 started ends with it, as a k6 that provisions itself starts another", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const control = await controlRoom(t);
+  const stop = new AbortController();
+  const child = `const socket = require("node:net").connect(${control.port}, "127.0.0.1", () => socket.write('"child"\\n')); process.on("SIGINT", () => {});`;
+  const body = `
+    require("node:child_process").spawn(process.execPath, ["-e", ${JSON.stringify(child)}], { stdio: "ignore" });
+    process.on("SIGINT", () => {}); forEver();`;
+  const run = await plan(t, { run: body }, { signal: stop.signal });
+  const result = runK6(run);
+  const sighting = await control.next();
+  assert.equal(sighting.message, "child");
+  stop.abort("SIGINT");
+  t.mock.timers.tick(10_000);
+  await sighting.gone;
+  assert.equal((await result).exitCode, 3);
+});
