@@ -1,9 +1,9 @@
 /** Programs that play k6, so that every way in which k6 can end can be had on demand. */
-import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { chmod, writeFile } from "node:fs/promises";
 import { createServer, type Socket } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
+import { temporaryDirectory } from "../temporary-directory.ts";
 
 /** What `k6 inspect`, `k6 version` and `k6 run` do. */
 export interface Part {
@@ -13,13 +13,6 @@ export interface Part {
   readonly inspect?: string;
   /** What `version` prints. Default `k6 v2.2.0`. */
   readonly version?: string;
-}
-
-/** A directory that is removed after the test. */
-export async function temporaryDirectory(t: TestContext): Promise<string> {
-  const directory = await mkdtemp(join(tmpdir(), "k6-realtime-"));
-  t.after(() => rm(directory, { recursive: true, force: true }));
-  return directory;
 }
 
 /** Writes a program that plays k6 and returns its path, which ends in `/k6`. */

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { UserError } from "../../cli/command.ts";
 import { type K6Run, runK6 } from "../../cli/run-k6.ts";
-import { controlRoom, fakeK6, type Part, temporaryDirectory } from "./fake-k6.ts";
+import { temporaryDirectory } from "../temporary-directory.ts";
+import { controlRoom, fakeK6, type Part } from "./fake-k6.ts";
 
 const never = new AbortController().signal;
 

@@ -1,0 +1,80 @@
+import assert from "node:assert/strict";
+import { PassThrough } from "node:stream";
+import { text } from "node:stream/consumers";
+import { test } from "node:test";
+import type { ArgsDef } from "citty";
+import { refuseUnknown } from "../../cli/command.ts";
+import { main } from "../../cli/main.ts";
+
+async function run(...argv: string[]) {
+  const out = new PassThrough();
+  const err = new PassThrough();
+  const signal = new AbortController().signal;
+  const code = await main(argv, { out, err, cwd: "/", env: {}, signal });
+  return { code, out: await text(out.end()), err: await text(err.end()) };
+}
+
+const refusals: [sentence: string, argv: string[], message: string][] = [
+  ["an unknown command", ["dmeo"], "unknown command dmeo, expected one of demo"],
+  ["an unknown flag before any command", ["--demo"], "unknown flag --demo, expected one of demo"],
+  ["an unknown flag", ["demo", "--fast"], "demo: unknown flag --fast, expected one of --help"],
+  ["an unknown short flag", ["demo", "-x"], "demo: unknown flag -x, expected one of --help"],
+  [
+    "an unknown negated flag",
+    ["demo", "--no-color"],
+    "demo: unknown flag --no-color, expected one of --help",
+  ],
+  ["an argument too many", ["demo", "chat-soak"], 'demo: unexpected argument "chat-soak"'],
+  ["an argument behind --", ["demo", "--", "--fast"], 'demo: unexpected argument "--fast"'],
+  ["a name that every object has", ["constructor"], "unknown command constructor, expected one of demo"],
+];
+for (const [sentence, argv, message] of refusals) {
+  test(`${sentence} is refused in one line, with exit code 2`, async () => {
+    assert.deepEqual(await run(...argv), { code: 2, out: "", err: `${message}\n` });
+  });
+}
+
+const args: ArgsDef = {
+  url: { type: "string" },
+  json: { type: "boolean" },
+  verdict: { type: "enum", options: ["pass", "fail"] },
+  scenario: { type: "positional" },
+};
+
+const lines: [sentence: string, argv: string[], refusal: RegExp | undefined][] = [
+  ["a value behind its flag is taken", ["--url", "ws://a"], undefined],
+  ["a value behind an equals sign is taken", ["--url=ws://a"], undefined],
+  ["a word that the command knows is taken", ["soak", "--json"], undefined],
+  ["a value that looks like a word is none", ["--url", "soak", "soak"], undefined],
+  ["a flag without its value is refused", ["--url"], /^run: --url expects a value$/],
+  [
+    "a value for a flag that takes none is refused",
+    ["--json=yes"],
+    /^run: --json takes no value, got "yes"$/,
+  ],
+  ["a second word is refused", ["soak", "more"], /^run: unexpected argument "more"$/],
+  [
+    "a misspelt flag names the known ones",
+    ["--ulr=a"],
+    /^run: unknown flag --ulr, .* --help, --url, --json, --verdict$/,
+  ],
+];
+for (const [sentence, argv, refusal] of lines) {
+  test(sentence, () => {
+    const check = () => refuseUnknown("run", argv, args);
+    if (refusal) assert.throws(check, { name: "UserError", message: refusal });
+    else check();
+  });
+}
+
+test("without a command the usage is shown, with exit code 2", async () => {
+  const { code, out } = await run();
+  assert.equal(code, 2);
+  assert.match(out, /USAGE k6-realtime demo/);
+});
+
+test("--help shows what the command does and starts nothing", async () => {
+  const { code, out } = await run("demo", "--help");
+  assert.equal(code, 0);
+  assert.match(out, /^Run the chat soak, in its short form, against the reference server/);
+});
