@@ -53,6 +53,12 @@ export const SETTINGS = {
     default: "",
     parse: (text: string) => text,
   },
+  K6_VERSION: {
+    help: "The version of k6 for the summary, since scripts cannot ask for it; the command line sets it.",
+    expects: "a version such as v2.2.0",
+    default: "",
+    parse: (text: string) => (/^(v?\d+\.\d+\.\d+\S*)?$/.test(text) ? text : undefined),
+  },
 } as const satisfies Record<string, Setting<unknown>>;
 
 export type SettingName = keyof typeof SETTINGS;
@@ -114,11 +120,6 @@ const NOT_MEANT_FOR_US = new Set(["USER"]);
 function closest(name: string, ours: readonly string[]): string | undefined {
   if (NOT_MEANT_FOR_US.has(name)) return undefined;
   return ours.find((known) => known.length >= 5 && distance(name, known) <= (known.length >= 9 ? 2 : 1));
-}
-
-/** The URL as it may be shown: without user, password and query, where tokens travel. */
-export function redactUrl(url: string): string {
-  return url.replace(/\/\/[^/?#]*@/, "//").replace(/\?.*$/, "?…");
 }
 
 const quote = (text: string | undefined): string => JSON.stringify(text ?? "");

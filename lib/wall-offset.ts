@@ -25,9 +25,4 @@ export class WallOffset {
     this.current = Math.max(this.current, stamp - now);
     return ms(stamp - Math.max(this.current, this.previous));
   }
-
-  /** Forgets all: the wall clock was set back, so that stamps look older than what they answer. */
-  reset(): void {
-    this.current = this.previous = this.windowEnd = Number.NEGATIVE_INFINITY;
-  }
 }

@@ -1,7 +1,7 @@
 import { type Span, sessionsIn } from "../load.ts";
 import type { MetricName } from "../metrics.ts";
 import { type Backoff, backoffMs, Grid } from "../pacing.ts";
-import type { Protocol } from "../protocols/index.ts";
+import type { Protocol } from "../protocols/protocol.ts";
 import { type Ms, ms } from "../units.ts";
 import { now, sleepUntil } from "./clock.ts";
 import { Connection } from "./connection.ts";

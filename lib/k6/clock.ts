@@ -7,9 +7,19 @@ import { type Ms, ms } from "../units.ts";
  */
 export const now = (): Ms => ms(exec.instance.currentTestRunDuration);
 
-/** Calls back at `at` on this clock, or at once if that has passed. Returns what ends the wait early. */
+/** What to add to an instant of this clock to get Unix time, to the millisecond. */
+export const unixOffset = (): Ms => ms(Date.now() - now());
+
+/** Calls back at `at` on this clock, or soon if that has passed. Returns what ends the wait early. */
 export function callAt(at: Ms, callback: () => void): () => void {
-  const timer = setTimeout(callback, Math.max(0, at - now()));
+  const wait = () => setTimeout(fire, Math.max(0, at - now()));
+  // k6 may run a timer early: one that had fired but was cleared before the event loop came to it takes the
+  // next in the queue along (js/tc55/timers, runFirstTask).
+  const fire = () => {
+    if (now() < at) timer = wait();
+    else callback();
+  };
+  let timer = wait();
   return () => clearTimeout(timer);
 }
 

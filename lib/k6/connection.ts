@@ -1,13 +1,16 @@
 import type { Grid } from "../pacing.ts";
-import type { Conversation, Effect, Protocol } from "../protocols/index.ts";
+import type { Conversation, Effect, Protocol } from "../protocols/protocol.ts";
 import { dropCode } from "../reasons.ts";
 import { type Ms, ms } from "../units.ts";
-import { callAt, now } from "./clock.ts";
+import { callAt, now, unixOffset } from "./clock.ts";
 import type { Record } from "./recorder.ts";
-import { type Frame, Socket, type SocketOptions } from "./socket.ts";
+import { Socket, type SocketOptions } from "./socket.ts";
 
 /** How long a peer may take to answer our Close before that is counted. */
 export const CLOSE_TIMEOUT = ms(5_000);
+
+/** What k6 gives for a connection that ended without a Close frame, if it gives a code at all. */
+const NO_CLOSE_FRAME = 1006;
 
 export interface ConnectionOptions extends Omit<SocketOptions, "subprotocols"> {
   readonly protocol: Protocol;
@@ -58,7 +61,11 @@ export class Connection {
     this.closed = new Promise((resolve) => {
       this.markClosed = resolve;
     });
-    this.conversation = protocol.connection({ variables, replyTimeoutMs: replyTimeout });
+    this.conversation = protocol.connection({
+      variables,
+      replyTimeoutMs: replyTimeout,
+      unixOffsetMs: unixOffset(),
+    });
     this.socket = new Socket(
       { ...options, subprotocols: protocol.subprotocols },
       {
@@ -115,11 +122,11 @@ export class Connection {
   }
 
   private apply(effects: readonly Effect[], handledAt: Ms): void {
-    const { record, onReady, replyTimeout } = this.options;
+    const { record, onReady } = this.options;
     for (const effect of effects) {
       switch (effect.kind) {
         case "send":
-          this.socket.send(effect.frame as Frame);
+          this.socket.send(effect.frame);
           break;
         case "ready":
           onReady(handledAt);
@@ -129,15 +136,19 @@ export class Connection {
           record("ws_message_errors", 1, { reason: "session" });
           this.close({ kind: "failed", at: handledAt });
           break;
-        case "reply":
-          record("ws_msg_rtt_ms", effect.at - effect.dueAt);
-          record("ws_msg_service_ms", effect.at - (effect.sentAt ?? effect.dueAt));
+        case "reply": {
+          const { dueAt, sentAt = dueAt } = effect;
+          // A reply cannot come before its probe: the wall clock was set back just now.
+          const at = effect.at < sentAt ? handledAt : effect.at;
+          record("ws_msg_rtt_ms", at - dueAt);
+          record("ws_msg_service_ms", at - sentAt);
           record("ws_replies", 1);
           record("ws_delivery_success_rate", true);
           break;
+        }
         case "timeout":
           this.overdue.add(`${effect.name} ${effect.id}`);
-          this.failed(replyTimeout);
+          this.missed();
           break;
         case "late":
           this.overdue.delete(`${effect.name} ${effect.id}`);
@@ -145,20 +156,17 @@ export class Connection {
           break;
         case "lost":
           record("ws_messages_lost", 1);
-          this.failed(replyTimeout);
+          this.missed();
           break;
         case "duplicate":
           record("ws_messages_duplicated", 1);
           break;
         case "error":
           record("ws_message_errors", 1, { reason: "error_reply" });
-          if (effect.id !== undefined) this.failed(replyTimeout);
+          for (const _ of effect.names ?? []) record("ws_delivery_success_rate", false);
           break;
         case "invalid":
           record("ws_message_errors", 1, { reason: effect.reason });
-          break;
-        case "unmatched":
-          record("ws_message_errors", 1, { reason: "unmatched" });
           break;
         case "delivery":
           record("ws_deliveries", 1);
@@ -168,9 +176,9 @@ export class Connection {
   }
 
   /** An expected reply did not come: it fails, and stands in the distribution with the time it was given. */
-  private failed(replyTimeout: Ms): void {
+  private missed(): void {
     this.options.record("ws_delivery_success_rate", false);
-    this.options.record("ws_msg_rtt_ms", replyTimeout);
+    this.options.record("ws_msg_rtt_ms", this.options.replyTimeout);
   }
 
   /** Ends the connection from our side. At the planned end no probe is open: none falls due that late. */
@@ -198,7 +206,7 @@ export class Connection {
       this.ending = true;
       record("ws_connection_drops", 1, {
         code: dropCode(code),
-        by: code === undefined ? "network" : "server",
+        by: code === undefined || code === NO_CLOSE_FRAME ? "network" : "server",
       });
       this.settle({ kind: "dropped", at });
     }

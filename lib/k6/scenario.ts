@@ -1,8 +1,8 @@
 import exec from "k6/execution";
 import type { Options } from "k6/options";
 import { connectionsOf, type Load, plannedMs, spanOf } from "../load.ts";
-import type { Protocol } from "../protocols/index.ts";
-import { readSettings, redactUrl, type SettingName, type Settings } from "../settings.ts";
+import { compile, type Descriptor } from "../protocols/index.ts";
+import { readSettings, type SettingName, type Settings } from "../settings.ts";
 import { markdown } from "../summary/markdown.ts";
 import {
   breakdownThresholds,
@@ -13,6 +13,7 @@ import {
 } from "../summary/summarize.ts";
 import { terminal } from "../summary/terminal.ts";
 import { formatDuration, ms } from "../units.ts";
+import { appendToUrl, redactUrl } from "../url.ts";
 import { CLIENT_METRICS, Client, type Traffic } from "./client.ts";
 import { now } from "./clock.ts";
 import { CLOSE_TIMEOUT } from "./connection.ts";
@@ -21,7 +22,7 @@ import { resultsDir } from "./results-dir.ts";
 import { requireUpgrade } from "./upgrade-check.ts";
 
 /** Settings that every scenario has. */
-const COMMON = ["WS_URL", "WS_TOKEN", "CONNECT_TIMEOUT", "RESULTS_DIR"] as const;
+const COMMON = ["WS_URL", "WS_TOKEN", "CONNECT_TIMEOUT", "RESULTS_DIR", "K6_VERSION"] as const;
 
 /** What the scenario itself records: whether all of the load was there to its end. */
 const SHARD_METRICS = ["ws_shards_started", "ws_shards_completed"] as const;
@@ -55,7 +56,8 @@ export interface Soak<N extends SettingName> {
   readonly name: string;
   /** The settings it reads beside {@link COMMON}. */
   readonly settings: readonly N[];
-  readonly protocol: Protocol;
+  /** How messages look. */
+  readonly protocol: Descriptor;
   load(settings: Settings<N>): Load;
   traffic(
     settings: Settings<N>,
@@ -69,15 +71,34 @@ export interface Soak<N extends SettingName> {
 export function soak<N extends SettingName>(spec: Soak<N>) {
   const settings = readSettings([...COMMON, ...spec.settings], __ENV);
   const results = resultsDir(settings.RESULTS_DIR, __ENV.PWD);
+  const protocol = compile(spec.protocol);
   const load = spec.load(settings);
   const shards = Math.min(load.connections, MAX_SHARDS);
   const names = [...CLIENT_METRICS, ...SHARD_METRICS];
   const record = recorder(names);
-  const url = settings.WS_URL + spec.protocol.path({});
   const headers: { [name: string]: string } = settings.WS_TOKEN
     ? { Authorization: `Bearer ${settings.WS_TOKEN}` }
     : {};
   const limits = spec.pass as Thresholds;
+
+  const trafficOf = (connection: number): Traffic => {
+    const { variables, ...traffic } = spec.traffic(settings, connection);
+    const all = {
+      user: `user-${connection}`,
+      token: settings.WS_TOKEN,
+      vu: String(connection % shards),
+      connection: String(connection),
+      ...variables,
+    };
+    return {
+      ...traffic,
+      variables: all,
+      url: appendToUrl(settings.WS_URL, protocol.path(all)),
+      headers,
+      protocol,
+      connectTimeout: settings.CONNECT_TIMEOUT,
+    };
+  };
 
   const options: Options = {
     scenarios: {
@@ -99,6 +120,7 @@ export function soak<N extends SettingName>(spec: Soak<N>) {
     options,
 
     setup() {
+      const { url } = trafficOf(0);
       console.log(
         `${spec.name}: ${load.connections} connections to ${redactUrl(url)} for ${formatDuration(plannedMs(load))}`,
       );
@@ -116,15 +138,8 @@ export function soak<N extends SettingName>(spec: Soak<N>) {
       const origin = now();
       await Promise.all(
         connectionsOf(load, exec.vu.idInTest - 1, shards).map((index) => {
-          const traffic = {
-            ...spec.traffic(settings, index),
-            url,
-            headers,
-            protocol: spec.protocol,
-            connectTimeout: settings.CONNECT_TIMEOUT,
-          };
           const { start, end } = spanOf(load, index);
-          return new Client(String(index), traffic, record).run({
+          return new Client(String(index), trafficOf(index), record).run({
             start: ms(origin + start),
             end: ms(origin + end),
           });
@@ -138,7 +153,8 @@ export function soak<N extends SettingName>(spec: Soak<N>) {
         scenario: spec.name,
         plannedMs: plannedMs(load),
         metrics: names,
-        k6: { version: k6Version(), extension: null },
+        limits,
+        k6: { version: settings.K6_VERSION || null, extension: null },
         endedAt: new Date(),
       });
       const files: { [path: string]: string } = { stdout: terminal(summary) };
@@ -149,9 +165,4 @@ export function soak<N extends SettingName>(spec: Soak<N>) {
       return files;
     },
   };
-}
-
-/** k6 tells its version to scripts in its default user agent only: "Grafana k6/2.2.0". */
-function k6Version(): string | null {
-  return /k6\/([^\s]+)/.exec(exec.test.options.userAgent ?? "")?.[1] ?? null;
 }

@@ -1,7 +1,7 @@
 import { fail } from "k6";
 import ws from "k6/ws";
 import { connectReason } from "../reasons.ts";
-import { redactUrl } from "../settings.ts";
+import { redactUrl } from "../url.ts";
 import type { Record } from "./recorder.ts";
 
 /**

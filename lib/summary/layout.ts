@@ -22,7 +22,7 @@ export function layout(summary: Summary): Layout {
   const metrics = Object.entries(summary.metrics).filter(([name]) => !name.startsWith("ws_shards_"));
   return {
     headline: `${scenario}: ${verdict}, ${reason}`,
-    facts: `${formatDuration(ms(Math.round(durationMs / 1000) * 1000)) || "0s"} of ${formatDuration(ms(plannedMs))} planned; k6 ${k6.version ?? "of unknown version"}${k6.extension ? ` with xk6-realtime ${k6.extension}` : ""}`,
+    facts: `${formatDuration(ms(Math.round(durationMs / 1000) * 1000)) || "0s"} of ${formatDuration(ms(plannedMs))} planned${k6.version ? `; k6 ${k6.version}` : ""}${k6.extension ? ` with xk6-realtime ${k6.extension}` : ""}`,
     latencies: metrics.flatMap(([name, metric]) => latencyRow(name, metric)),
     counts: metrics.flatMap(([name, metric]) => countRow(name, metric)),
     limits: summary.thresholds.map((limit) => ({ ok: limit.ok, cells: limitRow(limit) })),
@@ -57,8 +57,9 @@ function countRow(name: string, metric: MetricSummary): string[][] {
 const countOf = (metric: MetricSummary): string => (metric.kind === "counter" ? String(metric.count) : "");
 
 function limitRow({ metric, expression, value }: ThresholdSummary): string[] {
-  const bound = parseLimit(expression)?.bound;
-  const share = value !== null && bound ? percent(value / bound) : "";
+  const limit = parseLimit(expression);
+  const isUpper = limit?.operator.startsWith("<") && limit.bound > 0;
+  const share = isUpper && value !== null ? percent(value / limit.bound) : "";
   return [`${metric} ${expression}`, value === null ? "no value" : number(value), share];
 }
 

@@ -33,6 +33,8 @@ export interface RunFacts {
   readonly plannedMs: number;
   /** The metrics that the scenario declared. */
   readonly metrics: readonly MetricName[];
+  /** The limits that k6 was given, breakdowns aside. */
+  readonly limits: Thresholds;
   readonly k6: Summary["k6"];
   /** When the run ended. */
   readonly endedAt: Date;
@@ -63,7 +65,7 @@ function seriesOf(name: MetricName): { tag: string; value: string; series: strin
 /** Turns what k6 measured into the run's summary, verdict included. */
 export function summarize(data: K6Data, facts: RunFacts): Summary {
   const metrics = Object.fromEntries(facts.metrics.map((name) => [name, metricSummary(data, name)]));
-  const thresholds = thresholdSummaries(data, facts.metrics);
+  const thresholds = thresholdSummaries(data, facts.limits);
   const { testRunDurationMs } = data.state;
   return {
     scenario: facts.scenario,
@@ -118,22 +120,18 @@ function figures({ kind, unit }: MetricSpec, values: K6Metric["values"]): Metric
   }
 }
 
-function thresholdSummaries(data: K6Data, names: readonly MetricName[]): ThresholdSummary[] {
-  const ownSeries = breakdownThresholds(names);
-  return Object.entries(data.metrics).flatMap(([metric, { values, thresholds = {} }]) =>
-    Object.entries(thresholds)
-      .filter(([expression]) => !ownSeries[metric]?.includes(expression))
-      .map(([expression, { ok }]) => {
-        // k6 calls a limit on a Trend or Rate without samples ok.
-        const sampled = hasSamples(values);
-        return {
-          metric,
-          expression,
-          ok: ok && sampled,
-          value: sampled ? valueFor(expression, values) : null,
-        };
-      }),
-  );
+function thresholdSummaries(data: K6Data, limits: Thresholds): ThresholdSummary[] {
+  return Object.entries(limits).flatMap(([metric, expressions]) => {
+    const { values, thresholds } = data.metrics[metric] ?? { values: {}, thresholds: {} };
+    const sampled = hasSamples(values);
+    return expressions.map((expression) => ({
+      metric,
+      expression,
+      // k6 calls a limit on a Trend or Rate without samples ok.
+      ok: sampled && thresholds?.[expression]?.ok === true,
+      value: sampled ? valueFor(expression, values) : null,
+    }));
+  });
 }
 
 function hasSamples(values: K6Metric["values"]): boolean {

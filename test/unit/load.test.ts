@@ -22,7 +22,9 @@ describe("a connection's span", () => {
 test("every connection belongs to exactly one shard", () => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 500 }), fc.integer({ min: 1, max: 50 }), (connections, shards) => {
-      const all = Array.from({ length: shards }, (_, shard) => connectionsOf({ ...load, connections }, shard, shards));
+      const all = Array.from({ length: shards }, (_, shard) =>
+        connectionsOf({ ...load, connections }, shard, shards),
+      );
       assert.deepEqual(
         all.flat().sort((a, b) => a - b),
         Array.from({ length: connections }, (_, index) => index),
@@ -46,7 +48,8 @@ describe("a span is cut into sessions", () => {
         sessions.map((session) => session.end - session.start),
         lengths,
       );
-      for (const [i, session] of sessions.entries()) assert.equal(session.start, sessions[i - 1]?.end ?? start);
+      for (const [i, session] of sessions.entries())
+        assert.equal(session.start, sessions[i - 1]?.end ?? start);
     });
   }
 });

@@ -17,7 +17,13 @@ test("the first event counts as handled at once: an upper bound", () => {
 });
 
 test("an arrival is never after its handling, and never off by more than the smallest delay seen", () => {
-  const events = fc.array(fc.record({ gap: fc.double({ min: 0, max: 400, noNaN: true }), delay: fc.double({ min: 0, max: 80, noNaN: true }) }), { minLength: 1, maxLength: 20 });
+  const events = fc.array(
+    fc.record({
+      gap: fc.double({ min: 0, max: 400, noNaN: true }),
+      delay: fc.double({ min: 0, max: 80, noNaN: true }),
+    }),
+    { minLength: 1, maxLength: 20 },
+  );
   fc.assert(
     fc.property(events, (list) => {
       const offset = new WallOffset();

@@ -1,0 +1,21 @@
+/** The URL as it may be shown: without user, password and query, where tokens travel. */
+export function redactUrl(url: string): string {
+  return url.replace(/\/\/[^/?#]*@/, "//").replace(/\?.*$/, "?…");
+}
+
+/**
+ * Appends to an endpoint's URL what a protocol adds: a path, a query (`?room=1`), or both. A query joins
+ * the one that is there, and a path goes before it.
+ */
+export function appendToUrl(url: string, addition: string): string {
+  const [base = "", query] = split(url);
+  const [path, more] = split(addition);
+  const queries = [query, more].filter((part) => part !== undefined && part !== "");
+  const joined = path === "" ? base : base.replace(/\/$/, "") + path;
+  return queries.length > 0 ? `${joined}?${queries.join("&")}` : joined;
+}
+
+function split(url: string): [path: string, query: string | undefined] {
+  const at = url.indexOf("?");
+  return at < 0 ? [url, undefined] : [url.slice(0, at), url.slice(at + 1)];
+}

@@ -1,0 +1,73 @@
+import { spawn } from "node:child_process";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { TestContext } from "node:test";
+import { fileURLToPath } from "node:url";
+import type { Summary } from "../../lib/summary/summary.ts";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+
+/** The unmodified k6: what scenarios must run on. */
+export const STOCK_K6 = join(root, ".cache/k6-stock");
+/** k6 with our extension. */
+export const OUR_K6 = join(root, "bin/k6");
+
+export interface K6Run {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** Undefined where k6 wrote none. */
+  readonly summary: Summary | undefined;
+}
+
+/** Everything that makes one k6 process. */
+export interface K6Command {
+  /** A bundle's name (`chat-soak`) or the path of a script. */
+  readonly scenario: string;
+  readonly env?: Readonly<Record<string, string | number>>;
+  readonly args?: readonly string[];
+  readonly k6?: string;
+  /** Called with what k6 prints, as it comes. */
+  readonly onOutput?: (text: string, interrupt: () => void) => void;
+}
+
+/** Runs a bundle with a real k6 to its end and reads the summary it left. */
+export async function runK6(t: TestContext, command: K6Command): Promise<K6Run> {
+  const results = await mkdtemp(join(tmpdir(), "k6-realtime-"));
+  t.after(() => rm(results, { recursive: true, force: true }));
+  const { scenario, k6 = STOCK_K6, args = [], onOutput } = command;
+  const script = scenario.includes("/") ? scenario : join(root, "dist", `${scenario}.js`);
+  const env = { RESULTS_DIR: results, ...command.env };
+  const child = spawn(
+    k6,
+    [
+      "run",
+      "--quiet",
+      "--no-color",
+      ...Object.entries(env).flatMap(([k, v]) => ["-e", `${k}=${v}`]),
+      ...args,
+      script,
+    ],
+    { stdio: ["ignore", "pipe", "pipe"], cwd: results },
+  );
+  t.after(() => child.kill("SIGKILL"));
+  const output = { stdout: "", stderr: "" };
+  for (const stream of ["stdout", "stderr"] as const) {
+    child[stream].setEncoding("utf8").on("data", (text: string) => {
+      output[stream] += text;
+      onOutput?.(text, () => child.kill("SIGINT"));
+    });
+  }
+  const [code, signal] = await new Promise<[number | null, NodeJS.Signals | null]>((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", (...ended) => resolve(ended));
+  });
+  const file = join(results, `${scenario}.summary.json`);
+  const summary = await readFile(file, "utf8").then(
+    (text) => JSON.parse(text) as Summary,
+    () => undefined,
+  );
+  return { code, signal, ...output, summary };
+}
