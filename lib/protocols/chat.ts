@@ -18,7 +18,8 @@ export const chat: Descriptor = {
   delivery: {
     where: { "/type": "message" },
     id: "/id",
-    seq: "/seq",
+    seq: "/publisherSeq",
+    cursor: "/seq",
     publisher: "/publisher",
     room: "/room",
     sentAt: { at: "/timestamp", unit: "ms" },
@@ -29,5 +30,8 @@ export const chat: Descriptor = {
     await: { where: { "/type": "auth_ok" } },
     before: "30s",
   },
-  resume: { send: '{"type":"resume","after":${lastSeq}}' },
+  resume: {
+    send: '{"type":"resume","room":${room},"after":${lastSeq}}',
+    await: { where: { "/type": "resumed" } },
+  },
 };

@@ -35,8 +35,8 @@ export function checkReferences(d: Descriptor): Problem[] {
   checker.variables("publish.send", d.publish?.send, [...later, "id", "seq", "payload"], captured);
 
   if (d.delivery) {
-    checker.condition("delivery", d.delivery, "optional");
-    for (const field of ["id", "seq", "publisher", "room"] as const) {
+    checker.condition("delivery", d.delivery);
+    for (const field of ["id", "seq", "cursor", "publisher", "room"] as const) {
       checker.locator(`delivery.${field}`, d.delivery[field], d.delivery);
     }
     checker.locator("delivery.sentAt.at", d.delivery.sentAt?.at, d.delivery);
@@ -46,11 +46,11 @@ export function checkReferences(d: Descriptor): Problem[] {
 
   for (const [i, beat] of (d.heartbeat ?? []).entries()) {
     const path = `heartbeat[${i}]`;
-    const answers = beat.when !== undefined && beat.answer !== undefined;
+    const answers = beat.when !== undefined;
     const repeats = beat.every !== undefined && beat.send !== undefined;
-    const fields = [beat.when, beat.answer, beat.every, beat.send].filter((field) => field !== undefined);
-    if ((!answers && !repeats) || fields.length !== 2) {
-      checker.add(path, 'either "when" and "answer" or "every" and "send"', describe(beat));
+    const mixed = answers ? beat.every !== undefined || beat.send !== undefined : beat.answer !== undefined;
+    if (answers === repeats || mixed) {
+      checker.add(path, 'either "when" (and "answer") or "every" and "send"', describe(beat));
     }
     if (beat.capture && !beat.when) checker.add(`${path}.capture`, '"when" beside it', "none");
     checker.condition(`${path}.when`, beat.when);
@@ -66,10 +66,12 @@ export function checkReferences(d: Descriptor): Problem[] {
   checker.condition("refresh.await", d.refresh?.await);
   checker.variables("resume.send", d.resume?.send, later, captured);
   checker.condition("resume.await", d.resume?.await);
-  if (d.resume && !d.delivery?.seq) {
-    checker.add("resume", '"delivery.seq", which says where to resume', "none");
+  if (d.resume && d.delivery?.seq === undefined && d.delivery?.cursor === undefined) {
+    checker.add("resume", '"delivery.seq" or "delivery.cursor", which say where to resume', "neither");
   }
-  if (d.resume?.within && !d.resume.await) checker.add("resume.within", '"await" beside it', "none");
+  for (const field of ["refresh", "resume"] as const) {
+    if (d[field]?.within && !d[field].await) checker.add(`${field}.within`, '"await" beside it', "none");
+  }
   return checker.problems;
 }
 

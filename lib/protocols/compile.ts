@@ -40,12 +40,10 @@ export interface Compiled {
   readonly answers: readonly {
     readonly condition: Condition;
     readonly captures: readonly Capture[];
-    readonly answer: Outgoing;
+    readonly answer: Outgoing | undefined;
   }[];
   readonly beats: readonly { readonly every: Ms; readonly message: Outgoing }[];
-  readonly refresh:
-    | { readonly message: Outgoing; readonly before: Ms; readonly awaits: Condition | undefined }
-    | undefined;
+  readonly refresh: { readonly step: CompiledStep; readonly before: Ms } | undefined;
   readonly unmatchedIsError: boolean;
 }
 
@@ -59,16 +57,22 @@ export interface CompiledStep {
   readonly awaits: Condition | undefined;
   readonly captures: readonly Capture[];
   readonly within: Ms;
-  readonly purpose: "session" | "resume";
+  readonly purpose: "session" | "refresh" | "resume";
+  /** The field of the descriptor. */
+  readonly path: string;
 }
 
-export interface CompiledDelivery {
-  readonly condition: Condition;
+export interface DeliveryFields {
   readonly id: Locator | undefined;
   readonly seq: Locator | undefined;
+  readonly cursor: Locator | undefined;
   readonly publisher: Locator | undefined;
   readonly room: Locator | undefined;
   readonly sentAt: Locator | undefined;
+}
+
+export interface CompiledDelivery extends DeliveryFields {
+  readonly condition: Condition;
   /** Turns the number at `sentAt` into milliseconds. */
   readonly toMs: (value: number) => number;
 }
@@ -88,7 +92,7 @@ export function compile(d: Descriptor): Protocol {
   const used = new Set([...(path?.variables ?? []), ...usedBy(compiled)]);
   const variables = CONNECTION_VARIABLES.filter((name) => used.has(name));
   const refreshed = CONNECTION_VARIABLES.filter((name) =>
-    compiled.refresh?.message.template.variables.includes(name),
+    compiled.refresh?.step.message?.template.variables.includes(name),
   );
   const require = (given: Readonly<Record<string, string>>, names: readonly string[]) => {
     for (const name of names) {
@@ -105,6 +109,7 @@ export function compile(d: Descriptor): Protocol {
     descriptor: d,
     variables,
     replies: compiled.replies.map(({ name }) => name),
+    numericIds: compiled.probe?.numericId ?? false,
     path(given) {
       if (!path) return "";
       require(given, path.variables);
@@ -112,8 +117,11 @@ export function compile(d: Descriptor): Protocol {
     },
     connection(init) {
       require(init.variables, variables);
-      // Without an expiry nothing is refreshed: a run without tokens needs none.
-      if (init.tokenExpiresAt !== undefined) require(init.variables, refreshed);
+      if (init.authenticate && !compiled.refresh) {
+        throw new RangeError(`protocol "${d.name}" has no "refresh" message to authenticate with`);
+      }
+      // A run without tokens refreshes nothing, and needs none.
+      if (init.authenticate || init.tokenExpiresAt !== undefined) require(init.variables, refreshed);
       return new Machine(compiled, init);
     },
   };
@@ -126,7 +134,7 @@ function compileParts(d: Descriptor): Compiled {
   const errorCondition = compileCondition(d.error ?? {});
   const errorsId = d.error?.settles === "id" ? errorId(d) : undefined;
   return {
-    session: (d.session ?? []).map((step) => compileStep(step, "session")),
+    session: (d.session ?? []).map((step, index) => compileStep(step, "session", `session[${index}]`)),
     resume: d.resume && compileStep(d.resume, "resume"),
     probe: d.probe && { ...outgoing(d.probe), numericId: d.probe.id === "number" },
     replies: (d.reply ?? []).map((reply) => {
@@ -154,9 +162,8 @@ function compileParts(d: Descriptor): Compiled {
         : [{ every: parseDuration(every)!, message: outgoing({ send, encoding }) }],
     ),
     refresh: d.refresh && {
-      message: outgoing(d.refresh),
+      step: compileStep(d.refresh, "refresh"),
       before: parseDuration(d.refresh.before)!,
-      awaits: d.refresh.await && compileCondition(d.refresh.await),
     },
     unmatchedIsError: d.unmatched === "error",
   };
@@ -170,7 +177,8 @@ function compileStep(
     capture?: Record<string, string>;
     within?: string;
   },
-  purpose: "session" | "resume",
+  purpose: CompiledStep["purpose"],
+  path: string = purpose,
 ): CompiledStep {
   const awaits = step.await && compileCondition(step.await);
   return {
@@ -179,6 +187,7 @@ function compileStep(
     captures: awaits ? capturesOf(step.capture, awaits) : [],
     within: step.within === undefined ? DEFAULT_WITHIN : parseDuration(step.within)!,
     purpose,
+    path,
   };
 }
 
@@ -188,6 +197,7 @@ function compileDelivery(d: NonNullable<Descriptor["delivery"]>): CompiledDelive
     condition,
     id: locatorOf(d.id, condition),
     seq: locatorOf(d.seq, condition),
+    cursor: locatorOf(d.cursor, condition),
     publisher: locatorOf(d.publisher, condition),
     room: locatorOf(d.room, condition),
     sentAt: locatorOf(d.sentAt?.at, condition),

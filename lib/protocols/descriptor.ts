@@ -195,6 +195,7 @@ export const DescriptorSchema = object({
       ...condition,
       id: optional(locator),
       seq: optional(locator),
+      cursor: optional(locator),
       publisher: optional(locator),
       room: optional(locator),
       sentAt: optional(
@@ -235,7 +236,13 @@ export const DescriptorSchema = object({
     ),
   ),
   refresh: optional(
-    object({ send: template, encoding: optional(encoding), before: duration, await: optional(Condition) }),
+    object({
+      send: template,
+      encoding: optional(encoding),
+      before: duration,
+      await: optional(Condition),
+      within: optional(duration),
+    }),
   ),
   resume: optional(
     object({

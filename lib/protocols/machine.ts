@@ -1,5 +1,5 @@
 import { type Ms, ms } from "../units.ts";
-import { type Capture, type Compiled, isWhole, type Outgoing } from "./compile.ts";
+import { type Capture, type Compiled, type DeliveryFields, isWhole, type Outgoing } from "./compile.ts";
 import { Ledger, type Probe } from "./ledger.ts";
 import type { ConnectionInit, Conversation, Effect, Publication, Purpose, Send } from "./protocol.ts";
 import { type Frame, Reader } from "./reader.ts";
@@ -8,7 +8,6 @@ import { encodeUtf8 } from "./utf8.ts";
 import { VARIABLES } from "./variables.ts";
 
 const NONE: readonly Effect[] = [];
-const JSON_NUMBER = /^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?$/;
 
 /** Nothing of one message outlives its reading, so that all connections can share one reader. */
 const reader = new Reader();
@@ -19,7 +18,6 @@ export class Machine implements Conversation {
   readonly #ledger: Ledger;
   readonly #unixOffsetMs: Ms;
   readonly #variables = new Map<string, Value>();
-  /** The session's steps, with the resume step at the end where there is something to resume. */
   readonly #steps: Compiled["session"];
   readonly #nextBeats: Ms[] = [];
   #state: "new" | "session" | "ready" | "ended" = "new";
@@ -38,9 +36,8 @@ export class Machine implements Conversation {
       this.#variables.set(name, numeric ? numberValue(text) : stringValue(text));
     }
     this.#scheduleRefresh(init.tokenExpiresAt);
-    const { session, resume } = protocol;
     if (init.lastSeq !== undefined) this.#lastSeq = parseValue(init.lastSeq);
-    this.#steps = resume && this.#lastSeq ? [...session, resume] : session;
+    this.#steps = stepsOf(protocol, init);
   }
 
   get ready(): boolean {
@@ -146,7 +143,7 @@ export class Machine implements Conversation {
     }
     if (this.#refreshAt !== undefined && this.#refreshAt <= at) {
       this.#refreshAt = undefined;
-      effects.push(this.#send(this.#protocol.refresh!.message, "refresh", at));
+      effects.push(this.#send(this.#protocol.refresh!.step.message!, "refresh", at));
     }
     return effects;
   }
@@ -176,7 +173,7 @@ export class Machine implements Conversation {
 
   #failSession(reason: "timeout" | "error" | "contract", detail: string, effects: Effect[]): void {
     this.#state = "ended";
-    effects.push({ kind: "session-failed", step: this.#step, reason, detail });
+    effects.push({ kind: "session-failed", step: this.#steps[this.#step]!.path, reason, detail });
   }
 
   /** What time alone brings about, before anything else that happens at `at`. */
@@ -210,18 +207,15 @@ export class Machine implements Conversation {
     for (const { condition, captures, answer } of this.#protocol.answers) {
       if (!reader.matches(condition)) continue;
       const taken = this.#capture(captures);
-      effects.push(
-        typeof taken === "string"
-          ? contract(`heartbeat: nothing to capture as "${taken}"`)
-          : this.#send(answer, "heartbeat", at, taken),
-      );
+      if (typeof taken === "string") effects.push(contract(`heartbeat: nothing to capture as "${taken}"`));
+      else if (answer) effects.push(this.#send(answer, "heartbeat", at, taken));
       return true;
     }
     return false;
   }
 
   #takeRefreshed(): boolean {
-    const awaits = this.#protocol.refresh?.awaits;
+    const awaits = this.#protocol.refresh?.step.awaits;
     return awaits !== undefined && reader.matches(awaits);
   }
 
@@ -280,29 +274,27 @@ export class Machine implements Conversation {
   #takeDelivery(at: Ms, effects: Effect[]): boolean {
     const { delivery } = this.#protocol;
     if (!delivery || !reader.matches(delivery.condition)) return false;
-    const missing = (["id", "seq", "sentAt"] as const).find((field) => {
-      const locator = delivery[field];
-      return locator && reader.textAt(locator) === undefined;
-    });
-    if (missing !== undefined) {
-      if (delivery.condition.always) return false;
-      effects.push(contract(`delivery without ${missing}`));
+    const id = delivery.id && reader.textAt(delivery.id);
+    const publisher = delivery.publisher && reader.textAt(delivery.publisher);
+    const room = delivery.room && reader.textAt(delivery.room);
+    const seq = delivery.seq && reader.sequence(delivery.seq);
+    const sentAt = delivery.sentAt && reader.number(delivery.sentAt);
+    const cursor = delivery.cursor ? reader.sequence(delivery.cursor) : seq;
+    // A field may be absent, but what is there must be of use.
+    for (const [field, value] of Object.entries({ id, publisher, room, seq, sentAt, cursor })) {
+      const locator = delivery[field as keyof DeliveryFields];
+      if (value !== undefined || !locator || !reader.has(locator)) continue;
+      effects.push(contract(`delivery with an unusable ${field}`));
       return true;
     }
-    const sentAt = delivery.sentAt && reader.textAt(delivery.sentAt);
-    if (sentAt !== undefined && !JSON_NUMBER.test(sentAt)) {
-      effects.push(contract("delivery whose sentAt is no number"));
-      return true;
-    }
-    const seq = delivery.seq && reader.value(delivery.seq);
-    if (seq) this.#lastSeq = seq;
+    if (cursor) this.#lastSeq = cursor;
     effects.push({
       kind: "delivery",
-      id: delivery.id && reader.textAt(delivery.id),
-      publisher: delivery.publisher && reader.textAt(delivery.publisher),
-      room: delivery.room && reader.textAt(delivery.room),
+      id,
+      publisher,
+      room,
       seq: seq && exactNumber(seq.text),
-      sentAtMs: sentAt === undefined ? undefined : delivery.toMs(Number(sentAt)),
+      sentAtMs: sentAt === undefined ? undefined : delivery.toMs(sentAt),
       at,
     });
     return true;
@@ -361,6 +353,15 @@ export class Machine implements Conversation {
   #isEnded(): boolean {
     return this.#state === "ended";
   }
+}
+
+/** The session's steps, after authentication where that takes a message, before what there is to resume. */
+function stepsOf({ session, refresh, resume }: Compiled, init: ConnectionInit): Compiled["session"] {
+  return [
+    ...(init.authenticate && refresh ? [refresh.step] : []),
+    ...session,
+    ...(init.lastSeq !== undefined && resume ? [resume] : []),
+  ];
 }
 
 const contract = (detail: string): Effect => ({ kind: "invalid", reason: "contract", detail });

@@ -17,10 +17,10 @@ export type Effect =
   | Send
   /** The session's steps are done: probes and publications may begin. */
   | { readonly kind: "ready" }
-  /** The session cannot be had; `step` counts from 0, the resume step last. */
+  /** The session cannot be had. `step` is the descriptor's field: `session[0]`, `refresh` or `resume`. */
   | {
       readonly kind: "session-failed";
-      readonly step: number;
+      readonly step: string;
       readonly reason: "timeout" | "error" | "contract";
       readonly detail: string;
     }
@@ -87,6 +87,8 @@ export interface ConnectionInit {
   readonly replyTimeoutMs: Ms;
   /** What to add to an instant to get Unix time in milliseconds. Default 0: instants are Unix time. */
   readonly unixOffsetMs?: Ms;
+  /** Whether the descriptor's `refresh` message opens the session, for servers that take the token in a message. */
+  readonly authenticate?: boolean;
   /** When the token stops being accepted; what `refresh` counts back from. Default: never. */
   readonly tokenExpiresAt?: Ms;
   /** {@link Conversation.lastSeq} of the connection that this one continues; `resume` is sent only with it. */
@@ -103,7 +105,8 @@ export interface Publication {
 
 /**
  * One connection's state machine. It reads no clock and writes to no socket: instants are given, what is to be
- * done comes back as {@link Effect}s. Instants need only share one origin, and must not go back.
+ * done comes back as {@link Effect}s. Instants share one origin; those given to {@link due} do not go back, while
+ * a message may have been read a little before the last of them.
  */
 export interface Conversation {
   /** The 101 has come: starts the session. */
@@ -132,7 +135,7 @@ export interface Conversation {
   openProbes(): number;
   /** Whether the session's steps are done and the connection has not ended. */
   readonly ready: boolean;
-  /** `seq` of the last delivery, as JSON; undefined before the first. Give it to the connection that continues. */
+  /** `cursor` or `seq` of the last delivery that had one, as JSON. Give it to the connection that continues. */
   readonly lastSeq: string | undefined;
 }
 
@@ -145,8 +148,10 @@ export interface Protocol {
   readonly variables: readonly string[];
   /** Names of the replies that each probe expects. */
   readonly replies: readonly string[];
+  /** Whether a probe's identifier must be a whole number (in decimal digits) rather than any text. */
+  readonly numericIds: boolean;
   /** What to append to the server's URL, variables percent-encoded; "" when nothing. Throws RangeError on a missing variable. */
   path(variables: Readonly<Record<string, string>>): string;
-  /** Starts one connection's conversation. Throws RangeError on a missing variable. */
+  /** Starts one connection's conversation. Throws RangeError on a missing variable, or nothing to authenticate with. */
   connection(init: ConnectionInit): Conversation;
 }

@@ -39,6 +39,7 @@ export function compileLocator(where: string, condition: Condition): Locator {
 const tokensOf = (pointer: string): readonly string[] => parsePointer(pointer) ?? [];
 
 const NOT_JSON = Symbol("not JSON");
+const JSON_NUMBER = /^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?$/;
 const NO_GROUPS: readonly (string | undefined)[] = [];
 
 /**
@@ -108,6 +109,20 @@ export class Reader {
     const found = resolvePointer(this.#json(), locator.tokens);
     if (typeof found === "string") return found;
     return typeof found === "number" ? sourceText(this.#rest(), locator.tokens) : undefined;
+  }
+
+  /** A whole number that JavaScript holds exactly, whichever way it is written; otherwise as {@link value}. */
+  sequence(locator: Locator): Value | undefined {
+    const found = "group" in locator ? undefined : resolvePointer(this.#json(), locator.tokens);
+    return Number.isSafeInteger(found) ? numberValue(String(found)) : this.value(locator);
+  }
+
+  /** A number, or a text that is one as JSON writes it. */
+  number(locator: Locator): number | undefined {
+    const found =
+      "group" in locator ? this.#groups[locator.group] : resolvePointer(this.#json(), locator.tokens);
+    const number = typeof found === "string" && JSON_NUMBER.test(found) ? Number(found) : found;
+    return typeof number === "number" && Number.isFinite(number) ? number : undefined;
   }
 
   /** Whether there is anything but null there. */

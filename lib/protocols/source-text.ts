@@ -10,41 +10,45 @@ import { isArrayIndex } from "./pointer.ts";
 export function sourceText(json: string, tokens: readonly string[]): string | undefined {
   let start = skipSpace(json, 0);
   for (const token of tokens) {
-    const opening = json[start];
-    const found =
-      opening === "{"
-        ? findMember(json, start, token)
-        : opening === "["
-          ? findElement(json, start, token)
-          : undefined;
+    const opening = json.charCodeAt(start);
+    let found: number | undefined;
+    if (opening === OPEN_BRACE) found = findMember(json, start, token);
+    else if (opening === OPEN_BRACKET && isArrayIndex(token)) found = findElement(json, start, Number(token));
     if (found === undefined) return undefined;
     start = found;
   }
   return json.slice(start, skipValue(json, start));
 }
 
+// Character codes, since this runs for each message and indexing a string makes a new one each time.
+const QUOTE = 0x22;
+const COMMA = 0x2c;
+const COLON = 0x3a;
+const OPEN_BRACKET = 0x5b;
+const BACKSLASH = 0x5c;
+const CLOSE_BRACKET = 0x5d;
+const OPEN_BRACE = 0x7b;
+const CLOSE_BRACE = 0x7d;
+const SPACE = 0x20;
+
 function findMember(json: string, start: number, name: string): number | undefined {
   let found: number | undefined;
   let at = skipSpace(json, start + 1);
-  while (json[at] === '"') {
+  while (json.charCodeAt(at) === QUOTE) {
     const end = skipString(json, at);
     const key = json.slice(at + 1, end - 1);
     const value = skipSpace(json, skipSpace(json, end) + 1);
     if ((key.includes("\\") ? JSON.parse(`"${key}"`) : key) === name) found = value;
-    at = skipSpace(json, skipValue(json, value));
-    if (json[at] === ",") at = skipSpace(json, at + 1);
+    at = skipComma(json, skipValue(json, value));
   }
   return found;
 }
 
-function findElement(json: string, start: number, index: string): number | undefined {
-  if (!isArrayIndex(index)) return undefined;
+function findElement(json: string, start: number, index: number): number | undefined {
   let at = skipSpace(json, start + 1);
-  for (let left = Number(index); json[at] !== "]"; left--) {
+  for (let left = index; at < json.length && json.charCodeAt(at) !== CLOSE_BRACKET; left--) {
     if (left === 0) return at;
-    at = skipSpace(json, skipValue(json, at));
-    if (json[at] !== ",") return undefined;
-    at = skipSpace(json, at + 1);
+    at = skipComma(json, skipValue(json, at));
   }
   return undefined;
 }
@@ -54,16 +58,16 @@ function skipValue(json: string, start: number): number {
   let depth = 0;
   let at = start;
   do {
-    const character = json[at];
-    if (character === '"') at = skipString(json, at);
-    else if (character === "{" || character === "[") {
+    const code = json.charCodeAt(at);
+    if (code === QUOTE) at = skipString(json, at);
+    else if (code === COMMA || code === COLON || code <= SPACE) at++;
+    else if (code === OPEN_BRACE || code === OPEN_BRACKET) {
       depth++;
       at++;
-    } else if (character === "}" || character === "]") {
+    } else if (code === CLOSE_BRACE || code === CLOSE_BRACKET) {
       depth--;
       at++;
-    } else if (isStructure(character)) at++;
-    else at = skipLiteral(json, at);
+    } else at = skipLiteral(json, at);
   } while (depth > 0 && at < json.length);
   return at;
 }
@@ -72,7 +76,7 @@ function skipString(json: string, start: number): number {
   let end = json.indexOf('"', start + 1);
   while (end !== -1) {
     let backslashes = 0;
-    while (json[end - 1 - backslashes] === "\\") backslashes++;
+    while (json.charCodeAt(end - 1 - backslashes) === BACKSLASH) backslashes++;
     if (backslashes % 2 === 0) return end + 1;
     end = json.indexOf('"', end + 1);
   }
@@ -81,15 +85,19 @@ function skipString(json: string, start: number): number {
 
 function skipLiteral(json: string, start: number): number {
   let at = start;
-  while (at < json.length && !isStructure(json[at]) && !/[\]}]/.test(json[at]!)) at++;
+  for (let code = json.charCodeAt(at); at < json.length; code = json.charCodeAt(++at)) {
+    if (code === COMMA || code === CLOSE_BRACE || code === CLOSE_BRACKET || code <= SPACE) break;
+  }
   return at;
+}
+
+function skipComma(json: string, start: number): number {
+  const at = skipSpace(json, start);
+  return json.charCodeAt(at) === COMMA ? skipSpace(json, at + 1) : at;
 }
 
 function skipSpace(json: string, start: number): number {
   let at = start;
-  while (isSpace(json[at])) at++;
+  while (json.charCodeAt(at) <= SPACE) at++;
   return at;
 }
-
-const isSpace = (c: string | undefined) => c === " " || c === "\n" || c === "\t" || c === "\r";
-const isStructure = (c: string | undefined) => c === "," || c === ":" || isSpace(c);
