@@ -33,13 +33,12 @@ const SHARD_METRICS = ["ws_shards_started", "ws_shards_completed"] as const;
  */
 const MAX_SHARDS = 20;
 
-/** k6's default system tags without `url`, whose query may carry a token. */
+/** k6's default system tags without `url` and `name`: k6 puts the whole URL there, and its query may carry a token. */
 const SYSTEM_TAGS = [
   "proto",
   "subproto",
   "status",
   "method",
-  "name",
   "group",
   "check",
   "error",

@@ -58,7 +58,7 @@ const countOf = (metric: MetricSummary): string => (metric.kind === "counter" ? 
 
 function limitRow({ metric, expression, value }: ThresholdSummary): string[] {
   const limit = parseLimit(expression);
-  const isUpper = limit?.operator.startsWith("<") && limit.bound > 0;
+  const isUpper = limit !== undefined && limit.operator.startsWith("<") && limit.bound > 0;
   const share = isUpper && value !== null ? percent(value / limit.bound) : "";
   return [`${metric} ${expression}`, value === null ? "no value" : number(value), share];
 }

@@ -20,6 +20,8 @@ export interface K6Run {
   readonly stderr: string;
   /** Undefined where k6 wrote none. */
   readonly summary: Summary | undefined;
+  /** The directory it ran in and left its results in. */
+  readonly results: string;
 }
 
 /** Everything that makes one k6 process. */
@@ -69,5 +71,5 @@ export async function runK6(t: TestContext, command: K6Command): Promise<K6Run> 
     (text) => JSON.parse(text) as Summary,
     () => undefined,
   );
-  return { code, signal, ...output, summary };
+  return { code, signal, ...output, summary, results };
 }

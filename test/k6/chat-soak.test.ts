@@ -1,0 +1,340 @@
+import assert from "node:assert/strict";
+import { readdir, readFile } from "node:fs/promises";
+import { createServer as createHttpServer } from "node:http";
+import { createServer, type Socket } from "node:net";
+import { join } from "node:path";
+import { describe, type TestContext, test } from "node:test";
+import { WebSocketServer } from "ws";
+import type { MetricSummary, Summary, Verdict } from "../../lib/summary/summary.ts";
+import { type FaultSettings, type RunningServer, startServer } from "../../server/server.ts";
+import { type K6Run, runK6 } from "./run.ts";
+
+/** Ten connections for six seconds, each with two sessions and a probe every 100 ms. */
+const SHORT = {
+  CONNECTIONS: 10,
+  RAMP: "500ms",
+  DURATION: "5s",
+  RAMP_DOWN: "500ms",
+  SESSION: "3s",
+  PROBE_INTERVAL: "100ms",
+  REPLY_TIMEOUT: "1s",
+  CONNECT_TIMEOUT: "2s",
+};
+
+async function soak(
+  t: TestContext,
+  { faults = {}, env = {} }: { faults?: FaultSettings; env?: Record<string, string | number> } = {},
+): Promise<{ run: K6Run; summary: Summary; server: RunningServer }> {
+  const server = await startServer({ faults });
+  t.after(() => server.close());
+  const run = await runK6(t, {
+    scenario: "chat-soak",
+    env: { WS_URL: `${server.url}/ws/chat`, ...SHORT, ...env },
+  });
+  assert.ok(run.summary, run.stderr);
+  return { run, summary: run.summary, server };
+}
+
+function assertEnded(run: K6Run, code: number, verdict: Verdict): void {
+  const said = `${run.summary?.reason}\n${run.stderr}`;
+  assert.deepEqual({ code: run.code, verdict: run.summary?.verdict }, { code, verdict }, said);
+}
+
+/** A Counter's count, or that of one of its values by tag. */
+function count(summary: Summary, name: string, tag?: string, value?: string): number {
+  const metric: MetricSummary | undefined =
+    tag === undefined ? summary.metrics[name] : summary.metrics[name]?.by?.[tag]?.[value!];
+  return metric?.kind === "counter" ? metric.count : 0;
+}
+
+function trend(summary: Summary, name: string) {
+  const metric = summary.metrics[name];
+  assert.ok(metric?.kind === "trend");
+  return metric;
+}
+
+function rate(summary: Summary, name: string) {
+  const metric = summary.metrics[name];
+  assert.ok(metric?.kind === "rate");
+  return metric;
+}
+
+test("a healthy server passes: every probe has its reply, every session is closed", async (t) => {
+  const { run, summary, server } = await soak(t);
+  assertEnded(run, 0, "pass");
+  const probes = count(summary, "ws_probes");
+  // 10 connections × 2 sessions × at most 20 due times before the last second of each
+  assert.ok(probes > 300 && probes <= 400, `${probes} probes`);
+  assert.equal(count(summary, "ws_replies"), probes);
+  assert.equal(server.stats().repliesSent, probes);
+  assert.equal(count(summary, "ws_sessions_opened"), 20);
+  assert.equal(count(summary, "ws_sessions_closed"), 20);
+  assert.deepEqual(rate(summary, "ws_delivery_success_rate"), {
+    kind: "rate",
+    unit: "ratio",
+    rate: 1,
+    passes: probes,
+    fails: 0,
+  });
+  const rtt = trend(summary, "ws_msg_rtt_ms");
+  assert.equal(rtt.count, probes);
+  assert.ok(rtt.min! > 0, "a round trip of 0 ms is a defect");
+  assert.ok(trend(summary, "ws_msg_service_ms").p50! <= rtt.p50!, "service time is part of response time");
+  assert.ok(summary.durationMs >= summary.plannedMs - 20 && summary.plannedMs === 6_000);
+});
+
+test("100 lost and 50 repeated replies are counted exactly", async (t) => {
+  const faults = { loseReplies: { every: 4, count: 100 }, repeatReplies: { every: 3, count: 50 } };
+  const { run, summary, server } = await soak(t, { faults, env: { PROBE_INTERVAL: "50ms" } });
+  assertEnded(run, 99, "fail");
+  const { repliesLost, repliesRepeated } = server.stats();
+  assert.deepEqual({ repliesLost, repliesRepeated }, { repliesLost: 100, repliesRepeated: 50 });
+  assert.equal(count(summary, "ws_messages_lost"), 100);
+  assert.equal(count(summary, "ws_messages_duplicated"), 50);
+  assert.equal(rate(summary, "ws_delivery_success_rate").fails, 100);
+  assert.equal(count(summary, "ws_probes"), count(summary, "ws_replies") + 100);
+  assert.equal(trend(summary, "ws_msg_rtt_ms").max, 1_000, "what was lost stands with the reply time-out");
+});
+
+test("a delay in the server is never reported shorter than it was", async (t) => {
+  const faults: FaultSettings = { delay: { kind: "lognormal", medianMs: 20, sigma: 0.5 } };
+  const { run, summary, server } = await soak(t, { faults });
+  assertEnded(run, 0, "pass");
+  const applied = [...server.faults.delays.of("echo")].sort((a, b) => a - b);
+  const rtt = trend(summary, "ws_msg_rtt_ms");
+  const service = trend(summary, "ws_msg_service_ms");
+  assert.equal(applied.length, service.count);
+  for (const [p, measured, due] of [
+    [0.5, service.p50, rtt.p50],
+    [0.95, service.p95, rtt.p95],
+    [0.99, service.p99, rtt.p99],
+  ] as const) {
+    const least = applied[Math.floor(p * (applied.length - 1))]!;
+    assert.ok(
+      measured! >= least - 0.5 && due! >= measured! - 0.01,
+      `p${p * 100}: applied ${least}, measured ${measured}, from due ${due}`,
+    );
+  }
+});
+
+test("a frozen server shows whole: response time grows with the freeze, for every probe due in it", async (t) => {
+  const { summary } = await soak(t, {
+    faults: { freeze: { afterMs: 1_500, forMs: 1_000 } },
+    env: { REPLY_TIMEOUT: "2s", SESSION: "10s" },
+  });
+  const rtt = trend(summary, "ws_msg_rtt_ms");
+  assert.equal(count(summary, "ws_messages_lost"), 0);
+  // Every connection had a probe due in the first tenth of the freeze: a tenth of those in the freeze waited 900 ms.
+  assert.ok(rtt.max! >= 900, `max ${rtt.max}`);
+  const frozen = 10 * 10;
+  assert.ok(
+    rtt.count > frozen && rtt.p90! > 1_000 * (1 - (0.1 * rtt.count) / frozen) - 100,
+    `p90 ${rtt.p90} of ${rtt.count}`,
+  );
+});
+
+test("a server that is cut off in the middle: every connection drops once, the load comes back for it", async (t) => {
+  const first = await startServer();
+  t.after(() => first.close());
+  let killed = false;
+  const run = await runK6(t, {
+    scenario: "chat-soak",
+    env: { WS_URL: `${first.url}/ws/chat`, ...SHORT, SESSION: "10s" },
+    onOutput: () => {
+      if (killed) return;
+      killed = true;
+      setTimeout(() => void first.close(), 2_500);
+    },
+  });
+  assertEnded(run, 99, "fail");
+  const summary = run.summary!;
+  assert.equal(count(summary, "ws_connection_drops"), 10);
+  assert.equal(count(summary, "ws_connection_drops", "code", "1001"), 10);
+  assert.equal(count(summary, "ws_connection_drops", "by", "server"), 10);
+  assert.ok(count(summary, "ws_connect_failures", "reason", "refused") >= 10, "they try again");
+  assert.ok(count(summary, "ws_messages_lost") > 100, "what falls due meanwhile is lost");
+  assert.equal(rate(summary, "ws_connection_drop_rate").rate, 1);
+});
+
+describe("a server that takes no upgrade ends the run before the load", () => {
+  const rows: [
+    sentence: string,
+    start: (t: TestContext) => Promise<string>,
+    code: number,
+    stderr: RegExp,
+    reason: RegExp,
+  ][] = [
+    ["nobody listens", async () => "ws://127.0.0.1:1/ws", 107, /connection refused/, /\(refused\)/],
+    [
+      "it wants another token",
+      (t) => reference(t, "/ws/chat?token=wrong"),
+      107,
+      /got HTTP 401/,
+      /\(http_rejected\)/,
+    ],
+    ["there is no such endpoint", (t) => reference(t, "/nothing"), 107, /got HTTP 404/, /\(http_rejected\)/],
+    [
+      "it accepts the connection and never answers",
+      (t) => tcp(t, () => {}),
+      100,
+      /setup\(\) execution timed out/,
+      /did not answer the WebSocket upgrade in time/,
+    ],
+    [
+      "it answers with garbage",
+      (t) => tcp(t, (socket) => socket.end("\u0000nonsense\r\n\r\n")),
+      107,
+      /malformed HTTP/,
+      /\(http_rejected\)/,
+    ],
+  ];
+  for (const [sentence, start, code, stderr, reason] of rows) {
+    test(sentence, async (t) => {
+      const url = await start(t);
+      const run = await runK6(t, { scenario: "chat-soak", env: { ...SHORT, WS_URL: url, WS_TOKEN: "" } });
+      assertEnded(run, code, "incomplete");
+      assert.match(run.stderr, stderr);
+      assert.match(run.summary!.reason, reason);
+      assert.equal(count(run.summary!, "ws_probes"), 0);
+    });
+  }
+});
+
+test("a server that stops upgrading is left to itself: time-outs are counted and the run ends on time", async (t) => {
+  const url = await upgradesOnce(t);
+  const run = await runK6(t, {
+    scenario: "chat-soak",
+    env: { ...SHORT, WS_URL: url, CONNECT_TIMEOUT: "1s" },
+  });
+  const summary = run.summary!;
+  assert.equal(run.code, 99, run.stderr);
+  assert.ok(count(summary, "ws_connect_failures", "reason", "timeout") >= 10);
+  assert.equal(count(summary, "ws_sessions_opened"), 0);
+  assert.equal(count(summary, "ws_replies"), 0);
+  // plan + CONNECT_TIMEOUT + time for Close + gracefulStop, plus the 10 s a run may take to end
+  assert.ok(
+    summary.durationMs <= summary.plannedMs + 1_000 + 5_000 + 5_000 + 10_000,
+    `${summary.durationMs}`,
+  );
+});
+
+describe("the user's mistakes end the run before any connection", () => {
+  const rows: [sentence: string, env: Record<string, string>, args: string[], stderr: RegExp][] = [
+    [
+      "a wrong value",
+      { CONNECTIONS: "ten" },
+      [],
+      /CONNECTIONS: expected a whole number from 1 to 100000, got \\?"ten\\?"/,
+    ],
+    ["a misspelt name", { CONECTIONS: "10" }, [], /CONECTIONS: unknown variable, did you mean CONNECTIONS\?/],
+    [
+      "results into nowhere",
+      { RESULTS_DIR: "/nonexistent/dir" },
+      [],
+      /RESULTS_DIR: expected the path of an existing directory, got \/nonexistent\/dir/,
+    ],
+    [
+      "k6's own load options",
+      {},
+      ["--vus", "3", "--duration", "2s"],
+      /use -e CONNECTIONS, -e RAMP, -e DURATION/,
+    ],
+  ];
+  for (const [sentence, env, args, stderr] of rows) {
+    test(sentence, async (t) => {
+      const server = await startServer();
+      t.after(() => server.close());
+      const run = await runK6(t, {
+        scenario: "chat-soak",
+        env: { WS_URL: `${server.url}/ws/chat`, ...SHORT, ...env },
+        args,
+      });
+      assert.ok(run.code !== 0 && run.code !== null, `exit code ${run.code}`);
+      assert.match(run.stderr, stderr);
+      const setupOnly = args.length > 0 ? 1 : 0;
+      assert.equal(server.stats().connectionsOpened, setupOnly);
+    });
+  }
+});
+
+test("an interrupted run is incomplete, and says what it had", async (t) => {
+  const server = await startServer();
+  t.after(() => server.close());
+  let interrupted = false;
+  const run = await runK6(t, {
+    scenario: "chat-soak",
+    env: { WS_URL: `${server.url}/ws/chat`, ...SHORT, DURATION: "10m" },
+    onOutput: (_, interrupt) => {
+      if (interrupted) return;
+      interrupted = true;
+      setTimeout(interrupt, 2_000);
+    },
+  });
+  assertEnded(run, 105, "incomplete");
+  assert.ok(count(run.summary!, "ws_replies") > 0);
+});
+
+test("the token is in none of the files that a run leaves", async (t) => {
+  const token = "s3cr3t-t0ken";
+  const server = await startServer({ tokens: [token] });
+  t.after(() => server.close());
+  const run = await runK6(t, {
+    scenario: "chat-soak",
+    env: {
+      ...SHORT,
+      WS_URL: `${server.url}/ws/chat?token=${token}`,
+      WS_TOKEN: token,
+      DURATION: "1s",
+      PROBE_INTERVAL: "200ms",
+      REPLY_TIMEOUT: "500ms",
+    },
+    args: ["--out", "json=samples.json"],
+  });
+  assert.equal(run.code, 0, run.stderr);
+  const files = await readdir(run.results);
+  assert.deepEqual(files.sort(), ["chat-soak.summary.json", "chat-soak.summary.md", "samples.json"]);
+  for (const file of files) {
+    assert.ok(!(await readFile(join(run.results, file), "utf8")).includes(token), file);
+  }
+  assert.ok(!`${run.stdout}${run.stderr}`.includes(token));
+});
+
+async function reference(t: TestContext, path: string): Promise<string> {
+  const server = await startServer();
+  t.after(() => server.close());
+  return server.url + path;
+}
+
+async function tcp(t: TestContext, onConnection: (socket: Socket) => void): Promise<string> {
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    socket.on("error", () => {});
+    onConnection(socket);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  t.after(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  return `ws://127.0.0.1:${(server.address() as { port: number }).port}/ws`;
+}
+
+/** Takes the first upgrade, which is the scenario's check, and leaves all others waiting. */
+async function upgradesOnce(t: TestContext): Promise<string> {
+  const upgrader = new WebSocketServer({ noServer: true });
+  let upgraded = false;
+  const server = createHttpServer();
+  const sockets = new Set<Socket>();
+  server.on("connection", (socket: Socket) => sockets.add(socket));
+  server.on("upgrade", (request, socket, head) => {
+    if (!upgraded) upgrader.handleUpgrade(request, socket, head, () => {});
+    upgraded = true;
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  t.after(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  return `ws://127.0.0.1:${(server.address() as { port: number }).port}/ws`;
+}
