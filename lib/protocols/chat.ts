@@ -1,4 +1,4 @@
-import type { Descriptor } from "./descriptor.ts";
+import type { Descriptor } from "./schema.ts";
 
 /** The reference server's chat: rooms, an echo that carries an identifier, publications with a sequence. */
 export const chat: Descriptor = {

@@ -1,6 +1,6 @@
-import type { ConditionSpec, Descriptor } from "./descriptor.ts";
 import { compilePattern } from "./pattern.ts";
 import { describe, type Problem } from "./problem.ts";
+import type { ConditionSpec, Descriptor } from "./schema.ts";
 import { parsePathTemplate, parseTemplate, type Template } from "./template.ts";
 import { CONNECTION_VARIABLES, VARIABLES, type VariableName } from "./variables.ts";
 

@@ -1,9 +1,9 @@
 import { type Ms, ms, parseDuration } from "../units.ts";
 import { errorId } from "./check.ts";
-import type { ConditionSpec, Descriptor } from "./descriptor.ts";
 import { Machine } from "./machine.ts";
 import type { Protocol } from "./protocol.ts";
 import { type Condition, compileCondition, compileLocator, type Locator } from "./reader.ts";
+import type { ConditionSpec, Descriptor } from "./schema.ts";
 import { parsePathTemplate, parseTemplate, stringValue, type Template } from "./template.ts";
 import { CONNECTION_VARIABLES, VARIABLES } from "./variables.ts";
 

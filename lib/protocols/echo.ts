@@ -1,4 +1,4 @@
-import type { Descriptor } from "./descriptor.ts";
+import type { Descriptor } from "./schema.ts";
 
 /** A server that sends each message back as it came. What else it says, such as a greeting, is ignored. */
 export const echo: Descriptor = {

@@ -1,4 +1,4 @@
-import type { Descriptor } from "./descriptor.ts";
+import type { Descriptor } from "./schema.ts";
 
 /**
  * A customer-service messenger: a user is matched with a teacher, then each chat message gets a receipt and

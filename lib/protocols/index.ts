@@ -1,12 +1,12 @@
 /** Protocols: what messages look like, declared once and interpreted for each connection. */
 
 import { chat } from "./chat.ts";
-import type { Descriptor } from "./descriptor.ts";
 import { echo } from "./echo.ts";
 import { im } from "./im.ts";
+import type { Descriptor } from "./schema.ts";
 
 export { compile } from "./compile.ts";
-export { type Descriptor, DescriptorSchema, parseDescriptor } from "./descriptor.ts";
+export { parseDescriptor } from "./descriptor.ts";
 export { DescriptorError, type Problem } from "./problem.ts";
 export type {
   ConnectionInit,
@@ -18,6 +18,7 @@ export type {
   Send,
 } from "./protocol.ts";
 export type { Frame } from "./reader.ts";
+export type { Descriptor } from "./schema.ts";
 
 /** The protocols that come with the toolkit, by name. */
 export const PROTOCOLS = { chat, echo, im } as const satisfies Record<string, Descriptor>;

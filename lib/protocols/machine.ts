@@ -1,5 +1,6 @@
 import { type Ms, ms } from "../units.ts";
-import { type Capture, type Compiled, type DeliveryFields, isWhole, type Outgoing } from "./compile.ts";
+import { type Compiled, isWhole, type Outgoing } from "./compile.ts";
+import { contract, readCaptures, readDelivery } from "./fields.ts";
 import { Ledger, type Probe } from "./ledger.ts";
 import type { ConnectionInit, Conversation, Effect, Publication, Purpose, Send } from "./protocol.ts";
 import { type Frame, Reader } from "./reader.ts";
@@ -189,7 +190,7 @@ export class Machine implements Conversation {
     if (this.#state !== "session") return false;
     const step = this.#steps[this.#step];
     if (!step?.awaits || !reader.matches(step.awaits)) return false;
-    const taken = this.#capture(step.captures);
+    const taken = readCaptures(reader, step.captures);
     if (typeof taken === "string") {
       this.#failSession("contract", `nothing to capture as "${taken}"`, effects);
       return true;
@@ -206,7 +207,7 @@ export class Machine implements Conversation {
   #takeHeartbeat(at: Ms, effects: Effect[]): boolean {
     for (const { condition, captures, answer } of this.#protocol.answers) {
       if (!reader.matches(condition)) continue;
-      const taken = this.#capture(captures);
+      const taken = readCaptures(reader, captures);
       if (typeof taken === "string") effects.push(contract(`heartbeat: nothing to capture as "${taken}"`));
       else if (answer) effects.push(this.#send(answer, "heartbeat", at, taken));
       return true;
@@ -242,7 +243,9 @@ export class Machine implements Conversation {
   }
 
   #takeReply(at: Ms, effects: Effect[]): boolean {
-    for (const [index, { name, match, condition, id }] of this.#protocol.replies.entries()) {
+    const { replies } = this.#protocol;
+    for (let index = 0; index < replies.length; index++) {
+      const { name, match, condition, id } = replies[index]!;
       if (!reader.matches(condition)) continue;
       let probe: Probe | undefined;
       if (match === "fifo") probe = this.#ledger.takeTurn(index);
@@ -274,29 +277,9 @@ export class Machine implements Conversation {
   #takeDelivery(at: Ms, effects: Effect[]): boolean {
     const { delivery } = this.#protocol;
     if (!delivery || !reader.matches(delivery.condition)) return false;
-    const id = delivery.id && reader.textAt(delivery.id);
-    const publisher = delivery.publisher && reader.textAt(delivery.publisher);
-    const room = delivery.room && reader.textAt(delivery.room);
-    const seq = delivery.seq && reader.sequence(delivery.seq);
-    const sentAt = delivery.sentAt && reader.number(delivery.sentAt);
-    const cursor = delivery.cursor ? reader.sequence(delivery.cursor) : seq;
-    // A field may be absent, but what is there must be of use.
-    for (const [field, value] of Object.entries({ id, publisher, room, seq, sentAt, cursor })) {
-      const locator = delivery[field as keyof DeliveryFields];
-      if (value !== undefined || !locator || !reader.has(locator)) continue;
-      effects.push(contract(`delivery with an unusable ${field}`));
-      return true;
-    }
-    if (cursor) this.#lastSeq = cursor;
-    effects.push({
-      kind: "delivery",
-      id,
-      publisher,
-      room,
-      seq: seq && exactNumber(seq.text),
-      sentAtMs: sentAt === undefined ? undefined : delivery.toMs(sentAt),
-      at,
-    });
+    const read = readDelivery(reader, delivery, at);
+    if (read.cursor) this.#lastSeq = read.cursor;
+    effects.push(read.effect);
     return true;
   }
 
@@ -307,17 +290,6 @@ export class Machine implements Conversation {
     }
     if (!this.#protocol.unmatchedIsError) return { kind: "unmatched" };
     return { kind: "invalid", reason: "unmatched", detail: "a message that the descriptor says nothing of" };
-  }
-
-  /** What is to be captured, or the name of what is missing. */
-  #capture(captures: readonly Capture[]): Map<string, Value> | string {
-    const taken = new Map<string, Value>();
-    for (const { name, locator } of captures) {
-      const value = reader.value(locator);
-      if (!value) return name;
-      taken.set(name, value);
-    }
-    return taken;
   }
 
   #endReplies(kind: "timeout" | "lost", { id, dueAt, answered }: Probe, effects: Effect[]): void {
@@ -363,12 +335,6 @@ function stepsOf({ session, refresh, resume }: Compiled, init: ConnectionInit): 
     ...(init.lastSeq !== undefined && resume ? [resume] : []),
   ];
 }
-
-const contract = (detail: string): Effect => ({ kind: "invalid", reason: "contract", detail });
-
-/** A number where the text is a whole one that JavaScript holds exactly. */
-const exactNumber = (text: string): string | number =>
-  isWhole(text) && Number.isSafeInteger(Number(text)) ? Number(text) : text;
 
 function parseValue(json: string): Value {
   const value: unknown = JSON.parse(json);

@@ -1,6 +1,6 @@
 import type { Ms } from "../units.ts";
-import type { Descriptor } from "./descriptor.ts";
 import type { Frame } from "./reader.ts";
+import type { Descriptor } from "./schema.ts";
 
 /** Why a message is sent. */
 export type Purpose = "session" | "heartbeat" | "refresh" | "resume" | "probe" | "publish";

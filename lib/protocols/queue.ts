@@ -1,4 +1,4 @@
-/** First in, first out, in constant time for each item; items that no longer count are dropped on the way. */
+/** First in, first out, in constant time for each item; those that no longer count are dropped on the way. */
 export class Queue<T> {
   #items: T[] = [];
   #head = 0;
@@ -10,8 +10,8 @@ export class Queue<T> {
   /** Puts an item before those at the end that come after it. */
   insert(item: T, isAfter: (other: T) => boolean): void {
     let at = this.#items.length;
-    while (at > this.#head && isAfter(this.#items[at - 1]!)) at--;
-    this.#items.splice(at, 0, item);
+    for (; at > this.#head && isAfter(this.#items[at - 1]!); at--) this.#items[at] = this.#items[at - 1]!;
+    this.#items[at] = item;
   }
 
   /** The first item that still counts; those before it are dropped for good. */

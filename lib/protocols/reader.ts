@@ -1,6 +1,6 @@
-import type { ConditionSpec } from "./descriptor.ts";
 import { compilePattern, type Pattern } from "./pattern.ts";
 import { parsePointer, resolvePointer } from "./pointer.ts";
+import type { ConditionSpec } from "./schema.ts";
 import { sourceText } from "./source-text.ts";
 import { numberValue, stringValue, type Value, withoutTrailingNul } from "./template.ts";
 import { decodeUtf8 } from "./utf8.ts";

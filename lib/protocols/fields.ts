@@ -1,0 +1,50 @@
+import type { Ms } from "../units.ts";
+import { type Capture, type CompiledDelivery, type DeliveryFields, isWhole } from "./compile.ts";
+import type { Effect } from "./protocol.ts";
+import type { Reader } from "./reader.ts";
+import type { Value } from "./template.ts";
+
+/** A message that breaks the protocol in the way said. */
+export const contract = (detail: string): Effect => ({ kind: "invalid", reason: "contract", detail });
+
+/** What is to be captured from the message, or the name of what is not there. */
+export function readCaptures(reader: Reader, captures: readonly Capture[]): Map<string, Value> | string {
+  const taken = new Map<string, Value>();
+  for (const { name, locator } of captures) {
+    const value = reader.value(locator);
+    if (!value) return name;
+    taken.set(name, value);
+  }
+  return taken;
+}
+
+/** The delivery that the message is, and where one could resume after it. */
+export function readDelivery(
+  reader: Reader,
+  delivery: CompiledDelivery,
+  at: Ms,
+): { effect: Effect; cursor?: Value | undefined } {
+  const id = delivery.id && reader.textAt(delivery.id);
+  const publisher = delivery.publisher && reader.textAt(delivery.publisher);
+  const room = delivery.room && reader.textAt(delivery.room);
+  const seq = delivery.seq && reader.sequence(delivery.seq);
+  const sentAt = delivery.sentAt && reader.number(delivery.sentAt);
+  const cursor = delivery.cursor ? reader.sequence(delivery.cursor) : seq;
+  const fields: Record<keyof DeliveryFields, unknown> = { id, publisher, room, seq, sentAt, cursor };
+  for (const field of Object.keys(fields) as (keyof DeliveryFields)[]) {
+    const locator = delivery[field];
+    // A field may be absent, but what is there must be of use.
+    if (locator && fields[field] === undefined && reader.has(locator)) {
+      return { effect: contract(`delivery with an unusable ${field}`) };
+    }
+  }
+  const sentAtMs = sentAt === undefined ? undefined : delivery.toMs(sentAt);
+  return {
+    effect: { kind: "delivery", id, publisher, room, seq: seq && exactNumber(seq.text), sentAtMs, at },
+    cursor,
+  };
+}
+
+/** A number where the text is a whole one that JavaScript holds exactly. */
+const exactNumber = (text: string): string | number =>
+  isWhole(text) && Number.isSafeInteger(Number(text)) ? Number(text) : text;

@@ -1,0 +1,268 @@
+import * as v from "valibot";
+import { parseDuration } from "../units.ts";
+import { compilePattern, PatternError } from "./pattern.ts";
+import { parsePathTemplate, parseTemplate, TemplateError } from "./template.ts";
+
+/** A text that `parse` accepts; the message of the error it throws says what was expected. */
+const parsed = (parse: (source: string) => unknown, failure: new (message: string) => Error, what: string) =>
+  v.pipe(
+    v.string("text"),
+    v.rawCheck(({ dataset, addIssue }) => {
+      if (!dataset.typed) return;
+      try {
+        parse(dataset.value);
+      } catch (error) {
+        if (!(error instanceof failure)) throw error;
+        addIssue({ message: error.message });
+      }
+    }),
+    v.description(what),
+  );
+
+const text = (pattern: RegExp, expected: string, what: string) =>
+  v.pipe(v.string("text"), v.regex(pattern, expected), v.description(what));
+
+const choice = <const T extends readonly string[]>(options: T, what: string) =>
+  v.pipe(v.picklist(options, options.map((o) => `"${o}"`).join(" or ")), v.description(what));
+
+/** An object that refuses fields it does not know and says which it does. */
+const object = <E extends v.ObjectEntries>(entries: E, what: string) => {
+  const known = Object.keys(entries)
+    .filter((name) => !name.startsWith("$"))
+    .join(", ");
+  return v.pipe(
+    v.strictObject(entries, ({ expected }) => {
+      if (expected === "never") return `a field of this object (${known})`;
+      return expected === "Object" ? "an object" : "a value, for this field is required";
+    }),
+    v.check((value) => !Array.isArray(value), "an object"),
+    v.description(what),
+  );
+};
+
+const list = <T extends v.GenericSchema>(item: T, what: string) =>
+  v.pipe(v.array(item, "a list"), v.minLength(1, "at least one item"), v.description(what));
+
+const optional = v.exactOptional;
+
+const POINTER = /^(?:\/(?:[^~]|~[01])*)?$/;
+const IDENTIFIER = "[A-Za-z_][A-Za-z0-9_]*";
+
+const label = (what: string) =>
+  text(
+    /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/,
+    "1 to 64 letters, digits, dots, dashes or underscores, the first a letter or digit",
+    what,
+  );
+
+const template = (what: string) =>
+  parsed(
+    parseTemplate,
+    TemplateError,
+    `${what}, with \${variable} in it; in JSON a variable is written as JSON.`,
+  );
+
+const duration = (what: string) =>
+  v.pipe(
+    v.string("text"),
+    v.regex(/^(?:[0-9]+(?:\.[0-9]+)?(?:ms|s|m|h))+$/, DURATION),
+    v.check((value) => (parseDuration(value) ?? 0) > 0, DURATION),
+    v.description(`${what}, such as "500ms", "5s" or "1m30s".`),
+  );
+const DURATION = 'a duration above zero such as "500ms", "5s" or "1m30s"';
+
+const locator = (what: string) =>
+  text(
+    new RegExp(`${POINTER.source}|^${IDENTIFIER}$`),
+    'a JSON Pointer such as "/data/id" or the name of a group of the regex',
+    `${what}: a JSON Pointer (RFC 6901), or the name of a group of the regex beside it.`,
+  );
+
+const encoding = optional(choice(["text", "binary"], "The kind of message it is sent as. Default: text."));
+
+/** What a message looks like. Of several conditions all must hold. */
+const condition = {
+  text: optional(
+    v.pipe(v.string("text"), v.description("The whole message, exactly; stands without regex and where.")),
+  ),
+  regex: optional(
+    parsed(
+      compilePattern,
+      PatternError,
+      "A regular expression in the subset that JavaScript and RE2 share. Pointers look into what follows its match.",
+    ),
+  ),
+  where: optional(
+    v.pipe(
+      v.record(
+        v.pipe(v.string(), v.regex(POINTER, 'a JSON Pointer such as "/type"')),
+        v.pipe(
+          v.union([v.string(), v.number(), v.boolean(), v.null()], "a string, number, boolean or null"),
+          v.check(
+            (value) => !Number.isInteger(value) || Number.isSafeInteger(value),
+            "a whole number that JavaScript holds exactly (up to 2^53 - 1)",
+          ),
+        ),
+        "an object of JSON Pointers and the values there",
+      ),
+      v.minEntries(1, "at least one pointer and its value"),
+      v.description("JSON Pointers, and the value that must stand at each."),
+    ),
+  ),
+};
+const Condition = object(condition, "What the message looks like.");
+
+const capture = optional(
+  v.pipe(
+    v.record(
+      v.pipe(v.string(), v.regex(new RegExp(`^${IDENTIFIER}$`), "a name of letters, digits and _")),
+      locator("Its value"),
+      "an object of names and where their values are",
+    ),
+    v.description("Variables to take from the message."),
+  ),
+);
+
+const step = {
+  encoding,
+  await: optional(Condition),
+  within: optional(duration("How long to wait for it. Default 10s; a duration")),
+};
+
+const Reply = object(
+  {
+    name: label("The value of the tag `reply` on its metrics."),
+    ...condition,
+    match: choice(
+      ["id", "whole", "fifo"],
+      "How it finds its probe: by the identifier it carries, by being the message that was sent, or by its turn.",
+    ),
+    id: optional(locator("The identifier")),
+  },
+  "A reply that each probe expects.",
+);
+
+/** The shape of a descriptor; what its fields say of one another is checked apart. */
+export const DescriptorSchema = object(
+  {
+    $schema: optional(v.string("text")),
+    name: label("What the protocol is called in reports."),
+    subprotocols: optional(
+      list(
+        text(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, "a token (RFC 9110 section 5.6.2)", "A subprotocol."),
+        "What to offer in Sec-WebSocket-Protocol, most wanted first.",
+      ),
+    ),
+    path: optional(
+      v.pipe(
+        parsed(
+          parsePathTemplate,
+          TemplateError,
+          "What to append to the URL: path, query or both; variables are percent-encoded.",
+        ),
+        v.regex(/^[/?]/, 'a text that begins with "/" or "?"'),
+      ),
+    ),
+    session: optional(
+      list(
+        object({ send: optional(template("A message")), ...step, capture }, "A step: send, await, or both."),
+        "What happens after the 101, step by step, before the connection is ready.",
+      ),
+    ),
+    probe: optional(
+      object(
+        {
+          send: template("The message"),
+          encoding,
+          id: optional(choice(["string", "number"], "How ${id} is written in JSON. Default: string.")),
+        },
+        "The message whose replies are timed.",
+      ),
+    ),
+    reply: optional(
+      v.pipe(list(Reply, "The replies that each probe expects."), v.maxLength(16, "at most 16 items")),
+    ),
+    publish: optional(
+      object({ send: template("The message"), encoding }, "The message that is delivered to subscribers."),
+    ),
+    delivery: optional(
+      object(
+        {
+          ...condition,
+          id: optional(locator("The identifier that `publish` gave it")),
+          seq: optional(locator("The number that the publisher gave it")),
+          cursor: optional(locator("What ${lastSeq} takes (default: as seq)")),
+          publisher: optional(locator("Who published it")),
+          room: optional(locator("Its room")),
+          sentAt: optional(
+            object(
+              {
+                at: locator("The time"),
+                unit: choice(["s", "ms", "us", "ns"], "Its unit, since 1970."),
+              },
+              "When it was sent: a number, or a text that is one.",
+            ),
+          ),
+        },
+        "A published message as a subscriber receives it.",
+      ),
+    ),
+    error: optional(
+      object(
+        {
+          ...condition,
+          reason: optional(locator("The reason")),
+          settles: optional(
+            choice(
+              ["id", "oldest"],
+              "Which probe it answers: the one it names, or the oldest without any reply. Default: none.",
+            ),
+          ),
+          id: optional(locator("The identifier (default: as in the first reply that has one)")),
+        },
+        "An error that the server reports.",
+      ),
+    ),
+    heartbeat: optional(
+      list(
+        object(
+          {
+            when: optional(Condition),
+            capture,
+            answer: optional(template("The answer")),
+            every: optional(duration("How often to send, from ready on")),
+            send: optional(template("The message")),
+            encoding,
+          },
+          "What to answer to a message (`when`, and `answer` unless none is due), or what to send `every` so often.",
+        ),
+        "What keeps the connection alive.",
+      ),
+    ),
+    refresh: optional(
+      object(
+        {
+          send: template("The message"),
+          before: duration("How long before the token's end to send it"),
+          ...step,
+        },
+        "How a token is renewed on an open connection, or given in the first message.",
+      ),
+    ),
+    resume: optional(
+      object(
+        { send: template("The message"), ...step },
+        "What a reconnected session asks for what it missed.",
+      ),
+    ),
+    unmatched: optional(
+      choice(["ignore", "error"], "What a message is that matches nothing here. Default: ignore."),
+    ),
+  },
+  "How messages look in one protocol of a real-time backend.",
+);
+
+/** How messages look in one protocol: the declarative form that both transports interpret. */
+export type Descriptor = v.InferOutput<typeof DescriptorSchema>;
+/** What a message must look like. */
+export type ConditionSpec = v.InferOutput<typeof Condition>;
