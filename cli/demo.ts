@@ -40,7 +40,7 @@ export const demo = ({ out, cwd, env, signal }: Surroundings) =>
           env,
           signal,
         });
-        say(`Verdict: ${summary.verdict} (${summary.reason})`);
+        say(`Verdict: ${summary.verdict}, ${summary.reason}`);
         say(`Results: ${files.map((file) => relative(cwd, file)).join(", ")}`);
         return exitCode;
       } finally {
