@@ -2,7 +2,7 @@ import exec from "k6/execution";
 import type { Options } from "k6/options";
 import { connectionsOf, type Load, plannedMs, spanOf } from "../load.ts";
 import { compile, type Descriptor } from "../protocols/index.ts";
-import { readSettings, type SettingName, type Settings } from "../settings.ts";
+import { readSettings, type SettingName, type Settings, SettingsError } from "../settings.ts";
 import { markdown } from "../summary/markdown.ts";
 import {
   breakdownThresholds,
@@ -99,6 +99,8 @@ export function soak<N extends SettingName>(spec: Soak<N>) {
     };
   };
 
+  requireRoomForProbes(spec.traffic(settings, 0), load);
+
   const options: Options = {
     scenarios: {
       [spec.name]: {
@@ -164,4 +166,21 @@ export function soak<N extends SettingName>(spec: Soak<N>) {
       return files;
     },
   };
+}
+
+/** A session, and the hold, must be long enough for a probe and its reply: without one nothing is measured. */
+function requireRoomForProbes(
+  { session, probeInterval, replyTimeout }: Pick<Traffic, "session" | "probeInterval" | "replyTimeout">,
+  load: Load,
+): void {
+  const least = ms(probeInterval + replyTimeout);
+  for (const [name, given] of [
+    ["SESSION", session],
+    ["DURATION", load.hold],
+  ] as const) {
+    if (given >= least) continue;
+    throw new SettingsError(
+      `${name}: expected at least PROBE_INTERVAL + REPLY_TIMEOUT (${formatDuration(least)}), so that every session has a probe, got ${formatDuration(given)}`,
+    );
+  }
 }

@@ -1,5 +1,5 @@
 import { METRICS, type MetricName, type MetricSpec } from "../metrics.ts";
-import type { MetricSummary, Summary, ThresholdSummary } from "./summary.ts";
+import type { MetricFigures, MetricSummary, Summary, ThresholdSummary } from "./summary.ts";
 import { parseLimit } from "./threshold.ts";
 import { judge } from "./verdict.ts";
 
@@ -81,7 +81,7 @@ export function summarize(data: K6Data, facts: RunFacts): Summary {
 
 function metricSummary(data: K6Data, name: MetricName): MetricSummary {
   const whole = figures(METRICS[name], data.metrics[name]?.values ?? {});
-  const by: { [tag: string]: { [value: string]: MetricSummary } } = {};
+  const by: { [tag: string]: { [value: string]: MetricFigures } } = {};
   for (const { tag, value, series } of seriesOf(name)) {
     const values = data.metrics[series]?.values;
     if (!values?.count) continue;
@@ -91,7 +91,7 @@ function metricSummary(data: K6Data, name: MetricName): MetricSummary {
   return Object.keys(by).length > 0 ? { ...whole, by } : whole;
 }
 
-function figures({ kind, unit }: MetricSpec, values: K6Metric["values"]): MetricSummary {
+function figures({ kind, unit }: MetricSpec, values: K6Metric["values"]): MetricFigures {
   switch (kind) {
     case "trend": {
       const { count = 0 } = values;

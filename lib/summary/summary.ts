@@ -1,77 +1,99 @@
-/** What a run leaves behind: `<scenario>.summary.json`. Its JSON Schema is docs/schemas/summary.schema.json. */
+/** What a run leaves behind: `<scenario>.summary.json`. docs/schemas/summary.schema.json derives from this. */
+import * as v from "valibot";
 
+const count = v.pipe(v.number(), v.integer(), v.minValue(0));
+const figure = v.nullable(v.number());
+const unit = v.pipe(v.string(), v.description("ms, 1 (a count) or ratio (0 to 1)."));
+
+const figures = {
+  trend: {
+    kind: v.literal("trend"),
+    unit,
+    count,
+    min: figure,
+    p50: figure,
+    p90: figure,
+    p95: figure,
+    p99: figure,
+    max: figure,
+  },
+  counter: { kind: v.literal("counter"), unit, count },
+  rate: {
+    kind: v.literal("rate"),
+    unit,
+    rate: v.pipe(figure, v.description("passes ÷ (passes + fails); null without either.")),
+    passes: count,
+    fails: count,
+  },
+  gauge: { kind: v.literal("gauge"), unit, value: v.number(), min: v.number(), max: v.number() },
+} as const;
+
+const Figures = v.variant("kind", [
+  v.strictObject(figures.trend),
+  v.strictObject(figures.counter),
+  v.strictObject(figures.rate),
+  v.strictObject(figures.gauge),
+]);
+
+const by = v.exactOptional(
+  v.pipe(
+    v.record(v.string(), v.record(v.string(), Figures)),
+    v.description("The same, broken down by tag and value; values without samples are left out."),
+  ),
+);
+
+const Metric = v.variant("kind", [
+  v.pipe(
+    v.strictObject({ ...figures.trend, by }),
+    v.description("A distribution, in the metric's unit; null where there was no value."),
+  ),
+  v.strictObject({ ...figures.counter, by }),
+  v.strictObject({ ...figures.rate, by }),
+  v.strictObject({ ...figures.gauge, by }),
+]);
+
+const Threshold = v.strictObject({
+  metric: v.pipe(v.string(), v.description("A metric, or a submetric as k6 writes it: name{tag:value}.")),
+  expression: v.pipe(v.string(), v.description("As k6 writes it: p(95)<500.")),
+  ok: v.boolean(),
+  value: v.pipe(
+    figure,
+    v.description("What the expression's left side came to; null where the metric had no samples."),
+  ),
+});
+
+export const VERDICTS = ["pass", "fail", "generator-bound", "incomplete"] as const;
+
+export const SummarySchema = v.strictObject({
+  scenario: v.string(),
+  verdict: v.pipe(
+    v.picklist(VERDICTS),
+    v.description(
+      "pass: every limit held. fail: at least one was broken. generator-bound: the generator itself was too slow for the limits asked for. incomplete: the run did not do what was planned.",
+    ),
+  ),
+  reason: v.pipe(v.string(), v.description("One sentence: why.")),
+  startedAt: v.pipe(v.string(), v.isoTimestamp()),
+  durationMs: v.number(),
+  plannedMs: v.number(),
+  k6: v.strictObject({
+    version: v.nullable(v.string()),
+    extension: v.pipe(
+      v.nullable(v.string()),
+      v.description("Version of the extension that the run used; null for none."),
+    ),
+  }),
+  metrics: v.record(v.string(), Metric),
+  thresholds: v.array(Threshold),
+});
+
+export type Summary = v.InferOutput<typeof SummarySchema>;
 /** The answer to "may this go out?". */
-export type Verdict =
-  /** Every limit held. */
-  | "pass"
-  /** At least one limit was broken. */
-  | "fail"
-  /** The generator itself was too slow for the limits asked for: neither pass nor fail. */
-  | "generator-bound"
-  /** The run did not do what was planned: set-up failed, interrupted, or part of the load ended early. */
-  | "incomplete";
-
-/** A distribution, in the metric's unit; null where there was no value. */
-export interface TrendSummary {
-  readonly kind: "trend";
-  readonly unit: string;
-  readonly count: number;
-  readonly min: number | null;
-  readonly p50: number | null;
-  readonly p90: number | null;
-  readonly p95: number | null;
-  readonly p99: number | null;
-  readonly max: number | null;
-}
-
-export interface CounterSummary {
-  readonly kind: "counter";
-  readonly unit: string;
-  readonly count: number;
-}
-
-/** A share: `rate` is passes ÷ (passes + fails), null without either. */
-export interface RateSummary {
-  readonly kind: "rate";
-  readonly unit: string;
-  readonly rate: number | null;
-  readonly passes: number;
-  readonly fails: number;
-}
-
-export interface GaugeSummary {
-  readonly kind: "gauge";
-  readonly unit: string;
-  readonly value: number;
-  readonly min: number;
-  readonly max: number;
-}
-
-export type MetricSummary = (TrendSummary | CounterSummary | RateSummary | GaugeSummary) & {
-  /** The same, broken down by tag and value; values without samples are left out. */
-  readonly by?: { readonly [tag: string]: { readonly [value: string]: MetricSummary } };
-};
-
+export type Verdict = Summary["verdict"];
+/** One metric's figures, whole and by tag. */
+export type MetricSummary = v.InferOutput<typeof Metric>;
+export type TrendSummary = Extract<MetricSummary, { kind: "trend" }>;
 /** One limit: a k6 threshold and what came of it. */
-export interface ThresholdSummary {
-  readonly metric: string;
-  /** As k6 writes it: `p(95)<500`. */
-  readonly expression: string;
-  readonly ok: boolean;
-  /** What the expression's left side came to; null where the metric had no samples. */
-  readonly value: number | null;
-}
-
-export interface Summary {
-  readonly scenario: string;
-  readonly verdict: Verdict;
-  /** One sentence: why. */
-  readonly reason: string;
-  /** ISO 8601. */
-  readonly startedAt: string;
-  readonly durationMs: number;
-  readonly plannedMs: number;
-  readonly k6: { readonly version: string | null; readonly extension: string | null };
-  readonly metrics: { readonly [name: string]: MetricSummary };
-  readonly thresholds: readonly ThresholdSummary[];
-}
+export type ThresholdSummary = v.InferOutput<typeof Threshold>;
+/** The figures of a metric, or of one of its values by tag. */
+export type MetricFigures = v.InferOutput<typeof Figures>;

@@ -1,0 +1,85 @@
+/**
+ * Writes the documents that derive from the code: `node --import tsx docs/generate.ts`. With `--check` it
+ * writes nothing and fails, naming each document that is out of date.
+ */
+import { readFile, writeFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { toJsonSchema } from "@valibot/to-json-schema";
+import { METRICS, type MetricSpec } from "../lib/metrics.ts";
+import { SETTINGS, type Setting } from "../lib/settings.ts";
+import { SummarySchema } from "../lib/summary/summary.ts";
+
+/** Every derived document, by its path below docs/. */
+export function documents(): Record<string, string> {
+  return {
+    "variables.md": variables(),
+    "metrics.md": metrics(),
+    "schemas/summary.schema.json": summarySchema(),
+  };
+}
+
+/** The derived documents whose file is not what the code says. */
+export async function outOfDate(): Promise<string[]> {
+  const stale: string[] = [];
+  for (const [path, text] of Object.entries(documents())) {
+    if ((await readFile(pathOf(path), "utf8").catch(() => "")) !== text) stale.push(`docs/${path}`);
+  }
+  return stale;
+}
+
+const pathOf = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+
+function variables(): string {
+  const rows = Object.entries(SETTINGS as Record<string, Setting<unknown>>).map(([name, setting]) => [
+    `\`${name}\``,
+    setting.default === "" ? "" : `\`${setting.default}\``,
+    setting.help,
+    setting.expects,
+  ]);
+  return `# Variables
+
+Given to a scenario with \`k6 run -e NAME=value\`, or by the environment. A wrong value or a misspelt name ends
+the run before any connection. Each scenario reads those that it has a use for.
+
+${table(["name", "default", "meaning", "expects"], rows)}
+`;
+}
+
+function metrics(): string {
+  const rows = Object.entries(METRICS as Record<string, MetricSpec>).map(
+    ([name, { kind, unit, help, by = {} }]) => [
+      `\`${name}\``,
+      `${kind}${unit === "ms" ? ", ms" : ""}`,
+      help,
+      Object.entries(by)
+        .map(([tag, values]) => `\`${tag}\`: ${values.join(", ")}`)
+        .join("; "),
+    ],
+  );
+  return `# Metrics
+
+All times are fractional milliseconds. k6's own \`ws_*\` metrics stay what k6 means by them.
+
+${table(["name", "kind", "one sample is", "by tag"], rows)}
+`;
+}
+
+function summarySchema(): string {
+  return `${JSON.stringify({ title: "A run's summary", ...toJsonSchema(SummarySchema) }, null, 2)}\n`;
+}
+
+function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) =>
+    `| ${cells.map((cell) => cell.replace(/\|/g, "\\|")).join(" | ")} |`;
+  return [line(header), line(header.map(() => "---")), ...rows.map(line)].join("\n");
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  if (process.argv.includes("--check")) {
+    const stale = await outOfDate();
+    for (const path of stale) console.error(`${path} is out of date: run "npm run docs"`);
+    process.exitCode = stale.length > 0 ? 1 : 0;
+  } else {
+    for (const [path, text] of Object.entries(documents())) await writeFile(pathOf(path), text);
+  }
+}

@@ -1,0 +1,210 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import fc from "fast-check";
+import * as v from "valibot";
+import type { MetricName } from "../../lib/metrics.ts";
+import { markdown } from "../../lib/summary/markdown.ts";
+import { breakdownThresholds, type K6Data, summarize, trendStats } from "../../lib/summary/summarize.ts";
+import { SummarySchema, type Verdict } from "../../lib/summary/summary.ts";
+import { terminal } from "../../lib/summary/terminal.ts";
+import { parseLimit } from "../../lib/summary/threshold.ts";
+
+const METRIC_NAMES: MetricName[] = [
+  "ws_msg_rtt_ms",
+  "ws_generator_delay_ms",
+  "ws_replies",
+  "ws_connect_failures",
+  "ws_delivery_success_rate",
+  "ws_shards_started",
+  "ws_shards_completed",
+];
+const LIMITS = {
+  ws_replies: ["count>0"],
+  ws_msg_rtt_ms: ["p(95)<500", "p(99)<1000"],
+  ws_delivery_success_rate: ["rate>0.995"],
+};
+
+const trend = (p99: number, count = 100) => ({
+  values: {
+    count,
+    min: p99 / 8,
+    avg: p99 / 3,
+    "p(50)": p99 / 4,
+    "p(90)": p99 / 2,
+    "p(95)": p99 / 1.5,
+    "p(99)": p99,
+    max: p99 * 2,
+  },
+});
+
+/** What k6 hands over after a good run, with changes. */
+function k6Data(changes: K6Data["metrics"] = {}, setup: unknown = { upgraded: true }): K6Data {
+  return {
+    state: { testRunDurationMs: 12_000.4 },
+    setup_data: setup,
+    metrics: {
+      ws_replies: { values: { count: 100, rate: 8 }, thresholds: { "count>0": { ok: true } } },
+      ws_msg_rtt_ms: { ...trend(120), thresholds: { "p(95)<500": { ok: true }, "p(99)<1000": { ok: true } } },
+      ws_delivery_success_rate: {
+        values: { rate: 1, passes: 100, fails: 0 },
+        thresholds: { "rate>0.995": { ok: true } },
+      },
+      ws_generator_delay_ms: trend(3),
+      "ws_generator_delay_ms{side:send}": { ...trend(3), thresholds: { "max>=0": { ok: true } } },
+      ws_shards_started: { values: { count: 10, rate: 1 } },
+      ws_shards_completed: { values: { count: 10, rate: 1 } },
+      ...changes,
+    },
+  };
+}
+
+const summaryOf = (data: K6Data) =>
+  summarize(data, {
+    scenario: "chat-soak",
+    plannedMs: 12_000,
+    metrics: METRIC_NAMES,
+    limits: LIMITS,
+    k6: { version: "v2.2.0", extension: null },
+    endedAt: new Date("2026-01-02T03:04:17.000Z"),
+  });
+
+describe("a run is judged", () => {
+  const brokenRtt = {
+    ...trend(1_200),
+    thresholds: { "p(95)<500": { ok: false }, "p(99)<1000": { ok: false } },
+  };
+  const unsampledRtt = {
+    values: trend(0, 0).values,
+    thresholds: { "p(95)<500": { ok: true }, "p(99)<1000": { ok: true } },
+  };
+  const slowSend = { "ws_generator_delay_ms{side:send}": trend(101) };
+  const rows: [sentence: string, data: K6Data, verdict: Verdict, reason: RegExp][] = [
+    ["pass when every limit held", k6Data(), "pass", /^all 4 limits held$/],
+    [
+      "fail when limits broke, with their values",
+      k6Data({ ws_msg_rtt_ms: brokenRtt }),
+      "fail",
+      /^ws_msg_rtt_ms p\(95\)<500: was 800; ws_msg_rtt_ms p\(99\)<1000: was 1200$/,
+    ],
+    [
+      "fail where k6 calls a limit without samples ok",
+      k6Data({ ws_msg_rtt_ms: unsampledRtt }),
+      "fail",
+      /p\(95\)<500: there was no value/,
+    ],
+    [
+      "generator-bound when it added over a tenth of the highest limit",
+      k6Data(slowSend),
+      "generator-bound",
+      /side:send} p99 was 101 ms, more than 10 % of the highest latency limit \(1000 ms\)$/,
+    ],
+    [
+      "generator-bound rather than fail",
+      k6Data({ ...slowSend, ws_msg_rtt_ms: brokenRtt }),
+      "generator-bound",
+      /bottleneck/,
+    ],
+    [
+      "not generator-bound at exactly a tenth",
+      k6Data({ "ws_generator_delay_ms{side:send}": trend(100) }),
+      "pass",
+      /limits held/,
+    ],
+    [
+      "incomplete after a failed set-up",
+      k6Data({}, null),
+      "incomplete",
+      /^the set-up failed: it was interrupted, or the server did not answer/,
+    ],
+    [
+      "incomplete after a refused upgrade, with the reason",
+      k6Data({ "ws_connect_failures{reason:refused}": { values: { count: 1, rate: 0 } } }, null),
+      "incomplete",
+      /took no WebSocket upgrade \(refused\)$/,
+    ],
+    [
+      "incomplete when part of the load ended early",
+      k6Data({ ws_shards_completed: { values: { count: 7, rate: 1 } } }),
+      "incomplete",
+      /^3 of 10 parts of the load/,
+    ],
+    [
+      "incomplete when nothing began",
+      k6Data({ ws_shards_started: { values: { count: 0, rate: 0 } } }),
+      "incomplete",
+      /^no part of the load began$/,
+    ],
+  ];
+  for (const [sentence, data, verdict, reason] of rows) {
+    test(sentence, () => {
+      const summary = summaryOf(data);
+      assert.equal(summary.verdict, verdict, summary.reason);
+      assert.match(summary.reason, reason);
+    });
+  }
+});
+
+test("a summary has its documented shape, and its figures are k6's", () => {
+  const summary = v.parse(SummarySchema, JSON.parse(JSON.stringify(summaryOf(k6Data()))));
+  assert.equal(summary.startedAt, "2026-01-02T03:04:04.999Z");
+  const rtt = summary.metrics.ws_msg_rtt_ms;
+  assert.ok(rtt?.kind === "trend");
+  assert.deepEqual([rtt.count, rtt.p50, rtt.p99, rtt.max], [100, 30, 120, 240]);
+  assert.deepEqual(Object.keys(summary.metrics.ws_generator_delay_ms?.by?.side ?? {}), ["send"]);
+  assert.deepEqual(summary.thresholds[0], {
+    metric: "ws_replies",
+    expression: "count>0",
+    ok: true,
+    value: 100,
+  });
+});
+
+test("a metric without samples has no figures instead of zeros", () => {
+  const summary = summaryOf(k6Data({ ws_generator_delay_ms: trend(0, 0) }));
+  const metric = summary.metrics.ws_generator_delay_ms;
+  assert.ok(metric?.kind === "trend");
+  assert.deepEqual([metric.count, metric.min, metric.p99], [0, null, null]);
+});
+
+test("every tag value of a closed list is asked of k6 as a submetric", () => {
+  assert.deepEqual(breakdownThresholds(["ws_generator_delay_ms", "ws_replies"]), {
+    "ws_generator_delay_ms{side:send}": ["max>=0"],
+    "ws_generator_delay_ms{side:receive}": ["max>=0"],
+  });
+});
+
+test("k6 is asked to compute the percentiles that limits name", () => {
+  assert.ok(trendStats({ ws_msg_rtt_ms: ["p(99.9)<2000"] }).includes("p(99.9)"));
+});
+
+describe("a threshold expression", () => {
+  const rows: [string, ReturnType<typeof parseLimit>][] = [
+    ["p(95)<500", { aggregate: "p(95)", operator: "<", bound: 500 }],
+    [" p( 99.9 ) <= 1e3 ", { aggregate: "p(99.9)", operator: "<=", bound: 1000 }],
+    ["rate>0.995", { aggregate: "rate", operator: ">", bound: 0.995 }],
+    ["count===0", { aggregate: "count", operator: "===", bound: 0 }],
+    ["p95<500", undefined],
+    ["rate>", undefined],
+    ["rate>1.2.3", undefined],
+  ];
+  for (const [expression, limit] of rows) {
+    test(JSON.stringify(expression), () => assert.deepEqual(parseLimit(expression), limit));
+  }
+});
+
+test("the text for a terminal fits 100 columns", () => {
+  const lines = terminal(summaryOf(k6Data())).split("\n");
+  assert.ok(lines.some((line) => line.includes("✓  ws_msg_rtt_ms p(95)<500")));
+  for (const line of lines) assert.ok(line.length <= 100, line);
+});
+
+test("nothing that is named in a summary becomes markup", () => {
+  const specials = fc.stringMatching(/^[<>[\]()`*_|~#\\a!&]{1,20}$/);
+  fc.assert(
+    fc.property(specials, (reason) => {
+      const text = markdown({ ...summaryOf(k6Data()), reason });
+      const line = text.split("\n")[2]!;
+      assert.doesNotMatch(line, /(?<!\\)(?:\\\\)*[<>[\]`*_|]/);
+    }),
+  );
+});
