@@ -72,7 +72,9 @@ export async function runK6(run: K6Run): Promise<K6Result> {
       }),
       ...decision,
     };
-    if (decision.verdict !== written?.verdict) await writeSummary(directory, summary);
+    if (written?.verdict !== summary.verdict || written.reason !== summary.reason) {
+      await writeSummary(directory, summary);
+    }
     return { summary, exitCode: exitCodeFor(decision.verdict, ending) };
   });
   return { ...result, files };

@@ -220,6 +220,7 @@ test("a stopped run interrupts k6, once, and waits for its summary", async (t) =
   const { summary, exitCode } = await result;
   assert.equal(exitCode, 3);
   assert.match(summary.reason, /stopped by SIGTERM before its planned end/);
+  assert.deepEqual(await stored(run), summary);
   assert.deepEqual(summary.metrics.ws_replies, { kind: "counter", unit: "1", count: 1 });
 });
 
