@@ -4,11 +4,15 @@ go 1.26.0
 
 tool go.k6.io/xk6
 
-require go.k6.io/k6/v2 v2.2.0
+require (
+	github.com/HdrHistogram/hdrhistogram-go v1.2.0
+	github.com/gorilla/websocket v1.5.3
+	go.k6.io/k6/v2 v2.2.0
+	golang.org/x/sys v0.47.0
+)
 
 require (
 	dario.cat/mergo v1.0.1 // indirect
-	github.com/HdrHistogram/hdrhistogram-go v1.2.0 // indirect
 	github.com/Masterminds/semver/v3 v3.5.0 // indirect
 	github.com/Microsoft/go-winio v0.6.2 // indirect
 	github.com/ProtonMail/go-crypto v1.1.6 // indirect
@@ -79,7 +83,6 @@ require (
 	golang.org/x/exp v0.0.0-20260410095643-746e56fc9e2f // indirect
 	golang.org/x/mod v0.40.0 // indirect
 	golang.org/x/net v0.57.0 // indirect
-	golang.org/x/sys v0.47.0 // indirect
 	golang.org/x/text v0.40.0 // indirect
 	golang.org/x/time v0.15.0 // indirect
 	gonum.org/v1/gonum v0.17.0 // indirect

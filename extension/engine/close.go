@@ -1,0 +1,149 @@
+package engine
+
+import (
+	"io"
+
+	"xk6-realtime/engine/clock"
+	"xk6-realtime/engine/frame"
+)
+
+// Close begins the closing handshake (RFC 6455 section 7.1.2), or gives up a
+// connection that is not open yet. The handler hears the end within
+// Timeouts.Close, whatever the peer does.
+func (c *Conn) Close(code uint16, reason string) {
+	switch {
+	case c.state < open:
+		c.fail(ReasonAborted, nil)
+	case c.state == open:
+		c.planned = true
+		c.by = ByClient
+		c.sendClose(code, reason)
+		if c.state == open {
+			c.state = closing
+			c.setDeadline(c.loop.options.Timeouts.Close)
+		}
+	}
+}
+
+// Reset ends the connection at once with a TCP RST.
+func (c *Conn) Reset() {
+	switch {
+	case c.state < open:
+		c.fail(ReasonAborted, nil)
+	case c.state < dead:
+		c.planned = true
+		c.by, c.code = ByClient, frame.CodeAbnormal
+		c.finish(true)
+	}
+}
+
+// Drop ends an open connection at once as a drop by the peer's silence: for a
+// handler that waited in vain.
+func (c *Conn) Drop() {
+	if c.state >= open && c.state < dead {
+		c.by, c.code = ByTimeout, frame.CodeAbnormal
+		c.finish(true)
+	}
+}
+
+// abort is Reset for the end of the engine: no handshake is owed to anyone.
+func (c *Conn) abort() { c.Reset() }
+
+func (c *Conn) sendClose(code uint16, reason string) {
+	var payload [frame.MaxControlBytes]byte
+	reason = reason[:min(len(reason), len(payload)-2)]
+	c.Send(frame.Close, frame.ClosePayload(payload[:0], code, reason))
+}
+
+// peerClosed is called on the peer's Close frame.
+func (c *Conn) peerClosed(code uint16) {
+	c.code = code
+	if c.state == open {
+		c.by = ByServer
+		echo := code
+		c.sendClose(echo, "")
+	}
+	if c.state == dead {
+		return
+	}
+	c.state = ending
+	if c.server {
+		// The server is the one that closes the TCP connection (section 7.1.1).
+		c.finish(false)
+		return
+	}
+	c.setDeadline(c.loop.options.Timeouts.Close)
+}
+
+// refuse ends a connection whose peer broke the protocol (section 7.1.7). What
+// else it sends is read and thrown away until its FIN or the bound on a close,
+// so that our Close frame is not lost to a RST.
+func (c *Conn) refuse(breach *frame.Error) {
+	if c.state == open {
+		c.sendClose(breach.CloseCode, breach.Reason)
+	}
+	if c.state == dead {
+		return
+	}
+	c.breach, c.by, c.code = breach, ByServer, breach.CloseCode
+	c.state = ending
+	c.loop.parserOf(c).Release(&c.frames)
+	c.setDeadline(c.loop.options.Timeouts.Close)
+}
+
+func (l *Loop) parserOf(c *Conn) *frame.Parser {
+	if c.server {
+		return l.fromClients
+	}
+	return l.fromServers
+}
+
+// broken is called by the poller when the TCP connection ended: io.EOF for the
+// peer's FIN, or what the kernel said.
+func (l *Loop) broken(c *Conn, err error) {
+	switch {
+	case c.state == dead:
+	case c.state < open:
+		if err == io.EOF {
+			c.fail(ReasonClosed, nil)
+			return
+		}
+		c.fail(errnoReason(err), err)
+	case c.state == ending:
+		c.finish(false)
+	default:
+		c.by, c.code = ByNetwork, frame.CodeAbnormal
+		c.finish(false)
+	}
+}
+
+// finish frees an open connection and tells its handler.
+func (c *Conn) finish(reset bool) {
+	if c.state == dead {
+		return
+	}
+	if c.secure != nil && !reset {
+		c.secure.goodbye()
+	}
+	c.free(reset)
+	c.handler.Closed(c, End{At: clock.Now(), Code: c.code, By: c.by, Planned: c.planned, Breach: c.breach})
+}
+
+// free gives back all that c holds outside itself.
+func (c *Conn) free(reset bool) {
+	l := c.loop
+	hadSocket := c.state != resolving
+	c.state = dead
+	for kind := deadlineTimer; kind <= paceTimer; kind++ {
+		l.timers.stop(c, kind)
+	}
+	l.parserOf(c).Release(&c.frames)
+	c.unsent = nil
+	if c.secure != nil {
+		c.secure.free()
+	}
+	if hadSocket {
+		l.poll.close(c, reset)
+	}
+	l.remove(c)
+}

@@ -1,0 +1,121 @@
+package engine
+
+import (
+	"time"
+
+	"xk6-realtime/engine/clock"
+	"xk6-realtime/engine/frame"
+)
+
+type state uint8
+
+const (
+	resolving  state = iota
+	connecting       // TCP
+	securing         // TLS
+	upgrading        // request sent, or awaited by a server
+	open
+	closing // our Close frame is sent, the peer's awaited
+	ending  // both are sent, or the peer broke the protocol: its FIN is awaited
+	dead
+)
+
+// Conn is one WebSocket connection. All that it needs only until it is open is
+// in opening, so that one at rest stays small.
+type Conn struct {
+	loop     *Loop
+	handler  Handler
+	opening  *opening // nil once open
+	secure   *secure  // nil without TLS
+	frames   frame.State
+	unsent   []byte // what the kernel has not taken yet
+	traffic  *Traffic
+	throttle *throttle // nil for a reader at full speed
+
+	slot       int32 // in loop.conns
+	deadlineAt int32 // places in loop.timers, plus one
+	alarmAt    int32
+	paceAt     int32
+
+	state   state
+	server  bool // this side accepted the connection
+	paused  bool
+	planned bool
+	by      By
+	code    uint16
+	breach  *frame.Error
+}
+
+// Traffic counts the bytes of the connections that share it, TLS included. It
+// belongs to one loop.
+type Traffic struct{ Sent, Received int64 }
+
+const (
+	deadlineTimer uint8 = iota // bounds the present phase
+	alarmTimer                 // the handler's
+	paceTimer                  // a throttled reader's next turn
+)
+
+func (c *Conn) place(kind uint8) *int32 {
+	switch kind {
+	case deadlineTimer:
+		return &c.deadlineAt
+	case alarmTimer:
+		return &c.alarmAt
+	}
+	return &c.paceAt
+}
+
+func (c *Conn) due(kind uint8, now clock.Time) {
+	switch kind {
+	case deadlineTimer:
+		c.late()
+	case alarmTimer:
+		c.handler.Alarm(c, now)
+	case paceTimer:
+		c.pace(now)
+	}
+}
+
+// Loop is the loop that the connection belongs to.
+func (c *Conn) Loop() *Loop { return c.loop }
+
+// Open tells whether messages can be sent.
+func (c *Conn) Open() bool { return c.state == open }
+
+// SetAlarm makes the handler's Alarm be called at the instant given, instead
+// of any earlier set one.
+func (c *Conn) SetAlarm(at clock.Time) {
+	if c.state != dead {
+		c.loop.timers.set(c, alarmTimer, at)
+	}
+}
+
+// StopAlarm makes it not be called.
+func (c *Conn) StopAlarm() { c.loop.timers.stop(c, alarmTimer) }
+
+func (c *Conn) setDeadline(d time.Duration) {
+	c.loop.timers.set(c, deadlineTimer, until(d))
+}
+
+func (c *Conn) stopDeadline() { c.loop.timers.stop(c, deadlineTimer) }
+
+// late is called when the present phase has taken too long.
+func (c *Conn) late() {
+	switch c.state {
+	case resolving:
+		c.fail(ReasonTimeoutResolve, nil)
+	case connecting:
+		c.fail(ReasonTimeoutTCP, nil)
+	case securing:
+		c.fail(ReasonTimeoutTLS, nil)
+	case upgrading:
+		c.fail(ReasonTimeoutUpgrade, nil)
+	case closing:
+		c.by, c.code = ByTimeout, frame.CodeAbnormal
+		c.finish(true)
+	case ending:
+		// The close handshake is over; only the peer's FIN is missing.
+		c.finish(true)
+	}
+}

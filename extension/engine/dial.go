@@ -1,0 +1,238 @@
+package engine
+
+import (
+	"context"
+	"encoding/binary"
+	"net/netip"
+
+	"xk6-realtime/engine/clock"
+	"xk6-realtime/engine/handshake"
+)
+
+// Dial says what to connect to. One Dial may serve many connections.
+type Dial struct {
+	Endpoint Endpoint
+	// Request fills in what to ask for, when the request is about to be
+	// written; its Host is set. nil asks for "/" without anything further.
+	Request func(c *Conn, r *handshake.Request)
+	// Source is the local address to connect from. Default: the kernel's
+	// choice.
+	Source netip.Addr
+	// Due is the intended start. Default: now.
+	Due clock.Time
+	// Traffic counts the connection's bytes, if given.
+	Traffic *Traffic
+}
+
+// target is a TCP connection to make.
+type target struct {
+	to            netip.AddrPort
+	from          netip.Addr
+	receiveBuffer int
+}
+
+// opening is what a connection needs until it is open.
+type opening struct {
+	Opening
+	endpoint Endpoint
+	source   netip.Addr
+	fill     func(c *Conn, r *handshake.Request)
+	key      handshake.Key
+	request  handshake.Request
+	answer   []byte // of the peer's head, while it is incomplete
+	cancel   context.CancelFunc
+}
+
+// Dial begins a connection. The handler hears how it went, never before Dial
+// has returned.
+func (l *Loop) Dial(d *Dial, h Handler) *Conn {
+	c := &Conn{loop: l, handler: h, traffic: d.Traffic, opening: l.newOpening()}
+	l.add(c)
+	o := c.opening
+	o.endpoint, o.source, o.fill = d.Endpoint, d.Source, d.Request
+	o.Began = clock.Now()
+	o.Due = d.Due
+	if o.Due == 0 {
+		o.Due = o.Began
+	}
+	if l.options.Blocked != nil && l.options.Blocked(o.endpoint.Host, netip.Addr{}) {
+		c.failSoon(ReasonBlocked, nil)
+		return c
+	}
+	if o.endpoint.Addr.IsValid() {
+		c.resolved(o.endpoint.Addr)
+		return c
+	}
+	c.lookUp()
+	return c
+}
+
+func (l *Loop) newOpening() *opening {
+	if last := len(l.openings) - 1; last >= 0 {
+		o := l.openings[last]
+		l.openings = l.openings[:last]
+		return o
+	}
+	return &opening{}
+}
+
+// freeOpening keeps o for the next connection; its answer's buffer too, unless
+// a peer made it large.
+func (c *Conn) freeOpening() {
+	const kept = 256
+	o := c.opening
+	c.opening = nil
+	if o.cancel != nil {
+		o.cancel()
+	}
+	if len(c.loop.openings) < kept {
+		answer, request := o.answer[:0], o.request
+		if cap(answer) > 2<<10 {
+			answer = nil
+		}
+		clear(request.Fields)
+		*o = opening{answer: answer, request: handshake.Request{Fields: request.Fields[:0]}}
+		c.loop.openings = append(c.loop.openings, o)
+	}
+}
+
+// lookUp resolves the host in a goroutine of its own.
+func (c *Conn) lookUp() {
+	l, o := c.loop, c.opening
+	c.state = resolving
+	c.setDeadline(l.options.Timeouts.Resolve)
+	ctx, cancel := context.WithCancel(context.Background())
+	o.cancel = cancel
+	go func() {
+		addr, err := l.options.Resolve(ctx, o.endpoint.Host)
+		l.Do(func() {
+			if ctx.Err() != nil {
+				return // given up meanwhile
+			}
+			if err != nil {
+				c.fail(ReasonResolve, err)
+				return
+			}
+			c.resolved(addr)
+		})
+	}()
+}
+
+func (c *Conn) resolved(addr netip.Addr) {
+	l, o := c.loop, c.opening
+	o.Resolved = clock.Now()
+	if o.endpoint.Addr.IsValid() {
+		o.Resolved = o.Began
+	}
+	if l.options.Blocked != nil && l.options.Blocked(o.endpoint.Host, addr) {
+		c.failSoon(ReasonBlocked, nil)
+		return
+	}
+	c.state = connecting
+	c.setDeadline(l.options.Timeouts.TCP)
+	err := l.poll.connect(c, target{netip.AddrPortFrom(addr, o.endpoint.Port), o.source, l.options.ReceiveBuffer})
+	if err != nil {
+		c.failSoon(errnoReason(err), err)
+	}
+}
+
+// connected is called by the poller when a TCP connection was made, or not.
+func (l *Loop) connected(c *Conn, at clock.Time, err error) {
+	if c.state != connecting {
+		return
+	}
+	if err != nil {
+		c.fail(errnoReason(err), err)
+		return
+	}
+	c.opening.Connected = at
+	if c.opening.endpoint.Secure {
+		c.startTLS()
+		return
+	}
+	c.upgrade()
+}
+
+// upgrade sends the request.
+func (c *Conn) upgrade() {
+	l, o := c.loop, c.opening
+	c.state = upgrading
+	c.setDeadline(l.options.Timeouts.Upgrade)
+	var random [16]byte
+	binary.LittleEndian.PutUint64(random[:], l.random.Uint64())
+	binary.LittleEndian.PutUint64(random[8:], l.random.Uint64())
+	o.key = handshake.NewKey(random)
+	o.request.Host = o.endpoint.Authority
+	if o.fill != nil {
+		o.fill(c, &o.request)
+	}
+	var err error
+	l.scratch, err = o.request.Append(l.scratch[:0], o.key)
+	if err != nil {
+		c.fail(ReasonOther, err)
+		return
+	}
+	if err := c.write(l.scratch); err != nil {
+		c.fail(errnoReason(err), err)
+	}
+}
+
+// answered takes bytes that came before the connection was open, and returns
+// those that are frames already.
+func (c *Conn) answered(b []byte, at clock.Time) (rest []byte) {
+	o := c.opening
+	head := b
+	if len(o.answer) > 0 {
+		o.answer = append(o.answer, b...)
+		head = o.answer
+	}
+	if c.server {
+		return c.accept(head, b)
+	}
+	r, n, err := handshake.ReadResponse(head, o.key, o.request.Protocols, c.loop.options.HeaderBytes)
+	if err != nil {
+		c.fail(handshakeReason(err, r.Status), err)
+		return nil
+	}
+	if n == 0 {
+		if len(o.answer) == 0 {
+			o.answer = append(o.answer, b...)
+		}
+		return nil
+	}
+	for _, p := range o.request.Protocols {
+		if p == string(r.Protocol) {
+			o.Protocol = p
+		}
+	}
+	o.Opened = at
+	c.opened()
+	return b[len(b)-(len(head)-n):]
+}
+
+// opened tells the handler, and frees what is no longer needed.
+func (c *Conn) opened() {
+	c.state = open
+	c.stopDeadline()
+	c.handler.Opened(c, &c.opening.Opening)
+	if c.opening != nil {
+		c.freeOpening()
+	}
+}
+
+// fail ends a connection that was never opened.
+func (c *Conn) fail(r Reason, err error) {
+	if c.state >= open {
+		return
+	}
+	o := c.opening
+	c.free(true)
+	c.handler.Failed(c, &o.Opening, Failure{r, err})
+	c.freeOpening()
+}
+
+// failSoon is fail after the present call, so that no handler hears of a
+// connection before Dial has returned it.
+func (c *Conn) failSoon(r Reason, err error) {
+	c.loop.Do(func() { c.fail(r, err) })
+}

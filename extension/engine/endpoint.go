@@ -1,0 +1,62 @@
+package engine
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"strconv"
+)
+
+// Endpoint is where connections go: what a ws or wss URL says before its path.
+type Endpoint struct {
+	Secure    bool
+	Host      string     // name or address, without brackets
+	Addr      netip.Addr // Host, where it is an address
+	Port      uint16
+	Authority string // for the Host header
+}
+
+// ParseURL splits a ws or wss URL into its endpoint and the path, with its
+// query, to ask for there.
+func ParseURL(raw string) (e Endpoint, path string, err error) {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return e, "", fmt.Errorf("engine: %w", err)
+	}
+	switch u.Scheme {
+	case "ws":
+		e.Port = 80
+	case "wss":
+		e.Port = 443
+		e.Secure = true
+	default:
+		return e, "", fmt.Errorf("engine: URL %q: want ws:// or wss://, got scheme %q", u.Redacted(), u.Scheme)
+	}
+	if u.User != nil {
+		return e, "", fmt.Errorf("engine: URL %q: want no user or password in it; send an Authorization header", u.Redacted())
+	}
+	if u.Fragment != "" {
+		return e, "", fmt.Errorf("engine: URL %q: want no fragment (RFC 6455 section 3)", u.Redacted())
+	}
+	e.Host = u.Hostname()
+	if e.Host == "" {
+		return e, "", fmt.Errorf("engine: URL %q: want a host", u.Redacted())
+	}
+	e.Authority = u.Host
+	if p := u.Port(); p != "" {
+		port, err := strconv.ParseUint(p, 10, 16)
+		if err != nil || port == 0 {
+			return e, "", fmt.Errorf("engine: URL %q: want a port from 1 to 65535, got %q", u.Redacted(), p)
+		}
+		e.Port = uint16(port)
+	}
+	if addr, err := netip.ParseAddr(e.Host); err == nil {
+		e.Addr = addr.Unmap()
+	}
+	return e, u.RequestURI(), nil
+}
+
+func (e *Endpoint) String() string {
+	return net.JoinHostPort(e.Host, strconv.Itoa(int(e.Port)))
+}

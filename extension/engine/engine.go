@@ -1,0 +1,51 @@
+package engine
+
+import (
+	"fmt"
+	"sync"
+)
+
+// Engine is a set of loops that share out connections.
+type Engine struct {
+	options Options
+	loops   []*Loop
+	done    sync.WaitGroup
+	stop    sync.Once
+}
+
+// New starts an Engine. Close it when done.
+func New(o Options) (*Engine, error) {
+	o, err := o.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	e := &Engine{options: o}
+	for range o.Loops {
+		l, err := newLoop(&e.options)
+		if err != nil {
+			e.Close()
+			return nil, fmt.Errorf("engine: start a loop: %w", err)
+		}
+		e.loops = append(e.loops, l)
+		e.done.Go(l.run)
+	}
+	return e, nil
+}
+
+// Loops are the engine's loops, in a fixed order.
+func (e *Engine) Loops() []*Loop { return e.loops }
+
+// Options are the options in effect, defaults included.
+func (e *Engine) Options() Options { return e.options }
+
+// Close ends all connections at once, without a Close frame, and waits for the
+// loops. Their handlers are told. It may be called from any goroutine but a
+// loop's.
+func (e *Engine) Close() {
+	e.stop.Do(func() {
+		for _, l := range e.loops {
+			l.Do(l.shutDown)
+		}
+		e.done.Wait()
+	})
+}

@@ -1,0 +1,495 @@
+package engine
+
+import (
+	"io"
+	"net/netip"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"xk6-realtime/engine/clock"
+)
+
+const defaultTransport = Epoll
+
+func newPoller(l *Loop, t Transport) (poller, error) {
+	switch t {
+	case Epoll:
+		return newEpoll(l)
+	case Goroutines:
+		return newGoroutines(l), nil
+	}
+	return nil, errTransport(t)
+}
+
+const (
+	readBufferBytes = 64 << 10
+	// readsEach is how often one connection is read before the others have
+	// their turn.
+	readsEach = 4
+)
+
+// epoll is the poller of Linux: plain file descriptors, no goroutine and no
+// buffer to a connection. System calls that cannot block are made raw, without
+// the scheduler's leave.
+type epoll struct {
+	loop   *Loop
+	fd     int
+	wakeFD int
+	socks  []sock // by slot
+	events [512]unix.EpollEvent
+	buf    []byte
+
+	msg     unix.Msghdr
+	iov     unix.Iovec
+	control [64]byte
+
+	listeners []*listening // by number; nil is free
+}
+
+// sock is a connection's socket. The slot's turn tells a socket from the next
+// one in the same slot, for events that come late.
+type sock struct {
+	fd      int32
+	turn    int32
+	events  uint32
+	reading bool
+	wants   bool // room to write
+}
+
+type listening struct {
+	*Listener
+	fd int
+}
+
+// Marks in an event's second half, where a connection's has its slot's turn.
+const (
+	wakeMark   = -1
+	listenMark = -2
+)
+
+func newEpoll(l *Loop) (*epoll, error) {
+	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, err
+	}
+	wakeFD, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	if err != nil {
+		unix.Close(fd)
+		return nil, err
+	}
+	p := &epoll{loop: l, fd: fd, wakeFD: wakeFD, buf: make([]byte, readBufferBytes)}
+	if err := p.control1(unix.EPOLL_CTL_ADD, wakeFD, unix.EPOLLIN, 0, wakeMark); err != nil {
+		p.stop()
+		return nil, err
+	}
+	return p, nil
+}
+
+func (p *epoll) stop() {
+	unix.Close(p.wakeFD)
+	unix.Close(p.fd)
+	for _, s := range p.listeners {
+		if s != nil {
+			unix.Close(s.fd)
+		}
+	}
+}
+
+func (p *epoll) wake() {
+	one := [8]byte{1}
+	unix.Write(p.wakeFD, one[:])
+}
+
+func (p *epoll) wait(until clock.Time) {
+	n := p.poll(until)
+	for i := range p.events[:n] {
+		e := &p.events[i]
+		switch e.Pad {
+		case wakeMark:
+			var count [8]byte
+			unix.Read(p.wakeFD, count[:])
+		case listenMark:
+			if s := p.listeners[e.Fd]; s != nil {
+				p.accept(s)
+			}
+		default:
+			p.handle(e)
+		}
+	}
+}
+
+// poll fills p.events. It looks without blocking first: under load there is
+// always something, and the scheduler need not hear of it.
+func (p *epoll) poll(until clock.Time) int {
+	n, _, _ := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(p.fd),
+		uintptr(unsafe.Pointer(&p.events)), uintptr(len(p.events)), 0, 0, 0)
+	if int(n) > 0 {
+		return int(n)
+	}
+	var timeout *unix.Timespec
+	if until != 0 {
+		ts := unix.NsecToTimespec(max(int64(until-clock.Now()), 0))
+		timeout = &ts
+	}
+	n, _, errno := unix.Syscall6(unix.SYS_EPOLL_PWAIT2, uintptr(p.fd),
+		uintptr(unsafe.Pointer(&p.events)), uintptr(len(p.events)), uintptr(unsafe.Pointer(timeout)), 0, 0)
+	if errno == unix.ENOSYS { // before Linux 5.11: whole milliseconds
+		ms := -1
+		if timeout != nil {
+			ms = int((timeout.Nano() + 999_999) / 1_000_000)
+		}
+		n, _, errno = unix.Syscall6(unix.SYS_EPOLL_PWAIT, uintptr(p.fd),
+			uintptr(unsafe.Pointer(&p.events)), uintptr(len(p.events)), uintptr(ms), 0, 0)
+	}
+	if errno != 0 {
+		return 0
+	}
+	return int(n)
+}
+
+func (p *epoll) handle(e *unix.EpollEvent) {
+	slot := e.Fd
+	if p.socks[slot].turn != e.Pad || p.socks[slot].fd < 0 {
+		return
+	}
+	c := p.loop.conns[slot]
+	if c.state == connecting {
+		p.finishConnect(c)
+		return
+	}
+	if e.Events&unix.EPOLLOUT != 0 {
+		p.socks[slot].wants = false
+		p.loop.writable(c)
+		p.update(c)
+	}
+	if e.Events&(unix.EPOLLIN|unix.EPOLLHUP|unix.EPOLLERR) != 0 && p.alive(slot, e.Pad) {
+		if !p.socks[slot].reading {
+			// Paused, and the connection is gone or half gone: what waits
+			// unread is lost with it.
+			if e.Events&(unix.EPOLLHUP|unix.EPOLLERR) != 0 {
+				p.loop.broken(c, p.socketError(slot))
+			}
+			return
+		}
+		p.readable(c, slot, e.Pad)
+	}
+}
+
+func (p *epoll) alive(slot, turn int32) bool {
+	return p.socks[slot].turn == turn && p.socks[slot].fd >= 0
+}
+
+func (p *epoll) socketError(slot int32) error {
+	errno, err := unix.GetsockoptInt(int(p.socks[slot].fd), unix.SOL_SOCKET, unix.SO_ERROR)
+	switch {
+	case err != nil:
+		return err
+	case errno != 0:
+		return unix.Errno(errno)
+	}
+	return io.EOF
+}
+
+func (p *epoll) readable(c *Conn, slot, turn int32) {
+	for range readsEach {
+		limit := c.mayRead(len(p.buf))
+		if limit == 0 {
+			return
+		}
+		n, at, read, errno := p.receive(p.socks[slot].fd, limit)
+		switch {
+		case errno == unix.EAGAIN || errno == unix.EINTR:
+			return
+		case errno != 0:
+			p.loop.broken(c, errno)
+			return
+		case n == 0:
+			p.loop.broken(c, io.EOF)
+			return
+		}
+		p.loop.received(c, p.buf[:n], at, read)
+		if n < limit || !p.alive(slot, turn) || !p.socks[slot].reading {
+			return
+		}
+	}
+}
+
+// receive reads once, with the kernel's own receive time of the last packet
+// that is part of it.
+func (p *epoll) receive(fd int32, limit int) (n int, at, read clock.Time, errno unix.Errno) {
+	p.iov.Base = &p.buf[0]
+	p.iov.SetLen(limit)
+	p.msg.Iov = &p.iov
+	p.msg.SetIovlen(1)
+	p.msg.Control = &p.control[0]
+	p.msg.SetControllen(len(p.control))
+	r, _, errno := unix.RawSyscall(unix.SYS_RECVMSG, uintptr(fd), uintptr(unsafe.Pointer(&p.msg)), unix.MSG_DONTWAIT)
+	if errno != 0 {
+		return 0, 0, 0, errno
+	}
+	now, wall := clock.Read()
+	at = now
+	if int(p.msg.Controllen) >= unix.CmsgLen(int(unsafe.Sizeof(unix.Timespec{}))) {
+		h := (*unix.Cmsghdr)(unsafe.Pointer(&p.control))
+		if h.Level == unix.SOL_SOCKET && h.Type == unix.SCM_TIMESTAMPNS {
+			ts := (*unix.Timespec)(unsafe.Pointer(&p.control[unix.CmsgLen(0)]))
+			// A wall clock stepped between arrival and read would put the
+			// arrival in the future; the read is the latest it can be.
+			at = min(clock.FromWall(ts.Nano(), now, wall), now)
+		}
+	}
+	return int(r), at, now, 0
+}
+
+func (p *epoll) connect(c *Conn, to target) error {
+	family := unix.AF_INET
+	if to.to.Addr().Is6() {
+		family = unix.AF_INET6
+	}
+	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, unix.IPPROTO_TCP)
+	if err != nil {
+		return err
+	}
+	if err := p.begin(fd, to); err != nil {
+		unix.Close(fd)
+		return err
+	}
+	if err := p.add(c, fd, unix.EPOLLOUT); err != nil {
+		unix.Close(fd)
+		return err
+	}
+	return nil
+}
+
+// begin sets fd up and starts its connection.
+func (p *epoll) begin(fd int, to target) error {
+	if to.receiveBuffer > 0 { // before connect: it decides the window scale
+		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, to.receiveBuffer); err != nil {
+			return err
+		}
+	}
+	if to.from.IsValid() {
+		// The port is chosen at connect, for the whole four-tuple: a port may
+		// serve several destinations.
+		if err := unix.SetsockoptInt(fd, unix.SOL_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1); err != nil {
+			return err
+		}
+		if err := unix.Bind(fd, sockaddr(netip.AddrPortFrom(to.from, 0))); err != nil {
+			return &sourceError{to.from, err}
+		}
+	}
+	setStreamOptions(fd)
+	if err := unix.Connect(fd, sockaddr(to.to)); err != nil && err != unix.EINPROGRESS {
+		return err
+	}
+	return nil
+}
+
+// setStreamOptions asks for small messages at once and for receive times.
+// Either is refused by no kernel that has epoll.
+func setStreamOptions(fd int) {
+	unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+	unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1)
+}
+
+func sockaddr(a netip.AddrPort) unix.Sockaddr {
+	if a.Addr().Is4() {
+		return &unix.SockaddrInet4{Addr: a.Addr().As4(), Port: int(a.Port())}
+	}
+	sa := &unix.SockaddrInet6{Addr: a.Addr().As16(), Port: int(a.Port())}
+	if zone := a.Addr().Zone(); zone != "" {
+		sa.ZoneId = zoneIndex(zone)
+	}
+	return sa
+}
+
+func (p *epoll) finishConnect(c *Conn) {
+	slot := c.slot
+	turn := p.socks[slot].turn
+	now := clock.Now()
+	errno, err := unix.GetsockoptInt(int(p.socks[slot].fd), unix.SOL_SOCKET, unix.SO_ERROR)
+	if err == nil && errno != 0 {
+		err = unix.Errno(errno)
+	}
+	p.socks[slot].reading = !c.paused
+	p.loop.connected(c, now, err)
+	if p.alive(slot, turn) {
+		p.update(c)
+	}
+}
+
+func (p *epoll) add(c *Conn, fd int, events uint32) error {
+	for int(c.slot) >= len(p.socks) {
+		p.socks = append(p.socks, sock{fd: -1})
+	}
+	s := &p.socks[c.slot]
+	s.turn = (s.turn + 1) & 0x7FFFFFFF
+	s.fd, s.events, s.wants, s.reading = int32(fd), events, false, events&unix.EPOLLIN != 0
+	if err := p.control1(unix.EPOLL_CTL_ADD, fd, events, c.slot, s.turn); err != nil {
+		s.fd = -1
+		return err
+	}
+	return nil
+}
+
+func (p *epoll) control1(op, fd int, events uint32, data, mark int32) error {
+	e := unix.EpollEvent{Events: events, Fd: data, Pad: mark}
+	_, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_CTL, uintptr(p.fd), uintptr(op), uintptr(fd),
+		uintptr(unsafe.Pointer(&e)), 0, 0)
+	if errno != 0 {
+		return errno
+	}
+	return nil
+}
+
+// update tells the kernel what c waits for, if that has changed.
+func (p *epoll) update(c *Conn) {
+	if int(c.slot) >= len(p.socks) {
+		return
+	}
+	s := &p.socks[c.slot]
+	if s.fd < 0 || c.state <= connecting {
+		return
+	}
+	var events uint32
+	if s.reading {
+		events |= unix.EPOLLIN
+	}
+	if s.wants {
+		events |= unix.EPOLLOUT
+	}
+	if events != s.events {
+		s.events = events
+		p.control1(unix.EPOLL_CTL_MOD, int(s.fd), events, c.slot, s.turn)
+	}
+}
+
+func (p *epoll) read(c *Conn, on bool) {
+	if int(c.slot) < len(p.socks) && p.socks[c.slot].fd >= 0 {
+		p.socks[c.slot].reading = on
+		p.update(c)
+	}
+}
+
+func (p *epoll) write(c *Conn, b []byte) (int, error) {
+	if len(b) == 0 {
+		return 0, nil
+	}
+	s := &p.socks[c.slot]
+	n, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(s.fd), uintptr(unsafe.Pointer(&b[0])),
+		uintptr(len(b)), unix.MSG_NOSIGNAL|unix.MSG_DONTWAIT, 0, 0)
+	switch errno {
+	case 0:
+	case unix.EAGAIN, unix.EINTR:
+		n = 0
+	default:
+		return 0, errno
+	}
+	if int(n) < len(b) {
+		s.wants = true
+		p.update(c)
+	}
+	return int(n), nil
+}
+
+func (p *epoll) unread(c *Conn) int {
+	if int(c.slot) >= len(p.socks) || p.socks[c.slot].fd < 0 {
+		return -1
+	}
+	n, err := unix.IoctlGetInt(int(p.socks[c.slot].fd), unix.SIOCINQ)
+	if err != nil {
+		return -1
+	}
+	return n
+}
+
+func (p *epoll) close(c *Conn, reset bool) {
+	if int(c.slot) >= len(p.socks) || p.socks[c.slot].fd < 0 {
+		return
+	}
+	fd := int(p.socks[c.slot].fd)
+	p.socks[c.slot].fd = -1
+	if reset {
+		unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
+	}
+	unix.Close(fd) // leaves the epoll set by itself
+}
+
+func (p *epoll) listen(s *Listener) error {
+	family := unix.AF_INET
+	if s.addr.Addr().Is6() {
+		family = unix.AF_INET6
+	}
+	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, unix.IPPROTO_TCP)
+	if err != nil {
+		return err
+	}
+	number := len(p.listeners)
+	err = func() error {
+		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err != nil {
+			return err
+		}
+		if s.shared { // loops accept from one port, each by a socket of its own
+			if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1); err != nil {
+				return err
+			}
+		}
+		if err := unix.Bind(fd, sockaddr(s.addr)); err != nil {
+			return err
+		}
+		if err := unix.Listen(fd, listenBacklog); err != nil {
+			return err
+		}
+		local, err := unix.Getsockname(fd)
+		if err != nil {
+			return err
+		}
+		s.addr = netip.AddrPortFrom(s.addr.Addr(), portOf(local))
+		return p.control1(unix.EPOLL_CTL_ADD, fd, unix.EPOLLIN, int32(number), listenMark)
+	}()
+	if err != nil {
+		unix.Close(fd)
+		return err
+	}
+	p.listeners = append(p.listeners, &listening{s, fd})
+	return nil
+}
+
+func portOf(sa unix.Sockaddr) uint16 {
+	switch sa := sa.(type) {
+	case *unix.SockaddrInet4:
+		return uint16(sa.Port)
+	case *unix.SockaddrInet6:
+		return uint16(sa.Port)
+	}
+	return 0
+}
+
+func (p *epoll) unlisten(s *Listener) {
+	for i, l := range p.listeners {
+		if l != nil && l.Listener == s {
+			unix.Close(l.fd)
+			p.listeners[i] = nil
+		}
+	}
+}
+
+// accept takes some of the connections that wait; more come with the next
+// event.
+func (p *epoll) accept(s *listening) {
+	const acceptsEach = 64
+	for range acceptsEach {
+		fd, _, errno := unix.RawSyscall6(unix.SYS_ACCEPT4, uintptr(s.fd), 0, 0,
+			unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0, 0)
+		if errno != 0 {
+			return
+		}
+		setStreamOptions(int(fd))
+		c := p.loop.accepted(s.Listener)
+		if err := p.add(c, int(fd), unix.EPOLLIN); err != nil {
+			unix.Close(int(fd))
+			c.fail(errnoReason(err), err)
+		}
+	}
+}

@@ -1,0 +1,22 @@
+//go:build unix
+
+package engine
+
+import "syscall"
+
+var errnoReasons = []errnoEntry{
+	{syscall.ECONNREFUSED, ReasonRefused},
+	{syscall.ECONNRESET, ReasonReset},
+	{syscall.ECONNABORTED, ReasonReset},
+	{syscall.EPIPE, ReasonReset},
+	{syscall.ETIMEDOUT, ReasonTimeoutTCP},
+	{syscall.EADDRNOTAVAIL, ReasonNoPorts},
+	{syscall.EADDRINUSE, ReasonNoPorts},
+	{syscall.EMFILE, ReasonNoDescriptors},
+	{syscall.ENFILE, ReasonNoDescriptors},
+	{syscall.EHOSTUNREACH, ReasonUnreachable},
+	{syscall.ENETUNREACH, ReasonUnreachable},
+	{syscall.EHOSTDOWN, ReasonUnreachable},
+	{syscall.EACCES, ReasonUnreachable},
+	{syscall.EPERM, ReasonUnreachable},
+}

@@ -1,0 +1,18 @@
+package engine
+
+import "golang.org/x/sys/windows"
+
+var errnoReasons = []errnoEntry{
+	{windows.WSAECONNREFUSED, ReasonRefused},
+	{windows.WSAECONNRESET, ReasonReset},
+	{windows.WSAECONNABORTED, ReasonReset},
+	{windows.WSAETIMEDOUT, ReasonTimeoutTCP},
+	{windows.WSAEADDRNOTAVAIL, ReasonNoPorts},
+	{windows.WSAEADDRINUSE, ReasonNoPorts},
+	{windows.WSAENOBUFS, ReasonNoPorts},
+	{windows.WSAEMFILE, ReasonNoDescriptors},
+	{windows.WSAEHOSTUNREACH, ReasonUnreachable},
+	{windows.WSAENETUNREACH, ReasonUnreachable},
+	{windows.WSAEHOSTDOWN, ReasonUnreachable},
+	{windows.WSAEACCES, ReasonUnreachable},
+}

@@ -1,0 +1,85 @@
+package engine
+
+import (
+	"time"
+
+	"xk6-realtime/engine/clock"
+	"xk6-realtime/engine/frame"
+)
+
+// Handler hears what a connection does, on its loop's goroutine. It hears
+// Failed once and nothing else, or Opened and at the end Closed once.
+type Handler interface {
+	// Opened: the handshake is complete. o is good during the call.
+	Opened(c *Conn, o *Opening)
+	// Failed: the connection was never opened. o says how far it came.
+	Failed(c *Conn, o *Opening, f Failure)
+	// Message: a message came, or a Ping (already answered) or a Pong. Its
+	// data is good during the call.
+	Message(c *Conn, m Message)
+	// Alarm: the instant given to SetAlarm has come.
+	Alarm(c *Conn, now clock.Time)
+	// Closed: the connection is over.
+	Closed(c *Conn, e End)
+}
+
+// Opening is a connection's way to the 101, as instants. One that was not
+// reached is 0.
+type Opening struct {
+	Due       clock.Time // intended start
+	Began     clock.Time // actual start
+	Resolved  clock.Time // the address is known
+	Connected clock.Time // TCP
+	Secured   clock.Time // TLS; 0 without it
+	Opened    clock.Time // arrival of the 101
+	// Protocol is the subprotocol that the server chose.
+	Protocol string
+}
+
+// Late is what this side added before the connection began.
+func (o *Opening) Late() time.Duration { return o.Began.Sub(o.Due) }
+
+// Resolve is the time the look-up took.
+func (o *Opening) Resolve() time.Duration { return o.Resolved.Sub(o.Began) }
+
+// TCP is the time the TCP connection took.
+func (o *Opening) TCP() time.Duration { return o.Connected.Sub(o.Resolved) }
+
+// TLS is the time the TLS handshake took.
+func (o *Opening) TLS() time.Duration {
+	if o.Secured == 0 {
+		return 0
+	}
+	return o.Secured.Sub(o.Connected)
+}
+
+// Upgrade is the time from the request to the arrival of the 101.
+func (o *Opening) Upgrade() time.Duration { return o.Opened.Sub(max(o.Connected, o.Secured)) }
+
+// Latency is intended start to the 101: what a user waits.
+func (o *Opening) Latency() time.Duration { return o.Opened.Sub(o.Due) }
+
+// Message is one message as it came in.
+type Message struct {
+	frame.Message
+	// At is when the kernel received the last of what was read together with
+	// the message, where the platform tells; else it is Read. The message
+	// itself came then or, by less than Read minus At, before.
+	At clock.Time
+	// Read is when the engine had read it.
+	Read clock.Time
+}
+
+// End is how an open connection ended.
+type End struct {
+	At clock.Time
+	// Code is the peer's close code, 1005 for a Close frame without one, 1006
+	// for no Close frame; after a Breach it is what we answered.
+	Code uint16
+	By   By
+	// Planned says that this side asked for it. An end that is not planned is
+	// a drop.
+	Planned bool
+	// Breach is the rule that the peer broke, if that ended it.
+	Breach *frame.Error
+}

@@ -1,0 +1,109 @@
+package engine
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net/netip"
+	"runtime"
+	"time"
+)
+
+// Transport is how a loop moves bytes.
+type Transport string
+
+// The transports. Epoll exists on Linux only.
+const (
+	Epoll      Transport = "epoll"
+	Goroutines Transport = "goroutines"
+)
+
+// Options tunes an Engine. A zero field means the default.
+type Options struct {
+	// Loops is how many loops share the connections. Default: one for each
+	// two processors, at least one and at most eight.
+	Loops int
+	// Transport. Default: Epoll on Linux, Goroutines elsewhere.
+	Transport Transport
+	// MessageBytes is the largest message taken from a peer; a larger one
+	// ends its connection with 1009. Default 1 MiB.
+	MessageBytes int64
+	// BufferedBytes bounds what all connections of a loop together hold of
+	// messages half received. Default 256 MiB.
+	BufferedBytes int64
+	// UnsentBytes bounds what one connection holds for a peer that does not
+	// read. Default 1 MiB.
+	UnsentBytes int
+	// HeaderBytes bounds the head of the answer to the handshake. Default
+	// 16 KiB.
+	HeaderBytes int
+	// Timeouts bounds the phases of a connection.
+	Timeouts Timeouts
+	// ReceiveBuffer is the size asked of the kernel for each connection's
+	// receive buffer, in bytes. Default: the kernel's own choice.
+	ReceiveBuffer int
+	// Resolve finds the address of a host name; it may block. Default: the
+	// system's resolver, its answers kept for five minutes and used in turn.
+	Resolve func(ctx context.Context, host string) (netip.Addr, error)
+	// Blocked tells which hosts and addresses must not be connected to. It is
+	// asked once with the host alone, before a look-up, and once with the
+	// address. Default: none.
+	Blocked func(host string, addr netip.Addr) bool
+	// TLS is the base of the configuration for wss URLs; the server name is
+	// taken from the URL where it has none. Default: the system's roots.
+	TLS *tls.Config
+}
+
+// Timeouts bounds each phase of a connection's life. A zero field means the
+// default.
+type Timeouts struct {
+	Resolve time.Duration // the host's look-up. Default 10s
+	TCP     time.Duration // the TCP connection. Default 10s
+	TLS     time.Duration // the TLS handshake. Default 10s
+	Upgrade time.Duration // request written to the 101. Default 10s
+	Close   time.Duration // our Close frame to the end of the connection. Default 5s
+}
+
+func (o Options) withDefaults() (Options, error) {
+	if o.Loops == 0 {
+		o.Loops = min(max(runtime.GOMAXPROCS(0)/2, 1), 8)
+	}
+	if o.Transport == "" {
+		o.Transport = defaultTransport
+	}
+	if o.UnsentBytes == 0 {
+		o.UnsentBytes = 1 << 20
+	}
+	if o.HeaderBytes == 0 {
+		o.HeaderBytes = 16 << 10
+	}
+	if o.Resolve == nil {
+		o.Resolve = newResolver().resolve
+	}
+	t := &o.Timeouts
+	for _, d := range [...]*time.Duration{&t.Resolve, &t.TCP, &t.TLS, &t.Upgrade} {
+		if *d == 0 {
+			*d = 10 * time.Second
+		}
+	}
+	if t.Close == 0 {
+		t.Close = 5 * time.Second
+	}
+	for _, bad := range [...]struct {
+		name string
+		is   bool
+	}{
+		{"Loops", o.Loops < 0},
+		{"MessageBytes", o.MessageBytes < 0},
+		{"BufferedBytes", o.BufferedBytes < 0},
+		{"UnsentBytes", o.UnsentBytes < 0},
+		{"HeaderBytes", o.HeaderBytes < 0},
+		{"ReceiveBuffer", o.ReceiveBuffer < 0},
+		{"Timeouts", t.Resolve < 0 || t.TCP < 0 || t.TLS < 0 || t.Upgrade < 0 || t.Close < 0},
+	} {
+		if bad.is {
+			return o, fmt.Errorf("engine: %s: want no negative value", bad.name)
+		}
+	}
+	return o, nil
+}

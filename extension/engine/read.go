@@ -1,0 +1,90 @@
+package engine
+
+import (
+	"xk6-realtime/engine/clock"
+	"xk6-realtime/engine/frame"
+)
+
+// received is called by the poller with bytes as they came, which are good
+// during the call.
+func (l *Loop) received(c *Conn, b []byte, at, read clock.Time) {
+	if c.traffic != nil {
+		c.traffic.Received += int64(len(b))
+	}
+	if c.secure != nil {
+		c.secure.received(b, at, read)
+		return
+	}
+	c.takeBytes(b, at, read)
+}
+
+// takeBytes takes bytes of the WebSocket protocol, after TLS.
+func (c *Conn) takeBytes(b []byte, at, read clock.Time) {
+	if c.state == upgrading {
+		if b = c.answered(b, at); len(b) == 0 {
+			return
+		}
+	}
+	parser := c.loop.fromServers
+	if c.server {
+		parser = c.loop.fromClients
+	}
+	for c.state == open || c.state == closing {
+		m, n, err := parser.Next(&c.frames, b)
+		if err != nil {
+			c.refuse(err.(*frame.Error))
+			return
+		}
+		b = b[n:]
+		if m.Op == 0 {
+			return
+		}
+		c.take(m, at, read)
+	}
+}
+
+func (c *Conn) take(m frame.Message, at, read clock.Time) {
+	switch m.Op {
+	case frame.Close:
+		code, _, err := frame.ParseClose(m.Data)
+		if err != nil {
+			c.refuse(err.(*frame.Error))
+			return
+		}
+		c.peerClosed(code)
+		return
+	case frame.Ping:
+		if c.state == open {
+			c.Send(frame.Pong, m.Data)
+		}
+	}
+	if c.state == open || c.state == closing {
+		c.handler.Message(c, Message{m, at, read})
+	}
+}
+
+// Pause stops reading from the socket, so that the peer's window closes. What
+// was read already is still handed out.
+func (c *Conn) Pause() {
+	if !c.paused && c.state <= ending {
+		c.paused = true
+		c.loop.poll.read(c, false)
+	}
+}
+
+// Resume reads again.
+func (c *Conn) Resume() {
+	if c.paused && c.state <= ending {
+		c.paused = false
+		c.loop.poll.read(c, true)
+	}
+}
+
+// Unread is how many received bytes wait in the kernel for this side to read,
+// or -1 where the platform does not tell.
+func (c *Conn) Unread() int {
+	if c.state >= dead {
+		return -1
+	}
+	return c.loop.poll.unread(c)
+}

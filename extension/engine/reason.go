@@ -1,0 +1,95 @@
+package engine
+
+import (
+	"fmt"
+	"strconv"
+
+	"xk6-realtime/engine/handshake"
+)
+
+// Reason is why a connection was never opened, out of a closed list: the
+// constants below, and each HTTP status from 100 to 599 as itself.
+type Reason uint16
+
+// Reasons that are no HTTP status.
+const (
+	ReasonNone           Reason = iota
+	ReasonResolve               // the host name has no address
+	ReasonRefused               // nothing listens there
+	ReasonUnreachable           // no route to the address, or a firewall says so
+	ReasonReset                 // the peer reset the connection
+	ReasonClosed                // the peer closed the connection before it answered
+	ReasonTLS                   // certificate or TLS handshake
+	ReasonTimeoutResolve        // a phase took longer than its bound
+	ReasonTimeoutTCP
+	ReasonTimeoutTLS
+	ReasonTimeoutUpgrade
+	ReasonBadUpgrade     // the answer is no WebSocket handshake
+	ReasonBadAccept      // Sec-WebSocket-Accept does not answer our key
+	ReasonBadSubprotocol // a subprotocol that was not offered
+	ReasonHeaderTooLarge // the answer's header passes the limit
+	ReasonNoPorts        // no ephemeral port is left at this source address
+	ReasonNoDescriptors  // the process may open no more files
+	ReasonBlocked        // the address or host is not allowed
+	ReasonAborted        // given up by this side, as on an early stop
+	ReasonOther
+)
+
+var reasonNames = [...]string{"", "resolve", "refused", "unreachable", "reset", "closed", "tls",
+	"timeout_resolve", "timeout_tcp", "timeout_tls", "timeout_upgrade", "bad_upgrade", "bad_accept",
+	"bad_subprotocol", "header_too_large", "no_ports", "no_descriptors", "blocked", "aborted", "other"}
+
+// String is the reason as metrics and reports write it, such as "refused" or
+// "http_401".
+func (r Reason) String() string {
+	if int(r) < len(reasonNames) {
+		return reasonNames[r]
+	}
+	return "http_" + strconv.Itoa(int(r))
+}
+
+func statusReason(status int) Reason { return Reason(status) }
+
+// handshakeReason puts what the handshake package found on the list.
+func handshakeReason(err error, status int) Reason {
+	switch err {
+	case handshake.ErrStatus:
+		return statusReason(status)
+	case handshake.ErrAccept:
+		return ReasonBadAccept
+	case handshake.ErrSubprotocol:
+		return ReasonBadSubprotocol
+	case handshake.ErrTooLarge:
+		return ReasonHeaderTooLarge
+	}
+	return ReasonBadUpgrade
+}
+
+// By says who ended an open connection.
+type By uint8
+
+// Who can end a connection.
+const (
+	ByClient  By = iota // this side
+	ByServer            // the peer, with a Close frame or by breaking the protocol
+	ByNetwork           // the TCP connection ended without a Close frame
+	ByTimeout           // the peer did not answer in time
+)
+
+func (b By) String() string { return [...]string{"client", "server", "network", "timeout"}[b] }
+
+// A Failure is why one connection was never opened.
+type Failure struct {
+	Reason Reason
+	// Err says it in words; nil where Reason says all.
+	Err error
+}
+
+func (f Failure) Error() string {
+	if f.Err == nil {
+		return f.Reason.String()
+	}
+	return fmt.Sprintf("%s: %v", f.Reason, f.Err)
+}
+
+func (f Failure) Unwrap() error { return f.Err }

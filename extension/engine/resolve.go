@@ -1,0 +1,78 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+)
+
+const resolveTTL = 5 * time.Minute
+
+// resolver is the default of Options.Resolve: the system's, asked once for
+// each name in a while however many connections wait for it.
+type resolver struct {
+	mu    sync.Mutex
+	names map[string]*name
+}
+
+type name struct {
+	known   chan struct{} // closed when the look-up is over
+	expires time.Time
+	addrs   []netip.Addr
+	next    int
+	err     error
+}
+
+func newResolver() *resolver { return &resolver{names: make(map[string]*name)} }
+
+func (r *resolver) resolve(ctx context.Context, host string) (netip.Addr, error) {
+	r.mu.Lock()
+	n := r.names[host]
+	if n == nil || !n.expires.IsZero() && time.Now().After(n.expires) {
+		n = &name{known: make(chan struct{})}
+		r.names[host] = n
+		go r.lookUp(host, n)
+	}
+	r.mu.Unlock()
+	select {
+	case <-n.known:
+	case <-ctx.Done():
+		return netip.Addr{}, ctx.Err()
+	}
+	if n.err != nil {
+		return netip.Addr{}, n.err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n.next++
+	return n.addrs[n.next%len(n.addrs)], nil
+}
+
+func (r *resolver) lookUp(host string, n *name) {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	addrs, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	// IPv4 where there is both: the same choice on each run.
+	for _, a := range addrs {
+		if a = a.Unmap(); a.Is4() {
+			n.addrs = append(n.addrs, a)
+		}
+	}
+	if len(n.addrs) == 0 {
+		n.addrs = addrs
+	}
+	if err == nil && len(n.addrs) == 0 {
+		err = fmt.Errorf("look up %s: no address", host)
+	}
+	n.err = err
+	r.mu.Lock()
+	n.expires = time.Now().Add(resolveTTL)
+	if err != nil {
+		delete(r.names, host) // the next one asks again
+	}
+	r.mu.Unlock()
+	close(n.known)
+}

@@ -1,0 +1,202 @@
+package engine
+
+import (
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"time"
+
+	"xk6-realtime/engine/clock"
+)
+
+// plaintextBytes holds one TLS record (RFC 8446 section 5.1).
+const plaintextBytes = 16 << 10
+
+// secure is the TLS layer of a connection. crypto/tls wants a connection that
+// blocks during the handshake, so that runs in a goroutine, fed by the loop.
+// Afterwards it reads what the loop has received until errWait, which it takes
+// as a pause because it is temporary: a connection at rest has no goroutine.
+type secure struct {
+	c   *Conn
+	tls *tls.Conn
+
+	mu        sync.Mutex
+	fed       sync.Cond
+	in        []byte // received, not yet read by crypto/tls
+	closed    bool
+	handshake bool // the goroutine is running
+}
+
+// errWait says that more must be received first.
+var errWait net.Error = waitError{}
+
+type waitError struct{}
+
+func (waitError) Error() string   { return "no bytes received yet" }
+func (waitError) Timeout() bool   { return false }
+func (waitError) Temporary() bool { return true }
+
+func (c *Conn) startTLS() {
+	l := c.loop
+	c.state = securing
+	c.setDeadline(l.options.Timeouts.TLS)
+	s := &secure{c: c, handshake: true}
+	s.fed.L = &s.mu
+	s.tls = tls.Client((*tlsSide)(s), l.tlsConfig(c.opening.endpoint.Host))
+	c.secure = s
+	go func() {
+		err := s.tls.Handshake()
+		l.Do(func() { s.shaken(err) })
+	}()
+}
+
+// tlsConfig is the configuration for a host, one for all its connections.
+func (l *Loop) tlsConfig(host string) *tls.Config {
+	base := l.options.TLS
+	if base != nil && base.ServerName != "" {
+		return base
+	}
+	config := l.tlsConfigs[host]
+	if config == nil {
+		if base == nil {
+			base = &tls.Config{}
+		}
+		config = base.Clone()
+		config.ServerName = host
+		l.tlsConfigs[host] = config
+	}
+	return config
+}
+
+// shaken is called when the handshake is over.
+func (s *secure) shaken(err error) {
+	c := s.c
+	s.mu.Lock()
+	s.handshake = false
+	s.mu.Unlock()
+	if c.state != securing {
+		return
+	}
+	if err != nil {
+		c.fail(tlsReason(err), err)
+		return
+	}
+	c.opening.Secured = clock.Now()
+	c.upgrade()
+	now := clock.Now()
+	s.received(nil, now, now) // what came together with the handshake's end
+}
+
+func tlsReason(err error) Reason {
+	if r := errnoReason(err); r != ReasonOther {
+		return r
+	}
+	return ReasonTLS
+}
+
+// received takes bytes from the wire.
+func (s *secure) received(b []byte, at, read clock.Time) {
+	c := s.c
+	s.mu.Lock()
+	handshake := s.handshake
+	if handshake || len(s.in) > 0 {
+		s.in = append(s.in, b...)
+	} else {
+		s.in = b // all read before this call returns
+	}
+	s.mu.Unlock()
+	if handshake {
+		s.fed.Signal()
+		return
+	}
+	l := c.loop
+	if l.plaintext == nil {
+		l.plaintext = make([]byte, plaintextBytes)
+	}
+	for c.state != dead {
+		n, err := s.tls.Read(l.plaintext)
+		if n > 0 {
+			c.takeBytes(l.plaintext[:n], at, read)
+		}
+		if err == nil {
+			continue
+		}
+		if err != errWait && c.state != dead {
+			l.broken(c, err)
+		}
+		break
+	}
+	s.in = nil
+}
+
+// send encrypts and sends.
+func (s *secure) send(b []byte) error {
+	_, err := s.tls.Write(b)
+	return err
+}
+
+// goodbye sends TLS's own end.
+func (s *secure) goodbye() { s.tls.CloseWrite() }
+
+// free ends a handshake that is still running.
+func (s *secure) free() {
+	s.mu.Lock()
+	s.closed = true
+	s.in = nil
+	s.mu.Unlock()
+	s.fed.Signal()
+}
+
+// tlsSide is a secure as crypto/tls sees it: the wire.
+type tlsSide secure
+
+func (t *tlsSide) Read(b []byte) (int, error) {
+	s := (*secure)(t)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for s.handshake && len(s.in) == 0 && !s.closed {
+		s.fed.Wait()
+	}
+	switch {
+	case s.closed:
+		return 0, io.EOF
+	case len(s.in) == 0:
+		return 0, errWait
+	}
+	n := copy(b, s.in)
+	s.in = s.in[n:]
+	return n, nil
+}
+
+func (t *tlsSide) Write(b []byte) (int, error) {
+	s := (*secure)(t)
+	s.mu.Lock()
+	handshake := s.handshake
+	s.mu.Unlock()
+	if !handshake {
+		return len(b), s.c.writeWire(b)
+	}
+	flight := append([]byte(nil), b...)
+	written := s.c.loop.Do(func() {
+		if s.c.state == securing {
+			if err := s.c.writeWire(flight); err != nil {
+				s.c.fail(tlsReason(err), err)
+			}
+		}
+	})
+	if !written {
+		return 0, io.ErrClosedPipe
+	}
+	return len(b), nil
+}
+
+// Close is called by crypto/tls only when it is told to close, which it is not.
+func (t *tlsSide) Close() error { return errors.ErrUnsupported }
+
+func (t *tlsSide) LocalAddr() net.Addr              { return nil }
+func (t *tlsSide) RemoteAddr() net.Addr             { return nil }
+func (t *tlsSide) SetDeadline(time.Time) error      { return nil }
+func (t *tlsSide) SetReadDeadline(time.Time) error  { return nil }
+func (t *tlsSide) SetWriteDeadline(time.Time) error { return nil }

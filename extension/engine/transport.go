@@ -1,0 +1,57 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"syscall"
+)
+
+func errTransport(t Transport) error {
+	return fmt.Errorf("transport %q: want %q (on Linux) or %q", t, Epoll, Goroutines)
+}
+
+func zoneIndex(zone string) uint32 {
+	if ifi, err := net.InterfaceByName(zone); err == nil {
+		return uint32(ifi.Index)
+	}
+	return 0
+}
+
+// errnoReason puts what the kernel said on the list.
+func errnoReason(err error) Reason {
+	var errno syscall.Errno
+	if errors.As(err, &errno) {
+		for _, r := range errnoReasons {
+			if errno == r.errno {
+				return r.reason
+			}
+		}
+	}
+	var timeout net.Error
+	switch {
+	case errors.Is(err, io.EOF):
+		return ReasonClosed
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return ReasonTimeoutTCP
+	}
+	return ReasonOther
+}
+
+// sourceError is a source address that cannot be used. It hides what the
+// kernel calls it, which is the same as for "no port left".
+type sourceError struct {
+	addr netip.Addr
+	err  error
+}
+
+func (e *sourceError) Error() string {
+	return fmt.Sprintf("source address %s: want an address of this machine: %v", e.addr, e.err)
+}
+
+type errnoEntry struct {
+	errno  syscall.Errno
+	reason Reason
+}

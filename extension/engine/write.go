@@ -1,0 +1,89 @@
+package engine
+
+import (
+	"errors"
+
+	"xk6-realtime/engine/clock"
+	"xk6-realtime/engine/frame"
+)
+
+// Errors of Send and its kin.
+var (
+	// ErrNotOpen: the connection is not open, or no longer.
+	ErrNotOpen = errors.New("engine: the connection is not open")
+	// ErrUnsent: the peer does not read, and Options.UnsentBytes are waiting.
+	ErrUnsent = errors.New("engine: the peer does not read, and the limit of unsent bytes is reached")
+)
+
+// Send sends one message, or a Ping or Pong. written is when this side went to
+// the kernel with it, room there or not: what comes later is not its doing.
+func (c *Conn) Send(op frame.Opcode, payload []byte) (written clock.Time, err error) {
+	l := c.loop
+	if c.server {
+		l.scratch = frame.Append(l.scratch[:0], op, payload)
+	} else {
+		l.scratch = frame.AppendMasked(l.scratch[:0], op, l.mask(), payload)
+	}
+	return c.SendRaw(l.scratch)
+}
+
+// SendRaw sends bytes as they are: frames made elsewhere, or malformed ones.
+func (c *Conn) SendRaw(b []byte) (written clock.Time, err error) {
+	if c.state != open {
+		return 0, ErrNotOpen
+	}
+	if len(c.unsent) > 0 && len(c.unsent)+len(b) > c.loop.options.UnsentBytes {
+		return 0, ErrUnsent
+	}
+	// Before the write: read after it, the clock of a thread that lost its
+	// processor in between could show a time after the reply's arrival.
+	written = clock.Now()
+	return written, c.write(b)
+}
+
+// write sends bytes of the WebSocket protocol, before TLS.
+func (c *Conn) write(b []byte) error {
+	if c.secure != nil {
+		return c.secure.send(b)
+	}
+	return c.writeWire(b)
+}
+
+// writeWire sends bytes as they go on the wire, now or when there is room.
+func (c *Conn) writeWire(b []byte) error {
+	if len(c.unsent) == 0 {
+		n, err := c.loop.poll.write(c, b)
+		if c.traffic != nil {
+			c.traffic.Sent += int64(n)
+		}
+		if err != nil {
+			return err
+		}
+		b = b[n:]
+	}
+	if len(b) > 0 {
+		c.unsent = append(c.unsent, b...)
+	}
+	return nil
+}
+
+// writable is called by the poller when there is room again.
+func (l *Loop) writable(c *Conn) {
+	if len(c.unsent) == 0 {
+		return
+	}
+	n, err := l.poll.write(c, c.unsent)
+	if c.traffic != nil {
+		c.traffic.Sent += int64(n)
+	}
+	if err != nil {
+		l.broken(c, err)
+		return
+	}
+	if c.unsent = c.unsent[n:]; len(c.unsent) == 0 {
+		c.unsent = nil
+	}
+}
+
+// Unsent is how many bytes wait in the engine for the peer to read.
+func (c *Conn) Unsent() int { return len(c.unsent) }
