@@ -15,13 +15,13 @@ export function signToken(user: string, ttlSeconds: number, secret: string): str
   return `${signed}.${hmac(signed, secret).toString("base64url")}`;
 }
 
-/** A session that a token opens. `user` and `expiresAtMs` (epoch) are absent with one of the fixed tokens. */
-export interface Session {
+/** What a token grants. `user` and `expiresAtMs` (epoch) are absent with one of the fixed tokens. */
+export interface Grant {
   readonly user?: string;
   readonly expiresAtMs?: number;
 }
 
-/** Why a token opens no session: 401 for who are you, 403 for known but not allowed. */
+/** Why a token grants nothing: 401 for who are you, 403 for known but not allowed. */
 export interface Denial {
   readonly status: 401 | 403;
   readonly reason: string;
@@ -41,7 +41,7 @@ export class Authority {
     this.#secret = secret;
   }
 
-  check(token: string | undefined): Session | Denial {
+  check(token: string | undefined): Grant | Denial {
     if (!token) return { status: 401, reason: "token missing" };
     const digest = hmac(token, this.#secret);
     if (this.#fixed.some((known) => timingSafeEqual(known, digest))) return {};
@@ -59,10 +59,11 @@ export class Authority {
   }
 }
 
-/** The token of an upgrade request: the Authorization header (RFC 6750), else `?token=`. */
+/** The token of an upgrade request: the Authorization header (RFC 6750), else `?token=`, else the cookie `token`. */
 export function tokenOf(request: IncomingMessage, url: URL): string | undefined {
   const bearer = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? "")?.[1];
-  return bearer ?? url.searchParams.get("token") ?? undefined;
+  const cookie = /(?:^|; *)token=([^;]*)/.exec(request.headers.cookie ?? "")?.[1];
+  return bearer ?? url.searchParams.get("token") ?? cookie;
 }
 
 const hmac = (text: string, secret: string): Buffer => createHmac("sha256", secret).update(text).digest();

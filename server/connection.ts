@@ -1,6 +1,7 @@
 import type { Duplex } from "node:stream";
 import type { WebSocket } from "ws";
 import { encodeFrame } from "./frame.ts";
+import { type Counts, countUp } from "./stats.ts";
 
 /** What an endpoint does with the messages of one connection. */
 export interface MessageHandler {
@@ -14,21 +15,41 @@ export class Connection {
   /** Unique within the server: `c1`, `c2`, … in the order of opening. */
   readonly id: string;
   readonly ws: WebSocket;
+  /** Ends the TCP connection with a reset: no Close frame, nothing more is sent. */
+  readonly reset: () => void;
+  /** Replies that wait for their time. */
+  repliesWaiting = 0;
   readonly #socket: Duplex;
+  readonly #counts: Counts;
+  #ignoresClose = false;
   #holds = 0;
+  #messagesToReset = 0;
 
-  constructor(ordinal: number, ws: WebSocket, socket: Duplex) {
-    this.id = `c${ordinal}`;
+  constructor(counts: Counts, ws: WebSocket, socket: Duplex, reset: () => void) {
+    this.id = `c${counts.connectionsOpened}`;
     this.ws = ws;
+    this.reset = reset;
     this.#socket = socket;
+    this.#counts = counts;
   }
 
   get open(): boolean {
     return this.ws.readyState === this.ws.OPEN;
   }
 
+  /** Bytes written that the kernel has not taken: a reader that keeps up leaves none. */
+  get bufferedBytes(): number {
+    return this.#socket.writableLength;
+  }
+
   sendJson(message: object): void {
     this.write(encodeFrame(JSON.stringify(message)));
+  }
+
+  /** Tells the peer what was wrong with its message, and which probe of its that settles. */
+  sendError(reason: string, detail: string, echoId?: string | number): void {
+    this.#counts.errorsSent++;
+    this.sendJson({ type: "error", reason, detail, echoId });
   }
 
   /**
@@ -37,6 +58,40 @@ export class Connection {
    */
   write(frame: Buffer): void {
     if (this.open) this.#socket.write(frame);
+  }
+
+  /** Calls back once all that was written has left, or the connection has ended. */
+  whenDrained(callback: () => void): void {
+    const once = () => {
+      this.#socket.off("drain", once).off("close", once);
+      callback();
+    };
+    if (this.#socket.destroyed) setImmediate(callback);
+    else this.#socket.on("drain", once).on("close", once);
+  }
+
+  close(code: number, reason: string): void {
+    if (!this.open || this.#ignoresClose) return;
+    countUp(this.#counts.closesSent, code);
+    this.ws.close(code, reason);
+  }
+
+  /** From now on no Close frame is sent, neither as an answer nor otherwise. `ws` answers by its own `close`. */
+  ignoreClose(): void {
+    this.#ignoresClose = true;
+    this.ws.close = () => {};
+  }
+
+  /** Resets the connection instead of handling its `nth` message from now. */
+  resetOnMessage(nth: number): void {
+    this.#messagesToReset = nth;
+  }
+
+  /** Counts a message; true when it is the one that resets the connection. */
+  resetsNow(): boolean {
+    if (this.#messagesToReset === 0 || --this.#messagesToReset > 0) return false;
+    this.reset();
+    return true;
   }
 
   /** Stops reading until each hold is released. */

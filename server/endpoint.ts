@@ -1,17 +1,25 @@
+import type { Authority } from "./auth.ts";
 import type { Connection, MessageHandler } from "./connection.ts";
 import type { Replies } from "./replies.ts";
 import type { Rooms } from "./rooms.ts";
-import type { ServerStats } from "./stats.ts";
+import type { Session } from "./session.ts";
 
 /** What the endpoints of one server share. */
 export interface Shared {
+  readonly authority: Authority;
   readonly rooms: Rooms;
   readonly replies: Replies;
-  readonly stats: ServerStats;
+  /** How long the next teacher of the IM protocol takes for a reply, in milliseconds. */
+  readonly teacherDelayMs: () => number;
 }
 
-/** What runs behind one path. */
+/** What runs behind a path. */
 export interface Endpoint {
-  /** Called when a connection has opened. `url` is the request's. */
-  open(shared: Shared, connection: Connection, url: URL): MessageHandler;
+  readonly path: RegExp;
+  /** Whether `?auth=message` lets a connection open first and send its token then. */
+  readonly authByMessage?: true;
+  /** Whether this user may open this address. Default yes. */
+  readonly allows?: (user: string, url: URL) => boolean;
+  /** Called when a connection has opened. */
+  open(shared: Shared, connection: Connection, session: Session, url: URL): MessageHandler;
 }

@@ -1,84 +1,146 @@
 import * as v from "valibot";
+import { AppliedDelays } from "./applied-delays.ts";
+import type { Connection } from "./connection.ts";
 import { DelaySchema, sampler } from "./delay.ts";
-import { SelectionSchema, selector } from "./selection.ts";
+import type { Gate } from "./gate.ts";
+import { selectionEntries, selector } from "./selection.ts";
 import { parse } from "./validation.ts";
 
 /** Milliseconds that a Node timer can wait. */
 const timerMs = v.pipe(v.number(), v.finite(), v.minValue(0), v.maxValue(2 ** 31 - 1));
+const positive = v.pipe(v.number(), v.safeInteger(), v.minValue(1));
+
+/** What happens to some of a stream of events. */
+const some = <E extends v.ObjectEntries>(entries: E) =>
+  v.nullish(
+    v.pipe(
+      v.strictObject({ ...selectionEntries, ...entries }),
+      v.check(
+        ({ every, count, ordinals }) => !ordinals || (every === undefined && count === undefined),
+        "expected either ordinals, or every and count, got both",
+      ),
+    ),
+  );
+
+/** A close code that an endpoint may send (RFC 6455, section 7.4). */
+const closeCode = v.pipe(
+  v.number(),
+  v.integer(),
+  v.check(
+    (code) =>
+      (code >= 1000 && code <= 1014 && ![1004, 1005, 1006].includes(code)) || (code >= 3000 && code <= 4999),
+    ({ input }) => `expected a close code that may be sent (1000-1003, 1007-1014, 3000-4999), got ${input}`,
+  ),
+);
 
 export const FaultsSchema = v.strictObject({
   /** Waits this long before each reply. */
   delay: v.nullish(DelaySchema),
+
   /** Replies that are never sent. */
-  loseReplies: v.nullish(SelectionSchema),
+  loseReplies: some({}),
   /** Replies that are sent twice; numbered among those that are not lost. */
-  repeatReplies: v.nullish(SelectionSchema),
-  /** Once: nothing is read, handled or sent for `forMs`, from `afterMs` (default 0) on; connections stay. */
+  repeatReplies: some({}),
+
+  /** Deliveries, one for each subscriber of a published message, that are never made. */
+  loseDeliveries: some({}),
+  /** Deliveries held back until the same publisher's next one to the same subscriber; numbered among those not lost. */
+  reorderDeliveries: some({}),
+  /** Deliveries that are made twice; numbered among those neither lost nor reordered. */
+  repeatDeliveries: some({}),
+
+  /** Upgrade requests that get no answer; their TCP connections stay. */
+  neverUpgrade: some({}),
+  /** Upgrade requests that get an HTTP error. Numbered among those that get an answer. */
+  refuseUpgrades: some({
+    status: v.optional(v.pipe(v.number(), v.integer(), v.minValue(400), v.maxValue(599)), 503),
+  }),
+
+  /** Connections, numbered as they opened, that end with a TCP reset and no Close frame, instead of handling their nth message or after a time. */
+  resetConnections: some({ onMessage: v.optional(positive), afterMs: v.optional(timerMs) }),
+  /** Connections that the server closes with a code, after a time. */
+  closeConnections: some({
+    code: closeCode,
+    reason: v.optional(v.pipe(v.string(), v.maxBytes(123)), ""),
+    afterMs: v.optional(timerMs, 0),
+  }),
+  /** Connections whose Close frame is never answered, and that the server never closes itself. */
+  ignoreClose: some({}),
+
+  /** Once: nothing is read, handled or sent for `forMs`; connections stay. */
   freeze: v.nullish(v.strictObject({ forMs: timerMs, afterMs: v.optional(timerMs, 0) })),
+  /** Once: every connection ends without a Close frame and the server listens no more, as if its process had died. */
+  crash: v.nullish(v.strictObject({ afterMs: v.optional(timerMs, 0) })),
 });
 
 /** Faults to switch on (a value), off (`null`), or to leave as they are (absent). */
 export type FaultSettings = v.InferInput<typeof FaultsSchema>;
+type Settings = { [Name in FaultName]?: NonNullable<v.InferOutput<typeof FaultsSchema>[Name]> };
+type FaultName = keyof typeof FaultsSchema.entries;
+/** Faults that hit some of a stream of events. */
+type SomeFault = Exclude<FaultName, "delay" | "freeze" | "crash">;
 
-type SelectionFault = "loseReplies" | "repeatReplies";
-const SELECTIONS: readonly SelectionFault[] = ["loseReplies", "repeatReplies"];
-
-/** What the server can do at once when a fault asks for it. */
-export interface FaultActions {
-  freeze(forMs: number): Promise<void>;
+/** What the server can do, and has, that faults act on. */
+export interface FaultTargets {
+  /** In the order of opening. */
+  readonly connections: Iterable<Connection>;
+  readonly gate: Gate;
+  crash(): void;
 }
+
+const CONNECTION_FAULTS = ["ignoreClose", "resetConnections", "closeConnections"] as const;
+const DELIVERY_FAULTS = ["loseDeliveries", "reorderDeliveries", "repeatDeliveries"] as const;
 
 /** What the server does wrong on purpose, switched on and off while it runs. */
 export class Faults {
   readonly delays = new AppliedDelays();
-  readonly #actions: FaultActions;
-  readonly #selectors = new Map<SelectionFault, () => boolean>();
-  readonly #timers = new Set<NodeJS.Timeout>();
-  #settings: FaultSettings = {};
+  /** Whether any fault acts on deliveries: the fan-out asks once for each. */
+  actOnDeliveries = false;
+  readonly #targets: FaultTargets;
+  readonly #selectors = new Map<SomeFault, () => boolean>();
+  #settings: Settings = {};
   #drawDelayMs = () => 0;
 
-  constructor(actions: FaultActions) {
-    this.#actions = actions;
+  constructor(targets: FaultTargets) {
+    this.#targets = targets;
   }
 
   /** The faults that are on. */
-  get settings(): FaultSettings {
+  get settings(): Settings {
     return this.#settings;
   }
 
   /**
    * Changes the faults that are named and leaves the others. Naming one starts it anew: a selection counts from 1, a
-   * distribution from its seed, and the record of applied delays is emptied with `delay`.
+   * distribution from its seed, and the record of applied delays is emptied with `delay`. Faults of connections act
+   * on those open now, in the order of their opening, and on those that open later.
    * Throws InvalidInput on a wrong value or an unknown name; nothing is changed then.
    */
   set(changes: FaultSettings): void {
-    const { freeze, ...lasting } = parse(FaultsSchema, changes, "faults");
-    if (lasting.delay !== undefined) {
-      this.#drawDelayMs = lasting.delay === null ? () => 0 : sampler(lasting.delay);
-      this.delays.clear();
+    const given = parse(FaultsSchema, changes, "faults");
+    for (const [name, value] of Object.entries(given) as [FaultName, object | number | null | undefined][]) {
+      if (value === undefined) continue;
+      const { [name]: _, ...others } = this.#settings;
+      this.#settings = value === null ? others : { ...others, [name]: value };
+      if (name === "delay") this.#setDelay(given.delay ?? 0);
+      else if (name !== "freeze" && name !== "crash") this.#setSelector(name);
     }
-    for (const name of SELECTIONS) {
-      const selection = lasting[name];
-      if (selection) this.#selectors.set(name, selector(selection));
-      else if (selection === null) this.#selectors.delete(name);
+    this.actOnDeliveries = DELIVERY_FAULTS.some((name) => this.#settings[name]);
+    for (const name of CONNECTION_FAULTS) {
+      if (given[name]) for (const connection of this.#targets.connections) this.#act(name, connection);
     }
-    const on = Object.entries({ ...this.#settings, ...lasting }).filter(([, value]) => value != null);
-    this.#settings = Object.fromEntries(on);
-    if (freeze) this.#later(freeze.afterMs, () => void this.#actions.freeze(freeze.forMs));
+    if (given.freeze) this.#later("freeze", given.freeze, ({ forMs }) => void this.freeze(forMs));
+    if (given.crash) this.#later("crash", given.crash, () => this.#targets.crash());
   }
 
   /** Switches all faults off. A freeze that has begun goes on to its end. */
   clear(): void {
-    for (const timer of this.#timers) clearTimeout(timer);
-    this.#timers.clear();
-    this.#selectors.clear();
-    this.#drawDelayMs = () => 0;
-    this.#settings = {};
+    this.set(Object.fromEntries(Object.keys(this.#settings).map((name) => [name, null])));
   }
 
   /** Freezes the server now. Resolves at the thaw. */
   freeze(forMs: number): Promise<void> {
-    return this.#actions.freeze(forMs);
+    return this.#targets.gate.freeze(forMs);
   }
 
   /** How long the next reply waits. */
@@ -86,61 +148,52 @@ export class Faults {
     return this.#drawDelayMs();
   }
 
-  /** Counts one event of the kind that `fault` acts on, and says whether it is hit. */
-  hits(fault: SelectionFault): boolean {
-    return this.#selectors.get(fault)?.() ?? false;
+  /** Counts one event of the kind that the fault acts on; gives the fault's settings when the event is hit. */
+  hit<N extends SomeFault>(name: N): Settings[N] | undefined {
+    return this.#selectors.get(name)?.() ? this.#settings[name] : undefined;
   }
 
-  #later(afterMs: number, run: () => void): void {
-    if (afterMs === 0) {
-      run();
-      return;
+  /** Lets the faults that act on connections act on a new one. */
+  opened(connection: Connection): void {
+    for (const name of CONNECTION_FAULTS) this.#act(name, connection);
+  }
+
+  #setDelay(delay: NonNullable<Settings["delay"]>): void {
+    this.#drawDelayMs = sampler(delay);
+    this.delays.clear();
+  }
+
+  #setSelector(name: SomeFault): void {
+    const selection = this.#settings[name];
+    if (selection) this.#selectors.set(name, selector(selection));
+    else this.#selectors.delete(name);
+  }
+
+  #act(name: (typeof CONNECTION_FAULTS)[number], connection: Connection): void {
+    if (name === "ignoreClose") {
+      if (this.hit(name)) connection.ignoreClose();
+    } else if (name === "closeConnections") {
+      const fault = this.hit(name);
+      if (fault)
+        this.#later(name, fault, ({ code, reason }) =>
+          this.#targets.gate.run(() => connection.close(code, reason)),
+        );
+    } else {
+      const fault = this.hit(name);
+      if (!fault) return;
+      if (fault.onMessage) connection.resetOnMessage(fault.onMessage);
+      else this.#later(name, { ...fault, afterMs: fault.afterMs ?? 0 }, () => connection.reset());
     }
-    const timer = setTimeout(() => {
-      this.#timers.delete(timer);
-      run();
-    }, afterMs);
-    this.#timers.add(timer);
-  }
-}
-
-/** Room for 8 MB of delays. */
-const MAX_DELAYS = 1_000_000;
-
-/** What each reply waited in the server, from the message's arrival in its handler to the write of the reply. */
-export class AppliedDelays {
-  readonly #ms = new Map<string, number[]>();
-  #kept = 0;
-  #unrecorded = 0;
-
-  /** Milliseconds, in the order sent, by the kind of reply: `echo`, or `match`, `receipt`, `teacher` of the IM protocol. */
-  of(reply: string): readonly number[] {
-    return this.#ms.get(reply) ?? [];
   }
 
-  /** Replies that came after the record was full. */
-  get unrecorded(): number {
-    return this.#unrecorded;
-  }
-
-  record(reply: string, delayMs: number): void {
-    if (this.#kept === MAX_DELAYS) {
-      this.#unrecorded++;
-      return;
-    }
-    this.#kept++;
-    const list = this.#ms.get(reply);
-    if (list) list.push(delayMs);
-    else this.#ms.set(reply, [delayMs]);
-  }
-
-  clear(): void {
-    this.#ms.clear();
-    this.#kept = 0;
-    this.#unrecorded = 0;
-  }
-
-  toJSON(): { ms: Record<string, readonly number[]>; unrecorded: number } {
-    return { ms: Object.fromEntries(this.#ms), unrecorded: this.#unrecorded };
+  /** Runs `act` after the fault's time, unless the fault was switched off or set anew meanwhile. */
+  #later<F extends { afterMs: number }>(name: FaultName, fault: F, act: (fault: F) => void): void {
+    const set = this.#settings[name];
+    const run = () => {
+      if (this.#settings[name] === set) act(fault);
+    };
+    // The server's listening socket keeps the process alive, not its faults.
+    if (fault.afterMs > 0) setTimeout(run, fault.afterMs).unref();
+    else run();
   }
 }

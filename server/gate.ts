@@ -1,4 +1,4 @@
-/** What a freeze stops and starts again besides the gate's own tasks. */
+/** What a freeze stops, and the thaw starts again, besides the gate's own tasks. */
 export interface Freezable {
   pause(): void;
   resume(): void;
@@ -9,14 +9,14 @@ export interface Freezable {
  * stopped, yet with the event loop free for whoever runs in the same process.
  */
 export class Gate {
-  readonly #parts: readonly Freezable[];
+  readonly #others: Freezable;
   readonly #waiting: (() => void)[] = [];
   #frozenUntilMs = 0;
   #timer: NodeJS.Timeout | undefined;
   #thawed: (() => void)[] = [];
 
-  constructor(parts: readonly Freezable[]) {
-    this.#parts = parts;
+  constructor(others: Freezable) {
+    this.#others = others;
   }
 
   get frozen(): boolean {
@@ -31,7 +31,7 @@ export class Gate {
 
   /** Freezes for `forMs` from now; a longer freeze under way stays. Resolves at the thaw. */
   freeze(forMs: number): Promise<void> {
-    if (!this.frozen) for (const part of this.#parts) part.pause();
+    if (!this.frozen) this.#others.pause();
     const untilMs = performance.now() + forMs;
     if (untilMs > this.#frozenUntilMs) {
       this.#frozenUntilMs = untilMs;
@@ -48,7 +48,7 @@ export class Gate {
     this.#timer = undefined;
     this.#frozenUntilMs = 0;
     for (const task of this.#waiting.splice(0)) task();
-    for (const part of this.#parts) part.resume();
+    this.#others.resume();
     for (const resolve of this.#thawed.splice(0)) resolve();
   }
 }

@@ -1,66 +1,124 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
+import type { Registry } from "prom-client";
+import * as v from "valibot";
+import { signToken } from "./auth.ts";
+import { ENDPOINTS } from "./endpoints.ts";
 import type { FaultSettings, Faults } from "./faults.ts";
 import type { Gate } from "./gate.ts";
+import { metricsRegistry } from "./metrics.ts";
+import type { ResolvedOptions } from "./options.ts";
+import { requestUrl } from "./request-url.ts";
 import type { ServerStats } from "./stats.ts";
-import { InvalidInput } from "./validation.ts";
+import { InvalidInput, parse } from "./validation.ts";
 
 const MAX_BODY_BYTES = 1_048_576;
 
+const TokenRequestSchema = v.strictObject({ user: v.string(), ttlSeconds: v.pipe(v.number(), v.finite()) });
+
 export interface HttpParts {
-  readonly stats: ServerStats;
+  readonly options: ResolvedOptions;
+  readonly stats: () => ServerStats;
   readonly faults: Faults;
   readonly gate: Gate;
-  readonly faultControl: boolean;
 }
 
-type Handler = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;
+interface Route {
+  /** Whether it is about the server itself, so only for who runs it, and answered in a freeze too. */
+  readonly control?: true;
+  readonly run: (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;
+}
 
-/** Answers plain HTTP: health and figures to anyone, faults to this machine. */
-export function httpListener({ stats, faults, gate, faultControl }: HttpParts): RequestListener {
-  const showFaults: Handler = (_, response) =>
+/** Answers plain HTTP: health and figures to anyone, control of the server to this machine. */
+export function httpListener({ options, stats, faults, gate }: HttpParts): RequestListener {
+  let metrics: Registry | undefined;
+  const showFaults: Route["run"] = (_, response) =>
     sendJson(response, 200, { faults: faults.settings, frozen: gate.frozen });
 
-  const open: Record<string, Handler> = {
-    "GET /health": (_, response) =>
-      sendJson(response, 200, { status: "ok", connections: stats.connectionsOpen }),
-  };
-  const control: Record<string, Handler> = {
-    "GET /faults": showFaults,
-    "POST /faults": async (request, response) => {
-      faults.set((await readJson(request)) as FaultSettings);
-      showFaults(request, response);
-    },
-    "DELETE /faults": (request, response) => {
-      faults.clear();
-      showFaults(request, response);
-    },
-    "GET /faults/delays": (_, response) => sendJson(response, 200, faults.delays),
-    "GET /stats": (_, response) => sendJson(response, 200, stats),
+  const routes = new Map<string, Route>([
+    [
+      "GET /health",
+      {
+        run: (_, response) => sendJson(response, 200, { status: "ok", connections: stats().connectionsOpen }),
+      },
+    ],
+    [
+      "GET /metrics",
+      {
+        async run(_, response) {
+          metrics ??= metricsRegistry(stats);
+          const text = await metrics.metrics();
+          response.writeHead(200, { "content-type": metrics.contentType }).end(text);
+        },
+      },
+    ],
+    ["GET /stats", { control: true, run: (_, response) => sendJson(response, 200, stats()) }],
+    ["GET /faults", { control: true, run: showFaults }],
+    [
+      "POST /faults",
+      {
+        control: true,
+        async run(request, response) {
+          faults.set((await readJson(request)) as FaultSettings);
+          showFaults(request, response);
+        },
+      },
+    ],
+    [
+      "DELETE /faults",
+      {
+        control: true,
+        run(request, response) {
+          faults.clear();
+          showFaults(request, response);
+        },
+      },
+    ],
+    ["GET /faults/delays", { control: true, run: (_, response) => sendJson(response, 200, faults.delays) }],
+    [
+      "POST /tokens",
+      {
+        control: true,
+        async run(request, response) {
+          const { user, ttlSeconds } = parse(TokenRequestSchema, await readJson(request), "token");
+          sendJson(response, 200, { token: signToken(user, ttlSeconds, options.secret) });
+        },
+      },
+    ],
+  ]);
+
+  const answer = async (route: Route, request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    try {
+      await route.run(request, response);
+    } catch (error) {
+      const status = error instanceof InvalidInput ? 400 : 500;
+      sendJson(response, status, { error: error instanceof Error ? error.message : String(error) });
+    }
   };
 
   return (request, response) => {
-    const path = new URL(request.url ?? "/", "http://server").pathname;
-    const route = `${request.method} ${path}`;
-    if (Object.hasOwn(open, route)) {
-      gate.run(() => void open[route]!(request, response));
-    } else if (!Object.hasOwn(control, route)) {
-      sendJson(response, path.startsWith("/ws/") ? 426 : 404, { error: `no such resource: ${route}` });
+    const path = requestUrl(request)?.pathname;
+    const route = routes.get(`${request.method} ${path}`);
+    const refusal = route?.control && refuseControl(request, options.faultControl);
+    if (!route && ENDPOINTS.some((endpoint) => path && endpoint.path.test(path))) {
+      response.setHeader("upgrade", "websocket");
+      sendJson(response, 426, { error: "expected a WebSocket upgrade" });
+    } else if (!route) {
+      sendJson(response, 404, { error: `no such resource: ${request.method} ${request.url}` });
+    } else if (refusal) {
+      sendJson(response, 403, { error: refusal });
+    } else if (route.control) {
+      void answer(route, request, response);
     } else {
-      const refusal = refuseControl(request, faultControl);
-      if (refusal) return sendJson(response, 403, { error: refusal });
-      Promise.resolve(control[route]!(request, response)).catch((error: unknown) => {
-        const status = error instanceof InvalidInput ? 400 : 500;
-        sendJson(response, status, { error: error instanceof Error ? error.message : String(error) });
-      });
+      gate.run(() => void answer(route, request, response));
     }
   };
 }
 
 /** Control is for whoever runs the server: not for other machines, nor for a web page open in a browser here. */
 function refuseControl(request: IncomingMessage, faultControl: boolean): string | undefined {
-  if (!faultControl) return "fault control is off; start the server with --faults";
-  if (!isLoopback(request.socket.remoteAddress)) return "fault control is for this machine only";
-  if (request.headers.origin !== undefined) return "fault control is not for web pages";
+  if (!faultControl) return "control is off: start the server with --faults";
+  if (!isLoopback(request.socket.remoteAddress)) return "control is for this machine only";
+  if (request.headers.origin !== undefined) return "control is not for web pages";
   return undefined;
 }
 
@@ -79,7 +137,7 @@ async function readJson(request: IncomingMessage): Promise<unknown> {
   try {
     return JSON.parse(Buffer.concat(chunks).toString());
   } catch (error) {
-    throw new InvalidInput(`body: expected JSON, got ${(error as Error).message}`);
+    throw new InvalidInput(`body: expected JSON, got something else: ${(error as Error).message}`);
   }
 }
 

@@ -1,42 +1,69 @@
 import type { Connection } from "./connection.ts";
 import type { Faults } from "./faults.ts";
 import type { Scheduler } from "./scheduler.ts";
-import type { ServerStats } from "./stats.ts";
+import type { Counts } from "./stats.ts";
+
+/** An answer to one message. */
+export interface Reply {
+  /** Under which its applied delay is recorded. */
+  readonly name: string;
+  readonly frame: Buffer;
+  /** When the message arrived, by `performance.now()`. */
+  readonly receivedAtMs: number;
+  /** From when the delay counts. Default `receivedAtMs`. */
+  readonly fromMs?: number;
+}
 
 /** Sends replies: late, never or twice where a fault says so. */
 export class Replies {
   readonly #faults: Faults;
   readonly #scheduler: Scheduler;
-  readonly #stats: ServerStats;
+  readonly #counts: Counts;
 
-  constructor(faults: Faults, scheduler: Scheduler, stats: ServerStats) {
+  constructor(faults: Faults, scheduler: Scheduler, counts: Counts) {
     this.#faults = faults;
     this.#scheduler = scheduler;
-    this.#stats = stats;
+    this.#counts = counts;
   }
 
-  /**
-   * Sends `frame` in answer to what arrived at `receivedAtMs`, `afterMs` and the delay fault later.
-   * `reply` is the name under which the applied delay is recorded.
-   */
-  send(connection: Connection, reply: string, receivedAtMs: number, frame: Buffer, afterMs = 0): void {
-    const delayMs = this.#faults.drawDelayMs() + afterMs;
-    if (delayMs === 0) this.#sendNow(connection, reply, receivedAtMs, frame);
-    else
-      this.#scheduler.at(receivedAtMs + delayMs, () => this.#sendNow(connection, reply, receivedAtMs, frame));
+  /** Sends a reply when its own delay is over: it may overtake one before it. */
+  send(connection: Connection, reply: Reply): void {
+    const { receivedAtMs, fromMs = receivedAtMs } = reply;
+    const dueMs = fromMs + this.#faults.drawDelayMs();
+    if (dueMs <= receivedAtMs) this.#sendNow(connection, reply);
+    else this.#scheduler.at(dueMs, () => this.#sendNow(connection, reply));
   }
 
-  #sendNow(connection: Connection, reply: string, receivedAtMs: number, frame: Buffer): void {
+  /** Makes the function that sends replies over one connection without one overtaking another; it returns when they are due. */
+  inOrder(connection: Connection): (reply: Reply) => number {
+    let lastDueMs = 0;
+    return (reply) => {
+      const { receivedAtMs, fromMs = receivedAtMs } = reply;
+      lastDueMs = Math.max(lastDueMs, fromMs + this.#faults.drawDelayMs());
+      if (lastDueMs <= receivedAtMs && connection.repliesWaiting === 0) {
+        this.#sendNow(connection, reply);
+      } else {
+        connection.repliesWaiting++;
+        this.#scheduler.at(lastDueMs, () => {
+          connection.repliesWaiting--;
+          this.#sendNow(connection, reply);
+        });
+      }
+      return lastDueMs;
+    };
+  }
+
+  #sendNow(connection: Connection, { name, frame, receivedAtMs }: Reply): void {
     if (!connection.open) return;
-    if (this.#faults.hits("loseReplies")) {
-      this.#stats.repliesLost++;
+    if (this.#faults.hit("loseReplies")) {
+      this.#counts.repliesLost++;
       return;
     }
-    this.#faults.delays.record(reply, performance.now() - receivedAtMs);
+    this.#faults.delays.record(name, performance.now() - receivedAtMs);
     connection.write(frame);
-    this.#stats.repliesSent++;
-    if (!this.#faults.hits("repeatReplies")) return;
+    this.#counts.repliesSent++;
+    if (!this.#faults.hit("repeatReplies")) return;
     connection.write(frame);
-    this.#stats.repliesRepeated++;
+    this.#counts.repliesRepeated++;
   }
 }

@@ -1,47 +1,139 @@
 import type { Connection } from "./connection.ts";
+import type { Deliveries } from "./deliveries.ts";
 import { encodeFrame } from "./frame.ts";
-import type { ServerStats } from "./stats.ts";
+import type { Gate } from "./gate.ts";
+import type { Counts } from "./stats.ts";
 
-/** A room: who is subscribed, and the number of the last message published to it. */
-export interface Room {
-  readonly name: string;
-  readonly members: Set<Connection>;
-  seq: number;
+const MAX_ROOMS = 10_000;
+
+/** A published message on its way to the members of its room. */
+interface Publication {
+  readonly seq: number;
+  readonly publisher: string;
+  readonly frame: Buffer;
+  readonly from: Connection;
+  /** Whether the publisher is held from reading until this is delivered. */
+  holds?: true;
+  readonly members: Iterator<[Connection, number]>;
+  /** The member whose turn it is, when it made the room wait. */
+  waitsFor?: Connection | undefined;
 }
 
-/** All rooms of the server. A room exists while it has a member. */
+/** A room. It stays when its last member leaves, so that its numbers go on and its history can be resumed from. */
+export interface Room {
+  readonly name: string;
+  /** Each member, and the number of the last message before it joined. */
+  readonly members: Map<Connection, number>;
+  /** The last messages, oldest first. */
+  readonly history: { readonly seq: number; readonly frame: Buffer }[];
+  historyBytes: number;
+  /** The number of the last message. */
+  seq: number;
+  /** More than one only while a slow reader blocks the room. */
+  readonly pending: Publication[];
+}
+
+export interface RoomOptions {
+  readonly historyMessages: number;
+  readonly historyBytes: number;
+}
+
+/** All rooms of the server. */
 export class Rooms {
   readonly #rooms = new Map<string, Room>();
-  readonly #stats: ServerStats;
+  readonly #options: RoomOptions;
+  readonly #deliveries: Deliveries;
+  readonly #gate: Gate;
+  readonly #counts: Counts;
 
-  constructor(stats: ServerStats) {
-    this.#stats = stats;
+  constructor(options: RoomOptions, deliveries: Deliveries, gate: Gate, counts: Counts) {
+    this.#options = options;
+    this.#deliveries = deliveries;
+    this.#gate = gate;
+    this.#counts = counts;
   }
 
-  join(name: string, connection: Connection): Room {
-    let room = this.#rooms.get(name);
-    if (!room) {
-      room = { name, members: new Set(), seq: 0 };
-      this.#rooms.set(name, room);
+  /** The room of that name; a new one takes the place of one without members where there are too many. */
+  room(name: string): Room | undefined {
+    const known = this.#rooms.get(name);
+    if (known) return known;
+    if (this.#rooms.size >= MAX_ROOMS) {
+      const unused = [...this.#rooms.values()].find(
+        ({ members, pending }) => members.size + pending.length === 0,
+      );
+      if (!unused) return undefined;
+      this.#rooms.delete(unused.name);
     }
-    room.members.add(connection);
+    const room: Room = { name, members: new Map(), history: [], historyBytes: 0, seq: 0, pending: [] };
+    this.#rooms.set(name, room);
     return room;
   }
 
-  leave(room: Room, connection: Connection): void {
-    room.members.delete(connection);
-    if (room.members.size === 0) this.#rooms.delete(room.name);
+  /** Publishes what `message` makes of the room's next number. */
+  publish(room: Room, from: Connection, publisher: string, message: (seq: number) => object): void {
+    this.#counts.published++;
+    const seq = ++room.seq;
+    const frame = encodeFrame(JSON.stringify(message(seq)));
+    this.#remember(room, seq, frame);
+    const publication: Publication = { seq, publisher, frame, from, members: room.members.entries() };
+    room.pending.push(publication);
+    if (room.pending.length === 1) this.#deliver(room);
+    if (room.pending.length === 0) return;
+    publication.holds = true;
+    from.holdReading();
   }
 
-  /** Delivers what `message` makes of the room's next number to every member. */
-  publish(name: string, message: (seq: number) => object): void {
-    this.#stats.published++;
-    const room = this.#rooms.get(name);
-    if (!room) return;
-    const frame = encodeFrame(JSON.stringify(message(++room.seq)));
-    for (const member of room.members) {
-      member.write(frame);
-      this.#stats.deliveriesSent++;
+  /** Delivers what is pending, in order, up to a member that has to drain first. */
+  #deliver(room: Room): void {
+    for (let next = room.pending[0]; next; next = room.pending[0]) {
+      if (!this.#deliverOne(next, room)) return;
+      room.pending.shift();
+      if (next.holds) next.from.releaseReading();
     }
   }
+
+  #deliverOne(publication: Publication, room: Room): boolean {
+    const { seq, publisher, frame, members } = publication;
+    for (;;) {
+      const member = publication.waitsFor ?? nextMember(members, seq);
+      if (!member) return true;
+      if (!this.#deliveries.make(member, publisher, frame)) {
+        publication.waitsFor = member;
+        this.#counts.slowReaderBlocks++;
+        member.whenDrained(() => this.#gate.run(() => this.#deliver(room)));
+        return false;
+      }
+      publication.waitsFor = undefined;
+    }
+  }
+
+  #remember(room: Room, seq: number, frame: Buffer): void {
+    const { history } = room;
+    history.push({ seq, frame });
+    room.historyBytes += frame.length;
+    while (history.length > this.#options.historyMessages || room.historyBytes > this.#options.historyBytes) {
+      room.historyBytes -= history.shift()!.frame.length;
+    }
+  }
+}
+
+/** Who joined after a message was published has no claim to it, even when the room was blocked meanwhile. */
+function nextMember(members: Iterator<[Connection, number]>, seq: number): Connection | undefined {
+  for (let next = members.next(); !next.done; next = members.next()) {
+    const [member, joinedAtSeq] = next.value;
+    if (joinedAtSeq < seq) return member;
+  }
+  return undefined;
+}
+
+/**
+ * What a member missed that was away: the messages after `seq` up to its joining, as far as the room remembers them.
+ * What came later was delivered to it.
+ */
+export function missed(room: Room, member: Connection, seq: number): { frames: Buffer[]; complete: boolean } {
+  const joinedAtSeq = room.members.get(member) ?? 0;
+  const frames = room.history
+    .filter((sent) => sent.seq > seq && sent.seq <= joinedAtSeq)
+    .map(({ frame }) => frame);
+  return { frames, complete: frames.length === Math.max(0, joinedAtSeq - seq) };
 }

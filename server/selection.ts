@@ -2,24 +2,34 @@ import * as v from "valibot";
 
 const positive = v.pipe(v.number(), v.safeInteger(), v.minValue(1));
 
-export const SelectionSchema = v.union([
-  v.strictObject({ every: positive, count: v.optional(positive) }),
-  v.strictObject({ ordinals: v.array(positive) }),
-]);
+/** Which of a stream of events are hit; to be spread into the schema of what happens to them. */
+export const selectionEntries = {
+  /** Each `every`th event. Default 1, all of them. */
+  every: v.optional(positive),
+  /** At most so many of them. Default without limit. */
+  count: v.optional(positive),
+  /** Instead of the two above: exactly these events, numbered from 1. */
+  ordinals: v.optional(v.array(positive)),
+};
 
-/**
- * Which of a stream of events a fault hits. Events are numbered from 1 when the fault is set: each `every`th, at most
- * `count` of them (default without limit), or exactly the `ordinals`.
- */
-export type Selection = v.InferInput<typeof SelectionSchema>;
+/** Which events are hit. They are numbered from 1 when the selection is set. */
+export interface Selection {
+  readonly every?: number | undefined;
+  readonly count?: number | undefined;
+  readonly ordinals?: readonly number[] | undefined;
+}
 
-/** Makes the function that is called once for each event and says whether the fault hits it. */
-export function selector(selection: Selection): () => boolean {
+/** Makes the function that is called once for each event and says whether it is hit. */
+export function selector({
+  every = 1,
+  count = Number.POSITIVE_INFINITY,
+  ordinals,
+}: Selection): () => boolean {
   let seen = 0;
-  if ("ordinals" in selection) {
-    const ordinals = new Set(selection.ordinals);
-    return () => ordinals.has(++seen);
+  if (ordinals) {
+    const hit = new Set(ordinals);
+    return () => hit.has(++seen);
   }
-  const last = selection.every * (selection.count ?? Number.POSITIVE_INFINITY);
-  return () => ++seen % selection.every === 0 && seen <= last;
+  const last = every * count;
+  return () => ++seen % every === 0 && seen <= last;
 }

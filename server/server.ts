@@ -1,14 +1,20 @@
 import { createServer, type Server } from "node:http";
-import type { AddressInfo, Socket } from "node:net";
+import { createServer as createTlsServer } from "node:https";
+import { type AddressInfo, isIPv6, type Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import { Authority } from "./auth.ts";
+import type { Connection } from "./connection.ts";
+import { sampler } from "./delay.ts";
+import { Deliveries } from "./deliveries.ts";
 import { Faults } from "./faults.ts";
 import { Gate } from "./gate.ts";
 import { httpListener } from "./http.ts";
-import { resolveOptions, type ServerOptions } from "./options.ts";
+import { type ResolvedOptions, resolveOptions, type ServerOptions } from "./options.ts";
 import { Replies } from "./replies.ts";
 import { Rooms } from "./rooms.ts";
 import { Scheduler } from "./scheduler.ts";
-import { newStats, type ServerStats } from "./stats.ts";
+import { newCounts, type ServerStats } from "./stats.ts";
+import { type Certificate, selfSignedCertificate } from "./tls.ts";
 import { Upgrader } from "./upgrade.ts";
 
 export { signToken } from "./auth.ts";
@@ -18,10 +24,12 @@ export type { ServerStats } from "./stats.ts";
 
 /** A server that listens. */
 export interface RunningServer {
-  /** `ws://127.0.0.1:PORT`, to which an endpoint's path is appended. */
+  /** `ws://127.0.0.1:PORT` (or `wss:`), to which an endpoint's path is appended. */
   readonly url: string;
   readonly httpUrl: string;
   readonly port: number;
+  /** PEM, with TLS only: what a client must trust when the server made its certificate itself. */
+  readonly certificate: string | undefined;
   /** What the server does wrong on purpose; changeable while it runs. */
   readonly faults: Faults;
   /** A copy of the counts up to now. */
@@ -33,69 +41,110 @@ export interface RunningServer {
 /** Starts the reference server. Rejects with InvalidInput on wrong options, or with what `listen` said. */
 export async function startServer(given: Partial<ServerOptions> = {}): Promise<RunningServer> {
   const options = resolveOptions(given);
-  const stats = newStats();
+  const certificate = await certificateOf(options);
+  const counts = newCounts();
+  const connections = new Set<Connection>();
+  const sockets = new Sockets();
   const scheduler = new Scheduler();
-  const gate = new Gate([
-    scheduler,
-    { pause: () => each("holdReading"), resume: () => each("releaseReading") },
-  ]);
-  const faults = new Faults({ freeze: (forMs) => gate.freeze(forMs) });
-  const authority = new Authority(options.tokens, options.secret);
-  const upgrader = new Upgrader(options, authority, gate, {
-    rooms: new Rooms(stats),
-    replies: new Replies(faults, scheduler, stats),
-    stats,
+  const gate = new Gate({
+    pause() {
+      scheduler.pause();
+      for (const connection of connections) connection.holdReading();
+    },
+    resume() {
+      for (const connection of connections) connection.releaseReading();
+      scheduler.resume();
+    },
   });
-  const each = (method: "holdReading" | "releaseReading"): void => {
-    for (const connection of upgrader.connections) connection[method]();
-  };
+  const faults = new Faults({ connections, gate, crash: () => void stop() });
+  const deliveries = new Deliveries(options, faults, scheduler, counts);
+  const upgrader = new Upgrader({
+    options,
+    faults,
+    gate,
+    counts,
+    connections,
+    reset: (socket) => sockets.reset(socket),
+    shared: {
+      authority: new Authority(options.tokens, options.secret),
+      rooms: new Rooms(options, deliveries, gate, counts),
+      replies: new Replies(faults, scheduler, counts),
+      teacherDelayMs: sampler(options.teacherDelay),
+    },
+  });
 
-  const http = createServer(httpListener({ stats, faults, gate, faultControl: options.faultControl }));
+  const stats = (): ServerStats => {
+    const bufferedBytes = [...connections].reduce((sum, connection) => sum + connection.bufferedBytes, 0);
+    return { ...structuredClone(counts), bufferedBytes };
+  };
+  const listener = httpListener({ options, stats, faults, gate });
+  const http = certificate ? createTlsServer(certificate, listener) : createServer(listener);
   http.on("upgrade", upgrader.handle);
-  const sockets = new Set<Socket>();
-  http.on("connection", (socket: Socket) => {
-    sockets.add(socket);
-    socket.on("close", () => sockets.delete(socket));
-  });
-  const port = await listen(http, options.port, options.host);
+  http.on("connection", (socket: Socket) => sockets.add(socket));
+  const port = await listen(http, options);
   faults.set(options.faults);
 
-  let closed: Promise<void> | undefined;
-  const close = async (): Promise<void> => {
-    const stopped = new Promise<void>((resolve) => http.close(() => resolve()));
+  let stopped: Promise<void> | undefined;
+  /** Listens no more, and ends what is open: at once, or after the time for Close frames to be answered. */
+  const stop = (closeTimeoutMs = 0): Promise<void> => {
+    stopped ??= new Promise((resolve) => http.close(() => resolve()));
     faults.clear();
-    gate.thaw();
     scheduler.clear();
-    upgrader.close();
-    const force = setTimeout(() => destroyAll(sockets), options.closeTimeoutMs);
-    await stopped;
-    clearTimeout(force);
+    if (closeTimeoutMs > 0) setTimeout(() => sockets.destroyAll(), closeTimeoutMs).unref();
+    else sockets.destroyAll();
+    gate.thaw();
+    return stopped;
   };
 
-  const address = `127.0.0.1:${port}`;
+  const host = isIPv6(options.host) ? `[${options.host}]` : options.host;
+  const authority = `${options.host === "0.0.0.0" || options.host === "::" ? "127.0.0.1" : host}:${port}`;
   return {
-    url: `ws://${address}`,
-    httpUrl: `http://${address}`,
+    url: `${certificate ? "wss" : "ws"}://${authority}`,
+    httpUrl: `${certificate ? "https" : "http"}://${authority}`,
     port,
+    certificate: certificate?.cert,
     faults,
-    stats: () => structuredClone(stats),
-    close: () => {
-      closed ??= close();
-      return closed;
+    stats,
+    close() {
+      upgrader.close();
+      return stop(options.closeTimeoutMs);
     },
   };
+}
+
+async function certificateOf({ tls }: ResolvedOptions): Promise<Certificate | undefined> {
+  if (typeof tls === "object") return tls;
+  return tls ? selfSignedCertificate() : undefined;
 }
 
 /** Connections that may wait to be accepted: a load test opens thousands at once. The kernel's own limit stays. */
 const BACKLOG = 4_096;
 
-function listen(http: Server, port: number, host: string): Promise<number> {
+function listen(http: Server, { port, host }: ResolvedOptions): Promise<number> {
   return new Promise((resolve, reject) => {
     http.once("error", reject);
     http.listen({ port, host, backlog: BACKLOG }, () => resolve((http.address() as AddressInfo).port));
   });
 }
 
-function destroyAll(sockets: Iterable<Socket>): void {
-  for (const socket of sockets) socket.destroy();
+/** The TCP sockets under all connections. With TLS, what the rest of the server sees is another stream on top. */
+class Sockets {
+  readonly #byPeer = new Map<string, Socket>();
+
+  add(socket: Socket): void {
+    const peer = peerOf(socket);
+    this.#byPeer.set(peer, socket);
+    socket.on("close", () => this.#byPeer.delete(peer));
+  }
+
+  /** Resets the TCP connection under `stream`. */
+  reset(stream: Duplex): void {
+    this.#byPeer.get(peerOf(stream as Socket))?.resetAndDestroy();
+  }
+
+  destroyAll(): void {
+    for (const socket of this.#byPeer.values()) socket.destroy();
+  }
 }
+
+const peerOf = ({ remoteAddress, remotePort }: Socket): string => `${remoteAddress} ${remotePort}`;

@@ -1,5 +1,5 @@
 /** What the server did since it started. All counts are exact. */
-export interface ServerStats {
+export interface Counts {
   /** Connections open now, and all that were ever opened. */
   connectionsOpen: number;
   connectionsOpened: number;
@@ -21,9 +21,19 @@ export interface ServerStats {
   deliveriesLost: number;
   deliveriesRepeated: number;
   deliveriesReordered: number;
+  /** Slow readers, by policy: deliveries dropped, connections closed, times that a room had to wait. */
+  slowReaderDrops: number;
+  slowReaderCloses: number;
+  slowReaderBlocks: number;
 }
 
-export function newStats(): ServerStats {
+/** What the server did, and how it stands. */
+export interface ServerStats extends Counts {
+  /** Bytes that wait for slow readers in the server, beyond what the kernel has taken. */
+  bufferedBytes: number;
+}
+
+export function newCounts(): Counts {
   return {
     connectionsOpen: 0,
     connectionsOpened: 0,
@@ -40,6 +50,9 @@ export function newStats(): ServerStats {
     deliveriesLost: 0,
     deliveriesRepeated: 0,
     deliveriesReordered: 0,
+    slowReaderDrops: 0,
+    slowReaderCloses: 0,
+    slowReaderBlocks: 0,
   };
 }
 

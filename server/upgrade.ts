@@ -1,86 +1,151 @@
 import { type IncomingMessage, STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 import { type RawData, type WebSocket, WebSocketServer } from "ws";
-import { type Authority, tokenOf } from "./auth.ts";
-import { chat } from "./chat.ts";
+import { type Grant, tokenOf } from "./auth.ts";
 import { Connection } from "./connection.ts";
-import { echo } from "./echo.ts";
 import type { Endpoint, Shared } from "./endpoint.ts";
+import { ENDPOINTS } from "./endpoints.ts";
+import type { Faults } from "./faults.ts";
 import type { Gate } from "./gate.ts";
 import type { ResolvedOptions } from "./options.ts";
-import { countUp } from "./stats.ts";
+import { requestUrl } from "./request-url.ts";
+import { Session } from "./session.ts";
+import { type Counts, countUp } from "./stats.ts";
 
-const ENDPOINTS: readonly { path: RegExp; endpoint: Endpoint }[] = [
-  { path: /^\/ws\/chat$/, endpoint: chat },
-  { path: /^\/ws\/echo$/, endpoint: echo },
-];
+export interface UpgradeParts {
+  readonly options: ResolvedOptions;
+  readonly faults: Faults;
+  readonly gate: Gate;
+  readonly shared: Shared;
+  readonly counts: Counts;
+  /** Those open now, kept here. */
+  readonly connections: Set<Connection>;
+  /** Ends the TCP connection under `socket` with a reset. */
+  readonly reset: (socket: Duplex) => void;
+}
+
+/** Why an upgrade is refused. */
+interface Refusal {
+  readonly status: number;
+  readonly reason: string;
+}
 
 /** Turns upgrade requests into connections, or refuses them with an HTTP status. */
 export class Upgrader {
-  readonly connections = new Set<Connection>();
-  readonly #authority: Authority;
-  readonly #gate: Gate;
-  readonly #shared: Shared;
+  /** Requests that get no answer. */
+  readonly #unanswered = new Set<Duplex>();
+  readonly #parts: UpgradeParts;
   readonly #wss: WebSocketServer;
 
-  constructor(options: ResolvedOptions, authority: Authority, gate: Gate, shared: Shared) {
-    this.#authority = authority;
-    this.#gate = gate;
-    this.#shared = shared;
-    this.#wss = new WebSocketServer({
+  constructor(parts: UpgradeParts) {
+    this.#parts = parts;
+    const { subprotocols, maxPayloadBytes, closeTimeoutMs } = parts.options;
+    const options = {
       noServer: true,
       clientTracking: false,
       perMessageDeflate: false,
-      maxPayload: options.maxPayloadBytes,
+      maxPayload: maxPayloadBytes,
+      closeTimeout: closeTimeoutMs, // not in @types/ws yet
+      handleProtocols: (offered: Set<string>) => subprotocols.find((name) => offered.has(name)) ?? false,
+    };
+    this.#wss = new WebSocketServer(options);
+    this.#wss.on("wsClientError", (error, socket) => {
+      this.#refuse(socket, { status: 400, reason: error.message });
     });
   }
 
   /** Handles the `upgrade` event of an HTTP server. */
   readonly handle = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
-    socket.on("error", () => socket.destroy()); // a peer that resets while we hold its request
-    this.#gate.run(() => this.#decide(request, socket, head));
+    socket.on("error", () => socket.destroy()); // a peer that resets while its request waits
+    this.#parts.gate.run(() => this.#decide(request, socket, head));
   };
-
-  #decide(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    const url = new URL(request.url ?? "/", "http://server");
-    const endpoint = ENDPOINTS.find(({ path }) => path.test(url.pathname))?.endpoint;
-    const session = this.#authority.check(tokenOf(request, url));
-    if (!endpoint) this.#refuse(socket, 404, `no such endpoint: ${url.pathname}`);
-    else if ("status" in session) this.#refuse(socket, session.status, session.reason);
-    else this.#wss.handleUpgrade(request, socket, head, (ws) => this.#open(endpoint, ws, socket, url));
-  }
 
   /** Asks every connection to end; ws ends those that do not answer. */
   close(): void {
-    for (const { ws } of this.connections) ws.close(1001, "server shutting down");
+    for (const connection of this.#parts.connections) connection.close(1001, "server shutting down");
+    for (const socket of this.#unanswered) socket.destroy();
   }
 
-  #open(endpoint: Endpoint, ws: WebSocket, socket: Duplex, url: URL): void {
-    const { stats } = this.#shared;
-    const connection = new Connection(++stats.connectionsOpened, ws, socket);
-    stats.connectionsOpen++;
-    this.connections.add(connection);
-    const handler = endpoint.open(this.#shared, connection, url);
+  #decide(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const { faults } = this.#parts;
+    if (faults.hit("neverUpgrade")) {
+      this.#unanswered.add(socket.once("close", () => this.#unanswered.delete(socket)));
+      return;
+    }
+    const refusal = faults.hit("refuseUpgrades");
+    const verdict = refusal ? { status: refusal.status, reason: "refused on purpose" } : this.#admit(request);
+    if ("status" in verdict) {
+      this.#refuse(socket, verdict);
+      return;
+    }
+    this.#wss.handleUpgrade(request, socket, head, (ws) => this.#open(ws, socket, verdict));
+  }
+
+  #admit(request: IncomingMessage): Admission | Refusal {
+    const { options, shared } = this.#parts;
+    const url = requestUrl(request);
+    const endpoint = url && ENDPOINTS.find(({ path }) => path.test(url.pathname));
+    if (!endpoint) return { status: 404, reason: "no such endpoint" };
+    const { origin } = request.headers;
+    if (origin !== undefined && options.origins.length > 0 && !options.origins.includes(origin)) {
+      return { status: 403, reason: "origin not allowed" };
+    }
+    const token = tokenOf(request, url);
+    const later = token === undefined && endpoint.authByMessage && url.searchParams.get("auth") === "message";
+    if (later) return { endpoint, url, grant: undefined };
+    const grant = shared.authority.check(token);
+    if ("status" in grant) return grant;
+    if (grant.user !== undefined && endpoint.allows && !endpoint.allows(grant.user, url)) {
+      return { status: 403, reason: "token of another user" };
+    }
+    return { endpoint, url, grant };
+  }
+
+  #open(ws: WebSocket, socket: Duplex, { endpoint, url, grant }: Admission): void {
+    const { options, faults, gate, shared, counts, connections, reset } = this.#parts;
+    counts.connectionsOpened++;
+    counts.connectionsOpen++;
+    const connection = new Connection(counts, ws, socket, () => reset(socket));
+    connections.add(connection);
+    const session = new Session(connection, gate);
+    if (grant) session.grant(grant);
+    else session.endAt(Date.now() + options.authTimeoutMs, "no token in time");
+    const handler = endpoint.open(shared, connection, session, url);
     ws.on("message", (data: RawData, isBinary: boolean) => {
       const receivedAtMs = performance.now();
-      stats.messagesReceived++;
-      this.#gate.run(() => handler.message(data as Buffer, isBinary, receivedAtMs));
+      counts.messagesReceived++;
+      if (connection.resetsNow()) return;
+      gate.run(() => handler.message(data as Buffer, isBinary, receivedAtMs));
     });
     ws.on("error", () => {}); // the close event that follows has the code
     ws.on("close", (code) => {
-      stats.connectionsOpen--;
-      countUp(stats.closesSeen, code);
-      this.connections.delete(connection);
+      counts.connectionsOpen--;
+      countUp(counts.closesSeen, code);
+      connections.delete(connection);
+      session.stop();
       handler.closed?.();
     });
+    faults.opened(connection);
   }
 
-  #refuse(socket: Duplex, status: number, reason: string): void {
-    countUp(this.#shared.stats.upgradesRefused, status);
+  #refuse(socket: Duplex, { status, reason }: Refusal): void {
+    countUp(this.#parts.counts.upgradesRefused, status);
     const body = `${JSON.stringify({ error: reason })}\n`;
-    const challenge = status === 401 ? "WWW-Authenticate: Bearer\r\n" : "";
-    socket.end(
-      `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Type: application/json\r\n${challenge}Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-    );
+    const lines = [
+      `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? "Refused"}`,
+      "Connection: close",
+      "Content-Type: application/json",
+      `Content-Length: ${Buffer.byteLength(body)}`,
+      ...(status === 401 ? ["WWW-Authenticate: Bearer"] : []),
+    ];
+    socket.once("finish", () => socket.destroy());
+    socket.end(`${lines.join("\r\n")}\r\n\r\n${body}`);
   }
+}
+
+interface Admission {
+  readonly endpoint: Endpoint;
+  readonly url: URL;
+  /** Absent when the token comes as the first message. */
+  readonly grant: Grant | undefined;
 }

@@ -22,6 +22,7 @@ function describe(issue: v.BaseIssue<unknown>): string {
   const field = v.getDotPath(issue) ?? "value";
   const got =
     issue.received === "Object" || issue.received === "Array" ? JSON.stringify(issue.input) : issue.received;
+  if (issue.expected === null) return `${field}: ${issue.message}`; // a check's own words
   return issue.expected === "never"
     ? `unknown field "${field}"`
     : `${field}: expected ${issue.expected}, got ${got}`;

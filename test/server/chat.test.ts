@@ -59,9 +59,9 @@ const wrong: [
   detail: RegExp,
   echoId?: unknown,
 ][] = [
-  ["text that is not JSON", "{", "bad_json", /expected a JSON object/],
-  ["JSON that is not an object", "[1]", "bad_json", /expected a JSON object/],
-  ["a binary message", Buffer.from("{}"), "bad_message", /got a binary one/],
+  ["text that is not JSON", "{", "bad_json", /expected a text message with a JSON object/],
+  ["JSON that is not an object", "[1]", "bad_json", /expected a text message with a JSON object/],
+  ["a binary message", Buffer.from("{}"), "bad_json", /expected a text message/],
   ["no type", "{}", "unknown_type", /type: expected one of .*echo.*, got nothing/],
   ["a type nobody knows", '{"type":"sing","echoId":"e1"}', "unknown_type", /got "sing"/, "e1"],
   ["a type that objects inherit", '{"type":"constructor"}', "unknown_type", /got "constructor"/],
@@ -88,3 +88,52 @@ for (const [sentence, message, reason, detail, echoId] of wrong) {
     assert.equal((await client.request({ type: "echo", echoId: "still here" })).echoId, "still here");
   });
 }
+
+test("who comes back gets what it missed, once, with the original numbers and times", async () => {
+  const ann = await Client.connect(chat);
+  const bob = await Client.connect(chat);
+  await bob.subscribe("lobby");
+  for (const id of ["m1", "m2"]) ann.send({ type: "publish", room: "lobby", id });
+  await bob.json();
+  const { seq: lastSeq } = await bob.json();
+  bob.ws.terminate();
+  for (const id of ["m3", "m4"]) ann.send({ type: "publish", room: "lobby", id });
+  await ann.request({ type: "echo", echoId: "published" });
+
+  const again = await Client.connect(chat);
+  assert.equal((await again.request({ type: "subscribe", room: "lobby" })).seq, 4);
+  ann.send({ type: "publish", room: "lobby", id: "m5" });
+  assert.equal((await again.json()).id, "m5");
+  again.send({ type: "resume", after: lastSeq });
+  const replayed = [await again.json(), await again.json()];
+  assert.deepEqual(
+    replayed.map(({ id, seq }) => [id, seq]),
+    [
+      ["m3", 3],
+      ["m4", 4],
+    ],
+  );
+  assert.deepEqual(await again.json(), {
+    type: "resumed",
+    room: "lobby",
+    after: 2,
+    replayed: 2,
+    complete: true,
+  });
+});
+
+test("a resume from before the room's memory says that it is not complete", async (t) => {
+  const small = await startServer({ historyMessages: 3 });
+  t.after(() => small.close());
+  const client = await Client.connect(`${small.url}/ws/chat`);
+  for (let i = 1; i <= 5; i++) client.send({ type: "publish", room: "r", id: i });
+  await client.subscribe("r");
+  client.send({ type: "resume", after: 0, room: "r" });
+  assert.deepEqual([(await client.json()).id, (await client.json()).id, (await client.json()).id], [3, 4, 5]);
+  assert.equal((await client.json()).complete, false);
+});
+
+test("a resume without a room gets an error", async () => {
+  const client = await Client.connect(chat);
+  assert.equal((await client.request({ type: "resume", after: 0 })).reason, "not_subscribed");
+});

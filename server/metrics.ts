@@ -1,0 +1,81 @@
+import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
+import type { ServerStats } from "./stats.ts";
+
+type StatName<T> = { [K in keyof ServerStats]: ServerStats[K] extends T ? K : never }[keyof ServerStats];
+
+const GAUGES = {
+  connectionsOpen: ["connections", "WebSocket connections open now."],
+  bufferedBytes: ["buffered_bytes", "Bytes that wait for slow readers in the server."],
+} satisfies Partial<Record<StatName<number>, [name: string, help: string]>>;
+
+const COUNTERS: Record<Exclude<StatName<number>, keyof typeof GAUGES>, [name: string, help: string]> = {
+  connectionsOpened: ["connections_opened_total", "WebSocket connections opened."],
+  messagesReceived: ["messages_received_total", "Messages received."],
+  errorsSent: ["errors_sent_total", "Error messages sent."],
+  repliesSent: ["replies_sent_total", "Replies sent, not counting repetitions."],
+  repliesLost: ["replies_lost_total", "Replies lost on purpose."],
+  repliesRepeated: ["replies_repeated_total", "Replies sent a second time on purpose."],
+  published: ["published_total", "Messages published."],
+  deliveriesSent: ["deliveries_sent_total", "Deliveries of published messages, not counting repetitions."],
+  deliveriesLost: ["deliveries_lost_total", "Deliveries lost on purpose."],
+  deliveriesRepeated: ["deliveries_repeated_total", "Deliveries made a second time on purpose."],
+  deliveriesReordered: ["deliveries_reordered_total", "Deliveries made after a later one on purpose."],
+  slowReaderDrops: ["slow_reader_drops_total", "Deliveries dropped because the reader was slow."],
+  slowReaderCloses: ["slow_reader_closes_total", "Connections closed because the reader was slow."],
+  slowReaderBlocks: ["slow_reader_blocks_total", "Times that a room waited for a slow reader."],
+};
+
+const LABELLED: Record<StatName<Record<number, number>>, [name: string, label: string, help: string]> = {
+  upgradesRefused: [
+    "upgrades_refused_total",
+    "status",
+    "Upgrade requests answered with an error, by HTTP status.",
+  ],
+  closesSeen: ["closes_seen_total", "code", "Ended connections, by the close code that the server saw."],
+  closesSent: ["closes_sent_total", "code", "Connections that the server closed, by close code."],
+};
+
+const PREFIX = "reference_server_";
+
+/** The server's figures, and those of its process, for Prometheus to scrape. Reading them costs; keeping them does not. */
+export function metricsRegistry(stats: () => ServerStats): Registry {
+  const registry = new Registry();
+  const registers = [registry];
+  collectDefaultMetrics({ register: registry });
+  for (const [stat, [name, help]] of Object.entries(GAUGES)) {
+    new Gauge({
+      name: PREFIX + name,
+      help,
+      registers,
+      collect() {
+        this.set(stats()[stat as keyof typeof GAUGES]);
+      },
+    });
+  }
+  for (const [stat, [name, help]] of Object.entries(COUNTERS)) {
+    new Counter({
+      name: PREFIX + name,
+      help,
+      registers,
+      collect() {
+        this.reset();
+        this.inc(stats()[stat as keyof typeof COUNTERS]);
+      },
+    });
+  }
+  for (const [stat, [name, label, help]] of Object.entries(LABELLED)) {
+    new Counter({
+      name: PREFIX + name,
+      help,
+      labelNames: [label],
+      registers,
+      collect() {
+        this.reset();
+        for (const [value, count] of Object.entries(stats()[stat as keyof typeof LABELLED])) {
+          this.inc({ [label]: value }, count);
+        }
+      },
+    });
+  }
+  return registry;
+}
