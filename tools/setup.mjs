@@ -1,5 +1,5 @@
 /** Makes a fresh clone ready to run: npm dependencies, bundles, k6. Each only when it is missing or stale. */
-import { readFileSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { buildBundles } from "./bundles.mjs";
 import { root } from "./files.mjs";
@@ -38,13 +38,23 @@ export async function setUp(k6, signal) {
 async function installDependencies(signal) {
   if (dependenciesAreCurrent()) return console.log("npm dependencies: up to date");
   // The build tools are development dependencies, which NODE_ENV=production would leave out.
-  await step("Installing npm dependencies", () => runTool("npm", ["ci", "--include=dev"], { signal }));
+  await step("Installing npm dependencies", async () => {
+    const printed = await runTool("npm", ["ci", "--include=dev"], { signal });
+    // npm itself calls files that it could not write a warning, and exits with 0.
+    if (/\b(ENOSPC|EDQUOT)\b/.test(printed)) {
+      rmSync(join(root, installedList), { force: true });
+      throw new StepError(`npm ci: no space left on the disk of ${root}`);
+    }
+  });
 }
 
-/** Whether node_modules holds what package-lock.json names, by the list that npm leaves there when it is done. */
+/** What npm lists there as installed, when it is done. */
+const installedList = "node_modules/.package-lock.json";
+
+/** Whether node_modules holds what package-lock.json names. */
 function dependenciesAreCurrent() {
   const wanted = readLock("package-lock.json");
-  const installed = readLock("node_modules/.package-lock.json");
+  const installed = readLock(installedList);
   return Object.entries(wanted).every(
     // Optional ones are mostly binaries for other platforms.
     ([path, { version, optional }]) => path === "" || optional || installed[path]?.version === version,

@@ -61,29 +61,26 @@ export async function step(title, work) {
 }
 
 /**
- * Runs a tool and returns what it printed to stdout.
+ * Runs a tool and returns what it printed.
  *
  * @param {string} command
  * @param {readonly string[]} args
  * @param {{ cwd?: string, env?: NodeJS.ProcessEnv, signal?: AbortSignal | undefined }} options When `signal` aborts, the tool and all that
  * it started are ended.
  * @returns {Promise<string>}
- * @throws {StepError} with everything that the tool printed, when it fails
+ * @throws {StepError} with that, when the tool fails
  */
 export function runTool(command, args, { cwd = root, env = process.env, signal } = {}) {
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted();
     // A process group of its own: tools start compilers, which a signal to the tool alone would leave behind.
     const child = spawn(command, args, { cwd, env, stdio: ["ignore", "pipe", "pipe"], detached: true });
-    let stdout = "";
-    let everything = "";
-    child.stdout.setEncoding("utf8").on("data", (text) => {
-      stdout += text;
-      everything += text;
-    });
-    child.stderr.setEncoding("utf8").on("data", (text) => {
-      everything += text;
-    });
+    let printed = "";
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding("utf8").on("data", (text) => {
+        printed += text;
+      });
+    }
     const stop = () => killGroup(child.pid);
     signal?.addEventListener("abort", stop, { once: true });
     const said = [command, ...args].join(" ");
@@ -91,11 +88,9 @@ export function runTool(command, args, { cwd = root, env = process.env, signal }
     child.on("close", (code, killedBy) => {
       signal?.removeEventListener("abort", stop);
       if (signal?.aborted) reject(signal.reason);
-      else if (code === 0) resolve(stdout);
+      else if (code === 0) resolve(printed);
       else
-        reject(
-          new StepError(`${said} failed (${killedBy ?? `exit code ${code}`}):\n${everything.trimEnd()}`),
-        );
+        reject(new StepError(`${said} failed (${killedBy ?? `exit code ${code}`}):\n${printed.trimEnd()}`));
     });
   });
 }
