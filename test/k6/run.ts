@@ -2,7 +2,6 @@ import { spawn } from "node:child_process";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { Summary } from "../../lib/summary/summary.ts";
 
@@ -24,6 +23,11 @@ export interface K6Run {
   readonly results: string;
 }
 
+/** Where to leave what must be undone: a test, or a benchmark. */
+export interface Cleanup {
+  after(undo: () => unknown): void;
+}
+
 /** Everything that makes one k6 process. */
 export interface K6Command {
   /** A bundle's name (`chat-soak`) or the path of a script. */
@@ -36,7 +40,7 @@ export interface K6Command {
 }
 
 /** Runs a bundle with a real k6 to its end and reads the summary it left. */
-export async function runK6(t: TestContext, command: K6Command): Promise<K6Run> {
+export async function runK6(t: Cleanup, command: K6Command): Promise<K6Run> {
   const results = await mkdtemp(join(tmpdir(), "k6-realtime-"));
   t.after(() => rm(results, { recursive: true, force: true }));
   const { scenario, k6 = STOCK_K6, args = [], onOutput } = command;
