@@ -2,7 +2,13 @@
 import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { filesUnder, fingerprint, isCurrent, markCurrent, root } from "./files.mjs";
-import { runTool, step } from "./step.mjs";
+import { runTool, StepError, step } from "./step.mjs";
+
+/** Older ones cannot fetch the tool chain that extension/go.mod names. */
+const OLDEST_GO_MINOR = 21;
+
+/** There is no Go here that can build k6. */
+export class GoMissing extends StepError {}
 
 /**
  * Builds bin/k6: k6 with the extension.
@@ -43,6 +49,7 @@ function k6Version() {
  */
 async function buildWithXk6(product, what, args, print, signal) {
   if (isCurrent(product, print)) return console.log(`${product}: up to date`);
+  await requireGo(product);
   const version = k6Version();
   await step(`Building ${product}, ${what}, ${version} (about 3 minutes the first time)`, async () => {
     const cache = join(root, ".cache");
@@ -64,4 +71,13 @@ async function buildWithXk6(product, what, args, print, signal) {
     }
     markCurrent(product, print);
   });
+}
+
+/** @param {string} product */
+async function requireGo(product) {
+  const version = await runTool("go", ["env", "GOVERSION"]).catch(() => undefined);
+  const minor = version === undefined ? 0 : Number(version.match(/^go1\.(\d+)/)?.[1] ?? OLDEST_GO_MINOR);
+  if (minor >= OLDEST_GO_MINOR) return;
+  const found = version === undefined ? "Go is not installed" : `Go is too old (${version.trim()})`;
+  throw new GoMissing(`${product} is not built: ${found}, go1.${OLDEST_GO_MINOR} or newer is needed`);
 }

@@ -3,18 +3,16 @@ import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { buildBundles } from "./bundles.mjs";
 import { root } from "./files.mjs";
-import { buildK6, buildStockK6 } from "./k6.mjs";
+import { buildK6, buildStockK6, GoMissing } from "./k6.mjs";
 import { withLock } from "./lock.mjs";
 import { runTool, StepError, step } from "./step.mjs";
 
 const OLDEST_NODE = 20;
-/** Older ones cannot fetch the tool chain that extension/go.mod names. */
-const OLDEST_GO_MINOR = 21;
 
 /**
  * Sets up dependencies and bundles, and of k6 what is asked for.
  *
- * @param {"no k6" | "k6" | "k6 and stock k6"} k6 `k6` is skipped without Go; stock k6 cannot be had without.
+ * @param {"no k6" | "k6" | "k6 and stock k6"} k6 `k6` is left to the user without Go; both together need it.
  * @param {AbortSignal} signal
  */
 export async function setUp(k6, signal) {
@@ -25,13 +23,18 @@ export async function setUp(k6, signal) {
   await withLock(join(root, ".cache/setup.lock"), { onWait, signal }, async () => {
     await installDependencies(signal);
     await buildBundles();
-    if (k6 === "no k6") return;
-    const noGo = await whyNoGo();
-    if (!noGo) await buildK6(signal);
-    else if (k6 === "k6") console.log(`${noGo}: bin/k6 is not built`);
-    else throw new StepError(`${noGo}: go1.${OLDEST_GO_MINOR} or newer is needed to build k6 for the tests`);
-    if (k6 === "k6 and stock k6") await buildStockK6(signal);
+    if (k6 === "k6") await buildK6(signal).catch(sayIfGoIsMissing);
+    if (k6 === "k6 and stock k6") {
+      await buildK6(signal);
+      await buildStockK6(signal);
+    }
   });
+}
+
+/** @param {unknown} error */
+function sayIfGoIsMissing(error) {
+  if (!(error instanceof GoMissing)) throw error;
+  console.log(error.message);
 }
 
 /** @param {AbortSignal} signal */
@@ -72,12 +75,4 @@ function readLock(path) {
     if (/** @type {NodeJS.ErrnoException} */ (error).code === "ENOENT") return {};
     throw error;
   }
-}
-
-/** Why the Go that is here, or is not, cannot build k6; undefined when it can. */
-async function whyNoGo() {
-  const version = await runTool("go", ["env", "GOVERSION"]).catch(() => undefined);
-  if (version === undefined) return "Go is not installed";
-  const minor = Number(version.match(/^go1\.(\d+)/)?.[1] ?? OLDEST_GO_MINOR);
-  return minor < OLDEST_GO_MINOR ? `Go is too old (${version.trim()})` : undefined;
 }
