@@ -136,12 +136,12 @@ function compileParts(d: Descriptor): Compiled {
   return {
     session: (d.session ?? []).map((step, index) => compileStep(step, "session", `session[${index}]`)),
     resume: d.resume && compileStep(d.resume, "resume"),
-    probe: d.probe && { ...outgoing(d.probe), numericId: d.probe.id === "number" },
+    probe: d.probe && { ...outgoing(d.probe.send, d.probe.encoding), numericId: d.probe.id === "number" },
     replies: (d.reply ?? []).map((reply) => {
       const condition = compileCondition(reply);
       return { name: reply.name, match: reply.match, condition, id: locatorOf(reply.id, condition) };
     }),
-    publish: d.publish && outgoing(d.publish),
+    publish: d.publish && outgoing(d.publish.send, d.publish.encoding),
     delivery: d.delivery && compileDelivery(d.delivery),
     error: d.error && {
       condition: errorCondition,
@@ -150,16 +150,15 @@ function compileParts(d: Descriptor): Compiled {
       id: locatorOf(errorsId, errorCondition),
     },
     answers: (d.heartbeat ?? []).flatMap(({ when, capture, answer, encoding }) => {
-      if (!when || answer === undefined) return [];
+      if (!when) return [];
       const condition = compileCondition(when);
-      return [
-        { condition, captures: capturesOf(capture, condition), answer: outgoing({ send: answer, encoding }) },
-      ];
+      const captures = capturesOf(capture, condition);
+      return [{ condition, captures, answer: answer === undefined ? undefined : outgoing(answer, encoding) }];
     }),
     beats: (d.heartbeat ?? []).flatMap(({ every, send, encoding }) =>
       every === undefined || send === undefined
         ? []
-        : [{ every: parseDuration(every)!, message: outgoing({ send, encoding }) }],
+        : [{ every: parseDuration(every)!, message: outgoing(send, encoding) }],
     ),
     refresh: d.refresh && {
       step: compileStep(d.refresh, "refresh"),
@@ -182,7 +181,7 @@ function compileStep(
 ): CompiledStep {
   const awaits = step.await && compileCondition(step.await);
   return {
-    message: step.send === undefined ? undefined : outgoing({ send: step.send, encoding: step.encoding }),
+    message: step.send === undefined ? undefined : outgoing(step.send, step.encoding),
     awaits,
     captures: awaits ? capturesOf(step.capture, awaits) : [],
     within: step.within === undefined ? DEFAULT_WITHIN : parseDuration(step.within)!,
@@ -205,9 +204,9 @@ function compileDelivery(d: NonNullable<Descriptor["delivery"]>): CompiledDelive
   };
 }
 
-const outgoing = (spec: { send: string; encoding?: "text" | "binary" | undefined }): Outgoing => ({
-  template: parseTemplate(spec.send),
-  binary: spec.encoding === "binary",
+const outgoing = (send: string, encoding: "text" | "binary" = "text"): Outgoing => ({
+  template: parseTemplate(send),
+  binary: encoding === "binary",
 });
 
 const locatorOf = (where: string | undefined, condition: Condition): Locator | undefined =>

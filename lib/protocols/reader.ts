@@ -111,10 +111,11 @@ export class Reader {
     return typeof found === "number" ? sourceText(this.#rest(), locator.tokens) : undefined;
   }
 
-  /** A whole number that JavaScript holds exactly, whichever way it is written; otherwise as {@link value}. */
+  /** As {@link value}, but no boolean, and a whole number that JavaScript holds exactly without its way of writing. */
   sequence(locator: Locator): Value | undefined {
     const found = "group" in locator ? undefined : resolvePointer(this.#json(), locator.tokens);
-    return Number.isSafeInteger(found) ? numberValue(String(found)) : this.value(locator);
+    if (Number.isSafeInteger(found)) return numberValue(String(found));
+    return typeof found === "boolean" ? undefined : this.value(locator);
   }
 
   /** A number, or a text that is one as JSON writes it. */
