@@ -6,6 +6,8 @@ import { readFile, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { toJsonSchema } from "@valibot/to-json-schema";
 import { METRICS, type MetricSpec } from "../lib/metrics.ts";
+import { ProfileSchema } from "../lib/profile.ts";
+import { DescriptorSchema } from "../lib/protocols/schema.ts";
 import { SETTINGS, type Setting } from "../lib/settings.ts";
 import { SummarySchema } from "../lib/summary/summary.ts";
 
@@ -14,7 +16,9 @@ export function documents(): Record<string, string> {
   return {
     "variables.md": variables(),
     "metrics.md": metrics(),
-    "schemas/summary.schema.json": summarySchema(),
+    "schemas/summary.schema.json": schema("A run's summary", SummarySchema),
+    "schemas/profile.schema.json": schema("A threshold profile", ProfileSchema),
+    "schemas/protocol.schema.json": protocolSchema(),
   };
 }
 
@@ -64,8 +68,9 @@ ${table(["name", "kind", "one sample is", "by tag"], rows)}
 `;
 }
 
-function summarySchema(): string {
-  return `${JSON.stringify({ title: "A run's summary", ...toJsonSchema(SummarySchema) }, null, 2)}\n`;
+/** What only code can check (`v.check`) stays out of the JSON Schema. */
+function schema(title: string, source: Parameters<typeof toJsonSchema>[0]): string {
+  return `${JSON.stringify({ title, ...toJsonSchema(source, { errorMode: "ignore" }) }, null, 2)}\n`;
 }
 
 function table(header: readonly string[], rows: readonly (readonly string[])[]): string {

@@ -5,7 +5,7 @@ import { filesUnder, fingerprint, isCurrent, markCurrent, root, writeAtomically 
 import { step } from "./step.mjs";
 
 /** What runs inside k6. @satisfies {import("esbuild").BuildOptions} */
-const forK6 = /** @type {const} */ ({
+export const forK6 = /** @type {const} */ ({
   format: "esm",
   // Neither browser nor Node.js: nothing of either is assumed or put in.
   platform: "neutral",

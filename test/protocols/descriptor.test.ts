@@ -1,0 +1,308 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { DescriptorError, PROTOCOLS, parseDescriptor } from "../../lib/protocols/index.ts";
+
+const probe = { send: '{"id":${id}}' };
+const reply = [{ name: "r", where: { "/type": "r" }, match: "id", id: "/id" }];
+
+/** [what is wrong, the descriptor, every line of the error after the first] */
+const wrong: [sentence: string, json: unknown, ...lines: string[]][] = [
+  ["nothing", undefined, "the document: expected an object, got nothing"],
+  ["a list", [], "name: expected a value, for this field is required, got nothing"],
+  ["a text", "chat", 'the document: expected an object, got "chat"'],
+  ["no name", {}, "name: expected a value, for this field is required, got nothing"],
+  [
+    "a name with a space",
+    { name: "my chat" },
+    'name: expected 1 to 64 letters, digits, dots, dashes or underscores, the first a letter or digit, got "my chat"',
+  ],
+  [
+    "a misspelt field",
+    { name: "x", sesion: [] },
+    'sesion: expected a field of this object (name, subprotocols, path, session, probe, reply, publish, delivery, error, heartbeat, refresh, resume, unmatched), got "sesion"',
+  ],
+  [
+    "a misspelt field deep inside",
+    { name: "x", session: [{ sned: "hi" }] },
+    'session[0].sned: expected a field of this object (send, encoding, await, within, capture), got "sned"',
+  ],
+  ["a list that is none", { name: "x", session: {} }, "session: expected a list, got {}"],
+  ["an empty list", { name: "x", heartbeat: [] }, "heartbeat: expected at least one item, got []"],
+  [
+    "a subprotocol that is no token",
+    { name: "x", subprotocols: ["a b"] },
+    'subprotocols[0]: expected a token (RFC 9110 section 5.6.2), got "a b"',
+  ],
+  [
+    "a path that is none",
+    { name: "x", path: "ws" },
+    'path: expected a text that begins with "/" or "?", got "ws"',
+  ],
+  [
+    "a variable that a path cannot have",
+    { name: "x", path: "/${id}" },
+    'path: expected a variable that is known here (room, user, token, vu, connection), got "${id}"',
+  ],
+  [
+    "a number for a duration",
+    { name: "x", session: [{ await: { text: "a" }, within: 5 }] },
+    "session[0].within: expected text, got 5",
+  ],
+  [
+    "a duration without a unit",
+    { name: "x", session: [{ await: { text: "a" }, within: "5" }] },
+    'session[0].within: expected a duration above zero such as "500ms", "5s" or "1m30s", got "5"',
+  ],
+  [
+    "a duration of nothing",
+    { name: "x", heartbeat: [{ every: "0s", send: "h" }] },
+    'heartbeat[0].every: expected a duration above zero such as "500ms", "5s" or "1m30s", got "0s"',
+  ],
+  ["an empty step", { name: "x", session: [{}] }, 'session[0]: expected "send", "await" or both, got {}'],
+  [
+    "a step that waits for nothing",
+    { name: "x", session: [{ send: "a", within: "1s", capture: { a: "/a" } }] },
+    'session[0].within: expected "await" beside it, got none',
+    'session[0].capture: expected "await" beside it, got none',
+  ],
+  [
+    "a condition without one",
+    { name: "x", session: [{ await: {} }] },
+    'session[0].await: expected "text", "regex" or "where", got none',
+  ],
+  [
+    "a text beside a regex",
+    { name: "x", session: [{ await: { text: "a", regex: "b" } }] },
+    'session[0].await.text: expected "text" alone, without regex, got "a"',
+  ],
+  [
+    "an empty where",
+    { name: "x", session: [{ await: { where: {} } }] },
+    "session[0].await.where: expected at least one pointer and its value, got {}",
+  ],
+  [
+    "a key that is no pointer",
+    { name: "x", session: [{ await: { where: { type: "a" } } }] },
+    'session[0].await.where.type: expected a JSON Pointer such as "/type", got "type"',
+  ],
+  [
+    "a pointer with a stray tilde",
+    { name: "x", delivery: { where: { "/a": 1 }, id: "/a~2" } },
+    'delivery.id: expected a JSON Pointer such as "/data/id" or the name of a group of the regex, got "/a~2"',
+  ],
+  [
+    "a where that compares with an object",
+    { name: "x", delivery: { where: { "/a": {} } } },
+    'delivery.where["/a"]: expected a string, number, boolean or null, got {}',
+  ],
+  [
+    "a where that no number can hold",
+    { name: "x", delivery: { where: { "/a": 2 ** 53 } } },
+    'delivery.where["/a"]: expected a whole number that JavaScript holds exactly (up to 2^53 - 1), got 9007199254740992',
+  ],
+  [
+    "a group that the regex lacks",
+    { name: "x", delivery: { regex: "^(?<a>.)(?<b>.)", id: "c" } },
+    'delivery.id: expected a group of the regex (a, b), got "c"',
+  ],
+  [
+    "a group without a regex",
+    { name: "x", delivery: { where: { "/a": 1 }, sentAt: { at: "time", unit: "ms" } } },
+    'delivery.sentAt.at: expected a JSON Pointer, for there is no regex with groups, got "time"',
+  ],
+  [
+    "a field of a plain text",
+    { name: "x", session: [{ await: { text: "a" }, capture: { b: "/b" } }] },
+    'session[0].capture.b: expected a field of JSON or of a regex, not of a "text", got "/b"',
+  ],
+  [
+    "a unit that is none",
+    { name: "x", delivery: { where: { "/a": 1 }, sentAt: { at: "/t", unit: "sec" } } },
+    'delivery.sentAt.unit: expected "s" or "ms" or "us" or "ns", got "sec"',
+  ],
+  [
+    "a delivery that is everything",
+    { name: "x", delivery: { id: "/id" } },
+    'delivery: expected "text", "regex" or "where", got none',
+  ],
+  [
+    "a lookahead",
+    { name: "x", delivery: { regex: "^a(?=b)" } },
+    'delivery.regex: expected no lookahead: RE2 has none (at character 4), got "^a(?=b)"',
+  ],
+  [
+    "an unknown variable",
+    { name: "x", probe: { send: '{"id":${id},"room":${rom}}' }, reply },
+    'probe.send: expected a variable that is known here (room, user, token, vu, connection, nowMs, lastSeq, id, payload), got "${rom}"',
+  ],
+  [
+    "a variable that has no value yet",
+    { name: "x", session: [{ send: "${sid}" }, { await: { where: { "/a": 1 } }, capture: { sid: "/sid" } }] },
+    'session[0].send: expected a variable that is known here (room, user, token, vu, connection, nowMs), got "${sid}"',
+  ],
+  [
+    "a variable that is not closed",
+    { name: "x", publish: { send: "${id" } },
+    'publish.send: expected a "}" after "${id", got "${id"',
+  ],
+  [
+    "a variable that is no name",
+    { name: "x", publish: { send: "${a b}" } },
+    'publish.send: expected the name of a variable in "${a b}", got "${a b}"',
+  ],
+  [
+    "JSON with a slip",
+    { name: "x", publish: { send: '{"id":${id}' } },
+    'publish.send: expected JSON, since it begins with "{" (a variable may stand for a value or inside a string, not for a key), got "{\\"id\\":${id}"',
+  ],
+  [
+    "a variable glued to a number",
+    { name: "x", publish: { send: '{"id":1${seq}}' } },
+    'publish.send: expected JSON, since it begins with "{" (a variable may stand for a value or inside a string, not for a key), got "{\\"id\\":1${seq}}"',
+  ],
+  [
+    "an encoding that is none",
+    { name: "x", publish: { send: "a", encoding: "utf8" } },
+    'publish.encoding: expected "text" or "binary", got "utf8"',
+  ],
+  [
+    "a probe without a reply",
+    { name: "x", probe },
+    'reply: expected at least one reply, since there is a "probe", got nothing',
+  ],
+  [
+    "a reply without a probe",
+    { name: "x", reply },
+    'probe: expected a probe, since there is a "reply", got nothing',
+  ],
+  [
+    "a probe without the identifier that its reply is matched by",
+    { name: "x", probe: { send: "ping" }, reply },
+    'probe.send: expected "${id}" in it, since reply "r" is matched by it, got none',
+  ],
+  [
+    "a reply without a match",
+    { name: "x", probe, reply: [{ name: "r" }] },
+    "reply[0].match: expected a value, for this field is required, got nothing",
+  ],
+  [
+    "a match that is none",
+    { name: "x", probe, reply: [{ name: "r", match: "lifo" }] },
+    'reply[0].match: expected "id" or "whole" or "fifo", got "lifo"',
+  ],
+  [
+    "a match by no identifier",
+    { name: "x", probe, reply: [{ name: "r", match: "id" }] },
+    "reply[0].id: expected where the identifier is, got nothing",
+  ],
+  [
+    "an identifier without a match by it",
+    { name: "x", probe, reply: [{ name: "r", match: "fifo", id: "/id" }] },
+    'reply[0].id: expected no "id" where match is "fifo", got "/id"',
+  ],
+  [
+    "two replies of one name",
+    { name: "x", probe, reply: [...reply, ...reply] },
+    'reply[1].name: expected a name that no other reply has, got "r"',
+  ],
+  [
+    "a capture under a variable's name",
+    { name: "x", session: [{ await: { where: { "/a": 1 } }, capture: { token: "/t" } }] },
+    'session[0].capture.token: expected a name that is not a variable\'s already, got "token"',
+  ],
+  [
+    "a capture that is made twice",
+    {
+      name: "x",
+      session: [
+        { await: { where: { "/a": 1 } }, capture: { t: "/t" } },
+        { await: { where: { "/a": 2 } }, capture: { t: "/t" } },
+      ],
+    },
+    "session[1].capture.t: expected a name not captured before, got it again",
+  ],
+  [
+    "an error that settles nothing",
+    { name: "x", error: { where: { "/e": 1 }, settles: "oldest" } },
+    'error.settles: expected a "probe" to settle, got none',
+  ],
+  [
+    "an error that names no probe",
+    {
+      name: "x",
+      probe,
+      reply: [{ name: "r", match: "fifo" }],
+      error: { where: { "/e": 1 }, settles: "id" },
+    },
+    'error.id: expected where the identifier is, since "settles" is "id" and no reply has one, got nothing',
+  ],
+  [
+    "an error's identifier that is not used",
+    { name: "x", probe, reply, error: { where: { "/e": 1 }, id: "/id" } },
+    'error.settles: expected "id", since "error.id" is given, got nothing',
+  ],
+  [
+    "a heartbeat of both kinds",
+    { name: "x", heartbeat: [{ when: { text: "2" }, answer: "3", every: "5s", send: "2" }] },
+    'heartbeat[0]: expected either "when" (and "answer") or "every" and "send", got {"when":{"text":"2"},"answer":"3","every":"5s","send":"2"}',
+  ],
+  [
+    "a heartbeat that sends nothing",
+    { name: "x", heartbeat: [{ every: "5s" }] },
+    'heartbeat[0]: expected either "when" (and "answer") or "every" and "send", got {"every":"5s"}',
+  ],
+  [
+    "a refresh without a time",
+    { name: "x", refresh: { send: "t" } },
+    "refresh.before: expected a value, for this field is required, got nothing",
+  ],
+  [
+    "a resume from nowhere",
+    { name: "x", resume: { send: '{"after":${lastSeq}}', within: "1s" } },
+    'resume: expected "delivery.seq" or "delivery.cursor", which say where to resume, got neither',
+    'resume.within: expected "await" beside it, got none',
+  ],
+  [
+    "several slips at once",
+    { name: "", session: [{ within: 5 }], unmatched: "fail", probe: { send: 1 } },
+    'name: expected 1 to 64 letters, digits, dots, dashes or underscores, the first a letter or digit, got ""',
+    "session[0].within: expected text, got 5",
+    "probe.send: expected text, got 1",
+    'unmatched: expected "ignore" or "error", got "fail"',
+  ],
+  [
+    "a value that is long",
+    { name: "x".repeat(100) },
+    `name: expected 1 to 64 letters, digits, dots, dashes or underscores, the first a letter or digit, got "${"x".repeat(56)}...`,
+  ],
+];
+
+for (const [sentence, json, ...lines] of wrong) {
+  test(`refused: ${sentence}`, () => {
+    assert.throws(
+      () => parseDescriptor(json, "acme.json"),
+      (error) => {
+        assert.ok(error instanceof DescriptorError);
+        assert.equal(
+          error.message,
+          ["acme.json is not a protocol descriptor:", ...lines.map((line) => `  ${line}`)].join("\n"),
+        );
+        assert.equal(error.problems.length, lines.length);
+        return true;
+      },
+    );
+  });
+}
+
+for (const [name, descriptor] of Object.entries(PROTOCOLS)) {
+  test(`${name} is accepted, and unchanged by way of JSON`, () => {
+    assert.deepEqual(parseDescriptor(JSON.parse(JSON.stringify(descriptor)), name), descriptor);
+    assert.equal(descriptor.name, name);
+  });
+}
+
+test("only a name is required, and an editor's $schema is let pass", () => {
+  assert.deepEqual(parseDescriptor({ name: "x" }, "x"), { name: "x" });
+  const json = { $schema: "protocol.schema.json", name: "x" };
+  assert.deepEqual(parseDescriptor(json, "x"), json);
+});

@@ -1,0 +1,171 @@
+import { compile } from "../../lib/protocols/compile.ts";
+import { parseDescriptor } from "../../lib/protocols/descriptor.ts";
+import type { ConnectionInit, Conversation, Effect, Frame } from "../../lib/protocols/index.ts";
+import { compilePattern } from "../../lib/protocols/pattern.ts";
+import { parsePointer } from "../../lib/protocols/pointer.ts";
+import { sourceText } from "../../lib/protocols/source-text.ts";
+import {
+  NO_VALUE,
+  numberValue,
+  parsePathTemplate,
+  parseTemplate,
+  stringValue,
+} from "../../lib/protocols/template.ts";
+import type { Ms } from "../../lib/units.ts";
+
+/** A message in the table: text as it is, bytes in hexadecimal digits. */
+type FrameJson = { readonly text: string } | { readonly hex: string };
+
+interface Step {
+  readonly do: "open" | "receive" | "probe" | "sent" | "publish" | "due" | "setToken" | "drop";
+  readonly at: Ms;
+  readonly dueAt: Ms;
+  readonly expiresAt?: Ms;
+  readonly id: string;
+  readonly seq: number;
+  readonly payload?: string;
+  readonly token: string;
+  readonly frame: FrameJson;
+  readonly effects: unknown[];
+  readonly nextDue?: number;
+}
+
+interface Case {
+  readonly name: string;
+  readonly descriptor: string;
+  readonly init: ConnectionInit;
+  readonly path?: string;
+  readonly steps: readonly Step[];
+  readonly end: unknown;
+}
+
+/** lib/protocols/fixtures.json. */
+export interface Fixtures {
+  readonly descriptors: Readonly<Record<string, unknown>>;
+  readonly cases: readonly Case[];
+  readonly templates: {
+    readonly variables: Readonly<Record<string, string | { readonly number: string } | null>>;
+    readonly messages: readonly {
+      readonly template: string;
+      readonly json: boolean;
+      readonly message: string;
+    }[];
+    readonly paths: readonly { readonly path: string; readonly expanded: string }[];
+  };
+  readonly patterns: readonly {
+    readonly pattern: string;
+    readonly text: string;
+    readonly groups: Readonly<Record<string, string | null>> | null;
+    readonly rest?: string;
+  }[];
+  readonly sources: readonly {
+    readonly json: string;
+    readonly pointer: string;
+    readonly source: string | null;
+  }[];
+}
+
+/** One row of the table: what it says, what came of it, what should have. Both are JSON, keys in one order. */
+export interface Row {
+  readonly name: string;
+  readonly actual: unknown;
+  readonly expected: unknown;
+}
+
+/** Runs every row. Needs nothing of Node.js: k6 runs it as well. */
+export function* runFixtures(fixtures: Fixtures): Generator<Row> {
+  for (const fixture of fixtures.cases) yield runCase(fixture, fixtures.descriptors[fixture.descriptor]);
+
+  const { variables, messages, paths } = fixtures.templates;
+  const scope = (name: string) => {
+    const value = variables[name] ?? null;
+    if (value === null) return NO_VALUE;
+    return typeof value === "string" ? stringValue(value) : numberValue(value.number);
+  };
+  for (const { template, json, message } of messages) {
+    const parsed = parseTemplate(template);
+    yield {
+      name: `template ${JSON.stringify(template)}`,
+      actual: { json: parsed.json, message: parsed.expand(scope) },
+      expected: { json, message },
+    };
+  }
+  for (const { path, expanded } of paths) {
+    yield { name: `path ${path}`, actual: parsePathTemplate(path).expand(scope), expected: expanded };
+  }
+  for (const { pattern, text, groups, rest } of fixtures.patterns) {
+    const compiled = compilePattern(pattern);
+    const match = compiled.match(text);
+    const found = match && compiled.names.map((name, i) => [name, match.groups[i] ?? null]);
+    yield {
+      name: `pattern ${JSON.stringify(pattern)} on ${JSON.stringify(text)}`,
+      actual: found ? { groups: Object.fromEntries(found), rest: text.slice(match.end) } : { groups: null },
+      expected: rest === undefined ? { groups } : { groups, rest },
+    };
+  }
+  for (const { json, pointer, source } of fixtures.sources) {
+    const actual = sourceText(json, parsePointer(pointer) ?? ["no pointer"]) ?? null;
+    yield { name: `source of ${JSON.stringify(pointer)} in ${json}`, actual, expected: source };
+  }
+}
+
+function runCase({ name, init, path, steps, end }: Case, descriptor: unknown): Row {
+  const protocol = compile(parseDescriptor(descriptor, name));
+  const conversation = protocol.connection(init);
+  const actual = steps.map((step) => {
+    const effects = perform(conversation, step).map(effectToJson);
+    const nextDue = conversation.nextDue();
+    return { ...step, effects, nextDue };
+  });
+  const { lastSeq, ready } = conversation;
+  return {
+    name,
+    actual: json({
+      path: protocol.path(init.variables),
+      steps: actual,
+      end: { openProbes: conversation.openProbes(), ready, lastSeq },
+    }),
+    expected: { path: path ?? "", steps, end },
+  };
+}
+
+function perform(conversation: Conversation, step: Step): readonly Effect[] {
+  switch (step.do) {
+    case "open":
+      return conversation.open(step.at);
+    case "receive":
+      return conversation.receive(frameFromJson(step.frame), step.at);
+    case "probe":
+      return [conversation.probe(step.id, step.dueAt, step.payload)];
+    case "sent":
+      conversation.sent(step.id, step.at);
+      return [];
+    case "publish":
+      return [conversation.publish(step, step.at)];
+    case "due":
+      return conversation.due(step.at);
+    case "setToken":
+      conversation.setToken(step.token, step.expiresAt);
+      return [];
+    case "drop":
+      return conversation.drop(step.at);
+  }
+}
+
+const effectToJson = (effect: Effect): unknown =>
+  effect.kind === "send" ? { ...effect, frame: frameToJson(effect.frame) } : effect;
+
+const frameToJson = (frame: Frame): FrameJson =>
+  typeof frame === "string"
+    ? { text: frame }
+    : { hex: Array.from(frame, (byte) => byte.toString(16).padStart(2, "0")).join("") };
+
+const frameFromJson = (frame: FrameJson): Frame =>
+  "text" in frame
+    ? frame.text
+    : Uint8Array.from({ length: frame.hex.length / 2 }, (_, i) =>
+        Number.parseInt(frame.hex.slice(2 * i, 2 * i + 2), 16),
+      );
+
+/** Without what is undefined. */
+const json = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
