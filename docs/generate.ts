@@ -18,7 +18,7 @@ export function documents(): Record<string, string> {
     "metrics.md": metrics(),
     "schemas/summary.schema.json": schema("A run's summary", SummarySchema),
     "schemas/profile.schema.json": schema("A threshold profile", ProfileSchema),
-    "schemas/protocol.schema.json": protocolSchema(),
+    "schemas/protocol.schema.json": schema("A protocol descriptor", DescriptorSchema),
   };
 }
 

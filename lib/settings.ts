@@ -34,10 +34,62 @@ export const SETTINGS = {
     secret: true,
     parse: (text: string) => (/^[\x21-\x7e]*$/.test(text) ? text : undefined),
   },
+  AUTH: choice(
+    "How the token travels: Authorization header, token in the query, token cookie, or the protocol's own message.",
+    ["header", "query", "cookie", "message"],
+  ),
+  USERS: file(
+    "A CSV file with a header line and the columns token, user or both: one line for each connection, over again when there are fewer.",
+    "CSV",
+  ),
+  HEADERS: {
+    help: "More headers for each handshake.",
+    expects: 'a JSON object of texts such as {"X-Api-Key":"…"}',
+    default: "{}",
+    secret: true,
+    parse: parseHeaders,
+  },
+  ORIGIN: {
+    help: "The Origin header of each handshake; empty for none.",
+    expects: "an origin such as https://example.com",
+    default: "",
+    parse: (text: string) => (/^([a-z][a-z0-9+.-]*:\/\/[^\s/]+)?$/.test(text) ? text : undefined),
+  },
+  SUBPROTOCOL: {
+    help: "Subprotocols to ask for, by preference, instead of the protocol's own.",
+    expects: "names separated by commas",
+    default: "",
+    parse: (text: string) =>
+      /^([!#$%&'*+.^`|~\w-]+(,[!#$%&'*+.^`|~\w-]+)*)?$/.test(text) ? text : undefined,
+  },
+  PROTOCOL: choice("The protocol that the server speaks.", ["chat", "echo", "im"]),
+  PROTOCOL_FILE: file("A protocol of one's own: see protocols.md.", "JSON"),
+  PROFILE: {
+    help: "The limits to judge by: trading, chat, dashboard, smoke, or the path of a profile; empty for the scenario's own.",
+    expects: "a profile's name or path",
+    default: "",
+    parse: (text: string) => text,
+  },
+  PAYLOAD_BYTES: count(
+    "Size of the filler in messages whose protocol has a place for one.",
+    "64",
+    0,
+    16_777_216,
+  ),
   CONNECTIONS: count("Connections held at the same time.", "100", 1, 100_000),
   RAMP: duration("Time over which the connections are opened.", "1m", 0),
   DURATION: duration("Time for which all connections are held.", "10m", 1),
   RAMP_DOWN: duration("Time over which the connections are closed.", "1m", 0),
+  RATE: {
+    help: "Connections opened in a second.",
+    expects: "a number above 0, at most 100000",
+    default: "50",
+    parse: (text: string) => {
+      const value = /^\d+(\.\d+)?$/.test(text) ? Number(text) : 0;
+      return value > 0 && value <= 100_000 ? value : undefined;
+    },
+  },
+  HOLD: duration("Time for which each connection is held before it is closed.", "5s", 0),
   ROOMS: count("Rooms that the connections are spread over.", "10", 1, 1_000_000),
   PROBE_INTERVAL: duration(
     "Time between two probes of one connection; the first has a random phase.",
@@ -74,7 +126,7 @@ export class SettingsError extends Error {
 }
 
 /**
- * Reads the named settings from `env`, defaults filling the gaps.
+ * Reads the named settings from `env`; `defaults` come before the settings' own.
  *
  * @throws {@link SettingsError} naming each variable that is wrong, misspelt or of no use to this
  * scenario, with what was expected and what was given (a secret's value is not repeated).
@@ -82,12 +134,13 @@ export class SettingsError extends Error {
 export function readSettings<N extends SettingName>(
   names: readonly N[],
   env: Readonly<Record<string, string | undefined>>,
+  defaults: Readonly<Partial<Record<SettingName, string>>> = {},
 ): Settings<N> {
   const problems = misspelt(env);
   const values: Partial<Record<SettingName, unknown>> = {};
   for (const name of names) {
     const setting: Setting<unknown> = SETTINGS[name];
-    const given = env[name];
+    const given = env[name] ?? defaults[name];
     const value = setting.parse(given ?? setting.default);
     if (value === undefined) {
       problems.push(
@@ -134,6 +187,41 @@ function count(help: string, fallback: string, min: number, max: number): Settin
       return value >= min && value <= max ? value : undefined;
     },
   };
+}
+
+function choice<const T extends string>(help: string, [first, ...more]: readonly [T, ...T[]]): Setting<T> {
+  const all = [first, ...more];
+  return {
+    help,
+    expects: all.join(" or "),
+    default: first,
+    parse: (text) => all.find((option) => option === text),
+  };
+}
+
+/** A path; that the file is there and what it holds is checked when it is read. */
+function file(help: string, kind: string): Setting<string> {
+  return { help, expects: `the path of a ${kind} file`, default: "", parse: (text) => text };
+}
+
+/** RFC 9110 section 5.1 and 5.5: a name is a token, a value is printable. The handshake's own headers are not free. */
+function parseHeaders(text: string): Readonly<Record<string, string>> | undefined {
+  const value = parseJson(text);
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
+  const isHeader = ([name, content]: [string, unknown]) =>
+    /^[!#$%&'*+.^`|~\w-]+$/.test(name) &&
+    !/^(sec-websocket-.*|upgrade|connection|host)$/i.test(name) &&
+    typeof content === "string" &&
+    /^[\t\x20-\x7e\x80-\xff]*$/.test(content);
+  return Object.entries(value).every(isHeader) ? (value as Record<string, string>) : undefined;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 function duration(help: string, fallback: string, minMs: number): Setting<Ms> {

@@ -1,42 +1,26 @@
+import type { Identity } from "../identity.ts";
 import { type Span, sessionsIn } from "../load.ts";
 import type { MetricName } from "../metrics.ts";
 import { type Backoff, backoffMs, Grid } from "../pacing.ts";
 import type { Protocol } from "../protocols/protocol.ts";
 import { type Ms, ms } from "../units.ts";
 import { now, sleepUntil } from "./clock.ts";
-import { Connection } from "./connection.ts";
+import { CONNECTION_METRICS, Connection, PROBE_METRICS, type Probing } from "./connection.ts";
 import type { Record } from "./recorder.ts";
 
 /** What clients and their connections record. */
 export const CLIENT_METRICS = [
-  "ws_connect_latency_ms",
-  "ws_connect_failures",
-  "ws_msg_rtt_ms",
-  "ws_msg_service_ms",
-  "ws_generator_delay_ms",
-  "ws_probes",
-  "ws_replies",
-  "ws_deliveries",
-  "ws_delivery_success_rate",
-  "ws_message_errors",
-  "ws_messages_lost",
-  "ws_messages_duplicated",
-  "ws_messages_late",
-  "ws_sessions_opened",
-  "ws_sessions_closed",
-  "ws_connection_drops",
-  "ws_connection_drop_rate",
+  ...CONNECTION_METRICS,
+  ...PROBE_METRICS,
   "ws_reconnects",
   "ws_reconnect_time_ms",
 ] as const satisfies readonly MetricName[];
 
-/** What one simulated client does while it is there. */
-export interface Traffic {
-  readonly url: string;
-  readonly headers: { readonly [name: string]: string };
+/** What one simulated client does while it is there, and as whom. */
+export interface Traffic extends Identity {
   readonly protocol: Protocol;
-  /** Values of the protocol's variables for this client. */
-  readonly variables: { readonly [name: string]: string };
+  /** Filler of its messages. */
+  readonly payload: string;
   readonly session: Ms;
   readonly probeInterval: Ms;
   readonly replyTimeout: Ms;
@@ -91,25 +75,25 @@ export class Client {
     };
     let downSince: Ms | undefined;
     let intended = start;
-    for (let attempt = 0; intended < end; attempt++) {
-      const connection = new Connection({
-        ...traffic,
-        intended,
-        end,
-        connectBy: ms(now() + traffic.connectTimeout),
-        record,
-        nextId: () => `${this.name}-${this.probes++}`,
-        onReady: (at) => {
-          if (downSince !== undefined) {
-            record("ws_reconnects", 1);
-            record("ws_reconnect_time_ms", at - downSince);
-          }
-          downSince = undefined;
-          attempt = 0;
-          this.unsent(begin(at), at);
-        },
-        grid: () => begin(now()),
-      });
+    let attempt = 0;
+    const probing: Probing = {
+      payload: traffic.payload,
+      nextId: () => `${this.name}-${this.probes++}`,
+      begin: (at) => {
+        if (downSince !== undefined) {
+          record("ws_reconnects", 1);
+          record("ws_reconnect_time_ms", at - downSince);
+        }
+        downSince = undefined;
+        attempt = 0;
+        const due = begin(at);
+        this.unsent(due, at);
+        return due;
+      },
+    };
+    for (; intended < end; attempt++) {
+      const connectBy = ms(now() + traffic.connectTimeout);
+      const connection = new Connection({ ...traffic, intended, end, connectBy, record, probing });
       const outcome = await connection.outcome;
       if (outcome.kind === "planned") {
         this.closing.push(connection.closed);
@@ -128,9 +112,11 @@ export class Client {
   private unsent(grid: Grid, until: Ms): void {
     for (let due = grid.take(until); due !== undefined; due = grid.take(until)) {
       this.record("ws_probes", 1);
-      this.record("ws_messages_lost", 1);
-      this.record("ws_delivery_success_rate", false);
-      this.record("ws_msg_rtt_ms", this.traffic.replyTimeout);
+      for (const reply of this.traffic.protocol.replies) {
+        this.record("ws_messages_lost", 1);
+        this.record("ws_delivery_success_rate", false);
+        this.record("ws_msg_rtt_ms", this.traffic.replyTimeout, { reply });
+      }
     }
   }
 }

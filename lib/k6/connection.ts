@@ -1,3 +1,5 @@
+import type { Identity } from "../identity.ts";
+import type { MetricName } from "../metrics.ts";
 import type { Grid } from "../pacing.ts";
 import type { Conversation, Effect, Protocol } from "../protocols/protocol.ts";
 import { dropCode } from "../reasons.ts";
@@ -12,20 +14,50 @@ export const CLOSE_TIMEOUT = ms(5_000);
 /** What k6 gives for a connection that ended without a Close frame, if it gives a code at all. */
 const NO_CLOSE_FRAME = 1006;
 
-export interface ConnectionOptions extends Omit<SocketOptions, "subprotocols"> {
+/** What connections record by themselves. */
+export const CONNECTION_METRICS = [
+  "ws_connect_latency_ms",
+  "ws_connect_failures",
+  "ws_sessions_opened",
+  "ws_sessions_closed",
+  "ws_connection_drops",
+  "ws_connection_drop_rate",
+  "ws_deliveries",
+  "ws_message_errors",
+  "ws_generator_delay_ms",
+] as const satisfies readonly MetricName[];
+
+/** What the probes of a connection record. */
+export const PROBE_METRICS = [
+  "ws_msg_rtt_ms",
+  "ws_msg_service_ms",
+  "ws_probes",
+  "ws_replies",
+  "ws_delivery_success_rate",
+  "ws_messages_lost",
+  "ws_messages_duplicated",
+  "ws_messages_late",
+] as const satisfies readonly MetricName[];
+
+export interface ConnectionOptions extends SocketOptions, Identity {
   readonly protocol: Protocol;
-  readonly variables: { readonly [name: string]: string };
   readonly replyTimeout: Ms;
   /** When this connection was due to start. */
   readonly intended: Ms;
   /** When it is to be closed. */
   readonly end: Ms;
   readonly record: Record;
-  /** The probes' due times, asked for once the session's steps are done. */
-  readonly grid: () => Grid;
+  /** Absent: the connection is only held. */
+  readonly probing?: Probing;
+}
+
+/** What a connection asks for its probes. */
+export interface Probing {
+  /** The session's steps are done: the due times from here on. */
+  begin(at: Ms): Grid;
   /** Names the next probe, uniquely within the run. */
-  readonly nextId: () => string;
-  readonly onReady: (at: Ms) => void;
+  nextId(): string;
+  readonly payload: string;
 }
 
 /** How a connection ended. */
@@ -54,7 +86,7 @@ export class Connection {
 
   constructor(options: ConnectionOptions) {
     this.options = options;
-    const { protocol, variables, replyTimeout, record } = options;
+    const { protocol, variables, replyTimeout, record, authenticate } = options;
     this.outcome = new Promise((resolve) => {
       this.settle = resolve;
     });
@@ -63,31 +95,29 @@ export class Connection {
     });
     this.conversation = protocol.connection({
       variables,
+      authenticate,
       replyTimeoutMs: replyTimeout,
       unixOffsetMs: unixOffset(),
     });
-    this.socket = new Socket(
-      { ...options, subprotocols: protocol.subprotocols },
-      {
-        opened: (at) => {
-          record("ws_connect_latency_ms", at - options.intended);
-          record("ws_sessions_opened", 1);
-          this.apply(this.conversation.open(at), at);
-          this.arm();
-        },
-        failed: (reason) => {
-          record("ws_connect_failures", 1, { reason });
-          this.markClosed();
-          this.settle({ kind: "failed", at: now() });
-        },
-        received: (frame, at, handledAt) => {
-          record("ws_generator_delay_ms", handledAt - at, { side: "receive" });
-          this.apply(this.conversation.receive(frame, at), handledAt);
-          this.arm();
-        },
-        closed: (code) => this.ended(code),
+    this.socket = new Socket(options, {
+      opened: (at) => {
+        record("ws_connect_latency_ms", at - options.intended);
+        record("ws_sessions_opened", 1);
+        this.apply(this.conversation.open(at), at);
+        this.arm();
       },
-    );
+      failed: (reason) => {
+        record("ws_connect_failures", 1, { reason });
+        this.markClosed();
+        this.settle({ kind: "failed", at: now() });
+      },
+      received: (frame, at, handledAt) => {
+        record("ws_generator_delay_ms", handledAt - at, { side: "receive" });
+        this.apply(this.conversation.receive(frame, at), handledAt);
+        this.arm();
+      },
+      closed: (code) => this.ended(code),
+    });
   }
 
   /** Waits for whatever comes next: a probe, a time-out of the conversation, the planned end. */
@@ -105,15 +135,19 @@ export class Connection {
   private tick(): void {
     const at = now();
     this.apply(this.conversation.due(at), at);
-    for (let due = this.grid?.take(at); due !== undefined; due = this.grid?.take(at)) this.probe(due);
+    const { probing } = this.options;
+    if (probing) {
+      for (let due = this.grid?.take(at); due !== undefined; due = this.grid?.take(at))
+        this.probe(due, probing);
+    }
     if (at >= this.options.end) this.close({ kind: "planned" });
     else this.arm();
   }
 
-  private probe(due: Ms): void {
-    const { record, nextId } = this.options;
+  private probe(due: Ms, { nextId, payload }: Probing): void {
+    const { record } = this.options;
     const id = nextId();
-    const { frame } = this.conversation.probe(id, due);
+    const { frame } = this.conversation.probe(id, due, payload);
     const sentAt = now();
     record("ws_probes", 1);
     if (!this.socket.send(frame)) return; // its end is on the way, and counts the open probe as lost
@@ -122,15 +156,14 @@ export class Connection {
   }
 
   private apply(effects: readonly Effect[], handledAt: Ms): void {
-    const { record, onReady } = this.options;
+    const { record, probing } = this.options;
     for (const effect of effects) {
       switch (effect.kind) {
         case "send":
           this.socket.send(effect.frame);
           break;
         case "ready":
-          onReady(handledAt);
-          this.grid = this.options.grid();
+          this.grid = probing?.begin(handledAt);
           break;
         case "session-failed":
           record("ws_message_errors", 1, { reason: "session" });
@@ -140,15 +173,16 @@ export class Connection {
           const { dueAt, sentAt = dueAt } = effect;
           // A reply cannot come before its probe: the wall clock was set back just now.
           const at = effect.at < sentAt ? handledAt : effect.at;
-          record("ws_msg_rtt_ms", at - dueAt);
-          record("ws_msg_service_ms", at - sentAt);
-          record("ws_replies", 1);
+          const tags = { reply: effect.name };
+          record("ws_msg_rtt_ms", at - dueAt, tags);
+          record("ws_msg_service_ms", at - sentAt, tags);
+          record("ws_replies", 1, tags);
           record("ws_delivery_success_rate", true);
           break;
         }
         case "timeout":
           this.overdue.add(`${effect.name} ${effect.id}`);
-          this.missed();
+          this.missed(effect.name);
           break;
         case "late":
           this.overdue.delete(`${effect.name} ${effect.id}`);
@@ -156,7 +190,7 @@ export class Connection {
           break;
         case "lost":
           record("ws_messages_lost", 1);
-          this.missed();
+          this.missed(effect.name);
           break;
         case "duplicate":
           record("ws_messages_duplicated", 1);
@@ -176,9 +210,9 @@ export class Connection {
   }
 
   /** An expected reply did not come: it fails, and stands in the distribution with the time it was given. */
-  private missed(): void {
+  private missed(reply: string): void {
     this.options.record("ws_delivery_success_rate", false);
-    this.options.record("ws_msg_rtt_ms", this.options.replyTimeout);
+    this.options.record("ws_msg_rtt_ms", this.options.replyTimeout, { reply });
   }
 
   /** Ends the connection from our side. At the planned end no probe is open: none falls due that late. */

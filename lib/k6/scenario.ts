@@ -1,8 +1,11 @@
 import exec from "k6/execution";
 import type { Options } from "k6/options";
-import { connectionsOf, type Load, plannedMs, spanOf } from "../load.ts";
-import { compile, type Descriptor } from "../protocols/index.ts";
+import { IDENTITY_SETTINGS, type Identity, identities, parseUsers } from "../identity.ts";
+import type { MetricName } from "../metrics.ts";
+import { limitsOn, PROFILES, type Profile, type ProfileName, parseProfile, together } from "../profile.ts";
+import { compile, PROTOCOLS, type Protocol, parseDescriptor } from "../protocols/index.ts";
 import { readSettings, type SettingName, type Settings, SettingsError } from "../settings.ts";
+import { junit } from "../summary/junit.ts";
 import { markdown } from "../summary/markdown.ts";
 import {
   breakdownThresholds,
@@ -12,19 +15,30 @@ import {
   trendStats,
 } from "../summary/summarize.ts";
 import { terminal } from "../summary/terminal.ts";
-import { formatDuration, ms } from "../units.ts";
-import { appendToUrl, redactUrl } from "../url.ts";
-import { CLIENT_METRICS, Client, type Traffic } from "./client.ts";
+import { formatDuration, type Ms, ms } from "../units.ts";
+import { redactUrl } from "../url.ts";
 import { now } from "./clock.ts";
 import { CLOSE_TIMEOUT } from "./connection.ts";
-import { recorder } from "./recorder.ts";
-import { resultsDir } from "./results-dir.ts";
+import { readInput, readJsonInput, resultsDir } from "./files.ts";
+import { type Record, recorder } from "./recorder.ts";
 import { requireUpgrade } from "./upgrade-check.ts";
 
 /** Settings that every scenario has. */
-const COMMON = ["WS_URL", "WS_TOKEN", "CONNECT_TIMEOUT", "RESULTS_DIR", "K6_VERSION"] as const;
+const COMMON = [
+  ...IDENTITY_SETTINGS,
+  "USERS",
+  "PROTOCOL",
+  "PROTOCOL_FILE",
+  "PROFILE",
+  "PAYLOAD_BYTES",
+  "REPLY_TIMEOUT",
+  "CONNECT_TIMEOUT",
+  "RESULTS_DIR",
+  "K6_VERSION",
+] as const;
+type Common = (typeof COMMON)[number];
 
-/** What the scenario itself records: whether all of the load was there to its end. */
+/** What every scenario records: whether all of the load was there to its end. */
 const SHARD_METRICS = ["ws_shards_started", "ws_shards_completed"] as const;
 
 /**
@@ -49,57 +63,60 @@ const SYSTEM_TAGS = [
   "expected_response",
 ];
 
-/** What makes a soak: who is there when, what they send, and what must hold. */
-export interface Soak<N extends SettingName> {
-  /** The file's name, in lower case with hyphens. */
-  readonly name: string;
-  /** The settings it reads beside {@link COMMON}. */
-  readonly settings: readonly N[];
-  /** How messages look. */
-  readonly protocol: Descriptor;
-  load(settings: Settings<N>): Load;
-  traffic(
-    settings: Settings<N>,
-    connection: number,
-  ): Pick<Traffic, "variables" | "session" | "probeInterval" | "replyTimeout" | "backoff">;
-  /** The limits. A Counter must be among those with a floor (`count>0`), so that silence cannot pass. */
-  readonly pass: Partial<Record<(typeof CLIENT_METRICS)[number], readonly string[]>>;
+/** The load of one run, cut into shards that k6 spreads over virtual users, processes and machines. */
+export interface Plan {
+  /** In words: "100 connections for 12m". */
+  readonly load: string;
+  /** The number of things there are to drive; each belongs to one shard. */
+  readonly size: number;
+  /** Start of the load to its last planned close. */
+  readonly duration: Ms;
+  /** Drives the share of one shard, whose load starts at `origin` on the run's clock. */
+  drive(shard: Shard, origin: Ms): Promise<unknown>;
 }
 
-/** Makes of a description what k6 looks for in a script. */
-export function soak<N extends SettingName>(spec: Soak<N>) {
-  const settings = readSettings([...COMMON, ...spec.settings], __ENV);
-  const results = resultsDir(settings.RESULTS_DIR, __ENV.PWD);
-  const protocol = compile(spec.protocol);
-  const load = spec.load(settings);
-  const shards = Math.min(load.connections, MAX_SHARDS);
-  const names = [...CLIENT_METRICS, ...SHARD_METRICS];
+/** One virtual user's share, and what it needs to drive it. */
+export interface Shard {
+  /** Counted from 0. */
+  readonly index: number;
+  readonly of: number;
+  readonly protocol: Protocol;
+  readonly record: Record;
+  /** How connection `connection` of the run presents itself. */
+  identity(connection: number, variables?: { readonly [name: string]: string }): Identity;
+}
+
+/** What all scenarios state. */
+export interface ScenarioSpec<N extends SettingName> {
+  /** The file's name, in lower case with hyphens. */
+  readonly name: string;
+  /** The settings it reads beside those that all scenarios have. */
+  readonly settings: readonly N[];
+  /** The limits by which it is judged unless `PROFILE` says otherwise. */
+  readonly profile: ProfileName;
+  /** Limits that hold whatever the profile. A Counter must be among them, so that silence cannot pass. */
+  readonly floor: Partial<{ readonly [M in MetricName]: readonly string[] }>;
+}
+
+/** Makes of a description and a plan what k6 looks for in a script. */
+export function scenario<N extends SettingName>(
+  spec: ScenarioSpec<N>,
+  metrics: readonly MetricName[],
+  planOf: (settings: Settings<N | Common>) => Plan,
+) {
+  const profile = profileFor(spec.profile);
+  const settings = readSettings([...COMMON, ...spec.settings], __ENV, profile.settings) as Settings<
+    N | Common
+  > &
+    Settings<Common>;
+  const results = resultsDir(settings.RESULTS_DIR);
+  const protocol = protocolFor(settings);
+  const identity = identities(settings, protocol, usersOf(settings));
+  const plan = planOf(settings);
+  const shards = Math.min(plan.size, MAX_SHARDS);
+  const names = [...metrics, ...SHARD_METRICS];
   const record = recorder(names);
-  const headers: { [name: string]: string } = settings.WS_TOKEN
-    ? { Authorization: `Bearer ${settings.WS_TOKEN}` }
-    : {};
-  const limits = spec.pass as Thresholds;
-
-  const trafficOf = (connection: number): Traffic => {
-    const { variables, ...traffic } = spec.traffic(settings, connection);
-    const all = {
-      user: `user-${connection}`,
-      token: settings.WS_TOKEN,
-      vu: String(connection % shards),
-      connection: String(connection),
-      ...variables,
-    };
-    return {
-      ...traffic,
-      variables: all,
-      url: appendToUrl(settings.WS_URL, protocol.path(all)),
-      headers,
-      protocol,
-      connectTimeout: settings.CONNECT_TIMEOUT,
-    };
-  };
-
-  requireRoomForProbes(spec.traffic(settings, 0), load);
+  const limits = together(spec.floor as Thresholds, limitsOn(names, profile));
 
   const options: Options = {
     scenarios: {
@@ -107,11 +124,11 @@ export function soak<N extends SettingName>(spec: Soak<N>) {
         executor: "per-vu-iterations",
         vus: shards,
         iterations: 1,
-        maxDuration: formatDuration(ms(plannedMs(load) + settings.CONNECT_TIMEOUT + CLOSE_TIMEOUT)),
+        maxDuration: formatDuration(ms(plan.duration + settings.CONNECT_TIMEOUT + CLOSE_TIMEOUT)),
         gracefulStop: "5s",
       },
     },
-    thresholds: { ...breakdownThresholds(names), ...limits } as NonNullable<Options["thresholds"]>,
+    thresholds: together(breakdownThresholds(names), limits) as NonNullable<Options["thresholds"]>,
     setupTimeout: formatDuration(settings.CONNECT_TIMEOUT),
     summaryTrendStats: trendStats(limits),
     systemTags: SYSTEM_TAGS as NonNullable<Options["systemTags"]>,
@@ -121,38 +138,36 @@ export function soak<N extends SettingName>(spec: Soak<N>) {
     options,
 
     setup() {
-      const { url } = trafficOf(0);
-      console.log(
-        `${spec.name}: ${load.connections} connections to ${redactUrl(url)} for ${formatDuration(plannedMs(load))}`,
-      );
-      requireUpgrade(url, headers, record);
+      const first = identity(0, { room: "", vu: "0" });
+      console.log(`${spec.name}: ${plan.load}, against ${redactUrl(first.url)}`);
+      requireUpgrade(first, record);
       return { upgraded: true };
     },
 
     async run() {
       if (exec.scenario.name !== spec.name) {
         exec.test.abort(
-          "--vus, --iterations, --duration and --stage replace the load of this script: use -e CONNECTIONS, -e RAMP, -e DURATION",
+          `--vus, --iterations, --duration and --stage replace the load of this script: use ${spec.settings.map((name) => `-e ${name}`).join(", ")}`,
         );
       }
       record("ws_shards_started", 1);
-      const origin = now();
-      await Promise.all(
-        connectionsOf(load, exec.vu.idInTest - 1, shards).map((index) => {
-          const { start, end } = spanOf(load, index);
-          return new Client(String(index), trafficOf(index), record).run({
-            start: ms(origin + start),
-            end: ms(origin + end),
-          });
-        }),
-      );
+      const index = exec.vu.idInTest - 1;
+      const vu = String(exec.vu.idInTest);
+      const shard: Shard = {
+        index,
+        of: shards,
+        protocol,
+        record,
+        identity: (connection, variables) => identity(connection, { vu, ...variables }),
+      };
+      await plan.drive(shard, now());
       record("ws_shards_completed", 1);
     },
 
     handleSummary(data: K6Data) {
       const summary = summarize(data, {
         scenario: spec.name,
-        plannedMs: plannedMs(load),
+        plannedMs: plan.duration,
         metrics: names,
         limits,
         k6: { version: settings.K6_VERSION || null, extension: null },
@@ -160,27 +175,38 @@ export function soak<N extends SettingName>(spec: Soak<N>) {
       });
       const files: { [path: string]: string } = { stdout: terminal(summary) };
       if (results !== "") {
-        files[`${results}/${spec.name}.summary.json`] = `${JSON.stringify(summary, null, 2)}\n`;
-        files[`${results}/${spec.name}.summary.md`] = markdown(summary);
+        const base = `${results}/${spec.name}`;
+        files[`${base}.summary.json`] = `${JSON.stringify(summary, null, 2)}\n`;
+        files[`${base}.summary.md`] = markdown(summary);
+        files[`${base}.junit.xml`] = junit(summary);
       }
       return files;
     },
   };
 }
 
-/** A session, and the hold, must be long enough for a probe and its reply: without one nothing is measured. */
-function requireRoomForProbes(
-  { session, probeInterval, replyTimeout }: Pick<Traffic, "session" | "probeInterval" | "replyTimeout">,
-  load: Load,
-): void {
-  const least = ms(probeInterval + replyTimeout);
-  for (const [name, given] of [
-    ["SESSION", session],
-    ["DURATION", load.hold],
-  ] as const) {
-    if (given >= least) continue;
-    throw new SettingsError(
-      `${name}: expected at least PROBE_INTERVAL + REPLY_TIMEOUT (${formatDuration(least)}), so that every session has a probe, got ${formatDuration(given)}`,
-    );
+function profileFor(own: ProfileName): Profile {
+  const { PROFILE: given } = readSettings(["PROFILE"], { PROFILE: __ENV.PROFILE });
+  const name = given || own;
+  if (Object.hasOwn(PROFILES, name)) return parseProfile(PROFILES[name as ProfileName], name);
+  if (/[/\\.]/.test(name)) return parseProfile(readJsonInput("PROFILE", name), name);
+  throw new SettingsError(
+    `PROFILE: expected ${Object.keys(PROFILES).join(", ")} or the path of a profile, got ${JSON.stringify(name)}`,
+  );
+}
+
+function protocolFor({ PROTOCOL, PROTOCOL_FILE }: Settings<"PROTOCOL" | "PROTOCOL_FILE">): Protocol {
+  if (PROTOCOL_FILE === "") return compile(PROTOCOLS[PROTOCOL]);
+  if (__ENV.PROTOCOL) {
+    throw new SettingsError("PROTOCOL: expected nothing beside PROTOCOL_FILE, which names the protocol");
   }
+  return compile(parseDescriptor(readJsonInput("PROTOCOL_FILE", PROTOCOL_FILE), PROTOCOL_FILE));
+}
+
+function usersOf({ USERS, WS_TOKEN }: Settings<"USERS" | "WS_TOKEN">) {
+  if (USERS === "") return [];
+  return parseUsers(readInput("USERS", USERS), USERS, (index) => ({
+    user: `user-${index}`,
+    token: WS_TOKEN,
+  }));
 }

@@ -1,5 +1,6 @@
 import { fail } from "k6";
 import ws from "k6/ws";
+import type { Identity } from "../identity.ts";
 import { connectReason } from "../reasons.ts";
 import { redactUrl } from "../url.ts";
 import type { Record } from "./recorder.ts";
@@ -9,8 +10,9 @@ import type { Record } from "./recorder.ts";
  * because `k6/websockets` hides the status of a refusal. A server that accepts the TCP connection and
  * never answers is bounded by the scenario's `setupTimeout`.
  */
-export function requireUpgrade(url: string, headers: { [name: string]: string }, record: Record): void {
-  const response = ws.connect(url, { headers }, (socket) => socket.close());
+export function requireUpgrade({ url, headers, subprotocols }: Identity, record: Record): void {
+  const asked = subprotocols.length > 0 ? { "Sec-WebSocket-Protocol": subprotocols.join(", ") } : {};
+  const response = ws.connect(url, { headers: { ...headers, ...asked } }, (socket) => socket.close());
   if (response.status === 101) return;
   const answer = response.status ? `HTTP ${response.status}` : response.error;
   record("ws_connect_failures", 1, {

@@ -18,16 +18,17 @@ export function judge(evidence: Evidence): { verdict: Verdict; reason: string } 
   const slow = whyGeneratorBound(evidence);
   if (slow) return { verdict: "generator-bound", reason: slow };
   const broken = evidence.thresholds.filter(({ ok }) => !ok);
-  if (broken.length > 0) return { verdict: "fail", reason: broken.map(describe).join("; ") };
+  if (broken.length > 0) return { verdict: "fail", reason: broken.map(describeLimit).join("; ") };
   return { verdict: "pass", reason: `all ${evidence.thresholds.length} limits held` };
 }
 
 function whyIncomplete({ setupDone, metrics }: Evidence): string | undefined {
   if (!setupDone) {
     const failures = Object.keys(metrics.ws_connect_failures?.by?.reason ?? {});
-    return failures.length > 0
-      ? `the set-up failed: the server took no WebSocket upgrade (${failures.join(", ")})`
-      : "the set-up failed: it was interrupted, or the server did not answer the WebSocket upgrade in time";
+    // k6 cuts off a set-up that takes too long, mostly before it can count why.
+    return failures.length === 0 || failures.includes("timeout")
+      ? "the set-up failed: it was interrupted, or the server did not answer the WebSocket upgrade in time"
+      : `the set-up failed: the server took no WebSocket upgrade (${failures.join(", ")})`;
   }
   const started = countOf(metrics.ws_shards_started);
   const completed = countOf(metrics.ws_shards_completed);
@@ -56,7 +57,8 @@ function latencyBound({ metric, expression }: ThresholdSummary): number {
   return limit?.operator.startsWith("<") ? limit.bound : Number.NEGATIVE_INFINITY;
 }
 
-function describe({ metric, expression, value }: ThresholdSummary): string {
+/** What came of a limit, in words: `ws_msg_rtt_ms p(95)<500: was 812`. */
+export function describeLimit({ metric, expression, value }: ThresholdSummary): string {
   return `${metric} ${expression}: ${value === null ? "there was no value" : `was ${number(value)}`}`;
 }
 

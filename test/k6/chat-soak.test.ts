@@ -292,7 +292,12 @@ test("the token is in none of the files that a run leaves", async (t) => {
   });
   assert.equal(run.code, 0, run.stderr);
   const files = await readdir(run.results);
-  assert.deepEqual(files.sort(), ["chat-soak.summary.json", "chat-soak.summary.md", "samples.json"]);
+  assert.deepEqual(files.sort(), [
+    "chat-soak.junit.xml",
+    "chat-soak.summary.json",
+    "chat-soak.summary.md",
+    "samples.json",
+  ]);
   for (const file of files) {
     assert.ok(!(await readFile(join(run.results, file), "utf8")).includes(token), file);
   }

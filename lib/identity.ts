@@ -1,0 +1,89 @@
+/** Who connects: what each connection's handshake carries. Pure. */
+import { csvParseRows } from "d3-dsv";
+import type { Protocol } from "./protocols/index.ts";
+import { type Settings, SettingsError } from "./settings.ts";
+import { appendToUrl } from "./url.ts";
+
+/** One connection's credentials. */
+export interface User {
+  readonly user: string;
+  readonly token: string;
+}
+
+/** What one connection's handshake carries. */
+export interface Identity {
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly subprotocols: readonly string[];
+  /** Values of the protocol's variables. */
+  readonly variables: Readonly<Record<string, string>>;
+  /** Whether the protocol's own message carries the token. */
+  readonly authenticate: boolean;
+}
+
+/** Settings that make identities. */
+export const IDENTITY_SETTINGS = ["WS_URL", "WS_TOKEN", "AUTH", "HEADERS", "ORIGIN", "SUBPROTOCOL"] as const;
+
+const COLUMNS = ["token", "user"] as const;
+
+/**
+ * Reads users from CSV (RFC 4180) with a header line. A missing column is filled from `fallback`.
+ *
+ * @throws {@link SettingsError} naming the line and column that is wrong; never a token
+ */
+export function parseUsers(csv: string, source: string, fallback: (index: number) => User): User[] {
+  const [header = [], ...rows] = csvParseRows(csv.replace(/^\ufeff/, "").replace(/\r?\n$/, ""));
+  const wrong = (where: string, expected: string, got: string) =>
+    new SettingsError(`USERS: ${source}, ${where}: expected ${expected}, got ${got}`);
+  const unknown = header.filter((name) => !(COLUMNS as readonly string[]).includes(name));
+  if (unknown.length > 0 || header.length === 0 || new Set(header).size < header.length) {
+    throw wrong("line 1", "the columns token, user or both", header.join(",") || "nothing");
+  }
+  if (rows.length === 0) throw wrong("line 2", "at least one user", "nothing");
+  return rows.map((row, index) => {
+    const where = `line ${index + 2}`;
+    if (row.length !== header.length) throw wrong(where, `${header.length} fields`, String(row.length));
+    const given = Object.fromEntries(header.map((name, column) => [name, row[column]!]));
+    if (given.user === "") throw wrong(where, "a user", "an empty field");
+    if (given.token !== undefined && !/^[\x21-\x7e]+$/.test(given.token)) {
+      throw wrong(where, "a token of printable ASCII without spaces", "something else");
+    }
+    return { ...fallback(index), ...given };
+  });
+}
+
+/** How each connection, numbered from 0 within the run, presents itself. */
+export function identities(
+  settings: Settings<(typeof IDENTITY_SETTINGS)[number]>,
+  protocol: Protocol,
+  users: readonly User[],
+): (connection: number, variables: Readonly<Record<string, string>>) => Identity {
+  const { AUTH, ORIGIN, SUBPROTOCOL } = settings;
+  const subprotocols = SUBPROTOCOL === "" ? protocol.subprotocols : SUBPROTOCOL.split(",");
+  const common: Record<string, string> = { ...settings.HEADERS, ...(ORIGIN !== "" && { Origin: ORIGIN }) };
+  if (AUTH === "message" && !protocol.descriptor.refresh) {
+    throw new SettingsError(
+      `AUTH: expected a protocol with a refresh message, which carries the token, got "${protocol.name}" without one`,
+    );
+  }
+  return (connection, extra) => {
+    const { user, token } = users[connection % users.length] ?? {
+      user: `user-${connection}`,
+      token: settings.WS_TOKEN,
+    };
+    const variables = { user, token, connection: String(connection), ...extra };
+    const url = appendToUrl(settings.WS_URL, protocol.path(variables));
+    const sends = token !== "" ? AUTH : "nothing";
+    return {
+      url: sends === "query" ? appendToUrl(url, `?token=${encodeURIComponent(token)}`) : url,
+      headers: {
+        ...common,
+        ...(sends === "header" && { Authorization: `Bearer ${token}` }),
+        ...(sends === "cookie" && { Cookie: `token=${encodeURIComponent(token)}` }),
+      },
+      subprotocols,
+      variables,
+      authenticate: sends === "message",
+    };
+  };
+}

@@ -1,0 +1,140 @@
+/** Profiles: the limits of a use case, and the settings that go with them. */
+import * as v from "valibot";
+import chat from "../thresholds/chat.json" with { type: "json" };
+import dashboard from "../thresholds/dashboard.json" with { type: "json" };
+import smoke from "../thresholds/smoke.json" with { type: "json" };
+import trading from "../thresholds/trading.json" with { type: "json" };
+import { METRICS, type MetricKind, type MetricName } from "./metrics.ts";
+import { SETTINGS, type SettingName, SettingsError } from "./settings.ts";
+import type { Thresholds } from "./summary/summarize.ts";
+import { parseLimit } from "./summary/threshold.ts";
+
+const AGGREGATES: { readonly [K in MetricKind]: RegExp } = {
+  trend: /^(avg|min|max|med|count|p\(.+\))$/,
+  counter: /^(count|rate)$/,
+  rate: /^rate$/,
+  gauge: /^value$/,
+};
+
+/** `ws_msg_rtt_ms`, or a submetric `ws_connection_drops{code:1006}`. */
+const SERIES = /^(ws_[a-z_]+)(\{[\w.-]+:[^{}]*\})?$/;
+
+const metricOf = (series: string): MetricName | undefined => {
+  const name = SERIES.exec(series)?.[1];
+  return name !== undefined && Object.hasOwn(METRICS, name) ? (name as MetricName) : undefined;
+};
+
+const Expressions = v.pipe(
+  v.array(
+    v.pipe(
+      v.string("a text"),
+      v.check(
+        (text) => parseLimit(text) !== undefined,
+        "a threshold such as p(95)<500, count<5 or rate>0.995",
+      ),
+    ),
+    "a list of thresholds",
+  ),
+  v.minLength(1, "at least one threshold"),
+);
+
+const Limits = v.pipe(
+  v.record(
+    v.pipe(
+      v.string(),
+      v.check((series) => metricOf(series) !== undefined, `a metric of docs/metrics.md`),
+    ),
+    Expressions,
+    "an object of thresholds by metric",
+  ),
+  v.rawCheck(({ dataset, addIssue }) => {
+    if (!dataset.typed) return;
+    for (const [series, expressions] of Object.entries(dataset.value)) {
+      const { kind } = METRICS[metricOf(series)!];
+      for (const [index, expression] of expressions.entries()) {
+        if (AGGREGATES[kind].test(parseLimit(expression)!.aggregate)) continue;
+        addIssue({
+          message: `an aggregate that a ${kind} has`,
+          input: expression,
+          path: [
+            { type: "object", origin: "value", input: dataset.value, key: series, value: expressions },
+            { type: "array", origin: "value", input: expressions, key: index, value: expression },
+          ],
+        });
+      }
+    }
+  }),
+);
+
+const Presets = v.pipe(
+  v.record(
+    v.pipe(
+      v.string(),
+      v.check((name) => Object.hasOwn(SETTINGS, name), "a variable of docs/variables.md"),
+    ),
+    v.string("a text, as it is written with -e"),
+    "an object of values by variable",
+  ),
+  v.description("Defaults for the scenario's variables; -e and the environment come before them."),
+);
+
+/** The JSON form of a profile. */
+export const ProfileSchema = v.strictObject(
+  {
+    $schema: v.exactOptional(v.string()),
+    description: v.exactOptional(v.string("a text")),
+    settings: v.exactOptional(Presets),
+    thresholds: Limits,
+  },
+  ({ expected }) =>
+    expected === "never" ? "a field of a profile (description, settings, thresholds)" : "an object",
+);
+
+export interface Profile {
+  readonly settings: Readonly<Partial<Record<SettingName, string>>>;
+  readonly thresholds: Thresholds;
+}
+
+/** The profiles that come with the toolkit. */
+export const PROFILES = { trading, chat, dashboard, smoke } as const;
+export type ProfileName = keyof typeof PROFILES;
+
+/**
+ * Checks what a profile's file holds.
+ *
+ * @param source how to name it in errors
+ * @throws {@link SettingsError} naming each wrong field, with what was expected and what came
+ */
+export function parseProfile(json: unknown, source: string): Profile {
+  const { success, output, issues } = v.safeParse(ProfileSchema, json);
+  if (success) return { settings: output.settings ?? {}, thresholds: output.thresholds };
+  const lines = issues.map((issue) => {
+    const path = (issue.path ?? []).map(({ key }) => String(key)).join(".") || "profile";
+    return `  ${path}: expected ${issue.message}, got ${JSON.stringify(issue.input) ?? "nothing"}`;
+  });
+  throw new SettingsError(`PROFILE: ${source} is not a profile:\n${lines.join("\n")}`);
+}
+
+/**
+ * The limits of a profile on the metrics that a scenario records.
+ *
+ * @throws {@link SettingsError} where there are none in common: such a profile would judge nothing
+ */
+export function limitsOn(metrics: readonly MetricName[], profile: Profile): Thresholds {
+  const shared = Object.entries(profile.thresholds).filter(([series]) => metrics.includes(metricOf(series)!));
+  if (shared.length === 0) {
+    throw new SettingsError(
+      `PROFILE: expected limits on a metric that the scenario records (${metrics.join(", ")}), got only ${Object.keys(profile.thresholds).join(", ")}`,
+    );
+  }
+  return Object.fromEntries(shared);
+}
+
+/** Both lists of limits; on a metric that both limit, each of them holds. */
+export function together(first: Thresholds, second: Thresholds): Thresholds {
+  const all: { [series: string]: readonly string[] } = { ...first };
+  for (const [series, expressions] of Object.entries(second)) {
+    all[series] = [...new Set([...(all[series] ?? []), ...expressions])];
+  }
+  return all;
+}

@@ -1,0 +1,20 @@
+// How fast connections get in: handshakes at a stated rate, each held for a while and closed.
+//   k6 run -e WS_URL=wss://… -e WS_TOKEN=… -e RATE=500 -e DURATION=30s dist/connect.js
+import { handshakes } from "../lib/k6/handshakes.ts";
+
+export const { options, setup, run, handleSummary } = handshakes({
+  name: "connect",
+  settings: ["RATE", "DURATION", "HOLD", "ROOMS"],
+
+  arrivals: (settings) => ({
+    perSecond: settings.RATE,
+    duration: settings.DURATION,
+    hold: settings.HOLD,
+  }),
+
+  variables: (settings, connection) => ({ room: `load-test-room-${connection % settings.ROOMS}` }),
+
+  profile: "chat",
+  floor: { ws_sessions_opened: ["count>0"] },
+});
+export default run;
