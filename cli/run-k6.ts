@@ -45,7 +45,7 @@ export interface K6Result {
 export async function runK6(run: K6Run): Promise<K6Result> {
   const scenario = basename(run.script, ".js");
   const { result, files } = await withOwnDirectory(run.resultsDir, scenario, async (directory) => {
-    const settings = Object.entries({ ...run.settings, RESULTS_DIR: directory });
+    const settings = Object.entries({ ...run.settings, K6_VERSION: run.k6.version, RESULTS_DIR: directory });
     // The settings given are the only ones: a CONNECTIONS left in the user's shell changes nothing.
     const given = ["--include-system-env-vars=false", ...settings.flatMap((pair) => ["-e", pair.join("=")])];
     const planned = await planOf(run, given);

@@ -40,21 +40,28 @@ function whyIncomplete({ setupDone, metrics }: Evidence): string | undefined {
 }
 
 function whyGeneratorBound({ metrics, thresholds }: Evidence): string | undefined {
-  const highest = Math.max(...thresholds.map(latencyBound));
-  const allowed = GENERATOR_SHARE * highest;
+  const highest = highestBound(thresholds, MESSAGE_LATENCY) ?? highestBound(thresholds, CONNECT_LATENCY);
+  if (highest === undefined) return undefined;
   for (const [side, delay] of Object.entries(metrics.ws_generator_delay_ms?.by?.side ?? {})) {
     const { p99 } = delay as TrendSummary;
-    if (p99 !== null && p99 > allowed) {
+    if (p99 !== null && p99 > GENERATOR_SHARE * highest) {
       return `the generator was the bottleneck: ws_generator_delay_ms{side:${side}} p99 was ${number(p99)} ms, more than ${GENERATOR_SHARE * 100} % of the highest latency limit (${highest} ms)`;
     }
   }
   return undefined;
 }
 
-/** The upper bound that a threshold puts on a message's latency; -Infinity where it puts none. */
-function latencyBound({ metric, expression }: ThresholdSummary): number {
-  const limit = /^ws_(msg_rtt|fanout_lag)_ms/.test(metric) ? parseLimit(expression) : undefined;
-  return limit?.operator.startsWith("<") ? limit.bound : Number.NEGATIVE_INFINITY;
+const MESSAGE_LATENCY = /^ws_(msg_rtt|fanout_lag)_ms/;
+const CONNECT_LATENCY = /^ws_connect_latency_ms/;
+
+/** The highest upper bound that the limits put on a latency; undefined where they put none. */
+function highestBound(thresholds: readonly ThresholdSummary[], latency: RegExp): number | undefined {
+  const bounds = thresholds
+    .filter(({ metric }) => latency.test(metric))
+    .map(({ expression }) => parseLimit(expression))
+    .filter((limit) => limit?.operator.startsWith("<"))
+    .map((limit) => limit!.bound);
+  return bounds.length > 0 ? Math.max(...bounds) : undefined;
 }
 
 /** What came of a limit, in words: `ws_msg_rtt_ms p(95)<500: was 812`. */

@@ -4,7 +4,13 @@ import fc from "fast-check";
 import * as v from "valibot";
 import type { MetricName } from "../../lib/metrics.ts";
 import { markdown } from "../../lib/summary/markdown.ts";
-import { breakdownThresholds, type K6Data, summarize, trendStats } from "../../lib/summary/summarize.ts";
+import {
+  breakdownThresholds,
+  type K6Data,
+  summarize,
+  type Thresholds,
+  trendStats,
+} from "../../lib/summary/summarize.ts";
 import { SummarySchema, type Verdict } from "../../lib/summary/summary.ts";
 import { terminal } from "../../lib/summary/terminal.ts";
 import { parseLimit } from "../../lib/summary/threshold.ts";
@@ -58,12 +64,12 @@ function k6Data(changes: K6Data["metrics"] = {}, setup: unknown = { upgraded: tr
   };
 }
 
-const summaryOf = (data: K6Data) =>
+const summaryOf = (data: K6Data, limits: Thresholds = LIMITS) =>
   summarize(data, {
     scenario: "chat-soak",
     plannedMs: 12_000,
     metrics: METRIC_NAMES,
-    limits: LIMITS,
+    limits,
     k6: { version: "v2.2.0", extension: null },
     endedAt: new Date("2026-01-02T03:04:17.000Z"),
   });
@@ -140,6 +146,35 @@ describe("a run is judged", () => {
       const summary = summaryOf(data);
       assert.equal(summary.verdict, verdict, summary.reason);
       assert.match(summary.reason, reason);
+    });
+  }
+});
+
+describe("what the generator may add is a tenth of", () => {
+  const rows: [sentence: string, limits: Thresholds, delay: number, verdict: Verdict][] = [
+    [
+      "the connect latency's limit where there is none on messages",
+      { ws_connect_latency_ms: ["p(95)<500"] },
+      51,
+      "generator-bound",
+    ],
+    ["that, but no less", { ws_connect_latency_ms: ["p(95)<500"] }, 49, "pass"],
+    [
+      "the messages' limit where there are both",
+      { ws_connect_latency_ms: ["p(95)<500"], ws_msg_rtt_ms: ["p(99)<1000"] },
+      51,
+      "pass",
+    ],
+    ["nothing where no latency is limited", { ws_replies: ["count>0"] }, 1e6, "pass"],
+  ];
+  for (const [sentence, limits, delay, verdict] of rows) {
+    test(sentence, () => {
+      const connect = { ...trend(20), thresholds: { "p(95)<500": { ok: true } } };
+      const data = k6Data({
+        ws_connect_latency_ms: connect,
+        "ws_generator_delay_ms{side:send}": trend(delay),
+      });
+      assert.equal(summaryOf(data, limits).verdict, verdict);
     });
   }
 });
