@@ -14,7 +14,7 @@ export interface K6Run {
   readonly k6: K6;
   /** Path of the bundled scenario; its name without `.js` names the summary files. */
   readonly script: string;
-  /** Settings passed with `-e`; `RESULTS_DIR` is added here. They show in the process list: no secrets. */
+  /** Settings passed with `-e`; `RESULTS_DIR` and `K6_VERSION` are added here. They show in the process list: no secrets. */
   readonly settings: Readonly<Record<string, string>>;
   /** Where the files of the run end up; made when it is missing. */
   readonly resultsDir: string;

@@ -18,7 +18,10 @@ interface GoEvent {
 
 test("go test ./...", async (t) => {
   const cwd = fileURLToPath(new URL("../extension", import.meta.url));
-  const go = spawn("go", ["test", "-json", "./..."], { cwd, stdio: ["ignore", "pipe", "pipe"] });
+  const go = spawn("go", ["test", "-json", "-timeout=5m", "./..."], {
+    cwd,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   const [stdout, stderr, [exitCode]] = await Promise.all([
     text(go.stdout),
     text(go.stderr),

@@ -33,6 +33,8 @@ const forBoth = /** @type {const} */ ({
   bundle: true,
   // Written below, whole: a running k6 or a second build never reads half a file.
   write: false,
+  // For the list of what was bundled.
+  metafile: true,
   // k6, and Node.js with --enable-source-maps, then name the TypeScript line in a stack trace.
   sourcemap: "linked",
   // Text outside ASCII stays readable in the scripts.
@@ -42,12 +44,12 @@ const forBoth = /** @type {const} */ ({
   absWorkingDir: root,
 });
 
+/** Where everything that is bundled lies, beside node_modules. */
+const SOURCES = ["lib", "scenarios", "thresholds", "server", "cli"];
+
 /** Bundles dist/. */
 export async function buildBundles() {
-  const sources = ["lib", "scenarios", "server", "cli", "tools/bundles.mjs", "package-lock.json"].flatMap(
-    filesUnder,
-  );
-  const print = fingerprint(sources);
+  const print = fingerprint([...SOURCES, "tools/bundles.mjs", "package-lock.json"].flatMap(filesUnder));
   if (isCurrent("dist", print)) return console.log("dist: up to date");
   await step("Bundling scenarios, command line and server into dist", async () => {
     const { build } = await import("esbuild");
@@ -57,6 +59,11 @@ export async function buildBundles() {
       build({ ...forBoth, ...forK6, entryPoints: scenarios, outdir: "dist" }),
       build({ ...forBoth, ...forNode, entryPoints: programs, outdir: "dist" }),
     ]);
+    for (const input of results.flatMap(({ metafile }) => Object.keys(metafile.inputs))) {
+      const [folder = ""] = input.split("/");
+      if (![...SOURCES, "node_modules"].includes(folder))
+        throw new Error(`${input}: its folder is not in SOURCES`);
+    }
     const outputs = results.flatMap((result) => result.outputFiles);
     for (const { path, contents } of outputs) writeAtomically(path, contents);
     const made = new Set(outputs.map(({ path }) => basename(path)));

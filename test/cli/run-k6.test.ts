@@ -129,6 +129,7 @@ test("k6 gets the settings given, and no others from the environment", async (t)
   const args = (await control.next()).message as string[];
   await result;
   assert.ok(args.includes("WS_URL=ws://127.0.0.1:1/a?b=c=d"));
+  assert.ok(args.includes("K6_VERSION=v2.2.0"));
   assert.ok(args.includes("--quiet"));
   assert.ok(args.includes("--include-system-env-vars=false"));
   assert.equal(args.at(-1), "dist/soak.js");
