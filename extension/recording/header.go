@@ -1,0 +1,147 @@
+package recording
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"os"
+	"path"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"go.k6.io/k6/v2/lib"
+	"go.k6.io/k6/v2/metrics"
+	"go.k6.io/k6/v2/output"
+)
+
+const (
+	formatName    = "k6-realtime"
+	formatVersion = 1
+)
+
+// header is the first line: what was run, and on what.
+type header struct {
+	Format  string `json:"recording"`
+	Version int    `json:"version"`
+	// ID is of this file alone.
+	ID string `json:"id"`
+	// Run is what the instances of one run have in common: k6's tag "testid".
+	Run string `json:"run,omitempty"`
+	// Scenario is the script's file name without its extension.
+	Scenario  string    `json:"scenario"`
+	StartedAt time.Time `json:"startedAt"`
+	// LongestMs is how long the load may take by k6's plan, graceful stops
+	// included.
+	LongestMs float64 `json:"longestMs"`
+	// Segment and SegmentSequence are k6's --execution-segment and
+	// --execution-segment-sequence; empty where this process runs all of it.
+	Segment         string `json:"segment,omitempty"`
+	SegmentSequence string `json:"segmentSequence,omitempty"`
+	// Thresholds are the script's, whether or not k6 evaluates them.
+	Thresholds  map[string][]string `json:"thresholds"`
+	K6          string              `json:"k6,omitempty"`
+	Extension   string              `json:"extension,omitempty"`
+	Environment environment         `json:"environment"`
+}
+
+// environment is what the generator ran on. Zero is left out: not known.
+type environment struct {
+	Host string `json:"host,omitempty"`
+	OS   string `json:"os"`
+	Arch string `json:"arch"`
+	// CPUs is how many processors Go uses: those of the machine, or of the
+	// container's limit.
+	CPUs int `json:"cpus"`
+	// MemoryBytes is the memory of the machine.
+	MemoryBytes int64 `json:"memoryBytes,omitempty"`
+	// Descriptors is how many files this process may have open, sockets included.
+	Descriptors uint64 `json:"descriptors,omitempty"`
+}
+
+func newHeader(params output.Params, thresholds map[string]metrics.Thresholds) header {
+	longest, _ := lib.GetEndOffset(params.ExecutionPlan)
+	h := header{
+		Format:    formatName,
+		Version:   formatVersion,
+		ID:        newID(),
+		Run:       params.ScriptOptions.RunTags["testid"],
+		Scenario:  scenarioOf(params),
+		StartedAt: time.Now(),
+		LongestMs: milliseconds(longest),
+		K6:        versionOf("go.k6.io/k6/v2"),
+		Extension: versionOf("xk6-realtime"),
+		Environment: environment{
+			OS: runtime.GOOS, Arch: runtime.GOARCH, CPUs: runtime.GOMAXPROCS(0),
+			MemoryBytes: machineMemory(), Descriptors: descriptorLimit(),
+		},
+		Thresholds: map[string][]string{},
+	}
+	h.Environment.Host, _ = os.Hostname()
+	if segment := params.ScriptOptions.ExecutionSegment; segment != nil {
+		h.Segment = segment.String()
+	}
+	if sequence := params.ScriptOptions.ExecutionSegmentSequence; sequence != nil {
+		h.SegmentSequence = sequence.String()
+	}
+	for series, of := range thresholds {
+		for _, threshold := range of.Thresholds {
+			h.Thresholds[series] = append(h.Thresholds[series], threshold.Source)
+		}
+	}
+	return h
+}
+
+func newID() string {
+	var id [16]byte
+	_, _ = rand.Read(id[:]) // never fails
+	return hex.EncodeToString(id[:])
+}
+
+func scenarioOf(params output.Params) string {
+	if params.ScriptPath == nil {
+		return "script"
+	}
+	name := path.Base(params.ScriptPath.Path)
+	name = strings.TrimSuffix(name, path.Ext(name))
+	if name == "" || name == "-" || name == "." || name == "/" {
+		return "script" // from stdin
+	}
+	return name
+}
+
+// versionOf is the version of a module in this binary, empty when it has none.
+func versionOf(module string) string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return ""
+	}
+	for _, dependency := range append(info.Deps, &info.Main) {
+		if dependency.Path == module {
+			return dependency.Version
+		}
+	}
+	return ""
+}
+
+// footer is the last line of a recording that was ended, not cut.
+type footer struct {
+	End end `json:"end"`
+}
+
+type end struct {
+	// State is finished, aborted-by-threshold, aborted-by-script, interrupted or
+	// failed.
+	State string `json:"state"`
+	// ExitCode is k6's, by its own thresholds on this instance alone.
+	ExitCode int       `json:"exitCode"`
+	At       time.Time `json:"at"`
+	Excluded excluded  `json:"excluded"`
+}
+
+func newFooter(runErr error, excluded excluded) footer {
+	state, exitCode := stateOf(runErr)
+	return footer{end{State: state, ExitCode: exitCode, At: time.Now(), Excluded: excluded}}
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

@@ -1,0 +1,7 @@
+//go:build !linux
+
+package recording
+
+func machineMemory() int64 { return 0 }
+
+func residentMemory() int64 { return 0 }

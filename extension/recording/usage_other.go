@@ -1,0 +1,9 @@
+//go:build !unix
+
+package recording
+
+import "time"
+
+func processorTime() time.Duration { return 0 }
+
+func descriptorLimit() uint64 { return 0 }
