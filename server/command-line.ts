@@ -1,15 +1,16 @@
 import { parseArgs } from "node:util";
 import { type ServerOptions, startServer } from "./server.ts";
+import { SLOW_READER_POLICIES } from "./slow-reader.ts";
 import { InvalidInput } from "./validation.ts";
 
 interface Flag {
   readonly flag: string;
   /** The environment variable that gives the same; the flag wins. */
   readonly env: string;
-  /** What the value stands for in the help; without it the flag takes no value. */
+  /** What the value stands for in the help; a flag without one is a switch. */
   readonly value?: string;
   readonly help: string;
-  readonly option: (text: string) => Partial<ServerOptions>;
+  readonly option: (text: string) => Record<string, unknown>;
 }
 
 const FLAGS: readonly Flag[] = [
@@ -18,34 +19,75 @@ const FLAGS: readonly Flag[] = [
     env: "PORT",
     value: "NUMBER",
     help: "TCP port, 0 for a free one (default 8080)",
-    option: (text) => ({ port: number("port", text) }),
+    option: (text) => ({ port: wholeNumber("port", text) }),
   },
   {
     flag: "host",
-    env: "HOST",
+    env: "SERVER_HOST",
     value: "ADDRESS",
-    help: "address to listen on (default 127.0.0.1)",
+    help: "address to listen on (default 127.0.0.1: this machine only)",
     option: (host) => ({ host }),
   },
   {
-    flag: "token",
-    env: "TOKENS",
+    flag: "tls",
+    env: "SERVER_TLS",
+    help: "wss: with a certificate made on the spot",
+    option: (text) => ({ tls: onOrOff("tls", text) }),
+  },
+  {
+    flag: "tokens",
+    env: "SERVER_TOKENS",
     value: "LIST",
     help: "tokens to accept, separated by commas (default test-token)",
     option: (text) => ({ tokens: text.split(",") }),
   },
   {
     flag: "secret",
-    env: "SECRET",
+    env: "SERVER_SECRET",
     value: "TEXT",
-    help: "key of signed tokens (default random)",
+    help: "key of signed tokens (default random); a flag shows in the process list",
     option: (secret) => ({ secret }),
+  },
+  {
+    flag: "origins",
+    env: "SERVER_ORIGINS",
+    value: "LIST",
+    help: "values of Origin that may connect (default any)",
+    option: (text) => ({ origins: text.split(",") }),
+  },
+  {
+    flag: "subprotocols",
+    env: "SERVER_SUBPROTOCOLS",
+    value: "LIST",
+    help: "subprotocols to agree on, first choice first (default none)",
+    option: (text) => ({ subprotocols: text.split(",") }),
+  },
+  {
+    flag: "max-payload",
+    env: "SERVER_MAX_PAYLOAD",
+    value: "BYTES",
+    help: "largest message accepted (default 1048576)",
+    option: (text) => ({ maxPayloadBytes: wholeNumber("max-payload", text) }),
+  },
+  {
+    flag: "slow-reader",
+    env: "SERVER_SLOW_READER",
+    value: "POLICY",
+    help: `${SLOW_READER_POLICIES.join(", ")}: what becomes of a slow subscriber (default close)`,
+    option: (slowReader) => ({ slowReader }),
+  },
+  {
+    flag: "max-buffered",
+    env: "SERVER_MAX_BUFFERED",
+    value: "BYTES",
+    help: "what may wait for one subscriber (default 1048576)",
+    option: (text) => ({ maxBufferedBytes: wholeNumber("max-buffered", text) }),
   },
   {
     flag: "faults",
     env: "FAULTS",
     help: "let this machine switch faults on and off at /faults",
-    option: (text) => ({ faultControl: boolean("faults", text) }),
+    option: (text) => ({ faultControl: onOrOff("faults", text) }),
   },
 ];
 
@@ -53,10 +95,10 @@ const HELP = `Reference server for load tests: chat rooms, echo and an IM protoc
 
   npm run server -- [options]
 
-${FLAGS.map(({ flag, value, env, help }) => `  --${`${flag} ${value ?? ""}`.padEnd(18)} ${help} [${env}]`).join("\n")}
-  --help              this text
+${FLAGS.map(({ flag, value, env, help }) => `  --${`${flag} ${value ?? ""}`.padEnd(21)} ${help} [${env}]`).join("\n")}
+  --help                  this text
 
-The endpoints, the wire protocol and the faults are described in docs/server.md.
+A flag wins over its environment variable, in brackets. Endpoints, wire protocol and faults: docs/server.md.
 `;
 
 /** Runs the server until SIGTERM or SIGINT. Resolves to the exit code. */
@@ -86,7 +128,7 @@ export async function startFromCommandLine(args: string[], env: NodeJS.ProcessEn
 export function readOptions(args: string[], env: NodeJS.ProcessEnv): Partial<ServerOptions> | undefined {
   const values = parseFlags(args);
   if (values.help) return undefined;
-  const options: Partial<ServerOptions> = {};
+  const options: Record<string, unknown> = {};
   for (const { flag, env: variable, option } of FLAGS) {
     const text = values[flag] ?? (env[variable] || undefined);
     if (text !== undefined) Object.assign(options, option(String(text)));
@@ -103,12 +145,12 @@ function parseFlags(args: string[]): Record<string, unknown> {
   }
 }
 
-function number(name: string, text: string): number {
+function wholeNumber(name: string, text: string): number {
   if (/^\d+$/.test(text)) return Number(text);
   throw new InvalidInput(`${name}: expected a whole number, got "${text}"`);
 }
 
-function boolean(name: string, text: string): boolean {
+function onOrOff(name: string, text: string): boolean {
   if (text === "true" || text === "1") return true;
   if (text === "false" || text === "0") return false;
   throw new InvalidInput(`${name}: expected 1 or 0, got "${text}"`);

@@ -11,7 +11,10 @@ export const DelaySchema = v.union([
     v.strictObject({ kind: v.literal("uniform"), minMs: duration, maxMs: duration, seed }),
     v.strictObject({ kind: v.literal("exponential"), meanMs: duration, seed }),
     v.strictObject({ kind: v.literal("lognormal"), medianMs: duration, sigma: duration, seed }),
-    v.strictObject({ kind: v.literal("list"), ms: v.pipe(v.array(duration), v.minLength(1)) }),
+    v.strictObject({
+      kind: v.literal("list"),
+      ms: v.pipe(v.array(duration), v.minLength(1, "expected at least one delay, got none")),
+    }),
   ]),
 ]);
 

@@ -120,8 +120,8 @@ export class Faults {
     const given = parse(FaultsSchema, changes, "faults");
     for (const [name, value] of Object.entries(given) as [FaultName, object | number | null | undefined][]) {
       if (value === undefined) continue;
-      const { [name]: _, ...others } = this.#settings;
-      this.#settings = value === null ? others : { ...others, [name]: value };
+      this.#forget(name);
+      if (value !== null) this.#settings = { ...this.#settings, [name]: value };
       if (name === "delay") this.#setDelay(given.delay ?? 0);
       else if (name !== "freeze" && name !== "crash") this.#setSelector(name);
     }
@@ -158,6 +158,11 @@ export class Faults {
     for (const name of CONNECTION_FAULTS) this.#act(name, connection);
   }
 
+  #forget(name: FaultName): void {
+    const { [name]: _, ...others } = this.#settings;
+    this.#settings = others;
+  }
+
   #setDelay(delay: NonNullable<Settings["delay"]>): void {
     this.#drawDelayMs = sampler(delay);
     this.delays.clear();
@@ -190,7 +195,9 @@ export class Faults {
   #later<F extends { afterMs: number }>(name: FaultName, fault: F, act: (fault: F) => void): void {
     const set = this.#settings[name];
     const run = () => {
-      if (this.#settings[name] === set) act(fault);
+      if (this.#settings[name] !== set) return;
+      if (name === "freeze" || name === "crash") this.#forget(name); // they happen once
+      act(fault);
     };
     // The server's listening socket keeps the process alive, not its faults.
     if (fault.afterMs > 0) setTimeout(run, fault.afterMs).unref();

@@ -82,12 +82,16 @@ export async function startServer(given: Partial<ServerOptions> = {}): Promise<R
   http.on("upgrade", upgrader.handle);
   http.on("connection", (socket: Socket) => sockets.add(socket));
   const port = await listen(http, options);
-  faults.set(options.faults);
 
+  const stopListening = async (): Promise<void> => {
+    await new Promise((resolve) => http.close(resolve));
+    // ws tells of a connection's end after its socket has gone.
+    await Promise.all([...connections].map(({ ws }) => new Promise((resolve) => ws.once("close", resolve))));
+  };
   let stopped: Promise<void> | undefined;
   /** Listens no more, and ends what is open: at once, or after the time for Close frames to be answered. */
   const stop = (closeTimeoutMs = 0): Promise<void> => {
-    stopped ??= new Promise((resolve) => http.close(() => resolve()));
+    stopped ??= stopListening();
     faults.clear();
     scheduler.clear();
     if (closeTimeoutMs > 0) setTimeout(() => sockets.destroyAll(), closeTimeoutMs).unref();
@@ -95,6 +99,8 @@ export async function startServer(given: Partial<ServerOptions> = {}): Promise<R
     gate.thaw();
     return stopped;
   };
+
+  faults.set(options.faults);
 
   const host = isIPv6(options.host) ? `[${options.host}]` : options.host;
   const authority = `${options.host === "0.0.0.0" || options.host === "::" ? "127.0.0.1" : host}:${port}`;
@@ -129,22 +135,24 @@ function listen(http: Server, { port, host }: ResolvedOptions): Promise<number> 
 
 /** The TCP sockets under all connections. With TLS, what the rest of the server sees is another stream on top. */
 class Sockets {
-  readonly #byPeer = new Map<string, Socket>();
+  readonly #byPair = new Map<string, Socket>();
 
   add(socket: Socket): void {
-    const peer = peerOf(socket);
-    this.#byPeer.set(peer, socket);
-    socket.on("close", () => this.#byPeer.delete(peer));
+    const pair = pairOf(socket);
+    this.#byPair.set(pair, socket);
+    socket.on("close", () => this.#byPair.delete(pair));
   }
 
   /** Resets the TCP connection under `stream`. */
   reset(stream: Duplex): void {
-    this.#byPeer.get(peerOf(stream as Socket))?.resetAndDestroy();
+    this.#byPair.get(pairOf(stream as Socket))?.resetAndDestroy();
   }
 
   destroyAll(): void {
-    for (const socket of this.#byPeer.values()) socket.destroy();
+    for (const socket of this.#byPair.values()) socket.destroy();
   }
 }
 
-const peerOf = ({ remoteAddress, remotePort }: Socket): string => `${remoteAddress} ${remotePort}`;
+/** The two ends of a TCP connection: two streams of one connection have the same, two connections never do. */
+const pairOf = ({ localAddress, localPort, remoteAddress, remotePort }: Socket): string =>
+  `${localAddress} ${localPort} ${remoteAddress} ${remotePort}`;

@@ -7,23 +7,29 @@ export class InvalidInput extends Error {
 
 /** Checks `input` against `schema`; throws {@link InvalidInput} whose message starts with `what`. */
 export function parse<S extends v.GenericSchema>(schema: S, input: unknown, what: string): v.InferOutput<S> {
+  // valibot takes an array without elements for an object without fields.
+  if (Array.isArray(input)) throw new InvalidInput(`${what}: expected Object, got Array`);
   const result = v.safeParse(schema, input);
   if (result.success) return result.output;
-  throw new InvalidInput(`${what}: ${result.issues.map(describe).join("; ")}`);
+  throw new InvalidInput(`${what}: ${result.issues.map((issue) => describe(issue, schema)).join("; ")}`);
 }
 
-function describe(issue: v.BaseIssue<unknown>): string {
+function describe(issue: v.BaseIssue<unknown>, schema: v.GenericSchema): string {
   // A union reports itself; the branch that got furthest says what is wrong.
   const deepest = issue.issues?.reduce((a, b) => ((b.path?.length ?? 0) > (a.path?.length ?? 0) ? b : a));
   if (deepest?.path) {
     const path = [...(issue.path ?? []), ...deepest.path] as typeof issue.path;
-    return describe({ ...deepest, path } as v.BaseIssue<unknown>);
+    return describe({ ...deepest, path } as v.BaseIssue<unknown>, schema);
   }
   const field = v.getDotPath(issue) ?? "value";
-  const got =
-    issue.received === "Object" || issue.received === "Array" ? JSON.stringify(issue.input) : issue.received;
-  if (issue.expected === null) return `${field}: ${issue.message}`; // a check's own words
-  return issue.expected === "never"
-    ? `unknown field "${field}"`
-    : `${field}: expected ${issue.expected}, got ${got}`;
+  if (issue.expected === "never") {
+    const known =
+      issue.path?.length === 1 && "entries" in schema ? Object.keys(schema.entries as object) : [];
+    return `unknown field "${field}"${known.length > 0 ? `, expected ${known.join(", ")}` : ""}`;
+  }
+  if (!issue.message.startsWith("Invalid ")) return `${field}: ${issue.message}`; // the schema's own words
+  const missing = issue.path?.at(-1)?.origin === "key" && issue.input === undefined;
+  const expected = missing ? "a value" : (issue.expected ?? `a ${issue.type.replace("_", " ")}`);
+  const got = missing ? "nothing" : JSON.stringify(issue.input);
+  return `${field}: expected ${expected}, got ${got}`;
 }

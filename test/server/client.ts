@@ -1,19 +1,25 @@
 import { once } from "node:events";
+import type { Socket } from "node:net";
 import { type ClientOptions, WebSocket } from "ws";
 
 /** A `ws` client whose messages are awaited one by one, in order. */
 export class Client {
   readonly ws: WebSocket;
+  /** The TCP or TLS socket underneath, once the connection is open. */
+  socket: Socket | undefined;
   readonly #arrived: string[] = [];
-  readonly #wanted: ((message: string) => void)[] = [];
+  /** Called when a message has arrived or none will any more. */
+  #wake: (() => void) | undefined;
 
   private constructor(ws: WebSocket) {
     this.ws = ws;
     ws.on("message", (data) => {
-      const text = String(data);
-      const want = this.#wanted.shift();
-      if (want) want(text);
-      else this.#arrived.push(text);
+      this.#arrived.push(String(data));
+      this.#wake?.();
+    });
+    ws.on("close", () => this.#wake?.());
+    ws.on("upgrade", ({ socket }) => {
+      this.socket = socket;
     });
   }
 
@@ -28,14 +34,15 @@ export class Client {
     this.ws.send(JSON.stringify(message));
   }
 
-  /** The next message as text. Rejects when the connection closes first. */
+  /** The next message as text. Rejects when the connection ends first. */
   async text(): Promise<string> {
-    const arrived = this.#arrived.shift();
-    if (arrived !== undefined) return arrived;
-    return new Promise((resolve, reject) => {
-      this.#wanted.push(resolve);
-      this.ws.once("close", (code) => reject(new Error(`closed with ${code} while waiting for a message`)));
-    });
+    while (this.#arrived.length === 0) {
+      if (this.ws.readyState === this.ws.CLOSED) throw new Error("closed while waiting for a message");
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+    return this.#arrived.shift()!;
   }
 
   /** The next message, parsed. */
@@ -55,9 +62,8 @@ export class Client {
     return this;
   }
 
-  /** The close code, once the connection has ended. */
+  /** The close code, once the connection has ended. To be asked for before it ends. */
   async closeCode(): Promise<number> {
-    if (this.ws.readyState === this.ws.CLOSED) throw new Error("closed before it was asked for");
     const [code] = await once(this.ws, "close");
     return code as number;
   }

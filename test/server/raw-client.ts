@@ -5,13 +5,17 @@ import { connect, type Socket } from "node:net";
 export class RawClient {
   readonly socket: Socket;
   #bytes = Buffer.alloc(0);
+  /** Called when bytes have arrived or none will any more. */
+  #wake: (() => void) | undefined;
 
   private constructor(socket: Socket) {
     this.socket = socket;
     socket.on("error", () => {}); // a reset is what some tests are for
     socket.on("data", (chunk) => {
       this.#bytes = Buffer.concat([this.#bytes, chunk]);
+      this.#wake?.();
     });
+    socket.on("close", () => this.#wake?.());
   }
 
   /** Sends an upgrade request and does not wait for the answer. */
@@ -35,11 +39,6 @@ export class RawClient {
     return client;
   }
 
-  /** Bytes that came and were not taken as frames. */
-  get unread(): number {
-    return this.#bytes.length;
-  }
-
   /** Sends a frame of up to 125 bytes, masked with zeros. */
   send(opcode: number, payload: string | Buffer): void {
     const data = Buffer.from(payload as string);
@@ -54,8 +53,10 @@ export class RawClient {
         this.#bytes = this.#bytes.subarray(frame.bytes);
         return frame;
       }
-      if (this.socket.destroyed || this.socket.readableEnded) return undefined;
-      await Promise.race([once(this.socket, "data"), once(this.socket, "close")]);
+      if (this.socket.closed) return undefined;
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
     }
   }
 }

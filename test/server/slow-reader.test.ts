@@ -34,9 +34,12 @@ const MESSAGES = 500;
  * slow one subscribes first: its turn comes before the other's.
  */
 async function flood(t: TestContext, slowReader: SlowReaderPolicy) {
-  const server = await startServer({ slowReader, maxBufferedBytes: 1_048_576 });
-  t.after(() => server.close());
+  const server = await startServer({ slowReader, maxBufferedBytes: 1_048_576, closeTimeoutMs: 60_000 });
   const slow = await RawClient.open(server.port, "/ws/chat");
+  t.after(() => {
+    slow.socket.destroy();
+    return server.close();
+  });
   slow.send(1, '{"type":"subscribe","room":"r"}');
   await slow.frame();
   slow.socket.pause();
