@@ -48,7 +48,11 @@ export async function supervise(life: Supervision): Promise<Ending> {
     signalGroup(k6, "SIGINT");
     killing ??= setTimeout(() => signalGroup(k6, "SIGKILL"), KILL_AFTER);
   };
-  const onOverdue = () => end(`k6 was still running ${formatDuration(GRACE)} after its planned end`);
+  const onOverdue = () =>
+    end(
+      `k6 was still running ${formatDuration(GRACE)} after its planned end and was ended from outside: ` +
+        "a peer that never answers a Close frame is the usual cause",
+    );
   const overdue = setTimeout(onOverdue, ms(Math.min(life.planned + GRACE, LONGEST_TIMER_MS)));
   const onAbort = () => end(`stopped by ${life.signal.reason} before its planned end`);
   const onExit = () => signalGroup(k6, "SIGKILL");
