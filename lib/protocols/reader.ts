@@ -53,11 +53,14 @@ export class Reader {
   #from = 0;
   #parsed: { from: number; value: unknown } | undefined;
   #wantedJson = false;
+  /** Whether a text or regex has said what the message is, even if nothing came of it. */
+  #recognised = false;
 
   load(frame: Frame): void {
     this.#text = typeof frame === "string" ? frame : decodeUtf8(frame);
     this.#parsed = undefined;
     this.#wantedJson = false;
+    this.#recognised = false;
     this.#groups = NO_GROUPS;
     this.#from = 0;
   }
@@ -67,9 +70,9 @@ export class Reader {
     return this.#text;
   }
 
-  /** Whether something asked for JSON where there was none. */
+  /** Whether the message should have been JSON, as far as one can tell. */
   get lackedJson(): boolean {
-    return this.#wantedJson;
+    return this.#wantedJson && !this.#recognised;
   }
 
   matches(condition: Condition): boolean {
@@ -80,14 +83,18 @@ export class Reader {
       this.#wantedJson ||= condition.where.length > 0;
       return false;
     }
-    if (condition.text !== undefined) return this.#text === condition.text;
+    if (condition.text !== undefined && condition.text !== this.#text) return false;
     if (condition.pattern) {
       const match = condition.pattern.match(this.#text);
       if (!match) return false;
       this.#groups = match.groups;
       this.#from = match.end;
     }
-    return condition.where.every(({ tokens, value }) => resolvePointer(this.#json(), tokens) === value);
+    const holds = condition.where.every(
+      ({ tokens, value }) => resolvePointer(this.#json(), tokens) === value,
+    );
+    if (holds && (condition.pattern || condition.text !== undefined)) this.#recognised = true;
+    return holds;
   }
 
   /** A string, number or boolean as a variable's value: text by its decoded characters, a number by its digits. */
