@@ -58,7 +58,8 @@ async function buildWithXk6(product, what, args, print, signal) {
     const temporary = mkdtempSync(join(cache, "build-"));
     try {
       const built = join(temporary, "k6");
-      await runTool("go", ["tool", "xk6", "build", version, ...args, "--output", built], {
+      // Without --verbose, xk6 keeps the compiler's messages to itself.
+      await runTool("go", ["tool", "xk6", "build", version, ...args, "--output", built, "--verbose"], {
         cwd: join(root, "extension"),
         env: { ...process.env, TMPDIR: temporary },
         signal,
