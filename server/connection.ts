@@ -82,7 +82,7 @@ export class Connection {
     this.ws.close = () => {};
   }
 
-  /** Resets the connection instead of handling its `nth` message from now. */
+  /** Resets the connection instead of handling its `nth` message from now; 0 for never. */
   resetOnMessage(nth: number): void {
     this.#messagesToReset = nth;
   }

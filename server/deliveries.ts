@@ -78,7 +78,7 @@ export class Deliveries {
     const held = this.#held.get(subscriber) ?? new Map<string, Buffer>();
     this.#held.set(subscriber, held.set(publisher, frame));
     this.#scheduler.at(performance.now() + HOLD_MS, () => {
-      if (held.get(publisher) !== frame) return;
+      if (held.get(publisher) !== frame || !subscriber.open) return;
       held.delete(publisher);
       this.#send(subscriber, frame);
     });

@@ -12,13 +12,11 @@ const positive = v.pipe(v.number(), v.safeInteger(), v.minValue(1));
 
 /** What happens to some of a stream of events. */
 const some = <E extends v.ObjectEntries>(entries: E) =>
-  v.nullish(
-    v.pipe(
-      v.strictObject({ ...selectionEntries, ...entries }),
-      v.check(
-        ({ every, count, ordinals }) => !ordinals || (every === undefined && count === undefined),
-        "expected either ordinals, or every and count, got both",
-      ),
+  v.pipe(
+    v.strictObject({ ...selectionEntries, ...entries }),
+    v.check(
+      ({ every, count, ordinals }) => !ordinals || (every === undefined && count === undefined),
+      "expected either ordinals, or every and count, got both",
     ),
   );
 
@@ -38,34 +36,44 @@ export const FaultsSchema = v.strictObject({
   delay: v.nullish(DelaySchema),
 
   /** Replies that are never sent. */
-  loseReplies: some({}),
+  loseReplies: v.nullish(some({})),
   /** Replies that are sent twice; numbered among those that are not lost. */
-  repeatReplies: some({}),
+  repeatReplies: v.nullish(some({})),
 
   /** Deliveries, one for each subscriber of a published message, that are never made. */
-  loseDeliveries: some({}),
+  loseDeliveries: v.nullish(some({})),
   /** Deliveries held back until the same publisher's next one to the same subscriber; numbered among those not lost. */
-  reorderDeliveries: some({}),
+  reorderDeliveries: v.nullish(some({})),
   /** Deliveries that are made twice; numbered among those neither lost nor reordered. */
-  repeatDeliveries: some({}),
+  repeatDeliveries: v.nullish(some({})),
 
   /** Upgrade requests that get no answer; their TCP connections stay. */
-  neverUpgrade: some({}),
+  neverUpgrade: v.nullish(some({})),
   /** Upgrade requests that get an HTTP error. Numbered among those that get an answer. */
-  refuseUpgrades: some({
-    status: v.optional(v.pipe(v.number(), v.integer(), v.minValue(400), v.maxValue(599)), 503),
-  }),
+  refuseUpgrades: v.nullish(
+    some({ status: v.optional(v.pipe(v.number(), v.integer(), v.minValue(400), v.maxValue(599)), 503) }),
+  ),
 
-  /** Connections, numbered as they opened, that end with a TCP reset and no Close frame, instead of handling their nth message or after a time. */
-  resetConnections: some({ onMessage: v.optional(positive), afterMs: v.optional(timerMs) }),
+  /** Connections that end with a TCP reset, without a Close frame, instead of handling their nth message or after a time. */
+  resetConnections: v.nullish(
+    v.pipe(
+      some({ onMessage: v.optional(positive), afterMs: v.optional(timerMs) }),
+      v.check(
+        ({ onMessage, afterMs }) => onMessage === undefined || afterMs === undefined,
+        "expected either onMessage or afterMs, got both",
+      ),
+    ),
+  ),
   /** Connections that the server closes with a code, after a time. */
-  closeConnections: some({
-    code: closeCode,
-    reason: v.optional(v.pipe(v.string(), v.maxBytes(123)), ""),
-    afterMs: v.optional(timerMs, 0),
-  }),
+  closeConnections: v.nullish(
+    some({
+      code: closeCode,
+      reason: v.optional(v.pipe(v.string(), v.maxBytes(123)), ""),
+      afterMs: v.optional(timerMs, 0),
+    }),
+  ),
   /** Connections whose Close frame is never answered, and that the server never closes itself. */
-  ignoreClose: some({}),
+  ignoreClose: v.nullish(some({})),
 
   /** Once: nothing is read, handled or sent for `forMs`; connections stay. */
   freeze: v.nullish(v.strictObject({ forMs: timerMs, afterMs: v.optional(timerMs, 0) })),
@@ -126,11 +134,13 @@ export class Faults {
       else if (name !== "freeze" && name !== "crash") this.#setSelector(name);
     }
     this.actOnDeliveries = DELIVERY_FAULTS.some((name) => this.#settings[name]);
-    for (const name of CONNECTION_FAULTS) {
-      if (given[name]) for (const connection of this.#targets.connections) this.#act(name, connection);
+    for (const connection of this.#targets.connections) {
+      if (given.resetConnections !== undefined) connection.resetOnMessage(0);
+      for (const name of CONNECTION_FAULTS) if (given[name]) this.#act(name, connection);
     }
-    if (given.freeze) this.#later("freeze", given.freeze, ({ forMs }) => void this.freeze(forMs));
-    if (given.crash) this.#later("crash", given.crash, () => this.#targets.crash());
+    const { freeze, crash } = given;
+    if (freeze) this.#later("freeze", freeze.afterMs, () => void this.freeze(freeze.forMs));
+    if (crash) this.#later("crash", crash.afterMs, () => this.#targets.crash());
   }
 
   /** Switches all faults off. A freeze that has begun goes on to its end. */
@@ -179,28 +189,27 @@ export class Faults {
       if (this.hit(name)) connection.ignoreClose();
     } else if (name === "closeConnections") {
       const fault = this.hit(name);
-      if (fault)
-        this.#later(name, fault, ({ code, reason }) =>
-          this.#targets.gate.run(() => connection.close(code, reason)),
-        );
+      if (!fault) return;
+      const close = () => connection.close(fault.code, fault.reason);
+      this.#later(name, fault.afterMs, () => this.#targets.gate.run(close));
     } else {
       const fault = this.hit(name);
       if (!fault) return;
       if (fault.onMessage) connection.resetOnMessage(fault.onMessage);
-      else this.#later(name, { ...fault, afterMs: fault.afterMs ?? 0 }, () => connection.reset());
+      else this.#later(name, fault.afterMs ?? 0, () => connection.reset());
     }
   }
 
-  /** Runs `act` after the fault's time, unless the fault was switched off or set anew meanwhile. */
-  #later<F extends { afterMs: number }>(name: FaultName, fault: F, act: (fault: F) => void): void {
+  /** Runs `act` after a time, unless the fault was switched off or set anew meanwhile. */
+  #later(name: FaultName, afterMs: number, act: () => void): void {
     const set = this.#settings[name];
     const run = () => {
       if (this.#settings[name] !== set) return;
       if (name === "freeze" || name === "crash") this.#forget(name); // they happen once
-      act(fault);
+      act();
     };
     // The server's listening socket keeps the process alive, not its faults.
-    if (fault.afterMs > 0) setTimeout(run, fault.afterMs).unref();
+    if (afterMs > 0) setTimeout(run, afterMs).unref();
     else run();
   }
 }

@@ -41,14 +41,14 @@ export class Gate {
     return new Promise((resolve) => this.#thawed.push(resolve));
   }
 
-  /** Ends a freeze: first what waited, in order, then new input. */
+  /** Ends a freeze: first what waited, in order, then, on a later turn of the loop, new input. */
   thaw(): void {
     if (!this.frozen) return;
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#frozenUntilMs = 0;
-    for (const task of this.#waiting.splice(0)) task();
     this.#others.resume();
+    for (const task of this.#waiting.splice(0)) task();
     for (const resolve of this.#thawed.splice(0)) resolve();
   }
 }

@@ -1,7 +1,6 @@
 import { createServer, type Server } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import { type AddressInfo, isIPv6, type Socket } from "node:net";
-import type { Duplex } from "node:stream";
 import { Authority } from "./auth.ts";
 import type { Connection } from "./connection.ts";
 import { sampler } from "./delay.ts";
@@ -13,6 +12,7 @@ import { type ResolvedOptions, resolveOptions, type ServerOptions } from "./opti
 import { Replies } from "./replies.ts";
 import { Rooms } from "./rooms.ts";
 import { Scheduler } from "./scheduler.ts";
+import { Sockets } from "./sockets.ts";
 import { newCounts, type ServerStats } from "./stats.ts";
 import { type Certificate, selfSignedCertificate } from "./tls.ts";
 import { Upgrader } from "./upgrade.ts";
@@ -132,27 +132,3 @@ function listen(http: Server, { port, host }: ResolvedOptions): Promise<number> 
     http.listen({ port, host, backlog: BACKLOG }, () => resolve((http.address() as AddressInfo).port));
   });
 }
-
-/** The TCP sockets under all connections. With TLS, what the rest of the server sees is another stream on top. */
-class Sockets {
-  readonly #byPair = new Map<string, Socket>();
-
-  add(socket: Socket): void {
-    const pair = pairOf(socket);
-    this.#byPair.set(pair, socket);
-    socket.on("close", () => this.#byPair.delete(pair));
-  }
-
-  /** Resets the TCP connection under `stream`. */
-  reset(stream: Duplex): void {
-    this.#byPair.get(pairOf(stream as Socket))?.resetAndDestroy();
-  }
-
-  destroyAll(): void {
-    for (const socket of this.#byPair.values()) socket.destroy();
-  }
-}
-
-/** The two ends of a TCP connection: two streams of one connection have the same, two connections never do. */
-const pairOf = ({ localAddress, localPort, remoteAddress, remotePort }: Socket): string =>
-  `${localAddress} ${localPort} ${remoteAddress} ${remotePort}`;

@@ -30,6 +30,7 @@ function describe(issue: v.BaseIssue<unknown>, schema: v.GenericSchema): string 
   if (!issue.message.startsWith("Invalid ")) return `${field}: ${issue.message}`; // the schema's own words
   const missing = issue.path?.at(-1)?.origin === "key" && issue.input === undefined;
   const expected = missing ? "a value" : (issue.expected ?? `a ${issue.type.replace("_", " ")}`);
-  const got = missing ? "nothing" : JSON.stringify(issue.input);
+  // As valibot words it: of a text that is too short only the length, so that no secret gets into an error.
+  const got = missing ? "nothing" : issue.received;
   return `${field}: expected ${expected}, got ${got}`;
 }

@@ -25,6 +25,7 @@ for (const [sentence, url, options] of accepted) {
 }
 
 const [header, body, signature] = ann.split(".") as [string, string, string];
+const bobsBody = signToken("bob", 60, secret).split(".")[1];
 const none = Buffer.from('{"alg":"none"}').toString("base64url");
 const refused: [sentence: string, path: string, options: ClientOptions, status: number, error: string][] = [
   ["no token", "/ws/chat", {}, 401, "token missing"],
@@ -41,7 +42,7 @@ const refused: [sentence: string, path: string, options: ClientOptions, status: 
   [
     "a token whose claims were changed",
     "/ws/chat",
-    bearer(`${header}.${body}x.${signature}`),
+    bearer(`${header}.${bobsBody}.${signature}`),
     401,
     "token invalid",
   ],

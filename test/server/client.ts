@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import { type ClientOptions, WebSocket } from "ws";
 
@@ -78,8 +79,11 @@ export async function refusal(
 ): Promise<{ status: number; error: string }> {
   const ws = new WebSocket(url, options);
   ws.on("error", () => {}); // what follows a refusal
-  const [, response] = await once(ws, "unexpected-response");
+  const response = await new Promise<IncomingMessage>((resolve, reject) => {
+    ws.once("unexpected-response", (_, response) => resolve(response));
+    ws.once("open", () => reject(new Error("the upgrade was not refused")));
+  });
   let body = "";
   for await (const chunk of response) body += chunk;
-  return { status: response.statusCode, error: JSON.parse(body).error };
+  return { status: response.statusCode!, error: JSON.parse(body).error };
 }

@@ -52,6 +52,7 @@ const failures: [sentence: string, args: string[], env: Record<string, string>, 
     {},
     /slowReader: expected .*"drop".*, got "ignore"/,
   ],
+  ["a key that is too short", [], { SERVER_SECRET: "hunter2" }, /secret: expected >=8, got 7$/m],
   ["an address that is not ours", ["--host", "192.0.2.1", "--port", "0"], {}, /EADDRNOTAVAIL/],
 ];
 for (const [sentence, args, env, error] of failures) {

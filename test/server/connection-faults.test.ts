@@ -82,21 +82,27 @@ test("a fault that is switched off before its time does not happen", async (t) =
   assert.equal((await client.request({ type: "echo", echoId: 1 })).type, "echo_reply");
 });
 
-test("a Close frame is never answered, other messages are", async (t) => {
+test("a reset that is switched off before its message does not happen", async (t) => {
+  const { server, chat } = await start(t, { resetConnections: { onMessage: 2 } });
+  const client = await Client.connect(chat);
+  await client.request({ type: "echo", echoId: 1 });
+  server.faults.set({ resetConnections: null });
+  assert.equal((await client.request({ type: "echo", echoId: 2 })).echoId, 2);
+});
+
+test("a Close frame is never answered, and the connection stays", async (t) => {
   const { server } = await start(t, { ignoreClose: { ordinals: [1] } });
-  const stubborn = await RawClient.open(server.port, "/ws/echo");
-  stubborn.send(8, Buffer.from([0x03, 0xe8]));
-  const polite = await RawClient.open(server.port, "/ws/echo");
-  polite.send(8, Buffer.from([0x03, 0xe8]));
-  assert.deepEqual(await polite.frame(), { opcode: 8, payload: Buffer.from([0x03, 0xe8]), bytes: 4 });
-  await sleep(50);
-  assert.equal(stubborn.socket.bytesRead > 0 && stubborn.socket.readyState === "open", true);
-  let answered = false;
-  void stubborn.frame().then((frame) => {
-    answered = frame !== undefined;
-  });
+  const normalClosure = Buffer.from([0x03, 0xe8]);
+  const ignored = await RawClient.open(server.port, "/ws/echo");
+  const answered = await RawClient.open(server.port, "/ws/echo");
+  ignored.send(8, normalClosure);
+  answered.send(8, normalClosure);
+  assert.deepEqual((await answered.frame())?.payload, normalClosure, "sent later, answered already");
+  await once(answered.socket, "close");
+  assert.equal(ignored.socket.readyState, "open");
+  const next = ignored.frame();
   await server.close();
-  assert.equal(answered, false);
+  assert.equal(await next, undefined, "it ended without a frame");
 });
 
 test("a crash ends every connection without a Close frame, and nobody listens any more", async (t) => {
@@ -126,4 +132,15 @@ test("a frozen server shuts down too", async () => {
   const waiting = new WebSocket(`${server.url}/ws/chat`, bearer("test-token"));
   waiting.on("error", () => {});
   await Promise.all([server.close(), client.closeCode()]);
+});
+
+test("who connected during a freeze is frozen by the next one", async (t) => {
+  const { server, chat } = await start(t, {});
+  void server.faults.freeze(50);
+  const client = await Client.connect(chat);
+  const began = performance.now();
+  void server.faults.freeze(200);
+  client.ws.ping();
+  await once(client.ws, "pong");
+  assert.ok(performance.now() - began >= 199, "a pong came out of a frozen server");
 });

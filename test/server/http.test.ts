@@ -98,6 +98,11 @@ const wrong: [sentence: string, body: unknown, error: RegExp][] = [
     { refuseUpgrades: { status: 200 } },
     /refuseUpgrades\.status: expected >=400, got 200/,
   ],
+  [
+    "a reset by time and by message",
+    { resetConnections: { onMessage: 1, afterMs: 1 } },
+    /resetConnections: expected either onMessage or afterMs, got both/,
+  ],
   ["a freeze without an end", { freeze: {} }, /freeze\.forMs/],
   ["something that is no object", [], /expected Object, got/],
   ["something that is no JSON", "{", /body: expected JSON/],

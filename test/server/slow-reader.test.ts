@@ -113,9 +113,12 @@ test("block: the whole room waits for a slow reader, other rooms do not, and not
   const still = server.stats();
   assert.equal(still.deliveriesSent, blocked.deliveriesSent + 1, "nothing moved in the blocked room");
   assert.ok(still.published < MESSAGES, "the publisher is not read from either");
+  const late = await Client.connect(`${server.url}/ws/chat`);
+  const { seq } = await late.request({ type: "subscribe", room: "r" });
   const [read, others] = await Promise.all([readOn(slow, MESSAGES), ids(fast)]);
   assert.deepEqual(read.ids, all);
   assert.deepEqual(others, all);
+  assert.equal((await late.json()).seq, seq + 1, "who comes late gets what is published from then on");
 });
 
 test("queue: everything waits for a slow reader, far beyond the limit, and nothing is lost", {
