@@ -1,0 +1,177 @@
+package ledger
+
+import (
+	"math"
+	"slices"
+)
+
+// Subscription is one subscriber's stay in a room, from its request to its
+// end. Its methods are called by one goroutine at a time.
+type Subscription struct {
+	room      *Room
+	tracks    []track // by stream
+	confirmed bool
+	leaving   bool
+}
+
+// Subscribe begins a stay, before the request for it is sent.
+func (r *Room) Subscribe() *Subscription {
+	s := &Subscription{room: r, tracks: make([]track, len(r.streams))}
+	for i, stream := range r.streams {
+		from := stream.Published()
+		s.tracks[i] = track{from: from, next: from, first: math.MaxUint64, end: math.MaxUint64}
+	}
+	return s
+}
+
+// Confirm notes that the server has confirmed the subscription: what is
+// published from now on is due.
+func (s *Subscription) Confirm() {
+	if s.confirmed || s.leaving {
+		return
+	}
+	s.confirmed = true
+	s.room.mu.Lock()
+	defer s.room.mu.Unlock()
+	s.room.members++
+	for i, stream := range s.room.streams {
+		s.tracks[i].first = stream.published.Load()
+	}
+}
+
+// Leave notes that the subscriber begins to leave, or was cut off: nothing
+// that is published from now on is due. What was due may still come, until
+// [Subscription.Lost] settles it.
+func (s *Subscription) Leave() {
+	if s.leaving {
+		return
+	}
+	s.leaving = true
+	s.room.mu.Lock()
+	defer s.room.mu.Unlock()
+	if s.confirmed {
+		s.room.members--
+	}
+	for i, stream := range s.room.streams {
+		s.tracks[i].end = stream.published.Load()
+	}
+}
+
+// Arrival says what a delivery was. More than one may be true at once.
+type Arrival struct {
+	// Foreign: no publication of that number was made on that stream, or it
+	// was made before the subscription. Nothing else is said of it.
+	Foreign bool
+	// Duplicate: it has come before. Nothing else is said of it.
+	Duplicate bool
+	// Reordered: a later one of the same stream had come already.
+	Reordered bool
+	// Due: it was owed. One that came while the subscription was not yet
+	// confirmed, or after it began to end, was not.
+	Due bool
+}
+
+// Deliver notes that a publication came.
+func (s *Subscription) Deliver(stream int, sequence uint64) Arrival {
+	if stream < 0 || stream >= len(s.tracks) || sequence >= s.room.streams[stream].Published() {
+		return Arrival{Foreign: true}
+	}
+	return s.tracks[stream].deliver(sequence)
+}
+
+// Complete tells whether all that was due until now has come.
+func (s *Subscription) Complete() bool {
+	for i := range s.tracks {
+		t := &s.tracks[i]
+		if t.missing(min(t.end, s.room.streams[i].Published())) > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// Lost is how many publications were due and have not come. It is final once
+// the subscription has ended and its last messages were read.
+func (s *Subscription) Lost() (publications uint64) {
+	for i := range s.tracks {
+		t := &s.tracks[i]
+		publications += t.missing(min(t.end, s.room.streams[i].Published()))
+	}
+	return publications
+}
+
+// track is what one subscriber has had of one stream. Publications from first
+// up to, not including, end are due.
+type track struct {
+	from       uint64 // the first that can come
+	first, end uint64
+	next       uint64 // one more than the highest that came
+	gaps       []span // below next, in ascending order: what did not come
+}
+
+// span is the sequences from begin up to, not including, end.
+type span struct{ begin, end uint64 }
+
+func (t *track) deliver(sequence uint64) Arrival {
+	if sequence < t.from {
+		return Arrival{Foreign: true}
+	}
+	a := Arrival{Due: sequence >= t.first && sequence < t.end}
+	switch {
+	case sequence == t.next:
+		t.next++
+	case sequence > t.next:
+		t.gaps = append(t.gaps, span{t.next, sequence})
+		t.next = sequence + 1
+	case t.fill(sequence):
+		a.Reordered = true
+	default:
+		return Arrival{Duplicate: true}
+	}
+	return a
+}
+
+// fill takes a sequence out of the gaps; false when it is in none.
+func (t *track) fill(sequence uint64) bool {
+	i, _ := slices.BinarySearchFunc(t.gaps, sequence, func(g span, sequence uint64) int {
+		if g.end <= sequence {
+			return -1
+		}
+		return 1
+	})
+	if i == len(t.gaps) || t.gaps[i].begin > sequence {
+		return false
+	}
+	switch g := &t.gaps[i]; {
+	case g.begin == sequence && g.end == sequence+1:
+		t.gaps = slices.Delete(t.gaps, i, i+1)
+	case g.begin == sequence:
+		g.begin++
+	case g.end == sequence+1:
+		g.end--
+	default:
+		rest := span{sequence + 1, g.end}
+		g.end = sequence
+		t.gaps = slices.Insert(t.gaps, i+1, rest)
+	}
+	return true
+}
+
+// missing is how many of those due below end did not come.
+func (t *track) missing(end uint64) (publications uint64) {
+	if t.first >= end {
+		return 0
+	}
+	for _, g := range t.gaps {
+		publications += overlap(g, t.first, end)
+	}
+	return publications + overlap(span{t.next, end}, t.first, end)
+}
+
+func overlap(s span, begin, end uint64) uint64 {
+	begin, end = max(s.begin, begin), min(s.end, end)
+	if begin >= end {
+		return 0
+	}
+	return end - begin
+}
