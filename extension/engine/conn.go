@@ -119,3 +119,6 @@ func (c *Conn) late() {
 		c.finish(true)
 	}
 }
+
+// Handler is what hears of the connection.
+func (c *Conn) Handler() Handler { return c.handler }

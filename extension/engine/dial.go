@@ -110,7 +110,7 @@ func (c *Conn) lookUp() {
 				return // given up meanwhile
 			}
 			if err != nil {
-				c.fail(ReasonResolve, err)
+				c.fail(ReasonDNS, err)
 				return
 			}
 			c.resolved(addr)

@@ -14,7 +14,7 @@ type Reason uint16
 // Reasons that are no HTTP status.
 const (
 	ReasonNone           Reason = iota
-	ReasonResolve               // the host name has no address
+	ReasonDNS                   // the host name has no address
 	ReasonRefused               // nothing listens there
 	ReasonUnreachable           // no route to the address, or a firewall says so
 	ReasonReset                 // the peer reset the connection
@@ -35,7 +35,7 @@ const (
 	ReasonOther
 )
 
-var reasonNames = [...]string{"", "resolve", "refused", "unreachable", "reset", "closed", "tls",
+var reasonNames = [...]string{"", "dns", "refused", "unreachable", "reset", "closed", "tls",
 	"timeout_resolve", "timeout_tcp", "timeout_tls", "timeout_upgrade", "bad_upgrade", "bad_accept",
 	"bad_subprotocol", "header_too_large", "no_ports", "no_descriptors", "blocked", "aborted", "other"}
 

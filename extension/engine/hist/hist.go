@@ -1,0 +1,151 @@
+// Package hist keeps distributions of times exactly enough for any percentile:
+// HdrHistograms of nanoseconds with three significant digits, and exact count,
+// sum, least and greatest beside them.
+package hist
+
+import (
+	"math"
+	"time"
+
+	hdr "github.com/HdrHistogram/hdrhistogram-go"
+)
+
+const (
+	// Resolution is the finest difference that is kept.
+	Resolution = 10 * time.Nanosecond
+	// Highest is the longest time that is kept; longer ones count as it.
+	Highest = time.Hour
+	// Digits is how many significant digits a value keeps.
+	Digits = 3
+)
+
+// Histogram is one distribution. It is not safe for concurrent use.
+type Histogram struct {
+	counts   *hdr.Histogram
+	sum      time.Duration
+	min, max time.Duration
+	beyond   int64
+}
+
+// New makes an empty Histogram.
+func New() *Histogram {
+	return &Histogram{
+		counts: hdr.New(int64(Resolution), int64(Highest), Digits),
+		min:    math.MaxInt64,
+	}
+}
+
+// Record adds one value. A negative one, which only clocks that disagree can
+// give, counts as 0 and as beyond the range; so does one above Highest.
+func (h *Histogram) Record(d time.Duration) {
+	if d < 0 || d > Highest {
+		h.beyond++
+		d = min(max(d, 0), Highest)
+	}
+	// The only error is a value out of range.
+	_ = h.counts.RecordValue(int64(d))
+	h.sum += d
+	h.min = min(h.min, d)
+	h.max = max(h.max, d)
+}
+
+// Merge adds all of from.
+func (h *Histogram) Merge(from *Histogram) {
+	if from.Count() == 0 {
+		return
+	}
+	h.counts.Merge(from.counts)
+	h.sum += from.sum
+	h.min = min(h.min, from.min)
+	h.max = max(h.max, from.max)
+	h.beyond += from.beyond
+}
+
+// Reset empties the Histogram.
+func (h *Histogram) Reset() {
+	if h.Count() > 0 {
+		h.counts.Reset()
+	}
+	h.sum, h.min, h.max, h.beyond = 0, math.MaxInt64, 0, 0
+}
+
+// Count is how many values there are.
+func (h *Histogram) Count() int64 { return h.counts.TotalCount() }
+
+// Sum is the sum of all values.
+func (h *Histogram) Sum() time.Duration { return h.sum }
+
+// Beyond is how many values lay outside the range.
+func (h *Histogram) Beyond() int64 { return h.beyond }
+
+// Min is the least value, 0 without any.
+func (h *Histogram) Min() time.Duration {
+	if h.Count() == 0 {
+		return 0
+	}
+	return h.min
+}
+
+// Max is the greatest value.
+func (h *Histogram) Max() time.Duration { return h.max }
+
+// Mean is the mean, 0 without values.
+func (h *Histogram) Mean() time.Duration {
+	if h.Count() == 0 {
+		return 0
+	}
+	return h.sum / time.Duration(h.Count())
+}
+
+// Quantile is the value that a share q, from 0 to 1, of all values does not
+// exceed, to within the digits kept.
+func (h *Histogram) Quantile(q float64) time.Duration {
+	if q <= 0 || h.Count() == 0 {
+		return h.Min()
+	}
+	return h.clamp(h.counts.ValueAtQuantile(q * 100))
+}
+
+// clamp keeps the rounding of a bucket within what was recorded.
+func (h *Histogram) clamp(value int64) time.Duration {
+	return min(max(time.Duration(value), h.min), h.max)
+}
+
+// Distribution is the Histogram as it is now, in a form of its own.
+func (h *Histogram) Distribution() *Distribution {
+	d := &Distribution{Count: h.Count(), Sum: h.sum, Min: h.Min(), Max: h.max, Beyond: h.beyond}
+	for _, bar := range h.counts.Distribution() {
+		if bar.Count > 0 {
+			d.Bars = append(d.Bars, Bar{h.clamp((bar.From + bar.To) / 2), bar.Count})
+		}
+	}
+	return d
+}
+
+// Distribution is what was recorded over some time. It does not change.
+type Distribution struct {
+	Count    int64
+	Sum      time.Duration
+	Min, Max time.Duration
+	Beyond   int64 // values outside the range
+	Bars     []Bar // in ascending order
+}
+
+// Bar is a value, to within the digits kept, and how often it occurred.
+type Bar struct {
+	Value time.Duration
+	Count int64
+}
+
+// Thin appends one value for each k of the Distribution, in ascending order,
+// so that the percentiles of what is appended are those of the whole. carry is
+// how many values the call before left over, and the new one is returned:
+// over many windows exactly every k-th value is kept.
+func (d *Distribution) Thin(dst []time.Duration, k, carry int64) ([]time.Duration, int64) {
+	for _, bar := range d.Bars {
+		for carry += bar.Count; carry >= k; carry -= k {
+			dst = append(dst, bar.Value)
+		}
+	}
+	return dst, carry
+}

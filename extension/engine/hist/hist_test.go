@@ -1,0 +1,101 @@
+package hist
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+)
+
+func TestQuantilesAreThoseOfTheValues(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	h, parts := New(), []*Histogram{New(), New(), New()}
+	var values []time.Duration
+	var sum time.Duration
+	for i := range 100_000 {
+		// From microseconds to seconds, as latencies spread.
+		d := time.Duration(math.Exp(random.Float64()*13) * float64(time.Microsecond))
+		values = append(values, d)
+		sum += d
+		parts[i%3].Record(d)
+	}
+	for _, part := range parts {
+		h.Merge(part)
+	}
+	slices.Sort(values)
+	for _, q := range []float64{0, 0.5, 0.9, 0.99, 0.999, 1} {
+		want := values[max(int(math.Ceil(q*float64(len(values))))-1, 0)]
+		if got := h.Quantile(q); math.Abs(float64(got-want)) > float64(want)/1000+float64(Resolution) {
+			t.Errorf("quantile %v: %v, want %v to three digits", q, got, want)
+		}
+	}
+	if h.Count() != 100_000 || h.Sum() != sum || h.Min() != values[0] || h.Max() != values[len(values)-1] {
+		t.Errorf("count %d, sum %v, min %v, max %v", h.Count(), h.Sum(), h.Min(), h.Max())
+	}
+}
+
+func TestThinKeepsEveryKth(t *testing.T) {
+	const k = 7
+	var kept []time.Duration
+	var carry, total int64
+	whole := New()
+	random := rand.New(rand.NewPCG(3, 4))
+	for range 50 { // windows
+		h := New()
+		for range random.IntN(1000) {
+			d := time.Duration(random.ExpFloat64() * float64(time.Millisecond))
+			h.Record(d)
+			whole.Record(d)
+			total++
+		}
+		kept, carry = h.Distribution().Thin(kept, k, carry)
+	}
+	if want := total / k; int64(len(kept)) != want || carry != total%k {
+		t.Fatalf("%d of %d values kept, %d left over; want %d and %d", len(kept), total, carry, want, total%k)
+	}
+	slices.Sort(kept)
+	for _, q := range []float64{0.5, 0.95} {
+		got, want := kept[int(q*float64(len(kept)))], whole.Quantile(q)
+		if math.Abs(float64(got-want)) > 0.05*float64(want) {
+			t.Errorf("quantile %v of the representatives: %v, of all: %v", q, got, want)
+		}
+	}
+}
+
+func TestValuesBeyondTheRange(t *testing.T) {
+	h := New()
+	h.Record(-time.Millisecond)
+	h.Record(2 * Highest)
+	h.Record(time.Millisecond)
+	if h.Beyond() != 2 || h.Count() != 3 || h.Min() != 0 || h.Max() != Highest {
+		t.Errorf("beyond %d, count %d, min %v, max %v", h.Beyond(), h.Count(), h.Min(), h.Max())
+	}
+	h.Reset()
+	if h.Count() != 0 || h.Quantile(0.5) != 0 || h.Min() != 0 || h.Max() != 0 || h.Mean() != 0 || h.Beyond() != 0 {
+		t.Error("not empty after Reset")
+	}
+}
+
+func TestRecordAllocatesNothing(t *testing.T) {
+	h := New()
+	if allocs := testing.AllocsPerRun(100, func() { h.Record(time.Millisecond) }); allocs != 0 {
+		t.Errorf("%v allocations for a value, want 0", allocs)
+	}
+}
+
+func BenchmarkRecord(b *testing.B) {
+	h := New()
+	for i := range b.N {
+		h.Record(time.Duration(i&0xFFFFFF) * time.Nanosecond)
+	}
+}
+
+func BenchmarkMergeAndReset(b *testing.B) {
+	h, total := New(), New()
+	for b.Loop() {
+		h.Record(time.Millisecond)
+		total.Merge(h)
+		h.Reset()
+	}
+}

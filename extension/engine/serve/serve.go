@@ -1,0 +1,180 @@
+// Package serve is a WebSocket server fast enough not to be the bottleneck of
+// what is tried against it: one that echoes, or one that broadcasts.
+package serve
+
+import (
+	"bytes"
+	"fmt"
+	"net/netip"
+	"strconv"
+	"time"
+
+	"xk6-realtime/engine"
+	"xk6-realtime/engine/clock"
+	"xk6-realtime/engine/frame"
+)
+
+// Options says how to serve. A zero field means the default.
+type Options struct {
+	// Listen is where to listen; port 0 takes any free one.
+	Listen netip.AddrPort
+	// Broadcast sends each message to all connections, instead of back to the
+	// one that sent it.
+	Broadcast bool
+	// Interval is how often the server sends a message of its own to all.
+	// Default: never.
+	Interval time.Duration
+	// Bytes is how long that message is, at least what it must hold (about
+	// 70). Default 64, that is as short as it can be.
+	Bytes int
+	// Engine tunes the engine beneath. Its Loops share the port, so more than
+	// one needs the epoll transport. Default: one loop.
+	Engine engine.Options
+}
+
+// Server is a running server.
+type Server struct {
+	engine *engine.Engine
+	addr   netip.AddrPort
+	shards []*shard
+	ticker *engine.Timer
+	seq    int64
+	o      Options
+}
+
+// shard is what one loop serves.
+type shard struct {
+	server  *Server
+	loop    *engine.Loop
+	clients []*client
+	frame   []byte
+}
+
+type client struct {
+	shard *shard
+	conn  *engine.Conn
+	index int // in clients, -1 until open
+}
+
+// Start starts a server. Close it when done.
+func Start(o Options) (*Server, error) {
+	if o.Engine.Loops == 0 {
+		o.Engine.Loops = 1
+	}
+	e, err := engine.New(o.Engine)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{engine: e, addr: o.Listen, o: o}
+	for _, loop := range e.Loops() {
+		sh := &shard{server: s, loop: loop}
+		s.shards = append(s.shards, sh)
+		loop.Await(func() {
+			var l *engine.Listener
+			if l, err = loop.Listen(s.addr, len(e.Loops()) > 1, sh.client); err == nil {
+				s.addr = l.Addr()
+			}
+		})
+		if err != nil {
+			e.Close()
+			return nil, fmt.Errorf("serve: %w", err)
+		}
+	}
+	if o.Interval > 0 {
+		loop := e.Loops()[0]
+		loop.Await(func() {
+			due := clock.Now().Add(o.Interval)
+			s.ticker = loop.NewTimer(func(clock.Time) {
+				s.tick()
+				due = due.Add(o.Interval)
+				s.ticker.Set(due)
+			})
+			s.ticker.Set(due)
+		})
+	}
+	return s, nil
+}
+
+// Addr is where the server listens.
+func (s *Server) Addr() netip.AddrPort { return s.addr }
+
+// URL is the address as a client writes it.
+func (s *Server) URL() string { return "ws://" + s.addr.String() }
+
+// Connections is how many connections are open now.
+func (s *Server) Connections() (n int) {
+	for _, sh := range s.shards {
+		sh.loop.Await(func() { n += len(sh.clients) })
+	}
+	return n
+}
+
+// Close ends the server and all its connections.
+func (s *Server) Close() { s.engine.Close() }
+
+// tick broadcasts a message of the server's own: its number and when it was
+// made, in nanoseconds since 1970.
+func (s *Server) tick() {
+	s.seq++
+	b := append([]byte(nil), `{"type":"message","seq":`...)
+	b = strconv.AppendInt(b, s.seq, 10)
+	b = append(b, `,"timestamp":`...)
+	b = strconv.AppendInt(b, time.Now().UnixNano(), 10)
+	if missing := s.o.Bytes - len(b) - len(`,"pad":""}`); missing >= 0 {
+		b = append(b, `,"pad":"`...)
+		b = append(b, bytes.Repeat([]byte("x"), missing)...)
+		b = append(b, '"')
+	}
+	s.broadcast(frame.Append(nil, frame.Text, append(b, '}')))
+}
+
+func (s *Server) broadcast(frame []byte) {
+	for _, sh := range s.shards {
+		sh.loop.Do(func() { sh.send(frame) })
+	}
+}
+
+func (sh *shard) send(frame []byte) {
+	for i := len(sh.clients) - 1; i >= 0; i-- { // a reset one leaves the list
+		if _, err := sh.clients[i].conn.SendRaw(frame); err == engine.ErrUnsent {
+			sh.clients[i].conn.Reset()
+		}
+	}
+}
+
+func (sh *shard) client(c *engine.Conn) engine.Handler {
+	return &client{shard: sh, conn: c, index: -1}
+}
+
+func (c *client) Opened(*engine.Conn, *engine.Opening) {
+	c.index = len(c.shard.clients)
+	c.shard.clients = append(c.shard.clients, c)
+}
+
+func (c *client) Message(_ *engine.Conn, m engine.Message) {
+	if m.Op != frame.Text && m.Op != frame.Binary {
+		return
+	}
+	if !c.shard.server.o.Broadcast {
+		if _, err := c.conn.Send(m.Op, m.Data); err == engine.ErrUnsent {
+			c.conn.Reset()
+		}
+		return
+	}
+	if len(c.shard.server.shards) == 1 {
+		c.shard.frame = frame.Append(c.shard.frame[:0], m.Op, m.Data)
+		c.shard.send(c.shard.frame)
+		return
+	}
+	c.shard.server.broadcast(frame.Append(nil, m.Op, m.Data))
+}
+
+func (c *client) Closed(*engine.Conn, engine.End) {
+	last := c.shard.clients[len(c.shard.clients)-1]
+	c.shard.clients[c.index] = last
+	last.index = c.index
+	c.shard.clients = c.shard.clients[:len(c.shard.clients)-1]
+}
+
+func (c *client) Failed(*engine.Conn, *engine.Opening, engine.Failure) {}
+func (c *client) Alarm(*engine.Conn, clock.Time)                       {}

@@ -1,0 +1,5 @@
+//go:build !linux
+
+package swarm
+
+func serveForBenchmark() bool { return false }

@@ -1,0 +1,185 @@
+package swarm
+
+import (
+	"time"
+
+	"xk6-realtime/engine"
+	"xk6-realtime/engine/clock"
+	"xk6-realtime/engine/handshake"
+)
+
+// startsEach is how many connections a part begins before its loop looks to
+// the others again.
+const startsEach = 16
+
+// part is the share of a Swarm that one loop drives. All of it is used on that
+// loop's goroutine only.
+type part struct {
+	swarm   *Swarm
+	loop    *engine.Loop
+	record  *record
+	traffic engine.Traffic
+	fill    func(*engine.Conn, *handshake.Request)
+	timer   *engine.Timer
+	closer  *engine.Timer
+
+	first, step int // the connections first, first+step, … are this part's
+	sessions    []*session
+	retries     []retry // in the order they fall due
+	active      int     // open now
+	ended       int     // opened and over
+	givenUp     int     // never opened
+	settled     bool
+	stopping    bool
+	closeBegan  clock.Time
+	toClose     int // sessions not yet told to close
+	finished    bool
+}
+
+type retry struct {
+	at      clock.Time
+	session *session
+}
+
+// size is how many connections are this part's.
+func (p *part) size() int {
+	return max(0, (p.swarm.o.Connections-p.first+p.step-1)/p.step)
+}
+
+func (p *part) start() {
+	p.sessions = make([]*session, 0, p.size())
+	p.fill = p.request
+	p.timer = p.loop.NewTimer(p.begin)
+	p.closer = p.loop.NewTimer(p.closeDue)
+	p.begin(clock.Now())
+	p.settle()
+}
+
+// begin begins what is due, a few at a time.
+func (p *part) begin(now clock.Time) {
+	if p.stopping {
+		return
+	}
+	for range startsEach {
+		due, again := p.next()
+		if due == 0 {
+			return
+		}
+		if due > now {
+			p.timer.Set(due)
+			return
+		}
+		if again {
+			s := p.retries[0].session
+			p.retries = p.retries[1:]
+			s.retries++
+			p.record.Retries++
+			p.dial(s, due)
+			continue
+		}
+		s := &session{part: p, index: int32(p.first + len(p.sessions)*p.step)}
+		p.sessions = append(p.sessions, s)
+		p.dial(s, due)
+	}
+	p.timer.Set(clock.Now() + 1)
+}
+
+// next is when the next attempt is due, 0 for none, and whether it is a retry.
+func (p *part) next() (due clock.Time, again bool) {
+	if len(p.sessions) < p.size() {
+		due = p.swarm.began.Add(p.swarm.o.Pace.Due(p.first + len(p.sessions)*p.step))
+	}
+	if len(p.retries) > 0 && (due == 0 || p.retries[0].at < due) {
+		return p.retries[0].at, true
+	}
+	return due, false
+}
+
+func (p *part) retryLater(s *session) {
+	p.retries = append(p.retries, retry{clock.Now().Add(p.swarm.o.RetryDelay), s})
+	if due, _ := p.next(); due != 0 {
+		p.timer.Set(due)
+	}
+}
+
+func (p *part) dial(s *session, due clock.Time) {
+	o := &p.swarm.o
+	server := &p.swarm.servers[int(s.index)%len(p.swarm.servers)]
+	d := engine.Dial{Endpoint: server.endpoint, Request: p.fill, Due: due, Traffic: &p.traffic}
+	if len(o.Sources) > 0 {
+		// By rounds of the servers, so that each server sees each source.
+		d.Source = o.Sources[int(s.index)/len(p.swarm.servers)%len(o.Sources)]
+	}
+	p.record.Attempts++
+	s.conn = p.loop.Dial(&d, s)
+}
+
+// request is called when a connection's request is about to be written.
+func (p *part) request(c *engine.Conn, r *handshake.Request) {
+	s := c.Handler().(*session)
+	r.Path = p.swarm.servers[int(s.index)%len(p.swarm.servers)].path
+	if p.swarm.o.Request != nil {
+		p.swarm.o.Request(int(s.index), r)
+	}
+}
+
+// settle is called when something was decided: whether the hold may begin, or
+// all is over.
+func (p *part) settle() {
+	decided := p.active+p.ended+p.givenUp == p.size()
+	if decided && !p.settled {
+		p.settled = true
+		p.swarm.partSettled()
+	}
+	if p.stopping && !p.finished && p.active == 0 && p.ended+p.givenUp == len(p.sessions) {
+		p.finished = true
+		p.timer.Stop()
+		p.closer.Stop()
+		p.swarm.partFinished()
+	}
+}
+
+// stop begins the planned end: attempts are given up, and what is open is
+// closed over the time that the Swarm says.
+func (p *part) stop() {
+	if p.stopping {
+		return
+	}
+	p.stopping = true
+	p.timer.Stop()
+	p.givenUp += len(p.retries)
+	p.retries = nil
+	for _, s := range p.sessions {
+		if s.conn != nil && !s.conn.Open() && s.openedAt == 0 {
+			s.conn.Close(closeCode, "")
+		}
+	}
+	p.closeBegan = clock.Now()
+	p.toClose = len(p.sessions)
+	p.closeDue(p.closeBegan)
+	p.settle()
+}
+
+const closeCode = 1000
+
+// take moves what was recorded to another record.
+func (p *part) take(to *record) {
+	p.record.BytesSent, p.record.BytesReceived = p.traffic.Sent, p.traffic.Received
+	p.traffic = engine.Traffic{}
+	p.record.moveTo(to)
+}
+
+// closeDue closes what is due to be closed, the last opened first.
+func (p *part) closeDue(now clock.Time) {
+	total := len(p.sessions)
+	for ; p.toClose > 0; p.toClose-- {
+		due := p.closeBegan.Add(time.Duration(float64(p.swarm.closeOver) * float64(total-p.toClose) / float64(total)))
+		if due > now {
+			p.closer.Set(due)
+			return
+		}
+		if s := p.sessions[p.toClose-1]; s.conn != nil {
+			s.conn.Close(closeCode, "")
+		}
+	}
+}

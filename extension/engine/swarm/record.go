@@ -1,0 +1,107 @@
+package swarm
+
+import (
+	"xk6-realtime/engine"
+	"xk6-realtime/engine/hist"
+)
+
+// Series is one distribution of times that a Swarm keeps.
+type Series int
+
+// The series of every Swarm.
+const (
+	ConnectLatency Series = iota // intended start to the 101
+	ConnectDelay                 // intended to actual start: the generator's own
+	ResolvePhase                 // of connections to a host name
+	TCPPhase
+	TLSPhase // of wss connections
+	UpgradePhase
+	ReceiveDelay // kernel arrival to read: the generator's own
+	SessionTime  // the 101 to the end
+	numSeries
+)
+
+// Counts is what happened over some time.
+type Counts struct {
+	Attempts int64 // connections begun, retries too
+	Opened   int64
+	Closed   int64 // of those opened, whichever way
+	Retries  int64
+	Failures map[engine.Reason]int64
+	Drops    map[Drop]int64
+	// Unanswered is how many peers did not answer our Close in time.
+	Unanswered int64
+	// Breaches is how often peers broke the WebSocket protocol, by reason.
+	Breaches map[string]int64
+
+	MessagesReceived int64
+	BytesSent        int64
+	BytesReceived    int64
+}
+
+// Drop is a way in which a connection ended that was meant to stay.
+type Drop struct {
+	Code uint16
+	By   engine.By
+}
+
+func newCounts() Counts {
+	return Counts{
+		Failures: make(map[engine.Reason]int64),
+		Drops:    make(map[Drop]int64),
+		Breaches: make(map[string]int64),
+	}
+}
+
+func (c *Counts) add(from *Counts) {
+	c.Attempts += from.Attempts
+	c.Opened += from.Opened
+	c.Closed += from.Closed
+	c.Retries += from.Retries
+	c.Unanswered += from.Unanswered
+	c.MessagesReceived += from.MessagesReceived
+	c.BytesSent += from.BytesSent
+	c.BytesReceived += from.BytesReceived
+	addAll(c.Failures, from.Failures)
+	addAll(c.Drops, from.Drops)
+	addAll(c.Breaches, from.Breaches)
+}
+
+func addAll[K comparable](to, from map[K]int64) {
+	for k, n := range from {
+		to[k] += n
+	}
+}
+
+// record is what one loop writes, without lock or allocation, until the reader
+// takes it away and leaves an empty one in its place.
+type record struct {
+	Counts
+	series []*hist.Histogram // nil until first needed
+}
+
+func newRecord(series int) *record {
+	return &record{Counts: newCounts(), series: make([]*hist.Histogram, series)}
+}
+
+func (r *record) histogram(s Series) *hist.Histogram {
+	if r.series[s] == nil {
+		r.series[s] = hist.New()
+	}
+	return r.series[s]
+}
+
+// moveTo adds all to another record and leaves r empty.
+func (r *record) moveTo(to *record) {
+	to.add(&r.Counts)
+	clear(r.Failures)
+	clear(r.Drops)
+	clear(r.Breaches)
+	r.Counts = Counts{Failures: r.Failures, Drops: r.Drops, Breaches: r.Breaches}
+	for i, h := range r.series {
+		if h != nil && h.Count() > 0 {
+			to.histogram(Series(i)).Merge(h)
+			h.Reset()
+		}
+	}
+}

@@ -1,0 +1,213 @@
+// Package swarm opens many connections by a plan, holds them, closes them, and
+// keeps exact account of what became of each.
+package swarm
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"xk6-realtime/engine"
+	"xk6-realtime/engine/clock"
+	"xk6-realtime/engine/hist"
+)
+
+// Swarm is one shard of the connections of a run, spread over an engine's
+// loops. Its methods may be called from any goroutine but a loop's.
+type Swarm struct {
+	engine    *engine.Engine
+	o         Options
+	servers   []server
+	began     clock.Time
+	parts     []*part
+	unsettled atomic.Int32
+	running   atomic.Int32
+	stopOnce  sync.Once
+	hold      *engine.Timer // on the first part's loop
+	settled   chan struct{}
+	done      chan struct{}
+	closeOver time.Duration
+
+	mu        sync.Mutex // guards what follows, for readers; no loop takes it for a message
+	exhausted *ExhaustedError
+	settledAt clock.Time
+	last      clock.Time
+	window    *record
+	total     *record
+}
+
+// Start starts a Swarm. The plan's time begins now.
+func Start(e *engine.Engine, o Options) (*Swarm, error) {
+	o, servers, err := o.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	s := &Swarm{
+		engine:    e,
+		o:         o,
+		servers:   servers,
+		began:     clock.Now(),
+		closeOver: o.CloseOver,
+		settled:   make(chan struct{}),
+		done:      make(chan struct{}),
+		window:    newRecord(int(numSeries)),
+		total:     newRecord(int(numSeries)),
+	}
+	s.last = s.began
+	loops := e.Loops()
+	s.unsettled.Store(int32(len(loops)))
+	s.running.Store(int32(len(loops)))
+	for i, loop := range loops {
+		s.parts = append(s.parts, &part{
+			swarm:  s,
+			loop:   loop,
+			record: newRecord(int(numSeries)),
+			first:  o.Shard + i*o.Shards,
+			step:   len(loops) * o.Shards,
+		})
+	}
+	s.hold = loops[0].NewTimer(func(clock.Time) { s.Stop(o.CloseOver) })
+	for _, p := range s.parts {
+		p.loop.Do(p.start)
+	}
+	return s, nil
+}
+
+// Settled is closed once every connection is open or given up.
+func (s *Swarm) Settled() <-chan struct{} { return s.settled }
+
+// Done is closed once every connection has ended.
+func (s *Swarm) Done() <-chan struct{} { return s.done }
+
+// Stop begins the planned end early. The connections close over the time
+// given.
+func (s *Swarm) Stop(over time.Duration) {
+	s.stopOnce.Do(func() {
+		s.closeOver = over
+		for _, p := range s.parts {
+			p.loop.Do(p.stop)
+		}
+		s.parts[0].loop.Do(s.hold.Stop)
+	})
+}
+
+// partSettled is called on a part's loop; the last one begins the hold.
+func (s *Swarm) partSettled() {
+	if s.unsettled.Add(-1) > 0 {
+		return
+	}
+	s.mu.Lock()
+	s.settledAt = clock.Now()
+	s.mu.Unlock()
+	close(s.settled)
+	s.parts[0].loop.Do(func() {
+		if !s.parts[0].stopping {
+			s.hold.Set(s.settledAt.Add(s.o.Hold))
+		}
+	})
+}
+
+func (s *Swarm) partFinished() {
+	if s.running.Add(-1) == 0 {
+		close(s.done)
+	}
+}
+
+// noteFailure is called on a part's loop.
+func (s *Swarm) noteFailure(f engine.Failure, p *part) {
+	if f.Reason != engine.ReasonNoDescriptors && f.Reason != engine.ReasonNoPorts {
+		return
+	}
+	s.mu.Lock()
+	first := s.exhausted == nil
+	if first {
+		s.exhausted = &ExhaustedError{Reason: f.Reason, Open: p.active * len(s.parts), Wanted: s.o.Connections}
+	}
+	s.mu.Unlock()
+	if first && s.o.OnExhausted == Fail {
+		s.Stop(0)
+	}
+}
+
+// Window is what happened between two instants.
+type Window struct {
+	From, To clock.Time
+	Counts
+	// Active is how many connections are open at its end.
+	Active int
+	// Series has one Distribution for each Series, nil without values.
+	Series []*hist.Distribution
+}
+
+// Snapshot takes what has happened since the last one. The loops go on
+// recording meanwhile.
+func (s *Swarm) Snapshot() *Window {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	w := &Window{From: s.last}
+	for _, p := range s.parts {
+		take := func() {
+			p.take(s.window)
+			w.Active += p.active
+		}
+		if !p.loop.Await(take) {
+			take() // the loop has ended
+		}
+	}
+	s.last = clock.Now()
+	w.To = s.last
+	w.Counts = newCounts()
+	w.Counts.add(&s.window.Counts)
+	w.Series = distributions(s.window)
+	s.window.moveTo(s.total)
+	return w
+}
+
+func distributions(r *record) []*hist.Distribution {
+	series := make([]*hist.Distribution, len(r.series))
+	for i, h := range r.series {
+		if h != nil && h.Count() > 0 {
+			series[i] = h.Distribution()
+		}
+	}
+	return series
+}
+
+// Result is how a Swarm went as a whole.
+type Result struct {
+	Window
+	Wanted int // connections of this shard
+	// Settled is when every connection was open or given up, 0 if never.
+	Settled clock.Time
+	// Exhausted is an *ExhaustedError when this machine gave no more.
+	Exhausted error
+	total     *record
+}
+
+// Quantile is the value that a share q of all values of a series does not
+// exceed; 0 without values.
+func (r *Result) Quantile(series Series, q float64) time.Duration {
+	if h := r.total.series[series]; h != nil {
+		return h.Quantile(q)
+	}
+	return 0
+}
+
+// Result takes what has happened since the last Snapshot, and returns it with
+// all before. Call it when the Swarm is done.
+func (s *Swarm) Result() *Result {
+	w := s.Snapshot()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := &Result{Window: Window{From: s.began, To: w.To, Active: w.Active}, Settled: s.settledAt, total: s.total}
+	r.Counts = newCounts()
+	r.Counts.add(&s.total.Counts)
+	r.Series = distributions(s.total)
+	for _, p := range s.parts {
+		r.Wanted += p.size()
+	}
+	if s.exhausted != nil {
+		r.Exhausted = s.exhausted
+	}
+	return r
+}
