@@ -3,13 +3,18 @@ import { stripVTControlCharacters } from "node:util";
 import { type CommandDef, defineCommand, renderUsage, runCommand } from "citty";
 import { EXIT, refuseUnknown, type Surroundings, UserError } from "./command.ts";
 import { demo } from "./demo.ts";
+import { TRY_MANUAL, tryOut } from "./try.ts";
 
 const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
 
 /** Each command's `run` returns the exit code. */
 const commands = (around: Surroundings): Record<string, CommandDef> => ({
   demo: demo(around),
+  try: tryOut(around),
 });
+
+/** What a command's `--help` says after its flags. */
+const MANUALS: Readonly<Record<string, string>> = { try: TRY_MANUAL };
 
 /** Runs one command line and returns its exit code. Never throws, never ends the process. */
 export async function main(argv: readonly string[], around: Surroundings): Promise<number> {
@@ -46,6 +51,7 @@ async function dispatch(argv: readonly string[], around: Surroundings): Promise<
   }
   if (rest.includes("--help") || rest.includes("-h")) {
     await usage(command, root);
+    around.out.write(MANUALS[name] ?? "");
     return EXIT.pass;
   }
   refuseUnknown(name, rest, (command.args ?? {}) as Parameters<typeof refuseUnknown>[2]);

@@ -14,9 +14,11 @@ async function run(...argv: string[]) {
   return { code, out: await text(out.end()), err: await text(err.end()) };
 }
 
+const COMMANDS = "demo, try";
+
 const refusals: [sentence: string, argv: string[], message: string][] = [
-  ["an unknown command", ["dmeo"], "unknown command dmeo, expected one of demo"],
-  ["an unknown flag before any command", ["--demo"], "unknown flag --demo, expected one of demo"],
+  ["an unknown command", ["dmeo"], `unknown command dmeo, expected one of ${COMMANDS}`],
+  ["an unknown flag before any command", ["--demo"], `unknown flag --demo, expected one of ${COMMANDS}`],
   ["an unknown flag", ["demo", "--fast"], "demo: unknown flag --fast, expected one of --help"],
   ["an unknown short flag", ["demo", "-x"], "demo: unknown flag -x, expected one of --help"],
   [
@@ -26,7 +28,11 @@ const refusals: [sentence: string, argv: string[], message: string][] = [
   ],
   ["an argument too many", ["demo", "chat-soak"], 'demo: unexpected argument "chat-soak"'],
   ["an argument behind --", ["demo", "--", "--fast"], 'demo: unexpected argument "--fast"'],
-  ["a name that every object has", ["constructor"], "unknown command constructor, expected one of demo"],
+  [
+    "a name that every object has",
+    ["constructor"],
+    `unknown command constructor, expected one of ${COMMANDS}`,
+  ],
 ];
 for (const [sentence, argv, message] of refusals) {
   test(`${sentence} is refused in one line, with exit code 2`, async () => {

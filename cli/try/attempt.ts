@@ -1,0 +1,272 @@
+import type { IncomingMessage } from "node:http";
+import { type RawData, WebSocket } from "ws";
+import type { Identity } from "../../lib/identity.ts";
+import type { Conversation, Effect, Frame, Protocol, Purpose } from "../../lib/protocols/index.ts";
+import type { ConnectReason } from "../../lib/reasons.ts";
+import { type Ms, ms } from "../../lib/units.ts";
+import { redactUrl } from "../../lib/url.ts";
+import { frameText, type HeaderLines, type Meaning, type Untimed } from "./event.ts";
+import { headerLines, readBody, reasonOf, tolerateSubprotocol } from "./handshake.ts";
+
+/** One connection to be tried, as one connection of a scenario would be made. */
+export interface Attempt {
+  readonly identity: Identity;
+  readonly protocol: Protocol;
+  /** Probes to send, the first as soon as the session is ready; none where the protocol has none. */
+  readonly probes: number;
+  /** Filler of the probes. */
+  readonly payload: string;
+  readonly connectTimeout: Ms;
+  readonly replyTimeout: Ms;
+  /** From the first byte to our Close, whatever happens. */
+  readonly stayFor: Ms;
+  readonly verifyCertificate: boolean;
+}
+
+/** Takes an event; gives a promise when no more should come before it is settled. */
+export type Report = (event: Untimed, at: Ms) => Promise<void> | undefined;
+
+/** Time between two probes. */
+const PROBE_INTERVAL = ms(500);
+/** How long the peer may take to answer our Close. */
+const CLOSE_TIMEOUT = ms(2_000);
+/** The largest message taken: k6 has no limit, one's own memory has. */
+const MAX_PAYLOAD_BYTES = 64 * 1_024 * 1_024;
+
+/**
+ * Tries one connection: handshake, session, probes, Close. Resolves when it is over, which is `stayFor` and the
+ * time for a Close from the start at the latest, or sooner when `signal` is aborted.
+ *
+ * @throws SyntaxError where the URL or a subprotocol cannot be used at all
+ */
+export const attempt = (what: Attempt, report: Report, signal: AbortSignal): Promise<void> =>
+  new Promise((resolve, reject) => {
+    try {
+      new Try(what, report, signal, resolve);
+    } catch (error) {
+      reject(error);
+    }
+  });
+
+class Try {
+  readonly #what: Attempt;
+  readonly #report: Report;
+  readonly #done: () => void;
+  /** By `performance.now()`. All other instants count from here. */
+  readonly #origin = performance.now();
+  readonly #socket: WebSocket;
+  readonly #conversation: Conversation;
+  readonly #controls = new AbortController();
+  #state: "connecting" | "open" | "closing" | "over" = "connecting";
+  #alarm: NodeJS.Timeout | undefined;
+  #probesSent = 0;
+  #nextProbe: Ms | undefined;
+
+  constructor(what: Attempt, report: Report, signal: AbortSignal, done: () => void) {
+    const { identity, protocol } = what;
+    this.#what = what;
+    this.#report = report;
+    this.#done = done;
+    this.#conversation = protocol.connection({
+      variables: identity.variables,
+      authenticate: identity.authenticate,
+      replyTimeoutMs: what.replyTimeout,
+      unixOffsetMs: ms(performance.timeOrigin + this.#origin),
+    });
+    this.#socket = new WebSocket(identity.url, [...identity.subprotocols], {
+      headers: { ...identity.headers },
+      rejectUnauthorized: what.verifyCertificate,
+      perMessageDeflate: false, // as k6, unless a script asks for it
+      maxPayload: MAX_PAYLOAD_BYTES,
+    });
+    this.#tell({
+      event: "connecting",
+      url: redactUrl(identity.url),
+      headers: Object.keys(identity.headers),
+      subprotocols: identity.subprotocols,
+    });
+    this.#listen();
+    signal.addEventListener("abort", () => this.#leave(), { signal: this.#controls.signal });
+    this.#arm();
+  }
+
+  #listen(): void {
+    let headers: HeaderLines = [];
+    let agreed: ReturnType<typeof tolerateSubprotocol> = { subprotocol: null };
+    this.#socket.on("upgrade", (response) => {
+      headers = headerLines(response.rawHeaders);
+      agreed = tolerateSubprotocol(response, this.#what.identity.subprotocols);
+    });
+    this.#socket.on("open", () => {
+      const at = this.#now();
+      this.#state = "open";
+      this.#tell({ event: "connected", headers, ...agreed }, at);
+      this.#happened(this.#conversation.open(at), at);
+      this.#arm();
+    });
+    this.#socket.on("unexpected-response", (request, response) => {
+      void this.#refused(response).finally(() => request.destroy());
+    });
+    this.#socket.on("message", (data, isBinary) => this.#received(data, isBinary, this.#now()));
+    this.#socket.on("ping", (data) => this.#tell({ event: "ping", bytes: data.length }));
+    this.#socket.on("error", (error) => this.#failed(error));
+    this.#socket.on("close", (code, reason) => this.#closed(code, reason.toString()));
+  }
+
+  async #refused(response: IncomingMessage): Promise<void> {
+    if (this.#state !== "connecting") return;
+    this.#state = "closing"; // an answer is an answer, even where the time is over before its body
+    clearTimeout(this.#alarm);
+    const { statusCode = 0, statusMessage = "", rawHeaders } = response;
+    const at = this.#now();
+    const body = await readBody(response, CLOSE_TIMEOUT);
+    this.#tell(
+      {
+        event: "refused",
+        status: statusCode,
+        statusText: statusMessage,
+        headers: headerLines(rawHeaders),
+        body,
+      },
+      at,
+    );
+    this.#end();
+  }
+
+  #failed(error: Error): void {
+    if (this.#state === "connecting") this.#unconnected(...reasonOf(error));
+    else if (this.#state !== "over") this.#tell({ event: "violation", detail: error.message });
+  }
+
+  #unconnected(reason: ConnectReason, detail: string): void {
+    this.#tell({ event: "unconnected", reason, detail });
+    this.#end();
+  }
+
+  #received(data: RawData, isBinary: boolean, at: Ms): void {
+    if (this.#state === "over") return;
+    const frame: Frame = isBinary ? new Uint8Array(data as Buffer) : data.toString();
+    const effects = this.#conversation.receive(frame, at);
+    const congested = this.#tell({ event: "received", ...frameText(frame), meaning: meaningOf(effects) }, at);
+    this.#apply(effects, at);
+    this.#arm();
+    if (!congested) return;
+    this.#socket.pause();
+    void congested.then(() => this.#socket.resume());
+  }
+
+  /** What came about without a message. */
+  #happened(effects: readonly Effect[], at: Ms): void {
+    for (const effect of effects) {
+      if (effect.kind !== "send") this.#tell({ event: "elapsed", meaning: [effect] }, at);
+      this.#apply([effect], at);
+    }
+  }
+
+  /** Sends what is to be sent, starts the probes, gives up on a session that cannot be had. */
+  #apply(effects: readonly Effect[], at: Ms): void {
+    for (const effect of effects) {
+      if (effect.kind === "send") this.#send(effect.frame, effect.purpose);
+      else if (effect.kind === "ready") this.#nextProbe = this.#what.probes > 0 ? at : undefined;
+      else if (effect.kind === "session-failed") this.#leave();
+    }
+  }
+
+  #send(frame: Frame, purpose: Purpose, probe?: string): void {
+    if (this.#state !== "open") return;
+    this.#socket.send(frame);
+    this.#tell({ event: "sent", purpose, ...(probe !== undefined && { probe }), ...frameText(frame) });
+  }
+
+  #probe(): void {
+    const { protocol, payload, probes } = this.#what;
+    this.#probesSent++;
+    const id = protocol.numericIds ? String(this.#probesSent) : `try-${this.#probesSent}`;
+    const at = this.#now();
+    const { frame } = this.#conversation.probe(id, at, payload);
+    this.#conversation.sent(id, at);
+    this.#send(frame, "probe", id);
+    this.#nextProbe = this.#probesSent < probes ? ms(at + PROBE_INTERVAL) : undefined;
+  }
+
+  /** Waits for whatever is next: a probe, a time-out of the conversation, the end. */
+  #arm(): void {
+    if (this.#state === "closing" || this.#state === "over") return; // the alarm is the Close's
+    clearTimeout(this.#alarm);
+    const next = Math.min(
+      this.#deadline(),
+      this.#nextProbe ?? Infinity,
+      this.#conversation.nextDue() ?? Infinity,
+    );
+    this.#alarm = setTimeout(() => this.#wake(), Math.max(0, Math.ceil(next - this.#now())));
+  }
+
+  #deadline(): Ms {
+    const { stayFor, connectTimeout } = this.#what;
+    return this.#state === "connecting" ? ms(Math.min(stayFor, connectTimeout)) : stayFor;
+  }
+
+  #wake(): void {
+    const at = this.#now();
+    if (this.#state === "open") {
+      this.#happened(this.#conversation.due(at), at);
+      if (this.#nextProbe !== undefined && this.#nextProbe <= at && this.#conversation.ready) this.#probe();
+    }
+    if (at >= this.#deadline()) this.#leave();
+    else this.#arm();
+  }
+
+  /** Ends it from our side. */
+  #leave(): void {
+    if (this.#state === "connecting") {
+      const waited = Math.round(this.#now());
+      this.#unconnected("timeout", `no answer to the upgrade request within ${waited} ms`);
+      return;
+    }
+    if (this.#state !== "open") return;
+    this.#state = "closing";
+    clearTimeout(this.#alarm);
+    this.#socket.resume(); // the answer to our Close is among what waits
+    this.#socket.close(1000);
+    this.#tell({ event: "closing", code: 1000 });
+    this.#alarm = setTimeout(() => {
+      this.#drop();
+      this.#tell({ event: "close-unanswered", waitedMs: CLOSE_TIMEOUT });
+      this.#end();
+    }, CLOSE_TIMEOUT);
+  }
+
+  #closed(code: number, reason: string): void {
+    if (this.#state === "connecting") this.#unconnected("reset", "the connection ended before an answer");
+    if (this.#state === "over") return;
+    this.#drop();
+    const by = code === 1006 ? "network" : this.#state === "closing" ? "us" : "server";
+    this.#tell({ event: "closed", by, code: code === 1006 || code === 1005 ? null : code, reason });
+    this.#end();
+  }
+
+  /** What the conversation still waited for is lost. */
+  #drop(): void {
+    const at = this.#now();
+    this.#happened(this.#conversation.drop(at), at);
+  }
+
+  #end(): void {
+    this.#state = "over";
+    clearTimeout(this.#alarm);
+    this.#controls.abort();
+    this.#socket.terminate();
+    this.#done();
+  }
+
+  #tell(event: Untimed, at: Ms = this.#now()): Promise<void> | undefined {
+    return this.#report(event, at);
+  }
+
+  #now(): Ms {
+    return ms(performance.now() - this.#origin);
+  }
+}
+
+const meaningOf = (effects: readonly Effect[]): Meaning[] =>
+  effects.filter((effect) => effect.kind !== "send");

@@ -1,0 +1,75 @@
+import type { Effect, Frame, Purpose } from "../../lib/protocols/index.ts";
+import type { ConnectReason } from "../../lib/reasons.ts";
+import type { Ms } from "../../lib/units.ts";
+
+/** What happened on the connection that is tried. JSON as it stands: `--json` prints these. */
+export type TryEvent = { readonly atMs: Ms } & (
+  | {
+      readonly event: "connecting";
+      readonly url: string;
+      /** Names only: values may be secrets. */
+      readonly headers: readonly string[];
+      readonly subprotocols: readonly string[];
+    }
+  | {
+      readonly event: "connected";
+      readonly subprotocol: string | null;
+      readonly headers: HeaderLines;
+      /** Where the answer breaks RFC 6455 and k6 takes it nevertheless. */
+      readonly problem?: string;
+    }
+  /** An HTTP answer that is no 101. */
+  | {
+      readonly event: "refused";
+      readonly status: number;
+      readonly statusText: string;
+      readonly headers: HeaderLines;
+      readonly body: string;
+    }
+  /** No HTTP answer, or one that is no WebSocket handshake. */
+  | { readonly event: "unconnected"; readonly reason: ConnectReason; readonly detail: string }
+  | ({ readonly event: "sent"; readonly purpose: Purpose; readonly probe?: string } & FrameText)
+  | ({ readonly event: "received"; readonly meaning: readonly Meaning[] } & FrameText)
+  /** What time alone brought about. */
+  | { readonly event: "elapsed"; readonly meaning: readonly Meaning[] }
+  | { readonly event: "ping"; readonly bytes: number }
+  /** The peer broke the WebSocket protocol, or sent more than is taken. */
+  | { readonly event: "violation"; readonly detail: string }
+  | { readonly event: "closing"; readonly code: number }
+  | {
+      readonly event: "closed";
+      readonly by: "server" | "us" | "network";
+      readonly code: number | null;
+      readonly reason: string;
+    }
+  | { readonly event: "close-unanswered"; readonly waitedMs: Ms }
+);
+
+/** An event before it has its time. */
+export type Untimed = TryEvent extends infer E ? (E extends TryEvent ? Omit<E, "atMs"> : never) : never;
+
+/** What a message was taken for. */
+export type Meaning = Exclude<Effect, { readonly kind: "send" }>;
+
+export type HeaderLines = readonly (readonly [name: string, value: string])[];
+
+/** A message: text where its bytes are UTF-8, otherwise the first of its bytes in hexadecimal digits. */
+export type FrameText = { readonly kind: "text" | "binary"; readonly bytes: number } & (
+  | { readonly text: string }
+  | { readonly hex: string }
+);
+
+/** Bytes of a binary message that are shown. */
+const SHOWN_BYTES = 4_096;
+
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+
+export function frameText(frame: Frame): FrameText {
+  if (typeof frame === "string") return { kind: "text", bytes: Buffer.byteLength(frame), text: frame };
+  const binary = { kind: "binary", bytes: frame.length } as const;
+  try {
+    return { ...binary, text: utf8.decode(frame) };
+  } catch {
+    return { ...binary, hex: Buffer.from(frame.subarray(0, SHOWN_BYTES)).toString("hex") };
+  }
+}

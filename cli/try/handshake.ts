@@ -1,0 +1,79 @@
+/** What a server answered to an upgrade request, or why it did not. */
+import type { IncomingMessage } from "node:http";
+import type { ConnectReason } from "../../lib/reasons.ts";
+import type { Ms } from "../../lib/units.ts";
+import type { HeaderLines } from "./event.ts";
+
+/** Of a refusal's body, which is mostly a sentence or a web page. */
+const SHOWN_BODY_BYTES = 2_048;
+
+/** The header lines as they came. A cookie is the bearer's: its value stays out. */
+export function headerLines(raw: readonly string[]): HeaderLines {
+  const lines: [string, string][] = [];
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    const [name = "", value = ""] = raw.slice(i, i + 2);
+    lines.push([name, /^set-cookie$/i.test(name) ? value.replace(/=[^;]*/, "=***") : value]);
+  }
+  return lines;
+}
+
+/** The beginning of a body, or what has come of it when the time is over. */
+export async function readBody(response: IncomingMessage, within: Ms): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(resolve, within);
+    const done = () => {
+      clearTimeout(timer);
+      resolve();
+    };
+    response.on("data", (chunk: Buffer) => {
+      chunks.push(chunk);
+      bytes += chunk.length;
+      if (bytes >= SHOWN_BODY_BYTES) done();
+    });
+    for (const end of ["end", "error", "close"]) response.on(end, done);
+  });
+  response.pause();
+  return Buffer.concat(chunks).subarray(0, SHOWN_BODY_BYTES).toString();
+}
+
+/**
+ * What was agreed on. RFC 6455 section 4.1 has a client fail where the server names what was not offered, and `ws`
+ * fails where it names nothing, too; k6 takes both, and this is to show what k6 will meet. So `ws` is shown an
+ * answer that it takes.
+ */
+export function tolerateSubprotocol(
+  response: IncomingMessage,
+  offered: readonly string[],
+): { subprotocol: string | null; problem?: string } {
+  const header = "sec-websocket-protocol";
+  const subprotocol = (response.headers[header] as string | undefined) ?? null;
+  if (subprotocol !== null && offered.includes(subprotocol)) return { subprotocol };
+  if (offered[0] === undefined) delete response.headers[header];
+  else response.headers[header] = offered[0];
+  if (subprotocol === null) {
+    const problem = `it chose none of the subprotocols offered (${offered.join(", ")}); browsers accept that`;
+    return offered.length > 0 ? { subprotocol, problem } : { subprotocol };
+  }
+  const problem = `it chose the subprotocol "${subprotocol}", which was not offered; browsers refuse that (RFC 6455 section 4.1)`;
+  return { subprotocol, problem };
+}
+
+const CODES: readonly (readonly [RegExp, ConnectReason, string])[] = [
+  [/^ECONNREFUSED$/, "refused", "nothing listens there"],
+  [/^(ECONNRESET|EPIPE)$/, "reset", "the connection was cut before an answer"],
+  [/^(ENOTFOUND|EAI_)/, "dns", "the host name does not resolve"],
+  [/^(ETIMEDOUT|EHOSTUNREACH|ENETUNREACH)$/, "timeout", "the host cannot be reached"],
+  [/CERT|SELF_SIGNED|ISSUER|^ERR_TLS|^ERR_SSL|^EPROTO$/, "tls", "no trusted TLS connection"],
+  [/^HPE_/, "http_rejected", "the answer is no HTTP"],
+];
+
+/** Why there is no connection: on the closed list, and in words. */
+export function reasonOf(error: Error): [ConnectReason, string] {
+  const { code = "" } = error as NodeJS.ErrnoException;
+  const known = CODES.find(([pattern]) => pattern.test(code));
+  if (known) return [known[1], error.message === "" ? known[2] : `${known[2]} (${error.message})`];
+  // `ws` has no codes for an answer that is 101 and wrong.
+  return [/^Invalid |subprotocol/.test(error.message) ? "http_rejected" : "other", error.message];
+}

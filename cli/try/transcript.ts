@@ -1,0 +1,104 @@
+/** The events of a try as people read them. Pure. */
+import { number } from "../../lib/summary/verdict.ts";
+import type { FrameText, Meaning, TryEvent } from "./event.ts";
+import { cut } from "./safe-text.ts";
+
+/** Characters of a message that are shown. */
+const SHOWN = 300;
+
+/** The lines that tell of an event. What came from the server stands in them as it came: see `printable`. */
+export function linesOf(event: TryEvent): string[] {
+  const [first = "", ...more] = wordsOf(event);
+  return [
+    `${number(event.atMs).padStart(8)} ms  ${first}`,
+    ...more.map((line) => `${" ".repeat(13)}${line}`),
+  ];
+}
+
+function wordsOf(event: TryEvent): string[] {
+  switch (event.event) {
+    case "connecting": {
+      const { url, headers, subprotocols } = event;
+      const withThese = headers.length > 0 ? `, with ${headers.join(", ")}` : "";
+      const offer = subprotocols.length > 0 ? `, offering ${subprotocols.join(", ")}` : "";
+      return [`→ upgrade ${url}${withThese}${offer}`];
+    }
+    case "connected":
+      return [
+        `← 101, ${event.subprotocol === null ? "no subprotocol" : `subprotocol ${event.subprotocol}`}`,
+        ...(event.problem ? [`! ${event.problem}`] : []),
+      ];
+    case "refused":
+      return [
+        `← ${event.status} ${event.statusText}`,
+        ...event.headers.map(([name, value]) => `  ${name}: ${cut(value, SHOWN)}`),
+        ...(event.body === "" ? [] : [`  ${cut(event.body.trimEnd(), SHOWN)}`]),
+      ];
+    case "unconnected":
+      return [`! ${event.detail} (${event.reason})`];
+    case "sent":
+      return [`→ ${shown(event)}`, `= ${event.probe === undefined ? event.purpose : `probe ${event.probe}`}`];
+    case "received":
+      return [`← ${shown(event)}`, ...meaningsOf(event.meaning, "expected; nothing to do")];
+    case "elapsed":
+      return [`· ${event.meaning.map(wordsOfMeaning).join("; ")}`];
+    case "ping":
+      return [`← ping, ${event.bytes} bytes; pong sent`];
+    case "violation":
+      return [`! the server broke the WebSocket protocol: ${event.detail}`];
+    case "closing":
+      return [`→ Close ${event.code}`];
+    case "closed":
+      return [
+        event.by === "network"
+          ? "! the connection ended without a Close frame (1006)"
+          : `← Close ${event.code ?? "without a code"}${event.reason === "" ? "" : ` "${event.reason}"`}`,
+      ];
+    case "close-unanswered":
+      return [
+        `! no answer to our Close within ${event.waitedMs} ms: stock k6 waits for one, long past its planned end`,
+      ];
+  }
+}
+
+const shown = (frame: FrameText): string => {
+  const size = frame.kind === "binary" ? `${frame.bytes} bytes binary` : `${frame.bytes} bytes`;
+  return `${size}  ${"text" in frame ? cut(frame.text, SHOWN) : `hex ${cut(frame.hex, SHOWN)}`}`;
+};
+
+const meaningsOf = (meaning: readonly Meaning[], none: string): string[] =>
+  (meaning.length > 0 ? meaning.map(wordsOfMeaning) : [none]).map((words) => `= ${words}`);
+
+function wordsOfMeaning(meaning: Meaning): string {
+  switch (meaning.kind) {
+    case "ready":
+      return "session ready";
+    case "session-failed":
+      return `session failed at ${meaning.step} (${meaning.reason}): ${meaning.detail}`;
+    case "captured":
+      return `\${${meaning.name}} is ${cut(meaning.value, SHOWN)}`;
+    case "reply":
+      return `reply "${meaning.name}" to probe ${meaning.id}, RTT ${number(meaning.at - (meaning.sentAt ?? meaning.dueAt))} ms`;
+    case "duplicate":
+      return `reply "${meaning.name}" to probe ${meaning.id} once more: a duplicate`;
+    case "late":
+      return `reply "${meaning.name}" to probe ${meaning.id}, too late: ${number(meaning.at - meaning.dueAt)} ms`;
+    case "timeout":
+      return `reply "${meaning.name}" to probe ${meaning.id} did not come in time`;
+    case "lost":
+      return `reply "${meaning.name}" to probe ${meaning.id} had not come at the end`;
+    case "delivery": {
+      const { id, publisher, room, seq, sentAtMs } = meaning;
+      const found = Object.entries({ id, publisher, room, seq, sentAtMs }).filter(
+        ([, value]) => value !== undefined,
+      );
+      return `delivery${found.map(([name, value]) => ` ${name}=${value}`).join("")}`;
+    }
+    case "error":
+      return `error "${cut(meaning.reason, SHOWN)}"${meaning.id === undefined ? ", which settles no probe" : ` settles probe ${meaning.id}`}`;
+    case "invalid":
+      return `breaks the protocol (${meaning.reason}): ${meaning.detail}`;
+    case "unmatched":
+      return "matches nothing in the descriptor: ignored";
+  }
+}

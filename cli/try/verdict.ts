@@ -1,0 +1,131 @@
+/** Whether a try went well, from its events. Pure. */
+import { number } from "../../lib/summary/verdict.ts";
+import { formatDuration, type Ms, ms } from "../../lib/units.ts";
+import type { Meaning, TryEvent } from "./event.ts";
+
+export interface TryVerdict {
+  readonly ok: boolean;
+  /** Whether it was interrupted before it went well or wrong. */
+  readonly undecided: boolean;
+  /** One sentence. */
+  readonly reason: string;
+}
+
+/** Follows the events of one try. */
+export class Judge {
+  readonly #wanted: number;
+  #connectedAt: Ms | undefined;
+  #readyAt: Ms | undefined;
+  #sent = 0;
+  #answered = 0;
+  readonly #roundTrips: number[] = [];
+  #strange = 0;
+  /** The first thing that went wrong. */
+  #failure: string | undefined;
+
+  /** @param probes how many probes are to be sent */
+  constructor(probes: number) {
+    this.#wanted = probes;
+  }
+
+  take(event: TryEvent): void {
+    switch (event.event) {
+      case "connected":
+        this.#connectedAt = event.atMs;
+        break;
+      case "refused":
+        this.#fail(`the server refused the upgrade with HTTP ${event.status}${hint(event.status)}`);
+        break;
+      case "unconnected":
+        this.#fail(`no connection: ${event.detail}`);
+        break;
+      case "sent":
+        if (event.purpose === "probe") this.#sent++;
+        break;
+      case "received":
+      case "elapsed":
+        for (const meaning of event.meaning) this.#takeMeaning(meaning, event.atMs);
+        break;
+      case "violation":
+        this.#fail(`the server broke the WebSocket protocol: ${event.detail}`);
+        break;
+      case "closed":
+        if (event.by !== "us") this.#fail(endOf(event, ms(event.atMs - (this.#connectedAt ?? event.atMs))));
+        break;
+    }
+  }
+
+  /** @param interruptedBy the signal that ended it before its time */
+  verdict(interruptedBy?: string): TryVerdict {
+    const gap = this.#gap(interruptedBy);
+    const wrong = this.#failure ?? gap;
+    const undecided = this.#failure === undefined && gap !== undefined && interruptedBy !== undefined;
+    return { ok: wrong === undefined, undecided, reason: wrong ?? this.#success() };
+  }
+
+  #takeMeaning(meaning: Meaning, at: Ms): void {
+    switch (meaning.kind) {
+      case "ready":
+        this.#readyAt = at;
+        break;
+      case "session-failed":
+        this.#fail(`the session failed at ${meaning.step}: ${meaning.detail}`);
+        break;
+      case "reply":
+        this.#roundTrips.push(meaning.at - (meaning.sentAt ?? meaning.dueAt));
+        if (meaning.last) this.#answered++;
+        break;
+      case "timeout":
+      case "lost":
+        this.#fail(`probe ${meaning.id} had no reply "${meaning.name}" in time`);
+        break;
+      case "error":
+        if (meaning.id !== undefined)
+          this.#fail(`probe ${meaning.id} was answered with an error: ${meaning.reason}`);
+        break;
+      case "invalid":
+        this.#strange++;
+        break;
+    }
+  }
+
+  #gap(interruptedBy: string | undefined): string | undefined {
+    const before = interruptedBy === undefined ? "when the time was over" : `when ${interruptedBy} came`;
+    if (this.#readyAt === undefined) return `the session was not ready ${before}`;
+    if (this.#answered < this.#wanted)
+      return `${this.#answered} of ${this.#wanted} probes had their replies ${before}`;
+    return undefined;
+  }
+
+  #success(): string {
+    const ready = `session ready after ${number(this.#readyAt!)} ms`;
+    const strange = this.#strange > 0 ? `; ${this.#strange} messages broke the protocol` : "";
+    if (this.#sent === 0) return `${ready}; no probe was sent${strange}`;
+    const [least, most] = [Math.min(...this.#roundTrips), Math.max(...this.#roundTrips)].map(number);
+    return `${ready}; ${this.#answered} of ${this.#wanted} probes had their replies, RTT ${least} to ${most} ms${strange}`;
+  }
+
+  #fail(reason: string): void {
+    this.#failure ??= reason;
+  }
+}
+
+function endOf({ by, code, reason }: TryEvent & { event: "closed" }, after: Ms): string {
+  const when = `${formatDuration(ms(Math.round(after)))} after it opened`;
+  if (by === "network") return `the connection ended without a Close frame ${when}`;
+  const why = reason === "" ? "" : ` (${reason})`;
+  return `the server closed the connection ${when}, ${code === null ? "without a code" : `with ${code}`}${why}`;
+}
+
+/** What usually helps. */
+function hint(status: number): string {
+  if (status === 401) return ": it wants other credentials, see --token, --auth and --header";
+  if (status === 403) return ": it knows you or your Origin and says no, see --token and --origin";
+  if (status === 404) return ": it has no such path, see --url and the protocol's own path";
+  if (status === 426 || status === 400) return ": it wants another handshake, see --subprotocol and --header";
+  if (status >= 300 && status < 400)
+    return ": it redirects, which no WebSocket client has to follow; use its Location";
+  if (status >= 200 && status < 300)
+    return ": that path serves web pages, or a proxy in between does not upgrade";
+  return "";
+}

@@ -1,0 +1,488 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { PassThrough } from "node:stream";
+import { describe, type TestContext, test } from "node:test";
+import { main } from "../../cli/main.ts";
+import { type FaultSettings, type ServerOptions, startServer } from "../../server/server.ts";
+import { accept, BINARY, CLOSE, close, frame, rawServer, TEXT } from "../raw-server.ts";
+import { temporaryDirectory } from "../temporary-directory.ts";
+
+interface Tried {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** Runs `try` with one probe until what it printed matches `until`, which stands for ^C, or to its own end. */
+async function tryOut(
+  argv: readonly string[],
+  { until, cwd = "/", env = {} }: { until?: RegExp | undefined; cwd?: string; env?: NodeJS.ProcessEnv } = {},
+): Promise<Tried> {
+  const stop = new AbortController();
+  const [out, err] = [new PassThrough(), new PassThrough()];
+  const printed = { out: "", err: "" };
+  out.setEncoding("utf8").on("data", (text) => {
+    printed.out += text;
+    if (until?.test(printed.out)) stop.abort("SIGINT");
+  });
+  err.setEncoding("utf8").on("data", (text) => {
+    printed.err += text;
+  });
+  const args = ["try", "--probes", "1", "--for", "30s", ...argv];
+  const code = await main(args, { out, err, cwd, env, signal: stop.signal });
+  await Promise.all([once(out.end(), "end"), once(err.end(), "end")]);
+  return { code, ...printed };
+}
+
+const lastLine = ({ out }: Tried): string => out.trimEnd().split("\n").at(-1) ?? "";
+
+async function reference(t: TestContext, options: Partial<ServerOptions> = {}) {
+  const server = await startServer(options);
+  t.after(() => server.close());
+  return server;
+}
+
+/** A descriptor's file. */
+async function descriptor(t: TestContext, document: object): Promise<string> {
+  const file = join(await temporaryDirectory(t), "acme.json");
+  await writeFile(file, JSON.stringify(document));
+  return file;
+}
+
+const ONE_ANSWERED = /^ok: .*\b1 of 1 probes had their replies, RTT [\d.]+ to [\d.]+ ms$/;
+
+describe("a server that is well: exit code 0, each message with what it was taken for", () => {
+  const rows: [
+    sentence: string,
+    path: string,
+    argv: string[],
+    options: Partial<ServerOptions>,
+    until: RegExp,
+    said: RegExp[],
+  ][] = [
+    [
+      "chat: a session, a probe, its reply",
+      "/ws/chat",
+      [],
+      {},
+      /RTT/,
+      [
+        /→ .*"type":"subscribe".*\n += session\n/,
+        /← .*"type":"subscribed".*\n += session ready\n/,
+        /→ .*"echoId":"try-1".*\n += probe try-1\n/,
+        /← .*"echo_reply".*\n += reply "echo" to probe try-1, RTT [\d.]+ ms\n/,
+        /→ Close 1000\n.*← Close 1000\n/,
+      ],
+    ],
+    [
+      "im: what was captured, and two replies to one probe",
+      "",
+      ["--protocol", "im", "--user", "ann"],
+      {},
+      /"answer"/,
+      [
+        /upgrade ws:\S+\/pinter\/imserver\/ann,/,
+        /\$\{teacher\} is \w+__mtx\n += session ready/,
+        /reply "receipt"/,
+        /reply "answer"/,
+      ],
+    ],
+    [
+      "echo: a greeting that the descriptor says nothing of",
+      "/ws/echo?welcome=1",
+      ["--protocol", "echo"],
+      {},
+      /RTT/,
+      [/· session ready/, /"welcome".*\n += matches nothing in the descriptor: ignored/, /reply "echo"/],
+    ],
+    [
+      "a token in the protocol's own message",
+      "/ws/chat?auth=message",
+      ["--auth", "message"],
+      {},
+      /RTT/,
+      [/→ .*"token":"\*\*\*".*\n += refresh/, /session ready/],
+    ],
+    [
+      "a reply that comes twice",
+      "/ws/chat",
+      [],
+      { faults: { repeatReplies: {} } },
+      /duplicate/,
+      [/reply "echo" to probe try-1 once more: a duplicate/],
+    ],
+    [
+      "TLS with a certificate that nobody trusts, which the user takes",
+      "/ws/chat",
+      ["--insecure-skip-tls-verify"],
+      { tls: true },
+      /RTT/,
+      [/upgrade wss:/],
+    ],
+    [
+      "a server that never answers Close",
+      "/ws/chat",
+      [],
+      { faults: { ignoreClose: {} } },
+      /RTT/,
+      [/! no answer to our Close within 2000 ms/],
+    ],
+  ];
+  for (const [sentence, path, argv, options, until, said] of rows) {
+    test(sentence, async (t) => {
+      const server = await reference(t, options);
+      const tried = await tryOut(["--url", server.url + path, ...argv], { until });
+      assert.equal(tried.code, 0, tried.out + tried.err);
+      assert.match(lastLine(tried), ONE_ANSWERED);
+      for (const pattern of said) assert.match(tried.out, pattern);
+      assert.ok(!tried.out.includes("test-token"));
+    });
+  }
+});
+
+test("without an interrupt it stays as long as it was told, sends what probes were asked for, and ends", async (t) => {
+  const server = await reference(t);
+  const tried = await tryOut(["--url", `${server.url}/ws/chat`, "--probes", "2", "--for", "2s"]);
+  assert.equal(tried.code, 0, tried.out);
+  assert.match(lastLine(tried), /2 of 2 probes had their replies/);
+  assert.equal(server.stats().messagesReceived, 3);
+  assert.deepEqual(server.stats().closesSeen, { 1000: 1 });
+});
+
+test("--json prints one object a line, times of one clock, and the verdict last", async (t) => {
+  const server = await reference(t);
+  const tried = await tryOut(["--url", `${server.url}/ws/chat`, "--json"], { until: /"last":true/ });
+  const events = tried.out
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  assert.deepEqual(
+    events.map(({ event }) => event),
+    ["connecting", "connected", "sent", "received", "sent", "received", "closing", "closed", "verdict"],
+  );
+  const [probe, reply] = [events[4], events[5]];
+  assert.equal(reply.text, JSON.stringify(JSON.parse(reply.text)), "the message, whole");
+  const [{ kind, id, sentAt, at }] = reply.meaning;
+  assert.deepEqual({ kind, id, at }, { kind: "reply", id: probe.probe, at: reply.atMs });
+  assert.ok(events[3].atMs <= sentAt && sentAt < at, "a round trip takes time");
+  assert.equal(events.at(-1).ok, true);
+});
+
+describe("a server that is not well: exit code 1, and why", () => {
+  const rows: [
+    sentence: string,
+    faults: FaultSettings,
+    argv: string[],
+    reason: RegExp,
+    said: RegExp | undefined,
+  ][] = [
+    [
+      "another token is wanted",
+      {},
+      ["--token", "wrong-token"],
+      /HTTP 401: it wants other credentials/,
+      /← 401 Unauthorized\n(?:.*\n)*?.*WWW-Authenticate: Bearer\n(?:.*\n)*?.*token invalid/,
+    ],
+    [
+      "the upgrade is refused",
+      { refuseUpgrades: { status: 503 } },
+      [],
+      /HTTP 503$/,
+      /← 503 Service Unavailable/,
+    ],
+    [
+      "no answer comes",
+      { neverUpgrade: {} },
+      ["--connect-timeout", "200ms"],
+      /no answer to the upgrade/,
+      undefined,
+    ],
+    [
+      "a reply is lost",
+      { loseReplies: {} },
+      ["--reply-timeout", "100ms"],
+      /probe try-1 had no reply "echo" in time/,
+      /· reply "echo" to probe try-1 did not come in time/,
+    ],
+    [
+      "a reply comes late",
+      { delay: 400 },
+      ["--reply-timeout", "100ms"],
+      /probe try-1 had no reply "echo" in time/,
+      /reply "echo" to probe try-1, too late: \d+ ms/,
+    ],
+    [
+      "the connection is closed with a code",
+      { closeConnections: { code: 4001, reason: "token expired", afterMs: 300 } },
+      [],
+      /closed the connection \S+ after it opened, with 4001 \(token expired\)/,
+      /← Close 4001 "token expired"/,
+    ],
+    [
+      "the connection is reset in the session",
+      { resetConnections: { onMessage: 1 } },
+      [],
+      /ended without a Close frame/,
+      /! the connection ended without a Close frame \(1006\)/,
+    ],
+  ];
+  for (const [sentence, faults, argv, reason, said] of rows) {
+    test(sentence, async (t) => {
+      const server = await reference(t, { faults });
+      const tried = await tryOut(["--url", `${server.url}/ws/chat`, ...argv], { until: said });
+      assert.equal(tried.code, 1, tried.out + tried.err);
+      assert.match(lastLine(tried), /^failed: /);
+      assert.match(lastLine(tried), reason);
+      if (said) assert.match(tried.out, said);
+      assert.ok(!tried.out.includes("wrong-token"));
+    });
+  }
+
+  test("a certificate that nobody trusts", async (t) => {
+    const server = await reference(t, { tls: true });
+    const tried = await tryOut(["--url", `${server.url}/ws/chat`]);
+    assert.equal(tried.code, 1);
+    assert.match(lastLine(tried), /no connection: no trusted TLS connection \(.*self-signed/);
+  });
+
+  test("nobody listens", async () => {
+    const tried = await tryOut(["--url", "ws://127.0.0.1:1/ws"]);
+    assert.equal(tried.code, 1);
+    assert.match(lastLine(tried), /no connection: nothing listens there/);
+  });
+
+  test("a step of the session fails", async (t) => {
+    const server = await reference(t);
+    const file = await descriptor(t, {
+      name: "acme",
+      session: [{ send: "hello", await: { text: "welcome" }, within: "100ms" }],
+    });
+    const tried = await tryOut(["--url", `${server.url}/ws/echo`, "--protocol-file", file]);
+    assert.equal(tried.code, 1);
+    assert.match(lastLine(tried), /the session failed at session\[0\]: what was awaited did not come/);
+  });
+
+  test("an error answers the probe", async (t) => {
+    const server = await reference(t);
+    const file = await descriptor(t, {
+      name: "acme",
+      probe: { send: '{"type":"speak","echoId":${id}}' },
+      reply: [{ name: "spoken", where: { "/type": "spoken" }, match: "id", id: "/echoId" }],
+      error: { where: { "/type": "error" }, reason: "/reason", settles: "id" },
+    });
+    const tried = await tryOut(["--url", `${server.url}/ws/chat`, "--protocol-file", file], {
+      until: /settles probe try-1/,
+    });
+    assert.equal(tried.code, 1, tried.out);
+    assert.match(lastLine(tried), /probe try-1 was answered with an error: unknown_type/);
+  });
+});
+
+test("an interrupt before the session is ready leaves it open how it went: exit code 3, connection closed", async (t) => {
+  const server = await reference(t);
+  const tried = await tryOut(["--url", `${server.url}/ws/echo`], { until: /matches nothing/ });
+  assert.equal(tried.code, 3, tried.out);
+  assert.match(lastLine(tried), /^failed: the session was not ready when SIGINT came$/);
+  assert.deepEqual(server.stats().closesSeen, { 1000: 1 });
+});
+
+/** Everything that a terminal acts upon or that makes text look like another. */
+const ACTIVE = /[^\P{Cc}\n]|[\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u;
+const EVIL = "\u001b]0;owned\u0007\u001b[2J\r\u009b31m\u202eabc\u2066\u200b\u2028\u007f";
+
+describe("a hostile server harms nothing", () => {
+  for (const json of [[], ["--json"]]) {
+    const form = json.length > 0 ? "JSON" : "text";
+    test(`control characters in messages and in a Close reason are escaped, in ${form}`, async (t) => {
+      const url = await rawServer(t, (socket, request) => {
+        socket.write(accept(request));
+        socket.write(frame(TEXT, `{"type":"${EVIL}"}`));
+        socket.write(frame(TEXT, EVIL));
+        socket.write(frame(BINARY, EVIL));
+        socket.write(frame(BINARY, Buffer.from([0x1b, 0xff])));
+        socket.end(frame(CLOSE, close(4000, EVIL)));
+      });
+      const tried = await tryOut(["--url", url, "--protocol", "echo", ...json]);
+      assert.equal(tried.code, 1);
+      assert.ok(!ACTIVE.test(tried.out), JSON.stringify(tried.out.match(ACTIVE)));
+      assert.match(tried.out, /\\u001b\]0;owned\\u0007/);
+      assert.match(tried.out, /1bff/);
+      if (json.length > 0) for (const line of tried.out.trimEnd().split("\n")) JSON.parse(line);
+    });
+
+    test(`a refusal's body is escaped, and cut, in ${form}`, async (t) => {
+      const url = await rawServer(t, (socket) => {
+        socket.write(`HTTP/1.1 403 Forbidden\r\nSet-Cookie: sid=s3cr3t-sid; Path=/\r\n\r\n${EVIL}`);
+        const spam = () => socket.writable && socket.write("x".repeat(65_536), () => setImmediate(spam));
+        spam();
+      });
+      const tried = await tryOut(["--url", url, ...json]);
+      assert.equal(tried.code, 1, tried.out);
+      assert.ok(!ACTIVE.test(tried.out));
+      assert.match(tried.out, /\\u001b\]0;owned/);
+      assert.ok(!tried.out.includes("s3cr3t-sid"), "a cookie is a credential");
+      assert.ok(tried.out.length < 5_000);
+    });
+
+    test(`a token that comes back is not shown, however it is written, in ${form}`, async (t) => {
+      const token = 'to"ken/9';
+      const url = await rawServer(t, (socket, request) => {
+        socket.write(accept(request, `X-Token: ${token}`));
+        socket.write(frame(TEXT, `you are ${token}`));
+        socket.write(frame(TEXT, JSON.stringify({ token, url: encodeURIComponent(token) })));
+        socket.write(frame(TEXT, `${"x".repeat(296)}${token}`)); // where a line is cut
+        socket.write(frame(BINARY, Buffer.concat([Buffer.from(token), Buffer.from([0xff])])));
+        socket.write(frame(TEXT, "key-of-header user-of-url query-of-url"));
+        socket.end(frame(CLOSE, close(4000, token)));
+      });
+      const withSecrets = url.replace("//", "//user-of-url:x@").concat("?key=query-of-url");
+      const tried = await tryOut(
+        ["--url", withSecrets, "--protocol", "echo", "--header", "X-Key: key-of-header", ...json],
+        { env: { WS_TOKEN: token } },
+      );
+      const spellings = [token, JSON.stringify(token).slice(1, -1), encodeURIComponent(token)];
+      spellings.push(Buffer.from(token).toString("hex"), 'to"', "to\\", "key-of", "user-of", "query-of");
+      for (const spelling of spellings)
+        assert.ok(!tried.out.includes(spelling), `${spelling} in ${tried.out}`);
+      assert.match(tried.out, /you are \*\*\*/);
+    });
+  }
+
+  test("a flood ends with its time, and no more is held than was taken from us", async (t) => {
+    const url = await rawServer(t, (socket, request) => {
+      socket.write(accept(request));
+      const message = frame(TEXT, "x".repeat(60_000));
+      const spam = () => socket.writable && socket.write(message, () => setImmediate(spam));
+      spam();
+    });
+    const out = new PassThrough(); // nobody reads it
+    const args = ["try", "--url", url, "--protocol", "echo", "--for", "1s", "--json"];
+    const signal = new AbortController().signal;
+    assert.equal(await main(args, { out, err: out, cwd: "/", env: {}, signal }), 1);
+    assert.ok(out.readableLength + out.writableLength < 4_000_000, `${out.readableLength}`);
+  });
+
+  const answers: [sentence: string, answer: (request: string) => string | Buffer, reason: RegExp][] = [
+    [
+      "garbage instead of HTTP",
+      () => "\u0000\u001b[2Jnonsense\r\n\r\n",
+      /no connection: the answer is no HTTP/,
+    ],
+    [
+      "headers without an end",
+      () => "HTTP/1.1 101 Switching Protocols\r\nX: ",
+      /no answer to the upgrade request/,
+    ],
+    [
+      "a handshake that proves nothing",
+      (request) => accept(request.replace(/^Sec-WebSocket-Key.*$/im, "")),
+      /no connection: Invalid Sec-WebSocket-Accept header/,
+    ],
+    [
+      "a frame with an opcode that does not exist",
+      (request) => Buffer.concat([Buffer.from(accept(request)), frame(0xb, "x")]),
+      /broke the WebSocket protocol: Invalid WebSocket frame: invalid opcode 11/,
+    ],
+    [
+      "text that is no UTF-8",
+      (request) => Buffer.concat([Buffer.from(accept(request)), frame(TEXT, Buffer.from([0xff]))]),
+      /broke the WebSocket protocol: .*UTF-8/,
+    ],
+  ];
+  for (const [sentence, answer, reason] of answers) {
+    test(sentence, async (t) => {
+      const url = await rawServer(t, (socket, request) => socket.write(answer(request)));
+      const tried = await tryOut(["--url", url, "--protocol", "echo", "--connect-timeout", "500ms"]);
+      assert.equal(tried.code, 1, tried.out);
+      assert.match(lastLine(tried), reason);
+      assert.ok(!ACTIVE.test(tried.out));
+    });
+  }
+
+  test("a subprotocol that was not offered, or none of those that were, is taken as k6 takes it, and told", async (t) => {
+    const choices = [["Sec-WebSocket-Protocol: other.v2"], []];
+    const url = await rawServer(t, (socket, request) => {
+      socket.write(accept(request, ...(choices.shift() ?? [])));
+      socket.write(frame(TEXT, "hello"));
+    });
+    const argv = ["--url", url, "--protocol", "echo", "--subprotocol", "acme.v1"];
+    const other = await tryOut(argv, { until: /hello/ });
+    assert.match(other.out, /← 101, subprotocol other.v2\n +! it chose the subprotocol "other.v2"/);
+    const none = await tryOut(argv, { until: /hello/ });
+    assert.match(
+      none.out,
+      /← 101, no subprotocol\n +! it chose none of the subprotocols offered \(acme.v1\)/,
+    );
+  });
+});
+
+describe("a wrong command line is refused before anything is sent", () => {
+  const rows: [sentence: string, argv: string[], message: RegExp][] = [
+    ["an unknown flag", ["--tokne", "x"], /^try: unknown flag --tokne, expected one of --help, --url, /],
+    [
+      "a wrong URL",
+      ["--url", "http://a"],
+      /^--url: expected a ws:\/\/ or wss:\/\/ URL .*, got something else\n$/,
+    ],
+    ["a URL that only looks like one", ["--url", "ws://[::1"], /^--url, --subprotocol: expected a URL/],
+    [
+      "a protocol that we do not have",
+      ["--protocol", "mqtt"],
+      /^--protocol: expected chat or echo or im, got "mqtt"/,
+    ],
+    [
+      "two protocols",
+      ["--protocol", "im", "--protocol-file", "a.json"],
+      /^--protocol: expected nothing beside --protocol-file/,
+    ],
+    [
+      "no such descriptor",
+      ["--protocol-file", "no.json"],
+      /^--protocol-file: expected a readable file, got \/no.json \(ENOENT/,
+    ],
+    ["a wrong duration", ["--for", "soon"], /^--for: expected a duration above 0 such as 5s, got "soon"/],
+    ["a stay of no time", ["--for", "0"], /^--for: expected a duration above 0/],
+    ["too many probes", ["--probes", "9999"], /^--probes: expected a whole number up to 1000, got "9999"/],
+    ["a header without a colon", ["--header", "s3cr3t"], /^--header: expected 'Name: value'/],
+    ["a header of the handshake's own", ["--header", "Upgrade: s3cr3t"], /^--header: expected 'Name: value'/],
+    [
+      "authentication by a message that the protocol does not have",
+      ["--protocol", "echo", "--auth", "message"],
+      /^AUTH: expected a protocol with a refresh message/,
+    ],
+    ["the same subprotocol twice", ["--subprotocol", "a,a"], /subprotocols that differ/],
+  ];
+  for (const [sentence, argv, message] of rows) {
+    test(sentence, async (t) => {
+      const server = await reference(t);
+      const tried = await tryOut(["--url", `${server.url}/ws/chat`, ...argv]);
+      assert.equal(tried.code, 2, tried.err + tried.out);
+      assert.match(tried.err, message);
+      assert.ok(!tried.err.includes("s3cr3t"));
+      assert.equal(server.stats().connectionsOpened, 0);
+      assert.equal(tried.out, "");
+    });
+  }
+
+  test("a wrong descriptor, with every field that is wrong", async (t) => {
+    const file = await descriptor(t, { name: "acme", probe: { send: "${id}", encodign: "text" } });
+    const tried = await tryOut(["--protocol-file", file]);
+    assert.equal(tried.code, 2);
+    assert.match(tried.err, /probe\.encodign: expected a field of this object/);
+  });
+
+  test("a variable is told by its own name", async () => {
+    const tried = await tryOut([], { env: { REPLY_TIMEOUT: "soon" } });
+    assert.match(tried.err, /^REPLY_TIMEOUT: expected a duration/);
+  });
+});
+
+test("--help teaches: flags, marks, examples, exit codes", async () => {
+  const { code, out } = await tryOut(["--help"]);
+  assert.equal(code, 0);
+  for (const part of ["--protocol-file", "WS_TOKEN", "= what it was taken for", "EXAMPLES", "EXIT CODE"]) {
+    assert.ok(out.includes(part), part);
+  }
+});
