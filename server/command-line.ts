@@ -13,7 +13,7 @@ interface Flag {
   readonly option: (text: string) => Record<string, unknown>;
 }
 
-const FLAGS: readonly Flag[] = [
+export const FLAGS: readonly Flag[] = [
   {
     flag: "port",
     env: "PORT",

@@ -8,7 +8,7 @@ import { parse } from "./validation.ts";
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
 const timeMs = v.pipe(v.number(), v.minValue(0), v.maxValue(2 ** 31 - 1));
 
-const OptionsSchema = v.strictObject({
+export const OptionsSchema = v.strictObject({
   /** TCP port; 0, the default, takes a free one. */
   port: v.optional(v.pipe(count, v.maxValue(65_535)), 0),
   /** Address to listen on. Default 127.0.0.1: nothing outside this machine reaches the server. */
