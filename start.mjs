@@ -1,6 +1,9 @@
 /**
  * `npm start` (and `npm run server`): sets up what is missing, then runs the demo (or the reference server).
  * Imports nothing that a fresh clone does not have.
+ *
+ * The scripts in package.json start it with `exec`: npm passes SIGTERM to its shell, which would die of it alone and
+ * leave this process and its k6 behind.
  */
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";

@@ -1,7 +1,7 @@
-/** The files that a run leaves: `<scenario>.summary.json` and `.summary.md`, and whatever else k6 wrote there. */
+/** The files that a run leaves: its summary in each form, and whatever else k6 wrote there. */
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { markdown } from "../lib/summary/markdown.ts";
+import { SUMMARY_FORMS } from "../lib/summary/forms.ts";
 import type { Summary, Verdict } from "../lib/summary/summary.ts";
 
 /**
@@ -16,7 +16,9 @@ export async function withOwnDirectory<T>(
   await mkdir(resultsDir, { recursive: true });
   const own = await mkdtemp(join(resultsDir, ".run-"));
   try {
-    for (const file of summaryFiles(scenario)) await rm(join(resultsDir, file), { force: true });
+    for (const suffix of Object.keys(SUMMARY_FORMS)) {
+      await rm(join(resultsDir, scenario + suffix), { force: true });
+    }
     const result = await work(own);
     const names = await readdir(own);
     for (const name of names) await rename(join(own, name), join(resultsDir, name));
@@ -31,7 +33,7 @@ const VERDICTS: readonly unknown[] = ["pass", "fail", "generator-bound", "incomp
 /** The summary that k6 wrote; undefined when there is none, or k6 was ended while writing it. */
 export async function readSummary(directory: string, scenario: string): Promise<Summary | undefined> {
   try {
-    const summary = JSON.parse(await readFile(join(directory, summaryFiles(scenario)[0]), "utf8"));
+    const summary = JSON.parse(await readFile(join(directory, `${scenario}.summary.json`), "utf8"));
     return VERDICTS.includes(summary?.verdict) ? summary : undefined;
   } catch (error) {
     if (error instanceof SyntaxError || (error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
@@ -39,11 +41,9 @@ export async function readSummary(directory: string, scenario: string): Promise<
   }
 }
 
-/** Writes a summary in both its forms. */
+/** Writes a summary in each of its forms. */
 export async function writeSummary(directory: string, summary: Summary): Promise<void> {
-  const [json, md] = summaryFiles(summary.scenario);
-  await writeFile(join(directory, json), `${JSON.stringify(summary, null, 2)}\n`);
-  await writeFile(join(directory, md), markdown(summary));
+  for (const [suffix, write] of Object.entries(SUMMARY_FORMS)) {
+    await writeFile(join(directory, summary.scenario + suffix), write(summary));
+  }
 }
-
-const summaryFiles = (scenario: string) => [`${scenario}.summary.json`, `${scenario}.summary.md`] as const;

@@ -5,8 +5,7 @@ import type { MetricName } from "../metrics.ts";
 import { limitsOn, PROFILES, type Profile, type ProfileName, parseProfile, together } from "../profile.ts";
 import { compile, PROTOCOLS, type Protocol, parseDescriptor } from "../protocols/index.ts";
 import { readSettings, type SettingName, type Settings, SettingsError } from "../settings.ts";
-import { junit } from "../summary/junit.ts";
-import { markdown } from "../summary/markdown.ts";
+import { SUMMARY_FORMS } from "../summary/forms.ts";
 import {
   breakdownThresholds,
   type K6Data,
@@ -175,10 +174,9 @@ export function scenario<N extends SettingName>(
       });
       const files: { [path: string]: string } = { stdout: terminal(summary) };
       if (results !== "") {
-        const base = `${results}/${spec.name}`;
-        files[`${base}.summary.json`] = `${JSON.stringify(summary, null, 2)}\n`;
-        files[`${base}.summary.md`] = markdown(summary);
-        files[`${base}.junit.xml`] = junit(summary);
+        for (const [suffix, write] of Object.entries(SUMMARY_FORMS)) {
+          files[`${results}/${spec.name}${suffix}`] = write(summary);
+        }
       }
       return files;
     },
