@@ -18,7 +18,7 @@ const TEACHER_SAYS = "同学,你好,非常高兴为你服务,有什么需要我�
  */
 export const im: Endpoint = {
   path: PATH,
-  allows: (user, url) => url.pathname.match(PATH)?.[1] === encodeURIComponent(user),
+  allows: (user, url) => userOf(url) === user,
   open({ replies, teacherDelayMs }, connection) {
     let teacher: string | undefined;
     const answer = replies.inOrder(connection);
@@ -58,6 +58,14 @@ export const im: Endpoint = {
     };
   },
 };
+
+function userOf(url: URL): string | undefined {
+  try {
+    return decodeURIComponent(url.pathname.match(PATH)?.[1] ?? "");
+  } catch {
+    return undefined; // a stray percent sign
+  }
+}
 
 function frame(code: "0" | "1", from: string, to: string, type: string, msg: string): Buffer {
   const timestamp = String(Date.now());

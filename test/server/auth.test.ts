@@ -15,12 +15,23 @@ const accepted: [sentence: string, url: string, options: ClientOptions][] = [
   ["a signed token in the Authorization header", chat, bearer(ann)],
   ["a token in the query", `${chat}?token=${ann}`, {}],
   ["a token in a cookie", chat, { headers: { cookie: `theme=dark; token=${ann}` } }],
+  [
+    "a token of the user that the address names",
+    `${server.url}/pinter/imserver/ann@example.org`,
+    bearer(signToken("ann@example.org", 60, secret)),
+  ],
+  [
+    "a token of the user that the address names, encoded",
+    `${server.url}/pinter/imserver/ann%40example.org`,
+    bearer(signToken("ann@example.org", 60, secret)),
+  ],
   ["a token and an allowed origin", chat, { ...bearer(ann), origin: "https://app.example" }],
 ];
 for (const [sentence, url, options] of accepted) {
   test(`${sentence} opens a connection`, async () => {
     const client = await Client.connect(url, options);
-    assert.equal((await client.request({ type: "echo", echoId: 1 })).type, "echo_reply");
+    assert.equal(client.ws.readyState, client.ws.OPEN);
+    client.ws.terminate();
   });
 }
 
