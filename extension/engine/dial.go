@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"net/netip"
 
 	"xk6-realtime/engine/clock"
@@ -60,7 +61,7 @@ func (l *Loop) Dial(d *Dial, h Handler) *Conn {
 		return c
 	}
 	if o.endpoint.Addr.IsValid() {
-		c.resolved(o.endpoint.Addr)
+		c.resolved(netip.AddrPortFrom(o.endpoint.Addr, o.endpoint.Port))
 		return c
 	}
 	c.lookUp()
@@ -104,33 +105,36 @@ func (c *Conn) lookUp() {
 	ctx, cancel := context.WithCancel(context.Background())
 	o.cancel = cancel
 	go func() {
-		addr, err := l.options.Resolve(ctx, o.endpoint.Host)
+		to, err := l.options.Resolve(ctx, o.endpoint.Host, o.endpoint.Port)
 		l.Do(func() {
 			if ctx.Err() != nil {
 				return // given up meanwhile
 			}
-			if err != nil {
+			switch {
+			case errors.Is(err, ErrBlocked):
+				c.fail(ReasonBlocked, err)
+			case err != nil:
 				c.fail(ReasonDNS, err)
-				return
+			default:
+				c.resolved(to)
 			}
-			c.resolved(addr)
 		})
 	}()
 }
 
-func (c *Conn) resolved(addr netip.Addr) {
+func (c *Conn) resolved(to netip.AddrPort) {
 	l, o := c.loop, c.opening
 	o.Resolved = clock.Now()
 	if o.endpoint.Addr.IsValid() {
 		o.Resolved = o.Began
 	}
-	if l.options.Blocked != nil && l.options.Blocked(o.endpoint.Host, addr) {
+	if l.options.Blocked != nil && l.options.Blocked(o.endpoint.Host, to.Addr()) {
 		c.failSoon(ReasonBlocked, nil)
 		return
 	}
 	c.state = connecting
 	c.setDeadline(l.options.Timeouts.TCP)
-	err := l.poll.connect(c, target{netip.AddrPortFrom(addr, o.endpoint.Port), o.source, l.options.ReceiveBuffer})
+	err := l.poll.connect(c, target{to, o.source, l.options.ReceiveBuffer})
 	if err != nil {
 		c.failSoon(errnoReason(err), err)
 	}

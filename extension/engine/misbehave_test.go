@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"fmt"
 	"bufio"
 	"bytes"
 	"context"
@@ -199,14 +200,27 @@ func TestAPortThatSwallowsConnectionsTimesOut(t *testing.T) {
 func TestANameThatNobodyResolvesTimesOut(t *testing.T) {
 	onEachTransport(t, func(t *testing.T, o Options) {
 		o = impatient(o)
-		o.Resolve = func(ctx context.Context, _ string) (netip.Addr, error) {
+		o.Resolve = func(ctx context.Context, _ string, _ uint16) (netip.AddrPort, error) {
 			<-ctx.Done()
-			return netip.Addr{}, ctx.Err()
+			return netip.AddrPort{}, ctx.Err()
 		}
 		e, w := start(t, o), newWitness(t)
 		dial(t, e, "ws://slow.example", w)
 		if f := w.next("failed").failure; f.Reason != ReasonTimeoutResolve {
 			t.Errorf("failed as %v, want timeout_resolve", f)
+		}
+	})
+}
+
+func TestANameMayBeBlocked(t *testing.T) {
+	onEachTransport(t, func(t *testing.T, o Options) {
+		o.Resolve = func(context.Context, string, uint16) (netip.AddrPort, error) {
+			return netip.AddrPort{}, fmt.Errorf("secret.example: %w", ErrBlocked)
+		}
+		e, w := start(t, o), newWitness(t)
+		dial(t, e, "ws://secret.example", w)
+		if f := w.next("failed").failure; f.Reason != ReasonBlocked {
+			t.Errorf("failed as %v, want blocked", f)
 		}
 	})
 }

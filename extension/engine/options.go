@@ -42,9 +42,11 @@ type Options struct {
 	// ReceiveBuffer is the size asked of the kernel for each connection's
 	// receive buffer, in bytes. Default: the kernel's own choice.
 	ReceiveBuffer int
-	// Resolve finds the address of a host name; it may block. Default: the
-	// system's resolver, its answers kept for five minutes and used in turn.
-	Resolve func(ctx context.Context, host string) (netip.Addr, error)
+	// Resolve finds where to connect to for a host name and port; it may
+	// block. An error that wraps ErrBlocked counts as ReasonBlocked, any other
+	// as ReasonDNS. Default: the system's resolver, its answers kept for five
+	// minutes and used in turn.
+	Resolve func(ctx context.Context, host string, port uint16) (netip.AddrPort, error)
 	// Blocked tells which hosts and addresses must not be connected to. It is
 	// asked once with the host alone, before a look-up, and once with the
 	// address. Default: none.

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -64,6 +65,10 @@ func handshakeReason(err error, status int) Reason {
 	}
 	return ReasonBadUpgrade
 }
+
+// ErrBlocked is what Options.Resolve wraps for a host that must not be
+// connected to.
+var ErrBlocked = errors.New("not allowed")
 
 // By says who ended an open connection.
 type By uint8

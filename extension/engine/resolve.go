@@ -28,7 +28,7 @@ type name struct {
 
 func newResolver() *resolver { return &resolver{names: make(map[string]*name)} }
 
-func (r *resolver) resolve(ctx context.Context, host string) (netip.Addr, error) {
+func (r *resolver) resolve(ctx context.Context, host string, port uint16) (netip.AddrPort, error) {
 	r.mu.Lock()
 	n := r.names[host]
 	if n == nil || !n.expires.IsZero() && time.Now().After(n.expires) {
@@ -40,15 +40,15 @@ func (r *resolver) resolve(ctx context.Context, host string) (netip.Addr, error)
 	select {
 	case <-n.known:
 	case <-ctx.Done():
-		return netip.Addr{}, ctx.Err()
+		return netip.AddrPort{}, ctx.Err()
 	}
 	if n.err != nil {
-		return netip.Addr{}, n.err
+		return netip.AddrPort{}, n.err
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	n.next++
-	return n.addrs[n.next%len(n.addrs)], nil
+	return netip.AddrPortFrom(n.addrs[n.next%len(n.addrs)], port), nil
 }
 
 func (r *resolver) lookUp(host string, n *name) {
