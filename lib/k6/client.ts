@@ -39,7 +39,7 @@ export class Client {
   private readonly closing: Promise<void>[] = [];
   private probes = 0;
 
-  /** @param name prefixes the identifiers of its messages: unique within the run */
+  /** @param name prefixes the identifiers of its messages, where they may be text: unique within the run */
   constructor(name: string, traffic: Traffic, record: Record) {
     this.name = name;
     this.traffic = traffic;
@@ -78,7 +78,7 @@ export class Client {
     let attempt = 0;
     const probing: Probing = {
       payload: traffic.payload,
-      nextId: () => `${this.name}-${this.probes++}`,
+      nextId: () => this.nextId(),
       begin: (at) => {
         if (downSince !== undefined) {
           record("ws_reconnects", 1);
@@ -106,6 +106,15 @@ export class Client {
     }
     if (grid !== undefined) this.unsent(grid, end);
     return now();
+  }
+
+  /**
+   * Numbers, where they must be, are unique within the client only: short enough for every server. From 1, since
+   * some take 0 for none.
+   */
+  private nextId(): string {
+    const count = ++this.probes;
+    return this.traffic.protocol.numericIds ? String(count) : `${this.name}-${count}`;
   }
 
   /** Probes that fell due while there was no connection: a user's message that nobody took. */

@@ -55,7 +55,7 @@ export interface ConnectionOptions extends SocketOptions, Identity {
 export interface Probing {
   /** The session's steps are done: the due times from here on. */
   begin(at: Ms): Grid;
-  /** Names the next probe, uniquely within the run. */
+  /** Names the next probe, uniquely within the connection. */
   nextId(): string;
   readonly payload: string;
 }

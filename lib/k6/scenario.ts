@@ -101,7 +101,7 @@ export interface ScenarioSpec<N extends SettingName> {
 export function scenario<N extends SettingName>(
   spec: ScenarioSpec<N>,
   metrics: readonly MetricName[],
-  planOf: (settings: Settings<N | Common>) => Plan,
+  planOf: (settings: Settings<N | Common>, protocol: Protocol) => Plan,
 ) {
   const profile = profileFor(spec.profile);
   const settings = readSettings([...COMMON, ...spec.settings], __ENV, profile.settings) as Settings<
@@ -111,7 +111,7 @@ export function scenario<N extends SettingName>(
   const results = resultsDir(settings.RESULTS_DIR);
   const protocol = protocolFor(settings);
   const identity = identities(settings, protocol, usersOf(settings));
-  const plan = planOf(settings);
+  const plan = planOf(settings, protocol);
   const shards = Math.min(plan.size, MAX_SHARDS);
   const names = [...metrics, ...SHARD_METRICS];
   const record = recorder(names);

@@ -1,5 +1,6 @@
 import { connectionsOf, type Load, plannedMs, spanOf } from "../load.ts";
 import type { Backoff } from "../pacing.ts";
+import type { Protocol } from "../protocols/index.ts";
 import { type SettingName, type Settings, SettingsError } from "../settings.ts";
 import { formatDuration, type Ms, ms } from "../units.ts";
 import { CLIENT_METRICS, Client } from "./client.ts";
@@ -25,10 +26,11 @@ export interface SoakTraffic {
 
 /** A soak: connections that are held, come back after a drop, and probe the server on due times. */
 export function soak<N extends SettingName>(spec: SoakSpec<N>) {
-  return scenario(spec, CLIENT_METRICS, (settings: Settings<N | Needs>) => {
+  return scenario(spec, CLIENT_METRICS, (settings: Settings<N | Needs>, protocol) => {
     const { PAYLOAD_BYTES, CONNECT_TIMEOUT, REPLY_TIMEOUT } = settings as Settings<Needs>;
     const load = spec.load(settings);
     const traffic = spec.traffic(settings);
+    requireProbe(protocol);
     requireRoomForProbes(traffic, REPLY_TIMEOUT, load);
     const payload = "x".repeat(PAYLOAD_BYTES);
 
@@ -59,6 +61,12 @@ export function soak<N extends SettingName>(spec: SoakSpec<N>) {
         ),
     };
   });
+}
+
+/** What is held and never asked anything tells nothing of the server. */
+function requireProbe({ name, descriptor }: Protocol): void {
+  if (descriptor.probe) return;
+  throw new SettingsError(`PROTOCOL_FILE: expected a protocol with a "probe", got "${name}" without one`);
 }
 
 /** A session, and the hold, must be long enough for a probe and its reply: without one nothing is measured. */
