@@ -1,11 +1,11 @@
 package engine
 
 import (
-	"fmt"
 	"bufio"
 	"bytes"
 	"context"
 	"encoding/binary"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
