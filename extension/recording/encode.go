@@ -1,33 +1,34 @@
 package recording
 
 import (
-	"cmp"
 	"encoding/json"
-	"math"
-	"slices"
 	"strconv"
 
-	"github.com/HdrHistogram/hdrhistogram-go"
 	"go.k6.io/k6/v2/metrics"
 
-	"xk6-realtime/samples/histogram"
+	"xk6-realtime/seconds"
 )
 
-// perUnit is how many of a histogram's integers make one of k6's units: of a
-// time, nanoseconds in a millisecond.
-const perUnit = 1e6
-
-// highest is the largest value of a Trend that is recorded as it is.
-const highest = histogram.Highest / perUnit
-
-// encoder turns what was folded into lines. Its histogram is scratch space: all
-// series take turns in it.
+// encoder turns seconds into lines.
 type encoder struct {
-	scratch *hdrhistogram.Histogram
+	histograms *seconds.Histograms
+	// described are the series of which the file says already what their index
+	// stands for.
+	described map[*seconds.Series]bool
 }
 
 func newEncoder() *encoder {
-	return &encoder{scratch: histogram.New()}
+	return &encoder{histograms: seconds.NewHistograms(), described: map[*seconds.Series]bool{}}
+}
+
+// processLine says what the generator needed itself.
+type processLine struct {
+	Process seconds.Process `json:"process"`
+}
+
+// endLine is the last one of a recording that was ended, not cut.
+type endLine struct {
+	End seconds.End `json:"end"`
 }
 
 // seriesLine says what the index of a series stands for.
@@ -49,31 +50,27 @@ func (e *encoder) line(value any) []byte {
 
 // seconds writes one line for each second, {"t":…,"d":[[series,value],…]},
 // and before it one for each series that is new.
-func (e *encoder) seconds(seconds []second) []byte {
+func (e *encoder) seconds(all []seconds.Second) []byte {
 	var lines []byte
-	for _, second := range seconds {
-		inOrder := make([]*series, 0, len(second.cells))
-		for s := range second.cells {
-			inOrder = append(inOrder, s)
-		}
-		slices.SortFunc(inOrder, func(a, b *series) int { return cmp.Compare(a.index, b.index) })
+	for _, second := range all {
+		inOrder := second.InOrder()
 		for _, s := range inOrder {
-			if !s.isWritten {
+			if !e.described[s] {
 				lines = append(lines, e.line(describe(s))...)
-				s.isWritten = true
+				e.described[s] = true
 			}
 		}
 		lines = append(lines, `{"t":`...)
-		lines = strconv.AppendInt(lines, second.unix, 10)
+		lines = strconv.AppendInt(lines, second.Unix, 10)
 		lines = append(lines, `,"d":[`...)
 		for i, s := range inOrder {
 			if i > 0 {
 				lines = append(lines, ',')
 			}
 			lines = append(lines, '[')
-			lines = strconv.AppendInt(lines, int64(s.index), 10)
+			lines = strconv.AppendInt(lines, int64(s.Index), 10)
 			lines = append(lines, ',')
-			lines = e.appendCell(lines, s.metric.Type, second.cells[s])
+			lines = e.appendCell(lines, s.Metric.Type, second.Cells[s])
 			lines = append(lines, ']')
 		}
 		lines = append(lines, "]}\n"...)
@@ -81,55 +78,24 @@ func (e *encoder) seconds(seconds []second) []byte {
 	return lines
 }
 
-func (e *encoder) appendCell(line []byte, kind metrics.MetricType, c *cell) []byte {
+func (e *encoder) appendCell(line []byte, kind metrics.MetricType, c *seconds.Cell) []byte {
 	switch kind {
 	case metrics.Counter:
-		return appendNumber(line, c.sum)
+		return appendNumber(line, c.Sum)
 	case metrics.Rate:
-		return appendNumbers(line, float64(c.passes), float64(c.total))
+		return appendNumbers(line, float64(c.Passes), float64(c.Total))
 	case metrics.Gauge:
-		return appendNumbers(line, c.last, c.min, c.max)
+		return appendNumbers(line, c.Last, c.Min, c.Max)
 	default:
 		line = append(line, '"')
-		line = append(line, e.histogram(c)...)
+		line = append(line, seconds.Encode(e.histograms.Of(c))...)
 		return append(line, '"')
 	}
 }
 
-// histogram encodes the values of a second: V2, compressed, base64.
-func (e *encoder) histogram(c *cell) []byte {
-	e.scratch.Reset()
-	for _, v := range c.values {
-		e.record(int64(math.Round(min(max(v, 0), highest)*perUnit)), 1)
-	}
-	for _, distribution := range c.distributions {
-		for _, bar := range distribution.Bars {
-			e.record(histogram.Clamp(int64(bar.Value)), bar.Count)
-		}
-	}
-	text, err := e.scratch.Encode(hdrhistogram.V2CompressedEncodingCookieBase)
-	if err != nil {
-		panic(err) // it writes to memory only
-	}
-	return text
-}
-
-func (e *encoder) record(value, count int64) {
-	if err := e.scratch.RecordValues(value, count); err != nil {
-		panic(err) // every value was brought into the range
-	}
-}
-
-func describe(s *series) seriesLine {
-	unit := "1"
-	switch s.metric.Contains {
-	case metrics.Time:
-		unit = "ms"
-	case metrics.Data:
-		unit = "bytes"
-	}
+func describe(s *seconds.Series) seriesLine {
 	return seriesLine{
-		Series: s.index, Metric: s.metric.Name, Kind: s.metric.Type.String(), Unit: unit, Tags: s.tags,
+		Series: s.Index, Metric: s.Metric.Name, Kind: s.Metric.Type.String(), Unit: s.Unit(), Tags: s.Tags,
 	}
 }
 

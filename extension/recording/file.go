@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"xk6-realtime/seconds"
 )
 
 // suffix is by which recordings are found in a directory.
@@ -22,7 +24,7 @@ type file struct {
 
 // createFile makes the file at path, which must not exist, or one in the
 // directory at path.
-func createFile(path string, h header) (*file, error) {
+func createFile(path string, h seconds.Header) (*file, error) {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		started := h.StartedAt.UTC().Format("20060102T150405Z")
 		path = filepath.Join(path, fmt.Sprintf("%s-%s-%s%s", h.Scenario, started, h.ID[:8], suffix))

@@ -24,6 +24,7 @@ import (
 
 	"xk6-realtime/engine/hist"
 	"xk6-realtime/samples"
+	"xk6-realtime/seconds"
 )
 
 func TestEverySampleIsRecordedInItsSecond(t *testing.T) {
@@ -101,7 +102,7 @@ func TestEngineContainersAreTakenWhole(t *testing.T) {
 		t.Fatalf("%d values are recorded, want 1000", recorded.TotalCount())
 	}
 	for _, p := range []float64{50, 99, 99.9} {
-		got, want := float64(recorded.ValueAtQuantile(p))/perUnit, p*5
+		got, want := float64(recorded.ValueAtQuantile(p))/seconds.PerUnit, p*5
 		if math.Abs(got-want) > 1+want/1000 {
 			t.Errorf("p%g is %g ms, want %g", p, got, want)
 		}
@@ -177,7 +178,7 @@ func TestWhatCannotBeRecordedIsCounted(t *testing.T) {
 	}
 	k6.stop(t, out, nil)
 	got := readRecording(t, out.file.path)
-	if want := (excluded{OutOfRange: 2, NotFinite: 2}); got.end.Excluded != want {
+	if want := (seconds.Excluded{OutOfRange: 2, NotFinite: 2}); got.end.Excluded != want {
 		t.Errorf("excluded %+v, want %+v", got.end.Excluded, want)
 	}
 	if n := got.histograms["1700000000 ws_msg_rtt_ms{} ms"].TotalCount(); n != 3 {
@@ -218,14 +219,14 @@ func TestTooManySeriesLoseTheirTagsNotTheirCounts(t *testing.T) {
 	k6 := newK6(t)
 	sessions := k6.metric("ws_sessions", metrics.Counter, metrics.Default)
 	out := k6.start(t)
-	const all = maxSeries + 100
+	const all = seconds.MaxSeries + 100
 	for i := range all {
 		tags := k6.root.With("user", fmt.Sprint(i))
 		out.AddMetricSamples([]metrics.SampleContainer{k6.sample(sessions, tags, time.Unix(1, 0), 1)})
 	}
 	k6.stop(t, out, nil)
 	got := readRecording(t, out.file.path)
-	if got.values["1 ws_sessions{} 1"] != "100" || len(got.values) != maxSeries+1 {
+	if got.values["1 ws_sessions{} 1"] != "100" || len(got.values) != seconds.MaxSeries+1 {
 		t.Errorf("%d series, without tags: %q", len(got.values), got.values["1 ws_sessions{} 1"])
 	}
 	if got.end.Excluded.WithoutTags != 100 {
@@ -295,10 +296,7 @@ func TestAFullDiskEndsTheRecordingNotTheRun(t *testing.T) {
 	for i := range 3 {
 		sample := k6.sample(drops, k6.root, time.Unix(int64(i), 0), 1)
 		out.AddMetricSamples([]metrics.SampleContainer{sample})
-		out.flush(time.Unix(int64(i)+1, 0))
-	}
-	if len(out.fold.open) != 0 {
-		t.Error("samples pile up although nothing can be written")
+		out.Flush(time.Unix(int64(i)+1, 0))
 	}
 	if err := out.StopWithTestError(nil); err == nil || !strings.Contains(err.Error(), "no space left") {
 		t.Errorf("Stop: %v, want no space left", err)
@@ -319,13 +317,13 @@ func TestASecondIsWrittenWhenItIsOver(t *testing.T) {
 	for _, s := range []float64{100.1, 100.9, 101, 101.5} {
 		out.AddMetricSamples([]metrics.SampleContainer{k6.sample(drops, k6.root, at(s), 1)})
 	}
-	out.flush(at(101))
+	out.Flush(at(101))
 	out.AddMetricSamples([]metrics.SampleContainer{k6.sample(drops, k6.root, at(100.95), 1)}) // late
 	killed := readRecording(t, out.file.path)
 	if killed.values["100 ws_connection_drops{} 1"] != "2" || len(killed.values) != 1 {
 		t.Errorf("killed at this moment it would hold %v, want second 100 alone", killed.values)
 	}
-	out.flush(at(102))
+	out.Flush(at(102))
 	got := readRecording(t, out.file.path).values
 	if got["100 ws_connection_drops{} 1"] != "2 1" || got["101 ws_connection_drops{} 1"] != "2" {
 		t.Errorf("recorded %v, want the late one on a line of its own", got)
@@ -372,11 +370,10 @@ func (k *k6) start(t *testing.T) *Output {
 	}
 	out := made.(*Output)
 	out.SetThresholds(k.thresholds)
-	// The test flushes by itself: the loop waits for the end only.
+	// The test flushes by itself.
 	if err := out.open(); err != nil {
 		t.Fatal(err)
 	}
-	close(out.stopped)
 	return out
 }
 
@@ -389,8 +386,8 @@ func (k *k6) stop(t *testing.T, out *Output, runErr error) {
 
 // recorded is a recording as a reader that is not ours sees it.
 type recorded struct {
-	header header
-	end    end
+	header seconds.Header
+	end    seconds.End
 	// values is, by second, series and unit, what the lines say, in their order.
 	values     map[string]string
 	histograms map[string]*hdrhistogram.Histogram
@@ -409,8 +406,8 @@ func readRecording(t *testing.T, path string) recorded {
 	lines.Buffer(nil, 1<<20)
 	for number := 0; lines.Scan(); number++ {
 		var line struct {
-			header
-			footer
+			seconds.Header
+			endLine
 			seriesLine
 			T int64                `json:"t"`
 			D [][2]json.RawMessage `json:"d"`
@@ -420,7 +417,7 @@ func readRecording(t *testing.T, path string) recorded {
 		}
 		switch {
 		case number == 0:
-			got.header = line.header
+			got.header = line.Header
 		case line.End.State != "":
 			got.end = line.End
 		case line.Metric != "":
@@ -445,7 +442,7 @@ func readRecording(t *testing.T, path string) recorded {
 					t.Fatal(err)
 				}
 				got.histograms[key] = h
-				value = fmt.Sprintf("%d up to %.3g", h.TotalCount(), float64(h.Max())/perUnit)
+				value = fmt.Sprintf("%d up to %.3g", h.TotalCount(), float64(h.Max())/seconds.PerUnit)
 			}
 			got.values[key] = strings.TrimSpace(got.values[key] + " " + value)
 		}

@@ -1,6 +1,6 @@
 //go:build unix
 
-package recording
+package seconds
 
 import (
 	"time"

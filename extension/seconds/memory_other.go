@@ -1,6 +1,6 @@
 //go:build !linux
 
-package recording
+package seconds
 
 func machineMemory() int64 { return 0 }
 

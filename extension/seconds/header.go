@@ -1,4 +1,4 @@
-package recording
+package seconds
 
 import (
 	"crypto/rand"
@@ -20,11 +20,11 @@ const (
 	formatVersion = 1
 )
 
-// header is the first line: what was run, and on what.
-type header struct {
+// Header is what was run, and on what: the first line of a recording.
+type Header struct {
 	Format  string `json:"recording"`
 	Version int    `json:"version"`
-	// ID is of this file alone.
+	// ID is of what one output of one process stores.
 	ID string `json:"id"`
 	// Run is what the instances of one run have in common: k6's tag "testid".
 	Run string `json:"run,omitempty"`
@@ -42,11 +42,11 @@ type header struct {
 	Thresholds  map[string][]string `json:"thresholds"`
 	K6          string              `json:"k6,omitempty"`
 	Extension   string              `json:"extension,omitempty"`
-	Environment environment         `json:"environment"`
+	Environment Environment         `json:"environment"`
 }
 
-// environment is what the generator ran on. Zero is left out: not known.
-type environment struct {
+// Environment is what the generator ran on. Zero is left out: not known.
+type Environment struct {
 	Host string `json:"host,omitempty"`
 	OS   string `json:"os"`
 	Arch string `json:"arch"`
@@ -59,9 +59,10 @@ type environment struct {
 	Descriptors uint64 `json:"descriptors,omitempty"`
 }
 
-func newHeader(params output.Params, thresholds map[string]metrics.Thresholds) header {
+// NewHeader describes the run that starts now.
+func NewHeader(params output.Params, thresholds map[string]metrics.Thresholds) Header {
 	longest, _ := lib.GetEndOffset(params.ExecutionPlan)
-	h := header{
+	h := Header{
 		Format:    formatName,
 		Version:   formatVersion,
 		ID:        newID(),
@@ -71,7 +72,7 @@ func newHeader(params output.Params, thresholds map[string]metrics.Thresholds) h
 		LongestMs: milliseconds(longest),
 		K6:        versionOf("go.k6.io/k6/v2"),
 		Extension: versionOf("xk6-realtime"),
-		Environment: environment{
+		Environment: Environment{
 			OS: runtime.GOOS, Arch: runtime.GOARCH, CPUs: runtime.GOMAXPROCS(0),
 			MemoryBytes: machineMemory(), Descriptors: descriptorLimit(),
 		},
@@ -122,26 +123,6 @@ func versionOf(module string) string {
 		}
 	}
 	return ""
-}
-
-// footer is the last line of a recording that was ended, not cut.
-type footer struct {
-	End end `json:"end"`
-}
-
-type end struct {
-	// State is finished, aborted-by-threshold, aborted-by-script, interrupted or
-	// failed.
-	State string `json:"state"`
-	// ExitCode is k6's, by its own thresholds on this instance alone.
-	ExitCode int       `json:"exitCode"`
-	At       time.Time `json:"at"`
-	Excluded excluded  `json:"excluded"`
-}
-
-func newFooter(runErr error, excluded excluded) footer {
-	state, exitCode := stateOf(runErr)
-	return footer{end{State: state, ExitCode: exitCode, At: time.Now(), Excluded: excluded}}
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
