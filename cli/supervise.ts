@@ -44,9 +44,10 @@ export async function supervise(life: Supervision): Promise<Ending> {
     detached: true,
   });
   const end = (because: string) => {
-    endedBecause ??= because;
+    if (endedBecause !== undefined) return; // k6 takes a second SIGINT as leave to write no summary
+    endedBecause = because;
     signalGroup(k6, "SIGINT");
-    killing ??= setTimeout(() => signalGroup(k6, "SIGKILL"), KILL_AFTER);
+    killing = setTimeout(() => signalGroup(k6, "SIGKILL"), KILL_AFTER);
   };
   const onOverdue = () =>
     end(

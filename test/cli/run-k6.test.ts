@@ -203,21 +203,30 @@ test("a summary that an overdue k6 writes keeps its figures, not its verdict", a
   assert.deepEqual(await stored(run), summary);
 });
 
-test("a stopped run interrupts k6, once, and waits for its summary", async (t) => {
+test("a stopped run interrupts k6 once, overdue as it may be, and waits for its summary", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
   const control = await controlRoom(t);
   const stop = new AbortController();
   const body = `
     let interrupts = 0;
-    process.on("SIGINT", () => {
+    process.on("SIGINT", async () => {
       interrupts += 1;
-      setImmediate(() => { metrics.ws_replies.count = interrupts; write("incomplete"); process.exit(105); });
+      if (interrupts > 1) return;
+      (await tell("interrupted")).once("data", () => {
+        metrics.ws_replies.count = interrupts;
+        write("incomplete");
+        process.exit(105);
+      });
     });
     forEver(); await tell("up");`;
   const run = await plan(t, { run: body }, { settings: { CONTROL_PORT: control.port }, signal: stop.signal });
   const result = runK6(run);
-  const sighting = await control.next();
+  await control.next();
+  t.mock.timers.tick(59_999);
   stop.abort("SIGTERM");
-  await sighting.gone;
+  const interrupted = await control.next();
+  t.mock.timers.tick(1);
+  interrupted.release();
   const { summary, exitCode } = await result;
   assert.equal(exitCode, 3);
   assert.match(summary.reason, /stopped by SIGTERM before its planned end/);
