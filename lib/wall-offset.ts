@@ -23,6 +23,7 @@ export class WallOffset {
       this.windowEnd = now + WINDOW_MS;
     }
     this.current = Math.max(this.current, stamp - now);
-    return ms(stamp - Math.max(this.current, this.previous));
+    // A stamp has 13 digits before the point: what is left of it may be a quarter of a microsecond off.
+    return ms(Math.min(now, stamp - Math.max(this.current, this.previous)));
   }
 }
