@@ -1,0 +1,236 @@
+/** Reads the recording of one process. */
+import * as v from "valibot";
+import { UserError } from "../command.ts";
+import { cut, printable } from "../try/safe-text.ts";
+import {
+  AnyHeader,
+  type End,
+  EndLine,
+  FORMAT_VERSION,
+  Header,
+  ProcessLine,
+  type ProcessUsage,
+  SecondLine,
+  SeriesLine,
+  Values,
+} from "./format.ts";
+import { decode, type Histogram, merge } from "./histogram.ts";
+import { type Line, linesOf } from "./lines.ts";
+
+export interface Rate {
+  readonly passes: number;
+  readonly total: number;
+}
+
+export interface Gauge {
+  readonly last: number;
+  readonly min: number;
+  readonly max: number;
+}
+
+/** What each kind of series comes to in a stretch of time. */
+export interface CellOf {
+  readonly trend: Histogram;
+  readonly counter: number;
+  readonly rate: Rate;
+  readonly gauge: Gauge;
+}
+export type Kind = keyof CellOf;
+
+/** A metric with its tags; what it came to by the Unix second in which a stretch of time begins. */
+export type SeriesOf<K extends Kind> = {
+  readonly kind: K;
+  readonly metric: string;
+  readonly unit: string;
+  readonly tags: { readonly [tag: string]: string };
+  readonly cells: Map<number, CellOf[K]>;
+};
+export type Series = { [K in Kind]: SeriesOf<K> }[Kind];
+
+/** One process's part of a run. */
+export interface Recording {
+  readonly path: string;
+  readonly header: Header;
+  readonly series: readonly Series[];
+  readonly usage: readonly ProcessUsage[];
+  /** How the run ended; undefined where the process was killed, or could not write any more. */
+  readonly end: End | undefined;
+}
+
+const DAY_S = 86_400;
+
+/**
+ * Reads a recording. A last line that was cut short, as a killed process leaves it, is passed over.
+ *
+ * @param path
+ * @param cellSeconds Seconds that count as one: a long run's are too many to keep.
+ * @throws {@link UserError} naming the file, the line and what is wrong with it
+ */
+export async function readRecording(path: string, cellSeconds = 1): Promise<Recording> {
+  const reader = new Reader(path, cellSeconds);
+  try {
+    for await (const line of linesOf(path)) {
+      if (!line.isWhole && line.number > 1) break;
+      reader.take(line);
+    }
+  } catch (error) {
+    if (error instanceof RangeError) throw new UserError(`${path}: ${error.message}`);
+    throw error;
+  }
+  return reader.done();
+}
+
+/**
+ * Reads the first line of a recording alone.
+ *
+ * @throws {@link UserError} where the file is no recording, or not one that can be read
+ */
+export async function readHeader(path: string): Promise<Header> {
+  for await (const line of linesOf(path)) return parseHeader(path, line.text);
+  throw notARecording(path, "it is empty");
+}
+
+/** Whether a file is a recording of some version, whole or not. */
+export async function isRecording(path: string): Promise<boolean> {
+  try {
+    for await (const line of linesOf(path)) return v.is(AnyHeader, JSON.parse(line.text));
+    return false;
+  } catch (error) {
+    if (error instanceof SyntaxError || error instanceof RangeError) return false;
+    throw error;
+  }
+}
+
+function parseHeader(path: string, text: string): Header {
+  let line: unknown;
+  try {
+    line = JSON.parse(text);
+  } catch {
+    throw notARecording(path, "its first line is not JSON");
+  }
+  const any = v.safeParse(AnyHeader, line);
+  if (!any.success) throw notARecording(path, "its first line is not the header of one");
+  if (any.output.version !== FORMAT_VERSION) {
+    throw new UserError(
+      `${path}: expected version ${FORMAT_VERSION} of the recording format, got ${any.output.version}: use the k6-realtime that made it`,
+    );
+  }
+  return checked(Header, line, `${path}: line 1`);
+}
+
+const notARecording = (path: string, why: string) =>
+  new UserError(`${path}: expected a recording, as k6 run --out realtime=FILE makes it, but ${why}`);
+
+function checked<S extends v.GenericSchema>(schema: S, value: unknown, where: string): v.InferOutput<S> {
+  const { success, output, issues } = v.safeParse(schema, value);
+  if (success) return output;
+  const [issue] = issues;
+  const field = v.getDotPath(issue) ?? "";
+  const message = `${field && `"${field}": `}expected ${issue.expected ?? issue.message}, got ${issue.received}`;
+  throw new UserError(`${where}: ${printable(cut(message, 200))}`);
+}
+
+/** Takes the lines of one file in their order. */
+class Reader {
+  readonly #path: string;
+  readonly #cellSeconds: number;
+  #header: Header | undefined;
+  #end: End | undefined;
+  readonly #series: Series[] = [];
+  readonly #usage: ProcessUsage[] = [];
+
+  constructor(path: string, cellSeconds: number) {
+    this.#path = path;
+    this.#cellSeconds = cellSeconds;
+  }
+
+  take({ number, text }: Line): void {
+    if (!this.#header) {
+      this.#header = parseHeader(this.#path, text);
+      return;
+    }
+    const where = `${this.#path}: line ${number}`;
+    if (this.#end) throw new UserError(`${where}: expected nothing behind the line that ends a recording`);
+    let line: unknown;
+    try {
+      line = JSON.parse(text);
+    } catch {
+      throw new UserError(`${where}: expected JSON`);
+    }
+    const has = (field: string) => typeof line === "object" && line !== null && Object.hasOwn(line, field);
+    if (has("t")) this.#takeSecond(line, where);
+    else if (has("series")) this.#takeSeries(line, where);
+    else if (has("process")) this.#usage.push(checked(ProcessLine, line, where).process);
+    else this.#end = checked(EndLine, line, where).end;
+  }
+
+  done(): Recording {
+    if (!this.#header) throw notARecording(this.#path, "it is empty");
+    return {
+      path: this.#path,
+      header: this.#header,
+      series: this.#series,
+      usage: this.#usage,
+      end: this.#end,
+    };
+  }
+
+  #takeSeries(line: unknown, where: string): void {
+    const { series, metric, kind, unit, tags = {} } = checked(SeriesLine, line, where);
+    if (series !== this.#series.length) {
+      throw new UserError(`${where}: "series": expected ${this.#series.length}, the next one, got ${series}`);
+    }
+    this.#series.push({ kind, metric, unit, tags, cells: new Map() });
+  }
+
+  #takeSecond(line: unknown, where: string): void {
+    const { t, d } = checked(SecondLine, line, where);
+    const { startedAt, longestMs } = this.#header!;
+    const start = Math.floor(Date.parse(startedAt) / 1000);
+    // A set-up comes before the load, and a clock may be set.
+    if (t < start - DAY_S || t > start + longestMs / 1000 + DAY_S) {
+      throw new UserError(`${where}: "t": expected a second of the run that began at ${start}, got ${t}`);
+    }
+    const cell = t - (t % this.#cellSeconds);
+    for (const [index, value] of d) {
+      const series = this.#series[index];
+      if (!series) throw new UserError(`${where}: expected a series that was described before, got ${index}`);
+      addTo(series, cell, value, `${where}: ${printable(cut(series.metric, 100))}`);
+    }
+  }
+}
+
+/** Adds what a line says of a series to what the lines before said of the same stretch of time. */
+function addTo(series: Series, cell: number, value: unknown, where: string): void {
+  switch (series.kind) {
+    case "trend": {
+      const before = series.cells.get(cell);
+      const histogram = decoded(checked(Values.trend, value, where), where);
+      series.cells.set(cell, before ? merge([before, histogram]) : histogram);
+      break;
+    }
+    case "counter":
+      series.cells.set(cell, (series.cells.get(cell) ?? 0) + checked(Values.counter, value, where));
+      break;
+    case "rate": {
+      const [passes, total] = checked(Values.rate, value, where);
+      const before = series.cells.get(cell) ?? { passes: 0, total: 0 };
+      series.cells.set(cell, { passes: before.passes + passes, total: before.total + total });
+      break;
+    }
+    case "gauge": {
+      const [last, min, max] = checked(Values.gauge, value, where);
+      const before = series.cells.get(cell) ?? { min, max };
+      series.cells.set(cell, { last, min: Math.min(before.min, min), max: Math.max(before.max, max) });
+      break;
+    }
+  }
+}
+
+function decoded(text: string, where: string): Histogram {
+  try {
+    return decode(text);
+  } catch (error) {
+    throw new UserError(`${where}: expected a histogram, got one that is ${(error as Error).message}`);
+  }
+}

@@ -1,0 +1,202 @@
+/** The summary of a run from its recordings: the same form and verdict as a scenario's own, over all instances. */
+import { basename } from "node:path";
+import { METRICS, type MetricName, type MetricSpec } from "../../lib/metrics.ts";
+import { limitsOn, type Profile, together } from "../../lib/profile.ts";
+import { breakdownThresholds, type Thresholds } from "../../lib/summary/summarize.ts";
+import type { MetricFigures, MetricSummary, Summary, ThresholdSummary } from "../../lib/summary/summary.ts";
+import { type Limit, parseLimit } from "../../lib/summary/threshold.ts";
+import { describeLimit, judge } from "../../lib/summary/verdict.ts";
+import { aggregateOf, figuresOf, parseSelector, select } from "./figures.ts";
+import type { End } from "./format.ts";
+import type { Recording } from "./read.ts";
+import type { Run } from "./run.ts";
+
+const NAMES = Object.keys(METRICS) as MetricName[];
+
+/** k6's own metrics, which say nothing that ours do not say of a WebSocket service. */
+const K6_OWN =
+  /^(vus|vus_max|iterations|iteration_duration|data_sent|data_received|group_duration|http_reqs?|http_req_.*|ws_(connecting|sessions|session_duration|msgs_sent|msgs_received|ping)|browser_.*|grpc_.*)$/;
+
+/**
+ * Sums a run up and judges it.
+ *
+ * @param run
+ * @param profile Limits to judge by, instead of those of the script; its floors on traffic hold all the same.
+ * @throws SettingsError where the profile limits nothing that was recorded
+ */
+export function summarizeRun(run: Run, profile?: Profile): Summary {
+  const [first] = run.instances;
+  const recorded = recordedLimits(run);
+  const limits = profile ? together(floorsOf(recorded), limitsOn(declaredBy(run), profile)) : recorded;
+  const metrics = metricsOf(run, Object.keys(limits));
+  const { startedAt, durationMs } = spanOf(run);
+  const thresholds = Object.entries(limits).flatMap(([series, expressions]) =>
+    expressions.map((expression) => evaluate(run, series, expression, durationMs)),
+  );
+  return {
+    scenario: first!.header.scenario,
+    ...verdictOf(run, metrics, thresholds),
+    startedAt: new Date(startedAt).toISOString(),
+    durationMs,
+    plannedMs: Math.max(...run.instances.map(({ header }) => header.longestMs)),
+    k6: { version: first!.header.k6 ?? null, extension: first!.header.extension ?? null },
+    metrics,
+    thresholds,
+  };
+}
+
+/** Start of the first instance to the end of the last one; to its last second where it was cut. */
+function spanOf({ instances, cellSeconds }: Run): { startedAt: number; durationMs: number } {
+  const startedAt = Math.min(...instances.map(({ header }) => Date.parse(header.startedAt)));
+  const ends = instances.map(({ header, series, end }) => {
+    if (end) return Date.parse(end.at);
+    const cells = series.flatMap(({ cells }) => [...cells.keys()]);
+    const last = cells.reduce((latest, cell) => Math.max(latest, cell), Number.NEGATIVE_INFINITY);
+    return Math.max((last + cellSeconds) * 1000, Date.parse(header.startedAt));
+  });
+  return { startedAt, durationMs: Math.max(...ends) - startedAt };
+}
+
+/** The script's limits, without those that are there for k6 to break metrics down by tag. */
+function recordedLimits(run: Run): Thresholds {
+  const breakdowns = breakdownThresholds(NAMES);
+  const limits = run.instances.map(({ header }) => header.thresholds).reduce<Thresholds>(together, {});
+  return Object.fromEntries(
+    Object.entries(limits)
+      .map(([series, all]) => [series, all.filter((one) => !breakdowns[series]?.includes(one))] as const)
+      .filter(([, expressions]) => expressions.length > 0),
+  );
+}
+
+function floorsOf(limits: Thresholds): Thresholds {
+  const isFloor = (expression: string) => {
+    const limit = parseLimit(expression);
+    return limit?.aggregate === "count" && limit.operator.startsWith(">");
+  };
+  return Object.fromEntries(
+    Object.entries(limits)
+      .map(([series, all]) => [series, all.filter(isFloor)] as const)
+      .filter(([, floors]) => floors.length > 0),
+  );
+}
+
+/** The project's metrics that the script declared: those with samples, and those with thresholds. */
+function declaredBy(run: Run): MetricName[] {
+  const limited = run.instances.flatMap(({ header }) => Object.keys(header.thresholds));
+  const names = new Set([...run.series.map(({ metric }) => metric), ...limited.map(metricIn)]);
+  return NAMES.filter((name) => names.has(name));
+}
+
+const metricIn = (series: string): string => parseSelector(series).metric;
+
+function metricsOf(run: Run, limited: readonly string[]): Summary["metrics"] {
+  const withLimits = new Set(limited.map(metricIn));
+  const names = new Set(run.series.map(({ metric }) => metric));
+  const shown = [...names].filter((name) => !K6_OWN.test(name) || withLimits.has(name));
+  const inOrder = [...NAMES.filter((name) => names.has(name)), ...shown.filter((name) => !(name in METRICS))];
+  return Object.fromEntries(inOrder.map((name) => [name, metricSummary(run, name)]));
+}
+
+function metricSummary(run: Run, metric: string): MetricSummary {
+  const whole = figuresOf(select(run, { metric, tags: [] }))!;
+  const by: { [tag: string]: { [value: string]: MetricFigures } } = {};
+  const breakdown = Object.hasOwn(METRICS, metric)
+    ? (METRICS[metric as MetricName] as MetricSpec).by
+    : undefined;
+  for (const [tag, values] of Object.entries(breakdown ?? {})) {
+    for (const value of values) {
+      const figures = figuresOf(select(run, { metric, tags: [[tag, value]] }));
+      if (!figures || (figures.kind === "counter" && figures.count === 0)) continue;
+      by[tag] ??= {};
+      by[tag][value] = figures;
+    }
+  }
+  return Object.keys(by).length > 0 ? { ...whole, by } : whole;
+}
+
+function evaluate(run: Run, metric: string, expression: string, durationMs: number): ThresholdSummary {
+  const limit = parseLimit(expression);
+  const value = limit ? aggregateOf(select(run, parseSelector(metric)), limit.aggregate, durationMs) : null;
+  return { metric, expression, value, ok: limit !== undefined && value !== null && holds(value, limit) };
+}
+
+function holds(value: number, { operator, bound }: Limit): boolean {
+  switch (operator) {
+    case "<":
+      return value < bound;
+    case "<=":
+      return value <= bound;
+    case ">":
+      return value > bound;
+    case ">=":
+      return value >= bound;
+    case "==":
+    case "===":
+      return value === bound;
+    case "!=":
+      return value !== bound;
+  }
+}
+
+type Judgement = Pick<Summary, "verdict" | "reason">;
+
+const incomplete = (reason: string): Judgement => ({ verdict: "incomplete", reason });
+
+function verdictOf(
+  run: Run,
+  metrics: Summary["metrics"],
+  thresholds: readonly ThresholdSummary[],
+): Judgement {
+  const states = new Set(run.instances.map(({ end }) => end?.state));
+  if (run.covered < 1) {
+    const share = Math.round((1 - run.covered) * 100);
+    return incomplete(`recordings are missing: of instances that ran ${share} % of the load`);
+  }
+  const evidence = { metrics: withParts(run, metrics), thresholds };
+  const noneBegan = countOf(evidence.metrics.ws_shards_started) === 0;
+  if (states.has("failed") && noneBegan) return judge({ ...evidence, setupDone: false });
+  const cut = run.instances.find(({ end }) => end?.state !== "finished" && !isAborted(end));
+  if (cut) return incomplete(whyCut(cut));
+  if (!states.has("aborted-by-threshold")) return judge({ ...evidence, setupDone: true });
+  const broken = thresholds.filter(({ ok }) => !ok);
+  return broken.length > 0
+    ? {
+        verdict: "fail",
+        reason: `stopped early, as a limit was broken: ${broken.map(describeLimit).join("; ")}`,
+      }
+    : incomplete("a threshold stopped an instance early that holds over all of them");
+}
+
+const isAborted = (end: End | undefined): boolean => end?.state === "aborted-by-threshold";
+
+const REASONS: { readonly [S in Exclude<End["state"], "finished" | "aborted-by-threshold">]: string } = {
+  "aborted-by-script": "the script stopped the run",
+  interrupted: "k6 was interrupted before its planned end",
+  failed: "k6 failed",
+};
+
+function whyCut({ path, end }: Recording): string {
+  const file = basename(path);
+  if (!end) return `${file} breaks off: k6 was killed, or could not write any more`;
+  const reason = REASONS[end.state as keyof typeof REASONS];
+  return `${reason} (exit code ${end.exitCode}, says ${file})`;
+}
+
+/** The parts of the load that began and ended. A script that counts none is one part in each instance. */
+function withParts(run: Run, metrics: Summary["metrics"]): Summary["metrics"] {
+  if (countsParts(run)) return metrics;
+  const parts: MetricSummary = { kind: "counter", unit: "1", count: run.instances.length };
+  return { ...metrics, ws_shards_started: parts, ws_shards_completed: parts };
+}
+
+/** All scenarios of the project do, and are known by their thresholds where no part began. */
+function countsParts({ series, instances }: Run): boolean {
+  const breakdowns = breakdownThresholds(NAMES);
+  return (
+    series.some(({ metric }) => metric === "ws_shards_started") ||
+    instances.some(({ header }) => Object.keys(header.thresholds).some((name) => name in breakdowns))
+  );
+}
+
+const countOf = (metric: MetricSummary | undefined): number =>
+  metric?.kind === "counter" ? metric.count : 0;
