@@ -58,8 +58,8 @@ const countOf = (metric: MetricSummary): string => (metric.kind === "counter" ? 
 
 function limitRow({ metric, expression, value }: ThresholdSummary): string[] {
   const limit = parseLimit(expression);
-  const isUpper = limit !== undefined && limit.operator.startsWith("<") && limit.bound > 0;
-  const share = isUpper && value !== null ? percent(value / limit.bound) : "";
+  const upper = limit?.operator.startsWith("<") ? limit.bound : 0;
+  const share = upper > 0 && value !== null ? percent(value / upper) : "";
   return [`${metric} ${expression}`, value === null ? "no value" : number(value), share];
 }
 
