@@ -79,7 +79,7 @@ export function identities(
       headers: {
         ...common,
         ...(sends === "header" && { Authorization: `Bearer ${token}` }),
-        ...(sends === "cookie" && { Cookie: `token=${encodeURIComponent(token)}` }),
+        ...(sends === "cookie" && { Cookie: `token=${cookieValue(token)}` }),
       },
       subprotocols,
       variables,
@@ -87,3 +87,6 @@ export function identities(
     };
   };
 }
+
+/** RFC 6265 section 4.1.1: all other characters of a token stand in a cookie as they are, and not every server decodes. */
+const cookieValue = (token: string): string => token.replace(/[",;\\]/g, encodeURIComponent);
