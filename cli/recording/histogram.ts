@@ -136,7 +136,8 @@ function checkShape(bytes: Buffer): void {
     bytes.readBigInt64BE(16),
     bytes.readBigInt64BE(24),
   ];
-  if (bytes.readInt32BE(8) !== 0 || digits !== DIGITS || lowest !== 1n || highest !== HIGHEST) {
+  // The index offset at byte 8 is passed over: hdrhistogram-go writes 1 and shifts nothing.
+  if (digits !== DIGITS || lowest !== 1n || highest !== HIGHEST) {
     throw new Error(`of another shape (${digits} digits from ${lowest} to ${highest})`);
   }
 }
