@@ -63,6 +63,12 @@ type server struct {
 	path     string
 }
 
+// Check tells what is wrong with the options, as Start would.
+func (o Options) Check() error {
+	_, _, err := o.withDefaults()
+	return err
+}
+
 func (o Options) withDefaults() (Options, []server, error) {
 	if o.Shards == 0 {
 		o.Shards = 1
