@@ -14,6 +14,7 @@ import {
 import { temporaryDirectory } from "../temporary-directory.ts";
 import { count, rate } from "./figures.ts";
 import { runK6 } from "./run.ts";
+import { strictProfile } from "./strict-profile.ts";
 
 /** Four connections for three seconds, each with one session and a probe every 200 ms. */
 const SOAK = {
@@ -29,20 +30,6 @@ const SOAK = {
 
 /** Ten connections in half a second. */
 const CONNECT = { RATE: 20, DURATION: "500ms", HOLD: "500ms", CONNECT_TIMEOUT: "5s" };
-
-/** Latency does not matter here, and a busy machine must not: everything else must be flawless. */
-const STRICT = {
-  thresholds: {
-    ws_msg_rtt_ms: ["p(99)<60000"],
-    ws_connect_latency_ms: ["p(95)<60000"],
-    ws_delivery_success_rate: ["rate==1"],
-    ws_connect_failures: ["count==0"],
-    ws_connection_drops: ["count==0"],
-    ws_message_errors: ["count==0"],
-    ws_messages_duplicated: ["count==0"],
-    ws_messages_late: ["count==0"],
-  },
-};
 
 const SECRET = "a key of tests";
 
@@ -408,8 +395,8 @@ async function check(t: TestContext, scenario: string, base: Row["env"], row: Ro
   const server = await startServer({ faults: row.faults ?? {}, ...row.options });
   t.after(() => server.close());
   const directory = await temporaryDirectory(t);
-  const files: Record<string, string> = {};
-  for (const [variable, content] of Object.entries({ PROFILE: STRICT, ...row.files })) {
+  const files: Record<string, string> = { PROFILE: await strictProfile(t) };
+  for (const [variable, content] of Object.entries(row.files ?? {})) {
     files[variable] = join(directory, variable);
     await writeFile(files[variable], typeof content === "string" ? content : JSON.stringify(content));
   }
