@@ -54,6 +54,9 @@ type witness struct {
 	t     *testing.T
 	heard chan happening
 	deaf  bool // to messages: a flood of them would block the loop
+
+	atOpen   func(c *Conn) // on the loop's goroutine
+	messages int           // how many came; of the loop's goroutine
 }
 
 func newWitness(t *testing.T) *witness {
@@ -67,12 +70,16 @@ func (w *witness) hear(h happening) {
 }
 
 func (w *witness) Opened(c *Conn, o *Opening) {
+	if w.atOpen != nil {
+		w.atOpen(c)
+	}
 	w.hear(happening{what: "opened", conn: c, opening: *o})
 }
 func (w *witness) Failed(c *Conn, o *Opening, f Failure) {
 	w.hear(happening{what: "failed", conn: c, opening: *o, failure: f})
 }
 func (w *witness) Message(c *Conn, m Message) {
+	w.messages++
 	m.Data = bytes.Clone(m.Data)
 	w.hear(happening{what: "message", conn: c, message: m})
 }

@@ -37,8 +37,9 @@ type epoll struct {
 	fd     int
 	wakeFD int
 	socks  []sock // by slot
-	events [512]unix.EpollEvent
+	events [1024]unix.EpollEvent
 	buf    []byte
+	ports  ports
 
 	msg     unix.Msghdr
 	iov     unix.Iovec
@@ -78,7 +79,7 @@ func newEpoll(l *Loop) (*epoll, error) {
 		unix.Close(fd)
 		return nil, err
 	}
-	p := &epoll{loop: l, fd: fd, wakeFD: wakeFD, buf: make([]byte, readBufferBytes)}
+	p := &epoll{loop: l, fd: fd, wakeFD: wakeFD, buf: make([]byte, readBufferBytes), ports: newPorts()}
 	if err := p.control1(unix.EPOLL_CTL_ADD, wakeFD, unix.EPOLLIN, 0, wakeMark); err != nil {
 		p.stop()
 		return nil, err
@@ -280,7 +281,12 @@ func (p *epoll) begin(fd int, to target) error {
 		}
 	}
 	setStreamOptions(fd)
-	if err := unix.Connect(fd, sockaddr(to.to)); err != nil && err != unix.EINPROGRESS {
+	p.ports.narrow(fd)
+	err := unix.Connect(fd, sockaddr(to.to))
+	if err == unix.EADDRNOTAVAIL && p.ports.widen(fd) {
+		err = unix.Connect(fd, sockaddr(to.to))
+	}
+	if err != unix.EINPROGRESS {
 		return err
 	}
 	return nil

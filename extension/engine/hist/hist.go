@@ -11,10 +11,9 @@ import (
 )
 
 const (
-	// Resolution is the finest difference that is kept.
-	Resolution = 10 * time.Nanosecond
-	// Highest is the longest time that is kept; longer ones count as it.
-	Highest = time.Hour
+	// Highest is the longest time that is kept, about 78 hours; longer ones
+	// count as it.
+	Highest time.Duration = 1<<48 - 1
 	// Digits is how many significant digits a value keeps.
 	Digits = 3
 )
@@ -30,7 +29,7 @@ type Histogram struct {
 // New makes an empty Histogram.
 func New() *Histogram {
 	return &Histogram{
-		counts: hdr.New(int64(Resolution), int64(Highest), Digits),
+		counts: hdr.New(1, int64(Highest), Digits),
 		min:    math.MaxInt64,
 	}
 }
@@ -59,6 +58,20 @@ func (h *Histogram) Merge(from *Histogram) {
 	h.min = min(h.min, from.min)
 	h.max = max(h.max, from.max)
 	h.beyond += from.beyond
+}
+
+// Add adds all that a Distribution holds. Nothing is lost that Merge would keep.
+func (h *Histogram) Add(d *Distribution) {
+	if d.Count == 0 {
+		return
+	}
+	for _, bar := range d.Bars {
+		_ = h.counts.RecordValues(int64(bar.Value), bar.Count) // in range: it was recorded before
+	}
+	h.sum += d.Sum
+	h.min = min(h.min, d.Min)
+	h.max = max(h.max, d.Max)
+	h.beyond += d.Beyond
 }
 
 // Reset empties the Histogram.
@@ -114,12 +127,32 @@ func (h *Histogram) clamp(value int64) time.Duration {
 // Distribution is the Histogram as it is now, in a form of its own.
 func (h *Histogram) Distribution() *Distribution {
 	d := &Distribution{Count: h.Count(), Sum: h.sum, Min: h.Min(), Max: h.max, Beyond: h.beyond}
-	for _, bar := range h.counts.Distribution() {
-		if bar.Count > 0 {
-			d.Bars = append(d.Bars, Bar{h.clamp((bar.From + bar.To) / 2), bar.Count})
+	counts := h.counts.Export().Counts
+	used := 0
+	for _, n := range counts {
+		if n > 0 {
+			used++
+		}
+	}
+	d.Bars = make([]Bar, 0, used)
+	for bucket, n := range counts {
+		if n > 0 {
+			d.Bars = append(d.Bars, Bar{h.clamp(middle(bucket)), n})
 		}
 	}
 	return d
+}
+
+// middle is the value in the middle of a bucket. In the layout that the
+// library gives three digits, each of the first 2048 values has a bucket, and
+// from there on each doubling has 1024.
+func middle(bucket int) int64 {
+	const fine, perDoubling = 2048, 1024
+	if bucket < fine {
+		return int64(bucket)
+	}
+	doublings := bucket/perDoubling - 1
+	return int64(bucket%perDoubling+perDoubling)<<doublings + 1<<doublings/2
 }
 
 // Distribution is what was recorded over some time. It does not change.

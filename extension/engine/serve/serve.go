@@ -56,6 +56,9 @@ type client struct {
 	index int // in clients, -1 until open
 }
 
+// reserved is how many connections the process is made ready for at once.
+const reserved = 1 << 16
+
 // Start starts a server. Close it when done.
 func Start(o Options) (*Server, error) {
 	if o.Engine.Loops == 0 {
@@ -65,6 +68,7 @@ func Start(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	engine.ReserveDescriptors(reserved)
 	s := &Server{engine: e, addr: o.Listen, o: o}
 	for _, loop := range e.Loops() {
 		sh := &shard{server: s, loop: loop}
@@ -86,7 +90,10 @@ func Start(o Options) (*Server, error) {
 			due := clock.Now().Add(o.Interval)
 			s.ticker = loop.NewTimer(func(clock.Time) {
 				s.tick()
-				due = due.Add(o.Interval)
+				// A tick that is missed is left out: a server that cannot keep
+				// up must still read.
+				missed := clock.Now().Sub(due) / o.Interval
+				due = due.Add((missed + 1) * o.Interval)
 				s.ticker.Set(due)
 			})
 			s.ticker.Set(due)

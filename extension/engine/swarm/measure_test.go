@@ -3,6 +3,7 @@
 package swarm
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"os"
@@ -81,7 +82,11 @@ func TestMeasure(t *testing.T) {
 	if rate == 0 {
 		rate = 1e6
 	}
-	url := serverProcess(t, 200*time.Millisecond)
+	interval, err := time.ParseDuration(cmp.Or(os.Getenv("SWARM_TEST_INTERVAL"), "200ms"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	url := serverProcess(t, interval)
 	e := startEngine(t, engine.Options{Loops: 1})
 	few := start(t, e, Options{Servers: []string{url}, Connections: 100, Pace: Rate(1e6), Hold: time.Hour})
 	await(t, "settled", few.Settled())
@@ -89,7 +94,7 @@ func TestMeasure(t *testing.T) {
 	few.Snapshot()
 	before := residentKB()
 	userBefore := cpu()
-	s := start(t, e, Options{Servers: []string{url}, Connections: connections, Pace: Rate(rate), Hold: time.Hour, OnExhausted: Continue})
+	s := start(t, e, Options{Servers: []string{url}, Connections: connections, Pace: Rate(rate), Hold: time.Hour, OnExhausted: Continue, Sources: measureSources(t)})
 	await(t, "settled", s.Settled())
 	opening := s.settledAt.Sub(s.began)
 	openCPU := cpu() - userBefore
@@ -102,6 +107,9 @@ func TestMeasure(t *testing.T) {
 		userBefore = cpu()
 		w = s.Snapshot()
 		d := w.Series[ReceiveDelay]
+		if d == nil {
+			continue
+		}
 		t.Logf("%d messages in %v, receive delay mean %v, max %v", w.MessagesReceived, w.To.Sub(w.From), d.Sum/time.Duration(d.Count), d.Max)
 	}
 	after := residentKB()
@@ -117,6 +125,22 @@ func TestMeasure(t *testing.T) {
 		r.Quantile(ConnectLatency, .5), r.Quantile(ConnectLatency, .99), r.Quantile(ConnectDelay, .5), r.Quantile(ConnectDelay, .99),
 		r.Quantile(TCPPhase, .99), r.Quantile(UpgradePhase, .99), r.Quantile(ReceiveDelay, .5), r.Quantile(ReceiveDelay, .99))
 	t.Logf("%+v", r.Counts)
+}
+
+// measureSources are the source addresses asked for, such as
+// "127.0.0.2,127.0.0.3".
+func measureSources(t *testing.T) (addrs []netip.Addr) {
+	for addr := range strings.SplitSeq(os.Getenv("SWARM_TEST_SOURCES"), ",") {
+		if addr == "" {
+			continue
+		}
+		parsed, err := netip.ParseAddr(addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		addrs = append(addrs, parsed)
+	}
+	return addrs
 }
 
 func residentKB() (kb int64) {

@@ -42,6 +42,7 @@ func Start(e *engine.Engine, o Options) (*Swarm, error) {
 	if err != nil {
 		return nil, err
 	}
+	engine.ReserveDescriptors(o.Connections / o.Shards)
 	s := &Swarm{
 		engine:    e,
 		o:         o,

@@ -1,0 +1,135 @@
+//go:build linux
+
+package engine
+
+import (
+	"bytes"
+	"net"
+	"net/netip"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"xk6-realtime/engine/clock"
+	"xk6-realtime/engine/frame"
+)
+
+func TestOutOfDescriptors(t *testing.T) {
+	url := rawPeer(t, upgraded(untilGone))
+	onEachTransport(t, func(t *testing.T, o Options) {
+		e, w := start(t, o), newWitness(t)
+		var before unix.Rlimit
+		if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &before); err != nil {
+			t.Fatal(err)
+		}
+		// Nothing may be opened beyond what is open now.
+		next, err := unix.Dup(0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		unix.Close(next)
+		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: uint64(next), Max: before.Max}); err != nil {
+			t.Fatal(err)
+		}
+		dial(t, e, url, w)
+		f := w.next("failed").failure
+		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &before); err != nil {
+			t.Fatal(err)
+		}
+		if f.Reason != ReasonNoDescriptors {
+			t.Errorf("failed as %v, want no_descriptors", f)
+		}
+	})
+}
+
+func TestSourceThatIsNotOurs(t *testing.T) {
+	url := rawPeer(t, upgraded(untilGone))
+	endpoint, _, err := ParseURL(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, w := start(t, Options{Transport: Epoll}), newWitness(t)
+	l := e.Loops()[0]
+	l.Await(func() { l.Dial(&Dial{Endpoint: endpoint, Source: netip.MustParseAddr("192.0.2.1")}, w) })
+	if f := w.next("failed").failure; f.Reason != ReasonOther {
+		t.Errorf("failed as %v, want other: it is not that ports ran out", f)
+	}
+}
+
+// The kernel's stamp is taken on arrival, however late the loop reads.
+func TestKernelStamps(t *testing.T) {
+	send := make(chan struct{})
+	url := rawPeer(t, upgraded(func(c *net.TCPConn) {
+		<-send
+		c.Write([]byte("\x81\x01x"))
+		untilGone(c)
+	}))
+	e, w := start(t, Options{Transport: Epoll}), newWitness(t)
+	dial(t, e, url, w)
+	c := w.next("opened").conn
+	const busy = 50 * time.Millisecond
+	do(c, func() {
+		close(send)
+		time.Sleep(busy) // the loop is not there to read
+	})
+	m := w.next("message").message
+	if late := m.Read.Sub(m.At); late < busy/2 || late > patience {
+		t.Errorf("read %v after the arrival, want most of the %v in which the loop was away", late, busy)
+	}
+}
+
+// counter is a Handler that only counts.
+type counter struct{ messages, bytes int }
+
+func (h *counter) Message(_ *Conn, m Message) { h.messages++; h.bytes += len(m.Data) }
+func (h *counter) Opened(*Conn, *Opening)     {}
+func (h *counter) Failed(*Conn, *Opening, Failure) {
+}
+func (h *counter) Alarm(*Conn, clock.Time) {}
+func (h *counter) Closed(*Conn, End)       {}
+
+// The whole way of a message, from the socket to the handler and back, without
+// an allocation.
+func TestMessagesAreReadAndSentWithoutAllocation(t *testing.T) {
+	l, err := newLoop(&(&Engine{options: mustDefaults(t, Options{Transport: Epoll})}).options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.poll.stop()
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(pair[0])
+	h := &counter{}
+	c := &Conn{loop: l, handler: h, state: open}
+	l.add(c)
+	if err := l.poll.(*epoll).add(c, pair[1], unix.EPOLLIN); err != nil {
+		t.Fatal(err)
+	}
+	defer c.Reset()
+	three := bytes.Repeat([]byte("\x81\x05Hello"), 3)
+	answer := make([]byte, 100)
+	payload := []byte("world")
+	allocs := testing.AllocsPerRun(100, func() {
+		unix.Write(pair[0], three)
+		l.poll.wait(0)
+		c.Send(frame.Text, payload)
+		unix.Read(pair[0], answer)
+	})
+	if allocs != 0 {
+		t.Errorf("%v allocations for three messages read and one sent, want 0", allocs)
+	}
+	if h.messages != 303 || h.bytes != 303*5 { // the first run is a rehearsal
+		t.Errorf("%d messages of %d bytes were read, want 303", h.messages, h.bytes)
+	}
+}
+
+func mustDefaults(t *testing.T, o Options) Options {
+	o, err := o.withDefaults()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
