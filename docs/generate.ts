@@ -14,6 +14,7 @@ import { SummarySchema } from "../lib/summary/summary.ts";
 /** Every derived document, by its path below docs/. */
 export function documents(): Record<string, string> {
   return {
+    "../extension/binding/metrics.json": `${JSON.stringify(METRICS, null, 2)}\n`,
     "variables.md": variables(),
     "metrics.md": metrics(),
     "schemas/summary.schema.json": schema("A run's summary", SummarySchema),

@@ -1,4 +1,4 @@
-import { CONNECT_REASONS, DROP_CAUSES, DROP_CODES, MESSAGE_REASONS, SIDES } from "./reasons.ts";
+import { CONNECT_REASONS, DROP_CAUSES, DROP_CODES, MESSAGE_REASONS, PHASES, SIDES } from "./reasons.ts";
 
 /**
  * Every metric of the project, once: the k6 declarations, the registration in the Go extension, the
@@ -29,6 +29,11 @@ export const METRICS = {
   ws_connect_failures: counter("Connections that did not reach the 101 response, by reason.", {
     reason: CONNECT_REASONS,
   }),
+  ws_connect_phase_ms: trend("One phase of a connection's way to the 101 response.", { phase: PHASES }),
+  ws_connections_given_up: counter("Connections of the load that were never opened, all tries used up."),
+  ws_time_to_reach_ms: trend(
+    "Start of the load until all connections were open, one value for each shard that came so far.",
+  ),
   ws_msg_rtt_ms: trend("Due time of a probe to its matching reply: a stalled server shows whole."),
   ws_msg_service_ms: trend("Actual write of a probe to its matching reply."),
   ws_generator_delay_ms: trend("What the load generator itself added, by side: send or receive.", {

@@ -3,20 +3,65 @@
  * wording. What is not on its list counts as `other`.
  */
 
+/** The status of a refused upgrade, where it is one of those that proxies and servers commonly give. */
+const HTTP_REASONS = [
+  "http_200",
+  "http_301",
+  "http_302",
+  "http_400",
+  "http_401",
+  "http_403",
+  "http_404",
+  "http_426",
+  "http_429",
+  "http_500",
+  "http_502",
+  "http_503",
+  "http_504",
+] as const;
+
 /** Why a connection did not reach the 101 response. */
 export const CONNECT_REASONS = [
   "refused", // nothing listens there
-  "timeout", // no 101 within the time-out
+  "unreachable", // no route, or a firewall says so
+  "timeout", // no 101 within the time-out; the engine says in which phase:
+  "timeout_resolve",
+  "timeout_tcp",
+  "timeout_tls",
+  "timeout_upgrade",
   "reset", // cut by the peer before the 101
+  "closed", // ended by the peer before the 101
   "dns", // the host name does not resolve
   "tls", // certificate or handshake
-  "http_rejected", // answered, but not with 101 (stock k6 hides the status)
+  "http_rejected", // answered, but not with 101 (stock k6 hides the status); the engine says which:
+  ...HTTP_REASONS,
+  "bad_upgrade", // the answer is no WebSocket handshake
+  "bad_accept", // Sec-WebSocket-Accept does not answer our key
+  "bad_subprotocol", // a subprotocol that was not offered
+  "header_too_large", // the answer's header passes the limit
   "no_descriptors", // this process may open no more files
   "no_ports", // no local port left towards that server
   "blocked", // refused by k6's own blacklistIPs or blockHostnames
   "other",
 ] as const;
 export type ConnectReason = (typeof CONNECT_REASONS)[number];
+
+/** Breaches of WebSocket itself (RFC 6455), each of which ends its connection; k6's own sockets hide them. */
+const BREACHES = [
+  "reserved_bits",
+  "unknown_opcode",
+  "masked_frame",
+  "unmasked_frame",
+  "bad_length",
+  "fragmented_control",
+  "long_control",
+  "bad_continuation",
+  "bad_close",
+  "bad_close_code",
+  "bad_utf8",
+  "message_too_big", // larger than what we take
+  "buffer_limit", // more half-received messages than we hold
+] as const;
 
 /** What a message was that should not have come like that. */
 export const MESSAGE_REASONS = [
@@ -26,6 +71,7 @@ export const MESSAGE_REASONS = [
   "unmatched", // matches no rule, and the protocol allows none such
   "session", // a step of the session did not succeed
   "close_unanswered", // the peer did not answer our Close (RFC 6455 section 5.5.1)
+  ...BREACHES,
   "other",
 ] as const;
 export type MessageReason = (typeof MESSAGE_REASONS)[number];
@@ -57,6 +103,9 @@ export type DropCause = (typeof DROP_CAUSES)[number];
 
 /** Which half of the generator a delay belongs to. */
 export const SIDES = ["send", "receive"] as const;
+
+/** The parts of a connection's way to the 101 response. */
+export const PHASES = ["resolve", "tcp", "tls", "upgrade"] as const;
 
 const CONNECT_ERRORS: readonly (readonly [RegExp, ConnectReason])[] = [
   [/bad handshake|malformed HTTP/i, "http_rejected"],
