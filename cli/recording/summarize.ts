@@ -189,12 +189,14 @@ function withParts(run: Run, metrics: Summary["metrics"]): Summary["metrics"] {
   return { ...metrics, ws_shards_started: parts, ws_shards_completed: parts };
 }
 
-/** All scenarios of the project do, and are known by their thresholds where no part began. */
+/** All scenarios of the project do, and are known by their breakdowns where no part began. */
 function countsParts({ series, instances }: Run): boolean {
-  const breakdowns = breakdownThresholds(NAMES);
+  const breakdowns = Object.entries(breakdownThresholds(NAMES));
   return (
     series.some(({ metric }) => metric === "ws_shards_started") ||
-    instances.some(({ header }) => Object.keys(header.thresholds).some((name) => name in breakdowns))
+    instances.some(({ header: { thresholds } }) =>
+      breakdowns.some(([name, [always]]) => thresholds[name]?.includes(always!)),
+    )
   );
 }
 
