@@ -1,40 +1,67 @@
-// Package binding makes the engine usable from k6 scripts as k6/x/realtime.
+// Package binding makes the engine usable from k6 scripts as k6/x/realtime:
+// options in, samples out. What a connection does is the engine's.
 package binding
 
 import (
-	"time"
-
+	"github.com/grafana/sobek"
+	"go.k6.io/k6/v2/js/common"
 	"go.k6.io/k6/v2/js/modules"
+
+	"xk6-realtime/engine/clock"
 )
 
 // Root is the module as k6 holds it, one for each process.
 type Root struct {
-	began time.Time
+	process process
 }
 
-// New makes the module. Its clock starts here.
-func New() *Root {
-	return &Root{began: time.Now()}
-}
+// New makes the module.
+func New() *Root { return &Root{} }
 
-// NewModuleInstance is called by k6 once for each VU.
-func (r *Root) NewModuleInstance(modules.VU) modules.Instance {
-	return &instance{root: r}
+// NewModuleInstance is called by k6 once for each VU, in the init context.
+func (r *Root) NewModuleInstance(vu modules.VU) modules.Instance {
+	set, err := registerMetrics(vu.InitEnv().Registry)
+	if err != nil {
+		common.Throw(vu.Runtime(), err)
+	}
+	return &instance{vu: vu, process: &r.process, metrics: set}
 }
 
 type instance struct {
-	root *Root
+	vu      modules.VU
+	process *process
+	metrics *metricSet
 }
 
-// Exports lists what a script can import.
+// Exports lists what a script can import; index.d.ts describes it.
 func (i *instance) Exports() modules.Exports {
 	return modules.Exports{Named: map[string]any{
-		"now": i.now,
+		"Swarm":         i.newSwarm,
+		"now":           func() float64 { return clock.Now().Milliseconds() },
+		"distributions": i.distributions,
 	}}
 }
 
-// now is the process's monotonic clock in fractional milliseconds since the
-// extension was loaded; every VU of a process reads the same one.
-func (i *instance) now() float64 {
-	return float64(time.Since(i.root.began)) / float64(time.Millisecond)
+// newSwarm is the constructor of Swarm.
+func (i *instance) newSwarm(call sobek.ConstructorCall) *sobek.Object {
+	rt := i.vu.Runtime()
+	o, err := readOptions(call.Argument(0).Export())
+	if err != nil {
+		common.Throw(rt, err)
+	}
+	s := &swarmObject{instance: i, options: o}
+	if err := call.This.Set("run", s.run); err != nil {
+		common.Throw(rt, err)
+	}
+	return nil
+}
+
+// distributions is what the process has measured so far, exactly.
+func (i *instance) distributions(percentiles []float64) ([]exact, error) {
+	for _, p := range percentiles {
+		if !(p >= 0 && p <= 100) {
+			return nil, wrong("distributions", "percentiles from 0 to 100", p)
+		}
+	}
+	return i.process.distributions(percentiles), nil
 }

@@ -1,0 +1,83 @@
+package binding
+
+import (
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"slices"
+
+	"go.k6.io/k6/v2/metrics"
+)
+
+// metricsJSON is lib/metrics.ts, where metrics are defined; `npm run docs`
+// derives it.
+//
+//go:embed metrics.json
+var metricsJSON []byte
+
+// metricSpec is one metric of the table.
+type metricSpec struct {
+	Kind string              `json:"kind"`
+	Unit string              `json:"unit"`
+	By   map[string][]string `json:"by"`
+}
+
+var metricTable = func() (table map[string]metricSpec) {
+	if err := json.Unmarshal(metricsJSON, &table); err != nil {
+		panic(fmt.Errorf("metrics.json: %w", err))
+	}
+	return table
+}()
+
+// metricSet is the metrics that a Swarm records, by their names in the table.
+type metricSet struct {
+	ConnectLatency   *metrics.Metric `metric:"ws_connect_latency_ms"`
+	ConnectPhase     *metrics.Metric `metric:"ws_connect_phase_ms"`
+	ConnectFailures  *metrics.Metric `metric:"ws_connect_failures"`
+	ConnectionsUnmet *metrics.Metric `metric:"ws_connections_given_up"`
+	TimeToReach      *metrics.Metric `metric:"ws_time_to_reach_ms"`
+	GeneratorDelay   *metrics.Metric `metric:"ws_generator_delay_ms"`
+	Drops            *metrics.Metric `metric:"ws_connection_drops"`
+	DropRate         *metrics.Metric `metric:"ws_connection_drop_rate"`
+	SessionsOpened   *metrics.Metric `metric:"ws_sessions_opened"`
+	SessionsClosed   *metrics.Metric `metric:"ws_sessions_closed"`
+	ActiveSessions   *metrics.Metric `metric:"ws_active_sessions"`
+	MessageErrors    *metrics.Metric `metric:"ws_message_errors"`
+}
+
+var kinds = map[string]metrics.MetricType{
+	"trend": metrics.Trend, "counter": metrics.Counter, "rate": metrics.Rate, "gauge": metrics.Gauge,
+}
+
+// registerMetrics declares all of them, which k6 allows in the init context
+// only and as often as one likes.
+func registerMetrics(registry *metrics.Registry) (*metricSet, error) {
+	set := &metricSet{}
+	fields := reflect.ValueOf(set).Elem()
+	for i := range fields.NumField() {
+		name := fields.Type().Field(i).Tag.Get("metric")
+		spec, known := metricTable[name]
+		if !known {
+			return nil, fmt.Errorf("metric %s is not in lib/metrics.ts", name)
+		}
+		value := metrics.Default
+		if spec.Unit == "ms" {
+			value = metrics.Time
+		}
+		metric, err := registry.NewMetric(name, kinds[spec.Kind], value)
+		if err != nil {
+			return nil, fmt.Errorf("metric %s: %w", name, err)
+		}
+		fields.Field(i).Set(reflect.ValueOf(metric))
+	}
+	return set, nil
+}
+
+// listed is value where the closed list of a metric's tag has it, else "other".
+func listed(metric *metrics.Metric, tag, value string) string {
+	if slices.Contains(metricTable[metric.Name].By[tag], value) {
+		return value
+	}
+	return "other"
+}

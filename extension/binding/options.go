@@ -1,0 +1,320 @@
+package binding
+
+import (
+	"fmt"
+	"math"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"xk6-realtime/engine"
+	"xk6-realtime/engine/swarm"
+)
+
+// options is what a script gave to Swarm, checked. index.d.ts describes each.
+type options struct {
+	// swarm lacks what is known only when it runs: the shard, k6's local
+	// addresses and the requests.
+	swarm       swarm.Options
+	request     *requests
+	reachWithin time.Duration
+	timeouts    engine.Timeouts
+	// messagesPerSecond is what is expected of each connection.
+	messagesPerSecond float64
+}
+
+const (
+	maxConnections = 1_000_000
+	maxShards      = 10_000
+	defaultReach   = 10 * time.Minute
+)
+
+// readOptions checks what a script gave. An error names the option, what was
+// expected and what came; never the value of one that may hold a secret.
+func readOptions(given any) (*options, error) {
+	fields, ok := given.(map[string]any)
+	if !ok {
+		return nil, wrong("Swarm", "an object of options", given)
+	}
+	r := &reader{of: "Swarm", fields: fields}
+	o := &options{}
+	servers := r.texts("servers")
+	o.swarm.Connections = r.whole("connections", 0, 1, maxConnections)
+	o.swarm.Shards = r.whole("shards", 1, 1, maxShards)
+	o.swarm.Pace = readPace(r)
+	o.swarm.Retries = r.whole("retries", 0, -1, math.MaxInt32)
+	o.swarm.RetryDelay = r.milliseconds("retryDelayMs", time.Second, 1)
+	o.reachWithin = r.milliseconds("reachWithinMs", defaultReach, 1)
+	o.swarm.Hold = r.milliseconds("holdMs", 0, 0)
+	o.swarm.CloseOver = r.milliseconds("closeOverMs", 0, 0)
+	o.swarm.OnExhausted = swarm.Exhausted(r.choice("onExhausted", string(swarm.Fail), string(swarm.Continue)))
+	for _, text := range r.texts("sources") {
+		addr, err := netip.ParseAddr(text)
+		if err != nil {
+			r.wrong("sources", "IP addresses of this machine", text)
+		}
+		o.swarm.Sources = append(o.swarm.Sources, addr)
+	}
+	o.messagesPerSecond = r.number("messagesPerSecond", 1, 0, 1e6)
+	o.timeouts = readTimeouts(r.object("timeouts"))
+	o.request = &requests{
+		protocols: r.texts("subprotocols"),
+		variables: readVariables(r.object("variables")),
+	}
+	readHeaders(r, o.request)
+	if len(servers) == 0 {
+		r.wrong("servers", "at least one URL", servers)
+	}
+	for _, server := range servers {
+		if err := o.request.addServer(server); err != nil {
+			r.fail(err)
+		}
+		o.swarm.Servers = append(o.swarm.Servers, originOf(server))
+	}
+	if r.err == nil {
+		r.fail(o.swarm.Check())
+	}
+	if r.err == nil {
+		r.fail(o.request.check())
+	}
+	return o, r.done()
+}
+
+// readPace takes rate, or batchSize with batchDelayMs.
+func readPace(r *reader) swarm.Pace {
+	_, rate := r.fields["rate"]
+	_, batch := r.fields["batchSize"]
+	switch {
+	case rate && batch:
+		r.wrong("rate", "either rate or batchSize", "both")
+	case !rate && !batch:
+		r.wrong("rate", "rate or batchSize", "neither")
+	}
+	if !batch {
+		if _, delay := r.fields["batchDelayMs"]; delay {
+			r.wrong("batchDelayMs", "nothing beside rate", "a delay")
+		}
+		return swarm.Rate(r.number("rate", 1, 1e-3, 1e6))
+	}
+	return swarm.Batches{
+		Size:  r.whole("batchSize", 1, 1, maxConnections),
+		Delay: r.milliseconds("batchDelayMs", time.Second, 0),
+	}
+}
+
+func readTimeouts(r *reader) engine.Timeouts {
+	const least = 1
+	t := engine.Timeouts{
+		Resolve: r.milliseconds("resolveMs", 0, least),
+		TCP:     r.milliseconds("tcpMs", 0, least),
+		TLS:     r.milliseconds("tlsMs", 0, least),
+		Upgrade: r.milliseconds("upgradeMs", 0, least),
+		Close:   r.milliseconds("closeMs", 0, least),
+	}
+	r.finish()
+	return t
+}
+
+// readVariables takes texts, each the same for all connections but for
+// ${connection}, and lists that the connections take in turn.
+func readVariables(r *reader) map[string]variable {
+	variables := map[string]variable{}
+	for _, name := range r.names() {
+		if name == connectionVariable || !variableName.MatchString(name) {
+			r.wrong(name, "a name of letters, digits and _ other than "+connectionVariable, "another")
+			continue
+		}
+		if list, isList := r.fields[name].([]any); isList && len(list) > 0 {
+			variables[name] = variable{list: r.texts(name)}
+			continue
+		}
+		text, err := compile(r.text(name), map[string]variable{})
+		if err != nil {
+			r.fail(fmt.Errorf("%s.%s: %w", r.of, name, err))
+		}
+		variables[name] = variable{text: text}
+	}
+	r.finish()
+	return variables
+}
+
+func readHeaders(r *reader, q *requests) {
+	headers := r.object("headers")
+	for _, name := range headers.names() {
+		text := headers.text(name)
+		value, err := compile(text, q.variables)
+		if err != nil {
+			r.fail(fmt.Errorf("%s.%s: %w", headers.of, name, err))
+		}
+		q.fields = append(q.fields, field{name, value})
+	}
+	headers.finish()
+	cookies := r.object("cookies")
+	for _, name := range cookies.names() {
+		value, err := compile(cookies.text(name), q.variables)
+		if err != nil {
+			r.fail(fmt.Errorf("%s.%s: %w", cookies.of, name, err))
+		}
+		q.cookies = append(q.cookies, field{name, value})
+	}
+	cookies.finish()
+}
+
+// reader takes an object's fields one by one and keeps the first thing wrong.
+type reader struct {
+	of     string
+	fields map[string]any
+	known  []string
+	parent *reader
+	err    error
+}
+
+func (r *reader) fail(err error) {
+	if r.err == nil {
+		r.err = err
+	}
+}
+
+func (r *reader) wrong(name, expected string, got any) {
+	r.fail(wrong(r.of+"."+name, expected, got))
+}
+
+func wrong(name, expected string, got any) error {
+	shown := fmt.Sprintf("%v", got)
+	switch got := got.(type) {
+	case nil:
+		shown = "nothing"
+	case string:
+		shown = fmt.Sprintf("%q", got)
+	case []any, []string:
+		shown = "a list"
+	case map[string]any:
+		shown = "an object"
+	}
+	return fmt.Errorf("%s: expected %s, got %s", name, expected, shown)
+}
+
+func (r *reader) take(name string) (value any, given bool) {
+	r.known = append(r.known, name)
+	value, given = r.fields[name]
+	return value, given && value != nil
+}
+
+func (r *reader) number(name string, fallback, least, most float64) float64 {
+	value, given := r.take(name)
+	if !given {
+		return fallback
+	}
+	n := math.NaN()
+	switch v := value.(type) {
+	case int64:
+		n = float64(v)
+	case float64:
+		n = v
+	}
+	if !(n >= least && n <= most) {
+		r.wrong(name, fmt.Sprintf("a number from %v to %v", least, most), value)
+		return fallback
+	}
+	return n
+}
+
+func (r *reader) whole(name string, fallback, least, most int) int {
+	value, given := r.take(name)
+	if !given && fallback >= least {
+		return fallback
+	}
+	n, ok := value.(int64)
+	if !ok || n < int64(least) || n > int64(most) {
+		r.wrong(name, fmt.Sprintf("a whole number from %d to %d", least, most), value)
+		return fallback
+	}
+	return int(n)
+}
+
+// milliseconds reads a time of at most a year.
+func (r *reader) milliseconds(name string, fallback time.Duration, least float64) time.Duration {
+	const most = 365 * 24 * 3600 * 1000
+	if value, given := r.fields[name]; !given || value == nil {
+		r.known = append(r.known, name)
+		return fallback
+	}
+	return time.Duration(r.number(name, 0, least, most) * float64(time.Millisecond))
+}
+
+func (r *reader) choice(name string, first string, more ...string) string {
+	value, given := r.take(name)
+	if !given {
+		return first
+	}
+	all := append([]string{first}, more...)
+	text, _ := value.(string)
+	if !slices.Contains(all, text) {
+		r.wrong(name, strings.Join(all, " or "), value)
+	}
+	return text
+}
+
+func (r *reader) text(name string) string {
+	value, _ := r.take(name)
+	text, ok := value.(string)
+	if !ok {
+		r.fail(fmt.Errorf("%s.%s: expected a text, got something else", r.of, name)) // it may be a secret
+	}
+	return text
+}
+
+func (r *reader) texts(name string) []string {
+	value, given := r.take(name)
+	if !given {
+		return nil
+	}
+	list, ok := value.([]any)
+	texts := make([]string, len(list))
+	for i, element := range list {
+		var isText bool
+		texts[i], isText = element.(string)
+		ok = ok && isText
+	}
+	if !ok {
+		r.fail(fmt.Errorf("%s.%s: expected a list of texts, got something else", r.of, name))
+	}
+	return texts
+}
+
+// object reads a field that holds further ones; finish it.
+func (r *reader) object(name string) *reader {
+	value, given := r.take(name)
+	fields, ok := value.(map[string]any)
+	if given && !ok {
+		r.wrong(name, "an object", value)
+	}
+	return &reader{of: r.of + "." + name, fields: fields, parent: r}
+}
+
+// names is every field in order, for objects whose fields the script names.
+func (r *reader) names() []string {
+	names := make([]string, 0, len(r.fields))
+	for name := range r.fields {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// finish hands what was wrong to the object around this one.
+func (r *reader) finish() { r.parent.fail(r.done()) }
+
+// done is the first thing wrong, a field that nothing asked for included.
+func (r *reader) done() error {
+	if r.err != nil {
+		return r.err
+	}
+	for _, name := range r.names() {
+		if !slices.Contains(r.known, name) {
+			return fmt.Errorf("%s.%s: unknown option, expected one of %s", r.of, name, strings.Join(r.known, ", "))
+		}
+	}
+	return nil
+}

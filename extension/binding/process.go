@@ -1,0 +1,141 @@
+package binding
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"go.k6.io/k6/v2/lib"
+
+	"xk6-realtime/engine"
+	"xk6-realtime/engine/hist"
+)
+
+// process is what the shards of one process share: the engine, and what was
+// measured, exactly, whatever k6 keeps of it.
+type process struct {
+	mu       sync.Mutex
+	engine   *engine.Engine
+	timeouts engine.Timeouts
+	users    int
+
+	active map[int]int // connections open, by shard
+	totals map[total]*hist.Histogram
+	oneIn  map[total]int64
+}
+
+// total is one series of the whole run; tag and value are empty or the one
+// tag by which the metric is broken down.
+type total struct{ metric, tag, value string }
+
+// useEngine starts the engine for its first user. release must be called.
+func (p *process) useEngine(state *lib.State, timeouts engine.Timeouts) (*engine.Engine, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.users > 0 && p.timeouts != timeouts {
+		return nil, errors.New("Swarm.timeouts: expected the same for all swarms that run at a time, got others")
+	}
+	if p.users == 0 {
+		o, err := engineOptions(state, timeouts)
+		if err != nil {
+			return nil, err
+		}
+		if p.engine, err = engine.New(o); err != nil {
+			return nil, err
+		}
+		p.timeouts = timeouts
+	}
+	p.users++
+	return p.engine, nil
+}
+
+func (p *process) release() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.users--; p.users == 0 {
+		p.engine.Close()
+		p.engine = nil
+	}
+}
+
+// setActive tells how many connections a shard has open, and returns how many
+// the process has.
+func (p *process) setActive(shard, n int) (all int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.active == nil {
+		p.active = map[int]int{}
+	}
+	p.active[shard] = n
+	for _, n := range p.active {
+		all += n
+	}
+	return all
+}
+
+// add keeps a distribution for the whole run, for its series and for its
+// metric. k6 sees one in oneIn of it.
+func (p *process) add(to total, d *hist.Distribution, oneIn int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.addTo(to, d, oneIn)
+	if to.tag != "" {
+		p.addTo(total{metric: to.metric}, d, oneIn)
+	}
+}
+
+func (p *process) addTo(to total, d *hist.Distribution, oneIn int64) {
+	if p.totals == nil {
+		p.totals, p.oneIn = map[total]*hist.Histogram{}, map[total]int64{}
+	}
+	if p.totals[to] == nil {
+		p.totals[to] = hist.New()
+	}
+	p.totals[to].Add(d)
+	p.oneIn[to] = max(p.oneIn[to], oneIn)
+}
+
+// exact is one series as scripts see it, in milliseconds.
+type exact struct {
+	Metric      string            `js:"metric"`
+	Tags        map[string]string `js:"tags"`
+	OneIn       int64             `js:"oneIn"`
+	Count       int64             `js:"count"`
+	Min         float64           `js:"min"`
+	Avg         float64           `js:"avg"`
+	Max         float64           `js:"max"`
+	Percentiles []float64         `js:"percentiles"`
+}
+
+// distributions is every series so far, and without tags every metric.
+func (p *process) distributions(percentiles []float64) []exact {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	all := make([]exact, 0, len(p.totals))
+	for t, h := range p.totals {
+		all = append(all, describe(t, h, p.oneIn[t], percentiles))
+	}
+	slices.SortFunc(all, func(a, b exact) int {
+		return cmp.Or(cmp.Compare(a.Metric, b.Metric), cmp.Compare(fmt.Sprint(a.Tags), fmt.Sprint(b.Tags)))
+	})
+	return all
+}
+
+func describe(t total, h *hist.Histogram, oneIn int64, percentiles []float64) exact {
+	e := exact{
+		Metric: t.metric, Tags: map[string]string{}, OneIn: oneIn, Count: h.Count(),
+		Min: milliseconds(h.Min()), Avg: milliseconds(h.Mean()), Max: milliseconds(h.Max()),
+	}
+	if t.tag != "" {
+		e.Tags[t.tag] = t.value
+	}
+	for _, p := range percentiles {
+		e.Percentiles = append(e.Percentiles, milliseconds(h.Quantile(p/100)))
+	}
+	return e
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

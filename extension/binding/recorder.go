@@ -1,0 +1,199 @@
+package binding
+
+import (
+	"strconv"
+	"time"
+
+	"go.k6.io/k6/v2/metrics"
+
+	"xk6-realtime/engine"
+	"xk6-realtime/engine/swarm"
+	"xk6-realtime/samples"
+)
+
+// recorder turns what a shard did into k6's samples. Samples of the last
+// moments must reach k6 although the virtual user's context is done by then,
+// so they are sent whatever it says: k6 reads them until the shard has ended.
+type recorder struct {
+	metrics *metricSet
+	builtin *metrics.BuiltinMetrics
+	tags    *metrics.TagSet
+	out     chan<- metrics.SampleContainer
+	process *process
+	trends  []trend // by swarm.Series; without a metric where none is kept
+}
+
+// trend is where the values of one of the swarm's series go.
+type trend struct {
+	total  total
+	oneIn  int64
+	series *samples.Series // made with the first value: it takes memory
+	of     metrics.TimeSeries
+}
+
+// phaseNames are the values of the tag phase.
+var phaseNames = map[swarm.Series]string{
+	swarm.ResolvePhase: "resolve", swarm.TCPPhase: "tcp", swarm.TLSPhase: "tls", swarm.UpgradePhase: "upgrade",
+}
+
+func newRecorder(i *instance, o *options) *recorder {
+	state := i.vu.State()
+	r := &recorder{
+		metrics: i.metrics, builtin: state.BuiltinMetrics, tags: state.Tags.GetCurrentValues().Tags,
+		out: state.Samples, process: i.process,
+	}
+	const bySide, byPhase = "side", "phase"
+	set := func(series swarm.Series, metric *metrics.Metric, tag, value string) {
+		for len(r.trends) <= int(series) {
+			r.trends = append(r.trends, trend{})
+		}
+		tags := r.tags
+		if tag != "" {
+			tags = tags.With(tag, value)
+		}
+		r.trends[series] = trend{
+			total: total{metric.Name, tag, value},
+			of:    metrics.TimeSeries{Metric: metric, Tags: tags},
+		}
+	}
+	set(swarm.ConnectLatency, i.metrics.ConnectLatency, "", "")
+	set(swarm.ConnectDelay, i.metrics.GeneratorDelay, bySide, "send")
+	set(swarm.ReceiveDelay, i.metrics.GeneratorDelay, bySide, "receive")
+	set(swarm.SessionTime, state.BuiltinMetrics.WSSessionDuration, "", "")
+	for series, phase := range phaseNames {
+		set(series, i.metrics.ConnectPhase, byPhase, phase)
+	}
+	r.setRatios(o)
+	return r
+}
+
+// setRatios fixes which fraction of each series k6 sees, from what the whole
+// run is expected to measure.
+func (r *recorder) setRatios(o *options) {
+	connections := int64(o.swarm.Connections)
+	messages := int64(float64(connections) * o.messagesPerSecond * (o.swarm.Hold + o.swarm.CloseOver).Seconds())
+	var expected []int64
+	for series, t := range r.trends {
+		n := connections
+		if swarm.Series(series) == swarm.ReceiveDelay {
+			n = messages
+		}
+		expected = append(expected, n)
+		if t.total.tag != "" {
+			expected = append(expected, n) // k6 keeps them again for the submetric
+		}
+	}
+	ratios := samples.Ratios(expected)
+	for series := range r.trends {
+		r.trends[series].oneIn = ratios[0]
+		ratios = ratios[1:]
+		if r.trends[series].total.tag != "" {
+			ratios = ratios[1:]
+		}
+	}
+}
+
+// window tells k6 what happened since the last one. active is how many
+// connections the process has open.
+func (r *recorder) window(w *swarm.Window, active int) {
+	at := time.Now()
+	s := batch{r: r, at: at}
+	for series, d := range w.Series {
+		if series >= len(r.trends) || r.trends[series].of.Metric == nil || d == nil {
+			continue
+		}
+		t := &r.trends[series]
+		if t.series == nil {
+			t.series = samples.NewSeries(t.of, t.oneIn)
+		}
+		r.out <- t.series.Container(d, at)
+		r.process.add(t.total, d, t.oneIn)
+	}
+	s.count(r.metrics.SessionsOpened, w.Opened)
+	s.count(r.metrics.SessionsClosed, w.Closed)
+	s.count(r.builtin.WSSessions, w.Opened)
+	s.count(r.builtin.WSMessagesReceived, w.MessagesReceived)
+	s.count(r.builtin.DataSent, w.BytesSent)
+	s.count(r.builtin.DataReceived, w.BytesReceived)
+	for reason, n := range w.Failures {
+		if reason != engine.ReasonAborted { // this side's own stop
+			s.count(r.metrics.ConnectFailures, n, "reason", r.failure(reason))
+		}
+	}
+	dropped := int64(0)
+	for drop, n := range w.Drops {
+		dropped += n
+		code := listed(r.metrics.Drops, "code", strconv.Itoa(int(drop.Code)))
+		s.count(r.metrics.Drops, n, "code", code, "by", drop.By.String())
+	}
+	for reason, n := range w.Breaches {
+		s.count(r.metrics.MessageErrors, n, "reason", listed(r.metrics.MessageErrors, "reason", reason))
+	}
+	s.count(r.metrics.MessageErrors, w.Unanswered, "reason", "close_unanswered")
+	for i := range w.Closed {
+		s.add(r.metrics.DropRate, rate(i < dropped), r.tags)
+	}
+	s.add(r.metrics.ActiveSessions, float64(active), r.tags)
+	s.push()
+}
+
+// failure is a reason of the closed list; a status that is not on it is
+// http_rejected.
+func (r *recorder) failure(reason engine.Reason) string {
+	name := listed(r.metrics.ConnectFailures, "reason", reason.String())
+	if name == "other" && reason >= 100 {
+		return "http_rejected"
+	}
+	return name
+}
+
+func rate(yes bool) float64 {
+	if yes {
+		return 1
+	}
+	return 0
+}
+
+// ended tells k6 how the run went as a whole.
+func (r *recorder) ended(result *swarm.Result, interrupted bool) {
+	s := batch{r: r, at: time.Now()}
+	missing := int64(result.Wanted) - result.Opened
+	if result.Settled != 0 && missing == 0 {
+		s.add(r.metrics.TimeToReach, milliseconds(result.Settled.Sub(result.From)), r.tags)
+	}
+	if !interrupted {
+		s.count(r.metrics.ConnectionsUnmet, missing)
+	}
+	s.push()
+}
+
+// batch is samples of one moment.
+type batch struct {
+	r       *recorder
+	at      time.Time
+	samples metrics.Samples
+}
+
+// count adds to a Counter, with tags as names and values in turn.
+func (b *batch) count(metric *metrics.Metric, n int64, tags ...string) {
+	if n == 0 {
+		return
+	}
+	set := b.r.tags
+	for ; len(tags) > 1; tags = tags[2:] {
+		set = set.With(tags[0], tags[1])
+	}
+	b.add(metric, float64(n), set)
+}
+
+func (b *batch) add(metric *metrics.Metric, value float64, tags *metrics.TagSet) {
+	b.samples = append(b.samples, metrics.Sample{
+		TimeSeries: metrics.TimeSeries{Metric: metric, Tags: tags}, Time: b.at, Value: value,
+	})
+}
+
+func (b *batch) push() {
+	if len(b.samples) > 0 {
+		b.r.out <- b.samples
+	}
+}

@@ -1,0 +1,89 @@
+package binding
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"xk6-realtime/engine/swarm"
+)
+
+const (
+	// pushEvery is how often k6 is told.
+	pushEvery = time.Second
+	// endWithin is how long after the bound on closing a shard may take to end.
+	endWithin = 2 * time.Second
+)
+
+// shard is the running part of a Swarm that one virtual user drives.
+type shard struct {
+	swarm        *swarm.Swarm
+	index        int
+	options      *options
+	closeTimeout time.Duration
+	process      *process
+	out          *recorder
+}
+
+// drive tells k6 each second what happened, until all connections have ended.
+// An interruption begins the end, which is bounded.
+func (s *shard) drive(ctx context.Context) (*outcome, error) {
+	tick := time.NewTicker(pushEvery)
+	defer tick.Stop()
+	overdue := time.NewTimer(s.options.reachWithin)
+	defer overdue.Stop()
+	reached, interrupted := s.swarm.Settled(), ctx.Done()
+	var tooLate <-chan time.Time
+	var failure error
+	end := func(why error) {
+		failure, interrupted = why, nil
+		s.swarm.Stop(0)
+		tooLate = time.After(s.closeTimeout + endWithin)
+	}
+	for {
+		select {
+		case <-tick.C:
+			s.push(s.swarm.Snapshot())
+		case <-reached:
+			reached = nil
+			overdue.Stop()
+		case <-overdue.C:
+			end(fmt.Errorf("Swarm: not all connections were open after %s (reachWithinMs)", s.options.reachWithin))
+		case <-interrupted:
+			end(fmt.Errorf("Swarm: interrupted: %w", context.Cause(ctx)))
+		case <-s.swarm.Done():
+			return s.finish(ctx, failure)
+		case <-tooLate:
+			return nil, fmt.Errorf("Swarm: its connections had not ended %s after they were told to", s.closeTimeout+endWithin)
+		}
+	}
+}
+
+// finish accounts for the last moments and for the run as a whole.
+func (s *shard) finish(ctx context.Context, failure error) (*outcome, error) {
+	s.push(s.swarm.Snapshot())
+	r := s.swarm.Result()
+	o := &outcome{Wanted: r.Wanted, Opened: r.Opened}
+	for _, n := range r.Drops {
+		o.Dropped += n
+	}
+	if r.Settled != 0 && int64(r.Wanted) == r.Opened {
+		o.ReachedInMs = milliseconds(r.Settled.Sub(r.From))
+	}
+	s.out.ended(r, ctx.Err() != nil)
+	if failure == nil {
+		failure = s.exhausted(r)
+	}
+	return o, failure
+}
+
+func (s *shard) exhausted(r *swarm.Result) error {
+	if r.Exhausted == nil || s.options.swarm.OnExhausted != swarm.Fail {
+		return nil
+	}
+	return fmt.Errorf("Swarm: %w", r.Exhausted)
+}
+
+func (s *shard) push(w *swarm.Window) {
+	s.out.window(w, s.process.setActive(s.index, w.Active))
+}

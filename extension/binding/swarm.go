@@ -1,0 +1,118 @@
+package binding
+
+import (
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/grafana/sobek"
+	"go.k6.io/k6/v2/js/common"
+	"go.k6.io/k6/v2/lib"
+
+	"xk6-realtime/engine/swarm"
+)
+
+// swarmObject is a Swarm as a script holds it.
+type swarmObject struct {
+	*instance
+	options *options
+	running atomic.Bool
+}
+
+// outcome is how the shard of one VU went, as the promise of run gives it.
+type outcome struct {
+	Wanted      int     `js:"wanted"`
+	Opened      int64   `js:"opened"`
+	Dropped     int64   `js:"dropped"`
+	ReachedInMs float64 `js:"reachedInMs"`
+}
+
+// run drives the VU's shard. The promise settles when all its connections have
+// ended; k6 waits for it, and interrupts it at the end of the scenario.
+func (s *swarmObject) run() *sobek.Promise {
+	rt := s.vu.Runtime()
+	sh, err := s.start()
+	if err != nil {
+		common.Throw(rt, err)
+	}
+	promise, resolve, reject := rt.NewPromise()
+	settle := s.vu.RegisterCallback()
+	ctx := s.vu.Context()
+	go func() {
+		result, err := sh.drive(ctx)
+		s.process.release()
+		s.running.Store(false)
+		settle(func() error {
+			if err != nil {
+				return reject(rt.ToValue(rt.NewGoError(err)))
+			}
+			return resolve(result)
+		})
+	}()
+	return promise
+}
+
+// start checks what is known only now, and starts the shard.
+func (s *swarmObject) start() (*shard, error) {
+	state := s.vu.State()
+	if state == nil {
+		return nil, errors.New("Swarm.run: expected to be called by a virtual user, was called in the init context")
+	}
+	o := s.options.swarm
+	if state.VUIDGlobal < 1 || state.VUIDGlobal > uint64(o.Shards) {
+		return nil, fmt.Errorf("Swarm.run: virtual user %d has no shard: shards is %d, expected as many as there are virtual users",
+			state.VUIDGlobal, o.Shards)
+	}
+	if err := s.checkShards(state); err != nil {
+		return nil, err
+	}
+	if err := refuseAliasedAddresses(state, o.Servers); err != nil {
+		return nil, err
+	}
+	if !s.running.CompareAndSwap(false, true) {
+		return nil, errors.New("Swarm.run: this swarm is running already")
+	}
+	e, err := s.process.useEngine(state, s.options.timeouts)
+	if err != nil {
+		s.running.Store(false)
+		return nil, err
+	}
+	o.Shard = int(state.VUIDGlobal) - 1
+	o.Request = s.options.request.fill
+	if len(o.Sources) == 0 {
+		o.Sources = localIPs(state, o.Connections)
+	}
+	running, err := swarm.Start(e, o)
+	if err != nil {
+		s.process.release()
+		s.running.Store(false)
+		return nil, err
+	}
+	return &shard{
+		swarm: running, index: o.Shard, options: s.options, closeTimeout: e.Options().Timeouts.Close,
+		process: s.process, out: newRecorder(s.instance, s.options),
+	}, nil
+}
+
+// checkShards refuses a scenario that has fewer virtual users, of all
+// instances together, than there are shards: their connections would silently
+// be missing.
+func (s *swarmObject) checkShards(state *lib.State) error {
+	scenario := lib.GetScenarioState(s.vu.Context())
+	if scenario == nil {
+		return nil // not in a scenario: a unit test
+	}
+	whole, err := lib.NewExecutionTuple(nil, nil)
+	if err != nil {
+		return err
+	}
+	var planned uint64
+	if config, ok := state.Options.Scenarios[scenario.Name]; ok {
+		planned = lib.GetMaxPlannedVUs(config.GetExecutionRequirements(whole))
+	}
+	if planned != uint64(s.options.swarm.Shards) {
+		return fmt.Errorf("Swarm.shards: expected the number of the scenario's virtual users, %d, got %d",
+			planned, s.options.swarm.Shards)
+	}
+	return nil
+}

@@ -1,0 +1,91 @@
+// Package subcommand is k6's commands `k6 x echo-server` and
+// `k6 x broadcast-server`: servers to try a load test against that are not
+// its bottleneck.
+package subcommand
+
+import (
+	"fmt"
+	"net/netip"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+	"go.k6.io/k6/v2/cmd/state"
+
+	"xk6-realtime/engine/serve"
+)
+
+// The names of the commands.
+const (
+	Echo      = "echo-server"
+	Broadcast = "broadcast-server"
+)
+
+const (
+	defaultListen = "127.0.0.1:9100"
+	maxBytes      = 1 << 20
+)
+
+// NewEcho makes the command that sends each message back.
+func NewEcho(*state.GlobalState) *cobra.Command {
+	return command(Echo, "Run a WebSocket server that sends each message back", &serve.Options{})
+}
+
+// NewBroadcast makes the command that sends messages to all connections: each
+// that it receives, and its own at an interval.
+func NewBroadcast(*state.GlobalState) *cobra.Command {
+	o := &serve.Options{Broadcast: true}
+	cmd := command(Broadcast, "Run a WebSocket server that sends messages to all connections", o)
+	cmd.Flags().DurationVar(&o.Interval, "interval", time.Second, "between two messages of its own; 0 for none")
+	cmd.Flags().IntVar(&o.Bytes, "size", 64, "bytes of its own messages, as far as their number and time leave room")
+	return cmd
+}
+
+func command(name, short string, o *serve.Options) *cobra.Command {
+	var listen string
+	cmd := &cobra.Command{
+		Use:   name,
+		Short: short,
+		Long: short + ", until interrupted.\n\n" +
+			"For trying out: it has no TLS and asks nobody who they are, so it listens on this machine only unless told otherwise.",
+		Args:         cobra.NoArgs,
+		SilenceUsage: true,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := check(o, listen); err != nil {
+				return err
+			}
+			return run(cmd, o)
+		},
+	}
+	cmd.Flags().StringVar(&listen, "listen", defaultListen, "address and port; port 0 for any that is free")
+	return cmd
+}
+
+func check(o *serve.Options, listen string) (err error) {
+	if o.Listen, err = netip.ParseAddrPort(listen); err != nil {
+		return fmt.Errorf("--listen: expected an address and port such as %s, got %q", defaultListen, listen)
+	}
+	if o.Interval < 0 {
+		return fmt.Errorf("--interval: expected a duration of at least 0, got %s", o.Interval)
+	}
+	if o.Bytes < 0 || o.Bytes > maxBytes {
+		return fmt.Errorf("--size: expected 0 to %d bytes, got %d", maxBytes, o.Bytes)
+	}
+	return nil
+}
+
+func run(cmd *cobra.Command, o *serve.Options) error {
+	stop := make(chan os.Signal, 1)
+	signal.Notify(stop, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(stop)
+	server, err := serve.Start(*o)
+	if err != nil {
+		return err
+	}
+	defer server.Close()
+	fmt.Fprintf(cmd.OutOrStdout(), "listening on %s\n", server.URL())
+	<-stop
+	return nil
+}
