@@ -2,7 +2,7 @@ import { compilePattern } from "./pattern.ts";
 import { describe, type Problem } from "./problem.ts";
 import type { ConditionSpec, Descriptor } from "./schema.ts";
 import { parsePathTemplate, parseTemplate, type Template } from "./template.ts";
-import { CONNECTION_VARIABLES, VARIABLES, type VariableName } from "./variables.ts";
+import { CONNECTION_VARIABLES, kindOf, type VariableName } from "./variables.ts";
 
 /**
  * What the fields of a descriptor say of one another: that a group is one of the regex beside it, that a
@@ -166,8 +166,7 @@ class Checker {
     from: ConditionSpec | undefined,
   ): void {
     for (const [name, where] of Object.entries(captures ?? {})) {
-      if (Object.hasOwn(VARIABLES, name))
-        this.add(`${path}.${name}`, "a name that is not a variable's already", `"${name}"`);
+      if (kindOf(name)) this.add(`${path}.${name}`, "a name that is not a variable's already", `"${name}"`);
       if (from) this.locator(`${path}.${name}`, where, from);
     }
   }

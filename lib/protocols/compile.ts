@@ -5,7 +5,7 @@ import type { Protocol } from "./protocol.ts";
 import { type Condition, compileCondition, compileLocator, type Locator } from "./reader.ts";
 import type { ConditionSpec, Descriptor } from "./schema.ts";
 import { parsePathTemplate, parseTemplate, stringValue, type Template } from "./template.ts";
-import { CONNECTION_VARIABLES, VARIABLES } from "./variables.ts";
+import { CONNECTION_VARIABLES, isWhole, kindOf } from "./variables.ts";
 
 /** How long a session step waits for its message, unless the descriptor says. */
 export const DEFAULT_WITHIN = ms(10_000);
@@ -98,7 +98,7 @@ export function compile(d: Descriptor): Protocol {
     for (const name of names) {
       const value = Object.hasOwn(given, name) ? given[name] : undefined;
       if (value === undefined) throw new RangeError(`protocol "${d.name}" needs the variable "${name}"`);
-      if (VARIABLES[name as keyof typeof VARIABLES] === "number" && !isWhole(value)) {
+      if (kindOf(name) === "number" && !isWhole(value)) {
         throw new RangeError(`variable "${name}" must be a whole number, got ${JSON.stringify(value)}`);
       }
     }
@@ -126,9 +126,6 @@ export function compile(d: Descriptor): Protocol {
     },
   };
 }
-
-/** Whether a text is a whole number as JSON writes it. */
-export const isWhole = (text: string): boolean => /^-?(?:0|[1-9][0-9]*)$/.test(text);
 
 function compileParts(d: Descriptor): Compiled {
   const errorCondition = compileCondition(d.error ?? {});

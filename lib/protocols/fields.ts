@@ -1,8 +1,9 @@
 import type { Ms } from "../units.ts";
-import { type Capture, type CompiledDelivery, type DeliveryFields, isWhole } from "./compile.ts";
+import type { Capture, CompiledDelivery, DeliveryFields } from "./compile.ts";
 import type { Effect } from "./protocol.ts";
 import type { Reader } from "./reader.ts";
 import type { Value } from "./template.ts";
+import { isWhole } from "./variables.ts";
 
 /** A message that breaks the protocol in the way said. */
 export const contract = (detail: string): Effect => ({ kind: "invalid", reason: "contract", detail });

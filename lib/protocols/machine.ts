@@ -1,12 +1,12 @@
 import { type Ms, ms } from "../units.ts";
-import { type Compiled, isWhole, type Outgoing } from "./compile.ts";
+import type { Compiled, Outgoing } from "./compile.ts";
 import { contract, readCaptures, readDelivery } from "./fields.ts";
 import { Ledger, type Probe } from "./ledger.ts";
 import type { ConnectionInit, Conversation, Effect, Publication, Purpose, Send } from "./protocol.ts";
 import { type Frame, Reader } from "./reader.ts";
 import { NO_VALUE, numberValue, stringValue, type Value } from "./template.ts";
 import { encodeUtf8 } from "./utf8.ts";
-import { VARIABLES } from "./variables.ts";
+import { isWhole, kindOf } from "./variables.ts";
 
 const NONE: readonly Effect[] = [];
 
@@ -32,9 +32,7 @@ export class Machine implements Conversation {
     this.#ledger = new Ledger(protocol.replies.length, init.replyTimeoutMs);
     this.#unixOffsetMs = init.unixOffsetMs ?? ms(0);
     for (const [name, text] of Object.entries(init.variables)) {
-      const numeric =
-        Object.hasOwn(VARIABLES, name) && VARIABLES[name as keyof typeof VARIABLES] === "number";
-      this.#variables.set(name, numeric ? numberValue(text) : stringValue(text));
+      this.#variables.set(name, kindOf(name) === "number" ? numberValue(text) : stringValue(text));
     }
     this.#scheduleRefresh(init.tokenExpiresAt);
     if (init.lastSeq !== undefined) this.#lastSeq = parseValue(init.lastSeq);
@@ -124,10 +122,8 @@ export class Machine implements Conversation {
   nextDue(): Ms | undefined {
     if (this.#state === "session") return this.#stepDeadline;
     if (this.#state !== "ready") return undefined;
-    let next = this.#ledger.nextDeadline;
-    for (const at of [...this.#nextBeats, this.#refreshAt]) {
-      if (at !== undefined && (next === undefined || at < next)) next = at;
-    }
+    let next = earlier(this.#ledger.nextDeadline, this.#refreshAt);
+    for (const at of this.#nextBeats) next = earlier(next, at);
     return next;
   }
 
@@ -335,6 +331,9 @@ function stepsOf({ session, refresh, resume }: Compiled, init: ConnectionInit): 
     ...(init.lastSeq !== undefined && resume ? [resume] : []),
   ];
 }
+
+const earlier = (a: Ms | undefined, b: Ms | undefined): Ms | undefined =>
+  a === undefined || (b !== undefined && b < a) ? b : a;
 
 function parseValue(json: string): Value {
   const value: unknown = JSON.parse(json);

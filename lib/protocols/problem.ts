@@ -21,6 +21,6 @@ export class DescriptorError extends Error {
 /** A value as an error shows it: JSON, cut short. */
 export function describe(value: unknown): string {
   if (value === undefined) return "nothing";
-  const json = JSON.stringify(value);
+  const json = JSON.stringify(value) ?? typeof value;
   return json.length > 60 ? `${json.slice(0, 57)}...` : json;
 }

@@ -35,3 +35,10 @@ export const CONNECTION_VARIABLES = [
   "vu",
   "connection",
 ] as const satisfies readonly VariableName[];
+
+/** How the variable is written in JSON; undefined for a name that is none. */
+export const kindOf = (name: string): VariableKind | undefined =>
+  Object.hasOwn(VARIABLES, name) ? VARIABLES[name as VariableName] : undefined;
+
+/** Whether a text is a whole number as JSON writes it. */
+export const isWhole = (text: string): boolean => /^-?(?:0|[1-9][0-9]*)$/.test(text);
