@@ -3,6 +3,7 @@ import { stripVTControlCharacters } from "node:util";
 import { type CommandDef, defineCommand, renderUsage, runCommand } from "citty";
 import { EXIT, refuseUnknown, type Surroundings, UserError } from "./command.ts";
 import { demo } from "./demo.ts";
+import { DOCTOR_MANUAL, doctor } from "./doctor.ts";
 import { TRY_MANUAL, tryOut } from "./try.ts";
 
 const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
@@ -10,11 +11,12 @@ const { version } = JSON.parse(readFileSync(new URL("../package.json", import.me
 /** Each command's `run` returns the exit code. */
 const commands = (around: Surroundings): Record<string, CommandDef> => ({
   demo: demo(around),
+  doctor: doctor(around),
   try: tryOut(around),
 });
 
 /** What a command's `--help` says after its flags. */
-const MANUALS: Readonly<Record<string, string>> = { try: TRY_MANUAL };
+const MANUALS: Readonly<Record<string, string>> = { doctor: DOCTOR_MANUAL, try: TRY_MANUAL };
 
 /** Runs one command line and returns its exit code. Never throws, never ends the process. */
 export async function main(argv: readonly string[], around: Surroundings): Promise<number> {
