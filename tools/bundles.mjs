@@ -1,4 +1,4 @@
-/** Bundles scenarios for k6, and the command line and the reference server for Node.js. */
+/** Bundles scenarios and the library for k6, and the command line and the reference server for Node.js. */
 import { readdirSync, rmSync } from "node:fs";
 import { basename, join } from "node:path";
 import { filesUnder, fingerprint, isCurrent, markCurrent, root, writeAtomically } from "./files.mjs";
@@ -51,12 +51,13 @@ const SOURCES = ["lib", "scenarios", "thresholds", "server", "cli"];
 export async function buildBundles() {
   const print = fingerprint([...SOURCES, "tools/bundles.mjs", "package-lock.json"].flatMap(filesUnder));
   if (isCurrent("dist", print)) return console.log("dist: up to date");
-  await step("Bundling scenarios, command line and server into dist", async () => {
+  await step("Bundling scenarios, library, command line and server into dist", async () => {
     const { build } = await import("esbuild");
     const scenarios = filesUnder("scenarios").filter((file) => file.endsWith(".ts"));
     const programs = { cli: "cli/bin.ts", server: "server/bin.ts" };
     const results = await Promise.all([
       build({ ...forBoth, ...forK6, entryPoints: scenarios, outdir: "dist" }),
+      build({ ...forBoth, ...forK6, entryPoints: { library: "lib/index.ts" }, outdir: "dist" }),
       build({ ...forBoth, ...forNode, entryPoints: programs, outdir: "dist" }),
     ]);
     for (const input of results.flatMap(({ metafile }) => Object.keys(metafile.inputs))) {
