@@ -90,11 +90,9 @@ export class Reader {
       this.#groups = match.groups;
       this.#from = match.end;
     }
-    const holds = condition.where.every(
-      ({ tokens, value }) => resolvePointer(this.#json(), tokens) === value,
-    );
-    if (holds && (condition.pattern || condition.text !== undefined)) this.#recognised = true;
-    return holds;
+    if (!this.#holds(condition.where)) return false;
+    if (condition.pattern || condition.text !== undefined) this.#recognised = true;
+    return true;
   }
 
   /** A string, number or boolean as a variable's value: text by its decoded characters, a number by its digits. */
@@ -137,6 +135,14 @@ export class Reader {
   has(locator: Locator): boolean {
     if ("group" in locator) return this.#groups[locator.group] !== undefined;
     return (resolvePointer(this.#json(), locator.tokens) ?? null) !== null;
+  }
+
+  #holds(where: Condition["where"]): boolean {
+    for (let i = 0; i < where.length; i++) {
+      const { tokens, value } = where[i]!;
+      if (resolvePointer(this.#json(), tokens) !== value) return false;
+    }
+    return true;
   }
 
   #json(): unknown {

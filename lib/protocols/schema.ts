@@ -62,6 +62,8 @@ const template = (what: string) =>
     `${what}, with \${variable} in it; in JSON a variable is written as JSON.`,
   );
 
+const DURATION = 'a duration above zero such as "500ms", "5s" or "1m30s"';
+
 const duration = (what: string) =>
   v.pipe(
     v.string("text"),
@@ -69,7 +71,6 @@ const duration = (what: string) =>
     v.check((value) => (parseDuration(value) ?? 0) > 0, DURATION),
     v.description(`${what}, such as "500ms", "5s" or "1m30s".`),
   );
-const DURATION = 'a duration above zero such as "500ms", "5s" or "1m30s"';
 
 const locator = (what: string) =>
   text(
