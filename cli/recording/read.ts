@@ -126,7 +126,7 @@ function checked<S extends v.GenericSchema>(schema: S, value: unknown, where: st
   if (success) return output;
   const [issue] = issues;
   const field = v.getDotPath(issue) ?? "";
-  const message = `${field && `"${field}": `}expected ${issue.expected ?? issue.message}, got ${issue.received}`;
+  const message = `${field && `"${field}": `}expected ${/^Invalid /.test(issue.message) ? issue.expected : issue.message}, got ${issue.received}`;
   throw new UserError(`${where}: ${printable(cut(message, 200))}`);
 }
 
