@@ -52,15 +52,64 @@ export function parseUsers(csv: string, source: string, fallback: (index: number
   });
 }
 
+/** What all connections' handshakes carry, with `${variable}` where they differ: how the engine takes it. */
+export interface HandshakeTemplate {
+  readonly servers: readonly string[];
+  readonly headers: Readonly<Record<string, string>>;
+  readonly cookies: Readonly<Record<string, string>>;
+  readonly subprotocols: readonly string[];
+  /** A text for all connections, or texts that they take in turn. */
+  readonly variables: Readonly<Record<string, string | readonly string[]>>;
+}
+
+/** The same handshakes as those of {@link identities}, as one template for all connections. */
+export function handshakeTemplate(
+  settings: Settings<(typeof IDENTITY_SETTINGS)[number] | "SERVERS">,
+  protocol: Protocol,
+  users: readonly User[],
+): HandshakeTemplate {
+  const { AUTH, WS_URL, WS_TOKEN, SERVERS } = settings;
+  if (AUTH === "message" && (WS_TOKEN !== "" || users.length > 0)) {
+    throw new SettingsError(
+      "AUTH: expected header, query or cookie, since this scenario sends no messages, got message",
+    );
+  }
+  const sends = WS_TOKEN === "" && users.length === 0 ? "nothing" : AUTH;
+  const path = protocol.descriptor.path ?? "";
+  return {
+    servers: (SERVERS.length > 0 ? SERVERS : [WS_URL]).map((server) => {
+      const url = appendToUrl(server, path);
+      return sends === "query" ? appendToUrl(url, "?token=${token}") : url;
+    }),
+    headers: {
+      ...commonHeaders(settings),
+      ...(sends === "header" && { Authorization: "Bearer ${token}" }),
+    },
+    cookies: sends === "cookie" ? { token: "${token}" } : {},
+    subprotocols: subprotocolsOf(settings, protocol),
+    variables: {
+      user: users.length > 0 ? users.map(({ user }) => user) : "user-${connection}",
+      token: users.length > 0 ? users.map(({ token }) => token) : WS_TOKEN,
+    },
+  };
+}
+
+function commonHeaders({ HEADERS, ORIGIN }: Settings<"HEADERS" | "ORIGIN">): Record<string, string> {
+  return { ...HEADERS, ...(ORIGIN !== "" && { Origin: ORIGIN }) };
+}
+
+const subprotocolsOf = ({ SUBPROTOCOL }: Settings<"SUBPROTOCOL">, protocol: Protocol): readonly string[] =>
+  SUBPROTOCOL === "" ? protocol.subprotocols : SUBPROTOCOL.split(",");
+
 /** How each connection, numbered from 0 within the run, presents itself. */
 export function identities(
   settings: Settings<(typeof IDENTITY_SETTINGS)[number]>,
   protocol: Protocol,
   users: readonly User[],
 ): (connection: number, variables: Readonly<Record<string, string>>) => Identity {
-  const { AUTH, ORIGIN, SUBPROTOCOL } = settings;
-  const subprotocols = SUBPROTOCOL === "" ? protocol.subprotocols : SUBPROTOCOL.split(",");
-  const common: Record<string, string> = { ...settings.HEADERS, ...(ORIGIN !== "" && { Origin: ORIGIN }) };
+  const { AUTH } = settings;
+  const subprotocols = subprotocolsOf(settings, protocol);
+  const common = commonHeaders(settings);
   if (AUTH === "message" && !protocol.descriptor.refresh) {
     throw new SettingsError(
       `AUTH: expected a protocol with a refresh message, which carries the token, got "${protocol.name}" without one`,

@@ -25,7 +25,7 @@ export const SETTINGS = {
     expects: "a ws:// or wss:// URL without a fragment",
     default: "ws://127.0.0.1:8080/ws/chat",
     secret: true, // its query may carry a token
-    parse: (text: string) => (/^wss?:\/\/[^\s/?#]+[^\s#]*$/.test(text) ? text : undefined),
+    parse: (text: string) => (isEndpoint(text) ? text : undefined),
   },
   WS_TOKEN: {
     help: "Bearer token sent with each handshake; empty for none.",
@@ -87,6 +87,56 @@ export const SETTINGS = {
     parse: (text: string) => {
       const value = /^\d+(\.\d+)?$/.test(text) ? Number(text) : 0;
       return value > 0 && value <= 100_000 ? value : undefined;
+    },
+  },
+  BATCH_SIZE: count(
+    "Connections opened at once, then again after BATCH_DELAY; 0: RATE instead.",
+    "0",
+    0,
+    100_000,
+  ),
+  BATCH_DELAY: duration("Time from one batch of connections to the next.", "1s", 0),
+  RETRIES: {
+    help: "How often a connection that failed is tried again.",
+    expects: "a whole number, or unlimited",
+    default: "unlimited",
+    parse: (text: string) => (text === "unlimited" ? -1 : /^\d{1,6}$/.test(text) ? Number(text) : undefined),
+  },
+  RETRY_DELAY: duration("Time from a failed connection to its next try.", "1s", 1),
+  REACH_TIMEOUT: duration("Time within which all connections must be open, retries included.", "5m", 1),
+  SERVERS: {
+    help: "Endpoints that the connections are spread over in turn, instead of WS_URL alone.",
+    expects: "ws:// or wss:// URLs without a fragment, separated by commas",
+    default: "",
+    secret: true, // as that of WS_URL
+    parse: (text: string) => {
+      const urls = text === "" ? [] : text.split(",");
+      return urls.every(isEndpoint) ? urls : undefined;
+    },
+  },
+  SOURCE_IPS: {
+    help: "Local addresses to connect from, in turn: each has ports of its own. Empty: the system chooses.",
+    expects: "IP addresses of this machine, separated by commas",
+    default: "",
+    parse: (text: string) => {
+      const addresses = text === "" ? [] : text.split(",");
+      return addresses.every((address) => /^[\da-f.:]+$/i.test(address)) ? addresses : undefined;
+    },
+  },
+  SHARDS: count(
+    "Parts that the connections are cut into, each one virtual user's; as many as instances of k6, at least.",
+    "1",
+    1,
+    10_000,
+  ),
+  EXHAUSTED: choice("What to do when this machine gives no more descriptors or ports.", ["fail", "continue"]),
+  MESSAGES_PER_SECOND: {
+    help: "Messages that a connection is expected to receive in a second: decides which fraction of them k6's limits see.",
+    expects: "a number from 0 to 1000000",
+    default: "1",
+    parse: (text: string) => {
+      const value = /^\d+(\.\d+)?$/.test(text) ? Number(text) : -1;
+      return value >= 0 && value <= 1_000_000 ? value : undefined;
     },
   },
   HOLD: duration("Time for which each connection is held before it is closed.", "5s", 0),
@@ -174,6 +224,8 @@ function closest(name: string, ours: readonly string[]): string | undefined {
   if (NOT_MEANT_FOR_US.has(name)) return undefined;
   return ours.find((known) => known.length >= 5 && distance(name, known) <= (known.length >= 9 ? 2 : 1));
 }
+
+const isEndpoint = (text: string): boolean => /^wss?:\/\/[^\s/?#]+[^\s#]*$/.test(text);
 
 const quote = (text: string | undefined): string => JSON.stringify(text ?? "");
 

@@ -3,6 +3,8 @@
 package binding
 
 import (
+	"runtime/debug"
+
 	"github.com/grafana/sobek"
 	"go.k6.io/k6/v2/js/common"
 	"go.k6.io/k6/v2/js/modules"
@@ -39,7 +41,23 @@ func (i *instance) Exports() modules.Exports {
 		"Swarm":         i.newSwarm,
 		"now":           func() float64 { return clock.Now().Milliseconds() },
 		"distributions": i.distributions,
+		"version":       version(),
 	}}
+}
+
+// version is that of the extension in this binary, "(devel)" in one built from
+// a working copy.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return ""
+	}
+	for _, module := range info.Deps {
+		if module.Path == "xk6-realtime" && module.Replace == nil {
+			return module.Version
+		}
+	}
+	return "(devel)"
 }
 
 // newSwarm is the constructor of Swarm.

@@ -1,10 +1,12 @@
+import { fail } from "k6";
 import exec from "k6/execution";
 import type { Options } from "k6/options";
-import { IDENTITY_SETTINGS, type Identity, identities, parseUsers } from "../identity.ts";
+import { IDENTITY_SETTINGS, type Identity, identities, parseUsers, type User } from "../identity.ts";
 import type { MetricName } from "../metrics.ts";
 import { limitsOn, PROFILES, type Profile, type ProfileName, parseProfile, together } from "../profile.ts";
 import { compile, PROTOCOLS, type Protocol, parseDescriptor } from "../protocols/index.ts";
 import { readSettings, type SettingName, type Settings, SettingsError } from "../settings.ts";
+import { percentilesOf } from "../summary/exact.ts";
 import { SUMMARY_FORMS } from "../summary/forms.ts";
 import {
   breakdownThresholds,
@@ -13,6 +15,7 @@ import {
   type Thresholds,
   trendStats,
 } from "../summary/summarize.ts";
+import type { Summary } from "../summary/summary.ts";
 import { terminal } from "../summary/terminal.ts";
 import { formatDuration, type Ms, ms } from "../units.ts";
 import { redactUrl } from "../url.ts";
@@ -70,9 +73,22 @@ export interface Plan {
   readonly size: number;
   /** Start of the load to its last planned close. */
   readonly duration: Ms;
+  /** How long that may take. Default: no longer. */
+  readonly longest?: Ms;
+  /** Shards that the load is cut into. Default: as many as there are things, 20 at the most. */
+  readonly shards?: number;
+  /** The endpoints, where it is not `WS_URL` alone. */
+  readonly servers?: readonly string[];
+  /** The extension, where it does the measuring. */
+  readonly engine?: Engine;
+  /** What the summary is to say beside its figures. */
+  notes?(metrics: Summary["metrics"]): string[];
   /** Drives the share of one shard, whose load starts at `origin` on the run's clock. */
   drive(shard: Shard, origin: Ms): Promise<unknown>;
 }
+
+/** What the summary takes of the extension. */
+export type Engine = Pick<typeof import("k6/x/realtime"), "distributions" | "version">;
 
 /** One virtual user's share, and what it needs to drive it. */
 export interface Shard {
@@ -101,7 +117,7 @@ export interface ScenarioSpec<N extends SettingName> {
 export function scenario<N extends SettingName>(
   spec: ScenarioSpec<N>,
   metrics: readonly MetricName[],
-  planOf: (settings: Settings<N | Common>, protocol: Protocol) => Plan,
+  planOf: (settings: Settings<N | Common>, protocol: Protocol, users: readonly User[]) => Plan,
 ) {
   const profile = profileFor(spec.profile);
   const settings = readSettings([...COMMON, ...spec.settings], __ENV, profile.settings) as Settings<
@@ -110,12 +126,14 @@ export function scenario<N extends SettingName>(
     Settings<Common>;
   const results = resultsDir(settings.RESULTS_DIR);
   const protocol = protocolFor(settings);
-  const identity = identities(settings, protocol, usersOf(settings));
-  const plan = planOf(settings, protocol);
-  const shards = Math.min(plan.size, MAX_SHARDS);
+  const users = usersOf(settings);
+  const identity = identities(settings, protocol, users);
+  const plan = planOf(settings, protocol, users);
+  const shards = plan.shards ?? Math.min(plan.size, MAX_SHARDS);
   const names = [...metrics, ...SHARD_METRICS];
   const record = recorder(names);
   const limits = together(spec.floor as Thresholds, limitsOn(names, profile));
+  const stats = trendStats(limits);
 
   const options: Options = {
     scenarios: {
@@ -123,13 +141,15 @@ export function scenario<N extends SettingName>(
         executor: "per-vu-iterations",
         vus: shards,
         iterations: 1,
-        maxDuration: formatDuration(ms(plan.duration + settings.CONNECT_TIMEOUT + CLOSE_TIMEOUT)),
+        maxDuration: formatDuration(
+          ms((plan.longest ?? plan.duration) + settings.CONNECT_TIMEOUT + CLOSE_TIMEOUT),
+        ),
         gracefulStop: "5s",
       },
     },
     thresholds: together(breakdownThresholds(names), limits) as NonNullable<Options["thresholds"]>,
     setupTimeout: formatDuration(settings.CONNECT_TIMEOUT),
-    summaryTrendStats: trendStats(limits),
+    summaryTrendStats: stats,
     systemTags: SYSTEM_TAGS as NonNullable<Options["systemTags"]>,
   };
 
@@ -137,9 +157,14 @@ export function scenario<N extends SettingName>(
     options,
 
     setup() {
-      const first = identity(0, { room: "", vu: "0" });
-      console.log(`${spec.name}: ${plan.load}, against ${redactUrl(first.url)}`);
-      requireUpgrade(first, record);
+      requireShard(shards);
+      const servers = (plan.servers ?? [settings.WS_URL]).map((WS_URL) =>
+        identities({ ...settings, WS_URL }, protocol, users)(0, { room: "", vu: "0" }),
+      );
+      console.log(
+        `${spec.name}: ${plan.load}, against ${servers.map(({ url }) => redactUrl(url)).join(", ")}`,
+      );
+      for (const first of servers) requireUpgrade(first, record);
       return { upgraded: true };
     },
 
@@ -169,8 +194,10 @@ export function scenario<N extends SettingName>(
         plannedMs: plan.duration,
         metrics: names,
         limits,
-        k6: { version: settings.K6_VERSION || null, extension: null },
+        k6: { version: settings.K6_VERSION || null, extension: plan.engine?.version ?? null },
         endedAt: new Date(),
+        distributions: plan.engine?.distributions(percentilesOf(stats)),
+        notes: plan.notes,
       });
       const files: { [path: string]: string } = { stdout: terminal(summary) };
       if (results !== "") {
@@ -181,6 +208,14 @@ export function scenario<N extends SettingName>(
       return files;
     },
   };
+}
+
+/** Of a test in several instances, one without a virtual user would do nothing, and end well. */
+function requireShard(shards: number): void {
+  if (exec.instance.vusInitialized > 0) return;
+  fail(
+    `this instance of k6 has no share of the load, which has ${shards} parts: raise SHARDS to the number of instances at least`,
+  );
 }
 
 function profileFor(own: ProfileName): Profile {

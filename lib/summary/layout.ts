@@ -10,6 +10,7 @@ export interface Layout {
   readonly latencies: readonly string[][];
   readonly counts: readonly string[][];
   readonly limits: readonly { readonly ok: boolean; readonly cells: readonly string[] }[];
+  readonly notes: readonly string[];
 }
 
 export const LATENCY_HEADER = ["latency, ms", "p50", "p90", "p95", "p99", "max", "values"];
@@ -26,6 +27,7 @@ export function layout(summary: Summary): Layout {
     latencies: metrics.flatMap(([name, metric]) => latencyRow(name, metric)),
     counts: metrics.flatMap(([name, metric]) => countRow(name, metric)),
     limits: summary.thresholds.map((limit) => ({ ok: limit.ok, cells: limitRow(limit) })),
+    notes: summary.notes ?? [],
   };
 }
 

@@ -3,7 +3,7 @@ import type { Summary } from "./summary.ts";
 
 /** The summary as Markdown, for a pull request or a job summary. */
 export function markdown(summary: Summary): string {
-  const { facts, latencies, counts, limits } = layout(summary);
+  const { facts, latencies, counts, limits, notes } = layout(summary);
   return [
     `## ${inert(summary.scenario)}: ${summary.verdict}`,
     inert(`${summary.reason}.`),
@@ -14,6 +14,7 @@ export function markdown(summary: Summary): string {
     ),
     table(LATENCY_HEADER, latencies),
     table(COUNT_HEADER, counts),
+    ...notes.map(inert),
   ]
     .filter((block) => block !== "")
     .join("\n\n")

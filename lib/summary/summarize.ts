@@ -1,4 +1,6 @@
+import type { Distribution } from "k6/x/realtime";
 import { METRICS, type MetricName, type MetricSpec } from "../metrics.ts";
+import { samplingNotes, withExactFigures } from "./exact.ts";
 import type { MetricFigures, MetricSummary, Summary, ThresholdSummary } from "./summary.ts";
 import { parseLimit } from "./threshold.ts";
 import { judge } from "./verdict.ts";
@@ -38,6 +40,10 @@ export interface RunFacts {
   readonly k6: Summary["k6"];
   /** When the run ended. */
   readonly endedAt: Date;
+  /** What the engine measured, exactly; k6 then has representatives of it. */
+  readonly distributions?: readonly Distribution[] | undefined;
+  /** What to say beside the figures. */
+  readonly notes?: ((metrics: Summary["metrics"]) => string[]) | undefined;
 }
 
 /** Limits as k6 takes them: expressions by metric or submetric. */
@@ -64,7 +70,9 @@ function seriesOf(name: MetricName): { tag: string; value: string; series: strin
 
 /** Turns what k6 measured into the run's summary, verdict included. */
 export function summarize(data: K6Data, facts: RunFacts): Summary {
-  const metrics = Object.fromEntries(facts.metrics.map((name) => [name, metricSummary(data, name)]));
+  const { distributions = [] } = facts;
+  const measured = withExactFigures(data, trendStats(facts.limits), distributions);
+  const metrics = Object.fromEntries(facts.metrics.map((name) => [name, metricSummary(measured, name)]));
   const thresholds = thresholdSummaries(data, facts.limits);
   const { testRunDurationMs } = data.state;
   return {
@@ -74,6 +82,7 @@ export function summarize(data: K6Data, facts: RunFacts): Summary {
     durationMs: Math.round(testRunDurationMs),
     plannedMs: facts.plannedMs,
     k6: facts.k6,
+    notes: [...(facts.notes?.(metrics) ?? []), ...samplingNotes(distributions)],
     metrics,
     thresholds,
   };

@@ -83,6 +83,9 @@ export const SummarySchema = v.strictObject({
       v.description("Version of the extension that the run used; null for none."),
     ),
   }),
+  notes: v.exactOptional(
+    v.pipe(v.array(v.string()), v.description("What is to be known of the figures, in sentences.")),
+  ),
   metrics: v.record(v.string(), Metric),
   thresholds: v.array(Threshold),
 });

@@ -3,7 +3,7 @@ import type { Summary } from "./summary.ts";
 
 /** The summary for a terminal of 100 columns, without colour: it ends up in logs as well. */
 export function terminal(summary: Summary): string {
-  const { headline, facts, latencies, counts, limits } = layout(summary);
+  const { headline, facts, latencies, counts, limits, notes } = layout(summary);
   const blocks = [
     [headline, facts],
     latencies.length > 0 ? table(LATENCY_HEADER, latencies) : [],
@@ -15,6 +15,7 @@ export function terminal(summary: Summary): string {
           2,
         )
       : [],
+    [...notes],
   ];
   return `\n${blocks
     .filter((lines) => lines.length > 0)
