@@ -78,6 +78,7 @@ export class Connection {
   private readonly socket: Socket;
   private grid: Grid | undefined;
   private disarm = () => {};
+  private armedFor: number | undefined;
   /** Probes past their time-out that may still be answered late. */
   private readonly overdue = new Set<string>();
   private settle!: (outcome: Outcome) => void;
@@ -122,14 +123,19 @@ export class Connection {
 
   /** Waits for whatever comes next: a probe, a time-out of the conversation, the planned end. */
   private arm(): void {
-    this.disarm();
     if (this.ending) return;
     const next = Math.min(
       this.options.end,
       this.conversation.nextDue() ?? Number.POSITIVE_INFINITY,
       this.grid?.next() ?? Number.POSITIVE_INFINITY,
     );
-    this.disarm = callAt(ms(next), () => this.tick());
+    if (next === this.armedFor) return; // a timer that is set anew comes later than one that is left alone
+    this.disarm();
+    this.armedFor = next;
+    this.disarm = callAt(ms(next), () => {
+      this.armedFor = undefined;
+      this.tick();
+    });
   }
 
   private tick(): void {
