@@ -1,3 +1,4 @@
+/// <reference path="../extension/index.d.ts" preserve="true" />
 /**
  * What load tests of one's own are made of, in scripts for k6: `import { soak } from "k6-realtime"`. docs/tutorial.md
  * makes one.
