@@ -22,6 +22,8 @@ type process struct {
 	timeouts engine.Timeouts
 	users    int
 
+	restoreMemory func()
+
 	active map[int]int // connections open, by shard
 	totals map[total]*hist.Histogram
 	oneIn  map[total]int64
@@ -47,6 +49,7 @@ func (p *process) useEngine(state *lib.State, timeouts engine.Timeouts) (*engine
 			return nil, err
 		}
 		p.timeouts = timeouts
+		p.restoreMemory = keepMemoryLean()
 	}
 	p.users++
 	return p.engine, nil
@@ -58,6 +61,7 @@ func (p *process) release() {
 	if p.users--; p.users == 0 {
 		p.engine.Close()
 		p.engine = nil
+		p.restoreMemory()
 	}
 }
 

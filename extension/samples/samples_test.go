@@ -180,11 +180,11 @@ func TestRatios(t *testing.T) {
 		{"nothing foreseen", []int64{0}, []int64{1}},
 		{"as many as k6 may keep", []int64{MaxRepresentatives}, []int64{1}},
 		{"one more", []int64{MaxRepresentatives + 1}, []int64{2}},
-		{"100,000 a second for an hour", []int64{360_000_000}, []int64{400}},
+		{"100,000 a second for an hour", []int64{360_000_000}, []int64{1440}},
 		{"a small series beside a large one keeps every value",
-			[]int64{360_000_000, 100_000}, []int64{450, 1}},
+			[]int64{360_000_000, 100_000}, []int64{2400, 1}},
 		{"large ones share what the small one leaves",
-			[]int64{800_000, 100_000, 4_000_000}, []int64{2, 1, 10}},
+			[]int64{800_000, 50_000, 4_000_000}, []int64{8, 1, 40}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got := Ratios(test.expected)
