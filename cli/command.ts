@@ -33,7 +33,10 @@ export class UserError extends Error {
  * @throws {@link UserError} naming the first of them.
  */
 export function refuseUnknown(command: string, argv: readonly string[], defined: ArgsDef): void {
-  const flags = Object.entries(defined).filter(([, arg]) => arg.type !== "positional");
+  const named = Object.entries(defined).filter(([, arg]) => arg.type !== "positional");
+  const flags = named.flatMap(([name, arg]): [string, ArgDef][] =>
+    [name, ...aliasesOf(arg)].map((spelling) => [spelling, arg]),
+  );
   const takesValue = (arg: ArgDef) => arg.type === "string" || arg.type === "enum";
   const { tokens } = parseArgs({
     args: [...argv],
@@ -47,14 +50,14 @@ export function refuseUnknown(command: string, argv: readonly string[], defined:
   for (const token of tokens) {
     if (token.kind === "positional") {
       words += 1;
-      if (words > Object.keys(defined).length - flags.length) {
+      if (words > Object.keys(defined).length - named.length) {
         throw new UserError(`${command}: unexpected argument "${token.value}"`);
       }
     }
     if (token.kind !== "option") continue;
     const flag = flags.find(([name]) => name === token.name)?.[1];
     if (!flag) {
-      const known = ["--help", ...flags.map(([name]) => `--${name}`)].join(", ");
+      const known = ["--help", ...named.map(([name]) => `--${name}`)].join(", ");
       throw new UserError(`${command}: unknown flag ${token.rawName}, expected one of ${known}`);
     }
     if (takesValue(flag) && token.value === undefined) {
@@ -65,3 +68,5 @@ export function refuseUnknown(command: string, argv: readonly string[], defined:
     }
   }
 }
+
+const aliasesOf = (arg: ArgDef): readonly string[] => ("alias" in arg ? [arg.alias ?? []].flat() : []);

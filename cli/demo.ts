@@ -1,9 +1,10 @@
-import { relative, resolve } from "node:path";
+import { resolve } from "node:path";
 import { defineCommand } from "citty";
 import { startServer } from "../server/server.ts";
 import type { Surroundings } from "./command.ts";
 import { findK6 } from "./find-k6.ts";
 import { packageFile } from "./package-file.ts";
+import { conclusion } from "./run/conclusion.ts";
 import { runK6 } from "./run-k6.ts";
 
 /** The chat soak in its short form: every part of it happens, in under a minute. */
@@ -15,6 +16,9 @@ const SHORT_FORM = {
   PROBE_INTERVAL: "1s",
   SESSION: "10s",
 };
+
+/** What k6 itself may need. A CONNECTIONS or K6_VUS left in the user's shell changes nothing. */
+const ENVIRONMENT = ["PATH", "HOME", "TMPDIR", "TERM", "NO_COLOR", "PWD"];
 
 /** `k6-realtime demo`: the chat soak against the reference server. */
 export const demo = ({ out, cwd, env, signal }: Surroundings) =>
@@ -31,18 +35,17 @@ export const demo = ({ out, cwd, env, signal }: Surroundings) =>
         say(
           `Running the chat soak: ${CONNECTIONS} connections, opened in ${RAMP}, held ${DURATION}, closed in ${RAMP_DOWN}`,
         );
-        const { summary, files, exitCode } = await runK6({
+        const result = await runK6({
           k6,
           script: packageFile("dist/chat-soak.js"),
           settings: { ...SHORT_FORM, WS_URL: `${server.url}/ws/chat` },
           resultsDir: resolve(cwd, "results"),
           args: ["--quiet"],
-          env,
+          env: Object.fromEntries(ENVIRONMENT.map((name) => [name, env[name]])),
           signal,
         });
-        say(`Verdict: ${summary.verdict}, ${summary.reason}`);
-        say(`Results: ${files.map((file) => relative(cwd, file)).join(", ")}`);
-        return exitCode;
+        for (const line of conclusion(result, cwd)) say(line);
+        return result.exitCode;
       } finally {
         await server.close();
       }

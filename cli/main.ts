@@ -4,6 +4,7 @@ import { type CommandDef, defineCommand, renderUsage, runCommand } from "citty";
 import { EXIT, refuseUnknown, type Surroundings, UserError } from "./command.ts";
 import { demo } from "./demo.ts";
 import { DOCTOR_MANUAL, doctor } from "./doctor.ts";
+import { RUN_MANUAL, run } from "./run.ts";
 import { TRY_MANUAL, tryOut } from "./try.ts";
 
 const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
@@ -12,11 +13,15 @@ const { version } = JSON.parse(readFileSync(new URL("../package.json", import.me
 const commands = (around: Surroundings): Record<string, CommandDef> => ({
   demo: demo(around),
   doctor: doctor(around),
+  run: run(around),
   try: tryOut(around),
 });
 
 /** What a command's `--help` says after its flags. */
-const MANUALS: Readonly<Record<string, string>> = { doctor: DOCTOR_MANUAL, try: TRY_MANUAL };
+const MANUALS: Readonly<Record<string, string>> = { doctor: DOCTOR_MANUAL, run: RUN_MANUAL, try: TRY_MANUAL };
+
+/** Commands that give what follows `--` to another program. */
+const PASSES_ON: readonly string[] = ["run"];
 
 /** Runs one command line and returns its exit code. Never throws, never ends the process. */
 export async function main(argv: readonly string[], around: Surroundings): Promise<number> {
@@ -37,7 +42,7 @@ async function dispatch(argv: readonly string[], around: Surroundings): Promise<
   const usage = async (...of: Parameters<typeof renderUsage>) =>
     around.out.write(`${stripVTControlCharacters(await renderUsage(...of))}\n`);
 
-  const [name, ...rest] = argv;
+  const [name, ...behind] = argv;
   if (name === "--version" || name === "-v") {
     around.out.write(`${version}\n`);
     return EXIT.pass;
@@ -51,13 +56,15 @@ async function dispatch(argv: readonly string[], around: Surroundings): Promise<
     const kind = name.startsWith("-") ? "flag" : "command";
     throw new UserError(`unknown ${kind} ${name}, expected one of ${Object.keys(subCommands).join(", ")}`);
   }
+  const rest =
+    PASSES_ON.includes(name) && behind.includes("--") ? behind.slice(0, behind.indexOf("--")) : behind;
   if (rest.includes("--help") || rest.includes("-h")) {
     await usage(command, root);
     around.out.write(MANUALS[name] ?? "");
     return EXIT.pass;
   }
   refuseUnknown(name, rest, (command.args ?? {}) as Parameters<typeof refuseUnknown>[2]);
-  const { result } = await runCommand(command, { rawArgs: rest });
+  const { result } = await runCommand(command, { rawArgs: behind });
   return result as number;
 }
 

@@ -1,28 +1,56 @@
-/** What a finished k6 process and the summary that it left, or did not, amount to. Pure. */
+/** What finished k6 processes and the summary that they left, or did not, amount to. Pure. */
 import type { Summary } from "../lib/summary/summary.ts";
 import { EXIT } from "./command.ts";
 import type { Ending } from "./supervise.ts";
+
+type Decision = Pick<Summary, "verdict" | "reason">;
 
 /**
  * The verdict that stands. A run that was ended from outside, or whose k6 failed, is incomplete whatever its
  * summary says, for the summary cannot know; so is one that left none.
  */
-export function decide(ending: Ending, summary: Summary | undefined): Pick<Summary, "verdict" | "reason"> {
+export function decide(ending: Ending, summary: Summary | undefined): Decision {
   if (ending.endedBecause !== undefined) return incomplete(ending.endedBecause);
-  if (!summary) return incomplete(`k6 ended (${said(ending)}) without a summary: its messages above say why`);
+  if (!summary)
+    return incomplete(`k6 ended (${howEnded(ending)}) without a summary: its messages above say why`);
   if (summary.verdict === "pass" && ending.exitCode !== 0) {
-    return incomplete(`every limit held, but k6 did not end well (${said(ending)})`);
+    return incomplete(`every limit held, but k6 did not end well (${howEnded(ending)})`);
   }
   return { verdict: summary.verdict, reason: summary.reason };
 }
 
+/**
+ * The same of instances that shared one load and judged nothing themselves: each must have ended well.
+ *
+ * @param summary of all their recordings
+ */
+export function decideTogether(endings: readonly Ending[], summary: Summary | undefined): Decision {
+  const failure = endings.findIndex(failed);
+  if (failure >= 0) {
+    const what = `instance ${nth(failure, endings.length)} failed (${howEnded(endings[failure]!)})`;
+    return incomplete(summary?.verdict === "incomplete" ? `${what}: ${summary.reason}` : what);
+  }
+  const stopped = endings.find(({ endedBecause }) => endedBecause !== undefined);
+  if (stopped) return incomplete(stopped.endedBecause!);
+  if (!summary) return incomplete("no instance left a recording");
+  return { verdict: summary.verdict, reason: summary.reason };
+}
+
+/** Whether k6 ended by itself, and not well. */
+export const failed = ({ exitCode, endedBecause }: Ending): boolean =>
+  endedBecause === undefined && exitCode !== 0;
+
 /** The exit code for a verdict: k6's own where the run was decided, 3 where it was not. */
-export function exitCodeFor(verdict: Summary["verdict"], ending: Ending): number {
+export function exitCodeFor(verdict: Summary["verdict"], exitCode: number | undefined): number {
   if (verdict === "pass") return EXIT.pass;
-  if (verdict === "fail") return ending.exitCode || EXIT.fail;
+  if (verdict === "fail") return exitCode || EXIT.fail;
   return EXIT.undecided;
 }
 
-const incomplete = (reason: string) => ({ verdict: "incomplete", reason }) as const;
+/** `2 of 4`, for the one with index 1. */
+export const nth = (index: number, count: number): string => `${index + 1} of ${count}`;
 
-const said = ({ exitCode }: Ending) => (exitCode === undefined ? "killed" : `exit code ${exitCode}`);
+export const howEnded = ({ exitCode }: Ending): string =>
+  exitCode === undefined ? "killed" : `exit code ${exitCode}`;
+
+const incomplete = (reason: string): Decision => ({ verdict: "incomplete", reason });

@@ -1,4 +1,4 @@
-/** The files that a run leaves: its summary in each form, and whatever else k6 wrote there. */
+/** The files that a run leaves: its summary in each form, its recordings, and whatever else k6 wrote there. */
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { SUMMARY_FORMS } from "../lib/summary/forms.ts";
@@ -16,9 +16,8 @@ export async function withOwnDirectory<T>(
   await mkdir(resultsDir, { recursive: true });
   const own = await mkdtemp(join(resultsDir, ".run-"));
   try {
-    for (const suffix of Object.keys(SUMMARY_FORMS)) {
-      await rm(join(resultsDir, scenario + suffix), { force: true });
-    }
+    const stale = (await readdir(resultsDir)).filter((name) => isOf(scenario, name));
+    for (const name of stale) await rm(join(resultsDir, name), { force: true });
     const result = await work(own);
     const names = await readdir(own);
     for (const name of names) await rename(join(own, name), join(resultsDir, name));
@@ -26,6 +25,30 @@ export async function withOwnDirectory<T>(
   } finally {
     await rm(own, { recursive: true, force: true });
   }
+}
+
+/** By which the command line finds recordings in a directory. */
+const RECORDING = ".realtime.jsonl";
+
+/** Where instance `index` (from 0) of `instances` records. */
+export const recordingPath = (
+  directory: string,
+  scenario: string,
+  index: number,
+  instances: number,
+): string => join(directory, `${scenario}${instances > 1 ? `.${index + 1}` : ""}${RECORDING}`);
+
+/** The recordings in a directory. */
+export async function recordingsIn(directory: string): Promise<string[]> {
+  const names = (await readdir(directory)).filter((name) => name.endsWith(RECORDING));
+  return names.sort().map((name) => join(directory, name));
+}
+
+/** Whether a run of this scenario leaves a file of this name. */
+function isOf(scenario: string, name: string): boolean {
+  if (!name.startsWith(scenario)) return false;
+  const suffix = name.slice(scenario.length).replace(/^\.\d+(?=\.)/, "");
+  return suffix === RECORDING || Object.hasOwn(SUMMARY_FORMS, suffix);
 }
 
 const VERDICTS: readonly unknown[] = ["pass", "fail", "generator-bound", "incomplete"] satisfies Verdict[];

@@ -1,30 +1,38 @@
 import { execFile } from "node:child_process";
-import { basename } from "node:path";
+import { parse } from "node:path";
 import { promisify } from "node:util";
 import type { Summary } from "../lib/summary/summary.ts";
 import { type Ms, ms, parseDuration } from "../lib/units.ts";
 import { EXIT, UserError } from "./command.ts";
 import type { K6 } from "./find-k6.ts";
-import { decide, exitCodeFor } from "./outcome.ts";
-import { readSummary, withOwnDirectory, writeSummary } from "./results.ts";
-import { supervise } from "./supervise.ts";
+import { decide, decideTogether, exitCodeFor } from "./outcome.ts";
+import { readSummary, recordingPath, recordingsIn, withOwnDirectory, writeSummary } from "./results.ts";
+import { segmentArgs, superviseAll } from "./run/instances.ts";
+import { tellProgress } from "./run/progress.ts";
+import { summarizeRecordings } from "./run/recorded.ts";
+import type { Output } from "./supervise.ts";
 
 /** One run of one scenario. */
 export interface K6Run {
   readonly k6: K6;
-  /** Path of the bundled scenario; its name without `.js` names the summary files. */
+  /** Path of the bundled scenario; its name without extension names the files of the run. */
   readonly script: string;
-  /** Settings passed with `-e`; `RESULTS_DIR` and `K6_VERSION` are added here. They show in the process list: no secrets. */
+  /** Settings of the scenario; `RESULTS_DIR` and `K6_VERSION` are added here. */
   readonly settings: Readonly<Record<string, string>>;
   /** Where the files of the run end up; made when it is missing. */
   readonly resultsDir: string;
   /** More arguments for `k6 run`. Default none. */
   readonly args?: readonly string[];
+  /** k6 processes that share the load. Default 1; more need a k6 with the extension, which records. */
+  readonly instances?: number;
+  /** k6's environment, which the scenario reads too; settings come before it. */
   readonly env: NodeJS.ProcessEnv;
   /** Ends the run when aborted; its reason names the signal. */
   readonly signal: AbortSignal;
   /** Where k6's output goes. Default `inherit`. */
-  readonly stdio?: "inherit" | "ignore";
+  readonly output?: Output;
+  /** Told in a line now and then how far the run is. Default nobody. */
+  readonly say?: (line: string) => void;
 }
 
 /** What a run came to. */
@@ -37,31 +45,50 @@ export interface K6Result {
 }
 
 /**
- * Runs a scenario to its end, which always comes (see {@link supervise}), and leaves a summary even where k6 could
- * write none.
+ * Runs a scenario to its end, which always comes (see {@link supervise}), records it where k6 has the extension,
+ * and leaves a summary even where k6 could write none.
  *
  * @throws {@link UserError} with k6's own message when k6 refuses the script or its settings.
  */
 export async function runK6(run: K6Run): Promise<K6Result> {
-  const scenario = basename(run.script, ".js");
+  const scenario = parse(run.script).name;
+  const { instances = 1, say = () => {} } = run;
   const { result, files } = await withOwnDirectory(run.resultsDir, scenario, async (directory) => {
-    const settings = Object.entries({ ...run.settings, K6_VERSION: run.k6.version, RESULTS_DIR: directory });
-    // The settings given are the only ones: a CONNECTIONS left in the user's shell changes nothing.
-    const given = ["--include-system-env-vars=false", ...settings.flatMap((pair) => ["-e", pair.join("=")])];
-    const planned = await planOf(run, given);
+    // In the environment, not with -e: everyone on the machine may read command lines, and some hold tokens.
+    const env = { ...run.env, ...run.settings, K6_VERSION: run.k6.version, RESULTS_DIR: directory };
+    const planned = await planOf(run, env);
+    if (instances > planned.shards) {
+      throw new UserError(
+        `${scenario}: ${planned.shards} virtual users share this load, so at most as many instances can, got ${instances}`,
+      );
+    }
     const startedAt = new Date();
-    const ending = await supervise({
-      command: run.k6.command,
-      args: ["run", "--no-usage-report", ...(run.args ?? []), ...given, run.script],
-      env: run.env,
-      stdio: run.stdio ?? "inherit",
-      planned: ms(planned.setup + planned.load),
-      signal: run.signal,
-    });
-    const written = await readSummary(directory, scenario);
-    const decision = decide(ending, written);
+    const progress = tellProgress(planned.load, say);
+    const endings = await superviseAll(
+      Array.from({ length: instances }, (_, index) => ({
+        command: run.k6.command,
+        args: [
+          ...["run", "--no-usage-report", "--include-system-env-vars=true"],
+          ...(run.k6.extension
+            ? [`--out=realtime=${recordingPath(directory, scenario, index, instances)}`]
+            : []),
+          ...segmentArgs(index, instances),
+          ...(run.args ?? []),
+          run.script,
+        ],
+        env,
+        output: run.output ?? "inherit",
+        planned: ms(planned.setup + planned.load),
+      })),
+      run.signal,
+      say,
+    ).finally(() => progress.stop());
+
+    const written = instances === 1 ? await readSummary(directory, scenario) : undefined;
+    const found = written ?? (await summarizeRecordings(await recordingsIn(directory)));
+    const decision = instances === 1 ? decide(endings[0]!, found) : decideTogether(endings, found);
     const summary: Summary = {
-      ...(written ?? {
+      ...(found ?? {
         scenario,
         startedAt: startedAt.toISOString(),
         durationMs: Date.now() - startedAt.getTime(),
@@ -75,7 +102,7 @@ export async function runK6(run: K6Run): Promise<K6Result> {
     if (written?.verdict !== summary.verdict || written.reason !== summary.reason) {
       await writeSummary(directory, summary);
     }
-    return { summary, exitCode: exitCodeFor(decision.verdict, ending) };
+    return { summary, exitCode: exitCodeFor(decision.verdict, endings[0]?.exitCode) };
   });
   return { ...result, files };
 }
@@ -83,18 +110,18 @@ export async function runK6(run: K6Run): Promise<K6Result> {
 /** What a scenario's `setup` may take where it says nothing: k6's own default. */
 const DEFAULT_SETUP_TIMEOUT = ms(60_000);
 
-/** The longest that the run can take by its own plan: its set-up, and its load with graceful stops. */
+/** The longest that the run can take by its own plan, its set-up and its load with graceful stops, and what it is made of. */
 async function planOf(
-  { k6, script, env }: K6Run,
-  given: readonly string[],
-): Promise<{ setup: Ms; load: Ms }> {
-  const args = ["inspect", "--execution-requirements", ...given, script];
+  { k6, script }: K6Run,
+  env: NodeJS.ProcessEnv,
+): Promise<{ setup: Ms; load: Ms; shards: number }> {
+  const args = ["inspect", "--execution-requirements", "--include-system-env-vars=true", script];
   const { stdout } = await promisify(execFile)(k6.command, args, { env }).catch((error) => {
     throw new UserError(`k6 refuses ${script}:\n${String(error.stderr || error.message).trim()}`, EXIT.error);
   });
-  const { totalDuration, setupTimeout } = JSON.parse(stdout);
+  const { totalDuration, setupTimeout, maxVUs } = JSON.parse(stdout);
   const load = parseDuration(String(totalDuration));
   if (load === undefined)
     throw new Error(`k6 inspect: expected totalDuration to be a duration, got ${totalDuration}`);
-  return { setup: parseDuration(String(setupTimeout)) ?? DEFAULT_SETUP_TIMEOUT, load };
+  return { setup: parseDuration(String(setupTimeout)) ?? DEFAULT_SETUP_TIMEOUT, load, shards: maxVUs ?? 1 };
 }

@@ -1,14 +1,17 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { createInterface } from "node:readline";
 import { formatDuration, type Ms, ms } from "../lib/units.ts";
+
+/** Where the output of a process goes: where ours goes, all of it to standard error, nowhere, or to a function. */
+export type Output = "inherit" | "stderr" | "ignore" | ((line: string) => void);
 
 /** A k6 process and the bounds on its life. */
 export interface Supervision {
   readonly command: string;
   readonly args: readonly string[];
   readonly env: NodeJS.ProcessEnv;
-  /** Where its output goes. */
-  readonly stdio: "inherit" | "ignore";
+  readonly output: Output;
   /** Longest time that the run can take by its plan. */
   readonly planned: Ms;
   /** Ends the run when aborted; its reason names the signal. */
@@ -38,11 +41,7 @@ export async function supervise(life: Supervision): Promise<Ending> {
   let endedBecause: string | undefined;
   let killing: NodeJS.Timeout | undefined;
   // A process group of its own: a terminal's ^C reaches k6 only through us, once, as a second one aborts it.
-  const k6 = spawn(life.command, life.args, {
-    env: life.env,
-    stdio: ["ignore", life.stdio, life.stdio],
-    detached: true,
-  });
+  const k6 = spawn(life.command, life.args, { env: life.env, stdio: stdioFor(life.output), detached: true });
   const end = (because: string) => {
     if (endedBecause !== undefined) return; // k6 takes a second SIGINT as leave to write no summary
     endedBecause = because;
@@ -59,9 +58,13 @@ export async function supervise(life: Supervision): Promise<Ending> {
   const onExit = () => signalGroup(k6, "SIGKILL");
   life.signal.addEventListener("abort", onAbort, { once: true });
   process.once("exit", onExit);
+  const told = typeof life.output === "function" ? tellLines(k6, life.output) : undefined;
+  // What k6 started and left behind would hold its output open.
+  k6.once("exit", onExit);
   try {
     if (life.signal.aborted) onAbort();
-    const [exitCode] = await once(k6, "exit");
+    const [exitCode] = await once(k6, "close");
+    await told;
     return { exitCode: exitCode ?? undefined, endedBecause };
   } finally {
     clearTimeout(overdue);
@@ -69,6 +72,20 @@ export async function supervise(life: Supervision): Promise<Ending> {
     life.signal.removeEventListener("abort", onAbort);
     process.off("exit", onExit);
   }
+}
+
+function stdioFor(output: Output): ("ignore" | "inherit" | "pipe" | 2)[] {
+  if (typeof output === "function") return ["ignore", "pipe", "pipe"];
+  return output === "stderr" ? ["ignore", 2, 2] : ["ignore", output, output];
+}
+
+/** Resolves when both streams have ended and all of their lines are told. */
+async function tellLines({ stdout, stderr }: ChildProcess, tell: (line: string) => void): Promise<void> {
+  await Promise.all(
+    [stdout!, stderr!].map(async (input) => {
+      for await (const line of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) tell(line);
+    }),
+  );
 }
 
 function signalGroup({ pid }: ChildProcess, name: NodeJS.Signals): void {

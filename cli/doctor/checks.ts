@@ -86,8 +86,9 @@ function ports(machine: Machine, { connections, addressPairs }: Demand): Check {
     found:
       share > 1 ? found : `${found}: few are left for reconnecting, as a closed one is held for a minute`,
     advice:
-      `Widen the range: ${widen}; or use more local addresses (this machine has ${count(machine.sourceAddresses)} ` +
-      "beside the loopback): run … -- --local-ips=FIRST-LAST.",
+      `Widen the range: ${widen}; or connect from more local addresses (this machine has ` +
+      `${count(machine.sourceAddresses)} beside the loopback): -e SOURCE_IPS=… with the extension's engine, ` +
+      "-- --local-ips=… with k6's own sockets.",
   };
 }
 

@@ -25,7 +25,7 @@ test("stock k6 against a peer that never answers a Close frame is ended from out
     resultsDir: join(await temporaryDirectory(t), "results"),
     env: process.env,
     signal: new AbortController().signal,
-    stdio: "ignore",
+    output: "ignore",
   });
   assert.equal(exitCode, 3);
   assert.equal(summary.verdict, "incomplete");

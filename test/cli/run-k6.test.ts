@@ -18,7 +18,7 @@ async function plan(t: TestContext, part: Part, more: Partial<K6Run> = {}): Prom
     resultsDir: join(await temporaryDirectory(t), "results"),
     env: process.env,
     signal: never,
-    stdio: "ignore",
+    output: "ignore",
     ...more,
   };
 }
@@ -115,24 +115,42 @@ test("two runs into the same directory each get their own verdict", async (t) =>
   assert.deepEqual(verdicts, ["pass", "fail"]);
 });
 
-test("k6 gets the settings given, and no others from the environment", async (t) => {
+test("settings reach k6 through its environment, where nobody else reads them", async (t) => {
+  const control = await controlRoom(t);
+  const { CONTROL_PORT, ...settings } = {
+    CONTROL_PORT: control.port,
+    WS_URL: "ws://127.0.0.1:1/a?token=secret-1",
+    WS_TOKEN: "secret-2",
+  };
+  const tells = `write("pass"); (await tell({ args, given })).end()`;
+  const run = await plan(
+    t,
+    { run: tells },
+    { settings, args: ["--quiet"], env: { ...process.env, CONTROL_PORT } },
+  );
+  const result = runK6(run);
+  const { args, given } = (await control.next()).message as { args: string[]; given: NodeJS.ProcessEnv };
+  await result;
+  assert.equal(given.WS_URL, settings.WS_URL);
+  assert.equal(given.WS_TOKEN, "secret-2");
+  assert.equal(given.K6_VERSION, "v2.2.0");
+  assert.doesNotMatch(args.join(" "), /secret/);
+  assert.deepEqual(args, ["--no-usage-report", "--include-system-env-vars=true", "--quiet", "dist/soak.js"]);
+});
+
+test("settings come before the environment", async (t) => {
   const control = await controlRoom(t);
   const run = await plan(
     t,
-    { run: `write("pass"); (await tell(args)).end()` },
+    { run: `write("pass"); (await tell(given.CONNECTIONS)).end()` },
     {
-      settings: { CONTROL_PORT: control.port, WS_URL: "ws://127.0.0.1:1/a?b=c=d" },
-      args: ["--quiet"],
+      settings: { CONTROL_PORT: control.port, CONNECTIONS: "7" },
+      env: { ...process.env, CONNECTIONS: "9" },
     },
   );
   const result = runK6(run);
-  const args = (await control.next()).message as string[];
+  assert.equal((await control.next()).message, "7");
   await result;
-  assert.ok(args.includes("WS_URL=ws://127.0.0.1:1/a?b=c=d"));
-  assert.ok(args.includes("K6_VERSION=v2.2.0"));
-  assert.ok(args.includes("--quiet"));
-  assert.ok(args.includes("--include-system-env-vars=false"));
-  assert.equal(args.at(-1), "dist/soak.js");
 });
 
 test("what k6 refuses is the caller's mistake, told in k6's words, and nothing is run", async (t) => {

@@ -54,6 +54,7 @@ test("two starts at once both pass, set nothing up again and leave nothing runni
   assert.ok(summary.metrics.ws_probes.count > 0);
   assert.deepEqual(await readdir(join(directory, "results")), [
     "chat-soak.junit.xml",
+    "chat-soak.realtime.jsonl",
     "chat-soak.summary.json",
     "chat-soak.summary.md",
   ]);

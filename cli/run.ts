@@ -1,0 +1,176 @@
+import { lookup } from "node:dns/promises";
+import { resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { type ArgsDef, type CommandDef, defineCommand } from "citty";
+import { SETTINGS, SettingsError } from "../lib/settings.ts";
+import { terminal } from "../lib/summary/terminal.ts";
+import { EXIT, type Surroundings, UserError } from "./command.ts";
+import { checkMachine, type Demand } from "./doctor/checks.ts";
+import { type Machine, readMachine } from "./doctor/machine.ts";
+import { linesOf } from "./doctor.ts";
+import { findK6 } from "./find-k6.ts";
+import { conclusion } from "./run/conclusion.ts";
+import { findScript, requireK6For, requireK6ForInstances } from "./run/script.ts";
+import { type Asks, asksOf, checkK6Flags, choosesAddresses, settingsOf } from "./run/settings.ts";
+import { runK6 } from "./run-k6.ts";
+
+const ARGS = {
+  scenario: {
+    type: "positional",
+    required: false,
+    description: "A scenario's name, such as chat-soak, or the path of a script.",
+  },
+  url: { type: "string", description: `${SETTINGS.WS_URL.help} [WS_URL] (${SETTINGS.WS_URL.default})` },
+  profile: { type: "string", description: `${SETTINGS.PROFILE.help} [PROFILE]` },
+  env: {
+    type: "string",
+    alias: "e",
+    valueHint: "NAME=value",
+    description: "A variable of the scenario; may be given again.",
+  },
+  instances: {
+    type: "string",
+    description: "k6 processes that share the load; judged over all of them together. (1)",
+  },
+  results: { type: "string", description: "Directory for what the run leaves. (results)" },
+  json: {
+    type: "boolean",
+    description: "One JSON object on standard output when the run is over; all else on standard error.",
+  },
+} as const satisfies ArgsDef;
+
+/** What `--help` says beyond the flags. */
+export const RUN_MANUAL = `WHAT IT DOES
+
+  Checks what this machine allows (see doctor), runs the scenario with bin/k6, else a k6 2 or newer on the PATH, and
+  leaves in the results directory its summary (JSON, Markdown, JUnit XML) and, by a k6 with the extension, its
+  recording. Those of an earlier run of the same scenario are replaced: --results keeps them apart.
+
+  Variables come from -e, else from the environment, as docs/variables.md lists them. WS_TOKEN and HEADERS come from
+  the environment alone, for the process list shows command lines. What follows -- goes to k6 as it stands.
+
+EXAMPLES
+
+  WS_TOKEN=… k6-realtime run chat-soak --url wss://chat.example.com/ws
+  k6-realtime run connect --url wss://chat.example.com/ws -e RATE=200 -e DURATION=30s --profile trading
+  k6-realtime run chat-soak -e CONNECTIONS=5000 --instances 4 --results results/four
+  k6-realtime run chat-soak -- --out influxdb=http://127.0.0.1:8086/k6 --tag testid=nightly
+
+EXIT CODE
+
+   0  every limit held
+  99  a limit was broken (or the code by which the script itself said so)
+   3  neither: the generator was the bottleneck, or the run was incomplete; ^C makes it that
+   2  a flag or a variable is wrong      1  this machine, k6 or the script does not let it run: nothing was sent
+`;
+
+/** `k6-realtime run`: one scenario, from checking the machine to its verdict. */
+export const run = ({ out, err, cwd, env, signal }: Surroundings): CommandDef =>
+  defineCommand({
+    meta: { name: "run", description: "Run a scenario, record it, and judge it" },
+    args: ARGS as ArgsDef,
+    async run({ args, rawArgs }): Promise<number> {
+      const { words, pairs, k6Flags } = parse(rawArgs);
+      const json = args.json === true;
+      const instances = instancesOf(args.instances);
+      checkK6Flags(k6Flags);
+      const script = await findScript(words[0], cwd);
+      const settings = {
+        // Enough of them, where a scenario is cut into as few as it is told.
+        ...(instances > 1 && env.SHARDS === undefined && { SHARDS: String(instances) }),
+        ...settingsOf(args as { url?: string; profile?: string }, pairs),
+      };
+      const k6 = await findK6(env);
+      await requireK6For(script, k6);
+      if (instances > 1) requireK6ForInstances(k6);
+      const warn = (line: string) => err.write(`${line}\n`);
+      if (script.scenario !== undefined) {
+        const asks = asked(script.scenario, { ...env, ...settings });
+        const addressPairs = choosesAddresses(k6Flags)
+          ? Number.POSITIVE_INFINITY
+          : asks.sources * (await addressesOf(asks.urls));
+        examine(await readMachine(), { ...asks, instances, addressPairs }, asks.makesDo, warn);
+      }
+
+      const say = (line: string) => (json ? err : out).write(`${line}\n`);
+      say(`Using k6 ${k6.version} (${k6.command}), ${k6.extension ? "with" : "without"} the extension`);
+      // Several would draw over each other.
+      const k6Draws = "isTTY" in out && out.isTTY === true && !json && instances === 1;
+      const result = await runK6({
+        k6,
+        script: script.path,
+        settings,
+        resultsDir: resolve(cwd, String(args.results ?? "results")),
+        args: [...(k6Draws ? [] : ["--quiet"]), ...k6Flags],
+        instances,
+        env: { ...env, PWD: cwd }, // scenarios take relative paths from there
+        signal,
+        output: instances > 1 ? say : json ? "stderr" : "inherit",
+        ...(!k6Draws && { say }),
+      });
+      if (json) out.write(`${JSON.stringify(result)}\n`);
+      else if (instances > 1) out.write(terminal(result.summary));
+      for (const line of conclusion(result, cwd)) say(line);
+      return result.exitCode;
+    },
+  });
+
+/** citty knows neither flags that are given again nor that what follows -- is not ours. */
+function parse(rawArgs: readonly string[]) {
+  const end = rawArgs.includes("--") ? rawArgs.indexOf("--") : rawArgs.length;
+  const strings = Object.entries(ARGS).filter(([, { type }]) => type === "string");
+  const { positionals, values } = parseArgs({
+    args: rawArgs.slice(0, end),
+    options: {
+      ...Object.fromEntries(strings.map(([name]) => [name, { type: "string" as const }])),
+      env: { type: "string", short: "e", multiple: true },
+    },
+    strict: false,
+  });
+  return {
+    words: positionals,
+    pairs: ((values.env ?? []) as string[]).map(String),
+    k6Flags: rawArgs.slice(end + 1),
+  };
+}
+
+/** As many as {@link SETTINGS} allow parts of a load. */
+function instancesOf(given: unknown): number {
+  const value = SETTINGS.SHARDS.parse(String(given ?? "1"));
+  if (value !== undefined) return value;
+  throw new UserError(`--instances: expected ${SETTINGS.SHARDS.expects}, got ${JSON.stringify(given)}`);
+}
+
+function asked(scenario: string, env: NodeJS.ProcessEnv): Asks {
+  try {
+    return asksOf(scenario, env);
+  } catch (error) {
+    throw error instanceof SettingsError ? new UserError(error.message) : error;
+  }
+}
+
+/** Remote addresses that connections to these endpoints can go to: a name may stand for several. */
+async function addressesOf(urls: readonly string[]): Promise<number> {
+  const hosts = new Set(urls.map((url) => new URL(url).hostname.replace(/^\[|\]$/g, "")));
+  const found = await Promise.all(
+    [...hosts].map((host) => lookup(host, { all: true }).catch(() => [{ address: host }])),
+  );
+  return new Set(found.flat().map(({ address }) => address)).size;
+}
+
+/**
+ * Says what is worth knowing of this machine.
+ *
+ * @throws {@link UserError} where the run cannot work on it
+ */
+function examine(machine: Machine, demand: Demand, makesDo: boolean, warn: (line: string) => void): void {
+  const checks = checkMachine(machine, demand).filter(({ state }) => state !== "ok");
+  const [hopeless, others] = [
+    checks.filter(({ state }) => state === "change" && !makesDo),
+    checks.filter(({ state }) => state === "note" || makesDo),
+  ];
+  if (hopeless.length > 0) {
+    throw new UserError(`This machine does not allow it:\n${linesOf(hopeless).join("\n")}`, EXIT.error);
+  }
+  for (const line of others.length > 0 ? linesOf(others) : []) warn(line);
+}

@@ -1,0 +1,15 @@
+import { formatDuration, type Ms, ms } from "../../lib/units.ts";
+
+/** Often enough to see that it runs, seldom enough for a log. */
+const EVERY = ms(10_000);
+
+/** Tells, every ten seconds until it is stopped, how far a run is. */
+export function tellProgress(planned: Ms, say: (line: string) => void): { stop(): void } {
+  const startedAt = performance.now();
+  const timer = setInterval(() => say(progressLine(ms(performance.now() - startedAt), planned)), EVERY);
+  return { stop: () => clearInterval(timer) };
+}
+
+/** `20s of 35s at the most`. The plan has room for graceful stops, which a run mostly does not need. */
+export const progressLine = (elapsed: Ms, planned: Ms): string =>
+  `${formatDuration(ms(Math.round(elapsed / 1_000) * 1_000))} of ${formatDuration(planned)} at the most`;

@@ -1,0 +1,63 @@
+import { readdir, readFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import { UserError } from "../command.ts";
+import type { K6 } from "../find-k6.ts";
+import { packageFile } from "../package-file.ts";
+
+/** What k6 is to run. */
+export interface Script {
+  readonly path: string;
+  /** The bundled scenario's name; undefined for a script of the user's own. */
+  readonly scenario: string | undefined;
+}
+
+/** What is bundled beside the scenarios. */
+const OTHER_BUNDLES: readonly string[] = ["cli.js", "library.js", "server.js"];
+
+/** The names of the scenarios that come with the toolkit. */
+export async function bundledScenarios(): Promise<string[]> {
+  const names = await readdir(packageFile("dist")).catch(() => []);
+  return names
+    .filter((name) => name.endsWith(".js") && !OTHER_BUNDLES.includes(name))
+    .map((name) => name.replace(/\.js$/, ""));
+}
+
+/**
+ * Finds a scenario by its name, or a script by its path, which has a slash or an extension.
+ *
+ * @throws {@link UserError} naming the scenarios that there are, or the path tried
+ */
+export async function findScript(given: string | undefined, cwd: string): Promise<Script> {
+  const scenarios = await bundledScenarios();
+  const scenario = scenarios.find((name) => name === given);
+  if (scenario) return { path: packageFile(`dist/${scenario}.js`), scenario };
+  if (given === undefined || !/[/\\]|\.[jt]s$/.test(given)) {
+    throw new UserError(
+      `SCENARIO: expected ${scenarios.join(", ")} or the path of a script, got ${given === undefined ? "nothing" : `"${given}"`}`,
+    );
+  }
+  return { path: resolve(cwd, given), scenario: undefined };
+}
+
+/**
+ * Refuses, in time, what stock k6 answers with an attempt to download another k6.
+ *
+ * @throws {@link UserError} saying how to build the k6 that is needed
+ */
+export async function requireK6For(script: Script, k6: K6): Promise<void> {
+  const source = await readFile(script.path, "utf8").catch((error) => {
+    throw new UserError(`SCENARIO: expected a readable file, got ${script.path} (${error.code})`);
+  });
+  if (k6.extension || !/["']k6\/x\/realtime["']/.test(source)) return;
+  throw new UserError(`${script.scenario ?? script.path} needs ${WITH_EXTENSION}, ${without(k6)}`);
+}
+
+const WITH_EXTENSION = "k6 with the extension";
+const without = ({ command, version }: K6): string =>
+  `which ${command} (${version}) has not. Build it with Go 1.21 or newer: npm run build:k6, in a clone of the repository.`;
+
+/** @throws {@link UserError} where several instances cannot be put together again */
+export function requireK6ForInstances(k6: K6): void {
+  if (!k6.extension)
+    throw new UserError(`--instances needs ${WITH_EXTENSION}, which records them, ${without(k6)}`);
+}

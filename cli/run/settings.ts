@@ -1,0 +1,99 @@
+/** What a run's flags mean to the scenario and to k6, and what its load asks of this machine. Pure. */
+import { PROFILES, type ProfileName, parseProfile } from "../../lib/profile.ts";
+import { readSettings, type SettingName } from "../../lib/settings.ts";
+import { UserError } from "../command.ts";
+
+/** Flags that stand for a setting. */
+export const SETTING_FLAGS = { url: "WS_URL", profile: "PROFILE" } as const satisfies Record<
+  string,
+  SettingName
+>;
+
+/** Settings that a command line, which everyone on the machine may read, is no place for. */
+const SECRETS: readonly string[] = ["WS_TOKEN", "HEADERS"] satisfies SettingName[];
+
+/**
+ * The settings that the command line gives.
+ *
+ * @param pairs each `-e`, as `NAME=value`
+ * @throws {@link UserError} for a pair that is none, a name given twice, and a secret
+ */
+export function settingsOf(
+  flags: { readonly [F in keyof typeof SETTING_FLAGS]?: string | undefined },
+  pairs: readonly string[],
+): Record<string, string> {
+  const settings: Record<string, string> = {};
+  for (const [flag, name] of Object.entries(SETTING_FLAGS)) {
+    const value = flags[flag as keyof typeof SETTING_FLAGS];
+    if (value !== undefined) settings[name] = value;
+  }
+  for (const pair of pairs) {
+    const [, name, value] = /^([a-z_]\w*)=(.*)$/is.exec(pair) ?? [];
+    if (name === undefined || value === undefined) {
+      throw new UserError(`-e: expected NAME=value, got ${JSON.stringify(pair.replace(/=.*/s, "=…"))}`);
+    }
+    if (SECRETS.includes(name)) {
+      throw new UserError(
+        `-e ${name}: expected it in the environment, which the process list does not show: ${name}=… k6-realtime run …`,
+      );
+    }
+    if (Object.hasOwn(settings, name)) throw new UserError(`-e ${name}: expected it once, got it twice`);
+    settings[name] = value;
+  }
+  return settings;
+}
+
+/** k6's flags that a run has other words for, and what they are. */
+const NOT_PASSED_ON: readonly [pattern: RegExp, instead: string][] = [
+  [/^(-e|--env)/, "-e before the --"],
+  [/^(-[dusi]|--(duration|vus|stage|iterations)(=|$))/, "-e, with which a scenario's load is set"],
+  [/^(-c|--config)/, "-e"],
+  [/^--execution-segment/, "--instances"],
+  [/^--(no-thresholds|summary-mode)/, "nothing: a run is judged and summed up"],
+  [/^(-a|--address)/, "nothing: a run is followed by what it prints and records"],
+];
+
+/** @throws {@link UserError} for a flag of k6 that would take the run out of our hands */
+export function checkK6Flags(flags: readonly string[]): void {
+  for (const flag of flags) {
+    const [, instead] = NOT_PASSED_ON.find(([pattern]) => pattern.test(flag)) ?? [];
+    if (instead) throw new UserError(`-- ${flag}: expected ${instead}`);
+  }
+}
+
+/** What a bundled scenario asks of the machine. */
+export interface Asks {
+  /** Connections at the same time. */
+  readonly connections: number;
+  /** Local addresses that it connects from in turn. */
+  readonly sources: number;
+  readonly urls: readonly string[];
+  /** Whether it goes on with fewer connections where the machine gives no more. */
+  readonly makesDo: boolean;
+}
+
+/**
+ * What a bundled scenario will ask of this machine, by its settings.
+ *
+ * @throws SettingsError as the scenario would
+ */
+export function asksOf(scenario: string, env: Readonly<Record<string, string | undefined>>): Asks {
+  const { PROFILE } = readSettings(["PROFILE"], { PROFILE: env.PROFILE });
+  const presets = Object.hasOwn(PROFILES, PROFILE)
+    ? parseProfile(PROFILES[PROFILE as ProfileName], PROFILE).settings
+    : {};
+  const names = ["CONNECTIONS", "RATE", "HOLD", "WS_URL", "SERVERS", "SOURCE_IPS", "EXHAUSTED"] as const;
+  const settings = readSettings(names, env, presets);
+  const { CONNECTIONS, RATE, HOLD, WS_URL, SERVERS, SOURCE_IPS, EXHAUSTED } = settings;
+  return {
+    // Arrivals at a rate, each held for a while.
+    connections: scenario === "connect" ? Math.ceil((RATE * HOLD) / 1_000) : CONNECTIONS,
+    sources: Math.max(1, SOURCE_IPS.length),
+    urls: SERVERS.length > 0 ? SERVERS : [WS_URL],
+    makesDo: EXHAUSTED === "continue",
+  };
+}
+
+/** Whether k6 is told to connect from several local addresses. */
+export const choosesAddresses = (flags: readonly string[]): boolean =>
+  flags.some((flag) => flag.startsWith("--local-ips"));
