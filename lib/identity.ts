@@ -37,7 +37,9 @@ export function parseUsers(csv: string, source: string, fallback: (index: number
     new SettingsError(`USERS: ${source}, ${where}: expected ${expected}, got ${got}`);
   const unknown = header.filter((name) => !(COLUMNS as readonly string[]).includes(name));
   if (unknown.length > 0 || header.length === 0 || new Set(header).size < header.length) {
-    throw wrong("line 1", "the columns token, user or both", header.join(",") || "nothing");
+    // A file without a header line begins with a token: only names that are ours are repeated.
+    const got = header.map((name) => (unknown.includes(name) ? "…" : name)).join(",");
+    throw wrong("line 1", "a header with the columns token, user or both", got || "nothing");
   }
   if (rows.length === 0) throw wrong("line 2", "at least one user", "nothing");
   return rows.map((row, index) => {

@@ -50,9 +50,12 @@ const Limits = v.pipe(
   v.rawCheck(({ dataset, addIssue }) => {
     if (!dataset.typed) return;
     for (const [series, expressions] of Object.entries(dataset.value)) {
-      const { kind } = METRICS[metricOf(series)!];
+      const metric = metricOf(series);
+      if (metric === undefined) continue; // told already, as is what is no threshold
+      const { kind } = METRICS[metric];
       for (const [index, expression] of expressions.entries()) {
-        if (AGGREGATES[kind].test(parseLimit(expression)!.aggregate)) continue;
+        const limit = parseLimit(expression);
+        if (limit === undefined || AGGREGATES[kind].test(limit.aggregate)) continue;
         addIssue({
           message: `an aggregate that a ${kind} has`,
           input: expression,
