@@ -1,0 +1,260 @@
+/** `k6-realtime run`. The last tests run real k6s, built before the tests ran, against the reference server. */
+import assert from "node:assert/strict";
+import { readdir, readFile, writeFile } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { PassThrough } from "node:stream";
+import { text } from "node:stream/consumers";
+import { type TestContext, test } from "node:test";
+import { main } from "../../cli/main.ts";
+import { packageFile } from "../../cli/package-file.ts";
+import { bundledScenarios, findScript, requireK6For } from "../../cli/run/script.ts";
+import { asksOf, checkK6Flags, settingsOf } from "../../cli/run/settings.ts";
+import { startServer } from "../../server/server.ts";
+import { temporaryDirectory } from "../temporary-directory.ts";
+
+const stock = { command: "k6", version: "v2.2.0", extension: false };
+
+test("the scenarios that can be run are those of the repository", async () => {
+  const sources = (await readdir(packageFile("scenarios"))).filter((name) => name.endsWith(".ts"));
+  assert.deepEqual((await bundledScenarios()).sort(), sources.map((name) => basename(name, ".ts")).sort());
+});
+
+test("a scenario is found by its name, a script by its path", async () => {
+  assert.deepEqual(await findScript("connect", "/home/me"), {
+    path: packageFile("dist/connect.js"),
+    scenario: "connect",
+  });
+  for (const path of ["mine.js", "./mine.ts", "sub/connect"]) {
+    const { path: found, scenario } = await findScript(path, "/home/me");
+    assert.deepEqual([found, scenario], [join("/home/me", path), undefined]);
+  }
+});
+
+test("a scenario on the engine says which k6 it needs, and how to build it", async () => {
+  await assert.rejects(requireK6For(await findScript("massconnect", "/"), stock), {
+    name: "UserError",
+    message: /^massconnect needs k6 with the extension, which k6 \(v2\.2\.0\) has not\. .*npm run build:k6/,
+  });
+  await requireK6For(await findScript("massconnect", "/"), { ...stock, extension: true });
+  await requireK6For(await findScript("chat-soak", "/"), stock);
+});
+
+test("a script that is not there is named by its absolute path", async () => {
+  await assert.rejects(requireK6For(await findScript("./none.js", "/home/me"), stock), {
+    message: "SCENARIO: expected a readable file, got /home/me/none.js (ENOENT)",
+  });
+});
+
+test("flags and -e together are the settings", () => {
+  assert.deepEqual(
+    settingsOf({ url: "ws://a/?b=c", profile: "trading" }, ["CONNECTIONS=5", "NOTE=a=b\nc", "EMPTY="]),
+    {
+      WS_URL: "ws://a/?b=c",
+      PROFILE: "trading",
+      CONNECTIONS: "5",
+      NOTE: "a=b\nc",
+      EMPTY: "",
+    },
+  );
+});
+
+const settings: [sentence: string, flags: { url?: string }, pairs: string[], message: RegExp][] = [
+  ["-e without a value", {}, ["CONNECTIONS"], /^-e: expected NAME=value, got "CONNECTIONS"$/],
+  ["-e with a name that is none", {}, ["1=secret"], /^-e: expected NAME=value, got "1=…"$/],
+  ["a name given twice", {}, ["ROOMS=1", "ROOMS=2"], /^-e ROOMS: expected it once/],
+  ["a flag and -e for the same", { url: "ws://a" }, ["WS_URL=ws://b"], /^-e WS_URL: expected it once/],
+  [
+    "a token on the command line",
+    {},
+    ["WS_TOKEN=secret"],
+    /^-e WS_TOKEN: expected it in the environment[^s]*/,
+  ],
+  [
+    "headers on the command line",
+    {},
+    ['HEADERS={"A":"secret"}'],
+    /^-e HEADERS: expected it in the environment/,
+  ],
+];
+for (const [sentence, flags, pairs, message] of settings) {
+  test(`${sentence} is refused, without its value`, () => {
+    assert.throws(
+      () => settingsOf(flags, pairs),
+      (error: Error) => {
+        assert.equal(error.name, "UserError");
+        assert.match(error.message, message);
+        assert.doesNotMatch(error.message, /secret/);
+        return true;
+      },
+    );
+  });
+}
+
+const flags: [flag: string, passes: boolean][] = [
+  ["--out", true],
+  ["--tag", true],
+  ["--insecure-skip-tls-verify", true],
+  ["--summary-trend-stats=p(99.9)", true],
+  ["--duration=5s", false],
+  ["-u", false],
+  ["--vus", false],
+  ["-eWS_TOKEN=x", false],
+  ["--env", false],
+  ["--execution-segment=0:1/2", false],
+  ["--no-thresholds", false],
+  ["--address=127.0.0.1:6565", false],
+];
+for (const [flag, passes] of flags) {
+  test(`behind --, ${flag} is ${passes ? "k6's" : "refused"}`, () => {
+    const check = () => checkK6Flags(["--quiet", flag]);
+    if (passes) check();
+    else assert.throws(check, { name: "UserError", message: /^-- -/ });
+  });
+}
+
+const asks: [sentence: string, scenario: string, env: Record<string, string>, connections: number][] = [
+  ["a soak holds CONNECTIONS", "chat-soak", { CONNECTIONS: "250", RATE: "9" }, 250],
+  ["by default as many as its settings say", "chat-soak", {}, 100],
+  ["a profile's settings come before those", "chat-soak", { PROFILE: "smoke" }, 5],
+  ["arrivals hold as many as come in while one stays", "connect", { RATE: "200", HOLD: "3s" }, 600],
+];
+for (const [sentence, scenario, env, connections] of asks) {
+  test(`of the machine, ${sentence}`, () => assert.equal(asksOf(scenario, env).connections, connections));
+}
+
+/** Runs `k6-realtime run` in a directory of its own; k6's own output goes to standard error. */
+async function run(t: TestContext, argv: string[], more: { signal?: AbortSignal; err?: PassThrough } = {}) {
+  const cwd = await temporaryDirectory(t);
+  const out = new PassThrough();
+  const err = more.err ?? new PassThrough();
+  const told = Promise.all([text(out), text(err)]);
+  const signal = more.signal ?? new AbortController().signal;
+  const code = await main(["run", ...argv], { out, err, cwd, env: process.env, signal });
+  out.end();
+  err.end();
+  const [printed, errors] = await told;
+  return { code, out: printed, err: errors, cwd };
+}
+
+const refusals: [sentence: string, argv: string[], code: number, message: RegExp][] = [
+  ["no scenario", [], 2, /^SCENARIO: expected chat-soak, connect.* got nothing$/m],
+  ["an unknown scenario", ["chat-sok"], 2, /^SCENARIO: expected chat-soak, .* got "chat-sok"$/m],
+  ["no instances", ["chat-soak", "--instances", "0"], 2, /^--instances: expected a whole number from 1 /m],
+  [
+    "a setting misspelt",
+    ["chat-soak", "-e", "CONECTIONS=5"],
+    2,
+    /^CONECTIONS: unknown variable, did you mean CONNECTIONS\?$/m,
+  ],
+  [
+    "a flag of k6's before the --",
+    ["chat-soak", "--tag", "a=b"],
+    2,
+    /^run: unknown flag --tag, expected one of /m,
+  ],
+  [
+    "more connections than this machine has ports",
+    ["chat-soak", "--url", "ws://127.0.0.1:9", "-e", "CONNECTIONS=70000"],
+    1,
+    /^This machine does not allow it:\n(.*\n)*change {2}local ports /m,
+  ],
+  [
+    "a profile that is not there",
+    ["chat-soak", "--profile", "./none.json"],
+    1,
+    /^k6 refuses .*\n.*PROFILE: .*none\.json/m,
+  ],
+];
+for (const [sentence, argv, code, message] of refusals) {
+  test(`${sentence}: refused before anything is sent, with exit code ${code}`, async (t) => {
+    const result = await run(t, argv);
+    assert.match(result.err, message);
+    assert.equal(result.code, code);
+    assert.doesNotMatch(result.err, /^ +at /m, "no stack trace");
+  });
+}
+
+/** Limits that a busy machine keeps: what is tested here is not its speed. */
+const SHORT = [
+  ...["-e", "CONNECTIONS=6", "-e", "RAMP=200ms", "-e", "DURATION=3s", "-e", "RAMP_DOWN=200ms"],
+  ...["-e", "PROBE_INTERVAL=200ms", "-e", "REPLY_TIMEOUT=2800ms", "-e", "SESSION=3s"],
+];
+const lenient = JSON.stringify({ thresholds: { ws_msg_rtt_ms: ["p(95)<60000"] } });
+
+/** A soak that passes, and the server, which counts too. */
+async function soak(t: TestContext, argv: string[]) {
+  const server = await startServer();
+  t.after(() => server.close());
+  const profile = join(await temporaryDirectory(t), "lenient.json");
+  await writeFile(profile, lenient);
+  const common = ["chat-soak", "--json", "--url", `${server.url}/ws/chat`, "--profile", profile, ...SHORT];
+  const result = await run(t, [...common, ...argv]);
+  assert.equal(result.code, 0, result.err);
+  const { summary, files } = JSON.parse(result.out);
+  return { ...result, summary, files: files.map((file: string) => basename(file)), server };
+}
+
+test("a run leaves its summary and its recording, and --json tells both", async (t) => {
+  const { summary, files, cwd, server } = await soak(t, []);
+  assert.equal(summary.verdict, "pass");
+  assert.equal(
+    summary.metrics.ws_sessions_opened.count,
+    server.stats().connectionsOpened - 1,
+    "but for the set-up's",
+  );
+  assert.deepEqual(files, [
+    "chat-soak.junit.xml",
+    "chat-soak.realtime.jsonl",
+    "chat-soak.summary.json",
+    "chat-soak.summary.md",
+  ]);
+  assert.deepEqual((await readdir(join(cwd, "results"))).sort(), files);
+  const recording = await readFile(join(cwd, "results/chat-soak.realtime.jsonl"), "utf8");
+  assert.match(recording.trimEnd().split("\n").at(-1)!, /^\{"end":\{"state":"finished"/);
+});
+
+test("two instances open each connection once, and are judged together", async (t) => {
+  const { summary, files, server, err } = await soak(t, ["--instances", "2"]);
+  assert.equal(summary.verdict, "pass");
+  assert.equal(
+    summary.metrics.ws_sessions_opened.count,
+    server.stats().connectionsOpened - 2,
+    "but for the set-ups'",
+  );
+  assert.equal(summary.metrics.ws_msg_rtt_ms.count, summary.metrics.ws_probes.count);
+  assert.equal(summary.metrics.ws_shards_started.count, 6);
+  assert.deepEqual(files.slice(0, 2), ["chat-soak.1.realtime.jsonl", "chat-soak.2.realtime.jsonl"]);
+  assert.match(err, /^\[1\/2\] .*6 connections for/m);
+});
+
+test("^C ends a run with what there is, as incomplete", async (t) => {
+  const server = await startServer();
+  t.after(() => server.close());
+  const stop = new AbortController();
+  const err = new PassThrough();
+  err.on("data", (chunk) => {
+    if (String(chunk).includes("6 connections for")) stop.abort("SIGINT");
+  });
+  const argv = ["chat-soak", "--json", "--instances", "2", "--url", `${server.url}/ws/chat`, ...SHORT];
+  const { code, out, cwd } = await run(t, argv, { signal: stop.signal, err });
+  assert.equal(code, 3);
+  const { summary } = JSON.parse(out);
+  assert.equal(summary.reason, "stopped by SIGINT before its planned end");
+  const stored = JSON.parse(await readFile(join(cwd, "results/chat-soak.summary.json"), "utf8"));
+  assert.deepEqual(stored, summary);
+});
+
+test("a script of one's own runs with flags of k6's, and is judged by what it recorded", async (t) => {
+  const script = join(await temporaryDirectory(t), "mine.js");
+  await writeFile(
+    script,
+    `import { Counter } from "k6/metrics";
+    const hits = new Counter("hits");
+    export const options = { thresholds: { "hits{part:one}": ["count>1"] } };
+    export default () => hits.add(1, { part: __ENV.PART });`,
+  );
+  const { code, out, err } = await run(t, [script, "--json", "-e", "PART=one", "--", "--tag", "testid=mine"]);
+  assert.equal(code, 99, err);
+  const { summary } = JSON.parse(out);
+  assert.equal(summary.reason, "hits{part:one} count>1: was 1");
+});
