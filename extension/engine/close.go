@@ -103,6 +103,11 @@ func (l *Loop) parserOf(c *Conn) *frame.Parser {
 func (l *Loop) broken(c *Conn, err error) {
 	switch {
 	case c.state == dead:
+	case c.state == securing:
+		// The TLS handshake may have failed already, which is why the peer
+		// went: it knows the better reason.
+		l.poll.read(c, false)
+		c.secure.cut(err)
 	case c.state < open:
 		if err == io.EOF {
 			c.fail(ReasonClosed, nil)

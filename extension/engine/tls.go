@@ -25,8 +25,8 @@ type secure struct {
 	mu        sync.Mutex
 	fed       sync.Cond
 	in        []byte // received, not yet read by crypto/tls
-	closed    bool
-	handshake bool // the goroutine is running
+	ended     error  // no more will be received
+	handshake bool   // the goroutine is running
 }
 
 // errWait says that more must be received first.
@@ -78,6 +78,9 @@ func (s *secure) shaken(err error) {
 	s.mu.Unlock()
 	if c.state != securing {
 		return
+	}
+	if err == nil {
+		err = s.ended
 	}
 	if err != nil {
 		c.fail(tlsReason(err), err)
@@ -141,10 +144,12 @@ func (s *secure) send(b []byte) error {
 func (s *secure) goodbye() { s.tls.CloseWrite() }
 
 // free ends a handshake that is still running.
-func (s *secure) free() {
+func (s *secure) free() { s.cut(net.ErrClosed) }
+
+// cut says that nothing more will be received.
+func (s *secure) cut(err error) {
 	s.mu.Lock()
-	s.closed = true
-	s.in = nil
+	s.ended = err
 	s.mu.Unlock()
 	s.fed.Signal()
 }
@@ -156,13 +161,14 @@ func (t *tlsSide) Read(b []byte) (int, error) {
 	s := (*secure)(t)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for s.handshake && len(s.in) == 0 && !s.closed {
+	for s.handshake && len(s.in) == 0 && s.ended == nil {
 		s.fed.Wait()
 	}
 	switch {
-	case s.closed:
-		return 0, io.EOF
-	case len(s.in) == 0:
+	case len(s.in) > 0:
+	case s.ended != nil:
+		return 0, s.ended
+	default:
 		return 0, errWait
 	}
 	n := copy(b, s.in)
@@ -182,7 +188,7 @@ func (t *tlsSide) Write(b []byte) (int, error) {
 	written := s.c.loop.Do(func() {
 		if s.c.state == securing {
 			if err := s.c.writeWire(flight); err != nil {
-				s.c.fail(tlsReason(err), err)
+				s.cut(err)
 			}
 		}
 	})

@@ -32,7 +32,7 @@ func errnoReason(err error) Reason {
 	}
 	var timeout net.Error
 	switch {
-	case errors.Is(err, io.EOF):
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return ReasonClosed
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return ReasonTimeoutTCP

@@ -12,7 +12,8 @@ import (
 // are numbered over all shards; a shard holds whole rooms, so that all who are
 // to hear a publication are in the process that made it, on one clock.
 type Plan struct {
-	// Subscribers of all shards together, spread evenly over the rooms.
+	// Subscribers of all shards together, spread evenly over the rooms: a
+	// multiple of Rooms.
 	Subscribers int
 	// Rooms of all shards together: a multiple of Shards.
 	Rooms int
@@ -33,8 +34,10 @@ func (p Plan) Check() error {
 		return fmt.Errorf("fanout: Shard: want 0 to %d, got %d", p.Shards-1, p.Shard)
 	case p.Subscribers < 1:
 		return fmt.Errorf("fanout: Subscribers: want at least 1, got %d", p.Subscribers)
-	case p.Rooms < 1 || p.Rooms > p.Subscribers:
-		return fmt.Errorf("fanout: Rooms: want 1 to %d, one subscriber in each at least, got %d", p.Subscribers, p.Rooms)
+	case p.Rooms < 1:
+		return fmt.Errorf("fanout: Rooms: want at least 1, got %d", p.Rooms)
+	case p.Subscribers%p.Rooms != 0:
+		return fmt.Errorf("fanout: Subscribers: want a multiple of the %d rooms, got %d", p.Rooms, p.Subscribers)
 	case p.Rooms%p.Shards != 0:
 		return fmt.Errorf("fanout: Rooms: want a multiple of the %d shards, got %d", p.Shards, p.Rooms)
 	case p.Publishers < 0:
@@ -48,40 +51,18 @@ func (p Plan) Check() error {
 }
 
 // Connections is how many connections there are, of all shards: subscribers
-// first, then publishers. Connection i is of shard i modulo Shards where both
-// counts are filled up to multiples of Rooms.
-func (p Plan) Connections() int { return p.padded() + p.Publishers }
+// first, then publishers. Connection i is of shard i modulo Shards.
+func (p Plan) Connections() int { return p.Subscribers + p.Publishers }
 
-// padded is the number of the first publisher: one that its room follows from.
-func (p Plan) padded() int { return (p.Subscribers + p.Rooms - 1) / p.Rooms * p.Rooms }
-
-// Role is what a connection is there for.
-type Role int
-
-// The roles.
-const (
-	Nobody Role = iota // fills a gap in the numbering
-	Subscriber
-	Publisher
-)
-
-// RoleOf connection i.
-func (p Plan) RoleOf(i int) Role {
-	switch {
-	case i < p.Subscribers:
-		return Subscriber
-	case i < p.padded():
-		return Nobody
-	}
-	return Publisher
-}
+// IsPublisher tells what connection i is there for.
+func (p Plan) IsPublisher(i int) bool { return i >= p.Subscribers }
 
 // RoomOf connection i, counted over all shards.
 func (p Plan) RoomOf(i int) int { return i % p.Rooms }
 
 // publisher is the number, over all shards, of the publisher that connection i
 // is.
-func (p Plan) publisher(i int) int { return i - p.padded() }
+func (p Plan) publisher(i int) int { return i - p.Subscribers }
 
 // interval is the time between two publications of one publisher.
 func (p Plan) interval() time.Duration {

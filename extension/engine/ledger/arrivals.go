@@ -35,33 +35,44 @@ func (a *Arrivals) Note(sequence uint64, at clock.Time) {
 	slot.last = max(slot.last, at)
 }
 
-func (a *Arrivals) of(sequence uint64) (count int32, last clock.Time) {
-	slot := &a.slots[sequence&uint64(len(a.slots)-1)]
-	if slot.sequence != sequence+1 {
-		return 0, 0
-	}
-	return slot.count, slot.last
-}
-
 // Spreads goes through a stream's publications in order and tells how long
 // each took to its last subscriber.
 type Spreads struct {
 	stream  *Stream
 	timeout time.Duration
+	slots   []arrived // of all loops, as far as taken
 	next    uint64
 }
 
 // NewSpreads makes the account of a stream; a publication that is not
 // complete timeout after its due time counts as taking that long.
 func (s *Stream) NewSpreads(timeout time.Duration) *Spreads {
-	return &Spreads{stream: s, timeout: timeout}
+	return &Spreads{stream: s, timeout: timeout, slots: make([]arrived, len(s.slots))}
+}
+
+// Take moves here what a loop has noted. It is called on that loop's
+// goroutine, while nobody else uses p.
+func (p *Spreads) Take(a *Arrivals) {
+	for sequence := p.next; sequence < p.stream.Published(); sequence++ {
+		i := sequence & uint64(len(a.slots)-1)
+		from := &a.slots[i]
+		if from.sequence != sequence+1 || from.count == 0 {
+			continue
+		}
+		to := &p.slots[i]
+		if to.sequence != sequence+1 {
+			*to = arrived{sequence: sequence + 1}
+		}
+		to.count += from.count
+		to.last = max(to.last, from.last)
+		from.count = 0
+	}
 }
 
 // Settle calls spread for each publication that is complete, or timed out, by
-// now. It reads the Arrivals of all loops, which must hold still meanwhile. A
-// publication due to nobody has no spread; neither has one that the stream no
-// longer remembers, which forgotten counts.
-func (p *Spreads) Settle(now clock.Time, loops []*Arrivals, spread func(time.Duration)) (forgotten int) {
+// now. One that was due to nobody has no spread; neither has one that the
+// stream no longer remembers, which forgotten counts.
+func (p *Spreads) Settle(now clock.Time, spread func(time.Duration)) (forgotten int) {
 	for ; p.next < p.stream.Published(); p.next++ {
 		due, known := p.stream.Due(p.next)
 		audience, same := p.stream.Audience(p.next)
@@ -72,16 +83,10 @@ func (p *Spreads) Settle(now clock.Time, loops []*Arrivals, spread func(time.Dur
 		if audience == 0 {
 			continue
 		}
-		var count int32
-		var last clock.Time
-		for _, a := range loops {
-			n, at := a.of(p.next)
-			count += n
-			last = max(last, at)
-		}
-		switch {
-		case count >= audience:
-			spread(last.Sub(due))
+		came := p.slots[p.next&uint64(len(p.slots)-1)]
+		switch complete := came.sequence == p.next+1 && came.count >= audience; {
+		case complete:
+			spread(came.last.Sub(due))
 		case now.Sub(due) >= p.timeout:
 			spread(p.timeout)
 		default:

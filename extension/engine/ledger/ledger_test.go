@@ -226,7 +226,10 @@ func TestSpread(t *testing.T) {
 	var got []time.Duration
 	settle := func(now clock.Time) int {
 		got = nil
-		return spreads.Settle(now, loops, func(d time.Duration) { got = append(got, d) })
+		for _, a := range loops {
+			spreads.Take(a)
+		}
+		return spreads.Settle(now, func(d time.Duration) { got = append(got, d) })
 	}
 	stream.Publish(ms(0)) // due to nobody
 	for range 3 {

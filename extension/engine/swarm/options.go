@@ -51,6 +51,9 @@ type Options struct {
 	// Request fills in what connection i asks for; its Host, and the path of
 	// its server's URL, are set. It is called on a loop's goroutine.
 	Request func(i int, r *handshake.Request)
+	// Guest makes what else hears of connection i, before its first attempt,
+	// on the goroutine of the loop, the engine's number loop. Default: nothing.
+	Guest func(loop, i int) Guest
 	// OnExhausted. Default Fail.
 	OnExhausted Exhausted
 }

@@ -1,6 +1,8 @@
 package swarm
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
 	"xk6-realtime/engine"
@@ -17,6 +19,7 @@ const startsEach = 16
 type part struct {
 	swarm   *Swarm
 	loop    *engine.Loop
+	number  int // of the loop within the engine
 	record  *record
 	traffic engine.Traffic
 	fill    func(*engine.Conn, *handshake.Request)
@@ -39,6 +42,7 @@ type part struct {
 type retry struct {
 	at      clock.Time
 	session *session
+	failed  bool // else it is opened anew because its guest asked for it
 }
 
 // size is how many connections are this part's.
@@ -70,14 +74,19 @@ func (p *part) begin(now clock.Time) {
 			return
 		}
 		if again {
-			s := p.retries[0].session
+			r := p.retries[0]
 			p.retries = p.retries[1:]
-			s.retries++
-			p.record.Retries++
-			p.dial(s, due)
+			if r.failed {
+				r.session.retries++
+				p.record.Retries++
+			}
+			p.dial(r.session, due)
 			continue
 		}
 		s := &session{part: p, index: int32(p.first + len(p.sessions)*p.step)}
+		if guest := p.swarm.o.Guest; guest != nil {
+			s.guest = guest(p.number, int(s.index))
+		}
 		p.sessions = append(p.sessions, s)
 		p.dial(s, due)
 	}
@@ -96,7 +105,13 @@ func (p *part) next() (due clock.Time, again bool) {
 }
 
 func (p *part) retryLater(s *session) {
-	p.retries = append(p.retries, retry{clock.Now().Add(p.swarm.o.RetryDelay), s})
+	p.later(retry{clock.Now().Add(p.swarm.o.RetryDelay), s, true})
+}
+
+// later dials a connection again.
+func (p *part) later(r retry) {
+	i, _ := slices.BinarySearchFunc(p.retries, r.at, func(r retry, at clock.Time) int { return cmp.Compare(r.at, at+1) })
+	p.retries = slices.Insert(p.retries, i, r)
 	if due, _ := p.next(); due != 0 {
 		p.timer.Set(due)
 	}

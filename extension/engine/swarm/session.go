@@ -5,10 +5,22 @@ import (
 	"xk6-realtime/engine/clock"
 )
 
+// Guest hears of one connection beside the Swarm's own account of it, on its
+// loop's goroutine, through all its attempts.
+type Guest interface {
+	Opened(c *engine.Conn, o *engine.Opening)
+	Message(c *engine.Conn, m engine.Message)
+	Alarm(c *engine.Conn, now clock.Time)
+	// Closed: an opened connection is over. again asks for it to be opened
+	// anew at once, which is no retry; it is not heard once the Swarm closes.
+	Closed(c *engine.Conn, e engine.End) (again bool)
+}
+
 // session is one connection of a Swarm, through all its attempts.
 type session struct {
 	part     *part
 	conn     *engine.Conn
+	guest    Guest // nil for none
 	openedAt clock.Time
 	index    int32 // of all connections of all shards
 	retries  int32
@@ -30,6 +42,9 @@ func (s *session) Opened(c *engine.Conn, o *engine.Opening) {
 	if o.Secured != 0 {
 		r.histogram(TLSPhase).Record(o.TLS())
 	}
+	if s.guest != nil {
+		s.guest.Opened(c, o)
+	}
 	p.settle()
 }
 
@@ -46,20 +61,26 @@ func (s *session) Failed(_ *engine.Conn, _ *engine.Opening, f engine.Failure) {
 	p.retryLater(s)
 }
 
-func (s *session) Message(_ *engine.Conn, m engine.Message) {
+func (s *session) Message(c *engine.Conn, m engine.Message) {
 	r := s.part.record
 	r.histogram(ReceiveDelay).Record(m.Read.Sub(m.At))
 	r.MessagesReceived++
+	if s.guest != nil {
+		s.guest.Message(c, m)
+	}
 }
 
-func (s *session) Alarm(*engine.Conn, clock.Time) {}
+func (s *session) Alarm(c *engine.Conn, now clock.Time) {
+	if s.guest != nil {
+		s.guest.Alarm(c, now)
+	}
+}
 
-func (s *session) Closed(_ *engine.Conn, e engine.End) {
+func (s *session) Closed(c *engine.Conn, e engine.End) {
 	p := s.part
 	r := p.record
 	s.conn = nil
 	p.active--
-	p.ended++
 	r.Closed++
 	r.histogram(SessionTime).Record(e.At.Sub(s.openedAt))
 	switch {
@@ -71,5 +92,11 @@ func (s *session) Closed(_ *engine.Conn, e engine.End) {
 	if e.Breach != nil {
 		r.Breaches[e.Breach.Reason]++
 	}
+	again := s.guest != nil && s.guest.Closed(c, e)
+	if again && !p.stopping {
+		p.later(retry{at: clock.Now(), session: s})
+		return
+	}
+	p.ended++
 	p.settle()
 }

@@ -62,6 +62,7 @@ func Start(e *engine.Engine, o Options) (*Swarm, error) {
 		s.parts = append(s.parts, &part{
 			swarm:  s,
 			loop:   loop,
+			number: i,
 			record: newRecord(int(numSeries)),
 			first:  o.Shard + i*o.Shards,
 			step:   len(loops) * o.Shards,

@@ -1,0 +1,150 @@
+package protocol
+
+import (
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"xk6-realtime/engine/clock"
+)
+
+// nothing is an Events that does nothing.
+type nothing struct{ replies, deliveries, others int }
+
+func (n *nothing) Send([]byte, bool, Purpose)          {}
+func (n *nothing) Ready()                              {}
+func (n *nothing) SessionFailed(string, Fault, []byte) { n.others++ }
+func (n *nothing) Replied(r *Reply) {
+	if r.Outcome == InTime {
+		n.replies++
+	} else {
+		n.others++
+	}
+}
+func (n *nothing) Delivered(*Delivery)           { n.deliveries++ }
+func (n *nothing) Failed([]byte, *Probe, uint16) { n.others++ }
+func (n *nothing) Invalid(Fault, string)         { n.others++ }
+func (n *nothing) Ignored()                      { n.others++ }
+func (n *nothing) Captured(string, string)       {}
+
+const chat = `{
+	"name": "chat",
+	"probe": { "send": "{\"type\":\"echo\",\"echoId\":${id},\"pad\":${payload}}" },
+	"reply": [{ "name": "echo", "where": { "/type": "echo_reply" }, "match": "id", "id": "/echoId" }],
+	"publish": { "send": "{\"type\":\"publish\",\"room\":${room},\"id\":${id},\"seq\":${seq},\"sentAt\":${nowMs}}" },
+	"delivery": {
+		"where": { "/type": "message" }, "id": "/id", "seq": "/publisherSeq", "cursor": "/seq",
+		"publisher": "/publisher", "room": "/room", "sentAt": { "at": "/timestamp", "unit": "ms" }
+	},
+	"error": { "where": { "/type": "error" }, "reason": "/reason", "settles": "id" }
+}`
+
+const aDelivery = `{"type":"message","room":"lobby","id":"p1-17","seq":1017,"publisherSeq":17,"publisher":"p1","timestamp":1700000000000.25,"payload":"` +
+	`xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"}`
+
+func openConversation(t testing.TB, descriptor string, variables ...string) (*Conversation, *nothing) {
+	t.Helper()
+	p, err := Parse([]byte(descriptor))
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := p.NewInterpreter(time.Second, func(at clock.Time) int64 { return int64(at) })
+	c, err := in.NewConversation(Init{Variables: variables})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := &nothing{}
+	c.Open(e, origin)
+	return c, e
+}
+
+func TestMessagesAreInterpretedWithoutAllocation(t *testing.T) {
+	c, e := openConversation(t, chat, "lobby")
+	now, n := origin, 0
+	id, reply := make([]byte, 0, 32), make([]byte, 0, 100)
+	payload, delivery := []byte("some payload"), []byte(aDelivery)
+	run := func() {
+		now++
+		n++
+		id = strconv.AppendInt(append(id[:0], "c1-"...), int64(n), 10)
+		if err := c.Probe(e, id, payload, now); err != nil {
+			t.Fatal(err)
+		}
+		c.Sent(id, now)
+		reply = append(append(append(reply[:0], `{"type":"echo_reply","echoId":"`...), id...), `"}`...)
+		c.Receive(e, reply, false, now)
+		c.Receive(e, delivery, false, now)
+		if err := c.Publish(e, id, int64(n), payload, now); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 * kept { // until the ring has its size
+		run()
+	}
+	if allocs := testing.AllocsPerRun(100, run); allocs != 0 {
+		t.Errorf("%v allocations for a probe, its reply, a delivery and a publication, want 0", allocs)
+	}
+	if e.replies != n || e.deliveries != n || e.others != 0 {
+		t.Errorf("%d replies, %d deliveries and %d others, want %d, %d and 0", e.replies, e.deliveries, e.others, n, n)
+	}
+}
+
+func TestSettledProbesAreForgottenLater(t *testing.T) {
+	c, e := openConversation(t, chat, "lobby")
+	for n := range 3 * kept {
+		id := []byte(strconv.Itoa(n))
+		if err := c.Probe(e, id, nil, origin); err != nil {
+			t.Fatal(err)
+		}
+		if n != 0 {
+			c.Receive(e, []byte(`{"type":"echo_reply","echoId":"`+string(id)+`"}`), false, origin)
+		}
+	}
+	// The first was never answered, so it is still open.
+	if c.OpenProbes() != 1 || e.replies != 3*kept-1 {
+		t.Errorf("%d open, %d answered", c.OpenProbes(), e.replies)
+	}
+	c.Receive(e, []byte(`{"type":"echo_reply","echoId":"0"}`), false, origin)
+	if c.OpenProbes() != 0 || e.replies != 3*kept {
+		t.Errorf("its reply at last: %d open, %d answered", c.OpenProbes(), e.replies)
+	}
+	for n := range 3 {
+		if err := c.Probe(e, []byte{'a' + byte(n)}, nil, origin); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if known := c.ledger.end - c.ledger.first; known > kept+1 {
+		t.Errorf("%d probes are known, want about %d", known, kept)
+	}
+}
+
+func TestDescriptorsThatCannotBeInterpreted(t *testing.T) {
+	tests := []struct{ name, descriptor, want string }{
+		{"no JSON", `{`, "unexpected EOF"},
+		{"an unknown field", `{"name":"x","probes":1}`, "probes"},
+		{"an unknown variable", `{"name":"x","publish":{"send":"${who}"}}`, "publish.send: want a variable"},
+		{"a template that is nearly JSON", `{"name":"x","publish":{"send":"{\"a\":${id}"}}`, "publish.send: want JSON"},
+		{"a group that is not there", `{"name":"x","delivery":{"regex":"^(?<a>.)","id":"b"}}`, "delivery.id: want a JSON Pointer"},
+		{"a bad regex", `{"name":"x","delivery":{"regex":"("}}`, "delivery.regex"},
+		{"a bad duration", `{"name":"x","session":[{"await":{"text":"a"},"within":"5"}]}`, "session[0].within: want a duration"},
+		{"an unknown way to match", `{"name":"x","probe":{"send":"a"},"reply":[{"name":"a","match":"luck"}]}`, "reply[0].match"},
+		{"an unknown unit", `{"name":"x","delivery":{"where":{"/a":1},"sentAt":{"at":"/t","unit":"h"}}}`, "delivery.sentAt.unit"},
+		{"half a heartbeat", `{"name":"x","heartbeat":[{"every":"1s"}]}`, "heartbeat[0]"},
+	}
+	for _, test := range tests {
+		_, err := Parse([]byte(test.descriptor))
+		if err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: error %v, want one that says %q", test.name, err, test.want)
+		}
+	}
+}
+
+func BenchmarkDelivery(b *testing.B) {
+	c, e := openConversation(b, chat, "lobby")
+	message := []byte(aDelivery)
+	b.SetBytes(int64(len(message)))
+	for b.Loop() {
+		c.Receive(e, message, false, origin)
+	}
+}

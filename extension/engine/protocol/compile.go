@@ -1,0 +1,502 @@
+package protocol
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// defaultWithin is how long a step waits for its message, unless the
+// descriptor says.
+const defaultWithin = 10 * time.Second
+
+// ConnectionVariables are the variables that a connection has from the start;
+// whoever opens it gives those that the descriptor uses.
+var ConnectionVariables = []string{"room", "user", "token", "vu", "connection"}
+
+// numeric are the variables that are written in JSON as numbers.
+var numeric = []string{"seq", "nowMs", "lastSeq", "vu", "connection"}
+
+// Slots of the variables that are not kept with the connection.
+const (
+	idSlot = -1 - iota
+	seqSlot
+	payloadSlot
+	nowSlot
+	lastSeqSlot
+)
+
+// Protocol is a descriptor, compiled once for all connections of a process.
+type Protocol struct {
+	Name         string
+	Subprotocols []string
+	// Replies are the names of the replies that each probe expects.
+	Replies []string
+	// Variables are the connection variables that it uses.
+	Variables []string
+
+	path            *template
+	probe           *template
+	numericID       bool
+	publish         *template
+	replies         []reply
+	allReplies      uint16
+	turns           uint16
+	delivery        *delivery
+	errors          *failure
+	answers         []answer
+	beats           []beat
+	refresh         *step
+	before          time.Duration
+	session         []step
+	resume          *step
+	unmatchedErrors bool
+
+	names []string // of the values of a connection: Variables, then captures
+	root  node
+	slots int
+}
+
+type reply struct {
+	name  string
+	match string
+	condition
+	id locator
+}
+
+type delivery struct {
+	condition
+	id, seq, cursor, publisher, room, sentAt locator
+	// A time is the number given times up, divided by down: divisions by whole
+	// numbers come out the same in JavaScript to the last bit.
+	up, down float64
+}
+
+type failure struct {
+	condition
+	reason  locator
+	settles string
+	id      locator
+}
+
+type answer struct {
+	condition
+	captures []capture
+	message  *template
+}
+
+type beat struct {
+	every   time.Duration
+	message *template
+}
+
+type step struct {
+	path     string // the descriptor's field
+	purpose  Purpose
+	message  *template
+	awaits   *condition
+	captures []capture
+	within   time.Duration
+}
+
+type capture struct {
+	name string
+	slot int // of the connection's values
+	locator
+}
+
+// HasProbe tells whether probes can be made.
+func (p *Protocol) HasProbe() bool { return p.probe != nil }
+
+// NumericIDs tells whether a probe's identifier must be a whole number.
+func (p *Protocol) NumericIDs() bool { return p.numericID }
+
+// HasPublish tells whether publications can be made.
+func (p *Protocol) HasPublish() bool { return p.publish != nil }
+
+// HasDelivery tells whether published messages are known when they come.
+func (p *Protocol) HasDelivery() bool { return p.delivery != nil }
+
+// DeliveryHasSentAt tells whether a delivery says when it was sent.
+func (p *Protocol) DeliveryHasSentAt() bool { return p.delivery != nil && p.delivery.sentAt.given() }
+
+// Compile compiles a descriptor.
+func Compile(d *Descriptor) (*Protocol, error) {
+	c := compiler{p: &Protocol{Name: d.Name, Subprotocols: d.Subprotocols, root: node{index: -1, slot: -1}}}
+	c.compile(d)
+	if c.err != nil {
+		return nil, c.err
+	}
+	c.p.root.slots = collect(&c.p.root)
+	return c.p, nil
+}
+
+// collect notes at each node the slots of it and all below.
+func collect(n *node) []int {
+	if n.slot >= 0 {
+		n.slots = append(n.slots, n.slot)
+	}
+	for _, child := range n.children {
+		n.slots = append(n.slots, collect(child)...)
+	}
+	return n.slots
+}
+
+// compiler keeps the first error and goes on, so that the code that uses it
+// reads as the descriptor does.
+type compiler struct {
+	p        *Protocol
+	captures []string
+	err      error
+}
+
+func (c *compiler) fail(field, format string, a ...any) {
+	if c.err == nil {
+		c.err = fmt.Errorf("%s: %w", field, fmt.Errorf(format, a...))
+	}
+}
+
+func (c *compiler) compile(d *Descriptor) {
+	p := c.p
+	for _, s := range d.Session {
+		c.captures = append(c.captures, sortedKeys(s.Capture)...)
+	}
+	c.variables(d)
+	p.names = append(slices.Clone(p.Variables), c.captures...)
+
+	if d.Path != "" {
+		t, err := parsePathTemplate(d.Path)
+		if err != nil {
+			c.fail("path", "%w", err)
+		}
+		p.path = c.bind("path", &t, nil)
+	}
+	for i, s := range d.Session {
+		p.session = append(p.session, c.step(fmt.Sprintf("session[%d]", i), ForSession, &s))
+	}
+	if d.Refresh != nil {
+		s := c.step("refresh", ForRefresh, d.Refresh)
+		p.refresh = &s
+		p.before = c.duration("refresh.before", d.Refresh.Before)
+	}
+	if d.Resume != nil {
+		s := c.step("resume", ForResume, d.Resume)
+		p.resume = &s
+	}
+	if d.Probe != nil {
+		p.probe = c.message("probe.send", d.Probe.Send, d.Probe.Encoding, nil)
+		p.numericID = d.Probe.ID == "number"
+	}
+	if d.Publish != nil {
+		p.publish = c.message("publish.send", d.Publish.Send, d.Publish.Encoding, nil)
+	}
+	if len(d.Reply) > 16 {
+		c.fail("reply", "want at most 16, got %d", len(d.Reply))
+	}
+	for i, r := range d.Reply {
+		c.reply(fmt.Sprintf("reply[%d]", i), i, &r)
+	}
+	if d.Delivery != nil {
+		c.delivery(d.Delivery)
+	}
+	if d.Error != nil {
+		c.errors(d)
+	}
+	for i, b := range d.Heartbeat {
+		c.beat(fmt.Sprintf("heartbeat[%d]", i), &b)
+	}
+	p.unmatchedErrors = d.Unmatched == "error"
+}
+
+// variables finds the connection variables that are used.
+func (c *compiler) variables(d *Descriptor) {
+	used := map[string]bool{}
+	look := func(source *string) {
+		if source == nil {
+			return
+		}
+		parts, _ := split(*source) // what is wrong is said when it is compiled
+		for _, p := range parts {
+			used[p.name] = true
+		}
+	}
+	look(&d.Path)
+	for i := range d.Session {
+		look(d.Session[i].Send)
+	}
+	for _, s := range []*StepSpec{d.Refresh, d.Resume} {
+		if s != nil {
+			look(s.Send)
+		}
+	}
+	if d.Probe != nil {
+		look(&d.Probe.Send)
+	}
+	if d.Publish != nil {
+		look(&d.Publish.Send)
+	}
+	for _, b := range d.Heartbeat {
+		look(b.Answer)
+		look(b.Send)
+	}
+	for _, variable := range ConnectionVariables {
+		if used[variable] {
+			c.p.Variables = append(c.p.Variables, variable)
+		}
+	}
+}
+
+func (c *compiler) message(field, source, encoding string, own []capture) *template {
+	t, err := parseTemplate(source)
+	if err != nil {
+		c.fail(field, "%w", err)
+	}
+	t.binary = encoding == "binary"
+	return c.bind(field, &t, own)
+}
+
+// bind says of each variable of a template where its value is. own are those
+// captured from the very message that it answers.
+func (c *compiler) bind(field string, t *template, own []capture) *template {
+	special := map[string]int{
+		"id": idSlot, "seq": seqSlot, "payload": payloadSlot, "nowMs": nowSlot, "lastSeq": lastSeqSlot,
+	}
+	for i := range t.parts {
+		part := &t.parts[i]
+		if part.name == "" {
+			continue
+		}
+		if slot, ok := special[part.name]; ok {
+			part.slot = slot
+			continue
+		}
+		part.slot = slices.Index(c.p.names, part.name)
+		if i := slices.IndexFunc(own, func(o capture) bool { return o.name == part.name }); i >= 0 {
+			part.slot = len(c.p.names) + i
+		}
+		if part.slot < 0 {
+			c.fail(field, "want a variable that is known here, got ${%s}", part.name)
+		}
+	}
+	return t
+}
+
+func (c *compiler) step(field string, purpose Purpose, s *StepSpec) step {
+	compiled := step{path: field, purpose: purpose, within: defaultWithin}
+	if s.Send != nil {
+		compiled.message = c.message(field+".send", *s.Send, s.Encoding, nil)
+	}
+	if s.Await == nil {
+		return compiled
+	}
+	awaits := c.condition(field+".await", s.Await)
+	compiled.awaits = &awaits
+	compiled.captures = c.capture(field+".capture", s.Capture, &awaits)
+	if s.Within != "" {
+		compiled.within = c.duration(field+".within", s.Within)
+	}
+	return compiled
+}
+
+func (c *compiler) duration(field, text string) time.Duration {
+	d, err := parseDuration(field, text)
+	if err != nil && c.err == nil {
+		c.err = err
+	}
+	return d
+}
+
+func (c *compiler) reply(field string, index int, r *ReplySpec) {
+	compiled := reply{name: r.Name, match: r.Match, condition: c.condition(field, &r.ConditionSpec)}
+	compiled.id = c.locator(field+".id", r.ID, &compiled.condition)
+	switch r.Match {
+	case "id":
+		if r.ID == nil {
+			c.fail(field+".id", "want where the identifier is")
+		}
+	case "fifo":
+		c.p.turns |= 1 << index
+	case "whole":
+	default:
+		c.fail(field+".match", `want "id", "whole" or "fifo", got %q`, r.Match)
+	}
+	c.p.allReplies |= 1 << index
+	c.p.replies = append(c.p.replies, compiled)
+	c.p.Replies = append(c.p.Replies, r.Name)
+}
+
+func (c *compiler) delivery(d *DeliverySpec) {
+	compiled := delivery{condition: c.condition("delivery", &d.ConditionSpec), up: 1, down: 1}
+	at := &compiled.condition
+	compiled.id = c.locator("delivery.id", d.ID, at)
+	compiled.seq = c.locator("delivery.seq", d.Seq, at)
+	compiled.cursor = c.locator("delivery.cursor", d.Cursor, at)
+	compiled.publisher = c.locator("delivery.publisher", d.Publisher, at)
+	compiled.room = c.locator("delivery.room", d.Room, at)
+	if d.SentAt != nil {
+		compiled.sentAt = c.locator("delivery.sentAt.at", &d.SentAt.At, at)
+		switch d.SentAt.Unit {
+		case "s":
+			compiled.up = 1_000
+		case "ms":
+		case "us":
+			compiled.down = 1_000
+		case "ns":
+			compiled.down = 1_000_000
+		default:
+			c.fail("delivery.sentAt.unit", `want "s", "ms", "us" or "ns", got %q`, d.SentAt.Unit)
+		}
+	}
+	c.p.delivery = &compiled
+}
+
+func (c *compiler) errors(d *Descriptor) {
+	e := d.Error
+	compiled := failure{condition: c.condition("error", &e.ConditionSpec), settles: e.Settles}
+	compiled.reason = c.locator("error.reason", e.Reason, &compiled.condition)
+	switch e.Settles {
+	case "", "oldest":
+	case "id":
+		id := e.ID
+		for i := 0; id == nil && i < len(d.Reply); i++ {
+			if d.Reply[i].Match == "id" {
+				id = d.Reply[i].ID
+			}
+		}
+		if id == nil {
+			c.fail("error.id", "want where the identifier is")
+		}
+		compiled.id = c.locator("error.id", id, &compiled.condition)
+	default:
+		c.fail("error.settles", `want "id" or "oldest", got %q`, e.Settles)
+	}
+	c.p.errors = &compiled
+}
+
+func (c *compiler) beat(field string, b *BeatSpec) {
+	switch {
+	case b.When != nil && b.Every == "":
+		compiled := answer{condition: c.condition(field+".when", b.When)}
+		compiled.captures = c.capture(field+".capture", b.Capture, &compiled.condition)
+		for i := range compiled.captures {
+			compiled.captures[i].slot = len(c.p.names) + i // good for the answer alone
+		}
+		if b.Answer != nil {
+			compiled.message = c.message(field+".answer", *b.Answer, b.Encoding, compiled.captures)
+		}
+		c.p.answers = append(c.p.answers, compiled)
+	case b.When == nil && b.Every != "" && b.Send != nil:
+		c.p.beats = append(c.p.beats, beat{
+			every:   c.duration(field+".every", b.Every),
+			message: c.message(field+".send", *b.Send, b.Encoding, nil),
+		})
+	default:
+		c.fail(field, `want either "when" (and "answer") or "every" and "send"`)
+	}
+}
+
+func (c *compiler) condition(field string, s *ConditionSpec) condition {
+	compiled := condition{text: s.Text}
+	if s.Regex != nil {
+		re, err := regexp.Compile(*s.Regex)
+		if err != nil {
+			c.fail(field+".regex", "%w", err)
+			return compiled
+		}
+		compiled.regex = re
+		compiled.groups = re.SubexpNames()[1:]
+	}
+	for _, pointer := range sortedKeys(s.Where) {
+		e := equals{slot: c.slot(field+".where", pointer)}
+		switch v := s.Where[pointer].(type) {
+		case string:
+			e.kind, e.text = '"', v
+		case float64:
+			e.kind, e.number, e.digits = '0', v, strconv.FormatFloat(v, 'f', -1, 64)
+		case bool:
+			e.kind = 'f'
+			if v {
+				e.kind = 't'
+			}
+		case nil:
+			e.kind = 'n'
+		default:
+			c.fail(field+".where", "want a string, number, boolean or null at %q", pointer)
+		}
+		compiled.where = append(compiled.where, e)
+	}
+	return compiled
+}
+
+func (c *compiler) capture(field string, captures map[string]string, from *condition) (compiled []capture) {
+	for _, captured := range sortedKeys(captures) {
+		where := captures[captured]
+		compiled = append(compiled, capture{
+			name:    captured,
+			slot:    slices.Index(c.p.names, captured),
+			locator: c.locator(field+"."+captured, &where, from),
+		})
+	}
+	return compiled
+}
+
+// locator is a JSON Pointer or the name of a group of the regex beside it.
+func (c *compiler) locator(field string, where *string, beside *condition) locator {
+	switch {
+	case where == nil:
+		return locator{}
+	case *where == "" || strings.HasPrefix(*where, "/"):
+		return locator{slot: c.slot(field, *where) + 1}
+	}
+	group := slices.Index(beside.groups, *where)
+	if group < 0 {
+		c.fail(field, "want a JSON Pointer or a group of the regex, got %q", *where)
+	}
+	return locator{group: group + 1}
+}
+
+// slot is where a pointer's value is noted.
+func (c *compiler) slot(field, pointer string) int {
+	n := &c.p.root
+	if pointer != "" {
+		if pointer[0] != '/' {
+			c.fail(field, `want a JSON Pointer such as "/type", got %q`, pointer)
+			return 0
+		}
+		for token := range strings.SplitSeq(pointer[1:], "/") {
+			token = strings.ReplaceAll(strings.ReplaceAll(token, "~1", "/"), "~0", "~")
+			n = n.child(token)
+		}
+	}
+	if n.slot < 0 {
+		n.slot = c.p.slots
+		c.p.slots++
+	}
+	return n.slot
+}
+
+func (n *node) child(token string) *node {
+	for _, c := range n.children {
+		if c.token == token {
+			return c
+		}
+	}
+	c := &node{token: token, index: -1, slot: -1}
+	if i, err := strconv.Atoi(token); err == nil && i >= 0 && strconv.Itoa(i) == token {
+		c.index = i // RFC 6901 section 4: digits without a leading zero
+	}
+	n.children = append(n.children, c)
+	return c
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}

@@ -1,0 +1,461 @@
+package protocol
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+	"unsafe"
+
+	"xk6-realtime/engine/clock"
+)
+
+// Errors of what is asked of a Conversation.
+var (
+	ErrNotReady  = errors.New("protocol: the session is not ready, or over")
+	ErrNoProbe   = errors.New("protocol: the descriptor has no probe")
+	ErrNoPublish = errors.New("protocol: the descriptor has no publish")
+)
+
+// Interpreter runs the Conversations of one loop. Nothing of one message
+// outlives its reading, so that they share what reading and writing take.
+type Interpreter struct {
+	protocol     *Protocol
+	replyTimeout time.Duration
+	unix         func(clock.Time) int64
+	reader       reader
+	reply        Reply
+	delivery     Delivery
+	out          []byte
+	number       [24]byte
+}
+
+// NewInterpreter makes an Interpreter. replyTimeout is how long replies may
+// take from their probe's due time; unix turns an instant into nanoseconds
+// since 1970.
+func (p *Protocol) NewInterpreter(replyTimeout time.Duration, unix func(clock.Time) int64) *Interpreter {
+	in := &Interpreter{protocol: p, replyTimeout: replyTimeout, unix: unix}
+	in.reader.root = &p.root
+	in.reader.spans = make([]span, p.slots)
+	return in
+}
+
+// Protocol is what it interprets.
+func (in *Interpreter) Protocol() *Protocol { return in.protocol }
+
+// Init is what one Conversation starts from.
+type Init struct {
+	// Variables are the values of Protocol.Variables, in that order.
+	Variables []string
+	// Authenticate says that the descriptor's refresh message opens the
+	// session, for servers that take the token in a message.
+	Authenticate bool
+	// TokenExpires is when the token stops being accepted; what refresh counts
+	// back from. 0 is never.
+	TokenExpires clock.Time
+	// Continues is the Conversation that this one goes on from: resume is sent
+	// only with it. nil for none.
+	Continues *Conversation
+}
+
+// Conversation is one connection's state machine. It reads no clock and writes
+// to no socket. Instants do not go back, but for messages, which may have come
+// a little before the last of them.
+type Conversation struct {
+	in           *Interpreter
+	values       []Value
+	ledger       *ledger // nil before the first probe
+	rare         *rare   // nil where nothing needs it
+	stepDeadline clock.Time
+	last         cursor
+	step         uint8
+	state        conversationState
+	authenticate bool
+	resumes      bool
+}
+
+type conversationState uint8
+
+const (
+	fresh conversationState = iota
+	inSession
+	ready
+	over
+)
+
+// rare is what few descriptors make a connection keep.
+type rare struct {
+	nextBeats []clock.Time
+	refreshAt clock.Time // 0 for never
+}
+
+// cursor is the last delivery's, in a form that needs memory only where it is
+// no whole number.
+type cursor struct {
+	number int64
+	text   *[]byte // where it is no whole number
+	kind   valueKind
+}
+
+// NewConversation starts a Conversation.
+func (in *Interpreter) NewConversation(init Init) (*Conversation, error) {
+	p := in.protocol
+	if len(init.Variables) != len(p.Variables) {
+		return nil, fmt.Errorf("protocol %q: want values for %v, got %d", p.Name, p.Variables, len(init.Variables))
+	}
+	if init.Authenticate && p.refresh == nil {
+		return nil, fmt.Errorf(`protocol %q: has no "refresh" message to authenticate with`, p.Name)
+	}
+	c := &Conversation{in: in, authenticate: init.Authenticate}
+	if len(p.names) > 0 {
+		c.values = make([]Value, len(p.names))
+	}
+	for i, name := range p.Variables {
+		v, err := variable(name, init.Variables[i])
+		if err != nil {
+			return nil, err
+		}
+		c.values[i] = v
+	}
+	if init.Continues != nil && init.Continues.last.kind != noValue {
+		c.last = init.Continues.last
+		c.resumes = p.resume != nil
+	}
+	c.scheduleRefresh(init.TokenExpires)
+	return c, nil
+}
+
+func variable(name, text string) (Value, error) {
+	for _, n := range numeric {
+		if n != name {
+			continue
+		}
+		if !whole([]byte(text)) {
+			return Value{}, fmt.Errorf("protocol: variable %q: want a whole number, got %q", name, text)
+		}
+		return Number(text), nil
+	}
+	return String(text), nil
+}
+
+// whole tells whether b is a whole number as JSON writes it.
+func whole(b []byte) bool {
+	if len(b) > 0 && b[0] == '-' {
+		b = b[1:]
+	}
+	return len(b) > 0 && (b[0] != '0' || len(b) == 1) && digits(b, 0) == len(b)
+}
+
+// Path is what to append to the server's URL.
+func (p *Protocol) Path(variables []string) (string, error) {
+	if p.path == nil {
+		return "", nil
+	}
+	if len(variables) != len(p.Variables) {
+		return "", fmt.Errorf("protocol %q: want values for %v, got %d", p.Name, p.Variables, len(variables))
+	}
+	var out []byte
+	for i := range p.path.parts {
+		part := &p.path.parts[i]
+		if part.name == "" {
+			out = append(out, part.literal...)
+			continue
+		}
+		v, err := variable(part.name, variables[part.slot])
+		if err != nil {
+			return "", err
+		}
+		out = part.fill(out, []byte(v.Text), v.kind)
+	}
+	return string(out), nil
+}
+
+// Ready tells whether the session's steps are done and the connection is not
+// over.
+func (c *Conversation) Ready() bool { return c.state == ready }
+
+// OpenProbes is how many probes wait for a reply.
+func (c *Conversation) OpenProbes() int {
+	if c.ledger == nil {
+		return 0
+	}
+	return c.ledger.open
+}
+
+// Open starts the session: the 101 has come.
+func (c *Conversation) Open(e Events, at clock.Time) {
+	if c.state == fresh {
+		c.state = inSession
+		c.runSteps(e, at)
+	}
+}
+
+// Probe makes a probe that was due at an instant, from which its response time
+// and its time-out count. The message is handed to Events.Send; call Sent with
+// the time of its writing.
+func (c *Conversation) Probe(e Events, id, payload []byte, due clock.Time) error {
+	p := c.in.protocol
+	switch {
+	case p.probe == nil:
+		return ErrNoProbe
+	case c.state != ready:
+		return ErrNotReady
+	case p.numericID && !whole(id):
+		return fmt.Errorf("protocol %q: want a whole number as identifier, got %q", p.Name, id)
+	}
+	locals := locals{id: id, payload: payload, idKind: textValue}
+	if p.numericID {
+		locals.idKind = bareValue
+	}
+	message := c.expand(p.probe, due, &locals)
+	if c.ledger == nil {
+		c.ledger = &ledger{turns: p.turns}
+	}
+	c.ledger.add(id, due, due.Add(c.in.replyTimeout), message)
+	e.Send(message, p.probe.binary, ForProbe)
+	return nil
+}
+
+// Sent notes when a probe was written: service time counts from here.
+func (c *Conversation) Sent(id []byte, at clock.Time) {
+	if c.ledger == nil {
+		return
+	}
+	if probe := c.ledger.byID(id); probe != nil {
+		probe.Sent = at
+	}
+}
+
+// Publish makes a publication. The message is handed to Events.Send.
+func (c *Conversation) Publish(e Events, id []byte, seq int64, payload []byte, at clock.Time) error {
+	p := c.in.protocol
+	switch {
+	case p.publish == nil:
+		return ErrNoPublish
+	case c.state != ready:
+		return ErrNotReady
+	}
+	locals := locals{id: id, payload: payload, idKind: textValue, seq: seq}
+	e.Send(c.expand(p.publish, at, &locals), p.publish.binary, ForPublish)
+	return nil
+}
+
+// SetToken replaces the token for what is sent from now on, and sets the time
+// of the next refresh; 0 is never.
+func (c *Conversation) SetToken(token string, expires clock.Time) {
+	for i, name := range c.in.protocol.Variables {
+		if name == "token" {
+			c.values[i] = String(token)
+		}
+	}
+	c.scheduleRefresh(expires)
+}
+
+func (c *Conversation) scheduleRefresh(expires clock.Time) {
+	p := c.in.protocol
+	switch {
+	case p.refresh != nil && expires != 0:
+		c.needRare().refreshAt = expires.Add(-p.before)
+	case c.rare != nil:
+		c.rare.refreshAt = 0
+	}
+}
+
+func (c *Conversation) needRare() *rare {
+	if c.rare == nil {
+		c.rare = &rare{}
+	}
+	return c.rare
+}
+
+// NextDue is when Due has something to do, 0 for never.
+func (c *Conversation) NextDue() (next clock.Time) {
+	switch c.state {
+	case inSession:
+		return c.stepDeadline
+	case ready:
+		if c.ledger != nil {
+			next = c.ledger.nearest
+		}
+		if c.rare != nil {
+			next = earlier(next, c.rare.refreshAt)
+			for _, at := range c.rare.nextBeats {
+				next = earlier(next, at)
+			}
+		}
+	}
+	return next
+}
+
+func earlier(a, b clock.Time) clock.Time {
+	if a == 0 || b != 0 && b < a {
+		return b
+	}
+	return a
+}
+
+// Due does what has fallen due by an instant: time-outs, heartbeats, refresh.
+func (c *Conversation) Due(e Events, at clock.Time) {
+	c.elapse(e, at)
+	if c.state != ready || c.rare == nil {
+		return
+	}
+	for i := range c.rare.nextBeats {
+		next := &c.rare.nextBeats[i]
+		if *next > at {
+			continue
+		}
+		b := &c.in.protocol.beats[i]
+		e.Send(c.expand(b.message, at, nil), b.message.binary, ForHeartbeat)
+		// Beats that were missed are not made up for: they would come in a burst.
+		if *next = next.Add(b.every); *next <= at {
+			*next = at.Add(b.every)
+		}
+	}
+	if c.rare.refreshAt != 0 && c.rare.refreshAt <= at {
+		c.rare.refreshAt = 0
+		if m := c.in.protocol.refresh.message; m != nil {
+			e.Send(c.expand(m, at, nil), m.binary, ForRefresh)
+		}
+	}
+}
+
+// Drop ends the Conversation: every reply still waited for is Lost.
+func (c *Conversation) Drop(e Events, at clock.Time) {
+	c.elapse(e, at)
+	if c.ledger != nil {
+		for probe := c.ledger.nextToExpire(); probe != nil; probe = c.ledger.nextToExpire() {
+			c.ledger.settle(probe, probeLost)
+			c.endReplies(e, Lost, probe)
+		}
+	}
+	c.state = over
+}
+
+func (c *Conversation) currentStep() *step {
+	p := c.in.protocol
+	i := int(c.step)
+	if c.authenticate {
+		if i == 0 {
+			return p.refresh
+		}
+		i--
+	}
+	switch {
+	case i < len(p.session):
+		return &p.session[i]
+	case i == len(p.session) && c.resumes:
+		return p.resume
+	}
+	return nil
+}
+
+// runSteps goes through the steps as far as nothing is awaited.
+func (c *Conversation) runSteps(e Events, at clock.Time) {
+	for ; ; c.step++ {
+		s := c.currentStep()
+		if s == nil {
+			break
+		}
+		if s.message != nil {
+			e.Send(c.expand(s.message, at, nil), s.message.binary, s.purpose)
+		}
+		if s.awaits != nil {
+			c.stepDeadline = at.Add(s.within)
+			return
+		}
+	}
+	c.state = ready
+	if beats := c.in.protocol.beats; len(beats) > 0 {
+		r := c.needRare()
+		r.nextBeats = make([]clock.Time, len(beats))
+		for i, b := range beats {
+			r.nextBeats[i] = at.Add(b.every)
+		}
+	}
+	e.Ready()
+}
+
+func (c *Conversation) failSession(e Events, why Fault, detail []byte) {
+	s := c.currentStep()
+	c.state = over
+	e.SessionFailed(s.path, why, detail)
+}
+
+// elapse does what time alone brings about.
+func (c *Conversation) elapse(e Events, at clock.Time) {
+	if c.state == inSession && c.stepDeadline <= at {
+		within := float64(c.currentStep().within) / float64(time.Millisecond)
+		c.failSession(e, TimeoutFault, fmt.Appendf(nil, "what was awaited did not come within %v ms", within))
+	}
+	if c.ledger == nil {
+		return
+	}
+	for c.ledger.nearest != 0 && c.ledger.nearest <= at {
+		probe := c.ledger.nextToExpire()
+		c.ledger.settle(probe, probeTimedOut)
+		c.endReplies(e, TimedOut, probe)
+	}
+}
+
+func (c *Conversation) endReplies(e Events, o Outcome, probe *Probe) {
+	for i := range c.in.protocol.replies {
+		if probe.answered&(1<<i) == 0 {
+			c.in.reply = Reply{Outcome: o, Index: i, ID: probe.ID, Due: probe.Due, Sent: probe.Sent}
+			e.Replied(&c.in.reply)
+		}
+	}
+}
+
+// locals are the values that only one message has.
+type locals struct {
+	id, payload []byte
+	idKind      valueKind
+	seq         int64
+	captured    []Value
+}
+
+// expand is the message, with every variable in its place. It is good until
+// the next.
+func (c *Conversation) expand(t *template, at clock.Time, l *locals) []byte {
+	in := c.in
+	out := in.out[:0]
+	for i := range t.parts {
+		part := &t.parts[i]
+		if part.name == "" {
+			out = append(out, part.literal...)
+			continue
+		}
+		switch part.slot {
+		case idSlot:
+			out = part.fill(out, l.id, l.idKind)
+		case payloadSlot:
+			out = part.fill(out, l.payload, textValue)
+		case seqSlot:
+			out = part.fill(out, strconv.AppendInt(in.number[:0], l.seq, 10), bareValue)
+		case nowSlot:
+			ms := floorDiv(in.unix(at), int64(time.Millisecond))
+			out = part.fill(out, strconv.AppendInt(in.number[:0], ms, 10), bareValue)
+		case lastSeqSlot:
+			out = part.fill(out, c.last.appendText(in.number[:0]), c.last.kind)
+		default:
+			v := Value{}
+			if part.slot < len(c.values) {
+				v = c.values[part.slot]
+			} else if l != nil {
+				v = l.captured[part.slot-len(c.values)]
+			}
+			out = part.fill(out, unsafe.Slice(unsafe.StringData(v.Text), len(v.Text)), v.kind)
+		}
+	}
+	in.out = out
+	return out
+}
+
+func floorDiv(n, d int64) int64 {
+	q := n / d
+	if n%d < 0 {
+		q--
+	}
+	return q
+}

@@ -1,0 +1,131 @@
+// Package protocol interprets protocol descriptors: declarative descriptions
+// of how messages look in one real-time backend. It is pure: instants and
+// messages in, messages and events out.
+//
+// A Protocol is a descriptor compiled, one for all. An Interpreter belongs to
+// one loop. A Conversation is one connection's state machine.
+//
+// The descriptors' meaning is defined by the TypeScript interpreter in
+// lib/protocols; both run the table of lib/protocols/fixtures.json. A
+// descriptor is checked there, with an error for each field; here only what
+// cannot be interpreted is refused.
+package protocol
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// Descriptor is a descriptor as JSON has it.
+type Descriptor struct {
+	Schema       string        `json:"$schema"`
+	Name         string        `json:"name"`
+	Subprotocols []string      `json:"subprotocols"`
+	Path         string        `json:"path"`
+	Session      []StepSpec    `json:"session"`
+	Probe        *ProbeSpec    `json:"probe"`
+	Reply        []ReplySpec   `json:"reply"`
+	Publish      *MessageSpec  `json:"publish"`
+	Delivery     *DeliverySpec `json:"delivery"`
+	Error        *ErrorSpec    `json:"error"`
+	Heartbeat    []BeatSpec    `json:"heartbeat"`
+	Refresh      *StepSpec     `json:"refresh"`
+	Resume       *StepSpec     `json:"resume"`
+	Unmatched    string        `json:"unmatched"`
+}
+
+// ConditionSpec is what a message must look like; of several all must hold.
+type ConditionSpec struct {
+	Text  *string        `json:"text"`
+	Regex *string        `json:"regex"`
+	Where map[string]any `json:"where"`
+}
+
+// MessageSpec is a message to send.
+type MessageSpec struct {
+	Send     string `json:"send"`
+	Encoding string `json:"encoding"`
+}
+
+// StepSpec is a step of the session, or the refreshing or resuming of it.
+type StepSpec struct {
+	Send     *string           `json:"send"`
+	Encoding string            `json:"encoding"`
+	Await    *ConditionSpec    `json:"await"`
+	Within   string            `json:"within"`
+	Capture  map[string]string `json:"capture"`
+	Before   string            `json:"before"`
+}
+
+// ProbeSpec is the message whose replies are timed.
+type ProbeSpec struct {
+	MessageSpec
+	ID string `json:"id"`
+}
+
+// ReplySpec is a reply that each probe expects.
+type ReplySpec struct {
+	ConditionSpec
+	Name  string  `json:"name"`
+	Match string  `json:"match"`
+	ID    *string `json:"id"`
+}
+
+// DeliverySpec is a published message as a subscriber receives it.
+type DeliverySpec struct {
+	ConditionSpec
+	ID        *string `json:"id"`
+	Seq       *string `json:"seq"`
+	Cursor    *string `json:"cursor"`
+	Publisher *string `json:"publisher"`
+	Room      *string `json:"room"`
+	SentAt    *struct {
+		At   string `json:"at"`
+		Unit string `json:"unit"`
+	} `json:"sentAt"`
+}
+
+// ErrorSpec is an error that the server reports.
+type ErrorSpec struct {
+	ConditionSpec
+	Reason  *string `json:"reason"`
+	Settles string  `json:"settles"`
+	ID      *string `json:"id"`
+}
+
+// BeatSpec is what keeps a connection alive: an answer, or a message sent at
+// intervals.
+type BeatSpec struct {
+	When     *ConditionSpec    `json:"when"`
+	Capture  map[string]string `json:"capture"`
+	Answer   *string           `json:"answer"`
+	Every    string            `json:"every"`
+	Send     *string           `json:"send"`
+	Encoding string            `json:"encoding"`
+}
+
+// Parse reads a descriptor from JSON and compiles it.
+func Parse(b []byte) (*Protocol, error) {
+	decoder := json.NewDecoder(bytes.NewReader(b))
+	decoder.DisallowUnknownFields()
+	var d Descriptor
+	if err := decoder.Decode(&d); err != nil {
+		return nil, fmt.Errorf("protocol: %w", err)
+	}
+	p, err := Compile(&d)
+	if err != nil {
+		return nil, fmt.Errorf("protocol %q: %w", d.Name, err)
+	}
+	return p, nil
+}
+
+// parseDuration reads a duration such as "500ms", "5s" or "1m30s".
+func parseDuration(field, text string) (time.Duration, error) {
+	d, err := time.ParseDuration(text)
+	if err != nil || d <= 0 {
+		return 0, fmt.Errorf(`%s: want a duration above zero such as "500ms", "5s" or "1m30s", got %q`, field, text)
+	}
+	return d, nil
+}

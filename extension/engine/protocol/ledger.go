@@ -1,0 +1,198 @@
+package protocol
+
+import (
+	"bytes"
+	"hash/maphash"
+	"math/bits"
+
+	"xk6-realtime/engine/clock"
+)
+
+// Probe is one probe and what became of it. Replies are numbered as the
+// descriptor lists them; sets of them are bits.
+type Probe struct {
+	ID       []byte
+	Due      clock.Time // response time counts from here
+	Sent     clock.Time // service time counts from here; 0 until it was written
+	deadline clock.Time // from here on a reply is late
+	message  uint64     // hash of what was sent, for replies that are the message
+	answered uint16     // replies that came, in time or late
+	taken    uint16     // replies whose turn, or whose message, was taken
+	state    probeState
+}
+
+type probeState uint8
+
+const (
+	probeOpen probeState = iota
+	probeAnswered
+	probeTimedOut
+	probeFailed
+	probeLost
+)
+
+// ledger holds the probes of one connection, the oldest first. Each reply of
+// each probe ends in exactly one way: it came in time, it timed out, an error
+// took its place, or the connection was lost. A probe stays known when it is
+// settled, so that a reply that comes again or too late is told apart from one
+// that nobody asked for, until kept later ones are settled as well.
+type ledger struct {
+	ring  []Probe // a power of two of them
+	first uint64  // number of the oldest probe that is known
+	end   uint64  // number of the next one
+	open  int
+	// nearest is no later than the deadline of any open probe; 0 without one.
+	nearest clock.Time
+	turns   uint16 // the replies that are matched by their turn
+}
+
+const (
+	kept = 64 // how many probes stay known
+	// keptTurns is how many do where the oldest timed out and still has its
+	// turn.
+	keptTurns = 4096
+)
+
+var hashSeed = maphash.MakeSeed()
+
+func hash(message []byte) uint64 { return maphash.Bytes(hashSeed, message) }
+
+func (l *ledger) at(number uint64) *Probe { return &l.ring[number&uint64(len(l.ring)-1)] }
+
+// add makes a probe. Its memory is that of one long forgotten, if there is one.
+func (l *ledger) add(id []byte, due, deadline clock.Time, message []byte) {
+	for l.end-l.first >= kept && l.forgettable(l.at(l.first)) {
+		l.first++
+	}
+	if int(l.end-l.first) == len(l.ring) {
+		grown := make([]Probe, max(4, 2*len(l.ring)))
+		for n := l.first; n < l.end; n++ {
+			grown[n&uint64(len(grown)-1)] = *l.at(n)
+		}
+		l.ring = grown
+	}
+	p := l.at(l.end)
+	*p = Probe{ID: append(p.ID[:0], id...), Due: due, deadline: deadline, message: hash(message)}
+	l.end++
+	l.open++
+	if l.nearest == 0 || deadline < l.nearest {
+		l.nearest = deadline
+	}
+}
+
+func (l *ledger) forgettable(p *Probe) bool {
+	if p.state == probeOpen {
+		return false
+	}
+	return p.state != probeTimedOut || l.turns&^p.taken == 0 || l.end-l.first >= keptTurns
+}
+
+// byID is the probe of that name, nil for none.
+func (l *ledger) byID(id []byte) *Probe {
+	for n := l.end; n > l.first; n-- {
+		if p := l.at(n - 1); bytes.Equal(p.ID, id) {
+			return p
+		}
+	}
+	return nil
+}
+
+// takeTurn takes the probe whose turn it is for a reply. One that timed out
+// keeps its turn: the nth reply answers the nth probe.
+func (l *ledger) takeTurn(reply int) *Probe {
+	bit := uint16(1) << reply
+	for n := l.first; n < l.end; n++ {
+		if p := l.at(n); p.taken&bit == 0 && p.state != probeFailed {
+			p.taken |= bit
+			return p
+		}
+	}
+	return nil
+}
+
+// takeMessage takes the oldest probe that sent this very message.
+func (l *ledger) takeMessage(reply int, message []byte) *Probe {
+	if l.end == l.first {
+		return nil
+	}
+	bit, sum := uint16(1)<<reply, hash(message)
+	for n := l.first; n < l.end; n++ {
+		if p := l.at(n); p.taken&bit == 0 && p.message == sum {
+			p.taken |= bit
+			return p
+		}
+	}
+	return nil
+}
+
+// oldest is the oldest probe that has had no reply at all, timed out or not.
+func (l *ledger) oldest() *Probe {
+	for n := l.first; n < l.end; n++ {
+		if p := l.at(n); p.answered == 0 && p.state != probeFailed {
+			return p
+		}
+	}
+	return nil
+}
+
+// answer notes a reply, of all that a probe expects, and says what it was.
+func (l *ledger) answer(reply int, p *Probe, all uint16) (o Outcome, last bool) {
+	bit := uint16(1) << reply
+	if p.answered&bit != 0 || p.state == probeFailed {
+		return Duplicate, false
+	}
+	p.answered |= bit
+	switch {
+	case p.state != probeOpen:
+		return Late, false
+	case p.answered == all:
+		l.settle(p, probeAnswered)
+		return InTime, true
+	}
+	return InTime, false
+}
+
+// fail notes that an error took the place of what the probe still waits for.
+// It tells whether it was open.
+func (l *ledger) fail(p *Probe) bool {
+	switch p.state {
+	case probeOpen:
+		l.settle(p, probeFailed)
+		return true
+	case probeTimedOut:
+		p.state = probeFailed
+	}
+	return false
+}
+
+func (l *ledger) settle(p *Probe, s probeState) {
+	p.state = s
+	l.open--
+	if p.deadline == l.nearest {
+		l.findNearest()
+	}
+}
+
+func (l *ledger) findNearest() {
+	l.nearest = 0
+	if p := l.nextToExpire(); p != nil {
+		l.nearest = p.deadline
+	}
+}
+
+// nextToExpire is the open probe with the nearest deadline, nil for none.
+func (l *ledger) nextToExpire() (next *Probe) {
+	left := l.open
+	for n := l.first; n < l.end && left > 0; n++ {
+		if p := l.at(n); p.state == probeOpen {
+			left--
+			if next == nil || p.deadline < next.deadline {
+				next = p
+			}
+		}
+	}
+	return next
+}
+
+// missing is how many of all replies the probe has not had.
+func (p *Probe) missing(all uint16) int { return bits.OnesCount16(all &^ p.answered) }

@@ -1,0 +1,288 @@
+package protocol
+
+import (
+	"bytes"
+	"math"
+	"regexp"
+	"strconv"
+	"unicode/utf8"
+	"unsafe"
+)
+
+// condition is what a message must look like, parsed once.
+type condition struct {
+	text   *string
+	regex  *regexp.Regexp
+	groups []string
+	where  []equals
+}
+
+// equals is a value that must stand in a slot.
+type equals struct {
+	slot   int
+	kind   byte // as in a span
+	text   string
+	number float64
+	digits string // the number as JSON has it most likely
+}
+
+func (c *condition) always() bool { return c.text == nil && c.regex == nil && c.where == nil }
+
+// locator is where a field is: in a slot of the JSON, or in a group of the
+// regex. The zero locator is nowhere.
+type locator struct {
+	slot  int // plus one
+	group int // plus one
+}
+
+func (l locator) given() bool { return l.slot != 0 || l.group != 0 }
+
+// reader reads one message at a time. What it hands out is good until the
+// next. A condition that matches says which part the fields are then taken
+// from: JSON is read when something first asks for it, and once.
+type reader struct {
+	scanner
+	root *node
+
+	text   []byte
+	isText bool
+	groups []int // byte offsets, as regexp has them; of the last condition
+	from   int   // where the JSON begins: after the regex's match
+
+	scanned int // the from of what was scanned, -1 for nothing
+	isJSON  bool
+	lacked  bool // something asked for JSON where there was none
+	// recognised says that a text or regex has said what the message is, even
+	// if nothing came of it.
+	recognised bool
+	unquoted   []byte
+}
+
+func (r *reader) load(message []byte, binary bool) {
+	r.text = message
+	r.isText = !binary || utf8.Valid(message)
+	r.groups = nil
+	r.from = 0
+	r.scanned = -1
+	r.lacked = false
+	r.recognised = false
+	r.unquoted = r.unquoted[:0]
+}
+
+func (r *reader) matches(c *condition) bool {
+	r.groups = nil
+	r.from = 0
+	if c.always() {
+		return true
+	}
+	if !r.isText {
+		r.lacked = r.lacked || len(c.where) > 0
+		return false
+	}
+	if c.text != nil && string(r.text) != *c.text {
+		return false
+	}
+	if c.regex != nil {
+		if !c.regex.Match(r.text) { // which allocates nothing, unlike what follows
+			return false
+		}
+		r.groups = c.regex.FindSubmatchIndex(r.text)
+		r.from = r.groups[1]
+	}
+	for i := range c.where {
+		if !r.json() || !r.equal(&c.where[i]) {
+			return false
+		}
+	}
+	r.recognised = r.recognised || c.text != nil || c.regex != nil
+	return true
+}
+
+// lackedJSON tells whether the message should have been JSON, as far as one
+// can tell.
+func (r *reader) lackedJSON() bool { return r.lacked && !r.recognised }
+
+// json reads what follows the match as JSON, if it is.
+func (r *reader) json() bool {
+	if r.scanned != r.from {
+		r.scanned = r.from
+		r.isJSON = r.scan(r.rest(), r.root)
+	}
+	r.lacked = r.lacked || !r.isJSON
+	return r.isJSON
+}
+
+func (r *reader) rest() []byte {
+	rest := r.text[r.from:]
+	if n := len(rest); n > 0 && rest[n-1] == 0 {
+		rest = rest[:n-1] // STOMP ends each frame with NUL
+	}
+	return rest
+}
+
+func (r *reader) equal(e *equals) bool {
+	s := r.spans[e.slot]
+	if s.kind != e.kind {
+		return false
+	}
+	switch e.kind {
+	case '"':
+		return string(r.unquote(s)) == e.text
+	case '0':
+		digits := r.rest()[s.start:s.end]
+		return string(digits) == e.digits || parseNumber(digits) == e.number
+	}
+	return true // true, false, null
+}
+
+// unquote is what a JSON string says.
+func (r *reader) unquote(s span) []byte {
+	inside := r.rest()[s.start+1 : s.end-1]
+	if bytes.IndexByte(inside, '\\') < 0 {
+		return inside
+	}
+	start := len(r.unquoted)
+	r.unquoted = unescape(r.unquoted, inside)
+	return r.unquoted[start:]
+}
+
+// found is the span of a pointer's value; its kind is 0 where there is none.
+func (r *reader) found(l locator) span {
+	if l.slot == 0 || !r.json() {
+		return span{}
+	}
+	return r.spans[l.slot-1]
+}
+
+func (r *reader) group(l locator) (text []byte, ok bool) {
+	i := 2 * l.group // the whole match is the first pair
+	if i+1 >= len(r.groups) || r.groups[i] < 0 {
+		return nil, false
+	}
+	return r.text[r.groups[i]:r.groups[i+1]], true
+}
+
+// value is a string, number or boolean as a variable's value: a text by its
+// characters, a number by its digits.
+func (r *reader) value(l locator) (text []byte, kind valueKind) {
+	if l.group != 0 {
+		if text, ok := r.group(l); ok {
+			return text, textValue
+		}
+		return nil, noValue
+	}
+	switch s := r.found(l); s.kind {
+	case '"':
+		return r.unquote(s), textValue
+	case '0', 't', 'f':
+		return r.rest()[s.start:s.end], bareValue
+	}
+	return nil, noValue
+}
+
+// textAt is a string or the digits of a number.
+func (r *reader) textAt(l locator) (text []byte, ok bool) {
+	if l.group != 0 {
+		return r.group(l)
+	}
+	switch s := r.found(l); s.kind {
+	case '"':
+		return r.unquote(s), true
+	case '0':
+		return r.rest()[s.start:s.end], true
+	}
+	return nil, false
+}
+
+// number is a number, or a text that is one as JSON writes it.
+func (r *reader) number(l locator) (n float64, ok bool) {
+	text, kind := r.value(l)
+	if kind == noValue || len(text) == 0 || text[0] != '-' && (text[0] < '0' || text[0] > '9') ||
+		numberEnd(text, 0) != len(text) {
+		return 0, false
+	}
+	n = parseNumber(text)
+	return n, !math.IsInf(n, 0)
+}
+
+// has tells whether there is anything but null.
+func (r *reader) has(l locator) bool {
+	if l.group != 0 {
+		_, ok := r.group(l)
+		return ok
+	}
+	s := r.found(l)
+	return s.kind != 0 && s.kind != 'n'
+}
+
+// Sequence is a number that counts something. It is kept as a whole number
+// where it is one that JavaScript holds exactly, however it was written, and
+// otherwise as its text.
+type Sequence struct {
+	Number int64
+	Text   []byte // of one that is not kept as Number
+	kind   valueKind
+	whole  bool
+}
+
+// Given tells whether there is one.
+func (s Sequence) Given() bool { return s.kind != noValue }
+
+// Whole tells whether it is kept as Number.
+func (s Sequence) Whole() bool { return s.whole }
+
+const maxSafe = 1<<53 - 1
+
+// sequence reads a sequence.
+func (r *reader) sequence(l locator) Sequence {
+	text, kind := r.value(l)
+	isBoolean := kind == bareValue && (text[0] == 't' || text[0] == 'f')
+	if kind == noValue || isBoolean {
+		return Sequence{}
+	}
+	s := Sequence{Text: text, kind: kind}
+	if n, ok := wholeNumber(text); ok {
+		s.Number, s.whole = n, true
+		return s
+	}
+	if kind == bareValue {
+		if n := parseNumber(text); n == math.Trunc(n) && math.Abs(n) <= maxSafe {
+			s.Number, s.whole = int64(n), true
+		}
+	}
+	return s
+}
+
+// wholeNumber reads a whole number that JavaScript holds exactly, as JSON
+// writes one.
+func wholeNumber(b []byte) (n int64, ok bool) {
+	i := 0
+	if len(b) > 0 && b[0] == '-' {
+		i = 1
+	}
+	if len(b) == i || len(b) > i+16 || b[i] == '0' && len(b) > i+1 {
+		return 0, false
+	}
+	for _, c := range b[i:] {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		n = n*10 + int64(c-'0')
+	}
+	if n > maxSafe {
+		return 0, false
+	}
+	if i == 1 {
+		n = -n
+	}
+	return n, true
+}
+
+// parseNumber reads what numberEnd has accepted.
+func parseNumber(digits []byte) float64 {
+	if n, ok := wholeNumber(digits); ok {
+		return float64(n)
+	}
+	n, _ := strconv.ParseFloat(unsafe.String(unsafe.SliceData(digits), len(digits)), 64)
+	return n
+}

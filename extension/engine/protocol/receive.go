@@ -1,0 +1,264 @@
+package protocol
+
+import (
+	"strconv"
+
+	"xk6-realtime/engine/clock"
+)
+
+// Receive takes a message that came at an instant.
+func (c *Conversation) Receive(e Events, message []byte, binary bool, at clock.Time) {
+	if c.state == fresh || c.state == over {
+		return
+	}
+	c.elapse(e, at)
+	if c.state == over {
+		return
+	}
+	c.in.reader.load(message, binary)
+	switch {
+	case c.takeAwaited(e, at):
+	case c.takeHeartbeat(e, at):
+	case c.takeRefreshed():
+	case c.takeError(e):
+	case c.takeReply(e, at):
+	case c.takeDelivery(e, at):
+	default:
+		c.unknown(e)
+	}
+}
+
+func (c *Conversation) takeAwaited(e Events, at clock.Time) bool {
+	if c.state != inSession {
+		return false
+	}
+	r := &c.in.reader
+	s := c.currentStep()
+	if !r.matches(s.awaits) {
+		return false
+	}
+	for i := range s.captures {
+		// All are there, or none is taken.
+		if _, kind := r.value(s.captures[i].locator); kind == noValue {
+			c.failSession(e, Contract, []byte(`nothing to capture as "`+s.captures[i].name+`"`))
+			return true
+		}
+	}
+	for i := range s.captures {
+		captured := &s.captures[i]
+		text, kind := r.value(captured.locator)
+		c.values[captured.slot] = Value{string(text), kind}
+		e.Captured(captured.name, c.values[captured.slot].Text)
+	}
+	c.step++
+	c.runSteps(e, at)
+	return true
+}
+
+func (c *Conversation) takeHeartbeat(e Events, at clock.Time) bool {
+	r := &c.in.reader
+	for i := range c.in.protocol.answers {
+		a := &c.in.protocol.answers[i]
+		if !r.matches(&a.condition) {
+			continue
+		}
+		var l locals
+		for j := range a.captures {
+			text, kind := r.value(a.captures[j].locator)
+			if kind == noValue {
+				e.Invalid(Contract, `heartbeat: nothing to capture as "`+a.captures[j].name+`"`)
+				return true
+			}
+			l.captured = append(l.captured, Value{string(text), kind})
+		}
+		if a.message != nil {
+			e.Send(c.expand(a.message, at, &l), a.message.binary, ForHeartbeat)
+		}
+		return true
+	}
+	return false
+}
+
+func (c *Conversation) takeRefreshed() bool {
+	refresh := c.in.protocol.refresh
+	return refresh != nil && refresh.awaits != nil && c.in.reader.matches(refresh.awaits)
+}
+
+func (c *Conversation) takeError(e Events) bool {
+	r, f := &c.in.reader, c.in.protocol.errors
+	if f == nil || !r.matches(&f.condition) {
+		return false
+	}
+	reason, ok := []byte(nil), false
+	if f.reason.given() {
+		reason, ok = r.textAt(f.reason)
+	}
+	if !ok {
+		reason = unknownReason
+	}
+	var probe *Probe
+	if c.ledger != nil {
+		switch f.settles {
+		case "oldest":
+			probe = c.ledger.oldest()
+		case "id":
+			if id, ok := r.textAt(f.id); ok {
+				probe = c.ledger.byID(id)
+			}
+		}
+	}
+	missing := uint16(0)
+	if probe != nil {
+		missing = c.in.protocol.allReplies &^ probe.answered
+		if !c.ledger.fail(probe) {
+			probe, missing = nil, 0
+		}
+	}
+	inSession := c.state == inSession
+	e.Failed(reason, probe, missing)
+	if inSession {
+		c.failSession(e, ErrorFault, reason)
+	}
+	return true
+}
+
+var unknownReason = []byte("unknown")
+
+func (c *Conversation) takeReply(e Events, at clock.Time) bool {
+	r := &c.in.reader
+	for i := range c.in.protocol.replies {
+		rule := &c.in.protocol.replies[i]
+		if !r.matches(&rule.condition) {
+			continue
+		}
+		var probe *Probe
+		switch rule.match {
+		case "fifo":
+			if c.ledger != nil {
+				probe = c.ledger.takeTurn(i)
+			}
+		case "whole":
+			if r.isText && c.ledger != nil {
+				probe = c.ledger.takeMessage(i, r.text)
+			}
+		default:
+			id, ok := r.textAt(rule.id)
+			if !ok && !rule.always() {
+				e.Invalid(Contract, `reply "`+rule.name+`" without an identifier`)
+				return true
+			}
+			if ok && c.ledger != nil {
+				probe = c.ledger.byID(id)
+			}
+		}
+		if probe == nil {
+			continue
+		}
+		outcome, last := c.ledger.answer(i, probe, c.in.protocol.allReplies)
+		c.in.reply = Reply{Outcome: outcome, Index: i, ID: probe.ID, Due: probe.Due, Sent: probe.Sent, At: at, Last: last}
+		e.Replied(&c.in.reply)
+		return true
+	}
+	return false
+}
+
+func (c *Conversation) takeDelivery(e Events, at clock.Time) bool {
+	r, rule := &c.in.reader, c.in.protocol.delivery
+	if rule == nil || !r.matches(&rule.condition) {
+		return false
+	}
+	d := &c.in.delivery
+	*d = Delivery{At: at}
+	unusable := ""
+	d.ID, _ = r.field(rule.id, "id", &unusable)
+	d.Publisher, _ = r.field(rule.publisher, "publisher", &unusable)
+	d.Room, _ = r.field(rule.room, "room", &unusable)
+	if rule.seq.given() {
+		d.Seq = r.sequence(rule.seq)
+		r.check(d.Seq.Given(), rule.seq, "seq", &unusable)
+	}
+	if rule.sentAt.given() {
+		d.SentAtMs, d.HasSentAt = r.number(rule.sentAt)
+		d.SentAtMs = d.SentAtMs * rule.up / rule.down
+		r.check(d.HasSentAt, rule.sentAt, "sentAt", &unusable)
+	}
+	position := d.Seq
+	if rule.cursor.given() {
+		position = r.sequence(rule.cursor)
+		r.check(position.Given(), rule.cursor, "cursor", &unusable)
+	}
+	if unusable != "" {
+		e.Invalid(Contract, "delivery with an unusable "+unusable)
+		return true
+	}
+	c.last.set(position)
+	e.Delivered(d)
+	return true
+}
+
+// field reads a text of a delivery.
+func (r *reader) field(l locator, name string, unusable *string) (text []byte, ok bool) {
+	if !l.given() {
+		return nil, false
+	}
+	text, ok = r.textAt(l)
+	r.check(ok, l, name, unusable)
+	return text, ok
+}
+
+// check notes the first field that is there and of no use: it may be absent,
+// but what is there must be of use.
+func (r *reader) check(ok bool, l locator, name string, unusable *string) {
+	if !ok && *unusable == "" && r.has(l) {
+		*unusable = name
+	}
+}
+
+func (c *Conversation) unknown(e Events) {
+	r := &c.in.reader
+	switch {
+	case r.lackedJSON() && !r.isText:
+		e.Invalid(Unparsable, "bytes that are not UTF-8")
+	case r.lackedJSON():
+		e.Invalid(Unparsable, "a message that is not JSON")
+	case c.in.protocol.unmatchedErrors:
+		e.Invalid(Unmatched, "a message that the descriptor says nothing of")
+	default:
+		e.Ignored()
+	}
+}
+
+// set keeps where one could resume after a delivery.
+func (k *cursor) set(s Sequence) {
+	if !s.Given() {
+		return
+	}
+	k.kind = s.kind
+	if s.whole {
+		k.number, k.text = s.Number, nil
+		return
+	}
+	if k.text == nil {
+		k.text = new([]byte)
+	}
+	*k.text = append((*k.text)[:0], s.Text...)
+}
+
+func (k *cursor) appendText(dst []byte) []byte {
+	switch {
+	case k.kind == noValue:
+		return dst
+	case k.text != nil:
+		return append(dst, *k.text...)
+	}
+	return strconv.AppendInt(dst, k.number, 10)
+}
+
+// LastSeq appends the last delivery's cursor, or sequence, as JSON; nothing
+// when there was none.
+func (c *Conversation) LastSeq(dst []byte) []byte {
+	if c.last.kind == textValue {
+		return appendString(dst, c.last.appendText(nil))
+	}
+	return c.last.appendText(dst)
+}

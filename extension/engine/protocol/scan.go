@@ -1,0 +1,338 @@
+package protocol
+
+import "unicode/utf8"
+
+// A node is a place in a JSON document that some pointer of a descriptor leads
+// to or through.
+type node struct {
+	token    string // the reference token (RFC 6901) that leads here
+	index    int    // token as an array's index, -1 where it is none
+	slot     int    // where a Scanner notes what stands here, -1 for nothing
+	children []*node
+	slots    []int // of this node and all below
+}
+
+// span is where a value stands in a document.
+type span struct {
+	kind       byte // the first byte of the value; '0' for a number; 0 for none
+	start, end int  // of a scalar, a string's quotes included
+}
+
+// maxDepth bounds the nesting of a document that is read as JSON.
+const maxDepth = 10_000
+
+// scanner checks a document against the grammar of JSON (RFC 8259) and notes
+// where the values stand that a tree of nodes asks for, in one pass and
+// without building anything.
+type scanner struct {
+	spans []span // by slot
+	stack []level
+	key   []byte
+}
+
+// level is an object or array around the present place.
+type level struct {
+	node   *node // nil where no pointer leads
+	index  int   // of the array's element; -1 in an object
+	object bool
+}
+
+// scan tells whether b is JSON. Of repeated names the last one counts.
+func (s *scanner) scan(b []byte, root *node) bool {
+	clear(s.spans)
+	s.stack = s.stack[:0]
+	i := space(b, 0)
+	at := root // the node of the value that comes next
+	for {
+		// One value begins at i.
+		if i >= len(b) {
+			return false
+		}
+		start := i
+		kind := b[i]
+		switch {
+		case kind == '{' || kind == '[':
+			s.note(at, span{kind, start, start})
+			if len(s.stack) == maxDepth {
+				return false
+			}
+			i = space(b, i+1)
+			if i < len(b) && b[i] == kind+2 { // '}' is '{'+2, and ']' is '['+2
+				i++
+				break
+			}
+			s.stack = append(s.stack, level{node: at, object: kind == '{', index: -1})
+			if i, at = s.enter(b, i); i < 0 {
+				return false
+			}
+			continue
+		case kind == '"':
+			if i = stringEnd(b, i); i < 0 {
+				return false
+			}
+			s.note(at, span{kind, start, i})
+		case kind == '-' || kind >= '0' && kind <= '9':
+			if i = numberEnd(b, i); i < 0 {
+				return false
+			}
+			s.note(at, span{'0', start, i})
+		default:
+			if i = literalEnd(b, i); i < 0 {
+				return false
+			}
+			s.note(at, span{kind, start, i})
+		}
+		// The value ended before i: on to the next one, or out.
+		for {
+			i = space(b, i)
+			if len(s.stack) == 0 {
+				return i == len(b)
+			}
+			top := &s.stack[len(s.stack)-1]
+			if i >= len(b) {
+				return false
+			}
+			if b[i] == ',' {
+				i = space(b, i+1)
+				break
+			}
+			if top.object && b[i] != '}' || !top.object && b[i] != ']' {
+				return false
+			}
+			i++
+			s.stack = s.stack[:len(s.stack)-1]
+		}
+		if i, at = s.enter(b, i); i < 0 {
+			return false
+		}
+	}
+}
+
+// enter goes to the next value of the innermost object or array: past its name,
+// to its node. It returns -1 for what is not JSON.
+func (s *scanner) enter(b []byte, i int) (int, *node) {
+	top := &s.stack[len(s.stack)-1]
+	if !top.object {
+		top.index++
+		if top.node != nil {
+			for _, child := range top.node.children {
+				if child.index == top.index {
+					return i, child
+				}
+			}
+		}
+		return i, nil
+	}
+	if i >= len(b) || b[i] != '"' {
+		return -1, nil
+	}
+	end := stringEnd(b, i)
+	if end < 0 {
+		return -1, nil
+	}
+	var child *node
+	if top.node != nil {
+		child = s.member(top.node, b[i+1:end-1])
+	}
+	i = space(b, end)
+	if i >= len(b) || b[i] != ':' {
+		return -1, nil
+	}
+	return space(b, i+1), child
+}
+
+func (s *scanner) member(n *node, name []byte) *node {
+	for _, c := range name {
+		if c == '\\' {
+			s.key = unescape(s.key[:0], name)
+			name = s.key
+			break
+		}
+	}
+	for _, child := range n.children {
+		if child.token == string(name) {
+			for _, slot := range child.slots {
+				s.spans[slot] = span{} // of an earlier member of that name
+			}
+			return child
+		}
+	}
+	return nil
+}
+
+func (s *scanner) note(n *node, v span) {
+	if n != nil && n.slot >= 0 {
+		s.spans[n.slot] = v
+	}
+}
+
+func space(b []byte, i int) int {
+	for i < len(b) && (b[i] == ' ' || b[i] == '\n' || b[i] == '\t' || b[i] == '\r') {
+		i++
+	}
+	return i
+}
+
+// stringEnd returns where the string that begins at i ends, -1 for none. That
+// the text is UTF-8 was checked before.
+func stringEnd(b []byte, i int) int {
+	for i++; i < len(b); i++ {
+		switch c := b[i]; {
+		case c == '"':
+			return i + 1
+		case c < ' ':
+			return -1
+		case c == '\\':
+			i++
+			if i >= len(b) {
+				return -1
+			}
+			switch b[i] {
+			case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+			case 'u':
+				if _, ok := hex4(b, i+1); !ok {
+					return -1
+				}
+				i += 4
+			default:
+				return -1
+			}
+		}
+	}
+	return -1
+}
+
+func numberEnd(b []byte, i int) int {
+	if b[i] == '-' {
+		i++
+	}
+	switch {
+	case i < len(b) && b[i] == '0':
+		i++
+	default:
+		if i = digits(b, i); i < 0 {
+			return -1
+		}
+	}
+	if i < len(b) && b[i] == '.' {
+		if i = digits(b, i+1); i < 0 {
+			return -1
+		}
+	}
+	if i < len(b) && (b[i] == 'e' || b[i] == 'E') {
+		i++
+		if i < len(b) && (b[i] == '+' || b[i] == '-') {
+			i++
+		}
+		i = digits(b, i)
+	}
+	return i
+}
+
+// digits returns where one or more digits end, -1 for none.
+func digits(b []byte, i int) int {
+	start := i
+	for i < len(b) && b[i] >= '0' && b[i] <= '9' {
+		i++
+	}
+	if i == start {
+		return -1
+	}
+	return i
+}
+
+func literalEnd(b []byte, i int) int {
+	for _, word := range [...]string{"true", "false", "null"} {
+		if len(b)-i >= len(word) && string(b[i:i+len(word)]) == word {
+			return i + len(word)
+		}
+	}
+	return -1
+}
+
+func hex4(b []byte, i int) (r rune, ok bool) {
+	if i+4 > len(b) {
+		return 0, false
+	}
+	for _, c := range b[i : i+4] {
+		switch {
+		case c >= '0' && c <= '9':
+			c -= '0'
+		case c|0x20 >= 'a' && c|0x20 <= 'f':
+			c = c | 0x20 - 'a' + 10
+		default:
+			return 0, false
+		}
+		r = r<<4 | rune(c)
+	}
+	return r, true
+}
+
+// unescape appends what the inside of a JSON string says. A lone surrogate
+// becomes U+FFFD.
+func unescape(dst, inside []byte) []byte {
+	for i := 0; i < len(inside); i++ {
+		c := inside[i]
+		if c != '\\' {
+			dst = append(dst, c)
+			continue
+		}
+		i++
+		switch inside[i] {
+		case 'b':
+			dst = append(dst, '\b')
+		case 'f':
+			dst = append(dst, '\f')
+		case 'n':
+			dst = append(dst, '\n')
+		case 'r':
+			dst = append(dst, '\r')
+		case 't':
+			dst = append(dst, '\t')
+		case 'u':
+			r, _ := hex4(inside, i+1)
+			i += 4
+			if r >= 0xD800 && r < 0xDC00 && i+6 < len(inside) && inside[i+1] == '\\' && inside[i+2] == 'u' {
+				if low, _ := hex4(inside, i+3); low >= 0xDC00 && low < 0xE000 {
+					r = (r-0xD800)<<10 + (low - 0xDC00) + 0x10000
+					i += 6
+				}
+			}
+			dst = utf8.AppendRune(dst, r)
+		default: // a quote, a slash or a backslash
+			dst = append(dst, inside[i])
+		}
+	}
+	return dst
+}
+
+// appendString appends text as a JSON string, written as JavaScript writes it.
+func appendString(dst, text []byte) []byte {
+	return append(appendInside(append(dst, '"'), text), '"')
+}
+
+// appendInside is appendString without the quotes.
+func appendInside(dst, text []byte) []byte {
+	const hex = "0123456789abcdef"
+	for _, c := range text {
+		switch {
+		case c == '"' || c == '\\':
+			dst = append(dst, '\\', c)
+		case c >= ' ':
+			dst = append(dst, c)
+		case c == '\b':
+			dst = append(dst, `\b`...)
+		case c == '\f':
+			dst = append(dst, `\f`...)
+		case c == '\n':
+			dst = append(dst, `\n`...)
+		case c == '\r':
+			dst = append(dst, `\r`...)
+		case c == '\t':
+			dst = append(dst, `\t`...)
+		default:
+			dst = append(dst, '\\', 'u', '0', '0', hex[c>>4], hex[c&0xF])
+		}
+	}
+	return dst
+}
