@@ -140,7 +140,7 @@ const rows: Row[] = [
     { connections: 50_000 },
     "memory",
     "note",
-    /^1,000 MB free, up to 5,150 MB needed for 50,000 connections/,
+    /^1,000 MB free, about 5,060 MB needed for 50,000 connections/,
   ],
   ["a slow clock is told", { clockSource: "hpet" }, {}, "clock", "note", /^hpet, which takes a microsecond/],
   ["a Node.js that is too old is told", { node: "v18.19.0" }, {}, "Node.js", "change", /20 or newer needed/],
