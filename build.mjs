@@ -4,8 +4,10 @@
  *   node build.mjs            dist: scenarios as plain k6 scripts, the command line, the reference server
  *   node build.mjs k6         bin/k6: k6 with the extension
  *   node build.mjs k6-stock   .cache/k6-stock: the same k6 as it is, to test against
+ *   node build.mjs influxd    .cache/influxd2: the server of InfluxDB 2, to test against (needs Rust too)
  */
 import { buildBundles } from "./tools/bundles.mjs";
+import { buildInfluxd2 } from "./tools/influxd.mjs";
 import { buildK6, buildStockK6 } from "./tools/k6.mjs";
 import { orExit, StepError } from "./tools/step.mjs";
 
@@ -13,6 +15,7 @@ const builds = new Map([
   ["dist", buildBundles],
   ["k6", buildK6],
   ["k6-stock", buildStockK6],
+  ["influxd", buildInfluxd2],
 ]);
 
 await orExit(async (signal) => {

@@ -34,6 +34,8 @@ export interface K6Command {
   readonly scenario: string;
   readonly env?: Readonly<Record<string, string | number>>;
   readonly args?: readonly string[];
+  /** Environment variables of the process, which the script does not see. */
+  readonly processEnv?: Readonly<Record<string, string>>;
   readonly k6?: string;
   /** Called with what k6 prints, as it comes. */
   readonly onOutput?: (text: string, interrupt: () => void) => void;
@@ -56,7 +58,7 @@ export async function runK6(t: Cleanup, command: K6Command): Promise<K6Run> {
       ...args,
       script,
     ],
-    { stdio: ["ignore", "pipe", "pipe"], cwd: results },
+    { stdio: ["ignore", "pipe", "pipe"], cwd: results, env: { ...process.env, ...command.processEnv } },
   );
   t.after(() => child.kill("SIGKILL"));
   const output = { stdout: "", stderr: "" };

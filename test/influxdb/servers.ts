@@ -1,0 +1,211 @@
+/** Real servers of InfluxDB, each in a directory of its own, on ports of this machine alone. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { TestContext } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { findInfluxd } from "../../tools/influxd.mjs";
+
+export type Major = 1 | 2;
+
+export const DATABASE = "k6";
+const USER = "admin";
+const SECRET = "a-secret-that-nothing-prints";
+
+export interface InfluxServer {
+  readonly major: Major;
+  readonly url: string;
+  /** What `--out realtime-influxdb=` takes. */
+  readonly out: string;
+  /** What the command line takes as the place to read runs from; the same. */
+  readonly env: Readonly<Record<string, string>>;
+  /** For `--out influxdb=`, which k6 has built in. */
+  readonly stock: { readonly out: string; readonly env: Readonly<Record<string, string>> };
+  readonly secret: string;
+  /** Rows of an InfluxQL query, by series. */
+  query(influxql: string): Promise<InfluxSeries[]>;
+  /** As a crash ends it. */
+  kill(): Promise<void>;
+  /** On the same port, with the same data. */
+  start(): Promise<void>;
+}
+
+export interface InfluxSeries {
+  readonly name: string;
+  readonly tags?: Readonly<Record<string, string>>;
+  readonly columns: readonly string[];
+  readonly values: readonly (readonly (string | number | null)[])[];
+}
+
+/**
+ * Starts a server; stops it after the test. Without one on this machine the test is skipped, or fails where `CI` is
+ * set.
+ */
+export async function startInflux(t: TestContext, major: Major): Promise<InfluxServer | undefined> {
+  const binary = await findInfluxd(major);
+  if (!binary) {
+    const how =
+      major === 1
+        ? "install the package influxdb, or name its server in INFLUXD1"
+        : "run `node build.mjs influxd`, or name a server in INFLUXD2";
+    const message = `no server of InfluxDB ${major} on this machine: ${how}`;
+    if (process.env.CI) throw new Error(message);
+    console.error(`\n*** NOT TESTED: ${message} ***\n`);
+    t.skip(message);
+    return undefined;
+  }
+  const directory = await mkdtemp(join(tmpdir(), "k6-realtime-influx-"));
+  const server = new Server(major, binary, directory, await freePort(), await freePort());
+  t.after(async () => {
+    await server.kill();
+    await rm(directory, { recursive: true, force: true });
+  });
+  await server.start();
+  await server.setUp();
+  return server;
+}
+
+class Server implements InfluxServer {
+  readonly major: Major;
+  readonly url: string;
+  readonly out: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly stock: InfluxServer["stock"];
+  readonly secret = SECRET;
+  readonly #command: () => Promise<ChildProcess>;
+  #process: ChildProcess | undefined;
+
+  constructor(major: Major, binary: string, directory: string, port: number, secondPort: number) {
+    this.major = major;
+    this.url = `http://127.0.0.1:${port}`;
+    this.out = major === 1 ? `${this.url}/${DATABASE}` : `${this.url}/?org=perf&bucket=${DATABASE}`;
+    this.env = major === 1 ? { INFLUX_USERNAME: USER, INFLUX_PASSWORD: SECRET } : { INFLUX_TOKEN: SECRET };
+    this.stock = {
+      out: `${this.url}/${DATABASE}`,
+      env: { K6_INFLUXDB_USERNAME: USER, K6_INFLUXDB_PASSWORD: SECRET },
+    };
+    this.#command = async () => {
+      if (major === 2) return spawn(binary, arguments2(directory, port), { stdio: "ignore" });
+      const config = join(directory, "influxdb.conf");
+      await writeFile(config, config1(directory, port, secondPort));
+      return spawn(binary, ["run", "-config", config], { stdio: "ignore" });
+    };
+  }
+
+  async start(): Promise<void> {
+    const process = await this.#command();
+    this.#process = process;
+    let failed: string | undefined;
+    process.on("error", (error) => {
+      failed = error.message;
+    });
+    process.on("exit", (code) => {
+      failed = `it ended with ${code}`;
+    });
+    const health = this.major === 1 ? "/ping" : "/health";
+    for (;;) {
+      if (failed) throw new Error(`InfluxDB ${this.major} did not start: ${failed}`);
+      const answer = await fetch(this.url + health).catch(() => undefined);
+      if (answer?.ok) return;
+      await sleep(50);
+    }
+  }
+
+  async kill(): Promise<void> {
+    const process = this.#process;
+    if (!process || process.exitCode !== null || process.signalCode !== null) return;
+    const exited = once(process, "exit");
+    process.kill("SIGKILL");
+    await exited;
+  }
+
+  /** Who may write, and where to. */
+  async setUp(): Promise<void> {
+    if (this.major === 1) {
+      const create = `CREATE USER "${USER}" WITH PASSWORD '${SECRET}' WITH ALL PRIVILEGES`;
+      await this.#ok(await fetch(`${this.url}/query?q=${encodeURIComponent(create)}`, { method: "POST" }));
+      await this.query(`CREATE DATABASE "${DATABASE}"`);
+      return;
+    }
+    const { bucket } = await this.#post("/api/v2/setup", {
+      username: USER,
+      password: SECRET,
+      org: "perf",
+      bucket: DATABASE,
+      token: SECRET,
+    });
+    await this.#post("/api/v2/dbrps", {
+      org: "perf",
+      bucketID: bucket.id,
+      database: DATABASE,
+      retention_policy: "autogen",
+      default: true,
+    });
+  }
+
+  async query(influxql: string): Promise<InfluxSeries[]> {
+    const answer = await this.#ok(
+      await fetch(`${this.url}/query`, {
+        method: "POST",
+        headers: { Authorization: `Basic ${Buffer.from(`${USER}:${SECRET}`).toString("base64")}` },
+        body: new URLSearchParams({ db: DATABASE, epoch: "ms", q: influxql }),
+      }),
+    );
+    const { results, error } = JSON.parse(answer);
+    const failed = error ?? results.find((result: { error?: string }) => result.error)?.error;
+    if (failed) throw new Error(`${failed}: ${influxql}`);
+    return results.flatMap((result: { series?: InfluxSeries[] }) => result.series ?? []);
+  }
+
+  async #post(path: string, body: object) {
+    const headers = { Authorization: `Token ${SECRET}`, "Content-Type": "application/json" };
+    const response = await fetch(this.url + path, { method: "POST", headers, body: JSON.stringify(body) });
+    return JSON.parse(await this.#ok(response));
+  }
+
+  async #ok(response: Response): Promise<string> {
+    const text = await response.text();
+    if (!response.ok) throw new Error(`InfluxDB ${this.major}: ${response.status} ${text}`);
+    return text;
+  }
+}
+
+const arguments2 = (directory: string, port: number): string[] => [
+  `--http-bind-address=127.0.0.1:${port}`,
+  `--bolt-path=${join(directory, "influxd.bolt")}`,
+  `--sqlite-path=${join(directory, "influxd.sqlite")}`,
+  `--engine-path=${join(directory, "engine")}`,
+  "--reporting-disabled",
+  "--ui-disabled",
+  "--log-level=error",
+];
+
+const config1 = (directory: string, port: number, secondPort: number): string => `
+reporting-disabled = true
+bind-address = "127.0.0.1:${secondPort}"
+[meta]
+  dir = "${join(directory, "meta")}"
+[data]
+  dir = "${join(directory, "data")}"
+  wal-dir = "${join(directory, "wal")}"
+[monitor]
+  store-enabled = false
+[http]
+  bind-address = "127.0.0.1:${port}"
+  auth-enabled = true
+  log-enabled = false
+`;
+
+/** A port that is free now. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  server.close();
+  await once(server, "close");
+  if (typeof address !== "object" || !address) throw new Error("no address");
+  return address.port;
+}
