@@ -1,16 +1,23 @@
 // Package realtime is the k6 extension of k6-realtime: importing it registers
-// the JavaScript module k6/x/realtime and the output realtime.
+// the JavaScript module k6/x/realtime, the output realtime and the commands
+// k6 x echo-server and k6 x broadcast-server.
 package realtime
 
 import (
 	"go.k6.io/k6/v2/js/modules"
 	"go.k6.io/k6/v2/output"
+	k6subcommand "go.k6.io/k6/v2/subcommand"
 
 	"xk6-realtime/binding"
+	"xk6-realtime/influxdb"
 	"xk6-realtime/recording"
+	"xk6-realtime/subcommand"
 )
 
 func init() {
 	modules.Register("k6/x/realtime", binding.New())
 	output.RegisterExtension("realtime", recording.New)
+	output.RegisterExtension("realtime-influxdb", influxdb.New)
+	k6subcommand.RegisterExtension(subcommand.Echo, subcommand.NewEcho)
+	k6subcommand.RegisterExtension(subcommand.Broadcast, subcommand.NewBroadcast)
 }
