@@ -145,6 +145,8 @@ export function scenario<N extends SettingName>(
           ms((plan.longest ?? plan.duration) + settings.CONNECT_TIMEOUT + CLOSE_TIMEOUT),
         ),
         gracefulStop: "5s",
+        // On every sample, so that dashboards can draw the limits. Tags of the whole test `--tag` would replace.
+        tags: { profile: profileLabel(spec.profile) },
       },
     },
     thresholds: together(breakdownThresholds(names), limits) as NonNullable<Options["thresholds"]>,
@@ -217,6 +219,10 @@ function requireShard(shards: number): void {
     `this instance of k6 has no share of the load, which has ${shards} parts: raise SHARDS to the number of instances at least`,
   );
 }
+
+/** The profile's name; of one given as a path, its file's without the extension. */
+const profileLabel = (own: ProfileName): string =>
+  (__ENV.PROFILE || own).replace(/^.*[/\\]/, "").replace(/\.json$/, "");
 
 function profileFor(own: ProfileName): Profile {
   const { PROFILE: given } = readSettings(["PROFILE"], { PROFILE: __ENV.PROFILE });
