@@ -1,0 +1,129 @@
+package binding
+
+import (
+	"maps"
+	"strings"
+	"testing"
+	"time"
+
+	"xk6-realtime/engine/handshake"
+	"xk6-realtime/engine/swarm"
+)
+
+// given is a good set of options, as a script's object comes, with changes;
+// nil removes one.
+func given(changes map[string]any) map[string]any {
+	o := map[string]any{"servers": []any{"ws://127.0.0.1:1/chat"}, "connections": int64(10), "rate": int64(5)}
+	maps.Copy(o, changes)
+	for name, value := range o {
+		if value == nil {
+			delete(o, name)
+		}
+	}
+	return o
+}
+
+func TestOptionsAreRead(t *testing.T) {
+	o, err := readOptions(given(map[string]any{
+		"rate": nil, "batchSize": int64(4), "batchDelayMs": 250.5, "retries": int64(-1), "retryDelayMs": int64(20),
+		"shards": int64(3), "holdMs": int64(1500), "sources": []any{"127.0.0.2", "::1"},
+		"timeouts": map[string]any{"upgradeMs": int64(700)}, "onExhausted": "continue",
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if pace := (swarm.Batches{Size: 4, Delay: 250500 * time.Microsecond}); o.swarm.Pace != pace {
+		t.Errorf("pace %+v, want %+v", o.swarm.Pace, pace)
+	}
+	if s := o.swarm; s.Retries != -1 || s.RetryDelay != 20*time.Millisecond || s.Shards != 3 || s.Hold != 1500*time.Millisecond ||
+		len(s.Sources) != 2 || s.OnExhausted != swarm.Continue || s.Servers[0] != "ws://127.0.0.1:1" {
+		t.Errorf("%+v", s)
+	}
+	if o.timeouts.Upgrade != 700*time.Millisecond || o.timeouts.TCP != 0 {
+		t.Errorf("timeouts %+v", o.timeouts)
+	}
+}
+
+func TestWrongOptionsAreRefused(t *testing.T) {
+	object := func(fields ...any) map[string]any {
+		m := map[string]any{}
+		for ; len(fields) > 0; fields = fields[2:] {
+			m[fields[0].(string)] = fields[1]
+		}
+		return m
+	}
+	tests := []struct {
+		name    string
+		changes map[string]any
+		want    string
+	}{
+		{"an unknown option", object("conections", int64(1)), "Swarm.conections: unknown option, expected one of servers, connections"},
+		{"no connections", object("connections", nil), "Swarm.connections: expected a whole number from 1 to 1000000, got nothing"},
+		{"half a connection", object("connections", 1.5), "got 1.5"},
+		{"a text for a number", object("connections", "10"), `got "10"`},
+		{"no servers", object("servers", []any{}), "Swarm.servers: expected at least one URL"},
+		{"one server without a list", object("servers", "ws://x"), "Swarm.servers: expected a list of texts"},
+		{"an http server", object("servers", []any{"http://x"}), "want ws:// or wss://"},
+		{"a fragment", object("servers", []any{"ws://x/#a"}), "want no fragment"},
+		{"a rate and batches", object("batchSize", int64(3)), "Swarm.rate: expected either rate or batchSize, got"},
+		{"no pace", object("rate", nil), "Swarm.rate: expected rate or batchSize"},
+		{"a delay without batches", object("batchDelayMs", int64(3)), "Swarm.batchDelayMs: expected nothing beside rate"},
+		{"a rate of 0", object("rate", int64(0)), "Swarm.rate: expected a number from 0.001 to 1e+06, got 0"},
+		{"a negative hold", object("holdMs", int64(-1)), "Swarm.holdMs: expected a number from 0"},
+		{"a hold that is no number", object("holdMs", "1s"), `Swarm.holdMs: expected a number from 0 to 3.1536e+10, got "1s"`},
+		{"retries below -1", object("retries", int64(-2)), "Swarm.retries"},
+		{"a source that is no address", object("sources", []any{"lo"}), `Swarm.sources: expected IP addresses of this machine, got "lo"`},
+		{"another policy", object("onExhausted", "shrink"), `Swarm.onExhausted: expected fail or continue, got "shrink"`},
+		{"an unknown time-out", object("timeouts", object("tcp", int64(1))), "Swarm.timeouts.tcp: unknown option, expected one of resolveMs"},
+		{"a time-out of 0", object("timeouts", object("tcpMs", int64(0))), "Swarm.timeouts.tcpMs: expected a number from 1"},
+		{"an unknown variable in a path", object("servers", []any{"ws://x/?room=${room}"}), `unknown variable "room"`},
+		{"an unknown variable in a header", object("headers", object("X", "${who}")), `Swarm.headers.X: unknown variable "who"`},
+		{"a variable of the engine's own name", object("variables", object("connection", "x")), "Swarm.variables.connection"},
+		{"a header of the handshake", object("headers", object("Upgrade", "x")), `header "Upgrade" is set by the handshake itself`},
+		{"a header that breaks out of its line", object("headers", object("X", "a\r\nS: secret")), "header X"},
+		{"a subprotocol that is none", object("subprotocols", []any{"a b"}), `subprotocol "a b"`},
+	}
+	for _, test := range tests {
+		_, err := readOptions(given(test.changes))
+		if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%s: error %v, want one that says %q", test.name, err, test.want)
+		}
+	}
+	if _, err := readOptions(nil); err == nil || !strings.Contains(err.Error(), "an object of options") {
+		t.Errorf("no options: error %v", err)
+	}
+}
+
+func TestEachConnectionAsksForItself(t *testing.T) {
+	o, err := readOptions(given(map[string]any{
+		"servers":      []any{"ws://a.example/chat?room=${room}&n=${connection}", "wss://b.example:8443"},
+		"headers":      map[string]any{"Authorization": "Bearer ${token}"},
+		"cookies":      map[string]any{"sid": "${token}", "app": "1"},
+		"subprotocols": []any{"v1"},
+		"variables": map[string]any{
+			"room": []any{"a b", "c&d", "é"}, "token": []any{"t=0", "t=1"}, "user": "user-${connection}",
+		},
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct {
+		connection          int
+		path, token, cookie string
+	}{
+		{0, "/chat?room=a%20b&n=0", "Bearer t=0", "app=1; sid=t%3D0"},
+		{1, "/", "Bearer t=1", "app=1; sid=t%3D1"},
+		{2, "/chat?room=%C3%A9&n=2", "Bearer t=0", "app=1; sid=t%3D0"},
+		{4, "/chat?room=c%26d&n=4", "Bearer t=0", "app=1; sid=t%3D0"},
+	}
+	for _, test := range tests {
+		var r handshake.Request
+		o.request.fill(test.connection, &r)
+		if r.Path != test.path || r.Fields[0].Value != test.token || r.Fields[1].Value != test.cookie || r.Protocols[0] != "v1" {
+			t.Errorf("connection %d: %+v, want %+v", test.connection, r, test)
+		}
+	}
+	if user := o.request.value("user", 7); user != "user-7" {
+		t.Errorf("user %q, want user-7", user)
+	}
+}
