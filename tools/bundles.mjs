@@ -54,7 +54,7 @@ export async function buildBundles() {
   await step("Bundling scenarios, library, command line and server into dist", async () => {
     const { build } = await import("esbuild");
     const scenarios = filesUnder("scenarios").filter((file) => file.endsWith(".ts"));
-    const programs = { cli: "cli/bin.ts", server: "server/bin.ts" };
+    const programs = { cli: "cli/bin.ts", action: "cli/action/bin.ts", server: "server/bin.ts" };
     const results = await Promise.all([
       build({ ...forBoth, ...forK6, entryPoints: scenarios, outdir: "dist" }),
       build({ ...forBoth, ...forK6, entryPoints: { library: "lib/index.ts" }, outdir: "dist" }),

@@ -16,9 +16,19 @@ export class GoMissing extends StepError {}
  * @param {AbortSignal} signal
  */
 export async function buildK6(signal) {
+  await buildWithXk6(
+    "bin/k6",
+    "k6 with the extension",
+    ["--with", "xk6-realtime=."],
+    fingerprintOfK6(),
+    signal,
+  );
+}
+
+/** What bin/k6 would be built from now: the same for the same binary. */
+export function fingerprintOfK6() {
   const sources = filesUnder("extension").filter((file) => !/_test\.go$|\btestdata\b/.test(file));
-  const print = fingerprint(sources, k6Version(), platform);
-  await buildWithXk6("bin/k6", "k6 with the extension", ["--with", "xk6-realtime=."], print, signal);
+  return fingerprint(sources, k6Version(), platform);
 }
 
 /**
@@ -32,8 +42,19 @@ export async function buildStockK6(signal) {
 
 const platform = `${process.platform}-${process.arch}`;
 
-/** The k6 that everything is built and tested with: the extension's own requirement decides. */
+/**
+ * The k6 to build: the one that everything is tested with, which the extension's own requirement names, unless
+ * K6_BUILD_VERSION asks for another (which the extension's requirement is the oldest of).
+ */
 function k6Version() {
+  const asked = process.env.K6_BUILD_VERSION;
+  if (asked) {
+    if (/^v\d+\.\d+\.\d+$/.test(asked)) return asked;
+    throw new StepError(
+      `K6_BUILD_VERSION: expected a version such as v2.2.0, got ${JSON.stringify(asked)}`,
+      2,
+    );
+  }
   const goMod = readFileSync(join(root, "extension/go.mod"), "utf8");
   const version = goMod.match(/^\s*(?:require )?go\.k6\.io\/k6\/v2 (v\S+)$/m)?.[1];
   if (!version) throw new Error("extension/go.mod: expected a requirement of go.k6.io/k6/v2");
