@@ -4,7 +4,10 @@ package swarm
 
 import (
 	"cmp"
+	"crypto/tls"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -14,6 +17,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/gorilla/websocket"
 
 	"xk6-realtime/engine"
 	"xk6-realtime/engine/serve"
@@ -25,8 +30,12 @@ const serveVariable = "SWARM_TEST_SERVE"
 
 func serveForBenchmark() bool {
 	interval := os.Getenv(serveVariable)
-	if interval == "" {
+	switch interval {
+	case "":
 		return false
+	case "tls":
+		serveTLS()
+		return true
 	}
 	every, err := time.ParseDuration(interval)
 	if err != nil {
@@ -44,10 +53,31 @@ func serveForBenchmark() bool {
 	return true
 }
 
-func serverProcess(t *testing.T, interval time.Duration) (url string) {
+// serveTLS accepts wss connections, by another project's means.
+func serveTLS() {
+	upgrader := websocket.Upgrader{ReadBufferSize: 256, WriteBufferSize: 256}
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ws, err := upgrader.Upgrade(w, r, nil)
+		if err != nil {
+			return
+		}
+		defer ws.Close()
+		for {
+			if _, _, err := ws.ReadMessage(); err != nil {
+				return
+			}
+		}
+	}))
+	defer server.Close()
+	fmt.Println("wss" + strings.TrimPrefix(server.URL, "https"))
+	os.Stdin.Read(make([]byte, 1))
+	os.Exit(0) // without waiting for each connection
+}
+
+func serverProcess(t *testing.T, what string) (url string) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), serveVariable+"="+interval.String())
+	cmd.Env = append(os.Environ(), serveVariable+"="+what)
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -82,12 +112,8 @@ func TestMeasure(t *testing.T) {
 	if rate == 0 {
 		rate = 1e6
 	}
-	interval, err := time.ParseDuration(cmp.Or(os.Getenv("SWARM_TEST_INTERVAL"), "200ms"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	url := serverProcess(t, interval)
-	e := startEngine(t, engine.Options{Loops: 1})
+	url := serverProcess(t, cmp.Or(os.Getenv("SWARM_TEST_INTERVAL"), "200ms"))
+	e := startEngine(t, engine.Options{Loops: 1, TLS: &tls.Config{InsecureSkipVerify: true}})
 	few := start(t, e, Options{Servers: []string{url}, Connections: 100, Pace: Rate(1e6), Hold: time.Hour})
 	await(t, "settled", few.Settled())
 	time.Sleep(time.Second)

@@ -1,0 +1,286 @@
+package fanout
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"os"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"xk6-realtime/engine"
+	"xk6-realtime/engine/clock"
+	"xk6-realtime/engine/frame"
+	"xk6-realtime/engine/internal/leaktest"
+	"xk6-realtime/engine/protocol"
+	"xk6-realtime/engine/swarm"
+)
+
+func TestMain(m *testing.M) { os.Exit(leaktest.Main(m)) }
+
+// patience bounds the wait for what must happen; no test waits for it to pass.
+const patience = 30 * time.Second
+
+const descriptor = `{
+	"name": "rooms",
+	"session": [{ "send": "{\"join\":${room}}", "await": { "where": { "/joined": true } } }],
+	"publish": { "send": "{\"room\":${room},\"id\":${id},\"payload\":${payload}}" },
+	"delivery": { "where": { "/kind": "message" }, "id": "/id", "room": "/room", "sentAt": { "at": "/ms", "unit": "ms" } }
+}`
+
+func parse(t *testing.T, text string) *protocol.Protocol {
+	t.Helper()
+	var d protocol.Descriptor
+	if err := json.Unmarshal([]byte(text), &d); err != nil {
+		t.Fatal(err)
+	}
+	p, err := protocol.Compile(&d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// roomServer speaks the descriptor's protocol, and loses, repeats and reorders
+// deliveries to subscribers as it is told, by their numbers from 1.
+type roomServer struct {
+	rooms                     map[string][]*roomClient
+	lose, repeat, delay       func(n int) bool
+	deliveries                int
+	lost, repeated, reordered atomic.Int64
+}
+
+type roomClient struct {
+	server *roomServer
+	conn   *engine.Conn
+	room   string
+	held   []byte // a delivery that goes out after the next
+	silent bool   // a publisher, which gets no faults
+}
+
+func never(int) bool { return false }
+
+func startRooms(t *testing.T, s *roomServer) (url string) {
+	t.Helper()
+	e, err := engine.New(engine.Options{Loops: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(e.Close)
+	s.rooms = map[string][]*roomClient{}
+	e.Loops()[0].Await(func() {
+		var l *engine.Listener
+		l, err = e.Loops()[0].Listen(netip.MustParseAddrPort("127.0.0.1:0"), false, func(c *engine.Conn) engine.Handler {
+			return &roomClient{server: s, conn: c}
+		})
+		if err == nil {
+			url = "ws://" + l.Addr().String()
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return url
+}
+
+func (c *roomClient) Opened(*engine.Conn, *engine.Opening)                 {}
+func (c *roomClient) Failed(*engine.Conn, *engine.Opening, engine.Failure) {}
+func (c *roomClient) Alarm(*engine.Conn, clock.Time)                       {}
+
+func (c *roomClient) Closed(*engine.Conn, engine.End) {
+	there := c.server.rooms[c.room]
+	for i, other := range there {
+		if other == c {
+			c.server.rooms[c.room] = append(there[:i:i], there[i+1:]...)
+		}
+	}
+}
+
+func (c *roomClient) Message(_ *engine.Conn, m engine.Message) {
+	var in struct{ Join, Room, ID string }
+	if m.Op != frame.Text || json.Unmarshal(m.Data, &in) != nil {
+		return
+	}
+	if in.Join != "" {
+		c.room = in.Join
+		c.server.rooms[c.room] = append(c.server.rooms[c.room], c)
+		c.conn.Send(frame.Text, []byte(`{"joined":true}`))
+		return
+	}
+	c.silent = true
+	out := fmt.Appendf(nil, `{"kind":"message","id":%q,"room":%q,"ms":%.3f}`, in.ID, in.Room, float64(time.Now().UnixNano())/1e6)
+	for _, to := range c.server.rooms[in.Room] {
+		to.deliver(out)
+	}
+}
+
+func (c *roomClient) deliver(message []byte) {
+	s := c.server
+	if c.silent {
+		return
+	}
+	s.deliveries++
+	switch n := s.deliveries; {
+	case s.lose(n):
+		s.lost.Add(1)
+		return
+	case s.delay(n) && c.held == nil:
+		c.held = message
+		return
+	case s.repeat(n):
+		s.repeated.Add(1)
+		c.conn.Send(frame.Text, message)
+	}
+	c.conn.Send(frame.Text, message)
+	if c.held != nil {
+		s.reordered.Add(1)
+		c.conn.Send(frame.Text, c.held)
+		c.held = nil
+	}
+}
+
+// fanOut runs a fan-out to its end and sums up its windows.
+func fanOut(t *testing.T, url string, transport engine.Transport, o Options) (total Counts, last *Window, r *swarm.Result) {
+	t.Helper()
+	e, err := engine.New(engine.Options{Transport: transport, Loops: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	if o.Plan.Shards == 0 {
+		o.Plan.Shards = 1
+	}
+	o.Name = "test"
+	if o.Protocol == nil {
+		o.Protocol = parse(t, descriptor)
+	}
+	o.Variables = func(i int) []string { return []string{fmt.Sprint("room-", i%o.Plan.Rooms)} }
+	run, err := New(e, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := swarm.Start(e, swarm.Options{
+		Servers: []string{url}, Connections: o.Plan.Connections(), Pace: swarm.Rate(5_000), Hold: time.Hour, Guest: run.Guest,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := run.Drive(s, nil); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-s.Done():
+	case <-time.After(patience):
+		t.Fatal("the connections did not end")
+	}
+	w := run.Snapshot()
+	total.add(&w.Counts)
+	return total, w, s.Result()
+}
+
+func onEachTransport(t *testing.T, test func(t *testing.T, transport engine.Transport)) {
+	transports := []engine.Transport{engine.Goroutines}
+	if runtime.GOOS == "linux" {
+		transports = append(transports, engine.Epoll)
+	}
+	for _, transport := range transports {
+		t.Run(string(transport), func(t *testing.T) { test(t, transport) })
+	}
+}
+
+func TestEveryPublicationComesOnceToAllOfItsRoom(t *testing.T) {
+	onEachTransport(t, func(t *testing.T, transport engine.Transport) {
+		url := startRooms(t, &roomServer{lose: never, repeat: never, delay: never})
+		c, w, r := fanOut(t, url, transport, Options{
+			Plan: Plan{Subscribers: 60, Rooms: 3, Publishers: 6, Rate: 100}, For: time.Second, Payload: []byte("x"),
+		})
+		if c.Published != 100 || c.Deliveries != 100*20 || c.InTime != c.Deliveries {
+			t.Errorf("got %+v, want 100 publications, each to the 20 of its room", c)
+		}
+		if c.Lost+c.Late+c.Duplicated+c.Reordered+c.Foreign+c.Unsent+c.Sessions+c.Errors+c.Invalid+c.Forgotten != 0 {
+			t.Errorf("got %+v, want no fault", c)
+		}
+		if w.Series[Lag].Count != c.Deliveries || w.Series[ServerLag].Count != c.Deliveries || w.Series[Spread].Count != c.Published {
+			t.Errorf("got %d lags, %d server lags, %d spreads", w.Series[Lag].Count, w.Series[ServerLag].Count, w.Series[Spread].Count)
+		}
+		if lag, spread := w.Series[Lag].Max, w.Series[Spread].Max; lag != spread {
+			t.Errorf("the slowest delivery took %v, the widest spread is %v", lag, spread)
+		}
+		if lag, server := w.Series[Lag].Sum, w.Series[ServerLag].Sum; server >= lag || w.Series[ServerLag].Min <= 0 {
+			t.Errorf("from the server's stamp %v, least %v, from the due time %v", server, w.Series[ServerLag].Min, lag)
+		}
+		if r.Opened != 66 || len(r.Drops) != 0 {
+			t.Errorf("opened %d, drops %v", r.Opened, r.Drops)
+		}
+	})
+}
+
+func TestFaultsAreCountedExactlyWhileSubscribersComeAndGo(t *testing.T) {
+	onEachTransport(t, func(t *testing.T, transport engine.Transport) {
+		first := func(every, count int) func(int) bool {
+			return func(n int) bool { return n%every == 0 && n/every <= count }
+		}
+		s := &roomServer{lose: first(101, 10), repeat: first(103, 10), delay: first(107, 10)}
+		c, _, r := fanOut(t, startRooms(t, s), transport, Options{
+			Plan:    Plan{Subscribers: 40, Rooms: 2, Publishers: 2, Rate: 200},
+			For:     2 * time.Second,
+			Timeout: time.Second,
+			Churn:   20,
+		})
+		if s.lost.Load() != 10 || s.repeated.Load() < 9 {
+			t.Fatalf("the server lost %d and repeated %d", s.lost.Load(), s.repeated.Load())
+		}
+		// A delivery that was still held back when its subscriber left never went out.
+		if want := 10 - s.reordered.Load() + s.lost.Load(); c.Lost != want {
+			t.Errorf("lost: got %d, want %d", c.Lost, want)
+		}
+		if c.Duplicated != s.repeated.Load() || c.Reordered != s.reordered.Load() {
+			t.Errorf("duplicated %d, want %d; reordered %d, want %d", c.Duplicated, s.repeated.Load(), c.Reordered, s.reordered.Load())
+		}
+		if c.Foreign+c.Unsent+c.Sessions+c.Invalid != 0 || c.Published != 400 {
+			t.Errorf("got %+v", c)
+		}
+		if r.Opened < 42+10 {
+			t.Errorf("opened %d: hardly any subscriber came back", r.Opened)
+		}
+	})
+}
+
+func TestASessionThatFailsIsCounted(t *testing.T) {
+	url := startRooms(t, &roomServer{lose: never, repeat: never, delay: never})
+	wrong := strings.Replace(descriptor, `"/joined": true`, `"/joined": false`, 1)
+	wrong = strings.Replace(wrong, `} } }],`, `} }, "within": "50ms" }],`, 1)
+	c, _, r := fanOut(t, url, engine.Goroutines, Options{
+		Protocol: parse(t, wrong), Plan: Plan{Subscribers: 4, Rooms: 1, Publishers: 1, Rate: 10}, For: 100 * time.Millisecond,
+	})
+	if c.Sessions != 5 || c.Published != 0 || r.Opened != 5 {
+		t.Errorf("got %+v, opened %d; want 5 failed sessions", c, r.Opened)
+	}
+}
+
+func TestOptionsAreRefused(t *testing.T) {
+	e, err := engine.New(engine.Options{Loops: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	listener := parse(t, `{"name":"listener","delivery":{"where":{"/a":1}}}`)
+	for _, row := range []struct {
+		sentence string
+		o        Options
+		want     string
+	}{
+		{"nothing to publish with", Options{Plan: Plan{Subscribers: 1, Rooms: 1, Publishers: 1, Rate: 1, Shards: 1}, Protocol: listener, Name: "x", For: 1}, "publish message"},
+		{"no name to know its own by", Options{Plan: Plan{Subscribers: 1, Rooms: 1, Publishers: 1, Rate: 1, Shards: 1}, Protocol: parse(t, descriptor), For: 1}, "Name: want one"},
+		{"no time", Options{Plan: Plan{Subscribers: 1, Rooms: 1, Shards: 1}, Protocol: listener}, "For above 0"},
+	} {
+		t.Run(row.sentence, func(t *testing.T) {
+			if _, err := New(e, row.o); err == nil || !strings.Contains(err.Error(), row.want) {
+				t.Errorf("got %v, want %q", err, row.want)
+			}
+		})
+	}
+}

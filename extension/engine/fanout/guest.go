@@ -1,0 +1,292 @@
+package fanout
+
+import (
+	"time"
+
+	"xk6-realtime/engine"
+	"xk6-realtime/engine/clock"
+	"xk6-realtime/engine/frame"
+	"xk6-realtime/engine/ledger"
+	"xk6-realtime/engine/protocol"
+)
+
+// closeCode ends a session that has done its part.
+const closeCode = 1000
+
+// guest is one connection's part in a Run, through all its stays. It is used
+// on its loop's goroutine.
+type guest struct {
+	loop         *loop
+	conn         *engine.Conn // nil while there is none
+	conversation *protocol.Conversation
+	subscription *ledger.Subscription // nil before the first stay, and of publishers
+	publisher    *publisher           // nil of subscribers
+	now          clock.Time           // of the message that is being read
+	alarm        clock.Time           // what is waited for
+	leaveBy      clock.Time           // 0 while it does not leave
+	number       int32
+	room         int32
+	failed       bool // its session could not be had
+}
+
+// publisher is what only a publisher has.
+type publisher struct {
+	stream *ledger.Stream
+	number int
+	next   clock.Time // 0 before the publications begin
+	taken  int
+	due    clock.Time // of the publication that is being sent
+}
+
+func (g *guest) Opened(c *engine.Conn, o *engine.Opening) {
+	r := g.loop.run
+	g.conn = c
+	g.alarm, g.leaveBy, g.failed = 0, 0, false
+	conversation, err := g.loop.interpret.NewConversation(protocol.Init{
+		Variables:    r.o.Variables(int(g.number)),
+		Authenticate: r.o.Authenticate,
+	})
+	if err != nil {
+		// What connections start from was checked before the run: this one's
+		// variable is of the wrong kind.
+		g.SessionFailed("", protocol.ErrorFault, []byte(err.Error()))
+		g.wait()
+		return
+	}
+	g.conversation = conversation
+	if g.publisher == nil {
+		g.subscription = r.room(int(g.room)).Subscribe()
+	}
+	g.conversation.Open(g, o.Opened)
+	g.wait()
+}
+
+func (g *guest) Message(c *engine.Conn, m engine.Message) {
+	if m.Op != frame.Text && m.Op != frame.Binary || g.conversation == nil {
+		return
+	}
+	g.now = m.Read
+	g.conversation.Receive(g, m.Data, m.Op == frame.Binary, m.At)
+	if g.leaveBy != 0 && g.subscription.Complete() {
+		g.end()
+		return
+	}
+	g.wait()
+}
+
+func (g *guest) Alarm(c *engine.Conn, now clock.Time) {
+	g.alarm = 0
+	if g.failed || g.leaveBy != 0 && g.leaveBy <= now {
+		g.end()
+		return
+	}
+	if g.conversation == nil {
+		return
+	}
+	g.conversation.Due(g, now)
+	if g.publisher != nil {
+		g.publish(now)
+	}
+	g.wait()
+}
+
+func (g *guest) Closed(c *engine.Conn, e engine.End) (again bool) {
+	g.conn = nil
+	if g.conversation != nil {
+		g.conversation.Drop(g, e.At)
+		g.conversation = nil
+	}
+	if g.subscription != nil {
+		g.subscription.Leave()
+		g.loop.record.Lost += int64(g.subscription.Lost())
+		g.subscription = nil
+	}
+	left := g.leaveBy != 0 && e.Planned
+	return left && !g.loop.run.leaving.Load()
+}
+
+// wait sets the alarm for what comes next.
+func (g *guest) wait() {
+	if g.conn == nil {
+		return
+	}
+	if next := g.due(); next != 0 && next != g.alarm {
+		g.alarm = next
+		g.conn.SetAlarm(next)
+	}
+}
+
+// due is when the guest has something to do, 0 for never.
+func (g *guest) due() (next clock.Time) {
+	if g.failed {
+		return clock.Now()
+	}
+	if g.conversation != nil {
+		next = g.conversation.NextDue()
+	}
+	if g.leaveBy != 0 && (next == 0 || g.leaveBy < next) {
+		next = g.leaveBy
+	}
+	if p := g.publisher; p != nil && p.next != 0 && (next == 0 || p.next < next) {
+		next = p.next
+	}
+	return next
+}
+
+// leave begins the end of a subscriber's stay: it waits for what it is due,
+// then closes. False when it is not there to leave.
+func (g *guest) leave() bool {
+	if g.conn == nil || g.leaveBy != 0 || g.conversation == nil || !g.conversation.Ready() {
+		return false
+	}
+	g.subscription.Leave()
+	g.leaveBy = clock.Now().Add(g.loop.run.o.Timeout)
+	if g.subscription.Complete() {
+		g.end()
+	} else {
+		g.wait()
+	}
+	return true
+}
+
+func (g *guest) end() {
+	if g.conn != nil {
+		g.conn.StopAlarm()
+		g.conn.Close(closeCode, "")
+	}
+}
+
+// publish makes the publications that have fallen due.
+func (g *guest) publish(now clock.Time) {
+	p, r := g.publisher, g.loop.run
+	ends := clock.Time(r.ends.Load())
+	for p.next != 0 && p.next <= now {
+		p.due = p.next
+		p.taken++
+		start := clock.Time(r.began.Load())
+		p.next = start.Add(r.o.Plan.offset(p.number) + time.Duration(p.taken)*r.o.Plan.interval())
+		if p.due >= ends {
+			p.next = 0
+			return
+		}
+		if !g.conversation.Ready() {
+			g.loop.record.Unsent++
+			continue
+		}
+		sequence := p.stream.Publish(p.due)
+		id := appendID(g.loop.idBuffer[:0], r.o.Name, p.number, sequence)
+		g.loop.idBuffer = id
+		if err := g.conversation.Publish(g, id, int64(sequence), r.o.Payload, now); err != nil {
+			g.loop.record.Unsent++ // it is in the ledger, and will be missed by all
+		}
+	}
+}
+
+// isDecided tells whether it is known if the guest takes part.
+func (g *guest) isDecided() bool {
+	return g.conn == nil || g.failed || g.conversation.Ready()
+}
+
+// isComplete tells whether all that is due to the guest has come.
+func (g *guest) isComplete() bool {
+	return g.subscription == nil || g.subscription.Complete()
+}
+
+// Send is called by the conversation.
+func (g *guest) Send(message []byte, binary bool, why protocol.Purpose) {
+	op := frame.Text
+	if binary {
+		op = frame.Binary
+	}
+	written, err := g.conn.Send(op, message)
+	r := &g.loop.record
+	if why != protocol.ForPublish {
+		return
+	}
+	if err != nil {
+		r.Unsent++
+		return
+	}
+	r.Published++
+	r.observe(SendDelay, written.Sub(g.publisher.due))
+}
+
+// Ready is called by the conversation.
+func (g *guest) Ready() {
+	if g.subscription != nil {
+		g.subscription.Confirm()
+	}
+}
+
+// SessionFailed is called by the conversation.
+func (g *guest) SessionFailed(string, protocol.Fault, []byte) {
+	g.loop.record.Sessions++
+	g.failed = true // closed by the alarm, not within the call
+}
+
+// Delivered is called by the conversation.
+func (g *guest) Delivered(d *protocol.Delivery) {
+	if g.publisher != nil {
+		return // a publisher that hears itself
+	}
+	l, r := g.loop, &g.loop.record
+	if l.run.o.Plan.Publishers == 0 {
+		r.Deliveries++
+		g.serverLag(d)
+		return
+	}
+	number, sequence, ours := parseID(d.ID, l.run.o.Name)
+	plan := l.run.o.Plan
+	if !ours || number >= plan.Publishers || number%plan.Rooms != int(g.room) {
+		r.Foreign++
+		return
+	}
+	arrival := g.subscription.Deliver(number/plan.Rooms, sequence)
+	switch {
+	case arrival.Foreign:
+		r.Foreign++
+		return
+	case arrival.Duplicate:
+		r.Duplicated++
+		return
+	case arrival.Reordered:
+		r.Reordered++
+	}
+	r.Deliveries++
+	stream := l.run.streams[number/plan.Shards]
+	due, known := stream.Due(sequence)
+	if known {
+		r.observe(Lag, d.At.Sub(due))
+	}
+	g.serverLag(d)
+	if !arrival.Due {
+		return
+	}
+	if known && d.At.Sub(due) <= l.run.o.Timeout {
+		r.InTime++
+		l.arrivals[number/plan.Shards].Note(sequence, d.At)
+	} else {
+		r.Late++
+	}
+}
+
+func (g *guest) serverLag(d *protocol.Delivery) {
+	if d.HasSentAt {
+		g.loop.record.observe(ServerLag, d.At.Sub(g.loop.fromUnix(d.SentAtMs, g.now)))
+	}
+}
+
+// Failed is called by the conversation.
+func (g *guest) Failed([]byte, *protocol.Probe, uint16) { g.loop.record.Errors++ }
+
+// Invalid is called by the conversation.
+func (g *guest) Invalid(protocol.Fault, string) { g.loop.record.Invalid++ }
+
+// Replied is called by the conversation; there are no probes.
+func (g *guest) Replied(*protocol.Reply) {}
+
+// Ignored is called by the conversation.
+func (g *guest) Ignored() {}
+
+// Captured is called by the conversation.
+func (g *guest) Captured(string, string) {}

@@ -1,0 +1,120 @@
+package fanout
+
+import (
+	"time"
+
+	"xk6-realtime/engine/clock"
+	"xk6-realtime/engine/hist"
+)
+
+// Series is one distribution of times that a Run keeps.
+type Series int
+
+// The series of every Run.
+const (
+	Lag       Series = iota // due time of a publication to its arrival at one subscriber
+	ServerLag               // the server's own stamp to that arrival, on one clock
+	Spread                  // due time to the arrival at the last subscriber
+	SendDelay               // due time to written: the generator's own
+	numSeries
+)
+
+// Counts is what happened over some time.
+type Counts struct {
+	Published  int64
+	Deliveries int64 // that came, in time or late, each once
+	InTime     int64 // of those that were due
+	Late       int64 // after the time-out
+	Lost       int64 // were due and never came
+	Duplicated int64
+	Reordered  int64 // after a later one of the same publisher
+	Foreign    int64 // of other processes, or of nobody
+	Unsent     int64 // publications that fell due without a connection to send them
+	Sessions   int64 // that could not be had
+	Errors     int64 // error messages of the server
+	Invalid    int64 // messages that break the protocol
+	// Forgotten publications were so many at once that their spread is
+	// unknown.
+	Forgotten int64
+}
+
+func (c *Counts) add(from *Counts) {
+	c.Published += from.Published
+	c.Deliveries += from.Deliveries
+	c.InTime += from.InTime
+	c.Late += from.Late
+	c.Lost += from.Lost
+	c.Duplicated += from.Duplicated
+	c.Reordered += from.Reordered
+	c.Foreign += from.Foreign
+	c.Unsent += from.Unsent
+	c.Sessions += from.Sessions
+	c.Errors += from.Errors
+	c.Invalid += from.Invalid
+	c.Forgotten += from.Forgotten
+}
+
+// record is what one loop writes, until the reader takes it away.
+type record struct {
+	Counts
+	series [numSeries]*hist.Histogram // nil until first needed
+}
+
+func (r *record) observe(s Series, d time.Duration) {
+	if r.series[s] == nil {
+		r.series[s] = hist.New()
+	}
+	r.series[s].Record(d)
+}
+
+// moveTo adds all to another record and leaves r empty.
+func (r *record) moveTo(to *record) {
+	to.add(&r.Counts)
+	r.Counts = Counts{}
+	for s, h := range r.series {
+		if h == nil || h.Count() == 0 {
+			continue
+		}
+		if to.series[s] == nil {
+			to.series[s] = hist.New()
+		}
+		to.series[s].Merge(h)
+		h.Reset()
+	}
+}
+
+// Window is what happened between two snapshots. A series is nil without
+// values.
+type Window struct {
+	Counts
+	Series [numSeries]*hist.Distribution
+}
+
+// Snapshot takes what has happened since the last one. The loops go on
+// meanwhile. From one goroutine, not a loop's.
+func (r *Run) Snapshot() *Window {
+	for _, l := range r.loops {
+		take := func() {
+			l.record.moveTo(&r.window)
+			for i, spreads := range r.spreads {
+				spreads.Take(l.arrivals[i])
+			}
+		}
+		if !l.loop.Await(take) {
+			take() // the loop has ended
+		}
+	}
+	now := clock.Now()
+	for _, spreads := range r.spreads {
+		r.window.Forgotten += int64(spreads.Settle(now, func(d time.Duration) { r.window.observe(Spread, d) }))
+	}
+	w := &Window{Counts: r.window.Counts}
+	r.window.Counts = Counts{}
+	for s, h := range r.window.series {
+		if h != nil && h.Count() > 0 {
+			w.Series[s] = h.Distribution()
+			h.Reset()
+		}
+	}
+	return w
+}

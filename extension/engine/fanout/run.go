@@ -1,0 +1,223 @@
+package fanout
+
+import (
+	"errors"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"xk6-realtime/engine"
+	"xk6-realtime/engine/clock"
+	"xk6-realtime/engine/ledger"
+	"xk6-realtime/engine/protocol"
+	"xk6-realtime/engine/swarm"
+)
+
+const (
+	// remembered is how long a stream looks back, beyond the time-out, for
+	// those who receive its publications.
+	remembered = 5 * time.Second
+	// startAfter is how long before the first publication its publisher is
+	// told.
+	startAfter = 100 * time.Millisecond
+	// lookEvery is how often is looked whether all have what they wait for.
+	lookEvery = 50 * time.Millisecond
+)
+
+// Run is one shard of a fan-out: the guest of a Swarm that holds its
+// connections.
+type Run struct {
+	o       Options
+	rooms   []*ledger.Room    // of the shard
+	streams []*ledger.Stream  // of the shard's publishers
+	spreads []*ledger.Spreads // likewise
+	loops   []*loop
+	window  record // of the reader
+
+	began   atomic.Int64 // clock.Time of the first publication, 0 before
+	ends    atomic.Int64 // clock.Time of the end of publishing
+	leaving atomic.Bool  // all are about to leave
+}
+
+// loop is what a Run keeps for one loop of the engine. It is used on that
+// loop's goroutine.
+type loop struct {
+	run        *Run
+	loop       *engine.Loop
+	interpret  *protocol.Interpreter
+	record     record
+	arrivals   []*ledger.Arrivals // by publisher of the shard
+	guests     []*guest
+	wallOffset int64 // wall clock less engine clock, in nanoseconds
+	wallRead   clock.Time
+	idBuffer   []byte
+	churner    *engine.Timer
+	nextChurn  clock.Time
+	churnAt    int // the guest whose turn it is to leave
+}
+
+// New makes a Run for the loops of an engine.
+func New(e *engine.Engine, o Options) (*Run, error) {
+	o, err := o.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	p := o.Plan
+	r := &Run{o: o}
+	perRoom := p.Publishers / p.Rooms
+	remember := 1
+	if p.Publishers > 0 {
+		remember += int((o.Timeout + remembered) / max(p.interval(), time.Microsecond))
+	}
+	for range p.Rooms / p.Shards {
+		r.rooms = append(r.rooms, ledger.NewRoom(perRoom, remember))
+	}
+	for i := p.Shard; i < p.Publishers; i += p.Shards {
+		s := r.room(i % p.Rooms).Streams()[i/p.Rooms]
+		r.streams = append(r.streams, s)
+		r.spreads = append(r.spreads, s.NewSpreads(o.Timeout))
+	}
+	for _, at := range e.Loops() {
+		l := &loop{run: r, loop: at}
+		l.interpret = o.Protocol.NewInterpreter(o.Timeout, l.unix)
+		for _, s := range r.streams {
+			l.arrivals = append(l.arrivals, s.NewArrivals())
+		}
+		l.churner = at.NewTimer(l.churn)
+		r.loops = append(r.loops, l)
+	}
+	return r, nil
+}
+
+// room is the ledger's of a room, counted over all shards.
+func (r *Run) room(room int) *ledger.Room { return r.rooms[room/r.o.Plan.Shards] }
+
+// Guest is for [swarm.Options].
+func (r *Run) Guest(loop, i int) swarm.Guest {
+	l := r.loops[loop]
+	g := &guest{loop: l, number: int32(i), room: int32(r.o.Plan.RoomOf(i))}
+	if r.o.Plan.IsPublisher(i) {
+		g.publisher = &publisher{number: r.o.Plan.publisher(i)}
+		g.publisher.stream = r.streams[g.publisher.number/r.o.Plan.Shards]
+	}
+	l.guests = append(l.guests, g)
+	return g
+}
+
+// ErrStopped: the swarm ended before the fan-out did.
+var ErrStopped = errors.New("fanout: the connections ended before the publications did")
+
+// Drive waits until the swarm's connections are open and subscribed, has them
+// publish and receive, waits for what is still to come, and begins the swarm's
+// end. stop, when closed, begins that end at once.
+func (r *Run) Drive(s *swarm.Swarm, stop <-chan struct{}) error {
+	defer s.Stop(0)
+	defer r.leaving.Store(true)
+	// wait ends early, and for good, when the run is stopped.
+	wait := func(done <-chan struct{}, limit <-chan time.Time) (ended bool, err error) {
+		select {
+		case <-stop:
+			return true, nil
+		case <-s.Done():
+			return true, ErrStopped
+		case <-done:
+		case <-limit:
+		}
+		return false, nil
+	}
+	// until waits for what is looked at now and then.
+	until := func(holds func(*guest) bool, deadline time.Time) (ended bool, err error) {
+		for !r.all(holds) && time.Now().Before(deadline) {
+			if ended, err = wait(nil, time.After(lookEvery)); ended {
+				return ended, err
+			}
+		}
+		return false, nil
+	}
+	if ended, err := wait(s.Settled(), nil); ended {
+		return err
+	}
+	// Each step of a session has its own bound, and what fails is counted.
+	if ended, err := until((*guest).isDecided, farFuture()); ended {
+		return err
+	}
+	r.begin()
+	if ended, err := wait(nil, time.After(startAfter+r.o.For)); ended {
+		return err
+	}
+	_, err := until((*guest).isComplete, time.Now().Add(r.o.Timeout))
+	return err
+}
+
+func farFuture() time.Time { return time.Now().Add(24 * time.Hour) }
+
+// begin starts publishing and churn.
+func (r *Run) begin() {
+	start := clock.Now().Add(startAfter)
+	r.ends.Store(int64(start.Add(r.o.For)))
+	r.began.Store(int64(start))
+	for _, l := range r.loops {
+		l.loop.Do(func() { l.begin(start) })
+	}
+}
+
+// all tells whether something holds for every guest.
+func (r *Run) all(holds func(*guest) bool) bool {
+	all := true
+	for _, l := range r.loops {
+		l.loop.Await(func() { all = all && !slices.ContainsFunc(l.guests, func(g *guest) bool { return !holds(g) }) })
+	}
+	return all
+}
+
+func (l *loop) begin(start clock.Time) {
+	for _, g := range l.guests {
+		if p := g.publisher; p != nil {
+			p.next = start.Add(l.run.o.Plan.offset(p.number))
+			g.wait()
+		}
+	}
+	if l.run.o.Churn > 0 && len(l.guests) > 0 {
+		l.nextChurn = start
+		l.churner.Set(start)
+	}
+}
+
+// churn makes those subscribers leave whose turn it is.
+func (l *loop) churn(now clock.Time) {
+	every := time.Duration(float64(len(l.run.loops)) / l.run.o.Churn * float64(time.Second))
+	for l.nextChurn <= now {
+		l.nextChurn = l.nextChurn.Add(every)
+		for range l.guests {
+			g := l.guests[l.churnAt%len(l.guests)]
+			l.churnAt++
+			if g.publisher == nil && g.leave() {
+				break
+			}
+		}
+	}
+	if l.nextChurn < clock.Time(l.run.ends.Load()) {
+		l.churner.Set(l.nextChurn)
+	}
+}
+
+// unix is an instant in nanoseconds since 1970.
+func (l *loop) unix(at clock.Time) int64 {
+	l.readWall(at)
+	return int64(at) + l.wallOffset
+}
+
+// fromUnix is the instant of a stamp in milliseconds since 1970.
+func (l *loop) fromUnix(ms float64, now clock.Time) clock.Time {
+	l.readWall(now)
+	return clock.Time(int64(ms*1e6) - l.wallOffset)
+}
+
+// readWall reads the wall clock ten times a second at the most.
+func (l *loop) readWall(now clock.Time) {
+	if l.wallOffset != 0 && now.Sub(l.wallRead) < 100*time.Millisecond {
+		return
+	}
+	now, wall := clock.Read()
+	l.wallRead, l.wallOffset = now, wall-int64(now)
+}
