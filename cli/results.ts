@@ -6,7 +6,8 @@ import type { Summary, Verdict } from "../lib/summary/summary.ts";
 
 /**
  * Gives `work` a directory of its own below `resultsDir`, and moves what it left there up when it is done. So the
- * summary of an earlier or a parallel run is never taken for this one's, and a reader never sees half a file.
+ * summary of an earlier or a parallel run is never taken for this one's, and a reader never sees half a file. What an
+ * earlier run of the scenario left is removed first: were this one killed, it would pass for its result.
  */
 export async function withOwnDirectory<T>(
   resultsDir: string,

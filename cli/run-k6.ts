@@ -53,15 +53,16 @@ export interface K6Result {
 export async function runK6(run: K6Run): Promise<K6Result> {
   const scenario = parse(run.script).name;
   const { instances = 1, say = () => {} } = run;
+  // In the environment, not with -e: everyone on the machine may read command lines, and some hold tokens.
+  const settings = { ...run.env, ...run.settings, K6_VERSION: run.k6.version };
+  const planned = await planOf(run, { ...settings, RESULTS_DIR: "" });
+  if (instances > planned.shards) {
+    throw new UserError(
+      `${scenario}: ${planned.shards} virtual users share this load, so at most as many instances can, got ${instances}`,
+    );
+  }
   const { result, files } = await withOwnDirectory(run.resultsDir, scenario, async (directory) => {
-    // In the environment, not with -e: everyone on the machine may read command lines, and some hold tokens.
-    const env = { ...run.env, ...run.settings, K6_VERSION: run.k6.version, RESULTS_DIR: directory };
-    const planned = await planOf(run, env);
-    if (instances > planned.shards) {
-      throw new UserError(
-        `${scenario}: ${planned.shards} virtual users share this load, so at most as many instances can, got ${instances}`,
-      );
-    }
+    const env = { ...settings, RESULTS_DIR: directory };
     const startedAt = new Date();
     const progress = tellProgress(planned.load, say);
     const endings = await superviseAll(

@@ -11,15 +11,16 @@ export interface Script {
   readonly scenario: string | undefined;
 }
 
-/** What is bundled beside the scenarios. */
-const OTHER_BUNDLES: readonly string[] = ["cli.js", "library.js", "server.js"];
+/** How a bundle begins the list of what it exports, where it is a scenario: the other programs export no such thing. */
+const SCENARIO_EXPORTS = /^export \{[^}]*\bhandleSummary\b/m;
 
 /** The names of the scenarios that come with the toolkit. */
 export async function bundledScenarios(): Promise<string[]> {
-  const names = await readdir(packageFile("dist")).catch(() => []);
-  return names
-    .filter((name) => name.endsWith(".js") && !OTHER_BUNDLES.includes(name))
-    .map((name) => name.replace(/\.js$/, ""));
+  const files = (await readdir(packageFile("dist")).catch(() => [])).filter((name) => name.endsWith(".js"));
+  const sources = await Promise.all(files.map((name) => readFile(packageFile(`dist/${name}`), "utf8")));
+  return files
+    .filter((_, index) => SCENARIO_EXPORTS.test(sources[index]!))
+    .map((name) => name.slice(0, -".js".length));
 }
 
 /**

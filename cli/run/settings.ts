@@ -12,11 +12,17 @@ export const SETTING_FLAGS = { url: "WS_URL", profile: "PROFILE" } as const sati
 /** Settings that a command line, which everyone on the machine may read, is no place for. */
 const SECRETS: readonly string[] = ["WS_TOKEN", "HEADERS"] satisfies SettingName[];
 
+/** Settings that a run makes itself, and what is there instead. */
+const SET_HERE: { readonly [name: string]: string | undefined } = {
+  RESULTS_DIR: "--results",
+  K6_VERSION: "nothing: k6 is asked",
+} satisfies Partial<Record<SettingName, string>>;
+
 /**
  * The settings that the command line gives.
  *
  * @param pairs each `-e`, as `NAME=value`
- * @throws {@link UserError} for a pair that is none, a name given twice, and a secret
+ * @throws {@link UserError} for a pair that is none, a name given twice, a secret, and what a run sets itself
  */
 export function settingsOf(
   flags: { readonly [F in keyof typeof SETTING_FLAGS]?: string | undefined },
@@ -37,6 +43,8 @@ export function settingsOf(
         `-e ${name}: expected it in the environment, which the process list does not show: ${name}=… k6-realtime run …`,
       );
     }
+    const instead = SET_HERE[name];
+    if (instead !== undefined) throw new UserError(`-e ${name}: expected ${instead}`);
     if (Object.hasOwn(settings, name)) throw new UserError(`-e ${name}: expected it once, got it twice`);
     settings[name] = value;
   }

@@ -153,15 +153,19 @@ test("settings come before the environment", async (t) => {
   await result;
 });
 
-test("what k6 refuses is the caller's mistake, told in k6's words, and nothing is run", async (t) => {
+test("what k6 refuses is the caller's mistake, told in k6's words, and the results of earlier runs stay", async (t) => {
   const inspect = `console.error("CONNECTIONS: expected a whole number"); process.exitCode = 107`;
-  const run = await plan(t, { inspect, run: `write("pass")` });
-  await assert.rejects(runK6(run), (error: Error) => {
+  const run = await plan(t, { run: `write("pass")` });
+  await runK6(run);
+  const earlier = await readdir(run.resultsDir);
+  const k6 = { ...run.k6, command: await fakeK6(t, { inspect }) };
+  await assert.rejects(runK6({ ...run, k6 }), (error: Error) => {
     assert.ok(error instanceof UserError);
     assert.match(error.message, /dist\/soak\.js.*CONNECTIONS: expected a whole number/s);
     return true;
   });
-  assert.deepEqual(await readdir(run.resultsDir), []);
+  assert.ok(earlier.length > 0);
+  assert.deepEqual(await readdir(run.resultsDir), earlier);
 });
 
 test("an unwritable results directory is refused by name", async (t) => {
