@@ -100,14 +100,16 @@ export const tryOut = ({ out, cwd, env, signal }: Surroundings): CommandDef =>
       const judge = new Judge(what.probes);
 
       const print = (lines: readonly string[]): Promise<void> | undefined => {
-        const text = lines.map((line) => `${printable(mask(line))}\n`).join("");
+        const text = lines.map((line) => `${printable(line)}\n`).join("");
         return out.write(text) ? undefined : new Promise((drained) => out.once("drain", drained));
       };
       const report = (untimed: Untimed, atMs: Ms) => {
         const event = { atMs, ...untimed } as TryEvent;
         judge.take(event);
         // Masked before it is cut to a line's length: half a token is too much.
-        const masked = JSON.stringify(event, (_, value) => (typeof value === "string" ? mask(value) : value));
+        const masked = JSON.stringify(event, (key, value) =>
+          typeof value === "string" && !OUR_WORDS.has(key) ? mask(value) : value,
+        );
         return print(json ? [masked] : linesOf(JSON.parse(masked)));
       };
 
@@ -118,15 +120,19 @@ export const tryOut = ({ out, cwd, env, signal }: Surroundings): CommandDef =>
         );
       });
       const { ok, undecided, reason } = judge.verdict(signal.aborted ? String(signal.reason) : undefined);
+      const because = mask(reason);
       print([
         json
-          ? JSON.stringify({ event: "verdict", ok, reason: mask(reason) })
-          : `${ok ? "ok" : "failed"}: ${reason}`,
+          ? JSON.stringify({ event: "verdict", ok, reason: because })
+          : `${ok ? "ok" : "failed"}: ${because}`,
       ]);
       if (ok) return EXIT.pass;
       return undecided ? EXIT.undecided : EXIT.error;
     },
   });
+
+/** Fields of events whose values are words of ours, which are no secret even where a token is the same word. */
+const OUR_WORDS: ReadonlySet<string> = new Set(["event", "kind", "purpose", "by"]);
 
 type Args = { readonly [K in keyof typeof ARGS]?: string | boolean | undefined };
 
@@ -138,7 +144,11 @@ async function planOf(
 ): Promise<{ what: Attempt; mask: (text: string) => string; json: boolean }> {
   try {
     const settings = settingsOf(args, headers, env);
-    const protocol = await protocolOf(settings, cwd);
+    const protocol = await protocolOf(
+      settings,
+      cwd,
+      args["protocol-file"] === undefined ? "PROTOCOL_FILE" : "--protocol-file",
+    );
     const user = text(args.user) ?? "user-0";
     const identity = identities(settings, protocol, [{ user, token: settings.WS_TOKEN }]);
     const room = text(args.room) ?? "load-test-room-0";
@@ -196,11 +206,12 @@ function settingsOf(args: Args, headers: Readonly<Record<string, string>>, env: 
 async function protocolOf(
   { PROTOCOL, PROTOCOL_FILE }: { PROTOCOL: keyof typeof PROTOCOLS; PROTOCOL_FILE: string },
   cwd: string,
+  name: string,
 ): Promise<Protocol> {
   if (PROTOCOL_FILE === "") return compile(PROTOCOLS[PROTOCOL]);
   const path = resolve(cwd, PROTOCOL_FILE);
   const wrong = (expected: string, error: unknown) =>
-    new UserError(`--protocol-file: expected ${expected}, got ${path} (${(error as Error).message})`);
+    new UserError(`${name}: expected ${expected}, got ${path} (${(error as Error).message})`);
   const json = await readFile(path, "utf8").catch((error) => {
     throw wrong("a readable file", error);
   });

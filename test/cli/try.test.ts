@@ -350,6 +350,18 @@ describe("a hostile server harms nothing", () => {
     });
   }
 
+  test("a token that is a word of ours takes nothing apart", async (t) => {
+    const server = await reference(t, { tokens: ["received", "text"] });
+    for (const argv of [
+      ["--token", "received"],
+      ["--token", "text", "--json"],
+    ]) {
+      const tried = await tryOut(["--url", `${server.url}/ws/chat`, ...argv], { until: /RTT|"last":true/ });
+      assert.equal(tried.code, 0, tried.out + tried.err);
+      if (argv.includes("--json")) for (const line of tried.out.trimEnd().split("\n")) JSON.parse(line);
+    }
+  });
+
   test("a flood ends with its time, and no more is held than was taken from us", async (t) => {
     const url = await rawServer(t, (socket, request) => {
       socket.write(accept(request));

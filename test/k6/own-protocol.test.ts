@@ -89,15 +89,16 @@ async function pigeonServer(t: TestContext, { noEvery = Number.POSITIVE_INFINITY
   return { url: `ws://127.0.0.1:${(server.address() as { port: number }).port}/`, seen };
 }
 
-async function soak(t: TestContext, url: string) {
+async function soak(t: TestContext, url: string, descriptor = PIGEON, more: Record<string, string> = {}) {
   const PROTOCOL_FILE = join(await temporaryDirectory(t), "pigeon.json");
-  await writeFile(PROTOCOL_FILE, PIGEON);
+  await writeFile(PROTOCOL_FILE, descriptor);
   const run = await runK6(t, {
     scenario: "chat-soak",
     env: {
       ...{ WS_URL: url, PROTOCOL_FILE, PROFILE: await strictProfile(t), WS_TOKEN: "", PAYLOAD_BYTES: 3_000 },
       ...{ CONNECTIONS: 5, RAMP: "200ms", DURATION: "3s", RAMP_DOWN: "200ms", SESSION: "1500ms" },
       ...{ PROBE_INTERVAL: "50ms", REPLY_TIMEOUT: "1s" },
+      ...more,
     },
   });
   return { run, of: (series: string) => count(run.summary!, series) };
@@ -122,7 +123,7 @@ test("a descriptor of under 15 lines soaks a server that nobody here has seen", 
   assert.ok(seen.pongs > 10 && seen.pongs <= seen.pings, JSON.stringify(seen));
 });
 
-test("its errors are counted exactly, each for the probe it names", async (t) => {
+test("its errors are counted exactly, each for the probe it names, over a subprotocol asked for by SUBPROTOCOL", async (t) => {
   const { url, seen } = await pigeonServer(t, { noEvery: 7 });
   const { run, of } = await soak(t, url);
   assert.deepEqual(
