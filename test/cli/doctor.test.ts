@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { PassThrough } from "node:stream";
 import { text } from "node:stream/consumers";
@@ -15,6 +16,7 @@ import {
 import { type Machine, parsePorts, readMachine } from "../../cli/doctor/machine.ts";
 import { linesOf } from "../../cli/doctor.ts";
 import { main } from "../../cli/main.ts";
+import { packageFile } from "../../cli/package-file.ts";
 import { fakeK6 } from "./fake-k6.ts";
 
 const roomy: Machine = {
@@ -251,6 +253,17 @@ test("what must be changed makes the exit code 1", async () => {
   const { code, out } = await run(process.env, "--connections", "70000");
   assert.equal(code, 1);
   assert.match(out, /^change {2}local ports .*70,000 needed/m);
+});
+
+test("docs/cli.md has every check", async () => {
+  const docs = await readFile(packageFile("docs/cli.md"), "utf8");
+  const table = docs.slice(docs.indexOf("| check |"));
+  const checks = [
+    ...checkMachine(roomy, hundred),
+    ...checkK6({ command: "k6", version: "v2.2.0", extension: true }),
+    ...checkSurrounds({ go: "1.26", clockSynchronised: true }),
+  ];
+  for (const { name } of checks) assert.match(table, new RegExp(`^\\|.*\\b${name}\\b.*\\|`, "m"));
 });
 
 test("a wrong number is refused by its flag", async () => {
