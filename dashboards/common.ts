@@ -1,0 +1,130 @@
+/** What all dashboards and panels have in common. */
+import type { Builder, Dataquery } from "@grafana/grafana-foundation-sdk/cog";
+import * as common from "@grafana/grafana-foundation-sdk/common";
+import * as dashboard from "@grafana/grafana-foundation-sdk/dashboard";
+import * as table from "@grafana/grafana-foundation-sdk/table";
+import * as timeseries from "@grafana/grafana-foundation-sdk/timeseries";
+import { METRICS, type MetricName, type MetricSpec } from "../lib/metrics.ts";
+import { byRun, limits, overTime, type Query, SOURCES } from "./influxql.ts";
+
+const datasource = { type: "influxdb", uid: "${datasource}" };
+
+/** Panels of a subject, under its title. */
+export interface Row {
+  readonly title: string;
+  readonly panels: readonly Builder<dashboard.Panel>[];
+}
+export const row = (title: string, panels: Row["panels"]): Row => ({ title, panels });
+
+/** A metric over time, with the limits on it. */
+export function panel(metric: MetricName) {
+  const { kind, unit, help }: MetricSpec = METRICS[metric];
+  const made = new timeseries.PanelBuilder()
+    .title(metric)
+    .description(kind === "trend" ? `${help} ${WORST}` : help)
+    .datasource(datasource)
+    .unit({ ms: "ms", "1": kind === "counter" ? "cps" : "short", ratio: "percentunit" }[unit])
+    .interval("1s")
+    .span(12)
+    .height(8)
+    .min(0)
+    .spanNulls(false)
+    .showPoints(common.VisibilityMode.Auto)
+    .legend(
+      new common.VizLegendOptionsBuilder()
+        .showLegend(true)
+        .displayMode(common.LegendDisplayMode.List)
+        .placement(common.LegendPlacement.Bottom),
+    )
+    .overrideByRegexp("/: limit /", [
+      { id: "color", value: { mode: "fixed", fixedColor: "red" } },
+      { id: "custom.lineStyle", value: { fill: "dash", dash: [10, 10] } },
+    ]);
+  return withQueries(made, [...overTime(metric), ...limits(metric)], "time_series");
+}
+
+const WORST =
+  "From aggregates an interval longer than a second shows its worst second: percentiles are not averaged.";
+
+/** What a metric came to in each run. */
+export function runs(metric: MetricName) {
+  const { unit, help }: MetricSpec = METRICS[metric];
+  const made = new table.PanelBuilder()
+    .title(metric)
+    .description(help)
+    .datasource(datasource)
+    .unit({ ms: "ms", "1": "short", ratio: "percentunit" }[unit])
+    .span(12)
+    .height(8);
+  return withQueries(made, byRun(metric), "table");
+}
+
+function withQueries<P extends { withTarget(target: Builder<Dataquery>): P }>(
+  panel: P,
+  queries: readonly Query[],
+  resultFormat: "time_series" | "table",
+): P {
+  return queries.reduce(
+    (made, { influxql, alias }, index) =>
+      made.withTarget({
+        build: () =>
+          ({
+            refId: String.fromCharCode("A".charCodeAt(0) + index),
+            datasource,
+            rawQuery: true,
+            query: influxql,
+            resultFormat,
+            ...(alias && { alias }),
+          }) as unknown as Dataquery,
+      }),
+    panel,
+  );
+}
+
+/** A dashboard of rows, with the variables that its queries use. */
+export function page(uid: string, title: string, description: string, rows: readonly Row[]) {
+  const made = new dashboard.DashboardBuilder(title)
+    .uid(uid)
+    .description(description)
+    .tags(["k6", "websocket"])
+    .timezone("browser")
+    .time({ from: "now-30m", to: "now" })
+    .refresh("10s")
+    .tooltip(dashboard.DashboardCursorSync.Crosshair)
+    .withVariable(new dashboard.DatasourceVariableBuilder("datasource").label("Data source").type("influxdb"))
+    .withVariable(
+      new dashboard.CustomVariableBuilder("source")
+        .label("Written by")
+        .values(
+          Object.entries(SOURCES)
+            .map(([value, text]) => `${text} : ${value}`)
+            .join(", "),
+        )
+        .current({ text: SOURCES.instance, value: "instance", selected: true }),
+    );
+  for (const { name, label, keys } of TAG_VARIABLES) {
+    made.withVariable(
+      new dashboard.QueryVariableBuilder(name)
+        .label(label)
+        .datasource(datasource)
+        .query(`SHOW TAG VALUES WITH KEY IN (${keys.map((key) => `"${key}"`).join(", ")})`)
+        .refresh(dashboard.VariableRefresh.OnTimeRangeChanged)
+        .sort(dashboard.VariableSort.AlphabeticalDesc)
+        .multi(true)
+        .includeAll(true)
+        .allValue(".*")
+        .current({ text: "All", value: "$__all", selected: true }),
+    );
+  }
+  for (const { title, panels } of rows) {
+    made.withRow(new dashboard.RowBuilder(title));
+    for (const panel of panels) made.withPanel(panel);
+  }
+  return made.build();
+}
+
+const TAG_VARIABLES = [
+  { name: "run", label: "Run", keys: ["run", "testid"] },
+  { name: "scenario", label: "Scenario", keys: ["scenario"] },
+  { name: "instance", label: "Instance", keys: ["instance"] },
+] as const;

@@ -1,0 +1,7 @@
+import { panel, row } from "./common.ts";
+
+export const fanout = row("Fan-out", [
+  panel("ws_fanout_lag_ms"),
+  panel("ws_fanout_spread_ms"),
+  panel("ws_deliveries").span(24),
+]);

@@ -1,0 +1,23 @@
+/** The dashboards, by the file below json/ that each is written to. */
+import { page } from "./common.ts";
+import { connections } from "./connections.ts";
+import { fanout } from "./fanout.ts";
+import { generator } from "./generator.ts";
+import { losses, messages } from "./messages.ts";
+import { counts, latencies, shares } from "./runs.ts";
+
+export const dashboards = () => ({
+  "live.json": page("k6-realtime-live", "k6-realtime: a run", "One run while it goes on, and afterwards.", [
+    messages,
+    fanout,
+    connections,
+    losses,
+    generator,
+  ]),
+  "runs.json": page(
+    "k6-realtime-runs",
+    "k6-realtime: runs compared",
+    "Nights and commits beside each other: choose the runs, and a time range that holds them.",
+    [latencies, shares, counts],
+  ),
+});

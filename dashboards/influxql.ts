@@ -1,0 +1,146 @@
+/**
+ * The queries of a metric's panel, for both ways in:
+ *
+ * - stock k6 (`--out influxdb=…`) stores one point for each sample, in the field `value`;
+ * - our output (`--out realtime-influxdb=…`) stores one point for each second, in fields by the metric's kind.
+ *
+ * Every panel asks for both, and the dashboard's variable `source` decides which of them answers: it is `value`, which
+ * is a field of the one, or `instance`, which is a tag of all points of the other and of no other.
+ */
+import { METRICS, type MetricKind, type MetricName, type MetricSpec } from "../lib/metrics.ts";
+import { PROFILES } from "../lib/profile.ts";
+import { parseLimit } from "../lib/summary/threshold.ts";
+
+/** The values of the variable `source`, with what they stand for. */
+export const SOURCES = {
+  instance: "k6-realtime (--out realtime-influxdb)",
+  value: "stock k6 (--out influxdb)",
+} as const;
+export type Source = keyof typeof SOURCES;
+
+/** One query and the name of its lines, in which Grafana replaces `$col` and `$tag_…`. */
+export interface Query {
+  readonly influxql: string;
+  readonly alias: string;
+}
+
+/** Columns of a query: an expression for each name. */
+type Columns = { readonly [name: string]: string };
+
+const PERCENTILES = { p50: 50, p90: 90, p95: 95, p99: 99, p999: 99.9 } as const;
+type Line = keyof typeof PERCENTILES | "max";
+const LINES: readonly Line[] = ["p50", "p95", "p99", "p999", "max"];
+
+const perSecond = "/ ($__interval_ms / 1000)";
+
+/** What is shown of each kind, by source. Percentiles of seconds are never averaged: the worst second stands. */
+const COLUMNS: { readonly [K in MetricKind]: { readonly [S in Source]: Columns } } = {
+  trend: {
+    instance: columns(LINES, (line) => `max("${line}")`),
+    value: columns(LINES, (line) =>
+      line === "max" ? 'max("$source")' : `percentile("$source", ${PERCENTILES[line]})`,
+    ),
+  },
+  counter: {
+    instance: { "per second": `sum("sum") ${perSecond}` },
+    value: { "per second": `sum("$source") ${perSecond}` },
+  },
+  rate: { instance: { share: 'sum("passes") / sum("total")' }, value: { share: 'mean("$source")' } },
+  gauge: { instance: { now: 'last("last")' }, value: { now: 'last("$source")' } },
+};
+
+/** What a whole run came to, by source. */
+const RUN_COLUMNS: typeof COLUMNS = {
+  trend: {
+    instance: {
+      "worst second's p99": 'max("p99")',
+      "worst second's p50": 'max("p50")',
+      max: 'max("max")',
+      mean: 'sum("sum") / sum("count")',
+    },
+    value: {
+      p99: 'percentile("$source", 99)',
+      p50: 'percentile("$source", 50)',
+      max: 'max("$source")',
+      mean: 'mean("$source")',
+    },
+  },
+  counter: { instance: { count: 'sum("sum")' }, value: { count: 'sum("$source")' } },
+  rate: COLUMNS.rate,
+  gauge: { instance: { most: 'max("max")' }, value: { most: 'max("$source")' } },
+};
+
+/** Over time: a line for each instance and for each value of the tags that the metric is broken down by. */
+export function overTime(metric: MetricName): Query[] {
+  const { kind, by }: MetricSpec = METRICS[metric];
+  const tags = ["instance", ...Object.keys(by ?? {})];
+  const fill = kind === "counter" ? "0" : "null";
+  return sources((source) => ({
+    influxql: select(
+      metric,
+      source,
+      COLUMNS[kind][source],
+      `time($__interval), ${quoted(tags)} fill(${fill})`,
+    ),
+    alias: ["$col", ...tags.map((tag) => `$tag_${tag}`)].join(" "),
+  }));
+}
+
+/** A row for each run, instance and commit. */
+export function byRun(metric: MetricName): Query[] {
+  const { kind } = METRICS[metric];
+  return sources((source) => ({
+    influxql: select(
+      metric,
+      source,
+      RUN_COLUMNS[kind][source],
+      quoted([source === "value" ? "testid" : "run", "scenario", "instance", "commit"]),
+    ),
+    alias: "",
+  }));
+}
+
+/** The limits that profiles set on a metric and that its panel can show, each as a line while a run is judged by it. */
+export function limits(metric: MetricName): Query[] {
+  const { kind } = METRICS[metric];
+  return Object.entries(PROFILES).flatMap(([profile, { thresholds }]) => {
+    const bounds = ((thresholds as Record<string, string[]>)[metric] ?? []).flatMap((expression) => {
+      const limit = parseLimit(expression);
+      return limit && /^(p\(.+\)|med|max|min|avg|rate|value)$/.test(limit.aggregate) && kind !== "counter"
+        ? [{ expression, bound: limit.bound }]
+        : [];
+    });
+    if (bounds.length === 0) return [];
+    return sources((source) => {
+      const present = { trend: "max", rate: "total", gauge: "last", counter: "sum" }[kind];
+      const field = source === "value" ? "$source" : present;
+      const lines = Object.fromEntries(
+        bounds.map(({ expression, bound }) => [`limit ${expression}`, `0 * last("${field}") + ${bound}`]),
+      );
+      const where = ` AND "profile" = '${profile}'`;
+      return {
+        influxql: select(metric, source, lines, "time($__interval) fill(previous)", where),
+        alias: `${profile}: $col`,
+      };
+    });
+  });
+}
+
+function select(metric: MetricName, source: Source, what: Columns, groupBy: string, where = ""): string {
+  const selected = Object.entries(what).map(([name, expression]) => `${expression} AS "${name}"`);
+  return `SELECT ${selected.join(", ")} FROM "${metric}" WHERE ${WHERE[source]}${where} AND $timeFilter GROUP BY ${groupBy}`;
+}
+
+const WHERE: { readonly [S in Source]: string } = {
+  instance:
+    '"$source" =~ /./ AND "run" =~ /^${run:regex}$/ AND "scenario" =~ /^${scenario:regex}$/ AND "instance" =~ /^${instance:regex}$/',
+  value: '"testid" =~ /^${run:regex}$/ AND "scenario" =~ /^${scenario:regex}$/',
+};
+
+const sources = <T>(make: (source: Source) => T): T[] => (Object.keys(SOURCES) as Source[]).map(make);
+
+const quoted = (tags: readonly string[]): string => tags.map((tag) => `"${tag}"`).join(", ");
+
+function columns(lines: readonly Line[], expression: (line: Line) => string): Columns {
+  return Object.fromEntries(lines.map((line) => [line, expression(line)]));
+}
