@@ -1,0 +1,166 @@
+/**
+ * How far quantiles of a run would vary if it were run again under the same conditions, from its own seconds alone.
+ * Neighbouring seconds are alike (a garbage collection, a queue that drains), so whole blocks of them are drawn: the
+ * stationary bootstrap (Politis and Romano 1994), with block lengths after Politis and White (2004).
+ */
+import { bucketMiddle, type Histogram, merge, quantile } from "../recording/histogram.ts";
+
+/** Uniform random numbers in [0, 1). */
+export type Random = () => number;
+
+/** Repeatable random numbers: the same recordings always give the same answer. (Mulberry32.) */
+export function seeded(seed: number): Random {
+  let state = seed | 0;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/** A quantile of a run, with its uncertainty. */
+export interface Estimate {
+  readonly value: number;
+  /** Of the logarithm of the value, hence a share of it. */
+  readonly standardError: number;
+  /** About how many independent pieces the run consists of. */
+  readonly blocks: number;
+}
+
+const RESAMPLES = 1_000;
+
+/**
+ * Estimates quantiles of all values of a run.
+ *
+ * @param cells The values of each stretch of time, all equally long, in their order; at least one has values.
+ * @param shares 0 to 1.
+ */
+export function estimate(cells: readonly Histogram[], shares: readonly number[], random: Random): Estimate[] {
+  const whole = merge(cells);
+  const lengths = shares.map((share) => blockLength(exceedances(cells, quantile(whole, share))));
+  // One length for all, so that the same resamples serve every quantile.
+  const length = Math.max(...lengths);
+  const logarithms: number[][] = shares.map(() => []);
+  const { resample, middles } = resampler(cells, whole);
+  for (let i = 0; i < RESAMPLES; i++) {
+    const sums = resample(drawBlocks(cells.length, length, random));
+    const total = sums.reduce((sum, count) => sum + count, 0);
+    if (total === 0) continue;
+    for (const [j, share] of shares.entries()) {
+      logarithms[j]!.push(Math.log(quantileOf(sums, middles, share * total)));
+    }
+  }
+  return shares.map((share, j) => ({
+    value: quantile(whole, share),
+    // Deviations are taken from the run's own mean: what a mean of so few blocks hides of them is put back.
+    standardError: deviation(logarithms[j]!) * Math.sqrt(cells.length / (cells.length - length)),
+    blocks: cells.length / length,
+  }));
+}
+
+/** Indexes of cells: blocks that begin anywhere, go on over the end to the beginning, and are `length` long on average. */
+function drawBlocks(cells: number, length: number, random: Random): Int32Array {
+  const drawn = new Int32Array(cells);
+  let at = 0;
+  for (let i = 0; i < cells; i++) {
+    at = i === 0 || random() < 1 / length ? Math.floor(random() * cells) : (at + 1) % cells;
+    drawn[i] = at;
+  }
+  return drawn;
+}
+
+/** Sums the drawn cells up, in an array of only those buckets that are not empty. */
+function resampler(cells: readonly Histogram[], whole: Histogram) {
+  const position = new Map(Array.from(whole.buckets, (bucket, i) => [bucket, i]));
+  const rows = cells.map(({ buckets, counts }) => ({
+    positions: Int32Array.from(buckets, (bucket) => position.get(bucket)!),
+    counts,
+  }));
+  const sums = new Float64Array(whole.buckets.length);
+  const resample = (drawn: Int32Array) => {
+    sums.fill(0);
+    for (const cell of drawn) {
+      const { positions, counts } = rows[cell]!;
+      for (let i = 0; i < positions.length; i++) sums[positions[i]!]! += counts[i]!;
+    }
+    return sums;
+  };
+  return { resample, middles: Float64Array.from(whole.buckets, bucketMiddle) };
+}
+
+function quantileOf(sums: Float64Array, middles: Float64Array, rank: number): number {
+  let seen = 0;
+  for (let i = 0; i < sums.length; i++) {
+    seen += sums[i]!;
+    if (seen > rank) return Math.max(middles[i]!, Number.MIN_VALUE);
+  }
+  return middles.at(-1)!;
+}
+
+function deviation(values: readonly number[]): number {
+  const center = values.reduce((sum, value) => sum + value, 0) / values.length;
+  const squares = values.reduce((sum, value) => sum + (value - center) ** 2, 0);
+  return Math.sqrt(squares / (values.length - 1));
+}
+
+/** For each cell, the share of its values beyond a limit: what a quantile's variance comes from. */
+function exceedances(cells: readonly Histogram[], limit: number): number[] {
+  return cells
+    .filter(({ total }) => total > 0)
+    .map(({ buckets, counts, total }) => {
+      const beyond = counts.reduce(
+        (sum, count, i) => (bucketMiddle(buckets[i]!) > limit ? sum + count : sum),
+        0,
+      );
+      return beyond / total;
+    });
+}
+
+/**
+ * The mean length of the blocks: twice the one that estimates the variance of a mean best (Politis and White 2004,
+ * corrected by Patton, Politis and White 2009), as with that one intervals are too narrow where seconds are much
+ * alike. At least the cube root of the length of the series, for a short one cannot tell how alike they are, and at
+ * most a quarter of it.
+ */
+export function blockLength(series: readonly number[]): number {
+  const n = series.length;
+  const least = Math.cbrt(n);
+  const most = Math.max(1, n / 4);
+  const covariance = autocovariance(series);
+  const variance = covariance(0);
+  if (variance === 0) return Math.min(2 * least, most);
+  const lags = 2 * lastNotableLag((lag) => covariance(lag) / variance, n);
+  let spectrum = variance;
+  let slope = 0;
+  for (let lag = 1; lag <= lags; lag++) {
+    const weight = Math.min(1, 2 * (1 - lag / lags)); // flat, then falling to 0
+    spectrum += 2 * weight * covariance(lag);
+    slope += 2 * weight * lag * covariance(lag);
+  }
+  const best = spectrum > 0 ? Math.cbrt((slope ** 2 / spectrum ** 2) * n) : most;
+  return Math.min(2 * Math.max(best, least), most);
+}
+
+function autocovariance(series: readonly number[]): (lag: number) => number {
+  const n = series.length;
+  const center = series.reduce((sum, value) => sum + value, 0) / n;
+  return (lag) => {
+    let sum = 0;
+    for (let i = lag; i < n; i++) sum += (series[i]! - center) * (series[i - lag]! - center);
+    return sum / n;
+  };
+}
+
+/** The lag behind which the next few correlations are all negligible; at least 1. */
+function lastNotableLag(correlation: (lag: number) => number, n: number): number {
+  const inARow = Math.max(5, Math.ceil(Math.sqrt(Math.log10(n))));
+  const negligible = 2 * Math.sqrt(Math.log10(n) / n);
+  const most = Math.min(Math.ceil(Math.sqrt(n)) + inARow, n - 1);
+  let row = 0;
+  for (let lag = 1; lag <= most; lag++) {
+    row = Math.abs(correlation(lag)) < negligible ? row + 1 : 0;
+    if (row === inARow) return Math.max(1, lag - inARow);
+  }
+  return Math.max(1, most);
+}
