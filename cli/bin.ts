@@ -17,6 +17,9 @@ for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   });
 }
 
+// A reader that went away (`| head`) asks to stop, as ^C does.
+process.stdout.on("error", () => stop.abort("SIGPIPE"));
+
 process.exitCode = await main(process.argv.slice(2), {
   out: process.stdout,
   err: process.stderr,

@@ -1,11 +1,20 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
+import { text } from "node:stream/consumers";
 import { describe, type TestContext, test } from "node:test";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { main } from "../../cli/main.ts";
-import { type FaultSettings, type ServerOptions, startServer } from "../../server/server.ts";
+import { packageFile } from "../../cli/package-file.ts";
+import {
+  type FaultSettings,
+  type RunningServer,
+  type ServerOptions,
+  startServer,
+} from "../../server/server.ts";
 import { accept, BINARY, CLOSE, close, frame, rawServer, TEXT } from "../raw-server.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";
 
@@ -23,12 +32,12 @@ async function tryOut(
   const stop = new AbortController();
   const [out, err] = [new PassThrough(), new PassThrough()];
   const printed = { out: "", err: "" };
-  out.setEncoding("utf8").on("data", (text) => {
-    printed.out += text;
+  out.setEncoding("utf8").on("data", (chunk) => {
+    printed.out += chunk;
     if (until?.test(printed.out)) stop.abort("SIGINT");
   });
-  err.setEncoding("utf8").on("data", (text) => {
-    printed.err += text;
+  err.setEncoding("utf8").on("data", (chunk) => {
+    printed.err += chunk;
   });
   const args = ["try", "--probes", "1", "--for", "30s", ...argv];
   const code = await main(args, { out, err, cwd, env, signal: stop.signal });
@@ -42,6 +51,12 @@ async function reference(t: TestContext, options: Partial<ServerOptions> = {}) {
   const server = await startServer(options);
   t.after(() => server.close());
   return server;
+}
+
+/** Close codes that the server saw, once it has seen all connections end. */
+async function closesOf(server: RunningServer): Promise<Record<number, number>> {
+  while (server.stats().connectionsOpen > 0) await nextTurn();
+  return server.stats().closesSeen;
 }
 
 /** A descriptor's file. */
@@ -148,7 +163,7 @@ test("without an interrupt it stays as long as it was told, sends what probes we
   assert.equal(tried.code, 0, tried.out);
   assert.match(lastLine(tried), /2 of 2 probes had their replies/);
   assert.equal(server.stats().messagesReceived, 3);
-  assert.deepEqual(server.stats().closesSeen, { 1000: 1 });
+  assert.deepEqual(await closesOf(server), { 1000: 1 });
 });
 
 test("--json prints one object a line, times of one clock, and the verdict last", async (t) => {
@@ -285,7 +300,19 @@ test("an interrupt before the session is ready leaves it open how it went: exit 
   const tried = await tryOut(["--url", `${server.url}/ws/echo`], { until: /matches nothing/ });
   assert.equal(tried.code, 3, tried.out);
   assert.match(lastLine(tried), /^failed: the session was not ready when SIGINT came$/);
-  assert.deepEqual(server.stats().closesSeen, { 1000: 1 });
+  assert.deepEqual(await closesOf(server), { 1000: 1 });
+});
+
+test("a reader that goes away ends it, without a stack trace", async (t) => {
+  const server = await reference(t);
+  const argv = ["--import", "tsx", packageFile("cli/bin.ts"), "try", "--url", `${server.url}/ws/chat`];
+  const child = spawn(process.execPath, argv, { stdio: ["ignore", "pipe", "pipe"], cwd: packageFile(".") });
+  t.after(() => child.kill("SIGKILL"));
+  child.stdout.once("data", () => child.stdout.destroy());
+  const [said, [code]] = await Promise.all([text(child.stderr), once(child, "close")]);
+  assert.equal(said, "");
+  assert.ok(code !== null, "it ended by itself");
+  assert.deepEqual(await closesOf(server), { 1000: 1 });
 });
 
 /** Everything that a terminal acts upon or that makes text look like another. */
