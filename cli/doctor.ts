@@ -57,7 +57,7 @@ export const doctor = ({ out, env }: Surroundings): CommandDef =>
 
 /** One line for each check, and one for its advice. */
 export function linesOf(checks: readonly Check[]): string[] {
-  const widest = Math.max(...checks.map(({ name }) => name.length));
+  const widest = Math.max(0, ...checks.map(({ name }) => name.length));
   return checks.flatMap(({ state, name, found, advice }) => [
     `${state.padEnd("change".length)}  ${name.padEnd(widest)}  ${found}`,
     ...(advice ? [`${" ".repeat("change".length)}  ${advice}`] : []),

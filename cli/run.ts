@@ -1,17 +1,14 @@
-import { lookup } from "node:dns/promises";
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { type ArgsDef, type CommandDef, defineCommand } from "citty";
-import { SETTINGS, SettingsError } from "../lib/settings.ts";
+import { SETTINGS } from "../lib/settings.ts";
 import { terminal } from "../lib/summary/terminal.ts";
-import { EXIT, type Surroundings, UserError } from "./command.ts";
-import { checkMachine, type Demand } from "./doctor/checks.ts";
-import { type Machine, readMachine } from "./doctor/machine.ts";
-import { linesOf } from "./doctor.ts";
+import { type Surroundings, UserError } from "./command.ts";
 import { findK6 } from "./find-k6.ts";
 import { conclusion } from "./run/conclusion.ts";
+import { examine } from "./run/examine.ts";
 import { findScript, requireK6For, requireK6ForInstances } from "./run/script.ts";
-import { type Asks, asksOf, checkK6Flags, choosesAddresses, settingsOf } from "./run/settings.ts";
+import { checkK6Flags, settingsOf } from "./run/settings.ts";
 import { runK6 } from "./run-k6.ts";
 
 const ARGS = {
@@ -83,14 +80,8 @@ export const run = ({ out, err, cwd, env, signal }: Surroundings): CommandDef =>
       const k6 = await findK6(env);
       await requireK6For(script, k6);
       if (instances > 1) requireK6ForInstances(k6);
-      const warn = (line: string) => err.write(`${line}\n`);
-      if (script.scenario !== undefined) {
-        const asks = asked(script.scenario, { ...env, ...settings });
-        const addressPairs = choosesAddresses(k6Flags)
-          ? Number.POSITIVE_INFINITY
-          : asks.sources * (await addressesOf(asks.urls));
-        examine(await readMachine(), { ...asks, instances, addressPairs }, asks.makesDo, warn);
-      }
+      const plan = { scenario: script.scenario, env: { ...env, ...settings }, k6Flags, instances };
+      for (const line of await examine(plan)) err.write(`${line}\n`);
 
       const say = (line: string) => (json ? err : out).write(`${line}\n`);
       say(`Using k6 ${k6.version} (${k6.command}), ${k6.extension ? "with" : "without"} the extension`);
@@ -129,7 +120,7 @@ function parse(rawArgs: readonly string[]) {
   });
   return {
     words: positionals,
-    pairs: ((values.env ?? []) as string[]).map(String),
+    pairs: (values.env ?? []).map(String),
     k6Flags: rawArgs.slice(end + 1),
   };
 }
@@ -139,38 +130,4 @@ function instancesOf(given: unknown): number {
   const value = SETTINGS.SHARDS.parse(String(given ?? "1"));
   if (value !== undefined) return value;
   throw new UserError(`--instances: expected ${SETTINGS.SHARDS.expects}, got ${JSON.stringify(given)}`);
-}
-
-function asked(scenario: string, env: NodeJS.ProcessEnv): Asks {
-  try {
-    return asksOf(scenario, env);
-  } catch (error) {
-    throw error instanceof SettingsError ? new UserError(error.message) : error;
-  }
-}
-
-/** Remote addresses that connections to these endpoints can go to: a name may stand for several. */
-async function addressesOf(urls: readonly string[]): Promise<number> {
-  const hosts = new Set(urls.map((url) => new URL(url).hostname.replace(/^\[|\]$/g, "")));
-  const found = await Promise.all(
-    [...hosts].map((host) => lookup(host, { all: true }).catch(() => [{ address: host }])),
-  );
-  return new Set(found.flat().map(({ address }) => address)).size;
-}
-
-/**
- * Says what is worth knowing of this machine.
- *
- * @throws {@link UserError} where the run cannot work on it
- */
-function examine(machine: Machine, demand: Demand, makesDo: boolean, warn: (line: string) => void): void {
-  const checks = checkMachine(machine, demand).filter(({ state }) => state !== "ok");
-  const [hopeless, others] = [
-    checks.filter(({ state }) => state === "change" && !makesDo),
-    checks.filter(({ state }) => state === "note" || makesDo),
-  ];
-  if (hopeless.length > 0) {
-    throw new UserError(`This machine does not allow it:\n${linesOf(hopeless).join("\n")}`, EXIT.error);
-  }
-  for (const line of others.length > 0 ? linesOf(others) : []) warn(line);
 }

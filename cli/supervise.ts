@@ -33,6 +33,12 @@ const KILL_AFTER = ms(10_000);
 /** Longest delay of a Node.js timer, nearly 25 days: a longer one would fire at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
+/** Those that end with this process. */
+const running = new Set<ChildProcess>();
+const killAll = () => {
+  for (const k6 of running) signalGroup(k6, "SIGKILL");
+};
+
 /**
  * Runs k6 until it ends, which it always does: a peer that never answers a Close frame holds k6's own sockets for
  * ever, past SIGTERM too, so a run that is overdue or asked to stop is interrupted and then killed.
@@ -55,12 +61,12 @@ export async function supervise(life: Supervision): Promise<Ending> {
     );
   const overdue = setTimeout(onOverdue, ms(Math.min(life.planned + GRACE, LONGEST_TIMER_MS)));
   const onAbort = () => end(`stopped by ${life.signal.reason} before its planned end`);
-  const onExit = () => signalGroup(k6, "SIGKILL");
   life.signal.addEventListener("abort", onAbort, { once: true });
-  process.once("exit", onExit);
+  if (running.size === 0) process.on("exit", killAll);
+  running.add(k6);
   const told = typeof life.output === "function" ? tellLines(k6, life.output) : undefined;
   // What k6 started and left behind would hold its output open.
-  k6.once("exit", onExit);
+  k6.once("exit", () => signalGroup(k6, "SIGKILL"));
   try {
     if (life.signal.aborted) onAbort();
     const [exitCode] = await once(k6, "close");
@@ -70,7 +76,8 @@ export async function supervise(life: Supervision): Promise<Ending> {
     clearTimeout(overdue);
     clearTimeout(killing);
     life.signal.removeEventListener("abort", onAbort);
-    process.off("exit", onExit);
+    running.delete(k6);
+    if (running.size === 0) process.off("exit", killAll);
   }
 }
 

@@ -1,4 +1,5 @@
 /** Several k6 processes that share one load, as k6-operator spreads it over machines. */
+import { setMaxListeners } from "node:events";
 import { failed, howEnded, nth } from "../outcome.ts";
 import { type Ending, type Output, type Supervision, supervise } from "../supervise.ts";
 
@@ -31,6 +32,7 @@ export async function superviseAll(
 ): Promise<Ending[]> {
   const stop = new AbortController();
   const count = lives.length;
+  setMaxListeners(count, stop.signal);
   const onAbort = () => stop.abort(signal.reason);
   signal.addEventListener("abort", onAbort, { once: true });
   if (signal.aborted) onAbort();

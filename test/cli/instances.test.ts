@@ -148,3 +148,13 @@ test("each line that an instance prints says which one it was", async (t) => {
     "[2/2] two",
   ]);
 });
+
+test("a dozen instances are not taken for a leak of listeners", async (t) => {
+  const warnings: Error[] = [];
+  const onWarning = (warning: Error) => warnings.push(warning);
+  process.on("warning", onWarning);
+  t.after(() => process.off("warning", onWarning));
+  const { exitCode } = await runK6(await plan(t, { run: `record(1)` }, { instances: 12 }));
+  assert.equal(exitCode, 0);
+  assert.deepEqual(warnings, []);
+});
