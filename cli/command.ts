@@ -50,7 +50,7 @@ export function refuseUnknown(command: string, argv: readonly string[], defined:
   for (const token of tokens) {
     if (token.kind === "positional") {
       words += 1;
-      if (words > Object.keys(defined).length - named.length) {
+      if (words > Object.keys(defined).length - named.length && !takesMoreWords(defined)) {
         throw new UserError(`${command}: unexpected argument "${token.value}"`);
       }
     }
@@ -68,5 +68,9 @@ export function refuseUnknown(command: string, argv: readonly string[], defined:
     }
   }
 }
+
+/** A command that takes any number of words says so by a hint: `RUN…`. */
+const takesMoreWords = (defined: ArgsDef): boolean =>
+  Object.values(defined).some((arg) => arg.type === "positional" && arg.valueHint?.endsWith("…"));
 
 const aliasesOf = (arg: ArgDef): readonly string[] => ("alias" in arg ? [arg.alias ?? []].flat() : []);

@@ -4,6 +4,7 @@ import { type CommandDef, defineCommand, renderUsage, runCommand } from "citty";
 import { EXIT, refuseUnknown, type Surroundings, UserError } from "./command.ts";
 import { demo } from "./demo.ts";
 import { DOCTOR_MANUAL, doctor } from "./doctor.ts";
+import { GATE_MANUAL, gate } from "./gate.ts";
 import { RUN_MANUAL, run } from "./run.ts";
 import { TRY_MANUAL, tryOut } from "./try.ts";
 
@@ -13,12 +14,18 @@ const { version } = JSON.parse(readFileSync(new URL("../package.json", import.me
 const commands = (around: Surroundings): Record<string, CommandDef> => ({
   demo: demo(around),
   doctor: doctor(around),
+  gate: gate(around),
   run: run(around),
   try: tryOut(around),
 });
 
 /** What a command's `--help` says after its flags. */
-const MANUALS: Readonly<Record<string, string>> = { doctor: DOCTOR_MANUAL, run: RUN_MANUAL, try: TRY_MANUAL };
+const MANUALS: Readonly<Record<string, string>> = {
+  doctor: DOCTOR_MANUAL,
+  gate: GATE_MANUAL,
+  run: RUN_MANUAL,
+  try: TRY_MANUAL,
+};
 
 /** Commands that give what follows `--` to another program. */
 const PASSES_ON: readonly string[] = ["run"];

@@ -38,11 +38,17 @@ export function summarizeRun(run: Run, profile?: Profile): Summary {
     ...verdictOf(run, metrics, thresholds),
     startedAt: new Date(startedAt).toISOString(),
     durationMs,
-    plannedMs: Math.max(...run.instances.map(({ header }) => header.longestMs)),
+    plannedMs: plannedMs(run, durationMs),
     k6: { version: first!.header.k6 ?? null, extension: first!.header.extension ?? null },
     metrics,
     thresholds,
   };
+}
+
+/** k6 knows how long a run may take, not how long it should: one that ended by itself took what it should. */
+function plannedMs({ instances }: Run, durationMs: number): number {
+  const hasFinished = instances.every(({ end }) => end?.state === "finished");
+  return hasFinished ? durationMs : Math.max(...instances.map(({ header }) => header.longestMs));
 }
 
 /** Start of the first instance to the end of the last one; to its last second where it was cut. */

@@ -1,0 +1,150 @@
+import { parseArgs } from "node:util";
+import { type ArgsDef, type CommandDef, defineCommand } from "citty";
+import { SettingsError } from "../lib/settings.ts";
+import { terminal } from "../lib/summary/terminal.ts";
+import { number } from "../lib/summary/verdict.ts";
+import { type Surroundings, UserError } from "./command.ts";
+import { decide, percent } from "./gate/decide.ts";
+import { readProfile } from "./gate/profile.ts";
+import { type Comparison, compare } from "./gate/regression.ts";
+import { figuresOf, parseSelector, select } from "./recording/figures.ts";
+import { findRecordings, groupRecordings, openRuns } from "./recording/open.ts";
+import type { Run } from "./recording/run.ts";
+import { summarizeRun } from "./recording/summarize.ts";
+import { printable } from "./try/safe-text.ts";
+
+const ARGS = {
+  run: {
+    type: "positional",
+    required: false,
+    valueHint: "RUN…",
+    description:
+      "A recording (k6 run --out realtime=FILE), or a directory of them: all instances of one run.",
+  },
+  profile: {
+    type: "string",
+    description: "Judge by these limits instead of the script's: chat, dashboard, smoke, trading, or a file.",
+  },
+  baseline: {
+    type: "string",
+    valueHint: "RUN",
+    description: "An earlier run, to be no slower than; give it again for more of them.",
+  },
+  json: { type: "boolean", description: "One JSON object instead of text." },
+} as const satisfies ArgsDef;
+
+/** What `--help` says beyond the flags. */
+export const GATE_MANUAL = `WHAT IT DECIDES
+
+  pass (0)    The run did what was planned, every limit holds over all its instances together, and it is no slower
+              than every baseline beyond what chance explains.
+  fail (99)   A limit is broken, or the run is slower.
+  neither (3) The generator was the bottleneck, the run is incomplete, or there is too little data.
+
+  docs/gate.md says how runs are compared, and how often that is wrong.
+
+EXAMPLES
+
+  k6-realtime gate results/ --profile chat
+  k6-realtime gate today.jsonl --baseline yesterday.jsonl --baseline monday.jsonl
+`;
+
+/** `k6-realtime gate`: may this go out? */
+export const gate = ({ out, cwd }: Pick<Surroundings, "out" | "cwd">): CommandDef =>
+  defineCommand({
+    meta: { name: "gate", description: "Decide about a run by its limits and by earlier runs" },
+    args: ARGS as ArgsDef,
+    async run({ rawArgs }): Promise<number> {
+      const { values, positionals } = parseArgs({
+        args: [...rawArgs],
+        allowPositionals: true,
+        options: {
+          profile: { type: "string" },
+          baseline: { type: "string", multiple: true },
+          json: { type: "boolean" },
+        },
+      });
+      if (positionals.length === 0) throw new UserError("gate: expected a RUN, got none");
+      const judged = await judgeRun({ paths: positionals, baselines: values.baseline ?? [], ...values, cwd });
+      out.write(values.json ? `${JSON.stringify(judged, null, 2)}\n` : printableLines(textOf(judged)));
+      return judged.exitCode;
+    },
+  });
+
+/** What to judge, and by what. */
+export interface Question {
+  /** Recordings, or directories of them, of one run. */
+  readonly paths: readonly string[];
+  /** The same of earlier runs. */
+  readonly baselines: readonly string[];
+  /** Name or path. Default: the limits that the recordings hold. */
+  readonly profile?: string | undefined;
+  readonly cwd: string;
+}
+
+export type Judged = Awaited<ReturnType<typeof judgeRun>>;
+
+/**
+ * Judges a run.
+ *
+ * @throws {@link UserError} where a file, the profile or the choice of runs is wrong
+ */
+export async function judgeRun({ paths, baselines: baselinePaths, profile: given, cwd }: Question) {
+  const profile = given === undefined ? undefined : await readProfile(given, cwd);
+  const group = onlyOne(await groupRecordings(await findRecordings(paths, cwd)));
+  const earlier =
+    baselinePaths.length > 0 ? await groupRecordings(await findRecordings(baselinePaths, cwd)) : [];
+  for (const { path, header } of earlier.flat()) {
+    if (group.some((one) => one.header.id === header.id))
+      throw new UserError(`${path} is the run itself, not a baseline`);
+    if (header.scenario !== group[0]!.header.scenario) {
+      throw new UserError(
+        `${path}: expected an earlier run of ${group[0]!.header.scenario}, got one of ${header.scenario}`,
+      );
+    }
+  }
+  const [run, ...baselines] = (await openRuns([group, ...earlier])) as [Run, ...Run[]];
+  try {
+    const summary = summarizeRun(run, profile);
+    const regression = baselines.length > 0 ? compare(run, baselines) : undefined;
+    const compared = regression && {
+      baselines: baselines.map((baseline) => summarizeRun(baseline)),
+      regression,
+    };
+    const decision = decide(summary, (series) => countIn(run, series), compared);
+    return { ...decision, instances: run.instances.length, summary, ...(regression && { regression }) };
+  } catch (error) {
+    if (error instanceof SettingsError) throw new UserError(error.message.replace(/^PROFILE/, "--profile"));
+    throw error;
+  }
+}
+
+function onlyOne<T extends { readonly path: string }>(groups: readonly T[][]): T[] {
+  const [only, ...more] = groups;
+  if (only && more.length === 0) return only;
+  const names = groups.map((group) => group[0]!.path).join(", ");
+  throw new UserError(
+    `expected the recordings of one run, got ${groups.length} runs (${names}): gate them one at a time, ` +
+      "or give the instances of one run the same --tag testid=…",
+  );
+}
+
+function countIn(run: Run, series: string): number {
+  const figures = figuresOf(select(run, parseSelector(series)));
+  return figures && "count" in figures ? figures.count : 0;
+}
+
+function textOf({ verdict, reason, summary, instances, regression }: Judged): string {
+  const merged = instances > 1 ? `  ${instances} instances, merged\n` : "";
+  const lines = (regression?.comparisons ?? []).map(comparisonLine);
+  const compared = lines.length > 0 ? `${lines.join("\n")}\n\n` : "";
+  return `${terminal(summary)}${merged}${compared}${verdict}: ${reason}\n`;
+}
+
+const comparisonLine = ({ metric, share, before, now, ratio, low, high, baseline }: Comparison): string =>
+  `  ${metric} p${number(share * 100)}: ${number(now)}, was ${number(before)} in ${baseline} ` +
+  `(${signed(ratio)}, interval ${signed(low)} to ${signed(high)})`;
+
+const signed = (ratio: number): string => `${ratio >= 1 ? "+" : ""}${percent(ratio)}`;
+
+const printableLines = (text: string): string => text.split("\n").map(printable).join("\n");
