@@ -1,0 +1,217 @@
+package probing
+
+import (
+	"math/bits"
+	"strconv"
+
+	"xk6-realtime/engine"
+	"xk6-realtime/engine/clock"
+	"xk6-realtime/engine/frame"
+	"xk6-realtime/engine/protocol"
+)
+
+// guest is one connection's part in a Run. It is used on its loop's goroutine.
+type guest struct {
+	loop         *loop
+	conn         *engine.Conn // nil while there is none
+	conversation *protocol.Conversation
+	now          clock.Time // of what is being handled
+	next         clock.Time // the next probe's due time; 0 before the session is ready
+	written      clock.Time // of the probe that is being sent, 0 if it could not be
+	number       int32
+	probes       int32
+	overdue      int32 // replies that timed out and have not come since
+	awaiting     bool
+	failed       bool // its session could not be had
+}
+
+func (g *guest) Opened(c *engine.Conn, o *engine.Opening) {
+	r := g.loop.run
+	g.conn, g.now, g.next, g.failed = c, clock.Now(), 0, false
+	conversation, err := g.loop.interpret.NewConversation(protocol.Init{
+		Variables:    r.o.Variables(int(g.number)),
+		Authenticate: r.o.Authenticate,
+	})
+	if err != nil {
+		g.SessionFailed("", protocol.ErrorFault, nil)
+	} else {
+		g.conversation = conversation
+		conversation.Open(g, o.Opened)
+	}
+	g.wait()
+}
+
+func (g *guest) Message(_ *engine.Conn, m engine.Message) {
+	if m.Op != frame.Text && m.Op != frame.Binary || g.conversation == nil {
+		return
+	}
+	g.now = m.Read
+	g.conversation.Receive(g, m.Data, m.Op == frame.Binary, m.At)
+	g.wait()
+}
+
+func (g *guest) Alarm(_ *engine.Conn, now clock.Time) {
+	g.now = now
+	if g.failed {
+		g.conn.Close(closeCode, "")
+		return
+	}
+	g.conversation.Due(g, now)
+	for g.probeDue() <= now {
+		g.probe()
+	}
+	g.wait()
+}
+
+const (
+	// closeCode ends a connection whose session could not be had.
+	closeCode = 1000
+	never     = clock.Time(1<<63 - 1)
+)
+
+func (g *guest) Closed(_ *engine.Conn, e engine.End) (again bool) {
+	g.now = e.At
+	if g.conversation != nil {
+		g.conversation.Drop(g, e.At)
+		g.note()
+	}
+	g.loop.record.Lost += int64(g.overdue)
+	g.conn, g.conversation, g.overdue = nil, nil, 0
+	return false
+}
+
+// probeDue is when the next probe is due, never if there is none.
+func (g *guest) probeDue() clock.Time {
+	ends := clock.Time(g.loop.run.ends.Load())
+	if g.next == 0 || ends != 0 && g.next >= ends || g.conversation == nil || !g.conversation.Ready() {
+		return never
+	}
+	return g.next
+}
+
+// probe makes the probe that is due. The next one's due time does not move
+// when this one is late.
+func (g *guest) probe() {
+	l, o := g.loop, &g.loop.run.o
+	due := g.next
+	g.next = due.Add(o.Interval)
+	g.probes++
+	l.id = l.id[:0]
+	if !o.Protocol.NumericIDs() {
+		l.id = append(strconv.AppendInt(l.id, int64(g.number), 10), '-')
+	}
+	l.id = strconv.AppendInt(l.id, int64(g.probes), 10)
+	l.record.Probes++
+	g.written = 0
+	if err := g.conversation.Probe(g, l.id, o.Payload, due); err != nil {
+		return
+	}
+	if g.written == 0 {
+		l.record.Unsent++ // its replies will time out, or be lost with the connection
+		return
+	}
+	g.conversation.Sent(l.id, g.written)
+	l.record.histogram(SendDelay).Record(g.written.Sub(due))
+}
+
+// wait sets the alarm for what comes next.
+func (g *guest) wait() {
+	g.note()
+	if g.conn == nil {
+		return
+	}
+	next := never
+	if g.failed {
+		next = g.now
+	} else if due := g.conversation.NextDue(); due != 0 {
+		next = due
+	}
+	if next = min(next, g.probeDue()); next != never {
+		g.conn.SetAlarm(next)
+	} else {
+		g.conn.StopAlarm()
+	}
+}
+
+// note keeps the loop's count of those that await a reply.
+func (g *guest) note() {
+	awaiting := g.conversation != nil && g.conversation.OpenProbes() > 0
+	if awaiting == g.awaiting {
+		return
+	}
+	g.awaiting = awaiting
+	if awaiting {
+		g.loop.awaiting++
+	} else {
+		g.loop.awaiting--
+	}
+}
+
+// Send is called by the conversation.
+func (g *guest) Send(message []byte, binary bool, why protocol.Purpose) {
+	op := frame.Text
+	if binary {
+		op = frame.Binary
+	}
+	written, err := g.conn.Send(op, message)
+	if why == protocol.ForProbe && err == nil {
+		g.written = written
+	}
+}
+
+// Ready is called by the conversation.
+func (g *guest) Ready() { g.next = g.now.Add(g.loop.run.o.phase(int(g.number))) }
+
+// SessionFailed is called by the conversation.
+func (g *guest) SessionFailed(string, protocol.Fault, []byte) {
+	g.loop.record.Sessions++
+	g.failed = true // closed by the alarm, not within the call
+}
+
+// Replied is called by the conversation.
+func (g *guest) Replied(reply *protocol.Reply) {
+	r := &g.loop.record
+	switch reply.Outcome {
+	case protocol.InTime:
+		at := reply.At
+		if at < reply.Sent {
+			at = g.now // the wall clock, which the kernel stamps by, was set back just now
+		}
+		r.InTime++
+		r.histogram(RTT(reply.Index)).Record(at.Sub(reply.Due))
+		if reply.Sent != 0 {
+			r.histogram(Service(reply.Index)).Record(at.Sub(reply.Sent))
+		}
+	case protocol.TimedOut:
+		r.TimedOut++
+		g.overdue++
+		r.histogram(RTT(reply.Index)).Record(g.loop.run.o.Timeout)
+	case protocol.Lost:
+		r.Cut++
+		r.Lost++
+		r.histogram(RTT(reply.Index)).Record(g.loop.run.o.Timeout)
+	case protocol.Late:
+		r.Late++
+		g.overdue--
+	case protocol.Duplicate:
+		r.Duplicated++
+	}
+}
+
+// Failed is called by the conversation.
+func (g *guest) Failed(_ []byte, _ *protocol.Probe, missing uint16) {
+	g.loop.record.Errors++
+	g.loop.record.Refused += int64(bits.OnesCount16(missing))
+}
+
+// Invalid is called by the conversation.
+func (g *guest) Invalid(why protocol.Fault, _ string) { g.loop.record.Invalid[why]++ }
+
+// Delivered is called by the conversation.
+func (g *guest) Delivered(*protocol.Delivery) { g.loop.record.Deliveries++ }
+
+// Ignored is called by the conversation.
+func (g *guest) Ignored() {}
+
+// Captured is called by the conversation.
+func (g *guest) Captured(string, string) {}

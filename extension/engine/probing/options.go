@@ -1,0 +1,62 @@
+// Package probing times request and reply on many connections: each of a
+// Swarm's connections sends probes on due times of its own, whether or not the
+// last reply came, and every reply is accounted for.
+package probing
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"xk6-realtime/engine/protocol"
+)
+
+// Options says what a Run is. A zero field means the default.
+type Options struct {
+	// Protocol is how messages look. Required, with a probe.
+	Protocol *protocol.Protocol
+	// Variables are the values of Protocol.Variables for connection i.
+	// Required where there are any.
+	Variables func(i int) []string
+	// Authenticate: see [protocol.Init].
+	Authenticate bool
+	// Interval is the time between two probes of one connection. Required.
+	Interval time.Duration
+	// Payload fills the probes that have a place for it.
+	Payload []byte
+	// For is how long there are probes once all connections are open or given
+	// up; each connection begins with its own as soon as it is ready. Required.
+	For time.Duration
+	// Timeout is how long after a probe's due time a reply may come. Default
+	// 5s.
+	Timeout time.Duration
+}
+
+func (o Options) withDefaults() (Options, error) {
+	if o.Timeout == 0 {
+		o.Timeout = 5 * time.Second
+	}
+	switch {
+	case o.Protocol == nil:
+		return o, errors.New("probing: Protocol: want one")
+	case !o.Protocol.HasProbe():
+		return o, fmt.Errorf("probing: Protocol: want one with a probe, got %q", o.Protocol.Name)
+	case len(o.Protocol.Variables) > 0 && o.Variables == nil:
+		return o, fmt.Errorf("probing: Variables: want values for %v", o.Protocol.Variables)
+	case o.Interval <= 0 || o.For <= 0 || o.Timeout < 0:
+		return o, errors.New("probing: Interval, For, Timeout: want times above 0")
+	}
+	if o.Variables == nil {
+		o.Variables = func(int) []string { return nil }
+	}
+	return o, nil
+}
+
+// phase is how long after it is ready connection i sends its first probe:
+// within an interval, and spread over it evenly for any number of connections
+// (multiples of the golden ratio leave the most even gaps).
+func (o *Options) phase(i int) time.Duration {
+	const golden = 0.6180339887498949
+	turns := float64(i) * golden
+	return time.Duration((turns - float64(int64(turns))) * float64(o.Interval))
+}

@@ -1,0 +1,249 @@
+package probing
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"xk6-realtime/engine"
+	"xk6-realtime/engine/internal/leaktest"
+	"xk6-realtime/engine/protocol"
+	"xk6-realtime/engine/swarm"
+)
+
+func TestMain(m *testing.M) { os.Exit(leaktest.Main(m)) }
+
+// patience bounds the wait for what must happen; no test waits for it to pass.
+const patience = 30 * time.Second
+
+const descriptor = `{
+	"name": "asks",
+	"session": [{ "send": "{\"hello\":${user}}", "await": { "where": { "/welcome": true } } }],
+	"probe": { "send": "{\"ask\":${id},\"pad\":${payload}}" },
+	"reply": [{ "name": "first", "where": { "/kind": "first" }, "match": "id", "id": "/id" },
+	          { "name": "second", "where": { "/kind": "second" }, "match": "id", "id": "/id" }],
+	"error": { "where": { "/kind": "error" }, "settles": "id" }
+}`
+
+// answerer serves the descriptor's protocol; answer is called for the n-th
+// question, from 1.
+func answerer(t *testing.T, answer func(n int64, say func(kind string), ws *websocket.Conn)) (url string) {
+	t.Helper()
+	var asked atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		upgrader := websocket.Upgrader{}
+		ws, err := upgrader.Upgrade(w, r, nil)
+		if err != nil {
+			return
+		}
+		defer ws.Close()
+		for {
+			var m struct{ Hello, Ask *string }
+			if err := ws.ReadJSON(&m); err != nil {
+				return
+			}
+			if m.Hello != nil {
+				ws.WriteMessage(websocket.TextMessage, []byte(`{"welcome":true}`))
+				continue
+			}
+			id, _ := json.Marshal(m.Ask)
+			answer(asked.Add(1), func(kind string) {
+				ws.WriteMessage(websocket.TextMessage, []byte(`{"kind":"`+kind+`","id":`+string(id)+`}`))
+			}, ws)
+		}
+	}))
+	t.Cleanup(server.Close)
+	return "ws" + strings.TrimPrefix(server.URL, "http")
+}
+
+// run probes a server and returns the whole account.
+func run(t *testing.T, e *engine.Engine, url string, connections int, o Options) *Window {
+	t.Helper()
+	p, err := protocol.Parse([]byte(descriptor))
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Protocol = p
+	o.Variables = func(int) []string { return []string{"ann"} }
+	r, err := New(e, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := swarm.Start(e, swarm.Options{
+		Servers: []string{url}, Connections: connections, Pace: swarm.Rate(1e6), Hold: time.Hour, Guest: r.Guest,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Drive(s, nil); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-s.Done():
+	case <-time.After(patience):
+		t.Fatal("the swarm never ended")
+	}
+	return r.Snapshot()
+}
+
+func onEachTransport(t *testing.T, test func(t *testing.T, e *engine.Engine)) {
+	transports := []engine.Transport{engine.Goroutines}
+	if runtime.GOOS == "linux" {
+		transports = append(transports, engine.Epoll)
+	}
+	for _, transport := range transports {
+		t.Run(string(transport), func(t *testing.T) {
+			e, err := engine.New(engine.Options{Transport: transport, Loops: 2})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(e.Close)
+			test(t, e)
+		})
+	}
+}
+
+func TestEveryReplyIsAccountedFor(t *testing.T) {
+	onEachTransport(t, func(t *testing.T, e *engine.Engine) {
+		var missing, refused, repeated atomic.Int64
+		url := answerer(t, func(n int64, say func(string), _ *websocket.Conn) {
+			switch {
+			case n%7 == 0:
+				missing.Add(1)
+				say("first")
+			case n%11 == 0:
+				refused.Add(1)
+				say("error")
+			case n%13 == 0:
+				repeated.Add(1)
+				say("first")
+				say("first")
+				say("second")
+			default:
+				say("first")
+				say("second")
+			}
+		})
+		w := run(t, e, url, 20, Options{Interval: 20 * time.Millisecond, For: 400 * time.Millisecond, Timeout: time.Second})
+		want := Counts{
+			Probes:     w.Probes,
+			InTime:     2*w.Probes - missing.Load() - 2*refused.Load(),
+			TimedOut:   missing.Load(),
+			Lost:       missing.Load(),
+			Refused:    2 * refused.Load(),
+			Errors:     refused.Load(),
+			Duplicated: repeated.Load(),
+		}
+		if w.Counts != want || missing.Load() == 0 || refused.Load() == 0 || repeated.Load() == 0 {
+			t.Errorf("counted %+v\n want %+v", w.Counts, want)
+		}
+		first, second, delay := w.Series[RTT(0)], w.Series[RTT(1)], w.Series[SendDelay]
+		if first.Count != w.Probes-refused.Load() || second.Count != first.Count || delay.Count != w.Probes {
+			t.Errorf("%d and %d response times and %d delays of %d probes", first.Count, second.Count, delay.Count, w.Probes)
+		}
+		if second.Max != time.Second || first.Min <= 0 || w.Series[Service(0)].Min <= 0 {
+			t.Errorf("response times from %v to %v, want those that timed out to count as the time-out", first.Min, second.Max)
+		}
+	})
+}
+
+// A server that stalls once is late for every probe that fell due meanwhile,
+// not only for the one that it had in hand.
+func TestAStallShowsWhole(t *testing.T) {
+	onEachTransport(t, func(t *testing.T, e *engine.Engine) {
+		const stall, interval = 300 * time.Millisecond, 10 * time.Millisecond
+		url := answerer(t, func(n int64, say func(string), _ *websocket.Conn) {
+			if n == 10 {
+				time.Sleep(stall)
+			}
+			say("first")
+			say("second")
+		})
+		w := run(t, e, url, 1, Options{Interval: interval, For: 600 * time.Millisecond})
+		slow := int64(0)
+		for _, bar := range w.Series[RTT(0)].Bars {
+			if bar.Value >= stall/2 {
+				slow += bar.Count
+			}
+		}
+		if want := int64(stall / 2 / interval * 8 / 10); slow < want || w.Series[RTT(0)].Max < stall {
+			t.Errorf("%d response times of half the stall or more, the longest %v; want at least %d, and %v",
+				slow, w.Series[RTT(0)].Max, want, stall)
+		}
+	})
+}
+
+func TestAConnectionThatDropsLosesItsReplies(t *testing.T) {
+	onEachTransport(t, func(t *testing.T, e *engine.Engine) {
+		url := answerer(t, func(n int64, say func(string), ws *websocket.Conn) {
+			if n == 5 {
+				ws.Close()
+				return
+			}
+			say("first")
+			say("second")
+		})
+		// The other connection goes on.
+		w := run(t, e, url, 2, Options{Interval: 20 * time.Millisecond, For: 300 * time.Millisecond})
+		if w.Cut < 2 || w.Lost != w.Cut || w.InTime+w.Cut != 2*w.Probes || w.Probes < 6 {
+			t.Errorf("%+v, want the replies of the fifth probe, and of those after it there, cut", w.Counts)
+		}
+	})
+}
+
+func TestPhasesAreSpreadEvenly(t *testing.T) {
+	o := Options{Interval: time.Second}
+	for _, n := range []int{1, 10, 1000} {
+		var quarters [4]int
+		for i := range n {
+			phase := o.phase(i)
+			if phase < 0 || phase >= o.Interval {
+				t.Fatalf("connection %d begins after %v", i, phase)
+			}
+			quarters[phase*4/o.Interval]++
+		}
+		for q, count := range quarters {
+			if n >= 10 && (count < n/4-1 || count > n/4+2) {
+				t.Errorf("of %d connections %d begin in quarter %d", n, count, q)
+			}
+		}
+	}
+}
+
+func TestOptionsAreChecked(t *testing.T) {
+	p, err := protocol.Parse([]byte(descriptor))
+	if err != nil {
+		t.Fatal(err)
+	}
+	silent, err := protocol.Parse([]byte(`{"name":"silent"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := Options{Protocol: p, Interval: 1, For: 1, Variables: func(int) []string { return nil }}
+	tests := []struct {
+		name   string
+		change func(o *Options)
+		want   string
+	}{
+		{"no protocol", func(o *Options) { o.Protocol = nil }, "Protocol"},
+		{"a protocol without a probe", func(o *Options) { o.Protocol = silent }, "want one with a probe"},
+		{"no variables", func(o *Options) { o.Variables = nil }, "[user]"},
+		{"no interval", func(o *Options) { o.Interval = 0 }, "Interval"},
+		{"no time", func(o *Options) { o.For = 0 }, "For"},
+	}
+	for _, test := range tests {
+		o := good
+		test.change(&o)
+		if _, err := New(nil, o); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: error %v, want one that says %q", test.name, err, test.want)
+		}
+	}
+}

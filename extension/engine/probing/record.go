@@ -1,0 +1,112 @@
+package probing
+
+import (
+	"xk6-realtime/engine/hist"
+	"xk6-realtime/engine/protocol"
+)
+
+// Counts is what happened over some time. Each reply that a probe expects ends
+// as one of InTime, TimedOut, Cut or Refused.
+type Counts struct {
+	Probes     int64 // that fell due, on connections that were ready
+	InTime     int64
+	TimedOut   int64 // had not come by the time-out
+	Cut        int64 // still in time to come when the connection ended
+	Refused    int64 // an error came instead
+	Late       int64 // of TimedOut: came after all
+	Lost       int64 // of TimedOut and Cut: never came
+	Duplicated int64
+	Errors     int64    // error messages of the server
+	Invalid    [3]int64 // messages that break the protocol, by protocol.Fault
+	Deliveries int64
+	Sessions   int64 // that could not be had
+	Unsent     int64 // probes that could not be written
+}
+
+func (c *Counts) add(from *Counts) {
+	c.Probes += from.Probes
+	c.InTime += from.InTime
+	c.TimedOut += from.TimedOut
+	c.Cut += from.Cut
+	c.Refused += from.Refused
+	c.Late += from.Late
+	c.Lost += from.Lost
+	c.Duplicated += from.Duplicated
+	c.Errors += from.Errors
+	for fault, n := range from.Invalid {
+		c.Invalid[fault] += n
+	}
+	c.Deliveries += from.Deliveries
+	c.Sessions += from.Sessions
+	c.Unsent += from.Unsent
+}
+
+// Series is one distribution of times that a Run keeps.
+type Series int
+
+// SendDelay is due time to written: the generator's own. After it come, for
+// each reply, response and service time.
+const SendDelay Series = 0
+
+// RTT is a probe's due time to its reply of that index. A reply that timed out
+// or was lost counts with the time-out.
+func RTT(reply int) Series { return Series(1 + 2*reply) }
+
+// Service is a probe's writing to its reply of that index.
+func Service(reply int) Series { return Series(2 + 2*reply) }
+
+// record is what one loop writes, until the reader takes it away.
+type record struct {
+	Counts
+	series []*hist.Histogram // nil until first needed
+}
+
+func newRecord(p *protocol.Protocol) record {
+	return record{series: make([]*hist.Histogram, 1+2*len(p.Replies))}
+}
+
+func (r *record) histogram(s Series) *hist.Histogram {
+	if r.series[s] == nil {
+		r.series[s] = hist.New()
+	}
+	return r.series[s]
+}
+
+// moveTo adds all to another record and leaves r empty.
+func (r *record) moveTo(to *record) {
+	to.add(&r.Counts)
+	r.Counts = Counts{}
+	for s, h := range r.series {
+		if h != nil && h.Count() > 0 {
+			to.histogram(Series(s)).Merge(h)
+			h.Reset()
+		}
+	}
+}
+
+// Window is what happened between two snapshots. A series is nil without
+// values.
+type Window struct {
+	Counts
+	Series []*hist.Distribution
+}
+
+// Snapshot takes what has happened since the last one. The loops go on
+// meanwhile. From one goroutine, not a loop's.
+func (r *Run) Snapshot() *Window {
+	for _, l := range r.loops {
+		take := func() { l.record.moveTo(&r.window) }
+		if !l.loop.Await(take) {
+			take() // the loop has ended
+		}
+	}
+	w := &Window{Counts: r.window.Counts, Series: make([]*hist.Distribution, len(r.window.series))}
+	r.window.Counts = Counts{}
+	for s, h := range r.window.series {
+		if h != nil && h.Count() > 0 {
+			w.Series[s] = h.Distribution()
+			h.Reset()
+		}
+	}
+	return w
+}

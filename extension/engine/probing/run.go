@@ -1,0 +1,105 @@
+package probing
+
+import (
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"xk6-realtime/engine"
+	"xk6-realtime/engine/clock"
+	"xk6-realtime/engine/protocol"
+	"xk6-realtime/engine/swarm"
+)
+
+// lookEvery is how often is looked whether replies are still awaited.
+const lookEvery = 20 * time.Millisecond
+
+// Run is one shard of the probing: the guest of a Swarm that holds its
+// connections.
+type Run struct {
+	o      Options
+	loops  []*loop
+	window record       // of the reader
+	ends   atomic.Int64 // clock.Time from which no probe falls due; 0: not known yet
+}
+
+// loop is what a Run keeps for one loop of the engine. It is used on that
+// loop's goroutine.
+type loop struct {
+	run       *Run
+	loop      *engine.Loop
+	interpret *protocol.Interpreter
+	record    record
+	awaiting  int // connections that await a reply
+	id        []byte
+}
+
+// New makes a Run for the loops of an engine.
+func New(e *engine.Engine, o Options) (*Run, error) {
+	o, err := o.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	r := &Run{o: o, window: newRecord(o.Protocol)}
+	for _, at := range e.Loops() {
+		r.loops = append(r.loops, &loop{
+			run:       r,
+			loop:      at,
+			interpret: o.Protocol.NewInterpreter(o.Timeout, unix),
+			record:    newRecord(o.Protocol),
+		})
+	}
+	return r, nil
+}
+
+// unix is an instant in nanoseconds since 1970.
+func unix(at clock.Time) int64 {
+	now, wall := clock.Read()
+	return wall - int64(now-at)
+}
+
+// Guest is for [swarm.Options].
+func (r *Run) Guest(loop, i int) swarm.Guest {
+	return &guest{loop: r.loops[loop], number: int32(i)}
+}
+
+// ErrStopped: the swarm ended before the probing did.
+var ErrStopped = errors.New("probing: the connections ended before the probes did")
+
+// Drive waits until the swarm's connections are open, has them probe for the
+// time given, waits for the last replies, and begins the swarm's end. stop,
+// when closed, begins that end at once.
+func (r *Run) Drive(s *swarm.Swarm, stop <-chan struct{}) error {
+	defer s.Stop(0)
+	wait := func(until <-chan struct{}, limit <-chan time.Time) (ended bool, err error) {
+		select {
+		case <-stop:
+			return true, nil
+		case <-s.Done():
+			return true, ErrStopped
+		case <-until:
+		case <-limit:
+		}
+		return false, nil
+	}
+	if ended, err := wait(s.Settled(), nil); ended {
+		return err
+	}
+	r.ends.Store(int64(clock.Now().Add(r.o.For)))
+	if ended, err := wait(nil, time.After(r.o.For)); ended {
+		return err
+	}
+	for last := time.Now().Add(r.o.Timeout); r.awaiting() > 0 && time.Now().Before(last); {
+		if ended, err := wait(nil, time.After(lookEvery)); ended {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *Run) awaiting() (connections int) {
+	for _, l := range r.loops {
+		l.loop.Await(func() { connections += l.awaiting })
+	}
+	return connections
+}
