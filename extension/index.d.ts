@@ -64,6 +64,34 @@ declare module "k6/x/realtime" {
      * fraction of the values k6's thresholds see (see {@link Distribution.oneIn}), so that k6's memory stays bounded.
      */
     messagesPerSecond?: number;
+    /**
+     * What the connections do once all are open: subscribe to rooms, into which further connections publish.
+     * {@link connections} counts the subscribers, and {@link holdMs} has no meaning. Default: they are held.
+     */
+    fanOut?: FanOut;
+  }
+
+  /**
+   * Rooms full of subscribers and who publishes into them. Connection i is in room i modulo {@link rooms}; who hears
+   * a publication is in the process that made it, so that both ends are read from one clock.
+   */
+  export interface FanOut {
+    /** A protocol descriptor that has `publish` with `${id}`, and `delivery` with `id`. */
+    protocol: object;
+    /** Rooms, a multiple of the shards, of which the subscribers are a multiple. Default 1. */
+    rooms?: number;
+    /** Connections that publish, beside the subscribers: 0 (only listen) or a multiple of the rooms. Default 1. */
+    publishers?: number;
+    /** Publications in a second, of all publishers together, evenly spaced. Default 1. */
+    publicationsPerSecond?: number;
+    /** Size of the descriptor's `${payload}`. Default 0. */
+    payloadBytes?: number;
+    /** For how long there are publications. */
+    forMs: number;
+    /** How long after its due time a delivery counts as late, and how long the last are waited for. Default 5000. */
+    timeoutMs?: number;
+    /** Subscribers of each shard that leave in a second, each to come back at once. Default 0. */
+    churnPerSecond?: number;
   }
 
   /** How one virtual user's shard went. */

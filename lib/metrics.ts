@@ -39,9 +39,14 @@ export const METRICS = {
   ws_generator_delay_ms: trend("What the load generator itself added, by side: send or receive.", {
     side: SIDES,
   }),
-  ws_fanout_lag_ms: trend("Publication to arrival at one subscriber, one value for each delivery."),
+  ws_fanout_lag_ms: trend(
+    "Due time of a publication to its arrival at one subscriber, one value for each delivery.",
+  ),
+  ws_fanout_server_lag_ms: trend(
+    "The server's own time stamp of a publication to its arrival at one subscriber.",
+  ),
   ws_fanout_spread_ms: trend(
-    "Publication to arrival at the last subscriber, one value for each publication.",
+    "Due time of a publication to its arrival at the last subscriber, one value for each publication.",
   ),
   ws_connection_drops: counter("Connections that ended without being asked to, by close code and by whom.", {
     code: DROP_CODES,
@@ -53,6 +58,7 @@ export const METRICS = {
   ws_active_sessions: gauge("Connections open now in this process."),
   ws_probes: counter("Probes that fell due."),
   ws_replies: counter("Replies matched to a probe."),
+  ws_publications: counter("Messages published into rooms."),
   ws_deliveries: counter("Published messages received by a subscriber."),
   ws_message_errors: counter("Error replies and messages that break the protocol, by reason.", {
     reason: MESSAGE_REASONS,
@@ -61,6 +67,7 @@ export const METRICS = {
   ws_messages_duplicated: counter("Replies and deliveries that came again."),
   ws_messages_reordered: counter("Deliveries that came after a later one of the same publisher."),
   ws_messages_late: counter("Replies and deliveries that came after their time-out or after the drain."),
+  ws_messages_foreign: counter("Deliveries of other processes' publications, or of nobody's."),
   ws_delivery_success_rate: rate(
     "Expected replies and deliveries that came in time; one that came twice counts once.",
   ),

@@ -70,6 +70,7 @@ export const MESSAGE_REASONS = [
   "contract", // parsable, but breaks the protocol
   "unmatched", // matches no rule, and the protocol allows none such
   "session", // a step of the session did not succeed
+  "unsent", // fell due without a connection, or the peer does not read
   "close_unanswered", // the peer did not answer our Close (RFC 6455 section 5.5.1)
   ...BREACHES,
   "other",

@@ -80,15 +80,7 @@ export const SETTINGS = {
   RAMP: duration("Time over which the connections are opened.", "1m", 0),
   DURATION: duration("Time for which all connections are held.", "10m", 1),
   RAMP_DOWN: duration("Time over which the connections are closed.", "1m", 0),
-  RATE: {
-    help: "Connections opened in a second.",
-    expects: "a number above 0, at most 100000",
-    default: "50",
-    parse: (text: string) => {
-      const value = /^\d+(\.\d+)?$/.test(text) ? Number(text) : 0;
-      return value > 0 && value <= 100_000 ? value : undefined;
-    },
-  },
+  RATE: rate("Connections opened in a second.", "50"),
   BATCH_SIZE: count(
     "Connections opened at once, then again after BATCH_DELAY; 0: RATE instead.",
     "0",
@@ -141,6 +133,14 @@ export const SETTINGS = {
   },
   HOLD: duration("Time for which each connection is held before it is closed.", "5s", 0),
   ROOMS: count("Rooms that the connections are spread over.", "10", 1, 1_000_000),
+  PUBLISHERS: count(
+    "Connections that publish into each room; 0 only listens to what the server sends.",
+    "1",
+    0,
+    10_000,
+  ),
+  PUBLISH_RATE: rate("Publications in a second, all publishers together.", "10"),
+  CHURN: count("Subscribers that leave in a second, each to come back at once.", "0", 0, 100_000),
   PROBE_INTERVAL: duration(
     "Time between two probes of one connection; the first has a random phase.",
     "10s",
@@ -237,6 +237,18 @@ function count(help: string, fallback: string, min: number, max: number): Settin
     parse(text) {
       const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
       return value >= min && value <= max ? value : undefined;
+    },
+  };
+}
+
+function rate(help: string, fallback: string): Setting<number> {
+  return {
+    help,
+    expects: "a number above 0, at most 100000",
+    default: fallback,
+    parse(text) {
+      const value = /^\d+(\.\d+)?$/.test(text) ? Number(text) : 0;
+      return value > 0 && value <= 100_000 ? value : undefined;
     },
   };
 }

@@ -44,6 +44,17 @@ type metricSet struct {
 	SessionsClosed   *metrics.Metric `metric:"ws_sessions_closed"`
 	ActiveSessions   *metrics.Metric `metric:"ws_active_sessions"`
 	MessageErrors    *metrics.Metric `metric:"ws_message_errors"`
+	FanOutLag        *metrics.Metric `metric:"ws_fanout_lag_ms"`
+	FanOutServerLag  *metrics.Metric `metric:"ws_fanout_server_lag_ms"`
+	FanOutSpread     *metrics.Metric `metric:"ws_fanout_spread_ms"`
+	Publications     *metrics.Metric `metric:"ws_publications"`
+	Deliveries       *metrics.Metric `metric:"ws_deliveries"`
+	Lost             *metrics.Metric `metric:"ws_messages_lost"`
+	Duplicated       *metrics.Metric `metric:"ws_messages_duplicated"`
+	Reordered        *metrics.Metric `metric:"ws_messages_reordered"`
+	Late             *metrics.Metric `metric:"ws_messages_late"`
+	Foreign          *metrics.Metric `metric:"ws_messages_foreign"`
+	SuccessRate      *metrics.Metric `metric:"ws_delivery_success_rate"`
 }
 
 var kinds = map[string]metrics.MetricType{

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"xk6-realtime/engine"
+	"xk6-realtime/engine/fanout"
 	"xk6-realtime/engine/swarm"
 )
 
@@ -22,12 +23,16 @@ type options struct {
 	timeouts    engine.Timeouts
 	// messagesPerSecond is what is expected of each connection.
 	messagesPerSecond float64
+	// fanOut is nil where connections are only held.
+	fanOut *fanout.Options
 }
 
 const (
 	maxConnections = 1_000_000
 	maxShards      = 10_000
 	defaultReach   = 10 * time.Minute
+	// untilFannedOut is longer than any run: a fan-out ends by itself.
+	untilFannedOut = 10 * 365 * 24 * time.Hour
 )
 
 // readOptions checks what a script gave. An error names the option, what was
@@ -71,6 +76,15 @@ func readOptions(given any) (*options, error) {
 			r.fail(err)
 		}
 		o.swarm.Servers = append(o.swarm.Servers, originOf(server))
+	}
+	var err error
+	if o.fanOut, err = readFanOut(r.object("fanOut"), o.swarm.Connections, o.swarm.Shards); err != nil {
+		r.fail(err)
+	}
+	if o.fanOut != nil {
+		r.fail(o.request.checkVariables(o.fanOut.Protocol.Variables))
+		o.swarm.Connections = o.fanOut.Plan.Connections()
+		o.swarm.Hold = untilFannedOut
 	}
 	if r.err == nil {
 		r.fail(o.swarm.Check())
@@ -171,7 +185,7 @@ type reader struct {
 }
 
 func (r *reader) fail(err error) {
-	if r.err == nil {
+	if r.err == nil && err != nil {
 		r.err = err
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"go.k6.io/k6/v2/metrics"
 
 	"xk6-realtime/engine"
+	"xk6-realtime/engine/hist"
 	"xk6-realtime/engine/swarm"
 	"xk6-realtime/samples"
 )
@@ -21,6 +22,7 @@ type recorder struct {
 	out     chan<- metrics.SampleContainer
 	process *process
 	trends  []trend // by swarm.Series; without a metric where none is kept
+	fan     []trend // by fanout.Series; nil without a fan-out
 }
 
 // trend is where the values of one of the swarm's series go.
@@ -47,14 +49,7 @@ func newRecorder(i *instance, o *options) *recorder {
 		for len(r.trends) <= int(series) {
 			r.trends = append(r.trends, trend{})
 		}
-		tags := r.tags
-		if tag != "" {
-			tags = tags.With(tag, value)
-		}
-		r.trends[series] = trend{
-			total: total{metric.Name, tag, value},
-			of:    metrics.TimeSeries{Metric: metric, Tags: tags},
-		}
+		r.trends[series] = r.trend(metric, tag, value)
 	}
 	set(swarm.ConnectLatency, i.metrics.ConnectLatency, "", "")
 	set(swarm.ConnectDelay, i.metrics.GeneratorDelay, bySide, "send")
@@ -64,14 +59,42 @@ func newRecorder(i *instance, o *options) *recorder {
 		set(series, i.metrics.ConnectPhase, byPhase, phase)
 	}
 	r.setRatios(o)
+	if o.fanOut != nil {
+		r.fan = r.fanOutTrends(o.fanOut)
+	}
 	return r
+}
+
+// trend is the series of a metric's values, all or those with one tag.
+func (r *recorder) trend(metric *metrics.Metric, tag, value string) trend {
+	tags := r.tags
+	if tag != "" {
+		tags = tags.With(tag, value)
+	}
+	return trend{total: total{metric.Name, tag, value}, of: metrics.TimeSeries{Metric: metric, Tags: tags}}
+}
+
+// distribution tells k6 the values of a series, if there are any.
+func (r *recorder) distribution(t *trend, d *hist.Distribution, at time.Time) {
+	if t.of.Metric == nil || d == nil {
+		return
+	}
+	if t.series == nil {
+		t.series = samples.NewSeries(t.of, t.oneIn)
+	}
+	r.out <- t.series.Container(d, at)
+	r.process.add(t.total, d, t.oneIn)
 }
 
 // setRatios fixes which fraction of each series k6 sees, from what the whole
 // run is expected to measure.
 func (r *recorder) setRatios(o *options) {
 	connections := int64(o.swarm.Connections)
-	messages := int64(float64(connections) * o.messagesPerSecond * (o.swarm.Hold + o.swarm.CloseOver).Seconds())
+	perSecond, held := o.messagesPerSecond, o.swarm.Hold+o.swarm.CloseOver
+	if f := o.fanOut; f != nil {
+		perSecond, held = f.Plan.Rate/float64(f.Plan.Rooms), f.For+f.Timeout
+	}
+	messages := int64(float64(connections) * perSecond * held.Seconds())
 	var expected []int64
 	for series, t := range r.trends {
 		n := connections
@@ -99,15 +122,9 @@ func (r *recorder) window(w *swarm.Window, active int) {
 	at := time.Now()
 	s := batch{r: r, at: at}
 	for series, d := range w.Series {
-		if series >= len(r.trends) || r.trends[series].of.Metric == nil || d == nil {
-			continue
+		if series < len(r.trends) {
+			r.distribution(&r.trends[series], d, at)
 		}
-		t := &r.trends[series]
-		if t.series == nil {
-			t.series = samples.NewSeries(t.of, t.oneIn)
-		}
-		r.out <- t.series.Container(d, at)
-		r.process.add(t.total, d, t.oneIn)
 	}
 	s.count(r.metrics.SessionsOpened, w.Opened)
 	s.count(r.metrics.SessionsClosed, w.Closed)

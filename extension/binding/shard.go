@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"xk6-realtime/engine/fanout"
 	"xk6-realtime/engine/swarm"
 )
 
@@ -18,6 +19,7 @@ const (
 // shard is the running part of a Swarm that one virtual user drives.
 type shard struct {
 	swarm        *swarm.Swarm
+	fan          *fanout.Run // nil where the connections are only held
 	index        int
 	options      *options
 	closeTimeout time.Duration
@@ -35,8 +37,14 @@ func (s *shard) drive(ctx context.Context) (*outcome, error) {
 	reached, interrupted := s.swarm.Settled(), ctx.Done()
 	var tooLate <-chan time.Time
 	var failure error
+	stopFan := make(chan struct{})
+	fannedOut := s.drivenBy(stopFan)
 	end := func(why error) {
-		failure, interrupted = why, nil
+		if failure == nil {
+			failure = why
+			close(stopFan)
+		}
+		interrupted = nil
 		s.swarm.Stop(0)
 		tooLate = time.After(s.closeTimeout + endWithin)
 	}
@@ -44,6 +52,11 @@ func (s *shard) drive(ctx context.Context) (*outcome, error) {
 		select {
 		case <-tick.C:
 			s.push(s.swarm.Snapshot())
+		case err := <-fannedOut:
+			fannedOut = nil
+			if err != nil && failure == nil {
+				failure = fmt.Errorf("Swarm: %w", err)
+			}
 		case <-reached:
 			reached = nil
 			overdue.Stop()
@@ -86,4 +99,7 @@ func (s *shard) exhausted(r *swarm.Result) error {
 
 func (s *shard) push(w *swarm.Window) {
 	s.out.window(w, s.process.setActive(s.index, w.Active))
+	if s.fan != nil {
+		s.out.fanOut(s.fan.Snapshot())
+	}
 }

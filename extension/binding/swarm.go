@@ -9,6 +9,7 @@ import (
 	"go.k6.io/k6/v2/js/common"
 	"go.k6.io/k6/v2/lib"
 
+	"xk6-realtime/engine/fanout"
 	"xk6-realtime/engine/swarm"
 )
 
@@ -82,14 +83,23 @@ func (s *swarmObject) start() (*shard, error) {
 	if len(o.Sources) == 0 {
 		o.Sources = localIPs(state, o.Connections)
 	}
-	running, err := swarm.Start(e, o)
+	var fan *fanout.Run
+	if s.options.fanOut != nil {
+		if fan, err = newFanOut(e, s.options, o.Shard); err == nil {
+			o.Guest = fan.Guest
+		}
+	}
+	var running *swarm.Swarm
+	if err == nil {
+		running, err = swarm.Start(e, o)
+	}
 	if err != nil {
 		s.process.release()
 		s.running.Store(false)
 		return nil, err
 	}
 	return &shard{
-		swarm: running, index: o.Shard, options: s.options, closeTimeout: e.Options().Timeouts.Close,
+		swarm: running, fan: fan, index: o.Shard, options: s.options, closeTimeout: e.Options().Timeouts.Close,
 		process: s.process, out: newRecorder(s.instance, s.options),
 	}, nil
 }

@@ -35,11 +35,42 @@ const SWARM_METRICS = [
   "ws_generator_delay_ms",
 ] as const satisfies readonly MetricName[];
 
+/** What it records beside when the connections publish and subscribe. */
+const FAN_OUT_METRICS = [
+  "ws_fanout_lag_ms",
+  "ws_fanout_server_lag_ms",
+  "ws_fanout_spread_ms",
+  "ws_publications",
+  "ws_deliveries",
+  "ws_delivery_success_rate",
+  "ws_messages_lost",
+  "ws_messages_duplicated",
+  "ws_messages_reordered",
+  "ws_messages_late",
+  "ws_messages_foreign",
+] as const satisfies readonly MetricName[];
+
 /** Many connections, opened, held and watched by the extension's engine. */
 export interface SwarmSpec<N extends SettingName> extends ScenarioSpec<N> {
   load(settings: Settings<N>): SwarmLoad;
   /** Variables of the protocol: a text for all connections, or texts that they take in turn. */
   variables(settings: Settings<N>): Readonly<Record<string, string | readonly string[]>>;
+  /** What they do while they are held. Absent: nothing. */
+  fanOut?(settings: Settings<N>): FanOutLoad;
+}
+
+/** Rooms and who publishes into them. */
+export interface FanOutLoad {
+  readonly rooms: number;
+  /** Beside the subscribers, a multiple of the rooms; 0 only listens. */
+  readonly publishers: number;
+  /** Publications in a second, of all publishers together. */
+  readonly rate: number;
+  readonly payloadBytes: number;
+  /** How long after its due time a delivery counts as late, and how long the last are waited for. */
+  readonly timeout: Ms;
+  /** Subscribers that leave in a second, each to come back at once. */
+  readonly churn: number;
 }
 
 export interface SwarmLoad {
@@ -60,8 +91,11 @@ export function swarm<N extends SettingName>(spec: SwarmSpec<N>) {
   const { Swarm, distributions, version } = realtime(spec.name);
   const withNeeds = { ...spec, settings: [...NEEDS, ...spec.settings] as (N | Needs)[] };
 
-  return scenario(withNeeds, SWARM_METRICS, (settings, protocol, users) => {
+  const metrics = spec.fanOut ? [...SWARM_METRICS, ...FAN_OUT_METRICS] : SWARM_METRICS;
+
+  return scenario(withNeeds, metrics, (settings, protocol, users) => {
     const load = spec.load(settings as Settings<N>);
+    const fanOut = spec.fanOut?.(settings as Settings<N>);
     const ramp = rampOf(load);
     if (load.reachWithin < ramp) {
       throw new SettingsError(
@@ -70,6 +104,7 @@ export function swarm<N extends SettingName>(spec: SwarmSpec<N>) {
     }
     const { WS_URL, SERVERS, CONNECT_TIMEOUT, SHARDS, SOURCE_IPS, EXHAUSTED, MESSAGES_PER_SECOND } =
       settings as unknown as Settings<Needs | "WS_URL">;
+    if (fanOut) requireWholeRooms(load, fanOut, SHARDS);
     const { variables, ...handshake } = handshakeTemplate(settings, protocol, users);
     const swarm = new Swarm({
       ...handshake,
@@ -92,14 +127,27 @@ export function swarm<N extends SettingName>(spec: SwarmSpec<N>) {
         upgradeMs: CONNECT_TIMEOUT,
       },
       messagesPerSecond: MESSAGES_PER_SECOND,
+      ...(fanOut && {
+        fanOut: {
+          protocol: protocol.descriptor,
+          rooms: fanOut.rooms,
+          publishers: fanOut.publishers,
+          ...(fanOut.publishers > 0 && { publicationsPerSecond: fanOut.rate }),
+          payloadBytes: fanOut.payloadBytes,
+          forMs: load.hold,
+          timeoutMs: fanOut.timeout,
+          churnPerSecond: fanOut.churn / SHARDS,
+        },
+      }),
     });
+    const drain = fanOut?.timeout ?? 0;
     return {
-      load: `${load.connections} connections, ${describePace(load)}, held for ${formatDuration(load.hold)}`,
+      load: `${load.connections} connections, ${describePace(load)}, ${describeHold(load, fanOut)}`,
       size: load.connections,
       shards: SHARDS,
       servers: SERVERS.length > 0 ? SERVERS : [WS_URL],
       duration: ms(ramp + load.hold),
-      longest: ms(load.reachWithin + load.hold),
+      longest: ms(load.reachWithin + (fanOut ? SESSION_WITHIN : 0) + load.hold + drain),
       drive: () => swarm.run(),
       engine: { distributions, version },
       notes: reachedIn,
@@ -117,6 +165,26 @@ function describePace({ pace }: SwarmLoad): string {
   return "rate" in pace
     ? `${pace.rate} in a second`
     : `${pace.batchSize} at once, then ${formatDuration(pace.batchDelay)} of waiting`;
+}
+
+/** The longest that a session's steps may take before the publications begin. */
+const SESSION_WITHIN = ms(60_000);
+
+function describeHold({ hold }: SwarmLoad, fanOut: FanOutLoad | undefined): string {
+  if (!fanOut) return `held for ${formatDuration(hold)}`;
+  const { rooms, publishers, rate } = fanOut;
+  if (publishers === 0) return `listening for ${formatDuration(hold)}`;
+  return `${rate} publications a second into ${rooms} rooms for ${formatDuration(hold)}`;
+}
+
+/** A room is in one process, which reads both ends of a publication from one clock; all rooms are alike. */
+function requireWholeRooms({ connections }: SwarmLoad, { rooms }: FanOutLoad, shards: number): void {
+  if (connections % rooms !== 0) {
+    throw new SettingsError(`CONNECTIONS: expected a multiple of ROOMS (${rooms}), got ${connections}`);
+  }
+  if (rooms % shards !== 0) {
+    throw new SettingsError(`ROOMS: expected a multiple of SHARDS (${shards}), got ${rooms}`);
+  }
 }
 
 /** How fast the number was reached, by the shard that came there last. */

@@ -33,6 +33,12 @@ type Options struct {
 	Churn float64
 }
 
+// Check tells what is wrong with the Options, before a Run is made of them.
+func (o Options) Check() error {
+	_, err := o.withDefaults()
+	return err
+}
+
 func (o Options) withDefaults() (Options, error) {
 	if o.Timeout == 0 {
 		o.Timeout = 5 * time.Second
