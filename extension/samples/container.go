@@ -62,7 +62,9 @@ func (s *Series) Container(d *hist.Distribution, at time.Time) *Container {
 	buckets := s.sampler.pick(d.Bars)
 	representatives := make([]metrics.Sample, len(buckets))
 	for i, bucket := range buckets {
-		representatives[i] = metrics.Sample{TimeSeries: s.series, Time: at, Value: milliseconds(bucket)}
+		// Of points that share series and nanosecond k6's output for InfluxDB leaves one.
+		apart := at.Add(time.Duration(i))
+		representatives[i] = metrics.Sample{TimeSeries: s.series, Time: apart, Value: milliseconds(bucket)}
 	}
 	return &Container{
 		TimeSeries: s.series, Time: at, Distribution: d, representatives: representatives,
@@ -87,5 +89,5 @@ func (c *Container) GetSamples() []metrics.Sample { return c.representatives }
 // GetTags returns the tags of every sample.
 func (c *Container) GetTags() *metrics.TagSet { return c.Tags }
 
-// GetTime returns the time of every sample.
+// GetTime returns the time of the first sample; each is a nanosecond after the one before.
 func (c *Container) GetTime() time.Time { return c.Time }

@@ -159,9 +159,9 @@ func TestContainerCarriesTheWholeDistribution(t *testing.T) {
 	if !slices.IsSortedFunc(samples, func(a, b metrics.Sample) int { return int(a.Value - b.Value) }) {
 		t.Error("the representatives are not in order")
 	}
-	for _, s := range samples {
-		if s.TimeSeries != of || !s.Time.Equal(at) {
-			t.Fatalf("sample %+v: want series %+v at %s", s, of, at)
+	for i, s := range samples {
+		if want := at.Add(time.Duration(i)); s.TimeSeries != of || !s.Time.Equal(want) {
+			t.Fatalf("sample %+v: want series %+v at %s", s, of, want)
 		}
 	}
 	if &samples[0] != &c.GetSamples()[0] {
