@@ -100,7 +100,7 @@ export function page(uid: string, title: string, description: string, rows: read
             .map(([value, text]) => `${text} : ${value}`)
             .join(", "),
         )
-        .current({ text: SOURCES.instance, value: "instance", selected: true }),
+        .current({ text: SOURCES.aggregates, value: "aggregates", selected: true }),
     );
   for (const { name, label, keys } of TAG_VARIABLES) {
     made.withVariable(

@@ -4,8 +4,8 @@
  * - stock k6 (`--out influxdb=…`) stores one point for each sample, in the field `value`;
  * - our output (`--out realtime-influxdb=…`) stores one point for each second, in fields by the metric's kind.
  *
- * Every panel asks for both, and the dashboard's variable `source` decides which of them answers: it is `value`, which
- * is a field of the one, or `instance`, which is a tag of all points of the other and of no other.
+ * Every panel asks for both, and the dashboard's variable `source` decides which of them answers: it is the name of the
+ * field for the one, and what all points of the other have in their tag `source`.
  */
 import { METRICS, type MetricKind, type MetricName, type MetricSpec } from "../lib/metrics.ts";
 import { PROFILES } from "../lib/profile.ts";
@@ -13,7 +13,7 @@ import { parseLimit } from "../lib/summary/threshold.ts";
 
 /** The values of the variable `source`, with what they stand for. */
 export const SOURCES = {
-  instance: "k6-realtime (--out realtime-influxdb)",
+  aggregates: "k6-realtime (--out realtime-influxdb)",
   value: "stock k6 (--out influxdb)",
 } as const;
 export type Source = keyof typeof SOURCES;
@@ -36,23 +36,23 @@ const perSecond = "/ ($__interval_ms / 1000)";
 /** What is shown of each kind, by source. Percentiles of seconds are never averaged: the worst second stands. */
 const COLUMNS: { readonly [K in MetricKind]: { readonly [S in Source]: Columns } } = {
   trend: {
-    instance: columns(LINES, (line) => `max("${line}")`),
+    aggregates: columns(LINES, (line) => `max("${line}")`),
     value: columns(LINES, (line) =>
       line === "max" ? 'max("$source")' : `percentile("$source", ${PERCENTILES[line]})`,
     ),
   },
   counter: {
-    instance: { "per second": `sum("sum") ${perSecond}` },
+    aggregates: { "per second": `sum("sum") ${perSecond}` },
     value: { "per second": `sum("$source") ${perSecond}` },
   },
-  rate: { instance: { share: 'sum("passes") / sum("total")' }, value: { share: 'mean("$source")' } },
-  gauge: { instance: { now: 'last("last")' }, value: { now: 'last("$source")' } },
+  rate: { aggregates: { share: 'sum("passes") / sum("total")' }, value: { share: 'mean("$source")' } },
+  gauge: { aggregates: { now: 'last("last")' }, value: { now: 'last("$source")' } },
 };
 
 /** What a whole run came to, by source. */
 const RUN_COLUMNS: typeof COLUMNS = {
   trend: {
-    instance: {
+    aggregates: {
       "worst second's p99": 'max("p99")',
       "worst second's p50": 'max("p50")',
       max: 'max("max")',
@@ -65,9 +65,9 @@ const RUN_COLUMNS: typeof COLUMNS = {
       mean: 'mean("$source")',
     },
   },
-  counter: { instance: { count: 'sum("sum")' }, value: { count: 'sum("$source")' } },
+  counter: { aggregates: { count: 'sum("sum")' }, value: { count: 'sum("$source")' } },
   rate: COLUMNS.rate,
-  gauge: { instance: { most: 'max("max")' }, value: { most: 'max("$source")' } },
+  gauge: { aggregates: { most: 'max("max")' }, value: { most: 'max("$source")' } },
 };
 
 /** Over time: a line for each instance and for each value of the tags that the metric is broken down by. */
@@ -132,8 +132,8 @@ function select(metric: MetricName, source: Source, what: Columns, groupBy: stri
 }
 
 const WHERE: { readonly [S in Source]: string } = {
-  instance:
-    '"$source" =~ /./ AND "run" =~ /^${run:regex}$/ AND "scenario" =~ /^${scenario:regex}$/ AND "instance" =~ /^${instance:regex}$/',
+  aggregates:
+    '"source" = \'$source\' AND "run" =~ /^${run:regex}$/ AND "scenario" =~ /^${scenario:regex}$/ AND "instance" =~ /^${instance:regex}$/',
   value: '"testid" =~ /^${run:regex}$/ AND "scenario" =~ /^${scenario:regex}$/',
 };
 

@@ -49,7 +49,11 @@ type identity struct {
 }
 
 func (i identity) tags() map[string]string {
-	tags := map[string]string{"run": i.run, "scenario": i.scenario, "instance": i.instance}
+	tags := map[string]string{
+		// Stock k6's output, which may write to the same place, has no such tag.
+		"source": "aggregates",
+		"run":    i.run, "scenario": i.scenario, "instance": i.instance,
+	}
 	if i.commit != "" {
 		tags["commit"] = i.commit
 	}
@@ -67,7 +71,7 @@ const prefix = "k6_"
 // the inverse.
 func tagged(name string) string {
 	switch name {
-	case "run", "scenario", "instance", "commit", "unit", "time":
+	case "source", "run", "scenario", "instance", "commit", "unit", "time":
 		return prefix + name
 	}
 	if strings.HasPrefix(name, prefix) || strings.HasPrefix(name, "_") {

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { findInfluxd } from "../../tools/influxd.mjs";
+import type { Cleanup } from "../k6/run.ts";
 
 export type Major = 1 | 2;
 
@@ -45,6 +46,13 @@ export interface InfluxSeries {
  * set.
  */
 export async function startInflux(t: TestContext, major: Major): Promise<InfluxServer | undefined> {
+  const server = await launchInflux(t, major);
+  if (!server) t.skip(`no server of InfluxDB ${major}`);
+  return server;
+}
+
+/** The same for several tests: undefined where there is none. */
+export async function launchInflux(cleanup: Cleanup, major: Major): Promise<InfluxServer | undefined> {
   const binary = await findInfluxd(major);
   if (!binary) {
     const how =
@@ -54,12 +62,11 @@ export async function startInflux(t: TestContext, major: Major): Promise<InfluxS
     const message = `no server of InfluxDB ${major} on this machine: ${how}`;
     if (process.env.CI) throw new Error(message);
     console.error(`\n*** NOT TESTED: ${message} ***\n`);
-    t.skip(message);
     return undefined;
   }
   const directory = await mkdtemp(join(tmpdir(), "k6-realtime-influx-"));
   const server = new Server(major, binary, directory, await freePort(), await freePort());
-  t.after(async () => {
+  cleanup.after(async () => {
     await server.kill();
     await rm(directory, { recursive: true, force: true });
   });
