@@ -1,0 +1,129 @@
+/** Processes that a benchmark starts and watches. Figures come from Linux's /proc. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { OUR_K6 } from "../test/k6/run.ts";
+
+/** What a process needed at one moment. */
+export interface Usage {
+  readonly atMs: number;
+  readonly residentBytes: number;
+  readonly cpuSeconds: number;
+  readonly descriptors: number;
+}
+
+/** Of a process that has ended. */
+export interface Watched {
+  readonly code: number | null;
+  readonly output: string;
+  /** One line each 50 ms. */
+  readonly usage: readonly Usage[];
+}
+
+const SAMPLE_EVERY_MS = 50;
+/** USER_HZ (proc(5)), which is 100 on every platform that Node.js runs on. */
+const TICKS_PER_SECOND = 100;
+
+const running = new Set<ChildProcess>();
+process.once("exit", () => {
+  for (const child of running) child.kill("SIGKILL");
+});
+for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => process.exit(1));
+
+function start(command: string, args: readonly string[], env: NodeJS.ProcessEnv = process.env): ChildProcess {
+  const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"], env });
+  running.add(child);
+  child.once("exit", () => running.delete(child));
+  return child;
+}
+
+/** Starts one of the extension's servers and resolves with its URL when it listens. */
+export async function startServer(
+  ...args: readonly string[]
+): Promise<{ url: string; stop(): Promise<void>; usage(): Usage | undefined }> {
+  // Otherwise k6 loads the catalogue of subcommands from the network first.
+  const child = start(OUR_K6, ["x", ...args], { ...process.env, K6_AUTO_EXTENSION_RESOLUTION: "false" });
+  const ended = new Promise<void>((resolve) => child.once("close", () => resolve()));
+  const url = await new Promise<string>((resolve, reject) => {
+    let said = "";
+    for (const stream of [child.stdout!, child.stderr!]) {
+      stream.setEncoding("utf8").on("data", (text: string) => {
+        said += text;
+        const [, url] = /listening on (\S+)\s/.exec(said) ?? [];
+        if (url !== undefined) resolve(url);
+      });
+    }
+    child.once("error", reject);
+    child.once("close", () => reject(new Error(`k6 x ${args.join(" ")} ended: ${said}`)));
+  });
+  return {
+    url,
+    usage: () => usageOf(child.pid!),
+    stop: async () => {
+      child.kill("SIGTERM");
+      await ended;
+    },
+  };
+}
+
+/** Runs a process to its end and watches what it needs. */
+export async function watch(
+  command: string,
+  args: readonly string[],
+  onSample: (usage: Usage) => void = () => {},
+): Promise<Watched> {
+  const child = start(command, args);
+  let output = "";
+  for (const stream of [child.stdout!, child.stderr!]) {
+    stream.setEncoding("utf8").on("data", (text: string) => {
+      output += text;
+    });
+  }
+  const usage: Usage[] = [];
+  const timer = setInterval(() => {
+    const now = usageOf(child.pid!);
+    if (now === undefined) return;
+    usage.push(now);
+    onSample(now);
+  }, SAMPLE_EVERY_MS);
+  const code = await new Promise<number | null>((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", resolve);
+  });
+  clearInterval(timer);
+  return { code, output, usage };
+}
+
+/** Undefined when the process has ended. */
+function usageOf(pid: number): Usage | undefined {
+  try {
+    const status = readFileSync(`/proc/${pid}/status`, "utf8");
+    // The name, in parentheses, may hold spaces; fields count from after it.
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8")
+      .replace(/^.*\) /, "")
+      .split(" ");
+    return {
+      atMs: performance.now(),
+      residentBytes: Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)![1]) * 1_024,
+      cpuSeconds: (Number(stat[11]) + Number(stat[12])) / TICKS_PER_SECOND,
+      descriptors: readdirSync(`/proc/${pid}/fd`).length,
+    };
+  } catch {
+    return undefined;
+  }
+}
+
+/** What a process occupied while it held at least so many descriptors: the median of the later half of that time. */
+export function heldBytes(usage: readonly Usage[], descriptors: number): number {
+  const holding = usage.filter((at) => at.descriptors >= descriptors);
+  if (holding.length < 10) {
+    throw new Error(
+      `expected ${descriptors} descriptors to be held for half a second, got ${holding.length} samples`,
+    );
+  }
+  return median(holding.slice(holding.length / 2).map(({ residentBytes }) => residentBytes));
+}
+
+export function median(values: readonly number[]): number {
+  const ascending = [...values].sort((a, b) => a - b);
+  return ascending[Math.floor(ascending.length / 2)]!;
+}
