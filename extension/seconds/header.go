@@ -111,16 +111,21 @@ func scenarioOf(params output.Params) string {
 	return name
 }
 
-// versionOf is the version of a module in this binary, empty when it has none.
+// versionOf is the version of a module in this binary, empty when it has none:
+// one that was built from a folder has a placeholder.
 func versionOf(module string) string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return ""
 	}
 	for _, dependency := range append(info.Deps, &info.Main) {
-		if dependency.Path == module {
-			return dependency.Version
+		if dependency.Path != module {
+			continue
 		}
+		if dependency.Replace != nil || dependency.Version == "(devel)" {
+			return ""
+		}
+		return dependency.Version
 	}
 	return ""
 }
