@@ -1,23 +1,29 @@
 /** What the recordings of a run that has just ended say. */
 import type { Summary } from "../../lib/summary/summary.ts";
 import { UserError } from "../command.ts";
-import { type Recording, readRecording } from "../recording/read.ts";
-import { mergeRun } from "../recording/run.ts";
+import { readHeader, readRecording } from "../recording/read.ts";
+import { cellSecondsFor, mergeRun } from "../recording/run.ts";
 import { summarizeRun } from "../recording/summarize.ts";
+
+/** Stretches of time to keep apart at the most: the figures of a whole run need none, its memory is bounded by them. */
+const MOST_CELLS = 1_000;
 
 /** The summary over all instances of one run; undefined where none of them recorded anything. */
 export async function summarizeRecordings(paths: readonly string[]): Promise<Summary | undefined> {
-  const read = await Promise.all(paths.map(readIfBegun));
-  const recordings = read.filter((recording) => recording !== undefined);
-  return recordings.length > 0 ? summarizeRun(mergeRun(recordings, 1)) : undefined;
+  const sources = await readable(paths, async (path) => ({ path, header: await readHeader(path) }));
+  if (sources.length === 0) return undefined;
+  const cellSeconds = cellSecondsFor(sources, MOST_CELLS);
+  const recordings = await readable(
+    sources.map(({ path }) => path),
+    (path) => readRecording(path, cellSeconds),
+  );
+  return recordings.length > 0 ? summarizeRun(mergeRun(recordings, cellSeconds)) : undefined;
 }
 
-/** Undefined for what a k6 leaves that is killed before it has written the first line. */
-async function readIfBegun(path: string): Promise<Recording | undefined> {
-  try {
-    return await readRecording(path);
-  } catch (error) {
-    if (error instanceof UserError) return undefined;
-    throw error;
-  }
+/** Without what a k6 leaves that is killed before it has written the first line: that part of the run is missing. */
+async function readable<T>(paths: readonly string[], read: (path: string) => Promise<T>): Promise<T[]> {
+  const all = await Promise.allSettled(paths.map(read));
+  const defect = all.find((one) => one.status === "rejected" && !(one.reason instanceof UserError));
+  if (defect?.status === "rejected") throw defect.reason;
+  return all.filter((one) => one.status === "fulfilled").map(({ value }) => value);
 }
