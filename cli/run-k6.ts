@@ -54,52 +54,38 @@ export async function runK6(run: K6Run): Promise<K6Result> {
   const scenario = parse(run.script).name;
   const { instances = 1, say = () => {} } = run;
   // In the environment, not with -e: everyone on the machine may read command lines, and some hold tokens.
-  const settings = { ...run.env, ...run.settings, K6_VERSION: run.k6.version };
-  const planned = await planOf(run, { ...settings, RESULTS_DIR: "" });
+  const env = { ...run.env, ...run.settings, K6_VERSION: run.k6.version };
+  const planned = await planOf(run, { ...env, RESULTS_DIR: "" });
   if (instances > planned.shards) {
     throw new UserError(
       `${scenario}: ${planned.shards} virtual users share this load, so at most as many instances can, got ${instances}`,
     );
   }
   const { result, files } = await withOwnDirectory(run.resultsDir, scenario, async (directory) => {
-    const env = { ...settings, RESULTS_DIR: directory };
     const startedAt = new Date();
+    const lives = Array.from({ length: instances }, (_, index) => ({
+      command: run.k6.command,
+      args: argsFor(run, index, recordingPath(directory, scenario, index, instances)),
+      env: { ...env, RESULTS_DIR: directory },
+      output: run.output ?? "inherit",
+      planned: ms(planned.setup + planned.load),
+    }));
     const progress = tellProgress(planned.load, say);
-    const endings = await superviseAll(
-      Array.from({ length: instances }, (_, index) => ({
-        command: run.k6.command,
-        args: [
-          ...["run", "--no-usage-report", "--include-system-env-vars=true"],
-          ...(run.k6.extension
-            ? [`--out=realtime=${recordingPath(directory, scenario, index, instances)}`]
-            : []),
-          ...segmentArgs(index, instances),
-          ...(run.args ?? []),
-          run.script,
-        ],
-        env,
-        output: run.output ?? "inherit",
-        planned: ms(planned.setup + planned.load),
-      })),
-      run.signal,
-      say,
-    ).finally(() => progress.stop());
+    const endings = await superviseAll(lives, run.signal, say).finally(() => progress.stop());
 
     const written = instances === 1 ? await readSummary(directory, scenario) : undefined;
     const found = written ?? (await summarizeRecordings(await recordingsIn(directory)));
     const decision = instances === 1 ? decide(endings[0]!, found) : decideTogether(endings, found);
-    const summary: Summary = {
-      ...(found ?? {
-        scenario,
-        startedAt: startedAt.toISOString(),
-        durationMs: Date.now() - startedAt.getTime(),
-        plannedMs: planned.load,
-        k6: { version: run.k6.version, extension: null },
-        metrics: {},
-        thresholds: [],
-      }),
-      ...decision,
+    const nothing: Omit<Summary, keyof typeof decision> = {
+      scenario,
+      startedAt: startedAt.toISOString(),
+      durationMs: Date.now() - startedAt.getTime(),
+      plannedMs: planned.load,
+      k6: { version: run.k6.version, extension: null },
+      metrics: {},
+      thresholds: [],
     };
+    const summary: Summary = { ...(found ?? nothing), ...decision };
     if (written?.verdict !== summary.verdict || written.reason !== summary.reason) {
       await writeSummary(directory, summary);
     }
@@ -108,10 +94,24 @@ export async function runK6(run: K6Run): Promise<K6Result> {
   return { ...result, files };
 }
 
+function argsFor(
+  { k6, script, args = [], instances = 1 }: K6Run,
+  index: number,
+  recording: string,
+): string[] {
+  return [
+    ...["run", "--no-usage-report", "--include-system-env-vars=true"],
+    ...(k6.extension ? [`--out=realtime=${recording}`] : []),
+    ...segmentArgs(index, instances),
+    ...args,
+    script,
+  ];
+}
+
 /** What a scenario's `setup` may take where it says nothing: k6's own default. */
 const DEFAULT_SETUP_TIMEOUT = ms(60_000);
 
-/** The longest that the run can take by its own plan, its set-up and its load with graceful stops, and what it is made of. */
+/** The longest that the run can take by its own plan, set-up and graceful stops included, and its virtual users. */
 async function planOf(
   { k6, script }: K6Run,
   env: NodeJS.ProcessEnv,
