@@ -181,6 +181,32 @@ func TestAStallShowsWhole(t *testing.T) {
 	})
 }
 
+// A generator that was away sends what fell due meanwhile, and says how late.
+func TestDueTimesDoNotMove(t *testing.T) {
+	onEachTransport(t, func(t *testing.T, e *engine.Engine) {
+		const away, interval = 200 * time.Millisecond, 10 * time.Millisecond
+		url := answerer(t, func(n int64, say func(string), _ *websocket.Conn) {
+			if n == 5 {
+				for _, l := range e.Loops() {
+					l.Do(func() { time.Sleep(away) })
+				}
+			}
+			say("first")
+			say("second")
+		})
+		w := run(t, e, url, 1, Options{Interval: interval, For: 500 * time.Millisecond})
+		late := int64(0)
+		for _, bar := range w.Series[SendDelay].Bars {
+			if bar.Value >= away/4 {
+				late += bar.Count
+			}
+		}
+		if want := int64(away / 2 / interval); late < want || w.TimedOut > 0 {
+			t.Errorf("%d probes were sent late by %v or more, want at least %d: %+v", late, away/4, want, w.Counts)
+		}
+	})
+}
+
 func TestAConnectionThatDropsLosesItsReplies(t *testing.T) {
 	onEachTransport(t, func(t *testing.T, e *engine.Engine) {
 		url := answerer(t, func(n int64, say func(string), ws *websocket.Conn) {
