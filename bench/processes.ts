@@ -39,7 +39,7 @@ function start(command: string, args: readonly string[], env: NodeJS.ProcessEnv 
 /** Starts one of the extension's servers and resolves with its URL when it listens. */
 export async function startServer(
   ...args: readonly string[]
-): Promise<{ url: string; stop(): Promise<void>; usage(): Usage | undefined }> {
+): Promise<{ url: string; stop(): Promise<void> }> {
   // Otherwise k6 loads the catalogue of subcommands from the network first.
   const child = start(OUR_K6, ["x", ...args], { ...process.env, K6_AUTO_EXTENSION_RESOLUTION: "false" });
   const ended = new Promise<void>((resolve) => child.once("close", () => resolve()));
@@ -57,7 +57,6 @@ export async function startServer(
   });
   return {
     url,
-    usage: () => usageOf(child.pid!),
     stop: async () => {
       child.kill("SIGTERM");
       await ended;
