@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { stripVTControlCharacters } from "node:util";
 import { type CommandDef, defineCommand, renderUsage, runCommand } from "citty";
+import { BASELINE_MANUAL, baseline } from "./baseline.ts";
 import { EXIT, refuseUnknown, type Surroundings, UserError } from "./command.ts";
 import { demo } from "./demo.ts";
 import { DOCTOR_MANUAL, doctor } from "./doctor.ts";
@@ -12,6 +13,7 @@ const { version } = JSON.parse(readFileSync(new URL("../package.json", import.me
 
 /** Each command's `run` returns the exit code. */
 const commands = (around: Surroundings): Record<string, CommandDef> => ({
+  baseline: baseline(around),
   demo: demo(around),
   doctor: doctor(around),
   gate: gate(around),
@@ -21,6 +23,7 @@ const commands = (around: Surroundings): Record<string, CommandDef> => ({
 
 /** What a command's `--help` says after its flags. */
 const MANUALS: Readonly<Record<string, string>> = {
+  baseline: BASELINE_MANUAL,
   doctor: DOCTOR_MANUAL,
   gate: GATE_MANUAL,
   run: RUN_MANUAL,

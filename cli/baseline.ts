@@ -1,0 +1,72 @@
+import { mkdir } from "node:fs/promises";
+import { resolve } from "node:path";
+import { type ArgsDef, type CommandDef, defineCommand } from "citty";
+import { EXIT, type Surroundings, UserError } from "./command.ts";
+import { fetchRuns } from "./influxdb/fetch.ts";
+import { parsePlace } from "./influxdb/place.ts";
+import { openStore } from "./influxdb/read.ts";
+import { printable } from "./try/safe-text.ts";
+
+const ARGS = {
+  from: {
+    type: "string",
+    required: true,
+    valueHint: "URL",
+    description: "Where k6 run --out realtime-influxdb=URL stored them: the same address.",
+  },
+  scenario: { type: "string", required: true, description: "The scenario that they ran, such as chat-soak." },
+  branch: { type: "string", description: "Only runs of this branch (k6 run --tag branch=…)." },
+  last: { type: "string", default: "5", valueHint: "N", description: "The latest N green runs." },
+  run: { type: "string", valueHint: "ID", description: "This run alone, green or not." },
+  to: {
+    type: "string",
+    required: true,
+    valueHint: "DIR",
+    description: "The directory to write recordings to.",
+  },
+} as const satisfies ArgsDef;
+
+/** What `--help` says beyond the flags. */
+export const BASELINE_MANUAL = `WHAT IT DOES
+
+  Reads runs back from InfluxDB, second by second with their whole histograms, and writes them as the recordings that
+  k6 run --out realtime=FILE makes. Green runs are those that pass by their own limits.
+
+  The token comes from INFLUX_TOKEN; for InfluxDB 1, INFLUX_USERNAME and INFLUX_PASSWORD.
+
+EXAMPLE
+
+  k6-realtime baseline --from "http://127.0.0.1:8086/?org=perf&bucket=k6" --scenario chat-soak --branch main --to base
+  k6-realtime gate today.realtime.jsonl --baseline base
+`;
+
+/** `k6-realtime baseline`: the last green runs, to compare with. */
+export const baseline = ({ out, cwd, env }: Surroundings): CommandDef =>
+  defineCommand({
+    meta: { name: "baseline", description: "Fetch earlier runs from InfluxDB, to compare with" },
+    args: ARGS as ArgsDef,
+    async run({ args }): Promise<number> {
+      const { from, scenario, branch, run, to } = args as Record<string, string>;
+      const last = Number(args.last);
+      if (!Number.isSafeInteger(last) || last < 1) {
+        throw new UserError(
+          `baseline: --last: expected a whole number from 1, got ${JSON.stringify(args.last)}`,
+        );
+      }
+      const store = openStore(parsePlace(from!, env));
+      const into = resolve(cwd, to!);
+      await mkdir(into, { recursive: true });
+      const fetched = await fetchRuns(store, { scenario: scenario!, branch, run, last }, into);
+      if (fetched.length === 0) {
+        const which = [run && `called ${run}`, branch && `of branch ${branch}`].filter(Boolean).join(", ");
+        throw new UserError(
+          printable(`baseline: no ${run ? "" : "green "}run of ${scenario} ${which} is stored there`),
+          EXIT.undecided,
+        );
+      }
+      for (const { run, verdict, files } of fetched) {
+        out.write(printable(`${run}: ${verdict}, ${files.join(", ")}`).concat("\n"));
+      }
+      return EXIT.pass;
+    },
+  });
