@@ -49,6 +49,10 @@ export interface ConnectionOptions extends SocketOptions, Identity {
   readonly record: Record;
   /** Absent: the connection is only held. */
   readonly probing?: Probing;
+  /** Sends none of the protocol's heartbeats. Default false. */
+  readonly silent?: boolean;
+  /** Hears of all that happens in the conversation, once it is recorded. */
+  observe?(effect: Effect): void;
 }
 
 /** What a connection asks for its probes. */
@@ -61,7 +65,11 @@ export interface Probing {
 }
 
 /** How a connection ended. */
-export type Outcome = { kind: "planned" } | { kind: "failed" | "dropped"; at: Ms };
+export type Outcome =
+  | { kind: "planned" }
+  | { kind: "failed"; at: Ms }
+  /** `code` is undefined where no Close frame came. */
+  | { kind: "dropped"; at: Ms; code: number | undefined };
 
 /**
  * Opens one connection, drives its conversation until `end` and closes it. Resolves when it is over for
@@ -121,6 +129,30 @@ export class Connection {
     });
   }
 
+  /** Closes the connection before its planned end. */
+  finish(): void {
+    if (!this.ending) this.close({ kind: "planned" });
+  }
+
+  /** Ends the connection without waiting for a peer that is thought to be gone. */
+  cut(): void {
+    if (this.ending) return;
+    this.ending = true;
+    this.disarm();
+    this.settle({ kind: "planned" });
+    this.socket.cut();
+  }
+
+  ping(): void {
+    this.socket.ping();
+  }
+
+  /** Replaces the token; where the protocol has a refresh message, it is sent before `expiresAt`. */
+  renew(token: string, expiresAt: Ms): void {
+    this.conversation.setToken(token, expiresAt);
+    this.arm();
+  }
+
   /** Waits for whatever comes next: a probe, a time-out of the conversation, the planned end. */
   private arm(): void {
     if (this.ending) return;
@@ -166,7 +198,7 @@ export class Connection {
     for (const effect of effects) {
       switch (effect.kind) {
         case "send":
-          this.socket.send(effect.frame);
+          if (!(this.options.silent && effect.purpose === "heartbeat")) this.socket.send(effect.frame);
           break;
         case "ready":
           this.grid = probing?.begin(handledAt);
@@ -212,6 +244,7 @@ export class Connection {
           record("ws_deliveries", 1);
           break;
       }
+      this.options.observe?.(effect);
     }
   }
 
@@ -237,6 +270,7 @@ export class Connection {
   private ended(code: number | undefined): void {
     const { record } = this.options;
     const at = now();
+    const closeCode = code === NO_CLOSE_FRAME ? undefined : code;
     this.disarm();
     this.apply(this.conversation.drop(at), at);
     if (this.overdue.size > 0) record("ws_messages_lost", this.overdue.size);
@@ -246,9 +280,9 @@ export class Connection {
       this.ending = true;
       record("ws_connection_drops", 1, {
         code: dropCode(code),
-        by: code === undefined || code === NO_CLOSE_FRAME ? "network" : "server",
+        by: closeCode === undefined ? "network" : "server",
       });
-      this.settle({ kind: "dropped", at });
+      this.settle({ kind: "dropped", at, code: closeCode });
     }
     this.markClosed();
   }

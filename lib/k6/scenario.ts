@@ -73,6 +73,8 @@ export interface Plan {
   readonly size: number;
   /** Start of the load to its last planned close. */
   readonly duration: Ms;
+  /** What it records, where the settings decide that. */
+  readonly metrics?: readonly MetricName[];
   /** How long that may take. Default: no longer. */
   readonly longest?: Ms;
   /** Shards that the load is cut into. Default: as many as there are things, 20 at the most. */
@@ -81,6 +83,8 @@ export interface Plan {
   readonly servers?: readonly string[];
   /** The extension, where it does the measuring. */
   readonly engine?: Engine;
+  /** Limits that follow from the settings, beside the floor. */
+  readonly limits?: Thresholds;
   /** What the summary is to say beside its figures. */
   notes?(metrics: Summary["metrics"]): string[];
   /** Drives the share of one shard, whose load starts at `origin` on the run's clock. */
@@ -107,8 +111,8 @@ export interface ScenarioSpec<N extends SettingName> {
   readonly name: string;
   /** The settings it reads beside those that all scenarios have. */
   readonly settings: readonly N[];
-  /** The limits by which it is judged unless `PROFILE` says otherwise. */
-  readonly profile: ProfileName;
+  /** The limits by which it is judged unless `PROFILE` says otherwise. Default: none beside its own. */
+  readonly profile?: ProfileName;
   /** Limits that hold whatever the profile. A Counter must be among them, so that silence cannot pass. */
   readonly floor: Partial<{ readonly [M in MetricName]: readonly string[] }>;
 }
@@ -120,7 +124,7 @@ export function scenario<N extends SettingName>(
   planOf: (settings: Settings<N | Common>, protocol: Protocol, users: readonly User[]) => Plan,
 ) {
   const profile = profileFor(spec.profile);
-  const settings = readSettings([...COMMON, ...spec.settings], __ENV, profile.settings) as Settings<
+  const settings = readSettings([...COMMON, ...spec.settings], __ENV, profile?.settings) as Settings<
     N | Common
   > &
     Settings<Common>;
@@ -130,9 +134,10 @@ export function scenario<N extends SettingName>(
   const identity = identities(settings, protocol, users);
   const plan = planOf(settings, protocol, users);
   const shards = plan.shards ?? Math.min(plan.size, MAX_SHARDS);
-  const names = [...metrics, ...SHARD_METRICS];
+  const names = [...(plan.metrics ?? metrics), ...SHARD_METRICS];
   const record = recorder(names);
-  const limits = together(spec.floor as Thresholds, limitsOn(names, profile));
+  const own = together(spec.floor as Thresholds, plan.limits ?? {});
+  const limits = profile ? together(own, limitsOn(names, profile)) : own;
   const stats = trendStats(limits);
 
   const options: Options = {
@@ -224,9 +229,10 @@ function requireShard(shards: number): void {
 const profileLabel = (own: ProfileName): string =>
   (__ENV.PROFILE || own).replace(/^.*[/\\]/, "").replace(/\.json$/, "");
 
-function profileFor(own: ProfileName): Profile {
+function profileFor(own: ProfileName | undefined): Profile | undefined {
   const { PROFILE: given } = readSettings(["PROFILE"], { PROFILE: __ENV.PROFILE });
   const name = given || own;
+  if (name === undefined) return undefined;
   if (Object.hasOwn(PROFILES, name)) return parseProfile(PROFILES[name as ProfileName], name);
   if (/[/\\.]/.test(name)) return parseProfile(readJsonInput("PROFILE", name), name);
   throw new SettingsError(

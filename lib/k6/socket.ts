@@ -35,7 +35,8 @@ interface K6WebSocket {
   onmessage: (event: K6Event & { readonly data: string | ArrayBuffer }) => void;
   onerror: (event: K6Event & { readonly error: string }) => void;
   onclose: (event: K6Event & { readonly code?: number }) => void;
-  send(data: string | ArrayBuffer): void;
+  send(data: string | ArrayBuffer | Uint8Array): void;
+  ping(): void;
   close(code?: number): void;
 }
 interface K6Event {
@@ -105,6 +106,30 @@ export class Socket {
   /** Sends Close. `closed` follows when the peer answers, or never. */
   close(code: number): void {
     if (this.state === "open") this.socket.close(code);
+  }
+
+  /** Sends a Ping (RFC 6455 section 5.5.2); k6 counts the Pong as `ws_ping`. */
+  ping(): void {
+    if (this.socket.readyState === OPEN) this.socket.ping();
+  }
+
+  /**
+   * Sends Close and ends the TCP connection without waiting for an answer: a peer that is gone never answers, and
+   * would hold k6 past the end of the test. k6 has no such call, but ends a connection that it fails to write to,
+   * as it must after a Close; send() refuses to by itself, unless the Close comes while it looks at what to send.
+   */
+  cut(): void {
+    if (this.socket.readyState !== OPEN) return;
+    const { isView } = ArrayBuffer;
+    ArrayBuffer.isView = (value: unknown): value is ArrayBufferView => {
+      this.socket.close(1000);
+      return isView(value);
+    };
+    try {
+      this.socket.send(new Uint8Array(1));
+    } finally {
+      ArrayBuffer.isView = isView;
+    }
   }
 
   private fail(reason: ConnectReason): void {

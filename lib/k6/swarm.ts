@@ -35,13 +35,18 @@ const SWARM_METRICS = [
   "ws_generator_delay_ms",
 ] as const satisfies readonly MetricName[];
 
-/** What it records beside when the connections publish and subscribe. */
-const FAN_OUT_METRICS = [
+/** What it records beside when the connections listen. */
+const LISTENING_METRICS = [
   "ws_fanout_lag_ms",
   "ws_fanout_server_lag_ms",
+  "ws_deliveries",
+] as const satisfies readonly MetricName[];
+
+/** And when it is known what they are to hear. */
+const FAN_OUT_METRICS = [
+  ...LISTENING_METRICS,
   "ws_fanout_spread_ms",
   "ws_publications",
-  "ws_deliveries",
   "ws_delivery_success_rate",
   "ws_messages_lost",
   "ws_messages_duplicated",
@@ -91,9 +96,7 @@ export function swarm<N extends SettingName>(spec: SwarmSpec<N>) {
   const { Swarm, distributions, version } = realtime(spec.name);
   const withNeeds = { ...spec, settings: [...NEEDS, ...spec.settings] as (N | Needs)[] };
 
-  const metrics = spec.fanOut ? [...SWARM_METRICS, ...FAN_OUT_METRICS] : SWARM_METRICS;
-
-  return scenario(withNeeds, metrics, (settings, protocol, users) => {
+  return scenario(withNeeds, SWARM_METRICS, (settings, protocol, users) => {
     const load = spec.load(settings as Settings<N>);
     const fanOut = spec.fanOut?.(settings as Settings<N>);
     const ramp = rampOf(load);
@@ -144,6 +147,7 @@ export function swarm<N extends SettingName>(spec: SwarmSpec<N>) {
     return {
       load: `${load.connections} connections, ${describePace(load)}, ${describeHold(load, fanOut)}`,
       size: load.connections,
+      metrics: metricsOf(fanOut),
       shards: SHARDS,
       servers: SERVERS.length > 0 ? SERVERS : [WS_URL],
       duration: ms(ramp + load.hold),
@@ -175,6 +179,11 @@ function describeHold({ hold }: SwarmLoad, fanOut: FanOutLoad | undefined): stri
   const { rooms, publishers, rate } = fanOut;
   if (publishers === 0) return `listening for ${formatDuration(hold)}`;
   return `${rate} publications a second into ${rooms} rooms for ${formatDuration(hold)}`;
+}
+
+function metricsOf(fanOut: FanOutLoad | undefined): readonly MetricName[] {
+  if (!fanOut) return SWARM_METRICS;
+  return [...SWARM_METRICS, ...(fanOut.publishers > 0 ? FAN_OUT_METRICS : LISTENING_METRICS)];
 }
 
 /** A room is in one process, which reads both ends of a publication from one clock; all rooms are alike. */

@@ -232,7 +232,8 @@ func (g *guest) Delivered(d *protocol.Delivery) {
 	l, r := g.loop, &g.loop.record
 	if l.run.o.Plan.Publishers == 0 {
 		r.Deliveries++
-		g.serverLag(d)
+		g.serverLag(d, Lag) // all that is known of when it was published
+		g.serverLag(d, ServerLag)
 		return
 	}
 	number, sequence, ours := parseID(d.ID, l.run.o.Name)
@@ -258,7 +259,7 @@ func (g *guest) Delivered(d *protocol.Delivery) {
 	if known {
 		r.observe(Lag, d.At.Sub(due))
 	}
-	g.serverLag(d)
+	g.serverLag(d, ServerLag)
 	if !arrival.Due {
 		return
 	}
@@ -270,9 +271,10 @@ func (g *guest) Delivered(d *protocol.Delivery) {
 	}
 }
 
-func (g *guest) serverLag(d *protocol.Delivery) {
+// serverLag notes the time from the server's own stamp, if there is one.
+func (g *guest) serverLag(d *protocol.Delivery, to Series) {
 	if d.HasSentAt {
-		g.loop.record.observe(ServerLag, d.At.Sub(g.loop.fromUnix(d.SentAtMs, g.now)))
+		g.loop.record.observe(to, d.At.Sub(g.loop.fromUnix(d.SentAtMs, g.now)))
 	}
 }
 

@@ -12,7 +12,7 @@ type Series int
 
 // The series of every Run.
 const (
-	Lag       Series = iota // due time of a publication to its arrival at one subscriber
+	Lag       Series = iota // due time of a publication, or the server's stamp where nobody publishes here, to its arrival at one subscriber
 	ServerLag               // the server's own stamp to that arrival, on one clock
 	Spread                  // due time to the arrival at the last subscriber
 	SendDelay               // due time to written: the generator's own

@@ -1,0 +1,160 @@
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+import { describe, type TestContext, test } from "node:test";
+import type { Summary, TrendSummary } from "../../lib/summary/summary.ts";
+import { startServer } from "../../server/server.ts";
+import { count, rate } from "./figures.ts";
+import { type DeliveryFaults, roomServer } from "./room-server.ts";
+import { type K6Run, OUR_K6, runK6 } from "./run.ts";
+
+/** 60 subscribers in three rooms, which hear 40 publications a second. */
+const SHORT = {
+  CONNECTIONS: 60,
+  RATE: 2000,
+  ROOMS: 3,
+  PUBLISH_RATE: 40,
+  DURATION: "2s",
+  REPLY_TIMEOUT: "1s",
+};
+
+const fanOut = (t: TestContext, env: Record<string, string | number>): Promise<K6Run> =>
+  runK6(t, { scenario: "fan-out", k6: OUR_K6, env: { ...SHORT, ...env } });
+
+async function against(t: TestContext, faults: DeliveryFaults, env: Record<string, string | number> = {}) {
+  const server = await roomServer(t, faults);
+  const run = await fanOut(t, { WS_URL: server.url, ...env });
+  assert.ok(run.summary, run.stderr);
+  return { run, summary: run.summary, did: server.did };
+}
+
+const trend = (summary: Summary, name: string) => summary.metrics[name] as TrendSummary;
+
+/** Each `every`th, `times` times in all. */
+const each = (every: number, times: number) => (n: number) => n % every === 0 && n / every <= times;
+
+test("every publication comes once to all of its room, and each delivery is measured", async (t) => {
+  const { run, summary } = await against(t, {});
+  assert.deepEqual(
+    { code: run.code, verdict: summary.verdict },
+    { code: 0, verdict: "pass" },
+    summary.reason,
+  );
+  assert.equal(count(summary, "ws_publications"), 80);
+  assert.equal(count(summary, "ws_deliveries"), 80 * 20);
+  assert.deepEqual(rate(summary, "ws_delivery_success_rate"), { passes: 80 * 20, fails: 0 });
+  for (const fault of ["lost", "duplicated", "reordered", "late", "foreign"]) {
+    assert.equal(count(summary, `ws_messages_${fault}`), 0, fault);
+  }
+  const lag = trend(summary, "ws_fanout_lag_ms");
+  const spread = trend(summary, "ws_fanout_spread_ms");
+  assert.deepEqual([lag.count, spread.count], [80 * 20, 80]);
+  assert.ok(lag.min! > 0, "a lag of 0 ms is a defect");
+  assert.ok(
+    spread.p50! >= lag.p50! && Math.abs(spread.max! - lag.max!) <= 0.01 * lag.max!,
+    "the last is the slowest",
+  );
+});
+
+describe("what the server does wrong is counted exactly", () => {
+  const rows: [sentence: string, faults: DeliveryFaults, env: Record<string, string | number>][] = [
+    ["losses", { lose: each(50, 10) }, {}],
+    ["repetitions", { repeat: each(50, 10) }, {}],
+    ["changes of order", { delay: each(50, 10) }, {}],
+    [
+      "all of them while subscribers come and go",
+      { lose: each(41, 10), repeat: each(43, 10), delay: each(47, 10) },
+      { CHURN: 10 },
+    ],
+  ];
+  for (const [sentence, faults, env] of rows) {
+    test(sentence, async (t) => {
+      const { summary, did } = await against(t, faults, env);
+      // What was held back for a subscriber that had nothing more to come was never sent.
+      const heldBack = (faults.delay ? 10 : 0) - did.reordered;
+      assert.deepEqual(
+        {
+          lost: count(summary, "ws_messages_lost"),
+          duplicated: count(summary, "ws_messages_duplicated"),
+          reordered: count(summary, "ws_messages_reordered"),
+          foreign: count(summary, "ws_messages_foreign"),
+          late: count(summary, "ws_messages_late"),
+        },
+        {
+          lost: did.lost + heldBack,
+          duplicated: did.repeated,
+          reordered: did.reordered,
+          foreign: 0,
+          late: 0,
+        },
+      );
+      assert.ok(did.lost + did.repeated + did.reordered >= 9, "the server did something wrong");
+      // What is on its way to a subscriber that has just left is heard by nobody, and was due to nobody.
+      const heard = count(summary, "ws_deliveries");
+      assert.ok(env.CHURN ? heard <= did.delivered : heard === did.delivered, `${heard} of ${did.delivered}`);
+      assert.equal(rate(summary, "ws_delivery_success_rate").fails, did.lost + heldBack);
+      if (env.CHURN) assert.ok(count(summary, "ws_sessions_opened") > 63 + 10, "they came back");
+    });
+  }
+});
+
+test("two processes in the same rooms: each counts the other's publications as foreign, and loses none", async (t) => {
+  const server = await roomServer(t);
+  const runs = await Promise.all([1, 2].map(() => fanOut(t, { WS_URL: server.url, DURATION: "3s" })));
+  for (const { summary, stderr } of runs) {
+    assert.ok(summary, stderr);
+    assert.equal(count(summary, "ws_deliveries"), 120 * 20);
+    assert.equal(count(summary, "ws_messages_lost"), 0);
+  }
+  assert.ok(runs.some(({ summary }) => count(summary!, "ws_messages_foreign") > 0));
+});
+
+test("without publishers it listens to what the server sends by itself", async (t) => {
+  const url = await broadcaster(t);
+  const listening = new URL("./listening.json", import.meta.url).pathname;
+  const run = await fanOut(t, { WS_URL: url, PUBLISHERS: 0, PROTOCOL_FILE: listening });
+  assert.ok(run.summary, run.stderr);
+  assert.deepEqual(
+    { code: run.code, verdict: run.summary.verdict },
+    { code: 0, verdict: "pass" },
+    run.summary.reason,
+  );
+  const lag = trend(run.summary, "ws_fanout_server_lag_ms");
+  assert.equal(lag.count, count(run.summary, "ws_deliveries"));
+  assert.ok(lag.count > 60 * 10 && lag.min! > 0, `${lag.count} deliveries, least lag ${lag.min}`);
+  assert.equal(count(run.summary, "ws_publications"), 0);
+});
+
+describe("the user's mistakes end the run before any connection", () => {
+  const rows: [sentence: string, env: Record<string, string | number>, stderr: RegExp][] = [
+    ["rooms of unequal size", { CONNECTIONS: 61 }, /CONNECTIONS: expected a multiple of ROOMS \(3\), got 61/],
+    ["a room over two shards", { SHARDS: 2 }, /ROOMS: expected a multiple of SHARDS \(2\), got 3/],
+    [
+      "a protocol that publishes nothing",
+      { PROTOCOL: "echo" },
+      /Protocol: want one with a delivery, got \\?"echo/,
+    ],
+  ];
+  for (const [sentence, env, stderr] of rows) {
+    test(sentence, async (t) => {
+      const server = await startServer();
+      t.after(() => server.close());
+      const run = await fanOut(t, { WS_URL: `${server.url}/ws/chat`, ...env });
+      assert.notEqual(run.code, 0);
+      assert.match(run.stderr, stderr);
+      assert.equal(server.stats().connectionsOpened, 0);
+    });
+  }
+});
+
+/** k6's own broadcast server, sending ten messages a second. */
+async function broadcaster(t: TestContext): Promise<string> {
+  const args = ["x", "broadcast-server", "--listen", "127.0.0.1:0", "--interval", "100ms"];
+  const child: ChildProcess = spawn(OUR_K6, args, { stdio: ["ignore", "pipe", "inherit"] });
+  t.after(() => child.kill());
+  for await (const line of createInterface({ input: child.stdout! })) {
+    const [url] = /ws:\/\/[\d.:]+/.exec(line) ?? [];
+    if (url) return url;
+  }
+  throw new Error("the server ended");
+}
