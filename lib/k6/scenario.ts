@@ -226,7 +226,7 @@ function requireShard(shards: number): void {
 }
 
 /** The profile's name; of one given as a path, its file's without the extension. */
-const profileLabel = (own: ProfileName): string =>
+const profileLabel = (own = "none"): string =>
   (__ENV.PROFILE || own).replace(/^.*[/\\]/, "").replace(/\.json$/, "");
 
 function profileFor(own: ProfileName | undefined): Profile | undefined {
