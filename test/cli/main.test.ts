@@ -14,7 +14,7 @@ async function run(...argv: string[]) {
   return { code, out: await text(out.end()), err: await text(err.end()) };
 }
 
-const COMMANDS = "demo, doctor, run, try";
+const COMMANDS = "baseline, demo, doctor, gate, run, try";
 
 const refusals: [sentence: string, argv: string[], message: string][] = [
   ["an unknown command", ["dmeo"], `unknown command dmeo, expected one of ${COMMANDS}`],
@@ -76,7 +76,7 @@ for (const [sentence, argv, refusal] of lines) {
 test("without a command the usage is shown, with exit code 2", async () => {
   const { code, out } = await run();
   assert.equal(code, 2);
-  assert.match(out, /USAGE k6-realtime demo/);
+  assert.match(out, /USAGE k6-realtime baseline/);
 });
 
 test("--help shows what the command does and starts nothing", async () => {
