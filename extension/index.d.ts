@@ -78,6 +78,8 @@ declare module "k6/x/realtime" {
   export interface FanOut {
     /** A protocol descriptor that has `publish` with `${id}`, and `delivery` with `id`. */
     protocol: object;
+    /** Whether the descriptor's `refresh` message opens each session, for servers that take the token in a message. */
+    authenticate?: boolean;
     /** Rooms, a multiple of the shards, of which the subscribers are a multiple. Default 1. */
     rooms?: number;
     /** Connections that publish, beside the subscribers: 0 (only listen) or a multiple of the rooms. Default 1. */

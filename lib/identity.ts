@@ -60,6 +60,8 @@ export interface HandshakeTemplate {
   readonly headers: Readonly<Record<string, string>>;
   readonly cookies: Readonly<Record<string, string>>;
   readonly subprotocols: readonly string[];
+  /** Whether the protocol's own message carries the token. */
+  readonly authenticate: boolean;
   /** A text for all connections, or texts that they take in turn. */
   readonly variables: Readonly<Record<string, string | readonly string[]>>;
 }
@@ -71,11 +73,6 @@ export function handshakeTemplate(
   users: readonly User[],
 ): HandshakeTemplate {
   const { AUTH, WS_URL, WS_TOKEN, SERVERS } = settings;
-  if (AUTH === "message" && (WS_TOKEN !== "" || users.length > 0)) {
-    throw new SettingsError(
-      "AUTH: expected header, query or cookie, since this scenario sends no messages, got message",
-    );
-  }
   const sends = WS_TOKEN === "" && users.length === 0 ? "nothing" : AUTH;
   const path = protocol.descriptor.path ?? "";
   return {
@@ -89,6 +86,7 @@ export function handshakeTemplate(
     },
     cookies: sends === "cookie" ? { token: "${token}" } : {},
     subprotocols: subprotocolsOf(settings, protocol),
+    authenticate: sends === "message",
     variables: {
       user: users.length > 0 ? users.map(({ user }) => user) : "user-${connection}",
       token: users.length > 0 ? users.map(({ token }) => token) : WS_TOKEN,

@@ -31,10 +31,11 @@ func readFanOut(r *reader, subscribers, shards int) (*fanout.Options, error) {
 			Rate:        r.number("publicationsPerSecond", 1, 1e-3, 1e6),
 			Shards:      shards,
 		},
-		Payload: []byte(strings.Repeat("x", r.whole("payloadBytes", 0, 0, 1<<24))),
-		For:     r.milliseconds("forMs", 0, 1),
-		Timeout: r.milliseconds("timeoutMs", 5*time.Second, 1),
-		Churn:   r.number("churnPerSecond", 0, 0, 1e6),
+		Payload:      []byte(strings.Repeat("x", r.whole("payloadBytes", 0, 0, 1<<24))),
+		For:          r.milliseconds("forMs", 0, 1),
+		Timeout:      r.milliseconds("timeoutMs", 5*time.Second, 1),
+		Churn:        r.number("churnPerSecond", 0, 0, 1e6),
+		Authenticate: r.boolean("authenticate"),
 		// Unique among the processes that may publish into the same rooms.
 		Name: strings.ToLower(rand.Text()[:10]),
 	}

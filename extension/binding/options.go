@@ -270,6 +270,15 @@ func (r *reader) choice(name string, first string, more ...string) string {
 	return text
 }
 
+func (r *reader) boolean(name string) bool {
+	value, given := r.take(name)
+	yes, ok := value.(bool)
+	if given && !ok {
+		r.wrong(name, "true or false", value)
+	}
+	return yes
+}
+
 func (r *reader) text(name string) string {
 	value, _ := r.take(name)
 	text, ok := value.(string)

@@ -108,7 +108,12 @@ export function swarm<N extends SettingName>(spec: SwarmSpec<N>) {
     const { WS_URL, SERVERS, CONNECT_TIMEOUT, SHARDS, SOURCE_IPS, EXHAUSTED, MESSAGES_PER_SECOND } =
       settings as unknown as Settings<Needs | "WS_URL">;
     if (fanOut) requireWholeRooms(load, fanOut, SHARDS);
-    const { variables, ...handshake } = handshakeTemplate(settings, protocol, users);
+    const { variables, authenticate, ...handshake } = handshakeTemplate(settings, protocol, users);
+    if (authenticate && !fanOut) {
+      throw new SettingsError(
+        "AUTH: expected header, query or cookie, since this scenario sends no messages, got message",
+      );
+    }
     const swarm = new Swarm({
       ...handshake,
       variables: { ...variables, ...spec.variables(settings as Settings<N>) },
@@ -133,6 +138,7 @@ export function swarm<N extends SettingName>(spec: SwarmSpec<N>) {
       ...(fanOut && {
         fanOut: {
           protocol: protocol.descriptor,
+          authenticate,
           rooms: fanOut.rooms,
           publishers: fanOut.publishers,
           ...(fanOut.publishers > 0 && { publicationsPerSecond: fanOut.rate }),

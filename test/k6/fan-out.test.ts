@@ -98,6 +98,18 @@ describe("what the server does wrong is counted exactly", () => {
   }
 });
 
+test("the token may travel in a message", async (t) => {
+  const server = await startServer();
+  t.after(() => server.close());
+  const run = await fanOut(t, { WS_URL: `${server.url}/ws/chat?auth=message`, AUTH: "message" });
+  assert.deepEqual(
+    { code: run.code, verdict: run.summary?.verdict },
+    { code: 0, verdict: "pass" },
+    run.stderr,
+  );
+  assert.equal(count(run.summary!, "ws_deliveries"), 80 * 20);
+});
+
 test("two processes in the same rooms: each counts the other's publications as foreign, and loses none", async (t) => {
   const server = await roomServer(t);
   const runs = await Promise.all([1, 2].map(() => fanOut(t, { WS_URL: server.url, DURATION: "3s" })));
