@@ -1,0 +1,150 @@
+package binding
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"net/netip"
+	"os"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"go.k6.io/k6/v2/js/modulestest"
+	"go.k6.io/k6/v2/lib"
+	"go.k6.io/k6/v2/lib/netext"
+	"go.k6.io/k6/v2/lib/types"
+	"go.k6.io/k6/v2/metrics"
+
+	"xk6-realtime/engine/serve"
+)
+
+// virtualUser is one with the module as `realtime`, past the init context.
+func virtualUser(t *testing.T, root *Root, script string) (*modulestest.Runtime, chan metrics.SampleContainer) {
+	t.Helper()
+	rt := modulestest.NewRuntime(t)
+	module := root.NewModuleInstance(rt.VU)
+	if err := rt.VU.Runtime().Set("realtime", module.Exports().Named); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := rt.VU.Runtime().RunString(script); err != nil {
+		t.Fatal(err)
+	}
+	samples := make(chan metrics.SampleContainer, 1000)
+	rt.MoveToVUContext(&lib.State{
+		BuiltinMetrics: rt.BuiltinMetrics,
+		Dialer:         netext.NewDialer(net.Dialer{}, netext.NewResolver(net.LookupIP, 0, types.DNSfirst, types.DNSany)),
+		TLSConfig:      &tls.Config{},
+		Samples:        samples,
+		Tags:           lib.NewVUStateTags(rt.VU.InitEnvField.Registry.RootTagSet()),
+		VUIDGlobal:     1,
+	})
+	return rt, samples
+}
+
+func sumOf(samples chan metrics.SampleContainer, name string) (sum float64) {
+	for range len(samples) {
+		container := <-samples
+		for _, s := range container.GetSamples() {
+			if s.Metric.Name == name {
+				sum += s.Value
+			}
+		}
+		samples <- container
+	}
+	return sum
+}
+
+func startServer(t *testing.T) string {
+	t.Helper()
+	s, err := serve.Start(serve.Options{Listen: netip.MustParseAddrPort("127.0.0.1:0")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	return s.URL()
+}
+
+func TestARunLeavesNothingBehind(t *testing.T) {
+	script := `const swarm = new realtime.Swarm({ servers: ["` + startServer(t) + `"], connections: 20, rate: 10000, holdMs: 20 });`
+	root := New()
+	rt, samples := virtualUser(t, root, script)
+	goroutines, descriptors := runtime.NumGoroutine(), openDescriptors()
+	for run := range 3 {
+		if _, err := rt.RunOnEventLoop(`swarm.run().then((outcome) => { globalThis.outcome = outcome })`); err != nil {
+			t.Fatal(err)
+		}
+		opened, err := rt.VU.Runtime().RunString(`outcome.opened`)
+		if err != nil || opened.ToInteger() != 20 {
+			t.Fatalf("run %d: opened %v, want 20 (%v)", run, opened, err)
+		}
+	}
+	if got := sumOf(samples, "ws_sessions_closed"); got != 60 {
+		t.Errorf("k6 was told of %v sessions closed, want 60", got)
+	}
+	for deadline := time.Now().Add(10 * time.Second); runtime.NumGoroutine() > goroutines || openDescriptors() > descriptors; {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d goroutines and %d descriptors, before it was %d and %d",
+				runtime.NumGoroutine(), openDescriptors(), goroutines, descriptors)
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+func TestAnInterruptedRunRejects(t *testing.T) {
+	script := `const swarm = new realtime.Swarm({ servers: ["` + startServer(t) + `"], connections: 5, rate: 10000, holdMs: 1e6 });`
+	rt, samples := virtualUser(t, New(), script)
+	ctx, interrupt := context.WithCancel(t.Context())
+	rt.VU.CtxField = ctx
+	go func() {
+		for sumOf(samples, "ws_sessions_opened") < 5 {
+			time.Sleep(time.Millisecond)
+		}
+		interrupt()
+	}()
+	_, err := rt.RunOnEventLoop(`swarm.run()`)
+	if err == nil || !strings.Contains(err.Error(), "Swarm: interrupted: context canceled") {
+		t.Errorf("error %v, want that it was interrupted", err)
+	}
+	if got := sumOf(samples, "ws_sessions_closed"); got != 5 {
+		t.Errorf("k6 was told of %v sessions closed, want 5", got)
+	}
+}
+
+func TestRunIsRefused(t *testing.T) {
+	const swarm = `const swarm = new realtime.Swarm({ servers: ["ws://127.0.0.1:1"], connections: 5, rate: 10 });`
+	t.Run("in the init context", func(t *testing.T) {
+		rt := modulestest.NewRuntime(t)
+		if err := rt.VU.Runtime().Set("realtime", New().NewModuleInstance(rt.VU).Exports().Named); err != nil {
+			t.Fatal(err)
+		}
+		_, err := rt.VU.Runtime().RunString(swarm + `swarm.run()`)
+		if err == nil || !strings.Contains(err.Error(), "called in the init context") {
+			t.Errorf("error %v", err)
+		}
+	})
+	t.Run("for a virtual user without a shard", func(t *testing.T) {
+		rt, _ := virtualUser(t, New(), swarm)
+		rt.VU.StateField.VUIDGlobal = 2
+		_, err := rt.VU.Runtime().RunString(`swarm.run()`)
+		if err == nil || !strings.Contains(err.Error(), "virtual user 2 has no shard: shards is 1") {
+			t.Errorf("error %v", err)
+		}
+	})
+	t.Run("for a percentile that is none", func(t *testing.T) {
+		rt, _ := virtualUser(t, New(), swarm)
+		_, err := rt.VU.Runtime().RunString(`realtime.distributions([50, 101])`)
+		if err == nil || !strings.Contains(err.Error(), "expected percentiles from 0 to 100, got 101") {
+			t.Errorf("error %v", err)
+		}
+	})
+}
+
+func openDescriptors() int {
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return 0 // not this platform
+	}
+	return len(entries)
+}
