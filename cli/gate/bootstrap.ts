@@ -38,9 +38,9 @@ const RESAMPLES = 1_000;
  */
 export function estimate(cells: readonly Histogram[], shares: readonly number[], random: Random): Estimate[] {
   const whole = merge(cells);
-  const lengths = shares.map((share) => blockLength(exceedances(cells, quantile(whole, share))));
+  const series = shares.map((share) => exceedances(cells, quantile(whole, share)));
   // One length for all, so that the same resamples serve every quantile.
-  const length = Math.max(...lengths);
+  const length = Math.max(...series.map(blockLength));
   const logarithms: number[][] = shares.map(() => []);
   const { resample, middles } = resampler(cells, whole);
   for (let i = 0; i < RESAMPLES; i++) {
@@ -53,8 +53,7 @@ export function estimate(cells: readonly Histogram[], shares: readonly number[],
   }
   return shares.map((share, j) => ({
     value: quantile(whole, share),
-    // Deviations are taken from the run's own mean: what a mean of so few blocks hides of them is put back.
-    standardError: deviation(logarithms[j]!) * Math.sqrt(cells.length / (cells.length - length)),
+    standardError: deviation(logarithms[j]!) * whatBlocksMiss(series[j]!, length),
     blocks: cells.length / length,
   }));
 }
@@ -116,6 +115,31 @@ function exceedances(cells: readonly Histogram[], limit: number): number[] {
       return beyond / total;
     });
 }
+
+/**
+ * By how much to widen a standard error. Blocks cut through what goes on for longer than they do, and deviations are
+ * taken from the run's own mean: both hide variation. So the variance of the mean that such blocks give is held
+ * against that of the first-order autoregression with the correlation that neighbours have, which knows no blocks
+ * (the prewhitening of Andrews and Monahan 1992), the correlation corrected for its bias in short series (Kendall 1954).
+ */
+function whatBlocksMiss(series: readonly number[], length: number): number {
+  const n = series.length;
+  const covariance = autocovariance(series);
+  const variance = covariance(0);
+  const fromOwnMean = Math.sqrt(n / Math.max(1, n - length));
+  if (variance === 0) return fromOwnMean;
+  let inBlocks = variance;
+  for (let lag = 1; lag < n; lag++) {
+    inBlocks += 2 * (1 - lag / n) * (1 - 1 / length) ** lag * covariance(lag);
+  }
+  const found = covariance(1) / variance;
+  const correlation = Math.min(found + (1 + 3 * found) / n, MOST_CORRELATION);
+  const autoregressive = (variance * (1 + correlation)) / (1 - correlation);
+  return fromOwnMean * Math.sqrt(Math.max(1, autoregressive / Math.max(inBlocks, Number.MIN_VALUE)));
+}
+
+/** A correlation of neighbours above this one cannot be told from a drift. */
+const MOST_CORRELATION = 0.97;
 
 /**
  * The mean length of the blocks: twice the one that estimates the variance of a mean best (Politis and White 2004,

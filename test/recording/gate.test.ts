@@ -1,0 +1,207 @@
+import assert from "node:assert/strict";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { PassThrough } from "node:stream";
+import { text } from "node:stream/consumers";
+import { type TestContext, test } from "node:test";
+import { seeded } from "../../cli/gate/bootstrap.ts";
+import { main } from "../../cli/main.ts";
+import { temporaryDirectory } from "../temporary-directory.ts";
+import { latencies } from "./made-up-run.ts";
+import { encoded, RTT, record, type Synthetic } from "./synthetic.ts";
+
+async function gate(cwd: string, ...argv: string[]) {
+  const [out, err] = [new PassThrough(), new PassThrough()];
+  const signal = new AbortController().signal;
+  const code = await main(["gate", ...argv], { out, err, cwd, env: {}, signal });
+  const [said, errors] = [await text(out.end()), await text(err.end())];
+  return { code, last: said.trimEnd().split("\n").at(-1), said, errors };
+}
+
+/** Round trips about 20 ms, 100 a second, and the limits on them. */
+function run(seed: number, factor = 1, more: Partial<Synthetic> = {}): Synthetic {
+  const values = latencies({ seconds: 15, perSecond: 100, persistence: 0, swing: 0.02 }, seeded(seed));
+  return {
+    header: { thresholds: { ws_msg_rtt_ms: ["p(50)<50", "p(99)<100"], ws_replies: ["count>0"] } },
+    series: [
+      RTT,
+      { metric: "ws_replies", kind: "counter" },
+      { metric: "ws_generator_delay_ms", kind: "trend", unit: "ms", tags: { side: "send" } },
+    ],
+    seconds: values.map((second) => [
+      [0, encoded(second.map((value) => factor * value))],
+      [1, second.length],
+      [2, encoded([0.1, 0.2])],
+    ]),
+    ...more,
+  };
+}
+
+const delayed = run(1);
+const answers: [sentence: string, run: Synthetic, argv: readonly string[], code: number, last: RegExp][] = [
+  ["every limit holds", run(1), [], 0, /^pass: all 3 limits held$/],
+  [
+    "a limit is broken",
+    run(1, 3),
+    [],
+    99,
+    /^fail: ws_msg_rtt_ms p\(50\)<50: was 6\d(\.\d)?; ws_msg_rtt_ms p\(99\)<100: was 1\d\d$/,
+  ],
+  ["a profile is broken", run(1, 3), ["--profile", "trading"], 99, /^fail: ws_msg_rtt_ms p\(50\)<50/],
+  [
+    "a profile holds where the script's limits do not",
+    run(1, 3),
+    ["--profile", "dashboard"],
+    0,
+    /^pass: all 4 limits held$/,
+  ],
+  ["it was killed", run(1, 1, { state: undefined }), [], 3, /^incomplete: \d+\.realtime\.jsonl breaks off/],
+  [
+    "it was interrupted, whatever its limits",
+    run(1, 3, { state: "interrupted" }),
+    [],
+    3,
+    /^incomplete: k6 was interrupted before its planned end \(exit code 105, says \d+\.realtime\.jsonl\)$/,
+  ],
+  [
+    "a limit stopped it",
+    run(1, 3, { state: "aborted-by-threshold" }),
+    [],
+    99,
+    /^fail: stopped early, as a limit was broken: ws_msg_rtt_ms p\(50\)<50/,
+  ],
+  [
+    "the generator was slow",
+    { ...delayed, seconds: delayed.seconds!.map((second) => [...second.slice(0, 2), [2, encoded([30])]]) },
+    [],
+    3,
+    /^generator-bound: the generator was the bottleneck: ws_generator_delay_ms\{side:send\} p99 was 30 ms/,
+  ],
+  [
+    "there was no traffic at all",
+    { ...run(1), seconds: [[], []] },
+    [],
+    99,
+    /^fail: .*ws_msg_rtt_ms p\(99\)<100: there was no value.*ws_replies count>0: was 0/,
+  ],
+  [
+    "there are too few values for a limit",
+    {
+      ...run(1),
+      seconds: [
+        [
+          [0, encoded([5, 6])],
+          [1, 2],
+        ],
+      ],
+    },
+    [],
+    3,
+    /^too-little-data: ws_msg_rtt_ms p\(99\)<100 takes 100 values at least, there were 2$/,
+  ],
+];
+for (const [sentence, recording, argv, code, last] of answers) {
+  test(`exit code ${code} where ${sentence}`, async (t) => {
+    const directory = await temporaryDirectory(t);
+    const answer = await gate(directory, await record(directory, recording), ...argv);
+    assert.match(answer.last ?? "", last);
+    assert.deepEqual([answer.code, answer.errors], [code, ""]);
+  });
+}
+
+/** A run and its baselines, as files. */
+async function files(t: TestContext, now: Synthetic, ...before: Synthetic[]) {
+  const directory = await temporaryDirectory(t);
+  const path = await record(directory, now);
+  const baselines: string[] = [];
+  for (const one of before) baselines.push("--baseline", await record(directory, one));
+  return { directory, path, baselines };
+}
+
+const comparisons: [sentence: string, runs: [Synthetic, ...Synthetic[]], code: number, last: RegExp][] = [
+  ["no slower", [run(1), run(2)], 0, /^pass: all 3 limits held, 3 latencies no slower than the baseline's$/],
+  [
+    "slower by half",
+    [run(1, 1.5), run(2)],
+    99,
+    /^fail: ws_msg_rtt_ms p50 is 4\d(\.\d)? % slower than the baseline \(\d+(\.\d)? ms, was [\d.]+ ms; [\d.]+ % to [\d.]+ %\); ws_msg_rtt_ms p95/,
+  ],
+  ["as slow as one of two", [run(1, 1.5), run(2), run(3, 1.5)], 0, /^pass: /],
+  [
+    "beside an incomplete baseline",
+    [run(1), run(2, 1, { state: undefined })],
+    3,
+    /^too-little-data: the baseline is incomplete: /,
+  ],
+  [
+    "beside a baseline too short",
+    [run(1), { ...run(2), seconds: run(2).seconds!.slice(0, 5) }],
+    3,
+    /^too-little-data: nothing to compare with the baseline by: ws_msg_rtt_ms: 5 s with values, 8 needed$/,
+  ],
+];
+for (const [sentence, runs, code, last] of comparisons) {
+  test(`exit code ${code} for a run ${sentence}`, async (t) => {
+    const { directory, path, baselines } = await files(t, ...runs);
+    const answer = await gate(directory, path, ...baselines);
+    assert.match(answer.last ?? "", last);
+    assert.deepEqual([answer.code, answer.errors], [code, ""]);
+  });
+}
+
+test("instances are judged together, not each alone", async (t) => {
+  const directory = await temporaryDirectory(t);
+  const half = (i: number, factor: number) => {
+    const whole = run(i, factor);
+    return { ...whole, header: { ...whole.header, segment: `${i}/2:${i + 1}/2` } };
+  };
+  // One half alone breaks p(50)<50; of both together, the median is below it.
+  const [slow, fast] = [await record(directory, half(0, 2.7)), await record(directory, half(1, 0.5))];
+  assert.match((await gate(directory, slow)).last ?? "", /^incomplete: .* 50 % of the load$/);
+  const answer = await gate(directory, slow, fast, "--json");
+  const { verdict, instances, summary, exitCode } = JSON.parse(answer.said);
+  assert.equal(instances, 2);
+  assert.equal(summary.metrics.ws_replies.count, 3_000);
+  assert.equal(summary.metrics.ws_msg_rtt_ms.count, 3_000);
+  const median = summary.thresholds.find(
+    ({ expression }: { expression: string }) => expression === "p(50)<50",
+  );
+  assert.ok(median.ok && median.value > 10 && median.value < 50, JSON.stringify(median));
+  assert.deepEqual(
+    [verdict, exitCode, answer.code],
+    ["fail", 99, 99],
+    "p(99)<100 is broken by the slow half",
+  );
+});
+
+test("what the user gets wrong is told in one line, with exit code 2", async (t) => {
+  const { directory, path, baselines } = await files(t, run(1), run(2));
+  const other = await record(directory, { header: { scenario: "another" } });
+  await writeFile(join(directory, "profile.json"), '{"thresholds":{"ws_fanout_spread_ms":["max<1"]}}');
+  const mistakes: [argv: string[], message: RegExp][] = [
+    [[], /^gate: expected a RUN, got none\n$/],
+    [["no-such"], /^no-such: expected a recording or a directory of them, got nothing there\n$/],
+    [[path, "--basline", "x"], /^gate: unknown flag --basline, expected one of --help, /],
+    [[path, "--baseline"], /^gate: --baseline expects a value\n$/],
+    [[path, "--baseline", path], /\.realtime\.jsonl is the run itself, not a baseline\n$/],
+    [[path, "--baseline", other], /expected an earlier run of made-up, got one of another\n$/],
+    [
+      [path, baselines[1]!],
+      /^expected the recordings of one run, got 2 runs \(.*\): gate them one at a time/,
+    ],
+    [[path, path], /are the same recording\n$/],
+    [
+      [path, "--profile", "chatt"],
+      /^--profile: expected trading, chat, dashboard, smoke or the path of a profile, got "chatt"\n$/,
+    ],
+    [
+      [path, "--profile", "profile.json"],
+      /^--profile: expected limits on a metric that the scenario records/,
+    ],
+  ];
+  for (const [argv, message] of mistakes) {
+    const { code, said, errors } = await gate(directory, ...argv);
+    assert.match(errors, message);
+    assert.deepEqual([code, said, errors.split("\n").length], [2, "", 2]);
+  }
+});
