@@ -80,7 +80,7 @@ export const run = ({ out, err, cwd, env, signal }: Surroundings): CommandDef =>
       const k6 = await findK6(env);
       await requireK6For(script, k6);
       if (instances > 1) requireK6ForInstances(k6);
-      const plan = { scenario: script.scenario, env: { ...env, ...settings }, k6Flags, instances };
+      const plan = { scenario: script.scenario, env: { ...env, ...settings }, k6Flags, instances, cwd };
       for (const line of await examine(plan)) err.write(`${line}\n`);
 
       const say = (line: string) => (json ? err : out).write(`${line}\n`);

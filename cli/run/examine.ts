@@ -4,6 +4,7 @@ import { EXIT, UserError } from "../command.ts";
 import { checkMachine } from "../doctor/checks.ts";
 import { readMachine } from "../doctor/machine.ts";
 import { linesOf } from "../doctor.ts";
+import { readProfile } from "../gate/profile.ts";
 import { type Asks, asksOf, choosesAddresses } from "./settings.ts";
 
 /** A load that is about to begin. */
@@ -14,6 +15,8 @@ export interface Plan {
   readonly env: NodeJS.ProcessEnv;
   readonly k6Flags: readonly string[];
   readonly instances: number;
+  /** Against which the path of a profile is resolved. */
+  readonly cwd: string;
 }
 
 /**
@@ -22,8 +25,9 @@ export interface Plan {
  * @returns what is worth knowing, in lines
  * @throws {@link UserError} saying what to change, where it cannot work here
  */
-export async function examine({ scenario, env, k6Flags, instances }: Plan): Promise<string[]> {
-  const { connections, sources, urls, makesDo } = scenario === undefined ? NOTHING : asked(scenario, env);
+export async function examine({ scenario, env, k6Flags, instances, cwd }: Plan): Promise<string[]> {
+  const { connections, sources, urls, makesDo } =
+    scenario === undefined ? NOTHING : await asked(scenario, env, cwd);
   const addressPairs = choosesAddresses(k6Flags)
     ? Number.POSITIVE_INFINITY
     : sources * (await countAddresses(urls));
@@ -37,9 +41,10 @@ export async function examine({ scenario, env, k6Flags, instances }: Plan): Prom
 
 const NOTHING: Asks = { connections: 0, sources: 1, urls: [], makesDo: false };
 
-function asked(scenario: string, env: NodeJS.ProcessEnv): Asks {
+async function asked(scenario: string, env: NodeJS.ProcessEnv, cwd: string): Promise<Asks> {
+  const presets = env.PROFILE ? (await readProfile(env.PROFILE, cwd)).settings : {};
   try {
-    return asksOf(scenario, env);
+    return asksOf(scenario, env, presets);
   } catch (error) {
     throw error instanceof SettingsError ? new UserError(error.message) : error;
   }

@@ -1,5 +1,5 @@
 /** What a run's flags mean to the scenario and to k6, and what its load asks of this machine. Pure. */
-import { PROFILES, type ProfileName, parseProfile } from "../../lib/profile.ts";
+import type { Profile } from "../../lib/profile.ts";
 import { readSettings, type SettingName } from "../../lib/settings.ts";
 import { UserError } from "../command.ts";
 
@@ -83,13 +83,14 @@ export interface Asks {
 /**
  * What a bundled scenario will ask of this machine, by its settings.
  *
+ * @param presets the profile's settings, which the others come before
  * @throws SettingsError as the scenario would
  */
-export function asksOf(scenario: string, env: Readonly<Record<string, string | undefined>>): Asks {
-  const { PROFILE } = readSettings(["PROFILE"], { PROFILE: env.PROFILE });
-  const presets = Object.hasOwn(PROFILES, PROFILE)
-    ? parseProfile(PROFILES[PROFILE as ProfileName], PROFILE).settings
-    : {};
+export function asksOf(
+  scenario: string,
+  env: Readonly<Record<string, string | undefined>>,
+  presets: Profile["settings"],
+): Asks {
   const names = ["CONNECTIONS", "RATE", "HOLD", "WS_URL", "SERVERS", "SOURCE_IPS", "EXHAUSTED"] as const;
   const settings = readSettings(names, env, presets);
   const { CONNECTIONS, RATE, HOLD, WS_URL, SERVERS, SOURCE_IPS, EXHAUSTED } = settings;

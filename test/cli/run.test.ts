@@ -114,12 +114,13 @@ for (const [flag, passes] of flags) {
 
 const asks: [sentence: string, scenario: string, env: Record<string, string>, connections: number][] = [
   ["a soak holds CONNECTIONS", "chat-soak", { CONNECTIONS: "250", RATE: "9" }, 250],
-  ["by default as many as its settings say", "chat-soak", {}, 100],
-  ["a profile's settings come before those", "chat-soak", { PROFILE: "smoke" }, 5],
+  ["by default as many as its profile says", "chat-soak", {}, 5],
+  ["what is given comes before a profile's settings", "chat-soak", { CONNECTIONS: "7" }, 7],
   ["arrivals hold as many as come in while one stays", "connect", { RATE: "200", HOLD: "3s" }, 600],
 ];
 for (const [sentence, scenario, env, connections] of asks) {
-  test(`of the machine, ${sentence}`, () => assert.equal(asksOf(scenario, env).connections, connections));
+  test(`of the machine, ${sentence}`, () =>
+    assert.equal(asksOf(scenario, env, { CONNECTIONS: "5" }).connections, connections));
 }
 
 /** Runs `k6-realtime run` in a directory of its own; k6's own output goes to standard error. */
@@ -161,8 +162,8 @@ const refusals: [sentence: string, argv: string[], code: number, message: RegExp
   [
     "a profile that is not there",
     ["chat-soak", "--profile", "./none.json"],
-    1,
-    /^k6 refuses .*\n.*PROFILE: .*none\.json/m,
+    2,
+    /^--profile: expected .* got "\.\/none\.json"$/m,
   ],
 ];
 for (const [sentence, argv, code, message] of refusals) {
