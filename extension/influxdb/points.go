@@ -156,23 +156,29 @@ func (p *pointer) distribution(c *seconds.Cell) map[string]any {
 	fields := map[string]any{
 		"count": h.TotalCount(), "sum": sum, "min": least, "max": greatest, "histogram": seconds.Encode(h),
 	}
-	for _, q := range quantiles {
-		fields[q.field] = quantile(h, q.share)
-	}
+	addQuantiles(fields, h)
 	return fields
 }
 
-// quantile is interpolated between neighbouring ranks as k6 does it.
-func quantile(h *hdrhistogram.Histogram, share float64) float64 {
-	rank := share * float64(h.TotalCount()-1)
-	below, above := valueAt(h, math.Floor(rank)), valueAt(h, math.Ceil(rank))
-	return below + (above-below)*(rank-math.Floor(rank))
-}
-
-// valueAt is the value with so many values before it in ascending order.
-func valueAt(h *hdrhistogram.Histogram, rank float64) float64 {
-	inBucket := h.ValueAtPercentile(100 * (rank + 1) / float64(h.TotalCount()))
-	return float64(histogram.Middle(histogram.Bucket(inBucket))) / seconds.PerUnit
+// addQuantiles adds them, interpolated between neighbouring ranks as k6 does it.
+func addQuantiles(fields map[string]any, h *hdrhistogram.Histogram) {
+	total := float64(h.TotalCount())
+	// Of the value with so many values before it in ascending order.
+	percentile := func(rank float64) float64 { return min(100*(rank+1)/total, 100) }
+	var wanted []float64
+	for _, q := range quantiles {
+		rank := q.share * (total - 1)
+		wanted = append(wanted, percentile(math.Floor(rank)), percentile(math.Ceil(rank)))
+	}
+	inBucket := h.ValueAtPercentiles(wanted) // all in one walk over the buckets
+	value := func(rank float64) float64 {
+		return float64(histogram.Middle(histogram.Bucket(inBucket[percentile(rank)]))) / seconds.PerUnit
+	}
+	for _, q := range quantiles {
+		rank := q.share * (total - 1)
+		below, above := value(math.Floor(rank)), value(math.Ceil(rank))
+		fields[q.field] = below + (above-below)*(rank-math.Floor(rank))
+	}
 }
 
 // facts are what only the run as a whole has: where it came from, in tags to
