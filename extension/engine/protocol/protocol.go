@@ -1,0 +1,104 @@
+package protocol
+
+import "time"
+
+// ConnectionVariables are the variables that a connection has from the start;
+// whoever opens it gives those that the descriptor uses.
+var ConnectionVariables = []string{"room", "user", "token", "vu", "connection"}
+
+// numeric are the variables that are written in JSON as numbers.
+var numeric = []string{"seq", "nowMs", "lastSeq", "vu", "connection"}
+
+// Protocol is a descriptor, compiled once for all connections of a process.
+type Protocol struct {
+	Name         string
+	Subprotocols []string
+	// Replies are the names of the replies that each probe expects.
+	Replies []string
+	// Variables are the connection variables that it uses.
+	Variables []string
+
+	path            *template
+	probe           *template
+	numericID       bool
+	publish         *template
+	replies         []reply
+	allReplies      uint16
+	turns           uint16
+	delivery        *delivery
+	errors          *failure
+	answers         []answer
+	beats           []beat
+	refresh         *step
+	before          time.Duration
+	session         []step
+	resume          *step
+	unmatchedErrors bool
+
+	names []string // of the values of a connection: Variables, then captures
+	root  node
+	slots int
+}
+
+type reply struct {
+	name  string
+	match string
+	condition
+	id locator
+}
+
+type delivery struct {
+	condition
+	id, seq, cursor, publisher, room, sentAt locator
+	// A time is the number given times up, divided by down: divisions by whole
+	// numbers come out the same in JavaScript to the last bit.
+	up, down float64
+}
+
+type failure struct {
+	condition
+	reason  locator
+	settles string
+	id      locator
+}
+
+type answer struct {
+	condition
+	captures []capture
+	message  *template
+}
+
+type beat struct {
+	every   time.Duration
+	message *template
+}
+
+type step struct {
+	path     string // the descriptor's field
+	purpose  Purpose
+	message  *template
+	awaits   *condition
+	captures []capture
+	within   time.Duration
+}
+
+type capture struct {
+	name string
+	slot int // of the connection's values
+	locator
+}
+
+// HasProbe tells whether probes can be made.
+func (p *Protocol) HasProbe() bool { return p.probe != nil }
+
+// NumericIDs tells whether a probe's identifier must be a whole number.
+func (p *Protocol) NumericIDs() bool { return p.numericID }
+
+// HasPublish tells whether publications can be made.
+func (p *Protocol) HasPublish() bool { return p.publish != nil }
+
+// HasDelivery tells whether published messages are known when they come.
+func (p *Protocol) HasDelivery() bool { return p.delivery != nil }
+
+// DeliveryHasSentAt tells whether a delivery says when it was sent.
+func (p *Protocol) DeliveryHasSentAt() bool { return p.delivery != nil && p.delivery.sentAt.given() }
