@@ -1,0 +1,157 @@
+/**
+ * What the tests of InfluxDB leave out because it takes minutes: `node --import tsx bench/influxdb.ts [1|2]`.
+ *
+ * 1. The server is killed for 20 s in the middle of a run: what is missing afterwards, and the run's RTT meanwhile.
+ * 2. A 12-hour soak, made of a real run's points over and over: how long each panel's query takes over all of it.
+ */
+import { mkdtemp } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { merge, quantile } from "../cli/recording/histogram.ts";
+import { readRecording } from "../cli/recording/read.ts";
+import { startServer } from "../server/server.ts";
+import { interpolate, panelsOf } from "../test/influxdb/grafana.ts";
+import { type InfluxSeries, type InfluxServer, launchInflux, type Major } from "../test/influxdb/servers.ts";
+import { type Cleanup, OUR_K6, runK6 } from "../test/k6/run.ts";
+
+const HOURS = 12;
+/** The fields that hold whole numbers. */
+const INTEGERS = ["count", "passes", "total"];
+
+const undo: (() => unknown)[] = [];
+const cleanup: Cleanup = { after: (step) => undo.unshift(step) };
+try {
+  const named = process.argv.slice(2).map(Number) as Major[];
+  for (const major of named.length > 0 ? named : ([1, 2] as const)) {
+    const influx = await launchInflux(cleanup, major);
+    if (!influx) continue;
+    await outage(influx);
+    await longSoak(influx);
+  }
+} finally {
+  for (const step of undo) await step();
+}
+
+async function outage(influx: InfluxServer): Promise<void> {
+  const server = await startServer();
+  cleanup.after(() => server.close());
+  const file = join(await mkdtemp(join(tmpdir(), "k6-realtime-")), "run.jsonl");
+  let away: Promise<[number, number]> | undefined;
+  const { summary, stderr } = await runK6(cleanup, {
+    k6: OUR_K6,
+    scenario: "chat-soak",
+    env: {
+      WS_URL: `${server.url}/ws/chat`,
+      CONNECTIONS: 50,
+      RAMP: "1s",
+      DURATION: "40s",
+      RAMP_DOWN: "1s",
+      SESSION: "20s",
+      PROBE_INTERVAL: "100ms",
+      REPLY_TIMEOUT: "1s",
+    },
+    processEnv: influx.env,
+    args: ["--out", `realtime-influxdb=${influx.out}`, "--out", `realtime=${file}`, "--tag", "testid=outage"],
+    onOutput: () => {
+      away ??= (async () => {
+        await sleep(10_000);
+        await influx.kill();
+        const from = Date.now() / 1000;
+        await sleep(20_000);
+        await influx.start();
+        return [from, Date.now() / 1000];
+      })();
+    },
+  });
+  const [from, to] = await away!;
+  const { series } = await readRecording(file);
+  const rtt = series.find(({ metric }) => metric === "ws_msg_rtt_ms")!;
+  if (rtt.kind !== "trend") throw new Error("no RTT");
+  const p99 = (during: boolean) =>
+    quantile(
+      merge(
+        [...rtt.cells].filter(([t]) => (t >= Math.ceil(from) && t < to) === during).map(([, cell]) => cell),
+      ),
+      0.99,
+    );
+  const missing = Object.entries(summary!.metrics).map(async ([name, metric]) => {
+    if (metric.kind !== "counter" && metric.kind !== "trend") return 0;
+    const field = metric.kind === "counter" ? "sum" : "count";
+    const [stored] = await influx.query(`SELECT sum("${field}") FROM "${name}" WHERE "run" = 'outage'`);
+    return metric.count - Number(stored?.values[0]?.[1] ?? 0);
+  });
+  console.log(`InfluxDB ${influx.major}, killed for 20 s of ${Math.round(summary!.durationMs / 1000)} s:`);
+  console.log(
+    `  counts missing: ${(await Promise.all(missing)).reduce((a, b) => a + b)} (${summary!.verdict})`,
+  );
+  console.log(
+    `  RTT p99: ${p99(true).toFixed(2)} ms while it was away, ${p99(false).toFixed(2)} ms otherwise`,
+  );
+  for (const line of stderr.split("\n").filter((line) => /InfluxDB/.test(line))) console.log(`  ${line}`);
+}
+
+async function longSoak(influx: InfluxServer): Promise<void> {
+  const template = await aSecond(influx);
+  const to = Math.floor(Date.now() / 1000);
+  const from = to - HOURS * 3600;
+  for (let start = from; start < to; start += 300) {
+    const seconds = Array.from({ length: 300 }, (_, i) => start + i);
+    await write(influx, seconds.flatMap((second) => template.map((line) => `${line} ${second}`)).join("\n"));
+  }
+  console.log(`InfluxDB ${influx.major}, ${HOURS} h of ${template.length} points a second:`);
+  const chosen = {
+    source: "aggregates",
+    run: "long",
+    from: from * 1000,
+    to: to * 1000,
+    // What Grafana asks for on a panel of 1000 pixels, rounded as it does.
+    intervalMs: 60_000,
+  } as const;
+  const times: { panel: string; ms: number }[] = [];
+  for (const file of ["live.json", "runs.json"]) {
+    for (const [panel, targets] of await panelsOf(file)) {
+      for (const { query } of targets) {
+        const began = performance.now();
+        await influx.query(interpolate(query, chosen));
+        times.push({ panel: `${file} ${panel}`, ms: performance.now() - began });
+      }
+    }
+  }
+  times.sort((a, b) => b.ms - a.ms);
+  console.log(`  ${times.length} queries, the slowest:`);
+  for (const { panel, ms } of times.slice(0, 5)) console.log(`  ${ms.toFixed(0)} ms  ${panel}`);
+}
+
+/** The points of a second of the run before, as lines without their time, of a run called `long`. */
+async function aSecond(influx: InfluxServer): Promise<string[]> {
+  const [busiest] = await influx.query(`SELECT "count" FROM "ws_msg_rtt_ms" WHERE "run" = 'outage' LIMIT 10`);
+  const at = busiest!.values.at(-1)![0];
+  const series = await influx.query(
+    `SELECT * FROM /^ws_/ WHERE "run" = 'outage' AND time = ${at}ms GROUP BY *`,
+  );
+  return series.flatMap(lineOf);
+}
+
+function lineOf({ name, tags, columns, values }: InfluxSeries): string[] {
+  const own = Object.entries({ ...tags, run: "long" }).filter(([, value]) => value !== "");
+  const fields = columns.flatMap((column, i) => {
+    const value = values[0]![i] ?? null;
+    if (column === "time" || value === null) return [];
+    if (typeof value === "string") return [`${column}="${value}"`];
+    return [`${column}=${value}${INTEGERS.includes(column) ? "i" : ""}`];
+  });
+  return [
+    `${name},${own.map(([tag, value]) => `${tag}=${value.replace(/[ ,=]/g, "\\$&")}`).join(",")} ${fields.join(",")}`,
+  ];
+}
+
+async function write(influx: InfluxServer, lines: string): Promise<void> {
+  const { K6_INFLUXDB_USERNAME: user, K6_INFLUXDB_PASSWORD: password } = influx.stock.env;
+  const response = await fetch(`${influx.url}/write?db=k6&precision=s`, {
+    method: "POST",
+    headers: { Authorization: `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}` },
+    body: lines,
+  });
+  if (!response.ok) throw new Error(`${response.status} ${await response.text()}`);
+}
