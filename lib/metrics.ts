@@ -1,4 +1,12 @@
-import { CONNECT_REASONS, DROP_CAUSES, DROP_CODES, MESSAGE_REASONS, PHASES, SIDES } from "./reasons.ts";
+import {
+  CONNECT_REASONS,
+  DROP_CAUSES,
+  DROP_CODES,
+  MESSAGE_REASONS,
+  OUTCOMES,
+  PHASES,
+  SIDES,
+} from "./reasons.ts";
 
 /**
  * Every metric of the project, once: the k6 declarations, the registration in the Go extension, the
@@ -77,6 +85,7 @@ export const METRICS = {
   ),
   ws_reconnects: counter("Connections made again after a drop or a failed attempt."),
   ws_reconnect_time_ms: trend("A drop to whole again: connected, with the session's steps done."),
+  ws_outcomes: counter("Connections that were put to a test, by what became of them.", { outcome: OUTCOMES }),
 } as const satisfies Record<`ws_${string}`, MetricSpec>;
 
 /** The name of a metric of the table. */

@@ -102,6 +102,25 @@ export type DropCode = (typeof DROP_CODES)[number];
 export const DROP_CAUSES = ["server", "network", "timeout"] as const;
 export type DropCause = (typeof DROP_CAUSES)[number];
 
+/** What becomes of a connection that a scenario puts to a test; each scenario says what its own mean. */
+export const OUTCOMES = [
+  "alive",
+  "late",
+  "closed",
+  "wrong_code",
+  "closed_on_probe",
+  "cut",
+  "cut_on_probe",
+  "half_open",
+  "unanswered",
+  "refreshed",
+  "refused",
+  "accepted",
+  "early",
+  "not_ready",
+] as const;
+export type Outcome = (typeof OUTCOMES)[number];
+
 /** Which half of the generator a delay belongs to. */
 export const SIDES = ["send", "receive"] as const;
 

@@ -149,6 +149,33 @@ export const SETTINGS = {
   SESSION: duration("Lifetime of one connection before it is drained, closed and opened again.", "60s", 1),
   REPLY_TIMEOUT: duration("Time after its due time at which a probe without a reply has failed.", "5s", 1),
   CONNECT_TIMEOUT: duration("Time after which a connection without a 101 response has failed.", "10s", 1),
+  IDLE: duration("How long a connection is silent before it is probed.", "65s", 1),
+  KEEPALIVE: choice(
+    "What is sent during the silence: nothing, WebSocket pings, or the protocol's own heartbeats.",
+    ["none", "ping", "protocol"],
+  ),
+  PING_INTERVAL: duration("Time between two pings of one connection.", "20s", 1),
+  TOKEN_TTL: duration("How long the tokens are still valid when the run begins.", "10s", 1),
+  NEXT_TOKEN: {
+    help: "A token to renew the first one with on the open connection; empty: it is left to expire.",
+    expects: "printable ASCII without spaces",
+    default: "",
+    secret: true,
+    parse: (text: string) => (/^[\x21-\x7e]*$/.test(text) ? text : undefined),
+  },
+  GRACE: duration("How long after a token's end the server may still accept it.", "2s", 0),
+  EXPECT: {
+    help: "The outcomes that are right by your specification; empty: the scenario's own. See failures.md.",
+    expects: "outcomes separated by commas",
+    default: "",
+    parse: (text: string) => (/^([a-z_]+(,[a-z_]+)*)?$/.test(text) ? text : undefined),
+  },
+  EXPECT_CODE: {
+    help: "The close code by which the server says that a token has expired; empty: any.",
+    expects: "a close code from 1000 to 4999",
+    default: "4001",
+    parse: (text: string) => (/^([1-4]\d{3})?$/.test(text) ? text : undefined),
+  },
   RESULTS_DIR: {
     help: "An existing directory for the summary files; empty: the summary is only printed.",
     expects: "the path of an existing directory",

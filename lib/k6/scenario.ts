@@ -111,6 +111,8 @@ export interface ScenarioSpec<N extends SettingName> {
   readonly name: string;
   /** The settings it reads beside those that all scenarios have. */
   readonly settings: readonly N[];
+  /** What its settings are unless given, where that is not what they are elsewhere. */
+  readonly defaults?: Profile["settings"];
   /** The limits by which it is judged unless `PROFILE` says otherwise. Default: none beside its own. */
   readonly profile?: ProfileName;
   /** Limits that hold whatever the profile. A Counter must be among them, so that silence cannot pass. */
@@ -124,10 +126,10 @@ export function scenario<N extends SettingName>(
   planOf: (settings: Settings<N | Common>, protocol: Protocol, users: readonly User[]) => Plan,
 ) {
   const profile = profileFor(spec.profile);
-  const settings = readSettings([...COMMON, ...spec.settings], __ENV, profile?.settings) as Settings<
-    N | Common
-  > &
-    Settings<Common>;
+  const settings = readSettings([...COMMON, ...spec.settings], __ENV, {
+    ...spec.defaults,
+    ...profile?.settings,
+  }) as Settings<N | Common> & Settings<Common>;
   const results = resultsDir(settings.RESULTS_DIR);
   const protocol = protocolFor(settings);
   const users = usersOf(settings);

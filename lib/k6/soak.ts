@@ -1,9 +1,9 @@
 import { connectionsOf, type Load, plannedMs, spanOf } from "../load.ts";
 import type { Backoff } from "../pacing.ts";
-import type { Protocol } from "../protocols/index.ts";
 import { type SettingName, type Settings, SettingsError } from "../settings.ts";
 import { formatDuration, type Ms, ms } from "../units.ts";
 import { CLIENT_METRICS, Client } from "./client.ts";
+import { requireProbe } from "./require-probe.ts";
 import { type ScenarioSpec, type Shard, scenario } from "./scenario.ts";
 
 type Needs = "PAYLOAD_BYTES" | "CONNECT_TIMEOUT" | "REPLY_TIMEOUT";
@@ -61,12 +61,6 @@ export function soak<N extends SettingName>(spec: SoakSpec<N>) {
         ),
     };
   });
-}
-
-/** What is held and never asked anything tells nothing of the server. */
-function requireProbe({ name, descriptor }: Protocol): void {
-  if (descriptor.probe) return;
-  throw new SettingsError(`PROTOCOL_FILE: expected a protocol with a "probe", got "${name}" without one`);
 }
 
 /** A session, and the hold, must be long enough for a probe and its reply: without one nothing is measured. */

@@ -1,0 +1,182 @@
+import { IDLE_MEANINGS, IDLE_OUTCOMES, type IdleSighting, idleOutcome } from "../idle.ts";
+import { Grid } from "../pacing.ts";
+import type { Effect } from "../protocols/index.ts";
+import type { SettingName, Settings } from "../settings.ts";
+import { formatDuration, type Ms, ms } from "../units.ts";
+import { callAt, now } from "./clock.ts";
+import { Connection, type ConnectionOptions } from "./connection.ts";
+import { outcomeTrial, type TrialNeeds } from "./outcome-trial.ts";
+import { requireProbe } from "./require-probe.ts";
+import type { ScenarioSpec, Shard } from "./scenario.ts";
+
+/** Connections that say nothing for a while and are then asked whether they are still there. */
+export interface IdleSpec<N extends SettingName> extends ScenarioSpec<N> {
+  silence(settings: Settings<N>): Silence;
+  /** Variables of the protocol for connection `connection`, counted from 0. */
+  variables(settings: Settings<N>, connection: number): { readonly [name: string]: string };
+}
+
+export interface Silence {
+  /** From readiness to the probe. */
+  readonly lasts: Ms;
+  /** Time between two WebSocket pings; undefined: none. */
+  readonly pingInterval: Ms | undefined;
+  /** Whether the protocol's own heartbeats are sent. */
+  readonly heartbeats: boolean;
+}
+
+/** One silence for each connection, then one probe. */
+export function idle<N extends SettingName>(spec: IdleSpec<N>) {
+  return outcomeTrial<N, (typeof IDLE_OUTCOMES)[number]>({
+    ...spec,
+    outcomes: IDLE_OUTCOMES,
+    meanings: IDLE_MEANINGS,
+    trial: (settings: Settings<N | TrialNeeds>, protocol) => {
+      requireProbe(protocol);
+      const { REPLY_TIMEOUT, CONNECT_TIMEOUT } = settings as Settings<TrialNeeds>;
+      const silence = spec.silence(settings);
+      const duration = ms(silence.lasts + REPLY_TIMEOUT);
+      const longest = ms(duration + 2 * (CONNECT_TIMEOUT + REPLY_TIMEOUT));
+      return {
+        what: `silent for ${formatDuration(silence.lasts)}${keptAlive(silence)}`,
+        duration,
+        longest,
+        run: (shard, index, intended) => {
+          const common = {
+            ...shard.identity(index, spec.variables(settings, index)),
+            protocol: shard.protocol,
+            replyTimeout: REPLY_TIMEOUT,
+            end: ms(intended + longest + 1),
+          };
+          return tryOne(shard, silence, common, CONNECT_TIMEOUT, intended);
+        },
+      };
+    },
+  });
+}
+
+type Common = Omit<ConnectionOptions, "intended" | "connectBy" | "record">;
+
+async function tryOne(
+  { record }: Shard,
+  silence: Silence,
+  common: Common,
+  connectTimeout: Ms,
+  intended: Ms,
+): Promise<(typeof IDLE_OUTCOMES)[number]> {
+  let readyAt: Ms | undefined;
+  let probed = false;
+  let stopPings = () => {};
+  const answer = firstAnswer();
+  const connection = new Connection({
+    ...common,
+    intended,
+    connectBy: ms(now() + connectTimeout),
+    record,
+    silent: !silence.heartbeats,
+    observe: answer.observe,
+    probing: {
+      payload: "",
+      nextId: () => {
+        probed = true;
+        return "1";
+      },
+      begin: (at) => {
+        readyAt = at;
+        const { pingInterval } = silence;
+        if (pingInterval !== undefined)
+          stopPings = every(pingInterval, ms(at + silence.lasts), () => connection.ping());
+        return once(ms(at + silence.lasts));
+      },
+    },
+  });
+
+  let end: IdleSighting["end"];
+  const ended = connection.outcome.then((outcome) => {
+    stopPings();
+    if (outcome.kind === "dropped") end = outcome;
+  });
+  let newOneAnswered = false;
+  const first = await Promise.race([answer.first, ended.then(() => "ended" as const)]);
+  if (first === "timeout") {
+    // A new connection tells a server that is slow, or gone altogether, from one that forgot this connection.
+    const enough = new Promise<void>((resolve) => void callAt(ms(now() + common.replyTimeout), resolve));
+    newOneAnswered = await isAnswered(common, connectTimeout);
+    await Promise.race([enough, ended, answer.late]);
+  }
+  const outcome = idleOutcome({
+    ready: readyAt !== undefined,
+    probed,
+    answer: first === "in-time" ? first : answer.cameLate() ? "late" : undefined,
+    end,
+    newOneAnswered,
+  });
+  if (outcome === "half_open" || outcome === "unanswered") connection.cut();
+  else connection.finish();
+  await connection.closed;
+  return outcome;
+}
+
+/** Whether a new connection has its probe answered in time. */
+async function isAnswered(common: Common, connectTimeout: Ms): Promise<boolean> {
+  const answer = firstAnswer();
+  const connection = new Connection({
+    ...common,
+    intended: now(),
+    connectBy: ms(now() + connectTimeout),
+    record: () => {}, // it is no part of the load
+    observe: answer.observe,
+    probing: { payload: "", nextId: () => "1", begin: once },
+  });
+  const first = await Promise.race([answer.first, connection.outcome]);
+  if (first === "in-time") connection.finish();
+  else connection.cut();
+  return first === "in-time";
+}
+
+/** What the one probe of a connection comes to. */
+function firstAnswer() {
+  let settle: (answer: "in-time" | "timeout") => void;
+  let settleLate: () => void;
+  let cameLate = false;
+  const first = new Promise<"in-time" | "timeout">((resolve) => {
+    settle = resolve;
+  });
+  const late = new Promise<void>((resolve) => {
+    settleLate = resolve;
+  });
+  return {
+    first,
+    late,
+    cameLate: () => cameLate,
+    observe({ kind }: Effect) {
+      if (kind === "reply" || kind === "error") settle("in-time");
+      else if (kind === "timeout") settle("timeout");
+      else if (kind === "late") {
+        cameLate = true;
+        settleLate();
+      }
+    },
+  };
+}
+
+const keptAlive = ({ pingInterval, heartbeats }: Silence): string => {
+  if (pingInterval !== undefined) return ` but for a ping every ${formatDuration(pingInterval)}`;
+  return heartbeats ? " but for the protocol's heartbeats" : "";
+};
+
+const once = (at: Ms): Grid => new Grid(at, ms(1), at);
+
+/** Calls back every `interval`, up to `until`. Returns what stops it. */
+function every(interval: Ms, until: Ms, callback: () => void): () => void {
+  let stop = () => {};
+  const next = (at: Ms) => {
+    if (at >= until) return;
+    stop = callAt(at, () => {
+      callback();
+      next(ms(at + interval));
+    });
+  };
+  next(ms(now() + interval));
+  return () => stop();
+}

@@ -1,0 +1,149 @@
+/** Scenario × fault: right on the right server, found and named on one with just that fault. Each row is one run of stock k6. */
+import assert from "node:assert/strict";
+import { describe, type TestContext, test } from "node:test";
+import { type FaultSettings, type ServerOptions, signToken, startServer } from "../../server/server.ts";
+import { count } from "./figures.ts";
+import { forgetfulProxy } from "./idle-proxy.ts";
+import { runK6 } from "./run.ts";
+
+const SECRET = "a key of tests";
+const CONNECTIONS = 3;
+const COMMON = { CONNECTIONS, RAMP: "0", REPLY_TIMEOUT: "1s", CONNECT_TIMEOUT: "5s" };
+
+interface Row {
+  readonly env?: Readonly<Record<string, string | number>>;
+  readonly faults?: FaultSettings;
+  readonly options?: Partial<ServerOptions>;
+  /** For how many seconds the token is valid when the run begins; absent: for ever. */
+  readonly tokenFor?: number;
+  readonly nextToken?: boolean;
+  /** What stands in front of the server. */
+  readonly proxy?: (t: TestContext, url: string) => Promise<string>;
+  /** What becomes of all connections. */
+  readonly outcome: string;
+  /** Whether that is right. */
+  readonly passes: boolean;
+}
+
+const forgets = (t: TestContext, url: string) => forgetfulProxy(t, url, 800);
+
+const idle: Record<string, Row> = {
+  "a server that keeps silent connections": { outcome: "alive", passes: true },
+  "one that closes them, with a code": {
+    faults: { closeConnections: { afterMs: 700, code: 1001 } },
+    outcome: "closed",
+    passes: false,
+  },
+  "one that closes them, as its specification says": {
+    faults: { closeConnections: { afterMs: 700, code: 1001 } },
+    env: { EXPECT: "closed" },
+    outcome: "closed",
+    passes: true,
+  },
+  "one that keeps them where it was to close them": {
+    env: { EXPECT: "closed" },
+    outcome: "alive",
+    passes: false,
+  },
+  "one that resets them in the silence": {
+    faults: { resetConnections: { afterMs: 700 } },
+    outcome: "cut",
+    passes: false,
+  },
+  "one that resets them when the probe comes": {
+    faults: { resetConnections: { onMessage: 2 } },
+    outcome: "cut_on_probe",
+    passes: false,
+  },
+  "a proxy that forgets them: half-open, not slow": { proxy: forgets, outcome: "half_open", passes: false },
+  "the same proxy, and pings": {
+    proxy: forgets,
+    env: { KEEPALIVE: "ping", PING_INTERVAL: "250ms" },
+    outcome: "alive",
+    passes: true,
+  },
+  "a slow server: late, not half-open": { faults: { delay: 1_500 }, outcome: "late", passes: false },
+  "a server that answers nobody: not blamed on the silence": {
+    faults: { loseReplies: { every: 1 } },
+    outcome: "unanswered",
+    passes: false,
+  },
+};
+
+const tokenExpiry: Record<string, Row> = {
+  "a server that closes with 4001": { tokenFor: 5, outcome: "closed", passes: true },
+  "one whose token is renewed in the session": {
+    tokenFor: 5,
+    nextToken: true,
+    env: { EXPECT: "refreshed" },
+    outcome: "refreshed",
+    passes: true,
+  },
+  "one that was to be renewed and closes": {
+    tokenFor: 5,
+    env: { EXPECT: "refreshed" },
+    outcome: "closed",
+    passes: false,
+  },
+  "one that accepts an expired token": { outcome: "accepted", passes: false },
+  "one that cuts without a code": {
+    faults: { resetConnections: { afterMs: 3_000 } },
+    outcome: "cut",
+    passes: false,
+  },
+  "one that closes with another code": {
+    faults: { closeConnections: { afterMs: 3_000, code: 1008 } },
+    outcome: "wrong_code",
+    passes: false,
+  },
+  "one that closes before the token ends": {
+    faults: { closeConnections: { afterMs: 300, code: 4001 } },
+    outcome: "early",
+    passes: false,
+  },
+};
+
+for (const [scenario, env, rows] of [
+  ["idle", { IDLE: "1500ms" }, idle],
+  ["token-expiry", { TOKEN_TTL: "3s", GRACE: "2500ms" }, tokenExpiry],
+] as const) {
+  // Four at a time: they wait most of the time, and count.
+  describe(scenario, { concurrency: 4 }, () => {
+    for (const [sentence, row] of Object.entries(rows))
+      test(sentence, (t) => check(t, scenario, { ...env, ...row.env }, row));
+  });
+}
+
+async function check(t: TestContext, scenario: string, env: Row["env"], row: Row): Promise<void> {
+  const server = await startServer({ faults: row.faults ?? {}, secret: SECRET, ...row.options });
+  t.after(() => server.close());
+  const url = `${server.url}/ws/chat`;
+  const token = row.tokenFor === undefined ? "test-token" : signToken("ann", row.tokenFor, SECRET);
+  const run = await runK6(t, {
+    scenario,
+    env: {
+      ...COMMON,
+      ...env,
+      WS_URL: (await row.proxy?.(t, url)) ?? url,
+      WS_TOKEN: token,
+      ...(row.nextToken && { NEXT_TOKEN: signToken("ann", 60, SECRET) }),
+    },
+  });
+  const { summary } = run;
+  const said = `${JSON.stringify(summary?.metrics.ws_outcomes)}\n${summary?.reason}\n${run.stderr}`;
+  assert.ok(summary, said);
+  assert.equal(count(summary, `ws_outcomes{outcome:${row.outcome}}`), CONNECTIONS, said);
+  assert.equal(count(summary, "ws_outcomes"), CONNECTIONS, said);
+  assert.deepEqual(
+    { code: run.code, verdict: summary.verdict },
+    row.passes ? { code: 0, verdict: "pass" } : { code: 99, verdict: "fail" },
+    said,
+  );
+  if (!row.passes) {
+    assert.match(summary.reason, new RegExp(`ws_outcomes\\{outcome:${row.outcome}\\} count==0: was 3`), said);
+  }
+  assert.ok(
+    summary.notes!.some((note) => note.startsWith(`${row.outcome} (3): `)),
+    said,
+  );
+}
