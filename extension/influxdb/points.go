@@ -2,8 +2,8 @@ package influxdb
 
 import (
 	"encoding/json"
-	"maps"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -103,12 +103,10 @@ func (p *pointer) of(second seconds.Second) []*point {
 		tags := p.identity.tags()
 		tags["unit"] = series.Unit()
 		for name, value := range series.Tags {
-			tags[tagged(name)] = value
+			if !slices.Contains(runWide, name) {
+				tags[tagged(name)] = value
+			}
 		}
-		for _, name := range runWide {
-			delete(tags, tagged(name))
-		}
-		maps.Copy(tags, p.identity.tags())
 		points = append(points, &point{
 			measurement: series.Metric.Name, tags: tags,
 			fields: p.fields(series.Metric.Type, second.Cells[series]), at: at,

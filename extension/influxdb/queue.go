@@ -157,6 +157,9 @@ func (q *queue) deliver(batch []*point) bool {
 			return true
 		}
 		if refused := (*refusal)(nil); errors.As(err, &refused) {
+			if half := len(batch) / 2; refused.ofPoints && half > 0 {
+				return q.deliver(batch[:half]) && q.deliver(batch[half:]) // until only the culprits are left
+			}
 			q.refuse(len(batch), refused)
 			return true
 		}

@@ -30,7 +30,7 @@ func (s *server) write(points []*point) error {
 	}
 	for _, p := range points {
 		if p.measurement == s.refuse {
-			return &refusal{"unable to parse " + p.measurement}
+			return &refusal{"unable to parse " + p.measurement, true}
 		}
 	}
 	for _, p := range points {
@@ -108,6 +108,17 @@ func TestWhatIsRefusedIsCountedAndSaidOnce(t *testing.T) {
 	}
 	if n := strings.Count(log.String(), "\n"); n != 1 {
 		t.Errorf("%d lines are logged, want 1:\n%s", n, log)
+	}
+}
+
+func TestWhatIsGoodInARefusedBatchIsWritten(t *testing.T) {
+	s := newServer()
+	s.refuse = "7"
+	q, _ := start(s)
+	q.add(named(0, 100))
+	account := q.close(time.Minute)
+	if account.refused != 1 || account.written != 99 || len(s.stored) != 99 {
+		t.Errorf("account %+v, %d stored; want 1 refused, 99 written", account, len(s.stored))
 	}
 }
 

@@ -28,7 +28,11 @@ type store interface {
 }
 
 // refusal is the server's no.
-type refusal struct{ reason string }
+type refusal struct {
+	reason string
+	// ofPoints tells that some of the points are to blame, not all alike.
+	ofPoints bool
+}
 
 func (r *refusal) Error() string { return r.reason }
 
@@ -68,11 +72,13 @@ func (s *store2) write(points []*point) error {
 	}
 	switch status := answer.StatusCode; {
 	case status == http.StatusUnauthorized:
-		return &refusal{fmt.Sprintf("the token in %s is not accepted", tokenVariable)}
+		return &refusal{reason: fmt.Sprintf("the token in %s is not accepted", tokenVariable)}
 	case status == http.StatusForbidden:
-		return &refusal{fmt.Sprintf("the token in %s may not write to bucket %q", tokenVariable, s.target.bucket)}
+		return &refusal{reason: fmt.Sprintf("the token in %s may not write to bucket %q", tokenVariable, s.target.bucket)}
+	case status == http.StatusBadRequest, status == http.StatusRequestEntityTooLarge, status == http.StatusUnprocessableEntity:
+		return &refusal{reason: answer.Error(), ofPoints: true}
 	case status >= 400 && status < 500 && status != http.StatusTooManyRequests && status != http.StatusRequestTimeout:
-		return &refusal{answer.Error()}
+		return &refusal{reason: answer.Error()}
 	}
 	return err
 }
@@ -100,12 +106,12 @@ func (s *store1) write(points []*point) error {
 		Database: s.target.database, RetentionPolicy: s.target.retentionPolicy,
 	})
 	if err != nil {
-		return &refusal{err.Error()}
+		return &refusal{reason: err.Error()}
 	}
 	for _, p := range points {
 		of, err := client1.NewPoint(p.measurement, p.tags, p.fields, p.at)
 		if err != nil {
-			return &refusal{err.Error()}
+			return &refusal{reason: err.Error(), ofPoints: true}
 		}
 		batch.AddPoint(of)
 	}
@@ -114,20 +120,21 @@ func (s *store1) write(points []*point) error {
 
 func (s *store1) close() { _ = s.client.Close() }
 
-// refusals1 are what InfluxDB 1 says when trying again is of no use. Its client
-// keeps the status to itself.
-var refusals1 = []string{
-	"database not found", "retention policy not found", "authorization failed", "unable to parse",
-	"not authorized", "partial write", "Request Entity Too Large", "page not found", "unauthorized",
+// refusals1 are what InfluxDB 1 says when trying again is of no use, and whether
+// that is of some points alone. Its client keeps the status to itself.
+var refusals1 = map[string]bool{
+	"database not found": false, "retention policy not found": false, "authorization failed": false,
+	"not authorized": false, "unauthorized": false, "page not found": false,
+	"unable to parse": true, "partial write": true, "Request Entity Too Large": true,
 }
 
 func refused1(err error) error {
 	if err == nil {
 		return nil
 	}
-	for _, sign := range refusals1 {
+	for sign, ofPoints := range refusals1 {
 		if strings.Contains(err.Error(), sign) {
-			return &refusal{strings.TrimSpace(err.Error())}
+			return &refusal{strings.TrimSpace(err.Error()), ofPoints}
 		}
 	}
 	return err
