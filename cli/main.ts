@@ -6,6 +6,7 @@ import { EXIT, refuseUnknown, type Surroundings, UserError } from "./command.ts"
 import { demo } from "./demo.ts";
 import { DOCTOR_MANUAL, doctor } from "./doctor.ts";
 import { GATE_MANUAL, gate } from "./gate.ts";
+import { REPORT_MANUAL, report } from "./report.ts";
 import { RUN_MANUAL, run } from "./run.ts";
 import { TRY_MANUAL, tryOut } from "./try.ts";
 
@@ -17,6 +18,7 @@ const commands = (around: Surroundings): Record<string, CommandDef> => ({
   demo: demo(around),
   doctor: doctor(around),
   gate: gate(around),
+  report: report(around),
   run: run(around),
   try: tryOut(around),
 });
@@ -26,6 +28,7 @@ const MANUALS: Readonly<Record<string, string>> = {
   baseline: BASELINE_MANUAL,
   doctor: DOCTOR_MANUAL,
   gate: GATE_MANUAL,
+  report: REPORT_MANUAL,
   run: RUN_MANUAL,
   try: TRY_MANUAL,
 };

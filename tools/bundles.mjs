@@ -28,6 +28,15 @@ const forNode = /** @type {const} */ ({
   packages: "external",
 });
 
+/** What a report's page carries in itself: no map of it could be found there. @satisfies {import("esbuild").BuildOptions} */
+const forPage = /** @type {const} */ ({
+  format: "iife",
+  platform: "browser",
+  target: "es2020",
+  minify: true,
+  sourcemap: false,
+});
+
 /** @satisfies {import("esbuild").BuildOptions} */
 const forBoth = /** @type {const} */ ({
   bundle: true,
@@ -59,6 +68,12 @@ export async function buildBundles() {
       build({ ...forBoth, ...forK6, entryPoints: scenarios, outdir: "dist" }),
       build({ ...forBoth, ...forK6, entryPoints: { library: "lib/index.ts" }, outdir: "dist" }),
       build({ ...forBoth, ...forNode, entryPoints: programs, outdir: "dist" }),
+      build({
+        ...forBoth,
+        ...forPage,
+        entryPoints: { "report-page": "cli/report/page/main.ts" },
+        outdir: "dist",
+      }),
     ]);
     for (const input of results.flatMap(({ metafile }) => Object.keys(metafile.inputs))) {
       const [folder = ""] = input.split("/");

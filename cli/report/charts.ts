@@ -1,0 +1,310 @@
+/** The charts of a report as data: what is on them, not how they are drawn. Pure. */
+import { METRICS, type MetricName } from "../../lib/metrics.ts";
+import type { Summary, TrendSummary } from "../../lib/summary/summary.ts";
+import { parseLimit } from "../../lib/summary/threshold.ts";
+import { number } from "../../lib/summary/verdict.ts";
+import { bucketMiddle, type Histogram } from "../recording/histogram.ts";
+import type { Event } from "./events.ts";
+import type { Latency, Timeline, Values } from "./timeline.ts";
+import type { RunView } from "./view.ts";
+
+export interface Chart {
+  readonly title: string;
+  /** One sentence: what one sees, and how to read it. */
+  readonly help: string;
+  readonly x: Axis;
+  readonly y: Axis;
+  readonly lines: readonly Line[];
+  /** Limits: across the chart at a value of y, or up and down at one of x. */
+  readonly limits: readonly { readonly at: number; readonly axis: "x" | "y"; readonly label: string }[];
+  /** Stretches of x in which something happened. */
+  readonly events: readonly Event[];
+}
+
+export interface Axis {
+  readonly label: string;
+  readonly scale: "linear" | "log" | "time" | "names";
+  /** What the whole numbers from 0 stand for, where the scale is of names. */
+  readonly names?: readonly string[];
+}
+
+export interface Line {
+  readonly label: string;
+  /** Which colour: the number of the run, or of the line where there is one run. */
+  readonly color: number;
+  readonly style: "line" | "dashed" | "points" | "bars";
+  readonly x: readonly number[];
+  readonly y: Values;
+}
+
+const TIME: Axis = { label: "time since the start", scale: "time" };
+const MILLISECONDS: Axis = { label: "ms", scale: "log" };
+
+/** Every chart that there is something to draw on. */
+export function chartsOf(views: readonly RunView[]): Chart[] {
+  const charts = views.some(({ recorded }) => recorded)
+    ? [
+        ...latencyCharts(views),
+        connections(views),
+        rates(views),
+        drops(views),
+        ...histograms(views),
+        lagByConnections(views),
+        generatorDelay(views),
+        processors(views),
+      ]
+    : [percentiles(views), closes(views)];
+  return charts.filter(({ lines }) => lines.some(({ y }) => y.some((value) => value !== null)));
+}
+
+/** Draws lines for each run that was recorded; those of one run alone take colours of their own. */
+function linesOver(
+  views: readonly RunView[],
+  of: (timeline: Timeline) => readonly (Pick<Line, "label" | "y"> & Partial<Pick<Line, "style">>)[],
+): Line[] {
+  const isAlone = views.length === 1;
+  return views.flatMap(({ label, recorded }, run) =>
+    of(recorded?.timeline ?? NOTHING).map((line, i) => ({
+      style: "line" as const,
+      ...line,
+      label: isAlone ? line.label : `${label} ${line.label}`.trim(),
+      color: isAlone ? i : run,
+      x: recorded?.timeline.seconds ?? [],
+    })),
+  );
+}
+
+const NOTHING: Timeline = {
+  cellSeconds: 1,
+  seconds: [],
+  latencies: {},
+  generatorDelay: {},
+  connections: [],
+  rates: {},
+  drops: {},
+  processors: [],
+  memory: [],
+};
+
+/** Several runs over each other show two percentiles each: more lines than that hide one another. */
+function percentileLines(latency: Latency | undefined, isAlone: boolean) {
+  if (!latency) return [];
+  const { p50, p95, p99, max } = latency;
+  return isAlone
+    ? [
+        { label: "p50", y: p50 },
+        { label: "p95", y: p95 },
+        { label: "p99", y: p99 },
+        { label: "max", y: max, style: "points" as const },
+      ]
+    : [
+        { label: "p50", y: p50, style: "dashed" as const },
+        { label: "p99", y: p99 },
+      ];
+}
+
+function latencyCharts(views: readonly RunView[]): Chart[] {
+  const metrics = new Set(views.flatMap(({ recorded }) => Object.keys(recorded?.timeline.latencies ?? {})));
+  return [...metrics].map((metric) => ({
+    title: metric,
+    help: helpOf(metric),
+    x: TIME,
+    y: MILLISECONDS,
+    lines: linesOver(views, ({ latencies }) => percentileLines(latencies[metric], views.length === 1)),
+    limits: limitsOn(views, metric, "y"),
+    events: eventsOf(views),
+  }));
+}
+
+const helpOf = (metric: string): string =>
+  Object.hasOwn(METRICS, metric) ? METRICS[metric as MetricName].help : "A metric of the script's own.";
+
+/** Events of several runs over each other would not tell whose they are. */
+const eventsOf = ([first, second]: readonly RunView[]): readonly Event[] =>
+  second ? [] : (first?.recorded?.events ?? []);
+
+function limitsOn(views: readonly RunView[], metric: string, axis: "x" | "y"): Chart["limits"] {
+  const limits = views
+    .flatMap(({ summary }) => summary.thresholds)
+    .filter((limit) => limit.metric === metric);
+  const expressions = [...new Set(limits.map(({ expression }) => expression))];
+  return expressions.flatMap((expression) => {
+    const limit = parseLimit(expression);
+    return limit && limit.bound > 0 ? [{ at: limit.bound, axis, label: expression }] : [];
+  });
+}
+
+const timeChart = (
+  views: readonly RunView[],
+  title: string,
+  help: string,
+  y: Axis,
+  of: Parameters<typeof linesOver>[1],
+): Chart => ({ title, help, x: TIME, y, lines: linesOver(views, of), limits: [], events: eventsOf(views) });
+
+const linear = (label: string): Axis => ({ label, scale: "linear" });
+
+const connections = (views: readonly RunView[]) =>
+  timeChart(views, "Connections", "Connections open.", linear("connections"), ({ connections }) => [
+    { label: views.length === 1 ? "open" : "", y: connections },
+  ]);
+
+const rates = (views: readonly RunView[]) =>
+  timeChart(views, "Per second", "Messages and connections a second.", linear("per second"), ({ rates }) =>
+    Object.entries(rates).map(([metric, y]) => ({ label: metric.replace(/^ws_/, ""), y })),
+  );
+
+const drops = (views: readonly RunView[]) =>
+  timeChart(
+    views,
+    "Drops",
+    "Connections that ended without being asked to, by close code; 1006 is none at all.",
+    linear("drops"),
+    ({ drops }) => Object.entries(drops).map(([code, y]) => ({ label: code, y, style: "points" as const })),
+  );
+
+const generatorDelay = (views: readonly RunView[]) =>
+  timeChart(
+    views,
+    "Generator delay",
+    "What the load generator itself added, p99 by side: where this nears the limits, the figures are not the server's.",
+    MILLISECONDS,
+    ({ generatorDelay }) =>
+      Object.entries(generatorDelay).map(([side, { p99 }]) => ({ label: side, y: p99 })),
+  );
+
+const processors = (views: readonly RunView[]) =>
+  timeChart(
+    views,
+    "Generator's processors",
+    "Processors that the load generator kept busy, over all its instances.",
+    linear("processors"),
+    ({ processors }) => [{ label: views.length === 1 ? "busy" : "", y: processors }],
+  );
+
+/** Bins so narrow that a shape shows, so wide that each has values. */
+const BINS_PER_DECADE = 25;
+
+function histograms(views: readonly RunView[]): Chart[] {
+  const metrics = ["ws_msg_rtt_ms", "ws_fanout_lag_ms", "ws_connect_latency_ms"].filter((metric) =>
+    views.some(({ recorded }) => recorded?.histograms[metric]),
+  );
+  return metrics.map((metric) => ({
+    title: `Distribution of ${metric}`,
+    help: "The share of all values that lie about each latency; both ends of the tail are on the chart.",
+    x: MILLISECONDS,
+    y: { label: "% of values", scale: "log" },
+    lines: views.flatMap(({ label, recorded }, color) => {
+      const histogram = recorded?.histograms[metric];
+      return histogram ? [{ label, color, style: "line" as const, ...bins(histogram) }] : [];
+    }),
+    limits: limitsOn(views, metric, "x"),
+    events: [],
+  }));
+}
+
+/** The share of values in each bin of equal ratio, in percent; null for none. */
+export function bins({ buckets, counts, total }: Histogram): { x: number[]; y: (number | null)[] } {
+  const sums = new Map<number, number>();
+  for (const [i, bucket] of buckets.entries()) {
+    const bin = Math.floor(Math.log10(Math.max(bucketMiddle(bucket), 1e-6)) * BINS_PER_DECADE);
+    sums.set(bin, (sums.get(bin) ?? 0) + counts[i]!);
+  }
+  const filled = [...sums.keys()];
+  const [first, last] = [Math.min(...filled), Math.max(...filled)];
+  const all = Array.from({ length: filled.length > 0 ? last - first + 1 : 0 }, (_, i) => first + i);
+  return {
+    x: all.map((bin) => 10 ** ((bin + 0.5) / BINS_PER_DECADE)),
+    y: all.map((bin) => (sums.has(bin) ? (100 * sums.get(bin)!) / total : null)),
+  };
+}
+
+function lagByConnections(views: readonly RunView[]): Chart {
+  return {
+    title: "Fan-out lag by connections",
+    help: "Each point is one stretch of time: how late the slowest in a hundred deliveries were, at that many connections.",
+    x: linear("connections"),
+    y: MILLISECONDS,
+    lines: views.flatMap(({ label, recorded }, color) => {
+      const lag = recorded?.timeline.latencies.ws_fanout_lag_ms;
+      if (!lag || !recorded) return [];
+      const points = recorded.timeline.connections
+        .map((open, i) => [open, lag.p99[i] ?? null] as const)
+        .filter(([open, p99]) => open !== null && p99 !== null) as [number, number][];
+      points.sort(([a], [b]) => a - b);
+      const [x, y] = [points.map(([open]) => open), points.map(([, p99]) => p99)];
+      return [{ label: views.length === 1 ? "p99" : label, color, style: "points" as const, x, y }];
+    }),
+    limits: limitsOn(views, "ws_fanout_lag_ms", "y"),
+    events: [],
+  };
+}
+
+const PERCENTILES = ["p50", "p90", "p95", "p99", "max"] as const;
+
+/** Of summaries alone: no time, but the percentiles are there. */
+function percentiles(views: readonly RunView[]): Chart {
+  const isAlone = views.length === 1;
+  return {
+    title: "Latencies",
+    help: "How slow the slowest half, tenth, twentieth, hundredth were, and the slowest one.",
+    x: { label: "", scale: "names", names: PERCENTILES },
+    y: MILLISECONDS,
+    lines: views.flatMap(({ label, summary }, run) =>
+      trendsOf(summary).map(([metric, trend], i) => ({
+        label: isAlone ? metric : `${label} ${metric}`,
+        color: isAlone ? i : run,
+        style: "line" as const,
+        x: PERCENTILES.map((_, index) => index),
+        y: PERCENTILES.map((name) => trend[name] || null),
+      })),
+    ),
+    limits: [],
+    events: [],
+  };
+}
+
+const trendsOf = (summary: Summary): [string, TrendSummary][] =>
+  Object.entries(summary.metrics).filter(
+    (entry): entry is [string, TrendSummary] => entry[1].kind === "trend" && entry[1].count > 0,
+  );
+
+/** Of summaries alone: what was counted by kind. */
+function closes(views: readonly RunView[]): Chart {
+  const counted = views.map(({ summary }) => kindsOf(summary));
+  const names = [...new Set(counted.flatMap((kinds) => [...kinds.keys()]))];
+  return {
+    title: "Errors and closes by kind",
+    help: "Connections that failed or dropped, and messages in error, by reason or close code.",
+    x: { label: "", scale: "names", names },
+    y: linear("count"),
+    lines: views.map(({ label }, run) => ({
+      label: views.length === 1 ? "count" : label,
+      color: run,
+      style: "bars" as const,
+      x: names.map((_, index) => index),
+      y: names.map((name) => counted[run]!.get(name) ?? null),
+    })),
+    limits: [],
+    events: [],
+  };
+}
+
+const KINDS = [
+  ["ws_connect_failures", "reason"],
+  ["ws_connection_drops", "code"],
+  ["ws_message_errors", "reason"],
+] as const;
+
+function kindsOf(summary: Summary): Map<string, number> {
+  const kinds = new Map<string, number>();
+  for (const [metric, tag] of KINDS) {
+    for (const [value, part] of Object.entries(summary.metrics[metric]?.by?.[tag] ?? {})) {
+      if (part.kind === "counter") kinds.set(`${metric.split("_").at(-1)}: ${value}`, part.count);
+    }
+  }
+  return kinds;
+}
+
+/** How a value is told in a legend. */
+export const shown = (value: number | null): string => (value === null ? "–" : number(value));

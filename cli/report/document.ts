@@ -1,0 +1,149 @@
+/** The page of a report: text and tables here, charts by the script that it carries. Pure. */
+import { createHash } from "node:crypto";
+import { COUNT_HEADER, LATENCY_HEADER, LIMIT_HEADER, layout } from "../../lib/summary/layout.ts";
+import type { ThresholdSummary } from "../../lib/summary/summary.ts";
+import { parseLimit } from "../../lib/summary/threshold.ts";
+import { formatDuration, ms } from "../../lib/units.ts";
+import type { Chart } from "./charts.ts";
+import { type Html, html, json } from "./html.ts";
+import type { RunView } from "./view.ts";
+
+/** What the page carries to draw with; nothing is loaded from elsewhere. */
+export interface Assets {
+  readonly script: string;
+  readonly style: string;
+}
+
+/** A whole HTML page. */
+export function documentOf(views: readonly RunView[], charts: readonly Chart[], assets: Assets): string {
+  const title = [...new Set(views.map(({ summary }) => summary.scenario))].join(", ");
+  const page = html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${policy(assets)}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>${title}: ${views.map(({ summary }) => summary.verdict).join(", ")}</title>
+<style>${raw(assets.style)}</style>
+</head>
+<body>
+<header><h1>${title}</h1>${views.map((view, i) => verdict(view, i, views.length > 1))}</header>
+<main>
+${section(
+  "Limits",
+  views.map((view) => limits(view, views.length > 1)),
+)}
+${section(
+  "Events",
+  views.map((view) => events(view, views.length > 1)),
+)}
+<section class="charts">${charts.map(figure)}</section>
+${section(
+  "Latencies",
+  views.map((view) => table(caption(view, views), LATENCY_HEADER, layout(view.summary).latencies)),
+)}
+${section(
+  "Counts",
+  views.map((view) => table(caption(view, views), COUNT_HEADER, layout(view.summary).counts)),
+)}
+${section(
+  "Environment",
+  views.map((view) => environment(view, views.length > 1)),
+)}
+</main>
+<noscript><p>The charts need JavaScript, which the page carries itself.</p></noscript>
+<script type="application/json" id="charts">${json(charts)}</script>
+<script>${raw(assets.script)}</script>
+</body>
+</html>
+`;
+  return page.markup;
+}
+
+/** Only the page's own script and style run, whatever is in the data; nothing is fetched or sent. */
+function policy({ script, style }: Assets): string {
+  const hash = (text: string) => `'sha256-${createHash("sha256").update(text).digest("base64")}'`;
+  return `default-src 'none'; script-src ${hash(script)}; style-src ${hash(style)}; base-uri 'none'; form-action 'none'`;
+}
+
+/** Our own script or style, which must not end its element. */
+function raw(text: string): Html {
+  if (/<\/(script|style)/i.test(text))
+    throw new Error("the page's script and style must not hold an end tag");
+  return { markup: text };
+}
+
+const caption = ({ label }: RunView, views: readonly RunView[]): string => (views.length > 1 ? label : "");
+
+function section(title: string, parts: readonly (Html | "")[]): Html | "" {
+  const present = parts.filter((part) => part !== "");
+  return present.length > 0 ? html`<section><h2>${title}</h2>${present}</section>` : "";
+}
+
+function verdict({ label, summary, recorded }: RunView, index: number, isOne: boolean): Html {
+  const { facts } = layout(summary);
+  const instances =
+    recorded && recorded.instances.length > 1 ? `; ${recorded.instances.length} instances, merged` : "";
+  return html`<div class="verdict ${summary.verdict}">
+<p><strong>${summary.verdict}</strong> ${isOne ? html`<span class="run color-${index % 8}">${label}</span> ` : ""}${summary.reason}</p>
+<p class="facts">${facts}${instances}; started ${summary.startedAt.slice(0, 19).replace("T", " ")} UTC</p>
+</div>`;
+}
+
+function limits({ label, summary }: RunView, isOne: boolean): Html | "" {
+  if (summary.thresholds.length === 0) return "";
+  const { limits } = layout(summary);
+  return html`<div class="scroll"><table>${isOne ? html`<caption>${label}</caption>` : ""}
+<thead><tr><th></th>${LIMIT_HEADER.map((name) => html`<th>${name}</th>`)}<th></th></tr></thead>
+<tbody>${limits.map(
+    ({ ok, cells }, i) =>
+      html`<tr class="${ok ? "held" : "broken"}"><td>${ok ? "✓" : "✗"}</td>${cells.map((cell) => html`<td>${cell}</td>`)}<td>${bar(summary.thresholds[i]!)}</td></tr>`,
+  )}</tbody></table></div>`;
+}
+
+const BAR = 120;
+/** Where the limit stands in a bar: there is room for what is beyond it. */
+const AT_LIMIT = 90;
+
+/** How far a value is from its limit; nothing where the limit is none to come near to. */
+function bar({ expression, value, ok }: ThresholdSummary): Html | "" {
+  const limit = parseLimit(expression);
+  if (!limit || value === null || limit.bound <= 0 || !/^[<>]/.test(limit.operator)) return "";
+  const share = limit.operator.startsWith("<")
+    ? value / limit.bound
+    : limit.bound / Math.max(value, Number.MIN_VALUE);
+  const width = Math.min(share * AT_LIMIT, BAR).toFixed(1);
+  return html`<svg class="bar ${ok ? "held" : "broken"}" width="${BAR}" height="12" role="img" aria-label="${Math.round(share * 100)} % of the limit"><rect width="${width}" height="12"></rect><line x1="${AT_LIMIT}" x2="${AT_LIMIT}" y1="0" y2="12"></line></svg>`;
+}
+
+function events({ label, recorded }: RunView, isOne: boolean): Html | "" {
+  if (!recorded || recorded.events.length === 0) return "";
+  const shown = recorded.events.slice(0, MOST_EVENTS);
+  const more = recorded.events.length - shown.length;
+  return html`${isOne ? html`<h3>${label}</h3>` : ""}<ul>${shown.map(
+    ({ from, text }) => html`<li><b>${formatDuration(ms(from * 1000))}</b> ${text}</li>`,
+  )}${more > 0 ? html`<li>and ${more} more</li>` : ""}</ul>`;
+}
+
+const MOST_EVENTS = 50;
+
+const figure = ({ title, help }: Chart, index: number): Html =>
+  html`<figure><figcaption><h2>${title}</h2><p>${help}</p></figcaption><div class="plot" data-chart="${index}"></div></figure>`;
+
+function table(caption: string, header: readonly string[], rows: readonly (readonly string[])[]): Html | "" {
+  if (rows.length === 0) return "";
+  return html`<div class="scroll"><table>${caption ? html`<caption>${caption}</caption>` : ""}
+<thead><tr>${header.map((cell) => html`<th>${cell}</th>`)}</tr></thead>
+<tbody>${rows.map((row) => html`<tr>${row.map((cell) => html`<td>${cell}</td>`)}</tr>`)}</tbody></table></div>`;
+}
+
+function environment({ label, summary, recorded }: RunView, isOne: boolean): Html {
+  const { k6 } = summary;
+  const versions = [
+    `k6 ${k6.version ?? "of unknown version"}`,
+    k6.extension ? `xk6-realtime ${k6.extension}` : "",
+  ].filter(Boolean);
+  const rows = (recorded?.instances ?? []).map(({ part, machine, excluded }) => [part, machine, excluded]);
+  return html`<p>${isOne ? `${label}: ` : ""}${versions.join(", ")}</p>${(summary.notes ?? []).map((note) => html`<p>${note}</p>`)}${table("", ["part of the load", "machine", ""], rows)}`;
+}

@@ -1,0 +1,77 @@
+/** What happened in a run that one must see in every chart: silence, and connections that dropped. Pure. */
+import { formatDuration, ms } from "../../lib/units.ts";
+import type { Timeline, Values } from "./timeline.ts";
+
+export interface Event {
+  /** Seconds since the run started. */
+  readonly from: number;
+  readonly to: number;
+  readonly text: string;
+}
+
+/** A silence is notable when chance would make one so long less than once in a million times. */
+const NOTABLE = Math.log(1e6);
+const SHORTEST_SILENCE_S = 2;
+
+/** All events, in the order of time. */
+export function eventsOf(timeline: Timeline): Event[] {
+  return [...silences(timeline), ...drops(timeline)].sort((a, b) => a.from - b.from);
+}
+
+/**
+ * Stretches without a message between stretches with some, though connections were open: a server that froze. How
+ * long a silence must be follows from how many messages there are otherwise.
+ */
+function silences({ latencies, rates, connections, seconds, cellSeconds }: Timeline): Event[] {
+  const arrivals = sum([
+    ...["ws_msg_rtt_ms", "ws_fanout_lag_ms"].map((metric) => latencies[metric]?.count),
+    ...["ws_replies", "ws_deliveries"].map((metric) => rates[metric]),
+  ]);
+  const busy = arrivals.filter((count) => count > 0).sort((a, b) => a - b);
+  const typical = busy[Math.floor(busy.length / 2)] ?? 0;
+  const events: Event[] = [];
+  let since = -1;
+  for (const [i, count] of arrivals.entries()) {
+    if (count === 0) continue;
+    const cells = i - since - 1;
+    const isSilence =
+      since >= 0 &&
+      cells * cellSeconds >= SHORTEST_SILENCE_S &&
+      cells * typical >= NOTABLE &&
+      isOpen(connections, since);
+    if (isSilence) {
+      const length = formatDuration(ms(cells * cellSeconds * 1000));
+      events.push({ from: seconds[since]! + cellSeconds, to: seconds[i]!, text: `no message for ${length}` });
+    }
+    since = i;
+  }
+  return events;
+}
+
+const isOpen = (connections: Values, cell: number): boolean => connections[cell] !== 0;
+
+/** Neighbouring stretches in which connections dropped are one event. */
+function drops({ drops, seconds, cellSeconds }: Timeline): Event[] {
+  const events: Event[] = [];
+  const codes = Object.entries(drops);
+  const all = sum(codes.map(([, counts]) => counts));
+  for (let i = 0; i < all.length; i++) {
+    if (all[i] === 0) continue;
+    const from = i;
+    while (i + 1 < all.length && all[i + 1]! > 0) i++;
+    const parts = codes
+      .map(([code, counts]) => [code, total(counts.slice(from, i + 1))] as const)
+      .filter(([, count]) => count > 0);
+    const count = total(all.slice(from, i + 1));
+    const text = `${count} ${count === 1 ? "connection" : "connections"} dropped (${parts.map(([code, n]) => (parts.length > 1 ? `${code}: ${n}` : code)).join(", ")})`;
+    events.push({ from: seconds[from]!, to: seconds[i]! + cellSeconds, text });
+  }
+  return events;
+}
+
+function sum(columns: readonly (Values | undefined)[]): number[] {
+  const present = columns.filter((column) => column !== undefined);
+  return Array.from(present[0] ?? [], (_, i) => present.reduce((all, column) => all + (column[i] ?? 0), 0));
+}
+
+const total = (values: Values): number => values.reduce<number>((all, value) => all + (value ?? 0), 0);
