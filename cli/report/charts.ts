@@ -2,40 +2,10 @@
 import { METRICS, type MetricName } from "../../lib/metrics.ts";
 import type { Summary, TrendSummary } from "../../lib/summary/summary.ts";
 import { parseLimit } from "../../lib/summary/threshold.ts";
-import { number } from "../../lib/summary/verdict.ts";
 import { bucketMiddle, type Histogram } from "../recording/histogram.ts";
-import type { Event } from "./events.ts";
-import type { Latency, Timeline, Values } from "./timeline.ts";
+import type { Axis, Chart, Event, Line } from "./chart.ts";
+import type { Latency, Timeline } from "./timeline.ts";
 import type { RunView } from "./view.ts";
-
-export interface Chart {
-  readonly title: string;
-  /** One sentence: what one sees, and how to read it. */
-  readonly help: string;
-  readonly x: Axis;
-  readonly y: Axis;
-  readonly lines: readonly Line[];
-  /** Limits: across the chart at a value of y, or up and down at one of x. */
-  readonly limits: readonly { readonly at: number; readonly axis: "x" | "y"; readonly label: string }[];
-  /** Stretches of x in which something happened. */
-  readonly events: readonly Event[];
-}
-
-export interface Axis {
-  readonly label: string;
-  readonly scale: "linear" | "log" | "time" | "names";
-  /** What the whole numbers from 0 stand for, where the scale is of names. */
-  readonly names?: readonly string[];
-}
-
-export interface Line {
-  readonly label: string;
-  /** Which colour: the number of the run, or of the line where there is one run. */
-  readonly color: number;
-  readonly style: "line" | "dashed" | "points" | "bars";
-  readonly x: readonly number[];
-  readonly y: Values;
-}
 
 const TIME: Axis = { label: "time since the start", scale: "time" };
 const MILLISECONDS: Axis = { label: "ms", scale: "log" };
@@ -305,6 +275,3 @@ function kindsOf(summary: Summary): Map<string, number> {
   }
   return kinds;
 }
-
-/** How a value is told in a legend. */
-export const shown = (value: number | null): string => (value === null ? "–" : number(value));

@@ -4,7 +4,7 @@ import { COUNT_HEADER, LATENCY_HEADER, LIMIT_HEADER, layout } from "../../lib/su
 import type { ThresholdSummary } from "../../lib/summary/summary.ts";
 import { parseLimit } from "../../lib/summary/threshold.ts";
 import { formatDuration, ms } from "../../lib/units.ts";
-import type { Chart } from "./charts.ts";
+import type { Chart } from "./chart.ts";
 import { type Html, html, json } from "./html.ts";
 import type { RunView } from "./view.ts";
 

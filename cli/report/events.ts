@@ -1,13 +1,7 @@
 /** What happened in a run that one must see in every chart: silence, and connections that dropped. Pure. */
 import { formatDuration, ms } from "../../lib/units.ts";
-import type { Timeline, Values } from "./timeline.ts";
-
-export interface Event {
-  /** Seconds since the run started. */
-  readonly from: number;
-  readonly to: number;
-  readonly text: string;
-}
+import type { Event, Values } from "./chart.ts";
+import type { Timeline } from "./timeline.ts";
 
 /** A silence is notable when chance would make one so long less than once in a million times. */
 const NOTABLE = Math.log(1e6);

@@ -4,9 +4,7 @@ import { figuresOf, ofKind, select } from "../recording/figures.ts";
 import { type Histogram, largest, merge, quantile } from "../recording/histogram.ts";
 import type { Kind, Series, SeriesOf } from "../recording/read.ts";
 import { type Run, sumGauges } from "../recording/run.ts";
-
-/** One value for each stretch of time; null where there was nothing. */
-export type Values = readonly (number | null)[];
+import type { Values } from "./chart.ts";
 
 /** A distribution, stretch by stretch, in milliseconds. */
 export interface Latency {

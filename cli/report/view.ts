@@ -4,7 +4,8 @@ import { histogramOf, select } from "../recording/figures.ts";
 import type { Histogram } from "../recording/histogram.ts";
 import type { Run } from "../recording/run.ts";
 import { summarizeRun } from "../recording/summarize.ts";
-import { type Event, eventsOf } from "./events.ts";
+import type { Event } from "./chart.ts";
+import { eventsOf } from "./events.ts";
 import { type Timeline, timelineOf } from "./timeline.ts";
 
 export interface RunView {

@@ -2,7 +2,7 @@
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import "./page.css";
-import type { Chart } from "../charts.ts";
+import type { Chart } from "../chart.ts";
 import { optionsOf, tableOf } from "./plot.ts";
 
 const charts: readonly Chart[] = JSON.parse(document.getElementById("charts")?.textContent ?? "[]");

@@ -1,6 +1,6 @@
 /** A chart's data in uPlot's terms. */
 import uPlot from "uplot";
-import type { Axis, Chart, Line } from "../charts.ts";
+import type { Axis, Chart, Line } from "../chart.ts";
 
 const HEIGHT = 260;
 const COLORS = 8;

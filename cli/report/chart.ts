@@ -1,0 +1,40 @@
+/** What a chart is, between the code that makes it and the page that draws it. Imports nothing: both sides do. */
+
+export interface Chart {
+  readonly title: string;
+  /** One sentence: what one sees, and how to read it. */
+  readonly help: string;
+  readonly x: Axis;
+  readonly y: Axis;
+  readonly lines: readonly Line[];
+  /** Limits: across the chart at a value of y, or up and down at one of x. */
+  readonly limits: readonly { readonly at: number; readonly axis: "x" | "y"; readonly label: string }[];
+  /** Stretches of x in which something happened. */
+  readonly events: readonly Event[];
+}
+
+export interface Axis {
+  readonly label: string;
+  readonly scale: "linear" | "log" | "time" | "names";
+  /** What the whole numbers from 0 stand for, where the scale is of names. */
+  readonly names?: readonly string[];
+}
+
+export interface Line {
+  readonly label: string;
+  /** Which colour: the number of the run, or of the line where there is one run. */
+  readonly color: number;
+  readonly style: "line" | "dashed" | "points" | "bars";
+  readonly x: readonly number[];
+  readonly y: Values;
+}
+
+/** One value for each stretch of time, or for each x; null where there is nothing. */
+export type Values = readonly (number | null)[];
+
+/** What happened, and when: seconds since the run started. */
+export interface Event {
+  readonly from: number;
+  readonly to: number;
+  readonly text: string;
+}
