@@ -22,10 +22,10 @@ type swarmObject struct {
 
 // outcome is how the shard of one VU went, as the promise of run gives it.
 type outcome struct {
-	Wanted      int     `js:"wanted"`
-	Opened      int64   `js:"opened"`
-	Dropped     int64   `js:"dropped"`
-	ReachedInMs float64 `js:"reachedInMs"`
+	Wanted      int   `js:"wanted"`
+	Opened      int64 `js:"opened"`
+	Dropped     int64 `js:"dropped"`
+	ReachedInMs any   `js:"reachedInMs"` // float64, or nil where not all opened
 }
 
 // run drives the VU's shard. The promise settles when all its connections have

@@ -92,6 +92,23 @@ func TestARunLeavesNothingBehind(t *testing.T) {
 	}
 }
 
+func TestOutcome(t *testing.T) {
+	for _, test := range []struct{ name, url, want string }{
+		{"all opened", startServer(t), `{"wanted":4,"opened":4,"dropped":0,"reachedInMs":"number"}`},
+		{"none opened", "ws://127.0.0.1:1", `{"wanted":4,"opened":0,"dropped":0,"reachedInMs":null}`},
+	} {
+		rt, _ := virtualUser(t, New(), `const swarm = new realtime.Swarm({ servers: ["`+test.url+`"], connections: 4, rate: 10000 });`)
+		if _, err := rt.RunOnEventLoop(`swarm.run().then((outcome) => { globalThis.outcome = outcome })`); err != nil {
+			t.Fatal(err)
+		}
+		got, err := rt.VU.Runtime().RunString(
+			`JSON.stringify({ ...outcome, reachedInMs: outcome.reachedInMs > 0 ? typeof outcome.reachedInMs : outcome.reachedInMs })`)
+		if err != nil || got.String() != test.want {
+			t.Errorf("%s: %v (%v), want %s", test.name, got, err, test.want)
+		}
+	}
+}
+
 func TestAnInterruptedRunRejects(t *testing.T) {
 	script := `const swarm = new realtime.Swarm({ servers: ["` + startServer(t) + `"], connections: 5, rate: 10000, holdMs: 1e6 });`
 	rt, samples := virtualUser(t, New(), script)
