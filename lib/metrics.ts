@@ -74,6 +74,9 @@ export const METRICS = {
   ws_messages_lost: counter("Replies and deliveries that were due and never came."),
   ws_messages_duplicated: counter("Replies and deliveries that came again."),
   ws_messages_reordered: counter("Deliveries that came after a later one of the same publisher."),
+  ws_messages_crossed: counter(
+    "Deliveries that came to a subscriber in another order than to the first one of its room.",
+  ),
   ws_messages_late: counter("Replies and deliveries that came after their time-out or after the drain."),
   ws_messages_foreign: counter("Deliveries of other processes' publications, or of nobody's."),
   ws_delivery_success_rate: rate(

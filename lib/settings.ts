@@ -149,6 +149,12 @@ export const SETTINGS = {
   SESSION: duration("Lifetime of one connection before it is drained, closed and opened again.", "60s", 1),
   REPLY_TIMEOUT: duration("Time after its due time at which a probe without a reply has failed.", "5s", 1),
   CONNECT_TIMEOUT: duration("Time after which a connection without a 101 response has failed.", "10s", 1),
+  MESSAGE_INTERVAL: duration("Time between two publications of one connection.", "500ms", 1),
+  GUARANTEE: choice("How often the server promises to deliver what is published.", [
+    "exactly-once",
+    "at-least-once",
+    "at-most-once",
+  ]),
   IDLE: duration("How long a connection is silent before it is probed.", "65s", 1),
   KEEPALIVE: choice(
     "What is sent during the silence: nothing, WebSocket pings, or the protocol's own heartbeats.",

@@ -1,7 +1,7 @@
 import type { Identity } from "../identity.ts";
 import type { MetricName } from "../metrics.ts";
 import type { Grid } from "../pacing.ts";
-import type { Conversation, Effect, Protocol } from "../protocols/protocol.ts";
+import type { Conversation, Effect, Protocol, Publication } from "../protocols/protocol.ts";
 import { dropCode } from "../reasons.ts";
 import { type Ms, ms } from "../units.ts";
 import { callAt, now, unixOffset } from "./clock.ts";
@@ -145,6 +145,16 @@ export class Connection {
 
   ping(): void {
     this.socket.ping();
+  }
+
+  /** Whether its session is ready and has not ended. */
+  get open(): boolean {
+    return !this.ending && this.conversation.ready;
+  }
+
+  /** Publishes a message. Throws unless {@link open}. */
+  publish(publication: Publication): void {
+    this.socket.send(this.conversation.publish(publication, now()).frame);
   }
 
   /** Replaces the token; where the protocol has a refresh message, it is sent before `expiresAt`. */

@@ -114,6 +114,85 @@ for (const [scenario, env, rows] of [
   });
 }
 
+interface OrderRow {
+  readonly env?: Readonly<Record<string, string | number>>;
+  readonly faults?: FaultSettings;
+  /** What stands in the reason; absent: it passes. */
+  readonly reason?: RegExp;
+}
+
+const everyFifth = { every: 5, count: 20 };
+const ordering: Record<string, OrderRow> = {
+  "a server that delivers each message once, in order": {},
+  "one that loses deliveries": {
+    faults: { loseDeliveries: everyFifth },
+    reason: /ws_messages_lost count==0: was 20$/,
+  },
+  "one that repeats deliveries": {
+    faults: { repeatDeliveries: everyFifth },
+    reason: /ws_messages_duplicated count==0: was 20$/,
+  },
+  "one that reorders deliveries": {
+    faults: { reorderDeliveries: everyFifth },
+    reason: /ws_messages_reordered count==0: was 20$/,
+  },
+  "one that may lose and does": {
+    faults: { loseDeliveries: everyFifth },
+    env: { GUARANTEE: "at-most-once" },
+  },
+  "one that may repeat and does": {
+    faults: { repeatDeliveries: everyFifth },
+    env: { GUARANTEE: "at-least-once" },
+  },
+  "one that may repeat and loses": {
+    faults: { loseDeliveries: everyFifth },
+    env: { GUARANTEE: "at-least-once" },
+    reason: /ws_messages_lost count==0: was 20$/,
+  },
+};
+
+describe("ordering", { concurrency: 4 }, () => {
+  for (const [sentence, { env = {}, faults = {}, reason }] of Object.entries(ordering)) {
+    test(sentence, async (t) => {
+      const server = await startServer({ faults });
+      t.after(() => server.close());
+      const talk = { CONNECTIONS: 6, ROOMS: 2, DURATION: "2s", MESSAGE_INTERVAL: "50ms" };
+      const times = { REPLY_TIMEOUT: "3s", CONNECT_TIMEOUT: "5s" };
+      const WS_URL = `${server.url}/ws/chat`;
+      const run = await runK6(t, { scenario: "ordering", env: { WS_URL, ...talk, ...times, ...env } });
+      const { summary } = run;
+      assert.ok(summary, run.stderr);
+      const expected = reason ? { code: 99, verdict: "fail" } : { code: 0, verdict: "pass" };
+      assert.deepEqual({ code: run.code, verdict: summary.verdict }, expected, summary.reason);
+      if (reason) assert.match(summary.reason, reason);
+      const stats = server.stats();
+      assert.deepEqual(
+        [
+          "ws_publications",
+          "ws_deliveries",
+          "ws_messages_lost",
+          "ws_messages_duplicated",
+          "ws_messages_reordered",
+          "ws_messages_foreign",
+        ].map((name) => count(summary, name)),
+        [
+          stats.published,
+          stats.deliveriesSent + stats.deliveriesRepeated,
+          stats.deliveriesLost,
+          stats.deliveriesRepeated,
+          stats.deliveriesReordered,
+          0,
+        ],
+        run.stdout,
+      );
+      assert.equal(stats.published * 3, stats.deliveriesSent + stats.deliveriesLost);
+      if (!("reorderDeliveries" in faults) && !("loseDeliveries" in faults))
+        assert.equal(count(summary, "ws_messages_crossed"), 0, "a room of this server has one order");
+      assert.ok(stats.published > 100, "a run without traffic counts nothing");
+    });
+  }
+});
+
 async function check(t: TestContext, scenario: string, env: Row["env"], row: Row): Promise<void> {
   const server = await startServer({ faults: row.faults ?? {}, secret: SECRET, ...row.options });
   t.after(() => server.close());

@@ -1,0 +1,145 @@
+import { RoomOrder } from "../order.ts";
+import { Grid } from "../pacing.ts";
+import { type SettingName, type Settings, SettingsError } from "../settings.ts";
+import type { Thresholds } from "../summary/summarize.ts";
+import { formatDuration, type Ms, ms } from "../units.ts";
+import { now, sleepUntil } from "./clock.ts";
+import { CONNECTION_METRICS, Connection } from "./connection.ts";
+import { type ScenarioSpec, type Shard, scenario } from "./scenario.ts";
+
+type Needs = "PAYLOAD_BYTES" | "CONNECT_TIMEOUT" | "REPLY_TIMEOUT";
+
+/** Rooms in which everybody publishes, each with a sequence of their own. */
+export interface OrderingSpec<N extends SettingName> extends ScenarioSpec<N> {
+  talk(settings: Settings<N>): Talk;
+}
+
+export interface Talk {
+  readonly connections: number;
+  /** Each is whole in one virtual user, so that what was published and what came meet. */
+  readonly rooms: number;
+  /** For how long everybody publishes. */
+  readonly duration: Ms;
+  /** Time between two publications of one connection. */
+  readonly interval: Ms;
+  /** What the server promises. */
+  readonly guarantee: "exactly-once" | "at-least-once" | "at-most-once";
+}
+
+const ORDERING_METRICS = [
+  ...CONNECTION_METRICS,
+  "ws_publications",
+  "ws_messages_lost",
+  "ws_messages_duplicated",
+  "ws_messages_reordered",
+  "ws_messages_crossed",
+  "ws_messages_foreign",
+] as const;
+
+/** Everybody joins, everybody publishes, and every delivery is accounted for. */
+export function ordering<N extends SettingName>(spec: OrderingSpec<N>) {
+  return scenario(spec, ORDERING_METRICS, (settings: Settings<N | Needs>, { name, descriptor }) => {
+    const { PAYLOAD_BYTES, CONNECT_TIMEOUT, REPLY_TIMEOUT } = settings as Settings<Needs>;
+    const talk = spec.talk(settings);
+    if (!descriptor.publish || !descriptor.delivery?.id) {
+      throw new SettingsError(
+        `PROTOCOL: expected a protocol with "publish" and the "id" of a "delivery", got "${name}" without`,
+      );
+    }
+    if (talk.rooms > talk.connections) {
+      throw new SettingsError(`ROOMS: expected at most CONNECTIONS (${talk.connections}), got ${talk.rooms}`);
+    }
+    const timing = { payload: "x".repeat(PAYLOAD_BYTES), connect: CONNECT_TIMEOUT, drain: REPLY_TIMEOUT };
+    return {
+      load: `${talk.connections} connections in ${talk.rooms} rooms, each publishing every ${formatDuration(talk.interval)} for ${formatDuration(talk.duration)}`,
+      size: talk.rooms,
+      duration: ms(talk.duration + timing.drain),
+      longest: ms(timing.connect + talk.duration + timing.drain),
+      limits: promises(talk),
+      async drive(shard, origin) {
+        const rooms: Promise<void>[] = [];
+        for (let room = shard.index; room < talk.rooms; room += shard.of) {
+          rooms.push(driveRoom(shard, room, origin, talk, timing));
+        }
+        await Promise.all(rooms);
+      },
+    };
+  });
+}
+
+const promises = ({ guarantee }: Talk): Thresholds => ({
+  ...(guarantee !== "at-least-once" && { ws_messages_duplicated: ["count==0"] }),
+  ...(guarantee !== "at-most-once" && { ws_messages_lost: ["count==0"] }),
+});
+
+async function driveRoom(
+  { identity, protocol, record }: Shard,
+  room: number,
+  origin: Ms,
+  { connections, rooms, duration, interval }: Talk,
+  { payload, connect, drain }: { payload: string; connect: Ms; drain: Ms },
+): Promise<void> {
+  // Nobody else's: neither an earlier run's history nor another instance's publications are taken for ours.
+  const mark = Math.random().toString(36).slice(2, 10);
+  const indices: number[] = [];
+  for (let index = room; index < connections; index += rooms) indices.push(index);
+  const order = new RoomOrder(indices.length);
+  // Later than any end below, even where the generator is late.
+  const latestEnd = ms(origin + 2 * (connect + duration + drain));
+  const joined: Promise<unknown>[] = [];
+
+  const members = indices.map((index, subscriber) => {
+    let ready = () => {};
+    const isReady = new Promise<void>((resolve) => {
+      ready = resolve;
+    });
+    const connection = new Connection({
+      ...identity(index, { room: `load-test-order-${room}-${mark}` }),
+      protocol,
+      replyTimeout: drain,
+      intended: origin,
+      connectBy: ms(origin + connect),
+      end: latestEnd,
+      record,
+      observe(effect) {
+        if (effect.kind === "ready") ready();
+        if (effect.kind !== "delivery") return;
+        const [owner, publisher, seq] = (effect.id ?? "").split("-");
+        const arrival = owner === mark ? order.arrive(subscriber, Number(publisher), Number(seq)) : "foreign";
+        if (arrival !== "in-order") record(`ws_messages_${arrival}`, 1);
+      },
+    });
+    joined.push(Promise.race([isReady, connection.outcome]));
+    return connection;
+  });
+
+  // What is published before everybody is there would be due to some only.
+  await Promise.all(joined);
+  const start = now();
+  const present = members.map(({ open }) => open);
+  await Promise.all(members.map((member, publisher) => publishAll(member, publisher)));
+  await sleepUntil(ms(Math.max(start + duration, now()) + drain));
+  for (const [subscriber, member] of members.entries()) {
+    if (present[subscriber]) {
+      record("ws_messages_lost", order.lost(subscriber));
+      record("ws_messages_crossed", order.crossed(subscriber));
+    }
+    member.finish();
+  }
+  await Promise.all(members.map(({ closed }) => closed));
+
+  async function publishAll(member: Connection, publisher: number): Promise<void> {
+    const phase = Math.random() * interval;
+    const grid = new Grid(ms(start + phase), interval, ms(start + duration));
+    for (let due = grid.next(); due !== undefined; due = grid.next()) {
+      await sleepUntil(due);
+      const at = now();
+      grid.take(at);
+      if (!member.open) return;
+      const seq = order.next(publisher);
+      member.publish({ id: `${mark}-${publisher}-${seq}`, seq, payload });
+      record("ws_publications", 1);
+      record("ws_generator_delay_ms", at - due, { side: "send" });
+    }
+  }
+}
