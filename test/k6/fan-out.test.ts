@@ -15,7 +15,7 @@ const SHORT = {
   ROOMS: 3,
   PUBLISH_RATE: 40,
   DURATION: "2s",
-  REPLY_TIMEOUT: "1s",
+  REPLY_TIMEOUT: "3s",
 };
 
 const fanOut = (t: TestContext, env: Record<string, string | number>): Promise<K6Run> =>
@@ -62,16 +62,21 @@ describe("what the server does wrong is counted exactly", () => {
     ["repetitions", { repeat: each(50, 10) }, {}],
     ["changes of order", { delay: each(50, 10) }, {}],
     [
+      // What is lost on its way to one that has begun to leave was not due, which the server cannot know: so
+      // those that come and go, the first 20, are spared.
       "all of them while subscribers come and go",
-      { lose: each(41, 10), repeat: each(43, 10), delay: each(47, 10) },
-      { CHURN: 10 },
+      { lose: each(41, 10), repeat: each(43, 10), delay: each(47, 10), from: 30 },
+      { CHURN: 10, HEADERS: '{"X-Connection":"${connection}"}' },
     ],
   ];
   for (const [sentence, faults, env] of rows) {
     test(sentence, async (t) => {
       const { summary, did } = await against(t, faults, env);
-      // What was held back for a subscriber that had nothing more to come was never sent.
-      const heldBack = (faults.delay ? 10 : 0) - did.reordered;
+      const asked = {
+        lost: faults.lose ? 10 : 0,
+        duplicated: faults.repeat ? 10 : 0,
+        reordered: faults.delay ? 10 : 0,
+      };
       assert.deepEqual(
         {
           lost: count(summary, "ws_messages_lost"),
@@ -80,19 +85,12 @@ describe("what the server does wrong is counted exactly", () => {
           foreign: count(summary, "ws_messages_foreign"),
           late: count(summary, "ws_messages_late"),
         },
-        {
-          lost: did.lost + heldBack,
-          duplicated: did.repeated,
-          reordered: did.reordered,
-          foreign: 0,
-          late: 0,
-        },
+        { ...asked, foreign: 0, late: 0 },
       );
-      assert.ok(did.lost + did.repeated + did.reordered >= 9, "the server did something wrong");
       // What is on its way to a subscriber that has just left is heard by nobody, and was due to nobody.
       const heard = count(summary, "ws_deliveries");
       assert.ok(env.CHURN ? heard <= did.delivered : heard === did.delivered, `${heard} of ${did.delivered}`);
-      assert.equal(rate(summary, "ws_delivery_success_rate").fails, did.lost + heldBack);
+      assert.equal(rate(summary, "ws_delivery_success_rate").fails, asked.lost);
       if (env.CHURN) assert.ok(count(summary, "ws_sessions_opened") > 63 + 10, "they came back");
     });
   }

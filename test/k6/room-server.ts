@@ -9,6 +9,8 @@ export interface DeliveryFaults {
   readonly repeat?: (n: number) => boolean;
   /** Held back until the same subscriber's next one. */
   readonly delay?: (n: number) => boolean;
+  /** The first connection that they hit, by its header X-Connection; default 0. */
+  readonly from?: number;
 }
 
 export interface RoomServer {
@@ -20,7 +22,7 @@ const never = () => false;
 
 /** Speaks the chat protocol's rooms, sends nobody their own messages, and counts what it does wrong. */
 export async function roomServer(t: Cleanup, faults: DeliveryFaults = {}): Promise<RoomServer> {
-  const { lose = never, repeat = never, delay = never } = faults;
+  const { lose = never, repeat = never, delay = never, from = 0 } = faults;
   const http: Server = createServer();
   const sockets = new WebSocketServer({ server: http });
   const did = { lost: 0, repeated: 0, reordered: 0, delivered: 0 };
@@ -28,7 +30,14 @@ export async function roomServer(t: Cleanup, faults: DeliveryFaults = {}): Promi
   const held = new Map<WebSocket, string>();
   let numbered = 0;
 
+  const spared = new Set<WebSocket>();
+
   const deliver = (to: WebSocket, message: string): void => {
+    if (spared.has(to)) {
+      did.delivered++;
+      to.send(message);
+      return;
+    }
     const n = ++numbered;
     const before = held.get(to);
     if (lose(n)) {
@@ -53,7 +62,8 @@ export async function roomServer(t: Cleanup, faults: DeliveryFaults = {}): Promi
     }
   };
 
-  sockets.on("connection", (socket) => {
+  sockets.on("connection", (socket, { headers }) => {
+    if (Number(headers["x-connection"]) < from) spared.add(socket);
     let room = new Set<WebSocket>();
     socket.on("message", (data) => {
       const message = JSON.parse(String(data));
