@@ -3,6 +3,7 @@ package hist
 import (
 	"math"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -111,5 +112,22 @@ func BenchmarkMergeAndReset(b *testing.B) {
 		h.Record(time.Millisecond)
 		total.Merge(h)
 		h.Reset()
+	}
+}
+
+func TestAddLosesNothing(t *testing.T) {
+	random := rand.New(rand.NewPCG(7, 8))
+	merged, added := New(), New()
+	for range 20 {
+		part := New()
+		for range 1000 {
+			part.Record(time.Duration(random.Int64N(1 << random.IntN(49))))
+		}
+		merged.Merge(part)
+		added.Add(part.Distribution())
+	}
+	added.Add(New().Distribution())
+	if got, want := added.Distribution(), merged.Distribution(); !reflect.DeepEqual(got, want) {
+		t.Errorf("count %d, sum %v, %d bars; want %d, %v, %d", got.Count, got.Sum, len(got.Bars), want.Count, want.Sum, len(want.Bars))
 	}
 }
