@@ -118,10 +118,16 @@ test("a delay in the server is never reported shorter than it was", async (t) =>
 });
 
 test("a frozen server shows whole: response time grows with the freeze, for every probe due in it", async (t) => {
-  const { summary } = await soak(t, {
-    faults: { freeze: { afterMs: 1_500, forMs: 1_000 } },
-    env: { REPLY_TIMEOUT: "2s", SESSION: "10s" },
-  });
+  const server = await startServer();
+  t.after(() => server.close());
+  const [run] = await Promise.all([
+    runK6(t, {
+      scenario: "chat-soak",
+      env: { WS_URL: `${server.url}/ws/chat`, ...SHORT, REPLY_TIMEOUT: "2s", SESSION: "10s" },
+    }),
+    allConnected(server).then(() => server.faults.freeze(1_000)),
+  ]);
+  const summary = run.summary!;
   const rtt = trend(summary, "ws_msg_rtt_ms");
   assert.equal(count(summary, "ws_messages_lost"), 0);
   // Every connection had a probe due in the first tenth of the freeze: a tenth of those in the freeze waited 900 ms.
@@ -136,16 +142,13 @@ test("a frozen server shows whole: response time grows with the freeze, for ever
 test("a server that is cut off in the middle: every connection drops once, the load comes back for it", async (t) => {
   const first = await startServer();
   t.after(() => first.close());
-  let killed = false;
-  const run = await runK6(t, {
-    scenario: "chat-soak",
-    env: { WS_URL: `${first.url}/ws/chat`, ...SHORT, SESSION: "10s" },
-    onOutput: () => {
-      if (killed) return;
-      killed = true;
-      setTimeout(() => void first.close(), 2_500);
-    },
-  });
+  const [run] = await Promise.all([
+    runK6(t, {
+      scenario: "chat-soak",
+      env: { WS_URL: `${first.url}/ws/chat`, ...SHORT, SESSION: "10s" },
+    }),
+    allConnected(first).then(() => first.close()),
+  ]);
   assertEnded(run, 99, "fail");
   const summary = run.summary!;
   assert.equal(count(summary, "ws_connection_drops"), 10);
@@ -303,6 +306,12 @@ test("the token is in none of the files that a run leaves", async (t) => {
   }
   assert.ok(!`${run.stdout}${run.stderr}`.includes(token));
 });
+
+/** Resolves when the ten connections of {@link SHORT}, and the set-up's, were there and probes are answered. */
+async function allConnected(server: RunningServer): Promise<void> {
+  const isThere = () => server.stats().connectionsOpened >= 11 && server.stats().repliesSent >= 50;
+  while (!isThere()) await new Promise((resolve) => setTimeout(resolve, 10));
+}
 
 async function reference(t: TestContext, path: string): Promise<string> {
   const server = await startServer();
