@@ -43,6 +43,7 @@ export const demo = ({ out, cwd, env, signal }: Surroundings) =>
           args: ["--quiet"],
           env: Object.fromEntries(ENVIRONMENT.map((name) => [name, env[name]])),
           signal,
+          say,
         });
         for (const line of conclusion(result, cwd)) say(line);
         return result.exitCode;

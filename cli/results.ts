@@ -1,4 +1,4 @@
-/** The files that a run leaves: its summary in each form, its recordings, and whatever else k6 wrote there. */
+/** The files that a run leaves: its summary in each form, its recordings, its report, and whatever else k6 wrote there. */
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { SUMMARY_FORMS } from "../lib/summary/forms.ts";
@@ -45,11 +45,16 @@ export async function recordingsIn(directory: string): Promise<string[]> {
   return names.sort().map((name) => join(directory, name));
 }
 
+const REPORT = ".report.html";
+
+/** Where the page of a run is. */
+export const reportPath = (directory: string, scenario: string): string => join(directory, scenario + REPORT);
+
 /** Whether a run of this scenario leaves a file of this name. */
 function isOf(scenario: string, name: string): boolean {
   if (!name.startsWith(scenario)) return false;
   const suffix = name.slice(scenario.length).replace(/^\.\d+(?=\.)/, "");
-  return suffix === RECORDING || Object.hasOwn(SUMMARY_FORMS, suffix);
+  return suffix === RECORDING || suffix === REPORT || Object.hasOwn(SUMMARY_FORMS, suffix);
 }
 
 const VERDICTS: readonly unknown[] = ["pass", "fail", "generator-bound", "incomplete"] satisfies Verdict[];

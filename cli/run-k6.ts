@@ -6,10 +6,18 @@ import { type Ms, ms, parseDuration } from "../lib/units.ts";
 import { EXIT, UserError } from "./command.ts";
 import type { K6 } from "./find-k6.ts";
 import { decide, decideTogether, exitCodeFor } from "./outcome.ts";
-import { readSummary, recordingPath, recordingsIn, withOwnDirectory, writeSummary } from "./results.ts";
+import {
+  readSummary,
+  recordingPath,
+  recordingsIn,
+  reportPath,
+  withOwnDirectory,
+  writeSummary,
+} from "./results.ts";
 import { segmentArgs, superviseAll } from "./run/instances.ts";
 import { tellProgress } from "./run/progress.ts";
 import { summarizeRecordings } from "./run/recorded.ts";
+import { writeReport } from "./run/report.ts";
 import type { Output } from "./supervise.ts";
 
 /** One run of one scenario. */
@@ -74,7 +82,8 @@ export async function runK6(run: K6Run): Promise<K6Result> {
     const endings = await superviseAll(lives, run.signal, say).finally(() => progress.stop());
 
     const written = instances === 1 ? await readSummary(directory, scenario) : undefined;
-    const found = written ?? (await summarizeRecordings(await recordingsIn(directory)));
+    const recordings = await recordingsIn(directory);
+    const found = written ?? (await summarizeRecordings(recordings));
     const decision = instances === 1 ? decide(endings[0]!, found) : decideTogether(endings, found);
     const nothing: Omit<Summary, keyof typeof decision> = {
       scenario,
@@ -89,6 +98,9 @@ export async function runK6(run: K6Run): Promise<K6Result> {
     if (written?.verdict !== summary.verdict || written.reason !== summary.reason) {
       await writeSummary(directory, summary);
     }
+    await writeReport(reportPath(directory, scenario), summary, recordings).catch((error) =>
+      say(`There is no report: ${error.message}`),
+    );
     return { summary, exitCode: exitCodeFor(decision.verdict, endings[0]?.exitCode) };
   });
   return { ...result, files };

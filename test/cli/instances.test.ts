@@ -40,6 +40,7 @@ test("each instance is told its part of the load, records it, and judges nothing
     "soak.2.realtime.jsonl",
     "soak.3.realtime.jsonl",
     "soak.junit.xml",
+    "soak.report.html",
     "soak.summary.json",
     "soak.summary.md",
   ]);
@@ -92,6 +93,8 @@ test("a stopped run ends every instance and sums up what they recorded until the
   const { summary, exitCode } = await result;
   assert.equal(exitCode, 3);
   assert.equal(summary.reason, "stopped by SIGINT before its planned end");
+  const page = await readFile(join(run.resultsDir, "soak.report.html"), "utf8");
+  assert.ok(page.includes(summary.reason), "the page says the same");
   assert.deepEqual(summary.metrics.ws_replies, { kind: "counter", unit: "1", count: 10 });
   assert.deepEqual(JSON.parse(await readFile(join(run.resultsDir, "soak.summary.json"), "utf8")), summary);
 });

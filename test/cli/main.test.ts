@@ -14,7 +14,7 @@ async function run(...argv: string[]) {
   return { code, out: await text(out.end()), err: await text(err.end()) };
 }
 
-const COMMANDS = "baseline, demo, doctor, gate, run, try";
+const COMMANDS = "baseline, demo, doctor, gate, report, run, try";
 
 const refusals: [sentence: string, argv: string[], message: string][] = [
   ["an unknown command", ["dmeo"], `unknown command dmeo, expected one of ${COMMANDS}`],

@@ -206,6 +206,7 @@ test("a run leaves its summary and its recording, and --json tells both", async 
   assert.deepEqual(files, [
     "chat-soak.junit.xml",
     "chat-soak.realtime.jsonl",
+    "chat-soak.report.html",
     "chat-soak.summary.json",
     "chat-soak.summary.md",
   ]);

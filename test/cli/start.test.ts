@@ -48,13 +48,17 @@ test("two starts at once both pass, set nothing up again and leave nothing runni
     assert.match(out, /npm dependencies: up to date\n(.*\n)*dist: up to date\nbin\/k6: up to date\n/);
     assert.match(out, /^Verdict: pass, all \d+ limits held$/m);
     assert.match(out, /^Results: .*results\/chat-soak\.summary\.json, results\/chat-soak\.summary\.md$/m);
+    assert.match(out, /^Open results\/chat-soak\.report\.html in a browser$/m);
   }
   const summary = await summaryIn(directory);
   assert.equal(summary.verdict, "pass");
   assert.ok(summary.metrics.ws_probes.count > 0);
+  const page = await readFile(join(directory, "results/chat-soak.report.html"), "utf8");
+  assert.match(page, /<title>chat-soak: pass<\/title>/);
   assert.deepEqual(await readdir(join(directory, "results")), [
     "chat-soak.junit.xml",
     "chat-soak.realtime.jsonl",
+    "chat-soak.report.html",
     "chat-soak.summary.json",
     "chat-soak.summary.md",
   ]);
