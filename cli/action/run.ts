@@ -6,12 +6,13 @@ import { join } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 import { markdown } from "../../lib/summary/markdown.ts";
 import { EXIT, UserError } from "../command.ts";
-import { readRecording } from "../recording/read.ts";
-import { cellSecondsFor, mergeRun, type Run } from "../recording/run.ts";
+import { type Judged, judgeRun } from "../gate.ts";
+import { findRecordings, groupRecordings, openRuns } from "../recording/open.ts";
 import { recordingsIn } from "../results.ts";
 import type { K6Result } from "../run-k6.ts";
 import { latencyChart } from "./chart.ts";
-import { readInputs, runArguments } from "./inputs.ts";
+import { comparisonTable } from "./comparison.ts";
+import { line, readInputs, runArguments } from "./inputs.ts";
 import { addToJobSummary, errorLine, setOutputs, withoutCommands } from "./runner.ts";
 
 /** A step's surroundings. */
@@ -28,26 +29,68 @@ export interface Step {
 /**
  * Runs, judges, writes the job summary and sets the outputs.
  *
- * @returns the exit code of `k6-realtime run`
+ * @returns 0 pass, 99 fail, 3 neither; where nothing was run, what `k6-realtime run` ends with
  */
 export async function runStep(step: Step): Promise<number> {
   const { env, print } = step;
   const results = await mkdtemp(join(env.RUNNER_TEMP || tmpdir(), "k6-realtime-"));
-  const ran = await attempt(step, results);
-  const { exitCode, verdict, reason, text } =
-    "said" in ran
-      ? { exitCode: ran.exitCode, verdict: "error", reason: ran.said, text: refusal(ran.said) }
-      : {
-          exitCode: ran.exitCode,
-          ...ran.summary,
-          text: await report(ran, results),
-        };
+  const { exitCode, verdict, reason, text } = await outcome(step, results);
   const summaryPath = join(results, "summary.md");
   await writeFile(summaryPath, text);
   await addToJobSummary(env, text);
   await setOutputs(env, { verdict, reason, "results-path": results, "summary-path": summaryPath });
   print(exitCode === EXIT.pass ? `${verdict}: ${reason}` : errorLine(`${verdict}: ${reason}`));
   return exitCode;
+}
+
+/** What the step comes to, and the text that says so. */
+interface Outcome {
+  readonly exitCode: number;
+  readonly verdict: string;
+  readonly reason: string;
+  /** Markdown. */
+  readonly text: string;
+}
+
+async function outcome(step: Step, results: string): Promise<Outcome> {
+  const ran = await attempt(step, results);
+  if ("said" in ran) return refused(ran);
+  const { summary, exitCode } = ran;
+  const recordings = await recordingsIn(results);
+  // Of a run that did not come to its end, the command line that ended it knows more than what was recorded.
+  if (recordings.length === 0 || summary.verdict === "incomplete") {
+    return { ...summary, exitCode, text: markdown(summary) };
+  }
+  try {
+    const baseline = baselineOf(step.env);
+    const judged = await judgeRun({
+      paths: [results],
+      baselines: baseline === undefined ? [] : [baseline],
+      cwd: step.cwd,
+    });
+    return { ...judged, text: await report(judged, recordings, step.cwd) };
+  } catch (error) {
+    if (error instanceof UserError) return refused({ exitCode: error.exitCode, said: error.message });
+    throw error;
+  }
+}
+
+/** A directory of earlier recordings; undefined where there are none to compare with. */
+function baselineOf(env: NodeJS.ProcessEnv): string | undefined {
+  const given = line(env, "baseline");
+  return ["", "none", "artifact", "influxdb"].includes(given) ? undefined : given;
+}
+
+async function report(judged: Judged, recordings: readonly string[], cwd: string): Promise<string> {
+  const { summary, verdict, reason, regression } = judged;
+  const [run] = await openRuns(await groupRecordings(await findRecordings(recordings, cwd)));
+  // The summary with the verdict of the gate, which knows the baseline and is stricter about too few values.
+  const blocks = [
+    markdown({ ...summary, verdict: verdict as typeof summary.verdict, reason }),
+    regression && comparisonTable(regression),
+    run && latencyChart(run),
+  ];
+  return `${blocks.filter(Boolean).join("\n")}\n`;
 }
 
 /** What the command line said and why it did not run anything. */
@@ -92,29 +135,17 @@ async function command({ cli, env, cwd, signal }: Step, args: readonly string[])
   return { exitCode: exitCode ?? EXIT.undecided, stdout, lastWords: lastWords.trim() };
 }
 
-async function report({ summary }: K6Result, results: string): Promise<string> {
-  const run = await recorded(results);
-  const chart = run && latencyChart(run);
-  return chart ? `${markdown(summary)}\n${chart}\n` : markdown(summary);
-}
-
-/** The run that was recorded; undefined where k6 has no extension, or did not come so far. */
-async function recorded(results: string): Promise<Run | undefined> {
-  const paths = await recordingsIn(results);
-  try {
-    const recordings = await Promise.all(paths.map((path) => readRecording(path)));
-    if (recordings.length === 0) return undefined;
-    return mergeRun(recordings, cellSecondsFor(recordings, Number.POSITIVE_INFINITY));
-  } catch (error) {
-    if (error instanceof UserError) return undefined; // the verdict has said it already
-    throw error;
-  }
-}
+const refused = ({ exitCode, said }: Refusal): Outcome => ({
+  exitCode,
+  verdict: "error",
+  reason: said.slice(said.lastIndexOf("\n") + 1), // notes come before what ends it
+  text: refusal(said),
+});
 
 /** Text from outside in a block that it cannot leave. */
 function refusal(said: string): string {
   const plain = stripVTControlCharacters(said);
   const longest = Math.max(2, ...[...plain.matchAll(/`+/g)].map(([run]) => run.length));
   const fence = "`".repeat(longest + 1);
-  return `## k6-realtime did not run\n\n${fence}text\n${plain}\n${fence}\n`;
+  return `## k6-realtime gave no verdict\n\n${fence}text\n${plain}\n${fence}\n`;
 }
