@@ -96,8 +96,8 @@ async function soak(t: TestContext, url: string, descriptor = PIGEON, more: Reco
     scenario: "chat-soak",
     env: {
       ...{ WS_URL: url, PROTOCOL_FILE, PROFILE: await strictProfile(t), WS_TOKEN: "", PAYLOAD_BYTES: 3_000 },
-      ...{ CONNECTIONS: 5, RAMP: "200ms", DURATION: "3s", RAMP_DOWN: "200ms", SESSION: "1500ms" },
-      ...{ PROBE_INTERVAL: "50ms", REPLY_TIMEOUT: "1s" },
+      ...{ CONNECTIONS: 5, RAMP: "200ms", DURATION: "7s", RAMP_DOWN: "200ms", SESSION: "3500ms" },
+      ...{ PROBE_INTERVAL: "50ms", REPLY_TIMEOUT: "3s" },
       ...more,
     },
   });
