@@ -24,7 +24,7 @@ export const IDLE_MEANINGS: Readonly<Record<(typeof IDLE_OUTCOMES)[number], stri
     "open as far as the client could tell, yet the probe had neither an answer nor a close, while a new connection was answered: a client waits for ever",
   late: "the probe was answered, but not within REPLY_TIMEOUT: slow, not gone",
   unanswered:
-    "the probe was not answered, but neither was that of a new connection: the server did not answer at all",
+    "the probe was not answered, but neither was that of a new connection, or other messages still came: not for the silence",
   not_ready: "the connection or its session was never had",
 };
 
@@ -37,8 +37,8 @@ export interface IdleSighting {
   readonly answer?: "in-time" | "late" | undefined;
   /** Its end, where it ended without our doing; `code` is undefined where no Close frame came. */
   readonly end?: { readonly code: number | undefined } | undefined;
-  /** Whether a new connection was answered, once the probe had timed out. */
-  readonly newOneAnswered: boolean;
+  /** Whether, once the probe had timed out, other messages still came or a new connection was not answered either. */
+  readonly blameless: boolean;
 }
 
 export function idleOutcome(seen: IdleSighting): (typeof IDLE_OUTCOMES)[number] {
@@ -49,5 +49,5 @@ export function idleOutcome(seen: IdleSighting): (typeof IDLE_OUTCOMES)[number] 
     const manner = seen.end.code === undefined ? "cut" : "closed";
     return seen.probed ? `${manner}_on_probe` : manner;
   }
-  return seen.newOneAnswered ? "half_open" : "unanswered";
+  return seen.blameless ? "unanswered" : "half_open";
 }

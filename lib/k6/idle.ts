@@ -67,7 +67,7 @@ async function tryOne(
   let readyAt: Ms | undefined;
   let probed = false;
   let stopPings = () => {};
-  const answer = firstAnswer();
+  const answer = firstAnswer(() => probed);
   const connection = new Connection({
     ...common,
     intended,
@@ -109,7 +109,7 @@ async function tryOne(
     probed,
     answer: first === "in-time" ? first : answer.cameLate() ? "late" : undefined,
     end,
-    newOneAnswered,
+    blameless: answer.heard() || !newOneAnswered,
   });
   if (outcome === "half_open" || outcome === "unanswered") connection.cut();
   else connection.finish();
@@ -119,7 +119,7 @@ async function tryOne(
 
 /** Whether a new connection has its probe answered in time. */
 async function isAnswered(common: Common, connectTimeout: Ms): Promise<boolean> {
-  const answer = firstAnswer();
+  const answer = firstAnswer(() => true);
   const connection = new Connection({
     ...common,
     intended: now(),
@@ -135,10 +135,11 @@ async function isAnswered(common: Common, connectTimeout: Ms): Promise<boolean> 
 }
 
 /** What the one probe of a connection comes to. */
-function firstAnswer() {
+function firstAnswer(probed: () => boolean) {
   let settle: (answer: "in-time" | "timeout") => void;
   let settleLate: () => void;
   let cameLate = false;
+  let heard = false;
   const first = new Promise<"in-time" | "timeout">((resolve) => {
     settle = resolve;
   });
@@ -149,9 +150,13 @@ function firstAnswer() {
     first,
     late,
     cameLate: () => cameLate,
+    /** Whether other messages came since the probe. */
+    heard: () => heard,
     observe({ kind }: Effect) {
+      if (!probed()) return;
       if (kind === "reply" || kind === "error") settle("in-time");
       else if (kind === "timeout") settle("timeout");
+      else if (kind === "delivery" || kind === "unmatched" || kind === "invalid") heard = true;
       else if (kind === "late") {
         cameLate = true;
         settleLate();
