@@ -9,12 +9,21 @@ import { byRun, limits, overTime, type Query, SOURCES } from "./influxql.ts";
 
 const datasource = { type: "influxdb", uid: "${datasource}" };
 
-/** Panels of a subject, under its title. */
+/** The metrics of a subject, each a panel under its title. */
 export interface Row {
   readonly title: string;
-  readonly panels: readonly Builder<dashboard.Panel>[];
+  readonly metrics: readonly MetricName[];
 }
-export const row = (title: string, panels: Row["panels"]): Row => ({ title, panels });
+export const row = (title: string, metrics: Row["metrics"]): Row => ({ title, metrics });
+
+/** The metrics that are in none of the rows. */
+export const others = (rows: readonly Row[]): Row =>
+  row(
+    "Others",
+    NAMES.filter((name) => !rows.some(({ metrics }) => metrics.includes(name))),
+  );
+
+export const NAMES = Object.keys(METRICS) as MetricName[];
 
 /** A metric over time, with the limits on it. */
 export function panel(metric: MetricName) {
@@ -81,8 +90,14 @@ function withQueries<P extends { withTarget(target: Builder<Dataquery>): P }>(
   );
 }
 
-/** A dashboard of rows, with the variables that its queries use. */
-export function page(uid: string, title: string, description: string, rows: readonly Row[]) {
+/** A dashboard of rows, made of panels of one sort, with the variables that their queries use. */
+export function page(
+  uid: string,
+  title: string,
+  description: string,
+  panelOf: (metric: MetricName) => Builder<dashboard.Panel>,
+  rows: readonly Row[],
+) {
   const made = new dashboard.DashboardBuilder(title)
     .uid(uid)
     .description(description)
@@ -116,9 +131,9 @@ export function page(uid: string, title: string, description: string, rows: read
         .current({ text: "All", value: "$__all", selected: true }),
     );
   }
-  for (const { title, panels } of rows) {
+  for (const { title, metrics } of rows.filter(({ metrics }) => metrics.length > 0)) {
     made.withRow(new dashboard.RowBuilder(title));
-    for (const panel of panels) made.withPanel(panel);
+    for (const metric of metrics) made.withPanel(panelOf(metric));
   }
   return made.build();
 }

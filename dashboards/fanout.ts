@@ -1,10 +1,10 @@
-import { panel, row } from "./common.ts";
+import { row } from "./common.ts";
 
 export const fanout = row("Fan-out", [
-  panel("ws_fanout_lag_ms"),
-  panel("ws_fanout_spread_ms"),
-  panel("ws_fanout_server_lag_ms"),
-  panel("ws_publications"),
-  panel("ws_deliveries"),
-  panel("ws_messages_foreign"),
+  "ws_fanout_lag_ms",
+  "ws_fanout_spread_ms",
+  "ws_fanout_server_lag_ms",
+  "ws_publications",
+  "ws_deliveries",
+  "ws_messages_foreign",
 ]);

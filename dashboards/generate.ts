@@ -1,5 +1,4 @@
-/** Writes the dashboards: `node --import tsx dashboards/generate.ts`. */
-import { mkdir, writeFile } from "node:fs/promises";
+/** The dashboards as files; `npm run docs` writes them. */
 import { fileURLToPath } from "node:url";
 import { dashboards } from "./index.ts";
 
@@ -10,9 +9,4 @@ export function files(): Map<string, string> {
   return new Map(
     Object.entries(dashboards()).map(([name, made]) => [name, `${JSON.stringify(made, null, 2)}\n`]),
   );
-}
-
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  await mkdir(directory, { recursive: true });
-  for (const [name, text] of files()) await writeFile(directory + name, text);
 }

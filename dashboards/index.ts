@@ -1,23 +1,26 @@
 /** The dashboards, by the file below json/ that each is written to. */
-import { page } from "./common.ts";
+import { others, page, panel, runs } from "./common.ts";
 import { connections } from "./connections.ts";
 import { fanout } from "./fanout.ts";
 import { generator } from "./generator.ts";
 import { losses, messages } from "./messages.ts";
 import { counts, latencies, shares } from "./runs.ts";
 
+const subjects = [messages, fanout, connections, losses, generator];
+
 export const dashboards = () => ({
-  "live.json": page("k6-realtime-live", "k6-realtime: a run", "One run while it goes on, and afterwards.", [
-    messages,
-    fanout,
-    connections,
-    losses,
-    generator,
-  ]),
+  "live.json": page(
+    "k6-realtime-live",
+    "k6-realtime: a run",
+    "One run while it goes on, and afterwards.",
+    panel,
+    [...subjects, others(subjects)],
+  ),
   "runs.json": page(
     "k6-realtime-runs",
     "k6-realtime: runs compared",
     "Nights and commits beside each other: choose the runs, and a time range that holds them.",
+    runs,
     [latencies, shares, counts],
   ),
 });

@@ -1,8 +1,7 @@
-import { METRICS, type MetricKind, type MetricName } from "../lib/metrics.ts";
-import { row, runs } from "./common.ts";
+import { METRICS, type MetricKind } from "../lib/metrics.ts";
+import { NAMES, row } from "./common.ts";
 
-const ofKind = (...kinds: MetricKind[]) =>
-  (Object.keys(METRICS) as MetricName[]).filter((metric) => kinds.includes(METRICS[metric].kind)).map(runs);
+const ofKind = (...kinds: MetricKind[]) => NAMES.filter((metric) => kinds.includes(METRICS[metric].kind));
 
 export const latencies = row("Latencies", ofKind("trend"));
 export const shares = row("Shares and peaks", ofKind("rate", "gauge"));

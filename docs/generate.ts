@@ -5,6 +5,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { toJsonSchema } from "@valibot/to-json-schema";
+import { files as dashboards } from "../dashboards/generate.ts";
 import { METRICS, type MetricSpec } from "../lib/metrics.ts";
 import { ProfileSchema } from "../lib/profile.ts";
 import { DescriptorSchema } from "../lib/protocols/schema.ts";
@@ -15,6 +16,7 @@ import { SummarySchema } from "../lib/summary/summary.ts";
 export function documents(): Record<string, string> {
   return {
     "../extension/binding/metrics.json": `${JSON.stringify(METRICS, null, 2)}\n`,
+    ...Object.fromEntries([...dashboards()].map(([name, text]) => [`../dashboards/json/${name}`, text])),
     "variables.md": variables(),
     "metrics.md": metrics(),
     "schemas/summary.schema.json": schema("A run's summary", SummarySchema),
