@@ -48,7 +48,9 @@ export function summarizeRun(run: Run, profile?: Profile): Summary {
 /** k6 knows how long a run may take, not how long it should: one that ended by itself took what it should. */
 function plannedMs({ instances }: Run, durationMs: number): number {
   const hasFinished = instances.every(({ end }) => end?.state === "finished");
-  return hasFinished ? durationMs : Math.max(...instances.map(({ header }) => header.longestMs));
+  return hasFinished
+    ? Math.round(durationMs / 1000) * 1000
+    : Math.max(...instances.map(({ header }) => header.longestMs));
 }
 
 /** Start of the first instance to the end of the last one; to its last second where it was cut. */

@@ -35,7 +35,7 @@ function linesOver(
   const isAlone = views.length === 1;
   return views.flatMap(({ label, recorded }, run) =>
     of(recorded?.timeline ?? NOTHING).map((line, i) => ({
-      style: "line" as const,
+      style: isAlone || i % 2 === 0 ? ("line" as const) : ("dashed" as const),
       ...line,
       label: isAlone ? line.label : `${label} ${line.label}`.trim(),
       color: isAlone ? i : run,
@@ -130,7 +130,12 @@ const drops = (views: readonly RunView[]) =>
     "Drops",
     "Connections that ended without being asked to, by close code; 1006 is none at all.",
     linear("drops"),
-    ({ drops }) => Object.entries(drops).map(([code, y]) => ({ label: code, y, style: "points" as const })),
+    ({ drops }) =>
+      Object.entries(drops).map(([code, y]) => ({
+        label: code,
+        y: y.map((count) => count || null),
+        style: "points" as const,
+      })),
   );
 
 const generatorDelay = (views: readonly RunView[]) =>

@@ -5,7 +5,7 @@ import type { ThresholdSummary } from "../../lib/summary/summary.ts";
 import { parseLimit } from "../../lib/summary/threshold.ts";
 import { formatDuration, ms } from "../../lib/units.ts";
 import type { Chart } from "./chart.ts";
-import { type Html, html, json } from "./html.ts";
+import { Html, html, json } from "./html.ts";
 import type { RunView } from "./view.ts";
 
 /** What the page carries to draw with; nothing is loaded from elsewhere. */
@@ -71,7 +71,7 @@ function policy({ script, style }: Assets): string {
 function raw(text: string): Html {
   if (/<\/(script|style)/i.test(text))
     throw new Error("the page's script and style must not hold an end tag");
-  return { markup: text };
+  return new Html(text);
 }
 
 const caption = ({ label }: RunView, views: readonly RunView[]): string => (views.length > 1 ? label : "");
@@ -98,7 +98,7 @@ function limits({ label, summary }: RunView, isOne: boolean): Html | "" {
 <thead><tr><th></th>${LIMIT_HEADER.map((name) => html`<th>${name}</th>`)}<th></th></tr></thead>
 <tbody>${limits.map(
     ({ ok, cells }, i) =>
-      html`<tr class="${ok ? "held" : "broken"}"><td>${ok ? "✓" : "✗"}</td>${cells.map((cell) => html`<td>${cell}</td>`)}<td>${bar(summary.thresholds[i]!)}</td></tr>`,
+      html`<tr class="${ok ? "held" : "broken"}"><td>${ok ? "✓" : "✗"}</td>${cells.map(cellOf)}<td>${bar(summary.thresholds[i]!)}</td></tr>`,
   )}</tbody></table></div>`;
 }
 
@@ -135,8 +135,11 @@ function table(caption: string, header: readonly string[], rows: readonly (reado
   if (rows.length === 0) return "";
   return html`<div class="scroll"><table>${caption ? html`<caption>${caption}</caption>` : ""}
 <thead><tr>${header.map((cell) => html`<th>${cell}</th>`)}</tr></thead>
-<tbody>${rows.map((row) => html`<tr>${row.map((cell) => html`<td>${cell}</td>`)}</tr>`)}</tbody></table></div>`;
+<tbody>${rows.map((row) => html`<tr>${row.map(cellOf)}</tr>`)}</tbody></table></div>`;
 }
+
+const cellOf = (cell: string): Html =>
+  /^[\d.,e+-]+( %)?$|^$/.test(cell) ? html`<td class="figure">${cell}</td>` : html`<td>${cell}</td>`;
 
 function environment({ label, summary, recorded }: RunView, isOne: boolean): Html {
   const { k6 } = summary;

@@ -35,7 +35,11 @@ function silences({ latencies, rates, connections, seconds, cellSeconds }: Timel
       isOpen(connections, since);
     if (isSilence) {
       const length = formatDuration(ms(cells * cellSeconds * 1000));
-      events.push({ from: seconds[since]! + cellSeconds, to: seconds[i]!, text: `no message for ${length}` });
+      events.push({
+        from: seconds[since]! + cellSeconds,
+        to: seconds[i]!,
+        text: `no message for ${length} at least`,
+      });
     }
     since = i;
   }

@@ -1,9 +1,14 @@
 /** Markup in which every value is text unless it is markup itself. */
 export class Html {
-  readonly markup: string;
+  /** Private, so that no other object passes for markup. */
+  readonly #markup: string;
 
   constructor(markup: string) {
-    this.markup = markup;
+    this.#markup = markup;
+  }
+
+  get markup(): string {
+    return this.#markup;
   }
 }
 

@@ -67,7 +67,11 @@ export function optionsOf(chart: Chart, width: number, styles: CSSStyleDeclarati
     legend: { live: true },
     series: [
       { label: chart.x.label || " ", value: (_, value) => (value === null ? "" : tick(chart.x, value)) },
-      ...chart.lines.map((line) => seriesOf(line, chart.y, color(`--color-${line.color % COLORS}`))),
+      ...chart.lines.map((line) => ({
+        ...seriesOf(line, chart.y, color(`--color-${line.color % COLORS}`)),
+        // A distribution has no value where nothing lay, which is no gap in it.
+        spanGaps: chart.x.scale === "log",
+      })),
     ],
     hooks: { drawAxes: [(plot) => drawMarks(plot, chart, color)] },
   };
@@ -81,7 +85,8 @@ function rangeOf({ y, limits }: Chart): uPlot.Range.Function {
   return (_, min, max) => {
     if (min === null || max === null) return [0, 1];
     const highest = Math.max(max, ...bounds.filter((bound) => bound < max * 20));
-    return y.scale === "log" ? [min / 1.3, highest * 1.3] : [Math.min(0, min), highest * 1.08 || 1];
+    if (y.scale === "log") return uPlot.rangeLog(min, highest * 1.1, 10, false);
+    return [Math.min(0, min), highest * 1.08 || 1];
   };
 }
 
@@ -90,7 +95,7 @@ function seriesOf(line: Line, y: Axis, stroke: string): uPlot.Series {
     label: line.label,
     stroke,
     width: 1.5,
-    spanGaps: false,
+    points: { size: 4, fill: stroke },
     value: (_, value) => (value === null ? "–" : tick(y, value)),
   };
   switch (line.style) {
@@ -112,12 +117,8 @@ function seriesOf(line: Line, y: Axis, stroke: string): uPlot.Series {
 
 function tick({ scale, names }: Axis, value: number): string {
   if (scale === "names") return names?.[value] ?? "";
-  if (scale === "time") return clock(value);
-  if (scale === "log" && !isRound(value)) return precise(value);
-  return precise(value);
+  return scale === "time" ? clock(value) : precise(value);
 }
-
-const isRound = (value: number): boolean => Number.isInteger(Math.log10(value));
 
 const precise = (value: number): string =>
   Math.abs(value) >= 100 ? Math.round(value).toLocaleString("en") : String(Number(value.toPrecision(3)));
@@ -148,6 +149,7 @@ function drawMarks(plot: uPlot, { limits, events }: Chart, color: (name: string)
   ctx.lineWidth = devicePixelRatio;
   ctx.setLineDash([6 * devicePixelRatio, 4 * devicePixelRatio]);
   ctx.font = `${11 * devicePixelRatio}px system-ui, sans-serif`;
+  let row = 0;
   for (const { at, axis, label } of limits) {
     const position = plot.valToPos(at, axis, true);
     const [low, size] = axis === "y" ? [bbox.top, bbox.height] : [bbox.left, bbox.width];
@@ -163,7 +165,11 @@ function drawMarks(plot: uPlot, { limits, events }: Chart, color: (name: string)
       ctx.lineTo(position, bbox.top + bbox.height);
       ctx.textAlign = position > bbox.left + bbox.width / 2 ? "right" : "left";
       const side = ctx.textAlign === "right" ? -4 : 4;
-      ctx.fillText(label, position + side * devicePixelRatio, bbox.top + 12 * devicePixelRatio);
+      ctx.fillText(
+        label,
+        position + side * devicePixelRatio,
+        bbox.top + (12 + 14 * row++) * devicePixelRatio,
+      );
     }
     ctx.stroke();
   }
