@@ -19,7 +19,7 @@ func main() {
 }
 
 func run(file string) error {
-	options, err := cli.NewProjectOptions([]string{file})
+	options, err := cli.NewProjectOptions([]string{file}, cli.WithProfiles([]string{"*"}))
 	if err != nil {
 		return err
 	}
