@@ -69,7 +69,7 @@ function percentileLines(latency: Latency | undefined, isAlone: boolean) {
       ]
     : [
         { label: "p50", y: p50, style: "dashed" as const },
-        { label: "p99", y: p99 },
+        { label: "p99", y: p99, style: "line" as const },
       ];
 }
 

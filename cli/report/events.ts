@@ -14,39 +14,40 @@ export function eventsOf(timeline: Timeline): Event[] {
 
 /**
  * Stretches without a message between stretches with some, though connections were open: a server that froze. How
- * long a silence must be follows from how many messages there are otherwise.
+ * long a silence must be follows from how many messages there are otherwise, and from how far apart they come: a
+ * publisher that speaks every ten seconds is not frozen in between.
  */
 function silences({ latencies, rates, connections, seconds, cellSeconds }: Timeline): Event[] {
   const arrivals = sum([
     ...["ws_msg_rtt_ms", "ws_fanout_lag_ms"].map((metric) => latencies[metric]?.count),
     ...["ws_replies", "ws_deliveries"].map((metric) => rates[metric]),
   ]);
-  const busy = arrivals.filter((count) => count > 0).sort((a, b) => a - b);
-  const typical = busy[Math.floor(busy.length / 2)] ?? 0;
-  const events: Event[] = [];
-  let since = -1;
-  for (const [i, count] of arrivals.entries()) {
-    if (count === 0) continue;
-    const cells = i - since - 1;
-    const isSilence =
-      since >= 0 &&
-      cells * cellSeconds >= SHORTEST_SILENCE_S &&
-      cells * typical >= NOTABLE &&
-      isOpen(connections, since);
-    if (isSilence) {
-      const length = formatDuration(ms(cells * cellSeconds * 1000));
-      events.push({
-        from: seconds[since]! + cellSeconds,
-        to: seconds[i]!,
-        text: `no message for ${length} at least`,
-      });
-    }
-    since = i;
-  }
-  return events;
+  const busy = [...arrivals.keys()].filter((i) => arrivals[i]! > 0);
+  const all = total(arrivals);
+  const gaps = busy.slice(1).map((to, i) => ({ since: busy[i]!, to, cells: to - busy[i]! - 1 }));
+  const typical = median(gaps.map(({ cells }) => cells + 1));
+  return gaps
+    .filter(({ since, cells }) => {
+      const perCell = all / (arrivals.length - cells);
+      return (
+        cells * cellSeconds >= SHORTEST_SILENCE_S &&
+        cells * perCell >= NOTABLE &&
+        cells >= RATHER_LONG * (typical - 1) + 1 &&
+        connections[since] !== 0
+      );
+    })
+    .map(({ since, to, cells }) => ({
+      from: seconds[since]! + cellSeconds,
+      to: seconds[to]!,
+      text: `no message for ${formatDuration(ms(cells * cellSeconds * 1000))} at least`,
+    }));
 }
 
-const isOpen = (connections: Values, cell: number): boolean => connections[cell] !== 0;
+/** A silence this many times as long as usual is none of the usual ones. */
+const RATHER_LONG = 3;
+
+const median = (values: readonly number[]): number =>
+  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 
 /** Neighbouring stretches in which connections dropped are one event. */
 function drops({ drops, seconds, cellSeconds }: Timeline): Event[] {

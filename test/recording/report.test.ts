@@ -1,0 +1,292 @@
+import assert from "node:assert/strict";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { PassThrough } from "node:stream";
+import { text } from "node:stream/consumers";
+import { test } from "node:test";
+import { seeded } from "../../cli/gate/bootstrap.ts";
+import { main } from "../../cli/main.ts";
+import { decode } from "../../cli/recording/histogram.ts";
+import { bins, chartsOf } from "../../cli/report/charts.ts";
+import { html, json } from "../../cli/report/html.ts";
+import { openViews } from "../../cli/report/open.ts";
+import type { Summary } from "../../lib/summary/summary.ts";
+import { temporaryDirectory } from "../temporary-directory.ts";
+import { findChromium, openPage } from "./browser.ts";
+import { latencies } from "./made-up-run.ts";
+import { encoded, RTT, record, START, STARTED_AT, type Synthetic } from "./synthetic.ts";
+
+async function report(cwd: string, ...argv: string[]) {
+  const [out, err] = [new PassThrough(), new PassThrough()];
+  const signal = new AbortController().signal;
+  const code = await main(["report", ...argv], { out, err, cwd, env: {}, signal });
+  return { code, said: await text(out.end()), errors: await text(err.end()) };
+}
+
+const FREEZE = [20, 21, 22];
+const DROPS_AT = 30;
+
+/** A minute of 50 connections: the server freezes for three seconds, later four of them drop. */
+function minute(seed: number): Synthetic {
+  const values = latencies({ seconds: 60, perSecond: 100, persistence: 0.5, swing: 0.1 }, seeded(seed));
+  return {
+    header: {
+      thresholds: {
+        ws_msg_rtt_ms: ["p(99)<1000"],
+        ws_connection_drops: ["count<5"],
+        ws_replies: ["count>0"],
+      },
+    },
+    series: [
+      RTT,
+      { metric: "ws_replies", kind: "counter" },
+      { metric: "ws_active_sessions", kind: "gauge" },
+      { metric: "ws_connection_drops", kind: "counter", tags: { code: "1011" } },
+      { metric: "ws_generator_delay_ms", kind: "trend", unit: "ms", tags: { side: "send" } },
+      { metric: "ws_fanout_lag_ms", kind: "trend", unit: "ms" },
+    ],
+    seconds: values.map((second, i) => {
+      const open: [number, unknown][] = [[2, [50, 50, 50]]];
+      if (FREEZE.includes(i)) return open;
+      const dropped: [number, unknown][] = i === DROPS_AT ? [[3, 4]] : [];
+      const rest: [number, unknown][] = [
+        [0, encoded(second)],
+        [1, second.length],
+        [4, encoded([0.1, 0.3])],
+        [5, encoded(second)],
+      ];
+      return [...rest.slice(0, 2), ...open, ...dropped, ...rest.slice(2)];
+    }),
+  };
+}
+
+test("the charts of a run show its seconds, its limits, and where it froze or dropped connections", async (t) => {
+  const directory = await temporaryDirectory(t);
+  const [view] = await openViews([await record(directory, minute(1))], directory);
+  assert.deepEqual(view!.recorded!.events, [
+    { from: FREEZE[0]!, to: FREEZE.at(-1)! + 1, text: "no message for 3s at least" },
+    { from: DROPS_AT, to: DROPS_AT + 1, text: "4 connections dropped (1011)" },
+  ]);
+  const charts = chartsOf([view!]);
+  const chart = (title: string) => charts.find((one) => one.title === title)!;
+  const rtt = chart("ws_msg_rtt_ms");
+  assert.deepEqual(
+    rtt.lines.map(({ label }) => label),
+    ["p50", "p95", "p99", "max"],
+  );
+  assert.deepEqual(rtt.limits, [{ at: 1000, axis: "y", label: "p(99)<1000" }]);
+  assert.equal(rtt.events.length, 2);
+  const p99 = rtt.lines[2]!;
+  assert.deepEqual([p99.x[0], p99.x.length, p99.y[FREEZE[1]!]], [0, 60, null]);
+  assert.ok(p99.y[0]! > rtt.lines[0]!.y[0]!);
+  assert.deepEqual(chart("Connections").lines[0]!.y, Array(60).fill(50));
+  assert.deepEqual(chart("Drops").lines[0]!.y.filter(Boolean), [4]);
+  assert.equal(chart("Per second").lines[0]!.y[0], 100);
+  assert.equal(chart("Fan-out lag by connections").lines[0]!.x.length, 57);
+  assert.ok(chart("Generator delay") && chart("Distribution of ws_msg_rtt_ms").limits[0]!.axis === "x");
+});
+
+const noFreezes: [sentence: string, every: number, messages: number, silentFrom: number][] = [
+  ["a few messages now and then", 6, 2, 60],
+  ["many messages at once, every ten seconds", 10, 1_000, 60],
+  ["silence at the end, when all have left", 1, 100, 40],
+];
+for (const [sentence, every, messages, silentFrom] of noFreezes) {
+  test(`no freeze: ${sentence}`, async (t) => {
+    const directory = await temporaryDirectory(t);
+    const seconds = Array.from({ length: 60 }, (_, i) =>
+      i % every === 0 && i < silentFrom ? ([[0, messages]] as const) : [],
+    );
+    const series = [{ metric: "ws_replies", kind: "counter" }];
+    const [view] = await openViews([await record(directory, { series, seconds })], directory);
+    assert.deepEqual(view!.recorded!.events, []);
+  });
+}
+
+test("a publisher of every ten seconds that stays silent for a minute is a freeze", async (t) => {
+  const directory = await temporaryDirectory(t);
+  const seconds = Array.from({ length: 180 }, (_, i) =>
+    i % 10 === 0 && (i < 60 || i > 120) ? ([[0, 1_000]] as const) : [],
+  );
+  const series = [{ metric: "ws_replies", kind: "counter" }];
+  const [view] = await openViews([await record(directory, { series, seconds })], directory);
+  assert.deepEqual(view!.recorded!.events, [{ from: 51, to: 130, text: "no message for 1m19s at least" }]);
+});
+
+test("runs over each other have two lines each, in their own colour, and names that differ", async (t) => {
+  const directory = await temporaryDirectory(t);
+  const paths = [await record(directory, minute(1)), await record(directory, minute(2))];
+  const views = await openViews(paths, directory);
+  assert.deepEqual(
+    views.map(({ label }) => label),
+    ["made-up 2026-01-02T03:04:05Z #1", "made-up 2026-01-02T03:04:05Z #2"],
+  );
+  const { lines, events } = chartsOf(views).find(({ title }) => title === "ws_msg_rtt_ms")!;
+  assert.deepEqual(
+    lines.map(({ color, style }) => `${color} ${style}`),
+    ["0 dashed", "0 line", "1 dashed", "1 line"],
+  );
+  assert.deepEqual(events, []);
+});
+
+test("a distribution's bins hold every value, each where it lies", () => {
+  const { x, y } = bins(decode(encoded([...Array(90).fill(11), ...Array(10).fill(1100)])));
+  assert.equal(Math.round(y.reduce<number>((sum, share) => sum + (share ?? 0), 0)), 100);
+  const at = (value: number) =>
+    x.findIndex((middle) => Math.abs(Math.log10(middle / value)) <= 0.5 / 25 + 1e-9);
+  assert.deepEqual(
+    [y[at(11)], y[at(1100)]].map((share) => Math.round(share!)),
+    [90, 10],
+  );
+});
+
+test("text from a file is text on the page, in markup and in data", () => {
+  const hostile = `</script><script>alert("1")</script><img src=x onerror='alert(1)'>&amp;`;
+  const page = html`<p title="${hostile}">${hostile}</p>${[hostile, html`<b>${hostile}</b>`]}`.markup;
+  assert.doesNotMatch(page, /<script|<img|"1"|'alert/);
+  assert.match(page, /<b>&#60;&#47;|<b>&#60;\/script/);
+  const data = json({ [hostile]: hostile }).markup;
+  assert.doesNotMatch(data, /[<>]/);
+  assert.deepEqual(JSON.parse(data), { [hostile]: hostile });
+});
+
+const HOSTILE = `</script><script>document.title="owned"</script><img src=x onerror="document.title='owned'">`;
+
+const PAGES: [sentence: string, make: (directory: string) => Promise<string[]>, plots: number][] = [
+  ["one run", async (directory) => [await record(directory, minute(1))], 9],
+  [
+    "two runs",
+    async (directory) => [await record(directory, minute(1)), await record(directory, minute(2))],
+    9,
+  ],
+  [
+    "a hostile run",
+    async (directory) => {
+      const { header, series, seconds } = minute(3);
+      const recording = {
+        header: {
+          ...header,
+          scenario: HOSTILE,
+          run: HOSTILE,
+          environment: { os: HOSTILE, arch: HOSTILE, cpus: 1 },
+        },
+        series: [...series!, { metric: HOSTILE, kind: "trend", unit: "ms", tags: { [HOSTILE]: HOSTILE } }],
+        seconds: seconds!.map((second) => [...second, [6, encoded([7])] as const]),
+      };
+      return [await record(directory, recording)];
+    },
+    9,
+  ],
+  [
+    "a summary alone",
+    async (directory) => {
+      const path = join(directory, "chat.summary.json");
+      await writeFile(path, JSON.stringify(summary));
+      return [path];
+    },
+    2,
+  ],
+];
+
+const trend = {
+  kind: "trend",
+  unit: "ms",
+  count: 9,
+  min: 1,
+  p50: 2,
+  p90: 3,
+  p95: 4,
+  p99: 5,
+  max: 6,
+} as const;
+const summary: Summary = {
+  scenario: "chat",
+  verdict: "fail",
+  reason: "ws_connection_drops count<5: was 7",
+  startedAt: STARTED_AT,
+  durationMs: 60_000,
+  plannedMs: 60_000,
+  k6: { version: "v2.2.0", extension: null },
+  metrics: {
+    ws_msg_rtt_ms: trend,
+    ws_connection_drops: {
+      kind: "counter",
+      unit: "1",
+      count: 7,
+      by: { code: { "1006": { kind: "counter", unit: "1", count: 7 } } },
+    },
+  },
+  thresholds: [{ metric: "ws_connection_drops", expression: "count<5", ok: false, value: 7 }],
+};
+
+for (const [sentence, make, plots] of PAGES) {
+  test(`the page of ${sentence} opens without a network, draws every chart and complains of nothing`, async (t) => {
+    const chromium = await findChromium();
+    if (!chromium) return t.skip("there is no Chromium here");
+    const directory = await temporaryDirectory(t);
+    const answer = await report(directory, ...(await make(directory)), "--output", "page.html");
+    assert.deepEqual([answer.code, answer.errors], [0, ""]);
+    const page = join(directory, "page.html");
+    assert.doesNotMatch(await readFile(page, "utf8"), /(src|href)=["']?(https?:|\/\/)/);
+    for (const width of [1280, 390]) {
+      const { dom, complaints } = await openPage(chromium, page, width);
+      assert.deepEqual(complaints, []);
+      assert.equal(dom.match(/<canvas/g)?.length, plots);
+      assert.equal(dom.match(/data-chart="/g)?.length, plots);
+      assert.doesNotMatch(dom, /<title>owned|<img/);
+    }
+  });
+}
+
+test("Markdown has each run's figures, and nothing of it is markup of the file's", async (t) => {
+  const directory = await temporaryDirectory(t);
+  const path = await record(directory, {
+    ...minute(1),
+    header: { ...minute(1).header, scenario: "<img src=x>|x" },
+  });
+  const { code } = await report(directory, path, "--markdown", "runs.md");
+  const markdown = await readFile(join(directory, "runs.md"), "utf8");
+  assert.equal(code, 0);
+  assert.match(markdown, /^## \\<img src=x\\>\\\|x: pass\n/);
+  assert.match(markdown, /\| ✅ \| ws\\_connection\\_drops count\\<5 \| 4 \| 80 % \|/);
+});
+
+test("--json tells the files and the verdicts", async (t) => {
+  const directory = await temporaryDirectory(t);
+  const { said } = await report(directory, await record(directory, minute(1)), "--json");
+  const { files, runs } = JSON.parse(said);
+  assert.deepEqual(files, [join(directory, "report.html")]);
+  assert.deepEqual(runs, [{ label: "made-up", verdict: "pass", reason: "all 3 limits held" }]);
+});
+
+test("what the user gets wrong is told in one line, with exit code 2, and writes nothing", async (t) => {
+  const directory = await temporaryDirectory(t);
+  await writeFile(join(directory, "broken.json"), "{");
+  await writeFile(join(directory, "other.json"), JSON.stringify({ ...summary, verdict: "fine" }));
+  const path = await record(directory, minute(1));
+  const mistakes: [argv: string[], message: RegExp][] = [
+    [[], /^report: expected a RUN, got none\n$/],
+    [[path, "--ouptut", "x"], /^report: unknown flag --ouptut/],
+    [["no-such.json"], /^no-such\.json: expected a summary, got no file there\n$/],
+    [["broken.json"], /^broken\.json: expected a summary, got what is not JSON\n$/],
+    [
+      ["other.json"],
+      /^other\.json: expected a summary as a scenario writes it, but "verdict" is not as it should be\n$/,
+    ],
+    [[path, "--output", "no/such/page.html"], /^cannot write .*no\/such\/page\.html: ENOENT/],
+  ];
+  for (const [argv, message] of mistakes) {
+    const { code, errors } = await report(directory, ...argv);
+    assert.match(errors, message);
+    assert.equal(code, 2);
+  }
+  await assert.rejects(readFile(join(directory, "report.html")));
+});
+
+test("a run's first second is where its time begins", async (t) => {
+  const directory = await temporaryDirectory(t);
+  const [view] = await openViews([await record(directory, minute(1))], directory);
+  const { seconds } = view!.recorded!.timeline;
+  assert.deepEqual([seconds[0], seconds.at(-1)], [0, 59]);
+  assert.equal(Math.floor(Date.parse(view!.summary.startedAt) / 1000), START);
+});
