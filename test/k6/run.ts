@@ -65,11 +65,17 @@ export async function runK6(t: Cleanup, command: K6Command): Promise<K6Run> {
     { stdio: ["ignore", "pipe", "pipe"], cwd: results, env: { ...process.env, ...command.processEnv } },
   );
   t.after(() => child.kill("SIGKILL"));
+  let interrupted = false;
+  const interrupt = () => {
+    if (interrupted) return; // a second ^C would end k6 before it has said anything
+    interrupted = true;
+    child.kill("SIGINT");
+  };
   const output = { stdout: "", stderr: "" };
   for (const stream of ["stdout", "stderr"] as const) {
     child[stream].setEncoding("utf8").on("data", (text: string) => {
       output[stream] += text;
-      onOutput?.(text, () => child.kill("SIGINT"));
+      onOutput?.(text, interrupt);
     });
   }
   const [code, signal] = await new Promise<[number | null, NodeJS.Signals | null]>((resolve, reject) => {
