@@ -28,12 +28,14 @@ type Swarm struct {
 	done      chan struct{}
 	closeOver time.Duration
 
-	mu        sync.Mutex // guards what follows, for readers; no loop takes it for a message
+	mu        sync.Mutex // guards what loops tell readers: held for a moment, for loops wait for it
 	exhausted *ExhaustedError
 	settledAt clock.Time
-	last      clock.Time
-	window    *record
-	total     *record
+
+	reading sync.Mutex // guards what follows: held while waiting for loops, which never take it
+	last    clock.Time
+	window  *record
+	total   *record
 }
 
 // Start starts a Swarm. The plan's time begins now.
@@ -144,8 +146,8 @@ type Window struct {
 // Snapshot takes what has happened since the last one. The loops go on
 // recording meanwhile.
 func (s *Swarm) Snapshot() *Window {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.reading.Lock()
+	defer s.reading.Unlock()
 	w := &Window{From: s.last}
 	for _, p := range s.parts {
 		take := func() {
@@ -199,6 +201,8 @@ func (r *Result) Quantile(series Series, q float64) time.Duration {
 // all before. Call it when the Swarm is done.
 func (s *Swarm) Result() *Result {
 	w := s.Snapshot()
+	s.reading.Lock()
+	defer s.reading.Unlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r := &Result{Window: Window{From: s.began, To: w.To, Active: w.Active}, Settled: s.settledAt, total: s.total}

@@ -111,6 +111,38 @@ func TestASwarmOpensHoldsAndCloses(t *testing.T) {
 	})
 }
 
+// A loop that tells its last connection settled waits for no reader: once, a
+// snapshot at that moment waited for the loop in turn, for ever.
+func TestSnapshotsWhileConnectionsSettle(t *testing.T) {
+	onEachTransport(t, func(t *testing.T, e *engine.Engine) {
+		server := startServer(t, serve.Options{})
+		for range 100 {
+			s := start(t, e, Options{
+				Servers: []string{server.URL()}, Connections: 4, Pace: Rate(100_000), Hold: time.Hour,
+			})
+			ended := make(chan struct{})
+			go func() {
+				defer close(ended)
+				for settled := false; !settled; {
+					s.Snapshot()
+					select {
+					case <-s.Settled():
+						settled = true
+					default:
+					}
+				}
+				s.Stop(0)
+				<-s.Done()
+			}()
+			select {
+			case <-ended:
+			case <-time.After(patience):
+				t.Fatal("a snapshot and a loop wait for each other")
+			}
+		}
+	})
+}
+
 func TestShardsShareOutTheConnections(t *testing.T) {
 	e := startEngine(t, engine.Options{Loops: 2})
 	server := startServer(t, serve.Options{})
