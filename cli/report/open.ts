@@ -4,6 +4,7 @@ import * as v from "valibot";
 import { SummarySchema } from "../../lib/summary/summary.ts";
 import { UserError } from "../command.ts";
 import { findRecordings, groupRecordings, openRuns } from "../recording/open.ts";
+import { isRecording } from "../recording/read.ts";
 import { distinctLabels, type RunView, viewOf } from "./view.ts";
 
 /**
@@ -12,13 +13,22 @@ import { distinctLabels, type RunView, viewOf } from "./view.ts";
  * @throws {@link UserError} naming the file that is none of them, and what is wrong with it
  */
 export async function openViews(paths: readonly string[], cwd: string): Promise<RunView[]> {
-  const summaries = paths.filter((path) => path.endsWith(".json"));
-  const others = paths.filter((path) => !path.endsWith(".json"));
+  const summaries: string[] = [];
+  const others: string[] = [];
+  for (const path of paths) ((await mayBeSummary(path, cwd)) ? summaries : others).push(path);
   const runs =
     others.length > 0 ? await openRuns(await groupRecordings(await findRecordings(others, cwd))) : [];
   const views = runs.map(viewOf);
   for (const path of summaries) views.push(await openSummary(path, cwd));
   return distinctLabels(views);
+}
+
+/** By its name; but a recording may have been given any. */
+async function mayBeSummary(path: string, cwd: string): Promise<boolean> {
+  if (!path.endsWith(".json")) return false;
+  const absolute = resolve(cwd, path);
+  const info = await stat(absolute).catch(() => undefined);
+  return !info?.isFile() || !(await isRecording(absolute));
 }
 
 /** Longer than any summary, shorter than what would exhaust memory. */

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { text } from "node:stream/consumers";
@@ -281,6 +281,13 @@ test("what the user gets wrong is told in one line, with exit code 2, and writes
     assert.equal(code, 2);
   }
   await assert.rejects(readFile(join(directory, "report.html")));
+});
+
+test("a recording is one whatever its file is called", async (t) => {
+  const directory = await temporaryDirectory(t);
+  await rename(await record(directory, minute(1)), join(directory, "run.json"));
+  const [view] = await openViews(["run.json"], directory);
+  assert.equal(view!.recorded!.timeline.seconds.length, 60);
 });
 
 test("a run's first second is where its time begins", async (t) => {
