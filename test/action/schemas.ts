@@ -9,8 +9,15 @@ import { promisify } from "node:util";
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const run = promisify(execFile);
 
+let installed: Promise<string> | undefined;
+
 /** The directory of a Python environment that has the packages; made when it is missing or of other versions. */
-export async function schemaPackages(): Promise<string> {
+export function schemaPackages(): Promise<string> {
+  installed ??= install();
+  return installed;
+}
+
+async function install(): Promise<string> {
   const requirements = join(root, "tools/schemas/requirements.txt");
   const environment = join(root, ".cache/schemas");
   const stamp = join(environment, "requirements.txt");
