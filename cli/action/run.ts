@@ -8,6 +8,8 @@ import { markdown } from "../../lib/summary/markdown.ts";
 import { EXIT, UserError } from "../command.ts";
 import { type Judged, judgeRun } from "../gate.ts";
 import { findRecordings, groupRecordings, openRuns } from "../recording/open.ts";
+import { openViews } from "../report/open.ts";
+import { reportPage } from "../report.ts";
 import { recordingsIn } from "../results.ts";
 import type { K6Result } from "../run-k6.ts";
 import { latencyChart } from "./chart.ts";
@@ -38,7 +40,14 @@ export async function runStep(step: Step): Promise<number> {
   const summaryPath = join(results, "summary.md");
   await writeFile(summaryPath, text);
   await addToJobSummary(env, text);
-  await setOutputs(env, { verdict, reason, "results-path": results, "summary-path": summaryPath });
+  const page = await writeReport(results, step.cwd);
+  await setOutputs(env, {
+    verdict,
+    reason,
+    "results-path": results,
+    "summary-path": summaryPath,
+    "report-path": page,
+  });
   print(exitCode === EXIT.pass ? `${verdict}: ${reason}` : errorLine(`${verdict}: ${reason}`));
   return exitCode;
 }
@@ -91,6 +100,19 @@ async function report(judged: Judged, recordings: readonly string[], cwd: string
     run && latencyChart(run),
   ];
   return `${blocks.filter(Boolean).join("\n")}\n`;
+}
+
+/** Writes the page that shows the run; the empty text where nothing was recorded. */
+async function writeReport(results: string, cwd: string): Promise<string> {
+  const path = join(results, "report.html");
+  try {
+    if ((await recordingsIn(results)).length === 0) return "";
+    await writeFile(path, await reportPage(await openViews([results], cwd)));
+    return path;
+  } catch (error) {
+    if (error instanceof UserError) return ""; // the verdict stands without a page
+    throw error;
+  }
 }
 
 /** What the command line said and why it did not run anything. */

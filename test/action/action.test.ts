@@ -76,6 +76,7 @@ describe("a workflow that uses the action", { concurrency: 3 }, () => {
     const { "k6-realtime-smoke-test": artifact, ...others } = run.artifacts;
     assert.deepEqual(Object.keys(others), []);
     assert.ok(artifact?.includes("chat-soak.realtime.jsonl") && artifact.includes("summary.md"));
+    assert.ok(run.outputs["report-path"]!.endsWith("/report.html") && artifact?.includes("report.html"));
   });
 
   test("a broken threshold fails the job, and the first sentence says which", async (t) => {
