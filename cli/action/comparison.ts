@@ -19,7 +19,7 @@ export function comparisonTable({ comparisons, slower, notCompared }: Regression
     "| --- | --- | --- | --- | --- | --- |",
     ...comparisons.map(row),
   ];
-  const missing = notCompared.map((what) => `Not compared: ${what}.`);
+  const missing = notCompared.length > 0 ? [`Not compared: ${notCompared.join("; ")}.`] : [];
   return [...(comparisons.length > 0 ? [table.join("\n")] : []), ...missing].join("\n\n").concat("\n");
 }
 
