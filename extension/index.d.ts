@@ -120,6 +120,134 @@ declare module "k6/x/realtime" {
     run(): Promise<Outcome>;
   }
 
+  /** What a {@link WebSocket} may be given. A wrong or unknown one throws, with its name, what was expected and what came. */
+  export interface WebSocketParams {
+    /** Header fields of the upgrade request, by name. `Cookie` is one of them; there is no jar. */
+    headers?: Readonly<Record<string, string>>;
+    /** On the samples of this connection, beside those of the virtual user. */
+    tags?: Readonly<Record<string, string>>;
+    /**
+     * Size asked of the kernel for the receive buffer (`SO_RCVBUF`), set before the connection so that it bounds
+     * the window: 1 to 1 GiB. Linux gives twice that, and 2,304 bytes at least. Default: the kernel's choice.
+     */
+    receiveBufferBytes?: number;
+    /** Bounds on each phase. Defaults: 10 s, and 5 s to close. */
+    timeouts?: {
+      /** Look-up of the host. */
+      resolveMs?: number;
+      tcpMs?: number;
+      tlsMs?: number;
+      /** Request written to the 101 response. */
+      upgradeMs?: number;
+      /** Close frame sent to the end of the connection. */
+      closeMs?: number;
+    };
+  }
+
+  /** What each event has. */
+  export interface WebSocketEvent {
+    readonly type: string;
+    readonly target: WebSocket;
+    /** When it happened, in milliseconds since 1970: as in `k6/websockets`. */
+    readonly timestamp: number;
+    /** When it happened, by {@link now}. */
+    readonly atMs: number;
+  }
+  export interface MessageEvent extends WebSocketEvent {
+    /** Text, or the bytes of a binary message. */
+    readonly data: string | ArrayBuffer;
+    /**
+     * When the kernel received the last bytes that were read with the message, by {@link now}. Where the platform
+     * does not tell, when it was read.
+     */
+    readonly receivedAtMs: number;
+  }
+  export interface ErrorEvent extends WebSocketEvent {
+    /**
+     * Why: a reason of `ws_connect_failures`, such as `refused`, `timeout_upgrade` or `http_401`, before the
+     * connection was open; of `ws_message_errors`, such as `masked_frame`, where the peer broke the protocol.
+     */
+    readonly error: string;
+  }
+  export interface CloseEvent extends WebSocketEvent {
+    /** The peer's close code; 1005 for a Close frame without one, 1006 where there was no Close frame. */
+    readonly code: number;
+    /** Whether the peer's Close frame came. */
+    readonly wasClean: boolean;
+    /** Who ended it: this side, the server by a Close frame or a breach, the network, or a time that ran out. */
+    readonly by: "client" | "server" | "network" | "timeout";
+  }
+  export interface WebSocketEvents {
+    open: WebSocketEvent;
+    message: MessageEvent;
+    error: ErrorEvent;
+    close: CloseEvent;
+    ping: WebSocketEvent;
+    pong: WebSocketEvent;
+  }
+
+  /**
+   * One connection, with the interface of `k6/websockets` and control of what stock k6 leaves to itself. The
+   * iteration lasts until it has ended. Of a failed connection there is an `error` and a `close` event, of any
+   * other `open`, and `close` at the end; each comes within a bound.
+   */
+  export class WebSocket {
+    /**
+     * Begins to connect. Throws in the init context, and on a wrong argument.
+     * @param url ws:// or wss://
+     * @param protocols the subprotocols offered, the preferred one first
+     */
+    constructor(url: string, protocols?: string | readonly string[] | null, params?: WebSocketParams | null);
+    readonly url: string;
+    /** 0 connecting, 1 open, 2 closing, 3 closed. */
+    readonly readyState: 0 | 1 | 2 | 3;
+    /** The subprotocol that the server chose, or "". */
+    readonly protocol: string;
+    /** Always "": none is offered. */
+    readonly extensions: string;
+    /** Bytes of messages sent that the kernel has not taken yet. */
+    readonly bufferedAmount: number;
+    /** "arraybuffer", which is all there is. Setting another throws. */
+    binaryType: "arraybuffer";
+    onopen: ((event: WebSocketEvent) => unknown) | null;
+    onmessage: ((event: MessageEvent) => unknown) | null;
+    onerror: ((event: ErrorEvent) => unknown) | null;
+    onclose: ((event: CloseEvent) => unknown) | null;
+    onping: ((event: WebSocketEvent) => unknown) | null;
+    onpong: ((event: WebSocketEvent) => unknown) | null;
+    addEventListener<E extends keyof WebSocketEvents>(
+      type: E,
+      listener: (event: WebSocketEvents[E]) => unknown,
+    ): void;
+    /**
+     * Sends a message. Throws unless the connection is open. Where the peer does not read and 1 MiB waits already,
+     * the message is not sent and there is an `error` event, `unsent`.
+     */
+    send(data: string | ArrayBuffer | ArrayBufferView): void;
+    /**
+     * Begins the closing handshake. The end comes within `timeouts.closeMs`. A paused connection reads again, so
+     * that the answer can be seen; what was still to be read is delivered first.
+     * @param code 1000, or from 3000 to 4999, or any other that a peer may send. Default 1000.
+     */
+    close(code?: number, reason?: string): void;
+    /** Sends a Ping. */
+    ping(): void;
+    /** Stops reading from the socket: what the peer sends fills the kernel's buffers, then its window closes. */
+    pause(): void;
+    /** Reads again, as fast as {@link setReadRate} says. */
+    resume(): void;
+    /** Reads so many bytes in a second, of all layers; 0 as fast as they come, which is the default. */
+    setReadRate(bytesPerSecond: number): void;
+    /** Ends the connection at once by a TCP RST. */
+    reset(): void;
+    /** Writes bytes as they are: frames of the script's own making, malformed ones too. Throws unless open. */
+    sendRaw(bytes: ArrayBuffer | ArrayBufferView): void;
+    /** Bytes in the kernel's receive queue (`ss`: Recv-Q); -1 where the platform does not tell; 0 once closed. */
+    readonly unreadBytes: number;
+    /** Bytes that wait in this process for the kernel to take them. */
+    readonly unsentBytes: number;
+  }
+
   /** Milliseconds of a monotonic clock that all virtual users of the process share. */
   export function now(): number;
 
