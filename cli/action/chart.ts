@@ -4,7 +4,7 @@ import { type Histogram, merge, quantile } from "../recording/histogram.ts";
 import type { Run } from "../recording/run.ts";
 
 /** The first of these that a run has values of is drawn. */
-const DRAWN = ["ws_msg_rtt_ms", "ws_fanout_lag_ms", "ws_connect_latency_ms"] as const;
+export const DRAWN = ["ws_msg_rtt_ms", "ws_fanout_lag_ms", "ws_connect_latency_ms"] as const;
 
 /** As many as have room for the seconds below them. */
 const MOST_POINTS = 20;

@@ -16,6 +16,7 @@ import { latencyChart } from "./chart.ts";
 import { comparisonTable } from "./comparison.ts";
 import { line, readInputs, runArguments } from "./inputs.ts";
 import { addToJobSummary, errorLine, setOutputs, withoutCommands } from "./runner.ts";
+import { latencySvg } from "./svg.ts";
 
 /** A step's surroundings. */
 export interface Step {
@@ -102,12 +103,15 @@ async function report(judged: Judged, recordings: readonly string[], cwd: string
   return `${blocks.filter(Boolean).join("\n")}\n`;
 }
 
-/** Writes the page that shows the run; the empty text where nothing was recorded. */
+/** Writes the page that shows the run, and its picture beside it; the empty text where nothing was recorded. */
 async function writeReport(results: string, cwd: string): Promise<string> {
   const path = join(results, "report.html");
   try {
     if ((await recordingsIn(results)).length === 0) return "";
-    await writeFile(path, await reportPage(await openViews([results], cwd)));
+    const views = await openViews([results], cwd);
+    await writeFile(path, await reportPage(views));
+    const picture = views[0] && latencySvg(views[0]);
+    if (picture) await writeFile(join(results, "latency.svg"), picture);
     return path;
   } catch (error) {
     if (error instanceof UserError) return ""; // the verdict stands without a page

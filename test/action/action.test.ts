@@ -77,6 +77,7 @@ describe("a workflow that uses the action", { concurrency: 3 }, () => {
     assert.deepEqual(Object.keys(others), []);
     assert.ok(artifact?.includes("chat-soak.realtime.jsonl") && artifact.includes("summary.md"));
     assert.ok(run.outputs["report-path"]!.endsWith("/report.html") && artifact?.includes("report.html"));
+    assert.ok(artifact?.includes("latency.svg"), "the picture as a file");
   });
 
   test("a broken threshold fails the job, and the first sentence says which", async (t) => {
