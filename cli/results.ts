@@ -50,6 +50,12 @@ const REPORT = ".report.html";
 /** Where the page of a run is. */
 export const reportPath = (directory: string, scenario: string): string => join(directory, scenario + REPORT);
 
+/** The page in a directory that one run had to itself. */
+export async function reportIn(directory: string): Promise<string | undefined> {
+  const name = (await readdir(directory)).find((name) => name.endsWith(REPORT));
+  return name && join(directory, name);
+}
+
 /** Whether a run of this scenario leaves a file of this name. */
 function isOf(scenario: string, name: string): boolean {
   if (!name.startsWith(scenario)) return false;

@@ -5,12 +5,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 import { markdown } from "../../lib/summary/markdown.ts";
+import type { Summary } from "../../lib/summary/summary.ts";
 import { EXIT, UserError } from "../command.ts";
 import { type Judged, judgeRun } from "../gate.ts";
 import { findRecordings, groupRecordings, openRuns } from "../recording/open.ts";
 import { openViews } from "../report/open.ts";
+import type { RunView } from "../report/view.ts";
 import { reportPage } from "../report.ts";
-import { recordingsIn } from "../results.ts";
+import { recordingsIn, reportIn } from "../results.ts";
 import type { K6Result } from "../run-k6.ts";
 import { latencyChart } from "./chart.ts";
 import { comparisonTable } from "./comparison.ts";
@@ -37,11 +39,11 @@ export interface Step {
 export async function runStep(step: Step): Promise<number> {
   const { env, print } = step;
   const results = await mkdtemp(join(env.RUNNER_TEMP || tmpdir(), "k6-realtime-"));
-  const { exitCode, verdict, reason, text } = await outcome(step, results);
+  const { exitCode, verdict, reason, text, summary } = await outcome(step, results);
   const summaryPath = join(results, "summary.md");
   await writeFile(summaryPath, text);
   await addToJobSummary(env, text);
-  const page = await writeReport(results, step.cwd);
+  const page = await drawReport(results, summary, step.cwd);
   await setOutputs(env, {
     verdict,
     reason,
@@ -60,6 +62,8 @@ interface Outcome {
   readonly reason: string;
   /** Markdown. */
   readonly text: string;
+  /** Of what was run. */
+  readonly summary?: Summary;
 }
 
 async function outcome(step: Step, results: string): Promise<Outcome> {
@@ -69,7 +73,7 @@ async function outcome(step: Step, results: string): Promise<Outcome> {
   const recordings = await recordingsIn(results);
   // Of a run that did not come to its end, the command line that ended it knows more than what was recorded.
   if (recordings.length === 0 || summary.verdict === "incomplete") {
-    return { ...summary, exitCode, text: markdown(summary) };
+    return { ...summary, exitCode, text: markdown(summary), summary };
   }
   try {
     const baseline = baselineOf(step.env);
@@ -78,7 +82,10 @@ async function outcome(step: Step, results: string): Promise<Outcome> {
       baselines: baseline === undefined ? [] : [baseline],
       cwd: step.cwd,
     });
-    return { ...judged, text: await report(judged, recordings, step.cwd) };
+    // With the verdict of the gate, which knows the baseline and is stricter about too few values.
+    const verdict = judged.verdict as typeof summary.verdict;
+    const standing = { ...judged.summary, verdict, reason: judged.reason };
+    return { ...judged, text: await report(judged, standing, recordings, step.cwd), summary: standing };
   } catch (error) {
     if (error instanceof UserError) return refused({ exitCode: error.exitCode, said: error.message });
     throw error;
@@ -91,32 +98,30 @@ function baselineOf(env: NodeJS.ProcessEnv): string | undefined {
   return ["", "none", "artifact", "influxdb"].includes(given) ? undefined : given;
 }
 
-async function report(judged: Judged, recordings: readonly string[], cwd: string): Promise<string> {
-  const { summary, verdict, reason, regression } = judged;
+async function report({ regression }: Judged, summary: Summary, recordings: readonly string[], cwd: string) {
   const [run] = await openRuns(await groupRecordings(await findRecordings(recordings, cwd)));
-  // The summary with the verdict of the gate, which knows the baseline and is stricter about too few values.
-  const blocks = [
-    markdown({ ...summary, verdict: verdict as typeof summary.verdict, reason }),
-    regression && comparisonTable(regression),
-    run && latencyChart(run),
-  ];
+  const blocks = [markdown(summary), regression && comparisonTable(regression), run && latencyChart(run)];
   return `${blocks.filter(Boolean).join("\n")}\n`;
 }
 
-/** Writes the page that shows the run, and its picture beside it; the empty text where nothing was recorded. */
-async function writeReport(results: string, cwd: string): Promise<string> {
-  const path = join(results, "report.html");
+/**
+ * Draws the page that the command line left anew, under the verdict that stands, and the latency as a picture beside
+ * it.
+ *
+ * @returns where the page is; the empty text where there is none
+ */
+async function drawReport(results: string, summary: Summary | undefined, cwd: string): Promise<string> {
+  const page = await reportIn(results);
+  if (!page || (await recordingsIn(results)).length === 0) return page ?? "";
   try {
-    if ((await recordingsIn(results)).length === 0) return "";
-    const views = await openViews([results], cwd);
-    await writeFile(path, await reportPage(views));
-    const picture = views[0] && latencySvg(views[0]);
+    const [view] = (await openViews([results], cwd)) as [RunView];
+    if (summary) await writeFile(page, await reportPage([{ ...view, summary }]));
+    const picture = latencySvg(view);
     if (picture) await writeFile(join(results, "latency.svg"), picture);
-    return path;
   } catch (error) {
-    if (error instanceof UserError) return ""; // the verdict stands without a page
-    throw error;
+    if (!(error instanceof UserError)) throw error; // a recording that cannot be read: the page is as it was left
   }
+  return page;
 }
 
 /** What the command line said and why it did not run anything. */

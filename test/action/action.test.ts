@@ -76,8 +76,11 @@ describe("a workflow that uses the action", { concurrency: 3 }, () => {
     const { "k6-realtime-smoke-test": artifact, ...others } = run.artifacts;
     assert.deepEqual(Object.keys(others), []);
     assert.ok(artifact?.includes("chat-soak.realtime.jsonl") && artifact.includes("summary.md"));
-    assert.ok(run.outputs["report-path"]!.endsWith("/report.html") && artifact?.includes("report.html"));
-    assert.ok(artifact?.includes("latency.svg"), "the picture as a file");
+    assert.ok(run.outputs["report-path"]!.endsWith("/chat-soak.report.html"));
+    assert.deepEqual(
+      artifact?.filter((file) => /\.(html|svg)$/.test(file)),
+      ["chat-soak.report.html", "latency.svg"],
+    );
   });
 
   test("a broken threshold fails the job, and the first sentence says which", async (t) => {
@@ -137,6 +140,8 @@ describe("a workflow that uses the action", { concurrency: 3 }, () => {
     assert.equal(run.outputs.verdict, "fail");
     assert.match(run.outputs.reason!, /^ws_msg_rtt_ms p50 is \d+ % slower than the baseline \(3\d/);
     assert.match(run.jobSummary, /^## chat-soak: fail\n\nws\\_msg\\_rtt\\_ms p50 is/);
+    const page = join(run.uploaded, "k6-realtime-chat-soak/chat-soak.report.html");
+    assert.match(await readFile(page, "utf8"), /<strong>fail<\/strong> ws_msg_rtt_ms p50 is \d+ % slower/);
     assert.match(run.jobSummary, /^\| ✅ \| ws\\_msg\\_rtt\\_ms p\(95\)\\<1000/m);
     assert.match(
       run.jobSummary,
