@@ -55,7 +55,8 @@ function stepTimes(log: string): [name: string, seconds: number][] {
   const lines = log.split("\n").filter((line) => line.startsWith("{"));
   return lines.flatMap((line) => {
     const { msg, stage, stepID, executionTime } = JSON.parse(line);
-    const isStep = executionTime !== undefined && stage === "Main" && stepID[0] === "action" && stepID.length <= 2;
+    const isStep =
+      executionTime !== undefined && stage === "Main" && stepID[0] === "action" && stepID.length <= 2;
     const name = msg.replace(/^\W+(Success|Failure) - Main /, "").replace(/ \[[^\]]*\]\s*$/, "");
     return isStep ? [[stepID.length > 1 ? name : `${name}, in all`, executionTime / 1e9]] : [];
   });
