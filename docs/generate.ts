@@ -6,6 +6,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { toJsonSchema } from "@valibot/to-json-schema";
 import { files as dashboards } from "../dashboards/generate.ts";
+import { CasesSchema } from "../lib/handshake.ts";
 import { METRICS, type MetricSpec } from "../lib/metrics.ts";
 import { ProfileSchema } from "../lib/profile.ts";
 import { DescriptorSchema } from "../lib/protocols/schema.ts";
@@ -21,6 +22,7 @@ export function documents(): Record<string, string> {
     "metrics.md": metrics(),
     "schemas/summary.schema.json": schema("A run's summary", SummarySchema),
     "schemas/profile.schema.json": schema("A threshold profile", ProfileSchema),
+    "schemas/handshake-cases.schema.json": schema("Handshakes and what must answer them", CasesSchema),
     "schemas/protocol.schema.json": schema("A protocol descriptor", DescriptorSchema),
   };
 }

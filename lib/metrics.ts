@@ -88,6 +88,7 @@ export const METRICS = {
   ),
   ws_reconnects: counter("Connections made again after a drop or a failed attempt."),
   ws_reconnect_time_ms: trend("A drop to whole again: connected, with the session's steps done."),
+  ws_handshake_status: gauge("The HTTP status that answered a case of the handshake, by case; 0: none came."),
   ws_outcomes: counter("Connections that were put to a test, by what became of them.", { outcome: OUTCOMES }),
 } as const satisfies Record<`ws_${string}`, MetricSpec>;
 

@@ -104,10 +104,13 @@ export type DropCause = (typeof DROP_CAUSES)[number];
 
 /** What becomes of a connection that a scenario puts to a test; each scenario says what its own mean. */
 export const OUTCOMES = [
+  "as_specified",
   "alive",
   "late",
   "closed",
   "wrong_code",
+  "wrong_status",
+  "wrong_header",
   "closed_on_probe",
   "cut",
   "cut_on_probe",

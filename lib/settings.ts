@@ -169,6 +169,17 @@ export const SETTINGS = {
     secret: true,
     parse: (text: string) => (/^[\x21-\x7e]*$/.test(text) ? text : undefined),
   },
+  EXPIRED_TOKEN: {
+    help: "A token that has expired, to be refused; empty: that is not tried.",
+    expects: "printable ASCII without spaces",
+    default: "",
+    secret: true,
+    parse: (text: string) => (/^[\x21-\x7e]*$/.test(text) ? text : undefined),
+  },
+  CASES_FILE: file(
+    "Handshakes and what must answer them, beside the toolkit's own: see failures.md.",
+    "JSON",
+  ),
   GRACE: duration("How long after a token's end the server may still accept it.", "2s", 0),
   EXPECT: {
     help: "The outcomes that are right by your specification; empty: the scenario's own. See failures.md.",

@@ -25,6 +25,7 @@ export interface Grant {
 export interface Denial {
   readonly status: 401 | 403;
   readonly reason: string;
+  readonly defect: "missing-token" | "invalid-token" | "expired-token";
 }
 
 const ClaimsSchema = v.object({ sub: v.string(), exp: v.pipe(v.number(), v.finite()) });
@@ -42,11 +43,11 @@ export class Authority {
   }
 
   check(token: string | undefined): Grant | Denial {
-    if (!token) return { status: 401, reason: "token missing" };
+    if (!token) return { status: 401, reason: "token missing", defect: "missing-token" };
     const digest = hmac(token, this.#secret);
     if (this.#fixed.some((known) => timingSafeEqual(known, digest))) return {};
     const [header, body, signature, ...rest] = token.split(".");
-    const invalid: Denial = { status: 401, reason: "token invalid" };
+    const invalid: Denial = { status: 401, reason: "token invalid", defect: "invalid-token" };
     if (!header || !body || !signature || rest.length > 0) return invalid;
     const expected = hmac(`${header}.${body}`, this.#secret);
     const given = Buffer.from(signature, "base64url");
@@ -54,7 +55,7 @@ export class Authority {
     const claims = v.safeParse(ClaimsSchema, decode(body));
     if (!v.is(HeaderSchema, decode(header)) || !claims.success) return invalid;
     const { sub: user, exp } = claims.output;
-    if (exp * 1_000 <= Date.now()) return { status: 403, reason: "token expired" };
+    if (exp * 1_000 <= Date.now()) return { status: 403, reason: "token expired", defect: "expired-token" };
     return { user, expiresAtMs: exp * 1_000 };
   }
 }

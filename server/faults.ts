@@ -31,6 +31,19 @@ const closeCode = v.pipe(
   ),
 );
 
+/** What can be wrong with a request for an upgrade. */
+const DEFECTS = [
+  "missing-token",
+  "invalid-token",
+  "expired-token",
+  "origin",
+  "version",
+  "key",
+  "subprotocol",
+  "no-upgrade",
+] as const;
+export type Defect = (typeof DEFECTS)[number];
+
 export const FaultsSchema = v.strictObject({
   /** Waits this long before each reply. */
   delay: v.nullish(DelaySchema),
@@ -53,6 +66,9 @@ export const FaultsSchema = v.strictObject({
   refuseUpgrades: v.nullish(
     some({ status: v.optional(v.pipe(v.number(), v.integer(), v.minValue(400), v.maxValue(599)), 503) }),
   ),
+
+  /** Requests for an upgrade with a defect that passes all the same; numbered among those with that defect. */
+  overlook: v.nullish(some({ what: v.picklist(DEFECTS) })),
 
   /** Connections that end with a TCP reset, without a Close frame, instead of handling their nth message or after a time. */
   resetConnections: v.nullish(
@@ -161,6 +177,11 @@ export class Faults {
   /** Counts one event of the kind that the fault acts on; gives the fault's settings when the event is hit. */
   hit<N extends SomeFault>(name: N): Settings[N] | undefined {
     return this.#selectors.get(name)?.() ? this.#settings[name] : undefined;
+  }
+
+  /** Whether the server is to overlook this defect of a request. */
+  overlooks(defect: Defect): boolean {
+    return this.#settings.overlook?.what === defect && this.hit("overlook") !== undefined;
   }
 
   /** Lets the faults that act on connections act on a new one. */

@@ -100,6 +100,7 @@ export function httpListener({ options, stats, faults, gate }: HttpParts): Reque
     const route = routes.get(`${request.method} ${path}`);
     const refusal = route?.control && refuseControl(request, options.faultControl);
     if (!route && ENDPOINTS.some((endpoint) => path && endpoint.path.test(path))) {
+      if (faults.overlooks("no-upgrade")) return sendJson(response, 200, {});
       response.setHeader("upgrade", "websocket");
       sendJson(response, 426, { error: "expected a WebSocket upgrade" });
     } else if (!route) {

@@ -27,6 +27,8 @@ export const OptionsSchema = v.strictObject({
   /** Subprotocols to choose from, the server's first choice first. Default none: none is agreed on. */
   subprotocols: v.optional(v.array(v.string()), []),
 
+  /** Largest request line and headers, in bytes; more is refused with 431. Default 16 KiB. */
+  maxHeaderBytes: v.optional(v.pipe(count, v.minValue(1_024)), 16_384),
   /** Largest message accepted, in bytes; a larger one ends its connection with 1009. Default 1 MiB. */
   maxPayloadBytes: v.optional(v.pipe(count, v.minValue(1)), 1_048_576),
   /** What becomes of a subscriber that reads too slowly. Default `close`. */

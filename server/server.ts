@@ -78,7 +78,9 @@ export async function startServer(given: Partial<ServerOptions> = {}): Promise<R
     return { ...structuredClone(counts), bufferedBytes };
   };
   const listener = httpListener({ options, stats, faults, gate });
-  const http = certificate ? createTlsServer(certificate, listener) : createServer(listener);
+  const http = certificate
+    ? createTlsServer({ ...certificate, maxHeaderSize: options.maxHeaderBytes }, listener)
+    : createServer({ maxHeaderSize: options.maxHeaderBytes }, listener);
   http.on("upgrade", upgrader.handle);
   http.on("connection", (socket: Socket) => sockets.add(socket));
   const port = await listen(http, options);

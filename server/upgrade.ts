@@ -24,10 +24,16 @@ export interface UpgradeParts {
   readonly reset: (socket: Duplex) => void;
 }
 
+/** The version of the WebSocket protocol (RFC 6455 section 4.1). */
+const VERSION = "13";
+/** A key for a request whose own is overlooked. */
+const ANY_KEY = "AAAAAAAAAAAAAAAAAAAAAA==";
+
 /** Why an upgrade is refused. */
 interface Refusal {
   readonly status: number;
   readonly reason: string;
+  readonly headers?: readonly string[];
 }
 
 /** Turns upgrade requests into connections, or refuses them with an HTTP status. */
@@ -46,7 +52,9 @@ export class Upgrader {
       perMessageDeflate: false,
       maxPayload: maxPayloadBytes,
       closeTimeout: closeTimeoutMs, // not in @types/ws yet
-      handleProtocols: (offered: Set<string>) => subprotocols.find((name) => offered.has(name)) ?? false,
+      handleProtocols: (offered: Set<string>) =>
+        subprotocols.find((name) => offered.has(name)) ??
+        (parts.faults.overlooks("subprotocol") ? [...offered][0]! : false),
     };
     this.#wss = new WebSocketServer(options);
     this.#wss.on("wsClientError", (error, socket) => {
@@ -82,23 +90,44 @@ export class Upgrader {
   }
 
   #admit(request: IncomingMessage): Admission | Refusal {
-    const { options, shared } = this.#parts;
+    const { options, shared, faults } = this.#parts;
+    const malformed = this.#checkHandshake(request);
+    if (malformed) return malformed;
     const url = requestUrl(request);
     const endpoint = url && ENDPOINTS.find(({ path }) => path.test(url.pathname));
     if (!endpoint) return { status: 404, reason: "no such endpoint" };
     const { origin } = request.headers;
-    if (origin !== undefined && options.origins.length > 0 && !options.origins.includes(origin)) {
+    const isForeign = origin !== undefined && options.origins.length > 0 && !options.origins.includes(origin);
+    if (isForeign && !faults.overlooks("origin")) {
       return { status: 403, reason: "origin not allowed" };
     }
     const token = tokenOf(request, url);
     const later = token === undefined && endpoint.authByMessage && url.searchParams.get("auth") === "message";
     if (later) return { endpoint, url, grant: undefined };
     const grant = shared.authority.check(token);
-    if ("status" in grant) return grant;
+    if ("status" in grant) return faults.overlooks(grant.defect) ? { endpoint, url, grant: {} } : grant;
     if (grant.user !== undefined && endpoint.allows && !endpoint.allows(grant.user, url)) {
       return { status: 403, reason: "token of another user" };
     }
     return { endpoint, url, grant };
+  }
+
+  /** What of RFC 6455 section 4.2.1 `ws` does not check, or could not overlook. */
+  #checkHandshake({ headers }: IncomingMessage): Refusal | undefined {
+    const { faults } = this.#parts;
+    if (headers["sec-websocket-version"] !== VERSION) {
+      if (!faults.overlooks("version")) {
+        return {
+          status: 426,
+          reason: `expected version ${VERSION} of the WebSocket protocol`,
+          headers: [`Sec-WebSocket-Version: ${VERSION}`, "Upgrade: websocket"],
+        };
+      }
+      headers["sec-websocket-version"] = VERSION;
+    }
+    const hasKey = /^[+/0-9A-Za-z]{22}==$/.test(headers["sec-websocket-key"] ?? "");
+    if (!hasKey && faults.overlooks("key")) headers["sec-websocket-key"] = ANY_KEY;
+    return undefined;
   }
 
   #open(ws: WebSocket, socket: Duplex, { endpoint, url, grant }: Admission): void {
@@ -128,7 +157,7 @@ export class Upgrader {
     faults.opened(connection);
   }
 
-  #refuse(socket: Duplex, { status, reason }: Refusal): void {
+  #refuse(socket: Duplex, { status, reason, headers = [] }: Refusal): void {
     countUp(this.#parts.counts.upgradesRefused, status);
     const body = `${JSON.stringify({ error: reason })}\n`;
     const lines = [
@@ -137,6 +166,7 @@ export class Upgrader {
       "Content-Type: application/json",
       `Content-Length: ${Buffer.byteLength(body)}`,
       ...(status === 401 ? ["WWW-Authenticate: Bearer"] : []),
+      ...headers,
     ];
     socket.once("finish", () => socket.destroy());
     socket.end(`${lines.join("\r\n")}\r\n\r\n${body}`);

@@ -9,6 +9,7 @@ import { readSettings, type SettingName, type Settings, SettingsError } from "..
 import { percentilesOf } from "../summary/exact.ts";
 import { SUMMARY_FORMS } from "../summary/forms.ts";
 import {
+  type Breakdowns,
   breakdownThresholds,
   type K6Data,
   summarize,
@@ -85,6 +86,8 @@ export interface Plan {
   readonly engine?: Engine;
   /** Limits that follow from the settings, beside the floor. */
   readonly limits?: Thresholds;
+  /** Tag values to break metrics down by, where the settings decide which there are. */
+  readonly breakdowns?: Breakdowns;
   /** What the summary is to say beside its figures. */
   notes?(metrics: Summary["metrics"]): string[];
   /** Drives the share of one shard, whose load starts at `origin` on the run's clock. */
@@ -156,7 +159,9 @@ export function scenario<N extends SettingName>(
         tags: { profile: profileLabel(spec.profile) },
       },
     },
-    thresholds: together(breakdownThresholds(names), limits) as NonNullable<Options["thresholds"]>,
+    thresholds: together(breakdownThresholds(names, plan.breakdowns), limits) as NonNullable<
+      Options["thresholds"]
+    >,
     setupTimeout: formatDuration(settings.CONNECT_TIMEOUT),
     summaryTrendStats: stats,
     systemTags: SYSTEM_TAGS as NonNullable<Options["systemTags"]>,
@@ -202,6 +207,7 @@ export function scenario<N extends SettingName>(
         scenario: spec.name,
         plannedMs: plan.duration,
         metrics: names,
+        breakdowns: plan.breakdowns,
         limits,
         k6: { version: settings.K6_VERSION || null, extension: plan.engine?.version ?? null },
         endedAt: new Date(),

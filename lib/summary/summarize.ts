@@ -35,6 +35,8 @@ export interface RunFacts {
   readonly plannedMs: number;
   /** The metrics that the scenario declared. */
   readonly metrics: readonly MetricName[];
+  /** The breakdowns that k6 was given beside those of the metric table. */
+  readonly breakdowns?: Breakdowns | undefined;
   /** The limits that k6 was given, breakdowns aside. */
   readonly limits: Thresholds;
   readonly k6: Summary["k6"];
@@ -49,20 +51,25 @@ export interface RunFacts {
 /** Limits as k6 takes them: expressions by metric or submetric. */
 export type Thresholds = { readonly [series: string]: readonly string[] };
 
+/** Values of tags, by metric and tag. */
+export type Breakdowns = { readonly [M in MetricName]?: NonNullable<MetricSpec["by"]> };
+
 /**
  * Thresholds that always hold, one for each tag value that a metric is broken down by: the only way by
  * which k6 hands values by tag to `handleSummary`.
  */
-export function breakdownThresholds(names: readonly MetricName[]): Thresholds {
+export function breakdownThresholds(names: readonly MetricName[], more: Breakdowns = {}): Thresholds {
   const thresholds: { [series: string]: string[] } = {};
-  for (const name of names) for (const { series } of seriesOf(name)) thresholds[series] = [alwaysHolds(name)];
+  for (const name of names)
+    for (const { series } of seriesOf(name, more)) thresholds[series] = [alwaysHolds(name)];
   return thresholds;
 }
 
-const alwaysHolds = (name: MetricName): string => (METRICS[name].kind === "trend" ? "max>=0" : "count>=0");
+const alwaysHolds = (name: MetricName): string =>
+  ({ trend: "max>=0", counter: "count>=0", rate: "rate>=0", gauge: "value>=0" })[METRICS[name].kind];
 
-function seriesOf(name: MetricName): { tag: string; value: string; series: string }[] {
-  const by: MetricSpec["by"] = (METRICS[name] as MetricSpec).by ?? {};
+function seriesOf(name: MetricName, more: Breakdowns): { tag: string; value: string; series: string }[] {
+  const by: MetricSpec["by"] = { ...(METRICS[name] as MetricSpec).by, ...more[name] };
   return Object.entries(by).flatMap(([tag, values]) =>
     values.map((value) => ({ tag, value, series: `${name}{${tag}:${value}}` })),
   );
@@ -72,7 +79,9 @@ function seriesOf(name: MetricName): { tag: string; value: string; series: strin
 export function summarize(data: K6Data, facts: RunFacts): Summary {
   const { distributions = [] } = facts;
   const measured = withExactFigures(data, trendStats(facts.limits), distributions);
-  const metrics = Object.fromEntries(facts.metrics.map((name) => [name, metricSummary(measured, name)]));
+  const metrics = Object.fromEntries(
+    facts.metrics.map((name) => [name, metricSummary(measured, name, facts.breakdowns)]),
+  );
   const thresholds = thresholdSummaries(data, facts.limits);
   const { testRunDurationMs } = data.state;
   return {
@@ -88,12 +97,12 @@ export function summarize(data: K6Data, facts: RunFacts): Summary {
   };
 }
 
-function metricSummary(data: K6Data, name: MetricName): MetricSummary {
+function metricSummary(data: K6Data, name: MetricName, more: Breakdowns = {}): MetricSummary {
   const whole = figures(METRICS[name], data.metrics[name]?.values ?? {});
   const by: { [tag: string]: { [value: string]: MetricFigures } } = {};
-  for (const { tag, value, series } of seriesOf(name)) {
+  for (const { tag, value, series } of seriesOf(name, more)) {
     const values = data.metrics[series]?.values;
-    if (!values?.count) continue;
+    if (!values || !hasSamples(values) || values.count === 0) continue;
     by[tag] ??= {};
     by[tag][value] = figures(METRICS[name], values);
   }

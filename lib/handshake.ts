@@ -1,0 +1,238 @@
+/** Requests at the boundary of an upgrade, as data, and what an answer to one is worth. Pure. */
+import * as v from "valibot";
+import builtIn from "./handshake-cases.json" with { type: "json" };
+import type { Outcome } from "./reasons.ts";
+import { SettingsError } from "./settings.ts";
+import type { Thresholds } from "./summary/summarize.ts";
+import type { Summary } from "./summary/summary.ts";
+
+const header = v.pipe(v.string(), v.regex(/^[!#$%&'*+.^`|~\w-]+$/, "the name of a header"));
+const headerValue = v.pipe(
+  v.string("a text or null"),
+  v.regex(/^[\t\x20-\x7e]*$/, "printable ASCII in one line"),
+);
+const variable = v.pipe(v.string(), v.regex(/^\w+$/, "the name of a variable"));
+
+/** Headers that make a request a WebSocket handshake: libraries set them, and only a plain HTTP client changes them. */
+const OWN_HEADERS = /^(upgrade|connection|sec-websocket-(key|version))$/i;
+
+/** Whether a case's headers change what a WebSocket library writes by itself. */
+export function isRaw(headers: { readonly [name: string]: string | null } = {}): boolean {
+  return Object.keys(headers).some((name) => OWN_HEADERS.test(name));
+}
+
+const looksAtHeaders = (expect: { headers?: object; lacks?: readonly string[] }): boolean =>
+  expect.headers !== undefined || expect.lacks !== undefined;
+
+const CaseSchema = v.pipe(
+  v.strictObject({
+    name: v.pipe(
+      v.string("a text"),
+      v.regex(/^[a-z\d]+(-[a-z\d]+)*$/, "lower-case words joined by hyphens"),
+      v.description("A case of the same name takes the place of the toolkit's own."),
+    ),
+    description: v.exactOptional(v.string("a text")),
+    needs: v.exactOptional(
+      v.pipe(
+        v.array(variable, "a list of variables"),
+        v.description("Variables (-e NAME=value) without which the case is not tried."),
+      ),
+    ),
+    token: v.exactOptional(
+      v.pipe(
+        v.string("a text"),
+        v.regex(/^[\x21-\x7e]*$/, "printable ASCII without spaces"),
+        v.description("Instead of WS_TOKEN, where that travels; empty: none."),
+      ),
+    ),
+    tokenFrom: v.exactOptional(
+      v.pipe(variable, v.description("The variable that holds the token: secrets do not stand in files.")),
+    ),
+    headers: v.exactOptional(
+      v.pipe(
+        v.record(header, v.nullable(headerValue), "an object of headers"),
+        v.description("Headers to add or replace, those of the handshake included; null leaves one out."),
+      ),
+    ),
+    urlBytes: v.exactOptional(
+      v.pipe(
+        v.number("a number"),
+        v.integer("a whole number"),
+        v.minValue(1, "at least 1"),
+        v.maxValue(1_000_000, "at most 1000000"),
+        v.description("Pads the URL with a query to this length."),
+      ),
+    ),
+    expect: v.strictObject(
+      {
+        status: v.pipe(
+          v.array(
+            v.pipe(
+              v.number("a status"),
+              v.integer("a whole number"),
+              v.minValue(101, "a status from 101 to 599"),
+              v.maxValue(599, "a status from 101 to 599"),
+            ),
+            "a list of statuses",
+          ),
+          v.minLength(1, "at least one status"),
+          v.description("The HTTP statuses that are right; 101 takes the upgrade."),
+        ),
+        closed: v.exactOptional(
+          v.pipe(
+            v.boolean("true or false"),
+            v.description("Whether ending the connection without an answer is right too. Default false."),
+          ),
+        ),
+        headers: v.exactOptional(
+          v.pipe(
+            v.record(header, headerValue, "an object of texts"),
+            v.description("Headers that the answer must have, each with a text that it must contain."),
+          ),
+        ),
+        lacks: v.exactOptional(
+          v.pipe(
+            v.array(header, "a list of headers"),
+            v.description("Headers that the answer must not have."),
+          ),
+        ),
+      },
+      ({ expected }) =>
+        expected === "never" ? "status, closed, headers or lacks" : "an object with a status",
+    ),
+  }),
+  v.check(({ token, tokenFrom }) => token === undefined || tokenFrom === undefined, "token or tokenFrom"),
+  v.check(
+    ({ headers, expect }) => !expect.status.includes(101) || !isRaw(headers) || !looksAtHeaders(expect),
+    "no look at headers where 101 is right and the handshake's own headers are changed: k6 does not show them then",
+  ),
+);
+
+/** The JSON form of a file of cases. */
+export const CasesSchema = v.strictObject({
+  $schema: v.exactOptional(v.string()),
+  builtIn: v.exactOptional(
+    v.pipe(
+      v.boolean("true or false"),
+      v.description("Whether the toolkit's own cases are tried too. Default true."),
+    ),
+  ),
+  cases: v.pipe(v.array(CaseSchema, "a list of cases"), v.minLength(1, "at least one case")),
+});
+
+/** One request, and what must answer it. */
+export type HandshakeCase = v.InferOutput<typeof CaseSchema>;
+
+/** The cases that come with the toolkit. */
+export const HANDSHAKE_CASES: readonly HandshakeCase[] = v.parse(CasesSchema, builtIn).cases;
+
+/**
+ * The cases of a file, together with the toolkit's own unless it leaves them out.
+ *
+ * @throws {@link SettingsError} naming each wrong field, with what was expected and what came
+ */
+export function parseCases(json: unknown, source: string): readonly HandshakeCase[] {
+  const { success, output, issues } = v.safeParse(CasesSchema, json);
+  if (!success) {
+    const lines = issues.map((issue) => {
+      const path = (issue.path ?? []).map(({ key }) => String(key)).join(".") || "the file";
+      return `  ${path}: expected ${issue.message}, got ${JSON.stringify(issue.input) ?? "nothing"}`;
+    });
+    throw new SettingsError(`CASES_FILE: ${source} is no file of cases:\n${lines.join("\n")}`);
+  }
+  const byName = new Map(output.builtIn === false ? [] : HANDSHAKE_CASES.map((own) => [own.name, own]));
+  const given = new Set<string>();
+  for (const one of output.cases) {
+    if (given.has(one.name)) {
+      throw new SettingsError(`CASES_FILE: expected each name once in ${source}, got ${one.name} twice`);
+    }
+    given.add(one.name);
+    byName.set(one.name, one);
+  }
+  return [...byName.values()];
+}
+
+/** The first variable that the case lacks; undefined: it can be tried. */
+export function lacking({ needs = [], tokenFrom }: HandshakeCase, has: (name: string) => boolean) {
+  return [...needs, ...(tokenFrom ? [tokenFrom] : [])].find((name) => !has(name));
+}
+
+/** The case's headers over those of a handshake as it should be. Names are equal whatever their case. */
+export function withHeaders(
+  base: Readonly<Record<string, string>>,
+  { headers = {} }: Pick<HandshakeCase, "headers">,
+): Record<string, string> {
+  const changed = new Set(Object.keys(headers).map((name) => name.toLowerCase()));
+  const all = Object.entries(base).filter(([name]) => !changed.has(name.toLowerCase()));
+  for (const [name, value] of Object.entries(headers)) if (value !== null) all.push([name, value]);
+  return Object.fromEntries(all);
+}
+
+/** The URL, with a query that makes it `bytes` long where it is shorter. */
+export function padded(url: string, bytes = 0): string {
+  const start = `${url}${url.includes("?") ? "&" : "?"}pad=`;
+  return url.length < bytes ? start.padEnd(bytes, "x") : url;
+}
+
+/** What came of a request: an HTTP answer, or how it ended without one. */
+export type HandshakeAnswer =
+  | { readonly status: number; readonly headers: Readonly<Record<string, string>> }
+  | { readonly status: 0; readonly ended: "unanswered" | "cut" };
+
+/** What a request at the boundary comes to, what is right first. */
+export const HANDSHAKE_OUTCOMES = [
+  "as_specified",
+  "accepted",
+  "refused",
+  "wrong_status",
+  "wrong_header",
+  "unanswered",
+  "cut",
+] as const satisfies readonly Outcome[];
+
+export function handshakeOutcome(
+  { expect }: Pick<HandshakeCase, "expect">,
+  answer: HandshakeAnswer,
+): (typeof HANDSHAKE_OUTCOMES)[number] {
+  if ("ended" in answer) return answer.ended === "cut" && expect.closed ? "as_specified" : answer.ended;
+  if (!expect.status.includes(answer.status)) {
+    if (answer.status === 101) return "accepted";
+    return expect.status.every((status) => status === 101) ? "refused" : "wrong_status";
+  }
+  const given = new Map(Object.entries(answer.headers).map(([name, value]) => [name.toLowerCase(), value]));
+  const right =
+    Object.entries(expect.headers ?? {}).every(([name, part]) =>
+      given.get(name.toLowerCase())?.includes(part),
+    ) && (expect.lacks ?? []).every((name) => !given.get(name.toLowerCase()));
+  return right ? "as_specified" : "wrong_header";
+}
+
+/** Each case is tried once and comes out right. The reason of a run that fails names the case. */
+export function handshakeLimits(cases: readonly HandshakeCase[]): Thresholds {
+  return Object.fromEntries(
+    cases.map(({ name }) => [`ws_outcomes{case:${name},outcome:as_specified}`, ["count==1"]]),
+  );
+}
+
+/** What must be, in words: `401 or 403`. */
+export function describeExpected({ expect }: Pick<HandshakeCase, "expect">): string {
+  const conditions = [
+    ...Object.entries(expect.headers ?? {}).map(([name, part]) => `with ${name}: ${part}`),
+    ...(expect.lacks ?? []).map((name) => `without ${name}`),
+  ];
+  const answers = [...expect.status, ...(expect.closed ? ["an end without an answer"] : [])];
+  return [answers.join(" or "), ...conditions].join(" ");
+}
+
+/** One row for each case: what was expected, and what came. */
+export function handshakeNotes(metrics: Summary["metrics"], cases: readonly HandshakeCase[]): string[] {
+  return cases.map((one) => {
+    const figures = metrics.ws_handshake_status?.by?.case?.[one.name];
+    return `${one.name}: expected ${describeExpected(one)}, got ${describeGot(figures)}`;
+  });
+}
+
+function describeGot(figures: Summary["metrics"][string] | undefined): string {
+  if (figures?.kind !== "gauge") return "nothing, since it was not tried";
+  return figures.value === 0 ? "no HTTP answer" : String(figures.value);
+}

@@ -1,0 +1,152 @@
+import { fail } from "k6";
+import http, { type RefinedParams } from "k6/http";
+import ws from "k6/ws";
+import {
+  describeExpected,
+  HANDSHAKE_CASES,
+  type HandshakeAnswer,
+  type HandshakeCase,
+  handshakeLimits,
+  handshakeNotes,
+  handshakeOutcome,
+  isRaw,
+  lacking,
+  padded,
+  parseCases,
+  withHeaders,
+} from "../handshake.ts";
+import { type Identity, identities } from "../identity.ts";
+import { type SettingName, type Settings, SettingsError } from "../settings.ts";
+import { type Ms, ms } from "../units.ts";
+import { readJsonInput } from "./files.ts";
+import { type Plan, type ScenarioSpec, scenario } from "./scenario.ts";
+
+/** Requests at the boundary of an upgrade: what the server must answer. */
+export interface HandshakeSpec<N extends SettingName> extends ScenarioSpec<N> {
+  boundary(settings: Settings<N>): Boundary;
+}
+
+export interface Boundary {
+  /** A file with more cases; "" for the toolkit's own alone. */
+  readonly file: string;
+  /** A token of this server that has expired; "" where there is none to try. */
+  readonly expiredToken: string;
+}
+
+type Needs = "CONNECT_TIMEOUT" | "WS_TOKEN" | "ORIGIN" | "AUTH";
+
+/** One request for each case, one after the other: they are no load. */
+export function handshake<N extends SettingName>(spec: HandshakeSpec<N>) {
+  return scenario(
+    spec,
+    ["ws_outcomes", "ws_handshake_status", "ws_connect_failures"],
+    (settings, protocol): Plan => {
+      const { CONNECT_TIMEOUT, WS_TOKEN, ORIGIN, AUTH } = settings as Settings<Needs>;
+      const { file, expiredToken } = spec.boundary(settings as Settings<N>);
+      const ours: { readonly [name: string]: string } = { WS_TOKEN, ORIGIN, EXPIRED_TOKEN: expiredToken };
+      const variable = (name: string): string => ours[name] ?? __ENV[name] ?? "";
+      const all = file === "" ? HANDSHAKE_CASES : parseCases(readJsonInput("CASES_FILE", file), file);
+      const cases = all.filter((one) => lacking(one, (name) => variable(name) !== "") === undefined);
+      if (cases.length === 0)
+        throw new SettingsError("CASES_FILE: expected a case that can be tried, got none");
+      if (AUTH === "message" && cases.some((one) => tokenOf(one) !== undefined)) {
+        throw new SettingsError(
+          "AUTH: expected header, query or cookie: in a message the token is no part of the handshake",
+        );
+      }
+      const untried = all.filter((one) => !cases.includes(one));
+
+      /** Its own token in the place of the usual one. */
+      function tokenOf({ token, tokenFrom }: HandshakeCase): string | undefined {
+        return tokenFrom ? variable(tokenFrom) : token;
+      }
+
+      return {
+        load: `${cases.length} handshakes, one after the other`,
+        size: 1,
+        duration: ms(cases.length * CONNECT_TIMEOUT),
+        limits: handshakeLimits(cases),
+        breakdowns: { ws_handshake_status: { case: cases.map(({ name }) => name) } },
+        notes: (metrics) => [
+          ...handshakeNotes(metrics, cases),
+          ...untried.map(
+            (one) => `${one.name}: not tried without ${lacking(one, (name) => variable(name) !== "")}`,
+          ),
+        ],
+        async drive({ record, identity }) {
+          for (const one of cases) {
+            const token = tokenOf(one);
+            const usual = identity(0, { room: "" });
+            const given =
+              token === undefined
+                ? usual
+                : identities(
+                    { ...settings, WS_TOKEN: token } as Parameters<typeof identities>[0],
+                    protocol,
+                    [],
+                  )(0, usual.variables);
+            const answer = ask(one, given, CONNECT_TIMEOUT);
+            const outcome = handshakeOutcome(one, answer);
+            record("ws_handshake_status", answer.status, { case: one.name });
+            record("ws_outcomes", 1, { case: one.name, outcome });
+            if (outcome !== "as_specified") {
+              const got = answer.status === 0 ? "no HTTP answer" : answer.status;
+              console.error(`${one.name}: expected ${describeExpected(one)}, got ${got} (${outcome})`);
+            }
+          }
+        },
+      };
+    },
+  );
+}
+
+/** With k6's WebSocket client where it can make the request: it alone shows the headers of a 101. */
+function ask(one: HandshakeCase, identity: Identity, timeout: Ms): HandshakeAnswer {
+  const url = padded(identity.url, one.urlBytes);
+  const asked = identity.subprotocols.join(", ");
+  const headers = { ...identity.headers, ...(asked !== "" && { "Sec-WebSocket-Protocol": asked }) };
+  const wantsHeaders = one.expect.status.includes(101) && !isRaw(one.headers);
+  if (wantsHeaders) return upgrade(url, withHeaders(headers, one));
+  const handshake = {
+    Upgrade: "websocket",
+    Connection: "Upgrade",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "bG9hZC10ZXN0LW5vbmNlIQ==", // any 16 bytes
+  };
+  return request(url.replace(/^ws/, "http"), withHeaders({ ...handshake, ...headers }, one), timeout);
+}
+
+function upgrade(url: string, headers: Record<string, string>): HandshakeAnswer {
+  const { status, headers: answered, error } = ws.connect(url, { headers }, (socket) => socket.close());
+  if (status) return { status, headers: answered };
+  return { status: 0, ended: endOf(String(error)) };
+}
+
+/**
+ * A request that no WebSocket library would make. k6's HTTP client throws on a 101, which tells that the server took
+ * it. Its errors are not shown: they hold the URL, in which a token may travel.
+ */
+function request(url: string, headers: Record<string, string>, timeout: Ms): HandshakeAnswer {
+  const params: RefinedParams<"none"> & { throw: boolean } = {
+    headers,
+    timeout,
+    responseType: "none",
+    redirects: 0,
+    throw: true,
+    responseCallback: null as never, // refusals are no failures
+  };
+  try {
+    const { status, headers: answered } = http.request("GET", url, null, params);
+    return { status, headers: answered };
+  } catch (error) {
+    const said = String(error);
+    if (/response status: 101/.test(said)) return { status: 101, headers: {} };
+    if (/http2: invalid/.test(said)) {
+      fail("the server speaks HTTP/2, which has no such handshake: run k6 with GODEBUG=http2client=0");
+    }
+    return { status: 0, ended: endOf(said) };
+  }
+}
+
+const endOf = (error: string): "unanswered" | "cut" =>
+  /timeout|deadline/i.test(error) ? "unanswered" : "cut";
