@@ -39,7 +39,8 @@ export function latencyChart(run: Run): string | undefined {
     "    yAxis: {labelFontSize: 11, titleFontSize: 12}",
     "  themeVariables:",
     "    xyChart:",
-    '      plotColorPalette: "#d9480f, #1971c2"',
+    '      backgroundColor: "transparent"', // the page's own, which may be dark
+    '      plotColorPalette: "#e8590c, #3b8eea"', // told from either
     "---",
     "xychart-beta",
     `  title "${metric}: p99 (upper line) and p50"`,

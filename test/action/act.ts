@@ -49,11 +49,12 @@ ${names.map((name) => `          ${name}: \${{ github.event.inputs.${name} }}`).
           node -p 'JSON.stringify(fs.readdirSync(".", { recursive: true }).filter((f) => /PWNED/.test(f)))' >"$COLLECTED/stray.json"
 `;
 
-/** Uses the action with these inputs in a workspace with these files. */
+/** Uses the action with these inputs in a workspace with these files; `jobEnv` is the environment of the job. */
 export async function useAction(
   t: TestContext,
   inputs: Readonly<Record<string, string>>,
   files: Readonly<Record<string, string>> = {},
+  jobEnv: Readonly<Record<string, string>> = {},
 ): Promise<ActionRun> {
   const act = await goTool("act");
   const directory = await temporaryDirectory(t);
@@ -66,7 +67,7 @@ export async function useAction(
   await writeFile(at("event.json"), JSON.stringify({ inputs }));
   await git(workspace);
   const repositories = { "tests/k6-realtime@v1": await checkout(at("action")), ...(await standIns()) };
-  const environment = { COLLECTED: collected, UPLOADED: uploaded };
+  const environment = { ...jobEnv, COLLECTED: collected, UPLOADED: uploaded };
 
   const child = spawn(
     act,

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { before, describe, type TestContext, test } from "node:test";
 import type { ServerOptions } from "../../server/options.ts";
 import { startServer } from "../../server/server.ts";
+import { startInflux } from "../influxdb/servers.ts";
 import { useAction } from "./act.ts";
 import { goTool } from "./go-tool.ts";
 
@@ -147,6 +148,37 @@ describe("a workflow that uses the action", { concurrency: 3 }, () => {
       run.jobSummary,
       /^\| ❌ \| ws_msg_rtt_ms p50 \| [\d.]+ \| 3[\d.]+ \| \+\d+ % \| \+\d+ % to \+\d+ % \|$/m,
     );
+  });
+
+  test("baseline influxdb: nothing stored is said and passes; later runs are held to what is", async (t) => {
+    const influx = await startInflux(t, 2);
+    if (!influx) return;
+    const settings = SHORT.replace("DURATION=4s", "DURATION=10s");
+    const files = { "loose.json": profile("p(95)<1000") };
+    const use = async (url: string, more: Record<string, string> = {}) =>
+      useAction(
+        t,
+        {
+          url,
+          token: TOKEN,
+          profile: "loose.json",
+          settings,
+          baseline: "influxdb",
+          "influxdb-url": influx.out,
+          ...more,
+        },
+        files,
+        influx.env,
+      );
+    const first = await use(await chat(t), {
+      flags: `--out=realtime-influxdb=${influx.out}\n--tag=branch=main\n--tag=testid=first`,
+    });
+    assert.equal(first.outputs.verdict, "pass", first.log);
+    assert.match(first.log, /InfluxDB has no green run of the baseline branch: nothing to compare with/);
+    const slow = await use(await chat(t, { faults: { delay: 30 } }));
+    assert.equal(slow.exitCode, 99, slow.log);
+    assert.match(slow.outputs.reason!, /^ws_msg_rtt_ms p50 is \d+ % slower than the baseline \(3\d/);
+    for (const { log } of [first, slow]) assert.ok(!log.includes(influx.secret), "the token is not printed");
   });
 
   for (const [sentence, inputs, refusal] of hostile) {
