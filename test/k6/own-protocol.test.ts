@@ -97,7 +97,7 @@ async function soak(t: TestContext, url: string, descriptor = PIGEON, more: Reco
     env: {
       ...{ WS_URL: url, PROTOCOL_FILE, PROFILE: await strictProfile(t), WS_TOKEN: "", PAYLOAD_BYTES: 3_000 },
       ...{ CONNECTIONS: 5, RAMP: "200ms", DURATION: "7s", RAMP_DOWN: "200ms", SESSION: "3500ms" },
-      ...{ PROBE_INTERVAL: "50ms", REPLY_TIMEOUT: "6s" },
+      ...{ PROBE_INTERVAL: "50ms", REPLY_TIMEOUT: "3s" },
       ...more,
     },
   });
