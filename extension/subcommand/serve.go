@@ -1,6 +1,6 @@
-// Package subcommand is k6's commands `k6 x echo-server` and
-// `k6 x broadcast-server`: servers to try a load test against that are not
-// its bottleneck.
+// Package subcommand is k6's commands `k6 x echo-server`, `k6 x
+// broadcast-server` and `k6 x room-server`: servers to try a load test against
+// that are not its bottleneck.
 package subcommand
 
 import (
@@ -21,6 +21,7 @@ import (
 const (
 	Echo      = "echo-server"
 	Broadcast = "broadcast-server"
+	Room      = "room-server"
 )
 
 const (
@@ -44,6 +45,23 @@ func NewBroadcast(*state.GlobalState) *cobra.Command {
 }
 
 func command(name, short string, o *serve.Options) *cobra.Command {
+	return base(name, short, func(cmd *cobra.Command, listen netip.AddrPort) error {
+		o.Listen = listen
+		if err := check(o); err != nil {
+			return err
+		}
+		server, err := serve.Start(*o)
+		if err != nil {
+			return err
+		}
+		defer server.Close()
+		untilInterrupted(cmd, server.URL())
+		return nil
+	})
+}
+
+// base is what the commands have in common.
+func base(name, short string, run func(cmd *cobra.Command, listen netip.AddrPort) error) *cobra.Command {
 	var listen string
 	cmd := &cobra.Command{
 		Use:   name,
@@ -53,20 +71,18 @@ func command(name, short string, o *serve.Options) *cobra.Command {
 		Args:         cobra.NoArgs,
 		SilenceUsage: true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := check(o, listen); err != nil {
-				return err
+			addr, err := netip.ParseAddrPort(listen)
+			if err != nil {
+				return fmt.Errorf("--listen: expected an address and port such as %s, got %q", defaultListen, listen)
 			}
-			return run(cmd, o)
+			return run(cmd, addr)
 		},
 	}
 	cmd.Flags().StringVar(&listen, "listen", defaultListen, "address and port; port 0 for any that is free")
 	return cmd
 }
 
-func check(o *serve.Options, listen string) (err error) {
-	if o.Listen, err = netip.ParseAddrPort(listen); err != nil {
-		return fmt.Errorf("--listen: expected an address and port such as %s, got %q", defaultListen, listen)
-	}
+func check(o *serve.Options) error {
 	if o.Interval < 0 {
 		return fmt.Errorf("--interval: expected a duration of at least 0, got %s", o.Interval)
 	}
@@ -76,16 +92,10 @@ func check(o *serve.Options, listen string) (err error) {
 	return nil
 }
 
-func run(cmd *cobra.Command, o *serve.Options) error {
+func untilInterrupted(cmd *cobra.Command, url string) {
 	stop := make(chan os.Signal, 1)
 	signal.Notify(stop, os.Interrupt, syscall.SIGTERM)
 	defer signal.Stop(stop)
-	server, err := serve.Start(*o)
-	if err != nil {
-		return err
-	}
-	defer server.Close()
-	fmt.Fprintf(cmd.OutOrStdout(), "listening on %s\n", server.URL())
+	fmt.Fprintf(cmd.OutOrStdout(), "listening on %s\n", url)
 	<-stop
-	return nil
 }

@@ -1,5 +1,6 @@
-// Package serve is a WebSocket server fast enough not to be the bottleneck of
-// what is tried against it: one that echoes, or one that broadcasts.
+// Package serve is WebSocket servers fast enough not to be the bottleneck of
+// what is tried against them: one that echoes, one that broadcasts, and one
+// with rooms to publish into.
 package serve
 
 import (
@@ -69,20 +70,16 @@ func Start(o Options) (*Server, error) {
 		return nil, err
 	}
 	engine.ReserveDescriptors(reserved)
-	s := &Server{engine: e, addr: o.Listen, o: o}
+	s := &Server{engine: e, o: o}
 	for _, loop := range e.Loops() {
-		sh := &shard{server: s, loop: loop}
-		s.shards = append(s.shards, sh)
-		loop.Await(func() {
-			var l *engine.Listener
-			if l, err = loop.Listen(s.addr, len(e.Loops()) > 1, sh.client); err == nil {
-				s.addr = l.Addr()
-			}
-		})
-		if err != nil {
-			e.Close()
-			return nil, fmt.Errorf("serve: %w", err)
-		}
+		s.shards = append(s.shards, &shard{server: s, loop: loop})
+	}
+	s.addr, err = listen(e, o.Listen, func(loop int, c *engine.Conn) engine.Handler {
+		return s.shards[loop].client(c)
+	})
+	if err != nil {
+		e.Close()
+		return nil, err
 	}
 	if o.Interval > 0 {
 		loop := e.Loops()[0]
@@ -100,6 +97,24 @@ func Start(o Options) (*Server, error) {
 		})
 	}
 	return s, nil
+}
+
+// listen has all loops of an engine take connections at one address.
+func listen(e *engine.Engine, addr netip.AddrPort, handler func(loop int, c *engine.Conn) engine.Handler) (netip.AddrPort, error) {
+	var err error
+	for i, loop := range e.Loops() {
+		loop.Await(func() {
+			var l *engine.Listener
+			accept := func(c *engine.Conn) engine.Handler { return handler(i, c) }
+			if l, err = loop.Listen(addr, len(e.Loops()) > 1, accept); err == nil {
+				addr = l.Addr()
+			}
+		})
+		if err != nil {
+			return addr, fmt.Errorf("serve: %w", err)
+		}
+	}
+	return addr, nil
 }
 
 // Addr is where the server listens.
