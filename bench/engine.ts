@@ -10,7 +10,7 @@ import { cpus, totalmem } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { OUR_K6, STOCK_K6 } from "../test/k6/run.ts";
-import { heldBytes, startServer, type Watched, watch } from "./processes.ts";
+import { buildBare, heldBytes, startServer, type Watched, watch } from "./processes.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const CONNECTIONS = Number(process.env.CONNECTIONS ?? 5_000);
@@ -92,6 +92,21 @@ async function measure({ name, run, figures }: Contender, connections: number): 
   };
 }
 
+/** How fast connections can be had here at all: blocking calls on two threads, nothing noted, nothing held. */
+async function ceiling(connections: number): Promise<number> {
+  const bare = await buildBare();
+  const server = await startServer("echo-server", "--listen", "127.0.0.1:0");
+  try {
+    const args = ["connect", new URL(server.url).host, String(connections), "2"];
+    const { code, output } = await watch(bare, args);
+    if (code !== 0) throw new Error(output);
+    const { opened, reachedInMs } = JSON.parse(output);
+    return Math.round((opened * 1_000) / reachedInMs);
+  } finally {
+    await server.stop();
+  }
+}
+
 const rows: Row[] = [];
 for (const [contender, connections] of [
   [engine, CONNECTIONS],
@@ -116,6 +131,9 @@ console.table(
     "resident MiB": row.residentMiB,
   })),
 );
+console.log(`${CONNECTIONS}: a loop that only connects …`);
+const onlyConnects = await ceiling(CONNECTIONS);
+console.log(`${CONNECTIONS}: a loop that only connects came to ${onlyConnects} connections a second`);
 const best = rows.filter(({ contender }) => contender === engine.name);
 for (const own of best) {
   for (const other of rows.filter((row) => row.connections === own.connections && row !== own)) {
@@ -129,5 +147,8 @@ for (const own of best) {
 await mkdir(join(root, "results"), { recursive: true });
 const file = join(root, "results/bench-engine.json");
 const machine = { processors: cpus().length, memoryBytes: totalmem(), platform: process.platform };
-await writeFile(file, `${JSON.stringify({ at: new Date().toISOString(), machine, rows }, null, 2)}\n`);
+await writeFile(
+  file,
+  `${JSON.stringify({ at: new Date().toISOString(), machine, rows, onlyConnectsPerSecond: onlyConnects }, null, 2)}\n`,
+);
 console.log(file);

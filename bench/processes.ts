@@ -1,7 +1,11 @@
 /** Processes that a benchmark starts and watches. Figures come from Linux's /proc. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { OUR_K6 } from "../test/k6/run.ts";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
 
 /** What a process needed at one moment. */
 export interface Usage {
@@ -36,32 +40,61 @@ function start(command: string, args: readonly string[], env: NodeJS.ProcessEnv 
   return child;
 }
 
-/** Starts one of the extension's servers and resolves with its URL when it listens. */
-export async function startServer(
-  ...args: readonly string[]
-): Promise<{ url: string; stop(): Promise<void> }> {
-  // Otherwise k6 loads the catalogue of subcommands from the network first.
-  const child = start(OUR_K6, ["x", ...args], { ...process.env, K6_AUTO_EXTENSION_RESOLUTION: "false" });
+/** A process that runs until it is told to end. */
+export interface Running {
+  /** The first group of what it said when it was ready. */
+  readonly ready: string;
+  /** Ends it, and resolves with all that it said. */
+  stop(): Promise<string>;
+}
+
+/** Starts a process and resolves when it has said that it is ready. */
+export async function startAndWait(
+  command: string,
+  args: readonly string[],
+  readyWhen: RegExp,
+  env?: NodeJS.ProcessEnv,
+): Promise<Running> {
+  const child = start(command, args, env);
+  let said = "";
   const ended = new Promise<void>((resolve) => child.once("close", () => resolve()));
-  const url = await new Promise<string>((resolve, reject) => {
-    let said = "";
+  const ready = await new Promise<string>((resolve, reject) => {
     for (const stream of [child.stdout!, child.stderr!]) {
       stream.setEncoding("utf8").on("data", (text: string) => {
         said += text;
-        const [, url] = /listening on (\S+)\s/.exec(said) ?? [];
-        if (url !== undefined) resolve(url);
+        const match = readyWhen.exec(said);
+        if (match) resolve(match[1] ?? match[0]);
       });
     }
     child.once("error", reject);
-    child.once("close", () => reject(new Error(`k6 x ${args.join(" ")} ended: ${said}`)));
+    child.once("close", () => reject(new Error(`${command} ${args.join(" ")} ended: ${said}`)));
   });
   return {
-    url,
+    ready,
     stop: async () => {
       child.kill("SIGTERM");
       await ended;
+      return said;
     },
   };
+}
+
+/** Starts one of the extension's servers and resolves with its URL when it listens. */
+export async function startServer(
+  ...args: readonly string[]
+): Promise<{ url: string; stop(): Promise<string> }> {
+  // Otherwise k6 loads the catalogue of subcommands from the network first.
+  const env = { ...process.env, K6_AUTO_EXTENSION_RESOLUTION: "false" };
+  const { ready, stop } = await startAndWait(OUR_K6, ["x", ...args], /listening on (\S+)\s/, env);
+  return { url: ready, stop };
+}
+
+/** Builds the loops that the benchmarks hold the engine against, and returns their program's path. */
+export async function buildBare(): Promise<string> {
+  const program = join(root, ".cache/bare");
+  const go = await watch("go", ["build", "-C", join(root, "extension"), "-o", program, "./bench/bare"]);
+  if (go.code !== 0) throw new Error(`go build ./bench/bare: ${go.output}`);
+  return program;
 }
 
 /** Runs a process to its end and watches what it needs. */

@@ -135,6 +135,47 @@ test("without publishers it listens to what the server sends by itself", async (
   assert.equal(count(run.summary, "ws_publications"), 0);
 });
 
+describe("a generator that is starved of CPU says that it was the bottleneck", () => {
+  const listening = new URL("./listening.json", import.meta.url).pathname;
+  const rows: [sentence: string, side: string, server: (t: TestContext) => Promise<string>, env: object][] = [
+    // It publishes too late, so that it has less to be late with in reading.
+    ["where it publishes", "send", async (t) => (await roomServer(t)).url, {}],
+    ["where it only reads", "receive", broadcaster, { PUBLISHERS: 0, PROTOCOL_FILE: listening }],
+  ];
+  for (const [sentence, side, server, env] of rows) {
+    test(sentence, async (t) => {
+      const run = await runK6(t, {
+        scenario: "fan-out",
+        k6: OUR_K6,
+        env: { ...SHORT, WS_URL: await server(t), PROFILE: CHAT, ...env },
+        onStart: (k6) => starve(t, k6),
+      });
+      assert.equal(run.summary?.verdict, "generator-bound", run.summary?.reason ?? run.stderr);
+      const { p99 } = run.summary.metrics.ws_generator_delay_ms!.by!.side![side] as TrendSummary;
+      assert.ok(p99! > 100, `${side} p99 ${p99} ms`);
+    });
+  }
+});
+
+/** Its limits on lag end at 1,000 ms, of which the generator may take a tenth. */
+const CHAT = new URL("../../thresholds/chat.json", import.meta.url).pathname;
+
+/** As a container's CPU limit does: runs a process for a tenth of a second, then stops it for three, and so on. */
+function starve(t: TestContext, { pid }: ChildProcess): void {
+  let stopped = false;
+  const next = () => {
+    try {
+      process.kill(pid!, stopped ? "SIGCONT" : "SIGSTOP");
+    } catch {
+      return; // it has ended
+    }
+    stopped = !stopped;
+    timer = setTimeout(next, stopped ? 300 : 100);
+  };
+  let timer = setTimeout(next, 100);
+  t.after(() => clearTimeout(timer));
+}
+
 describe("the user's mistakes end the run before any connection", () => {
   const rows: [sentence: string, env: Record<string, string | number>, stderr: RegExp][] = [
     ["rooms of unequal size", { CONNECTIONS: 61 }, /CONNECTIONS: expected a multiple of ROOMS \(3\), got 61/],

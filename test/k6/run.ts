@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -40,6 +40,8 @@ export interface K6Command {
   /** Environment variables of the process, which the script does not see. */
   readonly processEnv?: Readonly<Record<string, string>>;
   readonly k6?: string;
+  /** Called with the process once it runs. */
+  readonly onStart?: (k6: ChildProcess) => void;
   /** Called with what k6 prints, as it comes. */
   readonly onOutput?: (text: string, interrupt: () => void) => void;
 }
@@ -65,6 +67,7 @@ export async function runK6(t: Cleanup, command: K6Command): Promise<K6Run> {
     { stdio: ["ignore", "pipe", "pipe"], cwd: results, env: { ...process.env, ...command.processEnv } },
   );
   t.after(() => child.kill("SIGKILL"));
+  child.once("spawn", () => command.onStart?.(child));
   let interrupted = false;
   const interrupt = () => {
     if (interrupted) return; // a second ^C would end k6 before it has said anything

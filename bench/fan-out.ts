@@ -1,0 +1,310 @@
+/**
+ * Fan-out held against what the kernel saw: how many deliveries a second are counted beside a loop that only
+ * reads, how far the reported lag is from the packets' own times, the same for stock k6 at a size that it can do,
+ * and whether a million deliveries of which a known few go wrong are counted exactly. Server and clients share
+ * this machine. Needs Linux, and the right to capture packets (CAP_NET_RAW).
+ *
+ *   npm run bench:fan-out      tables, and results/bench-fan-out.json
+ */
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { cpus, loadavg, tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Summary, TrendSummary } from "../lib/summary/summary.ts";
+import { count } from "../test/k6/figures.ts";
+import { OUR_K6, STOCK_K6 } from "../test/k6/run.ts";
+import { buildBare, startAndWait, startServer, watch } from "./processes.ts";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const PAYLOAD_BYTES = 64;
+const ROOMS = 10;
+
+/** Publications a second go into ROOMS rooms, each to connections ÷ ROOMS subscribers. */
+interface Load {
+  readonly connections: number;
+  readonly publicationsPerSecond: number;
+  readonly seconds: number;
+}
+const LARGE: Load = { connections: 15_000, publicationsPerSecond: 60, seconds: 10 };
+const FLOOD: Load = { connections: 15_000, publicationsPerSecond: 200, seconds: 4 };
+const SMALL: Load = { connections: 5_000, publicationsPerSecond: 20, seconds: 10 };
+const FAULTY: Load = { connections: 15_000, publicationsPerSecond: 60, seconds: 12 };
+
+const publicationsOf = ({ publicationsPerSecond, seconds }: Load) => publicationsPerSecond * seconds;
+const deliveriesOf = (load: Load) => (publicationsOf(load) * load.connections) / ROOMS;
+
+interface Lag {
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly maxMs: number;
+}
+
+interface ServerReport {
+  readonly deliveriesSent: number;
+  readonly deliveriesLost: number;
+  readonly deliveriesRepeated: number;
+  readonly deliveriesReordered: number;
+  readonly deliveriesHeld: number;
+  readonly tooSlow: number;
+}
+
+const bare = await buildBare();
+
+/** Does something with a room server of its own, and returns what came of it and what the server did. */
+async function withServer<T>(
+  use: (url: string) => Promise<T>,
+  ...args: readonly string[]
+): Promise<{ result: T; server: ServerReport }> {
+  const server = await startServer("room-server", "--listen", "127.0.0.1:0", ...args);
+  try {
+    const result = await use(server.url);
+    return { result, server: lastLine(await server.stop()) };
+  } finally {
+    await server.stop();
+  }
+}
+
+/** What the kernel saw of a server's deliveries during something. */
+async function captured<T>(url: string, during: () => Promise<T>): Promise<{ result: T; kernel: Captured }> {
+  const capture = await startAndWait(bare, ["capture", new URL(url).port], /capturing/);
+  try {
+    const result = await during();
+    return { result, kernel: lastLine(await capture.stop()) };
+  } finally {
+    await capture.stop();
+  }
+}
+interface Captured extends Lag {
+  readonly deliveries: number;
+  readonly missed: number;
+  readonly truncated: number;
+}
+
+const lastLine = (said: string) => JSON.parse(said.trim().split("\n").at(-1)!);
+
+interface Ours {
+  readonly summary: Summary;
+  readonly cpuSeconds: number;
+}
+
+async function ours(url: string, load: Load, env: Record<string, string | number> = {}): Promise<Ours> {
+  const directory = await mkdtemp(join(tmpdir(), "k6-realtime-"));
+  try {
+    const settings = {
+      RESULTS_DIR: directory,
+      PROFILE: join(root, "test/k6/patient-profile.json"),
+      WS_URL: url,
+      CONNECTIONS: load.connections,
+      RATE: 10_000,
+      ROOMS,
+      PUBLISHERS: 1,
+      PUBLISH_RATE: load.publicationsPerSecond,
+      PAYLOAD_BYTES,
+      DURATION: `${load.seconds}s`,
+      REPLY_TIMEOUT: "60s",
+      ...env,
+    };
+    const { usage, output } = await watch(OUR_K6, [
+      ...["run", "--quiet", "--no-usage-report"],
+      ...Object.entries(settings).flatMap(([name, value]) => ["-e", `${name}=${value}`]),
+      join(root, "dist/fan-out.js"),
+    ]);
+    const summary: Summary = await readFile(join(directory, "fan-out.summary.json"), "utf8").then(
+      JSON.parse,
+      () => {
+        throw new Error(`k6 left no summary:\n${output}`);
+      },
+    );
+    return { summary, cpuSeconds: usage.at(-1)!.cpuSeconds };
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+const trend = (summary: Summary, name: string): TrendSummary => {
+  const metric = summary.metrics[name];
+  if (metric?.kind !== "trend") throw new Error(`expected the summary to have ${name}`);
+  return metric;
+};
+
+const lagOf = ({ p50, p99, max }: TrendSummary): Lag => ({ p50Ms: p50!, p99Ms: p99!, maxMs: max! });
+
+/** The reported lag beside that of the packets. */
+async function accuracy(load: Load) {
+  const { result } = await withServer((url) => captured(url, () => ours(url, load)));
+  const { summary, cpuSeconds } = result.result;
+  const receive = summary.metrics.ws_generator_delay_ms?.by?.side?.receive as TrendSummary;
+  return {
+    load,
+    deliveries: count(summary, "ws_deliveries"),
+    lost: count(summary, "ws_messages_lost"),
+    generatorDelayP99Ms: receive.p99!,
+    cpuSeconds,
+    reported: lagOf(trend(summary, "ws_fanout_server_lag_ms")),
+    kernel: result.kernel,
+  };
+}
+
+/** Stock k6 in our place. */
+async function stock(load: Load) {
+  const { result } = await withServer((url) =>
+    captured(url, () =>
+      watch(STOCK_K6, [
+        ...[
+          "run",
+          "--quiet",
+          "--no-usage-report",
+          "-e",
+          `URL=${url}`,
+          "-e",
+          `CONNECTIONS=${load.connections}`,
+        ],
+        ...["-e", `ROOMS=${ROOMS}`, "-e", `PUBLISH_RATE=${load.publicationsPerSecond}`, "-e", "VUS=10"],
+        ...["-e", `PAYLOAD_BYTES=${PAYLOAD_BYTES}`, "-e", `DURATION_S=${load.seconds}`],
+        join(root, "bench/k6-fan-out.ts"),
+      ]),
+    ),
+  );
+  const { usage, output } = result.result;
+  const figures = /figures (\{.*\})/.exec(output)?.[1];
+  if (!figures) throw new Error(`stock k6 left no figures:\n${output}`);
+  const { deliveries, handled, read }: { deliveries: number; handled: Lag; read: Lag } = JSON.parse(figures);
+  return { load, deliveries, handled, read, kernel: result.kernel, cpuSeconds: usage.at(-1)!.cpuSeconds };
+}
+
+/** More than the machine can do: how many deliveries a second are had, until all have come. */
+async function flood(load: Load) {
+  const engine = await withServer((url) => ours(url, load));
+  const { summary } = engine.result;
+  // The last to come is the one that waited longest: of the last publication.
+  const elapsedMs =
+    ((publicationsOf(load) - 1) * 1_000) / load.publicationsPerSecond +
+    trend(summary, "ws_fanout_lag_ms").max!;
+  const loop = await withServer((url) =>
+    watch(bare, [
+      ...["read", new URL(url).host, String(load.connections), String(ROOMS)],
+      ...[String(load.publicationsPerSecond), String(load.seconds), String(PAYLOAD_BYTES)],
+    ]),
+  );
+  if (loop.result.code !== 0) throw new Error(loop.result.output);
+  const perSecond = (deliveries: number, ms: number) => Math.round((deliveries * 1_000) / ms);
+  return {
+    load,
+    engine: {
+      deliveries: count(summary, "ws_deliveries"),
+      lost: count(summary, "ws_messages_lost"),
+      perSecond: perSecond(count(summary, "ws_deliveries"), elapsedMs),
+      cpuSeconds: engine.result.cpuSeconds,
+    },
+    onlyReads: {
+      deliveries: loop.server.deliveriesSent,
+      perSecond: perSecond(loop.server.deliveriesSent, lastLine(loop.result.output).elapsedMs),
+      cpuSeconds: loop.result.usage.at(-1)!.cpuSeconds,
+    },
+  };
+}
+
+/** Ten lost, ten repeated, ten out of order, while others come and go. */
+async function exactness(load: Load) {
+  // Those that come and go, in order from the first, are spared: what is lost on its way to one that has begun
+  // to leave was not due to it, which the server cannot know.
+  const spared = 3_000;
+  const fault = { every: Math.floor((deliveriesOf(load) * 0.8) / 13), count: 10 };
+  const faults = {
+    loseDeliveries: fault,
+    repeatDeliveries: fault,
+    reorderDeliveries: fault,
+    fromConnection: spared,
+    toConnection: load.connections,
+  };
+  const { result, server } = await withServer(
+    (url) => ours(url, load, { CHURN: 50 }),
+    ...["--faults", JSON.stringify(faults)],
+  );
+  const of = (name: string) => count(result.summary, `ws_messages_${name}`);
+  return {
+    load,
+    deliveries: count(result.summary, "ws_deliveries"),
+    cameBack: count(result.summary, "ws_sessions_opened") - load.connections - ROOMS,
+    rows: [
+      { what: "lost", server: server.deliveriesLost, counted: of("lost") },
+      { what: "repeated", server: server.deliveriesRepeated, counted: of("duplicated") },
+      { what: "reordered", server: server.deliveriesReordered, counted: of("reordered") },
+      { what: "foreign", server: 0, counted: of("foreign") },
+      { what: "late", server: 0, counted: of("late") },
+    ],
+  };
+}
+
+const round = (value: number, digits = 2) => Number(value.toFixed(digits));
+const off = (reported: number, kernel: number) =>
+  `${round(reported - kernel, 3)} ms, ${round((reported / kernel - 1) * 100)} %`;
+const lagRows = (who: string, reported: Lag, kernel: Lag) =>
+  (["p50Ms", "p99Ms", "maxMs"] as const).map((name) => ({
+    "": who,
+    of: name.slice(0, -2),
+    "reported, ms": round(reported[name]),
+    "packets, ms": round(kernel[name]),
+    off: off(reported[name], kernel[name]),
+  }));
+
+const loads: Record<string, number> = {};
+async function part<T>(name: string, run: () => Promise<T>): Promise<T> {
+  loads[name] = round(loadavg()[0]!);
+  console.log(`${name} … (load average before: ${loads[name]})`);
+  return run();
+}
+
+const large = await part("the engine, 15,000 subscribers", () => accuracy(LARGE));
+const small = await part("the engine, 5,000 subscribers", () => accuracy(SMALL));
+const rival = await part("stock k6, the same 5,000", () => stock(SMALL));
+const flooded = await part("more than the machine can do, 15,000 subscribers", () => flood(FLOOD));
+const exact = await part("deliveries that go wrong, 15,000 subscribers", () => exactness(FAULTY));
+
+console.log(
+  `\n${large.load.connections} subscribers in ${ROOMS} rooms, ${PAYLOAD_BYTES} bytes of payload, ${cpus().length} processors shared with the server: ` +
+    `${large.deliveries} of ${deliveriesOf(LARGE)} deliveries in ${LARGE.seconds} s, ${large.lost} lost; receive side of ws_generator_delay_ms p99 ${round(large.generatorDelayP99Ms)} ms`,
+);
+console.log("Lag from the server's stamp, as reported and by the times of the packets (a separate process)");
+console.table([
+  ...lagRows("this engine, 15,000", large.reported, large.kernel),
+  ...lagRows("this engine, 5,000", small.reported, small.kernel),
+  ...lagRows("stock k6, 5,000, Date.now()", rival.handled, rival.kernel),
+  ...lagRows("stock k6, 5,000, event.timestamp", rival.read, rival.kernel),
+]);
+for (const [who, { deliveries, kernel }] of Object.entries({ large, small, rival })) {
+  if (kernel.deliveries !== deliveries || kernel.missed > 0)
+    console.log(
+      `${who}: ${deliveries} counted, ${kernel.deliveries} in packets, ${kernel.missed} packets missed`,
+    );
+}
+console.log(
+  `CPU for the same ${small.deliveries} deliveries: ${small.cpuSeconds} s, stock k6 ${rival.cpuSeconds} s (${rival.deliveries} counted): 1/${round(rival.cpuSeconds / small.cpuSeconds, 1)}`,
+);
+console.log(
+  `\nMore than the machine can do: ${deliveriesOf(FLOOD)} deliveries asked for in ${FLOOD.seconds} s`,
+);
+console.table({ "this engine": flooded.engine, "a loop that only reads": flooded.onlyReads });
+console.log(
+  `${round((flooded.engine.perSecond / flooded.onlyReads.perSecond) * 100, 1)} % of the loop that only reads`,
+);
+console.log(
+  `\n${exact.deliveries} deliveries of which some go wrong, while subscribers leave and come back (${exact.cameBack} did)`,
+);
+console.table(exact.rows);
+
+await mkdir(join(root, "results"), { recursive: true });
+const file = join(root, "results/bench-fan-out.json");
+const figures = {
+  at: new Date().toISOString(),
+  processors: cpus().length,
+  loads,
+  large,
+  small,
+  rival,
+  flooded,
+  exact,
+};
+await writeFile(file, `${JSON.stringify(figures, null, 2)}\n`);
+console.log(file);
+if (exact.rows.some(({ server, counted }) => server !== counted)) process.exitCode = 1;

@@ -1,0 +1,161 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"net"
+	"os"
+	"os/signal"
+	"slices"
+	"strconv"
+	"sync/atomic"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+type captureFigures struct {
+	Deliveries int `json:"deliveries"`
+	// Missed packets found the ring full; Truncated ones had more in them
+	// than was kept.
+	Missed    uint32  `json:"missed"`
+	Truncated int     `json:"truncated"`
+	P50Ms     float64 `json:"p50Ms"`
+	P90Ms     float64 `json:"p90Ms"`
+	P99Ms     float64 `json:"p99Ms"`
+	MaxMs     float64 `json:"maxMs"`
+}
+
+const (
+	frameBytes  = 2048
+	blockBytes  = 1 << 20
+	blocks      = 128
+	ringFrames  = blocks * blockBytes / frameBytes
+	headerBytes = 52 // of IP and TCP with time stamps, without data
+)
+
+// capture takes what comes from a port over the loopback interface, off the
+// wire as far as there is one, until interrupted: each delivery's lag is the
+// time at which the kernel received its packet, less the server's time stamp in
+// it. It needs the right to capture (CAP_NET_RAW).
+func capture(port int) (*captureFigures, error) {
+	var stopped atomic.Bool
+	stop := make(chan os.Signal, 1)
+	signal.Notify(stop, os.Interrupt, syscall.SIGTERM)
+	go func() { <-stop; stopped.Store(true) }()
+
+	// Packets of this protocol are handed over when they are received; those
+	// of all protocols would be when they are sent, too.
+	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("packet socket (needs CAP_NET_RAW): %w", err)
+	}
+	ring, err := receiveRing(fd, port)
+	if err != nil {
+		return nil, err
+	}
+	fmt.Println("capturing")
+
+	var figures captureFigures
+	var lags []int64
+	for at := 0; ; {
+		frame := ring[at*frameBytes:][:frameBytes]
+		h := (*unix.Tpacket2Hdr)(unsafe.Pointer(&frame[0]))
+		if atomic.LoadUint32(&h.Status)&unix.TP_STATUS_USER == 0 {
+			if stopped.Load() {
+				break
+			}
+			if _, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 100); err != nil && err != unix.EINTR {
+				return nil, fmt.Errorf("poll: %w", err)
+			}
+			continue
+		}
+		if h.Snaplen < h.Len {
+			figures.Truncated++
+		}
+		received := int64(h.Sec)*1e9 + int64(h.Nsec)
+		lags = appendLags(lags, frame[h.Net:][:h.Snaplen], received)
+		atomic.StoreUint32(&h.Status, unix.TP_STATUS_KERNEL)
+		at = (at + 1) % ringFrames
+	}
+	stats, err := unix.GetsockoptTpacketStats(fd, unix.SOL_PACKET, unix.PACKET_STATISTICS)
+	if err != nil {
+		return nil, fmt.Errorf("PACKET_STATISTICS: %w", err)
+	}
+	figures.Missed = stats.Drops
+	if figures.Deliveries = len(lags); len(lags) == 0 {
+		return &figures, nil
+	}
+	slices.Sort(lags)
+	quantile := func(q float64) float64 { return float64(lags[int(q*float64(len(lags)-1))]) / 1e6 }
+	figures.P50Ms, figures.P90Ms, figures.P99Ms, figures.MaxMs = quantile(0.5), quantile(0.9), quantile(0.99), quantile(1)
+	return &figures, nil
+}
+
+// receiveRing makes packets with data from a TCP port appear in memory.
+func receiveRing(fd, port int) ([]byte, error) {
+	program := []unix.SockFilter{
+		{Code: unix.BPF_LD | unix.BPF_B | unix.BPF_ABS, K: 9}, // the protocol
+		{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: unix.IPPROTO_TCP, Jf: 5},
+		{Code: unix.BPF_LD | unix.BPF_H | unix.BPF_ABS, K: 20}, // the source port, after a header without options
+		{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: uint32(port), Jf: 3},
+		{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_LEN},
+		{Code: unix.BPF_JMP | unix.BPF_JGT | unix.BPF_K, K: headerBytes, Jf: 1},
+		{Code: unix.BPF_RET | unix.BPF_K, K: 0xFFFF},
+		{Code: unix.BPF_RET | unix.BPF_K, K: 0},
+	}
+	filter := unix.SockFprog{Len: uint16(len(program)), Filter: &program[0]}
+	if err := unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &filter); err != nil {
+		return nil, fmt.Errorf("SO_ATTACH_FILTER: %w", err)
+	}
+	if err := unix.SetsockoptInt(fd, unix.SOL_PACKET, unix.PACKET_VERSION, unix.TPACKET_V2); err != nil {
+		return nil, fmt.Errorf("PACKET_VERSION: %w", err)
+	}
+	size := unix.TpacketReq{Block_size: blockBytes, Block_nr: blocks, Frame_size: frameBytes, Frame_nr: ringFrames}
+	if err := unix.SetsockoptTpacketReq(fd, unix.SOL_PACKET, unix.PACKET_RX_RING, &size); err != nil {
+		return nil, fmt.Errorf("PACKET_RX_RING: %w", err)
+	}
+	ring, err := unix.Mmap(fd, 0, blocks*blockBytes, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	if err != nil {
+		return nil, fmt.Errorf("mmap: %w", err)
+	}
+	loopback, err := net.InterfaceByName("lo")
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: bigEndian(unix.ETH_P_IP), Ifindex: loopback.Index}); err != nil {
+		return nil, fmt.Errorf("bind to the loopback interface: %w", err)
+	}
+	return ring, nil
+}
+
+func bigEndian(n uint16) uint16 {
+	var b [2]byte
+	binary.BigEndian.PutUint16(b[:], n)
+	return binary.NativeEndian.Uint16(b[:])
+}
+
+var stamp = []byte(`"timestamp":`)
+
+// appendLags finds the server's stamps, milliseconds with three decimals, in a
+// packet that was received at an instant in nanoseconds since 1970.
+func appendLags(lags []int64, packet []byte, received int64) []int64 {
+	for {
+		_, rest, found := bytes.Cut(packet, stamp)
+		end := bytes.IndexByte(rest, '}')
+		if !found || end < 4 {
+			return lags
+		}
+		whole, decimals := rest[:end-4], rest[end-3:end]
+		ms, err := strconv.ParseInt(string(whole), 10, 64)
+		micros, err2 := strconv.ParseInt(string(decimals), 10, 64)
+		if err == nil && err2 == nil {
+			lags = append(lags, received-ms*1e6-micros*1e3)
+		}
+		packet = rest[end:]
+	}
+}
