@@ -22,12 +22,14 @@ type captureFigures struct {
 	Deliveries int `json:"deliveries"`
 	// Missed packets found the ring full; Truncated ones had more in them
 	// than was kept.
-	Missed    uint32  `json:"missed"`
-	Truncated int     `json:"truncated"`
-	P50Ms     float64 `json:"p50Ms"`
-	P90Ms     float64 `json:"p90Ms"`
-	P99Ms     float64 `json:"p99Ms"`
-	MaxMs     float64 `json:"maxMs"`
+	Missed    uint32 `json:"missed"`
+	Truncated int    `json:"truncated"`
+	// Retransmitted packets are not among the deliveries.
+	Retransmitted int     `json:"retransmitted"`
+	P50Ms         float64 `json:"p50Ms"`
+	P90Ms         float64 `json:"p90Ms"`
+	P99Ms         float64 `json:"p99Ms"`
+	MaxMs         float64 `json:"maxMs"`
 }
 
 const (
@@ -62,6 +64,7 @@ func capture(port int) (*captureFigures, error) {
 
 	var figures captureFigures
 	var lags []int64
+	var arrived sequences
 	for at := 0; ; {
 		frame := ring[at*frameBytes:][:frameBytes]
 		h := (*unix.Tpacket2Hdr)(unsafe.Pointer(&frame[0]))
@@ -78,7 +81,11 @@ func capture(port int) (*captureFigures, error) {
 			figures.Truncated++
 		}
 		received := int64(h.Sec)*1e9 + int64(h.Nsec)
-		lags = appendLags(lags, frame[h.Net:][:h.Snaplen], received)
+		if packet := frame[h.Net:][:h.Snaplen]; arrived.isNew(packet) {
+			lags = appendLags(lags, packet, received)
+		} else {
+			figures.Retransmitted++
+		}
 		atomic.StoreUint32(&h.Status, unix.TP_STATUS_KERNEL)
 		at = (at + 1) % ringFrames
 	}
@@ -137,6 +144,25 @@ func bigEndian(n uint16) uint16 {
 	var b [2]byte
 	binary.BigEndian.PutUint16(b[:], n)
 	return binary.NativeEndian.Uint16(b[:])
+}
+
+// sequences is how far each port's data have come, as TCP sequence numbers.
+type sequences [1 << 16]struct {
+	next  uint32
+	known bool
+}
+
+// isNew is false for a packet, from its IP header on, whose data came before.
+func (s *sequences) isNew(packet []byte) bool {
+	tcp := packet[20:]
+	at := &s[binary.BigEndian.Uint16(tcp[2:])]
+	sequence := binary.BigEndian.Uint32(tcp[4:])
+	if at.known && int32(sequence-at.next) < 0 {
+		return false
+	}
+	length := uint32(binary.BigEndian.Uint16(packet[2:])) - 20 - uint32(tcp[12]>>4)*4
+	at.next, at.known = sequence+length, true
+	return true
 }
 
 var stamp = []byte(`"timestamp":`)

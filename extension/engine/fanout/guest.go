@@ -247,6 +247,9 @@ func (g *guest) Delivered(d *protocol.Delivery) {
 	case arrival.Foreign:
 		r.Foreign++
 		return
+	case arrival.Early:
+		r.Deliveries++ // its lag would be the subscriber's doing
+		return
 	case arrival.Duplicate:
 		r.Duplicated++
 		return

@@ -80,7 +80,7 @@ func TestWhatIsDueDependsOnWhoWasThere(t *testing.T) {
 		sequence uint64
 		want     ledger.Arrival
 	}{
-		{"from before the subscription", 9, ledger.Arrival{Foreign: true}},
+		{"from before the subscription", 9, ledger.Arrival{Early: true}},
 		{"from before the confirmation", 11, ledger.Arrival{}},
 		{"the same again", 11, ledger.Arrival{Duplicate: true}},
 		{"the first that is due", 15, ledger.Arrival{Due: true}},

@@ -59,9 +59,13 @@ func (s *Subscription) Leave() {
 
 // Arrival says what a delivery was. More than one may be true at once.
 type Arrival struct {
-	// Foreign: no publication of that number was made on that stream, or it
-	// was made before the subscription. Nothing else is said of it.
+	// Foreign: no publication of that number was made on that stream. Nothing
+	// else is said of it.
 	Foreign bool
+	// Early: it was made before the subscription was asked for, and the server
+	// took it in only after: nothing is wrong with that, and it was not due.
+	// Nothing else is said of it.
+	Early bool
 	// Duplicate: it has come before. Nothing else is said of it.
 	Duplicate bool
 	// Reordered: a later one of the same stream had come already.
@@ -114,7 +118,7 @@ type span struct{ begin, end uint64 }
 
 func (t *track) deliver(sequence uint64) Arrival {
 	if sequence < t.from {
-		return Arrival{Foreign: true}
+		return Arrival{Early: true}
 	}
 	a := Arrival{Due: sequence >= t.first && sequence < t.end}
 	switch {
