@@ -69,6 +69,11 @@ declare module "k6/x/realtime" {
      * {@link connections} counts the subscribers, and {@link holdMs} has no meaning. Default: they are held.
      */
     fanOut?: FanOut;
+    /**
+     * Where a test is several swarms, one after the other: which one this is, as the tag `step` on all of its samples
+     * and in {@link steps}. Up to 32 letters, digits, `_` and `.`. Default: no tag.
+     */
+    step?: string;
   }
 
   /**
@@ -268,6 +273,29 @@ declare module "k6/x/realtime" {
 
   /** What this process has measured so far. For `handleSummary`. @param percentiles from 0 to 100 */
   export function distributions(percentiles: readonly number[]): Distribution[];
+
+  /** What one step came to in this process, exactly. */
+  export interface StepFigures {
+    /** {@link SwarmOptions.step}. */
+    readonly step: string;
+    /** How long it took; 0 while it runs. */
+    readonly durationMs: number;
+    /** Why it ended before it was meant to; empty where it did not. */
+    readonly failure: string;
+    /** Whether that was k6's doing. */
+    readonly interrupted: boolean;
+    readonly distributions: readonly Distribution[];
+    /** Counters, whole and by each of their tags. */
+    readonly counts: readonly {
+      readonly metric: string;
+      readonly tags: Readonly<Record<string, string>>;
+      readonly count: number;
+    }[];
+    readonly rates: readonly { readonly metric: string; readonly passes: number; readonly fails: number }[];
+  }
+
+  /** The steps so far, in the order of time. For virtual users between them, too. @param percentiles from 0 to 100 */
+  export function steps(percentiles: readonly number[]): StepFigures[];
 
   /** The extension's version. */
   export const version: string;

@@ -131,6 +131,22 @@ export const SETTINGS = {
       return value >= 0 && value <= 1_000_000 ? value : undefined;
     },
   },
+  STEPS: {
+    help: "Loads to try one after the other, up to the first that breaks a limit; empty: one load. See capacity.md.",
+    expects:
+      "at most 20 whole numbers from 1 to 100000, each larger than the one before, separated by commas",
+    default: "",
+    parse: (text: string) => {
+      const sizes =
+        text === "" ? [] : text.split(",").map((size) => (/^\d{1,6}$/.test(size) ? Number(size) : 0));
+      const isRising = sizes.every((size, i) => size > (sizes[i - 1] ?? 0) && size <= 100_000);
+      return isRising && sizes.length <= 20 ? sizes : undefined;
+    },
+  },
+  STEPS_OF: choice("What STEPS are numbers of: in place of CONNECTIONS, or of PUBLISH_RATE.", [
+    "connections",
+    "publish-rate",
+  ]),
   HOLD: duration("Time for which each connection is held before it is closed.", "5s", 0),
   ROOMS: count("Rooms that the connections are spread over.", "10", 1, 1_000_000),
   PUBLISHERS: count(

@@ -1,6 +1,7 @@
 // One message, thousands of subscribers: how long until each has it, until the last has it, and who missed it.
 //   bin/k6 run -e WS_URL=wss://… -e CONNECTIONS=15000 -e ROOMS=1 -e PUBLISH_RATE=5 -e DURATION=1m dist/fan-out.js
 import { swarm } from "../lib/k6/swarm.ts";
+import { SettingsError } from "../lib/settings.ts";
 
 export const { options, setup, run, handleSummary } = swarm({
   name: "fan-out",
@@ -16,6 +17,8 @@ export const { options, setup, run, handleSummary } = swarm({
     "PAYLOAD_BYTES",
     "REPLY_TIMEOUT",
     "CHURN",
+    "STEPS",
+    "STEPS_OF",
     "DURATION",
   ],
 
@@ -36,6 +39,14 @@ export const { options, setup, run, handleSummary } = swarm({
     timeout: settings.REPLY_TIMEOUT,
     churn: settings.CHURN,
   }),
+
+  climb: ({ STEPS, STEPS_OF, PUBLISHERS }) => {
+    if (STEPS_OF === "connections") return { sizes: STEPS, setting: "CONNECTIONS", of: "subscribers" };
+    if (PUBLISHERS === 0) {
+      throw new SettingsError("STEPS_OF: expected connections, since nobody publishes, got publish-rate");
+    }
+    return { sizes: STEPS, setting: "PUBLISH_RATE", of: "publications a second" };
+  },
 
   variables: (settings) => ({
     room: Array.from({ length: settings.ROOMS }, (_, room) => `fan-out-room-${room}`),

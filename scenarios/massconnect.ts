@@ -14,6 +14,7 @@ export const { options, setup, run, handleSummary } = swarm({
     "REACH_TIMEOUT",
     "DURATION",
     "ROOMS",
+    "STEPS",
   ],
 
   load: (settings) => ({
@@ -27,6 +28,8 @@ export const { options, setup, run, handleSummary } = swarm({
     reachWithin: settings.REACH_TIMEOUT,
     hold: settings.DURATION,
   }),
+
+  climb: ({ STEPS }) => ({ sizes: STEPS, setting: "CONNECTIONS", of: "connections" }),
 
   variables: (settings) => ({
     room: Array.from({ length: settings.ROOMS }, (_, room) => `load-test-room-${room}`),

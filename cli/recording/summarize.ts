@@ -2,10 +2,17 @@
 import { basename } from "node:path";
 import { METRICS, type MetricName, type MetricSpec } from "../../lib/metrics.ts";
 import { limitsOn, type Profile, together } from "../../lib/profile.ts";
+import { offStep, onStep, STEP_TAG, STEPS_OF_TAG, stepsSummary } from "../../lib/steps.ts";
 import { breakdownThresholds, type Thresholds } from "../../lib/summary/summarize.ts";
-import type { MetricFigures, MetricSummary, Summary, ThresholdSummary } from "../../lib/summary/summary.ts";
-import { type Limit, parseLimit } from "../../lib/summary/threshold.ts";
-import { describeLimit, judge } from "../../lib/summary/verdict.ts";
+import type {
+  MetricFigures,
+  MetricSummary,
+  StepsSummary,
+  Summary,
+  ThresholdSummary,
+} from "../../lib/summary/summary.ts";
+import { holds, parseLimit } from "../../lib/summary/threshold.ts";
+import { describeLimit, type Evidence, judge, judgeSteps } from "../../lib/summary/verdict.ts";
 import { aggregateOf, figuresOf, parseSelector, select } from "./figures.ts";
 import type { End } from "./format.ts";
 import type { Recording } from "./read.ts";
@@ -27,22 +34,54 @@ const K6_OWN =
 export function summarizeRun(run: Run, profile?: Profile): Summary {
   const [first] = run.instances;
   const recorded = recordedLimits(run);
-  const limits = profile ? together(floorsOf(recorded), limitsOn(declaredBy(run), profile)) : recorded;
+  const all = profile ? together(floorsOf(recorded), limitsOn(declaredBy(run), profile)) : recorded;
+  const sizes = sizesIn(run);
+  const limits = sizes.length > 0 ? onStep(offStep(all), sizes[0]!) : all;
   const metrics = metricsOf(run, Object.keys(limits));
   const { startedAt, durationMs } = spanOf(run);
   const thresholds = Object.entries(limits).flatMap(([series, expressions]) =>
     expressions.map((expression) => evaluate(run, series, expression, durationMs)),
   );
+  const steps = sizes.length > 0 ? stepsIn(run, sizes, offStep(all)) : undefined;
   return {
     scenario: first!.header.scenario,
-    ...verdictOf(run, metrics, thresholds),
+    ...verdictOf(run, metrics, thresholds, steps),
     startedAt: new Date(startedAt).toISOString(),
     durationMs,
     plannedMs: plannedMs(run, durationMs),
     k6: { version: first!.header.k6 ?? null, extension: first!.header.extension ?? null },
+    ...(steps && { steps }),
     metrics,
     thresholds,
   };
+}
+
+/** The sizes of a load that grew, in their order; none where it did not. */
+function sizesIn({ series }: Run): number[] {
+  const sizes = series.map(({ tags }) => Number(tags[STEP_TAG])).filter(Number.isInteger);
+  return [...new Set(sizes)].sort((a, b) => a - b);
+}
+
+/** What each size came to, from its own series. */
+function stepsIn(run: Run, sizes: readonly number[], limits: Thresholds): StepsSummary {
+  const of = run.series.find(({ tags }) => tags[STEPS_OF_TAG])?.tags[STEPS_OF_TAG] ?? "connections";
+  const isCut = run.instances.some(({ end }) => end?.state !== "finished" && !isAborted(end));
+  return stepsSummary(
+    of,
+    sizes.map((size) => {
+      const part: Run = { ...run, series: run.series.filter(({ tags }) => tags[STEP_TAG] === String(size)) };
+      const cells = new Set(part.series.flatMap(({ cells }) => [...cells.keys()])).size;
+      const durationMs = cells * run.cellSeconds * 1000;
+      return {
+        size,
+        metrics: metricsOf(part, []),
+        thresholds: Object.entries(limits).flatMap(([series, expressions]) =>
+          expressions.map((expression) => evaluate(part, series, expression, durationMs)),
+        ),
+        interrupted: isCut && size === sizes.at(-1),
+      };
+    }),
+  );
 }
 
 /** k6 knows how long a run may take, not how long it should: one that ended by itself took what it should. */
@@ -128,24 +167,6 @@ function evaluate(run: Run, metric: string, expression: string, durationMs: numb
   return { metric, expression, value, ok: limit !== undefined && value !== null && holds(value, limit) };
 }
 
-function holds(value: number, { operator, bound }: Limit): boolean {
-  switch (operator) {
-    case "<":
-      return value < bound;
-    case "<=":
-      return value <= bound;
-    case ">":
-      return value > bound;
-    case ">=":
-      return value >= bound;
-    case "==":
-    case "===":
-      return value === bound;
-    case "!=":
-      return value !== bound;
-  }
-}
-
 type Judgement = Pick<Summary, "verdict" | "reason">;
 
 const incomplete = (reason: string): Judgement => ({ verdict: "incomplete", reason });
@@ -154,6 +175,7 @@ function verdictOf(
   run: Run,
   metrics: Summary["metrics"],
   thresholds: readonly ThresholdSummary[],
+  steps: StepsSummary | undefined,
 ): Judgement {
   const states = new Set(run.instances.map(({ end }) => end?.state));
   if (run.covered < 1) {
@@ -165,7 +187,7 @@ function verdictOf(
   if (states.has("failed") && noneBegan) return judge({ ...evidence, setupDone: false });
   const cut = run.instances.find(({ end }) => end?.state !== "finished" && !isAborted(end));
   if (cut) return incomplete(whyCut(cut));
-  if (!states.has("aborted-by-threshold")) return judge({ ...evidence, setupDone: true });
+  if (!states.has("aborted-by-threshold")) return judgeWhole({ ...evidence, setupDone: true }, steps);
   const broken = thresholds.filter(({ ok }) => !ok);
   return broken.length > 0
     ? {
@@ -174,6 +196,9 @@ function verdictOf(
       }
     : incomplete("a threshold stopped an instance early that holds over all of them");
 }
+
+const judgeWhole = (evidence: Evidence, steps: StepsSummary | undefined): Judgement =>
+  steps ? judgeSteps(evidence, steps) : judge(evidence);
 
 const isAborted = (end: End | undefined): boolean => end?.state === "aborted-by-threshold";
 

@@ -12,18 +12,21 @@ const MILLISECONDS: Axis = { label: "ms", scale: "log" };
 
 /** Every chart that there is something to draw on. */
 export function chartsOf(views: readonly RunView[]): Chart[] {
-  const charts = views.some(({ recorded }) => recorded)
-    ? [
-        ...latencyCharts(views),
-        connections(views),
-        rates(views),
-        drops(views),
-        ...histograms(views),
-        lagByConnections(views),
-        generatorDelay(views),
-        processors(views),
-      ]
-    : [percentiles(views), closes(views)];
+  const charts = [
+    lagBySteps(views),
+    ...(views.some(({ recorded }) => recorded)
+      ? [
+          ...latencyCharts(views),
+          connections(views),
+          rates(views),
+          drops(views),
+          ...histograms(views),
+          lagByConnections(views),
+          generatorDelay(views),
+          processors(views),
+        ]
+      : [percentiles(views), closes(views)]),
+  ];
   return charts.filter(({ lines }) => lines.some(({ y }) => y.some((value) => value !== null)));
 }
 
@@ -137,6 +140,30 @@ const drops = (views: readonly RunView[]) =>
         style: "points" as const,
       })),
   );
+
+/** What a load that grew came to at each of its sizes. */
+function lagBySteps(views: readonly RunView[]): Chart {
+  const isAlone = views.length === 1;
+  const shown = isAlone ? (["p50", "p90", "p99"] as const) : (["p50", "p99"] as const);
+  const of = [...new Set(views.flatMap(({ summary: { steps } }) => (steps ? [steps.of] : [])))].join(", ");
+  return {
+    title: `Lag by ${of}`,
+    help: "Each step of a load that grew, up to the first that broke a limit.",
+    x: { label: of, scale: "linear" },
+    y: MILLISECONDS,
+    lines: views.flatMap(({ label, summary: { steps } }, run) =>
+      shown.map((percentile, i) => ({
+        label: isAlone ? percentile : `${label} ${percentile}`,
+        color: isAlone ? i : run,
+        style: isAlone || percentile === "p99" ? ("line" as const) : ("dashed" as const),
+        x: (steps?.curve ?? []).map(({ size }) => size),
+        y: (steps?.curve ?? []).map(({ lag }) => lag?.[percentile] ?? null),
+      })),
+    ),
+    limits: [],
+    events: [],
+  };
+}
 
 const generatorDelay = (views: readonly RunView[]) =>
   timeChart(

@@ -149,6 +149,11 @@ func (r *recorder) outcomes(metric *metrics.Metric, yes bool, n int64) {
 	if n == 0 {
 		return
 	}
+	if yes {
+		r.step.outcomes(metric, n, 0)
+	} else {
+		r.step.outcomes(metric, 0, n)
+	}
 	s := batch{r: r, at: time.Now()}
 	for range min(n, batchSize) {
 		s.add(metric, rate(yes), r.tags)

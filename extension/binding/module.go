@@ -41,6 +41,7 @@ func (i *instance) Exports() modules.Exports {
 		"Swarm":         i.newSwarm,
 		"now":           func() float64 { return clock.Now().Milliseconds() },
 		"distributions": i.distributions,
+		"steps":         i.steps,
 		"version":       version(),
 	}}
 }
@@ -76,10 +77,25 @@ func (i *instance) newSwarm(call sobek.ConstructorCall) *sobek.Object {
 
 // distributions is what the process has measured so far, exactly.
 func (i *instance) distributions(percentiles []float64) ([]exact, error) {
-	for _, p := range percentiles {
-		if !(p >= 0 && p <= 100) {
-			return nil, wrong("distributions", "percentiles from 0 to 100", p)
-		}
+	if err := checkPercentiles("distributions", percentiles); err != nil {
+		return nil, err
 	}
 	return i.process.distributions(percentiles), nil
+}
+
+// steps is what each step of the process came to so far, exactly.
+func (i *instance) steps(percentiles []float64) ([]stepFigures, error) {
+	if err := checkPercentiles("steps", percentiles); err != nil {
+		return nil, err
+	}
+	return i.process.stepsSoFar(percentiles), nil
+}
+
+func checkPercentiles(name string, percentiles []float64) error {
+	for _, p := range percentiles {
+		if !(p >= 0 && p <= 100) {
+			return wrong(name, "percentiles from 0 to 100", p)
+		}
+	}
+	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -25,6 +26,8 @@ type options struct {
 	messagesPerSecond float64
 	// fanOut is nil where connections are only held.
 	fanOut *fanout.Options
+	// step is the value of that tag on all samples, empty for none.
+	step string
 }
 
 const (
@@ -63,6 +66,7 @@ func readOptions(given any) (*options, error) {
 	}
 	o.messagesPerSecond = r.number("messagesPerSecond", 1, 0, 1e6)
 	o.timeouts = readTimeouts(r.object("timeouts"))
+	o.step = readStep(r)
 	o.request = &requests{
 		protocols: r.texts("subprotocols"),
 		variables: readVariables(r.object("variables")),
@@ -115,6 +119,19 @@ func readPace(r *reader) swarm.Pace {
 		Size:  r.whole("batchSize", 1, 1, maxConnections),
 		Delay: r.milliseconds("batchDelayMs", time.Second, 0),
 	}
+}
+
+var stepName = regexp.MustCompile(`^[\w.]{1,32}$`)
+
+func readStep(r *reader) string {
+	if _, given := r.fields["step"]; !given {
+		return ""
+	}
+	name := r.text("step")
+	if !stepName.MatchString(name) {
+		r.wrong("step", "up to 32 letters, digits, _ and .", name)
+	}
+	return name
 }
 
 func readTimeouts(r *reader) engine.Timeouts {

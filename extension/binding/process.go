@@ -27,11 +27,19 @@ type process struct {
 	active map[int]int // connections open, by shard
 	totals map[total]*hist.Histogram
 	oneIn  map[total]int64
+	steps  []*step // in the order of time
 }
 
 // total is one series of the whole run; tag and value are empty or the one
 // tag by which the metric is broken down.
 type total struct{ metric, tag, value string }
+
+func (t total) tags() map[string]string {
+	if t.tag == "" {
+		return map[string]string{}
+	}
+	return map[string]string{t.tag: t.value}
+}
 
 // useEngine starts the engine for its first user. release must be called.
 func (p *process) useEngine(state *lib.State, timeouts engine.Timeouts) (*engine.Engine, error) {
@@ -130,11 +138,8 @@ func (p *process) distributions(percentiles []float64) []exact {
 
 func describe(t total, h *hist.Histogram, oneIn int64, percentiles []float64) exact {
 	e := exact{
-		Metric: t.metric, Tags: map[string]string{}, OneIn: oneIn, Count: h.Count(),
+		Metric: t.metric, Tags: t.tags(), OneIn: oneIn, Count: h.Count(),
 		Min: milliseconds(h.Min()), Avg: milliseconds(h.Mean()), Max: milliseconds(h.Max()),
-	}
-	if t.tag != "" {
-		e.Tags[t.tag] = t.value
 	}
 	for _, p := range percentiles {
 		e.Percentiles = append(e.Percentiles, milliseconds(h.Quantile(p/100)))

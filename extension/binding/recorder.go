@@ -21,6 +21,7 @@ type recorder struct {
 	tags    *metrics.TagSet
 	out     chan<- metrics.SampleContainer
 	process *process
+	step    *step   // nil without steps
 	trends  []trend // by swarm.Series; without a metric where none is kept
 	fan     []trend // by fanout.Series; nil without a fan-out
 }
@@ -42,7 +43,10 @@ func newRecorder(i *instance, o *options) *recorder {
 	state := i.vu.State()
 	r := &recorder{
 		metrics: i.metrics, builtin: state.BuiltinMetrics, tags: state.Tags.GetCurrentValues().Tags,
-		out: state.Samples, process: i.process,
+		out: state.Samples, process: i.process, step: i.process.beginStep(o.step),
+	}
+	if r.step != nil {
+		r.tags = r.tags.With(stepTag, o.step)
 	}
 	const bySide, byPhase = "side", "phase"
 	set := func(series swarm.Series, metric *metrics.Metric, tag, value string) {
@@ -84,6 +88,7 @@ func (r *recorder) distribution(t *trend, d *hist.Distribution, at time.Time) {
 	}
 	r.out <- t.series.Container(d, at)
 	r.process.add(t.total, d, t.oneIn)
+	r.step.distribution(t.total, d)
 }
 
 // setRatios fixes which fraction of each series k6 sees, from what the whole
@@ -150,6 +155,7 @@ func (r *recorder) window(w *swarm.Window, active int) {
 	for i := range w.Closed {
 		s.add(r.metrics.DropRate, rate(i < dropped), r.tags)
 	}
+	r.step.outcomes(r.metrics.DropRate, dropped, w.Closed-dropped)
 	s.add(r.metrics.ActiveSessions, float64(active), r.tags)
 	s.push()
 }
@@ -176,7 +182,11 @@ func (r *recorder) ended(result *swarm.Result, interrupted bool) {
 	s := batch{r: r, at: time.Now()}
 	missing := int64(result.Wanted) - result.Opened
 	if result.Settled != 0 && missing == 0 {
-		s.add(r.metrics.TimeToReach, milliseconds(result.Settled.Sub(result.From)), r.tags)
+		took := result.Settled.Sub(result.From)
+		s.add(r.metrics.TimeToReach, milliseconds(took), r.tags)
+		h := hist.New()
+		h.Record(took)
+		r.step.distribution(total{metric: r.metrics.TimeToReach.Name}, h.Distribution())
 	}
 	if !interrupted {
 		s.count(r.metrics.ConnectionsUnmet, missing)
@@ -196,6 +206,7 @@ func (b *batch) count(metric *metrics.Metric, n int64, tags ...string) {
 	if n == 0 {
 		return
 	}
+	b.r.step.count(metric, n, tags)
 	set := b.r.tags
 	for ; len(tags) > 1; tags = tags[2:] {
 		set = set.With(tags[0], tags[1])

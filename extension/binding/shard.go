@@ -87,6 +87,7 @@ func (s *shard) finish(ctx context.Context, failure error) (*outcome, error) {
 	if failure == nil {
 		failure = s.exhausted(r)
 	}
+	s.out.step.ended(failure, ctx.Err() != nil)
 	return o, failure
 }
 

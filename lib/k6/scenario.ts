@@ -6,6 +6,7 @@ import type { MetricName } from "../metrics.ts";
 import { limitsOn, PROFILES, type Profile, type ProfileName, parseProfile, together } from "../profile.ts";
 import { compile, PROTOCOLS, type Protocol, parseDescriptor } from "../protocols/index.ts";
 import { readSettings, type SettingName, type Settings, SettingsError } from "../settings.ts";
+import { onStep, requireLimitsOfSteps, STEPS_OF_TAG, stepsSummary } from "../steps.ts";
 import { percentilesOf } from "../summary/exact.ts";
 import { SUMMARY_FORMS } from "../summary/forms.ts";
 import {
@@ -24,6 +25,7 @@ import { now } from "./clock.ts";
 import { CLOSE_TIMEOUT } from "./connection.ts";
 import { readInput, readJsonInput, resultsDir } from "./files.ts";
 import { type Record, recorder } from "./recorder.ts";
+import { climb, figuresOfSteps, type Step } from "./steps.ts";
 import { requireUpgrade } from "./upgrade-check.ts";
 
 /** Settings that every scenario has. */
@@ -84,6 +86,8 @@ export interface Plan {
   readonly servers?: readonly string[];
   /** The extension, where it does the measuring. */
   readonly engine?: Engine;
+  /** Loads to drive one after the other, instead of {@link drive}; what they are numbers of, in words. */
+  readonly steps?: { readonly of: string; readonly each: readonly Step[] };
   /** Limits that follow from the settings, beside the floor. */
   readonly limits?: Thresholds;
   /** Tag values to break metrics down by, where the settings decide which there are. */
@@ -95,7 +99,7 @@ export interface Plan {
 }
 
 /** What the summary takes of the extension. */
-export type Engine = Pick<typeof import("k6/x/realtime"), "distributions" | "version">;
+export type Engine = Pick<typeof import("k6/x/realtime"), "distributions" | "steps" | "version">;
 
 /** One virtual user's share, and what it needs to drive it. */
 export interface Shard {
@@ -142,7 +146,11 @@ export function scenario<N extends SettingName>(
   const names = [...(plan.metrics ?? metrics), ...SHARD_METRICS];
   const record = recorder(names);
   const own = together(spec.floor as Thresholds, plan.limits ?? {});
-  const limits = profile ? together(own, limitsOn(names, profile)) : own;
+  const all = profile ? together(own, limitsOn(names, profile)) : own;
+  const { steps, engine } = plan;
+  if (steps) requireLimitsOfSteps(all);
+  // By its first step, a run passes or fails: see capacity.md.
+  const limits = steps ? onStep(all, steps.each[0]!.size) : all;
   const stats = trendStats(limits);
 
   const options: Options = {
@@ -156,7 +164,7 @@ export function scenario<N extends SettingName>(
         ),
         gracefulStop: "5s",
         // On every sample, so that dashboards can draw the limits. Tags of the whole test `--tag` would replace.
-        tags: { profile: profileLabel(spec.profile) },
+        tags: { profile: profileLabel(spec.profile), ...(steps && { [STEPS_OF_TAG]: steps.of }) },
       },
     },
     thresholds: together(breakdownThresholds(names, plan.breakdowns), limits) as NonNullable<
@@ -198,7 +206,8 @@ export function scenario<N extends SettingName>(
         record,
         identity: (connection, variables) => identity(connection, { vu, ...variables }),
       };
-      await plan.drive(shard, now());
+      if (steps) await climb(steps.each, engine!, names, all);
+      else await plan.drive(shard, now());
       record("ws_shards_completed", 1);
     },
 
@@ -209,9 +218,10 @@ export function scenario<N extends SettingName>(
         metrics: names,
         breakdowns: plan.breakdowns,
         limits,
-        k6: { version: settings.K6_VERSION || null, extension: plan.engine?.version ?? null },
+        k6: { version: settings.K6_VERSION || null, extension: engine?.version ?? null },
         endedAt: new Date(),
-        distributions: plan.engine?.distributions(percentilesOf(stats)),
+        distributions: engine?.distributions(percentilesOf(stats)),
+        steps: steps && stepsSummary(steps.of, figuresOfSteps(engine!, names, all)),
         notes: plan.notes,
       });
       const files: { [path: string]: string } = { stdout: terminal(summary) };

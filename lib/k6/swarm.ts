@@ -4,6 +4,7 @@ import { type SettingName, type Settings, SettingsError } from "../settings.ts";
 import type { MetricSummary } from "../summary/summary.ts";
 import { number } from "../summary/verdict.ts";
 import { formatDuration, type Ms, ms } from "../units.ts";
+import { CLOSE_TIMEOUT } from "./connection.ts";
 import { realtime } from "./realtime.ts";
 import { type ScenarioSpec, scenario } from "./scenario.ts";
 
@@ -62,6 +63,16 @@ export interface SwarmSpec<N extends SettingName> extends ScenarioSpec<N> {
   variables(settings: Settings<N>): Readonly<Record<string, string | readonly string[]>>;
   /** What they do while they are held. Absent: nothing. */
   fanOut?(settings: Settings<N>): FanOutLoad;
+  /** Which of its settings takes several values, one after the other. Absent, or of no sizes: none. */
+  climb?(settings: Settings<N>): Climb;
+}
+
+/** A load that grows. */
+export interface Climb {
+  readonly sizes: readonly number[];
+  readonly setting: "CONNECTIONS" | "PUBLISH_RATE";
+  /** What the sizes are numbers of, in words. */
+  readonly of: string;
 }
 
 /** Rooms and who publishes into them. */
@@ -93,74 +104,102 @@ export interface SwarmLoad {
 
 /** A swarm: reaches a number of connections, holds them, counts what drops. */
 export function swarm<N extends SettingName>(spec: SwarmSpec<N>) {
-  const { Swarm, distributions, version } = realtime(spec.name);
+  const { Swarm, distributions, steps, version } = realtime(spec.name);
   const withNeeds = { ...spec, settings: [...NEEDS, ...spec.settings] as (N | Needs)[] };
 
   return scenario(withNeeds, SWARM_METRICS, (settings, protocol, users) => {
-    const load = spec.load(settings as Settings<N>);
-    const fanOut = spec.fanOut?.(settings as Settings<N>);
-    const ramp = rampOf(load);
-    if (load.reachWithin < ramp) {
-      throw new SettingsError(
-        `REACH_TIMEOUT: expected at least the time that the connections take to begin (${formatDuration(ramp)}), got ${formatDuration(load.reachWithin)}`,
-      );
-    }
     const { WS_URL, SERVERS, CONNECT_TIMEOUT, SHARDS, SOURCE_IPS, EXHAUSTED, MESSAGES_PER_SECOND } =
       settings as unknown as Settings<Needs | "WS_URL">;
-    if (fanOut) requireWholeRooms(load, fanOut, SHARDS);
     const { variables, authenticate, ...handshake } = handshakeTemplate(settings, protocol, users);
-    if (authenticate && !fanOut) {
+
+    /** One load, as the settings state it. */
+    const loadOf = (stated: Settings<N>, size?: number) => {
+      const load = spec.load(stated);
+      const fanOut = spec.fanOut?.(stated);
+      const ramp = rampOf(load);
+      if (load.reachWithin < ramp) {
+        throw new SettingsError(
+          `REACH_TIMEOUT: expected at least the time that the connections take to begin (${formatDuration(ramp)}), got ${formatDuration(load.reachWithin)}`,
+        );
+      }
+      if (fanOut) requireWholeRooms(load, fanOut, SHARDS);
+      if (authenticate && !fanOut) {
+        throw new SettingsError(
+          "AUTH: expected header, query or cookie, since this scenario sends no messages, got message",
+        );
+      }
+      const swarm = new Swarm({
+        ...handshake,
+        ...(size !== undefined && { step: String(size) }),
+        variables: { ...variables, ...spec.variables(stated) },
+        connections: load.connections,
+        shards: SHARDS,
+        ...("rate" in load.pace
+          ? { rate: load.pace.rate }
+          : { batchSize: load.pace.batchSize, batchDelayMs: load.pace.batchDelay }),
+        retries: load.retries,
+        retryDelayMs: load.retryDelay,
+        reachWithinMs: load.reachWithin,
+        holdMs: load.hold,
+        sources: SOURCE_IPS,
+        onExhausted: EXHAUSTED,
+        timeouts: {
+          resolveMs: CONNECT_TIMEOUT,
+          tcpMs: CONNECT_TIMEOUT,
+          tlsMs: CONNECT_TIMEOUT,
+          upgradeMs: CONNECT_TIMEOUT,
+        },
+        messagesPerSecond: MESSAGES_PER_SECOND,
+        ...(fanOut && {
+          fanOut: {
+            protocol: protocol.descriptor,
+            authenticate,
+            rooms: fanOut.rooms,
+            publishers: fanOut.publishers,
+            ...(fanOut.publishers > 0 && { publicationsPerSecond: fanOut.rate }),
+            payloadBytes: fanOut.payloadBytes,
+            forMs: load.hold,
+            timeoutMs: fanOut.timeout,
+            churnPerSecond: fanOut.churn / SHARDS,
+          },
+        }),
+      });
+      const drain = fanOut?.timeout ?? 0;
+      return {
+        size: size ?? load.connections,
+        load: `${load.connections} connections, ${describePace(load)}, ${describeHold(load, fanOut)}`,
+        metrics: metricsOf(fanOut),
+        duration: ramp + load.hold,
+        longest: load.reachWithin + (fanOut ? SESSION_WITHIN : 0) + load.hold + drain,
+        drive: () => swarm.run(),
+      };
+    };
+
+    const climb = spec.climb?.(settings as Settings<N>);
+    const sizes = climb?.sizes ?? [];
+    if (sizes.length > 0 && SHARDS > 1) {
       throw new SettingsError(
-        "AUTH: expected header, query or cookie, since this scenario sends no messages, got message",
+        `SHARDS: expected 1 with STEPS, since whether a step held is decided in one process, got ${SHARDS}`,
       );
     }
-    const swarm = new Swarm({
-      ...handshake,
-      variables: { ...variables, ...spec.variables(settings as Settings<N>) },
-      connections: load.connections,
-      shards: SHARDS,
-      ...("rate" in load.pace
-        ? { rate: load.pace.rate }
-        : { batchSize: load.pace.batchSize, batchDelayMs: load.pace.batchDelay }),
-      retries: load.retries,
-      retryDelayMs: load.retryDelay,
-      reachWithinMs: load.reachWithin,
-      holdMs: load.hold,
-      sources: SOURCE_IPS,
-      onExhausted: EXHAUSTED,
-      timeouts: {
-        resolveMs: CONNECT_TIMEOUT,
-        tcpMs: CONNECT_TIMEOUT,
-        tlsMs: CONNECT_TIMEOUT,
-        upgradeMs: CONNECT_TIMEOUT,
-      },
-      messagesPerSecond: MESSAGES_PER_SECOND,
-      ...(fanOut && {
-        fanOut: {
-          protocol: protocol.descriptor,
-          authenticate,
-          rooms: fanOut.rooms,
-          publishers: fanOut.publishers,
-          ...(fanOut.publishers > 0 && { publicationsPerSecond: fanOut.rate }),
-          payloadBytes: fanOut.payloadBytes,
-          forMs: load.hold,
-          timeoutMs: fanOut.timeout,
-          churnPerSecond: fanOut.churn / SHARDS,
-        },
-      }),
-    });
-    const drain = fanOut?.timeout ?? 0;
+    const loads =
+      climb && sizes.length > 0
+        ? sizes.map((size) => loadOf({ ...(settings as Settings<N>), [climb.setting]: size }, size))
+        : [loadOf(settings as Settings<N>)];
+    const [first, ...later] = loads as [ReturnType<typeof loadOf>, ...ReturnType<typeof loadOf>[]];
+    const stepGap = later.length * CLOSE_TIMEOUT;
     return {
-      load: `${load.connections} connections, ${describePace(load)}, ${describeHold(load, fanOut)}`,
-      size: load.connections,
-      metrics: metricsOf(fanOut),
+      load: loads.map(({ load }) => load).join("; then "),
+      size: first.size,
+      metrics: first.metrics,
       shards: SHARDS,
       servers: SERVERS.length > 0 ? SERVERS : [WS_URL],
-      duration: ms(ramp + load.hold),
-      longest: ms(load.reachWithin + (fanOut ? SESSION_WITHIN : 0) + load.hold + drain),
-      drive: () => swarm.run(),
-      engine: { distributions, version },
-      notes: reachedIn,
+      duration: ms(loads.reduce((sum, { duration }) => sum + duration, 0)),
+      longest: ms(loads.reduce((sum, { longest }) => sum + longest, stepGap)),
+      drive: first.drive,
+      ...(climb && sizes.length > 0 && { steps: { of: climb.of, each: loads } }),
+      engine: { distributions, steps, version },
+      ...(sizes.length === 0 && { notes: reachedIn }),
     };
   });
 }

@@ -1,12 +1,14 @@
 import { formatDuration, ms } from "../units.ts";
-import type { MetricSummary, Summary, ThresholdSummary } from "./summary.ts";
+import type { MetricSummary, StepSummary, Summary, ThresholdSummary } from "./summary.ts";
 import { parseLimit } from "./threshold.ts";
-import { number } from "./verdict.ts";
+import { grouped, number } from "./verdict.ts";
 
 /** The tables of a summary, as rows of text: what the terminal and Markdown both show. */
 export interface Layout {
   readonly headline: string;
   readonly facts: string;
+  /** A row for each step of a load that grew. */
+  readonly steps: readonly string[][];
   readonly latencies: readonly string[][];
   readonly counts: readonly string[][];
   readonly limits: readonly { readonly ok: boolean; readonly cells: readonly string[] }[];
@@ -14,6 +16,7 @@ export interface Layout {
 }
 
 export const LATENCY_HEADER = ["latency, ms", "p50", "p90", "p95", "p99", "max", "values"];
+export const STEP_HEADER = ["step", "verdict", "lag p50, ms", "p90", "p99", "max", "because"];
 export const COUNT_HEADER = ["count", "", "by"];
 export const LIMIT_HEADER = ["limit", "was", "of the limit"];
 
@@ -24,11 +27,22 @@ export function layout(summary: Summary): Layout {
   return {
     headline: `${scenario}: ${verdict}, ${reason}`,
     facts: `${formatDuration(ms(Math.round(durationMs / 1000) * 1000)) || "0s"} of ${formatDuration(ms(plannedMs))} planned${k6.version ? `; k6 ${k6.version}` : ""}${k6.extension ? ` with xk6-realtime ${k6.extension}` : ""}`,
+    steps: summary.steps?.curve.map((step) => stepRow(summary.steps!.of, step)) ?? [],
     latencies: metrics.flatMap(([name, metric]) => latencyRow(name, metric)),
     counts: metrics.flatMap(([name, metric]) => countRow(name, metric)),
     limits: summary.thresholds.map((limit) => ({ ok: limit.ok, cells: limitRow(limit) })),
     notes: summary.notes ?? [],
   };
+}
+
+function stepRow(of: string, { size, verdict, reason, lag }: StepSummary): string[] {
+  const figures = [lag?.p50, lag?.p90, lag?.p99, lag?.max];
+  return [
+    `${grouped(size)} ${of}`,
+    verdict,
+    ...figures.map((value) => (value == null ? "–" : number(value))),
+    reason,
+  ];
 }
 
 function latencyRow(name: string, metric: MetricSummary): string[][] {

@@ -1,9 +1,9 @@
 import type { Distribution } from "k6/x/realtime";
 import { METRICS, type MetricName, type MetricSpec } from "../metrics.ts";
 import { samplingNotes, withExactFigures } from "./exact.ts";
-import type { MetricFigures, MetricSummary, Summary, ThresholdSummary } from "./summary.ts";
-import { parseLimit } from "./threshold.ts";
-import { judge } from "./verdict.ts";
+import type { MetricFigures, MetricSummary, StepsSummary, Summary, ThresholdSummary } from "./summary.ts";
+import { holds, parseLimit } from "./threshold.ts";
+import { judge, judgeSteps } from "./verdict.ts";
 
 const TREND_STATS = ["count", "min", "avg", "p(50)", "p(90)", "p(95)", "p(99)", "max"];
 
@@ -44,6 +44,8 @@ export interface RunFacts {
   readonly endedAt: Date;
   /** What the engine measured, exactly; k6 then has representatives of it. */
   readonly distributions?: readonly Distribution[] | undefined;
+  /** What came of each load, where there were several; the limits are then the first one's. */
+  readonly steps?: StepsSummary | undefined;
   /** What to say beside the figures. */
   readonly notes?: ((metrics: Summary["metrics"]) => string[]) | undefined;
 }
@@ -79,25 +81,39 @@ function seriesOf(name: MetricName, more: Breakdowns): { tag: string; value: str
 export function summarize(data: K6Data, facts: RunFacts): Summary {
   const { distributions = [] } = facts;
   const measured = withExactFigures(data, trendStats(facts.limits), distributions);
-  const metrics = Object.fromEntries(
-    facts.metrics.map((name) => [name, metricSummary(measured, name, facts.breakdowns)]),
-  );
+  const metrics = metricsOf(measured, facts.metrics, facts.breakdowns);
   const thresholds = thresholdSummaries(data, facts.limits);
+  const evidence = { setupDone: data.setup_data != null, metrics, thresholds };
+  const { steps } = facts;
   const { testRunDurationMs } = data.state;
   return {
     scenario: facts.scenario,
-    ...judge({ setupDone: data.setup_data != null, metrics, thresholds }),
+    ...(steps ? judgeSteps(evidence, steps) : judge(evidence)),
     startedAt: new Date(facts.endedAt.getTime() - testRunDurationMs).toISOString(),
     durationMs: Math.round(testRunDurationMs),
     plannedMs: facts.plannedMs,
     k6: facts.k6,
-    notes: [...(facts.notes?.(metrics) ?? []), ...samplingNotes(distributions)],
+    notes: [
+      ...(steps ? [STEPS_NOTE] : []),
+      ...(facts.notes?.(metrics) ?? []),
+      ...samplingNotes(distributions),
+    ],
+    ...(steps && { steps }),
     metrics,
     thresholds,
   };
 }
 
-function metricSummary(data: K6Data, name: MetricName, more: Breakdowns = {}): MetricSummary {
+const STEPS_NOTE = "figures and counts are of all steps together, the limits are those on the first step";
+
+/** The figures of each metric, with its breakdowns. */
+export const metricsOf = (
+  data: K6Data,
+  names: readonly MetricName[],
+  more: Breakdowns = {},
+): Summary["metrics"] => Object.fromEntries(names.map((name) => [name, metricSummary(data, name, more)]));
+
+function metricSummary(data: K6Data, name: MetricName, more: Breakdowns): MetricSummary {
   const whole = figures(METRICS[name], data.metrics[name]?.values ?? {});
   const by: { [tag: string]: { [value: string]: MetricFigures } } = {};
   for (const { tag, value, series } of seriesOf(name, more)) {
@@ -149,6 +165,19 @@ function thresholdSummaries(data: K6Data, limits: Thresholds): ThresholdSummary[
       ok: sampled && thresholds?.[expression]?.ok === true,
       value: sampled ? valueFor(expression, values) : null,
     }));
+  });
+}
+
+/** What limits come to that k6 was not given; a Counter that nothing was added to is 0. */
+export function evaluate(data: K6Data, limits: Thresholds): ThresholdSummary[] {
+  return Object.entries(limits).flatMap(([metric, expressions]) => {
+    const isCounter = METRICS[metric.replace(/\{.*/, "") as MetricName]?.kind === "counter";
+    const values = data.metrics[metric]?.values ?? (isCounter ? { count: 0, rate: 0 } : {});
+    return expressions.map((expression) => {
+      const limit = parseLimit(expression);
+      const value = hasSamples(values) ? valueFor(expression, values) : null;
+      return { metric, expression, ok: limit !== undefined && value !== null && holds(value, limit), value };
+    });
   });
 }
 

@@ -64,6 +64,34 @@ const Threshold = v.strictObject({
 
 export const VERDICTS = ["pass", "fail", "generator-bound", "incomplete"] as const;
 
+const Step = v.strictObject({
+  size: v.pipe(count, v.description("How large the load was.")),
+  verdict: v.pipe(v.picklist(VERDICTS), v.description("As of a run, by the limits on this step alone.")),
+  reason: v.pipe(v.string(), v.description("One sentence: why.")),
+  lag: v.pipe(
+    v.nullable(
+      v.strictObject({ metric: v.string(), count, p50: figure, p90: figure, p99: figure, max: figure }),
+    ),
+    v.description("The fan-out lag, without publications the time to connect, in ms; null without values."),
+  ),
+});
+
+const Steps = v.pipe(
+  v.strictObject({
+    of: v.pipe(v.string(), v.description("What grew, such as subscribers.")),
+    capacity: v.pipe(
+      v.string(),
+      v.description("One sentence: the largest step that held, and why none beyond."),
+    ),
+    holds: v.pipe(
+      v.nullable(count),
+      v.description("The largest step before the first that did not pass; null for none."),
+    ),
+    curve: v.pipe(v.array(Step), v.description("The steps that were tried, in their order.")),
+  }),
+  v.description("What came of a load that grew step by step. Absent where it did not."),
+);
+
 export const SummarySchema = v.strictObject({
   scenario: v.string(),
   verdict: v.pipe(
@@ -86,6 +114,7 @@ export const SummarySchema = v.strictObject({
   notes: v.exactOptional(
     v.pipe(v.array(v.string()), v.description("What is to be known of the figures, in sentences.")),
   ),
+  steps: v.exactOptional(Steps),
   metrics: v.record(v.string(), Metric),
   thresholds: v.array(Threshold),
 });
@@ -96,6 +125,10 @@ export type Verdict = Summary["verdict"];
 /** One metric's figures, whole and by tag. */
 export type MetricSummary = v.InferOutput<typeof Metric>;
 export type TrendSummary = Extract<MetricSummary, { kind: "trend" }>;
+/** One load of several. */
+export type StepSummary = v.InferOutput<typeof Step>;
+/** What came of a load that grew. */
+export type StepsSummary = v.InferOutput<typeof Steps>;
 /** One limit: a k6 threshold and what came of it. */
 export type ThresholdSummary = v.InferOutput<typeof Threshold>;
 /** The figures of a metric, or of one of its values by tag. */

@@ -18,3 +18,22 @@ export function parseLimit(expression: string): Limit | undefined {
     bound: Number(bound),
   };
 }
+
+/** Whether a value keeps a limit. */
+export function holds(value: number, { operator, bound }: Limit): boolean {
+  switch (operator) {
+    case "<":
+      return value < bound;
+    case "<=":
+      return value <= bound;
+    case ">":
+      return value > bound;
+    case ">=":
+      return value >= bound;
+    case "==":
+    case "===":
+      return value === bound;
+    case "!=":
+      return value !== bound;
+  }
+}

@@ -1,4 +1,11 @@
-import type { MetricSummary, Summary, ThresholdSummary, TrendSummary, Verdict } from "./summary.ts";
+import type {
+  MetricSummary,
+  StepsSummary,
+  Summary,
+  ThresholdSummary,
+  TrendSummary,
+  Verdict,
+} from "./summary.ts";
 import { parseLimit } from "./threshold.ts";
 
 /** The share of the highest latency limit that the generator may add by itself. */
@@ -20,6 +27,15 @@ export function judge(evidence: Evidence): { verdict: Verdict; reason: string } 
   const broken = evidence.thresholds.filter(({ ok }) => !ok);
   if (broken.length > 0) return { verdict: "fail", reason: broken.map(describeLimit).join("; ") };
   return { verdict: "pass", reason: `all ${evidence.thresholds.length} limits held` };
+}
+
+/** Judges a run whose load grew step by step: by its first step, for a later one that breaks is what was sought. */
+export function judgeSteps(evidence: Evidence, steps: StepsSummary): { verdict: Verdict; reason: string } {
+  const gap = whyIncomplete(evidence);
+  if (gap) return { verdict: "incomplete", reason: gap };
+  const [first] = steps.curve;
+  if (!first) return { verdict: "incomplete", reason: "no step of the load began" };
+  return { verdict: first.verdict, reason: steps.capacity };
 }
 
 function whyIncomplete({ setupDone, metrics }: Evidence): string | undefined {
@@ -71,6 +87,9 @@ export function describeLimit({ metric, expression, value }: ThresholdSummary): 
 
 const countOf = (metric: MetricSummary | undefined): number =>
   metric?.kind === "counter" ? metric.count : 0;
+
+/** 15,000. */
+export const grouped = (size: number): string => String(size).replace(/\B(?=(\d{3})+$)/g, ",");
 
 /** A figure as people read it: three significant digits, whole above a hundred. */
 export function number(value: number): string {

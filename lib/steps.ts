@@ -1,0 +1,143 @@
+/** How much a server holds: a load that grows step by step up to the first that breaks a limit. Pure. */
+import type { StepFigures } from "k6/x/realtime";
+import { METRICS, type MetricName } from "./metrics.ts";
+import { SettingsError } from "./settings.ts";
+import { withExactFigures } from "./summary/exact.ts";
+import { evaluate, metricsOf, type Thresholds, trendStats } from "./summary/summarize.ts";
+import type {
+  MetricSummary,
+  StepSummary,
+  StepsSummary,
+  Summary,
+  ThresholdSummary,
+} from "./summary/summary.ts";
+import { grouped, judge } from "./summary/verdict.ts";
+
+/** The tag on all samples of a step: its size. */
+export const STEP_TAG = "step";
+/** The tag on all samples of such a run: what it is a number of. */
+export const STEPS_OF_TAG = "steps_of";
+
+/** What decides one step: its figures alone, and what its limits came to. */
+export interface StepEvidence {
+  readonly size: number;
+  readonly metrics: Summary["metrics"];
+  readonly thresholds: readonly ThresholdSummary[];
+  /** Why it ended before it was meant to, where the server or the network is to blame. */
+  readonly failure?: string;
+  /** Whether it was cut short from outside. */
+  readonly interrupted?: boolean;
+}
+
+/** Limits on the samples of one step only. */
+export const onStep = (limits: Thresholds, size: number): Thresholds =>
+  Object.fromEntries(
+    Object.entries(limits).map(([series, expressions]) => [
+      series.endsWith("}") ? `${series.slice(0, -1)},${STEP_TAG}:${size}}` : `${series}{${STEP_TAG}:${size}}`,
+      expressions,
+    ]),
+  );
+
+/** The limits that {@link onStep} made these of. */
+export const offStep = (limits: Thresholds): Thresholds =>
+  Object.fromEntries(
+    Object.entries(limits).map(([series, expressions]) => [
+      series.replace(/[{,]step:\d+\}$/, (tag) => (tag.startsWith("{") ? "" : "}")),
+      expressions,
+    ]),
+  );
+
+/** @throws {@link SettingsError} for a limit that one step cannot be judged by */
+export function requireLimitsOfSteps(limits: Thresholds): void {
+  for (const series of Object.keys(limits)) {
+    const [, name = "", tags = ""] = /^([^{]*)(.*)$/.exec(series) ?? [];
+    if (METRICS[name as MetricName]?.kind === "gauge" || tags.includes(",")) {
+      throw new SettingsError(
+        `STEPS: expected limits on counters, rates and times by at most one tag, got one on ${series}`,
+      );
+    }
+  }
+}
+
+/** What the engine measured of a step, held against the limits. */
+export function evidenceOf(
+  figures: StepFigures,
+  names: readonly MetricName[],
+  limits: Thresholds,
+): StepEvidence {
+  const { step, durationMs, failure, interrupted } = figures;
+  const seconds = durationMs / 1_000;
+  const counts = figures.counts.map(({ metric, tags, count }) => {
+    const tag = Object.entries(tags).map(([name, value]) => `{${name}:${value}}`);
+    return [`${metric}${tag.join("")}`, { values: { count, rate: count / seconds } }] as const;
+  });
+  const rates = figures.rates.map(
+    ({ metric, passes, fails }) =>
+      [metric, { values: { rate: passes / (passes + fails), passes, fails } }] as const,
+  );
+  const data = withExactFigures(
+    { state: { testRunDurationMs: durationMs }, metrics: Object.fromEntries([...counts, ...rates]) },
+    trendStats(limits),
+    figures.distributions,
+  );
+  return {
+    size: Number(step),
+    metrics: metricsOf(data, names),
+    thresholds: evaluate(data, limits),
+    ...(failure !== "" && { failure }),
+    interrupted: interrupted || durationMs === 0,
+  };
+}
+
+/** Sums up the steps that were tried, in their order. */
+export function stepsSummary(of: string, steps: readonly StepEvidence[]): StepsSummary {
+  const curve = steps.map(judgeStep);
+  const failed = curve.findIndex(({ verdict }) => verdict !== "pass");
+  const held = failed < 0 ? curve.at(-1) : curve[failed - 1];
+  return { of, capacity: capacity(of, held, curve[failed]), holds: held?.size ?? null, curve };
+}
+
+/** One step's verdict. What this machine would not give is the generator's failure, not the server's. */
+export function judgeStep({ size, metrics, thresholds, failure, interrupted }: StepEvidence): StepSummary {
+  const lag = lagOf(metrics);
+  if (interrupted) return { size, verdict: "incomplete", reason: "the step was cut short", lag };
+  const missing = EXHAUSTION.filter((reason) => metrics.ws_connect_failures?.by?.reason?.[reason]);
+  if (missing.length > 0) {
+    const reason = `the generator was the bottleneck: this machine gave no more (${missing.join(", ")})`;
+    return { size, verdict: "generator-bound", reason, lag };
+  }
+  const judged = judge({ setupDone: true, metrics: { ...metrics, ...WHOLE }, thresholds });
+  if (judged.verdict === "pass" && failure) return { size, verdict: "fail", reason: failure, lag };
+  return { size, ...judged, lag };
+}
+
+/** Reasons of ws_connect_failures. */
+const EXHAUSTION = ["no_descriptors", "no_ports"];
+
+const ONE: MetricSummary = { kind: "counter", unit: "1", count: 1 };
+/** A step is a whole part of the load. */
+const WHOLE = { ws_shards_started: ONE, ws_shards_completed: ONE };
+
+function capacity(of: string, held: StepSummary | undefined, next: StepSummary | undefined): string {
+  if (!next) return `capacity: at least ${grouped(held?.size ?? 0)} ${of}, the largest step asked for`;
+  const why = `at ${grouped(next.size)} ${next.reason}`;
+  if (next.verdict !== "fail") {
+    return held ? `capacity: at least ${grouped(held.size)} ${of}; ${why}` : `capacity: not known; ${why}`;
+  }
+  return held
+    ? `capacity: ${grouped(held.size)} ${of}; ${why}`
+    : `capacity: fewer than ${grouped(next.size)} ${of}; ${why}`;
+}
+
+/** What is drawn by the size of the load, the first of which there are values. */
+const LAGS = ["ws_fanout_lag_ms", "ws_fanout_server_lag_ms", "ws_connect_latency_ms"];
+
+function lagOf(metrics: Summary["metrics"]): StepSummary["lag"] {
+  for (const metric of LAGS) {
+    const trend = metrics[metric];
+    if (trend?.kind !== "trend" || trend.count === 0) continue;
+    const { count, p50, p90, p99, max } = trend;
+    return { metric, count, p50, p90, p99, max };
+  }
+  return null;
+}

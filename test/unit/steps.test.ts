@@ -1,0 +1,116 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { offStep, onStep, requireLimitsOfSteps, type StepEvidence, stepsSummary } from "../../lib/steps.ts";
+import type { MetricSummary, ThresholdSummary } from "../../lib/summary/summary.ts";
+
+const lag = (p99: number): MetricSummary => ({
+  kind: "trend",
+  unit: "ms",
+  count: 1_000,
+  min: 1,
+  p50: p99 / 4,
+  p90: p99 / 2,
+  p95: p99 / 2,
+  p99,
+  max: p99,
+});
+const LIMIT = { metric: "ws_fanout_lag_ms", expression: "p(99)<500" };
+
+/** A step of which one in a hundred deliveries took so long, and what else is known of it. */
+function step(size: number, p99: number, more: Partial<StepEvidence> = {}): StepEvidence {
+  const threshold: ThresholdSummary = { ...LIMIT, value: p99, ok: p99 < 500 };
+  const { metrics } = more;
+  return { size, thresholds: [threshold], ...more, metrics: { ws_fanout_lag_ms: lag(p99), ...metrics } };
+}
+
+const counter = (count: number) => ({ kind: "counter", unit: "1", count }) as const;
+const slowGenerator: StepEvidence["metrics"] = {
+  ws_generator_delay_ms: { ...lag(80), by: { side: { receive: lag(80) } } } as MetricSummary,
+};
+const noPorts: StepEvidence["metrics"] = {
+  ws_connect_failures: { ...counter(3), by: { reason: { no_ports: counter(3) } } },
+};
+
+describe("what a server holds, in a sentence", () => {
+  const rows: [sentence: string, steps: StepEvidence[], capacity: string, holds: number | null][] = [
+    [
+      "the last step that held, and which limit the next one broke",
+      [step(1_000, 12), step(5_000, 90), step(15_000, 812)],
+      "capacity: 5,000 subscribers; at 15,000 ws_fanout_lag_ms p(99)<500: was 812",
+      5_000,
+    ],
+    [
+      "every step held: there may be more",
+      [step(1_000, 12), step(15_000, 499)],
+      "capacity: at least 15,000 subscribers, the largest step asked for",
+      15_000,
+    ],
+    [
+      "not even the first held",
+      [step(1_000, 500)],
+      "capacity: fewer than 1,000 subscribers; at 1,000 ws_fanout_lag_ms p(99)<500: was 500",
+      null,
+    ],
+    [
+      "the generator was slow: no word of what the server holds beyond, broken limit or not",
+      [step(5_000, 90), step(15_000, 812, { metrics: slowGenerator })],
+      "capacity: at least 5,000 subscribers; at 15,000 the generator was the bottleneck: ws_generator_delay_ms{side:receive} p99 was 80 ms, more than 10 % of the highest latency limit (500 ms)",
+      5_000,
+    ],
+    [
+      "the generator was slow from the start",
+      [step(999, 12, { metrics: slowGenerator })],
+      "capacity: not known; at 999 the generator was the bottleneck: ws_generator_delay_ms{side:receive} p99 was 80 ms, more than 10 % of the highest latency limit (500 ms)",
+      null,
+    ],
+    [
+      "this machine had no ports left",
+      [step(28_000, 12), step(29_000, 12, { metrics: noPorts, failure: "no ports" })],
+      "capacity: at least 28,000 subscribers; at 29,000 the generator was the bottleneck: this machine gave no more (no_ports)",
+      28_000,
+    ],
+    [
+      "a step ended before its time although each limit held",
+      [step(10, 12), step(20, 12, { failure: "the connections ended before the publications did" })],
+      "capacity: 10 subscribers; at 20 the connections ended before the publications did",
+      10,
+    ],
+    [
+      "interrupted: the figures of half a step decide nothing",
+      [step(10, 12), step(20, 812, { interrupted: true })],
+      "capacity: at least 10 subscribers; at 20 the step was cut short",
+      10,
+    ],
+  ];
+  for (const [sentence, steps, capacity, holds] of rows) {
+    test(sentence, () => {
+      const summary = stepsSummary("subscribers", steps);
+      assert.deepEqual([summary.capacity, summary.holds], [capacity, holds]);
+      assert.deepEqual(
+        summary.curve.map(({ size, lag }) => [size, lag?.p99]),
+        steps.map(({ size, metrics }) => [size, (metrics.ws_fanout_lag_ms as { p99?: number }).p99]),
+      );
+    });
+  }
+});
+
+test("limits are put on one step's samples, and taken off again", () => {
+  const limits = { ws_fanout_lag_ms: ["p(99)<500"], "ws_connection_drops{code:1006}": ["count<5"] };
+  const onFirst = onStep(limits, 1_000);
+  assert.deepEqual(Object.keys(onFirst), [
+    "ws_fanout_lag_ms{step:1000}",
+    "ws_connection_drops{code:1006,step:1000}",
+  ]);
+  assert.deepEqual(offStep(onFirst), limits);
+});
+
+describe("limits that a step cannot be judged by are refused", () => {
+  for (const series of ["ws_active_sessions", "ws_connection_drops{code:1006,by:server}"]) {
+    test(series, () => {
+      assert.throws(
+        () => requireLimitsOfSteps({ [series]: ["value>0"] }),
+        /STEPS: expected limits on counters/,
+      );
+    });
+  }
+});
