@@ -89,12 +89,16 @@ export function evidenceOf(
   };
 }
 
-/** Sums up the steps that were tried, in their order. */
-export function stepsSummary(of: string, steps: readonly StepEvidence[]): StepsSummary {
+/**
+ * Sums up the steps that were tried, in their order.
+ *
+ * @param wereMore whether larger ones were asked for
+ */
+export function stepsSummary(of: string, steps: readonly StepEvidence[], wereMore: boolean): StepsSummary {
   const curve = steps.map(judgeStep);
   const failed = curve.findIndex(({ verdict }) => verdict !== "pass");
   const held = failed < 0 ? curve.at(-1) : curve[failed - 1];
-  return { of, capacity: capacity(of, held, curve[failed]), holds: held?.size ?? null, curve };
+  return { of, capacity: capacity(of, held, curve[failed], wereMore), holds: held?.size ?? null, curve };
 }
 
 /** One step's verdict. What this machine would not give is the generator's failure, not the server's. */
@@ -118,8 +122,17 @@ const ONE: MetricSummary = { kind: "counter", unit: "1", count: 1 };
 /** A step is a whole part of the load. */
 const WHOLE = { ws_shards_started: ONE, ws_shards_completed: ONE };
 
-function capacity(of: string, held: StepSummary | undefined, next: StepSummary | undefined): string {
-  if (!next) return `capacity: at least ${grouped(held?.size ?? 0)} ${of}, the largest step asked for`;
+function capacity(
+  of: string,
+  held: StepSummary | undefined,
+  next: StepSummary | undefined,
+  wereMore: boolean,
+): string {
+  if (!next) {
+    if (!held) return "capacity: not known; no step began";
+    const end = wereMore ? "; the run ended before a larger step" : ", the largest step asked for";
+    return `capacity: at least ${grouped(held.size)} ${of}${end}`;
+  }
   const why = `at ${grouped(next.size)} ${next.reason}`;
   if (next.verdict !== "fail") {
     return held ? `capacity: at least ${grouped(held.size)} ${of}; ${why}` : `capacity: not known; ${why}`;

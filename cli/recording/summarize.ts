@@ -81,6 +81,7 @@ function stepsIn(run: Run, sizes: readonly number[], limits: Thresholds): StepsS
         interrupted: isCut && size === sizes.at(-1),
       };
     }),
+    isCut,
   );
 }
 

@@ -175,6 +175,11 @@ export function scenario<N extends SettingName>(
     systemTags: SYSTEM_TAGS as NonNullable<Options["systemTags"]>,
   };
 
+  const outcomeOf = ({ of, each }: NonNullable<Plan["steps"]>) => {
+    const tried = figuresOfSteps(engine!, names, all);
+    return stepsSummary(of, tried, tried.length < each.length);
+  };
+
   return {
     options,
 
@@ -221,7 +226,7 @@ export function scenario<N extends SettingName>(
         k6: { version: settings.K6_VERSION || null, extension: engine?.version ?? null },
         endedAt: new Date(),
         distributions: engine?.distributions(percentilesOf(stats)),
-        steps: steps && stepsSummary(steps.of, figuresOfSteps(engine!, names, all)),
+        steps: steps && outcomeOf(steps),
         notes: plan.notes,
       });
       const files: { [path: string]: string } = { stdout: terminal(summary) };

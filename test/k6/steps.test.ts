@@ -130,7 +130,10 @@ test("a run that is cut short in a later step is incomplete", async (t) => {
   });
   const summary = concluded(run);
   assert.equal(summary.verdict, "incomplete");
-  assert.equal(summary.steps?.capacity, "capacity: at least 3 subscribers; at 6 the step was cut short");
+  assert.match(
+    summary.steps?.capacity ?? "",
+    /^capacity: at least 3 subscribers; (at 6 the step was cut short|the run ended before a larger step)$/,
+  );
 });
 
 describe("the user's mistakes end the run before any connection", () => {

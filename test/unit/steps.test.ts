@@ -84,7 +84,7 @@ describe("what a server holds, in a sentence", () => {
   ];
   for (const [sentence, steps, capacity, holds] of rows) {
     test(sentence, () => {
-      const summary = stepsSummary("subscribers", steps);
+      const summary = stepsSummary("subscribers", steps, false);
       assert.deepEqual([summary.capacity, summary.holds], [capacity, holds]);
       assert.deepEqual(
         summary.curve.map(({ size, lag }) => [size, lag?.p99]),
@@ -92,6 +92,12 @@ describe("what a server holds, in a sentence", () => {
       );
     });
   }
+});
+
+test("a run that ended between two steps does not claim to have tried the largest", () => {
+  const { capacity } = stepsSummary("connections", [step(10, 12)], true);
+  assert.equal(capacity, "capacity: at least 10 connections; the run ended before a larger step");
+  assert.equal(stepsSummary("connections", [], true).capacity, "capacity: not known; no step began");
 });
 
 test("limits are put on one step's samples, and taken off again", () => {
