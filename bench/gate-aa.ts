@@ -71,6 +71,7 @@ async function judge(kind: Kind, path: string, baseline: string): Promise<Outcom
   const { verdict, reason, regression } = await judgeRun({
     paths: [path],
     baselines: [baseline],
+    stored: { env: {} },
     cwd: directory,
   });
   const isSlower = verdict === "fail" && (regression?.slower.length ?? 0) > 0;

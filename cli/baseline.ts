@@ -1,7 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { resolve } from "node:path";
 import { type ArgsDef, type CommandDef, defineCommand } from "citty";
-import { EXIT, type Surroundings, UserError } from "./command.ts";
+import { EXIT, type Surroundings, UserError, wholeNumber } from "./command.ts";
 import { fetchRuns } from "./influxdb/fetch.ts";
 import { parsePlace } from "./influxdb/place.ts";
 import { openStore } from "./influxdb/read.ts";
@@ -47,12 +47,7 @@ export const baseline = ({ out, cwd, env }: Surroundings): CommandDef =>
     args: ARGS as ArgsDef,
     async run({ args }): Promise<number> {
       const { from, scenario, branch, run, to } = args as Record<string, string>;
-      const last = Number(args.last);
-      if (!Number.isSafeInteger(last) || last < 1) {
-        throw new UserError(
-          `baseline: --last: expected a whole number from 1, got ${JSON.stringify(args.last)}`,
-        );
-      }
+      const last = wholeNumber("baseline: --last", String(args.last));
       const store = openStore(parsePlace(from!, env));
       const into = resolve(cwd, to!);
       await mkdir(into, { recursive: true });

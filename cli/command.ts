@@ -27,6 +27,18 @@ export class UserError extends Error {
 }
 
 /**
+ * Reads a number from 1.
+ *
+ * @param source How to name it in errors.
+ * @throws {@link UserError} where it is none.
+ */
+export function wholeNumber(source: string, text: string): number {
+  const number = Number(text);
+  if (Number.isSafeInteger(number) && number >= 1) return number;
+  throw new UserError(`${source}: expected a whole number from 1, got ${JSON.stringify(text)}`);
+}
+
+/**
  * Refuses what citty would accept in silence: flags it does not know, flags without their value, values for
  * flags that take none, and words too many.
  *

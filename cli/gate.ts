@@ -1,15 +1,17 @@
 import { parseArgs } from "node:util";
 import { type ArgsDef, type CommandDef, defineCommand } from "citty";
+import type { Profile } from "../lib/profile.ts";
 import { SettingsError } from "../lib/settings.ts";
 import { terminal } from "../lib/summary/terminal.ts";
 import { number } from "../lib/summary/verdict.ts";
-import { type Surroundings, UserError } from "./command.ts";
+import { type Surroundings, UserError, wholeNumber } from "./command.ts";
 import { decide, percent } from "./gate/decide.ts";
 import { readProfile } from "./gate/profile.ts";
 import { type Comparison, compare } from "./gate/regression.ts";
+import { LAST, type Stored, withBaselines } from "./influxdb/baselines.ts";
 import { figuresOf, parseSelector, select } from "./recording/figures.ts";
 import { findRecordings, groupRecordings, openRuns } from "./recording/open.ts";
-import type { Run } from "./recording/run.ts";
+import type { Run, Source } from "./recording/run.ts";
 import { summarizeRun } from "./recording/summarize.ts";
 import { printable } from "./try/safe-text.ts";
 
@@ -28,7 +30,16 @@ const ARGS = {
   baseline: {
     type: "string",
     valueHint: "RUN",
-    description: "An earlier run, to be no slower than; give it again for more of them.",
+    description:
+      "An earlier run, to be no slower than; give it again for more of them. influxdb:URL takes the latest green " +
+      "runs of the scenario from there.",
+  },
+  branch: { type: "string", description: "From InfluxDB, only runs of this branch (k6 run --tag branch=…)." },
+  last: {
+    type: "string",
+    default: String(LAST),
+    valueHint: "N",
+    description: "From InfluxDB, the latest N green runs.",
   },
   json: { type: "boolean", description: "One JSON object instead of text." },
 } as const satisfies ArgsDef;
@@ -47,10 +58,11 @@ EXAMPLES
 
   k6-realtime gate results/ --profile chat
   k6-realtime gate today.jsonl --baseline yesterday.jsonl --baseline monday.jsonl
+  k6-realtime gate today.jsonl --branch main --baseline "influxdb:http://127.0.0.1:8086/?org=perf&bucket=k6"
 `;
 
 /** `k6-realtime gate`: may this go out? */
-export const gate = ({ out, cwd }: Pick<Surroundings, "out" | "cwd">): CommandDef =>
+export const gate = ({ out, cwd, env }: Pick<Surroundings, "out" | "cwd" | "env">): CommandDef =>
   defineCommand({
     meta: { name: "gate", description: "Decide about a run by its limits and by earlier runs" },
     args: ARGS as ArgsDef,
@@ -61,11 +73,15 @@ export const gate = ({ out, cwd }: Pick<Surroundings, "out" | "cwd">): CommandDe
         options: {
           profile: { type: "string" },
           baseline: { type: "string", multiple: true },
+          branch: { type: "string" },
+          last: { type: "string", default: ARGS.last.default },
           json: { type: "boolean" },
         },
       });
       if (positionals.length === 0) throw new UserError("gate: expected a RUN, got none");
-      const judged = await judgeRun({ paths: positionals, baselines: values.baseline ?? [], ...values, cwd });
+      const { profile, baseline: baselines = [], branch } = values;
+      const stored = { branch, last: wholeNumber("gate: --last", values.last), env };
+      const judged = await judgeRun({ paths: positionals, baselines, profile, stored, cwd });
       out.write(values.json ? `${JSON.stringify(judged, null, 2)}\n` : printableLines(textOf(judged)));
       return judged.exitCode;
     },
@@ -75,8 +91,10 @@ export const gate = ({ out, cwd }: Pick<Surroundings, "out" | "cwd">): CommandDe
 export interface Question {
   /** Recordings, or directories of them, of one run. */
   readonly paths: readonly string[];
-  /** The same of earlier runs. */
+  /** The same of earlier runs, or `influxdb:` and an address. */
   readonly baselines: readonly string[];
+  /** Which runs of those addresses. */
+  readonly stored: Stored;
   /** Name or path. Default: the limits that the recordings hold. */
   readonly profile?: string | undefined;
   readonly cwd: string;
@@ -89,11 +107,17 @@ export type Judged = Awaited<ReturnType<typeof judgeRun>>;
  *
  * @throws {@link UserError} where a file, the profile or the choice of runs is wrong
  */
-export async function judgeRun({ paths, baselines: baselinePaths, profile: given, cwd }: Question) {
+export async function judgeRun({ paths, baselines, stored, profile: given, cwd }: Question) {
   const profile = given === undefined ? undefined : await readProfile(given, cwd);
   const group = onlyOne(await groupRecordings(await findRecordings(paths, cwd)));
-  const earlier =
-    baselinePaths.length > 0 ? await groupRecordings(await findRecordings(baselinePaths, cwd)) : [];
+  return withBaselines(baselines, group[0]!.header, stored, async (earlierPaths) => {
+    const earlier =
+      earlierPaths.length > 0 ? await groupRecordings(await findRecordings(earlierPaths, cwd)) : [];
+    return judge(group, earlier, profile);
+  });
+}
+
+async function judge(group: Source[], earlier: Source[][], profile: Profile | undefined) {
   for (const { path, header } of earlier.flat()) {
     if (group.some((one) => one.header.id === header.id))
       throw new UserError(`${path} is the run itself, not a baseline`);

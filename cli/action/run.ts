@@ -80,6 +80,7 @@ async function outcome(step: Step, results: string): Promise<Outcome> {
     const judged = await judgeRun({
       paths: [results],
       baselines: baseline === undefined ? [] : [baseline],
+      stored: { env: step.env },
       cwd: step.cwd,
     });
     // With the verdict of the gate, which knows the baseline and is stricter about too few values.

@@ -15,6 +15,8 @@ export interface Wanted {
   readonly run?: string | undefined;
   /** So many of the latest. */
   readonly last: number;
+  /** Those that were over by then, in milliseconds since 1970. Default: all. */
+  readonly overBy?: number;
 }
 
 export interface Fetched {
@@ -37,7 +39,7 @@ export async function fetchRuns(store: Store, wanted: Wanted, into: string): Pro
     if (fetched.length === wanted.last) break;
     if (wanted.run !== undefined && run !== wanted.run) continue;
     if (wanted.branch !== undefined && instances[0]!.branch !== wanted.branch) continue;
-    const one = await fetchRun(store, run, instances, into, wanted.run === undefined);
+    const one = await fetchRun(store, run, instances, into, wanted);
     if (one) fetched.push(one);
   }
   return fetched;
@@ -48,7 +50,7 @@ async function fetchRun(
   run: string,
   instances: readonly StoredRun[],
   into: string,
-  greenOnly: boolean,
+  wanted: Wanted,
 ): Promise<Fetched | undefined> {
   const partial = await mkdtemp(join(into, ".fetching-"));
   try {
@@ -57,8 +59,10 @@ async function fetchRun(
       await writeRecording(store, instance, join(partial, names[i]!));
     }
     const [opened] = await openRuns(await groupRecordings(names.map((name) => join(partial, name))));
+    const { overBy = Number.POSITIVE_INFINITY } = wanted;
+    if (opened!.instances.some(({ end }) => end && Date.parse(end.at) > overBy)) return undefined;
     const { verdict } = summarizeRun(opened!);
-    if (greenOnly && verdict !== "pass") return undefined;
+    if (wanted.run === undefined && verdict !== "pass") return undefined;
     for (const name of names) await rename(join(partial, name), join(into, name));
     return { run, verdict, files: names.map((name) => join(into, name)) };
   } finally {

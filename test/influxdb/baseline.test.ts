@@ -2,12 +2,14 @@
 import assert from "node:assert/strict";
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { Writable } from "node:stream";
 import { after, before, describe, test } from "node:test";
+import { withBaselines } from "../../cli/influxdb/baselines.ts";
 import { main } from "../../cli/main.ts";
 import { groupRecordings, openRuns } from "../../cli/recording/open.ts";
 import type { Series } from "../../cli/recording/read.ts";
+import type { Source } from "../../cli/recording/run.ts";
 import { summarizeRun } from "../../cli/recording/summarize.ts";
 import { type FaultSettings, startServer } from "../../server/server.ts";
 import { type Cleanup, OUR_K6, runK6 } from "../k6/run.ts";
@@ -79,6 +81,30 @@ describe("runs read back", () => {
       return undefined;
     });
 
+    test(`InfluxDB ${major}: the gate takes the green runs that were over when the run began`, async (t) => {
+      const influx = servers.get(major);
+      if (!influx) return t.skip(`no server of InfluxDB ${major}`);
+      const judge = (run: string, ...args: string[]) =>
+        command(influx, ["gate", join(recorded, run), "--baseline", `influxdb:${influx.out}`, ...args]);
+      const [[source]] = (await groupRecordings([join(recorded, "3")])) as [[Source]];
+      const stored = { branch: "main", env: { ...influx.env } };
+      const files = await withBaselines([`influxdb:${influx.out}`], source.header, stored, async (paths) => {
+        await openRuns(await groupRecordings(paths));
+        return paths.map((path) => basename(path));
+      });
+      // Neither the red one, nor another branch's, nor the run itself.
+      assert.deepEqual(files, ["green-1.realtime.jsonl"]);
+      const last = await judge("3", "--json", "--branch", "main");
+      assert.ok(JSON.parse(last.said).regression, "it was compared");
+      const first = await judge("0", "--branch", "main");
+      assert.equal(first.code, 3);
+      assert.match(first.said, /no earlier green run of chat-soak of branch main is stored in InfluxDB/);
+      const wrong = await judge("3", "--last", "0");
+      assert.equal(wrong.code, 2);
+      assert.match(wrong.said, /gate: --last: expected a whole number from 1, got "0"/);
+      return undefined;
+    });
+
     test(`InfluxDB ${major}: a wrong token or password is told, not printed`, async (t) => {
       const influx = servers.get(major);
       if (!influx) return t.skip(`no server of InfluxDB ${major}`);
@@ -126,8 +152,11 @@ async function record(
   await server.close();
 }
 
-/** What `k6-realtime baseline` does and says. */
-async function baseline(
+const baseline = (influx: InfluxServer, args: readonly string[]) =>
+  command(influx, ["baseline", "--from", influx.out, "--scenario", "chat-soak", ...args]);
+
+/** What `k6-realtime` does and says. */
+async function command(
   influx: InfluxServer,
   args: readonly string[],
 ): Promise<{ code: number; said: string }> {
@@ -138,7 +167,7 @@ async function baseline(
       done();
     },
   });
-  const code = await main(["baseline", "--from", influx.out, "--scenario", "chat-soak", ...args], {
+  const code = await main(args, {
     out: sink,
     err: sink,
     cwd: process.cwd(),
