@@ -5,7 +5,7 @@ import * as dashboard from "@grafana/grafana-foundation-sdk/dashboard";
 import * as table from "@grafana/grafana-foundation-sdk/table";
 import * as timeseries from "@grafana/grafana-foundation-sdk/timeseries";
 import { METRICS, type MetricName, type MetricSpec } from "../lib/metrics.ts";
-import { byRun, limits, overTime, type Query, SOURCES } from "./influxql.ts";
+import { byRun, generatorUsage, limits, overTime, type Query, SOURCES } from "./influxql.ts";
 
 const datasource = { type: "influxdb", uid: "${datasource}" };
 
@@ -13,8 +13,14 @@ const datasource = { type: "influxdb", uid: "${datasource}" };
 export interface Row {
   readonly title: string;
   readonly metrics: readonly MetricName[];
+  /** Panels of what is no metric, after those of the metrics. */
+  readonly more?: readonly Builder<dashboard.Panel>[];
 }
-export const row = (title: string, metrics: Row["metrics"]): Row => ({ title, metrics });
+export const row = (title: string, metrics: Row["metrics"], more: Row["more"] = []): Row => ({
+  title,
+  metrics,
+  more,
+});
 
 /** The metrics that are in none of the rows. */
 export const others = (rows: readonly Row[]): Row =>
@@ -28,11 +34,23 @@ export const NAMES = Object.keys(METRICS) as MetricName[];
 /** A metric over time, with the limits on it. */
 export function panel(metric: MetricName) {
   const { kind, unit, help }: MetricSpec = METRICS[metric];
-  const made = new timeseries.PanelBuilder()
-    .title(metric)
-    .description(kind === "trend" ? `${help} ${WORST}` : help)
+  const made = timeSeries(
+    metric,
+    kind === "trend" ? `${help} ${WORST}` : help,
+    { ms: "ms", "1": kind === "counter" ? "cps" : "short", ratio: "percentunit" }[unit],
+  ).overrideByRegexp("/: limit /", [
+    { id: "color", value: { mode: "fixed", fixedColor: "red" } },
+    { id: "custom.lineStyle", value: { fill: "dash", dash: [10, 10] } },
+  ]);
+  return withQueries(made, [...overTime(metric), ...limits(metric)], "time_series");
+}
+
+const timeSeries = (title: string, help: string, unit: string) =>
+  new timeseries.PanelBuilder()
+    .title(title)
+    .description(help)
     .datasource(datasource)
-    .unit({ ms: "ms", "1": kind === "counter" ? "cps" : "short", ratio: "percentunit" }[unit])
+    .unit(unit)
     .interval("1s")
     .span(12)
     .height(8)
@@ -44,13 +62,11 @@ export function panel(metric: MetricName) {
         .showLegend(true)
         .displayMode(common.LegendDisplayMode.List)
         .placement(common.LegendPlacement.Bottom),
-    )
-    .overrideByRegexp("/: limit /", [
-      { id: "color", value: { mode: "fixed", fixedColor: "red" } },
-      { id: "custom.lineStyle", value: { fill: "dash", dash: [10, 10] } },
-    ]);
-  return withQueries(made, [...overTime(metric), ...limits(metric)], "time_series");
-}
+    );
+
+/** What the processes that generate the load take of their machine, which our output alone stores. */
+export const usage = (title: string, field: "cpus" | "memoryBytes", unit: string, help: string) =>
+  withQueries(timeSeries(title, help, unit), [generatorUsage(field)], "time_series");
 
 const WORST =
   "From aggregates an interval longer than a second shows its worst second: percentiles are not averaged.";
@@ -131,9 +147,9 @@ export function page(
         .current({ text: "All", value: "$__all", selected: true }),
     );
   }
-  for (const { title, metrics } of rows.filter(({ metrics }) => metrics.length > 0)) {
+  for (const { title, metrics, more = [] } of rows.filter(({ metrics }) => metrics.length > 0)) {
     made.withRow(new dashboard.RowBuilder(title));
-    for (const metric of metrics) made.withPanel(panelOf(metric));
+    for (const panel of [...metrics.map(panelOf), ...more]) made.withPanel(panel);
   }
   return made.build();
 }

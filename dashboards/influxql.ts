@@ -86,6 +86,17 @@ export function overTime(metric: MetricName): Query[] {
   }));
 }
 
+/** What each process that generates the load takes of its machine: the most within an interval. */
+export const generatorUsage = (field: "cpus" | "memoryBytes"): Query => ({
+  influxql: select(
+    "realtime_generator",
+    "aggregates",
+    { [field]: `max("${field}")` },
+    'time($__interval), "instance" fill(null)',
+  ),
+  alias: "$tag_instance",
+});
+
 /** A row for each run, instance and commit. */
 export function byRun(metric: MetricName): Query[] {
   const { kind } = METRICS[metric];
@@ -126,9 +137,9 @@ export function limits(metric: MetricName): Query[] {
   });
 }
 
-function select(metric: MetricName, source: Source, what: Columns, groupBy: string, where = ""): string {
+function select(measurement: string, source: Source, what: Columns, groupBy: string, where = ""): string {
   const selected = Object.entries(what).map(([name, expression]) => `${expression} AS "${name}"`);
-  return `SELECT ${selected.join(", ")} FROM "${metric}" WHERE ${WHERE[source]}${where} AND $timeFilter GROUP BY ${groupBy}`;
+  return `SELECT ${selected.join(", ")} FROM "${measurement}" WHERE ${WHERE[source]}${where} AND $timeFilter GROUP BY ${groupBy}`;
 }
 
 const WHERE: { readonly [S in Source]: string } = {

@@ -134,6 +134,13 @@ async function assertPanelsAgree(
     assertAgrees(where, metric, source, seconds, whole[0]!);
   }
   assert.ok(panels >= 8, `${panels} panels have data`);
+  for (const [title, field] of [
+    ["Processors", "cpus"],
+    ["Memory", "memoryBytes"],
+  ] as const) {
+    const rows = source === "aggregates" ? await rowsOf(influx, live.get(title)!, chosen) : undefined;
+    assert.ok(rows?.some((row) => row[field]! > 0) ?? true, `${run}: the generator's ${title}`);
+  }
   const [limits] = await Promise.all(
     live
       .get("ws_connect_latency_ms")!
