@@ -155,8 +155,10 @@ declare module "k6/x/realtime" {
     readonly target: WebSocket;
     /** When it happened, in milliseconds since 1970: as in `k6/websockets`. */
     readonly timestamp: number;
-    /** When it happened, by {@link now}. */
+    /** When it happened, by {@link now}: of an arrival, when the kernel had it. */
     readonly atMs: number;
+    /** How long ago that was when this event was handed to the script. */
+    readonly ageMs: number;
   }
   export interface MessageEvent extends WebSocketEvent {
     /** Text, or the bytes of a binary message. */
@@ -170,12 +172,16 @@ declare module "k6/x/realtime" {
   export interface ErrorEvent extends WebSocketEvent {
     /**
      * Why: a reason of `ws_connect_failures`, such as `refused`, `timeout_upgrade` or `http_401`, before the
-     * connection was open; of `ws_message_errors`, such as `masked_frame`, where the peer broke the protocol.
+     * connection was open, or `aborted`: closed by this side before; of `ws_message_errors`, such as
+     * `masked_frame`, where the peer broke the protocol.
      */
     readonly error: string;
   }
   export interface CloseEvent extends WebSocketEvent {
-    /** The peer's close code; 1005 for a Close frame without one, 1006 where there was no Close frame. */
+    /**
+     * The peer's close code; 1005 for a Close frame without one, 1006 where there was no Close frame, and where the
+     * peer broke the protocol what it was answered.
+     */
     readonly code: number;
     /** Whether the peer's Close frame came. */
     readonly wasClean: boolean;
@@ -230,16 +236,19 @@ declare module "k6/x/realtime" {
      */
     send(data: string | ArrayBuffer | ArrayBufferView): void;
     /**
-     * Begins the closing handshake. The end comes within `timeouts.closeMs`. A paused connection reads again, so
-     * that the answer can be seen; what was still to be read is delivered first.
-     * @param code 1000, or from 3000 to 4999, or any other that a peer may send. Default 1000.
+     * Begins the closing handshake; of a connection that is not open yet, gives it up. The end comes within
+     * `timeouts.closeMs`. A paused or slowed connection reads at full speed again, so that the answer can be seen;
+     * what was still to be read is delivered first.
+     * @param code from 0 to 65535, those that must not be sent (RFC 6455 section 7.4) too; 1005 sends none.
+     * Default 1000.
+     * @param reason at most 123 bytes
      */
     close(code?: number, reason?: string): void;
     /** Sends a Ping. */
     ping(): void;
     /** Stops reading from the socket: what the peer sends fills the kernel's buffers, then its window closes. */
     pause(): void;
-    /** Reads again, as fast as {@link setReadRate} says. */
+    /** Reads again, as fast as {@link setReadRate} says. Like it and {@link pause}, throws while connecting. */
     resume(): void;
     /** Reads so many bytes in a second, of all layers; 0 as fast as they come, which is the default. */
     setReadRate(bytesPerSecond: number): void;

@@ -142,9 +142,16 @@ const CONNECT_ERRORS: readonly (readonly [RegExp, ConnectReason])[] = [
   [/timeout|deadline exceeded/i, "timeout"],
 ];
 
-/** Puts the words of k6's (Go's) connection error on the closed list. */
+/** Puts the words of k6's (Go's) connection error on the closed list, or the reason that the engine names. */
 export function connectReason(error: string): ConnectReason {
+  if ((CONNECT_REASONS as readonly string[]).includes(error)) return error as ConnectReason;
+  if (/^http_\d{3}$/.test(error)) return "http_rejected";
   return CONNECT_ERRORS.find(([pattern]) => pattern.test(error))?.[1] ?? "other";
+}
+
+/** Puts the engine's word for what was wrong with a message on the closed list. */
+export function messageReason(error: string): MessageReason {
+  return (MESSAGE_REASONS as readonly string[]).includes(error) ? (error as MessageReason) : "other";
 }
 
 /** Puts a close code on the closed list; a connection that ended without one is 1006. */

@@ -1,6 +1,6 @@
 /** Bundles scenarios and the library for k6, and the command line and the reference server for Node.js. */
 import { readdirSync, rmSync } from "node:fs";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import { filesUnder, fingerprint, isCurrent, markCurrent, root, writeAtomically } from "./files.mjs";
 import { step } from "./step.mjs";
 
@@ -18,6 +18,12 @@ export const forK6 = /** @type {const} */ ({
   // … but for asynchronous iteration, of which it has none ("Unexpected token await").
   supported: { "for-await": false, "async-generator": false },
 });
+
+/**
+ * The same scripts for a k6 with the extension: its sockets take the place of k6's own, of which they have the
+ * interface. @satisfies {import("esbuild").BuildOptions}
+ */
+const forEngine = /** @type {const} */ ({ ...forK6, alias: { "k6/websockets": "k6/x/realtime" } });
 
 /** What runs in Node.js. @satisfies {import("esbuild").BuildOptions} */
 const forNode = /** @type {const} */ ({
@@ -64,8 +70,13 @@ export async function buildBundles() {
     const { build } = await import("esbuild");
     const scenarios = filesUnder("scenarios").filter((file) => file.endsWith(".ts"));
     const programs = { cli: "cli/bin.ts", action: "cli/action/bin.ts", server: "server/bin.ts" };
+    const stock = await build({ ...forBoth, ...forK6, entryPoints: scenarios, outdir: "dist" });
+    const withSockets = Object.values(stock.metafile.outputs)
+      .filter(({ imports }) => imports.some(({ path }) => path === "k6/websockets"))
+      .map(({ entryPoint }) => String(entryPoint));
     const results = await Promise.all([
-      build({ ...forBoth, ...forK6, entryPoints: scenarios, outdir: "dist" }),
+      stock,
+      build({ ...forBoth, ...forEngine, entryPoints: withSockets, outdir: "dist/x" }),
       build({ ...forBoth, ...forK6, entryPoints: { library: "lib/index.ts" }, outdir: "dist" }),
       build({ ...forBoth, ...forNode, entryPoints: programs, outdir: "dist" }),
       build({
@@ -82,9 +93,11 @@ export async function buildBundles() {
     }
     const outputs = results.flatMap((result) => result.outputFiles);
     for (const { path, contents } of outputs) writeAtomically(path, contents);
-    const made = new Set(outputs.map(({ path }) => basename(path)));
-    for (const file of readdirSync(join(root, "dist"))) {
-      if (/\.js(\.map)?$/.test(file) && !made.has(file)) rmSync(join(root, "dist", file));
+    const made = new Set(outputs.map(({ path }) => path));
+    for (const folder of ["dist", "dist/x"].map((name) => join(root, name))) {
+      for (const file of readdirSync(folder).map((name) => join(folder, name))) {
+        if (/\.js(\.map)?$/.test(file) && !made.has(file)) rmSync(file);
+      }
     }
     markCurrent("dist", print);
   });

@@ -39,6 +39,7 @@ type instance struct {
 func (i *instance) Exports() modules.Exports {
 	return modules.Exports{Named: map[string]any{
 		"Swarm":         i.newSwarm,
+		"WebSocket":     i.newWebSocket,
 		"now":           func() float64 { return clock.Now().Milliseconds() },
 		"distributions": i.distributions,
 		"steps":         i.steps,

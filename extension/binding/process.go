@@ -24,6 +24,8 @@ type process struct {
 
 	restoreMemory func()
 
+	sockets engines
+
 	active map[int]int // connections open, by shard
 	totals map[total]*hist.Histogram
 	oneIn  map[total]int64

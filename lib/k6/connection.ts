@@ -92,6 +92,7 @@ export class Connection {
   private settle!: (outcome: Outcome) => void;
   private markClosed!: () => void;
   private ending = false;
+  private unanswered = false;
 
   constructor(options: ConnectionOptions) {
     this.options = options;
@@ -125,7 +126,11 @@ export class Connection {
         this.apply(this.conversation.receive(frame, at), handledAt);
         this.arm();
       },
-      closed: (code) => this.ended(code),
+      breached: (reason) => record("ws_message_errors", 1, { reason }),
+      closed: (code, unanswered) => {
+        if (unanswered) this.giveUpClose();
+        this.ended(code);
+      },
     });
   }
 
@@ -268,13 +273,17 @@ export class Connection {
   private close(outcome: Outcome): void {
     this.ending = true;
     this.disarm();
-    const giveUp = callAt(ms(now() + CLOSE_TIMEOUT), () => {
-      this.options.record("ws_message_errors", 1, { reason: "close_unanswered" });
-      this.markClosed();
-    });
-    void this.closed.then(giveUp);
+    void this.closed.then(callAt(ms(now() + CLOSE_TIMEOUT), () => this.giveUpClose()));
     this.socket.close(1000);
     this.settle(outcome);
+  }
+
+  /** The peer did not answer our Close. The engine gives up at the same time as this side: it counts once. */
+  private giveUpClose(): void {
+    if (this.unanswered) return;
+    this.unanswered = true;
+    this.options.record("ws_message_errors", 1, { reason: "close_unanswered" });
+    this.markClosed();
   }
 
   private ended(code: number | undefined): void {

@@ -1,6 +1,6 @@
 import { WebSocket } from "k6/websockets";
-import { type ConnectReason, connectReason } from "../reasons.ts";
-import type { Ms } from "../units.ts";
+import { type ConnectReason, connectReason, type MessageReason, messageReason } from "../reasons.ts";
+import { type Ms, ms } from "../units.ts";
 import { WallOffset } from "../wall-offset.ts";
 import { callAt, now } from "./clock.ts";
 
@@ -15,8 +15,13 @@ export interface SocketObserver {
   failed(reason: ConnectReason): void;
   /** A message: when its bytes were read, and when this call was made. */
   received(frame: Frame, at: Ms, handledAt: Ms): void;
-  /** An opened connection ended; `code` is the peer's, undefined where no Close frame came. */
-  closed(code: number | undefined): void;
+  /** The peer broke WebSocket itself, which ends the connection; stock k6 does not tell. */
+  breached?(reason: MessageReason): void;
+  /**
+   * An opened connection ended; `code` is the peer's, undefined where no Close frame came. `unanswered`: because the
+   * peer did not answer our Close in time.
+   */
+  closed(code: number | undefined, unanswered: boolean): void;
 }
 
 export interface SocketOptions {
@@ -27,21 +32,28 @@ export interface SocketOptions {
   readonly connectBy: Ms;
 }
 
-/** What `k6/websockets` really gives; its published types leave out most of the events' fields. */
+/**
+ * What `k6/websockets` really gives; its published types leave out most of the events' fields. In `dist/x` it is the
+ * WebSocket of `k6/x/realtime`, which has more.
+ */
 interface K6WebSocket {
   readonly readyState: number;
   binaryType: "arraybuffer" | "blob";
   onopen: (event: K6Event) => void;
   onmessage: (event: K6Event & { readonly data: string | ArrayBuffer }) => void;
   onerror: (event: K6Event & { readonly error: string }) => void;
-  onclose: (event: K6Event & { readonly code?: number }) => void;
+  onclose: (event: K6Event & { readonly code?: number; readonly by?: string }) => void;
   send(data: string | ArrayBuffer | Uint8Array): void;
   ping(): void;
   close(code?: number): void;
+  /** The engine's alone: ends the connection by a RST. */
+  reset?(): void;
 }
 interface K6Event {
   /** Milliseconds since 1970, fractional. */
   readonly timestamp: number;
+  /** The engine's alone: how long ago it happened, in milliseconds. */
+  readonly ageMs?: number;
 }
 const K6WebSocket = WebSocket as unknown as new (
   url: string,
@@ -54,7 +66,7 @@ const OPEN = 1;
 /** One clock offset for all sockets of a virtual user: they share both clocks. */
 const wallOffset = new WallOffset();
 
-/** One connection of stock k6's `k6/websockets`, with its traps avoided. */
+/** One connection of `k6/websockets`, with the traps of stock k6's avoided; the engine's has none of them. */
 export class Socket {
   private readonly socket: K6WebSocket;
   private readonly observer: SocketObserver;
@@ -66,32 +78,37 @@ export class Socket {
     this.socket.binaryType = "arraybuffer";
 
     let error = "";
-    // close() on a CONNECTING socket hangs k6 for good: it is abandoned, and closed if it opens after all.
-    const giveUp = callAt(connectBy, () => this.fail("timeout"));
-    this.socket.onopen = ({ timestamp }) => {
+    const giveUp = callAt(connectBy, () => {
+      this.fail("timeout");
+      // close() on a CONNECTING socket hangs stock k6 for good: it is abandoned, and closed if it opens after all.
+      if (this.socket.reset) this.socket.close();
+    });
+    this.socket.onopen = (event) => {
       giveUp();
       if (this.state === "over") {
         this.socket.close();
         return;
       }
       this.state = "open";
-      observer.opened(arrival(timestamp, now()));
+      observer.opened(arrival(event, now()));
     };
-    this.socket.onmessage = ({ data, timestamp }) => {
+    this.socket.onmessage = (event) => {
       const handledAt = now();
+      const { data } = event;
       if (this.state !== "open") return;
       const frame = typeof data === "string" ? data : new Uint8Array(data);
-      observer.received(frame, arrival(timestamp, handledAt), handledAt);
+      observer.received(frame, arrival(event, handledAt), handledAt);
     };
     this.socket.onerror = (event) => {
       error = event.error;
+      if (this.state === "open" && this.socket.reset) observer.breached?.(messageReason(error));
     };
-    this.socket.onclose = ({ code }) => {
+    this.socket.onclose = ({ code, by }) => {
       giveUp();
       if (this.state === "connecting") this.fail(connectReason(error));
       else if (this.state === "open") {
         this.state = "over";
-        observer.closed(code);
+        observer.closed(code, by === "timeout");
       }
     };
   }
@@ -115,11 +132,16 @@ export class Socket {
 
   /**
    * Sends Close and ends the TCP connection without waiting for an answer: a peer that is gone never answers, and
-   * would hold k6 past the end of the test. k6 has no such call, but ends a connection that it fails to write to,
+   * would hold k6 past the end of the test. Stock k6 has no such call, but ends a connection that it fails to write to,
    * as it must after a Close; send() refuses to by itself, unless the Close comes while it looks at what to send.
    */
   cut(): void {
     if (this.socket.readyState !== OPEN) return;
+    if (this.socket.reset) {
+      this.socket.close(1000);
+      this.socket.reset();
+      return;
+    }
     const { isView } = ArrayBuffer;
     ArrayBuffer.isView = (value: unknown): value is ArrayBufferView => {
       this.socket.close(1000);
@@ -140,10 +162,12 @@ export class Socket {
 }
 
 /**
- * When an event happened, on the script's clock: k6 stamps it in the goroutine that read the socket
- * (js/modules/k6/websockets, readPump); the handler runs whenever the event loop comes to it.
+ * When an event happened, on the script's clock. The engine says how long ago that was. Stock k6 stamps it in the
+ * goroutine that read the socket (js/modules/k6/websockets, readPump); the handler runs whenever the event loop
+ * comes to it.
  */
-const arrival = (timestamp: number, handledAt: Ms): Ms => wallOffset.arrival(timestamp, handledAt);
+const arrival = ({ timestamp, ageMs }: K6Event, handledAt: Ms): Ms =>
+  ageMs === undefined ? wallOffset.arrival(timestamp, handledAt) : ms(handledAt - ageMs);
 
 /** The message's own bytes: k6 sends a view's whole buffer. */
 function exactBuffer(bytes: Uint8Array): ArrayBuffer {

@@ -1,0 +1,231 @@
+package binding
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"time"
+
+	"go.k6.io/k6/v2/lib"
+	"go.k6.io/k6/v2/metrics"
+
+	"xk6-realtime/engine"
+	"xk6-realtime/engine/clock"
+	"xk6-realtime/engine/frame"
+	"xk6-realtime/engine/handshake"
+)
+
+// socketLink is a WebSocket's half that belongs to the engine's loop. It hears
+// the connection, and posts to the virtual user.
+type socketLink struct {
+	loop    *engine.Loop
+	conn    *engine.Conn
+	mail    *mailbox
+	out     *socketRecorder
+	traffic engine.Traffic
+	opened  clock.Time
+	pings   map[uint64]clock.Time
+	pinged  uint64
+	over    func() // gives back what the connection held
+}
+
+// maxPings bounds the Pings of which the Pong is still waited for.
+const maxPings = 1000
+
+func (o *socketOptions) dial(traffic *engine.Traffic) *engine.Dial {
+	return &engine.Dial{
+		Endpoint: o.endpoint, Source: o.source, Traffic: traffic,
+		Request: func(_ *engine.Conn, r *handshake.Request) {
+			r.Path, r.Protocols = o.request.Path, o.request.Protocols
+			r.Fields = append(r.Fields, o.request.Fields...)
+		},
+	}
+}
+
+// start begins the connection; release is called once it has ended.
+func (l *socketLink) start(ctx context.Context, d *engine.Dial, release func()) {
+	due := clock.Now()
+	l.loop.Do(func() {
+		d.Due = due
+		l.conn = l.loop.Dial(d, l)
+		stop := l.watch(ctx)
+		l.over = func() {
+			stop()
+			go release() // it may wait for this loop
+		}
+	})
+}
+
+// do calls f on the loop, after all that was asked for before.
+func (l *socketLink) do(f func(*engine.Conn)) {
+	l.loop.Do(func() { f(l.conn) })
+}
+
+// ask is do for a number; 0 once the loop has ended.
+func (l *socketLink) ask(f func(*engine.Conn) int) (n int) {
+	l.loop.Await(func() { n = f(l.conn) })
+	return n
+}
+
+func (l *socketLink) send(op frame.Opcode, payload []byte) {
+	l.do(func(c *engine.Conn) {
+		_, err := c.Send(op, payload)
+		if l.sent(err) {
+			l.out.messagesSent++
+		}
+	})
+}
+
+// sent tells the script of a message that the peer's silence left no room for.
+// One that finds the connection ended needs no word: close follows.
+func (l *socketLink) sent(err error) bool {
+	if err == engine.ErrUnsent {
+		l.post(&socketEvent{kind: "error", at: clock.Now(), state: stateOpen, fields: map[string]any{"error": "unsent"}})
+	}
+	return err == nil
+}
+
+func (l *socketLink) ping() {
+	l.pinged++
+	at, err := l.conn.Send(frame.Ping, binary.BigEndian.AppendUint64(nil, l.pinged))
+	if err == nil && len(l.pings) < maxPings {
+		if l.pings == nil {
+			l.pings = map[uint64]clock.Time{}
+		}
+		l.pings[l.pinged] = at
+	}
+}
+
+func (l *socketLink) post(e *socketEvent) { l.mail.post(e) }
+
+// Opened is called by the engine, as are those below.
+func (l *socketLink) Opened(c *engine.Conn, o *engine.Opening) {
+	l.opened = o.Opened
+	l.out.opened(o.Opened.Sub(o.Began))
+	c.SetAlarm(clock.Now().Add(pushEvery))
+	l.post(&socketEvent{kind: "open", at: o.Opened, state: stateOpen, fields: map[string]any{"protocol": o.Protocol}})
+}
+
+// Failed gives an error and a close event, as k6/websockets does.
+func (l *socketLink) Failed(_ *engine.Conn, _ *engine.Opening, f engine.Failure) {
+	at := clock.Now()
+	l.out.flush(l.traffic)
+	l.post(&socketEvent{kind: "error", at: at, state: stateClosed, fields: map[string]any{"error": f.Reason.String()}})
+	l.end(at, engine.End{Code: frame.CodeAbnormal, By: failedBy(f.Reason)})
+}
+
+// failedBy is who kept the connection from being opened.
+func failedBy(r engine.Reason) engine.By {
+	switch r {
+	case engine.ReasonAborted, engine.ReasonBlocked, engine.ReasonNoPorts, engine.ReasonNoDescriptors:
+		return engine.ByClient
+	case engine.ReasonTimeoutResolve, engine.ReasonTimeoutTCP, engine.ReasonTimeoutTLS, engine.ReasonTimeoutUpgrade:
+		return engine.ByTimeout
+	case engine.ReasonDNS, engine.ReasonUnreachable, engine.ReasonReset, engine.ReasonOther:
+		return engine.ByNetwork
+	}
+	return engine.ByServer
+}
+
+// Message copies what the engine lends for the time of the call.
+func (l *socketLink) Message(_ *engine.Conn, m engine.Message) {
+	e := &socketEvent{kind: "message", at: m.At, state: stateOpen}
+	switch m.Op {
+	case frame.Text:
+		l.out.messagesReceived++
+		e.fields = map[string]any{"data": string(m.Data), "receivedAtMs": m.At.Milliseconds()}
+	case frame.Binary:
+		l.out.messagesReceived++
+		e.fields = map[string]any{"data": bytes.Clone(m.Data), "receivedAtMs": m.At.Milliseconds()}
+	case frame.Ping:
+		e.kind = "ping"
+	case frame.Pong:
+		e.kind = "pong"
+		l.ponged(m)
+	}
+	l.post(e)
+}
+
+func (l *socketLink) ponged(m engine.Message) {
+	if len(m.Data) != 8 {
+		return
+	}
+	number := binary.BigEndian.Uint64(m.Data)
+	if sent, ours := l.pings[number]; ours {
+		delete(l.pings, number)
+		l.out.pinged(m.At.Sub(sent))
+	}
+}
+
+// Alarm tells k6 once a second what was counted.
+func (l *socketLink) Alarm(c *engine.Conn, now clock.Time) {
+	l.out.flush(l.traffic)
+	c.SetAlarm(now.Add(pushEvery))
+}
+
+// Closed is the end of a connection that was open.
+func (l *socketLink) Closed(_ *engine.Conn, e engine.End) {
+	l.out.closed(e.At.Sub(l.opened))
+	l.out.flush(l.traffic)
+	if e.Breach != nil {
+		l.post(&socketEvent{kind: "error", at: e.At, state: stateClosing, fields: map[string]any{"error": e.Breach.Reason}})
+	}
+	l.end(e.At, e)
+}
+
+func (l *socketLink) end(at clock.Time, e engine.End) {
+	l.over()
+	l.post(&socketEvent{kind: "close", at: at, state: stateClosed, last: true, fields: map[string]any{
+		"code": int(e.Code), "by": e.By.String(), "wasClean": e.Code != frame.CodeAbnormal && e.Breach == nil,
+	}})
+}
+
+// socketRecorder tells k6 what it counts of its own sockets. Like recorder, it
+// sends whatever the virtual user's context says.
+type socketRecorder struct {
+	builtin                        *metrics.BuiltinMetrics
+	tags                           *metrics.TagSet
+	out                            chan<- metrics.SampleContainer
+	messagesSent, messagesReceived int64
+	told                           engine.Traffic
+}
+
+func newSocketRecorder(state *lib.State, tags map[string]string) *socketRecorder {
+	set := state.Tags.GetCurrentValues().Tags.WithTagsFromMap(tags)
+	return &socketRecorder{builtin: state.BuiltinMetrics, tags: set, out: state.Samples}
+}
+
+func (r *socketRecorder) push(metric *metrics.Metric, value float64) {
+	r.out <- metrics.Sample{
+		TimeSeries: metrics.TimeSeries{Metric: metric, Tags: r.tags}, Time: time.Now(), Value: value,
+	}
+}
+
+func (r *socketRecorder) opened(in time.Duration) {
+	r.push(r.builtin.WSSessions, 1)
+	r.push(r.builtin.WSConnecting, milliseconds(in))
+}
+
+func (r *socketRecorder) pinged(in time.Duration) { r.push(r.builtin.WSPing, milliseconds(in)) }
+
+func (r *socketRecorder) closed(after time.Duration) {
+	r.push(r.builtin.WSSessionDuration, milliseconds(after))
+}
+
+// flush tells what was counted since it was called last.
+func (r *socketRecorder) flush(t engine.Traffic) {
+	for _, c := range [...]struct {
+		metric *metrics.Metric
+		n      int64
+	}{
+		{r.builtin.WSMessagesSent, r.messagesSent},
+		{r.builtin.WSMessagesReceived, r.messagesReceived},
+		{r.builtin.DataSent, t.Sent - r.told.Sent},
+		{r.builtin.DataReceived, t.Received - r.told.Received},
+	} {
+		if c.n > 0 {
+			r.push(c.metric, float64(c.n))
+		}
+	}
+	r.messagesSent, r.messagesReceived, r.told = 0, 0, t
+}

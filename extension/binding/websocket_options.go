@@ -1,0 +1,121 @@
+package binding
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"github.com/grafana/sobek"
+	"go.k6.io/k6/v2/js/common"
+	"go.k6.io/k6/v2/lib"
+
+	"xk6-realtime/engine"
+	"xk6-realtime/engine/handshake"
+)
+
+// socketOptions is what a script gave to WebSocket, checked.
+type socketOptions struct {
+	url      string
+	endpoint engine.Endpoint
+	request  handshake.Request
+	source   netip.Addr
+	bounds   bounds
+	tags     map[string]string
+}
+
+// maxReceiveBuffer is what Linux takes at the most (net/core/sock.c).
+const maxReceiveBuffer = 1 << 30
+
+// readSocketOptions checks the constructor's arguments. Like those of
+// readOptions, its errors repeat nothing that may be a secret: of the URL
+// neither path nor query.
+func readSocketOptions(state *lib.State, arguments []sobek.Value) (*socketOptions, error) {
+	argument := func(i int) any {
+		if i >= len(arguments) || common.IsNullish(arguments[i]) {
+			return nil
+		}
+		return arguments[i].Export()
+	}
+	o := &socketOptions{tags: map[string]string{}}
+	var isText bool
+	if o.url, isText = argument(0).(string); !isText {
+		return nil, errors.New("WebSocket.url: expected a text, got something else")
+	}
+	if err := o.readURL(state); err != nil {
+		return nil, err
+	}
+	if protocol, one := argument(1).(string); one {
+		o.request.Protocols = []string{protocol}
+	} else {
+		list := &reader{of: "WebSocket", fields: map[string]any{"protocols": argument(1)}}
+		o.request.Protocols = list.texts("protocols")
+		if err := list.done(); err != nil {
+			return nil, err
+		}
+	}
+	params, isObject := argument(2).(map[string]any)
+	if argument(2) != nil && !isObject {
+		return nil, wrong("WebSocket.params", "an object", argument(2))
+	}
+	r := &reader{of: "WebSocket", fields: params}
+	o.readParams(r)
+	if err := r.done(); err != nil {
+		return nil, err
+	}
+	if agent := state.Options.UserAgent; agent.Valid && !o.has("User-Agent") {
+		o.request.Fields = append(o.request.Fields, handshake.Field{Name: "User-Agent", Value: agent.String})
+	}
+	o.request.Host = o.endpoint.Authority
+	if _, err := o.request.Append(nil, handshake.Key{}); err != nil {
+		return nil, fmt.Errorf("WebSocket: %w", err)
+	}
+	if pool := state.Options.LocalIPs; pool.Valid {
+		if addr, ok := netip.AddrFromSlice(pool.Pool.GetIP(state.VUID - 1)); ok {
+			o.source = addr.Unmap()
+		}
+	}
+	return o, nil
+}
+
+func (o *socketOptions) readURL(state *lib.State) (err error) {
+	origin, path := splitURL(o.url)
+	if o.endpoint, _, err = engine.ParseURL(origin); err != nil {
+		return fmt.Errorf("WebSocket.url: %w", err)
+	}
+	if strings.Contains(path, "#") {
+		return fmt.Errorf("WebSocket.url: %s: want no fragment (RFC 6455 section 3)", origin)
+	}
+	if !strings.HasPrefix(path, "/") {
+		path = "/" + path
+	}
+	if strings.ContainsFunc(path, func(c rune) bool { return c <= ' ' || c >= 0x7F }) {
+		return fmt.Errorf("WebSocket.url: %s: want path and query percent-encoded", origin)
+	}
+	o.request.Path = path
+	return refuseAliasedAddresses(state, []string{origin})
+}
+
+func (o *socketOptions) readParams(r *reader) {
+	headers := r.object("headers")
+	for _, name := range headers.names() {
+		o.request.Fields = append(o.request.Fields, handshake.Field{Name: name, Value: headers.text(name)})
+	}
+	headers.finish()
+	tags := r.object("tags")
+	for _, name := range tags.names() {
+		o.tags[name] = tags.text(name)
+	}
+	tags.finish()
+	o.bounds.receiveBuffer = r.whole("receiveBufferBytes", 0, 0, maxReceiveBuffer)
+	o.bounds.timeouts = readTimeouts(r.object("timeouts"))
+}
+
+func (o *socketOptions) has(name string) bool {
+	for _, f := range o.request.Fields {
+		if strings.EqualFold(f.Name, name) {
+			return true
+		}
+	}
+	return false
+}
