@@ -71,12 +71,12 @@ export async function buildBundles() {
     const scenarios = filesUnder("scenarios").filter((file) => file.endsWith(".ts"));
     const programs = { cli: "cli/bin.ts", action: "cli/action/bin.ts", server: "server/bin.ts" };
     const stock = await build({ ...forBoth, ...forK6, entryPoints: scenarios, outdir: "dist" });
-    const withSockets = Object.values(stock.metafile.outputs)
-      .filter(({ imports }) => imports.some(({ path }) => path === "k6/websockets"))
+    const onStockK6 = Object.values(stock.metafile.outputs)
+      .filter(({ inputs }) => !inputs["lib/k6/realtime.ts"]) // which asks for the extension
       .map(({ entryPoint }) => String(entryPoint));
     const results = await Promise.all([
       stock,
-      build({ ...forBoth, ...forEngine, entryPoints: withSockets, outdir: "dist/x" }),
+      build({ ...forBoth, ...forEngine, entryPoints: onStockK6, outdir: "dist/x" }),
       build({ ...forBoth, ...forK6, entryPoints: { library: "lib/index.ts" }, outdir: "dist" }),
       build({ ...forBoth, ...forNode, entryPoints: programs, outdir: "dist" }),
       build({

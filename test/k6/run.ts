@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Summary } from "../../lib/summary/summary.ts";
 
@@ -33,7 +33,7 @@ export interface Cleanup {
 
 /** Everything that makes one k6 process. */
 export interface K6Command {
-  /** A bundle's name (`chat-soak`) or the path of a script. */
+  /** A bundle's name (`chat-soak`, or `x/chat-soak` on the engine's sockets) or the path of a script. */
   readonly scenario: string;
   readonly env?: Readonly<Record<string, string | number>>;
   readonly args?: readonly string[];
@@ -51,7 +51,7 @@ export async function runK6(t: Cleanup, command: K6Command): Promise<K6Run> {
   const results = await mkdtemp(join(tmpdir(), "k6-realtime-"));
   t.after(() => rm(results, { recursive: true, force: true }));
   const { scenario, k6 = STOCK_K6, args = [], onOutput } = command;
-  const own = scenario.includes("/");
+  const own = scenario.endsWith(".js");
   const script = own ? scenario : join(root, "dist", `${scenario}.js`);
   const env = { RESULTS_DIR: results, ...(!own && { PROFILE: PATIENT }), ...command.env };
   const child = spawn(
@@ -85,7 +85,7 @@ export async function runK6(t: Cleanup, command: K6Command): Promise<K6Run> {
     child.once("error", reject);
     child.once("close", (...ended) => resolve(ended));
   });
-  const file = join(results, `${scenario}.summary.json`);
+  const file = join(results, `${basename(scenario)}.summary.json`);
   const summary = await readFile(file, "utf8").then(
     (text) => JSON.parse(text) as Summary,
     () => undefined,
