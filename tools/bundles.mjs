@@ -71,9 +71,10 @@ export async function buildBundles() {
     const scenarios = filesUnder("scenarios").filter((file) => file.endsWith(".ts"));
     const programs = { cli: "cli/bin.ts", action: "cli/action/bin.ts", server: "server/bin.ts" };
     const stock = await build({ ...forBoth, ...forK6, entryPoints: scenarios, outdir: "dist" });
-    const onStockK6 = Object.values(stock.metafile.outputs)
-      .filter(({ inputs }) => !inputs["lib/k6/realtime.ts"]) // which asks for the extension
-      .map(({ entryPoint }) => String(entryPoint));
+    // lib/k6/realtime.ts asks for the extension: what has it is on the engine already.
+    const onStockK6 = Object.values(stock.metafile.outputs).flatMap(({ entryPoint, inputs }) =>
+      entryPoint && inputs["lib/k6/socket.ts"] && !inputs["lib/k6/realtime.ts"] ? [entryPoint] : [],
+    );
     const results = await Promise.all([
       stock,
       build({ ...forBoth, ...forEngine, entryPoints: onStockK6, outdir: "dist/x" }),
