@@ -2,6 +2,7 @@ import {
   CONNECT_REASONS,
   DROP_CAUSES,
   DROP_CODES,
+  GAP_FATES,
   MESSAGE_REASONS,
   OUTCOMES,
   PHASES,
@@ -89,6 +90,12 @@ export const METRICS = {
   ws_reconnects: counter("Connections made again after a drop or a failed attempt."),
   ws_reconnect_time_ms: trend("A drop to whole again: connected, with the session's steps done."),
   ws_handshake_status: gauge("The HTTP status that answered a case of the handshake, by case; 0: none came."),
+  ws_gap_messages: counter(
+    "Messages of the time in which a subscriber was cut off, by what became of them.",
+    {
+      fate: GAP_FATES,
+    },
+  ),
   ws_outcomes: counter("Connections that were put to a test, by what became of them.", { outcome: OUTCOMES }),
 } as const satisfies Record<`ws_${string}`, MetricSpec>;
 

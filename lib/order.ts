@@ -4,7 +4,7 @@
 export type Arrival = "in-order" | "reordered" | "duplicated" | "foreign";
 
 /** What one subscriber had of one publisher, whose sequence counts from 1. */
-class Sequence {
+export class Sequence {
   /** The highest number that came. */
   highest = 0;
   /** Numbers below it that have not come. */

@@ -120,9 +120,15 @@ export const OUTCOMES = [
   "refused",
   "accepted",
   "early",
+  "came_back",
+  "stayed",
+  "gone",
   "not_ready",
 ] as const;
 export type Outcome = (typeof OUTCOMES)[number];
+
+/** What became of messages that were published while a subscriber was cut off. */
+export const GAP_FATES = ["replayed", "reordered", "repeated", "lost"] as const;
 
 /** Which half of the generator a delay belongs to. */
 export const SIDES = ["send", "receive"] as const;

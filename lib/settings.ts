@@ -166,6 +166,10 @@ export const SETTINGS = {
   REPLY_TIMEOUT: duration("Time after its due time at which a probe without a reply has failed.", "5s", 1),
   CONNECT_TIMEOUT: duration("Time after which a connection without a 101 response has failed.", "10s", 1),
   MESSAGE_INTERVAL: duration("Time between two publications of one connection.", "500ms", 1),
+  REPLAY: choice("Whether what is published while a subscriber is cut off must reach it later.", [
+    "required",
+    "optional",
+  ]),
   GUARANTEE: choice("How often the server promises to deliver what is published.", [
     "exactly-once",
     "at-least-once",

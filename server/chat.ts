@@ -1,7 +1,7 @@
 import type { Connection, MessageHandler } from "./connection.ts";
 import type { Endpoint, Shared } from "./endpoint.ts";
 import { encodeFrame } from "./frame.ts";
-import { missed, type Room } from "./rooms.ts";
+import type { Room } from "./rooms.ts";
 import { SESSION_OVER, type Session } from "./session.ts";
 import { wallNowMs } from "./wall-clock.ts";
 
@@ -147,13 +147,12 @@ class ChatHandler implements MessageHandler {
     if (rooms.length === 0)
       return { reason: "not_subscribed", detail: "expected to be subscribed before a resume" };
     for (const room of rooms) {
-      const { frames, complete } = missed(room, this.#connection, after as number);
-      for (const frame of frames) this.#connection.write(frame);
+      const { replayed, complete } = this.#shared.rooms.replay(room, this.#connection, after as number);
       this.#connection.sendJson({
         type: "resumed",
         room: room.name,
         after,
-        replayed: frames.length,
+        replayed,
         complete,
       });
     }

@@ -49,6 +49,28 @@ export class Deliveries {
     }
   }
 
+  /** Sends again, in order, what a subscriber missed that was away. */
+  replay(subscriber: Connection, missed: readonly Buffer[]): void {
+    const frames = missed.filter(() => {
+      const lost = this.#faults.hit("loseReplays") !== undefined;
+      if (lost) this.#counts.replaysLost++;
+      return !lost;
+    });
+    for (let index = 0; index + 1 < frames.length; index++) {
+      if (!this.#faults.hit("reorderReplays")) continue;
+      [frames[index], frames[index + 1]] = [frames[index + 1]!, frames[index]!];
+      this.#counts.replaysReordered++;
+      index++; // a frame is moved once
+    }
+    for (const frame of frames) {
+      subscriber.write(frame);
+      this.#counts.replaysSent++;
+      if (!this.#faults.hit("repeatReplays")) continue;
+      subscriber.write(frame);
+      this.#counts.replaysRepeated++;
+    }
+  }
+
   #makeFaulty(subscriber: Connection, publisher: string, frame: Buffer): void {
     if (this.#faults.hit("loseDeliveries")) {
       this.#counts.deliveriesLost++;

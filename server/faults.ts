@@ -60,6 +60,13 @@ export const FaultsSchema = v.strictObject({
   /** Deliveries that are made twice; numbered among those neither lost nor reordered. */
   repeatDeliveries: v.nullish(some({})),
 
+  /** Messages replayed to who resumes that are left out. */
+  loseReplays: v.nullish(some({})),
+  /** Replayed messages that change places with the next one; numbered among those not lost, and that have a next one. */
+  reorderReplays: v.nullish(some({})),
+  /** Messages that are replayed twice; numbered among those not lost. */
+  repeatReplays: v.nullish(some({})),
+
   /** Upgrade requests that get no answer; their TCP connections stay. */
   neverUpgrade: v.nullish(some({})),
   /** Upgrade requests that get an HTTP error. Numbered among those that get an answer. */

@@ -83,6 +83,13 @@ export class Rooms {
     from.holdReading();
   }
 
+  /** Replays what a member missed; says how much that was, and whether the room remembered all of it. */
+  replay(room: Room, member: Connection, after: number): { replayed: number; complete: boolean } {
+    const { frames, complete } = missed(room, member, after);
+    this.#deliveries.replay(member, frames);
+    return { replayed: frames.length, complete };
+  }
+
   /** Delivers what is pending, in order, up to a member that has to drain first. */
   #deliver(room: Room): void {
     for (let next = room.pending[0]; next; next = room.pending[0]) {
@@ -130,7 +137,7 @@ function nextMember(members: Iterator<[Connection, number]>, seq: number): Conne
  * What a member missed that was away: the messages after `seq` up to its joining, as far as the room remembers them.
  * What came later was delivered to it.
  */
-export function missed(room: Room, member: Connection, seq: number): { frames: Buffer[]; complete: boolean } {
+function missed(room: Room, member: Connection, seq: number): { frames: Buffer[]; complete: boolean } {
   const joinedAtSeq = room.members.get(member) ?? 0;
   const frames = room.history
     .filter((sent) => sent.seq > seq && sent.seq <= joinedAtSeq)

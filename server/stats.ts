@@ -21,6 +21,11 @@ export interface Counts {
   deliveriesLost: number;
   deliveriesRepeated: number;
   deliveriesReordered: number;
+  /** Messages sent to those who resumed, and those that faults left out, moved or sent again. */
+  replaysSent: number;
+  replaysLost: number;
+  replaysReordered: number;
+  replaysRepeated: number;
   /** Slow readers, by policy: deliveries dropped, connections closed, times that a room had to wait. */
   slowReaderDrops: number;
   slowReaderCloses: number;
@@ -50,6 +55,10 @@ export function newCounts(): Counts {
     deliveriesLost: 0,
     deliveriesRepeated: 0,
     deliveriesReordered: 0,
+    replaysSent: 0,
+    replaysLost: 0,
+    replaysReordered: 0,
+    replaysRepeated: 0,
     slowReaderDrops: 0,
     slowReaderCloses: 0,
     slowReaderBlocks: 0,

@@ -51,6 +51,8 @@ export interface ConnectionOptions extends SocketOptions, Identity {
   readonly probing?: Probing;
   /** Sends none of the protocol's heartbeats. Default false. */
   readonly silent?: boolean;
+  /** {@link Connection.lastSeq} of the connection that this one continues; then the protocol's `resume` is sent. */
+  readonly lastSeq?: string | undefined;
   /** Hears of all that happens in the conversation, once it is recorded. */
   observe?(effect: Effect): void;
 }
@@ -108,6 +110,7 @@ export class Connection {
       authenticate,
       replyTimeoutMs: replyTimeout,
       unixOffsetMs: unixOffset(),
+      lastSeq: options.lastSeq,
     });
     this.socket = new Socket(options, {
       opened: (at) => {
@@ -155,6 +158,11 @@ export class Connection {
   /** Whether its session is ready and has not ended. */
   get open(): boolean {
     return !this.ending && this.conversation.ready;
+  }
+
+  /** Up to where it had deliveries; undefined where none had a number. */
+  get lastSeq(): string | undefined {
+    return this.conversation.lastSeq;
   }
 
   /** Publishes a message. Throws unless {@link open}. */

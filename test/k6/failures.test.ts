@@ -200,6 +200,82 @@ describe("ordering", { concurrency: 4 }, () => {
   }
 });
 
+const REPLAY_FATES = ["lost", "reordered", "repeated"] as const;
+
+interface ReconnectRow {
+  readonly env?: Readonly<Record<string, string | number>>;
+  readonly faults?: FaultSettings;
+  readonly options?: Partial<ServerOptions>;
+  /** What stands in the reason; absent: it passes. */
+  readonly reason?: RegExp;
+}
+
+/** Connection 1 is the set-up's, then come the four subscribers and the publisher. */
+const cut = (...ordinals: number[]): FaultSettings => ({ resetConnections: { ordinals, afterMs: 1_000 } });
+const SUBSCRIBERS = cut(2, 3, 4, 5);
+const someReplays = { every: 2 };
+
+const reconnects: Record<string, ReconnectRow> = {
+  "a server that cuts its subscribers and replays what they missed": { faults: SUBSCRIBERS },
+  "one that cuts its publisher too": { faults: cut(2, 3, 6) },
+  "one that cuts nobody: nothing is known": { reason: /^ws_reconnects count>0: was 0/ },
+  "one that leaves out some of what it replays": {
+    faults: { ...SUBSCRIBERS, loseReplays: someReplays },
+    reason: /^ws_gap_messages\{fate:lost\} count==0: was \d+$/,
+  },
+  "one that replays out of order": {
+    faults: { ...SUBSCRIBERS, reorderReplays: someReplays },
+    reason: /^ws_gap_messages\{fate:reordered\} count==0: was \d+$/,
+  },
+  "one that replays twice": {
+    faults: { ...SUBSCRIBERS, repeatReplays: someReplays },
+    reason: /^ws_gap_messages\{fate:repeated\} count==0: was \d+$/,
+  },
+  "one that remembers nothing": {
+    faults: SUBSCRIBERS,
+    options: { historyMessages: 0 },
+    reason: /^ws_gap_messages\{fate:lost\} count==0: was \d+$/,
+  },
+  "one that need not remember, and does not": {
+    faults: SUBSCRIBERS,
+    options: { historyMessages: 0 },
+    env: { REPLAY: "optional" },
+  },
+  "one that takes nobody back": {
+    faults: { ...SUBSCRIBERS, refuseUpgrades: { ordinals: Array.from({ length: 100 }, (_, at) => at + 7) } },
+    reason: /ws_outcomes\{outcome:gone\} count==0: was 4/,
+  },
+};
+
+describe("reconnect", { concurrency: 4 }, () => {
+  for (const [sentence, { env = {}, faults = {}, options, reason }] of Object.entries(reconnects)) {
+    test(sentence, async (t) => {
+      const server = await startServer({ faults, ...options });
+      t.after(() => server.close());
+      const talk = { CONNECTIONS: 4, ROOMS: 1, DURATION: "4s", MESSAGE_INTERVAL: "10ms" };
+      const times = { ...OWN_LIMITS, REPLY_TIMEOUT: "2s", CONNECT_TIMEOUT: "5s" };
+      const WS_URL = `${server.url}/ws/chat`;
+      const run = await runK6(t, { scenario: "reconnect", env: { WS_URL, ...talk, ...times, ...env } });
+      const { summary } = run;
+      assert.ok(summary, run.stderr);
+      const expected = reason ? { code: 99, verdict: "fail" } : { code: 0, verdict: "pass" };
+      assert.deepEqual({ code: run.code, verdict: summary.verdict }, expected, summary.reason);
+      if (reason) assert.match(summary.reason, reason);
+      const stats = server.stats();
+      const fates = REPLAY_FATES.map((fate) => count(summary, `ws_gap_messages{fate:${fate}}`));
+      const { replaysSent, replaysLost, replaysReordered, replaysRepeated } = stats;
+      if (options?.historyMessages !== 0 && !("refuseUpgrades" in faults))
+        assert.deepEqual(fates, [replaysLost, replaysReordered, replaysRepeated], run.stdout);
+      assert.equal(count(summary, "ws_messages_lost"), 0, "what was published while it was there");
+      assert.equal(count(summary, "ws_publications"), stats.published);
+      // Each message reached each of the four once, or was lost; the publisher's own deliveries aside.
+      const published = count(summary, "ws_publications");
+      assert.ok(published > 50, "a run without traffic counts nothing");
+      assert.ok(replaysSent === 0 || count(summary, "ws_gap_messages{fate:replayed}") > 0);
+    });
+  }
+});
+
 interface HandshakeRow {
   readonly env?: Readonly<Record<string, string | number>>;
   readonly faults?: FaultSettings;

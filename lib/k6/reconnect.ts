@@ -1,0 +1,282 @@
+import { outcomeLimits, outcomeNotes } from "../outcomes.ts";
+import { type Backoff, backoffMs, Grid } from "../pacing.ts";
+import { type Fate, GapAccount, RECONNECT_MEANINGS, type RECONNECT_OUTCOMES } from "../reconnect.ts";
+import { type SettingName, type Settings, SettingsError } from "../settings.ts";
+import { formatDuration, type Ms, ms } from "../units.ts";
+import { now, sleepUntil } from "./clock.ts";
+import { CONNECTION_METRICS, Connection } from "./connection.ts";
+import { type ScenarioSpec, type Shard, scenario } from "./scenario.ts";
+
+type Needs = "PAYLOAD_BYTES" | "CONNECT_TIMEOUT" | "REPLY_TIMEOUT";
+
+/** Rooms with one publisher each, whose server cuts connections while messages go out. */
+export interface ReconnectSpec<N extends SettingName> extends ScenarioSpec<N> {
+  rooms(settings: Settings<N>): Rooms;
+}
+
+export interface Rooms {
+  readonly subscribers: number;
+  /** Each is whole in one virtual user, so that what was published and what came meet. */
+  readonly rooms: number;
+  /** For how long is published, once a room is whole. */
+  readonly duration: Ms;
+  /** Time between two publications into one room. */
+  readonly interval: Ms;
+  /** Whether what is published while a subscriber is away must reach it later. */
+  readonly replay: "required" | "optional";
+  readonly backoff: Backoff;
+}
+
+const RECONNECT_METRICS = [
+  ...CONNECTION_METRICS,
+  "ws_publications",
+  "ws_reconnects",
+  "ws_reconnect_time_ms",
+  "ws_gap_messages",
+  "ws_messages_lost",
+  "ws_messages_duplicated",
+  "ws_messages_reordered",
+  "ws_messages_foreign",
+  "ws_outcomes",
+] as const;
+
+/** Everybody stays for the whole run, coming back after each cut, and every message is accounted for. */
+export function reconnect<N extends SettingName>(spec: ReconnectSpec<N>) {
+  return scenario(spec, RECONNECT_METRICS, (settings: Settings<N | Needs>, { name, descriptor }) => {
+    const { PAYLOAD_BYTES, CONNECT_TIMEOUT, REPLY_TIMEOUT } = settings as Settings<Needs>;
+    const rooms = spec.rooms(settings);
+    if (!descriptor.publish || !descriptor.delivery?.id) {
+      throw new SettingsError(
+        `PROTOCOL: expected a protocol with "publish" and the "id" of a "delivery", got "${name}" without`,
+      );
+    }
+    if (rooms.replay === "required" && !descriptor.resume) {
+      throw new SettingsError(
+        `PROTOCOL: expected a protocol with "resume", or REPLAY=optional, got "${name}" without`,
+      );
+    }
+    if (rooms.rooms > rooms.subscribers) {
+      throw new SettingsError(
+        `ROOMS: expected at most CONNECTIONS (${rooms.subscribers}), got ${rooms.rooms}`,
+      );
+    }
+    const timing = { payload: "x".repeat(PAYLOAD_BYTES), connect: CONNECT_TIMEOUT, drain: REPLY_TIMEOUT };
+    return {
+      load: `${rooms.subscribers} subscribers in ${rooms.rooms} rooms, each with a publication every ${formatDuration(rooms.interval)} for ${formatDuration(rooms.duration)}`,
+      size: rooms.rooms,
+      duration: ms(rooms.duration + timing.drain),
+      longest: ms(2 * timing.connect + rooms.duration + timing.drain),
+      limits: {
+        ...outcomeLimits(["came_back", "stayed"], rooms.subscribers),
+        "ws_gap_messages{fate:reordered}": ["count==0"],
+        "ws_gap_messages{fate:repeated}": ["count==0"],
+        ...(rooms.replay === "required" && { "ws_gap_messages{fate:lost}": ["count==0"] }),
+      },
+      notes: (metrics) => outcomeNotes(metrics, RECONNECT_MEANINGS),
+      async drive(shard, origin) {
+        const running: Promise<void>[] = [];
+        for (let room = shard.index; room < rooms.rooms; room += shard.of) {
+          running.push(driveRoom(shard, room, origin, rooms, timing));
+        }
+        await Promise.all(running);
+      },
+    };
+  });
+}
+
+async function driveRoom(
+  { identity, protocol, record }: Shard,
+  room: number,
+  origin: Ms,
+  { subscribers, rooms, duration, interval, backoff }: Rooms,
+  { payload, connect, drain }: { payload: string; connect: Ms; drain: Ms },
+): Promise<void> {
+  // Nobody else's: neither an earlier run's history nor another instance's publications are taken for ours.
+  const mark = Math.random().toString(36).slice(2, 10);
+  const variables = { room: `load-test-reconnect-${room}-${mark}` };
+  let published = 0;
+  /** The last message that its publisher had back itself. */
+  let confirmed = 0;
+  /** Messages that were on their way when their publisher was cut off: the server may never have had them. */
+  const doubtful = new Set<number>();
+  const seen = new Set<number>();
+  /** The highest number among them. */
+  let furthest = 0;
+  const see = (seq: number) => {
+    seen.add(seq);
+    furthest = Math.max(furthest, seq);
+  };
+  // Later than any end below, even where the generator is late.
+  let end = ms(origin + 2 * (2 * connect + duration + drain));
+
+  const recordFate = (fate: Fate, count = 1) => record("ws_gap_messages", count, { fate });
+
+  const accounts: GapAccount[] = [];
+  const members: Member[] = [];
+  for (let index = room; index < subscribers; index += rooms) {
+    const account = new GapAccount();
+    accounts.push(account);
+    members.push(
+      stay(index, {
+        dropped: () => account.dropped(),
+        opened: () => account.opened(furthest),
+        whole: () => account.whole(published),
+        delivered(seq) {
+          see(seq);
+          const came = account.arrive(seq);
+          if (came.fate) recordFate(came.fate);
+          else if (came.arrival !== "in-order") record(`ws_messages_${came.arrival}`, 1);
+        },
+      }),
+    );
+  }
+  await Promise.all(members.map(({ joined }) => joined));
+  const publisher = stay(subscribers + room, {
+    dropped() {
+      for (let seq = confirmed + 1; seq <= published; seq++) doubtful.add(seq);
+      confirmed = published;
+    },
+    opened: () => {},
+    whole: () => {},
+    delivered(seq) {
+      confirmed = Math.max(confirmed, seq);
+      see(seq);
+    },
+  });
+  await publisher.joined;
+
+  const start = now();
+  const present = members.map((member) => member.open());
+  end = ms(start + duration + drain);
+  await publishAll();
+  await sleepUntil(end);
+  const due = (seq: number) => seen.has(seq) || !doubtful.has(seq);
+  for (const [subscriber, member] of members.entries()) {
+    const outcome = member.outcome();
+    record("ws_outcomes", 1, { outcome });
+    if (!present[subscriber]) continue;
+    const { inGap, outside } = accounts[subscriber]!.missing(published, due);
+    recordFate("lost", inGap);
+    record("ws_messages_lost", outside);
+  }
+  await Promise.all([...members, publisher].map((member) => member.leave()));
+
+  async function publishAll(): Promise<void> {
+    const grid = new Grid(ms(start + Math.random() * interval), interval, ms(start + duration));
+    for (let dueAt = grid.next(); dueAt !== undefined; dueAt = grid.next()) {
+      await sleepUntil(dueAt);
+      const at = now();
+      grid.take(at);
+      if (!publisher.open()) continue; // nobody published: nothing is due
+      const seq = ++published;
+      publisher.publish(`${mark}-${seq}`, seq);
+      record("ws_publications", 1);
+      record("ws_generator_delay_ms", at - dueAt, { side: "send" });
+    }
+  }
+
+  /** One client, from now until it leaves: after each cut it comes back and resumes. */
+  function stay(index: number, observer: MemberObserver): Member {
+    let current: Connection;
+    let leaving = false;
+    let wasReady = false;
+    let reconnects = 0;
+    let downSince: Ms | undefined;
+    let markJoined = () => {};
+    const joined = new Promise<void>((resolve) => {
+      markJoined = resolve;
+    });
+    const ready = () => {
+      const at = now();
+      if (downSince !== undefined) {
+        reconnects++;
+        record("ws_reconnects", 1);
+        record("ws_reconnect_time_ms", at - downSince);
+        downSince = undefined;
+      }
+      wasReady = true;
+      observer.whole();
+      markJoined();
+    };
+
+    const over = (async () => {
+      let intended = origin;
+      let lastSeq: string | undefined;
+      for (let attempt = 0; ; attempt++) {
+        let begun = false;
+        current = new Connection({
+          ...identity(index, variables),
+          protocol,
+          replyTimeout: drain,
+          intended,
+          connectBy: ms(now() + connect),
+          end: ms(Math.max(end, now() + drain)),
+          record,
+          lastSeq,
+          observe(effect) {
+            if (!begun) {
+              begun = true;
+              observer.opened();
+            }
+            if (effect.kind === "ready") {
+              attempt = -1;
+              ready();
+            }
+            if (effect.kind !== "delivery") return;
+            const [owner, number] = (effect.id ?? "").split("-");
+            const seq = Number(number);
+            if (owner === mark && seq >= 1 && seq <= published) observer.delivered(seq);
+            else record("ws_messages_foreign", 1);
+          },
+        });
+        const outcome = await current.outcome;
+        lastSeq = current.lastSeq ?? lastSeq;
+        if (outcome.kind === "planned") return current.closed;
+        if (!wasReady) return markJoined();
+        if (downSince === undefined) {
+          downSince = outcome.at;
+          observer.dropped();
+        }
+        intended = ms(now() + backoffMs(backoff, Math.max(attempt, 0), Math.random()));
+        await sleepUntil(ms(Math.min(intended, end)));
+        if (leaving || now() >= end) return undefined;
+      }
+    })();
+
+    return {
+      joined,
+      open: () => current.open,
+      publish: (id, seq) => current.publish({ id, seq, payload }),
+      outcome() {
+        if (!wasReady) return "not_ready";
+        if (downSince !== undefined) return "gone";
+        return reconnects > 0 ? "came_back" : "stayed";
+      },
+      leave() {
+        leaving = true;
+        current.finish();
+        return over;
+      },
+    };
+  }
+}
+
+interface MemberObserver {
+  /** Its connection ended without its doing. */
+  dropped(): void;
+  /** A connection of its is open: its session begins. */
+  opened(): void;
+  /** Its session is ready, for the first time or again. */
+  whole(): void;
+  delivered(seq: number): void;
+}
+
+interface Member {
+  /** It is ready for the first time, or never will be. */
+  readonly joined: Promise<void>;
+  open(): boolean;
+  publish(id: string, seq: number): void;
+  outcome(): (typeof RECONNECT_OUTCOMES)[number];
+  /** Resolves when its connection is closed. */
+  leave(): Promise<void>;
+}

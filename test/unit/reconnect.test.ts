@@ -1,0 +1,52 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type Fate, GapAccount } from "../../lib/reconnect.ts";
+
+/** A subscriber that had 1 and 2, was away while 3 to 6 went out, and whose new session took until 8. */
+function account(): GapAccount {
+  const gap = new GapAccount();
+  for (const seq of [1, 2]) assert.deepEqual(gap.arrive(seq), { fate: undefined, arrival: "in-order" });
+  gap.dropped();
+  gap.opened(6);
+  return gap;
+}
+
+const replayed = (count: number): Fate[] => Array.from({ length: count }, () => "replayed");
+const rows: Record<string, { came: number[]; fates: Fate[]; lost: number }> = {
+  "all replayed in order": { came: [3, 4, 5, 6, 7, 8], fates: replayed(6), lost: 0 },
+  "what comes live may overtake the replay": { came: [7, 3, 4, 5, 6, 8], fates: replayed(6), lost: 0 },
+  "two change places": { came: [3, 5, 4], fates: ["replayed", "replayed", "reordered"], lost: 3 },
+  "what it had before, and what comes twice": {
+    came: [2, 3, 3, 8],
+    fates: ["repeated", "replayed", "repeated", "replayed"],
+    lost: 4,
+  },
+  "nothing comes": { came: [], fates: [], lost: 6 },
+};
+
+for (const [sentence, { came, fates, lost }] of Object.entries(rows)) {
+  test(sentence, () => {
+    const gap = account();
+    assert.deepEqual(
+      came.map((seq) => gap.arrive(seq).fate),
+      fates,
+    );
+    gap.whole(8);
+    assert.deepEqual(gap.arrive(10), { fate: undefined, arrival: "in-order" });
+    assert.deepEqual(
+      gap.missing(11, () => true),
+      { inGap: lost, outside: 2 },
+    );
+    assert.deepEqual(
+      gap.missing(11, (seq) => seq < 9),
+      { inGap: lost, outside: 0 },
+    );
+  });
+}
+
+test("once it is whole, what comes again is no replay", () => {
+  const gap = account();
+  gap.whole(6);
+  assert.deepEqual(gap.arrive(2), { fate: undefined, arrival: "duplicated" });
+  assert.deepEqual(gap.arrive(3), { fate: "replayed" }, "but a replay may still come");
+});
