@@ -200,8 +200,6 @@ describe("ordering", { concurrency: 4 }, () => {
   }
 });
 
-const REPLAY_FATES = ["lost", "reordered", "repeated"] as const;
-
 interface ReconnectRow {
   readonly env?: Readonly<Record<string, string | number>>;
   readonly faults?: FaultSettings;
@@ -262,15 +260,18 @@ describe("reconnect", { concurrency: 4 }, () => {
       assert.deepEqual({ code: run.code, verdict: summary.verdict }, expected, summary.reason);
       if (reason) assert.match(summary.reason, reason);
       const stats = server.stats();
-      const fates = REPLAY_FATES.map((fate) => count(summary, `ws_gap_messages{fate:${fate}}`));
+      const [lost, repeated, reordered] = ["lost", "repeated", "reordered"].map((fate) =>
+        count(summary, `ws_gap_messages{fate:${fate}}`),
+      );
       const { replaysSent, replaysLost, replaysReordered, replaysRepeated } = stats;
+      assert.equal(repeated, replaysRepeated, run.stdout);
+      // The last of a replay are not judged: they may as well have come live.
+      assert.ok(reordered! <= replaysReordered, run.stdout);
       if (options?.historyMessages !== 0 && !("refuseUpgrades" in faults))
-        assert.deepEqual(fates, [replaysLost, replaysReordered, replaysRepeated], run.stdout);
+        assert.equal(lost, replaysLost, run.stdout);
       assert.equal(count(summary, "ws_messages_lost"), 0, "what was published while it was there");
       assert.equal(count(summary, "ws_publications"), stats.published);
-      // Each message reached each of the four once, or was lost; the publisher's own deliveries aside.
-      const published = count(summary, "ws_publications");
-      assert.ok(published > 50, "a run without traffic counts nothing");
+      assert.ok(stats.published > 50, "a run without traffic counts nothing");
       assert.ok(replaysSent === 0 || count(summary, "ws_gap_messages{fate:replayed}") > 0);
     });
   }
