@@ -18,16 +18,16 @@ const stepTag = "step"
 // step is what one step of a growing load came to, exactly: k6 tells a script
 // nothing of its own metrics before the end. A nil step keeps nothing.
 type step struct {
-	mu     sync.Mutex
-	name   string
-	began  time.Time
-	took   time.Duration // 0 while it runs
+	mu    sync.Mutex
+	name  string
+	began time.Time
+	took  time.Duration // 0 while it runs
 	// failure is why it ended before it was meant to, empty where it did not.
 	failure     string
 	interrupted bool
-	totals map[total]*hist.Histogram
-	counts map[total]int64
-	rates  map[string]*[2]int64 // by metric: those that were true, and those that were not
+	totals      map[total]*hist.Histogram
+	counts      map[total]int64
+	rates       map[string]*[2]int64 // by metric: those that were true, and those that were not
 }
 
 // beginStep makes a step, in the place of a former one of that name; nil for no name.
