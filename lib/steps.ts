@@ -38,13 +38,14 @@ export const onStep = (limits: Thresholds, size: number): Thresholds =>
     ]),
   );
 
+/** The series of all steps, of one step's. */
+export const withoutStep = (series: string): string =>
+  series.replace(/[{,]step:\d+\}$/, (tag) => (tag.startsWith("{") ? "" : "}"));
+
 /** The limits that {@link onStep} made these of. */
 export const offStep = (limits: Thresholds): Thresholds =>
   Object.fromEntries(
-    Object.entries(limits).map(([series, expressions]) => [
-      series.replace(/[{,]step:\d+\}$/, (tag) => (tag.startsWith("{") ? "" : "}")),
-      expressions,
-    ]),
+    Object.entries(limits).map(([series, expressions]) => [withoutStep(series), expressions]),
   );
 
 /** @throws {@link SettingsError} for a limit that one step cannot be judged by */

@@ -1,5 +1,6 @@
 /** The charts of a report as data: what is on them, not how they are drawn. Pure. */
 import { METRICS, type MetricName } from "../../lib/metrics.ts";
+import { withoutStep } from "../../lib/steps.ts";
 import type { Summary, TrendSummary } from "../../lib/summary/summary.ts";
 import { parseLimit } from "../../lib/summary/threshold.ts";
 import { bucketMiddle, type Histogram } from "../recording/histogram.ts";
@@ -99,7 +100,7 @@ const eventsOf = ([first, second]: readonly RunView[]): readonly Event[] =>
 function limitsOn(views: readonly RunView[], metric: string, axis: "x" | "y"): Chart["limits"] {
   const limits = views
     .flatMap(({ summary }) => summary.thresholds)
-    .filter((limit) => limit.metric === metric);
+    .filter((limit) => withoutStep(limit.metric) === metric);
   const expressions = [...new Set(limits.map(({ expression }) => expression))];
   return expressions.flatMap((expression) => {
     const limit = parseLimit(expression);
@@ -145,7 +146,9 @@ const drops = (views: readonly RunView[]) =>
 function lagBySteps(views: readonly RunView[]): Chart {
   const isAlone = views.length === 1;
   const shown = isAlone ? (["p50", "p90", "p99"] as const) : (["p50", "p99"] as const);
-  const of = [...new Set(views.flatMap(({ summary: { steps } }) => (steps ? [steps.of] : [])))].join(", ");
+  const grown = views.flatMap(({ summary: { steps } }) => (steps ? [steps] : []));
+  const of = [...new Set(grown.map(({ of }) => of))].join(", ");
+  const metrics = new Set(grown.flatMap(({ curve }) => curve.flatMap(({ lag }) => lag?.metric ?? [])));
   return {
     title: `Lag by ${of}`,
     help: "Each step of a load that grew, up to the first that broke a limit.",
@@ -160,7 +163,7 @@ function lagBySteps(views: readonly RunView[]): Chart {
         y: (steps?.curve ?? []).map(({ lag }) => lag?.[percentile] ?? null),
       })),
     ),
-    limits: [],
+    limits: [...metrics].flatMap((metric) => limitsOn(views, metric, "y")),
     events: [],
   };
 }

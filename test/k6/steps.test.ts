@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { describe, test } from "node:test";
+import { chartsOf } from "../../cli/report/charts.ts";
 import { openViews } from "../../cli/report/open.ts";
 import type { Summary } from "../../lib/summary/summary.ts";
 import { startServer } from "../../server/server.ts";
@@ -49,6 +50,15 @@ test("the first step that loses deliveries ends the search, and the one before i
     { ...recorded!.summary.steps, curve: curve(recorded!.summary) },
     { ...summary.steps, curve: curve(summary) },
     "the recording says the same",
+  );
+  const [chart] = chartsOf([recorded!]);
+  assert.deepEqual(
+    [chart?.title, chart?.lines.map(({ label, x }) => [label, ...x]), chart?.limits],
+    [
+      "Lag by subscribers",
+      ["p50", "p90", "p99"].map((label) => [label, 30, 60, 90]),
+      [{ at: 60_000, axis: "y", label: "p(99)<60000" }],
+    ],
   );
   assert.deepEqual([recorded!.summary.verdict, recorded!.summary.reason], ["pass", sentence]);
 });
