@@ -3,10 +3,10 @@ import { others, page, panel, runs } from "./common.ts";
 import { connections } from "./connections.ts";
 import { fanout } from "./fanout.ts";
 import { generator } from "./generator.ts";
-import { losses, messages } from "./messages.ts";
+import { losses, messages, slowReaders } from "./messages.ts";
 import { counts, latencies, shares } from "./runs.ts";
 
-const subjects = [messages, fanout, connections, losses, generator];
+const subjects = [messages, fanout, connections, losses, slowReaders, generator];
 
 export const dashboards = () => ({
   "live.json": page(

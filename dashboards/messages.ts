@@ -16,3 +16,11 @@ export const losses = row("Errors and losses", [
   "ws_messages_reordered",
   "ws_messages_crossed",
 ]);
+
+export const slowReaders = row("Slow readers", [
+  "ws_slow_reader_unread_bytes",
+  "ws_slow_reader_held_bytes",
+  "ws_slow_reader_held_ms",
+  "ws_slow_reader_catch_up_ms",
+  "ws_readers_harmed",
+]);

@@ -6,6 +6,7 @@ import {
   MESSAGE_REASONS,
   OUTCOMES,
   PHASES,
+  ROLES,
   SIDES,
 } from "./reasons.ts";
 
@@ -43,13 +44,16 @@ export const METRICS = {
   ws_time_to_reach_ms: trend(
     "Start of the load until all connections were open, one value for each shard that came so far.",
   ),
-  ws_msg_rtt_ms: trend("Due time of a probe to its matching reply: a stalled server shows whole."),
+  ws_msg_rtt_ms: trend("Due time of a probe to its matching reply: a stalled server shows whole.", {
+    role: ROLES,
+  }),
   ws_msg_service_ms: trend("Actual write of a probe to its matching reply."),
   ws_generator_delay_ms: trend("What the load generator itself added, by side: send or receive.", {
     side: SIDES,
   }),
   ws_fanout_lag_ms: trend(
     "Due time of a publication to its arrival at one subscriber, one value for each delivery.",
+    { role: ROLES },
   ),
   ws_fanout_server_lag_ms: trend(
     "The server's own time stamp of a publication to its arrival at one subscriber.",
@@ -97,6 +101,17 @@ export const METRICS = {
     },
   ),
   ws_outcomes: counter("Connections that were put to a test, by what became of them.", { outcome: OUTCOMES }),
+  ws_slow_reader_held_ms: trend(
+    "How long a reader had been slow at the first publication that it never had, or when it read again.",
+  ),
+  ws_slow_reader_held_bytes: gauge("What was published meanwhile and came to the slow reader, in bytes."),
+  ws_slow_reader_unread_bytes: gauge("Bytes in the kernel's receive queue of a slow reader."),
+  ws_slow_reader_catch_up_ms: trend(
+    "A slow reader's reading again to the last of what had been published before.",
+  ),
+  ws_readers_harmed: counter(
+    "Healthy readers that lost messages or their connection, or were slowed down, beside a slow one.",
+  ),
 } as const satisfies Record<`ws_${string}`, MetricSpec>;
 
 /** The name of a metric of the table. */

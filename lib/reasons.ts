@@ -123,12 +123,19 @@ export const OUTCOMES = [
   "came_back",
   "stayed",
   "gone",
+  "queued",
+  "dropped",
+  "blocked",
   "not_ready",
 ] as const;
 export type Outcome = (typeof OUTCOMES)[number];
 
 /** What became of messages that were published while a subscriber was cut off. */
 export const GAP_FATES = ["replayed", "reordered", "repeated", "lost"] as const;
+
+/** What a connection of the load is there for. */
+export const ROLES = ["healthy", "slow", "publisher"] as const;
+export type Role = (typeof ROLES)[number];
 
 /** Which half of the generator a delay belongs to. */
 export const SIDES = ["send", "receive"] as const;

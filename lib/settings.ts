@@ -147,7 +147,11 @@ export const SETTINGS = {
     "connections",
     "publish-rate",
   ]),
-  HOLD: duration("Time for which each connection is held before it is closed.", "5s", 0),
+  HOLD: duration(
+    "Time for which each connection is held before it is closed; how long slow readers stay slow after BURST.",
+    "5s",
+    0,
+  ),
   ROOMS: count("Rooms that the connections are spread over.", "10", 1, 1_000_000),
   PUBLISHERS: count(
     "Connections that publish into each room; 0 only listens to what the server sends.",
@@ -175,6 +179,30 @@ export const SETTINGS = {
     "at-least-once",
     "at-most-once",
   ]),
+  MODE: choice("How slow readers are slow: they do not read, read READ_RATE, or read by fits and starts.", [
+    "stop",
+    "trickle",
+    "stop-and-go",
+  ]),
+  SLOW_READERS: count("Readers that become slow, beside CONNECTIONS that do not.", "1", 1, 1_000),
+  READ_RATE: count(
+    "Bytes that a slow reader takes in a second with MODE=trickle.",
+    "10000",
+    1,
+    1_000_000_000,
+  ),
+  BASELINE: duration("Time before the slow readers become slow, followed by a BURST as theirs.", "10s", 1),
+  PAUSE: duration("Time from when the readers become slow to the BURST.", "2s", 0),
+  BURST: duration("Time for which BURST_RATE is published.", "5s", 1),
+  BURST_RATE: rate("Publications in a second during the burst.", "50"),
+  BURST_BYTES: count("Size of the filler in the burst's messages.", "65536", 0, 16_777_216),
+  RESUME: duration("Time from when the slow readers read again to the last publication.", "5s", 1),
+  DRAIN: duration("Time for which what is still owed is waited for, at most.", "30s", 1),
+  HARM: duration(
+    "By how much the 95th percentile of a healthy reader's round trips or lag may rise beside slow ones.",
+    "500ms",
+    1,
+  ),
   IDLE: duration("How long a connection is silent before it is probed.", "65s", 1),
   KEEPALIVE: choice(
     "What is sent during the silence: nothing, WebSocket pings, or the protocol's own heartbeats.",
@@ -202,7 +230,7 @@ export const SETTINGS = {
   ),
   GRACE: duration("How long after a token's end the server may still accept it.", "2s", 0),
   EXPECT: {
-    help: "The outcomes that are right by your specification; empty: the scenario's own. See failures.md.",
+    help: "The outcomes (of backpressure: queue, drop, close, block) that are right by your specification; empty: the scenario's own. See failures.md.",
     expects: "outcomes separated by commas",
     default: "",
     parse: (text: string) => (/^([a-z_]+(,[a-z_]+)*)?$/.test(text) ? text : undefined),

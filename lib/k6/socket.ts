@@ -30,13 +30,19 @@ export interface SocketOptions {
   readonly headers: { readonly [name: string]: string };
   /** When to give up waiting for the 101. */
   readonly connectBy: Ms;
+  /** Makes the connection. Default: that of `k6/websockets`. */
+  connect?(url: string, subprotocols: readonly string[], params: ConnectParams): K6WebSocket;
+}
+
+interface ConnectParams {
+  readonly headers: { readonly [name: string]: string };
 }
 
 /**
  * What `k6/websockets` really gives; its published types leave out most of the events' fields. In `dist/x` it is the
  * WebSocket of `k6/x/realtime`, which has more.
  */
-interface K6WebSocket {
+export interface K6WebSocket {
   readonly readyState: number;
   binaryType: "arraybuffer" | "blob";
   onopen: (event: K6Event) => void;
@@ -58,8 +64,10 @@ interface K6Event {
 const K6WebSocket = WebSocket as unknown as new (
   url: string,
   subprotocols: readonly string[],
-  params: { headers: { [name: string]: string } },
+  params: ConnectParams,
 ) => K6WebSocket;
+
+const withK6: NonNullable<SocketOptions["connect"]> = (...given) => new K6WebSocket(...given);
 
 const OPEN = 1;
 
@@ -72,9 +80,10 @@ export class Socket {
   private readonly observer: SocketObserver;
   private state: "connecting" | "open" | "over" = "connecting";
 
-  constructor({ url, subprotocols, headers, connectBy }: SocketOptions, observer: SocketObserver) {
+  constructor(options: SocketOptions, observer: SocketObserver) {
+    const { url, subprotocols, headers, connectBy, connect = withK6 } = options;
     this.observer = observer;
-    this.socket = new K6WebSocket(url, subprotocols, { headers: { ...headers } });
+    this.socket = connect(url, subprotocols, { headers: { ...headers } });
     this.socket.binaryType = "arraybuffer";
 
     let error = "";

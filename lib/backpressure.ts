@@ -1,0 +1,190 @@
+/** What a server did about readers that did not keep up, and to those beside them. Pure: what came when is given. */
+import { Sequence } from "./order.ts";
+import type { Outcome } from "./reasons.ts";
+import { SettingsError } from "./settings.ts";
+import { type Ms, ms } from "./units.ts";
+
+/** What happens one after the other; everybody reads in the first, and from `resume` on again. */
+export type Phase = "baseline" | "pause" | "burst" | "hold" | "resume" | "drain";
+
+/** What becomes of a slow reader. */
+export const SLOW_READER_OUTCOMES = [
+  "queued",
+  "dropped",
+  "closed",
+  "blocked",
+  "not_ready",
+] as const satisfies readonly Outcome[];
+export type SlowReaderOutcome = (typeof SLOW_READER_OUTCOMES)[number];
+
+export const SLOW_READER_MEANINGS: Readonly<Record<SlowReaderOutcome, string>> = {
+  queued: "everything came in the end: the server kept what the reader did not take",
+  dropped: "the connection stayed, and messages are missing",
+  closed: "the server ended the connection",
+  blocked: "everything came, but the others were made to wait for the slow reader",
+  not_ready: "the connection or its session was never had, or nobody could publish beside it",
+};
+
+/** What a specification may promise, as `EXPECT` has it, and what a reader sees of it. */
+const POLICIES: Readonly<Record<string, SlowReaderOutcome>> = {
+  queue: "queued",
+  drop: "dropped",
+  close: "closed",
+  block: "blocked",
+};
+
+/**
+ * The outcomes that `EXPECT` allows: all of a server's policies where it is empty.
+ *
+ * @throws {@link SettingsError} on a policy that there is not
+ */
+export function expectedOutcomes(expect: string): readonly SlowReaderOutcome[] {
+  if (expect === "") return Object.values(POLICIES);
+  return expect.split(",").map((name) => {
+    const outcome = Object.hasOwn(POLICIES, name) ? POLICIES[name] : undefined;
+    if (outcome) return outcome;
+    throw new SettingsError(
+      `EXPECT: expected some of ${Object.keys(POLICIES).join(", ")}, got ${JSON.stringify(name)}`,
+    );
+  });
+}
+
+/** A publication that was made; its number is its place in the list, counted from 1. */
+export interface Published {
+  readonly due: Ms;
+  /** When it was handed to the connection. */
+  readonly at: Ms;
+  readonly bytes: number;
+  readonly phase: Phase;
+}
+
+/** What one reader had of the publications. */
+export class Reading {
+  private readonly sequence = new Sequence();
+  /** By number. */
+  private readonly arrivals = new Map<number, Ms>();
+
+  arrive(seq: number, at: Ms): "in-order" | "reordered" | "duplicated" {
+    const arrival = this.sequence.arrive(seq);
+    if (arrival !== "duplicated") this.arrivals.set(seq, at);
+    return arrival;
+  }
+
+  arrivedAt(seq: number): Ms | undefined {
+    return this.arrivals.get(seq);
+  }
+
+  /** Numbers up to `last` that have not come, in order. */
+  missing(last: number): number[] {
+    const { highest, missing } = this.sequence;
+    const after = Array.from({ length: Math.max(0, last - highest) }, (_, index) => highest + 1 + index);
+    return [...missing].sort((a, b) => a - b).concat(after);
+  }
+}
+
+/** Between when a reader was slow. */
+export interface Slowness {
+  readonly from: Ms;
+  readonly to: Ms;
+}
+
+/** What was seen of one slow reader. */
+export interface SlowReaderSighting {
+  /** Whether its session was ready, and it became slow. */
+  readonly ready: boolean;
+  /** Whether its connection ended without our doing. */
+  readonly ended: boolean;
+  /** How many publications it never had. */
+  readonly missing: number;
+  /** Whether the others waited for it: see {@link withheld}. */
+  readonly othersWaited: boolean;
+}
+
+export function slowReaderOutcome(seen: SlowReaderSighting): SlowReaderOutcome {
+  if (!seen.ready) return "not_ready";
+  if (seen.ended) return "closed";
+  if (seen.missing > 0) return "dropped";
+  return seen.othersWaited ? "blocked" : "queued";
+}
+
+/**
+ * Whether, at the `moment` when the slow readers began to read again, a publication made longer ago than `patience`
+ * had reached none of the others, and did so later: they waited for the slow ones.
+ */
+export function withheld(
+  others: readonly Reading[],
+  published: readonly Published[],
+  from: Ms,
+  moment: Ms,
+  patience: Ms,
+): boolean {
+  return published.some(({ at }, index) => {
+    if (at < from || at > moment - patience) return false;
+    const arrivals = others
+      .map((reading) => reading.arrivedAt(index + 1))
+      .filter((time) => time !== undefined);
+    return arrivals.length > 0 && arrivals.every((time) => time > moment);
+  });
+}
+
+/** What the server took in for a slow reader, and how the reader came by it. */
+export interface SlowReaderAccount {
+  /** Since it became slow, up to the first publication that it never had, or to when it read again. */
+  readonly heldFor: Ms;
+  /** The bytes published meanwhile, all of which it had in the end. */
+  readonly heldBytes: number;
+  /** Reading again to the last of what had been published before; undefined where nothing newer came after. */
+  readonly catchUp: Ms | undefined;
+}
+
+export function accountOf(
+  reading: Reading,
+  published: readonly Published[],
+  { from, to }: Slowness,
+): SlowReaderAccount {
+  let until = to;
+  let heldBytes = 0;
+  let last: Ms = to;
+  let newer = false;
+  for (const [index, { at, bytes }] of published.entries()) {
+    const arrival = reading.arrivedAt(index + 1);
+    if (at >= to) {
+      newer ||= arrival !== undefined;
+      continue;
+    }
+    if (arrival !== undefined) last = ms(Math.max(last, arrival));
+    if (at < from || at >= until) continue;
+    if (arrival === undefined) until = at;
+    else heldBytes += bytes;
+  }
+  return { heldFor: ms(until - from), heldBytes, catchUp: newer ? ms(last - to) : undefined };
+}
+
+/** The smallest value that 95 % of them do not exceed; undefined of none. */
+export function p95(values: readonly number[]): number | undefined {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.ceil(0.95 * sorted.length) - 1];
+}
+
+/** What was measured of one healthy reader: while everybody read, and beside the slow ones. */
+export interface Comparison {
+  readonly before: readonly number[];
+  readonly beside: readonly number[];
+}
+
+/** Whether it rose by more than is allowed. What has no values on one side cannot tell. */
+export function rose({ before, beside }: Comparison, allowance: Ms): boolean {
+  const [low, high] = [p95(before), p95(beside)];
+  return low !== undefined && high !== undefined && high - low > allowance;
+}
+
+/** Numbers in ascending order as people write them: `3-5, 9`. */
+export function ranges(numbers: readonly number[]): string {
+  const parts: [first: number, last: number][] = [];
+  for (const number of numbers) {
+    const part = parts.at(-1);
+    if (part && part[1] === number - 1) part[1] = number;
+    else parts.push([number, number]);
+  }
+  return parts.map(([first, last]) => (first === last ? `${first}` : `${first}-${last}`)).join(", ");
+}

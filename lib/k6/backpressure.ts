@@ -1,0 +1,250 @@
+import type { WebSocket as EngineSocket } from "k6/x/realtime";
+import {
+  expectedOutcomes,
+  type Phase,
+  type Published,
+  SLOW_READER_MEANINGS,
+  type Slowness,
+  withheld,
+} from "../backpressure.ts";
+import type { MetricName } from "../metrics.ts";
+import { outcomeLimits, outcomeNotes } from "../outcomes.ts";
+import { Grid } from "../pacing.ts";
+import { type SettingName, type Settings, SettingsError } from "../settings.ts";
+import { formatDuration, type Ms, ms } from "../units.ts";
+import { callAt, now, sleepUntil } from "./clock.ts";
+import { CONNECTION_METRICS, PROBE_METRICS } from "./connection.ts";
+import { Reader, type Room } from "./reader.ts";
+import { realtime } from "./realtime.ts";
+import { type ScenarioSpec, type Shard, scenario } from "./scenario.ts";
+
+type Needs = "EXPECT" | "CONNECT_TIMEOUT" | "REPLY_TIMEOUT" | "PAYLOAD_BYTES";
+
+/** One room in which some readers become slow. */
+export interface BackpressureSpec<N extends SettingName> extends ScenarioSpec<N> {
+  trial(settings: Settings<N>): Trial;
+}
+
+export interface Trial {
+  readonly healthy: number;
+  readonly slow: number;
+  readonly slowness:
+    | { readonly mode: "stop" | "stop-and-go" }
+    | { readonly mode: "trickle"; readonly bytesPerSecond: number };
+  readonly phases: Readonly<Record<Phase, Ms>>;
+  /** Publications in a second, outside of the burst and in it. */
+  readonly rate: number;
+  readonly burst: { readonly rate: number; readonly bytes: number };
+  /** Between two probes of a healthy reader. */
+  readonly probeInterval: Ms;
+  /** By how much the 95th percentile of a healthy reader's times may rise. */
+  readonly allowance: Ms;
+}
+
+const BACKPRESSURE_METRICS = [
+  ...CONNECTION_METRICS,
+  ...PROBE_METRICS,
+  "ws_publications",
+  "ws_fanout_lag_ms",
+  "ws_messages_reordered",
+  "ws_messages_foreign",
+  "ws_outcomes",
+  "ws_slow_reader_held_ms",
+  "ws_slow_reader_held_bytes",
+  "ws_slow_reader_unread_bytes",
+  "ws_slow_reader_catch_up_ms",
+  "ws_readers_harmed",
+] as const satisfies readonly MetricName[];
+
+/** With `stop-and-go`: so long without reading, then so long with. */
+const STOP = ms(1_000);
+const GO = ms(200);
+/** How often the receive queue is looked at. */
+const LOOK = ms(250);
+/** More than this may not wait for a server that does not read from its publisher. */
+const UNSENT_BYTES = 524_288;
+
+/** Everybody reads; some stop while much is published; they read again, and every publication is accounted for. */
+export function backpressure<N extends SettingName>(spec: BackpressureSpec<N>) {
+  const { WebSocket } = realtime(spec.name);
+  const withNeeds = { ...spec, settings: ["EXPECT", ...spec.settings] as (N | Needs)[] };
+  return scenario(withNeeds, BACKPRESSURE_METRICS, (settings, { name, descriptor }) => {
+    const { EXPECT, CONNECT_TIMEOUT, REPLY_TIMEOUT, PAYLOAD_BYTES } = settings as unknown as Settings<Needs>;
+    const trial = spec.trial(settings as unknown as Settings<N>);
+    if (!descriptor.probe || !descriptor.publish || !descriptor.delivery?.id) {
+      throw new SettingsError(
+        `PROTOCOL: expected a protocol with a "probe", "publish" and the "id" of a "delivery", got "${name}" without`,
+      );
+    }
+    const allowed = expectedOutcomes(EXPECT);
+    const { baseline, pause, burst, hold, resume, drain } = trial.phases;
+    const duration = ms(baseline + 2 * burst + pause + hold + resume);
+    return {
+      load: `${trial.slow} slow readers (${trial.slowness.mode}) beside ${trial.healthy} others for ${formatDuration(duration)}; right: ${allowed.join(" or ")}`,
+      size: 1, // what was published and what came must meet
+      duration,
+      longest: ms(CONNECT_TIMEOUT + duration + 2 * drain),
+      limits: {
+        ...outcomeLimits(allowed, trial.slow),
+        // A room that may wait for its slow readers is one in which all are slowed down.
+        ...((EXPECT === "" || !allowed.includes("blocked")) && { ws_readers_harmed: ["count==0"] }),
+      },
+      notes: (metrics) => outcomeNotes(metrics, SLOW_READER_MEANINGS),
+      drive: (shard, origin) =>
+        drive(shard, origin, trial, {
+          connect: CONNECT_TIMEOUT,
+          reply: REPLY_TIMEOUT,
+          bytes: PAYLOAD_BYTES,
+          WebSocket,
+        }),
+    };
+  });
+}
+
+interface Surroundings {
+  readonly connect: Ms;
+  readonly reply: Ms;
+  /** Filler of the messages outside of the burst. */
+  readonly bytes: number;
+  readonly WebSocket: typeof EngineSocket;
+}
+
+async function drive(shard: Shard, origin: Ms, trial: Trial, around: Surroundings): Promise<void> {
+  const { record } = shard;
+  const { phases } = trial;
+  const published: Published[] = [];
+  const room: Room = {
+    // Nobody else's: an earlier run's history is not taken for ours.
+    mark: Math.random().toString(36).slice(2, 10),
+    published,
+    phase: "baseline",
+    WebSocket: around.WebSocket,
+    intended: origin,
+    connectBy: ms(origin + around.connect),
+    // Later than any end below, even where the generator is late.
+    latestEnd: ms(origin + 2 * (around.connect + total(phases) + phases.burst + phases.drain)),
+    replyTimeout: around.reply,
+    probeInterval: trial.probeInterval,
+  };
+  const publisher = new Reader(shard, 0, "publisher", room);
+  const healthy = Array.from({ length: trial.healthy }, (_, i) => new Reader(shard, 1 + i, "healthy", room));
+  const slow = Array.from(
+    { length: trial.slow },
+    (_, i) => new Reader(shard, 1 + trial.healthy + i, "slow", room),
+  );
+  const readers = [...healthy, ...slow];
+  const all = [publisher, ...readers];
+  await Promise.all(all.map(({ joined }) => joined));
+
+  if (publisher.open && healthy.some(({ open }) => open)) {
+    const present = slow.filter(({ open }) => open);
+    await publish(phases.baseline, trial.rate, around.bytes);
+    await publish(phases.burst, trial.burst.rate, trial.burst.bytes);
+    await whole(healthy.concat(slow));
+
+    room.phase = "pause";
+    const readAgain: Ms[] = [];
+    const from = now();
+    const release = slowDown(present, trial.slowness, () => readAgain.push(now()));
+    const stopLooking = every(LOOK, () => {
+      for (const reader of present) reader.lookAtQueue();
+    });
+    await publish(phases.pause, trial.rate, around.bytes);
+    room.phase = "burst";
+    await publish(phases.burst, trial.burst.rate, trial.burst.bytes);
+    room.phase = "hold";
+    await publish(phases.hold, trial.rate, around.bytes);
+    room.phase = "resume";
+    const slowness: Slowness = { from, to: now() };
+    release();
+    await publish(phases.resume, trial.rate, around.bytes);
+    room.phase = "drain";
+    await whole(readers);
+    stopLooking();
+
+    const others = healthy.map(({ reading }) => reading);
+    const othersWaited = readAgain.some((moment) =>
+      withheld(others, published, from, moment, trial.allowance),
+    );
+    for (const reader of healthy) reader.judgeHarm(trial.allowance, published.length);
+    for (const reader of slow) reader.judgeSlowness(present.includes(reader), slowness, othersWaited);
+  } else {
+    console.warn("the publisher or all healthy readers were not ready: nothing was tried");
+    record("ws_outcomes", slow.length, { outcome: "not_ready" });
+  }
+  for (const reader of all) reader.finish();
+  await Promise.all(all.map(({ closed }) => closed));
+
+  async function publish(duration: Ms, rate: number, bytes: number): Promise<void> {
+    const payload = "x".repeat(bytes);
+    const start = now();
+    const grid = new Grid(start, ms(1_000 / rate), ms(start + duration));
+    for (let due = grid.next(); due !== undefined; due = grid.next()) {
+      await sleepUntil(due);
+      const at = now();
+      grid.take(at);
+      if (!publisher.open) return;
+      if (publisher.unsentBytes > UNSENT_BYTES) {
+        record("ws_message_errors", 1, { reason: "unsent" });
+        continue;
+      }
+      const seq = published.push({ due, at, bytes, phase: room.phase });
+      publisher.publish({ id: `${room.mark}-${seq}`, seq, payload });
+      record("ws_publications", 1);
+      record("ws_generator_delay_ms", at - due, { side: "send" });
+    }
+  }
+
+  /** Waits until those that are still connected have the last publication, `DRAIN` at most. */
+  async function whole(waited: readonly Reader[]): Promise<void> {
+    const until = now() + phases.drain;
+    while (now() < until && waited.some((reader) => reader.lacks(published.length))) {
+      await sleepUntil(ms(now() + 20));
+    }
+  }
+}
+
+const total = (phases: Trial["phases"]): number =>
+  Object.values(phases).reduce((sum, phase) => sum + phase, 0);
+
+/** Makes readers slow. Returns what lets them read again; `onReading` hears of each time that they do. */
+function slowDown(
+  readers: readonly Reader[],
+  slowness: Trial["slowness"],
+  onReading: () => void,
+): () => void {
+  const stop = () => {
+    for (const { socket } of readers) socket?.pause();
+  };
+  const go = () => {
+    onReading();
+    for (const { socket } of readers) socket?.resume();
+  };
+  if (slowness.mode === "trickle") {
+    for (const { socket } of readers) socket?.setReadRate(slowness.bytesPerSecond);
+    return () => {
+      onReading();
+      for (const { socket } of readers) socket?.setReadRate(0);
+    };
+  }
+  stop();
+  if (slowness.mode === "stop") return go;
+  let reading = false;
+  let endWait = callAt(ms(now() + STOP), turn);
+  function turn(): void {
+    reading = !reading;
+    if (reading) go();
+    else stop();
+    endWait = callAt(ms(now() + (reading ? GO : STOP)), turn);
+  }
+  return () => {
+    endWait();
+    go();
+  };
+}
+
+/** Calls back every `interval`. Returns what ends that. */
+function every(interval: Ms, callback: () => void): () => void {
+  const timer = setInterval(callback, interval);
+  return () => clearInterval(timer);
+}

@@ -1,0 +1,198 @@
+import type { WebSocket as EngineSocket } from "k6/x/realtime";
+import {
+  accountOf,
+  type Comparison,
+  type Phase,
+  type Published,
+  p95,
+  Reading,
+  ranges,
+  rose,
+  type Slowness,
+  slowReaderOutcome,
+} from "../backpressure.ts";
+import { Grid } from "../pacing.ts";
+import type { Effect, Publication } from "../protocols/index.ts";
+import type { Role } from "../reasons.ts";
+import { number } from "../summary/verdict.ts";
+import { formatDuration, type Ms, ms } from "../units.ts";
+import { Connection } from "./connection.ts";
+import type { Record } from "./recorder.ts";
+import type { Shard } from "./scenario.ts";
+import type { K6WebSocket } from "./socket.ts";
+
+/** What the connections of a room share. */
+export interface Room {
+  /** Begins the identifiers of its publications. */
+  readonly mark: string;
+  readonly published: readonly Published[];
+  phase: Phase;
+  readonly WebSocket: typeof EngineSocket;
+  readonly intended: Ms;
+  readonly connectBy: Ms;
+  readonly latestEnd: Ms;
+  readonly replyTimeout: Ms;
+  readonly probeInterval: Ms;
+}
+
+/** One connection of the room, and what it had of the publications. */
+export class Reader {
+  readonly reading = new Reading();
+  /** The session is ready, or will never be. */
+  readonly joined: Promise<unknown>;
+  /** What controls its reading, once it connects. */
+  socket: EngineSocket | undefined;
+  private readonly connection: Connection;
+  private readonly room: Room;
+  private readonly name: string;
+  private readonly record: Record;
+  private readonly lag: { before: number[]; beside: number[] } = { before: [], beside: [] };
+  private readonly roundTrips: { before: number[]; beside: number[] } = { before: [], beside: [] };
+  private drop: { code: number | undefined } | undefined;
+  private fullestQueue = 0;
+
+  constructor({ identity, protocol, record }: Shard, index: number, role: Role, room: Room) {
+    this.room = room;
+    this.name = `${role} reader ${index}`;
+    this.record = (metric, value, tags) => record(metric, value, { ...tags, role, phase: room.phase });
+    let ready = () => {};
+    const isReady = new Promise<void>((resolve) => {
+      ready = resolve;
+    });
+    let probes = 0;
+    this.connection = new Connection({
+      ...identity(index, { room: `load-test-backpressure-${room.mark}` }),
+      protocol,
+      replyTimeout: room.replyTimeout,
+      intended: room.intended,
+      connectBy: room.connectBy,
+      end: room.latestEnd,
+      record: this.record,
+      connect: (url, subprotocols, params) => {
+        this.socket = new room.WebSocket(url, subprotocols, params);
+        return this.socket as unknown as K6WebSocket; // the same calls and events
+      },
+      ...(role === "healthy" && {
+        probing: {
+          payload: "",
+          nextId: () => String(++probes),
+          begin: (at: Ms) =>
+            new Grid(ms(at + Math.random() * room.probeInterval), room.probeInterval, room.latestEnd),
+        },
+      }),
+      observe: (effect) => {
+        if (effect.kind === "ready") ready();
+        this.observe(effect);
+      },
+    });
+    this.joined = Promise.race([isReady, this.connection.outcome]);
+    void this.connection.outcome.then((outcome) => {
+      if (outcome.kind === "dropped") this.drop = outcome;
+    });
+  }
+
+  get open(): boolean {
+    return this.connection.open;
+  }
+
+  get closed(): Promise<void> {
+    return this.connection.closed;
+  }
+
+  get unsentBytes(): number {
+    return this.socket?.unsentBytes ?? 0;
+  }
+
+  publish(publication: Publication): void {
+    this.connection.publish(publication);
+  }
+
+  finish(): void {
+    this.connection.finish();
+  }
+
+  /** Whether it is connected and has yet to receive publication `seq`. */
+  lacks(seq: number): boolean {
+    return this.open && this.reading.arrivedAt(seq) === undefined;
+  }
+
+  lookAtQueue(): void {
+    const bytes = this.socket?.unreadBytes ?? 0;
+    if (bytes < 0) return; // this platform does not tell
+    this.fullestQueue = Math.max(this.fullestQueue, bytes);
+    this.record("ws_slow_reader_unread_bytes", bytes);
+  }
+
+  /** Says whether this one, which read all the time, suffered. */
+  judgeHarm(allowance: Ms, published: number): void {
+    const lost = this.reading.missing(published);
+    if (lost.length > 0) this.record("ws_messages_lost", lost.length);
+    const causes = [
+      ...(this.drop ? ["its connection ended"] : []),
+      ...(lost.length > 0 ? [`it lost ${ranges(lost)}`] : []),
+      ...(rose(this.lag, allowance) ? [`its lag rose: p95 ${change(this.lag)}`] : []),
+      ...(rose(this.roundTrips, allowance) ? [`its round trips rose: p95 ${change(this.roundTrips)}`] : []),
+    ];
+    if (causes.length > 0) this.record("ws_readers_harmed", 1);
+    console.log(
+      causes.length > 0
+        ? `${this.name} was harmed: ${causes.join("; ")}`
+        : `${this.name} was not harmed: p95 of its lag ${change(this.lag)}, of its round trips ${change(this.roundTrips)}`,
+    );
+  }
+
+  /** Says what became of this one, which did not read for a while. */
+  judgeSlowness(ready: boolean, slowness: Slowness, othersWaited: boolean): void {
+    const { published } = this.room;
+    const missing = this.reading.missing(published.length);
+    const ended = this.drop !== undefined;
+    const outcome = slowReaderOutcome({ ready, ended, missing: missing.length, othersWaited });
+    this.record("ws_outcomes", 1, { outcome });
+    if (!ready) return;
+    const { heldFor, heldBytes, catchUp } = accountOf(this.reading, published, slowness);
+    this.record("ws_messages_lost", missing.length);
+    this.record("ws_slow_reader_held_ms", heldFor);
+    this.record("ws_slow_reader_held_bytes", heldBytes);
+    if (catchUp !== undefined) this.record("ws_slow_reader_catch_up_ms", catchUp);
+    const facts = [
+      ...(this.drop ? [this.drop.code === undefined ? "without a code" : `with ${this.drop.code}`] : []),
+      `${heldBytes} bytes in ${formatDuration(ms(Math.round(heldFor)))} were kept for it first`,
+      `at most ${this.fullestQueue} bytes in its receive queue`,
+      catchUp === undefined ? "it did not catch up" : `it caught up in ${number(catchUp)} ms`,
+      missing.length === 0
+        ? "nothing is missing"
+        : `missing of ${published.length} messages: ${ranges(missing)}`,
+    ];
+    console.log(`${this.name}: ${outcome}; ${facts.join("; ")}`);
+  }
+
+  private observe(effect: Effect): void {
+    const { room } = this;
+    if (effect.kind === "reply" || effect.kind === "timeout") {
+      const took = effect.kind === "reply" ? effect.at - (effect.sentAt ?? effect.dueAt) : room.replyTimeout;
+      this.compare(this.roundTrips, room.phase, took);
+    }
+    if (effect.kind !== "delivery") return;
+    const [mark, digits] = (effect.id ?? "").split("-");
+    const seq = Number(digits);
+    const publication = mark === room.mark ? room.published[seq - 1] : undefined;
+    if (!publication) {
+      this.record("ws_messages_foreign", 1);
+      return;
+    }
+    const arrival = this.reading.arrive(seq, effect.at);
+    if (arrival !== "in-order") this.record(`ws_messages_${arrival}`, 1);
+    if (arrival === "duplicated") return;
+    this.record("ws_fanout_lag_ms", effect.at - publication.due);
+    this.compare(this.lag, publication.phase, effect.at - publication.at);
+  }
+
+  /** The generator's own lateness is none of the server's: these times count from the write. */
+  private compare(to: { before: number[]; beside: number[] }, phase: Phase, took: number): void {
+    if (phase === "baseline") to.before.push(took);
+    else if (phase !== "resume" && phase !== "drain") to.beside.push(took);
+  }
+}
+
+const change = ({ before, beside }: Comparison): string => `${figure(p95(before))} → ${figure(p95(beside))}`;
+const figure = (value: number | undefined): string => (value === undefined ? "none" : `${number(value)} ms`);

@@ -1,0 +1,141 @@
+/** Each policy of the server for slow readers, named by what a reader sees of it. */
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { describe, type TestContext, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
+import { startServer } from "../../server/server.ts";
+import type { SlowReaderPolicy } from "../../server/slow-reader.ts";
+import { count } from "./figures.ts";
+import { type K6Run, OUR_K6, runK6 } from "./run.ts";
+
+/** A burst that fills the kernel's buffers of one connection and the server's limit several times over. */
+const ENV = {
+  PROFILE: "",
+  CONNECTIONS: 2,
+  SLOW_READERS: 1,
+  BASELINE: "1s",
+  PAUSE: "200ms",
+  BURST: "2s",
+  BURST_RATE: 100,
+  BURST_BYTES: 65_536,
+  HOLD: "4s",
+  RESUME: "2s",
+  DRAIN: "20s",
+  // A room that waits does so for four seconds; a busy machine is a long way from that.
+  HARM: "2s",
+  REPLY_TIMEOUT: "10s",
+};
+
+interface Row {
+  readonly policy: SlowReaderPolicy;
+  readonly env?: Readonly<Record<string, string | number>>;
+  readonly outcome: string;
+  /** What stands in the reason; absent: it passes. */
+  readonly fails?: RegExp;
+}
+
+const rows: Record<string, Row> = {
+  "a server that closes, with its code": { policy: "close", outcome: "closed" },
+  "one that drops": { policy: "drop", outcome: "dropped" },
+  "one that keeps everything": { policy: "queue", outcome: "queued" },
+  "one that lets the whole room wait: the healthy readers are harmed": {
+    policy: "block",
+    outcome: "blocked",
+    fails: /^ws_readers_harmed count==0: was 2$/,
+  },
+  "one that closes, as it is to": { policy: "close", env: { EXPECT: "close" }, outcome: "closed" },
+  "one that lets the room wait, as it is to": {
+    policy: "block",
+    env: { EXPECT: "block" },
+    outcome: "blocked",
+  },
+  "one that was to close and queues without bound": {
+    policy: "queue",
+    env: { EXPECT: "close" },
+    outcome: "queued",
+    fails: /ws_outcomes\{outcome:queued\} count==0: was 1/,
+  },
+  "one that closes on a reader that trickles": {
+    policy: "close",
+    env: { MODE: "trickle", READ_RATE: 20_000 },
+    outcome: "closed",
+  },
+  "one that drops for a reader that stops and goes": {
+    policy: "drop",
+    env: { MODE: "stop-and-go" },
+    outcome: "dropped",
+  },
+};
+
+async function run(t: TestContext, { policy, env }: Pick<Row, "policy" | "env">) {
+  const server = await startServer({ slowReader: policy, closeTimeoutMs: 60_000 });
+  t.after(() => server.close());
+  const WS_URL = `${server.url}/ws/chat`;
+  const done = runK6(t, { scenario: "backpressure", k6: OUR_K6, env: { ...ENV, ...env, WS_URL } });
+  return { server, done };
+}
+
+/** What k6 was told of the slow reader. */
+const account = ({ stderr }: K6Run): string => /slow reader \d+: ([^"]*)/.exec(stderr)?.[1] ?? stderr;
+
+describe("backpressure", { concurrency: 2 }, () => {
+  for (const [sentence, row] of Object.entries(rows)) {
+    test(sentence, async (t) => {
+      const { server, done } = await run(t, row);
+      const k6 = await done;
+      const { summary } = k6;
+      assert.ok(summary, k6.stderr);
+      const said = `${summary.reason}\n${k6.stderr}`;
+      assert.equal(count(summary, `ws_outcomes{outcome:${row.outcome}}`), 1, said);
+      assert.equal(count(summary, "ws_outcomes"), 1, said);
+      assert.deepEqual(
+        { code: k6.code, verdict: summary.verdict },
+        row.fails ? { code: 99, verdict: "fail" } : { code: 0, verdict: "pass" },
+        said,
+      );
+      if (row.fails) assert.match(summary.reason, row.fails, said);
+
+      const { slowReaderDrops, slowReaderCloses, slowReaderBlocks, published } = server.stats();
+      assert.equal(count(summary, "ws_publications"), published, said);
+      if (row.outcome === "dropped") {
+        assert.ok(slowReaderDrops > 0);
+        assert.equal(count(summary, "ws_messages_lost"), slowReaderDrops, said);
+        assert.match(account(k6), new RegExp(`missing of ${published} messages: \\d+`));
+      }
+      if (row.outcome === "closed") {
+        assert.equal(slowReaderCloses, 1);
+        assert.match(account(k6), /^closed; with 1013; /);
+        assert.equal(count(summary, "ws_connection_drops{code:1013}"), 1, said);
+      }
+      if (row.outcome === "queued" || row.outcome === "blocked") {
+        assert.equal(count(summary, "ws_messages_lost"), 0, said);
+        assert.match(account(k6), /it caught up in [\d.]+ ms; nothing is missing/);
+      }
+      assert.equal(slowReaderBlocks > 0, row.outcome === "blocked");
+    });
+  }
+
+  test("a paused reader leaves what comes in the kernel, which ss shows", async (t) => {
+    const { server, done } = await run(t, { policy: "queue" });
+    // The server has to keep something only once the kernel takes no more for the slow reader.
+    while (server.stats().bufferedBytes < 1_048_576) await sleep(20, undefined, { signal: t.signal });
+    const { stdout } = await promisify(execFile)("ss", ["-Htn", "dst", `127.0.0.1:${server.port}`]);
+    const queues = stdout
+      .trim()
+      .split("\n")
+      .map((line) => Number(line.split(/\s+/)[1]));
+    assert.equal(queues.length, 4, stdout);
+    const fullest = Math.max(...queues);
+    const { summary, stderr } = await done;
+    assert.ok(fullest > ENV.BURST_BYTES, stdout);
+    const seen = summary?.metrics.ws_slow_reader_unread_bytes;
+    assert.ok(seen?.kind === "gauge" && seen.max >= fullest, `${seen?.kind} ${fullest}\n${stderr}`);
+  });
+});
+
+test("stock k6 is told what it lacks", async (t) => {
+  const { code, stderr } = await runK6(t, { scenario: "backpressure", env: ENV });
+  assert.notEqual(code, 0);
+  assert.match(stderr, /backpressure needs k6 with the extension xk6-realtime/);
+});
