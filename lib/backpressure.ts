@@ -86,6 +86,8 @@ export class Reading {
 export interface Slowness {
   readonly from: Ms;
   readonly to: Ms;
+  /** Since when the others waited for it: see {@link withheldSince}. */
+  readonly othersWaitedSince?: Ms | undefined;
 }
 
 /** What was seen of one slow reader. */
@@ -96,7 +98,7 @@ export interface SlowReaderSighting {
   readonly ended: boolean;
   /** How many publications it never had. */
   readonly missing: number;
-  /** Whether the others waited for it: see {@link withheld}. */
+  /** Whether the others waited for it: see {@link withheldSince}. */
   readonly othersWaited: boolean;
 }
 
@@ -108,28 +110,28 @@ export function slowReaderOutcome(seen: SlowReaderSighting): SlowReaderOutcome {
 }
 
 /**
- * Whether, at the `moment` when the slow readers began to read again, a publication made longer ago than `patience`
- * had reached none of the others, and did so later: they waited for the slow ones.
+ * When the first publication was made that, at the `moment` when the slow readers read again, was older than
+ * `patience` and had reached none of the others, and reached them later: they waited for the slow ones.
  */
-export function withheld(
+export function withheldSince(
   others: readonly Reading[],
   published: readonly Published[],
   from: Ms,
   moment: Ms,
   patience: Ms,
-): boolean {
-  return published.some(({ at }, index) => {
+): Ms | undefined {
+  return published.find(({ at }, index) => {
     if (at < from || at > moment - patience) return false;
     const arrivals = others
       .map((reading) => reading.arrivedAt(index + 1))
       .filter((time) => time !== undefined);
     return arrivals.length > 0 && arrivals.every((time) => time > moment);
-  });
+  })?.at;
 }
 
 /** What the server took in for a slow reader, and how the reader came by it. */
 export interface SlowReaderAccount {
-  /** Since it became slow, up to the first publication that it never had, or to when it read again. */
+  /** Since it became slow, up to the first publication that it never had or that nobody had, or to when it read again. */
   readonly heldFor: Ms;
   /** The bytes published meanwhile, all of which it had in the end. */
   readonly heldBytes: number;
@@ -140,9 +142,9 @@ export interface SlowReaderAccount {
 export function accountOf(
   reading: Reading,
   published: readonly Published[],
-  { from, to }: Slowness,
+  { from, to, othersWaitedSince = to }: Slowness,
 ): SlowReaderAccount {
-  let until = to;
+  let until = othersWaitedSince;
   let heldBytes = 0;
   let last: Ms = to;
   let newer = false;

@@ -5,7 +5,7 @@ import {
   type Published,
   SLOW_READER_MEANINGS,
   type Slowness,
-  withheld,
+  withheldSince,
 } from "../backpressure.ts";
 import type { MetricName } from "../metrics.ts";
 import { outcomeLimits, outcomeNotes } from "../outcomes.ts";
@@ -155,7 +155,7 @@ async function drive(shard: Shard, origin: Ms, trial: Trial, around: Surrounding
     room.phase = "hold";
     await publish(phases.hold, trial.rate, around.bytes);
     room.phase = "resume";
-    const slowness: Slowness = { from, to: now() };
+    const to = now();
     release();
     await publish(phases.resume, trial.rate, around.bytes);
     room.phase = "drain";
@@ -163,11 +163,12 @@ async function drive(shard: Shard, origin: Ms, trial: Trial, around: Surrounding
     stopLooking();
 
     const others = healthy.map(({ reading }) => reading);
-    const othersWaited = readAgain.some((moment) =>
-      withheld(others, published, from, moment, trial.allowance),
-    );
+    const [othersWaitedSince] = readAgain
+      .map((moment) => withheldSince(others, published, from, moment, trial.allowance))
+      .filter((since) => since !== undefined);
+    const slowness: Slowness = { from, to, othersWaitedSince };
     for (const reader of healthy) reader.judgeHarm(trial.allowance, published.length);
-    for (const reader of slow) reader.judgeSlowness(present.includes(reader), slowness, othersWaited);
+    for (const reader of slow) reader.judgeSlowness(present.includes(reader), slowness);
   } else {
     console.warn("the publisher or all healthy readers were not ready: nothing was tried");
     record("ws_outcomes", slow.length, { outcome: "not_ready" });

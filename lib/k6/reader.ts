@@ -54,7 +54,11 @@ export class Reader {
   constructor({ identity, protocol, record }: Shard, index: number, role: Role, room: Room) {
     this.room = room;
     this.name = `${role} reader ${index}`;
-    this.record = (metric, value, tags) => record(metric, value, { ...tags, role, phase: room.phase });
+    this.record = (metric, value, tags) => {
+      // What a slow reader leaves unread is no delay of the generator's.
+      if (role === "slow" && metric === "ws_generator_delay_ms") return;
+      record(metric, value, { ...tags, role, phase: room.phase });
+    };
     let ready = () => {};
     const isReady = new Promise<void>((resolve) => {
       ready = resolve;
@@ -142,10 +146,11 @@ export class Reader {
   }
 
   /** Says what became of this one, which did not read for a while. */
-  judgeSlowness(ready: boolean, slowness: Slowness, othersWaited: boolean): void {
+  judgeSlowness(ready: boolean, slowness: Slowness): void {
     const { published } = this.room;
     const missing = this.reading.missing(published.length);
     const ended = this.drop !== undefined;
+    const othersWaited = slowness.othersWaitedSince !== undefined;
     const outcome = slowReaderOutcome({ ready, ended, missing: missing.length, othersWaited });
     this.record("ws_outcomes", 1, { outcome });
     if (!ready) return;

@@ -11,9 +11,9 @@ import {
   rose,
   type SlowReaderSighting,
   slowReaderOutcome,
-  withheld,
+  withheldSince,
 } from "../../lib/backpressure.ts";
-import { ms } from "../../lib/units.ts";
+import { type Ms, ms } from "../../lib/units.ts";
 
 describe("what became of a slow reader", () => {
   const seen: SlowReaderSighting = { ready: true, ended: false, missing: 0, othersWaited: false };
@@ -51,26 +51,26 @@ function readingOf(arrivals: Readonly<Record<number, number>>): Reading {
   return reading;
 }
 
-describe("whether the others waited until the slow ones read again, at 500 ms", () => {
-  const rows: [sentence: string, others: Readonly<Record<number, number>>[], waited: boolean][] = [
-    ["all came at once", [{ 1: 1, 2: 101, 3: 201, 4: 301, 5: 401 }], false],
-    ["one came when they read again", [{ 1: 1, 2: 101, 3: 510, 4: 511, 5: 512 }], true],
+describe("since when the others waited until the slow ones read again, at 500 ms", () => {
+  const rows: [sentence: string, others: Readonly<Record<number, number>>[], since: number | undefined][] = [
+    ["all came at once", [{ 1: 1, 2: 101, 3: 201, 4: 301, 5: 401 }], undefined],
+    ["one came when they read again", [{ 1: 1, 2: 101, 3: 510, 4: 511, 5: 512 }], 200],
     [
       "one of two others had it before",
       [
         { 2: 101, 3: 510 },
         { 2: 101, 3: 202 },
       ],
-      false,
+      undefined,
     ],
-    ["none of two others had it before", [{ 3: 510 }, { 3: 511 }], true],
-    ["lost is not waited for", [{ 1: 1, 2: 101, 4: 301, 5: 401 }], false],
-    ["made too shortly before to tell", [{ 1: 1, 2: 101, 3: 201, 4: 301, 5: 510 }], false],
-    ["late, yet before they read again", [{ 1: 1, 2: 490, 3: 491, 4: 492, 5: 493 }], false],
+    ["none of two others had it before", [{ 3: 510 }, { 3: 511 }], 200],
+    ["lost is not waited for", [{ 1: 1, 2: 101, 4: 301, 5: 401 }], undefined],
+    ["made too shortly before to tell", [{ 1: 1, 2: 101, 3: 201, 4: 301, 5: 510 }], undefined],
+    ["late, yet before they read again", [{ 1: 1, 2: 490, 3: 491, 4: 492, 5: 493 }], undefined],
   ];
-  for (const [sentence, others, waited] of rows) {
+  for (const [sentence, others, since] of rows) {
     test(sentence, () =>
-      assert.equal(withheld(others.map(readingOf), published(5), ms(100), ms(500), ms(150)), waited),
+      assert.equal(withheldSince(others.map(readingOf), published(5), ms(100), ms(500), ms(150)), since),
     );
   }
 });
@@ -81,6 +81,7 @@ describe("what was kept for a reader that was slow from 100 to 500 ms", () => {
     sentence: string,
     arrivals: Readonly<Record<number, number>>,
     account: ReturnType<typeof accountOf>,
+    othersWaitedSince?: Ms,
   ][] = [
     [
       "everything, until it read again",
@@ -99,8 +100,13 @@ describe("what was kept for a reader that was slow from 100 to 500 ms", () => {
     ],
     ["nothing was kept", { 1: 1, 6: 520 }, { heldFor: ms(0), heldBytes: 0, catchUp: ms(0) }],
   ];
-  for (const [sentence, arrivals, account] of rows) {
-    test(sentence, () => assert.deepEqual(accountOf(readingOf(arrivals), published(6), slowness), account));
+  for (const [sentence, arrivals, account, othersWaitedSince] of rows) {
+    test(sentence, () =>
+      assert.deepEqual(
+        accountOf(readingOf(arrivals), published(6), { ...slowness, othersWaitedSince }),
+        account,
+      ),
+    );
   }
 });
 
