@@ -191,6 +191,12 @@ export const SETTINGS = {
     1,
     1_000_000_000,
   ),
+  RECEIVE_BUFFER: count(
+    "Bytes asked of the kernel for a slow reader's receive buffer; 0: as many as it likes.",
+    "0",
+    0,
+    1_073_741_824,
+  ),
   BASELINE: duration("Time before the slow readers become slow, followed by a BURST as theirs.", "10s", 1),
   PAUSE: duration("Time from when the readers become slow to the BURST.", "2s", 0),
   BURST: duration("Time for which BURST_RATE is published.", "5s", 1),

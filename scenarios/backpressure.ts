@@ -9,6 +9,7 @@ export const { options, setup, run, handleSummary } = backpressure({
     "SLOW_READERS",
     "MODE",
     "READ_RATE",
+    "RECEIVE_BUFFER",
     "BASELINE",
     "PAUSE",
     "BURST",
@@ -30,6 +31,7 @@ export const { options, setup, run, handleSummary } = backpressure({
       settings.MODE === "trickle"
         ? { mode: settings.MODE, bytesPerSecond: settings.READ_RATE }
         : { mode: settings.MODE },
+    receiveBufferBytes: settings.RECEIVE_BUFFER,
     phases: {
       baseline: settings.BASELINE,
       pause: settings.PAUSE,

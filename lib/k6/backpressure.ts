@@ -31,6 +31,8 @@ export interface Trial {
   readonly slowness:
     | { readonly mode: "stop" | "stop-and-go" }
     | { readonly mode: "trickle"; readonly bytesPerSecond: number };
+  /** Asked of the kernel for each slow reader; 0: its own choice. */
+  readonly receiveBufferBytes: number;
   readonly phases: Readonly<Record<Phase, Ms>>;
   /** Publications in a second, outside of the burst and in it. */
   readonly rate: number;
@@ -119,6 +121,7 @@ async function drive(shard: Shard, origin: Ms, trial: Trial, around: Surrounding
     published,
     phase: "baseline",
     WebSocket: around.WebSocket,
+    receiveBufferBytes: trial.receiveBufferBytes,
     intended: origin,
     connectBy: ms(origin + around.connect),
     // Later than any end below, even where the generator is late.

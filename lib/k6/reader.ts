@@ -16,6 +16,7 @@ import type { Effect, Publication } from "../protocols/index.ts";
 import type { Role } from "../reasons.ts";
 import { number } from "../summary/verdict.ts";
 import { formatDuration, type Ms, ms } from "../units.ts";
+import { now } from "./clock.ts";
 import { Connection } from "./connection.ts";
 import type { Record } from "./recorder.ts";
 import type { Shard } from "./scenario.ts";
@@ -28,6 +29,8 @@ export interface Room {
   readonly published: readonly Published[];
   phase: Phase;
   readonly WebSocket: typeof EngineSocket;
+  /** Of the slow readers; 0: the kernel's choice. */
+  readonly receiveBufferBytes: number;
   readonly intended: Ms;
   readonly connectBy: Ms;
   readonly latestEnd: Ms;
@@ -44,6 +47,7 @@ export class Reader {
   socket: EngineSocket | undefined;
   private readonly connection: Connection;
   private readonly room: Room;
+  private readonly role: Role;
   private readonly name: string;
   private readonly record: Record;
   private readonly lag: { before: number[]; beside: number[] } = { before: [], beside: [] };
@@ -53,6 +57,7 @@ export class Reader {
 
   constructor({ identity, protocol, record }: Shard, index: number, role: Role, room: Room) {
     this.room = room;
+    this.role = role;
     this.name = `${role} reader ${index}`;
     this.record = (metric, value, tags) => {
       // What a slow reader leaves unread is no delay of the generator's.
@@ -73,7 +78,9 @@ export class Reader {
       end: room.latestEnd,
       record: this.record,
       connect: (url, subprotocols, params) => {
-        this.socket = new room.WebSocket(url, subprotocols, params);
+        const { receiveBufferBytes } = room;
+        const bounded = role === "slow" && receiveBufferBytes > 0 && { receiveBufferBytes };
+        this.socket = new room.WebSocket(url, subprotocols, { ...params, ...bounded });
         return this.socket as unknown as K6WebSocket; // the same calls and events
       },
       ...(role === "healthy" && {
@@ -185,11 +192,13 @@ export class Reader {
       this.record("ws_messages_foreign", 1);
       return;
     }
-    const arrival = this.reading.arrive(seq, effect.at);
+    // A slow reader has a message when it reads it, however long it lay in the kernel.
+    const at = this.role === "slow" ? now() : effect.at;
+    const arrival = this.reading.arrive(seq, at);
     if (arrival !== "in-order") this.record(`ws_messages_${arrival}`, 1);
     if (arrival === "duplicated") return;
-    this.record("ws_fanout_lag_ms", effect.at - publication.due);
-    this.compare(this.lag, publication.phase, effect.at - publication.at);
+    this.record("ws_fanout_lag_ms", at - publication.due);
+    this.compare(this.lag, publication.phase, at - publication.at);
   }
 
   /** The generator's own lateness is none of the server's: these times count from the write. */
