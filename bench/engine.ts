@@ -92,8 +92,8 @@ async function measure({ name, run, figures }: Contender, connections: number): 
   };
 }
 
-/** How fast connections can be had here at all: blocking calls on two threads, nothing noted, nothing held. */
-async function ceiling(connections: number): Promise<number> {
+/** A plain client: blocking calls on two threads. Who is as fast waits for the kernel and the server, not for itself. */
+async function onlyConnects(connections: number): Promise<number> {
   const bare = await buildBare();
   const server = await startServer("echo-server", "--listen", "127.0.0.1:0");
   try {
@@ -132,8 +132,8 @@ console.table(
   })),
 );
 console.log(`${CONNECTIONS}: a loop that only connects …`);
-const onlyConnects = await ceiling(CONNECTIONS);
-console.log(`${CONNECTIONS}: a loop that only connects came to ${onlyConnects} connections a second`);
+const plain = await onlyConnects(CONNECTIONS);
+console.log(`${CONNECTIONS}: a loop that only connects came to ${plain} connections a second`);
 const best = rows.filter(({ contender }) => contender === engine.name);
 for (const own of best) {
   for (const other of rows.filter((row) => row.connections === own.connections && row !== own)) {
@@ -149,6 +149,6 @@ const file = join(root, "results/bench-engine.json");
 const machine = { processors: cpus().length, memoryBytes: totalmem(), platform: process.platform };
 await writeFile(
   file,
-  `${JSON.stringify({ at: new Date().toISOString(), machine, rows, onlyConnectsPerSecond: onlyConnects }, null, 2)}\n`,
+  `${JSON.stringify({ at: new Date().toISOString(), machine, rows, onlyConnectsPerSecond: plain }, null, 2)}\n`,
 );
 console.log(file);
