@@ -139,7 +139,12 @@ async function run(t: TestContext, argv: string[], more: { signal?: AbortSignal;
 
 const refusals: [sentence: string, argv: string[], code: number, message: RegExp][] = [
   ["no scenario", [], 2, /^SCENARIO: expected backpressure, chat-soak, connect.* got nothing$/m],
-  ["an unknown scenario", ["chat-sok"], 2, /^SCENARIO: expected backpressure, chat-soak, .* got "chat-sok"$/m],
+  [
+    "an unknown scenario",
+    ["chat-sok"],
+    2,
+    /^SCENARIO: expected backpressure, chat-soak, .* got "chat-sok"$/m,
+  ],
   ["no instances", ["chat-soak", "--instances", "0"], 2, /^--instances: expected a whole number from 1 /m],
   [
     "a setting misspelt",
