@@ -254,7 +254,10 @@ declare module "k6/x/realtime" {
     setReadRate(bytesPerSecond: number): void;
     /** Ends the connection at once by a TCP RST. */
     reset(): void;
-    /** Writes bytes as they are: frames of the script's own making, malformed ones too. Throws unless open. */
+    /**
+     * Writes bytes as they are: frames of the script's own making, malformed ones too. They count as `data_sent`,
+     * not as `ws_msgs_sent`. Throws unless open.
+     */
     sendRaw(bytes: ArrayBuffer | ArrayBufferView): void;
     /** Bytes in the kernel's receive queue (`ss`: Recv-Q); -1 where the platform does not tell; 0 once closed. */
     readonly unreadBytes: number;

@@ -77,7 +77,7 @@ func refuseAliasedAddresses(state *lib.State, servers []string) error {
 			return err
 		}
 		if e.Addr.IsValid() && (state.Options.Hosts.Trie.Match(e.Host) != nil || state.Options.Hosts.Trie.Match(e.String()) != nil) {
-			return fmt.Errorf("hosts: expected names, got the address %s; give Swarm the address to connect to", e.String())
+			return fmt.Errorf("hosts: expected names, got the address %s; connect to its target instead", e.String())
 		}
 	}
 	return nil

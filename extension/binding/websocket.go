@@ -103,7 +103,7 @@ func (s *socketObject) requireOpen(method string) {
 
 func (s *socketObject) send(data sobek.Value) {
 	s.requireOpen("send")
-	if text, ok := data.Export().(string); ok {
+	if text, ok := orUndefined(data).Export().(string); ok {
 		s.link.send(frame.Text, []byte(text))
 		return
 	}
@@ -118,6 +118,7 @@ func (s *socketObject) sendRaw(data sobek.Value) {
 
 // bytes copies what a script gave: it may change it afterwards.
 func (s *socketObject) bytes(method, orElse string, data sobek.Value) []byte {
+	data = orUndefined(data)
 	switch given := data.Export().(type) {
 	case sobek.ArrayBuffer:
 		return slices.Clone(given.Bytes())
@@ -126,8 +127,10 @@ func (s *socketObject) bytes(method, orElse string, data sobek.Value) []byte {
 	}
 	if view, ok := data.(*sobek.Object); ok {
 		if whole, ok := orUndefined(view.Get("buffer")).Export().(sobek.ArrayBuffer); ok {
-			from, length := view.Get("byteOffset").ToInteger(), view.Get("byteLength").ToInteger()
-			return slices.Clone(whole.Bytes()[from : from+length])
+			from, length := orUndefined(view.Get("byteOffset")).ToInteger(), orUndefined(view.Get("byteLength")).ToInteger()
+			if all := whole.Bytes(); from >= 0 && length >= 0 && length <= int64(len(all))-from {
+				return slices.Clone(all[from : from+length])
+			}
 		}
 	}
 	common.Throw(s.rt, errors.New("WebSocket."+method+": expected "+orElse+"an ArrayBuffer or a view of one, got something else"))
@@ -177,7 +180,7 @@ func (s *socketObject) read(method string, change func(*engine.Conn)) {
 }
 
 func (s *socketObject) setReadRate(rate sobek.Value) {
-	r := &reader{of: "WebSocket.setReadRate", fields: map[string]any{"bytesPerSecond": rate.Export()}}
+	r := &reader{of: "WebSocket.setReadRate", fields: map[string]any{"bytesPerSecond": orUndefined(rate).Export()}}
 	bytesPerSecond := r.number("bytesPerSecond", math.NaN(), 0, math.MaxInt32)
 	if err := r.done(); err != nil {
 		common.Throw(s.rt, err)

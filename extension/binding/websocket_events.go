@@ -108,9 +108,9 @@ func (l *listeners) define(rt *sobek.Runtime, target *sobek.Object) {
 		})
 	}
 	method(rt, target, "addEventListener", func(kind string, listener sobek.Value) {
-		f, ok := sobek.AssertFunction(listener)
+		f, ok := sobek.AssertFunction(orUndefined(listener))
 		if !ok {
-			common.Throw(rt, wrong("WebSocket.addEventListener", "a function", listener.Export()))
+			common.Throw(rt, wrong("WebSocket.addEventListener", "a function", orUndefined(listener).Export()))
 		}
 		for _, known := range eventKinds {
 			if kind == known {
@@ -155,6 +155,8 @@ func (l *listeners) call(rt *sobek.Runtime, target *sobek.Object, e *socketEvent
 	return nil
 }
 
+// orUndefined is for what sobek gives as nil: an argument or a property that
+// is not there.
 func orUndefined(v sobek.Value) sobek.Value {
 	if v == nil {
 		return sobek.Undefined()

@@ -71,7 +71,8 @@ func readSocketOptions(state *lib.State, arguments []sobek.Value) (*socketOption
 		return nil, fmt.Errorf("WebSocket: %w", err)
 	}
 	if pool := state.Options.LocalIPs; pool.Valid {
-		if addr, ok := netip.AddrFromSlice(pool.Pool.GetIP(state.VUID - 1)); ok {
+		// setup() and teardown() have the number 0.
+		if addr, ok := netip.AddrFromSlice(pool.Pool.GetIP(max(state.VUID, 1) - 1)); ok {
 			o.source = addr.Unmap()
 		}
 	}

@@ -113,6 +113,11 @@ func (l *Loop) broken(c *Conn, err error) {
 			c.fail(ReasonClosed, nil)
 			return
 		}
+		if c.secure != nil {
+			// TLS 1.3 lets the peer refuse our certificate as late as here.
+			c.fail(tlsReason(err), err)
+			return
+		}
 		c.fail(errnoReason(err), err)
 	case c.state == ending:
 		c.finish(false)

@@ -198,6 +198,23 @@ func TestTLS(t *testing.T) {
 			}
 		})
 	})
+	t.Run("a server that wants a certificate of ours", func(t *testing.T) {
+		for version, name := range map[uint16]string{tls.VersionTLS12: "TLS 1.2", tls.VersionTLS13: "TLS 1.3"} {
+			strict := httptest.NewUnstartedServer(http.NotFoundHandler())
+			strict.Config.ErrorLog = server.Config.ErrorLog
+			strict.TLS = &tls.Config{ClientAuth: tls.RequireAnyClientCert, MaxVersion: version}
+			strict.StartTLS()
+			defer strict.Close()
+			onEachTransport(t, func(t *testing.T, o Options) {
+				o.TLS = &tls.Config{InsecureSkipVerify: true}
+				e, w := start(t, o), newWitness(t)
+				dial(t, e, "wss"+strings.TrimPrefix(strict.URL, "https"), w)
+				if f := w.next("failed").failure; f.Reason != ReasonTLS {
+					t.Errorf("%s: failed as %v, want tls", name, f)
+				}
+			})
+		}
+	})
 }
 
 func TestRequestIsFilledForEachConnection(t *testing.T) {

@@ -1,15 +1,27 @@
-/** Runs a script of one Swarm with the real k6 that has the extension. */
+/** Runs scripts with the real k6 that has the extension. */
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import type { SwarmOptions } from "k6/x/realtime";
-import { type K6Run, OUR_K6, runK6 } from "../k6/run.ts";
+import { type K6Command, type K6Run, OUR_K6, runK6 } from "../k6/run.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";
 
-/** What a Swarm measured, by metric and tags: `ws_connect_failures{reason:refused}`. */
-export interface SwarmRun extends K6Run {
-  /** Sums of Counters, as the samples had them; own tags only. */
+export interface Sample {
+  readonly metric: string;
+  readonly kind: string;
+  readonly value: number;
+  readonly tags: Readonly<Record<string, string>>;
+}
+
+export interface ScriptRun extends K6Run {
+  readonly samples: readonly Sample[];
+  /** Sums of Counters by metric and own tags: `ws_connect_failures{reason:refused}`. */
   readonly counts: ReadonlyMap<string, number>;
+  readonly outcomes: readonly unknown[];
+}
+
+/** What a Swarm measured. */
+export interface SwarmRun extends ScriptRun {
   /** k6's own figures of the whole run, by metric or submetric. */
   readonly values: { readonly [series: string]: { readonly [aggregate: string]: number } };
   /** What the extension says that it measured. */
@@ -42,23 +54,34 @@ export async function runSwarm(
   swarm: Partial<SwarmOptions>,
   { options = {}, vus = swarm.shards ?? 1, ...command }: RunSwarm = {},
 ): Promise<SwarmRun> {
+  const run = await runScript(t, script({ rate: 10_000, ...swarm }, options, vus), command);
+  const { values, distributions } = JSON.parse(
+    await readFile(join(run.results, "values.json"), "utf8").catch(() => '{"values":{},"distributions":[]}'),
+  );
+  return { ...run, values, distributions, outcomes: run.outcomes as SwarmRun["outcomes"] };
+}
+
+/** Runs a script with our k6. What it logs as `outcome ` and JSON comes back. */
+export async function runScript(
+  t: TestContext,
+  source: string,
+  command: Pick<K6Command, "args" | "processEnv" | "onOutput"> = {},
+): Promise<ScriptRun> {
   const directory = await temporaryDirectory(t);
   const path = join(directory, "script.js");
-  await writeFile(path, script({ rate: 10_000, ...swarm }, options, vus));
-  const samples = join(directory, "samples.json");
+  await writeFile(path, source);
+  const file = join(directory, "samples.json");
   const run = await runK6(t, {
     ...command,
     scenario: path,
     k6: OUR_K6,
-    args: [...(command.args ?? []), "--out", `json=${samples}`],
+    args: [...(command.args ?? []), "--out", `json=${file}`],
   });
-  const { values, distributions } = JSON.parse(
-    await readFile(join(run.results, "values.json"), "utf8").catch(() => '{"values":{},"distributions":[]}'),
+  const outcomes = [...run.stderr.matchAll(/msg=("outcome .*")/g)].map(([, quoted]) =>
+    JSON.parse(JSON.parse(quoted!).slice("outcome ".length)),
   );
-  const outcomes = [...run.stderr.matchAll(/outcome (\{.*?\})" source/g)].map(([, json]) =>
-    JSON.parse(json!.replaceAll('\\"', '"')),
-  );
-  return { ...run, counts: await sumsOf(samples), values, distributions, outcomes };
+  const samples = await readSamples(file);
+  return { ...run, samples, counts: sumsOf(samples), outcomes };
 }
 
 export interface RunSwarm {
@@ -69,19 +92,24 @@ export interface RunSwarm {
   readonly onOutput?: (text: string, interrupt: () => void) => void;
 }
 
-async function sumsOf(samples: string): Promise<Map<string, number>> {
-  const sums = new Map<string, number>();
+async function readSamples(file: string): Promise<readonly Sample[]> {
   const kinds = new Map<string, string>();
-  const text = await readFile(samples, "utf8").catch(() => "");
+  const samples: Sample[] = [];
+  const text = await readFile(file, "utf8").catch(() => "");
   for (const line of text.split("\n").filter((line) => line !== "")) {
     const { type, metric, data } = JSON.parse(line);
     if (type === "Metric") kinds.set(metric, data.type);
-    else if (kinds.get(metric) === "counter") {
-      const tags = OWN_TAGS.filter((tag) => data.tags?.[tag] !== undefined);
-      const own = tags.map((tag) => `${tag}:${data.tags[tag]}`).join(",");
-      const series = own === "" ? metric : `${metric}{${own}}`;
-      sums.set(series, (sums.get(series) ?? 0) + data.value);
-    }
+    else samples.push({ metric, kind: kinds.get(metric) ?? "", value: data.value, tags: data.tags ?? {} });
+  }
+  return samples;
+}
+
+function sumsOf(samples: readonly Sample[]): Map<string, number> {
+  const sums = new Map<string, number>();
+  for (const { metric, value, tags } of samples.filter(({ kind }) => kind === "counter")) {
+    const own = OWN_TAGS.filter((tag) => tags[tag] !== undefined).map((tag) => `${tag}:${tags[tag]}`);
+    const series = own.length === 0 ? metric : `${metric}{${own.join(",")}}`;
+    sums.set(series, (sums.get(series) ?? 0) + value);
   }
   return sums;
 }

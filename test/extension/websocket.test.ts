@@ -1,0 +1,406 @@
+/** `WebSocket` of `k6/x/realtime` as a script has it. Real k6, real sockets. */
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { writeFile } from "node:fs/promises";
+import { createServer } from "node:https";
+import { join } from "node:path";
+import { describe, type TestContext, test } from "node:test";
+import { type WebSocket as ServerSocket, WebSocketServer } from "ws";
+import { startServer } from "../../server/server.ts";
+import { selfSignedCertificate } from "../../server/tls.ts";
+import { accept, BINARY, CLOSE, close, frame, rawServer, TEXT } from "../raw-server.ts";
+import { temporaryDirectory } from "../temporary-directory.ts";
+import { runScript } from "./run.ts";
+
+const HOST = "realtime.example";
+
+interface Socket {
+  readonly url: string;
+  /** Third argument of the constructor. */
+  readonly params?: object;
+  /** What the script does with `socket`, where that is more than closing it once it is open. */
+  readonly act?: string;
+  /** k6's own. */
+  readonly options?: object;
+  readonly vus?: number;
+  /** Where the socket is made: in the iterations, or before them. */
+  readonly in?: "default" | "setup";
+}
+
+/** Each virtual user makes a socket; what it hears, and what `act` gives to `say`, comes back in order. */
+async function runSocket(
+  t: TestContext,
+  { url, params = {}, act = "socket.onopen = () => socket.close();", options = {}, vus = 1, ...made }: Socket,
+  command: Parameters<typeof runScript>[2] = {},
+) {
+  const use = `
+  const heard = [];
+  const say = (...words) => heard.push(words.join(" "));
+  const socket = new WebSocket(${JSON.stringify(url)}, null, ${JSON.stringify(params)});
+  for (const kind of ["open", "message", "error", "close"])
+    socket.addEventListener(kind, (e) => say(kind, ...[e.data, e.error, e.code, e.by].filter((x) => x !== undefined)));
+  socket.addEventListener("close", () => console.log("outcome " + JSON.stringify(heard)));
+  ${act}`;
+  const script = `
+import { WebSocket, now } from "k6/x/realtime";
+export const options = {
+  scenarios: { s: { executor: "per-vu-iterations", vus: ${vus}, iterations: 1, maxDuration: "60s", gracefulStop: "1s" } },
+  ...${JSON.stringify(options)},
+};
+${made.in === "setup" ? `export function setup() { ${use} }` : ""}
+export default function () { ${made.in === "setup" ? "" : use} }`;
+  const run = await runScript(t, script, command);
+  return { ...run, heard: run.outcomes as readonly (readonly string[])[] };
+}
+
+/** Hears one connection of a well-behaved server. */
+async function wsServer(t: TestContext, onConnection: (socket: ServerSocket) => void): Promise<string> {
+  const server = new WebSocketServer({ port: 0, host: "127.0.0.1" }).on("connection", onConnection);
+  await once(server, "listening");
+  t.after(() => server.close());
+  return `ws://127.0.0.1:${(server.address() as { port: number }).port}/`;
+}
+
+/** A client's frame with a mask of zeros, or without a mask. */
+const masked = (first: number, payload: readonly number[], mask = true): number[] =>
+  mask ? [first, 0x80 | payload.length, 0, 0, 0, 0, ...payload] : [first, payload.length, ...payload];
+
+describe("sendRaw writes what no library would, and the server sees it", () => {
+  const rows: [sentence: string, bytes: readonly number[], breach: string, end: string][] = [
+    ["a frame without a mask", masked(0x82, [1], false), "WS_ERR_EXPECTED_MASK", "close 1002 server"],
+    ["a reserved bit", masked(0xa2, [1]), "WS_ERR_UNEXPECTED_RSV_2_3", "close 1002 server"],
+    ["an opcode that there is not", masked(0x83, [1]), "WS_ERR_INVALID_OPCODE", "close 1002 server"],
+    ["text that is no UTF-8", masked(0x81, [0xff]), "WS_ERR_INVALID_UTF8", "close 1007 server"],
+    ["a Ping in parts", masked(0x09, [1]), "WS_ERR_EXPECTED_FIN", "close 1002 server"],
+    ["a continuation of nothing", masked(0x80, [1]), "WS_ERR_INVALID_OPCODE", "close 1002 server"],
+    [
+      "a Close frame with a code that must not be sent",
+      masked(0x88, [1006 >> 8, 1006 & 0xff]),
+      "WS_ERR_INVALID_CLOSE_CODE",
+      "close 1002 server",
+    ],
+  ];
+  for (const [sentence, bytes, breach, end] of rows) {
+    test(sentence, async (t) => {
+      const breaches: unknown[] = [];
+      const url = await wsServer(t, (socket) => {
+        socket.on("error", (error: NodeJS.ErrnoException) => breaches.push(error.code));
+      });
+      const { heard, stderr } = await runSocket(t, {
+        url,
+        act: `socket.onopen = () => socket.sendRaw(new Uint8Array(${JSON.stringify(bytes)}));`,
+      });
+      assert.deepEqual(breaches, [breach], stderr);
+      assert.deepEqual(heard, [["open", end]], stderr);
+    });
+  }
+
+  test("a message in three pieces is one message, counted as bytes only", async (t) => {
+    const messages: string[] = [];
+    const url = await wsServer(t, (socket) => {
+      socket.on("message", (data) => {
+        messages.push(String(data));
+        socket.close(1000);
+      });
+    });
+    const { counts, heard, stderr } = await runSocket(t, {
+      url,
+      act: `socket.onopen = () => {
+        const whole = new Uint8Array([0x81, 0x85, 0, 0, 0, 0, 104, 101, 108, 108, 111]);
+        socket.sendRaw(whole.buffer.slice(0, 3));
+        socket.sendRaw(whole.subarray(3, 8));
+        socket.sendRaw(new DataView(whole.buffer, 8));
+        whole.fill(0);
+      };`,
+    });
+    assert.deepEqual(messages, ["hello"], stderr);
+    assert.deepEqual(heard, [["open", "close 1000 server"]]);
+    assert.equal(counts.get("ws_msgs_sent"), undefined);
+  });
+});
+
+describe("setReadRate", () => {
+  const BYTES = 60_000;
+  const RATE = 100_000;
+  /** Of what is read ahead of the rate: a turn's portion, and what was read before the rate was set. */
+  const AHEAD = RATE / 50;
+
+  const flood = (t: TestContext) =>
+    rawServer(t, (socket, request) => {
+      socket.write(accept(request));
+      socket.once("data", () => {
+        for (let sent = 0; sent < BYTES; sent += 1_000) socket.write(frame(BINARY, Buffer.alloc(1_000)));
+        socket.write(frame(TEXT, "all"));
+        socket.on("data", () => socket.end()); // the Close frame
+      });
+    });
+
+  /** The first message asks for the others, so that none is read before the rate holds. */
+  const slow = (rate: number, during: string) => `
+    let began, took;
+    socket.onopen = () => { socket.setReadRate(${rate}); began = now(); socket.send("begin"); ${during} };
+    socket.onmessage = ({ data }) => {
+      if (data !== "all") return;
+      took = now() - began;
+      socket.close();
+    };
+    socket.onclose = () => heard.splice(0, heard.length, took);`;
+
+  test("a reader never gets more than its rate, and gets all in the end", async (t) => {
+    const { heard, stderr } = await runSocket(t, { url: await flood(t), act: slow(RATE, "") });
+    const [took] = heard[0] ?? [];
+    assert.ok(Number(took) >= ((BYTES - AHEAD) / RATE) * 1_000, `${took} ms ${stderr}`);
+  });
+
+  test("what is not read yet waits in the kernel, and 0 reads it at once", {
+    skip: process.platform !== "linux",
+  }, async (t) => {
+    const untilSome = `
+      const timer = setInterval(() => {
+        if (socket.unreadBytes < ${BYTES / 2}) return;
+        clearInterval(timer);
+        socket.setReadRate(0);
+      }, 10);`;
+    // At one byte a second, all would take a day.
+    const { heard, stderr } = await runSocket(t, { url: await flood(t), act: slow(1, untilSome) });
+    assert.ok(Number(heard[0]?.[0]) > 0, stderr);
+  });
+});
+
+describe("a wrong call is refused by name, and the script goes on", () => {
+  for (const [sentence, call, message] of [
+    ["a text", `setReadRate("fast")`, `WebSocket.setReadRate.bytesPerSecond: expected a number from 0 to`],
+    [
+      "a negative rate",
+      "setReadRate(-1)",
+      "WebSocket.setReadRate.bytesPerSecond: expected a number from 0 to",
+    ],
+    ["no rate", "setReadRate()", "WebSocket.setReadRate: expected a number of bytes in a second"],
+    ["no message", "send()", "WebSocket.send: expected a text, an ArrayBuffer or a view of one"],
+    ["no bytes", "sendRaw()", "WebSocket.sendRaw: expected an ArrayBuffer or a view of one"],
+    [
+      "a view of more than there is",
+      "sendRaw({ buffer: new ArrayBuffer(1), byteOffset: 0, byteLength: 9 })",
+      "WebSocket.sendRaw: expected an ArrayBuffer or a view of one",
+    ],
+    ["no listener", `addEventListener("open")`, "WebSocket.addEventListener: expected a function"],
+  ] as const) {
+    test(sentence, async (t) => {
+      const { heard, stderr } = await runSocket(t, {
+        url: await wsServer(t, () => {}),
+        act: `socket.onopen = () => { try { socket.${call}; } catch (e) { say(e.message ?? e); } socket.close(); };`,
+      });
+      assert.ok(heard[0]?.[0]?.includes(message), `${heard[0]} ${stderr}`);
+      assert.equal(heard[0]?.at(-1), "close 1000 client");
+    });
+  }
+});
+
+describe("wss", () => {
+  async function secureServer(t: TestContext) {
+    const server = await startServer({ tls: true });
+    t.after(() => server.close());
+    return { url: `${server.url}/ws/echo?token=test-token`, certificate: server.certificate ?? "" };
+  }
+  const echo = `
+    socket.onopen = () => socket.send("over TLS");
+    socket.onmessage = () => socket.close();`;
+  const ECHOED = [["open", "message over TLS", "close 1000 client"]];
+
+  test("a certificate that nobody signed is refused, by that name", async (t) => {
+    const { url } = await secureServer(t);
+    const { heard, counts, stderr } = await runSocket(t, { url, act: echo });
+    assert.deepEqual(heard, [["error tls", "close 1006 server"]], stderr);
+    assert.equal(counts.get("ws_sessions"), undefined);
+  });
+
+  test("insecureSkipTLSVerify takes it", async (t) => {
+    const { url } = await secureServer(t);
+    const { heard, stderr } = await runSocket(t, {
+      url,
+      act: echo,
+      options: { insecureSkipTLSVerify: true },
+    });
+    assert.deepEqual(heard, ECHOED, stderr);
+  });
+
+  test("SSL_CERT_FILE makes it trusted", async (t) => {
+    const { url, certificate } = await secureServer(t);
+    const file = join(await temporaryDirectory(t), "ca.pem");
+    await writeFile(file, certificate);
+    const { heard, stderr } = await runSocket(t, { url, act: echo }, { processEnv: { SSL_CERT_FILE: file } });
+    assert.deepEqual(heard, ECHOED, stderr);
+  });
+
+  test("a server that speaks an older TLS than tlsVersion allows is refused", async (t) => {
+    const { cert, key } = await selfSignedCertificate();
+    const url = await upgrading(t, { cert, key, maxVersion: "TLSv1.2" });
+    const insecure = { insecureSkipTLSVerify: true };
+    const { heard, stderr } = await runSocket(t, { url, options: { ...insecure, tlsVersion: "tls1.3" } });
+    assert.deepEqual(heard, [["error tls", "close 1006 server"]], stderr);
+    const either = await runSocket(t, { url, options: insecure });
+    assert.deepEqual(either.heard, [["open", "close 1000 client"]], either.stderr);
+  });
+
+  test("tlsAuth shows the client's certificate, without which the server refuses", async (t) => {
+    const { cert, key } = await selfSignedCertificate();
+    for (const maxVersion of ["TLSv1.2", "TLSv1.3"] as const) {
+      const url = await upgrading(t, { cert, key, ca: cert, maxVersion, requestCert: true });
+      const insecure = { insecureSkipTLSVerify: true };
+      const shown = await runSocket(t, { url, options: { ...insecure, tlsAuth: [{ cert, key }] } });
+      assert.deepEqual(shown.heard, [["open", "close 1000 client"]], `${maxVersion}: ${shown.stderr}`);
+      const { heard, stderr } = await runSocket(t, { url, options: insecure });
+      assert.match(heard[0]?.[0] ?? "", /^error (tls|closed|reset)$/, `${maxVersion}: ${stderr}`); // Node just hangs up
+    }
+  });
+
+  async function upgrading(t: TestContext, options: import("node:https").ServerOptions): Promise<string> {
+    const server = createServer(options);
+    new WebSocketServer({ server });
+    server.on("tlsClientError", () => {}).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    t.after(() => server.close().closeAllConnections());
+    return `wss://127.0.0.1:${(server.address() as { port: number }).port}/`;
+  }
+});
+
+describe("k6's own options", () => {
+  /** A server that closes what it accepted at once, and says from where and what it was asked. */
+  async function listener(t: TestContext) {
+    const peers: string[] = [];
+    const requests: string[] = [];
+    const url = await rawServer(t, (socket, request) => {
+      peers.push(socket.remoteAddress ?? "");
+      requests.push(request);
+      socket.write(accept(request));
+      socket.end(frame(CLOSE, close(1000, "")));
+    });
+    return { url, port: new URL(url).port, peers, requests };
+  }
+  const ACCEPTED = ["open", "close 1000 server"];
+
+  test("hosts: a name goes to the address and port given, its Host header stays", async (t) => {
+    const { port, requests } = await listener(t);
+    const options = { hosts: { [`${HOST}:81`]: `127.0.0.1:${port}` } };
+    const { heard, stderr } = await runSocket(t, { url: `ws://${HOST}:81/x?y=1`, options, act: "" });
+    assert.deepEqual(heard, [ACCEPTED], stderr);
+    assert.match(requests[0] ?? "", /^GET \/x\?y=1 HTTP\/1\.1\r\nHost: realtime\.example:81\r\n/);
+  });
+
+  test("hosts: an address as a name is refused, for it would be ignored", async (t) => {
+    const { stderr } = await runSocket(t, {
+      url: "ws://127.0.0.1:81/",
+      options: { hosts: { "127.0.0.1": "127.0.0.2" } },
+    });
+    assert.match(
+      stderr,
+      /hosts: expected names, got the address 127\.0\.0\.1:81; connect to its target instead/,
+    );
+  });
+
+  for (const [sentence, options, url] of [
+    ["blacklistIPs, of an address", { blacklistIPs: ["127.0.0.0/8"] }, "ws://127.0.0.1:9/"],
+    [
+      "blacklistIPs, of what a name resolves to",
+      { blacklistIPs: ["127.0.0.0/8"], hosts: { [HOST]: "127.0.0.1" } },
+      `ws://${HOST}:9/`,
+    ],
+    ["blockHostnames", { blockHostnames: ["*.example"] }, `ws://${HOST}:9/`],
+  ] as const) {
+    test(`${sentence}: blocked, by that name`, async (t) => {
+      const { heard, stderr } = await runSocket(t, { url, options });
+      assert.deepEqual(heard, [["error blocked", "close 1006 client"]], stderr);
+    });
+  }
+
+  test("--local-ips: each virtual user has its address, as with k6's sockets", {
+    skip: process.platform !== "linux",
+  }, async (t) => {
+    const { url, peers } = await listener(t);
+    const args = ["--local-ips", "127.0.0.3-127.0.0.4"];
+    const { heard, stderr } = await runSocket(t, { url, vus: 3, act: "" }, { args });
+    assert.deepEqual(heard, [ACCEPTED, ACCEPTED, ACCEPTED], stderr);
+    assert.deepEqual(peers.sort(), ["127.0.0.3", "127.0.0.3", "127.0.0.4"]);
+  });
+
+  test("--local-ips: setup(), which is no virtual user's, has the first", {
+    skip: process.platform !== "linux",
+  }, async (t) => {
+    const { url, peers } = await listener(t);
+    const args = ["--local-ips", "127.0.0.3-127.0.0.4"];
+    const { heard, stderr } = await runSocket(t, { url, act: "", in: "setup" }, { args });
+    assert.deepEqual(heard, [ACCEPTED], stderr);
+    assert.deepEqual(peers, ["127.0.0.3"]);
+  });
+
+  test("tags of the test, of the scenario and of the socket are on every sample of it", async (t) => {
+    const { url } = await listener(t);
+    const scenario = { executor: "per-vu-iterations", vus: 1, iterations: 1, tags: { part: "one" } };
+    const { samples, heard, stderr } = await runSocket(t, {
+      url,
+      params: { tags: { role: "slow" } },
+      options: { tags: { build: "17" }, scenarios: { s: scenario } },
+      act: "",
+    });
+    assert.deepEqual(heard, [ACCEPTED], stderr);
+    const own = samples.filter(({ tags }) => tags.role !== undefined);
+    for (const { metric, tags } of own) {
+      const { build, part, role, scenario } = tags;
+      assert.deepEqual(
+        { build, part, role, scenario },
+        { build: "17", part: "one", role: "slow", scenario: "s" },
+        metric,
+      );
+    }
+    assert.deepEqual(
+      new Set(own.map(({ metric }) => metric)),
+      new Set(["ws_sessions", "ws_connecting", "ws_session_duration", "data_sent", "data_received"]),
+    );
+  });
+});
+
+describe("data_sent and data_received are what went over the wire", () => {
+  test("of an open connection: handshake, frames and closing handshake", async (t) => {
+    let [written, read] = [0, 0];
+    const url = await rawServer(t, (socket, request) => {
+      read = request.length;
+      const answer = accept(request);
+      written = answer.length;
+      socket.write(answer);
+      socket.on("data", (bytes) => {
+        read += bytes.length;
+      });
+      socket.once("data", () => {
+        const last = Buffer.concat([frame(BINARY, Buffer.alloc(5_000)), frame(CLOSE, close(1000, ""))]);
+        written += last.length;
+        socket.end(last);
+      });
+    });
+    const { counts, heard, stderr } = await runSocket(t, {
+      url,
+      act: "socket.onopen = () => socket.send(new Uint8Array(2_000));",
+    });
+    assert.deepEqual(heard, [["open", "message [object ArrayBuffer]", "close 1000 server"]], stderr);
+    assert.deepEqual(
+      { sent: counts.get("data_sent"), received: counts.get("data_received") },
+      { sent: read, received: written },
+    );
+    assert.equal(counts.get("ws_msgs_sent"), 1);
+    assert.equal(counts.get("ws_msgs_received"), 1);
+  });
+
+  test("of a refused one: request and answer", async (t) => {
+    const answer = "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n";
+    let read = 0;
+    const url = await rawServer(t, (socket, request) => {
+      read = request.length;
+      socket.end(answer);
+    });
+    const { counts, heard, stderr } = await runSocket(t, { url });
+    assert.deepEqual(heard, [["error http_401", "close 1006 server"]], stderr);
+    assert.deepEqual(
+      { sent: counts.get("data_sent"), received: counts.get("data_received") },
+      { sent: read, received: answer.length },
+    );
+  });
+});
