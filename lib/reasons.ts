@@ -33,7 +33,7 @@ export const CONNECT_REASONS = [
   "closed", // ended by the peer before the 101
   "dns", // the host name does not resolve
   "tls", // certificate or handshake
-  "http_rejected", // answered, but not with 101 (stock k6 hides the status); the engine says which:
+  "http_rejected", // answered, but not with 101; the check before the load and the engine say which (stock k6 hides it):
   ...HTTP_REASONS,
   "bad_upgrade", // the answer is no WebSocket handshake
   "bad_accept", // Sec-WebSocket-Accept does not answer our key

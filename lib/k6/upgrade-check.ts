@@ -15,8 +15,7 @@ export function requireUpgrade({ url, headers, subprotocols }: Identity, record:
   const response = ws.connect(url, { headers: { ...headers, ...asked } }, (socket) => socket.close());
   if (response.status === 101) return;
   const answer = response.status ? `HTTP ${response.status}` : response.error;
-  record("ws_connect_failures", 1, {
-    reason: response.status ? "http_rejected" : connectReason(String(response.error)),
-  });
+  const reason = connectReason(response.status ? `http_${response.status}` : String(response.error));
+  record("ws_connect_failures", 1, { reason });
   fail(`expected ${redactUrl(url)} to accept a WebSocket upgrade (101), got ${answer}`);
 }

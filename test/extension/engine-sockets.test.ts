@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
 import type { Summary } from "../../lib/summary/summary.ts";
 import { startServer } from "../../server/server.ts";
-import { OUR_K6, runK6, STOCK_K6 } from "../k6/run.ts";
+import { count } from "../k6/figures.ts";
+import { type K6Run, OUR_K6, runK6, STOCK_K6 } from "../k6/run.ts";
 import { accept, BINARY, frame, rawServer } from "../raw-server.ts";
 
 const SHORT = {
@@ -17,14 +18,15 @@ const SHORT = {
   CONNECT_TIMEOUT: "2s",
 };
 
-function count(summary: Summary | undefined, name: string, reason?: string): number {
-  const whole = summary?.metrics[name];
-  const metric = reason === undefined ? whole : whole?.by?.reason?.[reason];
-  return metric?.kind === "counter" ? metric.count : 0;
-}
-
 const soak = (t: TestContext, url: string, k6: string, script: string) =>
-  runK6(t, { scenario: script, k6, env: { ...SHORT, WS_URL: url } });
+  judged(runK6(t, { scenario: script, k6, env: { ...SHORT, WS_URL: url } }));
+
+/** A run that left a summary. */
+async function judged(running: Promise<K6Run>): Promise<K6Run & { readonly summary: Summary }> {
+  const run = await running;
+  assert.ok(run.summary, run.stderr);
+  return { ...run, summary: run.summary };
+}
 
 describe("chat-soak counts what the server did", () => {
   for (const [where, k6, script] of [
@@ -71,7 +73,7 @@ describe("chat-soak ends by itself, on time", () => {
     const sessions = count(summary, "ws_sessions_opened");
     assert.ok(sessions >= SHORT.CONNECTIONS, stderr);
     assert.equal(count(summary, "ws_sessions_closed"), sessions);
-    assert.equal(count(summary, "ws_message_errors", "close_unanswered"), sessions);
+    assert.equal(count(summary, "ws_message_errors{reason:close_unanswered}"), sessions);
     assertEndedByItself(summary, stderr);
   });
 
@@ -82,13 +84,13 @@ describe("chat-soak ends by itself, on time", () => {
       upgraded = true;
     });
     const { summary, stderr } = await soak(t, url, OUR_K6, "x/chat-soak");
-    assert.ok(count(summary, "ws_connect_failures", "timeout") >= SHORT.CONNECTIONS, stderr);
+    assert.ok(count(summary, "ws_connect_failures{reason:timeout}") >= SHORT.CONNECTIONS, stderr);
     assert.equal(count(summary, "ws_sessions_opened"), 0);
     assertEndedByItself(summary, stderr);
   });
 
-  function assertEndedByItself(summary: Summary | undefined, stderr: string): void {
-    assert.ok(summary && !/interrupted|exceeded|gracefulStop/i.test(stderr), stderr);
+  function assertEndedByItself(summary: Summary, stderr: string): void {
+    assert.ok(!/interrupted|exceeded|gracefulStop/i.test(stderr), stderr);
     assert.equal(count(summary, "ws_shards_completed"), count(summary, "ws_shards_started"));
     assert.ok(summary.durationMs <= BOUND_MS, `took ${summary.durationMs} ms, at most ${BOUND_MS}`);
   }
@@ -104,7 +106,7 @@ test("a refused upgrade is counted by its status", async (t) => {
   const { summary, stderr } = await soak(t, url, OUR_K6, "x/chat-soak");
   const failures = count(summary, "ws_connect_failures");
   assert.ok(failures >= SHORT.CONNECTIONS, stderr);
-  assert.equal(count(summary, "ws_connect_failures", "http_401"), failures);
+  assert.equal(count(summary, "ws_connect_failures{reason:http_401}"), failures);
 });
 
 test("a breach of WebSocket itself is counted by its name", async (t) => {
@@ -116,7 +118,7 @@ test("a breach of WebSocket itself is counted by its name", async (t) => {
   const { summary, stderr } = await soak(t, url, OUR_K6, "x/chat-soak");
   const sessions = count(summary, "ws_sessions_opened");
   assert.ok(sessions >= SHORT.CONNECTIONS, stderr);
-  assert.equal(count(summary, "ws_message_errors", "masked_frame"), sessions);
+  assert.equal(count(summary, "ws_message_errors{reason:masked_frame}"), sessions);
 });
 
 /** Takes upgrades; what comes then is read and thrown away. */

@@ -173,9 +173,9 @@ describe("a server that takes no upgrade ends the run before the load", () => {
       (t) => reference(t, "/ws/chat?token=wrong"),
       107,
       /got HTTP 401/,
-      /\(http_rejected\)/,
+      /\(http_401\)/,
     ],
-    ["there is no such endpoint", (t) => reference(t, "/nothing"), 107, /got HTTP 404/, /\(http_rejected\)/],
+    ["there is no such endpoint", (t) => reference(t, "/nothing"), 107, /got HTTP 404/, /\(http_404\)/],
     [
       "it accepts the connection and never answers",
       (t) => tcp(t, () => {}),

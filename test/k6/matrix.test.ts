@@ -358,7 +358,7 @@ const connects: Record<string, Row> = {
     code: 107,
     verdict: "incomplete",
     says: /got HTTP 403/,
-    counts: () => ({ ws_sessions_opened: 0, "ws_connect_failures{reason:http_rejected}": 1 }),
+    counts: () => ({ ws_sessions_opened: 0, "ws_connect_failures{reason:http_403}": 1 }),
   },
   "chat, every fifth connection reset during its session": {
     ...fail,
