@@ -70,6 +70,11 @@ declare module "k6/x/realtime" {
      */
     fanOut?: FanOut;
     /**
+     * What the connections do instead: each asks, again and again, and each answer is timed. {@link holdMs} has no
+     * meaning then.
+     */
+    probing?: Probing;
+    /**
      * Where a test is several swarms, one after the other: which one this is, as the tag `step` on all of its samples
      * and in {@link steps}. Up to 32 letters, digits, `_` and `.`. Default: no tag.
      */
@@ -99,6 +104,25 @@ declare module "k6/x/realtime" {
     timeoutMs?: number;
     /** Subscribers of each shard that leave in a second, each to come back at once. Default 0. */
     churnPerSecond?: number;
+  }
+
+  /**
+   * Probes that every connection sends on due times of its own, from when its session is ready, whether or not the
+   * last answer came. A connection that drops does not come back, and what falls due to it afterwards is lost.
+   */
+  export interface Probing {
+    /** A protocol descriptor that has `probe`. */
+    protocol: object;
+    /** Whether the descriptor's `refresh` message opens each session, for servers that take the token in a message. */
+    authenticate?: boolean;
+    /** Time between two probes of one connection. Each begins at another phase of it. */
+    intervalMs: number;
+    /** Size of the descriptor's `${payload}`. Default 0. */
+    payloadBytes?: number;
+    /** For how long there are probes once all connections are open or given up. */
+    forMs: number;
+    /** How long after its due time an answer counts as late, and how long the last are waited for. Default 5000. */
+    timeoutMs?: number;
   }
 
   /** How one virtual user's shard went. */

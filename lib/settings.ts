@@ -162,7 +162,7 @@ export const SETTINGS = {
   PUBLISH_RATE: rate("Publications in a second, all publishers together.", "10"),
   CHURN: count("Subscribers that leave in a second, each to come back at once.", "0", 0, 100_000),
   PROBE_INTERVAL: duration(
-    "Time between two probes of one connection; the first has a random phase.",
+    "Time between two probes of one connection; each connection has another phase.",
     "10s",
     1,
   ),

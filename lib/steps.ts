@@ -144,7 +144,7 @@ function capacity(
 }
 
 /** What is drawn by the size of the load, the first of which there are values. */
-const LAGS = ["ws_fanout_lag_ms", "ws_fanout_server_lag_ms", "ws_connect_latency_ms"];
+const LAGS = ["ws_fanout_lag_ms", "ws_fanout_server_lag_ms", "ws_msg_rtt_ms", "ws_connect_latency_ms"];
 
 function lagOf(metrics: Summary["metrics"]): StepSummary["lag"] {
   for (const metric of LAGS) {

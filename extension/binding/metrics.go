@@ -47,6 +47,10 @@ type metricSet struct {
 	FanOutLag        *metrics.Metric `metric:"ws_fanout_lag_ms"`
 	FanOutServerLag  *metrics.Metric `metric:"ws_fanout_server_lag_ms"`
 	FanOutSpread     *metrics.Metric `metric:"ws_fanout_spread_ms"`
+	RTT              *metrics.Metric `metric:"ws_msg_rtt_ms"`
+	Service          *metrics.Metric `metric:"ws_msg_service_ms"`
+	Probes           *metrics.Metric `metric:"ws_probes"`
+	Replies          *metrics.Metric `metric:"ws_replies"`
 	Publications     *metrics.Metric `metric:"ws_publications"`
 	Deliveries       *metrics.Metric `metric:"ws_deliveries"`
 	Lost             *metrics.Metric `metric:"ws_messages_lost"`

@@ -11,6 +11,7 @@ import (
 
 	"xk6-realtime/engine"
 	"xk6-realtime/engine/fanout"
+	"xk6-realtime/engine/probing"
 	"xk6-realtime/engine/swarm"
 )
 
@@ -24,8 +25,9 @@ type options struct {
 	timeouts    engine.Timeouts
 	// messagesPerSecond is what is expected of each connection.
 	messagesPerSecond float64
-	// fanOut is nil where connections are only held.
-	fanOut *fanout.Options
+	// One of these at most; without, connections are only held.
+	fanOut  *fanout.Options
+	probing *probing.Options
 	// step is the value of that tag on all samples, empty for none.
 	step string
 }
@@ -34,8 +36,8 @@ const (
 	maxConnections = 1_000_000
 	maxShards      = 10_000
 	defaultReach   = 10 * time.Minute
-	// untilFannedOut is longer than any run: a fan-out ends by itself.
-	untilFannedOut = 10 * 365 * 24 * time.Hour
+	// untilDone is longer than any run: what connections do ends by itself.
+	untilDone = 10 * 365 * 24 * time.Hour
 )
 
 // readOptions checks what a script gave. An error names the option, what was
@@ -88,7 +90,14 @@ func readOptions(given any) (*options, error) {
 	if o.fanOut != nil {
 		r.fail(o.request.checkVariables(o.fanOut.Protocol.Variables))
 		o.swarm.Connections = o.fanOut.Plan.Connections()
-		o.swarm.Hold = untilFannedOut
+		o.swarm.Hold = untilDone
+	}
+	if o.probing = readProbing(r.object("probing")); o.probing != nil {
+		r.fail(o.request.checkVariables(o.probing.Protocol.Variables))
+		o.swarm.Hold = untilDone
+	}
+	if o.fanOut != nil && o.probing != nil {
+		r.fail(errTwoActivities)
 	}
 	if r.err == nil {
 		r.fail(o.swarm.Check())
@@ -272,6 +281,14 @@ func (r *reader) milliseconds(name string, fallback time.Duration, least float64
 		return fallback
 	}
 	return time.Duration(r.number(name, 0, least, most) * float64(time.Millisecond))
+}
+
+// neededMilliseconds reads a time that has no default.
+func (r *reader) neededMilliseconds(name string, least float64) time.Duration {
+	if value, given := r.fields[name]; !given || value == nil {
+		r.wrong(name, "a time", nil)
+	}
+	return r.milliseconds(name, 0, least)
 }
 
 func (r *reader) choice(name string, first string, more ...string) string {

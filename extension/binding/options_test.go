@@ -52,6 +52,12 @@ func TestWrongOptionsAreRefused(t *testing.T) {
 		}
 		return m
 	}
+	probes := func(fields ...any) map[string]any {
+		good := object("intervalMs", int64(100), "forMs", int64(1000), "protocol", object("name", "echo",
+			"probe", object("send", "${id}"), "reply", []any{object("name", "echo", "match", "whole")}))
+		maps.Copy(good, object(fields...))
+		return good
+	}
 	tests := []struct {
 		name    string
 		changes map[string]any
@@ -81,6 +87,18 @@ func TestWrongOptionsAreRefused(t *testing.T) {
 		{"a variable of the engine's own name", object("variables", object("connection", "x")), "Swarm.variables.connection"},
 		{"a header of the handshake", object("headers", object("Upgrade", "x")), `header "Upgrade" is set by the handshake itself`},
 		{"a header that breaks out of its line", object("headers", object("X", "a\r\nS: secret")), "header X"},
+		{"probes without an interval", object("probing", probes("intervalMs", nil)), "Swarm.probing.intervalMs: expected a time, got nothing"},
+		{"probes without end", object("probing", probes("forMs", nil)), "Swarm.probing.forMs: expected a time, got nothing"},
+		{"an interval below 1 ms", object("probing", probes("intervalMs", 0.5)), "Swarm.probing.intervalMs: expected a number from 1"},
+		{"a payload of a negative size", object("probing", probes("payloadBytes", int64(-1))), "Swarm.probing.payloadBytes: expected a whole number from 0"},
+		{"an unknown option of probes", object("probing", probes("every", int64(1))), "Swarm.probing.every: unknown option, expected one of protocol, authenticate, intervalMs"},
+		{"a protocol that is none", object("probing", probes("protocol", int64(1))), "Swarm.probing.protocol: expected a descriptor"},
+		{"a protocol without a probe", object("probing", probes("protocol", object("name", "mute"))), `Swarm.probing.protocol: expected one with a probe, got "mute"`},
+		{"a protocol whose variable is not given", object("probing", probes("protocol", object("name", "own", "path", "/${room}",
+			"probe", object("send", "${id}"), "reply", []any{object("name", "r", "match", "whole")}))), `Swarm.variables: expected "room"`},
+		{"probes beside a fan-out", object("probing", probes(), "fanOut", object("forMs", int64(1), "protocol", object("name", "rooms",
+			"publish", object("send", "${id}"), "delivery", object("where", object("/t", "m"), "id", "/id")))),
+			"Swarm.probing: expected nothing beside fanOut, got both"},
 		{"a subprotocol that is none", object("subprotocols", []any{"a b"}), `subprotocol "a b"`},
 	}
 	for _, test := range tests {

@@ -23,7 +23,10 @@ type recorder struct {
 	process *process
 	step    *step   // nil without steps
 	trends  []trend // by swarm.Series; without a metric where none is kept
-	fan     []trend // by fanout.Series; nil without a fan-out
+	// activity is by fanout.Series or probing.Series; nil where connections are
+	// only held.
+	activity []trend
+	replies  []string // that each probe expects
 }
 
 // trend is where the values of one of the swarm's series go.
@@ -63,8 +66,11 @@ func newRecorder(i *instance, o *options) *recorder {
 		set(series, i.metrics.ConnectPhase, byPhase, phase)
 	}
 	r.setRatios(o)
-	if o.fanOut != nil {
-		r.fan = r.fanOutTrends(o.fanOut)
+	switch {
+	case o.fanOut != nil:
+		r.activity = r.fanOutTrends(o.fanOut)
+	case o.probing != nil:
+		r.activity, r.replies = r.probingTrends(o), o.probing.Protocol.Replies
 	}
 	return r
 }
@@ -98,6 +104,10 @@ func (r *recorder) setRatios(o *options) {
 	perSecond, held := o.messagesPerSecond, o.swarm.Hold+o.swarm.CloseOver
 	if f := o.fanOut; f != nil {
 		perSecond, held = f.Plan.Rate/float64(f.Plan.Rooms), f.For+f.Timeout
+	}
+	if p := o.probing; p != nil {
+		replies := float64(len(p.Protocol.Replies)) / p.Interval.Seconds()
+		perSecond, held = max(perSecond, replies), p.For+p.Timeout
 	}
 	messages := int64(float64(connections) * perSecond * held.Seconds())
 	var expected []int64
@@ -224,4 +234,28 @@ func (b *batch) push() {
 	if len(b.samples) > 0 {
 		b.r.out <- b.samples
 	}
+}
+
+// batchSize is how many equal samples of a Rate are made at once.
+const batchSize = 1 << 10
+
+// outcomes adds n equal samples to a Rate. k6 has no other way to add many, so
+// the same few are handed over again and again.
+func (r *recorder) outcomes(metric *metrics.Metric, yes bool, n int64) {
+	if n == 0 {
+		return
+	}
+	if yes {
+		r.step.outcomes(metric, n, 0)
+	} else {
+		r.step.outcomes(metric, 0, n)
+	}
+	s := batch{r: r, at: time.Now()}
+	for range min(n, batchSize) {
+		s.add(metric, rate(yes), r.tags)
+	}
+	for ; n > batchSize; n -= batchSize {
+		r.out <- s.samples
+	}
+	r.out <- s.samples[:n]
 }

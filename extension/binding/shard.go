@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"xk6-realtime/engine/fanout"
 	"xk6-realtime/engine/swarm"
 )
 
@@ -19,7 +18,7 @@ const (
 // shard is the running part of a Swarm that one virtual user drives.
 type shard struct {
 	swarm        *swarm.Swarm
-	fan          *fanout.Run // nil where the connections are only held
+	activity     activity // nil where the connections are only held
 	index        int
 	options      *options
 	closeTimeout time.Duration
@@ -37,12 +36,12 @@ func (s *shard) drive(ctx context.Context) (*outcome, error) {
 	reached, interrupted := s.swarm.Settled(), ctx.Done()
 	var tooLate <-chan time.Time
 	var failure error
-	stopFan := make(chan struct{})
-	fannedOut := s.drivenBy(stopFan)
+	stopActivity := make(chan struct{})
+	done := s.drivenBy(stopActivity)
 	end := func(why error) {
 		if failure == nil {
 			failure = why
-			close(stopFan)
+			close(stopActivity)
 		}
 		interrupted = nil
 		s.swarm.Stop(0)
@@ -52,8 +51,8 @@ func (s *shard) drive(ctx context.Context) (*outcome, error) {
 		select {
 		case <-tick.C:
 			s.push(s.swarm.Snapshot())
-		case err := <-fannedOut:
-			fannedOut = nil
+		case err := <-done:
+			done = nil
 			if err != nil && failure == nil {
 				failure = fmt.Errorf("Swarm: %w", err)
 			}
@@ -100,7 +99,7 @@ func (s *shard) exhausted(r *swarm.Result) error {
 
 func (s *shard) push(w *swarm.Window) {
 	s.out.window(w, s.process.setActive(s.index, w.Active))
-	if s.fan != nil {
-		s.out.fanOut(s.fan.Snapshot())
+	if s.activity != nil {
+		s.activity.push(s.out)
 	}
 }

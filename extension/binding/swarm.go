@@ -9,7 +9,6 @@ import (
 	"go.k6.io/k6/v2/js/common"
 	"go.k6.io/k6/v2/lib"
 
-	"xk6-realtime/engine/fanout"
 	"xk6-realtime/engine/swarm"
 )
 
@@ -83,11 +82,9 @@ func (s *swarmObject) start() (*shard, error) {
 	if len(o.Sources) == 0 {
 		o.Sources = localIPs(state, o.Connections)
 	}
-	var fan *fanout.Run
-	if s.options.fanOut != nil {
-		if fan, err = newFanOut(e, s.options, o.Shard); err == nil {
-			o.Guest = fan.Guest
-		}
+	does, err := newActivity(e, s.options, o.Shard)
+	if does != nil {
+		o.Guest = does.guest
 	}
 	var running *swarm.Swarm
 	if err == nil {
@@ -99,7 +96,7 @@ func (s *swarmObject) start() (*shard, error) {
 		return nil, err
 	}
 	return &shard{
-		swarm: running, fan: fan, index: o.Shard, options: s.options, closeTimeout: e.Options().Timeouts.Close,
+		swarm: running, activity: does, index: o.Shard, options: s.options, closeTimeout: e.Options().Timeouts.Close,
 		process: s.process, out: newRecorder(s.instance, s.options),
 	}, nil
 }

@@ -92,6 +92,34 @@ func TestARunLeavesNothingBehind(t *testing.T) {
 	}
 }
 
+func TestProbesReachK6(t *testing.T) {
+	script := `const swarm = new realtime.Swarm({ servers: ["` + startServer(t) + `"], connections: 20, rate: 10000, probing: {
+		protocol: { name: "echo", probe: { send: "${id} ${payload}" }, reply: [{ name: "echo", match: "whole" }] },
+		intervalMs: 20, payloadBytes: 100, forMs: 200,
+	} });`
+	root := New()
+	rt, samples := virtualUser(t, root, script)
+	if _, err := rt.RunOnEventLoop(`swarm.run()`); err != nil {
+		t.Fatal(err)
+	}
+	probes := sumOf(samples, "ws_probes")
+	if replies, good := sumOf(samples, "ws_replies"), sumOf(samples, "ws_delivery_success_rate"); probes < 20*200/20/2 || replies != probes || good != probes {
+		t.Errorf("k6 was told of %v probes, %v replies and %v successes, want as many of each", probes, replies, good)
+	}
+	seen := map[string]int64{}
+	for _, d := range root.process.distributions(nil) {
+		seen[d.Metric+d.Tags["reply"]+d.Tags["side"]] = d.Count
+	}
+	for _, series := range []string{"ws_msg_rtt_ms", "ws_msg_rtt_msecho", "ws_msg_service_msecho"} {
+		if seen[series] != int64(probes) {
+			t.Errorf("%d values of %s, want %v", seen[series], series, probes)
+		}
+	}
+	if send := seen["ws_generator_delay_mssend"]; send != int64(probes)+20 {
+		t.Errorf("%d delays at sending, want one of each probe and connection", send)
+	}
+}
+
 func TestOutcome(t *testing.T) {
 	for _, test := range []struct{ name, url, want string }{
 		{"all opened", startServer(t), `{"wanted":4,"opened":4,"dropped":0,"reachedInMs":"number"}`},

@@ -4,8 +4,9 @@ import { type SettingName, type Settings, SettingsError } from "../settings.ts";
 import type { MetricSummary } from "../summary/summary.ts";
 import { number } from "../summary/verdict.ts";
 import { formatDuration, type Ms, ms } from "../units.ts";
-import { CLOSE_TIMEOUT } from "./connection.ts";
+import { CLOSE_TIMEOUT, PROBE_METRICS } from "./connection.ts";
 import { realtime } from "./realtime.ts";
+import { requireProbe } from "./require-probe.ts";
 import { type ScenarioSpec, scenario } from "./scenario.ts";
 
 type Needs = (typeof NEEDS)[number];
@@ -56,13 +57,21 @@ const FAN_OUT_METRICS = [
   "ws_messages_foreign",
 ] as const satisfies readonly MetricName[];
 
+/** What it records of probes: the same as {@link Connection}s do. */
+const PROBING_METRICS = [
+  ...SWARM_METRICS,
+  ...PROBE_METRICS,
+  "ws_deliveries",
+] as const satisfies readonly MetricName[];
+
 /** Many connections, opened, held and watched by the extension's engine. */
 export interface SwarmSpec<N extends SettingName> extends ScenarioSpec<N> {
   load(settings: Settings<N>): SwarmLoad;
   /** Variables of the protocol: a text for all connections, or texts that they take in turn. */
   variables(settings: Settings<N>): Readonly<Record<string, string | readonly string[]>>;
-  /** What they do while they are held. Absent: nothing. */
+  /** What they do while they are held, one of these. Absent: nothing. */
   fanOut?(settings: Settings<N>): FanOutLoad;
+  probing?(settings: Settings<N>): ProbingLoad;
   /** Which of its settings takes several values, one after the other. Absent, or of no sizes: none. */
   climb?(settings: Settings<N>): Climb;
 }
@@ -87,6 +96,14 @@ export interface FanOutLoad {
   readonly timeout: Ms;
   /** Subscribers that leave in a second, each to come back at once. */
   readonly churn: number;
+}
+
+/** What each connection asks, and how often. */
+export interface ProbingLoad {
+  readonly interval: Ms;
+  readonly payloadBytes: number;
+  /** How long after its due time a reply counts as late, and how long the last are waited for. */
+  readonly timeout: Ms;
 }
 
 export interface SwarmLoad {
@@ -116,6 +133,7 @@ export function swarm<N extends SettingName>(spec: SwarmSpec<N>) {
     const loadOf = (stated: Settings<N>, size?: number) => {
       const load = spec.load(stated);
       const fanOut = spec.fanOut?.(stated);
+      const probing = spec.probing?.(stated);
       const ramp = rampOf(load);
       if (load.reachWithin < ramp) {
         throw new SettingsError(
@@ -123,7 +141,11 @@ export function swarm<N extends SettingName>(spec: SwarmSpec<N>) {
         );
       }
       if (fanOut) requireWholeRooms(load, fanOut, SHARDS);
-      if (authenticate && !fanOut) {
+      if (probing) {
+        requireProbe(protocol);
+        requireTimeForProbes(load, probing);
+      }
+      if (authenticate && !fanOut && !probing) {
         throw new SettingsError(
           "AUTH: expected header, query or cookie, since this scenario sends no messages, got message",
         );
@@ -163,12 +185,22 @@ export function swarm<N extends SettingName>(spec: SwarmSpec<N>) {
             churnPerSecond: fanOut.churn / SHARDS,
           },
         }),
+        ...(probing && {
+          probing: {
+            protocol: protocol.descriptor,
+            authenticate,
+            intervalMs: probing.interval,
+            payloadBytes: probing.payloadBytes,
+            forMs: load.hold,
+            timeoutMs: probing.timeout,
+          },
+        }),
       });
-      const drain = fanOut?.timeout ?? 0;
+      const drain = (fanOut ?? probing)?.timeout ?? 0;
       return {
         size: size ?? load.connections,
-        load: `${load.connections} connections, ${describePace(load)}, ${describeHold(load, fanOut)}`,
-        metrics: metricsOf(fanOut),
+        load: `${load.connections} connections, ${describePace(load)}, ${describeHold(load, fanOut, probing)}`,
+        metrics: probing ? PROBING_METRICS : metricsOf(fanOut),
         duration: ramp + load.hold,
         longest: load.reachWithin + (fanOut ? SESSION_WITHIN : 0) + load.hold + drain,
         drive: () => swarm.run(),
@@ -219,7 +251,13 @@ function describePace({ pace }: SwarmLoad): string {
 /** The longest that a session's steps may take before the publications begin. */
 const SESSION_WITHIN = ms(60_000);
 
-function describeHold({ hold }: SwarmLoad, fanOut: FanOutLoad | undefined): string {
+function describeHold(
+  { hold }: SwarmLoad,
+  fanOut: FanOutLoad | undefined,
+  probing: ProbingLoad | undefined,
+): string {
+  if (probing)
+    return `each with a probe every ${formatDuration(probing.interval)} for ${formatDuration(hold)}`;
   if (!fanOut) return `held for ${formatDuration(hold)}`;
   const { rooms, publishers, rate } = fanOut;
   if (publishers === 0) return `listening for ${formatDuration(hold)}`;
@@ -239,6 +277,14 @@ function requireWholeRooms({ connections }: SwarmLoad, { rooms }: FanOutLoad, sh
   if (rooms % shards !== 0) {
     throw new SettingsError(`ROOMS: expected a multiple of SHARDS (${shards}), got ${rooms}`);
   }
+}
+
+/** Each connection has one probe at least. */
+function requireTimeForProbes({ hold }: SwarmLoad, { interval }: ProbingLoad): void {
+  if (hold >= interval) return;
+  throw new SettingsError(
+    `DURATION: expected at least PROBE_INTERVAL (${formatDuration(interval)}), so that every connection has a probe, got ${formatDuration(hold)}`,
+  );
 }
 
 /** How fast the number was reached, by the shard that came there last. */

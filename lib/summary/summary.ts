@@ -72,7 +72,9 @@ const Step = v.strictObject({
     v.nullable(
       v.strictObject({ metric: v.string(), count, p50: figure, p90: figure, p99: figure, max: figure }),
     ),
-    v.description("The fan-out lag, without publications the time to connect, in ms; null without values."),
+    v.description(
+      "The fan-out lag, without publications the round trip, without probes the time to connect, in ms; null without values.",
+    ),
   ),
 });
 

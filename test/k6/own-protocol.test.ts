@@ -9,7 +9,7 @@ import { WebSocketServer } from "ws";
 import { main } from "../../cli/main.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";
 import { count } from "./figures.ts";
-import { runK6 } from "./run.ts";
+import { type K6Command, OUR_K6, runK6 } from "./run.ts";
 import { strictProfile } from "./strict-profile.ts";
 
 const PIGEON = `{
@@ -89,16 +89,17 @@ async function pigeonServer(t: TestContext, { noEvery = Number.POSITIVE_INFINITY
   return { url: `ws://127.0.0.1:${(server.address() as { port: number }).port}/`, seen };
 }
 
-async function soak(t: TestContext, url: string, descriptor = PIGEON, more: Record<string, string> = {}) {
+async function soak(t: TestContext, url: string, more: Partial<K6Command> = {}) {
   const PROTOCOL_FILE = join(await temporaryDirectory(t), "pigeon.json");
-  await writeFile(PROTOCOL_FILE, descriptor);
+  await writeFile(PROTOCOL_FILE, PIGEON);
   const run = await runK6(t, {
     scenario: "chat-soak",
+    ...more,
     env: {
       ...{ WS_URL: url, PROTOCOL_FILE, PROFILE: await strictProfile(t), WS_TOKEN: "", PAYLOAD_BYTES: 3_000 },
       ...{ CONNECTIONS: 5, RAMP: "200ms", DURATION: "7s", RAMP_DOWN: "200ms", SESSION: "3500ms" },
       ...{ PROBE_INTERVAL: "50ms", REPLY_TIMEOUT: "3s" },
-      ...more,
+      ...more.env,
     },
   });
   return { run, of: (series: string) => count(run.summary!, series) };
@@ -119,6 +120,21 @@ test("a descriptor of under 15 lines soaks a server that nobody here has seen", 
   assert.ok(of("ws_probes") > 50 && seen.longest === 3_000);
   assert.equal(of("ws_probes"), seen.answers);
   assert.equal(of("ws_replies"), seen.answers);
+  assert.ok(seen.pings > 10 && seen.beats > 10, JSON.stringify(seen));
+  assert.ok(seen.pongs > 10 && seen.pongs <= seen.pings, JSON.stringify(seen));
+});
+
+test("the engine speaks it too, heartbeats and all", async (t) => {
+  const { url, seen } = await pigeonServer(t, { noEvery: 7 });
+  const env = { RATE: 25, DURATION: "4s" };
+  const { run, of } = await soak(t, url, { scenario: "mass-soak", k6: OUR_K6, env });
+  assert.deepEqual({ code: run.code, offences: seen.offences }, { code: 99, offences: [] }, run.stderr);
+  assert.deepEqual([of("ws_sessions_opened"), seen.joins], [5, 5]);
+  assert.ok(seen.noes > 5 && seen.longest === 3_000);
+  assert.equal(of("ws_message_errors{reason:error_reply}"), seen.noes);
+  assert.equal(of("ws_message_errors"), seen.noes);
+  assert.equal(of("ws_replies"), seen.answers);
+  assert.equal(of("ws_probes"), seen.answers + seen.noes);
   assert.ok(seen.pings > 10 && seen.beats > 10, JSON.stringify(seen));
   assert.ok(seen.pongs > 10 && seen.pongs <= seen.pings, JSON.stringify(seen));
 });

@@ -23,6 +23,7 @@ type guest struct {
 	overdue      int32 // replies that timed out and have not come since
 	awaiting     bool
 	failed       bool // its session could not be had
+	ending       bool // this side is done with it
 }
 
 func (g *guest) Opened(c *engine.Conn, o *engine.Opening) {
@@ -71,19 +72,42 @@ const (
 
 func (g *guest) Closed(_ *engine.Conn, e engine.End) (again bool) {
 	g.now = e.At
+	g.ending = e.Planned && !g.failed
 	if g.conversation != nil {
 		g.conversation.Drop(g, e.At)
 		g.note()
 	}
 	g.loop.record.Lost += int64(g.overdue)
 	g.conn, g.conversation, g.overdue = nil, nil, 0
+	if !g.ending {
+		if g.next == 0 {
+			g.begin()
+		}
+		g.loop.gone = append(g.loop.gone, g)
+	}
 	return false
+}
+
+// begin sets the first probe's due time.
+func (g *guest) begin() { g.next = g.now.Add(g.loop.run.o.phase(int(g.number))) }
+
+// miss counts the probes that fell due by an instant although there is no
+// connection any more: a user's messages that nobody took.
+func (g *guest) miss(until clock.Time) {
+	l, o := g.loop, &g.loop.run.o
+	for ; g.next < until; g.next = g.next.Add(o.Interval) {
+		l.record.Probes++
+		for reply := range o.Protocol.Replies {
+			l.record.Missed++
+			l.record.Lost++
+			l.record.histogram(RTT(reply)).Record(o.Timeout)
+		}
+	}
 }
 
 // probeDue is when the next probe is due, never if there is none.
 func (g *guest) probeDue() clock.Time {
-	ends := clock.Time(g.loop.run.ends.Load())
-	if g.next == 0 || ends != 0 && g.next >= ends || g.conversation == nil || !g.conversation.Ready() {
+	if g.next == 0 || g.next >= g.loop.run.end() || g.conversation == nil || !g.conversation.Ready() {
 		return never
 	}
 	return g.next
@@ -133,9 +157,10 @@ func (g *guest) wait() {
 	}
 }
 
-// note keeps the loop's count of those that await a reply.
+// note keeps the loop's count of those that await a reply, or their turn to
+// ask: a loop that is late must not be taken for one that is done.
 func (g *guest) note() {
-	awaiting := g.conversation != nil && g.conversation.OpenProbes() > 0
+	awaiting := g.conversation != nil && (g.conversation.OpenProbes() > 0 || g.probeDue() != never)
 	if awaiting == g.awaiting {
 		return
 	}
@@ -160,7 +185,7 @@ func (g *guest) Send(message []byte, binary bool, why protocol.Purpose) {
 }
 
 // Ready is called by the conversation.
-func (g *guest) Ready() { g.next = g.now.Add(g.loop.run.o.phase(int(g.number))) }
+func (g *guest) Ready() { g.begin() }
 
 // SessionFailed is called by the conversation.
 func (g *guest) SessionFailed(string, protocol.Fault, []byte) {
@@ -179,14 +204,19 @@ func (g *guest) Replied(reply *protocol.Reply) {
 		}
 		r.InTime++
 		r.histogram(RTT(reply.Index)).Record(at.Sub(reply.Due))
-		if reply.Sent != 0 {
-			r.histogram(Service(reply.Index)).Record(at.Sub(reply.Sent))
+		sent := reply.Sent
+		if sent == 0 {
+			sent = reply.Due // a server that answers what was not asked
 		}
+		r.histogram(Service(reply.Index)).Record(at.Sub(sent))
 	case protocol.TimedOut:
 		r.TimedOut++
 		g.overdue++
 		r.histogram(RTT(reply.Index)).Record(g.loop.run.o.Timeout)
 	case protocol.Lost:
+		if g.ending {
+			return // this side did not wait for it
+		}
 		r.Cut++
 		r.Lost++
 		r.histogram(RTT(reply.Index)).Record(g.loop.run.o.Timeout)

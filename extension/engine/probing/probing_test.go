@@ -34,7 +34,7 @@ const descriptor = `{
 }`
 
 // answerer serves the descriptor's protocol; answer is called for the n-th
-// question, from 1.
+// question, from 1. Under /rude there are no sessions.
 func answerer(t *testing.T, answer func(n int64, say func(kind string), ws *websocket.Conn)) (url string) {
 	t.Helper()
 	var asked atomic.Int64
@@ -50,6 +50,10 @@ func answerer(t *testing.T, answer func(n int64, say func(kind string), ws *webs
 			if err := ws.ReadJSON(&m); err != nil {
 				return
 			}
+			if m.Hello != nil && r.URL.Path == "/rude" {
+				ws.WriteMessage(websocket.TextMessage, []byte(`{"kind":"error"}`))
+				continue
+			}
 			if m.Hello != nil {
 				ws.WriteMessage(websocket.TextMessage, []byte(`{"welcome":true}`))
 				continue
@@ -64,8 +68,8 @@ func answerer(t *testing.T, answer func(n int64, say func(kind string), ws *webs
 	return "ws" + strings.TrimPrefix(server.URL, "http")
 }
 
-// run probes a server and returns the whole account.
-func run(t *testing.T, e *engine.Engine, url string, connections int, o Options) *Window {
+// start makes a Run of connections to a server.
+func start(t *testing.T, e *engine.Engine, url string, connections int, o Options) (*Run, *swarm.Swarm) {
 	t.Helper()
 	p, err := protocol.Parse([]byte(descriptor))
 	if err != nil {
@@ -83,6 +87,13 @@ func run(t *testing.T, e *engine.Engine, url string, connections int, o Options)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return r, s
+}
+
+// run probes a server and returns the whole account.
+func run(t *testing.T, e *engine.Engine, url string, connections int, o Options) *Window {
+	t.Helper()
+	r, s := start(t, e, url, connections, o)
 	if err := r.Drive(s, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -209,7 +220,7 @@ func TestDueTimesDoNotMove(t *testing.T) {
 
 func TestAConnectionThatDropsLosesItsReplies(t *testing.T) {
 	onEachTransport(t, func(t *testing.T, e *engine.Engine) {
-		url := answerer(t, func(n int64, say func(string), ws *websocket.Conn) {
+		url := answerer(t, func(n int64, say func(kind string), ws *websocket.Conn) {
 			if n == 5 {
 				ws.Close()
 				return
@@ -217,10 +228,48 @@ func TestAConnectionThatDropsLosesItsReplies(t *testing.T) {
 			say("first")
 			say("second")
 		})
-		// The other connection goes on.
-		w := run(t, e, url, 2, Options{Interval: 20 * time.Millisecond, For: 300 * time.Millisecond})
-		if w.Cut < 2 || w.Lost != w.Cut || w.InTime+w.Cut != 2*w.Probes || w.Probes < 6 {
-			t.Errorf("%+v, want the replies of the fifth probe, and of those after it there, cut", w.Counts)
+		// The other connection goes on, and the load that was planned stays.
+		w := run(t, e, url, 2, Options{Interval: 20 * time.Millisecond, For: 400 * time.Millisecond})
+		if w.Cut < 2 || w.Lost != w.Cut+w.Missed || w.InTime+w.Cut+w.Missed != 2*w.Probes {
+			t.Errorf("%+v, want the replies of the fifth probe, and of those after it there, lost", w.Counts)
+		}
+		if fewest := int64(2 * 400 / 20 / 2); w.Probes < fewest || w.Missed < fewest/2 {
+			t.Errorf("%d probes fell due, %d replies of them without a connection: want at least %d and %d",
+				w.Probes, w.Missed, fewest, fewest/2)
+		}
+		if rtt := w.Series[RTT(0)]; rtt.Count != w.Probes || rtt.Max != 5*time.Second {
+			t.Errorf("%d response times of %d probes, the longest %v: want each, those lost with the time-out",
+				rtt.Count, w.Probes, rtt.Max)
+		}
+	})
+}
+
+func TestWithoutASessionEveryProbeIsLost(t *testing.T) {
+	onEachTransport(t, func(t *testing.T, e *engine.Engine) {
+		url := answerer(t, func(int64, func(string), *websocket.Conn) { t.Error("a probe came") })
+		w := run(t, e, url+"/rude", 3, Options{Interval: 20 * time.Millisecond, For: 400 * time.Millisecond})
+		if w.Sessions != 3 || w.Probes < 3*400/20/2 || w.Missed != 2*w.Probes || w.Lost != w.Missed {
+			t.Errorf("%+v, want three failed sessions, and every probe that fell due lost", w.Counts)
+		}
+	})
+}
+
+func TestWhatAStoppedRunDidNotWaitForIsNotLost(t *testing.T) {
+	onEachTransport(t, func(t *testing.T, e *engine.Engine) {
+		stop := make(chan struct{})
+		url := answerer(t, func(n int64, _ func(string), _ *websocket.Conn) {
+			if n == 10 {
+				close(stop)
+			}
+		})
+		r, s := start(t, e, url, 2, Options{Interval: 10 * time.Millisecond, For: time.Hour, Timeout: time.Hour})
+		if err := r.Drive(s, stop); err != nil {
+			t.Fatal(err)
+		}
+		<-s.Done()
+		w := r.Snapshot()
+		if want := (Counts{Probes: w.Probes}); w.Counts != want || w.Probes < 10 {
+			t.Errorf("%+v, want probes and nothing else", w.Counts)
 		}
 	})
 }

@@ -1,20 +1,23 @@
 package probing
 
 import (
+	"xk6-realtime/engine/clock"
 	"xk6-realtime/engine/hist"
 	"xk6-realtime/engine/protocol"
 )
 
 // Counts is what happened over some time. Each reply that a probe expects ends
-// as one of InTime, TimedOut, Cut or Refused.
+// as one of InTime, TimedOut, Cut, Missed or Refused, unless the run is stopped
+// before.
 type Counts struct {
-	Probes     int64 // that fell due, on connections that were ready
+	Probes     int64 // that fell due
 	InTime     int64
 	TimedOut   int64 // had not come by the time-out
 	Cut        int64 // still in time to come when the connection ended
+	Missed     int64 // its probe fell due after the connection had ended
 	Refused    int64 // an error came instead
 	Late       int64 // of TimedOut: came after all
-	Lost       int64 // of TimedOut and Cut: never came
+	Lost       int64 // of TimedOut, Cut and Missed: never came
 	Duplicated int64
 	Errors     int64    // error messages of the server
 	Invalid    [3]int64 // messages that break the protocol, by protocol.Fault
@@ -28,6 +31,7 @@ func (c *Counts) add(from *Counts) {
 	c.InTime += from.InTime
 	c.TimedOut += from.TimedOut
 	c.Cut += from.Cut
+	c.Missed += from.Missed
 	c.Refused += from.Refused
 	c.Late += from.Late
 	c.Lost += from.Lost
@@ -48,11 +52,12 @@ type Series int
 // each reply, response and service time.
 const SendDelay Series = 0
 
-// RTT is a probe's due time to its reply of that index. A reply that timed out
-// or was lost counts with the time-out.
+// RTT is a probe's due time to its reply of that index. A reply that timed out,
+// was cut or missed counts with the time-out.
 func RTT(reply int) Series { return Series(1 + 2*reply) }
 
-// Service is a probe's writing to its reply of that index.
+// Service is a probe's writing to its reply of that index, if that came in
+// time: it has as many values as there were such replies.
 func Service(reply int) Series { return Series(2 + 2*reply) }
 
 // record is what one loop writes, until the reader takes it away.
@@ -95,7 +100,10 @@ type Window struct {
 // meanwhile. From one goroutine, not a loop's.
 func (r *Run) Snapshot() *Window {
 	for _, l := range r.loops {
-		take := func() { l.record.moveTo(&r.window) }
+		take := func() {
+			l.missUntil(clock.Now())
+			l.record.moveTo(&r.window)
+		}
 		if !l.loop.Await(take) {
 			take() // the loop has ended
 		}

@@ -30,7 +30,8 @@ type loop struct {
 	loop      *engine.Loop
 	interpret *protocol.Interpreter
 	record    record
-	awaiting  int // connections that await a reply
+	awaiting  int      // connections that await a reply, or their next probe
+	gone      []*guest // whose connection ended before it was meant to
 	id        []byte
 }
 
@@ -52,6 +53,22 @@ func New(e *engine.Engine, o Options) (*Run, error) {
 	return r, nil
 }
 
+// end is when probes stop to fall due.
+func (r *Run) end() clock.Time {
+	if ends := clock.Time(r.ends.Load()); ends != 0 {
+		return ends
+	}
+	return never
+}
+
+// missUntil counts what falls due to those that are gone.
+func (l *loop) missUntil(now clock.Time) {
+	until := min(now, l.run.end())
+	for _, g := range l.gone {
+		g.miss(until)
+	}
+}
+
 // unix is an instant in nanoseconds since 1970.
 func unix(at clock.Time) int64 {
 	now, wall := clock.Read()
@@ -71,6 +88,7 @@ var ErrStopped = errors.New("probing: the connections ended before the probes di
 // when closed, begins that end at once.
 func (r *Run) Drive(s *swarm.Swarm, stop <-chan struct{}) error {
 	defer s.Stop(0)
+	defer func() { r.ends.Store(int64(min(r.end(), clock.Now()))) }()
 	wait := func(until <-chan struct{}, limit <-chan time.Time) (ended bool, err error) {
 		select {
 		case <-stop:

@@ -1,0 +1,115 @@
+package binding
+
+import (
+	"errors"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"xk6-realtime/engine"
+	"xk6-realtime/engine/probing"
+	"xk6-realtime/engine/protocol"
+	"xk6-realtime/engine/swarm"
+	"xk6-realtime/samples"
+)
+
+// readProbing checks what a script gave of probes, nil for none. What
+// connections start from is known later.
+func readProbing(r *reader) *probing.Options {
+	if r.fields == nil {
+		return nil
+	}
+	o := &probing.Options{
+		Protocol:     readProtocol(r),
+		Authenticate: r.boolean("authenticate"),
+		Interval:     r.neededMilliseconds("intervalMs", 1),
+		Payload:      []byte(strings.Repeat("x", r.whole("payloadBytes", 0, 0, 1<<24))),
+		For:          r.neededMilliseconds("forMs", 1),
+		Timeout:      r.milliseconds("timeoutMs", 5*time.Second, 1),
+	}
+	if p := o.Protocol; p != nil && !p.HasProbe() {
+		r.wrong("protocol", "one with a probe", p.Name)
+	}
+	r.finish()
+	if r.parent.err != nil {
+		return nil
+	}
+	return o
+}
+
+var errTwoActivities = errors.New("Swarm.probing: expected nothing beside fanOut, got both")
+
+// shardProbing is a shard's probes.
+type shardProbing struct{ *probing.Run }
+
+func newProbing(e *engine.Engine, o *options, shard int) (*shardProbing, error) {
+	p := *o.probing
+	p.Variables = o.request.valuesFor(p.Protocol, shard)
+	run, err := probing.New(e, p)
+	return &shardProbing{run}, err
+}
+
+func (p *shardProbing) guest(loop, i int) swarm.Guest { return p.Guest(loop, i) }
+
+func (p *shardProbing) drive(s *swarm.Swarm, stop <-chan struct{}) error { return p.Drive(s, stop) }
+
+func (p *shardProbing) push(r *recorder) { r.probing(p.Snapshot()) }
+
+// probesPerConnection is how many each is expected to send.
+func probesPerConnection(o *options) float64 {
+	ramp := o.swarm.Pace.Due(o.swarm.Connections - 1)
+	return math.Ceil(float64(ramp+o.probing.For) / float64(o.probing.Interval))
+}
+
+const replyTag = "reply"
+
+// probingTrends are the series of probes, by probing.Series, with the fraction
+// that k6 sees.
+func (r *recorder) probingTrends(o *options) []trend {
+	trends := []trend{probing.SendDelay: r.trend(r.metrics.GeneratorDelay, "side", "send")}
+	for _, reply := range o.probing.Protocol.Replies {
+		// In the order of their Series.
+		trends = append(trends, r.trend(r.metrics.RTT, replyTag, reply), r.trend(r.metrics.Service, replyTag, reply))
+	}
+	probes := int64(float64(o.swarm.Connections) * probesPerConnection(o))
+	// The same for all, so that k6 sees as much of one reply as of another.
+	oneIn := slices.Max(samples.Ratios(slices.Repeat([]int64{probes}, len(trends))))
+	for i := range trends {
+		trends[i].oneIn = oneIn
+	}
+	return trends
+}
+
+// faultReasons are the values of the tag reason.
+var faultReasons = [...]string{
+	protocol.Unparsable: "unparsable", protocol.Contract: "contract", protocol.Unmatched: "unmatched",
+}
+
+// probing tells k6 what probes did since the last time.
+func (r *recorder) probing(w *probing.Window) {
+	s := batch{r: r, at: time.Now()}
+	m := r.metrics
+	for series, d := range w.Series {
+		r.distribution(&r.activity[series], d, s.at)
+	}
+	for reply, name := range r.replies {
+		if served := w.Series[probing.Service(reply)]; served != nil {
+			s.count(m.Replies, served.Count, replyTag, name)
+		}
+	}
+	s.count(m.Probes, w.Probes)
+	s.count(m.Lost, w.Lost)
+	s.count(m.Duplicated, w.Duplicated)
+	s.count(m.Late, w.Late)
+	s.count(m.Deliveries, w.Deliveries)
+	s.count(m.MessageErrors, w.Errors, "reason", "error_reply")
+	s.count(m.MessageErrors, w.Sessions, "reason", "session")
+	s.count(m.MessageErrors, w.Unsent, "reason", "unsent")
+	for fault, n := range w.Invalid {
+		s.count(m.MessageErrors, n, "reason", faultReasons[fault])
+	}
+	s.push()
+	r.outcomes(m.SuccessRate, true, w.InTime)
+	r.outcomes(m.SuccessRate, false, w.TimedOut+w.Cut+w.Missed+w.Refused)
+}

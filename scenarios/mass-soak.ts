@@ -1,0 +1,50 @@
+// Thousands of people who are there and say something now and then: reach a number of connections, each of which
+// asks every PROBE_INTERVAL, and time each answer from when the question was due.
+//   bin/k6 run -e WS_URL=wss://… -e CONNECTIONS=15000 -e RATE=2000 -e DURATION=5m dist/mass-soak.js
+import { swarm } from "../lib/k6/swarm.ts";
+
+export const { options, setup, run, handleSummary } = swarm({
+  name: "mass-soak",
+  settings: [
+    "CONNECTIONS",
+    "RATE",
+    "RETRIES",
+    "RETRY_DELAY",
+    "REACH_TIMEOUT",
+    "ROOMS",
+    "PROBE_INTERVAL",
+    "PAYLOAD_BYTES",
+    "REPLY_TIMEOUT",
+    "STEPS",
+    "DURATION",
+  ],
+
+  load: (settings) => ({
+    connections: settings.CONNECTIONS,
+    pace: { rate: settings.RATE },
+    retries: settings.RETRIES,
+    retryDelay: settings.RETRY_DELAY,
+    reachWithin: settings.REACH_TIMEOUT,
+    hold: settings.DURATION,
+  }),
+
+  probing: (settings) => ({
+    interval: settings.PROBE_INTERVAL,
+    payloadBytes: settings.PAYLOAD_BYTES,
+    timeout: settings.REPLY_TIMEOUT,
+  }),
+
+  climb: ({ STEPS }) => ({ sizes: STEPS, setting: "CONNECTIONS", of: "connections" }),
+
+  variables: (settings) => ({
+    room: Array.from({ length: settings.ROOMS }, (_, room) => `load-test-room-${room}`),
+  }),
+
+  profile: "chat",
+  floor: {
+    ws_replies: ["count>0"],
+    ws_sessions_opened: ["count>0"],
+    ws_connections_given_up: ["count==0"],
+  },
+});
+export default run;
