@@ -1,11 +1,13 @@
 /**
  * What the tests of InfluxDB leave out because it takes minutes: `node --import tsx bench/influxdb.ts [1|2]`.
  *
- * 1. The server is killed for 20 s in the middle of a run: what is missing afterwards, and the run's RTT meanwhile.
+ * 1. The server is killed again and again in the middle of a run: what is missing afterwards, and the run's RTT while it
+ *    was away, against that while it was there. Of how much the two differ by themselves another run tells, in which
+ *    nothing is killed.
  * 2. A 12-hour soak, made of a real run's points over and over: how long each panel's query takes over all of it.
  */
 import { mkdtemp } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { merge, quantile } from "../cli/recording/histogram.ts";
@@ -15,6 +17,10 @@ import { interpolate, panelsOf } from "../test/influxdb/grafana.ts";
 import { type InfluxSeries, type InfluxServer, launchInflux, type Major } from "../test/influxdb/servers.ts";
 import { type Cleanup, OUR_K6, runK6 } from "../test/k6/run.ts";
 
+const OUTAGES = 3;
+const LEAD_SECONDS = 5;
+const AWAY_SECONDS = 20;
+const BACK_SECONDS = 10;
 const HOURS = 12;
 /** The fields that hold whole numbers. */
 const INTEGERS = ["count", "passes", "total"];
@@ -26,18 +32,34 @@ try {
   for (const major of named.length > 0 ? named : ([1, 2] as const)) {
     const influx = await launchInflux(cleanup, major);
     if (!influx) continue;
-    await outage(influx);
+    await outages(influx);
     await longSoak(influx);
   }
 } finally {
   for (const step of undo) await step();
 }
 
-async function outage(influx: InfluxServer): Promise<void> {
+async function outages(influx: InfluxServer): Promise<void> {
+  const duration = LEAD_SECONDS + OUTAGES * (AWAY_SECONDS + BACK_SECONDS) + LEAD_SECONDS;
+  console.log(
+    `InfluxDB ${influx.major}, killed ${OUTAGES} times for ${AWAY_SECONDS} s in a run of ${duration} s; load average before ${loadavg()[0]!.toFixed(1)}:`,
+  );
+  await soak(influx, "undisturbed", duration, false);
+  await soak(influx, "outage", duration, true);
+}
+
+/** Seconds of a run between which the server was killed, or might have been, and started again. */
+interface Windows {
+  readonly away: readonly Window[];
+  readonly there: readonly Window[];
+}
+type Window = readonly [from: number, to: number];
+
+async function soak(influx: InfluxServer, run: string, seconds: number, isKilled: boolean): Promise<void> {
   const server = await startServer();
   cleanup.after(() => server.close());
   const file = join(await mkdtemp(join(tmpdir(), "k6-realtime-")), "run.jsonl");
-  let away: Promise<[number, number]> | undefined;
+  let passed: Promise<Windows> | undefined;
   const { summary, stderr } = await runK6(cleanup, {
     k6: OUR_K6,
     scenario: "chat-soak",
@@ -45,50 +67,67 @@ async function outage(influx: InfluxServer): Promise<void> {
       WS_URL: `${server.url}/ws/chat`,
       CONNECTIONS: 50,
       RAMP: "1s",
-      DURATION: "40s",
+      DURATION: `${seconds}s`,
       RAMP_DOWN: "1s",
       SESSION: "20s",
       PROBE_INTERVAL: "100ms",
       REPLY_TIMEOUT: "1s",
     },
     processEnv: influx.env,
-    args: ["--out", `realtime-influxdb=${influx.out}`, "--out", `realtime=${file}`, "--tag", "testid=outage"],
+    args: ["--out", `realtime-influxdb=${influx.out}`, "--out", `realtime=${file}`, "--tag", `testid=${run}`],
     onOutput: () => {
-      away ??= (async () => {
-        await sleep(10_000);
-        await influx.kill();
-        const from = Date.now() / 1000;
-        await sleep(20_000);
-        await influx.start();
-        return [from, Date.now() / 1000];
-      })();
+      passed ??= interrupt(influx, isKilled);
     },
   });
-  const [from, to] = await away!;
+  const windows = await passed!;
   const { series } = await readRecording(file);
-  const rtt = series.find(({ metric }) => metric === "ws_msg_rtt_ms")!;
-  if (rtt.kind !== "trend") throw new Error("no RTT");
-  const p99 = (during: boolean) =>
-    quantile(
-      merge(
-        [...rtt.cells].filter(([t]) => (t >= Math.ceil(from) && t < to) === during).map(([, cell]) => cell),
-      ),
-      0.99,
+  const rtt = series.find(({ metric }) => metric === "ws_msg_rtt_ms");
+  if (rtt?.kind !== "trend") throw new Error("no RTT");
+  const of = (which: readonly Window[], share: number) =>
+    median(
+      which.map(([from, to]) => {
+        const within = [...rtt.cells].filter(([second]) => second >= from && second + 1 <= to);
+        return quantile(merge(within.map(([, cell]) => cell)), share);
+      }),
     );
   const missing = Object.entries(summary!.metrics).map(async ([name, metric]) => {
     if (metric.kind !== "counter" && metric.kind !== "trend") return 0;
     const field = metric.kind === "counter" ? "sum" : "count";
-    const [stored] = await influx.query(`SELECT sum("${field}") FROM "${name}" WHERE "run" = 'outage'`);
-    return metric.count - Number(stored?.values[0]?.[1] ?? 0);
+    const [stored] = await influx.query(`SELECT sum("${field}") FROM "${name}" WHERE "run" = '${run}'`);
+    return Math.abs(metric.count - Number(stored?.values[0]?.[1] ?? 0));
   });
-  console.log(`InfluxDB ${influx.major}, killed for 20 s of ${Math.round(summary!.durationMs / 1000)} s:`);
-  console.log(
-    `  counts missing: ${(await Promise.all(missing)).reduce((a, b) => a + b)} (${summary!.verdict})`,
-  );
-  console.log(
-    `  RTT p99: ${p99(true).toFixed(2)} ms while it was away, ${p99(false).toFixed(2)} ms otherwise`,
-  );
-  for (const line of stderr.split("\n").filter((line) => /InfluxDB/.test(line))) console.log(`  ${line}`);
+  const lost = (await Promise.all(missing)).reduce((a, b) => a + b);
+  console.log(`  ${isKilled ? "killed" : "not killed"} (${summary!.verdict}), ${lost} counts missing`);
+  for (const [name, share] of Object.entries({ p50: 0.5, p99: 0.99 })) {
+    const [away, there] = [of(windows.away, share), of(windows.there, share)];
+    const ratio = (away / there).toFixed(2);
+    console.log(
+      `    RTT ${name}, median of ${OUTAGES} times: ${away.toFixed(3)} ms ${isKilled ? "while it was away" : "in the same seconds"}, ${there.toFixed(3)} ms in those between: ${ratio} times`,
+    );
+  }
+  for (const line of stderr.split("\n").filter((line) => /InfluxDB/.test(line))) console.log(`    ${line}`);
+}
+
+/** Kills the server and starts it again, or only lets the time pass. */
+async function interrupt(influx: InfluxServer, isKilled: boolean): Promise<Windows> {
+  const windows = { away: [] as Window[], there: [] as Window[] };
+  const now = () => Date.now() / 1000;
+  await sleep(LEAD_SECONDS * 1000);
+  for (let i = 0; i < OUTAGES; i++) {
+    if (isKilled) await influx.kill();
+    const gone = now();
+    await sleep(AWAY_SECONDS * 1000);
+    windows.away.push([gone, now()]);
+    if (isKilled) await influx.start();
+    const back = now();
+    await sleep(BACK_SECONDS * 1000);
+    windows.there.push([back, now()]);
+  }
+  return windows;
+}
+
+function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[(values.length - 1) >> 1]!;
 }
 
 async function longSoak(influx: InfluxServer): Promise<void> {

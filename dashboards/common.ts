@@ -4,8 +4,19 @@ import * as common from "@grafana/grafana-foundation-sdk/common";
 import * as dashboard from "@grafana/grafana-foundation-sdk/dashboard";
 import * as table from "@grafana/grafana-foundation-sdk/table";
 import * as timeseries from "@grafana/grafana-foundation-sdk/timeseries";
+import * as xychart from "@grafana/grafana-foundation-sdk/xychart";
 import { METRICS, type MetricName, type MetricSpec } from "../lib/metrics.ts";
-import { byRun, generatorUsage, limits, overTime, type Query, SOURCES } from "./influxql.ts";
+import { STEP_TAG, type StepsOf } from "../lib/steps.ts";
+import {
+  byRun,
+  bySteps,
+  generatorUsage,
+  limits,
+  overTime,
+  type Query,
+  RUN_TAG,
+  SOURCES,
+} from "./influxql.ts";
 
 const datasource = { type: "influxdb", uid: "${datasource}" };
 
@@ -38,11 +49,52 @@ export function panel(metric: MetricName) {
     metric,
     kind === "trend" ? `${help} ${WORST}` : help,
     { ms: "ms", "1": kind === "counter" ? "cps" : "short", ratio: "percentunit" }[unit],
-  ).overrideByRegexp("/: limit /", [
-    { id: "color", value: { mode: "fixed", fixedColor: "red" } },
-    { id: "custom.lineStyle", value: { fill: "dash", dash: [10, 10] } },
-  ]);
+  ).overrideByRegexp("/: limit /", LIMIT_LINE);
+  // On an axis from 0 a share of 0.999 and its limit of 0.995 would be one line.
+  if (kind !== "rate") made.min(0);
   return withQueries(made, [...overTime(metric), ...limits(metric)], "time_series");
+}
+
+const LIMIT_LINE = [
+  { id: "color", value: { mode: "fixed", fixedColor: "red" } },
+  { id: "custom.lineStyle", value: { fill: "dash", dash: [10, 10] } },
+];
+
+/** A time by the size of a load that grows, with the limits on it. */
+export function byLoad(metric: MetricName, of: StepsOf) {
+  const { help }: MetricSpec = METRICS[metric];
+  const made = new xychart.PanelBuilder()
+    .title(`${metric} by ${of}`)
+    .description(`${help} At each of STEPS. ${WORST_OF_STEP}`)
+    .datasource(datasource)
+    .unit("ms")
+    .span(12)
+    .height(8)
+    .min(0)
+    .mapping(xychart.SeriesMapping.Auto)
+    .series([new xychart.XYSeriesConfigBuilder().x({ matcher: { id: "byName", options: STEP_TAG } })])
+    .show(xychart.XYShowMode.PointsAndLines)
+    .lineWidth(1)
+    .legend(legend())
+    // Tags are texts, in the order of the alphabet.
+    .withTransformation({
+      id: "convertFieldType",
+      options: { conversions: [{ targetField: STEP_TAG, destinationType: "number" }] },
+    })
+    .withTransformation({ id: "sortBy", options: { sort: [{ field: STEP_TAG }] } })
+    .withTransformation({
+      id: "partitionByValues",
+      // It takes one table, that of the way in, and would drop those of the limits.
+      filter: { id: "byRefId", options: "/^[AB]$/" },
+      options: { fields: ["instance", RUN_TAG.value], keepFields: false, naming: { asLabels: true } },
+    })
+    .overrideByName(STEP_TAG, [
+      { id: "displayName", value: of },
+      { id: "unit", value: "none" },
+      { id: "custom.axisLabel", value: of },
+    ])
+    .overrideByRegexp("/^limit /", [...LIMIT_LINE, { id: "custom.show", value: xychart.XYShowMode.Lines }]);
+  return withQueries(made, bySteps(metric, of), "table");
 }
 
 const timeSeries = (title: string, help: string, unit: string) =>
@@ -54,22 +106,25 @@ const timeSeries = (title: string, help: string, unit: string) =>
     .interval("1s")
     .span(12)
     .height(8)
-    .min(0)
     .spanNulls(false)
     .showPoints(common.VisibilityMode.Auto)
-    .legend(
-      new common.VizLegendOptionsBuilder()
-        .showLegend(true)
-        .displayMode(common.LegendDisplayMode.List)
-        .placement(common.LegendPlacement.Bottom),
-    );
+    .legend(legend());
+
+const legend = () =>
+  new common.VizLegendOptionsBuilder()
+    .showLegend(true)
+    .displayMode(common.LegendDisplayMode.List)
+    .placement(common.LegendPlacement.Bottom);
 
 /** What the processes that generate the load take of their machine, which our output alone stores. */
 export const usage = (title: string, field: "cpus" | "memoryBytes", unit: string, help: string) =>
-  withQueries(timeSeries(title, help, unit), [generatorUsage(field)], "time_series");
+  withQueries(timeSeries(title, help, unit).min(0), [generatorUsage(field)], "time_series");
 
 const WORST =
   "From aggregates an interval longer than a second shows its worst second: percentiles are not averaged.";
+
+const WORST_OF_STEP =
+  "From aggregates a step's percentile is its worst second's: rather too high than too low.";
 
 /** What a metric came to in each run. */
 export function runs(metric: MetricName) {
@@ -147,7 +202,8 @@ export function page(
         .current({ text: "All", value: "$__all", selected: true }),
     );
   }
-  for (const { title, metrics, more = [] } of rows.filter(({ metrics }) => metrics.length > 0)) {
+  for (const { title, metrics, more = [] } of rows) {
+    if (metrics.length + more.length === 0) continue;
     made.withRow(new dashboard.RowBuilder(title));
     for (const panel of [...metrics.map(panelOf), ...more]) made.withPanel(panel);
   }

@@ -1,4 +1,5 @@
 /** The dashboards, by the file below json/ that each is written to. */
+import { capacity } from "./capacity.ts";
 import { others, page, panel, runs } from "./common.ts";
 import { connections } from "./connections.ts";
 import { fanout } from "./fanout.ts";
@@ -6,7 +7,7 @@ import { generator } from "./generator.ts";
 import { losses, messages, slowReaders } from "./messages.ts";
 import { counts, latencies, shares } from "./runs.ts";
 
-const subjects = [messages, fanout, connections, losses, slowReaders, generator];
+const subjects = [messages, fanout, connections, losses, slowReaders, capacity, generator];
 
 export const dashboards = () => ({
   "live.json": page(

@@ -9,6 +9,7 @@
  */
 import { METRICS, type MetricKind, type MetricName, type MetricSpec } from "../lib/metrics.ts";
 import { PROFILES } from "../lib/profile.ts";
+import { STEP_TAG, STEPS_OF_TAG, type StepsOf } from "../lib/steps.ts";
 import { parseLimit } from "../lib/summary/threshold.ts";
 
 /** The values of the variable `source`, with what they stand for. */
@@ -72,8 +73,8 @@ const RUN_COLUMNS: typeof COLUMNS = {
 
 /** Over time: a line for each instance and for each value of the tags that the metric is broken down by. */
 export function overTime(metric: MetricName): Query[] {
-  const { kind, by }: MetricSpec = METRICS[metric];
-  const tags = ["instance", ...Object.keys(by ?? {})];
+  const { kind } = METRICS[metric];
+  const tags = ["instance", ...tagsOf(metric)];
   const fill = kind === "counter" ? "0" : "null";
   return sources((source) => ({
     influxql: select(
@@ -97,29 +98,52 @@ export const generatorUsage = (field: "cpus" | "memoryBytes"): Query => ({
   alias: "$tag_instance",
 });
 
-/** A row for each run, instance and commit. */
+/**
+ * A row for each run, instance and commit. What does not add up, times and gauges, is apart by the tags that the metric
+ * is broken down by, too: a percentile over all phases of a connection would be none of anything.
+ */
 export function byRun(metric: MetricName): Query[] {
   const { kind } = METRICS[metric];
+  const apart = kind === "trend" || kind === "gauge" ? tagsOf(metric) : [];
   return sources((source) => ({
     influxql: select(
       metric,
       source,
       RUN_COLUMNS[kind][source],
-      quoted([source === "value" ? "testid" : "run", "scenario", "instance", "commit"]),
+      quoted([RUN_TAG[source], "scenario", "instance", "commit", ...apart]),
     ),
     alias: "",
   }));
 }
 
-/** The limits that profiles set on a metric and that its panel can show, each as a line while a run is judged by it. */
-export function limits(metric: MetricName): Query[] {
+/**
+ * What a time came to at each size of a load that grows: a row for each step and instance, and one for each limit of
+ * the profiles that judge it.
+ */
+export function bySteps(metric: MetricName, of: StepsOf): Query[] {
+  const where = ` AND "${STEPS_OF_TAG}" = '${of}'`;
+  const rows = sources((source) => {
+    const instance = source === "value" ? RUN_TAG.value : "instance";
+    const groupBy = quoted([STEP_TAG, instance]);
+    return { influxql: select(metric, source, RUN_COLUMNS.trend[source], groupBy, where), alias: "" };
+  });
+  return [...rows, ...limits(metric, quoted([STEP_TAG]), where)];
+}
+
+/**
+ * The limits that profiles set on a metric and that its panel can show, each as a line while a run is judged by it: those
+ * in the unit of what is drawn. A limit on a count is on the whole run's, which no chart of counts per second shows.
+ */
+export function limits(
+  metric: MetricName,
+  groupBy = "time($__interval) fill(previous)",
+  among = "",
+): Query[] {
   const { kind } = METRICS[metric];
   return Object.entries(PROFILES).flatMap(([profile, { thresholds }]) => {
     const bounds = ((thresholds as Record<string, string[]>)[metric] ?? []).flatMap((expression) => {
       const limit = parseLimit(expression);
-      return limit && /^(p\(.+\)|med|max|min|avg|rate|value)$/.test(limit.aggregate) && kind !== "counter"
-        ? [{ expression, bound: limit.bound }]
-        : [];
+      return limit && limit.aggregate !== "count" ? [{ expression, bound: limit.bound }] : [];
     });
     if (bounds.length === 0) return [];
     return sources((source) => {
@@ -128,11 +152,8 @@ export function limits(metric: MetricName): Query[] {
       const lines = Object.fromEntries(
         bounds.map(({ expression, bound }) => [`limit ${expression}`, `0 * last("${field}") + ${bound}`]),
       );
-      const where = ` AND "profile" = '${profile}'`;
-      return {
-        influxql: select(metric, source, lines, "time($__interval) fill(previous)", where),
-        alias: `${profile}: $col`,
-      };
+      const where = `${among} AND "profile" = '${profile}'`;
+      return { influxql: select(metric, source, lines, groupBy, where), alias: `${profile}: $col` };
     });
   });
 }
@@ -147,6 +168,15 @@ const WHERE: { readonly [S in Source]: string } = {
     '"source" = \'$source\' AND "run" =~ /^${run:regex}$/ AND "scenario" =~ /^${scenario:regex}$/ AND "instance" =~ /^${instance:regex}$/',
   value: '"testid" =~ /^${run:regex}$/ AND "scenario" =~ /^${scenario:regex}$/',
 };
+
+/** The tag that names a run. */
+export const RUN_TAG: { readonly [S in Source]: string } = { aggregates: "run", value: "testid" };
+
+/** What a metric is broken down by; the cases of a handshake are no closed list. */
+function tagsOf(metric: MetricName): readonly string[] {
+  const { by }: MetricSpec = METRICS[metric];
+  return metric === "ws_handshake_status" ? ["case"] : Object.keys(by ?? {});
+}
 
 const sources = <T>(make: (source: Source) => T): T[] => (Object.keys(SOURCES) as Source[]).map(make);
 

@@ -17,6 +17,7 @@ import { grouped, judge } from "./summary/verdict.ts";
 export const STEP_TAG = "step";
 /** The tag on all samples of such a run: what it is a number of. */
 export const STEPS_OF_TAG = "steps_of";
+export type StepsOf = "subscribers" | "publications a second" | "connections";
 
 /** What decides one step: its figures alone, and what its limits came to. */
 export interface StepEvidence {

@@ -1,6 +1,7 @@
 import { handshakeTemplate } from "../identity.ts";
 import type { MetricName } from "../metrics.ts";
 import { type SettingName, type Settings, SettingsError } from "../settings.ts";
+import type { StepsOf } from "../steps.ts";
 import type { MetricSummary } from "../summary/summary.ts";
 import { number } from "../summary/verdict.ts";
 import { formatDuration, type Ms, ms } from "../units.ts";
@@ -80,8 +81,8 @@ export interface SwarmSpec<N extends SettingName> extends ScenarioSpec<N> {
 export interface Climb {
   readonly sizes: readonly number[];
   readonly setting: "CONNECTIONS" | "PUBLISH_RATE";
-  /** What the sizes are numbers of, in words. */
-  readonly of: string;
+  /** What the sizes are numbers of. */
+  readonly of: StepsOf;
 }
 
 /** Rooms and who publishes into them. */

@@ -109,7 +109,7 @@ describe("runs read back", () => {
       const influx = servers.get(major);
       if (!influx) return t.skip(`no server of InfluxDB ${major}`);
       const env = { INFLUX_TOKEN: "wrong-s3cret", INFLUX_USERNAME: "admin", INFLUX_PASSWORD: "wrong-s3cret" };
-      const { code, said } = await baseline({ ...influx, env }, ["--to", await temporaryDirectory(t)]);
+      const { code, said } = await baseline({ out: influx.out, env }, ["--to", await temporaryDirectory(t)]);
       assert.equal(code, 2);
       assert.match(
         said,
@@ -152,12 +152,12 @@ async function record(
   await server.close();
 }
 
-const baseline = (influx: InfluxServer, args: readonly string[]) =>
+const baseline = (influx: Pick<InfluxServer, "out" | "env">, args: readonly string[]) =>
   command(influx, ["baseline", "--from", influx.out, "--scenario", "chat-soak", ...args]);
 
 /** What `k6-realtime` does and says. */
 async function command(
-  influx: InfluxServer,
+  influx: Pick<InfluxServer, "env">,
   args: readonly string[],
 ): Promise<{ code: number; said: string }> {
   let said = "";

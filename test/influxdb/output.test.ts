@@ -123,7 +123,7 @@ for (const major of [1, 2] satisfies Major[]) {
         test(sentence, async (t) => {
           const influx = await startInflux(t, major);
           if (!influx) return;
-          const run = await soak(t, { ...influx, ...change(influx) });
+          const run = await soak(t, { out: influx.out, env: influx.env, ...change(influx) });
           assert.match(run.stderr, said);
           assert.notEqual(run.code, 0);
           assert.equal(run.summary?.durationMs ?? 0, 0, "the load began");

@@ -5,7 +5,7 @@ import { after, before, describe, test } from "node:test";
 import { directory, files } from "../../dashboards/generate.ts";
 import { SOURCES, type Source } from "../../dashboards/influxql.ts";
 import { METRICS } from "../../lib/metrics.ts";
-import type { MetricSummary, Summary } from "../../lib/summary/summary.ts";
+import type { MetricSummary, StepSummary, Summary } from "../../lib/summary/summary.ts";
 import { startServer } from "../../server/server.ts";
 import { type Cleanup, OUR_K6, runK6 } from "../k6/run.ts";
 import { type Chosen, interpolate, panelsOf, type Target } from "./grafana.ts";
@@ -39,6 +39,7 @@ interface Stored {
 describe("every panel agrees with the summary", () => {
   const servers = new Map<Major, InfluxServer>();
   const runs: Stored[] = [];
+  const climbs: Stored[] = [];
   const undo: (() => unknown)[] = [];
   const cleanup: Cleanup = { after: (step) => undo.unshift(step) };
 
@@ -67,6 +68,27 @@ describe("every panel agrees with the summary", () => {
         REPLY_TIMEOUT: "1s",
       }),
     );
+    // In another order than their texts.
+    const steps = { STEPS: "20,100,200", RATE: 1_000, PROFILE: "dashboard" };
+    climbs.push(
+      await store(cleanup, [...servers.values()], "fan-out", {
+        ...steps,
+        ROOMS: 1,
+        PUBLISH_RATE: 20,
+        DURATION: "2s",
+        REPLY_TIMEOUT: "5s",
+      }),
+      await store(cleanup, [...servers.values()], "fan-out", {
+        ...steps,
+        CONNECTIONS: 20,
+        STEPS: "10,50",
+        STEPS_OF: "publish-rate",
+        ROOMS: 1,
+        DURATION: "2s",
+        REPLY_TIMEOUT: "5s",
+      }),
+      await store(cleanup, [...servers.values()], "massconnect", { ...steps, DURATION: "200ms" }),
+    );
   });
   after(async () => {
     for (const step of undo) await step();
@@ -78,6 +100,7 @@ describe("every panel agrees with the summary", () => {
         const influx = servers.get(major);
         if (!influx) return t.skip(`no server of InfluxDB ${major}`);
         for (const stored of runs) await assertPanelsAgree(influx, stored, source);
+        for (const stored of climbs) await assertStepsAgree(influx, stored, source);
         return undefined;
       });
     }
@@ -93,7 +116,7 @@ async function store(
 ): Promise<Stored> {
   const server = await startServer();
   cleanup.after(() => server.close());
-  const run = `of-${scenario}`;
+  const run = ["of", scenario, env.STEPS ?? "", env.STEPS_OF ?? ""].join("-");
   const from = Date.now();
   const { summary, stderr } = await runK6(cleanup, {
     k6: OUR_K6,
@@ -130,8 +153,8 @@ async function assertPanelsAgree(
     const whole = await rowsOf(influx, compared.get(name)!, chosen);
     if (isEmpty(metric)) continue;
     panels += 1;
-    assert.equal(whole.length, 1, `${where}: one row for the run`);
-    assertAgrees(where, metric, source, seconds, whole[0]!);
+    if (metric.kind !== "trend") assert.equal(whole.length, 1, `${where}: one row for the run`);
+    assertAgrees(where, metric, source, seconds, whole);
   }
   assert.ok(panels >= 8, `${panels} panels have data`);
   for (const [title, field] of [
@@ -139,43 +162,101 @@ async function assertPanelsAgree(
     ["Memory", "memoryBytes"],
   ] as const) {
     const rows = source === "aggregates" ? await rowsOf(influx, live.get(title)!, chosen) : undefined;
-    assert.ok(rows?.some((row) => row[field]! > 0) ?? true, `${run}: the generator's ${title}`);
+    assert.ok(rows?.some(({ figures }) => figures[field]! > 0) ?? true, `${run}: the generator's ${title}`);
   }
-  const [limits] = await Promise.all(
-    live
-      .get("ws_connect_latency_ms")!
-      .filter(({ query, alias }) => alias?.startsWith("chat: ") && query.includes(FILTER[source]))
-      .map(({ query }) => influx.query(interpolate(query, chosen))),
-  );
+  for (const [name, limit] of [
+    ["ws_connect_latency_ms", "limit p(95)<500"],
+    ["ws_delivery_success_rate", "limit rate>0.995"],
+  ] as const) {
+    const [limits] = await Promise.all(
+      live
+        .get(name)!
+        .filter(({ query, alias }) => alias?.startsWith("chat: ") && query.includes(FILTER[source]))
+        .map(({ query }) => influx.query(interpolate(query, chosen))),
+    );
+    assert.deepEqual(limits?.[0]?.columns, ["time", limit], `${run}, ${source}: the limit of its profile`);
+  }
+}
+
+/** Panels of the same metric, or of one that such a run records too, by what grew. */
+const OF_OTHER_CLIMBS: Readonly<Record<string, readonly string[]>> = {
+  subscribers: ["ws_fanout_lag_ms by publications a second", "ws_connect_latency_ms by connections"],
+  "publications a second": ["ws_fanout_lag_ms by subscribers", "ws_connect_latency_ms by connections"],
+  connections: ["ws_fanout_lag_ms by subscribers"],
+};
+
+/** A curve of the summary, and the panel that shows it. */
+async function assertStepsAgree(
+  influx: InfluxServer,
+  { summary, run, from, to }: Stored,
+  source: Source,
+): Promise<void> {
+  const { of, curve } = summary.steps!;
+  assert.ok(curve.length >= 2, `${run}: ${summary.reason}`);
+  const live = await panelsOf("live.json");
+  const panel = live.get(`${curve[0]!.lag!.metric} by ${of}`)!;
+  const chosen: Chosen = { source, run, from, to, intervalMs: 1_000 };
+  const rows = await rowsOf(influx, panel, chosen);
+  const instances = source === "aggregates" ? "instance" : "testid";
+  assert.equal(new Set(rows.map(({ tags }) => tags[instances])).size, 1, `${run}: told apart`);
+  const bySize = [...rows].sort((a, b) => Number(a.tags.step) - Number(b.tags.step));
   assert.deepEqual(
-    limits?.[0]?.columns,
-    ["time", "limit p(95)<500"],
-    `${run}, ${source}: the limit of its profile`,
+    bySize.map(({ tags }) => Number(tags.step)),
+    curve.map(({ size }) => size),
+    `${run}: a row for each step`,
   );
+  for (const [i, { size, lag }] of curve.entries()) {
+    const where = `${run}, ${source}, ${size} ${of}`;
+    assertDistribution(where, lag!, source, bySize[i]!);
+  }
+  const limits = await rowsWith(
+    influx,
+    panel.filter(({ query }) => query.includes("\"profile\" = 'dashboard'")),
+    chosen,
+  );
+  assert.equal(limits.length, curve.length, `${run}, ${source}: its profile's limits at each step`);
+  if (of === "subscribers") {
+    const server = await rowsOf(influx, live.get(`ws_fanout_server_lag_ms by ${of}`)!, chosen);
+    assert.equal(server.length, curve.length, `${run}, ${source}: by the server's own time stamps`);
+  }
+  for (const title of OF_OTHER_CLIMBS[of]!) {
+    assert.deepEqual(await rowsOf(influx, live.get(title)!, chosen), [], `${run}: ${title}`);
+  }
 }
 
 /** By which a query of either source is known. */
 const FILTER = { aggregates: '"source" =', value: '"testid" =' } as const;
 
-type Row = Readonly<Record<string, number>>;
+interface Row {
+  readonly tags: Readonly<Record<string, string>>;
+  readonly figures: Readonly<Record<string, number>>;
+}
 
 /** The rows that a panel shows, those of limits aside, which are checked here. */
 async function rowsOf(influx: InfluxServer, targets: readonly Target[], chosen: Chosen): Promise<Row[]> {
+  const areLimits = ({ query }: Target) => query.includes('AS "limit ');
+  for (const { figures } of await rowsWith(influx, targets.filter(areLimits), chosen)) {
+    for (const [limit, value] of Object.entries(figures)) {
+      assert.equal(value, Number(limit.match(/[<>=]([\d.]+)$/)?.[1]), limit);
+    }
+  }
+  return rowsWith(
+    influx,
+    targets.filter((target) => !areLimits(target)),
+    chosen,
+  );
+}
+
+/** The rows of queries in which there is anything. */
+async function rowsWith(influx: InfluxServer, targets: readonly Target[], chosen: Chosen): Promise<Row[]> {
   const rows: Row[] = [];
-  for (const { query, alias } of targets) {
-    const series = await influx.query(interpolate(query, chosen));
-    const found = series.flatMap(({ columns, values }) =>
-      values.map((row) =>
-        Object.fromEntries(
-          columns.flatMap((column, i) => (row[i] === null ? [] : [[column, row[i] as number]])),
-        ),
-      ),
-    );
-    const filled = found.filter((row) => Object.keys(row).length > 1);
-    if (!alias?.includes(": ")) rows.push(...filled);
-    for (const row of alias?.includes(": ") ? filled : []) {
-      for (const [column, value] of Object.entries(row)) {
-        if (column !== "time") assert.equal(value, Number(column.match(/[<>=]([\d.]+)$/)?.[1]), column);
+  for (const { query } of targets) {
+    for (const { tags = {}, columns, values } of await influx.query(interpolate(query, chosen))) {
+      for (const row of values) {
+        const figures = columns.flatMap((column, i) =>
+          column === "time" || row[i] === null ? [] : [[column, row[i] as number] as const],
+        );
+        if (figures.length > 0) rows.push({ tags, figures: Object.fromEntries(figures) });
       }
     }
   }
@@ -195,38 +276,73 @@ function assertAgrees(
   metric: MetricSummary,
   source: Source,
   seconds: readonly Row[],
-  whole: Row,
+  whole: readonly Row[],
 ): void {
-  const sum = (column: string) => seconds.reduce((total, row) => total + (row[column] ?? 0), 0);
-  const near = (got: number | undefined, want: number, off: number) =>
-    assert.ok(
-      got !== undefined && Math.abs(got - want) <= off * want + 1e-9,
-      `${where}: ${got}, the summary says ${want}`,
-    );
+  const column = (name: string) => seconds.flatMap(({ figures }) => figures[name] ?? []);
   const missing = source === "value" ? LOST_BY_STOCK : 0;
+  const { figures } = whole[0]!;
   switch (metric.kind) {
     case "counter":
-      near(sum("per second"), metric.count, missing);
-      near(whole.count, metric.count, missing);
+      assertNear(
+        where,
+        column("per second").reduce((a, b) => a + b),
+        metric.count,
+        missing,
+      );
+      assertNear(where, figures.count, metric.count, missing);
       break;
     case "rate":
-      near(whole.share, metric.rate!, missing);
+      assertNear(where, figures.share, metric.rate!, missing);
       break;
     case "gauge":
-      near(whole.most, metric.max, 0);
+      assertNear(where, figures.most, metric.max, 0);
       break;
     case "trend": {
-      const column = (name: string) => seconds.flatMap((row) => row[name] ?? []);
       // Buckets are a thousandth of their value wide.
       const [least, most] = [0.999 * Math.min(...column("p50")), 1.001 * Math.max(...column("p99"))];
       assert.ok(
         least <= metric.p50! && metric.p50! <= most,
         `${where}: the summary's p50 is ${metric.p50}, not between ${least} and ${most}`,
       );
-      near(Math.max(...column("max")), metric.max!, 0.02);
-      near(whole.max, metric.max!, 0.02);
-      if (source === "value") near(whole.p50, metric.p50!, 0.1);
-      assert.ok(whole.mean! >= metric.min! && whole.mean! <= metric.max!, `${where}: mean ${whole.mean}`);
+      assertNear(where, Math.max(...column("max")), metric.max!, 0.02);
+      for (const row of whole) assertDistribution(where, partOf(metric, row), source, row);
     }
   }
+}
+
+/** What the summary says of a row, which may be of one value of the tag that its metric is broken down by. */
+function partOf(metric: MetricSummary & { kind: "trend" }, { tags }: Row): Distribution {
+  const [[tag, values] = []] = Object.entries(metric.by ?? {});
+  if (!tag || !tags[tag]) return metric;
+  return values![tags[tag]] as Distribution;
+}
+
+type Distribution = NonNullable<StepSummary["lag"]> | (MetricSummary & { kind: "trend" });
+
+/** What percentiles of a whole run or step may be: those of its samples; or, from aggregates, of its worst second. */
+function assertDistribution(
+  where: string,
+  { count, p50, p90, max }: Omit<Distribution, "kind">,
+  source: Source,
+  { figures }: Row,
+): void {
+  const of = (name: string) => figures[name]!;
+  assertNear(where, figures.max, max!, 0.02);
+  assert.ok(of("mean") > 0 && of("mean") <= 1.02 * max!, `${where}: mean ${figures.mean}`);
+  const [median, p99] = source === "value" ? ["p50", "p99"] : ["worst second's p50", "worst second's p99"];
+  if (source === "value") assertNear(where, of(median), p50!, 0.1);
+  else assertBetween(where, 0.9 * p50!, of(median), 1.02 * max!);
+  // Percentiles fall between two values, and so lie a rank apart in each second, if not more.
+  assertBetween(where, 0.999 * (count < 200 ? p50! : p90!), of(p99), 1.02 * max!);
+}
+
+function assertNear(where: string, got: number | undefined, want: number, off: number): void {
+  assert.ok(
+    got !== undefined && Math.abs(got - want) <= off * want + 1e-9,
+    `${where}: ${got}, the summary says ${want}`,
+  );
+}
+
+function assertBetween(where: string, least: number, got: number, most: number): void {
+  assert.ok(least <= got && got <= most, `${where}: ${got} is not between ${least} and ${most}`);
 }

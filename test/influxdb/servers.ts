@@ -2,7 +2,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
@@ -65,7 +64,7 @@ export async function launchInflux(cleanup: Cleanup, major: Major): Promise<Infl
     return undefined;
   }
   const directory = await mkdtemp(join(tmpdir(), "k6-realtime-influx-"));
-  const server = new Server(major, binary, directory, await freePort(), await freePort());
+  const server = new Server(major, binary, directory);
   cleanup.after(async () => {
     await server.kill();
     await rm(directory, { recursive: true, force: true });
@@ -75,58 +74,89 @@ export async function launchInflux(cleanup: Cleanup, major: Major): Promise<Infl
   return server;
 }
 
+/** The line of its log that names the port of its API. */
+const LISTENS = {
+  1: /msg="Listening on HTTP" .*addr=127\.0\.0\.1:(\d+)\s/,
+  2: /msg=Listening .*transport=http .*port=(\d+)\s/,
+} as const;
+
 class Server implements InfluxServer {
   readonly major: Major;
-  readonly url: string;
-  readonly out: string;
   readonly env: Readonly<Record<string, string>>;
-  readonly stock: InfluxServer["stock"];
   readonly secret = SECRET;
-  readonly #command: () => Promise<ChildProcess>;
+  readonly #binary: string;
+  readonly #directory: string;
+  /** Chosen by the system when it first starts: 0 until then. */
+  #port = 0;
   #process: ChildProcess | undefined;
 
-  constructor(major: Major, binary: string, directory: string, port: number, secondPort: number) {
+  constructor(major: Major, binary: string, directory: string) {
     this.major = major;
-    this.url = `http://127.0.0.1:${port}`;
-    this.out = major === 1 ? `${this.url}/${DATABASE}` : `${this.url}/?org=perf&bucket=${DATABASE}`;
+    this.#binary = binary;
+    this.#directory = directory;
     this.env = major === 1 ? { INFLUX_USERNAME: USER, INFLUX_PASSWORD: SECRET } : { INFLUX_TOKEN: SECRET };
-    this.stock = {
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.#port}`;
+  }
+
+  get out(): string {
+    return this.major === 1 ? `${this.url}/${DATABASE}` : `${this.url}/?org=perf&bucket=${DATABASE}`;
+  }
+
+  get stock(): InfluxServer["stock"] {
+    return {
       out: `${this.url}/${DATABASE}`,
       env: { K6_INFLUXDB_USERNAME: USER, K6_INFLUXDB_PASSWORD: SECRET },
-    };
-    this.#command = async () => {
-      if (major === 2) return spawn(binary, arguments2(directory, port), { stdio: "ignore" });
-      const config = join(directory, "influxdb.conf");
-      await writeFile(config, config1(directory, port, secondPort));
-      return spawn(binary, ["run", "-config", config], { stdio: "ignore" });
     };
   }
 
   async start(): Promise<void> {
-    const process = await this.#command();
-    this.#process = process;
-    let failed: string | undefined;
-    process.on("error", (error) => {
-      failed = error.message;
-    });
-    process.on("exit", (code) => {
-      failed = `it ended with ${code}`;
-    });
-    const health = this.major === 1 ? "/ping" : "/health";
-    for (;;) {
-      if (failed) throw new Error(`InfluxDB ${this.major} did not start: ${failed}`);
-      const answer = await fetch(this.url + health).catch(() => undefined);
-      if (answer?.ok) return;
+    this.#port = await this.#spawn(await this.#arguments());
+    const health = this.url + (this.major === 1 ? "/ping" : "/health");
+    while (!(await fetch(health).catch(() => undefined))?.ok) {
+      if (!this.#isRunning) throw new Error(`InfluxDB ${this.major} ended before it answered ${health}`);
       await sleep(50);
     }
   }
 
+  async #arguments(): Promise<string[]> {
+    if (this.major === 2) return arguments2(this.#directory, this.#port);
+    const config = join(this.#directory, "influxdb.conf");
+    await writeFile(config, config1(this.#directory, this.#port));
+    return ["run", "-config", config];
+  }
+
+  /** Resolves to the port of the process that it started, which another server's would not answer for. */
+  #spawn(args: readonly string[]): Promise<number> {
+    const process = spawn(this.#binary, args, { stdio: ["ignore", "pipe", "pipe"] });
+    this.#process = process;
+    return new Promise((resolve, reject) => {
+      let said = "";
+      const failed = (why: string) =>
+        reject(new Error(`InfluxDB ${this.major} did not start: ${why}\n${said}`));
+      process.once("error", ({ message }) => failed(message));
+      process.once("exit", (code) => failed(`it ended with ${code}`));
+      for (const stream of [process.stdout, process.stderr]) {
+        stream.setEncoding("utf8").on("data", (text: string) => {
+          said = (said + text).slice(-10_000);
+          const port = LISTENS[this.major].exec(said)?.[1];
+          if (port) resolve(Number(port));
+        });
+      }
+    });
+  }
+
   async kill(): Promise<void> {
-    const process = this.#process;
-    if (!process || process.exitCode !== null || process.signalCode !== null) return;
-    const exited = once(process, "exit");
-    process.kill("SIGKILL");
+    if (!this.#isRunning) return;
+    const exited = once(this.#process!, "exit");
+    this.#process!.kill("SIGKILL");
     await exited;
+  }
+
+  get #isRunning(): boolean {
+    return this.#process?.exitCode === null && this.#process.signalCode === null;
   }
 
   /** Who may write, and where to. */
@@ -187,12 +217,11 @@ const arguments2 = (directory: string, port: number): string[] => [
   `--engine-path=${join(directory, "engine")}`,
   "--reporting-disabled",
   "--ui-disabled",
-  "--log-level=error",
 ];
 
-const config1 = (directory: string, port: number, secondPort: number): string => `
+const config1 = (directory: string, port: number): string => `
 reporting-disabled = true
-bind-address = "127.0.0.1:${secondPort}"
+bind-address = "127.0.0.1:0"
 [meta]
   dir = "${join(directory, "meta")}"
 [data]
@@ -205,14 +234,3 @@ bind-address = "127.0.0.1:${secondPort}"
   auth-enabled = true
   log-enabled = false
 `;
-
-/** A port that is free now. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  if (typeof address !== "object" || !address) throw new Error("no address");
-  return address.port;
-}

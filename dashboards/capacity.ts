@@ -1,0 +1,13 @@
+import { byLoad, row } from "./common.ts";
+
+/** Of runs with STEPS. */
+export const capacity = row(
+  "By the size of the load",
+  [],
+  [
+    byLoad("ws_fanout_lag_ms", "subscribers"),
+    byLoad("ws_fanout_lag_ms", "publications a second"),
+    byLoad("ws_fanout_server_lag_ms", "subscribers"),
+    byLoad("ws_connect_latency_ms", "connections"),
+  ],
+);
