@@ -2,15 +2,15 @@
  * What the tests of InfluxDB leave out because it takes minutes: `node --import tsx bench/influxdb.ts [1|2]`.
  *
  * 1. The server is killed again and again in the middle of a run: what is missing afterwards, and the run's RTT while it
- *    was away, against that while it was there. Of how much the two differ by themselves another run tells, in which
- *    nothing is killed.
+ *    was away, against that while it was there. How much the two differ by themselves another run tells, in which nothing
+ *    is killed.
  * 2. A 12-hour soak, made of a real run's points over and over: how long each panel's query takes over all of it.
  */
 import { mkdtemp } from "node:fs/promises";
 import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { merge, quantile } from "../cli/recording/histogram.ts";
+import { quantile } from "../cli/recording/histogram.ts";
 import { readRecording } from "../cli/recording/read.ts";
 import { startServer } from "../server/server.ts";
 import { interpolate, panelsOf } from "../test/influxdb/grafana.ts";
@@ -42,7 +42,7 @@ try {
 async function outages(influx: InfluxServer): Promise<void> {
   const duration = LEAD_SECONDS + OUTAGES * (AWAY_SECONDS + BACK_SECONDS) + LEAD_SECONDS;
   console.log(
-    `InfluxDB ${influx.major}, killed ${OUTAGES} times for ${AWAY_SECONDS} s in a run of ${duration} s; load average before ${loadavg()[0]!.toFixed(1)}:`,
+    `InfluxDB ${influx.major}, killed ${OUTAGES} times for ${AWAY_SECONDS} s in a run of ${duration} s:`,
   );
   await soak(influx, "undisturbed", duration, false);
   await soak(influx, "outage", duration, true);
@@ -69,7 +69,7 @@ async function soak(influx: InfluxServer, run: string, seconds: number, isKilled
       RAMP: "1s",
       DURATION: `${seconds}s`,
       RAMP_DOWN: "1s",
-      SESSION: "20s",
+      SESSION: `${seconds}s`,
       PROBE_INTERVAL: "100ms",
       REPLY_TIMEOUT: "1s",
     },
@@ -83,13 +83,11 @@ async function soak(influx: InfluxServer, run: string, seconds: number, isKilled
   const { series } = await readRecording(file);
   const rtt = series.find(({ metric }) => metric === "ws_msg_rtt_ms");
   if (rtt?.kind !== "trend") throw new Error("no RTT");
-  const of = (which: readonly Window[], share: number) =>
-    median(
-      which.map(([from, to]) => {
-        const within = [...rtt.cells].filter(([second]) => second >= from && second + 1 <= to);
-        return quantile(merge(within.map(([, cell]) => cell)), share);
-      }),
-    );
+  // The middle one of all seconds, which a moment of other load on this machine does not shift.
+  const of = (which: readonly Window[], share: number) => {
+    const within = [...rtt.cells].filter(([t]) => which.some(([from, to]) => t >= from && t + 1 <= to));
+    return median(within.map(([, cell]) => quantile(cell, share)));
+  };
   const missing = Object.entries(summary!.metrics).map(async ([name, metric]) => {
     if (metric.kind !== "counter" && metric.kind !== "trend") return 0;
     const field = metric.kind === "counter" ? "sum" : "count";
@@ -97,12 +95,16 @@ async function soak(influx: InfluxServer, run: string, seconds: number, isKilled
     return Math.abs(metric.count - Number(stored?.values[0]?.[1] ?? 0));
   });
   const lost = (await Promise.all(missing)).reduce((a, b) => a + b);
-  console.log(`  ${isKilled ? "killed" : "not killed"} (${summary!.verdict}), ${lost} counts missing`);
+  const load = loadavg()[0]!.toFixed(1);
+  console.log(
+    `  ${isKilled ? "killed" : "not killed"} (${summary!.verdict}, load average ${load}), ${lost} counts missing`,
+  );
   for (const [name, share] of Object.entries({ p50: 0.5, p99: 0.99 })) {
     const [away, there] = [of(windows.away, share), of(windows.there, share)];
-    const ratio = (away / there).toFixed(2);
+    const when = isKilled ? "while it was away" : "in the same seconds";
+    const [left, right] = [away.toFixed(3), there.toFixed(3)];
     console.log(
-      `    RTT ${name}, median of ${OUTAGES} times: ${away.toFixed(3)} ms ${isKilled ? "while it was away" : "in the same seconds"}, ${there.toFixed(3)} ms in those between: ${ratio} times`,
+      `    a second's RTT ${name}, median: ${left} ms ${when}, ${right} ms between: ${(away / there).toFixed(2)} times`,
     );
   }
   for (const line of stderr.split("\n").filter((line) => /InfluxDB/.test(line))) console.log(`    ${line}`);

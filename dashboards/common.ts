@@ -11,10 +11,10 @@ import {
   byRun,
   bySteps,
   generatorUsage,
+  INSTANCE_TAG,
   limits,
   overTime,
   type Query,
-  RUN_TAG,
   SOURCES,
 } from "./influxql.ts";
 
@@ -44,16 +44,22 @@ export const NAMES = Object.keys(METRICS) as MetricName[];
 
 /** A metric over time, with the limits on it. */
 export function panel(metric: MetricName) {
-  const { kind, unit, help }: MetricSpec = METRICS[metric];
+  const { kind, help }: MetricSpec = METRICS[metric];
   const made = timeSeries(
     metric,
     kind === "trend" ? `${help} ${WORST}` : help,
-    { ms: "ms", "1": kind === "counter" ? "cps" : "short", ratio: "percentunit" }[unit],
+    kind === "counter" ? "cps" : unitOf(metric),
   ).overrideByRegexp("/: limit /", LIMIT_LINE);
   // On an axis from 0 a share of 0.999 and its limit of 0.995 would be one line.
   if (kind !== "rate") made.min(0);
   return withQueries(made, [...overTime(metric), ...limits(metric)], "time_series");
 }
+
+/** What Grafana calls it. */
+const unitOf = (metric: MetricName): string =>
+  metric.endsWith("_bytes")
+    ? "bytes"
+    : { ms: "ms", "1": "short", ratio: "percentunit" }[METRICS[metric].unit];
 
 const LIMIT_LINE = [
   { id: "color", value: { mode: "fixed", fixedColor: "red" } },
@@ -86,7 +92,7 @@ export function byLoad(metric: MetricName, of: StepsOf) {
       id: "partitionByValues",
       // It takes one table, that of the way in, and would drop those of the limits.
       filter: { id: "byRefId", options: "/^[AB]$/" },
-      options: { fields: ["instance", RUN_TAG.value], keepFields: false, naming: { asLabels: true } },
+      options: { fields: Object.values(INSTANCE_TAG), keepFields: false, naming: { asLabels: true } },
     })
     .overrideByName(STEP_TAG, [
       { id: "displayName", value: of },
@@ -128,14 +134,16 @@ const WORST_OF_STEP =
 
 /** What a metric came to in each run. */
 export function runs(metric: MetricName) {
-  const { unit, help }: MetricSpec = METRICS[metric];
+  const { help }: MetricSpec = METRICS[metric];
   const made = new table.PanelBuilder()
     .title(metric)
     .description(help)
     .datasource(datasource)
-    .unit({ ms: "ms", "1": "short", ratio: "percentunit" }[unit])
+    .unit(unitOf(metric))
     .span(12)
-    .height(8);
+    .height(8)
+    // InfluxDB gives rows without a time that of the beginning of the range, which is no run's.
+    .withTransformation({ id: "organize", options: { excludeByName: { Time: true } } });
   return withQueries(made, byRun(metric), "table");
 }
 

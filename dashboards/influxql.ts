@@ -47,7 +47,10 @@ const COLUMNS: { readonly [K in MetricKind]: { readonly [S in Source]: Columns }
     value: { "per second": `sum("$source") ${perSecond}` },
   },
   rate: { aggregates: { share: 'sum("passes") / sum("total")' }, value: { share: 'mean("$source")' } },
-  gauge: { aggregates: { now: 'last("last")' }, value: { now: 'last("$source")' } },
+  gauge: {
+    aggregates: { now: 'last("last")', most: 'max("max")' },
+    value: { now: 'last("$source")', most: 'max("$source")' },
+  },
 };
 
 /** What a whole run came to, by source. */
@@ -74,17 +77,15 @@ const RUN_COLUMNS: typeof COLUMNS = {
 /** Over time: a line for each instance and for each value of the tags that the metric is broken down by. */
 export function overTime(metric: MetricName): Query[] {
   const { kind } = METRICS[metric];
-  const tags = ["instance", ...tagsOf(metric)];
   const fill = kind === "counter" ? "0" : "null";
-  return sources((source) => ({
-    influxql: select(
-      metric,
-      source,
-      COLUMNS[kind][source],
-      `time($__interval), ${quoted(tags)} fill(${fill})`,
-    ),
-    alias: ["$col", ...tags.map((tag) => `$tag_${tag}`)].join(" "),
-  }));
+  return sources((source) => {
+    const tags = [INSTANCE_TAG[source], ...tagsOf(metric)];
+    const groupBy = `time($__interval), ${quoted(tags)} fill(${fill})`;
+    return {
+      influxql: select(metric, source, COLUMNS[kind][source], groupBy),
+      alias: ["$col", ...tags.map((tag) => `$tag_${tag}`)].join(" "),
+    };
+  });
 }
 
 /** What each process that generates the load takes of its machine: the most within an interval. */
@@ -123,8 +124,7 @@ export function byRun(metric: MetricName): Query[] {
 export function bySteps(metric: MetricName, of: StepsOf): Query[] {
   const where = ` AND "${STEPS_OF_TAG}" = '${of}'`;
   const rows = sources((source) => {
-    const instance = source === "value" ? RUN_TAG.value : "instance";
-    const groupBy = quoted([STEP_TAG, instance]);
+    const groupBy = quoted([STEP_TAG, INSTANCE_TAG[source]]);
     return { influxql: select(metric, source, RUN_COLUMNS.trend[source], groupBy, where), alias: "" };
   });
   return [...rows, ...limits(metric, quoted([STEP_TAG]), where)];
@@ -170,7 +170,10 @@ const WHERE: { readonly [S in Source]: string } = {
 };
 
 /** The tag that names a run. */
-export const RUN_TAG: { readonly [S in Source]: string } = { aggregates: "run", value: "testid" };
+const RUN_TAG: { readonly [S in Source]: string } = { aggregates: "run", value: "testid" };
+
+/** What tells lines apart that must not be one: processes where they are known, runs where only those are. */
+export const INSTANCE_TAG: typeof RUN_TAG = { aggregates: "instance", value: RUN_TAG.value };
 
 /** What a metric is broken down by; the cases of a handshake are no closed list. */
 function tagsOf(metric: MetricName): readonly string[] {

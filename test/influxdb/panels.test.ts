@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readdir } from "node:fs/promises";
 import { after, before, describe, test } from "node:test";
 import { directory, files } from "../../dashboards/generate.ts";
-import { SOURCES, type Source } from "../../dashboards/influxql.ts";
+import { INSTANCE_TAG, SOURCES, type Source } from "../../dashboards/influxql.ts";
 import { METRICS } from "../../lib/metrics.ts";
 import type { MetricSummary, StepSummary, Summary } from "../../lib/summary/summary.ts";
 import { startServer } from "../../server/server.ts";
@@ -197,8 +197,7 @@ async function assertStepsAgree(
   const panel = live.get(`${curve[0]!.lag!.metric} by ${of}`)!;
   const chosen: Chosen = { source, run, from, to, intervalMs: 1_000 };
   const rows = await rowsOf(influx, panel, chosen);
-  const instances = source === "aggregates" ? "instance" : "testid";
-  assert.equal(new Set(rows.map(({ tags }) => tags[instances])).size, 1, `${run}: told apart`);
+  assert.equal(new Set(rows.map(({ tags }) => tags[INSTANCE_TAG[source]])).size, 1, `${run}: told apart`);
   const bySize = [...rows].sort((a, b) => Number(a.tags.step) - Number(b.tags.step));
   assert.deepEqual(
     bySize.map(({ tags }) => Number(tags.step)),
