@@ -1,5 +1,5 @@
 /** What the commands share: their surroundings, their exit codes, and flags taken strictly. */
-import { parseArgs } from "node:util";
+import { type ParseArgsConfig, parseArgs } from "node:util";
 import type { ArgDef, ArgsDef } from "citty";
 
 /** What a command sees of the process that it runs in. */
@@ -36,6 +36,21 @@ export function wholeNumber(source: string, text: string): number {
   const number = Number(text);
   if (Number.isSafeInteger(number) && number >= 1) return number;
   throw new UserError(`${source}: expected a whole number from 1, got ${JSON.stringify(text)}`);
+}
+
+/**
+ * Reads the command line of a command that takes any number of runs, as citty does not.
+ *
+ * @throws {@link UserError} where there is no run
+ */
+export function flagsAndPaths<const O extends NonNullable<ParseArgsConfig["options"]>>(
+  command: string,
+  argv: readonly string[],
+  options: O,
+) {
+  const { values, positionals: paths } = parseArgs({ args: [...argv], allowPositionals: true, options });
+  if (paths.length === 0) throw new UserError(`${command}: expected a RUN, got none`);
+  return { values, paths };
 }
 
 /**

@@ -1,10 +1,9 @@
-import { parseArgs } from "node:util";
 import { type ArgsDef, type CommandDef, defineCommand } from "citty";
 import type { Profile } from "../lib/profile.ts";
 import { SettingsError } from "../lib/settings.ts";
 import { terminal } from "../lib/summary/terminal.ts";
 import { number } from "../lib/summary/verdict.ts";
-import { type Surroundings, UserError, wholeNumber } from "./command.ts";
+import { flagsAndPaths, type Surroundings, UserError, wholeNumber } from "./command.ts";
 import { decide, percent } from "./gate/decide.ts";
 import { readProfile } from "./gate/profile.ts";
 import { type Comparison, compare } from "./gate/regression.ts";
@@ -67,21 +66,16 @@ export const gate = ({ out, cwd, env }: Pick<Surroundings, "out" | "cwd" | "env"
     meta: { name: "gate", description: "Decide about a run by its limits and by earlier runs" },
     args: ARGS as ArgsDef,
     async run({ rawArgs }): Promise<number> {
-      const { values, positionals } = parseArgs({
-        args: [...rawArgs],
-        allowPositionals: true,
-        options: {
-          profile: { type: "string" },
-          baseline: { type: "string", multiple: true },
-          branch: { type: "string" },
-          last: { type: "string", default: ARGS.last.default },
-          json: { type: "boolean" },
-        },
+      const { values, paths } = flagsAndPaths("gate", rawArgs, {
+        profile: { type: "string" },
+        baseline: { type: "string", multiple: true },
+        branch: { type: "string" },
+        last: { type: "string", default: ARGS.last.default },
+        json: { type: "boolean" },
       });
-      if (positionals.length === 0) throw new UserError("gate: expected a RUN, got none");
       const { profile, baseline: baselines = [], branch } = values;
       const stored = { branch, last: wholeNumber("gate: --last", values.last), env };
-      const judged = await judgeRun({ paths: positionals, baselines, profile, stored, cwd });
+      const judged = await judgeRun({ paths, baselines, profile, stored, cwd });
       out.write(values.json ? `${JSON.stringify(judged, null, 2)}\n` : printableLines(textOf(judged)));
       return judged.exitCode;
     },

@@ -1,9 +1,8 @@
 import { readFile, rename, rm, writeFile } from "node:fs/promises";
 import { relative, resolve } from "node:path";
-import { parseArgs } from "node:util";
 import { type ArgsDef, type CommandDef, defineCommand } from "citty";
 import { markdown } from "../lib/summary/markdown.ts";
-import { type Surroundings, UserError } from "./command.ts";
+import { flagsAndPaths, type Surroundings, UserError } from "./command.ts";
 import { packageFile } from "./package-file.ts";
 import { chartsOf } from "./report/charts.ts";
 import { documentOf } from "./report/document.ts";
@@ -44,17 +43,12 @@ export const report = ({ out, cwd }: Pick<Surroundings, "out" | "cwd">): Command
     meta: { name: "report", description: "Make a page that shows runs and opens anywhere" },
     args: ARGS as ArgsDef,
     async run({ rawArgs }): Promise<number> {
-      const { values, positionals } = parseArgs({
-        args: [...rawArgs],
-        allowPositionals: true,
-        options: {
-          output: { type: "string", default: ARGS.output.default },
-          markdown: { type: "string" },
-          json: { type: "boolean" },
-        },
+      const { values, paths } = flagsAndPaths("report", rawArgs, {
+        output: { type: "string", default: ARGS.output.default },
+        markdown: { type: "string" },
+        json: { type: "boolean" },
       });
-      if (positionals.length === 0) throw new UserError("report: expected a RUN, got none");
-      const views = await openViews(positionals, cwd);
+      const views = await openViews(paths, cwd);
       const files = [resolve(cwd, values.output)];
       await writeWhole(files[0]!, await reportPage(views));
       if (values.markdown !== undefined) {

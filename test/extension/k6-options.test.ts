@@ -1,60 +1,30 @@
 /** k6's own options hold for the engine's connections as they do for k6's. */
 import assert from "node:assert/strict";
-import { type TestContext, test } from "node:test";
+import { describe, type TestContext, test } from "node:test";
 import { startServer } from "../../server/server.ts";
-import { accept, rawServer } from "../raw-server.ts";
-import { runSwarm } from "./run.ts";
+import { accept, CLOSE, close, frame, rawServer } from "../raw-server.ts";
+import { runSocket, runSwarm } from "./run.ts";
 
-const ONE = { connections: 4, holdMs: 100 };
+const ONE = { connections: 4, holdMs: 100, timeouts: { closeMs: 300 } };
 const HOST = "realtime.example";
 
 const portOf = (url: string): string => new URL(url).port;
 
-/** A server that accepts, and says from where and what it was asked. */
-async function listener(t: TestContext) {
+/** A server that accepts, and says from where and what it was asked. `closes`: each connection at once. */
+async function listener(t: TestContext, { closes = false } = {}) {
   const peers: string[] = [];
   const requests: string[] = [];
   const url = await rawServer(t, (socket, request) => {
     peers.push(socket.remoteAddress ?? "");
     requests.push(request);
     socket.write(accept(request));
+    if (closes) socket.end(frame(CLOSE, close(1000, "")));
   });
   return { url, peers, requests };
 }
 
-test("hosts: a name goes to the address and port given, its Host header stays", async (t) => {
-  const { url, requests } = await listener(t);
-  const { code, counts, stderr } = await runSwarm(
-    t,
-    { ...ONE, servers: [`ws://${HOST}:81/x`] },
-    { options: { hosts: { [`${HOST}:81`]: `127.0.0.1:${portOf(url)}` } } },
-  );
-  assert.equal(code, 0, stderr);
-  assert.equal(counts.get("ws_sessions_opened"), 4);
-  assert.match(requests[0]!, /^GET \/x HTTP\/1\.1\r\nHost: realtime\.example:81\r\n/);
-});
-
-test("hosts: without a port, the URL's stays", async (t) => {
-  const { url } = await listener(t);
-  const { counts } = await runSwarm(
-    t,
-    { ...ONE, servers: [`ws://${HOST}:${portOf(url)}/`] },
-    { options: { hosts: { [HOST]: "127.0.0.1" } } },
-  );
-  assert.equal(counts.get("ws_sessions_opened"), 4);
-});
-
-test("hosts: an address as a name is refused, for it would be ignored", async (t) => {
-  const { stderr, counts } = await runSwarm(
-    t,
-    { ...ONE, servers: ["ws://127.0.0.1:81/"] },
-    { options: { hosts: { "127.0.0.1": "127.0.0.2" } } },
-  );
-  assert.match(stderr, /hosts: expected names, got the address 127\.0\.0\.1:81/);
-  assert.equal(counts.get("ws_sessions_opened"), undefined);
-});
-
-for (const [option, options, server] of [
+/** Options that forbid a connection. */
+const BLOCKED = [
   ["blacklistIPs, of an address", { blacklistIPs: ["127.0.0.0/8"] }, "ws://127.0.0.1:9/"],
   [
     "blacklistIPs, of what a name resolves to",
@@ -62,69 +32,180 @@ for (const [option, options, server] of [
     `ws://${HOST}:9/`,
   ],
   ["blockHostnames", { blockHostnames: ["*.example"] }, `ws://${HOST}:9/`],
-] as const) {
-  test(`${option}: blocked, and counted as that`, async (t) => {
-    const { code, counts, stderr } = await runSwarm(t, { ...ONE, servers: [server] }, { options });
+] as const;
+
+describe("of a Swarm", () => {
+  test("hosts: a name goes to the address and port given, its Host header stays", async (t) => {
+    const { url, requests } = await listener(t);
+    const { code, counts, stderr } = await runSwarm(
+      t,
+      { ...ONE, servers: [`ws://${HOST}:81/x`] },
+      { options: { hosts: { [`${HOST}:81`]: `127.0.0.1:${portOf(url)}` } } },
+    );
     assert.equal(code, 0, stderr);
-    assert.equal(counts.get("ws_connect_failures{reason:blocked}"), 4, stderr);
+    assert.equal(counts.get("ws_sessions_opened"), 4);
+    assert.match(requests[0]!, /^GET \/x HTTP\/1\.1\r\nHost: realtime\.example:81\r\n/);
   });
-}
 
-test("--local-ips: connections come from each address in turn", {
-  skip: process.platform !== "linux",
-}, async (t) => {
-  const { url, peers } = await listener(t);
-  await runSwarm(t, { ...ONE, servers: [url] }, { args: ["--local-ips", "127.0.0.3-127.0.0.4"] });
-  assert.deepEqual(peers.sort(), ["127.0.0.3", "127.0.0.3", "127.0.0.4", "127.0.0.4"]);
-});
+  test("hosts: without a port, the URL's stays", async (t) => {
+    const { url } = await listener(t);
+    const { counts } = await runSwarm(
+      t,
+      { ...ONE, servers: [`ws://${HOST}:${portOf(url)}/`] },
+      { options: { hosts: { [HOST]: "127.0.0.1" } } },
+    );
+    assert.equal(counts.get("ws_sessions_opened"), 4);
+  });
 
-test("sources come before --local-ips", { skip: process.platform !== "linux" }, async (t) => {
-  const { url, peers } = await listener(t);
-  await runSwarm(
-    t,
-    { ...ONE, servers: [url], sources: ["127.0.0.7"] },
-    { args: ["--local-ips", "127.0.0.3"] },
-  );
-  assert.deepEqual(new Set(peers), new Set(["127.0.0.7"]));
-});
+  test("hosts: an address as a name is refused, for it would be ignored", async (t) => {
+    const { stderr, counts } = await runSwarm(
+      t,
+      { ...ONE, servers: ["ws://127.0.0.1:81/"] },
+      { options: { hosts: { "127.0.0.1": "127.0.0.2" } } },
+    );
+    assert.match(stderr, /hosts: expected names, got the address 127\.0\.0\.1:81/);
+    assert.equal(counts.get("ws_sessions_opened"), undefined);
+  });
 
-async function secureServer(t: TestContext) {
-  const server = await startServer({ tls: true });
-  t.after(() => server.close());
-  return `${server.url}/ws/chat?token=test-token`;
-}
-
-test("a certificate that nobody signed: tls", async (t) => {
-  const { counts, stderr } = await runSwarm(t, { ...ONE, servers: [await secureServer(t)] });
-  assert.equal(counts.get("ws_connect_failures{reason:tls}"), 4, stderr);
-});
-
-test("insecureSkipTLSVerify: it is taken, and the TLS phase is measured", async (t) => {
-  const { counts, distributions, stderr } = await runSwarm(
-    t,
-    { ...ONE, servers: [await secureServer(t)] },
-    { options: { insecureSkipTLSVerify: true } },
-  );
-  assert.equal(counts.get("ws_sessions_opened"), 4, stderr);
-  const tls = distributions.find(({ tags }) => tags.phase === "tls");
-  assert.equal(tls?.count, 4);
-  assert.ok(tls.min > 0);
-});
-
-test("tags of the test are on every sample, and bytes are counted both ways", async (t) => {
-  const { url } = await listener(t);
-  const { values, counts } = await runSwarm(
-    t,
-    { ...ONE, servers: [url] },
-    {
-      options: { tags: { build: "17" }, thresholds: { "ws_connect_latency_ms{build:17}": ["max>=0"] } },
-    },
-  );
-  assert.equal(values["ws_connect_latency_ms{build:17}"]?.count, 4);
-  for (const name of ["data_sent", "data_received"]) {
-    assert.ok((counts.get(name) ?? 0) > 4 * 100, `${name}: ${counts.get(name)}`);
+  for (const [option, options, server] of BLOCKED) {
+    test(`${option}: blocked, and counted as that`, async (t) => {
+      const { code, counts, stderr } = await runSwarm(t, { ...ONE, servers: [server] }, { options });
+      assert.equal(code, 0, stderr);
+      assert.equal(counts.get("ws_connect_failures{reason:blocked}"), 4, stderr);
+    });
   }
-  assert.equal(counts.get("ws_sessions"), 4, "k6's own count of sessions");
-  assert.equal(values.ws_session_duration?.count, 4);
-  assert.ok(values.ws_session_duration.min! >= 99, "k6's own session duration, in milliseconds");
+
+  test("--local-ips: connections come from each address in turn", {
+    skip: process.platform !== "linux",
+  }, async (t) => {
+    const { url, peers } = await listener(t);
+    await runSwarm(t, { ...ONE, servers: [url] }, { args: ["--local-ips", "127.0.0.3-127.0.0.4"] });
+    assert.deepEqual(peers.sort(), ["127.0.0.3", "127.0.0.3", "127.0.0.4", "127.0.0.4"]);
+  });
+
+  test("sources come before --local-ips", { skip: process.platform !== "linux" }, async (t) => {
+    const { url, peers } = await listener(t);
+    await runSwarm(
+      t,
+      { ...ONE, servers: [url], sources: ["127.0.0.7"] },
+      { args: ["--local-ips", "127.0.0.3"] },
+    );
+    assert.deepEqual(new Set(peers), new Set(["127.0.0.7"]));
+  });
+
+  async function secureServer(t: TestContext) {
+    const server = await startServer({ tls: true });
+    t.after(() => server.close());
+    return `${server.url}/ws/chat?token=test-token`;
+  }
+
+  test("a certificate that nobody signed: tls", async (t) => {
+    const { counts, stderr } = await runSwarm(t, { ...ONE, servers: [await secureServer(t)] });
+    assert.equal(counts.get("ws_connect_failures{reason:tls}"), 4, stderr);
+  });
+
+  test("insecureSkipTLSVerify: it is taken, and the TLS phase is measured", async (t) => {
+    const { counts, distributions, stderr } = await runSwarm(
+      t,
+      { ...ONE, servers: [await secureServer(t)] },
+      { options: { insecureSkipTLSVerify: true } },
+    );
+    assert.equal(counts.get("ws_sessions_opened"), 4, stderr);
+    const tls = distributions.find(({ tags }) => tags.phase === "tls");
+    assert.equal(tls?.count, 4);
+    assert.ok(tls.min > 0);
+  });
+
+  test("tags of the test are on every sample, and bytes are counted both ways", async (t) => {
+    const { url } = await listener(t);
+    const { values, counts } = await runSwarm(
+      t,
+      { ...ONE, servers: [url] },
+      {
+        options: { tags: { build: "17" }, thresholds: { "ws_connect_latency_ms{build:17}": ["max>=0"] } },
+      },
+    );
+    assert.equal(values["ws_connect_latency_ms{build:17}"]?.count, 4);
+    for (const name of ["data_sent", "data_received"]) {
+      assert.ok((counts.get(name) ?? 0) > 4 * 100, `${name}: ${counts.get(name)}`);
+    }
+    assert.equal(counts.get("ws_sessions"), 4, "k6's own count of sessions");
+    assert.equal(values.ws_session_duration?.count, 4);
+    assert.ok(values.ws_session_duration.min! >= 99, "k6's own session duration, in milliseconds");
+  });
+});
+
+describe("of a WebSocket", () => {
+  const ACCEPTED = ["open", "close 1000 server"];
+
+  test("hosts: a name goes to the address and port given, its Host header stays", async (t) => {
+    const { url, requests } = await listener(t, { closes: true });
+    const options = { hosts: { [`${HOST}:81`]: `127.0.0.1:${portOf(url)}` } };
+    const { heard, stderr } = await runSocket(t, { url: `ws://${HOST}:81/x?y=1`, options, act: "" });
+    assert.deepEqual(heard, [ACCEPTED], stderr);
+    assert.match(requests[0] ?? "", /^GET \/x\?y=1 HTTP\/1\.1\r\nHost: realtime\.example:81\r\n/);
+  });
+
+  test("hosts: an address as a name is refused, for it would be ignored", async (t) => {
+    const { stderr } = await runSocket(t, {
+      url: "ws://127.0.0.1:81/",
+      options: { hosts: { "127.0.0.1": "127.0.0.2" } },
+    });
+    assert.match(
+      stderr,
+      /hosts: expected names, got the address 127\.0\.0\.1:81; connect to its target instead/,
+    );
+  });
+
+  for (const [sentence, options, url] of BLOCKED) {
+    test(`${sentence}: blocked, by that name`, async (t) => {
+      const { heard, stderr } = await runSocket(t, { url, options });
+      assert.deepEqual(heard, [["error blocked", "close 1006 client"]], stderr);
+    });
+  }
+
+  test("--local-ips: each virtual user has its address, as with k6's sockets", {
+    skip: process.platform !== "linux",
+  }, async (t) => {
+    const { url, peers } = await listener(t, { closes: true });
+    const args = ["--local-ips", "127.0.0.3-127.0.0.4"];
+    const { heard, stderr } = await runSocket(t, { url, vus: 3, act: "" }, { args });
+    assert.deepEqual(heard, [ACCEPTED, ACCEPTED, ACCEPTED], stderr);
+    assert.deepEqual(peers.sort(), ["127.0.0.3", "127.0.0.3", "127.0.0.4"]);
+  });
+
+  test("--local-ips: setup(), which is no virtual user's, has the first", {
+    skip: process.platform !== "linux",
+  }, async (t) => {
+    const { url, peers } = await listener(t, { closes: true });
+    const args = ["--local-ips", "127.0.0.3-127.0.0.4"];
+    const { heard, stderr } = await runSocket(t, { url, act: "", in: "setup" }, { args });
+    assert.deepEqual(heard, [ACCEPTED], stderr);
+    assert.deepEqual(peers, ["127.0.0.3"]);
+  });
+
+  test("tags of the test, of the scenario and of the socket are on every sample of it", async (t) => {
+    const { url } = await listener(t, { closes: true });
+    const scenario = { executor: "per-vu-iterations", vus: 1, iterations: 1, tags: { part: "one" } };
+    const { samples, heard, stderr } = await runSocket(t, {
+      url,
+      params: { tags: { role: "slow" } },
+      options: { tags: { build: "17" }, scenarios: { s: scenario } },
+      act: "",
+    });
+    assert.deepEqual(heard, [ACCEPTED], stderr);
+    const own = samples.filter(({ tags }) => tags.role !== undefined);
+    for (const { metric, tags } of own) {
+      const { build, part, role, scenario } = tags;
+      assert.deepEqual(
+        { build, part, role, scenario },
+        { build: "17", part: "one", role: "slow", scenario: "s" },
+        metric,
+      );
+    }
+    assert.deepEqual(
+      new Set(own.map(({ metric }) => metric)),
+      new Set(["ws_sessions", "ws_connecting", "ws_session_duration", "data_sent", "data_received"]),
+    );
+  });
 });

@@ -61,11 +61,13 @@ export async function runSwarm(
   return { ...run, values, distributions, outcomes: run.outcomes as SwarmRun["outcomes"] };
 }
 
+type ScriptCommand = Pick<K6Command, "args" | "processEnv" | "onOutput">;
+
 /** Runs a script with our k6. What it logs as `outcome ` and JSON comes back. */
 export async function runScript(
   t: TestContext,
   source: string,
-  command: Pick<K6Command, "args" | "processEnv" | "onOutput"> = {},
+  command: ScriptCommand = {},
 ): Promise<ScriptRun> {
   const directory = await temporaryDirectory(t);
   const path = join(directory, "script.js");
@@ -82,6 +84,46 @@ export async function runScript(
   );
   const samples = await readSamples(file);
   return { ...run, samples, counts: sumsOf(samples), outcomes };
+}
+
+/** A WebSocket of a script. */
+export interface Socket {
+  readonly url: string;
+  /** Third argument of the constructor. */
+  readonly params?: object;
+  /** What the script does with `socket`, where that is more than closing it once it is open. */
+  readonly act?: string;
+  /** k6's own. */
+  readonly options?: object;
+  readonly vus?: number;
+  /** Where the socket is made: in the iterations, or before them. */
+  readonly in?: "default" | "setup";
+}
+
+/** Each virtual user makes a socket; what it hears, and what `act` gives to `say`, comes back in order. */
+export async function runSocket(
+  t: TestContext,
+  { url, params = {}, act = "socket.onopen = () => socket.close();", options = {}, vus = 1, ...made }: Socket,
+  command: ScriptCommand = {},
+) {
+  const use = `
+  const heard = [];
+  const say = (...words) => heard.push(words.join(" "));
+  const socket = new WebSocket(${JSON.stringify(url)}, null, ${JSON.stringify(params)});
+  for (const kind of ["open", "message", "error", "close"])
+    socket.addEventListener(kind, (e) => say(kind, ...[e.data, e.error, e.code, e.by].filter((x) => x !== undefined)));
+  socket.addEventListener("close", () => console.log("outcome " + JSON.stringify(heard)));
+  ${act}`;
+  const script = `
+import { WebSocket, now } from "k6/x/realtime";
+export const options = {
+  scenarios: { s: { executor: "per-vu-iterations", vus: ${vus}, iterations: 1, maxDuration: "60s", gracefulStop: "1s" } },
+  ...${JSON.stringify(options)},
+};
+${made.in === "setup" ? `export function setup() { ${use} }` : ""}
+export default function () { ${made.in === "setup" ? "" : use} }`;
+  const run = await runScript(t, script, command);
+  return { ...run, heard: run.outcomes as readonly (readonly string[])[] };
 }
 
 export interface RunSwarm {

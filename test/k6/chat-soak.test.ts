@@ -5,8 +5,9 @@ import { createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
 import { WebSocketServer } from "ws";
-import type { MetricSummary, Summary, Verdict } from "../../lib/summary/summary.ts";
+import type { Summary, Verdict } from "../../lib/summary/summary.ts";
 import { type FaultSettings, type RunningServer, startServer } from "../../server/server.ts";
+import { count, rate, trend } from "./figures.ts";
 import { type K6Run, runK6 } from "./run.ts";
 
 /** Ten connections for six seconds, each with two sessions and a probe every 100 ms. */
@@ -38,25 +39,6 @@ async function soak(
 function assertEnded(run: K6Run, code: number, verdict: Verdict): void {
   const said = `${run.summary?.reason}\n${run.stderr}`;
   assert.deepEqual({ code: run.code, verdict: run.summary?.verdict }, { code, verdict }, said);
-}
-
-/** A Counter's count, or that of one of its values by tag. */
-function count(summary: Summary, name: string, tag?: string, value?: string): number {
-  const metric: MetricSummary | undefined =
-    tag === undefined ? summary.metrics[name] : summary.metrics[name]?.by?.[tag]?.[value!];
-  return metric?.kind === "counter" ? metric.count : 0;
-}
-
-function trend(summary: Summary, name: string) {
-  const metric = summary.metrics[name];
-  assert.ok(metric?.kind === "trend");
-  return metric;
-}
-
-function rate(summary: Summary, name: string) {
-  const metric = summary.metrics[name];
-  assert.ok(metric?.kind === "rate");
-  return metric;
 }
 
 test("a healthy server passes: every probe has its reply, every session is closed", async (t) => {
@@ -152,9 +134,9 @@ test("a server that is cut off in the middle: every connection drops once, the l
   assertEnded(run, 99, "fail");
   const summary = run.summary!;
   assert.equal(count(summary, "ws_connection_drops"), 10);
-  assert.equal(count(summary, "ws_connection_drops", "code", "1001"), 10);
-  assert.equal(count(summary, "ws_connection_drops", "by", "server"), 10);
-  assert.ok(count(summary, "ws_connect_failures", "reason", "refused") >= 10, "they try again");
+  assert.equal(count(summary, "ws_connection_drops{code:1001}"), 10);
+  assert.equal(count(summary, "ws_connection_drops{by:server}"), 10);
+  assert.ok(count(summary, "ws_connect_failures{reason:refused}") >= 10, "they try again");
   assert.ok(count(summary, "ws_messages_lost") > 100, "what falls due meanwhile is lost");
   assert.equal(rate(summary, "ws_connection_drop_rate").rate, 1);
 });
@@ -211,7 +193,7 @@ test("a server that stops upgrading is left to itself: time-outs are counted and
   });
   const summary = run.summary!;
   assert.equal(run.code, 99, run.stderr);
-  assert.ok(count(summary, "ws_connect_failures", "reason", "timeout") >= 10);
+  assert.ok(count(summary, "ws_connect_failures{reason:timeout}") >= 10);
   assert.equal(count(summary, "ws_sessions_opened"), 0);
   assert.equal(count(summary, "ws_replies"), 0);
   // plan + CONNECT_TIMEOUT + time for Close + gracefulStop, plus the 10 s a run may take to end

@@ -3,21 +3,13 @@ import { createServer } from "node:http";
 import type { Socket } from "node:net";
 import { type TestContext, test } from "node:test";
 import { WebSocketServer } from "ws";
-import type { Summary } from "../../lib/summary/summary.ts";
 import { startServer } from "../../server/server.ts";
-import { count } from "./figures.ts";
+import { count, trend } from "./figures.ts";
 import { runK6 } from "./run.ts";
 import { strictProfile } from "./strict-profile.ts";
 
 /** A hundred connections in two seconds. */
 const HUNDRED = { RATE: 50, DURATION: "2s", HOLD: "500ms" };
-
-function trend(summary: Summary, name: string, side?: string) {
-  const metric = summary.metrics[name];
-  const figures = side === undefined ? metric : metric?.by?.side?.[side];
-  assert.ok(figures?.kind === "trend");
-  return figures;
-}
 
 test("every 7th upgrade refused: exactly those are counted, by reason, and none is tried again", async (t) => {
   const server = await startServer({ faults: { refuseUpgrades: { every: 7, status: 429 } } });
@@ -45,7 +37,7 @@ test("slow handshakes hold up none behind them, and stand in the latency whole",
   assert.equal(count(summary, "ws_connect_failures"), 0);
   const latency = trend(summary, "ws_connect_latency_ms");
   assert.ok(latency.p90! >= slowMs && latency.p50! < slowMs, `p50 ${latency.p50}, p90 ${latency.p90}`);
-  const delay = trend(summary, "ws_generator_delay_ms", "send");
+  const delay = trend(summary, "ws_generator_delay_ms{side:send}");
   assert.equal(delay.count, 100, "one for each due time");
   assert.ok(delay.max! < slowMs, `started up to ${delay.max} ms after it was due`);
   // Due 20 ms apart: none starts early, so only a late first one shortens the span.

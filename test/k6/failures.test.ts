@@ -161,18 +161,14 @@ const ordering: Record<string, OrderRow> = {
 describe("ordering", { concurrency: 4 }, () => {
   for (const [sentence, { env = {}, faults = {}, reason }] of Object.entries(ordering)) {
     test(sentence, async (t) => {
-      const server = await startServer({ faults });
-      t.after(() => server.close());
-      const talk = { CONNECTIONS: 6, ROOMS: 2, DURATION: "2s", MESSAGE_INTERVAL: "50ms" };
-      const times = { ...OWN_LIMITS, REPLY_TIMEOUT: "3s", CONNECT_TIMEOUT: "5s" };
-      const WS_URL = `${server.url}/ws/chat`;
-      const run = await runK6(t, { scenario: "ordering", env: { WS_URL, ...talk, ...times, ...env } });
-      const { summary } = run;
-      assert.ok(summary, run.stderr);
-      const expected = reason ? { code: 99, verdict: "fail" } : { code: 0, verdict: "pass" };
-      assert.deepEqual({ code: run.code, verdict: summary.verdict }, expected, summary.reason);
-      if (reason) assert.match(summary.reason, reason);
-      const stats = server.stats();
+      const talk = {
+        CONNECTIONS: 6,
+        ROOMS: 2,
+        DURATION: "2s",
+        MESSAGE_INTERVAL: "50ms",
+        REPLY_TIMEOUT: "3s",
+      };
+      const { run, summary, stats } = await judge(t, "ordering", { ...talk, ...env }, { faults }, reason);
       assert.deepEqual(
         [
           "ws_publications",
@@ -248,18 +244,15 @@ const reconnects: Record<string, ReconnectRow> = {
 describe("reconnect", { concurrency: 4 }, () => {
   for (const [sentence, { env = {}, faults = {}, options, reason }] of Object.entries(reconnects)) {
     test(sentence, async (t) => {
-      const server = await startServer({ faults, ...options });
-      t.after(() => server.close());
-      const talk = { CONNECTIONS: 4, ROOMS: 1, DURATION: "4s", MESSAGE_INTERVAL: "10ms" };
-      const times = { ...OWN_LIMITS, REPLY_TIMEOUT: "2s", CONNECT_TIMEOUT: "5s" };
-      const WS_URL = `${server.url}/ws/chat`;
-      const run = await runK6(t, { scenario: "reconnect", env: { WS_URL, ...talk, ...times, ...env } });
-      const { summary } = run;
-      assert.ok(summary, run.stderr);
-      const expected = reason ? { code: 99, verdict: "fail" } : { code: 0, verdict: "pass" };
-      assert.deepEqual({ code: run.code, verdict: summary.verdict }, expected, summary.reason);
-      if (reason) assert.match(summary.reason, reason);
-      const stats = server.stats();
+      const talk = {
+        CONNECTIONS: 4,
+        ROOMS: 1,
+        DURATION: "4s",
+        MESSAGE_INTERVAL: "10ms",
+        REPLY_TIMEOUT: "2s",
+      };
+      const flawed = { faults, ...options };
+      const { run, summary, stats } = await judge(t, "reconnect", { ...talk, ...env }, flawed, reason);
       const [lost, repeated, reordered] = ["lost", "repeated", "reordered"].map((fate) =>
         count(summary, `ws_gap_messages{fate:${fate}}`),
       );
@@ -276,6 +269,26 @@ describe("reconnect", { concurrency: 4 }, () => {
     });
   }
 });
+
+/** Runs a scenario of publications, which must pass, or fail for the reason given. */
+async function judge(
+  t: TestContext,
+  scenario: string,
+  env: NonNullable<Row["env"]>,
+  options: Partial<ServerOptions>,
+  reason: RegExp | undefined,
+) {
+  const server = await startServer(options);
+  t.after(() => server.close());
+  const WS_URL = `${server.url}/ws/chat`;
+  const run = await runK6(t, { scenario, env: { ...OWN_LIMITS, WS_URL, CONNECT_TIMEOUT: "5s", ...env } });
+  const { summary } = run;
+  assert.ok(summary, run.stderr);
+  const expected = reason ? { code: 99, verdict: "fail" } : { code: 0, verdict: "pass" };
+  assert.deepEqual({ code: run.code, verdict: summary.verdict }, expected, summary.reason);
+  if (reason) assert.match(summary.reason, reason);
+  return { run, summary, stats: server.stats() };
+}
 
 interface HandshakeRow {
   readonly env?: Readonly<Record<string, string | number>>;

@@ -1,15 +1,27 @@
-import type { Summary } from "../../lib/summary/summary.ts";
+import type { MetricSummary, Summary } from "../../lib/summary/summary.ts";
 
-/** A Counter's count: `ws_replies`, or that of one value by tag, `ws_connection_drops{code:4001}`. 0 where there is none. */
-export function count(summary: Summary, series: string): number {
+type Kind = MetricSummary["kind"];
+
+/** The figures of a metric, `ws_replies`, or of one value of a tag, `ws_connection_drops{code:4001}`. */
+function figures(summary: Summary, series: string) {
   const [, name = "", tag, value] = /^(\w+)(?:\{(\w+):(\w+)\})?$/.exec(series) ?? [];
-  const metric = tag === undefined ? summary.metrics[name] : summary.metrics[name]?.by?.[tag]?.[value!];
-  return metric?.kind === "counter" ? metric.count : 0;
+  return tag === undefined ? summary.metrics[name] : summary.metrics[name]?.by?.[tag]?.[value!];
+}
+
+function ofKind<K extends Kind>(summary: Summary, series: string, kind: K) {
+  const found = figures(summary, series);
+  if (found?.kind !== kind) throw new Error(`no ${kind} ${series} in the summary`);
+  return found as Extract<NonNullable<typeof found>, { kind: K }>;
+}
+
+/** A Counter's count; 0 where there is none. */
+export function count(summary: Summary, series: string): number {
+  const found = figures(summary, series);
+  return found?.kind === "counter" ? found.count : 0;
 }
 
 /** How many of a Rate's samples were true, and how many were not. */
-export function rate(summary: Summary, name: string): { passes: number; fails: number } {
-  const metric = summary.metrics[name];
-  if (metric?.kind !== "rate") throw new Error(`no rate ${name} in the summary`);
-  return { passes: metric.passes, fails: metric.fails };
-}
+export const rate = (summary: Summary, series: string) => ofKind(summary, series, "rate");
+
+/** A Trend's percentiles and how many values it had. */
+export const trend = (summary: Summary, series: string) => ofKind(summary, series, "trend");

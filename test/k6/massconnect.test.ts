@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import type { MetricSummary, Summary } from "../../lib/summary/summary.ts";
+import type { Summary } from "../../lib/summary/summary.ts";
 import { type FaultSettings, type RunningServer, startServer } from "../../server/server.ts";
 import { accept, CLOSE, close, frame, rawServer } from "../raw-server.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";
+import { count } from "./figures.ts";
 import { type K6Command, type K6Run, OUR_K6, runK6, STOCK_K6 } from "./run.ts";
 
 const SHORT = { CONNECTIONS: 50, RATE: 1000, DURATION: "1s", CONNECT_TIMEOUT: "2s" };
@@ -23,12 +24,6 @@ async function against(
   const run = await massconnect(t, { env: { WS_URL: `${server.url}/ws/chat`, ...env } });
   assert.ok(run.summary, run.stderr);
   return { run, summary: run.summary, server };
-}
-
-function count(summary: Summary, name: string, tag?: string, value?: string): number {
-  const metric: MetricSummary | undefined =
-    tag === undefined ? summary.metrics[name] : summary.metrics[name]?.by?.[tag]?.[value!];
-  return metric?.kind === "counter" ? metric.count : 0;
 }
 
 test("reaches the number, holds it, and closes every connection", async (t) => {
@@ -59,7 +54,7 @@ test("a server that refuses some is tried again until the number is reached", as
     { RETRY_DELAY: "20ms" },
   );
   assert.deepEqual({ code: run.code, verdict: summary.verdict }, { code: 99, verdict: "fail" }, run.stderr);
-  assert.equal(count(summary, "ws_connect_failures", "reason", "http_503"), 10);
+  assert.equal(count(summary, "ws_connect_failures{reason:http_503}"), 10);
   assert.equal(count(summary, "ws_connect_failures"), 10);
   assert.equal(count(summary, "ws_sessions_opened"), 50);
   assert.equal(count(summary, "ws_connections_given_up"), 0);
@@ -87,9 +82,9 @@ test("drops while holding are counted by close code and by whom", async (t) => {
   const run = await massconnect(t, { env: { WS_URL: url, CONNECTIONS: 49 } });
   assert.ok(run.summary, run.stderr);
   assert.equal(run.code, 99);
-  assert.equal(count(run.summary, "ws_connection_drops", "code", "4001"), 5);
-  assert.equal(count(run.summary, "ws_connection_drops", "code", "1006"), 5);
-  assert.equal(count(run.summary, "ws_connection_drops", "by", "network"), 5);
+  assert.equal(count(run.summary, "ws_connection_drops{code:4001}"), 5);
+  assert.equal(count(run.summary, "ws_connection_drops{code:1006}"), 5);
+  assert.equal(count(run.summary, "ws_connection_drops{by:network}"), 5);
   assert.deepEqual(run.summary.metrics.ws_connection_drop_rate, {
     kind: "rate",
     unit: "ratio",

@@ -31,8 +31,7 @@ type RoomOptions struct {
 // published into a room goes to all its subscribers but the publisher, with
 // the server's time stamp.
 type RoomServer struct {
-	engine *engine.Engine
-	addr   netip.AddrPort
+	base
 	shards []*roomShard
 	faults faultCounts
 	joined atomic.Int64 // connections, ever
@@ -73,36 +72,22 @@ func StartRooms(o RoomOptions) (*RoomServer, error) {
 	if err := o.Faults.check(); err != nil {
 		return nil, err
 	}
-	if o.Engine.Loops == 0 {
-		o.Engine.Loops = 1
-	}
-	e, err := engine.New(o.Engine)
+	b, err := newBase(o.Engine)
 	if err != nil {
 		return nil, err
 	}
-	engine.ReserveDescriptors(reserved)
-	s := &RoomServer{engine: e, faults: faultCounts{Faults: o.Faults}}
-	for _, loop := range e.Loops() {
+	s := &RoomServer{base: b, faults: faultCounts{Faults: o.Faults}}
+	for _, loop := range s.engine.Loops() {
 		s.shards = append(s.shards, &roomShard{server: s, loop: loop, rooms: map[string]*room{}})
 	}
-	s.addr, err = listen(e, o.Listen, func(loop int, c *engine.Conn) engine.Handler {
+	err = s.listen(o.Listen, func(loop int, c *engine.Conn) engine.Handler {
 		return &roomClient{shard: s.shards[loop], conn: c}
 	})
 	if err != nil {
-		e.Close()
 		return nil, err
 	}
 	return s, nil
 }
-
-// Addr is where the server listens.
-func (s *RoomServer) Addr() netip.AddrPort { return s.addr }
-
-// URL is the address as a client writes it.
-func (s *RoomServer) URL() string { return "ws://" + s.addr.String() }
-
-// Close ends the server and all its connections.
-func (s *RoomServer) Close() { s.engine.Close() }
 
 // RoomReport is what a server of rooms has done. A delivery is one publication
 // to one subscriber.

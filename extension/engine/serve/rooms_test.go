@@ -16,22 +16,13 @@ func startRooms(t *testing.T, o RoomOptions) *RoomServer {
 	t.Helper()
 	o.Listen = loopback
 	s, err := StartRooms(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(s.Close)
-	return s
+	return running(t, s, err)
 }
 
 // subscriber is a new connection that has subscribed to rooms.
 func subscriber(t *testing.T, s *RoomServer, rooms ...string) *websocket.Conn {
 	t.Helper()
-	ws, _, err := websocket.DefaultDialer.Dial(s.URL()+"/any/path", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { ws.Close() })
-	ws.SetReadDeadline(time.Now().Add(20 * time.Second))
+	ws := connect(t, s)
 	for _, room := range rooms {
 		say(t, ws, fmt.Sprintf(`{"type":"subscribe","room":%q}`, room))
 		if got, want := read(t, ws), fmt.Sprintf(`{"type":"subscribed","room":%q}`, room); got != want {

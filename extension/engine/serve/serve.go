@@ -5,7 +5,6 @@ package serve
 
 import (
 	"bytes"
-	"fmt"
 	"net/netip"
 	"strconv"
 	"time"
@@ -35,8 +34,7 @@ type Options struct {
 
 // Server is a running server.
 type Server struct {
-	engine *engine.Engine
-	addr   netip.AddrPort
+	base
 	shards []*shard
 	ticker *engine.Timer
 	seq    int64
@@ -57,32 +55,24 @@ type client struct {
 	index int // in clients, -1 until open
 }
 
-// reserved is how many connections the process is made ready for at once.
-const reserved = 1 << 16
-
 // Start starts a server. Close it when done.
 func Start(o Options) (*Server, error) {
-	if o.Engine.Loops == 0 {
-		o.Engine.Loops = 1
-	}
-	e, err := engine.New(o.Engine)
+	b, err := newBase(o.Engine)
 	if err != nil {
 		return nil, err
 	}
-	engine.ReserveDescriptors(reserved)
-	s := &Server{engine: e, o: o}
-	for _, loop := range e.Loops() {
+	s := &Server{base: b, o: o}
+	for _, loop := range s.engine.Loops() {
 		s.shards = append(s.shards, &shard{server: s, loop: loop})
 	}
-	s.addr, err = listen(e, o.Listen, func(loop int, c *engine.Conn) engine.Handler {
+	err = s.listen(o.Listen, func(loop int, c *engine.Conn) engine.Handler {
 		return s.shards[loop].client(c)
 	})
 	if err != nil {
-		e.Close()
 		return nil, err
 	}
 	if o.Interval > 0 {
-		loop := e.Loops()[0]
+		loop := s.shards[0].loop
 		loop.Await(func() {
 			due := clock.Now().Add(o.Interval)
 			s.ticker = loop.NewTimer(func(clock.Time) {
@@ -99,30 +89,6 @@ func Start(o Options) (*Server, error) {
 	return s, nil
 }
 
-// listen has all loops of an engine take connections at one address.
-func listen(e *engine.Engine, addr netip.AddrPort, handler func(loop int, c *engine.Conn) engine.Handler) (netip.AddrPort, error) {
-	var err error
-	for i, loop := range e.Loops() {
-		loop.Await(func() {
-			var l *engine.Listener
-			accept := func(c *engine.Conn) engine.Handler { return handler(i, c) }
-			if l, err = loop.Listen(addr, len(e.Loops()) > 1, accept); err == nil {
-				addr = l.Addr()
-			}
-		})
-		if err != nil {
-			return addr, fmt.Errorf("serve: %w", err)
-		}
-	}
-	return addr, nil
-}
-
-// Addr is where the server listens.
-func (s *Server) Addr() netip.AddrPort { return s.addr }
-
-// URL is the address as a client writes it.
-func (s *Server) URL() string { return "ws://" + s.addr.String() }
-
 // Connections is how many connections are open now.
 func (s *Server) Connections() (n int) {
 	for _, sh := range s.shards {
@@ -130,9 +96,6 @@ func (s *Server) Connections() (n int) {
 	}
 	return n
 }
-
-// Close ends the server and all its connections.
-func (s *Server) Close() { s.engine.Close() }
 
 // tick broadcasts a message of the server's own: its number and when it was
 // made, in nanoseconds since 1970.

@@ -20,6 +20,12 @@ func start(t *testing.T, o Options) *Server {
 	t.Helper()
 	o.Listen = loopback
 	s, err := Start(o)
+	return running(t, s, err)
+}
+
+// running is a server that started, until the test ends.
+func running[S interface{ Close() }](t *testing.T, s S, err error) S {
+	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,7 +33,7 @@ func start(t *testing.T, o Options) *Server {
 	return s
 }
 
-func connect(t *testing.T, s *Server) *websocket.Conn {
+func connect(t *testing.T, s interface{ URL() string }) *websocket.Conn {
 	t.Helper()
 	ws, _, err := websocket.DefaultDialer.Dial(s.URL()+"/any/path", nil)
 	if err != nil {
