@@ -190,7 +190,7 @@ func rate(yes bool) float64 {
 // ended tells k6 how the run went as a whole.
 func (r *recorder) ended(result *swarm.Result, interrupted bool) {
 	s := batch{r: r, at: time.Now()}
-	missing := int64(result.Wanted) - result.Opened
+	missing := int64(result.Wanted - result.Reached)
 	if result.Settled != 0 && missing == 0 {
 		took := result.Settled.Sub(result.From)
 		s.add(r.metrics.TimeToReach, milliseconds(took), r.tags)

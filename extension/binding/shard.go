@@ -79,7 +79,7 @@ func (s *shard) finish(ctx context.Context, failure error) (*outcome, error) {
 	for _, n := range r.Drops {
 		o.Dropped += n
 	}
-	if r.Settled != 0 && int64(r.Wanted) == r.Opened {
+	if r.Settled != 0 && r.Wanted == r.Reached {
 		o.ReachedInMs = milliseconds(r.Settled.Sub(r.From))
 	}
 	s.out.ended(r, ctx.Err() != nil)

@@ -220,6 +220,8 @@ export function swarm<N extends SettingName>(spec: SwarmSpec<N>) {
         ? sizes.map((size) => loadOf({ ...(settings as Settings<N>), [climb.setting]: size }, size))
         : [loadOf(settings as Settings<N>)];
     const [first, ...later] = loads as [ReturnType<typeof loadOf>, ...ReturnType<typeof loadOf>[]];
+    // One that leaves and comes back is opened more than once.
+    const comeBack = (spec.fanOut?.(settings as Settings<N>).churn ?? 0) > 0;
     const stepGap = later.length * CLOSE_TIMEOUT;
     return {
       load: loads.map(({ load }) => load).join("; then "),
@@ -232,7 +234,7 @@ export function swarm<N extends SettingName>(spec: SwarmSpec<N>) {
       drive: first.drive,
       ...(climb && sizes.length > 0 && { steps: { of: climb.of, each: loads } }),
       engine: { distributions, steps, version },
-      ...(sizes.length === 0 && { notes: reachedIn }),
+      ...(sizes.length === 0 && !comeBack && { notes: reachedIn }),
     };
   });
 }

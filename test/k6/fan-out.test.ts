@@ -91,6 +91,8 @@ describe("what the server does wrong is counted exactly", () => {
       const heard = count(summary, "ws_deliveries");
       assert.ok(env.CHURN ? heard <= did.delivered : heard === did.delivered, `${heard} of ${did.delivered}`);
       assert.equal(rate(summary, "ws_delivery_success_rate").fails, asked.lost);
+      assert.equal(count(summary, "ws_connections_given_up"), 0);
+      assert.equal(trend(summary, "ws_time_to_reach_ms").count, 1);
       if (env.CHURN) assert.ok(count(summary, "ws_sessions_opened") > 63 + 10, "they came back");
     });
   }

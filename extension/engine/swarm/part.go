@@ -31,6 +31,7 @@ type part struct {
 	retries     []retry // in the order they fall due
 	active      int     // open now
 	ended       int     // opened and over
+	reached     int     // open at some time
 	givenUp     int     // never opened
 	settled     bool
 	stopping    bool

@@ -29,6 +29,9 @@ type session struct {
 func (s *session) Opened(c *engine.Conn, o *engine.Opening) {
 	p := s.part
 	r := p.record
+	if s.openedAt == 0 {
+		p.reached++
+	}
 	s.openedAt = o.Opened
 	p.active++
 	r.Opened++

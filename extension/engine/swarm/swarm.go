@@ -181,6 +181,9 @@ func distributions(r *record) []*hist.Distribution {
 type Result struct {
 	Window
 	Wanted int // connections of this shard
+	// Reached is how many of them were ever open. Opened counts one that its
+	// guest opens anew each time.
+	Reached int
 	// Settled is when every connection was open or given up, 0 if never.
 	Settled clock.Time
 	// Exhausted is an *ExhaustedError when this machine gave no more.
@@ -211,6 +214,7 @@ func (s *Swarm) Result() *Result {
 	r.Series = distributions(s.total)
 	for _, p := range s.parts {
 		r.Wanted += p.size()
+		r.Reached += p.reached
 	}
 	if s.exhausted != nil {
 		r.Exhausted = s.exhausted
