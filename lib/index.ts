@@ -8,7 +8,7 @@ export type { ScenarioSpec } from "./k6/scenario.ts";
 export { type SoakSpec, type SoakTraffic, soak } from "./k6/soak.ts";
 export type { Load } from "./load.ts";
 export type { MetricName } from "./metrics.ts";
-export type { Backoff } from "./pacing.ts";
+export { type Backoff, backoffOf } from "./pacing.ts";
 export type { ProfileName } from "./profile.ts";
 export type { SettingName, Settings } from "./settings.ts";
 export { type Ms, ms } from "./units.ts";

@@ -1,5 +1,6 @@
 /** When the next message is due, and how long to wait before another try. Pure: times and chance are given. */
-import { type Ms, ms } from "./units.ts";
+import { type Settings, SettingsError } from "./settings.ts";
+import { formatDuration, type Ms, ms } from "./units.ts";
 
 /**
  * Due times on a fixed grid: `first`, `first + interval`, … up to `last`. The grid does not move when a
@@ -38,6 +39,19 @@ export interface Backoff {
   readonly base: Ms;
   /** No try waits longer than this. */
   readonly cap: Ms;
+}
+
+/**
+ * The back-off that the settings ask for.
+ *
+ * @throws {@link SettingsError} where the cap is below the base
+ */
+export function backoffOf({ BACKOFF_BASE, BACKOFF_CAP }: Settings<"BACKOFF_BASE" | "BACKOFF_CAP">): Backoff {
+  if (BACKOFF_CAP < BACKOFF_BASE) {
+    const [base, cap] = [formatDuration(BACKOFF_BASE), formatDuration(BACKOFF_CAP)];
+    throw new SettingsError(`BACKOFF_CAP: expected at least BACKOFF_BASE (${base}), got ${cap}`);
+  }
+  return { base: BACKOFF_BASE, cap: BACKOFF_CAP };
 }
 
 /**

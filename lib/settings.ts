@@ -170,6 +170,16 @@ export const SETTINGS = {
   REPLY_TIMEOUT: duration("Time after its due time at which a probe without a reply has failed.", "5s", 1),
   CONNECT_TIMEOUT: duration("Time after which a connection without a 101 response has failed.", "10s", 1),
   MESSAGE_INTERVAL: duration("Time between two publications of one connection.", "500ms", 1),
+  BACKOFF_BASE: duration(
+    "Longest wait of a client that was cut off before its first try to come back; waits are random.",
+    "500ms",
+    1,
+  ),
+  BACKOFF_CAP: duration(
+    "Longest wait before any try to come back: it doubles with each, up to this.",
+    "10s",
+    1,
+  ),
   REPLAY: choice("Whether what is published while a subscriber is cut off must reach it later.", [
     "required",
     "optional",

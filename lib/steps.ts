@@ -97,24 +97,33 @@ export function evidenceOf(
  * @param wereMore whether larger ones were asked for
  */
 export function stepsSummary(of: string, steps: readonly StepEvidence[], wereMore: boolean): StepsSummary {
-  const curve = steps.map(judgeStep);
+  const metric = LAGS.find((name) => steps.some(({ metrics }) => trendOf(metrics, name)));
+  const curve = steps.map((step) => ({
+    size: step.size,
+    ...judgeStep(step),
+    lag: metric ? lagOf(step.metrics, metric) : null,
+  }));
   const failed = curve.findIndex(({ verdict }) => verdict !== "pass");
   const held = failed < 0 ? curve.at(-1) : curve[failed - 1];
   return { of, capacity: capacity(of, held, curve[failed], wereMore), holds: held?.size ?? null, curve };
 }
 
 /** One step's verdict. What this machine would not give is the generator's failure, not the server's. */
-export function judgeStep({ size, metrics, thresholds, failure, interrupted }: StepEvidence): StepSummary {
-  const lag = lagOf(metrics);
-  if (interrupted) return { size, verdict: "incomplete", reason: "the step was cut short", lag };
+export function judgeStep({
+  metrics,
+  thresholds,
+  failure,
+  interrupted,
+}: StepEvidence): Pick<StepSummary, "verdict" | "reason"> {
+  if (interrupted) return { verdict: "incomplete", reason: "the step was cut short" };
   const missing = EXHAUSTION.filter((reason) => metrics.ws_connect_failures?.by?.reason?.[reason]);
   if (missing.length > 0) {
     const reason = `the generator was the bottleneck: this machine gave no more (${missing.join(", ")})`;
-    return { size, verdict: "generator-bound", reason, lag };
+    return { verdict: "generator-bound", reason };
   }
   const judged = judge({ setupDone: true, metrics: { ...metrics, ...WHOLE }, thresholds });
-  if (judged.verdict === "pass" && failure) return { size, verdict: "fail", reason: failure, lag };
-  return { size, ...judged, lag };
+  if (judged.verdict === "pass" && failure) return { verdict: "fail", reason: failure };
+  return judged;
 }
 
 /** Reasons of ws_connect_failures. */
@@ -144,15 +153,17 @@ function capacity(
     : `capacity: fewer than ${grouped(next.size)} ${of}; ${why}`;
 }
 
-/** What is drawn by the size of the load, the first of which there are values. */
+/** What is drawn by the size of the load, of all steps the first that any has values of. */
 const LAGS = ["ws_fanout_lag_ms", "ws_fanout_server_lag_ms", "ws_msg_rtt_ms", "ws_connect_latency_ms"];
 
-function lagOf(metrics: Summary["metrics"]): StepSummary["lag"] {
-  for (const metric of LAGS) {
-    const trend = metrics[metric];
-    if (trend?.kind !== "trend" || trend.count === 0) continue;
-    const { count, p50, p90, p99, max } = trend;
-    return { metric, count, p50, p90, p99, max };
-  }
-  return null;
+function trendOf(metrics: Summary["metrics"], name: string) {
+  const metric = metrics[name];
+  return metric?.kind === "trend" && metric.count > 0 ? metric : undefined;
+}
+
+function lagOf(metrics: Summary["metrics"], metric: string): StepSummary["lag"] {
+  const trend = trendOf(metrics, metric);
+  if (!trend) return null;
+  const { count, p50, p90, p99, max } = trend;
+  return { metric, count, p50, p90, p99, max };
 }

@@ -1,11 +1,21 @@
 // A chat service with people in it for a while: they join a room, stay a minute, come back, and each
 // sends a message every ten seconds.  k6 run -e WS_URL=wss://… -e WS_TOKEN=… dist/chat-soak.js
 import { soak } from "../lib/k6/soak.ts";
-import { ms } from "../lib/units.ts";
+import { backoffOf } from "../lib/pacing.ts";
 
 export const { options, setup, run, handleSummary } = soak({
   name: "chat-soak",
-  settings: ["CONNECTIONS", "RAMP", "DURATION", "RAMP_DOWN", "ROOMS", "PROBE_INTERVAL", "SESSION"],
+  settings: [
+    "CONNECTIONS",
+    "RAMP",
+    "DURATION",
+    "RAMP_DOWN",
+    "ROOMS",
+    "PROBE_INTERVAL",
+    "SESSION",
+    "BACKOFF_BASE",
+    "BACKOFF_CAP",
+  ],
 
   load: (settings) => ({
     connections: settings.CONNECTIONS,
@@ -17,7 +27,7 @@ export const { options, setup, run, handleSummary } = soak({
   traffic: (settings) => ({
     session: settings.SESSION,
     probeInterval: settings.PROBE_INTERVAL,
-    backoff: { base: ms(500), cap: ms(10_000) },
+    backoff: backoffOf(settings),
   }),
 
   variables: (settings, connection) => ({ room: `load-test-room-${connection % settings.ROOMS}` }),

@@ -1,12 +1,12 @@
 // The server cuts connections: how soon are clients whole again, and what becomes of the messages in between?
 //   k6 run -e WS_URL=wss://… -e WS_TOKEN=… -e DURATION=5m dist/reconnect.js     and restart the server meanwhile
 import { reconnect } from "../lib/k6/reconnect.ts";
-import { ms } from "../lib/units.ts";
+import { backoffOf } from "../lib/pacing.ts";
 
 export const { options, setup, run, handleSummary } = reconnect({
   name: "reconnect",
-  settings: ["CONNECTIONS", "ROOMS", "DURATION", "MESSAGE_INTERVAL", "REPLAY"],
-  defaults: { DURATION: "1m" },
+  settings: ["CONNECTIONS", "ROOMS", "DURATION", "MESSAGE_INTERVAL", "REPLAY", "BACKOFF_BASE", "BACKOFF_CAP"],
+  defaults: { DURATION: "1m", BACKOFF_BASE: "1s", BACKOFF_CAP: "30s" },
 
   rooms: (settings) => ({
     subscribers: settings.CONNECTIONS,
@@ -14,7 +14,7 @@ export const { options, setup, run, handleSummary } = reconnect({
     duration: settings.DURATION,
     interval: settings.MESSAGE_INTERVAL,
     replay: settings.REPLAY,
-    backoff: { base: ms(1_000), cap: ms(30_000) },
+    backoff: backoffOf(settings),
   }),
 
   floor: {

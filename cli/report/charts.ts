@@ -1,6 +1,7 @@
 /** The charts of a report as data: what is on them, not how they are drawn. Pure. */
 import { METRICS, type MetricName } from "../../lib/metrics.ts";
 import { withoutStep } from "../../lib/steps.ts";
+import { lagMetric } from "../../lib/summary/layout.ts";
 import type { Summary, TrendSummary } from "../../lib/summary/summary.ts";
 import { parseLimit } from "../../lib/summary/threshold.ts";
 import { bucketMiddle, type Histogram } from "../recording/histogram.ts";
@@ -148,9 +149,9 @@ function lagBySteps(views: readonly RunView[]): Chart {
   const shown = isAlone ? (["p50", "p90", "p99"] as const) : (["p50", "p99"] as const);
   const grown = views.flatMap(({ summary: { steps } }) => (steps ? [steps] : []));
   const of = [...new Set(grown.map(({ of }) => of))].join(", ");
-  const metrics = new Set(grown.flatMap(({ curve }) => curve.flatMap(({ lag }) => lag?.metric ?? [])));
+  const metrics = new Set(views.flatMap(({ summary }) => lagMetric(summary) ?? []));
   return {
-    title: `Lag by ${of}`,
+    title: `${[...metrics].join(", ")} by ${of}`,
     help: "Each step of a load that grew, up to the first that broke a limit.",
     x: { label: of, scale: "linear" },
     y: MILLISECONDS,

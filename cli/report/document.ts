@@ -1,6 +1,6 @@
 /** The page of a report: text and tables here, charts by the script that it carries. Pure. */
 import { createHash } from "node:crypto";
-import { COUNT_HEADER, LATENCY_HEADER, LIMIT_HEADER, layout, STEP_HEADER } from "../../lib/summary/layout.ts";
+import { COUNT_HEADER, LATENCY_HEADER, LIMIT_HEADER, layout } from "../../lib/summary/layout.ts";
 import type { ThresholdSummary } from "../../lib/summary/summary.ts";
 import { parseLimit } from "../../lib/summary/threshold.ts";
 import { formatDuration, ms } from "../../lib/units.ts";
@@ -40,7 +40,10 @@ ${section(
 )}
 ${section(
   "Steps",
-  views.map((view) => table(caption(view, views), STEP_HEADER, layout(view.summary).steps)),
+  views.map((view) => {
+    const { steps, stepHeader } = layout(view.summary);
+    return table(caption(view, views), stepHeader, steps);
+  }),
 )}
 <section class="charts">${charts.map(figure)}</section>
 ${section(

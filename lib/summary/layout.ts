@@ -9,6 +9,7 @@ export interface Layout {
   readonly facts: string;
   /** A row for each step of a load that grew. */
   readonly steps: readonly string[][];
+  readonly stepHeader: readonly string[];
   readonly latencies: readonly string[][];
   readonly counts: readonly string[][];
   readonly limits: readonly { readonly ok: boolean; readonly cells: readonly string[] }[];
@@ -16,7 +17,6 @@ export interface Layout {
 }
 
 export const LATENCY_HEADER = ["latency, ms", "p50", "p90", "p95", "p99", "max", "values"];
-export const STEP_HEADER = ["step", "verdict", "lag p50, ms", "p90", "p99", "max", "because"];
 export const COUNT_HEADER = ["count", "", "by"];
 export const LIMIT_HEADER = ["limit", "was", "of the limit"];
 
@@ -28,12 +28,17 @@ export function layout(summary: Summary): Layout {
     headline: `${scenario}: ${verdict}, ${reason}`,
     facts: `${formatDuration(ms(Math.round(durationMs / 1000) * 1000)) || "0s"} of ${formatDuration(ms(plannedMs))} planned${k6.version ? `; k6 ${k6.version}` : ""}${k6.extension ? ` with xk6-realtime ${k6.extension}` : ""}`,
     steps: summary.steps?.curve.map((step) => stepRow(summary.steps!.of, step)) ?? [],
+    stepHeader: ["step", "verdict", `${lagMetric(summary) ?? ""} p50`.trim(), "p90", "p99", "max", "because"],
     latencies: metrics.flatMap(([name, metric]) => latencyRow(name, metric)),
     counts: metrics.flatMap(([name, metric]) => countRow(name, metric)),
     limits: summary.thresholds.map((limit) => ({ ok: limit.ok, cells: limitRow(limit) })),
     notes: summary.notes ?? [],
   };
 }
+
+/** What the steps of a load that grew are drawn by: one metric, of which some may have had no values. */
+export const lagMetric = ({ steps }: Summary): string | undefined =>
+  steps?.curve.flatMap(({ lag }) => lag?.metric ?? [])[0];
 
 function stepRow(of: string, { size, verdict, reason, lag }: StepSummary): string[] {
   const figures = [lag?.p50, lag?.p90, lag?.p99, lag?.max];

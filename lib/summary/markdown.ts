@@ -1,9 +1,9 @@
-import { COUNT_HEADER, LATENCY_HEADER, LIMIT_HEADER, layout, STEP_HEADER } from "./layout.ts";
+import { COUNT_HEADER, LATENCY_HEADER, LIMIT_HEADER, layout } from "./layout.ts";
 import type { Summary } from "./summary.ts";
 
 /** The summary as Markdown, for a pull request or a job summary. */
 export function markdown(summary: Summary): string {
-  const { facts, steps, latencies, counts, limits, notes } = layout(summary);
+  const { facts, steps, stepHeader, latencies, counts, limits, notes } = layout(summary);
   return [
     `## ${inert(summary.scenario)}: ${summary.verdict}`,
     inert(`${summary.reason}.`),
@@ -12,7 +12,7 @@ export function markdown(summary: Summary): string {
       ["", ...LIMIT_HEADER],
       limits.map(({ ok, cells }) => [ok ? "✅" : "❌", ...cells]),
     ),
-    table(STEP_HEADER, steps),
+    table(stepHeader, steps),
     table(LATENCY_HEADER, latencies),
     table(COUNT_HEADER, counts),
     ...notes.map(inert),

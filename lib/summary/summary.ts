@@ -73,7 +73,7 @@ const Step = v.strictObject({
       v.strictObject({ metric: v.string(), count, p50: figure, p90: figure, p99: figure, max: figure }),
     ),
     v.description(
-      "The fan-out lag, without publications the round trip, without probes the time to connect, in ms; null without values.",
+      "The fan-out lag, in a run without publications the round trip, without probes the time to connect, in ms; null without values.",
     ),
   ),
 });

@@ -1,12 +1,12 @@
-import { COUNT_HEADER, LATENCY_HEADER, LIMIT_HEADER, layout, STEP_HEADER } from "./layout.ts";
+import { COUNT_HEADER, LATENCY_HEADER, LIMIT_HEADER, layout } from "./layout.ts";
 import type { Summary } from "./summary.ts";
 
 /** The summary for a terminal of 100 columns, without colour: it ends up in logs as well. */
 export function terminal(summary: Summary): string {
-  const { headline, facts, steps, latencies, counts, limits, notes } = layout(summary);
+  const { headline, facts, steps, stepHeader, latencies, counts, limits, notes } = layout(summary);
   const blocks = [
     [headline, facts],
-    steps.length > 0 ? table(STEP_HEADER, steps, 2) : [],
+    steps.length > 0 ? table(stepHeader, steps, 2) : [],
     latencies.length > 0 ? table(LATENCY_HEADER, latencies) : [],
     counts.length > 0 ? table(COUNT_HEADER, counts) : [],
     limits.length > 0

@@ -213,6 +213,12 @@ describe("the user's mistakes end the run before any connection", () => {
     ],
     ["a misspelt name", { CONECTIONS: "10" }, [], /CONECTIONS: unknown variable, did you mean CONNECTIONS\?/],
     [
+      "a back-off whose cap is below its base",
+      { BACKOFF_BASE: "20s" },
+      [],
+      /BACKOFF_CAP: expected at least BACKOFF_BASE \(20s\), got 10s/,
+    ],
+    [
       "results into nowhere",
       { RESULTS_DIR: "/nonexistent/dir" },
       [],

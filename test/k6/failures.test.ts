@@ -270,6 +270,16 @@ describe("reconnect", { concurrency: 4 }, () => {
   }
 });
 
+test("reconnect: who is refused tries again as BACKOFF_BASE and BACKOFF_CAP say", async (t) => {
+  const refused = Array.from({ length: 10_000 }, (_, at) => at + 7);
+  const faults = { ...SUBSCRIBERS, refuseUpgrades: { ordinals: refused } };
+  const talk = { CONNECTIONS: 4, ROOMS: 1, DURATION: "4s", MESSAGE_INTERVAL: "10ms", REPLY_TIMEOUT: "1s" };
+  const env = { ...talk, BACKOFF_BASE: "5ms", BACKOFF_CAP: "5ms" };
+  const { summary } = await judge(t, "reconnect", env, { faults }, /ws_outcomes\{outcome:gone\}/);
+  // By default four clients knock about 16 times in these three seconds.
+  assert.ok(count(summary, "ws_connect_failures") > 100, `${count(summary, "ws_connect_failures")} tries`);
+});
+
 /** Runs a scenario of publications, which must pass, or fail for the reason given. */
 async function judge(
   t: TestContext,

@@ -43,6 +43,7 @@ test("the first step that loses deliveries ends the search, and the one before i
   );
   assert.equal(count(summary, "ws_messages_lost"), 120);
   assert.ok(run.stdout.includes(sentence));
+  assert.match(run.stdout, /step +verdict +ws_fanout_lag_ms p50 +p90 +p99 +max +because/);
   assert.match(run.stdout, /90 subscribers +fail .*rate>0\.995: was 0\.9/);
 
   const [recorded] = await openViews([join(run.results, "run.jsonl")], run.results);
@@ -55,7 +56,7 @@ test("the first step that loses deliveries ends the search, and the one before i
   assert.deepEqual(
     [chart?.title, chart?.lines.map(({ label, x }) => [label, ...x]), chart?.limits],
     [
-      "Lag by subscribers",
+      "ws_fanout_lag_ms by subscribers",
       ["p50", "p90", "p99"].map((label) => [label, 30, 60, 90]),
       [{ at: 60_000, axis: "y", label: "p(99)<60000" }],
     ],
@@ -80,6 +81,7 @@ test("a server that takes no more connections", async (t) => {
     summary.steps!.curve.map(({ lag }) => [lag?.metric, lag?.count]),
     [20, 40, 50].map((opened) => ["ws_connect_latency_ms", opened]),
   );
+  assert.match(run.stdout, /step +verdict +ws_connect_latency_ms p50 +p90/);
   assert.equal(server.stats().connectionsOpened, 1 + 20 + 40 + 50, "no fourth step");
 });
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { connectionsOf, plannedMs, sessionsIn, spanOf } from "../../lib/load.ts";
-import { backoffMs, Grid } from "../../lib/pacing.ts";
+import { backoffMs, backoffOf, Grid } from "../../lib/pacing.ts";
 import { ms } from "../../lib/units.ts";
 
 const load = { connections: 4, ramp: ms(40_000), hold: ms(100_000), rampDown: ms(20_000) };
@@ -82,4 +82,12 @@ describe("back-off", () => {
   for (const [sentence, attempt, random, wait] of rows) {
     test(sentence, () => assert.equal(backoffMs(policy, attempt, random), wait));
   }
+  test("has a cap of no less than its base", () => {
+    const [base, cap] = [ms(2_000), ms(500)];
+    assert.deepEqual(backoffOf({ BACKOFF_BASE: cap, BACKOFF_CAP: base }), { base: cap, cap: base });
+    assert.throws(
+      () => backoffOf({ BACKOFF_BASE: base, BACKOFF_CAP: cap }),
+      /^SettingsError: BACKOFF_CAP: expected at least BACKOFF_BASE \(2s\), got 500ms$/,
+    );
+  });
 });

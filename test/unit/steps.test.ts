@@ -120,3 +120,15 @@ describe("limits that a step cannot be judged by are refused", () => {
     });
   }
 });
+
+test("all steps are drawn by one metric: one without its values has none of another", () => {
+  const connects = { ws_connect_latency_ms: lag(3) };
+  const silent = { ...step(20, 1), metrics: connects };
+  const { curve } = stepsSummary("subscribers", [step(10, 12, { metrics: connects }), silent], false);
+  assert.deepEqual(
+    curve.map(({ lag }) => lag?.metric),
+    ["ws_fanout_lag_ms", undefined],
+  );
+  const held = stepsSummary("connections", [silent], false).curve[0]?.lag;
+  assert.deepEqual([held?.metric, held?.p99], ["ws_connect_latency_ms", 3]);
+});
