@@ -1,7 +1,7 @@
 import { formatDuration, ms } from "../units.ts";
 import type { MetricSummary, StepSummary, Summary, ThresholdSummary } from "./summary.ts";
 import { parseLimit } from "./threshold.ts";
-import { grouped, number } from "./verdict.ts";
+import { beside, grouped, number } from "./verdict.ts";
 
 /** The tables of a summary, as rows of text: what the terminal and Markdown both show. */
 export interface Layout {
@@ -81,7 +81,7 @@ function limitRow({ metric, expression, value }: ThresholdSummary): string[] {
   const limit = parseLimit(expression);
   const upper = limit?.operator.startsWith("<") ? limit.bound : 0;
   const share = upper > 0 && value !== null ? percent(value / upper) : "";
-  return [`${metric} ${expression}`, value === null ? "no value" : number(value), share];
+  return [`${metric} ${expression}`, value === null ? "no value" : beside(expression, value), share];
 }
 
 /** Four digits, never rounded up to a whole 100 %: 0.99999 is not all. */

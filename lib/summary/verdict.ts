@@ -6,7 +6,7 @@ import type {
   TrendSummary,
   Verdict,
 } from "./summary.ts";
-import { parseLimit } from "./threshold.ts";
+import { holds, parseLimit } from "./threshold.ts";
 
 /** The share of the highest latency limit that the generator may add by itself. */
 export const GENERATOR_SHARE = 0.1;
@@ -26,6 +26,8 @@ export function judge(evidence: Evidence): { verdict: Verdict; reason: string } 
   if (slow) return { verdict: "generator-bound", reason: slow };
   const broken = evidence.thresholds.filter(({ ok }) => !ok);
   if (broken.length > 0) return { verdict: "fail", reason: broken.map(describeLimit).join("; ") };
+  const open = whyOpen(evidence);
+  if (open) return { verdict: "incomplete", reason: open };
   return { verdict: "pass", reason: `all ${evidence.thresholds.length} limits held` };
 }
 
@@ -55,6 +57,30 @@ function whyIncomplete({ setupDone, metrics }: Evidence): string | undefined {
   return undefined;
 }
 
+/**
+ * A reply that did not come counts with the time it was given. Where a percentile is such a value, and a limit beyond
+ * it seems to hold, nobody knows whether it does.
+ */
+function whyOpen({ metrics, thresholds }: Evidence): string | undefined {
+  const { ws_msg_rtt_ms: rtt, ws_replies: replies } = metrics;
+  if (rtt?.kind !== "trend" || replies?.kind !== "counter" || rtt.count <= replies.count) return undefined;
+  const open = thresholds.filter(
+    ({ metric, expression }) =>
+      metric === "ws_msg_rtt_ms" && quantileOf(expression) > replies.count / rtt.count,
+  );
+  if (open.length === 0) return undefined;
+  const limits = open.map(({ metric, expression }) => `${metric} ${expression}`).join(" and ");
+  return `whether ${limits} held is not known: ${rtt.count - replies.count} of ${rtt.count} replies had not come when REPLY_TIMEOUT was over, which is shorter than this limit`;
+}
+
+/** Which share of the values an upper bound speaks of; 0 where it speaks of none in particular. */
+function quantileOf(expression: string): number {
+  const { aggregate = "", operator = "" } = parseLimit(expression) ?? {};
+  if (!operator.startsWith("<")) return 0;
+  if (aggregate === "max") return 1;
+  return aggregate === "med" ? 0.5 : Number(/^p\((.+)\)$/.exec(aggregate)?.[1] ?? 0) / 100;
+}
+
 function whyGeneratorBound({ metrics, thresholds }: Evidence): string | undefined {
   const highest = highestBound(thresholds, MESSAGE_LATENCY) ?? highestBound(thresholds, CONNECT_LATENCY);
   if (highest === undefined) return undefined;
@@ -82,7 +108,7 @@ function highestBound(thresholds: readonly ThresholdSummary[], latency: RegExp):
 
 /** What came of a limit, in words: `ws_msg_rtt_ms p(95)<500: was 812`. */
 export function describeLimit({ metric, expression, value }: ThresholdSummary): string {
-  return `${metric} ${expression}: ${value === null ? "there was no value" : `was ${number(value)}`}`;
+  return `${metric} ${expression}: ${value === null ? "there was no value" : `was ${beside(expression, value)}`}`;
 }
 
 const countOf = (metric: MetricSummary | undefined): number =>
@@ -90,6 +116,22 @@ const countOf = (metric: MetricSummary | undefined): number =>
 
 /** 15,000. */
 export const grouped = (size: number): string => String(size).replace(/\B(?=(\d{3})+$)/g, ",");
+
+/**
+ * What a limit's value was, as people read it, with as many more digits as it takes for it to be on the side of the
+ * limit where it is, and for 0.9998 not to read as all.
+ */
+export function beside(expression: string, value: number): string {
+  const limit = parseLimit(expression);
+  const tells = (shown: number): boolean =>
+    (value >= 1 || shown < 1) &&
+    (!limit || (holds(shown, limit) === holds(value, limit) && shown < limit.bound === value < limit.bound));
+  for (let digits = 3; digits < 17; digits++) {
+    const shown = digits === 3 ? number(value) : String(Number(value.toPrecision(digits)));
+    if (tells(Number(shown))) return shown;
+  }
+  return String(value);
+}
 
 /** A figure as people read it: three significant digits, whole above a hundred. */
 export function number(value: number): string {

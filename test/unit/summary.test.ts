@@ -14,6 +14,7 @@ import {
 import { SummarySchema, type Verdict } from "../../lib/summary/summary.ts";
 import { terminal } from "../../lib/summary/terminal.ts";
 import { parseLimit } from "../../lib/summary/threshold.ts";
+import { describeLimit } from "../../lib/summary/verdict.ts";
 
 const METRIC_NAMES: MetricName[] = [
   "ws_msg_rtt_ms",
@@ -113,6 +114,18 @@ describe("a run is judged", () => {
     [
       "not generator-bound at exactly a tenth",
       k6Data({ "ws_generator_delay_ms{side:send}": trend(100) }),
+      "pass",
+      /limits held/,
+    ],
+    [
+      "incomplete when a percentile that held is of replies that were not waited for long enough",
+      k6Data({ ws_replies: { values: { count: 94, rate: 8 }, thresholds: { "count>0": { ok: true } } } }),
+      "incomplete",
+      /^whether ws_msg_rtt_ms p\(95\)<500 and ws_msg_rtt_ms p\(99\)<1000 held is not known: 6 of 100 replies had not come/,
+    ],
+    [
+      "pass when fewer replies are missing than a limit lets pass",
+      k6Data({ ws_replies: { values: { count: 99, rate: 8 }, thresholds: { "count>0": { ok: true } } } }),
       "pass",
       /limits held/,
     ],
@@ -224,6 +237,29 @@ describe("a threshold expression", () => {
   ];
   for (const [expression, limit] of rows) {
     test(JSON.stringify(expression), () => assert.deepEqual(parseLimit(expression), limit));
+  }
+});
+
+describe("the value beside a limit is on the side where it is", () => {
+  const rows: [expression: string, value: number, shown: string][] = [
+    ["rate>0.995", 0.99983, "0.9998"],
+    ["rate>0.995", 0.99496, "0.99496"],
+    ["rate>0.9999", 0.99985, "0.99985"],
+    ["rate>0.995", 0.995, "0.995"],
+    ["rate>0.995", 1, "1"],
+    ["rate<0.01", 0.00999, "0.00999"],
+    ["p(95)<500", 500.3, "500"],
+    ["p(95)<500", 499.7, "499.7"],
+    ["p(99)<=1000", 1000.04, "1000.04"],
+    ["p(95)<500", 12.345, "12.3"],
+    ["count==0", 119, "119"],
+  ];
+  for (const [expression, value, shown] of rows) {
+    test(`${value} beside ${expression}`, () => {
+      const [limit] = summaryOf(k6Data()).thresholds;
+      const text = describeLimit({ ...limit!, expression, value });
+      assert.equal(text.replace(/^.* was /, ""), shown);
+    });
   }
 });
 
