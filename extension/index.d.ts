@@ -200,6 +200,8 @@ declare module "k6/x/realtime" {
      * `masked_frame`, where the peer broke the protocol.
      */
     readonly error: string;
+    /** More in words, such as what is wrong with a certificate; "" where `error` says all. */
+    readonly message: string;
   }
   export interface CloseEvent extends WebSocketEvent {
     /**

@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"go.k6.io/k6/v2/lib"
 	"go.k6.io/k6/v2/metrics"
@@ -80,7 +83,7 @@ func (l *socketLink) send(op frame.Opcode, payload []byte) {
 // One that finds the connection ended needs no word: close follows.
 func (l *socketLink) sent(err error) bool {
 	if err == engine.ErrUnsent {
-		l.post(&socketEvent{kind: "error", at: clock.Now(), state: stateOpen, fields: map[string]any{"error": "unsent"}})
+		l.post(failure(clock.Now(), stateOpen, "unsent", nil))
 	}
 	return err == nil
 }
@@ -98,6 +101,21 @@ func (l *socketLink) ping() {
 
 func (l *socketLink) post(e *socketEvent) { l.mail.post(e) }
 
+// failure is an error event. Of what err says, a peer may have chosen some:
+// nothing of it may reach a terminal but what can be printed.
+func failure(at clock.Time, state int64, reason string, err error) *socketEvent {
+	message := ""
+	if err != nil {
+		message = strings.Map(func(r rune) rune {
+			if unicode.IsPrint(r) {
+				return r
+			}
+			return utf8.RuneError
+		}, err.Error())
+	}
+	return &socketEvent{kind: "error", at: at, state: state, fields: map[string]any{"error": reason, "message": message}}
+}
+
 // Opened is called by the engine, as are those below.
 func (l *socketLink) Opened(c *engine.Conn, o *engine.Opening) {
 	l.opened = o.Opened
@@ -110,7 +128,7 @@ func (l *socketLink) Opened(c *engine.Conn, o *engine.Opening) {
 func (l *socketLink) Failed(_ *engine.Conn, _ *engine.Opening, f engine.Failure) {
 	at := clock.Now()
 	l.out.flush(l.traffic)
-	l.post(&socketEvent{kind: "error", at: at, state: stateClosed, fields: map[string]any{"error": f.Reason.String()}})
+	l.post(failure(at, stateClosed, f.Reason.String(), f.Err))
 	l.end(at, engine.End{Code: frame.CodeAbnormal, By: failedBy(f.Reason)})
 }
 
@@ -168,7 +186,7 @@ func (l *socketLink) Closed(_ *engine.Conn, e engine.End) {
 	l.out.closed(e.At.Sub(l.opened))
 	l.out.flush(l.traffic)
 	if e.Breach != nil {
-		l.post(&socketEvent{kind: "error", at: e.At, state: stateClosing, fields: map[string]any{"error": e.Breach.Reason}})
+		l.post(failure(e.At, stateClosing, e.Breach.Reason, nil))
 	}
 	l.end(e.At, e)
 }

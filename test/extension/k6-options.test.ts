@@ -188,13 +188,14 @@ describe("of a WebSocket", () => {
     const { url } = await listener(t, { closes: true });
     const scenario = { executor: "per-vu-iterations", vus: 1, iterations: 1, tags: { part: "one" } };
     const { samples, heard, stderr } = await runSocket(t, {
-      url,
+      url: `${url}?token=s3cr3t`,
       params: { tags: { role: "slow" } },
       options: { tags: { build: "17" }, scenarios: { s: scenario } },
       act: "",
     });
     assert.deepEqual(heard, [ACCEPTED], stderr);
     const own = samples.filter(({ tags }) => tags.role !== undefined);
+    assert.ok(!JSON.stringify(samples).includes("s3cr3t"));
     for (const { metric, tags } of own) {
       const { build, part, role, scenario } = tags;
       assert.deepEqual(

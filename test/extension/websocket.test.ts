@@ -78,6 +78,78 @@ describe("sendRaw writes what no library would, and the server sees it", () => {
   });
 });
 
+describe("the server sees an end as it was made", () => {
+  const rows: [sentence: string, end: string, seen: string, heard: string][] = [
+    ["without a code", "close()", "closed 1000", "close 1000 client"],
+    ["with a code and a reason", 'close(4000, "bye")', "closed 4000 bye", "close 4000 client"],
+    ["with a Close frame that holds no code", "close(1005)", "closed 1005", "close 1005 client"],
+    [
+      "with a code that must not be sent",
+      "close(999)",
+      "error WS_ERR_INVALID_CLOSE_CODE",
+      "close 1002 client",
+    ],
+  ];
+  for (const [sentence, end, seen, heard] of rows) {
+    test(sentence, async (t) => {
+      const saw: string[] = [];
+      let over = () => {};
+      const closed = new Promise<void>((resolve) => {
+        over = resolve;
+      });
+      const url = await wsServer(t, (socket) => {
+        socket.on("error", (error: NodeJS.ErrnoException) => saw.push(`error ${error.code}`));
+        socket.on("close", (code, reason) => {
+          saw.push(`closed ${code} ${reason}`.trim());
+          over();
+        });
+      });
+      const run = await runSocket(t, { url, act: `socket.onopen = () => socket.${end};` });
+      await closed;
+      assert.equal(saw[0], seen);
+      assert.deepEqual(run.heard, [["open", heard]], run.stderr);
+    });
+  }
+
+  test("by a RST", async (t) => {
+    let reset = (_: unknown) => {};
+    const failed = new Promise((resolve) => {
+      reset = resolve;
+    });
+    const url = await rawServer(t, (socket, request) => {
+      socket.on("error", reset).on("end", reset).resume();
+      socket.write(accept(request));
+    });
+    const { heard, stderr } = await runSocket(t, { url, act: "socket.onopen = () => socket.reset();" });
+    assert.equal(((await failed) as NodeJS.ErrnoException | undefined)?.code, "ECONNRESET");
+    assert.deepEqual(heard, [["open", "close 1006 client"]], stderr);
+  });
+});
+
+test("what a peer that does not read leaves no room for is told, and not counted as sent", async (t) => {
+  const url = await rawServer(t, (socket, request) => {
+    socket.pause();
+    socket.write(accept(request));
+  });
+  const { heard, counts, stderr } = await runSocket(t, {
+    url,
+    act: `
+      const wanted = 300;
+      let refused = 0;
+      socket.onopen = () => {
+        for (let i = 0; i < wanted; i++) socket.send(new Uint8Array(100_000));
+        say(socket.bufferedAmount > 0 && socket.bufferedAmount <= 1_200_000);
+        setTimeout(() => socket.reset(), 0);
+      };
+      socket.onerror = ({ error }) => { if (error === "unsent") refused++; };
+      socket.onclose = () => heard.splice(0, heard.length, heard.find((word) => word === "true"), wanted - refused);`,
+  });
+  const [bounded, sent] = heard[0] ?? [];
+  assert.equal(bounded, "true", stderr);
+  assert.ok(Number(sent) > 0 && Number(sent) < 300, `${sent} of 300`);
+  assert.equal(counts.get("ws_msgs_sent"), Number(sent));
+});
+
 describe("setReadRate", () => {
   const BYTES = 60_000;
   const RATE = 100_000;
@@ -168,8 +240,11 @@ describe("wss", () => {
 
   test("a certificate that nobody signed is refused, by that name", async (t) => {
     const { url } = await secureServer(t);
-    const { heard, counts, stderr } = await runSocket(t, { url, act: echo });
-    assert.deepEqual(heard, [["error tls", "close 1006 server"]], stderr);
+    const act = "socket.onerror = ({ message }) => say(message);";
+    const { heard, counts, stderr } = await runSocket(t, { url, act });
+    const [why, ...rest] = heard[0] ?? [];
+    assert.match(why ?? "", /x509: certificate signed by unknown authority/);
+    assert.deepEqual(rest, ["error tls", "close 1006 server"], stderr);
     assert.equal(counts.get("ws_sessions"), undefined);
   });
 
