@@ -17,6 +17,7 @@ import {
 import { segmentArgs, superviseAll } from "./run/instances.ts";
 import { tellProgress } from "./run/progress.ts";
 import { summarizeRecordings } from "./run/recorded.ts";
+import { settingsProblem } from "./run/refusal.ts";
 import { writeReport } from "./run/report.ts";
 import type { Output } from "./supervise.ts";
 
@@ -130,7 +131,9 @@ async function planOf(
 ): Promise<{ setup: Ms; load: Ms; shards: number }> {
   const args = ["inspect", "--execution-requirements", "--include-system-env-vars=true", script];
   const { stdout } = await promisify(execFile)(k6.command, args, { env }).catch((error) => {
-    throw new UserError(`k6 refuses ${script}:\n${String(error.stderr || error.message).trim()}`, EXIT.error);
+    const said = String(error.stderr || error.message).trim();
+    const problem = settingsProblem(said);
+    throw problem ? new UserError(problem) : new UserError(`k6 refuses ${script}:\n${said}`, EXIT.error);
   });
   const { totalDuration, setupTimeout, maxVUs } = JSON.parse(stdout);
   const load = parseDuration(String(totalDuration));

@@ -153,6 +153,18 @@ const refusals: [sentence: string, argv: string[], code: number, message: RegExp
     /^CONECTIONS: unknown variable, did you mean CONNECTIONS\?$/m,
   ],
   [
+    "a value that only the scenario knows to be wrong",
+    ["connect", "-e", "DURATION=10"],
+    2,
+    /^DURATION: expected a duration of at least 1ms such as 500ms, 10s or 1m30s, got "10"$/m,
+  ],
+  [
+    "a descriptor that is not there",
+    ["chat-soak", "-e", "PROTOCOL_FILE=none.json"],
+    2,
+    /^PROTOCOL_FILE: expected a readable file, got \/.*none\.json \(no such file or directory\)$/m,
+  ],
+  [
     "a flag of k6's before the --",
     ["chat-soak", "--tag", "a=b"],
     2,
