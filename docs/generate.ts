@@ -48,7 +48,8 @@ function variables(): string {
   return `# Variables
 
 Given to a scenario with \`k6 run -e NAME=value\`, or by the environment. A wrong value or a misspelt name ends
-the run before any connection. Each scenario reads those that it has a use for.
+the run before any connection. Each scenario reads those that it has a use for,
+and warns of others that it was given.
 
 ${table(["name", "default", "meaning", "expects"], rows)}
 `;

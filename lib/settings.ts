@@ -311,6 +311,16 @@ export function readSettings<N extends SettingName>(
   return values as Settings<N>;
 }
 
+/** Settings that are given but not among those that are read: they change nothing, which whoever gave them should hear. */
+export function unread(
+  names: readonly SettingName[],
+  env: Readonly<Record<string, string | undefined>>,
+): SettingName[] {
+  const ours = Object.keys(SETTINGS) as SettingName[];
+  // The command line gives SHARDS to every scenario that it starts several instances of.
+  return ours.filter((name) => env[name] !== undefined && !names.includes(name) && name !== "SHARDS");
+}
+
 /** Names that are one or two slips away from one of ours, or carry our prefix, but are not ours. */
 function misspelt(env: Readonly<Record<string, string | undefined>>): string[] {
   const ours = Object.keys(SETTINGS);

@@ -5,7 +5,7 @@ import { IDENTITY_SETTINGS, type Identity, identities, parseUsers, type User } f
 import type { MetricName } from "../metrics.ts";
 import { limitsOn, PROFILES, type Profile, type ProfileName, parseProfile, together } from "../profile.ts";
 import { compile, PROTOCOLS, type Protocol, parseDescriptor } from "../protocols/index.ts";
-import { readSettings, type SettingName, type Settings, SettingsError } from "../settings.ts";
+import { readSettings, type SettingName, type Settings, SettingsError, unread } from "../settings.ts";
 import { onStep, requireLimitsOfSteps, STEPS_OF_TAG, stepsSummary } from "../steps.ts";
 import { percentilesOf } from "../summary/exact.ts";
 import { SUMMARY_FORMS } from "../summary/forms.ts";
@@ -133,7 +133,8 @@ export function scenario<N extends SettingName>(
   planOf: (settings: Settings<N | Common>, protocol: Protocol, users: readonly User[]) => Plan,
 ) {
   const profile = profileFor(spec.profile);
-  const settings = readSettings([...COMMON, ...spec.settings], __ENV, {
+  const read: readonly SettingName[] = [...COMMON, ...spec.settings];
+  const settings = readSettings(read, __ENV, {
     ...spec.defaults,
     ...profile?.settings,
   }) as Settings<N | Common> & Settings<Common>;
@@ -191,6 +192,8 @@ export function scenario<N extends SettingName>(
       console.log(
         `${spec.name}: ${plan.load}, against ${servers.map(({ url }) => redactUrl(url)).join(", ")}`,
       );
+      const idle = unread(read, __ENV);
+      if (idle.length > 0) console.warn(`${spec.name} has no use for ${idle.join(", ")}`);
       for (const first of servers) requireUpgrade(first, record);
       return { upgraded: true };
     },

@@ -14,10 +14,11 @@ const HUNDRED = { RATE: 50, DURATION: "2s", HOLD: "500ms" };
 test("every 7th upgrade refused: exactly those are counted, by reason, and none is tried again", async (t) => {
   const server = await startServer({ faults: { refuseUpgrades: { every: 7, status: 429 } } });
   t.after(() => server.close());
-  const env = { ...HUNDRED, WS_URL: `${server.url}/ws/chat`, PROFILE: await strictProfile(t) };
+  const env = { ...HUNDRED, SESSION: "1s", WS_URL: `${server.url}/ws/chat`, PROFILE: await strictProfile(t) };
   const run = await runK6(t, { scenario: "connect", env });
   const summary = run.summary!;
   assert.deepEqual({ code: run.code, verdict: summary.verdict }, { code: 99, verdict: "fail" }, run.stderr);
+  assert.match(run.stderr, /connect has no use for SESSION/);
   // 101 upgrades with the check of the set-up, which is the first.
   assert.deepEqual(server.stats().upgradesRefused, { 429: 14 });
   assert.equal(count(summary, "ws_connect_failures"), 14);

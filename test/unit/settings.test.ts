@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { readSettings, SETTINGS, type SettingName, SettingsError } from "../../lib/settings.ts";
+import { readSettings, SETTINGS, type SettingName, SettingsError, unread } from "../../lib/settings.ts";
 import { formatDuration, ms, parseDuration } from "../../lib/units.ts";
 
 const ALL = Object.keys(SETTINGS) as SettingName[];
@@ -10,6 +10,11 @@ test("every default is a value that its own setting takes", () => {
   const settings = readSettings(ALL, {});
   assert.equal(settings.CONNECTIONS, 100);
   assert.equal(settings.DURATION, 600_000);
+});
+
+test("what is given and not read is named, whatever else is in the environment", () => {
+  const env = { RATE: "5", RAMP: "2s", ROOMS: "", PATH: "/bin", SHARDS: "4" };
+  assert.deepEqual(unread(["RATE"], env), ["RAMP", "ROOMS"]);
 });
 
 describe("a wrong variable is refused with its name, what was expected and what came", () => {
