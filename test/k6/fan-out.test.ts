@@ -4,7 +4,7 @@ import { createInterface } from "node:readline";
 import { describe, type TestContext, test } from "node:test";
 import type { Summary, TrendSummary } from "../../lib/summary/summary.ts";
 import { startServer } from "../../server/server.ts";
-import { count, rate } from "./figures.ts";
+import { count, outcomes, rate } from "./figures.ts";
 import { type DeliveryFaults, roomServer } from "./room-server.ts";
 import { type K6Run, OUR_K6, runK6 } from "./run.ts";
 
@@ -42,7 +42,7 @@ test("every publication comes once to all of its room, and each delivery is meas
   );
   assert.equal(count(summary, "ws_publications"), 80);
   assert.equal(count(summary, "ws_deliveries"), 80 * 20);
-  assert.deepEqual(rate(summary, "ws_delivery_success_rate"), { passes: 80 * 20, fails: 0 });
+  assert.deepEqual(outcomes(summary, "ws_delivery_success_rate"), { passes: 80 * 20, fails: 0 });
   for (const fault of ["lost", "duplicated", "reordered", "late", "foreign"]) {
     assert.equal(count(summary, `ws_messages_${fault}`), 0, fault);
   }

@@ -20,8 +20,14 @@ export function count(summary: Summary, series: string): number {
   return found?.kind === "counter" ? found.count : 0;
 }
 
-/** How many of a Rate's samples were true, and how many were not. */
+/** A Rate: how many of its samples were true, and how many were not. */
 export const rate = (summary: Summary, series: string) => ofKind(summary, series, "rate");
+
+/** No more of a Rate than that. */
+export function outcomes(summary: Summary, series: string) {
+  const { passes, fails } = rate(summary, series);
+  return { passes, fails };
+}
 
 /** A Trend's percentiles and how many values it had. */
 export const trend = (summary: Summary, series: string) => ofKind(summary, series, "trend");
