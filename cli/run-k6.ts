@@ -51,6 +51,8 @@ export interface K6Result {
   readonly summary: Summary;
   /** The files that the run left in the results directory. */
   readonly files: readonly string[];
+  /** Whether k6 printed the summary, as one that ends by itself does. */
+  readonly shown: boolean;
 }
 
 /**
@@ -102,7 +104,11 @@ export async function runK6(run: K6Run): Promise<K6Result> {
     await writeReport(reportPath(directory, scenario), summary, recordings).catch((error) =>
       say(`There is no report: ${error.message}`),
     );
-    return { summary, exitCode: exitCodeFor(decision.verdict, endings[0]?.exitCode) };
+    return {
+      summary,
+      exitCode: exitCodeFor(decision.verdict, endings[0]?.exitCode),
+      shown: written !== undefined,
+    };
   });
   return { ...result, files };
 }

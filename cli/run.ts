@@ -2,7 +2,6 @@ import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { type ArgsDef, type CommandDef, defineCommand } from "citty";
 import { SETTINGS } from "../lib/settings.ts";
-import { terminal } from "../lib/summary/terminal.ts";
 import { type Surroundings, UserError } from "./command.ts";
 import { findK6 } from "./find-k6.ts";
 import { conclusion } from "./run/conclusion.ts";
@@ -87,7 +86,7 @@ export const run = ({ out, err, cwd, env, signal }: Surroundings): CommandDef =>
       say(`Using k6 ${k6.version} (${k6.command}), ${k6.extension ? "with" : "without"} the extension`);
       // Several would draw over each other.
       const k6Draws = "isTTY" in out && out.isTTY === true && !json && instances === 1;
-      const result = await runK6({
+      const { shown, ...result } = await runK6({
         k6,
         script: script.path,
         settings,
@@ -100,8 +99,7 @@ export const run = ({ out, err, cwd, env, signal }: Surroundings): CommandDef =>
         ...(!k6Draws && { say }),
       });
       if (json) out.write(`${JSON.stringify(result)}\n`);
-      else if (instances > 1) out.write(terminal(result.summary));
-      for (const line of conclusion(result, cwd)) say(line);
+      for (const line of conclusion({ ...result, shown }, cwd)) say(line);
       return result.exitCode;
     },
   });

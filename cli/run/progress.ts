@@ -11,5 +11,10 @@ export function tellProgress(planned: Ms, say: (line: string) => void): { stop()
 }
 
 /** `20s of 35s at the most`. The plan has room for graceful stops, which a run mostly does not need. */
-export const progressLine = (elapsed: Ms, planned: Ms): string =>
-  `${formatDuration(ms(Math.round(elapsed / 1_000) * 1_000))} of ${formatDuration(planned)} at the most`;
+export function progressLine(elapsed: Ms, planned: Ms): string {
+  const taken = formatDuration(ms(Math.round(elapsed / 1_000) * 1_000));
+  const most = formatDuration(planned);
+  return elapsed > planned
+    ? `${taken}, and ${most} was the most it should take`
+    : `${taken} of ${most} at the most`;
+}
