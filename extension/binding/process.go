@@ -24,7 +24,8 @@ type process struct {
 
 	restoreMemory func()
 
-	sockets engines
+	sockets  engines
+	unlisted unlisted
 
 	active map[int]int // connections open, by shard
 	totals map[total]*hist.Histogram

@@ -1,9 +1,11 @@
 package binding
 
 import (
+	"fmt"
 	"strconv"
 	"time"
 
+	"github.com/sirupsen/logrus"
 	"go.k6.io/k6/v2/metrics"
 
 	"xk6-realtime/engine"
@@ -21,6 +23,7 @@ type recorder struct {
 	tags    *metrics.TagSet
 	out     chan<- metrics.SampleContainer
 	process *process
+	logger  logrus.FieldLogger
 	step    *step   // nil without steps
 	trends  []trend // by swarm.Series; without a metric where none is kept
 	// activity is by fanout.Series or probing.Series; nil where connections are
@@ -46,7 +49,7 @@ func newRecorder(i *instance, o *options) *recorder {
 	state := i.vu.State()
 	r := &recorder{
 		metrics: i.metrics, builtin: state.BuiltinMetrics, tags: state.Tags.GetCurrentValues().Tags,
-		out: state.Samples, process: i.process, step: i.process.beginStep(o.step),
+		out: state.Samples, process: i.process, logger: state.Logger, step: i.process.beginStep(o.step),
 	}
 	if r.step != nil {
 		r.tags = r.tags.With(stepTag, o.step)
@@ -156,6 +159,9 @@ func (r *recorder) window(w *swarm.Window, active int) {
 	for drop, n := range w.Drops {
 		dropped += n
 		code := listed(r.metrics.Drops, "code", strconv.Itoa(int(drop.Code)))
+		if code == "other" {
+			r.process.unlisted.tell(r.logger, fmt.Sprintf("a connection was closed with %d", drop.Code), "ws_connection_drops{code:other}")
+		}
 		s.count(r.metrics.Drops, n, "code", code, "by", drop.By.String())
 	}
 	for reason, n := range w.Breaches {
@@ -175,6 +181,7 @@ func (r *recorder) window(w *swarm.Window, active int) {
 func (r *recorder) failure(reason engine.Reason) string {
 	name := listed(r.metrics.ConnectFailures, "reason", reason.String())
 	if name == "other" && reason >= 100 {
+		r.process.unlisted.tell(r.logger, fmt.Sprintf("an upgrade was answered with %s", reason), "ws_connect_failures{reason:http_rejected}")
 		return "http_rejected"
 	}
 	return name

@@ -299,6 +299,7 @@ export class Connection {
     const at = now();
     const closeCode = code === NO_CLOSE_FRAME ? undefined : code;
     this.disarm();
+    if (!this.ending) nameUnlisted(code);
     this.apply(this.conversation.drop(at), at);
     if (this.overdue.size > 0) record("ws_messages_lost", this.overdue.size);
     record("ws_sessions_closed", 1);
@@ -313,4 +314,16 @@ export class Connection {
     }
     this.markClosed();
   }
+}
+
+/** Close codes that this virtual user has named. */
+const named = new Set<number>();
+/** A peer may have thousands. */
+const MOST_NAMED = 5;
+
+/** The metric has a closed list of close codes; what is counted as `other` is said once. */
+function nameUnlisted(code: number | undefined): void {
+  if (code === undefined || dropCode(code) !== "other" || named.has(code) || named.size >= MOST_NAMED) return;
+  named.add(code);
+  console.warn(`a connection was closed with ${code}, which counts as ws_connection_drops{code:other}`);
 }

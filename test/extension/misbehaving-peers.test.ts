@@ -142,6 +142,30 @@ test("a peer that never answers Close holds nobody up, and is counted", async (t
   );
 });
 
+describe("what counts among others is named once", () => {
+  const rows: [sentence: string, peer: Peer, series: string, said: RegExp][] = [
+    [
+      "a close code",
+      afterUpgrade(Buffer.from([0x88, 2, 0x10, 0x1b])),
+      "ws_connection_drops{code:other,by:server}",
+      /closed with 4123, which counts as ws_connection_drops\{code:other\}/g,
+    ],
+    [
+      "a status",
+      (socket) => socket.end("HTTP/1.1 499 Whatever\r\n\r\n"),
+      "ws_connect_failures{reason:http_rejected}",
+      /answered with http_499, which counts as ws_connect_failures\{reason:http_rejected\}/g,
+    ],
+  ];
+  for (const [sentence, peer, series, said] of rows) {
+    test(sentence, async (t) => {
+      const run = await runSwarm(t, { ...impatient, servers: [await rawServer(t, peer)] });
+      assert.equal(run.counts.get(series), CONNECTIONS, seen(run.counts));
+      assert.equal([...run.stderr.matchAll(said)].length, 1, run.stderr);
+    });
+  }
+});
+
 test("a reset is a drop by the network, without a Close frame", async (t) => {
   const url = await rawServer(t, (socket, request) => {
     socket.write(accept(request), () => socket.resetAndDestroy());

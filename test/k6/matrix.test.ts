@@ -286,6 +286,7 @@ const soaks: Record<string, Row> = {
     path: "",
     env: { PROTOCOL: "im" },
     faults: { closeConnections: { ordinals: [3], code: 4999, afterMs: 700 } },
+    says: /closed with 4999, which counts as ws_connection_drops\{code:other\}/,
     counts: () => ({
       ws_sessions_opened: 5,
       "ws_connection_drops{code:other}": 1,
