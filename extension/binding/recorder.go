@@ -152,7 +152,11 @@ func (r *recorder) window(w *swarm.Window, active int) {
 	s.count(r.builtin.DataReceived, w.BytesReceived)
 	for reason, n := range w.Failures {
 		if reason != engine.ReasonAborted { // this side's own stop
-			s.count(r.metrics.ConnectFailures, n, "reason", r.failure(reason))
+			name := r.failure(reason)
+			if name == statusOffTheList {
+				r.process.unlisted.tell(r.logger, fmt.Sprintf("an upgrade was answered with %s", reason), "ws_connect_failures{reason:http_rejected}")
+			}
+			s.count(r.metrics.ConnectFailures, n, "reason", name)
 		}
 	}
 	dropped := int64(0)
@@ -176,13 +180,14 @@ func (r *recorder) window(w *swarm.Window, active int) {
 	s.push()
 }
 
+const statusOffTheList = "http_rejected"
+
 // failure is a reason of the closed list; a status that is not on it is
 // http_rejected.
 func (r *recorder) failure(reason engine.Reason) string {
 	name := listed(r.metrics.ConnectFailures, "reason", reason.String())
 	if name == "other" && reason >= 100 {
-		r.process.unlisted.tell(r.logger, fmt.Sprintf("an upgrade was answered with %s", reason), "ws_connect_failures{reason:http_rejected}")
-		return "http_rejected"
+		return statusOffTheList
 	}
 	return name
 }
