@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
-	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -14,6 +13,7 @@ import (
 	"xk6-realtime/engine"
 	"xk6-realtime/engine/clock"
 	"xk6-realtime/engine/frame"
+	"xk6-realtime/engine/internal/enginetest"
 	"xk6-realtime/engine/internal/leaktest"
 	"xk6-realtime/engine/protocol"
 	"xk6-realtime/engine/swarm"
@@ -67,12 +67,9 @@ func never(int) bool { return false }
 
 func startRooms(t *testing.T, s *roomServer) (url string) {
 	t.Helper()
-	e, err := engine.New(engine.Options{Loops: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(e.Close)
+	e := enginetest.Start(t, engine.Options{Loops: 1})
 	s.rooms = map[string][]*roomClient{}
+	var err error
 	e.Loops()[0].Await(func() {
 		var l *engine.Listener
 		l, err = e.Loops()[0].Listen(netip.MustParseAddrPort("127.0.0.1:0"), false, func(c *engine.Conn) engine.Handler {
@@ -152,13 +149,8 @@ func (c *roomClient) deliver(message []byte) {
 }
 
 // fanOut runs a fan-out to its end and sums up its windows.
-func fanOut(t *testing.T, url string, transport engine.Transport, o Options) (total Counts, last *Window, r *swarm.Result) {
+func fanOut(t *testing.T, e *engine.Engine, url string, o Options) (total Counts, last *Window, r *swarm.Result) {
 	t.Helper()
-	e, err := engine.New(engine.Options{Transport: transport, Loops: 2})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer e.Close()
 	if o.Plan.Shards == 0 {
 		o.Plan.Shards = 1
 	}
@@ -190,20 +182,10 @@ func fanOut(t *testing.T, url string, transport engine.Transport, o Options) (to
 	return total, w, s.Result()
 }
 
-func onEachTransport(t *testing.T, test func(t *testing.T, transport engine.Transport)) {
-	transports := []engine.Transport{engine.Goroutines}
-	if runtime.GOOS == "linux" {
-		transports = append(transports, engine.Epoll)
-	}
-	for _, transport := range transports {
-		t.Run(string(transport), func(t *testing.T) { test(t, transport) })
-	}
-}
-
 func TestEveryPublicationComesOnceToAllOfItsRoom(t *testing.T) {
-	onEachTransport(t, func(t *testing.T, transport engine.Transport) {
+	enginetest.OnEachTransport(t, func(t *testing.T, e *engine.Engine) {
 		url := startRooms(t, &roomServer{lose: never, repeat: never, delay: never})
-		c, w, r := fanOut(t, url, transport, Options{
+		c, w, r := fanOut(t, e, url, Options{
 			Plan: Plan{Subscribers: 60, Rooms: 3, Publishers: 6, Rate: 100}, For: time.Second, Payload: []byte("x"),
 		})
 		if c.Published != 100 || c.Deliveries != 100*20 || c.InTime != c.Deliveries {
@@ -228,7 +210,7 @@ func TestEveryPublicationComesOnceToAllOfItsRoom(t *testing.T) {
 }
 
 func TestFaultsAreCountedExactlyWhileSubscribersComeAndGo(t *testing.T) {
-	onEachTransport(t, func(t *testing.T, transport engine.Transport) {
+	enginetest.OnEachTransport(t, func(t *testing.T, e *engine.Engine) {
 		first := func(every, count int) func(int) bool {
 			return func(n int) bool { return n%every == 0 && n/every <= count }
 		}
@@ -236,7 +218,7 @@ func TestFaultsAreCountedExactlyWhileSubscribersComeAndGo(t *testing.T) {
 		// was not due, which the server cannot know.
 		const stable = 20
 		s := &roomServer{lose: first(101, 10), repeat: first(103, 10), delay: first(107, 10), faultsFrom: stable}
-		c, _, r := fanOut(t, startRooms(t, s), transport, Options{
+		c, _, r := fanOut(t, e, startRooms(t, s), Options{
 			Plan:    Plan{Subscribers: 40, Rooms: 2, Publishers: 2, Rate: 200},
 			For:     2 * time.Second,
 			Timeout: 3 * time.Second,
@@ -261,7 +243,7 @@ func TestASessionThatFailsIsCounted(t *testing.T) {
 	url := startRooms(t, &roomServer{lose: never, repeat: never, delay: never})
 	wrong := strings.Replace(descriptor, `"/joined": true`, `"/joined": false`, 1)
 	wrong = strings.Replace(wrong, `} } }],`, `} }, "within": "50ms" }],`, 1)
-	c, _, r := fanOut(t, url, engine.Goroutines, Options{
+	c, _, r := fanOut(t, enginetest.Start(t, engine.Options{Transport: engine.Goroutines, Loops: 2}), url, Options{
 		Protocol: parse(t, wrong), Plan: Plan{Subscribers: 4, Rooms: 1, Publishers: 1, Rate: 10}, For: 100 * time.Millisecond,
 	})
 	if c.Sessions != 5 || c.Published != 0 || r.Opened != 5 {
@@ -270,11 +252,7 @@ func TestASessionThatFailsIsCounted(t *testing.T) {
 }
 
 func TestOptionsAreRefused(t *testing.T) {
-	e, err := engine.New(engine.Options{Loops: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer e.Close()
+	e := enginetest.Start(t, engine.Options{Loops: 1})
 	listener := parse(t, `{"name":"listener","delivery":{"where":{"/a":1}}}`)
 	for _, row := range []struct {
 		sentence string

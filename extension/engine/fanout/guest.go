@@ -208,7 +208,7 @@ func (g *guest) Send(message []byte, binary bool, why protocol.Purpose) {
 		return
 	}
 	r.Published++
-	r.observe(SendDelay, written.Sub(g.publisher.due))
+	r.series.Of(SendDelay).Record(written.Sub(g.publisher.due))
 }
 
 // Ready is called by the conversation.
@@ -260,7 +260,7 @@ func (g *guest) Delivered(d *protocol.Delivery) {
 	stream := l.run.streams[number/plan.Shards]
 	due, known := stream.Due(sequence)
 	if known {
-		r.observe(Lag, d.At.Sub(due))
+		r.series.Of(Lag).Record(d.At.Sub(due))
 	}
 	g.serverLag(d, ServerLag)
 	if !arrival.Due {
@@ -277,7 +277,7 @@ func (g *guest) Delivered(d *protocol.Delivery) {
 // serverLag notes the time from the server's own stamp, if there is one.
 func (g *guest) serverLag(d *protocol.Delivery, to Series) {
 	if d.HasSentAt {
-		g.loop.record.observe(to, d.At.Sub(g.loop.fromUnix(d.SentAtMs, g.now)))
+		g.loop.record.series.Of(to).Record(d.At.Sub(g.loop.fromUnix(d.SentAtMs, g.now)))
 	}
 }
 

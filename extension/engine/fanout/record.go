@@ -57,37 +57,23 @@ func (c *Counts) add(from *Counts) {
 // record is what one loop writes, until the reader takes it away.
 type record struct {
 	Counts
-	series [numSeries]*hist.Histogram // nil until first needed
+	series hist.Set[Series]
 }
 
-func (r *record) observe(s Series, d time.Duration) {
-	if r.series[s] == nil {
-		r.series[s] = hist.New()
-	}
-	r.series[s].Record(d)
-}
+func newRecord() record { return record{series: hist.NewSet(numSeries)} }
 
 // moveTo adds all to another record and leaves r empty.
 func (r *record) moveTo(to *record) {
 	to.add(&r.Counts)
 	r.Counts = Counts{}
-	for s, h := range r.series {
-		if h == nil || h.Count() == 0 {
-			continue
-		}
-		if to.series[s] == nil {
-			to.series[s] = hist.New()
-		}
-		to.series[s].Merge(h)
-		h.Reset()
-	}
+	r.series.MoveTo(to.series)
 }
 
 // Window is what happened between two snapshots. A series is nil without
 // values.
 type Window struct {
 	Counts
-	Series [numSeries]*hist.Distribution
+	Series []*hist.Distribution // by Series
 }
 
 // Snapshot takes what has happened since the last one. The loops go on
@@ -106,15 +92,9 @@ func (r *Run) Snapshot() *Window {
 	}
 	now := clock.Now()
 	for _, spreads := range r.spreads {
-		r.window.Forgotten += int64(spreads.Settle(now, func(d time.Duration) { r.window.observe(Spread, d) }))
+		r.window.Forgotten += int64(spreads.Settle(now, func(d time.Duration) { r.window.series.Of(Spread).Record(d) }))
 	}
-	w := &Window{Counts: r.window.Counts}
+	w := &Window{Counts: r.window.Counts, Series: r.window.series.Take()}
 	r.window.Counts = Counts{}
-	for s, h := range r.window.series {
-		if h != nil && h.Count() > 0 {
-			w.Series[s] = h.Distribution()
-			h.Reset()
-		}
-	}
 	return w
 }

@@ -63,7 +63,7 @@ func New(e *engine.Engine, o Options) (*Run, error) {
 		return nil, err
 	}
 	p := o.Plan
-	r := &Run{o: o}
+	r := &Run{o: o, window: newRecord()}
 	perRoom := p.Publishers / p.Rooms
 	remember := 1
 	if p.Publishers > 0 {
@@ -78,7 +78,7 @@ func New(e *engine.Engine, o Options) (*Run, error) {
 		r.spreads = append(r.spreads, s.NewSpreads(o.Timeout))
 	}
 	for _, at := range e.Loops() {
-		l := &loop{run: r, loop: at}
+		l := &loop{run: r, loop: at, record: newRecord()}
 		l.interpret = o.Protocol.NewInterpreter(o.Timeout, l.unix)
 		for _, s := range r.streams {
 			l.arrivals = append(l.arrivals, s.NewArrivals())

@@ -100,7 +100,7 @@ func (g *guest) miss(until clock.Time) {
 		for reply := range o.Protocol.Replies {
 			l.record.Missed++
 			l.record.Lost++
-			l.record.histogram(RTT(reply)).Record(o.Timeout)
+			l.record.series.Of(RTT(reply)).Record(o.Timeout)
 		}
 	}
 }
@@ -135,7 +135,7 @@ func (g *guest) probe() {
 		return
 	}
 	g.conversation.Sent(l.id, g.written)
-	l.record.histogram(SendDelay).Record(g.written.Sub(due))
+	l.record.series.Of(SendDelay).Record(g.written.Sub(due))
 }
 
 // wait sets the alarm for what comes next.
@@ -203,23 +203,23 @@ func (g *guest) Replied(reply *protocol.Reply) {
 			at = g.now // the wall clock, which the kernel stamps by, was set back just now
 		}
 		r.InTime++
-		r.histogram(RTT(reply.Index)).Record(at.Sub(reply.Due))
+		r.series.Of(RTT(reply.Index)).Record(at.Sub(reply.Due))
 		sent := reply.Sent
 		if sent == 0 {
 			sent = reply.Due // a server that answers what was not asked
 		}
-		r.histogram(Service(reply.Index)).Record(at.Sub(sent))
+		r.series.Of(Service(reply.Index)).Record(at.Sub(sent))
 	case protocol.TimedOut:
 		r.TimedOut++
 		g.overdue++
-		r.histogram(RTT(reply.Index)).Record(g.loop.run.o.Timeout)
+		r.series.Of(RTT(reply.Index)).Record(g.loop.run.o.Timeout)
 	case protocol.Lost:
 		if g.ending {
 			return // this side did not wait for it
 		}
 		r.Cut++
 		r.Lost++
-		r.histogram(RTT(reply.Index)).Record(g.loop.run.o.Timeout)
+		r.series.Of(RTT(reply.Index)).Record(g.loop.run.o.Timeout)
 	case protocol.Late:
 		r.Late++
 		g.overdue--

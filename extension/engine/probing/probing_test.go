@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -14,6 +13,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"xk6-realtime/engine"
+	"xk6-realtime/engine/internal/enginetest"
 	"xk6-realtime/engine/internal/leaktest"
 	"xk6-realtime/engine/protocol"
 	"xk6-realtime/engine/swarm"
@@ -105,25 +105,8 @@ func run(t *testing.T, e *engine.Engine, url string, connections int, o Options)
 	return r.Snapshot()
 }
 
-func onEachTransport(t *testing.T, test func(t *testing.T, e *engine.Engine)) {
-	transports := []engine.Transport{engine.Goroutines}
-	if runtime.GOOS == "linux" {
-		transports = append(transports, engine.Epoll)
-	}
-	for _, transport := range transports {
-		t.Run(string(transport), func(t *testing.T) {
-			e, err := engine.New(engine.Options{Transport: transport, Loops: 2})
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(e.Close)
-			test(t, e)
-		})
-	}
-}
-
 func TestEveryReplyIsAccountedFor(t *testing.T) {
-	onEachTransport(t, func(t *testing.T, e *engine.Engine) {
+	enginetest.OnEachTransport(t, func(t *testing.T, e *engine.Engine) {
 		var missing, refused, repeated atomic.Int64
 		url := answerer(t, func(n int64, say func(string), _ *websocket.Conn) {
 			switch {
@@ -169,7 +152,7 @@ func TestEveryReplyIsAccountedFor(t *testing.T) {
 // A server that stalls once is late for every probe that fell due meanwhile,
 // not only for the one that it had in hand.
 func TestAStallShowsWhole(t *testing.T) {
-	onEachTransport(t, func(t *testing.T, e *engine.Engine) {
+	enginetest.OnEachTransport(t, func(t *testing.T, e *engine.Engine) {
 		const stall, interval = 300 * time.Millisecond, 10 * time.Millisecond
 		url := answerer(t, func(n int64, say func(string), _ *websocket.Conn) {
 			if n == 10 {
@@ -194,7 +177,7 @@ func TestAStallShowsWhole(t *testing.T) {
 
 // A generator that was away sends what fell due meanwhile, and says how late.
 func TestDueTimesDoNotMove(t *testing.T) {
-	onEachTransport(t, func(t *testing.T, e *engine.Engine) {
+	enginetest.OnEachTransport(t, func(t *testing.T, e *engine.Engine) {
 		const away, interval = 200 * time.Millisecond, 10 * time.Millisecond
 		url := answerer(t, func(n int64, say func(string), _ *websocket.Conn) {
 			if n == 5 {
@@ -219,7 +202,7 @@ func TestDueTimesDoNotMove(t *testing.T) {
 }
 
 func TestAConnectionThatDropsLosesItsReplies(t *testing.T) {
-	onEachTransport(t, func(t *testing.T, e *engine.Engine) {
+	enginetest.OnEachTransport(t, func(t *testing.T, e *engine.Engine) {
 		url := answerer(t, func(n int64, say func(kind string), ws *websocket.Conn) {
 			if n == 5 {
 				ws.Close()
@@ -245,7 +228,7 @@ func TestAConnectionThatDropsLosesItsReplies(t *testing.T) {
 }
 
 func TestWithoutASessionEveryProbeIsLost(t *testing.T) {
-	onEachTransport(t, func(t *testing.T, e *engine.Engine) {
+	enginetest.OnEachTransport(t, func(t *testing.T, e *engine.Engine) {
 		url := answerer(t, func(int64, func(string), *websocket.Conn) { t.Error("a probe came") })
 		w := run(t, e, url+"/rude", 3, Options{Interval: 20 * time.Millisecond, For: 400 * time.Millisecond})
 		if w.Sessions != 3 || w.Probes < 3*400/20/2 || w.Missed != 2*w.Probes || w.Lost != w.Missed {
@@ -255,7 +238,7 @@ func TestWithoutASessionEveryProbeIsLost(t *testing.T) {
 }
 
 func TestWhatAStoppedRunDidNotWaitForIsNotLost(t *testing.T) {
-	onEachTransport(t, func(t *testing.T, e *engine.Engine) {
+	enginetest.OnEachTransport(t, func(t *testing.T, e *engine.Engine) {
 		stop := make(chan struct{})
 		url := answerer(t, func(n int64, _ func(string), _ *websocket.Conn) {
 			if n == 10 {

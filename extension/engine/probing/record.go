@@ -63,30 +63,18 @@ func Service(reply int) Series { return Series(2 + 2*reply) }
 // record is what one loop writes, until the reader takes it away.
 type record struct {
 	Counts
-	series []*hist.Histogram // nil until first needed
+	series hist.Set[Series]
 }
 
 func newRecord(p *protocol.Protocol) record {
-	return record{series: make([]*hist.Histogram, 1+2*len(p.Replies))}
-}
-
-func (r *record) histogram(s Series) *hist.Histogram {
-	if r.series[s] == nil {
-		r.series[s] = hist.New()
-	}
-	return r.series[s]
+	return record{series: hist.NewSet(Series(1 + 2*len(p.Replies)))}
 }
 
 // moveTo adds all to another record and leaves r empty.
 func (r *record) moveTo(to *record) {
 	to.add(&r.Counts)
 	r.Counts = Counts{}
-	for s, h := range r.series {
-		if h != nil && h.Count() > 0 {
-			to.histogram(Series(s)).Merge(h)
-			h.Reset()
-		}
-	}
+	r.series.MoveTo(to.series)
 }
 
 // Window is what happened between two snapshots. A series is nil without
@@ -108,13 +96,7 @@ func (r *Run) Snapshot() *Window {
 			take() // the loop has ended
 		}
 	}
-	w := &Window{Counts: r.window.Counts, Series: make([]*hist.Distribution, len(r.window.series))}
+	w := &Window{Counts: r.window.Counts, Series: r.window.series.Take()}
 	r.window.Counts = Counts{}
-	for s, h := range r.window.series {
-		if h != nil && h.Count() > 0 {
-			w.Series[s] = h.Distribution()
-			h.Reset()
-		}
-	}
 	return w
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"xk6-realtime/engine"
+	"xk6-realtime/engine/internal/enginetest"
 	"xk6-realtime/engine/serve"
 )
 
@@ -113,7 +114,7 @@ func TestMeasure(t *testing.T) {
 		rate = 1e6
 	}
 	url := serverProcess(t, cmp.Or(os.Getenv("SWARM_TEST_INTERVAL"), "200ms"))
-	e := startEngine(t, engine.Options{Loops: 1, TLS: &tls.Config{InsecureSkipVerify: true}})
+	e := enginetest.Start(t, engine.Options{Loops: 1, TLS: &tls.Config{InsecureSkipVerify: true}})
 	few := start(t, e, Options{Servers: []string{url}, Connections: 100, Pace: Rate(1e6), Hold: time.Hour})
 	await(t, "settled", few.Settled())
 	time.Sleep(time.Second)

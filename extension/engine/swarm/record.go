@@ -77,18 +77,11 @@ func addAll[K comparable](to, from map[K]int64) {
 // takes it away and leaves an empty one in its place.
 type record struct {
 	Counts
-	series []*hist.Histogram // nil until first needed
+	series hist.Set[Series]
 }
 
-func newRecord(series int) *record {
-	return &record{Counts: newCounts(), series: make([]*hist.Histogram, series)}
-}
-
-func (r *record) histogram(s Series) *hist.Histogram {
-	if r.series[s] == nil {
-		r.series[s] = hist.New()
-	}
-	return r.series[s]
+func newRecord() *record {
+	return &record{Counts: newCounts(), series: hist.NewSet(numSeries)}
 }
 
 // moveTo adds all to another record and leaves r empty.
@@ -98,10 +91,5 @@ func (r *record) moveTo(to *record) {
 	clear(r.Drops)
 	clear(r.Breaches)
 	r.Counts = Counts{Failures: r.Failures, Drops: r.Drops, Breaches: r.Breaches}
-	for i, h := range r.series {
-		if h != nil && h.Count() > 0 {
-			to.histogram(Series(i)).Merge(h)
-			h.Reset()
-		}
-	}
+	r.series.MoveTo(to.series)
 }

@@ -35,15 +35,15 @@ func (s *session) Opened(c *engine.Conn, o *engine.Opening) {
 	s.openedAt = o.Opened
 	p.active++
 	r.Opened++
-	r.histogram(ConnectLatency).Record(o.Latency())
-	r.histogram(ConnectDelay).Record(o.Late())
-	r.histogram(TCPPhase).Record(o.TCP())
-	r.histogram(UpgradePhase).Record(o.Upgrade())
+	r.series.Of(ConnectLatency).Record(o.Latency())
+	r.series.Of(ConnectDelay).Record(o.Late())
+	r.series.Of(TCPPhase).Record(o.TCP())
+	r.series.Of(UpgradePhase).Record(o.Upgrade())
 	if o.Resolved != o.Began {
-		r.histogram(ResolvePhase).Record(o.Resolve())
+		r.series.Of(ResolvePhase).Record(o.Resolve())
 	}
 	if o.Secured != 0 {
-		r.histogram(TLSPhase).Record(o.TLS())
+		r.series.Of(TLSPhase).Record(o.TLS())
 	}
 	if s.guest != nil {
 		s.guest.Opened(c, o)
@@ -66,7 +66,7 @@ func (s *session) Failed(_ *engine.Conn, _ *engine.Opening, f engine.Failure) {
 
 func (s *session) Message(c *engine.Conn, m engine.Message) {
 	r := s.part.record
-	r.histogram(ReceiveDelay).Record(m.Read.Sub(m.At))
+	r.series.Of(ReceiveDelay).Record(m.Read.Sub(m.At))
 	r.MessagesReceived++
 	if s.guest != nil {
 		s.guest.Message(c, m)
@@ -85,7 +85,7 @@ func (s *session) Closed(c *engine.Conn, e engine.End) {
 	s.conn = nil
 	p.active--
 	r.Closed++
-	r.histogram(SessionTime).Record(e.At.Sub(s.openedAt))
+	r.series.Of(SessionTime).Record(e.At.Sub(s.openedAt))
 	switch {
 	case !e.Planned:
 		r.Drops[Drop{e.Code, e.By}]++

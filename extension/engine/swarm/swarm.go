@@ -53,8 +53,8 @@ func Start(e *engine.Engine, o Options) (*Swarm, error) {
 		closeOver: o.CloseOver,
 		settled:   make(chan struct{}),
 		done:      make(chan struct{}),
-		window:    newRecord(int(numSeries)),
-		total:     newRecord(int(numSeries)),
+		window:    newRecord(),
+		total:     newRecord(),
 	}
 	s.last = s.began
 	loops := e.Loops()
@@ -65,7 +65,7 @@ func Start(e *engine.Engine, o Options) (*Swarm, error) {
 			swarm:  s,
 			loop:   loop,
 			number: i,
-			record: newRecord(int(numSeries)),
+			record: newRecord(),
 			first:  o.Shard + i*o.Shards,
 			step:   len(loops) * o.Shards,
 		})
@@ -162,19 +162,9 @@ func (s *Swarm) Snapshot() *Window {
 	w.To = s.last
 	w.Counts = newCounts()
 	w.Counts.add(&s.window.Counts)
-	w.Series = distributions(s.window)
+	w.Series = s.window.series.Distributions()
 	s.window.moveTo(s.total)
 	return w
-}
-
-func distributions(r *record) []*hist.Distribution {
-	series := make([]*hist.Distribution, len(r.series))
-	for i, h := range r.series {
-		if h != nil && h.Count() > 0 {
-			series[i] = h.Distribution()
-		}
-	}
-	return series
 }
 
 // Result is how a Swarm went as a whole.
@@ -211,7 +201,7 @@ func (s *Swarm) Result() *Result {
 	r := &Result{Window: Window{From: s.began, To: w.To, Active: w.Active}, Settled: s.settledAt, total: s.total}
 	r.Counts = newCounts()
 	r.Counts.add(&s.total.Counts)
-	r.Series = distributions(s.total)
+	r.Series = s.total.series.Distributions()
 	for _, p := range s.parts {
 		r.Wanted += p.size()
 		r.Reached += p.reached

@@ -10,6 +10,7 @@ import (
 
 	"xk6-realtime/engine"
 	"xk6-realtime/engine/handshake"
+	"xk6-realtime/engine/internal/enginetest"
 	"xk6-realtime/engine/internal/leaktest"
 	"xk6-realtime/engine/serve"
 )
@@ -25,28 +26,6 @@ func TestMain(m *testing.M) {
 const patience = 20 * time.Second
 
 var loopback = netip.MustParseAddrPort("127.0.0.1:0")
-
-func onEachTransport(t *testing.T, test func(t *testing.T, e *engine.Engine)) {
-	transports := []engine.Transport{engine.Goroutines}
-	if runtime.GOOS == "linux" {
-		transports = append(transports, engine.Epoll)
-	}
-	for _, transport := range transports {
-		t.Run(string(transport), func(t *testing.T) {
-			test(t, startEngine(t, engine.Options{Transport: transport, Loops: 2}))
-		})
-	}
-}
-
-func startEngine(t *testing.T, o engine.Options) *engine.Engine {
-	t.Helper()
-	e, err := engine.New(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(e.Close)
-	return e
-}
 
 func startServer(t *testing.T, o serve.Options) *serve.Server {
 	t.Helper()
@@ -78,7 +57,7 @@ func await(t *testing.T, what string, done <-chan struct{}) {
 }
 
 func TestASwarmOpensHoldsAndCloses(t *testing.T) {
-	onEachTransport(t, func(t *testing.T, e *engine.Engine) {
+	enginetest.OnEachTransport(t, func(t *testing.T, e *engine.Engine) {
 		a, b := startServer(t, serve.Options{}), startServer(t, serve.Options{})
 		s := start(t, e, Options{
 			Servers:     []string{a.URL(), b.URL()},
@@ -114,7 +93,7 @@ func TestASwarmOpensHoldsAndCloses(t *testing.T) {
 // A loop that tells its last connection settled waits for no reader: once, a
 // snapshot at that moment waited for the loop in turn, for ever.
 func TestSnapshotsWhileConnectionsSettle(t *testing.T) {
-	onEachTransport(t, func(t *testing.T, e *engine.Engine) {
+	enginetest.OnEachTransport(t, func(t *testing.T, e *engine.Engine) {
 		server := startServer(t, serve.Options{})
 		for range 100 {
 			s := start(t, e, Options{
@@ -144,7 +123,7 @@ func TestSnapshotsWhileConnectionsSettle(t *testing.T) {
 }
 
 func TestShardsShareOutTheConnections(t *testing.T) {
-	e := startEngine(t, engine.Options{Loops: 2})
+	e := enginetest.Start(t, engine.Options{Loops: 2})
 	server := startServer(t, serve.Options{})
 	seen := make(chan int, 100)
 	var shards []*Swarm
@@ -183,7 +162,7 @@ func TestShardsShareOutTheConnections(t *testing.T) {
 }
 
 func TestFailuresAreRetriedUntilTheNumberIsReached(t *testing.T) {
-	onEachTransport(t, func(t *testing.T, e *engine.Engine) {
+	enginetest.OnEachTransport(t, func(t *testing.T, e *engine.Engine) {
 		server := startServer(t, serve.Options{})
 		url := server.URL()
 		addr := server.Addr()
@@ -220,7 +199,7 @@ func TestFailuresAreRetriedUntilTheNumberIsReached(t *testing.T) {
 }
 
 func TestAServerThatGoesIsADrop(t *testing.T) {
-	onEachTransport(t, func(t *testing.T, e *engine.Engine) {
+	enginetest.OnEachTransport(t, func(t *testing.T, e *engine.Engine) {
 		server := startServer(t, serve.Options{})
 		s := start(t, e, Options{Servers: []string{server.URL()}, Connections: 50, Pace: Rate(1e6), Hold: time.Hour})
 		await(t, "settled", s.Settled())
@@ -244,7 +223,7 @@ func TestSourcesAreUsedInTurn(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("other systems have one loopback address")
 	}
-	onEachTransport(t, func(t *testing.T, e *engine.Engine) {
+	enginetest.OnEachTransport(t, func(t *testing.T, e *engine.Engine) {
 		url, sources := sourceCounter(t)
 		s := start(t, e, Options{
 			Servers:     []string{url},
@@ -271,7 +250,7 @@ func TestOutOfPorts(t *testing.T) {
 }
 
 func TestOptionsAreChecked(t *testing.T) {
-	e := startEngine(t, engine.Options{})
+	e := enginetest.Start(t, engine.Options{})
 	good := Options{Servers: []string{"ws://127.0.0.1:1"}, Connections: 1, Pace: Rate(1)}
 	tests := []struct {
 		name   string
