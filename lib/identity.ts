@@ -17,7 +17,7 @@ export interface Identity {
   readonly subprotocols: readonly string[];
   /** Values of the protocol's variables. */
   readonly variables: Readonly<Record<string, string>>;
-  /** Whether the protocol's own message carries the token. */
+  /** Whether the protocol's refresh message opens the session. */
   readonly authenticate: boolean;
 }
 
@@ -60,7 +60,7 @@ export interface HandshakeTemplate {
   readonly headers: Readonly<Record<string, string>>;
   readonly cookies: Readonly<Record<string, string>>;
   readonly subprotocols: readonly string[];
-  /** Whether the protocol's own message carries the token. */
+  /** Whether the protocol's refresh message opens the session. */
   readonly authenticate: boolean;
   /** A text for all connections, or texts that they take in turn. */
   readonly variables: Readonly<Record<string, string | readonly string[]>>;
@@ -86,7 +86,7 @@ export function handshakeTemplate(
     },
     cookies: sends === "cookie" ? { token: "${token}" } : {},
     subprotocols: subprotocolsOf(settings, protocol),
-    authenticate: sends === "message",
+    authenticate: sends === "message" && refreshes(protocol),
     variables: {
       user: users.length > 0 ? users.map(({ user }) => user) : "user-${connection}",
       token: users.length > 0 ? users.map(({ token }) => token) : WS_TOKEN,
@@ -110,9 +110,9 @@ export function identities(
   const { AUTH } = settings;
   const subprotocols = subprotocolsOf(settings, protocol);
   const common = commonHeaders(settings);
-  if (AUTH === "message" && !protocol.descriptor.refresh) {
+  if (AUTH === "message" && !refreshes(protocol) && !protocol.variables.includes("token")) {
     throw new SettingsError(
-      `AUTH: expected a protocol with a refresh message, which carries the token, got "${protocol.name}" without one`,
+      `AUTH: expected a protocol with a refresh message or a message that has \${token}, got "${protocol.name}" without one`,
     );
   }
   return (connection, extra) => {
@@ -132,10 +132,12 @@ export function identities(
       },
       subprotocols,
       variables,
-      authenticate: sends === "message",
+      authenticate: sends === "message" && refreshes(protocol),
     };
   };
 }
+
+const refreshes = (protocol: Protocol): boolean => protocol.descriptor.refresh !== undefined;
 
 /** RFC 6265 section 4.1.1: all other characters of a token stand in a cookie as they are, and not every server decodes. */
 const cookieValue = (token: string): string => token.replace(/[",;\\]/g, encodeURIComponent);

@@ -126,8 +126,8 @@ export function swarm<N extends SettingName>(spec: SwarmSpec<N>) {
   const withNeeds = { ...spec, settings: [...NEEDS, ...spec.settings] as (N | Needs)[] };
 
   return scenario(withNeeds, SWARM_METRICS, (settings, protocol, users) => {
-    const { WS_URL, SERVERS, CONNECT_TIMEOUT, SHARDS, SOURCE_IPS, EXHAUSTED, MESSAGES_PER_SECOND } =
-      settings as unknown as Settings<Needs | "WS_URL">;
+    const { AUTH, WS_URL, SERVERS, CONNECT_TIMEOUT, SHARDS, SOURCE_IPS, EXHAUSTED, MESSAGES_PER_SECOND } =
+      settings as unknown as Settings<Needs | "AUTH" | "WS_URL">;
     const { variables, authenticate, ...handshake } = handshakeTemplate(settings, protocol, users);
 
     /** One load, as the settings state it. */
@@ -146,7 +146,7 @@ export function swarm<N extends SettingName>(spec: SwarmSpec<N>) {
         requireProbe(protocol);
         requireTimeForProbes(load, probing);
       }
-      if (authenticate && !fanOut && !probing) {
+      if (AUTH === "message" && !fanOut && !probing) {
         throw new SettingsError(
           "AUTH: expected header, query or cookie, since this scenario sends no messages, got message",
         );
