@@ -92,6 +92,8 @@ export class Judge {
   #gap(interruptedBy: string | undefined): string | undefined {
     const before = interruptedBy === undefined ? "when the time was over" : `when ${interruptedBy} came`;
     if (this.#readyAt === undefined) return `the session was not ready ${before}`;
+    if (this.#sent < this.#wanted && interruptedBy === undefined)
+      return `${before}, ${this.#sent} of ${this.#wanted} probes had been sent: give it longer (--for) or fewer (--probes)`;
     if (this.#answered < this.#wanted)
       return `${this.#answered} of ${this.#wanted} probes had their replies ${before}`;
     return undefined;

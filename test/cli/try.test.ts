@@ -247,6 +247,16 @@ describe("a server that is not well: exit code 1, and why", () => {
   });
 });
 
+test("too short a stay for its probes is told apart from replies that did not come", async (t) => {
+  const server = await reference(t);
+  const tried = await tryOut(["--url", `${server.url}/ws/chat`, "--probes", "9", "--for", "2s"]);
+  assert.equal(tried.code, 1, tried.err);
+  assert.match(
+    lastLine(tried),
+    /^failed: when the time was over, [1-8] of 9 probes had been sent: give it longer \(--for\)/,
+  );
+});
+
 test("an interrupt before the session is ready leaves it open how it went: exit code 3, connection closed", async (t) => {
   const server = await reference(t);
   const tried = await tryOut(["--url", `${server.url}/ws/echo`], { until: /matches nothing/ });
