@@ -5,15 +5,21 @@ export function redactUrl(url: string): string {
 
 /**
  * Appends to an endpoint's URL what a protocol adds: a path, a query (`?room=1`), or both. A query joins
- * the one that is there, and a path goes before it.
+ * the one that is there, and a path goes before it. What a request line cannot have is percent-encoded as browsers do.
  */
 export function appendToUrl(url: string, addition: string): string {
   const [base = "", query] = split(url);
   const [path, more] = split(addition);
   const queries = [query, more].filter((part) => part !== undefined && part !== "");
   const joined = path === "" ? base : base.replace(/\/$/, "") + path;
-  return queries.length > 0 ? `${joined}?${queries.join("&")}` : joined;
+  return inAscii(queries.length > 0 ? `${joined}?${queries.join("&")}` : joined);
 }
+
+const inAscii = (url: string): string =>
+  url.replace(
+    /^(\w+:\/\/[^/?]*)(.*)$/s,
+    (_, host, rest) => host + rest.replace(/[^\0-\x7f]+/g, encodeURIComponent),
+  );
 
 function split(url: string): [path: string, query: string | undefined] {
   const at = url.indexOf("?");
