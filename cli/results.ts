@@ -3,19 +3,23 @@ import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:f
 import { join } from "node:path";
 import { SUMMARY_FORMS } from "../lib/summary/forms.ts";
 import type { Summary, Verdict } from "../lib/summary/summary.ts";
+import { EXIT, UserError } from "./command.ts";
 
 /**
  * Gives `work` a directory of its own below `resultsDir`, and moves what it left there up when it is done. So the
  * summary of an earlier or a parallel run is never taken for this one's, and a reader never sees half a file. What an
  * earlier run of the scenario left is removed first: were this one killed, it would pass for its result.
+ *
+ * @throws {@link UserError} where nothing can be written there
  */
 export async function withOwnDirectory<T>(
   resultsDir: string,
   scenario: string,
   work: (directory: string) => Promise<T>,
 ): Promise<{ result: T; files: string[] }> {
-  await mkdir(resultsDir, { recursive: true });
-  const own = await mkdtemp(join(resultsDir, ".run-"));
+  const own = await makeOwn(resultsDir).catch((error) => {
+    throw new UserError(`results: expected a directory to write to, got ${resultsDir} (${error.code})`);
+  });
   try {
     const stale = (await readdir(resultsDir)).filter((name) => isOf(scenario, name));
     for (const name of stale) await rm(join(resultsDir, name), { force: true });
@@ -23,10 +27,22 @@ export async function withOwnDirectory<T>(
     const names = await readdir(own);
     for (const name of names) await rename(join(own, name), join(resultsDir, name));
     return { result, files: names.map((name) => join(resultsDir, name)) };
+  } catch (error) {
+    throw isFull(error)
+      ? new UserError(`What the run left could not be written to ${resultsDir}: no space left`, EXIT.error)
+      : error;
   } finally {
     await rm(own, { recursive: true, force: true });
   }
 }
+
+async function makeOwn(resultsDir: string): Promise<string> {
+  await mkdir(resultsDir, { recursive: true });
+  return mkdtemp(join(resultsDir, ".run-"));
+}
+
+const isFull = (error: unknown): boolean =>
+  ["ENOSPC", "EDQUOT"].includes((error as NodeJS.ErrnoException | undefined)?.code ?? "");
 
 /** By which the command line finds recordings in a directory. */
 const RECORDING = ".realtime.jsonl";

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -187,10 +188,22 @@ test("an unwritable results directory is refused by name", async (t) => {
   const file = join(await temporaryDirectory(t), "file");
   await writeFile(file, "");
   const run = await plan(t, {}, { resultsDir: join(file, "results") });
-  await assert.rejects(runK6(run), (error: NodeJS.ErrnoException) => {
-    assert.ok(error.syscall && error.message.includes(file));
-    return true;
+  await assert.rejects(runK6(run), {
+    name: "UserError",
+    exitCode: 2,
+    message: `results: expected a directory to write to, got ${join(file, "results")} (ENOTDIR)`,
   });
+});
+
+test("a full disk is told by where it is full", { skip: !existsSync("/dev/full") }, async (t) => {
+  const full = `require("node:fs").symlinkSync("/dev/full", given.RESULTS_DIR + "/soak.summary.md");`;
+  const run = await plan(t, { run: full });
+  await assert.rejects(runK6(run), {
+    name: "UserError",
+    exitCode: 1,
+    message: `What the run left could not be written to ${run.resultsDir}: no space left`,
+  });
+  assert.deepEqual(await readdir(run.resultsDir), []);
 });
 
 test("a k6 that outlives its plan by 10 s and heeds nothing is killed", async (t) => {
