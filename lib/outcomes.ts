@@ -1,5 +1,5 @@
 /** What became of the connections that were put to a test, and what of it the user's specification allows. Pure. */
-import { OUTCOMES, type Outcome } from "./reasons.ts";
+import type { Outcome } from "./reasons.ts";
 import { SettingsError } from "./settings.ts";
 import type { Thresholds } from "./summary/summarize.ts";
 import type { Summary } from "./summary/summary.ts";
@@ -19,10 +19,14 @@ export function allowedOutcomes(expect: string, possible: readonly Outcome[]): r
   });
 }
 
-/** Every connection has an outcome, and none that is not allowed. */
-export function outcomeLimits(allowed: readonly Outcome[], connections: number): Thresholds {
+/** Every connection has an outcome, and none that is possible and not allowed. */
+export function outcomeLimits(
+  allowed: readonly Outcome[],
+  possible: readonly Outcome[],
+  connections: number,
+): Thresholds {
   const limits: { [series: string]: string[] } = { ws_outcomes: [`count==${connections}`] };
-  for (const outcome of OUTCOMES) {
+  for (const outcome of possible) {
     if (!allowed.includes(outcome)) limits[`ws_outcomes{outcome:${outcome}}`] = ["count==0"];
   }
   return limits;

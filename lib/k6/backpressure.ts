@@ -4,6 +4,7 @@ import {
   type Phase,
   type Published,
   SLOW_READER_MEANINGS,
+  SLOW_READER_OUTCOMES,
   type Slowness,
   withheldSince,
 } from "../backpressure.ts";
@@ -87,7 +88,7 @@ export function backpressure<N extends SettingName>(spec: BackpressureSpec<N>) {
       duration,
       longest: ms(CONNECT_TIMEOUT + duration + 2 * drain),
       limits: {
-        ...outcomeLimits(allowed, trial.slow),
+        ...outcomeLimits(allowed, SLOW_READER_OUTCOMES, trial.slow),
         // A room that may wait for its slow readers is one in which all are slowed down.
         ...((EXPECT === "" || !allowed.includes("blocked")) && { ws_readers_harmed: ["count==0"] }),
       },

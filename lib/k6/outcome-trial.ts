@@ -52,7 +52,7 @@ export function outcomeTrial<N extends SettingName, O extends Outcome>(spec: Tri
       size: CONNECTIONS,
       duration: ms(RAMP + duration),
       longest: ms(RAMP + longest),
-      limits: outcomeLimits(allowed, CONNECTIONS),
+      limits: outcomeLimits(allowed, spec.outcomes, CONNECTIONS),
       notes: (metrics) => outcomeNotes(metrics, spec.meanings),
       async drive(shard, origin) {
         const running: Promise<void>[] = [];

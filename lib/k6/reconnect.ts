@@ -1,6 +1,6 @@
 import { outcomeLimits, outcomeNotes } from "../outcomes.ts";
 import { type Backoff, backoffMs, Grid } from "../pacing.ts";
-import { type Fate, GapAccount, RECONNECT_MEANINGS, type RECONNECT_OUTCOMES } from "../reconnect.ts";
+import { type Fate, GapAccount, RECONNECT_MEANINGS, RECONNECT_OUTCOMES } from "../reconnect.ts";
 import { type SettingName, type Settings, SettingsError } from "../settings.ts";
 import { formatDuration, type Ms, ms } from "../units.ts";
 import { now, sleepUntil } from "./clock.ts";
@@ -67,7 +67,7 @@ export function reconnect<N extends SettingName>(spec: ReconnectSpec<N>) {
       duration: ms(rooms.duration + timing.drain),
       longest: ms(2 * timing.connect + rooms.duration + timing.drain),
       limits: {
-        ...outcomeLimits(["came_back", "stayed"], rooms.subscribers),
+        ...outcomeLimits(["came_back", "stayed"], RECONNECT_OUTCOMES, rooms.subscribers),
         "ws_gap_messages{fate:reordered}": ["count==0"],
         "ws_gap_messages{fate:repeated}": ["count==0"],
         ...(rooms.replay === "required" && { "ws_gap_messages{fate:lost}": ["count==0"] }),
