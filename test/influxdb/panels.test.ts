@@ -26,6 +26,19 @@ for (const file of files().keys()) {
   });
 }
 
+test("a chart by the size of the load divides the rows of each way in by instance, and not its limits", async () => {
+  const { panels } = JSON.parse(files().get("live.json")!);
+  const charts = panels.filter(({ type }: { type: string }) => type === "xychart");
+  assert.equal(charts.length, 4);
+  for (const { title, targets, transformations } of charts) {
+    const { filter } = transformations.find(({ id }: { id: string }) => id === "partitionByValues");
+    const divided = new RegExp(filter.options.slice(1, -1));
+    for (const target of targets) {
+      assert.equal(divided.test(target.refId), !isLimit(target), `${title}, ${target.refId}`);
+    }
+  }
+});
+
 const MAJORS: readonly Major[] = [1, 2];
 
 /** A run and what its summary says, stored by both ways in every server. */
@@ -233,17 +246,20 @@ interface Row {
 
 /** The rows that a panel shows, those of limits aside, which are checked here. */
 async function rowsOf(influx: InfluxServer, targets: readonly Target[], chosen: Chosen): Promise<Row[]> {
-  const areLimits = ({ query }: Target) => query.includes('AS "limit ');
-  for (const { figures } of await rowsWith(influx, targets.filter(areLimits), chosen)) {
+  for (const { figures } of await rowsWith(influx, targets.filter(isLimit), chosen)) {
     for (const [limit, value] of Object.entries(figures)) {
       assert.equal(value, Number(limit.match(/[<>=]([\d.]+)$/)?.[1]), limit);
     }
   }
   return rowsWith(
     influx,
-    targets.filter((target) => !areLimits(target)),
+    targets.filter((target) => !isLimit(target)),
     chosen,
   );
+}
+
+function isLimit({ query }: Target): boolean {
+  return query.includes('AS "limit ');
 }
 
 /** The rows of queries in which there is anything. */
