@@ -8,6 +8,7 @@ export const capacity = row(
     byLoad("ws_fanout_lag_ms", "subscribers"),
     byLoad("ws_fanout_lag_ms", "publications a second"),
     byLoad("ws_fanout_server_lag_ms", "subscribers"),
+    byLoad("ws_msg_rtt_ms", "connections"),
     byLoad("ws_connect_latency_ms", "connections"),
   ],
 );

@@ -29,7 +29,7 @@ for (const file of files().keys()) {
 test("a chart by the size of the load divides the rows of each way in by instance, and not its limits", async () => {
   const { panels } = JSON.parse(files().get("live.json")!);
   const charts = panels.filter(({ type }: { type: string }) => type === "xychart");
-  assert.equal(charts.length, 4);
+  assert.equal(charts.length, 5);
   for (const { title, targets, transformations } of charts) {
     const { filter } = transformations.find(({ id }: { id: string }) => id === "partitionByValues");
     const divided = new RegExp(filter.options.slice(1, -1));
@@ -101,6 +101,12 @@ describe("every panel agrees with the summary", () => {
         REPLY_TIMEOUT: "5s",
       }),
       await store(cleanup, [...servers.values()], "massconnect", { ...steps, DURATION: "200ms" }),
+      await store(cleanup, [...servers.values()], "mass-soak", {
+        ...steps,
+        PROBE_INTERVAL: "200ms",
+        DURATION: "2s",
+        REPLY_TIMEOUT: "5s",
+      }),
     );
   });
   after(async () => {
