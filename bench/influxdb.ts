@@ -6,7 +6,7 @@
  *    is killed.
  * 2. A 12-hour soak, made of a real run's points over and over: how long each panel's query takes over all of it.
  */
-import { mkdtemp } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -58,7 +58,9 @@ type Window = readonly [from: number, to: number];
 async function soak(influx: InfluxServer, run: string, seconds: number, isKilled: boolean): Promise<void> {
   const server = await startServer();
   cleanup.after(() => server.close());
-  const file = join(await mkdtemp(join(tmpdir(), "k6-realtime-")), "run.jsonl");
+  const directory = await mkdtemp(join(tmpdir(), "k6-realtime-"));
+  cleanup.after(() => rm(directory, { recursive: true, force: true }));
+  const file = join(directory, "run.jsonl");
   let passed: Promise<Windows> | undefined;
   const { summary, stderr } = await runK6(cleanup, {
     k6: OUR_K6,
