@@ -63,9 +63,12 @@ function latencyRow(name: string, metric: MetricSummary): string[][] {
 }
 
 function countRow(name: string, metric: MetricSummary): string[][] {
-  const by = Object.values(metric.by ?? {})
-    .flatMap((values) => Object.entries(values).map(([value, part]) => `${value} ${countOf(part)}`))
-    .join(", ");
+  const groups = Object.entries(metric.by ?? {}).map(([tag, values]) => {
+    const parts = Object.entries(values).map(([value, part]) => `${value} ${countOf(part)}`);
+    return { tag, parts: parts.join(", ") };
+  });
+  // Of several tags, each adds up to the whole by itself.
+  const by = groups.map(({ tag, parts }) => (groups.length > 1 ? `${tag}: ${parts}` : parts)).join("; ");
   if (metric.kind === "counter") return metric.count > 0 ? [[name, String(metric.count), by]] : [];
   if (metric.kind === "rate" && metric.rate !== null) {
     return [[name, percent(metric.rate), `${metric.passes} of ${metric.passes + metric.fails}`]];

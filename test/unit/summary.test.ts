@@ -269,6 +269,18 @@ test("the text for a terminal fits 100 columns", () => {
   for (const line of lines) assert.ok(line.length <= 100, line);
 });
 
+test("the parts of a count stand by their tags, where it has several", () => {
+  const drops = (count: number) => ({ kind: "counter", unit: "1", count }) as const;
+  const by = { code: { "1006": drops(2), "1011": drops(1) }, by: { network: drops(2), server: drops(1) } };
+  const metrics = {
+    ws_connection_drops: { ...drops(3), by },
+    ws_connect_failures: { ...drops(4), by: { reason: { tls: drops(4) } } },
+  };
+  const text = terminal({ ...summaryOf(k6Data()), metrics });
+  assert.match(text, /ws_connection_drops +3 +code: 1006 2, 1011 1; by: network 2, server 1\n/);
+  assert.match(text, /ws_connect_failures +4 +tls 4\n/);
+});
+
 test("nothing that is named in a summary becomes markup", () => {
   const specials = fc.stringMatching(/^[<>[\]()`*_|~#\\a!&]{1,20}$/);
   fc.assert(
