@@ -51,6 +51,9 @@ export const METRICS = {
   ws_generator_delay_ms: trend("What the load generator itself added, by side: send or receive.", {
     side: SIDES,
   }),
+  ws_arrivals_uncertain: counter(
+    "Messages that were read so late, and together with later ones, that they may have come more than 1 ms before what their latency says.",
+  ),
   ws_fanout_lag_ms: trend(
     "Due time of a publication to its arrival at one subscriber, one value for each delivery.",
     { role: ROLES },

@@ -38,6 +38,7 @@ type metricSet struct {
 	ConnectionsUnmet *metrics.Metric `metric:"ws_connections_given_up"`
 	TimeToReach      *metrics.Metric `metric:"ws_time_to_reach_ms"`
 	GeneratorDelay   *metrics.Metric `metric:"ws_generator_delay_ms"`
+	Uncertain        *metrics.Metric `metric:"ws_arrivals_uncertain"`
 	Drops            *metrics.Metric `metric:"ws_connection_drops"`
 	DropRate         *metrics.Metric `metric:"ws_connection_drop_rate"`
 	SessionsOpened   *metrics.Metric `metric:"ws_sessions_opened"`

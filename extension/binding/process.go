@@ -44,6 +44,10 @@ func (t total) tags() map[string]string {
 	return map[string]string{t.tag: t.value}
 }
 
+// coalesce is long beside the cost of waking up, and short beside any latency
+// that is worth measuring.
+const coalesce = 300 * time.Microsecond
+
 // useEngine starts the engine for its first user. release must be called.
 func (p *process) useEngine(state *lib.State, timeouts engine.Timeouts) (*engine.Engine, error) {
 	p.mu.Lock()
@@ -56,6 +60,7 @@ func (p *process) useEngine(state *lib.State, timeouts engine.Timeouts) (*engine
 		if err != nil {
 			return nil, err
 		}
+		o.Coalesce = coalesce
 		if p.engine, err = engine.New(o); err != nil {
 			return nil, err
 		}

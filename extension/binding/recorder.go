@@ -146,6 +146,7 @@ func (r *recorder) window(w *swarm.Window, active int) {
 	}
 	s.count(r.metrics.SessionsOpened, w.Opened)
 	s.count(r.metrics.SessionsClosed, w.Closed)
+	s.count(r.metrics.Uncertain, w.Uncertain)
 	s.count(r.builtin.WSSessions, w.Opened)
 	s.count(r.builtin.WSMessagesReceived, w.MessagesReceived)
 	s.count(r.builtin.DataSent, w.BytesSent)

@@ -69,6 +69,7 @@ func (l *Loop) Dial(d *Dial, h Handler) *Conn {
 }
 
 func (l *Loop) newOpening() *opening {
+	l.opening++
 	if last := len(l.openings) - 1; last >= 0 {
 		o := l.openings[last]
 		l.openings = l.openings[:last]
@@ -83,6 +84,7 @@ func (c *Conn) freeOpening() {
 	const kept = 256
 	o := c.opening
 	c.opening = nil
+	c.loop.opening--
 	if o.cancel != nil {
 		o.cancel()
 	}

@@ -45,6 +45,11 @@ type epoll struct {
 	stamps [64]byte // control messages
 
 	listeners []*listening // by number; nil is free
+
+	// Of the present round, from one wait to the next:
+	since  clock.Time // what is read in it did not arrive before; 0 until known
+	looked clock.Time // it has all that arrived before
+	behind bool       // something was left for the next one
 }
 
 // sock is a connection's socket. The slot's turn tells a socket from the next
@@ -52,9 +57,17 @@ type epoll struct {
 type sock struct {
 	fd      int32
 	turn    int32
-	events  uint32
 	reading bool
-	wants   bool // room to write
+}
+
+// events are what the kernel is to tell of, each time anew, not for as long as
+// it lasts: so it looks at a socket once for each arrival.
+func (s *sock) events() uint32 {
+	const always = unix.EPOLLOUT | unix.EPOLLET
+	if s.reading {
+		return always | unix.EPOLLIN | unix.EPOLLRDHUP
+	}
+	return always
 }
 
 // Marks in an event's second half, where a connection's has its slot's turn.
@@ -74,7 +87,7 @@ func newEpoll(l *Loop) (*epoll, error) {
 		return nil, err
 	}
 	p := &epoll{loop: l, fd: fd, wakeFD: wakeFD, buf: make([]byte, readBufferBytes), ports: newPorts()}
-	if err := p.control(unix.EPOLL_CTL_ADD, wakeFD, unix.EPOLLIN, 0, wakeMark); err != nil {
+	if err := p.control(unix.EPOLL_CTL_ADD, wakeFD, unix.EPOLLIN|unix.EPOLLET, 0, wakeMark); err != nil {
 		p.stop()
 		return nil, err
 	}
@@ -97,13 +110,15 @@ func (p *epoll) wake() {
 }
 
 func (p *epoll) wait(until clock.Time) {
+	if !p.behind {
+		p.since = p.looked
+	}
 	n := p.poll(until)
+	p.behind = n == len(p.events)
 	for i := range p.events[:n] {
 		e := &p.events[i]
 		switch e.Pad {
-		case wakeMark:
-			var count [8]byte
-			unix.Read(p.wakeFD, count[:])
+		case wakeMark: // the loop looks at what was posted after each wait
 		case listenMark:
 			if s := p.listeners[e.Fd]; s != nil {
 				p.accept(s)
@@ -117,10 +132,8 @@ func (p *epoll) wait(until clock.Time) {
 // poll fills p.events. It looks without blocking first: under load there is
 // always something, and the scheduler need not hear of it.
 func (p *epoll) poll(until clock.Time) int {
-	n, _, _ := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(p.fd),
-		uintptr(unsafe.Pointer(&p.events)), uintptr(len(p.events)), 0, 0, 0)
-	if int(n) > 0 {
-		return int(n)
+	if n := p.look(p.events[:]); n > 0 {
+		return n
 	}
 	var timeout *unix.Timespec
 	if until != 0 {
@@ -140,34 +153,62 @@ func (p *epoll) poll(until clock.Time) int {
 	if errno != 0 {
 		return 0
 	}
+	if n > 0 && p.mayCoalesce(until) {
+		ts := unix.NsecToTimespec(int64(p.loop.options.Coalesce))
+		unix.RawSyscall(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&ts)), 0, 0)
+	}
+	// The first arrival ended the wait, and is the first to be read.
+	p.since = 0
+	return int(n) + p.look(p.events[n:])
+}
+
+// look puts into events what has happened, without blocking.
+func (p *epoll) look(events []unix.EpollEvent) int {
+	if len(events) == 0 {
+		return 0
+	}
+	p.looked = clock.Now()
+	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(p.fd),
+		uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)), 0, 0, 0)
+	if errno != 0 {
+		return 0
+	}
 	return int(n)
+}
+
+// mayCoalesce tells whether arrivals may wait: not while connections are
+// opening, whose times are taken when they are read, nor when a timer is due.
+func (p *epoll) mayCoalesce(until clock.Time) bool {
+	d := p.loop.options.Coalesce
+	return d > 0 && p.loop.opening == 0 && (until == 0 || until.Sub(clock.Now()) > 2*d)
 }
 
 func (p *epoll) handle(e *unix.EpollEvent) {
 	slot := e.Fd
-	if p.socks[slot].turn != e.Pad || p.socks[slot].fd < 0 {
+	if !p.alive(slot, e.Pad) {
 		return
 	}
 	c := p.loop.conns[slot]
-	if c.state == connecting {
-		p.finishConnect(c)
+	const gone = unix.EPOLLHUP | unix.EPOLLERR
+	switch {
+	case c.state == connecting:
+		var err error
+		if e.Events&gone != 0 {
+			err = p.socketError(slot)
+		}
+		p.loop.connected(c, clock.Now(), err)
+	case e.Events&unix.EPOLLOUT != 0:
+		p.loop.writable(c)
+	}
+	if e.Events&(unix.EPOLLIN|unix.EPOLLRDHUP|gone) == 0 || !p.alive(slot, e.Pad) {
 		return
 	}
-	if e.Events&unix.EPOLLOUT != 0 {
-		p.socks[slot].wants = false
-		p.loop.writable(c)
-		p.update(c)
-	}
-	if e.Events&(unix.EPOLLIN|unix.EPOLLHUP|unix.EPOLLERR) != 0 && p.alive(slot, e.Pad) {
-		if !p.socks[slot].reading {
-			// Paused, and the connection is gone or half gone: what waits
-			// unread is lost with it.
-			if e.Events&(unix.EPOLLHUP|unix.EPOLLERR) != 0 {
-				p.loop.broken(c, p.socketError(slot))
-			}
-			return
-		}
-		p.readable(c, slot, e.Pad)
+	if p.socks[slot].reading {
+		p.readable(c, slot, e.Pad, e.Events&(unix.EPOLLRDHUP|gone) != 0)
+	} else if e.Events&gone != 0 {
+		// Paused, and the connection is gone or half gone: what waits unread
+		// is lost with it.
+		p.loop.broken(c, p.socketError(slot))
 	}
 }
 
@@ -186,15 +227,18 @@ func (p *epoll) socketError(slot int32) error {
 	return io.EOF
 }
 
-func (p *epoll) readable(c *Conn, slot, turn int32) {
+// readable reads until nothing is left. The kernel tells of each arrival once,
+// so a connection that is not read to its end is to be told of again. hungUp
+// says that the end itself has come, which no arrival will tell of.
+func (p *epoll) readable(c *Conn, slot, turn int32, hungUp bool) {
 	for range readsEach {
 		limit := c.mayRead(len(p.buf))
 		if limit == 0 {
 			return
 		}
-		n, at, read, errno := p.receive(p.socks[slot].fd, limit)
+		n, a, errno := p.receive(p.socks[slot].fd, limit)
 		switch {
-		case errno == unix.EAGAIN || errno == unix.EINTR:
+		case errno == unix.EAGAIN:
 			return
 		case errno != 0:
 			p.loop.broken(c, errno)
@@ -203,16 +247,22 @@ func (p *epoll) readable(c *Conn, slot, turn int32) {
 			p.loop.broken(c, io.EOF)
 			return
 		}
-		p.loop.received(c, p.buf[:n], at, read)
-		if n < limit || !p.alive(slot, turn) || !p.socks[slot].reading {
+		p.loop.received(c, p.buf[:n], a)
+		if !p.alive(slot, turn) || !p.socks[slot].reading {
+			return
+		}
+		if n < limit && !hungUp {
 			return
 		}
 	}
+	s := &p.socks[slot]
+	p.control(unix.EPOLL_CTL_MOD, int(s.fd), s.events(), slot, turn)
+	p.behind = true
 }
 
 // receive reads once, with the kernel's own receive time of the last packet
 // that is part of it.
-func (p *epoll) receive(fd int32, limit int) (n int, at, read clock.Time, errno unix.Errno) {
+func (p *epoll) receive(fd int32, limit int) (n int, a arrival, errno unix.Errno) {
 	p.iov.Base = &p.buf[0]
 	p.iov.SetLen(limit)
 	p.msg.Iov = &p.iov
@@ -221,10 +271,10 @@ func (p *epoll) receive(fd int32, limit int) (n int, at, read clock.Time, errno 
 	p.msg.SetControllen(len(p.stamps))
 	r, _, errno := unix.RawSyscall(unix.SYS_RECVMSG, uintptr(fd), uintptr(unsafe.Pointer(&p.msg)), unix.MSG_DONTWAIT)
 	if errno != 0 {
-		return 0, 0, 0, errno
+		return 0, arrival{}, errno
 	}
 	now, wall := clock.Read()
-	at = now
+	at := now
 	if int(p.msg.Controllen) >= unix.CmsgLen(int(unsafe.Sizeof(unix.Timespec{}))) {
 		h := (*unix.Cmsghdr)(unsafe.Pointer(&p.stamps))
 		if h.Level == unix.SOL_SOCKET && h.Type == unix.SCM_TIMESTAMPNS {
@@ -234,17 +284,19 @@ func (p *epoll) receive(fd int32, limit int) (n int, at, read clock.Time, errno 
 			at = min(clock.FromWall(ts.Nano(), now, wall), now)
 		}
 	}
-	return int(r), at, now, 0
+	if p.since == 0 {
+		p.since = at
+	}
+	return int(r), arrival{min(p.since, at), at, now}, 0
 }
 
-func (p *epoll) add(c *Conn, fd int, events uint32) error {
+func (p *epoll) add(c *Conn, fd int) error {
 	for int(c.slot) >= len(p.socks) {
 		p.socks = append(p.socks, sock{fd: -1})
 	}
 	s := &p.socks[c.slot]
-	s.turn = (s.turn + 1) & 0x7FFFFFFF
-	s.fd, s.events, s.wants, s.reading = int32(fd), events, false, events&unix.EPOLLIN != 0
-	if err := p.control(unix.EPOLL_CTL_ADD, fd, events, c.slot, s.turn); err != nil {
+	*s = sock{fd: int32(fd), turn: (s.turn + 1) & 0x7FFFFFFF, reading: !c.paused}
+	if err := p.control(unix.EPOLL_CTL_ADD, fd, s.events(), c.slot, s.turn); err != nil {
 		s.fd = -1
 		return err
 	}
@@ -261,32 +313,13 @@ func (p *epoll) control(op, fd int, events uint32, data, mark int32) error {
 	return nil
 }
 
-// update tells the kernel what c waits for, if that has changed.
-func (p *epoll) update(c *Conn) {
+func (p *epoll) read(c *Conn, on bool) {
 	if int(c.slot) >= len(p.socks) {
 		return
 	}
-	s := &p.socks[c.slot]
-	if s.fd < 0 || c.state <= connecting {
-		return
-	}
-	var events uint32
-	if s.reading {
-		events |= unix.EPOLLIN
-	}
-	if s.wants {
-		events |= unix.EPOLLOUT
-	}
-	if events != s.events {
-		s.events = events
-		p.control(unix.EPOLL_CTL_MOD, int(s.fd), events, c.slot, s.turn)
-	}
-}
-
-func (p *epoll) read(c *Conn, on bool) {
-	if int(c.slot) < len(p.socks) && p.socks[c.slot].fd >= 0 {
-		p.socks[c.slot].reading = on
-		p.update(c)
+	if s := &p.socks[c.slot]; s.fd >= 0 && s.reading != on {
+		s.reading = on
+		p.control(unix.EPOLL_CTL_MOD, int(s.fd), s.events(), c.slot, s.turn)
 	}
 }
 
@@ -303,10 +336,6 @@ func (p *epoll) write(c *Conn, b []byte) (int, error) {
 		n = 0
 	default:
 		return 0, errno
-	}
-	if int(n) < len(b) {
-		s.wants = true
-		p.update(c)
 	}
 	return int(n), nil
 }

@@ -160,7 +160,7 @@ func (p *goroutines) handle(e goEvent) {
 	case receivedEvent:
 		s.busy = false
 		if e.n > 0 {
-			p.loop.received(s.c, s.buf[:e.n], e.at, e.at)
+			p.loop.received(s.c, s.buf[:e.n], arrival{e.at, e.at, e.at})
 		}
 		switch {
 		case s.closed:

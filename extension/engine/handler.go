@@ -63,9 +63,11 @@ func (o *Opening) Latency() time.Duration { return o.Opened.Sub(o.Due) }
 type Message struct {
 	frame.Message
 	// At is when the kernel received the last of what was read together with
-	// the message, where the platform tells; else it is Read. The message
-	// itself came then or, by less than Read minus At, before.
+	// the message, where the platform tells; else it is Read.
 	At clock.Time
+	// Since is At, but for a message that was read together with what came
+	// after it: that came at At at the latest, and not before Since.
+	Since clock.Time
 	// Read is when the engine had read it.
 	Read clock.Time
 }

@@ -79,6 +79,109 @@ func TestKernelStamps(t *testing.T) {
 	}
 }
 
+// Of messages that are read together the kernel tells only when the last one
+// came; the others came after the loop had last looked.
+func TestMessagesReadTogetherCameSomewhereBetween(t *testing.T) {
+	send := make(chan struct{})
+	sent := make(chan clock.Time, 2)
+	url := rawPeer(t, upgraded(func(c *net.TCPConn) {
+		<-send
+		for range 2 {
+			c.Write([]byte("\x81\x01x"))
+			sent <- clock.Now()
+			time.Sleep(20 * time.Millisecond)
+		}
+		untilGone(c)
+	}))
+	e, w := start(t, Options{Transport: Epoll}), newWitness(t)
+	dial(t, e, url, w)
+	c := w.next("opened").conn
+	var first, second clock.Time
+	before := clock.Now()
+	do(c, func() {
+		close(send)
+		first, second = <-sent, <-sent // the loop is not there to read
+	})
+	m := w.next("message").message
+	if m.Since < before.Add(-time.Second) || m.Since > first || m.At < first || m.At > second {
+		t.Errorf("the first came between %d and %d, want from about %d until the second did, %d to %d; it was sent by %d",
+			m.Since, m.At, before, first, second, first)
+	}
+	if m := w.next("message").message; m.Since != m.At || m.At > second {
+		t.Errorf("the second came between %d and %d, want one time, %d at the latest", m.Since, m.At, second)
+	}
+}
+
+func TestOneRecordOfTLS(t *testing.T) {
+	for what, test := range map[string]struct {
+		bytes string
+		want  bool
+	}{
+		"nothing":              {"", false},
+		"a header alone":       {"\x17\x03\x03\x00\x02", false},
+		"a record":             {"\x17\x03\x03\x00\x02ab", true},
+		"most of a record":     {"\x17\x03\x03\x00\x02a", false},
+		"a record and a piece": {"\x17\x03\x03\x00\x02ab\x17", false},
+	} {
+		if got := isOneRecord([]byte(test.bytes)); got != test.want {
+			t.Errorf("%s: got %t, want %t", what, got, test.want)
+		}
+	}
+}
+
+// The kernel tells of data and of the end that comes with them once.
+func TestTheEndThatComesWithAMessageIsSeen(t *testing.T) {
+	send, sent := make(chan struct{}), make(chan struct{})
+	url := rawPeer(t, upgraded(func(c *net.TCPConn) {
+		<-send
+		c.Write([]byte("\x81\x01x"))
+		c.Close()
+		close(sent)
+	}))
+	e, w := start(t, Options{Transport: Epoll}), newWitness(t)
+	dial(t, e, url, w)
+	c := w.next("opened").conn
+	do(c, func() {
+		close(send)
+		<-sent
+	})
+	w.next("message")
+	if end := w.next("closed").end; end.By != ByNetwork {
+		t.Errorf("closed with %+v, want the network's end", end)
+	}
+}
+
+// A loop that waits for more arrivals reads late and says so; when the kernel
+// had them stays exact.
+func TestCoalescingKeepsReceiveTimes(t *testing.T) {
+	sent := make(chan clock.Time, 1)
+	next := make(chan struct{})
+	defer close(next)
+	url := rawPeer(t, upgraded(func(c *net.TCPConn) {
+		for range next {
+			c.Write([]byte("\x81\x01x"))
+			sent <- clock.Now() // over loopback it has arrived
+		}
+	}))
+	const coalesce = 8 * time.Millisecond
+	e, w := start(t, Options{Transport: Epoll, Coalesce: coalesce}), newWitness(t)
+	dial(t, e, url, w)
+	w.next("opened")
+	var latest time.Duration
+	for range 5 {
+		time.Sleep(2 * coalesce) // an idle loop waits in the kernel by then
+		next <- struct{}{}
+		m := w.next("message").message
+		if after := m.At.Sub(<-sent); after > coalesce/2 {
+			t.Errorf("arrived %v after it was sent, want at once", after)
+		}
+		latest = max(latest, m.Read.Sub(m.At))
+	}
+	if latest < coalesce/2 {
+		t.Errorf("read %v after the arrival at the latest, want most of the %v that it waits for more", latest, coalesce)
+	}
+}
+
 // counter is a Handler that only counts.
 type counter struct{ messages, bytes int }
 
@@ -105,7 +208,7 @@ func TestMessagesAreReadAndSentWithoutAllocation(t *testing.T) {
 	h := &counter{}
 	c := &Conn{loop: l, handler: h, state: open}
 	l.add(c)
-	if err := l.poll.(*epoll).add(c, pair[1], unix.EPOLLIN); err != nil {
+	if err := l.poll.(*epoll).add(c, pair[1]); err != nil {
 		t.Fatal(err)
 	}
 	defer c.Reset()

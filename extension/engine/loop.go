@@ -49,9 +49,10 @@ type Loop struct {
 
 	fromServers, fromClients *frame.Parser
 	random                   *rand.ChaCha8
-	scratch                  []byte // one frame or request at a time
-	plaintext                []byte // one TLS read at a time
-	openings                 []*opening
+	scratch                  []byte     // one frame or request at a time
+	plaintext                []byte     // one TLS read at a time
+	openings                 []*opening // to be used again
+	opening                  int        // connections that are not open yet
 	tlsConfigs               map[string]*tls.Config
 
 	posted struct {

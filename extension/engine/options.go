@@ -42,6 +42,12 @@ type Options struct {
 	// ReceiveBuffer is the size asked of the kernel for each connection's
 	// receive buffer, in bytes. Default: the kernel's own choice.
 	ReceiveBuffer int
+	// Coalesce is how long a loop that had nothing to do waits, after the first
+	// arrival, for more, as network cards do: it reads many at once, and
+	// whoever sends need not wake it for each. Receive times are the kernel's
+	// and stay exact; what a handler does about a message is later by so much.
+	// Epoll only. Default 0: each arrival is read at once.
+	Coalesce time.Duration
 	// Resolve finds where to connect to for a host name and port; it may
 	// block. An error that wraps ErrBlocked counts as ReasonBlocked, any other
 	// as ReasonDNS. Default: the system's resolver, its answers kept for five
@@ -100,6 +106,7 @@ func (o Options) withDefaults() (Options, error) {
 		{"BufferedBytes", o.BufferedBytes < 0},
 		{"UnsentBytes", o.UnsentBytes < 0},
 		{"HeaderBytes", o.HeaderBytes < 0},
+		{"Coalesce", o.Coalesce < 0},
 		{"ReceiveBuffer", o.ReceiveBuffer < 0},
 		{"Timeouts", t.Resolve < 0 || t.TCP < 0 || t.TLS < 0 || t.Upgrade < 0 || t.Close < 0},
 	} {

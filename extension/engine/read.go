@@ -5,23 +5,28 @@ import (
 	"xk6-realtime/engine/frame"
 )
 
+// arrival is when bytes came that were read at once: the last of them at at,
+// the others not before since.
+type arrival struct{ since, at, read clock.Time }
+
 // received is called by the poller with bytes as they came, which are good
 // during the call.
-func (l *Loop) received(c *Conn, b []byte, at, read clock.Time) {
+func (l *Loop) received(c *Conn, b []byte, a arrival) {
 	if c.traffic != nil {
 		c.traffic.Received += int64(len(b))
 	}
 	if c.secure != nil {
-		c.secure.received(b, at, read)
+		c.secure.received(b, a)
 		return
 	}
-	c.takeBytes(b, at, read)
+	c.takeBytes(b, false, a)
 }
 
-// takeBytes takes bytes of the WebSocket protocol, after TLS.
-func (c *Conn) takeBytes(b []byte, at, read clock.Time) {
+// takeBytes takes bytes of the WebSocket protocol, after TLS. more says that
+// others were read with them, after them.
+func (c *Conn) takeBytes(b []byte, more bool, a arrival) {
 	if c.state == upgrading {
-		if b = c.answered(b, at); len(b) == 0 {
+		if b = c.answered(b, a.at); len(b) == 0 {
 			return
 		}
 	}
@@ -39,11 +44,15 @@ func (c *Conn) takeBytes(b []byte, at, read clock.Time) {
 		if m.Op == 0 {
 			return
 		}
-		c.take(m, at, read)
+		since := a.since
+		if len(b) == 0 && !more {
+			since = a.at
+		}
+		c.take(Message{m, a.at, since, a.read})
 	}
 }
 
-func (c *Conn) take(m frame.Message, at, read clock.Time) {
+func (c *Conn) take(m Message) {
 	switch m.Op {
 	case frame.Close:
 		code, _, err := frame.ParseClose(m.Data)
@@ -59,7 +68,7 @@ func (c *Conn) take(m frame.Message, at, read clock.Time) {
 		}
 	}
 	if c.state == open || c.state == closing {
-		c.handler.Message(c, Message{m, at, read})
+		c.handler.Message(c, m)
 	}
 }
 

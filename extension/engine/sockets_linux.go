@@ -4,8 +4,6 @@ import (
 	"net/netip"
 
 	"golang.org/x/sys/unix"
-
-	"xk6-realtime/engine/clock"
 )
 
 func (p *epoll) connect(c *Conn, to target) error {
@@ -21,7 +19,7 @@ func (p *epoll) connect(c *Conn, to target) error {
 		unix.Close(fd)
 		return err
 	}
-	if err := p.add(c, fd, unix.EPOLLOUT); err != nil {
+	if err := p.add(c, fd); err != nil {
 		unix.Close(fd)
 		return err
 	}
@@ -73,21 +71,6 @@ func sockaddr(a netip.AddrPort) unix.Sockaddr {
 		sa.ZoneId = zoneIndex(zone)
 	}
 	return sa
-}
-
-func (p *epoll) finishConnect(c *Conn) {
-	slot := c.slot
-	turn := p.socks[slot].turn
-	now := clock.Now()
-	errno, err := unix.GetsockoptInt(int(p.socks[slot].fd), unix.SOL_SOCKET, unix.SO_ERROR)
-	if err == nil && errno != 0 {
-		err = unix.Errno(errno)
-	}
-	p.socks[slot].reading = !c.paused
-	p.loop.connected(c, now, err)
-	if p.alive(slot, turn) {
-		p.update(c)
-	}
 }
 
 type listening struct {
@@ -166,7 +149,7 @@ func (p *epoll) accept(s *listening) {
 		}
 		setStreamOptions(int(fd))
 		c := p.loop.accepted(s.Listener)
-		if err := p.add(c, int(fd), unix.EPOLLIN); err != nil {
+		if err := p.add(c, int(fd)); err != nil {
 			unix.Close(int(fd))
 			c.fail(errnoReason(err), err)
 		}

@@ -89,7 +89,7 @@ func (s *secure) shaken(err error) {
 	c.opening.Secured = clock.Now()
 	c.upgrade()
 	now := clock.Now()
-	s.received(nil, now, now) // what came together with the handshake's end
+	s.received(nil, arrival{now, now, now}) // what came together with the handshake's end
 }
 
 func tlsReason(err error) Reason {
@@ -100,7 +100,7 @@ func tlsReason(err error) Reason {
 }
 
 // received takes bytes from the wire.
-func (s *secure) received(b []byte, at, read clock.Time) {
+func (s *secure) received(b []byte, a arrival) {
 	c := s.c
 	s.mu.Lock()
 	handshake := s.handshake
@@ -114,6 +114,7 @@ func (s *secure) received(b []byte, at, read clock.Time) {
 		s.fed.Signal()
 		return
 	}
+	more := !isOneRecord(b)
 	l := c.loop
 	if l.plaintext == nil {
 		l.plaintext = make([]byte, plaintextBytes)
@@ -121,7 +122,7 @@ func (s *secure) received(b []byte, at, read clock.Time) {
 	for c.state != dead {
 		n, err := s.tls.Read(l.plaintext)
 		if n > 0 {
-			c.takeBytes(l.plaintext[:n], at, read)
+			c.takeBytes(l.plaintext[:n], more, a)
 		}
 		if err == nil {
 			continue
@@ -132,6 +133,13 @@ func (s *secure) received(b []byte, at, read clock.Time) {
 		break
 	}
 	s.in = nil
+}
+
+// isOneRecord tells whether b is a whole record of TLS (RFC 8446 section 5.1)
+// and nothing else.
+func isOneRecord(b []byte) bool {
+	const headerBytes = 5
+	return len(b) >= headerBytes && len(b) == headerBytes+int(b[3])<<8+int(b[4])
 }
 
 // send encrypts and sends.

@@ -36,6 +36,7 @@ const SWARM_METRICS = [
   "ws_connection_drop_rate",
   "ws_message_errors",
   "ws_generator_delay_ms",
+  "ws_arrivals_uncertain",
 ] as const satisfies readonly MetricName[];
 
 /** What it records beside when the connections listen. */
@@ -234,7 +235,10 @@ export function swarm<N extends SettingName>(spec: SwarmSpec<N>) {
       drive: first.drive,
       ...(climb && sizes.length > 0 && { steps: { of: climb.of, each: loads } }),
       engine: { distributions, steps, version },
-      ...(sizes.length === 0 && !comeBack && { notes: reachedIn }),
+      notes: (metrics) => [
+        ...(sizes.length === 0 && !comeBack ? reachedIn(metrics) : []),
+        ...uncertainty(metrics),
+      ],
     };
   });
 }
@@ -297,5 +301,21 @@ function reachedIn(metrics: Readonly<Record<string, MetricSummary>>): string[] {
   const perSecond = opened.count / (reach.max / 1_000);
   return [
     `${opened.count} connections were open after ${number(reach.max)} ms: ${number(perSecond)} in a second`,
+  ];
+}
+
+/** The share of uncertain arrivals from which they are worth a word: a tenth of what is above a p99. */
+const UNCERTAIN_SHARE = 0.001;
+
+/** What reading late did to the latencies. */
+function uncertainty(metrics: Readonly<Record<string, MetricSummary>>): string[] {
+  const { ws_arrivals_uncertain: uncertain, ws_generator_delay_ms: delay } = metrics;
+  const received = delay?.by?.side?.receive;
+  if (uncertain?.kind !== "counter" || received?.kind !== "trend" || received.count === 0) return [];
+  const share = uncertain.count / received.count;
+  if (share <= UNCERTAIN_SHARE) return [];
+  const percent = share * 100;
+  return [
+    `${number(percent)} % of the messages were read late and together with later ones: the true p99 of a latency may be as low as the p${number(Math.max(99 - percent, 0))}, less 1 ms; give the generator more processors or fewer connections`,
   ];
 }

@@ -16,7 +16,7 @@ const (
 	TCPPhase
 	TLSPhase // of wss connections
 	UpgradePhase
-	ReceiveDelay // kernel arrival to read: the generator's own
+	ReceiveDelay // kernel arrival, the earliest that it can have been, to read: the generator's own
 	SessionTime  // the 101 to the end
 	numSeries
 )
@@ -35,8 +35,11 @@ type Counts struct {
 	Breaches map[string]int64
 
 	MessagesReceived int64
-	BytesSent        int64
-	BytesReceived    int64
+	// Uncertain is how many of them were read together with later ones, and
+	// may have come more than a millisecond before these.
+	Uncertain     int64
+	BytesSent     int64
+	BytesReceived int64
 }
 
 // Drop is a way in which a connection ended that was meant to stay.
@@ -60,6 +63,7 @@ func (c *Counts) add(from *Counts) {
 	c.Retries += from.Retries
 	c.Unanswered += from.Unanswered
 	c.MessagesReceived += from.MessagesReceived
+	c.Uncertain += from.Uncertain
 	c.BytesSent += from.BytesSent
 	c.BytesReceived += from.BytesReceived
 	addAll(c.Failures, from.Failures)

@@ -1,6 +1,8 @@
 package swarm
 
 import (
+	"time"
+
 	"xk6-realtime/engine"
 	"xk6-realtime/engine/clock"
 )
@@ -64,10 +66,16 @@ func (s *session) Failed(_ *engine.Conn, _ *engine.Opening, f engine.Failure) {
 	p.retryLater(s)
 }
 
+// certainWithin is how well an arrival is to be known.
+const certainWithin = time.Millisecond
+
 func (s *session) Message(c *engine.Conn, m engine.Message) {
 	r := s.part.record
-	r.series.Of(ReceiveDelay).Record(m.Read.Sub(m.At))
+	r.series.Of(ReceiveDelay).Record(m.Read.Sub(m.Since))
 	r.MessagesReceived++
+	if m.At.Sub(m.Since) > certainWithin {
+		r.Uncertain++
+	}
 	if s.guest != nil {
 		s.guest.Message(c, m)
 	}
