@@ -67,11 +67,11 @@ export function optionsOf(chart: Chart, width: number, styles: CSSStyleDeclarati
     legend: { live: true },
     series: [
       { label: chart.x.label || " ", value: (_, value) => (value === null ? "" : tick(chart.x, value)) },
-      ...chart.lines.map((line) => ({
-        ...seriesOf(line, chart.y, color(`--color-${line.color % COLORS}`)),
-        // A distribution has no value where nothing lay, which is no gap in it.
-        spanGaps: chart.x.scale === "log",
-      })),
+      ...chart.lines.map((line) => {
+        const series = seriesOf(line, chart.y, color(`--color-${line.color % COLORS}`));
+        // A distribution has gaps where nothing lay: what stands alone there is a point.
+        return chart.x.scale === "log" ? { ...series, points: { ...series.points, show: true } } : series;
+      }),
     ],
     hooks: { drawAxes: [(plot) => drawMarks(plot, chart, color)] },
   };
