@@ -108,7 +108,8 @@ declare module "k6/x/realtime" {
 
   /**
    * Probes that every connection sends on due times of its own, from when its session is ready, whether or not the
-   * last answer came. A connection that drops does not come back, and what falls due to it afterwards is lost.
+   * last answer came. A connection that drops, or whose session failed, comes back; what falls due to it meanwhile is
+   * lost. One that has never been open is tried again as {@link SwarmOptions.retries} says.
    */
   export interface Probing {
     /** A protocol descriptor that has `probe`. */
@@ -123,6 +124,13 @@ declare module "k6/x/realtime" {
     forMs: number;
     /** How long after its due time an answer counts as late, and how long the last are waited for. Default 5000. */
     timeoutMs?: number;
+    /**
+     * How long a connection waits before it comes back: at random, up to this before the first try, then twice as
+     * long with each that fails. Default 500.
+     */
+    backoffBaseMs?: number;
+    /** The longest that it waits, at least {@link backoffBaseMs}. Default 10,000. */
+    backoffCapMs?: number;
   }
 
   /** How one virtual user's shard went. */

@@ -2,6 +2,7 @@
 // asks every PROBE_INTERVAL, and time each answer from when the question was due.
 //   bin/k6 run -e WS_URL=wss://… -e CONNECTIONS=15000 -e RATE=2000 -e DURATION=5m dist/mass-soak.js
 import { swarm } from "../lib/k6/swarm.ts";
+import { backoffOf } from "../lib/pacing.ts";
 
 export const { options, setup, run, handleSummary } = swarm({
   name: "mass-soak",
@@ -13,6 +14,8 @@ export const { options, setup, run, handleSummary } = swarm({
     "REACH_TIMEOUT",
     "ROOMS",
     "PROBE_INTERVAL",
+    "BACKOFF_BASE",
+    "BACKOFF_CAP",
     "PAYLOAD_BYTES",
     "REPLY_TIMEOUT",
     "STEPS",
@@ -32,6 +35,7 @@ export const { options, setup, run, handleSummary } = swarm({
     interval: settings.PROBE_INTERVAL,
     payloadBytes: settings.PAYLOAD_BYTES,
     timeout: settings.REPLY_TIMEOUT,
+    backoff: backoffOf(settings),
   }),
 
   climb: ({ STEPS }) => ({ sizes: STEPS, setting: "CONNECTIONS", of: "connections" }),

@@ -52,6 +52,8 @@ type metricSet struct {
 	Service          *metrics.Metric `metric:"ws_msg_service_ms"`
 	Probes           *metrics.Metric `metric:"ws_probes"`
 	Replies          *metrics.Metric `metric:"ws_replies"`
+	Reconnects       *metrics.Metric `metric:"ws_reconnects"`
+	ReconnectTime    *metrics.Metric `metric:"ws_reconnect_time_ms"`
 	Publications     *metrics.Metric `metric:"ws_publications"`
 	Deliveries       *metrics.Metric `metric:"ws_deliveries"`
 	Lost             *metrics.Metric `metric:"ws_messages_lost"`

@@ -92,6 +92,8 @@ func TestWrongOptionsAreRefused(t *testing.T) {
 		{"an interval below 1 ms", object("probing", probes("intervalMs", 0.5)), "Swarm.probing.intervalMs: expected a number from 1"},
 		{"a payload of a negative size", object("probing", probes("payloadBytes", int64(-1))), "Swarm.probing.payloadBytes: expected a whole number from 0"},
 		{"an unknown option of probes", object("probing", probes("every", int64(1))), "Swarm.probing.every: unknown option, expected one of protocol, authenticate, intervalMs"},
+		{"a back-off capped below its base", object("probing", probes("backoffBaseMs", int64(20), "backoffCapMs", int64(10))),
+			"Swarm.probing.backoffCapMs: expected at least backoffBaseMs, 20, got 10"},
 		{"a protocol that is none", object("probing", probes("protocol", int64(1))), "Swarm.probing.protocol: expected a descriptor"},
 		{"a protocol without a probe", object("probing", probes("protocol", object("name", "mute"))), `Swarm.probing.protocol: expected one with a probe, got "mute"`},
 		{"a protocol whose variable is not given", object("probing", probes("protocol", object("name", "own", "path", "/${room}",

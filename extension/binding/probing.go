@@ -2,6 +2,7 @@ package binding
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -27,6 +28,11 @@ func readProbing(r *reader) *probing.Options {
 		Payload:      []byte(strings.Repeat("x", r.whole("payloadBytes", 0, 0, 1<<24))),
 		For:          r.neededMilliseconds("forMs", 1),
 		Timeout:      r.milliseconds("timeoutMs", 5*time.Second, 1),
+		BackoffBase:  r.milliseconds("backoffBaseMs", 500*time.Millisecond, 1),
+		BackoffCap:   r.milliseconds("backoffCapMs", 10*time.Second, 1),
+	}
+	if o.BackoffCap < o.BackoffBase {
+		r.wrong("backoffCapMs", fmt.Sprintf("at least backoffBaseMs, %v", milliseconds(o.BackoffBase)), milliseconds(o.BackoffCap))
 	}
 	if p := o.Protocol; p != nil && !p.HasProbe() {
 		r.wrong("protocol", "one with a probe", p.Name)
@@ -67,7 +73,10 @@ const replyTag = "reply"
 // probingTrends are the series of probes, by probing.Series, with the fraction
 // that k6 sees.
 func (r *recorder) probingTrends(o *options) []trend {
-	trends := []trend{probing.SendDelay: r.trend(r.metrics.GeneratorDelay, "side", "send")}
+	trends := []trend{
+		probing.SendDelay:     r.trend(r.metrics.GeneratorDelay, "side", "send"),
+		probing.ReconnectTime: r.trend(r.metrics.ReconnectTime, "", ""),
+	}
 	for _, reply := range o.probing.Protocol.Replies {
 		// In the order of their Series.
 		trends = append(trends, r.trend(r.metrics.RTT, replyTag, reply), r.trend(r.metrics.Service, replyTag, reply))
@@ -103,6 +112,7 @@ func (r *recorder) probing(w *probing.Window) {
 	s.count(m.Duplicated, w.Duplicated)
 	s.count(m.Late, w.Late)
 	s.count(m.Deliveries, w.Deliveries)
+	s.count(m.Reconnects, w.Reconnects)
 	s.count(m.MessageErrors, w.Errors, "reason", "error_reply")
 	s.count(m.MessageErrors, w.Sessions, "reason", "session")
 	s.count(m.MessageErrors, w.Unsent, "reason", "unsent")

@@ -1,5 +1,6 @@
 import { handshakeTemplate } from "../identity.ts";
 import type { MetricName } from "../metrics.ts";
+import type { Backoff } from "../pacing.ts";
 import { type SettingName, type Settings, SettingsError } from "../settings.ts";
 import type { StepsOf } from "../steps.ts";
 import type { MetricSummary } from "../summary/summary.ts";
@@ -59,11 +60,13 @@ const FAN_OUT_METRICS = [
   "ws_messages_foreign",
 ] as const satisfies readonly MetricName[];
 
-/** What it records of probes: the same as {@link Connection}s do. */
+/** What it records when the connections ask: all that {@link Client}s record, too. */
 const PROBING_METRICS = [
   ...SWARM_METRICS,
   ...PROBE_METRICS,
   "ws_deliveries",
+  "ws_reconnects",
+  "ws_reconnect_time_ms",
 ] as const satisfies readonly MetricName[];
 
 /** Many connections, opened, held and watched by the extension's engine. */
@@ -106,6 +109,8 @@ export interface ProbingLoad {
   readonly payloadBytes: number;
   /** How long after its due time a reply counts as late, and how long the last are waited for. */
   readonly timeout: Ms;
+  /** How those come back that dropped. */
+  readonly backoff: Backoff;
 }
 
 export interface SwarmLoad {
@@ -195,6 +200,8 @@ export function swarm<N extends SettingName>(spec: SwarmSpec<N>) {
             payloadBytes: probing.payloadBytes,
             forMs: load.hold,
             timeoutMs: probing.timeout,
+            backoffBaseMs: probing.backoff.base,
+            backoffCapMs: probing.backoff.cap,
           },
         }),
       });
@@ -294,9 +301,10 @@ function requireTimeForProbes({ hold }: SwarmLoad, { interval }: ProbingLoad): v
   );
 }
 
-/** How fast the number was reached, by the shard that came there last. */
+/** How fast the number was reached, by the shard that came there last; nothing where some opened more than once. */
 function reachedIn(metrics: Readonly<Record<string, MetricSummary>>): string[] {
-  const { ws_time_to_reach_ms: reach, ws_sessions_opened: opened } = metrics;
+  const { ws_time_to_reach_ms: reach, ws_sessions_opened: opened, ws_reconnects: again } = metrics;
+  if (again?.kind === "counter" && again.count > 0) return [];
   if (reach?.kind !== "trend" || !reach.max || opened?.kind !== "counter") return [];
   const perSecond = opened.count / (reach.max / 1_000);
   return [

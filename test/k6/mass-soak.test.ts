@@ -2,9 +2,11 @@ import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
+import { setTimeout } from "node:timers/promises";
 import type { Summary, Verdict } from "../../lib/summary/summary.ts";
 import {
   type FaultSettings,
+  type RunningServer,
   type ServerOptions,
   type ServerStats,
   startServer,
@@ -54,7 +56,7 @@ test("every connection probes at its interval from its due times, and every repl
   assert.ok(summary.durationMs >= 2_000 && run.stdout.includes("20 connections were open after"));
 });
 
-test("it records of probes what chat-soak records, and calls it the same", async (t) => {
+test("it records all that chat-soak records, and calls it the same", async (t) => {
   const server = await reference(t);
   const WS_URL = `${server.url}/ws/chat`;
   const own = { CONNECTIONS: 2, RAMP: "0s", RAMP_DOWN: "0s", DURATION: "3s", SESSION: "3s" };
@@ -68,8 +70,6 @@ test("it records of probes what chat-soak records, and calls it the same", async
   const shapes = ({ metrics }: Summary) =>
     new Map(Object.entries(metrics).map(([name, { kind, unit }]) => [name, `${kind}, ${unit}`]));
   const [inMass, inChat] = [shapes(mass.summary!), shapes(chat.summary!)];
-  // Its connections do not come back.
-  for (const name of ["ws_reconnects", "ws_reconnect_time_ms"]) inChat.delete(name);
   assert.ok(inChat.size > 15);
   for (const [name, shape] of inChat) assert.equal(inMass.get(name), shape, name);
 });
@@ -206,27 +206,51 @@ const rows: Record<string, Row> = {
     }),
     failed: (of) => of("ws_probes"),
   },
-  "a connection that is reset: what falls due to it from then on is lost": {
+  "a connection that is reset, and comes back": {
     verdict: "fail",
     faults: { resetConnections: { ordinals: [3], onMessage: 4 } },
     counts: ({ repliesSent }, of) => ({
       ...wellHeld,
+      ws_sessions_opened: 21,
+      ws_sessions_closed: 21,
       ws_connection_drops: 1,
       "ws_connection_drops{code:1006}": 1,
       "ws_connection_drops{by:network}": 1,
+      ws_reconnects: 1,
       ws_replies: repliesSent,
       ws_probes: repliesSent + of("ws_messages_lost"),
     }),
     failed: (of) => of("ws_messages_lost"),
   },
-  "connections closed by the server": {
+  "one that does not: what falls due to it from then on is lost": {
     verdict: "fail",
-    faults: { closeConnections: { ordinals: [2, 4], code: 1012, reason: "restart", afterMs: 700 } },
+    env: { BACKOFF_BASE: "1000h", BACKOFF_CAP: "1000h" },
+    faults: { resetConnections: { ordinals: [3], onMessage: 4 } },
+    counts: ({ repliesSent }, of) => ({
+      ...wellHeld,
+      ws_connection_drops: 1,
+      ws_reconnects: 0,
+      ws_replies: repliesSent,
+      ws_probes: repliesSent + of("ws_messages_lost"),
+    }),
+    failed: (of) => of("ws_messages_lost"),
+  },
+  "connections closed by the server, which refuses the first that wants to come back": {
+    verdict: "fail",
+    faults: {
+      closeConnections: { ordinals: [2, 4], code: 1012, reason: "restart", afterMs: 700 },
+      refuseUpgrades: { ordinals: [22], status: 503 }, // after that of the set-up and the 20
+    },
     counts: (_, of) => ({
       ...wellHeld,
+      ws_sessions_opened: 22,
+      ws_sessions_closed: 22,
       ws_connection_drops: 2,
       "ws_connection_drops{code:1012}": 2,
       "ws_connection_drops{by:server}": 2,
+      ws_connect_failures: 1,
+      "ws_connect_failures{reason:http_503}": 1,
+      ws_reconnects: 2,
       ws_probes: of("ws_replies") + of("ws_messages_lost"),
     }),
     failed: (of) => of("ws_messages_lost"),
@@ -240,10 +264,13 @@ const rows: Record<string, Row> = {
       probe: { send: "${id}" },
       reply: [{ name: "r", match: "whole" }],
     },
-    counts: (_, of) => ({
-      ...wellHeld,
-      "ws_message_errors{reason:session}": 20,
-      ws_message_errors: 20,
+    counts: ({ connectionsOpened }, of) => ({
+      ws_sessions_opened: connectionsOpened - 1,
+      ws_sessions_closed: connectionsOpened - 1,
+      ws_message_errors: of("ws_message_errors{reason:session}"),
+      ws_connection_drops: 0,
+      ws_connections_given_up: 0,
+      ws_reconnects: 0,
       ws_replies: 0,
       ws_messages_lost: of("ws_probes"),
     }),
@@ -257,8 +284,10 @@ const rows: Record<string, Row> = {
       ...wellHeld,
       ws_connect_failures: 3,
       "ws_connect_failures{reason:http_503}": 3,
-      ws_replies: of("ws_probes"),
+      ws_reconnects: 3,
+      ws_probes: of("ws_replies") + of("ws_messages_lost"),
     }),
+    failed: (of) => of("ws_messages_lost"),
   },
 };
 
@@ -309,6 +338,28 @@ async function check(t: TestContext, row: Row): Promise<void> {
     of("ws_replies") + (row.failed?.(of) ?? 0) - errors,
     "what is lost stands in it too",
   );
+}
+
+test("a server that is cut off in the middle: every connection drops once, and the load does not go away", async (t) => {
+  const server = await reference(t);
+  const [{ code, summary, stderr }] = await Promise.all([
+    massSoak(t, { env: { WS_URL: `${server.url}/ws/chat`, DURATION: "4s" } }),
+    allProbing(server).then(() => server.close()),
+  ]);
+  assert.deepEqual([code, summary?.verdict], [99, "fail"], stderr);
+  const of = (series: string) => count(summary!, series);
+  assert.deepEqual(
+    [of("ws_connection_drops{code:1001}"), of("ws_connection_drops"), of("ws_connections_given_up")],
+    [20, 20, 0],
+  );
+  assert.ok(of("ws_connect_failures{reason:refused}") >= 20, "they try to come back");
+  assert.ok(of("ws_probes") >= 20 * 16, `${of("ws_probes")} probes`);
+  assert.equal(of("ws_probes"), of("ws_replies") + of("ws_messages_lost"));
+});
+
+/** Resolves once twenty connections and the set-up were there, and half of the first had their answers. */
+async function allProbing(server: RunningServer): Promise<void> {
+  while (server.stats().connectionsOpened < 21 || server.stats().repliesSent < 10) await setTimeout(20);
 }
 
 test("a delay in the server is never reported shorter than it was", async (t) => {
@@ -403,6 +454,11 @@ describe("the user's mistakes end the run before any connection", () => {
       "less time than the ramp takes",
       { RATE: "1", REACH_TIMEOUT: "10s" },
       /REACH_TIMEOUT: expected at least/,
+    ],
+    [
+      "a back-off capped below its base",
+      { BACKOFF_BASE: "2s", BACKOFF_CAP: "1s" },
+      /BACKOFF_CAP: expected at least BACKOFF_BASE \(2s\), got 1s/,
     ],
     ["steps in several shards", { STEPS: "10,20", SHARDS: "2" }, /SHARDS: expected 1 with STEPS/],
     [

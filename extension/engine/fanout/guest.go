@@ -8,6 +8,7 @@ import (
 	"xk6-realtime/engine/frame"
 	"xk6-realtime/engine/ledger"
 	"xk6-realtime/engine/protocol"
+	"xk6-realtime/engine/swarm"
 )
 
 // closeCode ends a session that has done its part.
@@ -90,7 +91,10 @@ func (g *guest) Alarm(c *engine.Conn, now clock.Time) {
 	g.wait()
 }
 
-func (g *guest) Closed(c *engine.Conn, e engine.End) (again bool) {
+// Unopened leaves it to the swarm.
+func (g *guest) Unopened(clock.Time) swarm.Return { return swarm.Return{} }
+
+func (g *guest) Closed(c *engine.Conn, e engine.End) swarm.Return {
 	g.conn = nil
 	if g.conversation != nil {
 		g.conversation.Drop(g, e.At)
@@ -102,7 +106,7 @@ func (g *guest) Closed(c *engine.Conn, e engine.End) (again bool) {
 		g.subscription = nil
 	}
 	left := g.leaveBy != 0 && e.Planned
-	return left && !g.loop.run.leaving.Load()
+	return swarm.Return{Wanted: left && !g.loop.run.leaving.Load()}
 }
 
 // wait sets the alarm for what comes next.

@@ -1,13 +1,16 @@
 package probing
 
 import (
+	"math"
 	"math/bits"
+	"math/rand/v2"
 	"strconv"
 
 	"xk6-realtime/engine"
 	"xk6-realtime/engine/clock"
 	"xk6-realtime/engine/frame"
 	"xk6-realtime/engine/protocol"
+	"xk6-realtime/engine/swarm"
 )
 
 // guest is one connection's part in a Run. It is used on its loop's goroutine.
@@ -16,19 +19,22 @@ type guest struct {
 	conn         *engine.Conn // nil while there is none
 	conversation *protocol.Conversation
 	now          clock.Time // of what is being handled
-	next         clock.Time // the next probe's due time; 0 before the session is ready
+	next         clock.Time // the next probe's due time; 0 before the first session is ready or has failed
+	downSince    clock.Time // 0 while there is a session, and before the first
 	written      clock.Time // of the probe that is being sent, 0 if it could not be
 	number       int32
 	probes       int32
 	overdue      int32 // replies that timed out and have not come since
 	awaiting     bool
+	attempts     int8 // to come back
+	opened       bool // once at least
 	failed       bool // its session could not be had
 	ending       bool // this side is done with it
 }
 
 func (g *guest) Opened(c *engine.Conn, o *engine.Opening) {
 	r := g.loop.run
-	g.conn, g.now, g.next, g.failed = c, clock.Now(), 0, false
+	g.conn, g.now, g.opened, g.failed = c, clock.Now(), true, false
 	conversation, err := g.loop.interpret.NewConversation(protocol.Init{
 		Variables:    r.o.Variables(int(g.number)),
 		Authenticate: r.o.Authenticate,
@@ -70,29 +76,59 @@ const (
 	never     = clock.Time(1<<63 - 1)
 )
 
-func (g *guest) Closed(_ *engine.Conn, e engine.End) (again bool) {
+func (g *guest) Unopened(at clock.Time) swarm.Return {
+	g.down(at)
+	if !g.opened {
+		return swarm.Return{}
+	}
+	return g.back()
+}
+
+func (g *guest) Closed(_ *engine.Conn, e engine.End) swarm.Return {
 	g.now = e.At
-	g.ending = e.Planned && !g.failed
+	ending := e.Planned && !g.failed
 	if g.conversation != nil {
+		g.ending = ending
 		g.conversation.Drop(g, e.At)
 		g.note()
 	}
 	g.loop.record.Lost += int64(g.overdue)
 	g.conn, g.conversation, g.overdue = nil, nil, 0
-	if !g.ending {
-		if g.next == 0 {
-			g.begin()
-		}
-		g.loop.gone = append(g.loop.gone, g)
+	if ending {
+		return swarm.Return{}
 	}
-	return false
+	g.down(e.At)
+	return g.back()
+}
+
+// down notes since when there is no session that ought to be there. From then
+// on what falls due is due.
+func (g *guest) down(at clock.Time) {
+	if g.downSince == 0 {
+		g.downSince = at
+	}
+	g.begin(at)
+}
+
+// back is when the connection is to be tried again.
+func (g *guest) back() swarm.Return {
+	o := &g.loop.run.o
+	after := o.backOff(int(g.attempts), rand.Float64())
+	if g.attempts < math.MaxInt8 {
+		g.attempts++
+	}
+	return swarm.Return{Wanted: clock.Now() < g.loop.run.end(), After: after}
 }
 
 // begin sets the first probe's due time.
-func (g *guest) begin() { g.next = g.now.Add(g.loop.run.o.phase(int(g.number))) }
+func (g *guest) begin(at clock.Time) {
+	if g.next == 0 {
+		g.next = at.Add(g.loop.run.o.phase(int(g.number)))
+	}
+}
 
-// miss counts the probes that fell due by an instant although there is no
-// connection any more: a user's messages that nobody took.
+// miss counts the probes that fell due by an instant while there was no
+// session: a user's messages that nobody took.
 func (g *guest) miss(until clock.Time) {
 	l, o := g.loop, &g.loop.run.o
 	for ; g.next < until; g.next = g.next.Add(o.Interval) {
@@ -185,7 +221,18 @@ func (g *guest) Send(message []byte, binary bool, why protocol.Purpose) {
 }
 
 // Ready is called by the conversation.
-func (g *guest) Ready() { g.begin() }
+func (g *guest) Ready() {
+	g.begin(g.now)
+	g.attempts = 0
+	if g.downSince == 0 {
+		return
+	}
+	g.miss(min(g.now, g.loop.run.end()))
+	r := &g.loop.record
+	r.Reconnects++
+	r.series.Of(ReconnectTime).Record(g.now.Sub(g.downSince))
+	g.downSince = 0
+}
 
 // SessionFailed is called by the conversation.
 func (g *guest) SessionFailed(string, protocol.Fault, []byte) {

@@ -6,6 +6,7 @@ package probing
 import (
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"xk6-realtime/engine/protocol"
@@ -30,11 +31,21 @@ type Options struct {
 	// Timeout is how long after a probe's due time a reply may come. Default
 	// 5s.
 	Timeout time.Duration
+	// BackoffBase and BackoffCap bound how long one that dropped waits before
+	// it comes back: at random, up to the base before the first try, then twice
+	// as long with each that fails, up to the cap. Defaults 500ms and 10s.
+	BackoffBase, BackoffCap time.Duration
 }
 
 func (o Options) withDefaults() (Options, error) {
 	if o.Timeout == 0 {
 		o.Timeout = 5 * time.Second
+	}
+	if o.BackoffBase == 0 {
+		o.BackoffBase = 500 * time.Millisecond
+	}
+	if o.BackoffCap == 0 {
+		o.BackoffCap = max(10*time.Second, o.BackoffBase)
 	}
 	switch {
 	case o.Protocol == nil:
@@ -45,6 +56,8 @@ func (o Options) withDefaults() (Options, error) {
 		return o, fmt.Errorf("probing: Variables: want values for %v", o.Protocol.Variables)
 	case o.Interval <= 0 || o.For <= 0 || o.Timeout < 0:
 		return o, errors.New("probing: Interval, For, Timeout: want times above 0")
+	case o.BackoffBase < 0 || o.BackoffCap < o.BackoffBase:
+		return o, fmt.Errorf("probing: BackoffCap: want at least BackoffBase, %v, got %v", o.BackoffBase, o.BackoffCap)
 	}
 	if o.Variables == nil {
 		o.Variables = func(int) []string { return nil }
@@ -59,4 +72,12 @@ func (o *Options) phase(i int) time.Duration {
 	const golden = 0.6180339887498949
 	turns := float64(i) * golden
 	return time.Duration((turns - float64(int64(turns))) * float64(o.Interval))
+}
+
+// backOff is how long to wait before a try to come back, counted from 0:
+// exponential with full jitter, so that connections which were cut off together
+// do not come back together. random is uniform in [0, 1).
+func (o *Options) backOff(attempt int, random float64) time.Duration {
+	longest := min(float64(o.BackoffCap), math.Ldexp(float64(o.BackoffBase), attempt))
+	return time.Duration(random * longest)
 }

@@ -24,6 +24,8 @@ func TestMain(m *testing.M) { os.Exit(leaktest.Main(m)) }
 // patience bounds the wait for what must happen; no test waits for it to pass.
 const patience = 30 * time.Second
 
+const slowSession = 200 * time.Millisecond
+
 const descriptor = `{
 	"name": "asks",
 	"session": [{ "send": "{\"hello\":${user}}", "await": { "where": { "/welcome": true } } }],
@@ -34,7 +36,8 @@ const descriptor = `{
 }`
 
 // answerer serves the descriptor's protocol; answer is called for the n-th
-// question, from 1. Under /rude there are no sessions.
+// question, from 1. Under /rude there are no sessions, under /slow each takes
+// slowSession to be had.
 func answerer(t *testing.T, answer func(n int64, say func(kind string), ws *websocket.Conn)) (url string) {
 	t.Helper()
 	var asked atomic.Int64
@@ -53,6 +56,9 @@ func answerer(t *testing.T, answer func(n int64, say func(kind string), ws *webs
 			if m.Hello != nil && r.URL.Path == "/rude" {
 				ws.WriteMessage(websocket.TextMessage, []byte(`{"kind":"error"}`))
 				continue
+			}
+			if m.Hello != nil && r.URL.Path == "/slow" {
+				time.Sleep(slowSession)
 			}
 			if m.Hello != nil {
 				ws.WriteMessage(websocket.TextMessage, []byte(`{"welcome":true}`))
@@ -212,7 +218,10 @@ func TestAConnectionThatDropsLosesItsReplies(t *testing.T) {
 			say("second")
 		})
 		// The other connection goes on, and the load that was planned stays.
-		w := run(t, e, url, 2, Options{Interval: 20 * time.Millisecond, For: 400 * time.Millisecond})
+		w := run(t, e, url, 2, Options{
+			Interval: 20 * time.Millisecond, For: 400 * time.Millisecond,
+			BackoffBase: 1000 * time.Hour, // it does not come back
+		})
 		if w.Cut < 2 || w.Lost != w.Cut+w.Missed || w.InTime+w.Cut+w.Missed != 2*w.Probes {
 			t.Errorf("%+v, want the replies of the fifth probe, and of those after it there, lost", w.Counts)
 		}
@@ -227,12 +236,62 @@ func TestAConnectionThatDropsLosesItsReplies(t *testing.T) {
 	})
 }
 
+func TestAConnectionThatDropsComesBack(t *testing.T) {
+	enginetest.OnEachTransport(t, func(t *testing.T, e *engine.Engine) {
+		var lost atomic.Int64
+		url := answerer(t, func(n int64, say func(kind string), ws *websocket.Conn) {
+			if n == 5 || n == 12 {
+				ws.Close()
+				lost.Add(1)
+				return
+			}
+			say("first")
+			say("second")
+		})
+		w := run(t, e, url+"/slow", 1, Options{
+			Interval: 20 * time.Millisecond, For: 2 * time.Second,
+			BackoffBase: 50 * time.Millisecond, BackoffCap: 50 * time.Millisecond,
+		})
+		if w.Reconnects != 2 || w.Lost != w.Cut+w.Missed || w.InTime+w.Cut+w.Missed != 2*w.Probes || w.Cut < 2*lost.Load() {
+			t.Errorf("%+v, want that it came back twice, and every reply accounted for", w.Counts)
+		}
+		// What fell due while it was away is not asked all at once when it is back.
+		if away := int64(2 * slowSession / (20 * time.Millisecond)); w.Missed < 2*(away-2) || w.InTime < 2*15 {
+			t.Errorf("%d replies missed and %d in time, want at least %d and 30", w.Missed, w.InTime, 2*(away-2))
+		}
+		if took := w.Series[ReconnectTime]; took == nil || took.Count != 2 || took.Min < slowSession*99/100 {
+			t.Errorf("times to come back %+v: want 2, no less than %v", took, slowSession)
+		}
+	})
+}
+
+func TestBackOff(t *testing.T) {
+	o := Options{BackoffBase: time.Second, BackoffCap: 10 * time.Second}
+	for _, test := range []struct {
+		name    string
+		attempt int
+		random  float64
+		want    time.Duration
+	}{
+		{"at once at the least", 0, 0, 0},
+		{"up to the base at first", 0, 0.5, 500 * time.Millisecond},
+		{"then up to twice that", 1, 0.5, time.Second},
+		{"and so on", 3, 0.5, 4 * time.Second},
+		{"up to the cap", 4, 0.5, 5 * time.Second},
+		{"for ever", 127, 0.5, 5 * time.Second},
+	} {
+		if got := o.backOff(test.attempt, test.random); got != test.want {
+			t.Errorf("%s: %v, want %v", test.name, got, test.want)
+		}
+	}
+}
+
 func TestWithoutASessionEveryProbeIsLost(t *testing.T) {
 	enginetest.OnEachTransport(t, func(t *testing.T, e *engine.Engine) {
 		url := answerer(t, func(int64, func(string), *websocket.Conn) { t.Error("a probe came") })
 		w := run(t, e, url+"/rude", 3, Options{Interval: 20 * time.Millisecond, For: 400 * time.Millisecond})
-		if w.Sessions != 3 || w.Probes < 3*400/20/2 || w.Missed != 2*w.Probes || w.Lost != w.Missed {
-			t.Errorf("%+v, want three failed sessions, and every probe that fell due lost", w.Counts)
+		if w.Sessions < 3 || w.Errors != w.Sessions || w.Reconnects != 0 || w.Probes < 3*400/20/2 || w.Missed != 2*w.Probes || w.Lost != w.Missed {
+			t.Errorf("%+v, want failed sessions only, and every probe that fell due lost", w.Counts)
 		}
 	})
 }
@@ -296,6 +355,7 @@ func TestOptionsAreChecked(t *testing.T) {
 		{"no variables", func(o *Options) { o.Variables = nil }, "[user]"},
 		{"no interval", func(o *Options) { o.Interval = 0 }, "Interval"},
 		{"no time", func(o *Options) { o.For = 0 }, "For"},
+		{"a cap below the base", func(o *Options) { o.BackoffBase, o.BackoffCap = 2, 1 }, "BackoffCap"},
 	}
 	for _, test := range tests {
 		o := good

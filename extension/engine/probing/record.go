@@ -14,7 +14,7 @@ type Counts struct {
 	InTime     int64
 	TimedOut   int64 // had not come by the time-out
 	Cut        int64 // still in time to come when the connection ended
-	Missed     int64 // its probe fell due after the connection had ended
+	Missed     int64 // its probe fell due while there was no session
 	Refused    int64 // an error came instead
 	Late       int64 // of TimedOut: came after all
 	Lost       int64 // of TimedOut, Cut and Missed: never came
@@ -23,6 +23,7 @@ type Counts struct {
 	Invalid    [3]int64 // messages that break the protocol, by protocol.Fault
 	Deliveries int64
 	Sessions   int64 // that could not be had
+	Reconnects int64 // sessions that were had again, or after a failed attempt
 	Unsent     int64 // probes that could not be written
 }
 
@@ -42,23 +43,28 @@ func (c *Counts) add(from *Counts) {
 	}
 	c.Deliveries += from.Deliveries
 	c.Sessions += from.Sessions
+	c.Reconnects += from.Reconnects
 	c.Unsent += from.Unsent
 }
 
 // Series is one distribution of times that a Run keeps.
 type Series int
 
-// SendDelay is due time to written: the generator's own. After it come, for
-// each reply, response and service time.
-const SendDelay Series = 0
+// The series of every Run. After them come, for each reply, response and
+// service time.
+const (
+	SendDelay     Series = iota // due time to written: the generator's own
+	ReconnectTime               // from the drop, or first failure, to the session
+	ofReplies
+)
 
 // RTT is a probe's due time to its reply of that index. A reply that timed out,
 // was cut or missed counts with the time-out.
-func RTT(reply int) Series { return Series(1 + 2*reply) }
+func RTT(reply int) Series { return ofReplies + Series(2*reply) }
 
 // Service is a probe's writing to its reply of that index, if that came in
 // time: it has as many values as there were such replies.
-func Service(reply int) Series { return Series(2 + 2*reply) }
+func Service(reply int) Series { return ofReplies + Series(2*reply+1) }
 
 // record is what one loop writes, until the reader takes it away.
 type record struct {
@@ -67,7 +73,7 @@ type record struct {
 }
 
 func newRecord(p *protocol.Protocol) record {
-	return record{series: hist.NewSet(Series(1 + 2*len(p.Replies)))}
+	return record{series: hist.NewSet(RTT(len(p.Replies)))}
 }
 
 // moveTo adds all to another record and leaves r empty.

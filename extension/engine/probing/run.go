@@ -30,8 +30,8 @@ type loop struct {
 	loop      *engine.Loop
 	interpret *protocol.Interpreter
 	record    record
-	awaiting  int      // connections that await a reply, or their next probe
-	gone      []*guest // whose connection ended before it was meant to
+	guests    []*guest
+	awaiting  int // connections that await a reply, or their next probe
 	id        []byte
 }
 
@@ -61,11 +61,13 @@ func (r *Run) end() clock.Time {
 	return never
 }
 
-// missUntil counts what falls due to those that are gone.
+// missUntil counts what falls due to those that have no session.
 func (l *loop) missUntil(now clock.Time) {
 	until := min(now, l.run.end())
-	for _, g := range l.gone {
-		g.miss(until)
+	for _, g := range l.guests {
+		if g.downSince != 0 {
+			g.miss(until)
+		}
 	}
 }
 
@@ -77,7 +79,10 @@ func unix(at clock.Time) int64 {
 
 // Guest is for [swarm.Options].
 func (r *Run) Guest(loop, i int) swarm.Guest {
-	return &guest{loop: r.loops[loop], number: int32(i)}
+	l := r.loops[loop]
+	g := &guest{loop: l, number: int32(i)}
+	l.guests = append(l.guests, g)
+	return g
 }
 
 // ErrStopped: the swarm ended before the probing did.

@@ -32,7 +32,8 @@ type part struct {
 	active      int     // open now
 	ended       int     // opened and over
 	reached     int     // open at some time
-	givenUp     int     // never opened
+	givenUp     int     // not open, and not tried again
+	unreached   int     // of givenUp: never opened
 	settled     bool
 	stopping    bool
 	closeBegan  clock.Time
@@ -139,10 +140,17 @@ func (p *part) request(c *engine.Conn, r *handshake.Request) {
 	}
 }
 
+func (p *part) giveUp(s *session) {
+	p.givenUp++
+	if s.openedAt == 0 {
+		p.unreached++
+	}
+}
+
 // settle is called when something was decided: whether the hold may begin, or
 // all is over.
 func (p *part) settle() {
-	decided := p.active+p.ended+p.givenUp == p.size()
+	decided := p.reached+p.unreached == p.size()
 	if decided && !p.settled {
 		p.settled = true
 		p.swarm.partSettled()
@@ -163,7 +171,9 @@ func (p *part) stop() {
 	}
 	p.stopping = true
 	p.timer.Stop()
-	p.givenUp += len(p.retries)
+	for _, r := range p.retries {
+		p.giveUp(r.session)
+	}
 	p.retries = nil
 	for _, s := range p.sessions {
 		if s.conn != nil && !s.conn.Open() && s.openedAt == 0 {

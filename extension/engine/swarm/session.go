@@ -13,18 +13,27 @@ type Guest interface {
 	Opened(c *engine.Conn, o *engine.Opening)
 	Message(c *engine.Conn, m engine.Message)
 	Alarm(c *engine.Conn, now clock.Time)
-	// Closed: an opened connection is over. again asks for it to be opened
-	// anew at once, which is no retry; it is not heard once the Swarm closes.
-	Closed(c *engine.Conn, e engine.End) (again bool)
+	// Unopened: an attempt failed. If nothing is wanted, the Swarm's Retries
+	// decide.
+	Unopened(at clock.Time) Return
+	// Closed: an opened connection is over.
+	Closed(c *engine.Conn, e engine.End) Return
+}
+
+// Return is whether a guest wants its connection to be opened anew, which is
+// no retry, and when. It is not heard once the Swarm closes.
+type Return struct {
+	Wanted bool
+	After  time.Duration
 }
 
 // session is one connection of a Swarm, through all its attempts.
 type session struct {
 	part     *part
 	conn     *engine.Conn
-	guest    Guest // nil for none
-	openedAt clock.Time
-	index    int32 // of all connections of all shards
+	guest    Guest      // nil for none
+	openedAt clock.Time // 0 before the first time
+	index    int32      // of all connections of all shards
 	retries  int32
 }
 
@@ -58,8 +67,13 @@ func (s *session) Failed(_ *engine.Conn, _ *engine.Opening, f engine.Failure) {
 	s.conn = nil
 	p.record.Failures[f.Reason]++
 	p.swarm.noteFailure(f, p)
+	if !p.stopping && s.guest != nil {
+		if now := clock.Now(); s.returns(now, s.guest.Unopened(now)) {
+			return
+		}
+	}
 	if p.stopping || p.swarm.o.Retries >= 0 && int(s.retries) >= p.swarm.o.Retries {
-		p.givenUp++
+		p.giveUp(s)
 		p.settle()
 		return
 	}
@@ -103,11 +117,18 @@ func (s *session) Closed(c *engine.Conn, e engine.End) {
 	if e.Breach != nil {
 		r.Breaches[e.Breach.Reason]++
 	}
-	again := s.guest != nil && s.guest.Closed(c, e)
-	if again && !p.stopping {
-		p.later(retry{at: clock.Now(), session: s})
+	if s.guest != nil && s.returns(clock.Now(), s.guest.Closed(c, e)) {
 		return
 	}
 	p.ended++
 	p.settle()
+}
+
+// returns sees to it that the connection is opened anew, if that is wanted.
+func (s *session) returns(now clock.Time, r Return) bool {
+	if !r.Wanted || s.part.stopping {
+		return false
+	}
+	s.part.later(retry{at: now.Add(r.After), session: s})
+	return true
 }
