@@ -39,7 +39,7 @@ function wordsOf(event: TryEvent): string[] {
     case "sent":
       return [`→ ${shown(event)}`, `= ${event.probe === undefined ? event.purpose : `probe ${event.probe}`}`];
     case "received":
-      return [`← ${shown(event)}`, ...meaningsOf(event.meaning, "expected; nothing to do")];
+      return [`← ${shown(event)}`, ...meaningsOf(event.meaning, "expected, by a step or a heartbeat")];
     case "elapsed":
       return [`· ${event.meaning.map(wordsOfMeaning).join("; ")}`];
     case "ping":
