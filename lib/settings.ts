@@ -22,7 +22,7 @@ export interface Setting<T> {
 export const SETTINGS = {
   WS_URL: {
     help: "The WebSocket endpoint under test.",
-    expects: "a ws:// or wss:// URL without a fragment",
+    expects: "a ws:// or wss:// URL without a user name or a fragment",
     default: "ws://127.0.0.1:8080/ws/chat",
     secret: true, // its query may carry a token
     parse: (text: string) => (isEndpoint(text) ? text : undefined),
@@ -98,7 +98,7 @@ export const SETTINGS = {
   REACH_TIMEOUT: duration("Time within which all connections must be open, retries included.", "5m", 1),
   SERVERS: {
     help: "Endpoints that the connections are spread over in turn, instead of WS_URL alone.",
-    expects: "ws:// or wss:// URLs without a fragment, separated by commas",
+    expects: "ws:// or wss:// URLs without a user name or a fragment, separated by commas",
     default: "",
     secret: true, // as that of WS_URL
     parse: (text: string) => {
@@ -343,7 +343,8 @@ function closest(name: string, ours: readonly string[]): string | undefined {
   return ours.find((known) => known.length >= 5 && distance(name, known) <= (known.length >= 9 ? 2 : 1));
 }
 
-const isEndpoint = (text: string): boolean => /^wss?:\/\/[^\s/?#]+[^\s#]*$/.test(text);
+/** k6 connects to no URL with a user name in it. */
+const isEndpoint = (text: string): boolean => /^wss?:\/\/[^\s/?#@]+([/?][^\s#]*)?$/.test(text);
 
 const quote = (text: string | undefined): string => JSON.stringify(text ?? "");
 

@@ -174,12 +174,12 @@ const variables: Row<Record<string, string>>[] = [
   [
     "no WebSocket URL",
     { WS_URL: "https://s3cr3t@example.com" },
-    "WS_URL: expected a ws:// or wss:// URL without a fragment, got something else",
+    "WS_URL: expected a ws:// or wss:// URL without a user name or a fragment, got something else",
   ],
   [
     "a fragment",
     { WS_URL: "ws://127.0.0.1:1/#s3cr3t" },
-    "WS_URL: expected a ws:// or wss:// URL without a fragment, got something else",
+    "WS_URL: expected a ws:// or wss:// URL without a user name or a fragment, got something else",
   ],
   [
     "a token of two words",
