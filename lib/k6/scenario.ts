@@ -74,7 +74,7 @@ export interface Plan {
   readonly load: string;
   /** The number of things there are to drive; each belongs to one shard. */
   readonly size: number;
-  /** Start of the load to its last planned close. */
+  /** Start of the load to its last planned close; 0 where nothing but the server decides that. */
   readonly duration: Ms;
   /** What it records, where the settings decide that. */
   readonly metrics?: readonly MetricName[];

@@ -26,7 +26,7 @@ export function layout(summary: Summary): Layout {
   const metrics = Object.entries(summary.metrics).filter(([name]) => !name.startsWith("ws_shards_"));
   return {
     headline: `${scenario}: ${verdict}, ${reason}`,
-    facts: `${formatDuration(ms(Math.round(durationMs / 1000) * 1000)) || "0s"} of ${formatDuration(ms(plannedMs))} planned${k6.version ? `; k6 ${k6.version}` : ""}${k6.extension ? ` with xk6-realtime ${k6.extension}` : ""}`,
+    facts: `${taken(durationMs)}${plannedMs > 0 ? ` of ${formatDuration(ms(plannedMs))} planned` : ""}${k6.version ? `; k6 ${k6.version}` : ""}${k6.extension ? ` with xk6-realtime ${k6.extension}` : ""}`,
     steps: summary.steps?.curve.map((step) => stepRow(summary.steps!.of, step)) ?? [],
     stepHeader: ["step", "verdict", `${lagMetric(summary) ?? ""} p50`.trim(), "p90", "p99", "max", "because"],
     latencies: metrics.flatMap(([name, metric]) => latencyRow(name, metric)),
@@ -39,6 +39,9 @@ export function layout(summary: Summary): Layout {
 /** What the steps of a load that grew are drawn by: one metric, of which some may have had no values. */
 export const lagMetric = ({ steps }: Summary): string | undefined =>
   steps?.curve.flatMap(({ lag }) => lag?.metric ?? [])[0];
+
+const taken = (durationMs: number): string =>
+  formatDuration(ms(durationMs < 1_000 ? Math.round(durationMs) : Math.round(durationMs / 1_000) * 1_000));
 
 function stepRow(of: string, { size, verdict, reason, lag }: StepSummary): string[] {
   const figures = [lag?.p50, lag?.p90, lag?.p99, lag?.max];
@@ -73,7 +76,8 @@ function countRow(name: string, metric: MetricSummary): string[][] {
   if (metric.kind === "rate" && metric.rate !== null) {
     return [[name, percent(metric.rate), `${metric.passes} of ${metric.passes + metric.fails}`]];
   }
-  return metric.kind === "gauge" && metric.max > 0
+  // What a gauge last was tells nothing where each of its parts is of something else: notes tell those.
+  return metric.kind === "gauge" && metric.max > 0 && metric.by === undefined
     ? [[name, String(metric.value), `at most ${metric.max}`]]
     : [];
 }

@@ -99,13 +99,16 @@ export const SummarySchema = v.strictObject({
   verdict: v.pipe(
     v.picklist(VERDICTS),
     v.description(
-      "pass: every limit held. fail: at least one was broken. generator-bound: the generator itself was too slow for the limits asked for. incomplete: the run did not do what was planned.",
+      "pass: every limit held. fail: at least one was broken. generator-bound: the generator itself was too slow for the limits asked for. incomplete: the run did not do what was planned, or did not wait long enough for replies to judge a limit.",
     ),
   ),
   reason: v.pipe(v.string(), v.description("One sentence: why.")),
   startedAt: v.pipe(v.string(), v.isoTimestamp()),
   durationMs: v.number(),
-  plannedMs: v.number(),
+  plannedMs: v.pipe(
+    v.number(),
+    v.description("How long the load was to take; 0 where nothing but the server decides that."),
+  ),
   k6: v.strictObject({
     version: v.nullable(v.string()),
     extension: v.pipe(

@@ -291,3 +291,12 @@ test("nothing that is named in a summary becomes markup", () => {
     }),
   );
 });
+
+test("a run says how long it took of what was planned, and takes no gauge's last value for all of its parts", () => {
+  const status = { kind: "gauge", unit: "1", value: 426, min: 101, max: 431 } as const;
+  const metrics = { ws_handshake_status: { ...status, by: { case: { "no-key": status } } } };
+  const text = terminal({ ...summaryOf(k6Data()), durationMs: 430.2, plannedMs: 0, metrics });
+  assert.match(text, /^ {2}430ms; k6 v2\.2\.0$/m);
+  assert.doesNotMatch(text, /ws_handshake_status/);
+  assert.match(terminal({ ...summaryOf(k6Data()), durationMs: 11_600 }), /^ {2}12s of 12s planned; k6/m);
+});
