@@ -27,7 +27,9 @@ type process struct {
 	sockets  engines
 	unlisted unlisted
 
-	active map[int]int // connections open, by shard
+	activeMu sync.Mutex
+	active   map[int]int // connections open, by shard
+
 	totals map[total]*hist.Histogram
 	oneIn  map[total]int64
 	steps  []*step // in the order of time
@@ -81,19 +83,21 @@ func (p *process) release() {
 	}
 }
 
-// setActive tells how many connections a shard has open, and returns how many
-// the process has.
-func (p *process) setActive(shard, n int) (all int) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+// setActive notes how many connections a shard has open, and tells how many
+// the process has. One shard at a time does that, for k6 keeps of a gauge what
+// it was told last.
+func (p *process) setActive(shard, n int, tell func(all int)) {
+	p.activeMu.Lock()
+	defer p.activeMu.Unlock()
 	if p.active == nil {
 		p.active = map[int]int{}
 	}
 	p.active[shard] = n
+	all := 0
 	for _, n := range p.active {
 		all += n
 	}
-	return all
+	tell(all)
 }
 
 // add keeps a distribution for the whole run, for its series and for its

@@ -2,6 +2,8 @@ package binding
 
 import (
 	"math"
+	"runtime"
+	"sync"
 	"testing"
 	"time"
 
@@ -30,5 +32,29 @@ func TestDistributionsAreOfAllShardsAndSeconds(t *testing.T) {
 	}
 	if receive.Tags["side"] != "receive" || receive.Count != 400 || receive.Min != 101 {
 		t.Errorf("%+v", receive)
+	}
+}
+
+func TestTheLastShardToEndIsTheLastToTell(t *testing.T) {
+	const shards = 50
+	var p process
+	for shard := range shards {
+		p.setActive(shard, 1, func(int) {})
+	}
+	told := make(chan int, shards)
+	var ended sync.WaitGroup
+	for shard := range shards {
+		ended.Go(func() {
+			p.setActive(shard, 0, func(all int) {
+				runtime.Gosched() // let others overtake, if they can
+				told <- all
+			})
+		})
+	}
+	ended.Wait()
+	for want := shards - 1; want >= 0; want-- {
+		if all := <-told; all != want {
+			t.Fatalf("told of %d open connections, want %d", all, want)
+		}
 	}
 }

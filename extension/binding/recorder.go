@@ -134,9 +134,8 @@ func (r *recorder) setRatios(o *options) {
 	}
 }
 
-// window tells k6 what happened since the last one. active is how many
-// connections the process has open.
-func (r *recorder) window(w *swarm.Window, active int) {
+// window tells k6 what happened since the last one.
+func (r *recorder) window(w *swarm.Window) {
 	at := time.Now()
 	s := batch{r: r, at: at}
 	for series, d := range w.Series {
@@ -177,7 +176,13 @@ func (r *recorder) window(w *swarm.Window, active int) {
 		s.add(r.metrics.DropRate, rate(i < dropped), r.tags)
 	}
 	r.step.outcomes(r.metrics.DropRate, dropped, w.Closed-dropped)
-	s.add(r.metrics.ActiveSessions, float64(active), r.tags)
+	s.push()
+}
+
+// active tells k6 how many connections the process has open.
+func (r *recorder) active(all int) {
+	s := batch{r: r, at: time.Now()}
+	s.add(r.metrics.ActiveSessions, float64(all), r.tags)
 	s.push()
 }
 
