@@ -71,6 +71,7 @@ export const MESSAGE_REASONS = [
   "unmatched", // matches no rule, and the protocol allows none such
   "session", // a step of the session did not succeed
   "unsent", // fell due without a connection, or the peer does not read
+  "clock_differs", // a time stamp that cannot be, by this machine's clock
   "close_unanswered", // the peer did not answer our Close (RFC 6455 section 5.5.1)
   ...BREACHES,
   "other",

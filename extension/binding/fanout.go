@@ -95,6 +95,7 @@ func (r *recorder) fanOut(w *fanout.Window) {
 	s.count(m.MessageErrors, w.Sessions, "reason", "session")
 	s.count(m.MessageErrors, w.Errors, "reason", "error_reply")
 	s.count(m.MessageErrors, w.Invalid, "reason", "contract")
+	s.count(m.MessageErrors, w.ClockDiffers, "reason", "clock_differs")
 	s.push()
 	r.outcomes(m.SuccessRate, true, w.InTime)
 	r.outcomes(m.SuccessRate, false, w.Late+w.Lost)

@@ -245,6 +245,7 @@ export function swarm<N extends SettingName>(spec: SwarmSpec<N>) {
       notes: (metrics) => [
         ...(sizes.length === 0 && !comeBack ? reachedIn(metrics) : []),
         ...uncertainty(metrics),
+        ...otherClock(metrics),
       ],
     };
   });
@@ -325,5 +326,14 @@ function uncertainty(metrics: Readonly<Record<string, MetricSummary>>): string[]
   const percent = share * 100;
   return [
     `${number(percent)} % of the messages were read late and together with later ones: the true p99 of a latency may be as low as the p${number(Math.max(99 - percent, 0))}, less 1 ms; give the generator more processors or fewer connections`,
+  ];
+}
+
+/** What the server's time stamps are worth. */
+function otherClock({ ws_message_errors: errors }: Readonly<Record<string, MetricSummary>>): string[] {
+  const differs = errors?.by?.reason?.clock_differs;
+  if (differs?.kind !== "counter" || differs.count === 0) return [];
+  return [
+    `the server's clock is not this machine's: ${differs.count} time stamps lie after their arrival or before their publication, so ws_fanout_server_lag_ms, which leaves them out, says nothing`,
   ];
 }

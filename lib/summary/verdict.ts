@@ -54,6 +54,10 @@ function whyIncomplete({ setupDone, metrics }: Evidence): string | undefined {
   if (completed < started) {
     return `${started - completed} of ${started} parts of the load ended before their planned end`;
   }
+  const ahead = countOf(metrics.ws_message_errors?.by?.reason?.clock_differs as MetricSummary | undefined);
+  if (ahead > 0 && countOf(metrics.ws_publications) === 0) {
+    return `the server's clock is not this machine's: ${ahead} deliveries are stamped later than they came, and nothing else tells when they were published`;
+  }
   return undefined;
 }
 

@@ -20,6 +20,8 @@ const METRIC_NAMES: MetricName[] = [
   "ws_msg_rtt_ms",
   "ws_generator_delay_ms",
   "ws_replies",
+  "ws_publications",
+  "ws_message_errors",
   "ws_connect_failures",
   "ws_delivery_success_rate",
   "ws_shards_started",
@@ -126,6 +128,21 @@ describe("a run is judged", () => {
     [
       "pass when fewer replies are missing than a limit lets pass",
       k6Data({ ws_replies: { values: { count: 99, rate: 8 }, thresholds: { "count>0": { ok: true } } } }),
+      "pass",
+      /limits held/,
+    ],
+    [
+      "incomplete where lag is known by the stamps of another clock alone",
+      k6Data({ "ws_message_errors{reason:clock_differs}": { values: { count: 3, rate: 0 } } }),
+      "incomplete",
+      /^the server's clock is not this machine's: 3 deliveries are stamped later than they came/,
+    ],
+    [
+      "pass where what was published here tells, whatever the server's clock",
+      k6Data({
+        "ws_message_errors{reason:clock_differs}": { values: { count: 3, rate: 0 } },
+        ws_publications: { values: { count: 3, rate: 0 } },
+      }),
       "pass",
       /limits held/,
     ],

@@ -52,6 +52,7 @@ type roomServer struct {
 	faultsFrom                int // the first connection that is hit by them
 	deliveries                int
 	lost, repeated, reordered atomic.Int64
+	ahead                     time.Duration // of its clock
 }
 
 type roomClient struct {
@@ -113,7 +114,7 @@ func (c *roomClient) Message(_ *engine.Conn, m engine.Message) {
 		return
 	}
 	c.silent = true
-	out := fmt.Appendf(nil, `{"kind":"message","id":%q,"room":%q,"ms":%.3f}`, in.ID, in.Room, float64(time.Now().UnixNano())/1e6)
+	out := fmt.Appendf(nil, `{"kind":"message","id":%q,"room":%q,"ms":%.3f}`, in.ID, in.Room, float64(time.Now().Add(c.server.ahead).UnixNano())/1e6)
 	for _, to := range c.server.rooms[in.Room] {
 		to.deliver(out)
 	}
@@ -205,6 +206,23 @@ func TestEveryPublicationComesOnceToAllOfItsRoom(t *testing.T) {
 		}
 		if r.Opened != 66 || len(r.Drops) != 0 {
 			t.Errorf("opened %d, drops %v", r.Opened, r.Drops)
+		}
+	})
+}
+
+func TestTheStampsOfAnotherClockAreNoLags(t *testing.T) {
+	enginetest.OnEachTransport(t, func(t *testing.T, e *engine.Engine) {
+		for _, ahead := range []time.Duration{5 * time.Minute, -5 * time.Minute} {
+			url := startRooms(t, &roomServer{lose: never, repeat: never, delay: never, ahead: ahead})
+			c, w, _ := fanOut(t, e, url, Options{
+				Plan: Plan{Subscribers: 4, Rooms: 1, Publishers: 1, Rate: 50}, For: 200 * time.Millisecond,
+			})
+			if c.ClockDiffers != c.Deliveries || c.Deliveries != 40 || w.Series[ServerLag] != nil {
+				t.Errorf("with a server %v ahead, got %+v and lags %v", ahead, c, w.Series[ServerLag])
+			}
+			if w.Series[Lag].Count != c.Deliveries {
+				t.Errorf("with a server %v ahead, got %d lags from the due time", ahead, w.Series[Lag].Count)
+			}
 		}
 	})
 }

@@ -236,8 +236,10 @@ func (g *guest) Delivered(d *protocol.Delivery) {
 	l, r := g.loop, &g.loop.record
 	if l.run.o.Plan.Publishers == 0 {
 		r.Deliveries++
-		g.serverLag(d, Lag) // all that is known of when it was published
-		g.serverLag(d, ServerLag)
+		if lag, ok := g.serverLag(d, 0); ok {
+			r.series.Of(Lag).Record(lag) // all that is known of when it was published
+			r.series.Of(ServerLag).Record(lag)
+		}
 		return
 	}
 	number, sequence, ours := parseID(d.ID, l.run.o.Name)
@@ -266,7 +268,9 @@ func (g *guest) Delivered(d *protocol.Delivery) {
 	if known {
 		r.series.Of(Lag).Record(d.At.Sub(due))
 	}
-	g.serverLag(d, ServerLag)
+	if lag, ok := g.serverLag(d, due); ok {
+		r.series.Of(ServerLag).Record(lag)
+	}
 	if !arrival.Due {
 		return
 	}
@@ -278,11 +282,24 @@ func (g *guest) Delivered(d *protocol.Delivery) {
 	}
 }
 
-// serverLag notes the time from the server's own stamp, if there is one.
-func (g *guest) serverLag(d *protocol.Delivery, to Series) {
-	if d.HasSentAt {
-		g.loop.record.series.Of(to).Record(d.At.Sub(g.loop.fromUnix(d.SentAtMs, g.now)))
+// stampSlack is by how much a stamp may seem wrong between two readings of the
+// wall clock, and for what a server rounds it to beyond its unit.
+const stampSlack = time.Millisecond
+
+// serverLag is the time from the server's own stamp to the arrival, if there
+// is a stamp. One after the arrival, or before the publication was due, is of
+// another clock: counted, and no lag. due is 0 where it is not known.
+func (g *guest) serverLag(d *protocol.Delivery, due clock.Time) (lag time.Duration, ok bool) {
+	if !d.HasSentAt {
+		return 0, false
 	}
+	sent := g.loop.fromUnix(d.SentAtMs, g.now)
+	early := due != 0 && due.Sub(sent) > stampSlack+g.loop.run.o.Protocol.SentAtUnit()
+	if early || sent.Sub(d.At) > stampSlack {
+		g.loop.record.ClockDiffers++
+		return 0, false
+	}
+	return max(d.At.Sub(sent), 0), true
 }
 
 // Failed is called by the conversation.

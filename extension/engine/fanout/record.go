@@ -33,6 +33,8 @@ type Counts struct {
 	Sessions   int64 // that could not be had
 	Errors     int64 // error messages of the server
 	Invalid    int64 // messages that break the protocol
+	// ClockDiffers is how many stamps cannot be, by this machine's clock.
+	ClockDiffers int64
 	// Forgotten publications were so many at once that their spread is
 	// unknown.
 	Forgotten int64
@@ -51,6 +53,7 @@ func (c *Counts) add(from *Counts) {
 	c.Sessions += from.Sessions
 	c.Errors += from.Errors
 	c.Invalid += from.Invalid
+	c.ClockDiffers += from.ClockDiffers
 	c.Forgotten += from.Forgotten
 }
 

@@ -102,3 +102,11 @@ func (p *Protocol) HasDelivery() bool { return p.delivery != nil }
 
 // DeliveryHasSentAt tells whether a delivery says when it was sent.
 func (p *Protocol) DeliveryHasSentAt() bool { return p.delivery != nil && p.delivery.sentAt.given() }
+
+// SentAtUnit is the unit of a delivery's time stamp; 0 without one.
+func (p *Protocol) SentAtUnit() time.Duration {
+	if !p.DeliveryHasSentAt() {
+		return 0
+	}
+	return time.Duration(p.delivery.up / p.delivery.down * float64(time.Millisecond))
+}
