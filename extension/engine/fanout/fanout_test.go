@@ -53,15 +53,17 @@ type roomServer struct {
 	deliveries                int
 	lost, repeated, reordered atomic.Int64
 	ahead                     time.Duration // of its clock
+	patience                  int           // publications of one connection that it takes; 0: all
 }
 
 type roomClient struct {
-	server *roomServer
-	conn   *engine.Conn
-	room   string
-	held   []byte // a delivery that goes out after the next
-	number int
-	silent bool // a publisher, which gets no faults
+	server       *roomServer
+	conn         *engine.Conn
+	room         string
+	held         []byte // a delivery that goes out after the next
+	number       int
+	silent       bool // a publisher, which gets no faults
+	publications int
 }
 
 func never(int) bool { return false }
@@ -114,6 +116,10 @@ func (c *roomClient) Message(_ *engine.Conn, m engine.Message) {
 		return
 	}
 	c.silent = true
+	if c.publications++; c.server.patience != 0 && c.publications > c.server.patience {
+		c.conn.Close(1011, "")
+		return
+	}
 	out := fmt.Appendf(nil, `{"kind":"message","id":%q,"room":%q,"ms":%.3f}`, in.ID, in.Room, float64(time.Now().Add(c.server.ahead).UnixNano())/1e6)
 	for _, to := range c.server.rooms[in.Room] {
 		to.deliver(out)
@@ -206,6 +212,18 @@ func TestEveryPublicationComesOnceToAllOfItsRoom(t *testing.T) {
 		}
 		if r.Opened != 66 || len(r.Drops) != 0 {
 			t.Errorf("opened %d, drops %v", r.Opened, r.Drops)
+		}
+	})
+}
+
+func TestWhatADroppedPublisherDoesNotPublishIsCounted(t *testing.T) {
+	enginetest.OnEachTransport(t, func(t *testing.T, e *engine.Engine) {
+		url := startRooms(t, &roomServer{lose: never, repeat: never, delay: never, patience: 5})
+		c, _, r := fanOut(t, e, url, Options{
+			Plan: Plan{Subscribers: 4, Rooms: 2, Publishers: 2, Rate: 100}, For: time.Second, Timeout: 500 * time.Millisecond,
+		})
+		if c.Published+c.Unsent != 100 || c.Published < 10 || c.Unsent < 10 || len(r.Drops) == 0 {
+			t.Errorf("got %+v and drops %v, want 100 publications made or counted as not", c, r.Drops)
 		}
 	})
 }

@@ -105,6 +105,9 @@ func (g *guest) Closed(c *engine.Conn, e engine.End) swarm.Return {
 		g.loop.record.Lost += int64(g.subscription.Lost())
 		g.subscription = nil
 	}
+	if g.publisher != nil && (!e.Planned || g.failed) {
+		g.forsake()
+	}
 	left := g.leaveBy != 0 && e.Planned
 	return swarm.Return{Wanted: left && !g.loop.run.leaving.Load()}
 }
@@ -184,6 +187,16 @@ func (g *guest) publish(now clock.Time) {
 			g.loop.record.Unsent++ // it is in the ledger, and will be missed by all
 		}
 	}
+}
+
+// forsake counts what a publisher that has no connection will not publish.
+func (g *guest) forsake() {
+	p, r := g.publisher, g.loop.run
+	ends := clock.Time(r.ends.Load())
+	for ; p.next != 0 && p.next < ends; p.next = p.next.Add(r.o.Plan.interval()) {
+		g.loop.record.Unsent++
+	}
+	p.next = 0
 }
 
 // isDecided tells whether it is known if the guest takes part.

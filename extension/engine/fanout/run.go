@@ -174,6 +174,9 @@ func (l *loop) begin(start clock.Time) {
 	for _, g := range l.guests {
 		if p := g.publisher; p != nil {
 			p.next = start.Add(l.run.o.Plan.offset(p.number))
+			if g.conn == nil {
+				g.forsake()
+			}
 			g.wait()
 		}
 	}
