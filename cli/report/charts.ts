@@ -21,6 +21,7 @@ export function chartsOf(views: readonly RunView[]): Chart[] {
           ...latencyCharts(views),
           connections(views),
           rates(views),
+          faults(views),
           drops(views),
           ...histograms(views),
           lagByConnections(views),
@@ -56,6 +57,7 @@ const NOTHING: Timeline = {
   generatorDelay: {},
   connections: [],
   rates: {},
+  faults: {},
   drops: {},
   processors: [],
   memory: [],
@@ -127,6 +129,15 @@ const connections = (views: readonly RunView[]) =>
 const rates = (views: readonly RunView[]) =>
   timeChart(views, "Per second", "Messages and connections a second.", linear("per second"), ({ rates }) =>
     Object.entries(rates).map(([metric, y]) => ({ label: metric.replace(/^ws_/, ""), y })),
+  );
+
+const faults = (views: readonly RunView[]) =>
+  timeChart(
+    views,
+    "Faults",
+    "What was lost, late, repeated, out of order or in error, and connections that failed, when that was known.",
+    linear("in each stretch"),
+    ({ faults }) => Object.entries(faults).map(([metric, y]) => ({ label: metric.replace(/^ws_/, ""), y })),
   );
 
 const drops = (views: readonly RunView[]) =>

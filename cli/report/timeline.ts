@@ -27,6 +27,8 @@ export interface Timeline {
   readonly connections: Values;
   /** How many a second, by Counter. */
   readonly rates: { readonly [metric: string]: Values };
+  /** What went wrong in each stretch, by Counter. */
+  readonly faults: { readonly [metric: string]: Values };
   /** How many connections dropped in each stretch, by close code. */
   readonly drops: { readonly [code: string]: Values };
   /** Processors that the generators kept busy, and memory that they occupied in bytes, over all instances. */
@@ -48,7 +50,15 @@ const RATES = [
   "ws_replies",
   "ws_deliveries",
   "ws_sessions_opened",
+] as const satisfies readonly MetricName[];
+
+const FAULTS = [
+  "ws_messages_lost",
+  "ws_messages_late",
+  "ws_messages_duplicated",
+  "ws_messages_reordered",
   "ws_message_errors",
+  "ws_connect_failures",
 ] as const satisfies readonly MetricName[];
 
 /** Lays a run out in time. Its stretches are those that it was read with. */
@@ -79,6 +89,7 @@ export function timelineOf(run: Run): Timeline {
     ),
     connections: connections(of, cells),
     rates: present(RATES.map((name) => [name, rate(of(name), cells, run.cellSeconds)])),
+    faults: present(FAULTS.map((name) => [name, counts(of(name), cells)])),
     drops: present(
       byTag("ws_connection_drops", "code").map((code) => [
         code,

@@ -86,6 +86,39 @@ test("the charts of a run show its seconds, its limits, and where it froze or dr
   assert.ok(chart("Generator delay") && chart("Distribution of ws_msg_rtt_ms").limits[0]!.axis === "x");
 });
 
+test("what went wrong is drawn by kind, when it did; without any there is no such chart", async (t) => {
+  const directory = await temporaryDirectory(t);
+  const series = ["ws_replies", "ws_messages_lost", "ws_message_errors"].map((metric) => ({
+    metric,
+    kind: "counter",
+  }));
+  const seconds = [
+    [[0, 9]],
+    [
+      [0, 9],
+      [1, 3],
+    ],
+    [
+      [0, 9],
+      [2, 1],
+    ],
+  ] as const;
+  const [view] = await openViews([await record(directory, { series, seconds })], directory);
+  const { lines } = chartsOf([view!]).find(({ title }) => title === "Faults")!;
+  assert.deepEqual(
+    lines.map(({ label, y }) => [label, y]),
+    [
+      ["messages_lost", [0, 3, 0]],
+      ["message_errors", [0, 0, 1]],
+    ],
+  );
+  const [well] = await openViews(
+    [await record(directory, { series: series.slice(0, 1), seconds: [[[0, 9]]] })],
+    directory,
+  );
+  assert.ok(!chartsOf([well!]).some(({ title }) => title === "Faults"));
+});
+
 const noFreezes: [sentence: string, every: number, messages: number, silentFrom: number][] = [
   ["a few messages now and then", 6, 2, 60],
   ["many messages at once, every ten seconds", 10, 1_000, 60],
