@@ -45,7 +45,23 @@ export function decide(
   }
   const what = `${comparisons.length / baselines.length} latencies no slower than the baseline's`;
   const but = notCompared.length > 0 ? ` (not compared: ${notCompared.join("; ")})` : "";
-  return decision("pass", `${summary.reason}, ${what}${but}`);
+  return decision("pass", `${summary.reason}, ${what}${but}${unseen(comparisons)}`);
+}
+
+/** A change that everybody would want to hear of. */
+const PLAIN = 2;
+
+/** Where so much is left to chance that a plain change would have been, too: no news is no good news there. */
+function unseen(comparisons: readonly Comparison[]): string {
+  const surest = new Map<string, number>();
+  for (const { metric, share, high } of comparisons) {
+    const name = `${metric} p${number(share * 100)}`;
+    surest.set(name, Math.min(high, surest.get(name) ?? high));
+  }
+  const vague = [...surest].filter(([, high]) => high > PLAIN).map(([name]) => name);
+  return vague.length > 0
+    ? `; too restless to tell: ${vague.join(", ")} could be ${PLAIN} times as slow`
+    : "";
 }
 
 /** A percentile of fewer values than one in each of its parts is no more than the largest one. */

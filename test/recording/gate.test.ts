@@ -5,6 +5,7 @@ import { PassThrough } from "node:stream";
 import { text } from "node:stream/consumers";
 import { type TestContext, test } from "node:test";
 import { seeded } from "../../cli/gate/bootstrap.ts";
+import { decide } from "../../cli/gate/decide.ts";
 import { main } from "../../cli/main.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";
 import { latencies } from "./made-up-run.ts";
@@ -204,4 +205,19 @@ test("what the user gets wrong is told in one line, with exit code 2", async (t)
     assert.match(errors, message);
     assert.deepEqual([code, said, errors.split("\n").length], [2, "", 2]);
   }
+});
+
+test("a latency that could as well be twice as slow is named, unless one baseline is sure", () => {
+  const summary = { verdict: "pass" as const, reason: "all 1 limits held", thresholds: [] };
+  const compared = (share: number, high: number) => ({
+    ...{ metric: "ws_msg_rtt_ms", share, baseline: "b", before: 10, now: 11, ratio: 1.1 },
+    ...{ low: 0.2, high },
+  });
+  const comparisons = [compared(0.5, 1.2), compared(0.95, 9), compared(0.99, 9), compared(0.99, 1.5)];
+  const answer = decide(summary, () => 1_000, {
+    baselines: [{ scenario: "chat-soak", verdict: "pass", reason: "" }],
+    regression: { slower: [], comparisons, notCompared: [] },
+  });
+  assert.match(answer.reason, /; too restless to tell: ws_msg_rtt_ms p95 could be 2 times as slow$/);
+  assert.equal(answer.exitCode, 0);
 });
