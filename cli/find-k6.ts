@@ -30,8 +30,8 @@ export async function findK6(env: NodeJS.ProcessEnv, built = packageFile("bin/k6
   }
   const problem = found ? `k6 ${found.version} on the PATH is too old` : "no k6 found";
   throw new UserError(
-    `${problem}. Install either Go 1.21 or newer (https://go.dev/dl), with which npm start builds k6, ` +
-      `or k6 ${OLDEST_MAJOR} or newer (https://grafana.com/docs/k6/latest/set-up/install-k6).`,
+    `${problem}. Install k6 ${OLDEST_MAJOR} or newer (https://grafana.com/docs/k6/latest/set-up/install-k6), or build it: ` +
+      "npm run build:k6, in a clone of the repository, with Go 1.21 or newer (https://go.dev/dl).",
     EXIT.error,
   );
 }
