@@ -52,7 +52,9 @@ function whyIncomplete({ setupDone, metrics }: Evidence): string | undefined {
   const completed = countOf(metrics.ws_shards_completed);
   if (started === 0) return "no part of the load began";
   if (completed < started) {
-    return `${started - completed} of ${started} parts of the load ended before their planned end`;
+    const missing = countOf(metrics.ws_connections_given_up);
+    const because = missing > 0 ? `: ${missing} connections were never open` : "";
+    return `${started - completed} of ${started} parts of the load ended before their planned end${because}`;
   }
   const ahead = countOf(metrics.ws_message_errors?.by?.reason?.clock_differs as MetricSummary | undefined);
   if (ahead > 0 && countOf(metrics.ws_publications) === 0) {

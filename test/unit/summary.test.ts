@@ -23,6 +23,7 @@ const METRIC_NAMES: MetricName[] = [
   "ws_publications",
   "ws_message_errors",
   "ws_connect_failures",
+  "ws_connections_given_up",
   "ws_delivery_success_rate",
   "ws_shards_started",
   "ws_shards_completed",
@@ -163,6 +164,15 @@ describe("a run is judged", () => {
       k6Data({ ws_shards_completed: { values: { count: 7, rate: 1 } } }),
       "incomplete",
       /^3 of 10 parts of the load/,
+    ],
+    [
+      "incomplete when connections could not be had, with how many",
+      k6Data({
+        ws_shards_completed: { values: { count: 9, rate: 1 } },
+        ws_connections_given_up: { values: { count: 20, rate: 1 } },
+      }),
+      "incomplete",
+      /^1 of 10 parts of the load ended before their planned end: 20 connections were never open$/,
     ],
     [
       "incomplete when nothing began",
