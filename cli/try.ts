@@ -240,12 +240,11 @@ function headersOf(rawArgs: readonly string[]): Record<string, string> {
   );
 }
 
-/** What may be secret in a URL: its user, its password, the values of its query. */
+/** What may be secret in a URL: the values of its query, as they are written and as they are meant. */
 function secretsIn(url: string): string[] {
   if (!URL.canParse(url)) return [];
-  const { username, password, searchParams } = new URL(url);
-  const parts = [username, password, ...searchParams.values()];
-  return parts.flatMap((part) => [part, decodeURIComponent(part)]);
+  const { search, searchParams } = new URL(url);
+  return [...[...search.matchAll(/=([^&]*)/g)].map(([, value]) => value!), ...searchParams.values()];
 }
 
 function read<T>(

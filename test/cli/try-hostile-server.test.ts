@@ -51,16 +51,16 @@ for (const json of [[], ["--json"]]) {
       socket.write(frame(TEXT, JSON.stringify({ token, url: encodeURIComponent(token) })));
       socket.write(frame(TEXT, `${"x".repeat(296)}${token}`)); // where a line is cut
       socket.write(frame(BINARY, Buffer.concat([Buffer.from(token), Buffer.from([0xff])])));
-      socket.write(frame(TEXT, "key-of-header user-of-url query-of-url"));
+      socket.write(frame(TEXT, "key-of-header query-of-url% query-of-url%25 one+two"));
       socket.end(frame(CLOSE, close(4000, token)));
     });
-    const withSecrets = url.replace("//", "//user-of-url:x@").concat("?key=query-of-url");
+    const withSecrets = url.concat("?key=query-of-url%25&more=one+two");
     const tried = await tryOut(
       ["--url", withSecrets, "--protocol", "echo", "--header", "X-Key: key-of-header", ...json],
       { env: { WS_TOKEN: token } },
     );
     const spellings = [token, JSON.stringify(token).slice(1, -1), encodeURIComponent(token)];
-    spellings.push(Buffer.from(token).toString("hex"), 'to"', "to\\", "key-of", "user-of", "query-of");
+    spellings.push(Buffer.from(token).toString("hex"), 'to"', "to\\", "key-of", "query-of", "one+");
     for (const spelling of spellings) assert.ok(!tried.out.includes(spelling), `${spelling} in ${tried.out}`);
     assert.match(tried.out, /you are \*\*\*/);
   });
