@@ -3,6 +3,7 @@
 // Command bare is what the benchmarks hold the engine against: loops that do
 // one thing and nothing else. It is no part of k6.
 //
+//	bare tcp CONNECTIONS
 //	bare connect 127.0.0.1:9100 CONNECTIONS THREADS
 //	bare read 127.0.0.1:9100 CONNECTIONS ROOMS PUBLICATIONS_PER_SECOND SECONDS PAYLOAD_BYTES
 //	bare capture PORT
@@ -29,7 +30,7 @@ func main() {
 	}
 }
 
-const usage = "expected connect ADDRESS CONNECTIONS THREADS, read ADDRESS CONNECTIONS ROOMS PUBLICATIONS_PER_SECOND SECONDS PAYLOAD_BYTES, or capture PORT"
+const usage = "expected tcp CONNECTIONS, connect ADDRESS CONNECTIONS THREADS, read ADDRESS CONNECTIONS ROOMS PUBLICATIONS_PER_SECOND SECONDS PAYLOAD_BYTES, or capture PORT"
 
 func run(args []string) (figures any, err error) {
 	if len(args) == 0 {
@@ -37,7 +38,7 @@ func run(args []string) (figures any, err error) {
 	}
 	var address string
 	words := args[1:]
-	if args[0] != "capture" && len(words) > 0 {
+	if args[0] != "capture" && args[0] != "tcp" && len(words) > 0 {
 		address, words = words[0], words[1:]
 	}
 	var n []int
@@ -49,6 +50,8 @@ func run(args []string) (figures any, err error) {
 		n = append(n, value)
 	}
 	switch mode := fmt.Sprint(args[0], len(n)); {
+	case mode == "tcp1":
+		return tcp(n[0])
 	case mode == "connect2":
 		return connect(address, n[0], n[1])
 	case mode == "read5":
