@@ -27,7 +27,7 @@ interface Load {
 }
 const LARGE: Load = { connections: 15_000, publicationsPerSecond: 40, seconds: 10 };
 const FLOOD: Load = { connections: 15_000, publicationsPerSecond: 200, seconds: 3 };
-const SMALL: Load = { connections: 5_000, publicationsPerSecond: 20, seconds: 20 };
+const SMALL: Load = { connections: 5_000, publicationsPerSecond: 20, seconds: 60 };
 const FAULTY: Load = { connections: 15_000, publicationsPerSecond: 60, seconds: 12 };
 
 const publicationsOf = ({ publicationsPerSecond, seconds }: Load) => publicationsPerSecond * seconds;
@@ -130,14 +130,15 @@ const trend = (summary: Summary, name: string): TrendSummary => {
 const lagOf = ({ p50, p99, max }: TrendSummary): Lag => ({ p50Ms: p50!, p99Ms: p99!, maxMs: max! });
 
 /** The reported lag beside that of the packets. */
-async function accuracy(load: Load) {
-  const { result } = await withServer((url) => captured(url, () => ours(url, load)));
+async function accuracy(load: Load, priority: "normal" | "realtime" = "normal") {
+  const { result } = await withServer((url) => captured(url, () => ours(url, load, { PRIORITY: priority })));
   const { summary, cpuSeconds } = result.result;
   const receive = summary.metrics.ws_generator_delay_ms?.by?.side?.receive as TrendSummary;
   return {
     load,
     deliveries: count(summary, "ws_deliveries"),
     lost: count(summary, "ws_messages_lost"),
+    uncertain: count(summary, "ws_arrivals_uncertain"),
     generatorDelayP99Ms: receive.p99!,
     cpuSeconds,
     reported: lagOf(trend(summary, "ws_fanout_server_lag_ms")),
@@ -254,6 +255,7 @@ async function part<T>(name: string, run: () => Promise<T>): Promise<T> {
 }
 
 const large = await part("the engine, 15,000 subscribers", () => accuracy(LARGE));
+const onTime = await part("the same with PRIORITY=realtime", () => accuracy(LARGE, "realtime"));
 const small = await part("the engine, 5,000 subscribers", () => accuracy(SMALL));
 const rival = await part("stock k6, the same 5,000", () => stock(SMALL));
 const flooded: Awaited<ReturnType<typeof flood>>[] = [];
@@ -265,17 +267,29 @@ for (let round = 1; round <= 3; round++) {
 const exact = await part("deliveries that go wrong, 15,000 subscribers", () => exactness(FAULTY));
 
 console.log(
-  `\n${large.load.connections} subscribers in ${ROOMS} rooms, ${PAYLOAD_BYTES} bytes of payload, ${cpus().length} processors shared with the server: ` +
-    `${large.deliveries} of ${deliveriesOf(LARGE)} deliveries in ${LARGE.seconds} s, ${large.lost} lost; receive side of ws_generator_delay_ms p99 ${round(large.generatorDelayP99Ms)} ms`,
+  `\n${ROOMS} rooms, ${PAYLOAD_BYTES} bytes of payload, ${cpus().length} processors shared with the server`,
+);
+const own = { "15,000": large, "15,000, PRIORITY=realtime": onTime, "5,000": small };
+console.table(
+  Object.entries(own).map(([who, { load, deliveries, lost, uncertain, generatorDelayP99Ms }]) => ({
+    "": `this engine, ${who}`,
+    seconds: load.seconds,
+    due: deliveriesOf(load),
+    deliveries,
+    lost,
+    "receive delay p99, ms": round(generatorDelayP99Ms),
+    "arrivals uncertain": uncertain,
+  })),
 );
 console.log("Lag from the server's stamp, as reported and by the times of the packets (a separate process)");
 console.table([
-  ...lagRows("this engine, 15,000", large.reported, large.kernel),
-  ...lagRows("this engine, 5,000", small.reported, small.kernel),
+  ...Object.entries(own).flatMap(([who, { reported, kernel }]) =>
+    lagRows(`this engine, ${who}`, reported, kernel),
+  ),
   ...lagRows("stock k6, 5,000, Date.now()", rival.handled, rival.kernel),
   ...lagRows("stock k6, 5,000, event.timestamp", rival.read, rival.kernel),
 ]);
-for (const [who, { deliveries, kernel }] of Object.entries({ large, small, rival })) {
+for (const [who, { deliveries, kernel }] of Object.entries({ ...own, rival })) {
   if (kernel.deliveries !== deliveries || kernel.missed > 0)
     console.log(
       `${who}: ${deliveries} counted, ${kernel.deliveries} in packets, ${kernel.missed} packets missed`,
@@ -307,6 +321,7 @@ const figures = {
   processors: cpus().length,
   loads,
   large,
+  onTime,
   small,
   rival,
   flooded,

@@ -37,6 +37,12 @@ declare module "k6/x/realtime" {
     sources?: readonly string[];
     /** What to do when this machine gives no more descriptors or ports. Default "fail": {@link Swarm.run} rejects. */
     onExhausted?: "fail" | "continue";
+    /**
+     * "realtime" has the engine read and write before every ordinary thread of the machine, so that it is on time
+     * beside a busy server. Linux with CAP_SYS_NICE and two processors at least; elsewhere {@link Swarm.run} rejects.
+     * The same for all swarms that run at a time. Default "normal".
+     */
+    priority?: "normal" | "realtime";
     /** Subprotocols offered, the preferred one first. Default none. */
     subprotocols?: readonly string[];
     /** Header fields by name. `${name}` stands for one of {@link variables}. */

@@ -122,6 +122,10 @@ export const SETTINGS = {
     10_000,
   ),
   EXHAUSTED: choice("What to do when this machine gives no more descriptors or ports.", ["fail", "continue"]),
+  PRIORITY: choice(
+    "Whether the engine reads and writes before every ordinary thread of the machine, as it must to be on time beside a busy server: realtime takes Linux with CAP_SYS_NICE.",
+    ["normal", "realtime"],
+  ),
   MESSAGES_PER_SECOND: {
     help: "Messages that a connection is expected to receive in a second: decides which fraction of them k6's limits see.",
     expects: "a number from 0 to 1000000",

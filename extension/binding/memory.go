@@ -6,8 +6,8 @@ import (
 )
 
 // leanGCPercent lets the heap grow by a quarter between two collections
-// while swarms run, not by Go's own 100 %. What lives then is mostly
-// connections at rest: they cost memory by the thousand, and little to mark.
+// while swarms only hold connections, not by Go's own 100 %. What lives then
+// is mostly these at rest: they cost memory by the thousand, and little to mark.
 const leanGCPercent = 25
 
 // keepMemoryLean sets that, unless the user has set GOGC, and returns what

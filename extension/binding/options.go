@@ -23,6 +23,7 @@ type options struct {
 	request     *requests
 	reachWithin time.Duration
 	timeouts    engine.Timeouts
+	realTime    bool
 	// messagesPerSecond is what is expected of each connection.
 	messagesPerSecond float64
 	// One of these at most; without, connections are only held.
@@ -31,6 +32,9 @@ type options struct {
 	// step is the value of that tag on all samples, empty for none.
 	step string
 }
+
+// isAtRest tells whether the connections do nothing while they are held.
+func (o *options) isAtRest() bool { return o.fanOut == nil && o.probing == nil }
 
 const (
 	maxConnections = 1_000_000
@@ -68,6 +72,7 @@ func readOptions(given any) (*options, error) {
 	}
 	o.messagesPerSecond = r.number("messagesPerSecond", 1, 0, 1e6)
 	o.timeouts = readTimeouts(r.object("timeouts"))
+	o.realTime = r.choice("priority", "normal", "realtime") == "realtime"
 	o.step = readStep(r)
 	o.request = &requests{
 		protocols: r.texts("subprotocols"),

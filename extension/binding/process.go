@@ -20,6 +20,7 @@ type process struct {
 	mu       sync.Mutex
 	engine   *engine.Engine
 	timeouts engine.Timeouts
+	realTime bool
 	users    int
 
 	restoreMemory func()
@@ -51,23 +52,26 @@ func (t total) tags() map[string]string {
 const coalesce = 300 * time.Microsecond
 
 // useEngine starts the engine for its first user. release must be called.
-func (p *process) useEngine(state *lib.State, timeouts engine.Timeouts) (*engine.Engine, error) {
+func (p *process) useEngine(state *lib.State, by *options) (*engine.Engine, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.users > 0 && p.timeouts != timeouts {
-		return nil, errors.New("Swarm.timeouts: expected the same for all swarms that run at a time, got others")
+	if p.users > 0 && (p.timeouts != by.timeouts || p.realTime != by.realTime) {
+		return nil, errors.New("Swarm.timeouts, Swarm.priority: expected the same for all swarms that run at a time, got others")
 	}
 	if p.users == 0 {
-		o, err := engineOptions(state, timeouts)
+		o, err := engineOptions(state, by.timeouts)
 		if err != nil {
 			return nil, err
 		}
-		o.Coalesce = coalesce
+		o.Coalesce, o.RealTime = coalesce, by.realTime
 		if p.engine, err = engine.New(o); err != nil {
 			return nil, err
 		}
-		p.timeouts = timeouts
-		p.restoreMemory = keepMemoryLean()
+		p.timeouts, p.realTime = by.timeouts, by.realTime
+		p.restoreMemory = func() {}
+		if by.isAtRest() {
+			p.restoreMemory = keepMemoryLean()
+		}
 	}
 	p.users++
 	return p.engine, nil

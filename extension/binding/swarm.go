@@ -72,7 +72,7 @@ func (s *swarmObject) start() (*shard, error) {
 	if !s.running.CompareAndSwap(false, true) {
 		return nil, errors.New("Swarm.run: this swarm is running already")
 	}
-	e, err := s.process.useEngine(state, s.options.timeouts)
+	e, err := s.process.useEngine(state, s.options)
 	if err != nil {
 		s.running.Store(false)
 		return nil, err

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"runtime"
 	"sync"
 )
 
@@ -26,10 +27,35 @@ func New(o Options) (*Engine, error) {
 			e.Close()
 			return nil, fmt.Errorf("engine: start a loop: %w", err)
 		}
-		e.loops = append(e.loops, l)
-		e.done.Go(l.run)
+		if err := e.start(l); err != nil {
+			e.Close()
+			return nil, fmt.Errorf("engine: run at real-time priority: %w", err)
+		}
 	}
 	return e, nil
+}
+
+// start runs l on a goroutine of its own, on a thread of its own where that
+// needs another priority.
+func (e *Engine) start(l *Loop) error {
+	started := make(chan error)
+	e.done.Go(func() {
+		if e.options.RealTime {
+			runtime.LockOSThread() // which ends with this goroutine
+			if err := claimRealTime(); err != nil {
+				l.poll.stop()
+				started <- err
+				return
+			}
+		}
+		started <- nil
+		l.run()
+	})
+	err := <-started
+	if err == nil {
+		e.loops = append(e.loops, l)
+	}
+	return err
 }
 
 // Loops are the engine's loops, in a fixed order.

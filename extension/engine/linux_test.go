@@ -6,6 +6,8 @@ import (
 	"bytes"
 	"net"
 	"net/netip"
+	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -179,6 +181,53 @@ func TestCoalescingKeepsReceiveTimes(t *testing.T) {
 	}
 	if latest < coalesce/2 {
 		t.Errorf("read %v after the arrival at the latest, want most of the %v that it waits for more", latest, coalesce)
+	}
+}
+
+// Either the loop's thread has it, and what it starts has not, or the engine
+// says that it may not.
+func TestRealTimePriority(t *testing.T) {
+	e, err := New(Options{RealTime: true, Loops: 2})
+	if err != nil {
+		if !strings.Contains(err.Error(), "CAP_SYS_NICE") && !strings.Contains(err.Error(), "two processors") {
+			t.Fatalf("%v, want a word on what is missing", err)
+		}
+		t.Skip(err)
+	}
+	defer e.Close()
+	for _, l := range e.Loops() {
+		l.Await(func() {
+			attr, err := unix.SchedGetAttr(0, 0)
+			if err != nil || attr.Policy != unix.SCHED_RR || attr.Flags&unix.SCHED_FLAG_RESET_ON_FORK == 0 {
+				t.Errorf("the loop's thread has %+v, %v, want SCHED_RR for itself alone", attr, err)
+			}
+		})
+	}
+	attr, err := unix.SchedGetAttr(0, 0)
+	if err != nil || attr.Policy == unix.SCHED_RR {
+		t.Errorf("this thread has %+v, %v, want no real-time priority", attr, err)
+	}
+}
+
+func TestRealTimePriorityThatIsNotPermitted(t *testing.T) {
+	claimed := make(chan error)
+	go func() {
+		runtime.LockOSThread() // which ends with this goroutine, and has lost a right
+		header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+		var rights [2]unix.CapUserData
+		err := unix.Capget(&header, &rights[0])
+		if err == nil {
+			rights[0].Effective &^= 1 << unix.CAP_SYS_NICE
+			err = unix.Capset(&header, &rights[0])
+		}
+		if err != nil {
+			t.Error(err)
+		}
+		claimed <- claimRealTime()
+	}()
+	err := <-claimed
+	if err == nil || !strings.Contains(err.Error(), "CAP_SYS_NICE") && !strings.Contains(err.Error(), "two processors") {
+		t.Errorf("%v, want a word on what is missing", err)
 	}
 }
 

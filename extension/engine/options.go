@@ -48,6 +48,10 @@ type Options struct {
 	// and stay exact; what a handler does about a message is later by so much.
 	// Epoll only. Default 0: each arrival is read at once.
 	Coalesce time.Duration
+	// RealTime has the loops run before every ordinary thread of the machine,
+	// so that they read on time beside a busy server. New fails where the
+	// system does not permit that, or has no such thing. Default: not.
+	RealTime bool
 	// Resolve finds where to connect to for a host name and port; it may
 	// block. An error that wraps ErrBlocked counts as ReasonBlocked, any other
 	// as ReasonDNS. Default: the system's resolver, its answers kept for five

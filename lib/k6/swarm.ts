@@ -20,6 +20,7 @@ const NEEDS = [
   "SERVERS",
   "SOURCE_IPS",
   "EXHAUSTED",
+  "PRIORITY",
   "MESSAGES_PER_SECOND",
 ] as const satisfies readonly SettingName[];
 
@@ -132,8 +133,17 @@ export function swarm<N extends SettingName>(spec: SwarmSpec<N>) {
   const withNeeds = { ...spec, settings: [...NEEDS, ...spec.settings] as (N | Needs)[] };
 
   return scenario(withNeeds, SWARM_METRICS, (settings, protocol, users) => {
-    const { AUTH, WS_URL, SERVERS, CONNECT_TIMEOUT, SHARDS, SOURCE_IPS, EXHAUSTED, MESSAGES_PER_SECOND } =
-      settings as unknown as Settings<Needs | "AUTH" | "WS_URL">;
+    const {
+      AUTH,
+      WS_URL,
+      SERVERS,
+      CONNECT_TIMEOUT,
+      SHARDS,
+      SOURCE_IPS,
+      EXHAUSTED,
+      PRIORITY,
+      MESSAGES_PER_SECOND,
+    } = settings as unknown as Settings<Needs | "AUTH" | "WS_URL">;
     const { variables, authenticate, ...handshake } = handshakeTemplate(settings, protocol, users);
 
     /** One load, as the settings state it. */
@@ -172,6 +182,7 @@ export function swarm<N extends SettingName>(spec: SwarmSpec<N>) {
         holdMs: load.hold,
         sources: SOURCE_IPS,
         onExhausted: EXHAUSTED,
+        priority: PRIORITY,
         timeouts: {
           resolveMs: CONNECT_TIMEOUT,
           tcpMs: CONNECT_TIMEOUT,

@@ -56,6 +56,13 @@ test("every publication comes once to all of its room, and each delivery is meas
   );
 });
 
+test("at real-time priority all is measured too, or the run says which right is missing", async (t) => {
+  const { run, summary } = await against(t, {}, { PRIORITY: "realtime" });
+  if (run.code === 0) return assert.equal(count(summary, "ws_deliveries"), 80 * 20);
+  assert.match(run.stderr, /run at real-time priority: .*(CAP_SYS_NICE|two processors)/);
+  assert.equal(summary.verdict, "incomplete");
+});
+
 describe("what the server does wrong is counted exactly", () => {
   const rows: [sentence: string, faults: DeliveryFaults, env: Record<string, string | number>][] = [
     ["losses", { lose: each(50, 10) }, {}],
