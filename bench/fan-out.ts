@@ -27,7 +27,7 @@ interface Load {
 }
 const LARGE: Load = { connections: 15_000, publicationsPerSecond: 40, seconds: 10 };
 const FLOOD: Load = { connections: 15_000, publicationsPerSecond: 200, seconds: 3 };
-const SMALL: Load = { connections: 5_000, publicationsPerSecond: 20, seconds: 60 };
+const SMALL: Load = { connections: 5_000, publicationsPerSecond: 40, seconds: 30 };
 const FAULTY: Load = { connections: 15_000, publicationsPerSecond: 60, seconds: 12 };
 
 const publicationsOf = ({ publicationsPerSecond, seconds }: Load) => publicationsPerSecond * seconds;
@@ -95,7 +95,7 @@ async function ours(url: string, load: Load, env: Record<string, string | number
       PROFILE: join(root, "test/k6/patient-profile.json"),
       WS_URL: url,
       CONNECTIONS: load.connections,
-      RATE: 10_000,
+      RATE: 2_000, // whose confirmations are read in time too
       ROOMS,
       PUBLISHERS: 1,
       PUBLISH_RATE: load.publicationsPerSecond,

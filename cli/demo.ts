@@ -5,6 +5,7 @@ import type { Surroundings } from "./command.ts";
 import { findK6 } from "./find-k6.ts";
 import { packageFile } from "./package-file.ts";
 import { conclusion } from "./run/conclusion.ts";
+import { bundleFor } from "./run/script.ts";
 import { runK6 } from "./run-k6.ts";
 
 /** The chat soak in its short form: every part of it happens, in under a minute. */
@@ -37,7 +38,7 @@ export const demo = ({ out, cwd, env, signal }: Surroundings) =>
         );
         const result = await runK6({
           k6,
-          script: packageFile("dist/chat-soak.js"),
+          script: bundleFor({ scenario: "chat-soak", path: packageFile("dist/chat-soak.js") }, k6),
           settings: { ...SHORT_FORM, WS_URL: `${server.url}/ws/chat` },
           resultsDir: resolve(cwd, "results"),
           args: ["--quiet"],

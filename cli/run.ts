@@ -6,7 +6,7 @@ import { type Surroundings, UserError } from "./command.ts";
 import { findK6 } from "./find-k6.ts";
 import { conclusion } from "./run/conclusion.ts";
 import { examine } from "./run/examine.ts";
-import { findScript, requireK6For, requireK6ForInstances } from "./run/script.ts";
+import { bundleFor, findScript, requireK6For, requireK6ForInstances } from "./run/script.ts";
 import { checkK6Flags, settingsOf } from "./run/settings.ts";
 import { runK6 } from "./run-k6.ts";
 
@@ -38,8 +38,8 @@ const ARGS = {
 /** What `--help` says beyond the flags. */
 export const RUN_MANUAL = `WHAT IT DOES
 
-  Checks what this machine allows (see doctor), runs the scenario with bin/k6, else a k6 2 or newer on the PATH, and
-  leaves in the results directory its report (a page to open), its summary (JSON, Markdown, JUnit XML) and, by a k6
+  Checks what this machine allows (see doctor), runs the scenario with bin/k6, on the sockets of its engine, else with
+  a k6 2 or newer on the PATH, and leaves in the results directory its report (a page to open), its summary (JSON, Markdown, JUnit XML) and, by a k6
   with the extension, its recording. Those of an earlier run of the same scenario are replaced: --results keeps them apart.
 
   Variables come from -e, else from the environment, as docs/variables.md lists them. WS_TOKEN and HEADERS come from
@@ -88,7 +88,7 @@ export const run = ({ out, err, cwd, env, signal }: Surroundings): CommandDef =>
       const k6Draws = "isTTY" in out && out.isTTY === true && !json && instances === 1;
       const { shown, ...result } = await runK6({
         k6,
-        script: script.path,
+        script: bundleFor(script, k6),
         settings,
         resultsDir: resolve(cwd, String(args.results ?? "results")),
         args: [...(k6Draws ? [] : ["--quiet"]), ...k6Flags],

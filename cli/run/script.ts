@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { UserError } from "../command.ts";
@@ -38,6 +39,12 @@ export async function findScript(given: string | undefined, cwd: string): Promis
     );
   }
   return { path: resolve(cwd, given), scenario: undefined };
+}
+
+/** The bundle for a k6: on the sockets of the extension's engine, where both are there (docs/engine.md). */
+export function bundleFor({ path, scenario }: Script, { extension }: K6): string {
+  const onEngine = packageFile(`dist/x/${scenario}.js`);
+  return extension && scenario !== undefined && existsSync(onEngine) ? onEngine : path;
 }
 
 /**

@@ -7,7 +7,7 @@ import { text } from "node:stream/consumers";
 import { type TestContext, test } from "node:test";
 import { main } from "../../cli/main.ts";
 import { packageFile } from "../../cli/package-file.ts";
-import { bundledScenarios, findScript, requireK6For } from "../../cli/run/script.ts";
+import { bundledScenarios, bundleFor, findScript, requireK6For } from "../../cli/run/script.ts";
 import { asksOf, checkK6Flags, settingsOf } from "../../cli/run/settings.ts";
 import { startServer } from "../../server/server.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";
@@ -28,6 +28,20 @@ test("a scenario is found by its name, a script by its path", async () => {
     const { path: found, scenario } = await findScript(path, "/home/me");
     assert.deepEqual([found, scenario], [join("/home/me", path), undefined]);
   }
+});
+
+test("k6 with the extension runs a scenario on the engine's sockets, where it has that form", async () => {
+  const withEngine = { ...stock, extension: true };
+  const bundles = async (scenario: string) => {
+    const script = await findScript(scenario, "/home/me");
+    return [bundleFor(script, stock), bundleFor(script, withEngine)];
+  };
+  assert.deepEqual(await bundles("connect"), [
+    packageFile("dist/connect.js"),
+    packageFile("dist/x/connect.js"),
+  ]);
+  assert.deepEqual(await bundles("massconnect"), Array(2).fill(packageFile("dist/massconnect.js")));
+  assert.deepEqual(await bundles("./mine.js"), Array(2).fill("/home/me/mine.js"));
 });
 
 test("a scenario on the engine says which k6 it needs, and how to build it", async () => {
