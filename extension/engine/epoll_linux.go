@@ -240,6 +240,8 @@ func (p *epoll) readable(c *Conn, slot, turn int32, hungUp bool) {
 		switch {
 		case errno == unix.EAGAIN:
 			return
+		case errno == unix.EINTR:
+			continue
 		case errno != 0:
 			p.loop.broken(c, errno)
 			return
