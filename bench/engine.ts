@@ -93,26 +93,24 @@ async function measure({ name, run, figures }: Contender, connections: number): 
 }
 
 /** TCP alone: a process that connects to itself, accepts, and sends nothing. No client and server here are faster. */
-async function onlyTcp(connections: number): Promise<number> {
-  const { code, output } = await watch(await buildBare(), ["tcp", String(connections)]);
-  if (code !== 0) throw new Error(output);
-  const { opened, reachedInMs } = JSON.parse(output);
-  return Math.round((opened * 1_000) / reachedInMs);
-}
+const onlyTcp = (connections: number): Promise<number> => bareConnects("tcp", String(connections));
 
 /** A plain client, for comparison: blocking calls on two threads, with the handshake and nothing else. */
 async function plainClient(connections: number): Promise<number> {
-  const bare = await buildBare();
   const server = await startServer("echo-server", "--listen", "127.0.0.1:0");
   try {
-    const args = ["connect", new URL(server.url).host, String(connections), "2"];
-    const { code, output } = await watch(bare, args);
-    if (code !== 0) throw new Error(output);
-    const { opened, reachedInMs } = JSON.parse(output);
-    return Math.round((opened * 1_000) / reachedInMs);
+    return await bareConnects("connect", new URL(server.url).host, String(connections), "2");
   } finally {
     await server.stop();
   }
+}
+
+/** Connections a second of one of the bare loops. */
+async function bareConnects(...args: readonly string[]): Promise<number> {
+  const { code, output } = await watch(await buildBare(), args);
+  if (code !== 0) throw new Error(output);
+  const { opened, reachedInMs } = JSON.parse(output);
+  return Math.round((opened * 1_000) / reachedInMs);
 }
 
 const rows: Row[] = [];

@@ -11,9 +11,9 @@ import { cpus, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Summary, TrendSummary } from "../lib/summary/summary.ts";
-import { count } from "../test/k6/figures.ts";
+import { count, trend } from "../test/k6/figures.ts";
 import { OUR_K6, STOCK_K6 } from "../test/k6/run.ts";
-import { buildBare, median, startAndWait, startServer, watch } from "./processes.ts";
+import { buildBare, median, startAndWait, startServer, variables, watch } from "./processes.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const PAYLOAD_BYTES = 64;
@@ -106,7 +106,7 @@ async function ours(url: string, load: Load, env: Record<string, string | number
     };
     const { usage, output } = await watch(OUR_K6, [
       ...["run", "--quiet", "--no-usage-report"],
-      ...Object.entries(settings).flatMap(([name, value]) => ["-e", `${name}=${value}`]),
+      ...variables(settings),
       join(root, "dist/fan-out.js"),
     ]);
     const summary: Summary = await readFile(join(directory, "fan-out.summary.json"), "utf8").then(
@@ -121,25 +121,18 @@ async function ours(url: string, load: Load, env: Record<string, string | number
   }
 }
 
-const trend = (summary: Summary, name: string): TrendSummary => {
-  const metric = summary.metrics[name];
-  if (metric?.kind !== "trend") throw new Error(`expected the summary to have ${name}`);
-  return metric;
-};
-
 const lagOf = ({ p50, p99, max }: TrendSummary): Lag => ({ p50Ms: p50!, p99Ms: p99!, maxMs: max! });
 
 /** The reported lag beside that of the packets. */
 async function accuracy(load: Load, priority: "normal" | "realtime" = "normal") {
   const { result } = await withServer((url) => captured(url, () => ours(url, load, { PRIORITY: priority })));
   const { summary, cpuSeconds } = result.result;
-  const receive = summary.metrics.ws_generator_delay_ms?.by?.side?.receive as TrendSummary;
   return {
     load,
     deliveries: count(summary, "ws_deliveries"),
     lost: count(summary, "ws_messages_lost"),
     uncertain: count(summary, "ws_arrivals_uncertain"),
-    generatorDelayP99Ms: receive.p99!,
+    generatorDelayP99Ms: trend(summary, "ws_generator_delay_ms{side:receive}").p99!,
     cpuSeconds,
     reported: lagOf(trend(summary, "ws_fanout_server_lag_ms")),
     kernel: result.kernel,
@@ -151,17 +144,16 @@ async function stock(load: Load) {
   const { result } = await withServer((url) =>
     captured(url, () =>
       watch(STOCK_K6, [
-        ...[
-          "run",
-          "--quiet",
-          "--no-usage-report",
-          "-e",
-          `URL=${url}`,
-          "-e",
-          `CONNECTIONS=${load.connections}`,
-        ],
-        ...["-e", `ROOMS=${ROOMS}`, "-e", `PUBLISH_RATE=${load.publicationsPerSecond}`, "-e", "VUS=10"],
-        ...["-e", `PAYLOAD_BYTES=${PAYLOAD_BYTES}`, "-e", `DURATION_S=${load.seconds}`],
+        ...["run", "--quiet", "--no-usage-report"],
+        ...variables({
+          URL: url,
+          CONNECTIONS: load.connections,
+          ROOMS,
+          PUBLISH_RATE: load.publicationsPerSecond,
+          VUS: 10,
+          PAYLOAD_BYTES,
+          DURATION_S: load.seconds,
+        }),
         join(root, "bench/k6-fan-out.ts"),
       ]),
     ),

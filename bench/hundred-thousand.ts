@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Summary } from "../lib/summary/summary.ts";
 import { OUR_K6 } from "../test/k6/run.ts";
-import { heldBytes, startServer, watch } from "./processes.ts";
+import { heldBytes, startServer, variables, watch } from "./processes.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const CONNECTIONS = Number(process.env.CONNECTIONS ?? 100_000);
@@ -50,7 +50,7 @@ async function instance(part: number) {
       ...["run", "--quiet", "--no-usage-report"],
       ...["--execution-segment", `${ofAll(part)}:${ofAll(part + 1)}`],
       ...["--execution-segment-sequence", sequence],
-      ...Object.entries(settings).flatMap(([name, value]) => ["-e", `${name}=${value}`]),
+      ...variables(settings),
       join(root, "dist/massconnect.js"),
     ],
     ({ descriptors }) => {

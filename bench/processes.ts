@@ -155,6 +155,10 @@ export function heldBytes(usage: readonly Usage[], descriptors: number): number 
   return median(holding.slice(holding.length / 2).map(({ residentBytes }) => residentBytes));
 }
 
+/** A script's variables as k6's flags. */
+export const variables = (given: Readonly<Record<string, string | number>>): string[] =>
+  Object.entries(given).flatMap(([name, value]) => ["-e", `${name}=${value}`]);
+
 export function median(values: readonly number[]): number {
   const ascending = [...values].sort((a, b) => a - b);
   return ascending[Math.floor(ascending.length / 2)]!;

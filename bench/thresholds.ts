@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Summary } from "../lib/summary/summary.ts";
 import { OUR_K6 } from "../test/k6/run.ts";
-import { median, startServer, type Usage, watch } from "./processes.ts";
+import { median, startServer, type Usage, variables, watch } from "./processes.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const CONNECTIONS = 5_000;
@@ -41,7 +41,7 @@ try {
   );
   const { usage, output } = await watch(OUR_K6, [
     ...["run", "--quiet", "--no-usage-report"],
-    ...Object.entries(settings).flatMap(([name, value]) => ["-e", `${name}=${value}`]),
+    ...variables(settings),
     join(root, "dist/massconnect.js"),
   ]);
   const file = join(directory, "massconnect.summary.json");

@@ -11,7 +11,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { startServer } from "../server/server.ts";
 import { OUR_K6, STOCK_K6 } from "../test/k6/run.ts";
-import { heldBytes, watch } from "./processes.ts";
+import { heldBytes, variables, watch } from "./processes.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const CONNECTIONS = Number(process.env.CONNECTIONS ?? 10_000);
@@ -28,7 +28,7 @@ const scenario =
   (url, connections, directory) =>
     watch(OUR_K6, [
       ...["run", "--quiet", "--no-usage-report", "--insecure-skip-tls-verify"],
-      ...Object.entries({
+      ...variables({
         RESULTS_DIR: directory,
         WS_URL: url,
         PROTOCOL: "echo",
@@ -38,14 +38,14 @@ const scenario =
         REACH_TIMEOUT: "5m",
         CONNECT_TIMEOUT: "60s",
         ...settings,
-      }).flatMap(([variable, value]) => ["-e", `${variable}=${value}`]),
+      }),
       join(root, `dist/${name}.js`),
     ]);
 
 const stock: Run = (url, connections) =>
   watch(STOCK_K6, [
-    ...["run", "--quiet", "--no-usage-report", "--insecure-skip-tls-verify", "-e", `URL=${url}`],
-    ...["-e", `CONNECTIONS=${connections}`, "-e", "VUS=10", "-e", `HOLD_MS=${HOLD_S * 1_000}`],
+    ...["run", "--quiet", "--no-usage-report", "--insecure-skip-tls-verify"],
+    ...variables({ URL: url, CONNECTIONS: connections, VUS: 10, HOLD_MS: HOLD_S * 1_000 }),
     join(root, "bench/k6-websockets.ts"),
   ]);
 

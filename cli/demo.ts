@@ -3,9 +3,8 @@ import { defineCommand } from "citty";
 import { startServer } from "../server/server.ts";
 import type { Surroundings } from "./command.ts";
 import { findK6 } from "./find-k6.ts";
-import { packageFile } from "./package-file.ts";
 import { conclusion } from "./run/conclusion.ts";
-import { bundleFor } from "./run/script.ts";
+import { bundleFor, findScript } from "./run/script.ts";
 import { runK6 } from "./run-k6.ts";
 
 /** The chat soak in its short form: every part of it happens, in under a minute. */
@@ -38,7 +37,7 @@ export const demo = ({ out, cwd, env, signal }: Surroundings) =>
         );
         const result = await runK6({
           k6,
-          script: bundleFor({ scenario: "chat-soak", path: packageFile("dist/chat-soak.js") }, k6),
+          script: bundleFor(await findScript("chat-soak", cwd), k6),
           settings: { ...SHORT_FORM, WS_URL: `${server.url}/ws/chat` },
           resultsDir: resolve(cwd, "results"),
           args: ["--quiet"],

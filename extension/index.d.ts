@@ -3,6 +3,18 @@
  * All times are in milliseconds, fractional.
  */
 declare module "k6/x/realtime" {
+  /** How long each phase of a connection may take. */
+  export interface Timeouts {
+    /** Look-up of the host. */
+    resolveMs?: number;
+    tcpMs?: number;
+    tlsMs?: number;
+    /** Request written to the 101 response. */
+    upgradeMs?: number;
+    /** Close frame sent to the end of the connection. */
+    closeMs?: number;
+  }
+
   /** What a {@link Swarm} is. A wrong or unknown option throws, with its name, what was expected and what came. */
   export interface SwarmOptions {
     /**
@@ -55,16 +67,7 @@ declare module "k6/x/realtime" {
      */
     variables?: Readonly<Record<string, string | readonly string[]>>;
     /** Bounds on each phase. Defaults: 10 s, and 5 s to close. */
-    timeouts?: {
-      /** Look-up of the host. */
-      resolveMs?: number;
-      tcpMs?: number;
-      tlsMs?: number;
-      /** Request written to the 101 response. */
-      upgradeMs?: number;
-      /** Close frame sent to the end of the connection. */
-      closeMs?: number;
-    };
+    timeouts?: Timeouts;
     /**
      * Messages that a connection is expected to receive in a second, 0 to 1,000,000; default 1. It decides which
      * fraction of the values k6's thresholds see (see {@link Distribution.oneIn}), so that k6's memory stays bounded.
@@ -175,16 +178,7 @@ declare module "k6/x/realtime" {
      */
     receiveBufferBytes?: number;
     /** Bounds on each phase. Defaults: 10 s, and 5 s to close. */
-    timeouts?: {
-      /** Look-up of the host. */
-      resolveMs?: number;
-      tcpMs?: number;
-      tlsMs?: number;
-      /** Request written to the 101 response. */
-      upgradeMs?: number;
-      /** Close frame sent to the end of the connection. */
-      closeMs?: number;
-    };
+    timeouts?: Timeouts;
   }
 
   /** What each event has. */

@@ -30,10 +30,7 @@ func (c *Conn) takeBytes(b []byte, more bool, a arrival) {
 			return
 		}
 	}
-	parser := c.loop.fromServers
-	if c.server {
-		parser = c.loop.fromClients
-	}
+	parser := c.loop.parserOf(c)
 	for c.state == open || c.state == closing {
 		m, n, err := parser.Next(&c.frames, b)
 		if err != nil {

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { describe, type TestContext, test } from "node:test";
-import type { Summary, TrendSummary } from "../../lib/summary/summary.ts";
+import type { TrendSummary } from "../../lib/summary/summary.ts";
 import { startServer } from "../../server/server.ts";
-import { count, outcomes, rate } from "./figures.ts";
+import { count, outcomes, rate, trend } from "./figures.ts";
 import { type DeliveryFaults, roomServer } from "./room-server.ts";
 import { type K6Run, OUR_K6, runK6 } from "./run.ts";
 
@@ -27,8 +27,6 @@ async function against(t: TestContext, faults: DeliveryFaults, env: Record<strin
   assert.ok(run.summary, run.stderr);
   return { run, summary: run.summary, did: server.did };
 }
-
-const trend = (summary: Summary, name: string) => summary.metrics[name] as TrendSummary;
 
 /** Each `every`th, `times` times in all. */
 const each = (every: number, times: number) => (n: number) => n % every === 0 && n / every <= times;

@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import type { MetricSummary, Summary } from "../../lib/summary/summary.ts";
 
 type Kind = MetricSummary["kind"];
@@ -31,3 +32,28 @@ export function outcomes(summary: Summary, series: string) {
 
 /** A Trend's percentiles and how many values it had. */
 export const trend = (summary: Summary, series: string) => ofKind(summary, series, "trend");
+
+/**
+ * Holds the replies' times to the delays that the server applied: the service time is no shorter, and the response
+ * time not below the least that the service time allows.
+ */
+export function assertNotShorter(
+  summary: Summary,
+  delays: Iterable<number>,
+  leastResponse: (service: number) => number,
+): void {
+  const applied = [...delays].sort((a, b) => a - b);
+  const [rtt, service] = [trend(summary, "ws_msg_rtt_ms"), trend(summary, "ws_msg_service_ms")];
+  assert.equal(applied.length, service.count);
+  for (const [p, measured, due] of [
+    [0.5, service.p50, rtt.p50],
+    [0.95, service.p95, rtt.p95],
+    [0.99, service.p99, rtt.p99],
+  ] as const) {
+    const least = applied[Math.floor(p * (applied.length - 1))]!;
+    assert.ok(
+      measured! >= least - 0.5 && due! >= leastResponse(measured!),
+      `p${p * 100}: applied ${least}, measured ${measured}, from due ${due}`,
+    );
+  }
+}

@@ -12,6 +12,7 @@ import {
   startServer,
 } from "../../server/server.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";
+import { NO_WELCOME, NO_WELCOME_TO_PROBES, WRONG_PROBE } from "./descriptors.ts";
 import { count, outcomes } from "./figures.ts";
 import { runK6 } from "./run.ts";
 import { strictProfile } from "./strict-profile.ts";
@@ -32,20 +33,6 @@ const SOAK = {
 const CONNECT = { RATE: 20, DURATION: "500ms", HOLD: "2s", CONNECT_TIMEOUT: "5s" };
 
 const SECRET = "a key of tests";
-
-/** A probe that the chat does not know, so that each is answered with an error. */
-const WRONG_PROBE = {
-  name: "wrong-probe",
-  probe: { send: '{"type":"speak","echoId":${id}}' },
-  reply: [{ name: "spoken", where: { "/type": "spoken" }, match: "id", id: "/echoId" }],
-  error: { where: { "/type": "error" }, reason: "/reason", settles: "id" },
-};
-
-/** A session that never becomes ready. */
-const NO_WELCOME = {
-  name: "no-welcome",
-  session: [{ send: "hello", await: { text: "welcome" }, within: "200ms" }],
-};
 
 interface Row {
   readonly path: string;
@@ -299,7 +286,7 @@ const soaks: Record<string, Row> = {
     ...fail,
     path: "/ws/echo",
     files: {
-      PROTOCOL_FILE: { ...NO_WELCOME, probe: { send: "${id}" }, reply: [{ name: "r", match: "whole" }] },
+      PROTOCOL_FILE: NO_WELCOME_TO_PROBES,
     },
     counts: ({ connectionsOpened }, of) => ({
       ws_sessions_opened: connectionsOpened - 1,
