@@ -12,12 +12,13 @@ export type Frame = string | Uint8Array;
 export interface Condition {
   readonly text: string | undefined;
   readonly pattern: Pattern | undefined;
-  readonly where: readonly { readonly tokens: readonly string[]; readonly value: Scalar }[];
+  readonly where: readonly { readonly tokens: readonly string[]; readonly wanted: Wanted }[];
   /** Whether it holds for every message. */
   readonly always: boolean;
 }
 
-type Scalar = string | number | boolean | null;
+/** A value, or whether there is to be any. */
+type Wanted = string | number | boolean | null | { readonly exists: boolean };
 
 /** Where a field is, parsed once: in the JSON, or in a group of the regex. */
 export type Locator = { readonly tokens: readonly string[] } | { readonly group: number };
@@ -26,7 +27,10 @@ export function compileCondition(spec: ConditionSpec): Condition {
   return {
     text: spec.text,
     pattern: spec.regex === undefined ? undefined : compilePattern(spec.regex),
-    where: Object.entries(spec.where ?? {}).map(([pointer, value]) => ({ tokens: tokensOf(pointer), value })),
+    where: Object.entries(spec.where ?? {}).map(([pointer, wanted]) => ({
+      tokens: tokensOf(pointer),
+      wanted,
+    })),
     always: spec.text === undefined && spec.regex === undefined && spec.where === undefined,
   };
 }
@@ -139,12 +143,18 @@ export class Reader {
 
   #holds(where: Condition["where"]): boolean {
     for (let i = 0; i < where.length; i++) {
-      const { tokens, value } = where[i]!;
-      if (resolvePointer(this.#json(), tokens) !== value) return false;
+      const { tokens, wanted } = where[i]!;
+      const json = this.#json();
+      if (json === undefined) return false;
+      const found = resolvePointer(json, tokens);
+      if (typeof wanted === "object" && wanted !== null) {
+        if ((found !== undefined) !== wanted.exists) return false;
+      } else if (found !== wanted) return false;
     }
     return true;
   }
 
+  /** Undefined where there is none: JSON itself has no such value. */
   #json(): unknown {
     if (this.#parsed?.from !== this.#from)
       this.#parsed = { from: this.#from, value: parseJson(this.#rest()) };

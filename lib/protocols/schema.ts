@@ -98,7 +98,10 @@ const condition = {
       v.record(
         v.pipe(v.string(), v.regex(POINTER, 'a JSON Pointer such as "/type"')),
         v.pipe(
-          v.union([v.string(), v.number(), v.boolean(), v.null()], "a string, number, boolean or null"),
+          v.union(
+            [v.string(), v.number(), v.boolean(), v.null(), v.strictObject({ exists: v.boolean() })],
+            'a string, number, boolean, null or { "exists": true or false }',
+          ),
           v.check(
             (value) => !Number.isInteger(value) || Number.isSafeInteger(value),
             "a whole number that JavaScript holds exactly (up to 2^53 - 1)",
@@ -107,7 +110,9 @@ const condition = {
         "an object of JSON Pointers and the values there",
       ),
       v.minEntries(1, "at least one pointer and its value"),
-      v.description("JSON Pointers, and the value that must stand at each."),
+      v.description(
+        'JSON Pointers, and the value that must stand at each; { "exists": false } where none may stand.',
+      ),
     ),
   ),
 };

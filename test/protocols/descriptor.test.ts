@@ -93,7 +93,17 @@ const wrong: [sentence: string, json: unknown, ...lines: string[]][] = [
   [
     "a where that compares with an object",
     { name: "x", delivery: { where: { "/a": {} } } },
-    'delivery.where["/a"]: expected a string, number, boolean or null, got {}',
+    'delivery.where["/a"]: expected a string, number, boolean, null or { "exists": true or false }, got {}',
+  ],
+  [
+    "a where that asks for existence in words",
+    { name: "x", delivery: { where: { "/a": { exists: "yes" } } } },
+    'delivery.where["/a"]: expected a string, number, boolean, null or { "exists": true or false }, got {"exists":"yes"}',
+  ],
+  [
+    "a where that asks for more than existence",
+    { name: "x", delivery: { where: { "/a": { exists: true, type: "string" } } } },
+    'delivery.where["/a"]: expected a string, number, boolean, null or { "exists": true or false }, got {"exists":true,"type":"string"}',
   ],
   [
     "a where that no number can hold",

@@ -18,7 +18,7 @@ test("each descriptor in docs/protocols.md is accepted, and the worked ones are 
   }
   assert.deepEqual(
     examples.map(({ name }) => name),
-    ["acme-chat", "socket.io", "graphql-transport-ws", "stomp", "phoenix"],
+    ["acme-chat", "socket.io", "graphql-transport-ws", "stomp", "phoenix", "json-rpc"],
   );
 });
 

@@ -309,23 +309,31 @@ func (c *compiler) condition(field string, s *ConditionSpec) condition {
 		compiled.groups = re.SubexpNames()[1:]
 	}
 	for _, pointer := range sortedKeys(s.Where) {
-		e := equals{slot: c.slot(field+".where", pointer)}
+		w := wanted{slot: c.slot(field+".where", pointer)}
 		switch v := s.Where[pointer].(type) {
 		case string:
-			e.kind, e.text = '"', v
+			w.kind, w.text = '"', v
 		case float64:
-			e.kind, e.number, e.digits = '0', v, strconv.FormatFloat(v, 'f', -1, 64)
+			w.kind, w.number, w.digits = '0', v, strconv.FormatFloat(v, 'f', -1, 64)
 		case bool:
-			e.kind = 'f'
+			w.kind = 'f'
 			if v {
-				e.kind = 't'
+				w.kind = 't'
 			}
 		case nil:
-			e.kind = 'n'
+			w.kind = 'n'
+		case map[string]any:
+			exists, ok := v["exists"].(bool)
+			if !ok || len(v) > 1 {
+				c.fail(field+".where", `want {"exists": true or false} at %q`, pointer)
+			}
+			if exists {
+				w.kind = present
+			}
 		default:
-			c.fail(field+".where", "want a string, number, boolean or null at %q", pointer)
+			c.fail(field+".where", `want a string, number, boolean, null or {"exists": true or false} at %q`, pointer)
 		}
-		compiled.where = append(compiled.where, e)
+		compiled.where = append(compiled.where, w)
 	}
 	return compiled
 }

@@ -14,13 +14,13 @@ type condition struct {
 	text   *string
 	regex  *regexp.Regexp
 	groups []string
-	where  []equals
+	where  []wanted
 }
 
-// equals is a value that must stand in a slot.
-type equals struct {
+// wanted is what must stand in a slot.
+type wanted struct {
 	slot   int
-	kind   byte // as in a span
+	kind   byte // as in a span, or present: anything; 0 for nothing
 	text   string
 	number float64
 	digits string // the number as JSON has it most likely
@@ -90,7 +90,7 @@ func (r *reader) matches(c *condition) bool {
 		r.from = r.groups[1]
 	}
 	for i := range c.where {
-		if !r.json() || !r.equal(&c.where[i]) {
+		if !r.json() || !r.holds(&c.where[i]) {
 			return false
 		}
 	}
@@ -120,19 +120,25 @@ func (r *reader) rest() []byte {
 	return rest
 }
 
-func (r *reader) equal(e *equals) bool {
-	s := r.spans[e.slot]
-	if s.kind != e.kind {
+// present is the kind of a wanted value that may be any.
+const present = '*'
+
+func (r *reader) holds(w *wanted) bool {
+	s := r.spans[w.slot]
+	if w.kind == present {
+		return s.kind != 0
+	}
+	if s.kind != w.kind {
 		return false
 	}
-	switch e.kind {
+	switch w.kind {
 	case '"':
-		return string(r.unquote(s)) == e.text
+		return string(r.unquote(s)) == w.text
 	case '0':
 		digits := r.rest()[s.start:s.end]
-		return string(digits) == e.digits || parseNumber(digits) == e.number
+		return string(digits) == w.digits || parseNumber(digits) == w.number
 	}
-	return true // true, false, null
+	return true // true, false, null, nothing
 }
 
 // unquote is what a JSON string says.
