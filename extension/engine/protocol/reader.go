@@ -203,8 +203,10 @@ func (r *reader) textAt(l locator) (text []byte, ok bool) {
 // number is a number, or a text that is one as JSON writes it.
 func (r *reader) number(l locator) (n float64, ok bool) {
 	text, kind := r.value(l)
-	if kind == noValue || len(text) == 0 || text[0] != '-' && (text[0] < '0' || text[0] > '9') ||
-		numberEnd(text, 0) != len(text) {
+	if len(text) == 0 || text[0] != '-' && (text[0] < '0' || text[0] > '9') {
+		return 0, false
+	}
+	if kind == textValue && numberEnd(text, 0) != len(text) {
 		return 0, false
 	}
 	n = parseNumber(text)
@@ -284,11 +286,38 @@ func wholeNumber(b []byte) (n int64, ok bool) {
 	return n, true
 }
 
-// parseNumber reads what numberEnd has accepted.
+// parseNumber reads what numberEnd has accepted. A whole number and a power of
+// ten that a float64 both holds exactly give a quotient that is rounded once,
+// as ParseFloat rounds (Clinger, "How to read floating point numbers
+// accurately", 1990): that is the case of nearly every time stamp.
 func parseNumber(digits []byte) float64 {
-	if n, ok := wholeNumber(digits); ok {
-		return float64(n)
+	const mostDigits = 18 // which an int64 holds
+	var n int64
+	places, point := 0, false
+	for i, c := range digits {
+		switch {
+		case c == '.':
+			point = true
+		case c == '-' && i == 0:
+		case c < '0' || c > '9' || i >= mostDigits:
+			return parseAnyNumber(digits)
+		default:
+			n = n*10 + int64(c-'0')
+			if point {
+				places++
+			}
+		}
 	}
+	if n > maxSafe {
+		return parseAnyNumber(digits)
+	}
+	if digits[0] == '-' {
+		n = -n
+	}
+	return float64(n) / math.Pow10(places)
+}
+
+func parseAnyNumber(digits []byte) float64 {
 	n, _ := strconv.ParseFloat(unsafe.String(unsafe.SliceData(digits), len(digits)), 64)
 	return n
 }

@@ -1,5 +1,10 @@
 package protocol
 
+import (
+	"encoding/binary"
+	"math/bits"
+)
+
 // A node is a place in a JSON document that some pointer of a descriptor leads
 // to or through.
 type node struct {
@@ -174,13 +179,11 @@ func space(b []byte, i int) int {
 // stringEnd returns where the string that begins at i ends, -1 for none. That
 // the text is UTF-8 was checked before.
 func stringEnd(b []byte, i int) int {
-	for i++; i < len(b); i++ {
-		switch c := b[i]; {
-		case c == '"':
+	for i = special(b, i+1); i < len(b); i = special(b, i+1) {
+		switch b[i] {
+		case '"':
 			return i + 1
-		case c < ' ':
-			return -1
-		case c == '\\':
+		case '\\':
 			i++
 			if i >= len(b) {
 				return -1
@@ -195,9 +198,31 @@ func stringEnd(b []byte, i int) int {
 			default:
 				return -1
 			}
+		default:
+			return -1
 		}
 	}
 	return -1
+}
+
+// special returns the first place from i on of a quote, a backslash or a
+// control character, len(b) for none. It looks at eight bytes at once: a borrow
+// may mark a byte wrongly, but only above one that is marked rightly.
+func special(b []byte, i int) int {
+	const each, top = 0x0101010101010101, 0x8080808080808080
+	for ; i+8 <= len(b); i += 8 {
+		w := binary.LittleEndian.Uint64(b[i:])
+		quote, backslash := w^each*'"', w^each*'\\'
+		if marks := ((w-each*' ')&^w | (quote-each)&^quote | (backslash-each)&^backslash) & top; marks != 0 {
+			return i + bits.TrailingZeros64(marks)/8
+		}
+	}
+	for ; i < len(b); i++ {
+		if c := b[i]; c < ' ' || c == '"' || c == '\\' {
+			return i
+		}
+	}
+	return i
 }
 
 func numberEnd(b []byte, i int) int {
