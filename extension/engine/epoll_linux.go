@@ -48,7 +48,7 @@ type epoll struct {
 
 	// Of the present round, from one wait to the next:
 	since  clock.Time // what is read in it did not arrive before; 0 until known
-	looked clock.Time // it has all that arrived before
+	looked clock.Wall // it has all that arrived before
 	behind bool       // something was left for the next one
 }
 
@@ -111,7 +111,7 @@ func (p *epoll) wake() {
 
 func (p *epoll) wait(until clock.Time) {
 	if !p.behind {
-		p.since = p.looked
+		p.since = p.looked.Read
 	}
 	n := p.poll(until)
 	p.behind = n == len(p.events)
@@ -164,10 +164,10 @@ func (p *epoll) poll(until clock.Time) int {
 
 // look puts into events what has happened, without blocking.
 func (p *epoll) look(events []unix.EpollEvent) int {
+	p.looked = clock.ReadWall()
 	if len(events) == 0 {
 		return 0
 	}
-	p.looked = clock.Now()
 	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(p.fd),
 		uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)), 0, 0, 0)
 	if errno != 0 {
@@ -275,7 +275,7 @@ func (p *epoll) receive(fd int32, limit int) (n int, a arrival, errno unix.Errno
 	if errno != 0 {
 		return 0, arrival{}, errno
 	}
-	now, wall := clock.Read()
+	now := clock.Now()
 	at := now
 	if int(p.msg.Controllen) >= unix.CmsgLen(int(unsafe.Sizeof(unix.Timespec{}))) {
 		h := (*unix.Cmsghdr)(unsafe.Pointer(&p.stamps))
@@ -283,7 +283,7 @@ func (p *epoll) receive(fd int32, limit int) (n int, a arrival, errno unix.Errno
 			ts := (*unix.Timespec)(unsafe.Pointer(&p.stamps[unix.CmsgLen(0)]))
 			// A wall clock stepped between arrival and read would put the
 			// arrival in the future; the read is the latest it can be.
-			at = min(clock.FromWall(ts.Nano(), now, wall), now)
+			at = min(p.looked.Time(ts.Nano()), now)
 		}
 	}
 	if p.since == 0 {

@@ -16,19 +16,28 @@ func Now() Time { return Time(time.Since(began)) }
 // Of puts t, which must carry a monotonic reading, on the time line.
 func Of(t time.Time) Time { return Time(t.Sub(began)) }
 
-// Read takes both clocks at once: the present instant and the wall time of the
-// same moment in nanoseconds since the Unix epoch.
-func Read() (now Time, wall int64) {
-	t := time.Now()
-	return Of(t), t.UnixNano()
+// Wall is a reading of the wall clock, to turn its times into instants and
+// back. Only their distance to the reading passes through the wall clock, so a
+// step of it spoils no more than what lies on its other side. The zero Wall was
+// never read.
+type Wall struct {
+	// Read is when it was read.
+	Read   Time
+	offset int64 // nanoseconds since the Unix epoch, less the instant
 }
 
-// FromWall puts a wall-clock stamp on the time line by its distance to the
-// wall clock at now. Only that distance passes through the wall clock, so a
-// step of it spoils no more than the stamps that straddle the step.
-func FromWall(stamp int64, now Time, wall int64) Time {
-	return now - Time(wall-stamp)
+// ReadWall reads the wall clock.
+func ReadWall() Wall {
+	t := time.Now()
+	read := Of(t)
+	return Wall{Read: read, offset: t.UnixNano() - int64(read)}
 }
+
+// Time is the instant of a wall time in nanoseconds since the Unix epoch.
+func (w Wall) Time(unixNano int64) Time { return Time(unixNano - w.offset) }
+
+// UnixNano is the wall time of an instant, in nanoseconds since the Unix epoch.
+func (w Wall) UnixNano(t Time) int64 { return int64(t) + w.offset }
 
 // Sub is the time from u to t.
 func (t Time) Sub(u Time) time.Duration { return time.Duration(t - u) }

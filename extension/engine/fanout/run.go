@@ -42,18 +42,17 @@ type Run struct {
 // loop is what a Run keeps for one loop of the engine. It is used on that
 // loop's goroutine.
 type loop struct {
-	run        *Run
-	loop       *engine.Loop
-	interpret  *protocol.Interpreter
-	record     record
-	arrivals   []*ledger.Arrivals // by publisher of the shard
-	guests     []*guest
-	wallOffset int64 // wall clock less engine clock, in nanoseconds
-	wallRead   clock.Time
-	idBuffer   []byte
-	churner    *engine.Timer
-	nextChurn  clock.Time
-	churnAt    int // the guest whose turn it is to leave
+	run       *Run
+	loop      *engine.Loop
+	interpret *protocol.Interpreter
+	record    record
+	arrivals  []*ledger.Arrivals // by publisher of the shard
+	guests    []*guest
+	wall      clock.Wall
+	idBuffer  []byte
+	churner   *engine.Timer
+	nextChurn clock.Time
+	churnAt   int // the guest whose turn it is to leave
 }
 
 // New makes a Run for the loops of an engine.
@@ -205,22 +204,17 @@ func (l *loop) churn(now clock.Time) {
 }
 
 // unix is an instant in nanoseconds since 1970.
-func (l *loop) unix(at clock.Time) int64 {
-	l.readWall(at)
-	return int64(at) + l.wallOffset
-}
+func (l *loop) unix(at clock.Time) int64 { return l.wallAt(at).UnixNano(at) }
 
 // fromUnix is the instant of a stamp in milliseconds since 1970.
 func (l *loop) fromUnix(ms float64, now clock.Time) clock.Time {
-	l.readWall(now)
-	return clock.Time(int64(ms*1e6) - l.wallOffset)
+	return l.wallAt(now).Time(int64(ms * 1e6))
 }
 
-// readWall reads the wall clock ten times a second at the most.
-func (l *loop) readWall(now clock.Time) {
-	if l.wallOffset != 0 && now.Sub(l.wallRead) < 100*time.Millisecond {
-		return
+// wallAt reads the wall clock ten times a second at the most.
+func (l *loop) wallAt(now clock.Time) clock.Wall {
+	if l.wall == (clock.Wall{}) || now.Sub(l.wall.Read) >= 100*time.Millisecond {
+		l.wall = clock.ReadWall()
 	}
-	now, wall := clock.Read()
-	l.wallRead, l.wallOffset = now, wall-int64(now)
+	return l.wall
 }

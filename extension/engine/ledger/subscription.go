@@ -9,14 +9,18 @@ import (
 // end. Its methods are called by one goroutine at a time.
 type Subscription struct {
 	room      *Room
-	tracks    []track // by stream
+	tracks    []track  // by stream
+	only      [1]track // tracks of a room with one stream, found without another look at memory
 	confirmed bool
 	leaving   bool
 }
 
 // Subscribe begins a stay, before the request for it is sent.
 func (r *Room) Subscribe() *Subscription {
-	s := &Subscription{room: r, tracks: make([]track, len(r.streams))}
+	s := &Subscription{room: r}
+	if s.tracks = s.only[:]; len(r.streams) != 1 {
+		s.tracks = make([]track, len(r.streams))
+	}
 	for i, stream := range r.streams {
 		from := stream.Published()
 		s.tracks[i] = track{from: from, next: from, first: math.MaxUint64, end: math.MaxUint64}

@@ -72,10 +72,7 @@ func (l *loop) missUntil(now clock.Time) {
 }
 
 // unix is an instant in nanoseconds since 1970.
-func unix(at clock.Time) int64 {
-	now, wall := clock.Read()
-	return wall - int64(now-at)
-}
+func unix(at clock.Time) int64 { return clock.ReadWall().UnixNano(at) }
 
 // Guest is for [swarm.Options].
 func (r *Run) Guest(loop, i int) swarm.Guest {
