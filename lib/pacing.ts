@@ -2,11 +2,32 @@
 import { type Settings, SettingsError } from "./settings.ts";
 import { formatDuration, type Ms, ms } from "./units.ts";
 
+/** When messages are due, one after the other. */
+export interface DueTimes {
+  /** The earliest due time not yet taken; undefined when there is none left. */
+  next(): Ms | undefined;
+  /** Takes the next due time if it has come by `now`; undefined when none has. */
+  take(now: Ms): Ms | undefined;
+}
+
+/** Due at these very times, in ascending order. A {@link Grid} may miss its last by the rounding of a sum. */
+export function dueAt(...times: readonly Ms[]): DueTimes {
+  let taken = 0;
+  const next = () => times[taken];
+  const take = (now: Ms) => {
+    const due = next();
+    if (due === undefined || due > now) return undefined;
+    taken++;
+    return due;
+  };
+  return { next, take };
+}
+
 /**
  * Due times on a fixed grid: `first`, `first + interval`, … up to `last`. The grid does not move when a
  * message was late or a connection was away (an open model: users do not wait for each other's replies).
  */
-export class Grid {
+export class Grid implements DueTimes {
   private readonly first: Ms;
   private readonly interval: Ms;
   private readonly last: Ms;
@@ -18,13 +39,11 @@ export class Grid {
     this.last = last;
   }
 
-  /** The earliest due time not yet taken; undefined when there is none up to the last. */
   next(): Ms | undefined {
     const due = ms(this.first + this.taken * this.interval);
     return due <= this.last ? due : undefined;
   }
 
-  /** Takes the next due time if it has come by `now`; undefined when none has. */
   take(now: Ms): Ms | undefined {
     const due = this.next();
     if (due === undefined || due > now) return undefined;

@@ -1,6 +1,6 @@
 import type { Identity } from "../identity.ts";
 import type { MetricName } from "../metrics.ts";
-import type { Grid } from "../pacing.ts";
+import type { DueTimes } from "../pacing.ts";
 import type { Conversation, Effect, Protocol, Publication } from "../protocols/protocol.ts";
 import { dropCode } from "../reasons.ts";
 import { type Ms, ms } from "../units.ts";
@@ -60,7 +60,7 @@ export interface ConnectionOptions extends SocketOptions, Identity {
 /** What a connection asks for its probes. */
 export interface Probing {
   /** The session's steps are done: the due times from here on. */
-  begin(at: Ms): Grid;
+  begin(at: Ms): DueTimes;
   /** Names the next probe, uniquely within the connection. */
   nextId(): string;
   readonly payload: string;
@@ -86,7 +86,7 @@ export class Connection {
   private readonly options: ConnectionOptions;
   private readonly conversation: Conversation;
   private readonly socket: Socket;
-  private grid: Grid | undefined;
+  private dueTimes: DueTimes | undefined;
   private disarm = () => {};
   private armedFor: number | undefined;
   /** Probes past their time-out that may still be answered late. */
@@ -182,7 +182,7 @@ export class Connection {
     const next = Math.min(
       this.options.end,
       this.conversation.nextDue() ?? Number.POSITIVE_INFINITY,
-      this.grid?.next() ?? Number.POSITIVE_INFINITY,
+      this.dueTimes?.next() ?? Number.POSITIVE_INFINITY,
     );
     if (next === this.armedFor) return; // a timer that is set anew comes later than one that is left alone
     this.disarm();
@@ -198,7 +198,7 @@ export class Connection {
     this.apply(this.conversation.due(at), at);
     const { probing } = this.options;
     if (probing) {
-      for (let due = this.grid?.take(at); due !== undefined; due = this.grid?.take(at))
+      for (let due = this.dueTimes?.take(at); due !== undefined; due = this.dueTimes?.take(at))
         this.probe(due, probing);
     }
     if (at >= this.options.end) this.close({ kind: "planned" });
@@ -224,7 +224,7 @@ export class Connection {
           if (!(this.options.silent && effect.purpose === "heartbeat")) this.socket.send(effect.frame);
           break;
         case "ready":
-          this.grid = probing?.begin(handledAt);
+          this.dueTimes = probing?.begin(handledAt);
           break;
         case "session-failed":
           record("ws_message_errors", 1, { reason: "session" });

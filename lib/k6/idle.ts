@@ -1,5 +1,5 @@
 import { IDLE_MEANINGS, IDLE_OUTCOMES, type IdleSighting, idleOutcome } from "../idle.ts";
-import { Grid } from "../pacing.ts";
+import { dueAt } from "../pacing.ts";
 import type { Effect } from "../protocols/index.ts";
 import type { SettingName, Settings } from "../settings.ts";
 import { formatDuration, type Ms, ms } from "../units.ts";
@@ -86,7 +86,7 @@ async function tryOne(
         const { pingInterval } = silence;
         if (pingInterval !== undefined)
           stopPings = every(pingInterval, ms(at + silence.lasts), () => connection.ping());
-        return once(ms(at + silence.lasts));
+        return dueAt(ms(at + silence.lasts));
       },
     },
   });
@@ -126,7 +126,7 @@ async function isAnswered(common: Common, connectTimeout: Ms): Promise<boolean> 
     connectBy: ms(now() + connectTimeout),
     record: () => {}, // it is no part of the load
     observe: answer.observe,
-    probing: { payload: "", nextId: () => "1", begin: once },
+    probing: { payload: "", nextId: () => "1", begin: dueAt },
   });
   const first = await Promise.race([answer.first, connection.outcome]);
   if (first === "in-time") connection.finish();
@@ -169,8 +169,6 @@ const keptAlive = ({ pingInterval, heartbeats }: Silence): string => {
   if (pingInterval !== undefined) return ` but for a ping every ${formatDuration(pingInterval)}`;
   return heartbeats ? " but for the protocol's heartbeats" : "";
 };
-
-const once = (at: Ms): Grid => new Grid(at, ms(1), at);
 
 /** Calls back every `interval`, up to `until`. Returns what stops it. */
 function every(interval: Ms, until: Ms, callback: () => void): () => void {

@@ -1,4 +1,4 @@
-import { Grid } from "../pacing.ts";
+import { dueAt } from "../pacing.ts";
 import { type SettingName, type Settings, SettingsError } from "../settings.ts";
 import { TOKEN_MEANINGS, TOKEN_OUTCOMES, type TokenSighting, tokenOutcome } from "../token-expiry.ts";
 import { formatDuration, type Ms, ms } from "../units.ts";
@@ -83,7 +83,7 @@ export function tokenExpiry<N extends SettingName>(spec: TokenExpirySpec<N>) {
               begin: (at) => {
                 ready = true;
                 if (next !== undefined) connection.renew(next, expiry);
-                return new Grid(at, ms(lastProbe - at), lastProbe);
+                return dueAt(at, lastProbe);
               },
             },
           });

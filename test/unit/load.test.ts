@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { connectionsOf, plannedMs, sessionsIn, spanOf } from "../../lib/load.ts";
-import { backoffMs, backoffOf, Grid } from "../../lib/pacing.ts";
+import { backoffMs, backoffOf, dueAt, Grid } from "../../lib/pacing.ts";
 import { ms } from "../../lib/units.ts";
 
 const load = { connections: 4, ramp: ms(40_000), hold: ms(100_000), rampDown: ms(20_000) };
@@ -68,6 +68,14 @@ describe("due times", () => {
   });
   test("there are none when the first is past the last", () => {
     assert.equal(new Grid(ms(36), ms(10), ms(35)).next(), undefined);
+  });
+  test("that are given come as they are, where one computed from the other would be missed", () => {
+    const [first, last] = [ms(633.755686), ms(5768.889713)];
+    assert.equal(new Grid(ms(first + (last - first)), ms(1), last).next(), undefined);
+    const due = dueAt(first, last);
+    assert.equal(due.take(ms(600)), undefined);
+    assert.deepEqual([due.take(ms(700)), due.take(ms(700)), due.next()], [first, undefined, last]);
+    assert.deepEqual([due.take(ms(6_000)), due.take(ms(6_000))], [last, undefined]);
   });
 });
 
