@@ -27,7 +27,7 @@ const ARGS = {
 export const REPORT_MANUAL = `WHAT IT SHOWS
 
   One page that opens without a network: verdict, limits and how far each is, latency over time, connections, drops
-  by code, distributions, lag by the steps of a load that grew, what the generator itself added, events such as
+  by code, distributions, latency by the steps of a load that grew, what the generator itself added, events such as
   freezes, and what it ran on. Recordings of instances that shared one load are merged; several runs are drawn over
   each other. Of a summary alone there is no time to show: percentiles, limits and counts.
 

@@ -97,11 +97,11 @@ export function evidenceOf(
  * @param wereMore whether larger ones were asked for
  */
 export function stepsSummary(of: string, steps: readonly StepEvidence[], wereMore: boolean): StepsSummary {
-  const metric = LAGS.find((name) => steps.some(({ metrics }) => trendOf(metrics, name)));
+  const metric = LATENCIES.find((name) => steps.some(({ metrics }) => trendOf(metrics, name)));
   const curve = steps.map((step) => ({
     size: step.size,
     ...judgeStep(step),
-    lag: metric ? lagOf(step.metrics, metric) : null,
+    latency: metric ? latencyOf(step.metrics, metric) : null,
   }));
   const failed = curve.findIndex(({ verdict }) => verdict !== "pass");
   const held = failed < 0 ? curve.at(-1) : curve[failed - 1];
@@ -154,14 +154,14 @@ function capacity(
 }
 
 /** What is drawn by the size of the load, of all steps the first that any has values of. */
-const LAGS = ["ws_fanout_lag_ms", "ws_fanout_server_lag_ms", "ws_msg_rtt_ms", "ws_connect_latency_ms"];
+const LATENCIES = ["ws_fanout_lag_ms", "ws_fanout_server_lag_ms", "ws_msg_rtt_ms", "ws_connect_latency_ms"];
 
 function trendOf(metrics: Summary["metrics"], name: string) {
   const metric = metrics[name];
   return metric?.kind === "trend" && metric.count > 0 ? metric : undefined;
 }
 
-function lagOf(metrics: Summary["metrics"], metric: string): StepSummary["lag"] {
+function latencyOf(metrics: Summary["metrics"], metric: string): StepSummary["latency"] {
   const trend = trendOf(metrics, metric);
   if (!trend) return null;
   const { count, p50, p90, p99, max } = trend;

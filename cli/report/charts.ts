@@ -1,7 +1,7 @@
 /** The charts of a report as data: what is on them, not how they are drawn. Pure. */
 import { METRICS, type MetricName } from "../../lib/metrics.ts";
 import { withoutStep } from "../../lib/steps.ts";
-import { lagMetric } from "../../lib/summary/layout.ts";
+import { stepMetric } from "../../lib/summary/layout.ts";
 import type { Summary, TrendSummary } from "../../lib/summary/summary.ts";
 import { parseLimit } from "../../lib/summary/threshold.ts";
 import { bucketMiddle, type Histogram } from "../recording/histogram.ts";
@@ -15,7 +15,7 @@ const MILLISECONDS: Axis = { label: "ms", scale: "log" };
 /** Every chart that there is something to draw on. */
 export function chartsOf(views: readonly RunView[]): Chart[] {
   const charts = [
-    lagBySteps(views),
+    latencyBySteps(views),
     ...(views.some(({ recorded }) => recorded)
       ? [
           ...latencyCharts(views),
@@ -155,12 +155,12 @@ const drops = (views: readonly RunView[]) =>
   );
 
 /** What a load that grew came to at each of its sizes. */
-function lagBySteps(views: readonly RunView[]): Chart {
+function latencyBySteps(views: readonly RunView[]): Chart {
   const isAlone = views.length === 1;
   const shown = isAlone ? (["p50", "p90", "p99"] as const) : (["p50", "p99"] as const);
   const grown = views.flatMap(({ summary: { steps } }) => (steps ? [steps] : []));
   const of = [...new Set(grown.map(({ of }) => of))].join(", ");
-  const metrics = new Set(views.flatMap(({ summary }) => lagMetric(summary) ?? []));
+  const metrics = new Set(views.flatMap(({ summary }) => stepMetric(summary) ?? []));
   return {
     title: `${[...metrics].join(", ")} by ${of}`,
     help: "Each step of a load that grew, up to the first that broke a limit.",
@@ -172,7 +172,7 @@ function lagBySteps(views: readonly RunView[]): Chart {
         color: isAlone ? i : run,
         style: isAlone || percentile === "p99" ? ("line" as const) : ("dashed" as const),
         x: (steps?.curve ?? []).map(({ size }) => size),
-        y: (steps?.curve ?? []).map(({ lag }) => lag?.[percentile] ?? null),
+        y: (steps?.curve ?? []).map(({ latency }) => latency?.[percentile] ?? null),
       })),
     ),
     limits: [...metrics].flatMap((metric) => limitsOn(views, metric, "y")),

@@ -28,7 +28,15 @@ export function layout(summary: Summary): Layout {
     headline: `${scenario}: ${verdict}, ${reason}`,
     facts: `${taken(durationMs)}${plannedMs > 0 ? ` of ${formatDuration(ms(plannedMs))} planned` : ""}${k6.version ? `; k6 ${k6.version}` : ""}${k6.extension ? ` with xk6-realtime ${k6.extension}` : ""}`,
     steps: summary.steps?.curve.map((step) => stepRow(summary.steps!.of, step)) ?? [],
-    stepHeader: ["step", "verdict", `${lagMetric(summary) ?? ""} p50`.trim(), "p90", "p99", "max", "because"],
+    stepHeader: [
+      "step",
+      "verdict",
+      `${stepMetric(summary) ?? ""} p50`.trim(),
+      "p90",
+      "p99",
+      "max",
+      "because",
+    ],
     latencies: metrics.flatMap(([name, metric]) => latencyRow(name, metric)),
     counts: metrics.flatMap(([name, metric]) => countRow(name, metric)),
     limits: summary.thresholds.map((limit) => ({ ok: limit.ok, cells: limitRow(limit) })),
@@ -37,14 +45,14 @@ export function layout(summary: Summary): Layout {
 }
 
 /** What the steps of a load that grew are drawn by: one metric, of which some may have had no values. */
-export const lagMetric = ({ steps }: Summary): string | undefined =>
-  steps?.curve.flatMap(({ lag }) => lag?.metric ?? [])[0];
+export const stepMetric = ({ steps }: Summary): string | undefined =>
+  steps?.curve.flatMap(({ latency }) => latency?.metric ?? [])[0];
 
 const taken = (durationMs: number): string =>
   formatDuration(ms(durationMs < 1_000 ? Math.round(durationMs) : Math.round(durationMs / 1_000) * 1_000));
 
-function stepRow(of: string, { size, verdict, reason, lag }: StepSummary): string[] {
-  const figures = [lag?.p50, lag?.p90, lag?.p99, lag?.max];
+function stepRow(of: string, { size, verdict, reason, latency }: StepSummary): string[] {
+  const figures = [latency?.p50, latency?.p90, latency?.p99, latency?.max];
   return [
     `${grouped(size)} ${of}`,
     verdict,

@@ -68,12 +68,12 @@ const Step = v.strictObject({
   size: v.pipe(count, v.description("How large the load was.")),
   verdict: v.pipe(v.picklist(VERDICTS), v.description("As of a run, by the limits on this step alone.")),
   reason: v.pipe(v.string(), v.description("One sentence: why.")),
-  lag: v.pipe(
+  latency: v.pipe(
     v.nullable(
       v.strictObject({ metric: v.string(), count, p50: figure, p90: figure, p99: figure, max: figure }),
     ),
     v.description(
-      "The fan-out lag, in a run without publications the round trip, without probes the time to connect, in ms; null without values.",
+      "Of `metric`, one for all steps: the fan-out lag, in a run without publications the round trip, without probes the time to connect, in ms; null without values.",
     ),
   ),
 });

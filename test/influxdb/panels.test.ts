@@ -213,7 +213,7 @@ async function assertStepsAgree(
   const { of, curve } = summary.steps!;
   assert.ok(curve.length >= 2, `${run}: ${summary.reason}`);
   const live = await panelsOf("live.json");
-  const panel = live.get(`${curve[0]!.lag!.metric} by ${of}`)!;
+  const panel = live.get(`${curve[0]!.latency!.metric} by ${of}`)!;
   const chosen: Chosen = { source, run, from, to, intervalMs: 1_000 };
   const rows = await rowsOf(influx, panel, chosen);
   assert.equal(new Set(rows.map(({ tags }) => tags[INSTANCE_TAG[source]])).size, 1, `${run}: told apart`);
@@ -223,9 +223,9 @@ async function assertStepsAgree(
     curve.map(({ size }) => size),
     `${run}: a row for each step`,
   );
-  for (const [i, { size, lag }] of curve.entries()) {
+  for (const [i, { size, latency }] of curve.entries()) {
     const where = `${run}, ${source}, ${size} ${of}`;
-    assertDistribution(where, lag!, source, bySize[i]!);
+    assertDistribution(where, latency!, source, bySize[i]!);
   }
   const limits = await rowsWith(
     influx,
@@ -338,7 +338,7 @@ function partOf(metric: MetricSummary & { kind: "trend" }, { tags }: Row): Distr
   return values![tags[tag]] as Distribution;
 }
 
-type Distribution = NonNullable<StepSummary["lag"]> | (MetricSummary & { kind: "trend" });
+type Distribution = NonNullable<StepSummary["latency"]> | (MetricSummary & { kind: "trend" });
 
 /** What percentiles of a whole run or step may be: those of its samples; or, from aggregates, of its worst second. */
 function assertDistribution(

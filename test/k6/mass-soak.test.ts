@@ -393,7 +393,7 @@ test("connections grow step by step, up to those that the server does not keep",
   );
   assert.deepEqual([code, summary!.verdict], [0, "pass"]);
   assert.deepEqual(
-    summary!.steps!.curve.map(({ size, verdict, lag }) => [size, verdict, lag?.metric]),
+    summary!.steps!.curve.map(({ size, verdict, latency }) => [size, verdict, latency?.metric]),
     [
       [20, "pass", "ws_msg_rtt_ms"],
       [40, "fail", "ws_msg_rtt_ms"],

@@ -37,7 +37,11 @@ test("the first step that loses deliveries ends the search, and the one before i
     [90, "fail"],
   ]);
   assert.deepEqual(
-    summary.steps!.curve.map(({ lag }) => [lag!.metric, lag!.count, lag!.p50! <= lag!.p99!]),
+    summary.steps!.curve.map(({ latency }) => [
+      latency!.metric,
+      latency!.count,
+      latency!.p50! <= latency!.p99!,
+    ]),
     [400, 800, 1_080].map((deliveries) => ["ws_fanout_lag_ms", deliveries, true]),
     "each step has its own values",
   );
@@ -78,7 +82,7 @@ test("a server that takes no more connections", async (t) => {
   );
   assert.deepEqual([run.code, summary.verdict], [0, "pass"]);
   assert.deepEqual(
-    summary.steps!.curve.map(({ lag }) => [lag?.metric, lag?.count]),
+    summary.steps!.curve.map(({ latency }) => [latency?.metric, latency?.count]),
     [20, 40, 50].map((opened) => ["ws_connect_latency_ms", opened]),
   );
   assert.match(run.stdout, /step +verdict +ws_connect_latency_ms p50 +p90/);
@@ -126,7 +130,7 @@ test("the rate of publications grows too, and where every step holds more may be
   assert.equal(summary.reason, "capacity: at least 40 publications a second, the largest step asked for");
   assert.deepEqual([run.code, summary.verdict], [0, "pass"]);
   assert.deepEqual(
-    summary.steps!.curve.map(({ lag }) => lag!.count),
+    summary.steps!.curve.map(({ latency }) => latency!.count),
     [20 * 10, 40 * 10],
   );
 });

@@ -87,7 +87,7 @@ describe("what a server holds, in a sentence", () => {
       const summary = stepsSummary("subscribers", steps, false);
       assert.deepEqual([summary.capacity, summary.holds], [capacity, holds]);
       assert.deepEqual(
-        summary.curve.map(({ size, lag }) => [size, lag?.p99]),
+        summary.curve.map(({ size, latency }) => [size, latency?.p99]),
         steps.map(({ size, metrics }) => [size, (metrics.ws_fanout_lag_ms as { p99?: number }).p99]),
       );
     });
@@ -126,9 +126,9 @@ test("all steps are drawn by one metric: one without its values has none of anot
   const silent = { ...step(20, 1), metrics: connects };
   const { curve } = stepsSummary("subscribers", [step(10, 12, { metrics: connects }), silent], false);
   assert.deepEqual(
-    curve.map(({ lag }) => lag?.metric),
+    curve.map(({ latency }) => latency?.metric),
     ["ws_fanout_lag_ms", undefined],
   );
-  const held = stepsSummary("connections", [silent], false).curve[0]?.lag;
+  const held = stepsSummary("connections", [silent], false).curve[0]?.latency;
   assert.deepEqual([held?.metric, held?.p99], ["ws_connect_latency_ms", 3]);
 });
