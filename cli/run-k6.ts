@@ -62,14 +62,14 @@ export interface K6Result {
  * @throws {@link UserError} with k6's own message when k6 refuses the script or its settings.
  */
 export async function runK6(run: K6Run): Promise<K6Result> {
-  const scenario = parse(run.script).name;
+  const scenario = scenarioOf(run.script);
   const { instances = 1, say = () => {} } = run;
   // In the environment, not with -e: everyone on the machine may read command lines, and some hold tokens.
   const env = { ...run.env, ...run.settings, K6_VERSION: run.k6.version };
-  const planned = await planOf(run, { ...env, RESULTS_DIR: "" });
-  if (instances > planned.shards) {
+  const plan = await planOf(run, { ...env, RESULTS_DIR: "" });
+  if (instances > plan.shards) {
     throw new UserError(
-      `${scenario}: ${planned.shards} virtual users share this load, so at most as many instances can, got ${instances}`,
+      `${scenario}: ${plan.shards} virtual users share this load, so at most as many instances can, got ${instances}`,
     );
   }
   const { result, files } = await withOwnDirectory(run.resultsDir, scenario, async (directory) => {
@@ -79,9 +79,9 @@ export async function runK6(run: K6Run): Promise<K6Result> {
       args: argsFor(run, index, recordingPath(directory, scenario, index, instances)),
       env: { ...env, RESULTS_DIR: directory },
       output: run.output ?? "inherit",
-      planned: ms(planned.setup + planned.load),
+      longest: ms(plan.setup + plan.longest),
     }));
-    const progress = tellProgress(planned.load, say);
+    const progress = tellProgress(plan.longest, say);
     const endings = await superviseAll(lives, run.signal, say).finally(() => progress.stop());
 
     const written = instances === 1 ? await readSummary(directory, scenario) : undefined;
@@ -92,7 +92,7 @@ export async function runK6(run: K6Run): Promise<K6Result> {
       scenario,
       startedAt: startedAt.toISOString(),
       durationMs: Date.now() - startedAt.getTime(),
-      plannedMs: planned.load,
+      plannedMs: plan.planned,
       k6: { version: run.k6.version, extension: null },
       metrics: {},
       thresholds: [],
@@ -127,23 +127,34 @@ function argsFor(
   ];
 }
 
+const scenarioOf = (script: string): string => parse(script).name;
+
 /** What a scenario's `setup` may take where it says nothing: k6's own default. */
 const DEFAULT_SETUP_TIMEOUT = ms(60_000);
 
-/** The longest that the run can take by its own plan, set-up and graceful stops included, and its virtual users. */
-async function planOf(
-  { k6, script }: K6Run,
-  env: NodeJS.ProcessEnv,
-): Promise<{ setup: Ms; load: Ms; shards: number }> {
+interface Plan {
+  /** The longest that the set-up may take, and the load with its graceful stops. */
+  readonly setup: Ms;
+  readonly longest: Ms;
+  /** How long the load is to take; 0 where the script does not say. */
+  readonly planned: Ms;
+  /** Virtual users that share it. */
+  readonly shards: number;
+}
+
+/** What the run is to do by its own plan. */
+async function planOf({ k6, script }: K6Run, env: NodeJS.ProcessEnv): Promise<Plan> {
   const args = ["inspect", "--execution-requirements", "--include-system-env-vars=true", script];
   const { stdout } = await promisify(execFile)(k6.command, args, { env }).catch((error) => {
     const said = String(error.stderr || error.message).trim();
     const problem = settingsProblem(said);
     throw problem ? new UserError(problem) : new UserError(`k6 refuses ${script}:\n${said}`, EXIT.error);
   });
-  const { totalDuration, setupTimeout, maxVUs } = JSON.parse(stdout);
-  const load = parseDuration(String(totalDuration));
-  if (load === undefined)
+  const { totalDuration, setupTimeout, maxVUs, scenarios } = JSON.parse(stdout);
+  const longest = parseDuration(String(totalDuration));
+  if (longest === undefined)
     throw new Error(`k6 inspect: expected totalDuration to be a duration, got ${totalDuration}`);
-  return { setup: parseDuration(String(setupTimeout)) ?? DEFAULT_SETUP_TIMEOUT, load, shards: maxVUs ?? 1 };
+  const setup = parseDuration(String(setupTimeout)) ?? DEFAULT_SETUP_TIMEOUT;
+  const planned = Number(scenarios?.[scenarioOf(script)]?.env?.PLANNED_MS ?? 0);
+  return { setup, longest, planned: ms(planned), shards: maxVUs ?? 1 };
 }

@@ -12,8 +12,8 @@ export interface Supervision {
   readonly args: readonly string[];
   readonly env: NodeJS.ProcessEnv;
   readonly output: Output;
-  /** Longest time that the run can take by its plan. */
-  readonly planned: Ms;
+  /** The longest that the run may take by its plan. */
+  readonly longest: Ms;
   /** Ends the run when aborted; its reason names the signal. */
   readonly signal: AbortSignal;
 }
@@ -59,7 +59,7 @@ export async function supervise(life: Supervision): Promise<Ending> {
       `k6 was still running ${formatDuration(GRACE)} after its planned end and was ended from outside: ` +
         "a peer that never answers a Close frame is the usual cause",
     );
-  const overdue = setTimeout(onOverdue, ms(Math.min(life.planned + GRACE, LONGEST_TIMER_MS)));
+  const overdue = setTimeout(onOverdue, ms(Math.min(life.longest + GRACE, LONGEST_TIMER_MS)));
   const onAbort = () => end(`stopped by ${life.signal.reason} before its planned end`);
   life.signal.addEventListener("abort", onAbort, { once: true });
   if (running.size === 0) process.on("exit", killAll);

@@ -22,6 +22,7 @@ export const Header = v.object({
   scenario: name,
   startedAt: time,
   longestMs: v.pipe(amount, v.maxValue(LONGEST_RUN_MS)),
+  plannedMs: v.exactOptional(amount),
   segment: v.exactOptional(text),
   thresholds: v.record(v.string(), v.array(text)),
   k6: v.exactOptional(text),

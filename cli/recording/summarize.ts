@@ -48,7 +48,7 @@ export function summarizeRun(run: Run, profile?: Profile): Summary {
     ...verdictOf(run, metrics, thresholds, steps),
     startedAt: new Date(startedAt).toISOString(),
     durationMs,
-    plannedMs: plannedMs(run, durationMs),
+    plannedMs: Math.max(...run.instances.map(({ header }) => header.plannedMs ?? 0)),
     k6: { version: first!.header.k6 ?? null, extension: first!.header.extension ?? null },
     ...(steps && { steps }),
     metrics,
@@ -83,14 +83,6 @@ function stepsIn(run: Run, sizes: readonly number[], limits: Thresholds): StepsS
     }),
     isCut,
   );
-}
-
-/** k6 knows how long a run may take, not how long it should: one that ended by itself took what it should. */
-function plannedMs({ instances }: Run, durationMs: number): number {
-  const hasFinished = instances.every(({ end }) => end?.state === "finished");
-  return hasFinished
-    ? Math.round(durationMs / 1000) * 1000
-    : Math.max(...instances.map(({ header }) => header.longestMs));
 }
 
 /** Start of the first instance to the end of the last one; to its last second where it was cut. */

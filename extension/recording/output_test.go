@@ -19,6 +19,7 @@ import (
 	"github.com/sirupsen/logrus"
 	"go.k6.io/k6/v2/errext"
 	"go.k6.io/k6/v2/errext/exitcodes"
+	_ "go.k6.io/k6/v2/lib/executor" // its executors are known by being imported
 	"go.k6.io/k6/v2/metrics"
 	"go.k6.io/k6/v2/output"
 
@@ -113,6 +114,11 @@ func TestHeaderSaysWhatWasRun(t *testing.T) {
 	k6 := newK6(t)
 	k6.params.ScriptPath = &url.URL{Path: "/some/where/dist/chat-soak.js"}
 	k6.params.ScriptOptions.RunTags = map[string]string{"testid": "nightly-7"}
+	scenarios := `{"soak":{"executor":"per-vu-iterations","startTime":"3s","env":{"PLANNED_MS":"42000"}},
+		"other":{"executor":"per-vu-iterations","env":{"PLANNED_MS":"NaN"}}}`
+	if err := json.Unmarshal([]byte(scenarios), &k6.params.ScriptOptions.Scenarios); err != nil {
+		t.Fatal(err)
+	}
 	limit := metrics.Thresholds{Thresholds: []*metrics.Threshold{{Source: "p(99)<500"}, {Source: "max<9"}}}
 	k6.thresholds = map[string]metrics.Thresholds{"ws_msg_rtt_ms": limit}
 	out := k6.start(t)
@@ -127,6 +133,9 @@ func TestHeaderSaysWhatWasRun(t *testing.T) {
 	}
 	if e := got.Environment; e.CPUs < 1 || e.OS == "" || e.Arch == "" {
 		t.Errorf("environment %+v", e)
+	}
+	if got.PlannedMs != 45_000 {
+		t.Errorf("planned for %g ms, want what the scenario says after its start time", got.PlannedMs)
 	}
 	if age := time.Since(got.StartedAt); age < 0 || age > time.Minute {
 		t.Errorf("started %s ago", age)

@@ -3,10 +3,12 @@ package seconds
 import (
 	"crypto/rand"
 	"encoding/hex"
+	"math"
 	"os"
 	"path"
 	"runtime"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"time"
 
@@ -34,6 +36,9 @@ type Header struct {
 	// LongestMs is how long the load may take by k6's plan, graceful stops
 	// included.
 	LongestMs float64 `json:"longestMs"`
+	// PlannedMs is how long it is to take, as the script says in the
+	// environment of its k6 scenarios; 0 where it does not.
+	PlannedMs float64 `json:"plannedMs,omitempty"`
 	// Segment and SegmentSequence are k6's --execution-segment and
 	// --execution-segment-sequence; empty where this process runs all of it.
 	Segment         string `json:"segment,omitempty"`
@@ -70,6 +75,7 @@ func NewHeader(params output.Params, thresholds map[string]metrics.Thresholds) H
 		Scenario:  scenarioOf(params),
 		StartedAt: time.Now(),
 		LongestMs: milliseconds(longest),
+		PlannedMs: planned(params.ScriptOptions.Scenarios),
 		K6:        versionOf("go.k6.io/k6/v2"),
 		Extension: versionOf("xk6-realtime"),
 		Environment: Environment{
@@ -91,6 +97,18 @@ func NewHeader(params output.Params, thresholds map[string]metrics.Thresholds) H
 		}
 	}
 	return h
+}
+
+// planned is how long a load is to take in milliseconds: k6 itself knows only
+// how long it may.
+func planned(scenarios lib.ScenarioConfigs) (most float64) {
+	for _, scenario := range scenarios {
+		ms, err := strconv.ParseFloat(scenario.GetEnv()["PLANNED_MS"], 64)
+		if err == nil && ms > 0 && !math.IsInf(ms, 1) { // which JSON has not, nor NaN
+			most = max(most, milliseconds(scenario.GetStartTime())+ms)
+		}
+	}
+	return most
 }
 
 func newID() string {

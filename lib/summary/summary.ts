@@ -107,7 +107,9 @@ export const SummarySchema = v.strictObject({
   durationMs: v.number(),
   plannedMs: v.pipe(
     v.number(),
-    v.description("How long the load was to take; 0 where nothing but the server decides that."),
+    v.description(
+      "How long the load was to take; 0 where that is not known, or nothing but the server decides it.",
+    ),
   ),
   k6: v.strictObject({
     version: v.nullable(v.string()),

@@ -9,7 +9,7 @@ import { temporaryDirectory } from "../temporary-directory.ts";
 export interface Part {
   /** Body of `run`, in JavaScript, with the helpers of the template below. */
   readonly run?: string;
-  /** Body of `inspect`. Default: 45 s of load after at most 5 s of set-up. */
+  /** Body of `inspect`. Default: at most 45 s of load, planned for 30 s, after at most 5 s of set-up. */
   readonly inspect?: string;
   /** What `version` prints. Default `k6 v2.2.0`. */
   readonly version?: string;
@@ -27,7 +27,7 @@ const given = process.env;
 const summaryFile = given.RESULTS_DIR + "/soak.summary.json";
 const metrics = { ws_replies: { kind: "counter", unit: "1", count: 7 } };
 const write = (verdict, reason = "as told") => writeFileSync(summaryFile, JSON.stringify({
-  scenario: "soak", verdict, reason, startedAt: new Date().toISOString(), durationMs: 1, plannedMs: 1,
+  scenario: "soak", verdict, reason, startedAt: new Date().toISOString(), durationMs: 1, plannedMs: 30_000,
   k6: { version: "2.2.0", extension: null }, metrics, thresholds: [],
 }));
 /** Tells the test that it runs, what it was given, and by the end of the connection when it is gone. */
@@ -42,7 +42,7 @@ const record = (replies, { limits = {}, end = { state: "finished", exitCode: 0 }
   const flag = (name) => args.find((arg) => arg.startsWith(name + "="))?.slice(name.length + 1);
   const at = new Date().toISOString();
   const lines = [
-    { recording: "k6-realtime", version: 1, id: String(process.pid), scenario: "soak", startedAt: at, longestMs: 45_000,
+    { recording: "k6-realtime", version: 1, id: String(process.pid), scenario: "soak", startedAt: at, longestMs: 45_000, plannedMs: 30_000,
       segment: flag("--execution-segment"), thresholds: limits, environment: { os: "linux", arch: "amd64", cpus: 2 } },
     { series: 0, metric: "ws_replies", kind: "counter", unit: "1" },
     { t: Math.floor(Date.parse(at) / 1000), d: [[0, replies]] },
@@ -53,7 +53,7 @@ const record = (replies, { limits = {}, end = { state: "finished", exitCode: 0 }
 const forEver = () => setInterval(() => {}, 1e6);
 const parts = {
   version() { console.log(${JSON.stringify(part.version ?? "k6 v2.2.0 (go1.26.8, linux/amd64)")}); },
-  inspect() { ${part.inspect ?? 'console.log(JSON.stringify({ totalDuration: "45s", setupTimeout: "5s" }))'} },
+  inspect() { ${part.inspect ?? 'console.log(JSON.stringify({ totalDuration: "45s", setupTimeout: "5s", scenarios: { soak: { env: { PLANNED_MS: "30000" } } } }))'} },
   async run() { ${part.run ?? 'write("pass")'} },
 };
 parts[command]();

@@ -56,6 +56,7 @@ for (const [sentence, limit, verdict, exitCode] of limits) {
     const result = await runK6(await plan(t, { run: record }, { instances: 3 }));
     assert.deepEqual([result.summary.verdict, result.exitCode], [verdict, exitCode], result.summary.reason);
     assert.deepEqual(result.summary.metrics.ws_replies, { kind: "counter", unit: "1", count: 21 });
+    assert.equal(result.summary.plannedMs, 30_000);
   });
 }
 

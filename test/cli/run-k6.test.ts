@@ -87,6 +87,7 @@ for (const [sentence, body, verdict, exitCode, reason] of endings) {
     assert.equal(result.summary.verdict, verdict);
     assert.equal(result.exitCode, exitCode);
     assert.match(result.summary.reason, reason);
+    assert.equal(result.summary.plannedMs, 30_000);
     assert.deepEqual(await stored(run), result.summary, "the stored summary says the same");
     assert.deepEqual(
       (await readdir(run.resultsDir)).filter((name) => name.startsWith(".")),

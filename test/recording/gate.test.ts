@@ -110,6 +110,21 @@ for (const [sentence, recording, argv, code, last] of answers) {
   });
 }
 
+for (const [sentence, recording, facts] of [
+  ["it is not known", run(1, 1), "15s; k6 v2.2.0"],
+  [
+    "the script says so",
+    { ...run(1, 1), header: { ...run(1, 1).header, plannedMs: 42_000 } },
+    "15s of 42s planned; k6 v2.2.0",
+  ],
+] as const) {
+  test(`what was planned is told where ${sentence}, whatever k6 allows for`, async (t) => {
+    const directory = await temporaryDirectory(t);
+    const { said } = await gate(directory, await record(directory, recording));
+    assert.equal(said.split("\n")[2]?.trim(), facts);
+  });
+}
+
 /** A run and its baselines, as files. */
 async function files(t: TestContext, now: Synthetic, ...before: Synthetic[]) {
   const directory = await temporaryDirectory(t);
