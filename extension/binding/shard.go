@@ -66,6 +66,7 @@ func (s *shard) drive(ctx context.Context) (*outcome, error) {
 		case <-s.swarm.Done():
 			return s.finish(ctx, failure)
 		case <-tooLate:
+			s.push(s.swarm.Snapshot()) // what is known
 			return nil, fmt.Errorf("Swarm: its connections had not ended %s after they were told to", s.closeTimeout+endWithin)
 		}
 	}

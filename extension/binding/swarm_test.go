@@ -138,22 +138,37 @@ func TestOutcome(t *testing.T) {
 }
 
 func TestAnInterruptedRunRejects(t *testing.T) {
-	script := `const swarm = new realtime.Swarm({ servers: ["` + startServer(t) + `"], connections: 5, rate: 10000, holdMs: 1e6 });`
-	rt, samples := virtualUser(t, New(), script)
-	ctx, interrupt := context.WithCancel(t.Context())
-	rt.VU.CtxField = ctx
-	go func() {
-		for sumOf(samples, "ws_sessions_opened") < 5 {
-			time.Sleep(time.Millisecond)
-		}
-		interrupt()
-	}()
-	_, err := rt.RunOnEventLoop(`swarm.run()`)
-	if err == nil || !strings.Contains(err.Error(), "Swarm: interrupted: context canceled") {
-		t.Errorf("error %v, want that it was interrupted", err)
+	tests := []struct {
+		name, plan string
+		sign       string // the metric that tells that the phase has come
+	}{
+		{"while it opens", "connections: 1000, rate: 10, holdMs: 1e6", "ws_sessions_opened"},
+		{"while it holds", "connections: 5, rate: 10000, holdMs: 1e6", "ws_sessions_opened"},
+		{"while it closes", "connections: 50, rate: 10000, closeOverMs: 1e6", "ws_sessions_closed"},
 	}
-	if got := sumOf(samples, "ws_sessions_closed"); got != 5 {
-		t.Errorf("k6 was told of %v sessions closed, want 5", got)
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			rt, samples := virtualUser(t, New(), `const swarm = new realtime.Swarm({ servers: ["`+startServer(t)+`"], `+test.plan+` });`)
+			ctx, interrupt := context.WithCancel(t.Context())
+			rt.VU.CtxField = ctx
+			go func() {
+				for sumOf(samples, test.sign) == 0 {
+					time.Sleep(time.Millisecond)
+				}
+				interrupt()
+			}()
+			_, err := rt.RunOnEventLoop(`swarm.run()`)
+			if err == nil || !strings.Contains(err.Error(), "Swarm: interrupted: context canceled") {
+				t.Errorf("error %v, want that it was interrupted", err)
+			}
+			opened, closed := sumOf(samples, "ws_sessions_opened"), sumOf(samples, "ws_sessions_closed")
+			if opened == 0 || closed != opened {
+				t.Errorf("k6 was told of %v sessions opened and %v closed, want as many", opened, closed)
+			}
+			if dropped := sumOf(samples, "ws_connection_drops"); dropped != 0 {
+				t.Errorf("k6 was told of %v drops, want none", dropped)
+			}
+		})
 	}
 }
 

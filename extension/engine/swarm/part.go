@@ -37,6 +37,7 @@ type part struct {
 	settled     bool
 	stopping    bool
 	closeBegan  clock.Time
+	closeOver   time.Duration
 	toClose     int // sessions not yet told to close
 	finished    bool
 }
@@ -164,12 +165,18 @@ func (p *part) settle() {
 }
 
 // stop begins the planned end: attempts are given up, and what is open is
-// closed over the time that the Swarm says.
-func (p *part) stop() {
+// closed over the time given.
+func (p *part) stop(over time.Duration) {
+	now := clock.Now()
 	if p.stopping {
+		if left := now.Add(over).Sub(p.closeBegan); left < p.closeOver {
+			p.closeOver = left
+			p.closeDue(now)
+		}
 		return
 	}
 	p.stopping = true
+	p.closeBegan, p.closeOver = now, over
 	p.timer.Stop()
 	for _, r := range p.retries {
 		p.giveUp(r.session)
@@ -180,9 +187,8 @@ func (p *part) stop() {
 			s.conn.Close(closeCode, "")
 		}
 	}
-	p.closeBegan = clock.Now()
 	p.toClose = len(p.sessions)
-	p.closeDue(p.closeBegan)
+	p.closeDue(now)
 	p.settle()
 }
 
@@ -199,7 +205,7 @@ func (p *part) take(to *record) {
 func (p *part) closeDue(now clock.Time) {
 	total := len(p.sessions)
 	for ; p.toClose > 0; p.toClose-- {
-		due := p.closeBegan.Add(time.Duration(float64(p.swarm.closeOver) * float64(total-p.toClose) / float64(total)))
+		due := p.closeBegan.Add(time.Duration(float64(p.closeOver) * float64(total-p.toClose) / float64(total)))
 		if due > now {
 			p.closer.Set(due)
 			return

@@ -22,11 +22,9 @@ type Swarm struct {
 	parts     []*part
 	unsettled atomic.Int32
 	running   atomic.Int32
-	stopOnce  sync.Once
 	hold      *engine.Timer // on the first part's loop
 	settled   chan struct{}
 	done      chan struct{}
-	closeOver time.Duration
 
 	mu        sync.Mutex // guards what loops tell readers: held for a moment, for loops wait for it
 	exhausted *ExhaustedError
@@ -46,15 +44,14 @@ func Start(e *engine.Engine, o Options) (*Swarm, error) {
 	}
 	engine.ReserveDescriptors(o.Connections / o.Shards)
 	s := &Swarm{
-		engine:    e,
-		o:         o,
-		servers:   servers,
-		began:     clock.Now(),
-		closeOver: o.CloseOver,
-		settled:   make(chan struct{}),
-		done:      make(chan struct{}),
-		window:    newRecord(),
-		total:     newRecord(),
+		engine:  e,
+		o:       o,
+		servers: servers,
+		began:   clock.Now(),
+		settled: make(chan struct{}),
+		done:    make(chan struct{}),
+		window:  newRecord(),
+		total:   newRecord(),
 	}
 	s.last = s.began
 	loops := e.Loops()
@@ -84,15 +81,12 @@ func (s *Swarm) Settled() <-chan struct{} { return s.settled }
 func (s *Swarm) Done() <-chan struct{} { return s.done }
 
 // Stop begins the planned end early. The connections close over the time
-// given.
+// given. Once they do, a further call hastens it, or does nothing.
 func (s *Swarm) Stop(over time.Duration) {
-	s.stopOnce.Do(func() {
-		s.closeOver = over
-		for _, p := range s.parts {
-			p.loop.Do(p.stop)
-		}
-		s.parts[0].loop.Do(s.hold.Stop)
-	})
+	for _, p := range s.parts {
+		p.loop.Do(func() { p.stop(over) })
+	}
+	s.parts[0].loop.Do(s.hold.Stop)
 }
 
 // partSettled is called on a part's loop; the last one begins the hold.

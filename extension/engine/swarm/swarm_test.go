@@ -90,6 +90,27 @@ func TestASwarmOpensHoldsAndCloses(t *testing.T) {
 	})
 }
 
+// An interruption in the midst of a slow end is an end at once.
+func TestALaterStopHastensTheEnd(t *testing.T) {
+	enginetest.OnEachTransport(t, func(t *testing.T, e *engine.Engine) {
+		server := startServer(t, serve.Options{})
+		s := start(t, e, Options{Servers: []string{server.URL()}, Connections: 50, Pace: Rate(10_000), CloseOver: time.Hour})
+		await(t, "settled", s.Settled())
+		for server.Connections() == 50 { // until the first is closed
+			time.Sleep(time.Millisecond)
+		}
+		s.Stop(2 * time.Hour)
+		if w := s.Snapshot(); w.Active < 45 {
+			t.Errorf("a later, slower stop left %d connections of 50", w.Active)
+		}
+		s.Stop(0)
+		await(t, "ended", s.Done())
+		if r := s.Result(); r.Opened != 50 || r.Closed != 50 || len(r.Drops) != 0 || r.Unanswered != 0 {
+			t.Errorf("%+v, want 50 opened and closed as planned", r.Counts)
+		}
+	})
+}
+
 // A loop that tells its last connection settled waits for no reader: once, a
 // snapshot at that moment waited for the loop in turn, for ever.
 func TestSnapshotsWhileConnectionsSettle(t *testing.T) {
