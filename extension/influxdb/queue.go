@@ -105,7 +105,6 @@ func (q *queue) run() {
 				q.giveUp()
 				return
 			}
-			q.forget(batch)
 			continue
 		}
 		if closing {
@@ -115,16 +114,17 @@ func (q *queue) run() {
 	}
 }
 
-// next is what to write now; it stays in the queue until it is forgotten.
+// next is what to write now. It stays in the queue until deliver knows what
+// became of it.
 func (q *queue) next() (batch []*point, closing bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.waiting[:min(len(q.waiting), batchPoints)], q.closing
 }
 
+// forget takes from the front of the queue what was written or refused. q.mu is
+// held.
 func (q *queue) forget(batch []*point) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
 	for i, p := range batch {
 		q.bytes -= p.bytes()
 		q.waiting[i] = nil
@@ -139,8 +139,8 @@ func (q *queue) giveUp() {
 	q.waiting, q.bytes = nil, 0
 }
 
-// deliver writes a batch, however often it must try; false when the deadline
-// came first.
+// deliver writes a batch from the front of the queue, however often it must
+// try; false when the deadline came first.
 func (q *queue) deliver(batch []*point) bool {
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
 		err := q.store.write(batch)
@@ -150,6 +150,7 @@ func (q *queue) deliver(batch []*point) bool {
 			}
 			q.mu.Lock()
 			q.account.written += len(batch)
+			q.forget(batch)
 			if q.account.refused == 0 {
 				q.account.reason = ""
 			}
@@ -160,7 +161,7 @@ func (q *queue) deliver(batch []*point) bool {
 			if half := len(batch) / 2; refused.ofPoints && half > 0 {
 				return q.deliver(batch[:half]) && q.deliver(batch[half:]) // until only the culprits are left
 			}
-			q.refuse(len(batch), refused)
+			q.refuse(batch, refused)
 			return true
 		}
 		if pause == firstPause {
@@ -179,10 +180,11 @@ func (q *queue) deliver(batch []*point) bool {
 	}
 }
 
-func (q *queue) refuse(points int, why *refusal) {
+func (q *queue) refuse(batch []*point, why *refusal) {
 	q.mu.Lock()
 	first := q.account.refused == 0
-	q.account.refused += points
+	q.account.refused += len(batch)
+	q.forget(batch)
 	if first {
 		q.account.reason = why.reason
 	}

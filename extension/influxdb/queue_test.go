@@ -19,13 +19,15 @@ type server struct {
 	refuse   string // a measurement
 	stored   []string
 	attempts chan struct{}
+	// awayAfter is how many attempts it answers before it goes away, 0 for all.
+	awayAfter, answered int
 }
 
 func (s *server) write(points []*point) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	defer func() { s.attempts <- struct{}{} }()
-	if s.away {
+	if s.answered++; s.away || s.awayAfter > 0 && s.answered > s.awayAfter {
 		return errors.New("connection refused")
 	}
 	for _, p := range points {
@@ -119,6 +121,22 @@ func TestWhatIsGoodInARefusedBatchIsWritten(t *testing.T) {
 	account := q.close(time.Minute)
 	if account.refused != 1 || account.written != 99 || len(s.stored) != 99 {
 		t.Errorf("account %+v, %d stored; want 1 refused, 99 written", account, len(s.stored))
+	}
+}
+
+// Of a batch that is written in pieces, each point has one fate, also when the
+// server goes away between two pieces.
+func TestAServerThatGoesAwayAmidARefusedBatch(t *testing.T) {
+	s := newServer()
+	s.refuse, s.awayAfter = "7", 5
+	q, _ := start(s)
+	q.add(named(0, 100))
+	account := q.close(time.Millisecond)
+	if len(s.stored) == 0 || account.written != len(s.stored) || account.written+account.refused+account.givenUp != 100 {
+		t.Errorf("account %+v, %d stored; want as many written, and 100 in all", account, len(s.stored))
+	}
+	if q.bytes != 0 {
+		t.Errorf("%d bytes are accounted for in an empty queue", q.bytes)
 	}
 }
 
