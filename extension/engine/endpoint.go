@@ -1,11 +1,13 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"net/url"
 	"strconv"
+	"strings"
 )
 
 // Endpoint is where connections go: what a ws or wss URL says before its path.
@@ -22,7 +24,7 @@ type Endpoint struct {
 func ParseURL(raw string) (e Endpoint, path string, err error) {
 	u, err := url.Parse(raw)
 	if err != nil {
-		return e, "", fmt.Errorf("engine: %w", err)
+		return e, "", parseError(raw, err)
 	}
 	switch u.Scheme {
 	case "ws":
@@ -55,6 +57,19 @@ func ParseURL(raw string) (e Endpoint, path string, err error) {
 		e.Addr = addr.Unmap()
 	}
 	return e, u.RequestURI(), nil
+}
+
+// parseError is what is wrong with a URL, without the URL: secrets may be in it,
+// and which part of it they are is not known.
+func parseError(raw string, err error) error {
+	if strings.Contains(raw, "@") {
+		return errors.New("engine: a URL that cannot be read: want no user or password in it; send an Authorization header")
+	}
+	var wrong *url.Error
+	if errors.As(err, &wrong) {
+		err = wrong.Err
+	}
+	return fmt.Errorf("engine: a URL that cannot be read: %w", err)
 }
 
 func (e *Endpoint) String() string {
