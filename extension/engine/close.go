@@ -2,6 +2,7 @@ package engine
 
 import (
 	"io"
+	"strings"
 
 	"xk6-realtime/engine/clock"
 	"xk6-realtime/engine/frame"
@@ -9,7 +10,8 @@ import (
 
 // Close begins the closing handshake (RFC 6455 section 7.1.2), or gives up a
 // connection that is not open yet. The handler hears the end within
-// Timeouts.Close, whatever the peer does.
+// Timeouts.Close, whatever the peer does. code goes out as it is, but for 1005,
+// which is a Close frame without one; of reason, its first 123 bytes.
 func (c *Conn) Close(code uint16, reason string) {
 	switch {
 	case c.state < open:
@@ -51,7 +53,10 @@ func (c *Conn) abort() { c.Reset() }
 
 func (c *Conn) sendClose(code uint16, reason string) {
 	var payload [frame.MaxControlBytes]byte
-	reason = reason[:min(len(reason), len(payload)-2)]
+	const most = len(payload) - 2
+	if len(reason) > most {
+		reason = strings.ToValidUTF8(reason[:most], "") // without half a character
+	}
 	c.Send(frame.Close, frame.ClosePayload(payload[:0], code, reason))
 }
 
@@ -60,8 +65,7 @@ func (c *Conn) peerClosed(code uint16) {
 	c.code = code
 	if c.state == open {
 		c.by = ByServer
-		echo := code
-		c.sendClose(echo, "")
+		c.sendClose(code, "")
 	}
 	if c.state == dead {
 		return

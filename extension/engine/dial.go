@@ -106,8 +106,9 @@ func (c *Conn) lookUp() {
 	c.setDeadline(l.options.Timeouts.Resolve)
 	ctx, cancel := context.WithCancel(context.Background())
 	o.cancel = cancel
+	host, port := o.endpoint.Host, o.endpoint.Port // o is another connection's once this one is given up
 	go func() {
-		to, err := l.options.Resolve(ctx, o.endpoint.Host, o.endpoint.Port)
+		to, err := l.options.Resolve(ctx, host, port)
 		l.Do(func() {
 			if ctx.Err() != nil {
 				return // given up meanwhile

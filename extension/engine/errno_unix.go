@@ -4,6 +4,9 @@ package engine
 
 import "syscall"
 
+// addressInUse is bind's error where each port of an address is taken.
+const addressInUse = syscall.EADDRINUSE
+
 var errnoReasons = []errnoEntry{
 	{syscall.ECONNREFUSED, ReasonRefused},
 	{syscall.ECONNRESET, ReasonReset},

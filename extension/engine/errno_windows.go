@@ -2,6 +2,9 @@ package engine
 
 import "golang.org/x/sys/windows"
 
+// addressInUse is bind's error where each port of an address is taken.
+const addressInUse = windows.WSAEADDRINUSE
+
 var errnoReasons = []errnoEntry{
 	{windows.WSAECONNREFUSED, ReasonRefused},
 	{windows.WSAECONNRESET, ReasonReset},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"os"
 	"time"
 
 	"xk6-realtime/engine/clock"
@@ -20,8 +21,14 @@ func (p *goroutines) connect(c *Conn, to target) error {
 	}
 	p.running.Go(func() {
 		conn, err := dialer.DialContext(ctx, "tcp", to.to.String())
-		if err == nil && to.receiveBuffer > 0 {
-			err = conn.(*net.TCPConn).SetReadBuffer(to.receiveBuffer)
+		switch {
+		case err != nil:
+			err = bindError(to.from, err)
+		case to.receiveBuffer > 0:
+			if err = conn.(*net.TCPConn).SetReadBuffer(to.receiveBuffer); err != nil {
+				conn.Close()
+				conn = nil
+			}
 		}
 		e := goEvent{kind: connectedEvent, sock: s, conn: conn, err: err, at: clock.Now()}
 		if !p.say(e) && conn != nil {
@@ -29,6 +36,16 @@ func (p *goroutines) connect(c *Conn, to target) error {
 		}
 	})
 	return nil
+}
+
+// bindError tells a source address that cannot be used, from one that has no
+// port left and from all else that can go wrong with a dial.
+func bindError(from netip.Addr, err error) error {
+	var call *os.SyscallError
+	if errors.As(err, &call) && call.Syscall == "bind" && !errors.Is(err, addressInUse) {
+		return &sourceError{from, call.Err}
+	}
+	return err
 }
 
 // serve starts reading from conn.
@@ -113,6 +130,9 @@ func (p *goroutines) flush(s *goSock) {
 			return
 		}
 		if _, err := s.conn.Write(b); err != nil {
+			s.out.Lock()
+			s.out.waiting, s.out.writing = nil, false // close waits for no more
+			s.out.Unlock()
 			p.say(goEvent{kind: writableEvent, sock: s, err: err})
 			return
 		}

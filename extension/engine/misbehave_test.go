@@ -212,6 +212,40 @@ func TestANameThatNobodyResolvesTimesOut(t *testing.T) {
 	})
 }
 
+// Each look-up asks for its own connection's name, also when that connection
+// was given up before the look-up began, and its memory serves the next.
+func TestALookUpAsksForItsOwnName(t *testing.T) {
+	onEachTransport(t, func(t *testing.T, o Options) {
+		const names = 100
+		asked := make(chan string, names)
+		o.Resolve = func(ctx context.Context, host string, _ uint16) (netip.AddrPort, error) {
+			asked <- host
+			<-ctx.Done()
+			return netip.AddrPort{}, ctx.Err()
+		}
+		e, w := start(t, o), newWitness(t)
+		l := e.Loops()[0]
+		l.Await(func() {
+			for i := range names {
+				l.Dial(&Dial{Endpoint: Endpoint{Host: fmt.Sprintf("host%d.example", i), Port: 80}}, w).Close(1000, "")
+			}
+		})
+		seen := map[string]bool{}
+		for range names {
+			w.next("failed")
+			select {
+			case host := <-asked:
+				seen[host] = true
+			case <-time.After(patience):
+				t.Fatal("a look-up never began")
+			}
+		}
+		if seen[""] || len(seen) != names {
+			t.Errorf("%d different names were looked up, want %d", len(seen), names)
+		}
+	})
+}
+
 func TestANameMayBeBlocked(t *testing.T) {
 	onEachTransport(t, func(t *testing.T, o Options) {
 		o.Resolve = func(context.Context, string, uint16) (netip.AddrPort, error) {
@@ -363,6 +397,99 @@ func TestEveryCloseEnds(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A paused reader learns of a reset only by writing.
+func TestAResetThatAWriteRunsInto(t *testing.T) {
+	onEachTransport(t, func(t *testing.T, o Options) {
+		paused := make(chan struct{})
+		url := rawPeer(t, upgraded(func(c *net.TCPConn) {
+			<-paused
+			c.SetLinger(0)
+		}))
+		e, err := New(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := newWitness(t)
+		w.atOpen = (*Conn).Pause
+		dial(t, e, url, w)
+		c := w.next("opened").conn
+		close(paused)
+		var end End
+		for deadline := time.Now().Add(patience); end.At == 0; {
+			if time.Now().After(deadline) {
+				t.Fatal("the reset was never noticed")
+			}
+			do(c, func() { c.Send(frame.Text, []byte("x")) })
+			select {
+			case h := <-w.heard:
+				end = h.end
+			case <-time.After(time.Millisecond):
+			}
+		}
+		if end.By != ByNetwork || end.Code != frame.CodeAbnormal || end.Planned {
+			t.Errorf("closed with %+v, want a drop by the network", end)
+		}
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			e.Close()
+		}()
+		select {
+		case <-ended:
+		case <-time.After(patience):
+			t.Fatal("the engine never ended")
+		}
+	})
+}
+
+func TestAReasonTooLongIsCutBetweenCharacters(t *testing.T) {
+	got := make(chan []byte, 1)
+	url := rawPeer(t, upgraded(func(c *net.TCPConn) {
+		b := make([]byte, 256)
+		n, _ := c.Read(b)
+		got <- b[:n]
+	}))
+	onEachTransport(t, func(t *testing.T, o Options) {
+		e, w := start(t, o), newWitness(t)
+		dial(t, e, url, w)
+		c := w.next("opened").conn
+		do(c, func() { c.Close(4000, strings.Repeat("é", 100)) })
+		select {
+		case b := <-got:
+			ps, s := frame.NewParser(frame.Limits{}, true), frame.State{}
+			m, _, err := ps.Next(&s, b)
+			if err != nil || m.Op != frame.Close {
+				t.Fatalf("got opcode %d, %v; want a Close", m.Op, err)
+			}
+			code, reason, err := frame.ParseClose(m.Data)
+			if want := strings.Repeat("é", 61); err != nil || code != 4000 || string(reason) != want {
+				t.Errorf("closed with %d %q, %v; want 4000 %q", code, reason, err, want)
+			}
+		case <-time.After(patience):
+			t.Fatal("no Close came")
+		}
+	})
+}
+
+func TestASourceThatIsNotOursIsNoLackOfPorts(t *testing.T) {
+	url := rawPeer(t, untilGone)
+	onEachTransport(t, func(t *testing.T, o Options) {
+		e, w := start(t, o), newWitness(t)
+		endpoint, _, err := ParseURL(url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.Loops()[0].Await(func() {
+			// TEST-NET-1 (RFC 5737) is nobody's.
+			e.Loops()[0].Dial(&Dial{Endpoint: endpoint, Source: netip.MustParseAddr("192.0.2.1")}, w)
+		})
+		f := w.next("failed").failure
+		if f.Reason != ReasonOther || f.Err == nil || !strings.Contains(f.Err.Error(), "source address 192.0.2.1: want an address of this machine") {
+			t.Errorf("failed as %v, want that the source is no address of this machine", f)
+		}
+	})
 }
 
 func TestReplyToPing(t *testing.T) {
