@@ -62,7 +62,8 @@ type Options struct {
 	// address. Default: none.
 	Blocked func(host string, addr netip.Addr) bool
 	// TLS is the base of the configuration for wss URLs; the server name is
-	// taken from the URL where it has none. Default: the system's roots.
+	// taken from the URL where it has none, and renegotiation is refused
+	// whatever it says. Default: the system's roots.
 	TLS *tls.Config
 }
 

@@ -54,17 +54,18 @@ func (c *Conn) startTLS() {
 
 // tlsConfig is the configuration for a host, one for all its connections.
 func (l *Loop) tlsConfig(host string) *tls.Config {
-	base := l.options.TLS
-	if base != nil && base.ServerName != "" {
-		return base
-	}
 	config := l.tlsConfigs[host]
 	if config == nil {
-		if base == nil {
-			base = &tls.Config{}
+		config = &tls.Config{}
+		if base := l.options.TLS; base != nil {
+			config = base.Clone()
 		}
-		config = base.Clone()
-		config.ServerName = host
+		if config.ServerName == "" {
+			config.ServerName = host
+		}
+		// It would be a handshake that finds no bytes received yet and cannot
+		// wait for them.
+		config.Renegotiation = tls.RenegotiateNever
 		l.tlsConfigs[host] = config
 	}
 	return config
