@@ -40,6 +40,16 @@ func createFile(path string, h seconds.Header) (*file, error) {
 	return &file{path: path, f: f}, nil
 }
 
+// begin writes the header. Without one it is no recording: where that fails the
+// file is not left in the way of the next run.
+func (f *file) begin(header []byte) error {
+	err := f.write(header)
+	if err != nil {
+		_ = os.Remove(f.path)
+	}
+	return err
+}
+
 // write appends whole lines in one piece. After an error the file ends with
 // the last whole line before, and every further write fails with it.
 func (f *file) write(lines []byte) error {

@@ -76,7 +76,7 @@ func (o *Output) open() error {
 		return err
 	}
 	o.file = file
-	return o.file.write(o.encoder.line(header))
+	return o.file.begin(o.encoder.line(header))
 }
 
 // Stop is not called by k6: see StopWithTestError.

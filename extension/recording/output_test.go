@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math"
 	"net/url"
 	"os"
@@ -315,6 +316,24 @@ func TestAFullDiskEndsTheRecordingNotTheRun(t *testing.T) {
 	}
 	if err := disk.close(); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestADiskThatIsFullFromTheStartLeavesNoFileInTheWay(t *testing.T) {
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Skip("this system has no /dev/full")
+	}
+	path := filepath.Join(t.TempDir(), "run.jsonl")
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f := &file{path: path, f: full}
+	if err := f.begin([]byte("{}\n")); err == nil || !strings.Contains(err.Error(), "no space left") {
+		t.Errorf("begin: %v, want no space left", err)
+	}
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the empty file is still there (%v): the next run could not be recorded", err)
 	}
 }
 
