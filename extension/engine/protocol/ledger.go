@@ -3,7 +3,6 @@ package protocol
 import (
 	"bytes"
 	"hash/maphash"
-	"math/bits"
 
 	"xk6-realtime/engine/clock"
 )
@@ -193,6 +192,3 @@ func (l *ledger) nextToExpire() (next *Probe) {
 	}
 	return next
 }
-
-// missing is how many of all replies the probe has not had.
-func (p *Probe) missing(all uint16) int { return bits.OnesCount16(all &^ p.answered) }

@@ -163,16 +163,6 @@ func placeVariables(parts []part) bool {
 	return json.Valid([]byte(strings.TrimSuffix(sample.String(), "\x00")))
 }
 
-// variables are the names it uses, each once.
-func (t *template) variables() (names []string) {
-	for _, p := range t.parts {
-		if p.name != "" && !slices.Contains(names, p.name) {
-			names = append(names, p.name)
-		}
-	}
-	return names
-}
-
 // fill appends a variable's value as its place wants it.
 func (p *part) fill(dst, text []byte, kind valueKind) []byte {
 	switch p.place {

@@ -131,7 +131,6 @@ func TestMeasure(t *testing.T) {
 	}
 	for range 3 {
 		time.Sleep(time.Second)
-		userBefore = cpu()
 		w = s.Snapshot()
 		d := w.Series[ReceiveDelay]
 		if d == nil {
