@@ -6,14 +6,15 @@
  *
  *   npm run bench:fan-out      tables, and results/bench-fan-out.json
  */
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { cpus, loadavg, tmpdir } from "node:os";
+import { mkdir, writeFile } from "node:fs/promises";
+import { cpus, loadavg } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { Summary, TrendSummary } from "../lib/summary/summary.ts";
 import { count, trend } from "../test/k6/figures.ts";
-import { OUR_K6, STOCK_K6 } from "../test/k6/run.ts";
-import { buildBare, median, startAndWait, startServer, variables, watch } from "./processes.ts";
+import { STOCK_K6 } from "../test/k6/run.ts";
+import { captured, lastLine, round, type Times, timesOf, timesRows } from "./packets.ts";
+import { buildBare, median, startServer, variables, watch } from "./processes.ts";
+import { runScenario } from "./scenario.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const PAYLOAD_BYTES = 64;
@@ -34,12 +35,6 @@ const FAULTY: Load = { connections: 15_000, publicationsPerSecond: 60, seconds: 
 
 const publicationsOf = ({ publicationsPerSecond, seconds }: Load) => publicationsPerSecond * seconds;
 const deliveriesOf = (load: Load) => (publicationsOf(load) * load.connections) / ROOMS;
-
-interface Lag {
-  readonly p50Ms: number;
-  readonly p99Ms: number;
-  readonly maxMs: number;
-}
 
 interface ServerReport {
   readonly deliveriesSent: number;
@@ -66,68 +61,26 @@ async function withServer<T>(
   }
 }
 
-/** What the kernel saw of a server's deliveries during something. */
-async function captured<T>(url: string, during: () => Promise<T>): Promise<{ result: T; kernel: Captured }> {
-  const capture = await startAndWait(bare, ["capture", new URL(url).port], /capturing/);
-  try {
-    const result = await during();
-    return { result, kernel: lastLine(await capture.stop()) };
-  } finally {
-    await capture.stop();
-  }
-}
-interface Captured extends Lag {
-  readonly deliveries: number;
-  readonly missed: number;
-  readonly truncated: number;
-}
-
-const lastLine = (said: string) => JSON.parse(said.trim().split("\n").at(-1)!);
-
-interface Ours {
-  readonly summary: Summary;
-  readonly cpuSeconds: number;
-}
-
-async function ours(url: string, load: Load, env: Record<string, string | number> = {}): Promise<Ours> {
-  const directory = await mkdtemp(join(tmpdir(), "k6-realtime-"));
-  try {
-    const settings = {
-      RESULTS_DIR: directory,
-      PROFILE: join(root, "test/k6/patient-profile.json"),
-      WS_URL: url,
-      CONNECTIONS: load.connections,
-      RATE: 2_000, // whose confirmations are read in time too
-      ROOMS,
-      PUBLISHERS: 1,
-      PUBLISH_RATE: load.publicationsPerSecond,
-      PAYLOAD_BYTES,
-      DURATION: `${load.seconds}s`,
-      REPLY_TIMEOUT: "60s",
-      ...env,
-    };
-    const { usage, output } = await watch(OUR_K6, [
-      ...["run", "--quiet", "--no-usage-report"],
-      ...variables(settings),
-      join(root, "dist/fan-out.js"),
-    ]);
-    const summary: Summary = await readFile(join(directory, "fan-out.summary.json"), "utf8").then(
-      JSON.parse,
-      () => {
-        throw new Error(`k6 left no summary:\n${output}`);
-      },
-    );
-    return { summary, cpuSeconds: usage.at(-1)!.cpuSeconds };
-  } finally {
-    await rm(directory, { recursive: true, force: true });
-  }
-}
-
-const lagOf = ({ p50, p99, max }: TrendSummary): Lag => ({ p50Ms: p50!, p99Ms: p99!, maxMs: max! });
+const fanOut = (url: string, load: Load, env: Record<string, string | number> = {}) =>
+  runScenario("fan-out", {
+    PROFILE: join(root, "test/k6/patient-profile.json"),
+    WS_URL: url,
+    CONNECTIONS: load.connections,
+    RATE: 2_000, // whose confirmations are read in time too
+    ROOMS,
+    PUBLISHERS: 1,
+    PUBLISH_RATE: load.publicationsPerSecond,
+    PAYLOAD_BYTES,
+    DURATION: `${load.seconds}s`,
+    REPLY_TIMEOUT: "60s",
+    ...env,
+  });
 
 /** The reported lag beside that of the packets. */
 async function accuracy(load: Load, priority: "normal" | "realtime" = "normal") {
-  const { result } = await withServer((url) => captured(url, () => ours(url, load, { PRIORITY: priority })));
+  const { result } = await withServer((url) =>
+    captured(bare, "lags", url, () => fanOut(url, load, { PRIORITY: priority })),
+  );
   const { summary, cpuSeconds } = result.result;
   return {
     load,
@@ -136,7 +89,7 @@ async function accuracy(load: Load, priority: "normal" | "realtime" = "normal") 
     uncertain: count(summary, "ws_arrivals_uncertain"),
     generatorDelayP99Ms: trend(summary, "ws_generator_delay_ms{side:receive}").p99!,
     cpuSeconds,
-    reported: lagOf(trend(summary, "ws_fanout_server_lag_ms")),
+    reported: timesOf(trend(summary, "ws_fanout_server_lag_ms")),
     kernel: result.kernel,
   };
 }
@@ -144,7 +97,7 @@ async function accuracy(load: Load, priority: "normal" | "realtime" = "normal") 
 /** Stock k6 in our place. */
 async function stock(load: Load) {
   const { result } = await withServer((url) =>
-    captured(url, () =>
+    captured(bare, "lags", url, () =>
       watch(STOCK_K6, [
         ...["run", "--quiet", "--no-usage-report"],
         ...variables({
@@ -163,13 +116,14 @@ async function stock(load: Load) {
   const { usage, output } = result.result;
   const figures = /figures (\{.*\})/.exec(output)?.[1];
   if (!figures) throw new Error(`stock k6 left no figures:\n${output}`);
-  const { deliveries, handled, read }: { deliveries: number; handled: Lag; read: Lag } = JSON.parse(figures);
+  const { deliveries, handled, read }: { deliveries: number; handled: Times; read: Times } =
+    JSON.parse(figures);
   return { load, deliveries, handled, read, kernel: result.kernel, cpuSeconds: usage.at(-1)!.cpuSeconds };
 }
 
 /** More than the machine can do: how many deliveries a second are had, until all have come. */
 async function flood(load: Load) {
-  const { result } = await withServer((url) => ours(url, load));
+  const { result } = await withServer((url) => fanOut(url, load));
   const deliveries = count(result.summary, "ws_deliveries");
   // The last to come is the one that waited longest: of the last publication.
   const elapsedMs =
@@ -211,7 +165,7 @@ async function exactness(load: Load) {
     toConnection: load.connections,
   };
   const { result, server } = await withServer(
-    (url) => ours(url, load, { CHURN: 50 }),
+    (url) => fanOut(url, load, { CHURN: 50 }),
     ...["--faults", JSON.stringify(faults)],
   );
   const of = (name: string) => count(result.summary, `ws_messages_${name}`);
@@ -228,18 +182,6 @@ async function exactness(load: Load) {
     ],
   };
 }
-
-const round = (value: number, digits = 2) => Number(value.toFixed(digits));
-const off = (reported: number, kernel: number) =>
-  `${round(reported - kernel, 3)} ms, ${round((reported / kernel - 1) * 100)} %`;
-const lagRows = (who: string, reported: Lag, kernel: Lag) =>
-  (["p50Ms", "p99Ms", "maxMs"] as const).map((name) => ({
-    "": who,
-    of: name.slice(0, -2),
-    "reported, ms": round(reported[name]),
-    "packets, ms": round(kernel[name]),
-    off: off(reported[name], kernel[name]),
-  }));
 
 const loads: Record<string, number> = {};
 async function part<T>(name: string, run: () => Promise<T>): Promise<T> {
@@ -284,16 +226,14 @@ console.table(
 console.log("Lag from the server's stamp, as reported and by the times of the packets (a separate process)");
 console.table([
   ...Object.entries(own).flatMap(([who, { reported, kernel }]) =>
-    lagRows(`this engine, ${who}`, reported, kernel),
+    timesRows(`this engine, ${who}`, reported, kernel),
   ),
-  ...lagRows("stock k6, 5,000, Date.now()", rival.handled, rival.kernel),
-  ...lagRows("stock k6, 5,000, event.timestamp", rival.read, rival.kernel),
+  ...timesRows("stock k6, 5,000, Date.now()", rival.handled, rival.kernel),
+  ...timesRows("stock k6, 5,000, event.timestamp", rival.read, rival.kernel),
 ]);
 for (const [who, { deliveries, kernel }] of Object.entries({ ...own, rival })) {
-  if (kernel.deliveries !== deliveries || kernel.missed > 0)
-    console.log(
-      `${who}: ${deliveries} counted, ${kernel.deliveries} in packets, ${kernel.missed} packets missed`,
-    );
+  if (kernel.count !== deliveries || kernel.missed > 0)
+    console.log(`${who}: ${deliveries} counted, ${kernel.count} in packets, ${kernel.missed} packets missed`);
 }
 console.log(
   `CPU for the same ${small.deliveries} deliveries: ${small.cpuSeconds} s, stock k6 ${rival.cpuSeconds} s (${rival.deliveries} counted): 1/${round(rival.cpuSeconds / small.cpuSeconds, 1)}`,

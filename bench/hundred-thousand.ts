@@ -4,13 +4,14 @@
  *
  *   npm run bench:hundred-thousand        a table, and results/bench-hundred-thousand.json
  */
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { cpus, tmpdir } from "node:os";
+import { mkdir, writeFile } from "node:fs/promises";
+import { cpus } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Summary } from "../lib/summary/summary.ts";
-import { OUR_K6 } from "../test/k6/run.ts";
-import { heldBytes, startServer, variables, watch } from "./processes.ts";
+import { count } from "../test/k6/figures.ts";
+import { heldBytes, startServer } from "./processes.ts";
+import { runScenario } from "./scenario.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const CONNECTIONS = Number(process.env.CONNECTIONS ?? 100_000);
@@ -27,16 +28,12 @@ const sequence = [...parts, PROCESSES].map(ofAll).join(",");
 const servers = await Promise.all(
   parts.map((part) => startServer("echo-server", "--listen", `127.0.0.${11 + part}:0`)),
 );
-const directory = await mkdtemp(join(tmpdir(), "k6-realtime-"));
 /** Descriptors that each process has open: its connections, and a few of its own. */
 const open = new Map<number, number>();
 let peakDescriptors = 0;
 
 async function instance(part: number) {
-  const results = join(directory, String(part));
-  await mkdir(results);
   const settings = {
-    RESULTS_DIR: results,
     SERVERS: servers.map(({ url }) => url).join(","),
     SOURCE_IPS: `127.0.0.${21 + part}`,
     CONNECTIONS,
@@ -44,37 +41,25 @@ async function instance(part: number) {
     RATE,
     DURATION: HOLD,
   };
-  const watched = await watch(
-    OUR_K6,
-    [
-      ...["run", "--quiet", "--no-usage-report"],
-      ...["--execution-segment", `${ofAll(part)}:${ofAll(part + 1)}`],
-      ...["--execution-segment-sequence", sequence],
-      ...variables(settings),
-      join(root, "dist/massconnect.js"),
+  const ran = await runScenario("massconnect", settings, {
+    args: [
+      "--execution-segment",
+      `${ofAll(part)}:${ofAll(part + 1)}`,
+      "--execution-segment-sequence",
+      sequence,
     ],
-    ({ descriptors }) => {
+    onSample: ({ descriptors }) => {
       open.set(part, descriptors);
       peakDescriptors = Math.max(
         peakDescriptors,
         [...open.values()].reduce((sum, n) => sum + n, 0),
       );
     },
-  );
+  });
   open.delete(part);
-  const file = join(results, "massconnect.summary.json");
-  const summary: Summary = JSON.parse(
-    await readFile(file, "utf8").catch(() => {
-      throw new Error(`process ${part} left no summary:\n${watched.output}`);
-    }),
-  );
-  return { watched, summary };
+  return ran;
 }
 
-const count = (summary: Summary, name: string): number => {
-  const metric = summary.metrics[name];
-  return metric?.kind === "counter" ? metric.count : 0;
-};
 const opened = (summary: Summary): number => count(summary, "ws_sessions_opened");
 
 try {
@@ -82,14 +67,14 @@ try {
     `${CONNECTIONS} connections, ${RATE} in a second, by ${PROCESSES} processes to ${PROCESSES} servers …`,
   );
   const instances = await Promise.all(parts.map(instance));
-  const rows = instances.map(({ watched, summary }, part) => ({
+  const rows = instances.map(({ summary, usage, cpuSeconds }, part) => ({
     process: part + 1,
     opened: opened(summary),
     failed: count(summary, "ws_connect_failures"),
     dropped: count(summary, "ws_connection_drops"),
     closed: count(summary, "ws_sessions_closed"),
-    "resident MiB": Math.round(heldBytes(watched.usage, opened(summary)) / 2 ** 20),
-    "CPU seconds": watched.usage.at(-1)!.cpuSeconds,
+    "resident MiB": Math.round(heldBytes(usage, opened(summary)) / 2 ** 20),
+    "CPU seconds": cpuSeconds,
     verdict: summary.verdict,
   }));
   console.table(rows);
@@ -103,8 +88,8 @@ try {
   };
   // With all its connections open, the rest of a process's descriptors is its own.
   const own = instances.reduce(
-    (all, { watched, summary }) =>
-      all + Math.max(...watched.usage.map(({ descriptors }) => descriptors)) - opened(summary),
+    (all, { usage, summary }) =>
+      all + Math.max(...usage.map(({ descriptors }) => descriptors)) - opened(summary),
     0,
   );
   const peak = peakDescriptors - own;
@@ -130,5 +115,4 @@ try {
   }
 } finally {
   await Promise.all(servers.map(({ stop }) => stop()));
-  await rm(directory, { recursive: true, force: true });
 }

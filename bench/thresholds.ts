@@ -4,15 +4,13 @@
  *
  *   npm run bench:thresholds
  */
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import type { Summary } from "../lib/summary/summary.ts";
-import { OUR_K6 } from "../test/k6/run.ts";
-import { median, startServer, type Usage, variables, watch } from "./processes.ts";
+import { median, startServer, type Usage } from "./processes.ts";
+import { runScenario } from "./scenario.ts";
 
-const root = fileURLToPath(new URL("..", import.meta.url));
 const CONNECTIONS = 5_000;
 const MESSAGES_PER_SECOND = 10;
 const HOLD_S = Number(process.env.HOLD_S ?? 65);
@@ -27,29 +25,17 @@ try {
   const profile = join(directory, "profile.json");
   const limits = { [METRIC]: AGGREGATES.map((aggregate) => `${aggregate}<100000`) };
   await writeFile(profile, JSON.stringify({ thresholds: limits }));
-  const settings = {
-    RESULTS_DIR: directory,
+  console.log(
+    `${CONNECTIONS} connections, ${MESSAGES_PER_SECOND} messages a second to each, for ${HOLD_S} s …`,
+  );
+  const { summary, usage } = await runScenario("massconnect", {
     PROFILE: profile,
     WS_URL: server.url,
     CONNECTIONS,
     RATE: 5_000,
     DURATION: `${HOLD_S}s`,
     MESSAGES_PER_SECOND,
-  };
-  console.log(
-    `${CONNECTIONS} connections, ${MESSAGES_PER_SECOND} messages a second to each, for ${HOLD_S} s …`,
-  );
-  const { usage, output } = await watch(OUR_K6, [
-    ...["run", "--quiet", "--no-usage-report"],
-    ...variables(settings),
-    join(root, "dist/massconnect.js"),
-  ]);
-  const file = join(directory, "massconnect.summary.json");
-  const summary: Summary = JSON.parse(
-    await readFile(file, "utf8").catch(() => {
-      throw new Error(`k6 left no summary:\n${output}`);
-    }),
-  );
+  });
   report(summary, usage);
 } finally {
   await server.stop();

@@ -3,14 +3,12 @@
 package main
 
 import (
-	"bytes"
 	"encoding/binary"
 	"fmt"
 	"net"
 	"os"
 	"os/signal"
 	"slices"
-	"strconv"
 	"sync/atomic"
 	"syscall"
 	"unsafe"
@@ -19,17 +17,35 @@ import (
 )
 
 type captureFigures struct {
-	Deliveries int `json:"deliveries"`
+	Count int `json:"count"`
 	// Missed packets found the ring full; Truncated ones had more in them
 	// than was kept.
 	Missed    uint32 `json:"missed"`
 	Truncated int    `json:"truncated"`
-	// Retransmitted packets are not among the deliveries.
+	// Retransmitted packets are not among those that count.
 	Retransmitted int     `json:"retransmitted"`
 	P50Ms         float64 `json:"p50Ms"`
 	P90Ms         float64 `json:"p90Ms"`
 	P99Ms         float64 `json:"p99Ms"`
 	MaxMs         float64 `json:"maxMs"`
+}
+
+// summarize takes times in nanoseconds.
+func (f *captureFigures) summarize(times []int64) {
+	if f.Count = len(times); f.Count == 0 {
+		return
+	}
+	slices.Sort(times)
+	quantile := func(q float64) float64 { return float64(times[int(q*float64(len(times)-1))]) / 1e6 }
+	f.P50Ms, f.P90Ms, f.P99Ms, f.MaxMs = quantile(0.5), quantile(0.9), quantile(0.99), quantile(1)
+}
+
+// packet is one with data, between a client and the server that is watched.
+type packet struct {
+	fromServer bool
+	client     uint16 // its port
+	data       []byte
+	received   int64 // by the kernel, in nanoseconds since 1970
 }
 
 const (
@@ -40,11 +56,10 @@ const (
 	headerBytes = 52 // of IP and TCP with time stamps, without data
 )
 
-// capture takes what comes from a port over the loopback interface, off the
-// wire as far as there is one, until interrupted: each delivery's lag is the
-// time at which the kernel received its packet, less the server's time stamp in
-// it. It needs the right to capture (CAP_NET_RAW).
-func capture(port int) (*captureFigures, error) {
+// capture hands over what passes between clients and a port over the loopback
+// interface, off the wire as far as there is one, until interrupted. It needs
+// the right to capture (CAP_NET_RAW).
+func capture(port int, take func(packet)) (*captureFigures, error) {
 	var stopped atomic.Bool
 	stop := make(chan os.Signal, 1)
 	signal.Notify(stop, os.Interrupt, syscall.SIGTERM)
@@ -63,8 +78,7 @@ func capture(port int) (*captureFigures, error) {
 	fmt.Println("capturing")
 
 	var figures captureFigures
-	var lags []int64
-	var arrived sequences
+	var fromServer, fromClients sequences
 	for at := 0; ; {
 		frame := ring[at*frameBytes:][:frameBytes]
 		h := (*unix.Tpacket2Hdr)(unsafe.Pointer(&frame[0]))
@@ -80,9 +94,18 @@ func capture(port int) (*captureFigures, error) {
 		if h.Snaplen < h.Len {
 			figures.Truncated++
 		}
-		received := int64(h.Sec)*1e9 + int64(h.Nsec)
-		if packet := frame[h.Net:][:h.Snaplen]; arrived.isNew(packet) {
-			lags = appendLags(lags, packet, received)
+		ip := frame[h.Net:][:h.Snaplen]
+		tcp := ip[20:]
+		source, destination := binary.BigEndian.Uint16(tcp), binary.BigEndian.Uint16(tcp[2:])
+		p := packet{fromServer: int(source) == port, client: destination, received: int64(h.Sec)*1e9 + int64(h.Nsec)}
+		seen := &fromServer
+		if !p.fromServer {
+			p.client, seen = source, &fromClients
+		}
+		p.data = tcp[tcp[12]>>4*4:]
+		length := uint32(binary.BigEndian.Uint16(ip[2:])) - 20 - uint32(tcp[12]>>4)*4
+		if seen.isNew(p.client, binary.BigEndian.Uint32(tcp[4:]), length) {
+			take(p)
 		} else {
 			figures.Retransmitted++
 		}
@@ -94,21 +117,17 @@ func capture(port int) (*captureFigures, error) {
 		return nil, fmt.Errorf("PACKET_STATISTICS: %w", err)
 	}
 	figures.Missed = stats.Drops
-	if figures.Deliveries = len(lags); len(lags) == 0 {
-		return &figures, nil
-	}
-	slices.Sort(lags)
-	quantile := func(q float64) float64 { return float64(lags[int(q*float64(len(lags)-1))]) / 1e6 }
-	figures.P50Ms, figures.P90Ms, figures.P99Ms, figures.MaxMs = quantile(0.5), quantile(0.9), quantile(0.99), quantile(1)
 	return &figures, nil
 }
 
-// receiveRing makes packets with data from a TCP port appear in memory.
+// receiveRing makes packets with data from or to a TCP port appear in memory.
 func receiveRing(fd, port int) ([]byte, error) {
 	program := []unix.SockFilter{
 		{Code: unix.BPF_LD | unix.BPF_B | unix.BPF_ABS, K: 9}, // the protocol
-		{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: unix.IPPROTO_TCP, Jf: 5},
+		{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: unix.IPPROTO_TCP, Jf: 7},
 		{Code: unix.BPF_LD | unix.BPF_H | unix.BPF_ABS, K: 20}, // the source port, after a header without options
+		{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: uint32(port), Jt: 2},
+		{Code: unix.BPF_LD | unix.BPF_H | unix.BPF_ABS, K: 22}, // the destination's
 		{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: uint32(port), Jf: 3},
 		{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_LEN},
 		{Code: unix.BPF_JMP | unix.BPF_JGT | unix.BPF_K, K: headerBytes, Jf: 1},
@@ -152,36 +171,12 @@ type sequences [1 << 16]struct {
 	known bool
 }
 
-// isNew is false for a packet, from its IP header on, whose data came before.
-func (s *sequences) isNew(packet []byte) bool {
-	tcp := packet[20:]
-	at := &s[binary.BigEndian.Uint16(tcp[2:])]
-	sequence := binary.BigEndian.Uint32(tcp[4:])
+// isNew is false for data that came before.
+func (s *sequences) isNew(port uint16, sequence, length uint32) bool {
+	at := &s[port]
 	if at.known && int32(sequence-at.next) < 0 {
 		return false
 	}
-	length := uint32(binary.BigEndian.Uint16(packet[2:])) - 20 - uint32(tcp[12]>>4)*4
 	at.next, at.known = sequence+length, true
 	return true
-}
-
-var stamp = []byte(`"timestamp":`)
-
-// appendLags finds the server's stamps, milliseconds with three decimals, in a
-// packet that was received at an instant in nanoseconds since 1970.
-func appendLags(lags []int64, packet []byte, received int64) []int64 {
-	for {
-		_, rest, found := bytes.Cut(packet, stamp)
-		end := bytes.IndexByte(rest, '}')
-		if !found || end < 4 {
-			return lags
-		}
-		whole, decimals := rest[:end-4], rest[end-3:end]
-		ms, err := strconv.ParseInt(string(whole), 10, 64)
-		micros, err2 := strconv.ParseInt(string(decimals), 10, 64)
-		if err == nil && err2 == nil {
-			lags = append(lags, received-ms*1e6-micros*1e3)
-		}
-		packet = rest[end:]
-	}
 }

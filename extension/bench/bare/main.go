@@ -6,7 +6,8 @@
 //	bare tcp CONNECTIONS
 //	bare connect 127.0.0.1:9100 CONNECTIONS THREADS
 //	bare read 127.0.0.1:9100 CONNECTIONS ROOMS PUBLICATIONS_PER_SECOND SECONDS PAYLOAD_BYTES
-//	bare capture PORT
+//	bare lags PORT
+//	bare services PORT
 //
 // Each prints its figures as one line of JSON.
 package main
@@ -30,7 +31,7 @@ func main() {
 	}
 }
 
-const usage = "expected tcp CONNECTIONS, connect ADDRESS CONNECTIONS THREADS, read ADDRESS CONNECTIONS ROOMS PUBLICATIONS_PER_SECOND SECONDS PAYLOAD_BYTES, or capture PORT"
+const usage = "expected tcp CONNECTIONS, connect ADDRESS CONNECTIONS THREADS, read ADDRESS CONNECTIONS ROOMS PUBLICATIONS_PER_SECOND SECONDS PAYLOAD_BYTES, lags PORT, or services PORT"
 
 func run(args []string) (figures any, err error) {
 	if len(args) == 0 {
@@ -38,7 +39,7 @@ func run(args []string) (figures any, err error) {
 	}
 	var address string
 	words := args[1:]
-	if args[0] != "capture" && args[0] != "tcp" && len(words) > 0 {
+	if (args[0] == "connect" || args[0] == "read") && len(words) > 0 {
 		address, words = words[0], words[1:]
 	}
 	var n []int
@@ -56,8 +57,10 @@ func run(args []string) (figures any, err error) {
 		return connect(address, n[0], n[1])
 	case mode == "read5":
 		return read(address, readLoad{n[0], n[1], n[2], n[3], n[4]})
-	case mode == "capture1":
-		return capture(n[0])
+	case mode == "lags1":
+		return lags(n[0])
+	case mode == "services1":
+		return services(n[0])
 	}
 	return nil, fmt.Errorf("%s, got %q", usage, strings.Join(args, " "))
 }
