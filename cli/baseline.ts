@@ -1,7 +1,7 @@
-import { mkdir } from "node:fs/promises";
 import { resolve } from "node:path";
 import { type ArgsDef, type CommandDef, defineCommand } from "citty";
 import { EXIT, type Surroundings, UserError, wholeNumber } from "./command.ts";
+import { makeDirectory } from "./directory.ts";
 import { fetchRuns } from "./influxdb/fetch.ts";
 import { parsePlace } from "./influxdb/place.ts";
 import { openStore } from "./influxdb/read.ts";
@@ -50,7 +50,9 @@ export const baseline = ({ out, cwd, env }: Surroundings): CommandDef =>
       const last = wholeNumber("baseline: --last", String(args.last));
       const store = openStore(parsePlace(from!, env));
       const into = resolve(cwd, to!);
-      await mkdir(into, { recursive: true });
+      await makeDirectory(into).catch((error) => {
+        throw new UserError(`baseline: --to: expected a directory to write to, got ${to} (${error.code})`);
+      });
       const fetched = await fetchRuns(store, { scenario: scenario!, branch, run, last }, into);
       if (fetched.length === 0) {
         const which = [run && `called ${run}`, branch && `of branch ${branch}`].filter(Boolean).join(", ");

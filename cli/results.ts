@@ -1,9 +1,10 @@
 /** The files that a run leaves: its summary in each form, its recordings, its report, and whatever else k6 wrote there. */
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { SUMMARY_FORMS } from "../lib/summary/forms.ts";
 import type { Summary, Verdict } from "../lib/summary/summary.ts";
 import { EXIT, UserError } from "./command.ts";
+import { makeDirectory } from "./directory.ts";
 
 /**
  * Gives `work` a directory of its own below `resultsDir`, and moves what it left there up when it is done. So the
@@ -37,7 +38,7 @@ export async function withOwnDirectory<T>(
 }
 
 async function makeOwn(resultsDir: string): Promise<string> {
-  await mkdir(resultsDir, { recursive: true });
+  await makeDirectory(resultsDir);
   return mkdtemp(join(resultsDir, ".run-"));
 }
 

@@ -188,12 +188,21 @@ test("what k6 refuses is the caller's mistake, told in k6's words, and the resul
 test("an unwritable results directory is refused by name", async (t) => {
   const file = join(await temporaryDirectory(t), "file");
   await writeFile(file, "");
-  const run = await plan(t, {}, { resultsDir: join(file, "results") });
-  await assert.rejects(runK6(run), {
-    name: "UserError",
-    exitCode: 2,
-    message: `results: expected a directory to write to, got ${join(file, "results")} (ENOTDIR)`,
-  });
+  const places: [resultsDir: string, code: string][] = [[join(file, "results"), "ENOTDIR"]];
+  if (existsSync("/proc/self")) places.push(["/proc/k6-realtime/results", "ENOENT"]);
+  for (const [resultsDir, code] of places) {
+    await assert.rejects(runK6(await plan(t, {}, { resultsDir })), {
+      name: "UserError",
+      exitCode: 2,
+      message: `results: expected a directory to write to, got ${resultsDir} (${code})`,
+    });
+  }
+});
+
+test("a results directory is made with those that lead to it", async (t) => {
+  const resultsDir = join(await temporaryDirectory(t), "of", "a", "run");
+  await runK6(await plan(t, {}, { resultsDir }));
+  assert.ok((await readdir(resultsDir)).includes("soak.summary.json"));
 });
 
 test("a full disk is told by where it is full", { skip: !existsSync("/dev/full") }, async (t) => {
