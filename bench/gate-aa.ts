@@ -13,6 +13,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { judgeRun } from "../cli/gate.ts";
 import { startServer } from "../server/server.ts";
+import { variables } from "./processes.ts";
 
 const pairs = Number(process.argv[2] ?? 20);
 
@@ -44,16 +45,10 @@ let seed = 0;
 async function record(name: string, delay: typeof ALIKE | typeof SLOWER): Promise<string> {
   const server = await startServer({ faults: { delay: { ...delay, seed: ++seed } } });
   const path = join(directory, `${name}.realtime.jsonl`);
-  const settings = Object.entries({
-    ...LOAD,
-    PROFILE,
-    WS_URL: `${server.url}/ws/chat`,
-    WS_TOKEN: "test-token",
-  });
   try {
     await promisify(execFile)(join(root, "bin/k6"), [
       ...["run", "--quiet", "--no-usage-report", `--out=realtime=${path}`],
-      ...settings.flatMap(([key, value]) => ["-e", `${key}=${value}`]),
+      ...variables({ ...LOAD, PROFILE, WS_URL: `${server.url}/ws/chat`, WS_TOKEN: "test-token" }),
       join(root, "dist/chat-soak.js"),
     ]).catch((error) => {
       if (error.code !== 99) throw error; // a broken limit is for the gate to say
