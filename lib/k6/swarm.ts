@@ -219,6 +219,7 @@ export function swarm<N extends SettingName>(spec: SwarmSpec<N>) {
       const drain = (fanOut ?? probing)?.timeout ?? 0;
       return {
         size: size ?? load.connections,
+        pace: load.pace,
         load: `${load.connections} connections, ${describePace(load)}, ${describeHold(load, fanOut, probing)}`,
         metrics: probing ? PROBING_METRICS : metricsOf(fanOut),
         duration: ramp + load.hold,
@@ -254,7 +255,7 @@ export function swarm<N extends SettingName>(spec: SwarmSpec<N>) {
       ...(climb && sizes.length > 0 && { steps: { of: climb.of, each: loads } }),
       engine: { distributions, steps, version },
       notes: (metrics) => [
-        ...(sizes.length === 0 && !comeBack ? reachedIn(metrics) : []),
+        ...(sizes.length === 0 && !comeBack ? reachedIn(first.pace, metrics) : []),
         ...uncertainty(metrics),
         ...otherClock(metrics),
       ],
@@ -313,15 +314,17 @@ function requireTimeForProbes({ hold }: SwarmLoad, { interval }: ProbingLoad): v
   );
 }
 
-/** How fast the number was reached, by the shard that came there last; nothing where some opened more than once. */
-function reachedIn(metrics: Readonly<Record<string, MetricSummary>>): string[] {
+/**
+ * How fast the number was reached, by the shard that came there last; nothing where some opened more than once. The
+ * time is that of those after the first, or the first batch, which begin at its start.
+ */
+function reachedIn(pace: SwarmLoad["pace"], metrics: Readonly<Record<string, MetricSummary>>): string[] {
   const { ws_time_to_reach_ms: reach, ws_sessions_opened: opened, ws_reconnects: again } = metrics;
   if (again?.kind === "counter" && again.count > 0) return [];
   if (reach?.kind !== "trend" || !reach.max || opened?.kind !== "counter") return [];
-  const perSecond = opened.count / (reach.max / 1_000);
-  return [
-    `${opened.count} connections were open after ${number(reach.max)} ms: ${number(perSecond)} in a second`,
-  ];
+  const later = opened.count - ("rate" in pace ? 1 : pace.batchSize);
+  const perSecond = later > 0 ? `: ${number(later / (reach.max / 1_000))} in a second` : "";
+  return [`${opened.count} connections were open after ${number(reach.max)} ms${perSecond}`];
 }
 
 /** The share of uncertain arrivals from which they are worth a word: a tenth of what is above a p99. */

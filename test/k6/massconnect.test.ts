@@ -47,6 +47,19 @@ test("reaches the number, holds it, and closes every connection", async (t) => {
   assert.ok(summary.k6.extension, "the summary names the extension");
 });
 
+const paces: [sentence: string, env: NonNullable<K6Command["env"]>, atMost: number | undefined][] = [
+  ["two, a quarter of a second apart", { CONNECTIONS: 2, RATE: 4 }, 4],
+  ["two batches", { CONNECTIONS: 20, BATCH_SIZE: 10, BATCH_DELAY: "200ms" }, 50],
+  ["one", { CONNECTIONS: 1 }, undefined],
+];
+for (const [sentence, env, atMost] of paces) {
+  test(`the number is not said to be reached faster than it was begun: ${sentence}`, async (t) => {
+    const [note = ""] = (await against(t, {}, { DURATION: "1s", ...env })).summary.notes!;
+    const [, perSecond] = /^\d+ connections were open after \S+ ms(?:: (\S+) in a second)?$/.exec(note)!;
+    assert.ok(atMost === undefined ? perSecond === undefined : Number(perSecond) <= atMost, note);
+  });
+}
+
 test("a server that refuses some is tried again until the number is reached", async (t) => {
   const { run, summary } = await against(
     t,
