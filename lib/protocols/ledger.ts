@@ -15,8 +15,8 @@ export interface Probe {
   state: "open" | "answered" | "timed-out" | "failed" | "lost";
 }
 
-/** What a reply turned out to be. `reply-last` is the one that completes the probe. */
-export type Verdict = "reply" | "reply-last" | "duplicate" | "late";
+/** What a reply turned out to be. `reply-last` completes the probe; `moot` is one in whose place an error stands. */
+export type Verdict = "reply" | "reply-last" | "duplicate" | "late" | "moot";
 
 const isOpen = (probe: Probe): boolean => probe.state === "open";
 const hasTurn = (probe: Probe): boolean => probe.state !== "failed";
@@ -104,8 +104,9 @@ export class Ledger {
 
   answer(reply: number, probe: Probe): Verdict {
     const bit = 2 ** reply;
-    if (probe.answered & bit || probe.state === "failed") return "duplicate";
+    if (probe.answered & bit) return "duplicate";
     probe.answered |= bit;
+    if (probe.state === "failed") return "moot";
     if (probe.state !== "open") return "late";
     if (probe.answered !== this.#all) return "reply";
     this.#end(probe, "answered");

@@ -256,15 +256,17 @@ export class Machine implements Conversation {
         if (given !== undefined) probe = this.#ledger.byId(given);
       }
       if (!probe) continue;
-      effects.push(this.#answered(index, name, probe, at));
+      const effect = this.#answered(index, name, probe, at);
+      if (effect) effects.push(effect);
       return true;
     }
     return false;
   }
 
-  #answered(index: number, name: string, probe: Probe, at: Ms): Effect {
+  #answered(index: number, name: string, probe: Probe, at: Ms): Effect | undefined {
     const verdict = this.#ledger.answer(index, probe);
     const { id, dueAt, sentAt } = probe;
+    if (verdict === "moot") return undefined;
     if (verdict === "duplicate") return { kind: "duplicate", name, id };
     if (verdict === "late") return { kind: "late", name, id, dueAt, at };
     return { kind: "reply", name, id, dueAt, sentAt, at, last: verdict === "reply-last" };

@@ -25,14 +25,15 @@ type Outcome uint8
 // The outcomes.
 const (
 	InTime    Outcome = iota
-	Duplicate         // its probe has had it already, or an error in its place
+	Duplicate         // its probe has had it already
 	Late              // after its time-out
 	TimedOut          // it had not come by the reply time-out
 	Lost              // it was still in time to come when the connection ended
+	moot              // an error took its place before it came: nobody is told
 )
 
 func (o Outcome) String() string {
-	return [...]string{"reply", "duplicate", "late", "timeout", "lost"}[o]
+	return [...]string{"reply", "duplicate", "late", "timeout", "lost", "moot"}[o]
 }
 
 // Reply is what became of one reply of a probe.

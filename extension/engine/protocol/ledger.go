@@ -137,11 +137,13 @@ func (l *ledger) oldest() *Probe {
 // answer notes a reply, of all that a probe expects, and says what it was.
 func (l *ledger) answer(reply int, p *Probe, all uint16) (o Outcome, last bool) {
 	bit := uint16(1) << reply
-	if p.answered&bit != 0 || p.state == probeFailed {
+	if p.answered&bit != 0 {
 		return Duplicate, false
 	}
 	p.answered |= bit
 	switch {
+	case p.state == probeFailed:
+		return moot, false
 	case p.state != probeOpen:
 		return Late, false
 	case p.answered == all:

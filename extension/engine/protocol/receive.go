@@ -155,6 +155,9 @@ func (c *Conversation) takeReply(e Events, at clock.Time) bool {
 			continue
 		}
 		outcome, last := c.ledger.answer(i, probe, c.in.protocol.allReplies)
+		if outcome == moot {
+			return true
+		}
 		c.in.reply = Reply{Outcome: outcome, Index: i, ID: probe.ID, Due: probe.Due, Sent: probe.Sent, At: at, Last: last}
 		e.Replied(&c.in.reply)
 		return true
