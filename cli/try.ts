@@ -54,6 +54,10 @@ const ARGS = {
   room: { type: "string", description: "Value of ${room}. (load-test-room-0)" },
   user: { type: "string", description: "Value of ${user}. (user-0)" },
   probes: { type: "string", description: "Probes to send, half a second apart. (3)" },
+  publish: {
+    type: "string",
+    description: "Messages to publish into ${room}, half a second apart, to see their deliveries. (0)",
+  },
   for: { type: "string", description: "How long to stay, from the first byte to our Close. (5s)" },
   json: { type: "boolean", description: "One JSON object a line, messages whole, instead of text." },
   "insecure-skip-tls-verify": {
@@ -65,8 +69,9 @@ const ARGS = {
 /** What `--help` says beyond the flags. */
 export const TRY_MANUAL = `WHAT YOU SEE
 
-  One connection, made as a scenario makes them: handshake, session, probes, Close. Each message with what the
-  protocol's descriptor took it for: this is how to write one, a line at a time, before any load.
+  One connection, made as a scenario makes them: handshake, session, probes, publications if you ask for some, Close.
+  Each message with what the protocol's descriptor took it for: this is how to write one, a line at a time, before
+  any load.
 
     → sent   ← received   = what it was taken for   · what time brought about   ! what is wrong
 
@@ -77,6 +82,7 @@ EXAMPLES
 
   k6-realtime try --url ws://127.0.0.1:8080/ws/chat
   WS_TOKEN=… k6-realtime try --url wss://example.com/ws --protocol-file acme.json --for 30s
+  k6-realtime try --url wss://example.com/ws --protocol-file acme.json --publish 3 --room my-test-room
   k6-realtime try --url wss://example.com/ws --auth cookie --origin https://example.com --json | jq .meaning
 
   Then the same under load:  k6 run -e WS_URL=… -e PROTOCOL_FILE=acme.json dist/chat-soak.js
@@ -152,14 +158,17 @@ async function planOf(
     const user = text(args.user) ?? "user-0";
     const identity = identities(settings, protocol, [{ user, token: settings.WS_TOKEN }]);
     const room = text(args.room) ?? "load-test-room-0";
-    const probes = read("--probes", args.probes ?? "3", "a whole number up to 1000", (given) =>
-      /^\d{1,4}$/.test(given) && Number(given) <= 1_000 ? Number(given) : undefined,
-    );
+    const probes = read("--probes", args.probes ?? "3", "a whole number up to 1000", upToThousand);
+    const publications = read("--publish", args.publish ?? "0", "a whole number up to 1000", upToThousand);
+    if (publications > 0 && !protocol.descriptor.publish) {
+      throw new UserError(`--publish: expected a protocol with "publish", got "${protocol.descriptor.name}"`);
+    }
     return {
       what: {
         identity: identity(0, { room, vu: "0" }),
         protocol,
         probes: protocol.descriptor.probe ? probes : 0,
+        publications,
         payload: "x".repeat(settings.PAYLOAD_BYTES),
         connectTimeout: settings.CONNECT_TIMEOUT,
         replyTimeout: settings.REPLY_TIMEOUT,
@@ -257,6 +266,9 @@ function read<T>(
   if (value === undefined) throw new UserError(`${flag}: expected ${expected}, got ${JSON.stringify(given)}`);
   return value;
 }
+
+const upToThousand = (given: string): number | undefined =>
+  /^\d{1,4}$/.test(given) && Number(given) <= 1_000 ? Number(given) : undefined;
 
 const text = (value: string | boolean | undefined): string | undefined =>
   value === undefined ? undefined : String(value);

@@ -14,7 +14,9 @@ export interface Attempt {
   readonly protocol: Protocol;
   /** Probes to send, the first as soon as the session is ready; none where the protocol has none. */
   readonly probes: number;
-  /** Filler of the probes. */
+  /** Messages to publish, at the same times; none where the protocol publishes nothing. */
+  readonly publications: number;
+  /** Filler of the probes and publications. */
   readonly payload: string;
   readonly connectTimeout: Ms;
   readonly replyTimeout: Ms;
@@ -26,8 +28,8 @@ export interface Attempt {
 /** Takes an event; gives a promise when no more should come before it is settled. */
 export type Report = (event: Untimed, at: Ms) => Promise<void> | undefined;
 
-/** Time between two probes. */
-const PROBE_INTERVAL = ms(500);
+/** Time between two probes, and between two publications. */
+const INTERVAL = ms(500);
 /** How long the peer may take to answer our Close. */
 const CLOSE_TIMEOUT = ms(2_000);
 /** The largest message taken: k6 has no limit, one's own memory has. */
@@ -61,6 +63,8 @@ class Try {
   #alarm: NodeJS.Timeout | undefined;
   #probesSent = 0;
   #nextProbe: Ms | undefined;
+  #published = 0;
+  #nextPublication: Ms | undefined;
 
   constructor(what: Attempt, report: Report, signal: AbortSignal, done: () => void) {
     const { identity, protocol } = what;
@@ -167,9 +171,14 @@ class Try {
   #apply(effects: readonly Effect[], at: Ms): void {
     for (const effect of effects) {
       if (effect.kind === "send") this.#send(effect.frame, effect.purpose);
-      else if (effect.kind === "ready") this.#nextProbe = this.#what.probes > 0 ? at : undefined;
+      else if (effect.kind === "ready") this.#start(at);
       else if (effect.kind === "session-failed") this.#leave();
     }
+  }
+
+  #start(at: Ms): void {
+    if (this.#what.probes > 0) this.#nextProbe = at;
+    if (this.#what.publications > 0) this.#nextPublication = at;
   }
 
   #send(frame: Frame, purpose: Purpose, probe?: string): void {
@@ -186,7 +195,16 @@ class Try {
     const { frame } = this.#conversation.probe(id, at, payload);
     this.#conversation.sent(id, at);
     this.#send(frame, "probe", id);
-    this.#nextProbe = this.#probesSent < probes ? ms(at + PROBE_INTERVAL) : undefined;
+    this.#nextProbe = this.#probesSent < probes ? ms(at + INTERVAL) : undefined;
+  }
+
+  #publish(): void {
+    const { payload, publications } = this.#what;
+    const seq = ++this.#published;
+    const at = this.#now();
+    const { frame } = this.#conversation.publish({ id: `published-${seq}`, seq, payload }, at);
+    this.#send(frame, "publish");
+    this.#nextPublication = seq < publications ? ms(at + INTERVAL) : undefined;
   }
 
   /** Waits for whatever is next: a probe, a time-out of the conversation, the end. */
@@ -196,6 +214,7 @@ class Try {
     const next = Math.min(
       this.#deadline(),
       this.#nextProbe ?? Infinity,
+      this.#nextPublication ?? Infinity,
       this.#conversation.nextDue() ?? Infinity,
     );
     this.#alarm = setTimeout(() => this.#wake(), Math.max(0, Math.ceil(next - this.#now())));
@@ -210,7 +229,9 @@ class Try {
     const at = this.#now();
     if (this.#state === "open") {
       this.#happened(this.#conversation.due(at), at);
-      if (this.#nextProbe !== undefined && this.#nextProbe <= at && this.#conversation.ready) this.#probe();
+      const isDue = (next: Ms | undefined) => next !== undefined && next <= at && this.#conversation.ready;
+      if (isDue(this.#nextProbe)) this.#probe();
+      if (isDue(this.#nextPublication)) this.#publish();
     }
     if (at >= this.#deadline()) this.#leave();
     else this.#arm();

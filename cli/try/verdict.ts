@@ -17,6 +17,8 @@ export class Judge {
   #connectedAt: Ms | undefined;
   #readyAt: Ms | undefined;
   #sent = 0;
+  #published = 0;
+  #delivered = 0;
   #answered = 0;
   readonly #roundTrips: number[] = [];
   #strange = 0;
@@ -41,6 +43,7 @@ export class Judge {
         break;
       case "sent":
         if (event.purpose === "probe") this.#sent++;
+        if (event.purpose === "publish") this.#published++;
         break;
       case "received":
       case "elapsed":
@@ -83,6 +86,9 @@ export class Judge {
         if (meaning.id !== undefined)
           this.#fail(`probe ${meaning.id} was answered with an error: ${meaning.reason}`);
         break;
+      case "delivery":
+        this.#delivered++;
+        break;
       case "invalid":
         this.#strange++;
         break;
@@ -102,9 +108,15 @@ export class Judge {
   #success(): string {
     const ready = `session ready after ${number(this.#readyAt!)} ms`;
     const strange = this.#strange > 0 ? `; ${this.#strange} messages broke the protocol` : "";
-    if (this.#sent === 0) return `${ready}; no probe was sent${strange}`;
+    const published =
+      this.#published > 0 ? `; ${this.#published} published, ${this.#delivered} delivered` : "";
+    return `${ready}; ${this.#probed()}${published}${strange}`;
+  }
+
+  #probed(): string {
+    if (this.#sent === 0) return "no probe was sent";
     const [least, most] = [Math.min(...this.#roundTrips), Math.max(...this.#roundTrips)].map(number);
-    return `${ready}; ${this.#answered} of ${this.#wanted} probes had their replies, RTT ${least} to ${most} ms${strange}`;
+    return `${this.#answered} of ${this.#wanted} probes had their replies, RTT ${least} to ${most} ms`;
   }
 
   #fail(reason: string): void {

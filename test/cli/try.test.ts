@@ -118,6 +118,19 @@ test("without an interrupt it stays as long as it was told, sends what probes we
   assert.deepEqual(await closesOf(server), { 1000: 1 });
 });
 
+test("what it publishes is delivered to it, and told", async (t) => {
+  const server = await reference(t);
+  const argv = ["--url", `${server.url}/ws/chat`, "--publish", "1", "--room", "here"];
+  const tried = await tryOut(argv, { until: /= delivery.*RTT|RTT.*= delivery/s });
+  assert.equal(tried.code, 0, tried.out);
+  assert.match(tried.out, /→ .*"type":"publish","room":"here","id":"published-1","seq":1.*\n += publish\n/);
+  assert.match(
+    tried.out,
+    /← .*"type":"message".*\n += delivery id=published-1 .*room=here seq=1 sentAtMs=\d+/,
+  );
+  assert.match(lastLine(tried), /^ok: .* ms; 1 published, 1 delivered$/);
+});
+
 test("--json prints one object a line, times of one clock, and the verdict last", async (t) => {
   const server = await reference(t);
   const tried = await tryOut(["--url", `${server.url}/ws/chat`, "--json"], { until: /"last":true/ });
@@ -303,6 +316,11 @@ describe("a wrong command line is refused before anything is sent", () => {
     ],
     ["a wrong duration", ["--for", "soon"], /^--for: expected a duration above 0 such as 5s, got "soon"/],
     ["a stay of no time", ["--for", "0"], /^--for: expected a duration above 0/],
+    [
+      "a publication where nothing is published",
+      ["--protocol", "echo", "--publish", "1"],
+      /^--publish: expected a protocol with "publish", got "echo"\n$/,
+    ],
     ["too many probes", ["--probes", "9999"], /^--probes: expected a whole number up to 1000, got "9999"/],
     ["a header without a colon", ["--header", "s3cr3t"], /^--header: expected 'Name: value'/],
     ["a header of the handshake's own", ["--header", "Upgrade: s3cr3t"], /^--header: expected 'Name: value'/],
