@@ -84,6 +84,7 @@ export const DROP_CODES = [
   "1001",
   "1002",
   "1003",
+  "1005", // a Close without a code, as Engine.IO's
   "1006", // no Close at all
   "1007",
   "1008",
@@ -95,6 +96,13 @@ export const DROP_CODES = [
   "4001", // customary: token expired
   "4003",
   "4008", // customary: rate limit
+  "4400", // these are graphql-transport-ws's: invalid message, unauthorized, forbidden, no connection_init,
+  "4401",
+  "4403",
+  "4408",
+  "4409", // a subscription's identifier taken twice, connection_init twice, internal error
+  "4429",
+  "4500",
   "other",
 ] as const;
 export type DropCode = (typeof DROP_CODES)[number];
