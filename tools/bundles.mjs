@@ -93,7 +93,9 @@ export async function buildBundles() {
         throw new Error(`${input}: its folder is not in SOURCES`);
     }
     const outputs = results.flatMap((result) => result.outputFiles);
-    for (const { path, contents } of outputs) writeAtomically(path, contents);
+    // The link that npx made to a command stays, and points to what a later build wrote.
+    for (const { path, contents, text } of outputs)
+      writeAtomically(path, contents, text.startsWith("#!") ? 0o755 : 0o644);
     const made = new Set(outputs.map(({ path }) => path));
     for (const folder of ["dist", "dist/x"].map((name) => join(root, name))) {
       for (const file of readdirSync(folder).map((name) => join(folder, name))) {

@@ -50,12 +50,13 @@ export function fingerprint(files, ...more) {
  *
  * @param {string} path
  * @param {string | Uint8Array} content
+ * @param {number} mode
  */
-export function writeAtomically(path, content) {
+export function writeAtomically(path, content, mode = 0o644) {
   mkdirSync(dirname(path), { recursive: true });
   const partial = `${path}.${process.pid}.partial`;
   try {
-    writeFileSync(partial, content);
+    writeFileSync(partial, content, { mode });
     renameSync(partial, path);
   } finally {
     rmSync(partial, { force: true });
