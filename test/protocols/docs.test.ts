@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { type Descriptor, parseDescriptor } from "../../lib/protocols/index.ts";
 import { VARIABLES } from "../../lib/protocols/variables.ts";
@@ -9,17 +9,33 @@ const document = read("docs/protocols.md");
 const fixtures = JSON.parse(read("lib/protocols/fixtures.json")) as {
   descriptors: Record<string, Descriptor>;
 };
-const examples = [...document.matchAll(/^```json\n(.*?)^```$/gms)].map(([, json]) => JSON.parse(json!));
+const worked = ["socket.io", "graphql-transport-ws", "stomp", "phoenix", "json-rpc"];
 
-test("each descriptor in docs/protocols.md is accepted, and the worked ones are those that are tried", () => {
-  for (const json of examples) {
-    const descriptor = parseDescriptor(json, "docs/protocols.md");
-    if (descriptor.name !== "acme-chat") assert.deepEqual(descriptor, fixtures.descriptors[descriptor.name]);
-  }
+test("each descriptor in docs/protocols.md is accepted", () => {
+  const shown = [...document.matchAll(/^```json\n(.*?)^```$/gms)].map(([, json]) => JSON.parse(json!));
+  for (const json of shown) parseDescriptor(json, "docs/protocols.md");
   assert.deepEqual(
-    examples.map(({ name }) => name),
-    ["acme-chat", "socket.io", "graphql-transport-ws", "stomp", "phoenix", "json-rpc"],
+    shown.map(({ name }) => name),
+    ["acme-chat"],
   );
+});
+
+test("each file of examples/protocols is accepted, named as its protocol, and told of in docs/protocols.md", () => {
+  const files = readdirSync(new URL("../../examples/protocols", import.meta.url));
+  assert.ok(files.length >= worked.length);
+  for (const file of files) {
+    const { $schema, ...descriptor } = JSON.parse(read(`examples/protocols/${file}`));
+    parseDescriptor(descriptor, file);
+    assert.deepEqual([$schema, `${descriptor.name}.json`], ["../../docs/schemas/protocol.schema.json", file]);
+    assert.ok(document.includes(`(../examples/protocols/${file})`), file);
+  }
+});
+
+test("the examples that have recorded messages are those that are tried with them", () => {
+  for (const name of worked) {
+    const { $schema: _, ...descriptor } = JSON.parse(read(`examples/protocols/${name}.json`));
+    assert.deepEqual(descriptor, fixtures.descriptors[name]);
+  }
 });
 
 test("docs/protocols.md knows every field and every variable", () => {
