@@ -70,6 +70,11 @@ function metrics(): string {
 
 All times are fractional milliseconds. k6's own \`ws_*\` metrics stay what k6 means by them.
 
+A reply that came, but that an overloaded generator had not read by its time-out, counts as timed out and late; one that it
+had not read by the planned end of its connection either, as lost. \`ws_generator_delay_ms\` shows how far it was behind.
+Where that was more than a tenth of the highest latency limit the run is generator-bound, and such counts are no statement
+about the server.
+
 ${table(["name", "kind", "one sample is", "by tag"], rows)}
 `;
 }
