@@ -4,7 +4,7 @@ import { SettingsError } from "../lib/settings.ts";
 import { terminal } from "../lib/summary/terminal.ts";
 import { number } from "../lib/summary/verdict.ts";
 import { flagsAndPaths, type Surroundings, UserError, wholeNumber } from "./command.ts";
-import { decide, percent } from "./gate/decide.ts";
+import { decide, latencyOf, signed } from "./gate/decide.ts";
 import { readProfile } from "./gate/profile.ts";
 import { type Comparison, compare } from "./gate/regression.ts";
 import { LAST, type Stored, withBaselines } from "./influxdb/baselines.ts";
@@ -159,10 +159,8 @@ function textOf({ verdict, reason, summary, instances, regression }: Judged): st
   return `${terminal(summary)}${merged}${compared}${verdict}: ${reason}\n`;
 }
 
-const comparisonLine = ({ metric, share, before, now, ratio, low, high, baseline }: Comparison): string =>
-  `  ${metric} p${number(share * 100)}: ${number(now)}, was ${number(before)} in ${baseline} ` +
-  `(${signed(ratio)}, interval ${signed(low)} to ${signed(high)})`;
-
-const signed = (ratio: number): string => `${ratio >= 1 ? "+" : ""}${percent(ratio)}`;
+const comparisonLine = (one: Comparison): string =>
+  `  ${latencyOf(one)}: ${number(one.now)}, was ${number(one.before)} in ${one.baseline} ` +
+  `(${signed(one.ratio)}, interval ${signed(one.low)} to ${signed(one.high)})`;
 
 const printableLines = (text: string): string => text.split("\n").map(printable).join("\n");

@@ -1,6 +1,6 @@
 /** The comparison with earlier runs, as Markdown. Pure. */
 import { number } from "../../lib/summary/verdict.ts";
-import { percent } from "../gate/decide.ts";
+import { latencyOf, signed } from "../gate/decide.ts";
 import type { Comparison, Regression } from "../gate/regression.ts";
 
 /** A table with a line for each latency and baseline; what could not be compared is said below it. */
@@ -8,7 +8,7 @@ export function comparisonTable({ comparisons, slower, notCompared }: Regression
   const row = (one: Comparison) =>
     `| ${[
       slower.some(({ metric, share }) => metric === one.metric && share === one.share) ? "❌" : "✅",
-      `${one.metric} p${number(one.share * 100)}`,
+      latencyOf(one),
       number(one.before),
       number(one.now),
       signed(one.ratio),
@@ -22,5 +22,3 @@ export function comparisonTable({ comparisons, slower, notCompared }: Regression
   const missing = notCompared.length > 0 ? [`Not compared: ${notCompared.join("; ")}.`] : [];
   return [...(comparisons.length > 0 ? [table.join("\n")] : []), ...missing].join("\n\n").concat("\n");
 }
-
-const signed = (ratio: number): string => `${ratio >= 1 ? "+" : ""}${percent(ratio)}`;

@@ -27,25 +27,33 @@ export interface Compared {
 export function decide(
   summary: Pick<Summary, "verdict" | "reason" | "thresholds">,
   values: (series: string) => number,
-  compared?: Compared,
+  earlier?: Compared,
 ): Decision {
   if (summary.verdict !== "pass") return decision(summary.verdict, summary.reason);
   const thin = tooFewValues(summary, values);
   if (thin) return decision("too-little-data", thin);
-  if (!compared) return decision("pass", summary.reason);
+  if (!earlier) return decision("pass", summary.reason);
 
-  const { baselines, regression } = compared;
+  const { baselines, regression } = earlier;
   const unusable = baselines.find(({ verdict }) => verdict === "incomplete" || verdict === "generator-bound");
   if (unusable) return decision("too-little-data", `the baseline is ${unusable.verdict}: ${unusable.reason}`);
   const { slower, comparisons, notCompared } = regression;
   if (slower.length > 0) return decision("fail", slower.map(describeSlower).join("; "));
-  if (comparisons.length === 0) {
+  const compared = comparedWithAll(comparisons, baselines.length);
+  if (compared === 0) {
     const why = notCompared.join("; ") || "no latency was recorded in both";
     return decision("too-little-data", `nothing to compare with the baseline by: ${why}`);
   }
-  const what = `${comparisons.length / baselines.length} latencies no slower than the baseline's`;
+  const what = `${compared} latencies no slower than the baseline's`;
   const but = notCompared.length > 0 ? ` (not compared: ${notCompared.join("; ")})` : "";
   return decision("pass", `${summary.reason}, ${what}${but}${unseen(comparisons)}`);
+}
+
+/** How many latencies were compared with every baseline: no other can be found to be slower. */
+function comparedWithAll(comparisons: readonly Comparison[], baselines: number): number {
+  const times = new Map<string, number>();
+  for (const one of comparisons) times.set(latencyOf(one), (times.get(latencyOf(one)) ?? 0) + 1);
+  return [...times.values()].filter((count) => count >= baselines).length;
 }
 
 /** A change that everybody would want to hear of. */
@@ -54,9 +62,9 @@ const PLAIN = 2;
 /** Where so much is left to chance that a plain change would have been, too: no news is no good news there. */
 function unseen(comparisons: readonly Comparison[]): string {
   const surest = new Map<string, number>();
-  for (const { metric, share, high } of comparisons) {
-    const name = `${metric} p${number(share * 100)}`;
-    surest.set(name, Math.min(high, surest.get(name) ?? high));
+  for (const one of comparisons) {
+    const name = latencyOf(one);
+    surest.set(name, Math.min(one.high, surest.get(name) ?? one.high));
   }
   const vague = [...surest].filter(([, high]) => high > PLAIN).map(([name]) => name);
   return vague.length > 0
@@ -81,16 +89,23 @@ function tooFewValues(
   return undefined;
 }
 
-function describeSlower({ metric, share, ratio, low, high, before, now }: Comparison): string {
-  const unit = parseSelector(metric).metric.endsWith("_ms") ? " ms" : "";
+function describeSlower(one: Comparison): string {
+  const { ratio, low, high, before, now } = one;
+  const unit = parseSelector(one.metric).metric.endsWith("_ms") ? " ms" : "";
   return (
-    `${metric} p${number(share * 100)} is ${percent(ratio)} slower than the baseline ` +
+    `${latencyOf(one)} is ${percent(ratio)} slower than the baseline ` +
     `(${number(now)}${unit}, was ${number(before)}${unit}; ${percent(low)} to ${percent(high)})`
   );
 }
 
+/** What was compared: `ws_msg_rtt_ms p99`. */
+export const latencyOf = ({ metric, share }: Comparison): string => `${metric} p${number(share * 100)}`;
+
 /** A ratio as a change: 1.234 → 23.4 %. */
-export const percent = (ratio: number): string => `${number((ratio - 1) * 100)} %`;
+const percent = (ratio: number): string => `${number((ratio - 1) * 100)} %`;
+
+/** The same with its sign: +23.4 %. */
+export const signed = (ratio: number): string => `${ratio >= 1 ? "+" : ""}${percent(ratio)}`;
 
 function decision(verdict: Decision["verdict"], reason: string): Decision {
   const exitCode = verdict === "pass" ? EXIT.pass : verdict === "fail" ? EXIT.fail : EXIT.undecided;

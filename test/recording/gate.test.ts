@@ -222,6 +222,23 @@ test("what the user gets wrong is told in one line, with exit code 2", async (t)
   }
 });
 
+test("only what was compared with every baseline counts as no slower", () => {
+  const summary = { verdict: "pass" as const, reason: "all 1 limits held", thresholds: [] };
+  const compared = (share: number, baseline: string) => ({
+    ...{ metric: "ws_msg_rtt_ms", share, baseline, before: 10, now: 10, ratio: 1, low: 0.9, high: 1.1 },
+  });
+  const green = { scenario: "chat-soak", verdict: "pass" as const, reason: "" };
+  const answer = (...comparisons: ReturnType<typeof compared>[]) =>
+    decide(summary, () => 1_000, {
+      baselines: [green, green],
+      regression: { slower: [], comparisons, notCompared: ["ws_msg_rtt_ms p99: 500 values, 1000 needed"] },
+    });
+  const two = answer(compared(0.5, "a"), compared(0.95, "a"), compared(0.99, "a"), compared(0.5, "b"));
+  assert.match(two.reason, /, 1 latencies no slower than the baseline's \(not compared: .* p99: /);
+  const none = answer(compared(0.5, "a"), compared(0.95, "b"));
+  assert.equal(none.verdict, "too-little-data");
+});
+
 test("a latency that could as well be twice as slow is named, unless one baseline is sure", () => {
   const summary = { verdict: "pass" as const, reason: "all 1 limits held", thresholds: [] };
   const compared = (share: number, high: number) => ({
