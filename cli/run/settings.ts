@@ -1,6 +1,6 @@
 /** What a run's flags mean to the scenario and to k6, and what its load asks of this machine. Pure. */
 import type { Profile } from "../../lib/profile.ts";
-import { readSettings, type SettingName } from "../../lib/settings.ts";
+import { readSettings, type SettingName, type Settings } from "../../lib/settings.ts";
 import { UserError } from "../command.ts";
 
 /** Flags that stand for a setting. */
@@ -91,16 +91,42 @@ export function asksOf(
   env: Readonly<Record<string, string | undefined>>,
   presets: Profile["settings"],
 ): Asks {
-  const names = ["CONNECTIONS", "RATE", "HOLD", "WS_URL", "SERVERS", "SOURCE_IPS", "EXHAUSTED"] as const;
-  const settings = readSettings(names, env, presets);
-  const { CONNECTIONS, RATE, HOLD, WS_URL, SERVERS, SOURCE_IPS, EXHAUSTED } = settings;
+  const settings = readSettings([...ASKED, "WS_URL", "SERVERS", "SOURCE_IPS", "EXHAUSTED"], env, presets);
+  const { WS_URL, SERVERS, SOURCE_IPS, EXHAUSTED } = settings;
   return {
-    // Arrivals at a rate, each held for a while.
-    connections: scenario === "connect" ? Math.ceil((RATE * HOLD) / 1_000) : CONNECTIONS,
+    connections: connectionsOf(scenario, settings),
     sources: Math.max(1, SOURCE_IPS.length),
     urls: SERVERS.length > 0 ? SERVERS : [WS_URL],
     makesDo: EXHAUSTED === "continue",
   };
+}
+
+/** What says how many connections there will be. */
+const ASKED = [
+  "CONNECTIONS",
+  "RATE",
+  "HOLD",
+  "STEPS",
+  "STEPS_OF",
+  "ROOMS",
+  "PUBLISHERS",
+] as const satisfies SettingName[];
+
+/** Connections at the same time, those of a load that grows at its largest. */
+function connectionsOf(scenario: string, settings: Settings<(typeof ASKED)[number]>): number {
+  const { CONNECTIONS, RATE, HOLD, STEPS, STEPS_OF, ROOMS, PUBLISHERS } = settings;
+  const largest = STEPS.at(-1) ?? CONNECTIONS;
+  switch (scenario) {
+    case "connect":
+      return Math.ceil((RATE * HOLD) / 1_000); // arrivals at a rate, each held for a while
+    case "massconnect":
+    case "mass-soak":
+      return largest;
+    case "fan-out":
+      return (STEPS_OF === "connections" ? largest : CONNECTIONS) + PUBLISHERS * ROOMS;
+    default:
+      return CONNECTIONS;
+  }
 }
 
 /** Whether k6 is told to connect from several local addresses. */

@@ -130,6 +130,15 @@ const asks: [sentence: string, scenario: string, env: Record<string, string>, co
   ["a soak holds CONNECTIONS", "chat-soak", { CONNECTIONS: "250", RATE: "9" }, 250],
   ["by default as many as its profile says", "chat-soak", {}, 5],
   ["what is given comes before a profile's settings", "chat-soak", { CONNECTIONS: "7" }, 7],
+  ["a load that grows holds its largest step", "massconnect", { STEPS: "10,500", CONNECTIONS: "7" }, 500],
+  ["publishers connect beside the subscribers", "fan-out", { ROOMS: "20", PUBLISHERS: "2" }, 45],
+  [
+    "publications that grow take no more connections",
+    "fan-out",
+    { STEPS: "10,500", STEPS_OF: "publish-rate", ROOMS: "1" },
+    6,
+  ],
+  ["STEPS changes nothing where nothing grows", "chat-soak", { STEPS: "10,500" }, 5],
   ["arrivals hold as many as come in while one stays", "connect", { RATE: "200", HOLD: "3s" }, 600],
 ];
 for (const [sentence, scenario, env, connections] of asks) {
