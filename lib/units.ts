@@ -23,9 +23,10 @@ export function parseDuration(text: string): Ms | undefined {
 /** Writes a duration as k6 reads it and people say it: `90000` → `1m30s`, `1500` → `1.5s`. */
 export function formatDuration(value: Ms): string {
   if (value < 1_000) return `${round(value)}ms`;
-  const hours = Math.floor(value / UNIT_MS.h);
-  const minutes = Math.floor((value % UNIT_MS.h) / UNIT_MS.m);
-  const seconds = round((value % UNIT_MS.m) / UNIT_MS.s);
+  const whole = Math.round(value); // first, or a minute less a microsecond would be 60s
+  const hours = Math.floor(whole / UNIT_MS.h);
+  const minutes = Math.floor((whole % UNIT_MS.h) / UNIT_MS.m);
+  const seconds = (whole % UNIT_MS.m) / UNIT_MS.s;
   return `${hours ? `${hours}h` : ""}${minutes ? `${minutes}m` : ""}${seconds ? `${seconds}s` : ""}`;
 }
 

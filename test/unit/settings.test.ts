@@ -109,6 +109,11 @@ test("a secret's value is in no message, whatever it is", () => {
   );
 });
 
+test("a duration is rounded before it is taken apart", () => {
+  assert.equal(formatDuration(ms(59_999.9999)), "1m");
+  assert.equal(formatDuration(ms(3_599_999.7)), "1h");
+});
+
 test("a duration written by us reads back as the same time", () => {
   fc.assert(
     fc.property(fc.integer({ min: 0, max: 400 * 3_600_000 }), (value) => {
