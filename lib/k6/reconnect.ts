@@ -219,7 +219,7 @@ async function driveRoom(
               observer.opened();
             }
             if (effect.kind === "ready") {
-              attempt = -1;
+              attempt = 0;
               ready();
             }
             if (effect.kind !== "delivery") return;
@@ -237,7 +237,7 @@ async function driveRoom(
           downSince = outcome.at;
           observer.dropped();
         }
-        intended = ms(now() + backoffMs(backoff, Math.max(attempt, 0), Math.random()));
+        intended = ms(now() + backoffMs(backoff, attempt, Math.random()));
         await sleepUntil(ms(Math.min(intended, end)));
         if (leaving || now() >= end) return undefined;
       }
