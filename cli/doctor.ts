@@ -34,8 +34,8 @@ export const doctor = ({ out, env }: Surroundings): CommandDef =>
     args: ARGS as ArgsDef,
     async run({ args }): Promise<number> {
       const demand = {
-        connections: wholeNumber("--connections", args.connections ?? SETTINGS.CONNECTIONS.default),
-        instances: wholeNumber("--instances", args.instances ?? "1"),
+        connections: countOf("--connections", args.connections ?? SETTINGS.CONNECTIONS.default),
+        instances: countOf("--instances", args.instances ?? "1"),
         addressPairs: 1,
       };
       const [machine, surrounds, k6] = await Promise.all([
@@ -65,7 +65,7 @@ export function linesOf(checks: readonly Check[]): string[] {
 }
 
 /** Within what {@link SETTINGS} allow for connections. */
-function wholeNumber(flag: string, given: unknown): number {
+function countOf(flag: string, given: unknown): number {
   const value = SETTINGS.CONNECTIONS.parse(String(given));
   if (value !== undefined) return value;
   throw new UserError(`${flag}: expected ${SETTINGS.CONNECTIONS.expects}, got ${JSON.stringify(given)}`);

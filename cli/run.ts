@@ -38,9 +38,10 @@ const ARGS = {
 /** What `--help` says beyond the flags. */
 export const RUN_MANUAL = `WHAT IT DOES
 
-  Checks what this machine allows (see doctor), runs the scenario with bin/k6, on the sockets of its engine, else with
-  a k6 2 or newer on the PATH, and leaves in the results directory its report (a page to open), its summary (JSON, Markdown, JUnit XML) and, by a k6
-  with the extension, its recording. Those of an earlier run of the same scenario are replaced: --results keeps them apart.
+  Checks what this machine allows (see doctor), and runs the scenario: with bin/k6, on the sockets of its engine, else
+  with a k6 2 or newer on the PATH. The results directory then holds its report (a page to open), its summary (JSON,
+  Markdown, JUnit XML) and, by a k6 with the extension, its recording. Those of an earlier run of the same scenario are
+  replaced: --results keeps them apart.
 
   Variables come from -e, else from the environment, as docs/variables.md lists them. WS_TOKEN and HEADERS come from
   the environment alone, for the process list shows command lines. What follows -- goes to k6 as it stands.
