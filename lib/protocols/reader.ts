@@ -2,7 +2,7 @@ import { compilePattern, type Pattern } from "./pattern.ts";
 import { parsePointer, resolvePointer } from "./pointer.ts";
 import type { ConditionSpec } from "./schema.ts";
 import { sourceText } from "./source-text.ts";
-import { numberValue, stringValue, type Value, withoutTrailingNul } from "./template.ts";
+import { numberValue, stringValue, type Value, withoutFrameEnd } from "./template.ts";
 import { decodeUtf8 } from "./utf8.ts";
 
 /** A message as it came: text, or the bytes of a binary one. */
@@ -164,7 +164,7 @@ export class Reader {
   }
 
   #rest(): string {
-    return withoutTrailingNul((this.#text ?? "").slice(this.#from));
+    return withoutFrameEnd((this.#text ?? "").slice(this.#from));
   }
 }
 

@@ -2,7 +2,7 @@
  * Templates of outgoing messages: text with `${variable}` in it.
  *
  * The JSON part of a template is the longest stretch that begins at a `{` or `[`, reaches to the end (a
- * trailing NUL, as STOMP has, aside) and is JSON when each variable stands for a value. Inside it a variable
+ * NUL at the end, as STOMP has, aside) and is JSON when each variable stands for a value. Inside it a variable
  * is written as JSON: whole where a value stands, escaped where it stands inside a string. Before it, and in
  * a template without one, a variable is written as it is. So `42${id}["echo",{"user":${user}}]` does what it
  * looks like. A template that begins with `{` or `[` and is not JSON is a slip, and refused.
@@ -136,12 +136,16 @@ function placeHoles(parts: readonly Part[]): Part[] | undefined {
     placed.push(part);
   }
   try {
-    JSON.parse(withoutTrailingNul(sample));
+    JSON.parse(withoutFrameEnd(sample));
     return placed;
   } catch {
     return undefined;
   }
 }
 
-/** STOMP ends each frame with NUL, which is no part of its JSON body. */
-export const withoutTrailingNul = (text: string): string => (text.endsWith("\0") ? text.slice(0, -1) : text);
+/** STOMP ends each frame with NUL, and RabbitMQ with a line end after it: no part of its JSON body. */
+export function withoutFrameEnd(text: string): string {
+  let end = text.length;
+  while (text[end - 1] === "\n" || text[end - 1] === "\r") end--;
+  return text[end - 1] === "\0" ? text.slice(0, end - 1) : text;
+}

@@ -394,8 +394,8 @@ func FuzzScan(f *testing.F) {
 	}
 	r := &p.NewInterpreter(time.Second, nil).reader
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if len(b) > 0 && b[len(b)-1] == 0 {
-			return // a trailing NUL is taken off first
+		if len(withoutFrameEnd(b)) < len(b) {
+			return // the end of a frame is taken off first
 		}
 		r.load(b, true)
 		if !r.isText {

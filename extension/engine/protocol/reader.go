@@ -112,12 +112,19 @@ func (r *reader) json() bool {
 	return r.isJSON
 }
 
-func (r *reader) rest() []byte {
-	rest := r.text[r.from:]
-	if n := len(rest); n > 0 && rest[n-1] == 0 {
-		rest = rest[:n-1] // STOMP ends each frame with NUL
+func (r *reader) rest() []byte { return withoutFrameEnd(r.text[r.from:]) }
+
+// withoutFrameEnd takes off what STOMP ends a frame with: a NUL, and any line
+// ends after it, which RabbitMQ sends.
+func withoutFrameEnd(text []byte) []byte {
+	n := len(text)
+	for n > 0 && (text[n-1] == '\n' || text[n-1] == '\r') {
+		n--
 	}
-	return rest
+	if n > 0 && text[n-1] == 0 {
+		return text[:n-1]
+	}
+	return text
 }
 
 // present is the kind of a wanted value that may be any.

@@ -56,7 +56,7 @@ const (
 var name = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 // parseTemplate reads a message template. Its JSON part is the longest stretch
-// that begins at a { or [, reaches to the end (a trailing NUL aside) and is
+// that begins at a { or [, reaches to the end (STOMP's NUL aside) and is
 // JSON when each variable stands for a value.
 func parseTemplate(source string) (template, error) {
 	parts, err := split(source)
@@ -160,7 +160,7 @@ func placeVariables(parts []part) bool {
 		}
 		sample.WriteString(p.literal)
 	}
-	return json.Valid([]byte(strings.TrimSuffix(sample.String(), "\x00")))
+	return json.Valid(withoutFrameEnd([]byte(sample.String())))
 }
 
 // fill appends a variable's value as its place wants it.
