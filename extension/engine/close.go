@@ -57,8 +57,7 @@ func (c *Conn) sendClose(code uint16, reason string) {
 	if len(reason) > most {
 		reason = strings.ToValidUTF8(reason[:most], "") // without half a character
 	}
-	// Past the limit of unsent bytes: it is the last that is sent.
-	c.write(c.frameOf(frame.Close, frame.ClosePayload(payload[:0], code, reason)))
+	c.Send(frame.Close, frame.ClosePayload(payload[:0], code, reason))
 }
 
 // peerClosed is called on the peer's Close frame.
