@@ -4,10 +4,11 @@ import { others, page, panel, runs } from "./common.ts";
 import { connections } from "./connections.ts";
 import { fanout } from "./fanout.ts";
 import { generator } from "./generator.ts";
+import { glance } from "./glance.ts";
 import { losses, messages, slowReaders } from "./messages.ts";
-import { counts, latencies, shares } from "./runs.ts";
+import { counts, latencies, ran, shares } from "./runs.ts";
 
-const subjects = [messages, fanout, connections, losses, slowReaders, capacity, generator];
+const subjects = [glance, messages, fanout, connections, losses, slowReaders, capacity, generator];
 
 export const dashboards = () => ({
   "live.json": page(
@@ -22,6 +23,6 @@ export const dashboards = () => ({
     "k6-realtime: runs compared",
     "Nights and commits beside each other: choose the runs, and a time range that holds them.",
     runs,
-    [latencies, shares, counts],
+    [ran, latencies, shares, counts],
   ),
 });

@@ -31,6 +31,8 @@ type Columns = { readonly [name: string]: string };
 const PERCENTILES = { p50: 50, p90: 90, p95: 95, p99: 99, p999: 99.9 } as const;
 type Line = keyof typeof PERCENTILES | "max";
 const LINES: readonly Line[] = ["p50", "p95", "p99", "p999", "max"];
+/** Of a time that is broken down by a tag and has no limits: five lines for each value would hide each other. */
+const FEW_LINES: readonly string[] = ["p50", "p99", "max"] satisfies readonly Line[];
 
 const perSecond = "/ ($__interval_ms / 1000)";
 
@@ -48,8 +50,8 @@ const COLUMNS: { readonly [K in MetricKind]: { readonly [S in Source]: Columns }
   },
   rate: { aggregates: { share: 'sum("passes") / sum("total")' }, value: { share: 'mean("$source")' } },
   gauge: {
-    aggregates: { now: 'last("last")', most: 'max("max")' },
-    value: { now: 'last("$source")', most: 'max("$source")' },
+    aggregates: { most: 'max("max")', now: 'last("last")' },
+    value: { most: 'max("$source")', now: 'last("$source")' },
   },
 };
 
@@ -82,10 +84,17 @@ export function overTime(metric: MetricName): Query[] {
     const tags = [INSTANCE_TAG[source], ...tagsOf(metric)];
     const groupBy = `time($__interval), ${quoted(tags)} fill(${fill})`;
     return {
-      influxql: select(metric, source, COLUMNS[kind][source], groupBy),
+      influxql: select(metric, source, columnsOf(metric, source), groupBy),
       alias: ["$col", ...tags.map((tag) => `$tag_${tag}`)].join(" "),
     };
   });
+}
+
+function columnsOf(metric: MetricName, source: Source): Columns {
+  const { kind } = METRICS[metric];
+  const all = COLUMNS[kind][source];
+  if (kind !== "trend" || tagsOf(metric).length === 0 || limits(metric).length > 0) return all;
+  return Object.fromEntries(Object.entries(all).filter(([line]) => FEW_LINES.includes(line)));
 }
 
 /** What each process that generates the load takes of its machine: the most within an interval. */
@@ -98,6 +107,43 @@ export const generatorUsage = (field: "cpus" | "memoryBytes"): Query => ({
   ),
   alias: "$tag_instance",
 });
+
+/** The column that makes a row of a run which is not over and so has no exit code. */
+export const BEGUN = "begun";
+
+/** A row for each process that began, with k6's exit code once it has ended, which our output alone stores. */
+export const begun = (exitCode: string): Query => ({
+  influxql: select(
+    "realtime_run",
+    "aggregates",
+    { [exitCode]: 'last("exitCode")', [BEGUN]: 'count("header")' },
+    quoted(["run", "scenario", "profile", "commit", "instance"]),
+  ),
+  alias: "",
+});
+
+/** What a metric came to in the time range, all chosen runs together; of a time, the p99. */
+export function inRange(metric: MetricName): Query[] {
+  const { kind } = METRICS[metric];
+  const apart = kind === "trend" ? tagsOf(metric) : [];
+  return sources((source) => {
+    const [column, ...rest] = Object.entries(RUN_COLUMNS[kind][source]);
+    // The first column of a time is its p99, and of all else the only one.
+    if (!column || (kind !== "trend" && rest.length > 0)) throw new Error(`${kind}: which column?`);
+    return {
+      influxql: select(metric, source, Object.fromEntries([column]), quoted(apart)),
+      alias: apart.map((tag) => `$tag_${tag}`).join(" "),
+    };
+  });
+}
+
+/** Whether profiles set lower bounds on it. */
+export const isToBeLarge = (metric: MetricName): boolean =>
+  Object.values(PROFILES).some(({ thresholds }) =>
+    ((thresholds as Record<string, string[]>)[metric] ?? []).some((expression) =>
+      parseLimit(expression)?.operator.startsWith(">"),
+    ),
+  );
 
 /**
  * A row for each run, instance and commit. What does not add up, times and gauges, is apart by the tags that the metric
@@ -160,7 +206,7 @@ export function limits(
 
 function select(measurement: string, source: Source, what: Columns, groupBy: string, where = ""): string {
   const selected = Object.entries(what).map(([name, expression]) => `${expression} AS "${name}"`);
-  return `SELECT ${selected.join(", ")} FROM "${measurement}" WHERE ${WHERE[source]}${where} AND $timeFilter GROUP BY ${groupBy}`;
+  return `SELECT ${selected.join(", ")} FROM "${measurement}" WHERE ${WHERE[source]}${where} AND $timeFilter${groupBy && ` GROUP BY ${groupBy}`}`;
 }
 
 const WHERE: { readonly [S in Source]: string } = {

@@ -1,4 +1,4 @@
-import { row } from "./common.ts";
+import { collapsed, row } from "./common.ts";
 
 export const messages = row("Requests and replies", [
   "ws_msg_rtt_ms",
@@ -17,10 +17,12 @@ export const losses = row("Errors and losses", [
   "ws_messages_crossed",
 ]);
 
-export const slowReaders = row("Slow readers", [
-  "ws_slow_reader_unread_bytes",
-  "ws_slow_reader_held_bytes",
-  "ws_slow_reader_held_ms",
-  "ws_slow_reader_catch_up_ms",
-  "ws_readers_harmed",
-]);
+export const slowReaders = collapsed(
+  row("Slow readers", [
+    "ws_slow_reader_unread_bytes",
+    "ws_slow_reader_held_bytes",
+    "ws_slow_reader_held_ms",
+    "ws_slow_reader_catch_up_ms",
+    "ws_readers_harmed",
+  ]),
+);

@@ -1,4 +1,7 @@
-/** The extension's own tests, each Go test as one of this run: `go test` alone would count as a single one. */
+/**
+ * The extension's own tests, each Go test as one of this run: `go test` alone would count as a single one. Where
+ * there is a C compiler they run under the race detector, which needs one.
+ */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -16,19 +19,42 @@ interface GoEvent {
   readonly Output?: string;
 }
 
-test("go test ./...", async (t) => {
+/** Packages of arithmetic on one goroutine: no race is to be found, and looking for one takes ten times as long. */
+const ONE_GOROUTINE = /\/samples(\/|$)/;
+
+interface GoRun {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+async function go(...args: readonly string[]): Promise<GoRun> {
   const cwd = fileURLToPath(new URL("../extension", import.meta.url));
-  const go = spawn("go", ["test", "-json", "-timeout=5m", "./..."], {
-    cwd,
-    stdio: ["ignore", "pipe", "pipe"],
-  });
+  const child = spawn("go", args, { cwd, stdio: ["ignore", "pipe", "pipe"] });
   const [stdout, stderr, [exitCode]] = await Promise.all([
-    text(go.stdout),
-    text(go.stderr),
-    once(go, "close"),
+    text(child.stdout),
+    text(child.stderr),
+    once(child, "close"),
   ]);
-  const events: GoEvent[] = stdout
-    .split("\n")
+  return { exitCode, stdout, stderr };
+}
+
+test("go test ./...", async (t) => {
+  const listed = await go("list", "./...");
+  assert.equal(listed.exitCode, 0, listed.stderr);
+  const packages = listed.stdout.trim().split("\n");
+
+  const probe = await go("test", "-race", "-run=^$", "./engine/handshake");
+  if (probe.exitCode !== 0) t.diagnostic(`without the race detector: ${probe.stdout}${probe.stderr}`);
+  const runs: GoRun[] = [];
+  for (const [options, of] of [
+    [probe.exitCode === 0 ? ["-race"] : [], packages.filter((name) => !ONE_GOROUTINE.test(name))],
+    [[], packages.filter((name) => ONE_GOROUTINE.test(name))],
+  ] as const)
+    runs.push(await go("test", "-json", "-timeout=5m", ...options, ...of));
+
+  const events: GoEvent[] = runs
+    .flatMap(({ stdout }) => stdout.split("\n"))
     .filter((line) => line.startsWith("{"))
     .map((line) => JSON.parse(line));
 
@@ -47,7 +73,8 @@ test("go test ./...", async (t) => {
       else assert.equal(end?.Action, "pass", outputOf(said));
     });
   }
-  assert.equal(exitCode, 0, stderr + outputOf(events.filter(({ Test }) => Test === undefined)));
+  const ofPackages = outputOf(events.filter(({ Test }) => Test === undefined));
+  for (const { exitCode, stderr } of runs) assert.equal(exitCode, 0, stderr + ofPackages);
   assert.ok(tests.size > 0, "no Go test was run");
 });
 

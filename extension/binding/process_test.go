@@ -27,7 +27,7 @@ func TestDistributionsAreOfAllShardsAndSeconds(t *testing.T) {
 	}
 	whole, receive := all[0], all[1]
 	if len(whole.Tags) != 0 || whole.Count != 800 || whole.Min != 1 || whole.Max != 800 || whole.OneIn != 7 ||
-		math.Abs(whole.Percentiles[0]-400) > 0.5 || math.Abs(whole.Avg-400.5) > 1e-6 {
+		math.Abs(whole.Percentiles[0]-400.5) > 0.5 || math.Abs(whole.Avg-400.5) > 1e-6 {
 		t.Errorf("%+v", whole)
 	}
 	if receive.Tags["side"] != "receive" || receive.Count != 400 || receive.Min != 101 {

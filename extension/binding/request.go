@@ -3,6 +3,7 @@ package binding
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -97,6 +98,19 @@ func (q *requests) addServer(url string) error {
 	}
 	q.paths = append(q.paths, t)
 	return nil
+}
+
+// userAgent is the header of k6's option of that name. Without --user-agent that
+// has a value too, k6's own, although it is not Valid then.
+const userAgent = "User-Agent"
+
+func isUserAgent(name string) bool { return strings.EqualFold(name, userAgent) }
+
+// setUserAgent adds that header, unless the script has one or it is empty.
+func (q *requests) setUserAgent(agent string) {
+	if agent != "" && !slices.ContainsFunc(q.fields, func(f field) bool { return isUserAgent(f.name) }) {
+		q.fields = append(q.fields, field{userAgent, template{{literal: agent}}})
+	}
 }
 
 // check tries the first connection's request, so that a header that cannot be

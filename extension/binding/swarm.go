@@ -69,6 +69,10 @@ func (s *swarmObject) start() (*shard, error) {
 	if err := refuseAliasedAddresses(state, o.Servers); err != nil {
 		return nil, err
 	}
+	s.options.request.setUserAgent(state.Options.UserAgent.String)
+	if err := s.options.request.check(); err != nil {
+		return nil, err
+	}
 	if !s.running.CompareAndSwap(false, true) {
 		return nil, errors.New("Swarm.run: this swarm is running already")
 	}

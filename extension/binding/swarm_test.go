@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/tls"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"os"
 	"runtime"
@@ -172,6 +174,43 @@ func TestAnInterruptedRunRejects(t *testing.T) {
 	}
 }
 
+func TestRequestsCarryTheUserAgentOfK6(t *testing.T) {
+	tests := []struct {
+		name, headers string
+		agent         string
+		given         bool
+		want          string
+	}{
+		{"k6's own by default", `{}`, "Grafana k6/2", false, "Grafana k6/2"},
+		{"what --user-agent says", `{}`, "probe/1", true, "probe/1"},
+		{"the script's before k6's", `{ "user-agent": "mine" }`, "probe/1", true, "mine"},
+		{"none where it is empty", `{}`, "", true, ""},
+	}
+	for _, test := range tests {
+		agents := make(chan string, 1)
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			agents <- r.UserAgent()
+			w.WriteHeader(http.StatusForbidden)
+		}))
+		url := quote("ws" + strings.TrimPrefix(server.URL, "http"))
+		for _, script := range []string{
+			`new realtime.Swarm({ servers: [` + url + `], connections: 1, rate: 1000, headers: ` + test.headers + ` }).run()`,
+			`new realtime.WebSocket(` + url + `, null, { headers: ` + test.headers + ` })`,
+		} {
+			rt, _ := virtualUser(t, New(), "")
+			agent := &rt.VU.StateField.Options.UserAgent
+			agent.String, agent.Valid = test.agent, test.given
+			if _, err := rt.RunOnEventLoop(script); err != nil {
+				t.Fatal(err)
+			}
+			if got := <-agents; got != test.want {
+				t.Errorf("%s: %s asked as %q, want %q", test.name, script[:20], got, test.want)
+			}
+		}
+		server.Close()
+	}
+}
+
 func TestRunIsRefused(t *testing.T) {
 	const swarm = `const swarm = new realtime.Swarm({ servers: ["ws://127.0.0.1:1"], connections: 5, rate: 10 });`
 	t.Run("in the init context", func(t *testing.T) {
@@ -189,6 +228,14 @@ func TestRunIsRefused(t *testing.T) {
 		rt.VU.StateField.VUIDGlobal = 2
 		_, err := rt.VU.Runtime().RunString(`swarm.run()`)
 		if err == nil || !strings.Contains(err.Error(), "virtual user 2 has no shard: shards is 1") {
+			t.Errorf("error %v", err)
+		}
+	})
+	t.Run("with a user agent that no header can hold", func(t *testing.T) {
+		rt, _ := virtualUser(t, New(), swarm)
+		rt.VU.StateField.Options.UserAgent.String = "a\r\nX: b"
+		_, err := rt.VU.Runtime().RunString(`swarm.run()`)
+		if err == nil || !strings.Contains(err.Error(), "header User-Agent: its value has control characters") {
 			t.Errorf("error %v", err)
 		}
 	})

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/grafana/sobek"
@@ -63,8 +64,9 @@ func readSocketOptions(state *lib.State, arguments []sobek.Value) (*socketOption
 	if err := r.done(); err != nil {
 		return nil, err
 	}
-	if agent := state.Options.UserAgent; agent.Valid && !o.has("User-Agent") {
-		o.request.Fields = append(o.request.Fields, handshake.Field{Name: "User-Agent", Value: agent.String})
+	hasAgent := slices.ContainsFunc(o.request.Fields, func(f handshake.Field) bool { return isUserAgent(f.Name) })
+	if agent := state.Options.UserAgent.String; agent != "" && !hasAgent {
+		o.request.Fields = append(o.request.Fields, handshake.Field{Name: userAgent, Value: agent})
 	}
 	o.request.Host = o.endpoint.Authority
 	if _, err := o.request.Append(nil, handshake.Key{}); err != nil {
@@ -110,13 +112,4 @@ func (o *socketOptions) readParams(r *reader) {
 	tags.finish()
 	o.bounds.receiveBuffer = r.whole("receiveBufferBytes", 0, 0, maxReceiveBuffer)
 	o.bounds.timeouts = readTimeouts(r.object("timeouts"))
-}
-
-func (o *socketOptions) has(name string) bool {
-	for _, f := range o.request.Fields {
-		if strings.EqualFold(f.Name, name) {
-			return true
-		}
-	}
-	return false
 }

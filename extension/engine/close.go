@@ -57,7 +57,8 @@ func (c *Conn) sendClose(code uint16, reason string) {
 	if len(reason) > most {
 		reason = strings.ToValidUTF8(reason[:most], "") // without half a character
 	}
-	c.Send(frame.Close, frame.ClosePayload(payload[:0], code, reason))
+	// Past the limit of unsent bytes: it is the last that is sent.
+	c.write(c.frameOf(frame.Close, frame.ClosePayload(payload[:0], code, reason)))
 }
 
 // peerClosed is called on the peer's Close frame.

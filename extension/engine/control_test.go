@@ -150,6 +150,61 @@ func TestAPeerThatDoesNotReadIsHeldInLittleMemory(t *testing.T) {
 	})
 }
 
+// What waits for a peer that does not read bounds messages, not the Close: once
+// the peer reads, it gets all of it, the Close last.
+func TestACloseHasRoomBehindWhatWaits(t *testing.T) {
+	onEachTransport(t, func(t *testing.T, o Options) {
+		closing := make(chan struct{})
+		url := rawPeer(t, upgraded(func(c *net.TCPConn) {
+			<-closing
+			ps, s, b := frame.NewParser(frame.Limits{}, true), frame.State{}, make([]byte, 64<<10)
+			for {
+				n, err := c.Read(b)
+				if err != nil {
+					return
+				}
+				for rest := b[:n]; ; {
+					m, taken, err := ps.Next(&s, rest)
+					if err != nil {
+						t.Errorf("the peer got what is no frame: %v", err)
+						return
+					}
+					if m.Op == 0 {
+						break
+					}
+					if m.Op == frame.Close {
+						c.Write(frame.Append(nil, frame.Close, m.Data))
+						return
+					}
+					rest = rest[taken:]
+				}
+			}
+		}))
+		o.UnsentBytes = 100_000
+		e, w := start(t, o), newWitness(t)
+		dial(t, e, url, w)
+		c := w.next("opened").conn
+		do(c, func() {
+			for message, err := make([]byte, 40_000), error(nil); err != ErrUnsent; {
+				if _, err = c.Send(frame.Binary, message); err != nil && err != ErrUnsent {
+					t.Errorf("%v, want ErrUnsent at some time", err)
+					break
+				}
+			}
+			for {
+				if _, err := c.Send(frame.Text, nil); err == ErrUnsent {
+					break // not a byte more
+				}
+			}
+			c.Close(4000, "")
+		})
+		close(closing)
+		if end := w.next("closed").end; end.Code != 4000 || end.By != ByClient || !end.Planned {
+			t.Errorf("closed with %+v, want the echo of our 4000", end)
+		}
+	})
+}
+
 func TestTLS(t *testing.T) {
 	upgrader := websocket.Upgrader{}
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

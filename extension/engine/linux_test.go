@@ -5,7 +5,6 @@ package engine
 import (
 	"bytes"
 	"net"
-	"net/netip"
 	"runtime"
 	"strings"
 	"testing"
@@ -43,20 +42,6 @@ func TestOutOfDescriptors(t *testing.T) {
 			t.Errorf("failed as %v, want no_descriptors", f)
 		}
 	})
-}
-
-func TestSourceThatIsNotOurs(t *testing.T) {
-	url := rawPeer(t, upgraded(untilGone))
-	endpoint, _, err := ParseURL(url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	e, w := start(t, Options{Transport: Epoll}), newWitness(t)
-	l := e.Loops()[0]
-	l.Await(func() { l.Dial(&Dial{Endpoint: endpoint, Source: netip.MustParseAddr("192.0.2.1")}, w) })
-	if f := w.next("failed").failure; f.Reason != ReasonOther {
-		t.Errorf("failed as %v, want other: it is not that ports ran out", f)
-	}
 }
 
 // The kernel's stamp is taken on arrival, however late the loop reads.

@@ -18,13 +18,18 @@ var (
 // Send sends one message, or a Ping or Pong. written is when this side went to
 // the kernel with it, room there or not: what comes later is not its doing.
 func (c *Conn) Send(op frame.Opcode, payload []byte) (written clock.Time, err error) {
+	return c.SendRaw(c.frameOf(op, payload))
+}
+
+// frameOf is a whole frame, good until the next.
+func (c *Conn) frameOf(op frame.Opcode, payload []byte) []byte {
 	l := c.loop
 	if c.server {
 		l.scratch = frame.Append(l.scratch[:0], op, payload)
 	} else {
 		l.scratch = frame.AppendMasked(l.scratch[:0], op, l.mask(), payload)
 	}
-	return c.SendRaw(l.scratch)
+	return l.scratch
 }
 
 // SendRaw sends bytes as they are: frames made elsewhere, or malformed ones.

@@ -8,14 +8,29 @@ export interface Target {
   readonly alias?: string;
 }
 
+/** A panel as its file has it; what tests look at. */
+export interface Panel {
+  readonly type: string;
+  readonly title: string;
+  readonly description: string;
+  readonly fieldConfig: { readonly defaults: { readonly unit?: string } };
+  readonly targets: readonly (Target & { readonly refId: string })[];
+  readonly transformations: readonly {
+    readonly id: string;
+    readonly filter?: { readonly options: string };
+  }[];
+}
+
+/** The panels of a dashboard file, those of closed rows too. */
+export const panelsIn = (text: string): Panel[] =>
+  JSON.parse(text)
+    .panels.flatMap((panel: { panels?: Panel[] }) => [panel, ...(panel.panels ?? [])])
+    .filter(({ type }: Panel) => type !== "row");
+
 /** The queries of each panel of a dashboard file, by the panel's title. */
-export async function panelsOf(file: string): Promise<Map<string, Target[]>> {
-  const { panels } = JSON.parse(await readFile(directory + file, "utf8"));
-  return new Map(
-    panels
-      .filter(({ targets }: { targets?: Target[] }) => targets)
-      .map(({ title, targets }: { title: string; targets: Target[] }) => [title, targets]),
-  );
+export async function panelsOf(file: string): Promise<Map<string, readonly Target[]>> {
+  const text = await readFile(directory + file, "utf8");
+  return new Map(panelsIn(text).map(({ title, targets }) => [title, targets]));
 }
 
 /** What a dashboard's user chose. */

@@ -3,12 +3,13 @@ import assert from "node:assert/strict";
 import { readdir } from "node:fs/promises";
 import { after, before, describe, test } from "node:test";
 import { directory, files } from "../../dashboards/generate.ts";
+import { FIGURES } from "../../dashboards/glance.ts";
 import { INSTANCE_TAG, SOURCES, type Source } from "../../dashboards/influxql.ts";
 import { METRICS } from "../../lib/metrics.ts";
 import type { MetricSummary, StepSummary, Summary } from "../../lib/summary/summary.ts";
 import { startServer } from "../../server/server.ts";
 import { type Cleanup, OUR_K6, runK6 } from "../k6/run.ts";
-import { type Chosen, interpolate, panelsOf, type Target } from "./grafana.ts";
+import { type Chosen, interpolate, panelsIn, panelsOf, type Target } from "./grafana.ts";
 import { type InfluxServer, launchInflux, type Major } from "./servers.ts";
 
 test("the files are those of the code, and no others", async () => {
@@ -17,22 +18,27 @@ test("the files are those of the code, and no others", async () => {
 
 for (const file of files().keys()) {
   test(`${file}: every metric has a panel, with its own words`, async () => {
-    const { panels } = JSON.parse(files().get(file)!);
+    const panels = panelsIn(files().get(file)!);
     for (const [name, { help }] of Object.entries(METRICS)) {
-      const found = panels.filter(({ title }: { title: string }) => title === name);
+      const found = panels.filter(({ title }) => title === name);
       assert.equal(found.length, 1, name);
-      assert.ok(found[0].description.startsWith(help), found[0].description);
+      assert.ok(found[0]!.description.startsWith(help), found[0]!.description);
     }
   });
 }
 
+test("a table's unit is that of its numbers alone: Grafana would show a run that is called 1234 as 1.23 s", () => {
+  const tables = [...files().values()].flatMap(panelsIn).filter(({ type }) => type === "table");
+  assert.ok(tables.length > Object.keys(METRICS).length);
+  for (const { title, fieldConfig } of tables) assert.equal(fieldConfig.defaults.unit, undefined, title);
+});
+
 test("a chart by the size of the load divides the rows of each way in by instance, and not its limits", async () => {
-  const { panels } = JSON.parse(files().get("live.json")!);
-  const charts = panels.filter(({ type }: { type: string }) => type === "xychart");
+  const charts = panelsIn(files().get("live.json")!).filter(({ type }) => type === "xychart");
   assert.equal(charts.length, 5);
   for (const { title, targets, transformations } of charts) {
-    const { filter } = transformations.find(({ id }: { id: string }) => id === "partitionByValues");
-    const divided = new RegExp(filter.options.slice(1, -1));
+    const { filter } = transformations.find(({ id }) => id === "partitionByValues")!;
+    const divided = new RegExp(filter!.options.slice(1, -1));
     for (const target of targets) {
       assert.equal(divided.test(target.refId), !isLimit(target), `${title}, ${target.refId}`);
     }
@@ -44,6 +50,7 @@ const MAJORS: readonly Major[] = [1, 2];
 /** A run and what its summary says, stored by both ways in every server. */
 interface Stored {
   readonly summary: Summary;
+  readonly code: number | null;
   readonly run: string;
   readonly from: number;
   readonly to: number;
@@ -118,7 +125,10 @@ describe("every panel agrees with the summary", () => {
       test(`InfluxDB ${major}, ${SOURCES[source]}`, async (t) => {
         const influx = servers.get(major);
         if (!influx) return t.skip(`no server of InfluxDB ${major}`);
-        for (const stored of runs) await assertPanelsAgree(influx, stored, source);
+        for (const stored of runs) {
+          await assertPanelsAgree(influx, stored, source);
+          await assertGlanceAgrees(influx, stored, source);
+        }
         for (const stored of climbs) await assertStepsAgree(influx, stored, source);
         return undefined;
       });
@@ -137,7 +147,7 @@ async function store(
   cleanup.after(() => server.close());
   const run = ["of", scenario, env.STEPS ?? "", env.STEPS_OF ?? ""].join("-");
   const from = Date.now();
-  const { summary, stderr } = await runK6(cleanup, {
+  const { summary, code, stderr } = await runK6(cleanup, {
     k6: OUR_K6,
     scenario,
     // Judged by the profile whose limits are drawn, whether or not a busy machine keeps them.
@@ -154,7 +164,7 @@ async function store(
     ],
   });
   assert.ok(summary && summary.verdict !== "incomplete", stderr);
-  return { summary, run, from: from - 1_000, to: Date.now() };
+  return { summary, code, run, from: from - 1_000, to: Date.now() };
 }
 
 async function assertPanelsAgree(
@@ -195,6 +205,49 @@ async function assertPanelsAgree(
     );
     assert.deepEqual(limits?.[0]?.columns, ["time", limit], `${run}, ${source}: the limit of its profile`);
   }
+}
+
+/** What is looked at first: what k6 said, and the figures of the whole run. */
+async function assertGlanceAgrees(
+  influx: InfluxServer,
+  { summary, code, run, from, to }: Stored,
+  source: Source,
+): Promise<void> {
+  const chosen: Chosen = { source, run, from, to, intervalMs: 1_000 };
+  const live = await panelsOf("live.json");
+  if (source === "aggregates") {
+    const [row, ...others] = await rowsOf(influx, live.get("What ran")!, chosen);
+    assert.deepEqual(others, [], `${run}: one process`);
+    assert.equal(row?.tags.run, run);
+    assert.equal(row?.figures.limits, code, `${run}: k6's exit code`);
+  }
+  let figures = 0;
+  for (const [name, { title }] of Object.entries(FIGURES)) {
+    const where = `${run}, ${title}, ${source}`;
+    const metric = summary.metrics[name];
+    const rows = await rowsOf(influx, live.get(title)!, chosen);
+    if (!metric || isEmpty(metric)) {
+      assert.deepEqual(
+        rows.filter(({ figures }) => Object.values(figures).some((figure) => figure !== 0)),
+        [],
+        where,
+      );
+      continue;
+    }
+    figures += 1;
+    for (const row of rows) {
+      const [figure] = Object.values(row.figures);
+      const missing = source === "value" ? LOST_BY_STOCK : 0;
+      if (metric.kind === "counter") assertNear(where, figure, metric.count, missing);
+      else if (metric.kind === "rate") assertNear(where, figure, metric.rate!, missing);
+      else if (metric.kind === "trend") {
+        const { count, p50, p90, max } = partOf(metric, row);
+        assertBetween(where, 0.999 * (count < 200 ? p50! : p90!), figure!, 1.02 * max!);
+      }
+    }
+    if (metric.kind !== "trend") assert.equal(rows.length, 1, where);
+  }
+  assert.ok(figures >= 3, `${run}, ${source}: ${figures} figures`);
 }
 
 /** Panels of the same metric, or of one that such a run records too, by what grew. */

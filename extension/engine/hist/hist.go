@@ -111,12 +111,26 @@ func (h *Histogram) Mean() time.Duration {
 }
 
 // Quantile is the value that a share q, from 0 to 1, of all values does not
-// exceed, to within the digits kept.
+// exceed, to within the digits kept: interpolated between neighbouring ranks,
+// as k6 does for its thresholds, so that few values too have one median.
 func (h *Histogram) Quantile(q float64) time.Duration {
-	if q <= 0 || h.Count() == 0 {
-		return h.Min()
+	if h.Count() == 0 {
+		return 0
 	}
-	return h.clamp(h.counts.ValueAtQuantile(q * 100))
+	rank := min(max(q, 0), 1) * float64(h.Count()-1)
+	below, above := h.at(math.Floor(rank)), h.at(math.Ceil(rank))
+	return below + time.Duration(float64(above-below)*(rank-math.Floor(rank)))
+}
+
+// at is the value with so many before it in ascending order.
+func (h *Histogram) at(rank float64) time.Duration {
+	switch rank {
+	case 0:
+		return h.min
+	case float64(h.Count() - 1):
+		return h.max
+	}
+	return h.clamp(h.counts.ValueAtQuantile((rank + 1) / float64(h.Count()) * 100))
 }
 
 // clamp keeps the rounding of a bucket within what was recorded.

@@ -9,6 +9,29 @@ import (
 	"time"
 )
 
+// interpolated is k6's percentile of ascending values (metrics.TrendSink.P).
+func interpolated(values []time.Duration, q float64) time.Duration {
+	rank := q * float64(len(values)-1)
+	below, above := values[int(math.Floor(rank))], values[int(math.Ceil(rank))]
+	return below + time.Duration(float64(above-below)*(rank-math.Floor(rank)))
+}
+
+func TestQuantilesOfFewValuesLieBetweenThem(t *testing.T) {
+	values := []time.Duration{1 * time.Millisecond, 2 * time.Millisecond, 4 * time.Millisecond, 100 * time.Millisecond}
+	for n := 1; n <= len(values); n++ {
+		h := New()
+		for _, d := range values[:n] {
+			h.Record(d)
+		}
+		for _, q := range []float64{0, 0.25, 0.5, 0.9, 0.99, 1} {
+			want := interpolated(values[:n], q)
+			if got := h.Quantile(q); math.Abs(float64(got-want)) > float64(want)/1000 {
+				t.Errorf("quantile %v of %d values: %v, want %v to three digits", q, n, got, want)
+			}
+		}
+	}
+}
+
 func TestQuantilesAreThoseOfTheValues(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	h, parts := New(), []*Histogram{New(), New(), New()}
@@ -26,7 +49,7 @@ func TestQuantilesAreThoseOfTheValues(t *testing.T) {
 	}
 	slices.Sort(values)
 	for _, q := range []float64{0, 0.5, 0.9, 0.99, 0.999, 1} {
-		want := values[max(int(math.Ceil(q*float64(len(values))))-1, 0)]
+		want := interpolated(values, q)
 		if got := h.Quantile(q); math.Abs(float64(got-want)) > float64(want)/1000 {
 			t.Errorf("quantile %v: %v, want %v to three digits", q, got, want)
 		}
