@@ -172,11 +172,10 @@ func (r *recorder) window(w *swarm.Window) {
 		s.count(r.metrics.MessageErrors, n, "reason", listed(r.metrics.MessageErrors, "reason", reason))
 	}
 	s.count(r.metrics.MessageErrors, w.Unanswered, "reason", "close_unanswered")
-	for i := range w.Closed {
-		s.add(r.metrics.DropRate, rate(i < dropped), r.tags)
-	}
-	r.step.outcomes(r.metrics.DropRate, dropped, w.Closed-dropped)
 	s.push()
+	r.repeat(r.metrics.DropRate, 1, min(dropped, w.Closed))
+	r.repeat(r.metrics.DropRate, 0, w.Closed-dropped)
+	r.step.outcomes(r.metrics.DropRate, dropped, w.Closed-dropped)
 }
 
 // active tells k6 how many connections the process has open.
@@ -196,13 +195,6 @@ func (r *recorder) failure(reason engine.Reason) string {
 		return statusOffTheList
 	}
 	return name
-}
-
-func rate(yes bool) float64 {
-	if yes {
-		return 1
-	}
-	return 0
 }
 
 // ended tells k6 how the run went as a whole.
@@ -254,26 +246,35 @@ func (b *batch) push() {
 	}
 }
 
-// batchSize is how many equal samples of a Rate are made at once.
+// outcomes adds n equal outcomes to a Rate.
+func (r *recorder) outcomes(metric *metrics.Metric, yes bool, n int64) {
+	switch {
+	case n == 0:
+	case yes:
+		r.step.outcomes(metric, n, 0)
+		r.repeat(metric, 1, n)
+	default:
+		r.step.outcomes(metric, 0, n)
+		r.repeat(metric, 0, n)
+	}
+}
+
+// batchSize is how many samples of a Rate are made at once, at most.
 const batchSize = 1 << 10
 
-// outcomes adds n equal samples to a Rate. k6 has no other way to add many, so
-// the same few are handed over again and again.
-func (r *recorder) outcomes(metric *metrics.Metric, yes bool, n int64) {
-	if n == 0 {
-		return
+// repeat adds a value to a Rate n times: k6 has no other way to add many.
+func (r *recorder) repeat(metric *metrics.Metric, value float64, n int64) {
+	at := time.Now()
+	for n > 0 {
+		s := batch{r: r, samples: make(metrics.Samples, 0, min(n, batchSize))}
+		for range min(n, batchSize) {
+			// Of points that share series and nanosecond k6's output for InfluxDB
+			// leaves one: the share there would be that of a few values.
+			at = at.Add(1)
+			s.at = at
+			s.add(metric, value, r.tags)
+		}
+		n -= int64(len(s.samples))
+		s.push()
 	}
-	if yes {
-		r.step.outcomes(metric, n, 0)
-	} else {
-		r.step.outcomes(metric, 0, n)
-	}
-	s := batch{r: r, at: time.Now()}
-	for range min(n, batchSize) {
-		s.add(metric, rate(yes), r.tags)
-	}
-	for ; n > batchSize; n -= batchSize {
-		r.out <- s.samples
-	}
-	r.out <- s.samples[:n]
 }

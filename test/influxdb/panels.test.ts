@@ -7,7 +7,7 @@ import { FIGURES } from "../../dashboards/glance.ts";
 import { INSTANCE_TAG, SOURCES, type Source } from "../../dashboards/influxql.ts";
 import { METRICS } from "../../lib/metrics.ts";
 import type { MetricSummary, StepSummary, Summary } from "../../lib/summary/summary.ts";
-import { startServer } from "../../server/server.ts";
+import { type FaultSettings, startServer } from "../../server/server.ts";
 import { type Cleanup, OUR_K6, runK6 } from "../k6/run.ts";
 import { type Chosen, interpolate, panelsIn, panelsOf, type Target } from "./grafana.ts";
 import { type InfluxServer, launchInflux, type Major } from "./servers.ts";
@@ -79,14 +79,21 @@ describe("every panel agrees with the summary", () => {
         PROBE_INTERVAL: "100ms",
         REPLY_TIMEOUT: "1s",
       }),
-      await store(cleanup, [...servers.values()], "fan-out", {
-        CONNECTIONS: 50,
-        RATE: 200,
-        ROOMS: 1,
-        PUBLISH_RATE: 5,
-        DURATION: "4s",
-        REPLY_TIMEOUT: "1s",
-      }),
+      await store(
+        cleanup,
+        [...servers.values()],
+        "fan-out",
+        {
+          CONNECTIONS: 50,
+          RATE: 200,
+          ROOMS: 1,
+          PUBLISH_RATE: 5,
+          DURATION: "4s",
+          REPLY_TIMEOUT: "1s",
+        },
+        // In a share of 1 nothing could be missing.
+        { loseDeliveries: { every: 50 } },
+      ),
     );
     // In another order than their texts.
     const steps = { STEPS: "20,100,200", RATE: 1_000, PROFILE: "dashboard" };
@@ -142,8 +149,9 @@ async function store(
   servers: readonly InfluxServer[],
   scenario: string,
   env: Record<string, string | number>,
+  faults: FaultSettings = {},
 ): Promise<Stored> {
-  const server = await startServer();
+  const server = await startServer({ faults });
   cleanup.after(() => server.close());
   const run = ["of", scenario, env.STEPS ?? "", env.STEPS_OF ?? ""].join("-");
   const from = Date.now();
@@ -404,7 +412,8 @@ function assertDistribution(
   assertNear(where, figures.max, max!, 0.02);
   assert.ok(of("mean") > 0 && of("mean") <= 1.02 * max!, `${where}: mean ${figures.mean}`);
   const [median, p99] = source === "value" ? ["p50", "p99"] : ["worst second's p50", "worst second's p99"];
-  if (source === "value") assertNear(where, of(median), p50!, 0.1);
+  // The nearest rank is the lower one of two in the middle, and of few values those may lie far apart.
+  if (source === "value") assertBetween(where, count < 200 ? 0 : 0.9 * p50!, of(median), 1.1 * p50!);
   else assertBetween(where, 0.9 * p50!, of(median), 1.02 * max!);
   // Percentiles fall between two values, and so lie a rank apart in each second, if not more.
   assertBetween(where, 0.999 * (count < 200 ? p50! : p90!), of(p99), 1.02 * max!);
