@@ -1,8 +1,9 @@
 /** What a metric, or the part of it with certain tags, came to over a whole run. */
+import type { MetricName } from "../../lib/metrics.ts";
 import type { MetricFigures } from "../../lib/summary/summary.ts";
 import type { Limit } from "../../lib/summary/threshold.ts";
 import { type Histogram, largest, mean, merge, quantile, smallest } from "./histogram.ts";
-import type { Kind, Series, SeriesOf } from "./read.ts";
+import type { Gauge, Kind, Series, SeriesOf } from "./read.ts";
 import { type Run, sumGauges } from "./run.ts";
 
 /** A metric, or a submetric as k6 writes it in thresholds: `name{tag:value,other:value}`. */
@@ -75,12 +76,8 @@ export function figuresOf(series: readonly Series[]): MetricFigures | undefined 
       return { kind: first.kind, unit: "ratio", rate, passes, fails: total - passes };
     }
     case "gauge": {
-      const cells = [
-        ...ofKind(series, "gauge")
-          .map(({ cells }) => cells)
-          .reduce(sumGauges)
-          .values(),
-      ];
+      const parts = ofKind(series, "gauge").map(({ cells }) => cells);
+      const cells = [...parts.reduce(first.metric === ADDS_UP ? sumGauges : latest).values()];
       return {
         kind: first.kind,
         unit: first.unit,
@@ -90,6 +87,24 @@ export function figuresOf(series: readonly Series[]): MetricFigures | undefined 
       };
     }
   }
+}
+
+/** Instances differ in tags, and the connections open are those of all. Of another Gauge the last value counts, as in k6. */
+const ADDS_UP = "ws_active_sessions" satisfies MetricName;
+
+/** Two series of one Gauge as one: what was set last, and the extremes of both. */
+function latest(a: ReadonlyMap<number, Gauge>, b: ReadonlyMap<number, Gauge>): Map<number, Gauge> {
+  const cells = [...a, ...b].sort(([m], [n]) => m - n);
+  const all = new Map<number, Gauge>();
+  for (const [cell, gauge] of cells) {
+    const before = all.get(cell) ?? gauge;
+    all.set(cell, {
+      last: gauge.last,
+      min: Math.min(before.min, gauge.min),
+      max: Math.max(before.max, gauge.max),
+    });
+  }
+  return all;
 }
 
 const countOf = (series: readonly Series[]): number =>

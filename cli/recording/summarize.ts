@@ -3,7 +3,7 @@ import { basename } from "node:path";
 import { METRICS, type MetricName, type MetricSpec } from "../../lib/metrics.ts";
 import { limitsOn, type Profile, together } from "../../lib/profile.ts";
 import { offStep, onStep, STEP_TAG, STEPS_OF_TAG, stepsSummary } from "../../lib/steps.ts";
-import { breakdownThresholds, type Thresholds } from "../../lib/summary/summarize.ts";
+import { alwaysHolds, type Thresholds } from "../../lib/summary/summarize.ts";
 import type {
   MetricFigures,
   MetricSummary,
@@ -99,12 +99,22 @@ function spanOf({ instances, cellSeconds }: Run): { startedAt: number; durationM
 
 /** The script's limits, without those that are there for k6 to break metrics down by tag. */
 function recordedLimits(run: Run): Thresholds {
-  const breakdowns = breakdownThresholds(NAMES);
-  const limits = run.instances.map(({ header }) => header.thresholds).reduce<Thresholds>(together, {});
+  const limits = thresholdsOf(run);
   return Object.fromEntries(
     Object.entries(limits)
-      .map(([series, all]) => [series, all.filter((one) => !breakdowns[series]?.includes(one))] as const)
+      .map(([series, all]) => [series, all.filter((one) => !isBreakdown(series, one))] as const)
       .filter(([, expressions]) => expressions.length > 0),
+  );
+}
+
+const thresholdsOf = (run: Run): Thresholds =>
+  run.instances.map(({ header }) => header.thresholds).reduce<Thresholds>(together, {});
+
+/** Whether a threshold is there for k6 to break a metric down by a tag. */
+function isBreakdown(series: string, expression: string): boolean {
+  const { metric, tags } = parseSelector(series);
+  return (
+    tags.length === 1 && Object.hasOwn(METRICS, metric) && expression === alwaysHolds(metric as MetricName)
   );
 }
 
@@ -140,18 +150,26 @@ function metricsOf(run: Run, limited: readonly string[]): Summary["metrics"] {
 function metricSummary(run: Run, metric: string): MetricSummary {
   const whole = figuresOf(select(run, { metric, tags: [] }))!;
   const by: { [tag: string]: { [value: string]: MetricFigures } } = {};
-  const breakdown = Object.hasOwn(METRICS, metric)
-    ? (METRICS[metric as MetricName] as MetricSpec).by
-    : undefined;
-  for (const [tag, values] of Object.entries(breakdown ?? {})) {
-    for (const value of values) {
-      const figures = figuresOf(select(run, { metric, tags: [[tag, value]] }));
-      if (!figures || (figures.kind === "counter" && figures.count === 0)) continue;
-      by[tag] ??= {};
-      by[tag][value] = figures;
-    }
+  for (const [tag, value] of breakdownOf(run, metric)) {
+    const figures = figuresOf(select(run, { metric, tags: [[tag, value]] }));
+    if (!figures || (figures.kind === "counter" && figures.count === 0)) continue;
+    by[tag] ??= {};
+    by[tag][value] = figures;
   }
   return Object.keys(by).length > 0 ? { ...whole, by } : whole;
+}
+
+/** The tag values that a metric is broken down by: those of its table, and those that the script's settings made. */
+function breakdownOf(run: Run, metric: string): (readonly [tag: string, value: string])[] {
+  if (!Object.hasOwn(METRICS, metric)) return [];
+  const { by = {} }: MetricSpec = METRICS[metric as MetricName];
+  const tabled = Object.entries(by).flatMap(([tag, values]) => values.map((value) => [tag, value] as const));
+  const made = Object.entries(thresholdsOf(run))
+    .filter(([series, all]) => all.some((one) => isBreakdown(series, one)))
+    .map(([series]) => parseSelector(series))
+    .filter((selector) => selector.metric === metric)
+    .flatMap(({ tags }) => tags);
+  return [...new Map([...tabled, ...made].map((pair) => [pair.join(":"), pair])).values()];
 }
 
 function evaluate(run: Run, metric: string, expression: string, durationMs: number): ThresholdSummary {
@@ -217,11 +235,10 @@ function withParts(run: Run, metrics: Summary["metrics"]): Summary["metrics"] {
 
 /** All scenarios of the project do, and are known by their breakdowns where no part began. */
 function countsParts({ series, instances }: Run): boolean {
-  const breakdowns = Object.entries(breakdownThresholds(NAMES));
   return (
     series.some(({ metric }) => metric === "ws_shards_started") ||
     instances.some(({ header: { thresholds } }) =>
-      breakdowns.some(([name, [always]]) => thresholds[name]?.includes(always!)),
+      Object.entries(thresholds).some(([name, all]) => all.some((one) => isBreakdown(name, one))),
     )
   );
 }

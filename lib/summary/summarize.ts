@@ -67,7 +67,8 @@ export function breakdownThresholds(names: readonly MetricName[], more: Breakdow
   return thresholds;
 }
 
-const alwaysHolds = (name: MetricName): string =>
+/** The threshold that breaks a metric down. */
+export const alwaysHolds = (name: MetricName): string =>
   ({ trend: "max>=0", counter: "count>=0", rate: "rate>=0", gauge: "value>=0" })[METRICS[name].kind];
 
 function seriesOf(name: MetricName, more: Breakdowns): { tag: string; value: string; series: string }[] {

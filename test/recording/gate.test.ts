@@ -125,6 +125,47 @@ for (const [sentence, recording, facts] of [
   });
 }
 
+test("what breaks a metric down by the script's settings is no limit, and parts of a gauge do not add up", async (t) => {
+  const directory = await temporaryDirectory(t);
+  const gauge = (metric: string, tags: Record<string, string>) => ({ metric, kind: "gauge", tags });
+  const path = await record(directory, {
+    header: {
+      thresholds: {
+        "ws_handshake_status{case:no-token}": ["value>=0"],
+        "ws_handshake_status{case:as-it-should-be}": ["value>=0"],
+        ws_outcomes: ["count>0"],
+      },
+    },
+    series: [
+      gauge("ws_handshake_status", { case: "no-token" }),
+      gauge("ws_handshake_status", { case: "as-it-should-be" }),
+      { metric: "ws_outcomes", kind: "counter" },
+      { metric: "ws_shards_started", kind: "counter" },
+      { metric: "ws_shards_completed", kind: "counter" },
+      gauge("ws_active_sessions", { instance_id: "1" }),
+      gauge("ws_active_sessions", { instance_id: "2" }),
+    ],
+    seconds: [
+      [
+        [0, [401, 401, 401]],
+        ...[2, 3, 4].map((series) => [series, 1] as const),
+        ...[5, 6].map((series) => [series, [20, 20, 20]] as const),
+      ],
+      [[1, [101, 101, 101]]],
+    ],
+  });
+  const { verdict, reason, summary } = JSON.parse((await gate(directory, path, "--json")).said);
+  assert.deepEqual([verdict, reason], ["pass", "all 1 limits held"]);
+  const gaugeOf = (value: number, min: number, max: number) => ({
+    ...{ kind: "gauge", unit: "1", value, min, max },
+  });
+  assert.deepEqual(summary.metrics.ws_handshake_status, {
+    ...gaugeOf(101, 101, 401),
+    by: { case: { "no-token": gaugeOf(401, 401, 401), "as-it-should-be": gaugeOf(101, 101, 101) } },
+  });
+  assert.deepEqual(summary.metrics.ws_active_sessions, gaugeOf(40, 40, 40));
+});
+
 /** A run and its baselines, as files. */
 async function files(t: TestContext, now: Synthetic, ...before: Synthetic[]) {
   const directory = await temporaryDirectory(t);
