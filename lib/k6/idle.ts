@@ -35,11 +35,10 @@ export function idle<N extends SettingName>(spec: IdleSpec<N>) {
       requireProbe(protocol);
       const { REPLY_TIMEOUT, CONNECT_TIMEOUT } = settings as Settings<TrialNeeds>;
       const silence = spec.silence(settings);
-      const duration = ms(silence.lasts + REPLY_TIMEOUT);
-      const longest = ms(duration + 2 * (CONNECT_TIMEOUT + REPLY_TIMEOUT));
+      const longest = ms(silence.lasts + 2 * CONNECT_TIMEOUT + 3 * REPLY_TIMEOUT);
       return {
         what: `silent for ${formatDuration(silence.lasts)}${keptAlive(silence)}`,
-        duration,
+        duration: silence.lasts,
         longest,
         run: (shard, index, intended) => {
           const common = {

@@ -49,11 +49,11 @@ export function tokenExpiry<N extends SettingName>(spec: TokenExpirySpec<N>) {
           `RAMP: expected less than TOKEN_TTL (${formatDuration(validFor)}), so that every connection begins with a valid token, got ${formatDuration(RAMP)}`,
         );
       }
-      const duration = ms(validFor + grace + REPLY_TIMEOUT);
+      const duration = ms(validFor + grace);
       return {
         what: `until ${formatDuration(grace)} after the end of their token, which comes after ${formatDuration(validFor)}`,
         duration,
-        longest: ms(duration + CONNECT_TIMEOUT),
+        longest: ms(duration + REPLY_TIMEOUT + CONNECT_TIMEOUT),
         async run({ identity, protocol, record }, index, intended, origin) {
           const expiry = ms(origin + validFor);
           const lastProbe = ms(expiry + grace);
