@@ -26,7 +26,7 @@ export function layout(summary: Summary): Layout {
   const metrics = Object.entries(summary.metrics).filter(([name]) => !name.startsWith("ws_shards_"));
   return {
     headline: `${scenario}: ${verdict}, ${reason}`,
-    facts: `${taken(durationMs)}${plannedMs > 0 ? ` of ${formatDuration(ms(plannedMs))} planned` : ""}${k6.version ? `; k6 ${k6.version}` : ""}${k6.extension ? ` with xk6-realtime ${k6.extension}` : ""}`,
+    facts: `${about(durationMs)}${plannedMs > 0 ? ` of ${about(plannedMs)} planned` : ""}${k6.version ? `; k6 ${k6.version}` : ""}${k6.extension ? ` with xk6-realtime ${k6.extension}` : ""}`,
     steps: summary.steps?.curve.map((step) => stepRow(summary.steps!.of, step)) ?? [],
     stepHeader: [
       "step",
@@ -48,7 +48,8 @@ export function layout(summary: Summary): Layout {
 export const stepMetric = ({ steps }: Summary): string | undefined =>
   steps?.curve.flatMap(({ latency }) => latency?.metric ?? [])[0];
 
-const taken = (durationMs: number): string =>
+/** To the second, from one on. */
+const about = (durationMs: number): string =>
   formatDuration(ms(durationMs < 1_000 ? Math.round(durationMs) : Math.round(durationMs / 1_000) * 1_000));
 
 function stepRow(of: string, { size, verdict, reason, latency }: StepSummary): string[] {
