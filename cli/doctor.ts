@@ -19,7 +19,9 @@ export const DOCTOR_MANUAL = `WHAT YOU SEE
 
   One line for each thing that a load generator needs: what was found, and what is to be done about it.
 
-    ok   note  it works, but may spoil the figures or be missed   change  the load asked for cannot work without
+    ok      as it should be
+    note    it works, but may spoil the figures, or something will be missed
+    change  the load asked for cannot work without
 
 EXIT CODE
 

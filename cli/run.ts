@@ -14,7 +14,7 @@ const ARGS = {
   scenario: {
     type: "positional",
     required: false,
-    description: "A scenario's name, such as chat-soak, or the path of a script.",
+    description: "A scenario's name, such as chat-soak (README.md has them all), or the path of a script.",
   },
   url: { type: "string", description: `${SETTINGS.WS_URL.help} [WS_URL] (${SETTINGS.WS_URL.default})` },
   profile: { type: "string", description: `${SETTINGS.PROFILE.help} [PROFILE]` },
@@ -56,7 +56,7 @@ EXAMPLES
 EXIT CODE
 
    0  every limit held
-  99  a limit was broken (or the code by which the script itself said so)
+  99  a limit was broken (a script of your own may end with another code)
    3  neither: the generator was the bottleneck, or the run was incomplete; ^C makes it that
    2  a flag or a variable is wrong      1  this machine, k6 or the script does not let it run: nothing was sent
 `;

@@ -44,7 +44,7 @@ export function decide(
     const why = notCompared.join("; ") || "no latency was recorded in both";
     return decision("too-little-data", `nothing to compare with the baseline by: ${why}`);
   }
-  const what = `${compared} latencies no slower than the baseline's`;
+  const what = `${compared} ${compared === 1 ? "latency" : "latencies"} no slower than the baseline's`;
   const but = notCompared.length > 0 ? ` (not compared: ${notCompared.join("; ")})` : "";
   return decision("pass", `${summary.reason}, ${what}${but}${unseen(comparisons)}`);
 }

@@ -88,20 +88,20 @@ function section(title: string, parts: readonly (Html | "")[]): Html | "" {
   return present.length > 0 ? html`<section><h2>${title}</h2>${present}</section>` : "";
 }
 
-function verdict({ label, summary, recorded }: RunView, index: number, isOne: boolean): Html {
+function verdict({ label, summary, recorded }: RunView, index: number, isOneOfSeveral: boolean): Html {
   const { facts } = layout(summary);
   const instances =
     recorded && recorded.instances.length > 1 ? `; ${recorded.instances.length} instances, merged` : "";
   return html`<div class="verdict ${summary.verdict}">
-<p><strong>${summary.verdict}</strong> ${isOne ? html`<span class="run color-${index % 8}">${label}</span> ` : ""}${summary.reason}</p>
+<p><strong>${summary.verdict}</strong> ${isOneOfSeveral ? html`<span class="run color-${index % 8}">${label}</span> ` : ""}${summary.reason}</p>
 <p class="facts">${facts}${instances}; started ${summary.startedAt.slice(0, 19).replace("T", " ")} UTC</p>
 </div>`;
 }
 
-function limits({ label, summary }: RunView, isOne: boolean): Html | "" {
+function limits({ label, summary }: RunView, isOneOfSeveral: boolean): Html | "" {
   if (summary.thresholds.length === 0) return "";
   const { limits } = layout(summary);
-  return html`<div class="scroll"><table>${isOne ? html`<caption>${label}</caption>` : ""}
+  return html`<div class="scroll"><table>${isOneOfSeveral ? html`<caption>${label}</caption>` : ""}
 <thead><tr><th></th>${LIMIT_HEADER.map((name) => html`<th>${name}</th>`)}<th></th></tr></thead>
 <tbody>${limits.map(
     ({ ok, cells }, i) =>
@@ -124,11 +124,11 @@ function bar({ expression, value, ok }: ThresholdSummary): Html | "" {
   return html`<svg class="bar ${ok ? "held" : "broken"}" width="${BAR}" height="12" role="img" aria-label="${Math.round(share * 100)} % of the limit"><rect width="${width}" height="12"></rect><line x1="${AT_LIMIT}" x2="${AT_LIMIT}" y1="0" y2="12"></line></svg>`;
 }
 
-function events({ label, recorded }: RunView, isOne: boolean): Html | "" {
+function events({ label, recorded }: RunView, isOneOfSeveral: boolean): Html | "" {
   if (!recorded || recorded.events.length === 0) return "";
   const shown = recorded.events.slice(0, MOST_EVENTS);
   const more = recorded.events.length - shown.length;
-  return html`${isOne ? html`<h3>${label}</h3>` : ""}<ul>${shown.map(
+  return html`${isOneOfSeveral ? html`<h3>${label}</h3>` : ""}<ul>${shown.map(
     ({ from, text }) => html`<li><b>${formatDuration(ms(from * 1000))}</b> ${text}</li>`,
   )}${more > 0 ? html`<li>and ${more} more</li>` : ""}</ul>`;
 }
@@ -148,12 +148,12 @@ function table(caption: string, header: readonly string[], rows: readonly (reado
 const cellOf = (cell: string): Html =>
   /^[\d.,e+-]+( %)?$|^$/.test(cell) ? html`<td class="figure">${cell}</td>` : html`<td>${cell}</td>`;
 
-function environment({ label, summary, recorded }: RunView, isOne: boolean): Html {
+function environment({ label, summary, recorded }: RunView, isOneOfSeveral: boolean): Html {
   const { k6 } = summary;
   const versions = [
     `k6 ${k6.version ?? "of unknown version"}`,
     k6.extension ? `xk6-realtime ${k6.extension}` : "",
   ].filter(Boolean);
   const rows = (recorded?.instances ?? []).map(({ part, machine, excluded }) => [part, machine, excluded]);
-  return html`<p>${isOne ? `${label}: ` : ""}${versions.join(", ")}</p>${(summary.notes ?? []).map((note) => html`<p>${note}</p>`)}${table("", ["part of the load", "machine", ""], rows)}`;
+  return html`<p>${isOneOfSeveral ? `${label}: ` : ""}${versions.join(", ")}</p>${(summary.notes ?? []).map((note) => html`<p>${note}</p>`)}${table("", ["part of the load", "machine", ""], rows)}`;
 }

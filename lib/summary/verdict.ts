@@ -28,7 +28,8 @@ export function judge(evidence: Evidence): { verdict: Verdict; reason: string } 
   if (broken.length > 0) return { verdict: "fail", reason: broken.map(describeLimit).join("; ") };
   const open = whyOpen(evidence);
   if (open) return { verdict: "incomplete", reason: open };
-  return { verdict: "pass", reason: `all ${evidence.thresholds.length} limits held` };
+  const { length } = evidence.thresholds;
+  return { verdict: "pass", reason: length === 1 ? "the one limit held" : `all ${length} limits held` };
 }
 
 /** Judges a run whose load grew step by step: by its first step, for a later one that breaks is what was sought. */

@@ -155,7 +155,7 @@ test("what breaks a metric down by the script's settings is no limit, and parts 
     ],
   });
   const { verdict, reason, summary } = JSON.parse((await gate(directory, path, "--json")).said);
-  assert.deepEqual([verdict, reason], ["pass", "all 1 limits held"]);
+  assert.deepEqual([verdict, reason], ["pass", "the one limit held"]);
   const gaugeOf = (value: number, min: number, max: number) => ({
     ...{ kind: "gauge", unit: "1", value, min, max },
   });
@@ -264,7 +264,7 @@ test("what the user gets wrong is told in one line, with exit code 2", async (t)
 });
 
 test("only what was compared with every baseline counts as no slower", () => {
-  const summary = { verdict: "pass" as const, reason: "all 1 limits held", thresholds: [] };
+  const summary = { verdict: "pass" as const, reason: "the one limit held", thresholds: [] };
   const compared = (share: number, baseline: string) => ({
     ...{ metric: "ws_msg_rtt_ms", share, baseline, before: 10, now: 10, ratio: 1, low: 0.9, high: 1.1 },
   });
@@ -275,13 +275,13 @@ test("only what was compared with every baseline counts as no slower", () => {
       regression: { slower: [], comparisons, notCompared: ["ws_msg_rtt_ms p99: 500 values, 1000 needed"] },
     });
   const two = answer(compared(0.5, "a"), compared(0.95, "a"), compared(0.99, "a"), compared(0.5, "b"));
-  assert.match(two.reason, /, 1 latencies no slower than the baseline's \(not compared: .* p99: /);
+  assert.match(two.reason, /, 1 latency no slower than the baseline's \(not compared: .* p99: /);
   const none = answer(compared(0.5, "a"), compared(0.95, "b"));
   assert.equal(none.verdict, "too-little-data");
 });
 
 test("a latency that could as well be twice as slow is named, unless one baseline is sure", () => {
-  const summary = { verdict: "pass" as const, reason: "all 1 limits held", thresholds: [] };
+  const summary = { verdict: "pass" as const, reason: "the one limit held", thresholds: [] };
   const compared = (share: number, high: number) => ({
     ...{ metric: "ws_msg_rtt_ms", share, baseline: "b", before: 10, now: 11, ratio: 1.1 },
     ...{ low: 0.2, high },

@@ -325,5 +325,8 @@ test("a run says how long it took of what was planned, and takes no gauge's last
   const text = terminal({ ...summaryOf(k6Data()), durationMs: 430.2, plannedMs: 0, metrics });
   assert.match(text, /^ {2}430ms; k6 v2\.2\.0$/m);
   assert.doesNotMatch(text, /ws_handshake_status/);
-  assert.match(terminal({ ...summaryOf(k6Data()), durationMs: 11_600, plannedMs: 11_745 }), /^ {2}12s of 12s planned; k6/m);
+  assert.match(
+    terminal({ ...summaryOf(k6Data()), durationMs: 11_600, plannedMs: 11_745 }),
+    /^ {2}12s of 12s planned; k6/m,
+  );
 });
