@@ -262,7 +262,11 @@ export function figure(metric: MetricName, title: string, help = "") {
   const { kind, help: what }: MetricSpec = METRICS[metric];
   const made = new stat.PanelBuilder()
     .title(title)
-    .description([`${metric}: ${what}`, kind === "trend" ? WORST_OF_RANGE : "", help].join(" ").trim())
+    .description(
+      [`${metric}: ${what}`, "Of all chosen runs together.", kind === "trend" && WORST_OF_RANGE, help]
+        .filter(Boolean)
+        .join(" "),
+    )
     .datasource(datasource)
     .noValue(kind === "counter" ? "none" : "–")
     .span(3)

@@ -55,7 +55,7 @@ const COLUMNS: { readonly [K in MetricKind]: { readonly [S in Source]: Columns }
   },
 };
 
-/** What a whole run came to, by source. */
+/** What a whole run came to, by source: first what to look at first, of times a p99. */
 const RUN_COLUMNS: typeof COLUMNS = {
   trend: {
     aggregates: {
@@ -122,17 +122,15 @@ export const begun = (exitCode: string): Query => ({
   alias: "",
 });
 
-/** What a metric came to in the time range, all chosen runs together; of a time, the p99. */
+/** The figure to look at first, over the time range: all chosen runs together. */
 export function inRange(metric: MetricName): Query[] {
   const { kind } = METRICS[metric];
   const apart = kind === "trend" ? tagsOf(metric) : [];
   return sources((source) => {
-    const [column, ...rest] = Object.entries(RUN_COLUMNS[kind][source]);
-    // The first column of a time is its p99, and of all else the only one.
-    if (!column || (kind !== "trend" && rest.length > 0)) throw new Error(`${kind}: which column?`);
+    const [first] = Object.values(RUN_COLUMNS[kind][source]) as [string];
     return {
-      influxql: select(metric, source, Object.fromEntries([column]), quoted(apart)),
-      alias: apart.map((tag) => `$tag_${tag}`).join(" "),
+      influxql: select(metric, source, { [kind === "trend" ? "p99" : kind]: first }, quoted(apart)),
+      alias: ["$col", ...apart.map((tag) => `$tag_${tag}`)].join(" "),
     };
   });
 }
