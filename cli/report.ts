@@ -78,7 +78,7 @@ export async function reportPage(views: readonly RunView[]): Promise<string> {
 }
 
 /** The figures of every run, for a pull request. */
-export const reportMarkdown = (views: readonly RunView[]): string =>
+const reportMarkdown = (views: readonly RunView[]): string =>
   views.map(({ summary }) => markdown(summary)).join("\n");
 
 /** A reader sees the old file or the new one, never a part. */

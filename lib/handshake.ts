@@ -180,7 +180,7 @@ export type HandshakeAnswer =
   | { readonly status: 0; readonly ended: "unanswered" | "cut" };
 
 /** What a request at the boundary comes to, what is right first. */
-export const HANDSHAKE_OUTCOMES = [
+const HANDSHAKE_OUTCOMES = [
   "as_specified",
   "accepted",
   "refused",

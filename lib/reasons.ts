@@ -109,7 +109,6 @@ export type DropCode = (typeof DROP_CODES)[number];
 
 /** Who ended a connection that was meant to stay. */
 export const DROP_CAUSES = ["server", "network", "timeout"] as const;
-export type DropCause = (typeof DROP_CAUSES)[number];
 
 /** What becomes of a connection that a scenario puts to a test; each scenario says what its own mean. */
 export const OUTCOMES = [

@@ -4,7 +4,7 @@ const duration = v.pipe(v.number(), v.finite(), v.minValue(0));
 /** Seed of the generator, 32 bits. Default 1: two runs draw the same delays. */
 const seed = v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0xffff_ffff)), 1);
 
-/** A delay in milliseconds: a fixed one, or a distribution to draw from. */
+/** A delay in milliseconds: a fixed one, or a distribution to draw from. `list` takes its values in turn, for ever. */
 export const DelaySchema = v.union([
   duration,
   v.variant("kind", [
@@ -17,9 +17,6 @@ export const DelaySchema = v.union([
     }),
   ]),
 ]);
-
-/** A delay in milliseconds, fixed or drawn. `list` takes its values in turn, for ever. */
-export type Delay = v.InferInput<typeof DelaySchema>;
 
 /** Makes the function that gives the next delay, in milliseconds. */
 export function sampler(delay: v.InferOutput<typeof DelaySchema>): () => number {

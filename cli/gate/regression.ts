@@ -8,21 +8,21 @@ import { type Estimate, estimate, seeded } from "./bootstrap.ts";
 import { studentQuantile } from "./student.ts";
 
 /** What runs are compared by. */
-export const COMPARED_METRICS = [
+const COMPARED_METRICS = [
   "ws_msg_rtt_ms",
   "ws_fanout_lag_ms",
   "ws_connect_latency_ms",
 ] as const satisfies readonly MetricName[];
-export const COMPARED_SHARES = [0.5, 0.95, 0.99] as const;
+const COMPARED_SHARES = [0.5, 0.95, 0.99] as const;
 
 /** All comparisons with one baseline together raise a false alarm at most this often. */
-export const FALSE_ALARMS = 0.05;
+const FALSE_ALARMS = 0.05;
 /** A run may be this much slower before it counts: less is lost in the noise between machines and days. */
-export const TOLERANCE = 0.05;
+const TOLERANCE = 0.05;
 /** Below this many stretches of time, a run says nothing of its own variation. */
-export const LEAST_CELLS = 8;
+const LEAST_CELLS = 8;
 /** A quantile is compared where so many values lie beyond it in both runs. */
-export const LEAST_BEYOND = 10;
+const LEAST_BEYOND = 10;
 /** More stretches of time than this make the answer no better, only slower. */
 const MOST_CELLS = 120;
 

@@ -1,7 +1,7 @@
 import { open } from "node:fs/promises";
 
 /** A line of a recording is far shorter: 5,000 series of 4 KB each. */
-export const LONGEST_LINE = 64 * 1024 * 1024;
+const LONGEST_LINE = 64 * 1024 * 1024;
 
 export interface Line {
   /** Counted from 1. */

@@ -11,7 +11,7 @@ export function tellProgress(longest: Ms, say: (line: string) => void): { stop()
 }
 
 /** `20s of 35s at the most`. The plan has room for graceful stops, which a run mostly does not need. */
-export function progressLine(elapsed: Ms, longest: Ms): string {
+function progressLine(elapsed: Ms, longest: Ms): string {
   const taken = formatDuration(ms(Math.round(elapsed / 1_000) * 1_000));
   const most = formatDuration(longest);
   return elapsed > longest

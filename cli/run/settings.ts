@@ -4,10 +4,7 @@ import { readSettings, type SettingName, type Settings } from "../../lib/setting
 import { UserError } from "../command.ts";
 
 /** Flags that stand for a setting. */
-export const SETTING_FLAGS = { url: "WS_URL", profile: "PROFILE" } as const satisfies Record<
-  string,
-  SettingName
->;
+const SETTING_FLAGS = { url: "WS_URL", profile: "PROFILE" } as const satisfies Record<string, SettingName>;
 
 /** Settings that a command line, which everyone on the machine may read, is no place for. */
 const SECRETS: readonly string[] = ["WS_TOKEN", "HEADERS"] satisfies SettingName[];

@@ -8,7 +8,7 @@ import { parsePathTemplate, parseTemplate, stringValue, type Template } from "./
 import { CONNECTION_VARIABLES, isWhole, kindOf } from "./variables.ts";
 
 /** How long a session step waits for its message, unless the descriptor says. */
-export const DEFAULT_WITHIN = ms(10_000);
+const DEFAULT_WITHIN = ms(10_000);
 
 /** A message to send, parsed once. */
 export interface Outgoing {

@@ -9,7 +9,7 @@ import type {
 import { holds, parseLimit } from "./threshold.ts";
 
 /** The share of the highest latency limit that the generator may add by itself. */
-export const GENERATOR_SHARE = 0.1;
+const GENERATOR_SHARE = 0.1;
 
 /** What decides a run. */
 export interface Evidence {
