@@ -1,6 +1,7 @@
 /** Requests at the boundary of an upgrade, as data, and what an answer to one is worth. Pure. */
 import * as v from "valibot";
 import builtIn from "./handshake-cases.json" with { type: "json" };
+import { linesOf } from "./issues.ts";
 import type { Outcome } from "./reasons.ts";
 import { SettingsError } from "./settings.ts";
 import type { Thresholds } from "./summary/summarize.ts";
@@ -134,11 +135,7 @@ export const HANDSHAKE_CASES: readonly HandshakeCase[] = v.parse(CasesSchema, bu
 export function parseCases(json: unknown, source: string): readonly HandshakeCase[] {
   const { success, output, issues } = v.safeParse(CasesSchema, json);
   if (!success) {
-    const lines = issues.map((issue) => {
-      const path = (issue.path ?? []).map(({ key }) => String(key)).join(".") || "the file";
-      return `  ${path}: expected ${issue.message}, got ${JSON.stringify(issue.input) ?? "nothing"}`;
-    });
-    throw new SettingsError(`CASES_FILE: ${source} is no file of cases:\n${lines.join("\n")}`);
+    throw new SettingsError(`CASES_FILE: ${source} is no file of cases:\n${linesOf(issues, "the file")}`);
   }
   const byName = new Map(output.builtIn === false ? [] : HANDSHAKE_CASES.map((own) => [own.name, own]));
   const given = new Set<string>();

@@ -4,6 +4,7 @@ import chat from "../thresholds/chat.json" with { type: "json" };
 import dashboard from "../thresholds/dashboard.json" with { type: "json" };
 import smoke from "../thresholds/smoke.json" with { type: "json" };
 import trading from "../thresholds/trading.json" with { type: "json" };
+import { linesOf } from "./issues.ts";
 import { METRICS, type MetricKind, type MetricName } from "./metrics.ts";
 import { SETTINGS, type SettingName, SettingsError } from "./settings.ts";
 import type { Thresholds } from "./summary/summarize.ts";
@@ -111,11 +112,7 @@ export type ProfileName = keyof typeof PROFILES;
 export function parseProfile(json: unknown, source: string): Profile {
   const { success, output, issues } = v.safeParse(ProfileSchema, json);
   if (success) return { settings: output.settings ?? {}, thresholds: output.thresholds };
-  const lines = issues.map((issue) => {
-    const path = (issue.path ?? []).map(({ key }) => String(key)).join(".") || "profile";
-    return `  ${path}: expected ${issue.message}, got ${JSON.stringify(issue.input) ?? "nothing"}`;
-  });
-  throw new SettingsError(`PROFILE: ${source} is not a profile:\n${lines.join("\n")}`);
+  throw new SettingsError(`PROFILE: ${source} is not a profile:\n${linesOf(issues, "profile")}`);
 }
 
 /**

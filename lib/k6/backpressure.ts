@@ -11,12 +11,13 @@ import {
 import type { MetricName } from "../metrics.ts";
 import { outcomeLimits, outcomeNotes } from "../outcomes.ts";
 import { Grid } from "../pacing.ts";
-import { type SettingName, type Settings, SettingsError } from "../settings.ts";
+import type { SettingName, Settings } from "../settings.ts";
 import { formatDuration, type Ms, ms } from "../units.ts";
 import { callAt, now, sleepUntil } from "./clock.ts";
 import { CONNECTION_METRICS, PROBE_METRICS } from "./connection.ts";
 import { Reader, type Room } from "./reader.ts";
 import { realtime } from "./realtime.ts";
+import { requireProbe, requirePublications } from "./requirements.ts";
 import { type ScenarioSpec, type Shard, scenario } from "./scenario.ts";
 
 type Needs = "EXPECT" | "CONNECT_TIMEOUT" | "REPLY_TIMEOUT" | "PAYLOAD_BYTES";
@@ -71,14 +72,11 @@ const UNSENT_BYTES = 524_288;
 export function backpressure<N extends SettingName>(spec: BackpressureSpec<N>) {
   const { WebSocket } = realtime(spec.name);
   const withNeeds = { ...spec, settings: ["EXPECT", ...spec.settings] as (N | Needs)[] };
-  return scenario(withNeeds, BACKPRESSURE_METRICS, (settings, { name, descriptor }) => {
+  return scenario(withNeeds, BACKPRESSURE_METRICS, (settings, protocol) => {
     const { EXPECT, CONNECT_TIMEOUT, REPLY_TIMEOUT, PAYLOAD_BYTES } = settings as unknown as Settings<Needs>;
     const trial = spec.trial(settings as unknown as Settings<N>);
-    if (!descriptor.probe || !descriptor.publish || !descriptor.delivery?.id) {
-      throw new SettingsError(
-        `PROTOCOL: expected a protocol with a "probe", "publish" and the "id" of a "delivery", got "${name}" without`,
-      );
-    }
+    requireProbe(protocol);
+    requirePublications(protocol);
     const allowed = expectedOutcomes(EXPECT);
     const { baseline, pause, burst, hold, resume, drain } = trial.phases;
     const duration = ms(baseline + 2 * burst + pause + hold + resume);

@@ -6,7 +6,7 @@ import { formatDuration, type Ms, ms } from "../units.ts";
 import { callAt, now } from "./clock.ts";
 import { Connection, type ConnectionOptions } from "./connection.ts";
 import { outcomeTrial, type TrialNeeds } from "./outcome-trial.ts";
-import { requireProbe } from "./require-probe.ts";
+import { requireProbe } from "./requirements.ts";
 import type { ScenarioSpec, Shard } from "./scenario.ts";
 
 /** Connections that say nothing for a while and are then asked whether they are still there. */

@@ -5,6 +5,7 @@ import type { Thresholds } from "../summary/summarize.ts";
 import { formatDuration, type Ms, ms } from "../units.ts";
 import { now, sleepUntil } from "./clock.ts";
 import { CONNECTION_METRICS, Connection } from "./connection.ts";
+import { requirePublications } from "./requirements.ts";
 import { type ScenarioSpec, type Shard, scenario } from "./scenario.ts";
 
 type Needs = "PAYLOAD_BYTES" | "CONNECT_TIMEOUT" | "REPLY_TIMEOUT";
@@ -38,14 +39,10 @@ const ORDERING_METRICS = [
 
 /** Everybody joins, everybody publishes, and every delivery is accounted for. */
 export function ordering<N extends SettingName>(spec: OrderingSpec<N>) {
-  return scenario(spec, ORDERING_METRICS, (settings: Settings<N | Needs>, { name, descriptor }) => {
+  return scenario(spec, ORDERING_METRICS, (settings: Settings<N | Needs>, protocol) => {
     const { PAYLOAD_BYTES, CONNECT_TIMEOUT, REPLY_TIMEOUT } = settings as Settings<Needs>;
     const talk = spec.talk(settings);
-    if (!descriptor.publish || !descriptor.delivery?.id) {
-      throw new SettingsError(
-        `PROTOCOL: expected a protocol with "publish" and the "id" of a "delivery", got "${name}" without`,
-      );
-    }
+    requirePublications(protocol);
     if (talk.rooms > talk.connections) {
       throw new SettingsError(`ROOMS: expected at most CONNECTIONS (${talk.connections}), got ${talk.rooms}`);
     }

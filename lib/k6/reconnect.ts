@@ -5,6 +5,7 @@ import { type SettingName, type Settings, SettingsError } from "../settings.ts";
 import { formatDuration, type Ms, ms } from "../units.ts";
 import { now, sleepUntil } from "./clock.ts";
 import { CONNECTION_METRICS, Connection } from "./connection.ts";
+import { requirePublications } from "./requirements.ts";
 import { type ScenarioSpec, type Shard, scenario } from "./scenario.ts";
 
 type Needs = "PAYLOAD_BYTES" | "CONNECT_TIMEOUT" | "REPLY_TIMEOUT";
@@ -42,17 +43,13 @@ const RECONNECT_METRICS = [
 
 /** Everybody stays for the whole run, coming back after each cut, and every message is accounted for. */
 export function reconnect<N extends SettingName>(spec: ReconnectSpec<N>) {
-  return scenario(spec, RECONNECT_METRICS, (settings: Settings<N | Needs>, { name, descriptor }) => {
+  return scenario(spec, RECONNECT_METRICS, (settings: Settings<N | Needs>, protocol) => {
     const { PAYLOAD_BYTES, CONNECT_TIMEOUT, REPLY_TIMEOUT } = settings as Settings<Needs>;
     const rooms = spec.rooms(settings);
-    if (!descriptor.publish || !descriptor.delivery?.id) {
+    requirePublications(protocol);
+    if (rooms.replay === "required" && !protocol.descriptor.resume) {
       throw new SettingsError(
-        `PROTOCOL: expected a protocol with "publish" and the "id" of a "delivery", got "${name}" without`,
-      );
-    }
-    if (rooms.replay === "required" && !descriptor.resume) {
-      throw new SettingsError(
-        `PROTOCOL: expected a protocol with "resume", or REPLAY=optional, got "${name}" without`,
+        `PROTOCOL: expected a protocol with "resume", or REPLAY=optional, got "${protocol.name}" without`,
       );
     }
     if (rooms.rooms > rooms.subscribers) {

@@ -3,7 +3,7 @@ import type { Backoff } from "../pacing.ts";
 import { type SettingName, type Settings, SettingsError } from "../settings.ts";
 import { formatDuration, type Ms, ms } from "../units.ts";
 import { CLIENT_METRICS, Client } from "./client.ts";
-import { requireProbe } from "./require-probe.ts";
+import { requireProbe } from "./requirements.ts";
 import { type ScenarioSpec, type Shard, scenario } from "./scenario.ts";
 
 type Needs = "PAYLOAD_BYTES" | "CONNECT_TIMEOUT" | "REPLY_TIMEOUT";

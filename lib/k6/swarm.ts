@@ -8,7 +8,7 @@ import { number } from "../summary/verdict.ts";
 import { formatDuration, type Ms, ms } from "../units.ts";
 import { CLOSE_TIMEOUT, PROBE_METRICS } from "./connection.ts";
 import { realtime } from "./realtime.ts";
-import { requireProbe } from "./require-probe.ts";
+import { requireProbe } from "./requirements.ts";
 import { type ScenarioSpec, scenario } from "./scenario.ts";
 
 type Needs = (typeof NEEDS)[number];

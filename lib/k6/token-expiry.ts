@@ -5,7 +5,7 @@ import { formatDuration, type Ms, ms } from "../units.ts";
 import { now } from "./clock.ts";
 import { Connection } from "./connection.ts";
 import { outcomeTrial, type TrialNeeds } from "./outcome-trial.ts";
-import { requireProbe } from "./require-probe.ts";
+import { requireProbe } from "./requirements.ts";
 import type { ScenarioSpec } from "./scenario.ts";
 
 /** Connections that outlive their token. */

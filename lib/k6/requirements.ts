@@ -1,0 +1,26 @@
+/** What a scenario asks of the protocol. */
+import type { Protocol } from "../protocols/index.ts";
+import { SettingsError } from "../settings.ts";
+
+/**
+ * What is held and never asked anything tells nothing of the server.
+ *
+ * @throws {@link SettingsError} where the protocol has no probe
+ */
+export function requireProbe({ name, descriptor }: Protocol): void {
+  if (descriptor.probe) return;
+  // Those that come with the toolkit all have one.
+  throw new SettingsError(`PROTOCOL_FILE: expected a protocol with a "probe", got "${name}" without one`);
+}
+
+/**
+ * Who publishes must know its messages again.
+ *
+ * @throws {@link SettingsError} where the protocol publishes nothing, or its deliveries do not say what they are of
+ */
+export function requirePublications({ name, descriptor }: Protocol): void {
+  if (descriptor.publish && descriptor.delivery?.id) return;
+  throw new SettingsError(
+    `PROTOCOL: expected a protocol with "publish" and the "id" of a "delivery", got "${name}" without`,
+  );
+}
