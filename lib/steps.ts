@@ -11,6 +11,7 @@ import type {
   Summary,
   ThresholdSummary,
 } from "./summary/summary.ts";
+import { parseLimit } from "./summary/threshold.ts";
 import { grouped, judge } from "./summary/verdict.ts";
 
 /** The tag on all samples of a step: its size. */
@@ -51,9 +52,16 @@ export const offStep = (limits: Thresholds): Thresholds =>
 
 /** @throws {@link SettingsError} for a limit that one step cannot be judged by */
 export function requireLimitsOfSteps(limits: Thresholds): void {
-  for (const series of Object.keys(limits)) {
+  for (const [series, expressions] of Object.entries(limits)) {
     const [, name = "", tags = ""] = /^([^{]*)(.*)$/.exec(series) ?? [];
-    if (METRICS[name as MetricName]?.kind === "gauge" || tags.includes(",")) {
+    const kind = METRICS[name as MetricName]?.kind;
+    const perSecond = expressions.find((one) => parseLimit(one)?.aggregate === "rate");
+    if (kind === "counter" && perSecond !== undefined) {
+      throw new SettingsError(
+        `STEPS: expected no limit on how many a second, which k6 takes over all steps together, got ${series} ${perSecond}`,
+      );
+    }
+    if (kind === "gauge" || tags.includes(",")) {
       throw new SettingsError(
         `STEPS: expected limits on counters, rates and times by at most one tag, got one on ${series}`,
       );

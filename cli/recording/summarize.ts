@@ -2,7 +2,14 @@
 import { basename } from "node:path";
 import { METRICS, type MetricName, type MetricSpec } from "../../lib/metrics.ts";
 import { limitsOn, type Profile, together } from "../../lib/profile.ts";
-import { offStep, onStep, STEP_TAG, STEPS_OF_TAG, stepsSummary } from "../../lib/steps.ts";
+import {
+  offStep,
+  onStep,
+  requireLimitsOfSteps,
+  STEP_TAG,
+  STEPS_OF_TAG,
+  stepsSummary,
+} from "../../lib/steps.ts";
 import { alwaysHolds, type Thresholds } from "../../lib/summary/summarize.ts";
 import type {
   MetricFigures,
@@ -29,13 +36,14 @@ const K6_OWN =
  *
  * @param run
  * @param profile Limits to judge by, instead of those of the script; its floors on traffic hold all the same.
- * @throws SettingsError where the profile limits nothing that was recorded
+ * @throws SettingsError where the profile limits nothing that was recorded, or what a step cannot be judged by
  */
 export function summarizeRun(run: Run, profile?: Profile): Summary {
   const [first] = run.instances;
   const recorded = recordedLimits(run);
   const all = profile ? together(floorsOf(recorded), limitsOn(declaredBy(run), profile)) : recorded;
   const sizes = sizesIn(run);
+  if (profile && sizes.length > 0) requireLimitsOfSteps(offStep(all));
   const limits = sizes.length > 0 ? onStep(offStep(all), sizes[0]!) : all;
   const metrics = metricsOf(run, Object.keys(limits));
   const { startedAt, durationMs } = spanOf(run);

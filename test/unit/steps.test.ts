@@ -119,6 +119,13 @@ describe("limits that a step cannot be judged by are refused", () => {
       );
     });
   }
+  test("how many a second: k6 would divide by the time of all steps", () => {
+    assert.throws(() => requireLimitsOfSteps({ ws_replies: ["count>0", "rate>5"] }), {
+      message:
+        "STEPS: expected no limit on how many a second, which k6 takes over all steps together, got ws_replies rate>5",
+    });
+    requireLimitsOfSteps({ ws_delivery_success_rate: ["rate>0.9"] });
+  });
 });
 
 test("all steps are drawn by one metric: one without its values has none of another", () => {
