@@ -268,7 +268,7 @@ export function figure(metric: MetricName, title: string, help = "") {
         .join(" "),
     )
     .datasource(datasource)
-    .noValue(kind === "counter" ? "none" : "–")
+    .noValue(kind === "counter" ? "none counted" : "–")
     .span(3)
     .height(4)
     .graphMode(common.BigValueGraphMode.None)
