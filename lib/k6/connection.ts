@@ -93,6 +93,7 @@ export class Connection {
   private readonly overdue = new Set<string>();
   private settle!: (outcome: Outcome) => void;
   private markClosed!: () => void;
+  private openedAt: Ms | undefined;
   private ending = false;
   private unanswered = false;
 
@@ -116,6 +117,7 @@ export class Connection {
       opened: (at) => {
         record("ws_connect_latency_ms", at - options.intended);
         record("ws_sessions_opened", 1);
+        this.openedAt = at;
         this.apply(this.conversation.open(at), at);
         this.arm();
       },
@@ -201,8 +203,17 @@ export class Connection {
       for (let due = this.dueTimes?.take(at); due !== undefined; due = this.dueTimes?.take(at))
         this.probe(due, probing);
     }
-    if (at >= this.options.end) this.close({ kind: "planned" });
-    else this.arm();
+    if (at < this.options.end) this.arm();
+    else {
+      if (this.isOverdue(at)) this.options.record("ws_message_errors", 1, { reason: "session" });
+      this.close({ kind: "planned" });
+    }
+  }
+
+  /** Whether its session is still not ready though a reply would have timed out by now. */
+  private isOverdue(at: Ms): boolean {
+    const { openedAt, conversation } = this;
+    return openedAt !== undefined && !conversation.ready && at - openedAt >= this.options.replyTimeout;
   }
 
   private probe(due: Ms, { nextId, payload }: Probing): void {

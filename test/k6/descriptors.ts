@@ -14,9 +14,15 @@ export const NO_WELCOME = {
   session: [{ send: "hello", await: { text: "welcome" }, within: "200ms" }],
 };
 
-/** The same with probes, which therefore never leave. */
+/** {@link NO_WELCOME} with probes, which therefore never leave. */
 export const NO_WELCOME_TO_PROBES = {
   ...NO_WELCOME,
   probe: { send: "${id}" },
   reply: [{ name: "r", match: "whole" }],
+};
+
+/** A session that has neither become ready nor failed when a short run ends. */
+export const NO_WELCOME_YET = {
+  ...NO_WELCOME_TO_PROBES,
+  session: [{ send: "hello", await: { text: "welcome" }, within: "1m" }],
 };

@@ -12,7 +12,7 @@ import {
   startServer,
 } from "../../server/server.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";
-import { NO_WELCOME_TO_PROBES, WRONG_PROBE } from "./descriptors.ts";
+import { NO_WELCOME_TO_PROBES, NO_WELCOME_YET, WRONG_PROBE } from "./descriptors.ts";
 import { assertNotShorter, count, outcomes, trend } from "./figures.ts";
 import { type K6Command, OUR_K6, runK6, STOCK_K6 } from "./run.ts";
 import { strictProfile } from "./strict-profile.ts";
@@ -330,6 +330,20 @@ async function check(t: TestContext, row: Row): Promise<void> {
     "what is lost stands in it too",
   );
 }
+
+test("sessions that are still not ready at the end are errors: they would be missing without a word", async (t) => {
+  const server = await reference(t);
+  const PROTOCOL_FILE = join(await temporaryDirectory(t), "descriptor.json");
+  await writeFile(PROTOCOL_FILE, JSON.stringify(NO_WELCOME_YET));
+  const env = { WS_URL: `${server.url}/ws/echo`, PROTOCOL_FILE, REPLY_TIMEOUT: "1s" };
+  const { code, summary, stderr } = await massSoak(t, { env });
+  assert.equal(code, 99, stderr);
+  const of = (series: string) => count(summary!, series);
+  assert.deepEqual(
+    [of("ws_sessions_closed"), of("ws_message_errors{reason:session}"), of("ws_message_errors")],
+    [20, 20, 20],
+  );
+});
 
 test("a server that is cut off in the middle: every connection drops once, and the load does not go away", async (t) => {
   const server = await reference(t);

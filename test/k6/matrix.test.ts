@@ -12,7 +12,7 @@ import {
   startServer,
 } from "../../server/server.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";
-import { NO_WELCOME, NO_WELCOME_TO_PROBES, WRONG_PROBE } from "./descriptors.ts";
+import { NO_WELCOME, NO_WELCOME_TO_PROBES, NO_WELCOME_YET, WRONG_PROBE } from "./descriptors.ts";
 import { count, outcomes } from "./figures.ts";
 import { runK6 } from "./run.ts";
 import { strictProfile } from "./strict-profile.ts";
@@ -363,6 +363,17 @@ const connects: Record<string, Row> = {
       ws_sessions_closed: 10,
       ws_connection_drops: 0,
       "ws_message_errors{reason:session}": 10,
+    }),
+  },
+  "a session that is still not ready at the planned end": {
+    ...fail,
+    path: "/ws/echo",
+    env: { REPLY_TIMEOUT: "1s" },
+    files: { PROTOCOL_FILE: NO_WELCOME_YET },
+    counts: () => ({
+      ws_sessions_closed: 10,
+      "ws_message_errors{reason:session}": 10,
+      ws_message_errors: 10,
     }),
   },
 };

@@ -20,6 +20,7 @@ type guest struct {
 	conversation *protocol.Conversation
 	now          clock.Time // of what is being handled
 	next         clock.Time // the next probe's due time; 0 before the first session is ready or has failed
+	openedAt     clock.Time
 	downSince    clock.Time // 0 while there is a session, and before the first
 	written      clock.Time // of the probe that is being sent, 0 if it could not be
 	number       int32
@@ -35,6 +36,7 @@ type guest struct {
 func (g *guest) Opened(c *engine.Conn, o *engine.Opening) {
 	r := g.loop.run
 	g.conn, g.now, g.opened, g.failed = c, clock.Now(), true, false
+	g.openedAt = o.Opened
 	conversation, err := g.loop.interpret.NewConversation(protocol.Init{
 		Variables:    r.o.Variables(int(g.number)),
 		Authenticate: r.o.Authenticate,
@@ -88,6 +90,9 @@ func (g *guest) Closed(_ *engine.Conn, e engine.End) swarm.Return {
 	g.now = e.At
 	ending := e.Planned && !g.failed
 	if g.conversation != nil {
+		if ending && !g.conversation.Ready() && e.At.Sub(g.openedAt) >= g.loop.run.o.Timeout {
+			g.loop.record.Sessions++ // a reply would have timed out by now
+		}
 		g.ending = ending
 		g.conversation.Drop(g, e.At)
 		g.note()
