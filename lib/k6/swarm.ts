@@ -1,6 +1,7 @@
 import { handshakeTemplate } from "../identity.ts";
 import type { MetricName } from "../metrics.ts";
 import type { Backoff } from "../pacing.ts";
+import type { Protocol } from "../protocols/index.ts";
 import { type SettingName, type Settings, SettingsError } from "../settings.ts";
 import type { StepsOf } from "../steps.ts";
 import type { MetricSummary } from "../summary/summary.ts";
@@ -256,6 +257,7 @@ export function swarm<N extends SettingName>(spec: SwarmSpec<N>) {
       engine: { distributions, steps, version },
       notes: (metrics) => [
         ...(sizes.length === 0 && !comeBack ? reachedIn(first.pace, metrics) : []),
+        ...(spec.fanOut || spec.probing ? [] : silence(protocol, metrics)),
         ...uncertainty(metrics),
         ...otherClock(metrics),
       ],
@@ -325,6 +327,16 @@ function reachedIn(pace: SwarmLoad["pace"], metrics: Readonly<Record<string, Met
   const later = opened.count - ("rate" in pace ? 1 : pace.batchSize);
   const perSecond = later > 0 ? `: ${number(later / (reach.max / 1_000))} in a second` : "";
   return [`${opened.count} connections were open after ${number(reach.max)} ms${perSecond}`];
+}
+
+/** Why a server may have closed connections that were only held: it wants what its protocol begins and goes on with. */
+function silence({ descriptor }: Protocol, metrics: Readonly<Record<string, MetricSummary>>): string[] {
+  const unsaid = [descriptor.session && "session", descriptor.heartbeat && "heartbeat"].filter(Boolean);
+  const drops = metrics.ws_connection_drops;
+  if (unsaid.length === 0 || drops?.kind !== "counter" || drops.count === 0) return [];
+  return [
+    `these connections sent nothing, so no ${unsaid.join(" and no ")} of ${descriptor.name}: a server that waits for one closes them; mass-soak sends both`,
+  ];
 }
 
 /** The share of uncertain arrivals from which they are worth a word: a tenth of what is above a p99. */

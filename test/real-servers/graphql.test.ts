@@ -8,10 +8,11 @@ import { graphqlServer } from "./graphql.ts";
 
 async function run(t: TestContext, url: string, command: K6Command) {
   const given = { WS_URL: url, PROTOCOL_FILE: example("graphql-transport-ws"), REPLY_TIMEOUT: "2s" };
-  const { code, summary, stderr } = await runK6(t, { ...command, env: { ...given, ...command.env } });
+  const { code, summary, stdout, stderr } = await runK6(t, { ...command, env: { ...given, ...command.env } });
   return {
     code,
     verdict: summary?.verdict,
+    stdout,
     stderr,
     summary: summary!,
     of: (series: string) => count(summary!, series),
@@ -98,4 +99,13 @@ test("a token that the server refuses ends every connection with 4403", async (t
     [of("ws_connection_drops{code:4403}"), of("ws_sessions_opened"), seen.subscribed],
     [seen.came.connection_init, seen.came.connection_init, 0],
   );
+});
+
+test("massconnect: connections that say nothing are closed for it with 4408, and the run says why", async (t) => {
+  const { url } = await graphqlServer(t);
+  const env = { CONNECTIONS: 5, RATE: 100, DURATION: "4s" };
+  const { code, stdout, of } = await run(t, url, { scenario: "massconnect", k6: OUR_K6, env });
+  assert.equal(code, 99);
+  assert.deepEqual([of("ws_connection_drops{code:4408}"), of("ws_connection_drops")], [5, 5]);
+  assert.match(stdout, /sent nothing, so no session and no heartbeat of graphql-transport-ws: .* mass-soak/);
 });
