@@ -248,6 +248,8 @@ export function swarm<N extends SettingName>(spec: SwarmSpec<N>) {
       load: loads.map(({ load }) => load).join("; then "),
       size: first.size,
       metrics: first.metrics,
+      // Who could not join is due nothing: what the others had would pass for all.
+      ...(spec.fanOut && { limits: { "ws_message_errors{reason:session}": ["count==0"] } }),
       shards: SHARDS,
       servers: SERVERS.length > 0 ? SERVERS : [WS_URL],
       duration: ms(loads.reduce((sum, { duration }) => sum + duration, 0)),

@@ -72,6 +72,19 @@ test("fan-out: each subscriber has each publication, and publishers have theirs 
   assert.deepEqual(outcomes(summary, "ws_delivery_success_rate"), { passes: of("ws_deliveries"), fails: 0 });
 });
 
+test("fan-out: that subscribers could not join fails the run, though the others had everything", async (t) => {
+  const { url, seen } = await socketIoServer(t, [3, 7]);
+  const env = { CONNECTIONS: 20, ROOMS: 2, RATE: 100, PUBLISH_RATE: 20, DURATION: "2s" };
+  const { code, stderr, summary, of } = await run(t, url, { scenario: "fan-out", k6: OUR_K6, env });
+  assert.deepEqual([code, summary.reason], [99, "ws_message_errors{reason:session} count==0: was 2"], stderr);
+  assert.deepEqual([of("ws_message_errors{reason:session}"), seen.refused, seen.joins], [2, 2, 20]);
+  assert.deepEqual(outcomes(summary, "ws_delivery_success_rate"), { passes: of("ws_deliveries"), fails: 0 });
+  assert.deepEqual(
+    [of("ws_publications"), of("ws_deliveries") + of("ws_publications")],
+    [seen.published, seen.delivered],
+  );
+});
+
 test("mass-soak: the engine counts as the server does", async (t) => {
   const { url, seen } = await socketIoServer(t);
   const { code, verdict, stderr, of } = await run(t, url, {

@@ -20,8 +20,12 @@ export interface SocketIoCounts {
   readonly ends: Record<string, number>;
 }
 
-/** Rooms and an echo as people write them with Socket.IO, for clients whose token is `test-token`. */
-export async function socketIoServer(t: Cleanup) {
+/**
+ * Rooms and an echo as people write them with Socket.IO, for clients whose token is `test-token`.
+ *
+ * @param refused numbers, from 1, of clients that are refused although theirs is
+ */
+export async function socketIoServer(t: Cleanup, refused: readonly number[] = []) {
   const http = createServer();
   const io = new Server(http, { transports: ["websocket"], pingInterval: 250, pingTimeout: 5_000 });
   const seen: SocketIoCounts = {
@@ -39,9 +43,10 @@ export async function socketIoServer(t: Cleanup) {
     });
   });
   io.use((socket, next) => {
-    if (socket.handshake.auth.token === "test-token") return next();
+    const isWelcome = !refused.includes(seen.connected + seen.refused + 1);
+    if (isWelcome && socket.handshake.auth.token === "test-token") return next();
     seen.refused++;
-    next(new Error("not this token"));
+    next(new Error("not you"));
   });
   io.on("connection", (socket) => {
     seen.connected++;
