@@ -1,4 +1,5 @@
-import { byLoad, collapsed, row } from "./common.ts";
+import { byLoad } from "./charts.ts";
+import { collapsed, row } from "./page.ts";
 
 /** Of runs with STEPS. */
 export const capacity = collapsed(

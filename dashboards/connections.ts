@@ -1,4 +1,4 @@
-import { row } from "./common.ts";
+import { row } from "./page.ts";
 
 export const connections = row("Connections", [
   "ws_active_sessions",

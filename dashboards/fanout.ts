@@ -1,4 +1,4 @@
-import { row } from "./common.ts";
+import { row } from "./page.ts";
 
 export const fanout = row("Fan-out", [
   "ws_fanout_lag_ms",

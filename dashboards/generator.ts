@@ -1,4 +1,5 @@
-import { row, usage } from "./common.ts";
+import { usage } from "./charts.ts";
+import { row } from "./page.ts";
 
 export const generator = row(
   "The load generator itself",

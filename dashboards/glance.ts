@@ -1,5 +1,6 @@
 import type { MetricName } from "../lib/metrics.ts";
-import { figure, processes, row } from "./common.ts";
+import { figure, processes } from "./figures.ts";
+import { row } from "./page.ts";
 
 interface Figure {
   readonly title: string;

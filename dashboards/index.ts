@@ -1,11 +1,13 @@
 /** The dashboards, by the file below json/ that each is written to. */
 import { capacity } from "./capacity.ts";
-import { others, page, panel, runs } from "./common.ts";
+import { panel } from "./charts.ts";
 import { connections } from "./connections.ts";
 import { fanout } from "./fanout.ts";
+import { runs } from "./figures.ts";
 import { generator } from "./generator.ts";
 import { glance } from "./glance.ts";
 import { losses, messages, slowReaders } from "./messages.ts";
+import { others, page } from "./page.ts";
 import { counts, latencies, ran, shares } from "./runs.ts";
 
 const subjects = [glance, messages, fanout, connections, losses, slowReaders, capacity, generator];

@@ -90,13 +90,6 @@ export function overTime(metric: MetricName): Query[] {
   });
 }
 
-function columnsOf(metric: MetricName, source: Source): Columns {
-  const { kind } = METRICS[metric];
-  const all = COLUMNS[kind][source];
-  if (kind !== "trend" || tagsOf(metric).length === 0 || limits(metric).length > 0) return all;
-  return Object.fromEntries(Object.entries(all).filter(([line]) => FEW_LINES.includes(line)));
-}
-
 /** What each process that generates the load takes of its machine: the most within an interval. */
 export const generatorUsage = (field: "cpus" | "memoryBytes"): Query => ({
   influxql: select(
@@ -218,6 +211,13 @@ const RUN_TAG: { readonly [S in Source]: string } = { aggregates: "run", value: 
 
 /** What tells lines apart that must not be one: processes where they are known, runs where only those are. */
 export const INSTANCE_TAG: typeof RUN_TAG = { aggregates: "instance", value: RUN_TAG.value };
+
+function columnsOf(metric: MetricName, source: Source): Columns {
+  const { kind } = METRICS[metric];
+  const all = COLUMNS[kind][source];
+  if (kind !== "trend" || tagsOf(metric).length === 0 || limits(metric).length > 0) return all;
+  return Object.fromEntries(Object.entries(all).filter(([line]) => FEW_LINES.includes(line)));
+}
 
 /** What a metric is broken down by; the cases of a handshake are no closed list. */
 function tagsOf(metric: MetricName): readonly string[] {

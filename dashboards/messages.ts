@@ -1,4 +1,4 @@
-import { collapsed, row } from "./common.ts";
+import { collapsed, row } from "./page.ts";
 
 export const messages = row("Requests and replies", [
   "ws_msg_rtt_ms",

@@ -1,5 +1,7 @@
 import { METRICS, type MetricKind } from "../lib/metrics.ts";
-import { NAMES, processes, row } from "./common.ts";
+import { NAMES } from "./common.ts";
+import { processes } from "./figures.ts";
+import { row } from "./page.ts";
 
 const ofKind = (...kinds: MetricKind[]) => NAMES.filter((metric) => kinds.includes(METRICS[metric].kind));
 
