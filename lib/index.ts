@@ -3,7 +3,7 @@
  * What load tests of one's own are made of, in scripts for k6: `import { soak } from "k6-realtime"`. docs/tutorial.md
  * makes one.
  */
-export { type Arrivals, type HandshakesSpec, handshakes } from "./k6/handshakes.ts";
+export { type Arrivals, type ConnectSpec, connect } from "./k6/connect.ts";
 export type { ScenarioSpec } from "./k6/scenario.ts";
 export { type SoakSpec, type SoakTraffic, soak } from "./k6/soak.ts";
 export type { Load } from "./load.ts";

@@ -1,8 +1,8 @@
 // How fast connections get in: handshakes at a stated rate, each held for a while and closed.
 //   k6 run -e WS_URL=wss://… -e WS_TOKEN=… -e RATE=500 -e DURATION=30s dist/connect.js
-import { handshakes } from "../lib/k6/handshakes.ts";
+import { connect } from "../lib/k6/connect.ts";
 
-export const { options, setup, run, handleSummary } = handshakes({
+export const { options, setup, run, handleSummary } = connect({
   name: "connect",
   settings: ["RATE", "DURATION", "HOLD", "ROOMS"],
 

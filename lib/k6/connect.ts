@@ -7,7 +7,7 @@ import { type ScenarioSpec, scenario } from "./scenario.ts";
 type Needs = "CONNECT_TIMEOUT" | "REPLY_TIMEOUT";
 
 /** Connections that arrive at a rate, whether or not those before them got through. */
-export interface HandshakesSpec<N extends SettingName> extends ScenarioSpec<N> {
+export interface ConnectSpec<N extends SettingName> extends ScenarioSpec<N> {
   arrivals(settings: Settings<N>): Arrivals;
   /** Variables of the protocol for connection `connection`, counted from 0. */
   variables(settings: Settings<N>, connection: number): { readonly [name: string]: string };
@@ -23,7 +23,7 @@ export interface Arrivals {
 }
 
 /** Handshakes on due times: connect, do the session's steps, hold, close. A failed one is not tried again. */
-export function handshakes<N extends SettingName>(spec: HandshakesSpec<N>) {
+export function connect<N extends SettingName>(spec: ConnectSpec<N>) {
   return scenario(spec, CONNECTION_METRICS, (settings: Settings<N | Needs>) => {
     const { CONNECT_TIMEOUT, REPLY_TIMEOUT } = settings as Settings<Needs>;
     const { perSecond, duration, hold } = spec.arrivals(settings);
