@@ -26,6 +26,7 @@ type process struct {
 	restoreMemory func()
 
 	sockets  engines
+	mail     mail
 	unlisted unlisted
 
 	activeMu sync.Mutex

@@ -3,6 +3,7 @@ package binding
 import (
 	"context"
 	"crypto/tls"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -13,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sirupsen/logrus"
 	"go.k6.io/k6/v2/js/modulestest"
 	"go.k6.io/k6/v2/lib"
 	"go.k6.io/k6/v2/lib/netext"
@@ -34,7 +36,10 @@ func virtualUser(t *testing.T, root *Root, script string) (*modulestest.Runtime,
 		t.Fatal(err)
 	}
 	samples := make(chan metrics.SampleContainer, 1000)
+	logger := logrus.New()
+	logger.SetOutput(io.Discard)
 	rt.MoveToVUContext(&lib.State{
+		Logger:         logger,
 		BuiltinMetrics: rt.BuiltinMetrics,
 		Dialer:         netext.NewDialer(net.Dialer{}, netext.NewResolver(net.LookupIP, 0, types.DNSfirst, types.DNSany)),
 		TLSConfig:      &tls.Config{},

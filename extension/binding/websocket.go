@@ -51,7 +51,11 @@ func (i *instance) newWebSocket(call sobek.ConstructorCall) *sobek.Object {
 	s := &socketObject{instance: i, rt: rt, object: call.This}
 	s.define(o.url)
 	out := newSocketRecorder(state, o.tags)
-	s.link = &socketLink{loop: e.Loops()[0], mail: openMailbox(i.vu, s.heard), out: out}
+	s.link = &socketLink{
+		loop: e.Loops()[0], mail: openMailbox(i.vu, &i.process.mail, s.heard), out: out,
+		warnCrowded: func() { i.process.mail.warn(state.Logger) },
+	}
+	s.link.mail.roomy = s.link.roomy
 	dial := o.dial(&s.link.traffic)
 	release := func() { i.process.sockets.release(o.bounds) }
 	s.link.start(i.vu.Context(), dial, release)
@@ -78,8 +82,8 @@ func (s *socketObject) define(url string) {
 	method(rt, o, "ping", s.ping)
 	method(rt, o, "close", s.close)
 	method(rt, o, "reset", s.reset)
-	method(rt, o, "pause", func() { s.read("pause", (*engine.Conn).Pause) })
-	method(rt, o, "resume", func() { s.read("resume", (*engine.Conn).Resume) })
+	method(rt, o, "pause", func() { s.read("pause", func(*engine.Conn) { s.link.pause(true) }) })
+	method(rt, o, "resume", func() { s.read("resume", func(*engine.Conn) { s.link.pause(false) }) })
 	method(rt, o, "setReadRate", s.setReadRate)
 }
 
@@ -160,7 +164,7 @@ func (s *socketObject) close(code, reason sobek.Value) {
 	}
 	if s.state < stateClosing {
 		s.state = stateClosing
-		s.link.do(func(c *engine.Conn) { closeReading(c, uint16(n), text) })
+		s.link.do(func(*engine.Conn) { s.link.close(uint16(n), text) })
 	}
 }
 
@@ -200,20 +204,10 @@ func (s *socketObject) unread() any {
 	return s.link.ask((*engine.Conn).Unread)
 }
 
-// closeReading begins the closing handshake of a connection that reads at full
-// speed: a paused one would never see the answer.
-func closeReading(c *engine.Conn, code uint16, reason string) {
-	if c.Open() {
-		c.SetReadRate(0)
-		c.Resume()
-	}
-	c.Close(code, reason)
-}
-
 // watch closes the connection when the iteration is interrupted. The peer's
 // answer is waited for within the bound on closing.
 func (l *socketLink) watch(ctx context.Context) (stop func() bool) {
 	return context.AfterFunc(ctx, func() {
-		l.do(func(c *engine.Conn) { closeReading(c, frame.CodeGoingAway, "") })
+		l.do(func(*engine.Conn) { l.close(frame.CodeGoingAway, "") })
 	})
 }

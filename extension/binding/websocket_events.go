@@ -1,13 +1,10 @@
 package binding
 
 import (
-	"context"
-	"sync"
 	"time"
 
 	"github.com/grafana/sobek"
 	"go.k6.io/k6/v2/js/common"
-	"go.k6.io/k6/v2/js/modules"
 
 	"xk6-realtime/engine/clock"
 )
@@ -24,63 +21,16 @@ type socketEvent struct {
 	last   bool
 }
 
-// mailbox carries events to a virtual user in order. While it is open one
-// callback is registered, so that the iteration lasts.
-type mailbox struct {
-	vu      modules.VU
-	ctx     context.Context // of the iteration
-	deliver func(*socketEvent) error
-
-	mu     sync.Mutex
-	queue  []*socketEvent
-	settle func(func() error) // nil while a delivery is under way
-}
-
-func openMailbox(vu modules.VU, deliver func(*socketEvent) error) *mailbox {
-	return &mailbox{vu: vu, ctx: vu.Context(), deliver: deliver, settle: vu.RegisterCallback()}
-}
-
-// post may be called from any goroutine; after the last event never again.
-func (m *mailbox) post(e *socketEvent) {
-	m.mu.Lock()
-	m.queue = append(m.queue, e)
-	settle := m.settle
-	m.settle = nil
-	m.mu.Unlock()
-	if settle != nil {
-		settle(m.run)
+// bytes is about what an event takes in memory.
+func (e *socketEvent) bytes() int64 {
+	const itself = 512 // with its fields, which are a map
+	switch data := e.fields["data"].(type) {
+	case string:
+		return itself + int64(len(data))
+	case []byte:
+		return itself + int64(len(data))
 	}
-}
-
-// run is called by k6's event loop, in the end of an interrupted iteration too:
-// the script hears nothing more then.
-func (m *mailbox) run() error {
-	m.mu.Lock()
-	queue := m.queue
-	m.queue = nil
-	m.mu.Unlock()
-	var failure error
-	over := false
-	for _, e := range queue {
-		over = over || e.last
-		if failure == nil && m.ctx.Err() == nil {
-			failure = m.deliver(e)
-		}
-	}
-	if over {
-		return failure
-	}
-	settle := m.vu.RegisterCallback()
-	m.mu.Lock()
-	more := len(m.queue) > 0
-	if !more {
-		m.settle = settle
-	}
-	m.mu.Unlock()
-	if more {
-		settle(m.run)
-	}
-	return failure
+	return itself
 }
 
 // listeners are a script's functions for the events of one socket.

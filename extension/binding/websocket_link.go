@@ -30,6 +30,12 @@ type socketLink struct {
 	pings   map[uint64]clock.Time
 	pinged  uint64
 	over    func() // gives back what the connection held
+
+	// Why the connection is not read: the script's pause, or that the script
+	// does not keep up.
+	paused, crowded bool
+	// warnCrowded tells the user of the latter.
+	warnCrowded func()
 }
 
 // maxPings bounds the Pings of which the Pong is still waited for.
@@ -145,6 +151,38 @@ func failedBy(r engine.Reason) engine.By {
 	return engine.ByServer
 }
 
+// pause sets whether the script wants the connection to be read.
+func (l *socketLink) pause(paused bool) {
+	l.paused = paused
+	l.steer()
+}
+
+// roomy is called by the mailbox, on the virtual user's goroutine.
+func (l *socketLink) roomy() {
+	l.do(func(*engine.Conn) {
+		l.crowded = false
+		l.steer()
+	})
+}
+
+func (l *socketLink) steer() {
+	if l.paused || l.crowded {
+		l.conn.Pause()
+	} else {
+		l.conn.Resume()
+	}
+}
+
+// close begins the closing handshake of a connection that reads at full speed:
+// a paused one would never see the answer.
+func (l *socketLink) close(code uint16, reason string) {
+	if l.conn.Open() {
+		l.conn.SetReadRate(0)
+		l.pause(false)
+	}
+	l.conn.Close(code, reason)
+}
+
 // Message copies what the engine lends for the time of the call.
 func (l *socketLink) Message(_ *engine.Conn, m engine.Message) {
 	e := &socketEvent{kind: "message", at: m.At, state: stateOpen}
@@ -161,7 +199,11 @@ func (l *socketLink) Message(_ *engine.Conn, m engine.Message) {
 		e.kind = "pong"
 		l.ponged(m)
 	}
-	l.post(e)
+	if l.mail.post(e) && !l.crowded {
+		l.crowded = true
+		l.steer()
+		l.warnCrowded()
+	}
 }
 
 func (l *socketLink) ponged(m engine.Message) {

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sirupsen/logrus"
+	logrustest "github.com/sirupsen/logrus/hooks/test"
 	"go.k6.io/k6/v2/js/modulestest"
 
 	"xk6-realtime/engine/handshake"
@@ -229,6 +231,47 @@ func TestAPausedReaderStopsThePeer(t *testing.T) {
 	}
 	if most > 16<<20 {
 		t.Errorf("the peer wrote %d bytes before it was blocked, want a closed window", most)
+	}
+}
+
+// A script that takes messages more slowly than they come must not fill the
+// memory with them: they wait at the peer, and none is lost.
+func TestWhatWaitsForAScriptIsBounded(t *testing.T) {
+	root := New()
+	root.process.mail.limit = 1 << 20
+	rt, _ := virtualUser(t, root, "")
+	log := logrustest.NewLocal(rt.VU.StateField.Logger.(*logrus.Logger))
+	blocked := make(chan int64, 1)
+	var written, messages int64
+	for name, f := range map[string]any{
+		"wait": func() { written = <-blocked },
+		"heard": func() (all bool) {
+			messages++
+			return messages == written/(64<<10)
+		},
+	} {
+		if err := rt.VU.Runtime().Set(name, f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err := rt.RunOnEventLoop(`
+		const socket = new realtime.WebSocket(` + quote(streamingPeer(t, blocked)) + `, null, { receiveBufferBytes: 16384 });
+		socket.onopen = () => { socket.send("begin"); wait(); };
+		socket.onmessage = () => { if (heard()) socket.reset(); };`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if written > 32<<20 {
+		t.Errorf("the peer wrote %d bytes before it was blocked, want a closed window", written)
+	}
+	if want := written / (64 << 10); want == 0 || messages != want {
+		t.Errorf("the script heard %d messages of %d", messages, want)
+	}
+	if said := len(log.AllEntries()); said != 1 {
+		t.Errorf("%d warnings, want one", said)
+	}
+	if waiting := root.process.mail.waiting.Load(); waiting != 0 {
+		t.Errorf("%d bytes are accounted for when nothing waits", waiting)
 	}
 }
 
