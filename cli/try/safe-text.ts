@@ -27,11 +27,11 @@ const UNSAFE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
 
 /** Writes what a terminal would act upon as JSON writes it (`\u001b`). Inside JSON the text stays the same JSON. */
 export const printable = (text: string): string =>
-  text.replace(UNSAFE, (character) =>
-    [...Array(character.length).keys()]
-      .map((i) => `\\u${character.charCodeAt(i).toString(16).padStart(4, "0")}`)
-      .join(""),
-  );
+  text.replace(UNSAFE, (character) => SHORT[character] ?? character.split("").map(escaped).join(""));
+
+const SHORT: Readonly<Record<string, string>> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
+
+const escaped = (unit: string): string => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
 
 /** The beginning of a text, and how much more there was. */
 export function cut(text: string, most: number): string {
