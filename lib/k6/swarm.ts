@@ -328,7 +328,8 @@ function reachedIn(pace: SwarmLoad["pace"], metrics: Readonly<Record<string, Met
   if (reach?.kind !== "trend" || !reach.max || opened?.kind !== "counter") return [];
   const later = opened.count - ("rate" in pace ? 1 : pace.batchSize);
   const perSecond = later > 0 ? `: ${number(later / (reach.max / 1_000))} in a second` : "";
-  return [`${opened.count} connections were open after ${number(reach.max)} ms${perSecond}`];
+  const all = opened.count === 1 ? "1 connection was" : `${opened.count} connections were`;
+  return [`${all} open after ${number(reach.max)} ms${perSecond}`];
 }
 
 /** Why a server may have closed connections that were only held: it wants what its protocol begins and goes on with. */
