@@ -71,13 +71,21 @@ func (c *Conn) peerClosed(code uint16) {
 	if c.state == dead {
 		return
 	}
-	c.state = ending
 	if c.server {
 		// The server is the one that closes the TCP connection (section 7.1.1).
 		c.finish(false)
 		return
 	}
-	c.setDeadline(c.loop.options.Timeouts.Close)
+	c.awaitEnd()
+}
+
+// awaitEnd waits for the peer's FIN. A close that this side began is bounded
+// since then.
+func (c *Conn) awaitEnd() {
+	if c.state != closing {
+		c.setDeadline(c.loop.options.Timeouts.Close)
+	}
+	c.state = ending
 }
 
 // refuse ends a connection whose peer broke the protocol (section 7.1.7). What
@@ -91,9 +99,8 @@ func (c *Conn) refuse(breach *frame.Error) {
 		return
 	}
 	c.breach, c.by, c.code = breach, ByServer, breach.CloseCode
-	c.state = ending
 	c.loop.parserOf(c).Release(&c.frames)
-	c.setDeadline(c.loop.options.Timeouts.Close)
+	c.awaitEnd()
 }
 
 func (l *Loop) parserOf(c *Conn) *frame.Parser {

@@ -399,6 +399,52 @@ func TestEveryCloseEnds(t *testing.T) {
 	}
 }
 
+// A peer gains no time by answering our Close late: the bound is on the whole.
+func TestAnAnswerDoesNotMoveTheBoundOnAClose(t *testing.T) {
+	tests := []struct {
+		name   string
+		answer string
+	}{
+		{"a Close, and the TCP connection is left open", "\x88\x02\x03\xe8"},
+		{"a breach of the protocol", "\xff"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			url := rawPeer(t, upgraded(func(c *net.TCPConn) {
+				c.Read(make([]byte, 100)) // our Close
+				c.Write([]byte(test.answer + "\x00"))
+				untilGone(c)
+			}))
+			onEachTransport(t, func(t *testing.T, o Options) {
+				e, w := start(t, o), newWitness(t)
+				dial(t, e, url, w)
+				c := w.next("opened").conn
+				bound := func() clock.Time { return c.loop.timers[c.deadlineAt-1].at }
+				var first, second clock.Time
+				do(c, func() {
+					c.Close(1000, "")
+					first = bound()
+				})
+				for answered, deadline := false, time.Now().Add(patience); !answered; time.Sleep(time.Millisecond) {
+					if time.Now().After(deadline) {
+						t.Fatal("the answer never came")
+					}
+					do(c, func() {
+						if answered = c.state == ending; answered {
+							second = bound()
+						}
+					})
+				}
+				if second != first {
+					t.Errorf("the bound moved by %v", second.Sub(first))
+				}
+				do(c, c.Drop)
+				w.next("closed")
+			})
+		})
+	}
+}
+
 // A paused reader learns of a reset only by writing.
 func TestAResetThatAWriteRunsInto(t *testing.T) {
 	onEachTransport(t, func(t *testing.T, o Options) {
