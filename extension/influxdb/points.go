@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 	"go.k6.io/k6/v2/metrics"
@@ -26,6 +27,29 @@ type point struct {
 	tags        map[string]string
 	fields      map[string]any
 	at          time.Time
+}
+
+// lineTags is the tags as a line can hold them. In the line protocol a line feed
+// ends the point, and a backslash at the end of a value hides the comma behind
+// it; the client libraries let both through.
+func (p *point) lineTags() map[string]string {
+	tags := make(map[string]string, len(p.tags))
+	for name, value := range p.tags {
+		if value = lineText(value); value != "" {
+			tags[lineText(name)] = value
+		}
+	}
+	return tags
+}
+
+func lineText(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, s)
+	return strings.TrimRight(s, ` \`)
 }
 
 // bytes is about what the point takes in memory.

@@ -61,7 +61,7 @@ func newStore2(t target) *store2 {
 func (s *store2) write(points []*point) error {
 	batch := make([]*write.Point, len(points))
 	for i, p := range points {
-		batch[i] = write.NewPoint(p.measurement, p.tags, p.fields, p.at)
+		batch[i] = write.NewPoint(p.measurement, p.lineTags(), p.fields, p.at)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), requestTimeout)
 	defer cancel()
@@ -109,7 +109,7 @@ func (s *store1) write(points []*point) error {
 		return &refusal{reason: err.Error()}
 	}
 	for _, p := range points {
-		of, err := client1.NewPoint(p.measurement, p.tags, p.fields, p.at)
+		of, err := client1.NewPoint(p.measurement, p.lineTags(), p.fields, p.at)
 		if err != nil {
 			return &refusal{reason: err.Error(), ofPoints: true}
 		}
