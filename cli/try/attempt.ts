@@ -249,7 +249,8 @@ class Try {
     clearTimeout(this.#alarm);
     this.#socket.resume(); // the answer to our Close is among what waits
     this.#socket.close(1000);
-    this.#tell({ event: "closing", code: 1000 });
+    const { awaiting } = this.#conversation;
+    this.#tell({ event: "closing", code: 1000, ...(awaiting !== undefined && { awaiting }) });
     this.#alarm = setTimeout(() => {
       this.#drop();
       this.#tell({ event: "close-unanswered", waitedMs: CLOSE_TIMEOUT });

@@ -35,7 +35,8 @@ export type TryEvent = { readonly atMs: Ms } & (
   | { readonly event: "ping"; readonly bytes: number }
   /** The peer broke the WebSocket protocol, or sent more than is taken. */
   | { readonly event: "violation"; readonly detail: string }
-  | { readonly event: "closing"; readonly code: number }
+  /** `awaiting` is the step of the session whose message had not come. */
+  | { readonly event: "closing"; readonly code: number; readonly awaiting?: string }
   | {
       readonly event: "closed";
       readonly by: "server" | "us" | "network";

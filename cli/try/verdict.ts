@@ -22,6 +22,7 @@ export class Judge {
   #answered = 0;
   readonly #roundTrips: number[] = [];
   #strange = 0;
+  #awaiting: string | undefined;
   /** The first thing that went wrong. */
   #failure: string | undefined;
 
@@ -51,6 +52,9 @@ export class Judge {
         break;
       case "violation":
         this.#fail(`the server broke the WebSocket protocol: ${event.detail}`);
+        break;
+      case "closing":
+        this.#awaiting = event.awaiting;
         break;
       case "closed":
         if (event.by !== "us") this.#fail(endOf(event, ms(event.atMs - (this.#connectedAt ?? event.atMs))));
@@ -97,7 +101,10 @@ export class Judge {
 
   #gap(interruptedBy: string | undefined): string | undefined {
     const before = interruptedBy === undefined ? "when the time was over" : `when ${interruptedBy} came`;
-    if (this.#readyAt === undefined) return `the session was not ready ${before}`;
+    if (this.#readyAt === undefined) {
+      const what = this.#awaiting === undefined ? "" : `: ${this.#awaiting} had not had what it awaits`;
+      return `the session was not ready ${before}${what}`;
+    }
     if (this.#sent < this.#wanted && interruptedBy === undefined)
       return `${before}, ${this.#sent} of ${this.#wanted} probes had been sent: give it longer (--for) or fewer (--probes)`;
     if (this.#answered < this.#wanted)

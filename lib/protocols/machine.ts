@@ -43,6 +43,10 @@ export class Machine implements Conversation {
     return this.#state === "ready";
   }
 
+  get awaiting(): string | undefined {
+    return this.#state === "session" ? this.#steps[this.#step]?.path : undefined;
+  }
+
   get lastSeq(): string | undefined {
     return this.#lastSeq?.json;
   }

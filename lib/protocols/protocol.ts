@@ -135,6 +135,8 @@ export interface Conversation {
   openProbes(): number;
   /** Whether the session's steps are done and the connection has not ended. */
   readonly ready: boolean;
+  /** The step whose message has not come yet, such as `session[1]`; undefined before and after the session. */
+  readonly awaiting: string | undefined;
   /** `cursor` or `seq` of the last delivery that had one, as JSON. Give it to the connection that continues. */
   readonly lastSeq: string | undefined;
 }

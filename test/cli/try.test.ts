@@ -274,7 +274,10 @@ test("an interrupt before the session is ready leaves it open how it went: exit 
   const server = await reference(t);
   const tried = await tryOut(["--url", `${server.url}/ws/echo`], { until: /matches nothing/ });
   assert.equal(tried.code, 3, tried.out);
-  assert.match(lastLine(tried), /^failed: the session was not ready when SIGINT came$/);
+  assert.match(
+    lastLine(tried),
+    /^failed: the session was not ready when SIGINT came: session\[0\] had not had what it awaits$/,
+  );
   assert.deepEqual(await closesOf(server), { 1000: 1 });
 });
 
