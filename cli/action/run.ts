@@ -85,7 +85,8 @@ async function outcome(step: Step, results: string): Promise<Outcome> {
     });
     // With the verdict of the gate, which knows the baseline and is stricter about too few values.
     const verdict = judged.verdict as typeof summary.verdict;
-    const standing = { ...judged.summary, verdict, reason: judged.reason };
+    const { notes = [] } = summary; // a recording has the figures alone
+    const standing = { ...judged.summary, verdict, reason: judged.reason, notes };
     return { ...judged, text: await report(judged, standing, recordings, step.cwd), summary: standing };
   } catch (error) {
     if (error instanceof UserError) return refused({ exitCode: error.exitCode, said: error.message });

@@ -84,6 +84,13 @@ describe("a workflow that uses the action", { concurrency: 3 }, () => {
     );
   });
 
+  test("what the scenario says beside its figures is in the summary too", async (t) => {
+    const run = await useAction(t, { scenario: "handshake", url: await chat(t), token: TOKEN });
+    assert.equal(run.exitCode, 0, run.log);
+    assert.match(run.jobSummary, /^no-token: expected 401 or 403, got 401$/m);
+    assert.match(run.outputs.reason!, /^all \d+ limits held$/);
+  });
+
   test("a broken threshold fails the job, and the first sentence says which", async (t) => {
     const url = await chat(t, { faults: { delay: 600 } });
     const files = { "strict.json": profile("p(95)<400") };
