@@ -39,8 +39,10 @@ func TestReadResponse(t *testing.T) {
 
 		{"a refusal", "HTTP/1.1 401 Unauthorized\r\n", "", ErrStatus},
 		{"a redirect", "HTTP/1.1 302 Found\r\n", "", ErrStatus},
+		{"a refusal by a proxy of HTTP/1.0", "HTTP/1.0 503 Service Unavailable\r\n", "", ErrStatus},
 		{"garbage", "\x00\x01\x02garbage", "", ErrMalformed},
-		{"HTTP/1.0", "HTTP/1.0 101 Switching Protocols\r\n", "", ErrMalformed},
+		{"HTTP/1.0, which has no upgrade", "HTTP/1.0 101 Switching Protocols\r\n", "", ErrMalformed},
+		{"HTTP/2", "HTTP/2 503\r\n", "", ErrMalformed},
 		{"a status of letters", "HTTP/1.1 abc\r\n", "", ErrMalformed},
 		{"a status of four digits", "HTTP/1.1 1010\r\n", "", ErrMalformed},
 		{"a line without a colon", line + "what\r\n\r\n", "", ErrMalformed},
@@ -174,6 +176,7 @@ func TestHandshakeAllocatesNothing(t *testing.T) {
 func FuzzReadResponse(f *testing.F) {
 	f.Add([]byte(line + fields + accept + "\r\n\x81\x00"))
 	f.Add([]byte("HTTP/1.1 401 Unauthorized\r\n\r\n"))
+	f.Add([]byte("HTTP/1.0 503 Service Unavailable\r\n\r\n"))
 	f.Add([]byte("HTTP/1.1 103 Early Hints\r\n\r\n" + line))
 	f.Fuzz(func(t *testing.T, in []byte) {
 		const limit = 512

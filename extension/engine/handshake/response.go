@@ -53,9 +53,12 @@ func ReadResponse(b []byte, key Key, offered []string, limit int) (r Response, n
 }
 
 func readResponse(b []byte, key Key, offered []string, limit int) (r Response, n int, err error) {
-	const version = "HTTP/1.1 "
-	if start := b[:min(len(b), len(version))]; string(start) != version[:len(start)] {
-		return r, 0, ErrMalformed
+	const version, minor = "HTTP/1.1 ", len("HTTP/1.")
+	for i, c := range b[:min(len(b), len(version))] {
+		// Proxies refuse as HTTP/1.0 too.
+		if c != version[i] && !(i == minor && c == '0') {
+			return r, 0, ErrMalformed
+		}
 	}
 	seen := b[:min(len(b), max(limit, 0))]
 	head := lines{rest: seen}
@@ -67,8 +70,11 @@ func readResponse(b []byte, key Key, offered []string, limit int) (r Response, n
 	if err != nil {
 		return r, 0, err
 	}
-	if r.Status >= 200 {
+	switch {
+	case r.Status >= 200:
 		return r, 0, ErrStatus
+	case b[minor] == '0':
+		return r, 0, ErrMalformed
 	}
 	var upgrade, connection, accept int
 	var extension bool
