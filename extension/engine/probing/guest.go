@@ -62,7 +62,7 @@ func (g *guest) Message(_ *engine.Conn, m engine.Message) {
 func (g *guest) Alarm(_ *engine.Conn, now clock.Time) {
 	g.now = now
 	if g.failed {
-		g.conn.Close(closeCode, "")
+		g.conn.Close(frame.CodeNormal, "") // its session could not be had
 		return
 	}
 	g.conversation.Due(g, now)
@@ -72,11 +72,7 @@ func (g *guest) Alarm(_ *engine.Conn, now clock.Time) {
 	g.wait()
 }
 
-const (
-	// closeCode ends a connection whose session could not be had.
-	closeCode = 1000
-	never     = clock.Time(1<<63 - 1)
-)
+const never = clock.Time(math.MaxInt64)
 
 func (g *guest) Unopened(at clock.Time) swarm.Return {
 	g.down(at)

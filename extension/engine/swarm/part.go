@@ -7,6 +7,7 @@ import (
 
 	"xk6-realtime/engine"
 	"xk6-realtime/engine/clock"
+	"xk6-realtime/engine/frame"
 	"xk6-realtime/engine/handshake"
 )
 
@@ -184,15 +185,13 @@ func (p *part) stop(over time.Duration) {
 	p.retries = nil
 	for _, s := range p.sessions {
 		if s.conn != nil && !s.conn.Open() && s.openedAt == 0 {
-			s.conn.Close(closeCode, "")
+			s.conn.Close(frame.CodeNormal, "")
 		}
 	}
 	p.toClose = len(p.sessions)
 	p.closeDue(now)
 	p.settle()
 }
-
-const closeCode = 1000
 
 // take moves what was recorded to another record.
 func (p *part) take(to *record) {
@@ -211,7 +210,7 @@ func (p *part) closeDue(now clock.Time) {
 			return
 		}
 		if s := p.sessions[p.toClose-1]; s.conn != nil {
-			s.conn.Close(closeCode, "")
+			s.conn.Close(frame.CodeNormal, "")
 		}
 	}
 }
