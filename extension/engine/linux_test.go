@@ -5,6 +5,7 @@ package engine
 import (
 	"bytes"
 	"net"
+	"net/netip"
 	"runtime"
 	"strings"
 	"testing"
@@ -42,6 +43,63 @@ func TestOutOfDescriptors(t *testing.T) {
 			t.Errorf("failed as %v, want no_descriptors", f)
 		}
 	})
+}
+
+// A server that may open no more files waits for others to close: it does not
+// ask the kernel again and again, which is processor time taken from those that
+// are measured.
+func TestAServerOutOfDescriptorsRests(t *testing.T) {
+	e, w := start(t, Options{Transport: Epoll}), newWitness(t)
+	l := e.Loops()[0]
+	var s *Listener
+	l.Await(func() {
+		var err error
+		s, err = l.Listen(netip.MustParseAddrPort("127.0.0.1:0"), false, func(*Conn) Handler { return w })
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	var before unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &before); err != nil {
+		t.Fatal(err)
+	}
+	next, err := unix.Dup(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	unix.Close(next)
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: uint64(next), Max: before.Max}); err != nil {
+		t.Fatal(err)
+	}
+	used := func() time.Duration {
+		var usage unix.Rusage
+		if err := unix.Getrusage(unix.RUSAGE_SELF, &usage); err != nil {
+			t.Error(err)
+		}
+		return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+	}
+	const waits = 500 * time.Millisecond
+	err = unix.Connect(fd, sockaddr(s.Addr()))
+	began := used()
+	time.Sleep(waits)
+	took := used() - began
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &before); err != nil {
+		t.Fatal(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if took > waits/4 {
+		t.Errorf("it took %v of processor time in %v of waiting", took, waits)
+	}
+	unix.Write(fd, []byte("GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"))
+	w.next("opened") // now that there is a descriptor
 }
 
 // The kernel's stamp is taken on arrival, however late the loop reads.

@@ -2,8 +2,11 @@ package engine
 
 import (
 	"net/netip"
+	"time"
 
 	"golang.org/x/sys/unix"
+
+	"xk6-realtime/engine/clock"
 )
 
 func (p *epoll) connect(c *Conn, to target) error {
@@ -75,7 +78,8 @@ func sockaddr(a netip.AddrPort) unix.Sockaddr {
 
 type listening struct {
 	*Listener
-	fd int
+	fd    int
+	again *Timer
 }
 
 func (p *epoll) listen(s *Listener) error {
@@ -114,7 +118,9 @@ func (p *epoll) listen(s *Listener) error {
 		unix.Close(fd)
 		return err
 	}
-	p.listeners = append(p.listeners, &listening{s, fd})
+	p.listeners = append(p.listeners, &listening{s, fd, p.loop.NewTimer(func(clock.Time) {
+		p.control(unix.EPOLL_CTL_MOD, fd, unix.EPOLLIN, int32(number), listenMark)
+	})})
 	return nil
 }
 
@@ -131,6 +137,7 @@ func portOf(sa unix.Sockaddr) uint16 {
 func (p *epoll) unlisten(s *Listener) {
 	for i, l := range p.listeners {
 		if l != nil && l.Listener == s {
+			l.again.Stop()
 			unix.Close(l.fd)
 			p.listeners[i] = nil
 		}
@@ -144,7 +151,16 @@ func (p *epoll) accept(s *listening) {
 	for range acceptsEach {
 		fd, _, errno := unix.RawSyscall6(unix.SYS_ACCEPT4, uintptr(s.fd), 0, 0,
 			unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0, 0)
-		if errno != 0 {
+		switch errno {
+		case 0:
+		case unix.EMFILE, unix.ENFILE:
+			// Others may close. Until then the kernel would tell of those that
+			// wait at each look.
+			const rest = 10 * time.Millisecond
+			p.control(unix.EPOLL_CTL_MOD, s.fd, 0, 0, listenMark)
+			s.again.Set(until(rest))
+			return
+		default:
 			return
 		}
 		setStreamOptions(int(fd))
