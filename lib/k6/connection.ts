@@ -198,6 +198,7 @@ export class Connection {
   private tick(): void {
     const at = now();
     this.apply(this.conversation.due(at), at);
+    if (this.ending) return; // the session failed just now
     const { probing } = this.options;
     if (probing) {
       for (let due = this.dueTimes?.take(at); due !== undefined; due = this.dueTimes?.take(at))
