@@ -135,17 +135,17 @@ func (p *epoll) poll(until clock.Time) int {
 	if n := p.look(p.events[:]); n > 0 {
 		return n
 	}
-	var timeout *unix.Timespec
+	var timeout *[2]int64 // seconds and nanoseconds, of 64 bits on every platform
 	if until != 0 {
-		ts := unix.NsecToTimespec(max(int64(until-clock.Now()), 0))
-		timeout = &ts
+		ns := max(int64(until-clock.Now()), 0)
+		timeout = &[2]int64{ns / 1e9, ns % 1e9}
 	}
 	n, _, errno := unix.Syscall6(unix.SYS_EPOLL_PWAIT2, uintptr(p.fd),
 		uintptr(unsafe.Pointer(&p.events)), uintptr(len(p.events)), uintptr(unsafe.Pointer(timeout)), 0, 0)
 	if errno == unix.ENOSYS { // before Linux 5.11: whole milliseconds
 		ms := -1
 		if timeout != nil {
-			ms = int((timeout.Nano() + 999_999) / 1_000_000)
+			ms = int(timeout[0]*1000 + (timeout[1]+999_999)/1_000_000)
 		}
 		n, _, errno = unix.Syscall6(unix.SYS_EPOLL_PWAIT, uintptr(p.fd),
 			uintptr(unsafe.Pointer(&p.events)), uintptr(len(p.events)), uintptr(ms), 0, 0)
