@@ -228,6 +228,44 @@ func TestWhatADroppedPublisherDoesNotPublishIsCounted(t *testing.T) {
 	})
 }
 
+// A healthy server has lost nothing when a run is stopped in its midst.
+func TestWhatAStoppedRunDidNotWaitForIsNotLost(t *testing.T) {
+	enginetest.OnEachTransport(t, func(t *testing.T, e *engine.Engine) {
+		for range 3 {
+			plan := Plan{Subscribers: 200, Rooms: 2, Publishers: 4, Rate: 500, Shards: 1}
+			r, err := New(e, Options{
+				Plan: plan, Protocol: parse(t, descriptor), Name: "test", For: time.Hour,
+				Variables: func(i int) []string { return []string{fmt.Sprint("room-", i%plan.Rooms), fmt.Sprint(i)} },
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			url := startRooms(t, &roomServer{lose: never, repeat: never, delay: never})
+			s, err := swarm.Start(e, swarm.Options{
+				Servers: []string{url}, Connections: plan.Connections(), Pace: swarm.Rate(10_000), Hold: time.Hour, Guest: r.Guest,
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			stop, driven := make(chan struct{}), make(chan error)
+			go func() { driven <- r.Drive(s, stop) }()
+			var c Counts
+			for c.Published < 100 {
+				c.add(&r.Snapshot().Counts)
+			}
+			close(stop)
+			if err := <-driven; err != nil {
+				t.Fatal(err)
+			}
+			<-s.Done()
+			c.add(&r.Snapshot().Counts)
+			if c.Lost != 0 || c.Unsent != 0 || c.Deliveries < 100*100/2 {
+				t.Errorf("got %+v, want many deliveries, none lost", c)
+			}
+		}
+	})
+}
+
 func TestTheStampsOfAnotherClockAreNoLags(t *testing.T) {
 	enginetest.OnEachTransport(t, func(t *testing.T, e *engine.Engine) {
 		for _, ahead := range []time.Duration{5 * time.Minute, -5 * time.Minute} {

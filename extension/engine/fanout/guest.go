@@ -102,7 +102,7 @@ func (g *guest) Closed(c *engine.Conn, e engine.End) swarm.Return {
 	}
 	if g.subscription != nil {
 		g.subscription.Leave()
-		g.loop.record.Lost += int64(g.subscription.Lost())
+		g.loop.record.Lost += int64(g.lost(e))
 		g.subscription = nil
 	}
 	if g.publisher != nil && (!e.Planned || g.failed) {
@@ -110,6 +110,16 @@ func (g *guest) Closed(c *engine.Conn, e engine.End) swarm.Return {
 	}
 	left := g.leaveBy != 0 && e.Planned
 	return swarm.Return{Wanted: left && !g.loop.run.leaving.Load()}
+}
+
+// lost is what was due to a subscriber that has ended and did not come. What a
+// stopped run did not wait for is not lost.
+func (g *guest) lost(e engine.End) uint64 {
+	r := g.loop.run
+	if stopped := clock.Time(r.stopped.Load()); stopped != 0 && e.Planned {
+		return g.subscription.LostBefore(stopped.Add(-r.o.Timeout))
+	}
+	return g.subscription.Lost()
 }
 
 // wait sets the alarm for what comes next.
@@ -172,11 +182,13 @@ func (g *guest) publish(now clock.Time) {
 		p.taken++
 		start := clock.Time(r.began.Load())
 		p.next = start.Add(r.o.Plan.offset(p.number) + time.Duration(p.taken)*r.o.Plan.interval())
-		if p.due >= ends {
+		if p.due >= ends || r.leaving.Load() {
 			p.next = 0
 			return
 		}
-		if !g.conversation.Ready() {
+		// One that is closing sends nothing, and must publish nothing: all its
+		// subscribers would miss it.
+		if !g.conversation.Ready() || !g.conn.Open() {
 			g.loop.record.Unsent++
 			continue
 		}

@@ -37,6 +37,7 @@ type Run struct {
 	began   atomic.Int64 // clock.Time of the first publication, 0 before
 	ends    atomic.Int64 // clock.Time of the end of publishing
 	leaving atomic.Bool  // all are about to leave
+	stopped atomic.Int64 // clock.Time at which this side stopped waiting for what was still to come, 0 if it did not
 }
 
 // loop is what a Run keeps for one loop of the engine. It is used on that
@@ -116,6 +117,7 @@ func (r *Run) Drive(s *swarm.Swarm, stop <-chan struct{}) error {
 	wait := func(done <-chan struct{}, limit <-chan time.Time) (ended bool, err error) {
 		select {
 		case <-stop:
+			r.stopped.Store(int64(clock.Now()))
 			return true, nil
 		case <-s.Done():
 			return true, ErrStopped

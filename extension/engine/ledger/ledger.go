@@ -9,6 +9,7 @@
 package ledger
 
 import (
+	"sort"
 	"sync"
 	"sync/atomic"
 
@@ -83,6 +84,17 @@ func (s *Stream) Due(sequence uint64) (due clock.Time, known bool) {
 	slot := s.slot(sequence)
 	due = clock.Time(slot.due.Load())
 	return due, slot.sequence.Load() == sequence+1
+}
+
+// dueFrom is the first publication that was due at an instant or later: their
+// due times do not decrease. One that is no longer remembered counts as before.
+func (s *Stream) dueFrom(at clock.Time) (sequence uint64) {
+	end := s.Published()
+	oldest := end - min(end, uint64(len(s.slots)))
+	return oldest + uint64(sort.Search(int(end-oldest), func(i int) bool {
+		due, known := s.Due(oldest + uint64(i))
+		return known && due >= at
+	}))
 }
 
 // Audience is to how many subscribers a publication is due. It is unknown

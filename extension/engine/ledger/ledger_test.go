@@ -216,6 +216,31 @@ func TestCountsAreTheServersOwn(t *testing.T) {
 	}
 }
 
+func TestWhatWasDueLateIsNotLostYet(t *testing.T) {
+	room := ledger.NewRoom(1, 4) // of the ten publications, it remembers the last four
+	s := confirmed(room)
+	for due := range clock.Time(10) {
+		room.Streams()[0].Publish(due)
+	}
+	s.Deliver(0, 0)
+	s.Deliver(0, 8)
+	for _, row := range []struct {
+		sentence string
+		at       clock.Time
+		lost     uint64
+	}{
+		{"after all were due", 100, 8},
+		{"the last was not due yet", 9, 7},
+		{"one that came was not due yet either", 8, 7},
+		{"the first of those remembered was not due yet", 6, 5},
+		{"what is forgotten was due long ago", 2, 5},
+	} {
+		if lost := s.LostBefore(row.at); lost != row.lost {
+			t.Errorf("%s: %d are lost, want %d", row.sentence, lost, row.lost)
+		}
+	}
+}
+
 func TestSpread(t *testing.T) {
 	const timeout = time.Second
 	ms := func(n int) clock.Time { return clock.Time(n * int(time.Millisecond)) }

@@ -3,6 +3,8 @@ package ledger
 import (
 	"math"
 	"slices"
+
+	"xk6-realtime/engine/clock"
 )
 
 // Subscription is one subscriber's stay in a room, from its request to its
@@ -104,6 +106,15 @@ func (s *Subscription) Lost() (publications uint64) {
 	for i := range s.tracks {
 		t := &s.tracks[i]
 		publications += t.missing(min(t.end, s.room.streams[i].Published()))
+	}
+	return publications
+}
+
+// LostBefore is Lost, of those only that were due before an instant.
+func (s *Subscription) LostBefore(at clock.Time) (publications uint64) {
+	for i := range s.tracks {
+		t := &s.tracks[i]
+		publications += t.missing(min(t.end, s.room.streams[i].dueFrom(at)))
 	}
 	return publications
 }
