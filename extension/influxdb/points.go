@@ -170,7 +170,7 @@ func (p *pointer) distribution(c *seconds.Cell) map[string]any {
 	}
 	for _, d := range c.Distributions {
 		if d.Count > 0 {
-			sum += float64(d.Sum) / seconds.PerUnit
+			sum += d.SumNs / seconds.PerUnit
 			least = min(least, float64(d.Min)/seconds.PerUnit)
 			greatest = max(greatest, float64(d.Max)/seconds.PerUnit)
 		}

@@ -207,8 +207,8 @@ func TestEveryPublicationComesOnceToAllOfItsRoom(t *testing.T) {
 		if lag, spread := w.Series[Lag].Max, w.Series[Spread].Max; lag != spread {
 			t.Errorf("the slowest delivery took %v, the widest spread is %v", lag, spread)
 		}
-		if lag, server := w.Series[Lag].Sum, w.Series[ServerLag].Sum; server >= lag || w.Series[ServerLag].Min <= 0 {
-			t.Errorf("from the server's stamp %v, least %v, from the due time %v", server, w.Series[ServerLag].Min, lag)
+		if lag, server := w.Series[Lag].SumNs, w.Series[ServerLag].SumNs; server >= lag || w.Series[ServerLag].Min <= 0 {
+			t.Errorf("from the server's stamp %v ns, least %v, from the due time %v ns", server, w.Series[ServerLag].Min, lag)
 		}
 		if r.Opened != 66 || len(r.Drops) != 0 {
 			t.Errorf("opened %d, drops %v", r.Opened, r.Drops)

@@ -21,7 +21,7 @@ const (
 // Histogram is one distribution. It is not safe for concurrent use.
 type Histogram struct {
 	counts   *hdr.Histogram
-	sum      time.Duration
+	sumNs    float64 // a time.Duration ends at 292 years, which a million sessions of three hours take
 	min, max time.Duration
 	beyond   int64
 }
@@ -43,7 +43,7 @@ func (h *Histogram) Record(d time.Duration) {
 	}
 	// The only error is a value out of range.
 	_ = h.counts.RecordValue(int64(d))
-	h.sum += d
+	h.sumNs += float64(d)
 	h.min = min(h.min, d)
 	h.max = max(h.max, d)
 }
@@ -54,7 +54,7 @@ func (h *Histogram) Merge(from *Histogram) {
 		return
 	}
 	h.counts.Merge(from.counts)
-	h.sum += from.sum
+	h.sumNs += from.sumNs
 	h.min = min(h.min, from.min)
 	h.max = max(h.max, from.max)
 	h.beyond += from.beyond
@@ -68,7 +68,7 @@ func (h *Histogram) Add(d *Distribution) {
 	for _, bar := range d.Bars {
 		_ = h.counts.RecordValues(int64(bar.Value), bar.Count) // in range: it was recorded before
 	}
-	h.sum += d.Sum
+	h.sumNs += d.SumNs
 	h.min = min(h.min, d.Min)
 	h.max = max(h.max, d.Max)
 	h.beyond += d.Beyond
@@ -79,14 +79,15 @@ func (h *Histogram) Reset() {
 	if h.Count() > 0 {
 		h.counts.Reset()
 	}
-	h.sum, h.min, h.max, h.beyond = 0, math.MaxInt64, 0, 0
+	h.sumNs, h.min, h.max, h.beyond = 0, math.MaxInt64, 0, 0
 }
 
 // Count is how many values there are.
 func (h *Histogram) Count() int64 { return h.counts.TotalCount() }
 
-// Sum is the sum of all values.
-func (h *Histogram) Sum() time.Duration { return h.sum }
+// SumNs is the sum of all values, in nanoseconds: exact up to 104 days in all,
+// and then to 16 digits.
+func (h *Histogram) SumNs() float64 { return h.sumNs }
 
 // Beyond is how many values lay outside the range.
 func (h *Histogram) Beyond() int64 { return h.beyond }
@@ -107,7 +108,7 @@ func (h *Histogram) Mean() time.Duration {
 	if h.Count() == 0 {
 		return 0
 	}
-	return h.sum / time.Duration(h.Count())
+	return time.Duration(h.sumNs / float64(h.Count()))
 }
 
 // Quantile is the value that a share q, from 0 to 1, of all values does not
@@ -140,7 +141,7 @@ func (h *Histogram) clamp(value int64) time.Duration {
 
 // Distribution is the Histogram as it is now, in a form of its own.
 func (h *Histogram) Distribution() *Distribution {
-	d := &Distribution{Count: h.Count(), Sum: h.sum, Min: h.Min(), Max: h.max, Beyond: h.beyond}
+	d := &Distribution{Count: h.Count(), SumNs: h.sumNs, Min: h.Min(), Max: h.max, Beyond: h.beyond}
 	counts := h.counts.Export().Counts
 	used := 0
 	for _, n := range counts {
@@ -172,7 +173,7 @@ func middle(bucket int) int64 {
 // Distribution is what was recorded over some time. It does not change.
 type Distribution struct {
 	Count    int64
-	Sum      time.Duration
+	SumNs    float64 // as [Histogram.SumNs]
 	Min, Max time.Duration
 	Beyond   int64 // values outside the range
 	Bars     []Bar // in ascending order

@@ -54,8 +54,8 @@ func TestQuantilesAreThoseOfTheValues(t *testing.T) {
 			t.Errorf("quantile %v: %v, want %v to three digits", q, got, want)
 		}
 	}
-	if h.Count() != 100_000 || h.Sum() != sum || h.Min() != values[0] || h.Max() != values[len(values)-1] {
-		t.Errorf("count %d, sum %v, min %v, max %v", h.Count(), h.Sum(), h.Min(), h.Max())
+	if h.Count() != 100_000 || h.SumNs() != float64(sum) || h.Min() != values[0] || h.Max() != values[len(values)-1] {
+		t.Errorf("count %d, sum %v, min %v, max %v", h.Count(), h.SumNs(), h.Min(), h.Max())
 	}
 }
 
@@ -69,6 +69,21 @@ func TestBarsAreTheValues(t *testing.T) {
 		bars := h.Distribution().Bars
 		if len(bars) != 1 || bars[0].Count != 1 || math.Abs(float64(bars[0].Value-value)) > float64(value)/2000 {
 			t.Fatalf("%d ns came back as %v", value, bars)
+		}
+	}
+}
+
+func TestTheMeanOfASoaksSessions(t *testing.T) {
+	const sessions, lasted = 100_000, 27 * time.Hour // 308 years in all, which a time.Duration does not hold
+	all, total := New(), New()
+	for range sessions {
+		all.Record(lasted)
+	}
+	total.Merge(all)
+	total.Add(all.Distribution())
+	for _, h := range []*Histogram{all, total} {
+		if math.Abs(float64(h.Mean()-lasted)) > float64(time.Microsecond) {
+			t.Errorf("the mean of %d sessions is %v, want %v", h.Count(), h.Mean(), lasted)
 		}
 	}
 }
@@ -151,6 +166,6 @@ func TestAddLosesNothing(t *testing.T) {
 	}
 	added.Add(New().Distribution())
 	if got, want := added.Distribution(), merged.Distribution(); !reflect.DeepEqual(got, want) {
-		t.Errorf("count %d, sum %v, %d bars; want %d, %v, %d", got.Count, got.Sum, len(got.Bars), want.Count, want.Sum, len(want.Bars))
+		t.Errorf("count %d, sum %v, %d bars; want %d, %v, %d", got.Count, got.SumNs, len(got.Bars), want.Count, want.SumNs, len(want.Bars))
 	}
 }

@@ -13,7 +13,7 @@ func TestASetMovesWhatItHolds(t *testing.T) {
 	from.Of(first) // made, and without a value
 	from.MoveTo(to)
 	held := to.Distributions()
-	if held[first] != nil || held[third] != nil || held[second].Count != 2 || held[second].Sum != 4*time.Second {
+	if held[first] != nil || held[third] != nil || held[second].Count != 2 || held[second].SumNs != 4e9 {
 		t.Errorf("got %+v, want both values of the second and nothing else", held)
 	}
 	from.MoveTo(to)

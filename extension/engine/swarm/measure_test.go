@@ -136,7 +136,7 @@ func TestMeasure(t *testing.T) {
 		if d == nil {
 			continue
 		}
-		t.Logf("%d messages in %v, receive delay mean %v, max %v", w.MessagesReceived, w.To.Sub(w.From), d.Sum/time.Duration(d.Count), d.Max)
+		t.Logf("%d messages in %v, receive delay mean %v, max %v", w.MessagesReceived, w.To.Sub(w.From), time.Duration(d.SumNs/float64(d.Count)), d.Max)
 	}
 	after := residentKB()
 	var m runtime.MemStats

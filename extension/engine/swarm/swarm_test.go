@@ -84,7 +84,7 @@ func TestASwarmOpensHoldsAndCloses(t *testing.T) {
 				t.Errorf("series %d has %+v, want 301 values", series, d)
 			}
 		}
-		if latency, tcp := r.Series[ConnectLatency], r.Series[TCPPhase]; latency.Min <= 0 || latency.Sum < tcp.Sum {
+		if latency, tcp := r.Series[ConnectLatency], r.Series[TCPPhase]; latency.Min <= 0 || latency.SumNs < tcp.SumNs {
 			t.Errorf("latency %v to %v, TCP %v to %v", latency.Min, latency.Max, tcp.Min, tcp.Max)
 		}
 	})
