@@ -20,7 +20,7 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const PAYLOAD_BYTES = 64;
 const ROOMS = 10;
 /** Of what differs from one to the next by a tenth. */
-const ROUNDS = 5;
+const ROUNDS = 9;
 
 /** Publications a second go into ROOMS rooms, each to connections ÷ ROOMS subscribers. */
 interface Load {

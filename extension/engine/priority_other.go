@@ -5,3 +5,6 @@ package engine
 import "errors"
 
 func claimRealTime() error { return errors.ErrUnsupported }
+
+// takeShortTurns does nothing.
+func takeShortTurns() {}
