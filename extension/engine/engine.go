@@ -35,14 +35,13 @@ func New(o Options) (*Engine, error) {
 	return e, nil
 }
 
-// start runs l on a goroutine and a thread of its own, which the system is
-// asked to give its turn soon.
+// start runs l on a goroutine of its own, on a thread of its own where that
+// needs another priority.
 func (e *Engine) start(l *Loop) error {
 	started := make(chan error)
 	e.done.Go(func() {
-		runtime.LockOSThread() // which ends with this goroutine
-		takeShortTurns()
 		if e.options.RealTime {
+			runtime.LockOSThread() // which ends with this goroutine
 			if err := claimRealTime(); err != nil {
 				l.poll.stop()
 				started <- err

@@ -252,39 +252,6 @@ func TestRealTimePriority(t *testing.T) {
 	}
 }
 
-func TestLoopsTakeShortTurns(t *testing.T) {
-	supported := make(chan bool)
-	go func() {
-		runtime.LockOSThread() // which ends with this goroutine, and has another turn
-		attr, err := unix.SchedGetAttr(0, 0)
-		if err != nil || attr.Policy != unix.SCHED_NORMAL {
-			supported <- false
-			return
-		}
-		const other = uint64(2 * turn)
-		attr.Runtime = other
-		unix.SchedSetAttr(0, attr, 0)
-		attr, err = unix.SchedGetAttr(0, 0)
-		supported <- err == nil && attr.Runtime == other
-	}()
-	if !<-supported {
-		t.Skip("this system's ordinary threads have no turns of their own (since Linux 6.12)")
-	}
-	e, err := New(Options{Transport: Epoll, Loops: 2})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer e.Close()
-	for _, l := range e.Loops() {
-		l.Await(func() {
-			attr, err := unix.SchedGetAttr(0, 0)
-			if err != nil || attr.Runtime != uint64(turn) || attr.Flags&unix.SCHED_FLAG_RESET_ON_FORK == 0 {
-				t.Errorf("the loop's thread has %+v, %v, want turns of %v for itself alone", attr, err, turn)
-			}
-		})
-	}
-}
-
 func TestRealTimePriorityThatIsNotPermitted(t *testing.T) {
 	claimed := make(chan error)
 	go func() {

@@ -5,6 +5,3 @@ package engine
 import "errors"
 
 func claimRealTime() error { return errors.ErrUnsupported }
-
-// takeShortTurns does nothing.
-func takeShortTurns() {}
