@@ -44,9 +44,9 @@ func (s *shard) drive(ctx context.Context) (*outcome, error) {
 			close(stopActivity)
 		}
 		interrupted = nil
-		if done == nil {
+		if done == nil { // else the activity stops it, once it knows of its own end
 			s.swarm.Stop(0)
-		} // else the activity stops it, once it knows of its own end
+		}
 		tooLate = time.After(s.closeTimeout + endWithin)
 	}
 	for {

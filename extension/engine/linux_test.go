@@ -17,23 +17,29 @@ import (
 	"xk6-realtime/engine/frame"
 )
 
+// allowNoMoreDescriptors lets nothing be opened beyond what is open now. It
+// returns the limit from before.
+func allowNoMoreDescriptors(t *testing.T) (before unix.Rlimit) {
+	t.Helper()
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &before); err != nil {
+		t.Fatal(err)
+	}
+	next, err := unix.Dup(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	unix.Close(next)
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: uint64(next), Max: before.Max}); err != nil {
+		t.Fatal(err)
+	}
+	return before
+}
+
 func TestOutOfDescriptors(t *testing.T) {
 	url := rawPeer(t, upgraded(untilGone))
 	onEachTransport(t, func(t *testing.T, o Options) {
 		e, w := start(t, o), newWitness(t)
-		var before unix.Rlimit
-		if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &before); err != nil {
-			t.Fatal(err)
-		}
-		// Nothing may be opened beyond what is open now.
-		next, err := unix.Dup(0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		unix.Close(next)
-		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: uint64(next), Max: before.Max}); err != nil {
-			t.Fatal(err)
-		}
+		before := allowNoMoreDescriptors(t)
 		dial(t, e, url, w)
 		f := w.next("failed").failure
 		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &before); err != nil {
@@ -64,18 +70,7 @@ func TestAServerOutOfDescriptorsRests(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer unix.Close(fd)
-	var before unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &before); err != nil {
-		t.Fatal(err)
-	}
-	next, err := unix.Dup(0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	unix.Close(next)
-	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: uint64(next), Max: before.Max}); err != nil {
-		t.Fatal(err)
-	}
+	before := allowNoMoreDescriptors(t)
 	used := func() time.Duration {
 		var usage unix.Rusage
 		if err := unix.Getrusage(unix.RUSAGE_SELF, &usage); err != nil {

@@ -1,5 +1,19 @@
+import type { TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
+import { count } from "../k6/figures.ts";
+import { type K6Command, runK6 } from "../k6/run.ts";
 
-/** The file of an example. */
-export const example = (name: string): string =>
-  fileURLToPath(new URL(`../../examples/protocols/${name}.json`, import.meta.url));
+/** Runs a scenario with the descriptor of an example against a server. */
+export async function runExample(t: TestContext, name: string, url: string, command: K6Command) {
+  const file = fileURLToPath(new URL(`../../examples/protocols/${name}.json`, import.meta.url));
+  const given = { WS_URL: url, PROTOCOL_FILE: file, REPLY_TIMEOUT: "2s" };
+  const { code, summary, stdout, stderr } = await runK6(t, { ...command, env: { ...given, ...command.env } });
+  return {
+    code,
+    verdict: summary?.verdict,
+    stdout,
+    stderr,
+    summary: summary!,
+    of: (series: string) => count(summary!, series),
+  };
+}

@@ -1,23 +1,13 @@
 /** The example of graphql-transport-ws against graphql-ws: what was measured is what the server itself counted. */
 import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
-import { count, outcomes } from "../k6/figures.ts";
-import { type K6Command, OUR_K6, runK6 } from "../k6/run.ts";
-import { example } from "./example.ts";
+import { outcomes } from "../k6/figures.ts";
+import { type K6Command, OUR_K6 } from "../k6/run.ts";
+import { runExample } from "./example.ts";
 import { graphqlServer } from "./graphql.ts";
 
-async function run(t: TestContext, url: string, command: K6Command) {
-  const given = { WS_URL: url, PROTOCOL_FILE: example("graphql-transport-ws"), REPLY_TIMEOUT: "2s" };
-  const { code, summary, stdout, stderr } = await runK6(t, { ...command, env: { ...given, ...command.env } });
-  return {
-    code,
-    verdict: summary?.verdict,
-    stdout,
-    stderr,
-    summary: summary!,
-    of: (series: string) => count(summary!, series),
-  };
-}
+const run = (t: TestContext, url: string, command: K6Command) =>
+  runExample(t, "graphql-transport-ws", url, command);
 
 const SOAK = {
   CONNECTIONS: 5,

@@ -1,22 +1,12 @@
 /** The example of Socket.IO against Socket.IO: what was measured is what the server itself counted. */
 import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
-import { count, outcomes, trend } from "../k6/figures.ts";
-import { type K6Command, OUR_K6, runK6 } from "../k6/run.ts";
-import { example } from "./example.ts";
+import { outcomes, trend } from "../k6/figures.ts";
+import { type K6Command, OUR_K6 } from "../k6/run.ts";
+import { runExample } from "./example.ts";
 import { socketIoServer } from "./socket-io.ts";
 
-async function run(t: TestContext, url: string, command: K6Command) {
-  const env = { WS_URL: url, PROTOCOL_FILE: example("socket.io"), REPLY_TIMEOUT: "2s", ...command.env };
-  const { code, summary, stderr } = await runK6(t, { ...command, env });
-  return {
-    code,
-    verdict: summary?.verdict,
-    stderr,
-    summary: summary!,
-    of: (series: string) => count(summary!, series),
-  };
-}
+const run = (t: TestContext, url: string, command: K6Command) => runExample(t, "socket.io", url, command);
 
 // At once, since they count and do not measure: most of the time they wait.
 describe("Socket.IO", { concurrency: 3 }, () => {
