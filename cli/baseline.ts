@@ -14,8 +14,17 @@ const ARGS = {
     valueHint: "URL",
     description: "Where k6 run --out realtime-influxdb=URL stored them: the same address.",
   },
-  scenario: { type: "string", required: true, description: "The scenario that they ran, such as chat-soak." },
-  branch: { type: "string", description: "Only runs of this branch (k6 run --tag branch=…)." },
+  scenario: {
+    type: "string",
+    required: true,
+    valueHint: "SCENARIO",
+    description: "The scenario that they ran, such as chat-soak.",
+  },
+  branch: {
+    type: "string",
+    valueHint: "BRANCH",
+    description: "Only runs of this branch (k6 run --tag branch=…).",
+  },
   last: { type: "string", default: "5", valueHint: "N", description: "The latest N green runs." },
   run: { type: "string", valueHint: "ID", description: "This run alone, green or not." },
   to: {
@@ -29,14 +38,17 @@ const ARGS = {
 /** What `--help` says beyond the flags. */
 export const BASELINE_MANUAL = `WHAT IT DOES
 
-  Reads runs back from InfluxDB, second by second with their whole histograms, and writes them as the recordings that
-  k6 run --out realtime=FILE makes. Green runs are those that pass by their own limits.
+  Reads runs back from InfluxDB, second by second with their whole histograms,
+  and writes them as the recordings that k6 run --out realtime=FILE makes. Green
+  runs are those that pass by their own limits.
 
-  The token comes from INFLUX_TOKEN; for InfluxDB 1, INFLUX_USERNAME and INFLUX_PASSWORD.
+  The token comes from INFLUX_TOKEN; for InfluxDB 1, INFLUX_USERNAME and
+  INFLUX_PASSWORD.
 
 EXAMPLE
 
-  k6-realtime baseline --from "http://127.0.0.1:8086/?org=perf&bucket=k6" --scenario chat-soak --branch main --to base
+  k6-realtime baseline --from "http://127.0.0.1:8086/?org=perf&bucket=k6" \\
+    --scenario chat-soak --branch main --to base
   k6-realtime gate today.realtime.jsonl --baseline base
 `;
 

@@ -1,5 +1,6 @@
 import { type ArgsDef, type CommandDef, defineCommand } from "citty";
 import { SETTINGS } from "../lib/settings.ts";
+import { fold } from "../lib/summary/fold.ts";
 import { EXIT, type Surroundings, UserError } from "./command.ts";
 import { type Check, checkK6, checkMachine, checkSurrounds } from "./doctor/checks.ts";
 import { readMachine, readSurrounds } from "./doctor/machine.ts";
@@ -8,16 +9,18 @@ import { findK6 } from "./find-k6.ts";
 const ARGS = {
   connections: {
     type: "string",
+    valueHint: "N",
     description: `Connections that are to be held at the same time. (${SETTINGS.CONNECTIONS.default})`,
   },
-  instances: { type: "string", description: "k6 processes that share them. (1)" },
+  instances: { type: "string", valueHint: "N", description: "k6 processes that share them. (1)" },
   json: { type: "boolean", description: "One JSON object instead of text." },
 } as const satisfies ArgsDef;
 
 /** What `--help` says beyond the flags. */
 export const DOCTOR_MANUAL = `WHAT YOU SEE
 
-  One line for each thing that a load generator needs: what was found, and what is to be done about it.
+  One line for each thing that a load generator needs: what was found, and what
+  is to be done about it.
 
     ok      as it should be
     note    it works, but may spoil the figures, or something will be missed
@@ -57,12 +60,14 @@ export const doctor = ({ out, env }: Surroundings): CommandDef =>
     },
   });
 
-/** One line for each check, and one for its advice. */
+const INDENT = " ".repeat("change  ".length);
+
+/** One line for each check, and its advice below. */
 export function linesOf(checks: readonly Check[]): string[] {
   const widest = Math.max(0, ...checks.map(({ name }) => name.length));
   return checks.flatMap(({ state, name, found, advice }) => [
     `${state.padEnd("change".length)}  ${name.padEnd(widest)}  ${found}`,
-    ...(advice ? [`${" ".repeat("change".length)}  ${advice}`] : []),
+    ...(advice ? fold(`${INDENT}${advice}`, INDENT) : []),
   ]);
 }
 

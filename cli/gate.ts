@@ -24,6 +24,7 @@ const ARGS = {
   },
   profile: {
     type: "string",
+    valueHint: "PROFILE",
     description: "Judge by these limits instead of the script's: chat, dashboard, smoke, trading, or a file.",
   },
   baseline: {
@@ -33,7 +34,11 @@ const ARGS = {
       "An earlier run, to be no slower than; give it again for more of them. influxdb:URL takes the latest green " +
       "runs of the scenario from there.",
   },
-  branch: { type: "string", description: "From InfluxDB, only runs of this branch (k6 run --tag branch=…)." },
+  branch: {
+    type: "string",
+    valueHint: "BRANCH",
+    description: "From InfluxDB, only runs of this branch (k6 run --tag branch=…).",
+  },
   last: {
     type: "string",
     default: String(LAST),
@@ -46,18 +51,21 @@ const ARGS = {
 /** What `--help` says beyond the flags. */
 export const GATE_MANUAL = `WHAT IT DECIDES
 
-  pass (0)    The run did what was planned, every limit holds over all its instances together, and it is no slower
-              than every baseline beyond what chance explains.
+  pass (0)    The run did what was planned, every limit holds over all its
+              instances together, and it is no slower than every baseline
+              beyond what chance explains.
   fail (99)   A limit is broken, or the run is slower.
-  neither (3) The generator was the bottleneck, the run is incomplete, or there is too little data.
+  neither (3) The generator was the bottleneck, the run is incomplete, or there
+              is too little data.
 
   docs/gate.md says how runs are compared, and how often that is wrong.
 
 EXAMPLES
 
   k6-realtime gate results/ --profile chat
-  k6-realtime gate today.jsonl --baseline yesterday.jsonl --baseline monday.jsonl
-  k6-realtime gate today.jsonl --branch main --baseline "influxdb:http://127.0.0.1:8086/?org=perf&bucket=k6"
+  k6-realtime gate today.jsonl --baseline monday.jsonl --baseline sunday.jsonl
+  k6-realtime gate today.jsonl --branch main \\
+    --baseline "influxdb:http://127.0.0.1:8086/?org=perf&bucket=k6"
 `;
 
 /** `k6-realtime gate`: may this go out? */

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { stripVTControlCharacters } from "node:util";
 import { type CommandDef, defineCommand, renderUsage, runCommand } from "citty";
+import { fold } from "../lib/summary/fold.ts";
 import { BASELINE_MANUAL, baseline } from "./baseline.ts";
 import { EXIT, refuseUnknown, type Surroundings, UserError } from "./command.ts";
 import { demo } from "./demo.ts";
@@ -53,7 +54,7 @@ async function dispatch(argv: readonly string[], around: Surroundings): Promise<
     subCommands,
   });
   const usage = async (...of: Parameters<typeof renderUsage>) =>
-    around.out.write(`${stripVTControlCharacters(await renderUsage(...of))}\n`);
+    around.out.write(`${folded(stripVTControlCharacters(await renderUsage(...of)))}\n`);
 
   const [name, ...behind] = argv;
   if (name === "--version" || name === "-v") {
@@ -73,12 +74,24 @@ async function dispatch(argv: readonly string[], around: Surroundings): Promise<
     PASSES_ON.includes(name) && behind.includes("--") ? behind.slice(0, behind.indexOf("--")) : behind;
   if (rest.includes("--help") || rest.includes("-h")) {
     await usage(command, root);
-    around.out.write(MANUALS[name] ?? "");
+    around.out.write(folded(MANUALS[name] ?? ""));
     return EXIT.pass;
   }
   refuseUnknown(name, rest, (command.args ?? {}) as Parameters<typeof refuseUnknown>[2]);
-  const { result } = await runCommand(command, { rawArgs: behind });
+  const { result } = await runCommand(command, { rawArgs: behind }).catch((error) => {
+    // What citty has to say of a command line, such as a flag that is missing.
+    throw error?.name === "CLIError" ? new UserError(`${name}: ${error.message}`) : error;
+  });
   return result as number;
+}
+
+/** Help fits 80 columns: what does not goes on below its own column. */
+function folded(help: string): string {
+  const indentOf = (line: string) => " ".repeat(/^ *(\S.*? {2,}(?=\S))?/.exec(line)![0].length);
+  return help
+    .split("\n")
+    .flatMap((line) => fold(line, indentOf(line), 80))
+    .join("\n");
 }
 
 /** A user's mistake and what the operating system refused are told in one line; a defect needs its stack. */

@@ -26,15 +26,17 @@ const ARGS = {
 /** What `--help` says beyond the flags. */
 export const REPORT_MANUAL = `WHAT IT SHOWS
 
-  One page that opens without a network: verdict, limits and how far each is, latency over time, connections, drops
-  by code, distributions, latency by the steps of a load that grew, what the generator itself added, events such as
-  freezes, and what it ran on. Recordings of instances that shared one load are merged; several runs are drawn over
-  each other. Of a summary alone there is no time to show: percentiles, limits and counts.
+  One page that opens without a network: verdict, limits and how far each is,
+  latency over time, connections, drops by code, distributions, latency by the
+  steps of a load that grew, what the generator itself added, events such as
+  freezes, and what it ran on. Recordings of instances that shared one load are
+  merged; several runs are drawn over each other. Of a summary alone there is no
+  time to show: percentiles, limits and counts.
 
 EXAMPLES
 
   k6-realtime report results/
-  k6-realtime report before.jsonl after.jsonl --output compared.html --markdown compared.md
+  k6-realtime report before.jsonl after.jsonl --output compared.html
 `;
 
 /** `k6-realtime report`: one page of one run or several. */

@@ -16,8 +16,12 @@ const ARGS = {
     required: false,
     description: "A scenario's name, such as chat-soak (README.md has them all), or the path of a script.",
   },
-  url: { type: "string", description: `${SETTINGS.WS_URL.help} [WS_URL] (${SETTINGS.WS_URL.default})` },
-  profile: { type: "string", description: `${SETTINGS.PROFILE.help} [PROFILE]` },
+  url: {
+    type: "string",
+    valueHint: "URL",
+    description: `${SETTINGS.WS_URL.help} [WS_URL] (${SETTINGS.WS_URL.default})`,
+  },
+  profile: { type: "string", valueHint: "PROFILE", description: `${SETTINGS.PROFILE.help} [PROFILE]` },
   env: {
     type: "string",
     alias: "e",
@@ -26,9 +30,14 @@ const ARGS = {
   },
   instances: {
     type: "string",
+    valueHint: "N",
     description: "k6 processes that share the load; judged over all of them together. (1)",
   },
-  results: { type: "string", description: "Directory for what the run leaves. (results)" },
+  results: {
+    type: "string",
+    valueHint: "DIRECTORY",
+    description: "Directory for what the run leaves. (results)",
+  },
   json: {
     type: "boolean",
     description: "One JSON object on standard output when the run is over; all else on standard error.",
@@ -38,27 +47,32 @@ const ARGS = {
 /** What `--help` says beyond the flags. */
 export const RUN_MANUAL = `WHAT IT DOES
 
-  Checks what this machine allows (see doctor), and runs the scenario: with bin/k6, on the sockets of its engine, else
-  with a k6 2 or newer on the PATH. The results directory then holds its report (a page to open), its summary (JSON,
-  Markdown, JUnit XML) and, by a k6 with the extension, its recording. Those of an earlier run of the same scenario are
-  replaced: --results keeps them apart.
+  Checks what this machine allows (see doctor), and runs the scenario: with
+  bin/k6, on the sockets of its engine, else with a k6 2 or newer on the PATH.
+  The results directory then holds its report (a page to open), its summary
+  (JSON, Markdown, JUnit XML) and, by a k6 with the extension, its recording.
+  Those of an earlier run of the same scenario are replaced: --results keeps
+  them apart.
 
-  Variables come from -e, else from the environment, as docs/variables.md lists them. WS_TOKEN and HEADERS come from
-  the environment alone, for the process list shows command lines. What follows -- goes to k6 as it stands.
+  Variables come from -e, else from the environment, as docs/variables.md lists
+  them. WS_TOKEN and HEADERS come from the environment alone, for the process
+  list shows command lines. What follows -- goes to k6 as it stands.
 
 EXAMPLES
 
   WS_TOKEN=… k6-realtime run chat-soak --url wss://chat.example.com/ws
-  k6-realtime run connect --url wss://chat.example.com/ws -e RATE=200 -e DURATION=30s --profile trading
-  k6-realtime run chat-soak -e CONNECTIONS=5000 --instances 4 --results results/four
-  k6-realtime run chat-soak -- --out influxdb=http://127.0.0.1:8086/k6 --tag testid=nightly
+  k6-realtime run connect --url wss://example.com/ws -e RATE=200 -e HOLD=30s
+  k6-realtime run chat-soak -e CONNECTIONS=5000 --instances 4 --results four
+  k6-realtime run chat-soak -- --out influxdb=http://127.0.0.1:8086/k6
 
 EXIT CODE
 
    0  every limit held
   99  a limit was broken (a script of your own may end with another code)
-   3  neither: the generator was the bottleneck, or the run was incomplete; ^C makes it that
-   2  a flag or a variable is wrong      1  this machine, k6 or the script does not let it run: nothing was sent
+   3  neither: the generator was the bottleneck, or the run was incomplete,
+      which ^C makes it
+   2  a flag or a variable is wrong: nothing was sent
+   1  this machine, k6 or the script does not let it run: nothing was sent
 `;
 
 /** `k6-realtime run`: one scenario, from checking the machine to its verdict. */

@@ -47,18 +47,28 @@ const ARGS = {
     Object.entries(FLAGS).map(([flag, name]) => {
       const fallback = SETTINGS[name].default;
       const otherwise = fallback === "" ? `[${name}]` : `[${name}] (${fallback})`;
-      return [flag, { type: "string", description: `${SETTINGS[name].help} ${otherwise}` }];
+      const valueHint = flag.toUpperCase().replace(/^.*-/, "");
+      return [flag, { type: "string", valueHint, description: `${SETTINGS[name].help} ${otherwise}` }];
     }),
-  ) as Record<keyof typeof FLAGS, { type: "string"; description: string }>),
-  header: { type: "string", description: "One more header, 'Name: value'; may be given again. [HEADERS]" },
-  room: { type: "string", description: "Value of ${room}. (load-test-room-0)" },
-  user: { type: "string", description: "Value of ${user}. (user-0)" },
-  probes: { type: "string", description: "Probes to send, half a second apart. (3)" },
+  ) as Record<keyof typeof FLAGS, { type: "string"; valueHint: string; description: string }>),
+  header: {
+    type: "string",
+    valueHint: "HEADER",
+    description: "One more header, 'Name: value'; may be given again. [HEADERS]",
+  },
+  room: { type: "string", valueHint: "ROOM", description: "Value of ${room}. (load-test-room-0)" },
+  user: { type: "string", valueHint: "USER", description: "Value of ${user}. (user-0)" },
+  probes: { type: "string", valueHint: "N", description: "Probes to send, half a second apart. (3)" },
   publish: {
     type: "string",
+    valueHint: "N",
     description: "Messages to publish into ${room}, half a second apart, to see their deliveries. (0)",
   },
-  for: { type: "string", description: "How long to stay, from the first byte to our Close. (5s)" },
+  for: {
+    type: "string",
+    valueHint: "DURATION",
+    description: "How long to stay, from the first byte to our Close. (5s)",
+  },
   json: { type: "boolean", description: "One JSON object a line, messages whole, instead of text." },
   "insecure-skip-tls-verify": {
     type: "boolean",
@@ -69,27 +79,35 @@ const ARGS = {
 /** What `--help` says beyond the flags. */
 export const TRY_MANUAL = `WHAT YOU SEE
 
-  One connection, made as a scenario makes them: handshake, session, probes, publications if you ask for some, Close.
-  Each message with what the protocol's descriptor took it for: this is how to write one, a line at a time, before
-  any load.
+  One connection, made as a scenario makes them: handshake, session, probes,
+  publications if you ask for some, Close. Each message with what the protocol's
+  descriptor took it for: this is how to write one, a line at a time, before any
+  load.
 
-    → sent   ← received   = what it was taken for   · what time brought about   ! what is wrong
+    → sent   ← received   = what it was taken for
+    · what time brought about   ! what is wrong
 
-  Tokens are shown as ***, and what a server sends cannot act upon your terminal. A variable in [brackets]
-  stands in for its flag; WS_TOKEN keeps a token out of the process list.
+  Tokens are shown as ***, and what a server sends cannot act upon your
+  terminal. A variable in [brackets] stands in for its flag; WS_TOKEN keeps a
+  token out of the process list.
 
 EXAMPLES
 
   k6-realtime try --url ws://127.0.0.1:8080/ws/chat
-  WS_TOKEN=… k6-realtime try --url wss://example.com/ws --protocol-file acme.json --for 30s
-  k6-realtime try --url wss://example.com/ws --protocol-file acme.json --publish 3 --room my-test-room
-  k6-realtime try --url wss://example.com/ws --auth cookie --origin https://example.com --json | jq .meaning
+  WS_TOKEN=… k6-realtime try --url wss://example.com/ws --auth query --for 30s
+  k6-realtime try --url wss://example.com/ws --protocol-file acme.json \\
+    --publish 3 --room my-test-room
+  k6-realtime try --url wss://example.com/ws --json | jq .meaning
 
-  Then the same under load:  k6 run -e WS_URL=… -e PROTOCOL_FILE=acme.json dist/chat-soak.js
+  Then the same under load:
+
+  k6-realtime run chat-soak --url wss://example.com/ws \\
+    -e PROTOCOL_FILE=acme.json
 
 EXIT CODE
 
-  0  the session was ready, every probe had its replies, and the connection held until our Close
+  0  the session was ready, every probe had its replies, and the connection held
+     until our Close
   1  it did not: the last line says why
   2  a flag or a descriptor is wrong: nothing was sent
   3  interrupted before there was an answer

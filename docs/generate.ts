@@ -70,6 +70,12 @@ function metrics(): string {
 
 All times are fractional milliseconds. k6's own \`ws_*\` metrics stay what k6 means by them.
 
+Before the load, each process makes one connection to each endpoint, to see that it takes a WebSocket upgrade, and closes it
+with 1001. One that succeeds is in no metric of ours, so a server's own count of upgrades is larger by these.
+
+A probe that falls due while its client has no connection counts as lost, though the server never saw it: somebody waited
+for its answer in vain. So a server counts fewer messages than \`ws_probes\` where connections dropped.
+
 A reply that came, but that an overloaded generator had not read by its time-out, counts as timed out and late; one that it
 had not read by the planned end of its connection either, as lost. \`ws_generator_delay_ms\` shows how far it was behind.
 Where that was more than a tenth of the highest latency limit the run is generator-bound, and such counts are no statement

@@ -306,7 +306,7 @@ export function readSettings<N extends SettingName>(
     const value = setting.parse(given ?? setting.default);
     if (value === undefined) {
       problems.push(
-        `${name}: expected ${setting.expects}, got ${setting.secret ? "something else" : quote(given)}`,
+        `${name}: expected ${setting.expects}, got ${setting.secret ? unsaid(given) : quote(given)}`,
       );
     }
     values[name] = value;
@@ -354,6 +354,12 @@ function closest(name: string, ours: readonly string[]): string | undefined {
 
 /** k6 connects to no URL with a user name in it. */
 const isEndpoint = (text: string): boolean => /^wss?:\/\/[^\s/?#@]+([/?][^\s#]*)?$/.test(text);
+
+/** What can be said of a secret: how it begins, where that is the scheme of a URL. */
+function unsaid(text: string | undefined): string {
+  const scheme = /^https?:\/\//.exec(text ?? "")?.[0];
+  return scheme ? `one that begins with ${scheme}` : "something else";
+}
 
 const quote = (text: string | undefined): string => JSON.stringify(text ?? "");
 

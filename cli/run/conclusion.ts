@@ -1,4 +1,5 @@
 import { relative } from "node:path";
+import { fold } from "../../lib/summary/fold.ts";
 import { terminal } from "../../lib/summary/terminal.ts";
 import type { K6Result } from "../run-k6.ts";
 
@@ -9,9 +10,9 @@ export function conclusion(
 ): string[] {
   const shown = files.map((file) => relative(cwd, file));
   return [
-    ...(figuresShown ? [] : [terminal(summary)]),
-    `Verdict: ${summary.verdict}, ${summary.reason}`,
-    `Results: ${shown.join(", ")}`,
+    ...(figuresShown ? [] : [terminal(summary).trimEnd(), ""]),
+    ...fold(`Verdict: ${summary.verdict}, ${summary.reason}`, "         "),
+    ...fold(`Results: ${shown.join(", ")}`, "         "),
     ...shown.filter((file) => file.endsWith(".html")).map((page) => `Open ${page} in a browser`),
   ];
 }

@@ -206,7 +206,7 @@ export const DescriptorSchema = object(
                 at: locator("The time"),
                 unit: choice(["s", "ms", "us", "ns"], "Its unit, since 1970."),
               },
-              "When it was sent: a number, or a text that is one.",
+              "When the server sent it, by its own clock: a number, or a text that is one.",
             ),
           ),
         },

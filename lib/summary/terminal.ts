@@ -1,3 +1,4 @@
+import { fold } from "./fold.ts";
 import { COUNT_HEADER, LATENCY_HEADER, LIMIT_HEADER, layout } from "./layout.ts";
 import type { Summary } from "./summary.ts";
 
@@ -5,7 +6,7 @@ import type { Summary } from "./summary.ts";
 export function terminal(summary: Summary): string {
   const { headline, facts, steps, stepHeader, latencies, counts, limits, notes } = layout(summary);
   const blocks = [
-    [headline, facts],
+    [...fold(headline, "  "), facts],
     steps.length > 0 ? table(stepHeader, steps, 2) : [],
     latencies.length > 0 ? table(LATENCY_HEADER, latencies) : [],
     counts.length > 0 ? table(COUNT_HEADER, counts) : [],
@@ -16,7 +17,7 @@ export function terminal(summary: Summary): string {
           2,
         )
       : [],
-    [...notes],
+    notes.flatMap((note) => fold(note, "  ")),
   ];
   return `\n${blocks
     .filter((lines) => lines.length > 0)

@@ -79,6 +79,19 @@ test("without a command the usage is shown, with exit code 2", async () => {
   assert.match(out, /USAGE k6-realtime baseline/);
 });
 
+for (const command of ["", ...COMMANDS.split(", ")]) {
+  test(`k6-realtime ${command} --help fits 80 columns`, async () => {
+    const { code, out } = await run(...(command ? [command] : []), "--help");
+    assert.equal(code, 0);
+    for (const line of out.split("\n")) assert.ok(line.length <= 80, line);
+  });
+}
+
+test("a flag that is missing is told in one line, with exit code 2", async () => {
+  const err = "baseline: Missing required argument: --from\n";
+  assert.deepEqual(await run("baseline"), { code: 2, out: "", err });
+});
+
 test("--help shows what the command does and starts nothing", async () => {
   const { code, out } = await run("demo", "--help");
   assert.equal(code, 0);

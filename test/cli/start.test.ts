@@ -49,7 +49,7 @@ test("two starts at once both end well, set nothing up again and leave nothing r
     assert.equal(code, tooSlow ? 3 : 0, out + err);
     assert.match(out, /npm dependencies: up to date\n(.*\n)*dist: up to date\nbin\/k6: up to date\n/);
     if (!tooSlow) assert.match(out, /^Verdict: pass, all \d+ limits held$/m);
-    assert.match(out, /^Results: .*results\/chat-soak\.summary\.json, results\/chat-soak\.summary\.md$/m);
+    assert.match(out, /^Results: .*results\/chat-soak\.summary\.json,\s+results\/chat-soak\.summary\.md$/ms);
     assert.match(out, /^Open results\/chat-soak\.report\.html in a browser$/m);
   }
   const summary = await summaryIn(directory);

@@ -3,6 +3,7 @@ import { describe, test } from "node:test";
 import fc from "fast-check";
 import * as v from "valibot";
 import type { MetricName } from "../../lib/metrics.ts";
+import { fold } from "../../lib/summary/fold.ts";
 import { markdown } from "../../lib/summary/markdown.ts";
 import {
   breakdownThresholds,
@@ -294,6 +295,24 @@ test("the text for a terminal fits 100 columns", () => {
   const lines = terminal(summaryOf(k6Data())).split("\n");
   assert.ok(lines.some((line) => line.includes("✓  ws_msg_rtt_ms p(95)<500")));
   for (const line of lines) assert.ok(line.length <= 100, line);
+});
+
+for (const [sentence, line, folded] of [
+  ["a line that fits stays as it is", "  a b", ["  a b"]],
+  ["one that does not goes on below, indented", "aaa bb cc dd", ["aaa bb", "  cc", "  dd"]],
+  ["a word is never cut", "aaaaaaaaa b", ["aaaaaaaaa", "  b"]],
+  [
+    "nor is one that is wider than what is left of an indented line",
+    "a bbbbbbbbb c",
+    ["a", "  bbbbbbbbb", "  c"],
+  ],
+] as const) {
+  test(sentence, () => assert.deepEqual(fold(line, "  ", 6), folded));
+}
+
+test("a verdict of many broken limits fits 100 columns too", () => {
+  const summary = { ...summaryOf(k6Data()), reason: "ws_msg_rtt_ms p(95)<500: was 812; ".repeat(9).trim() };
+  for (const line of terminal(summary).split("\n")) assert.ok(line.length <= 100, line);
 });
 
 test("the parts of a count stand by their tags, where it has several", () => {
