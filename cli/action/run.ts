@@ -85,7 +85,7 @@ async function outcome(step: Step, results: string): Promise<Outcome> {
     });
     // With the verdict of the gate, which knows the baseline and is stricter about too few values.
     const verdict = judged.verdict as typeof summary.verdict;
-    const { notes = [] } = summary; // a recording has the figures alone
+    const { notes = [] } = summary; // of which a recording tells a part
     const standing = { ...judged.summary, verdict, reason: judged.reason, notes };
     return { ...judged, text: await report(judged, standing, recordings, step.cwd), summary: standing };
   } catch (error) {

@@ -22,6 +22,7 @@ import { holds, parseLimit } from "../../lib/summary/threshold.ts";
 import { describeLimit, type Evidence, judge, judgeSteps } from "../../lib/summary/verdict.ts";
 import { aggregateOf, figuresOf, parseSelector, select } from "./figures.ts";
 import type { End } from "./format.ts";
+import { notesOf } from "./notes.ts";
 import type { Recording } from "./read.ts";
 import type { Run } from "./run.ts";
 
@@ -51,13 +52,15 @@ export function summarizeRun(run: Run, profile?: Profile): Summary {
     expressions.map((expression) => evaluate(run, series, expression, durationMs)),
   );
   const steps = sizes.length > 0 ? stepsIn(run, sizes, offStep(all)) : undefined;
+  const { scenario } = first!.header;
   return {
-    scenario: first!.header.scenario,
+    scenario,
     ...verdictOf(run, metrics, thresholds, steps),
     startedAt: new Date(startedAt).toISOString(),
     durationMs,
     plannedMs: Math.max(...run.instances.map(({ header }) => header.plannedMs ?? 0)),
     k6: { version: first!.header.k6 ?? null, extension: first!.header.extension ?? null },
+    notes: notesOf({ scenario, metrics, ...(steps && { steps }) }, run.instances.length),
     ...(steps && { steps }),
     metrics,
     thresholds,

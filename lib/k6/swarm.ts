@@ -1,5 +1,6 @@
 import { handshakeTemplate } from "../identity.ts";
 import type { MetricName } from "../metrics.ts";
+import { notesOnTimes } from "../notes.ts";
 import type { Backoff } from "../pacing.ts";
 import type { Protocol } from "../protocols/index.ts";
 import { type SettingName, type Settings, SettingsError } from "../settings.ts";
@@ -260,8 +261,7 @@ export function swarm<N extends SettingName>(spec: SwarmSpec<N>) {
       notes: (metrics) => [
         ...(sizes.length === 0 && !comeBack ? reachedIn(first.pace, metrics) : []),
         ...(spec.fanOut || spec.probing ? [] : silence(protocol, metrics)),
-        ...uncertainty(metrics),
-        ...otherClock(metrics),
+        ...notesOnTimes(metrics),
       ],
     };
   });
@@ -339,30 +339,5 @@ function silence({ descriptor }: Protocol, metrics: Readonly<Record<string, Metr
   if (unsaid.length === 0 || drops?.kind !== "counter" || drops.count === 0) return [];
   return [
     `these connections sent nothing, so no ${unsaid.join(" and no ")} of ${descriptor.name}: a server that waits for one closes them; mass-soak sends both`,
-  ];
-}
-
-/** The share of uncertain arrivals from which they are worth a word: a tenth of what is above a p99. */
-const UNCERTAIN_SHARE = 0.001;
-
-/** What reading late did to the latencies. */
-function uncertainty(metrics: Readonly<Record<string, MetricSummary>>): string[] {
-  const { ws_arrivals_uncertain: uncertain, ws_generator_delay_ms: delay } = metrics;
-  const received = delay?.by?.side?.receive;
-  if (uncertain?.kind !== "counter" || received?.kind !== "trend" || received.count === 0) return [];
-  const share = uncertain.count / received.count;
-  if (share <= UNCERTAIN_SHARE) return [];
-  const percent = share * 100;
-  return [
-    `${number(percent)} % of the messages were read late and together with later ones: the true p99 of a latency may be as low as the p${number(Math.max(99 - percent, 0))}, less 1 ms; give the generator more processors or fewer connections`,
-  ];
-}
-
-/** What the server's time stamps are worth. */
-function otherClock({ ws_message_errors: errors }: Readonly<Record<string, MetricSummary>>): string[] {
-  const differs = errors?.by?.reason?.clock_differs;
-  if (differs?.kind !== "counter" || differs.count === 0) return [];
-  return [
-    `the server's clock is not this machine's: ${differs.count} time stamps lie after their arrival or before their publication, so ws_fanout_server_lag_ms, which leaves them out, says nothing`,
   ];
 }

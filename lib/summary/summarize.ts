@@ -105,7 +105,9 @@ export function summarize(data: K6Data, facts: RunFacts): Summary {
   };
 }
 
-const STEPS_NOTE = "figures and counts are of all steps together, the limits are those on the first step";
+/** What stands beside the figures of a load that grew. */
+export const STEPS_NOTE =
+  "figures and counts are of all steps together, the limits are those on the first step";
 
 /** The figures of each metric, with its breakdowns. */
 export const metricsOf = (
