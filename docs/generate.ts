@@ -81,6 +81,9 @@ had not read by the planned end of its connection either, as lost. \`ws_generato
 Where that was more than a tenth of the highest latency limit the run is generator-bound, and such counts are no statement
 about the server.
 
+Where a protocol may put several messages into one of WebSocket, the protocol's are counted, each with the one time at which
+that came. Only \`ws_generator_delay_ms\`, \`ws_arrivals_uncertain\` and k6's own count those of WebSocket.
+
 ${table(["name", "kind", "one sample is", "by tag"], rows)}
 `;
 }

@@ -1,7 +1,14 @@
 import type { IncomingMessage } from "node:http";
 import { type RawData, WebSocket } from "ws";
 import type { Identity } from "../../lib/identity.ts";
-import type { Conversation, Effect, Frame, Protocol, Purpose } from "../../lib/protocols/index.ts";
+import {
+  type Conversation,
+  type Effect,
+  type Frame,
+  messagesIn,
+  type Protocol,
+  type Purpose,
+} from "../../lib/protocols/index.ts";
 import type { ConnectReason } from "../../lib/reasons.ts";
 import { type Ms, ms } from "../../lib/units.ts";
 import { redactUrl } from "../../lib/url.ts";
@@ -150,9 +157,14 @@ class Try {
   #received(data: RawData, isBinary: boolean, at: Ms): void {
     if (this.#state === "over") return;
     const frame: Frame = isBinary ? new Uint8Array(data as Buffer) : data.toString();
-    const effects = this.#conversation.receive(frame, at);
-    const congested = this.#tell({ event: "received", ...frameText(frame), meaning: meaningOf(effects) }, at);
-    this.#apply(effects, at);
+    const { delimiter } = this.#what.protocol.descriptor;
+    let congested: Promise<void> | undefined;
+    for (const message of delimiter === undefined ? [frame] : messagesIn(frame, delimiter)) {
+      const effects = this.#conversation.receive(message, at);
+      const meaning = meaningOf(effects);
+      congested = this.#tell({ event: "received", ...frameText(message), meaning }, at);
+      this.#apply(effects, at);
+    }
     this.#arm();
     if (!congested) return;
     this.#socket.pause();

@@ -1,6 +1,6 @@
 import { compilePattern } from "./pattern.ts";
 import { describe, type Problem } from "./problem.ts";
-import type { ConditionSpec, Descriptor } from "./schema.ts";
+import type { ConditionSpec, Descriptor, ErrorSpec } from "./schema.ts";
 import { parsePathTemplate, parseTemplate, type Template } from "./template.ts";
 import { CONNECTION_VARIABLES, kindOf, type VariableName } from "./variables.ts";
 
@@ -42,7 +42,9 @@ export function checkReferences(d: Descriptor): Problem[] {
     checker.locator("delivery.sentAt.at", d.delivery.sentAt?.at, d.delivery);
   }
 
-  checkError(checker, d);
+  for (const [i, error] of errorsOf(d).entries()) {
+    checkError(checker, d, error, Array.isArray(d.error) ? `error[${i}]` : "error");
+  }
 
   for (const [i, beat] of (d.heartbeat ?? []).entries()) {
     const path = `heartbeat[${i}]`;
@@ -103,31 +105,34 @@ function checkProbe(
   }
 }
 
-function checkError(checker: Checker, d: Descriptor): void {
-  if (!d.error) return;
-  checker.condition("error", d.error);
-  checker.locator("error.reason", d.error.reason, d.error);
-  if (d.error.settles && !d.probe) checker.add("error.settles", 'a "probe" to settle', "none");
-  if (d.error.settles !== "id") {
-    if (d.error.id !== undefined) {
-      checker.add("error.settles", '"id", since "error.id" is given', describe(d.error.settles));
+function checkError(checker: Checker, d: Descriptor, error: ErrorSpec, path: string): void {
+  checker.condition(path, error);
+  checker.locator(`${path}.reason`, error.reason, error);
+  if (error.settles && !d.probe) checker.add(`${path}.settles`, 'a "probe" to settle', "none");
+  if (error.settles !== "id") {
+    if (error.id !== undefined) {
+      checker.add(`${path}.settles`, `"id", since "${path}.id" is given`, describe(error.settles));
     }
     return;
   }
-  const id = errorId(d);
+  const id = errorId(d, error);
   if (id === undefined) {
     checker.add(
-      "error.id",
+      `${path}.id`,
       'where the identifier is, since "settles" is "id" and no reply has one',
       "nothing",
     );
   }
-  checker.locator("error.id", id, d.error);
+  checker.locator(`${path}.id`, id, error);
 }
 
+/** The errors, in the order in which they are looked for. */
+export const errorsOf = ({ error = [] }: Descriptor): readonly ErrorSpec[] =>
+  Array.isArray(error) ? error : [error];
+
 /** Where an error names its probe: where it says, otherwise where the first reply with an identifier has it. */
-export const errorId = (d: Descriptor): string | undefined =>
-  d.error?.id ?? d.reply?.find((reply) => reply.match === "id")?.id;
+export const errorId = (d: Descriptor, error: ErrorSpec): string | undefined =>
+  error.id ?? d.reply?.find((reply) => reply.match === "id")?.id;
 
 class Checker {
   readonly problems: Problem[] = [];

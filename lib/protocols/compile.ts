@@ -1,9 +1,9 @@
 import { type Ms, ms, parseDuration } from "../units.ts";
-import { errorId } from "./check.ts";
+import { errorId, errorsOf } from "./check.ts";
 import { Machine } from "./machine.ts";
 import type { Protocol } from "./protocol.ts";
 import { type Condition, compileCondition, compileLocator, type Locator } from "./reader.ts";
-import type { ConditionSpec, Descriptor } from "./schema.ts";
+import type { ConditionSpec, Descriptor, ErrorSpec } from "./schema.ts";
 import { parsePathTemplate, parseTemplate, stringValue, type Template } from "./template.ts";
 import { CONNECTION_VARIABLES, isWhole, kindOf } from "./variables.ts";
 
@@ -18,6 +18,7 @@ export interface Outgoing {
 
 /** A descriptor with everything in it parsed. */
 export interface Compiled {
+  readonly delimiter: string | undefined;
   readonly session: readonly CompiledStep[];
   readonly resume: CompiledStep | undefined;
   readonly probe: (Outgoing & { readonly numericId: boolean }) | undefined;
@@ -29,14 +30,12 @@ export interface Compiled {
   }[];
   readonly publish: Outgoing | undefined;
   readonly delivery: CompiledDelivery | undefined;
-  readonly error:
-    | {
-        readonly condition: Condition;
-        readonly reason: Locator | undefined;
-        readonly settles: "id" | "oldest" | undefined;
-        readonly id: Locator | undefined;
-      }
-    | undefined;
+  readonly errors: readonly {
+    readonly condition: Condition;
+    readonly reason: Locator | undefined;
+    readonly settles: "id" | "oldest" | undefined;
+    readonly id: Locator | undefined;
+  }[];
   readonly answers: readonly {
     readonly condition: Condition;
     readonly captures: readonly Capture[];
@@ -73,6 +72,8 @@ export interface DeliveryFields {
 
 export interface CompiledDelivery extends DeliveryFields {
   readonly condition: Condition;
+  /** Whether any of its fields is in JSON. */
+  readonly isJson: boolean;
   /** Turns the number at `sentAt` into milliseconds. */
   readonly toMs: (value: number) => number;
 }
@@ -128,9 +129,8 @@ export function compile(d: Descriptor): Protocol {
 }
 
 function compileParts(d: Descriptor): Compiled {
-  const errorCondition = compileCondition(d.error ?? {});
-  const errorsId = d.error?.settles === "id" ? errorId(d) : undefined;
   return {
+    delimiter: d.delimiter,
     session: (d.session ?? []).map((step, index) => compileStep(step, "session", `session[${index}]`)),
     resume: d.resume && compileStep(d.resume, "resume"),
     probe: d.probe && { ...outgoing(d.probe.send, d.probe.encoding), numericId: d.probe.id === "number" },
@@ -140,12 +140,7 @@ function compileParts(d: Descriptor): Compiled {
     }),
     publish: d.publish && outgoing(d.publish.send, d.publish.encoding),
     delivery: d.delivery && compileDelivery(d.delivery),
-    error: d.error && {
-      condition: errorCondition,
-      reason: locatorOf(d.error.reason, errorCondition),
-      settles: d.error.settles,
-      id: locatorOf(errorsId, errorCondition),
-    },
+    errors: errorsOf(d).map((error) => compileError(d, error)),
     answers: (d.heartbeat ?? []).flatMap(({ when, capture, answer, encoding }) => {
       if (!when) return [];
       const condition = compileCondition(when);
@@ -189,15 +184,29 @@ function compileStep(
 
 function compileDelivery(d: NonNullable<Descriptor["delivery"]>): CompiledDelivery {
   const condition = compileCondition(d);
-  return {
-    condition,
+  const fields = {
     id: locatorOf(d.id, condition),
     seq: locatorOf(d.seq, condition),
     cursor: locatorOf(d.cursor, condition),
     publisher: locatorOf(d.publisher, condition),
     room: locatorOf(d.room, condition),
     sentAt: locatorOf(d.sentAt?.at, condition),
+  };
+  return {
+    ...fields,
+    condition,
+    isJson: Object.values(fields).some((locator) => locator && "tokens" in locator),
     toMs: TO_MS[d.sentAt?.unit ?? "ms"],
+  };
+}
+
+function compileError(d: Descriptor, error: ErrorSpec): Compiled["errors"][number] {
+  const condition = compileCondition(error);
+  return {
+    condition,
+    reason: locatorOf(error.reason, condition),
+    settles: error.settles,
+    id: error.settles === "id" ? locatorOf(errorId(d, error), condition) : undefined,
   };
 }
 

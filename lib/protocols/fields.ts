@@ -25,6 +25,9 @@ export function readDelivery(
   delivery: CompiledDelivery,
   at: Ms,
 ): { effect: Effect; cursor?: Value | undefined } {
+  if (delivery.isJson && !reader.isJson) {
+    return { effect: { kind: "invalid", reason: "unparsable", detail: "a delivery that is not JSON" } };
+  }
   const id = delivery.id && reader.textAt(delivery.id);
   const publisher = delivery.publisher && reader.textAt(delivery.publisher);
   const room = delivery.room && reader.textAt(delivery.room);

@@ -17,7 +17,7 @@ export type {
   Purpose,
   Send,
 } from "./protocol.ts";
-export type { Frame } from "./reader.ts";
+export { type Frame, messagesIn } from "./reader.ts";
 export type { Descriptor } from "./schema.ts";
 
 /** The protocols that come with the toolkit, by name. */

@@ -3,7 +3,7 @@ import type { Compiled, Outgoing } from "./compile.ts";
 import { contract, readCaptures, readDelivery } from "./fields.ts";
 import { Ledger, type Probe } from "./ledger.ts";
 import type { ConnectionInit, Conversation, Effect, Publication, Purpose, Send } from "./protocol.ts";
-import { type Frame, Reader } from "./reader.ts";
+import { type Frame, messagesIn, Reader } from "./reader.ts";
 import { NO_VALUE, numberValue, stringValue, type Value } from "./template.ts";
 import { encodeUtf8 } from "./utf8.ts";
 import { isWhole, kindOf } from "./variables.ts";
@@ -67,8 +67,15 @@ export class Machine implements Conversation {
     if (this.#state === "new" || this.#state === "ended") return NONE;
     const effects: Effect[] = [];
     this.#elapse(at, effects);
-    if (this.#isEnded()) return effects;
-    reader.load(frame);
+    const { delimiter } = this.#protocol;
+    if (delimiter === undefined) this.#take(frame, at, effects);
+    else for (const message of messagesIn(frame, delimiter)) this.#take(message, at, effects);
+    return effects;
+  }
+
+  #take(message: Frame, at: Ms, effects: Effect[]): void {
+    if (this.#isEnded()) return; // by time, or by the message before
+    reader.load(message);
     const known =
       this.#takeAwaited(at, effects) ||
       this.#takeHeartbeat(at, effects) ||
@@ -77,7 +84,6 @@ export class Machine implements Conversation {
       this.#takeReply(at, effects) ||
       this.#takeDelivery(at, effects);
     if (!known) effects.push(this.#unknown());
-    return effects;
   }
 
   probe(id: string, dueAt: Ms, payload = ""): Send {
@@ -97,7 +103,7 @@ export class Machine implements Conversation {
       if (match === "fifo") this.#ledger.awaitTurn(index, opened);
       else if (match === "whole") this.#ledger.awaitMessage(index, opened, message);
     }
-    return { kind: "send", frame: probe.binary ? encodeUtf8(message) : message, purpose: "probe" };
+    return { kind: "send", frame: this.#frame(probe, message), purpose: "probe" };
   }
 
   sent(id: string, at: Ms): void {
@@ -221,10 +227,10 @@ export class Machine implements Conversation {
   }
 
   #takeError(effects: Effect[]): boolean {
-    const { error } = this.#protocol;
-    if (!error || !reader.matches(error.condition)) return false;
+    const error = this.#protocol.errors.find(({ condition }) => reader.matches(condition));
+    if (!error) return false;
     const reason = (error.reason && reader.textAt(error.reason)) ?? "unknown";
-    const probe = this.#probeOfError();
+    const probe = this.#probeOfError(error);
     const names = probe ? this.#missing(probe) : [];
     if (probe && this.#ledger.fail(probe)) {
       effects.push({ kind: "error", reason, id: probe.id, dueAt: probe.dueAt, names });
@@ -235,10 +241,9 @@ export class Machine implements Conversation {
     return true;
   }
 
-  #probeOfError(): Probe | undefined {
-    const { error } = this.#protocol;
-    if (error?.settles === "oldest") return this.#ledger.oldest();
-    const id = error?.id && reader.textAt(error.id);
+  #probeOfError(error: Compiled["errors"][number]): Probe | undefined {
+    if (error.settles === "oldest") return this.#ledger.oldest();
+    const id = error.id && reader.textAt(error.id);
     return id === undefined ? undefined : this.#ledger.byId(id);
   }
 
@@ -305,7 +310,14 @@ export class Machine implements Conversation {
 
   #send(message: Outgoing, purpose: Purpose, at: Ms, locals?: ReadonlyMap<string, Value>): Send {
     const text = message.template.expand((name) => locals?.get(name) ?? this.#value(name, at));
-    return { kind: "send", frame: message.binary ? encodeUtf8(text) : text, purpose };
+    return { kind: "send", frame: this.#frame(message, text), purpose };
+  }
+
+  /** A message as it is written. */
+  #frame({ binary }: Outgoing, message: string): Frame {
+    const { delimiter } = this.#protocol;
+    const text = delimiter === undefined ? message : message + delimiter;
+    return binary ? encodeUtf8(text) : text;
   }
 
   #value(name: string, at: Ms): Value {

@@ -8,6 +8,28 @@ import { decodeUtf8 } from "./utf8.ts";
 /** A message as it came: text, or the bytes of a binary one. */
 export type Frame = string | Uint8Array;
 
+/** Messages of the protocol that one of WebSocket is taken apart into, so that a hostile one has an end. */
+export const MOST_MESSAGES = 65_536;
+
+/**
+ * The protocol's messages in one of WebSocket: what stands between delimiters, but for what is empty. From the
+ * {@link MOST_MESSAGES}th on the rest is one, and so are bytes that are not UTF-8.
+ */
+export function* messagesIn(frame: Frame, delimiter: string): Generator<Frame> {
+  const text = typeof frame === "string" ? frame : decodeUtf8(frame);
+  if (text === undefined) return yield frame;
+  let count = 0;
+  for (let from = 0; from < text.length; ) {
+    const found = count < MOST_MESSAGES - 1 ? text.indexOf(delimiter, from) : -1;
+    const end = found === -1 ? text.length : found;
+    if (end > from) {
+      count++;
+      yield text.slice(from, end);
+    }
+    from = end + delimiter.length;
+  }
+}
+
 /** A condition, parsed once. */
 export interface Condition {
   readonly text: string | undefined;
@@ -77,6 +99,11 @@ export class Reader {
   /** Whether the message should have been JSON, as far as one can tell. */
   get lackedJson(): boolean {
     return this.#wantedJson && !this.#recognised;
+  }
+
+  /** Whether what follows the match is JSON. */
+  get isJson(): boolean {
+    return this.#json() !== undefined;
   }
 
   matches(condition: Condition): boolean {

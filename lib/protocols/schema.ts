@@ -45,6 +45,15 @@ const list = <T extends v.GenericSchema>(item: T, what: string) =>
 
 const optional = v.exactOptional;
 
+/** An item or a list of them, with the JSON Schema of a union: what is wrong is said of the form that it has. */
+const oneOrList = <T extends v.GenericSchema>(item: T, what: string) => {
+  const many = list(item, what);
+  const either = v.union([item, many]);
+  const run: (typeof either)["~run"] = (dataset, config) =>
+    (Array.isArray(dataset.value) ? many : item)["~run"](dataset, config) as ReturnType<typeof run>;
+  return { ...either, "~run": run };
+};
+
 const POINTER = /^(?:\/(?:[^~]|~[01])*)?$/;
 const IDENTIFIER = "[A-Za-z_][A-Za-z0-9_]*";
 
@@ -148,6 +157,21 @@ const Reply = object(
   "A reply that each probe expects.",
 );
 
+const ErrorMessage = object(
+  {
+    ...condition,
+    reason: optional(locator("The reason")),
+    settles: optional(
+      choice(
+        ["id", "oldest"],
+        "Which probe it answers: the one it names, or the oldest without any reply. Default: none.",
+      ),
+    ),
+    id: optional(locator("The identifier (default: as in the first reply that has one)")),
+  },
+  "An error that the server reports.",
+);
+
 /** The shape of a descriptor; what its fields say of one another is checked apart. */
 export const DescriptorSchema = object(
   {
@@ -167,6 +191,15 @@ export const DescriptorSchema = object(
           "What to append to the URL: path, query or both; variables are percent-encoded.",
         ),
         v.regex(/^[/?]/, 'a text that begins with "/" or "?"'),
+      ),
+    ),
+    delimiter: optional(
+      v.pipe(
+        v.string("text"),
+        v.nonEmpty("at least one character"),
+        v.description(
+          "What ends each message of the protocol within one of WebSocket, which may then hold several; the last one's may be missing. It is put after each message sent.",
+        ),
       ),
     ),
     session: optional(
@@ -214,20 +247,7 @@ export const DescriptorSchema = object(
       ),
     ),
     error: optional(
-      object(
-        {
-          ...condition,
-          reason: optional(locator("The reason")),
-          settles: optional(
-            choice(
-              ["id", "oldest"],
-              "Which probe it answers: the one it names, or the oldest without any reply. Default: none.",
-            ),
-          ),
-          id: optional(locator("The identifier (default: as in the first reply that has one)")),
-        },
-        "An error that the server reports.",
-      ),
+      oneOrList(ErrorMessage, "Errors of several forms: the first that a message fits counts."),
     ),
     heartbeat: optional(
       list(
@@ -272,3 +292,5 @@ export const DescriptorSchema = object(
 export type Descriptor = v.InferOutput<typeof DescriptorSchema>;
 /** What a message must look like. */
 export type ConditionSpec = v.InferOutput<typeof Condition>;
+/** An error that the server reports. */
+export type ErrorSpec = v.InferOutput<typeof ErrorMessage>;

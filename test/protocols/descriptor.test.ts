@@ -19,7 +19,7 @@ const wrong: [sentence: string, json: unknown, ...lines: string[]][] = [
   [
     "a misspelt field",
     { name: "x", sesion: [] },
-    'sesion: expected a field of this object (name, subprotocols, path, session, probe, reply, publish, delivery, error, heartbeat, refresh, resume, unmatched), got "sesion"',
+    'sesion: expected a field of this object (name, subprotocols, path, delimiter, session, probe, reply, publish, delivery, error, heartbeat, refresh, resume, unmatched), got "sesion"',
   ],
   [
     "a misspelt field deep inside",
@@ -251,6 +251,26 @@ const wrong: [sentence: string, json: unknown, ...lines: string[]][] = [
     { name: "x", probe, reply, error: { where: { "/e": 1 }, id: "/id" } },
     'error.settles: expected "id", since "error.id" is given, got nothing',
   ],
+  [
+    "errors of several forms, and what is wrong with each",
+    { name: "x", error: [{ where: { "/e": 1 }, reason: "why" }, { settles: "oldest" }] },
+    'error[0].reason: expected a JSON Pointer, for there is no regex with groups, got "why"',
+    'error[1]: expected "text", "regex" or "where", got none',
+    'error[1].settles: expected a "probe" to settle, got none',
+  ],
+  [
+    "a misspelt field in a list of errors",
+    { name: "x", error: [{ were: { "/e": 1 } }] },
+    'error[0].were: expected a field of this object (text, regex, where, reason, settles, id), got "were"',
+  ],
+  [
+    "a misspelt field in a single error",
+    { name: "x", error: { were: { "/e": 1 } } },
+    'error.were: expected a field of this object (text, regex, where, reason, settles, id), got "were"',
+  ],
+  ["errors of no form", { name: "x", error: [] }, "error: expected at least one item, got []"],
+  ["an error that is a text", { name: "x", error: "no" }, 'error: expected an object, got "no"'],
+  ["an empty delimiter", { name: "x", delimiter: "" }, 'delimiter: expected at least one character, got ""'],
   [
     "a heartbeat of both kinds",
     { name: "x", heartbeat: [{ when: { text: "2" }, answer: "3", every: "5s", send: "2" }] },

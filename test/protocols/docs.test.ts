@@ -48,10 +48,10 @@ test("docs/protocols.md knows every field and every variable", () => {
   );
 });
 
-function* fieldNames(schema: { properties?: object; items?: object }): Generator<string> {
+function* fieldNames(schema: { properties?: object; items?: object; anyOf?: object[] }): Generator<string> {
   for (const [name, field] of Object.entries(schema.properties ?? {})) {
     if (name !== "$schema") yield name;
     yield* fieldNames(field);
   }
-  if (schema.items) yield* fieldNames(schema.items);
+  for (const part of [schema.items ?? [], schema.anyOf ?? []].flat()) yield* fieldNames(part);
 }

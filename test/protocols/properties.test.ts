@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import fc, { type Arbitrary } from "fast-check";
 import {
   type Conversation,
   compile,
   type Descriptor,
   type Effect,
+  type Frame,
   PROTOCOLS,
   type Protocol,
   parseDescriptor,
@@ -133,6 +134,37 @@ test("no message makes a conversation throw", () => {
     }),
     { numRuns: 500 },
   );
+});
+
+test("messages in one of WebSocket are as messages one by one", () => {
+  const delimiter = "\u001e";
+  const one = compile(parseDescriptor({ ...everything, delimiter }, "one"));
+  const many = compile(parseDescriptor(everything, "many"));
+  const messages = fc.array(
+    anyFrame.filter((frame) => typeof frame === "string" && frame !== ""),
+  ) as Arbitrary<string[]>;
+  fc.assert(
+    fc.property(messages, fc.boolean(), fc.boolean(), (given, binary, ended) => {
+      const pieces = ["hi you", ...given]
+        .flatMap((message) => message.split(delimiter))
+        .filter((piece) => piece !== "");
+      const text = pieces.join(delimiter) + (ended ? delimiter : "");
+      const [together, apart] = [one, many].map(start) as [Conversation, Conversation];
+      for (const conversation of [together, apart]) conversation.open(ms(0));
+      const effects = together.receive(binary ? encodeUtf8(text) : text, ms(1));
+      assert.deepEqual(
+        effects.map((effect) =>
+          effect.kind === "send" ? { ...effect, frame: undelimited(effect.frame) } : effect,
+        ),
+        pieces.flatMap((piece) => apart.receive(piece, ms(1))),
+      );
+    }),
+    { numRuns: 500 },
+  );
+  function undelimited(frame: Frame): Frame {
+    assert.ok(typeof frame === "string" && frame.endsWith(delimiter));
+    return frame.slice(0, -1);
+  }
 });
 
 /** What may happen to a connection: `pick` says to which probe or reply. */

@@ -60,9 +60,18 @@ func openConversation(t testing.TB, descriptor string, variables ...string) (*Co
 }
 
 func TestMessagesAreInterpretedWithoutAllocation(t *testing.T) {
-	c, e := openConversation(t, chat, "lobby")
+	t.Run("a message at a time", func(t *testing.T) { interpretWithoutAllocation(t, chat, "") })
+	t.Run("two in one", func(t *testing.T) {
+		interpretWithoutAllocation(t, strings.Replace(chat, `"name"`, `"delimiter": "\n", "name"`, 1), "\n")
+	})
+}
+
+// interpretWithoutAllocation has a reply and a delivery in one message where
+// there is a delimiter.
+func interpretWithoutAllocation(t *testing.T, descriptor, delimiter string) {
+	c, e := openConversation(t, descriptor, "lobby")
 	now, n := origin, 0
-	id, reply := make([]byte, 0, 32), make([]byte, 0, 100)
+	id, reply := make([]byte, 0, 32), make([]byte, 0, 1000)
 	payload, delivery := []byte("some payload"), []byte(aDelivery)
 	run := func() {
 		now++
@@ -73,8 +82,12 @@ func TestMessagesAreInterpretedWithoutAllocation(t *testing.T) {
 		}
 		c.Sent(id, now)
 		reply = append(append(append(reply[:0], `{"type":"echo_reply","echoId":"`...), id...), `"}`...)
-		c.Receive(e, reply, false, now)
-		c.Receive(e, delivery, false, now)
+		if delimiter == "" {
+			c.Receive(e, reply, false, now)
+			c.Receive(e, delivery, false, now)
+		} else {
+			c.Receive(e, append(append(append(reply, delimiter...), delivery...), delimiter...), false, now)
+		}
 		if err := c.Publish(e, id, int64(n), payload, now); err != nil {
 			t.Fatal(err)
 		}
@@ -137,6 +150,14 @@ func TestDescriptorsThatCannotBeInterpreted(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: error %v, want one that says %q", test.name, err, test.want)
 		}
+	}
+}
+
+func TestOneMessageIsTakenApartIntoSoMany(t *testing.T) {
+	c, e := openConversation(t, `{"name":"x","delimiter":"\n","delivery":{"regex":"^x"}}`)
+	c.Receive(e, []byte(strings.Repeat("x\n\n", mostMessages-1)+"no\nx"), false, origin)
+	if e.deliveries != mostMessages-1 || e.others != 1 {
+		t.Errorf("%d deliveries and %d others, want %d and 1", e.deliveries, e.others, mostMessages-1)
 	}
 }
 

@@ -66,6 +66,9 @@ func (c *compiler) compile(d *Descriptor) {
 	c.variables(d)
 	p.names = append(slices.Clone(p.Variables), c.captures...)
 
+	if d.Delimiter != "" {
+		p.delimiter = []byte(d.Delimiter)
+	}
 	if d.Path != "" {
 		t, err := parsePathTemplate(d.Path)
 		if err != nil {
@@ -101,8 +104,12 @@ func (c *compiler) compile(d *Descriptor) {
 	if d.Delivery != nil {
 		c.delivery(d.Delivery)
 	}
-	if d.Error != nil {
-		c.errors(d)
+	for i := range d.Error {
+		field := "error"
+		if len(d.Error) > 1 {
+			field = fmt.Sprintf("error[%d]", i)
+		}
+		c.error(field, d, &d.Error[i])
 	}
 	for i, b := range d.Heartbeat {
 		c.beat(fmt.Sprintf("heartbeat[%d]", i), &b)
@@ -154,6 +161,9 @@ func (c *compiler) message(field, source, encoding string, own []capture) *templ
 		c.fail(field, "%w", err)
 	}
 	t.binary = encoding == "binary"
+	if c.p.delimiter != nil {
+		t.parts = append(t.parts, part{literal: string(c.p.delimiter)})
+	}
 	return c.bind(field, &t, own)
 }
 
@@ -249,13 +259,15 @@ func (c *compiler) delivery(d *DeliverySpec) {
 			c.fail("delivery.sentAt.unit", `want "s", "ms", "us" or "ns", got %q`, d.SentAt.Unit)
 		}
 	}
+	for _, l := range []locator{compiled.id, compiled.seq, compiled.cursor, compiled.publisher, compiled.room, compiled.sentAt} {
+		compiled.isJSON = compiled.isJSON || l.slot != 0
+	}
 	c.p.delivery = &compiled
 }
 
-func (c *compiler) errors(d *Descriptor) {
-	e := d.Error
-	compiled := failure{condition: c.condition("error", &e.ConditionSpec), settles: e.Settles}
-	compiled.reason = c.locator("error.reason", e.Reason, &compiled.condition)
+func (c *compiler) error(field string, d *Descriptor, e *ErrorSpec) {
+	compiled := failure{condition: c.condition(field, &e.ConditionSpec), settles: e.Settles}
+	compiled.reason = c.locator(field+".reason", e.Reason, &compiled.condition)
 	switch e.Settles {
 	case "", "oldest":
 	case "id":
@@ -266,13 +278,13 @@ func (c *compiler) errors(d *Descriptor) {
 			}
 		}
 		if id == nil {
-			c.fail("error.id", "want where the identifier is")
+			c.fail(field+".id", "want where the identifier is")
 		}
-		compiled.id = c.locator("error.id", id, &compiled.condition)
+		compiled.id = c.locator(field+".id", id, &compiled.condition)
 	default:
-		c.fail("error.settles", `want "id" or "oldest", got %q`, e.Settles)
+		c.fail(field+".settles", `want "id" or "oldest", got %q`, e.Settles)
 	}
-	c.p.errors = &compiled
+	c.p.errors = append(c.p.errors, compiled)
 }
 
 func (c *compiler) beat(field string, b *BeatSpec) {

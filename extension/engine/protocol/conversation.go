@@ -209,7 +209,7 @@ func (c *Conversation) Probe(e Events, id, payload []byte, due clock.Time) error
 	if c.ledger == nil {
 		c.ledger = &ledger{turns: p.turns}
 	}
-	c.ledger.add(id, due, due.Add(c.in.replyTimeout), message)
+	c.ledger.add(id, due, due.Add(c.in.replyTimeout), message[:len(message)-len(p.delimiter)])
 	e.Send(message, p.probe.binary, ForProbe)
 	return nil
 }

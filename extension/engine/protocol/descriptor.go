@@ -24,12 +24,13 @@ type Descriptor struct {
 	Name         string        `json:"name"`
 	Subprotocols []string      `json:"subprotocols"`
 	Path         string        `json:"path"`
+	Delimiter    string        `json:"delimiter"`
 	Session      []StepSpec    `json:"session"`
 	Probe        *ProbeSpec    `json:"probe"`
 	Reply        []ReplySpec   `json:"reply"`
 	Publish      *MessageSpec  `json:"publish"`
 	Delivery     *DeliverySpec `json:"delivery"`
-	Error        *ErrorSpec    `json:"error"`
+	Error        ErrorSpecs    `json:"error"`
 	Heartbeat    []BeatSpec    `json:"heartbeat"`
 	Refresh      *StepSpec     `json:"refresh"`
 	Resume       *StepSpec     `json:"resume"`
@@ -95,6 +96,18 @@ type ErrorSpec struct {
 	ID      *string `json:"id"`
 }
 
+// ErrorSpecs are errors of several forms; JSON may have one without a list.
+type ErrorSpecs []ErrorSpec
+
+// UnmarshalJSON reads an object, or a list of them.
+func (s *ErrorSpecs) UnmarshalJSON(b []byte) error {
+	if b[0] != '[' {
+		*s = make(ErrorSpecs, 1)
+		return decode(b, &(*s)[0])
+	}
+	return decode(b, (*[]ErrorSpec)(s))
+}
+
 // BeatSpec is what keeps a connection alive: an answer, or a message sent at
 // intervals.
 type BeatSpec struct {
@@ -108,10 +121,8 @@ type BeatSpec struct {
 
 // Parse reads a descriptor from JSON and compiles it.
 func Parse(b []byte) (*Protocol, error) {
-	decoder := json.NewDecoder(bytes.NewReader(b))
-	decoder.DisallowUnknownFields()
 	var d Descriptor
-	if err := decoder.Decode(&d); err != nil {
+	if err := decode(b, &d); err != nil {
 		return nil, fmt.Errorf("protocol: %w", err)
 	}
 	p, err := Compile(&d)
@@ -119,6 +130,12 @@ func Parse(b []byte) (*Protocol, error) {
 		return nil, fmt.Errorf("protocol %q: %w", d.Name, err)
 	}
 	return p, nil
+}
+
+func decode(b []byte, v any) error {
+	decoder := json.NewDecoder(bytes.NewReader(b))
+	decoder.DisallowUnknownFields()
+	return decoder.Decode(v)
 }
 
 // parseDuration reads a duration such as "500ms", "5s" or "1m30s".

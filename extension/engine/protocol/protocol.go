@@ -19,6 +19,7 @@ type Protocol struct {
 	Variables []string
 
 	path            *template
+	delimiter       []byte // nil where one message of WebSocket is one of the protocol
 	probe           *template
 	numericID       bool
 	publish         *template
@@ -26,7 +27,7 @@ type Protocol struct {
 	allReplies      uint16
 	turns           uint16
 	delivery        *delivery
-	errors          *failure
+	errors          []failure
 	answers         []answer
 	beats           []beat
 	refresh         *step
@@ -50,6 +51,7 @@ type reply struct {
 type delivery struct {
 	condition
 	id, seq, cursor, publisher, room, sentAt locator
+	isJSON                                   bool // some of them are in JSON
 	// A time is the number given times up, divided by down: divisions by whole
 	// numbers come out the same in JavaScript to the last bit.
 	up, down float64

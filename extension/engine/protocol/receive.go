@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"bytes"
 	"strconv"
 
 	"xk6-realtime/engine/clock"
@@ -15,7 +16,31 @@ func (c *Conversation) Receive(e Events, message []byte, binary bool, at clock.T
 	if c.state == over {
 		return
 	}
-	c.in.reader.load(message, binary)
+	r, delimiter := &c.in.reader, c.in.protocol.delimiter
+	r.load(message, binary)
+	if delimiter == nil || !r.isText {
+		c.take(e, at)
+		return
+	}
+	for count := 0; len(message) > 0 && c.state != over; {
+		one, rest, _ := bytes.Cut(message, delimiter)
+		if count == mostMessages-1 {
+			one, rest = message, nil
+		}
+		if message = rest; len(one) > 0 {
+			count++
+			r.load(one, false)
+			c.take(e, at)
+		}
+	}
+}
+
+// mostMessages is how many messages of the protocol one of WebSocket is taken
+// apart into: then the rest is one.
+const mostMessages = 65_536
+
+// take takes the protocol's message that the reader has.
+func (c *Conversation) take(e Events, at clock.Time) {
 	switch {
 	case c.takeAwaited(e, at):
 	case c.takeHeartbeat(e, at):
@@ -85,10 +110,17 @@ func (c *Conversation) takeRefreshed() bool {
 }
 
 func (c *Conversation) takeError(e Events) bool {
-	r, f := &c.in.reader, c.in.protocol.errors
-	if f == nil || !r.matches(&f.condition) {
-		return false
+	for i := range c.in.protocol.errors {
+		if f := &c.in.protocol.errors[i]; c.in.reader.matches(&f.condition) {
+			c.fail(e, f)
+			return true
+		}
 	}
+	return false
+}
+
+func (c *Conversation) fail(e Events, f *failure) {
+	r := &c.in.reader
 	reason, ok := []byte(nil), false
 	if f.reason.given() {
 		reason, ok = r.textAt(f.reason)
@@ -119,7 +151,6 @@ func (c *Conversation) takeError(e Events) bool {
 	if inSession {
 		c.failSession(e, ErrorFault, reason)
 	}
-	return true
 }
 
 var unknownReason = []byte("unknown")
@@ -169,6 +200,10 @@ func (c *Conversation) takeDelivery(e Events, at clock.Time) bool {
 	r, rule := &c.in.reader, c.in.protocol.delivery
 	if rule == nil || !r.matches(&rule.condition) {
 		return false
+	}
+	if rule.isJSON && !r.json() {
+		e.Invalid(Unparsable, "a delivery that is not JSON")
+		return true
 	}
 	d := &c.in.delivery
 	*d = Delivery{At: at}
