@@ -160,7 +160,7 @@ func (c *Conn) free(reset bool) {
 		l.timers.stop(c, kind)
 	}
 	l.parserOf(c).Release(&c.frames)
-	c.unsent = nil
+	c.unsent, c.full = nil, false
 	if c.secure != nil {
 		c.secure.free()
 	}

@@ -23,23 +23,27 @@ const (
 // Conn is one WebSocket connection. All that it needs only until it is open is
 // in opening, so that one at rest stays small.
 type Conn struct {
+	// What a message needs, in 64 bytes: where thousands of connections take
+	// turns, each line of memory has gone from the cache in between.
 	loop     *Loop
 	handler  Handler
-	opening  *opening // nil once open
-	secure   *secure  // nil without TLS
+	secure   *secure // nil without TLS
 	frames   frame.State
-	unsent   []byte // what the kernel has not taken yet
 	traffic  *Traffic
 	throttle *throttle // nil for a reader at full speed
+	slot     int32     // in loop.conns
+	state    state
+	server   bool // this side accepted the connection
+	paused   bool
+	full     bool // unsent waits for room in the kernel
 
-	slot       int32 // in loop.conns
+	unsent  []byte   // what the kernel has not taken yet
+	opening *opening // nil once open
+
 	deadlineAt int32 // places in loop.timers, plus one
 	alarmAt    int32
 	paceAt     int32
 
-	state   state
-	server  bool // this side accepted the connection
-	paused  bool
 	planned bool
 	by      By
 	code    uint16

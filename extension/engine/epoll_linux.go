@@ -55,8 +55,9 @@ type epoll struct {
 // sock is a connection's socket. The slot's turn tells a socket from the next
 // one in the same slot, for events that come late.
 type sock struct {
+	conn    *Conn
 	fd      int32
-	turn    int32
+	turn    uint16
 	reading bool
 }
 
@@ -184,11 +185,11 @@ func (p *epoll) mayCoalesce(until clock.Time) bool {
 }
 
 func (p *epoll) handle(e *unix.EpollEvent) {
-	slot := e.Fd
-	if !p.alive(slot, e.Pad) {
+	slot, turn := e.Fd, uint16(e.Pad)
+	if !p.alive(slot, turn) {
 		return
 	}
-	c := p.loop.conns[slot]
+	c := p.socks[slot].conn
 	const gone = unix.EPOLLHUP | unix.EPOLLERR
 	switch {
 	case c.state == connecting:
@@ -200,11 +201,11 @@ func (p *epoll) handle(e *unix.EpollEvent) {
 	case e.Events&unix.EPOLLOUT != 0:
 		p.loop.writable(c)
 	}
-	if e.Events&(unix.EPOLLIN|unix.EPOLLRDHUP|gone) == 0 || !p.alive(slot, e.Pad) {
+	if e.Events&(unix.EPOLLIN|unix.EPOLLRDHUP|gone) == 0 || !p.alive(slot, turn) {
 		return
 	}
 	if p.socks[slot].reading {
-		p.readable(c, slot, e.Pad, e.Events&(unix.EPOLLRDHUP|gone) != 0)
+		p.readable(c, slot, turn, e.Events&(unix.EPOLLRDHUP|gone) != 0)
 	} else if e.Events&gone != 0 {
 		// Paused, and the connection is gone or half gone: what waits unread
 		// is lost with it.
@@ -212,7 +213,7 @@ func (p *epoll) handle(e *unix.EpollEvent) {
 	}
 }
 
-func (p *epoll) alive(slot, turn int32) bool {
+func (p *epoll) alive(slot int32, turn uint16) bool {
 	return p.socks[slot].turn == turn && p.socks[slot].fd >= 0
 }
 
@@ -230,7 +231,7 @@ func (p *epoll) socketError(slot int32) error {
 // readable reads until nothing is left. The kernel tells of each arrival once,
 // so a connection that is not read to its end is to be told of again. hungUp
 // says that the end itself has come, which no arrival will tell of.
-func (p *epoll) readable(c *Conn, slot, turn int32, hungUp bool) {
+func (p *epoll) readable(c *Conn, slot int32, turn uint16, hungUp bool) {
 	for range readsEach {
 		limit := c.mayRead(len(p.buf))
 		if limit == 0 {
@@ -258,7 +259,7 @@ func (p *epoll) readable(c *Conn, slot, turn int32, hungUp bool) {
 		}
 	}
 	s := &p.socks[slot]
-	p.control(unix.EPOLL_CTL_MOD, int(s.fd), s.events(), slot, turn)
+	p.control(unix.EPOLL_CTL_MOD, int(s.fd), s.events(), slot, int32(turn))
 	p.behind = true
 }
 
@@ -297,9 +298,9 @@ func (p *epoll) add(c *Conn, fd int) error {
 		p.socks = append(p.socks, sock{fd: -1})
 	}
 	s := &p.socks[c.slot]
-	*s = sock{fd: int32(fd), turn: (s.turn + 1) & 0x7FFFFFFF, reading: !c.paused}
-	if err := p.control(unix.EPOLL_CTL_ADD, fd, s.events(), c.slot, s.turn); err != nil {
-		s.fd = -1
+	*s = sock{conn: c, fd: int32(fd), turn: s.turn + 1, reading: !c.paused}
+	if err := p.control(unix.EPOLL_CTL_ADD, fd, s.events(), c.slot, int32(s.turn)); err != nil {
+		s.conn, s.fd = nil, -1
 		return err
 	}
 	return nil
@@ -321,7 +322,7 @@ func (p *epoll) read(c *Conn, on bool) {
 	}
 	if s := &p.socks[c.slot]; s.fd >= 0 && s.reading != on {
 		s.reading = on
-		p.control(unix.EPOLL_CTL_MOD, int(s.fd), s.events(), c.slot, s.turn)
+		p.control(unix.EPOLL_CTL_MOD, int(s.fd), s.events(), c.slot, int32(s.turn))
 	}
 }
 
@@ -357,8 +358,9 @@ func (p *epoll) close(c *Conn, reset bool) {
 	if int(c.slot) >= len(p.socks) || p.socks[c.slot].fd < 0 {
 		return
 	}
-	fd := int(p.socks[c.slot].fd)
-	p.socks[c.slot].fd = -1
+	s := &p.socks[c.slot]
+	fd := int(s.fd)
+	s.conn, s.fd = nil, -1
 	if reset {
 		unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
 	}

@@ -68,13 +68,14 @@ func (c *Conn) writeWire(b []byte) error {
 	}
 	if len(b) > 0 {
 		c.unsent = append(c.unsent, b...)
+		c.full = true
 	}
 	return nil
 }
 
 // writable is called by the poller when there is room again.
 func (l *Loop) writable(c *Conn) {
-	if len(c.unsent) == 0 {
+	if !c.full {
 		return
 	}
 	n, err := l.poll.write(c, c.unsent)
@@ -86,7 +87,7 @@ func (l *Loop) writable(c *Conn) {
 		return
 	}
 	if c.unsent = c.unsent[n:]; len(c.unsent) == 0 {
-		c.unsent = nil
+		c.unsent, c.full = nil, false
 	}
 }
 

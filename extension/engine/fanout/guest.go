@@ -19,15 +19,14 @@ const closeCode = 1000
 type guest struct {
 	loop         *loop
 	conn         *engine.Conn // nil while there is none
-	conversation *protocol.Conversation
-	subscription *ledger.Subscription // nil before the first stay, and of publishers
-	publisher    *publisher           // nil of subscribers
-	now          clock.Time           // of the message that is being read
-	alarm        clock.Time           // what is waited for
-	leaveBy      clock.Time           // 0 while it does not leave
+	publisher    *publisher   // nil of subscribers
+	alarm        clock.Time   // what is waited for
+	leaveBy      clock.Time   // 0 while it does not leave
 	number       int32
 	room         int32
-	failed       bool // its session could not be had
+	failed       bool                  // its session could not be had
+	conversation protocol.Conversation // of the present stay
+	subscription ledger.Subscription   // likewise; not of publishers
 }
 
 // publisher is what only a publisher has.
@@ -43,7 +42,7 @@ func (g *guest) Opened(c *engine.Conn, o *engine.Opening) {
 	r := g.loop.run
 	g.conn = c
 	g.alarm, g.leaveBy, g.failed = 0, 0, false
-	conversation, err := g.loop.interpret.NewConversation(protocol.Init{
+	err := g.loop.interpret.Begin(&g.conversation, protocol.Init{
 		Variables:    r.o.Variables(int(g.number)),
 		Authenticate: r.o.Authenticate,
 	})
@@ -54,19 +53,18 @@ func (g *guest) Opened(c *engine.Conn, o *engine.Opening) {
 		g.wait()
 		return
 	}
-	g.conversation = conversation
 	if g.publisher == nil {
-		g.subscription = r.room(int(g.room)).Subscribe()
+		r.room(int(g.room)).Subscribe(&g.subscription)
 	}
 	g.conversation.Open(g, o.Opened)
 	g.wait()
 }
 
 func (g *guest) Message(c *engine.Conn, m engine.Message) {
-	if m.Op != frame.Text && m.Op != frame.Binary || g.conversation == nil {
+	if m.Op != frame.Text && m.Op != frame.Binary {
 		return
 	}
-	g.now = m.Read
+	g.loop.now = m.Read
 	g.conversation.Receive(g, m.Data, m.Op == frame.Binary, m.At)
 	if g.leaveBy != 0 && g.subscription.Complete() {
 		g.end()
@@ -81,9 +79,6 @@ func (g *guest) Alarm(c *engine.Conn, now clock.Time) {
 		g.end()
 		return
 	}
-	if g.conversation == nil {
-		return
-	}
 	g.conversation.Due(g, now)
 	if g.publisher != nil {
 		g.publish(now)
@@ -96,15 +91,10 @@ func (g *guest) Unopened(clock.Time) swarm.Return { return swarm.Return{} }
 
 func (g *guest) Closed(c *engine.Conn, e engine.End) swarm.Return {
 	g.conn = nil
-	if g.conversation != nil {
-		g.conversation.Drop(g, e.At)
-		g.conversation = nil
-	}
-	if g.subscription != nil {
-		g.subscription.Leave()
-		g.loop.record.Lost += int64(g.lost(e))
-		g.subscription = nil
-	}
+	g.conversation.Drop(g, e.At)
+	g.subscription.Leave()
+	g.loop.record.Lost += int64(g.lost(e))
+	g.subscription = ledger.Subscription{}
 	if g.publisher != nil && (!e.Planned || g.failed) {
 		g.forsake()
 	}
@@ -138,9 +128,7 @@ func (g *guest) due() (next clock.Time) {
 	if g.failed {
 		return clock.Now()
 	}
-	if g.conversation != nil {
-		next = g.conversation.NextDue()
-	}
+	next = g.conversation.NextDue()
 	if g.leaveBy != 0 && (next == 0 || g.leaveBy < next) {
 		next = g.leaveBy
 	}
@@ -153,7 +141,7 @@ func (g *guest) due() (next clock.Time) {
 // leave begins the end of a subscriber's stay: it waits for what it is due,
 // then closes. False when it is not there to leave.
 func (g *guest) leave() bool {
-	if g.conn == nil || g.leaveBy != 0 || g.conversation == nil || !g.conversation.Ready() {
+	if g.conn == nil || g.leaveBy != 0 || !g.conversation.Ready() {
 		return false
 	}
 	g.subscription.Leave()
@@ -217,9 +205,7 @@ func (g *guest) isDecided() bool {
 }
 
 // isComplete tells whether all that is due to the guest has come.
-func (g *guest) isComplete() bool {
-	return g.subscription == nil || g.subscription.Complete()
-}
+func (g *guest) isComplete() bool { return g.subscription.Complete() }
 
 // Send is called by the conversation.
 func (g *guest) Send(message []byte, binary bool, why protocol.Purpose) {
@@ -242,9 +228,7 @@ func (g *guest) Send(message []byte, binary bool, why protocol.Purpose) {
 
 // Ready is called by the conversation.
 func (g *guest) Ready() {
-	if g.subscription != nil {
-		g.subscription.Confirm()
-	}
+	g.subscription.Confirm()
 }
 
 // SessionFailed is called by the conversation.
@@ -318,7 +302,7 @@ func (g *guest) serverLag(d *protocol.Delivery, due clock.Time) (lag time.Durati
 	if !d.HasSentAt {
 		return 0, false
 	}
-	sent := g.loop.fromUnix(d.SentAtMs, g.now)
+	sent := g.loop.fromUnix(d.SentAtMs)
 	early := due != 0 && due.Sub(sent) > stampSlack+g.loop.run.o.Protocol.SentAtUnit()
 	if early || sent.Sub(d.At) > stampSlack {
 		g.loop.record.ClockDiffers++

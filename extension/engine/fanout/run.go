@@ -49,6 +49,7 @@ type loop struct {
 	record    record
 	arrivals  []*ledger.Arrivals // by publisher of the shard
 	guests    []*guest
+	now       clock.Time // of the message that is being read
 	wall      clock.Wall
 	idBuffer  []byte
 	churner   *engine.Timer
@@ -208,9 +209,9 @@ func (l *loop) churn(now clock.Time) {
 // unix is an instant in nanoseconds since 1970.
 func (l *loop) unix(at clock.Time) int64 { return l.wallAt(at).UnixNano(at) }
 
-// fromUnix is the instant of a stamp in milliseconds since 1970.
-func (l *loop) fromUnix(ms float64, now clock.Time) clock.Time {
-	return l.wallAt(now).Time(int64(ms * 1e6))
+// fromUnix is the instant of a message's stamp in milliseconds since 1970.
+func (l *loop) fromUnix(ms float64) clock.Time {
+	return l.wallAt(l.now).Time(int64(ms * 1e6))
 }
 
 // wallAt reads the wall clock ten times a second at the most.

@@ -11,8 +11,14 @@ import (
 	"xk6-realtime/engine/ledger"
 )
 
+func subscribed(r *ledger.Room) *ledger.Subscription {
+	s := &ledger.Subscription{}
+	r.Subscribe(s)
+	return s
+}
+
 func confirmed(r *ledger.Room) *ledger.Subscription {
-	s := r.Subscribe()
+	s := subscribed(r)
 	s.Confirm()
 	return s
 }
@@ -69,7 +75,7 @@ func TestWhatIsDueDependsOnWhoWasThere(t *testing.T) {
 	room := ledger.NewRoom(1, 64)
 	stream := room.Streams()[0]
 	publish(stream, 10) // 0-9: before the subscription
-	s := room.Subscribe()
+	s := subscribed(room)
 	publish(stream, 5) // 10-14: requested, not confirmed
 	s.Confirm()
 	publish(stream, 5) // 15-19: due
@@ -118,7 +124,7 @@ func TestStreamsOfARoomAreApart(t *testing.T) {
 
 func TestASubscriberThatWasNeverConfirmedIsOwedNothing(t *testing.T) {
 	room := ledger.NewRoom(1, 16)
-	s := room.Subscribe()
+	s := subscribed(room)
 	publish(room.Streams()[0], 3)
 	s.Leave()
 	s.Confirm() // comes too late
@@ -169,7 +175,7 @@ func TestCountsAreTheServersOwn(t *testing.T) {
 			for range 400 {
 				switch action := random.IntN(10); {
 				case action == 0 && len(there) < 8:
-					s := &subscriber{Subscription: room.Subscribe(), done: map[[2]uint64]int{}, top: map[uint64]uint64{}}
+					s := &subscriber{Subscription: subscribed(room), done: map[[2]uint64]int{}, top: map[uint64]uint64{}}
 					s.Confirm()
 					there = append(there, s)
 				case action == 1 && len(there) > 0:

@@ -8,7 +8,8 @@ import (
 )
 
 // Subscription is one subscriber's stay in a room, from its request to its
-// end. Its methods are called by one goroutine at a time.
+// end. Its methods are called by one goroutine at a time. It must not be copied.
+// The zero Subscription is due nothing.
 type Subscription struct {
 	room      *Room
 	tracks    []track  // by stream
@@ -18,8 +19,8 @@ type Subscription struct {
 }
 
 // Subscribe begins a stay, before the request for it is sent.
-func (r *Room) Subscribe() *Subscription {
-	s := &Subscription{room: r}
+func (r *Room) Subscribe(s *Subscription) {
+	*s = Subscription{room: r}
 	if s.tracks = s.only[:]; len(r.streams) != 1 {
 		s.tracks = make([]track, len(r.streams))
 	}
@@ -27,13 +28,12 @@ func (r *Room) Subscribe() *Subscription {
 		from := stream.Published()
 		s.tracks[i] = track{from: from, next: from, first: math.MaxUint64, end: math.MaxUint64}
 	}
-	return s
 }
 
 // Confirm notes that the server has confirmed the subscription: what is
 // published from now on is due.
 func (s *Subscription) Confirm() {
-	if s.confirmed || s.leaving {
+	if s.confirmed || s.leaving || s.room == nil {
 		return
 	}
 	s.confirmed = true
@@ -49,7 +49,7 @@ func (s *Subscription) Confirm() {
 // that is published from now on is due. What was due may still come, until
 // [Subscription.Lost] settles it.
 func (s *Subscription) Leave() {
-	if s.leaving {
+	if s.leaving || s.room == nil {
 		return
 	}
 	s.leaving = true

@@ -17,9 +17,8 @@ import (
 type guest struct {
 	loop         *loop
 	conn         *engine.Conn // nil while there is none
-	conversation *protocol.Conversation
-	now          clock.Time // of what is being handled
-	next         clock.Time // the next probe's due time; 0 before the first session is ready or has failed
+	now          clock.Time   // of what is being handled
+	next         clock.Time   // the next probe's due time; 0 before the first session is ready or has failed
 	openedAt     clock.Time
 	downSince    clock.Time // 0 while there is a session, and before the first
 	written      clock.Time // of the probe that is being sent, 0 if it could not be
@@ -31,27 +30,27 @@ type guest struct {
 	opened       bool // once at least
 	failed       bool // its session could not be had
 	ending       bool // this side is done with it
+	conversation protocol.Conversation
 }
 
 func (g *guest) Opened(c *engine.Conn, o *engine.Opening) {
 	r := g.loop.run
 	g.conn, g.now, g.opened, g.failed = c, clock.Now(), true, false
 	g.openedAt = o.Opened
-	conversation, err := g.loop.interpret.NewConversation(protocol.Init{
+	err := g.loop.interpret.Begin(&g.conversation, protocol.Init{
 		Variables:    r.o.Variables(int(g.number)),
 		Authenticate: r.o.Authenticate,
 	})
 	if err != nil {
 		g.SessionFailed("", protocol.ErrorFault, nil)
 	} else {
-		g.conversation = conversation
-		conversation.Open(g, o.Opened)
+		g.conversation.Open(g, o.Opened)
 	}
 	g.wait()
 }
 
 func (g *guest) Message(_ *engine.Conn, m engine.Message) {
-	if m.Op != frame.Text && m.Op != frame.Binary || g.conversation == nil {
+	if m.Op != frame.Text && m.Op != frame.Binary {
 		return
 	}
 	g.now = m.Read
@@ -85,16 +84,14 @@ func (g *guest) Unopened(at clock.Time) swarm.Return {
 func (g *guest) Closed(_ *engine.Conn, e engine.End) swarm.Return {
 	g.now = e.At
 	ending := e.Planned && !g.failed
-	if g.conversation != nil {
-		if ending && !g.conversation.Ready() && e.At.Sub(g.openedAt) >= g.loop.run.o.Timeout {
-			g.loop.record.Sessions++ // a reply would have timed out by now
-		}
-		g.ending = ending
-		g.conversation.Drop(g, e.At)
-		g.note()
+	if ending && !g.conversation.Ready() && e.At.Sub(g.openedAt) >= g.loop.run.o.Timeout {
+		g.loop.record.Sessions++ // a reply would have timed out by now
 	}
+	g.ending = ending
+	g.conversation.Drop(g, e.At)
+	g.note()
 	g.loop.record.Lost += int64(g.overdue)
-	g.conn, g.conversation, g.overdue = nil, nil, 0
+	g.conn, g.overdue = nil, 0
 	if ending {
 		return swarm.Return{}
 	}
@@ -144,7 +141,7 @@ func (g *guest) miss(until clock.Time) {
 
 // probeDue is when the next probe is due, never if there is none.
 func (g *guest) probeDue() clock.Time {
-	if g.next == 0 || g.next >= g.loop.run.end() || g.conversation == nil || !g.conversation.Ready() {
+	if g.next == 0 || g.next >= g.loop.run.end() || !g.conversation.Ready() {
 		return never
 	}
 	return g.next
@@ -197,7 +194,7 @@ func (g *guest) wait() {
 // note keeps the loop's count of those that await a reply, or their turn to
 // ask: a loop that is late must not be taken for one that is done.
 func (g *guest) note() {
-	awaiting := g.conversation != nil && (g.conversation.OpenProbes() > 0 || g.probeDue() != never)
+	awaiting := g.conversation.OpenProbes() > 0 || g.probeDue() != never
 	if awaiting == g.awaiting {
 		return
 	}

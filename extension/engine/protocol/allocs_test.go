@@ -50,8 +50,8 @@ func openConversation(t testing.TB, descriptor string, variables ...string) (*Co
 		t.Fatal(err)
 	}
 	in := p.NewInterpreter(time.Second, func(at clock.Time) int64 { return int64(at) })
-	c, err := in.NewConversation(Init{Variables: variables})
-	if err != nil {
+	c := &Conversation{}
+	if err := in.Begin(c, Init{Variables: variables}); err != nil {
 		t.Fatal(err)
 	}
 	e := &nothing{}

@@ -58,18 +58,19 @@ type Init struct {
 
 // Conversation is one connection's state machine. It reads no clock and writes
 // to no socket. Instants do not go back, but for messages, which may have come
-// a little before the last of them.
+// a little before the last of them. The zero Conversation does nothing until it
+// is begun.
 type Conversation struct {
 	in           *Interpreter
-	values       []Value
 	ledger       *ledger // nil before the first probe
 	rare         *rare   // nil where nothing needs it
-	stepDeadline clock.Time
-	last         cursor
 	step         uint8
 	state        conversationState
 	authenticate bool
 	resumes      bool
+	last         cursor
+	stepDeadline clock.Time
+	values       []Value
 }
 
 type conversationState uint8
@@ -95,23 +96,30 @@ type cursor struct {
 	kind   valueKind
 }
 
-// NewConversation starts a Conversation.
-func (in *Interpreter) NewConversation(init Init) (*Conversation, error) {
+// Begin makes c a Conversation of its own, whatever it was before. After an
+// error it is the zero Conversation.
+func (in *Interpreter) Begin(c *Conversation, init Init) error {
+	begun, err := in.begin(init)
+	*c = begun
+	return err
+}
+
+func (in *Interpreter) begin(init Init) (c Conversation, err error) {
 	p := in.protocol
 	if len(init.Variables) != len(p.Variables) {
-		return nil, fmt.Errorf("protocol %q: want values for %v, got %d", p.Name, p.Variables, len(init.Variables))
+		return c, fmt.Errorf("protocol %q: want values for %v, got %d", p.Name, p.Variables, len(init.Variables))
 	}
 	if init.Authenticate && p.refresh == nil {
-		return nil, fmt.Errorf(`protocol %q: has no "refresh" message to authenticate with`, p.Name)
+		return c, fmt.Errorf(`protocol %q: has no "refresh" message to authenticate with`, p.Name)
 	}
-	c := &Conversation{in: in, authenticate: init.Authenticate}
+	c = Conversation{in: in, authenticate: init.Authenticate}
 	if len(p.names) > 0 {
 		c.values = make([]Value, len(p.names))
 	}
 	for i, name := range p.Variables {
 		v, err := variable(name, init.Variables[i])
 		if err != nil {
-			return nil, err
+			return Conversation{}, err
 		}
 		c.values[i] = v
 	}

@@ -203,8 +203,8 @@ func runCase(t *testing.T, f *fixture, descriptor []byte) {
 	if f.Init.LastSeq != "" {
 		init.Continues = continued(t, f.Init.LastSeq)
 	}
-	c, err := in.NewConversation(init)
-	if err != nil {
+	c := &Conversation{}
+	if err := in.Begin(c, init); err != nil {
 		t.Fatal(err)
 	}
 	for i, step := range f.Steps {
@@ -270,8 +270,8 @@ func continued(t *testing.T, lastSeq string) *Conversation {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := p.NewInterpreter(time.Second, nil).NewConversation(Init{})
-	if err != nil {
+	c := &Conversation{}
+	if err := p.NewInterpreter(time.Second, nil).Begin(c, Init{}); err != nil {
 		t.Fatal(err)
 	}
 	e := &named{&collector{}, nil}
