@@ -5,6 +5,7 @@ import (
 
 	"xk6-realtime/engine/clock"
 	"xk6-realtime/engine/frame"
+	"xk6-realtime/engine/hist"
 )
 
 type state uint8
@@ -26,7 +27,7 @@ type Conn struct {
 	// What a message needs, in 64 bytes: where thousands of connections take
 	// turns, each line of memory has gone from the cache in between.
 	loop     *Loop
-	handler  Handler
+	receiver Receiver
 	secure   *secure // nil without TLS
 	frames   frame.State
 	traffic  *Traffic
@@ -37,6 +38,7 @@ type Conn struct {
 	paused   bool
 	full     bool // unsent waits for room in the kernel
 
+	handler Handler
 	unsent  []byte   // what the kernel has not taken yet
 	opening *opening // nil once open
 
@@ -50,9 +52,31 @@ type Conn struct {
 	breach  *frame.Error
 }
 
-// Traffic counts the bytes of the connections that share it, TLS included. It
-// belongs to one loop.
-type Traffic struct{ Sent, Received int64 }
+// Traffic is what came and went on the connections that share it. It belongs to
+// one loop.
+type Traffic struct {
+	Sent, Received int64 // bytes, TLS included
+	Messages       int64 // that came, Pings and Pongs too
+	// Uncertain is how many of them were read together with later ones, and
+	// may have come more than a millisecond before these.
+	Uncertain int64
+	// ReceiveDelay, if given, keeps how long after a message's arrival, the
+	// earliest that it can have been, it was read.
+	ReceiveDelay *hist.Histogram
+}
+
+// certainWithin is how well an arrival is to be known.
+const certainWithin = time.Millisecond
+
+func (t *Traffic) received(m *Message) {
+	t.Messages++
+	if m.At.Sub(m.Since) > certainWithin {
+		t.Uncertain++
+	}
+	if t.ReceiveDelay != nil {
+		t.ReceiveDelay.Record(m.Read.Sub(m.Since))
+	}
+}
 
 const (
 	deadlineTimer uint8 = iota // bounds the present phase

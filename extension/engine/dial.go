@@ -21,7 +21,10 @@ type Dial struct {
 	Source netip.Addr
 	// Due is the intended start. Default: now.
 	Due clock.Time
-	// Traffic counts the connection's bytes, if given.
+	// Receiver hears the messages in the Handler's place, for a Handler whose
+	// memory need not be looked at for each. Default: the Handler.
+	Receiver Receiver
+	// Traffic counts what comes and goes, if given.
 	Traffic *Traffic
 }
 
@@ -47,7 +50,10 @@ type opening struct {
 // Dial begins a connection. The handler hears how it went, never before Dial
 // has returned.
 func (l *Loop) Dial(d *Dial, h Handler) *Conn {
-	c := &Conn{loop: l, handler: h, traffic: d.Traffic, opening: l.newOpening()}
+	c := &Conn{loop: l, handler: h, receiver: d.Receiver, traffic: d.Traffic, opening: l.newOpening()}
+	if c.receiver == nil {
+		c.receiver = h
+	}
 	l.add(c)
 	o := c.opening
 	o.endpoint, o.source, o.fill = d.Endpoint, d.Source, d.Request

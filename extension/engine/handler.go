@@ -14,13 +14,18 @@ type Handler interface {
 	Opened(c *Conn, o *Opening)
 	// Failed: the connection was never opened. o says how far it came.
 	Failed(c *Conn, o *Opening, f Failure)
-	// Message: a message came, or a Ping (already answered) or a Pong. Its
-	// data is good during the call.
-	Message(c *Conn, m Message)
+	Receiver
 	// Alarm: the instant given to SetAlarm has come.
 	Alarm(c *Conn, now clock.Time)
 	// Closed: the connection is over.
 	Closed(c *Conn, e End)
+}
+
+// Receiver hears what comes in on an open connection.
+type Receiver interface {
+	// Message: a message came, or a Ping (already answered) or a Pong. Its
+	// data is good during the call.
+	Message(c *Conn, m Message)
 }
 
 // Opening is a connection's way to the 101, as instants. One that was not

@@ -293,7 +293,7 @@ func TestMessagesAreReadAndSentWithoutAllocation(t *testing.T) {
 	}
 	defer unix.Close(pair[0])
 	h := &counter{}
-	c := &Conn{loop: l, handler: h, state: open}
+	c := &Conn{loop: l, handler: h, receiver: h, state: open}
 	l.add(c)
 	if err := l.poll.(*epoll).add(c, pair[1]); err != nil {
 		t.Fatal(err)

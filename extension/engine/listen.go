@@ -43,6 +43,7 @@ func (l *Loop) accepted(s *Listener) *Conn {
 	c.opening.Due = clock.Now()
 	c.opening.Began = c.opening.Due
 	c.handler = s.handler(c)
+	c.receiver = c.handler
 	c.setDeadline(l.options.Timeouts.Upgrade)
 	return c
 }

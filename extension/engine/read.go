@@ -65,7 +65,10 @@ func (c *Conn) take(m Message) {
 		}
 	}
 	if c.state == open || c.state == closing {
-		c.handler.Message(c, m)
+		if c.traffic != nil {
+			c.traffic.received(&m)
+		}
+		c.receiver.Message(c, m)
 	}
 }
 

@@ -56,6 +56,7 @@ func (p *part) size() int {
 
 func (p *part) start() {
 	p.sessions = make([]*session, 0, p.size())
+	p.traffic.ReceiveDelay = p.record.series.Of(ReceiveDelay)
 	p.fill = p.request
 	p.timer = p.loop.NewTimer(p.begin)
 	p.closer = p.loop.NewTimer(p.closeDue)
@@ -125,6 +126,9 @@ func (p *part) dial(s *session, due clock.Time) {
 	o := &p.swarm.o
 	server := &p.swarm.servers[int(s.index)%len(p.swarm.servers)]
 	d := engine.Dial{Endpoint: server.endpoint, Request: p.fill, Due: due, Traffic: &p.traffic}
+	if s.guest != nil {
+		d.Receiver = s.guest
+	}
 	if len(o.Sources) > 0 {
 		// By rounds of the servers, so that each server sees each source.
 		d.Source = o.Sources[int(s.index)/len(p.swarm.servers)%len(o.Sources)]
@@ -195,9 +199,11 @@ func (p *part) stop(over time.Duration) {
 
 // take moves what was recorded to another record.
 func (p *part) take(to *record) {
-	p.record.BytesSent, p.record.BytesReceived = p.traffic.Sent, p.traffic.Received
-	p.traffic = engine.Traffic{}
-	p.record.moveTo(to)
+	r, t := p.record, &p.traffic
+	r.BytesSent, r.BytesReceived = t.Sent, t.Received
+	r.MessagesReceived, r.Uncertain = t.Messages, t.Uncertain
+	*t = engine.Traffic{ReceiveDelay: t.ReceiveDelay}
+	r.moveTo(to)
 }
 
 // closeDue closes what is due to be closed, the last opened first.

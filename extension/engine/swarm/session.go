@@ -10,8 +10,8 @@ import (
 // Guest hears of one connection beside the Swarm's own account of it, on its
 // loop's goroutine, through all its attempts.
 type Guest interface {
+	engine.Receiver
 	Opened(c *engine.Conn, o *engine.Opening)
-	Message(c *engine.Conn, m engine.Message)
 	Alarm(c *engine.Conn, now clock.Time)
 	// Unopened: an attempt failed. If nothing is wanted, the Swarm's Retries
 	// decide.
@@ -80,20 +80,9 @@ func (s *session) Failed(_ *engine.Conn, _ *engine.Opening, f engine.Failure) {
 	p.retryLater(s)
 }
 
-// certainWithin is how well an arrival is to be known.
-const certainWithin = time.Millisecond
-
-func (s *session) Message(c *engine.Conn, m engine.Message) {
-	r := s.part.record
-	r.series.Of(ReceiveDelay).Record(m.Read.Sub(m.Since))
-	r.MessagesReceived++
-	if m.At.Sub(m.Since) > certainWithin {
-		r.Uncertain++
-	}
-	if s.guest != nil {
-		s.guest.Message(c, m)
-	}
-}
+// Message hears nothing: messages go to the guest, if there is one, and the
+// part's traffic counts them.
+func (s *session) Message(*engine.Conn, engine.Message) {}
 
 func (s *session) Alarm(c *engine.Conn, now clock.Time) {
 	if s.guest != nil {
