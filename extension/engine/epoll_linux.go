@@ -7,7 +7,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"xk6-realtime/engine/clock"
-	"xk6-realtime/engine/internal/prefetch"
 )
 
 const defaultTransport = Epoll
@@ -51,6 +50,8 @@ type epoll struct {
 	since  clock.Time // what is read in it did not arrive before; 0 until known
 	looked clock.Wall // it has all that arrived before
 	behind bool       // something was left for the next one
+
+	yielded clock.Time // when the scheduler last had a turn
 }
 
 // sock is a connection's socket. The slot's turn tells a socket from the next
@@ -109,105 +110,6 @@ func (p *epoll) stop() {
 func (p *epoll) wake() {
 	one := [8]byte{1}
 	unix.Write(p.wakeFD, one[:])
-}
-
-func (p *epoll) wait(until clock.Time) {
-	if !p.behind {
-		p.since = p.looked.Read
-	}
-	n := p.poll(until)
-	p.behind = n == len(p.events)
-	for i := range p.events[:n] {
-		p.prefetch(i, n)
-		e := &p.events[i]
-		switch e.Pad {
-		case wakeMark: // the loop looks at what was posted after each wait
-		case listenMark:
-			if s := p.listeners[e.Fd]; s != nil {
-				p.accept(s)
-			}
-		default:
-			p.handle(e)
-		}
-	}
-}
-
-// prefetch asks for the memory of the connections whose turn comes after the
-// event i of n. Of thousands, none is in the cache when its turn comes; it gets
-// there while the kernel reads those before it.
-func (p *epoll) prefetch(i, n int) {
-	if i+3 < n {
-		if e := &p.events[i+3]; e.Pad >= 0 {
-			prefetch.Line(unsafe.Pointer(&p.socks[e.Fd]))
-		}
-	}
-	if i+2 < n {
-		if e := &p.events[i+2]; e.Pad >= 0 {
-			prefetch.Line(unsafe.Pointer(p.socks[e.Fd].conn))
-		}
-	}
-	if i+1 < n {
-		if e := &p.events[i+1]; e.Pad >= 0 {
-			if c := p.socks[e.Fd].conn; c != nil {
-				// The receiver's own memory is an interface's second word.
-				prefetch.Lines((*[2]unsafe.Pointer)(unsafe.Pointer(&c.receiver))[1])
-			}
-		}
-	}
-}
-
-// poll fills p.events. It looks without blocking first: under load there is
-// always something, and the scheduler need not hear of it.
-func (p *epoll) poll(until clock.Time) int {
-	if n := p.look(p.events[:]); n > 0 {
-		return n
-	}
-	var timeout *[2]int64 // seconds and nanoseconds, of 64 bits on every platform
-	if until != 0 {
-		ns := max(int64(until-clock.Now()), 0)
-		timeout = &[2]int64{ns / 1e9, ns % 1e9}
-	}
-	n, _, errno := unix.Syscall6(unix.SYS_EPOLL_PWAIT2, uintptr(p.fd),
-		uintptr(unsafe.Pointer(&p.events)), uintptr(len(p.events)), uintptr(unsafe.Pointer(timeout)), 0, 0)
-	if errno == unix.ENOSYS { // before Linux 5.11: whole milliseconds
-		ms := -1
-		if timeout != nil {
-			ms = int(timeout[0]*1000 + (timeout[1]+999_999)/1_000_000)
-		}
-		n, _, errno = unix.Syscall6(unix.SYS_EPOLL_PWAIT, uintptr(p.fd),
-			uintptr(unsafe.Pointer(&p.events)), uintptr(len(p.events)), uintptr(ms), 0, 0)
-	}
-	if errno != 0 {
-		return 0
-	}
-	if n > 0 && p.mayCoalesce(until) {
-		ts := unix.NsecToTimespec(int64(p.loop.options.Coalesce))
-		unix.RawSyscall(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&ts)), 0, 0)
-	}
-	// The first arrival ended the wait, and is the first to be read.
-	p.since = 0
-	return int(n) + p.look(p.events[n:])
-}
-
-// look puts into events what has happened, without blocking.
-func (p *epoll) look(events []unix.EpollEvent) int {
-	p.looked = clock.ReadWall()
-	if len(events) == 0 {
-		return 0
-	}
-	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(p.fd),
-		uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)), 0, 0, 0)
-	if errno != 0 {
-		return 0
-	}
-	return int(n)
-}
-
-// mayCoalesce tells whether arrivals may wait: not while connections are
-// opening, whose times are taken when they are read, nor when a timer is due.
-func (p *epoll) mayCoalesce(until clock.Time) bool {
-	d := p.loop.options.Coalesce
-	return d > 0 && p.loop.opening == 0 && (until == 0 || until.Sub(clock.Now()) > 2*d)
 }
 
 func (p *epoll) handle(e *unix.EpollEvent) {

@@ -1,0 +1,141 @@
+package engine
+
+import (
+	"runtime"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"xk6-realtime/engine/clock"
+	"xk6-realtime/engine/internal/prefetch"
+)
+
+func (p *epoll) wait(until clock.Time) {
+	if !p.behind {
+		p.since = p.looked.Read
+	}
+	n := p.poll(until)
+	p.behind = n == len(p.events)
+	for i := range p.events[:n] {
+		p.prefetch(i, n)
+		e := &p.events[i]
+		switch e.Pad {
+		case wakeMark: // the loop looks at what was posted after each wait
+		case listenMark:
+			if s := p.listeners[e.Fd]; s != nil {
+				p.accept(s)
+			}
+		default:
+			p.handle(e)
+		}
+	}
+}
+
+// prefetch asks for the memory of the connections whose turn comes after event
+// i of n. Of thousands, none is in the cache when its turn comes; it gets there
+// while the kernel is busy with those before it.
+func (p *epoll) prefetch(i, n int) {
+	if s := p.sockOf(i+3, n); s != nil {
+		prefetch.Line(unsafe.Pointer(s))
+	}
+	if s := p.sockOf(i+2, n); s != nil {
+		prefetch.Line(unsafe.Pointer(s.conn))
+	}
+	if s := p.sockOf(i+1, n); s != nil && s.conn != nil {
+		// An interface's second word leads to what it holds.
+		prefetch.Lines((*[2]unsafe.Pointer)(unsafe.Pointer(&s.conn.receiver))[1])
+	}
+}
+
+// sockOf is whose event i of n is, nil for nobody's.
+func (p *epoll) sockOf(i, n int) *sock {
+	if i >= n || p.events[i].Pad < 0 {
+		return nil
+	}
+	return &p.socks[p.events[i].Fd]
+}
+
+// poll fills p.events. It looks without blocking first: under load there is
+// always something, and the scheduler need not hear of it.
+func (p *epoll) poll(until clock.Time) int {
+	if n := p.look(p.events[:]); n > 0 {
+		return n
+	}
+	n := p.block(p.yield(until))
+	if n > 0 && p.mayCoalesce(until) {
+		ts := unix.NsecToTimespec(int64(p.loop.options.Coalesce))
+		unix.RawSyscall(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&ts)), 0, 0)
+	}
+	// The first arrival ended the wait, and is the first to be read.
+	p.since = 0
+	return n + p.look(p.events[n:])
+}
+
+// unheard is how long the scheduler may hear nothing of a loop. After 10 ms it
+// would take it for stuck and look after it every 20 µs (retake and sysmon in
+// Go's runtime/proc.go), which costs a process that waits as often as it works a
+// tenth of its processor time.
+const unheard = 5 * time.Millisecond
+
+// yield gives the scheduler its turn, and returns until when to wait at most.
+// It has none in a loop with a thread of its own: coming back to that would
+// take another thread, which is not run before those of others.
+func (p *epoll) yield(until clock.Time) clock.Time {
+	if p.loop.options.RealTime || p.loop.Connections() == 0 {
+		return until
+	}
+	now := clock.Now()
+	if now.Sub(p.yielded) >= unheard {
+		p.yielded = now
+		runtime.Gosched()
+	}
+	if soon := now.Add(unheard); until == 0 || until > soon {
+		return soon
+	}
+	return until
+}
+
+// block waits for events, at most until the instant given (0: for ever).
+func (p *epoll) block(until clock.Time) int {
+	var timeout *[2]int64 // seconds and nanoseconds, of 64 bits on every platform
+	if until != 0 {
+		ns := max(int64(until-clock.Now()), 0)
+		timeout = &[2]int64{ns / 1e9, ns % 1e9}
+	}
+	n, _, errno := unix.Syscall6(unix.SYS_EPOLL_PWAIT2, uintptr(p.fd),
+		uintptr(unsafe.Pointer(&p.events)), uintptr(len(p.events)), uintptr(unsafe.Pointer(timeout)), 0, 0)
+	if errno == unix.ENOSYS { // before Linux 5.11: whole milliseconds
+		ms := -1
+		if timeout != nil {
+			ms = int(timeout[0]*1000 + (timeout[1]+999_999)/1_000_000)
+		}
+		n, _, errno = unix.Syscall6(unix.SYS_EPOLL_PWAIT, uintptr(p.fd),
+			uintptr(unsafe.Pointer(&p.events)), uintptr(len(p.events)), uintptr(ms), 0, 0)
+	}
+	if errno != 0 {
+		return 0
+	}
+	return int(n)
+}
+
+// look puts into events what has happened, without blocking.
+func (p *epoll) look(events []unix.EpollEvent) int {
+	p.looked = clock.ReadWall()
+	if len(events) == 0 {
+		return 0
+	}
+	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(p.fd),
+		uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)), 0, 0, 0)
+	if errno != 0 {
+		return 0
+	}
+	return int(n)
+}
+
+// mayCoalesce tells whether arrivals may wait: not while connections are
+// opening, whose times are taken when they are read, nor when a timer is due.
+func (p *epoll) mayCoalesce(until clock.Time) bool {
+	d := p.loop.options.Coalesce
+	return d > 0 && p.loop.opening == 0 && (until == 0 || until.Sub(clock.Now()) > 2*d)
+}
