@@ -21,6 +21,7 @@ const PAYLOAD_BYTES = 64;
 const ROOMS = 10;
 /** Of what differs from one to the next by a tenth. */
 const ROUNDS = 9;
+const CPU_ROUNDS = 3;
 
 /** Publications a second go into ROOMS rooms, each to connections ÷ ROOMS subscribers. */
 interface Load {
@@ -95,30 +96,41 @@ async function accuracy(load: Load, priority: "normal" | "realtime" = "normal") 
 }
 
 /** Stock k6 in our place. */
-async function stock(load: Load) {
-  const { result } = await withServer((url) =>
-    captured(bare, "lags", url, () =>
-      watch(STOCK_K6, [
-        ...["run", "--quiet", "--no-usage-report"],
-        ...variables({
-          URL: url,
-          CONNECTIONS: load.connections,
-          ROOMS,
-          PUBLISH_RATE: load.publicationsPerSecond,
-          VUS: 10,
-          PAYLOAD_BYTES,
-          DURATION_S: load.seconds,
-        }),
-        join(root, "bench/k6-fan-out.ts"),
-      ]),
-    ),
-  );
-  const { usage, output } = result.result;
+async function stockFanOut(url: string, load: Load) {
+  const { usage, output } = await watch(STOCK_K6, [
+    ...["run", "--quiet", "--no-usage-report"],
+    ...variables({
+      URL: url,
+      CONNECTIONS: load.connections,
+      ROOMS,
+      PUBLISH_RATE: load.publicationsPerSecond,
+      VUS: 10,
+      PAYLOAD_BYTES,
+      DURATION_S: load.seconds,
+    }),
+    join(root, "bench/k6-fan-out.ts"),
+  ]);
   const figures = /figures (\{.*\})/.exec(output)?.[1];
   if (!figures) throw new Error(`stock k6 left no figures:\n${output}`);
   const { deliveries, handled, read }: { deliveries: number; handled: Times; read: Times } =
     JSON.parse(figures);
-  return { load, deliveries, handled, read, kernel: result.kernel, cpuSeconds: usage.at(-1)!.cpuSeconds };
+  return { deliveries, handled, read, cpuSeconds: usage.at(-1)!.cpuSeconds };
+}
+
+async function stockAccuracy(load: Load) {
+  const { result } = await withServer((url) => captured(bare, "lags", url, () => stockFanOut(url, load)));
+  return { load, ...result.result, kernel: result.kernel };
+}
+
+/** What the same deliveries take of the processors, with nobody to watch them. */
+async function cpu(load: Load) {
+  const { result } = await withServer((url) => fanOut(url, load));
+  return { deliveries: count(result.summary, "ws_deliveries"), cpuSeconds: result.cpuSeconds };
+}
+
+async function stockCpu(load: Load) {
+  const { deliveries, cpuSeconds } = (await withServer((url) => stockFanOut(url, load))).result;
+  return { deliveries, cpuSeconds };
 }
 
 /** More than the machine can do: how many deliveries a second are had, until all have come. */
@@ -190,22 +202,34 @@ async function part<T>(name: string, run: () => Promise<T>): Promise<T> {
   return run();
 }
 
+type Contender<T> = readonly [name: string, run: () => Promise<T>];
+
+/** Two in turn, the first one first every other time. */
+async function inTurn<T>(rounds: number, one: Contender<T>, other: Contender<T>): Promise<[T[], T[]]> {
+  const results: [T[], T[]] = [[], []];
+  for (let round = 1; round <= rounds; round++) {
+    for (const i of round % 2 ? ([0, 1] as const) : ([1, 0] as const)) {
+      const [name, run] = [one, other][i]!;
+      results[i].push(await part(`${name}, round ${round}`, run));
+    }
+  }
+  return results;
+}
+
 const large = await part("the engine, 15,000 subscribers", () => accuracy(LARGE));
 const onTime = await part("the same with PRIORITY=realtime", () => accuracy(LARGE, "realtime"));
 const small = await part("the engine, 5,000 subscribers", () => accuracy(SMALL));
-const rival = await part("stock k6, the same 5,000", () => stock(SMALL));
-const flooded: Awaited<ReturnType<typeof flood>>[] = [];
-const floodedBare: typeof flooded = [];
-for (let round = 1; round <= ROUNDS; round++) {
-  const turns = [
-    async () => flooded.push(await part(`more than the machine can do, round ${round}`, () => flood(FLOOD))),
-    async () =>
-      floodedBare.push(
-        await part(`the same to a loop that only reads, round ${round}`, () => floodBare(FLOOD)),
-      ),
-  ];
-  for (const turn of round % 2 ? turns : turns.reverse()) await turn();
-}
+const rival = await part("stock k6, the same 5,000", () => stockAccuracy(SMALL));
+const [cpu5000, rivalCpu5000] = await inTurn(
+  CPU_ROUNDS,
+  ["the engine's processor time, 5,000 subscribers", () => cpu(SMALL)],
+  ["stock k6's", () => stockCpu(SMALL)],
+);
+const [flooded, floodedBare] = await inTurn(
+  ROUNDS,
+  ["more than the machine can do", () => flood(FLOOD)],
+  ["the same to a loop that only reads", () => floodBare(FLOOD)],
+);
 const exact = await part("deliveries that go wrong, 15,000 subscribers", () => exactness(FAULTY));
 
 console.log(
@@ -235,9 +259,13 @@ for (const [who, { deliveries, kernel }] of Object.entries({ ...own, rival })) {
   if (kernel.count !== deliveries || kernel.missed > 0)
     console.log(`${who}: ${deliveries} counted, ${kernel.count} in packets, ${kernel.missed} packets missed`);
 }
-console.log(
-  `CPU for the same ${small.deliveries} deliveries: ${small.cpuSeconds} s, stock k6 ${rival.cpuSeconds} s (${rival.deliveries} counted): 1/${round(rival.cpuSeconds / small.cpuSeconds, 1)}`,
-);
+console.log(`Processor time for ${deliveriesOf(SMALL)} deliveries to 5,000 subscribers, nobody capturing`);
+console.table([
+  ...cpu5000.map((row) => ({ "": "this engine", ...row })),
+  ...rivalCpu5000.map((row) => ({ "": "stock k6", ...row })),
+]);
+const typicalCpu = (rows: typeof cpu5000) => median(rows.map(({ cpuSeconds }) => cpuSeconds));
+console.log(`By the medians: 1/${round(typicalCpu(rivalCpu5000) / typicalCpu(cpu5000), 1)} of stock k6's`);
 console.log(
   `\nMore than the machine can do: ${deliveriesOf(FLOOD)} deliveries asked for in ${FLOOD.seconds} s`,
 );
@@ -264,6 +292,8 @@ const figures = {
   onTime,
   small,
   rival,
+  cpu5000,
+  rivalCpu5000,
   flooded,
   floodedBare,
   exact,
