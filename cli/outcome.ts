@@ -1,22 +1,31 @@
 /** What finished k6 processes and the summary that they left, or did not, amount to. Pure. */
 import type { Summary } from "../lib/summary/summary.ts";
+import { NO_LIMITS } from "../lib/summary/verdict.ts";
 import { EXIT } from "./command.ts";
 import type { Ending } from "./supervise.ts";
 
 type Decision = Pick<Summary, "verdict" | "reason">;
+type Judged = Decision & Pick<Summary, "thresholds">;
 
 /**
  * The verdict that stands. A run that was ended from outside, or whose k6 failed, is incomplete whatever its
  * summary says, for the summary cannot know; so is one that left none.
  */
-export function decide(ending: Ending, summary: Summary | undefined): Decision {
+export function decide(ending: Ending, summary: Judged | undefined): Decision {
   if (ending.endedBecause !== undefined) return incomplete(ending.endedBecause);
   if (!summary)
     return incomplete(`k6 ended (${howEnded(ending)}) without a summary: its messages above say why`);
   if (summary.verdict === "pass" && ending.exitCode !== 0) {
     return incomplete(`every limit held, but k6 did not end well (${howEnded(ending)})`);
   }
-  return { verdict: summary.verdict, reason: summary.reason };
+  return judged(summary);
+}
+
+/** A run that nothing was asked of has not passed. */
+function judged({ verdict, reason, thresholds }: Judged): Decision {
+  if (verdict === "pass" && thresholds.length === 0)
+    return incomplete(`${NO_LIMITS}: give the script thresholds`);
+  return { verdict, reason };
 }
 
 /**
@@ -24,7 +33,7 @@ export function decide(ending: Ending, summary: Summary | undefined): Decision {
  *
  * @param summary of all their recordings
  */
-export function decideTogether(endings: readonly Ending[], summary: Summary | undefined): Decision {
+export function decideTogether(endings: readonly Ending[], summary: Judged | undefined): Decision {
   const failure = endings.findIndex(failed);
   if (failure >= 0) {
     const what = `instance ${nth(failure, endings.length)} failed (${howEnded(endings[failure]!)})`;
@@ -33,7 +42,7 @@ export function decideTogether(endings: readonly Ending[], summary: Summary | un
   const stopped = endings.find(({ endedBecause }) => endedBecause !== undefined);
   if (stopped) return incomplete(stopped.endedBecause!);
   if (!summary) return incomplete("no instance left a recording");
-  return { verdict: summary.verdict, reason: summary.reason };
+  return judged(summary);
 }
 
 /** Whether k6 ended by itself, and not well. */

@@ -1,7 +1,7 @@
 /** What limits and comparison amount to, in one word and one sentence. Pure. */
 import type { Summary } from "../../lib/summary/summary.ts";
 import { parseLimit } from "../../lib/summary/threshold.ts";
-import { number } from "../../lib/summary/verdict.ts";
+import { NO_LIMITS, number } from "../../lib/summary/verdict.ts";
 import { EXIT } from "../command.ts";
 import { parseSelector } from "../recording/figures.ts";
 import type { Comparison, Regression } from "./regression.ts";
@@ -32,6 +32,9 @@ export function decide(
   if (summary.verdict !== "pass") return decision(summary.verdict, summary.reason);
   const thin = tooFewValues(summary, values);
   if (thin) return decision("too-little-data", thin);
+  if (!earlier && summary.thresholds.length === 0) {
+    return decision("too-little-data", `${NO_LIMITS}, and no baseline`);
+  }
   if (!earlier) return decision("pass", summary.reason);
 
   const { baselines, regression } = earlier;

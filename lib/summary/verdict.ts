@@ -29,8 +29,12 @@ export function judge(evidence: Evidence): { verdict: Verdict; reason: string } 
   const open = whyOpen(evidence);
   if (open) return { verdict: "incomplete", reason: open };
   const { length } = evidence.thresholds;
+  if (length === 0) return { verdict: "pass", reason: NO_LIMITS };
   return { verdict: "pass", reason: length === 1 ? "the one limit held" : `all ${length} limits held` };
 }
+
+/** Of a script of the user's own: it broke none, which says nothing. */
+export const NO_LIMITS = "there is no limit to judge it by";
 
 /** Judges a run whose load grew step by step: by its first step, for a later one that breaks is what was sought. */
 export function judgeSteps(evidence: Evidence, steps: StepsSummary): { verdict: Verdict; reason: string } {

@@ -26,9 +26,10 @@ const [command, ...args] = process.argv.slice(2);
 const given = process.env;
 const summaryFile = given.RESULTS_DIR + "/soak.summary.json";
 const metrics = { ws_replies: { kind: "counter", unit: "1", count: 7 } };
-const write = (verdict, reason = "as told") => writeFileSync(summaryFile, JSON.stringify({
+const limit = { metric: "ws_replies", expression: "count>0", ok: true, value: 7 };
+const write = (verdict, reason = "as told", thresholds = [limit]) => writeFileSync(summaryFile, JSON.stringify({
   scenario: "soak", verdict, reason, startedAt: new Date().toISOString(), durationMs: 1, plannedMs: 30_000,
-  k6: { version: "2.2.0", extension: null }, metrics, thresholds: [],
+  k6: { version: "2.2.0", extension: null }, metrics, thresholds,
 }));
 /** Tells the test that it runs, what it was given, and by the end of the connection when it is gone. */
 const tell = (message) => new Promise((resolve) => {
@@ -38,7 +39,7 @@ const tell = (message) => new Promise((resolve) => {
   });
 });
 /** Leaves what the extension would record: one count of replies, and how the run ended. */
-const record = (replies, { limits = {}, end = { state: "finished", exitCode: 0 } } = {}) => {
+const record = (replies, { limits = { ws_replies: ["count>=0"] }, end = { state: "finished", exitCode: 0 } } = {}) => {
   const flag = (name) => args.find((arg) => arg.startsWith(name + "="))?.slice(name.length + 1);
   const at = new Date().toISOString();
   const lines = [

@@ -60,6 +60,13 @@ for (const [sentence, limit, verdict, exitCode] of limits) {
   });
 }
 
+test("instances of which nothing was asked have not passed", async (t) => {
+  const part = { run: `record(7, { limits: {} })` };
+  const { summary, exitCode } = await runK6(await plan(t, part, { instances: 2 }));
+  assert.deepEqual([summary.verdict, exitCode], ["incomplete", 3]);
+  assert.match(summary.reason, /^there is no limit to judge it by/);
+});
+
 test("an instance that fails ends the others at once, and both are told", async (t) => {
   const control = await controlRoom(t);
   const said: string[] = [];

@@ -30,6 +30,13 @@ const stored = async (run: K6Run) =>
 
 const endings: [sentence: string, run: string, verdict: string, exitCode: number, reason: RegExp][] = [
   ["a run that passes", `write("pass")`, "pass", 0, /^as told$/],
+  [
+    "a run that nothing was asked of",
+    `write("pass", "as told", [])`,
+    "incomplete",
+    3,
+    /^there is no limit to judge it by: give the script thresholds$/,
+  ],
   ["a broken threshold", `write("fail"); process.exitCode = 99`, "fail", 99, /^as told$/],
   [
     "a run that the script marked as failed",

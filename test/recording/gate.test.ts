@@ -48,6 +48,13 @@ const answers: [sentence: string, run: Synthetic, argv: readonly string[], code:
     99,
     /^fail: ws_msg_rtt_ms p\(50\)<50: was 6\d(\.\d)?; ws_msg_rtt_ms p\(99\)<100: was 1\d\d$/,
   ],
+  [
+    "nothing is asked of it",
+    run(1, 1, { header: {} }),
+    [],
+    3,
+    /^too-little-data: there is no limit to judge it by, and no baseline$/,
+  ],
   ["a profile is broken", run(1, 3), ["--profile", "trading"], 99, /^fail: ws_msg_rtt_ms p\(50\)<50/],
   [
     "a profile holds where the script's limits do not",
