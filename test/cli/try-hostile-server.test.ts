@@ -1,9 +1,15 @@
 /** `k6-realtime try` against a hostile server, which harms nothing. */
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { writeFile } from "node:fs/promises";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { test } from "node:test";
+import { WebSocketServer } from "ws";
 import { main } from "../../cli/main.ts";
 import { accept, BINARY, CLOSE, close, frame, rawServer, TEXT } from "../raw-server.ts";
+import { temporaryDirectory } from "../temporary-directory.ts";
 import { lastLine, reference, tryOut } from "./try-out.ts";
 
 /** Everything that a terminal acts upon or that makes text look like another. */
@@ -76,6 +82,18 @@ test("a token that is a word of ours takes nothing apart", async (t) => {
     assert.equal(tried.code, 0, tried.out + tried.err);
     if (argv.includes("--json")) for (const line of tried.out.trimEnd().split("\n")) JSON.parse(line);
   }
+});
+
+test("a message of a million messages is taken apart up to a limit", async (t) => {
+  const server = new WebSocketServer({ port: 0, host: "127.0.0.1" });
+  t.after(() => server.close());
+  server.on("connection", (socket) => socket.send("x\n".repeat(1_000_000)));
+  await once(server, "listening");
+  const file = join(await temporaryDirectory(t), "lines.json");
+  await writeFile(file, JSON.stringify({ name: "lines", delimiter: "\n", delivery: { where: { "/a": 1 } } }));
+  const url = `ws://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const tried = await tryOut(["--url", url, "--protocol-file", file, "--for", "1s", "--json"]);
+  assert.equal(tried.out.match(/"event":"received"/g)?.length, 65_536);
 });
 
 test("a flood ends with its time, and no more is held than was taken from us", async (t) => {

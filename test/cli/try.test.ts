@@ -8,6 +8,7 @@ import { text } from "node:stream/consumers";
 import { describe, type TestContext, test } from "node:test";
 import { packageFile } from "../../cli/package-file.ts";
 import type { FaultSettings, ServerOptions } from "../../server/server.ts";
+import { hubServer } from "../k6/hub-server.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";
 import { closesOf, lastLine, reference, tryOut } from "./try-out.ts";
 
@@ -291,6 +292,17 @@ test("a reader that goes away ends it, without a stack trace", async (t) => {
   assert.equal(said, "");
   assert.ok(code !== null, "it ended by itself");
   assert.deepEqual(await closesOf(server), { 1000: 1 });
+});
+
+test("of one message of WebSocket each of the protocol is shown, with what it was taken for", async (t) => {
+  const { url } = await hubServer(t);
+  const file = packageFile("examples/protocols/signalr.json");
+  const tried = await tryOut(["--url", url, "--protocol-file", file], { until: /RTT/ });
+  assert.equal(tried.code, 0, tried.out);
+  assert.match(
+    tried.out,
+    /← 10 bytes {2}\{"type":6\}\n += expected, by a step or a heartbeat\n.*← .*"type":3.*\n += reply "completion" to probe try-1/,
+  );
 });
 
 describe("a wrong command line is refused before anything is sent", () => {

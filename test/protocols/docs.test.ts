@@ -9,7 +9,7 @@ const document = read("docs/protocols.md");
 const fixtures = JSON.parse(read("lib/protocols/fixtures.json")) as {
   descriptors: Record<string, Descriptor>;
 };
-const worked = ["socket.io", "graphql-transport-ws", "stomp", "phoenix", "json-rpc"];
+const worked = ["socket.io", "graphql-transport-ws", "signalr", "centrifugo", "stomp", "phoenix", "json-rpc"];
 
 test("each descriptor in docs/protocols.md is accepted", () => {
   const shown = [...document.matchAll(/^```json\n(.*?)^```$/gms)].map(([, json]) => JSON.parse(json!));
