@@ -17,6 +17,9 @@ func (p *epoll) wait(until clock.Time) {
 	}
 	n := p.poll(until)
 	p.behind = n == len(p.events)
+	if n > 0 {
+		p.busy = p.looked.Read
+	}
 	for i := range p.events[:n] {
 		p.prefetch(i, n)
 		e := &p.events[i]
@@ -72,20 +75,24 @@ func (p *epoll) poll(until clock.Time) int {
 	return n + p.look(p.events[n:])
 }
 
-// unheard is how long the scheduler may hear nothing of a loop. After 10 ms it
-// would take it for stuck and look after it every 20 µs (retake and sysmon in
-// Go's runtime/proc.go), which costs a process that waits as often as it works a
-// tenth of its processor time.
-const unheard = 5 * time.Millisecond
+const (
+	// unheard is how long the scheduler may hear nothing of a loop. After 10 ms
+	// it would take it for stuck and look after it every 20 µs (retake and sysmon
+	// in Go's runtime/proc.go), which costs a process that waits as often as it
+	// works a tenth of its processor time.
+	unheard = 5 * time.Millisecond
+	// quiet is after how long without an event a loop waits on without that.
+	quiet = 100 * time.Millisecond
+)
 
 // yield gives the scheduler its turn, and returns until when to wait at most.
 // It has none in a loop with a thread of its own: coming back to that would
 // take another thread, which is not run before those of others.
 func (p *epoll) yield(until clock.Time) clock.Time {
-	if p.loop.options.RealTime || p.loop.Connections() == 0 {
+	now := clock.Now()
+	if p.loop.options.RealTime || now.Sub(p.busy) > quiet {
 		return until
 	}
-	now := clock.Now()
 	if now.Sub(p.yielded) >= unheard {
 		p.yielded = now
 		runtime.Gosched()
