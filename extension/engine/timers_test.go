@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"time"
 
 	"xk6-realtime/engine/clock"
 )
@@ -57,4 +58,23 @@ func TestTimersRingInOrder(t *testing.T) {
 			t.Fatalf("round %d: rang %v, want %v", round, rang, want)
 		}
 	}
+}
+
+func TestAlarm(t *testing.T) {
+	url := rawPeer(t, upgraded(untilGone))
+	onEachTransport(t, func(t *testing.T, o Options) {
+		e, w := start(t, o), newWitness(t)
+		dial(t, e, url, w)
+		c := w.next("opened").conn
+		var due clock.Time
+		do(c, func() {
+			c.SetAlarm(clock.Now().Add(time.Hour))
+			due = clock.Now().Add(time.Millisecond)
+			c.SetAlarm(due)
+		})
+		w.next("alarm")
+		if now := clock.Now(); now < due {
+			t.Errorf("rang %v early", due.Sub(now))
+		}
+	})
 }

@@ -1,0 +1,167 @@
+/** The answers to handshakes: right on the right server, found and named on one with just that fault. Each row is one run of stock k6. */
+import assert from "node:assert/strict";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, type TestContext, test } from "node:test";
+import { HANDSHAKE_CASES } from "../../lib/handshake.ts";
+import type { Summary } from "../../lib/summary/summary.ts";
+import { type FaultSettings, type ServerOptions, signToken, startServer } from "../../server/server.ts";
+import { temporaryDirectory } from "../temporary-directory.ts";
+import { count } from "./figures.ts";
+import { runK6 } from "./run.ts";
+
+const SECRET = "a key of tests";
+
+interface HandshakeRow {
+  readonly env?: Readonly<Record<string, string | number>>;
+  readonly faults?: FaultSettings;
+  readonly options?: Partial<ServerOptions>;
+  /** The one case that comes out wrong, how, and what came; absent: none does. */
+  readonly wrong?: readonly [name: string, outcome: string, got: string];
+}
+
+const overlooks = (
+  what: NonNullable<FaultSettings["overlook"]>["what"],
+  wrong: HandshakeRow["wrong"],
+  ...ordinals: number[]
+): HandshakeRow => ({
+  faults: { overlook: { what, ...(ordinals.length > 0 && { ordinals }) } },
+  ...(wrong && { wrong }),
+});
+
+const OWN_CASES = JSON.stringify({
+  builtIn: false,
+  cases: [
+    { name: "plain", expect: { status: [101] } },
+    {
+      name: "old",
+      headers: { "Sec-WebSocket-Version": "8" },
+      expect: { status: [426], headers: { Upgrade: "h2c" } },
+    },
+  ],
+});
+
+const handshakes: Record<string, HandshakeRow> = {
+  "a server that answers as RFC 6455 says": {},
+  "one that lets in who has no token": overlooks("missing-token", ["no-token", "accepted", "101"]),
+  "one that lets in any token": overlooks("invalid-token", ["wrong-token", "accepted", "101"]),
+  "one that lets in an expired token": overlooks("expired-token", ["expired-token", "accepted", "101"]),
+  "one that ignores the Origin": overlooks("origin", ["wrong-origin", "accepted", "101"]),
+  "one that takes any version": overlooks("version", ["wrong-version", "accepted", "101"], 1),
+  "one that takes no version": overlooks("version", ["no-version", "accepted", "101"], 2),
+  "one that needs no Upgrade header": overlooks(
+    "no-upgrade",
+    ["no-upgrade-header", "wrong_status", "200"],
+    1,
+  ),
+  "one that needs no Connection header": overlooks(
+    "no-upgrade",
+    ["no-connection-header", "wrong_status", "200"],
+    2,
+  ),
+  "one that answers a plain GET": overlooks("no-upgrade", ["plain-get", "wrong_status", "200"], 3),
+  "one that needs no key": overlooks("key", ["no-key", "accepted", "101"], 1),
+  "one that takes any key": overlooks("key", ["bad-key", "accepted", "101"], 2),
+  "one that agrees to any subprotocol": overlooks("subprotocol", [
+    "unknown-subprotocol",
+    "wrong_header",
+    "101",
+  ]),
+  "one that takes a URL of any length": {
+    options: { maxHeaderBytes: 65_536 },
+    wrong: ["too-long-url", "accepted", "101"],
+  },
+  "one that refuses who has a token": {
+    faults: { refuseUpgrades: { ordinals: [2], status: 503 } },
+    wrong: ["as-it-should-be", "refused", "503"],
+  },
+  "one that fails instead of refusing": {
+    faults: { refuseUpgrades: { ordinals: [3], status: 500 } },
+    wrong: ["no-token", "wrong_status", "500"],
+  },
+  "one that leaves who has no token waiting": {
+    faults: { neverUpgrade: { ordinals: [3] } },
+    env: { CONNECT_TIMEOUT: "2s" },
+    wrong: ["no-token", "unanswered", "no HTTP answer"],
+  },
+};
+
+describe("handshake", { concurrency: 4 }, () => {
+  for (const [sentence, row] of Object.entries(handshakes)) {
+    test(sentence, async (t) => {
+      const { run, said } = await shakeHands(t, row);
+      const { summary } = run;
+      const names = HANDSHAKE_CASES.map(({ name }) => name);
+      const [wrong, outcome, got] = row.wrong ?? [];
+      assert.equal(count(summary, "ws_outcomes"), names.length, said);
+      assert.equal(
+        count(summary, "ws_outcomes{outcome:as_specified}"),
+        names.length - (wrong === undefined ? 0 : 1),
+        said,
+      );
+      assert.equal(summary.notes!.length, names.length, "a row for each case");
+      if (wrong === undefined) {
+        assert.deepEqual([run.code, summary.verdict], [0, "pass"], said);
+        return;
+      }
+      assert.deepEqual(
+        [run.code, summary.verdict, summary.reason],
+        [99, "fail", `ws_outcomes{case:${wrong},outcome:as_specified} count==1: was 0`],
+        said,
+      );
+      assert.equal(count(summary, `ws_outcomes{outcome:${outcome}}`), 1, said);
+      assert.ok(
+        summary.notes!.some((note) => note.startsWith(`${wrong}: `) && note.endsWith(`, got ${got}`)),
+        said,
+      );
+    });
+  }
+
+  test("a user's own cases, in the place of the toolkit's", async (t) => {
+    const { run, said } = await shakeHands(t, {}, OWN_CASES);
+    assert.deepEqual(
+      run.summary.notes,
+      ["plain: expected 101, got 101", "old: expected 426 with Upgrade: h2c, got 426"],
+      said,
+    );
+    assert.equal(run.summary.reason, "ws_outcomes{case:old,outcome:as_specified} count==1: was 0");
+    assert.equal(count(run.summary, "ws_outcomes{outcome:wrong_header}"), 1, said);
+  });
+
+  test("what it lacks to try a case, it says", async (t) => {
+    const { run, said } = await shakeHands(t, { env: { EXPIRED_TOKEN: "", ORIGIN: "" } });
+    assert.equal(run.summary.verdict, "pass", said);
+    assert.deepEqual(
+      run.summary.notes!.filter((note) => note.includes("not tried")),
+      ["expired-token: not tried without EXPIRED_TOKEN", "wrong-origin: not tried without ORIGIN"],
+    );
+  });
+
+  test("a wrong case is named with what was expected of it", async (t) => {
+    const cases = JSON.stringify({ cases: [{ name: "mine", expect: { status: ["401"] } }] });
+    const { run } = await shakeHands(t, {}, cases);
+    assert.equal(run.summary, undefined);
+    assert.match(run.stderr, /cases\.0\.expect\.status\.0: expected a status, got \\"401\\"/);
+  });
+});
+
+async function shakeHands(t: TestContext, { env, faults = {}, options }: HandshakeRow, cases?: string) {
+  const server = await startServer({ faults, secret: SECRET, origins: ["https://our.example"], ...options });
+  t.after(() => server.close());
+  const file = join(await temporaryDirectory(t), "cases.json");
+  if (cases !== undefined) await writeFile(file, cases);
+  const run = await runK6(t, {
+    scenario: "handshake",
+    env: {
+      PROFILE: "",
+      WS_URL: `${server.url}/ws/chat`,
+      ORIGIN: "https://our.example",
+      EXPIRED_TOKEN: signToken("ann", -60, SECRET),
+      ...(cases !== undefined && { CASES_FILE: file }),
+      ...env,
+    },
+  });
+  assert.ok(run.code !== 0 || run.summary, run.stderr);
+  const said = `${run.summary?.notes?.join("\n")}\n${run.summary?.reason}\n${run.stderr}`;
+  return { run: run as typeof run & { summary: Summary }, said };
+}

@@ -1,0 +1,90 @@
+/** Connections that are cut, and what they missed: right on the right server, found and named on one with just that fault. Each row is one run of stock k6. */
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import type { FaultSettings, ServerOptions } from "../../server/server.ts";
+import { count } from "./figures.ts";
+import { judge } from "./publications.ts";
+
+interface ReconnectRow {
+  readonly env?: Readonly<Record<string, string | number>>;
+  readonly faults?: FaultSettings;
+  readonly options?: Partial<ServerOptions>;
+  /** What stands in the reason; absent: it passes. */
+  readonly reason?: RegExp;
+}
+
+/** Connection 1 is the set-up's, then come the four subscribers and the publisher. */
+const cut = (...ordinals: number[]): FaultSettings => ({ resetConnections: { ordinals, afterMs: 1_000 } });
+const SUBSCRIBERS = cut(2, 3, 4, 5);
+const someReplays = { every: 2 };
+
+const reconnects: Record<string, ReconnectRow> = {
+  "a server that cuts its subscribers and replays what they missed": { faults: SUBSCRIBERS },
+  "one that cuts its publisher too": { faults: cut(2, 3, 6) },
+  "one that cuts nobody: nothing is known": { reason: /^ws_reconnects count>0: was 0/ },
+  "one that leaves out some of what it replays": {
+    faults: { ...SUBSCRIBERS, loseReplays: someReplays },
+    reason: /^ws_gap_messages\{fate:lost\} count==0: was \d+$/,
+  },
+  "one that replays out of order": {
+    faults: { ...SUBSCRIBERS, reorderReplays: someReplays },
+    reason: /^ws_gap_messages\{fate:reordered\} count==0: was \d+$/,
+  },
+  "one that replays twice": {
+    faults: { ...SUBSCRIBERS, repeatReplays: someReplays },
+    reason: /^ws_gap_messages\{fate:repeated\} count==0: was \d+$/,
+  },
+  "one that remembers nothing": {
+    faults: SUBSCRIBERS,
+    options: { historyMessages: 0 },
+    reason: /^ws_gap_messages\{fate:lost\} count==0: was \d+$/,
+  },
+  "one that need not remember, and does not": {
+    faults: SUBSCRIBERS,
+    options: { historyMessages: 0 },
+    env: { REPLAY: "optional" },
+  },
+  "one that takes nobody back": {
+    faults: { ...SUBSCRIBERS, refuseUpgrades: { ordinals: Array.from({ length: 100 }, (_, at) => at + 7) } },
+    reason: /ws_outcomes\{outcome:gone\} count==0: was 4/,
+  },
+};
+
+describe("reconnect", { concurrency: 4 }, () => {
+  for (const [sentence, { env = {}, faults = {}, options, reason }] of Object.entries(reconnects)) {
+    test(sentence, async (t) => {
+      const talk = {
+        CONNECTIONS: 4,
+        ROOMS: 1,
+        DURATION: "4s",
+        MESSAGE_INTERVAL: "10ms",
+        REPLY_TIMEOUT: "2s",
+      };
+      const flawed = { faults, ...options };
+      const { run, summary, stats } = await judge(t, "reconnect", { ...talk, ...env }, flawed, reason);
+      const [lost, repeated, reordered] = ["lost", "repeated", "reordered"].map((fate) =>
+        count(summary, `ws_gap_messages{fate:${fate}}`),
+      );
+      const { replaysSent, replaysLost, replaysReordered, replaysRepeated } = stats;
+      assert.equal(repeated, replaysRepeated, run.stdout);
+      // The last of a replay are not judged: they may as well have come live.
+      assert.ok(reordered! <= replaysReordered, run.stdout);
+      if (options?.historyMessages !== 0 && !("refuseUpgrades" in faults))
+        assert.equal(lost, replaysLost, run.stdout);
+      assert.equal(count(summary, "ws_messages_lost"), 0, "what was published while it was there");
+      assert.equal(count(summary, "ws_publications"), stats.published);
+      assert.ok(stats.published > 50, "a run without traffic counts nothing");
+      assert.ok(replaysSent === 0 || count(summary, "ws_gap_messages{fate:replayed}") > 0);
+    });
+  }
+});
+
+test("reconnect: who is refused tries again as BACKOFF_BASE and BACKOFF_CAP say", async (t) => {
+  const refused = Array.from({ length: 10_000 }, (_, at) => at + 7);
+  const faults = { ...SUBSCRIBERS, refuseUpgrades: { ordinals: refused } };
+  const talk = { CONNECTIONS: 4, ROOMS: 1, DURATION: "4s", MESSAGE_INTERVAL: "10ms", REPLY_TIMEOUT: "1s" };
+  const env = { ...talk, BACKOFF_BASE: "5ms", BACKOFF_CAP: "5ms" };
+  const { summary } = await judge(t, "reconnect", env, { faults }, /ws_outcomes\{outcome:gone\}/);
+  // By default four clients knock about 16 times in these three seconds.
+  assert.ok(count(summary, "ws_connect_failures") > 100, `${count(summary, "ws_connect_failures")} tries`);
+});
