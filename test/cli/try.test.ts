@@ -311,7 +311,7 @@ describe("a wrong command line is refused before anything is sent", () => {
     [
       "a wrong URL",
       ["--url", "http://a"],
-      /^--url: expected a ws:\/\/ or wss:\/\/ URL .*, got something else\n$/,
+      /^--url: expected a ws:\/\/ or wss:\/\/ URL .*, got one that begins with http:\/\/\n$/,
     ],
     ["a URL that only looks like one", ["--url", "ws://[::1"], /^--url, --subprotocol: expected a URL/],
     [
