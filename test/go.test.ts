@@ -47,11 +47,11 @@ test("go test ./...", async (t) => {
   const probe = await go("test", "-race", "-run=^$", "./engine/handshake");
   if (probe.exitCode !== 0) t.diagnostic(`without the race detector: ${probe.stdout}${probe.stderr}`);
   const runs: GoRun[] = [];
+  // Not from go's cache, which does not see the tables outside the module that tests read.
   for (const [options, of] of [
     [probe.exitCode === 0 ? ["-race"] : [], packages.filter((name) => !ONE_GOROUTINE.test(name))],
     [[], packages.filter((name) => ONE_GOROUTINE.test(name))],
   ] as const)
-    // Not from go's cache, which does not see the tables outside the module that tests read.
     runs.push(await go("test", "-json", "-count=1", "-timeout=5m", ...options, ...of));
 
   const events: GoEvent[] = runs
