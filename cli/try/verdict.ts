@@ -21,7 +21,8 @@ export class Judge {
   #delivered = 0;
   #answered = 0;
   readonly #roundTrips: number[] = [];
-  #strange = 0;
+  /** What was wrong with each message that broke the protocol. */
+  readonly #strange: string[] = [];
   #awaiting: string | undefined;
   /** The first thing that went wrong. */
   #failure: string | undefined;
@@ -67,7 +68,7 @@ export class Judge {
     const gap = this.#gap(interruptedBy);
     const wrong = this.#failure ?? gap;
     const undecided = this.#failure === undefined && gap !== undefined && interruptedBy !== undefined;
-    return { ok: wrong === undefined, undecided, reason: wrong ?? this.#success() };
+    return { ok: wrong === undefined, undecided, reason: (wrong ?? this.#success()) + this.#breaches() };
   }
 
   #takeMeaning(meaning: Meaning, at: Ms): void {
@@ -94,7 +95,7 @@ export class Judge {
         this.#delivered++;
         break;
       case "invalid":
-        this.#strange++;
+        this.#strange.push(meaning.detail);
         break;
     }
   }
@@ -114,10 +115,16 @@ export class Judge {
 
   #success(): string {
     const ready = `session ready after ${number(this.#readyAt!)} ms`;
-    const strange = this.#strange > 0 ? `; ${this.#strange} messages broke the protocol` : "";
     const published =
       this.#published > 0 ? `; ${this.#published} published, ${this.#delivered} delivered` : "";
-    return `${ready}; ${this.#probed()}${published}${strange}`;
+    return `${ready}; ${this.#probed()}${published}`;
+  }
+
+  #breaches(): string {
+    const [first] = this.#strange;
+    if (first === undefined) return "";
+    const many = this.#strange.length === 1 ? "1 message" : `${this.#strange.length} messages`;
+    return `; ${many} broke the protocol, the first: ${first}`;
   }
 
   #probed(): string {

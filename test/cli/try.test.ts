@@ -245,6 +245,22 @@ describe("a server that is not well: exit code 1, and why", () => {
     assert.match(lastLine(tried), /the session failed at session\[0\]: what was awaited did not come/);
   });
 
+  test("the reply's identifier is looked for where it is not", async (t) => {
+    const server = await reference(t);
+    const file = await descriptor(t, {
+      name: "acme",
+      probe: { send: '{"type":"echo","echoId":${id}}' },
+      reply: [{ name: "echo", where: { "/type": "echo_reply" }, match: "id", id: "/id" }],
+    });
+    const argv = ["--url", `${server.url}/ws/chat`, "--protocol-file", file, "--reply-timeout", "100ms"];
+    const tried = await tryOut(argv, { until: /did not come in time/ });
+    assert.equal(tried.code, 1, tried.out);
+    assert.match(
+      lastLine(tried),
+      /had no reply "echo" in time; 1 message broke the protocol, the first: reply "echo" without an identifier$/,
+    );
+  });
+
   test("an error answers the probe", async (t) => {
     const server = await reference(t);
     const file = await descriptor(t, {

@@ -174,7 +174,7 @@ const variables: Row<Record<string, string>>[] = [
   [
     "no WebSocket URL",
     { WS_URL: "https://s3cr3t@example.com" },
-    "WS_URL: expected a ws:// or wss:// URL without a user name or a fragment, got something else",
+    "WS_URL: expected a ws:// or wss:// URL without a user name or a fragment, got one that begins with https://",
   ],
   [
     "a fragment",
