@@ -1,0 +1,268 @@
+/** What mass-soak counts, held against what the server counted: each row is one run against one kind of server. */
+import assert from "node:assert/strict";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, type TestContext, test } from "node:test";
+import type { Verdict } from "../../lib/summary/summary.ts";
+import type { FaultSettings, ServerStats } from "../../server/server.ts";
+import { temporaryDirectory } from "../temporary-directory.ts";
+import { NO_WELCOME_TO_PROBES, WRONG_PROBE } from "./descriptors.ts";
+import { count, outcomes, trend } from "./figures.ts";
+import { massSoak, reference } from "./short-soak.ts";
+import { strictProfile } from "./strict-profile.ts";
+
+interface Row {
+  readonly path?: string;
+  readonly env?: Readonly<Record<string, string | number>>;
+  readonly faults?: FaultSettings;
+  /** A protocol of the row's own. */
+  readonly descriptor?: object;
+  readonly users?: string;
+  readonly verdict?: Verdict;
+  /** Exact counts, some told in terms of what the server saw and of the other counts. */
+  readonly counts: (server: ServerStats, of: (series: string) => number) => Readonly<Record<string, number>>;
+  /** Samples of ws_delivery_success_rate that are false. */
+  readonly failed?: (of: (series: string) => number) => number;
+}
+
+const wellHeld = {
+  ws_sessions_opened: 20,
+  ws_sessions_closed: 20,
+  ws_connection_drops: 0,
+  ws_connect_failures: 0,
+  ws_connections_given_up: 0,
+};
+const noStrangeMessage = { ws_message_errors: 0, ws_messages_duplicated: 0, ws_messages_late: 0 };
+
+const rows: Record<string, Row> = {
+  "a payload that comes back whole": {
+    path: "/ws/echo?welcome=1",
+    env: { PROTOCOL: "echo", PAYLOAD_BYTES: 10_000 },
+    counts: ({ repliesSent }) => ({
+      ...wellHeld,
+      ...noStrangeMessage,
+      ws_probes: repliesSent,
+      ws_replies: repliesSent,
+      ws_messages_lost: 0,
+    }),
+  },
+  "two replies to each probe, by users of their own": {
+    path: "",
+    env: { PROTOCOL: "im" },
+    users: `user\n${Array.from({ length: 20 }, (_, i) => `user-${i}`).join("\n")}`,
+    counts: ({ repliesSent }, of) => ({
+      ...wellHeld,
+      ...noStrangeMessage,
+      ws_replies: repliesSent - 20, // each session is matched with a teacher first
+      ws_probes: of("ws_replies") / 2,
+      ws_messages_lost: 0,
+    }),
+  },
+  "the token in a message": {
+    path: "/ws/chat?auth=message",
+    env: { AUTH: "message" },
+    counts: (_, of) => ({ ...wellHeld, ...noStrangeMessage, ws_replies: of("ws_probes") }),
+  },
+  "three shards": {
+    env: { SHARDS: 3 },
+    counts: (_, of) => ({
+      ...wellHeld,
+      ...noStrangeMessage,
+      ws_replies: of("ws_probes"),
+      ws_shards_completed: 3,
+    }),
+  },
+  "replies lost and repeated": {
+    verdict: "fail",
+    faults: { loseReplies: { every: 4, count: 30 }, repeatReplies: { every: 3, count: 20 } },
+    counts: ({ repliesSent }) => ({
+      ...wellHeld,
+      ws_message_errors: 0,
+      ws_messages_lost: 30,
+      ws_messages_duplicated: 20,
+      ws_replies: repliesSent,
+      ws_probes: repliesSent + 30,
+    }),
+    failed: () => 30,
+  },
+  "a receipt lost: matched by turn, one reply is missing in the end": {
+    verdict: "fail",
+    path: "",
+    env: { PROTOCOL: "im" },
+    faults: { loseReplies: { ordinals: [45] } },
+    counts: ({ repliesSent }) => ({
+      ...wellHeld,
+      ws_message_errors: 0,
+      ws_messages_lost: 1,
+      ws_replies: repliesSent - 20,
+    }),
+    failed: () => 1,
+  },
+  "replies late": {
+    verdict: "fail",
+    env: { REPLY_TIMEOUT: "200ms" },
+    faults: { delay: 400 },
+    counts: (_, of) => ({
+      ...wellHeld,
+      ws_replies: 0,
+      ws_messages_late: of("ws_probes") - of("ws_messages_lost"), // the last come after the end
+    }),
+    failed: (of) => of("ws_probes"),
+  },
+  "each probe answered with an error": {
+    verdict: "fail",
+    descriptor: WRONG_PROBE,
+    counts: ({ errorsSent }) => ({
+      ...wellHeld,
+      "ws_message_errors{reason:error_reply}": errorsSent,
+      ws_message_errors: errorsSent,
+      ws_probes: errorsSent,
+      ws_replies: 0,
+      ws_messages_lost: 0,
+    }),
+    failed: (of) => of("ws_probes"),
+  },
+  "messages that break the protocol": {
+    verdict: "fail",
+    path: "/ws/echo",
+    descriptor: {
+      name: "deaf",
+      probe: { send: "${id}" },
+      reply: [{ name: "r", where: { "/id": "x" }, match: "id", id: "/id" }],
+    },
+    counts: ({ repliesSent }) => ({
+      ...wellHeld,
+      "ws_message_errors{reason:unparsable}": repliesSent,
+      ws_probes: repliesSent,
+      ws_messages_lost: repliesSent,
+    }),
+    failed: (of) => of("ws_probes"),
+  },
+  "a connection that is reset, and comes back": {
+    verdict: "fail",
+    faults: { resetConnections: { ordinals: [3], onMessage: 4 } },
+    counts: ({ repliesSent }, of) => ({
+      ...wellHeld,
+      ws_sessions_opened: 21,
+      ws_sessions_closed: 21,
+      ws_connection_drops: 1,
+      "ws_connection_drops{code:1006}": 1,
+      "ws_connection_drops{by:network}": 1,
+      ws_reconnects: 1,
+      ws_replies: repliesSent,
+      ws_probes: repliesSent + of("ws_messages_lost"),
+    }),
+    failed: (of) => of("ws_messages_lost"),
+  },
+  "one that does not: what falls due to it from then on is lost": {
+    verdict: "fail",
+    env: { BACKOFF_BASE: "1000h", BACKOFF_CAP: "1000h" },
+    faults: { resetConnections: { ordinals: [3], onMessage: 4 } },
+    counts: ({ repliesSent }, of) => ({
+      ...wellHeld,
+      ws_connection_drops: 1,
+      ws_reconnects: 0,
+      ws_replies: repliesSent,
+      ws_probes: repliesSent + of("ws_messages_lost"),
+    }),
+    failed: (of) => of("ws_messages_lost"),
+  },
+  "connections closed by the server, which refuses the first that wants to come back": {
+    verdict: "fail",
+    faults: {
+      closeConnections: { ordinals: [2, 4], code: 1012, reason: "restart", afterMs: 700 },
+      refuseUpgrades: { ordinals: [22], status: 503 }, // after that of the set-up and the 20
+    },
+    counts: (_, of) => ({
+      ...wellHeld,
+      ws_sessions_opened: 22,
+      ws_sessions_closed: 22,
+      ws_connection_drops: 2,
+      "ws_connection_drops{code:1012}": 2,
+      "ws_connection_drops{by:server}": 2,
+      ws_connect_failures: 1,
+      "ws_connect_failures{reason:http_503}": 1,
+      ws_reconnects: 2,
+      ws_probes: of("ws_replies") + of("ws_messages_lost"),
+    }),
+    failed: (of) => of("ws_messages_lost"),
+  },
+  "a session that is never ready: what falls due is lost, and silence does not pass": {
+    verdict: "fail",
+    path: "/ws/echo",
+    descriptor: NO_WELCOME_TO_PROBES,
+    counts: ({ connectionsOpened }, of) => ({
+      ws_sessions_opened: connectionsOpened - 1,
+      ws_sessions_closed: connectionsOpened - 1,
+      ws_message_errors: of("ws_message_errors{reason:session}"),
+      ws_connection_drops: 0,
+      ws_connections_given_up: 0,
+      ws_reconnects: 0,
+      ws_replies: 0,
+      ws_messages_lost: of("ws_probes"),
+    }),
+    failed: (of) => of("ws_probes"),
+  },
+  "refused upgrades that are tried again": {
+    verdict: "fail",
+    env: { RETRY_DELAY: "50ms" },
+    faults: { refuseUpgrades: { every: 5, count: 3, status: 503 } },
+    counts: (_, of) => ({
+      ...wellHeld,
+      ws_connect_failures: 3,
+      "ws_connect_failures{reason:http_503}": 3,
+      ws_reconnects: 3,
+      ws_probes: of("ws_replies") + of("ws_messages_lost"),
+    }),
+    failed: (of) => of("ws_messages_lost"),
+  },
+};
+
+// At once, since they count and do not measure: most of the time they wait.
+describe("every reply is accounted for", { concurrency: 4 }, () => {
+  for (const [sentence, row] of Object.entries(rows)) test(sentence, (t) => check(t, row));
+});
+
+async function check(t: TestContext, row: Row): Promise<void> {
+  const server = await reference(t, { faults: row.faults ?? {} });
+  const directory = await temporaryDirectory(t);
+  const files: Record<string, string> = { PROFILE: await strictProfile(t) };
+  for (const [variable, content] of [
+    ["PROTOCOL_FILE", row.descriptor && JSON.stringify(row.descriptor)],
+    ["USERS", row.users],
+  ] as const) {
+    if (!content) continue;
+    files[variable] = join(directory, variable);
+    await writeFile(files[variable], content);
+  }
+  const run = await massSoak(t, {
+    env: { WS_URL: `${server.url}${row.path ?? "/ws/chat"}`, ...files, ...row.env },
+  });
+  const { summary } = run;
+  const said = `${summary?.reason}\n${run.stderr}`;
+  const verdict = row.verdict ?? "pass";
+  assert.deepEqual(
+    { code: run.code, verdict: summary?.verdict },
+    { code: verdict === "pass" ? 0 : 99, verdict },
+    said,
+  );
+  const of = (series: string) => count(summary!, series);
+  const expected = row.counts(server.stats(), of);
+  assert.deepEqual(
+    Object.fromEntries(Object.keys(expected).map((series) => [series, of(series)])),
+    expected,
+    said,
+  );
+  assert.deepEqual(outcomes(summary!, "ws_delivery_success_rate"), {
+    passes: of("ws_replies"),
+    fails: row.failed?.(of) ?? 0,
+  });
+  assert.ok(of("ws_probes") >= 20 * 8, `${of("ws_probes")} probes: a drop takes none of the load away`);
+  const rtt = trend(summary!, "ws_msg_rtt_ms");
+  const errors = of("ws_message_errors{reason:error_reply}");
+  assert.equal(
+    rtt.count,
+    of("ws_replies") + (row.failed?.(of) ?? 0) - errors,
+    "what is lost stands in it too",
+  );
+}
