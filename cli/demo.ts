@@ -20,6 +20,18 @@ const SHORT_FORM = {
 /** What k6 itself may need. A CONNECTIONS or K6_VUS left in the user's shell changes nothing. */
 const ENVIRONMENT = ["PATH", "HOME", "TMPDIR", "TERM", "NO_COLOR", "PWD"];
 
+/** What `--help` says beyond the flags. */
+export const DEMO_MANUAL = `WHAT IT DOES
+
+  Starts the reference server on a free port of 127.0.0.1 and runs the chat soak
+  against it: ${SHORT_FORM.CONNECTIONS} connections, opened in ${SHORT_FORM.RAMP}, held ${SHORT_FORM.DURATION}, closed in ${SHORT_FORM.RAMP_DOWN}. What a run
+  leaves is in the directory results: open results/chat-soak.report.html.
+
+EXIT CODE
+
+  As of k6-realtime run.
+`;
+
 /** `k6-realtime demo`: the chat soak against the reference server. */
 export const demo = ({ out, cwd, env, signal }: Surroundings) =>
   defineCommand({

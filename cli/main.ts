@@ -4,7 +4,7 @@ import { type CommandDef, defineCommand, renderUsage, runCommand } from "citty";
 import { fold } from "../lib/summary/fold.ts";
 import { BASELINE_MANUAL, baseline } from "./baseline.ts";
 import { EXIT, refuseUnknown, type Surroundings, UserError } from "./command.ts";
-import { demo } from "./demo.ts";
+import { DEMO_MANUAL, demo } from "./demo.ts";
 import { DOCTOR_MANUAL, doctor } from "./doctor.ts";
 import { GATE_MANUAL, gate } from "./gate.ts";
 import { REPORT_MANUAL, report } from "./report.ts";
@@ -24,9 +24,23 @@ const commands = (around: Surroundings): Record<string, CommandDef> => ({
   try: tryOut(around),
 });
 
+/** What `--help` without a command says after the commands. */
+const MANUAL = `
+WHERE TO BEGIN
+
+  k6-realtime demo                              a whole run, and its report
+  k6-realtime try --url wss://example.com/ws    your server, message by message
+  k6-realtime run chat-soak --url wss://example.com/ws -e CONNECTIONS=10 \\
+    -e DURATION=1m --profile smoke              a first load, and its verdict
+
+  Without --protocol-file, or -e PROTOCOL_FILE=…, messages are those of the
+  reference server: docs/protocols.md says how to describe yours.
+`;
+
 /** What a command's `--help` says after its flags. */
 const MANUALS: Readonly<Record<string, string>> = {
   baseline: BASELINE_MANUAL,
+  demo: DEMO_MANUAL,
   doctor: DOCTOR_MANUAL,
   gate: GATE_MANUAL,
   report: REPORT_MANUAL,
@@ -63,6 +77,7 @@ async function dispatch(argv: readonly string[], around: Surroundings): Promise<
   }
   if (name === undefined || name === "--help" || name === "-h") {
     await usage(root);
+    around.out.write(MANUAL);
     return name === undefined ? EXIT.usage : EXIT.pass;
   }
   const command = Object.hasOwn(subCommands, name) ? subCommands[name] : undefined;
