@@ -76,7 +76,7 @@ for (const [sentence, argv, refusal] of lines) {
 test("without a command the usage is shown, with exit code 2", async () => {
   const { code, out } = await run();
   assert.equal(code, 2);
-  assert.match(out, /USAGE k6-realtime baseline.*\n\nWHERE TO BEGIN\n\n  k6-realtime demo /s);
+  assert.match(out, /USAGE k6-realtime baseline.*\n\nWHERE TO BEGIN\n\n {2}k6-realtime demo /s);
 });
 
 for (const command of ["", ...COMMANDS.split(", ")]) {
