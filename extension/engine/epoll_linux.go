@@ -51,8 +51,7 @@ type epoll struct {
 	looked clock.Wall // it has all that arrived before
 	behind bool       // something was left for the next one
 
-	busy    clock.Time // when something had happened last
-	yielded clock.Time // when the scheduler last had a turn
+	busy clock.Time // when something had happened last
 }
 
 // sock is a connection's socket. The slot's turn tells a socket from the next

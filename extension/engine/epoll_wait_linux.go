@@ -65,7 +65,11 @@ func (p *epoll) poll(until clock.Time) int {
 	if n := p.look(p.events[:]); n > 0 {
 		return n
 	}
-	n := p.block(p.yield(until))
+	limit := p.mayWait(until)
+	n := p.block(limit)
+	if n == 0 && limit != until {
+		runtime.Gosched() // now that nothing is to do, which a busy loop must not leave for it
+	}
 	if n > 0 && p.mayCoalesce(until) {
 		ts := unix.NsecToTimespec(int64(p.loop.options.Coalesce))
 		unix.RawSyscall(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&ts)), 0, 0)
@@ -76,26 +80,22 @@ func (p *epoll) poll(until clock.Time) int {
 }
 
 const (
-	// unheard is how long the scheduler may hear nothing of a loop. After 10 ms
-	// it would take it for stuck and look after it every 20 µs (retake and sysmon
-	// in Go's runtime/proc.go), which costs a process that waits as often as it
-	// works a tenth of its processor time.
+	// unheard is how long a loop that waits leaves the scheduler without a word.
+	// After 10 ms it would be taken for stuck and looked after every 20 µs
+	// (retake and sysmon in Go's runtime/proc.go), which costs a process that
+	// waits as often as it works a tenth of its processor time.
 	unheard = 5 * time.Millisecond
 	// quiet is after how long without an event a loop waits on without that.
 	quiet = 100 * time.Millisecond
 )
 
-// yield gives the scheduler its turn, and returns until when to wait at most.
-// It has none in a loop with a thread of its own: coming back to that would
-// take another thread, which is not run before those of others.
-func (p *epoll) yield(until clock.Time) clock.Time {
+// mayWait is until when to wait before the scheduler has its turn. It has none
+// of a loop with a thread of its own: coming back to that would take another
+// thread, which is not run before those of others.
+func (p *epoll) mayWait(until clock.Time) clock.Time {
 	now := clock.Now()
 	if p.loop.options.RealTime || now.Sub(p.busy) > quiet {
 		return until
-	}
-	if now.Sub(p.yielded) >= unheard {
-		p.yielded = now
-		runtime.Gosched()
 	}
 	if soon := now.Add(unheard); until == 0 || until > soon {
 		return soon
