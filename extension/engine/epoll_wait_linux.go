@@ -68,7 +68,9 @@ func (p *epoll) poll(until clock.Time) int {
 	limit := p.mayWait(until)
 	n := p.block(limit)
 	if n == 0 && limit != until {
-		runtime.Gosched() // now that nothing is to do, which a busy loop must not leave for it
+		// Only here, with nothing to do: each turn is another thread's chance to
+		// take the loop along.
+		runtime.Gosched()
 	}
 	if n > 0 && p.mayCoalesce(until) {
 		ts := unix.NsecToTimespec(int64(p.loop.options.Coalesce))

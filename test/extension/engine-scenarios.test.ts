@@ -155,7 +155,11 @@ describe("an upgrade that is refused during the load is counted by its status", 
       assert.deepEqual(stats.upgradesRefused, { 401: 1 }, said);
       assert.equal(count(summary, "ws_connect_failures"), 1, said);
       assert.equal(count(summary, "ws_connect_failures{reason:http_401}"), 1, said);
-      assert.equal(summary.verdict, scenario === "connect" ? "pass" : "fail", said); // its profile allows a few
+      // What connect's profile allows a few of, and what chat-soak's client, which comes back after a random wait, need
+      // not have missed anything by.
+      const harmless =
+        scenario === "connect" || (scenario === "chat-soak" && count(summary, "ws_messages_lost") === 0);
+      assert.equal(summary.verdict, harmless ? "pass" : "fail", said);
     });
   }
 });
