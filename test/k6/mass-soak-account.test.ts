@@ -1,28 +1,13 @@
 /** What mass-soak counts, held against what the server counted: each row is one run against one kind of server. */
 import assert from "node:assert/strict";
-import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
-import type { Verdict } from "../../lib/summary/summary.ts";
-import type { FaultSettings, ServerStats } from "../../server/server.ts";
-import { temporaryDirectory } from "../temporary-directory.ts";
+import { type Row as Account, assertCounts, assertDelivered, filesOf, noStrangeMessage } from "./account.ts";
 import { NO_WELCOME_TO_PROBES, WRONG_PROBE } from "./descriptors.ts";
-import { count, outcomes, trend } from "./figures.ts";
+import { count, trend } from "./figures.ts";
 import { massSoak, reference } from "./short-soak.ts";
-import { strictProfile } from "./strict-profile.ts";
 
-interface Row {
+interface Row extends Account {
   readonly path?: string;
-  readonly env?: Readonly<Record<string, string | number>>;
-  readonly faults?: FaultSettings;
-  /** A protocol of the row's own. */
-  readonly descriptor?: object;
-  readonly users?: string;
-  readonly verdict?: Verdict;
-  /** Exact counts, some told in terms of what the server saw and of the other counts. */
-  readonly counts: (server: ServerStats, of: (series: string) => number) => Readonly<Record<string, number>>;
-  /** Samples of ws_delivery_success_rate that are false. */
-  readonly failed?: (of: (series: string) => number) => number;
 }
 
 const wellHeld = {
@@ -32,7 +17,6 @@ const wellHeld = {
   ws_connect_failures: 0,
   ws_connections_given_up: 0,
 };
-const noStrangeMessage = { ws_message_errors: 0, ws_messages_duplicated: 0, ws_messages_late: 0 };
 
 const rows: Record<string, Row> = {
   "a payload that comes back whole": {
@@ -49,7 +33,7 @@ const rows: Record<string, Row> = {
   "two replies to each probe, by users of their own": {
     path: "",
     env: { PROTOCOL: "im" },
-    users: `user\n${Array.from({ length: 20 }, (_, i) => `user-${i}`).join("\n")}`,
+    files: { USERS: `user\n${Array.from({ length: 20 }, (_, i) => `user-${i}`).join("\n")}` },
     counts: ({ repliesSent }, of) => ({
       ...wellHeld,
       ...noStrangeMessage,
@@ -111,7 +95,7 @@ const rows: Record<string, Row> = {
   },
   "each probe answered with an error": {
     verdict: "fail",
-    descriptor: WRONG_PROBE,
+    files: { PROTOCOL_FILE: WRONG_PROBE },
     counts: ({ errorsSent }) => ({
       ...wellHeld,
       "ws_message_errors{reason:error_reply}": errorsSent,
@@ -125,10 +109,12 @@ const rows: Record<string, Row> = {
   "messages that break the protocol": {
     verdict: "fail",
     path: "/ws/echo",
-    descriptor: {
-      name: "deaf",
-      probe: { send: "${id}" },
-      reply: [{ name: "r", where: { "/id": "x" }, match: "id", id: "/id" }],
+    files: {
+      PROTOCOL_FILE: {
+        name: "deaf",
+        probe: { send: "${id}" },
+        reply: [{ name: "r", where: { "/id": "x" }, match: "id", id: "/id" }],
+      },
     },
     counts: ({ repliesSent }) => ({
       ...wellHeld,
@@ -190,7 +176,7 @@ const rows: Record<string, Row> = {
   "a session that is never ready: what falls due is lost, and silence does not pass": {
     verdict: "fail",
     path: "/ws/echo",
-    descriptor: NO_WELCOME_TO_PROBES,
+    files: { PROTOCOL_FILE: NO_WELCOME_TO_PROBES },
     counts: ({ connectionsOpened }, of) => ({
       ws_sessions_opened: connectionsOpened - 1,
       ws_sessions_closed: connectionsOpened - 1,
@@ -225,19 +211,8 @@ describe("every reply is accounted for", { concurrency: 4 }, () => {
 
 async function check(t: TestContext, row: Row): Promise<void> {
   const server = await reference(t, { faults: row.faults ?? {} });
-  const directory = await temporaryDirectory(t);
-  const files: Record<string, string> = { PROFILE: await strictProfile(t) };
-  for (const [variable, content] of [
-    ["PROTOCOL_FILE", row.descriptor && JSON.stringify(row.descriptor)],
-    ["USERS", row.users],
-  ] as const) {
-    if (!content) continue;
-    files[variable] = join(directory, variable);
-    await writeFile(files[variable], content);
-  }
-  const run = await massSoak(t, {
-    env: { WS_URL: `${server.url}${row.path ?? "/ws/chat"}`, ...files, ...row.env },
-  });
+  const WS_URL = `${server.url}${row.path ?? "/ws/chat"}`;
+  const run = await massSoak(t, { env: { WS_URL, ...(await filesOf(t, row)), ...row.env } });
   const { summary } = run;
   const said = `${summary?.reason}\n${run.stderr}`;
   const verdict = row.verdict ?? "pass";
@@ -247,22 +222,10 @@ async function check(t: TestContext, row: Row): Promise<void> {
     said,
   );
   const of = (series: string) => count(summary!, series);
-  const expected = row.counts(server.stats(), of);
-  assert.deepEqual(
-    Object.fromEntries(Object.keys(expected).map((series) => [series, of(series)])),
-    expected,
-    said,
-  );
-  assert.deepEqual(outcomes(summary!, "ws_delivery_success_rate"), {
-    passes: of("ws_replies"),
-    fails: row.failed?.(of) ?? 0,
-  });
+  assertCounts(summary!, server.stats(), row, said);
+  const failed = assertDelivered(summary!, row);
   assert.ok(of("ws_probes") >= 20 * 8, `${of("ws_probes")} probes: a drop takes none of the load away`);
   const rtt = trend(summary!, "ws_msg_rtt_ms");
   const errors = of("ws_message_errors{reason:error_reply}");
-  assert.equal(
-    rtt.count,
-    of("ws_replies") + (row.failed?.(of) ?? 0) - errors,
-    "what is lost stands in it too",
-  );
+  assert.equal(rtt.count, of("ws_replies") + failed - errors, "what is lost stands in it too");
 }

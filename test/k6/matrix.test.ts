@@ -1,21 +1,11 @@
 /** Scenario × protocol × what is wrong → exit code, verdict, exact counts. Each row is one run of stock k6. */
 import assert from "node:assert/strict";
-import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
-import type { Verdict } from "../../lib/summary/summary.ts";
-import {
-  type FaultSettings,
-  type ServerOptions,
-  type ServerStats,
-  signToken,
-  startServer,
-} from "../../server/server.ts";
-import { temporaryDirectory } from "../temporary-directory.ts";
+import { type ServerOptions, signToken, startServer } from "../../server/server.ts";
+import { type Row as Account, assertCounts, assertDelivered, filesOf, noStrangeMessage } from "./account.ts";
 import { NO_WELCOME, NO_WELCOME_TO_PROBES, NO_WELCOME_YET, WRONG_PROBE } from "./descriptors.ts";
-import { count, outcomes } from "./figures.ts";
+import { count } from "./figures.ts";
 import { runK6 } from "./run.ts";
-import { strictProfile } from "./strict-profile.ts";
 
 /** Four connections for four seconds, each with one session and a probe every 200 ms. A busy machine may stall for two. */
 const SOAK = {
@@ -34,23 +24,14 @@ const CONNECT = { RATE: 20, DURATION: "500ms", HOLD: "2s", CONNECT_TIMEOUT: "5s"
 
 const SECRET = "a key of tests";
 
-interface Row {
+interface Row extends Account {
   readonly path: string;
-  readonly env?: Readonly<Record<string, string | number>>;
   /** Made when the run begins. */
   readonly token?: () => string;
-  readonly faults?: FaultSettings;
   readonly options?: Partial<ServerOptions>;
   readonly args?: readonly string[];
-  /** Files to write, by the variable that names them. */
-  readonly files?: Readonly<Record<string, object | string>>;
   readonly code?: number;
-  readonly verdict?: Verdict;
   readonly says?: RegExp;
-  /** Exact counts. What depends on chance is told in terms of what the server saw and of the other counts. */
-  readonly counts: (server: ServerStats, of: (series: string) => number) => Readonly<Record<string, number>>;
-  /** Samples of ws_delivery_success_rate that are false. */
-  readonly failed?: (of: (series: string) => number) => number;
 }
 
 /** Four connections that all lived to their planned end, and nothing else happened. */
@@ -63,7 +44,6 @@ const wellHeld = {
   ws_shards_started: 4,
   ws_shards_completed: 4,
 };
-const noStrangeMessage = { ws_message_errors: 0, ws_messages_duplicated: 0, ws_messages_late: 0 };
 const fail = { code: 99, verdict: "fail" } as const;
 
 const soaks: Record<string, Row> = {
@@ -393,17 +373,11 @@ for (const [scenario, base, rows] of [
 async function check(t: TestContext, scenario: string, base: Row["env"], row: Row): Promise<void> {
   const server = await startServer({ faults: row.faults ?? {}, ...row.options });
   t.after(() => server.close());
-  const directory = await temporaryDirectory(t);
-  const files: Record<string, string> = { PROFILE: await strictProfile(t) };
-  for (const [variable, content] of Object.entries(row.files ?? {})) {
-    files[variable] = join(directory, variable);
-    await writeFile(files[variable], typeof content === "string" ? content : JSON.stringify(content));
-  }
   const { code = 0, verdict = "pass", args = [] } = row;
   const env = {
     WS_URL: server.url + row.path,
     ...base,
-    ...files,
+    ...(await filesOf(t, row)),
     ...row.env,
     ...(row.token && { WS_TOKEN: row.token() }),
   };
@@ -413,18 +387,8 @@ async function check(t: TestContext, scenario: string, base: Row["env"], row: Ro
   const said = `${summary?.reason}\n${run.stderr}`;
   assert.deepEqual({ code: run.code, verdict: summary?.verdict }, { code, verdict }, said);
   assert.match(run.stderr, row.says ?? /(?:)/);
-  const of = (series: string) => count(summary!, series);
-  const expected = row.counts(server.stats(), of);
-  assert.deepEqual(
-    Object.fromEntries(Object.keys(expected).map((series) => [series, of(series)])),
-    expected,
-    said,
-  );
+  assertCounts(summary!, server.stats(), row, said);
   if (scenario !== "chat-soak") return;
-  const failed = row.failed?.(of) ?? 0;
-  assert.deepEqual(outcomes(summary!, "ws_delivery_success_rate"), {
-    passes: of("ws_replies"),
-    fails: failed,
-  });
-  assert.ok(of("ws_probes") >= 12, "a run without traffic counts nothing");
+  assertDelivered(summary!, row);
+  assert.ok(count(summary!, "ws_probes") >= 12, "a run without traffic counts nothing");
 }
