@@ -89,9 +89,6 @@ func (h *Histogram) Count() int64 { return h.counts.TotalCount() }
 // and then to 16 digits.
 func (h *Histogram) SumNs() float64 { return h.sumNs }
 
-// Beyond is how many values lay outside the range.
-func (h *Histogram) Beyond() int64 { return h.beyond }
-
 // Min is the least value, 0 without any.
 func (h *Histogram) Min() time.Duration {
 	if h.Count() == 0 {
@@ -183,17 +180,4 @@ type Distribution struct {
 type Bar struct {
 	Value time.Duration
 	Count int64
-}
-
-// Thin appends one value for each k of the Distribution, in ascending order,
-// so that the percentiles of what is appended are those of the whole. carry is
-// how many values the call before left over, and the new one is returned:
-// over many windows exactly every k-th value is kept.
-func (d *Distribution) Thin(dst []time.Duration, k, carry int64) ([]time.Duration, int64) {
-	for _, bar := range d.Bars {
-		for carry += bar.Count; carry >= k; carry -= k {
-			dst = append(dst, bar.Value)
-		}
-	}
-	return dst, carry
 }

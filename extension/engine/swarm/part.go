@@ -9,6 +9,7 @@ import (
 	"xk6-realtime/engine/clock"
 	"xk6-realtime/engine/frame"
 	"xk6-realtime/engine/handshake"
+	"xk6-realtime/engine/tally"
 )
 
 // startsEach is how many connections a part begins before its loop looks to
@@ -21,7 +22,7 @@ type part struct {
 	swarm   *Swarm
 	loop    *engine.Loop
 	number  int // of the loop within the engine
-	record  *record
+	records tally.Pair[record]
 	traffic engine.Traffic
 	fill    func(*engine.Conn, *handshake.Request)
 	timer   *engine.Timer
@@ -56,7 +57,7 @@ func (p *part) size() int {
 
 func (p *part) start() {
 	p.sessions = make([]*session, 0, p.size())
-	p.traffic.ReceiveDelay = p.record.series.Of(ReceiveDelay)
+	p.traffic.ReceiveDelay = p.records.Now.series.Of(ReceiveDelay)
 	p.fill = p.request
 	p.timer = p.loop.NewTimer(p.begin)
 	p.closer = p.loop.NewTimer(p.closeDue)
@@ -83,7 +84,7 @@ func (p *part) begin(now clock.Time) {
 			p.retries = p.retries[1:]
 			if r.failed {
 				r.session.retries++
-				p.record.Retries++
+				p.records.Now.Retries++
 			}
 			p.dial(r.session, due)
 			continue
@@ -133,7 +134,7 @@ func (p *part) dial(s *session, due clock.Time) {
 		// By rounds of the servers, so that each server sees each source.
 		d.Source = o.Sources[int(s.index)/len(p.swarm.servers)%len(o.Sources)]
 	}
-	p.record.Attempts++
+	p.records.Now.Attempts++
 	s.conn = p.loop.Dial(&d, s)
 }
 
@@ -197,13 +198,13 @@ func (p *part) stop(over time.Duration) {
 	p.settle()
 }
 
-// take moves what was recorded to another record.
-func (p *part) take(to *record) {
-	r, t := p.record, &p.traffic
+// take gives away what was recorded, and goes on with an empty record.
+func (p *part) take() *record {
+	r, t := p.records.Swap(), &p.traffic
 	r.BytesSent, r.BytesReceived = t.Sent, t.Received
-	r.MessagesReceived, r.Uncertain = t.Messages, t.Uncertain
-	*t = engine.Traffic{ReceiveDelay: t.ReceiveDelay}
-	r.moveTo(to)
+	r.MessagesSent, r.MessagesReceived, r.Uncertain = t.MessagesSent, t.Messages, t.Uncertain
+	*t = engine.Traffic{ReceiveDelay: p.records.Now.series.Of(ReceiveDelay)}
+	return r
 }
 
 // closeDue closes what is due to be closed, the last opened first.
