@@ -78,7 +78,7 @@ func (s *shard) drive(ctx context.Context) (*outcome, error) {
 func (s *shard) finish(ctx context.Context, failure error) (*outcome, error) {
 	s.push(s.swarm.Snapshot())
 	r := s.swarm.Result()
-	o := &outcome{Wanted: r.Wanted, Opened: r.Opened}
+	o := &outcome{Wanted: r.Wanted, Opened: r.Reached}
 	for _, n := range r.Drops {
 		o.Dropped += n
 	}

@@ -22,7 +22,7 @@ type swarmObject struct {
 // outcome is how the shard of one VU went, as the promise of run gives it.
 type outcome struct {
 	Wanted      int   `js:"wanted"`
-	Opened      int64 `js:"opened"`
+	Opened      int   `js:"opened"` // each once, however often it was
 	Dropped     int64 `js:"dropped"`
 	ReachedInMs any   `js:"reachedInMs"` // float64, or nil where not all opened
 }

@@ -64,7 +64,7 @@ func (g *guest) overheard(d *protocol.Delivery) {
 	case early: // history, whose age is no lag
 	case ok:
 		l.stamped(lag, of)
-	case !d.HasSentAt:
+	case !d.HasSentAt && l.run.o.Protocol.DeliveryHasSentAt():
 		r.Unstamped++
 	}
 }

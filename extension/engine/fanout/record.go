@@ -36,8 +36,8 @@ type Counts struct {
 	Invalid    int64 // messages that break the protocol
 	// ClockDiffers is how many stamps cannot be, by this machine's clock.
 	ClockDiffers int64
-	// Unstamped deliveries carry no usable time stamp, where nothing else tells
-	// when they were published.
+	// Unstamped deliveries lack the usable time stamp that the protocol says they
+	// have, where nothing else tells when they were published.
 	Unstamped int64
 	// Coarse is how many time stamps were taken for no lag, by resolution: they
 	// tell the time no better than that.

@@ -1,0 +1,77 @@
+/** What a run cannot tell, because the server gave nothing to tell it by. Pure. */
+import type { MetricSummary, Summary, ThresholdSummary } from "./summary/summary.ts";
+
+type Metrics = Summary["metrics"];
+
+const countOf = (metric: unknown): number => (metric as MetricSummary & { count?: number })?.count ?? 0;
+
+const unmeasured = (metrics: Metrics, reason: string): number =>
+  countOf(metrics.ws_unmeasured?.by?.reason?.[reason]);
+
+/** The finest unit of time stamps that are too coarse for a lag, in words. */
+const COARSE: readonly (readonly [reason: string, unit: string])[] = [
+  ["stamp_10ms", "hundredths of a second"],
+  ["stamp_100ms", "tenths of a second"],
+  ["stamp_1s", "whole seconds"],
+];
+
+/** How many time stamps were too coarse for a lag, and the finest unit that they told. */
+function coarse(metrics: Metrics): { count: number; unit: string } | undefined {
+  const [finest] = COARSE.filter(([reason]) => unmeasured(metrics, reason) > 0);
+  if (!finest) return undefined;
+  return { count: COARSE.reduce((sum, [reason]) => sum + unmeasured(metrics, reason), 0), unit: finest[1] };
+}
+
+const LAG = /^ws_fanout_(server_)?lag_ms/;
+
+/**
+ * Why a limit without a value is not broken: nobody published here, so that all there is to go by are the server's own
+ * stamps and identifiers, and they tell nothing. Undefined where that is no excuse.
+ */
+export function whyUnjudged({ metric, value }: ThresholdSummary, metrics: Metrics): string | undefined {
+  const deliveries = countOf(metrics.ws_deliveries);
+  if (value !== null || deliveries === 0 || countOf(metrics.ws_publications) > 0) return undefined;
+  if (metric === "ws_delivery_success_rate") {
+    return "no delivery came to two subscribers of a room, so that none could be missed by another";
+  }
+  if (!LAG.test(metric)) return undefined;
+  const stamps = coarse(metrics);
+  if (stamps) return `the server's time stamps tell ${stamps.unit} at best, which is too coarse for a lag`;
+  const unstamped = unmeasured(metrics, "no_stamp");
+  return unstamped > 0 ? `${unstamped} of ${deliveries} deliveries had no usable time stamp` : undefined;
+}
+
+/** What was not measured, or not as it was, in sentences. */
+export function notesOnGaps(metrics: Metrics): string[] {
+  const notes: string[] = [];
+  const say = (count: number, what: string) => {
+    if (count > 0) notes.push(`${count} ${what}`);
+  };
+  const stamps = coarse(metrics);
+  if (stamps) {
+    notes.push(
+      `the server's time stamps tell ${stamps.unit} at best: ${stamps.count} of them give no lag, which would be that of the clock's hand`,
+    );
+  }
+  say(
+    unmeasured(metrics, "no_stamp"),
+    "deliveries had no usable time stamp, so nothing tells when they were published",
+  );
+  say(
+    unmeasured(metrics, "forgotten"),
+    "publications were too many at once to be followed to their last subscriber: ws_fanout_spread_ms and ws_messages_lost leave them out",
+  );
+  say(
+    unmeasured(metrics, "undecided"),
+    "deliveries came so long after their publication that nobody knows whether they had come before: they count as neither late nor duplicated",
+  );
+  say(
+    unmeasured(metrics, "out_of_range"),
+    "times were below zero or beyond 78 hours and count as the nearest that is kept: a clock was set meanwhile",
+  );
+  say(
+    unmeasured(metrics, "not_taken"),
+    "times are missing, for k6 did not take them in time: give the generator more processors",
+  );
+  return notes;
+}
