@@ -1,8 +1,6 @@
 package swarm
 
 import (
-	"cmp"
-	"slices"
 	"time"
 
 	"xk6-realtime/engine"
@@ -30,7 +28,7 @@ type part struct {
 
 	first, step int // the connections first, first+step, … are this part's
 	sessions    []*session
-	retries     []retry // in the order they fall due
+	retries     retries
 	active      int     // open now
 	ended       int     // opened and over
 	reached     int     // open at some time
@@ -42,12 +40,6 @@ type part struct {
 	closeOver   time.Duration
 	toClose     int // sessions not yet told to close
 	finished    bool
-}
-
-type retry struct {
-	at      clock.Time
-	session *session
-	failed  bool // else it is opened anew because its guest asked for it
 }
 
 // size is how many connections are this part's.
@@ -80,8 +72,7 @@ func (p *part) begin(now clock.Time) {
 			return
 		}
 		if again {
-			r := p.retries[0]
-			p.retries = p.retries[1:]
+			r := p.retries.take()
 			if r.failed {
 				r.session.retries++
 				p.records.Now.Retries++
@@ -104,20 +95,19 @@ func (p *part) next() (due clock.Time, again bool) {
 	if len(p.sessions) < p.size() {
 		due = p.swarm.began.Add(p.swarm.o.Pace.Due(p.first + len(p.sessions)*p.step))
 	}
-	if len(p.retries) > 0 && (due == 0 || p.retries[0].at < due) {
-		return p.retries[0].at, true
+	if r := p.retries.first(); r != nil && (due == 0 || r.at < due) {
+		return r.at, true
 	}
 	return due, false
 }
 
 func (p *part) retryLater(s *session) {
-	p.later(retry{clock.Now().Add(p.swarm.o.RetryDelay), s, true})
+	p.later(retry{at: clock.Now().Add(p.swarm.o.RetryDelay), session: s, failed: true})
 }
 
 // later dials a connection again.
 func (p *part) later(r retry) {
-	i, _ := slices.BinarySearchFunc(p.retries, r.at, func(r retry, at clock.Time) int { return cmp.Compare(r.at, at+1) })
-	p.retries = slices.Insert(p.retries, i, r)
+	p.retries.add(r)
 	if due, _ := p.next(); due != 0 {
 		p.timer.Set(due)
 	}
@@ -184,10 +174,10 @@ func (p *part) stop(over time.Duration) {
 	p.stopping = true
 	p.closeBegan, p.closeOver = now, over
 	p.timer.Stop()
-	for _, r := range p.retries {
+	for _, r := range p.retries.due {
 		p.giveUp(r.session)
 	}
-	p.retries = nil
+	p.retries = retries{}
 	for _, s := range p.sessions {
 		if s.conn != nil && !s.conn.Open() && s.openedAt == 0 {
 			s.conn.Close(frame.CodeNormal, "")
