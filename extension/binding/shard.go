@@ -19,7 +19,7 @@ const (
 type shard struct {
 	swarm        *swarm.Swarm
 	activity     activity // nil where the connections are only held
-	index        int
+	name         shardName
 	options      *options
 	closeTimeout time.Duration
 	process      *process
@@ -102,7 +102,7 @@ func (s *shard) exhausted(r *swarm.Result) error {
 
 func (s *shard) push(w *swarm.Window) {
 	s.out.window(w)
-	s.process.setActive(s.index, w.Active, s.out.active)
+	s.process.setActive(s.name, w.Active, s.out.active)
 	if s.activity != nil {
 		s.activity.push(s.out)
 	}

@@ -29,11 +29,11 @@ type part struct {
 	first, step int // the connections first, first+step, … are this part's
 	sessions    []*session
 	retries     retries
-	active      int     // open now
-	ended       int     // opened and over
-	reached     int     // open at some time
-	givenUp     int     // not open, and not tried again
-	unreached   int     // of givenUp: never opened
+	active      int // open now
+	ended       int // opened and over
+	reached     int // open at some time
+	givenUp     int // not open, and not tried again
+	unreached   int // of givenUp: never opened
 	settled     bool
 	stopping    bool
 	closeBegan  clock.Time
