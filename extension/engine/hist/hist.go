@@ -8,14 +8,14 @@ import (
 	"time"
 
 	hdr "github.com/HdrHistogram/hdrhistogram-go"
+
+	"xk6-realtime/engine/hist/bucket"
 )
 
 const (
 	// Highest is the longest time that is kept, about 78 hours; longer ones
 	// count as it.
-	Highest time.Duration = 1<<48 - 1
-	// Digits is how many significant digits a value keeps.
-	Digits = 3
+	Highest time.Duration = bucket.Highest
 )
 
 // Histogram is one distribution. It is not safe for concurrent use.
@@ -29,7 +29,7 @@ type Histogram struct {
 // New makes an empty Histogram.
 func New() *Histogram {
 	return &Histogram{
-		counts: hdr.New(1, int64(Highest), Digits),
+		counts: bucket.New(),
 		min:    math.MaxInt64,
 	}
 }
@@ -147,24 +147,12 @@ func (h *Histogram) Distribution() *Distribution {
 		}
 	}
 	d.Bars = make([]Bar, 0, used)
-	for bucket, n := range counts {
+	for i, n := range counts {
 		if n > 0 {
-			d.Bars = append(d.Bars, Bar{h.clamp(middle(bucket)), n})
+			d.Bars = append(d.Bars, Bar{h.clamp(bucket.Middle(i)), n})
 		}
 	}
 	return d
-}
-
-// middle is the value in the middle of a bucket. In the layout that the
-// library gives three digits, each of the first 2048 values has a bucket, and
-// from there on each doubling has 1024.
-func middle(bucket int) int64 {
-	const fine, perDoubling = 2048, 1024
-	if bucket < fine {
-		return int64(bucket)
-	}
-	doublings := bucket/perDoubling - 1
-	return int64(bucket%perDoubling+perDoubling)<<doublings + 1<<doublings/2
 }
 
 // Distribution is what was recorded over some time. It does not change.
