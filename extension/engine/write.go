@@ -26,6 +26,15 @@ func (c *Conn) Send(op frame.Opcode, payload []byte) (written clock.Time, err er
 	return written, err
 }
 
+// SendMessage is Send of a text or a binary message.
+func (c *Conn) SendMessage(payload []byte, binary bool) (written clock.Time, err error) {
+	op := frame.Text
+	if binary {
+		op = frame.Binary
+	}
+	return c.Send(op, payload)
+}
+
 // frameOf is a whole frame, good until the next.
 func (c *Conn) frameOf(op frame.Opcode, payload []byte) []byte {
 	l := c.loop

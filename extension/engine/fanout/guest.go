@@ -43,21 +43,13 @@ func (g *guest) Opened(c *engine.Conn, o *engine.Opening) {
 	r := g.loop.run
 	g.conn = c
 	g.alarm, g.leaveBy, g.joinedAt, g.failed = 0, 0, 0, false
-	err := g.loop.interpret.Begin(&g.conversation, protocol.Init{
-		Variables:    r.o.Variables(int(g.number)),
-		Authenticate: r.o.Authenticate,
-	})
-	if err != nil {
-		// What connections start from was checked before the run: this one's
-		// variable is of the wrong kind.
-		g.SessionFailed("", protocol.ErrorFault, []byte(err.Error()))
-		g.wait()
-		return
-	}
 	if g.publisher == nil {
 		r.room(int(g.room)).Subscribe(&g.subscription)
 	}
-	g.conversation.Open(g, o.Opened)
+	g.loop.interpret.Open(&g.conversation, g, protocol.Init{
+		Variables:    r.o.Variables(int(g.number)),
+		Authenticate: r.o.Authenticate,
+	}, o.Opened)
 	g.wait()
 }
 
@@ -227,11 +219,7 @@ func (g *guest) isComplete() bool {
 
 // Send is called by the conversation.
 func (g *guest) Send(message []byte, binary bool, why protocol.Purpose) {
-	op := frame.Text
-	if binary {
-		op = frame.Binary
-	}
-	written, err := g.conn.Send(op, message)
+	written, err := g.conn.SendMessage(message, binary)
 	r := g.loop.records.Now
 	if why != protocol.ForPublish {
 		return

@@ -37,15 +37,10 @@ func (g *guest) Opened(c *engine.Conn, o *engine.Opening) {
 	r := g.loop.run
 	g.conn, g.now, g.opened, g.failed = c, clock.Now(), true, false
 	g.openedAt = o.Opened
-	err := g.loop.interpret.Begin(&g.conversation, protocol.Init{
+	g.loop.interpret.Open(&g.conversation, g, protocol.Init{
 		Variables:    r.o.Variables(int(g.number)),
 		Authenticate: r.o.Authenticate,
-	})
-	if err != nil {
-		g.SessionFailed("", protocol.ErrorFault, nil)
-	} else {
-		g.conversation.Open(g, o.Opened)
-	}
+	}, o.Opened)
 	g.wait()
 }
 
@@ -208,11 +203,7 @@ func (g *guest) note() {
 
 // Send is called by the conversation.
 func (g *guest) Send(message []byte, binary bool, why protocol.Purpose) {
-	op := frame.Text
-	if binary {
-		op = frame.Binary
-	}
-	written, err := g.conn.Send(op, message)
+	written, err := g.conn.SendMessage(message, binary)
 	if why == protocol.ForProbe && err == nil {
 		g.written = written
 	}
