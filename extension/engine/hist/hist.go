@@ -24,6 +24,7 @@ type Histogram struct {
 	sumNs    float64 // a time.Duration ends at 292 years, which a million sessions of three hours take
 	min, max time.Duration
 	beyond   int64
+	idle     uint8 // how often in a row it had nothing to move; see Set
 }
 
 // New makes an empty Histogram.
