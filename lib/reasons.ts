@@ -143,6 +143,7 @@ export const GAP_FATES = ["replayed", "reordered", "repeated", "lost"] as const;
 
 /** What could not be measured, or not as it was. */
 export const UNMEASURED = [
+  "joining", // a delivery so soon after its subscriber joined that it may be history, whose age is no lag
   "no_stamp", // a delivery without the usable time stamp that the protocol says it has, where nothing else tells when it was published
   "stamp_1s", // a delivery whose time stamp tells whole seconds, tenths or hundredths at best
   "stamp_100ms",

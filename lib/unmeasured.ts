@@ -54,6 +54,10 @@ export function notesOnGaps(metrics: Metrics): string[] {
     );
   }
   say(
+    unmeasured(metrics, "joining"),
+    "deliveries came within 100 ms of joining, or had come to others before: they may be history and give no lag",
+  );
+  say(
     unmeasured(metrics, "no_stamp"),
     "deliveries had no usable time stamp, so nothing tells when they were published",
   );

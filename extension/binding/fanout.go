@@ -95,6 +95,7 @@ func (r *recorder) fanOut(w *fanout.Window) {
 	s.count(m.Reordered, w.Reordered)
 	s.count(m.Late, w.Late)
 	s.count(m.Foreign, w.Foreign)
+	s.count(m.Unmeasured, w.Joining, "reason", "joining")
 	s.count(m.Unmeasured, w.Unstamped, "reason", "no_stamp")
 	for resolution, reason := range coarseReasons {
 		s.count(m.Unmeasured, w.Coarse[resolution], "reason", reason)

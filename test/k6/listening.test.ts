@@ -12,13 +12,21 @@ import { OUR_K6, runK6 } from "./run.ts";
 
 const SUBSCRIBERS = 20;
 
-/** Sends publication `n` to connection `i` as `message` has it, twenty a second; nothing where that is undefined. */
-async function publisher(t: TestContext, message: (n: number, i: number) => object | undefined) {
+/**
+ * Sends each connection its history, and once all are there publication `n` to connection `i` as `message` has it,
+ * twenty a second; nothing where that is undefined.
+ */
+async function publisher(
+  t: TestContext,
+  message: (n: number, i: number) => object | undefined,
+  history: readonly object[],
+) {
   const did = { sent: 0, kept: 0 };
   const server = new WebSocketServer({ port: 0, host: "127.0.0.1" });
   await once(server, "listening");
-  const there: Parameters<Parameters<typeof server.on>[1]>[0][] = [];
-  server.on("connection", (socket) => there.push(socket));
+  server.on("connection", (socket) => {
+    for (const body of history) socket.send(JSON.stringify(body));
+  });
   let n = 0;
   const publishing = setInterval(() => {
     n++;
@@ -45,9 +53,9 @@ async function listen(
   t: TestContext,
   delivery: object,
   message: (n: number, i: number) => object | undefined,
-  env: Record<string, string | number> = {},
+  history: readonly object[] = [],
 ) {
-  const { url, did } = await publisher(t, message);
+  const { url, did } = await publisher(t, message, history);
   const file = join(await temporaryDirectory(t), "heads.json");
   await writeFile(file, JSON.stringify({ name: "heads", delivery: { ...HEADS, ...delivery } }));
   const { summary, stderr } = await runK6(t, {
@@ -55,7 +63,7 @@ async function listen(
     k6: OUR_K6,
     env: {
       ...{ WS_URL: url, PROTOCOL_FILE: file, PUBLISHERS: 0, ROOMS: 1 },
-      ...{ CONNECTIONS: SUBSCRIBERS, RATE: 2000, DURATION: "2s", REPLY_TIMEOUT: "3s", ...env },
+      ...{ CONNECTIONS: SUBSCRIBERS, RATE: 2000, DURATION: "2s", REPLY_TIMEOUT: "3s" },
     },
   });
   assert.ok(summary, stderr);
@@ -136,13 +144,32 @@ describe("time stamps that tell no lag leave the limits on it open", () => {
       assert.match(summary.reason, reason);
       assert.equal(trend(summary, "ws_fanout_lag_ms").count, 0);
       assert.ok(count(summary, "ws_deliveries") > 0);
-      assert.equal(count(summary, `ws_unmeasured{reason:${unmeasured}}`), count(summary, "ws_deliveries"));
+      const joining = count(summary, "ws_unmeasured{reason:joining}");
+      assert.equal(
+        count(summary, `ws_unmeasured{reason:${unmeasured}}`) + joining,
+        count(summary, "ws_deliveries"),
+      );
     });
   }
 
   test("milliseconds tell one", async (t) => {
     const { summary } = await listen(t, STAMPED, (n) => ({ hash: n, time: Date.now() }));
     assert.equal(summary.verdict, "pass", summary.reason);
-    assert.equal(trend(summary, "ws_fanout_lag_ms").count, count(summary, "ws_deliveries"));
+    const joining = count(summary, "ws_unmeasured{reason:joining}");
+    assert.equal(trend(summary, "ws_fanout_lag_ms").count + joining, count(summary, "ws_deliveries"));
   });
+});
+
+test("what a server sends of the past to those who join is neither lag nor lost", async (t) => {
+  const past = Array.from({ length: 30 }, (_, n) => ({ hash: `past-${n}`, time: Date.now() - 3_600_000 }));
+  const { summary } = await listen(
+    t,
+    { id: "/hash", ...STAMPED },
+    (n) => ({ hash: n, time: Date.now() }),
+    past,
+  );
+  assert.equal(summary.verdict, "pass", summary.reason);
+  assert.ok(trend(summary, "ws_fanout_lag_ms").max! < 60_000, "no lag is as old as the history");
+  assert.ok(count(summary, "ws_unmeasured{reason:joining}") >= SUBSCRIBERS * past.length);
+  assert.equal(count(summary, "ws_messages_lost") + count(summary, "ws_messages_duplicated"), 0);
 });

@@ -22,10 +22,11 @@ type guest struct {
 	publisher    *publisher   // nil of subscribers
 	alarm        clock.Time   // what is waited for
 	leaveBy      clock.Time   // 0 while it does not leave
-	joinedAt     clock.Time   // when it counts as there; 0 once it does
+	joinedAt     clock.Time   // from when on it counts as there, where nobody publishes here
 	number       int32
 	room         int32
 	failed       bool                  // its session could not be had
+	joining      bool                  // it does not count as there yet
 	conversation protocol.Conversation // of the present stay
 	subscription ledger.Subscription   // likewise; not of publishers
 }
@@ -42,7 +43,7 @@ type publisher struct {
 func (g *guest) Opened(c *engine.Conn, o *engine.Opening) {
 	r := g.loop.run
 	g.conn = c
-	g.alarm, g.leaveBy, g.joinedAt, g.failed = 0, 0, 0, false
+	g.alarm, g.leaveBy, g.failed, g.joining = 0, 0, false, false
 	if g.publisher == nil {
 		r.room(int(g.room)).Subscribe(&g.subscription)
 	}
@@ -73,8 +74,8 @@ func (g *guest) Alarm(c *engine.Conn, now clock.Time) {
 		return
 	}
 	g.conversation.Due(g, now)
-	if g.joinedAt != 0 && g.joinedAt <= now {
-		g.joinedAt = 0
+	if g.joining && g.joinedAt <= now {
+		g.joining = false
 		g.subscription.Confirm()
 	}
 	if g.publisher != nil {
@@ -133,7 +134,7 @@ func (g *guest) due() (next clock.Time) {
 	if g.leaveBy != 0 && (next == 0 || g.leaveBy < next) {
 		next = g.leaveBy
 	}
-	if g.joinedAt != 0 && (next == 0 || g.joinedAt < next) {
+	if g.joining && (next == 0 || g.joinedAt < next) {
 		next = g.joinedAt
 	}
 	if p := g.publisher; p != nil && p.next != 0 && (next == 0 || p.next < next) {
@@ -234,8 +235,8 @@ func (g *guest) Send(message []byte, binary bool, why protocol.Purpose) {
 
 // Ready is called by the conversation.
 func (g *guest) Ready() {
-	if g.loop.run.compares() {
-		g.joinedAt = clock.Now().Add(joinedAfter)
+	if g.loop.run.listens() {
+		g.joining, g.joinedAt = true, clock.Now().Add(joinedAfter)
 		return
 	}
 	g.subscription.Confirm()

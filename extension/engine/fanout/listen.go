@@ -17,7 +17,7 @@ const (
 	// leastIdentifiers are of one room.
 	leastIdentifiers = 1 << 8
 	// joinedAfter is how long after its session is ready a subscriber counts as
-	// there: what was published before may be read after.
+	// there: what was published before may come after.
 	joinedAfter = 100 * time.Millisecond
 )
 
@@ -40,7 +40,8 @@ func newListeningRoom(of int) *ledger.Room {
 // overheard takes a delivery that was published elsewhere.
 func (g *guest) overheard(d *protocol.Delivery) {
 	l, r := g.loop, g.loop.records.Now
-	early := false
+	// What comes at once may be history, whose age is no lag.
+	early := !g.conversation.Ready() || d.At < g.joinedAt
 	if d.ID != nil && l.run.compares() {
 		g.credit()
 		h := l.ears[l.run.indexOf(g.room)].Deliver(&g.subscription, maphash.Bytes(keySeed, d.ID), d.At)
@@ -51,8 +52,9 @@ func (g *guest) overheard(d *protocol.Delivery) {
 		case h.Forgotten:
 			r.Undecided++
 			return
+		case h.Early:
+			early = true
 		case h.Unshared, !h.Due:
-			early = h.Early
 		case d.At.Sub(h.First) <= l.run.o.Timeout:
 			r.InTime++
 		default:
@@ -60,11 +62,17 @@ func (g *guest) overheard(d *protocol.Delivery) {
 		}
 	}
 	r.Deliveries++
+	if !l.run.o.Protocol.DeliveryHasSentAt() {
+		return
+	}
+	if early {
+		r.Joining++
+		return
+	}
 	switch lag, of, ok := g.serverLag(d, 0); {
-	case early: // history, whose age is no lag
 	case ok:
 		l.stamped(lag, of)
-	case !d.HasSentAt && l.run.o.Protocol.DeliveryHasSentAt():
+	case !d.HasSentAt:
 		r.Unstamped++
 	}
 }

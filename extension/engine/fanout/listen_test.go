@@ -94,7 +94,7 @@ func listen(t *testing.T, e *engine.Engine, subscribers, publications int, messa
 	stop, driven := make(chan struct{}), make(chan error)
 	go func() { driven <- run.Drive(sw, stop) }()
 	deadline := time.Now().Add(patience)
-	for !run.all(func(g *guest) bool { return g.conversation.Ready() && g.joinedAt == 0 }) || connected(run) < subscribers {
+	for !run.all(func(g *guest) bool { return g.conversation.Ready() && !g.joining }) || connected(run) < subscribers {
 		if time.Now().After(deadline) {
 			t.Fatal("not all subscribers came to be there")
 		}
