@@ -12,10 +12,11 @@ import (
 // of them hear is due to all who were there.
 
 const (
-	// identifiers is about how many of a shard are remembered, of all its rooms.
-	identifiers = 1 << 18
+	// identifiers is about how many of a shard are remembered, of all its rooms;
+	// each takes some 100 bytes once it is used.
+	identifiers = 1 << 19
 	// leastIdentifiers are of one room.
-	leastIdentifiers = 1 << 8
+	leastIdentifiers = 1 << 5
 	// joinedAfter is how long after its session is ready a subscriber counts as
 	// there: what was published before may come after.
 	joinedAfter = 100 * time.Millisecond

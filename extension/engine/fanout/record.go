@@ -95,7 +95,7 @@ func (r *Run) Snapshot() *Window {
 	now := clock.Now()
 	if r.compares() {
 		for _, room := range r.rooms {
-			r.window.Forgotten += room.Forgotten(now, int64(r.o.Timeout))
+			r.window.Forgotten += room.Forgotten(now, r.o.Timeout)
 		}
 	}
 	for _, spreads := range r.spreads {

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"sync/atomic"
+	"time"
 
 	"xk6-realtime/engine/clock"
 )
@@ -26,8 +27,8 @@ type heard struct {
 	shared, alone uint64
 	// apart is set for good once it is plain that each subscriber hears its own.
 	apart atomic.Bool
-	// since is the age below which an entry must not be forgotten, and
-	// forgotten how many were, since that was asked last.
+	// since is when the entries came, at the earliest, that must not be forgotten
+	// yet, and forgotten how many were all the same.
 	since     clock.Time
 	forgotten int64
 }
@@ -64,13 +65,13 @@ func (h *heard) turn(sequence uint64) *atomic.Uint64 {
 	return &h.turns[sequence&uint64(len(h.turns)-1)]
 }
 
-// Forgotten is how many identifiers that came within the last so many
-// nanoseconds were forgotten since it was asked last: too many come. It is to be
-// asked now and then.
-func (r *Room) Forgotten(now clock.Time, within int64) (identifiers int64) {
+// Forgotten is how many identifiers, since it was asked last, were forgotten
+// less than a while after they came: too many come. It is to be asked now and
+// then.
+func (r *Room) Forgotten(now clock.Time, while time.Duration) (identifiers int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.heard.since = now - clock.Time(within)
+	r.heard.since = now.Add(-while)
 	identifiers, r.heard.forgotten = r.heard.forgotten, 0
 	return identifiers
 }
