@@ -22,23 +22,34 @@ function coarse(metrics: Metrics): { count: number; unit: string } | undefined {
   return { count: COARSE.reduce((sum, [reason]) => sum + unmeasured(metrics, reason), 0), unit: finest[1] };
 }
 
-const LAG = /^ws_fanout_(server_)?lag_ms/;
-
 /**
- * Why a limit without a value is not broken: nobody published here, so that all there is to go by are the server's own
- * stamps and identifiers, and they tell nothing. Undefined where that is no excuse.
+ * Why a limit without a value is not broken: all there is to go by are the server's own stamps and identifiers, and they
+ * tell nothing. Undefined where that is no excuse.
  */
 export function whyUnjudged({ metric, value }: ThresholdSummary, metrics: Metrics): string | undefined {
   const deliveries = countOf(metrics.ws_deliveries);
-  if (value !== null || deliveries === 0 || countOf(metrics.ws_publications) > 0) return undefined;
-  if (metric === "ws_delivery_success_rate") {
-    return "no delivery came to two subscribers of a room, so that none could be missed by another";
+  if (value !== null || deliveries === 0) return undefined;
+  const listens = !metrics.ws_probes && countOf(metrics.ws_publications) === 0;
+  switch (metric.replace(/\{.*/, "")) {
+    case "ws_delivery_success_rate":
+      return listens
+        ? "no delivery came to two subscribers of a room, so that none could be missed by another"
+        : undefined;
+    case "ws_fanout_lag_ms":
+      return listens ? whyNoLag(deliveries, metrics) : undefined;
+    case "ws_fanout_server_lag_ms":
+      return whyNoLag(deliveries, metrics);
   }
-  if (!LAG.test(metric)) return undefined;
+  return undefined;
+}
+
+/** Why the server's time stamps told no lag at all. */
+function whyNoLag(deliveries: number, metrics: Metrics): string {
   const stamps = coarse(metrics);
   if (stamps) return `the server's time stamps tell ${stamps.unit} at best, which is too coarse for a lag`;
-  const unstamped = unmeasured(metrics, "no_stamp");
-  return unstamped > 0 ? `${unstamped} of ${deliveries} deliveries had no usable time stamp` : undefined;
+  if (unmeasured(metrics, "joining") === deliveries)
+    return "all deliveries came at joining, and may be history";
+  return "no delivery had a usable time stamp";
 }
 
 /** What was not measured, or not as it was, in sentences. */
@@ -50,7 +61,7 @@ export function notesOnGaps(metrics: Metrics): string[] {
   const stamps = coarse(metrics);
   if (stamps) {
     notes.push(
-      `the server's time stamps tell ${stamps.unit} at best: ${stamps.count} of them give no lag, which would be that of the clock's hand`,
+      `the server's time stamps tell ${stamps.unit} at best: ${stamps.count} of them give no lag, since most of it would be rounding`,
     );
   }
   say(

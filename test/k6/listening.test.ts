@@ -128,12 +128,12 @@ describe("time stamps that tell no lag leave the limits on it open", () => {
       "stamp_1s",
       /time stamps tell whole seconds at best/,
     ],
-    ["none at all", () => undefined, "no_stamp", /deliveries had no usable time stamp/],
+    ["none at all", () => undefined, "no_stamp", /no delivery had a usable time stamp/],
     [
       "hexadecimal texts",
       () => `0x${Date.now().toString(16)}`,
       "no_stamp",
-      /deliveries had no usable time stamp/,
+      /no delivery had a usable time stamp/,
     ],
   ];
   for (const [sentence, time, unmeasured, reason] of rows) {
