@@ -269,8 +269,8 @@ declare module "k6/x/realtime" {
       listener: (event: WebSocketEvents[E]) => unknown,
     ): void;
     /**
-     * Sends a message. Throws unless the connection is open. Where the peer does not read and 1 MiB waits already,
-     * the message is not sent and there is an `error` event, `unsent`.
+     * Sends a message. Throws unless the connection is open. Where the peer does not read and 1 MiB waits already, or
+     * 256 MiB for all such peers together, the message is not sent and there is an `error` event, `unsent`.
      */
     send(data: string | ArrayBuffer | ArrayBufferView): void;
     /**
