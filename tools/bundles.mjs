@@ -71,11 +71,11 @@ const forBoth = /** @type {const} */ ({
 });
 
 /** Where everything that is bundled lies, beside node_modules. */
-const SOURCES = ["lib", "scenarios", "thresholds", "server", "cli"];
+const SOURCES = ["lib", "scenarios", "thresholds", "server", "cli", "tools"];
 
 /** Bundles dist/. */
 export async function buildBundles() {
-  const print = fingerprint([...SOURCES, "tools/bundles.mjs", "package-lock.json"].flatMap(filesUnder));
+  const print = fingerprint([...SOURCES, "package-lock.json"].flatMap(filesUnder));
   if (isCurrent("dist", print)) return console.log("dist: up to date");
   await step("Bundling scenarios, library, command line and server into dist", async () => {
     const { build } = await import("esbuild");
