@@ -38,3 +38,14 @@ export interface Event {
   readonly to: number;
   readonly text: string;
 }
+
+/** A time since the start as axes show it: 1:05, or 1:02:05. */
+export function clock(seconds: number): string {
+  const [hours, minutes, rest] = [
+    Math.floor(seconds / 3600),
+    Math.floor(seconds / 60) % 60,
+    Math.round(seconds % 60),
+  ];
+  const two = (value: number) => String(value).padStart(2, "0");
+  return hours > 0 ? `${hours}:${two(minutes)}:${two(rest)}` : `${minutes}:${two(rest)}`;
+}

@@ -3,8 +3,8 @@ import { createHash } from "node:crypto";
 import { COUNT_HEADER, LATENCY_HEADER, LIMIT_HEADER, layout } from "../../lib/summary/layout.ts";
 import type { ThresholdSummary } from "../../lib/summary/summary.ts";
 import { parseLimit } from "../../lib/summary/threshold.ts";
-import { formatDuration, ms } from "../../lib/units.ts";
-import type { Chart } from "./chart.ts";
+import { type Chart, clock } from "./chart.ts";
+import type { Finding } from "./findings.ts";
 import { Html, html, json } from "./html.ts";
 import type { RunView } from "./view.ts";
 
@@ -78,8 +78,8 @@ export function contentOf(views: readonly RunView[], charts: readonly Chart[]) {
     "Limits",
     views.map((view) => limits(view, isOneOfSeveral)),
   )}${section(
-    "Events",
-    views.map((view) => events(view, isOneOfSeveral)),
+    "What stands out",
+    views.map((view) => findings(view, isOneOfSeveral)),
   )}${section(
     "Steps",
     views.map((view) => {
@@ -156,16 +156,22 @@ function bar({ expression, value, ok }: ThresholdSummary): Html | "" {
   return html`<svg class="bar ${ok ? "held" : "broken"}" width="${BAR}" height="12" role="img" aria-label="${Math.round(share * 100)} % of the limit"><rect width="${width}" height="12"></rect><line x1="${AT_LIMIT}" x2="${AT_LIMIT}" y1="0" y2="12"></line></svg>`;
 }
 
-function events({ label, recorded }: RunView, isOneOfSeveral: boolean): Html | "" {
-  if (!recorded || recorded.events.length === 0) return "";
-  const shown = recorded.events.slice(0, MOST_EVENTS);
-  const more = recorded.events.length - shown.length;
-  return html`${isOneOfSeveral ? html`<h3>${label}</h3>` : ""}<ul>${shown.map(
-    ({ from, text }) => html`<li><b>${formatDuration(ms(from * 1000))}</b> ${text}</li>`,
+function findings({ label, recorded }: RunView, isOneOfSeveral: boolean): Html | "" {
+  if (!recorded || recorded.findings.length === 0) return "";
+  const shown = recorded.findings.slice(0, MOST_FINDINGS);
+  const more = recorded.findings.length - shown.length;
+  return html`${isOneOfSeveral ? html`<h3>${label}</h3>` : ""}<ul class="findings">${shown.map(
+    (finding) => html`<li>${when(finding)}${finding.text}</li>`,
   )}${more > 0 ? html`<li>and ${more} more</li>` : ""}</ul>`;
 }
 
-const MOST_EVENTS = 50;
+/** From when to when, as the charts' axes say it. */
+function when({ from, to }: Finding): Html | "" {
+  if (from === undefined || to === undefined) return "";
+  return html`<b>${clock(from)} to ${clock(to)}</b> `;
+}
+
+const MOST_FINDINGS = 50;
 
 const figure = ({ title, help }: Chart, index: number): Html =>
   html`<figure><figcaption><h2>${title}</h2><p>${help}</p></figcaption><div class="plot" data-chart="${index}"></div></figure>`;

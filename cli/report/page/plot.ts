@@ -1,6 +1,6 @@
 /** A chart's data in uPlot's terms. */
 import uPlot from "uplot";
-import type { Axis, Chart, Line } from "../chart.ts";
+import { type Axis, type Chart, clock, type Line } from "../chart.ts";
 
 const HEIGHT = 260;
 const COLORS = 8;
@@ -122,16 +122,6 @@ function tick({ scale, names }: Axis, value: number): string {
 
 const precise = (value: number): string =>
   Math.abs(value) >= 100 ? Math.round(value).toLocaleString("en") : String(Number(value.toPrecision(3)));
-
-function clock(seconds: number): string {
-  const [hours, minutes, rest] = [
-    Math.floor(seconds / 3600),
-    Math.floor(seconds / 60) % 60,
-    Math.round(seconds % 60),
-  ];
-  const two = (value: number) => String(value).padStart(2, "0");
-  return hours > 0 ? `${hours}:${two(minutes)}:${two(rest)}` : `${minutes}:${two(rest)}`;
-}
 
 /** Limits as lines with their names, and behind them events as bands. */
 function drawMarks(plot: uPlot, { limits, events }: Chart, color: (name: string) => string): void {
