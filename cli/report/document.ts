@@ -6,6 +6,7 @@ import { parseLimit } from "../../lib/summary/threshold.ts";
 import { type Chart, clock } from "./chart.ts";
 import type { Finding } from "./findings.ts";
 import { Html, html, json } from "./html.ts";
+import { tilesOf } from "./tiles.ts";
 import type { RunView } from "./view.ts";
 
 /** What the page carries to draw with; nothing is loaded from elsewhere. */
@@ -74,12 +75,12 @@ export const runningHeadline = (scenario: string, text: string): Html =>
 /** What stands above the charts, the charts' places, and what stands below them. */
 export function contentOf(views: readonly RunView[], charts: readonly Chart[]) {
   const isOneOfSeveral = views.length > 1;
-  const above = html`${section(
-    "Limits",
-    views.map((view) => limits(view, isOneOfSeveral)),
-  )}${section(
+  const above = html`${views.map((view) => tiles(view, isOneOfSeveral))}${section(
     "What stands out",
     views.map((view) => findings(view, isOneOfSeveral)),
+  )}${section(
+    "Limits",
+    views.map((view) => limits(view, isOneOfSeveral)),
   )}${section(
     "Steps",
     views.map((view) => {
@@ -130,6 +131,15 @@ function verdict({ label, summary, recorded }: RunView, index: number, isOneOfSe
 </div>`;
 }
 
+function tiles({ label, summary }: RunView, isOneOfSeveral: boolean): Html | "" {
+  const shown = tilesOf(summary);
+  if (shown.length === 0) return "";
+  return html`${isOneOfSeveral ? html`<h3>${label}</h3>` : ""}<dl class="tiles">${shown.map(
+    ({ name, figure, beside }) =>
+      html`<div class="tile"><dt>${name}</dt><dd>${figure} <small>${beside}</small></dd></div>`,
+  )}</dl>`;
+}
+
 function limits({ label, summary }: RunView, isOneOfSeveral: boolean): Html | "" {
   if (summary.thresholds.length === 0) return "";
   const { limits } = layout(summary);
@@ -173,8 +183,8 @@ function when({ from, to }: Finding): Html | "" {
 
 const MOST_FINDINGS = 50;
 
-const figure = ({ title, help }: Chart, index: number): Html =>
-  html`<figure><figcaption><h2>${title}</h2><p>${help}</p></figcaption><div class="plot" data-chart="${index}"></div></figure>`;
+const figure = ({ title, metric, help }: Chart, index: number): Html =>
+  html`<figure><figcaption><h2>${title}${metric ? html` <code>${metric}</code>` : ""}</h2><p>${help}</p></figcaption><div class="plot" data-chart="${index}"></div></figure>`;
 
 function table(caption: string, header: readonly string[], rows: readonly (readonly string[])[]): Html | "" {
   if (rows.length === 0) return "";

@@ -50,6 +50,8 @@ test("a page shows what came before it was opened, what comes, and how it ended"
     assert.equal(await second.locator("canvas").count(), canvases, "a second tab has all of it");
     await first.reload();
     await first.getByText("12s of 1m").waitFor();
+    live.show(figures(13), runOf(13, undefined));
+    for (const page of [first, second]) await page.getByText("13s of 1m").waitFor();
     await live.finish([viewOf(runOf(20, "finished"))]);
     for (const page of [first, second]) {
       await page.locator(".verdict.pass").getByText("the one limit held").waitFor();
