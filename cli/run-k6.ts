@@ -5,6 +5,7 @@ import type { Summary } from "../lib/summary/summary.ts";
 import { type Ms, ms, parseDuration } from "../lib/units.ts";
 import { EXIT, UserError } from "./command.ts";
 import type { K6 } from "./find-k6.ts";
+import { storedIn } from "./influxdb/result.ts";
 import { logLines, type Screen } from "./live/displays.ts";
 import { readable } from "./live/k6-log.ts";
 import { serveLive } from "./live/serve.ts";
@@ -72,8 +73,9 @@ export interface K6Result {
 export async function runK6(run: K6Run): Promise<K6Result> {
   const scenario = scenarioOf(run.script);
   const { instances = 1 } = run;
+  const stored = run.k6.extension ? storedIn(run.args ?? [], run.env) : undefined;
   // In the environment, not with -e: everyone on the machine may read command lines, and some hold tokens.
-  const env = { ...run.env, ...run.settings, K6_VERSION: run.k6.version };
+  const env = { ...run.env, ...run.settings, ...stored?.env, K6_VERSION: run.k6.version };
   const plan = await planOf(run, { ...env, RESULTS_DIR: "" });
   const screen = run.screen?.({ scenario, ...plan });
   const say = screen ? (line: string) => screen.print(line) : (run.say ?? (() => {}));
@@ -88,7 +90,7 @@ export async function runK6(run: K6Run): Promise<K6Result> {
     const startedAt = new Date();
     const lives = Array.from({ length: instances }, (_, index) => ({
       command: run.k6.command,
-      args: argsFor(run, index, recordingPath(directory, scenario, index, instances)),
+      args: argsFor(run, stored?.args ?? [], index, recordingPath(directory, scenario, index, instances)),
       env: { ...env, RESULTS_DIR: directory },
       output: screen ? (line: string) => screen.print(readable(line)) : (run.output ?? "inherit"),
       longest: ms(plan.setup + plan.longest),
@@ -123,6 +125,8 @@ export async function runK6(run: K6Run): Promise<K6Result> {
     if (written?.verdict !== summary.verdict || written.reason !== summary.reason) {
       await writeSummary(directory, summary);
     }
+    const problems = await stored?.store(summary, plan.profile, startedAt, new Date());
+    for (const problem of problems ?? []) say(problem);
     const views = await viewsOfRun(summary, recordings);
     await page?.finish(views);
     await writeReport(reportPath(directory, scenario), views).catch((error) =>
@@ -139,6 +143,7 @@ export async function runK6(run: K6Run): Promise<K6Result> {
 
 function argsFor(
   { k6, script, args = [], instances = 1 }: K6Run,
+  more: readonly string[],
   index: number,
   recording: string,
 ): string[] {
@@ -147,6 +152,7 @@ function argsFor(
     ...(k6.extension ? [`--out=realtime=${recording}`] : []),
     ...segmentArgs(index, instances),
     ...args,
+    ...more,
     script,
   ];
 }
@@ -164,6 +170,8 @@ interface RunPlan extends Omit<Plan, "scenario"> {
   readonly setup: Ms;
   /** Virtual users that share it. */
   readonly shards: number;
+  /** The name of its limits; empty for a script of the user's own. */
+  readonly profile: string;
 }
 
 /** What the run is to do by its own plan. */
@@ -179,6 +187,7 @@ async function planOf({ k6, script }: K6Run, env: NodeJS.ProcessEnv): Promise<Ru
   if (longest === undefined)
     throw new Error(`k6 inspect: expected totalDuration to be a duration, got ${totalDuration}`);
   const setup = parseDuration(String(setupTimeout)) ?? DEFAULT_SETUP_TIMEOUT;
-  const planned = Number(scenarios?.[scenarioOf(script)]?.env?.PLANNED_MS ?? 0);
-  return { setup, longest, planned: ms(planned), shards: maxVUs ?? 1 };
+  const { env: own, tags } = scenarios?.[scenarioOf(script)] ?? {};
+  const planned = Number(own?.PLANNED_MS ?? 0);
+  return { setup, longest, planned: ms(planned), shards: maxVUs ?? 1, profile: tags?.profile ?? "" };
 }

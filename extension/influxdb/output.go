@@ -26,6 +26,7 @@ type Output struct {
 	header   seconds.Header
 
 	pointer *pointer
+	events  *events
 	queue   *queue
 	*seconds.Collector
 }
@@ -67,7 +68,9 @@ func (o *Output) Start() error {
 	if err != nil {
 		return err
 	}
-	if err := store.write([]*point{runPoint(o.identity, o.facts, o.header, nil)}); err != nil {
+	o.events = &events{identity: o.identity}
+	begun := []*point{runPoint(o.identity, o.facts, o.header, nil), o.events.at(o.header.StartedAt, "start")}
+	if err := store.write(begun); err != nil {
 		store.close()
 		return fmt.Errorf("writing to InfluxDB (%s): %w", o.target, err)
 	}
@@ -84,8 +87,11 @@ func (o *Output) Stop() error { return o.StopWithTestError(nil) }
 // written and what was not.
 func (o *Output) StopWithTestError(runErr error) error {
 	end := o.Collector.Stop(runErr)
-	o.queue.add([]*point{runPoint(o.identity, o.facts, o.header, &end)})
+	o.queue.add([]*point{runPoint(o.identity, o.facts, o.header, &end), o.events.at(end.At, "end: "+end.State)})
 	account := o.queue.close(patience)
+	if err := o.awaitResult(end.At); err != nil {
+		o.logger.WithError(err).Warn("The verdict will not be in InfluxDB")
+	}
 	lost := account.refused + account.givenUp
 	if lost == 0 {
 		o.logger.Infof("All %d points of run %s were written to InfluxDB", account.written, o.identity.run)
@@ -100,6 +106,7 @@ func (o *Output) enqueue(all []seconds.Second, process seconds.Process) {
 	var points []*point
 	for _, second := range all {
 		points = append(points, o.pointer.of(second)...)
+		points = append(points, o.events.of(second)...)
 	}
 	o.queue.add(append(points, generatorPoint(o.identity, process)))
 }
