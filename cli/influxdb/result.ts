@@ -38,7 +38,9 @@ export function storedIn(
     .map((out) => out.slice(OUTPUT.length));
   if (addresses.length === 0) return undefined;
   const places = addresses.map((address) => ({ place: parsePlace(address, env), address }));
-  const tags = new Map(valuesOf(k6Flags, ["--tag"]).map((pair) => pair.split(/=(.*)/s, 2) as [string, string]));
+  const tags = new Map(
+    valuesOf(k6Flags, ["--tag"]).map((pair) => pair.split(/=(.*)/s, 2) as [string, string]),
+  );
   const run = tags.get("testid") || nameOf(now);
   return {
     // All instances are one run.

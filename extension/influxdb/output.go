@@ -27,7 +27,9 @@ type Output struct {
 
 	pointer *pointer
 	events  *events
-	queue   *queue
+	// connections that are open after the seconds given so far.
+	connections float64
+	queue       *queue
 	*seconds.Collector
 }
 
@@ -107,8 +109,9 @@ func (o *Output) enqueue(all []seconds.Second, process seconds.Process) {
 	for _, second := range all {
 		points = append(points, o.pointer.of(second)...)
 		points = append(points, o.events.of(second)...)
+		o.connections += opened(second)
 	}
-	o.queue.add(append(points, generatorPoint(o.identity, process)))
+	o.queue.add(append(points, generatorPoint(o.identity, process, o.connections)))
 }
 
 // identify names the run, by its test id where it has one, and this process.
