@@ -105,7 +105,7 @@ export function ofGenerator(field: "cpus" | "memoryBytes" | "connections", alias
   const inner = select(
     "realtime_generator",
     "aggregates",
-    { [field]: `max("${field}")` },
+    { [field]: field === "connections" ? `last("${field}")` : `max("${field}")` },
     groupBy(INSTANCE_TAG.aggregates, "null"),
   );
   return {

@@ -56,7 +56,7 @@ const RUNS: readonly {
   {
     name: "a frozen server",
     scenario: "chat-soak",
-    env: { ...SOAK, REPLY_TIMEOUT: "5s" },
+    env: { ...SOAK, DURATION: "7s", SESSION: "6s", REPLY_TIMEOUT: "5s" },
     faults: { freeze: { forMs: 2_000, afterMs: 2_500 } },
   },
   {
@@ -288,9 +288,11 @@ async function assertFigures(influx: InfluxServer, { summary, chosen }: Stored):
   });
   assert.deepEqual(shown, expected, chosen.run);
   assert.ok(shown.length >= 3, `${chosen.run}: ${shown.length} figures`);
-  const { ws_msg_rtt_ms: rtt, ws_generator_delay_ms: delay } = summary.metrics as { [name: string]: any };
-  if (rtt?.count > 0) assert.equal(Object.fromEntries(shown)["Response, p99"], rtt.p99);
-  if (delay?.by) assert.equal(Object.fromEntries(shown)["Generator send, p99"], delay.by.side.send.p99);
+  const { ws_msg_rtt_ms: rtt, ws_generator_delay_ms: delay } = summary.metrics;
+  const of = Object.fromEntries(shown);
+  if (rtt?.kind === "trend" && rtt.count > 0) assert.equal(of["Response, p99"], rtt.p99);
+  const send = delay?.by?.side?.send;
+  if (send?.kind === "trend") assert.equal(of["Generator send, p99"], send.p99);
 }
 
 async function assertNights(influx: InfluxServer, { summary, chosen }: Stored): Promise<void> {
@@ -389,7 +391,7 @@ async function assertFiguresOfStock(influx: InfluxServer, { summary, chosen }: S
     else if (metric.kind === "trend")
       assert.ok(shown[title]! >= metric.min! * 0.99 && shown[title]! <= metric.max! * 1.02, where);
   }
-  assert.ok(figures >= 2, `${chosen.run}: ${figures} figures`);
+  assert.ok(figures >= 1, `${chosen.run}: ${figures} figures`);
 }
 
 const FILE = { aggregates: "live.json", value: "stock.json" } as const satisfies { [S in Source]: string };
@@ -428,7 +430,9 @@ async function assertOverTime(
     } else if (metric.kind === "trend") {
       assertNear(where, Math.max(...column("max")), metric.max!, 0.02);
       // Buckets are a thousandth of their value wide.
-      const [least, most] = [0.999 * Math.min(...column("p50")), 1.001 * Math.max(...column("p99"))];
+      // Of few values a second's worst series says little of all of them.
+      const lowest = metric.count < 200 ? 0 : Math.min(...column("p50"));
+      const [least, most] = [0.999 * lowest, 1.001 * Math.max(...column("p99"))];
       assert.ok(
         least <= metric.p50! && metric.p50! <= most,
         `${where}: ${metric.p50} is not between ${least} and ${most}`,
