@@ -4,7 +4,16 @@ import * as timeseries from "@grafana/grafana-foundation-sdk/timeseries";
 import { METRICS, type MetricKind, type MetricName, type MetricSpec } from "../lib/metrics.ts";
 import { titleOf } from "../lib/titles.ts";
 import { datasource, unitOf, withQueries } from "./common.ts";
-import { isToBeLarge, limits, ofGenerator, overTime, type Query, type Source, tagsOf } from "./influxql.ts";
+import {
+  isToBeLarge,
+  limits,
+  openConnections,
+  overTime,
+  type Query,
+  type Source,
+  tagsOf,
+  usageOf,
+} from "./influxql.ts";
 
 /** A metric over time, with the limits on it. */
 export function panel(metric: MetricName, source: Source) {
@@ -122,7 +131,7 @@ export function load(source: Source) {
   const queries = Object.entries(counts).map(([metric, prefix]) => perSecond(metric, source, prefix));
   const open =
     source === "aggregates"
-      ? ofGenerator("connections", CONNECTIONS)
+      ? openConnections(CONNECTIONS)
       : overTime("ws_active_sessions", source, { prefix: CONNECTIONS });
   return withQueries(made, [open, ...queries], "time_series");
 }
@@ -207,7 +216,7 @@ export function generatorDelay(source: Source) {
 export const usage = (title: string, field: "cpus" | "memoryBytes", unit: string, help: string) =>
   withQueries(
     timeSeries(title, help, unit).min(0).noValue(`Nothing is known of this time range. ${ELSEWHEN}`),
-    [ofGenerator(field, "all instances")],
+    [usageOf(field, "all instances")],
     "time_series",
   );
 

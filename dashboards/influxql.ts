@@ -100,14 +100,17 @@ export function overTime(metric: MetricName, source: Source, named: Named = {}):
 const groupBy = (tags: readonly string[], fill: string): string =>
   `${["time($__interval)", ...tags.map((tag) => `"${tag}"`)].join(", ")} fill(${fill})`;
 
-/** What the processes that generate the load take of their machine or have open, which our output alone stores. */
-export function ofGenerator(field: "cpus" | "memoryBytes" | "connections", alias: string): Query {
-  const inner = select(
-    "realtime_generator",
-    "aggregates",
-    { [field]: field === "connections" ? `last("${field}")` : `max("${field}")` },
-    groupBy(INSTANCE_TAG.aggregates, "null"),
-  );
+/** What the processes that generate the load take of their machines: the most within an interval, added up. */
+export const usageOf = (field: "cpus" | "memoryBytes", alias: string): Query =>
+  ofProcesses("realtime_generator", field, `max("${field}")`, alias);
+
+/** Connections that were open at the end of each interval. Our output alone knows it of every scenario. */
+export const openConnections = (alias: string): Query =>
+  ofProcesses("realtime_open", "connections", 'last("connections")', alias);
+
+function ofProcesses(measurement: string, field: string, expression: string, alias: string): Query {
+  const byInstance = groupBy(INSTANCE_TAG.aggregates, "null");
+  const inner = select(measurement, "aggregates", { [field]: expression }, byInstance);
   return {
     influxql: `SELECT sum("${field}") AS "${field}" FROM (${inner}) WHERE $timeFilter GROUP BY ${groupBy([], "null")}`,
     alias,

@@ -23,7 +23,7 @@ export interface StoredPoint {
 }
 
 /** What is stored of a run beside its series. */
-const OF_THE_RUN = ["realtime_run", "realtime_result", "realtime_step", "realtime_event"];
+const OF_THE_RUN = ["realtime_run", "realtime_result", "realtime_step", "realtime_event", "realtime_open"];
 
 /** What must be known of a point: the rest is for dashboards. */
 const FIELDS = ["histogram", "sum", "passes", "total", "last", "min", "max", "cpus", "memoryBytes"];

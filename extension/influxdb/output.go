@@ -27,9 +27,8 @@ type Output struct {
 
 	pointer *pointer
 	events  *events
-	// connections that are open after the seconds given so far.
-	connections float64
-	queue       *queue
+	open    *open
+	queue   *queue
 	*seconds.Collector
 }
 
@@ -71,6 +70,7 @@ func (o *Output) Start() error {
 		return err
 	}
 	o.events = &events{identity: o.identity}
+	o.open = &open{identity: o.identity}
 	begun := []*point{runPoint(o.identity, o.facts, o.header, nil), o.events.at(o.header.StartedAt, "start")}
 	if err := store.write(begun); err != nil {
 		store.close()
@@ -109,9 +109,9 @@ func (o *Output) enqueue(all []seconds.Second, process seconds.Process) {
 	for _, second := range all {
 		points = append(points, o.pointer.of(second)...)
 		points = append(points, o.events.of(second)...)
-		o.connections += opened(second)
 	}
-	o.queue.add(append(points, generatorPoint(o.identity, process, o.connections)))
+	points = append(points, o.open.of(all, process.At)...)
+	o.queue.add(append(points, generatorPoint(o.identity, process)))
 }
 
 // identify names the run, by its test id where it has one, and this process.

@@ -232,28 +232,11 @@ func runPoint(identity identity, facts facts, header seconds.Header, end *second
 	return &point{measurement: runMeasurement, tags: tags, fields: fields, at: header.StartedAt}
 }
 
-// generatorPoint tells of this process: what it takes of its machine, and how
-// many connections it has open.
-func generatorPoint(identity identity, process seconds.Process, connections float64) *point {
+func generatorPoint(identity identity, process seconds.Process) *point {
 	return &point{
 		measurement: generatorMeasurement, tags: identity.tags(), at: process.At,
-		fields: map[string]any{
-			"cpus": process.CPUs, "memoryBytes": process.MemoryBytes, "connections": connections,
-		},
+		fields: map[string]any{"cpus": process.CPUs, "memoryBytes": process.MemoryBytes},
 	}
-}
-
-// opened is how many more connections were opened than ended in a second.
-func opened(second seconds.Second) (more float64) {
-	for series, cell := range second.Cells {
-		switch series.Metric.Name {
-		case "ws_sessions_opened":
-			more += cell.Sum
-		case "ws_sessions_closed":
-			more -= cell.Sum
-		}
-	}
-	return more
 }
 
 func text(value any) string {

@@ -2,6 +2,7 @@ package influxdb
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -107,11 +108,27 @@ func TestAStepIsAnEventOnce(t *testing.T) {
 
 func TestOpenConnectionsAreThoseThatHaveNotEnded(t *testing.T) {
 	registry := metrics.NewRegistry()
-	cells := map[*seconds.Series]*seconds.Cell{}
-	for name, sum := range map[string]float64{"ws_sessions_opened": 7, "ws_sessions_closed": 3, "ws_replies": 50} {
-		cells[&seconds.Series{Metric: registry.MustNewMetric(name, metrics.Counter)}] = &seconds.Cell{Sum: sum}
+	opened, closed := registry.MustNewMetric("ws_sessions_opened", metrics.Counter), registry.MustNewMetric("ws_sessions_closed", metrics.Counter)
+	in := func(unix int64, more, less float64) seconds.Second {
+		return seconds.Second{Unix: unix, Cells: map[*seconds.Series]*seconds.Cell{
+			{Metric: opened}: {Sum: more}, {Metric: closed}: {Sum: less},
+		}}
 	}
-	if got := opened(seconds.Second{Cells: cells}); got != 4 {
-		t.Errorf("%g more are open, want 4", got)
+	o := &open{identity: identity{run: "r"}}
+	var got []string
+	for _, flush := range []struct {
+		all []seconds.Second
+		now int64
+	}{
+		{[]seconds.Second{in(10, 7, 0)}, 11},
+		{nil, 12}, // nothing opened, nothing ended
+		{[]seconds.Second{in(12, 1, 3), in(13, 0, 5)}, 13},
+	} {
+		for _, point := range o.of(flush.all, time.Unix(flush.now, 0)) {
+			got = append(got, fmt.Sprintf("%d: %v", point.at.Unix(), point.fields["connections"]))
+		}
+	}
+	if want := "10: 7, 11: 7, 12: 5, 13: 0"; strings.Join(got, ", ") != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
