@@ -3,7 +3,7 @@ import * as common from "@grafana/grafana-foundation-sdk/common";
 import * as timeseries from "@grafana/grafana-foundation-sdk/timeseries";
 import { METRICS, type MetricKind, type MetricName, type MetricSpec } from "../lib/metrics.ts";
 import { titleOf } from "../lib/titles.ts";
-import { datasource, unitOf, withQueries } from "./common.ts";
+import { datasource, MS, unitOf, withQueries } from "./common.ts";
 import {
   isToBeLarge,
   limits,
@@ -30,7 +30,7 @@ export function panel(metric: MetricName, source: Source) {
   return withQueries(withLimits(made), [overTime(metric, source), ...limits(metric, source)], "time_series");
 }
 
-const IN: { readonly [unit: string]: string } = { ms: "(ms)", bytes: "(bytes)", percentunit: "(%)" };
+const IN: { readonly [unit: string]: string } = { [MS]: "(ms)", bytes: "(bytes)", percentunit: "(%)" };
 
 /** Colours by meaning, none of them red: that is the limits'. */
 const COLOURS = {
@@ -146,7 +146,7 @@ export function latencies(source: Source) {
   const made = timeSeries(
     "Latency (ms)",
     `Response time: ${METRICS.ws_msg_rtt_ms.help} Fan-out lag: ${METRICS.ws_fanout_lag_ms.help} Time to connect: ${METRICS.ws_connect_latency_ms.help} ${source === "aggregates" ? WORST : ""}`,
-    "ms",
+    MS,
   )
     .noValue(`No latency was measured in this time range. ${ELSEWHEN}`)
     .span(24)
@@ -204,7 +204,7 @@ export function generatorDelay(source: Source) {
   const made = timeSeries(
     "Generator delay, p99 (ms)",
     `ws_generator_delay_ms: ${METRICS.ws_generator_delay_ms.help} Where the p99 of the whole run is more than a tenth of the highest latency limit, the run says nothing of the server, and its verdict is generator-bound.`,
-    "ms",
+    MS,
   )
     .min(0)
     .noValue(`The generator's delay was not measured in this time range. ${ELSEWHEN}`);

@@ -3,10 +3,10 @@ import * as common from "@grafana/grafana-foundation-sdk/common";
 import * as dashboard from "@grafana/grafana-foundation-sdk/dashboard";
 import * as stat from "@grafana/grafana-foundation-sdk/stat";
 import * as table from "@grafana/grafana-foundation-sdk/table";
-import type { MetricName } from "../lib/metrics.ts";
+import { METRICS, type MetricName, type MetricSpec } from "../lib/metrics.ts";
 import { STEP_TAG, type StepsOf } from "../lib/steps.ts";
 import { titleOf } from "../lib/titles.ts";
-import { datasource, unitOf, withQueries } from "./common.ts";
+import { datasource, MS, unitOf, withQueries } from "./common.ts";
 import { bySteps, inRange, type Source } from "./influxql.ts";
 import {
   type Columns,
@@ -71,6 +71,43 @@ export function runs() {
   return withQueries(made, [resultsInRange({ ...shown, from, until })], "table");
 }
 
+/** Counts of failures of each run, apart by the values of a tag: those that were counted at all. */
+export const kinds = () => {
+  const columns = KINDS.flatMap(([metric, tag, values]) =>
+    values.map((value) => [`${titleOf(metric)}: ${value}`, `${metric}_${tag}_${value}_count`] as const),
+  );
+  const all = {
+    Run: "run",
+    Verdict: "verdict",
+    ...Object.fromEntries(columns),
+    from: "from",
+    until: "until",
+  };
+  return withQueries(
+    tableOf(
+      "By reason, code and outcome",
+      "What the failures, drops and outcomes of each run were, the latest run first. A run has those that it counted.",
+      Object.keys(all),
+    )
+      .noValue("No run of this scenario and branch has ended in this time range")
+      .span(24),
+    [resultsInRange(all)],
+    "table",
+  );
+};
+
+const KINDS = (
+  [
+    ["ws_connect_failures", "reason"],
+    ["ws_connection_drops", "code"],
+    ["ws_message_errors", "reason"],
+    ["ws_outcomes", "outcome"],
+  ] as const
+).map(([metric, tag]) => {
+  const by: MetricSpec["by"] = METRICS[metric].by;
+  return [metric, tag, by![tag]!] as const;
+});
+
 /** The figures of the whole run as its summary has them; of stock k6, of the time range. */
 export function figures(source: Source) {
   const made = new stat.PanelBuilder()
@@ -127,7 +164,7 @@ const NO_STEPS = "This run had no STEPS: its load did not grow step by step";
 export const steps = () =>
   withQueries(
     ["p50", "p90", "p99", "max"].reduce(
-      (made, name) => made.overrideByName(name, [{ id: "unit", value: "ms" }]),
+      (made, name) => made.overrideByName(name, [{ id: "unit", value: MS }]),
       tableOf(
         "By the size of the load",
         "Each of the STEPS that were tried, as the summary has it: what it came to, and the latency that it was judged by. Stored when the run is over.",
@@ -236,7 +273,10 @@ const tableOf = (title: string, help: string, columns: readonly string[]) =>
       },
     })
     .overrideByName("Began", [{ id: "custom.width", value: 170 }])
-    .overrideByName("Run", [{ id: "links", value: [linkTo("__data.fields", "Run")] }])
+    .overrideByName("Run", [
+      // Where a row says when the run was.
+      { id: "links", value: columns.includes("from") ? [linkTo("__data.fields", "Run")] : [] },
+    ])
     .overrideByName("Duration", [{ id: "unit", value: "ms" }])
     .overrideByName("Reason", [{ id: "custom.minWidth", value: 300 }])
     .overrideByRegexp("/^(from|until)$/", [{ id: "custom.hidden", value: true }])

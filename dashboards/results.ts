@@ -84,15 +84,17 @@ export const processesOfRun = (columns: Columns): Query => ({
 /** Where a series of one run's point says how to get there: labels that links read. */
 const LINK_TAGS = ["run", "from", "until"];
 
-/** A figure of each run of a time range, a query for each verdict, and the limits that it was judged by. */
-export function overRuns(metric: MetricName, figures: readonly string[]): Query[] {
+/** Figures of each run of a time range, a query for each verdict, and the limits that the runs were judged by. */
+export function overRuns(figures: readonly Pick<Figure, "metric" | "of" | "title">[]): Query[] {
+  const columns = (suffix = "") =>
+    figures.map((one) => `"${fieldOf(one)}${suffix}" AS "${one.title}"`).join(", ");
   const points = VERDICTS.map((verdict) => ({
-    influxql: `SELECT ${figures.map((of) => `"${metric}_${of}" AS "${of}"`).join(", ")} FROM "realtime_result" WHERE "verdict" = '${verdict}' AND ${OF_RUNS} GROUP BY ${LINK_TAGS.map((tag) => `"${tag}"`).join(", ")}`,
+    influxql: `SELECT ${columns()} FROM "realtime_result" WHERE "verdict" = '${verdict}' AND ${OF_RUNS} GROUP BY ${LINK_TAGS.map((tag) => `"${tag}"`).join(", ")}`,
     alias: `${verdict}: $col of $tag_run`,
   }));
-  const lines = figures.map((of) => ({
-    influxql: `SELECT "${metric}_${of}_limit" AS "limit" FROM "realtime_result" WHERE ${OF_RUNS}`,
-    alias: `limit on ${of}`,
-  }));
-  return [...points, ...lines];
+  const limits = {
+    influxql: `SELECT ${columns("_limit")} FROM "realtime_result" WHERE ${OF_RUNS}`,
+    alias: "limit on $col",
+  };
+  return [...points, limits];
 }
