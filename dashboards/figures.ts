@@ -278,7 +278,10 @@ const tableOf = (title: string, help: string, columns: readonly string[]) =>
       { id: "links", value: columns.includes("from") ? [linkTo("__data.fields", "Run")] : [] },
     ])
     .overrideByName("Duration", [{ id: "unit", value: "ms" }])
-    .overrideByName("Reason", [{ id: "custom.minWidth", value: 300 }])
+    .overrideByName("Reason", [
+      { id: "custom.minWidth", value: 300 },
+      { id: "custom.cellOptions", value: { type: common.TableCellDisplayMode.Auto, wrapText: true } },
+    ])
     .overrideByRegexp("/^(from|until)$/", [{ id: "custom.hidden", value: true }])
     .overrideByName("Verdict", [
       {

@@ -92,7 +92,7 @@ func (o *Output) awaitResult(endedAt time.Time) error {
 		return nil
 	}
 	part := "run"
-	if o.header.Segment != "" {
+	if segment := o.header.Segment; segment != "" && segment != "0:1" {
 		part = "instance"
 	}
 	receiver, err := receive(func(given result) error {

@@ -6,9 +6,9 @@ import { IDENTITY_SETTINGS, type Identity, identities, parseUsers, type User } f
 import type { MetricName } from "../metrics.ts";
 import { limitsOn, PROFILES, type Profile, type ProfileName, parseProfile, together } from "../profile.ts";
 import { compile, PROTOCOLS, type Protocol, parseDescriptor } from "../protocols/index.ts";
+import { RESULT_VARIABLE, resultOf } from "../result.ts";
 import { readSettings, type SettingName, type Settings, SettingsError, unread } from "../settings.ts";
 import { onStep, requireLimitsOfSteps, STEPS_OF_TAG, stepsSummary } from "../steps.ts";
-import { RESULT_VARIABLE, resultOf } from "../result.ts";
 import { percentilesOf } from "../summary/exact.ts";
 import { SUMMARY_FORMS } from "../summary/forms.ts";
 import {
