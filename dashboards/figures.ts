@@ -65,7 +65,7 @@ export function runs() {
   for (const { title, unit, of } of FIGURES) {
     made.overrideByName(title, [
       { id: "unit", value: unit },
-      ...(of === "rate" ? [{ id: "decimals", value: 3 }] : []),
+      ...(of.endsWith("rate") ? [{ id: "decimals", value: 3 }] : []),
     ]);
   }
   return withQueries(made, [resultsInRange({ ...shown, from, until })], "table");
@@ -134,7 +134,7 @@ export function figures(source: Source) {
     made.overrideByName(title, [
       // A count with all its digits, and a share of 0.9996 not as 100 %.
       { id: "unit", value: of === "count" ? "locale" : unit },
-      ...(of === "rate" ? [{ id: "decimals", value: 3 }] : []),
+      ...(of.endsWith("rate") ? [{ id: "decimals", value: 3 }] : []),
     ]);
   }
   const queries = shown.map((one) =>

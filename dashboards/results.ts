@@ -30,6 +30,7 @@ export const FIGURES: readonly Figure[] = [
   figure("ws_fanout_lag_ms", "p99", "Fan-out lag, p99"),
   figure("ws_connect_latency_ms", "p99", "Connect, p99"),
   figure("ws_delivery_success_rate", "rate", "In time"),
+  figure("ws_delivery_success_rate", "replies_rate", "Replies in time"),
   figure("ws_messages_lost", "count", TITLES.ws_messages_lost),
   figure("ws_connect_failures", "count", "Not connected"),
   figure("ws_connection_drops", "count", "Dropped"),

@@ -1,7 +1,11 @@
 /** The verdict that stands, in InfluxDB: k6's own scenario stores it, or who started k6 and knows more. */
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
+import { fetchRuns } from "../../cli/influxdb/fetch.ts";
+import { parsePlace } from "../../cli/influxdb/place.ts";
+import { openStore } from "../../cli/influxdb/read.ts";
 import { type K6Result, runK6 } from "../../cli/run-k6.ts";
 import { resultOf } from "../../lib/result.ts";
 import { startServer } from "../../server/server.ts";
@@ -104,6 +108,32 @@ test("a result that cannot be stored is said, and the run's verdict stands", asy
   const [line] = said.filter((line) => line.includes("InfluxDB"));
   assert.match(line ?? "", /^The verdict is not in InfluxDB \(http:\/\/127\.0\.0\.1:1\): /);
   assert.ok(!said.join().includes(influx.secret));
+});
+
+test("what is stored beside the series of a run is no part of the recording that is read back", async (t) => {
+  const influx = await startInflux(t, 2);
+  if (!influx) return;
+  const server = await startServer();
+  t.after(() => server.close());
+  const { summary, stderr } = await runAlone(t, {
+    k6: OUR_K6,
+    scenario: "fan-out",
+    env: {
+      ...{ WS_URL: `${server.url}/ws/chat`, STEPS: "10,20", RATE: 1_000, ROOMS: 1, PUBLISH_RATE: 10 },
+      ...{ DURATION: "1s", REPLY_TIMEOUT: "1s" },
+    },
+    processEnv: influx.env,
+    args: ["--out", `realtime-influxdb=${influx.out}`, "--tag", "testid=steps"],
+  });
+  assert.ok((summary?.steps?.curve.length ?? 0) > 0, stderr);
+  const [steps] = await influx.query(`SELECT "max" FROM "realtime_step"`);
+  assert.equal(steps?.values.length, summary!.steps!.curve.length);
+  const store = openStore(parsePlace(influx.out, { ...influx.env }));
+  const wanted = { scenario: "fan-out", run: "steps", last: 1 };
+  const [fetched] = await fetchRuns(store, wanted, await temporaryDirectory(t));
+  const text = await readFile(fetched!.files[0]!, "utf8");
+  assert.match(text, /"metric":"ws_fanout_lag_ms"/);
+  assert.doesNotMatch(text, /"metric":"realtime_/);
 });
 
 test("of a process that has a part of a load, k6's own scenario stores the result as a part", async (t) => {
