@@ -22,7 +22,7 @@ export function panel(metric: MetricName, source: Source) {
     `${titleOf(metric)} ${IN[unitOf(metric)] ?? (kind === "counter" ? "(per second)" : "")}`.trim(),
     `${metric}: ${help}${kind === "trend" && source === "aggregates" ? ` ${WORST}` : ""}`,
     kind === "counter" ? "suffix:/s" : unitOf(metric),
-  ).noValue(NOTHING[kind]);
+  ).noValue(nothing(kind, source));
   if (tagsOf(metric).length === 0) coloured(made);
   if (kind === "rate") aroundLimit(metric, made);
   else if (kind === "trend" && metric !== "ws_generator_delay_ms") logarithmic(made);
@@ -92,15 +92,15 @@ function logarithmic(made: timeseries.PanelBuilder): void {
     );
 }
 
-const ELSEWHEN = "The run's name above leads to the time when it ran.";
+/** How to find the time when a run ran. */
+const ELSEWHEN: { readonly [S in Source]: string } = {
+  aggregates: "The run's name above leads to the time when it ran.",
+  value: "Choose the time range in which the run ran.",
+};
 
 /** What a panel without a line says. */
-const NOTHING: { readonly [K in MetricKind]: string } = {
-  trend: `This run measured none of it in this time range. ${ELSEWHEN}`,
-  counter: `This run counted none of it in this time range. ${ELSEWHEN}`,
-  rate: `This run measured none of it in this time range. ${ELSEWHEN}`,
-  gauge: `This run measured none of it in this time range. ${ELSEWHEN}`,
-};
+const nothing = (kind: MetricKind, source: Source): string =>
+  `This run ${kind === "counter" ? "counted" : "measured"} none of it in this time range. ${ELSEWHEN[source]}`;
 
 /** What is asked of the server: connections on the left, messages a second on the right. */
 export function load(source: Source) {
@@ -109,7 +109,7 @@ export function load(source: Source) {
     "Open connections, by the second; and what is sent, received and opened per second. All instances together.",
     "none",
   )
-    .noValue(`No load in this time range. ${ELSEWHEN}`)
+    .noValue(`No load in this time range. ${ELSEWHEN[source]}`)
     .min(0)
     .span(24)
     .height(7)
@@ -148,7 +148,7 @@ export function latencies(source: Source) {
     `Response time: ${METRICS.ws_msg_rtt_ms.help} Fan-out lag: ${METRICS.ws_fanout_lag_ms.help} Time to connect: ${METRICS.ws_connect_latency_ms.help} ${source === "aggregates" ? WORST : ""}`,
     MS,
   )
-    .noValue(`No latency was measured in this time range. ${ELSEWHEN}`)
+    .noValue(`No latency was measured in this time range. ${ELSEWHEN[source]}`)
     .span(24)
     .height(9);
   logarithmic(made);
@@ -191,7 +191,7 @@ export function wrongs(source: Source) {
     .min(0)
     .drawStyle(common.GraphDrawStyle.Bars)
     .fillOpacity(60)
-    .noValue(`Nothing was counted in this time range. ${ELSEWHEN}`);
+    .noValue(`Nothing was counted in this time range. ${ELSEWHEN[source]}`);
   return withQueries(
     made,
     counted.map((metric) => perSecond(metric, source, titleOf(metric))),
@@ -207,7 +207,7 @@ export function generatorDelay(source: Source) {
     MS,
   )
     .min(0)
-    .noValue(`The generator's delay was not measured in this time range. ${ELSEWHEN}`);
+    .noValue(`The generator's delay was not measured in this time range. ${ELSEWHEN[source]}`);
   const query = overTime("ws_generator_delay_ms", source, { columns: ["p99"] });
   return withQueries(made, [query], "time_series");
 }
@@ -215,7 +215,9 @@ export function generatorDelay(source: Source) {
 /** What the processes that generate the load take of their machines, which our output alone stores. */
 export const usage = (title: string, field: "cpus" | "memoryBytes", unit: string, help: string) =>
   withQueries(
-    timeSeries(title, help, unit).min(0).noValue(`Nothing is known of this time range. ${ELSEWHEN}`),
+    timeSeries(title, help, unit)
+      .min(0)
+      .noValue(`Nothing is known of this time range. ${ELSEWHEN.aggregates}`),
     [usageOf(field, "all instances")],
     "time_series",
   );

@@ -128,8 +128,8 @@ export function figures(source: Source) {
     .colorMode(common.BigValueColorMode.None)
     .textMode(common.BigValueTextMode.ValueAndName)
     .reduceOptions(new common.ReduceDataOptionsBuilder().calcs(["lastNotNull"]));
-  const shown =
-    source === "aggregates" ? FIGURES : FIGURES.filter(({ metric }) => metric !== "ws_generator_delay_ms");
+  // Of samples there is no more than each metric as a whole.
+  const shown = source === "aggregates" ? FIGURES : FIGURES.filter(({ of }) => !of.includes("_"));
   for (const { title, unit, of } of shown) {
     made.overrideByName(title, [
       // A count with all its digits, and a share of 0.9996 not as 100 %.
@@ -256,6 +256,9 @@ export const linkTo = (of: "__data.fields" | "__field.labels", run: string) => (
   url: `/d/k6-realtime-live?\${datasource:queryparam}&var-run=\${${of}.${run}:percentencode}&from=\${${of}.from}&to=\${${of}.until}`,
 });
 
+/** A point of a run or of a process is stored at the time when it began. */
+const BEGAN = "Began";
+
 /** A table with its columns in this order, whatever order an answer has them in. */
 const tableOf = (title: string, help: string, columns: readonly string[]) =>
   new table.PanelBuilder()
@@ -267,12 +270,12 @@ const tableOf = (title: string, help: string, columns: readonly string[]) =>
       id: "organize",
       options: {
         indexByName: Object.fromEntries(["Time", ...columns].map((column, index) => [column, index])),
-        renameByName: { Time: "Began" },
+        renameByName: { Time: BEGAN },
         // InfluxDB gives rows without a time that of the beginning of the range.
         excludeByName: columns.includes(STEP_TAG) || columns.includes("Size") ? { Time: true } : {},
       },
     })
-    .overrideByName("Began", [{ id: "custom.width", value: 170 }])
+    .overrideByName(BEGAN, [{ id: "custom.width", value: 170 }])
     .overrideByName("Run", [
       // Where a row says when the run was.
       { id: "links", value: columns.includes("from") ? [linkTo("__data.fields", "Run")] : [] },
