@@ -32,6 +32,13 @@ const LINES: readonly Line[] = ["p50", "p95", "p99", "p999", "max"];
 /** Of a time that is broken down by a tag and has no limits: five lines for each value would hide each other. */
 const FEW_LINES: readonly string[] = ["p50", "p99", "max"] satisfies readonly Line[];
 
+/** One value for each part of the load or reader, seldom two in a second: five lines would be one. */
+const SINGLE_VALUES: readonly MetricName[] = [
+  "ws_time_to_reach_ms",
+  "ws_slow_reader_held_ms",
+  "ws_slow_reader_catch_up_ms",
+];
+
 const perSecond = "/ ($__interval_ms / 1000)";
 
 /** What is shown of each kind, by source. Percentiles of seconds are never averaged: the worst second stands. */
@@ -184,6 +191,7 @@ const INSTANCE_TAG: { readonly [S in Source]: readonly string[] } = { aggregates
 function columnsOf(metric: MetricName, source: Source): Columns {
   const { kind } = METRICS[metric];
   const all = COLUMNS[kind][source];
+  if (SINGLE_VALUES.includes(metric)) return { max: all.max! };
   if (kind !== "trend" || tagsOf(metric).length === 0 || limits(metric, source).length > 0) return all;
   return Object.fromEntries(Object.entries(all).filter(([line]) => FEW_LINES.includes(line)));
 }

@@ -13,19 +13,23 @@ const openMeasurement = "realtime_open"
 type open struct {
 	identity    identity
 	connections float64
+	last        int64 // second that was told of
 }
 
 // of is how many were open at the end of each second, of quiet ones that just
 // passed too: a line that stops would look like a load that does.
 func (o *open) of(all []seconds.Second, now time.Time) []*point {
 	var points []*point
-	last := int64(0)
 	for _, second := range all {
 		o.connections += opened(second)
-		last = max(last, second.Unix)
-		points = append(points, o.at(second.Unix))
+		// What comes late for a second that was told of is in the next one's.
+		if second.Unix >= o.last {
+			o.last = second.Unix
+			points = append(points, o.at(second.Unix))
+		}
 	}
-	if passed := now.Unix() - 1; passed > last {
+	if passed := now.Unix() - 1; passed > o.last {
+		o.last = passed
 		points = append(points, o.at(passed))
 	}
 	return points
