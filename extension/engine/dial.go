@@ -62,6 +62,10 @@ func (l *Loop) Dial(d *Dial, h Handler) *Conn {
 	if o.Due == 0 {
 		o.Due = o.Began
 	}
+	if l.closing {
+		c.failSoon(ReasonAborted, nil)
+		return c
+	}
 	if l.options.Blocked != nil && l.options.Blocked(o.endpoint.Host, netip.Addr{}) {
 		c.failSoon(ReasonBlocked, nil)
 		return c

@@ -61,7 +61,7 @@ type Loop struct {
 		closed bool
 	}
 	spare   []func()
-	stopped bool
+	closing bool
 }
 
 func newLoop(o *Options) (*Loop, error) {
@@ -83,14 +83,14 @@ func newLoop(o *Options) (*Loop, error) {
 // goroutine; false says that the loop has ended and f is not called.
 func (l *Loop) Do(f func()) bool {
 	l.posted.Lock()
+	defer l.posted.Unlock()
 	if l.posted.closed {
-		l.posted.Unlock()
 		return false
 	}
 	l.posted.calls = append(l.posted.calls, f)
-	first := len(l.posted.calls) == 1
-	l.posted.Unlock()
-	if first {
+	if len(l.posted.calls) == 1 {
+		// Under the lock, while the loop cannot end: afterwards the descriptor
+		// that wakes it may be somebody else's.
 		l.poll.wake()
 	}
 	return true
@@ -107,10 +107,10 @@ func (l *Loop) Await(f func()) bool {
 }
 
 func (l *Loop) run() {
-	for !l.stopped {
+	for {
 		next := l.timers.fire(clock.Now())
 		l.runPosted()
-		if l.stopped {
+		if l.closing {
 			break
 		}
 		if len(l.timers) > 0 {
@@ -118,6 +118,7 @@ func (l *Loop) run() {
 		}
 		l.poll.wait(next)
 	}
+	l.end()
 	l.poll.stop()
 }
 
@@ -133,24 +134,33 @@ func (l *Loop) runPosted() {
 	l.spare = calls
 }
 
-func (l *Loop) shutDown() {
-	for _, c := range l.conns {
-		if c != nil {
-			c.abort()
+// lastTurns bounds how often what handlers do about the end of their
+// connections, and about the end of that, is gone along with.
+const lastTurns = 100
+
+// end aborts all connections. What is posted meanwhile still runs, and what is
+// dialled meanwhile fails.
+func (l *Loop) end() {
+	for turn := 0; ; turn++ {
+		for i := 0; i < len(l.conns); i++ { // a handler may dial
+			if c := l.conns[i]; c != nil {
+				c.abort()
+			}
 		}
-	}
-	// What a handler posted while its connection was aborted still runs.
-	for {
-		l.posted.Lock()
-		if len(l.posted.calls) == 0 {
-			l.posted.closed = true
-			l.posted.Unlock()
+		if l.closePosted(turn == lastTurns) {
 			break
 		}
-		l.posted.Unlock()
 		l.runPosted()
 	}
-	l.stopped = true
+	l.runPosted()
+}
+
+// closePosted ends posting where nothing is posted, or else if it must.
+func (l *Loop) closePosted(must bool) bool {
+	l.posted.Lock()
+	defer l.posted.Unlock()
+	l.posted.closed = must || len(l.posted.calls) == 0
+	return l.posted.closed
 }
 
 // Connections is how many connections the loop has, in any state.
