@@ -17,8 +17,9 @@ import (
 // there it calls the loop's connected, received, writable, broken and accepted.
 type poller interface {
 	// wait handles what has happened, or waits for it at most until the
-	// instant given (0: for ever).
-	wait(until clock.Time)
+	// instant given (0: for ever). What had arrived before settled is handled
+	// then.
+	wait(until clock.Time) (settled clock.Time)
 	// wake ends a wait. From any goroutine.
 	wake()
 	// connect begins a TCP connection for c.
@@ -30,6 +31,8 @@ type poller interface {
 	read(c *Conn, on bool)
 	// unread is how many received bytes wait in the kernel, -1 where unknown.
 	unread(c *Conn) int
+	// settled is up to when all that arrived on c is handled.
+	settled(c *Conn) clock.Time
 	// close frees c's socket; reset sends a RST instead of a FIN.
 	close(c *Conn, reset bool)
 	// listen opens a listening socket.
@@ -41,11 +44,14 @@ type poller interface {
 
 // Loop serves its share of the connections on one goroutine.
 type Loop struct {
-	options *Options
-	poll    poller
-	timers  timers
-	conns   []*Conn // by slot; nil is free
-	free    []int32
+	options   *Options
+	poll      poller
+	timers    timers     // ring when the clock says so
+	deadlines timers     // ring when all that arrived by then is handled
+	settled   clock.Time // up to when that is so
+	boundUsed bool       // some message's arrival is known by its bounds only
+	conns     []*Conn    // by slot; nil is free
+	free      []int32
 
 	fromServers, fromClients *frame.Parser
 	random                   *rand.ChaCha8
@@ -106,17 +112,23 @@ func (l *Loop) Await(f func()) bool {
 	return true
 }
 
+// run serves the loop until it is told to close. Each turn first handles what
+// the kernel holds, and last rings the deadlines, so that nothing which has come
+// is taken for missing.
 func (l *Loop) run() {
+	var next clock.Time // for ever: the first call that is posted ends the wait
 	for {
-		next := l.timers.fire(clock.Now())
+		l.settled = l.poll.wait(next)
+		l.timers.fire(clock.Now())
 		l.runPosted()
 		if l.closing {
 			break
 		}
-		if len(l.timers) > 0 {
-			next = l.timers[0].at // a posted call may have set one
+		l.deadlines.fire(l.settled)
+		next = l.timers.next()
+		if deadline := l.deadlines.next(); next == 0 || deadline != 0 && deadline < next {
+			next = deadline
 		}
-		l.poll.wait(next)
 	}
 	l.end()
 	l.poll.stop()

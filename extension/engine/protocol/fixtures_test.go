@@ -220,9 +220,9 @@ func runCase(t *testing.T, f *fixture, descriptor []byte) {
 				if decodeErr != nil {
 					t.Fatal(decodeErr)
 				}
-				c.Receive(e, b, true, instant(step.At))
+				c.Receive(e, b, true, instant(step.At), instant(step.At))
 			} else {
-				c.Receive(e, []byte(*step.Frame.Text), false, instant(step.At))
+				c.Receive(e, []byte(*step.Frame.Text), false, instant(step.At), instant(step.At))
 			}
 		case "probe":
 			err = c.Probe(e, []byte(step.ID), []byte(step.Payload), instant(step.DueAt))
@@ -276,7 +276,7 @@ func continued(t *testing.T, lastSeq string) *Conversation {
 	}
 	e := &named{&collector{}, nil}
 	c.Open(e, origin)
-	c.Receive(e, []byte(lastSeq), false, origin)
+	c.Receive(e, []byte(lastSeq), false, origin, origin)
 	if got := c.LastSeq(nil); string(got) != lastSeq {
 		t.Fatalf("the one before kept %s, want %s", got, lastSeq)
 	}
