@@ -45,6 +45,7 @@ func awaitArrival(t *testing.T, c *Conn) {
 
 // What has come in time is in time, however late the loop comes round to it.
 func TestAPhaseIsJudgedByWhatHasCome(t *testing.T) {
+	awaitStamps(t)
 	// answers serves the handshake, answering once it is told to.
 	answers := func(t *testing.T, asked chan<- bool, answer <-chan bool, then func(c *net.TCPConn)) string {
 		return rawPeer(t, func(c *net.TCPConn) {

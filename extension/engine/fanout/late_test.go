@@ -35,7 +35,7 @@ func TestADeliveryIsLateOnlyForCertain(t *testing.T) {
 		g.subscription.Confirm()
 		id := appendID(nil, "run", 0, r.streams[0].Publish(due))
 		g.Delivered(&protocol.Delivery{ID: id, Since: due.Add(row.since), At: due.Add(row.at)})
-		if got := g.loop.record; got.InTime != row.inTime || got.Late != row.late {
+		if got := g.loop.records.Now; got.InTime != row.inTime || got.Late != row.late {
 			t.Errorf("%s: in time %d, late %d, want %d, %d", row.sentence, got.InTime, got.Late, row.inTime, row.late)
 		}
 	}
