@@ -409,6 +409,9 @@ func TestMessagesAreReadAndSentWithoutAllocation(t *testing.T) {
 	if allocs != 0 {
 		t.Errorf("%v allocations for three messages read and one sent, want 0", allocs)
 	}
+	if allocs := testing.AllocsPerRun(100, func() { l.poll.wait(clock.Now().Add(100 * time.Microsecond)) }); allocs != 0 {
+		t.Errorf("%v allocations for a wait in vain, want 0", allocs)
+	}
 	if h.messages != 303 || h.bytes != 303*5 { // the first run is a rehearsal
 		t.Errorf("%d messages of %d bytes were read, want 303", h.messages, h.bytes)
 	}
