@@ -168,6 +168,7 @@ func TestPeerOfAStarvedLoop(t *testing.T) {
 			payload = binary.BigEndian.AppendUint64(payload, uint64(last.after))
 			last.before = sharedClock()
 			c.Write(frame.Append(nil, frame.Binary, payload))
+			awaitSent(t, c)
 			last.after = sharedClock()
 			time.Sleep(5 * time.Millisecond)
 		}

@@ -134,9 +134,10 @@ func (g *guest) miss(until clock.Time) {
 	}
 }
 
-// probeDue is when the next probe is due, never if there is none.
+// probeDue is when the next probe is due, never if there is none. While the
+// connection is closing none is: the run is over, or they are missed.
 func (g *guest) probeDue() clock.Time {
-	if g.next == 0 || g.next >= g.loop.run.end() || !g.conversation.Ready() {
+	if g.next == 0 || g.next >= g.loop.run.end() || !g.conversation.Ready() || !g.conn.Open() {
 		return never
 	}
 	return g.next
