@@ -71,12 +71,13 @@ func (a *arrivals) of(stamp int64, since, now clock.Time) (_ arrival, exact bool
 	switch {
 	case at > now: // the wall clock was set back meanwhile
 		return arrival{since, now, now}, false
-	case at < since:
+	case at < since.Add(-certainWithin):
 		// The wall clock was set forward, or a packet overtook an earlier one that
 		// had to be sent again: its stamp is from before the bytes could be read.
 		return arrival{at, now, now}, false
 	}
-	return arrival{since, at, now}, true
+	// A packet reaches its socket a little after its stamp.
+	return arrival{min(since, at), at, now}, true
 }
 
 // certainWithin is how well an arrival is to be known.

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"testing"
+	"time"
 
 	"xk6-realtime/engine/clock"
 )
@@ -62,21 +63,23 @@ func TestAWaitThatSomethingEndsBoundsIt(t *testing.T) {
 }
 
 func TestAStampIsBelievedWhereItCanBeTrue(t *testing.T) {
-	const since, now = 100, 300
+	const since, now = clock.Time(100 * time.Second), clock.Time(300 * time.Second)
+	second := func(s float64) clock.Time { return clock.Time(s * float64(time.Second)) }
 	for _, row := range []struct {
 		sentence string
-		stamp    int64
+		stamp    clock.Time
 		want     arrival
 		exact    bool
 	}{
-		{"between the bounds", 200, arrival{100, 200, 300}, true},
-		{"none", 0, arrival{100, 300, 300}, false},
-		{"from the future", 301, arrival{100, 300, 300}, false},
-		{"of a packet that overtook one which was lost", 50, arrival{50, 300, 300}, false},
+		{"between the bounds", second(200), arrival{since, second(200), now}, true},
+		{"none", 0, arrival{since, now, now}, false},
+		{"from the future", second(301), arrival{since, now, now}, false},
+		{"from right before the packet reached the socket", since - 1, arrival{since - 1, since - 1, now}, true},
+		{"of a packet that overtook one which was lost", second(50), arrival{second(50), now, now}, false},
 	} {
 		var a arrivals
-		a.lookAt(250)
-		if got, exact := a.of(row.stamp, since, now); got != row.want || exact != row.exact {
+		a.lookAt(second(250))
+		if got, exact := a.of(int64(row.stamp), since, now); got != row.want || exact != row.exact {
 			t.Errorf("%s: got %+v, exact %v, want %+v, %v", row.sentence, got, exact, row.want, row.exact)
 		}
 	}

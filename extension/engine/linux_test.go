@@ -217,8 +217,8 @@ func TestCoalescingKeepsReceiveTimes(t *testing.T) {
 	e, w := start(t, Options{Transport: Epoll, Coalesce: coalesce}), newWitness(t)
 	dial(t, e, url, w)
 	w.next("opened")
-	// A loop that the message finds awake does not wait, and a signal may end the
-	// waiting.
+	// A loop that the message finds awake does not wait, a signal may end the
+	// waiting, and a packet may come late to its socket.
 	for waited, deadline := false, time.Now().Add(patience); !waited; {
 		if time.Now().After(deadline) {
 			t.Fatalf("no message was read %v after its arrival", coalesce)
@@ -226,10 +226,10 @@ func TestCoalescingKeepsReceiveTimes(t *testing.T) {
 		time.Sleep(2 * coalesce) // an idle loop waits in the kernel by then
 		next <- struct{}{}
 		s, m := <-sent, w.next("message").message
-		if !s.holds(m) || m.Since != m.At {
-			t.Errorf("sent between %d and %d, it is said to have come between %d and %d; want one time within", s.before, s.after, m.Since, m.At)
+		if !s.holds(m) {
+			t.Errorf("sent between %d and %d, it is said to have come between %d and %d", s.before, s.after, m.Since, m.At)
 		}
-		waited = m.Read.Sub(m.At) >= coalesce
+		waited = m.Since == m.At && m.Read.Sub(m.At) >= coalesce
 	}
 }
 
