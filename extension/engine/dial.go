@@ -123,7 +123,7 @@ func (c *Conn) lookUp() {
 			case errors.Is(err, ErrBlocked):
 				c.fail(ReasonBlocked, err)
 			case err != nil:
-				c.fail(ReasonDNS, err)
+				c.fail(lookUpReason(err), err)
 			default:
 				c.resolved(to)
 			}

@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"xk6-realtime/engine/handshake"
@@ -31,6 +32,7 @@ const (
 	ReasonHeaderTooLarge // the answer's header passes the limit
 	ReasonNoPorts        // no ephemeral port is left at this source address
 	ReasonNoDescriptors  // the process may open no more files
+	ReasonNoMemory       // the kernel has no memory left for sockets
 	ReasonBlocked        // the address or host is not allowed
 	ReasonAborted        // given up by this side, as on an early stop
 	ReasonOther
@@ -38,7 +40,7 @@ const (
 
 var reasonNames = [...]string{"", "dns", "refused", "unreachable", "reset", "closed", "tls",
 	"timeout_resolve", "timeout_tcp", "timeout_tls", "timeout_upgrade", "bad_upgrade", "bad_accept",
-	"bad_subprotocol", "header_too_large", "no_ports", "no_descriptors", "blocked", "aborted", "other"}
+	"bad_subprotocol", "header_too_large", "no_ports", "no_descriptors", "no_memory", "blocked", "aborted", "other"}
 
 // String is the reason as metrics and reports write it, such as "refused" or
 // "http_401".
@@ -75,13 +77,23 @@ type By uint8
 
 // Who can end a connection.
 const (
-	ByClient  By = iota // this side
-	ByServer            // the peer, with a Close frame or by breaking the protocol
-	ByNetwork           // the TCP connection ended without a Close frame
-	ByTimeout           // the peer did not answer in time
+	ByClient    By = iota // this side, as it was told to
+	ByServer              // the peer, with a Close frame or by breaking the protocol
+	ByNetwork             // the TCP connection ended without a Close frame
+	ByTimeout             // the peer did not answer in time
+	ByGenerator           // a limit of this side's own, or of its machine
 )
 
-func (b By) String() string { return [...]string{"client", "server", "network", "timeout"}[b] }
+var byNames = [...]string{"client", "server", "network", "timeout", "generator"}
+
+func (b By) String() string { return byNames[b] }
+
+// ours are the reasons that lie with this machine, or with how it was told to
+// behave.
+var ours = [...]Reason{ReasonNoPorts, ReasonNoDescriptors, ReasonNoMemory, ReasonBlocked, ReasonAborted}
+
+// IsOurs tells whether the reason says nothing of the peer.
+func (r Reason) IsOurs() bool { return slices.Contains(ours[:], r) }
 
 // A Failure is why one connection was never opened.
 type Failure struct {

@@ -88,6 +88,12 @@ func (l *Loop) writable(c *Conn) {
 	}
 	if c.unsent = c.unsent[n:]; len(c.unsent) == 0 {
 		c.unsent, c.full = nil, false
+		if c.state == parting {
+			l.poll.shut(c)
+			if c.gone {
+				c.free(false)
+			}
+		}
 	}
 }
 
