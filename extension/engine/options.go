@@ -35,8 +35,8 @@ type Options struct {
 	// connection as a message too large does. Default 1 GiB.
 	BufferedBytes int64
 	buffer        *frame.Buffer // which the loops share
-	// UnsentBytes bounds what one connection holds for a peer that does not
-	// read. Default 1 MiB.
+	// UnsentBytes is how much may wait on one connection, for a peer that does
+	// not read, before no further message is taken. Default 1 MiB.
 	UnsentBytes int
 	// HeaderBytes bounds the head of the answer to the handshake. Default
 	// 16 KiB.

@@ -46,6 +46,12 @@ func (e *Error) Error() string { return "frame: " + e.Reason }
 // whose message was as the protocol has it.
 func (e *Error) IsLimit() bool { return e.CloseCode == CodeMessageTooBig }
 
+// Errors is all of them.
+var Errors = [...]*Error{
+	ErrReservedBits, ErrOpcode, ErrMasked, ErrUnmasked, ErrLength, ErrFragmentedControl, ErrLongControl,
+	ErrContinuation, ErrClosePayload, ErrCloseCode, ErrUTF8, ErrMessageTooBig, ErrBufferLimit,
+}
+
 // Every breach that a Parser reports.
 var (
 	ErrReservedBits      = &Error{"reserved_bits", CodeProtocolError}

@@ -1,0 +1,96 @@
+/**
+ * What this side did itself, or its machine: nothing of it is the server's. The one table of that, by metric and tag;
+ * the engine's own lists are held to it by a test. Pure.
+ */
+import type { Summary } from "./summary/summary.ts";
+
+/** One value of a tag that is our doing. */
+export interface Ours {
+  readonly metric: "ws_connect_failures" | "ws_connection_drops" | "ws_message_errors";
+  readonly tag: "reason" | "by";
+  readonly value: string;
+  /** Whether this machine gave no more. */
+  readonly exhausted?: boolean;
+  /** What happened, and what to do about it. */
+  readonly says: (count: string) => string;
+}
+
+const counted = (one: string, many: string) => (count: string) =>
+  count === "1" ? `1 ${one}` : `${count} ${many}`;
+const attempts = counted("attempt to connect", "attempts to connect");
+const messages = counted("message", "messages");
+const connections = counted("connection", "connections");
+
+export const OURS: readonly Ours[] = [
+  {
+    metric: "ws_connect_failures",
+    tag: "reason",
+    value: "no_descriptors",
+    exhausted: true,
+    says: (n) =>
+      `this machine gave no more file descriptors to ${attempts(n)} (no_descriptors): raise the limit (ulimit -n), or spread the load over more processes`,
+  },
+  {
+    metric: "ws_connect_failures",
+    tag: "reason",
+    value: "no_ports",
+    exhausted: true,
+    says: (n) =>
+      `this machine had no local port left for ${attempts(n)} (no_ports): give more addresses (SOURCE_IPS) or servers, or widen the range of ports`,
+  },
+  {
+    metric: "ws_connect_failures",
+    tag: "reason",
+    value: "no_memory",
+    exhausted: true,
+    says: (n) =>
+      `this machine had no memory left for the sockets of ${attempts(n)} (no_memory): give it more, or open fewer connections`,
+  },
+  {
+    metric: "ws_connect_failures",
+    tag: "reason",
+    value: "blocked",
+    says: (n) => `k6's own blacklistIPs or blockHostnames refused ${attempts(n)} (blocked)`,
+  },
+  {
+    metric: "ws_message_errors",
+    tag: "reason",
+    value: "message_too_big",
+    says: (n) =>
+      `the generator ended its connection for ${messages(n)} larger than MESSAGE_BYTES (message_too_big): raise that setting`,
+  },
+  {
+    metric: "ws_message_errors",
+    tag: "reason",
+    value: "buffer_limit",
+    says: (n) =>
+      `the generator ended its connection for ${messages(n)} that found no room among the half-received ones (buffer_limit): raise BUFFERED_BYTES`,
+  },
+  {
+    metric: "ws_connection_drops",
+    tag: "by",
+    value: "generator",
+    says: (n) =>
+      `the generator itself ended ${connections(n)} (by: generator): this machine had no memory left for it`,
+  },
+];
+
+/** What of it happened in a run, in sentences. @param only which rows to look at. Default: all. */
+export function oursIn(
+  metrics: Summary["metrics"],
+  only: (row: Ours) => boolean = () => true,
+): readonly string[] {
+  const happened = OURS.filter(only).flatMap((row) => {
+    const part = metrics[row.metric]?.by?.[row.tag]?.[row.value];
+    return part?.kind === "counter" && part.count > 0 ? [{ row, count: part.count }] : [];
+  });
+  // A limit on messages is why it ended the connections, and says more.
+  const isExplained = happened.some(({ row }) => row.metric === "ws_message_errors");
+  return happened
+    .filter(({ row }) => !(isExplained && row.metric === "ws_connection_drops"))
+    .map(({ row, count }) => row.says(String(count)));
+}
+
+/** Whether a failure's reason, as `ws_connect_failures` or `ws_message_errors` has it, is our doing. */
+export const isOurs = (metric: Ours["metric"], value: string): boolean =>
+  OURS.some((row) => row.metric === metric && row.value === value);
