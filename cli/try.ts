@@ -150,7 +150,9 @@ export const tryOut = ({ out, cwd, env, signal }: Surroundings): CommandDef =>
       await attempt(what, report, signal).catch((error) => {
         if (!(error instanceof SyntaxError)) throw error;
         throw new UserError(
-          "--url, --subprotocol: expected a URL, and subprotocols that differ, got something else",
+          URL.canParse(what.identity.url)
+            ? "--subprotocol: expected subprotocols that differ, got one twice"
+            : "--url: expected a URL, got one whose host or port is none",
         );
       });
       const { ok, undecided, reason } = judge.verdict(signal.aborted ? String(signal.reason) : undefined);
@@ -274,8 +276,10 @@ function headersOf(rawArgs: readonly string[]): Record<string, string> {
   const headers = Object.fromEntries(pairs.filter((pair) => pair !== undefined));
   const usable = pairs.every(Boolean) && SETTINGS.HEADERS.parse(JSON.stringify(headers)) !== undefined;
   if (usable) return headers;
+  const line = pairs.indexOf(undefined);
+  const got = line < 0 ? SETTINGS.HEADERS.shape(JSON.stringify(headers)) : "one without a name and a colon";
   throw new UserError(
-    "--header: expected 'Name: value', and none of the handshake's own headers, got something else",
+    `--header: expected 'Name: value', and none of the handshake's own headers, got ${got}`,
   );
 }
 

@@ -229,7 +229,7 @@ declare module "k6/x/realtime" {
      * `masked_frame`, where the peer broke the protocol.
      */
     readonly error: string;
-    /** More in words, such as what is wrong with a certificate; "" where `error` says all. */
+    /** More in words, such as what is wrong with a certificate or where it redirects to; "" where `error` says all. */
     readonly message: string;
   }
   export interface CloseEvent extends WebSocketEvent {
@@ -238,6 +238,8 @@ declare module "k6/x/realtime" {
      * peer broke the protocol what it was answered.
      */
     readonly code: number;
+    /** What the peer's Close frame says beside its code, or "". */
+    readonly reason: string;
     /** Whether the peer's Close frame came. */
     readonly wasClean: boolean;
     /**
@@ -366,6 +368,14 @@ declare module "k6/x/realtime" {
 
   /** The steps so far, in the order of time. For virtual users between them, too. @param percentiles from 0 to 100 */
   export function steps(percentiles: readonly number[]): StepFigures[];
+
+  /**
+   * Keeps a sentence about what a peer said, and logs it; once each, at most 5 of a group, 30 in all. In virtual users
+   * only.
+   */
+  export function notice(group: string, sentence: string): void;
+  /** The sentences so far, those of swarms too: what closed lists of reasons and codes leave out. */
+  export function notices(): string[];
 
   /** The extension's version. */
   export const version: string;

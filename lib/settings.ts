@@ -3,6 +3,7 @@
  * from this table; a wrong value or a misspelt name ends the run before any connection.
  */
 import { distance } from "fastest-levenshtein";
+import { isInQuotes, shapeOf, shapeOfHeaders, shapeOfList, shapeOfUrl } from "./shape.ts";
 import { formatDuration, type Ms, ms, parseDuration } from "./units.ts";
 
 /** One environment variable: how it is read and what it means. */
@@ -15,6 +16,8 @@ export interface Setting<T> {
   readonly default: string;
   /** True where the value must never be printed nor stored. */
   readonly secret?: boolean;
+  /** What can be said of a wrong secret. Default: {@link shapeOf}. */
+  shape?(text: string): string;
   /** Reads a value; undefined when it is not what {@link expects} says. */
   parse(text: string): T | undefined;
 }
@@ -25,6 +28,7 @@ export const SETTINGS = {
     expects: "a ws:// or wss:// URL without a user name or a fragment",
     default: "ws://127.0.0.1:8080/ws/chat",
     secret: true, // its query may carry a token
+    shape: shapeOfUrl,
     parse: (text: string) => (isEndpoint(text) ? text : undefined),
   },
   WS_TOKEN: {
@@ -47,6 +51,7 @@ export const SETTINGS = {
     expects: 'a JSON object of texts such as {"X-Api-Key":"…"}',
     default: "{}",
     secret: true,
+    shape: (text: string) => shapeOfHeaders(text, isReservedHeader),
     parse: parseHeaders,
   },
   ORIGIN: {
@@ -113,6 +118,7 @@ export const SETTINGS = {
     expects: "ws:// or wss:// URLs without a user name or a fragment, separated by commas",
     default: "",
     secret: true, // as that of WS_URL
+    shape: (text: string) => shapeOfList(text.split(","), isEndpoint, shapeOfUrl),
     parse: (text: string) => {
       const urls = text === "" ? [] : text.split(",");
       return urls.every(isEndpoint) ? urls : undefined;
@@ -318,7 +324,7 @@ export function readSettings<N extends SettingName>(
     const value = setting.parse(given ?? setting.default);
     if (value === undefined) {
       problems.push(
-        `${name}: expected ${setting.expects}, got ${setting.secret ? unsaid(given) : quote(given)}`,
+        `${name}: expected ${setting.expects}, got ${setting.secret ? (setting.shape ?? shapeOf)(given ?? "") : quote(given)}`,
       );
     }
     values[name] = value;
@@ -364,6 +370,13 @@ export function unread(
   return ours.filter((name) => env[name] !== undefined && !names.includes(name) && name !== "SHARDS");
 }
 
+/** Secrets that are right as they stand, and in quotes: a server that refuses them has the user look for another cause. */
+export const secretsInQuotes = (
+  names: readonly SettingName[],
+  env: Readonly<Record<string, string | undefined>>,
+): SettingName[] =>
+  names.filter((name) => (SETTINGS[name] as Setting<unknown>).secret && isInQuotes(env[name] ?? ""));
+
 /** Names that are one or two slips away from one of ours, or carry our prefix, but are not ours. */
 function misspelt(env: Readonly<Record<string, string | undefined>>): string[] {
   const ours = Object.keys(SETTINGS);
@@ -393,12 +406,6 @@ function closest(name: string, ours: readonly string[]): string | undefined {
 
 /** k6 connects to no URL with a user name in it. */
 const isEndpoint = (text: string): boolean => /^wss?:\/\/[^\s/?#@]+([/?][^\s#]*)?$/.test(text);
-
-/** What can be said of a secret: how it begins, where that is the scheme of a URL. */
-function unsaid(text: string | undefined): string {
-  const scheme = /^https?:\/\//.exec(text ?? "")?.[0];
-  return scheme ? `one that begins with ${scheme}` : "something else";
-}
 
 const quote = (text: string | undefined): string => JSON.stringify(text ?? "");
 
@@ -447,11 +454,15 @@ function parseHeaders(text: string): Readonly<Record<string, string>> | undefine
   if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
   const isHeader = ([name, content]: [string, unknown]) =>
     /^[!#$%&'*+.^`|~\w-]+$/.test(name) &&
-    !/^(sec-websocket-.*|upgrade|connection|host)$/i.test(name) &&
+    !isReservedHeader(name) &&
     typeof content === "string" &&
     /^[\t\x20-\x7e\x80-\xff]*$/.test(content);
   return Object.entries(value).every(isHeader) ? (value as Record<string, string>) : undefined;
 }
+
+/** Headers of the handshake itself. */
+const isReservedHeader = (name: string): boolean =>
+  /^(sec-websocket-.*|upgrade|connection|host)$/i.test(name);
 
 function parseJson(text: string): unknown {
   try {

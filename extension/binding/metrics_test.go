@@ -1,7 +1,11 @@
 package binding
 
 import (
+	"encoding/json"
+	"fmt"
+	"os"
 	"slices"
+	"strings"
 	"testing"
 
 	"go.k6.io/k6/v2/metrics"
@@ -76,5 +80,43 @@ func TestAFailureOffTheListIsStillNamed(t *testing.T) {
 		if got := r.failure(reason); got != want {
 			t.Errorf("%s is %q, want %q", reason, got, want)
 		}
+	}
+}
+
+func TestAPeersTextIsFitForALog(t *testing.T) {
+	table, err := os.ReadFile("testdata/peer-text.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rows []struct {
+		Name, Text, Want string
+		Secrets          []string
+	}
+	if err := json.Unmarshal(table, &rows); err != nil || len(rows) == 0 {
+		t.Fatalf("%d rows, %v", len(rows), err)
+	}
+	for _, row := range rows {
+		if got := peerText(row.Text, row.Secrets...); got != row.Want {
+			t.Errorf("%s: %q, want %q", row.Name, got, row.Want)
+		}
+	}
+}
+
+func TestNoticesAreBounded(t *testing.T) {
+	n := notices{}
+	for i := range 100 {
+		n.add("one reason", fmt.Sprint("wording ", i))
+		n.add("one reason", "wording 0")
+		n.add(fmt.Sprint("reason ", i), fmt.Sprint("sentence ", i))
+	}
+	all := n.soFar()
+	ofOne := 0
+	for _, sentence := range all {
+		if strings.HasPrefix(sentence, "wording") {
+			ofOne++
+		}
+	}
+	if ofOne != mostOfAGroup || len(all) != mostNotices {
+		t.Errorf("%d sentences, %d of one reason; want %d and %d", len(all), ofOne, mostNotices, mostOfAGroup)
 	}
 }

@@ -242,6 +242,25 @@ func wrong(name, expected string, got any) error {
 	return fmt.Errorf("%s: expected %s, got %s", name, expected, shown)
 }
 
+// kindOf is all that is said of a value that may be a secret.
+func kindOf(value any) string {
+	switch value.(type) {
+	case nil:
+		return "nothing"
+	case string:
+		return "a text"
+	case bool:
+		return "true or false"
+	case int64, float64:
+		return "a number"
+	case []any, []string:
+		return "a list"
+	case map[string]any:
+		return "an object"
+	}
+	return "something else"
+}
+
 func (r *reader) take(name string) (value any, given bool) {
 	r.known = append(r.known, name)
 	value, given = r.fields[name]
@@ -324,7 +343,7 @@ func (r *reader) text(name string) string {
 	value, _ := r.take(name)
 	text, ok := value.(string)
 	if !ok {
-		r.fail(fmt.Errorf("%s.%s: expected a text, got something else", r.of, name)) // it may be a secret
+		r.fail(fmt.Errorf("%s.%s: expected a text, got %s", r.of, name, kindOf(value))) // it may be a secret
 	}
 	return text
 }
@@ -335,14 +354,15 @@ func (r *reader) texts(name string) []string {
 		return nil
 	}
 	list, ok := value.([]any)
+	if !ok {
+		r.fail(fmt.Errorf("%s.%s: expected a list of texts, got %s", r.of, name, kindOf(value)))
+	}
 	texts := make([]string, len(list))
 	for i, element := range list {
 		var isText bool
-		texts[i], isText = element.(string)
-		ok = ok && isText
-	}
-	if !ok {
-		r.fail(fmt.Errorf("%s.%s: expected a list of texts, got something else", r.of, name))
+		if texts[i], isText = element.(string); !isText {
+			r.fail(fmt.Errorf("%s.%s: expected a list of texts, got %s in it", r.of, name, kindOf(element)))
+		}
 	}
 	return texts
 }

@@ -26,9 +26,9 @@ type process struct {
 
 	restoreMemory func()
 
-	sockets  engines
-	mail     mail
-	unlisted unlisted
+	sockets engines
+	mail    mail
+	notices notices
 
 	activeMu sync.Mutex
 	active   map[int]int // connections open, by shard

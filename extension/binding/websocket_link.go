@@ -240,7 +240,7 @@ func (l *socketLink) Closed(_ *engine.Conn, e engine.End) {
 func (l *socketLink) end(at clock.Time, e engine.End) {
 	l.over()
 	l.post(&socketEvent{kind: "close", at: at, state: stateClosed, last: true, fields: map[string]any{
-		"code": int(e.Code), "by": e.By.String(), "wasClean": e.Code != frame.CodeAbnormal && e.Breach == nil,
+		"code": int(e.Code), "reason": e.Text, "by": e.By.String(), "wasClean": e.Code != frame.CodeAbnormal && e.Breach == nil,
 	}})
 }
 

@@ -62,8 +62,11 @@ func (c *Conn) sendClose(code uint16, reason string) {
 }
 
 // peerClosed is called on the peer's Close frame.
-func (c *Conn) peerClosed(code uint16) {
+func (c *Conn) peerClosed(code uint16, text []byte) {
 	c.code = code
+	if len(text) > 0 {
+		c.last = &lastWord{text: string(text)}
+	}
 	if c.state == open {
 		c.by = ByServer
 		c.sendClose(code, "")
@@ -105,7 +108,7 @@ func (c *Conn) refuse(breach *frame.Error) {
 	if c.state == dead {
 		return
 	}
-	c.breach, c.by, c.code = breach, blame(breach), breach.CloseCode
+	c.last, c.by, c.code = &lastWord{breach: breach}, blame(breach), breach.CloseCode
 	c.loop.parserOf(c).Release(&c.frames)
 	c.leave()
 }
@@ -177,7 +180,11 @@ func (c *Conn) finish(reset bool) {
 }
 
 func (c *Conn) end() End {
-	return End{At: clock.Now(), Code: c.code, By: c.by, Planned: c.planned, Breach: c.breach}
+	e := End{At: clock.Now(), Code: c.code, By: c.by, Planned: c.planned}
+	if c.last != nil {
+		e.Breach, e.Text = c.last.breach, c.last.text
+	}
+	return e
 }
 
 // part has a server end the TCP connection, which is the server's to do

@@ -51,7 +51,13 @@ type Conn struct {
 	gone    bool // the peer's FIN came, and our last bytes are still to be sent
 	by      By
 	code    uint16
-	breach  *frame.Error
+	last    *lastWord // nil for none
+}
+
+// lastWord is what little a close code leaves to be said.
+type lastWord struct {
+	breach *frame.Error // of the peer's
+	text   string       // of its Close frame
 }
 
 // Traffic is what came and went on the connections that share it. It belongs to

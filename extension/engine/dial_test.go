@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"xk6-realtime/engine/handshake"
 )
 
 func TestFailuresAreNamed(t *testing.T) {
@@ -190,4 +192,28 @@ func TestASourceThatIsNotOursIsNoLackOfPorts(t *testing.T) {
 			t.Errorf("failed as %v, want that the source is no address of this machine", f)
 		}
 	})
+}
+
+func TestARedirectIsSaidWithoutSecrets(t *testing.T) {
+	tests := []struct{ name, answer, want string }{
+		{"with user, query and fragment", "302 Found\r\nServer: x\r\nLocation: https://me:s3cr3t@login.example:8443/sso?token=s3cr3t#s3cr3t\r\n\r\n",
+			"it redirects to https://login.example:8443/sso"},
+		{"to a path", "307 Temporary Redirect\r\nlocation: /login?next=s3cr3t\r\n\r\n", "it redirects to /login"},
+		{"without a target", "302 Found\r\n\r\n", handshake.ErrStatus.Error()},
+		{"to what is no URL", "302 Found\r\nLocation: http://s3cr3t:%zz\r\n\r\n", handshake.ErrStatus.Error()},
+		{"a refusal with a Location", "403 Forbidden\r\nLocation: /s3cr3t\r\n\r\n", handshake.ErrStatus.Error()},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			url := rawPeer(t, sends("HTTP/1.1 "+test.answer))
+			onEachTransport(t, func(t *testing.T, o Options) {
+				e, w := start(t, o), newWitness(t)
+				dial(t, e, url, w)
+				f := w.next("failed").failure
+				if f.Reason.String() != "http_"+test.answer[:3] || f.Err.Error() != test.want {
+					t.Errorf("failed as %v, want %q", f, test.want)
+				}
+			})
+		})
+	}
 }

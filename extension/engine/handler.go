@@ -89,4 +89,6 @@ type End struct {
 	Planned bool
 	// Breach is the rule that the peer broke, if that ended it.
 	Breach *frame.Error
+	// Text is what the peer's Close frame says beside its code.
+	Text string
 }

@@ -52,12 +52,12 @@ func (c *Conn) takeBytes(b []byte, more bool, a arrival) {
 func (c *Conn) take(m Message) {
 	switch m.Op {
 	case frame.Close:
-		code, _, err := frame.ParseClose(m.Data)
+		code, text, err := frame.ParseClose(m.Data)
 		if err != nil {
 			c.refuse(err.(*frame.Error))
 			return
 		}
-		c.peerClosed(code)
+		c.peerClosed(code, text)
 		return
 	case frame.Ping:
 		if c.state == open {

@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"strconv"
 
@@ -66,6 +67,29 @@ func handshakeReason(err error, status int) Reason {
 		return ReasonHeaderTooLarge
 	}
 	return ReasonBadUpgrade
+}
+
+// RedirectError is an answer that sends the client elsewhere, where no
+// WebSocket client has to follow.
+type RedirectError struct {
+	// Target is where to, without what may be a secret: user, query and
+	// fragment. It is what the peer wrote.
+	Target string
+}
+
+func (e *RedirectError) Error() string { return "it redirects to " + e.Target }
+
+// refusal is a wrong answer in words.
+func refusal(err error, r handshake.Response) error {
+	if len(r.Location) == 0 || r.Status < 300 || r.Status > 399 {
+		return err
+	}
+	target, parseErr := url.Parse(string(r.Location))
+	if parseErr != nil || target.Opaque != "" {
+		return err
+	}
+	target.User, target.RawQuery, target.ForceQuery, target.Fragment = nil, "", false, ""
+	return &RedirectError{target.String()}
 }
 
 // ErrBlocked is what Options.Resolve wraps for a host that must not be

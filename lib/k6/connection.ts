@@ -2,9 +2,10 @@ import type { Identity } from "../identity.ts";
 import type { MetricName } from "../metrics.ts";
 import type { DueTimes } from "../pacing.ts";
 import type { Conversation, Effect, Protocol, Publication } from "../protocols/protocol.ts";
-import { type DropCause, dropCode } from "../reasons.ts";
+import { type ConnectReason, type DropCause, dropCode, type MessageReason } from "../reasons.ts";
 import { type Ms, ms } from "../units.ts";
 import { callAt, now, unixOffset } from "./clock.ts";
+import { notice } from "./notices.ts";
 import type { Record } from "./recorder.ts";
 import { NO_CLOSE_FRAME, Socket, type SocketOptions } from "./socket.ts";
 
@@ -118,8 +119,9 @@ export class Connection {
         this.apply(this.conversation.open(at), at);
         this.arm();
       },
-      failed: (reason) => {
+      failed: (reason, said) => {
         record("ws_connect_failures", 1, { reason });
+        tellOfFailure(reason, said, this.secrets);
         this.markClosed();
         this.settle({ kind: "failed", at: now() });
       },
@@ -129,8 +131,9 @@ export class Connection {
         this.arm();
       },
       breached: (reason) => record("ws_message_errors", 1, { reason }),
-      closed: (code, by) => {
+      closed: (code, by, text) => {
         if (by === "timeout") this.giveUpClose();
+        if (!this.ending && by === "server") tellOfClose(code, text, this.secrets);
         this.ended(code, by);
       },
     });
@@ -237,6 +240,7 @@ export class Connection {
           break;
         case "session-failed":
           record("ws_message_errors", 1, { reason: "session" });
+          this.tell("session", effect.detail, `a session failed at ${effect.step}`);
           this.close({ kind: "failed", at: handledAt });
           break;
         case "reply": {
@@ -267,10 +271,12 @@ export class Connection {
           break;
         case "error":
           record("ws_message_errors", 1, { reason: "error_reply" });
+          this.tell("error_reply", effect.reason, "the server answered with an error");
           for (const _ of effect.names ?? []) record("ws_delivery_success_rate", false);
           break;
         case "invalid":
           record("ws_message_errors", 1, { reason: effect.reason });
+          this.tell(effect.reason, effect.detail, `a message broke the protocol (${effect.reason})`);
           break;
         case "delivery":
           record("ws_deliveries", 1);
@@ -278,6 +284,15 @@ export class Connection {
       }
       this.options.observe?.(effect);
     }
+  }
+
+  /** What only this connection may know of. */
+  private get secrets(): readonly string[] {
+    return [this.options.variables.token ?? ""];
+  }
+
+  private tell(reason: MessageReason, said: string, what: string): void {
+    notice(reason, said, (text) => `${what}: ${text}`, this.secrets);
   }
 
   /** An expected reply did not come: it fails, and stands in the distribution with the time it was given. */
@@ -308,7 +323,6 @@ export class Connection {
     const at = now();
     const closeCode = code === NO_CLOSE_FRAME ? undefined : code;
     this.disarm();
-    if (!this.ending) nameUnlisted(code);
     this.apply(this.conversation.drop(at), at);
     if (this.overdue.size > 0) record("ws_messages_lost", this.overdue.size);
     record("ws_sessions_closed", 1);
@@ -322,14 +336,29 @@ export class Connection {
   }
 }
 
-/** Close codes that this virtual user has named. */
-const named = new Set<number>();
-/** A peer may have thousands. */
-const MOST_NAMED = 5;
+/** What the closed list of close codes does not tell. */
+function tellOfClose(code: number | undefined, text: string, secrets: readonly string[]): void {
+  const isOther = dropCode(code) === "other";
+  if (code === undefined || (!isOther && text === "")) return;
+  const counted = isOther ? ", which counts as ws_connection_drops{code:other}" : "";
+  notice(
+    `closed ${code}`,
+    text,
+    (said) => `a connection was closed with ${code}${said === "" ? "" : ` and "${said}"`}${counted}`,
+    secrets,
+  );
+}
 
-/** The metric has a closed list of close codes; what is counted as `other` is said once. */
-function nameUnlisted(code: number | undefined): void {
-  if (code === undefined || dropCode(code) !== "other" || named.has(code) || named.size >= MOST_NAMED) return;
-  named.add(code);
-  console.warn(`a connection was closed with ${code}, which counts as ws_connection_drops{code:other}`);
+/** Reasons of which the sockets know more than their name. */
+const TOLD: readonly ConnectReason[] = ["dns", "tls", "other", "bad_upgrade"];
+
+/** What the closed list of failures does not tell. */
+function tellOfFailure(reason: ConnectReason, text: string, secrets: readonly string[]): void {
+  const status = /^http_\d{3}/.exec(text)?.[0];
+  if (status !== undefined && (reason !== status || text !== status)) {
+    const counted = reason === status ? "" : `, which counts as ws_connect_failures{reason:${reason}}`;
+    notice(status, text, (said) => `an upgrade was answered with ${said}${counted}`, secrets);
+  } else if (TOLD.includes(reason) && text !== "") {
+    notice(reason, text, (said) => `a connection failed (${reason}): ${said}`, secrets);
+  }
 }

@@ -11,6 +11,7 @@ import {
   type SettingName,
   type Settings,
   SettingsError,
+  secretsInQuotes,
   unread,
 } from "../settings.ts";
 import { onStep, requireLimitsOfSteps, STEPS_OF_TAG, stepsSummary } from "../steps.ts";
@@ -31,6 +32,7 @@ import { redactUrl } from "../url.ts";
 import { now } from "./clock.ts";
 import { CLOSE_TIMEOUT } from "./connection.ts";
 import { readInput, readJsonInput, resultsDir } from "./files.ts";
+import { hideInNotices, noticesSoFar } from "./notices.ts";
 import { type Record, recorder } from "./recorder.ts";
 import { limitMessages } from "./socket.ts";
 import { climb, figuresOfSteps, type Step } from "./steps.ts";
@@ -150,6 +152,7 @@ export function scenario<N extends SettingName>(
   }) as Settings<N | Common> & Settings<Common>;
   requireRoomForMessages(settings);
   limitMessages(settings);
+  hideInNotices([settings.WS_TOKEN, ...Object.values(settings.HEADERS)]);
   const results = resultsDir(settings.RESULTS_DIR);
   const protocol = protocolFor(settings);
   const users = usersOf(settings);
@@ -207,6 +210,8 @@ export function scenario<N extends SettingName>(
         `${spec.name}: ${plan.load}, against ${servers.map(({ url }) => redactUrl(url)).join(", ")}`,
       );
       const idle = unread(read, __ENV);
+      for (const name of secretsInQuotes(read, __ENV))
+        console.warn(`${name} is in quotes, which are sent as a part of it`);
       if (idle.length > 0) console.warn(`${spec.name} has no use for ${idle.join(", ")}`);
       for (const first of servers) requireUpgrade(first, record);
       return { upgraded: true };
@@ -244,7 +249,7 @@ export function scenario<N extends SettingName>(
         endedAt: new Date(),
         distributions: engine?.distributions(percentilesOf(stats)),
         steps: steps && outcomeOf(steps),
-        notes: plan.notes,
+        notes: (metrics) => [...(plan.notes?.(metrics) ?? []), ...noticesSoFar()],
       });
       const files: { [path: string]: string } = { stdout: terminal(summary) };
       if (results !== "") {

@@ -11,6 +11,7 @@ import { SETTINGS, type Settings } from "../settings.ts";
 import { type Ms, ms } from "../units.ts";
 import { WallOffset } from "../wall-offset.ts";
 import { callAt, now } from "./clock.ts";
+import { type Keeper, keepNotices } from "./notices.ts";
 
 /** A WebSocket message: text, or bytes. */
 export type Frame = string | Uint8Array;
@@ -19,17 +20,18 @@ export type Frame = string | Uint8Array;
 export interface SocketObserver {
   /** The 101 response came. */
   opened(at: Ms): void;
-  /** There will be no connection. */
-  failed(reason: ConnectReason): void;
+  /** There will be no connection. `said` is what the socket said of that beside the reason. */
+  failed(reason: ConnectReason, said: string): void;
   /** A message: when its bytes were read, and when this call was made. */
   received(frame: Frame, at: Ms, handledAt: Ms): void;
   /** The peer broke WebSocket itself, which stock k6 does not tell, or a limit of ours: either ends the connection. */
   breached?(reason: MessageReason): void;
   /**
    * An opened connection ended; `code` is the peer's, undefined where no Close frame came. `by` is who ended it where
-   * it was meant to stay; `timeout` also where the peer did not answer our Close in time.
+   * it was meant to stay; `timeout` also where the peer did not answer our Close in time. `text` is what its Close
+   * frame said beside.
    */
-  closed(code: number | undefined, by: DropCause): void;
+  closed(code: number | undefined, by: DropCause, text: string): void;
 }
 
 export interface SocketOptions {
@@ -71,8 +73,11 @@ export interface K6WebSocket {
   binaryType: "arraybuffer" | "blob";
   onopen: (event: K6Event) => void;
   onmessage: (event: K6Event & { readonly data: string | ArrayBuffer }) => void;
-  onerror: (event: K6Event & { readonly error: string }) => void;
-  onclose: (event: K6Event & { readonly code?: number; readonly by?: string }) => void;
+  /** `message` is the engine's alone. */
+  onerror: (event: K6Event & { readonly error: string; readonly message?: string }) => void;
+  onclose: (
+    event: K6Event & { readonly code?: number; readonly reason?: string; readonly by?: string },
+  ) => void;
   send(data: string | ArrayBuffer | Uint8Array): void;
   ping(): void;
   close(code?: number): void;
@@ -85,6 +90,7 @@ interface K6Event {
   /** The engine's alone: how long ago it happened, in milliseconds. */
   readonly ageMs?: number;
 }
+/** The module of the sockets, which is the extension's in `dist/x`. */
 const K6WebSocket = websockets.WebSocket as unknown as new (
   url: string,
   subprotocols: readonly string[],
@@ -93,6 +99,7 @@ const K6WebSocket = websockets.WebSocket as unknown as new (
 
 /** Whether it is the engine's, which limits messages by itself. Stock k6 takes messages of any size. */
 const isEngine = "Swarm" in websockets;
+if (isEngine) keepNotices(websockets as unknown as Keeper);
 
 const withK6: NonNullable<SocketOptions["connect"]> = (url, subprotocols, { headers, ...more }) =>
   new K6WebSocket(url, subprotocols, isEngine ? { headers, ...more } : { headers });
@@ -121,8 +128,9 @@ export class Socket {
     this.socket.binaryType = "arraybuffer";
 
     let error = "";
+    let message = "";
     const giveUp = callAt(connectBy, () => {
-      this.fail("timeout");
+      this.fail("timeout", "");
       // close() on a CONNECTING socket hangs stock k6 for good: it is abandoned, and closed if it opens after all.
       if (this.socket.reset) this.socket.close();
     });
@@ -148,14 +156,15 @@ export class Socket {
     };
     this.socket.onerror = (event) => {
       error = event.error;
+      message = event.message ?? error;
       if (this.state === "open" && this.socket.reset) observer.breached?.(messageReason(error));
     };
-    this.socket.onclose = ({ code, by }) => {
+    this.socket.onclose = ({ code, by, reason = "" }) => {
       giveUp();
-      if (this.state === "connecting") this.fail(connectReason(error));
+      if (this.state === "connecting") this.fail(connectReason(error), failureText(error, message));
       else if (this.state === "open") {
         this.state = "over";
-        observer.closed(code, dropCause(code, by));
+        observer.closed(code, dropCause(code, by), reason);
       }
     };
   }
@@ -206,15 +215,21 @@ export class Socket {
     this.state = "over";
     this.socket.close(1000);
     this.observer.breached?.(reason);
-    this.observer.closed(MESSAGE_TOO_BIG, "generator");
+    this.observer.closed(MESSAGE_TOO_BIG, "generator", "");
   }
 
-  private fail(reason: ConnectReason): void {
+  private fail(reason: ConnectReason, said: string): void {
     if (this.state !== "connecting") return;
     this.state = "over";
-    this.observer.failed(reason);
+    this.observer.failed(reason, said);
   }
 }
+
+/** The status that the engine gives as an error, with what it says of it. Of a URL, stock k6 repeats the query. */
+const failureText = (error: string, message: string): string =>
+  /^http_\d{3}$/.test(error)
+    ? `${error}${/^it redirects to /.test(message) ? `: ${message}` : ""}`
+    : message.replace(/\?\S*/g, "?…");
 
 /** Stock k6 does not say who: a connection without a Close frame was ended by the network. */
 function dropCause(code: number | undefined, by: string | undefined): DropCause {

@@ -47,7 +47,7 @@ describe("a wrong variable is refused with its name, what was expected and what 
     [
       "a token with a line break",
       { WS_TOKEN: "a\r\nX: y" },
-      /^WS_TOKEN: expected printable ASCII without spaces, got something else$/,
+      /^WS_TOKEN: expected printable ASCII without spaces, got one that has a line break in it and has a space in it$/,
     ],
     [
       "a name misspelt by one letter",
