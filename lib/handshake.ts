@@ -171,10 +171,16 @@ export function padded(url: string, bytes = 0): string {
   return url.length < bytes ? start.padEnd(bytes, "x") : url;
 }
 
+/** In the place of a status. k6 has 0 for what was never recorded. */
+const NOT_TRIED = 0;
+export const NO_ANSWER = -1;
+/** k6's HTTP client agreed with the server on HTTP/2: nothing was asked. */
+export const NOT_ASKED = -2;
+
 /** What came of a request: an HTTP answer, or how it ended without one. */
 export type HandshakeAnswer =
   | { readonly status: number; readonly headers: Readonly<Record<string, string>> }
-  | { readonly status: 0; readonly ended: "unanswered" | "cut" };
+  | { readonly status: typeof NO_ANSWER; readonly ended: "unanswered" | "cut" };
 
 /** What a request at the boundary comes to, what is right first. */
 const HANDSHAKE_OUTCOMES = [
@@ -230,6 +236,9 @@ export function handshakeNotes(metrics: Summary["metrics"], cases: readonly Hand
 }
 
 function describeGot(figures: Summary["metrics"][string] | undefined): string {
-  if (figures?.kind !== "gauge") return "nothing, since it was not tried";
-  return figures.value === 0 ? "no HTTP answer" : String(figures.value);
+  const status = figures?.kind === "gauge" ? figures.value : NOT_TRIED;
+  if (status === NOT_TRIED) return "nothing: not tried, for the run ended before";
+  if (status === NOT_ASKED)
+    return "nothing: not tried, for k6 took HTTP/2 (GODEBUG=http2client=0 has it take HTTP/1.1)";
+  return status === NO_ANSWER ? "no HTTP answer" : String(status);
 }

@@ -53,6 +53,13 @@ export const OURS: readonly Ours[] = [
     says: (n) => `k6's own blacklistIPs or blockHostnames refused ${attempts(n)} (blocked)`,
   },
   {
+    metric: "ws_connect_failures",
+    tag: "reason",
+    value: "http2",
+    says: (n) =>
+      `k6 took HTTP/2, which has no such handshake, for ${counted("request", "requests")(n)} (http2): run it with GODEBUG=http2client=0`,
+  },
+  {
     metric: "ws_message_errors",
     tag: "reason",
     value: "message_too_big",

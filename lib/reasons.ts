@@ -42,6 +42,7 @@ export const CONNECT_REASONS = [
   "no_descriptors", // this process may open no more files
   "no_ports", // no local port left towards that server
   "no_memory", // this machine has none left for sockets
+  "http2", // k6's HTTP client took HTTP/2, which has no such handshake
   "blocked", // refused by k6's own blacklistIPs or blockHostnames
   "other",
 ] as const;
