@@ -281,8 +281,10 @@ class Try {
     if (this.#state === "connecting") this.#unconnected("reset", "the connection ended before an answer");
     if (this.#state === "over") return;
     this.#drop();
-    const by = code === 1006 ? "network" : this.#state === "closing" ? "us" : "server";
-    this.#tell({ event: "closed", by, code: code === 1006 || code === 1005 ? null : code, reason });
+    const answered = code !== 1006;
+    // Whatever ends it after our Close, with the answer that it is owed or without, ends it as we wanted.
+    const by = this.#state === "closing" ? "us" : answered ? "server" : "network";
+    this.#tell({ event: "closed", by, code: !answered || code === 1005 ? null : code, reason, answered });
     this.#end();
   }
 

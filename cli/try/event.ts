@@ -44,6 +44,8 @@ export type TryEvent = { readonly atMs: Ms } & (
       readonly by: "server" | "us" | "network";
       readonly code: number | null;
       readonly reason: string;
+      /** Whether the peer sent a Close frame. */
+      readonly answered: boolean;
     }
   | { readonly event: "close-unanswered"; readonly waitedMs: Ms }
 );

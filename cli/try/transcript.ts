@@ -52,8 +52,8 @@ function wordsOf(event: TryEvent): string[] {
       return [`→ Close ${event.code}`];
     case "closed":
       return [
-        event.by === "network"
-          ? "! the connection ended without a Close frame (1006)"
+        !event.answered
+          ? `! the connection ended without ${event.by === "us" ? "an answer to our Close" : "a Close frame (1006)"}`
           : `← Close ${event.code ?? "without a code"}${event.reason === "" ? "" : ` "${event.reason}"`}`,
       ];
     case "close-unanswered":

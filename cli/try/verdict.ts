@@ -24,6 +24,8 @@ export class Judge {
   readonly #roundTrips: number[] = [];
   /** What was wrong with each message that broke the protocol. */
   readonly #strange: string[] = [];
+  #strangeDeliveries = 0;
+  #unanswered = false;
   #awaiting: string | undefined;
   /** The first thing that went wrong. */
   #failure: string | undefined;
@@ -65,6 +67,7 @@ export class Judge {
         this.#awaiting = event.awaiting;
         break;
       case "closed":
+        this.#unanswered = event.by === "us" && !event.answered;
         if (event.by !== "us") this.#fail(endOf(event, ms(event.atMs - (this.#connectedAt ?? event.atMs))));
         break;
     }
@@ -72,12 +75,17 @@ export class Judge {
 
   /** @param interruptedBy the signal that ended it before its time */
   verdict(interruptedBy?: string): TryVerdict {
+    this.#failure ??= this.#misread();
     const gap = this.#gap(interruptedBy);
     const wrong = this.#failure ?? this.#ours ?? gap;
     const undecided =
       this.#failure === undefined &&
       (this.#ours !== undefined || (gap !== undefined && interruptedBy !== undefined));
-    return { ok: wrong === undefined, undecided, reason: (wrong ?? this.#success()) + this.#breaches() };
+    return {
+      ok: wrong === undefined,
+      undecided,
+      reason: (wrong ?? this.#success()) + this.#breaches() + this.#close(),
+    };
   }
 
   #takeMeaning(meaning: Meaning, at: Ms): void {
@@ -105,8 +113,16 @@ export class Judge {
         break;
       case "invalid":
         this.#strange.push(meaning.detail);
+        if (/^(a )?delivery /.test(meaning.detail)) this.#strangeDeliveries++;
         break;
     }
+  }
+
+  /** Where none was of use, nothing that counts deliveries would count any. */
+  #misread(): string | undefined {
+    const count = this.#strangeDeliveries;
+    if (count === 0 || this.#delivered > 0 || this.#ours !== undefined) return undefined;
+    return count === 1 ? "the only delivery could not be read" : `none of ${count} deliveries could be read`;
   }
 
   #gap(interruptedBy: string | undefined): string | undefined {
@@ -134,6 +150,10 @@ export class Judge {
     if (first === undefined) return "";
     const many = this.#strange.length === 1 ? "1 message" : `${this.#strange.length} messages`;
     return `; ${many} broke the protocol, the first: ${first}`;
+  }
+
+  #close(): string {
+    return this.#unanswered ? "; it ended the connection without an answer to our Close" : "";
   }
 
   #probed(): string {
