@@ -313,7 +313,7 @@ describe("deliveries that are not as the descriptor has them", () => {
   const misread = { where: { "/type": "message" }, id: "/id", sentAt: { at: "/id", unit: "ms" } };
   const attempt = async (t: TestContext, delivery: object) => {
     const server = await reference(t);
-    const file = await descriptor(t, { ...PROTOCOLS.chat, delivery });
+    const file = await descriptor(t, { ...PROTOCOLS.chat, resume: undefined, delivery });
     const argv = ["--url", `${server.url}/ws/chat`, "--protocol-file", file, "--publish", "2", "--for", "2s"];
     return await tryOut(argv);
   };
