@@ -180,6 +180,12 @@ export function rose({ before, beside }: Comparison, allowance: Ms): boolean {
   return low !== undefined && high !== undefined && high - low > allowance;
 }
 
+/** Which of so many messages, in words: `1 of 60 messages (number 22)`, `4 of 60 messages (numbers 3-5, 9)`. */
+export function whichOf(numbers: readonly number[], published: number): string {
+  const what = numbers.length === 1 ? "number" : "numbers";
+  return `${numbers.length} of ${published} messages (${what} ${ranges(numbers)})`;
+}
+
 /** Numbers in ascending order as people write them: `3-5, 9`. */
 export function ranges(numbers: readonly number[]): string {
   const parts: [first: number, last: number][] = [];

@@ -116,8 +116,3 @@ func (s *sampler) give(buckets []int, bucket int) []int {
 func bucketOf(bar hist.Bar) int {
 	return histogram.Bucket(histogram.Clamp(int64(bar.Value)))
 }
-
-// milliseconds is the value of k6's Trends for a bucket.
-func milliseconds(bucket int) float64 {
-	return float64(histogram.Middle(bucket)) / 1e6
-}

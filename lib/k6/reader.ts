@@ -6,10 +6,10 @@ import {
   type Published,
   p95,
   Reading,
-  ranges,
   rose,
   type Slowness,
   slowReaderOutcome,
+  whichOf,
 } from "../backpressure.ts";
 import { Grid } from "../pacing.ts";
 import type { Effect, Publication } from "../protocols/index.ts";
@@ -140,7 +140,7 @@ export class Reader {
     if (lost.length > 0) this.record("ws_messages_lost", lost.length);
     const causes = [
       ...(this.drop ? ["its connection ended"] : []),
-      ...(lost.length > 0 ? [`it lost ${ranges(lost)}`] : []),
+      ...(lost.length > 0 ? [`it lost ${whichOf(lost, published)}`] : []),
       ...(rose(this.lag, allowance) ? [`its lag rose: p95 ${change(this.lag)}`] : []),
       ...(rose(this.roundTrips, allowance) ? [`its round trips rose: p95 ${change(this.roundTrips)}`] : []),
     ];
@@ -171,9 +171,7 @@ export class Reader {
       `${heldBytes} bytes in ${formatDuration(ms(Math.round(heldFor)))} were kept for it first`,
       `at most ${this.fullestQueue} bytes in its receive queue`,
       catchUp === undefined ? "it did not catch up" : `it caught up in ${number(catchUp)} ms`,
-      missing.length === 0
-        ? "nothing is missing"
-        : `missing of ${published.length} messages: ${ranges(missing)}`,
+      missing.length === 0 ? "nothing is missing" : `it never had ${whichOf(missing, published.length)}`,
     ];
     console.log(`${this.name}: ${outcome}; ${facts.join("; ")}`);
   }
