@@ -312,6 +312,11 @@ declare module "k6/x/realtime" {
     resume(): void;
     /** Reads so many bytes in a second, of all layers; 0 as fast as they come, which is the default. */
     setReadRate(bytesPerSecond: number): void;
+    /**
+     * Whether Pings are answered (RFC 6455 section 5.5.2), as they are by default: a client that does not read answers
+     * none. Throws while connecting.
+     */
+    answerPings(on: boolean): void;
     /** Ends the connection at once by a TCP RST. */
     reset(): void;
     /**

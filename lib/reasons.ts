@@ -94,6 +94,9 @@ export const DROP_CODES = [
   "1011",
   "1012",
   "1013",
+  "3000", // registered with IANA: unauthorized, forbidden, timeout
+  "3003",
+  "3008",
   "4000",
   "4001", // customary: token expired
   "4003",
@@ -137,6 +140,7 @@ export const OUTCOMES = [
   "queued",
   "dropped",
   "blocked",
+  "unclear",
   "not_ready",
 ] as const;
 export type Outcome = (typeof OUTCOMES)[number];

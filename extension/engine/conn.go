@@ -49,6 +49,7 @@ type Conn struct {
 
 	planned bool
 	gone    bool // the peer's FIN came, and our last bytes are still to be sent
+	mute    bool // Pings are not answered
 	by      By
 	code    uint16
 	last    *lastWord // nil for none

@@ -60,7 +60,7 @@ func (c *Conn) take(m Message) {
 		c.peerClosed(code, text)
 		return
 	case frame.Ping:
-		if c.state == open {
+		if c.state == open && !c.mute {
 			c.Send(frame.Pong, m.Data)
 		}
 	}
@@ -71,6 +71,10 @@ func (c *Conn) take(m Message) {
 		c.receiver.Message(c, m)
 	}
 }
+
+// AnswerPings sets whether Pings are answered, as they are by default and must
+// be (section 5.5.2): a peer that does not read answers none.
+func (c *Conn) AnswerPings(on bool) { c.mute = !on }
 
 // Pause stops reading from the socket, so that the peer's window closes. What
 // was read already is still handed out.

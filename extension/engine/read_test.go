@@ -88,6 +88,37 @@ func TestHostilePeersAreHeldInLittleMemory(t *testing.T) {
 	})
 }
 
+func TestAMuteConnectionAnswersNoPing(t *testing.T) {
+	next, got := make(chan struct{}), make(chan []byte, 1)
+	url := rawPeer(t, upgraded(func(c *net.TCPConn) {
+		c.Write([]byte("\x89\x04mute"))
+		<-next
+		c.Write([]byte("\x89\x05Hello"))
+		answer := make([]byte, 2+4+5)
+		io.ReadFull(c, answer)
+		got <- answer
+		untilGone(c)
+	}))
+	onEachTransport(t, func(t *testing.T, o Options) {
+		e, w := start(t, o), newWitness(t)
+		w.atOpen = func(c *Conn) { c.AnswerPings(false) }
+		dial(t, e, url, w)
+		c := w.next("opened").conn
+		if m := w.next("message").message; m.Op != frame.Ping {
+			t.Errorf("got opcode %d, want the Ping all the same", m.Op)
+		}
+		do(c, func() { c.AnswerPings(true) })
+		next <- struct{}{}
+		ps, s := frame.NewParser(frame.Limits{}, true), frame.State{}
+		if m, _, err := ps.Next(&s, <-got); err != nil || m.Op != frame.Pong || string(m.Data) != "Hello" {
+			t.Errorf("the first answer is opcode %d %q, %v; want the Pong to the second Ping", m.Op, m.Data, err)
+		}
+		w.next("message")
+		do(c, c.Reset)
+		w.next("closed")
+	})
+}
+
 func TestReplyToPing(t *testing.T) {
 	pong := make(chan []byte, 2)
 	url := rawPeer(t, upgraded(func(c *net.TCPConn) {

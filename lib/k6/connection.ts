@@ -94,6 +94,7 @@ export class Connection {
   private openedAt: Ms | undefined;
   private ending = false;
   private unanswered = false;
+  private muted = false;
 
   constructor(options: ConnectionOptions) {
     this.options = options;
@@ -127,7 +128,8 @@ export class Connection {
       },
       received: (frame, at, handledAt) => {
         record("ws_generator_delay_ms", handledAt - at, { side: "receive" });
-        this.apply(this.conversation.receive(frame, at), handledAt);
+        const effects = this.conversation.receive(frame, at);
+        this.apply(this.muted ? effects.filter(({ kind }) => kind !== "send") : effects, handledAt);
         this.arm();
       },
       breached: (reason) => record("ws_message_errors", 1, { reason }),
@@ -155,6 +157,11 @@ export class Connection {
 
   ping(): void {
     this.socket.ping();
+  }
+
+  /** Whether what comes is answered by nothing, as if it were not read. What is due by time is sent all the same. */
+  mute(on: boolean): void {
+    this.muted = on;
   }
 
   /** Whether its session is ready and has not ended. */

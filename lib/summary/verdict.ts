@@ -66,6 +66,10 @@ function whyIncomplete({ setupDone, metrics }: Evidence): string | undefined {
     const because = missing > 0 ? `: ${missing} connections were never open` : "";
     return `${started - completed} of ${started} parts of the load ended before their planned end${because}`;
   }
+  const unclear = countOf(metrics.ws_outcomes?.by?.outcome?.unclear as MetricSummary | undefined);
+  if (unclear > 0) {
+    return `whether ${unclear} slow ${unclear === 1 ? "reader was" : "readers were"} ended for being slow is not known: a reader just as silent that was owed nothing did not outlast ${unclear === 1 ? "it" : "them"}, as with an idle time-out; make PAUSE, BURST and HOLD together shorter than that`;
+  }
   const ahead = countOf(metrics.ws_message_errors?.by?.reason?.clock_differs as MetricSummary | undefined);
   if (ahead > 0 && countOf(metrics.ws_publications) === 0) {
     return `the server's clock is not this machine's: ${ahead} deliveries are stamped later than they came, and nothing else tells when they were published`;
