@@ -15,6 +15,9 @@ export interface Ours {
   readonly says: (count: string) => string;
 }
 
+/** The largest head of an answer to an upgrade: the engine's `HeaderBytes`, and that of `try`. */
+export const HEADER_BYTES = 65_536;
+
 const counted = (one: string, many: string) => (count: string) =>
   count === "1" ? `1 ${one}` : `${count} ${many}`;
 const attempts = counted("attempt to connect", "attempts to connect");
@@ -45,6 +48,13 @@ export const OURS: readonly Ours[] = [
     exhausted: true,
     says: (n) =>
       `this machine had no memory left for the sockets of ${attempts(n)} (no_memory): give it more, or open fewer connections`,
+  },
+  {
+    metric: "ws_connect_failures",
+    tag: "reason",
+    value: "header_too_large",
+    says: (n) =>
+      `the generator takes answers with headers of up to ${HEADER_BYTES / 1_024} KiB, which ${attempts(n)} got more of (header_too_large)`,
   },
   {
     metric: "ws_connect_failures",

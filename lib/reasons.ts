@@ -38,7 +38,7 @@ export const CONNECT_REASONS = [
   "bad_upgrade", // the answer is no WebSocket handshake
   "bad_accept", // Sec-WebSocket-Accept does not answer our key
   "bad_subprotocol", // a subprotocol that was not offered
-  "header_too_large", // the answer's header passes the limit
+  "header_too_large", // the answer's header passes our limit
   "no_descriptors", // this process may open no more files
   "no_ports", // no local port left towards that server
   "no_memory", // this machine has none left for sockets

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { type RawData, WebSocket } from "ws";
 import type { Identity } from "../../lib/identity.ts";
+import { HEADER_BYTES } from "../../lib/ours.ts";
 import {
   type Conversation,
   type Effect,
@@ -89,6 +90,7 @@ class Try {
       rejectUnauthorized: what.verifyCertificate,
       perMessageDeflate: false, // as k6, unless a script asks for it
       maxPayload: what.messageBytes,
+      maxHeaderSize: HEADER_BYTES, // Node.js takes 16 KiB by itself
     });
     this.#tell({
       event: "connecting",

@@ -1,5 +1,6 @@
 /** What a server answered to an upgrade request, or why it did not. */
 import type { IncomingMessage } from "node:http";
+import { HEADER_BYTES } from "../../lib/ours.ts";
 import type { ConnectReason } from "../../lib/reasons.ts";
 import type { Ms } from "../../lib/units.ts";
 import type { HeaderLines } from "./event.ts";
@@ -69,6 +70,11 @@ const CODES: readonly (readonly [RegExp, ConnectReason, string])[] = [
   [/^(ENOTFOUND|EAI_)/, "dns", "the host name does not resolve"],
   [/^(ETIMEDOUT|EHOSTUNREACH|ENETUNREACH)$/, "timeout", "the host cannot be reached"],
   [/CERT|SELF_SIGNED|ISSUER|^ERR_TLS|^ERR_SSL|^EPROTO$/, "tls", "no trusted TLS connection"],
+  [
+    /^HPE_HEADER_OVERFLOW$/,
+    "header_too_large",
+    `the answer has headers of more than ${HEADER_BYTES / 1_024} KiB, which is more than this side takes`,
+  ],
   [/^HPE_/, "http_rejected", "the answer is no HTTP"],
 ];
 

@@ -57,6 +57,18 @@ func TestTheTableOfOursIsTheEnginesOwn(t *testing.T) {
 			t.Errorf("%q: the engine says ours: %t, lib/ours.ts does not", reason, reason.IsOurs())
 		}
 	}
+	source, err := os.ReadFile("../../lib/ours.ts")
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := engine.New(engine.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	if want := "HEADER_BYTES = 65_536;"; e.Options().HeaderBytes != 65_536 || !strings.Contains(string(source), want) {
+		t.Errorf("the engine takes headers of %d bytes, want lib/ours.ts to say so", e.Options().HeaderBytes)
+	}
 	errors := metricTable["ws_message_errors"].Ours["reason"]
 	for _, breach := range frame.Errors {
 		if breach.IsLimit() != slices.Contains(errors, breach.Reason) {

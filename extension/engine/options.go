@@ -38,8 +38,8 @@ type Options struct {
 	// UnsentBytes is how much may wait on one connection, for a peer that does
 	// not read, before no further message is taken. Default 1 MiB.
 	UnsentBytes int
-	// HeaderBytes bounds the head of the answer to the handshake. Default
-	// 16 KiB.
+	// HeaderBytes bounds the head of the answer to the handshake, for which
+	// HTTP has no limit. Default 64 KiB.
 	HeaderBytes int
 	// Timeouts bounds the phases of a connection.
 	Timeouts Timeouts
@@ -98,7 +98,7 @@ func (o Options) withDefaults() (Options, error) {
 		o.UnsentBytes = 1 << 20
 	}
 	if o.HeaderBytes == 0 {
-		o.HeaderBytes = 16 << 10
+		o.HeaderBytes = 64 << 10
 	}
 	if o.Resolve == nil {
 		o.Resolve = newResolver().resolve

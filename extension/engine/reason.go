@@ -30,7 +30,7 @@ const (
 	ReasonBadUpgrade     // the answer is no WebSocket handshake
 	ReasonBadAccept      // Sec-WebSocket-Accept does not answer our key
 	ReasonBadSubprotocol // a subprotocol that was not offered
-	ReasonHeaderTooLarge // the answer's header passes the limit
+	ReasonHeaderTooLarge // the answer's header passes our limit
 	ReasonNoPorts        // no ephemeral port is left at this source address
 	ReasonNoDescriptors  // the process may open no more files
 	ReasonNoMemory       // the kernel has no memory left for sockets
@@ -114,7 +114,7 @@ func (b By) String() string { return byNames[b] }
 
 // ours are the reasons that lie with this machine, or with how it was told to
 // behave.
-var ours = [...]Reason{ReasonNoPorts, ReasonNoDescriptors, ReasonNoMemory, ReasonBlocked, ReasonAborted}
+var ours = [...]Reason{ReasonHeaderTooLarge, ReasonNoPorts, ReasonNoDescriptors, ReasonNoMemory, ReasonBlocked, ReasonAborted}
 
 // IsOurs tells whether the reason says nothing of the peer.
 func (r Reason) IsOurs() bool { return slices.Contains(ours[:], r) }

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
 import { WebSocketServer } from "ws";
 import { lastLine, tryOut } from "../cli/try-out.ts";
+import { accept, rawServer } from "../raw-server.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";
 import { count } from "./figures.ts";
 import { OUR_K6, runK6, STOCK_K6 } from "./run.ts";
@@ -90,6 +91,38 @@ describe("a message of MESSAGE_BYTES is taken", () => {
       assert.equal(count(run.summary, "ws_message_errors"), 0);
     });
   }
+});
+
+describe("an answer with longer headers than what is taken is no failure of the server", () => {
+  const padding = (bytes: number) => `X-Padding: ${"x".repeat(bytes)}`;
+
+  for (const [client, { scenario, k6, env }] of CLIENTS.slice(1)) {
+    test(client, async (t) => {
+      let upgrades = 0;
+      const WS_URL = await rawServer(t, (socket, request) => {
+        // The set-up's check is k6's own.
+        socket.write(++upgrades === 1 ? accept(request) : accept(request, padding(70_000)));
+      });
+      const limited = { ...env, WS_URL, REACH_TIMEOUT: "2s", RATE: 10 };
+      const { summary, stderr } = await runK6(t, { scenario, k6, env: { ...limited, PROFILE: "chat" } });
+      assert.equal(summary?.verdict, "incomplete", stderr);
+      assert.match(summary.reason, /headers of up to 64 KiB, .* \(header_too_large\)$/);
+    });
+  }
+
+  test("try: undecided, and 60 KB are fine", async (t) => {
+    for (const [bytes, code] of [
+      [60_000, 0],
+      [70_000, 3],
+    ] as const) {
+      const url = await rawServer(t, (socket, request) => {
+        socket.write(accept(request, padding(bytes)));
+        socket.once("data", () => socket.end());
+      });
+      const tried = await tryOut(["--url", url, "--protocol", "echo", "--probes", "0", "--for", "200ms"]);
+      assert.equal(tried.code, code, tried.out);
+    }
+  });
 });
 
 describe("a machine that gives no more descriptors is no failure of the server", () => {
