@@ -16,6 +16,7 @@ import {
   type SettingName,
   SettingsError,
 } from "../lib/settings.ts";
+import { isInQuotes } from "../lib/shape.ts";
 import { type Ms, parseDuration } from "../lib/units.ts";
 import { EXIT, readAgain, type Surroundings, UserError } from "./command.ts";
 import { type Attempt, attempt } from "./try/attempt.ts";
@@ -123,13 +124,14 @@ EXIT CODE
 `;
 
 /** `k6-realtime try`: one connection, message by message. */
-export const tryOut = ({ out, cwd, env, signal }: Surroundings): CommandDef =>
+export const tryOut = ({ out, err, cwd, env, signal }: Surroundings): CommandDef =>
   defineCommand({
     meta: { name: "try", description: "Try one connection and see how each message is understood" },
     args: ARGS as ArgsDef,
     async run({ args, rawArgs }): Promise<number> {
       const headers = headersOf(readAgain(rawArgs, ARGS).all("header"));
-      const { what, mask, json } = await planOf(args as Args, headers, { cwd, env });
+      const { what, mask, json, inQuotes } = await planOf(args as Args, headers, { cwd, env });
+      for (const name of inQuotes) err.write(`${name} is in quotes, which are sent as a part of it\n`);
       const judge = new Judge(what.probes);
 
       const print = (lines: readonly string[]): Promise<void> | undefined => {
@@ -176,7 +178,7 @@ async function planOf(
   args: Args,
   headers: Readonly<Record<string, string>>,
   { cwd, env }: Pick<Surroundings, "cwd" | "env">,
-): Promise<{ what: Attempt; mask: (text: string) => string; json: boolean }> {
+): Promise<{ what: Attempt; mask: (text: string) => string; json: boolean; inQuotes: readonly string[] }> {
   try {
     const settings = settingsOf(args, headers, env);
     const protocol = await protocolOf(
@@ -212,6 +214,7 @@ async function planOf(
       },
       mask: masker(settings.WS_TOKEN, [...Object.values(settings.HEADERS), ...secretsIn(settings.WS_URL)]),
       json: args.json === true,
+      inQuotes: isInQuotes(settings.WS_TOKEN) ? [args.token === undefined ? "WS_TOKEN" : "--token"] : [],
     };
   } catch (error) {
     if (error instanceof SettingsError || error instanceof DescriptorError)

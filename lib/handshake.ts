@@ -121,6 +121,9 @@ export const CasesSchema = v.strictObject({
   cases: v.pipe(v.array(CaseSchema, "a list of cases"), v.minLength(1, "at least one case")),
 });
 
+/** Fields that hold a token, or the value of a header, which may be one. */
+const isSecret = (path: string): boolean => /^cases\.\d+\.(token|headers(\..*)?)$/.test(path);
+
 /** One request, and what must answer it. */
 export type HandshakeCase = v.InferOutput<typeof CaseSchema>;
 
@@ -135,7 +138,9 @@ export const HANDSHAKE_CASES: readonly HandshakeCase[] = v.parse(CasesSchema, bu
 export function parseCases(json: unknown, source: string): readonly HandshakeCase[] {
   const { success, output, issues } = v.safeParse(CasesSchema, json);
   if (!success) {
-    throw new SettingsError(`CASES_FILE: ${source} is no file of cases:\n${linesOf(issues, "the file")}`);
+    throw new SettingsError(
+      `CASES_FILE: ${source} is no file of cases:\n${linesOf(issues, "the file", isSecret)}`,
+    );
   }
   const byName = new Map(output.builtIn === false ? [] : HANDSHAKE_CASES.map((own) => [own.name, own]));
   const given = new Set<string>();

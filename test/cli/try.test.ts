@@ -333,6 +333,13 @@ describe("deliveries that are not as the descriptor has them", () => {
   });
 });
 
+test("a token in quotes is told of, and sent as it is", async (t) => {
+  const server = await reference(t);
+  const tried = await tryOut(["--url", `${server.url}/ws/chat`], { env: { WS_TOKEN: '"test-token"' } });
+  assert.equal(tried.err, "WS_TOKEN is in quotes, which are sent as a part of it\n");
+  assert.match(lastLine(tried), /HTTP 401/);
+});
+
 test("too short a stay for its probes is told apart from replies that did not come", async (t) => {
   const server = await reference(t);
   const tried = await tryOut(["--url", `${server.url}/ws/chat`, "--probes", "9", "--for", "2s"]);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
+import { parseCases } from "../../lib/handshake.ts";
 import {
   readSettings,
   SETTINGS,
@@ -61,6 +62,29 @@ describe("of a wrong secret its shape is said", () => {
   ];
   for (const [name, value, shape] of rows) {
     test(`${name}=${JSON.stringify(value)}`, () => assert.equal(said(name, value), shape));
+  }
+});
+
+describe("of a wrong token or header in a file of cases, too", () => {
+  const rows: [one: object, line: string][] = [
+    [
+      { token: "s3cr3t token" },
+      "cases.0.token: expected printable ASCII without spaces, got one that has a space in it",
+    ],
+    [{ token: 53 }, "cases.0.token: expected a text, got a number"],
+    [
+      { headers: { "X-Key": "s3cr3t\n" } },
+      "cases.0.headers.X-Key: expected printable ASCII in one line, got one that ends in a line break",
+    ],
+  ];
+  for (const [one, line] of rows) {
+    test(line, () => {
+      const cases = [{ name: "mine", expect: { status: [401] }, ...one }];
+      assert.throws(
+        () => parseCases({ cases }, "cases.json"),
+        ({ message }: Error) => message.split("\n").at(-1)?.trim() === line && !message.includes("s3cr3t"),
+      );
+    });
   }
 });
 
