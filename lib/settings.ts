@@ -139,7 +139,10 @@ export const SETTINGS = {
     1,
     10_000,
   ),
-  EXHAUSTED: choice("What to do when this machine gives no more descriptors or ports.", ["fail", "continue"]),
+  EXHAUSTED: choice(
+    "Whether the run ends or goes on when this machine gives no more descriptors or ports; either way it is incomplete.",
+    ["fail", "continue"],
+  ),
   PRIORITY: choice(
     "Whether the engine reads and writes before every ordinary thread of the machine, as it must to be on time beside a busy server: realtime takes Linux with CAP_SYS_NICE.",
     ["normal", "realtime"],
