@@ -164,7 +164,7 @@ const CONNECT_ERRORS: readonly (readonly [RegExp, ConnectReason])[] = [
   [/connection reset|broken pipe|\bEOF\b/i, "reset"],
   [/too many open files/i, "no_descriptors"],
   [/cannot assign requested address|address already in use/i, "no_ports"],
-  [/cannot allocate memory|no buffer space/i, "no_memory"],
+  [/cannot allocate memory|no buffer space|no space left on device/i, "no_memory"],
   [/blacklist|blocked/i, "blocked"],
   [/no such host|lookup /i, "dns"],
   [/tls:|x509:|certificate/i, "tls"],

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -99,6 +100,33 @@ func TestAPortThatSwallowsConnectionsTimesOut(t *testing.T) {
 			t.Errorf("failed as %v, want timeout_tcp for those beyond the backlog", reasons)
 		}
 	})
+}
+
+// A look-up that fails for want of what this machine has says nothing of the
+// name.
+func TestALookUpWithoutMeansIsOurs(t *testing.T) {
+	tests := []struct {
+		name string
+		err  error
+		want Reason
+	}{
+		{"no such name", &net.DNSError{Err: "no such host", Name: "a.example", IsNotFound: true}, ReasonDNS},
+		{"no descriptor, in words", &net.DNSError{Err: "dial udp 127.0.0.53:53: socket: too many open files", Name: "a.example"}, ReasonNoDescriptors},
+		{"no descriptor, as an error", fmt.Errorf("look up: %w", syscall.EMFILE), ReasonNoDescriptors},
+		{"no port", &net.DNSError{Err: "dial udp 127.0.0.53:53: bind: cannot assign requested address", Name: "a.example"}, ReasonNoPorts},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			o := Options{Resolve: func(context.Context, string, uint16) (netip.AddrPort, error) {
+				return netip.AddrPort{}, test.err
+			}}
+			e, w := start(t, o), newWitness(t)
+			dial(t, e, "ws://a.example", w)
+			if f := w.next("failed").failure; f.Reason != test.want {
+				t.Errorf("failed as %v, want %v", f, test.want)
+			}
+		})
+	}
 }
 
 func TestANameThatNobodyResolvesTimesOut(t *testing.T) {

@@ -19,6 +19,7 @@ var errnoReasons = []errnoEntry{
 	{syscall.ENFILE, ReasonNoDescriptors},
 	{syscall.ENOBUFS, ReasonNoMemory},
 	{syscall.ENOMEM, ReasonNoMemory},
+	{syscall.ENOSPC, ReasonNoMemory}, // of epoll: max_user_watches
 	{syscall.EHOSTUNREACH, ReasonUnreachable},
 	{syscall.ENETUNREACH, ReasonUnreachable},
 	{syscall.EHOSTDOWN, ReasonUnreachable},

@@ -33,7 +33,7 @@ const (
 	ReasonHeaderTooLarge // the answer's header passes our limit
 	ReasonNoPorts        // no ephemeral port is left at this source address
 	ReasonNoDescriptors  // the process may open no more files
-	ReasonNoMemory       // the kernel has no memory left for sockets
+	ReasonNoMemory       // the kernel has no memory left for sockets, or for watching them
 	ReasonBlocked        // the address or host is not allowed
 	ReasonAborted        // given up by this side, as on an early stop
 	ReasonOther
