@@ -23,6 +23,7 @@ const counted = (one: string, many: string) => (count: string) =>
 const attempts = counted("attempt to connect", "attempts to connect");
 const messages = counted("message", "messages");
 const connections = counted("connection", "connections");
+const its = (count: string): string => (count === "1" ? "its connection" : "their connections");
 
 export const OURS: readonly Ours[] = [
   {
@@ -74,14 +75,14 @@ export const OURS: readonly Ours[] = [
     tag: "reason",
     value: "message_too_big",
     says: (n) =>
-      `the generator ended its connection for ${messages(n)} larger than MESSAGE_BYTES (message_too_big): raise that setting`,
+      `${messages(n)} larger than MESSAGE_BYTES, for which the generator ended ${its(n)} (message_too_big): raise that setting`,
   },
   {
     metric: "ws_message_errors",
     tag: "reason",
     value: "buffer_limit",
     says: (n) =>
-      `the generator ended its connection for ${messages(n)} that found no room among the half-received ones (buffer_limit): raise BUFFERED_BYTES`,
+      `no room among the half-received messages for ${messages(n)}, for which the generator ended ${its(n)} (buffer_limit): raise BUFFERED_BYTES`,
   },
   {
     metric: "ws_connection_drops",

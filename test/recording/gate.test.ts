@@ -61,7 +61,7 @@ const answers: [sentence: string, run: Synthetic, argv: readonly string[], code:
     withMessageTooBig(run(1, 3)),
     [],
     3,
-    /^incomplete: the generator ended its connection for 1 message larger than MESSAGE_BYTES/,
+    /^incomplete: 1 message larger than MESSAGE_BYTES, for which the generator ended its connection/,
   ],
   [
     "nothing is asked of it",
