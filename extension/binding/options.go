@@ -37,6 +37,20 @@ type options struct {
 // isAtRest tells whether the connections do nothing while they are held.
 func (o *options) isAtRest() bool { return o.fanOut == nil && o.probing == nil }
 
+// unsentBytes is what may wait for a peer before it counts as one that does
+// not read: two of the largest messages that are sent, at least.
+func (o *options) unsentBytes() int {
+	const least, rest = 1 << 20, 1 << 10
+	payload := 0
+	switch {
+	case o.fanOut != nil:
+		payload = len(o.fanOut.Payload)
+	case o.probing != nil:
+		payload = len(o.probing.Payload)
+	}
+	return max(least, 2*(payload+rest))
+}
+
 const (
 	maxConnections = 1_000_000
 	maxShards      = 10_000

@@ -67,6 +67,7 @@ func (p *process) useEngine(state *lib.State, by *options) (*engine.Engine, erro
 		}
 		o.Coalesce, o.RealTime = coalesce, by.realTime
 		by.limits.apply(&o)
+		o.UnsentBytes = by.unsentBytes()
 		if p.engine, err = engine.New(o); err != nil {
 			return nil, err
 		}

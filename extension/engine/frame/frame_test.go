@@ -154,6 +154,38 @@ func TestStateAtRestOwnsNothing(t *testing.T) {
 	}
 }
 
+// A message in pieces or fragments takes memory a few times, not once for each,
+// and in the end no more than it has bytes.
+func TestALongMessageIsNotCopiedOften(t *testing.T) {
+	const size, piece = 4 << 20, 4 << 10
+	fragments := server(nil, 0x02, string(make([]byte, piece)))
+	for range size/piece - 2 {
+		fragments = server(fragments, 0x00, string(make([]byte, piece)))
+	}
+	fragments = server(fragments, 0x80, string(make([]byte, piece)))
+	for name, in := range map[string][]byte{"a frame": server(nil, 0x82, string(make([]byte, size))), "fragments": fragments} {
+		ps, s, grown, last := NewParser(Limits{}, false), State{}, 0, 0
+		for rest := in; len(rest) > 0; rest = rest[min(piece, len(rest)):] {
+			m, n, err := ps.Next(&s, rest[:min(piece, len(rest))])
+			if err != nil {
+				t.Fatal(err)
+			}
+			if m.Op == 0 && n < min(piece, len(rest)) {
+				t.Fatalf("%s: %d bytes were taken", name, n)
+			}
+			if s.p != nil && cap(s.p.message) != last {
+				grown, last = grown+1, cap(s.p.message)
+			}
+			if m.Op != 0 && (len(m.Data) != size || cap(m.Data) > 2*size) {
+				t.Errorf("%s: %d bytes in %d", name, len(m.Data), cap(m.Data))
+			}
+		}
+		if grown > 15 {
+			t.Errorf("%s: the memory grew %d times", name, grown)
+		}
+	}
+}
+
 func TestBufferLimitIsSharedByConnections(t *testing.T) {
 	buffer := NewBuffer(1 << 20)
 	limits := Limits{MessageBytes: 1 << 20, Buffer: buffer}

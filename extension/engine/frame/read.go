@@ -209,12 +209,15 @@ func (ps *Parser) head(s *State, b []byte) (m Message, n int, err error) {
 // payload takes what b holds of the current data frame.
 func (ps *Parser) payload(p *partial, b []byte) (n int, err error) {
 	b = b[:min(int64(len(b)), p.frame.length-p.frameDone)]
-	start, before := len(p.message), cap(p.message)
-	if !ps.limits.Buffer.hasRoomFor(start + len(b) - before) {
-		return 0, ErrBufferLimit
+	start := len(p.message)
+	if before, size := cap(p.message), p.sizeFor(len(b)); size > before {
+		if !ps.limits.Buffer.hasRoomFor(size - before) {
+			return 0, ErrBufferLimit
+		}
+		p.message = append(make([]byte, 0, size), p.message...)
+		ps.limits.Buffer.grew(before, size)
 	}
 	p.message = append(p.message, b...)
-	ps.limits.Buffer.grew(before, cap(p.message))
 	piece := p.message[start:]
 	if p.frame.masked {
 		xor(p.frame.mask, p.frameDone, piece)
@@ -234,6 +237,21 @@ func (ps *Parser) payload(p *partial, b []byte) (n int, err error) {
 		}
 	}
 	return len(b), nil
+}
+
+// sizeFor is how large the message's memory is to be for n more bytes: twice
+// what it is, so that a long message is not copied too often, but no more than
+// its last frame will fill. What a peer only declares takes no memory.
+func (p *partial) sizeFor(n int) int {
+	needed := len(p.message) + n
+	if needed <= cap(p.message) {
+		return cap(p.message)
+	}
+	size := max(needed, 2*cap(p.message))
+	if p.frame.fin {
+		size = min(size, len(p.message)+int(p.frame.length-p.frameDone))
+	}
+	return size
 }
 
 func (ps *Parser) take(s *State) *partial {
