@@ -3,19 +3,25 @@ import type { IncomingMessage } from "node:http";
 import { HEADER_BYTES } from "../../lib/ours.ts";
 import type { ConnectReason } from "../../lib/reasons.ts";
 import type { Ms } from "../../lib/units.ts";
+import { redactUrl } from "../../lib/url.ts";
 import type { HeaderLines } from "./event.ts";
 
 /** Of a refusal's body, which is mostly a sentence or a web page. */
 const SHOWN_BODY_BYTES = 2_048;
 
-/** The header lines as they came. A cookie is the bearer's: its value stays out. */
+/** The header lines as they came. What may be a secret stays out: a cookie's value, a redirect's user and query. */
 export function headerLines(raw: readonly string[]): HeaderLines {
   const lines: [string, string][] = [];
   for (let i = 0; i + 1 < raw.length; i += 2) {
     const [name = "", value = ""] = raw.slice(i, i + 2);
-    lines.push([name, /^set-cookie$/i.test(name) ? value.replace(/=[^;]*/, "=***") : value]);
+    lines.push([name, withoutSecrets(name.toLowerCase(), value)]);
   }
   return lines;
+}
+
+function withoutSecrets(name: string, value: string): string {
+  if (name === "set-cookie") return value.replace(/=[^;]*/, "=***");
+  return name === "location" ? redactUrl(value.replace(/#.*$/s, "")) : value;
 }
 
 /** The beginning of a body, or what has come of it when the time is over. */

@@ -2,7 +2,7 @@
 import { isOurs } from "../../lib/ours.ts";
 import { number } from "../../lib/summary/verdict.ts";
 import { formatDuration, type Ms, ms } from "../../lib/units.ts";
-import type { Meaning, TryEvent } from "./event.ts";
+import type { HeaderLines, Meaning, TryEvent } from "./event.ts";
 
 export interface TryVerdict {
   readonly ok: boolean;
@@ -43,7 +43,7 @@ export class Judge {
         this.#connectedAt = event.atMs;
         break;
       case "refused":
-        this.#fail(`the server refused the upgrade with HTTP ${event.status}${hint(event.status)}`);
+        this.#fail(`the server refused the upgrade with HTTP ${event.status}${hint(event)}`);
         break;
       case "unconnected":
         if (isOurs("ws_connect_failures", event.reason)) this.#give(`no connection: ${event.detail}`);
@@ -180,14 +180,18 @@ function endOf({ by, code, reason }: TryEvent & { event: "closed" }, after: Ms):
 }
 
 /** What usually helps. */
-function hint(status: number): string {
+function hint({ status, headers }: TryEvent & { event: "refused" }): string {
   if (status === 401) return ": it wants other credentials, see --token, --auth and --header";
   if (status === 403) return ": it does not let you in, see --token, --auth and --origin";
   if (status === 404) return ": it has no such path, see --url and the protocol's own path";
   if (status === 426 || status === 400) return ": it wants another handshake, see --subprotocol and --header";
   if (status >= 300 && status < 400)
-    return ": it redirects, which no WebSocket client has to follow; use its Location";
+    return `: it redirects to ${locationOf(headers)}, which no WebSocket client has to follow`;
   if (status >= 200 && status < 300)
     return ": that path serves web pages, or a proxy in between does not upgrade";
   return "";
 }
+
+/** Where a redirect leads to. */
+const locationOf = (headers: HeaderLines): string =>
+  headers.find(([name]) => name.toLowerCase() === "location")?.[1] || "no Location";
