@@ -16,7 +16,7 @@ import (
 	"go.k6.io/k6/v2/metrics"
 
 	"xk6-realtime/engine/hist"
-	"xk6-realtime/samples/histogram"
+	"xk6-realtime/engine/hist/bucket"
 )
 
 // MaxRepresentatives is about how many values k6 keeps of a run whose volume
@@ -80,8 +80,8 @@ func (s *Series) Container(d *hist.Distribution, at time.Time) *Container {
 }
 
 // milliseconds is the middle of a bucket, but within what there was.
-func (s *Series) milliseconds(bucket int) float64 {
-	middle := time.Duration(histogram.Middle(bucket))
+func (s *Series) milliseconds(b int) float64 {
+	middle := time.Duration(bucket.Middle(b))
 	return float64(min(max(middle, s.min), s.max)) / float64(time.Millisecond)
 }
 
