@@ -1,6 +1,6 @@
 import { compilePattern } from "./pattern.ts";
 import { describe, type Problem } from "./problem.ts";
-import type { ConditionSpec, Descriptor, ErrorSpec } from "./schema.ts";
+import type { ConditionSpec, DeliverySpec, Descriptor, ErrorSpec } from "./schema.ts";
 import { parsePathTemplate, parseTemplate, type Template } from "./template.ts";
 import { CONNECTION_VARIABLES, kindOf, type VariableName } from "./variables.ts";
 
@@ -34,12 +34,8 @@ export function checkReferences(d: Descriptor): Problem[] {
   checkProbe(checker, d, [...later, "id", "payload"], captured);
   checker.variables("publish.send", d.publish?.send, [...later, "id", "seq", "payload"], captured);
 
-  if (d.delivery) {
-    checker.condition("delivery", d.delivery);
-    for (const field of ["id", "seq", "cursor", "publisher", "room"] as const) {
-      checker.locator(`delivery.${field}`, d.delivery[field], d.delivery);
-    }
-    checker.locator("delivery.sentAt.at", d.delivery.sentAt?.at, d.delivery);
+  for (const [i, delivery] of deliveriesOf(d).entries()) {
+    checkDelivery(checker, delivery, Array.isArray(d.delivery) ? `delivery[${i}]` : "delivery");
   }
 
   for (const [i, error] of errorsOf(d).entries()) {
@@ -68,7 +64,8 @@ export function checkReferences(d: Descriptor): Problem[] {
   checker.condition("refresh.await", d.refresh?.await);
   checker.variables("resume.send", d.resume?.send, later, captured);
   checker.condition("resume.await", d.resume?.await);
-  if (d.resume && d.delivery?.seq === undefined && d.delivery?.cursor === undefined) {
+  const numbered = deliveriesOf(d).some(({ seq, cursor }) => seq !== undefined || cursor !== undefined);
+  if (d.resume && !numbered) {
     checker.add("resume", '"delivery.seq" or "delivery.cursor", which say where to resume', "neither");
   }
   for (const field of ["refresh", "resume"] as const) {
@@ -105,6 +102,18 @@ function checkProbe(
   }
 }
 
+function checkDelivery(checker: Checker, delivery: DeliverySpec, path: string): void {
+  const { each, text } = delivery;
+  checker.condition(path, delivery, each === undefined ? "required" : "optional");
+  if (each !== undefined && text !== undefined) {
+    checker.add(`${path}.each`, 'no "each" beside "text", which is a message without a list', describe(each));
+  }
+  for (const field of ["id", "seq", "cursor", "publisher", "room"] as const) {
+    checker.locator(`${path}.${field}`, delivery[field], delivery);
+  }
+  checker.locator(`${path}.sentAt.at`, delivery.sentAt?.at, delivery);
+}
+
 function checkError(checker: Checker, d: Descriptor, error: ErrorSpec, path: string): void {
   checker.condition(path, error);
   checker.locator(`${path}.reason`, error.reason, error);
@@ -125,6 +134,10 @@ function checkError(checker: Checker, d: Descriptor, error: ErrorSpec, path: str
   }
   checker.locator(`${path}.id`, id, error);
 }
+
+/** The forms of a delivery, in the order in which they are looked for. */
+export const deliveriesOf = ({ delivery = [] }: Descriptor): readonly DeliverySpec[] =>
+  Array.isArray(delivery) ? delivery : [delivery];
 
 /** The errors, in the order in which they are looked for. */
 export const errorsOf = ({ error = [] }: Descriptor): readonly ErrorSpec[] =>
