@@ -374,11 +374,11 @@ func TestFixturesOfSources(t *testing.T) {
 // newTestReader makes a reader that looks for one pointer.
 func newTestReader(t *testing.T, pointer string) (*reader, locator) {
 	t.Helper()
-	p, err := Compile(&Descriptor{Name: "test", Delivery: &DeliverySpec{ID: &pointer}})
+	p, err := Compile(&Descriptor{Name: "test", Delivery: OneOrMore[DeliverySpec]{{ID: &pointer}}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &p.NewInterpreter(time.Second, nil).reader, p.delivery.id
+	return &p.NewInterpreter(time.Second, nil).reader, p.deliveries[0].id
 }
 
 // FuzzScan compares the scanner's verdict with the library's, and where it
@@ -387,12 +387,12 @@ func FuzzScan(f *testing.F) {
 	f.Add([]byte(`{"a":{"b":[1,{"c":"x\u00e9\ud83d\ude00"}]},"a":{"b":2.5e-3}}`))
 	f.Add([]byte(` [ {"b" : null}, true ] `))
 	f.Add([]byte(`{"a":"\ud800"}`))
-	p, err := Compile(&Descriptor{Name: "test", Delivery: &DeliverySpec{
-		ID: new("/a/b"), Room: new("/0/b"), Publisher: new("")}})
+	p, err := Compile(&Descriptor{Name: "test", Delivery: OneOrMore[DeliverySpec]{{
+		ID: new("/a/b"), Room: new("/0/b"), Publisher: new("")}}})
 	if err != nil {
 		f.Fatal(err)
 	}
-	r := &p.NewInterpreter(time.Second, nil).reader
+	r, rule := &p.NewInterpreter(time.Second, nil).reader, &p.deliveries[0]
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if len(withoutFrameEnd(b)) < len(b) {
 			return // the end of a frame is taken off first
@@ -426,7 +426,7 @@ func FuzzScan(f *testing.F) {
 		for _, test := range []struct {
 			where locator
 			want  any
-		}{{p.delivery.id, inA}, {p.delivery.room, in0}, {p.delivery.publisher, whole}} {
+		}{{rule.id, inA}, {rule.room, in0}, {rule.publisher, whole}} {
 			text, kind := r.value(test.where)
 			got := any(nil)
 			switch s := r.found(test.where); {
