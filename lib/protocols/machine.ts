@@ -292,7 +292,9 @@ export class Machine implements Conversation {
       return true;
     }
     // One that brings a list, by its regex, and whose JSON is none.
-    const broken = lists.find(({ condition }) => condition.pattern && reader.matches(condition) && !reader.isJson);
+    const broken = lists.find(
+      ({ condition }) => condition.pattern && reader.matches(condition) && !reader.isJson,
+    );
     if (broken) this.#deliver(reader, broken, at, effects);
     return broken !== undefined;
   }

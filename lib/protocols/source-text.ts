@@ -15,7 +15,9 @@ export function sourceText(json: string, tokens: readonly string[]): string | un
 /** As {@link sourceText}, of each element of the array there; undefined where there is none. */
 export function elementTexts(json: string, tokens: readonly string[]): Iterable<string> | undefined {
   const start = startOf(json, tokens);
-  return start !== undefined && json.charCodeAt(start) === OPEN_BRACKET ? elementsFrom(json, start) : undefined;
+  return start !== undefined && json.charCodeAt(start) === OPEN_BRACKET
+    ? elementsFrom(json, start)
+    : undefined;
 }
 
 function* elementsFrom(json: string, start: number): Generator<string> {
