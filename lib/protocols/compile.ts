@@ -140,10 +140,18 @@ export function compile(d: Descriptor): Protocol {
 }
 
 function compileParts(d: Descriptor): Compiled {
+  const outgoing = (send: string, encoding: "text" | "binary" = "text"): Outgoing => ({
+    template: parseTemplate(send, d.delimiter),
+    binary: encoding === "binary",
+  });
+  const messageOf = ({ send, encoding }: { send?: string; encoding?: "text" | "binary" }) =>
+    send === undefined ? undefined : outgoing(send, encoding);
   return {
     delimiter: d.delimiter,
-    session: (d.session ?? []).map((step, index) => compileStep(step, "session", `session[${index}]`)),
-    resume: d.resume && compileStep(d.resume, "resume"),
+    session: (d.session ?? []).map((step, index) =>
+      compileStep(step, messageOf(step), "session", `session[${index}]`),
+    ),
+    resume: d.resume && compileStep(d.resume, messageOf(d.resume), "resume"),
     probe: d.probe && { ...outgoing(d.probe.send, d.probe.encoding), numericId: d.probe.id === "number" },
     replies: (d.reply ?? []).map((reply) => {
       const condition = compileCondition(reply);
@@ -167,7 +175,7 @@ function compileParts(d: Descriptor): Compiled {
         : [{ every: parseDuration(every)!, message: outgoing(send, encoding) }],
     ),
     refresh: d.refresh && {
-      step: compileStep(d.refresh, "refresh"),
+      step: compileStep(d.refresh, messageOf(d.refresh), "refresh"),
       before: parseDuration(d.refresh.before)!,
     },
     unmatchedIsError: d.unmatched === "error",
@@ -176,18 +184,17 @@ function compileParts(d: Descriptor): Compiled {
 
 function compileStep(
   step: {
-    send?: string;
-    encoding?: "text" | "binary";
     await?: ConditionSpec;
     capture?: Record<string, string>;
     within?: string;
   },
+  message: Outgoing | undefined,
   purpose: CompiledStep["purpose"],
   path: string = purpose,
 ): CompiledStep {
   const awaits = step.await && compileCondition(step.await);
   return {
-    message: step.send === undefined ? undefined : outgoing(step.send, step.encoding),
+    message,
     awaits,
     captures: awaits ? capturesOf(step.capture, awaits) : [],
     within: step.within === undefined ? DEFAULT_WITHIN : parseDuration(step.within)!,
@@ -229,11 +236,6 @@ function compileError(d: Descriptor, error: ErrorSpec): Compiled["errors"][numbe
     id: error.settles === "id" ? locatorOf(errorId(d, error), condition) : undefined,
   };
 }
-
-const outgoing = (send: string, encoding: "text" | "binary" = "text"): Outgoing => ({
-  template: parseTemplate(send),
-  binary: encoding === "binary",
-});
 
 const locatorOf = (where: string | undefined, condition: Condition): Locator | undefined =>
   where === undefined ? undefined : compileLocator(where, condition);

@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import { parseDuration } from "../units.ts";
 import { compilePattern, PatternError } from "./pattern.ts";
-import { parsePathTemplate, parseTemplate, TemplateError } from "./template.ts";
+import { parsePathTemplate, TemplateError } from "./template.ts";
 
 /** A text that `parse` accepts; the message of the error it throws says what was expected. */
 const parsed = (parse: (source: string) => unknown, failure: new (message: string) => Error, what: string) =>
@@ -64,11 +64,11 @@ const label = (what: string) =>
     what,
   );
 
+/** Parsed apart: what it holds depends on the delimiter. */
 const template = (what: string) =>
-  parsed(
-    parseTemplate,
-    TemplateError,
-    `${what}, with \${variable} in it; in JSON a variable is written as JSON.`,
+  v.pipe(
+    v.string("text"),
+    v.description(`${what}, with \${variable} in it; in JSON a variable is written as JSON.`),
   );
 
 const DURATION = 'a duration above zero such as "500ms", "5s" or "1m30s"';
@@ -226,7 +226,7 @@ export const DescriptorSchema = object(
         v.string("text"),
         v.nonEmpty("at least one character"),
         v.description(
-          "What ends each message of the protocol within one of WebSocket, which may then hold several; the last one's may be missing. It is put after each message sent.",
+          "What ends each message of the protocol within one of WebSocket, which may then hold several; the last one's may be missing. It is put after each message sent, and may part several in one template.",
         ),
       ),
     ),

@@ -9,7 +9,9 @@ import {
   numberValue,
   parsePathTemplate,
   parseTemplate,
+  type Scope,
   stringValue,
+  TemplateError,
 } from "../../lib/protocols/template.ts";
 import type { Ms } from "../../lib/units.ts";
 
@@ -47,8 +49,9 @@ export interface Fixtures {
     readonly variables: Readonly<Record<string, string | { readonly number: string } | null>>;
     readonly messages: readonly {
       readonly template: string;
-      readonly json: boolean;
-      readonly message: string;
+      readonly delimiter?: string;
+      /** `null` where it is refused. */
+      readonly message: string | null;
     }[];
     readonly paths: readonly { readonly path: string; readonly expanded: string }[];
   };
@@ -82,12 +85,11 @@ export function* runFixtures(fixtures: Fixtures): Generator<Row> {
     if (value === null) return NO_VALUE;
     return typeof value === "string" ? stringValue(value) : numberValue(value.number);
   };
-  for (const { template, json, message } of messages) {
-    const parsed = parseTemplate(template);
+  for (const { template, delimiter, message } of messages) {
     yield {
-      name: `template ${JSON.stringify(template)}`,
-      actual: { json: parsed.json, message: parsed.expand(scope) },
-      expected: { json, message },
+      name: `template ${JSON.stringify(template)}${delimiter === undefined ? "" : ` by ${JSON.stringify(delimiter)}`}`,
+      actual: expanded(template, delimiter, scope),
+      expected: message,
     };
   }
   for (const { path, expanded } of paths) {
@@ -106,6 +108,15 @@ export function* runFixtures(fixtures: Fixtures): Generator<Row> {
   for (const { json, pointer, source } of fixtures.sources) {
     const actual = sourceText(json, parsePointer(pointer) ?? ["no pointer"]) ?? null;
     yield { name: `source of ${JSON.stringify(pointer)} in ${json}`, actual, expected: source };
+  }
+}
+
+function expanded(template: string, delimiter: string | undefined, scope: Scope): string | null {
+  try {
+    return parseTemplate(template, delimiter).expand(scope);
+  } catch (error) {
+    if (error instanceof TemplateError) return null;
+    throw error;
   }
 }
 

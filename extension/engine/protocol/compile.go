@@ -162,7 +162,7 @@ func (c *compiler) variables(d *Descriptor) {
 }
 
 func (c *compiler) message(field, source, encoding string, own []capture) *template {
-	t, err := parseTemplate(source)
+	t, err := parseTemplate(source, string(c.p.delimiter))
 	if err != nil {
 		c.fail(field, "%w", err)
 	}

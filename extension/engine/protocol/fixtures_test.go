@@ -23,8 +23,8 @@ type fixtures struct {
 	Templates   struct {
 		Variables map[string]any
 		Messages  []struct {
-			Template, Message string
-			JSON              bool
+			Template, Delimiter string
+			Message             *string // null where it is refused
 		}
 		Paths []struct{ Path, Expanded string }
 	}
@@ -313,13 +313,13 @@ func TestFixturesOfTemplates(t *testing.T) {
 		return string(out)
 	}
 	for _, test := range f.Templates.Messages {
-		parsed, err := parseTemplate(test.Template)
-		if err != nil {
-			t.Errorf("%q: %v", test.Template, err)
+		parsed, err := parseTemplate(test.Template, test.Delimiter)
+		if (err != nil) != (test.Message == nil) {
+			t.Errorf("%q: %v, want %s", test.Template, err, asJSON(test.Message))
 			continue
 		}
-		if got := expand(parsed.parts); got != test.Message || parsed.json != test.JSON {
-			t.Errorf("%q: got %q, JSON %v; want %q, %v", test.Template, got, parsed.json, test.Message, test.JSON)
+		if got := expand(parsed.parts); err == nil && got != *test.Message {
+			t.Errorf("%q: got %q, want %q", test.Template, got, *test.Message)
 		}
 	}
 	for _, test := range f.Templates.Paths {
