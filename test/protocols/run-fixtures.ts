@@ -13,12 +13,16 @@ import {
   stringValue,
   TemplateError,
 } from "../../lib/protocols/template.ts";
-import type { Ms } from "../../lib/units.ts";
+import { type Ms, ms } from "../../lib/units.ts";
 
 /** A message in the table: text as it is, bytes in hexadecimal digits. */
 type FrameJson = { readonly text: string } | { readonly hex: string };
 
 interface Step {
+  /** To be done so many times, `#` in what it says being the number of the time, from 0. Default: once. */
+  readonly times?: number;
+  /** Milliseconds from one time to the next. */
+  readonly every?: number;
   readonly do: "open" | "receive" | "probe" | "sent" | "publish" | "due" | "setToken" | "drop";
   readonly at: Ms;
   readonly dueAt: Ms;
@@ -28,7 +32,8 @@ interface Step {
   readonly payload?: string;
   readonly token: string;
   readonly frame: FrameJson;
-  readonly effects: unknown[];
+  /** Where it is done several times, how many of each kind. */
+  readonly effects: unknown;
   readonly nextDue?: number;
 }
 
@@ -124,7 +129,10 @@ function runCase({ name, init, path, steps, end }: Case, descriptor: unknown): R
   const protocol = compile(parseDescriptor(descriptor, name));
   const conversation = protocol.connection(init);
   const actual = steps.map((step) => {
-    const effects = perform(conversation, step).map(effectToJson);
+    const effects =
+      step.times === undefined
+        ? perform(conversation, step).map(effectToJson)
+        : countKinds(severalTimes(step).flatMap((one) => perform(conversation, one)));
     const nextDue = conversation.nextDue();
     return { ...step, effects, nextDue };
   });
@@ -138,6 +146,23 @@ function runCase({ name, init, path, steps, end }: Case, descriptor: unknown): R
     }),
     expected: { path: path ?? "", steps, end },
   };
+}
+
+function severalTimes({ times = 1, every = 0, ...step }: Step): Step[] {
+  const { id = "", frame, at, dueAt } = step;
+  return Array.from({ length: times }, (_, n) => ({
+    ...step,
+    at: ms(at + n * every),
+    dueAt: ms(dueAt + n * every),
+    id: id.replaceAll("#", String(n)),
+    frame: frame && "text" in frame ? { text: frame.text.replaceAll("#", String(n)) } : frame,
+  }));
+}
+
+function countKinds(effects: readonly Effect[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const { kind } of effects) counts[kind] = (counts[kind] ?? 0) + 1;
+  return counts;
 }
 
 function perform(conversation: Conversation, step: Step): readonly Effect[] {

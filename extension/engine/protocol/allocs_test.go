@@ -74,7 +74,7 @@ func interpretWithoutAllocation(t *testing.T, descriptor, delimiter string) {
 	id, reply := make([]byte, 0, 32), make([]byte, 0, 1000)
 	payload, delivery := []byte("some payload"), []byte(aDelivery)
 	run := func() {
-		now++
+		now = now.Add(100 * time.Millisecond)
 		n++
 		id = strconv.AppendInt(append(id[:0], "c1-"...), int64(n), 10)
 		if err := c.Probe(e, id, payload, now); err != nil {
@@ -123,7 +123,7 @@ func TestSettledProbesAreForgottenLater(t *testing.T) {
 		t.Errorf("its reply at last: %d open, %d answered", c.OpenProbes(), e.replies)
 	}
 	for n := range 3 {
-		if err := c.Probe(e, []byte{'a' + byte(n)}, nil, origin); err != nil {
+		if err := c.Probe(e, []byte{'a' + byte(n)}, nil, origin.Add(2*time.Second)); err != nil {
 			t.Fatal(err)
 		}
 	}

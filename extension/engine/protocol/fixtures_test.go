@@ -3,10 +3,12 @@ package protocol
 import (
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"math"
 	"os"
 	"reflect"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -49,17 +51,21 @@ type fixture struct {
 		TokenExpiresAt float64
 		LastSeq        string
 	}
-	Steps []struct {
-		Do                   string
-		At, DueAt, ExpiresAt float64
-		ID                   string
-		Seq                  int64
-		Payload, Token       string
-		Frame                frameJSON
-		Effects              []map[string]any
-		NextDue              *float64
-	}
-	End map[string]any
+	Steps []fixtureStep
+	End   map[string]any
+}
+
+type fixtureStep struct {
+	Do                   string
+	Times                int     // it is done, # being the number of the time
+	Every                float64 // milliseconds from one time to the next
+	At, DueAt, ExpiresAt float64
+	ID                   string
+	Seq                  int64
+	Payload, Token       string
+	Frame                frameJSON
+	Effects              any // how many of each kind where it is done several times
+	NextDue              *float64
 }
 
 type frameJSON struct{ Text, Hex *string }
@@ -96,6 +102,14 @@ func (c *collector) add(kind string, fields map[string]any) {
 		}
 	}
 	c.effects = append(c.effects, fields)
+}
+
+func (c *collector) kinds() map[string]int {
+	counts := map[string]int{}
+	for _, effect := range c.effects {
+		counts[effect["kind"].(string)]++
+	}
+	return counts
 }
 
 func (c *collector) Send(message []byte, binary bool, why Purpose) {
@@ -209,45 +223,17 @@ func runCase(t *testing.T, f *fixture, descriptor []byte) {
 	}
 	for i, step := range f.Steps {
 		got := &collector{effects: []map[string]any{}}
-		e := &named{got, p.Replies}
-		err := error(nil)
-		switch step.Do {
-		case "open":
-			c.Open(e, instant(step.At))
-		case "receive":
-			if step.Frame.Hex != nil {
-				b, decodeErr := hex.DecodeString(*step.Frame.Hex)
-				if decodeErr != nil {
-					t.Fatal(decodeErr)
-				}
-				c.Receive(e, b, true, instant(step.At))
-			} else {
-				c.Receive(e, []byte(*step.Frame.Text), false, instant(step.At))
+		for n := range max(step.Times, 1) {
+			if err := step.perform(c, &named{got, p.Replies}, n); err != nil {
+				t.Fatalf("step %d, %s: %v", i, step.Do, err)
 			}
-		case "probe":
-			err = c.Probe(e, []byte(step.ID), []byte(step.Payload), instant(step.DueAt))
-		case "sent":
-			c.Sent([]byte(step.ID), instant(step.At))
-		case "publish":
-			err = c.Publish(e, []byte(step.ID), step.Seq, []byte(step.Payload), instant(step.At))
-		case "due":
-			c.Due(e, instant(step.At))
-		case "setToken":
-			expires := clock.Time(0)
-			if step.ExpiresAt != 0 {
-				expires = instant(step.ExpiresAt)
-			}
-			c.SetToken(step.Token, expires)
-		case "drop":
-			c.Drop(e, instant(step.At))
-		default:
-			t.Fatalf("step %d: unknown %q", i, step.Do)
 		}
-		if err != nil {
-			t.Fatalf("step %d, %s: %v", i, step.Do, err)
+		effects := any(got.effects)
+		if step.Times > 0 {
+			effects = got.kinds()
 		}
-		if !reflect.DeepEqual(got.effects, step.Effects) {
-			t.Errorf("step %d, %s:\n got %s\nwant %s", i, step.Do, asJSON(got.effects), asJSON(step.Effects))
+		if got := asJSON(effects); got != asJSON(step.Effects) {
+			t.Errorf("step %d, %s:\n got %s\nwant %s", i, step.Do, got, asJSON(step.Effects))
 		}
 		next := c.NextDue()
 		if (next == 0) != (step.NextDue == nil) || next != 0 && ms(next) != *step.NextDue {
@@ -261,6 +247,48 @@ func runCase(t *testing.T, f *fixture, descriptor []byte) {
 	if !reflect.DeepEqual(end, f.End) {
 		t.Errorf("in the end %s, want %s", asJSON(end), asJSON(f.End))
 	}
+}
+
+// perform does a step for the nth time.
+func (s *fixtureStep) perform(c *Conversation, e Events, n int) error {
+	numbered := func(text string) []byte {
+		if s.Times > 0 {
+			text = strings.ReplaceAll(text, "#", strconv.Itoa(n))
+		}
+		return []byte(text)
+	}
+	at, due := instant(s.At+float64(n)*s.Every), instant(s.DueAt+float64(n)*s.Every)
+	switch s.Do {
+	case "open":
+		c.Open(e, at)
+	case "receive":
+		if s.Frame.Hex == nil {
+			c.Receive(e, numbered(*s.Frame.Text), false, at)
+			return nil
+		}
+		b, err := hex.DecodeString(*s.Frame.Hex)
+		c.Receive(e, b, true, at)
+		return err
+	case "probe":
+		return c.Probe(e, numbered(s.ID), []byte(s.Payload), due)
+	case "sent":
+		c.Sent(numbered(s.ID), at)
+	case "publish":
+		return c.Publish(e, numbered(s.ID), s.Seq, []byte(s.Payload), at)
+	case "due":
+		c.Due(e, at)
+	case "setToken":
+		expires := clock.Time(0)
+		if s.ExpiresAt != 0 {
+			expires = instant(s.ExpiresAt)
+		}
+		c.SetToken(s.Token, expires)
+	case "drop":
+		c.Drop(e, at)
+	default:
+		return fmt.Errorf("unknown %q", s.Do)
+	}
+	return nil
 }
 
 // continued is a Conversation whose last delivery had this sequence.
