@@ -92,7 +92,7 @@ class Try {
     });
     this.#tell({
       event: "connecting",
-      url: redactUrl(identity.url),
+      url: redactUrl(identity.url, identity.variables.token),
       headers: Object.keys(identity.headers),
       subprotocols: identity.subprotocols,
     });

@@ -192,7 +192,7 @@ export function scenario<N extends SettingName>(
         identities({ ...settings, WS_URL }, protocol, users)(0, { room: "", vu: "0" }),
       );
       console.log(
-        `${spec.name}: ${plan.load}, against ${servers.map(({ url }) => redactUrl(url)).join(", ")}`,
+        `${spec.name}: ${plan.load}, against ${servers.map(({ url, variables }) => redactUrl(url, variables.token)).join(", ")}`,
       );
       const idle = unread(read, __ENV);
       if (idle.length > 0) console.warn(`${spec.name} has no use for ${idle.join(", ")}`);
