@@ -3,7 +3,6 @@ import type { Capture, CompiledDelivery, DeliveryFields } from "./compile.ts";
 import type { Effect } from "./protocol.ts";
 import type { Reader } from "./reader.ts";
 import type { Value } from "./template.ts";
-import { isWhole } from "./variables.ts";
 
 /** A message that breaks the protocol in the way said. */
 export const contract = (detail: string): Effect => ({ kind: "invalid", reason: "contract", detail });
@@ -50,5 +49,7 @@ export function readDelivery(
 }
 
 /** A number where the text is a whole one that JavaScript holds exactly. */
-const exactNumber = (text: string): string | number =>
-  isWhole(text) && Number.isSafeInteger(Number(text)) ? Number(text) : text;
+function exactNumber(text: string): string | number {
+  const number = Number(text);
+  return Number.isSafeInteger(number) && String(number) === text ? number : text;
+}

@@ -18,7 +18,7 @@ import { type Ms, ms } from "../../lib/units.ts";
 /** A message in the table: text as it is, bytes in hexadecimal digits. */
 type FrameJson = { readonly text: string } | { readonly hex: string };
 
-interface Step {
+export interface Step {
   /** To be done so many times, `#` in what it says being the number of the time, from 0. Default: once. */
   readonly times?: number;
   /** Milliseconds from one time to the next. */
@@ -37,7 +37,7 @@ interface Step {
   readonly nextDue?: number;
 }
 
-interface Case {
+export interface Case {
   readonly name: string;
   readonly descriptor: string;
   readonly init: ConnectionInit;
@@ -85,11 +85,7 @@ export function* runFixtures(fixtures: Fixtures): Generator<Row> {
   for (const fixture of fixtures.cases) yield runCase(fixture, fixtures.descriptors[fixture.descriptor]);
 
   const { variables, messages, paths } = fixtures.templates;
-  const scope = (name: string) => {
-    const value = variables[name] ?? null;
-    if (value === null) return NO_VALUE;
-    return typeof value === "string" ? stringValue(value) : numberValue(value.number);
-  };
+  const scope = scopeOf(variables);
   for (const { template, delimiter, message } of messages) {
     yield {
       name: `template ${JSON.stringify(template)}${delimiter === undefined ? "" : ` by ${JSON.stringify(delimiter)}`}`,
@@ -116,7 +112,17 @@ export function* runFixtures(fixtures: Fixtures): Generator<Row> {
   }
 }
 
-function expanded(template: string, delimiter: string | undefined, scope: Scope): string | null {
+/** Looks up the table's variables of templates. */
+export const scopeOf =
+  (variables: Fixtures["templates"]["variables"]): Scope =>
+  (name) => {
+    const value = variables[name] ?? null;
+    if (value === null) return NO_VALUE;
+    return typeof value === "string" ? stringValue(value) : numberValue(value.number);
+  };
+
+/** The message; null where the template is refused. */
+export function expanded(template: string, delimiter: string | undefined, scope: Scope): string | null {
   try {
     return parseTemplate(template, delimiter).expand(scope);
   } catch (error) {
@@ -128,24 +134,32 @@ function expanded(template: string, delimiter: string | undefined, scope: Scope)
 function runCase({ name, init, path, steps, end }: Case, descriptor: unknown): Row {
   const protocol = compile(parseDescriptor(descriptor, name));
   const conversation = protocol.connection(init);
-  const actual = steps.map((step) => {
-    const effects =
-      step.times === undefined
-        ? perform(conversation, step).map(effectToJson)
-        : countKinds(severalTimes(step).flatMap((one) => perform(conversation, one)));
-    const nextDue = conversation.nextDue();
-    return { ...step, effects, nextDue };
-  });
-  const { lastSeq, ready } = conversation;
+  const actual = steps.map((step) => runStep(conversation, step));
   return {
     name,
     actual: json({
       path: protocol.path(init.variables),
       steps: actual,
-      end: { openProbes: conversation.openProbes(), ready, lastSeq },
+      end: endOf(conversation),
     }),
     expected: { path: path ?? "", steps, end },
   };
+}
+
+/** The step with what comes of it. */
+export function runStep(conversation: Conversation, step: Step): Step {
+  const effects =
+    step.times === undefined
+      ? perform(conversation, step).map(effectToJson)
+      : countKinds(severalTimes(step).flatMap((one) => perform(conversation, one)));
+  const nextDue = conversation.nextDue();
+  return { ...step, effects, ...(nextDue !== undefined && { nextDue }) };
+}
+
+/** How a conversation is in the end. */
+export function endOf(conversation: Conversation): unknown {
+  const { lastSeq, ready } = conversation;
+  return { openProbes: conversation.openProbes(), ready, lastSeq };
 }
 
 function severalTimes({ times = 1, every = 0, ...step }: Step): Step[] {
@@ -191,7 +205,7 @@ function perform(conversation: Conversation, step: Step): readonly Effect[] {
 const effectToJson = (effect: Effect): unknown =>
   effect.kind === "send" ? { ...effect, frame: frameToJson(effect.frame) } : effect;
 
-const frameToJson = (frame: Frame): FrameJson =>
+export const frameToJson = (frame: Frame): FrameJson =>
   typeof frame === "string"
     ? { text: frame }
     : { hex: Array.from(frame, (byte) => byte.toString(16).padStart(2, "0")).join("") };

@@ -168,7 +168,7 @@ func (c *named) Delivered(d *Delivery) {
 		fields["seq"] = string(d.Seq.Text)
 	}
 	if d.HasSentAt {
-		fields["sentAtMs"] = d.SentAtMs
+		fields["sentAtMs"] = d.SentAtMs + 0 // JSON of JavaScript has no -0
 	}
 	c.add("delivery", fields)
 }
@@ -193,6 +193,30 @@ func TestFixtures(t *testing.T) {
 	for _, test := range f.Cases {
 		t.Run(test.Name, func(t *testing.T) { runCase(t, &test, f.Descriptors[test.Descriptor]) })
 	}
+}
+
+// TestRandomFixtures runs what test/protocols/interpreters.test.ts makes at
+// random, which alone says where it is.
+func TestRandomFixtures(t *testing.T) {
+	file := os.Getenv("RANDOM_FIXTURES")
+	if file == "" {
+		t.Skip("made in TypeScript: npm test -- test/protocols/interpreters.test.ts")
+	}
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var f fixtures
+	if err := json.Unmarshal(b, &f); err != nil {
+		t.Fatal(err)
+	}
+	for i := range f.Cases {
+		if runCase(t, &f.Cases[i], f.Descriptors[f.Cases[i].Descriptor]); t.Failed() {
+			t.Fatalf("conversation %s", f.Cases[i].Name)
+		}
+	}
+	runTemplates(t, &f)
+	t.Logf("ok: %d conversations and %d templates", len(f.Cases), len(f.Templates.Messages))
 }
 
 func runCase(t *testing.T, f *fixture, descriptor []byte) {
@@ -321,6 +345,11 @@ func asJSON(v any) string {
 
 func TestFixturesOfTemplates(t *testing.T) {
 	f := load(t)
+	runTemplates(t, &f)
+}
+
+func runTemplates(t *testing.T, f *fixtures) {
+	t.Helper()
 	expand := func(parts []part) string {
 		var out []byte
 		for i := range parts {
@@ -343,11 +372,11 @@ func TestFixturesOfTemplates(t *testing.T) {
 	for _, test := range f.Templates.Messages {
 		parsed, err := parseTemplate(test.Template, test.Delimiter)
 		if (err != nil) != (test.Message == nil) {
-			t.Errorf("%q: %v, want %s", test.Template, err, asJSON(test.Message))
+			t.Errorf("%q by %q: %v, want %s", test.Template, test.Delimiter, err, asJSON(test.Message))
 			continue
 		}
 		if got := expand(parsed.parts); err == nil && got != *test.Message {
-			t.Errorf("%q: got %q, want %q", test.Template, got, *test.Message)
+			t.Errorf("%q by %q: got %q, want %q", test.Template, test.Delimiter, got, *test.Message)
 		}
 	}
 	for _, test := range f.Templates.Paths {

@@ -316,7 +316,7 @@ func wholeNumber(b []byte) (n int64, ok bool) {
 		}
 		n = n*10 + int64(c-'0')
 	}
-	if n > maxSafe {
+	if n > maxSafe || n == 0 && i == 1 { // -0 would lose its sign
 		return 0, false
 	}
 	if i == 1 {
