@@ -89,7 +89,7 @@ export class Connection {
   private dueTimes: DueTimes | undefined;
   private disarm = () => {};
   private armedFor: number | undefined;
-  /** Probes past their time-out that may still be answered late. */
+  /** Replies past their time-out that have not come since. */
   private overdue = 0;
   private settle!: (outcome: Outcome) => void;
   private markClosed!: () => void;

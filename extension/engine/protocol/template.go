@@ -94,7 +94,12 @@ func parsePathTemplate(source string) (template, error) {
 	return template{parts: parts}, err
 }
 
-func split(source string) (parts []part, err error) {
+// Piece is a stretch of a template: a literal, or the variable of a name.
+type Piece struct{ Literal, Variable string }
+
+// Split takes a template apart at each ${variable}. An error says what is no
+// variable.
+func Split(source string) (pieces []Piece, err error) {
 	for {
 		at := strings.Index(source, "${")
 		if at < 0 {
@@ -109,15 +114,23 @@ func split(source string) (parts []part, err error) {
 			return nil, fmt.Errorf("want the name of a variable in %q", source[at:at+end+1])
 		}
 		if at > 0 {
-			parts = append(parts, part{literal: source[:at]})
+			pieces = append(pieces, Piece{Literal: source[:at]})
 		}
-		parts = append(parts, part{name: variable})
+		pieces = append(pieces, Piece{Variable: variable})
 		source = source[at+end+1:]
 	}
 	if source != "" {
-		parts = append(parts, part{literal: source})
+		pieces = append(pieces, Piece{Literal: source})
 	}
-	return parts, nil
+	return pieces, nil
+}
+
+func split(source string) (parts []part, err error) {
+	pieces, err := Split(source)
+	for _, p := range pieces {
+		parts = append(parts, part{literal: p.Literal, name: p.Variable})
+	}
+	return parts, err
 }
 
 // messagesOf are the messages that delimiters part, each without them.
@@ -271,14 +284,14 @@ func (p *part) fill(dst, text []byte, kind valueKind) []byte {
 	case inside:
 		return appendInside(dst, text)
 	case uri:
-		return appendEscaped(dst, text)
+		return AppendPercentEncoded(dst, text)
 	}
 	return append(dst, text...)
 }
 
-// appendEscaped percent-encodes all but the characters that JavaScript's
-// encodeURIComponent leaves as they are.
-func appendEscaped(dst, text []byte) []byte {
+// AppendPercentEncoded appends text with all percent-encoded but the characters
+// that JavaScript's encodeURIComponent leaves as they are.
+func AppendPercentEncoded(dst, text []byte) []byte {
 	const hex = "0123456789ABCDEF"
 	for _, c := range text {
 		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("-_.!~*'()", c) >= 0 {
