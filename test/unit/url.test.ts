@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { appendToUrl, redactUrl } from "../../lib/url.ts";
+import { appendToUrl, redactUrlOf } from "../../lib/url.ts";
 
 describe("a URL is shown without what may be secret", () => {
   const rows: [url: string, token: string, shown: string][] = [
@@ -12,7 +12,8 @@ describe("a URL is shown without what may be secret", () => {
     ["wss://h/a/s%2F3%20ret/s%2F3%20ret", "s/3 ret", "wss://h/a/…/…"],
     ["wss://h/a/s~3", "s~3", "wss://h/a/…"],
   ];
-  for (const [url, token, shown] of rows) test(url, () => assert.equal(redactUrl(url, token), shown));
+  for (const [url, token, shown] of rows)
+    test(url, () => assert.equal(redactUrlOf({ url, variables: { token } }), shown));
 });
 
 describe("a protocol's path and query join the endpoint's", () => {
