@@ -10,6 +10,7 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import fc, { type Arbitrary } from "fast-check";
+import fixtures from "../../lib/protocols/fixtures.json" with { type: "json" };
 import {
   compile,
   type Descriptor,
@@ -251,20 +252,22 @@ test("of random conversations and templates both interpreters make the same", as
     .map((row) => ({ ...row, message: expanded(row.template, row.delimiter, scopeOf(TEMPLATE_VARIABLES)) }));
   assert.ok(messages.some(({ message }) => message === null) && messages.some(({ message }) => message));
   const descriptors = Object.fromEntries(talks.map(({ descriptor }) => [descriptor.name, descriptor]));
-  const file = join(await temporaryDirectory(t), "conversations.json");
-  await writeFile(
-    file,
-    JSON.stringify({ descriptors, cases, templates: { variables: TEMPLATE_VARIABLES, messages } }),
-  );
-  const args = ["test", "-count=1", "-v", "-run=^TestRandomFixtures$", "./engine/protocol"];
+  const file = join(await temporaryDirectory(t), "random.json");
+  const templates = { variables: TEMPLATE_VARIABLES, messages, paths: [] };
+  await writeFile(file, JSON.stringify({ ...fixtures, descriptors, cases, templates }));
+  const args = [
+    "test",
+    "-count=1",
+    "-v",
+    "-run=^(TestFixtures|TestFixturesOfTemplates)$",
+    "./engine/protocol",
+  ];
   const { stdout } = await promisify(execFile)("go", args, {
     cwd: fileURLToPath(new URL("../../extension", import.meta.url)),
-    env: { ...process.env, RANDOM_FIXTURES: file },
-    maxBuffer: 2 ** 26,
+    env: { ...process.env, REALTIME_FIXTURES: file },
+    maxBuffer: 2 ** 28,
   }).catch((error) => error as { stdout: string });
-  assert.match(
-    stdout,
-    new RegExp(`ok: ${CONVERSATIONS} conversations and ${TEMPLATES} templates`),
-    stdout.slice(0, 10_000),
-  );
+  const failed = stdout.slice(Math.max(0, stdout.search(/^ .*_test\.go/m))).slice(0, 10_000);
+  assert.equal(stdout.match(/^ +--- PASS: TestFixtures\//gm)?.length, CONVERSATIONS, failed);
+  assert.match(stdout, /^--- PASS: TestFixturesOfTemplates /m, failed);
 });

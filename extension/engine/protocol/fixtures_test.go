@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"cmp"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -16,8 +17,9 @@ import (
 	"xk6-realtime/engine/clock"
 )
 
-// The table that every interpreter of descriptors runs.
-const fixturesFile = "../../../lib/protocols/fixtures.json"
+// The table that every interpreter of descriptors runs. REALTIME_FIXTURES names
+// another, which test/protocols/interpreters.test.ts has made at random.
+var fixturesFile = cmp.Or(os.Getenv("REALTIME_FIXTURES"), "../../../lib/protocols/fixtures.json")
 
 type fixtures struct {
 	Descriptors map[string]json.RawMessage
@@ -195,30 +197,6 @@ func TestFixtures(t *testing.T) {
 	}
 }
 
-// TestRandomFixtures runs what test/protocols/interpreters.test.ts makes at
-// random, which alone says where it is.
-func TestRandomFixtures(t *testing.T) {
-	file := os.Getenv("RANDOM_FIXTURES")
-	if file == "" {
-		t.Skip("made in TypeScript: npm test -- test/protocols/interpreters.test.ts")
-	}
-	b, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var f fixtures
-	if err := json.Unmarshal(b, &f); err != nil {
-		t.Fatal(err)
-	}
-	for i := range f.Cases {
-		if runCase(t, &f.Cases[i], f.Descriptors[f.Cases[i].Descriptor]); t.Failed() {
-			t.Fatalf("conversation %s", f.Cases[i].Name)
-		}
-	}
-	runTemplates(t, &f)
-	t.Logf("ok: %d conversations and %d templates", len(f.Cases), len(f.Templates.Messages))
-}
-
 func runCase(t *testing.T, f *fixture, descriptor []byte) {
 	p, err := Parse(descriptor)
 	if err != nil {
@@ -345,11 +323,6 @@ func asJSON(v any) string {
 
 func TestFixturesOfTemplates(t *testing.T) {
 	f := load(t)
-	runTemplates(t, &f)
-}
-
-func runTemplates(t *testing.T, f *fixtures) {
-	t.Helper()
 	expand := func(parts []part) string {
 		var out []byte
 		for i := range parts {
