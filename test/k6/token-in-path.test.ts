@@ -30,6 +30,7 @@ async function pathServer(t: TestContext, refusal: number | undefined) {
   );
   http.on("upgrade", (request, socket, head) => {
     paths.push(request.url ?? "");
+    socket.on("error", () => {}); // a client may reset what was refused
     if (refusal === undefined) {
       server.handleUpgrade(request, socket, head, (opened) => server.emit("connection", opened, request));
     } else socket.end(`HTTP/1.1 ${refusal} No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`);
