@@ -262,12 +262,12 @@ test("of random conversations and templates both interpreters make the same", as
     "-run=^(TestFixtures|TestFixturesOfTemplates)$",
     "./engine/protocol",
   ];
-  const { stdout } = await promisify(execFile)("go", args, {
+  const { stdout, stderr } = await promisify(execFile)("go", args, {
     cwd: fileURLToPath(new URL("../../extension", import.meta.url)),
     env: { ...process.env, REALTIME_FIXTURES: file },
     maxBuffer: 2 ** 28,
-  }).catch((error) => error as { stdout: string });
-  const failed = stdout.slice(Math.max(0, stdout.search(/^ .*_test\.go/m))).slice(0, 10_000);
-  assert.equal(stdout.match(/^ +--- PASS: TestFixtures\//gm)?.length, CONVERSATIONS, failed);
-  assert.match(stdout, /^--- PASS: TestFixturesOfTemplates /m, failed);
+  }).catch((error) => error as { stdout: string; stderr: string });
+  const told = stdout.slice(Math.max(0, stdout.search(/^ .*_test\.go/m))).slice(0, 10_000) + stderr;
+  assert.equal(stdout.match(/^ +--- PASS: TestFixtures\//gm)?.length, CONVERSATIONS, told);
+  assert.match(stdout, /^--- PASS: TestFixturesOfTemplates /m, told);
 });
