@@ -31,7 +31,7 @@ export function readDelivery(
   const publisher = delivery.publisher && reader.textAt(delivery.publisher);
   const room = delivery.room && reader.textAt(delivery.room);
   const seq = delivery.seq && reader.sequence(delivery.seq);
-  const sentAt = delivery.sentAt && reader.number(delivery.sentAt);
+  const sentAt = timeAt(reader, delivery);
   const cursor = delivery.cursor ? reader.sequence(delivery.cursor) : seq;
   const fields: Record<keyof DeliveryFields, unknown> = { id, publisher, room, seq, sentAt, cursor };
   for (const field of Object.keys(fields) as (keyof DeliveryFields)[]) {
@@ -46,6 +46,12 @@ export function readDelivery(
     effect: { kind: "delivery", id, publisher, room, seq: seq && exactNumber(seq.text), sentAtMs, at },
     cursor,
   };
+}
+
+/** The server's time as it was given; undefined where there is none, or more than milliseconds can say. */
+function timeAt(reader: Reader, { sentAt, toMs }: CompiledDelivery): number | undefined {
+  const given = sentAt && reader.number(sentAt);
+  return given !== undefined && Number.isFinite(toMs(given)) ? given : undefined;
 }
 
 /** A number where the text is a whole one that JavaScript holds exactly. */

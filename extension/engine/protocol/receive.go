@@ -3,6 +3,7 @@ package protocol
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"strconv"
 
 	"xk6-realtime/engine/clock"
@@ -276,6 +277,7 @@ func (c *Conversation) deliver(e Events, r *reader, rule *delivery, at clock.Tim
 	if rule.sentAt.given() {
 		d.SentAtMs, d.HasSentAt = r.number(rule.sentAt)
 		d.SentAtMs = d.SentAtMs * rule.up / rule.down
+		d.HasSentAt = d.HasSentAt && !math.IsInf(d.SentAtMs, 0)
 		r.check(d.HasSentAt, rule.sentAt, "sentAt", &unusable)
 	}
 	position := d.Seq
