@@ -330,6 +330,7 @@ export class Machine implements Conversation {
   #deliver(from: Reader, delivery: CompiledDelivery, at: Ms, effects: Effect[]): void {
     const read = readDelivery(from, delivery, at);
     if (read.cursor) this.#lastSeq = read.cursor;
+    if (read.complaint) effects.push(read.complaint);
     effects.push(read.effect);
   }
 
