@@ -28,7 +28,7 @@ import {
 import type { Summary } from "../summary/summary.ts";
 import { terminal } from "../summary/terminal.ts";
 import { formatDuration, type Ms, ms } from "../units.ts";
-import { redactUrl } from "../url.ts";
+import { redactUrlOf } from "../url.ts";
 import { now } from "./clock.ts";
 import { CLOSE_TIMEOUT } from "./connection.ts";
 import { readInput, readJsonInput, resultsDir } from "./files.ts";
@@ -206,9 +206,7 @@ export function scenario<N extends SettingName>(
       const servers = (plan.servers ?? [settings.WS_URL]).map((WS_URL) =>
         identities({ ...settings, WS_URL }, protocol, users)(0, { room: "", vu: "0" }),
       );
-      console.log(
-        `${spec.name}: ${plan.load}, against ${servers.map(({ url }) => redactUrl(url)).join(", ")}`,
-      );
+      console.log(`${spec.name}: ${plan.load}, against ${servers.map(redactUrlOf).join(", ")}`);
       const idle = unread(read, __ENV);
       for (const name of secretsInQuotes(read, __ENV))
         console.warn(`${name} is in quotes, which are sent as a part of it`);
