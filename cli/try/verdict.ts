@@ -25,6 +25,8 @@ export class Judge {
   /** What was wrong with each message that broke the protocol. */
   readonly #strange: string[] = [];
   #strangeDeliveries = 0;
+  /** Whether any delivery was as the descriptor has it. */
+  #soundly = false;
   #unanswered = false;
   #awaiting: string | undefined;
   /** The first thing that went wrong. */
@@ -56,6 +58,8 @@ export class Judge {
       case "received":
       case "elapsed":
         for (const meaning of event.meaning) this.#takeMeaning(meaning, event.atMs);
+        // One with a stamp that is none is a delivery nevertheless, and breaks the protocol.
+        if (event.meaning.some(isDelivery) && !event.meaning.some(isOfDelivery)) this.#soundly = true;
         break;
       case "violation":
         this.#fail(`the server broke the WebSocket protocol: ${event.detail}`);
@@ -113,7 +117,7 @@ export class Judge {
         break;
       case "invalid":
         this.#strange.push(meaning.detail);
-        if (/^(a )?delivery /.test(meaning.detail)) this.#strangeDeliveries++;
+        if (isOfDelivery(meaning)) this.#strangeDeliveries++;
         break;
     }
   }
@@ -121,8 +125,10 @@ export class Judge {
   /** Where none was of use, nothing that counts deliveries would count any. */
   #misread(): string | undefined {
     const count = this.#strangeDeliveries;
-    if (count === 0 || this.#delivered > 0 || this.#ours !== undefined) return undefined;
-    return count === 1 ? "the only delivery could not be read" : `none of ${count} deliveries could be read`;
+    if (count === 0 || this.#soundly || this.#ours !== undefined) return undefined;
+    return count === 1
+      ? "the only delivery was not as the descriptor has it"
+      : `none of ${count} deliveries was as the descriptor has it`;
   }
 
   #gap(interruptedBy: string | undefined): string | undefined {
@@ -171,6 +177,12 @@ export class Judge {
     if (this.#failure === undefined) this.#ours ??= reason;
   }
 }
+
+const isDelivery = ({ kind }: Meaning): boolean => kind === "delivery";
+
+/** Whether it says what is wrong with a delivery. */
+const isOfDelivery = (meaning: Meaning): boolean =>
+  meaning.kind === "invalid" && /^(a )?delivery /.test(meaning.detail);
 
 function endOf({ by, code, reason }: TryEvent & { event: "closed" }, after: Ms): string {
   const when = `${formatDuration(ms(Math.round(after)))} after it opened`;

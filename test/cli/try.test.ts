@@ -323,7 +323,7 @@ describe("deliveries that are not as the descriptor has them", () => {
     assert.equal(tried.code, 1, tried.out);
     assert.match(
       lastLine(tried),
-      /^failed: none of 2 deliveries could be read; 2 messages broke the protocol, the first: delivery with an unusable sentAt/,
+      /^failed: none of 2 deliveries was as the descriptor has it; 2 messages broke the protocol, the first: delivery with an unusable sentAt/,
     );
   });
 
