@@ -2,6 +2,7 @@
 import { csvParseRows } from "d3-dsv";
 import type { Protocol } from "./protocols/index.ts";
 import { type Settings, SettingsError } from "./settings.ts";
+import { shapeOf } from "./shape.ts";
 import { appendToUrl } from "./url.ts";
 
 /** One connection's credentials. */
@@ -48,7 +49,7 @@ export function parseUsers(csv: string, source: string, fallback: (index: number
     const given = Object.fromEntries(header.map((name, column) => [name, row[column]!]));
     if (given.user === "") throw wrong(where, "a user", "an empty field");
     if (given.token !== undefined && !/^[\x21-\x7e]+$/.test(given.token)) {
-      throw wrong(where, "a token of printable ASCII without spaces", "something else");
+      throw wrong(where, "a token of printable ASCII without spaces", shapeOf(given.token));
     }
     return { ...fallback(index), ...given };
   });

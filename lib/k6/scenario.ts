@@ -5,7 +5,15 @@ import { IDENTITY_SETTINGS, type Identity, identities, parseUsers, type User } f
 import type { MetricName } from "../metrics.ts";
 import { limitsOn, PROFILES, type Profile, type ProfileName, parseProfile, together } from "../profile.ts";
 import { compile, PROTOCOLS, type Protocol, parseDescriptor } from "../protocols/index.ts";
-import { readSettings, type SettingName, type Settings, SettingsError, unread } from "../settings.ts";
+import {
+  readSettings,
+  requireRoomForMessages,
+  type SettingName,
+  type Settings,
+  SettingsError,
+  secretsInQuotes,
+  unread,
+} from "../settings.ts";
 import { onStep, requireLimitsOfSteps, STEPS_OF_TAG, stepsSummary } from "../steps.ts";
 import { percentilesOf } from "../summary/exact.ts";
 import { SUMMARY_FORMS } from "../summary/forms.ts";
@@ -24,7 +32,9 @@ import { redactUrlOf } from "../url.ts";
 import { now } from "./clock.ts";
 import { CLOSE_TIMEOUT } from "./connection.ts";
 import { readInput, readJsonInput, resultsDir } from "./files.ts";
+import { hideInNotices, noticesSoFar } from "./notices.ts";
 import { type Record, recorder } from "./recorder.ts";
+import { limitMessages } from "./socket.ts";
 import { climb, figuresOfSteps, type Step } from "./steps.ts";
 import { requireUpgrade } from "./upgrade-check.ts";
 
@@ -36,6 +46,8 @@ const COMMON = [
   "PROTOCOL_FILE",
   "PROFILE",
   "PAYLOAD_BYTES",
+  "MESSAGE_BYTES",
+  "BUFFERED_BYTES",
   "REPLY_TIMEOUT",
   "CONNECT_TIMEOUT",
   "RESULTS_DIR",
@@ -138,6 +150,9 @@ export function scenario<N extends SettingName>(
     ...spec.defaults,
     ...profile?.settings,
   }) as Settings<N | Common> & Settings<Common>;
+  requireRoomForMessages(settings);
+  limitMessages(settings);
+  hideInNotices([settings.WS_TOKEN, ...Object.values(settings.HEADERS)]);
   const results = resultsDir(settings.RESULTS_DIR);
   const protocol = protocolFor(settings);
   const users = usersOf(settings);
@@ -193,6 +208,8 @@ export function scenario<N extends SettingName>(
       );
       console.log(`${spec.name}: ${plan.load}, against ${servers.map(redactUrlOf).join(", ")}`);
       const idle = unread(read, __ENV);
+      for (const name of secretsInQuotes(read, __ENV))
+        console.warn(`${name} is in quotes, which are sent as a part of it`);
       if (idle.length > 0) console.warn(`${spec.name} has no use for ${idle.join(", ")}`);
       for (const first of servers) requireUpgrade(first, record);
       return { upgraded: true };
@@ -231,7 +248,7 @@ export function scenario<N extends SettingName>(
         endedAt: new Date(),
         distributions: engine?.distributions(percentilesOf(stats)),
         steps: steps && outcomeOf(steps),
-        notes: plan.notes,
+        notes: (metrics) => [...(plan.notes?.(metrics) ?? []), ...noticesSoFar()],
       });
       const files: { [path: string]: string } = { stdout: terminal(summary) };
       if (results !== "") {

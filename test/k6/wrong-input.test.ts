@@ -166,7 +166,7 @@ const users: Row<string>[] = [
   [
     "a token with a space",
     "token\ns3cr3t token\n",
-    "USERS: users.csv, line 2: expected a token of printable ASCII without spaces, got something else",
+    "USERS: users.csv, line 2: expected a token of printable ASCII without spaces, got one that has a space in it",
   ],
 ];
 
@@ -179,12 +179,12 @@ const variables: Row<Record<string, string>>[] = [
   [
     "a fragment",
     { WS_URL: "ws://127.0.0.1:1/#s3cr3t" },
-    "WS_URL: expected a ws:// or wss:// URL without a user name or a fragment, got something else",
+    "WS_URL: expected a ws:// or wss:// URL without a user name or a fragment, got one with a fragment (#)",
   ],
   [
     "a token of two words",
     { WS_TOKEN: "s3cr3t token" },
-    "WS_TOKEN: expected printable ASCII without spaces, got something else",
+    "WS_TOKEN: expected printable ASCII without spaces, got one that has a space in it",
   ],
   ["a misspelt variable", { CONNECTION: "5" }, "CONNECTION: unknown variable, did you mean CONNECTIONS?"],
   [
@@ -212,12 +212,12 @@ const variables: Row<Record<string, string>>[] = [
   [
     "headers that are no JSON",
     { HEADERS: "X-Key: s3cr3t" },
-    'HEADERS: expected a JSON object of texts such as {"X-Api-Key":"…"}, got something else',
+    'HEADERS: expected a JSON object of texts such as {"X-Api-Key":"…"}, got no JSON',
   ],
   [
     "a header of the handshake's own",
     { HEADERS: '{"Sec-WebSocket-Key":"s3cr3t"}' },
-    'HEADERS: expected a JSON object of texts such as {"X-Api-Key":"…"}, got something else',
+    'HEADERS: expected a JSON object of texts such as {"X-Api-Key":"…"}, got Sec-WebSocket-Key, which the handshake sets itself',
   ],
   [
     "an Origin without a scheme",
