@@ -1,8 +1,11 @@
-import { WebSocket } from "k6/websockets";
+import http from "k6/http";
+import * as sockets from "k6/websockets";
 import { type ConnectReason, connectReason, type MessageReason, messageReason } from "../reasons.ts";
 import { type Ms, ms } from "../units.ts";
 import { WallOffset } from "../wall-offset.ts";
 import { callAt, now } from "./clock.ts";
+
+type Timeouts = import("k6/x/realtime").Timeouts;
 
 /** A WebSocket message: text, or bytes. */
 export type Frame = string | Uint8Array;
@@ -11,8 +14,8 @@ export type Frame = string | Uint8Array;
 export interface SocketObserver {
   /** The 101 response came. */
   opened(at: Ms): void;
-  /** There will be no connection. */
-  failed(reason: ConnectReason): void;
+  /** There will be no connection. `error` is what the socket said, "" where it said nothing. */
+  failed(reason: ConnectReason, error: string): void;
   /** A message: when its bytes were read, and when this call was made. */
   received(frame: Frame, at: Ms, handledAt: Ms): void;
   /** The peer broke WebSocket itself, which ends the connection; stock k6 does not tell. */
@@ -34,8 +37,11 @@ export interface SocketOptions {
   connect?(url: string, subprotocols: readonly string[], params: ConnectParams): K6WebSocket;
 }
 
+/** What a socket is given beside its URL: the engine's takes time-outs and has no cookie jar, k6's own the reverse. */
 interface ConnectParams {
   readonly headers: { readonly [name: string]: string };
+  readonly timeouts?: Timeouts;
+  readonly jar?: http.CookieJar;
 }
 
 /**
@@ -61,13 +67,25 @@ interface K6Event {
   /** The engine's alone: how long ago it happened, in milliseconds. */
   readonly ageMs?: number;
 }
-const K6WebSocket = WebSocket as unknown as new (
+const K6WebSocket = sockets.WebSocket as unknown as new (
   url: string,
   subprotocols: readonly string[],
   params: ConnectParams,
 ) => K6WebSocket;
 
-const withK6: NonNullable<SocketOptions["connect"]> = (...given) => new K6WebSocket(...given);
+/** Whether the module that goes by the name of `k6/websockets` is k6's own: in `dist/x` it is the extension. */
+export const onStockSockets = !("Swarm" in sockets);
+
+/**
+ * k6 gives the sockets of a virtual user one cookie jar, out of which a cookie that one simulated client was given
+ * would be sent by the next: each has an empty jar of its own.
+ */
+const withK6: NonNullable<SocketOptions["connect"]> = (url, subprotocols, { headers, timeouts }) =>
+  new K6WebSocket(
+    url,
+    subprotocols,
+    onStockSockets ? { headers, jar: new http.CookieJar() } : { headers, ...(timeouts && { timeouts }) },
+  );
 
 const OPEN = 1;
 
@@ -83,12 +101,15 @@ export class Socket {
   constructor(options: SocketOptions, observer: SocketObserver) {
     const { url, subprotocols, headers, connectBy, connect = withK6 } = options;
     this.observer = observer;
-    this.socket = connect(url, subprotocols, { headers: { ...headers } });
+    this.socket = connect(url, subprotocols, {
+      headers: { ...headers },
+      timeouts: timeoutsUntil(connectBy),
+    });
     this.socket.binaryType = "arraybuffer";
 
     let error = "";
     const giveUp = callAt(connectBy, () => {
-      this.fail("timeout");
+      this.fail("timeout", "");
       // close() on a CONNECTING socket hangs stock k6 for good: it is abandoned, and closed if it opens after all.
       if (this.socket.reset) this.socket.close();
     });
@@ -114,7 +135,7 @@ export class Socket {
     };
     this.socket.onclose = ({ code, by }) => {
       giveUp();
-      if (this.state === "connecting") this.fail(connectReason(error));
+      if (this.state === "connecting") this.fail(connectReason(error), error);
       else if (this.state === "open") {
         this.state = "over";
         observer.closed(code, by === "timeout");
@@ -163,11 +184,23 @@ export class Socket {
     }
   }
 
-  private fail(reason: ConnectReason): void {
+  /** Ends the connection where nobody looks at how the peer takes it, soon even if it does not answer our Close. */
+  leave(): void {
+    if (this.socket.reset) this.close(1000);
+    else this.cut();
+  }
+
+  private fail(reason: ConnectReason, error: string): void {
     if (this.state !== "connecting") return;
     this.state = "over";
-    this.observer.failed(reason);
+    this.observer.failed(reason, error);
   }
+}
+
+/** Beyond `connectBy`, which is this side's to notice: so all sockets give up at the same time, for the same reason. */
+function timeoutsUntil(connectBy: Ms): Timeouts {
+  const longest = Math.max(0, connectBy - now()) + 1_000;
+  return { resolveMs: longest, tcpMs: longest, tlsMs: longest, upgradeMs: longest };
 }
 
 /**
