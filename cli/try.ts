@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { type ArgsDef, type CommandDef, defineCommand } from "citty";
-import { IDENTITY_SETTINGS, identities } from "../lib/identity.ts";
+import { FIRST_ROOM, IDENTITY_SETTINGS, identities, parseUsers, type Users } from "../lib/identity.ts";
 import {
   compile,
   DescriptorError,
@@ -10,9 +10,11 @@ import {
   type Protocol,
   parseDescriptor,
 } from "../lib/protocols/index.ts";
+import { canonicalHeaders, overridden } from "../lib/request.ts";
 import { readSettings, SETTINGS, type SettingName, SettingsError } from "../lib/settings.ts";
 import { type Ms, parseDuration } from "../lib/units.ts";
 import { EXIT, type Surroundings, UserError } from "./command.ts";
+import { findK6 } from "./find-k6.ts";
 import { type Attempt, attempt } from "./try/attempt.ts";
 import type { TryEvent, Untimed } from "./try/event.ts";
 import { masker, printable } from "./try/safe-text.ts";
@@ -26,6 +28,7 @@ const FLAGS = {
   "protocol-file": "PROTOCOL_FILE",
   token: "WS_TOKEN",
   auth: "AUTH",
+  users: "USERS",
   origin: "ORIGIN",
   subprotocol: "SUBPROTOCOL",
   "payload-bytes": "PAYLOAD_BYTES",
@@ -35,6 +38,7 @@ const FLAGS = {
 
 const NAMES = [
   ...IDENTITY_SETTINGS,
+  "USERS",
   "PROTOCOL",
   "PROTOCOL_FILE",
   "PAYLOAD_BYTES",
@@ -56,8 +60,12 @@ const ARGS = {
     valueHint: "HEADER",
     description: "One more header, 'Name: value'; may be given again. [HEADERS]",
   },
-  room: { type: "string", valueHint: "ROOM", description: "Value of ${room}. (load-test-room-0)" },
-  user: { type: "string", valueHint: "USER", description: "Value of ${user}. (user-0)" },
+  room: { type: "string", valueHint: "ROOM", description: `Value of \${room}. (${FIRST_ROOM})` },
+  user: {
+    type: "string",
+    valueHint: "USER",
+    description: "Value of ${user}. (that of the first line of USERS, or user-0)",
+  },
   probes: { type: "string", valueHint: "N", description: "Probes to send, half a second apart. (3)" },
   publish: {
     type: "string",
@@ -114,13 +122,14 @@ EXIT CODE
 `;
 
 /** `k6-realtime try`: one connection, message by message. */
-export const tryOut = ({ out, cwd, env, signal }: Surroundings): CommandDef =>
+export const tryOut = ({ out, err, cwd, env, signal }: Surroundings): CommandDef =>
   defineCommand({
     meta: { name: "try", description: "Try one connection and see how each message is understood" },
     args: ARGS as ArgsDef,
     async run({ args, rawArgs }): Promise<number> {
       const headers = headersOf(rawArgs);
-      const { what, mask, json } = await planOf(args as Args, headers, { cwd, env });
+      const { what, mask, json, notices } = await planOf(args as Args, headers, { cwd, env });
+      for (const notice of notices) err.write(`${notice}\n`);
       const judge = new Judge(what.probes);
 
       const print = (lines: readonly string[]): Promise<void> | undefined => {
@@ -165,7 +174,7 @@ async function planOf(
   args: Args,
   headers: Readonly<Record<string, string>>,
   { cwd, env }: Pick<Surroundings, "cwd" | "env">,
-): Promise<{ what: Attempt; mask: (text: string) => string; json: boolean }> {
+): Promise<{ what: Attempt; mask: (text: string) => string; json: boolean; notices: readonly string[] }> {
   try {
     const settings = settingsOf(args, headers, env);
     const protocol = await protocolOf(
@@ -173,9 +182,11 @@ async function planOf(
       cwd,
       args["protocol-file"] === undefined ? "PROTOCOL_FILE" : "--protocol-file",
     );
-    const user = text(args.user) ?? "user-0";
-    const identity = identities(settings, protocol, [{ user, token: settings.WS_TOKEN }]);
-    const room = text(args.room) ?? "load-test-room-0";
+    const users = await usersOf(settings, cwd);
+    const user = text(args.user);
+    const room = text(args.room) ?? FIRST_ROOM;
+    const identity = identities(settings, protocol, users)(0, { room, vu: "1", ...(user && { user }) });
+    const given = { token: users.length > 0 || (args.token ?? env.WS_TOKEN) !== undefined };
     const probes = read("--probes", args.probes ?? "3", "a whole number up to 1000", upToThousand);
     const publications = read("--publish", args.publish ?? "0", "a whole number up to 1000", upToThousand);
     if (publications > 0 && !protocol.descriptor.publish) {
@@ -183,7 +194,8 @@ async function planOf(
     }
     return {
       what: {
-        identity: identity(0, { room, vu: "0" }),
+        identity,
+        userAgent: await userAgentOf(identity.headers, env),
         protocol,
         probes: protocol.descriptor.probe ? probes : 0,
         publications,
@@ -198,8 +210,14 @@ async function planOf(
         ),
         verifyCertificate: !args["insecure-skip-tls-verify"],
       },
-      mask: masker(settings.WS_TOKEN, [...Object.values(settings.HEADERS), ...secretsIn(settings.WS_URL)]),
+      mask: masker(identity.variables.token ?? "", [
+        ...Object.values(settings.HEADERS),
+        ...Object.keys(settings.HEADERS).map((name) => identity.headers[name] ?? ""),
+        ...secretsIn(identity.url),
+        ...Object.entries(users.at(0) ?? {}).flatMap(([column, value]) => (column === "user" ? [] : [value])),
+      ]),
       json: args.json === true,
+      notices: overridden(settings, [settings.WS_URL], given),
     };
   } catch (error) {
     if (error instanceof SettingsError || error instanceof DescriptorError)
@@ -220,7 +238,7 @@ function settingsOf(args: Args, headers: Readonly<Record<string, string>>, env: 
   }
   try {
     const settings = readSettings(NAMES, { ...env, ...values });
-    return { ...settings, HEADERS: { ...settings.HEADERS, ...headers } };
+    return { ...settings, HEADERS: { ...canonicalHeaders(settings.HEADERS), ...canonicalHeaders(headers) } };
   } catch (error) {
     if (!(error instanceof SettingsError)) throw error;
     const flagOf = (name: string) => given.find(([, setting]) => setting === name)?.[0];
@@ -249,6 +267,30 @@ async function protocolOf(
     throw wrong("JSON", error);
   }
   return compile(parseDescriptor(document, PROTOCOL_FILE));
+}
+
+/** As many lines as connections are tried: one. */
+async function usersOf(
+  { USERS, WS_TOKEN }: { USERS: string; WS_TOKEN: string },
+  cwd: string,
+): Promise<Users> {
+  if (USERS === "") return [];
+  const path = resolve(cwd, USERS);
+  const csv = await readFile(path, "utf8").catch((error) => {
+    throw new UserError(`USERS: expected a readable file, got ${path} (${error.message})`);
+  });
+  return parseUsers(csv, USERS, (index) => ({ user: `user-${index}`, token: WS_TOKEN })).slice(0, 1);
+}
+
+/** What k6 will call itself, which some servers and firewalls decide by. */
+async function userAgentOf(
+  headers: Readonly<Record<string, string>>,
+  env: NodeJS.ProcessEnv,
+): Promise<string | undefined> {
+  if (headers["User-Agent"] !== undefined) return undefined;
+  if (env.K6_USER_AGENT !== undefined) return env.K6_USER_AGENT;
+  const k6 = await findK6(env).catch(() => undefined);
+  return k6 ? `Grafana k6/${k6.version.replace(/^v/, "")}` : "Grafana k6";
 }
 
 /** Of a flag given twice citty keeps the last. */

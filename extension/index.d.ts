@@ -57,13 +57,14 @@ declare module "k6/x/realtime" {
     priority?: "normal" | "realtime";
     /** Subprotocols offered, the preferred one first. Default none. */
     subprotocols?: readonly string[];
-    /** Header fields by name. `${name}` stands for one of {@link variables}. */
+    /**
+     * Header fields by name. `${name}` stands for one of {@link variables}; in a `Cookie`, what cannot stand in a
+     * cookie's value is percent-encoded. A `User-Agent` takes the place of k6's; an empty one leaves it out.
+     */
     headers?: Readonly<Record<string, string>>;
-    /** Cookies by name. `${name}` stands for one of {@link variables}, percent-encoded. */
-    cookies?: Readonly<Record<string, string>>;
     /**
      * Values for `${name}`: a text, in which `${connection}` stands for the connection's number (from 0), or a list
-     * of which connection i takes element i, over again when there are fewer. `connection` is there always.
+     * of which connection i takes element i, over again when there are fewer. `connection` and `vu` are there always.
      */
     variables?: Readonly<Record<string, string | readonly string[]>>;
     /** Bounds on each phase. Defaults: 10 s, and 5 s to close. */

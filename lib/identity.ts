@@ -145,7 +145,10 @@ export function identities(
   }
   const hasToken = instead === undefined ? tokensIn(settings, users) : instead !== "";
   if (instead === undefined) requireToken(settings, WS_URL, hasToken);
-  const template = requestTemplate(settings, protocol, WS_URL, { hasToken, tokenWins: instead !== undefined });
+  const template = requestTemplate(settings, protocol, WS_URL, {
+    hasToken,
+    tokenWins: instead !== undefined,
+  });
   const request = compileRequest(template, knownVariables(users, more));
   const authenticate = hasToken && AUTH === "message" && refreshes(protocol);
   return (connection, extra) => {

@@ -11,8 +11,15 @@ import {
   type Template,
   TemplateError,
 } from "./protocols/template.ts";
-import { type Settings, SettingsError } from "./settings.ts";
-import { appendToUrl, EndpointError, encodeTarget, endpointOf, hasParameter, withoutParameter } from "./url.ts";
+import { CONTROL, type Settings, SettingsError } from "./settings.ts";
+import {
+  appendToUrl,
+  EndpointError,
+  encodeTarget,
+  endpointOf,
+  hasParameter,
+  withoutParameter,
+} from "./url.ts";
 
 /** What is sent to open a connection. Names of headers are spelt as Go's net/http spells them, and each is there once. */
 export interface UpgradeRequest {
@@ -49,7 +56,10 @@ export function requestTemplate(
   const { AUTH, HEADERS, ORIGIN, SUBPROTOCOL } = settings;
   const headers = new Map(Object.entries(canonicalHeaders(HEADERS)));
   const place = TOKEN_PLACES[AUTH];
-  let url = appendToUrl(parsed(setting, () => endpointOf(endpoint)), protocol.descriptor.path ?? "");
+  let url = appendToUrl(
+    parsed(setting, () => endpointOf(endpoint)),
+    protocol.descriptor.path ?? "",
+  );
   if (tokenWins) {
     if (AUTH === "query") url = withoutParameter(url, "token");
     else if (AUTH === "cookie") setOrDelete(headers, "Cookie", withoutCookie(headers.get("Cookie") ?? ""));
@@ -101,7 +111,9 @@ export function compileRequest(
       const scope = (name: string) => stringValue(variables[name] ?? "");
       return {
         url: target.expand(scope),
-        headers: Object.fromEntries(fields.map(([name, value]) => [name, fieldValue(name, value.expand(scope))])),
+        headers: Object.fromEntries(
+          fields.map(([name, value]) => [name, fieldValue(name, value.expand(scope))]),
+        ),
         subprotocols,
       };
     },
@@ -183,7 +195,7 @@ const canonicalName = (name: string): string =>
 /** RFC 9110 section 5.5: spaces around a value are no part of it, and it is one line. */
 function fieldValue(name: string, text: string): string {
   const value = text.replace(/^[ \t]+|[ \t]+$/g, "");
-  if (!/[\0-\x08\x0a-\x1f\x7f]/.test(value)) return value;
+  if (!CONTROL.test(value)) return value;
   throw new SettingsError(`HEADERS: ${name}: expected a value without control characters, got one with them`);
 }
 

@@ -44,7 +44,8 @@ export const SETTINGS = {
   ),
   HEADERS: {
     help: "More headers for each handshake, sent in place of what other settings would add. See handshake.md.",
-    expects: 'a JSON object of texts such as {"X-Api-Key":"…"}, without the headers that the handshake itself sets',
+    expects:
+      'a JSON object of texts such as {"X-Api-Key":"…"}, without the headers that the handshake itself sets',
     default: "{}",
     secret: true,
     parse: parseHeaders,
@@ -413,6 +414,9 @@ function file(help: string, kind: string): Setting<string> {
   return { help, expects: `the path of a ${kind} file`, default: "", parse: (text) => text };
 }
 
+/** Control characters other than the tab. */
+export const CONTROL = /[^\P{Cc}\t]/u;
+
 /**
  * RFC 9110 section 5.1 and 5.5: a name is a token, a value has no control characters. The handshake's own headers are
  * not free, nor are those that frame a body, which this request has none of.
@@ -424,7 +428,7 @@ function parseHeaders(text: string): Readonly<Record<string, string>> | undefine
     /^[!#$%&'*+.^`|~\w-]+$/.test(name) &&
     !/^(sec-websocket-.*|upgrade|connection|host|content-length|transfer-encoding|trailer)$/i.test(name) &&
     typeof content === "string" &&
-    /^[^\0-\x08\x0a-\x1f\x7f]*$/.test(content);
+    !CONTROL.test(content);
   return Object.entries(value).every(isHeader) ? (value as Record<string, string>) : undefined;
 }
 

@@ -33,9 +33,7 @@ export function withoutParameter(url: string, name: string): string {
  * client does it in a way of its own. What is percent-encoded already stays.
  */
 export const encodeTarget = (text: string): string =>
-  text
-    .replace(/%(?![\da-f]{2})/gi, "%25")
-    .replace(/[^\w\-.~!$&'()*+,;=:@/?[\]%]+/g, encodeURIComponent);
+  text.replace(/%(?![\da-f]{2})/gi, "%25").replace(/[^\w\-.~!$&'()*+,;=:@/?[\]%]+/g, encodeURIComponent);
 
 /** Why a URL cannot be an endpoint: `message` continues "expected". */
 export class EndpointError extends Error {}
@@ -50,8 +48,10 @@ export function endpointOf(url: string): string {
   const [, scheme, host = "", port = "", rest = ""] =
     /^(wss?):\/\/(\[[^\]/?#]*\]|[^:/?#[\]]*)(?::([^/?#]*))?([/?].*)?$/s.exec(url) ?? [];
   if (scheme === undefined) throw new EndpointError("a ws:// or wss:// URL with a host");
-  if (host.includes("$")) throw new EndpointError("no variable in the host: it may stand in the path and the query");
-  if (/[^\x21-\x7e]/.test(host)) throw new EndpointError("the host in ASCII: xn--… for a name in other letters");
+  if (host.includes("$"))
+    throw new EndpointError("no variable in the host: it may stand in the path and the query");
+  if (/[^\x21-\x7e]/.test(host))
+    throw new EndpointError("the host in ASCII: xn--… for a name in other letters");
   if (!/^(\[[\da-f:.]+\]|[\w.-]+)$/i.test(host)) throw new EndpointError("a host's name or address");
   if (!/^\d{0,5}$/.test(port) || (port !== "" && (Number(port) < 1 || Number(port) > 65_535))) {
     throw new EndpointError("a port from 1 to 65535");

@@ -13,11 +13,13 @@ import type { ConnectReason } from "../../lib/reasons.ts";
 import { type Ms, ms } from "../../lib/units.ts";
 import { redactUrl } from "../../lib/url.ts";
 import { frameText, type HeaderLines, type Meaning, type Untimed } from "./event.ts";
-import { headerLines, readBody, reasonOf, tolerateSubprotocol } from "./handshake.ts";
+import { headerLines, readBody, reasonOf, sendAsGiven, tolerateSubprotocol } from "./handshake.ts";
 
 /** One connection to be tried, as one connection of a scenario would be made. */
 export interface Attempt {
   readonly identity: Identity;
+  /** Where the identity has none. */
+  readonly userAgent: string | undefined;
   readonly protocol: Protocol;
   /** Probes to send, the first as soon as the session is ready; none where the protocol has none. */
   readonly probes: number;
@@ -85,7 +87,10 @@ class Try {
       unixOffsetMs: ms(performance.timeOrigin + this.#origin),
     });
     this.#socket = new WebSocket(identity.url, [...identity.subprotocols], {
-      headers: { ...identity.headers },
+      finishRequest: (request) => {
+        if (what.userAgent) request.setHeader("User-Agent", what.userAgent);
+        sendAsGiven(identity, request);
+      },
       rejectUnauthorized: what.verifyCertificate,
       perMessageDeflate: false, // as k6, unless a script asks for it
       maxPayload: MAX_PAYLOAD_BYTES,

@@ -47,7 +47,10 @@ export function outcomeTrial<N extends SettingName, O extends Outcome>(spec: Tri
   };
   return scenario(withNeeds, TRIAL_METRICS, (settings, protocol): Plan => {
     const { CONNECTIONS, RAMP, EXPECT } = settings as unknown as Settings<TrialNeeds>;
-    const { what, duration, longest, variables, run } = spec.trial(settings as Settings<N | TrialNeeds>, protocol);
+    const { what, duration, longest, variables, run } = spec.trial(
+      settings as Settings<N | TrialNeeds>,
+      protocol,
+    );
     const allowed = allowedOutcomes(EXPECT, spec.outcomes);
     return {
       load: `${CONNECTIONS} connections, ${what}; right: ${allowed.join(" or ")}`,

@@ -35,8 +35,8 @@ import { now } from "./clock.ts";
 import { CLOSE_TIMEOUT } from "./connection.ts";
 import { readInput, readJsonInput, resultsDir } from "./files.ts";
 import { type Record, recorder } from "./recorder.ts";
-import { climb, figuresOfSteps, type Step } from "./steps.ts";
 import type { SocketOptions } from "./socket.ts";
+import { climb, figuresOfSteps, type Step } from "./steps.ts";
 import { requireUpgrades } from "./upgrade-check.ts";
 
 /** Settings that every scenario has. */

@@ -1,8 +1,8 @@
 import { fail } from "k6";
 import http from "k6/http";
 import ws from "k6/ws";
+import { type ConnectReason, connectReason } from "../reasons.ts";
 import type { UpgradeRequest } from "../request.ts";
-import type { ConnectReason } from "../reasons.ts";
 import { type Ms, ms } from "../units.ts";
 import { redactUrl } from "../url.ts";
 import { callAt, now } from "./clock.ts";
@@ -23,23 +23,24 @@ export function requireUpgrades(
   record: Record,
   connect?: SocketOptions["connect"],
 ): void {
-  const refusals: { readonly request: UpgradeRequest; readonly reason: ConnectReason; readonly error: string }[] = [];
+  const refusals: {
+    readonly request: UpgradeRequest;
+    readonly reason: ConnectReason;
+    readonly error: string;
+  }[] = [];
   let waiting = requests.length;
   const done = () => {
     waiting--;
     if (waiting > 0 || refusals.length === 0) return;
     // On a turn of its own: k6 logs what a socket's listener throws, and goes on.
     callAt(now(), () => {
-      for (const { reason } of refusals) record("ws_connect_failures", 1, { reason });
-      const stock = onStockSockets && connect === undefined;
-      fail(
-        refusals
-          .map(({ request, reason, error }) => {
-            const got = describe(reason, error, within) ?? (stock ? askAgain(request) : reason);
-            return `expected ${redactUrl(request.url)} to accept a WebSocket upgrade (101), got ${got}${hintOf(request, got)}`;
-          })
-          .join("; "),
-      );
+      const hidesStatus = onStockSockets && connect === undefined;
+      const told = refusals.map(({ request, reason, error }) => {
+        const got = hidesStatus && reason === "http_rejected" ? askAgain(request) : error;
+        record("ws_connect_failures", 1, { reason: connectReasonOf(reason, got) });
+        return `expected ${redactUrl(request.url)} to accept a WebSocket upgrade (101), got ${describe(reason, got, within)}${hintOf(request, got)}`;
+      });
+      fail(told.join("; "));
     });
   };
   for (const request of requests) {
@@ -59,14 +60,20 @@ export function requireUpgrades(
   }
 }
 
-/** What an endpoint did; undefined where the socket does not tell. */
-function describe(reason: ConnectReason, error: string, within: Ms): string | undefined {
-  const [, status] = /^http_(\d{3})$/.exec(error) ?? [];
+/** What an endpoint did, by what its socket said. */
+function describe(reason: ConnectReason, error: string, within: Ms): string {
+  const [, status] = STATUS.exec(error) ?? [];
   if (status !== undefined) return `HTTP ${status}`;
   if (reason.startsWith("timeout")) return `no answer within ${within / 1_000} s`;
-  if (reason === "http_rejected") return undefined;
   return error === "" ? reason : error;
 }
+
+/** How the engine's sockets name the status of a refusal, and {@link askAgain} does. */
+const STATUS = /^http_(\d{3})$/;
+
+/** The reason to count by: more than k6's socket knew, where {@link askAgain} found out. */
+const connectReasonOf = (reason: ConnectReason, error: string): ConnectReason =>
+  STATUS.test(error) ? connectReason(error) : reason;
 
 /**
  * Stock k6's sockets hide the status of a refusal. The same request, sent once more by `k6/ws`, shows it; nothing is
@@ -82,11 +89,13 @@ function askAgain({ url, headers, subprotocols }: UpgradeRequest): string {
   });
   if (accepted) return "a refusal at first; sent once more, the same request was accepted";
   if (status === 101) return "HTTP 101 that is no answer to this handshake (RFC 6455 section 4.1)";
-  return status ? `HTTP ${status}` : `a refusal (asked again: ${error})`;
+  return status ? `http_${status}` : `a refusal; sent once more, the same request failed: ${error}`;
 }
 
 /** The most frequent cause of a 401 or 403. */
-function hintOf({ headers, url }: UpgradeRequest, got: string): string {
+function hintOf({ headers, url }: UpgradeRequest, error: string): string {
   const sent = headers.Authorization !== undefined || headers.Cookie !== undefined || url.includes("?");
-  return /^HTTP 40[13]$/.test(got) && !sent ? "; no credentials were sent: WS_TOKEN is not given" : "";
+  return /^http_40[13]$/.test(error) && !sent
+    ? "; no credentials were sent, since WS_TOKEN is not given"
+    : "";
 }
