@@ -18,6 +18,7 @@ import {
 import { type Identity, identities } from "../identity.ts";
 import { type SettingName, type Settings, SettingsError } from "../settings.ts";
 import { type Ms, ms } from "../units.ts";
+import { NO_TABLE, usersOf } from "../users.ts";
 import { readJsonInput } from "./files.ts";
 import { type Plan, type ScenarioSpec, scenario } from "./scenario.ts";
 
@@ -84,7 +85,7 @@ export function handshake<N extends SettingName>(spec: HandshakeSpec<N>) {
                 : identities(
                     { ...settings, WS_TOKEN: token } as Parameters<typeof identities>[0],
                     protocol,
-                    [],
+                    usersOf(NO_TABLE, token),
                   )(0, usual.variables);
             const answer = ask(one, given, CONNECT_TIMEOUT);
             const outcome = handshakeOutcome(one, answer);

@@ -12,6 +12,7 @@ import { CLOSE_TIMEOUT, PROBE_METRICS } from "./connection.ts";
 import { realtime } from "./realtime.ts";
 import { requireProbe } from "./requirements.ts";
 import { type ScenarioSpec, scenario } from "./scenario.ts";
+import { engineUsers } from "./users.ts";
 
 type Needs = (typeof NEEDS)[number];
 
@@ -131,8 +132,12 @@ export interface SwarmLoad {
 
 /** A swarm: reaches a number of connections, holds them, counts what drops. */
 export function swarm<N extends SettingName>(spec: SwarmSpec<N>) {
-  const { Swarm, distributions, steps, version } = realtime(spec.name);
-  const withNeeds = { ...spec, settings: [...NEEDS, ...spec.settings] as (N | Needs)[] };
+  const { Swarm, readUsers, distributions, steps, version } = realtime(spec.name);
+  const withNeeds = {
+    ...spec,
+    settings: [...NEEDS, ...spec.settings] as (N | Needs)[],
+    readUsers: engineUsers(readUsers),
+  };
 
   return scenario(withNeeds, SWARM_METRICS, (settings, protocol, users) => {
     const {
