@@ -12,7 +12,7 @@ import {
 } from "../lib/protocols/index.ts";
 import { readSettings, SETTINGS, type SettingName, SettingsError } from "../lib/settings.ts";
 import { type Ms, parseDuration } from "../lib/units.ts";
-import { tableOf, usersOf } from "../lib/users.ts";
+import { usersOf } from "../lib/users.ts";
 import { EXIT, type Surroundings, UserError } from "./command.ts";
 import { type Attempt, attempt } from "./try/attempt.ts";
 import type { TryEvent, Untimed } from "./try/event.ts";
@@ -175,7 +175,11 @@ async function planOf(
       args["protocol-file"] === undefined ? "PROTOCOL_FILE" : "--protocol-file",
     );
     const user = text(args.user) ?? "user-0";
-    const identity = identities(settings, protocol, usersOf(tableOf([["user"], [user]]), settings.WS_TOKEN));
+    const identity = identities(
+      settings,
+      protocol,
+      usersOf({ columns: ["user"], length: 1, row: () => [user] }, settings.WS_TOKEN),
+    );
     const room = text(args.room) ?? "load-test-room-0";
     const probes = read("--probes", args.probes ?? "3", "a whole number up to 1000", upToThousand);
     const publications = read("--publish", args.publish ?? "0", "a whole number up to 1000", upToThousand);

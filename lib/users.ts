@@ -50,11 +50,31 @@ export function usersOf(table: UserTable, token: string): Users {
   };
 }
 
-/** The lines of {@link parseUsers} as a table. */
-export const tableOf = (lines: readonly (readonly string[])[]): UserTable => ({
-  columns: lines[0]!,
-  length: lines.length - 1,
-  row: (index) => lines[index + 1]!,
+/** A file of users, checked: its lines as they are, some of them together. */
+export interface UserFile {
+  readonly columns: readonly string[];
+  readonly length: number;
+  /** {@link LINES_PER_BLOCK} lines each, but for the last. */
+  readonly blocks: readonly string[];
+}
+
+/** So few that one is taken apart at no cost, so many that a hundred thousand users are no hundred thousand texts. */
+const LINES_PER_BLOCK = 16;
+
+/** @param blockAt where each block comes from */
+export const tableOf = (
+  { columns, length }: Pick<UserFile, "columns" | "length">,
+  blockAt: (index: number) => string,
+): UserTable => ({
+  columns,
+  length,
+  row(index) {
+    let before = index % LINES_PER_BLOCK;
+    for (const { fields } of records(blockAt(Math.floor(index / LINES_PER_BLOCK)))) {
+      if (before-- === 0) return fields!;
+    }
+    throw new RangeError(`expected one of ${length} users, got ${index}`);
+  },
 });
 
 /**
@@ -62,38 +82,51 @@ export const tableOf = (lines: readonly (readonly string[])[]): UserTable => ({
  * `extension/users` reads the same for swarms; `lib/users-fixtures.json` holds both to it.
  *
  * @param source how to name the file in errors
- * @returns the fields of each line, those of the header first
  * @throws {@link SettingsError} naming the line and column that is wrong; never a value, which may be a token
  */
-export function parseUsers(csv: string, source: string): string[][] {
-  const wrong = (where: string, expected: string, got: string) =>
-    new SettingsError(`USERS: ${source}, ${where}: expected ${expected}, got ${got}`);
-  const lines: string[][] = [];
-  let columns: readonly string[] = [];
-  let token = -1;
-  for (const { line, fields } of records(csv, wrong)) {
-    const where = `line ${line}`;
-    if (lines.length === 0) {
+export function parseUsers(csv: string, source: string): UserFile {
+  const wrong = (line: number, column: string | undefined, [expected, got]: Problem) =>
+    new SettingsError(
+      `USERS: ${source}, line ${line}${column ? `, column ${column}` : ""}: expected ${expected}, got ${got}`,
+    );
+  const text = linesOf(csv);
+  let columns: readonly string[] | undefined;
+  const blocks: string[] = [];
+  let length = 0;
+  let start = 0;
+  let last = 0;
+  for (const { line, fields, at, end } of records(text)) {
+    if (fields === undefined) throw wrong(line, undefined, ["quotes around whole fields", "something else"]);
+    last = end;
+    if (columns === undefined) {
       columns = fields.map((name) => name.trim());
       const problem = headerProblem(columns);
-      if (problem) throw wrong(where, ...problem);
-      token = columns.indexOf("token");
-      lines.push([...columns]);
+      if (problem) throw wrong(line, undefined, problem);
+      start = end;
       continue;
     }
-    if (fields.length !== columns.length) {
-      const got = fields.length === 1 && fields[0]!.trim() === "" ? "an empty line" : String(fields.length);
-      throw wrong(where, columns.length === 1 ? "1 field" : `${columns.length} fields`, got);
+    if (fields.length !== columns.length) throw wrong(line, undefined, countProblem(fields, columns));
+    for (let column = 0; column < columns.length; column++) {
+      const value = fields[column]!;
+      const problem = columns[column] === "token" ? tokenProblem(value) : valueProblem(value);
+      if (problem) throw wrong(line, columns[column], problem);
     }
-    for (const [column, value] of fields.entries()) {
-      const problem = column === token ? tokenProblem(value) : valueProblem(value);
-      if (problem) throw wrong(`${where}, column ${columns[column]}`, ...problem);
+    if (length > 0 && length % LINES_PER_BLOCK === 0) {
+      blocks.push(text.slice(start, at));
+      start = at;
     }
-    lines.push(fields);
+    length += 1;
   }
-  if (lines.length === 0) throw wrong("line 1", HEADER, "nothing");
-  if (lines.length === 1) throw wrong("line 2", "at least one user", "nothing");
-  return lines;
+  if (columns === undefined) throw wrong(1, undefined, [HEADER, "nothing"]);
+  if (length === 0) throw wrong(2, undefined, ["at least one user", "nothing"]);
+  blocks.push(text.slice(start, last));
+  return { columns, length, blocks };
+}
+
+/** Without a byte order mark, and with the ends of lines that this reader knows: old Macs wrote CR alone. */
+function linesOf(csv: string): string {
+  const text = csv.charCodeAt(0) === 0xfeff ? csv.slice(1) : csv;
+  return text.includes("\r") && !text.includes("\n") ? text.replaceAll("\r", "\n") : text;
 }
 
 /** Variables of a protocol that are the scenario's to give. */
@@ -120,6 +153,11 @@ function headerProblem(columns: readonly string[]): Problem | undefined {
   return undefined;
 }
 
+function countProblem(fields: readonly string[], columns: readonly string[]): Problem {
+  const got = fields.length === 1 && fields[0]!.trim() === "" ? "an empty line" : String(fields.length);
+  return [columns.length === 1 ? "1 field" : `${columns.length} fields`, got];
+}
+
 const tokenProblem = (value: string): Problem | undefined => {
   if (/^[\x21-\x7e]+$/.test(value)) return undefined;
   return ["printable ASCII without spaces", value === "" ? "an empty field" : "something else"];
@@ -134,57 +172,52 @@ const valueProblem = (value: string): Problem | undefined => {
 };
 
 interface Line {
-  /** Where it begins, counted from 1. */
+  /** Where it begins, counted from 1; then in the text, and where the next one does. */
   readonly line: number;
-  readonly fields: string[];
+  readonly at: number;
+  readonly end: number;
+  /** Undefined where its quotes do not close. */
+  readonly fields: string[] | undefined;
 }
 
 /**
- * The records of a file without the blank ones at its end. Lines without quotes, of which there may be a hundred
+ * The records of a text without the blank ones at its end. Lines without quotes, of which there may be a hundred
  * thousand, are split by the engine's own functions: k6 interprets everything else a hundred times more slowly.
  */
-function* records(
-  csv: string,
-  wrong: (where: string, expected: string, got: string) => SettingsError,
-): Generator<Line> {
-  let text = csv.charCodeAt(0) === 0xfeff ? csv.slice(1) : csv;
-  if (!text.includes("\n") && text.includes("\r")) text = text.replace(/\r/g, "\n"); // as old Macs wrote
+function* records(text: string): Generator<Line> {
   let blank: Line[] = [];
   let line = 1;
   for (let at = 0; at < text.length; ) {
     const feed = text.indexOf("\n", at);
     const end = feed < 0 ? text.length : feed;
-    const whole = text.slice(at, text.charCodeAt(end - 1) === 13 && end > at ? end - 1 : end);
-    if (!whole.includes('"')) {
-      const one = { line, fields: whole.split(",") };
-      if (/^[ \t\r]*$/.test(whole)) {
-        blank.push(one);
-      } else {
-        yield* blank;
-        blank = [];
-        yield one;
-      }
-      at = end + 1;
-      line += 1;
-      continue;
+    const whole = text.slice(at, end > at && text.charCodeAt(end - 1) === 13 ? end - 1 : end);
+    const quoted = whole.includes('"') ? quotedRecord(text, at) : undefined;
+    const one = quoted
+      ? { line, at, ...quoted }
+      : { line, at, end: Math.min(end + 1, text.length), fields: whole.split(",") };
+    if (!quoted && BLANK.test(whole)) {
+      blank.push(one);
+    } else {
+      if (blank.length > 0) yield* blank;
+      blank = [];
+      yield one;
+      if (one.fields === undefined) return;
     }
-    yield* blank;
-    blank = [];
-    const quoted = quotedRecord(text, at);
-    if (quoted === undefined) throw wrong(`line ${line}`, "quotes around whole fields", "something else");
-    yield { line, fields: quoted.fields };
-    line += text.slice(at, quoted.end).split("\n").length - 1 || 1;
-    at = quoted.end;
+    line += quoted ? Math.max(1, text.slice(at, one.end).split("\n").length - 1) : 1;
+    at = one.end;
   }
 }
 
-/** One record with quotes in it, which may go over several lines; undefined where they are not closed. */
-function quotedRecord(text: string, start: number): { fields: string[]; end: number } | undefined {
+const BLANK = /^[ \t\r]*$/;
+
+/** One record with quotes in it, which may go over several lines. */
+function quotedRecord(text: string, start: number): Pick<Line, "fields" | "end"> {
+  const unclosed = { fields: undefined, end: text.length };
   const fields: string[] = [];
   for (let at = start; ; ) {
     if (text[at] === '"') {
       const close = closingQuote(text, at + 1);
-      if (close === undefined) return undefined;
+      if (close === undefined) return unclosed;
       fields.push(text.slice(at + 1, close).replaceAll('""', '"'));
       at = close + 1;
     } else {
@@ -192,13 +225,13 @@ function quotedRecord(text: string, start: number): { fields: string[]; end: num
       const [comma, feed] = [text.indexOf(",", at), text.indexOf("\n", at)];
       at = Math.min(comma < 0 ? text.length : comma, feed < 0 ? text.length : feed);
       const field = text[at] === "," ? text.slice(from, at) : text.slice(from, at).replace(/\r$/, "");
-      if (field.includes('"')) return undefined;
+      if (field.includes('"')) return unclosed;
       fields.push(field);
     }
     if (text[at] === "\r" && (at + 1 === text.length || text[at + 1] === "\n")) at++;
     if (at >= text.length) return { fields, end: text.length };
     if (text[at] === "\n") return { fields, end: at + 1 };
-    if (text[at] !== ",") return undefined;
+    if (text[at] !== ",") return unclosed;
     at++;
   }
 }

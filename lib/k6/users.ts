@@ -1,7 +1,7 @@
 import { SharedArray } from "k6/data";
 import type * as Realtime from "k6/x/realtime";
 import { SettingsError } from "../settings.ts";
-import { parseUsers, RESERVED, tableOf, type UserTable } from "../users.ts";
+import { parseUsers, RESERVED, tableOf, type UserFile, type UserTable } from "../users.ts";
 import { fromWorkingDir, readInput, reasonOf, unreadable } from "./files.ts";
 
 /**
@@ -10,8 +10,13 @@ import { fromWorkingDir, readInput, reasonOf, unreadable } from "./files.ts";
  *
  * @throws {@link SettingsError} naming what is wrong; never a token
  */
-export const sharedUsers = (path: string): UserTable =>
-  tableOf(new SharedArray(`USERS ${path}`, () => parseUsers(readInput("USERS", path), path)));
+export function sharedUsers(path: string): UserTable {
+  const shared: readonly unknown[] = new SharedArray(`USERS ${path}`, () => {
+    const { blocks, ...file } = parseUsers(readInput("USERS", path), path);
+    return [file, ...blocks] as unknown[];
+  });
+  return tableOf(shared[0] as UserFile, (index) => shared[index + 1] as string);
+}
 
 /** The same by the extension, which hands its swarms values without a copy in JavaScript. */
 export const engineUsers =
