@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { type ArgsDef, type CommandDef, defineCommand } from "citty";
-import { FIRST_ROOM, IDENTITY_SETTINGS, identities, parseUsers, type Users } from "../lib/identity.ts";
+import { FIRST_ROOM, IDENTITY_SETTINGS, identities } from "../lib/identity.ts";
 import {
   compile,
   DescriptorError,
@@ -12,6 +12,7 @@ import {
 import { canonicalHeaders, overridden } from "../lib/request.ts";
 import { readSettings, SETTINGS, type SettingName, SettingsError } from "../lib/settings.ts";
 import { type Ms, parseDuration } from "../lib/units.ts";
+import { NO_TABLE, parseUsers, tableOf, type Users, usersOf } from "../lib/users.ts";
 import { EXIT, readAgain, type Surroundings, UserError } from "./command.ts";
 import { findK6 } from "./find-k6.ts";
 import { type Attempt, attempt } from "./try/attempt.ts";
@@ -181,7 +182,7 @@ async function planOf(
       cwd,
       args["protocol-file"] === undefined ? "PROTOCOL_FILE" : "--protocol-file",
     );
-    const users = await usersOf(settings, cwd);
+    const users = await readUsers(settings, cwd);
     const user = text(args.user);
     const room = text(args.room) ?? FIRST_ROOM;
     const identity = identities(settings, protocol, users)(0, { room, vu: "1", ...(user && { user }) });
@@ -213,7 +214,7 @@ async function planOf(
         ...Object.values(settings.HEADERS),
         ...Object.keys(settings.HEADERS).map((name) => identity.headers[name] ?? ""),
         ...secretsIn(identity.url),
-        ...Object.entries(users.at(0) ?? {}).flatMap(([column, value]) => (column === "user" ? [] : [value])),
+        ...Object.entries(users.at(0)).flatMap(([column, value]) => (column === "user" ? [] : [value])),
       ]),
       json: args.json === true,
       notices: overridden(settings, [settings.WS_URL], given),
@@ -268,17 +269,20 @@ async function protocolOf(
   return compile(parseDescriptor(document, PROTOCOL_FILE));
 }
 
-/** As many lines as connections are tried: one. */
-async function usersOf(
+async function readUsers(
   { USERS, WS_TOKEN }: { USERS: string; WS_TOKEN: string },
   cwd: string,
 ): Promise<Users> {
-  if (USERS === "") return [];
+  if (USERS === "") return usersOf(NO_TABLE, WS_TOKEN);
   const path = resolve(cwd, USERS);
   const csv = await readFile(path, "utf8").catch((error) => {
     throw new UserError(`USERS: expected a readable file, got ${path} (${error.message})`);
   });
-  return parseUsers(csv, USERS, (index) => ({ user: `user-${index}`, token: WS_TOKEN })).slice(0, 1);
+  const file = parseUsers(csv, USERS);
+  return usersOf(
+    tableOf(file, (index) => file.blocks[index]!),
+    WS_TOKEN,
+  );
 }
 
 /** What k6 will call itself, which some servers and firewalls decide by. */

@@ -67,6 +67,8 @@ declare module "k6/x/realtime" {
      * of which connection i takes element i, over again when there are fewer. `connection` and `vu` are there always.
      */
     variables?: Readonly<Record<string, string | readonly string[]>>;
+    /** From {@link readUsers}: each column is a variable, of which connection i takes line i, before {@link variables}. */
+    users?: Users;
     /** Bounds on each phase. Defaults: 10 s, and 5 s to close. */
     timeouts?: Timeouts;
     /**
@@ -299,6 +301,25 @@ declare module "k6/x/realtime" {
     /** Bytes that wait in this process for the kernel to take them. */
     readonly unsentBytes: number;
   }
+
+  /** A file of users, which all virtual users of a process share. */
+  export interface Users {
+    /** The names in its header line. */
+    readonly columns: readonly string[];
+    /** Lines below it. */
+    readonly length: number;
+    /** A line, counted from 0; over again when there are fewer. */
+    row(index: number): readonly string[];
+  }
+
+  /**
+   * Reads users from a CSV file (RFC 4180) with a header line, once for the process, for {@link SwarmOptions.users}.
+   * Throws where the file cannot be read, or says which line and column is wrong; never a value.
+   *
+   * @param path an absolute path
+   * @param reserved names that no column may have
+   */
+  export function readUsers(path: string, reserved?: readonly string[]): Users;
 
   /** Milliseconds of a monotonic clock that all virtual users of the process share. */
   export function now(): number;

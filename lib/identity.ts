@@ -1,15 +1,9 @@
 /** Who connects: what each connection's handshake carries. Pure. */
-import { csvParseRows } from "d3-dsv";
 import type { Protocol } from "./protocols/index.ts";
 import { CONNECTION_VARIABLES } from "./protocols/variables.ts";
 import { compileRequest, placesToken, requestTemplate, type UpgradeRequest } from "./request.ts";
 import { type Settings, SettingsError } from "./settings.ts";
-
-/** One connection's credentials. */
-export type User = {
-  readonly user: string;
-  readonly token: string;
-};
+import type { Users, UserTable } from "./users.ts";
 
 /** What one connection's handshake carries. */
 export interface Identity extends UpgradeRequest {
@@ -25,43 +19,6 @@ export const IDENTITY_SETTINGS = ["WS_URL", "WS_TOKEN", "AUTH", "HEADERS", "ORIG
 /** Their values. */
 export type IdentitySettings = Settings<(typeof IDENTITY_SETTINGS)[number]>;
 
-const COLUMNS = ["token", "user"] as const;
-
-/**
- * Reads users from CSV (RFC 4180) with a header line. A missing column is filled from `fallback`.
- *
- * @throws {@link SettingsError} naming the line and column that is wrong; never a token
- */
-export function parseUsers(csv: string, source: string, fallback: (index: number) => User): User[] {
-  const [header = [], ...rows] = csvParseRows(csv.replace(/^\ufeff/, "").replace(/\r?\n$/, ""));
-  const wrong = (where: string, expected: string, got: string) =>
-    new SettingsError(`USERS: ${source}, ${where}: expected ${expected}, got ${got}`);
-  const unknown = header.filter((name) => !(COLUMNS as readonly string[]).includes(name));
-  if (unknown.length > 0 || header.length === 0 || new Set(header).size < header.length) {
-    // A file without a header line begins with a token: only names that are ours are repeated.
-    const got = header.map((name) => (unknown.includes(name) ? "…" : name)).join(",");
-    throw wrong("line 1", "a header with the columns token, user or both", got || "nothing");
-  }
-  if (rows.length === 0) throw wrong("line 2", "at least one user", "nothing");
-  return rows.map((row, index) => {
-    const where = `line ${index + 2}`;
-    if (row.length !== header.length) throw wrong(where, `${header.length} fields`, String(row.length));
-    const given = Object.fromEntries(header.map((name, column) => [name, row[column]!]));
-    if (given.user === "") throw wrong(where, "a user", "an empty field");
-    if (given.token !== undefined && !/^[\x21-\x7e]+$/.test(given.token)) {
-      throw wrong(where, "a token of printable ASCII without spaces", "something else");
-    }
-    return { ...fallback(index), ...given };
-  });
-}
-
-/** Credentials of the connections: connection i takes row i, over again when there are fewer. */
-export interface Users {
-  readonly length: number;
-  /** Its columns, each a variable; all rows have the same. */
-  at(index: number): Readonly<Record<string, string>> | undefined;
-}
-
 /** The requests of all connections as one, with `${variable}` where they differ: how the engine takes it. */
 export interface HandshakeTemplate {
   readonly servers: readonly string[];
@@ -71,6 +28,8 @@ export interface HandshakeTemplate {
   readonly authenticate: boolean;
   /** A text for all connections, or texts that they take in turn. */
   readonly variables: Readonly<Record<string, string | readonly string[]>>;
+  /** Whose columns are variables, too. */
+  readonly users?: UserTable;
 }
 
 /**
@@ -95,20 +54,14 @@ export function handshakeTemplate(
     return template;
   });
   const { headers, subprotocols } = requests[0]!;
-  const column = (name: string, otherwise: (index: number) => string) =>
-    Array.from({ length: users.length }, (_, i) => users.at(i)![name] ?? otherwise(i));
-  const columns = columnsOf(users).filter((name) => name !== "user" && name !== "token");
   return {
     servers: requests.map(({ url }) => url),
     headers,
     subprotocols,
     authenticate: hasToken && AUTH === "message" && refreshes(protocol),
-    variables: {
-      ...Object.fromEntries(columns.map((name) => [name, column(name, () => "")])),
-      user: users.length > 0 ? column("user", (i) => `user-${i}`) : "user-${connection}",
-      // A list, since a token may have "${" in it.
-      token: users.length > 0 ? column("token", () => WS_TOKEN) : [WS_TOKEN],
-    },
+    // What a column of the users' file has comes before these. The token is a list, since it may have "${" in it.
+    variables: { user: "user-${connection}", token: [WS_TOKEN] },
+    ...(users.length > 0 && { users: users.table }),
   };
 }
 
@@ -137,7 +90,7 @@ export function identities(
   users: Users,
   { more = [], token: instead }: IdentityOptions = {},
 ): (connection: number, variables: Readonly<Record<string, string>>) => Identity {
-  const { AUTH, WS_URL, WS_TOKEN } = settings;
+  const { AUTH, WS_URL } = settings;
   if (AUTH === "message" && !refreshes(protocol) && !protocol.variables.includes("token")) {
     throw new SettingsError(
       `AUTH: expected a protocol with a refresh message or a message that has \${token}, got "${protocol.name}" without one`,
@@ -152,12 +105,10 @@ export function identities(
   const request = compileRequest(template, knownVariables(users, more));
   const authenticate = hasToken && AUTH === "message" && refreshes(protocol);
   return (connection, extra) => {
-    const index = users.length > 0 ? connection % users.length : connection;
-    const row = users.length > 0 ? users.at(index) : undefined;
+    const user = users.at(connection);
     const variables = {
-      user: `user-${index}`,
-      ...row,
-      token: instead ?? row?.token ?? WS_TOKEN,
+      ...user,
+      token: instead ?? user.token,
       connection: String(connection),
       ...extra,
     };
@@ -170,12 +121,10 @@ export const FIRST_ROOM = "load-test-room-0";
 
 /** Whether connections have a token: all have, or none. */
 export const tokensIn = ({ WS_TOKEN }: Settings<"WS_TOKEN">, users: Users): boolean =>
-  (users.at(0)?.token ?? WS_TOKEN) !== "";
-
-const columnsOf = (users: Users): string[] => Object.keys(users.at(0) ?? {});
+  WS_TOKEN !== "" || users.columns.includes("token");
 
 const knownVariables = (users: Users, more: readonly string[]): string[] => [
-  ...new Set([...CONNECTION_VARIABLES, ...columnsOf(users), ...more]),
+  ...new Set([...CONNECTION_VARIABLES, ...users.columns, ...more]),
 ];
 
 function requireToken(

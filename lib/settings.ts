@@ -39,7 +39,7 @@ export const SETTINGS = {
     ["header", "query", "cookie", "message"],
   ),
   USERS: file(
-    "A CSV file with a header line and the columns token, user or both: one line for each connection, over again when there are fewer.",
+    "A CSV file of users with a header line: the columns `user`, `token` and any others, each a variable. Connection N takes line N, over again when there are fewer lines.",
     "CSV",
   ),
   HEADERS: {

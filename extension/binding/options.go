@@ -79,6 +79,7 @@ func readOptions(given any) (*options, error) {
 		variables: readVariables(r.object("variables")),
 		shards:    o.swarm.Shards,
 	}
+	readUserColumns(r, o.request.variables)
 	readHeaders(r, o.request)
 	if len(servers) == 0 {
 		r.wrong("servers", "at least one URL", servers)
@@ -183,6 +184,24 @@ func readVariables(r *reader) map[string]variable {
 	}
 	r.finish()
 	return variables
+}
+
+// readUserColumns takes the columns of users for variables.
+func readUserColumns(r *reader, variables map[string]variable) {
+	value, given := r.take("users")
+	table, ok := value.(*userTable)
+	if given && !ok {
+		r.wrong("users", "what readUsers returns", value)
+	}
+	if !ok {
+		return
+	}
+	for column, name := range table.Columns {
+		if name == connectionVariable {
+			r.wrong("users", "no column "+connectionVariable, "one")
+		}
+		variables[name] = variable{users: table.users, column: column}
+	}
 }
 
 func readHeaders(r *reader, q *requests) {

@@ -10,6 +10,7 @@ import (
 
 	"xk6-realtime/engine"
 	"xk6-realtime/engine/handshake"
+	"xk6-realtime/users"
 )
 
 // connectionVariable is the number of the connection, from 0 within the run.
@@ -43,10 +44,13 @@ func newField(name string, value template) field {
 	return field{name, value, asItIs}
 }
 
-// variable has a value for each connection: an element of list, or text.
+// variable has a value for each connection: a column of users, an element of
+// list, or text.
 type variable struct {
-	list []string
-	text template
+	users  *users.Users
+	column int
+	list   []string
+	text   template
 }
 
 // template is text with variables in it.
@@ -196,6 +200,9 @@ func (q *requests) value(name string, connection int) string {
 		return strconv.Itoa(connection%max(q.shards, 1) + 1) // as shards are cut
 	}
 	v := q.variables[name]
+	if v.users != nil {
+		return v.users.Value(connection, v.column)
+	}
 	if len(v.list) > 0 {
 		return v.list[connection%len(v.list)]
 	}

@@ -33,7 +33,7 @@ export interface Boundary {
   readonly expiredToken: string;
 }
 
-type Needs = "CONNECT_TIMEOUT" | "WS_TOKEN" | "ORIGIN" | "AUTH";
+type Needs = "CONNECT_TIMEOUT" | "ORIGIN" | "AUTH";
 
 /** One request for each case, one after the other: they are no load. */
 export function handshake<N extends SettingName>(spec: HandshakeSpec<N>) {
@@ -41,10 +41,10 @@ export function handshake<N extends SettingName>(spec: HandshakeSpec<N>) {
     spec,
     ["ws_outcomes", "ws_handshake_status", "ws_connect_failures"],
     (settings, protocol, users): Plan => {
-      const { CONNECT_TIMEOUT, WS_TOKEN, ORIGIN, AUTH } = settings as Settings<Needs>;
+      const { CONNECT_TIMEOUT, ORIGIN, AUTH } = settings as Settings<Needs>;
       const { file, expiredToken } = spec.boundary(settings as Settings<N>);
       const ours: { readonly [name: string]: string } = {
-        WS_TOKEN: users.at(0)?.token ?? WS_TOKEN,
+        WS_TOKEN: users.at(0).token,
         ORIGIN,
         EXPIRED_TOKEN: expiredToken,
       };

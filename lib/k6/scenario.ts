@@ -2,15 +2,7 @@ import { fail } from "k6";
 import exec from "k6/execution";
 import type { Options } from "k6/options";
 import { decideCheck } from "../check.ts";
-import {
-  FIRST_ROOM,
-  IDENTITY_SETTINGS,
-  type Identity,
-  identities,
-  parseUsers,
-  tokensIn,
-  type Users,
-} from "../identity.ts";
+import { FIRST_ROOM, IDENTITY_SETTINGS, type Identity, identities, tokensIn } from "../identity.ts";
 import type { MetricName } from "../metrics.ts";
 import { limitsOn, PROFILES, type Profile, type ProfileName, parseProfile, together } from "../profile.ts";
 import { compile, PROTOCOLS, type Protocol, parseDescriptor } from "../protocols/index.ts";
@@ -31,13 +23,15 @@ import type { Summary } from "../summary/summary.ts";
 import { terminal } from "../summary/terminal.ts";
 import { formatDuration, type Ms, ms } from "../units.ts";
 import { redactUrl } from "../url.ts";
+import { NO_TABLE, type Users, type UserTable, usersOf } from "../users.ts";
 import { now } from "./clock.ts";
 import { CLOSE_TIMEOUT } from "./connection.ts";
-import { readInput, readJsonInput, resultsDir } from "./files.ts";
+import { readJsonInput, resultsDir } from "./files.ts";
 import { type Record, recorder } from "./recorder.ts";
 import type { SocketOptions } from "./socket.ts";
 import { climb, figuresOfSteps, type Step } from "./steps.ts";
 import { requireUpgrades } from "./upgrade-check.ts";
+import { sharedUsers } from "./users.ts";
 
 /** Settings that every scenario has. */
 const COMMON = [
@@ -146,6 +140,8 @@ export interface ScenarioSpec<N extends SettingName> {
   readonly profile?: ProfileName;
   /** Limits that hold whatever the profile. A Counter must be among them, so that silence cannot pass. */
   readonly floor: Partial<{ readonly [M in MetricName]: readonly string[] }>;
+  /** Reads the file that `USERS` names, once for the process. Default: as k6's shared array. */
+  readUsers?(path: string): UserTable;
 }
 
 /** Makes of a description and a plan what k6 looks for in a script. */
@@ -162,7 +158,8 @@ export function scenario<N extends SettingName>(
   }) as Settings<N | Common> & Settings<Common>;
   const results = resultsDir(settings.RESULTS_DIR);
   const protocol = protocolFor(settings);
-  const users = usersOf(settings);
+  const { USERS, WS_TOKEN } = settings;
+  const users = usersOf(USERS === "" ? NO_TABLE : (spec.readUsers ?? sharedUsers)(USERS), WS_TOKEN);
   const plan = planOf(settings, protocol, users);
   const variablesOf = plan.variables ?? (() => ({ room: FIRST_ROOM }));
   const identityAt = (WS_URL: string) =>
@@ -327,12 +324,4 @@ function protocolFor({ PROTOCOL, PROTOCOL_FILE }: Settings<"PROTOCOL" | "PROTOCO
     throw new SettingsError("PROTOCOL: expected nothing beside PROTOCOL_FILE, which names the protocol");
   }
   return compile(parseDescriptor(readJsonInput("PROTOCOL_FILE", PROTOCOL_FILE), PROTOCOL_FILE));
-}
-
-function usersOf({ USERS, WS_TOKEN }: Settings<"USERS" | "WS_TOKEN">) {
-  if (USERS === "") return [];
-  return parseUsers(readInput("USERS", USERS), USERS, (index) => ({
-    user: `user-${index}`,
-    token: WS_TOKEN,
-  }));
 }

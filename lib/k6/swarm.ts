@@ -13,6 +13,7 @@ import { realtime } from "./realtime.ts";
 import { requireProbe } from "./requirements.ts";
 import { type ScenarioSpec, scenario } from "./scenario.ts";
 import type { K6WebSocket } from "./socket.ts";
+import { engineUsers } from "./users.ts";
 
 type Needs = (typeof NEEDS)[number];
 
@@ -132,8 +133,12 @@ export interface SwarmLoad {
 
 /** A swarm: reaches a number of connections, holds them, counts what drops. */
 export function swarm<N extends SettingName>(spec: SwarmSpec<N>) {
-  const { Swarm, WebSocket, distributions, steps, version } = realtime(spec.name);
-  const withNeeds = { ...spec, settings: [...NEEDS, ...spec.settings] as (N | Needs)[] };
+  const { Swarm, WebSocket, readUsers, distributions, steps, version } = realtime(spec.name);
+  const withNeeds = {
+    ...spec,
+    settings: [...NEEDS, ...spec.settings] as (N | Needs)[],
+    readUsers: engineUsers(readUsers),
+  };
 
   return scenario(withNeeds, SWARM_METRICS, (settings, protocol, users) => {
     const {

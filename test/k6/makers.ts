@@ -10,6 +10,11 @@ export interface MakerRow {
   readonly users?: readonly Readonly<Record<string, string>>[];
 }
 
+/** A row for whoever is given the users as a file. */
+export interface WrittenRow extends MakerRow {
+  readonly file?: string;
+}
+
 const echo: Descriptor = {
   name: "echo",
   probe: { send: "${id}" },

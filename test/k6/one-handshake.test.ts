@@ -13,7 +13,7 @@ import { forEngine, forK6 } from "../../tools/bundles.mjs";
 import { tryOut } from "../cli/try-out.ts";
 import { accept, CLOSE, close, frame } from "../raw-server.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";
-import { MAKER_ROWS, type MakerRow } from "./makers.ts";
+import { MAKER_ROWS, type MakerRow, type WrittenRow } from "./makers.ts";
 import { OUR_K6, runK6, STOCK_K6 } from "./run.ts";
 
 /** Who makes requests. The first is what the others are held to. */
@@ -28,13 +28,18 @@ const MAKERS = [
 
 test("all clients send the same request, byte for byte", async (t) => {
   const recorder = await startRecorder(t);
-  const rows = MAKER_ROWS.map((row) => ({
-    ...row,
-    env: { ...row.env, WS_URL: row.env.WS_URL!.replace(/^(WSS|WS|HOST)/, (kind) => recorder.urls[kind]!) },
-  }));
+  const directory = await temporaryDirectory(t);
+  const rows = await Promise.all(
+    MAKER_ROWS.map(async (row, index): Promise<WrittenRow> => {
+      const WS_URL = row.env.WS_URL!.replace(/^(WSS|WS|HOST)/, (kind) => recorder.urls[kind]!);
+      const file = row.users && join(directory, `${index}.csv`);
+      if (row.users) await writeFile(file!, csvOf(row.users));
+      return { ...row, env: { ...row.env, WS_URL }, ...(file && { file }) };
+    }),
+  );
   assert.ok(rows.length >= 40);
-  await byTry(t, rows, recorder);
-  await byK6(t, rows, recorder);
+  await byTry(directory, rows, recorder);
+  await byK6(t, directory, rows, recorder);
   for (const [index, { sentence }] of rows.entries()) {
     await t.test(sentence, () => {
       const [first, ...others] = MAKERS.map((maker) => recorder.requests.get(`${index} ${maker}`));
@@ -127,16 +132,13 @@ function comparable(head: string): readonly string[] {
   ];
 }
 
-async function byTry(t: TestContext, rows: readonly MakerRow[], recorder: Recorder): Promise<void> {
-  const directory = await temporaryDirectory(t);
-  for (const [index, { env, protocol, users, sentence }] of rows.entries()) {
-    const file = join(directory, `${index}.json`);
-    await writeFile(file, JSON.stringify(protocol));
-    const csv = join(directory, `${index}.csv`);
-    if (users) await writeFile(csv, csvOf(users));
+async function byTry(directory: string, rows: readonly WrittenRow[], recorder: Recorder): Promise<void> {
+  for (const [index, { env, protocol, file, sentence }] of rows.entries()) {
+    const descriptor = join(directory, `${index}.json`);
+    await writeFile(descriptor, JSON.stringify(protocol));
     recorder.next(index, "try");
     const { out, err } = await tryOut(["--insecure-skip-tls-verify"], {
-      env: { PATH: process.env.PATH, PROTOCOL_FILE: file, ...(users && { USERS: csv }), ...env },
+      env: { PATH: process.env.PATH, PROTOCOL_FILE: descriptor, ...(file && { USERS: file }), ...env },
       until: /← 101/,
     });
     assert.match(out, /← 101/, `${sentence}: ${err}`);
@@ -149,8 +151,12 @@ const csvOf = (users: NonNullable<MakerRow["users"]>): string => {
   return [Object.keys(users[0]!), ...users.map(Object.values<string>)].map(quoted).join("\n");
 };
 
-async function byK6(t: TestContext, rows: readonly MakerRow[], recorder: Recorder): Promise<void> {
-  const directory = await temporaryDirectory(t);
+async function byK6(
+  t: TestContext,
+  directory: string,
+  rows: readonly WrittenRow[],
+  recorder: Recorder,
+): Promise<void> {
   const file = join(directory, "rows.json");
   await writeFile(file, JSON.stringify(rows));
   for (const [name, options, k6] of [

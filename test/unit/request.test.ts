@@ -6,6 +6,7 @@ import { handshakeTemplate, identities } from "../../lib/identity.ts";
 import { compile } from "../../lib/protocols/index.ts";
 import { compileRequest, overridden, type UpgradeRequest } from "../../lib/request.ts";
 import { readSettings, SettingsError } from "../../lib/settings.ts";
+import { usersOf } from "../../lib/users.ts";
 
 /** What extension/binding passes too: the engine fills in its swarms' requests by itself. */
 interface Fixtures {
@@ -47,7 +48,20 @@ const echo = compile({ name: "echo", probe: { send: "${id}" }, reply: [{ name: "
 const NAMES = ["WS_URL", "WS_TOKEN", "AUTH", "HEADERS", "ORIGIN", "SUBPROTOCOL", "SERVERS"] as const;
 type Env = Readonly<Record<string, string>>;
 const settings = (env: Env) => readSettings(NAMES, { WS_URL: "ws://h/ws", ...env });
-const first = (env: Env, users: Env[] = []) => identities(settings(env), echo, users)(0, { room: "r" });
+/** Users of a file. */
+const usersFrom = (rows: readonly Env[], token = "") =>
+  usersOf(
+    {
+      columns: Object.keys(rows[0] ?? {}),
+      length: rows.length,
+      row: (index) => Object.values(rows[index]!),
+    },
+    token,
+  );
+const first = (env: Env, users: readonly Env[] = []) => {
+  const given = settings(env);
+  return identities(given, echo, usersFrom(users, given.WS_TOKEN))(0, { room: "r" });
+};
 
 describe("what the user gave wins over what is added, and nothing is sent twice", () => {
   const rows: Record<string, [env: Env, headers: Env, url?: string]> = {
@@ -94,7 +108,7 @@ describe("what the user gave wins over what is added, and nothing is sent twice"
     test(sentence, () => {
       const identity = first(env);
       assert.deepEqual([identity.url, identity.headers], [url, headers]);
-      const template = handshakeTemplate(settings(env), echo, []);
+      const template = handshakeTemplate(settings(env), echo, usersFrom([]));
       const expand = (text: string) => text.replaceAll("${token}", env.WS_TOKEN ?? "");
       assert.deepEqual(
         [
@@ -214,7 +228,9 @@ describe("what cannot be sent is refused by name, and no secret is repeated", ()
   }
 
   test("one of several endpoints is SERVERS'", () => {
-    const [told] = caught(() => handshakeTemplate(settings({ SERVERS: "ws://a/,ws://b/${who}" }), echo, []));
+    const [told] = caught(() =>
+      handshakeTemplate(settings({ SERVERS: "ws://a/,ws://b/${who}" }), echo, usersFrom([])),
+    );
     assert.match(told, /^SERVERS: .*\$\{who\}$/);
   });
 });
@@ -227,14 +243,14 @@ describe("columns of USERS are variables of the request", () => {
   const env = { WS_URL: "ws://h/${tenant}?u=${user}&n=${connection}", HEADERS: '{"x-tenant":"${tenant}"}' };
 
   test("one by one", () => {
-    const identity = identities(settings(env), echo, users);
+    const identity = identities(settings(env), echo, usersFrom(users));
     assert.equal(identity(0, {}).url, "ws://h/a%20b?u=ann&n=0");
     assert.equal(identity(3, {}).url, "ws://h/c?u=bob&n=3");
     assert.deepEqual(identity(0, {}).headers, { "X-Tenant": "a b", Authorization: "Bearer t1" });
   });
 
   test("and as the engine takes them", () => {
-    const template = handshakeTemplate(settings(env), echo, users);
+    const template = handshakeTemplate(settings(env), echo, usersFrom(users));
     assert.deepEqual(template.variables, { user: ["ann", "bob"], token: ["t1", "t2"], tenant: ["a b", "c"] });
   });
 });
