@@ -105,7 +105,9 @@ function fill(value: Value, place: Place): string {
 }
 
 /** Not every server decodes a cookie: only what cannot stand in its value is percent-encoded. */
-const cookieValue = (text: string): string => text.replace(/[^!#-+\--:<-[\]-~]+/g, encodeURIComponent);
+const cookieValue = (text: string): string =>
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are among it
+  text.replace(/[\u0000-\u0020",;\\\u007f-\uffff]+/g, encodeURIComponent);
 
 function split(source: string): Part[] {
   const parts: Part[] = [];

@@ -46,6 +46,7 @@ test("all clients send the same request, byte for byte", async (t) => {
       for (const [i, other] of others.entries()) {
         assert.deepEqual(other, first, `${MAKERS[i + 1]} and ${MAKERS[0]}`);
       }
+      assert.equal(first?.length, 1, "one request");
       const [[target, ...fields] = []] = first ?? [];
       assert.match(target ?? "", /^GET \/[!-~]* HTTP\/1\.1$/);
       const names = fields.map((field) => field.replace(/:.*$/s, "").toLowerCase());

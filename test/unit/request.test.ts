@@ -251,7 +251,7 @@ describe("columns of USERS are variables of the request", () => {
 
   test("and as the engine takes them", () => {
     const template = handshakeTemplate(settings(env), echo, usersFrom(users));
-    assert.deepEqual(template.variables, { user: ["ann", "bob"], token: ["t1", "t2"], tenant: ["a b", "c"] });
+    assert.deepEqual(template.users?.columns, ["user", "token", "tenant"]);
   });
 });
 
