@@ -212,7 +212,9 @@ async function planOf(
       },
       mask: masker(identity.variables.token ?? "", [
         ...Object.values(settings.HEADERS),
-        ...Object.keys(settings.HEADERS).map((name) => identity.headers[name] ?? ""),
+        ...Object.keys(settings.HEADERS)
+          .map((name) => identity.headers[name] ?? "")
+          .filter((value) => value !== identity.variables.user), // which is in most messages
         ...secretsIn(identity.url),
         ...Object.entries(users.at(0)).flatMap(([column, value]) => (column === "user" ? [] : [value])),
       ]),
@@ -220,32 +222,30 @@ async function planOf(
       notices: overridden(settings, [settings.WS_URL], given),
     };
   } catch (error) {
-    if (error instanceof SettingsError || error instanceof DescriptorError)
-      throw new UserError(error.message);
-    throw error;
+    if (error instanceof SettingsError) throw new UserError(inFlags(error.message, args));
+    throw error instanceof DescriptorError ? new UserError(error.message) : error;
   }
 }
 
 /** The scenarios' settings: from flags, else from the environment. */
 function settingsOf(args: Args, headers: Readonly<Record<string, string>>, env: NodeJS.ProcessEnv) {
-  const flags = Object.entries(FLAGS) as [keyof typeof FLAGS, SettingName][];
-  const given = flags.filter(([flag]) => args[flag] !== undefined);
-  const values = Object.fromEntries(given.map(([flag, name]) => [name, String(args[flag])]));
+  const values = Object.fromEntries(givenFlags(args).map(([flag, name]) => [name, String(args[flag])]));
   if (args.protocol !== undefined) {
     if (args["protocol-file"] !== undefined)
       throw new UserError("--protocol: expected nothing beside --protocol-file");
     values.PROTOCOL_FILE = "";
   }
-  try {
-    const settings = readSettings(NAMES, { ...env, ...values });
-    return { ...settings, HEADERS: { ...canonicalHeaders(settings.HEADERS), ...canonicalHeaders(headers) } };
-  } catch (error) {
-    if (!(error instanceof SettingsError)) throw error;
-    const flagOf = (name: string) => given.find(([, setting]) => setting === name)?.[0];
-    throw new UserError(
-      error.message.replace(/^\w+(?=:)/gm, (name) => (flagOf(name) ? `--${flagOf(name)}` : name)),
-    );
-  }
+  const settings = readSettings(NAMES, { ...env, ...values });
+  return { ...settings, HEADERS: { ...canonicalHeaders(settings.HEADERS), ...canonicalHeaders(headers) } };
+}
+
+const givenFlags = (args: Args) =>
+  (Object.entries(FLAGS) as [keyof typeof FLAGS, SettingName][]).filter(([flag]) => args[flag] !== undefined);
+
+/** An error of settings, with the names of the flags that they were given by. */
+function inFlags(message: string, args: Args): string {
+  const flagOf = (name: string) => givenFlags(args).find(([, setting]) => setting === name)?.[0];
+  return message.replace(/^\w+(?=:)/gm, (name) => (flagOf(name) ? `--${flagOf(name)}` : name));
 }
 
 async function protocolOf(

@@ -139,7 +139,13 @@ async function byTry(directory: string, rows: readonly WrittenRow[], recorder: R
     await writeFile(descriptor, JSON.stringify(protocol));
     recorder.next(index, "try");
     const { out, err } = await tryOut(["--insecure-skip-tls-verify"], {
-      env: { PATH: process.env.PATH, PROTOCOL_FILE: descriptor, ...(file && { USERS: file }), ...env },
+      env: {
+        PATH: process.env.PATH,
+        WS_TOKEN: "",
+        PROTOCOL_FILE: descriptor,
+        ...(file && { USERS: file }),
+        ...env,
+      },
       until: /← 101/,
     });
     assert.match(out, /← 101/, `${sentence}: ${err}`);

@@ -172,12 +172,12 @@ const variables: Row<Record<string, string>>[] = [
   [
     "headers that are no JSON",
     { HEADERS: "X-Key: s3cr3t" },
-    'HEADERS: expected a JSON object of texts such as {"X-Api-Key":"…"}, got something else',
+    'HEADERS: expected a JSON object of texts such as {"X-Api-Key":"…"}, without the headers that the handshake itself sets, got something else',
   ],
   [
     "a header of the handshake's own",
     { HEADERS: '{"Sec-WebSocket-Key":"s3cr3t"}' },
-    'HEADERS: expected a JSON object of texts such as {"X-Api-Key":"…"}, got something else',
+    'HEADERS: expected a JSON object of texts such as {"X-Api-Key":"…"}, without the headers that the handshake itself sets, got something else',
   ],
   [
     "an Origin without a scheme",
