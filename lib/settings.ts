@@ -28,7 +28,7 @@ export const SETTINGS = {
     parse: (text: string) => (isEndpoint(text) ? text : undefined),
   },
   WS_TOKEN: {
-    help: "Bearer token sent with each handshake; empty for none. The default goes to the default WS_URL only, which is the reference server's: to any other endpoint no token is sent unless it is given.",
+    help: "Bearer token sent with each handshake; empty for none. The default goes to the default WS_URL only, the reference server's.",
     expects: "printable ASCII without spaces",
     default: "test-token",
     secret: true,
