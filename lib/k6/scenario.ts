@@ -234,12 +234,15 @@ export function scenario<N extends SettingName>(
         console.log(`no check of the server before the load: ${check.skipped}`);
         return { upgraded: true };
       }
-      const requests = check.as.map((connection, i) =>
-        identityAt(urls[i]!)(connection, {
-          vu: String((connection % shards) + 1),
-          ...variablesOf(connection),
-        }),
-      );
+      // A path may carry a token, too.
+      const secret = ["token", ...users.columns].filter((name) => name !== "user");
+      const hidden = Object.fromEntries(secret.map((name) => [name, "***"]));
+      const requests = check.as.map((connection, i) => {
+        const identity = identityAt(urls[i]!);
+        const variables = { vu: String((connection % shards) + 1), ...variablesOf(connection) };
+        const shown = redactUrl(identity(connection, { ...variables, ...hidden }).url);
+        return { ...identity(connection, variables), shown };
+      });
       requireUpgrades(requests, settings.CONNECT_TIMEOUT, record, plan.connect);
       return { upgraded: true };
     },

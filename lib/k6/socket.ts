@@ -53,7 +53,7 @@ export interface K6WebSocket {
   binaryType: "arraybuffer" | "blob";
   onopen: (event: K6Event) => void;
   onmessage: (event: K6Event & { readonly data: string | ArrayBuffer }) => void;
-  onerror: (event: K6Event & { readonly error: string }) => void;
+  onerror: (event: K6Event & { readonly error: string; readonly message?: string }) => void;
   onclose: (event: K6Event & { readonly code?: number; readonly by?: string }) => void;
   send(data: string | ArrayBuffer | Uint8Array): void;
   ping(): void;
@@ -109,6 +109,7 @@ export class Socket {
     this.socket.binaryType = "arraybuffer";
 
     let error = "";
+    let message = "";
     this.stopWaiting = callAt(connectBy, () => {
       this.abandon();
       observer.failed("timeout", "");
@@ -131,11 +132,13 @@ export class Socket {
     };
     this.socket.onerror = (event) => {
       error = event.error;
+      message = event.message ?? "";
       if (this.state === "open" && this.socket.reset) observer.breached?.(messageReason(error));
     };
     this.socket.onclose = ({ code, by }) => {
       this.stopWaiting();
-      if (this.state === "connecting") this.fail(connectReason(error), error);
+      if (this.state === "connecting")
+        this.fail(connectReason(error), [error, message].filter(Boolean).join(": "));
       else if (this.state === "open") {
         this.state = "over";
         observer.closed(code, by === "timeout");

@@ -4,10 +4,15 @@ import ws from "k6/ws";
 import { type ConnectReason, connectReason } from "../reasons.ts";
 import type { UpgradeRequest } from "../request.ts";
 import { type Ms, ms } from "../units.ts";
-import { redactUrl } from "../url.ts";
 import { callAt, now } from "./clock.ts";
 import type { Record } from "./recorder.ts";
 import { onStockSockets, Socket, type SocketOptions } from "./socket.ts";
+
+/** A request of the check. */
+export interface Asked extends UpgradeRequest {
+  /** Its URL without what may be secret. */
+  readonly shown: string;
+}
 
 /**
  * Ends the run unless each endpoint accepts a WebSocket upgrade, naming those that do not and what they did instead.
@@ -18,13 +23,13 @@ import { onStockSockets, Socket, type SocketOptions } from "./socket.ts";
  * @param connect makes the load's sockets, where they are not those of `k6/websockets`
  */
 export function requireUpgrades(
-  requests: readonly UpgradeRequest[],
+  requests: readonly Asked[],
   within: Ms,
   record: Record,
   connect?: SocketOptions["connect"],
 ): void {
   const refusals: {
-    readonly request: UpgradeRequest;
+    readonly request: Asked;
     readonly reason: ConnectReason;
     readonly error: string;
   }[] = [];
@@ -38,7 +43,7 @@ export function requireUpgrades(
       const told = refusals.map(({ request, reason, error }) => {
         const got = hidesStatus && reason === "http_rejected" ? askAgain(request) : error;
         record("ws_connect_failures", 1, { reason: connectReasonOf(reason, got) });
-        return `expected ${redactUrl(request.url)} to accept a WebSocket upgrade (101), got ${describe(reason, got, within)}${hintOf(request, got)}`;
+        return `expected ${request.shown} to accept a WebSocket upgrade (101), got ${describe(reason, got, within)}${hintOf(request, got)}`;
       });
       fail(told.join("; "));
     });
@@ -69,11 +74,11 @@ function describe(reason: ConnectReason, error: string, within: Ms): string {
 }
 
 /** How the engine's sockets name the status of a refusal, and {@link askAgain} does. */
-const STATUS = /^http_(\d{3})$/;
+const STATUS = /^http_(\d{3})(?=:|$)/;
 
 /** The reason to count by: more than k6's socket knew, where {@link askAgain} found out. */
 const connectReasonOf = (reason: ConnectReason, error: string): ConnectReason =>
-  STATUS.test(error) ? connectReason(error) : reason;
+  STATUS.test(error) ? connectReason(error.slice(0, "http_000".length)) : reason;
 
 /**
  * Stock k6's sockets hide the status of a refusal. The same request, sent once more by `k6/ws`, shows it; nothing is
@@ -95,7 +100,7 @@ function askAgain({ url, headers, subprotocols }: UpgradeRequest): string {
 /** The most frequent cause of a 401 or 403. */
 function hintOf({ headers, url }: UpgradeRequest, error: string): string {
   const sent = headers.Authorization !== undefined || headers.Cookie !== undefined || url.includes("?");
-  return /^http_40[13]$/.test(error) && !sent
+  return /^http_40[13](:|$)/.test(error) && !sent
     ? "; no credentials were sent, since WS_TOKEN is not given"
     : "";
 }

@@ -56,7 +56,7 @@ export default async function () {
       users[row]!,
     )(0, { room: FIRST_ROOM, vu: "1" });
     next(row, onStockSockets ? "the check on k6's sockets" : "the check on the engine's sockets");
-    requireUpgrades([identity], ms(30_000), () => {});
+    requireUpgrades([{ ...identity, shown: "" }], ms(30_000), () => {});
     arrived();
     next(row, onStockSockets ? "k6's sockets" : "the engine's sockets");
     await new Promise<void>((resolve, reject) => {
