@@ -33,6 +33,8 @@ export interface SocketOptions {
   readonly headers: { readonly [name: string]: string };
   /** When to give up waiting for the 101. */
   readonly connectBy: Ms;
+  /** How long the engine waits for the answer to our Close. Default: 5 s. */
+  readonly closeWithin?: Ms;
   /** Makes the connection. Default: that of `k6/websockets`. */
   connect?(url: string, subprotocols: readonly string[], params: ConnectParams): K6WebSocket;
 }
@@ -104,7 +106,7 @@ export class Socket {
     this.observer = observer;
     this.socket = connect(url, subprotocols, {
       headers: { ...headers },
-      timeouts: timeoutsUntil(connectBy),
+      timeouts: timeoutsOf(options),
     });
     this.socket.binaryType = "arraybuffer";
 
@@ -216,10 +218,17 @@ export class Socket {
   }
 }
 
-/** Beyond `connectBy`, which is this side's to notice: so all sockets give up at the same time, for the same reason. */
-function timeoutsUntil(connectBy: Ms): Timeouts {
-  const longest = Math.max(0, connectBy - now()) + 1_000;
-  return { resolveMs: longest, tcpMs: longest, tlsMs: longest, upgradeMs: longest };
+/** Below the engine's own bound on each phase of connecting (10 s). */
+const WITHIN_ITS_BOUNDS = ms(9_000);
+/** Never reached. One value for all, since the engine has a loop for each set of bounds. */
+const NO_BOUND = 3_600_000;
+
+/** The engine's bounds: beyond `connectBy`, which is this side's to notice, so that all sockets give up alike. */
+function timeoutsOf({ connectBy, closeWithin }: SocketOptions): Timeouts {
+  const connecting =
+    connectBy - now() > WITHIN_ITS_BOUNDS &&
+    ({ resolveMs: NO_BOUND, tcpMs: NO_BOUND, tlsMs: NO_BOUND, upgradeMs: NO_BOUND } as const);
+  return { ...connecting, ...(closeWithin !== undefined && { closeMs: closeWithin }) };
 }
 
 /**

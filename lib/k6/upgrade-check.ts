@@ -8,6 +8,9 @@ import { callAt, now } from "./clock.ts";
 import type { Record } from "./recorder.ts";
 import { onStockSockets, Socket, type SocketOptions } from "./socket.ts";
 
+/** A peer that does not answer a Close does not keep the load waiting. */
+const CLOSE_WITHIN = ms(500);
+
 /** A request of the check. */
 export interface Asked extends UpgradeRequest {
   /** Its URL without what may be secret. */
@@ -49,7 +52,12 @@ export function requireUpgrades(
     });
   };
   for (const request of requests) {
-    const options = { ...request, connectBy: ms(now() + within), ...(connect && { connect }) };
+    const options = {
+      ...request,
+      connectBy: ms(now() + within),
+      closeWithin: CLOSE_WITHIN,
+      ...(connect && { connect }),
+    };
     const socket = new Socket(options, {
       opened() {
         socket.leave();
