@@ -89,6 +89,12 @@ const withK6: NonNullable<SocketOptions["connect"]> = (url, subprotocols, { head
     onStockSockets ? { headers, jar: new http.CookieJar() } : { headers, ...(timeouts && { timeouts }) },
   );
 
+/** Makes the engine's sockets, for scenarios whose load it drives whatever `k6/websockets` is. */
+export const engineSocket =
+  (Engine: typeof import("k6/x/realtime").WebSocket): NonNullable<SocketOptions["connect"]> =>
+  (url, subprotocols, params) =>
+    new Engine(url, subprotocols, params as object) as unknown as K6WebSocket; // the same calls and events
+
 const OPEN = 1;
 
 /** One clock offset for all sockets of a virtual user: they share both clocks. */
