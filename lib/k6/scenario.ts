@@ -195,10 +195,8 @@ export function scenario<N extends SettingName>(
     thresholds: together(breakdownThresholds(names, plan.breakdowns), limits) as NonNullable<
       Options["thresholds"]
     >,
-    // The endpoints are asked at the same time, and closed; those that refuse may be asked again, one by one.
-    setupTimeout: formatDuration(
-      ms(settings.CONNECT_TIMEOUT * (1 + (plan.servers?.length ?? 1)) + CLOSE_TIMEOUT),
-    ),
+    // The endpoints are asked at the same time, each with a time-out of its own; then their connections are closed.
+    setupTimeout: formatDuration(ms(settings.CONNECT_TIMEOUT + CLOSE_TIMEOUT)),
     summaryTrendStats: stats,
     ...plan.options,
     systemTags: SYSTEM_TAGS as NonNullable<Options["systemTags"]>,
@@ -230,9 +228,15 @@ export function scenario<N extends SettingName>(
           hasToken || Object.keys(settings.HEADERS).length > 0 || urls.some((url) => url.includes("?")),
         isPart: isLaterPart(),
       });
+      // What the summary takes for the sign that the set-up was done.
+      const data = { upgraded: false };
+      const accepted = () => {
+        data.upgraded = true;
+      };
       if ("skipped" in check) {
         console.log(`no check of the server before the load: ${check.skipped}`);
-        return { upgraded: true };
+        accepted();
+        return data;
       }
       // A path may carry a token, too.
       const secret = ["token", ...users.columns].filter((name) => name !== "user");
@@ -243,8 +247,8 @@ export function scenario<N extends SettingName>(
         const shown = redactUrl(identity(connection, { ...variables, ...hidden }).url);
         return { ...identity(connection, variables), shown };
       });
-      requireUpgrades(requests, settings.CONNECT_TIMEOUT, record, plan.connect);
-      return { upgraded: true };
+      requireUpgrades(requests, settings.CONNECT_TIMEOUT, record, accepted, plan.connect);
+      return data;
     },
 
     async run() {

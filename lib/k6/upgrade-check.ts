@@ -4,7 +4,7 @@ import ws from "k6/ws";
 import { type ConnectReason, connectReason } from "../reasons.ts";
 import type { UpgradeRequest } from "../request.ts";
 import { type Ms, ms } from "../units.ts";
-import { callAt, now } from "./clock.ts";
+import { now } from "./clock.ts";
 import type { Record } from "./recorder.ts";
 import { onStockSockets, Socket, type SocketOptions } from "./socket.ts";
 
@@ -18,38 +18,28 @@ export interface Asked extends UpgradeRequest {
 }
 
 /**
- * Ends the run unless each endpoint accepts a WebSocket upgrade, naming those that do not and what they did instead.
- * All are asked at the same time, by the kind of socket that the load uses. To be called in `setup`, whose end waits
- * for the answers.
+ * Asks each endpoint for a WebSocket upgrade, all at the same time, by the kind of socket that the load uses. Where one
+ * does not accept, ends the run, naming those that did not and what they did instead. To be called in `setup`, which
+ * ends after the answers; no promise, since k6 has another exit code for one that is rejected.
  *
  * @param within how long each may take
+ * @param accepted called once all have accepted; never, where the run is interrupted before
  * @param connect makes the load's sockets, where they are not those of `k6/websockets`
  */
 export function requireUpgrades(
   requests: readonly Asked[],
   within: Ms,
   record: Record,
+  accepted: () => void,
   connect?: SocketOptions["connect"],
 ): void {
-  const refusals: {
-    readonly request: Asked;
-    readonly reason: ConnectReason;
-    readonly error: string;
-  }[] = [];
+  const refusals: Refusal[] = [];
   let waiting = requests.length;
   const done = () => {
     waiting--;
-    if (waiting > 0 || refusals.length === 0) return;
-    // On a turn of its own: k6 logs what a socket's listener throws, and goes on.
-    callAt(now(), () => {
-      const hidesStatus = onStockSockets && connect === undefined;
-      const told = refusals.map(({ request, reason, error }) => {
-        const got = hidesStatus && reason === "http_rejected" ? askAgain(request) : error;
-        record("ws_connect_failures", 1, { reason: connectReasonOf(reason, got) });
-        return `expected ${request.shown} to accept a WebSocket upgrade (101), got ${describe(reason, got, within)}${hintOf(request, got)}`;
-      });
-      fail(told.join("; "));
-    });
+    if (waiting > 0) return;
+    if (refusals.length === 0) accepted();
+    else tell(refusals, within, record, onStockSockets && connect === undefined);
   };
   for (const request of requests) {
     const options = {
@@ -64,6 +54,7 @@ export function requireUpgrades(
         done();
       },
       failed(reason, error) {
+        if (error === "aborted") return; // the run is interrupted, which is nobody's refusal
         refusals.push({ request, reason, error });
         done();
       },
@@ -71,6 +62,22 @@ export function requireUpgrades(
       closed() {},
     });
   }
+}
+
+interface Refusal {
+  readonly request: Asked;
+  readonly reason: ConnectReason;
+  /** What the socket said. */
+  readonly error: string;
+}
+
+function tell(refusals: readonly Refusal[], within: Ms, record: Record, hidesStatus: boolean): never {
+  const told = refusals.map(({ request, reason, error }) => {
+    const got = hidesStatus && reason === "http_rejected" ? askAgain(request) : error;
+    record("ws_connect_failures", 1, { reason: connectReasonOf(reason, got) });
+    return `expected ${request.shown} to accept a WebSocket upgrade (101), got ${describe(reason, got, within)}${hintOf(request, got)}`;
+  });
+  return fail(told.join("; "));
 }
 
 /** What an endpoint did, by what its socket said. */
