@@ -226,11 +226,22 @@ test("the scenarios as they are built send one request, and so does try", async 
     const run = await runK6(t, { scenario, k6, env: { ...given, ...env } });
     assert.ok(run.summary, run.stderr);
   }
+  const CASES_FILE = join(await temporaryDirectory(t), "cases.json");
+  const cases = [{ name: "as-it-should-be", expect: { status: [101] } }];
+  await writeFile(CASES_FILE, JSON.stringify({ builtIn: false, cases }));
+  const { CONNECTIONS: _, ...common } = given;
+  for (const [scenario, k6] of [
+    ["handshake", STOCK_K6],
+    ["x/handshake", OUR_K6],
+  ] as const) {
+    const run = await runK6(t, { scenario, k6, env: { ...common, PROFILE: "", CASES_FILE } });
+    assert.equal(run.code, 0, run.stderr);
+  }
   await tryOut([], { env: { ...given, CONNECTIONS: "1", PATH: process.env.PATH }, until: /← 101/ });
   const seen = server.requests.map(({ url, rawHeaders }) => {
     const lines = rawHeaders.flatMap((name, i) => (i % 2 === 0 ? [`${name}: ${rawHeaders[i + 1]}`] : []));
     return [url, ...lines.filter((line) => !line.startsWith("Sec-WebSocket-Key: ")).sort()];
   });
-  assert.equal(seen.length, 7, "a check and a connection of each scenario, and one of try");
+  assert.equal(seen.length, 11, "a check and a connection of each scenario, and one of try");
   for (const one of seen) assert.deepEqual(one, seen[0]);
 });
