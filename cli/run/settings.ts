@@ -52,7 +52,6 @@ export function settingsOf(
 const NOT_PASSED_ON: readonly [pattern: RegExp, instead: string][] = [
   [/^(-e|--env)/, "-e before the --"],
   [/^(-[dusi]|--(duration|vus|stage|iterations)(=|$))/, "-e, with which a scenario's load is set"],
-  [/^(-c|--config)/, "-e"],
   [/^--execution-segment/, "--instances"],
   [/^--(no-thresholds|summary-mode)/, "nothing: a run is judged and summed up"],
   [/^(-a|--address)/, "nothing: a run is followed by what it prints and records"],
@@ -60,7 +59,8 @@ const NOT_PASSED_ON: readonly [pattern: RegExp, instead: string][] = [
 
 /** @throws {@link UserError} for a flag of k6 that would take the run out of our hands */
 export function checkK6Flags(flags: readonly string[]): void {
-  for (const flag of flags) {
+  for (const [index, flag] of flags.entries()) {
+    if (/^(-c|--config)$/.test(flags[index - 1] ?? "")) continue; // a path
     const [, instead] = NOT_PASSED_ON.find(([pattern]) => pattern.test(flag)) ?? [];
     if (instead) throw new UserError(`-- ${flag}: expected ${instead}`);
   }

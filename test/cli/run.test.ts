@@ -117,6 +117,7 @@ const flags: [flag: string, passes: boolean][] = [
   ["--execution-segment=0:1/2", false],
   ["--no-thresholds", false],
   ["--address=127.0.0.1:6565", false],
+  ["--config=k6.json", true],
 ];
 for (const [flag, passes] of flags) {
   test(`behind --, ${flag} is ${passes ? "k6's" : "refused"}`, () => {
