@@ -13,6 +13,7 @@ type state uint8
 const (
 	resolving  state = iota
 	connecting       // TCP
+	tunnelling       // CONNECT sent to a proxy
 	securing         // TLS
 	upgrading        // request sent, or awaited by a server
 	open
@@ -134,7 +135,9 @@ func (c *Conn) late() {
 	case resolving:
 		c.fail(ReasonTimeoutResolve, nil)
 	case connecting:
-		c.fail(ReasonTimeoutTCP, nil)
+		c.unconnected(ReasonTimeoutTCP, nil)
+	case tunnelling:
+		c.fail(ReasonProxyTimeout, nil)
 	case securing:
 		c.fail(ReasonTimeoutTLS, nil)
 	case upgrading:

@@ -54,6 +54,7 @@ type Loop struct {
 	openings                 []*opening // to be used again
 	opening                  int        // connections that are not open yet
 	tlsConfigs               map[string]*tls.Config
+	routes                   map[Endpoint]Route
 
 	posted struct {
 		sync.Mutex
@@ -70,6 +71,7 @@ func newLoop(o *Options) (*Loop, error) {
 	l := &Loop{
 		options:     o,
 		tlsConfigs:  make(map[string]*tls.Config),
+		routes:      make(map[Endpoint]Route),
 		random:      rand.NewChaCha8(seed),
 		fromServers: frame.NewParser(frame.Limits{MessageBytes: o.MessageBytes, BufferedBytes: o.BufferedBytes}, false),
 		fromClients: frame.NewParser(frame.Limits{MessageBytes: o.MessageBytes, BufferedBytes: o.BufferedBytes}, true),
