@@ -7,7 +7,10 @@ declare module "k6/x/realtime" {
   export interface Timeouts {
     /** Look-up of the host. */
     resolveMs?: number;
+    /** The TCP connection, to all addresses of the host together. */
     tcpMs?: number;
+    /** CONNECT written to a proxy's answer. */
+    proxyMs?: number;
     tlsMs?: number;
     /** Request written to the 101 response. */
     upgradeMs?: number;

@@ -3,6 +3,7 @@
  * from this table; a wrong value or a misspelt name ends the run before any connection.
  */
 import { distance } from "fastest-levenshtein";
+import { parseConnectTo } from "./connect-to.ts";
 import { formatDuration, type Ms, ms, parseDuration } from "./units.ts";
 
 /** One environment variable: how it is read and what it means. */
@@ -61,6 +62,13 @@ export const SETTINGS = {
     default: "",
     parse: (text: string) =>
       /^([!#$%&'*+.^`|~\w-]+(,[!#$%&'*+.^`|~\w-]+)*)?$/.test(text) ? text : undefined,
+  },
+  CONNECT_TO: {
+    help: "Where connections go instead of where their URL says, as with curl's --connect-to: Host header, server name and certificate stay the URL's. See network.md.",
+    expects:
+      "HOST:PORT:ADDRESS:PORT, such as example.com:443:10.0.0.5:8443, with an IP address as the third, several separated by commas",
+    default: "",
+    parse: parseConnectTo,
   },
   PROTOCOL: choice("The protocol that the server speaks.", ["chat", "echo", "im"]),
   PROTOCOL_FILE: file("A protocol of one's own: see protocols.md.", "JSON"),

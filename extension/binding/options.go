@@ -153,6 +153,7 @@ func readTimeouts(r *reader) engine.Timeouts {
 	t := engine.Timeouts{
 		Resolve: r.milliseconds("resolveMs", 0, least),
 		TCP:     r.milliseconds("tcpMs", 0, least),
+		Proxy:   r.milliseconds("proxyMs", 0, least),
 		TLS:     r.milliseconds("tlsMs", 0, least),
 		Upgrade: r.milliseconds("upgradeMs", 0, least),
 		Close:   r.milliseconds("closeMs", 0, least),

@@ -5,6 +5,7 @@ import { IDENTITY_SETTINGS, type Identity, identities, parseUsers, type User } f
 import type { MetricName } from "../metrics.ts";
 import { limitsOn, PROFILES, type Profile, type ProfileName, parseProfile, together } from "../profile.ts";
 import { compile, PROTOCOLS, type Protocol, parseDescriptor } from "../protocols/index.ts";
+import { proxiesOf } from "../road.ts";
 import { readSettings, type SettingName, type Settings, SettingsError, unread } from "../settings.ts";
 import { onStep, requireLimitsOfSteps, STEPS_OF_TAG, stepsSummary } from "../steps.ts";
 import { percentilesOf } from "../summary/exact.ts";
@@ -25,6 +26,7 @@ import { now } from "./clock.ts";
 import { CLOSE_TIMEOUT } from "./connection.ts";
 import { readInput, readJsonInput, resultsDir } from "./files.ts";
 import { type Record, recorder } from "./recorder.ts";
+import { networkOptions } from "./road.ts";
 import { climb, figuresOfSteps, type Step } from "./steps.ts";
 import { requireUpgrade } from "./upgrade-check.ts";
 
@@ -38,6 +40,7 @@ const COMMON = [
   "PAYLOAD_BYTES",
   "REPLY_TIMEOUT",
   "CONNECT_TIMEOUT",
+  "CONNECT_TO",
   "RESULTS_DIR",
   "K6_VERSION",
 ] as const;
@@ -143,6 +146,8 @@ export function scenario<N extends SettingName>(
   const users = usersOf(settings);
   const identity = identities(settings, protocol, users);
   const plan = planOf(settings, protocol, users);
+  const endpoints = plan.servers ?? [settings.WS_URL];
+  const network = networkOptions(endpoints, settings, plan.engine !== undefined);
   const shards = plan.shards ?? Math.min(plan.size, MAX_SHARDS);
   const names = [...(plan.metrics ?? metrics), ...SHARD_METRICS];
   const record = recorder(names);
@@ -176,6 +181,7 @@ export function scenario<N extends SettingName>(
     setupTimeout: formatDuration(settings.CONNECT_TIMEOUT),
     summaryTrendStats: stats,
     systemTags: SYSTEM_TAGS as NonNullable<Options["systemTags"]>,
+    ...network,
   };
 
   const outcomeOf = ({ of, each }: NonNullable<Plan["steps"]>) => {
@@ -194,6 +200,8 @@ export function scenario<N extends SettingName>(
       console.log(
         `${spec.name}: ${plan.load}, against ${servers.map(({ url }) => redactUrl(url)).join(", ")}`,
       );
+      const proxies = proxiesOf(endpoints, __ENV);
+      if (proxies.length > 0) console.log(`connections go by ${proxies.join(", ")}`);
       const idle = unread(read, __ENV);
       if (idle.length > 0) console.warn(`${spec.name} has no use for ${idle.join(", ")}`);
       for (const first of servers) requireUpgrade(first, record);

@@ -1,4 +1,5 @@
 import { WebSocket } from "k6/websockets";
+import { proxyFor } from "../proxy.ts";
 import { type ConnectReason, connectReason, type MessageReason, messageReason } from "../reasons.ts";
 import { type Ms, ms } from "../units.ts";
 import { WallOffset } from "../wall-offset.ts";
@@ -114,7 +115,7 @@ export class Socket {
     };
     this.socket.onclose = ({ code, by }) => {
       giveUp();
-      if (this.state === "connecting") this.fail(connectReason(error));
+      if (this.state === "connecting") this.fail(connectReason(error, proxyFor(url, __ENV) !== undefined));
       else if (this.state === "open") {
         this.state = "over";
         observer.closed(code, by === "timeout");

@@ -188,6 +188,7 @@ export function swarm<N extends SettingName>(spec: SwarmSpec<N>) {
         timeouts: {
           resolveMs: CONNECT_TIMEOUT,
           tcpMs: CONNECT_TIMEOUT,
+          proxyMs: CONNECT_TIMEOUT,
           tlsMs: CONNECT_TIMEOUT,
           upgradeMs: CONNECT_TIMEOUT,
         },

@@ -1,7 +1,9 @@
 import { fail } from "k6";
 import ws from "k6/ws";
 import type { Identity } from "../identity.ts";
+import { proxyFor } from "../proxy.ts";
 import { connectReason } from "../reasons.ts";
+import { whoFailed } from "../road.ts";
 import { redactUrl } from "../url.ts";
 import type { Record } from "./recorder.ts";
 
@@ -15,7 +17,13 @@ export function requireUpgrade({ url, headers, subprotocols }: Identity, record:
   const response = ws.connect(url, { headers: { ...headers, ...asked } }, (socket) => socket.close());
   if (response.status === 101) return;
   const answer = response.status ? `HTTP ${response.status}` : response.error;
-  const reason = connectReason(response.status ? `http_${response.status}` : String(response.error));
+  const isProxied = proxyFor(url, __ENV) !== undefined;
+  const reason = connectReason(
+    response.status ? `http_${response.status}` : String(response.error),
+    isProxied,
+  );
   record("ws_connect_failures", 1, { reason });
-  fail(`expected ${redactUrl(url)} to accept a WebSocket upgrade (101), got ${answer}`);
+  fail(
+    `expected ${whoFailed(url, reason, __ENV) ?? `${redactUrl(url)} to accept a WebSocket upgrade (101)`}, got ${answer}`,
+  );
 }

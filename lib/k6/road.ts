@@ -1,0 +1,24 @@
+import type { Options } from "k6/options";
+import * as sockets from "k6/websockets";
+import { roadTo } from "../road.ts";
+import { type Settings, SettingsError } from "../settings.ts";
+
+/** Whether the module that goes by the name of `k6/websockets` is the extension, as in `dist/x`. */
+const ON_ENGINE = "Swarm" in sockets;
+
+/**
+ * k6's own options that say how its sockets, and the engine's, get to the endpoints.
+ *
+ * @param hasEngine whether the scenario asks for the extension itself
+ * @throws {@link SettingsError} naming what those sockets cannot do
+ */
+export function networkOptions(
+  urls: readonly string[],
+  settings: Settings<"CONNECT_TO">,
+  hasEngine: boolean,
+): Pick<Options, "hosts"> {
+  const hosts = roadTo(urls, settings, ON_ENGINE || hasEngine ? "engine" : "stock", __ENV);
+  if (Object.keys(hosts).length === 0) return {};
+  if (__ENV.K6_HOSTS) throw new SettingsError("CONNECT_TO: expected no K6_HOSTS beside it, got both");
+  return { hosts };
+}

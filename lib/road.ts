@@ -1,0 +1,92 @@
+/** The way of connections to their endpoints: what must be known, and refused, before there is one. Pure. */
+import { authorityOf, bracketed } from "./address.ts";
+import { type ConnectTo, destinationOf, speaksOf } from "./connect-to.ts";
+import { type ProxyServer, proxyFor } from "./proxy.ts";
+import { type ConnectReason, isProxyReason } from "./reasons.ts";
+import { type Settings, SettingsError } from "./settings.ts";
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Whose sockets they are: k6's own, the engine's, or those of `try`. */
+export type Sockets = "stock" | "engine" | "try";
+
+/** The kinds of proxies that they can go by. */
+const PROXY_SCHEMES: Readonly<Record<Sockets, readonly string[]>> = {
+  stock: ["http", "socks5"],
+  engine: ["http"],
+  try: ["http"],
+};
+
+/**
+ * Looks at the way to each endpoint.
+ *
+ * @returns what `CONNECT_TO` says, as k6's option `hosts`
+ * @throws {@link SettingsError} naming what these sockets cannot do
+ */
+export function roadTo(
+  urls: readonly string[],
+  { CONNECT_TO }: Settings<"CONNECT_TO">,
+  sockets: Sockets,
+  env: Environment,
+): Record<string, string> {
+  for (const url of urls) {
+    const proxy = proxyFor(url, env);
+    if (!proxy) continue;
+    requireUsable(proxy, PROXY_SCHEMES[sockets]);
+    if (destinationOf(url, CONNECT_TO)) {
+      throw new SettingsError(
+        `CONNECT_TO: expected no proxy to ${authorityOf(url).host}, since a proxy looks up names itself, got ${proxy.variable}: NO_PROXY may name it`,
+      );
+    }
+  }
+  return hostsFor(CONNECT_TO, urls);
+}
+
+function requireUsable({ variable, scheme, host }: ProxyServer, schemes: readonly string[]): void {
+  if (host !== "" && schemes.includes(scheme)) return;
+  const expected = schemes.map((one) => `${one}://`).join(" or ");
+  throw new SettingsError(
+    `${variable}: expected ${host === "" ? `the URL of a proxy, ${expected}` : `an ${expected} proxy`}, got ${host === "" ? "something else" : `${scheme}://`}; NO_PROXY may except the server`,
+  );
+}
+
+/** The proxies that connections go by, in words: one for each, without credentials. */
+export function proxiesOf(urls: readonly string[], env: Environment): string[] {
+  const words = urls.map((url) => {
+    const proxy = proxyFor(url, env);
+    return proxy && `${proxy.scheme}://${bracketed(proxy.host)}:${proxy.port} (${proxy.variable})`;
+  });
+  return [...new Set(words.filter((word) => word !== undefined))];
+}
+
+/** What was expected of whom, where it was not the server that failed; undefined where it was. */
+export function whoFailed(url: string, reason: ConnectReason, env: Environment): string | undefined {
+  if (!isProxyReason(reason)) return undefined;
+  const { host, port } = authorityOf(url);
+  return `the proxy ${proxiesOf([url], env).join()} to open a tunnel to ${bracketed(host)}:${port}`;
+}
+
+function hostsFor(entries: readonly ConnectTo[], urls: readonly string[]): Record<string, string> {
+  const endpoints = urls.map(authorityOf);
+  const idle = entries.find((entry) => !endpoints.some(({ host, port }) => speaksOf(entry, host, port)));
+  if (idle) {
+    const wanted = endpoints.map(({ host, port }) => `${host}:${port}`).join(", ");
+    throw new SettingsError(
+      `CONNECT_TO: expected entries for ${wanted}, got one for ${idle.host || "any host"}:${idle.port ?? "any port"}`,
+    );
+  }
+  const hosts: Record<string, string> = {};
+  for (const url of urls) {
+    const to = destinationOf(url, entries);
+    if (!to) continue;
+    const { host, port } = authorityOf(url);
+    // What k6's option takes (validHostPattern in lib/types/hosts.go): no IPv6, no underscore.
+    if (!/^([a-z\d]([a-z\d-]*[a-z\d])?\.)*[a-z\d]([a-z\d-]*[a-z\d])?$/i.test(host)) {
+      throw new SettingsError(
+        `CONNECT_TO: expected a URL whose host is a name of letters, digits, - and ., or an IPv4 address, got ${host}`,
+      );
+    }
+    hosts[`${host.toLowerCase()}:${port}`] = `${bracketed(to.address)}:${to.toPort ?? port}`;
+  }
+  return hosts;
+}
