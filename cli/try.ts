@@ -13,8 +13,10 @@ import {
 import { readSettings, SETTINGS, type SettingName, SettingsError } from "../lib/settings.ts";
 import { type Ms, parseDuration } from "../lib/units.ts";
 import { EXIT, type Surroundings, UserError } from "./command.ts";
+import { readConfigFile } from "./run/k6-config.ts";
 import { type Attempt, attempt } from "./try/attempt.ts";
 import type { TryEvent, Untimed } from "./try/event.ts";
+import { networkFor, unhonoured } from "./try/network.ts";
 import { masker, printable } from "./try/safe-text.ts";
 import { linesOf } from "./try/transcript.ts";
 import { Judge } from "./try/verdict.ts";
@@ -31,6 +33,7 @@ const FLAGS = {
   "payload-bytes": "PAYLOAD_BYTES",
   "reply-timeout": "REPLY_TIMEOUT",
   "connect-timeout": "CONNECT_TIMEOUT",
+  "connect-to": "CONNECT_TO",
 } as const satisfies Record<string, SettingName>;
 
 const NAMES = [
@@ -40,6 +43,7 @@ const NAMES = [
   "PAYLOAD_BYTES",
   "REPLY_TIMEOUT",
   "CONNECT_TIMEOUT",
+  "CONNECT_TO",
 ] as const;
 
 const ARGS = {
@@ -70,6 +74,12 @@ const ARGS = {
     description: "How long to stay, from the first byte to our Close. (5s)",
   },
   json: { type: "boolean", description: "One JSON object a line, messages whole, instead of text." },
+  config: {
+    type: "string",
+    alias: "c",
+    valueHint: "FILE",
+    description: "k6's configuration file, for hosts, dns.policy and the options of TLS.",
+  },
   "insecure-skip-tls-verify": {
     type: "boolean",
     description: "Take any certificate, as the flag of k6 does.",
@@ -114,13 +124,14 @@ EXIT CODE
 `;
 
 /** `k6-realtime try`: one connection, message by message. */
-export const tryOut = ({ out, cwd, env, signal }: Surroundings): CommandDef =>
+export const tryOut = ({ out, err, cwd, env, signal }: Surroundings): CommandDef =>
   defineCommand({
     meta: { name: "try", description: "Try one connection and see how each message is understood" },
     args: ARGS as ArgsDef,
     async run({ args, rawArgs }): Promise<number> {
       const headers = headersOf(rawArgs);
-      const { what, mask, json } = await planOf(args as Args, headers, { cwd, env });
+      const { what, mask, json, idle } = await planOf(args as Args, headers, { cwd, env });
+      if (idle.length > 0) err.write(`--config ${args.config}: try has no use for ${idle.join(", ")}\n`);
       const judge = new Judge(what.probes);
 
       const print = (lines: readonly string[]): Promise<void> | undefined => {
@@ -165,7 +176,7 @@ async function planOf(
   args: Args,
   headers: Readonly<Record<string, string>>,
   { cwd, env }: Pick<Surroundings, "cwd" | "env">,
-): Promise<{ what: Attempt; mask: (text: string) => string; json: boolean }> {
+): Promise<{ what: Attempt; mask: (text: string) => string; json: boolean; idle: readonly string[] }> {
   try {
     const settings = settingsOf(args, headers, env);
     const protocol = await protocolOf(
@@ -174,6 +185,14 @@ async function planOf(
       args["protocol-file"] === undefined ? "PROTOCOL_FILE" : "--protocol-file",
     );
     const user = text(args.user) ?? "user-0";
+    const config =
+      args.config === undefined ? {} : await readConfigFile("--config", String(args.config), cwd);
+    const network = await networkFor(settings.WS_URL, settings, {
+      config,
+      source: `--config ${args.config}`,
+      insecure: args["insecure-skip-tls-verify"] === true || env.K6_INSECURE_SKIP_TLS_VERIFY === "true",
+      env,
+    });
     const identity = identities(settings, protocol, [{ user, token: settings.WS_TOKEN }]);
     const room = text(args.room) ?? "load-test-room-0";
     const probes = read("--probes", args.probes ?? "3", "a whole number up to 1000", upToThousand);
@@ -196,10 +215,11 @@ async function planOf(
           "a duration above 0 such as 5s",
           (given) => parseDuration(given) || undefined,
         ),
-        verifyCertificate: !args["insecure-skip-tls-verify"],
+        network,
       },
       mask: masker(settings.WS_TOKEN, [...Object.values(settings.HEADERS), ...secretsIn(settings.WS_URL)]),
       json: args.json === true,
+      idle: unhonoured(config),
     };
   } catch (error) {
     if (error instanceof SettingsError || error instanceof DescriptorError)

@@ -209,7 +209,11 @@ const TO_PROXY: Readonly<Partial<Record<ConnectReason, ConnectReason>>> = {
   dns: "proxy_dns",
   timeout: "proxy_timeout",
   reset: "proxy_closed",
+  closed: "proxy_closed",
 };
+
+/** What a reason is called where the connection was one to a proxy. */
+export const ofProxy = (reason: ConnectReason): ConnectReason => TO_PROXY[reason] ?? reason;
 
 /**
  * Puts the words of k6's (Go's) connection error on the closed list, or the reason that the engine names.
@@ -224,7 +228,7 @@ export function connectReason(error: string, isProxied = false): ConnectReason {
   if (!isProxied) return listed ?? "other";
   const refusal = PROXY_ERRORS[error.toLowerCase()];
   if (refusal) return refusal;
-  if (/^(dial|lookup) /.test(error)) return (listed && TO_PROXY[listed]) ?? listed ?? "other";
+  if (/^(dial|lookup) /.test(error)) return ofProxy(listed ?? "other");
   return listed ?? "proxy_rejected"; // all others of k6's own words are listed
 }
 

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from "node:http";
+import type { Socket } from "node:net";
 import { type RawData, WebSocket } from "ws";
 import type { Identity } from "../../lib/identity.ts";
 import {
@@ -14,6 +15,7 @@ import { type Ms, ms } from "../../lib/units.ts";
 import { redactUrl } from "../../lib/url.ts";
 import { frameText, type HeaderLines, type Meaning, type Untimed } from "./event.ts";
 import { headerLines, readBody, reasonOf, tolerateSubprotocol } from "./handshake.ts";
+import { type Network, nameOf, Road } from "./road.ts";
 
 /** One connection to be tried, as one connection of a scenario would be made. */
 export interface Attempt {
@@ -29,7 +31,7 @@ export interface Attempt {
   readonly replyTimeout: Ms;
   /** From the first byte to our Close, whatever happens. */
   readonly stayFor: Ms;
-  readonly verifyCertificate: boolean;
+  readonly network: Network;
 }
 
 /** Takes an event; gives a promise when no more should come before it is settled. */
@@ -66,6 +68,7 @@ class Try {
   readonly #socket: WebSocket;
   readonly #conversation: Conversation;
   readonly #controls = new AbortController();
+  readonly #road: Road;
   #state: "connecting" | "open" | "closing" | "over" = "connecting";
   #alarm: NodeJS.Timeout | undefined;
   #probesSent = 0;
@@ -84,9 +87,13 @@ class Try {
       replyTimeoutMs: what.replyTimeout,
       unixOffsetMs: ms(performance.timeOrigin + this.#origin),
     });
+    this.#road = new Road(identity.url, what.network, this.#controls.signal);
     this.#socket = new WebSocket(identity.url, [...identity.subprotocols], {
       headers: { ...identity.headers },
-      rejectUnauthorized: what.verifyCertificate,
+      // The types know no connection that is made later, as Node.js does.
+      createConnection: ((_: unknown, made: (error: Error | null, socket?: Socket) => void) => {
+        this.#road.take(this.#deadline()).then((socket) => made(null, socket), made);
+      }) as never,
       perMessageDeflate: false, // as k6, unless a script asks for it
       maxPayload: MAX_PAYLOAD_BYTES,
     });
@@ -95,6 +102,7 @@ class Try {
       url: redactUrl(identity.url),
       headers: Object.keys(identity.headers),
       subprotocols: identity.subprotocols,
+      ...(what.network.proxy && { proxy: nameOf(what.network.proxy) }),
     });
     this.#listen();
     signal.addEventListener("abort", () => this.#leave(), { signal: this.#controls.signal });
@@ -253,6 +261,10 @@ class Try {
   #leave(): void {
     if (this.#state === "connecting") {
       const waited = Math.round(this.#now());
+      if (this.#road.awaitsProxy) {
+        this.#unconnected("proxy_timeout", `no tunnel through the proxy within ${waited} ms`);
+        return;
+      }
       this.#unconnected("timeout", `no answer to the upgrade request within ${waited} ms`);
       return;
     }

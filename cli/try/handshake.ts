@@ -69,8 +69,20 @@ const CODES: readonly (readonly [RegExp, ConnectReason, string])[] = [
   [/^HPE_/, "http_rejected", "the answer is no HTTP"],
 ];
 
+/** There is no way to the server, and why. */
+export class NoRoad extends Error {
+  override name = "NoRoad";
+  readonly reason: ConnectReason;
+
+  constructor(reason: ConnectReason, message: string) {
+    super(message);
+    this.reason = reason;
+  }
+}
+
 /** Why there is no connection: on the closed list, and in words. */
 export function reasonOf(error: Error): [ConnectReason, string] {
+  if (error instanceof NoRoad) return [error.reason, error.message];
   const { code = "" } = error as NodeJS.ErrnoException;
   const known = CODES.find(([pattern]) => pattern.test(code));
   if (known) return [known[1], error.message === "" ? known[2] : `${known[2]} (${error.message})`];
