@@ -9,7 +9,13 @@ import {
   type Protocol,
   parseDescriptor,
 } from "../lib/protocols/index.ts";
-import { readSettings, SETTINGS, type SettingName, SettingsError } from "../lib/settings.ts";
+import {
+  readSettings,
+  requireRoomForMessages,
+  SETTINGS,
+  type SettingName,
+  SettingsError,
+} from "../lib/settings.ts";
 import { type Ms, parseDuration } from "../lib/units.ts";
 import { EXIT, readAgain, type Surroundings, UserError } from "./command.ts";
 import { readConfigFile } from "./run/k6-config.ts";
@@ -30,6 +36,7 @@ const FLAGS = {
   origin: "ORIGIN",
   subprotocol: "SUBPROTOCOL",
   "payload-bytes": "PAYLOAD_BYTES",
+  "message-bytes": "MESSAGE_BYTES",
   "reply-timeout": "REPLY_TIMEOUT",
   "connect-timeout": "CONNECT_TIMEOUT",
   "connect-to": "CONNECT_TO",
@@ -40,6 +47,8 @@ const NAMES = [
   "PROTOCOL",
   "PROTOCOL_FILE",
   "PAYLOAD_BYTES",
+  "MESSAGE_BYTES",
+  "BUFFERED_BYTES",
   "REPLY_TIMEOUT",
   "CONNECT_TIMEOUT",
   "CONNECT_TO",
@@ -119,7 +128,8 @@ EXIT CODE
      until our Close
   1  it did not: the last line says why
   2  a flag or a descriptor is wrong: nothing was sent
-  3  interrupted before there was an answer
+  3  interrupted before there was an answer, or ended by a limit of this side
+     or its machine
 `;
 
 /** `k6-realtime try`: one connection, message by message. */
@@ -158,7 +168,7 @@ export const tryOut = ({ out, err, cwd, env, signal }: Surroundings): CommandDef
       print([
         json
           ? JSON.stringify({ event: "verdict", ok, reason: because })
-          : `${ok ? "ok" : "failed"}: ${because}`,
+          : `${ok ? "ok" : undecided ? "undecided" : "failed"}: ${because}`,
       ]);
       if (ok) return EXIT.pass;
       return undecided ? EXIT.undecided : EXIT.error;
@@ -206,6 +216,7 @@ async function planOf(
         probes: protocol.descriptor.probe ? probes : 0,
         publications,
         payload: "x".repeat(settings.PAYLOAD_BYTES),
+        messageBytes: settings.MESSAGE_BYTES,
         connectTimeout: settings.CONNECT_TIMEOUT,
         replyTimeout: settings.REPLY_TIMEOUT,
         stayFor: read(
@@ -239,6 +250,7 @@ function settingsOf(args: Args, headers: Readonly<Record<string, string>>, env: 
   }
   try {
     const settings = readSettings(NAMES, { ...env, ...values });
+    requireRoomForMessages(settings);
     return { ...settings, HEADERS: { ...settings.HEADERS, ...headers } };
   } catch (error) {
     if (!(error instanceof SettingsError)) throw error;

@@ -58,6 +58,17 @@ declare module "k6/x/realtime" {
      * The same for all swarms that run at a time. Default "normal".
      */
     priority?: "normal" | "realtime";
+    /**
+     * The largest message taken, in bytes, up to 1 GiB. A larger one ends its connection with 1009, as a drop by
+     * `generator`. The same for all swarms that run at a time. Default 64 MiB.
+     */
+    messageBytes?: number;
+    /**
+     * What all connections of the process together may hold of messages half received, in bytes: at least
+     * {@link messageBytes}. More ends a connection in the same way. The same for all swarms that run at a time.
+     * Default 1 GiB.
+     */
+    bufferedBytes?: number;
     /** Subprotocols offered, the preferred one first. Default none. */
     subprotocols?: readonly string[];
     /** Header fields by name. `${name}` stands for one of {@link variables}. */
@@ -180,6 +191,16 @@ declare module "k6/x/realtime" {
      * the window: 1 to 1 GiB. Linux gives twice that, and 2,304 bytes at least. Default: the kernel's choice.
      */
     receiveBufferBytes?: number;
+    /**
+     * The largest message taken, in bytes, up to 1 GiB. A larger one ends the connection with 1009: an `error`
+     * event, `message_too_big`, then `close` by `generator`. Default 64 MiB.
+     */
+    messageBytes?: number;
+    /**
+     * What all sockets of the process with the same bounds together may hold of messages half received, in bytes: at
+     * least {@link messageBytes}. More ends a connection in the same way, as `buffer_limit`. Default 1 GiB.
+     */
+    bufferedBytes?: number;
     /** Bounds on each phase. Defaults: 10 s, and 5 s to close. */
     timeouts?: Timeouts;
   }
@@ -222,8 +243,11 @@ declare module "k6/x/realtime" {
     readonly code: number;
     /** Whether the peer's Close frame came. */
     readonly wasClean: boolean;
-    /** Who ended it: this side, the server by a Close frame or a breach, the network, or a time that ran out. */
-    readonly by: "client" | "server" | "network" | "timeout";
+    /**
+     * Who ended it: this side as it was told, the server by a Close frame or a breach, the network, a time that ran
+     * out, or the generator: a limit of its own, or of its machine.
+     */
+    readonly by: "client" | "server" | "network" | "timeout" | "generator";
   }
   export interface WebSocketEvents {
     open: WebSocketEvent;

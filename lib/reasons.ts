@@ -40,6 +40,7 @@ export const PROXY_REASONS = [
   "proxy_503",
   "proxy_504",
 ] as const;
+export type ProxyReason = (typeof PROXY_REASONS)[number];
 
 /** Why a connection did not reach the 101 response. */
 export const CONNECT_REASONS = [
@@ -62,13 +63,14 @@ export const CONNECT_REASONS = [
   "header_too_large", // the answer's header passes the limit
   "no_descriptors", // this process may open no more files
   "no_ports", // no local port left towards that server
+  "no_memory", // this machine has none left for sockets
   "blocked", // refused by k6's own blacklistIPs or blockHostnames
   ...PROXY_REASONS,
   "other",
 ] as const;
 export type ConnectReason = (typeof CONNECT_REASONS)[number];
 
-/** Breaches of WebSocket itself (RFC 6455), each of which ends its connection; k6's own sockets hide them. */
+/** Breaches of WebSocket itself (RFC 6455), and of our own limits, each of which ends its connection; k6's own sockets hide most. */
 const BREACHES = [
   "reserved_bits",
   "unknown_opcode",
@@ -81,8 +83,8 @@ const BREACHES = [
   "bad_close",
   "bad_close_code",
   "bad_utf8",
-  "message_too_big", // larger than what we take
-  "buffer_limit", // more half-received messages than we hold
+  "message_too_big", // larger than MESSAGE_BYTES: ours
+  "buffer_limit", // more half-received messages than BUFFERED_BYTES: ours
 ] as const;
 
 /** What a message was that should not have come like that. */
@@ -129,8 +131,9 @@ export const DROP_CODES = [
 ] as const;
 export type DropCode = (typeof DROP_CODES)[number];
 
-/** Who ended a connection that was meant to stay. */
-export const DROP_CAUSES = ["server", "network", "timeout"] as const;
+/** Who ended a connection that was meant to stay: `generator` is a limit of our own, see ours.ts. */
+export const DROP_CAUSES = ["server", "network", "timeout", "generator"] as const;
+export type DropCause = (typeof DROP_CAUSES)[number];
 
 /** What becomes of a connection that a scenario puts to a test; each scenario says what its own mean. */
 export const OUTCOMES = [
@@ -180,6 +183,7 @@ const CONNECT_ERRORS: readonly (readonly [RegExp, ConnectReason])[] = [
   [/connection reset|broken pipe|\bEOF\b/i, "reset"],
   [/too many open files/i, "no_descriptors"],
   [/cannot assign requested address|address already in use/i, "no_ports"],
+  [/cannot allocate memory|no buffer space/i, "no_memory"],
   [/blacklist|blocked/i, "blocked"],
   [/no such host|lookup /i, "dns"],
   [/tls:|x509:|certificate/i, "tls"],
@@ -187,7 +191,7 @@ const CONNECT_ERRORS: readonly (readonly [RegExp, ConnectReason])[] = [
 ];
 
 /** Whether a proxy, or the way to it, is the reason. */
-export const isProxyReason = (reason: string): boolean =>
+export const isProxyReason = (reason: string): reason is ProxyReason =>
   (PROXY_REASONS as readonly string[]).includes(reason);
 
 /** What k6 makes of a proxy's refusal: the status' words, and nothing else. */

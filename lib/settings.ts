@@ -84,6 +84,18 @@ export const SETTINGS = {
     0,
     16_777_216,
   ),
+  MESSAGE_BYTES: count(
+    "Largest message taken from the server; a larger one ends its connection with 1009, by the generator, and makes the run incomplete.",
+    String(64 * 1_024 * 1_024),
+    1_024,
+    1_073_741_824,
+  ),
+  BUFFERED_BYTES: count(
+    "Memory for half-received messages, of all the engine's connections in a process together; more ends connections as MESSAGE_BYTES does.",
+    String(1_024 * 1_024 * 1_024),
+    1_024,
+    1_099_511_627_776,
+  ),
   CONNECTIONS: count("Connections held at the same time.", "100", 1, 100_000),
   RAMP: duration("Time over which the connections are opened.", "1m", 0),
   DURATION: duration("Time for which all connections are held.", "10m", 1),
@@ -321,6 +333,33 @@ export function readSettings<N extends SettingName>(
   }
   if (problems.length > 0) throw new SettingsError(problems.join("\n"));
   return values as Settings<N>;
+}
+
+/** What a message of the protocol has beside its filler, at the most that is allowed for. */
+const REST_OF_A_MESSAGE_BYTES = 1_024;
+
+/**
+ * A reply or delivery has the filler that was sent: the limits on messages must leave room for it.
+ *
+ * @throws {@link SettingsError} naming the limit, and what it has to hold
+ */
+export function requireRoomForMessages(
+  settings: Settings<"MESSAGE_BYTES" | "BUFFERED_BYTES" | "PAYLOAD_BYTES"> & Partial<Settings<"BURST_BYTES">>,
+): void {
+  const { MESSAGE_BYTES, BUFFERED_BYTES, PAYLOAD_BYTES, BURST_BYTES = 0 } = settings;
+  const [name, filler] =
+    BURST_BYTES > PAYLOAD_BYTES ? ["BURST_BYTES", BURST_BYTES] : ["PAYLOAD_BYTES", PAYLOAD_BYTES];
+  const needed = filler + REST_OF_A_MESSAGE_BYTES;
+  if (filler > 0 && MESSAGE_BYTES < needed) {
+    throw new SettingsError(
+      `MESSAGE_BYTES: expected at least ${needed}, which is ${name} and ${REST_OF_A_MESSAGE_BYTES} for the rest of the message, got ${MESSAGE_BYTES}`,
+    );
+  }
+  if (BUFFERED_BYTES < MESSAGE_BYTES) {
+    throw new SettingsError(
+      `BUFFERED_BYTES: expected at least MESSAGE_BYTES (${MESSAGE_BYTES}), got ${BUFFERED_BYTES}`,
+    );
+  }
 }
 
 /** Settings that are given but not among those that are read: they change nothing, which whoever gave them should hear. */

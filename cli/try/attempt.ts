@@ -27,6 +27,8 @@ export interface Attempt {
   readonly publications: number;
   /** Filler of the probes and publications. */
   readonly payload: string;
+  /** The largest message taken. */
+  readonly messageBytes: number;
   readonly connectTimeout: Ms;
   readonly replyTimeout: Ms;
   /** From the first byte to our Close, whatever happens. */
@@ -41,8 +43,6 @@ export type Report = (event: Untimed, at: Ms) => Promise<void> | undefined;
 const INTERVAL = ms(500);
 /** How long the peer may take to answer our Close. */
 const CLOSE_TIMEOUT = ms(2_000);
-/** The largest message taken: k6 has no limit, one's own memory has. */
-const MAX_PAYLOAD_BYTES = 64 * 1_024 * 1_024;
 
 /**
  * Tries one connection: handshake, session, probes, Close. Resolves when it is over, which is `stayFor` and the
@@ -95,7 +95,7 @@ class Try {
         this.#road.take(this.#deadline()).then((socket) => made(null, socket), made);
       }) as never,
       perMessageDeflate: false, // as k6, unless a script asks for it
-      maxPayload: MAX_PAYLOAD_BYTES,
+      maxPayload: what.messageBytes,
     });
     this.#tell({
       event: "connecting",
@@ -154,7 +154,14 @@ class Try {
 
   #failed(error: Error): void {
     if (this.#state === "connecting") this.#unconnected(...reasonOf(error));
-    else if (this.#state !== "over") this.#tell({ event: "violation", detail: error.message });
+    else if (this.#state !== "over") this.#tell(this.#breach(error));
+  }
+
+  #breach(error: NodeJS.ErrnoException): Untimed {
+    if (error.code !== "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH")
+      return { event: "violation", detail: error.message };
+    const detail = `a message was larger than ${this.#what.messageBytes} bytes: raise --message-bytes`;
+    return { event: "limit", detail };
   }
 
   #unconnected(reason: ConnectReason, detail: string): void {

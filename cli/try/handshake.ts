@@ -63,6 +63,9 @@ export function tolerateSubprotocol(
 const CODES: readonly (readonly [RegExp, ConnectReason, string])[] = [
   [/^ECONNREFUSED$/, "refused", "nothing listens there"],
   [/^(ECONNRESET|EPIPE)$/, "reset", "the connection was cut before an answer"],
+  [/^(EMFILE|ENFILE)$/, "no_descriptors", "this machine gave no more file descriptors"],
+  [/^(EADDRNOTAVAIL|EADDRINUSE)$/, "no_ports", "this machine has no local port left"],
+  [/^(ENOBUFS|ENOMEM)$/, "no_memory", "this machine has no memory left for a socket"],
   [/^(ENOTFOUND|EAI_)/, "dns", "the host name does not resolve"],
   [/^(ETIMEDOUT|EHOSTUNREACH|ENETUNREACH)$/, "timeout", "the host cannot be reached"],
   [/CERT|SELF_SIGNED|ISSUER|^ERR_TLS|^ERR_SSL|^EPROTO$/, "tls", "no trusted TLS connection"],

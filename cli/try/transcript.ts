@@ -46,6 +46,8 @@ function wordsOf(event: TryEvent): string[] {
       return [`← ping, ${event.bytes} bytes; pong sent`];
     case "violation":
       return [`! the server broke the WebSocket protocol: ${event.detail}`];
+    case "limit":
+      return [`! ${event.detail}`];
     case "closing":
       return [`→ Close ${event.code}`];
     case "closed":

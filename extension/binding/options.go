@@ -24,6 +24,7 @@ type options struct {
 	reachWithin time.Duration
 	timeouts    engine.Timeouts
 	realTime    bool
+	limits      limits
 	// messagesPerSecond is what is expected of each connection.
 	messagesPerSecond float64
 	// One of these at most; without, connections are only held.
@@ -73,6 +74,7 @@ func readOptions(given any) (*options, error) {
 	o.messagesPerSecond = r.number("messagesPerSecond", 1, 0, 1e6)
 	o.timeouts = readTimeouts(r.object("timeouts"))
 	o.realTime = r.choice("priority", "normal", "realtime") == "realtime"
+	o.limits = readLimits(r)
 	o.step = readStep(r)
 	o.request = &requests{
 		protocols: r.texts("subprotocols"),

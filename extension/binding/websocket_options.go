@@ -114,5 +114,6 @@ func (o *socketOptions) readParams(r *reader) {
 	}
 	tags.finish()
 	o.bounds.receiveBuffer = r.whole("receiveBufferBytes", 0, 0, maxReceiveBuffer)
+	o.bounds.limits = readLimits(r)
 	o.bounds.timeouts = readTimeouts(r.object("timeouts"))
 }

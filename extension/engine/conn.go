@@ -19,6 +19,7 @@ const (
 	open
 	closing // our Close frame is sent, the peer's awaited
 	ending  // both are sent, or the peer broke the protocol: its FIN is awaited
+	parting // a server has said all, and its handler has heard the end: the peer's FIN is awaited
 	dead
 )
 
@@ -48,6 +49,7 @@ type Conn struct {
 	paceAt     int32
 
 	planned bool
+	gone    bool // the peer's FIN came, and our last bytes are still to be sent
 	by      By
 	code    uint16
 	breach  *frame.Error
@@ -115,7 +117,7 @@ func (c *Conn) Open() bool { return c.state == open }
 // SetAlarm makes the handler's Alarm be called at the instant given, instead
 // of any earlier set one.
 func (c *Conn) SetAlarm(at clock.Time) {
-	if c.state != dead {
+	if c.state < parting {
 		c.loop.timers.set(c, alarmTimer, at)
 	}
 }
@@ -148,6 +150,8 @@ func (c *Conn) late() {
 	case ending:
 		// The close handshake is over; only the peer's FIN is missing.
 		c.finish(true)
+	case parting:
+		c.free(true)
 	}
 }
 

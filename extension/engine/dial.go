@@ -130,8 +130,10 @@ func (c *Conn) lookUp() {
 			switch {
 			case errors.Is(err, ErrBlocked):
 				c.fail(ReasonBlocked, err)
-			case err != nil || len(to) == 0:
-				c.fail(ReasonDNS, err)
+			case err != nil:
+				c.fail(lookUpReason(err), err)
+			case len(to) == 0:
+				c.fail(ReasonDNS, nil)
 			default:
 				o.Resolved = clock.Now()
 				c.connect(sameFamily(to, o.source)...)

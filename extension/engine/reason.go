@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"xk6-realtime/engine/handshake"
@@ -32,6 +33,7 @@ const (
 	ReasonHeaderTooLarge // the answer's header passes the limit
 	ReasonNoPorts        // no ephemeral port is left at this source address
 	ReasonNoDescriptors  // the process may open no more files
+	ReasonNoMemory       // the kernel has no memory left for sockets
 	ReasonBlocked        // the address or host is not allowed
 	ReasonAborted        // given up by this side, as on an early stop
 	ReasonOther
@@ -76,7 +78,7 @@ func ofProxy(r Reason) Reason {
 
 var reasonNames = [...]string{"", "dns", "refused", "unreachable", "reset", "closed", "tls",
 	"timeout_resolve", "timeout_tcp", "timeout_tls", "timeout_upgrade", "bad_upgrade", "bad_accept",
-	"bad_subprotocol", "header_too_large", "no_ports", "no_descriptors", "blocked", "aborted", "other",
+	"bad_subprotocol", "header_too_large", "no_ports", "no_descriptors", "no_memory", "blocked", "aborted", "other",
 	"proxy_dns", "proxy_refused", "proxy_unreachable", "proxy_closed", "proxy_timeout", "proxy_bad_answer"}
 
 // String is the reason as metrics and reports write it, such as "refused",
@@ -117,13 +119,23 @@ type By uint8
 
 // Who can end a connection.
 const (
-	ByClient  By = iota // this side
-	ByServer            // the peer, with a Close frame or by breaking the protocol
-	ByNetwork           // the TCP connection ended without a Close frame
-	ByTimeout           // the peer did not answer in time
+	ByClient    By = iota // this side, as it was told to
+	ByServer              // the peer, with a Close frame or by breaking the protocol
+	ByNetwork             // the TCP connection ended without a Close frame
+	ByTimeout             // the peer did not answer in time
+	ByGenerator           // a limit of this side's own, or of its machine
 )
 
-func (b By) String() string { return [...]string{"client", "server", "network", "timeout"}[b] }
+var byNames = [...]string{"client", "server", "network", "timeout", "generator"}
+
+func (b By) String() string { return byNames[b] }
+
+// ours are the reasons that lie with this machine, or with how it was told to
+// behave.
+var ours = [...]Reason{ReasonNoPorts, ReasonNoDescriptors, ReasonNoMemory, ReasonBlocked, ReasonAborted}
+
+// IsOurs tells whether the reason says nothing of the peer.
+func (r Reason) IsOurs() bool { return slices.Contains(ours[:], r) || r.OfProxy() }
 
 // A Failure is why one connection was never opened.
 type Failure struct {

@@ -6,7 +6,14 @@ import type { MetricName } from "../metrics.ts";
 import { limitsOn, PROFILES, type Profile, type ProfileName, parseProfile, together } from "../profile.ts";
 import { compile, PROTOCOLS, type Protocol, parseDescriptor } from "../protocols/index.ts";
 import { proxiesOf } from "../road.ts";
-import { readSettings, type SettingName, type Settings, SettingsError, unread } from "../settings.ts";
+import {
+  readSettings,
+  requireRoomForMessages,
+  type SettingName,
+  type Settings,
+  SettingsError,
+  unread,
+} from "../settings.ts";
 import { onStep, requireLimitsOfSteps, STEPS_OF_TAG, stepsSummary } from "../steps.ts";
 import { percentilesOf } from "../summary/exact.ts";
 import { SUMMARY_FORMS } from "../summary/forms.ts";
@@ -27,6 +34,7 @@ import { CLOSE_TIMEOUT } from "./connection.ts";
 import { readInput, readJsonInput, resultsDir } from "./files.ts";
 import { type Record, recorder } from "./recorder.ts";
 import { networkOptions } from "./road.ts";
+import { limitMessages } from "./socket.ts";
 import { climb, figuresOfSteps, type Step } from "./steps.ts";
 import { requireUpgrade } from "./upgrade-check.ts";
 
@@ -38,6 +46,8 @@ const COMMON = [
   "PROTOCOL_FILE",
   "PROFILE",
   "PAYLOAD_BYTES",
+  "MESSAGE_BYTES",
+  "BUFFERED_BYTES",
   "REPLY_TIMEOUT",
   "CONNECT_TIMEOUT",
   "CONNECT_TO",
@@ -141,6 +151,8 @@ export function scenario<N extends SettingName>(
     ...spec.defaults,
     ...profile?.settings,
   }) as Settings<N | Common> & Settings<Common>;
+  requireRoomForMessages(settings);
+  limitMessages(settings);
   const results = resultsDir(settings.RESULTS_DIR);
   const protocol = protocolFor(settings);
   const users = usersOf(settings);
