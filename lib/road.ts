@@ -1,9 +1,10 @@
 /** The way of connections to their endpoints: what must be known, and refused, before there is one. Pure. */
-import { authorityOf, bracketed } from "./address.ts";
+import { authorityOf, bracketed, isAddress } from "./address.ts";
 import { type ConnectTo, destinationOf, speaksOf } from "./connect-to.ts";
 import { type ProxyServer, proxyFor } from "./proxy.ts";
 import { type ConnectReason, isProxyReason } from "./reasons.ts";
 import { type Settings, SettingsError } from "./settings.ts";
+import { redactUrl } from "./url.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -59,11 +60,27 @@ export function proxiesOf(urls: readonly string[], env: Environment): string[] {
   return [...new Set(words.filter((word) => word !== undefined))];
 }
 
-/** What was expected of whom, where it was not the server that failed; undefined where it was. */
-export function whoFailed(url: string, reason: ConnectReason, env: Environment): string | undefined {
-  if (!isProxyReason(reason)) return undefined;
+/**
+ * What went wrong with a connection, in a sentence that names whose doing it was.
+ *
+ * @param answer what came instead of the 101, in words
+ */
+export function describeFailure(
+  url: string,
+  reason: ConnectReason,
+  answer: string,
+  env: Environment,
+): string {
   const { host, port } = authorityOf(url);
-  return `the proxy ${proxiesOf([url], env).join()} to open a tunnel to ${bracketed(host)}:${port}`;
+  if (isProxyReason(reason)) {
+    return `expected the proxy ${proxiesOf([url], env).join()} to open a tunnel to ${bracketed(host)}:${port}, got ${answer}`;
+  }
+  const [, tried] = /^dial tcp (\d+\.\d+\.\d+\.\d+):/.exec(answer) ?? [];
+  const isNamed = tried !== undefined && !isAddress(host);
+  const hint = isNamed
+    ? `; of a name's addresses k6 tries one, ${tried} here: K6_DNS=policy=preferIPv6 is for a server that has IPv6 alone`
+    : "";
+  return `expected ${redactUrl(url)} to accept a WebSocket upgrade (101), got ${answer}${hint}`;
 }
 
 function hostsFor(entries: readonly ConnectTo[], urls: readonly string[]): Record<string, string> {

@@ -3,8 +3,7 @@ import ws from "k6/ws";
 import type { Identity } from "../identity.ts";
 import { proxyFor } from "../proxy.ts";
 import { connectReason } from "../reasons.ts";
-import { whoFailed } from "../road.ts";
-import { redactUrl } from "../url.ts";
+import { describeFailure } from "../road.ts";
 import type { Record } from "./recorder.ts";
 
 /**
@@ -23,7 +22,5 @@ export function requireUpgrade({ url, headers, subprotocols }: Identity, record:
     isProxied,
   );
   record("ws_connect_failures", 1, { reason });
-  fail(
-    `expected ${whoFailed(url, reason, __ENV) ?? `${redactUrl(url)} to accept a WebSocket upgrade (101)`}, got ${answer}`,
-  );
+  fail(describeFailure(url, reason, String(answer), __ENV));
 }

@@ -1,0 +1,68 @@
+/** An HTTP proxy that opens tunnels to this machine, whatever name it is asked for, and counts them. */
+import { once } from "node:events";
+import { createServer } from "node:http";
+import { type AddressInfo, connect, type Socket } from "node:net";
+import type { TestContext } from "node:test";
+
+/** What the proxy is to do. */
+export interface ProxyOptions {
+  /** `user:password` that it wants. Default: it asks nobody. */
+  readonly credentials?: string;
+  /** Status line of its refusal, such as `502 Bad Gateway`; undefined opens the tunnel. Default: it opens all. */
+  refuse?(tunnel: number): string | undefined;
+}
+
+export interface ConnectProxy {
+  /** `host:port`. */
+  readonly address: string;
+  /** Tunnels that it opened. */
+  tunnels(): number;
+  /** What it was asked for, by `CONNECT` or otherwise. */
+  readonly asked: readonly string[];
+}
+
+export async function connectProxy(
+  t: Pick<TestContext, "after">,
+  { credentials, refuse }: ProxyOptions = {},
+): Promise<ConnectProxy> {
+  const wanted = credentials && `Basic ${Buffer.from(credentials).toString("base64")}`;
+  const sockets = new Set<Socket>();
+  const asked: string[] = [];
+  let tunnels = 0;
+  const keep = (socket: Socket) => {
+    sockets.add(socket.on("close", () => sockets.delete(socket)).on("error", () => socket.destroy()));
+    return socket;
+  };
+  const server = createServer((request, response) => {
+    asked.push(`${request.method} ${request.url}`);
+    response.writeHead(502).end();
+  });
+  server.on("connection", keep);
+  server.on("connect", ({ url = "", headers }, client: Socket) => {
+    asked.push(`CONNECT ${url}`);
+    const line =
+      headers["proxy-authorization"] === wanted
+        ? refuse?.(tunnels)
+        : "407 Proxy Authentication Required\r\nProxy-Authenticate: Basic";
+    if (line !== undefined) {
+      client.end(`HTTP/1.1 ${line}\r\nContent-Length: 0\r\n\r\n`);
+      return;
+    }
+    tunnels++;
+    const port = Number(/:(\d+)$/.exec(url)?.[1]);
+    const server = keep(connect(port, "127.0.0.1"));
+    server.once("connect", () => {
+      client.write("HTTP/1.1 200 Connection established\r\nVia: 1.1 test\r\n\r\n");
+      client.pipe(server).pipe(client);
+    });
+    server.once("error", () => client.destroy());
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  t.after(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  const { port } = server.address() as AddressInfo;
+  return { address: `127.0.0.1:${port}`, tunnels: () => tunnels, asked };
+}
