@@ -230,10 +230,9 @@ export function connectReason(error: string, isProxied = false): ConnectReason {
   if (/^proxy_\d{3}$/.test(error)) return "proxy_rejected";
   const listed = CONNECT_ERRORS.find(([pattern]) => pattern.test(error))?.[1];
   if (!isProxied) return listed ?? "other";
-  const refusal = PROXY_ERRORS[error.toLowerCase()];
-  if (refusal) return refusal;
-  if (/^(dial|lookup) /.test(error)) return ofProxy(listed ?? "other");
-  return listed ?? "proxy_rejected"; // all others of k6's own words are listed
+  // k6's own sockets do not tell a proxy that hangs or hangs up from a server behind it that does.
+  if (/malformed HTTP/i.test(error)) return "proxy_bad_answer";
+  return PROXY_ERRORS[error.toLowerCase()] ?? (listed ? ofProxy(listed) : "proxy_rejected");
 }
 
 /** Puts the engine's word for what was wrong with a message on the closed list. */

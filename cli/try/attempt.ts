@@ -14,12 +14,14 @@ import type { ConnectReason } from "../../lib/reasons.ts";
 import { type Ms, ms } from "../../lib/units.ts";
 import { redactUrl } from "../../lib/url.ts";
 import { frameText, type HeaderLines, type Meaning, type Untimed } from "./event.ts";
-import { headerLines, readBody, reasonOf, tolerateSubprotocol } from "./handshake.ts";
+import { headerLines, readBody, reasonOf, sendAsGiven, tolerateSubprotocol } from "./handshake.ts";
 import { type Network, nameOf, Road } from "./road.ts";
 
 /** One connection to be tried, as one connection of a scenario would be made. */
 export interface Attempt {
   readonly identity: Identity;
+  /** Where the identity has none. */
+  readonly userAgent: string | undefined;
   readonly protocol: Protocol;
   /** Probes to send, the first as soon as the session is ready; none where the protocol has none. */
   readonly probes: number;
@@ -89,7 +91,10 @@ class Try {
     });
     this.#road = new Road(identity.url, what.network, this.#controls.signal);
     this.#socket = new WebSocket(identity.url, [...identity.subprotocols], {
-      headers: { ...identity.headers },
+      finishRequest: (request) => {
+        if (what.userAgent) request.setHeader("User-Agent", what.userAgent);
+        sendAsGiven(identity, request);
+      },
       // The types know no connection that is made later, as Node.js does.
       createConnection: ((_: unknown, made: (error: Error | null, socket?: Socket) => void) => {
         this.#road.take(this.#deadline()).then((socket) => made(null, socket), made);

@@ -1,11 +1,28 @@
 /** What a server answered to an upgrade request, or why it did not. */
-import type { IncomingMessage } from "node:http";
+import type { ClientRequest, IncomingMessage } from "node:http";
 import type { ConnectReason } from "../../lib/reasons.ts";
+import type { UpgradeRequest } from "../../lib/request.ts";
 import type { Ms } from "../../lib/units.ts";
 import type { HeaderLines } from "./event.ts";
 
 /** Of a refusal's body, which is mostly a sentence or a web page. */
 const SHOWN_BODY_BYTES = 2_048;
+
+/**
+ * Sends the request byte for byte as k6 sends it: `ws` would resolve the path's dots and join subprotocols without a
+ * space, and Node.js would write what is beyond ASCII in Latin-1.
+ */
+export function sendAsGiven({ url, headers, subprotocols }: UpgradeRequest, request: ClientRequest): void {
+  const [, authority = "", target = "/"] = /^\w+:\/\/([^/]*)(.*)$/s.exec(url) ?? [];
+  request.path = target;
+  request.setHeader("Host", authority);
+  if (subprotocols.length > 0) request.setHeader("Sec-WebSocket-Protocol", subprotocols.join(", "));
+  for (const [name, value] of Object.entries(headers)) {
+    // net/http, whose rules these are, takes an empty User-Agent for none.
+    if (name !== "User-Agent" || value !== "") request.setHeader(name, Buffer.from(value).toString("latin1"));
+  }
+  request.end();
+}
 
 /** The header lines as they came. A cookie is the bearer's: its value stays out. */
 export function headerLines(raw: readonly string[]): HeaderLines {

@@ -29,6 +29,7 @@ type process struct {
 	sockets  engines
 	mail     mail
 	unlisted unlisted
+	files    userFiles
 
 	activeMu sync.Mutex
 	active   map[int]int // connections open, by shard

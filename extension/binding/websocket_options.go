@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"slices"
 	"strings"
 
 	"github.com/grafana/sobek"
@@ -20,6 +19,7 @@ type socketOptions struct {
 	url      string
 	endpoint engine.Endpoint
 	request  handshake.Request
+	hasAgent bool // the script has a word on User-Agent
 	source   netip.Addr
 	bounds   bounds
 	tags     map[string]string
@@ -64,8 +64,7 @@ func readSocketOptions(state *lib.State, arguments []sobek.Value) (*socketOption
 	if err := r.done(); err != nil {
 		return nil, err
 	}
-	hasAgent := slices.ContainsFunc(o.request.Fields, func(f handshake.Field) bool { return isUserAgent(f.Name) })
-	if agent := state.Options.UserAgent.String; agent != "" && !hasAgent {
+	if agent := state.Options.UserAgent.String; agent != "" && !o.hasAgent {
 		o.request.Fields = append(o.request.Fields, handshake.Field{Name: userAgent, Value: agent})
 	}
 	o.request.Host = o.endpoint.Authority
@@ -105,8 +104,10 @@ func (o *socketOptions) readURL() (err error) {
 func (o *socketOptions) readParams(r *reader) {
 	headers := r.object("headers")
 	for _, name := range headers.names() {
-		o.request.Fields = append(o.request.Fields, handshake.Field{Name: name, Value: headers.text(name)})
+		o.hasAgent = o.hasAgent || isUserAgent(name)
+		o.request.Fields = appendField(o.request.Fields, name, headers.text(name))
 	}
+	headers.fail(refuseTwice(headers))
 	headers.finish()
 	tags := r.object("tags")
 	for _, name := range tags.names() {

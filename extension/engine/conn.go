@@ -114,6 +114,9 @@ func (c *Conn) Loop() *Loop { return c.loop }
 // Open tells whether messages can be sent.
 func (c *Conn) Open() bool { return c.state == open }
 
+// AwaitsProxy tells whether a proxy has not opened the way yet.
+func (c *Conn) AwaitsProxy() bool { return c.state <= tunnelling && c.opening.proxy != nil }
+
 // SetAlarm makes the handler's Alarm be called at the instant given, instead
 // of any earlier set one.
 func (c *Conn) SetAlarm(at clock.Time) {

@@ -84,6 +84,8 @@ export function backpressure<N extends SettingName>(spec: BackpressureSpec<N>) {
     return {
       load: `${trial.slow} slow readers (${trial.slowness.mode}) beside ${trial.healthy} others for ${formatDuration(duration)}; right: ${allowed.join(" or ")}`,
       size: 1, // what was published and what came must meet
+      connections: 1 + trial.healthy + trial.slow,
+      variables: () => ({ room: "load-test-backpressure-check" }),
       duration,
       longest: ms(CONNECT_TIMEOUT + duration + 2 * drain),
       limits: {

@@ -1,10 +1,7 @@
 import type { Options } from "k6/options";
-import * as sockets from "k6/websockets";
 import { roadTo } from "../road.ts";
 import { type Settings, SettingsError } from "../settings.ts";
-
-/** Whether the module that goes by the name of `k6/websockets` is the extension, as in `dist/x`. */
-const ON_ENGINE = "Swarm" in sockets;
+import { onStockSockets } from "./socket.ts";
 
 /**
  * k6's own options that say how its sockets, and the engine's, get to the endpoints.
@@ -17,7 +14,7 @@ export function networkOptions(
   settings: Settings<"CONNECT_TO">,
   hasEngine: boolean,
 ): Pick<Options, "hosts"> {
-  const hosts = roadTo(urls, settings, ON_ENGINE || hasEngine ? "engine" : "stock", __ENV);
+  const hosts = roadTo(urls, settings, onStockSockets && !hasEngine ? "stock" : "engine", __ENV);
   if (Object.keys(hosts).length === 0) return {};
   if (__ENV.K6_HOSTS) throw new SettingsError("CONNECT_TO: expected no K6_HOSTS beside it, got both");
   return { hosts };

@@ -1,4 +1,5 @@
-import * as websockets from "k6/websockets";
+import http from "k6/http";
+import * as sockets from "k6/websockets";
 import { utf8Length } from "../protocols/utf8.ts";
 import { proxyFor } from "../proxy.ts";
 import {
@@ -13,6 +14,8 @@ import { type Ms, ms } from "../units.ts";
 import { WallOffset } from "../wall-offset.ts";
 import { callAt, now } from "./clock.ts";
 
+type Timeouts = import("k6/x/realtime").Timeouts;
+
 /** A WebSocket message: text, or bytes. */
 export type Frame = string | Uint8Array;
 
@@ -20,8 +23,8 @@ export type Frame = string | Uint8Array;
 export interface SocketObserver {
   /** The 101 response came. */
   opened(at: Ms): void;
-  /** There will be no connection. */
-  failed(reason: ConnectReason): void;
+  /** There will be no connection. `error` is what the socket said, "" where it said nothing. */
+  failed(reason: ConnectReason, error: string): void;
   /** A message: when its bytes were read, and when this call was made. */
   received(frame: Frame, at: Ms, handledAt: Ms): void;
   /** The peer broke WebSocket itself, which stock k6 does not tell, or a limit of ours: either ends the connection. */
@@ -43,8 +46,11 @@ export interface SocketOptions {
   connect?(url: string, subprotocols: readonly string[], params: ConnectParams): K6WebSocket;
 }
 
+/** What a socket is given beside its URL: the engine's takes time-outs and has no cookie jar, k6's own the reverse. */
 interface ConnectParams extends MessageLimits {
   readonly headers: { readonly [name: string]: string };
+  readonly timeouts?: Timeouts;
+  readonly jar?: http.CookieJar;
 }
 
 interface MessageLimits {
@@ -79,6 +85,8 @@ export interface K6WebSocket {
   close(code?: number): void;
   /** The engine's alone: ends the connection by a RST. */
   reset?(): void;
+  /** The engine's alone: whether a proxy has not opened the way yet. */
+  readonly awaitsProxy?: boolean;
 }
 interface K6Event {
   /** Milliseconds since 1970, fractional. */
@@ -86,17 +94,25 @@ interface K6Event {
   /** The engine's alone: how long ago it happened, in milliseconds. */
   readonly ageMs?: number;
 }
-const K6WebSocket = websockets.WebSocket as unknown as new (
+const K6WebSocket = sockets.WebSocket as unknown as new (
   url: string,
   subprotocols: readonly string[],
   params: Partial<ConnectParams>,
 ) => K6WebSocket;
 
-/** Whether it is the engine's, which limits messages by itself. Stock k6 takes messages of any size. */
-const isEngine = "Swarm" in websockets;
+/** Whether the module that goes by the name of `k6/websockets` is k6's own: in `dist/x` it is the extension. */
+export const onStockSockets = !("Swarm" in sockets);
 
+/**
+ * k6 gives the sockets of a virtual user one cookie jar, out of which a cookie that one simulated client was given
+ * would be sent by the next: each has an empty jar of its own.
+ */
 const withK6: NonNullable<SocketOptions["connect"]> = (url, subprotocols, { headers, ...more }) =>
-  new K6WebSocket(url, subprotocols, isEngine ? { headers, ...more } : { headers });
+  new K6WebSocket(
+    url,
+    subprotocols,
+    onStockSockets ? { headers, jar: new http.CookieJar() } : { headers, ...more },
+  );
 
 /** What a message too big is answered with (RFC 6455 section 7.4.1). */
 const MESSAGE_TOO_BIG = 1009;
@@ -119,13 +135,20 @@ export class Socket {
   constructor(options: SocketOptions, observer: SocketObserver) {
     const { url, subprotocols, headers, connectBy, connect = withK6 } = options;
     this.observer = observer;
-    this.socket = connect(url, subprotocols, { headers: { ...headers }, ...limits });
+    this.socket = connect(url, subprotocols, {
+      headers: { ...headers },
+      timeouts: timeoutsUntil(connectBy),
+      ...limits,
+    });
     this.socket.binaryType = "arraybuffer";
 
     let error = "";
+    const isProxied = () => proxyFor(url, __ENV) !== undefined;
     this.stopWaiting = callAt(connectBy, () => {
+      // Which of the two does not answer, the engine knows, and stock k6 does not: it is not put down to the server.
+      const reason = isProxied() && (this.socket.awaitsProxy ?? true) ? "proxy_timeout" : "timeout";
       this.abandon();
-      observer.failed("timeout");
+      observer.failed(reason, "");
     });
     this.socket.onopen = (event) => {
       this.stopWaiting();
@@ -140,7 +163,7 @@ export class Socket {
       const handledAt = now();
       const { data } = event;
       if (this.state !== "open") return;
-      if (!isEngine && isLargerThan(limits.messageBytes, data)) {
+      if (onStockSockets && isLargerThan(limits.messageBytes, data)) {
         this.refuse("message_too_big");
         return;
       }
@@ -153,7 +176,7 @@ export class Socket {
     };
     this.socket.onclose = ({ code, by }) => {
       this.stopWaiting();
-      if (this.state === "connecting") this.fail(connectReason(error, proxyFor(url, __ENV) !== undefined));
+      if (this.state === "connecting") this.fail(connectReason(error, isProxied()), error);
       else if (this.state === "open") {
         this.state = "over";
         observer.closed(code, dropCause(code, by));
@@ -207,6 +230,12 @@ export class Socket {
     }
   }
 
+  /** Ends the connection where nobody looks at how the peer takes it, soon even if it does not answer our Close. */
+  leave(): void {
+    if (this.socket.reset) this.close(1000);
+    else this.cut();
+  }
+
   /**
    * Gives up a socket that is connecting. close() on one hangs stock k6 for good: it is closed once it opens, if it
    * does.
@@ -226,10 +255,10 @@ export class Socket {
     this.observer.closed(MESSAGE_TOO_BIG, "generator");
   }
 
-  private fail(reason: ConnectReason): void {
+  private fail(reason: ConnectReason, error: string): void {
     if (this.state !== "connecting") return;
     this.state = "over";
-    this.observer.failed(reason);
+    this.observer.failed(reason, error);
   }
 }
 
@@ -243,6 +272,12 @@ function isLargerThan(bytes: number, data: string | ArrayBuffer): boolean {
   if (typeof data !== "string") return data.byteLength > bytes;
   // At most three bytes of UTF-8 to a unit of UTF-16.
   return data.length * 3 > bytes && (data.length > bytes || utf8Length(data) > bytes);
+}
+
+/** Beyond `connectBy`, which is this side's to notice: so all sockets give up at the same time, for the same reason. */
+function timeoutsUntil(connectBy: Ms): Timeouts {
+  const longest = Math.max(0, connectBy - now()) + 1_000;
+  return { resolveMs: longest, tcpMs: longest, proxyMs: longest, tlsMs: longest, upgradeMs: longest };
 }
 
 /**

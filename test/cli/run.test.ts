@@ -9,6 +9,7 @@ import { main } from "../../cli/main.ts";
 import { packageFile } from "../../cli/package-file.ts";
 import { bundledScenarios, bundleFor, findScript, requireK6For } from "../../cli/run/script.ts";
 import { asksOf, checkK6Flags, settingsOf } from "../../cli/run/settings.ts";
+import { SETTINGS } from "../../lib/settings.ts";
 import { startServer } from "../../server/server.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";
 
@@ -154,7 +155,13 @@ async function run(t: TestContext, argv: string[], more: { signal?: AbortSignal;
   const err = more.err ?? new PassThrough();
   const told = Promise.all([text(out), text(err)]);
   const signal = more.signal ?? new AbortController().signal;
-  const code = await main(["run", ...argv], { out, err, cwd, env: process.env, signal });
+  const code = await main(["run", ...argv], {
+    out,
+    err,
+    cwd,
+    env: { WS_TOKEN: SETTINGS.WS_TOKEN.default, ...process.env },
+    signal,
+  });
   out.end();
   err.end();
   const [printed, errors] = await told;

@@ -301,7 +301,11 @@ test("an interrupt before the session is ready leaves it open how it went: exit 
 test("a reader that goes away ends it, without a stack trace", async (t) => {
   const server = await reference(t);
   const argv = ["--import", "tsx", packageFile("cli/bin.ts"), "try", "--url", `${server.url}/ws/chat`];
-  const child = spawn(process.execPath, argv, { stdio: ["ignore", "pipe", "pipe"], cwd: packageFile(".") });
+  const child = spawn(process.execPath, argv, {
+    stdio: ["ignore", "pipe", "pipe"],
+    cwd: packageFile("."),
+    env: { ...process.env, WS_TOKEN: "test-token" },
+  });
   t.after(() => child.kill("SIGKILL"));
   child.stdout.once("data", () => child.stdout.destroy());
   const [said, [code]] = await Promise.all([text(child.stderr), once(child, "close")]);
@@ -329,7 +333,11 @@ describe("a wrong command line is refused before anything is sent", () => {
       ["--url", "http://a"],
       /^--url: expected a ws:\/\/ or wss:\/\/ URL .*, got one that begins with http:\/\/\n$/,
     ],
-    ["a URL that only looks like one", ["--url", "ws://[::1"], /^--url, --subprotocol: expected a URL/],
+    [
+      "a URL that only looks like one",
+      ["--url", "ws://[::1"],
+      /^--url: expected a ws:\/\/ or wss:\/\/ URL with a host/,
+    ],
     [
       "a protocol that we do not have",
       ["--protocol", "mqtt"],
@@ -358,9 +366,13 @@ describe("a wrong command line is refused before anything is sent", () => {
     [
       "authentication by a message that the protocol does not have",
       ["--protocol", "echo", "--auth", "message"],
-      /^AUTH: expected a protocol with a refresh message/,
+      /^--auth: expected a protocol with a refresh message/,
     ],
-    ["the same subprotocol twice", ["--subprotocol", "a,a"], /subprotocols that differ/],
+    [
+      "the same subprotocol twice",
+      ["--subprotocol", "a,a"],
+      /^--subprotocol: expected names that differ, got a twice/,
+    ],
   ];
   for (const [sentence, argv, message] of rows) {
     test(sentence, async (t) => {
