@@ -1,5 +1,5 @@
 /** The network and TLS options of `try`: those of k6's that stand in its configuration file or the environment. */
-import { type ConnectionOptions, createSecureContext, type SecureVersion } from "node:tls";
+import { type ConnectionOptions, createSecureContext, getCiphers, type SecureVersion } from "node:tls";
 import { proxyFor } from "../../lib/proxy.ts";
 import { roadTo } from "../../lib/road.ts";
 import { type Settings, SettingsError } from "../../lib/settings.ts";
@@ -111,6 +111,8 @@ function ciphersIn(given: unknown, wrong: Wrong): Pick<ConnectionOptions, "ciphe
   }
   const ofTls13 = ["TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256", "TLS_AES_128_GCM_SHA256"];
   const chosen = given.filter((name) => !ofTls13.includes(name)).map(inOpenSsl);
+  const unknown = chosen.find((name) => !getCiphers().includes(name.toLowerCase()));
+  if (unknown !== undefined) throw wrong("tlsCipherSuites", `suites that try has too, got ${unknown}`);
   return { ciphers: [...ofTls13, ...chosen].join(":") };
 }
 
@@ -122,7 +124,6 @@ export const inOpenSsl = (name: string): string =>
     .replace(/AES_(\d+)_CBC/, "AES$1")
     .replace(/AES_(\d+)/, "AES$1")
     .replace("3DES_EDE_CBC", "DES_CBC3")
-    .replace(/(CHACHA20_POLY1305)_SHA256$/, "$1")
     .replaceAll("_", "-");
 
 interface TlsAuth {
