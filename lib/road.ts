@@ -51,6 +51,20 @@ function requireUsable({ variable, scheme, host }: ProxyServer, schemes: readonl
   );
 }
 
+/**
+ * For who asks by plain HTTP, too: a proxy forwards that, and answers in the server's place.
+ *
+ * @throws {@link SettingsError} where connections to a `ws://` URL go by a proxy
+ */
+export function requireNoForwarding(url: string, env: Environment): void {
+  const { host, isSecure } = authorityOf(url);
+  const proxy = isSecure ? undefined : proxyFor(url, env);
+  if (!proxy) return;
+  throw new SettingsError(
+    `${proxy.variable}: expected no proxy to ${host} for this scenario, which asks by HTTP, too, where a proxy answers in the server's place: use wss://, or have NO_PROXY name the server`,
+  );
+}
+
 /** The proxies that connections go by, in words: one for each, without credentials. */
 export function proxiesOf(urls: readonly string[], env: Environment): string[] {
   const words = urls.map((url) => {

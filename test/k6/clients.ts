@@ -64,7 +64,7 @@ const byK6 =
     };
   };
 
-export const byTry: Maker = async (t, url, { env = {}, processEnv = {}, config } = {}) => {
+const byTry: Maker = async (t, url, { env = {}, processEnv = {}, config } = {}) => {
   const argv = ["--url", url, "--for", "10s", ...(await configArgs(t, config))];
   const tried = await tryOut(argv, { until: /RTT/, env: { ...processEnv, ...env } });
   const [verdict = "", reason = ""] = lastLine(tried).split(/: (.*)/s);
