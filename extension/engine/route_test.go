@@ -43,12 +43,17 @@ func startProxy(t *testing.T, to string) *proxy {
 		fmt.Fprint(c, "HTTP/1.1 103 Early\r\n\r\nHTTP/1.1 200 Connection established\r\nX-Padding: ")
 		fmt.Fprint(c, strings.Repeat("x", 3000)+"\r\n\r\n")
 		go func() {
-			io.Copy(up, c)
+			copyPlainly(up, c)
 			up.(*net.TCPConn).CloseWrite()
 		}()
-		io.Copy(c, up)
+		copyPlainly(c, up)
 	}), "ws://")
 	return p
+}
+
+// copyPlainly is io.Copy without the pipes that Go keeps for it on Linux.
+func copyPlainly(to io.Writer, from io.Reader) {
+	io.Copy(struct{ io.Writer }{to}, struct{ io.Reader }{from})
 }
 
 // through makes all connections go by a proxy at addr.
