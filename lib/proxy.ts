@@ -13,8 +13,9 @@ export interface ProxyServer {
   /** Without brackets. */
   readonly host: string;
   readonly port: number;
-  /** `user:password`, sent as Proxy-Authorization; absent unless both are given. */
-  readonly credentials?: string;
+  /** Empty for none. To an HTTP proxy it is sent only with a password. */
+  readonly user: string;
+  readonly password?: string;
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -44,20 +45,22 @@ const STANDARD_PORTS: Readonly<Record<string, number>> = { http: 80, https: 443,
 /** What is no URL as it stands may be one without its scheme. */
 const parse = (variable: string, value: string): ProxyServer =>
   parseUrl(variable, value) ??
-  parseUrl(variable, `http://${value}`) ?? { variable, scheme: "", host: "", port: 0 };
+  parseUrl(variable, `http://${value}`) ?? { variable, scheme: "", host: "", port: 0, user: "" };
 
 function parseUrl(variable: string, url: string): ProxyServer | undefined {
-  const [, written = "", user = "", authority = ""] = PROXY_URL.exec(url) ?? [];
+  const [, written = "", credentials = "", authority = ""] = PROXY_URL.exec(url) ?? [];
   const [host, port = ""] = splitAuthority(authority);
-  const credentials = decoded(user);
-  if (host === "" || !/^\d*$/.test(port) || credentials === undefined) return undefined;
+  const [, name = "", secret] = /^([^:]*)(?::(.*))?$/s.exec(credentials) ?? [];
+  const [user, password] = [decoded(name), decoded(secret ?? "")];
+  if (host === "" || !/^\d*$/.test(port) || user === undefined || password === undefined) return undefined;
   const scheme = written.toLowerCase();
   return {
     variable,
     scheme,
     host,
     port: Number(port || (STANDARD_PORTS[scheme] ?? 80)),
-    ...(user.includes(":") && { credentials }),
+    user,
+    ...(secret !== undefined && { password }),
   };
 }
 

@@ -206,6 +206,16 @@ const PROXY_ERRORS: Readonly<Record<string, ConnectReason>> = {
   "gateway time-out": "proxy_504",
 };
 
+/** What k6 makes of a SOCKS proxy's refusal. */
+const SOCKS_ERRORS: readonly (readonly [RegExp, ConnectReason])[] = [
+  [/requires authentication|rejected username/, "proxy_407"],
+  [/connection forbidden/, "proxy_403"],
+  [/failed to connect: (network unreachable|host unreachable|connection refused|TTL expired)/, "proxy_502"],
+  [/general failure/, "proxy_500"],
+  [/failed to connect/, "proxy_rejected"],
+  [/unexpected version|unknown address type/, "proxy_bad_answer"],
+];
+
 /** What goes wrong with a TCP connection that goes to a proxy. */
 const TO_PROXY: Readonly<Partial<Record<ConnectReason, ConnectReason>>> = {
   refused: "proxy_refused",
@@ -232,7 +242,10 @@ export function connectReason(error: string, isProxied = false): ConnectReason {
   if (!isProxied) return listed ?? "other";
   // k6's own sockets do not tell a proxy that hangs or hangs up from a server behind it that does.
   if (/malformed HTTP/i.test(error)) return "proxy_bad_answer";
-  return PROXY_ERRORS[error.toLowerCase()] ?? (listed ? ofProxy(listed) : "proxy_rejected");
+  const refusal =
+    PROXY_ERRORS[error.toLowerCase()] ??
+    (error.startsWith("proxy: ") && SOCKS_ERRORS.find(([pattern]) => pattern.test(error))?.[1]);
+  return refusal || (listed ? ofProxy(listed) : "proxy_rejected");
 }
 
 /** Puts the engine's word for what was wrong with a message on the closed list. */

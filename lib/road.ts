@@ -8,32 +8,24 @@ import { redactUrl } from "./url.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Whose sockets they are: k6's own, the engine's, or those of `try`. */
-export type Sockets = "stock" | "engine" | "try";
-
-/** The kinds of proxies that they can go by. */
-const PROXY_SCHEMES: Readonly<Record<Sockets, readonly string[]>> = {
-  stock: ["http", "socks5"],
-  engine: ["http"],
-  try: ["http"],
-};
+/** The kinds of proxies that k6's own sockets, the engine's and those of `try` can go by. */
+const PROXY_SCHEMES: readonly string[] = ["http", "socks5"];
 
 /**
  * Looks at the way to each endpoint.
  *
  * @returns what `CONNECT_TO` says, as k6's option `hosts`
- * @throws {@link SettingsError} naming what these sockets cannot do
+ * @throws {@link SettingsError} naming what no socket can do
  */
 export function roadTo(
   urls: readonly string[],
   { CONNECT_TO }: Settings<"CONNECT_TO">,
-  sockets: Sockets,
   env: Environment,
 ): Record<string, string> {
   for (const url of urls) {
     const proxy = proxyFor(url, env);
     if (!proxy) continue;
-    requireUsable(proxy, PROXY_SCHEMES[sockets]);
+    requireUsable(proxy);
     if (destinationOf(url, CONNECT_TO)) {
       throw new SettingsError(
         `CONNECT_TO: expected no proxy to ${authorityOf(url).host}, since a proxy looks up names itself, got ${proxy.variable}: NO_PROXY may name it`,
@@ -43,9 +35,9 @@ export function roadTo(
   return hostsFor(CONNECT_TO, urls);
 }
 
-function requireUsable({ variable, scheme, host }: ProxyServer, schemes: readonly string[]): void {
-  if (host !== "" && schemes.includes(scheme)) return;
-  const expected = schemes.map((one) => `${one}://`).join(" or ");
+function requireUsable({ variable, scheme, host }: ProxyServer): void {
+  if (host !== "" && PROXY_SCHEMES.includes(scheme)) return;
+  const expected = PROXY_SCHEMES.map((one) => `${one}://`).join(" or ");
   throw new SettingsError(
     `${variable}: expected ${host === "" ? `the URL of a proxy, ${expected}` : `an ${expected} proxy`}, got ${host === "" ? "something else" : `${scheme}://`}; NO_PROXY may except the server`,
   );

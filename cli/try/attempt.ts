@@ -15,7 +15,8 @@ import { type Ms, ms } from "../../lib/units.ts";
 import { redactUrl } from "../../lib/url.ts";
 import { frameText, type HeaderLines, type Meaning, type Untimed } from "./event.ts";
 import { headerLines, readBody, reasonOf, sendAsGiven, tolerateSubprotocol } from "./handshake.ts";
-import { type Network, nameOf, Road } from "./road.ts";
+import { nameOf } from "./proxy.ts";
+import { type Network, Road } from "./road.ts";
 
 /** One connection to be tried, as one connection of a scenario would be made. */
 export interface Attempt {

@@ -38,7 +38,7 @@ export async function networkFor(
   },
 ): Promise<Network> {
   const wrong = (name: string, expected: string) => new UserError(`${source}: ${name}: expected ${expected}`);
-  const connectTo = roadTo([url], settings, "try", env);
+  const connectTo = roadTo([url], settings, env);
   if (settings.CONNECT_TO.length > 0 && config.hosts !== undefined) {
     throw new SettingsError(`CONNECT_TO: expected no hosts in ${source} beside it, got both`);
   }

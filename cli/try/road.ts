@@ -2,11 +2,12 @@
 import { lookup } from "node:dns/promises";
 import { connect, isIP, type Socket } from "node:net";
 import { type ConnectionOptions, connect as startTls } from "node:tls";
-import { authorityOf, bracketed } from "../../lib/address.ts";
+import { authorityOf } from "../../lib/address.ts";
 import type { ProxyServer } from "../../lib/proxy.ts";
-import { type ConnectReason, connectReason, ofProxy } from "../../lib/reasons.ts";
+import { ofProxy } from "../../lib/reasons.ts";
 import { type Ms, ms } from "../../lib/units.ts";
 import { NoRoad, reasonOf } from "./handshake.ts";
+import { nameOf, throughProxy } from "./proxy.ts";
 
 /** Which of a name's addresses are tried, and which first: k6's option `dns.policy`. */
 export const DNS_POLICIES = ["preferIPv4", "preferIPv6", "onlyIPv4", "onlyIPv6", "any"] as const;
@@ -54,7 +55,7 @@ export class Road {
       throw proxy ? new NoRoad(ofProxy(reason), `the proxy ${nameOf(proxy)}: ${detail}`) : error;
     });
     this.#signal.addEventListener("abort", () => socket.destroy(), { once: true });
-    if (proxy) await tunnel(socket, proxy, `${bracketed(host)}:${port}`);
+    if (proxy) await throughProxy(socket, proxy, host, port);
     this.#isTunnelled = true;
     return isSecure ? secure(socket, host, this.#network.tls) : socket;
   }
@@ -149,63 +150,6 @@ function open(address: string, port: number, within: Ms, signal: AbortSignal): P
   });
 }
 
-/** An answer's head that is longer is none. */
-const HEAD_BYTES = 16_384;
-
-/** Asks a proxy for a tunnel (RFC 9110 section 9.3.6). */
-async function tunnel(socket: Socket, proxy: ProxyServer, authority: string): Promise<void> {
-  const { credentials } = proxy;
-  const authorization =
-    credentials === undefined
-      ? ""
-      : `Proxy-Authorization: Basic ${Buffer.from(credentials).toString("base64")}\r\n`;
-  socket.write(`CONNECT ${authority} HTTP/1.1\r\nHost: ${authority}\r\n${authorization}\r\n`);
-  const refuse = (reason: ConnectReason, detail: string) => {
-    socket.destroy();
-    return new NoRoad(reason, `the proxy ${nameOf(proxy)} ${detail}`);
-  };
-  for (;;) {
-    const head = await readHead(socket).catch(() => {
-      throw refuse("proxy_closed", "ended the connection before it answered");
-    });
-    const [, status, phrase = ""] = /^HTTP\/1\.[01] (\d{3})(?: (.*))?$/m.exec(head) ?? [];
-    if (status === undefined) throw refuse("proxy_bad_answer", "answered with something else than HTTP");
-    if (status >= "300") {
-      const why =
-        credentials === undefined && status === "407" ? "; its variable has no user and password" : "";
-      throw refuse(connectReason(`proxy_${status}`), `answered ${status} ${phrase.trim()}${why}`);
-    }
-    if (status >= "200") return;
-    // An interim answer: the real one follows.
-  }
-}
-
-/** An HTTP head, as far as it is one; what comes behind it stays to be read. */
-function readHead(socket: Socket): Promise<string> {
-  return new Promise((resolve, reject) => {
-    let read = Buffer.alloc(0);
-    const done = (act: () => void) => {
-      socket.off("readable", look).off("end", gone).off("error", gone).off("close", gone);
-      act();
-    };
-    const gone = () => done(() => reject(new Error("ended")));
-    const look = () => {
-      for (let chunk = socket.read(); chunk !== null; chunk = socket.read())
-        read = Buffer.concat([read, chunk]);
-      const text = read.toString("latin1");
-      const [end] = /\r?\n\r?\n/.exec(text) ?? [];
-      if (end === undefined && read.length < HEAD_BYTES && "HTTP/1.".startsWith(text.slice(0, 7))) return;
-      const size = end === undefined ? read.length : text.indexOf(end) + end.length;
-      done(() => {
-        if (size < read.length) socket.unshift(read.subarray(size));
-        resolve(end === undefined ? "" : text.slice(0, size));
-      });
-    };
-    socket.on("readable", look).on("end", gone).on("error", gone).on("close", gone);
-    look();
-  });
-}
-
 /** TLS over a socket that stands; the certificate must be the host's. */
 function secure(socket: Socket, host: string, options: ConnectionOptions): Promise<Socket> {
   return new Promise((resolve, reject) => {
@@ -222,7 +166,3 @@ function secure(socket: Socket, host: string, options: ConnectionOptions): Promi
     });
   });
 }
-
-/** A proxy as it may be shown. */
-export const nameOf = ({ scheme, host, port, variable }: ProxyServer): string =>
-  `${scheme}://${bracketed(host)}:${port} (${variable})`;

@@ -20,6 +20,7 @@ import (
 	"go.k6.io/k6/v2/lib/types"
 
 	"xk6-realtime/engine"
+	"xk6-realtime/engine/handshake"
 )
 
 // road is the way that k6's own sockets would take: by the environment's
@@ -94,21 +95,32 @@ func proxyFor(e engine.Endpoint) (*engine.Proxy, error) {
 	return p, nil
 }
 
-// proxyOf takes a proxy's URL apart. As k6's own sockets, it sends a user only
-// with a password. An error has no credentials in it.
+// proxyOf takes a proxy's URL apart. As k6's own sockets, it sends a user to an
+// HTTP proxy only with a password. An error has no credentials in it.
 func proxyOf(u *url.URL) (*engine.Proxy, error) {
 	if u == nil {
 		return nil, nil
 	}
-	if u.Scheme != "http" {
-		return nil, fmt.Errorf("expected an http:// proxy, got %s://", u.Scheme)
+	host := u.Host
+	switch {
+	case u.Scheme == "socks5" && u.Port() == "":
+		host = net.JoinHostPort(u.Hostname(), "1080")
+	case u.Scheme != "http" && u.Scheme != "socks5":
+		return nil, fmt.Errorf("expected an http:// or socks5:// proxy, got %s://", u.Scheme)
 	}
-	e, _, err := engine.ParseURL("ws://" + u.Host)
+	e, _, err := engine.ParseURL("ws://" + host)
 	if err != nil {
 		return nil, fmt.Errorf("expected a host and a port, got %q", u.Host)
 	}
 	p := &engine.Proxy{Endpoint: e}
-	if password, given := u.User.Password(); given {
+	password, given := u.User.Password()
+	if u.Scheme == "socks5" {
+		user := u.User.Username()
+		if len(user) > handshake.MaxSocksBytes || len(password) > handshake.MaxSocksBytes {
+			return nil, fmt.Errorf("expected a user and a password of at most %d bytes", handshake.MaxSocksBytes)
+		}
+		p.Socks = &engine.Socks{User: user, Password: password}
+	} else if given {
 		p.Authorization = "Basic " + base64.StdEncoding.EncodeToString([]byte(u.User.Username()+":"+password))
 	}
 	return p, nil

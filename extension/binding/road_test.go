@@ -80,7 +80,7 @@ func TestTheTableOfProxiesIsGosOwn(t *testing.T) {
 }
 
 func TestAProxyThatCannotBeUsedIsRefusedWithoutItsCredentials(t *testing.T) {
-	for _, given := range []string{"socks5://user:secret@proxy.example", "https://user:secret@proxy.example", "http://user:secret@"} {
+	for _, given := range []string{"socks5h://user:secret@proxy.example", "https://user:secret@proxy.example", "http://user:secret@"} {
 		u, err := url.Parse(given)
 		if err != nil {
 			t.Fatal(err)
@@ -95,7 +95,11 @@ func TestAProxyThatCannotBeUsedIsRefusedWithoutItsCredentials(t *testing.T) {
 }
 
 func TestAProxysEndpoint(t *testing.T) {
-	u := &url.URL{Scheme: "http", Host: "10.0.0.1", User: url.UserPassword("us@er", "p:a")}
+	u := &url.URL{Scheme: "socks5", Host: "10.0.0.1", User: url.User("us@er")}
+	if p, err := proxyOf(u); err != nil || p.Endpoint.Port != 1080 || *p.Socks != (engine.Socks{User: "us@er"}) {
+		t.Errorf("got %+v, %v", p, err)
+	}
+	u = &url.URL{Scheme: "http", Host: "10.0.0.1", User: url.UserPassword("us@er", "p:a")}
 	p, err := proxyOf(u)
 	if err != nil {
 		t.Fatal(err)

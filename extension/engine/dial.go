@@ -46,11 +46,14 @@ type opening struct {
 	tried    int              // how many of them
 	first    Failure          // of the first one
 	tcpBy    clock.Time       // by when one has taken the connection
-	fill     func(c *Conn, r *handshake.Request)
-	key      handshake.Key
-	request  handshake.Request
-	answer   []byte // of the peer's head, while it is incomplete
-	cancel   context.CancelFunc
+	step     tunnelStep
+	// asksPassword: a SOCKS proxy wants user and password.
+	asksPassword bool
+	fill         func(c *Conn, r *handshake.Request)
+	key          handshake.Key
+	request      handshake.Request
+	answer       []byte // of the peer's head, while it is incomplete
+	cancel       context.CancelFunc
 }
 
 // Dial begins a connection. The handler hears how it went, never before Dial

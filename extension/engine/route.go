@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"xk6-realtime/engine/clock"
-	"xk6-realtime/engine/handshake"
 )
 
 // Route is the way to an endpoint.
@@ -17,13 +16,19 @@ type Route struct {
 	Proxy *Proxy
 }
 
-// Proxy is an HTTP proxy that opens tunnels (RFC 9110 section 9.3.6). The
-// endpoint's name is its to look up.
+// Proxy opens tunnels: one of HTTP (RFC 9110 section 9.3.6), or of SOCKS (RFC
+// 1928). The endpoint's name is its to look up.
 type Proxy struct {
 	Endpoint Endpoint
 	// Authorization is sent as Proxy-Authorization, unless it is empty.
 	Authorization string
+	// Socks makes it one of SOCKS, version 5.
+	Socks *Socks
 }
+
+// Socks is who asks a SOCKS proxy. User and Password, of at most 255 bytes each,
+// are offered unless User is empty.
+type Socks struct{ User, Password string }
 
 // routeTo is the way to an endpoint, the same for all connections of the loop.
 func (l *Loop) routeTo(e *Endpoint) (hop Endpoint, proxy *Proxy) {
@@ -131,45 +136,4 @@ func (c *Conn) unconnected(r Reason, err error) {
 		r, err = o.first.Reason, o.first.Err
 	}
 	c.fail(r, err)
-}
-
-// tunnel asks the proxy for a way to the endpoint.
-func (c *Conn) tunnel() {
-	l, o := c.loop, c.opening
-	c.state = tunnelling
-	c.setDeadline(l.options.Timeouts.Proxy)
-	l.scratch = handshake.AppendConnect(l.scratch[:0], o.endpoint.String(), o.proxy.Authorization)
-	if err := c.write(l.scratch); err != nil {
-		c.fail(errnoReason(err), err)
-	}
-}
-
-// tunnelled takes what a proxy answers, and returns what came through its
-// tunnel already.
-func (c *Conn) tunnelled(b []byte, at clock.Time) (rest []byte) {
-	o := c.opening
-	head := b
-	if len(o.answer) > 0 {
-		o.answer = append(o.answer, b...)
-		head = o.answer
-	}
-	status, n, err := handshake.ReadConnected(head, c.loop.options.HeaderBytes)
-	switch {
-	case err == handshake.ErrStatus:
-		c.fail(ProxyStatus(status), nil)
-		return nil
-	case err != nil:
-		c.fail(ReasonProxyBadAnswer, err)
-		return nil
-	case n == 0:
-		if len(o.answer) == 0 {
-			o.answer = append(o.answer, b...)
-		}
-		return nil
-	}
-	rest = b[len(b)-(len(head)-n):]
-	o.answer = o.answer[:0]
-	o.Tunnelled = at
-	c.reached()
-	return rest
 }

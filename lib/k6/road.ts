@@ -1,20 +1,17 @@
 import type { Options } from "k6/options";
 import { roadTo } from "../road.ts";
 import { type Settings, SettingsError } from "../settings.ts";
-import { onStockSockets } from "./socket.ts";
 
 /**
  * k6's own options that say how its sockets, and the engine's, get to the endpoints.
  *
- * @param hasEngine whether the scenario asks for the extension itself
- * @throws {@link SettingsError} naming what those sockets cannot do
+ * @throws {@link SettingsError} naming what they cannot do
  */
 export function networkOptions(
   urls: readonly string[],
   settings: Settings<"CONNECT_TO">,
-  hasEngine: boolean,
 ): Pick<Options, "hosts"> {
-  const hosts = roadTo(urls, settings, onStockSockets && !hasEngine ? "stock" : "engine", __ENV);
+  const hosts = roadTo(urls, settings, __ENV);
   if (Object.keys(hosts).length === 0) return {};
   if (__ENV.K6_HOSTS) throw new SettingsError("CONNECT_TO: expected no K6_HOSTS beside it, got both");
   return { hosts };

@@ -176,7 +176,7 @@ export function scenario<N extends SettingName>(
   const users = usersOf(USERS === "" ? NO_TABLE : (spec.readUsers ?? sharedUsers)(USERS), WS_TOKEN);
   const plan = planOf(settings, protocol, users);
   const endpoints = plan.servers ?? [settings.WS_URL];
-  const network = networkOptions(endpoints, settings, plan.engine !== undefined);
+  const network = networkOptions(endpoints, settings);
   const variablesOf = plan.variables ?? (() => ({ room: FIRST_ROOM }));
   const identityAt = (WS_URL: string) =>
     identities({ ...settings, WS_URL }, protocol, users, { more: Object.keys(variablesOf(0)) });

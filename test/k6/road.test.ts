@@ -12,7 +12,7 @@ import { describe, type TestContext, test } from "node:test";
 import { WebSocketServer } from "ws";
 import { type RunningServer, startServer } from "../../server/server.ts";
 import { selfSignedCertificate } from "../../server/tls.ts";
-import { connectProxy } from "../connect-proxy.ts";
+import { connectProxy, socksProxy } from "../connect-proxy.ts";
 import { rawServer } from "../raw-server.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";
 import { MAKERS, NO_PROXIES } from "./clients.ts";
@@ -64,6 +64,26 @@ for (const [name, make] of MAKERS) {
       assert.equal(asked.length, opened(server), proxy.asked.join());
     });
 
+    test("goes by a SOCKS proxy, with every connection and its credentials", async (t) => {
+      const { server, url } = await named(t);
+      const proxy = await socksProxy(t, { credentials: "us@er:pa:ss" });
+      const made = await make(t, url, {
+        processEnv: { HTTP_PROXY: `socks5://us%40er:pa%3Ass@${proxy.address}` },
+      });
+      assert.equal(made.verdict, "pass", made.said);
+      assert.equal(proxy.tunnels(), opened(server));
+      assert.deepEqual(new Set(proxy.asked), new Set([new URL(url).host]));
+    });
+
+    test("never puts a SOCKS proxy that takes no credentials down to the server", async (t) => {
+      const { server, url } = await named(t);
+      const proxy = await socksProxy(t, { credentials: "user:right" });
+      const made = await make(t, url, { processEnv: { HTTP_PROXY: `socks5://user:wrong@${proxy.address}` } });
+      assert.equal(made.verdict, "incomplete", made.said);
+      assert.ok(made.failures("proxy_407") > 0, made.said);
+      assert.equal(opened(server), 0);
+    });
+
     const faults: [sentence: string, reason: string, says: RegExp, env: (address: string) => string][] = [
       ["without credentials", "proxy_407", /credentials|407/, (address) => `http://${address}`],
       ["with a wrong password", "proxy_407", /credentials|407/, (address) => `http://user:wrong@${address}`],
@@ -110,7 +130,7 @@ for (const [name, make] of MAKERS) {
       const { server, url } = await named(t);
       const made = await make(t, url, { processEnv: { HTTP_PROXY: "https://user:secret@127.0.0.1:1" } });
       assert.equal(made.verdict, undefined, made.said);
-      assert.match(made.said, /HTTP_PROXY: expected an http:\/\/ .*proxy, got https:\/\//);
+      assert.match(made.said, /HTTP_PROXY: expected an http:\/\/ or socks5:\/\/ proxy, got https:\/\//);
       assert.doesNotMatch(made.said, /secret/);
       assert.equal(opened(server), 0);
     });

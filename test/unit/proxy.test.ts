@@ -15,10 +15,10 @@ const rows: Row[] = JSON.parse(
   readFileSync(new URL("../../lib/proxy.fixtures.json", import.meta.url), "utf8"),
 );
 
-const written = ({ scheme, credentials, host, port }: ProxyServer): string => {
+const written = ({ scheme, user, password, host, port }: ProxyServer): string => {
   if (host === "") return "no URL";
   const authority = host.includes(":") ? `[${host}]` : host;
-  return `${scheme}://${credentials === undefined ? "" : `${credentials}@`}${authority}:${port}`;
+  return `${scheme}://${password === undefined ? "" : `${user}:${password}@`}${authority}:${port}`;
 };
 
 for (const { sentence, url, env, proxy } of rows) {

@@ -39,7 +39,7 @@ describe("CONNECT_TO is k6's option hosts", () => {
     ],
   ];
   for (const [sentence, text, urls, hosts] of rows) {
-    test(sentence, () => assert.deepEqual(roadTo(urls, connectTo(text), "stock", {}), hosts));
+    test(sentence, () => assert.deepEqual(roadTo(urls, connectTo(text), {}), hosts));
   }
 
   for (const text of [
@@ -92,38 +92,34 @@ describe("CONNECT_TO is k6's option hosts", () => {
   ];
   for (const [sentence, text, url, env, message] of refused) {
     test(`${sentence} is refused`, () =>
-      assert.throws(() => roadTo([url], connectTo(text), "engine", env), { name: "SettingsError", message }));
+      assert.throws(() => roadTo([url], connectTo(text), env), { name: "SettingsError", message }));
   }
 });
 
-describe("a proxy that some sockets cannot use", () => {
-  const rows: [proxy: string, stock: boolean, engine: boolean][] = [
-    ["http://proxy", true, true],
-    ["socks5://user:secret@proxy", true, false],
-    ["https://user:secret@proxy", false, false],
-    ["ftp://user:secret@proxy", false, false],
-    ["not a secret URL", false, false],
+describe("a proxy that no socket can use", () => {
+  const rows: [proxy: string, isUsable: boolean][] = [
+    ["http://proxy", true],
+    ["proxy:3128", true],
+    ["socks5://user:secret@proxy", true],
+    ["socks5h://user:secret@proxy", false],
+    ["https://user:secret@proxy", false],
+    ["not a secret URL", false],
   ];
-  for (const [HTTPS_PROXY, stock, engine] of rows) {
-    test(HTTPS_PROXY, () => {
-      for (const [sockets, usable] of [
-        ["stock", stock],
-        ["engine", engine],
-        ["try", engine],
-      ] as const) {
-        const ask = () => roadTo(["wss://a.example"], { CONNECT_TO: [] }, sockets, { HTTPS_PROXY });
-        if (usable) assert.deepEqual(ask(), {});
-        else {
-          assert.throws(ask, (error: Error) => {
-            assert.match(error.message, /^HTTPS_PROXY: expected .*http:\/\//);
-            assert.doesNotMatch(error.message, /secret/);
-            return true;
-          });
-        }
+  for (const [HTTPS_PROXY, isUsable] of rows) {
+    test(`${HTTPS_PROXY}: ${isUsable ? "used" : "refused"}`, () => {
+      const ask = (...urls: string[]) => roadTo(urls, { CONNECT_TO: [] }, { HTTPS_PROXY });
+      assert.deepEqual(ask("ws://a.example", "wss://127.0.0.1"), {}, "where it is not used");
+      if (isUsable) {
+        assert.deepEqual(ask("wss://a.example"), {});
+        return;
       }
-      assert.deepEqual(
-        roadTo(["ws://a.example", "wss://127.0.0.1"], { CONNECT_TO: [] }, "engine", { HTTPS_PROXY }),
-        {},
+      assert.throws(
+        () => ask("wss://a.example"),
+        (error: Error) => {
+          assert.match(error.message, /^HTTPS_PROXY: expected .*http:\/\/ or socks5:\/\//);
+          assert.doesNotMatch(error.message, /secret/);
+          return true;
+        },
       );
     });
   }
@@ -158,6 +154,15 @@ describe("k6's words for what went wrong, behind a proxy and without", () => {
     ["dial tcp 10.0.0.1:1: i/o timeout", "timeout", "proxy_timeout"],
     ["unexpected EOF", "reset", "proxy_closed"],
     ['malformed HTTP response "SSH-2.0"', "http_rejected", "proxy_bad_answer"],
+    ["proxy: SOCKS5 proxy at a:1 requires authentication", "other", "proxy_407"],
+    ["proxy: SOCKS5 proxy at a:1 rejected username/password", "other", "proxy_407"],
+    ["proxy: SOCKS5 proxy at a:1 failed to connect: connection forbidden", "other", "proxy_403"],
+    ["proxy: SOCKS5 proxy at a:1 failed to connect: connection refused", "refused", "proxy_502"],
+    ["proxy: SOCKS5 proxy at a:1 failed to connect: general failure", "other", "proxy_500"],
+    ["proxy: SOCKS5 proxy at a:1 failed to connect: command not supported", "other", "proxy_rejected"],
+    ["proxy: SOCKS5 proxy at a:1 has unexpected version 72", "other", "proxy_bad_answer"],
+    ["proxy: failed to read greeting from SOCKS5 proxy at a:1: EOF", "reset", "proxy_closed"],
+    ["proxy: failed to read greeting from SOCKS5 proxy at a:1: i/o timeout", "timeout", "proxy_timeout"],
     ["websocket: bad handshake", "http_rejected", "http_rejected"],
     ["x509: certificate signed by unknown authority", "tls", "tls"],
     ["dial tcp: too many open files", "no_descriptors", "no_descriptors"],
