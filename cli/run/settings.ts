@@ -36,7 +36,7 @@ export function settingsOf(
     if (name === undefined || value === undefined) {
       throw new UserError(`-e: expected NAME=value, got ${JSON.stringify(pair.replace(/=.*/s, "=…"))}`);
     }
-    if (SECRETS.includes(name)) {
+    if (SECRETS.includes(name) || (/^https?_proxy$/i.test(name) && value.includes("@"))) {
       throw new UserError(
         `-e ${name}: expected it in the environment, which the process list does not show: ${name}=… k6-realtime run …`,
       );

@@ -28,6 +28,7 @@ import (
 type road struct {
 	resolver lib.AddrResolver
 	hosts    *types.Hosts
+	blocked  *types.HostnameTrie
 	policy   types.DNSPolicy
 
 	mu     sync.Mutex
@@ -36,7 +37,7 @@ type road struct {
 
 func newRoad(state *lib.State) (*road, error) {
 	r := &road{
-		resolver: state.GetAddrResolver(), hosts: state.Options.Hosts.Trie,
+		resolver: state.GetAddrResolver(), hosts: state.Options.Hosts.Trie, blocked: state.Options.BlockedHostnames.Trie,
 		policy: cmp.Or(state.Options.DNS.Policy.DNSPolicy, types.DNSpreferIPv4), others: map[string]*standIns{},
 	}
 	if r.resolver == nil {
@@ -128,16 +129,19 @@ func proxyOf(u *url.URL) (*engine.Proxy, error) {
 
 // resolve is where k6 would connect to, and after it the name's other
 // addresses, which k6 would not try.
-func (r *road) resolve(ctx context.Context, host string, port uint16) ([]netip.AddrPort, error) {
+func (r *road) resolve(_ context.Context, host string, port uint16) ([]netip.AddrPort, error) {
+	if r.isAlias(host, port) || r.isBlocked(host) {
+		first, err := r.first(host, port)
+		return []netip.AddrPort{first}, err
+	}
+	known := r.standInsOf(host)
+	go known.find(host) // beside k6's own look-up, not after it
 	first, err := r.first(host, port)
 	if err != nil {
 		return nil, err
 	}
 	to := []netip.AddrPort{first}
-	if r.isAlias(host, port) {
-		return to, nil
-	}
-	for _, addr := range r.standIns(ctx, host) {
+	for _, addr := range known.find(host) {
 		if addr != first.Addr() && r.allows(addr) {
 			to = append(to, netip.AddrPortFrom(addr, port))
 		}
@@ -184,6 +188,14 @@ func (r *road) isAlias(host string, port uint16) bool {
 	return r.hosts.Match(net.JoinHostPort(host, strconv.Itoa(int(port)))) != nil || r.hosts.Match(host) != nil
 }
 
+func (r *road) isBlocked(host string) bool {
+	if r.blocked == nil {
+		return false
+	}
+	_, blocked := r.blocked.Contains(host)
+	return blocked
+}
+
 func (r *road) allows(addr netip.Addr) bool {
 	switch r.policy {
 	case types.DNSonlyIPv4:
@@ -204,25 +216,33 @@ type standIns struct {
 // standInsFor is for how long they are kept, as k6 keeps its own by default.
 const standInsFor = 5 * time.Minute
 
-func (r *road) standIns(ctx context.Context, host string) []netip.Addr {
+const standInsWithin = 10 * time.Second
+
+func (r *road) standInsOf(host string) *standIns {
 	r.mu.Lock()
+	defer r.mu.Unlock()
 	known := r.others[host]
 	if known == nil || time.Now().After(known.until) {
 		known = &standIns{until: time.Now().Add(standInsFor)}
 		r.others[host] = known
 	}
-	r.mu.Unlock()
-	known.once.Do(func() {
-		// Whoever asked first may give up; the others still wait for it.
-		addrs, _ := net.DefaultResolver.LookupNetIP(context.WithoutCancel(ctx), "ip", host)
+	return known
+}
+
+// find looks them up, once; the others wait for whoever came first.
+func (k *standIns) find(host string) []netip.Addr {
+	k.once.Do(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), standInsWithin)
+		defer cancel()
+		addrs, _ := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 		if host == "localhost" { // both, whatever the hosts file says (RFC 6761 section 6.3)
 			addrs = append(addrs, netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback())
 		}
 		for _, addr := range addrs {
-			if addr = addr.Unmap(); !slices.Contains(known.addrs, addr) {
-				known.addrs = append(known.addrs, addr)
+			if addr = addr.Unmap(); !slices.Contains(k.addrs, addr) {
+				k.addrs = append(k.addrs, addr)
 			}
 		}
 	})
-	return known.addrs
+	return k.addrs
 }

@@ -62,7 +62,7 @@ export function requireUpgrades(
 
 /** What an endpoint did, by what its socket said. */
 function describe(reason: ConnectReason, error: string, within: Ms): string {
-  const [, status] = STATUS.exec(error) ?? [];
+  const [, status] = /^(?:http|proxy)_(\d{3})$/.exec(error) ?? [];
   if (status !== undefined) return `HTTP ${status}`;
   if (reason.includes("timeout")) return `no answer within ${within / 1_000} s`;
   return error === "" ? reason : error;
