@@ -87,13 +87,16 @@ export const run = ({ out, err, cwd, env, signal }: Surroundings): CommandDef =>
       const json = args.json === true;
       const instances = instancesOf(args.instances);
       checkK6Flags(k6Flags);
-      await readK6Config(k6Flags, cwd);
+      const config = await readK6Config(k6Flags, cwd);
       const script = await findScript(words[0], cwd);
-      const settings = {
+      const settings: Record<string, string> = {
         // Enough of them, where a scenario is cut into as few as it is told.
         ...(instances > 1 && env.SHARDS === undefined && { SHARDS: String(instances) }),
         ...settingsOf(args as { url?: string; profile?: string }, all("env")),
       };
+      if (config.hosts !== undefined && (settings.CONNECT_TO ?? env.CONNECT_TO)) {
+        throw new UserError(`-- -c: hosts: expected nothing beside CONNECT_TO, which takes its place`);
+      }
       const k6 = await findK6(env);
       await requireK6For(script, k6);
       if (instances > 1) requireK6ForInstances(k6);

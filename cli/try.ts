@@ -10,13 +10,21 @@ import {
   parseDescriptor,
 } from "../lib/protocols/index.ts";
 import { canonicalHeaders, overridden } from "../lib/request.ts";
-import { readSettings, SETTINGS, type SettingName, SettingsError } from "../lib/settings.ts";
+import {
+  readSettings,
+  requireRoomForMessages,
+  SETTINGS,
+  type SettingName,
+  SettingsError,
+} from "../lib/settings.ts";
 import { type Ms, parseDuration } from "../lib/units.ts";
 import { NO_TABLE, parseUsers, tableOf, type Users, usersOf } from "../lib/users.ts";
 import { EXIT, readAgain, type Surroundings, UserError } from "./command.ts";
 import { findK6 } from "./find-k6.ts";
+import { readConfigFile } from "./run/k6-config.ts";
 import { type Attempt, attempt } from "./try/attempt.ts";
 import type { TryEvent, Untimed } from "./try/event.ts";
+import { networkFor, unhonoured } from "./try/network.ts";
 import { masker, printable } from "./try/safe-text.ts";
 import { linesOf } from "./try/transcript.ts";
 import { Judge } from "./try/verdict.ts";
@@ -32,8 +40,10 @@ const FLAGS = {
   origin: "ORIGIN",
   subprotocol: "SUBPROTOCOL",
   "payload-bytes": "PAYLOAD_BYTES",
+  "message-bytes": "MESSAGE_BYTES",
   "reply-timeout": "REPLY_TIMEOUT",
   "connect-timeout": "CONNECT_TIMEOUT",
+  "connect-to": "CONNECT_TO",
 } as const satisfies Record<string, SettingName>;
 
 const NAMES = [
@@ -42,8 +52,11 @@ const NAMES = [
   "PROTOCOL",
   "PROTOCOL_FILE",
   "PAYLOAD_BYTES",
+  "MESSAGE_BYTES",
+  "BUFFERED_BYTES",
   "REPLY_TIMEOUT",
   "CONNECT_TIMEOUT",
+  "CONNECT_TO",
 ] as const;
 
 const ARGS = {
@@ -78,6 +91,12 @@ const ARGS = {
     description: "How long to stay, from the first byte to our Close. (5s)",
   },
   json: { type: "boolean", description: "One JSON object a line, messages whole, instead of text." },
+  config: {
+    type: "string",
+    alias: "c",
+    valueHint: "FILE",
+    description: "k6's configuration file, for hosts, dns.policy and the options of TLS.",
+  },
   "insecure-skip-tls-verify": {
     type: "boolean",
     description: "Take any certificate, as the flag of k6 does.",
@@ -118,7 +137,8 @@ EXIT CODE
      until our Close
   1  it did not: the last line says why
   2  a flag or a descriptor is wrong: nothing was sent
-  3  interrupted before there was an answer
+  3  interrupted before there was an answer, or ended by a limit of this side
+     or its machine
 `;
 
 /** `k6-realtime try`: one connection, message by message. */
@@ -157,7 +177,7 @@ export const tryOut = ({ out, err, cwd, env, signal }: Surroundings): CommandDef
       print([
         json
           ? JSON.stringify({ event: "verdict", ok, reason: because })
-          : `${ok ? "ok" : "failed"}: ${because}`,
+          : `${ok ? "ok" : undecided ? "undecided" : "failed"}: ${because}`,
       ]);
       if (ok) return EXIT.pass;
       return undecided ? EXIT.undecided : EXIT.error;
@@ -182,6 +202,14 @@ async function planOf(
       cwd,
       args["protocol-file"] === undefined ? "PROTOCOL_FILE" : "--protocol-file",
     );
+    const config =
+      args.config === undefined ? {} : await readConfigFile("--config", String(args.config), cwd);
+    const network = await networkFor(settings.WS_URL, settings, {
+      config,
+      source: `--config ${args.config}`,
+      insecure: args["insecure-skip-tls-verify"] === true || env.K6_INSECURE_SKIP_TLS_VERIFY === "true",
+      env,
+    });
     const users = await readUsers(settings, cwd);
     const user = text(args.user);
     const room = text(args.room) ?? FIRST_ROOM;
@@ -200,6 +228,7 @@ async function planOf(
         probes: protocol.descriptor.probe ? probes : 0,
         publications,
         payload: "x".repeat(settings.PAYLOAD_BYTES),
+        messageBytes: settings.MESSAGE_BYTES,
         connectTimeout: settings.CONNECT_TIMEOUT,
         replyTimeout: settings.REPLY_TIMEOUT,
         stayFor: read(
@@ -208,7 +237,7 @@ async function planOf(
           "a duration above 0 such as 5s",
           (given) => parseDuration(given) || undefined,
         ),
-        verifyCertificate: !args["insecure-skip-tls-verify"],
+        network,
       },
       mask: masker(identity.variables.token ?? "", [
         ...Object.values(settings.HEADERS),
@@ -219,7 +248,10 @@ async function planOf(
         ...Object.entries(users.at(0)).flatMap(([column, value]) => (column === "user" ? [] : [value])),
       ]),
       json: args.json === true,
-      notices: overridden(settings, [settings.WS_URL], given),
+      notices: [
+        ...overridden(settings, [settings.WS_URL], given),
+        ...unhonoured(config).map((name) => `--config ${args.config}: try has no use for ${name}`),
+      ],
     };
   } catch (error) {
     if (error instanceof SettingsError) throw new UserError(inFlags(error.message, args));
@@ -236,6 +268,7 @@ function settingsOf(args: Args, headers: Readonly<Record<string, string>>, env: 
     values.PROTOCOL_FILE = "";
   }
   const settings = readSettings(NAMES, { ...env, ...values });
+  requireRoomForMessages(settings);
   return { ...settings, HEADERS: { ...canonicalHeaders(settings.HEADERS), ...canonicalHeaders(headers) } };
 }
 

@@ -7,7 +7,10 @@ declare module "k6/x/realtime" {
   export interface Timeouts {
     /** Look-up of the host. */
     resolveMs?: number;
+    /** The TCP connection, to all addresses of the host together. */
     tcpMs?: number;
+    /** CONNECT written to a proxy's answer. */
+    proxyMs?: number;
     tlsMs?: number;
     /** Request written to the 101 response. */
     upgradeMs?: number;
@@ -55,6 +58,17 @@ declare module "k6/x/realtime" {
      * The same for all swarms that run at a time. Default "normal".
      */
     priority?: "normal" | "realtime";
+    /**
+     * The largest message taken, in bytes, up to 1 GiB. A larger one ends its connection with 1009, as a drop by
+     * `generator`. The same for all swarms that run at a time. Default 64 MiB.
+     */
+    messageBytes?: number;
+    /**
+     * What all connections of the process together may hold of messages half received, in bytes: at least
+     * {@link messageBytes}. More ends a connection in the same way. The same for all swarms that run at a time.
+     * Default 1 GiB.
+     */
+    bufferedBytes?: number;
     /** Subprotocols offered, the preferred one first. Default none. */
     subprotocols?: readonly string[];
     /**
@@ -183,6 +197,16 @@ declare module "k6/x/realtime" {
      * the window: 1 to 1 GiB. Linux gives twice that, and 2,304 bytes at least. Default: the kernel's choice.
      */
     receiveBufferBytes?: number;
+    /**
+     * The largest message taken, in bytes, up to 1 GiB. A larger one ends the connection with 1009: an `error`
+     * event, `message_too_big`, then `close` by `generator`. Default 64 MiB.
+     */
+    messageBytes?: number;
+    /**
+     * What all sockets of the process with the same bounds together may hold of messages half received, in bytes: at
+     * least {@link messageBytes}. More ends a connection in the same way, as `buffer_limit`. Default 1 GiB.
+     */
+    bufferedBytes?: number;
     /** Bounds on each phase. Defaults: 10 s, and 5 s to close. */
     timeouts?: Timeouts;
   }
@@ -225,8 +249,11 @@ declare module "k6/x/realtime" {
     readonly code: number;
     /** Whether the peer's Close frame came. */
     readonly wasClean: boolean;
-    /** Who ended it: this side, the server by a Close frame or a breach, the network, or a time that ran out. */
-    readonly by: "client" | "server" | "network" | "timeout";
+    /**
+     * Who ended it: this side as it was told, the server by a Close frame or a breach, the network, a time that ran
+     * out, or the generator: a limit of its own, or of its machine.
+     */
+    readonly by: "client" | "server" | "network" | "timeout" | "generator";
   }
   export interface WebSocketEvents {
     open: WebSocketEvent;
@@ -301,6 +328,8 @@ declare module "k6/x/realtime" {
     sendRaw(bytes: ArrayBuffer | ArrayBufferView): void;
     /** Bytes in the kernel's receive queue (`ss`: Recv-Q); -1 where the platform does not tell; 0 once closed. */
     readonly unreadBytes: number;
+    /** Whether it is connecting, and a proxy has not opened the way yet. */
+    readonly awaitsProxy: boolean;
     /** Bytes that wait in this process for the kernel to take them. */
     readonly unsentBytes: number;
   }

@@ -3,6 +3,7 @@
  * from this table; a wrong value or a misspelt name ends the run before any connection.
  */
 import { distance } from "fastest-levenshtein";
+import { parseConnectTo } from "./connect-to.ts";
 import { formatDuration, type Ms, ms, parseDuration } from "./units.ts";
 
 /** One environment variable: how it is read and what it means. */
@@ -63,6 +64,13 @@ export const SETTINGS = {
     parse: (text: string) =>
       /^([!#$%&'*+.^`|~\w-]+(,[!#$%&'*+.^`|~\w-]+)*)?$/.test(text) ? text : undefined,
   },
+  CONNECT_TO: {
+    help: "Where connections go instead of where their URL says, as with curl's --connect-to: Host header, server name and certificate stay the URL's. See network.md.",
+    expects:
+      "HOST:PORT:ADDRESS:PORT, such as example.com:443:10.0.0.5:8443, with an IP address as the third, several separated by commas",
+    default: "",
+    parse: parseConnectTo,
+  },
   PROTOCOL: choice("The protocol that the server speaks.", ["chat", "echo", "im"]),
   PROTOCOL_FILE: file("A protocol of one's own: see protocols.md.", "JSON"),
   PROFILE: {
@@ -76,6 +84,18 @@ export const SETTINGS = {
     "64",
     0,
     16_777_216,
+  ),
+  MESSAGE_BYTES: count(
+    "Largest message taken from the server; a larger one ends its connection with 1009, by the generator, and makes the run incomplete.",
+    String(64 * 1_024 * 1_024),
+    1_024,
+    1_073_741_824,
+  ),
+  BUFFERED_BYTES: count(
+    "Memory for half-received messages, of all the engine's connections in a process together; more ends connections as MESSAGE_BYTES does.",
+    String(1_024 * 1_024 * 1_024),
+    1_024,
+    1_099_511_627_776,
   ),
   CONNECTIONS: count("Connections held at the same time.", "100", 1, 100_000),
   RAMP: duration("Time over which the connections are opened.", "1m", 0),
@@ -318,6 +338,33 @@ export function readSettings<N extends SettingName>(
   }
   if (problems.length > 0) throw new SettingsError(problems.join("\n"));
   return values as Settings<N>;
+}
+
+/** What a message of the protocol has beside its filler, at the most that is allowed for. */
+const REST_OF_A_MESSAGE_BYTES = 1_024;
+
+/**
+ * A reply or delivery has the filler that was sent: the limits on messages must leave room for it.
+ *
+ * @throws {@link SettingsError} naming the limit, and what it has to hold
+ */
+export function requireRoomForMessages(
+  settings: Settings<"MESSAGE_BYTES" | "BUFFERED_BYTES" | "PAYLOAD_BYTES"> & Partial<Settings<"BURST_BYTES">>,
+): void {
+  const { MESSAGE_BYTES, BUFFERED_BYTES, PAYLOAD_BYTES, BURST_BYTES = 0 } = settings;
+  const [name, filler] =
+    BURST_BYTES > PAYLOAD_BYTES ? ["BURST_BYTES", BURST_BYTES] : ["PAYLOAD_BYTES", PAYLOAD_BYTES];
+  const needed = filler + REST_OF_A_MESSAGE_BYTES;
+  if (filler > 0 && MESSAGE_BYTES < needed) {
+    throw new SettingsError(
+      `MESSAGE_BYTES: expected at least ${needed}, which is ${name} and ${REST_OF_A_MESSAGE_BYTES} for the rest of the message, got ${MESSAGE_BYTES}`,
+    );
+  }
+  if (BUFFERED_BYTES < MESSAGE_BYTES) {
+    throw new SettingsError(
+      `BUFFERED_BYTES: expected at least MESSAGE_BYTES (${MESSAGE_BYTES}), got ${BUFFERED_BYTES}`,
+    );
+  }
 }
 
 /** Whether it is the reference server's own token, and connections go elsewhere. */

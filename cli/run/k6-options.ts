@@ -77,15 +77,17 @@ export const K6_OPTIONS = {
 
 export type K6OptionName = keyof typeof K6_OPTIONS;
 
+/** What a configuration file holds, by k6's own spelling of each name. */
+export type K6Config = { readonly [N in K6OptionName]?: unknown };
+
 /**
  * Reads a configuration file of k6's.
  *
  * @param source how to name it in errors, such as `-- -c k6.json`
- * @returns what it holds, by k6's own spelling of each name
  * @throws {@link UserError} where it is no JSON object, or holds an option that a run keeps for itself, or one that
  * is none of k6's; never with a value, which may be a private key
  */
-export function parseK6Config(source: string, json: string): { readonly [N in K6OptionName]?: unknown } {
+export function parseK6Config(source: string, json: string): K6Config {
   let document: unknown;
   try {
     document = JSON.parse(json.replace(/^\ufeff/, ""));

@@ -80,14 +80,29 @@ export function tolerateSubprotocol(
 const CODES: readonly (readonly [RegExp, ConnectReason, string])[] = [
   [/^ECONNREFUSED$/, "refused", "nothing listens there"],
   [/^(ECONNRESET|EPIPE)$/, "reset", "the connection was cut before an answer"],
+  [/^(EMFILE|ENFILE)$/, "no_descriptors", "this machine gave no more file descriptors"],
+  [/^(EADDRNOTAVAIL|EADDRINUSE)$/, "no_ports", "this machine has no local port left"],
+  [/^(ENOBUFS|ENOMEM)$/, "no_memory", "this machine has no memory left for a socket"],
   [/^(ENOTFOUND|EAI_)/, "dns", "the host name does not resolve"],
   [/^(ETIMEDOUT|EHOSTUNREACH|ENETUNREACH)$/, "timeout", "the host cannot be reached"],
   [/CERT|SELF_SIGNED|ISSUER|^ERR_TLS|^ERR_SSL|^EPROTO$/, "tls", "no trusted TLS connection"],
   [/^HPE_/, "http_rejected", "the answer is no HTTP"],
 ];
 
+/** There is no way to the server, and why. */
+export class NoRoad extends Error {
+  override name = "NoRoad";
+  readonly reason: ConnectReason;
+
+  constructor(reason: ConnectReason, message: string) {
+    super(message);
+    this.reason = reason;
+  }
+}
+
 /** Why there is no connection: on the closed list, and in words. */
 export function reasonOf(error: Error): [ConnectReason, string] {
+  if (error instanceof NoRoad) return [error.reason, error.message];
   const { code = "" } = error as NodeJS.ErrnoException;
   const known = CODES.find(([pattern]) => pattern.test(code));
   if (known) return [known[1], error.message === "" ? known[2] : `${known[2]} (${error.message})`];

@@ -1,11 +1,12 @@
 /** Whether a try went well, from its events. Pure. */
+import { isOurs } from "../../lib/ours.ts";
 import { number } from "../../lib/summary/verdict.ts";
 import { formatDuration, type Ms, ms } from "../../lib/units.ts";
 import type { Meaning, TryEvent } from "./event.ts";
 
 export interface TryVerdict {
   readonly ok: boolean;
-  /** Whether it was interrupted before it went well or wrong. */
+  /** Whether it was interrupted before it went well or wrong, or ended by this side's own limits. */
   readonly undecided: boolean;
   /** One sentence. */
   readonly reason: string;
@@ -26,6 +27,8 @@ export class Judge {
   #awaiting: string | undefined;
   /** The first thing that went wrong. */
   #failure: string | undefined;
+  /** What this side or its machine ended it for, where nothing had gone wrong before. */
+  #ours: string | undefined;
 
   /** @param probes how many probes are to be sent */
   constructor(probes: number) {
@@ -41,7 +44,8 @@ export class Judge {
         this.#fail(`the server refused the upgrade with HTTP ${event.status}${hint(event.status)}`);
         break;
       case "unconnected":
-        this.#fail(`no connection: ${event.detail}`);
+        if (isOurs("ws_connect_failures", event.reason)) this.#give(`no connection: ${event.detail}`);
+        else this.#fail(`no connection: ${event.detail}`);
         break;
       case "sent":
         if (event.purpose === "probe") this.#sent++;
@@ -53,6 +57,9 @@ export class Judge {
         break;
       case "violation":
         this.#fail(`the server broke the WebSocket protocol: ${event.detail}`);
+        break;
+      case "limit":
+        this.#give(event.detail);
         break;
       case "closing":
         this.#awaiting = event.awaiting;
@@ -66,8 +73,10 @@ export class Judge {
   /** @param interruptedBy the signal that ended it before its time */
   verdict(interruptedBy?: string): TryVerdict {
     const gap = this.#gap(interruptedBy);
-    const wrong = this.#failure ?? gap;
-    const undecided = this.#failure === undefined && gap !== undefined && interruptedBy !== undefined;
+    const wrong = this.#failure ?? this.#ours ?? gap;
+    const undecided =
+      this.#failure === undefined &&
+      (this.#ours !== undefined || (gap !== undefined && interruptedBy !== undefined));
     return { ok: wrong === undefined, undecided, reason: (wrong ?? this.#success()) + this.#breaches() };
   }
 
@@ -133,8 +142,13 @@ export class Judge {
     return `${this.#answered} of ${this.#wanted} probes had their replies, RTT ${least} to ${most} ms`;
   }
 
+  /** What comes after an end of our own making follows from it. */
   #fail(reason: string): void {
-    this.#failure ??= reason;
+    if (this.#ours === undefined) this.#failure ??= reason;
+  }
+
+  #give(reason: string): void {
+    if (this.#failure === undefined) this.#ours ??= reason;
   }
 }
 

@@ -1,14 +1,13 @@
 package binding
 
 import (
-	"os"
-	"regexp"
 	"slices"
 	"testing"
 
 	"go.k6.io/k6/v2/metrics"
 
 	"xk6-realtime/engine"
+	"xk6-realtime/engine/frame"
 )
 
 func TestEveryMetricIsInTheTable(t *testing.T) {
@@ -28,29 +27,40 @@ func TestEveryMetricIsInTheTable(t *testing.T) {
 // "other".
 func TestTheClosedListsHoldWhatTheEngineSays(t *testing.T) {
 	failures := metricTable["ws_connect_failures"].By["reason"]
-	for reason := engine.ReasonDNS; reason <= engine.ReasonOther; reason++ {
+	for reason := engine.ReasonDNS; reason <= engine.ReasonProxyBadAnswer; reason++ {
 		if reason != engine.ReasonAborted && !slices.Contains(failures, reason.String()) {
 			t.Errorf("reason %q is not on the list of ws_connect_failures", reason)
 		}
 	}
-	source, err := os.ReadFile("../engine/frame/frame.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	breaches := regexp.MustCompile(`&Error\{"(\w+)"`).FindAllSubmatch(source, -1)
-	if len(breaches) < 10 {
-		t.Fatalf("found %d breaches in frame.go, want more", len(breaches))
-	}
-	for _, breach := range breaches {
-		if reason := string(breach[1]); !slices.Contains(metricTable["ws_message_errors"].By["reason"], reason) {
-			t.Errorf("breach %q is not on the list of ws_message_errors", reason)
+	for _, breach := range frame.Errors {
+		if !slices.Contains(metricTable["ws_message_errors"].By["reason"], breach.Reason) {
+			t.Errorf("breach %q is not on the list of ws_message_errors", breach.Reason)
 		}
 	}
 	drops := metricTable["ws_connection_drops"].By["by"]
-	for _, by := range []engine.By{engine.ByServer, engine.ByNetwork, engine.ByTimeout} {
+	for _, by := range []engine.By{engine.ByServer, engine.ByNetwork, engine.ByTimeout, engine.ByGenerator} {
 		if !slices.Contains(drops, by.String()) {
 			t.Errorf("%q is not on the list of ws_connection_drops", by)
 		}
+	}
+}
+
+// Engine and verdict must agree on what is not to be blamed on the server.
+func TestTheTableOfOursIsTheEnginesOwn(t *testing.T) {
+	failures := metricTable["ws_connect_failures"].Ours["reason"]
+	for reason := engine.ReasonDNS; reason <= engine.ReasonProxyBadAnswer; reason++ {
+		if reason != engine.ReasonAborted && reason.IsOurs() != slices.Contains(failures, reason.String()) {
+			t.Errorf("%q: the engine says ours: %t, lib/ours.ts does not", reason, reason.IsOurs())
+		}
+	}
+	errors := metricTable["ws_message_errors"].Ours["reason"]
+	for _, breach := range frame.Errors {
+		if breach.IsLimit() != slices.Contains(errors, breach.Reason) {
+			t.Errorf("%q: the engine says ours: %t, lib/ours.ts does not", breach.Reason, breach.IsLimit())
+		}
+	}
+	if by := metricTable["ws_connection_drops"].Ours["by"]; !slices.Equal(by, []string{engine.ByGenerator.String()}) {
+		t.Errorf("lib/ours.ts has %q of ws_connection_drops, want the generator", by)
 	}
 }
 

@@ -24,6 +24,7 @@ type options struct {
 	reachWithin time.Duration
 	timeouts    engine.Timeouts
 	realTime    bool
+	limits      limits
 	// messagesPerSecond is what is expected of each connection.
 	messagesPerSecond float64
 	// One of these at most; without, connections are only held.
@@ -73,6 +74,7 @@ func readOptions(given any) (*options, error) {
 	o.messagesPerSecond = r.number("messagesPerSecond", 1, 0, 1e6)
 	o.timeouts = readTimeouts(r.object("timeouts"))
 	o.realTime = r.choice("priority", "normal", "realtime") == "realtime"
+	o.limits = readLimits(r)
 	o.step = readStep(r)
 	o.request = &requests{
 		protocols: r.texts("subprotocols"),
@@ -155,6 +157,7 @@ func readTimeouts(r *reader) engine.Timeouts {
 	t := engine.Timeouts{
 		Resolve: r.milliseconds("resolveMs", 0, least),
 		TCP:     r.milliseconds("tcpMs", 0, least),
+		Proxy:   r.milliseconds("proxyMs", 0, least),
 		TLS:     r.milliseconds("tlsMs", 0, least),
 		Upgrade: r.milliseconds("upgradeMs", 0, least),
 		Close:   r.milliseconds("closeMs", 0, least),

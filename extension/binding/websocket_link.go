@@ -140,9 +140,13 @@ func (l *socketLink) Failed(_ *engine.Conn, _ *engine.Opening, f engine.Failure)
 
 // failedBy is who kept the connection from being opened.
 func failedBy(r engine.Reason) engine.By {
-	switch r {
-	case engine.ReasonAborted, engine.ReasonBlocked, engine.ReasonNoPorts, engine.ReasonNoDescriptors:
+	switch {
+	case r == engine.ReasonAborted:
 		return engine.ByClient
+	case r.IsOurs():
+		return engine.ByGenerator
+	}
+	switch r {
 	case engine.ReasonTimeoutResolve, engine.ReasonTimeoutTCP, engine.ReasonTimeoutTLS, engine.ReasonTimeoutUpgrade:
 		return engine.ByTimeout
 	case engine.ReasonDNS, engine.ReasonUnreachable, engine.ReasonReset, engine.ReasonOther:

@@ -43,7 +43,7 @@ func readSocketOptions(state *lib.State, arguments []sobek.Value) (*socketOption
 	if o.url, isText = argument(0).(string); !isText {
 		return nil, errors.New("WebSocket.url: expected a text, got something else")
 	}
-	if err := o.readURL(state); err != nil {
+	if err := o.readURL(); err != nil {
 		return nil, err
 	}
 	if protocol, one := argument(1).(string); one {
@@ -80,7 +80,7 @@ func readSocketOptions(state *lib.State, arguments []sobek.Value) (*socketOption
 	return o, nil
 }
 
-func (o *socketOptions) readURL(state *lib.State) (err error) {
+func (o *socketOptions) readURL() (err error) {
 	origin, path := splitURL(o.url)
 	if o.endpoint, _, err = engine.ParseURL(origin); err != nil {
 		return fmt.Errorf("WebSocket.url: %w", err)
@@ -95,7 +95,10 @@ func (o *socketOptions) readURL(state *lib.State) (err error) {
 		return fmt.Errorf("WebSocket.url: %s: want path and query percent-encoded", origin)
 	}
 	o.request.Path = path
-	return refuseAliasedAddresses(state, []string{origin})
+	if err := requireRoads([]string{origin}); err != nil {
+		return fmt.Errorf("WebSocket.url: %w", err)
+	}
+	return nil
 }
 
 func (o *socketOptions) readParams(r *reader) {
@@ -112,5 +115,6 @@ func (o *socketOptions) readParams(r *reader) {
 	}
 	tags.finish()
 	o.bounds.receiveBuffer = r.whole("receiveBufferBytes", 0, 0, maxReceiveBuffer)
+	o.bounds.limits = readLimits(r)
 	o.bounds.timeouts = readTimeouts(r.object("timeouts"))
 }

@@ -17,6 +17,8 @@ var errnoReasons = []errnoEntry{
 	{syscall.EADDRINUSE, ReasonNoPorts},
 	{syscall.EMFILE, ReasonNoDescriptors},
 	{syscall.ENFILE, ReasonNoDescriptors},
+	{syscall.ENOBUFS, ReasonNoMemory},
+	{syscall.ENOMEM, ReasonNoMemory},
 	{syscall.EHOSTUNREACH, ReasonUnreachable},
 	{syscall.ENETUNREACH, ReasonUnreachable},
 	{syscall.EHOSTDOWN, ReasonUnreachable},

@@ -37,7 +37,7 @@ func (c *Conn) SendRaw(b []byte) (written clock.Time, err error) {
 	if c.state != open {
 		return 0, ErrNotOpen
 	}
-	if len(c.unsent) > 0 && len(c.unsent)+len(b) > c.loop.options.UnsentBytes {
+	if len(c.unsent) >= c.loop.options.UnsentBytes {
 		return 0, ErrUnsent
 	}
 	// Before the write: read after it, the clock of a thread that lost its
@@ -88,6 +88,12 @@ func (l *Loop) writable(c *Conn) {
 	}
 	if c.unsent = c.unsent[n:]; len(c.unsent) == 0 {
 		c.unsent, c.full = nil, false
+		if c.state == parting {
+			l.poll.shut(c)
+			if c.gone {
+				c.free(false)
+			}
+		}
 	}
 }
 

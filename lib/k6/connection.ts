@@ -2,17 +2,14 @@ import type { Identity } from "../identity.ts";
 import type { MetricName } from "../metrics.ts";
 import type { DueTimes } from "../pacing.ts";
 import type { Conversation, Effect, Protocol, Publication } from "../protocols/protocol.ts";
-import { dropCode } from "../reasons.ts";
+import { type DropCause, dropCode } from "../reasons.ts";
 import { type Ms, ms } from "../units.ts";
 import { callAt, now, unixOffset } from "./clock.ts";
 import type { Record } from "./recorder.ts";
-import { Socket, type SocketOptions } from "./socket.ts";
+import { NO_CLOSE_FRAME, Socket, type SocketOptions } from "./socket.ts";
 
 /** How long a peer may take to answer our Close before that is counted. */
 export const CLOSE_TIMEOUT = ms(5_000);
-
-/** What k6 gives for a connection that ended without a Close frame, if it gives a code at all. */
-const NO_CLOSE_FRAME = 1006;
 
 /** What connections record by themselves. */
 export const CONNECTION_METRICS = [
@@ -132,9 +129,9 @@ export class Connection {
         this.arm();
       },
       breached: (reason) => record("ws_message_errors", 1, { reason }),
-      closed: (code, unanswered) => {
-        if (unanswered) this.giveUpClose();
-        this.ended(code);
+      closed: (code, by) => {
+        if (by === "timeout") this.giveUpClose();
+        this.ended(code, by);
       },
     });
   }
@@ -308,7 +305,7 @@ export class Connection {
     this.markClosed();
   }
 
-  private ended(code: number | undefined): void {
+  private ended(code: number | undefined, by: DropCause): void {
     const { record } = this.options;
     const at = now();
     const closeCode = code === NO_CLOSE_FRAME ? undefined : code;
@@ -320,10 +317,7 @@ export class Connection {
     record("ws_connection_drop_rate", !this.ending);
     if (!this.ending) {
       this.ending = true;
-      record("ws_connection_drops", 1, {
-        code: dropCode(code),
-        by: closeCode === undefined ? "network" : "server",
-      });
+      record("ws_connection_drops", 1, { code: dropCode(code), by });
       this.settle({ kind: "dropped", at, code: closeCode });
     }
     this.markClosed();

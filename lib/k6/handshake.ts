@@ -16,6 +16,7 @@ import {
   withHeaders,
 } from "../handshake.ts";
 import { FIRST_ROOM, type Identity, type IdentitySettings, identities } from "../identity.ts";
+import { requireNoForwarding } from "../road.ts";
 import { type SettingName, type Settings, SettingsError } from "../settings.ts";
 import { type Ms, ms } from "../units.ts";
 import { readJsonInput } from "./files.ts";
@@ -33,7 +34,7 @@ export interface Boundary {
   readonly expiredToken: string;
 }
 
-type Needs = "CONNECT_TIMEOUT" | "ORIGIN" | "AUTH";
+type Needs = "CONNECT_TIMEOUT" | "ORIGIN" | "AUTH" | "WS_URL";
 
 /** One request for each case, one after the other: they are no load. */
 export function handshake<N extends SettingName>(spec: HandshakeSpec<N>) {
@@ -41,7 +42,8 @@ export function handshake<N extends SettingName>(spec: HandshakeSpec<N>) {
     spec,
     ["ws_outcomes", "ws_handshake_status", "ws_connect_failures"],
     (settings, protocol, users): Plan => {
-      const { CONNECT_TIMEOUT, ORIGIN, AUTH } = settings as Settings<Needs>;
+      const { CONNECT_TIMEOUT, ORIGIN, AUTH, WS_URL } = settings as Settings<Needs>;
+      requireNoForwarding(WS_URL, __ENV);
       const { file, expiredToken } = spec.boundary(settings as Settings<N>);
       const ours: { readonly [name: string]: string } = {
         WS_TOKEN: users.at(0).token,

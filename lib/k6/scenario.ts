@@ -7,7 +7,15 @@ import type { MetricName } from "../metrics.ts";
 import { limitsOn, PROFILES, type Profile, type ProfileName, parseProfile, together } from "../profile.ts";
 import { compile, PROTOCOLS, type Protocol, parseDescriptor } from "../protocols/index.ts";
 import { overridden } from "../request.ts";
-import { readSettings, type SettingName, type Settings, SettingsError, unread } from "../settings.ts";
+import { proxiesOf } from "../road.ts";
+import {
+  readSettings,
+  requireRoomForMessages,
+  type SettingName,
+  type Settings,
+  SettingsError,
+  unread,
+} from "../settings.ts";
 import { onStep, requireLimitsOfSteps, STEPS_OF_TAG, stepsSummary } from "../steps.ts";
 import { percentilesOf } from "../summary/exact.ts";
 import { SUMMARY_FORMS } from "../summary/forms.ts";
@@ -28,7 +36,8 @@ import { now } from "./clock.ts";
 import { CLOSE_TIMEOUT } from "./connection.ts";
 import { readJsonInput, resultsDir } from "./files.ts";
 import { type Record, recorder } from "./recorder.ts";
-import type { SocketOptions } from "./socket.ts";
+import { networkOptions } from "./road.ts";
+import { limitMessages, type SocketOptions } from "./socket.ts";
 import { climb, figuresOfSteps, type Step } from "./steps.ts";
 import { requireUpgrades } from "./upgrade-check.ts";
 import { sharedUsers } from "./users.ts";
@@ -41,9 +50,12 @@ const COMMON = [
   "PROTOCOL_FILE",
   "PROFILE",
   "PAYLOAD_BYTES",
+  "MESSAGE_BYTES",
+  "BUFFERED_BYTES",
   "REPLY_TIMEOUT",
   "CHECK",
   "CONNECT_TIMEOUT",
+  "CONNECT_TO",
   "RESULTS_DIR",
   "K6_VERSION",
 ] as const;
@@ -156,11 +168,15 @@ export function scenario<N extends SettingName>(
     ...spec.defaults,
     ...profile?.settings,
   }) as Settings<N | Common> & Settings<Common>;
+  requireRoomForMessages(settings);
+  limitMessages(settings);
   const results = resultsDir(settings.RESULTS_DIR);
   const protocol = protocolFor(settings);
   const { USERS, WS_TOKEN } = settings;
   const users = usersOf(USERS === "" ? NO_TABLE : (spec.readUsers ?? sharedUsers)(USERS), WS_TOKEN);
   const plan = planOf(settings, protocol, users);
+  const endpoints = plan.servers ?? [settings.WS_URL];
+  const network = networkOptions(endpoints, settings);
   const variablesOf = plan.variables ?? (() => ({ room: FIRST_ROOM }));
   const identityAt = (WS_URL: string) =>
     identities({ ...settings, WS_URL }, protocol, users, { more: Object.keys(variablesOf(0)) });
@@ -200,6 +216,7 @@ export function scenario<N extends SettingName>(
     summaryTrendStats: stats,
     ...plan.options,
     systemTags: SYSTEM_TAGS as NonNullable<Options["systemTags"]>,
+    ...network,
   };
 
   const outcomeOf = ({ of, each }: NonNullable<Plan["steps"]>) => {
@@ -212,8 +229,10 @@ export function scenario<N extends SettingName>(
 
     setup() {
       requireShard(shards);
-      const urls = plan.servers ?? [settings.WS_URL];
+      const urls = endpoints;
       console.log(`${spec.name}: ${plan.load}, against ${urls.map(redactUrl).join(", ")}`);
+      const proxies = proxiesOf(endpoints, __ENV);
+      if (proxies.length > 0) console.log(`connections go by ${proxies.join(", ")}`);
       const idle = unread(read, __ENV);
       if (idle.length > 0) console.warn(`${spec.name} has no use for ${idle.join(", ")}`);
       const hasToken = tokensIn(settings, users);

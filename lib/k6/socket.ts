@@ -1,6 +1,15 @@
 import http from "k6/http";
 import * as sockets from "k6/websockets";
-import { type ConnectReason, connectReason, type MessageReason, messageReason } from "../reasons.ts";
+import { utf8Length } from "../protocols/utf8.ts";
+import { proxyFor } from "../proxy.ts";
+import {
+  type ConnectReason,
+  connectReason,
+  type DropCause,
+  type MessageReason,
+  messageReason,
+} from "../reasons.ts";
+import { SETTINGS, type Settings } from "../settings.ts";
 import { type Ms, ms } from "../units.ts";
 import { WallOffset } from "../wall-offset.ts";
 import { callAt, now } from "./clock.ts";
@@ -18,13 +27,13 @@ export interface SocketObserver {
   failed(reason: ConnectReason, error: string): void;
   /** A message: when its bytes were read, and when this call was made. */
   received(frame: Frame, at: Ms, handledAt: Ms): void;
-  /** The peer broke WebSocket itself, which ends the connection; stock k6 does not tell. */
+  /** The peer broke WebSocket itself, which stock k6 does not tell, or a limit of ours: either ends the connection. */
   breached?(reason: MessageReason): void;
   /**
-   * An opened connection ended; `code` is the peer's, undefined where no Close frame came. `unanswered`: because the
-   * peer did not answer our Close in time.
+   * An opened connection ended; `code` is the peer's, undefined where no Close frame came. `by` is who ended it where
+   * it was meant to stay; `timeout` also where the peer did not answer our Close in time.
    */
-  closed(code: number | undefined, unanswered: boolean): void;
+  closed(code: number | undefined, by: DropCause): void;
 }
 
 export interface SocketOptions {
@@ -40,10 +49,26 @@ export interface SocketOptions {
 }
 
 /** What a socket is given beside its URL: the engine's takes time-outs and has no cookie jar, k6's own the reverse. */
-interface ConnectParams {
+interface ConnectParams extends MessageLimits {
   readonly headers: { readonly [name: string]: string };
   readonly timeouts?: Timeouts;
   readonly jar?: http.CookieJar;
+}
+
+interface MessageLimits {
+  readonly messageBytes: number;
+  readonly bufferedBytes: number;
+}
+
+/** Of all sockets of the script. */
+let limits: MessageLimits = {
+  messageBytes: Number(SETTINGS.MESSAGE_BYTES.default),
+  bufferedBytes: Number(SETTINGS.BUFFERED_BYTES.default),
+};
+
+/** Sets the largest message that sockets take from here on. */
+export function limitMessages(settings: Settings<"MESSAGE_BYTES" | "BUFFERED_BYTES">): void {
+  limits = { messageBytes: settings.MESSAGE_BYTES, bufferedBytes: settings.BUFFERED_BYTES };
 }
 
 /**
@@ -62,6 +87,8 @@ export interface K6WebSocket {
   close(code?: number): void;
   /** The engine's alone: ends the connection by a RST. */
   reset?(): void;
+  /** The engine's alone: whether a proxy has not opened the way yet. */
+  readonly awaitsProxy?: boolean;
 }
 interface K6Event {
   /** Milliseconds since 1970, fractional. */
@@ -72,7 +99,7 @@ interface K6Event {
 const K6WebSocket = sockets.WebSocket as unknown as new (
   url: string,
   subprotocols: readonly string[],
-  params: ConnectParams,
+  params: Partial<ConnectParams>,
 ) => K6WebSocket;
 
 /** Whether the module that goes by the name of `k6/websockets` is k6's own: in `dist/x` it is the extension. */
@@ -82,12 +109,15 @@ export const onStockSockets = !("Swarm" in sockets);
  * k6 gives the sockets of a virtual user one cookie jar, out of which a cookie that one simulated client was given
  * would be sent by the next: each has an empty jar of its own.
  */
-const withK6: NonNullable<SocketOptions["connect"]> = (url, subprotocols, { headers, timeouts }) =>
+const withK6: NonNullable<SocketOptions["connect"]> = (url, subprotocols, { headers, ...more }) =>
   new K6WebSocket(
     url,
     subprotocols,
-    onStockSockets ? { headers, jar: new http.CookieJar() } : { headers, ...(timeouts && { timeouts }) },
+    onStockSockets ? { headers, jar: new http.CookieJar() } : { headers, ...more },
   );
+
+/** What a message too big is answered with (RFC 6455 section 7.4.1). */
+const MESSAGE_TOO_BIG = 1009;
 
 /** Makes the engine's sockets, for scenarios whose load it drives whatever `k6/websockets` is. */
 export const engineSocket =
@@ -96,6 +126,9 @@ export const engineSocket =
     new Engine(url, subprotocols, params as object) as unknown as K6WebSocket; // the same calls and events
 
 const OPEN = 1;
+
+/** What k6 gives for a connection that ended without a Close frame, if it gives a code at all. */
+export const NO_CLOSE_FRAME = 1006;
 
 /** One clock offset for all sockets of a virtual user: they share both clocks. */
 const wallOffset = new WallOffset();
@@ -113,14 +146,18 @@ export class Socket {
     this.socket = connect(url, subprotocols, {
       headers: { ...headers },
       timeouts: timeoutsOf(options),
+      ...limits,
     });
     this.socket.binaryType = "arraybuffer";
 
     let error = "";
     let message = "";
+    const isProxied = () => proxyFor(url, __ENV) !== undefined;
     this.stopWaiting = callAt(connectBy, () => {
+      // Which of the two does not answer, the engine knows, and stock k6 does not: it is not put down to the server.
+      const reason = isProxied() && (this.socket.awaitsProxy ?? true) ? "proxy_timeout" : "timeout";
       this.abandon();
-      observer.failed("timeout", "");
+      observer.failed(reason, "");
     });
     this.socket.onopen = (event) => {
       this.stopWaiting();
@@ -135,6 +172,10 @@ export class Socket {
       const handledAt = now();
       const { data } = event;
       if (this.state !== "open") return;
+      if (onStockSockets && isLargerThan(limits.messageBytes, data)) {
+        this.refuse("message_too_big");
+        return;
+      }
       const frame = typeof data === "string" ? data : new Uint8Array(data);
       observer.received(frame, arrival(event, handledAt), handledAt);
     };
@@ -146,10 +187,10 @@ export class Socket {
     this.socket.onclose = ({ code, by }) => {
       this.stopWaiting();
       if (this.state === "connecting")
-        this.fail(connectReason(error), [error, message].filter(Boolean).join(": "));
+        this.fail(connectReason(error, isProxied()), [error, message].filter(Boolean).join(": "));
       else if (this.state === "open") {
         this.state = "over";
-        observer.closed(code, by === "timeout");
+        observer.closed(code, dropCause(code, by));
       }
     };
   }
@@ -217,6 +258,14 @@ export class Socket {
     if (this.socket.reset) this.socket.close();
   }
 
+  /** Ends the connection for a limit of ours. Stock k6 can send no 1009. */
+  private refuse(reason: MessageReason): void {
+    this.state = "over";
+    this.socket.close(1000);
+    this.observer.breached?.(reason);
+    this.observer.closed(MESSAGE_TOO_BIG, "generator");
+  }
+
   private fail(reason: ConnectReason, error: string): void {
     if (this.state !== "connecting") return;
     this.state = "over";
@@ -233,8 +282,26 @@ const NO_BOUND = 3_600_000;
 function timeoutsOf({ connectBy, closeWithin }: SocketOptions): Timeouts {
   const connecting =
     connectBy - now() > WITHIN_ITS_BOUNDS &&
-    ({ resolveMs: NO_BOUND, tcpMs: NO_BOUND, tlsMs: NO_BOUND, upgradeMs: NO_BOUND } as const);
+    ({
+      resolveMs: NO_BOUND,
+      tcpMs: NO_BOUND,
+      proxyMs: NO_BOUND,
+      tlsMs: NO_BOUND,
+      upgradeMs: NO_BOUND,
+    } as const);
   return { ...connecting, ...(closeWithin !== undefined && { closeMs: closeWithin }) };
+}
+
+/** Stock k6 does not say who: a connection without a Close frame was ended by the network. */
+function dropCause(code: number | undefined, by: string | undefined): DropCause {
+  if (by === "timeout" || by === "generator" || by === "network") return by;
+  return code === undefined || code === NO_CLOSE_FRAME ? "network" : "server";
+}
+
+function isLargerThan(bytes: number, data: string | ArrayBuffer): boolean {
+  if (typeof data !== "string") return data.byteLength > bytes;
+  // At most three bytes of UTF-8 to a unit of UTF-16.
+  return data.length * 3 > bytes && (data.length > bytes || utf8Length(data) > bytes);
 }
 
 /**

@@ -151,7 +151,9 @@ export function swarm<N extends SettingName>(spec: SwarmSpec<N>) {
       EXHAUSTED,
       PRIORITY,
       MESSAGES_PER_SECOND,
-    } = settings as unknown as Settings<Needs | "AUTH" | "WS_URL">;
+      MESSAGE_BYTES,
+      BUFFERED_BYTES,
+    } = settings as unknown as Settings<Needs | "AUTH" | "WS_URL" | "MESSAGE_BYTES" | "BUFFERED_BYTES">;
     const own = spec.variables(settings as Settings<N>);
     const { variables, authenticate, ...handshake } = handshakeTemplate(
       settings as unknown as IdentitySettings & Settings<"SERVERS">,
@@ -197,9 +199,12 @@ export function swarm<N extends SettingName>(spec: SwarmSpec<N>) {
         sources: SOURCE_IPS,
         onExhausted: EXHAUSTED,
         priority: PRIORITY,
+        messageBytes: MESSAGE_BYTES,
+        bufferedBytes: BUFFERED_BYTES,
         timeouts: {
           resolveMs: CONNECT_TIMEOUT,
           tcpMs: CONNECT_TIMEOUT,
+          proxyMs: CONNECT_TIMEOUT,
           tlsMs: CONNECT_TIMEOUT,
           upgradeMs: CONNECT_TIMEOUT,
         },

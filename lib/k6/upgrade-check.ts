@@ -3,6 +3,7 @@ import http from "k6/http";
 import ws from "k6/ws";
 import { type ConnectReason, connectReason } from "../reasons.ts";
 import type { UpgradeRequest } from "../request.ts";
+import { describeFailure } from "../road.ts";
 import { type Ms, ms } from "../units.ts";
 import { now } from "./clock.ts";
 import type { Record } from "./recorder.ts";
@@ -75,7 +76,7 @@ function tell(refusals: readonly Refusal[], within: Ms, record: Record, hidesSta
   const told = refusals.map(({ request, reason, error }) => {
     const got = hidesStatus && reason === "http_rejected" ? askAgain(request) : error;
     record("ws_connect_failures", 1, { reason: connectReasonOf(reason, got) });
-    return `expected ${request.shown} to accept a WebSocket upgrade (101), got ${describe(reason, got, within)}${hintOf(request, got)}`;
+    return `${describeFailure(request.shown, reason, describe(reason, got, within), __ENV)}${hintOf(request, got)}`;
   });
   return fail(told.join("; "));
 }
@@ -84,16 +85,18 @@ function tell(refusals: readonly Refusal[], within: Ms, record: Record, hidesSta
 function describe(reason: ConnectReason, error: string, within: Ms): string {
   const [, status] = STATUS.exec(error) ?? [];
   if (status !== undefined) return `HTTP ${status}`;
-  if (reason.startsWith("timeout")) return `no answer within ${within / 1_000} s`;
+  if (reason.includes("timeout")) return `no answer within ${within / 1_000} s`;
   return error === "" ? reason : error;
 }
 
 /** How the engine's sockets name the status of a refusal, and {@link askAgain} does. */
-const STATUS = /^http_(\d{3})(?=:|$)/;
+const STATUS = /^(?:http|proxy)_(\d{3})(?=:|$)/;
 
 /** The reason to count by: more than k6's socket knew, where {@link askAgain} found out. */
-const connectReasonOf = (reason: ConnectReason, error: string): ConnectReason =>
-  STATUS.test(error) ? connectReason(error.slice(0, "http_000".length)) : reason;
+function connectReasonOf(reason: ConnectReason, error: string): ConnectReason {
+  const [named] = STATUS.exec(error) ?? [];
+  return named === undefined ? reason : connectReason(named);
+}
 
 /**
  * Stock k6's sockets hide the status of a refusal. The same request, sent once more by `k6/ws`, shows it; nothing is

@@ -1,3 +1,4 @@
+import { oursIn } from "../ours.ts";
 import type {
   MetricSummary,
   StepsSummary,
@@ -18,8 +19,10 @@ export interface Evidence {
   readonly thresholds: readonly ThresholdSummary[];
 }
 
-/** Judges a run. A broken run is not judged by its limits, nor is one that the generator slowed down. */
+/** Judges a run. A broken run is not judged by its limits, nor is one that the generator cut short or slowed down. */
 export function judge(evidence: Evidence): { verdict: Verdict; reason: string } {
+  const ours = evidence.setupDone ? oursIn(evidence.metrics) : [];
+  if (ours.length > 0) return { verdict: "incomplete", reason: ours.join("; ") };
   const gap = whyIncomplete(evidence);
   if (gap) return { verdict: "incomplete", reason: gap };
   const slow = whyGeneratorBound(evidence);
@@ -47,6 +50,8 @@ export function judgeSteps(evidence: Evidence, steps: StepsSummary): { verdict: 
 
 function whyIncomplete({ setupDone, metrics }: Evidence): string | undefined {
   if (!setupDone) {
+    const ours = oursIn(metrics);
+    if (ours.length > 0) return `the set-up failed: ${ours.join("; ")}`;
     const failures = Object.keys(metrics.ws_connect_failures?.by?.reason ?? {});
     // k6 cuts off a set-up that takes too long, mostly before it can count why.
     return failures.length === 0 || failures.includes("timeout")

@@ -304,7 +304,7 @@ test("an interrupt before the session is ready leaves it open how it went: exit 
   assert.equal(tried.code, 3, tried.out);
   assert.match(
     lastLine(tried),
-    /^failed: the session was not ready when SIGINT came: session\[0\] had not had what it awaits$/,
+    /^undecided: the session was not ready when SIGINT came: session\[0\] had not had what it awaits$/,
   );
   assert.deepEqual(await closesOf(server), { 1000: 1 });
 });

@@ -55,7 +55,7 @@ export default async function () {
     )(0, { room: FIRST_ROOM, vu: "1" });
     next(row, onStockSockets ? "the check on k6's sockets" : "the check on the engine's sockets");
     await new Promise<void>((resolve) => {
-      requireUpgrades([{ ...identity, shown: "" }], ms(30_000), () => {}, resolve);
+      requireUpgrades([{ ...identity, shown: identity.url }], ms(30_000), () => {}, resolve);
     });
     next(row, onStockSockets ? "k6's sockets" : "the engine's sockets");
     await new Promise<void>((resolve, reject) => {

@@ -31,7 +31,7 @@ func (op Opcode) known() bool {
 	return op <= Binary || op >= Close && op <= Pong
 }
 
-// Error is a peer's breach of the protocol. The values below are all there
+// Error is a peer's breach of the protocol, or of a Parser's limits. The values below are all there
 // are, so they compare with == and cost no allocation.
 type Error struct {
 	// Reason is a short name for counting, such as "masked_frame".
@@ -41,6 +41,16 @@ type Error struct {
 }
 
 func (e *Error) Error() string { return "frame: " + e.Reason }
+
+// IsLimit tells whether it is a limit of this side's that the peer passed,
+// whose message was as the protocol has it.
+func (e *Error) IsLimit() bool { return e.CloseCode == CodeMessageTooBig }
+
+// Errors is all of them.
+var Errors = [...]*Error{
+	ErrReservedBits, ErrOpcode, ErrMasked, ErrUnmasked, ErrLength, ErrFragmentedControl, ErrLongControl,
+	ErrContinuation, ErrClosePayload, ErrCloseCode, ErrUTF8, ErrMessageTooBig, ErrBufferLimit,
+}
 
 // Every breach that a Parser reports.
 var (

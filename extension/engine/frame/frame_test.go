@@ -98,7 +98,7 @@ func TestRead(t *testing.T) {
 	}
 	for _, test := range tests {
 		for _, piece := range []int{1, 2, 7, 139, 1 << 10, 1 << 20} {
-			ps, s := NewParser(Limits{}, false), State{}
+			ps, s := NewParser(Limits{MessageBytes: 1 << 20}, false), State{}
 			got, err := readAll(ps, &s, test.in, piece)
 			if err != test.err {
 				t.Errorf("%s, in pieces of %d: error %v, want %v", test.name, piece, err, test.err)
@@ -155,7 +155,9 @@ func TestStateAtRestOwnsNothing(t *testing.T) {
 }
 
 func TestBufferLimitIsSharedByConnections(t *testing.T) {
-	ps := NewParser(Limits{MessageBytes: 1 << 20, BufferedBytes: 1 << 20}, false)
+	buffer := NewBuffer(1 << 20)
+	limits := Limits{MessageBytes: 1 << 20, Buffer: buffer}
+	ps, other := NewParser(limits, false), NewParser(limits, false)
 	half := declared(0x82, 1<<20)
 	half = append(half, make([]byte, 600<<10)...)
 	var a, b State
@@ -165,10 +167,15 @@ func TestBufferLimitIsSharedByConnections(t *testing.T) {
 	if _, err := readAll(ps, &b, half, 1<<20); err != ErrBufferLimit {
 		t.Fatalf("the second half message: %v, want %v", err, ErrBufferLimit)
 	}
+	var c State
+	if _, err := readAll(other, &c, half, 1<<20); err != ErrBufferLimit {
+		t.Fatalf("that of another Parser: %v, want %v", err, ErrBufferLimit)
+	}
 	ps.Release(&a)
 	ps.Release(&b)
-	if ps.Buffered() != 0 {
-		t.Errorf("%d bytes are counted as held after both connections ended", ps.Buffered())
+	other.Release(&c)
+	if held := buffer.Bytes(); held != 0 {
+		t.Errorf("%d bytes are counted as held after all connections ended", held)
 	}
 }
 
@@ -249,8 +256,8 @@ func FuzzRead(f *testing.F) {
 	f.Add(AppendMasked(nil, Text, mask, []byte("Hello")), uint64(3), true)
 	f.Add(declared(0x82, 1<<62), uint64(4), false)
 	f.Fuzz(func(t *testing.T, in []byte, seed uint64, fromClients bool) {
-		limits := Limits{MessageBytes: 1 << 10, BufferedBytes: 2 << 10}
-		whole, s := NewParser(limits, fromClients), State{}
+		limits := Limits{MessageBytes: 1 << 10, Buffer: NewBuffer(2 << 10)}
+		whole, s := NewParser(Limits{MessageBytes: 1 << 10}, fromClients), State{}
 		want, wantErr := readAll(whole, &s, in, len(in)+1)
 
 		pieces, s := NewParser(limits, fromClients), State{}
@@ -263,7 +270,7 @@ func FuzzRead(f *testing.F) {
 			more, gotErr = readAll(pieces, &s, rest[:n], n)
 			got = append(got, more...)
 			rest = rest[n:]
-			if held := pieces.Buffered(); held > 4<<10 {
+			if held := limits.Buffer.Bytes(); held > 4<<10 {
 				t.Fatalf("%d bytes held, with a limit of %d a message", held, limits.MessageBytes)
 			}
 		}
