@@ -15,8 +15,8 @@ import (
 	"github.com/sirupsen/logrus"
 	logrustest "github.com/sirupsen/logrus/hooks/test"
 	"go.k6.io/k6/v2/js/modulestest"
+	"go.k6.io/k6/v2/metrics"
 
-	"xk6-realtime/engine"
 	"xk6-realtime/engine/handshake"
 )
 
@@ -354,15 +354,18 @@ func acceptOf(key string) string {
 }
 
 func TestNothingIsToldOfASetupThatIsOver(t *testing.T) {
-	rt, samples := virtualUser(t, New(), "")
-	state := rt.VU.StateField
-	state.VUIDGlobal = 0
+	samples := make(chan metrics.SampleContainer, 2)
 	ctx, cancel := context.WithCancel(context.Background())
-	r := newSocketRecorder(ctx, state, nil)
-	if r.pinged(time.Millisecond); len(samples) != 1 {
+	o := &outbox{}
+	one := metrics.Samples{{}}
+	taken := make(chan struct{})
+	o.put(outgoing{to: samples, until: ctx, samples: one, then: func() { close(taken) }})
+	if <-taken; len(samples) != 1 {
 		t.Errorf("%d samples while it runs, want 1", len(samples))
 	}
 	cancel()
 	close(samples) // as k6 does, which does not wait for the sockets of a setup() that failed
-	r.flush(engine.Traffic{Sent: 1})
+	over := make(chan struct{})
+	o.put(outgoing{to: samples, until: ctx, samples: one, then: func() { close(over) }})
+	<-over
 }

@@ -277,8 +277,9 @@ export function scenario<N extends SettingName>(
         );
       }
       record("ws_shards_started", 1);
-      const index = exec.vu.idInTest - 1;
-      const vu = String(exec.vu.idInTest);
+      // Of this scenario, over all instances: a virtual user's own number counts those of others in the test.
+      const index = exec.scenario.iterationInTest;
+      const vu = String(index + 1);
       const shard: Shard = {
         index,
         of: shards,

@@ -19,12 +19,12 @@ export function readCaptures(reader: Reader, captures: readonly Capture[]): Map<
   return taken;
 }
 
-/** The delivery that the message is, and where one could resume after it. */
+/** The delivery that the message is, with what is wrong with it, and where one could resume after it. */
 export function readDelivery(
   reader: Reader,
   delivery: CompiledDelivery,
   at: Ms,
-): { effect: Effect; cursor?: Value | undefined } {
+): { effect: Effect; complaint?: Effect | undefined; cursor?: Value | undefined } {
   if (delivery.isJson && !reader.isJson) {
     return { effect: { kind: "invalid", reason: "unparsable", detail: "a delivery that is not JSON" } };
   }
@@ -35,16 +35,15 @@ export function readDelivery(
   const sentAt = delivery.sentAt && reader.number(delivery.sentAt);
   const cursor = delivery.cursor ? reader.sequence(delivery.cursor) : seq;
   const fields: Record<keyof DeliveryFields, unknown> = { id, publisher, room, seq, sentAt, cursor };
-  for (const field of Object.keys(fields) as (keyof DeliveryFields)[]) {
+  // A field may be absent, but what is there must be of use. The delivery came all the same, and counts without it.
+  const unusable = (Object.keys(fields) as (keyof DeliveryFields)[]).find((field) => {
     const locator = delivery[field];
-    // A field may be absent, but what is there must be of use.
-    if (locator && fields[field] === undefined && reader.has(locator)) {
-      return { effect: contract(`delivery with an unusable ${field}`) };
-    }
-  }
+    return locator && fields[field] === undefined && reader.has(locator);
+  });
   const sentAtMs = sentAt === undefined ? undefined : delivery.toMs(sentAt);
   return {
     effect: { kind: "delivery", id, publisher, room, seq: seq && exactNumber(seq.text), sentAtMs, at },
+    complaint: unusable && contract(`delivery with an unusable ${unusable}`),
     cursor,
   };
 }

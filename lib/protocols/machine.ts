@@ -286,6 +286,7 @@ export class Machine implements Conversation {
     if (!delivery || !reader.matches(delivery.condition)) return false;
     const read = readDelivery(reader, delivery, at);
     if (read.cursor) this.#lastSeq = read.cursor;
+    if (read.complaint) effects.push(read.complaint);
     effects.push(read.effect);
     return true;
   }

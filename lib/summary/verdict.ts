@@ -1,4 +1,5 @@
 import { oursIn } from "../ours.ts";
+import { whyUnjudged } from "../unmeasured.ts";
 import type {
   MetricSummary,
   StepsSummary,
@@ -27,7 +28,7 @@ export function judge(evidence: Evidence): { verdict: Verdict; reason: string } 
   if (gap) return { verdict: "incomplete", reason: gap };
   const slow = whyGeneratorBound(evidence);
   if (slow) return { verdict: "generator-bound", reason: slow };
-  const broken = evidence.thresholds.filter(({ ok }) => !ok);
+  const broken = evidence.thresholds.filter((limit) => !limit.ok && !whyUnjudged(limit, evidence.metrics));
   if (broken.length > 0) return { verdict: "fail", reason: broken.map(describeLimit).join("; ") };
   const open = whyOpen(evidence);
   if (open) return { verdict: "incomplete", reason: open };
@@ -78,6 +79,11 @@ function whyIncomplete({ setupDone, metrics }: Evidence): string | undefined {
  * it seems to hold, nobody knows whether it does.
  */
 function whyOpen({ metrics, thresholds }: Evidence): string | undefined {
+  const unjudged = thresholds.flatMap((limit) => whyUnjudged(limit, metrics) ?? []);
+  if (unjudged.length > 0) {
+    const limits = thresholds.filter((limit) => whyUnjudged(limit, metrics));
+    return `whether ${limits.map(({ metric, expression }) => `${metric} ${expression}`).join(" and ")} held is not known: ${[...new Set(unjudged)].join("; ")}`;
+  }
   const { ws_msg_rtt_ms: rtt, ws_replies: replies } = metrics;
   if (rtt?.kind !== "trend" || replies?.kind !== "counter" || rtt.count <= replies.count) return undefined;
   const open = thresholds.filter(

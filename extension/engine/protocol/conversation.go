@@ -104,6 +104,16 @@ func (in *Interpreter) Begin(c *Conversation, init Init) error {
 	return err
 }
 
+// Open begins a Conversation whose connection reached its 101 at an instant. One
+// that cannot be begun, as a variable is of the wrong kind, has no session.
+func (in *Interpreter) Open(c *Conversation, e Events, init Init, at clock.Time) {
+	if err := in.Begin(c, init); err != nil {
+		e.SessionFailed("", ErrorFault, []byte(err.Error()))
+		return
+	}
+	c.Open(e, at)
+}
+
 func (in *Interpreter) begin(init Init) (c Conversation, err error) {
 	p := in.protocol
 	if len(init.Variables) != len(p.Variables) {

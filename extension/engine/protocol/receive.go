@@ -226,8 +226,8 @@ func (c *Conversation) takeDelivery(e Events, at clock.Time) bool {
 		r.check(position.Given(), rule.cursor, "cursor", &unusable)
 	}
 	if unusable != "" {
+		// It came all the same, and counts without that field.
 		e.Invalid(Contract, "delivery with an unusable "+unusable)
-		return true
 	}
 	c.last.set(position)
 	e.Delivered(d)
