@@ -7,7 +7,10 @@ declare module "k6/x/realtime" {
   export interface Timeouts {
     /** Look-up of the host. */
     resolveMs?: number;
+    /** The TCP connection, to all addresses of the host together. */
     tcpMs?: number;
+    /** CONNECT written to a proxy's answer. */
+    proxyMs?: number;
     tlsMs?: number;
     /** Request written to the 101 response. */
     upgradeMs?: number;
@@ -69,15 +72,18 @@ declare module "k6/x/realtime" {
     bufferedBytes?: number;
     /** Subprotocols offered, the preferred one first. Default none. */
     subprotocols?: readonly string[];
-    /** Header fields by name. `${name}` stands for one of {@link variables}. */
+    /**
+     * Header fields by name. `${name}` stands for one of {@link variables}; in a `Cookie`, what cannot stand in a
+     * cookie's value is percent-encoded. A `User-Agent` takes the place of k6's; an empty one leaves it out.
+     */
     headers?: Readonly<Record<string, string>>;
-    /** Cookies by name. `${name}` stands for one of {@link variables}, percent-encoded. */
-    cookies?: Readonly<Record<string, string>>;
     /**
      * Values for `${name}`: a text, in which `${connection}` stands for the connection's number (from 0), or a list
-     * of which connection i takes element i, over again when there are fewer. `connection` is there always.
+     * of which connection i takes element i, over again when there are fewer. `connection` and `vu` are there always.
      */
     variables?: Readonly<Record<string, string | readonly string[]>>;
+    /** From {@link readUsers}: each column is a variable, of which connection i takes line i, before {@link variables}. */
+    users?: Users;
     /** Bounds on each phase. Defaults: 10 s, and 5 s to close. */
     timeouts?: Timeouts;
     /**
@@ -183,7 +189,10 @@ declare module "k6/x/realtime" {
 
   /** What a {@link WebSocket} may be given. A wrong or unknown one throws, with its name, what was expected and what came. */
   export interface WebSocketParams {
-    /** Header fields of the upgrade request, by name. `Cookie` is one of them; there is no jar. */
+    /**
+     * Header fields of the upgrade request, by name, each once whatever its case. `Cookie` is one of them; there is no
+     * jar. A `User-Agent` takes the place of k6's; an empty one leaves it out.
+     */
     headers?: Readonly<Record<string, string>>;
     /** On the samples of this connection, beside those of the virtual user. */
     tags?: Readonly<Record<string, string>>;
@@ -330,9 +339,30 @@ declare module "k6/x/realtime" {
     sendRaw(bytes: ArrayBuffer | ArrayBufferView): void;
     /** Bytes in the kernel's receive queue (`ss`: Recv-Q); -1 where the platform does not tell; 0 once closed. */
     readonly unreadBytes: number;
+    /** Whether it is connecting, and a proxy has not opened the way yet. */
+    readonly awaitsProxy: boolean;
     /** Bytes that wait in this process for the kernel to take them. */
     readonly unsentBytes: number;
   }
+
+  /** A file of users, which all virtual users of a process share. */
+  export interface Users {
+    /** The names in its header line. */
+    readonly columns: readonly string[];
+    /** Lines below it. */
+    readonly length: number;
+    /** A line, counted from 0; over again when there are fewer. */
+    row(index: number): readonly string[];
+  }
+
+  /**
+   * Reads users from a CSV file (RFC 4180) with a header line, once for the process, for {@link SwarmOptions.users}.
+   * Throws where the file cannot be read, or says which line and column is wrong; never a value.
+   *
+   * @param path an absolute path
+   * @param reserved names that no column may have
+   */
+  export function readUsers(path: string, reserved?: readonly string[]): Users;
 
   /** Milliseconds of a monotonic clock that all virtual users of the process share. */
   export function now(): number;

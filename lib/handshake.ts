@@ -232,11 +232,11 @@ export function describeExpected({ expect }: Pick<HandshakeCase, "expect">): str
   return [answers.join(" or "), ...conditions].join(" ");
 }
 
-/** One row for each case: what was expected, and what came. */
+/** One row for each case: what came, and what was expected. */
 export function handshakeNotes(metrics: Summary["metrics"], cases: readonly HandshakeCase[]): string[] {
   return cases.map((one) => {
     const figures = metrics.ws_handshake_status?.by?.case?.[one.name];
-    return `${one.name}: expected ${describeExpected(one)}, got ${describeGot(figures)}`;
+    return `${one.name}: got ${describeGot(figures)}, expected ${describeExpected(one)}`;
   });
 }
 

@@ -2,6 +2,7 @@
  * What this side did itself, or its machine: nothing of it is the server's. The one table of that, by metric and tag;
  * the engine's own lists are held to it by a test. Pure.
  */
+import { PROXY_REASONS, type ProxyReason } from "./reasons.ts";
 import type { Summary } from "./summary/summary.ts";
 
 /** One value of a tag that is our doing. */
@@ -24,6 +25,28 @@ const attempts = counted("attempt to connect", "attempts to connect");
 const messages = counted("message", "messages");
 const connections = counted("connection", "connections");
 const its = (count: string): string => (count === "1" ? "its connection" : "their connections");
+
+const WHO = "the proxy (or the server behind it, which k6's own sockets do not tell apart)";
+const NAMES_THE_PROXY = "HTTP_PROXY, HTTPS_PROXY and NO_PROXY say which one connections go by";
+const PROXY: Readonly<Record<ProxyReason, readonly [what: string, advice: string]>> = {
+  proxy_dns: ["the proxy's name did not resolve", NAMES_THE_PROXY],
+  proxy_refused: ["nothing listened at the proxy's address", NAMES_THE_PROXY],
+  proxy_unreachable: ["there was no route to the proxy", NAMES_THE_PROXY],
+  proxy_closed: [`${WHO} ended the connection before it answered`, NAMES_THE_PROXY],
+  proxy_timeout: [`${WHO} did not answer in time`, NAMES_THE_PROXY],
+  proxy_bad_answer: ["what the proxy answered was no HTTP", NAMES_THE_PROXY],
+  proxy_rejected: ["the proxy opened no tunnel", NAMES_THE_PROXY],
+  proxy_403: ["the proxy forbade the tunnel", "have it allow the server, or name the server in NO_PROXY"],
+  proxy_407: [
+    "the proxy took no credentials, or not those it got",
+    "give them in HTTP_PROXY or HTTPS_PROXY, as http://user:password@host:port",
+  ],
+  proxy_429: ["the proxy allows fewer connections", "have it allow more, or name the server in NO_PROXY"],
+  proxy_500: ["the proxy failed", "its log says why"],
+  proxy_502: ["the proxy did not reach the server, or did not try", "its log says why"],
+  proxy_503: ["the proxy was overloaded, or did not reach the server", "its log says why"],
+  proxy_504: ["the proxy did not reach the server in time", "its log says why"],
+};
 
 export const OURS: readonly Ours[] = [
   {
@@ -63,6 +86,15 @@ export const OURS: readonly Ours[] = [
     value: "blocked",
     says: (n) => `k6's own blacklistIPs or blockHostnames refused ${attempts(n)} (blocked)`,
   },
+  ...PROXY_REASONS.map((value): Ours => {
+    const [what, advice] = PROXY[value];
+    return {
+      metric: "ws_connect_failures",
+      tag: "reason",
+      value,
+      says: (n) => `${what} at ${attempts(n)} (${value}): ${advice}`,
+    };
+  }),
   {
     metric: "ws_connect_failures",
     tag: "reason",

@@ -3,6 +3,7 @@
  * from this table; a wrong value or a misspelt name ends the run before any connection.
  */
 import { distance } from "fastest-levenshtein";
+import { parseConnectTo } from "./connect-to.ts";
 import { isInQuotes, shapeOf, shapeOfHeaders, shapeOfList, shapeOfUrl } from "./shape.ts";
 import { formatDuration, type Ms, ms, parseDuration } from "./units.ts";
 
@@ -32,7 +33,7 @@ export const SETTINGS = {
     parse: (text: string) => (isEndpoint(text) ? text : undefined),
   },
   WS_TOKEN: {
-    help: "Bearer token sent with each handshake; empty for none.",
+    help: "Bearer token sent with each handshake; empty for none. The default goes to the default WS_URL only, the reference server's.",
     expects: "printable ASCII without spaces",
     default: "test-token",
     secret: true,
@@ -43,12 +44,13 @@ export const SETTINGS = {
     ["header", "query", "cookie", "message"],
   ),
   USERS: file(
-    "A CSV file with a header line and the columns token, user or both: one line for each connection, over again when there are fewer.",
+    "A CSV file of users with a header line: the columns `user`, `token` and any others, each a variable. Connection N takes line N, over again when there are fewer lines.",
     "CSV",
   ),
   HEADERS: {
-    help: "More headers for each handshake.",
-    expects: 'a JSON object of texts such as {"X-Api-Key":"…"}',
+    help: "More headers for each handshake, sent in place of what other settings would add. See handshake.md.",
+    expects:
+      'a JSON object of texts such as {"X-Api-Key":"…"}, without the headers that the handshake itself sets',
     default: "{}",
     secret: true,
     shape: (text: string) => shapeOfHeaders(text, isReservedHeader),
@@ -66,6 +68,13 @@ export const SETTINGS = {
     default: "",
     parse: (text: string) =>
       /^([!#$%&'*+.^`|~\w-]+(,[!#$%&'*+.^`|~\w-]+)*)?$/.test(text) ? text : undefined,
+  },
+  CONNECT_TO: {
+    help: "Where connections go instead of where their URL says, as with curl's --connect-to: Host header, server name and certificate stay the URL's. See network.md.",
+    expects:
+      "HOST:PORT:ADDRESS:PORT, such as example.com:443:10.0.0.5:8443, with an IP address as the third, several separated by commas",
+    default: "",
+    parse: parseConnectTo,
   },
   PROTOCOL: choice("The protocol that the server speaks.", ["chat", "echo", "im"]),
   PROTOCOL_FILE: file("A protocol of one's own: see protocols.md.", "JSON"),
@@ -193,6 +202,10 @@ export const SETTINGS = {
   ),
   SESSION: duration("Lifetime of one connection before it is drained, closed and opened again.", "60s", 1),
   REPLY_TIMEOUT: duration("Time after its due time at which a probe without a reply has failed.", "5s", 1),
+  CHECK: choice(
+    "Whether the scenario asks each endpoint for one connection before the load: auto leaves that out where it would use up a ticket that the load needs. See handshake.md.",
+    ["auto", "always", "none"],
+  ),
   CONNECT_TIMEOUT: duration("Time after which a connection without a 101 response has failed.", "10s", 1),
   MESSAGE_INTERVAL: duration("Time between two publications of one connection.", "500ms", 1),
   BACKOFF_BASE: duration(
@@ -323,7 +336,7 @@ export function readSettings<N extends SettingName>(
   const values: Partial<Record<SettingName, unknown>> = {};
   for (const name of names) {
     const setting: Setting<unknown> = SETTINGS[name];
-    const given = env[name] ?? defaults[name];
+    const given = env[name] ?? defaults[name] ?? (isForAnother(name, env, defaults) ? "" : undefined);
     const value = setting.parse(given ?? setting.default);
     if (value === undefined) {
       problems.push(
@@ -362,6 +375,13 @@ export function requireRoomForMessages(
     );
   }
 }
+
+/** Whether it is the reference server's own token, and connections go elsewhere. */
+const isForAnother = (name: SettingName, env: Env, defaults: Env): boolean =>
+  name === "WS_TOKEN" &&
+  ((env.WS_URL ?? defaults.WS_URL ?? SETTINGS.WS_URL.default) !== SETTINGS.WS_URL.default ||
+    (env.SERVERS ?? defaults.SERVERS ?? "") !== "");
+type Env = Readonly<Record<string, string | undefined>>;
 
 /** Settings that are given but not among those that are read: they change nothing, which whoever gave them should hear. */
 export function unread(
@@ -451,7 +471,14 @@ function file(help: string, kind: string): Setting<string> {
   return { help, expects: `the path of a ${kind} file`, default: "", parse: (text) => text };
 }
 
-/** RFC 9110 section 5.1 and 5.5: a name is a token, a value is printable. The handshake's own headers are not free. */
+/** Control characters other than the tab. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for; k6 knows no [^\P{Cc}\t]
+export const CONTROL = /[\u0000-\u0008\u000a-\u001f\u007f-\u009f]/;
+
+/**
+ * RFC 9110 section 5.1 and 5.5: a name is a token, a value has no control characters. The handshake's own headers are
+ * not free, nor are those that frame a body, which this request has none of.
+ */
 function parseHeaders(text: string): Readonly<Record<string, string>> | undefined {
   const value = parseJson(text);
   if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
@@ -459,13 +486,13 @@ function parseHeaders(text: string): Readonly<Record<string, string>> | undefine
     /^[!#$%&'*+.^`|~\w-]+$/.test(name) &&
     !isReservedHeader(name) &&
     typeof content === "string" &&
-    /^[\t\x20-\x7e\x80-\xff]*$/.test(content);
+    !CONTROL.test(content);
   return Object.entries(value).every(isHeader) ? (value as Record<string, string>) : undefined;
 }
 
-/** Headers of the handshake itself. */
+/** Headers of the handshake itself, and those that frame a body. */
 const isReservedHeader = (name: string): boolean =>
-  /^(sec-websocket-.*|upgrade|connection|host)$/i.test(name);
+  /^(sec-websocket-.*|upgrade|connection|host|content-length|transfer-encoding|trailer)$/i.test(name);
 
 function parseJson(text: string): unknown {
   try {

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from "node:http";
+import type { Socket } from "node:net";
 import { type RawData, WebSocket } from "ws";
 import type { Identity } from "../../lib/identity.ts";
 import { HEADER_BYTES } from "../../lib/ours.ts";
@@ -14,11 +15,15 @@ import type { ConnectReason } from "../../lib/reasons.ts";
 import { type Ms, ms } from "../../lib/units.ts";
 import { redactUrlOf } from "../../lib/url.ts";
 import { frameText, type HeaderLines, type Meaning, type Untimed } from "./event.ts";
-import { headerLines, readBody, reasonOf, tolerateSubprotocol } from "./handshake.ts";
+import { headerLines, readBody, reasonOf, sendAsGiven, tolerateSubprotocol } from "./handshake.ts";
+import { nameOf } from "./proxy.ts";
+import { type Network, Road } from "./road.ts";
 
 /** One connection to be tried, as one connection of a scenario would be made. */
 export interface Attempt {
   readonly identity: Identity;
+  /** Where the identity has none. */
+  readonly userAgent: string | undefined;
   readonly protocol: Protocol;
   /** Probes to send, the first as soon as the session is ready; none where the protocol has none. */
   readonly probes: number;
@@ -32,7 +37,7 @@ export interface Attempt {
   readonly replyTimeout: Ms;
   /** From the first byte to our Close, whatever happens. */
   readonly stayFor: Ms;
-  readonly verifyCertificate: boolean;
+  readonly network: Network;
 }
 
 /** Takes an event; gives a promise when no more should come before it is settled. */
@@ -67,6 +72,7 @@ class Try {
   readonly #socket: WebSocket;
   readonly #conversation: Conversation;
   readonly #controls = new AbortController();
+  readonly #road: Road;
   #state: "connecting" | "open" | "closing" | "over" = "connecting";
   #alarm: NodeJS.Timeout | undefined;
   #probesSent = 0;
@@ -85,9 +91,16 @@ class Try {
       replyTimeoutMs: what.replyTimeout,
       unixOffsetMs: ms(performance.timeOrigin + this.#origin),
     });
+    this.#road = new Road(identity.url, what.network, this.#controls.signal);
     this.#socket = new WebSocket(identity.url, [...identity.subprotocols], {
-      headers: { ...identity.headers },
-      rejectUnauthorized: what.verifyCertificate,
+      finishRequest: (request) => {
+        if (what.userAgent) request.setHeader("User-Agent", what.userAgent);
+        sendAsGiven(identity, request);
+      },
+      // The types know no connection that is made later, as Node.js does.
+      createConnection: ((_: unknown, made: (error: Error | null, socket?: Socket) => void) => {
+        this.#road.take(this.#deadline()).then((socket) => made(null, socket), made);
+      }) as never,
       perMessageDeflate: false, // as k6, unless a script asks for it
       maxPayload: what.messageBytes,
       maxHeaderSize: HEADER_BYTES, // Node.js takes 16 KiB by itself
@@ -97,6 +110,7 @@ class Try {
       url: redactUrlOf(identity),
       headers: Object.keys(identity.headers),
       subprotocols: identity.subprotocols,
+      ...(what.network.proxy && { proxy: nameOf(what.network.proxy) }),
     });
     this.#listen();
     signal.addEventListener("abort", () => this.#leave(), { signal: this.#controls.signal });
@@ -262,6 +276,10 @@ class Try {
   #leave(): void {
     if (this.#state === "connecting") {
       const waited = Math.round(this.#now());
+      if (this.#road.awaitsProxy) {
+        this.#unconnected("proxy_timeout", `no tunnel through the proxy within ${waited} ms`);
+        return;
+      }
       this.#unconnected("timeout", `no answer to the upgrade request within ${waited} ms`);
       return;
     }

@@ -10,6 +10,8 @@ export type TryEvent = { readonly atMs: Ms } & (
       /** Names only: values may be secrets. */
       readonly headers: readonly string[];
       readonly subprotocols: readonly string[];
+      /** The proxy that it goes by, without credentials, and the variable that names it. */
+      readonly proxy?: string;
     }
   | {
       readonly event: "connected";

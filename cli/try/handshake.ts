@@ -1,13 +1,30 @@
 /** What a server answered to an upgrade request, or why it did not. */
-import type { IncomingMessage } from "node:http";
+import type { ClientRequest, IncomingMessage } from "node:http";
 import { HEADER_BYTES } from "../../lib/ours.ts";
 import type { ConnectReason } from "../../lib/reasons.ts";
+import type { UpgradeRequest } from "../../lib/request.ts";
 import type { Ms } from "../../lib/units.ts";
 import { redactUrl } from "../../lib/url.ts";
 import type { HeaderLines } from "./event.ts";
 
 /** Of a refusal's body, which is mostly a sentence or a web page. */
 const SHOWN_BODY_BYTES = 2_048;
+
+/**
+ * Sends the request byte for byte as k6 sends it: `ws` would resolve the path's dots and join subprotocols without a
+ * space, and Node.js would write what is beyond ASCII in Latin-1.
+ */
+export function sendAsGiven({ url, headers, subprotocols }: UpgradeRequest, request: ClientRequest): void {
+  const [, authority = "", target = "/"] = /^\w+:\/\/([^/]*)(.*)$/s.exec(url) ?? [];
+  request.path = target;
+  request.setHeader("Host", authority);
+  if (subprotocols.length > 0) request.setHeader("Sec-WebSocket-Protocol", subprotocols.join(", "));
+  for (const [name, value] of Object.entries(headers)) {
+    // net/http, whose rules these are, takes an empty User-Agent for none.
+    if (name !== "User-Agent" || value !== "") request.setHeader(name, Buffer.from(value).toString("latin1"));
+  }
+  request.end();
+}
 
 /** The header lines as they came. What may be a secret stays out: a cookie's value, a redirect's user and query. */
 export function headerLines(raw: readonly string[]): HeaderLines {
@@ -84,8 +101,20 @@ const CODES: readonly (readonly [RegExp, ConnectReason, string])[] = [
   [/^HPE_/, "http_rejected", "the answer is no HTTP"],
 ];
 
+/** There is no way to the server, and why. */
+export class NoRoad extends Error {
+  override name = "NoRoad";
+  readonly reason: ConnectReason;
+
+  constructor(reason: ConnectReason, message: string) {
+    super(message);
+    this.reason = reason;
+  }
+}
+
 /** Why there is no connection: on the closed list, and in words. */
 export function reasonOf(error: Error): [ConnectReason, string] {
+  if (error instanceof NoRoad) return [error.reason, error.message];
   const { code = "" } = error as NodeJS.ErrnoException;
   const known = CODES.find(([pattern]) => pattern.test(code));
   if (known) return [known[1], error.message === "" ? known[2] : `${known[2]} (${error.message})`];

@@ -18,10 +18,10 @@ export function linesOf(event: TryEvent): string[] {
 function wordsOf(event: TryEvent): string[] {
   switch (event.event) {
     case "connecting": {
-      const { url, headers, subprotocols } = event;
+      const { url, headers, subprotocols, proxy } = event;
       const withThese = headers.length > 0 ? `, with ${headers.join(", ")}` : "";
       const offer = subprotocols.length > 0 ? `, offering ${subprotocols.join(", ")}` : "";
-      return [`→ upgrade ${url}${withThese}${offer}`];
+      return [...(proxy ? [`by the proxy ${proxy}`] : []), `→ upgrade ${url}${withThese}${offer}`];
     }
     case "connected":
       return [

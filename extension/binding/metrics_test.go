@@ -31,7 +31,7 @@ func TestEveryMetricIsInTheTable(t *testing.T) {
 // "other".
 func TestTheClosedListsHoldWhatTheEngineSays(t *testing.T) {
 	failures := metricTable["ws_connect_failures"].By["reason"]
-	for reason := engine.ReasonDNS; reason <= engine.ReasonOther; reason++ {
+	for reason := engine.ReasonDNS; reason <= engine.ReasonProxyBadAnswer; reason++ {
 		if reason != engine.ReasonAborted && !slices.Contains(failures, reason.String()) {
 			t.Errorf("reason %q is not on the list of ws_connect_failures", reason)
 		}
@@ -52,7 +52,7 @@ func TestTheClosedListsHoldWhatTheEngineSays(t *testing.T) {
 // Engine and verdict must agree on what is not to be blamed on the server.
 func TestTheTableOfOursIsTheEnginesOwn(t *testing.T) {
 	failures := metricTable["ws_connect_failures"].Ours["reason"]
-	for reason := engine.ReasonDNS; reason <= engine.ReasonOther; reason++ {
+	for reason := engine.ReasonDNS; reason <= engine.ReasonProxyBadAnswer; reason++ {
 		if reason != engine.ReasonAborted && reason.IsOurs() != slices.Contains(failures, reason.String()) {
 			t.Errorf("%q: the engine says ours: %t, lib/ours.ts does not", reason, reason.IsOurs())
 		}

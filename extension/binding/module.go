@@ -42,6 +42,7 @@ func (i *instance) Exports() modules.Exports {
 	return modules.Exports{Named: map[string]any{
 		"Swarm":         i.newSwarm,
 		"WebSocket":     i.newWebSocket,
+		"readUsers":     i.readUsers,
 		"now":           func() float64 { return clock.Now().Milliseconds() },
 		"distributions": i.distributions,
 		"steps":         i.steps,

@@ -93,7 +93,9 @@ func readOptions(given any) (*options, error) {
 	o.request = &requests{
 		protocols: r.texts("subprotocols"),
 		variables: readVariables(r.object("variables")),
+		shards:    o.swarm.Shards,
 	}
+	readUserColumns(r, o.request.variables)
 	readHeaders(r, o.request)
 	if len(servers) == 0 {
 		r.wrong("servers", "at least one URL", servers)
@@ -169,6 +171,7 @@ func readTimeouts(r *reader) engine.Timeouts {
 	t := engine.Timeouts{
 		Resolve: r.milliseconds("resolveMs", 0, least),
 		TCP:     r.milliseconds("tcpMs", 0, least),
+		Proxy:   r.milliseconds("proxyMs", 0, least),
 		TLS:     r.milliseconds("tlsMs", 0, least),
 		Upgrade: r.milliseconds("upgradeMs", 0, least),
 		Close:   r.milliseconds("closeMs", 0, least),
@@ -182,8 +185,8 @@ func readTimeouts(r *reader) engine.Timeouts {
 func readVariables(r *reader) map[string]variable {
 	variables := map[string]variable{}
 	for _, name := range r.names() {
-		if name == connectionVariable || !variableName.MatchString(name) {
-			r.wrong(name, "a name of letters, digits and _ other than "+connectionVariable, "another")
+		if name == connectionVariable || name == vuVariable || !variableName.MatchString(name) {
+			r.wrong(name, "a name of letters, digits and _ other than "+connectionVariable+" and "+vuVariable, "another")
 			continue
 		}
 		if list, isList := r.fields[name].([]any); isList && len(list) > 0 {
@@ -200,6 +203,24 @@ func readVariables(r *reader) map[string]variable {
 	return variables
 }
 
+// readUserColumns takes the columns of users for variables.
+func readUserColumns(r *reader, variables map[string]variable) {
+	value, given := r.take("users")
+	table, ok := value.(*userTable)
+	if given && !ok {
+		r.wrong("users", "what readUsers returns", value)
+	}
+	if !ok {
+		return
+	}
+	for column, name := range table.Columns {
+		if name == connectionVariable {
+			r.wrong("users", "no column "+connectionVariable, "one")
+		}
+		variables[name] = variable{users: table.users, column: column}
+	}
+}
+
 func readHeaders(r *reader, q *requests) {
 	headers := r.object("headers")
 	for _, name := range headers.names() {
@@ -208,18 +229,23 @@ func readHeaders(r *reader, q *requests) {
 		if err != nil {
 			r.fail(fmt.Errorf("%s.%s: %w", headers.of, name, err))
 		}
-		q.fields = append(q.fields, field{name, value})
+		q.fields = append(q.fields, newField(name, value))
 	}
+	headers.fail(refuseTwice(headers))
 	headers.finish()
-	cookies := r.object("cookies")
-	for _, name := range cookies.names() {
-		value, err := compile(cookies.text(name), q.variables)
-		if err != nil {
-			r.fail(fmt.Errorf("%s.%s: %w", cookies.of, name, err))
+}
+
+// refuseTwice refuses header fields whose names differ in case alone.
+func refuseTwice(headers *reader) error {
+	seen := map[string]string{}
+	for _, name := range headers.names() {
+		lower := strings.ToLower(name)
+		if before, twice := seen[lower]; twice {
+			return fmt.Errorf("%s: expected each header once, whatever the case of its name, got %s and %s", headers.of, before, name)
 		}
-		q.cookies = append(q.cookies, field{name, value})
+		seen[lower] = name
 	}
-	cookies.finish()
+	return nil
 }
 
 // reader takes an object's fields one by one and keeps the first thing wrong.

@@ -29,6 +29,7 @@ type process struct {
 	sockets engines
 	mail    mail
 	notices notices
+	files   userFiles
 	numbers numbers
 	outbox  outbox
 

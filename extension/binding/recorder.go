@@ -41,7 +41,8 @@ type trend struct {
 
 // phaseNames are the values of the tag phase.
 var phaseNames = map[swarm.Series]string{
-	swarm.ResolvePhase: "resolve", swarm.TCPPhase: "tcp", swarm.TLSPhase: "tls", swarm.UpgradePhase: "upgrade",
+	swarm.ResolvePhase: "resolve", swarm.TCPPhase: "tcp", swarm.ProxyPhase: "proxy",
+	swarm.TLSPhase: "tls", swarm.UpgradePhase: "upgrade",
 }
 
 func newRecorder(i *instance, o *options) *recorder {
@@ -183,13 +184,19 @@ func (r *recorder) active(all int) {
 	s.push()
 }
 
-const statusOffTheList = "http_rejected"
+const (
+	statusOffTheList      = "http_rejected"
+	proxyStatusOffTheList = "proxy_rejected"
+)
 
 // failure is a reason of the closed list; a status that is not on it is
-// http_rejected.
+// http_rejected, one of a proxy's proxy_rejected.
 func (r *recorder) failure(reason engine.Reason) string {
 	name := listed(r.metrics.ConnectFailures, "reason", reason.String())
-	if name == "other" && reason >= 100 {
+	switch {
+	case name == "other" && reason.OfProxy():
+		return proxyStatusOffTheList
+	case name == "other" && reason >= 100:
 		return statusOffTheList
 	}
 	return name

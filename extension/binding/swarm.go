@@ -70,8 +70,8 @@ func (s *swarmObject) start() (*shard, error) {
 	if err := s.checkShards(state); err != nil {
 		return nil, err
 	}
-	if err := refuseAliasedAddresses(state, o.Servers); err != nil {
-		return nil, err
+	if err := requireRoads(o.Servers); err != nil {
+		return nil, fmt.Errorf("Swarm.servers: %w", err)
 	}
 	s.options.request.setUserAgent(state.Options.UserAgent.String)
 	if err := s.options.request.check(); err != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/sirupsen/logrus"
 	logrustest "github.com/sirupsen/logrus/hooks/test"
 	"go.k6.io/k6/v2/js/modulestest"
+	"go.k6.io/k6/v2/metrics"
 
 	"xk6-realtime/engine/handshake"
 )
@@ -350,4 +351,21 @@ func acceptOf(key string) string {
 	copy(k[:], key)
 	accept := k.Accept()
 	return string(accept[:])
+}
+
+func TestNothingIsToldOfASetupThatIsOver(t *testing.T) {
+	samples := make(chan metrics.SampleContainer, 2)
+	ctx, cancel := context.WithCancel(context.Background())
+	o := &outbox{}
+	one := metrics.Samples{{}}
+	taken := make(chan struct{})
+	o.put(outgoing{to: samples, until: ctx, samples: one, then: func() { close(taken) }})
+	if <-taken; len(samples) != 1 {
+		t.Errorf("%d samples while it runs, want 1", len(samples))
+	}
+	cancel()
+	close(samples) // as k6 does, which does not wait for the sockets of a setup() that failed
+	over := make(chan struct{})
+	o.put(outgoing{to: samples, until: ctx, samples: one, then: func() { close(over) }})
+	<-over
 }

@@ -13,6 +13,7 @@ type state uint8
 const (
 	resolving  state = iota
 	connecting       // TCP
+	tunnelling       // CONNECT sent to a proxy
 	securing         // TLS
 	upgrading        // request sent, or awaited by a server
 	open
@@ -123,6 +124,9 @@ func (c *Conn) Loop() *Loop { return c.loop }
 // Open tells whether messages can be sent.
 func (c *Conn) Open() bool { return c.state == open }
 
+// AwaitsProxy tells whether a proxy has not opened the way yet.
+func (c *Conn) AwaitsProxy() bool { return c.state <= tunnelling && c.opening.proxy != nil }
+
 // SetAlarm makes the handler's Alarm be called at the instant given, instead
 // of any earlier set one.
 func (c *Conn) SetAlarm(at clock.Time) {
@@ -146,7 +150,9 @@ func (c *Conn) late() {
 	case resolving:
 		c.fail(ReasonTimeoutResolve, nil)
 	case connecting:
-		c.fail(ReasonTimeoutTCP, nil)
+		c.unconnected(ReasonTimeoutTCP, nil)
+	case tunnelling:
+		c.fail(ReasonProxyTimeout, nil)
 	case securing:
 		c.fail(ReasonTimeoutTLS, nil)
 	case upgrading:

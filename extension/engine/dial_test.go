@@ -117,8 +117,8 @@ func TestALookUpWithoutMeansIsOurs(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			o := Options{Resolve: func(context.Context, string, uint16) (netip.AddrPort, error) {
-				return netip.AddrPort{}, test.err
+			o := Options{Resolve: func(context.Context, string, uint16) ([]netip.AddrPort, error) {
+				return nil, test.err
 			}}
 			e, w := start(t, o), newWitness(t)
 			dial(t, e, "ws://a.example", w)
@@ -132,9 +132,9 @@ func TestALookUpWithoutMeansIsOurs(t *testing.T) {
 func TestANameThatNobodyResolvesTimesOut(t *testing.T) {
 	onEachTransport(t, func(t *testing.T, o Options) {
 		o = impatient(o)
-		o.Resolve = func(ctx context.Context, _ string, _ uint16) (netip.AddrPort, error) {
+		o.Resolve = func(ctx context.Context, _ string, _ uint16) ([]netip.AddrPort, error) {
 			<-ctx.Done()
-			return netip.AddrPort{}, ctx.Err()
+			return nil, ctx.Err()
 		}
 		e, w := start(t, o), newWitness(t)
 		dial(t, e, "ws://slow.example", w)
@@ -150,10 +150,10 @@ func TestALookUpAsksForItsOwnName(t *testing.T) {
 	onEachTransport(t, func(t *testing.T, o Options) {
 		const names = 100
 		asked := make(chan string, names)
-		o.Resolve = func(ctx context.Context, host string, _ uint16) (netip.AddrPort, error) {
+		o.Resolve = func(ctx context.Context, host string, _ uint16) ([]netip.AddrPort, error) {
 			asked <- host
 			<-ctx.Done()
-			return netip.AddrPort{}, ctx.Err()
+			return nil, ctx.Err()
 		}
 		e, w := start(t, o), newWitness(t)
 		l := e.Loops()[0]
@@ -180,8 +180,8 @@ func TestALookUpAsksForItsOwnName(t *testing.T) {
 
 func TestANameMayBeBlocked(t *testing.T) {
 	onEachTransport(t, func(t *testing.T, o Options) {
-		o.Resolve = func(context.Context, string, uint16) (netip.AddrPort, error) {
-			return netip.AddrPort{}, fmt.Errorf("secret.example: %w", ErrBlocked)
+		o.Resolve = func(context.Context, string, uint16) ([]netip.AddrPort, error) {
+			return nil, fmt.Errorf("secret.example: %w", ErrBlocked)
 		}
 		e, w := start(t, o), newWitness(t)
 		dial(t, e, "ws://secret.example", w)

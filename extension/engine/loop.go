@@ -57,6 +57,7 @@ type Loop struct {
 	opening                  int        // connections that are not open yet
 	unsent                   int        // bytes of all connections that the kernel has not taken yet
 	tlsConfigs               map[string]*tls.Config
+	routes                   map[Endpoint]Route
 
 	posted struct {
 		sync.Mutex
@@ -74,6 +75,7 @@ func newLoop(o *Options) (*Loop, error) {
 	l := &Loop{
 		options:     o,
 		tlsConfigs:  make(map[string]*tls.Config),
+		routes:      make(map[Endpoint]Route),
 		random:      rand.NewChaCha8(seed),
 		fromServers: frame.NewParser(limits, false),
 		fromClients: frame.NewParser(limits, true),

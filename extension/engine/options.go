@@ -60,13 +60,17 @@ type Options struct {
 	// so that they read on time beside a busy server. New fails where the
 	// system does not permit that, or has no such thing. Default: not.
 	RealTime bool
+	// Route tells how to get to an endpoint. It is asked by each loop for each
+	// endpoint once. Default: straight there.
+	Route func(e Endpoint) Route
 	// Resolve finds where to connect to for a host name and port; it may
-	// block. An error that wraps ErrBlocked counts as ReasonBlocked, any other
-	// as ReasonDNS. Default: the system's resolver, its answers kept for five
-	// minutes and used in turn.
-	Resolve func(ctx context.Context, host string, port uint16) (netip.AddrPort, error)
+	// block. The addresses, one at least, are tried in turn until one takes the
+	// connection. An error that wraps ErrBlocked counts as ReasonBlocked, any
+	// other as ReasonDNS. Default: the system's resolver, its answers kept for
+	// five minutes, those of one family first in turn.
+	Resolve func(ctx context.Context, host string, port uint16) ([]netip.AddrPort, error)
 	// Blocked tells which hosts and addresses must not be connected to. It is
-	// asked once with the host alone, before a look-up, and once with the
+	// asked once with the host alone, before a look-up, and once with each
 	// address. Default: none.
 	Blocked func(host string, addr netip.Addr) bool
 	// TLS is the base of the configuration for wss URLs; the server name is
@@ -79,7 +83,8 @@ type Options struct {
 // default.
 type Timeouts struct {
 	Resolve time.Duration // the host's look-up. Default 10s
-	TCP     time.Duration // the TCP connection. Default 10s
+	TCP     time.Duration // the TCP connection, to all addresses together. Default 10s
+	Proxy   time.Duration // CONNECT written to the proxy's answer. Default 10s
 	TLS     time.Duration // the TLS handshake. Default 10s
 	Upgrade time.Duration // request written to the 101. Default 10s
 	Close   time.Duration // our Close frame to the end of the connection. Default 5s
@@ -111,7 +116,7 @@ func (o Options) withDefaults() (Options, error) {
 		o.Resolve = newResolver().resolve
 	}
 	t := &o.Timeouts
-	for _, d := range [...]*time.Duration{&t.Resolve, &t.TCP, &t.TLS, &t.Upgrade} {
+	for _, d := range [...]*time.Duration{&t.Resolve, &t.TCP, &t.Proxy, &t.TLS, &t.Upgrade} {
 		if *d == 0 {
 			*d = 10 * time.Second
 		}
@@ -131,7 +136,7 @@ func (o Options) withDefaults() (Options, error) {
 		{"HeaderBytes", o.HeaderBytes < 0},
 		{"Coalesce", o.Coalesce < 0},
 		{"ReceiveBuffer", o.ReceiveBuffer < 0},
-		{"Timeouts", t.Resolve < 0 || t.TCP < 0 || t.TLS < 0 || t.Upgrade < 0 || t.Close < 0},
+		{"Timeouts", t.Resolve < 0 || t.TCP < 0 || t.Proxy < 0 || t.TLS < 0 || t.Upgrade < 0 || t.Close < 0},
 	} {
 		if bad.is {
 			return o, fmt.Errorf("engine: %s: want no negative value", bad.name)

@@ -25,6 +25,15 @@ func (l *Loop) received(c *Conn, b []byte, a arrival) {
 // takeBytes takes bytes of the WebSocket protocol, after TLS. more says that
 // others were read with them, after them.
 func (c *Conn) takeBytes(b []byte, more bool, a arrival) {
+	if c.state == tunnelling {
+		if b = c.tunnelled(b, a.at); len(b) == 0 {
+			return
+		}
+		if c.secure != nil {
+			c.secure.received(b, a)
+			return
+		}
+	}
 	if c.state == upgrading {
 		if b = c.answered(b, a.at); len(b) == 0 {
 			return

@@ -11,7 +11,8 @@ import (
 )
 
 // Reason is why a connection was never opened, out of a closed list: the
-// constants below, and each HTTP status from 100 to 599 as itself.
+// constants below, each HTTP status from 100 to 599 as itself, and each of a
+// proxy as ProxyStatus makes it.
 type Reason uint16
 
 // Reasons that are no HTTP status.
@@ -37,17 +38,58 @@ const (
 	ReasonBlocked        // the address or host is not allowed
 	ReasonAborted        // given up by this side, as on an early stop
 	ReasonOther
+
+	// A proxy's, which the endpoint has no part in.
+	ReasonProxyDNS         // its name has no address
+	ReasonProxyRefused     // nothing listens there
+	ReasonProxyUnreachable // no route to it, or a firewall says so
+	ReasonProxyClosed      // it ended the connection before it answered
+	ReasonProxyTimeout     // it could not be reached, or did not answer, in time
+	ReasonProxyBadAnswer   // its answer is no HTTP
 )
+
+// proxyStatuses is what a proxy's status has added to it.
+const proxyStatuses Reason = 1000
+
+// ProxyStatus is the reason of a connection that a proxy answered with another
+// status than 200.
+func ProxyStatus(status int) Reason { return proxyStatuses + Reason(status) }
+
+// OfProxy tells whether a proxy, or the way to it, is the reason.
+func (r Reason) OfProxy() bool {
+	return r >= proxyStatuses || r >= ReasonProxyDNS && r <= ReasonProxyBadAnswer
+}
+
+// ofProxy is what a reason is called where the other end was a proxy.
+func ofProxy(r Reason) Reason {
+	switch r {
+	case ReasonDNS:
+		return ReasonProxyDNS
+	case ReasonRefused:
+		return ReasonProxyRefused
+	case ReasonUnreachable:
+		return ReasonProxyUnreachable
+	case ReasonReset, ReasonClosed:
+		return ReasonProxyClosed
+	case ReasonTimeoutResolve, ReasonTimeoutTCP:
+		return ReasonProxyTimeout
+	}
+	return r
+}
 
 var reasonNames = [...]string{"", "dns", "refused", "unreachable", "reset", "closed", "tls",
 	"timeout_resolve", "timeout_tcp", "timeout_tls", "timeout_upgrade", "bad_upgrade", "bad_accept",
-	"bad_subprotocol", "header_too_large", "no_ports", "no_descriptors", "no_memory", "blocked", "aborted", "other"}
+	"bad_subprotocol", "header_too_large", "no_ports", "no_descriptors", "no_memory", "blocked", "aborted", "other",
+	"proxy_dns", "proxy_refused", "proxy_unreachable", "proxy_closed", "proxy_timeout", "proxy_bad_answer"}
 
-// String is the reason as metrics and reports write it, such as "refused" or
-// "http_401".
+// String is the reason as metrics and reports write it, such as "refused",
+// "http_401" or "proxy_407".
 func (r Reason) String() string {
 	if int(r) < len(reasonNames) {
 		return reasonNames[r]
+	}
+	if r >= proxyStatuses {
+		return "proxy_" + strconv.Itoa(int(r-proxyStatuses))
 	}
 	return "http_" + strconv.Itoa(int(r))
 }
@@ -117,7 +159,7 @@ func (b By) String() string { return byNames[b] }
 var ours = [...]Reason{ReasonHeaderTooLarge, ReasonNoPorts, ReasonNoDescriptors, ReasonNoMemory, ReasonBlocked, ReasonAborted}
 
 // IsOurs tells whether the reason says nothing of the peer.
-func (r Reason) IsOurs() bool { return slices.Contains(ours[:], r) }
+func (r Reason) IsOurs() bool { return slices.Contains(ours[:], r) || r.OfProxy() }
 
 // A Failure is why one connection was never opened.
 type Failure struct {

@@ -16,7 +16,8 @@ import {
   parseCases,
   withHeaders,
 } from "../handshake.ts";
-import { type Identity, identities } from "../identity.ts";
+import { FIRST_ROOM, type Identity, type IdentitySettings, identities } from "../identity.ts";
+import { requireNoForwarding } from "../road.ts";
 import { type SettingName, type Settings, SettingsError } from "../settings.ts";
 import { type Ms, ms } from "../units.ts";
 import { readJsonInput } from "./files.ts";
@@ -34,17 +35,22 @@ export interface Boundary {
   readonly expiredToken: string;
 }
 
-type Needs = "CONNECT_TIMEOUT" | "WS_TOKEN" | "ORIGIN" | "AUTH";
+type Needs = "CONNECT_TIMEOUT" | "ORIGIN" | "AUTH" | "WS_URL";
 
 /** One request for each case, one after the other: they are no load. */
 export function handshake<N extends SettingName>(spec: HandshakeSpec<N>) {
   return scenario(
     spec,
     ["ws_outcomes", "ws_handshake_status", "ws_connect_failures"],
-    (settings, protocol): Plan => {
-      const { CONNECT_TIMEOUT, WS_TOKEN, ORIGIN, AUTH } = settings as Settings<Needs>;
+    (settings, protocol, users): Plan => {
+      const { CONNECT_TIMEOUT, ORIGIN, AUTH, WS_URL } = settings as Settings<Needs>;
+      requireNoForwarding(WS_URL, __ENV);
       const { file, expiredToken } = spec.boundary(settings as Settings<N>);
-      const ours: { readonly [name: string]: string } = { WS_TOKEN, ORIGIN, EXPIRED_TOKEN: expiredToken };
+      const ours: { readonly [name: string]: string } = {
+        WS_TOKEN: users.at(0).token,
+        ORIGIN,
+        EXPIRED_TOKEN: expiredToken,
+      };
       const variable = (name: string): string => ours[name] ?? __ENV[name] ?? "";
       const all = file === "" ? HANDSHAKE_CASES : parseCases(readJsonInput("CASES_FILE", file), file);
       const cases = all.filter((one) => lacking(one, (name) => variable(name) !== "") === undefined);
@@ -65,6 +71,9 @@ export function handshake<N extends SettingName>(spec: HandshakeSpec<N>) {
       return {
         load: `${cases.length} handshakes, one after the other`,
         size: 1,
+        reusesCredentials: true, // by all cases
+        // Nothing of one case is left for the next.
+        options: { noConnectionReuse: true },
         duration: ms(0), // as long as the server takes
         longest: ms(cases.length * CONNECT_TIMEOUT),
         limits: handshakeLimits(cases),
@@ -78,15 +87,14 @@ export function handshake<N extends SettingName>(spec: HandshakeSpec<N>) {
         async drive({ record, identity }) {
           for (const one of cases) {
             const token = tokenOf(one);
-            const usual = identity(0, { room: "" });
+            const usual = identity(0, { room: FIRST_ROOM });
             const given =
               token === undefined
                 ? usual
-                : identities(
-                    { ...settings, WS_TOKEN: token } as Parameters<typeof identities>[0],
-                    protocol,
-                    [],
-                  )(0, usual.variables);
+                : identities(settings as unknown as IdentitySettings, protocol, users, { token })(0, {
+                    vu: usual.variables.vu ?? "",
+                    room: FIRST_ROOM,
+                  });
             const answer = ask(one, given, CONNECT_TIMEOUT);
             if (answer === undefined) {
               record("ws_connect_failures", 1, { reason: "http2" });
@@ -127,7 +135,8 @@ function ask(one: HandshakeCase, identity: Identity, timeout: Ms): HandshakeAnsw
 }
 
 function upgrade(url: string, headers: Record<string, string>): HandshakeAnswer {
-  const { status, headers: answered, error } = ws.connect(url, { headers }, (socket) => socket.close());
+  const params = { headers, jar: new http.CookieJar() };
+  const { status, headers: answered, error } = ws.connect(url, params, (socket) => socket.close());
   if (status) return { status, headers: answered };
   return { status: NO_ANSWER, ended: endOf(String(error)) };
 }
@@ -139,6 +148,7 @@ function upgrade(url: string, headers: Record<string, string>): HandshakeAnswer 
 function request(url: string, headers: Record<string, string>, timeout: Ms): HandshakeAnswer | undefined {
   const params: RefinedParams<"none"> & { throw: boolean } = {
     headers,
+    jar: new http.CookieJar(),
     timeout,
     responseType: "none",
     redirects: 0,

@@ -1,5 +1,7 @@
-import * as websockets from "k6/websockets";
+import http from "k6/http";
+import * as sockets from "k6/websockets";
 import { utf8Length } from "../protocols/utf8.ts";
+import { proxyFor } from "../proxy.ts";
 import {
   type ConnectReason,
   connectReason,
@@ -12,6 +14,8 @@ import { type Ms, ms } from "../units.ts";
 import { WallOffset } from "../wall-offset.ts";
 import { callAt, now } from "./clock.ts";
 import { type Keeper, keepNotices } from "./notices.ts";
+
+type Timeouts = import("k6/x/realtime").Timeouts;
 
 /** A WebSocket message: text, or bytes. */
 export type Frame = string | Uint8Array;
@@ -40,12 +44,17 @@ export interface SocketOptions {
   readonly headers: { readonly [name: string]: string };
   /** When to give up waiting for the 101. */
   readonly connectBy: Ms;
+  /** How long the engine waits for the answer to our Close. Default: 5 s. */
+  readonly closeWithin?: Ms;
   /** Makes the connection. Default: that of `k6/websockets`. */
   connect?(url: string, subprotocols: readonly string[], params: ConnectParams): K6WebSocket;
 }
 
+/** What a socket is given beside its URL: the engine's takes time-outs and has no cookie jar, k6's own the reverse. */
 interface ConnectParams extends MessageLimits {
   readonly headers: { readonly [name: string]: string };
+  readonly timeouts?: Timeouts;
+  readonly jar?: http.CookieJar;
 }
 
 interface MessageLimits {
@@ -83,6 +92,8 @@ export interface K6WebSocket {
   close(code?: number): void;
   /** The engine's alone: ends the connection by a RST. */
   reset?(): void;
+  /** The engine's alone: whether a proxy has not opened the way yet. */
+  readonly awaitsProxy?: boolean;
 }
 interface K6Event {
   /** Milliseconds since 1970, fractional. */
@@ -90,22 +101,38 @@ interface K6Event {
   /** The engine's alone: how long ago it happened, in milliseconds. */
   readonly ageMs?: number;
 }
-/** The module of the sockets, which is the extension's in `dist/x`. */
-const K6WebSocket = websockets.WebSocket as unknown as new (
+const K6WebSocket = sockets.WebSocket as unknown as new (
   url: string,
   subprotocols: readonly string[],
   params: Partial<ConnectParams>,
 ) => K6WebSocket;
 
-/** Whether it is the engine's, which limits messages by itself. Stock k6 takes messages of any size. */
-const isEngine = "Swarm" in websockets;
-if (isEngine) keepNotices(websockets as unknown as Keeper);
+/**
+ * Whether the module that goes by the name of `k6/websockets` is k6's own, whose sockets take messages of any size: in
+ * `dist/x` it is the extension.
+ */
+export const onStockSockets = !("Swarm" in sockets);
+if (!onStockSockets) keepNotices(sockets as unknown as Keeper);
 
+/**
+ * k6 gives the sockets of a virtual user one cookie jar, out of which a cookie that one simulated client was given
+ * would be sent by the next: each has an empty jar of its own.
+ */
 const withK6: NonNullable<SocketOptions["connect"]> = (url, subprotocols, { headers, ...more }) =>
-  new K6WebSocket(url, subprotocols, isEngine ? { headers, ...more } : { headers });
+  new K6WebSocket(
+    url,
+    subprotocols,
+    onStockSockets ? { headers, jar: new http.CookieJar() } : { headers, ...more },
+  );
 
 /** What a message too big is answered with (RFC 6455 section 7.4.1). */
 const MESSAGE_TOO_BIG = 1009;
+
+/** Makes the engine's sockets, for scenarios whose load it drives whatever `k6/websockets` is. */
+export const engineSocket =
+  (Engine: typeof import("k6/x/realtime").WebSocket): NonNullable<SocketOptions["connect"]> =>
+  (url, subprotocols, params) =>
+    new Engine(url, subprotocols, params as object) as unknown as K6WebSocket; // the same calls and events
 
 const OPEN = 1;
 
@@ -125,14 +152,21 @@ export class Socket {
   constructor(options: SocketOptions, observer: SocketObserver) {
     const { url, subprotocols, headers, connectBy, connect = withK6 } = options;
     this.observer = observer;
-    this.socket = connect(url, subprotocols, { headers: { ...headers }, ...limits });
+    this.socket = connect(url, subprotocols, {
+      headers: { ...headers },
+      timeouts: timeoutsOf(options),
+      ...limits,
+    });
     this.socket.binaryType = "arraybuffer";
 
     let error = "";
     let message = "";
+    const isProxied = () => proxyFor(url, __ENV) !== undefined;
     this.stopWaiting = callAt(connectBy, () => {
+      // Which of the two does not answer, the engine knows, and stock k6 does not: it is not put down to the server.
+      const reason = isProxied() && (this.socket.awaitsProxy ?? true) ? "proxy_timeout" : "timeout";
       this.abandon();
-      observer.failed("timeout", "");
+      observer.failed(reason, "");
     });
     this.socket.onopen = (event) => {
       this.stopWaiting();
@@ -147,7 +181,7 @@ export class Socket {
       const handledAt = now();
       const { data } = event;
       if (this.state !== "open") return;
-      if (!isEngine && isLargerThan(limits.messageBytes, data)) {
+      if (onStockSockets && isLargerThan(limits.messageBytes, data)) {
         this.refuse("message_too_big");
         return;
       }
@@ -161,7 +195,8 @@ export class Socket {
     };
     this.socket.onclose = ({ code, by, reason = "" }) => {
       this.stopWaiting();
-      if (this.state === "connecting") this.fail(connectReason(error), failureText(error, message));
+      if (this.state === "connecting")
+        this.fail(connectReason(error, isProxied()), failureText(error, message));
       else if (this.state === "open") {
         this.state = "over";
         observer.closed(code, dropCause(code, by), reason);
@@ -215,12 +250,10 @@ export class Socket {
     }
   }
 
-  /** Ends the connection for a limit of ours. Stock k6 can send no 1009. */
-  private refuse(reason: MessageReason): void {
-    this.state = "over";
-    this.socket.close(1000);
-    this.observer.breached?.(reason);
-    this.observer.closed(MESSAGE_TOO_BIG, "generator", "");
+  /** Ends the connection where nobody looks at how the peer takes it, soon even if it does not answer our Close. */
+  leave(): void {
+    if (this.socket.reset) this.close(1000);
+    else this.cut();
   }
 
   /**
@@ -234,6 +267,14 @@ export class Socket {
     if (this.socket.reset) this.socket.close();
   }
 
+  /** Ends the connection for a limit of ours. Stock k6 can send no 1009. */
+  private refuse(reason: MessageReason): void {
+    this.state = "over";
+    this.socket.close(1000);
+    this.observer.breached?.(reason);
+    this.observer.closed(MESSAGE_TOO_BIG, "generator", "");
+  }
+
   private fail(reason: ConnectReason, said: string): void {
     if (this.state !== "connecting") return;
     this.state = "over";
@@ -243,9 +284,28 @@ export class Socket {
 
 /** The status that the engine gives as an error, with what it says of it. Of a URL, stock k6 repeats the query. */
 const failureText = (error: string, message: string): string =>
-  /^http_\d{3}$/.test(error)
+  /^(http|proxy)_\d{3}$/.test(error)
     ? `${error}${/^it redirects to /.test(message) ? `: ${message}` : ""}`
     : message.replace(/\?\S*/g, "?…");
+
+/** Below the engine's own bound on each phase of connecting (10 s). */
+const WITHIN_ITS_BOUNDS = ms(9_000);
+/** Never reached. One value for all, since the engine has a loop for each set of bounds. */
+const NO_BOUND = 3_600_000;
+
+/** The engine's bounds: beyond `connectBy`, which is this side's to notice, so that all sockets give up alike. */
+function timeoutsOf({ connectBy, closeWithin }: SocketOptions): Timeouts {
+  const connecting =
+    connectBy - now() > WITHIN_ITS_BOUNDS &&
+    ({
+      resolveMs: NO_BOUND,
+      tcpMs: NO_BOUND,
+      proxyMs: NO_BOUND,
+      tlsMs: NO_BOUND,
+      upgradeMs: NO_BOUND,
+    } as const);
+  return { ...connecting, ...(closeWithin !== undefined && { closeMs: closeWithin }) };
+}
 
 /** Stock k6 does not say who: a connection without a Close frame was ended by the network. */
 function dropCause(code: number | undefined, by: string | undefined): DropCause {

@@ -224,6 +224,17 @@ describe("a server that is not well: exit code 1, and why", () => {
     });
   }
 
+  test("which of two credentials is sent is said", async (t) => {
+    const server = await reference(t);
+    const argv = ["--token", "t0ken-0", "--header", "authorization: Bearer wrong-token"];
+    const tried = await tryOut(["--url", `${server.url}/ws/chat`, ...argv]);
+    assert.equal(
+      tried.err,
+      "HEADERS has an Authorization: sent as it is given there, in place of the token of WS_TOKEN or USERS\n",
+    );
+    assert.match(lastLine(tried), /^failed: .*401/);
+  });
+
   test("a certificate that nobody trusts", async (t) => {
     const server = await reference(t, { tls: true });
     const tried = await tryOut(["--url", `${server.url}/ws/chat`]);
@@ -364,7 +375,11 @@ test("an interrupt before the session is ready leaves it open how it went: exit 
 test("a reader that goes away ends it, without a stack trace", async (t) => {
   const server = await reference(t);
   const argv = ["--import", "tsx", packageFile("cli/bin.ts"), "try", "--url", `${server.url}/ws/chat`];
-  const child = spawn(process.execPath, argv, { stdio: ["ignore", "pipe", "pipe"], cwd: packageFile(".") });
+  const child = spawn(process.execPath, argv, {
+    stdio: ["ignore", "pipe", "pipe"],
+    cwd: packageFile("."),
+    env: { ...process.env, WS_TOKEN: "test-token" },
+  });
   t.after(() => child.kill("SIGKILL"));
   child.stdout.once("data", () => child.stdout.destroy());
   const [said, [code]] = await Promise.all([text(child.stderr), once(child, "close")]);
@@ -395,7 +410,7 @@ describe("a wrong command line is refused before anything is sent", () => {
     [
       "a URL that only looks like one",
       ["--url", "ws://[::1"],
-      /^--url: expected a URL, got one whose host or port is none/,
+      /^--url: expected a ws:\/\/ or wss:\/\/ URL with a host/,
     ],
     [
       "a protocol that we do not have",
@@ -425,9 +440,13 @@ describe("a wrong command line is refused before anything is sent", () => {
     [
       "authentication by a message that the protocol does not have",
       ["--protocol", "echo", "--auth", "message"],
-      /^AUTH: expected a protocol with a refresh message/,
+      /^--auth: expected a protocol with a refresh message/,
     ],
-    ["the same subprotocol twice", ["--subprotocol", "a,a"], /subprotocols that differ/],
+    [
+      "the same subprotocol twice",
+      ["--subprotocol", "a,a"],
+      /^--subprotocol: expected names that differ, got a twice/,
+    ],
   ];
   for (const [sentence, argv, message] of rows) {
     test(sentence, async (t) => {

@@ -119,7 +119,7 @@ describe("handshake", { concurrency: 4 }, () => {
       );
       assert.equal(count(summary, `ws_outcomes{outcome:${outcome}}`), 1, said);
       assert.ok(
-        summary.notes!.some((note) => note.startsWith(`${wrong}: `) && note.endsWith(`, got ${got}`)),
+        summary.notes!.some((note) => note.startsWith(`${wrong}: got ${got}, expected `)),
         said,
       );
     });
@@ -129,7 +129,7 @@ describe("handshake", { concurrency: 4 }, () => {
     const { run, said } = await shakeHands(t, {}, OWN_CASES);
     assert.deepEqual(
       run.summary.notes,
-      ["plain: expected 101, got 101", "old: expected 426 with Upgrade: h2c, got 426"],
+      ["plain: got 101, expected 101", "old: got 426, expected 426 with Upgrade: h2c"],
       said,
     );
     assert.equal(run.summary.reason, "ws_outcomes{case:old,outcome:as_specified} count==1: was 0");

@@ -53,6 +53,9 @@ func (s *session) Opened(c *engine.Conn, o *engine.Opening) {
 	if o.Resolved != o.Began {
 		r.series.Of(ResolvePhase).Record(o.Resolve())
 	}
+	if o.Tunnelled != 0 {
+		r.series.Of(ProxyPhase).Record(o.Proxy())
+	}
 	if o.Secured != 0 {
 		r.series.Of(TLSPhase).Record(o.TLS())
 	}
