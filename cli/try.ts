@@ -253,7 +253,9 @@ async function planOf(
       json: args.json === true,
       notices: [
         ...(isInQuotes(settings.WS_TOKEN)
-          ? [`${args.token === undefined ? "WS_TOKEN" : "--token"} is in quotes, which are sent as a part of it`]
+          ? [
+              `${args.token === undefined ? "WS_TOKEN" : "--token"} is in quotes, which are sent as a part of it`,
+            ]
           : []),
         ...overridden(settings, [settings.WS_URL], given),
         ...unhonoured(config).map((name) => `--config ${args.config}: try has no use for ${name}`),
