@@ -59,9 +59,12 @@ export async function networkFor(
 type Wrong = (name: string, expected: string) => UserError;
 
 function hostsIn(given: unknown, wrong: Wrong): Record<string, string> {
-  const entries = typeof given === "object" && given !== null ? Object.entries(given) : [["", undefined]];
-  if (!entries.every(([, to]) => typeof to === "string")) throw wrong("hosts", "an object of addresses");
-  return Object.fromEntries(entries.map(([name, to]) => [String(name).toLowerCase(), String(to)]));
+  const isObject = typeof given === "object" && given !== null && !Array.isArray(given);
+  const entries = isObject ? Object.entries(given) : [];
+  if (!isObject || !entries.every(([, to]) => typeof to === "string")) {
+    throw wrong("hosts", "an object of addresses");
+  }
+  return Object.fromEntries(entries.map(([name, to]) => [name.toLowerCase(), String(to)]));
 }
 
 function tlsOptions(config: K6Config, url: string, wrong: Wrong): ConnectionOptions {
