@@ -185,7 +185,10 @@ declare module "k6/x/realtime" {
 
   /** What a {@link WebSocket} may be given. A wrong or unknown one throws, with its name, what was expected and what came. */
   export interface WebSocketParams {
-    /** Header fields of the upgrade request, by name. `Cookie` is one of them; there is no jar. */
+    /**
+     * Header fields of the upgrade request, by name, each once whatever its case. `Cookie` is one of them; there is no
+     * jar. A `User-Agent` takes the place of k6's; an empty one leaves it out.
+     */
     headers?: Readonly<Record<string, string>>;
     /** On the samples of this connection, beside those of the virtual user. */
     tags?: Readonly<Record<string, string>>;

@@ -245,8 +245,10 @@ func (l *socketLink) end(at clock.Time, e engine.End) {
 }
 
 // socketRecorder tells k6 what it counts of its own sockets. Like recorder, it
-// sends whatever the virtual user's context says.
+// sends whatever the virtual user's context says: k6 waits for its sockets. It
+// does not wait for those of a setup() that failed, whose context is until.
 type socketRecorder struct {
+	until                          context.Context // nil for none
 	builtin                        *metrics.BuiltinMetrics
 	tags                           *metrics.TagSet
 	out                            chan<- metrics.SampleContainer
@@ -254,12 +256,19 @@ type socketRecorder struct {
 	told                           engine.Traffic
 }
 
-func newSocketRecorder(state *lib.State, tags map[string]string) *socketRecorder {
+func newSocketRecorder(ctx context.Context, state *lib.State, tags map[string]string) *socketRecorder {
 	set := state.Tags.GetCurrentValues().Tags.WithTagsFromMap(tags)
-	return &socketRecorder{builtin: state.BuiltinMetrics, tags: set, out: state.Samples}
+	r := &socketRecorder{builtin: state.BuiltinMetrics, tags: set, out: state.Samples}
+	if state.VUIDGlobal == 0 { // setup() and teardown()
+		r.until = ctx
+	}
+	return r
 }
 
 func (r *socketRecorder) push(metric *metrics.Metric, value float64) {
+	if r.until != nil && r.until.Err() != nil {
+		return // the channel may be closed
+	}
 	r.out <- metrics.Sample{
 		TimeSeries: metrics.TimeSeries{Metric: metric, Tags: r.tags}, Time: time.Now(), Value: value,
 	}

@@ -16,6 +16,7 @@ import (
 	logrustest "github.com/sirupsen/logrus/hooks/test"
 	"go.k6.io/k6/v2/js/modulestest"
 
+	"xk6-realtime/engine"
 	"xk6-realtime/engine/handshake"
 )
 
@@ -350,4 +351,18 @@ func acceptOf(key string) string {
 	copy(k[:], key)
 	accept := k.Accept()
 	return string(accept[:])
+}
+
+func TestNothingIsToldOfASetupThatIsOver(t *testing.T) {
+	rt, samples := virtualUser(t, New(), "")
+	state := rt.VU.StateField
+	state.VUIDGlobal = 0
+	ctx, cancel := context.WithCancel(context.Background())
+	r := newSocketRecorder(ctx, state, nil)
+	if r.pinged(time.Millisecond); len(samples) != 1 {
+		t.Errorf("%d samples while it runs, want 1", len(samples))
+	}
+	cancel()
+	close(samples) // as k6 does, which does not wait for the sockets of a setup() that failed
+	r.flush(engine.Traffic{Sent: 1})
 }

@@ -20,6 +20,7 @@ import { Reader, type Room } from "./reader.ts";
 import { realtime } from "./realtime.ts";
 import { requireProbe, requirePublications } from "./requirements.ts";
 import { type ScenarioSpec, type Shard, scenario } from "./scenario.ts";
+import { engineSocket } from "./socket.ts";
 
 type Needs = "EXPECT" | "CONNECT_TIMEOUT" | "REPLY_TIMEOUT" | "PAYLOAD_BYTES";
 
@@ -85,6 +86,7 @@ export function backpressure<N extends SettingName>(spec: BackpressureSpec<N>) {
       load: `${trial.slow} slow readers (${trial.slowness.mode}) beside ${trial.healthy} others for ${formatDuration(duration)}; right: ${allowed.join(" or ")}`,
       size: 1, // what was published and what came must meet
       connections: 1 + trial.healthy + trial.slow,
+      connect: engineSocket(WebSocket),
       variables: () => ({ room: "load-test-backpressure-check" }),
       duration,
       longest: ms(CONNECT_TIMEOUT + duration + 2 * drain),

@@ -211,10 +211,8 @@ export function scenario<N extends SettingName>(
     thresholds: together(breakdownThresholds(names, plan.breakdowns), limits) as NonNullable<
       Options["thresholds"]
     >,
-    // The endpoints are asked at the same time, and closed; those that refuse may be asked again, one by one.
-    setupTimeout: formatDuration(
-      ms(settings.CONNECT_TIMEOUT * (1 + (plan.servers?.length ?? 1)) + CLOSE_TIMEOUT),
-    ),
+    // The endpoints are asked at the same time, each with a time-out of its own; then their connections are closed.
+    setupTimeout: formatDuration(ms(settings.CONNECT_TIMEOUT + CLOSE_TIMEOUT)),
     summaryTrendStats: stats,
     ...plan.options,
     systemTags: SYSTEM_TAGS as NonNullable<Options["systemTags"]>,
@@ -249,18 +247,27 @@ export function scenario<N extends SettingName>(
           hasToken || Object.keys(settings.HEADERS).length > 0 || urls.some((url) => url.includes("?")),
         isPart: isLaterPart(),
       });
+      // What the summary takes for the sign that the set-up was done.
+      const data = { upgraded: false };
+      const accepted = () => {
+        data.upgraded = true;
+      };
       if ("skipped" in check) {
         console.log(`no check of the server before the load: ${check.skipped}`);
-        return { upgraded: true };
+        accepted();
+        return data;
       }
-      const requests = check.as.map((connection, i) =>
-        identityAt(urls[i]!)(connection, {
-          vu: String((connection % shards) + 1),
-          ...variablesOf(connection),
-        }),
-      );
-      requireUpgrades(requests, settings.CONNECT_TIMEOUT, record, plan.connect);
-      return { upgraded: true };
+      // A path may carry a token, too.
+      const secret = ["token", ...users.columns].filter((name) => name !== "user");
+      const hidden = Object.fromEntries(secret.map((name) => [name, "***"]));
+      const requests = check.as.map((connection, i) => {
+        const identity = identityAt(urls[i]!);
+        const variables = { vu: String((connection % shards) + 1), ...variablesOf(connection) };
+        const shown = redactUrl(identity(connection, { ...variables, ...hidden }).url);
+        return { ...identity(connection, variables), shown };
+      });
+      requireUpgrades(requests, settings.CONNECT_TIMEOUT, record, accepted, plan.connect);
+      return data;
     },
 
     async run() {

@@ -42,6 +42,8 @@ export interface SocketOptions {
   readonly headers: { readonly [name: string]: string };
   /** When to give up waiting for the 101. */
   readonly connectBy: Ms;
+  /** How long the engine waits for the answer to our Close. Default: 5 s. */
+  readonly closeWithin?: Ms;
   /** Makes the connection. Default: that of `k6/websockets`. */
   connect?(url: string, subprotocols: readonly string[], params: ConnectParams): K6WebSocket;
 }
@@ -78,7 +80,7 @@ export interface K6WebSocket {
   binaryType: "arraybuffer" | "blob";
   onopen: (event: K6Event) => void;
   onmessage: (event: K6Event & { readonly data: string | ArrayBuffer }) => void;
-  onerror: (event: K6Event & { readonly error: string }) => void;
+  onerror: (event: K6Event & { readonly error: string; readonly message?: string }) => void;
   onclose: (event: K6Event & { readonly code?: number; readonly by?: string }) => void;
   send(data: string | ArrayBuffer | Uint8Array): void;
   ping(): void;
@@ -117,6 +119,12 @@ const withK6: NonNullable<SocketOptions["connect"]> = (url, subprotocols, { head
 /** What a message too big is answered with (RFC 6455 section 7.4.1). */
 const MESSAGE_TOO_BIG = 1009;
 
+/** Makes the engine's sockets, for scenarios whose load it drives whatever `k6/websockets` is. */
+export const engineSocket =
+  (Engine: typeof import("k6/x/realtime").WebSocket): NonNullable<SocketOptions["connect"]> =>
+  (url, subprotocols, params) =>
+    new Engine(url, subprotocols, params as object) as unknown as K6WebSocket; // the same calls and events
+
 const OPEN = 1;
 
 /** What k6 gives for a connection that ended without a Close frame, if it gives a code at all. */
@@ -137,12 +145,13 @@ export class Socket {
     this.observer = observer;
     this.socket = connect(url, subprotocols, {
       headers: { ...headers },
-      timeouts: timeoutsUntil(connectBy),
+      timeouts: timeoutsOf(options),
       ...limits,
     });
     this.socket.binaryType = "arraybuffer";
 
     let error = "";
+    let message = "";
     const isProxied = () => proxyFor(url, __ENV) !== undefined;
     this.stopWaiting = callAt(connectBy, () => {
       // Which of the two does not answer, the engine knows, and stock k6 does not: it is not put down to the server.
@@ -172,11 +181,13 @@ export class Socket {
     };
     this.socket.onerror = (event) => {
       error = event.error;
+      message = event.message ?? "";
       if (this.state === "open" && this.socket.reset) observer.breached?.(messageReason(error));
     };
     this.socket.onclose = ({ code, by }) => {
       this.stopWaiting();
-      if (this.state === "connecting") this.fail(connectReason(error, isProxied()), error);
+      if (this.state === "connecting")
+        this.fail(connectReason(error, isProxied()), [error, message].filter(Boolean).join(": "));
       else if (this.state === "open") {
         this.state = "over";
         observer.closed(code, dropCause(code, by));
@@ -262,6 +273,25 @@ export class Socket {
   }
 }
 
+/** Below the engine's own bound on each phase of connecting (10 s). */
+const WITHIN_ITS_BOUNDS = ms(9_000);
+/** Never reached. One value for all, since the engine has a loop for each set of bounds. */
+const NO_BOUND = 3_600_000;
+
+/** The engine's bounds: beyond `connectBy`, which is this side's to notice, so that all sockets give up alike. */
+function timeoutsOf({ connectBy, closeWithin }: SocketOptions): Timeouts {
+  const connecting =
+    connectBy - now() > WITHIN_ITS_BOUNDS &&
+    ({
+      resolveMs: NO_BOUND,
+      tcpMs: NO_BOUND,
+      proxyMs: NO_BOUND,
+      tlsMs: NO_BOUND,
+      upgradeMs: NO_BOUND,
+    } as const);
+  return { ...connecting, ...(closeWithin !== undefined && { closeMs: closeWithin }) };
+}
+
 /** Stock k6 does not say who: a connection without a Close frame was ended by the network. */
 function dropCause(code: number | undefined, by: string | undefined): DropCause {
   if (by === "timeout" || by === "generator" || by === "network") return by;
@@ -272,12 +302,6 @@ function isLargerThan(bytes: number, data: string | ArrayBuffer): boolean {
   if (typeof data !== "string") return data.byteLength > bytes;
   // At most three bytes of UTF-8 to a unit of UTF-16.
   return data.length * 3 > bytes && (data.length > bytes || utf8Length(data) > bytes);
-}
-
-/** Beyond `connectBy`, which is this side's to notice: so all sockets give up at the same time, for the same reason. */
-function timeoutsUntil(connectBy: Ms): Timeouts {
-  const longest = Math.max(0, connectBy - now()) + 1_000;
-  return { resolveMs: longest, tcpMs: longest, proxyMs: longest, tlsMs: longest, upgradeMs: longest };
 }
 
 /**

@@ -12,7 +12,7 @@ import { CLOSE_TIMEOUT, PROBE_METRICS } from "./connection.ts";
 import { realtime } from "./realtime.ts";
 import { requireProbe } from "./requirements.ts";
 import { type ScenarioSpec, scenario } from "./scenario.ts";
-import type { K6WebSocket } from "./socket.ts";
+import { engineSocket } from "./socket.ts";
 import { engineUsers } from "./users.ts";
 
 type Needs = (typeof NEEDS)[number];
@@ -269,8 +269,7 @@ export function swarm<N extends SettingName>(spec: SwarmSpec<N>) {
       connections: first.connections,
       // Those of one step come again in the next.
       reusesCredentials: later.length > 0 || comeBack,
-      connect: (url, subprotocols, params) =>
-        new WebSocket(url, subprotocols, params) as unknown as K6WebSocket, // the same calls and events
+      connect: engineSocket(WebSocket),
       variables: (connection) =>
         Object.fromEntries(
           Object.entries(own).map(([name, value]) => [name, valueFor(value, connection)] as const),

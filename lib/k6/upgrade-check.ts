@@ -5,52 +5,57 @@ import { type ConnectReason, connectReason } from "../reasons.ts";
 import type { UpgradeRequest } from "../request.ts";
 import { describeFailure } from "../road.ts";
 import { type Ms, ms } from "../units.ts";
-import { callAt, now } from "./clock.ts";
+import { now } from "./clock.ts";
 import type { Record } from "./recorder.ts";
 import { onStockSockets, Socket, type SocketOptions } from "./socket.ts";
 
+/** A peer that does not answer a Close does not keep the load waiting. */
+const CLOSE_WITHIN = ms(500);
+
+/** A request of the check. */
+export interface Asked extends UpgradeRequest {
+  /** Its URL without what may be secret. */
+  readonly shown: string;
+}
+
 /**
- * Ends the run unless each endpoint accepts a WebSocket upgrade, naming those that do not and what they did instead.
- * All are asked at the same time, by the kind of socket that the load uses. To be called in `setup`, whose end waits
- * for the answers.
+ * Asks each endpoint for a WebSocket upgrade, all at the same time, by the kind of socket that the load uses. Where one
+ * does not accept, ends the run, naming those that did not and what they did instead. To be called in `setup`, which
+ * ends after the answers; no promise, since k6 has another exit code for one that is rejected.
  *
  * @param within how long each may take
+ * @param accepted called once all have accepted; never, where the run is interrupted before
  * @param connect makes the load's sockets, where they are not those of `k6/websockets`
  */
 export function requireUpgrades(
-  requests: readonly UpgradeRequest[],
+  requests: readonly Asked[],
   within: Ms,
   record: Record,
+  accepted: () => void,
   connect?: SocketOptions["connect"],
 ): void {
-  const refusals: {
-    readonly request: UpgradeRequest;
-    readonly reason: ConnectReason;
-    readonly error: string;
-  }[] = [];
+  const refusals: Refusal[] = [];
   let waiting = requests.length;
   const done = () => {
     waiting--;
-    if (waiting > 0 || refusals.length === 0) return;
-    // On a turn of its own: k6 logs what a socket's listener throws, and goes on.
-    callAt(now(), () => {
-      const hidesStatus = onStockSockets && connect === undefined;
-      const told = refusals.map(({ request, reason, error }) => {
-        const got = hidesStatus && reason === "http_rejected" ? askAgain(request) : error;
-        record("ws_connect_failures", 1, { reason: connectReasonOf(reason, got) });
-        return `${describeFailure(request.url, reason, describe(reason, got, within), __ENV)}${hintOf(request, got)}`;
-      });
-      fail(told.join("; "));
-    });
+    if (waiting > 0) return;
+    if (refusals.length === 0) accepted();
+    else tell(refusals, within, record, onStockSockets && connect === undefined);
   };
   for (const request of requests) {
-    const options = { ...request, connectBy: ms(now() + within), ...(connect && { connect }) };
+    const options = {
+      ...request,
+      connectBy: ms(now() + within),
+      closeWithin: CLOSE_WITHIN,
+      ...(connect && { connect }),
+    };
     const socket = new Socket(options, {
       opened() {
         socket.leave();
         done();
       },
       failed(reason, error) {
+        if (error === "aborted") return; // the run is interrupted, which is nobody's refusal
         refusals.push({ request, reason, error });
         done();
       },
@@ -60,20 +65,38 @@ export function requireUpgrades(
   }
 }
 
+interface Refusal {
+  readonly request: Asked;
+  readonly reason: ConnectReason;
+  /** What the socket said. */
+  readonly error: string;
+}
+
+function tell(refusals: readonly Refusal[], within: Ms, record: Record, hidesStatus: boolean): never {
+  const told = refusals.map(({ request, reason, error }) => {
+    const got = hidesStatus && reason === "http_rejected" ? askAgain(request) : error;
+    record("ws_connect_failures", 1, { reason: connectReasonOf(reason, got) });
+    return `${describeFailure(request.shown, reason, describe(reason, got, within), __ENV)}${hintOf(request, got)}`;
+  });
+  return fail(told.join("; "));
+}
+
 /** What an endpoint did, by what its socket said. */
 function describe(reason: ConnectReason, error: string, within: Ms): string {
-  const [, status] = /^(?:http|proxy)_(\d{3})$/.exec(error) ?? [];
+  const [, status] = STATUS.exec(error) ?? [];
   if (status !== undefined) return `HTTP ${status}`;
   if (reason.includes("timeout")) return `no answer within ${within / 1_000} s`;
   return error === "" ? reason : error;
 }
 
 /** How the engine's sockets name the status of a refusal, and {@link askAgain} does. */
-const STATUS = /^http_(\d{3})$/;
+const STATUS = /^(?:http|proxy)_(\d{3})(?=:|$)/;
 
 /** The reason to count by: more than k6's socket knew, where {@link askAgain} found out. */
-const connectReasonOf = (reason: ConnectReason, error: string): ConnectReason =>
-  STATUS.test(error) ? connectReason(error) : reason;
+function connectReasonOf(reason: ConnectReason, error: string): ConnectReason {
+  const [named] = STATUS.exec(error) ?? [];
+  return named === undefined ? reason : connectReason(named);
+}
 
 /**
  * Stock k6's sockets hide the status of a refusal. The same request, sent once more by `k6/ws`, shows it; nothing is
@@ -95,7 +118,7 @@ function askAgain({ url, headers, subprotocols }: UpgradeRequest): string {
 /** The most frequent cause of a 401 or 403. */
 function hintOf({ headers, url }: UpgradeRequest, error: string): string {
   const sent = headers.Authorization !== undefined || headers.Cookie !== undefined || url.includes("?");
-  return /^http_40[13]$/.test(error) && !sent
+  return /^http_40[13](:|$)/.test(error) && !sent
     ? "; no credentials were sent, since WS_TOKEN is not given"
     : "";
 }

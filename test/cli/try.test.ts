@@ -221,6 +221,17 @@ describe("a server that is not well: exit code 1, and why", () => {
     });
   }
 
+  test("which of two credentials is sent is said", async (t) => {
+    const server = await reference(t);
+    const argv = ["--token", "t0ken-0", "--header", "authorization: Bearer wrong-token"];
+    const tried = await tryOut(["--url", `${server.url}/ws/chat`, ...argv]);
+    assert.equal(
+      tried.err,
+      "HEADERS has an Authorization: sent as it is given there, in place of the token of WS_TOKEN or USERS\n",
+    );
+    assert.match(lastLine(tried), /^failed: .*401/);
+  });
+
   test("a certificate that nobody trusts", async (t) => {
     const server = await reference(t, { tls: true });
     const tried = await tryOut(["--url", `${server.url}/ws/chat`]);

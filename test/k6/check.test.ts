@@ -61,17 +61,18 @@ const scenarios = Object.keys(LOADS) as (keyof typeof LOADS)[];
 for (const scenario of scenarios) {
   describe(scenario, { concurrency: 2 }, () => {
     test("asks once, for the request of its first connection, and names the status of a refusal", async (t) => {
-      const run = await load(t, scenario, { status: () => 503 }, { WS_TOKEN: "s3cret" });
+      const path = "/${token}?t=${token}";
+      const run = await load(t, scenario, { status: () => 503 }, { WS_TOKEN: "s3cret", path });
       assert.equal(run.summary?.verdict, "incomplete", run.stderr);
       assert.match(
         run.stderr,
-        /expected ws:\/\/127\.0\.0\.1:\d+\/ to accept a WebSocket upgrade \(101\), got HTTP 503/,
+        /expected ws:\/\/127\.0\.0\.1:\d+\/\*\*\*\?… to accept a WebSocket upgrade \(101\), got HTTP 503/,
       );
       assert.equal(count(run.summary!, "ws_connect_failures{reason:http_503}"), 1);
       assert.doesNotMatch(run.stderr, /s3cret/);
       // k6's own sockets hide the status: the request is sent once more to learn it.
       assert.equal(run.requests.length, scenario === "chat-soak" ? 2 : 1);
-      assert.deepEqual(run.requests.map(({ headers }) => headers.authorization).at(-1), "Bearer s3cret");
+      assert.deepEqual(new Set(run.requests.map(({ url }) => url)), new Set(["/s3cret?t=s3cret"]));
     });
 
     test("says so where no credentials were sent", async (t) => {
@@ -225,11 +226,22 @@ test("the scenarios as they are built send one request, and so does try", async 
     const run = await runK6(t, { scenario, k6, env: { ...given, ...env } });
     assert.ok(run.summary, run.stderr);
   }
+  const CASES_FILE = join(await temporaryDirectory(t), "cases.json");
+  const cases = [{ name: "as-it-should-be", expect: { status: [101] } }];
+  await writeFile(CASES_FILE, JSON.stringify({ builtIn: false, cases }));
+  const { CONNECTIONS: _, ...common } = given;
+  for (const [scenario, k6] of [
+    ["handshake", STOCK_K6],
+    ["x/handshake", OUR_K6],
+  ] as const) {
+    const run = await runK6(t, { scenario, k6, env: { ...common, PROFILE: "", CASES_FILE } });
+    assert.equal(run.code, 0, run.stderr);
+  }
   await tryOut([], { env: { ...given, CONNECTIONS: "1", PATH: process.env.PATH }, until: /← 101/ });
   const seen = server.requests.map(({ url, rawHeaders }) => {
     const lines = rawHeaders.flatMap((name, i) => (i % 2 === 0 ? [`${name}: ${rawHeaders[i + 1]}`] : []));
     return [url, ...lines.filter((line) => !line.startsWith("Sec-WebSocket-Key: ")).sort()];
   });
-  assert.equal(seen.length, 7, "a check and a connection of each scenario, and one of try");
+  assert.equal(seen.length, 11, "a check and a connection of each scenario, and one of try");
   for (const one of seen) assert.deepEqual(one, seen[0]);
 });

@@ -44,9 +44,7 @@ const swarms: readonly Swarm[] = onStockSockets
 
 /** Whatever connects next is this row's, made by this. */
 const next = (row: number, maker: string) =>
-  http.post(`${__ENV.CONTROL}/next/${row}/${encodeURIComponent(maker)}`);
-/** Returns when it has connected. */
-const arrived = () => http.get(`${__ENV.CONTROL}/arrived`, { timeout: "60s" });
+  http.post(`${__ENV.CONTROL}/${row}/${encodeURIComponent(maker)}`);
 
 export default async function () {
   for (const row of rows.keys()) {
@@ -56,8 +54,9 @@ export default async function () {
       users[row]!,
     )(0, { room: FIRST_ROOM, vu: "1" });
     next(row, onStockSockets ? "the check on k6's sockets" : "the check on the engine's sockets");
-    requireUpgrades([identity], ms(30_000), () => {});
-    arrived();
+    await new Promise<void>((resolve) => {
+      requireUpgrades([{ ...identity, shown: identity.url }], ms(30_000), () => {}, resolve);
+    });
     next(row, onStockSockets ? "k6's sockets" : "the engine's sockets");
     await new Promise<void>((resolve, reject) => {
       const socket: Socket = new Socket(

@@ -71,13 +71,8 @@ interface Recorder {
 async function startRecorder(t: TestContext): Promise<Recorder> {
   const requests = new Map<string, (readonly string[])[]>();
   let current = "";
-  let tell = () => {};
-  let arrival = Promise.resolve();
   const next = (row: number, maker: string) => {
     current = `${row} ${maker}`;
-    arrival = new Promise((resolve) => {
-      tell = resolve;
-    });
   };
   const sockets = new Set<Socket>();
   const serve = (socket: Socket) => {
@@ -89,13 +84,11 @@ async function startRecorder(t: TestContext): Promise<Recorder> {
       if (!head.endsWith("\r\n\r\n")) return;
       requests.set(current, [...(requests.get(current) ?? []), comparable(head)]);
       socket.write(accept(head));
-      tell();
     });
   };
-  const control = httpServer(async ({ url = "" }, response) => {
-    const [, word, row, maker] = url.split("/").map(decodeURIComponent);
-    if (word === "next") next(Number(row), maker!);
-    else await arrival;
+  const control = httpServer(({ url = "" }, response) => {
+    const [, row, maker] = url.split("/").map(decodeURIComponent);
+    next(Number(row), maker!);
     response.end();
   });
   const listen = async (server: Server, host?: string): Promise<number> => {
