@@ -96,7 +96,7 @@ const ARGS = {
     type: "string",
     alias: "c",
     valueHint: "FILE",
-    description: "k6's configuration file, for hosts, dns.policy and the options of TLS.",
+    description: "k6's configuration file, for hosts, dns.policy, userAgent and the options of TLS.",
   },
   "insecure-skip-tls-verify": {
     type: "boolean",
@@ -226,7 +226,7 @@ async function planOf(
     return {
       what: {
         identity,
-        userAgent: await userAgentOf(identity.headers, env),
+        userAgent: await userAgentOf(identity.headers, env.K6_USER_AGENT ?? config.userAgent, env),
         protocol,
         probes: protocol.descriptor.probe ? probes : 0,
         publications,
@@ -329,10 +329,11 @@ async function readUsers(
 /** What k6 will call itself, which some servers and firewalls decide by. */
 async function userAgentOf(
   headers: Readonly<Record<string, string>>,
+  given: unknown,
   env: NodeJS.ProcessEnv,
 ): Promise<string | undefined> {
   if (headers["User-Agent"] !== undefined) return undefined;
-  if (env.K6_USER_AGENT !== undefined) return env.K6_USER_AGENT;
+  if (given !== undefined) return String(given);
   const k6 = await findK6(env).catch(() => undefined);
   return k6 ? `Grafana k6/${k6.version.replace(/^v/, "")}` : "Grafana k6";
 }

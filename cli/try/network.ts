@@ -9,7 +9,7 @@ import { DNS_POLICIES, type DnsPolicy, type Network } from "./road.ts";
 import { trustedRoots } from "./trust.ts";
 
 /** Options of k6's on the network that are not honoured here: who relies on them is to hear. */
-const NOT_HONOURED: readonly K6OptionName[] = ["blacklistIPs", "blockHostnames", "userAgent"];
+const NOT_HONOURED: readonly K6OptionName[] = ["blacklistIPs", "blockHostnames"];
 
 /** What `try` cannot do of what the configuration file asks for. */
 export const unhonoured = (config: K6Config): K6OptionName[] =>
@@ -42,7 +42,7 @@ export async function networkFor(
   if (settings.CONNECT_TO.length > 0 && config.hosts !== undefined) {
     throw new SettingsError(`CONNECT_TO: expected no hosts in ${source} beside it, got both`);
   }
-  const { policy = "preferIPv4" } = (config.dns ?? {}) as { policy?: DnsPolicy };
+  const policy = (config.dns as { policy?: DnsPolicy | null } | undefined)?.policy ?? "preferIPv4";
   if (!DNS_POLICIES.includes(policy)) throw wrong("dns.policy", DNS_POLICIES.join(", "));
   return {
     hosts: { ...hostsIn(config.hosts ?? {}, wrong), ...connectTo },
@@ -59,9 +59,12 @@ export async function networkFor(
 type Wrong = (name: string, expected: string) => UserError;
 
 function hostsIn(given: unknown, wrong: Wrong): Record<string, string> {
-  const entries = typeof given === "object" && given !== null ? Object.entries(given) : [["", undefined]];
-  if (!entries.every(([, to]) => typeof to === "string")) throw wrong("hosts", "an object of addresses");
-  return Object.fromEntries(entries.map(([name, to]) => [String(name).toLowerCase(), String(to)]));
+  const isObject = typeof given === "object" && given !== null && !Array.isArray(given);
+  const entries = isObject ? Object.entries(given) : [];
+  if (!isObject || !entries.every(([, to]) => typeof to === "string")) {
+    throw wrong("hosts", "an object of addresses");
+  }
+  return Object.fromEntries(entries.map(([name, to]) => [name.toLowerCase(), String(to)]));
 }
 
 function tlsOptions(config: K6Config, url: string, wrong: Wrong): ConnectionOptions {
@@ -130,7 +133,7 @@ interface TlsAuth {
   readonly cert?: string;
   readonly key?: string;
   readonly password?: string | null;
-  readonly domains?: readonly string[];
+  readonly domains?: readonly string[] | null;
 }
 
 /** The client certificate for this host, else the first. */
@@ -139,7 +142,7 @@ function certificateIn(given: unknown, url: string, wrong: Wrong): ConnectionOpt
   if (!Array.isArray(given)) throw wrong("tlsAuth", "a list of certificates");
   const { hostname } = new URL(url);
   const all = given as readonly TlsAuth[];
-  const auth = all.find(({ domains = [] }) => domains.some((domain) => covers(domain, hostname))) ?? all[0];
+  const auth = all.find(({ domains }) => domains?.some((domain) => covers(domain, hostname))) ?? all[0];
   if (!auth) return {};
   const { cert, key, password } = auth;
   if (typeof cert !== "string" || typeof key !== "string")
