@@ -140,10 +140,11 @@ func TestAPhaseIsJudgedByWhatHasCome(t *testing.T) {
 		url := rawPeer(t, upgraded(untilGone))
 		onEachTransport(t, func(t *testing.T, o Options) {
 			asked, answer := make(chan bool), make(chan bool)
-			o.Resolve = func(context.Context, string, uint16) (netip.AddrPort, error) {
+			o.Resolve = func(context.Context, string, uint16) ([]netip.AddrPort, error) {
 				asked <- true
 				<-answer
-				return netip.ParseAddrPort(strings.TrimPrefix(url, "ws://"))
+				address, err := netip.ParseAddrPort(strings.TrimPrefix(url, "ws://"))
+				return []netip.AddrPort{address}, err
 			}
 			e, w := start(t, o), newWitness(t)
 			c := dial(t, e, "ws://name.example", w)

@@ -325,6 +325,10 @@ func (p *epoll) settled(c *Conn) clock.Time {
 	return settled
 }
 
+func (p *epoll) shut(c *Conn) {
+	unix.Shutdown(int(p.socks[c.slot].fd), unix.SHUT_WR)
+}
+
 func (p *epoll) close(c *Conn, reset bool) {
 	if int(c.slot) >= len(p.socks) || p.socks[c.slot].fd < 0 {
 		return

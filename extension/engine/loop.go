@@ -33,6 +33,8 @@ type poller interface {
 	unread(c *Conn) int
 	// settled is up to when all that arrived on c is handled.
 	settled(c *Conn) clock.Time
+	// shut sends a FIN after what write was given, and goes on reading.
+	shut(c *Conn)
 	// close frees c's socket; reset sends a RST instead of a FIN.
 	close(c *Conn, reset bool)
 	// listen opens a listening socket.
@@ -61,6 +63,7 @@ type Loop struct {
 	opening                  int        // connections that are not open yet
 	unsent                   int        // bytes of all connections that the kernel has not taken yet
 	tlsConfigs               map[string]*tls.Config
+	routes                   map[Endpoint]Route
 
 	posted struct {
 		sync.Mutex
@@ -74,12 +77,14 @@ type Loop struct {
 func newLoop(o *Options) (*Loop, error) {
 	var seed [32]byte
 	crand.Read(seed[:])
+	limits := frame.Limits{MessageBytes: o.MessageBytes, Buffer: o.buffer}
 	l := &Loop{
 		options:     o,
 		tlsConfigs:  make(map[string]*tls.Config),
+		routes:      make(map[Endpoint]Route),
 		random:      rand.NewChaCha8(seed),
-		fromServers: frame.NewParser(frame.Limits{MessageBytes: o.MessageBytes, BufferedBytes: o.BufferedBytes}, false),
-		fromClients: frame.NewParser(frame.Limits{MessageBytes: o.MessageBytes, BufferedBytes: o.BufferedBytes}, true),
+		fromServers: frame.NewParser(limits, false),
+		fromClients: frame.NewParser(limits, true),
 	}
 	var err error
 	l.poll, err = newPoller(l, o.Transport)

@@ -22,7 +22,7 @@ func (l *Loop) received(c *Conn, b []byte, more bool, a arrival) {
 // takeBytes takes bytes of the WebSocket protocol, after TLS. more is as in
 // received.
 func (c *Conn) takeBytes(b []byte, more bool, a arrival) {
-	if c.state == upgrading {
+	if c.state == tunnelling || c.state == upgrading {
 		earliest := a.at
 		if more {
 			earliest = a.since
@@ -31,6 +31,17 @@ func (c *Conn) takeBytes(b []byte, more bool, a arrival) {
 			c.late()
 			return
 		}
+	}
+	if c.state == tunnelling {
+		if b = c.tunnelled(b, a.at); len(b) == 0 {
+			return
+		}
+		if c.secure != nil {
+			c.secure.received(b, more, a)
+			return
+		}
+	}
+	if c.state == upgrading {
 		if b = c.answered(b, a.at); len(b) == 0 {
 			return
 		}
@@ -58,7 +69,7 @@ func (c *Conn) takeBytes(b []byte, more bool, a arrival) {
 func (c *Conn) take(m Message) {
 	switch m.Op {
 	case frame.Close:
-		code, _, err := frame.ParseClose(m.Data)
+		code, text, err := frame.ParseClose(m.Data)
 		if err != nil {
 			c.refuse(err.(*frame.Error))
 			return
@@ -67,10 +78,10 @@ func (c *Conn) take(m Message) {
 			c.late()
 			return
 		}
-		c.peerClosed(code)
+		c.peerClosed(code, text)
 		return
 	case frame.Ping:
-		if c.state == open {
+		if c.state == open && !c.mute {
 			c.Send(frame.Pong, m.Data)
 		}
 	}
@@ -81,6 +92,10 @@ func (c *Conn) take(m Message) {
 		c.receiver.Message(c, m)
 	}
 }
+
+// AnswerPings sets whether Pings are answered, as they are by default and must
+// be (section 5.5.2): a peer that does not read answers none.
+func (c *Conn) AnswerPings(on bool) { c.mute = !on }
 
 // Settled is an instant up to which all that arrived on the connection was handed
 // out: what has not come by a time-out before it has not come in time. After it,

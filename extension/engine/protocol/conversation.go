@@ -23,6 +23,7 @@ type Interpreter struct {
 	unix         func(clock.Time) int64
 	since        clock.Time // of the message that is being read
 	reader       reader
+	element      reader // of a list that a message brings
 	reply        Reply
 	delivery     Delivery
 	out          []byte
@@ -34,8 +35,13 @@ type Interpreter struct {
 // since 1970.
 func (p *Protocol) NewInterpreter(replyTimeout time.Duration, unix func(clock.Time) int64) *Interpreter {
 	in := &Interpreter{protocol: p, replyTimeout: replyTimeout, unix: unix}
-	in.reader.root = &p.root
-	in.reader.spans = make([]span, p.slots)
+	in.reader.root = &p.message.root
+	in.reader.spans = make([]span, p.message.slots)
+	slots := 0
+	for i := range p.lists {
+		slots = max(slots, p.lists[i].element.slots)
+	}
+	in.element.spans = make([]span, slots)
 	return in
 }
 
