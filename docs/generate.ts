@@ -89,9 +89,12 @@ with 1001. One that succeeds is in no metric of ours, so a server's own count of
 A probe that falls due while its client has no connection counts as lost, though the server never saw it: somebody waited
 for its answer in vain. So a server counts fewer messages than \`ws_probes\` where connections dropped.
 
-A reply that came, but that an overloaded generator had not read by its time-out, counts as timed out and late. At the planned
-end of its connection it counts as lost: where it is still unread, for stock k6 hands out no message after that, and where its
-probe was sent so late that the server had no time left. \`ws_generator_delay_ms\` shows how far the generator was behind.
+On the engine, a reply is in time when the kernel received it before its time-out, however late the process read it. Where
+late reading leaves that open, the reply counts as in time, and its latency as the time-out at most. On stock k6, a reply that
+came, but that an overloaded generator had not read by its time-out, counts as timed out and late. At the planned end of its
+connection a reply counts as lost: on stock k6 where it is still unread, for no message is handed out after that, and
+everywhere where its probe was sent so late that the server had no time left. \`ws_generator_delay_ms\` shows how far the
+generator was behind.
 Where that was more than a tenth of the highest latency limit the run is generator-bound, and such counts are no statement
 about the server.
 

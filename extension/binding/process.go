@@ -86,11 +86,16 @@ func (p *process) useEngine(state *lib.State, by *options) (*engine.Engine, erro
 
 func (p *process) release() {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.users--; p.users == 0 {
-		p.engine.Close()
+	e := p.engine
+	if p.users--; p.users > 0 {
+		e = nil
+	} else {
 		p.engine = nil
 		p.restoreMemory()
+	}
+	p.mu.Unlock()
+	if e != nil {
+		e.Close() // nobody else waits for that
 	}
 }
 

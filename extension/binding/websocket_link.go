@@ -56,7 +56,7 @@ func (l *socketLink) start(ctx context.Context, d *engine.Dial, release func()) 
 		stop := l.watch(ctx)
 		l.over = func() {
 			stop()
-			go release() // it may wait for this loop
+			go release() // it may wait for an engine that is being started
 		}
 	})
 }

@@ -201,9 +201,9 @@ func (c *Conn) free(reset bool) {
 	l := c.loop
 	hadSocket := c.state != resolving
 	c.state = dead
-	for kind := deadlineTimer; kind <= paceTimer; kind++ {
-		l.timers.stop(c, kind)
-	}
+	c.stopDeadline()
+	l.timers.stop(c, alarmTimer)
+	l.timers.stop(c, paceTimer)
 	l.parserOf(c).Release(&c.frames)
 	l.unsent -= len(c.unsent)
 	c.unsent, c.full = nil, false

@@ -44,8 +44,12 @@ type Conn struct {
 	unsent  []byte   // what the kernel has not taken yet
 	opening *opening // nil once open
 
-	deadlineAt int32 // places in loop.timers, plus one
-	alarmAt    int32
+	// unreadSince bounds the arrival of what a socket still holds that was not
+	// read to its end; the poller knows whether there is such.
+	unreadSince clock.Time
+
+	deadlineAt int32 // place in loop.deadlines, plus one
+	alarmAt    int32 // places in loop.timers, plus one
 	paceAt     int32
 
 	planned bool
@@ -75,9 +79,6 @@ type Traffic struct {
 	// earliest that it can have been, it was read.
 	ReceiveDelay *hist.Histogram
 }
-
-// certainWithin is how well an arrival is to be known.
-const certainWithin = time.Millisecond
 
 func (t *Traffic) received(m *Message) {
 	if m.Op < frame.Close {
@@ -139,12 +140,20 @@ func (c *Conn) SetAlarm(at clock.Time) {
 func (c *Conn) StopAlarm() { c.loop.timers.stop(c, alarmTimer) }
 
 func (c *Conn) setDeadline(d time.Duration) {
-	c.loop.timers.set(c, deadlineTimer, until(d))
+	c.loop.deadlines.set(c, deadlineTimer, until(d))
 }
 
-func (c *Conn) stopDeadline() { c.loop.timers.stop(c, deadlineTimer) }
+func (c *Conn) stopDeadline() { c.loop.deadlines.stop(c, deadlineTimer) }
 
-// late is called when the present phase has taken too long.
+// overdue tells whether what arrived at an instant came too late for the
+// present phase.
+func (c *Conn) overdue(arrived clock.Time) bool {
+	deadline := c.loop.deadlines.at(c.deadlineAt)
+	return deadline != 0 && arrived > deadline
+}
+
+// late is called when the present phase has taken too long: all that arrived in
+// time was handled.
 func (c *Conn) late() {
 	switch c.state {
 	case resolving:
@@ -154,6 +163,11 @@ func (c *Conn) late() {
 	case tunnelling:
 		c.fail(ReasonProxyTimeout, nil)
 	case securing:
+		if c.secure.isBusy() {
+			const soon = 10 * time.Millisecond
+			c.setDeadline(soon)
+			return
+		}
 		c.fail(ReasonTimeoutTLS, nil)
 	case upgrading:
 		c.fail(ReasonTimeoutUpgrade, nil)

@@ -71,6 +71,10 @@ func (l *Loop) Dial(d *Dial, h Handler) *Conn {
 	if o.Due == 0 {
 		o.Due = o.Began
 	}
+	if l.closing {
+		c.failSoon(ReasonAborted, nil)
+		return c
+	}
 	o.hop, o.proxy = l.routeTo(&o.endpoint)
 	if l.options.Blocked != nil && l.options.Blocked(o.hop.Host, netip.Addr{}) {
 		c.failSoon(ReasonBlocked, nil)

@@ -78,13 +78,20 @@ func (o *Opening) Latency() time.Duration { return o.Opened.Sub(o.Due) }
 // Message is one message as it came in.
 type Message struct {
 	frame.Message
-	// At is when the kernel received the last of what was read together with
-	// the message, where the platform tells; else it is Read.
-	At clock.Time
-	// Since is At, but for a message that was read together with what came
-	// after it: that came at At at the latest, and not before Since.
-	Since clock.Time
-	// Read is when the engine had read it.
+	// Since and At are the bounds within which the message became complete in
+	// the kernel. They are the same where its arrival is known, as the kernel's
+	// own time stamp. The kernel stamps only the last packet of what is read at
+	// once. A message that others followed in the same read arrived by At, and
+	// not before Since: the engine had found nothing left to read then, or was
+	// woken by the first arrival since.
+	//
+	// Latencies that count to At are never too low. A time-out that is judged by
+	// Since never blames the peer for what this side read late.
+	//
+	// The Goroutines transport knows no arrivals. There, Since and At are when
+	// the system call that read the message had returned.
+	Since, At clock.Time
+	// Read is when the loop took the message to hand it out.
 	Read clock.Time
 }
 

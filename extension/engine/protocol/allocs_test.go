@@ -83,10 +83,10 @@ func interpretWithoutAllocation(t *testing.T, descriptor, delimiter string) {
 		c.Sent(id, now)
 		reply = append(append(append(reply[:0], `{"type":"echo_reply","echoId":"`...), id...), `"}`...)
 		if delimiter == "" {
-			c.Receive(e, reply, false, now)
-			c.Receive(e, delivery, false, now)
+			c.Receive(e, reply, false, now, now)
+			c.Receive(e, delivery, false, now, now)
 		} else {
-			c.Receive(e, append(append(append(reply, delimiter...), delivery...), delimiter...), false, now)
+			c.Receive(e, append(append(append(reply, delimiter...), delivery...), delimiter...), false, now, now)
 		}
 		if err := c.Publish(e, id, int64(n), payload, now); err != nil {
 			t.Fatal(err)
@@ -106,7 +106,7 @@ func interpretWithoutAllocation(t *testing.T, descriptor, delimiter string) {
 func TestListsAreTakenApartWithoutAllocation(t *testing.T) {
 	c, e := openConversation(t, strings.Replace(chat, `"delivery": {`, `"delivery": { "each": "/list",`, 1), "lobby")
 	message := []byte(`{"list":[` + aDelivery + `,{"type":"other"},` + aDelivery + `]}`)
-	run := func() { c.Receive(e, message, false, origin) }
+	run := func() { c.Receive(e, message, false, origin, origin) }
 	run()
 	if allocs := testing.AllocsPerRun(100, run); allocs != 0 {
 		t.Errorf("%v allocations for two deliveries in a list, want 0", allocs)
@@ -124,14 +124,14 @@ func TestSettledProbesAreForgottenLater(t *testing.T) {
 			t.Fatal(err)
 		}
 		if n != 0 {
-			c.Receive(e, []byte(`{"type":"echo_reply","echoId":"`+string(id)+`"}`), false, origin)
+			c.Receive(e, []byte(`{"type":"echo_reply","echoId":"`+string(id)+`"}`), false, origin, origin)
 		}
 	}
 	// The first was never answered, so it is still open.
 	if c.OpenProbes() != 1 || e.replies != 3*kept-1 {
 		t.Errorf("%d open, %d answered", c.OpenProbes(), e.replies)
 	}
-	c.Receive(e, []byte(`{"type":"echo_reply","echoId":"0"}`), false, origin)
+	c.Receive(e, []byte(`{"type":"echo_reply","echoId":"0"}`), false, origin, origin)
 	if c.OpenProbes() != 0 || e.replies != 3*kept {
 		t.Errorf("its reply at last: %d open, %d answered", c.OpenProbes(), e.replies)
 	}
@@ -171,7 +171,7 @@ func TestDescriptorsThatCannotBeInterpreted(t *testing.T) {
 
 func TestOneMessageIsTakenApartIntoSoMany(t *testing.T) {
 	c, e := openConversation(t, `{"name":"x","delimiter":"\n","delivery":{"regex":"^x"}}`)
-	c.Receive(e, []byte(strings.Repeat("x\n\n", mostMessages-1)+"no\nx"), false, origin)
+	c.Receive(e, []byte(strings.Repeat("x\n\n", mostMessages-1)+"no\nx"), false, origin, origin)
 	if e.deliveries != mostMessages-1 || e.others != 1 {
 		t.Errorf("%d deliveries and %d others, want %d and 1", e.deliveries, e.others, mostMessages-1)
 	}
@@ -182,6 +182,6 @@ func BenchmarkDelivery(b *testing.B) {
 	message := []byte(aDelivery)
 	b.SetBytes(int64(len(message)))
 	for b.Loop() {
-		c.Receive(e, message, false, origin)
+		c.Receive(e, message, false, origin, origin)
 	}
 }

@@ -21,6 +21,7 @@ type Interpreter struct {
 	protocol     *Protocol
 	replyTimeout time.Duration
 	unix         func(clock.Time) int64
+	since        clock.Time // of the message that is being read
 	reader       reader
 	element      reader // of a list that a message brings
 	reply        Reply
@@ -317,6 +318,8 @@ func earlier(a, b clock.Time) clock.Time {
 }
 
 // Due does what has fallen due by an instant: time-outs, heartbeats, refresh.
+// Whatever came before that instant must have been received: what has not is
+// timed out.
 func (c *Conversation) Due(e Events, at clock.Time) {
 	c.elapse(e, at)
 	if c.state != ready || c.rare == nil {

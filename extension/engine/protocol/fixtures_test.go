@@ -265,11 +265,11 @@ func (s *fixtureStep) perform(c *Conversation, e Events, n int) error {
 		c.Open(e, at)
 	case "receive":
 		if s.Frame.Hex == nil {
-			c.Receive(e, numbered(*s.Frame.Text), false, at)
+			c.Receive(e, numbered(*s.Frame.Text), false, at, at)
 			return nil
 		}
 		b, err := hex.DecodeString(*s.Frame.Hex)
-		c.Receive(e, b, true, at)
+		c.Receive(e, b, true, at, at)
 		return err
 	case "probe":
 		return c.Probe(e, numbered(s.ID), []byte(s.Payload), due)
@@ -306,7 +306,7 @@ func continued(t *testing.T, lastSeq string) *Conversation {
 	}
 	e := &named{&collector{}, nil}
 	c.Open(e, origin)
-	c.Receive(e, []byte(lastSeq), false, origin)
+	c.Receive(e, []byte(lastSeq), false, origin, origin)
 	if got := c.LastSeq(nil); string(got) != lastSeq {
 		t.Fatalf("the one before kept %s, want %s", got, lastSeq)
 	}

@@ -9,15 +9,17 @@ import (
 	"xk6-realtime/engine/clock"
 )
 
-// Receive takes a message that came at an instant.
-func (c *Conversation) Receive(e Events, message []byte, binary bool, at clock.Time) {
+// Receive takes a message that came at an instant, or, where that is not known
+// exactly, between since and then. One that may have come in time did.
+func (c *Conversation) Receive(e Events, message []byte, binary bool, since, at clock.Time) {
 	if c.state == fresh || c.state == over {
 		return
 	}
-	c.elapse(e, at)
+	c.elapse(e, since)
 	if c.state == over {
 		return
 	}
+	c.in.since = since
 	r, delimiter := &c.in.reader, c.in.protocol.delimiter
 	r.load(message, binary)
 	if delimiter == nil || !r.isText {
@@ -265,7 +267,7 @@ func (c *Conversation) deliver(e Events, r *reader, rule *delivery, at clock.Tim
 		return
 	}
 	d := &c.in.delivery
-	*d = Delivery{At: at}
+	*d = Delivery{Since: c.in.since, At: at}
 	unusable := ""
 	d.ID, _ = r.field(rule.id, "id", &unusable)
 	d.Publisher, _ = r.field(rule.publisher, "publisher", &unusable)
