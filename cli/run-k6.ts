@@ -32,6 +32,8 @@ export interface K6Run {
   readonly resultsDir: string;
   /** More arguments for `k6 run`. Default none. */
   readonly args?: readonly string[];
+  /** Outputs beside our own, as `K6_OUT` has them. Default none. */
+  readonly outputs?: readonly string[];
   /** k6 processes that share the load. Default 1; more need a k6 with the extension, which records. */
   readonly instances?: number;
   /** k6's environment, which the scenario reads too; settings come before it. */
@@ -74,13 +76,16 @@ export async function runK6(run: K6Run): Promise<K6Result> {
   }
   const { result, files } = await withOwnDirectory(run.resultsDir, scenario, async (directory) => {
     const startedAt = new Date();
-    const lives = Array.from({ length: instances }, (_, index) => ({
-      command: run.k6.command,
-      args: argsFor(run, index, recordingPath(directory, scenario, index, instances)),
-      env: { ...env, RESULTS_DIR: directory },
-      output: run.output ?? "inherit",
-      longest: ms(plan.setup + plan.longest),
-    }));
+    const lives = Array.from({ length: instances }, (_, index) => {
+      const recording = `realtime=${recordingPath(directory, scenario, index, instances)}`;
+      return {
+        command: run.k6.command,
+        args: argsFor(run, index, recording),
+        env: { ...env, ...outputVariable(run, recording), RESULTS_DIR: directory },
+        output: run.output ?? "inherit",
+        longest: ms(plan.setup + plan.longest),
+      };
+    });
     const progress = tellProgress(plan.longest, say);
     const endings = await superviseAll(lives, run.signal, say).finally(() => progress.stop());
 
@@ -113,14 +118,25 @@ export async function runK6(run: K6Run): Promise<K6Result> {
   return { ...result, files };
 }
 
+/** With outputs beside our own: as a variable, which the process list does not show, for one may hold a password. */
+function outputVariable({ k6, outputs = [] }: K6Run, recording: string): { K6_OUT?: string } {
+  if (!k6.extension || outputs.length === 0) return {};
+  const wrong = [recording, ...outputs].find((one) => one.includes(","));
+  if (wrong === undefined) return { K6_OUT: [recording, ...outputs].join(",") };
+  const where = wrong === recording ? "--results" : "k6's configuration file, out";
+  throw new UserError(
+    `${where}: expected no comma beside other outputs, where k6 takes it for the next one's start`,
+  );
+}
+
 function argsFor(
-  { k6, script, args = [], instances = 1 }: K6Run,
+  { k6, script, args = [], instances = 1, outputs = [] }: K6Run,
   index: number,
   recording: string,
 ): string[] {
   return [
     ...["run", "--no-usage-report", "--include-system-env-vars=true"],
-    ...(k6.extension ? [`--out=realtime=${recording}`] : []),
+    ...(k6.extension && outputs.length === 0 ? [`--out=${recording}`] : []),
     ...segmentArgs(index, instances),
     ...args,
     script,
@@ -144,7 +160,9 @@ interface Plan {
 
 /** What the run is to do by its own plan. */
 async function planOf({ k6, script }: K6Run, env: NodeJS.ProcessEnv): Promise<Plan> {
-  const args = ["inspect", "--execution-requirements", "--include-system-env-vars=true", script];
+  // To where we read it, and as we do, whatever K6_LOG_OUTPUT and K6_LOG_FORMAT say.
+  const log = ["--log-output=stderr", "--log-format=text"];
+  const args = ["inspect", ...log, "--execution-requirements", "--include-system-env-vars=true", script];
   const { stdout } = await promisify(execFile)(k6.command, args, { env }).catch((error) => {
     const said = String(error.stderr || error.message).trim();
     const problem = settingsProblem(said);

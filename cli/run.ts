@@ -7,8 +7,9 @@ import { findK6 } from "./find-k6.ts";
 import { conclusion } from "./run/conclusion.ts";
 import { examine } from "./run/examine.ts";
 import { readK6Config } from "./run/k6-config.ts";
+import { refuseK6Variables } from "./run/k6-options.ts";
 import { bundleFor, findScript, requireK6For, requireK6ForInstances } from "./run/script.ts";
-import { checkK6Flags, settingsOf } from "./run/settings.ts";
+import { checkK6Flags, outputsBeside, refuseMisspelt, settingsOf } from "./run/settings.ts";
 import { runK6 } from "./run-k6.ts";
 
 const ARGS = {
@@ -88,13 +89,15 @@ export const run = ({ out, err, cwd, env, signal }: Surroundings): CommandDef =>
       const json = args.json === true;
       const instances = instancesOf(args.instances);
       checkK6Flags(k6Flags);
-      await readK6Config(k6Flags, cwd);
+      refuseK6Variables(env);
+      const config = await readK6Config(k6Flags, cwd, env);
       const script = await findScript(words[0], cwd);
       const settings = {
         // Enough of them, where a scenario is cut into as few as it is told.
         ...(instances > 1 && env.SHARDS === undefined && { SHARDS: String(instances) }),
         ...settingsOf(args as { url?: string; profile?: string }, pairs),
       };
+      if (script.scenario !== undefined) refuseMisspelt(settings);
       const k6 = await findK6(env);
       await requireK6For(script, k6);
       if (instances > 1) requireK6ForInstances(k6);
@@ -111,6 +114,7 @@ export const run = ({ out, err, cwd, env, signal }: Surroundings): CommandDef =>
         settings,
         resultsDir: resolve(cwd, String(args.results ?? "results")),
         args: [...(k6Draws ? [] : ["--quiet"]), ...k6Flags],
+        outputs: outputsBeside(k6Flags, env, config.out),
         instances,
         env: { ...env, PWD: cwd }, // scenarios take relative paths from there
         signal,

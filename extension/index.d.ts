@@ -320,6 +320,9 @@ declare module "k6/x/realtime" {
    */
   export function readUsers(path: string, reserved?: readonly string[]): Users;
 
+  /** Whether the process's environment has a variable. One of `__ENV` that it has not was given by `-e`. */
+  export function inherits(name: string): boolean;
+
   /** Milliseconds of a monotonic clock that all virtual users of the process share. */
   export function now(): number;
 

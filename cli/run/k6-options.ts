@@ -75,6 +75,34 @@ export const K6_OPTIONS = {
   features: {},
 } as const satisfies Record<string, K6Option>;
 
+/** Variables of k6's that stand in no configuration file and that a run keeps for itself: what there is instead. */
+const OTHER_VARIABLES: Readonly<Record<string, string>> = {
+  K6_NO_THRESHOLDS: summary,
+  K6_SUMMARY_MODE: summary,
+  K6_NEW_MACHINE_READABLE_SUMMARY: summary,
+  K6_ADDRESS: "nothing: a run is followed by what it prints and records",
+  K6_TYPE: "nothing: a run is of a script",
+};
+
+/** Values that leave everything as it is. */
+const NO_CHANGE: readonly (string | undefined)[] = [undefined, "", "false", "0", "compact", "full"];
+
+/**
+ * Refuses variables of the environment by which k6 would replace load, limits, set-up or summary, as the flags are
+ * refused that do.
+ *
+ * @throws {@link UserError} naming the first of them
+ */
+export function refuseK6Variables(env: Readonly<Record<string, string | undefined>>): void {
+  const options: readonly K6Option[] = Object.values(K6_OPTIONS);
+  const kept = options.flatMap(({ env, instead }) => (env && instead ? [[env, instead] as const] : []));
+  for (const [name, instead] of [...kept, ...Object.entries(OTHER_VARIABLES)]) {
+    if (!NO_CHANGE.includes(env[name])) {
+      throw new UserError(`${name} in the environment: expected ${instead}`);
+    }
+  }
+}
+
 export type K6OptionName = keyof typeof K6_OPTIONS;
 
 /**

@@ -3,6 +3,7 @@
 package binding
 
 import (
+	"os"
 	"runtime/debug"
 
 	"github.com/grafana/sobek"
@@ -41,6 +42,7 @@ func (i *instance) Exports() modules.Exports {
 		"Swarm":         i.newSwarm,
 		"WebSocket":     i.newWebSocket,
 		"readUsers":     i.readUsers,
+		"inherits":      func(name string) bool { _, is := os.LookupEnv(name); return is },
 		"now":           func() float64 { return clock.Now().Milliseconds() },
 		"distributions": i.distributions,
 		"steps":         i.steps,

@@ -1,11 +1,22 @@
 import { fail } from "k6";
 import exec from "k6/execution";
 import type { Options } from "k6/options";
+import * as sockets from "k6/websockets";
 import { IDENTITY_SETTINGS, type Identity, identities } from "../identity.ts";
+import { type Own, replacedOptions, replacingVariables } from "../k6-overrides.ts";
 import type { MetricName } from "../metrics.ts";
 import { limitsOn, PROFILES, type Profile, type ProfileName, parseProfile, together } from "../profile.ts";
 import { compile, PROTOCOLS, type Protocol, parseDescriptor } from "../protocols/index.ts";
-import { readSettings, type SettingName, type Settings, SettingsError, unread } from "../settings.ts";
+import {
+  describeStranger,
+  readSettings,
+  type SettingName,
+  type Settings,
+  SettingsError,
+  type Stranger,
+  strangers,
+  unread,
+} from "../settings.ts";
 import { onStep, requireLimitsOfSteps, STEPS_OF_TAG, stepsSummary } from "../steps.ts";
 import { percentilesOf } from "../summary/exact.ts";
 import { SUMMARY_FORMS } from "../summary/forms.ts";
@@ -136,6 +147,7 @@ export function scenario<N extends SettingName>(
   metrics: readonly MetricName[],
   planOf: (settings: Settings<N | Common>, protocol: Protocol, users: Users) => Plan,
 ) {
+  refuseOverrides(spec.settings);
   const profile = profileFor(spec.profile);
   const read: readonly SettingName[] = [...COMMON, ...spec.settings];
   const settings = readSettings(read, __ENV, {
@@ -151,13 +163,17 @@ export function scenario<N extends SettingName>(
   const shards = plan.shards ?? Math.min(plan.size, MAX_SHARDS);
   const names = [...(plan.metrics ?? metrics), ...SHARD_METRICS];
   const record = recorder(names);
-  const own = together(spec.floor as Thresholds, plan.limits ?? {});
-  const all = profile ? together(own, limitsOn(names, profile)) : own;
+  const floor = together(spec.floor as Thresholds, plan.limits ?? {});
+  const all = profile ? together(floor, limitsOn(names, profile)) : floor;
+  const strange = strangers(Object.keys(__ENV)).filter(
+    ({ meant }) => meant === undefined || read.includes(meant),
+  );
   const { steps, engine } = plan;
   if (steps) requireLimitsOfSteps(all);
   // By its first step, a run passes or fails: see capacity.md.
   const limits = steps ? onStep(all, steps.each[0]!.size) : all;
   const stats = trendStats(limits);
+  const own: Own = { scenario: spec.name, limits, trendStats: stats, load: spec.settings };
 
   const options: Options = {
     scenarios: {
@@ -192,6 +208,8 @@ export function scenario<N extends SettingName>(
     options,
 
     setup() {
+      const replaced = replacedOptions(exec.test.options, own);
+      if (replaced) fail(replaced);
       requireShard(shards);
       const servers = (plan.servers ?? [settings.WS_URL]).map((WS_URL) =>
         identities({ ...settings, WS_URL }, protocol, users)(0, { room: "", vu: "0" }),
@@ -201,16 +219,14 @@ export function scenario<N extends SettingName>(
       );
       const idle = unread(read, __ENV);
       if (idle.length > 0) console.warn(`${spec.name} has no use for ${idle.join(", ")}`);
+      for (const note of strangeNotes(strange)) console.warn(note);
       for (const first of servers) requireUpgrade(first, record);
       return { upgraded: true };
     },
 
     async run() {
-      if (exec.scenario.name !== spec.name) {
-        exec.test.abort(
-          `--vus, --iterations, --duration and --stage replace the load of this script: use ${spec.settings.map((name) => `-e ${name}`).join(", ")}`,
-        );
-      }
+      const replaced = replacedOptions(exec.test.options, own); // the set-up may have been left out
+      if (replaced) exec.test.abort(replaced);
       record("ws_shards_started", 1);
       const index = exec.vu.idInTest - 1;
       const vu = String(exec.vu.idInTest);
@@ -227,6 +243,9 @@ export function scenario<N extends SettingName>(
     },
 
     handleSummary(data: K6Data) {
+      if (data.state === undefined) {
+        throw new Error(`${spec.name}: run k6 without --new-machine-readable-summary, which has other data`);
+      }
       const summary = summarize(data, {
         scenario: spec.name,
         plannedMs: plan.duration,
@@ -237,7 +256,8 @@ export function scenario<N extends SettingName>(
         endedAt: new Date(),
         distributions: engine?.distributions(percentilesOf(stats)),
         steps: steps && outcomeOf(steps),
-        notes: plan.notes,
+        refusal: replacedOptions(exec.test.options, own),
+        notes: (metrics) => [...(plan.notes?.(metrics) ?? []), ...strangeNotes(strange)],
       });
       const files: { [path: string]: string } = { stdout: terminal(summary) };
       if (results !== "") {
@@ -248,6 +268,29 @@ export function scenario<N extends SettingName>(
       return files;
     },
   };
+}
+
+/**
+ * Ends the run where k6's own variables would replace what the scenario says, or what was given on purpose is
+ * misspelt: only a k6 with the extension can tell that from what the environment happens to hold.
+ *
+ * @throws {@link SettingsError} naming each variable
+ */
+function refuseOverrides(load: readonly SettingName[]): void {
+  const { inherits } = sockets as { inherits?: (name: string) => boolean };
+  const given = inherits ? Object.keys(__ENV).filter((name) => !inherits(name)) : [];
+  const problems = [...replacingVariables(__ENV, load), ...strangers(given).map(describeStranger)];
+  if (problems.length > 0) throw new SettingsError(problems.join("\n"));
+}
+
+/** What may be a slip, and what carries our prefix, each in one line. */
+function strangeNotes(all: readonly Stranger[]): string[] {
+  const slips = all.filter(({ meant }) => meant !== undefined);
+  const others = all.filter(({ meant }) => meant === undefined).map(({ name }) => name);
+  return [
+    ...slips.map(({ name, meant }) => `${name} is no setting and changes nothing: is ${meant} meant?`),
+    ...(others.length > 0 ? [`no settings, though they begin with WS_: ${others.join(", ")}`] : []),
+  ];
 }
 
 /** Of a test in several instances, one without a virtual user would do nothing, and end well. */

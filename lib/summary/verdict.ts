@@ -16,6 +16,10 @@ export interface Evidence {
   readonly setupDone: boolean;
   readonly metrics: Summary["metrics"];
   readonly thresholds: readonly ThresholdSummary[];
+  /** Why the run was not the scenario's own. Default: it was. */
+  readonly refusal?: string | undefined;
+  /** Limits that neither k6 nor its figures decide. Default none. */
+  readonly unjudged?: readonly string[];
 }
 
 /** Judges a run. A broken run is not judged by its limits, nor is one that the generator slowed down. */
@@ -26,6 +30,10 @@ export function judge(evidence: Evidence): { verdict: Verdict; reason: string } 
   if (slow) return { verdict: "generator-bound", reason: slow };
   const broken = evidence.thresholds.filter(({ ok }) => !ok);
   if (broken.length > 0) return { verdict: "fail", reason: broken.map(describeLimit).join("; ") };
+  const { unjudged = [] } = evidence;
+  if (unjudged.length > 0) {
+    return { verdict: "incomplete", reason: `not judged, for k6 did not compute it: ${unjudged.join(", ")}` };
+  }
   const open = whyOpen(evidence);
   if (open) return { verdict: "incomplete", reason: open };
   const { length } = evidence.thresholds;
@@ -45,7 +53,8 @@ export function judgeSteps(evidence: Evidence, steps: StepsSummary): { verdict: 
   return { verdict: first.verdict, reason: steps.capacity };
 }
 
-function whyIncomplete({ setupDone, metrics }: Evidence): string | undefined {
+function whyIncomplete({ setupDone, refusal, metrics }: Evidence): string | undefined {
+  if (refusal) return refusal;
   if (!setupDone) {
     const failures = Object.keys(metrics.ws_connect_failures?.by?.reason ?? {});
     // k6 cuts off a set-up that takes too long, mostly before it can count why.
@@ -122,7 +131,7 @@ export function describeLimit({ metric, expression, value }: ThresholdSummary): 
   return `${metric} ${expression}: ${value === null ? "there was no value" : `was ${beside(expression, value)}`}`;
 }
 
-const countOf = (metric: MetricSummary | undefined): number =>
+export const countOf = (metric: MetricSummary | undefined): number =>
   metric?.kind === "counter" ? metric.count : 0;
 
 /** 15,000. */
