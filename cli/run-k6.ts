@@ -24,7 +24,7 @@ import type { Output } from "./supervise.ts";
 /** One run of one scenario. */
 export interface K6Run {
   readonly k6: K6;
-  /** Path of the bundled scenario; its name without extension names the files of the run. */
+  /** Path of the bundled scenario, or of another script. */
   readonly script: string;
   /** Settings of the scenario; `RESULTS_DIR` and `K6_VERSION` are added here. */
   readonly settings: Readonly<Record<string, string>>;
@@ -64,11 +64,11 @@ export interface K6Result {
  * @throws {@link UserError} with k6's own message when k6 refuses the script or its settings.
  */
 export async function runK6(run: K6Run): Promise<K6Result> {
-  const scenario = scenarioOf(run.script);
   const { instances = 1, say = () => {} } = run;
   // In the environment, not with -e: everyone on the machine may read command lines, and some hold tokens.
   const env = { ...run.env, ...run.settings, K6_VERSION: run.k6.version };
   const plan = await planOf(run, { ...env, RESULTS_DIR: "" });
+  const { scenario } = plan;
   if (instances > plan.shards) {
     throw new UserError(
       `${scenario}: ${plan.shards} virtual users share this load, so at most as many instances can, got ${instances}`,
@@ -143,12 +143,24 @@ function argsFor(
   ];
 }
 
-const scenarioOf = (script: string): string => parse(script).name;
+/** What the files of a run are named by: the script's file, unless the toolkit made its scenario, which has a name. */
+function scenarioOf(script: string, scenarios: Readonly<Record<string, PlannedScenario>>): string {
+  const [[name, only] = [], ...more] = Object.entries(scenarios);
+  const isOurs = more.length === 0 && only?.tags?.profile !== undefined; // as lib/k6/scenario.ts makes it
+  return isOurs && name !== undefined ? name : parse(script).name;
+}
+
+interface PlannedScenario {
+  readonly env?: { readonly PLANNED_MS?: string } | null;
+  readonly tags?: { readonly profile?: string } | null;
+}
 
 /** What a scenario's `setup` may take where it says nothing: k6's own default. */
 const DEFAULT_SETUP_TIMEOUT = ms(60_000);
 
 interface Plan {
+  /** By which the files of the run are named. */
+  readonly scenario: string;
   /** The longest that the set-up may take, and the load with its graceful stops. */
   readonly setup: Ms;
   readonly longest: Ms;
@@ -168,11 +180,12 @@ async function planOf({ k6, script }: K6Run, env: NodeJS.ProcessEnv): Promise<Pl
     const problem = settingsProblem(said);
     throw problem ? new UserError(problem) : new UserError(`k6 refuses ${script}:\n${said}`, EXIT.error);
   });
-  const { totalDuration, setupTimeout, maxVUs, scenarios } = JSON.parse(stdout);
+  const { totalDuration, setupTimeout, maxVUs, scenarios = {} } = JSON.parse(stdout);
   const longest = parseDuration(String(totalDuration));
   if (longest === undefined)
     throw new Error(`k6 inspect: expected totalDuration to be a duration, got ${totalDuration}`);
   const setup = parseDuration(String(setupTimeout)) ?? DEFAULT_SETUP_TIMEOUT;
-  const planned = Number(scenarios?.[scenarioOf(script)]?.env?.PLANNED_MS ?? 0);
-  return { setup, longest, planned: ms(planned), shards: maxVUs ?? 1 };
+  const scenario = scenarioOf(script, scenarios ?? {});
+  const planned = Number(scenarios?.[scenario]?.env?.PLANNED_MS ?? 0);
+  return { scenario, setup, longest, planned: ms(planned), shards: maxVUs ?? 1 };
 }

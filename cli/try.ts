@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { type ArgsDef, type CommandDef, defineCommand } from "citty";
 import { IDENTITY_SETTINGS, identities } from "../lib/identity.ts";
+import { parseJsonText } from "../lib/json-text.ts";
 import {
   compile,
   DescriptorError,
@@ -249,7 +250,7 @@ async function protocolOf(
   });
   let document: unknown;
   try {
-    document = JSON.parse(json);
+    document = parseJsonText(json);
   } catch (error) {
     throw wrong("JSON", error);
   }

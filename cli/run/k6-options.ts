@@ -2,6 +2,7 @@
  * The options that k6 takes from its configuration file (`-c FILE`) and from its environment, and which of them a
  * run keeps for itself. Pure.
  */
+import { parseJsonText } from "../../lib/json-text.ts";
 import { UserError } from "../command.ts";
 
 /** One of k6's options. */
@@ -116,7 +117,7 @@ export type K6OptionName = keyof typeof K6_OPTIONS;
 export function parseK6Config(source: string, json: string): { readonly [N in K6OptionName]?: unknown } {
   let document: unknown;
   try {
-    document = JSON.parse(json.replace(/^\ufeff/, ""));
+    document = parseJsonText(json);
   } catch {
     throw new UserError(`${source}: expected JSON, got something else`);
   }

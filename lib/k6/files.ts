@@ -1,3 +1,4 @@
+import { parseJsonText } from "../json-text.ts";
 import { SettingsError } from "../settings.ts";
 
 /**
@@ -22,7 +23,7 @@ export const unreadable = (variable: string, path: string, error: unknown): Sett
 export function readJsonInput(variable: string, path: string): unknown {
   const text = readInput(variable, path);
   try {
-    return JSON.parse(text);
+    return parseJsonText(text);
   } catch (error) {
     throw new SettingsError(
       `${variable}: expected JSON, got ${fromWorkingDir(path)}, which is none (${reasonOf(error)})`,

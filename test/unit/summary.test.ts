@@ -292,7 +292,7 @@ test("k6 is asked to compute the percentiles that limits name", () => {
 describe("a threshold expression", () => {
   const rows: [string, ReturnType<typeof parseLimit>][] = [
     ["p(95)<500", { aggregate: "p(95)", operator: "<", bound: 500 }],
-    [" p( 99.9 ) <= 1e3 ", { aggregate: "p(99.9)", operator: "<=", bound: 1000 }],
+    [" p(99.9) <= 1e3 ", { aggregate: "p(99.9)", operator: "<=", bound: 1000 }],
     ["rate>0.995", { aggregate: "rate", operator: ">", bound: 0.995 }],
     ["count===0", { aggregate: "count", operator: "===", bound: 0 }],
     ["p95<500", undefined],
