@@ -42,6 +42,7 @@ func (i *instance) Exports() modules.Exports {
 		"Swarm":         i.newSwarm,
 		"WebSocket":     i.newWebSocket,
 		"readUsers":     i.readUsers,
+		"tryDirectory":  i.tryDirectory,
 		"inherits":      func(name string) bool { _, is := os.LookupEnv(name); return is },
 		"now":           func() float64 { return clock.Now().Milliseconds() },
 		"distributions": i.distributions,

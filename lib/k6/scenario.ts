@@ -32,14 +32,14 @@ import type { Summary } from "../summary/summary.ts";
 import { terminal } from "../summary/terminal.ts";
 import { formatDuration, type Ms, ms } from "../units.ts";
 import { redactUrl } from "../url.ts";
-import { NO_TABLE, type Users, type UserTable, usersOf } from "../users.ts";
+import { NO_TABLE, type Users, usersOf } from "../users.ts";
 import { now } from "./clock.ts";
 import { CLOSE_TIMEOUT } from "./connection.ts";
 import { readJsonInput, resultsDir } from "./files.ts";
 import { type Record, recorder } from "./recorder.ts";
 import { climb, figuresOfSteps, type Step } from "./steps.ts";
 import { requireUpgrade } from "./upgrade-check.ts";
-import { sharedUsers } from "./users.ts";
+import { readUsers } from "./users.ts";
 
 /** Settings that every scenario has. */
 const COMMON = [
@@ -137,9 +137,12 @@ export interface ScenarioSpec<N extends SettingName> {
   readonly profile?: ProfileName;
   /** Limits that hold whatever the profile. A Counter must be among them, so that silence cannot pass. */
   readonly floor: Partial<{ readonly [M in MetricName]: readonly string[] }>;
-  /** Reads the file that `USERS` names, once for the process. Default: as k6's shared array. */
-  readUsers?(path: string): UserTable;
+  /** The extension, where the scenario's sockets are not its own. Default: none. */
+  readonly extension?: Helper;
 }
+
+/** What the extension can do that a script cannot. */
+type Helper = Pick<typeof import("k6/x/realtime"), "readUsers" | "inherits" | "tryDirectory">;
 
 /** Makes of a description and a plan what k6 looks for in a script. */
 export function scenario<N extends SettingName>(
@@ -147,17 +150,19 @@ export function scenario<N extends SettingName>(
   metrics: readonly MetricName[],
   planOf: (settings: Settings<N | Common>, protocol: Protocol, users: Users) => Plan,
 ) {
-  refuseOverrides(spec.settings);
+  // Where the sockets are the extension's (tools/bundles.mjs), all of it is there.
+  const extension = (spec.extension ?? sockets) as Partial<Helper>;
+  refuseOverrides(spec.settings, extension);
   const profile = profileFor(spec.profile);
   const read: readonly SettingName[] = [...COMMON, ...spec.settings];
   const settings = readSettings(read, __ENV, {
     ...spec.defaults,
     ...profile?.settings,
   }) as Settings<N | Common> & Settings<Common>;
-  const results = resultsDir(settings.RESULTS_DIR);
+  const results = resultsDir(settings.RESULTS_DIR, extension.tryDirectory);
   const protocol = protocolFor(settings);
   const { USERS, WS_TOKEN } = settings;
-  const users = usersOf(USERS === "" ? NO_TABLE : (spec.readUsers ?? sharedUsers)(USERS), WS_TOKEN);
+  const users = usersOf(USERS === "" ? NO_TABLE : readUsers(USERS, extension), WS_TOKEN);
   const identity = identities(settings, protocol, users);
   const plan = planOf(settings, protocol, users);
   const shards = plan.shards ?? Math.min(plan.size, MAX_SHARDS);
@@ -276,8 +281,7 @@ export function scenario<N extends SettingName>(
  *
  * @throws {@link SettingsError} naming each variable
  */
-function refuseOverrides(load: readonly SettingName[]): void {
-  const { inherits } = sockets as { inherits?: (name: string) => boolean };
+function refuseOverrides(load: readonly SettingName[], { inherits }: Partial<Helper>): void {
   const given = inherits ? Object.keys(__ENV).filter((name) => !inherits(name)) : [];
   const problems = [...replacingVariables(__ENV, load), ...strangers(given).map(describeStranger)];
   if (problems.length > 0) throw new SettingsError(problems.join("\n"));

@@ -12,7 +12,6 @@ import { CLOSE_TIMEOUT, PROBE_METRICS } from "./connection.ts";
 import { realtime } from "./realtime.ts";
 import { requireProbe } from "./requirements.ts";
 import { type ScenarioSpec, scenario } from "./scenario.ts";
-import { engineUsers } from "./users.ts";
 
 type Needs = (typeof NEEDS)[number];
 
@@ -132,11 +131,12 @@ export interface SwarmLoad {
 
 /** A swarm: reaches a number of connections, holds them, counts what drops. */
 export function swarm<N extends SettingName>(spec: SwarmSpec<N>) {
-  const { Swarm, readUsers, distributions, steps, version } = realtime(spec.name);
+  const extension = realtime(spec.name);
+  const { Swarm, distributions, steps, version } = extension;
   const withNeeds = {
     ...spec,
     settings: [...NEEDS, ...spec.settings] as (N | Needs)[],
-    readUsers: engineUsers(readUsers),
+    extension,
   };
 
   return scenario(withNeeds, SWARM_METRICS, (settings, protocol, users) => {
