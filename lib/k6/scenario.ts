@@ -170,7 +170,7 @@ export function scenario<N extends SettingName>(
   const record = recorder(names);
   const floor = together(spec.floor as Thresholds, plan.limits ?? {});
   const all = profile ? together(floor, limitsOn(names, profile)) : floor;
-  const strange = strangers(Object.keys(__ENV)).filter(
+  const strange = strangers(Object.keys(__ENV).sort()).filter(
     ({ meant }) => meant === undefined || read.includes(meant),
   );
   const { steps, engine } = plan;
