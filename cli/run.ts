@@ -1,8 +1,7 @@
 import { resolve } from "node:path";
-import { parseArgs } from "node:util";
 import { type ArgsDef, type CommandDef, defineCommand } from "citty";
 import { SETTINGS } from "../lib/settings.ts";
-import { type Surroundings, UserError } from "./command.ts";
+import { readAgain, type Surroundings, UserError } from "./command.ts";
 import { findK6 } from "./find-k6.ts";
 import { conclusion } from "./run/conclusion.ts";
 import { examine } from "./run/examine.ts";
@@ -85,7 +84,7 @@ export const run = ({ out, err, cwd, env, signal }: Surroundings): CommandDef =>
     meta: { name: "run", description: "Run a scenario, record it, and judge it" },
     args: ARGS as ArgsDef,
     async run({ args, rawArgs }): Promise<number> {
-      const { words, pairs, k6Flags } = parse(rawArgs);
+      const { words, all, rest: k6Flags } = readAgain(rawArgs, ARGS);
       const json = args.json === true;
       const instances = instancesOf(args.instances);
       checkK6Flags(k6Flags);
@@ -95,7 +94,7 @@ export const run = ({ out, err, cwd, env, signal }: Surroundings): CommandDef =>
       const settings = {
         // Enough of them, where a scenario is cut into as few as it is told.
         ...(instances > 1 && env.SHARDS === undefined && { SHARDS: String(instances) }),
-        ...settingsOf(args as { url?: string; profile?: string }, pairs),
+        ...settingsOf(args as { url?: string; profile?: string }, all("env")),
       };
       if (script.scenario !== undefined) refuseMisspelt(settings);
       const k6 = await findK6(env);
@@ -126,25 +125,6 @@ export const run = ({ out, err, cwd, env, signal }: Surroundings): CommandDef =>
       return result.exitCode;
     },
   });
-
-/** citty knows neither flags that are given again nor that what follows -- is not ours. */
-function parse(rawArgs: readonly string[]) {
-  const end = rawArgs.includes("--") ? rawArgs.indexOf("--") : rawArgs.length;
-  const strings = Object.entries(ARGS).filter(([, { type }]) => type === "string");
-  const { positionals, values } = parseArgs({
-    args: rawArgs.slice(0, end),
-    options: {
-      ...Object.fromEntries(strings.map(([name]) => [name, { type: "string" as const }])),
-      env: { type: "string", short: "e", multiple: true },
-    },
-    strict: false,
-  });
-  return {
-    words: positionals,
-    pairs: (values.env ?? []).map(String),
-    k6Flags: rawArgs.slice(end + 1),
-  };
-}
 
 /** As many as {@link SETTINGS} allow parts of a load. */
 function instancesOf(given: unknown): number {

@@ -293,7 +293,9 @@ export class Connection {
   private close(outcome: Outcome): void {
     this.ending = true;
     this.disarm();
-    void this.closed.then(callAt(ms(now() + CLOSE_TIMEOUT), () => this.giveUpClose()));
+    // Before it is open there is no peer that could answer a Close.
+    if (this.openedAt === undefined) this.markClosed();
+    else void this.closed.then(callAt(ms(now() + CLOSE_TIMEOUT), () => this.giveUpClose()));
     this.socket.close(1000);
     this.settle(outcome);
   }
