@@ -335,7 +335,7 @@ test("a script of one's own whose scenario is not called as its file has its sum
   const script = join(await temporaryDirectory(t), "script.js");
   await writeFile(
     script,
-    `import { soak } from ${JSON.stringify(packageFile("dist/library.js"))};
+    `import { soak } from ${JSON.stringify(packageFile("dist/library/index.js"))};
     export const { options, setup, run, handleSummary } = soak({
       name: "rush-hour",
       settings: [],
