@@ -160,9 +160,9 @@ export function scenario<N extends SettingName>(
     ...profile?.settings,
   }) as Settings<N | Common> & Settings<Common>;
   const results = resultsDir(settings.RESULTS_DIR, extension.tryDirectory);
-  const protocol = protocolFor(settings);
   const { USERS, WS_TOKEN } = settings;
   const users = usersOf(USERS === "" ? NO_TABLE : readUsers(USERS, extension), WS_TOKEN);
+  const protocol = protocolFor(settings, users.columns);
   const identity = identities(settings, protocol, users);
   const plan = planOf(settings, protocol, users);
   const shards = plan.shards ?? Math.min(plan.size, MAX_SHARDS);
@@ -320,10 +320,14 @@ function profileFor(own: ProfileName | undefined): Profile | undefined {
   );
 }
 
-function protocolFor({ PROTOCOL, PROTOCOL_FILE }: Settings<"PROTOCOL" | "PROTOCOL_FILE">): Protocol {
+function protocolFor(
+  { PROTOCOL, PROTOCOL_FILE }: Settings<"PROTOCOL" | "PROTOCOL_FILE">,
+  columns: readonly string[],
+): Protocol {
   if (PROTOCOL_FILE === "") return compile(PROTOCOLS[PROTOCOL]);
   if (__ENV.PROTOCOL) {
     throw new SettingsError("PROTOCOL: expected nothing beside PROTOCOL_FILE, which names the protocol");
   }
-  return compile(parseDescriptor(readJsonInput("PROTOCOL_FILE", PROTOCOL_FILE), PROTOCOL_FILE));
+  const json = readJsonInput("PROTOCOL_FILE", PROTOCOL_FILE);
+  return compile(parseDescriptor(json, PROTOCOL_FILE, columns), columns);
 }

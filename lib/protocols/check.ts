@@ -2,19 +2,22 @@ import { compilePattern } from "./pattern.ts";
 import { describe, type Problem } from "./problem.ts";
 import type { ConditionSpec, Descriptor, ErrorSpec } from "./schema.ts";
 import { parsePathTemplate, parseTemplate, type Template } from "./template.ts";
-import { CONNECTION_VARIABLES, kindOf, type VariableName } from "./variables.ts";
+import { CONNECTION_VARIABLES, kindOf } from "./variables.ts";
 
 /**
  * What the fields of a descriptor say of one another: that a group is one of the regex beside it, that a
  * variable has a value by then, that a reply has a probe to answer.
+ *
+ * @param columns variables of the users' file
  */
-export function checkReferences(d: Descriptor): Problem[] {
+export function checkReferences(d: Descriptor, columns: readonly string[] = []): Problem[] {
   const checker = new Checker();
   const captured = new Set<string>();
-  const everywhere: readonly VariableName[] = [...CONNECTION_VARIABLES, "nowMs"];
-  const later: readonly VariableName[] = [...everywhere, "lastSeq"];
+  const given = new Set<string>([...CONNECTION_VARIABLES, ...columns]);
+  const everywhere: readonly string[] = [...given, "nowMs"];
+  const later: readonly string[] = [...everywhere, "lastSeq"];
 
-  checker.variables("path", d.path, CONNECTION_VARIABLES, [], parsePathTemplate);
+  checker.variables("path", d.path, CONNECTION_VARIABLES, columns, parsePathTemplate);
 
   for (const [i, step] of (d.session ?? []).entries()) {
     const path = `session[${i}]`;
@@ -27,6 +30,7 @@ export function checkReferences(d: Descriptor): Problem[] {
     for (const name of Object.keys(step.capture ?? {})) {
       if (captured.has(name))
         checker.add(`${path}.capture.${name}`, "a name not captured before", "it again");
+      if (columns.includes(name)) checker.add(`${path}.capture.${name}`, "no column's name", `"${name}"`);
       captured.add(name);
     }
   }
@@ -80,7 +84,7 @@ export function checkReferences(d: Descriptor): Problem[] {
 function checkProbe(
   checker: Checker,
   d: Descriptor,
-  variables: readonly VariableName[],
+  variables: readonly string[],
   captured: Iterable<string>,
 ): void {
   checker.variables("probe.send", d.probe?.send, variables, captured);
@@ -145,7 +149,7 @@ class Checker {
   variables(
     path: string,
     source: string | undefined,
-    variables: readonly VariableName[],
+    variables: readonly string[],
     captured: Iterable<string>,
     parse: (source: string) => Template = parseTemplate,
   ): void {

@@ -22,9 +22,10 @@ const (
 	lastSeqSlot
 )
 
-// Compile compiles a descriptor.
-func Compile(d *Descriptor) (*Protocol, error) {
-	c := compiler{p: &Protocol{Name: d.Name, Subprotocols: d.Subprotocols, root: node{index: -1, slot: -1}}}
+// Compile compiles a descriptor. columns are variables that its connections
+// have beside ConnectionVariables.
+func Compile(d *Descriptor, columns ...string) (*Protocol, error) {
+	c := compiler{columns: columns, p: &Protocol{Name: d.Name, Subprotocols: d.Subprotocols, root: node{index: -1, slot: -1}}}
 	c.compile(d)
 	if c.err != nil {
 		return nil, c.err
@@ -48,6 +49,7 @@ func collect(n *node) []int {
 // reads as the descriptor does.
 type compiler struct {
 	p        *Protocol
+	columns  []string
 	captures []string
 	err      error
 }
@@ -148,8 +150,8 @@ func (c *compiler) variables(d *Descriptor) {
 		look(b.Answer)
 		look(b.Send)
 	}
-	for _, variable := range ConnectionVariables {
-		if used[variable] {
+	for _, variable := range append(slices.Clone(ConnectionVariables), c.columns...) {
+		if used[variable] && !slices.Contains(c.p.Variables, variable) {
 			c.p.Variables = append(c.p.Variables, variable)
 		}
 	}
