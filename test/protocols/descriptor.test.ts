@@ -341,7 +341,7 @@ test("a column of the users' file is a variable where it is told of, in messages
   const json = {
     name: "x",
     path: "/${tenant}",
-    session: [{ send: "${tenant}", await: { where: {} }, capture: { who: "/who" } }],
+    session: [{ send: "${tenant}", await: { where: { "/joined": true } }, capture: { who: "/who" } }],
   };
   const protocol = compile(parseDescriptor(json, "x", ["tenant", "unused"]), ["tenant", "unused"]);
   assert.deepEqual(protocol.variables, ["tenant"]);
