@@ -88,8 +88,6 @@ export const run = ({ out, err, cwd, env, signal }: Surroundings): CommandDef =>
       const json = args.json === true;
       const instances = instancesOf(args.instances);
       checkK6Flags(k6Flags);
-      refuseK6Variables(env);
-      const config = await readK6Config(k6Flags, cwd, env);
       const script = await findScript(words[0], cwd);
       const settings = {
         // Enough of them, where a scenario is cut into as few as it is told.
@@ -97,10 +95,13 @@ export const run = ({ out, err, cwd, env, signal }: Surroundings): CommandDef =>
         ...settingsOf(args as { url?: string; profile?: string }, all("env")),
       };
       if (script.scenario !== undefined) refuseMisspelt(settings);
+      const k6Env = { ...env, ...settings }; // which reach k6 alike
+      refuseK6Variables(k6Env);
+      const config = await readK6Config(k6Flags, cwd, k6Env);
       const k6 = await findK6(env);
       await requireK6For(script, k6);
       if (instances > 1) requireK6ForInstances(k6);
-      const plan = { scenario: script.scenario, env: { ...env, ...settings }, k6Flags, instances, cwd };
+      const plan = { scenario: script.scenario, env: k6Env, k6Flags, instances, cwd };
       for (const line of await examine(plan)) err.write(`${line}\n`);
 
       const say = (line: string) => (json ? err : out).write(`${line}\n`);
@@ -113,7 +114,7 @@ export const run = ({ out, err, cwd, env, signal }: Surroundings): CommandDef =>
         settings,
         resultsDir: resolve(cwd, String(args.results ?? "results")),
         args: [...(k6Draws ? [] : ["--quiet"]), ...k6Flags],
-        outputs: outputsBeside(k6Flags, env, config.out),
+        outputs: outputsBeside(k6Flags, k6Env, config.out),
         instances,
         env: { ...env, PWD: cwd }, // scenarios take relative paths from there
         signal,

@@ -60,7 +60,7 @@ export interface Own {
 export function replacedOptions(options: RunOptions, own: Own): string | undefined {
   const { scenarios, thresholds, summaryTrendStats, systemTags, minIterationDuration } = options;
   if (!Object.hasOwn(scenarios ?? {}, own.scenario)) {
-    return `--vus, --iterations, --duration and --stage replace the load of this script: use ${asFlags(own.load)}`;
+    return `--vus, --iterations, --duration and --stage, and K6_VUS and its like, replace the load of this script: use ${asFlags(own.load)}`;
   }
   if (minIterationDuration != null) return "--min-iteration-duration replaces the load of this script";
   if (!Object.keys(own.limits).every((series) => Object.hasOwn(thresholds ?? {}, series))) {

@@ -89,7 +89,7 @@ const OTHER_VARIABLES: Readonly<Record<string, string>> = {
 const NO_CHANGE: readonly (string | undefined)[] = [undefined, "", "false", "0", "compact", "full"];
 
 /**
- * Refuses variables of the environment by which k6 would replace load, limits, set-up or summary, as the flags are
+ * Refuses variables by which k6 would replace load, limits, set-up or summary, as the flags are
  * refused that do.
  *
  * @throws {@link UserError} naming the first of them
@@ -99,7 +99,7 @@ export function refuseK6Variables(env: Readonly<Record<string, string | undefine
   const kept = options.flatMap(({ env, instead }) => (env && instead ? [[env, instead] as const] : []));
   for (const [name, instead] of [...kept, ...Object.entries(OTHER_VARIABLES)]) {
     if (!NO_CHANGE.includes(env[name])) {
-      throw new UserError(`${name} in the environment: expected ${instead}`);
+      throw new UserError(`${name}: expected ${instead}`);
     }
   }
 }

@@ -216,14 +216,20 @@ const refusals: [sentence: string, argv: string[], code: number, message: RegExp
       "a load in a variable of k6's",
       ["chat-soak"],
       2,
-      /^K6_DURATION in the environment: expected -e, with which a scenario's load is set$/m,
+      /^K6_DURATION: expected -e, with which a scenario's load is set$/m,
       { K6_DURATION: "5s" },
+    ],
+    [
+      "a variable of k6's after -e, which reaches k6 as the environment does",
+      ["chat-soak", "-e", "K6_NO_SETUP=true"],
+      2,
+      /^K6_NO_SETUP: expected nothing: the set-up belongs to the scenario$/m,
     ],
     [
       "limits that k6 is told to leave alone",
       ["chat-soak"],
       2,
-      /^K6_NO_THRESHOLDS in the environment: expected nothing: a run is judged and summed up$/m,
+      /^K6_NO_THRESHOLDS: expected nothing: a run is judged and summed up$/m,
       { K6_NO_THRESHOLDS: "true" },
     ],
     [

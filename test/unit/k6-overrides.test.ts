@@ -33,7 +33,7 @@ describe("a variable of k6's that replaces what a scenario says is refused by it
     test(`${name}: a run keeps it for itself, too`, () =>
       assert.throws(
         () => refuseK6Variables({ [name]: "s3cr3t" }),
-        new RegExp(`^UserError: ${name} in .*: expected`),
+        new RegExp(`^UserError: ${name}: expected`),
       ));
   }
 });
@@ -58,7 +58,7 @@ describe("options that a run was begun with", () => {
     [
       "another load",
       { scenarios: { default: {} } },
-      /^--vus, .* replace the load .*: use -e CONNECTIONS, -e/,
+      /^--vus, .*K6_VUS and its like, replace the load .*: use -e CONNECTIONS, -e/,
     ],
     ["no load", { scenarios: null }, /^--vus, /],
     ["an iteration that is made longer", { minIterationDuration: "1h" }, /^--min-iteration-duration /],
