@@ -361,7 +361,8 @@ function closest(name: string, ours: readonly SettingName[]): SettingName | unde
   return ours.find((known) => {
     if (known.length < 5) return false;
     const slips = known.length >= 9 ? 2 : 1;
-    return distance(name, known) <= slips;
+    // Lengths first: a distance costs, in k6 most of all.
+    return Math.abs(known.length - name.length) <= slips && distance(name, known) <= slips;
   });
 }
 

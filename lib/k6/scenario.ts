@@ -170,9 +170,9 @@ export function scenario<N extends SettingName>(
   const record = recorder(names);
   const floor = together(spec.floor as Thresholds, plan.limits ?? {});
   const all = profile ? together(floor, limitsOn(names, profile)) : floor;
-  const strange = strangers(Object.keys(__ENV).sort()).filter(
-    ({ meant }) => meant === undefined || read.includes(meant),
-  );
+  /** Looked for where it is told of, not by each virtual user. */
+  const strange = () =>
+    strangers(Object.keys(__ENV).sort()).filter(({ meant }) => meant === undefined || read.includes(meant));
   const { steps, engine } = plan;
   if (steps) requireLimitsOfSteps(all);
   // By its first step, a run passes or fails: see capacity.md.
@@ -224,7 +224,7 @@ export function scenario<N extends SettingName>(
       );
       const idle = unread(read, __ENV);
       if (idle.length > 0) console.warn(`${spec.name} has no use for ${idle.join(", ")}`);
-      for (const note of strangeNotes(strange)) console.warn(note);
+      for (const note of strangeNotes(strange())) console.warn(note);
       for (const first of servers) requireUpgrade(first, record);
       return { upgraded: true };
     },
@@ -262,7 +262,7 @@ export function scenario<N extends SettingName>(
         distributions: engine?.distributions(percentilesOf(stats)),
         steps: steps && outcomeOf(steps),
         refusal: replacedOptions(exec.test.options, own),
-        notes: (metrics) => [...(plan.notes?.(metrics) ?? []), ...strangeNotes(strange)],
+        notes: (metrics) => [...(plan.notes?.(metrics) ?? []), ...strangeNotes(strange())],
       });
       const files: { [path: string]: string } = { stdout: terminal(summary) };
       if (results !== "") {
