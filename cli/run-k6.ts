@@ -5,6 +5,11 @@ import type { Summary } from "../lib/summary/summary.ts";
 import { type Ms, ms, parseDuration } from "../lib/units.ts";
 import { EXIT, UserError } from "./command.ts";
 import type { K6 } from "./find-k6.ts";
+import { logLines, type Screen } from "./live/displays.ts";
+import { readable } from "./live/k6-log.ts";
+import { serveLive } from "./live/serve.ts";
+import type { Plan } from "./live/text.ts";
+import { watchRun } from "./live/watch.ts";
 import { decide, decideTogether, exitCodeFor } from "./outcome.ts";
 import {
   readSummary,
@@ -15,10 +20,9 @@ import {
   writeSummary,
 } from "./results.ts";
 import { segmentArgs, superviseAll } from "./run/instances.ts";
-import { tellProgress } from "./run/progress.ts";
 import { summarizeRecordings } from "./run/recorded.ts";
 import { settingsProblem } from "./run/refusal.ts";
-import { writeReport } from "./run/report.ts";
+import { viewsOfRun, writeReport } from "./run/report.ts";
 import type { Output } from "./supervise.ts";
 
 /** One run of one scenario. */
@@ -42,8 +46,12 @@ export interface K6Run {
   readonly signal: AbortSignal;
   /** Where k6's output goes. Default `inherit`. */
   readonly output?: Output;
-  /** Told in a line now and then how far the run is. Default nobody. */
+  /** Told in a line every ten seconds how the run stands, and what happens to instances. Default nobody. */
   readonly say?: (line: string) => void;
+  /** Whether to serve the report's page while the run goes on, on a free port of 127.0.0.1. Default false. */
+  readonly live?: boolean;
+  /** Shows the run in a terminal instead, which k6's output then goes to as well. */
+  readonly screen?: ((plan: Plan) => Screen) | undefined;
 }
 
 /** What a run came to. */
@@ -64,30 +72,42 @@ export interface K6Result {
  * @throws {@link UserError} with k6's own message when k6 refuses the script or its settings.
  */
 export async function runK6(run: K6Run): Promise<K6Result> {
-  const { instances = 1, say = () => {} } = run;
+  const { instances = 1 } = run;
   // In the environment, not with -e: everyone on the machine may read command lines, and some hold tokens.
   const env = { ...run.env, ...run.settings, K6_VERSION: run.k6.version };
   const plan = await planOf(run, { ...env, RESULTS_DIR: "" });
   const { scenario } = plan;
+  const screen = run.screen?.(plan);
+  const say = screen ? (line: string) => screen.print(line) : (run.say ?? (() => {}));
   if (instances > plan.shards) {
     throw new UserError(
       `${scenario}: ${plan.shards} virtual users share this load, so at most as many instances can, got ${instances}`,
     );
   }
+  const page = run.live ? await serveLive(plan) : undefined;
+  if (page) say(`Live: ${page.url}`);
   const { result, files } = await withOwnDirectory(run.resultsDir, scenario, async (directory) => {
     const startedAt = new Date();
-    const lives = Array.from({ length: instances }, (_, index) => {
-      const recording = `realtime=${recordingPath(directory, scenario, index, instances)}`;
-      return {
-        command: run.k6.command,
-        args: argsFor(run, index, recording),
-        env: { ...env, ...outputVariable(run, recording), RESULTS_DIR: directory },
-        output: run.output ?? "inherit",
-        longest: ms(plan.setup + plan.longest),
-      };
-    });
-    const progress = tellProgress(plan.longest, say);
-    const endings = await superviseAll(lives, run.signal, say).finally(() => progress.stop());
+    const paths = Array.from({ length: instances }, (_, index) =>
+      recordingPath(directory, scenario, index, instances),
+    );
+    const lives = paths.map((path, index) => ({
+      command: run.k6.command,
+      args: argsFor(run, index, `realtime=${path}`),
+      env: { ...env, ...outputVariable(run, `realtime=${path}`), RESULTS_DIR: directory },
+      output: screen ? (line: string) => screen.print(readable(line)) : (run.output ?? "inherit"),
+      longest: ms(plan.setup + plan.longest),
+    }));
+    const watching = watchRun(
+      {
+        recordings: run.k6.extension ? paths : [],
+        cellSeconds: Math.ceil(plan.longest / 1_000 / MOST_CELLS_LIVE),
+        onUnreadable: ({ message }) => say(`No more figures while it runs: ${message}`),
+      },
+      [screen ?? logLines(plan, say), ...(page ? [page] : [])],
+    );
+    const endings = await superviseAll(lives, run.signal, say).finally(() => watching.stop());
+    screen?.clear();
 
     const written = instances === 1 ? await readSummary(directory, scenario) : undefined;
     const recordings = await recordingsIn(directory);
@@ -106,7 +126,9 @@ export async function runK6(run: K6Run): Promise<K6Result> {
     if (written?.verdict !== summary.verdict || written.reason !== summary.reason) {
       await writeSummary(directory, summary);
     }
-    await writeReport(reportPath(directory, scenario), summary, recordings).catch((error) =>
+    const views = await viewsOfRun(summary, recordings);
+    await page?.finish(views);
+    await writeReport(reportPath(directory, scenario), views).catch((error) =>
       say(`There is no report: ${error.message}`),
     );
     return {
@@ -143,6 +165,9 @@ function argsFor(
   ];
 }
 
+/** Stretches of time that a live page shows at the most: its memory is bounded by them. */
+const MOST_CELLS_LIVE = 300;
+
 /** What the files of a run are named by: the script's file, unless the toolkit made its scenario, which has a name. */
 function scenarioOf(script: string, scenarios: Readonly<Record<string, PlannedScenario>>): string {
   const [[name, only] = [], ...more] = Object.entries(scenarios);
@@ -158,20 +183,15 @@ interface PlannedScenario {
 /** What a scenario's `setup` may take where it says nothing: k6's own default. */
 const DEFAULT_SETUP_TIMEOUT = ms(60_000);
 
-interface Plan {
-  /** By which the files of the run are named. */
-  readonly scenario: string;
-  /** The longest that the set-up may take, and the load with its graceful stops. */
+interface RunPlan extends Plan {
+  /** The longest that the set-up may take. */
   readonly setup: Ms;
-  readonly longest: Ms;
-  /** How long the load is to take; 0 where the script does not say. */
-  readonly planned: Ms;
   /** Virtual users that share it. */
   readonly shards: number;
 }
 
 /** What the run is to do by its own plan. */
-async function planOf({ k6, script }: K6Run, env: NodeJS.ProcessEnv): Promise<Plan> {
+async function planOf({ k6, script }: K6Run, env: NodeJS.ProcessEnv): Promise<RunPlan> {
   // To where we read it, and as we do, whatever K6_LOG_OUTPUT and K6_LOG_FORMAT say.
   const log = ["--log-output=stderr", "--log-format=text"];
   const args = ["inspect", ...log, "--execution-requirements", "--include-system-env-vars=true", script];

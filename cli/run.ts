@@ -3,6 +3,7 @@ import { type ArgsDef, type CommandDef, defineCommand } from "citty";
 import { SETTINGS } from "../lib/settings.ts";
 import { readAgain, type Surroundings, UserError } from "./command.ts";
 import { findK6 } from "./find-k6.ts";
+import { terminalScreen } from "./live/displays.ts";
 import { conclusion } from "./run/conclusion.ts";
 import { examine } from "./run/examine.ts";
 import { readK6Config } from "./run/k6-config.ts";
@@ -39,6 +40,10 @@ const ARGS = {
     valueHint: "DIRECTORY",
     description: "Directory for what the run leaves. (results)",
   },
+  live: {
+    type: "boolean",
+    description: "Serve the report while the run goes on, on a free port of 127.0.0.1.",
+  },
   json: {
     type: "boolean",
     description: "One JSON object on standard output when the run is over; all else on standard error.",
@@ -55,6 +60,10 @@ export const RUN_MANUAL = `WHAT IT DOES
   Those of an earlier run of the same scenario are replaced: --results keeps
   them apart.
 
+  While it goes on, a terminal shows the figures so far, and a log gets a line
+  of them every ten seconds. --live serves the report as it grows. Both read the
+  recording: a k6 without the extension tells its time alone.
+
   Variables come from -e, else from the environment, as docs/variables.md lists
   them. WS_TOKEN and HEADERS come from the environment alone, for the process
   list shows command lines. What follows -- goes to k6 as it stands. A
@@ -65,6 +74,7 @@ EXAMPLES
 
   WS_TOKEN=… k6-realtime run chat-soak --url wss://chat.example.com/ws
   k6-realtime run connect --url wss://example.com/ws -e RATE=200 -e HOLD=30s
+  k6-realtime run mass-soak --live --url wss://example.com/ws
   k6-realtime run chat-soak -e CONNECTIONS=5000 --instances 4 --results four
   k6-realtime run chat-soak -- --out influxdb=http://127.0.0.1:8086/k6
 
@@ -106,20 +116,20 @@ export const run = ({ out, err, cwd, env, signal }: Surroundings): CommandDef =>
 
       const say = (line: string) => (json ? err : out).write(`${line}\n`);
       say(`Using k6 ${k6.version} (${k6.command}), ${k6.extension ? "with" : "without"} the extension`);
-      // Several would draw over each other.
-      const k6Draws = "isTTY" in out && out.isTTY === true && !json && instances === 1;
+      const isTerminal = "isTTY" in out && out.isTTY === true && !json;
       const { shown, ...result } = await runK6({
         k6,
         script: bundleFor(script, k6),
         settings,
         resultsDir: resolve(cwd, String(args.results ?? "results")),
-        args: [...(k6Draws ? [] : ["--quiet"]), ...k6Flags],
+        args: ["--quiet", ...k6Flags], // k6's own progress has none of the figures
         outputs: outputsBeside(k6Flags, k6Env, config.out),
         instances,
+        live: args.live === true,
         env: { ...env, PWD: cwd }, // scenarios take relative paths from there
         signal,
         output: instances > 1 ? say : json ? "stderr" : "inherit",
-        ...(!k6Draws && { say }),
+        ...(isTerminal ? { screen: terminalScreen(out as NodeJS.WriteStream) } : { say }),
       });
       if (json) out.write(`${JSON.stringify(result)}\n`);
       for (const line of conclusion({ ...result, shown }, cwd)) say(line);

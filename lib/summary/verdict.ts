@@ -1,3 +1,4 @@
+import { whyUnjudged } from "../unmeasured.ts";
 import type {
   MetricSummary,
   StepsSummary,
@@ -28,7 +29,7 @@ export function judge(evidence: Evidence): { verdict: Verdict; reason: string } 
   if (gap) return { verdict: "incomplete", reason: gap };
   const slow = whyGeneratorBound(evidence);
   if (slow) return { verdict: "generator-bound", reason: slow };
-  const broken = evidence.thresholds.filter(({ ok }) => !ok);
+  const broken = evidence.thresholds.filter((limit) => !limit.ok && !whyUnjudged(limit, evidence.metrics));
   if (broken.length > 0) return { verdict: "fail", reason: broken.map(describeLimit).join("; ") };
   const { unjudged = [] } = evidence;
   if (unjudged.length > 0) {
@@ -82,6 +83,11 @@ function whyIncomplete({ setupDone, refusal, metrics }: Evidence): string | unde
  * it seems to hold, nobody knows whether it does.
  */
 function whyOpen({ metrics, thresholds }: Evidence): string | undefined {
+  const unjudged = thresholds.flatMap((limit) => whyUnjudged(limit, metrics) ?? []);
+  if (unjudged.length > 0) {
+    const limits = thresholds.filter((limit) => whyUnjudged(limit, metrics));
+    return `whether ${limits.map(({ metric, expression }) => `${metric} ${expression}`).join(" and ")} held is not known: ${[...new Set(unjudged)].join("; ")}`;
+  }
   const { ws_msg_rtt_ms: rtt, ws_replies: replies } = metrics;
   if (rtt?.kind !== "trend" || replies?.kind !== "counter" || rtt.count <= replies.count) return undefined;
   const open = thresholds.filter(
