@@ -10,7 +10,14 @@ import {
   type Protocol,
   parseDescriptor,
 } from "../lib/protocols/index.ts";
-import { readSettings, SETTINGS, type SettingName, SettingsError } from "../lib/settings.ts";
+import {
+  readSettings,
+  requireRoomForMessages,
+  SETTINGS,
+  type SettingName,
+  SettingsError,
+} from "../lib/settings.ts";
+import { isInQuotes } from "../lib/shape.ts";
 import { type Ms, parseDuration } from "../lib/units.ts";
 import { usersOf } from "../lib/users.ts";
 import { EXIT, readAgain, type Surroundings, UserError } from "./command.ts";
@@ -30,6 +37,7 @@ const FLAGS = {
   origin: "ORIGIN",
   subprotocol: "SUBPROTOCOL",
   "payload-bytes": "PAYLOAD_BYTES",
+  "message-bytes": "MESSAGE_BYTES",
   "reply-timeout": "REPLY_TIMEOUT",
   "connect-timeout": "CONNECT_TIMEOUT",
 } as const satisfies Record<string, SettingName>;
@@ -39,6 +47,8 @@ const NAMES = [
   "PROTOCOL",
   "PROTOCOL_FILE",
   "PAYLOAD_BYTES",
+  "MESSAGE_BYTES",
+  "BUFFERED_BYTES",
   "REPLY_TIMEOUT",
   "CONNECT_TIMEOUT",
 ] as const;
@@ -111,17 +121,19 @@ EXIT CODE
      until our Close
   1  it did not: the last line says why
   2  a flag or a descriptor is wrong: nothing was sent
-  3  interrupted before there was an answer
+  3  interrupted before there was an answer, or ended by a limit of this side
+     or its machine
 `;
 
 /** `k6-realtime try`: one connection, message by message. */
-export const tryOut = ({ out, cwd, env, signal }: Surroundings): CommandDef =>
+export const tryOut = ({ out, err, cwd, env, signal }: Surroundings): CommandDef =>
   defineCommand({
     meta: { name: "try", description: "Try one connection and see how each message is understood" },
     args: ARGS as ArgsDef,
     async run({ args, rawArgs }): Promise<number> {
       const headers = headersOf(readAgain(rawArgs, ARGS).all("header"));
-      const { what, mask, json } = await planOf(args as Args, headers, { cwd, env });
+      const { what, mask, json, inQuotes } = await planOf(args as Args, headers, { cwd, env });
+      for (const name of inQuotes) err.write(`${name} is in quotes, which are sent as a part of it\n`);
       const judge = new Judge(what.probes);
 
       const print = (lines: readonly string[]): Promise<void> | undefined => {
@@ -141,7 +153,9 @@ export const tryOut = ({ out, cwd, env, signal }: Surroundings): CommandDef =>
       await attempt(what, report, signal).catch((error) => {
         if (!(error instanceof SyntaxError)) throw error;
         throw new UserError(
-          "--url, --subprotocol: expected a URL, and subprotocols that differ, got something else",
+          URL.canParse(what.identity.url)
+            ? "--subprotocol: expected subprotocols that differ, got one twice"
+            : "--url: expected a URL, got one whose host or port is none",
         );
       });
       const { ok, undecided, reason } = judge.verdict(signal.aborted ? String(signal.reason) : undefined);
@@ -149,7 +163,7 @@ export const tryOut = ({ out, cwd, env, signal }: Surroundings): CommandDef =>
       print([
         json
           ? JSON.stringify({ event: "verdict", ok, reason: because })
-          : `${ok ? "ok" : "failed"}: ${because}`,
+          : `${ok ? "ok" : undecided ? "undecided" : "failed"}: ${because}`,
       ]);
       if (ok) return EXIT.pass;
       return undecided ? EXIT.undecided : EXIT.error;
@@ -166,7 +180,7 @@ async function planOf(
   args: Args,
   headers: Readonly<Record<string, string>>,
   { cwd, env }: Pick<Surroundings, "cwd" | "env">,
-): Promise<{ what: Attempt; mask: (text: string) => string; json: boolean }> {
+): Promise<{ what: Attempt; mask: (text: string) => string; json: boolean; inQuotes: readonly string[] }> {
   try {
     const settings = settingsOf(args, headers, env);
     const protocol = await protocolOf(
@@ -193,6 +207,7 @@ async function planOf(
         probes: protocol.descriptor.probe ? probes : 0,
         publications,
         payload: "x".repeat(settings.PAYLOAD_BYTES),
+        messageBytes: settings.MESSAGE_BYTES,
         connectTimeout: settings.CONNECT_TIMEOUT,
         replyTimeout: settings.REPLY_TIMEOUT,
         stayFor: read(
@@ -205,6 +220,7 @@ async function planOf(
       },
       mask: masker(settings.WS_TOKEN, [...Object.values(settings.HEADERS), ...secretsIn(settings.WS_URL)]),
       json: args.json === true,
+      inQuotes: isInQuotes(settings.WS_TOKEN) ? [args.token === undefined ? "WS_TOKEN" : "--token"] : [],
     };
   } catch (error) {
     if (error instanceof SettingsError || error instanceof DescriptorError)
@@ -225,6 +241,7 @@ function settingsOf(args: Args, headers: Readonly<Record<string, string>>, env: 
   }
   try {
     const settings = readSettings(NAMES, { ...env, ...values });
+    requireRoomForMessages(settings);
     return { ...settings, HEADERS: { ...settings.HEADERS, ...headers } };
   } catch (error) {
     if (!(error instanceof SettingsError)) throw error;
@@ -264,8 +281,10 @@ function headersOf(lines: readonly string[]): Record<string, string> {
   const headers = Object.fromEntries(pairs.filter((pair) => pair !== undefined));
   const usable = pairs.every(Boolean) && SETTINGS.HEADERS.parse(JSON.stringify(headers)) !== undefined;
   if (usable) return headers;
+  const line = pairs.indexOf(undefined);
+  const got = line < 0 ? SETTINGS.HEADERS.shape(JSON.stringify(headers)) : "one without a name and a colon";
   throw new UserError(
-    "--header: expected 'Name: value', and none of the handshake's own headers, got something else",
+    `--header: expected 'Name: value', and none of the handshake's own headers, got ${got}`,
   );
 }
 

@@ -56,6 +56,17 @@ declare module "k6/x/realtime" {
      * The same for all swarms that run at a time. Default "normal".
      */
     priority?: "normal" | "realtime";
+    /**
+     * The largest message taken, in bytes, up to 1 GiB. A larger one ends its connection with 1009, as a drop by
+     * `generator`. The same for all swarms that run at a time. Default 64 MiB.
+     */
+    messageBytes?: number;
+    /**
+     * What all connections of the process together may hold of messages half received, in bytes: at least
+     * {@link messageBytes}. More ends a connection in the same way. The same for all swarms that run at a time.
+     * Default 1 GiB.
+     */
+    bufferedBytes?: number;
     /** Subprotocols offered, the preferred one first. Default none. */
     subprotocols?: readonly string[];
     /** Header fields by name. `${name}` stands for one of {@link variables}. */
@@ -183,6 +194,16 @@ declare module "k6/x/realtime" {
      * the window: 1 to 1 GiB. Linux gives twice that, and 2,304 bytes at least. Default: the kernel's choice.
      */
     receiveBufferBytes?: number;
+    /**
+     * The largest message taken, in bytes, up to 1 GiB. A larger one ends the connection with 1009: an `error`
+     * event, `message_too_big`, then `close` by `generator`. Default 64 MiB.
+     */
+    messageBytes?: number;
+    /**
+     * What all sockets of the process with the same bounds together may hold of messages half received, in bytes: at
+     * least {@link messageBytes}. More ends a connection in the same way, as `buffer_limit`. Default 1 GiB.
+     */
+    bufferedBytes?: number;
     /** Bounds on each phase. Defaults: 10 s, and 5 s to close. */
     timeouts?: Timeouts;
   }
@@ -214,7 +235,7 @@ declare module "k6/x/realtime" {
      * `masked_frame`, where the peer broke the protocol.
      */
     readonly error: string;
-    /** More in words, such as what is wrong with a certificate; "" where `error` says all. */
+    /** More in words, such as what is wrong with a certificate or where it redirects to; "" where `error` says all. */
     readonly message: string;
   }
   export interface CloseEvent extends WebSocketEvent {
@@ -223,10 +244,15 @@ declare module "k6/x/realtime" {
      * peer broke the protocol what it was answered.
      */
     readonly code: number;
+    /** What the peer's Close frame says beside its code, or "". */
+    readonly reason: string;
     /** Whether the peer's Close frame came. */
     readonly wasClean: boolean;
-    /** Who ended it: this side, the server by a Close frame or a breach, the network, or a time that ran out. */
-    readonly by: "client" | "server" | "network" | "timeout";
+    /**
+     * Who ended it: this side as it was told, the server by a Close frame or a breach, the network, a time that ran
+     * out, or the generator: a limit of its own, or of its machine.
+     */
+    readonly by: "client" | "server" | "network" | "timeout" | "generator";
   }
   export interface WebSocketEvents {
     open: WebSocketEvent;
@@ -292,6 +318,11 @@ declare module "k6/x/realtime" {
     resume(): void;
     /** Reads so many bytes in a second, of all layers; 0 as fast as they come, which is the default. */
     setReadRate(bytesPerSecond: number): void;
+    /**
+     * Whether Pings are answered (RFC 6455 section 5.5.2), as they are by default: a client that does not read answers
+     * none. Throws while connecting.
+     */
+    answerPings(on: boolean): void;
     /** Ends the connection at once by a TCP RST. */
     reset(): void;
     /**
@@ -373,6 +404,14 @@ declare module "k6/x/realtime" {
 
   /** The steps so far, in the order of time. For virtual users between them, too. @param percentiles from 0 to 100 */
   export function steps(percentiles: readonly number[]): StepFigures[];
+
+  /**
+   * Keeps a sentence about what a peer said, and logs it; once each, at most 5 of a group, 30 in all. In virtual users
+   * only.
+   */
+  export function notice(group: string, sentence: string): void;
+  /** The sentences so far, those of swarms too: what closed lists of reasons and codes leave out. */
+  export function notices(): string[];
 
   /** The extension's version. */
   export const version: string;

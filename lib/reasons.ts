@@ -38,15 +38,17 @@ export const CONNECT_REASONS = [
   "bad_upgrade", // the answer is no WebSocket handshake
   "bad_accept", // Sec-WebSocket-Accept does not answer our key
   "bad_subprotocol", // a subprotocol that was not offered
-  "header_too_large", // the answer's header passes the limit
+  "header_too_large", // the answer's header passes our limit
   "no_descriptors", // this process may open no more files
   "no_ports", // no local port left towards that server
+  "no_memory", // this machine has none left for sockets
+  "http2", // k6's HTTP client took HTTP/2, which has no such handshake
   "blocked", // refused by k6's own blacklistIPs or blockHostnames
   "other",
 ] as const;
 export type ConnectReason = (typeof CONNECT_REASONS)[number];
 
-/** Breaches of WebSocket itself (RFC 6455), each of which ends its connection; k6's own sockets hide them. */
+/** Breaches of WebSocket itself (RFC 6455), and of our own limits, each of which ends its connection; k6's own sockets hide most. */
 const BREACHES = [
   "reserved_bits",
   "unknown_opcode",
@@ -59,8 +61,8 @@ const BREACHES = [
   "bad_close",
   "bad_close_code",
   "bad_utf8",
-  "message_too_big", // larger than what we take
-  "buffer_limit", // more half-received messages than we hold
+  "message_too_big", // larger than MESSAGE_BYTES: ours
+  "buffer_limit", // more half-received messages than BUFFERED_BYTES: ours
 ] as const;
 
 /** What a message was that should not have come like that. */
@@ -92,6 +94,9 @@ export const DROP_CODES = [
   "1011",
   "1012",
   "1013",
+  "3000", // registered with IANA: unauthorized, forbidden, timeout
+  "3003",
+  "3008",
   "4000",
   "4001", // customary: token expired
   "4003",
@@ -107,8 +112,9 @@ export const DROP_CODES = [
 ] as const;
 export type DropCode = (typeof DROP_CODES)[number];
 
-/** Who ended a connection that was meant to stay. */
-export const DROP_CAUSES = ["server", "network", "timeout"] as const;
+/** Who ended a connection that was meant to stay: `generator` is a limit of our own, see ours.ts. */
+export const DROP_CAUSES = ["server", "network", "timeout", "generator"] as const;
+export type DropCause = (typeof DROP_CAUSES)[number];
 
 /** What becomes of a connection that a scenario puts to a test; each scenario says what its own mean. */
 export const OUTCOMES = [
@@ -134,6 +140,7 @@ export const OUTCOMES = [
   "queued",
   "dropped",
   "blocked",
+  "unclear",
   "not_ready",
 ] as const;
 export type Outcome = (typeof OUTCOMES)[number];
@@ -170,6 +177,7 @@ const CONNECT_ERRORS: readonly (readonly [RegExp, ConnectReason])[] = [
   [/connection reset|broken pipe|\bEOF\b/i, "reset"],
   [/too many open files/i, "no_descriptors"],
   [/cannot assign requested address|address already in use/i, "no_ports"],
+  [/cannot allocate memory|no buffer space|no space left on device/i, "no_memory"],
   [/blacklist|blocked/i, "blocked"],
   [/no such host|lookup /i, "dns"],
   [/tls:|x509:|certificate/i, "tls"],

@@ -4,6 +4,7 @@
  * what was given on purpose.
  */
 import { distance } from "fastest-levenshtein";
+import { isInQuotes, shapeOf, shapeOfHeaders, shapeOfList, shapeOfUrl } from "./shape.ts";
 import { formatDuration, type Ms, ms, parseDuration } from "./units.ts";
 
 /** One environment variable: how it is read and what it means. */
@@ -16,6 +17,8 @@ export interface Setting<T> {
   readonly default: string;
   /** True where the value must never be printed nor stored. */
   readonly secret?: boolean;
+  /** What can be said of a wrong secret. Default: {@link shapeOf}. */
+  shape?(text: string): string;
   /** Reads a value; undefined when it is not what {@link expects} says. */
   parse(text: string): T | undefined;
 }
@@ -26,6 +29,7 @@ export const SETTINGS = {
     expects: "a ws:// or wss:// URL without a user name or a fragment",
     default: "ws://127.0.0.1:8080/ws/chat",
     secret: true, // its query may carry a token
+    shape: shapeOfUrl,
     parse: (text: string) => (isEndpoint(text) ? text : undefined),
   },
   WS_TOKEN: {
@@ -48,6 +52,7 @@ export const SETTINGS = {
     expects: 'a JSON object of texts such as {"X-Api-Key":"…"}',
     default: "{}",
     secret: true,
+    shape: (text: string) => shapeOfHeaders(text, isReservedHeader),
     parse: parseHeaders,
   },
   ORIGIN: {
@@ -77,6 +82,18 @@ export const SETTINGS = {
     0,
     16_777_216,
   ),
+  MESSAGE_BYTES: count(
+    "Largest message taken from the server; a larger one ends its connection with 1009, by the generator, and makes the run incomplete.",
+    String(64 * 1_024 * 1_024),
+    1_024,
+    1_073_741_824,
+  ),
+  BUFFERED_BYTES: count(
+    "Memory for half-received messages, of all the engine's connections in a process together; more ends connections as MESSAGE_BYTES does.",
+    String(1_024 * 1_024 * 1_024),
+    1_024,
+    1_099_511_627_776,
+  ),
   CONNECTIONS: count("Connections held at the same time.", "100", 1, 100_000),
   RAMP: duration("Time over which the connections are opened.", "1m", 0),
   DURATION: duration("Time for which all connections are held.", "10m", 1),
@@ -102,6 +119,7 @@ export const SETTINGS = {
     expects: "ws:// or wss:// URLs without a user name or a fragment, separated by commas",
     default: "",
     secret: true, // as that of WS_URL
+    shape: (text: string) => shapeOfList(text.split(","), isEndpoint, shapeOfUrl),
     parse: (text: string) => {
       const urls = text === "" ? [] : text.split(",");
       return urls.every(isEndpoint) ? urls : undefined;
@@ -122,7 +140,10 @@ export const SETTINGS = {
     1,
     10_000,
   ),
-  EXHAUSTED: choice("What to do when this machine gives no more descriptors or ports.", ["fail", "continue"]),
+  EXHAUSTED: choice(
+    "Whether the run ends or goes on when this machine gives no more descriptors or ports; either way it is incomplete.",
+    ["fail", "continue"],
+  ),
   PRIORITY: choice(
     "Whether the engine reads and writes before every ordinary thread of the machine, as it must to be on time beside a busy server: realtime takes Linux with CAP_SYS_NICE.",
     ["normal", "realtime"],
@@ -308,13 +329,40 @@ export function readSettings<N extends SettingName>(
     const value = setting.parse(given ?? setting.default);
     if (value === undefined) {
       problems.push(
-        `${name}: expected ${setting.expects}, got ${setting.secret ? unsaid(given) : quote(given)}`,
+        `${name}: expected ${setting.expects}, got ${setting.secret ? (setting.shape ?? shapeOf)(given ?? "") : quote(given)}`,
       );
     }
     values[name] = value;
   }
   if (problems.length > 0) throw new SettingsError(problems.join("\n"));
   return values as Settings<N>;
+}
+
+/** What a message of the protocol has beside its filler, at the most that is allowed for. */
+const REST_OF_A_MESSAGE_BYTES = 1_024;
+
+/**
+ * A reply or delivery has the filler that was sent: the limits on messages must leave room for it.
+ *
+ * @throws {@link SettingsError} naming the limit, and what it has to hold
+ */
+export function requireRoomForMessages(
+  settings: Settings<"MESSAGE_BYTES" | "BUFFERED_BYTES" | "PAYLOAD_BYTES"> & Partial<Settings<"BURST_BYTES">>,
+): void {
+  const { MESSAGE_BYTES, BUFFERED_BYTES, PAYLOAD_BYTES, BURST_BYTES = 0 } = settings;
+  const [name, filler] =
+    BURST_BYTES > PAYLOAD_BYTES ? ["BURST_BYTES", BURST_BYTES] : ["PAYLOAD_BYTES", PAYLOAD_BYTES];
+  const needed = filler + REST_OF_A_MESSAGE_BYTES;
+  if (filler > 0 && MESSAGE_BYTES < needed) {
+    throw new SettingsError(
+      `MESSAGE_BYTES: expected at least ${needed}, which is ${name} and ${REST_OF_A_MESSAGE_BYTES} for the rest of the message, got ${MESSAGE_BYTES}`,
+    );
+  }
+  if (BUFFERED_BYTES < MESSAGE_BYTES) {
+    throw new SettingsError(
+      `BUFFERED_BYTES: expected at least MESSAGE_BYTES (${MESSAGE_BYTES}), got ${BUFFERED_BYTES}`,
+    );
+  }
 }
 
 /** Settings that are given but not among those that are read: they change nothing, which whoever gave them should hear. */
@@ -326,6 +374,13 @@ export function unread(
   // The command line gives SHARDS to every scenario that it starts several instances of.
   return ours.filter((name) => env[name] !== undefined && !names.includes(name) && name !== "SHARDS");
 }
+
+/** Secrets that are right as they stand, and in quotes: a server that refuses them has the user look for another cause. */
+export const secretsInQuotes = (
+  names: readonly SettingName[],
+  env: Readonly<Record<string, string | undefined>>,
+): SettingName[] =>
+  names.filter((name) => (SETTINGS[name] as Setting<unknown>).secret && isInQuotes(env[name] ?? ""));
 
 /** A name that is none of ours and may be meant for one. */
 export interface Stranger {
@@ -368,12 +423,6 @@ function closest(name: string, ours: readonly SettingName[]): SettingName | unde
 
 /** k6 connects to no URL with a user name in it. */
 const isEndpoint = (text: string): boolean => /^wss?:\/\/[^\s/?#@]+([/?][^\s#]*)?$/.test(text);
-
-/** What can be said of a secret: how it begins, where that is the scheme of a URL. */
-function unsaid(text: string | undefined): string {
-  const scheme = /^https?:\/\//.exec(text ?? "")?.[0];
-  return scheme ? `one that begins with ${scheme}` : "something else";
-}
 
 const quote = (text: string | undefined): string => JSON.stringify(text ?? "");
 
@@ -422,11 +471,15 @@ function parseHeaders(text: string): Readonly<Record<string, string>> | undefine
   if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
   const isHeader = ([name, content]: [string, unknown]) =>
     /^[!#$%&'*+.^`|~\w-]+$/.test(name) &&
-    !/^(sec-websocket-.*|upgrade|connection|host)$/i.test(name) &&
+    !isReservedHeader(name) &&
     typeof content === "string" &&
     /^[\t\x20-\x7e\x80-\xff]*$/.test(content);
   return Object.entries(value).every(isHeader) ? (value as Record<string, string>) : undefined;
 }
+
+/** Headers of the handshake itself. */
+const isReservedHeader = (name: string): boolean =>
+  /^(sec-websocket-.*|upgrade|connection|host)$/i.test(name);
 
 function parseJson(text: string): unknown {
   try {

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { type RawData, WebSocket } from "ws";
 import type { Identity } from "../../lib/identity.ts";
+import { HEADER_BYTES } from "../../lib/ours.ts";
 import {
   type Conversation,
   type Effect,
@@ -25,6 +26,8 @@ export interface Attempt {
   readonly publications: number;
   /** Filler of the probes and publications. */
   readonly payload: string;
+  /** The largest message taken. */
+  readonly messageBytes: number;
   readonly connectTimeout: Ms;
   readonly replyTimeout: Ms;
   /** From the first byte to our Close, whatever happens. */
@@ -39,8 +42,6 @@ export type Report = (event: Untimed, at: Ms) => Promise<void> | undefined;
 const INTERVAL = ms(500);
 /** How long the peer may take to answer our Close. */
 const CLOSE_TIMEOUT = ms(2_000);
-/** The largest message taken: k6 has no limit, one's own memory has. */
-const MAX_PAYLOAD_BYTES = 64 * 1_024 * 1_024;
 
 /**
  * Tries one connection: handshake, session, probes, Close. Resolves when it is over, which is `stayFor` and the
@@ -88,7 +89,8 @@ class Try {
       headers: { ...identity.headers },
       rejectUnauthorized: what.verifyCertificate,
       perMessageDeflate: false, // as k6, unless a script asks for it
-      maxPayload: MAX_PAYLOAD_BYTES,
+      maxPayload: what.messageBytes,
+      maxHeaderSize: HEADER_BYTES, // Node.js takes 16 KiB by itself
     });
     this.#tell({
       event: "connecting",
@@ -146,7 +148,14 @@ class Try {
 
   #failed(error: Error): void {
     if (this.#state === "connecting") this.#unconnected(...reasonOf(error));
-    else if (this.#state !== "over") this.#tell({ event: "violation", detail: error.message });
+    else if (this.#state !== "over") this.#tell(this.#breach(error));
+  }
+
+  #breach(error: NodeJS.ErrnoException): Untimed {
+    if (error.code !== "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH")
+      return { event: "violation", detail: error.message };
+    const detail = `a message was larger than ${this.#what.messageBytes} bytes: raise --message-bytes`;
+    return { event: "limit", detail };
   }
 
   #unconnected(reason: ConnectReason, detail: string): void {
@@ -274,8 +283,10 @@ class Try {
     if (this.#state === "connecting") this.#unconnected("reset", "the connection ended before an answer");
     if (this.#state === "over") return;
     this.#drop();
-    const by = code === 1006 ? "network" : this.#state === "closing" ? "us" : "server";
-    this.#tell({ event: "closed", by, code: code === 1006 || code === 1005 ? null : code, reason });
+    const answered = code !== 1006;
+    // Whatever ends it after our Close, with the answer that it is owed or without, ends it as we wanted.
+    const by = this.#state === "closing" ? "us" : answered ? "server" : "network";
+    this.#tell({ event: "closed", by, code: !answered || code === 1005 ? null : code, reason, answered });
     this.#end();
   }
 

@@ -46,12 +46,14 @@ function wordsOf(event: TryEvent): string[] {
       return [`← ping, ${event.bytes} bytes; pong sent`];
     case "violation":
       return [`! the server broke the WebSocket protocol: ${event.detail}`];
+    case "limit":
+      return [`! ${event.detail}`];
     case "closing":
       return [`→ Close ${event.code}`];
     case "closed":
       return [
-        event.by === "network"
-          ? "! the connection ended without a Close frame (1006)"
+        !event.answered
+          ? `! the connection ended without ${event.by === "us" ? "an answer to our Close" : "a Close frame (1006)"}`
           : `← Close ${event.code ?? "without a code"}${event.reason === "" ? "" : ` "${event.reason}"`}`,
       ];
     case "close-unanswered":

@@ -24,6 +24,7 @@ type options struct {
 	reachWithin time.Duration
 	timeouts    engine.Timeouts
 	realTime    bool
+	limits      limits
 	// messagesPerSecond is what is expected of each connection.
 	messagesPerSecond float64
 	// One of these at most; without, connections are only held.
@@ -35,6 +36,20 @@ type options struct {
 
 // isAtRest tells whether the connections do nothing while they are held.
 func (o *options) isAtRest() bool { return o.fanOut == nil && o.probing == nil }
+
+// unsentBytes is what may wait for a peer before it counts as one that does
+// not read: two of the largest messages that are sent, at least.
+func (o *options) unsentBytes() int {
+	const least, rest = 1 << 20, 1 << 10
+	payload := 0
+	switch {
+	case o.fanOut != nil:
+		payload = len(o.fanOut.Payload)
+	case o.probing != nil:
+		payload = len(o.probing.Payload)
+	}
+	return max(least, 2*(payload+rest))
+}
 
 const (
 	maxConnections = 1_000_000
@@ -73,6 +88,7 @@ func readOptions(given any) (*options, error) {
 	o.messagesPerSecond = r.number("messagesPerSecond", 1, 0, 1e6)
 	o.timeouts = readTimeouts(r.object("timeouts"))
 	o.realTime = r.choice("priority", "normal", "realtime") == "realtime"
+	o.limits = readLimits(r)
 	o.step = readStep(r)
 	o.request = &requests{
 		protocols: r.texts("subprotocols"),
@@ -259,6 +275,25 @@ func wrong(name, expected string, got any) error {
 	return fmt.Errorf("%s: expected %s, got %s", name, expected, shown)
 }
 
+// kindOf is all that is said of a value that may be a secret.
+func kindOf(value any) string {
+	switch value.(type) {
+	case nil:
+		return "nothing"
+	case string:
+		return "a text"
+	case bool:
+		return "true or false"
+	case int64, float64:
+		return "a number"
+	case []any, []string:
+		return "a list"
+	case map[string]any:
+		return "an object"
+	}
+	return "something else"
+}
+
 func (r *reader) take(name string) (value any, given bool) {
 	r.known = append(r.known, name)
 	value, given = r.fields[name]
@@ -341,7 +376,7 @@ func (r *reader) text(name string) string {
 	value, _ := r.take(name)
 	text, ok := value.(string)
 	if !ok {
-		r.fail(fmt.Errorf("%s.%s: expected a text, got something else", r.of, name)) // it may be a secret
+		r.fail(fmt.Errorf("%s.%s: expected a text, got %s", r.of, name, kindOf(value))) // it may be a secret
 	}
 	return text
 }
@@ -352,14 +387,15 @@ func (r *reader) texts(name string) []string {
 		return nil
 	}
 	list, ok := value.([]any)
+	if !ok {
+		r.fail(fmt.Errorf("%s.%s: expected a list of texts, got %s", r.of, name, kindOf(value)))
+	}
 	texts := make([]string, len(list))
 	for i, element := range list {
 		var isText bool
-		texts[i], isText = element.(string)
-		ok = ok && isText
-	}
-	if !ok {
-		r.fail(fmt.Errorf("%s.%s: expected a list of texts, got something else", r.of, name))
+		if texts[i], isText = element.(string); !isText {
+			r.fail(fmt.Errorf("%s.%s: expected a list of texts, got %s in it", r.of, name, kindOf(element)))
+		}
 	}
 	return texts
 }

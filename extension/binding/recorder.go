@@ -1,7 +1,6 @@
 package binding
 
 import (
-	"fmt"
 	"strconv"
 	"time"
 
@@ -158,20 +157,13 @@ func (r *recorder) window(w *swarm.Window) {
 	s.count(r.builtin.DataReceived, w.BytesReceived)
 	for reason, n := range w.Failures {
 		if reason != engine.ReasonAborted { // this side's own stop
-			name := r.failure(reason)
-			if name == statusOffTheList {
-				r.process.unlisted.tell(r.logger, fmt.Sprintf("an upgrade was answered with %s", reason), "ws_connect_failures{reason:http_rejected}")
-			}
-			s.count(r.metrics.ConnectFailures, n, "reason", name)
+			s.count(r.metrics.ConnectFailures, n, "reason", r.failure(reason))
 		}
 	}
 	dropped := int64(0)
 	for drop, n := range w.Drops {
 		dropped += n
 		code := listed(r.metrics.Drops, "code", strconv.Itoa(int(drop.Code)))
-		if code == "other" {
-			r.process.unlisted.tell(r.logger, fmt.Sprintf("a connection was closed with %d", drop.Code), "ws_connection_drops{code:other}")
-		}
 		s.count(r.metrics.Drops, n, "code", code, "by", drop.By.String())
 	}
 	for reason, n := range w.Breaches {

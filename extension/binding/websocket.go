@@ -85,6 +85,9 @@ func (s *socketObject) define(url string) {
 	method(rt, o, "pause", func() { s.read("pause", func(*engine.Conn) { s.link.pause(true) }) })
 	method(rt, o, "resume", func() { s.read("resume", func(*engine.Conn) { s.link.pause(false) }) })
 	method(rt, o, "setReadRate", s.setReadRate)
+	method(rt, o, "answerPings", func(on bool) {
+		s.read("answerPings", func(c *engine.Conn) { c.AnswerPings(on) })
+	})
 }
 
 // heard is called on the virtual user's goroutine with each event.

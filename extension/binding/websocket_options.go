@@ -1,7 +1,6 @@
 package binding
 
 import (
-	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -41,7 +40,7 @@ func readSocketOptions(state *lib.State, arguments []sobek.Value) (*socketOption
 	o := &socketOptions{tags: map[string]string{}}
 	var isText bool
 	if o.url, isText = argument(0).(string); !isText {
-		return nil, errors.New("WebSocket.url: expected a text, got something else")
+		return nil, fmt.Errorf("WebSocket.url: expected a text, got %s", kindOf(argument(0)))
 	}
 	if err := o.readURL(state); err != nil {
 		return nil, err
@@ -111,5 +110,6 @@ func (o *socketOptions) readParams(r *reader) {
 	}
 	tags.finish()
 	o.bounds.receiveBuffer = r.whole("receiveBufferBytes", 0, 0, maxReceiveBuffer)
+	o.bounds.limits = readLimits(r)
 	o.bounds.timeouts = readTimeouts(r.object("timeouts"))
 }

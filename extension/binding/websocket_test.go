@@ -311,10 +311,10 @@ func streamingPeer(t *testing.T, blocked chan<- int64) string {
 
 func TestASocketIsRefused(t *testing.T) {
 	for _, test := range []struct{ name, script, want string }{
-		{"without a URL", `new WebSocket()`, "WebSocket.url: expected a text, got something else"},
+		{"without a URL", `new WebSocket()`, "WebSocket.url: expected a text, got nothing"},
 		{"of another scheme, without repeating the query", `new WebSocket("http://h/p?token=secret")`, `URL "http://h": want ws:// or wss://`},
 		{"with an unknown option", `new WebSocket("ws://h", null, { compression: "deflate" })`,
-			"WebSocket.compression: unknown option, expected one of headers, tags, receiveBufferBytes, timeouts"},
+			"WebSocket.compression: unknown option, expected one of headers, tags, receiveBufferBytes, messageBytes, bufferedBytes, timeouts"},
 		{"with a wrong buffer", `new WebSocket("ws://h", null, { receiveBufferBytes: "big" })`,
 			"WebSocket.receiveBufferBytes: expected a whole number from 0 to 1073741824, got \"big\""},
 		{"with a wrong bound", `new WebSocket("ws://h", null, { timeouts: { closeMs: 0 } })`,

@@ -123,7 +123,7 @@ func (c *Conn) lookUp() {
 			case errors.Is(err, ErrBlocked):
 				c.fail(ReasonBlocked, err)
 			case err != nil:
-				c.fail(ReasonDNS, err)
+				c.fail(lookUpReason(err), err)
 			default:
 				c.resolved(to)
 			}
@@ -204,7 +204,7 @@ func (c *Conn) answered(b []byte, at clock.Time) (rest []byte) {
 	}
 	r, n, err := handshake.ReadResponse(head, o.key, o.request.Protocols, c.loop.options.HeaderBytes)
 	if err != nil {
-		c.fail(handshakeReason(err, r.Status), err)
+		c.fail(handshakeReason(err, r.Status), refusal(err, r))
 		return nil
 	}
 	if n == 0 {

@@ -23,7 +23,7 @@ type Handler interface {
 
 // Receiver hears what comes in on an open connection.
 type Receiver interface {
-	// Message: a message came, or a Ping (already answered) or a Pong. Its
+	// Message: a message came, or a Ping (already answered, if at all) or a Pong. Its
 	// data is good during the call.
 	Message(c *Conn, m Message)
 }
@@ -89,4 +89,6 @@ type End struct {
 	Planned bool
 	// Breach is the rule that the peer broke, if that ended it.
 	Breach *frame.Error
+	// Text is what the peer's Close frame says beside its code.
+	Text string
 }

@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"runtime"
 	"time"
+
+	"xk6-realtime/engine/frame"
 )
 
 // Transport is how a loop moves bytes.
@@ -26,20 +28,22 @@ type Options struct {
 	// Transport. Default: Epoll on Linux, Goroutines elsewhere.
 	Transport Transport
 	// MessageBytes is the largest message taken from a peer; a larger one
-	// ends its connection with 1009. Default 1 MiB.
+	// ends its connection with 1009, by ByGenerator. Default 64 MiB.
 	MessageBytes int64
-	// BufferedBytes bounds what all connections of a loop together hold of
-	// messages half received. Default 256 MiB.
+	// BufferedBytes bounds what all connections together hold of messages half
+	// received: at least MessageBytes. One that would pass it ends its
+	// connection as a message too large does. Default 1 GiB.
 	BufferedBytes int64
-	// UnsentBytes bounds what one connection holds for a peer that does not
-	// read. Default 1 MiB.
+	buffer        *frame.Buffer // which the loops share
+	// UnsentBytes is how much may wait on one connection, for a peer that does
+	// not read, before no further message is taken. Default 1 MiB.
 	UnsentBytes int
 	// AllUnsentBytes bounds what all connections of a loop hold for such peers
 	// together: once it is reached, one for which something waits takes no more.
 	// Default 256 MiB.
 	AllUnsentBytes int
-	// HeaderBytes bounds the head of the answer to the handshake. Default
-	// 16 KiB.
+	// HeaderBytes bounds the head of the answer to the handshake, for which
+	// HTTP has no limit. Default 64 KiB.
 	HeaderBytes int
 	// Timeouts bounds the phases of a connection.
 	Timeouts Timeouts
@@ -88,6 +92,12 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Transport == "" {
 		o.Transport = defaultTransport
 	}
+	if o.MessageBytes == 0 {
+		o.MessageBytes = frame.DefaultMessageBytes
+	}
+	if o.BufferedBytes == 0 {
+		o.BufferedBytes = max(frame.DefaultBufferedBytes, o.MessageBytes)
+	}
 	if o.UnsentBytes == 0 {
 		o.UnsentBytes = 1 << 20
 	}
@@ -95,7 +105,7 @@ func (o Options) withDefaults() (Options, error) {
 		o.AllUnsentBytes = 256 << 20
 	}
 	if o.HeaderBytes == 0 {
-		o.HeaderBytes = 16 << 10
+		o.HeaderBytes = 64 << 10
 	}
 	if o.Resolve == nil {
 		o.Resolve = newResolver().resolve
@@ -127,5 +137,9 @@ func (o Options) withDefaults() (Options, error) {
 			return o, fmt.Errorf("engine: %s: want no negative value", bad.name)
 		}
 	}
+	if o.BufferedBytes < o.MessageBytes {
+		return o, fmt.Errorf("engine: BufferedBytes: want at least MessageBytes, %d, got %d", o.MessageBytes, o.BufferedBytes)
+	}
+	o.buffer = frame.NewBuffer(o.BufferedBytes)
 	return o, nil
 }

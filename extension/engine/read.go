@@ -52,15 +52,15 @@ func (c *Conn) takeBytes(b []byte, more bool, a arrival) {
 func (c *Conn) take(m Message) {
 	switch m.Op {
 	case frame.Close:
-		code, _, err := frame.ParseClose(m.Data)
+		code, text, err := frame.ParseClose(m.Data)
 		if err != nil {
 			c.refuse(err.(*frame.Error))
 			return
 		}
-		c.peerClosed(code)
+		c.peerClosed(code, text)
 		return
 	case frame.Ping:
-		if c.state == open {
+		if c.state == open && !c.mute {
 			c.Send(frame.Pong, m.Data)
 		}
 	}
@@ -71,6 +71,10 @@ func (c *Conn) take(m Message) {
 		c.receiver.Message(c, m)
 	}
 }
+
+// AnswerPings sets whether Pings are answered, as they are by default and must
+// be (section 5.5.2): a peer that does not read answers none.
+func (c *Conn) AnswerPings(on bool) { c.mute = !on }
 
 // Pause stops reading from the socket, so that the peer's window closes. What
 // was read already is still handed out.

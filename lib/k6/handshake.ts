@@ -1,4 +1,3 @@
-import { fail } from "k6";
 import http, { type RefinedParams } from "k6/http";
 import ws from "k6/ws";
 import {
@@ -11,6 +10,8 @@ import {
   handshakeOutcome,
   isRaw,
   lacking,
+  NO_ANSWER,
+  NOT_ASKED,
   padded,
   parseCases,
   withHeaders,
@@ -88,11 +89,16 @@ export function handshake<N extends SettingName>(spec: HandshakeSpec<N>) {
                     usersOf(NO_TABLE, token),
                   )(0, usual.variables);
             const answer = ask(one, given, CONNECT_TIMEOUT);
+            if (answer === undefined) {
+              record("ws_connect_failures", 1, { reason: "http2" });
+              record("ws_handshake_status", NOT_ASKED, { case: one.name });
+              continue;
+            }
             const outcome = handshakeOutcome(one, answer);
             record("ws_handshake_status", answer.status, { case: one.name });
             record("ws_outcomes", 1, { case: one.name, outcome });
             if (outcome !== "as_specified") {
-              const got = answer.status === 0 ? "no HTTP answer" : answer.status;
+              const got = answer.status === NO_ANSWER ? "no HTTP answer" : answer.status;
               console.error(`${one.name}: expected ${describeExpected(one)}, got ${got} (${outcome})`);
             }
           }
@@ -102,8 +108,11 @@ export function handshake<N extends SettingName>(spec: HandshakeSpec<N>) {
   );
 }
 
-/** With k6's WebSocket client where it can make the request: it alone shows the headers of a 101. */
-function ask(one: HandshakeCase, identity: Identity, timeout: Ms): HandshakeAnswer {
+/**
+ * With k6's WebSocket client where it can make the request: it alone shows the headers of a 101. Undefined where k6's
+ * HTTP client could not ask.
+ */
+function ask(one: HandshakeCase, identity: Identity, timeout: Ms): HandshakeAnswer | undefined {
   const url = padded(identity.url, one.urlBytes);
   const asked = identity.subprotocols.join(", ");
   const headers = { ...identity.headers, ...(asked !== "" && { "Sec-WebSocket-Protocol": asked }) };
@@ -121,14 +130,14 @@ function ask(one: HandshakeCase, identity: Identity, timeout: Ms): HandshakeAnsw
 function upgrade(url: string, headers: Record<string, string>): HandshakeAnswer {
   const { status, headers: answered, error } = ws.connect(url, { headers }, (socket) => socket.close());
   if (status) return { status, headers: answered };
-  return { status: 0, ended: endOf(String(error)) };
+  return { status: NO_ANSWER, ended: endOf(String(error)) };
 }
 
 /**
  * A request that no WebSocket library would make. k6's HTTP client throws on a 101, which tells that the server took
  * it. Its errors are not shown: they hold the URL, in which a token may travel.
  */
-function request(url: string, headers: Record<string, string>, timeout: Ms): HandshakeAnswer {
+function request(url: string, headers: Record<string, string>, timeout: Ms): HandshakeAnswer | undefined {
   const params: RefinedParams<"none"> & { throw: boolean } = {
     headers,
     timeout,
@@ -143,10 +152,8 @@ function request(url: string, headers: Record<string, string>, timeout: Ms): Han
   } catch (error) {
     const said = String(error);
     if (/response status: 101/.test(said)) return { status: 101, headers: {} };
-    if (/http2: invalid/.test(said)) {
-      fail("the server speaks HTTP/2, which has no such handshake: run k6 with GODEBUG=http2client=0");
-    }
-    return { status: 0, ended: endOf(said) };
+    if (/http2: invalid/.test(said)) return undefined;
+    return { status: NO_ANSWER, ended: endOf(said) };
   }
 }
 

@@ -10,10 +10,12 @@ import { compile, PROTOCOLS, type Protocol, parseDescriptor } from "../protocols
 import {
   describeStranger,
   readSettings,
+  requireRoomForMessages,
   type SettingName,
   type Settings,
   SettingsError,
   type Stranger,
+  secretsInQuotes,
   strangers,
   unread,
 } from "../settings.ts";
@@ -36,7 +38,9 @@ import { NO_TABLE, type Users, usersOf } from "../users.ts";
 import { now } from "./clock.ts";
 import { CLOSE_TIMEOUT } from "./connection.ts";
 import { readJsonInput, resultsDir } from "./files.ts";
+import { hideInNotices, noticesSoFar } from "./notices.ts";
 import { type Record, recorder } from "./recorder.ts";
+import { limitMessages } from "./socket.ts";
 import { climb, figuresOfSteps, type Step } from "./steps.ts";
 import { requireUpgrade } from "./upgrade-check.ts";
 import { readUsers } from "./users.ts";
@@ -49,6 +53,8 @@ const COMMON = [
   "PROTOCOL_FILE",
   "PROFILE",
   "PAYLOAD_BYTES",
+  "MESSAGE_BYTES",
+  "BUFFERED_BYTES",
   "REPLY_TIMEOUT",
   "CONNECT_TIMEOUT",
   "RESULTS_DIR",
@@ -159,6 +165,9 @@ export function scenario<N extends SettingName>(
     ...spec.defaults,
     ...profile?.settings,
   }) as Settings<N | Common> & Settings<Common>;
+  requireRoomForMessages(settings);
+  limitMessages(settings);
+  hideInNotices([settings.WS_TOKEN, ...Object.values(settings.HEADERS)]);
   const results = resultsDir(settings.RESULTS_DIR, extension.tryDirectory);
   const { USERS, WS_TOKEN } = settings;
   const users = usersOf(USERS === "" ? NO_TABLE : readUsers(USERS, extension), WS_TOKEN);
@@ -221,6 +230,8 @@ export function scenario<N extends SettingName>(
       );
       console.log(`${spec.name}: ${plan.load}, against ${servers.map(redactUrlOf).join(", ")}`);
       const idle = unread(read, __ENV);
+      for (const name of secretsInQuotes(read, __ENV))
+        console.warn(`${name} is in quotes, which are sent as a part of it`);
       if (idle.length > 0) console.warn(`${spec.name} has no use for ${idle.join(", ")}`);
       for (const note of strangeNotes(strange())) console.warn(note);
       for (const first of servers) requireUpgrade(first, record);
@@ -261,7 +272,7 @@ export function scenario<N extends SettingName>(
         distributions: engine?.distributions(percentilesOf(stats)),
         steps: steps && outcomeOf(steps),
         refusal: replacedOptions(exec.test.options, own),
-        notes: (metrics) => [...(plan.notes?.(metrics) ?? []), ...strangeNotes(strange())],
+        notes: (metrics) => [...(plan.notes?.(metrics) ?? []), ...noticesSoFar(), ...strangeNotes(strange())],
       });
       const files: { [path: string]: string } = { stdout: terminal(summary) };
       if (results !== "") {

@@ -150,7 +150,9 @@ export function swarm<N extends SettingName>(spec: SwarmSpec<N>) {
       EXHAUSTED,
       PRIORITY,
       MESSAGES_PER_SECOND,
-    } = settings as unknown as Settings<Needs | "AUTH" | "WS_URL">;
+      MESSAGE_BYTES,
+      BUFFERED_BYTES,
+    } = settings as unknown as Settings<Needs | "AUTH" | "WS_URL" | "MESSAGE_BYTES" | "BUFFERED_BYTES">;
     const { variables, authenticate, ...handshake } = handshakeTemplate(settings, protocol, users);
 
     /** One load, as the settings state it. */
@@ -190,6 +192,8 @@ export function swarm<N extends SettingName>(spec: SwarmSpec<N>) {
         sources: SOURCE_IPS,
         onExhausted: EXHAUSTED,
         priority: PRIORITY,
+        messageBytes: MESSAGE_BYTES,
+        bufferedBytes: BUFFERED_BYTES,
         timeouts: {
           resolveMs: CONNECT_TIMEOUT,
           tcpMs: CONNECT_TIMEOUT,

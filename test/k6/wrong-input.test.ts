@@ -151,12 +151,12 @@ const variables: Row<Record<string, string>>[] = [
   [
     "a fragment",
     { WS_URL: "ws://127.0.0.1:1/#s3cr3t" },
-    "WS_URL: expected a ws:// or wss:// URL without a user name or a fragment, got something else",
+    "WS_URL: expected a ws:// or wss:// URL without a user name or a fragment, got one with a fragment (#)",
   ],
   [
     "a token of two words",
     { WS_TOKEN: "s3cr3t token" },
-    "WS_TOKEN: expected printable ASCII without spaces, got something else",
+    "WS_TOKEN: expected printable ASCII without spaces, got one that has a space in it",
   ],
   [
     "half a connection",
@@ -178,12 +178,12 @@ const variables: Row<Record<string, string>>[] = [
   [
     "headers that are no JSON",
     { HEADERS: "X-Key: s3cr3t" },
-    'HEADERS: expected a JSON object of texts such as {"X-Api-Key":"…"}, got something else',
+    'HEADERS: expected a JSON object of texts such as {"X-Api-Key":"…"}, got no JSON',
   ],
   [
     "a header of the handshake's own",
     { HEADERS: '{"Sec-WebSocket-Key":"s3cr3t"}' },
-    'HEADERS: expected a JSON object of texts such as {"X-Api-Key":"…"}, got something else',
+    'HEADERS: expected a JSON object of texts such as {"X-Api-Key":"…"}, got Sec-WebSocket-Key, which the handshake sets itself',
   ],
   [
     "an Origin without a scheme",

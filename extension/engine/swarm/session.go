@@ -66,6 +66,7 @@ func (s *session) Failed(_ *engine.Conn, _ *engine.Opening, f engine.Failure) {
 	p := s.part
 	s.conn = nil
 	p.records.Now.Failures[f.Reason]++
+	p.notice(s, noticeOfFailure(f))
 	p.swarm.noteFailure(f, p)
 	if !p.stopping && s.guest != nil {
 		if now := clock.Now(); s.returns(now, s.guest.Unopened(now)) {
@@ -100,6 +101,9 @@ func (s *session) Closed(c *engine.Conn, e engine.End) {
 	switch {
 	case !e.Planned:
 		r.Drops[Drop{e.Code, e.By}]++
+		if e.By == engine.ByServer && e.Breach == nil {
+			p.notice(s, Notice{Code: e.Code, Text: e.Text})
+		}
 	case e.By == engine.ByTimeout:
 		r.Unanswered++
 	}
