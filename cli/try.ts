@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { type ArgsDef, type CommandDef, defineCommand } from "citty";
 import { FIRST_ROOM, IDENTITY_SETTINGS, identities } from "../lib/identity.ts";
+import { parseJsonText } from "../lib/json-text.ts";
 import {
   compile,
   DescriptorError,
@@ -200,8 +201,10 @@ async function planOf(
 ): Promise<{ what: Attempt; mask: (text: string) => string; json: boolean; notices: readonly string[] }> {
   try {
     const settings = settingsOf(args, headers, env);
+    const users = await readUsers(settings, cwd);
     const protocol = await protocolOf(
       settings,
+      users.columns,
       cwd,
       args["protocol-file"] === undefined ? "PROTOCOL_FILE" : "--protocol-file",
     );
@@ -213,7 +216,6 @@ async function planOf(
       insecure: args["insecure-skip-tls-verify"] === true || env.K6_INSECURE_SKIP_TLS_VERIFY === "true",
       env,
     });
-    const users = await readUsers(settings, cwd);
     const user = text(args.user);
     const room = text(args.room) ?? FIRST_ROOM;
     const identity = identities(settings, protocol, users)(0, { room, vu: "1", ...(user && { user }) });
@@ -291,6 +293,7 @@ function inFlags(message: string, args: Args): string {
 
 async function protocolOf(
   { PROTOCOL, PROTOCOL_FILE }: { PROTOCOL: keyof typeof PROTOCOLS; PROTOCOL_FILE: string },
+  columns: readonly string[],
   cwd: string,
   name: string,
 ): Promise<Protocol> {
@@ -303,11 +306,11 @@ async function protocolOf(
   });
   let document: unknown;
   try {
-    document = JSON.parse(json);
+    document = parseJsonText(json);
   } catch (error) {
     throw wrong("JSON", error);
   }
-  return compile(parseDescriptor(document, PROTOCOL_FILE));
+  return compile(parseDescriptor(document, PROTOCOL_FILE, columns), columns);
 }
 
 async function readUsers(

@@ -60,9 +60,9 @@ function variables(): string {
   ]);
   return `# Variables
 
-Given to a scenario with \`k6 run -e NAME=value\`, or by the environment. A wrong value or a misspelt name ends
-the run before any connection. Each scenario reads those that it has a use for,
-and warns of others that it was given.
+Given to a scenario with \`k6 run -e NAME=value\`, or by the environment. A wrong value stops the run before any
+connection; so does a misspelt name after \`-e\`, [where that can be told](surroundings.md#the-environment) from what the
+environment happens to hold. A scenario ignores settings it does not use, with a warning.
 
 ${table(["name", "default", "meaning", "expects"], rows)}
 `;

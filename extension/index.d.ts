@@ -364,6 +364,12 @@ declare module "k6/x/realtime" {
    */
   export function readUsers(path: string, reserved?: readonly string[]): Users;
 
+  /** Writes 64 KiB into a directory and removes them again; throws where that cannot be done. @param path absolute */
+  export function tryDirectory(path: string): void;
+
+  /** Whether the process's environment has a variable. One of `__ENV` that it has not was given by `-e`. */
+  export function inherits(name: string): boolean;
+
   /** Milliseconds of a monotonic clock that all virtual users of the process share. */
   export function now(): number;
 

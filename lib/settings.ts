@@ -1,6 +1,7 @@
 /**
  * Every environment variable a scenario reads (`k6 run -e NAME=value`), once. Documentation derives
- * from this table; a wrong value or a misspelt name ends the run before any connection.
+ * from this table; a wrong value ends the run before any connection, as a misspelt name does among
+ * what was given on purpose.
  */
 import { distance } from "fastest-levenshtein";
 import { parseConnectTo } from "./connect-to.ts";
@@ -303,9 +304,10 @@ export const SETTINGS = {
   },
   K6_VERSION: {
     help: "The version of k6 for the summary, since scripts cannot ask for it; the command line sets it.",
-    expects: "a version such as v2.2.0",
+    expects: "a version such as v2.2.0; anything else is taken for none",
     default: "",
-    parse: (text: string) => (/^(v?\d+\.\d+\.\d+\S*)?$/.test(text) ? text : undefined),
+    // Images and pipelines have a variable of this name, too.
+    parse: (text: string) => (/^v?\d+\.\d+\.\d+\S*$/.test(text) ? text : ""),
   },
 } as const satisfies Record<string, Setting<unknown>>;
 
@@ -324,15 +326,15 @@ export class SettingsError extends Error {
 /**
  * Reads the named settings from `env`; `defaults` come before the settings' own.
  *
- * @throws {@link SettingsError} naming each variable that is wrong, misspelt or of no use to this
- * scenario, with what was expected and what was given (a secret's value is not repeated).
+ * @throws {@link SettingsError} naming each variable that is wrong, with what was expected and what was
+ * given (a secret's value is not repeated).
  */
 export function readSettings<N extends SettingName>(
   names: readonly N[],
   env: Readonly<Record<string, string | undefined>>,
   defaults: Readonly<Partial<Record<SettingName, string>>> = {},
 ): Settings<N> {
-  const problems = misspelt(env);
+  const problems: string[] = [];
   const values: Partial<Record<SettingName, unknown>> = {};
   for (const name of names) {
     const setting: Setting<unknown> = SETTINGS[name];
@@ -400,29 +402,41 @@ export const secretsInQuotes = (
 ): SettingName[] =>
   names.filter((name) => (SETTINGS[name] as Setting<unknown>).secret && isInQuotes(env[name] ?? ""));
 
-/** Names that are one or two slips away from one of ours, or carry our prefix, but are not ours. */
-function misspelt(env: Readonly<Record<string, string | undefined>>): string[] {
-  const ours = Object.keys(SETTINGS);
-  const problems: string[] = [];
-  for (const name of Object.keys(env)) {
-    if (Object.hasOwn(SETTINGS, name)) continue;
-    const meant = closest(name.toUpperCase(), ours);
-    if (meant !== undefined) problems.push(`${name}: unknown variable, did you mean ${meant}?`);
-    else if (name.startsWith("WS_"))
-      problems.push(`${name}: unknown variable, expected one of ${ours.join(", ")}`);
-  }
-  return problems;
+/** A name that is none of ours and may be meant for one. */
+export interface Stranger {
+  readonly name: string;
+  /** Undefined where it only carries our prefix. */
+  readonly meant: SettingName | undefined;
 }
+
+/**
+ * Names that are one or two slips away from one of ours, or carry our prefix, but are not ours. Of what was given on
+ * purpose (`-e`) these are mistakes; the environment holds the like for reasons of its own, such as `TRACE`, or
+ * `WS_PORT` beside a Kubernetes service of the name `ws`.
+ */
+export function strangers(names: readonly string[]): Stranger[] {
+  const ours = Object.keys(SETTINGS) as SettingName[];
+  return names
+    .filter((name) => !Object.hasOwn(SETTINGS, name))
+    .map((name) => ({ name, meant: closest(name.toUpperCase(), ours) }))
+    .filter(({ name, meant }) => meant !== undefined || name.startsWith("WS_"));
+}
+
+/** A stranger among what was given on purpose, as a line for an error. */
+export const describeStranger = ({ name, meant }: Stranger): string =>
+  meant === undefined
+    ? `${name}: unknown variable, expected one of ${Object.keys(SETTINGS).join(", ")}`
+    : `${name}: unknown variable, did you mean ${meant}?`;
 
 /** Shells set these themselves, and they are a slip away from one of ours. */
 const NOT_MEANT_FOR_US = new Set(["USER"]);
 
-function closest(name: string, ours: readonly string[]): string | undefined {
+function closest(name: string, ours: readonly SettingName[]): SettingName | undefined {
   if (NOT_MEANT_FOR_US.has(name)) return undefined;
   return ours.find((known) => {
     if (known.length < 5) return false;
     const slips = known.length >= 9 ? 2 : 1;
-    // Lengths first: scripts look at the whole environment in every virtual user, and a distance costs there.
+    // Lengths first: a distance costs, in k6 most of all.
     return Math.abs(known.length - name.length) <= slips && distance(name, known) <= slips;
   });
 }

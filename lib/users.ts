@@ -148,7 +148,9 @@ function headerProblem(columns: readonly string[]): Problem | undefined {
     if (meant) return [meant, name];
     if (RESERVED.includes(name)) return [`no column ${name}, which the scenario itself sets`, name];
     // Without a name of ours, a digit is the sign of a token where the header should be.
-    if (!NAME.test(name) || (!isKnown && /\d/.test(name))) return [HEADER, "something else"];
+    if (!NAME.test(name) || (!isKnown && /\d/.test(name))) {
+      return [HEADER, name.includes("\0") ? "UTF-16, where UTF-8 is expected" : "something else"];
+    }
     if (columns.indexOf(name) !== index) return [`each column once`, `${name} twice`];
   }
   return undefined;

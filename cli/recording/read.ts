@@ -151,6 +151,7 @@ export class RecordingReader {
       return;
     }
     const where = `${this.#path}: line ${number}`;
+    if (this.#end && text.trim() === "") return; // as an editor leaves it
     if (this.#end) throw new UserError(`${where}: expected nothing behind the line that ends a recording`);
     let line: unknown;
     try {

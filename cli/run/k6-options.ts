@@ -2,6 +2,7 @@
  * The options that k6 takes from its configuration file (`-c FILE`) and from its environment, and which of them a
  * run keeps for itself. Pure.
  */
+import { parseJsonText } from "../../lib/json-text.ts";
 import { UserError } from "../command.ts";
 
 /** One of k6's options. */
@@ -75,6 +76,34 @@ export const K6_OPTIONS = {
   features: {},
 } as const satisfies Record<string, K6Option>;
 
+/** Variables of k6's that stand in no configuration file and that a run keeps for itself: what there is instead. */
+const OTHER_VARIABLES: Readonly<Record<string, string>> = {
+  K6_NO_THRESHOLDS: summary,
+  K6_SUMMARY_MODE: summary,
+  K6_NEW_MACHINE_READABLE_SUMMARY: summary,
+  K6_ADDRESS: "nothing: a run is followed by what it prints and records",
+  K6_TYPE: "nothing: a run is of a script",
+};
+
+/** Values that leave everything as it is. */
+const NO_CHANGE: readonly (string | undefined)[] = [undefined, "", "false", "0", "compact", "full"];
+
+/**
+ * Refuses variables by which k6 would replace load, limits, set-up or summary, as the flags are
+ * refused that do.
+ *
+ * @throws {@link UserError} naming the first of them
+ */
+export function refuseK6Variables(env: Readonly<Record<string, string | undefined>>): void {
+  const options: readonly K6Option[] = Object.values(K6_OPTIONS);
+  const kept = options.flatMap(({ env, instead }) => (env && instead ? [[env, instead] as const] : []));
+  for (const [name, instead] of [...kept, ...Object.entries(OTHER_VARIABLES)]) {
+    if (!NO_CHANGE.includes(env[name])) {
+      throw new UserError(`${name}: expected ${instead}`);
+    }
+  }
+}
+
 export type K6OptionName = keyof typeof K6_OPTIONS;
 
 /** What a configuration file holds, by k6's own spelling of each name. */
@@ -90,7 +119,7 @@ export type K6Config = { readonly [N in K6OptionName]?: unknown };
 export function parseK6Config(source: string, json: string): K6Config {
   let document: unknown;
   try {
-    document = JSON.parse(json.replace(/^\ufeff/, ""));
+    document = parseJsonText(json);
   } catch {
     throw new UserError(`${source}: expected JSON, got something else`);
   }

@@ -1,7 +1,13 @@
 /** What a run's flags mean to the scenario and to k6, and what its load asks of this machine. Pure. */
 import type { ConnectTo } from "../../lib/connect-to.ts";
 import type { Profile } from "../../lib/profile.ts";
-import { readSettings, type SettingName, type Settings } from "../../lib/settings.ts";
+import {
+  describeStranger,
+  readSettings,
+  type SettingName,
+  type Settings,
+  strangers,
+} from "../../lib/settings.ts";
 import { UserError } from "../command.ts";
 
 /** Flags that stand for a setting. */
@@ -49,12 +55,33 @@ export function settingsOf(
   return settings;
 }
 
+/**
+ * Refuses misspelt names among what the command line gives a scenario of the toolkit. The environment may hold the
+ * like for reasons of its own.
+ *
+ * @throws {@link UserError} naming each
+ */
+export function refuseMisspelt(settings: Readonly<Record<string, string>>): void {
+  const problems = strangers(Object.keys(settings)).map((one) => `-e ${describeStranger(one)}`);
+  if (problems.length > 0) throw new UserError(problems.join("\n"));
+}
+
 /** k6's flags that a run has other words for, and what they are. */
 const NOT_PASSED_ON: readonly [pattern: RegExp, instead: string][] = [
   [/^(-e|--env)/, "-e before the --"],
-  [/^(-[dusi]|--(duration|vus|stage|iterations)(=|$))/, "-e, with which a scenario's load is set"],
+  [
+    /^(-[dusi]|--(duration|vus|stage|iterations|min-iteration-duration)(=|$))/,
+    "-e, with which a scenario's load is set",
+  ],
   [/^--execution-segment/, "--instances"],
-  [/^--(no-thresholds|summary-mode)/, "nothing: a run is judged and summed up"],
+  [
+    /^--(no-thresholds|summary-mode|summary-trend-stats|new-machine-readable-summary)/,
+    "nothing: a run is judged and summed up",
+  ],
+  [/^--no-setup/, "nothing: the set-up belongs to the scenario"],
+  [/^--system-tags/, "nothing: k6's url tag may hold a token"],
+  [/^(-[pl]|--(paused|linger))/, "nothing: a run begins and ends by itself"],
+  [/^(-t|--type(=|$))/, "nothing: a run is of a script"],
   [/^(-a|--address)/, "nothing: a run is followed by what it prints and records"],
 ];
 
@@ -137,3 +164,18 @@ function connectionsOf(scenario: string, settings: Settings<(typeof ASKED)[numbe
 /** Whether k6 is told to connect from several local addresses. */
 export const choosesAddresses = (flags: readonly string[]): boolean =>
   flags.some((flag) => flag.startsWith("--local-ips"));
+
+/**
+ * Outputs that k6 was to have by other means than its flags. Its flag for ours would take their place.
+ *
+ * @param configured those of k6's configuration file
+ */
+export function outputsBeside(
+  flags: readonly string[],
+  { K6_OUT }: Readonly<Record<string, string | undefined>>,
+  configured: unknown,
+): string[] {
+  if (flags.some((flag) => /^(-o|--out)/.test(flag))) return []; // so it is with k6 alone
+  if (K6_OUT) return K6_OUT.split(",");
+  return Array.isArray(configured) ? configured.map(String) : [];
+}

@@ -4,6 +4,7 @@ package binding
 
 import (
 	"errors"
+	"os"
 	"runtime/debug"
 
 	"github.com/grafana/sobek"
@@ -43,6 +44,8 @@ func (i *instance) Exports() modules.Exports {
 		"Swarm":         i.newSwarm,
 		"WebSocket":     i.newWebSocket,
 		"readUsers":     i.readUsers,
+		"tryDirectory":  i.tryDirectory,
+		"inherits":      func(name string) bool { _, is := os.LookupEnv(name); return is },
 		"now":           func() float64 { return clock.Now().Milliseconds() },
 		"distributions": i.distributions,
 		"steps":         i.steps,

@@ -63,10 +63,7 @@ func (o *Output) Start() error {
 	o.identity = identify(o.header, o.params)
 	o.facts = factsOf(o.params)
 	o.pointer = newPointer(o.identity)
-	store, err := newStore(o.target)
-	if err != nil {
-		return err
-	}
+	store := newStore(o.target)
 	if err := store.write([]*point{runPoint(o.identity, o.facts, o.header, nil)}); err != nil {
 		store.close()
 		return fmt.Errorf("writing to InfluxDB (%s): %w", o.target, err)

@@ -30,7 +30,8 @@ type Header struct {
 	ID string `json:"id"`
 	// Run is what the instances of one run have in common: k6's tag "testid".
 	Run string `json:"run,omitempty"`
-	// Scenario is the script's file name without its extension.
+	// Scenario is what a script of the toolkit is called, of another its file
+	// name without the extension.
 	Scenario  string    `json:"scenario"`
 	StartedAt time.Time `json:"startedAt"`
 	// LongestMs is how long the load may take by k6's plan, graceful stops
@@ -118,6 +119,14 @@ func newID() string {
 }
 
 func scenarioOf(params output.Params) string {
+	if len(params.ScriptOptions.Scenarios) == 1 {
+		for name, scenario := range params.ScriptOptions.Scenarios {
+			// As lib/k6/scenario.ts makes it, whatever its file is called: in an archive that is the archive's.
+			if scenario.GetTags()["profile"] != "" {
+				return name
+			}
+		}
+	}
 	if params.ScriptPath == nil {
 		return "script"
 	}

@@ -126,6 +126,8 @@ func (u *Users) readHeader(fields []string, reserved []string) error {
 		case slices.Contains(reserved, name):
 			return wrong(1, "", fmt.Sprintf("no column %s, which the scenario itself sets", name), name)
 		// Without a name of ours, a digit is the sign of a token where the header should be.
+		case strings.Contains(name, "\x00"):
+			return wrong(1, "", wantHeader, "UTF-16, where UTF-8 is expected")
 		case !columnName.MatchString(name), !isKnown && strings.ContainsAny(name, "0123456789"):
 			return wrong(1, "", wantHeader, "something else")
 		case slices.Index(u.columns, name) != i:

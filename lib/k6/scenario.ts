@@ -1,20 +1,25 @@
 import { fail } from "k6";
 import exec from "k6/execution";
 import type { Options } from "k6/options";
+import * as sockets from "k6/websockets";
 import { decideCheck } from "../check.ts";
 import { FIRST_ROOM, IDENTITY_SETTINGS, type Identity, identities, tokensIn } from "../identity.ts";
+import { type Own, replacedOptions, replacingVariables } from "../k6-overrides.ts";
 import type { MetricName } from "../metrics.ts";
 import { limitsOn, PROFILES, type Profile, type ProfileName, parseProfile, together } from "../profile.ts";
 import { compile, PROTOCOLS, type Protocol, parseDescriptor } from "../protocols/index.ts";
 import { overridden } from "../request.ts";
 import { proxiesOf } from "../road.ts";
 import {
+  describeStranger,
   readSettings,
   requireRoomForMessages,
   type SettingName,
   type Settings,
   SettingsError,
+  type Stranger,
   secretsInQuotes,
+  strangers,
   unread,
 } from "../settings.ts";
 import { onStep, requireLimitsOfSteps, STEPS_OF_TAG, stepsSummary } from "../steps.ts";
@@ -32,7 +37,7 @@ import type { Summary } from "../summary/summary.ts";
 import { terminal } from "../summary/terminal.ts";
 import { formatDuration, type Ms, ms } from "../units.ts";
 import { redactUrl } from "../url.ts";
-import { NO_TABLE, type Users, type UserTable, usersOf } from "../users.ts";
+import { NO_TABLE, type Users, usersOf } from "../users.ts";
 import { now } from "./clock.ts";
 import { CLOSE_TIMEOUT } from "./connection.ts";
 import { readJsonInput, resultsDir } from "./files.ts";
@@ -42,7 +47,7 @@ import { networkOptions } from "./road.ts";
 import { limitMessages, type SocketOptions } from "./socket.ts";
 import { climb, figuresOfSteps, type Step } from "./steps.ts";
 import { requireUpgrades } from "./upgrade-check.ts";
-import { sharedUsers } from "./users.ts";
+import { readUsers } from "./users.ts";
 
 /** Settings that every scenario has. */
 const COMMON = [
@@ -154,9 +159,12 @@ export interface ScenarioSpec<N extends SettingName> {
   readonly profile?: ProfileName;
   /** Limits that hold whatever the profile. A Counter must be among them, so that silence cannot pass. */
   readonly floor: Partial<{ readonly [M in MetricName]: readonly string[] }>;
-  /** Reads the file that `USERS` names, once for the process. Default: as k6's shared array. */
-  readUsers?(path: string): UserTable;
+  /** The extension, where the scenario's sockets are not its own. Default: none. */
+  readonly extension?: Helper;
 }
+
+/** What the extension can do that a script cannot. */
+type Helper = Pick<typeof import("k6/x/realtime"), "readUsers" | "inherits" | "tryDirectory">;
 
 /** Makes of a description and a plan what k6 looks for in a script. */
 export function scenario<N extends SettingName>(
@@ -164,6 +172,9 @@ export function scenario<N extends SettingName>(
   metrics: readonly MetricName[],
   planOf: (settings: Settings<N | Common>, protocol: Protocol, users: Users) => Plan,
 ) {
+  // Where the sockets are the extension's (tools/bundles.mjs), all of it is there.
+  const extension = (spec.extension ?? sockets) as Partial<Helper>;
+  refuseOverrides(spec.settings, extension);
   const profile = profileFor(spec.profile);
   const read: readonly SettingName[] = [...COMMON, ...spec.settings];
   const settings = readSettings(read, __ENV, {
@@ -173,10 +184,10 @@ export function scenario<N extends SettingName>(
   requireRoomForMessages(settings);
   limitMessages(settings);
   hideInNotices([settings.WS_TOKEN, ...Object.values(settings.HEADERS)]);
-  const results = resultsDir(settings.RESULTS_DIR);
-  const protocol = protocolFor(settings);
+  const results = resultsDir(settings.RESULTS_DIR, extension.tryDirectory);
   const { USERS, WS_TOKEN } = settings;
-  const users = usersOf(USERS === "" ? NO_TABLE : (spec.readUsers ?? sharedUsers)(USERS), WS_TOKEN);
+  const users = usersOf(USERS === "" ? NO_TABLE : readUsers(USERS, extension), WS_TOKEN);
+  const protocol = protocolFor(settings, users.columns);
   const plan = planOf(settings, protocol, users);
   const endpoints = plan.servers ?? [settings.WS_URL];
   const network = networkOptions(endpoints, settings);
@@ -187,13 +198,17 @@ export function scenario<N extends SettingName>(
   const shards = plan.shards ?? Math.min(plan.size, MAX_SHARDS);
   const names = [...(plan.metrics ?? metrics), ...SHARD_METRICS];
   const record = recorder(names);
-  const own = together(spec.floor as Thresholds, plan.limits ?? {});
-  const all = profile ? together(own, limitsOn(names, profile)) : own;
+  const floor = together(spec.floor as Thresholds, plan.limits ?? {});
+  const all = profile ? together(floor, limitsOn(names, profile)) : floor;
+  /** Looked for where it is told of, not by each virtual user. */
+  const strange = () =>
+    strangers(Object.keys(__ENV).sort()).filter(({ meant }) => meant === undefined || read.includes(meant));
   const { steps, engine } = plan;
   if (steps) requireLimitsOfSteps(all);
   // By its first step, a run passes or fails: see capacity.md.
   const limits = steps ? onStep(all, steps.each[0]!.size) : all;
   const stats = trendStats(limits);
+  const own: Own = { scenario: spec.name, limits, trendStats: stats, load: spec.settings };
 
   const options: Options = {
     scenarios: {
@@ -231,6 +246,8 @@ export function scenario<N extends SettingName>(
     options,
 
     setup() {
+      const replaced = replacedOptions(exec.test.options, own);
+      if (replaced) fail(replaced);
       requireShard(shards);
       const urls = endpoints;
       console.log(`${spec.name}: ${plan.load}, against ${urls.map(redactUrl).join(", ")}`);
@@ -240,6 +257,7 @@ export function scenario<N extends SettingName>(
       for (const name of secretsInQuotes(read, __ENV))
         console.warn(`${name} is in quotes, which are sent as a part of it`);
       if (idle.length > 0) console.warn(`${spec.name} has no use for ${idle.join(", ")}`);
+      for (const note of strangeNotes(strange())) console.warn(note);
       const hasToken = tokensIn(settings, users);
       const given = { token: hasToken && (__ENV.WS_TOKEN !== undefined || users.length > 0) };
       for (const sentence of overridden(settings, urls, given)) console.warn(sentence);
@@ -276,11 +294,8 @@ export function scenario<N extends SettingName>(
     },
 
     async run() {
-      if (exec.scenario.name !== spec.name) {
-        exec.test.abort(
-          `--vus, --iterations, --duration and --stage replace the load of this script: use ${spec.settings.map((name) => `-e ${name}`).join(", ")}`,
-        );
-      }
+      const replaced = replacedOptions(exec.test.options, own); // the set-up may have been left out
+      if (replaced) exec.test.abort(replaced);
       record("ws_shards_started", 1);
       // Of this scenario, over all instances: a virtual user's own number counts those of others in the test.
       const index = exec.scenario.iterationInTest;
@@ -298,6 +313,9 @@ export function scenario<N extends SettingName>(
     },
 
     handleSummary(data: K6Data) {
+      if (data.state === undefined) {
+        throw new Error(`${spec.name}: run k6 without --new-machine-readable-summary, which has other data`);
+      }
       const summary = summarize(data, {
         scenario: spec.name,
         plannedMs: plan.duration,
@@ -308,7 +326,8 @@ export function scenario<N extends SettingName>(
         endedAt: new Date(),
         distributions: engine?.distributions(percentilesOf(stats)),
         steps: steps && outcomeOf(steps),
-        notes: (metrics) => [...(plan.notes?.(metrics) ?? []), ...noticesSoFar()],
+        refusal: replacedOptions(exec.test.options, own),
+        notes: (metrics) => [...(plan.notes?.(metrics) ?? []), ...noticesSoFar(), ...strangeNotes(strange())],
       });
       const files: { [path: string]: string } = { stdout: terminal(summary) };
       if (results !== "") {
@@ -319,6 +338,28 @@ export function scenario<N extends SettingName>(
       return files;
     },
   };
+}
+
+/**
+ * Ends the run where k6's own variables would replace what the scenario says, or what was given on purpose is
+ * misspelt: only a k6 with the extension can tell that from what the environment happens to hold.
+ *
+ * @throws {@link SettingsError} naming each variable
+ */
+function refuseOverrides(load: readonly SettingName[], { inherits }: Partial<Helper>): void {
+  const given = inherits ? Object.keys(__ENV).filter((name) => !inherits(name)) : [];
+  const problems = [...replacingVariables(__ENV, load), ...strangers(given).map(describeStranger)];
+  if (problems.length > 0) throw new SettingsError(problems.join("\n"));
+}
+
+/** What may be a slip, and what carries our prefix, each in one line. */
+function strangeNotes(all: readonly Stranger[]): string[] {
+  const slips = all.filter(({ meant }) => meant !== undefined);
+  const others = all.filter(({ meant }) => meant === undefined).map(({ name }) => name);
+  return [
+    ...slips.map(({ name, meant }) => `${name} is no setting and changes nothing: is ${meant} meant?`),
+    ...(others.length > 0 ? [`no settings, though they begin with WS_: ${others.join(", ")}`] : []),
+  ];
 }
 
 /** Of a test in several instances, one without a virtual user would do nothing, and end well. */
@@ -350,10 +391,14 @@ function profileFor(own: ProfileName | undefined): Profile | undefined {
   );
 }
 
-function protocolFor({ PROTOCOL, PROTOCOL_FILE }: Settings<"PROTOCOL" | "PROTOCOL_FILE">): Protocol {
+function protocolFor(
+  { PROTOCOL, PROTOCOL_FILE }: Settings<"PROTOCOL" | "PROTOCOL_FILE">,
+  columns: readonly string[],
+): Protocol {
   if (PROTOCOL_FILE === "") return compile(PROTOCOLS[PROTOCOL]);
   if (__ENV.PROTOCOL) {
     throw new SettingsError("PROTOCOL: expected nothing beside PROTOCOL_FILE, which names the protocol");
   }
-  return compile(parseDescriptor(readJsonInput("PROTOCOL_FILE", PROTOCOL_FILE), PROTOCOL_FILE));
+  const json = readJsonInput("PROTOCOL_FILE", PROTOCOL_FILE);
+  return compile(parseDescriptor(json, PROTOCOL_FILE, columns), columns);
 }

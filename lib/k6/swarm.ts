@@ -13,7 +13,6 @@ import { realtime } from "./realtime.ts";
 import { requireProbe } from "./requirements.ts";
 import { type ScenarioSpec, scenario } from "./scenario.ts";
 import { engineSocket } from "./socket.ts";
-import { engineUsers } from "./users.ts";
 
 type Needs = (typeof NEEDS)[number];
 
@@ -133,11 +132,12 @@ export interface SwarmLoad {
 
 /** A swarm: reaches a number of connections, holds them, counts what drops. */
 export function swarm<N extends SettingName>(spec: SwarmSpec<N>) {
-  const { Swarm, WebSocket, readUsers, distributions, steps, version } = realtime(spec.name);
+  const extension = realtime(spec.name);
+  const { Swarm, WebSocket, distributions, steps, version } = extension;
   const withNeeds = {
     ...spec,
     settings: [...NEEDS, ...spec.settings] as (N | Needs)[],
-    readUsers: engineUsers(readUsers),
+    extension,
   };
 
   return scenario(withNeeds, SWARM_METRICS, (settings, protocol, users) => {

@@ -2,24 +2,27 @@ import { compilePattern } from "./pattern.ts";
 import { describe, type Problem } from "./problem.ts";
 import type { ConditionSpec, DeliverySpec, Descriptor, ErrorSpec } from "./schema.ts";
 import { parsePathTemplate, parseTemplate, type Template, TemplateError } from "./template.ts";
-import { CONNECTION_VARIABLES, kindOf, type VariableName } from "./variables.ts";
+import { CONNECTION_VARIABLES, kindOf } from "./variables.ts";
 
 /**
  * What the fields of a descriptor say of one another: that a group is one of the regex beside it, that a
  * variable has a value by then, that a reply has a probe to answer.
+ *
+ * @param columns variables of the users' file
  */
-export function checkReferences(d: Descriptor): Problem[] {
+export function checkReferences(d: Descriptor, columns: readonly string[] = []): Problem[] {
   const checker = new Checker(d.delimiter);
   const captured = new Set<string>();
-  const everywhere: readonly VariableName[] = [...CONNECTION_VARIABLES, "nowMs"];
-  const later: readonly VariableName[] = [...everywhere, "lastSeq"];
+  const given = new Set<string>([...CONNECTION_VARIABLES, ...columns]);
+  const everywhere: readonly string[] = [...given, "nowMs"];
+  const later: readonly string[] = [...everywhere, "lastSeq"];
 
   if (d.path !== undefined) {
     checker.known(
       "path",
       templateOf(() => parsePathTemplate(d.path!)),
       CONNECTION_VARIABLES,
-      [],
+      columns,
     );
   }
 
@@ -34,6 +37,7 @@ export function checkReferences(d: Descriptor): Problem[] {
     for (const name of Object.keys(step.capture ?? {})) {
       if (captured.has(name))
         checker.add(`${path}.capture.${name}`, "a name not captured before", "it again");
+      if (columns.includes(name)) checker.add(`${path}.capture.${name}`, "no column's name", `"${name}"`);
       captured.add(name);
     }
   }
@@ -84,7 +88,7 @@ export function checkReferences(d: Descriptor): Problem[] {
 function checkProbe(
   checker: Checker,
   d: Descriptor,
-  variables: readonly VariableName[],
+  variables: readonly string[],
   captured: Iterable<string>,
 ): void {
   const probe = checker.variables("probe.send", d.probe?.send, variables, captured);
@@ -174,7 +178,7 @@ class Checker {
   variables(
     path: string,
     source: string | undefined,
-    variables: readonly VariableName[],
+    variables: readonly string[],
     captured: Iterable<string>,
   ): Template | undefined {
     if (source === undefined) return undefined;
@@ -190,7 +194,7 @@ class Checker {
   known(
     path: string,
     template: Template | undefined,
-    variables: readonly VariableName[],
+    variables: readonly string[],
     captured: Iterable<string>,
   ): void {
     const known = new Set<string>([...variables, ...captured]);

@@ -97,13 +97,18 @@ const TO_MS = {
   ns: (value: number) => value / 1_000_000,
 } as const;
 
-/** Compiles a descriptor that {@link parseDescriptor} has accepted. */
-export function compile(d: Descriptor): Protocol {
+/**
+ * Compiles a descriptor that {@link parseDescriptor} has accepted.
+ *
+ * @param columns variables of the users' file, as it was told there
+ */
+export function compile(d: Descriptor, columns: readonly string[] = []): Protocol {
   const path = d.path === undefined ? undefined : parsePathTemplate(d.path);
   const compiled = compileParts(d);
   const used = new Set([...(path?.variables ?? []), ...usedBy(compiled)]);
-  const variables = CONNECTION_VARIABLES.filter((name) => used.has(name));
-  const refreshed = CONNECTION_VARIABLES.filter((name) =>
+  const given = new Set<string>([...CONNECTION_VARIABLES, ...columns]);
+  const variables = [...given].filter((name) => used.has(name));
+  const refreshed = [...given].filter((name) =>
     compiled.refresh?.step.message?.template.variables.includes(name),
   );
   const require = (given: Readonly<Record<string, string>>, names: readonly string[]) => {

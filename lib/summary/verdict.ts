@@ -18,6 +18,10 @@ export interface Evidence {
   readonly setupDone: boolean;
   readonly metrics: Summary["metrics"];
   readonly thresholds: readonly ThresholdSummary[];
+  /** Why the run was not the scenario's own. Default: it was. */
+  readonly refusal?: string | undefined;
+  /** Limits that neither k6 nor its figures decide. Default none. */
+  readonly unjudged?: readonly string[];
 }
 
 /** Judges a run. A broken run is not judged by its limits, nor is one that the generator cut short or slowed down. */
@@ -30,6 +34,10 @@ export function judge(evidence: Evidence): { verdict: Verdict; reason: string } 
   if (slow) return { verdict: "generator-bound", reason: slow };
   const broken = evidence.thresholds.filter((limit) => !limit.ok && !whyUnjudged(limit, evidence.metrics));
   if (broken.length > 0) return { verdict: "fail", reason: broken.map(describeLimit).join("; ") };
+  const { unjudged = [] } = evidence;
+  if (unjudged.length > 0) {
+    return { verdict: "incomplete", reason: `not judged, for k6 did not compute it: ${unjudged.join(", ")}` };
+  }
   const open = whyOpen(evidence);
   if (open) return { verdict: "incomplete", reason: open };
   const { length } = evidence.thresholds;
@@ -49,7 +57,8 @@ export function judgeSteps(evidence: Evidence, steps: StepsSummary): { verdict: 
   return { verdict: first.verdict, reason: steps.capacity };
 }
 
-function whyIncomplete({ setupDone, metrics }: Evidence): string | undefined {
+function whyIncomplete({ setupDone, refusal, metrics }: Evidence): string | undefined {
+  if (refusal) return refusal;
   if (!setupDone) {
     const ours = oursIn(metrics);
     if (ours.length > 0) return `the set-up failed: ${ours.join("; ")}`;
@@ -137,7 +146,7 @@ export function describeLimit({ metric, expression, value }: ThresholdSummary): 
   return `${metric} ${expression}: ${value === null ? "there was no value" : `was ${beside(expression, value)}`}`;
 }
 
-const countOf = (metric: MetricSummary | undefined): number =>
+export const countOf = (metric: MetricSummary | undefined): number =>
   metric?.kind === "counter" ? metric.count : 0;
 
 /** 15,000. */

@@ -9,7 +9,7 @@ import { now } from "../../lib/k6/clock.ts";
 import { realtime } from "../../lib/k6/realtime.ts";
 import { onStockSockets, Socket } from "../../lib/k6/socket.ts";
 import { requireUpgrades } from "../../lib/k6/upgrade-check.ts";
-import { engineUsers, sharedUsers } from "../../lib/k6/users.ts";
+import { readUsers } from "../../lib/k6/users.ts";
 import { compile, parseDescriptor } from "../../lib/protocols/index.ts";
 import { readSettings } from "../../lib/settings.ts";
 import { ms } from "../../lib/units.ts";
@@ -21,7 +21,8 @@ export const options = { iterations: 1, insecureSkipTLSVerify: true };
 const rows: readonly WrittenRow[] = JSON.parse(open(__ENV.ROWS!));
 const protocols = rows.map(({ protocol }) => compile(parseDescriptor(protocol, "the row")));
 const settings = rows.map(({ env }) => readSettings([...IDENTITY_SETTINGS, "SERVERS"], env));
-const read = onStockSockets ? sharedUsers : engineUsers(realtime("this test").readUsers);
+const extension = onStockSockets ? {} : realtime("this test");
+const read = (path: string) => readUsers(path, extension);
 const users = rows.map(({ file }, i) => usersOf(file ? read(file) : NO_TABLE, settings[i]!.WS_TOKEN));
 const swarms: readonly Swarm[] = onStockSockets
   ? []

@@ -51,6 +51,42 @@ describe("each connection has a line of its own, over again when there are fewer
   }
 });
 
+describe("a column of any name is a variable of messages", () => {
+  const descriptor = {
+    name: "tenants",
+    session: [{ send: '{"join":${tenant},"as":${user}}', await: { where: { "/joined": true } } }],
+    probe: { send: '{"id":${id},"tenant":${tenant}}' },
+    reply: [{ name: "echo", match: "id", id: "/id" }],
+  };
+
+  for (const { env, ...load } of LOADS) {
+    test(load.scenario, async (t) => {
+      const directory = await temporaryDirectory(t);
+      const PROTOCOL_FILE = join(directory, "tenants.json");
+      await writeFile(PROTOCOL_FILE, JSON.stringify(descriptor));
+      const USERS = join(directory, "users.csv");
+      await writeFile(USERS, 'user,tenant\nann,"a ""quoted"" one"\nbob,umbrella\n');
+      const joins: string[] = [];
+      const server = new WebSocketServer({ port: 0, host: "127.0.0.1" });
+      await new Promise((resolve) => server.once("listening", resolve));
+      t.after(() => server.close());
+      server.on("connection", (socket) => {
+        socket.on("message", (data) => {
+          const { join: tenant, as } = JSON.parse(String(data));
+          if (tenant === undefined) return socket.send(String(data));
+          joins.push(`${as} of ${tenant}`);
+          socket.send('{"joined":true}');
+        });
+      });
+      const url = `ws://127.0.0.1:${(server.address() as { port: number }).port}`;
+      const settings = { ...env, PROBE_INTERVAL: "1s", WS_URL: url, USERS, PROTOCOL_FILE, CONNECTIONS: 3 };
+      const run = await runK6(t, { ...load, env: settings });
+      assert.equal(run.summary?.verdict, "pass", run.stderr);
+      assert.deepEqual(joins.sort(), ['ann of a "quoted" one', 'ann of a "quoted" one', "bob of umbrella"]);
+    });
+  }
+});
+
 /** Peak of a process's memory in MB, which only Linux tells. */
 const peakMb = async (pid: number): Promise<number> =>
   Number(/VmHWM:\s+(\d+)/.exec(await readFile(`/proc/${pid}/status`, "utf8"))?.[1]) / 1024;

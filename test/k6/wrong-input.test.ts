@@ -113,6 +113,18 @@ const profiles: Row<unknown>[] = [
     'thresholds.ws_replies.0: expected an aggregate that a counter has, got "p(95)<5"',
   ],
   [
+    "a count of a trend, which k6 has only in summaries",
+    { thresholds: { ws_msg_rtt_ms: ["count>0"] } },
+    'thresholds.ws_msg_rtt_ms.0: expected an aggregate that a trend has, got "count>0"',
+  ],
+  ...["p( 95 )<5", "p(101)<5"].map(
+    (expression): Row<unknown> => [
+      `a percentile that k6 does not take, ${expression}`,
+      { thresholds: { ws_msg_rtt_ms: [expression] } },
+      "thresholds.ws_msg_rtt_ms.0: expected a threshold such as p(95)<500, ",
+    ],
+  ),
+  [
     "an empty list of limits",
     { thresholds: { ws_replies: [] } },
     "thresholds.ws_replies: expected at least one threshold, got []",
@@ -145,12 +157,6 @@ const variables: Row<Record<string, string>>[] = [
     "a token of two words",
     { WS_TOKEN: "s3cr3t token" },
     "WS_TOKEN: expected printable ASCII without spaces, got one that has a space in it",
-  ],
-  ["a misspelt variable", { CONNECTION: "5" }, "CONNECTION: unknown variable, did you mean CONNECTIONS?"],
-  [
-    "an unknown variable that looks like ours",
-    { WS_ROOM: "5" },
-    "WS_ROOM: unknown variable, expected one of WS_URL, ",
   ],
   [
     "half a connection",
@@ -252,7 +258,11 @@ const runs: Row<Run>[] = [
   asFile("PROFILE", profiles, "limits on nothing that the scenario records"),
   asVariable("no WebSocket URL"),
   asVariable("a token of two words"),
-  asVariable("a misspelt variable"),
+  [
+    "a variable of k6's that would replace the load",
+    { env: { K6_DURATION: "5s" } },
+    "K6_DURATION: expected nothing, since it would replace the load of this script: use -e CONNECTIONS, ",
+  ],
   asVariable("two things wrong"),
   [
     "users without a header",

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { DescriptorError, PROTOCOLS, parseDescriptor } from "../../lib/protocols/index.ts";
+import { compile, DescriptorError, PROTOCOLS, parseDescriptor } from "../../lib/protocols/index.ts";
 
 const probe = { send: '{"id":${id}}' };
 const reply = [{ name: "r", where: { "/type": "r" }, match: "id", id: "/id" }];
@@ -376,4 +376,19 @@ test("only a name is required, and an editor's $schema is let pass", () => {
   assert.deepEqual(parseDescriptor({ name: "x" }, "x"), { name: "x" });
   const json = { $schema: "protocol.schema.json", name: "x" };
   assert.deepEqual(parseDescriptor(json, "x"), json);
+});
+
+test("a column of the users' file is a variable where it is told of, in messages and in the path", () => {
+  const json = {
+    name: "x",
+    path: "/${tenant}",
+    session: [{ send: "${tenant}", await: { where: { "/joined": true } }, capture: { who: "/who" } }],
+  };
+  const protocol = compile(parseDescriptor(json, "x", ["tenant", "unused"]), ["tenant", "unused"]);
+  assert.deepEqual(protocol.variables, ["tenant"]);
+  assert.equal(protocol.path({ tenant: "a/b" }), "/a%2Fb");
+  const unknown = /session\[0\]\.send: expected a variable that is known here \(.*\), got "\$\{tenant\}"/;
+  assert.throws(() => parseDescriptor(json, "x"), unknown);
+  const taken = /session\[0\]\.capture\.who: expected no column's name, got "who"/;
+  assert.throws(() => parseDescriptor(json, "x", ["tenant", "who"]), taken);
 });

@@ -1,7 +1,11 @@
 /** Which of k6's options a configuration file may hold. */
 import assert from "node:assert/strict";
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { test } from "node:test";
+import { readK6Config } from "../../cli/run/k6-config.ts";
 import { configPath, parseK6Config } from "../../cli/run/k6-options.ts";
+import { temporaryDirectory } from "../temporary-directory.ts";
 
 test("what changes neither load nor limits nor set-up is k6's to read", () => {
   const given = { hosts: { "a.test": "127.0.0.1" }, insecureSkipTlsVerify: true, tags: null };
@@ -30,4 +34,30 @@ test("the file is the one that k6 would read", () => {
   for (const flags of [["-c", "a"], ["-ca"], ["-c=a"], ["--config", "a"], ["--config=a"]])
     assert.equal(configPath(["-c", "b", ...flags, "--quiet"]), "a");
   assert.equal(configPath(["--config"]), "");
+});
+
+test("without such a flag it is the one that K6_CONFIG names, else the one that k6 looks for", async (t) => {
+  const directory = await temporaryDirectory(t);
+  const usual = join(
+    directory,
+    process.platform === "darwin" ? "Library/Application Support" : ".config",
+    "k6",
+  );
+  await mkdir(usual, { recursive: true });
+  const write = (path: string, of: object) => writeFile(path, JSON.stringify(of));
+  const env = { HOME: directory, XDG_CONFIG_HOME: "" };
+  assert.deepEqual(await readK6Config([], directory, env), {});
+  await write(join(usual, "config.json"), { tags: { from: "usual" } });
+  await write(join(directory, "named.json"), { tags: { from: "named" } });
+  await write(join(directory, "flag.json"), { tags: { from: "flag" } });
+  const from = async (flags: string[], more: object) =>
+    (await readK6Config(flags, directory, { ...env, ...more })).tags;
+  assert.deepEqual(await from([], {}), { from: "usual" });
+  assert.deepEqual(await from([], { K6_CONFIG: "named.json" }), { from: "named" });
+  assert.deepEqual(await from(["-c", "flag.json"], { K6_CONFIG: "named.json" }), { from: "flag" });
+  await write(join(directory, "named.json"), { thresholds: {} });
+  await assert.rejects(
+    from([], { K6_CONFIG: "named.json" }),
+    /^UserError: K6_CONFIG named\.json: thresholds: expected/,
+  );
 });

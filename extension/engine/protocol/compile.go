@@ -22,9 +22,10 @@ const (
 	lastSeqSlot
 )
 
-// Compile compiles a descriptor.
-func Compile(d *Descriptor) (*Protocol, error) {
-	c := compiler{p: &Protocol{Name: d.Name, Subprotocols: d.Subprotocols, message: newTree()}}
+// Compile compiles a descriptor. columns are variables that its connections
+// have beside ConnectionVariables.
+func Compile(d *Descriptor, columns ...string) (*Protocol, error) {
+	c := compiler{columns: columns, p: &Protocol{Name: d.Name, Subprotocols: d.Subprotocols, message: newTree()}}
 	c.tree = &c.p.message
 	c.compile(d)
 	if c.err != nil {
@@ -57,6 +58,7 @@ func (s OneOrMore[T]) field(name string, i int) string {
 // reads as the descriptor does.
 type compiler struct {
 	p        *Protocol
+	columns  []string
 	tree     *tree // of the document that pointers are now of
 	captures []string
 	err      error
@@ -154,8 +156,8 @@ func (c *compiler) variables(d *Descriptor) {
 		look(b.Answer)
 		look(b.Send)
 	}
-	for _, variable := range ConnectionVariables {
-		if used[variable] {
+	for _, variable := range append(slices.Clone(ConnectionVariables), c.columns...) {
+		if used[variable] && !slices.Contains(c.p.Variables, variable) {
 			c.p.Variables = append(c.p.Variables, variable)
 		}
 	}
