@@ -126,6 +126,28 @@ export function refuseUnknown(command: string, argv: readonly string[], defined:
   }
 }
 
+/**
+ * A command line as citty does not read it: every value of a flag that is given again, and what follows `--` left as it
+ * stands.
+ */
+export function readAgain(rawArgs: readonly string[], defined: ArgsDef) {
+  const end = rawArgs.includes("--") ? rawArgs.indexOf("--") : rawArgs.length;
+  const strings = Object.entries(defined).filter(([, { type }]) => type === "string");
+  const options = Object.fromEntries(
+    strings.map(([name, arg]) => {
+      const short = aliasesOf(arg).find((alias) => alias.length === 1);
+      return [name, { type: "string" as const, multiple: true as const, ...(short && { short }) }];
+    }),
+  );
+  const { positionals, values } = parseArgs({ args: rawArgs.slice(0, end), options, strict: false });
+  return {
+    words: positionals,
+    /** All values of a flag, in their order. */
+    all: (flag: string): string[] => ((values[flag] ?? []) as unknown[]).map(String),
+    rest: rawArgs.slice(end + 1),
+  };
+}
+
 /** A command that takes any number of words says so by a hint: `RUN…`. */
 const takesMoreWords = (defined: ArgsDef): boolean =>
   Object.values(defined).some((arg) => arg.type === "positional" && arg.valueHint?.endsWith("…"));

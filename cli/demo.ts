@@ -3,6 +3,7 @@ import { defineCommand } from "citty";
 import { startServer } from "../server/server.ts";
 import type { Surroundings } from "./command.ts";
 import { findK6 } from "./find-k6.ts";
+import { terminalScreen } from "./live/displays.ts";
 import { conclusion } from "./run/conclusion.ts";
 import { bundleFor, findScript } from "./run/script.ts";
 import { runK6 } from "./run-k6.ts";
@@ -55,7 +56,9 @@ export const demo = ({ out, cwd, env, signal }: Surroundings) =>
           args: ["--quiet"],
           env: Object.fromEntries(ENVIRONMENT.map((name) => [name, env[name]])),
           signal,
-          say,
+          ...("isTTY" in out && out.isTTY === true
+            ? { screen: terminalScreen(out as NodeJS.WriteStream) }
+            : { say }),
         });
         for (const line of conclusion(result, cwd)) say(line);
         return result.exitCode;

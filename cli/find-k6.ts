@@ -1,6 +1,7 @@
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { promisify } from "node:util";
+import { OLDEST_GO_MINOR, OLDEST_K6 } from "../tools/oldest.mjs";
 import { EXIT, UserError } from "./command.ts";
 import { packageFile } from "./package-file.ts";
 
@@ -14,8 +15,6 @@ export interface K6 {
   readonly extension: boolean;
 }
 
-const OLDEST_MAJOR = 2;
-
 /**
  * The k6 to run: the one built with the extension (`bin/k6`), else one on the PATH.
  *
@@ -25,13 +24,13 @@ export async function findK6(env: NodeJS.ProcessEnv, built = packageFile("bin/k6
   const command = existsSync(built) ? built : "k6";
   const said = await version(command, env);
   const found = said && parseVersion(said);
-  if (found && found.major >= OLDEST_MAJOR) {
+  if (found && found.major >= OLDEST_K6) {
     return { command, version: found.version, extension: said.includes("k6/x/realtime") };
   }
   const problem = found ? `k6 ${found.version} on the PATH is too old` : "no k6 found";
   throw new UserError(
-    `${problem}. Install k6 ${OLDEST_MAJOR} or newer (https://grafana.com/docs/k6/latest/set-up/install-k6), or build it: ` +
-      "npm run build:k6, in a clone of the repository, with Go 1.21 or newer (https://go.dev/dl).",
+    `${problem}. Install k6 ${OLDEST_K6} or newer (https://grafana.com/docs/k6/latest/set-up/install-k6), or build it: ` +
+      `npm run build:k6, in a clone of the repository, with Go 1.${OLDEST_GO_MINOR} or newer (https://go.dev/dl).`,
     EXIT.error,
   );
 }

@@ -59,7 +59,9 @@ export function exitCodeFor(verdict: Summary["verdict"], exitCode: number | unde
 /** `2 of 4`, for the one with index 1. */
 export const nth = (index: number, count: number): string => `${index + 1} of ${count}`;
 
-export const howEnded = ({ exitCode }: Ending): string =>
-  exitCode === undefined ? "killed" : `exit code ${exitCode}`;
+export const howEnded = ({ exitCode, notStarted }: Ending): string => {
+  if (notStarted !== undefined) return `it could not be started: ${notStarted}`;
+  return exitCode === undefined ? "killed" : `exit code ${exitCode}`;
+};
 
 const incomplete = (reason: string): Decision => ({ verdict: "incomplete", reason });

@@ -5,7 +5,7 @@ import { markdown } from "../lib/summary/markdown.ts";
 import { flagsAndPaths, type Surroundings, UserError } from "./command.ts";
 import { packageFile } from "./package-file.ts";
 import { chartsOf } from "./report/charts.ts";
-import { documentOf } from "./report/document.ts";
+import { type Assets, reportOf } from "./report/document.ts";
 import { openViews } from "./report/open.ts";
 import type { RunView } from "./report/view.ts";
 import { printable } from "./try/safe-text.ts";
@@ -71,12 +71,16 @@ export const report = ({ out, cwd }: Pick<Surroundings, "out" | "cwd">): Command
     },
   });
 
-/** The whole page. It carries its script and style, which are built with the command line. */
-export async function reportPage(views: readonly RunView[]): Promise<string> {
+/** The whole page. */
+export const reportPage = async (views: readonly RunView[]): Promise<string> =>
+  reportOf(views, chartsOf(views), await pageAssets());
+
+/** The page's script and style, which are built with the command line. */
+export async function pageAssets(): Promise<Assets> {
   const [script, style] = await Promise.all(
     ["dist/report-page.js", "dist/report-page.css"].map((file) => readFile(packageFile(file), "utf8")),
   );
-  return documentOf(views, chartsOf(views), { script: script!, style: style! });
+  return { script: script!, style: style! };
 }
 
 /** The figures of every run, for a pull request. */

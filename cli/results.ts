@@ -1,8 +1,9 @@
 /** The files that a run leaves: its summary in each form, its recordings, its report, and whatever else k6 wrote there. */
 import { mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import * as v from "valibot";
 import { SUMMARY_FORMS } from "../lib/summary/forms.ts";
-import type { Summary, Verdict } from "../lib/summary/summary.ts";
+import { type Summary, SummarySchema } from "../lib/summary/summary.ts";
 import { EXIT, UserError } from "./command.ts";
 import { makeDirectory } from "./directory.ts";
 
@@ -10,6 +11,9 @@ import { makeDirectory } from "./directory.ts";
  * Gives `work` a directory of its own below `resultsDir`, and moves what it left there up when it is done. So the
  * summary of an earlier or a parallel run is never taken for this one's, and a reader never sees half a file. What an
  * earlier run of the scenario left is removed first: were this one killed, it would pass for its result.
+ *
+ * Where `work` or the move fails, the directory stays with all that is in it, and the error names it: a recording
+ * of hours outlives a mistake made after it.
  *
  * @throws {@link UserError} where nothing can be written there
  */
@@ -27,14 +31,25 @@ export async function withOwnDirectory<T>(
     const result = await work(own);
     const names = await readdir(own);
     for (const name of names) await rename(join(own, name), join(resultsDir, name));
+    await rm(own, { recursive: true });
     return { result, files: names.map((name) => join(resultsDir, name)) };
   } catch (error) {
-    throw isFull(error)
-      ? new UserError(`What the run left could not be written to ${resultsDir}: no space left`, EXIT.error)
-      : error;
-  } finally {
-    await rm(own, { recursive: true, force: true });
+    const kept = await readdir(own).catch(() => []);
+    if (kept.length === 0) {
+      await rm(own, { recursive: true, force: true });
+      throw error;
+    }
+    throw withMore(error as Error, `What the run left so far is kept in ${own}: ${kept.join(", ")}`);
   }
+}
+
+/** The error with a line more; one of the machine's, such as a full disk, is no defect and needs no stack. */
+function withMore(error: Error, line: string): Error {
+  if (error instanceof UserError) return new UserError(`${error.message}\n${line}`, error.exitCode);
+  if (isFull(error)) return new UserError(`no space left on the device\n${line}`, EXIT.error);
+  if ("syscall" in error) return new UserError(`${error.message}\n${line}`, EXIT.error);
+  error.stack += `\n${line}`;
+  return error;
 }
 
 async function makeOwn(resultsDir: string): Promise<string> {
@@ -80,13 +95,15 @@ function isOf(scenario: string, name: string): boolean {
   return suffix === RECORDING || suffix === REPORT || Object.hasOwn(SUMMARY_FORMS, suffix);
 }
 
-const VERDICTS: readonly unknown[] = ["pass", "fail", "generator-bound", "incomplete"] satisfies Verdict[];
-
-/** The summary that k6 wrote; undefined when there is none, or k6 was ended while writing it. */
+/**
+ * The summary that k6 wrote; undefined when there is none, k6 was ended while writing it, or it is no summary of
+ * this version's form.
+ */
 export async function readSummary(directory: string, scenario: string): Promise<Summary | undefined> {
   try {
-    const summary = JSON.parse(await readFile(join(directory, `${scenario}.summary.json`), "utf8"));
-    return VERDICTS.includes(summary?.verdict) ? summary : undefined;
+    const document = JSON.parse(await readFile(join(directory, `${scenario}.summary.json`), "utf8"));
+    const { success, output } = v.safeParse(SummarySchema, document);
+    return success ? output : undefined;
   } catch (error) {
     if (error instanceof SyntaxError || (error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw error;

@@ -5,6 +5,11 @@ import type { Summary } from "../lib/summary/summary.ts";
 import { type Ms, ms, parseDuration } from "../lib/units.ts";
 import { EXIT, UserError } from "./command.ts";
 import type { K6 } from "./find-k6.ts";
+import { logLines, type Screen } from "./live/displays.ts";
+import { readable } from "./live/k6-log.ts";
+import { serveLive } from "./live/serve.ts";
+import type { Plan } from "./live/text.ts";
+import { watchRun } from "./live/watch.ts";
 import { decide, decideTogether, exitCodeFor } from "./outcome.ts";
 import {
   readSummary,
@@ -15,10 +20,9 @@ import {
   writeSummary,
 } from "./results.ts";
 import { segmentArgs, superviseAll } from "./run/instances.ts";
-import { tellProgress } from "./run/progress.ts";
 import { summarizeRecordings } from "./run/recorded.ts";
 import { settingsProblem } from "./run/refusal.ts";
-import { writeReport } from "./run/report.ts";
+import { viewsOfRun, writeReport } from "./run/report.ts";
 import type { Output } from "./supervise.ts";
 
 /** One run of one scenario. */
@@ -40,8 +44,12 @@ export interface K6Run {
   readonly signal: AbortSignal;
   /** Where k6's output goes. Default `inherit`. */
   readonly output?: Output;
-  /** Told in a line now and then how far the run is. Default nobody. */
+  /** Told in a line every ten seconds how the run stands, and what happens to instances. Default nobody. */
   readonly say?: (line: string) => void;
+  /** Whether to serve the report's page while the run goes on, on a free port of 127.0.0.1. Default false. */
+  readonly live?: boolean;
+  /** Shows the run in a terminal instead, which k6's output then goes to as well. */
+  readonly screen?: ((plan: Plan) => Screen) | undefined;
 }
 
 /** What a run came to. */
@@ -63,26 +71,40 @@ export interface K6Result {
  */
 export async function runK6(run: K6Run): Promise<K6Result> {
   const scenario = scenarioOf(run.script);
-  const { instances = 1, say = () => {} } = run;
+  const { instances = 1 } = run;
   // In the environment, not with -e: everyone on the machine may read command lines, and some hold tokens.
   const env = { ...run.env, ...run.settings, K6_VERSION: run.k6.version };
   const plan = await planOf(run, { ...env, RESULTS_DIR: "" });
+  const screen = run.screen?.({ scenario, ...plan });
+  const say = screen ? (line: string) => screen.print(line) : (run.say ?? (() => {}));
   if (instances > plan.shards) {
     throw new UserError(
       `${scenario}: ${plan.shards} virtual users share this load, so at most as many instances can, got ${instances}`,
     );
   }
+  const page = run.live ? await serveLive({ scenario, ...plan }) : undefined;
+  if (page) say(`Live: ${page.url}`);
   const { result, files } = await withOwnDirectory(run.resultsDir, scenario, async (directory) => {
     const startedAt = new Date();
     const lives = Array.from({ length: instances }, (_, index) => ({
       command: run.k6.command,
       args: argsFor(run, index, recordingPath(directory, scenario, index, instances)),
       env: { ...env, RESULTS_DIR: directory },
-      output: run.output ?? "inherit",
+      output: screen ? (line: string) => screen.print(readable(line)) : (run.output ?? "inherit"),
       longest: ms(plan.setup + plan.longest),
     }));
-    const progress = tellProgress(plan.longest, say);
-    const endings = await superviseAll(lives, run.signal, say).finally(() => progress.stop());
+    const watching = watchRun(
+      {
+        recordings: run.k6.extension
+          ? lives.map((_, index) => recordingPath(directory, scenario, index, instances))
+          : [],
+        cellSeconds: Math.ceil(plan.longest / 1_000 / MOST_CELLS_LIVE),
+        onUnreadable: ({ message }) => say(`No more figures while it runs: ${message}`),
+      },
+      [screen ?? logLines({ scenario, ...plan }, say), ...(page ? [page] : [])],
+    );
+    const endings = await superviseAll(lives, run.signal, say).finally(() => watching.stop());
+    screen?.clear();
 
     const written = instances === 1 ? await readSummary(directory, scenario) : undefined;
     const recordings = await recordingsIn(directory);
@@ -101,7 +123,9 @@ export async function runK6(run: K6Run): Promise<K6Result> {
     if (written?.verdict !== summary.verdict || written.reason !== summary.reason) {
       await writeSummary(directory, summary);
     }
-    await writeReport(reportPath(directory, scenario), summary, recordings).catch((error) =>
+    const views = await viewsOfRun(summary, recordings);
+    await page?.finish(views);
+    await writeReport(reportPath(directory, scenario), views).catch((error) =>
       say(`There is no report: ${error.message}`),
     );
     return {
@@ -127,23 +151,23 @@ function argsFor(
   ];
 }
 
+/** Stretches of time that a live page shows at the most: its memory is bounded by them. */
+const MOST_CELLS_LIVE = 300;
+
 const scenarioOf = (script: string): string => parse(script).name;
 
 /** What a scenario's `setup` may take where it says nothing: k6's own default. */
 const DEFAULT_SETUP_TIMEOUT = ms(60_000);
 
-interface Plan {
-  /** The longest that the set-up may take, and the load with its graceful stops. */
+interface RunPlan extends Omit<Plan, "scenario"> {
+  /** The longest that the set-up may take. */
   readonly setup: Ms;
-  readonly longest: Ms;
-  /** How long the load is to take; 0 where the script does not say. */
-  readonly planned: Ms;
   /** Virtual users that share it. */
   readonly shards: number;
 }
 
 /** What the run is to do by its own plan. */
-async function planOf({ k6, script }: K6Run, env: NodeJS.ProcessEnv): Promise<Plan> {
+async function planOf({ k6, script }: K6Run, env: NodeJS.ProcessEnv): Promise<RunPlan> {
   const args = ["inspect", "--execution-requirements", "--include-system-env-vars=true", script];
   const { stdout } = await promisify(execFile)(k6.command, args, { env }).catch((error) => {
     const said = String(error.stderr || error.message).trim();

@@ -1,9 +1,9 @@
 import { resolve } from "node:path";
-import { parseArgs } from "node:util";
 import { type ArgsDef, type CommandDef, defineCommand } from "citty";
 import { SETTINGS } from "../lib/settings.ts";
-import { type Surroundings, UserError } from "./command.ts";
+import { readAgain, type Surroundings, UserError } from "./command.ts";
 import { findK6 } from "./find-k6.ts";
+import { terminalScreen } from "./live/displays.ts";
 import { conclusion } from "./run/conclusion.ts";
 import { examine } from "./run/examine.ts";
 import { bundleFor, findScript, requireK6For, requireK6ForInstances } from "./run/script.ts";
@@ -38,6 +38,10 @@ const ARGS = {
     valueHint: "DIRECTORY",
     description: "Directory for what the run leaves. (results)",
   },
+  live: {
+    type: "boolean",
+    description: "Serve the report while the run goes on, on a free port of 127.0.0.1.",
+  },
   json: {
     type: "boolean",
     description: "One JSON object on standard output when the run is over; all else on standard error.",
@@ -54,6 +58,10 @@ export const RUN_MANUAL = `WHAT IT DOES
   Those of an earlier run of the same scenario are replaced: --results keeps
   them apart.
 
+  While it goes on, a terminal shows the figures so far, and a log gets a line
+  of them every ten seconds. --live serves the report as it grows. Both read the
+  recording: a k6 without the extension tells its time alone.
+
   Variables come from -e, else from the environment, as docs/variables.md lists
   them. WS_TOKEN and HEADERS come from the environment alone, for the process
   list shows command lines. What follows -- goes to k6 as it stands.
@@ -62,6 +70,7 @@ EXAMPLES
 
   WS_TOKEN=… k6-realtime run chat-soak --url wss://chat.example.com/ws
   k6-realtime run connect --url wss://example.com/ws -e RATE=200 -e HOLD=30s
+  k6-realtime run mass-soak --live --url wss://example.com/ws
   k6-realtime run chat-soak -e CONNECTIONS=5000 --instances 4 --results four
   k6-realtime run chat-soak -- --out influxdb=http://127.0.0.1:8086/k6
 
@@ -81,7 +90,7 @@ export const run = ({ out, err, cwd, env, signal }: Surroundings): CommandDef =>
     meta: { name: "run", description: "Run a scenario, record it, and judge it" },
     args: ARGS as ArgsDef,
     async run({ args, rawArgs }): Promise<number> {
-      const { words, pairs, k6Flags } = parse(rawArgs);
+      const { words, all, rest: k6Flags } = readAgain(rawArgs, ARGS);
       const json = args.json === true;
       const instances = instancesOf(args.instances);
       checkK6Flags(k6Flags);
@@ -89,7 +98,7 @@ export const run = ({ out, err, cwd, env, signal }: Surroundings): CommandDef =>
       const settings = {
         // Enough of them, where a scenario is cut into as few as it is told.
         ...(instances > 1 && env.SHARDS === undefined && { SHARDS: String(instances) }),
-        ...settingsOf(args as { url?: string; profile?: string }, pairs),
+        ...settingsOf(args as { url?: string; profile?: string }, all("env")),
       };
       const k6 = await findK6(env);
       await requireK6For(script, k6);
@@ -99,44 +108,25 @@ export const run = ({ out, err, cwd, env, signal }: Surroundings): CommandDef =>
 
       const say = (line: string) => (json ? err : out).write(`${line}\n`);
       say(`Using k6 ${k6.version} (${k6.command}), ${k6.extension ? "with" : "without"} the extension`);
-      // Several would draw over each other.
-      const k6Draws = "isTTY" in out && out.isTTY === true && !json && instances === 1;
+      const isTerminal = "isTTY" in out && out.isTTY === true && !json;
       const { shown, ...result } = await runK6({
         k6,
         script: bundleFor(script, k6),
         settings,
         resultsDir: resolve(cwd, String(args.results ?? "results")),
-        args: [...(k6Draws ? [] : ["--quiet"]), ...k6Flags],
+        args: ["--quiet", ...k6Flags], // k6's own progress has none of the figures
         instances,
+        live: args.live === true,
         env: { ...env, PWD: cwd }, // scenarios take relative paths from there
         signal,
         output: instances > 1 ? say : json ? "stderr" : "inherit",
-        ...(!k6Draws && { say }),
+        ...(isTerminal ? { screen: terminalScreen(out as NodeJS.WriteStream) } : { say }),
       });
       if (json) out.write(`${JSON.stringify(result)}\n`);
       for (const line of conclusion({ ...result, shown }, cwd)) say(line);
       return result.exitCode;
     },
   });
-
-/** citty knows neither flags that are given again nor that what follows -- is not ours. */
-function parse(rawArgs: readonly string[]) {
-  const end = rawArgs.includes("--") ? rawArgs.indexOf("--") : rawArgs.length;
-  const strings = Object.entries(ARGS).filter(([, { type }]) => type === "string");
-  const { positionals, values } = parseArgs({
-    args: rawArgs.slice(0, end),
-    options: {
-      ...Object.fromEntries(strings.map(([name]) => [name, { type: "string" as const }])),
-      env: { type: "string", short: "e", multiple: true },
-    },
-    strict: false,
-  });
-  return {
-    words: positionals,
-    pairs: (values.env ?? []).map(String),
-    k6Flags: rawArgs.slice(end + 1),
-  };
-}
 
 /** As many as {@link SETTINGS} allow parts of a load. */
 function instancesOf(given: unknown): number {

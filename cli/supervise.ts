@@ -20,8 +20,10 @@ export interface Supervision {
 
 /** How a k6 process ended. */
 export interface Ending {
-  /** Its exit code; undefined when a signal ended it. */
+  /** Its exit code; undefined when a signal ended it, or it never started. */
   readonly exitCode: number | undefined;
+  /** Why it could not be started; undefined when it was. */
+  readonly notStarted?: string;
   /** Why it was ended from outside, as a clause; undefined when it ended by itself. */
   readonly endedBecause: string | undefined;
 }
@@ -69,9 +71,12 @@ export async function supervise(life: Supervision): Promise<Ending> {
   k6.once("exit", () => signalGroup(k6, "SIGKILL"));
   try {
     if (life.signal.aborted) onAbort();
-    const [exitCode] = await once(k6, "close");
+    const [exitCode] = await once(k6, "close"); // which is rejected with the error of one that does not start
     await told;
     return { exitCode: exitCode ?? undefined, endedBecause };
+  } catch (error) {
+    if (k6.pid !== undefined) throw error;
+    return { exitCode: undefined, notStarted: (error as Error).message, endedBecause };
   } finally {
     clearTimeout(overdue);
     clearTimeout(killing);

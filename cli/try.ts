@@ -1,6 +1,5 @@
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
-import { parseArgs } from "node:util";
 import { type ArgsDef, type CommandDef, defineCommand } from "citty";
 import { IDENTITY_SETTINGS, identities } from "../lib/identity.ts";
 import {
@@ -12,7 +11,7 @@ import {
 } from "../lib/protocols/index.ts";
 import { readSettings, SETTINGS, type SettingName, SettingsError } from "../lib/settings.ts";
 import { type Ms, parseDuration } from "../lib/units.ts";
-import { EXIT, type Surroundings, UserError } from "./command.ts";
+import { EXIT, readAgain, type Surroundings, UserError } from "./command.ts";
 import { type Attempt, attempt } from "./try/attempt.ts";
 import type { TryEvent, Untimed } from "./try/event.ts";
 import { masker, printable } from "./try/safe-text.ts";
@@ -119,7 +118,7 @@ export const tryOut = ({ out, cwd, env, signal }: Surroundings): CommandDef =>
     meta: { name: "try", description: "Try one connection and see how each message is understood" },
     args: ARGS as ArgsDef,
     async run({ args, rawArgs }): Promise<number> {
-      const headers = headersOf(rawArgs);
+      const headers = headersOf(readAgain(rawArgs, ARGS).all("header"));
       const { what, mask, json } = await planOf(args as Args, headers, { cwd, env });
       const judge = new Judge(what.probes);
 
@@ -251,12 +250,9 @@ async function protocolOf(
   return compile(parseDescriptor(document, PROTOCOL_FILE));
 }
 
-/** Of a flag given twice citty keeps the last. */
-function headersOf(rawArgs: readonly string[]): Record<string, string> {
-  const options = { header: { type: "string", multiple: true } } as const;
-  const { values } = parseArgs({ args: [...rawArgs], options, strict: false });
-  const pairs = (values.header ?? []).map((line) => {
-    const [, name, value] = /^([^:]+):\s*(.*?)\s*$/.exec(String(line)) ?? [];
+function headersOf(lines: readonly string[]): Record<string, string> {
+  const pairs = lines.map((line) => {
+    const [, name, value] = /^([^:]+):\s*(.*?)\s*$/.exec(line) ?? [];
     return name === undefined || value === undefined ? undefined : ([name, value] as const);
   });
   const headers = Object.fromEntries(pairs.filter((pair) => pair !== undefined));

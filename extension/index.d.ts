@@ -25,7 +25,8 @@ declare module "k6/x/realtime" {
     /** How many connections there are to be, of all shards and instances together: 1 to 1,000,000. */
     connections: number;
     /**
-     * Parts that the connections are cut into, one for each virtual user of the scenario. Default 1. A test that
+     * Parts that the connections are cut into, one for each virtual user of the scenario. Default 1. Other scenarios of
+     * the test have virtual users of their own. A test that
      * runs in several instances (`--execution-segment`) needs at least as many.
      */
     shards?: number;
@@ -101,7 +102,10 @@ declare module "k6/x/realtime" {
     authenticate?: boolean;
     /** Rooms, a multiple of the shards, of which the subscribers are a multiple. Default 1. */
     rooms?: number;
-    /** Connections that publish, beside the subscribers: 0 (only listen) or a multiple of the rooms. Default 1. */
+    /**
+     * Connections that publish, beside the subscribers: a multiple of the rooms, or 0 only to listen. Then subscribers
+     * of a room are compared where deliveries have an `id`: what two hear is due to all. Default 1.
+     */
     publishers?: number;
     /** Publications in a second, of all publishers together, evenly spaced. Default 1. */
     publicationsPerSecond?: number;
@@ -146,7 +150,7 @@ declare module "k6/x/realtime" {
   export interface Outcome {
     /** Connections of this shard. */
     readonly wanted: number;
-    /** Those that opened. */
+    /** Those that opened, each once however often it did. */
     readonly opened: number;
     /** Those that ended before they were meant to. */
     readonly dropped: number;
@@ -265,8 +269,8 @@ declare module "k6/x/realtime" {
       listener: (event: WebSocketEvents[E]) => unknown,
     ): void;
     /**
-     * Sends a message. Throws unless the connection is open. Where the peer does not read and 1 MiB waits already,
-     * the message is not sent and there is an `error` event, `unsent`.
+     * Sends a message. Throws unless the connection is open. Where the peer does not read and 1 MiB waits already, or
+     * 256 MiB for all such peers together, the message is not sent and there is an `error` event, `unsent`.
      */
     send(data: string | ArrayBuffer | ArrayBufferView): void;
     /**

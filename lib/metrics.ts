@@ -8,6 +8,7 @@ import {
   PHASES,
   ROLES,
   SIDES,
+  UNMEASURED,
 } from "./reasons.ts";
 
 /**
@@ -54,6 +55,7 @@ export const METRICS = {
   ws_arrivals_uncertain: counter(
     "Messages that were read so late, and together with later ones, that they may have come more than 1 ms before what their latency says.",
   ),
+  ws_unmeasured: counter("What could not be measured, or not as it was, by reason.", { reason: UNMEASURED }),
   ws_fanout_lag_ms: trend(
     "Due time of a publication to its arrival at one subscriber, one value for each delivery.",
     { role: ROLES },

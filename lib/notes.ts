@@ -1,11 +1,13 @@
 /** What the figures of a run are worth, in sentences. Pure: of one process, and of several put together, alike. */
 import type { Summary } from "./summary/summary.ts";
 import { number } from "./summary/verdict.ts";
+import { notesOnGaps } from "./unmeasured.ts";
 
 /** How certain the latencies are that the engine measured. */
 export const notesOnTimes = (metrics: Summary["metrics"]): string[] => [
   ...uncertainty(metrics),
   ...otherClock(metrics),
+  ...notesOnGaps(metrics),
 ];
 
 /** The share of uncertain arrivals from which they are worth a word: a tenth of what is above a p99. */

@@ -52,6 +52,25 @@ export class Grid implements DueTimes {
   }
 }
 
+/**
+ * How many fall due in `duration` at a steady rate, the first at once. What would be due at its very end does not: 10
+ * in a second for a second are 10.
+ */
+export function dueIn(perSecond: number, duration: Ms): number {
+  const exact = (perSecond * duration) / 1_000;
+  const nearest = Math.round(exact);
+  // 8.3 in a second for 30 s are 249, which as floating-point numbers are 249.00000000000003.
+  return Math.abs(exact - nearest) <= exact * 1e-12 ? nearest : Math.ceil(exact);
+}
+
+/** The due times that {@link dueIn} counts, from `start`. */
+export function steady(start: Ms, perSecond: number, duration: Ms): Grid {
+  const interval = 1_000 / perSecond;
+  // Half an interval behind the last, where no rounding can reach.
+  const last = start + (dueIn(perSecond, duration) - 0.5) * interval;
+  return new Grid(start, ms(interval), ms(last));
+}
+
 /** How reconnection backs off. */
 export interface Backoff {
   /** The first try waits between 0 and this. */

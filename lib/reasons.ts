@@ -141,6 +141,19 @@ export type Outcome = (typeof OUTCOMES)[number];
 /** What became of messages that were published while a subscriber was cut off. */
 export const GAP_FATES = ["replayed", "reordered", "repeated", "lost"] as const;
 
+/** What could not be measured, or not as it was. */
+export const UNMEASURED = [
+  "joining", // a delivery so soon after its subscriber joined that it may be history, whose age is no lag
+  "no_stamp", // a delivery without the usable time stamp that the protocol says it has, where nothing else tells when it was published
+  "stamp_1s", // a delivery whose time stamp tells whole seconds, tenths or hundredths at best
+  "stamp_100ms",
+  "stamp_10ms",
+  "forgotten", // a publication of so many at once that its spread, or who missed it, is no longer known
+  "undecided", // a delivery so long after its publication that it may have come before
+  "out_of_range", // a time below zero, or beyond 78 hours: it counts as the nearest that is kept
+  "not_taken", // a time that k6 did not take for so long that no more was kept for it
+] as const;
+
 /** What a connection of the load is there for. */
 export const ROLES = ["healthy", "slow", "publisher"] as const;
 export type Role = (typeof ROLES)[number];

@@ -158,7 +158,7 @@ export const SETTINGS = {
   ),
   ROOMS: count("Rooms that the connections are spread over.", "10", 1, 1_000_000),
   PUBLISHERS: count(
-    "Connections that publish into each room; 0 only listens to what the server sends.",
+    "Connections that publish into each room; 0 only listens to what the server sends, and compares its subscribers where the protocol names a delivery's identifier.",
     "1",
     0,
     10_000,

@@ -1,6 +1,20 @@
 /** The URL as it may be shown: without user, password and query, where tokens travel. */
 export function redactUrl(url: string): string {
-  return url.replace(/\/\/[^/?#]*@/, "//").replace(/\?.*$/, "?…");
+  return url.replace(/\/\/[^/?#]*@/, "//").replace(/\?.*$/s, "?…");
+}
+
+/** As {@link redactUrl}, of a connection's URL, whose path may hold the token too. */
+export function redactUrlOf({
+  url,
+  variables: { token },
+}: {
+  readonly url: string;
+  readonly variables: { readonly [name: string]: string };
+}): string {
+  const shown = redactUrl(url);
+  if (!token) return shown;
+  const [, host = "", path = ""] = /^(\w+:\/\/[^/]*)(.*)$/s.exec(shown) ?? ["", "", shown];
+  return host + path.replaceAll(encodeURIComponent(token), "…").replaceAll(token, "…");
 }
 
 /**

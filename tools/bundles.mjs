@@ -1,5 +1,5 @@
 /** Bundles scenarios and the library for k6, and the command line and the reference server for Node.js. */
-import { readdirSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { filesUnder, fingerprint, isCurrent, markCurrent, root, writeAtomically } from "./files.mjs";
 import { step } from "./step.mjs";
@@ -24,6 +24,17 @@ export const forK6 = /** @type {const} */ ({
  * interface. @satisfies {import("esbuild").BuildOptions}
  */
 const forEngine = /** @type {const} */ ({ ...forK6, alias: { "k6/websockets": "k6/x/realtime" } });
+
+/**
+ * The library, to be bundled once more by whoever uses it: a module for each source file, so that a script takes
+ * along no more than what it imports. @satisfies {import("esbuild").BuildOptions}
+ */
+const asLibrary = /** @type {const} */ ({
+  splitting: true,
+  // What is an entry keeps its name and place.
+  outbase: "lib",
+  chunkNames: "chunks/[name]-[hash]",
+});
 
 /** What runs in Node.js. @satisfies {import("esbuild").BuildOptions} */
 const forNode = /** @type {const} */ ({
@@ -60,15 +71,16 @@ const forBoth = /** @type {const} */ ({
 });
 
 /** Where everything that is bundled lies, beside node_modules. */
-const SOURCES = ["lib", "scenarios", "thresholds", "server", "cli"];
+const SOURCES = ["lib", "scenarios", "thresholds", "server", "cli", "tools"];
 
 /** Bundles dist/. */
 export async function buildBundles() {
-  const print = fingerprint([...SOURCES, "tools/bundles.mjs", "package-lock.json"].flatMap(filesUnder));
+  const print = fingerprint([...SOURCES, "package-lock.json"].flatMap(filesUnder));
   if (isCurrent("dist", print)) return console.log("dist: up to date");
   await step("Bundling scenarios, library, command line and server into dist", async () => {
     const { build } = await import("esbuild");
     const scenarios = filesUnder("scenarios").filter((file) => file.endsWith(".ts"));
+    const modules = filesUnder("lib").filter((file) => file.endsWith(".ts"));
     const programs = { cli: "cli/bin.ts", action: "cli/action/bin.ts", server: "server/bin.ts" };
     const stock = await build({ ...forBoth, ...forK6, entryPoints: scenarios, outdir: "dist" });
     // lib/k6/realtime.ts asks for the extension: what has it is on the engine already.
@@ -78,7 +90,8 @@ export async function buildBundles() {
     const results = await Promise.all([
       stock,
       build({ ...forBoth, ...forEngine, entryPoints: onStockK6, outdir: "dist/x" }),
-      build({ ...forBoth, ...forK6, entryPoints: { library: "lib/index.ts" }, outdir: "dist" }),
+      build({ ...forBoth, ...forK6, ...asLibrary, entryPoints: modules, outdir: "dist/library" }),
+      build({ ...forBoth, ...forEngine, ...asLibrary, entryPoints: modules, outdir: "dist/x/library" }),
       build({ ...forBoth, ...forNode, entryPoints: programs, outdir: "dist" }),
       build({
         ...forBoth,
@@ -97,10 +110,9 @@ export async function buildBundles() {
     for (const { path, contents, text } of outputs)
       writeAtomically(path, contents, text.startsWith("#!") ? 0o755 : 0o644);
     const made = new Set(outputs.map(({ path }) => path));
-    for (const folder of ["dist", "dist/x"].map((name) => join(root, name))) {
-      for (const file of readdirSync(folder).map((name) => join(folder, name))) {
-        if (/\.js(\.map)?$/.test(file) && !made.has(file)) rmSync(file);
-      }
+    for (const name of filesUnder("dist")) {
+      const file = join(root, name);
+      if (/\.js(\.map)?$/.test(file) && !made.has(file)) rmSync(file);
     }
     markCurrent("dist", print);
   });

@@ -2,10 +2,8 @@
 import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { filesUnder, fingerprint, isCurrent, markCurrent, root } from "./files.mjs";
+import { OLDEST_GO_MINOR } from "./oldest.mjs";
 import { runTool, StepError, step } from "./step.mjs";
-
-/** Older ones cannot fetch the tool chain that extension/go.mod names. */
-const OLDEST_GO_MINOR = 21;
 
 /** There is no Go here that can build k6. */
 export class GoMissing extends StepError {}

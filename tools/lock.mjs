@@ -1,6 +1,7 @@
 /** One set-up at a time in one clone: two `npm ci` at once destroy each other's node_modules. */
-import { mkdirSync, renameSync, rmSync, statSync, utimesSync } from "node:fs";
-import { dirname } from "node:path";
+import { randomUUID } from "node:crypto";
+import { existsSync, mkdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 const HEARTBEAT_MS = 500;
@@ -27,12 +28,18 @@ export async function withLock(path, { onWait, signal, abandonedAfterMs = 10_000
     waiting = true;
     await released(path, abandonedAfterMs, signal);
   }
-  const heartbeat = setInterval(() => utimesSync(path, new Date(), new Date()), HEARTBEAT_MS);
+  // After a long sleep of the machine somebody else may have taken it over: then it is theirs to touch and to remove.
+  const mark = join(path, randomUUID());
+  writeFileSync(mark, "");
+  const isOurs = () => existsSync(mark);
+  const heartbeat = setInterval(() => {
+    if (isOurs()) utimesSync(path, new Date(), new Date());
+  }, HEARTBEAT_MS);
   try {
     return await work();
   } finally {
     clearInterval(heartbeat);
-    rmSync(path, { recursive: true, force: true });
+    if (isOurs()) rmSync(path, { recursive: true, force: true });
   }
 }
 

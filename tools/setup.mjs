@@ -5,9 +5,8 @@ import { buildBundles } from "./bundles.mjs";
 import { root } from "./files.mjs";
 import { buildK6, buildStockK6, GoMissing } from "./k6.mjs";
 import { withLock } from "./lock.mjs";
+import { OLDEST_NODE } from "./oldest.mjs";
 import { runTool, StepError, step } from "./step.mjs";
-
-const OLDEST_NODE = 20;
 
 /**
  * Sets up dependencies and bundles, and of k6 what is asked for.

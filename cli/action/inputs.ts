@@ -1,4 +1,5 @@
 /** The action's inputs, as its steps get them: from the environment, never from a shell's command line. Pure. */
+import { redactUrl } from "../../lib/url.ts";
 import { UserError } from "../command.ts";
 
 /** What a run of the action was asked for. */
@@ -37,17 +38,19 @@ export function readInputs(env: NodeJS.ProcessEnv): Inputs {
     throw wrong("scenario", "a scenario's name or the path of a script", inputs.scenario);
   }
   if (!/^wss?:\/\//i.test(inputs.url) || !URL.canParse(inputs.url)) {
-    throw wrong("url", "a ws:// or wss:// URL", inputs.url);
+    throw wrong("url", "a ws:// or wss:// URL", redactUrl(inputs.url));
   }
   return inputs;
 }
 
-/** The arguments of `k6-realtime` that do what the inputs say. Values are part of their flag: none can be one. */
-export function runArguments(inputs: Inputs, resultsDir: string): string[] {
-  return [
+/**
+ * The `k6-realtime` command that does what the inputs say. Values are part of their flag: none can be one. The URL goes
+ * into the environment: its query may hold a token, and everyone on the machine may read command lines.
+ */
+export function runCommand(inputs: Inputs, resultsDir: string): { args: string[]; env: NodeJS.ProcessEnv } {
+  const args = [
     "run",
     inputs.scenario,
-    `--url=${inputs.url}`,
     ...(inputs.profile === "" ? [] : [`--profile=${inputs.profile}`]),
     ...inputs.settings.map((pair) => `--env=${pair}`),
     ...(inputs.instances === "" ? [] : [`--instances=${inputs.instances}`]),
@@ -55,6 +58,7 @@ export function runArguments(inputs: Inputs, resultsDir: string): string[] {
     "--json",
     ...(inputs.flags.length > 0 ? ["--", ...inputs.flags] : []),
   ];
+  return { args, env: { WS_URL: inputs.url } };
 }
 
 /** An input that is one line of text. */

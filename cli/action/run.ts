@@ -16,7 +16,7 @@ import { reportPage } from "../report.ts";
 import { recordingsIn, reportIn, writeSummary } from "../results.ts";
 import type { K6Result } from "../run-k6.ts";
 import { latencyChart } from "./chart.ts";
-import { line, readInputs, runArguments } from "./inputs.ts";
+import { line, readInputs, runCommand } from "./inputs.ts";
 import { addToJobSummary, errorLine, plainLine, setOutputs, withoutCommands } from "./runner.ts";
 import { latencySvg } from "./svg.ts";
 
@@ -147,14 +147,14 @@ interface Refusal {
 }
 
 async function attempt(step: Step, results: string): Promise<K6Result | Refusal> {
-  let args: string[];
+  let run: ReturnType<typeof runCommand>;
   try {
-    args = runArguments(readInputs(step.env), results);
+    run = runCommand(readInputs(step.env), results);
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     return { exitCode: error.exitCode, said: error.message };
   }
-  const { exitCode, stdout, lastWords } = await withoutCommands(step.print, () => command(step, args));
+  const { exitCode, stdout, lastWords } = await withoutCommands(step.print, () => command(step, run));
   return stdout === "" ? { exitCode: exitCode || EXIT.error, said: lastWords } : JSON.parse(stdout);
 }
 
@@ -162,8 +162,12 @@ async function attempt(step: Step, results: string): Promise<K6Result | Refusal>
 const LAST_WORDS = 2_000;
 
 /** Runs the command line; what it logs is seen as it comes. */
-async function command({ cli, env, cwd, signal }: Step, args: readonly string[]) {
-  const child = spawn(process.execPath, [cli, ...args], { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
+async function command({ cli, env, cwd, signal }: Step, run: ReturnType<typeof runCommand>) {
+  const child = spawn(process.execPath, [cli, ...run.args], {
+    cwd,
+    env: { ...env, ...run.env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   const stop = () => child.kill(signal.reason);
   signal.addEventListener("abort", stop, { once: true });
   let [stdout, lastWords] = ["", ""];

@@ -1,4 +1,5 @@
 /** What must be changed for a load, and what is worth knowing. Pure. */
+import { OLDEST_GO_MINOR, OLDEST_NODE } from "../../tools/oldest.mjs";
 import type { K6 } from "../find-k6.ts";
 import type { Machine, Surrounds } from "./machine.ts";
 
@@ -33,8 +34,6 @@ const BYTES_AN_INSTANCE = 60_000_000;
 const PORTS_IN_USE = 0.8;
 /** Clocks that take a microsecond or more to read: https://docs.kernel.org/timers/timekeeping.html */
 const SLOW_CLOCKS: readonly string[] = ["hpet", "acpi_pm", "jiffies"];
-const OLDEST_NODE_MAJOR = 20;
-const OLDEST_GO_MINOR = 21;
 
 /** What can keep a run from working, or from being believed. */
 export function checkMachine(machine: Machine, demand: Demand): Check[] {
@@ -133,11 +132,11 @@ function clock({ clockSource }: Machine): Check {
 
 function node({ node }: Machine): Check {
   const name = "Node.js";
-  if (Number.parseInt(node.slice(1), 10) >= OLDEST_NODE_MAJOR) return { name, state: "ok", found: node };
+  if (Number.parseInt(node.slice(1), 10) >= OLDEST_NODE) return { name, state: "ok", found: node };
   return {
     name,
     state: "change",
-    found: `${node}, ${OLDEST_NODE_MAJOR} or newer needed`,
+    found: `${node}, ${OLDEST_NODE} or newer needed`,
     advice: "https://nodejs.org/en/download",
   };
 }

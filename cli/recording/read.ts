@@ -67,7 +67,7 @@ const DAY_S = 86_400;
  * @throws {@link UserError} naming the file, the line and what is wrong with it
  */
 export async function readRecording(path: string, cellSeconds = 1): Promise<Recording> {
-  const reader = new Reader(path, cellSeconds);
+  const reader = new RecordingReader(path, cellSeconds);
   try {
     for await (const line of linesOf(path)) {
       if (!line.isWhole && line.number > 1) break;
@@ -136,8 +136,8 @@ function checked<S extends v.GenericSchema>(schema: S, value: unknown, where: st
   throw new UserError(`${where}: ${printable(cut(message, 200))}`);
 }
 
-/** Takes the lines of one file in their order. */
-class Reader {
+/** Takes the lines of one file in their order, the whole file at once or as it grows. */
+export class RecordingReader {
   readonly #path: string;
   readonly #cellSeconds: number;
   #header: Header | undefined;
@@ -150,7 +150,8 @@ class Reader {
     this.#cellSeconds = cellSeconds;
   }
 
-  take({ number, text }: Line): void {
+  /** @throws {@link UserError} naming the file, the line and what is wrong with it */
+  take({ number, text }: Pick<Line, "number" | "text">): void {
     if (!this.#header) {
       this.#header = parseHeader(this.#path, text);
       return;
@@ -170,6 +171,7 @@ class Reader {
     else this.#end = checked(EndLine, line, where).end;
   }
 
+  /** @throws {@link UserError} where not even the header came */
   done(): Recording {
     if (!this.#header) throw notARecording(this.#path, "it is empty");
     return {

@@ -2,20 +2,31 @@
 
 export interface Chart {
   readonly title: string;
+  /** The metric that is on it, where there is one. */
+  readonly metric?: string;
   /** One sentence: what one sees, and how to read it. */
   readonly help: string;
   readonly x: Axis;
   readonly y: Axis;
+  /** Of lines that have a scale of their own, on the right. */
+  readonly right?: Axis;
   readonly lines: readonly Line[];
   /** Limits: across the chart at a value of y, or up and down at one of x. */
-  readonly limits: readonly { readonly at: number; readonly axis: "x" | "y"; readonly label: string }[];
+  readonly limits: readonly {
+    readonly at: number;
+    readonly axis: "x" | "y";
+    readonly label: string;
+    /** Such a limit is always on the chart, however far off. */
+    readonly broken: boolean;
+  }[];
   /** Stretches of x in which something happened. */
   readonly events: readonly Event[];
 }
 
 export interface Axis {
   readonly label: string;
-  readonly scale: "linear" | "log" | "time" | "names";
+  /** `percentile`: x is 1 / (1 - p), on a logarithmic scale, as HdrHistogram plots a distribution. */
+  readonly scale: "linear" | "log" | "time" | "names" | "percentile";
   /** What the whole numbers from 0 stand for, where the scale is of names. */
   readonly names?: readonly string[];
 }
@@ -23,8 +34,10 @@ export interface Axis {
 export interface Line {
   readonly label: string;
   /** Which colour: the number of the run, or of the line where there is one run. */
-  readonly color: number;
-  readonly style: "line" | "dashed" | "points" | "bars";
+  readonly color: number | "quiet";
+  readonly style: "line" | "dashed" | "points" | "bars" | "area";
+  /** The axis that it is measured by. Default left. */
+  readonly axis?: "left" | "right";
   readonly x: readonly number[];
   readonly y: Values;
 }
@@ -37,4 +50,15 @@ export interface Event {
   readonly from: number;
   readonly to: number;
   readonly text: string;
+}
+
+/** A time since the start as axes show it: 1:05, or 1:02:05. */
+export function clock(seconds: number): string {
+  const [hours, minutes, rest] = [
+    Math.floor(seconds / 3600),
+    Math.floor(seconds / 60) % 60,
+    Math.round(seconds % 60),
+  ];
+  const two = (value: number) => String(value).padStart(2, "0");
+  return hours > 0 ? `${hours}:${two(minutes)}:${two(rest)}` : `${minutes}:${two(rest)}`;
 }

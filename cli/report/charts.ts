@@ -4,7 +4,8 @@ import { withoutStep } from "../../lib/steps.ts";
 import { stepMetric } from "../../lib/summary/layout.ts";
 import type { Summary, TrendSummary } from "../../lib/summary/summary.ts";
 import { parseLimit } from "../../lib/summary/threshold.ts";
-import { bucketMiddle, type Histogram } from "../recording/histogram.ts";
+import { titleOf } from "../../lib/titles.ts";
+import { type Histogram, largest, quantile } from "../recording/histogram.ts";
 import type { Axis, Chart, Event, Line } from "./chart.ts";
 import type { Latency, Timeline } from "./timeline.ts";
 import type { RunView } from "./view.ts";
@@ -23,7 +24,7 @@ export function chartsOf(views: readonly RunView[]): Chart[] {
           rates(views),
           faults(views),
           drops(views),
-          ...histograms(views),
+          ...distributions(views),
           lagByConnections(views),
           generatorDelay(views),
           processors(views),
@@ -83,14 +84,32 @@ function percentileLines(latency: Latency | undefined, isAlone: boolean) {
 function latencyCharts(views: readonly RunView[]): Chart[] {
   const metrics = new Set(views.flatMap(({ recorded }) => Object.keys(recorded?.timeline.latencies ?? {})));
   return [...metrics].map((metric) => ({
-    title: metric,
+    title: titleOf(metric),
+    metric,
     help: helpOf(metric),
     x: TIME,
     y: MILLISECONDS,
-    lines: linesOver(views, ({ latencies }) => percentileLines(latencies[metric], views.length === 1)),
+    ...(views.length === 1 && { right: linear("connections") }),
+    lines: [
+      ...linesOver(views, ({ latencies }) => percentileLines(latencies[metric], views.length === 1)),
+      ...(views.length === 1 ? beneath(views[0]!.recorded?.timeline ?? NOTHING) : []),
+    ],
     limits: limitsOn(views, metric, "y"),
     events: eventsOf(views),
   }));
+}
+
+/** What a latency is to be seen with: the load at that time, and what of it may be the generator's own. */
+function beneath({ seconds: x, connections, generatorDelay }: Timeline): Line[] {
+  const sides = Object.values(generatorDelay).map(({ p99 }) => p99);
+  const slower = x.map((_, i) => {
+    const values = sides.map((side) => side[i] ?? null).filter((value) => value !== null);
+    return values.length > 0 ? Math.max(...values) : null;
+  });
+  return [
+    { label: "generator's own, p99", color: "quiet", style: "dashed", x, y: slower },
+    { label: "connections", color: "quiet", style: "area", axis: "right", x, y: connections },
+  ];
 }
 
 const helpOf = (metric: string): string =>
@@ -107,7 +126,8 @@ function limitsOn(views: readonly RunView[], metric: string, axis: "x" | "y"): C
   const expressions = [...new Set(limits.map(({ expression }) => expression))];
   return expressions.flatMap((expression) => {
     const limit = parseLimit(expression);
-    return limit && limit.bound > 0 ? [{ at: limit.bound, axis, label: expression }] : [];
+    const broken = limits.some((one) => one.expression === expression && !one.ok);
+    return limit && limit.bound > 0 ? [{ at: limit.bound, axis, label: expression, broken }] : [];
   });
 }
 
@@ -128,7 +148,7 @@ const connections = (views: readonly RunView[]) =>
 
 const rates = (views: readonly RunView[]) =>
   timeChart(views, "Per second", "Messages and connections a second.", linear("per second"), ({ rates }) =>
-    Object.entries(rates).map(([metric, y]) => ({ label: metric.replace(/^ws_/, ""), y })),
+    Object.entries(rates).map(([metric, y]) => ({ label: titleOf(metric), y })),
   );
 
 const faults = (views: readonly RunView[]) =>
@@ -137,7 +157,7 @@ const faults = (views: readonly RunView[]) =>
     "Faults",
     "What was lost, late, repeated, out of order or in error, and connections that failed, when that was known.",
     linear("in each stretch"),
-    ({ faults }) => Object.entries(faults).map(([metric, y]) => ({ label: metric.replace(/^ws_/, ""), y })),
+    ({ faults }) => Object.entries(faults).map(([metric, y]) => ({ label: titleOf(metric), y })),
   );
 
 const drops = (views: readonly RunView[]) =>
@@ -162,7 +182,7 @@ function latencyBySteps(views: readonly RunView[]): Chart {
   const of = [...new Set(grown.map(({ of }) => of))].join(", ");
   const metrics = new Set(views.flatMap(({ summary }) => stepMetric(summary) ?? []));
   return {
-    title: `${[...metrics].join(", ")} by ${of}`,
+    title: `${[...metrics].map(titleOf).join(", ")} by ${of}`,
     help: "Each step of a load that grew, up to the first that broke a limit.",
     x: { label: of, scale: "linear" },
     y: MILLISECONDS,
@@ -199,41 +219,47 @@ const processors = (views: readonly RunView[]) =>
     ({ processors }) => [{ label: views.length === 1 ? "busy" : "", y: processors }],
   );
 
-/** Bins so narrow that a shape shows, so wide that each has values. */
-const BINS_PER_DECADE = 25;
-
-function histograms(views: readonly RunView[]): Chart[] {
+function distributions(views: readonly RunView[]): Chart[] {
   const metrics = ["ws_msg_rtt_ms", "ws_fanout_lag_ms", "ws_connect_latency_ms"].filter((metric) =>
     views.some(({ recorded }) => recorded?.histograms[metric]),
   );
   return metrics.map((metric) => ({
-    title: `Distribution of ${metric}`,
-    help: "The share of all values that lie about each latency; both ends of the tail are on the chart.",
-    x: MILLISECONDS,
-    y: { label: "% of values", scale: "log" },
+    title: `${titleOf(metric)}, by percentile`,
+    metric,
+    help: "How many values were no slower: 99 % of them are at or below the line's value there.",
+    x: { label: "percentile", scale: "percentile" },
+    y: MILLISECONDS,
     lines: views.flatMap(({ label, recorded }, color) => {
       const histogram = recorded?.histograms[metric];
-      return histogram ? [{ label, color, style: "line" as const, ...bins(histogram) }] : [];
+      if (!histogram) return [];
+      return [
+        {
+          label: views.length === 1 ? "ms" : label,
+          color,
+          style: "line" as const,
+          ...percentileCurve(histogram),
+        },
+      ];
     }),
-    limits: limitsOn(views, metric, "x"),
+    limits: limitsOn(views, metric, "y"),
     events: [],
   }));
 }
 
-/** The share of values in each bin of equal ratio, in percent; null for none. */
-export function bins({ buckets, counts, total }: Histogram): { x: number[]; y: (number | null)[] } {
-  const sums = new Map<number, number>();
-  for (const [i, bucket] of buckets.entries()) {
-    const bin = Math.floor(Math.log10(Math.max(bucketMiddle(bucket), 1e-6)) * BINS_PER_DECADE);
-    sums.set(bin, (sums.get(bin) ?? 0) + counts[i]!);
-  }
-  const filled = [...sums.keys()];
-  const [first, last] = [Math.min(...filled), Math.max(...filled)];
-  const all = Array.from({ length: filled.length > 0 ? last - first + 1 : 0 }, (_, i) => first + i);
-  return {
-    x: all.map((bin) => 10 ** ((bin + 0.5) / BINS_PER_DECADE)),
-    y: all.map((bin) => (sums.has(bin) ? (100 * sums.get(bin)!) / total : null)),
-  };
+/** Points of the curve in each halving of what is still slower. */
+const POINTS_A_HALVING = 5;
+
+/** Percentiles ever closer to all, up to the slowest value: x is 1 / (1 - p). */
+export function percentileCurve(histogram: Histogram): { x: number[]; y: number[] } {
+  const halvings = Math.log2(Math.max(1, histogram.total));
+  const x = Array.from(
+    { length: Math.floor(halvings * POINTS_A_HALVING) + 1 },
+    (_, i) => 2 ** (i / POINTS_A_HALVING),
+  );
+  const y = x.map((inverse) => quantile(histogram, 1 - 1 / inverse));
+  if (x.at(-1)! < histogram.total) x.push(histogram.total);
+  if (y.length < x.length) y.push(largest(histogram));
+  return { x, y };
 }
 
 function lagByConnections(views: readonly RunView[]): Chart {
@@ -269,7 +295,7 @@ function percentiles(views: readonly RunView[]): Chart {
     y: MILLISECONDS,
     lines: views.flatMap(({ label, summary }, run) =>
       trendsOf(summary).map(([metric, trend], i) => ({
-        label: isAlone ? metric : `${label} ${metric}`,
+        label: isAlone ? titleOf(metric) : `${label} ${titleOf(metric)}`,
         color: isAlone ? i : run,
         style: "line" as const,
         x: PERCENTILES.map((_, index) => index),

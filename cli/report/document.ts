@@ -3,9 +3,10 @@ import { createHash } from "node:crypto";
 import { COUNT_HEADER, LATENCY_HEADER, LIMIT_HEADER, layout } from "../../lib/summary/layout.ts";
 import type { ThresholdSummary } from "../../lib/summary/summary.ts";
 import { parseLimit } from "../../lib/summary/threshold.ts";
-import { formatDuration, ms } from "../../lib/units.ts";
-import type { Chart } from "./chart.ts";
+import { type Chart, clock } from "./chart.ts";
+import type { Finding } from "./findings.ts";
 import { Html, html, json } from "./html.ts";
+import { tilesOf } from "./tiles.ts";
 import type { RunView } from "./view.ts";
 
 /** What the page carries to draw with; nothing is loaded from elsewhere. */
@@ -14,50 +15,43 @@ export interface Assets {
   readonly style: string;
 }
 
+/** All that a page shows. */
+export interface Page {
+  readonly title: string;
+  readonly headline: Html;
+  readonly views: readonly RunView[];
+  readonly charts: readonly Chart[];
+  readonly assets: Assets;
+  /** Whether the page is to ask its server for more, each second. */
+  readonly isLive: boolean;
+}
+
+/** The page of runs that are over. */
+export function reportOf(views: readonly RunView[], charts: readonly Chart[], assets: Assets): string {
+  const scenarios = [...new Set(views.map(({ summary }) => summary.scenario))].join(", ");
+  const title = `${scenarios}: ${views.map(({ summary }) => summary.verdict).join(", ")}`;
+  return documentOf({ title, headline: headlineOf(views), views, charts, assets, isLive: false });
+}
+
 /** A whole HTML page. */
-export function documentOf(views: readonly RunView[], charts: readonly Chart[], assets: Assets): string {
-  const title = [...new Set(views.map(({ summary }) => summary.scenario))].join(", ");
+export function documentOf({ title, headline, views, charts, assets, isLive }: Page): string {
+  const { above, figures, below } = contentOf(views, charts);
   const page = html`<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${policy(assets)}">
+<meta http-equiv="Content-Security-Policy" content="${policy(assets, isLive)}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<title>${title}: ${views.map(({ summary }) => summary.verdict).join(", ")}</title>
+<title>${title}</title>
 <style>${raw(assets.style)}</style>
 </head>
-<body>
-<header><h1>${title}</h1>${views.map((view, i) => verdict(view, i, views.length > 1))}</header>
+<body${isLive ? new Html(" data-live") : ""}>
+<header id="headline">${headline}</header>
 <main>
-${section(
-  "Limits",
-  views.map((view) => limits(view, views.length > 1)),
-)}
-${section(
-  "Events",
-  views.map((view) => events(view, views.length > 1)),
-)}
-${section(
-  "Steps",
-  views.map((view) => {
-    const { steps, stepHeader } = layout(view.summary);
-    return table(caption(view, views), stepHeader, steps);
-  }),
-)}
-<section class="charts">${charts.map(figure)}</section>
-${section(
-  "Latencies",
-  views.map((view) => table(caption(view, views), LATENCY_HEADER, layout(view.summary).latencies)),
-)}
-${section(
-  "Counts",
-  views.map((view) => table(caption(view, views), COUNT_HEADER, layout(view.summary).counts)),
-)}
-${section(
-  "Environment",
-  views.map((view) => environment(view, views.length > 1)),
-)}
+<div id="above">${above}</div>
+<section class="charts" id="figures">${figures}</section>
+<div id="below">${below}</div>
 </main>
 <noscript><p>The charts need JavaScript, which the page carries itself.</p></noscript>
 <script type="application/json" id="charts">${json(charts)}</script>
@@ -68,10 +62,49 @@ ${section(
   return page.markup;
 }
 
-/** Only the page's own script and style run, whatever is in the data; nothing is fetched or sent. */
-function policy({ script, style }: Assets): string {
+/** What the runs came to, first of all. */
+export function headlineOf(views: readonly RunView[]): Html {
+  const title = [...new Set(views.map(({ summary }) => summary.scenario))].join(", ");
+  return html`<h1>${title}</h1>${views.map((view, i) => verdict(view, i, views.length > 1))}`;
+}
+
+/** The same of a run that goes on. */
+export const runningHeadline = (scenario: string, text: string): Html =>
+  html`<h1>${scenario}</h1><div class="verdict running"><p><strong>running</strong> ${text}</p></div>`;
+
+/** What stands above the charts, the charts' places, and what stands below them. */
+export function contentOf(views: readonly RunView[], charts: readonly Chart[]) {
+  const isOneOfSeveral = views.length > 1;
+  const above = html`${views.map((view) => tiles(view, isOneOfSeveral))}${section(
+    "What stands out",
+    views.map((view) => findings(view, isOneOfSeveral)),
+  )}${section(
+    "Limits",
+    views.map((view) => limits(view, isOneOfSeveral)),
+  )}${section(
+    "Steps",
+    views.map((view) => {
+      const { steps, stepHeader } = layout(view.summary);
+      return table(caption(view, views), stepHeader, steps);
+    }),
+  )}`;
+  const below = html`${section(
+    "Latencies",
+    views.map((view) => table(caption(view, views), LATENCY_HEADER, layout(view.summary).latencies)),
+  )}${section(
+    "Counts",
+    views.map((view) => table(caption(view, views), COUNT_HEADER, layout(view.summary).counts)),
+  )}${section(
+    "Environment",
+    views.map((view) => environment(view, isOneOfSeveral)),
+  )}`;
+  return { above, figures: html`${charts.map(figure)}`, below };
+}
+
+/** Only the page's own script and style run, whatever is in the data; nothing is fetched or sent but from a live run's own server. */
+function policy({ script, style }: Assets, isLive: boolean): string {
   const hash = (text: string) => `'sha256-${createHash("sha256").update(text).digest("base64")}'`;
-  return `default-src 'none'; script-src ${hash(script)}; style-src ${hash(style)}; base-uri 'none'; form-action 'none'`;
+  return `default-src 'none'; script-src ${hash(script)}; style-src ${hash(style)}; ${isLive ? "connect-src 'self'; " : ""}base-uri 'none'; form-action 'none'`;
 }
 
 /** Our own script or style, which must not end its element. */
@@ -96,6 +129,15 @@ function verdict({ label, summary, recorded }: RunView, index: number, isOneOfSe
 <p><strong>${summary.verdict}</strong> ${isOneOfSeveral ? html`<span class="run color-${index % 8}">${label}</span> ` : ""}${summary.reason}</p>
 <p class="facts">${facts}${instances}; started ${summary.startedAt.slice(0, 19).replace("T", " ")} UTC</p>
 </div>`;
+}
+
+function tiles({ label, summary }: RunView, isOneOfSeveral: boolean): Html | "" {
+  const shown = tilesOf(summary);
+  if (shown.length === 0) return "";
+  return html`${isOneOfSeveral ? html`<h3>${label}</h3>` : ""}<dl class="tiles">${shown.map(
+    ({ name, figure, beside }) =>
+      html`<div class="tile"><dt>${name}</dt><dd>${figure} <small>${beside}</small></dd></div>`,
+  )}</dl>`;
 }
 
 function limits({ label, summary }: RunView, isOneOfSeveral: boolean): Html | "" {
@@ -124,19 +166,25 @@ function bar({ expression, value, ok }: ThresholdSummary): Html | "" {
   return html`<svg class="bar ${ok ? "held" : "broken"}" width="${BAR}" height="12" role="img" aria-label="${Math.round(share * 100)} % of the limit"><rect width="${width}" height="12"></rect><line x1="${AT_LIMIT}" x2="${AT_LIMIT}" y1="0" y2="12"></line></svg>`;
 }
 
-function events({ label, recorded }: RunView, isOneOfSeveral: boolean): Html | "" {
-  if (!recorded || recorded.events.length === 0) return "";
-  const shown = recorded.events.slice(0, MOST_EVENTS);
-  const more = recorded.events.length - shown.length;
-  return html`${isOneOfSeveral ? html`<h3>${label}</h3>` : ""}<ul>${shown.map(
-    ({ from, text }) => html`<li><b>${formatDuration(ms(from * 1000))}</b> ${text}</li>`,
+function findings({ label, recorded }: RunView, isOneOfSeveral: boolean): Html | "" {
+  if (!recorded || recorded.findings.length === 0) return "";
+  const shown = recorded.findings.slice(0, MOST_FINDINGS);
+  const more = recorded.findings.length - shown.length;
+  return html`${isOneOfSeveral ? html`<h3>${label}</h3>` : ""}<ul class="findings">${shown.map(
+    (finding) => html`<li>${when(finding)}${finding.text}</li>`,
   )}${more > 0 ? html`<li>and ${more} more</li>` : ""}</ul>`;
 }
 
-const MOST_EVENTS = 50;
+/** From when to when, as the charts' axes say it. */
+function when({ from, to }: Finding): Html | "" {
+  if (from === undefined || to === undefined) return "";
+  return html`<b>${clock(from)} to ${clock(to)}</b> `;
+}
 
-const figure = ({ title, help }: Chart, index: number): Html =>
-  html`<figure><figcaption><h2>${title}</h2><p>${help}</p></figcaption><div class="plot" data-chart="${index}"></div></figure>`;
+const MOST_FINDINGS = 50;
+
+const figure = ({ title, metric, help }: Chart, index: number): Html =>
+  html`<figure><figcaption><h2>${title}${metric ? html` <code>${metric}</code>` : ""}</h2><p>${help}</p></figcaption><div class="plot" data-chart="${index}"></div></figure>`;
 
 function table(caption: string, header: readonly string[], rows: readonly (readonly string[])[]): Html | "" {
   if (rows.length === 0) return "";

@@ -7,8 +7,21 @@ import type { Timeline } from "./timeline.ts";
 const NOTABLE = Math.log(1e6);
 const SHORTEST_SILENCE_S = 2;
 
-/** All events, in the order of time. */
-export function eventsOf(timeline: Timeline): Event[] {
+/** Something that happened at a time, as data. */
+export type Incident = Event & {
+  /** The last stretch before it. */
+  readonly before: number;
+} & (
+    | { readonly kind: "silence" }
+    | {
+        readonly kind: "drops";
+        readonly count: number;
+        readonly codes: readonly (readonly [code: string, count: number])[];
+      }
+  );
+
+/** All of them, in the order of time. */
+export function incidentsOf(timeline: Timeline): Incident[] {
   return [...silences(timeline), ...drops(timeline)].sort((a, b) => a.from - b.from);
 }
 
@@ -17,7 +30,7 @@ export function eventsOf(timeline: Timeline): Event[] {
  * long a silence must be follows from how many messages there are otherwise, and from how far apart they come: a
  * publisher that speaks every ten seconds is not frozen in between.
  */
-function silences({ latencies, rates, connections, seconds, cellSeconds }: Timeline): Event[] {
+function silences({ latencies, rates, connections, seconds, cellSeconds }: Timeline): Incident[] {
   const arrivals = sum([
     ...["ws_msg_rtt_ms", "ws_fanout_lag_ms"].map((metric) => latencies[metric]?.count),
     ...["ws_replies", "ws_deliveries"].map((metric) => rates[metric]),
@@ -37,6 +50,8 @@ function silences({ latencies, rates, connections, seconds, cellSeconds }: Timel
       );
     })
     .map(({ since, to, cells }) => ({
+      kind: "silence" as const,
+      before: since,
       from: seconds[since]! + cellSeconds,
       to: seconds[to]!,
       text: `no message for ${formatDuration(ms(cells * cellSeconds * 1000))} at least`,
@@ -50,8 +65,8 @@ const median = (values: readonly number[]): number =>
   [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 
 /** Neighbouring stretches in which connections dropped are one event. */
-function drops({ drops, seconds, cellSeconds }: Timeline): Event[] {
-  const events: Event[] = [];
+function drops({ drops, seconds, cellSeconds }: Timeline): Incident[] {
+  const events: Incident[] = [];
   const codes = Object.entries(drops);
   const all = sum(codes.map(([, counts]) => counts));
   for (let i = 0; i < all.length; i++) {
@@ -63,7 +78,15 @@ function drops({ drops, seconds, cellSeconds }: Timeline): Event[] {
       .filter(([, count]) => count > 0);
     const count = total(all.slice(from, i + 1));
     const text = `${count} ${count === 1 ? "connection" : "connections"} dropped (${parts.map(([code, n]) => (parts.length > 1 ? `${code}: ${n}` : code)).join(", ")})`;
-    events.push({ from: seconds[from]!, to: seconds[i]! + cellSeconds, text });
+    events.push({
+      kind: "drops",
+      before: Math.max(0, from - 1),
+      count,
+      codes: parts,
+      from: seconds[from]!,
+      to: seconds[i]! + cellSeconds,
+      text,
+    });
   }
   return events;
 }

@@ -5,7 +5,8 @@ import type { Histogram } from "../recording/histogram.ts";
 import type { Run } from "../recording/run.ts";
 import { summarizeRun } from "../recording/summarize.ts";
 import type { Event } from "./chart.ts";
-import { eventsOf } from "./events.ts";
+import { incidentsOf } from "./events.ts";
+import { type Finding, findingsOf } from "./findings.ts";
 import { type Timeline, timelineOf } from "./timeline.ts";
 
 export interface RunView {
@@ -18,6 +19,7 @@ export interface RunView {
 export interface Recorded {
   readonly timeline: Timeline;
   readonly events: readonly Event[];
+  readonly findings: readonly Finding[];
   /** Of every Trend in milliseconds that is in the summary. */
   readonly histograms: { readonly [metric: string]: Histogram };
   readonly instances: readonly Instance[];
@@ -42,7 +44,8 @@ export function viewOf(run: Run): RunView {
     summary,
     recorded: {
       timeline,
-      events: eventsOf(timeline),
+      events: incidentsOf(timeline).map(({ from, to, text }) => ({ from, to, text })),
+      findings: findingsOf(summary, timeline),
       histograms: Object.fromEntries(
         trends.map(([metric]) => [metric, histogramOf(select(run, { metric, tags: [] }))!] as const),
       ),

@@ -19,7 +19,8 @@ export function segmentArgs(index: number, count: number): string[] {
 }
 
 /**
- * Runs processes together. One that fails ends the others, for the load is no longer the one planned.
+ * Runs processes together. One that fails, or cannot be started, ends the others: the load is no longer the one
+ * planned. Settles when all of them are over.
  *
  * @param lives one for each process
  * @param signal ends all of them when aborted; its reason names the signal

@@ -6,17 +6,17 @@ import type { RunView } from "../report/view.ts";
 import { reportPage } from "../report.ts";
 
 /**
- * Writes a run's page: its recordings drawn over time, under the verdict that stands. Without recordings it shows the
- * summary alone.
+ * What a run's page shows: its recordings over time, under the verdict that stands; without recordings the summary
+ * alone.
  */
-export async function writeReport(
-  path: string,
-  summary: Summary,
-  recordings: readonly string[],
-): Promise<void> {
+export async function viewsOfRun(summary: Summary, recordings: readonly string[]): Promise<RunView[]> {
   const [view] = await openIfRecorded(recordings);
-  await writeFile(path, await reportPage([{ label: summary.scenario, ...view, summary }]));
+  return [{ label: summary.scenario, ...view, summary }];
 }
+
+/** Writes a run's page. */
+export const writeReport = async (path: string, views: readonly RunView[]): Promise<void> =>
+  writeFile(path, await reportPage(views));
 
 async function openIfRecorded(recordings: readonly string[]): Promise<RunView[]> {
   if (recordings.length === 0) return [];

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { resolve } from "node:path";
+import { OLDEST_GO_MINOR } from "../../tools/oldest.mjs";
 import { UserError } from "../command.ts";
 import type { K6 } from "../find-k6.ts";
 import { packageFile } from "../package-file.ts";
@@ -62,7 +63,7 @@ export async function requireK6For(script: Script, k6: K6): Promise<void> {
 
 const WITH_EXTENSION = "k6 with the extension";
 const without = ({ command, version }: K6): string =>
-  `which ${command} (${version}) has not. Build it with Go 1.21 or newer: npm run build:k6, in a clone of the repository.`;
+  `which ${command} (${version}) has not. Build it with Go 1.${OLDEST_GO_MINOR} or newer: npm run build:k6, in a clone of the repository.`;
 
 /** @throws {@link UserError} where several instances cannot be put together again */
 export function requireK6ForInstances(k6: K6): void {

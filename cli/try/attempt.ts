@@ -11,7 +11,7 @@ import {
 } from "../../lib/protocols/index.ts";
 import type { ConnectReason } from "../../lib/reasons.ts";
 import { type Ms, ms } from "../../lib/units.ts";
-import { redactUrl } from "../../lib/url.ts";
+import { redactUrlOf } from "../../lib/url.ts";
 import { frameText, type HeaderLines, type Meaning, type Untimed } from "./event.ts";
 import { headerLines, readBody, reasonOf, tolerateSubprotocol } from "./handshake.ts";
 
@@ -92,7 +92,7 @@ class Try {
     });
     this.#tell({
       event: "connecting",
-      url: redactUrl(identity.url),
+      url: redactUrlOf(identity),
       headers: Object.keys(identity.headers),
       subprotocols: identity.subprotocols,
     });

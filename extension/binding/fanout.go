@@ -77,6 +77,10 @@ func (r *recorder) fanOutTrends(o *fanout.Options) []trend {
 	return trends
 }
 
+// coarseReasons are the values of the tag reason for stamps of no use, by
+// fanout.Resolution.
+var coarseReasons = [...]string{fanout.Seconds: "stamp_1s", fanout.Tenths: "stamp_100ms", fanout.Hundredths: "stamp_10ms"}
+
 // fanOut tells k6 what a fan-out did since the last time.
 func (r *recorder) fanOut(w *fanout.Window) {
 	s := batch{r: r, at: time.Now()}
@@ -91,6 +95,13 @@ func (r *recorder) fanOut(w *fanout.Window) {
 	s.count(m.Reordered, w.Reordered)
 	s.count(m.Late, w.Late)
 	s.count(m.Foreign, w.Foreign)
+	s.count(m.Unmeasured, w.Joining, "reason", "joining")
+	s.count(m.Unmeasured, w.Unstamped, "reason", "no_stamp")
+	for resolution, reason := range coarseReasons {
+		s.count(m.Unmeasured, w.Coarse[resolution], "reason", reason)
+	}
+	s.count(m.Unmeasured, w.Forgotten, "reason", "forgotten")
+	s.count(m.Unmeasured, w.Undecided, "reason", "undecided")
 	s.count(m.MessageErrors, w.Unsent, "reason", "unsent")
 	s.count(m.MessageErrors, w.Sessions, "reason", "session")
 	s.count(m.MessageErrors, w.Errors, "reason", "error_reply")

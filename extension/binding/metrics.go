@@ -39,6 +39,7 @@ type metricSet struct {
 	TimeToReach      *metrics.Metric `metric:"ws_time_to_reach_ms"`
 	GeneratorDelay   *metrics.Metric `metric:"ws_generator_delay_ms"`
 	Uncertain        *metrics.Metric `metric:"ws_arrivals_uncertain"`
+	Unmeasured       *metrics.Metric `metric:"ws_unmeasured"`
 	Drops            *metrics.Metric `metric:"ws_connection_drops"`
 	DropRate         *metrics.Metric `metric:"ws_connection_drop_rate"`
 	SessionsOpened   *metrics.Metric `metric:"ws_sessions_opened"`

@@ -33,6 +33,7 @@ type instance struct {
 	vu      modules.VU
 	process *process
 	metrics *metricSet
+	numbers map[string]int // of this virtual user, by scenario
 }
 
 // Exports lists what a script can import; index.d.ts describes it.

@@ -28,9 +28,11 @@ type process struct {
 	sockets  engines
 	mail     mail
 	unlisted unlisted
+	numbers  numbers
+	outbox   outbox
 
 	activeMu sync.Mutex
-	active   map[int]int // connections open, by shard
+	active   map[shardName]int // connections open
 
 	totals map[total]*hist.Histogram
 	oneIn  map[total]int64
@@ -88,14 +90,20 @@ func (p *process) release() {
 	}
 }
 
+// shardName is one of several scenarios' shards.
+type shardName struct {
+	scenario string
+	index    int
+}
+
 // setActive notes how many connections a shard has open, and tells how many
 // the process has. One shard at a time does that, for k6 keeps of a gauge what
 // it was told last.
-func (p *process) setActive(shard, n int, tell func(all int)) {
+func (p *process) setActive(shard shardName, n int, tell func(all int)) {
 	p.activeMu.Lock()
 	defer p.activeMu.Unlock()
 	if p.active == nil {
-		p.active = map[int]int{}
+		p.active = map[shardName]int{}
 	}
 	p.active[shard] = n
 	all := 0

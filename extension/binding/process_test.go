@@ -39,13 +39,13 @@ func TestTheLastShardToEndIsTheLastToTell(t *testing.T) {
 	const shards = 50
 	var p process
 	for shard := range shards {
-		p.setActive(shard, 1, func(int) {})
+		p.setActive(shardName{"", shard}, 1, func(int) {})
 	}
 	told := make(chan int, shards)
 	var ended sync.WaitGroup
 	for shard := range shards {
 		ended.Go(func() {
-			p.setActive(shard, 0, func(all int) {
+			p.setActive(shardName{"", shard}, 0, func(all int) {
 				runtime.Gosched() // let others overtake, if they can
 				told <- all
 			})

@@ -98,6 +98,11 @@ func (r *recorder) distribution(t *trend, d *hist.Distribution, at time.Time) {
 	r.out <- t.series.Container(d, at)
 	r.process.add(t.total, d, t.oneIn)
 	r.step.distribution(t.total, d)
+	if d.Beyond > 0 {
+		s := batch{r: r, at: at}
+		s.count(r.metrics.Unmeasured, d.Beyond, "reason", "out_of_range")
+		s.push()
+	}
 }
 
 // setRatios fixes which fraction of each series k6 sees, from what the whole
@@ -147,6 +152,7 @@ func (r *recorder) window(w *swarm.Window) {
 	s.count(r.metrics.SessionsClosed, w.Closed)
 	s.count(r.metrics.Uncertain, w.Uncertain)
 	s.count(r.builtin.WSSessions, w.Opened)
+	s.count(r.builtin.WSMessagesSent, w.MessagesSent)
 	s.count(r.builtin.WSMessagesReceived, w.MessagesReceived)
 	s.count(r.builtin.DataSent, w.BytesSent)
 	s.count(r.builtin.DataReceived, w.BytesReceived)

@@ -19,7 +19,7 @@ const (
 type shard struct {
 	swarm        *swarm.Swarm
 	activity     activity // nil where the connections are only held
-	index        int
+	name         shardName
 	options      *options
 	closeTimeout time.Duration
 	process      *process
@@ -78,7 +78,7 @@ func (s *shard) drive(ctx context.Context) (*outcome, error) {
 func (s *shard) finish(ctx context.Context, failure error) (*outcome, error) {
 	s.push(s.swarm.Snapshot())
 	r := s.swarm.Result()
-	o := &outcome{Wanted: r.Wanted, Opened: r.Opened}
+	o := &outcome{Wanted: r.Wanted, Opened: r.Reached}
 	for _, n := range r.Drops {
 		o.Dropped += n
 	}
@@ -102,7 +102,7 @@ func (s *shard) exhausted(r *swarm.Result) error {
 
 func (s *shard) push(w *swarm.Window) {
 	s.out.window(w)
-	s.process.setActive(s.index, w.Active, s.out.active)
+	s.process.setActive(s.name, w.Active, s.out.active)
 	if s.activity != nil {
 		s.activity.push(s.out)
 	}

@@ -25,9 +25,12 @@ type step struct {
 	// failure is why it ended before it was meant to, empty where it did not.
 	failure     string
 	interrupted bool
-	totals      map[total]*hist.Histogram
-	counts      map[total]int64
-	rates       map[string]*[2]int64 // by metric: those that were true, and those that were not
+	// totals are histograms while it runs, and then no more than what they hold:
+	// a histogram takes a third of a megabyte.
+	totals map[total]*hist.Histogram
+	whole  map[total]*hist.Distribution
+	counts map[total]int64
+	rates  map[string]*[2]int64 // by metric: those that were true, and those that were not
 }
 
 // beginStep makes a step, in the place of a former one of that name; nil for no name.
@@ -97,6 +100,11 @@ func (s *step) ended(failure error, interrupted bool) {
 	defer s.mu.Unlock()
 	s.took = max(time.Since(s.began), 1)
 	s.interrupted = interrupted
+	s.whole = make(map[total]*hist.Distribution, len(s.totals))
+	for t, h := range s.totals {
+		s.whole[t] = h.Distribution()
+	}
+	s.totals = nil
 	if failure != nil {
 		s.failure = failure.Error()
 	}
@@ -146,6 +154,12 @@ func (s *step) figures(percentiles []float64) stepFigures {
 	}
 	for t, h := range s.totals {
 		f.Distributions = append(f.Distributions, describe(t, h, 1, percentiles))
+	}
+	scratch := hist.New()
+	for t, d := range s.whole {
+		scratch.Reset()
+		scratch.Add(d)
+		f.Distributions = append(f.Distributions, describe(t, scratch, 1, percentiles))
 	}
 	slices.SortFunc(f.Distributions, func(a, b exact) int {
 		return cmp.Or(cmp.Compare(a.Metric, b.Metric), cmp.Compare(fmt.Sprint(a.Tags), fmt.Sprint(b.Tags)))

@@ -22,7 +22,7 @@ type swarmObject struct {
 // outcome is how the shard of one VU went, as the promise of run gives it.
 type outcome struct {
 	Wanted      int   `js:"wanted"`
-	Opened      int64 `js:"opened"`
+	Opened      int   `js:"opened"` // each once, however often it was
 	Dropped     int64 `js:"dropped"`
 	ReachedInMs any   `js:"reachedInMs"` // float64, or nil where not all opened
 }
@@ -59,9 +59,13 @@ func (s *swarmObject) start() (*shard, error) {
 		return nil, errors.New("Swarm.run: expected to be called by a virtual user, was called in the init context")
 	}
 	o := s.options.swarm
-	if state.VUIDGlobal < 1 || state.VUIDGlobal > uint64(o.Shards) {
+	number, scenario, err := s.number(state)
+	if err != nil {
+		return nil, err
+	}
+	if number < 0 || number >= o.Shards {
 		return nil, fmt.Errorf("Swarm.run: virtual user %d has no shard: shards is %d, expected as many as there are virtual users",
-			state.VUIDGlobal, o.Shards)
+			number+1, o.Shards)
 	}
 	if err := s.checkShards(state); err != nil {
 		return nil, err
@@ -81,7 +85,7 @@ func (s *swarmObject) start() (*shard, error) {
 		s.running.Store(false)
 		return nil, err
 	}
-	o.Shard = int(state.VUIDGlobal) - 1
+	o.Shard = number
 	o.Request = s.options.request.fill
 	if len(o.Sources) == 0 {
 		o.Sources = localIPs(state, o.Connections)
@@ -100,7 +104,7 @@ func (s *swarmObject) start() (*shard, error) {
 		return nil, err
 	}
 	return &shard{
-		swarm: running, activity: does, index: o.Shard, options: s.options, closeTimeout: e.Options().Timeouts.Close,
+		swarm: running, activity: does, name: shardName{scenario, number}, options: s.options, closeTimeout: e.Options().Timeouts.Close,
 		process: s.process, out: newRecorder(s.instance, s.options),
 	}, nil
 }

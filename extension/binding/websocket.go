@@ -50,7 +50,7 @@ func (i *instance) newWebSocket(call sobek.ConstructorCall) *sobek.Object {
 	}
 	s := &socketObject{instance: i, rt: rt, object: call.This}
 	s.define(o.url)
-	out := newSocketRecorder(state, o.tags)
+	out := i.newSocketRecorder(state, o.tags)
 	s.link = &socketLink{
 		loop: e.Loops()[0], mail: openMailbox(i.vu, &i.process.mail, s.heard), out: out,
 		warnCrowded: func() { i.process.mail.warn(state.Logger) },

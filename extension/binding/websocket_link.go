@@ -5,12 +5,8 @@ import (
 	"context"
 	"encoding/binary"
 	"strings"
-	"time"
 	"unicode"
 	"unicode/utf8"
-
-	"go.k6.io/k6/v2/lib"
-	"go.k6.io/k6/v2/metrics"
 
 	"xk6-realtime/engine"
 	"xk6-realtime/engine/clock"
@@ -126,6 +122,7 @@ func failure(at clock.Time, state int64, reason string, err error) *socketEvent 
 func (l *socketLink) Opened(c *engine.Conn, o *engine.Opening) {
 	l.opened = o.Opened
 	l.out.opened(o.Opened.Sub(o.Began))
+	l.out.flush(l.traffic)
 	c.SetAlarm(clock.Now().Add(pushEvery))
 	l.post(&socketEvent{kind: "open", at: o.Opened, state: stateOpen, fields: map[string]any{"protocol": o.Protocol}})
 }
@@ -133,7 +130,6 @@ func (l *socketLink) Opened(c *engine.Conn, o *engine.Opening) {
 // Failed gives an error and a close event, as k6/websockets does.
 func (l *socketLink) Failed(_ *engine.Conn, _ *engine.Opening, f engine.Failure) {
 	at := clock.Now()
-	l.out.flush(l.traffic)
 	l.post(failure(at, stateClosed, f.Reason.String(), f.Err))
 	l.end(at, engine.End{Code: frame.CodeAbnormal, By: failedBy(f.Reason)})
 }
@@ -226,7 +222,6 @@ func (l *socketLink) Alarm(c *engine.Conn, now clock.Time) {
 // Closed is the end of a connection that was open.
 func (l *socketLink) Closed(_ *engine.Conn, e engine.End) {
 	l.out.closed(e.At.Sub(l.opened))
-	l.out.flush(l.traffic)
 	if e.Breach != nil {
 		l.post(failure(e.At, stateClosing, e.Breach.Reason, nil))
 	}
@@ -235,57 +230,9 @@ func (l *socketLink) Closed(_ *engine.Conn, e engine.End) {
 
 func (l *socketLink) end(at clock.Time, e engine.End) {
 	l.over()
-	l.post(&socketEvent{kind: "close", at: at, state: stateClosed, last: true, fields: map[string]any{
+	event := &socketEvent{kind: "close", at: at, state: stateClosed, last: true, fields: map[string]any{
 		"code": int(e.Code), "by": e.By.String(), "wasClean": e.Code != frame.CodeAbnormal && e.Breach == nil,
-	}})
-}
-
-// socketRecorder tells k6 what it counts of its own sockets. Like recorder, it
-// sends whatever the virtual user's context says.
-type socketRecorder struct {
-	builtin                        *metrics.BuiltinMetrics
-	tags                           *metrics.TagSet
-	out                            chan<- metrics.SampleContainer
-	messagesSent, messagesReceived int64
-	told                           engine.Traffic
-}
-
-func newSocketRecorder(state *lib.State, tags map[string]string) *socketRecorder {
-	set := state.Tags.GetCurrentValues().Tags.WithTagsFromMap(tags)
-	return &socketRecorder{builtin: state.BuiltinMetrics, tags: set, out: state.Samples}
-}
-
-func (r *socketRecorder) push(metric *metrics.Metric, value float64) {
-	r.out <- metrics.Sample{
-		TimeSeries: metrics.TimeSeries{Metric: metric, Tags: r.tags}, Time: time.Now(), Value: value,
-	}
-}
-
-func (r *socketRecorder) opened(in time.Duration) {
-	r.push(r.builtin.WSSessions, 1)
-	r.push(r.builtin.WSConnecting, milliseconds(in))
-}
-
-func (r *socketRecorder) pinged(in time.Duration) { r.push(r.builtin.WSPing, milliseconds(in)) }
-
-func (r *socketRecorder) closed(after time.Duration) {
-	r.push(r.builtin.WSSessionDuration, milliseconds(after))
-}
-
-// flush tells what was counted since it was called last.
-func (r *socketRecorder) flush(t engine.Traffic) {
-	for _, c := range [...]struct {
-		metric *metrics.Metric
-		n      int64
-	}{
-		{r.builtin.WSMessagesSent, r.messagesSent},
-		{r.builtin.WSMessagesReceived, r.messagesReceived},
-		{r.builtin.DataSent, t.Sent - r.told.Sent},
-		{r.builtin.DataReceived, t.Received - r.told.Received},
-	} {
-		if c.n > 0 {
-			r.push(c.metric, float64(c.n))
-		}
-	}
-	r.messagesSent, r.messagesReceived, r.told = 0, 0, t
+	}}
+	// The iteration may end with it, and k6 takes no samples after the last.
+	l.out.end(l.traffic, func() { l.post(event) })
 }

@@ -39,15 +39,6 @@ func (c *Conn) Reset() {
 	}
 }
 
-// Drop ends an open connection at once as a drop by the peer's silence: for a
-// handler that waited in vain.
-func (c *Conn) Drop() {
-	if c.state >= open && c.state < dead {
-		c.by, c.code = ByTimeout, frame.CodeAbnormal
-		c.finish(true)
-	}
-}
-
 // abort is Reset for the end of the engine: no handshake is owed to anyone.
 func (c *Conn) abort() { c.Reset() }
 
@@ -160,6 +151,7 @@ func (c *Conn) free(reset bool) {
 		l.timers.stop(c, kind)
 	}
 	l.parserOf(c).Release(&c.frames)
+	l.unsent -= len(c.unsent)
 	c.unsent, c.full = nil, false
 	if c.secure != nil {
 		c.secure.free()

@@ -41,8 +41,6 @@ func TestEveryCloseEnds(t *testing.T) {
 			nil, End{Code: 1006, By: ByNetwork}},
 		{"our own reset", upgraded(untilGone),
 			(*Conn).Reset, End{Code: 1006, By: ByClient, Planned: true}},
-		{"silence that the handler does not accept", upgraded(untilGone),
-			(*Conn).Drop, End{Code: 1006, By: ByTimeout}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -104,7 +102,7 @@ func TestAnAnswerDoesNotMoveTheBoundOnAClose(t *testing.T) {
 				if second != first {
 					t.Errorf("the bound moved by %v", second.Sub(first))
 				}
-				do(c, c.Drop)
+				do(c, c.Reset)
 				w.next("closed")
 			})
 		})

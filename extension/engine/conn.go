@@ -56,7 +56,8 @@ type Conn struct {
 // one loop.
 type Traffic struct {
 	Sent, Received int64 // bytes, TLS included
-	Messages       int64 // that came, Pings and Pongs too
+	Messages       int64 // that came, without Pings and Pongs
+	MessagesSent   int64 // likewise, that this side went to the kernel with
 	// Uncertain is how many of them were read together with later ones, and
 	// may have come more than a millisecond before these.
 	Uncertain int64
@@ -69,9 +70,11 @@ type Traffic struct {
 const certainWithin = time.Millisecond
 
 func (t *Traffic) received(m *Message) {
-	t.Messages++
-	if m.At.Sub(m.Since) > certainWithin {
-		t.Uncertain++
+	if m.Op < frame.Close {
+		t.Messages++
+		if m.At.Sub(m.Since) > certainWithin {
+			t.Uncertain++
+		}
 	}
 	if t.ReceiveDelay != nil {
 		t.ReceiveDelay.Record(m.Read.Sub(m.Since))

@@ -150,6 +150,53 @@ func TestAPeerThatDoesNotReadIsHeldInLittleMemory(t *testing.T) {
 	})
 }
 
+func TestPeersThatDoNotReadAreHeldInLittleMemoryTogether(t *testing.T) {
+	const peers, message = 5, 50_000
+	over := make(chan struct{})
+	url := rawPeer(t, upgraded(func(c *net.TCPConn) { <-over }))
+	defer close(over)
+	onEachTransport(t, func(t *testing.T, o Options) {
+		o.Loops, o.AllUnsentBytes = 1, 200_000
+		e, w := start(t, o), newWitness(t)
+		var conns []*Conn
+		for range peers {
+			dial(t, e, url, w)
+			conns = append(conns, w.next("opened").conn)
+		}
+		l := conns[0].loop
+		l.Await(func() {
+			all := 0
+			for i, c := range conns {
+				for n := 0; ; n++ {
+					if _, err := c.Send(frame.Binary, make([]byte, message)); err == ErrUnsent {
+						break
+					} else if err != nil || n > 10_000 {
+						t.Errorf("peer %d: %v, want ErrUnsent at some time", i, err)
+						break
+					}
+				}
+				all += c.Unsent()
+			}
+			// One message may wait for each that had nothing waiting before.
+			if most := o.AllUnsentBytes + peers*(message+14); all < o.AllUnsentBytes/2 || all > most {
+				t.Errorf("%d bytes are held, want about %d and at most %d", all, o.AllUnsentBytes, most)
+			}
+			if l.unsent != all {
+				t.Errorf("%d bytes are accounted for, %d are held", l.unsent, all)
+			}
+			for _, c := range conns {
+				c.Reset()
+			}
+			if l.unsent != 0 {
+				t.Errorf("%d bytes are accounted for when nothing is held", l.unsent)
+			}
+		})
+		for range conns {
+			w.next("closed")
+		}
+	})
+}
+
 // What waits for a peer that does not read bounds messages, not the Close: once
 // the peer reads, it gets all of it, the Close last.
 func TestACloseHasRoomBehindWhatWaits(t *testing.T) {

@@ -53,6 +53,7 @@ type Loop struct {
 	plaintext                []byte     // one TLS read at a time
 	openings                 []*opening // to be used again
 	opening                  int        // connections that are not open yet
+	unsent                   int        // bytes of all connections that the kernel has not taken yet
 	tlsConfigs               map[string]*tls.Config
 
 	posted struct {

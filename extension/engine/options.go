@@ -34,6 +34,10 @@ type Options struct {
 	// UnsentBytes bounds what one connection holds for a peer that does not
 	// read. Default 1 MiB.
 	UnsentBytes int
+	// AllUnsentBytes bounds what all connections of a loop hold for such peers
+	// together: once it is reached, one for which something waits takes no more.
+	// Default 256 MiB.
+	AllUnsentBytes int
 	// HeaderBytes bounds the head of the answer to the handshake. Default
 	// 16 KiB.
 	HeaderBytes int
@@ -87,6 +91,9 @@ func (o Options) withDefaults() (Options, error) {
 	if o.UnsentBytes == 0 {
 		o.UnsentBytes = 1 << 20
 	}
+	if o.AllUnsentBytes == 0 {
+		o.AllUnsentBytes = 256 << 20
+	}
 	if o.HeaderBytes == 0 {
 		o.HeaderBytes = 16 << 10
 	}
@@ -110,6 +117,7 @@ func (o Options) withDefaults() (Options, error) {
 		{"MessageBytes", o.MessageBytes < 0},
 		{"BufferedBytes", o.BufferedBytes < 0},
 		{"UnsentBytes", o.UnsentBytes < 0},
+		{"AllUnsentBytes", o.AllUnsentBytes < 0},
 		{"HeaderBytes", o.HeaderBytes < 0},
 		{"Coalesce", o.Coalesce < 0},
 		{"ReceiveBuffer", o.ReceiveBuffer < 0},

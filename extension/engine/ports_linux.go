@@ -1,10 +1,7 @@
 package engine
 
 import (
-	"fmt"
 	"math/rand/v2"
-	"os"
-	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -22,15 +19,11 @@ type ports struct {
 const portWindow = 16
 
 func newPorts() ports {
-	const where = "/proc/sys/net/ipv4/ip_local_port_range"
-	b, err := os.ReadFile(where)
-	if err != nil {
+	low, high, ok := EphemeralPorts()
+	if !ok || high-low < portWindow {
 		return ports{}
 	}
-	var p ports
-	if _, err := fmt.Fscan(strings.NewReader(string(b)), &p.low, &p.high); err != nil || p.high-p.low < portWindow {
-		return ports{}
-	}
+	p := ports{low: low, high: high}
 	// Other loops and processes should not search in the same place.
 	p.next = p.low + rand.IntN(p.high-p.low)
 	return p

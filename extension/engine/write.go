@@ -11,14 +11,28 @@ import (
 var (
 	// ErrNotOpen: the connection is not open, or no longer.
 	ErrNotOpen = errors.New("engine: the connection is not open")
-	// ErrUnsent: the peer does not read, and Options.UnsentBytes are waiting.
+	// ErrUnsent: the peer does not read, and Options.UnsentBytes are waiting, or
+	// Options.AllUnsentBytes for all such peers together.
 	ErrUnsent = errors.New("engine: the peer does not read, and the limit of unsent bytes is reached")
 )
 
 // Send sends one message, or a Ping or Pong. written is when this side went to
 // the kernel with it, room there or not: what comes later is not its doing.
 func (c *Conn) Send(op frame.Opcode, payload []byte) (written clock.Time, err error) {
-	return c.SendRaw(c.frameOf(op, payload))
+	written, err = c.SendRaw(c.frameOf(op, payload))
+	if err == nil && c.traffic != nil && op < frame.Close {
+		c.traffic.MessagesSent++
+	}
+	return written, err
+}
+
+// SendMessage is Send of a text or a binary message.
+func (c *Conn) SendMessage(payload []byte, binary bool) (written clock.Time, err error) {
+	op := frame.Text
+	if binary {
+		op = frame.Binary
+	}
+	return c.Send(op, payload)
 }
 
 // frameOf is a whole frame, good until the next.
@@ -37,7 +51,8 @@ func (c *Conn) SendRaw(b []byte) (written clock.Time, err error) {
 	if c.state != open {
 		return 0, ErrNotOpen
 	}
-	if len(c.unsent) > 0 && len(c.unsent)+len(b) > c.loop.options.UnsentBytes {
+	if l := c.loop; len(c.unsent) > 0 &&
+		(len(c.unsent)+len(b) > l.options.UnsentBytes || l.unsent+len(b) > l.options.AllUnsentBytes) {
 		return 0, ErrUnsent
 	}
 	// Before the write: read after it, the clock of a thread that lost its
@@ -68,6 +83,7 @@ func (c *Conn) writeWire(b []byte) error {
 	}
 	if len(b) > 0 {
 		c.unsent = append(c.unsent, b...)
+		c.loop.unsent += len(b)
 		c.full = true
 	}
 	return nil
@@ -86,6 +102,7 @@ func (l *Loop) writable(c *Conn) {
 		l.broken(c, err)
 		return
 	}
+	l.unsent -= n
 	if c.unsent = c.unsent[n:]; len(c.unsent) == 0 {
 		c.unsent, c.full = nil, false
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 	"go.k6.io/k6/v2/metrics"
 
-	"xk6-realtime/samples/histogram"
+	"xk6-realtime/engine/hist/bucket"
 	"xk6-realtime/seconds"
 )
 
@@ -194,7 +194,7 @@ func addQuantiles(fields map[string]any, h *hdrhistogram.Histogram) {
 	}
 	inBucket := h.ValueAtPercentiles(wanted) // all in one walk over the buckets
 	value := func(rank float64) float64 {
-		return float64(histogram.Middle(histogram.Bucket(inBucket[percentile(rank)]))) / seconds.PerUnit
+		return float64(bucket.Middle(bucket.Of(inBucket[percentile(rank)]))) / seconds.PerUnit
 	}
 	for _, q := range quantiles {
 		rank := q.share * (total - 1)

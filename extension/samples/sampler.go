@@ -4,7 +4,7 @@ import (
 	"math"
 
 	"xk6-realtime/engine/hist"
-	"xk6-realtime/samples/histogram"
+	"xk6-realtime/engine/hist/bucket"
 )
 
 // A sampler picks one value of each `ratio` as a representative so that, over
@@ -26,7 +26,7 @@ type sampler struct {
 
 func newSampler(ratio int64) *sampler {
 	return &sampler{
-		ratio: ratio, residual: make([]int64, histogram.Buckets), lowest: math.MaxInt, highest: -1,
+		ratio: ratio, residual: make([]int64, bucket.Number), lowest: math.MaxInt, highest: -1,
 	}
 }
 
@@ -114,10 +114,10 @@ func (s *sampler) give(buckets []int, bucket int) []int {
 }
 
 func bucketOf(bar hist.Bar) int {
-	return histogram.Bucket(histogram.Clamp(int64(bar.Value)))
+	return bucket.Of(bucket.Clamp(int64(bar.Value)))
 }
 
 // milliseconds is the value of k6's Trends for a bucket.
-func milliseconds(bucket int) float64 {
-	return float64(histogram.Middle(bucket)) / 1e6
+func milliseconds(b int) float64 {
+	return float64(bucket.Middle(b)) / 1e6
 }

@@ -5,7 +5,7 @@ import (
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 
-	"xk6-realtime/samples/histogram"
+	"xk6-realtime/engine/hist/bucket"
 )
 
 // PerUnit is how many of a histogram's integers make one of k6's units: of a
@@ -13,7 +13,7 @@ import (
 const PerUnit = 1e6
 
 // Highest is the largest value of a Trend that is kept as it is.
-const Highest = histogram.Highest / PerUnit
+const Highest = bucket.Highest / PerUnit
 
 // Histograms makes the histograms of cells, one at a time: they take turns in
 // the same scratch space.
@@ -22,7 +22,7 @@ type Histograms struct {
 }
 
 // NewHistograms makes the scratch space, which takes about 300 KB.
-func NewHistograms() *Histograms { return &Histograms{scratch: histogram.New()} }
+func NewHistograms() *Histograms { return &Histograms{scratch: bucket.New()} }
 
 // Of is the histogram of a Trend's cell. It holds until the next call.
 func (h *Histograms) Of(c *Cell) *hdrhistogram.Histogram {
@@ -32,7 +32,7 @@ func (h *Histograms) Of(c *Cell) *hdrhistogram.Histogram {
 	}
 	for _, distribution := range c.Distributions {
 		for _, bar := range distribution.Bars {
-			h.record(histogram.Clamp(int64(bar.Value)), bar.Count)
+			h.record(bucket.Clamp(int64(bar.Value)), bar.Count)
 		}
 	}
 	return h.scratch

@@ -151,14 +151,15 @@ func (f *fold) series(of metrics.TimeSeries) *Series {
 	if s := f.known[of]; s != nil {
 		return s
 	}
-	tags := map[string]string{}
-	if len(f.byIdentity) < MaxSeries {
-		tags = recordedTags(of.Tags.Map())
-	} else {
-		f.excluded.WithoutTags++
-	}
+	tags := recordedTags(of.Tags.Map())
 	identity := identityOf(of.Metric.Name, tags)
 	s := f.byIdentity[identity]
+	if s == nil && len(f.byIdentity) >= MaxSeries {
+		f.excluded.WithoutTags++
+		tags = map[string]string{}
+		identity = identityOf(of.Metric.Name, tags)
+		s = f.byIdentity[identity]
+	}
 	if s == nil {
 		s = &Series{Index: len(f.byIdentity), Metric: of.Metric, Tags: tags}
 		f.byIdentity[identity] = s

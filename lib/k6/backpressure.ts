@@ -10,11 +10,12 @@ import {
 } from "../backpressure.ts";
 import type { MetricName } from "../metrics.ts";
 import { outcomeLimits, outcomeNotes } from "../outcomes.ts";
-import { Grid } from "../pacing.ts";
+import { steady } from "../pacing.ts";
 import type { SettingName, Settings } from "../settings.ts";
 import { formatDuration, type Ms, ms } from "../units.ts";
-import { callAt, now, sleepUntil } from "./clock.ts";
+import { callAt, every, now, sleepUntil } from "./clock.ts";
 import { CONNECTION_METRICS, PROBE_METRICS } from "./connection.ts";
+import { publishWhenDue, randomMark } from "./publish.ts";
 import { Reader, type Room } from "./reader.ts";
 import { realtime } from "./realtime.ts";
 import { requireProbe, requirePublications } from "./requirements.ts";
@@ -115,8 +116,7 @@ async function drive(shard: Shard, origin: Ms, trial: Trial, around: Surrounding
   const { phases } = trial;
   const published: Published[] = [];
   const room: Room = {
-    // Nobody else's: an earlier run's history is not taken for ours.
-    mark: Math.random().toString(36).slice(2, 10),
+    mark: randomMark(),
     published,
     phase: "baseline",
     WebSocket: around.WebSocket,
@@ -181,21 +181,17 @@ async function drive(shard: Shard, origin: Ms, trial: Trial, around: Surrounding
   async function publish(duration: Ms, rate: number, bytes: number): Promise<void> {
     const payload = "x".repeat(bytes);
     const start = now();
-    const grid = new Grid(start, ms(1_000 / rate), ms(start + duration));
-    for (let due = grid.next(); due !== undefined; due = grid.next()) {
-      await sleepUntil(due);
-      const at = now();
-      grid.take(at);
-      if (!publisher.open) return;
+    await publishWhenDue(steady(start, rate, duration), record, (due, at) => {
+      if (!publisher.open) return "over";
       if (publisher.unsentBytes > UNSENT_BYTES) {
         record("ws_message_errors", 1, { reason: "unsent" });
-        continue;
+        return "left-out";
       }
       const seq = published.push({ due, at, bytes, phase: room.phase });
       publisher.publish({ id: `${room.mark}-${seq}`, seq, payload });
-      record("ws_publications", 1);
-      record("ws_generator_delay_ms", at - due, { side: "send" });
-    }
+      return "published";
+    });
+    if (publisher.open) await sleepUntil(ms(start + duration));
   }
 
   /** Waits until those that are still connected have the last publication, `DRAIN` at most. */
@@ -244,10 +240,4 @@ function slowDown(
     endWait();
     go();
   };
-}
-
-/** Calls back every `interval`. Returns what ends that. */
-function every(interval: Ms, callback: () => void): () => void {
-  const timer = setInterval(callback, interval);
-  return () => clearInterval(timer);
 }

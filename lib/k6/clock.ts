@@ -73,3 +73,21 @@ function callDue(): void {
 
 /** Resolves at `at` on this clock. */
 export const sleepUntil = (at: Ms): Promise<void> => new Promise((resolve) => void callAt(at, resolve));
+
+/** Calls back every `interval` from now, where `until` is given up to that. Returns what ends that. */
+export function every(
+  interval: Ms,
+  callback: () => void,
+  until: Ms = ms(Number.POSITIVE_INFINITY),
+): () => void {
+  let stop = () => {};
+  const next = (at: Ms) => {
+    if (at >= until) return;
+    stop = callAt(at, () => {
+      callback();
+      next(ms(at + interval));
+    });
+  };
+  next(ms(now() + interval));
+  return () => stop();
+}

@@ -1,3 +1,4 @@
+import { dueIn } from "../pacing.ts";
 import type { SettingName, Settings } from "../settings.ts";
 import { formatDuration, type Ms, ms } from "../units.ts";
 import { now, sleepUntil } from "./clock.ts";
@@ -27,7 +28,7 @@ export function connect<N extends SettingName>(spec: ConnectSpec<N>) {
   return scenario(spec, CONNECTION_METRICS, (settings: Settings<N | Needs>) => {
     const { CONNECT_TIMEOUT, REPLY_TIMEOUT } = settings as Settings<Needs>;
     const { perSecond, duration, hold } = spec.arrivals(settings);
-    const count = Math.ceil((perSecond * duration) / 1_000);
+    const count = dueIn(perSecond, duration);
 
     return {
       load: `${count} connections, ${perSecond} in a second, each held for ${formatDuration(hold)}`,

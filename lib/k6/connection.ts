@@ -89,8 +89,8 @@ export class Connection {
   private dueTimes: DueTimes | undefined;
   private disarm = () => {};
   private armedFor: number | undefined;
-  /** Probes past their time-out that may still be answered late. */
-  private readonly overdue = new Set<string>();
+  /** Replies past their time-out that have not come since. */
+  private overdue = 0;
   private settle!: (outcome: Outcome) => void;
   private markClosed!: () => void;
   private openedAt: Ms | undefined;
@@ -254,11 +254,11 @@ export class Connection {
           break;
         }
         case "timeout":
-          this.overdue.add(`${effect.name} ${effect.id}`);
+          this.overdue++;
           this.missed(effect.name);
           break;
         case "late":
-          this.overdue.delete(`${effect.name} ${effect.id}`);
+          this.overdue--;
           record("ws_messages_late", 1);
           break;
         case "lost":
@@ -293,7 +293,9 @@ export class Connection {
   private close(outcome: Outcome): void {
     this.ending = true;
     this.disarm();
-    void this.closed.then(callAt(ms(now() + CLOSE_TIMEOUT), () => this.giveUpClose()));
+    // Before it is open there is no peer that could answer a Close.
+    if (this.openedAt === undefined) this.markClosed();
+    else void this.closed.then(callAt(ms(now() + CLOSE_TIMEOUT), () => this.giveUpClose()));
     this.socket.close(1000);
     this.settle(outcome);
   }
@@ -313,7 +315,7 @@ export class Connection {
     this.disarm();
     if (!this.ending) nameUnlisted(code);
     this.apply(this.conversation.drop(at), at);
-    if (this.overdue.size > 0) record("ws_messages_lost", this.overdue.size);
+    if (this.overdue > 0) record("ws_messages_lost", this.overdue);
     record("ws_sessions_closed", 1);
     record("ws_connection_drop_rate", !this.ending);
     if (!this.ending) {

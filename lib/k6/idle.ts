@@ -3,7 +3,7 @@ import { dueAt } from "../pacing.ts";
 import type { Effect } from "../protocols/index.ts";
 import type { SettingName, Settings } from "../settings.ts";
 import { formatDuration, type Ms, ms } from "../units.ts";
-import { callAt, now } from "./clock.ts";
+import { callAt, every, now } from "./clock.ts";
 import { Connection, type ConnectionOptions } from "./connection.ts";
 import { outcomeTrial, type TrialNeeds } from "./outcome-trial.ts";
 import { requireProbe } from "./requirements.ts";
@@ -84,7 +84,7 @@ async function tryOne(
         readyAt = at;
         const { pingInterval } = silence;
         if (pingInterval !== undefined)
-          stopPings = every(pingInterval, ms(at + silence.lasts), () => connection.ping());
+          stopPings = every(pingInterval, () => connection.ping(), ms(at + silence.lasts));
         return dueAt(ms(at + silence.lasts));
       },
     },
@@ -168,17 +168,3 @@ const keptAlive = ({ pingInterval, heartbeats }: Silence): string => {
   if (pingInterval !== undefined) return ` but for a ping every ${formatDuration(pingInterval)}`;
   return heartbeats ? " but for the protocol's heartbeats" : "";
 };
-
-/** Calls back every `interval`, up to `until`. Returns what stops it. */
-function every(interval: Ms, until: Ms, callback: () => void): () => void {
-  let stop = () => {};
-  const next = (at: Ms) => {
-    if (at >= until) return;
-    stop = callAt(at, () => {
-      callback();
-      next(ms(at + interval));
-    });
-  };
-  next(ms(now() + interval));
-  return () => stop();
-}

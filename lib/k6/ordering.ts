@@ -5,6 +5,7 @@ import type { Thresholds } from "../summary/summarize.ts";
 import { formatDuration, type Ms, ms } from "../units.ts";
 import { now, sleepUntil } from "./clock.ts";
 import { CONNECTION_METRICS, Connection } from "./connection.ts";
+import { publishWhenDue, randomMark } from "./publish.ts";
 import { requirePublications } from "./requirements.ts";
 import { type ScenarioSpec, type Shard, scenario } from "./scenario.ts";
 
@@ -76,8 +77,7 @@ async function driveRoom(
   { connections, rooms, duration, interval }: Talk,
   { payload, connect, drain }: { payload: string; connect: Ms; drain: Ms },
 ): Promise<void> {
-  // Nobody else's: neither an earlier run's history nor another instance's publications are taken for ours.
-  const mark = Math.random().toString(36).slice(2, 10);
+  const mark = randomMark();
   const indices: number[] = [];
   for (let index = room; index < connections; index += rooms) indices.push(index);
   const order = new RoomOrder(indices.length);
@@ -125,18 +125,14 @@ async function driveRoom(
   }
   await Promise.all(members.map(({ closed }) => closed));
 
-  async function publishAll(member: Connection, publisher: number): Promise<void> {
+  function publishAll(member: Connection, publisher: number): Promise<void> {
     const phase = Math.random() * interval;
     const grid = new Grid(ms(start + phase), interval, ms(start + duration));
-    for (let due = grid.next(); due !== undefined; due = grid.next()) {
-      await sleepUntil(due);
-      const at = now();
-      grid.take(at);
-      if (!member.open) return;
+    return publishWhenDue(grid, record, () => {
+      if (!member.open) return "over";
       const seq = order.next(publisher);
       member.publish({ id: `${mark}-${publisher}-${seq}`, seq, payload });
-      record("ws_publications", 1);
-      record("ws_generator_delay_ms", at - due, { side: "send" });
-    }
+      return "published";
+    });
   }
 }

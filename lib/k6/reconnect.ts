@@ -5,6 +5,7 @@ import { type SettingName, type Settings, SettingsError } from "../settings.ts";
 import { formatDuration, type Ms, ms } from "../units.ts";
 import { now, sleepUntil } from "./clock.ts";
 import { CONNECTION_METRICS, Connection } from "./connection.ts";
+import { publishWhenDue, randomMark } from "./publish.ts";
 import { requirePublications } from "./requirements.ts";
 import { type ScenarioSpec, type Shard, scenario } from "./scenario.ts";
 
@@ -88,8 +89,7 @@ async function driveRoom(
   { subscribers, rooms, duration, interval, backoff }: Rooms,
   { payload, connect, drain }: { payload: string; connect: Ms; drain: Ms },
 ): Promise<void> {
-  // Nobody else's: neither an earlier run's history nor another instance's publications are taken for ours.
-  const mark = Math.random().toString(36).slice(2, 10);
+  const mark = randomMark();
   const variables = { room: `load-test-reconnect-${room}-${mark}` };
   let published = 0;
   /** The last message that its publisher had back itself. */
@@ -158,18 +158,14 @@ async function driveRoom(
   }
   await Promise.all([...members, publisher].map((member) => member.leave()));
 
-  async function publishAll(): Promise<void> {
+  function publishAll(): Promise<void> {
     const grid = new Grid(ms(start + Math.random() * interval), interval, ms(start + duration));
-    for (let dueAt = grid.next(); dueAt !== undefined; dueAt = grid.next()) {
-      await sleepUntil(dueAt);
-      const at = now();
-      grid.take(at);
-      if (!publisher.open()) continue; // nobody published: nothing is due
+    return publishWhenDue(grid, record, () => {
+      if (!publisher.open()) return "left-out"; // nobody published: nothing is due
       const seq = ++published;
       publisher.publish(`${mark}-${seq}`, seq);
-      record("ws_publications", 1);
-      record("ws_generator_delay_ms", at - dueAt, { side: "send" });
-    }
+      return "published";
+    });
   }
 
   /** One client, from now until it leaves: after each cut it comes back and resumes. */

@@ -20,7 +20,7 @@ import {
 import type { Summary } from "../summary/summary.ts";
 import { terminal } from "../summary/terminal.ts";
 import { formatDuration, type Ms, ms } from "../units.ts";
-import { redactUrl } from "../url.ts";
+import { redactUrlOf } from "../url.ts";
 import { now } from "./clock.ts";
 import { CLOSE_TIMEOUT } from "./connection.ts";
 import { readInput, readJsonInput, resultsDir } from "./files.ts";
@@ -195,9 +195,7 @@ export function scenario<N extends SettingName>(
       const servers = (plan.servers ?? [settings.WS_URL]).map((WS_URL) =>
         identities({ ...settings, WS_URL }, protocol, users)(0, { room: "", vu: "0" }),
       );
-      console.log(
-        `${spec.name}: ${plan.load}, against ${servers.map(({ url }) => redactUrl(url)).join(", ")}`,
-      );
+      console.log(`${spec.name}: ${plan.load}, against ${servers.map(redactUrlOf).join(", ")}`);
       const idle = unread(read, __ENV);
       if (idle.length > 0) console.warn(`${spec.name} has no use for ${idle.join(", ")}`);
       for (const first of servers) requireUpgrade(first, record);
@@ -211,8 +209,9 @@ export function scenario<N extends SettingName>(
         );
       }
       record("ws_shards_started", 1);
-      const index = exec.vu.idInTest - 1;
-      const vu = String(exec.vu.idInTest);
+      // Of this scenario, over all instances: a virtual user's own number counts those of others in the test.
+      const index = exec.scenario.iterationInTest;
+      const vu = String(index + 1);
       const shard: Shard = {
         index,
         of: shards,

@@ -79,6 +79,7 @@ export class Socket {
   private readonly socket: K6WebSocket;
   private readonly observer: SocketObserver;
   private state: "connecting" | "open" | "over" = "connecting";
+  private readonly stopWaiting: () => void;
 
   constructor(options: SocketOptions, observer: SocketObserver) {
     const { url, subprotocols, headers, connectBy, connect = withK6 } = options;
@@ -87,13 +88,12 @@ export class Socket {
     this.socket.binaryType = "arraybuffer";
 
     let error = "";
-    const giveUp = callAt(connectBy, () => {
-      this.fail("timeout");
-      // close() on a CONNECTING socket hangs stock k6 for good: it is abandoned, and closed if it opens after all.
-      if (this.socket.reset) this.socket.close();
+    this.stopWaiting = callAt(connectBy, () => {
+      this.abandon();
+      observer.failed("timeout");
     });
     this.socket.onopen = (event) => {
-      giveUp();
+      this.stopWaiting();
       if (this.state === "over") {
         this.socket.close();
         return;
@@ -113,7 +113,7 @@ export class Socket {
       if (this.state === "open" && this.socket.reset) observer.breached?.(messageReason(error));
     };
     this.socket.onclose = ({ code, by }) => {
-      giveUp();
+      this.stopWaiting();
       if (this.state === "connecting") this.fail(connectReason(error));
       else if (this.state === "open") {
         this.state = "over";
@@ -129,9 +129,13 @@ export class Socket {
     return true;
   }
 
-  /** Sends Close. `closed` follows when the peer answers, or never. */
+  /**
+   * Sends Close. `closed` follows when the peer answers, or never. A socket that is still connecting is given up
+   * instead: its observer hears nothing more.
+   */
   close(code: number): void {
     if (this.state === "open") this.socket.close(code);
+    else this.abandon();
   }
 
   /** Sends a Ping (RFC 6455 section 5.5.2); k6 counts the Pong as `ws_ping`. */
@@ -145,6 +149,7 @@ export class Socket {
    * as it must after a Close; send() refuses to by itself, unless the Close comes while it looks at what to send.
    */
   cut(): void {
+    if (this.state === "connecting") this.abandon();
     if (this.socket.readyState !== OPEN) return;
     if (this.socket.reset) {
       this.socket.close(1000);
@@ -161,6 +166,17 @@ export class Socket {
     } finally {
       ArrayBuffer.isView = isView;
     }
+  }
+
+  /**
+   * Gives up a socket that is connecting. close() on one hangs stock k6 for good: it is closed once it opens, if it
+   * does.
+   */
+  private abandon(): void {
+    if (this.state !== "connecting") return;
+    this.state = "over";
+    this.stopWaiting();
+    if (this.socket.reset) this.socket.close();
   }
 
   private fail(reason: ConnectReason): void {

@@ -41,25 +41,25 @@ const SWARM_METRICS = [
   "ws_message_errors",
   "ws_generator_delay_ms",
   "ws_arrivals_uncertain",
+  "ws_unmeasured",
 ] as const satisfies readonly MetricName[];
 
-/** What it records beside when the connections listen. */
-const LISTENING_METRICS = [
-  "ws_fanout_lag_ms",
-  "ws_fanout_server_lag_ms",
-  "ws_deliveries",
-] as const satisfies readonly MetricName[];
+/** What it records beside where something tells when a delivery was published. */
+const LAG_METRICS = ["ws_fanout_lag_ms", "ws_fanout_server_lag_ms"] as const satisfies readonly MetricName[];
 
-/** And when it is known what they are to hear. */
-const FAN_OUT_METRICS = [
-  ...LISTENING_METRICS,
-  "ws_fanout_spread_ms",
-  "ws_publications",
+/** And where it is known what each subscriber is to hear. */
+const ACCOUNT_METRICS = [
   "ws_delivery_success_rate",
   "ws_messages_lost",
   "ws_messages_duplicated",
-  "ws_messages_reordered",
   "ws_messages_late",
+] as const satisfies readonly MetricName[];
+
+/** And where that is published here. */
+const PUBLISHING_METRICS = [
+  "ws_fanout_spread_ms",
+  "ws_publications",
+  "ws_messages_reordered",
   "ws_messages_foreign",
 ] as const satisfies readonly MetricName[];
 
@@ -223,7 +223,8 @@ export function swarm<N extends SettingName>(spec: SwarmSpec<N>) {
         size: size ?? load.connections,
         pace: load.pace,
         load: `${load.connections} connections, ${describePace(load)}, ${describeHold(load, fanOut, probing)}`,
-        metrics: probing ? PROBING_METRICS : metricsOf(fanOut),
+        metrics: probing ? PROBING_METRICS : metricsOf(load, fanOut, protocol),
+        unknown: fanOut ? unknown(load, fanOut, protocol) : [],
         duration: ramp + load.hold,
         longest: load.reachWithin + (fanOut ? SESSION_WITHIN : 0) + load.hold + drain,
         drive: () => swarm.run(),
@@ -261,6 +262,7 @@ export function swarm<N extends SettingName>(spec: SwarmSpec<N>) {
       notes: (metrics) => [
         ...(sizes.length === 0 && !comeBack ? reachedIn(first.pace, metrics) : []),
         ...(spec.fanOut || spec.probing ? [] : silence(protocol, metrics)),
+        ...first.unknown,
         ...notesOnTimes(metrics),
       ],
     };
@@ -295,9 +297,46 @@ function describeHold(
   return `${rate} publications a second into ${rooms} rooms for ${formatDuration(hold)}`;
 }
 
-function metricsOf(fanOut: FanOutLoad | undefined): readonly MetricName[] {
+/** What the connections record: of a server that publishes by itself, no more than its deliveries tell. */
+function metricsOf(
+  load: SwarmLoad,
+  fanOut: FanOutLoad | undefined,
+  protocol: Protocol,
+): readonly MetricName[] {
   if (!fanOut) return SWARM_METRICS;
-  return [...SWARM_METRICS, ...(fanOut.publishers > 0 ? FAN_OUT_METRICS : LISTENING_METRICS)];
+  const { publishes, stamps, compares } = knowledgeOf(load, fanOut, protocol);
+  return [
+    ...SWARM_METRICS,
+    "ws_deliveries",
+    ...(publishes || stamps ? LAG_METRICS : []),
+    ...(publishes || compares ? ACCOUNT_METRICS : []),
+    ...(publishes ? PUBLISHING_METRICS : []),
+  ];
+}
+
+/** By what a delivery can be judged. */
+function knowledgeOf({ connections }: SwarmLoad, fanOut: FanOutLoad, { descriptor }: Protocol) {
+  const deliveries = [descriptor.delivery ?? []].flat();
+  const identifies = deliveries.some(({ id }) => id !== undefined);
+  return {
+    publishes: fanOut.publishers > 0,
+    stamps: deliveries.some(({ sentAt }) => sentAt !== undefined),
+    identifies,
+    // Subscribers of one room are to hear the same.
+    compares: identifies && connections > fanOut.rooms,
+  };
+}
+
+/** What of a server that publishes by itself cannot be judged, and what the descriptor would have to say for it. */
+function unknown(load: SwarmLoad, fanOut: FanOutLoad, protocol: Protocol): string[] {
+  const { publishes, stamps, identifies } = knowledgeOf(load, fanOut, protocol);
+  if (publishes) return [];
+  return [
+    ...(stamps ? [] : ["the lag is not judged: the protocol's delivery names no time stamp (sentAt)"]),
+    ...(identifies
+      ? []
+      : ["what some subscribers never got is not known: the protocol's delivery names no identifier (id)"]),
+  ];
 }
 
 /** A room is in one process, which reads both ends of a publication from one clock; all rooms are alike. */

@@ -3,7 +3,6 @@ import type { Capture, CompiledDelivery, DeliveryFields } from "./compile.ts";
 import type { Effect } from "./protocol.ts";
 import type { Reader } from "./reader.ts";
 import type { Value } from "./template.ts";
-import { isWhole } from "./variables.ts";
 
 /** A message that breaks the protocol in the way said. */
 export const contract = (detail: string): Effect => ({ kind: "invalid", reason: "contract", detail });
@@ -19,12 +18,12 @@ export function readCaptures(reader: Reader, captures: readonly Capture[]): Map<
   return taken;
 }
 
-/** The delivery that the message is, and where one could resume after it. */
+/** The delivery that the message is, with what is wrong with it, and where one could resume after it. */
 export function readDelivery(
   reader: Reader,
   delivery: CompiledDelivery,
   at: Ms,
-): { effect: Effect; cursor?: Value | undefined } {
+): { effect: Effect; complaint?: Effect | undefined; cursor?: Value | undefined } {
   if (delivery.isJson && !reader.isJson) {
     return { effect: { kind: "invalid", reason: "unparsable", detail: "a delivery that is not JSON" } };
   }
@@ -32,23 +31,30 @@ export function readDelivery(
   const publisher = delivery.publisher && reader.textAt(delivery.publisher);
   const room = delivery.room && reader.textAt(delivery.room);
   const seq = delivery.seq && reader.sequence(delivery.seq);
-  const sentAt = delivery.sentAt && reader.number(delivery.sentAt);
+  const sentAt = timeAt(reader, delivery);
   const cursor = delivery.cursor ? reader.sequence(delivery.cursor) : seq;
   const fields: Record<keyof DeliveryFields, unknown> = { id, publisher, room, seq, sentAt, cursor };
-  for (const field of Object.keys(fields) as (keyof DeliveryFields)[]) {
+  // A field may be absent, but what is there must be of use. The delivery came all the same, and counts without it.
+  const unusable = (Object.keys(fields) as (keyof DeliveryFields)[]).find((field) => {
     const locator = delivery[field];
-    // A field may be absent, but what is there must be of use.
-    if (locator && fields[field] === undefined && reader.has(locator)) {
-      return { effect: contract(`delivery with an unusable ${field}`) };
-    }
-  }
+    return locator && fields[field] === undefined && reader.has(locator);
+  });
   const sentAtMs = sentAt === undefined ? undefined : delivery.toMs(sentAt);
   return {
     effect: { kind: "delivery", id, publisher, room, seq: seq && exactNumber(seq.text), sentAtMs, at },
+    complaint: unusable && contract(`delivery with an unusable ${unusable}`),
     cursor,
   };
 }
 
+/** The server's time as it was given; undefined where there is none, or more than milliseconds can say. */
+function timeAt(reader: Reader, { sentAt, toMs }: CompiledDelivery): number | undefined {
+  const given = sentAt && reader.number(sentAt);
+  return given !== undefined && Number.isFinite(toMs(given)) ? given : undefined;
+}
+
 /** A number where the text is a whole one that JavaScript holds exactly. */
-const exactNumber = (text: string): string | number =>
-  isWhole(text) && Number.isSafeInteger(Number(text)) ? Number(text) : text;
+function exactNumber(text: string): string | number {
+  const number = Number(text);
+  return Number.isSafeInteger(number) && String(number) === text ? number : text;
+}

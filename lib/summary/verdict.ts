@@ -1,3 +1,4 @@
+import { whyUnjudged } from "../unmeasured.ts";
 import type {
   MetricSummary,
   StepsSummary,
@@ -24,7 +25,7 @@ export function judge(evidence: Evidence): { verdict: Verdict; reason: string } 
   if (gap) return { verdict: "incomplete", reason: gap };
   const slow = whyGeneratorBound(evidence);
   if (slow) return { verdict: "generator-bound", reason: slow };
-  const broken = evidence.thresholds.filter(({ ok }) => !ok);
+  const broken = evidence.thresholds.filter((limit) => !limit.ok && !whyUnjudged(limit, evidence.metrics));
   if (broken.length > 0) return { verdict: "fail", reason: broken.map(describeLimit).join("; ") };
   const open = whyOpen(evidence);
   if (open) return { verdict: "incomplete", reason: open };
@@ -73,6 +74,11 @@ function whyIncomplete({ setupDone, metrics }: Evidence): string | undefined {
  * it seems to hold, nobody knows whether it does.
  */
 function whyOpen({ metrics, thresholds }: Evidence): string | undefined {
+  const unjudged = thresholds.flatMap((limit) => whyUnjudged(limit, metrics) ?? []);
+  if (unjudged.length > 0) {
+    const limits = thresholds.filter((limit) => whyUnjudged(limit, metrics));
+    return `whether ${limits.map(({ metric, expression }) => `${metric} ${expression}`).join(" and ")} held is not known: ${[...new Set(unjudged)].join("; ")}`;
+  }
   const { ws_msg_rtt_ms: rtt, ws_replies: replies } = metrics;
   if (rtt?.kind !== "trend" || replies?.kind !== "counter" || rtt.count <= replies.count) return undefined;
   const open = thresholds.filter(
@@ -109,7 +115,8 @@ const CONNECT_LATENCY = /^ws_connect_latency_ms/;
 
 /**
  * The upper bound that the generator's own delay is held against: the tightest one that broke, for that is what it may
- * have broken; where none did, the highest. Undefined where the limits put none on a latency.
+ * have broken; where none did, the highest. A limit without a value is not broken by a delay. Undefined where the limits
+ * put none on a latency.
  */
 function decisiveBound(
   thresholds: readonly ThresholdSummary[],
@@ -117,10 +124,10 @@ function decisiveBound(
 ): { bound: number; which: string } | undefined {
   const bounds = thresholds
     .filter(({ metric }) => latency.test(metric))
-    .map(({ expression, ok }) => ({ limit: parseLimit(expression), ok }))
+    .map(({ expression, ok, value }) => ({ limit: parseLimit(expression), isBroken: !ok && value !== null }))
     .filter(({ limit }) => limit?.operator.startsWith("<"))
-    .map(({ limit, ok }) => ({ bound: limit!.bound, ok }));
-  const broken = bounds.filter(({ ok }) => !ok).map(({ bound }) => bound);
+    .map(({ limit, isBroken }) => ({ bound: limit!.bound, isBroken }));
+  const broken = bounds.filter(({ isBroken }) => isBroken).map(({ bound }) => bound);
   if (broken.length > 0)
     return { bound: Math.min(...broken), which: "the tightest latency limit that broke" };
   const all = bounds.map(({ bound }) => bound);

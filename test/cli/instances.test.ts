@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { superviseAll } from "../../cli/run/instances.ts";
 import { type K6Run, runK6 } from "../../cli/run-k6.ts";
+import { ms } from "../../lib/units.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";
 import { controlRoom, fakeK6, type Part } from "./fake-k6.ts";
 
@@ -84,6 +86,32 @@ test("an instance that fails ends the others at once, and both are told", async 
   assert.equal(exitCode, 3);
   assert.equal(summary.verdict, "incomplete");
   assert.match(summary.reason, /^instance 2 of 2 failed \(exit code 107\)/);
+});
+
+test("an instance that cannot be started ends the others, and the run says so", async (t) => {
+  const control = await controlRoom(t);
+  const body = `process.on("SIGINT", () => process.exit(105)); forEver(); await tell("up");`;
+  const env = { ...process.env, CONTROL_PORT: control.port };
+  const life = {
+    command: await fakeK6(t, { run: body }),
+    args: ["run"],
+    env,
+    output: "ignore",
+    longest: ms(60_000),
+  } as const;
+  const missing = { ...life, command: "/nonexistent/k6" };
+  const said: string[] = [];
+  const endings = superviseAll([life, missing], new AbortController().signal, (line) => said.push(line));
+  assert.deepEqual(
+    (await endings).map(({ endedBecause, notStarted }) => [endedBecause, notStarted]),
+    [
+      ["stopped by the failure of instance 2 of 2 before its planned end", undefined],
+      [undefined, "spawn /nonexistent/k6 ENOENT"],
+    ],
+  );
+  assert.deepEqual(said, [
+    "Instance 2 of 2 failed (it could not be started: spawn /nonexistent/k6 ENOENT): stopping the others",
+  ]);
 });
 
 test("a stopped run ends every instance and sums up what they recorded until then", async (t) => {

@@ -212,15 +212,38 @@ test("a results directory is made with those that lead to it", async (t) => {
   assert.ok((await readdir(resultsDir)).includes("soak.summary.json"));
 });
 
-test("a full disk is told by where it is full", { skip: !existsSync("/dev/full") }, async (t) => {
-  const full = `require("node:fs").symlinkSync("/dev/full", given.RESULTS_DIR + "/soak.summary.md");`;
-  const run = await plan(t, { run: full });
-  await assert.rejects(runK6(run), {
-    name: "UserError",
-    exitCode: 1,
-    message: `What the run left could not be written to ${run.resultsDir}: no space left`,
+test("a full disk costs nothing of what was written before", {
+  skip: !existsSync("/dev/full"),
+}, async (t) => {
+  const full = `record(5); require("node:fs").symlinkSync("/dev/full", given.RESULTS_DIR + "/soak.summary.md");`;
+  const k6 = { command: await fakeK6(t, { run: full }), version: "v2.2.0", extension: true };
+  let message = "";
+  await assert.rejects(runK6(await plan(t, {}, { k6 })), (error: UserError) => {
+    ({ message } = error);
+    return error.name === "UserError" && error.exitCode === 1;
   });
-  assert.deepEqual(await readdir(run.resultsDir), []);
+  const [, kept] =
+    /^no space left on the device\nWhat the run left so far is kept in (\S+): /.exec(message) ?? [];
+  assert.ok(kept, message);
+  const recording = await readFile(join(kept, "soak.realtime.jsonl"), "utf8");
+  assert.match(recording, /"recording":"k6-realtime"/);
+});
+
+test("a summary of another form is no summary: the recording is", async (t) => {
+  const other = `record(5); writeFileSync(summaryFile, JSON.stringify({ scenario: "soak", verdict: "pass", reason: "x" }));`;
+  const k6 = { command: await fakeK6(t, { run: other }), version: "v2.2.0", extension: true };
+  const { summary, exitCode } = await runK6(await plan(t, {}, { k6 }));
+  assert.deepEqual([summary.verdict, exitCode], ["pass", 0], summary.reason);
+  assert.deepEqual(summary.metrics.ws_replies, { kind: "counter", unit: "1", count: 5 });
+});
+
+test("a mistake of ours after the run keeps what was recorded, and names where", async (t) => {
+  const odd = `record(5); require("node:fs").mkdirSync(given.RESULTS_DIR + "/soak.summary.md");`;
+  const k6 = { command: await fakeK6(t, { run: odd }), version: "v2.2.0", extension: true };
+  const run = await plan(t, {}, { k6 });
+  await assert.rejects(runK6(run), /EISDIR.*\n.*is kept in/);
+  const [own] = await readdir(run.resultsDir);
+  assert.ok((await readdir(join(run.resultsDir, own!))).includes("soak.realtime.jsonl"));
 });
 
 test("a k6 that outlives its plan by 10 s and heeds nothing is killed", async (t) => {

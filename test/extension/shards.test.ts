@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { accept, rawServer } from "../raw-server.ts";
-import { runSwarm } from "./run.ts";
+import { runScript, runSwarm } from "./run.ts";
 
 const numbersOf = (requests: readonly string[]): number[] =>
   requests.map((request) => Number(/n=(\d+)/.exec(request)?.[1])).sort((a, b) => a - b);
@@ -46,6 +46,46 @@ test("two execution segments open every connection once between them", async (t)
     runs.reduce((sum, { counts }) => sum + (counts.get("ws_sessions_opened") ?? 0), 0),
     9,
   );
+});
+
+test("a swarm shares its test with another scenario, on whichever virtual users k6 gives it", async (t) => {
+  const { server, requests } = await listener(t);
+  const scenarioOf = (exec: string, vus: number) => ({
+    ...{ executor: "per-vu-iterations", vus, iterations: 1, maxDuration: "60s", gracefulStop: "1s", exec },
+  });
+  // The other has k6's first virtual users when the swarm begins.
+  const options = {
+    scenarios: { other: scenarioOf("other", 3), swarm: { ...scenarioOf("drive", 3), startTime: "500ms" } },
+  };
+  for (const segment of [[], ["0:1/2", "1/2:1"]]) {
+    const runs = await Promise.all(
+      (segment.length > 0 ? segment : ["0:1"]).map((part) =>
+        runScript(
+          t,
+          `
+import { sleep } from "k6";
+import { Swarm } from "k6/x/realtime";
+const swarm = new Swarm(${JSON.stringify({ servers: [server], connections: 20, shards: 3, rate: 10_000, holdMs: 300 })});
+export const options = ${JSON.stringify(options)};
+export function other() { sleep(2); }
+export async function drive() { console.log("outcome " + JSON.stringify(await swarm.run())); }`,
+          {
+            args: [
+              "--execution-segment",
+              part,
+              ...(segment.length > 0 ? ["--execution-segment-sequence", "0,1/2,1"] : []),
+            ],
+          },
+        ),
+      ),
+    );
+    for (const { code, stderr } of runs) assert.equal(code, 0, stderr);
+    assert.deepEqual(
+      numbersOf(requests.splice(0)),
+      Array.from({ length: 20 }, (_, i) => i),
+    );
+    assert.equal(runs.flatMap(({ outcomes }) => outcomes).length, 3);
+  }
 });
 
 test("fewer virtual users than shards are refused: connections would be missing", async (t) => {

@@ -85,6 +85,6 @@ test("reconnect: who is refused tries again as BACKOFF_BASE and BACKOFF_CAP say"
   const talk = { CONNECTIONS: 4, ROOMS: 1, DURATION: "4s", MESSAGE_INTERVAL: "10ms", REPLY_TIMEOUT: "1s" };
   const env = { ...talk, BACKOFF_BASE: "5ms", BACKOFF_CAP: "5ms" };
   const { summary } = await judge(t, "reconnect", env, { faults }, /ws_outcomes\{outcome:gone\}/);
-  // By default four clients knock about 16 times in these three seconds.
-  assert.ok(count(summary, "ws_connect_failures") > 100, `${count(summary, "ws_connect_failures")} tries`);
+  // By default four clients knock about 16 times in these three seconds, here 4,000 times where nothing else runs.
+  assert.ok(count(summary, "ws_connect_failures") > 50, `${count(summary, "ws_connect_failures")} tries`);
 });

@@ -7,7 +7,7 @@ import { test } from "node:test";
 import { seeded } from "../../cli/gate/bootstrap.ts";
 import { main } from "../../cli/main.ts";
 import { decode } from "../../cli/recording/histogram.ts";
-import { bins, chartsOf } from "../../cli/report/charts.ts";
+import { chartsOf, percentileCurve } from "../../cli/report/charts.ts";
 import { html, json } from "../../cli/report/html.ts";
 import { openViews } from "../../cli/report/open.ts";
 import type { Summary } from "../../lib/summary/summary.ts";
@@ -69,12 +69,15 @@ test("the charts of a run show its seconds, its limits, and where it froze or dr
   ]);
   const charts = chartsOf([view!]);
   const chart = (title: string) => charts.find((one) => one.title === title)!;
-  const rtt = chart("ws_msg_rtt_ms");
+  const rtt = chart("Response time");
   assert.deepEqual(
     rtt.lines.map(({ label }) => label),
-    ["p50", "p95", "p99", "max"],
+    ["p50", "p95", "p99", "max", "generator's own, p99", "connections"],
   );
-  assert.deepEqual(rtt.limits, [{ at: 1000, axis: "y", label: "p(99)<1000" }]);
+  assert.deepEqual(rtt.limits, [{ at: 1000, axis: "y", label: "p(99)<1000", broken: false }]);
+  const [generator, load] = rtt.lines.slice(4);
+  assert.deepEqual([load!.axis, load!.y], ["right", Array(60).fill(50)]);
+  assert.equal(generator!.y[0]!.toPrecision(1), "0.3");
   assert.equal(rtt.events.length, 2);
   const p99 = rtt.lines[2]!;
   assert.deepEqual([p99.x[0], p99.x.length, p99.y[FREEZE[1]!]], [0, 60, null]);
@@ -83,7 +86,7 @@ test("the charts of a run show its seconds, its limits, and where it froze or dr
   assert.deepEqual(chart("Drops").lines[0]!.y.filter(Boolean), [4]);
   assert.equal(chart("Per second").lines[0]!.y[0], 100);
   assert.equal(chart("Fan-out lag by connections").lines[0]!.x.length, 57);
-  assert.ok(chart("Generator delay") && chart("Distribution of ws_msg_rtt_ms").limits[0]!.axis === "x");
+  assert.ok(chart("Generator delay") && chart("Response time, by percentile").limits[0]!.axis === "y");
 });
 
 test("what went wrong is drawn by kind, when it did; without any there is no such chart", async (t) => {
@@ -108,8 +111,8 @@ test("what went wrong is drawn by kind, when it did; without any there is no suc
   assert.deepEqual(
     lines.map(({ label, y }) => [label, y]),
     [
-      ["messages_lost", [0, 3, 0]],
-      ["message_errors", [0, 0, 1]],
+      ["Lost messages", [0, 3, 0]],
+      ["Errors in messages", [0, 0, 1]],
     ],
   );
   const [well] = await openViews(
@@ -154,7 +157,7 @@ test("runs over each other have two lines each, in their own colour, and names t
     views.map(({ label }) => label),
     ["made-up 2026-01-02T03:04:05Z #1", "made-up 2026-01-02T03:04:05Z #2"],
   );
-  const { lines, events } = chartsOf(views).find(({ title }) => title === "ws_msg_rtt_ms")!;
+  const { lines, events } = chartsOf(views).find(({ title }) => title === "Response time")!;
   assert.deepEqual(
     lines.map(({ color, style }) => `${color} ${style}`),
     ["0 dashed", "0 line", "1 dashed", "1 line"],
@@ -162,14 +165,31 @@ test("runs over each other have two lines each, in their own colour, and names t
   assert.deepEqual(events, []);
 });
 
-test("a distribution's bins hold every value, each where it lies", () => {
-  const { x, y } = bins(decode(encoded([...Array(90).fill(11), ...Array(10).fill(1100)])));
-  assert.equal(Math.round(y.reduce<number>((sum, share) => sum + (share ?? 0), 0)), 100);
-  const at = (value: number) =>
-    x.findIndex((middle) => Math.abs(Math.log10(middle / value)) <= 0.5 / 25 + 1e-9);
+test("the percentile curve has the value at each percentile, and ends with the slowest", () => {
+  const { x, y } = percentileCurve(decode(encoded([...Array(990).fill(11), ...Array(9).fill(110), 1100])));
+  const at = (percent: number) => {
+    const index = x.findIndex((inverse) => 1 - 1 / inverse >= percent / 100);
+    return Math.round(y[index]!);
+  };
+  assert.deepEqual([x[0], x.at(-1), x.length], [1, 1_000, y.length]);
+  assert.deepEqual([at(0), at(50), at(98.5), at(99.5)], [11, 11, 11, 110]);
+  assert.equal(Math.round(y.at(-1)!), 1_100);
+  assert.ok(x.every((inverse, i) => i === 0 || inverse > x[i - 1]!));
+  const { x: one } = percentileCurve(decode(encoded([5])));
+  assert.deepEqual(one, [1]);
+});
+
+test("a limit that was broken says so to the chart, which then shows it however far off it is", async (t) => {
+  const directory = await temporaryDirectory(t);
+  const header = { thresholds: { ws_msg_rtt_ms: ["p(50)<0.001", "p(99)<1000"] } };
+  const [view] = await openViews([await record(directory, { ...minute(1), header })], directory);
+  const { limits } = chartsOf([view!]).find(({ title }) => title === "Response time")!;
   assert.deepEqual(
-    [y[at(11)], y[at(1100)]].map((share) => Math.round(share!)),
-    [90, 10],
+    limits.map(({ label, broken }) => [label, broken]),
+    [
+      ["p(50)<0.001", true],
+      ["p(99)<1000", false],
+    ],
   );
 });
 
@@ -254,8 +274,8 @@ const summary: Summary = {
 
 for (const [sentence, make, plots] of PAGES) {
   test(`the page of ${sentence} opens without a network, draws every chart and complains of nothing`, async (t) => {
-    const chromium = await findChromium();
-    if (!chromium) return t.skip("there is no Chromium here");
+    const chromium = await findChromium(t);
+    if (!chromium) return;
     const directory = await temporaryDirectory(t);
     const answer = await report(directory, ...(await make(directory)), "--output", "page.html");
     assert.deepEqual([answer.code, answer.errors], [0, ""]);

@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect } from "node:net";
 import { type TestContext, test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import { WebSocket } from "ws";
 import { type FaultSettings, type ServerOptions, startServer } from "../../server/server.ts";
 import { bearer, Client, refusal } from "./client.ts";
@@ -75,10 +74,11 @@ test("the server closes a known number of connections with a code", async (t) =>
 });
 
 test("a fault that is switched off before its time does not happen", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
   const { server, chat } = await start(t, { closeConnections: { code: 4000, afterMs: 20 } });
   const client = await Client.connect(chat);
   server.faults.set({ closeConnections: null });
-  await sleep(60);
+  t.mock.timers.tick(60);
   assert.equal((await client.request({ type: "echo", echoId: 1 })).type, "echo_reply");
 });
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { mkdir, readdir, stat } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
@@ -48,6 +49,35 @@ test("a holder shows that it lives by touching its lock", { timeout: 60_000 }, a
     while ((await stat(lock)).mtimeMs === mtimeMs) await nextTurn();
   });
 });
+
+test("a holder whose lock was taken over leaves it to the new one", { timeout: 60_000 }, async (t) => {
+  const lock = await lockIn(t);
+  const failures: unknown[] = [];
+  const onFailure = (error: unknown) => failures.push(error);
+  process.on("uncaughtException", onFailure);
+  t.after(() => process.off("uncaughtException", onFailure));
+  await withLock(lock, atOnce, async () => {
+    await rm(lock, { recursive: true });
+    await beats(); // without a lock to touch
+    await mkdir(lock); // the new holder's
+    const { mtimeMs } = await stat(lock);
+    await beats();
+    assert.equal((await stat(lock)).mtimeMs, mtimeMs, "touched what is another's");
+  });
+  assert.deepEqual(failures, []);
+  assert.deepEqual(await readdir(dirname(lock)), ["lock"]);
+});
+
+/** Resolves when another lock's holder has touched it: a heartbeat's time has passed. */
+async function beats(): Promise<void> {
+  const directory = await mkdtemp(join(tmpdir(), "k6-realtime-"));
+  const lock = join(directory, "lock");
+  await withLock(lock, atOnce, async () => {
+    const { mtimeMs } = await stat(lock);
+    while ((await stat(lock)).mtimeMs === mtimeMs) await nextTurn();
+  });
+  await rm(directory, { recursive: true });
+}
 
 test("waiting ends when it is asked to", async (t) => {
   const lock = await lockIn(t);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { connectionsOf, plannedMs, sessionsIn, spanOf } from "../../lib/load.ts";
-import { backoffMs, backoffOf, dueAt, Grid } from "../../lib/pacing.ts";
+import { backoffMs, backoffOf, dueAt, dueIn, Grid, steady } from "../../lib/pacing.ts";
 import { ms } from "../../lib/units.ts";
 
 const load = { connections: 4, ramp: ms(40_000), hold: ms(100_000), rampDown: ms(20_000) };
@@ -96,6 +96,35 @@ describe("back-off", () => {
     assert.throws(
       () => backoffOf({ BACKOFF_BASE: base, BACKOFF_CAP: cap }),
       /^SettingsError: BACKOFF_CAP: expected at least BACKOFF_BASE \(2s\), got 500ms$/,
+    );
+  });
+});
+
+describe("a steady rate has as many due times as it says", () => {
+  const rows: [sentence: string, perSecond: number, durationMs: number, count: number][] = [
+    ["one each second, none at the very end", 1, 5_000, 5],
+    ["a rate that no binary number is", 8.3, 30_000, 249],
+    ["the last second begun", 10, 1_050, 11],
+    ["one in a time shorter than its interval", 0.1, 1_000, 1],
+  ];
+  for (const [sentence, perSecond, durationMs, count] of rows) {
+    test(sentence, () => {
+      const due = steady(ms(1e6 / 3), perSecond, ms(durationMs));
+      let taken = 0;
+      while (due.take(ms(Number.MAX_VALUE)) !== undefined) taken++;
+      assert.deepEqual([dueIn(perSecond, ms(durationMs)), taken], [count, count]);
+    });
+  }
+
+  test("whatever the rate: the last is due before the end, one more would not be", () => {
+    const rates = fc.integer({ min: 1, max: 1_000_000 }).map((thousandths) => thousandths / 1_000);
+    fc.assert(
+      fc.property(rates, fc.integer({ min: 1, max: 600_000 }), (perSecond, duration) => {
+        const count = dueIn(perSecond, ms(duration));
+        const dueAfter = (index: number) => (index * 1_000) / perSecond;
+        assert.ok(dueAfter(count - 1) < duration, `${count} are too many`);
+        assert.ok(dueAfter(count) > duration - 1e-6, `${count} are too few`);
+      }),
     );
   });
 });

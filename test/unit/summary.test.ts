@@ -22,6 +22,7 @@ const METRIC_NAMES: MetricName[] = [
   "ws_generator_delay_ms",
   "ws_replies",
   "ws_publications",
+  "ws_deliveries",
   "ws_message_errors",
   "ws_connect_failures",
   "ws_connections_given_up",
@@ -140,6 +141,25 @@ describe("a run is judged", () => {
       k6Data({ ws_replies: { values: { count: 99, rate: 8 }, thresholds: { "count>0": { ok: true } } } }),
       "pass",
       /limits held/,
+    ],
+    [
+      "fail where a delivery rate has no value although something was published",
+      k6Data({
+        ws_deliveries: { values: { count: 3, rate: 0 } },
+        ws_publications: { values: { count: 3, rate: 0 } },
+        ws_delivery_success_rate: { values: { rate: 0, passes: 0, fails: 0 }, thresholds: {} },
+      }),
+      "fail",
+      /^ws_delivery_success_rate rate>0.995: there was no value$/,
+    ],
+    [
+      "incomplete where nobody published here and no subscriber heard what another did",
+      k6Data({
+        ws_deliveries: { values: { count: 3, rate: 0 } },
+        ws_delivery_success_rate: { values: { rate: 0, passes: 0, fails: 0 }, thresholds: {} },
+      }),
+      "incomplete",
+      /^whether ws_delivery_success_rate rate>0.995 held is not known: no delivery came to two subscribers/,
     ],
     [
       "incomplete where lag is known by the stamps of another clock alone",

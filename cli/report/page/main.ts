@@ -3,25 +3,56 @@ import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import "./page.css";
 import type { Chart } from "../chart.ts";
+import { followRun } from "./live.ts";
 import { optionsOf, tableOf } from "./plot.ts";
 
-const charts: readonly Chart[] = JSON.parse(document.getElementById("charts")?.textContent ?? "[]");
-const places = [...document.querySelectorAll<HTMLElement>("[data-chart]")];
-let plots: uPlot[] = [];
+/** A chart, where it is and how it is drawn; the options read the chart whenever it is drawn again. */
+interface Drawn {
+  readonly chart: Chart;
+  readonly place: HTMLElement;
+  readonly plot: uPlot;
+}
 
-function draw(): void {
-  for (const plot of plots) plot.destroy();
+let drawn: Drawn[] = [];
+
+/** Draws every chart anew. */
+function drawAll(charts: readonly Chart[]): void {
+  for (const { plot } of drawn) plot.destroy();
   const styles = getComputedStyle(document.documentElement);
-  plots = places.map((place) => {
-    const chart = charts[Number(place.dataset.chart)]!;
-    return new uPlot(optionsOf(chart, place.clientWidth, styles), tableOf(chart), place);
+  const places = [...document.querySelectorAll<HTMLElement>("[data-chart]")];
+  drawn = places.map((place) => {
+    const chart = { ...charts[Number(place.dataset.chart)]! };
+    return {
+      chart,
+      place,
+      plot: new uPlot(optionsOf(chart, place.clientWidth, styles), tableOf(chart), place),
+    };
   });
 }
 
-draw();
+/** Puts new values into the charts, which keep what one zoomed into; draws them anew where others came. */
+function update(charts: readonly Chart[], figures: string): void {
+  const namesOf = ({ title, lines }: Chart) => JSON.stringify([title, lines.map(({ label }) => label)]);
+  const same =
+    charts.length === drawn.length && charts.every((chart, i) => namesOf(chart) === namesOf(drawn[i]!.chart));
+  if (!same) {
+    document.getElementById("figures")!.innerHTML = figures;
+    drawAll(charts);
+    return;
+  }
+  for (const [i, { chart, plot }] of drawn.entries()) {
+    Object.assign(chart, charts[i]);
+    plot.setData(tableOf(chart));
+  }
+}
+
+drawAll(JSON.parse(document.getElementById("charts")?.textContent ?? "[]"));
+if (document.body.dataset.live !== undefined) followRun(update);
+
 // A canvas keeps the colours that it was drawn with.
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () =>
+  drawAll(drawn.map(({ chart }) => chart)),
+);
 new ResizeObserver(() => {
-  for (const [i, plot] of plots.entries())
-    plot.setSize({ width: places[i]!.clientWidth, height: plot.height });
+  for (const { place, plot } of drawn) plot.setSize({ width: place.clientWidth, height: plot.height });
 }).observe(document.body);

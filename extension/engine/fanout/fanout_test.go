@@ -17,6 +17,7 @@ import (
 	"xk6-realtime/engine/internal/leaktest"
 	"xk6-realtime/engine/protocol"
 	"xk6-realtime/engine/swarm"
+	"xk6-realtime/engine/tally"
 )
 
 func TestMain(m *testing.M) { os.Exit(leaktest.Main(m)) }
@@ -185,7 +186,7 @@ func fanOut(t *testing.T, e *engine.Engine, url string, o Options) (total Counts
 		t.Fatal("the connections did not end")
 	}
 	w := run.Snapshot()
-	total.add(&w.Counts)
+	tally.Add(&total, &w.Counts)
 	return total, w, s.Result()
 }
 
@@ -251,14 +252,14 @@ func TestWhatAStoppedRunDidNotWaitForIsNotLost(t *testing.T) {
 			go func() { driven <- r.Drive(s, stop) }()
 			var c Counts
 			for c.Published < 100 {
-				c.add(&r.Snapshot().Counts)
+				tally.Add(&c, &r.Snapshot().Counts)
 			}
 			close(stop)
 			if err := <-driven; err != nil {
 				t.Fatal(err)
 			}
 			<-s.Done()
-			c.add(&r.Snapshot().Counts)
+			tally.Add(&c, &r.Snapshot().Counts)
 			if c.Lost != 0 || c.Unsent != 0 || c.Deliveries < 100*100/2 {
 				t.Errorf("got %+v, want many deliveries, none lost", c)
 			}
@@ -335,6 +336,10 @@ func TestOptionsAreRefused(t *testing.T) {
 	}{
 		{"nothing to publish with", Options{Plan: Plan{Subscribers: 1, Rooms: 1, Publishers: 1, Rate: 1, Shards: 1}, Protocol: listener, Name: "x", For: 1}, "publish message"},
 		{"no name to know its own by", Options{Plan: Plan{Subscribers: 1, Rooms: 1, Publishers: 1, Rate: 1, Shards: 1}, Protocol: parse(t, descriptor), For: 1}, "Name: want one"},
+		{"a year to wait in", Options{Plan: Plan{Subscribers: 1, Rooms: 1, Publishers: 1, Rate: 5, Shards: 1}, Protocol: parse(t, descriptor), Name: "x", For: 1, Timeout: 365 * 24 * time.Hour},
+			"Timeout: want at most 58h15m10.2s with 5 publications a second, each of which is remembered for that long, got 8760h0m0s"},
+		{"more publications than can be remembered", Options{Plan: Plan{Subscribers: 1, Rooms: 1, Publishers: 1, Rate: 1e6, Shards: 1}, Protocol: parse(t, descriptor), Name: "x", For: 1},
+			"Timeout: want at most 0s with 1e+06 publications a second"},
 		{"no time", Options{Plan: Plan{Subscribers: 1, Rooms: 1, Shards: 1}, Protocol: listener}, "For above 0"},
 	} {
 		t.Run(row.sentence, func(t *testing.T) {

@@ -22,9 +22,11 @@ type guest struct {
 	publisher    *publisher   // nil of subscribers
 	alarm        clock.Time   // what is waited for
 	leaveBy      clock.Time   // 0 while it does not leave
+	joinedAt     clock.Time   // from when on it counts as there, where nobody publishes here
 	number       int32
 	room         int32
 	failed       bool                  // its session could not be had
+	joining      bool                  // it does not count as there yet
 	conversation protocol.Conversation // of the present stay
 	subscription ledger.Subscription   // likewise; not of publishers
 }
@@ -41,22 +43,14 @@ type publisher struct {
 func (g *guest) Opened(c *engine.Conn, o *engine.Opening) {
 	r := g.loop.run
 	g.conn = c
-	g.alarm, g.leaveBy, g.failed = 0, 0, false
-	err := g.loop.interpret.Begin(&g.conversation, protocol.Init{
-		Variables:    r.o.Variables(int(g.number)),
-		Authenticate: r.o.Authenticate,
-	})
-	if err != nil {
-		// What connections start from was checked before the run: this one's
-		// variable is of the wrong kind.
-		g.SessionFailed("", protocol.ErrorFault, []byte(err.Error()))
-		g.wait()
-		return
-	}
+	g.alarm, g.leaveBy, g.failed, g.joining = 0, 0, false, false
 	if g.publisher == nil {
 		r.room(int(g.room)).Subscribe(&g.subscription)
 	}
-	g.conversation.Open(g, o.Opened)
+	g.loop.interpret.Open(&g.conversation, g, protocol.Init{
+		Variables:    r.o.Variables(int(g.number)),
+		Authenticate: r.o.Authenticate,
+	}, o.Opened)
 	g.wait()
 }
 
@@ -66,7 +60,7 @@ func (g *guest) Message(c *engine.Conn, m engine.Message) {
 	}
 	g.loop.now = m.Read
 	g.conversation.Receive(g, m.Data, m.Op == frame.Binary, m.At)
-	if g.leaveBy != 0 && g.subscription.Complete() {
+	if g.leaveBy != 0 && g.isComplete() {
 		g.end()
 		return
 	}
@@ -80,6 +74,10 @@ func (g *guest) Alarm(c *engine.Conn, now clock.Time) {
 		return
 	}
 	g.conversation.Due(g, now)
+	if g.joining && g.joinedAt <= now {
+		g.joining = false
+		g.subscription.Confirm()
+	}
 	if g.publisher != nil {
 		g.publish(now)
 	}
@@ -93,7 +91,7 @@ func (g *guest) Closed(c *engine.Conn, e engine.End) swarm.Return {
 	g.conn = nil
 	g.conversation.Drop(g, e.At)
 	g.subscription.Leave()
-	g.loop.record.Lost += int64(g.lost(e))
+	g.loop.records.Now.Lost += int64(g.lost(e))
 	g.subscription = ledger.Subscription{}
 	if g.publisher != nil && (!e.Planned || g.failed) {
 		g.forsake()
@@ -106,6 +104,10 @@ func (g *guest) Closed(c *engine.Conn, e engine.End) swarm.Return {
 // stopped run did not wait for is not lost.
 func (g *guest) lost(e engine.End) uint64 {
 	r := g.loop.run
+	if r.compares() {
+		g.credit()
+		return g.subscription.PassedOver(e.At.Add(-r.o.Timeout))
+	}
 	if stopped := clock.Time(r.stopped.Load()); stopped != 0 && e.Planned {
 		return g.subscription.LostBefore(stopped.Add(-r.o.Timeout))
 	}
@@ -132,6 +134,9 @@ func (g *guest) due() (next clock.Time) {
 	if g.leaveBy != 0 && (next == 0 || g.leaveBy < next) {
 		next = g.leaveBy
 	}
+	if g.joining && (next == 0 || g.joinedAt < next) {
+		next = g.joinedAt
+	}
 	if p := g.publisher; p != nil && p.next != 0 && (next == 0 || p.next < next) {
 		next = p.next
 	}
@@ -146,7 +151,7 @@ func (g *guest) leave() bool {
 	}
 	g.subscription.Leave()
 	g.leaveBy = clock.Now().Add(g.loop.run.o.Timeout)
-	if g.subscription.Complete() {
+	if g.isComplete() {
 		g.end()
 	} else {
 		g.wait()
@@ -177,14 +182,14 @@ func (g *guest) publish(now clock.Time) {
 		// One that is closing sends nothing, and must publish nothing: all its
 		// subscribers would miss it.
 		if !g.conversation.Ready() || !g.conn.Open() {
-			g.loop.record.Unsent++
+			g.loop.records.Now.Unsent++
 			continue
 		}
 		sequence := p.stream.Publish(p.due)
 		id := appendID(g.loop.idBuffer[:0], r.o.Name, p.number, sequence)
 		g.loop.idBuffer = id
 		if err := g.conversation.Publish(g, id, int64(sequence), r.o.Payload, now); err != nil {
-			g.loop.record.Unsent++ // it is in the ledger, and will be missed by all
+			g.loop.records.Now.Unsent++ // it is in the ledger, and will be missed by all
 		}
 	}
 }
@@ -194,7 +199,7 @@ func (g *guest) forsake() {
 	p, r := g.publisher, g.loop.run
 	ends := clock.Time(r.ends.Load())
 	for ; p.next != 0 && p.next < ends; p.next = p.next.Add(r.o.Plan.interval()) {
-		g.loop.record.Unsent++
+		g.loop.records.Now.Unsent++
 	}
 	p.next = 0
 }
@@ -205,16 +210,18 @@ func (g *guest) isDecided() bool {
 }
 
 // isComplete tells whether all that is due to the guest has come.
-func (g *guest) isComplete() bool { return g.subscription.Complete() }
+func (g *guest) isComplete() bool {
+	if g.loop.run.compares() {
+		g.credit()
+		return !g.subscription.Outstanding()
+	}
+	return g.subscription.Complete()
+}
 
 // Send is called by the conversation.
 func (g *guest) Send(message []byte, binary bool, why protocol.Purpose) {
-	op := frame.Text
-	if binary {
-		op = frame.Binary
-	}
-	written, err := g.conn.Send(op, message)
-	r := &g.loop.record
+	written, err := g.conn.SendMessage(message, binary)
+	r := g.loop.records.Now
 	if why != protocol.ForPublish {
 		return
 	}
@@ -228,12 +235,16 @@ func (g *guest) Send(message []byte, binary bool, why protocol.Purpose) {
 
 // Ready is called by the conversation.
 func (g *guest) Ready() {
+	if g.loop.run.listens() {
+		g.joining, g.joinedAt = true, clock.Now().Add(joinedAfter)
+		return
+	}
 	g.subscription.Confirm()
 }
 
 // SessionFailed is called by the conversation.
 func (g *guest) SessionFailed(string, protocol.Fault, []byte) {
-	g.loop.record.Sessions++
+	g.loop.records.Now.Sessions++
 	g.failed = true // closed by the alarm, not within the call
 }
 
@@ -242,13 +253,9 @@ func (g *guest) Delivered(d *protocol.Delivery) {
 	if g.publisher != nil {
 		return // a publisher that hears itself
 	}
-	l, r := g.loop, &g.loop.record
-	if l.run.o.Plan.Publishers == 0 {
-		r.Deliveries++
-		if lag, ok := g.serverLag(d, 0); ok {
-			r.series.Of(Lag).Record(lag) // all that is known of when it was published
-			r.series.Of(ServerLag).Record(lag)
-		}
+	l, r := g.loop, g.loop.records.Now
+	if l.run.listens() {
+		g.overheard(d)
 		return
 	}
 	number, sequence, ours := parseID(d.ID, l.run.o.Name)
@@ -268,6 +275,9 @@ func (g *guest) Delivered(d *protocol.Delivery) {
 	case arrival.Duplicate:
 		r.Duplicated++
 		return
+	case arrival.Forgotten:
+		r.Undecided++
+		return
 	case arrival.Reordered:
 		r.Reordered++
 	}
@@ -277,8 +287,8 @@ func (g *guest) Delivered(d *protocol.Delivery) {
 	if known {
 		r.series.Of(Lag).Record(d.At.Sub(due))
 	}
-	if lag, ok := g.serverLag(d, due); ok {
-		r.series.Of(ServerLag).Record(lag)
+	if lag, of, ok := g.serverLag(d, due); ok {
+		l.stamped(lag, of)
 	}
 	if !arrival.Due {
 		return
@@ -291,31 +301,11 @@ func (g *guest) Delivered(d *protocol.Delivery) {
 	}
 }
 
-// stampSlack is by how much a stamp may seem wrong between two readings of the
-// wall clock, and for what a server rounds it to beyond its unit.
-const stampSlack = time.Millisecond
-
-// serverLag is the time from the server's own stamp to the arrival, if there
-// is a stamp. One after the arrival, or before the publication was due, is of
-// another clock: counted, and no lag. due is 0 where it is not known.
-func (g *guest) serverLag(d *protocol.Delivery, due clock.Time) (lag time.Duration, ok bool) {
-	if !d.HasSentAt {
-		return 0, false
-	}
-	sent := g.loop.fromUnix(d.SentAtMs)
-	early := due != 0 && due.Sub(sent) > stampSlack+g.loop.run.o.Protocol.SentAtUnit()
-	if early || sent.Sub(d.At) > stampSlack {
-		g.loop.record.ClockDiffers++
-		return 0, false
-	}
-	return max(d.At.Sub(sent), 0), true
-}
-
 // Failed is called by the conversation.
-func (g *guest) Failed([]byte, *protocol.Probe, uint16) { g.loop.record.Errors++ }
+func (g *guest) Failed([]byte, *protocol.Probe, uint16) { g.loop.records.Now.Errors++ }
 
 // Invalid is called by the conversation.
-func (g *guest) Invalid(protocol.Fault, string) { g.loop.record.Invalid++ }
+func (g *guest) Invalid(protocol.Fault, string) { g.loop.records.Now.Invalid++ }
 
 // Replied is called by the conversation; there are no probes.
 func (g *guest) Replied(*protocol.Reply) {}

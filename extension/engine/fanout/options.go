@@ -3,6 +3,7 @@ package fanout
 import (
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"xk6-realtime/engine/protocol"
@@ -26,7 +27,9 @@ type Options struct {
 	// For is how long there are publications. Required.
 	For time.Duration
 	// Timeout is how long after its due time a delivery counts as lost, and
-	// how long the last ones are waited for. Default 5s.
+	// how long the last ones are waited for. Each publication is remembered for
+	// that long and more, which bounds it together with the plan's rate. Default
+	// 5s.
 	Timeout time.Duration
 	// Churn is how many subscribers of the shard leave in a second, each to
 	// come back at once. Default 0.
@@ -58,5 +61,37 @@ func (o Options) withDefaults() (Options, error) {
 	case o.For <= 0 || o.Timeout < 0 || o.Churn < 0:
 		return o, errors.New("fanout: For, Timeout, Churn: want no negative value, and For above 0")
 	}
+	if most := o.longestTimeout(); o.Timeout > most {
+		return o, fmt.Errorf("fanout: Timeout: want at most %v with %v publications a second, each of which is remembered for that long, got %v",
+			max(most, 0).Truncate(time.Millisecond), o.Plan.Rate, o.Timeout)
+	}
 	return o, nil
+}
+
+const (
+	// remembered is how long a stream looks back, beyond the time-out, for
+	// those who receive its publications.
+	remembered = 5 * time.Second
+	// mostRemembered publications are of all streams of the shard together; each
+	// takes some 70 bytes.
+	mostRemembered = 1 << 21
+)
+
+// remember is how many publications each stream looks back.
+func (o *Options) remember() int {
+	if o.Plan.Publishers == 0 {
+		return 1
+	}
+	return 1 + int((o.Timeout+remembered)/max(o.Plan.interval(), time.Microsecond))
+}
+
+// longestTimeout is what mostRemembered leaves room for.
+func (o *Options) longestTimeout() time.Duration {
+	streams := o.Plan.Publishers / o.Plan.Shards
+	if streams == 0 {
+		return math.MaxInt64
+	}
+	each := mostRemembered / 2 / streams // a stream takes a power of two of them
+	most := float64(each) * float64(max(o.Plan.interval(), time.Microsecond))
+	return time.Duration(min(most, math.MaxInt64/2)) - remembered
 }

@@ -5,6 +5,7 @@ import (
 
 	"xk6-realtime/engine/clock"
 	"xk6-realtime/engine/hist"
+	"xk6-realtime/engine/tally"
 )
 
 // Series is one distribution of times that a Run keeps.
@@ -23,11 +24,11 @@ const (
 type Counts struct {
 	Published  int64
 	Deliveries int64 // that came, in time or late, each once
-	InTime     int64 // of those that were due
+	InTime     int64 // of those that were due; where nobody publishes here, those that others of the room heard too
 	Late       int64 // after the time-out
 	Lost       int64 // were due and never came
 	Duplicated int64
-	Reordered  int64 // after a later one of the same publisher
+	Reordered  int64 // after a later one of the same publisher here
 	Foreign    int64 // of other processes, or of nobody
 	Unsent     int64 // publications that fell due without a connection to send them
 	Sessions   int64 // that could not be had
@@ -35,26 +36,21 @@ type Counts struct {
 	Invalid    int64 // messages that break the protocol
 	// ClockDiffers is how many stamps cannot be, by this machine's clock.
 	ClockDiffers int64
-	// Forgotten publications were so many at once that their spread is
-	// unknown.
+	// Joining deliveries came so soon after their subscriber that they may be
+	// history: their age is no lag.
+	Joining int64
+	// Unstamped deliveries lack the usable time stamp that the protocol says they
+	// have, where nothing else tells when they were published.
+	Unstamped int64
+	// Coarse is how many time stamps were taken for no lag, by resolution: they
+	// tell the time no better than that.
+	Coarse [fine]int64
+	// Forgotten publications were so many at once that their spread, or who
+	// missed them, is unknown.
 	Forgotten int64
-}
-
-func (c *Counts) add(from *Counts) {
-	c.Published += from.Published
-	c.Deliveries += from.Deliveries
-	c.InTime += from.InTime
-	c.Late += from.Late
-	c.Lost += from.Lost
-	c.Duplicated += from.Duplicated
-	c.Reordered += from.Reordered
-	c.Foreign += from.Foreign
-	c.Unsent += from.Unsent
-	c.Sessions += from.Sessions
-	c.Errors += from.Errors
-	c.Invalid += from.Invalid
-	c.ClockDiffers += from.ClockDiffers
-	c.Forgotten += from.Forgotten
+	// Undecided deliveries came so long after their publication that it is
+	// unknown whether they had come before.
+	Undecided int64
 }
 
 // record is what one loop writes, until the reader takes it away.
@@ -63,11 +59,11 @@ type record struct {
 	series hist.Set[Series]
 }
 
-func newRecord() record { return record{series: hist.NewSet(numSeries)} }
+func newRecord() *record { return &record{series: hist.NewSet(numSeries)} }
 
 // moveTo adds all to another record and leaves r empty.
 func (r *record) moveTo(to *record) {
-	to.add(&r.Counts)
+	tally.Add(&to.Counts, &r.Counts)
 	r.Counts = Counts{}
 	r.series.MoveTo(to.series)
 }
@@ -83,8 +79,10 @@ type Window struct {
 // meanwhile. From one goroutine, not a loop's.
 func (r *Run) Snapshot() *Window {
 	for _, l := range r.loops {
+		var written *record
 		take := func() {
-			l.record.moveTo(&r.window)
+			l.tellCoarse()
+			written = l.records.Swap()
 			for i, spreads := range r.spreads {
 				spreads.Take(l.arrivals[i])
 			}
@@ -92,8 +90,14 @@ func (r *Run) Snapshot() *Window {
 		if !l.loop.Await(take) {
 			take() // the loop has ended
 		}
+		written.moveTo(r.window)
 	}
 	now := clock.Now()
+	if r.compares() {
+		for _, room := range r.rooms {
+			r.window.Forgotten += room.Forgotten(now, r.o.Timeout)
+		}
+	}
 	for _, spreads := range r.spreads {
 		r.window.Forgotten += int64(spreads.Settle(now, func(d time.Duration) { r.window.series.Of(Spread).Record(d) }))
 	}

@@ -8,15 +8,14 @@ import (
 
 	"xk6-realtime/engine"
 	"xk6-realtime/engine/clock"
+	"xk6-realtime/engine/hist"
 	"xk6-realtime/engine/ledger"
 	"xk6-realtime/engine/protocol"
 	"xk6-realtime/engine/swarm"
+	"xk6-realtime/engine/tally"
 )
 
 const (
-	// remembered is how long a stream looks back, beyond the time-out, for
-	// those who receive its publications.
-	remembered = 5 * time.Second
 	// startAfter is how long before the first publication its publisher is
 	// told.
 	startAfter = 100 * time.Millisecond
@@ -32,7 +31,7 @@ type Run struct {
 	streams []*ledger.Stream  // of the shard's publishers
 	spreads []*ledger.Spreads // likewise
 	loops   []*loop
-	window  record // of the reader
+	window  *record // of the reader
 
 	began   atomic.Int64 // clock.Time of the first publication, 0 before
 	ends    atomic.Int64 // clock.Time of the end of publishing
@@ -46,8 +45,11 @@ type loop struct {
 	run       *Run
 	loop      *engine.Loop
 	interpret *protocol.Interpreter
-	record    record
+	records   tally.Pair[record]
 	arrivals  []*ledger.Arrivals // by publisher of the shard
+	ears      []*ledger.Ear      // by room of the shard, where subscribers are compared
+	finest    Resolution         // of the server's stamps, as far as they show
+	coarse    *hist.Histogram    // lags by stamps that do not show to tell any
 	guests    []*guest
 	now       clock.Time // of the message that is being read
 	wall      clock.Wall
@@ -65,13 +67,12 @@ func New(e *engine.Engine, o Options) (*Run, error) {
 	}
 	p := o.Plan
 	r := &Run{o: o, window: newRecord()}
-	perRoom := p.Publishers / p.Rooms
-	remember := 1
-	if p.Publishers > 0 {
-		remember += int((o.Timeout + remembered) / max(p.interval(), time.Microsecond))
-	}
-	for range p.Rooms / p.Shards {
-		r.rooms = append(r.rooms, ledger.NewRoom(perRoom, remember))
+	for rooms := p.Rooms / p.Shards; len(r.rooms) < rooms; {
+		if r.compares() {
+			r.rooms = append(r.rooms, newListeningRoom(rooms))
+		} else {
+			r.rooms = append(r.rooms, ledger.NewRoom(p.Publishers/p.Rooms, o.remember()))
+		}
 	}
 	for i := p.Shard; i < p.Publishers; i += p.Shards {
 		s := r.room(i % p.Rooms).Streams()[i/p.Rooms]
@@ -79,10 +80,15 @@ func New(e *engine.Engine, o Options) (*Run, error) {
 		r.spreads = append(r.spreads, s.NewSpreads(o.Timeout))
 	}
 	for _, at := range e.Loops() {
-		l := &loop{run: r, loop: at, record: newRecord()}
+		l := &loop{run: r, loop: at, records: tally.NewPair(newRecord), coarse: hist.New()}
 		l.interpret = o.Protocol.NewInterpreter(o.Timeout, l.unix)
 		for _, s := range r.streams {
 			l.arrivals = append(l.arrivals, s.NewArrivals())
+		}
+		if r.compares() {
+			for _, room := range r.rooms {
+				l.ears = append(l.ears, room.NewEar())
+			}
 		}
 		l.churner = at.NewTimer(l.churn)
 		r.loops = append(r.loops, l)
@@ -91,7 +97,10 @@ func New(e *engine.Engine, o Options) (*Run, error) {
 }
 
 // room is the ledger's of a room, counted over all shards.
-func (r *Run) room(room int) *ledger.Room { return r.rooms[room/r.o.Plan.Shards] }
+func (r *Run) room(room int) *ledger.Room { return r.rooms[r.indexOf(int32(room))] }
+
+// indexOf is the number of a room among those of the shard.
+func (r *Run) indexOf(room int32) int { return int(room) / r.o.Plan.Shards }
 
 // Guest is for [swarm.Options].
 func (r *Run) Guest(loop, i int) swarm.Guest {
@@ -146,6 +155,9 @@ func (r *Run) Drive(s *swarm.Swarm, stop <-chan struct{}) error {
 	r.begin()
 	if ended, err := wait(nil, time.After(startAfter+r.o.For)); ended {
 		return err
+	}
+	if r.compares() {
+		r.leaveAll()
 	}
 	_, err := until((*guest).isComplete, time.Now().Add(r.o.Timeout))
 	return err

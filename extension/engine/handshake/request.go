@@ -52,8 +52,12 @@ func (r *Request) Append(dst []byte, key Key) ([]byte, error) {
 	if path == "" {
 		path = "/"
 	}
-	if path[0] != '/' || strings.ContainsFunc(path, notInTarget) {
-		return dst, fmt.Errorf("path %q: want a leading / and no spaces, # or control characters", path)
+	// The path itself is not shown: a token may be in it.
+	if path[0] != '/' {
+		return dst, fmt.Errorf("path: want a leading /, got %q", path[:1])
+	}
+	if at := strings.IndexFunc(path, notInTarget); at >= 0 {
+		return dst, fmt.Errorf("path: want it percent-encoded, without #, got %q at byte %d", path[at:at+1], at)
 	}
 	dst = append(dst, "GET "...)
 	dst = append(dst, path...)

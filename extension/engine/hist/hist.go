@@ -8,14 +8,14 @@ import (
 	"time"
 
 	hdr "github.com/HdrHistogram/hdrhistogram-go"
+
+	"xk6-realtime/engine/hist/bucket"
 )
 
 const (
 	// Highest is the longest time that is kept, about 78 hours; longer ones
 	// count as it.
-	Highest time.Duration = 1<<48 - 1
-	// Digits is how many significant digits a value keeps.
-	Digits = 3
+	Highest time.Duration = bucket.Highest
 )
 
 // Histogram is one distribution. It is not safe for concurrent use.
@@ -24,12 +24,13 @@ type Histogram struct {
 	sumNs    float64 // a time.Duration ends at 292 years, which a million sessions of three hours take
 	min, max time.Duration
 	beyond   int64
+	idle     uint8 // how often in a row it had nothing to move; see Set
 }
 
 // New makes an empty Histogram.
 func New() *Histogram {
 	return &Histogram{
-		counts: hdr.New(1, int64(Highest), Digits),
+		counts: bucket.New(),
 		min:    math.MaxInt64,
 	}
 }
@@ -89,9 +90,6 @@ func (h *Histogram) Count() int64 { return h.counts.TotalCount() }
 // and then to 16 digits.
 func (h *Histogram) SumNs() float64 { return h.sumNs }
 
-// Beyond is how many values lay outside the range.
-func (h *Histogram) Beyond() int64 { return h.beyond }
-
 // Min is the least value, 0 without any.
 func (h *Histogram) Min() time.Duration {
 	if h.Count() == 0 {
@@ -150,24 +148,12 @@ func (h *Histogram) Distribution() *Distribution {
 		}
 	}
 	d.Bars = make([]Bar, 0, used)
-	for bucket, n := range counts {
+	for i, n := range counts {
 		if n > 0 {
-			d.Bars = append(d.Bars, Bar{h.clamp(middle(bucket)), n})
+			d.Bars = append(d.Bars, Bar{h.clamp(bucket.Middle(i)), n})
 		}
 	}
 	return d
-}
-
-// middle is the value in the middle of a bucket. In the layout that the
-// library gives three digits, each of the first 2048 values has a bucket, and
-// from there on each doubling has 1024.
-func middle(bucket int) int64 {
-	const fine, perDoubling = 2048, 1024
-	if bucket < fine {
-		return int64(bucket)
-	}
-	doublings := bucket/perDoubling - 1
-	return int64(bucket%perDoubling+perDoubling)<<doublings + 1<<doublings/2
 }
 
 // Distribution is what was recorded over some time. It does not change.
@@ -183,17 +169,4 @@ type Distribution struct {
 type Bar struct {
 	Value time.Duration
 	Count int64
-}
-
-// Thin appends one value for each k of the Distribution, in ascending order,
-// so that the percentiles of what is appended are those of the whole. carry is
-// how many values the call before left over, and the new one is returned:
-// over many windows exactly every k-th value is kept.
-func (d *Distribution) Thin(dst []time.Duration, k, carry int64) ([]time.Duration, int64) {
-	for _, bar := range d.Bars {
-		for carry += bar.Count; carry >= k; carry -= k {
-			dst = append(dst, bar.Value)
-		}
-	}
-	return dst, carry
 }

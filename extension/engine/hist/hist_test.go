@@ -88,44 +88,16 @@ func TestTheMeanOfASoaksSessions(t *testing.T) {
 	}
 }
 
-func TestThinKeepsEveryKth(t *testing.T) {
-	const k = 7
-	var kept []time.Duration
-	var carry, total int64
-	whole := New()
-	random := rand.New(rand.NewPCG(3, 4))
-	for range 50 { // windows
-		h := New()
-		for range random.IntN(1000) {
-			d := time.Duration(random.ExpFloat64() * float64(time.Millisecond))
-			h.Record(d)
-			whole.Record(d)
-			total++
-		}
-		kept, carry = h.Distribution().Thin(kept, k, carry)
-	}
-	if want := total / k; int64(len(kept)) != want || carry != total%k {
-		t.Fatalf("%d of %d values kept, %d left over; want %d and %d", len(kept), total, carry, want, total%k)
-	}
-	slices.Sort(kept)
-	for _, q := range []float64{0.5, 0.95} {
-		got, want := kept[int(q*float64(len(kept)))], whole.Quantile(q)
-		if math.Abs(float64(got-want)) > 0.05*float64(want) {
-			t.Errorf("quantile %v of the representatives: %v, of all: %v", q, got, want)
-		}
-	}
-}
-
 func TestValuesBeyondTheRange(t *testing.T) {
 	h := New()
 	h.Record(-time.Millisecond)
 	h.Record(2 * Highest)
 	h.Record(time.Millisecond)
-	if h.Beyond() != 2 || h.Count() != 3 || h.Min() != 0 || h.Max() != Highest {
-		t.Errorf("beyond %d, count %d, min %v, max %v", h.Beyond(), h.Count(), h.Min(), h.Max())
+	if d := h.Distribution(); d.Beyond != 2 || d.Count != 3 || d.Min != 0 || d.Max != Highest {
+		t.Errorf("beyond %d, count %d, min %v, max %v", d.Beyond, d.Count, d.Min, d.Max)
 	}
 	h.Reset()
-	if h.Count() != 0 || h.Quantile(0.5) != 0 || h.Min() != 0 || h.Max() != 0 || h.Mean() != 0 || h.Beyond() != 0 {
+	if h.Count() != 0 || h.Quantile(0.5) != 0 || h.Min() != 0 || h.Max() != 0 || h.Mean() != 0 || h.Distribution().Beyond != 0 {
 		t.Error("not empty after Reset")
 	}
 }

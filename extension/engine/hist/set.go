@@ -15,12 +15,23 @@ func (s Set[S]) Of(number S) *Histogram {
 	return s[number]
 }
 
+// patience is how often in a row a Histogram is moved empty before its memory is
+// given back: most series of a ramp have nothing to tell once that is over.
+const patience = 10
+
 // MoveTo adds all to a Set of as many numbers, and leaves s empty.
 func (s Set[S]) MoveTo(to Set[S]) {
 	for number, h := range s {
-		if h != nil && h.Count() > 0 {
+		switch {
+		case h == nil:
+		case h.Count() > 0:
 			to.Of(S(number)).Merge(h)
 			h.Reset()
+			h.idle = 0
+		default:
+			if h.idle++; h.idle == patience {
+				s[number] = nil
+			}
 		}
 	}
 }

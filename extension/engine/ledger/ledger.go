@@ -22,6 +22,7 @@ type Room struct {
 	mu      sync.Mutex
 	members int32
 	streams []*Stream
+	heard   *heard // where the server publishes by itself
 }
 
 // NewRoom makes a room of as many publishers as streams. Each stream remembers
@@ -65,6 +66,11 @@ func newStream(r *Room, remember int) *Stream {
 func (s *Stream) Publish(due clock.Time) (sequence uint64) {
 	s.room.mu.Lock()
 	defer s.room.mu.Unlock()
+	return s.publish(due)
+}
+
+// publish is Publish, for who holds the room's lock.
+func (s *Stream) publish(due clock.Time) (sequence uint64) {
 	sequence = s.published.Load()
 	slot := s.slot(sequence)
 	slot.sequence.Store(0)
@@ -104,6 +110,10 @@ func (s *Stream) Audience(sequence uint64) (subscribers int32, known bool) {
 	subscribers = slot.audience.Load()
 	return subscribers, slot.sequence.Load() == sequence+1
 }
+
+// remembers is of how many of its last publications it knows more than that they
+// were made.
+func (s *Stream) remembers() uint64 { return uint64(len(s.slots)) }
 
 func (s *Stream) slot(sequence uint64) *publication {
 	return &s.slots[sequence&uint64(len(s.slots)-1)]

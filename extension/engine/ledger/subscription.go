@@ -16,11 +16,18 @@ type Subscription struct {
 	only      [1]track // tracks of a room with one stream, found without another look at memory
 	confirmed bool
 	leaving   bool
+	// Where the server publishes by itself: what it is owed, and one more than
+	// the last turn of those that came.
+	credit *credit
+	turns  uint64
 }
 
 // Subscribe begins a stay, before the request for it is sent.
 func (r *Room) Subscribe(s *Subscription) {
 	*s = Subscription{room: r}
+	if r.heard != nil {
+		s.credit = &credit{}
+	}
 	if s.tracks = s.only[:]; len(r.streams) != 1 {
 		s.tracks = make([]track, len(r.streams))
 	}
@@ -74,6 +81,10 @@ type Arrival struct {
 	Early bool
 	// Duplicate: it has come before. Nothing else is said of it.
 	Duplicate bool
+	// Forgotten: it is of so long ago that what came then is no longer known
+	// one by one: it may be late, or have come before. Nothing else is said of
+	// it.
+	Forgotten bool
 	// Reordered: a later one of the same stream had come already.
 	Reordered bool
 	// Due: it was owed. One that came while the subscription was not yet
@@ -86,7 +97,7 @@ func (s *Subscription) Deliver(stream int, sequence uint64) Arrival {
 	if stream < 0 || stream >= len(s.tracks) || sequence >= s.room.streams[stream].Published() {
 		return Arrival{Foreign: true}
 	}
-	return s.tracks[stream].deliver(sequence)
+	return s.tracks[stream].deliver(sequence, s.room.streams[stream].remembers())
 }
 
 // Complete tells whether all that was due until now has come.
@@ -126,12 +137,24 @@ type track struct {
 	first, end uint64
 	next       uint64 // one more than the highest that came
 	gaps       []span // below next, in ascending order: what did not come
+	// Of gaps that are kept no longer: where the last of them ended, and how
+	// many that were due they held.
+	settled, lost uint64
 }
+
+const (
+	// fewGaps are kept whatever their age.
+	fewGaps = 64
+	// mostGaps bounds the memory of one stay in a stream that loses without end.
+	mostGaps = 4096
+)
 
 // span is the sequences from begin up to, not including, end.
 type span struct{ begin, end uint64 }
 
-func (t *track) deliver(sequence uint64) Arrival {
+// deliver notes that a publication came, of a stream that remembers so many of
+// its last.
+func (t *track) deliver(sequence, remembered uint64) Arrival {
 	if sequence < t.from {
 		return Arrival{Early: true}
 	}
@@ -140,14 +163,36 @@ func (t *track) deliver(sequence uint64) Arrival {
 	case sequence == t.next:
 		t.next++
 	case sequence > t.next:
+		if len(t.gaps) >= fewGaps && len(t.gaps) == cap(t.gaps) {
+			t.settle(sequence - min(sequence, remembered))
+		}
 		t.gaps = append(t.gaps, span{t.next, sequence})
 		t.next = sequence + 1
 	case t.fill(sequence):
 		a.Reordered = true
+	case sequence < t.settled:
+		return Arrival{Forgotten: true}
 	default:
 		return Arrival{Duplicate: true}
 	}
 	return a
+}
+
+// settle counts the gaps before a sequence as final, and keeps them no longer;
+// of too many, the older half too.
+func (t *track) settle(before uint64) {
+	n := 0
+	for n < len(t.gaps) && t.gaps[n].end <= before {
+		n++
+	}
+	if len(t.gaps)-n > mostGaps/2 && len(t.gaps) >= mostGaps {
+		n = max(n, len(t.gaps)/2)
+	}
+	for _, g := range t.gaps[:n] {
+		t.lost += overlap(g, t.first, t.end)
+		t.settled = g.end
+	}
+	t.gaps = append(make([]span, 0, min(max(2*(len(t.gaps)-n), fewGaps), mostGaps)), t.gaps[n:]...)
 }
 
 // fill takes a sequence out of the gaps; false when it is in none.
@@ -172,6 +217,9 @@ func (t *track) fill(sequence uint64) bool {
 		rest := span{sequence + 1, g.end}
 		g.end = sequence
 		t.gaps = slices.Insert(t.gaps, i+1, rest)
+		if len(t.gaps) >= mostGaps {
+			t.settle(0)
+		}
 	}
 	return true
 }
@@ -181,6 +229,7 @@ func (t *track) missing(end uint64) (publications uint64) {
 	if t.first >= end {
 		return 0
 	}
+	publications = t.lost
 	for _, g := range t.gaps {
 		publications += overlap(g, t.first, end)
 	}

@@ -37,15 +37,10 @@ func (g *guest) Opened(c *engine.Conn, o *engine.Opening) {
 	r := g.loop.run
 	g.conn, g.now, g.opened, g.failed = c, clock.Now(), true, false
 	g.openedAt = o.Opened
-	err := g.loop.interpret.Begin(&g.conversation, protocol.Init{
+	g.loop.interpret.Open(&g.conversation, g, protocol.Init{
 		Variables:    r.o.Variables(int(g.number)),
 		Authenticate: r.o.Authenticate,
-	})
-	if err != nil {
-		g.SessionFailed("", protocol.ErrorFault, nil)
-	} else {
-		g.conversation.Open(g, o.Opened)
-	}
+	}, o.Opened)
 	g.wait()
 }
 
@@ -85,12 +80,12 @@ func (g *guest) Closed(_ *engine.Conn, e engine.End) swarm.Return {
 	g.now = e.At
 	ending := e.Planned && !g.failed
 	if ending && !g.conversation.Ready() && e.At.Sub(g.openedAt) >= g.loop.run.o.Timeout {
-		g.loop.record.Sessions++ // a reply would have timed out by now
+		g.loop.records.Now.Sessions++ // a reply would have timed out by now
 	}
 	g.ending = ending
 	g.conversation.Drop(g, e.At)
 	g.note()
-	g.loop.record.Lost += int64(g.overdue)
+	g.loop.records.Now.Lost += int64(g.overdue)
 	g.conn, g.overdue = nil, 0
 	if ending {
 		return swarm.Return{}
@@ -130,11 +125,11 @@ func (g *guest) begin(at clock.Time) {
 func (g *guest) miss(until clock.Time) {
 	l, o := g.loop, &g.loop.run.o
 	for ; g.next < until; g.next = g.next.Add(o.Interval) {
-		l.record.Probes++
+		l.records.Now.Probes++
 		for reply := range o.Protocol.Replies {
-			l.record.Missed++
-			l.record.Lost++
-			l.record.series.Of(RTT(reply)).Record(o.Timeout)
+			l.records.Now.Missed++
+			l.records.Now.Lost++
+			l.records.Now.series.Of(RTT(reply)).Record(o.Timeout)
 		}
 	}
 }
@@ -159,17 +154,17 @@ func (g *guest) probe() {
 		l.id = append(strconv.AppendInt(l.id, int64(g.number), 10), '-')
 	}
 	l.id = strconv.AppendInt(l.id, int64(g.probes), 10)
-	l.record.Probes++
+	l.records.Now.Probes++
 	g.written = 0
 	if err := g.conversation.Probe(g, l.id, o.Payload, due); err != nil {
 		return
 	}
 	if g.written == 0 {
-		l.record.Unsent++ // its replies will time out, or be lost with the connection
+		l.records.Now.Unsent++ // its replies will time out, or be lost with the connection
 		return
 	}
 	g.conversation.Sent(l.id, g.written)
-	l.record.series.Of(SendDelay).Record(g.written.Sub(due))
+	l.records.Now.series.Of(SendDelay).Record(g.written.Sub(due))
 }
 
 // wait sets the alarm for what comes next.
@@ -208,11 +203,7 @@ func (g *guest) note() {
 
 // Send is called by the conversation.
 func (g *guest) Send(message []byte, binary bool, why protocol.Purpose) {
-	op := frame.Text
-	if binary {
-		op = frame.Binary
-	}
-	written, err := g.conn.Send(op, message)
+	written, err := g.conn.SendMessage(message, binary)
 	if why == protocol.ForProbe && err == nil {
 		g.written = written
 	}
@@ -226,7 +217,7 @@ func (g *guest) Ready() {
 		return
 	}
 	g.miss(min(g.now, g.loop.run.end()))
-	r := &g.loop.record
+	r := g.loop.records.Now
 	r.Reconnects++
 	r.series.Of(ReconnectTime).Record(g.now.Sub(g.downSince))
 	g.downSince = 0
@@ -234,13 +225,13 @@ func (g *guest) Ready() {
 
 // SessionFailed is called by the conversation.
 func (g *guest) SessionFailed(string, protocol.Fault, []byte) {
-	g.loop.record.Sessions++
+	g.loop.records.Now.Sessions++
 	g.failed = true // closed by the alarm, not within the call
 }
 
 // Replied is called by the conversation.
 func (g *guest) Replied(reply *protocol.Reply) {
-	r := &g.loop.record
+	r := g.loop.records.Now
 	switch reply.Outcome {
 	case protocol.InTime:
 		at := reply.At
@@ -275,15 +266,15 @@ func (g *guest) Replied(reply *protocol.Reply) {
 
 // Failed is called by the conversation.
 func (g *guest) Failed(_ []byte, _ *protocol.Probe, missing uint16) {
-	g.loop.record.Errors++
-	g.loop.record.Refused += int64(bits.OnesCount16(missing))
+	g.loop.records.Now.Errors++
+	g.loop.records.Now.Refused += int64(bits.OnesCount16(missing))
 }
 
 // Invalid is called by the conversation.
-func (g *guest) Invalid(why protocol.Fault, _ string) { g.loop.record.Invalid[why]++ }
+func (g *guest) Invalid(why protocol.Fault, _ string) { g.loop.records.Now.Invalid[why]++ }
 
 // Delivered is called by the conversation.
-func (g *guest) Delivered(*protocol.Delivery) { g.loop.record.Deliveries++ }
+func (g *guest) Delivered(*protocol.Delivery) { g.loop.records.Now.Deliveries++ }
 
 // Ignored is called by the conversation.
 func (g *guest) Ignored() {}

@@ -4,6 +4,7 @@ import (
 	"xk6-realtime/engine/clock"
 	"xk6-realtime/engine/hist"
 	"xk6-realtime/engine/protocol"
+	"xk6-realtime/engine/tally"
 )
 
 // Counts is what happened over some time. Each reply that a probe expects ends
@@ -25,26 +26,6 @@ type Counts struct {
 	Sessions   int64 // that could not be had
 	Reconnects int64 // sessions that were had again, or after a failed attempt
 	Unsent     int64 // probes that could not be written
-}
-
-func (c *Counts) add(from *Counts) {
-	c.Probes += from.Probes
-	c.InTime += from.InTime
-	c.TimedOut += from.TimedOut
-	c.Cut += from.Cut
-	c.Missed += from.Missed
-	c.Refused += from.Refused
-	c.Late += from.Late
-	c.Lost += from.Lost
-	c.Duplicated += from.Duplicated
-	c.Errors += from.Errors
-	for fault, n := range from.Invalid {
-		c.Invalid[fault] += n
-	}
-	c.Deliveries += from.Deliveries
-	c.Sessions += from.Sessions
-	c.Reconnects += from.Reconnects
-	c.Unsent += from.Unsent
 }
 
 // Series is one distribution of times that a Run keeps.
@@ -72,13 +53,13 @@ type record struct {
 	series hist.Set[Series]
 }
 
-func newRecord(p *protocol.Protocol) record {
-	return record{series: hist.NewSet(RTT(len(p.Replies)))}
+func newRecord(p *protocol.Protocol) *record {
+	return &record{series: hist.NewSet(RTT(len(p.Replies)))}
 }
 
 // moveTo adds all to another record and leaves r empty.
 func (r *record) moveTo(to *record) {
-	to.add(&r.Counts)
+	tally.Add(&to.Counts, &r.Counts)
 	r.Counts = Counts{}
 	r.series.MoveTo(to.series)
 }
@@ -94,13 +75,15 @@ type Window struct {
 // meanwhile. From one goroutine, not a loop's.
 func (r *Run) Snapshot() *Window {
 	for _, l := range r.loops {
+		var written *record
 		take := func() {
 			l.missUntil(clock.Now())
-			l.record.moveTo(&r.window)
+			written = l.records.Swap()
 		}
 		if !l.loop.Await(take) {
 			take() // the loop has ended
 		}
+		written.moveTo(r.window)
 	}
 	w := &Window{Counts: r.window.Counts, Series: r.window.series.Take()}
 	r.window.Counts = Counts{}

@@ -9,6 +9,7 @@ import (
 	"xk6-realtime/engine/clock"
 	"xk6-realtime/engine/protocol"
 	"xk6-realtime/engine/swarm"
+	"xk6-realtime/engine/tally"
 )
 
 // lookEvery is how often is looked whether replies are still awaited.
@@ -19,7 +20,7 @@ const lookEvery = 20 * time.Millisecond
 type Run struct {
 	o      Options
 	loops  []*loop
-	window record       // of the reader
+	window *record      // of the reader
 	ends   atomic.Int64 // clock.Time from which no probe falls due; 0: not known yet
 }
 
@@ -29,7 +30,7 @@ type loop struct {
 	run       *Run
 	loop      *engine.Loop
 	interpret *protocol.Interpreter
-	record    record
+	records   tally.Pair[record]
 	guests    []*guest
 	awaiting  int // connections that await a reply, or their next probe
 	id        []byte
@@ -47,7 +48,7 @@ func New(e *engine.Engine, o Options) (*Run, error) {
 			run:       r,
 			loop:      at,
 			interpret: o.Protocol.NewInterpreter(o.Timeout, unix),
-			record:    newRecord(o.Protocol),
+			records:   tally.NewPair(func() *record { return newRecord(o.Protocol) }),
 		})
 	}
 	return r, nil

@@ -22,6 +22,7 @@ type Interpreter struct {
 	replyTimeout time.Duration
 	unix         func(clock.Time) int64
 	reader       reader
+	element      reader // of a list that a message brings
 	reply        Reply
 	delivery     Delivery
 	out          []byte
@@ -33,8 +34,13 @@ type Interpreter struct {
 // since 1970.
 func (p *Protocol) NewInterpreter(replyTimeout time.Duration, unix func(clock.Time) int64) *Interpreter {
 	in := &Interpreter{protocol: p, replyTimeout: replyTimeout, unix: unix}
-	in.reader.root = &p.root
-	in.reader.spans = make([]span, p.slots)
+	in.reader.root = &p.message.root
+	in.reader.spans = make([]span, p.message.slots)
+	slots := 0
+	for i := range p.lists {
+		slots = max(slots, p.lists[i].element.slots)
+	}
+	in.element.spans = make([]span, slots)
 	return in
 }
 
@@ -102,6 +108,16 @@ func (in *Interpreter) Begin(c *Conversation, init Init) error {
 	begun, err := in.begin(init)
 	*c = begun
 	return err
+}
+
+// Open begins a Conversation whose connection reached its 101 at an instant. One
+// that cannot be begun, as a variable is of the wrong kind, has no session.
+func (in *Interpreter) Open(c *Conversation, e Events, init Init, at clock.Time) {
+	if err := in.Begin(c, init); err != nil {
+		e.SessionFailed("", ErrorFault, []byte(err.Error()))
+		return
+	}
+	c.Open(e, at)
 }
 
 func (in *Interpreter) begin(init Init) (c Conversation, err error) {

@@ -2,6 +2,8 @@ package protocol
 
 import (
 	"bytes"
+	"fmt"
+	"math"
 	"strconv"
 
 	"xk6-realtime/engine/clock"
@@ -41,12 +43,14 @@ const mostMessages = 65_536
 
 // take takes the protocol's message that the reader has.
 func (c *Conversation) take(e Events, at clock.Time) {
+	brought := c.takeLists(e, at)
 	switch {
 	case c.takeAwaited(e, at):
 	case c.takeHeartbeat(e, at):
 	case c.takeRefreshed():
 	case c.takeError(e):
 	case c.takeReply(e, at):
+	case brought:
 	case c.takeDelivery(e, at):
 	default:
 		c.unknown(e)
@@ -197,13 +201,68 @@ func (c *Conversation) takeReply(e Events, at clock.Time) bool {
 }
 
 func (c *Conversation) takeDelivery(e Events, at clock.Time) bool {
-	r, rule := &c.in.reader, c.in.protocol.delivery
-	if rule == nil || !r.matches(&rule.condition) {
-		return false
+	r, p := &c.in.reader, c.in.protocol
+	for i := range p.deliveries {
+		if rule := &p.deliveries[i]; r.matches(&rule.condition) {
+			c.deliver(e, r, rule, at)
+			return true
+		}
 	}
+	for i := range p.lists {
+		// One that brings a list, by its regex, and whose JSON is none.
+		if l := &p.lists[i]; l.regex != nil && r.matches(&l.condition) && !r.json() {
+			c.deliver(e, r, &l.delivery, at)
+			return true
+		}
+	}
+	return false
+}
+
+// takeLists takes the deliveries that a message brings in a list, whatever else
+// it is.
+func (c *Conversation) takeLists(e Events, at clock.Time) bool {
+	r, p := &c.in.reader, c.in.protocol
+	for i := range p.lists {
+		l := &p.lists[i]
+		if !r.matches(&l.condition) {
+			continue
+		}
+		if elements := r.list(l.each); elements != nil && c.takeElements(e, l, elements, at) {
+			return true
+		}
+	}
+	return false
+}
+
+// takeElements tells whether any element is a delivery, or there is none at
+// all.
+func (c *Conversation) takeElements(e Events, l *list, elements []byte, at clock.Time) bool {
+	element := &c.in.element
+	count, fitting := 0, 0
+	for ; elements[0] != ']'; count++ {
+		if count == mostMessages {
+			e.Invalid(Contract, fmt.Sprintf("more than %d elements in the list of one message", mostMessages))
+			return true
+		}
+		end := valueEnd(elements)
+		element.loadElement(elements[:end], &l.element.root, &c.in.reader)
+		if element.fits(l.elementWhere) {
+			fitting++
+			c.deliver(e, element, &l.delivery, at)
+		}
+		if end = space(elements, end); elements[end] == ',' {
+			end = space(elements, end+1)
+		}
+		elements = elements[end:]
+	}
+	return fitting > 0 || count == 0
+}
+
+// deliver takes the delivery that a reader has.
+func (c *Conversation) deliver(e Events, r *reader, rule *delivery, at clock.Time) {
 	if rule.isJSON && !r.json() {
 		e.Invalid(Unparsable, "a delivery that is not JSON")
-		return true
+		return
 	}
 	d := &c.in.delivery
 	*d = Delivery{At: at}
@@ -218,6 +277,7 @@ func (c *Conversation) takeDelivery(e Events, at clock.Time) bool {
 	if rule.sentAt.given() {
 		d.SentAtMs, d.HasSentAt = r.number(rule.sentAt)
 		d.SentAtMs = d.SentAtMs * rule.up / rule.down
+		d.HasSentAt = d.HasSentAt && !math.IsInf(d.SentAtMs, 0)
 		r.check(d.HasSentAt, rule.sentAt, "sentAt", &unusable)
 	}
 	position := d.Seq
@@ -226,12 +286,11 @@ func (c *Conversation) takeDelivery(e Events, at clock.Time) bool {
 		r.check(position.Given(), rule.cursor, "cursor", &unusable)
 	}
 	if unusable != "" {
+		// It came all the same, and counts without that field.
 		e.Invalid(Contract, "delivery with an unusable "+unusable)
-		return true
 	}
 	c.last.set(position)
 	e.Delivered(d)
-	return true
 }
 
 // field reads a text of a delivery.

@@ -13,6 +13,15 @@ type ExhaustedError struct {
 	Wanted int           // of all shards
 }
 
+func portLimit() string {
+	low, high, ok := engine.EphemeralPorts()
+	if !ok {
+		return "each source address has the system's range of ephemeral ports towards one server"
+	}
+	return fmt.Sprintf("each source address has ports %d to %d, that is %d, towards one server (%s)",
+		low, high, high-low+1, engine.PortRange)
+}
+
 func (e *ExhaustedError) Error() string {
 	if e.Reason == engine.ReasonNoPorts {
 		return fmt.Sprintf("no local port left at about %d open connections of %d wanted: %s; "+

@@ -1,14 +1,13 @@
 package swarm
 
 import (
-	"cmp"
-	"slices"
 	"time"
 
 	"xk6-realtime/engine"
 	"xk6-realtime/engine/clock"
 	"xk6-realtime/engine/frame"
 	"xk6-realtime/engine/handshake"
+	"xk6-realtime/engine/tally"
 )
 
 // startsEach is how many connections a part begins before its loop looks to
@@ -21,7 +20,7 @@ type part struct {
 	swarm   *Swarm
 	loop    *engine.Loop
 	number  int // of the loop within the engine
-	record  *record
+	records tally.Pair[record]
 	traffic engine.Traffic
 	fill    func(*engine.Conn, *handshake.Request)
 	timer   *engine.Timer
@@ -29,24 +28,18 @@ type part struct {
 
 	first, step int // the connections first, first+step, … are this part's
 	sessions    []*session
-	retries     []retry // in the order they fall due
-	active      int     // open now
-	ended       int     // opened and over
-	reached     int     // open at some time
-	givenUp     int     // not open, and not tried again
-	unreached   int     // of givenUp: never opened
+	retries     retries
+	active      int // open now
+	ended       int // opened and over
+	reached     int // open at some time
+	givenUp     int // not open, and not tried again
+	unreached   int // of givenUp: never opened
 	settled     bool
 	stopping    bool
 	closeBegan  clock.Time
 	closeOver   time.Duration
 	toClose     int // sessions not yet told to close
 	finished    bool
-}
-
-type retry struct {
-	at      clock.Time
-	session *session
-	failed  bool // else it is opened anew because its guest asked for it
 }
 
 // size is how many connections are this part's.
@@ -56,7 +49,7 @@ func (p *part) size() int {
 
 func (p *part) start() {
 	p.sessions = make([]*session, 0, p.size())
-	p.traffic.ReceiveDelay = p.record.series.Of(ReceiveDelay)
+	p.traffic.ReceiveDelay = p.records.Now.series.Of(ReceiveDelay)
 	p.fill = p.request
 	p.timer = p.loop.NewTimer(p.begin)
 	p.closer = p.loop.NewTimer(p.closeDue)
@@ -79,11 +72,10 @@ func (p *part) begin(now clock.Time) {
 			return
 		}
 		if again {
-			r := p.retries[0]
-			p.retries = p.retries[1:]
+			r := p.retries.take()
 			if r.failed {
 				r.session.retries++
-				p.record.Retries++
+				p.records.Now.Retries++
 			}
 			p.dial(r.session, due)
 			continue
@@ -103,20 +95,19 @@ func (p *part) next() (due clock.Time, again bool) {
 	if len(p.sessions) < p.size() {
 		due = p.swarm.began.Add(p.swarm.o.Pace.Due(p.first + len(p.sessions)*p.step))
 	}
-	if len(p.retries) > 0 && (due == 0 || p.retries[0].at < due) {
-		return p.retries[0].at, true
+	if r := p.retries.first(); r != nil && (due == 0 || r.at < due) {
+		return r.at, true
 	}
 	return due, false
 }
 
 func (p *part) retryLater(s *session) {
-	p.later(retry{clock.Now().Add(p.swarm.o.RetryDelay), s, true})
+	p.later(retry{at: clock.Now().Add(p.swarm.o.RetryDelay), session: s, failed: true})
 }
 
 // later dials a connection again.
 func (p *part) later(r retry) {
-	i, _ := slices.BinarySearchFunc(p.retries, r.at, func(r retry, at clock.Time) int { return cmp.Compare(r.at, at+1) })
-	p.retries = slices.Insert(p.retries, i, r)
+	p.retries.add(r)
 	if due, _ := p.next(); due != 0 {
 		p.timer.Set(due)
 	}
@@ -133,7 +124,7 @@ func (p *part) dial(s *session, due clock.Time) {
 		// By rounds of the servers, so that each server sees each source.
 		d.Source = o.Sources[int(s.index)/len(p.swarm.servers)%len(o.Sources)]
 	}
-	p.record.Attempts++
+	p.records.Now.Attempts++
 	s.conn = p.loop.Dial(&d, s)
 }
 
@@ -183,10 +174,10 @@ func (p *part) stop(over time.Duration) {
 	p.stopping = true
 	p.closeBegan, p.closeOver = now, over
 	p.timer.Stop()
-	for _, r := range p.retries {
+	for _, r := range p.retries.due {
 		p.giveUp(r.session)
 	}
-	p.retries = nil
+	p.retries = retries{}
 	for _, s := range p.sessions {
 		if s.conn != nil && !s.conn.Open() && s.openedAt == 0 {
 			s.conn.Close(frame.CodeNormal, "")
@@ -197,13 +188,13 @@ func (p *part) stop(over time.Duration) {
 	p.settle()
 }
 
-// take moves what was recorded to another record.
-func (p *part) take(to *record) {
-	r, t := p.record, &p.traffic
+// take gives away what was recorded, and goes on with an empty record.
+func (p *part) take() *record {
+	r, t := p.records.Swap(), &p.traffic
 	r.BytesSent, r.BytesReceived = t.Sent, t.Received
-	r.MessagesReceived, r.Uncertain = t.Messages, t.Uncertain
-	*t = engine.Traffic{ReceiveDelay: t.ReceiveDelay}
-	r.moveTo(to)
+	r.MessagesSent, r.MessagesReceived, r.Uncertain = t.MessagesSent, t.Messages, t.Uncertain
+	*t = engine.Traffic{ReceiveDelay: p.records.Now.series.Of(ReceiveDelay)}
+	return r
 }
 
 // closeDue closes what is due to be closed, the last opened first.

@@ -3,6 +3,7 @@ package swarm
 import (
 	"xk6-realtime/engine"
 	"xk6-realtime/engine/hist"
+	"xk6-realtime/engine/tally"
 )
 
 // Series is one distribution of times that a Swarm keeps.
@@ -34,8 +35,9 @@ type Counts struct {
 	// Breaches is how often peers broke the WebSocket protocol, by reason.
 	Breaches map[string]int64
 
+	MessagesSent     int64
 	MessagesReceived int64
-	// Uncertain is how many of them were read together with later ones, and
+	// Uncertain is how many of those received were read together with later ones, and
 	// may have come more than a millisecond before these.
 	Uncertain     int64
 	BytesSent     int64
@@ -56,27 +58,6 @@ func newCounts() Counts {
 	}
 }
 
-func (c *Counts) add(from *Counts) {
-	c.Attempts += from.Attempts
-	c.Opened += from.Opened
-	c.Closed += from.Closed
-	c.Retries += from.Retries
-	c.Unanswered += from.Unanswered
-	c.MessagesReceived += from.MessagesReceived
-	c.Uncertain += from.Uncertain
-	c.BytesSent += from.BytesSent
-	c.BytesReceived += from.BytesReceived
-	addAll(c.Failures, from.Failures)
-	addAll(c.Drops, from.Drops)
-	addAll(c.Breaches, from.Breaches)
-}
-
-func addAll[K comparable](to, from map[K]int64) {
-	for k, n := range from {
-		to[k] += n
-	}
-}
-
 // record is what one loop writes, without lock or allocation, until the reader
 // takes it away and leaves an empty one in its place.
 type record struct {
@@ -90,7 +71,7 @@ func newRecord() *record {
 
 // moveTo adds all to another record and leaves r empty.
 func (r *record) moveTo(to *record) {
-	to.add(&r.Counts)
+	tally.Add(&to.Counts, &r.Counts)
 	clear(r.Failures)
 	clear(r.Drops)
 	clear(r.Breaches)

@@ -39,7 +39,7 @@ type session struct {
 
 func (s *session) Opened(c *engine.Conn, o *engine.Opening) {
 	p := s.part
-	r := p.record
+	r := p.records.Now
 	if s.openedAt == 0 {
 		p.reached++
 	}
@@ -65,7 +65,7 @@ func (s *session) Opened(c *engine.Conn, o *engine.Opening) {
 func (s *session) Failed(_ *engine.Conn, _ *engine.Opening, f engine.Failure) {
 	p := s.part
 	s.conn = nil
-	p.record.Failures[f.Reason]++
+	p.records.Now.Failures[f.Reason]++
 	p.swarm.noteFailure(f, p)
 	if !p.stopping && s.guest != nil {
 		if now := clock.Now(); s.returns(now, s.guest.Unopened(now)) {
@@ -92,7 +92,7 @@ func (s *session) Alarm(c *engine.Conn, now clock.Time) {
 
 func (s *session) Closed(c *engine.Conn, e engine.End) {
 	p := s.part
-	r := p.record
+	r := p.records.Now
 	s.conn = nil
 	p.active--
 	r.Closed++

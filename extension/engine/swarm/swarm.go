@@ -10,6 +10,7 @@ import (
 	"xk6-realtime/engine"
 	"xk6-realtime/engine/clock"
 	"xk6-realtime/engine/hist"
+	"xk6-realtime/engine/tally"
 )
 
 // Swarm is one shard of the connections of a run, spread over an engine's
@@ -59,12 +60,12 @@ func Start(e *engine.Engine, o Options) (*Swarm, error) {
 	s.running.Store(int32(len(loops)))
 	for i, loop := range loops {
 		s.parts = append(s.parts, &part{
-			swarm:  s,
-			loop:   loop,
-			number: i,
-			record: newRecord(),
-			first:  o.Shard + i*o.Shards,
-			step:   len(loops) * o.Shards,
+			swarm:   s,
+			loop:    loop,
+			number:  i,
+			records: tally.NewPair(newRecord),
+			first:   o.Shard + i*o.Shards,
+			step:    len(loops) * o.Shards,
 		})
 	}
 	s.hold = loops[0].NewTimer(func(clock.Time) { s.Stop(o.CloseOver) })
@@ -144,18 +145,20 @@ func (s *Swarm) Snapshot() *Window {
 	defer s.reading.Unlock()
 	w := &Window{From: s.last}
 	for _, p := range s.parts {
+		var written *record
 		take := func() {
-			p.take(s.window)
+			written = p.take()
 			w.Active += p.active
 		}
 		if !p.loop.Await(take) {
 			take() // the loop has ended
 		}
+		written.moveTo(s.window)
 	}
 	s.last = clock.Now()
 	w.To = s.last
 	w.Counts = newCounts()
-	w.Counts.add(&s.window.Counts)
+	tally.Add(&w.Counts, &s.window.Counts)
 	w.Series = s.window.series.Distributions()
 	s.window.moveTo(s.total)
 	return w
@@ -194,7 +197,7 @@ func (s *Swarm) Result() *Result {
 	defer s.mu.Unlock()
 	r := &Result{Window: Window{From: s.began, To: w.To, Active: w.Active}, Settled: s.settledAt, total: s.total}
 	r.Counts = newCounts()
-	r.Counts.add(&s.total.Counts)
+	tally.Add(&r.Counts, &s.total.Counts)
 	r.Series = s.total.series.Distributions()
 	for _, p := range s.parts {
 		r.Wanted += p.size()

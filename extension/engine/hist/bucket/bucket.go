@@ -1,10 +1,10 @@
-// Package histogram fixes the one shape that every recorded histogram has, so
+// Package bucket fixes the one shape that every recorded histogram has, so
 // that any two of them merge exactly: HdrHistograms of nanoseconds with three
 // significant digits.
 //
 // A bucket is at most 1/1024 of its value wide, and below 2048 ns it is one
 // nanosecond: a round trip of 20 µs keeps its three digits.
-package histogram
+package bucket
 
 import (
 	"math/bits"
@@ -34,11 +34,11 @@ func New() *hdrhistogram.Histogram {
 // Clamp is the value nearest to v that a histogram holds.
 func Clamp(v int64) int64 { return min(max(v, 0), Highest) }
 
-// Buckets is how many there are.
-const Buckets = (48-10)*perDoubling + perDoubling
+// Number is how many there are.
+const Number = (48-10)*perDoubling + perDoubling
 
-// Bucket is the index of the bucket that holds v, which Clamp leaves as it is.
-func Bucket(v int64) int {
+// Of is the index of the bucket that holds v, which Clamp leaves as it is.
+func Of(v int64) int {
 	if v < fineValues {
 		return int(v)
 	}

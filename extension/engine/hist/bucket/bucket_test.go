@@ -1,4 +1,4 @@
-package histogram
+package bucket
 
 import (
 	"math/rand/v2"
@@ -9,11 +9,11 @@ func TestEveryBucketKeepsThreeDigits(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	for range 100_000 {
 		v := rng.Int64N(1 << rng.IntN(49))
-		bucket := Bucket(v)
+		bucket := Of(v)
 		if off := max(Middle(bucket)-v, v-Middle(bucket)); off*2000 > v {
 			t.Fatalf("%d ns counts as %d: off by more than half of 0.1 %%", v, Middle(bucket))
 		}
-		if back := Bucket(Middle(bucket)); back != bucket {
+		if back := Of(Middle(bucket)); back != bucket {
 			t.Fatalf("%d ns is in bucket %d, whose middle is in bucket %d", v, bucket, back)
 		}
 	}
@@ -22,17 +22,17 @@ func TestEveryBucketKeepsThreeDigits(t *testing.T) {
 func TestBucketsAreThoseOfTheLibrary(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	h := New()
-	var want [Buckets]int64
+	var want [Number]int64
 	for range 10_000 {
 		v := rng.Int64N(1 << rng.IntN(49))
 		if err := h.RecordValue(v); err != nil {
 			t.Fatal(err)
 		}
-		want[Bucket(v)]++
+		want[Of(v)]++
 	}
 	got := h.Export().Counts
-	if len(got) != Buckets {
-		t.Fatalf("the library has %d buckets, this package %d", len(got), Buckets)
+	if len(got) != Number {
+		t.Fatalf("the library has %d buckets, this package %d", len(got), Number)
 	}
 	for bucket, count := range got {
 		if count != want[bucket] {

@@ -1,0 +1,90 @@
+package binding
+
+import (
+	"time"
+
+	"github.com/sirupsen/logrus"
+	"go.k6.io/k6/v2/lib"
+	"go.k6.io/k6/v2/metrics"
+
+	"xk6-realtime/engine"
+)
+
+// socketRecorder tells k6 what it counts of its own sockets. It is used on the
+// socket's loop, which never waits for k6.
+type socketRecorder struct {
+	builtin                                  *metrics.BuiltinMetrics
+	unmeasured                               *metrics.Metric
+	tags                                     *metrics.TagSet
+	out                                      chan<- metrics.SampleContainer
+	outbox                                   *outbox
+	logger                                   logrus.FieldLogger
+	sessions, messagesSent, messagesReceived int64
+	missed                                   int64 // times that found the outbox full
+	told                                     engine.Traffic
+}
+
+func (i *instance) newSocketRecorder(state *lib.State, tags map[string]string) *socketRecorder {
+	return &socketRecorder{
+		builtin: state.BuiltinMetrics, unmeasured: i.metrics.Unmeasured, tags: state.Tags.GetCurrentValues().Tags.WithTagsFromMap(tags),
+		out: state.Samples, outbox: &i.process.outbox, logger: state.Logger,
+	}
+}
+
+func (r *socketRecorder) opened(in time.Duration) {
+	r.sessions++
+	r.time(r.builtin.WSConnecting, in)
+}
+
+func (r *socketRecorder) pinged(in time.Duration) { r.time(r.builtin.WSPing, in) }
+
+func (r *socketRecorder) closed(after time.Duration) { r.time(r.builtin.WSSessionDuration, after) }
+
+// time tells k6 one time, unless it has taken none for long.
+func (r *socketRecorder) time(metric *metrics.Metric, d time.Duration) {
+	if r.outbox.full() {
+		r.missed++
+		r.outbox.warn(r.logger)
+		return
+	}
+	r.outbox.put(outgoing{to: r.out, samples: metrics.Samples{r.sample(metric, milliseconds(d), r.tags)}})
+}
+
+func (r *socketRecorder) sample(metric *metrics.Metric, value float64, tags *metrics.TagSet) metrics.Sample {
+	return metrics.Sample{TimeSeries: metrics.TimeSeries{Metric: metric, Tags: tags}, Time: time.Now(), Value: value}
+}
+
+// flush tells what was counted since it was told last. While k6 takes nothing,
+// counts wait for the next time.
+func (r *socketRecorder) flush(t engine.Traffic) {
+	if !r.outbox.full() {
+		r.outbox.put(outgoing{to: r.out, samples: r.counted(t)})
+	}
+}
+
+// end is the last flush, and calls then once k6 has taken it.
+func (r *socketRecorder) end(t engine.Traffic, then func()) {
+	r.outbox.put(outgoing{to: r.out, samples: r.counted(t), then: then})
+}
+
+func (r *socketRecorder) counted(t engine.Traffic) (counts metrics.Samples) {
+	for _, c := range [...]struct {
+		metric *metrics.Metric
+		n      int64
+	}{
+		{r.builtin.WSSessions, r.sessions},
+		{r.builtin.WSMessagesSent, r.messagesSent},
+		{r.builtin.WSMessagesReceived, r.messagesReceived},
+		{r.builtin.DataSent, t.Sent - r.told.Sent},
+		{r.builtin.DataReceived, t.Received - r.told.Received},
+	} {
+		if c.n > 0 {
+			counts = append(counts, r.sample(c.metric, float64(c.n), r.tags))
+		}
+	}
+	if r.missed > 0 {
+		counts = append(counts, r.sample(r.unmeasured, float64(r.missed), r.tags.With("reason", "not_taken")))
+	}
+	r.sessions, r.messagesSent, r.messagesReceived, r.missed, r.told = 0, 0, 0, 0, t
+	return counts
+}

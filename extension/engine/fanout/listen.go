@@ -1,0 +1,95 @@
+package fanout
+
+import (
+	"hash/maphash"
+	"time"
+
+	"xk6-realtime/engine/ledger"
+	"xk6-realtime/engine/protocol"
+)
+
+// Where nobody publishes here, the subscribers of a room are compared: what two
+// of them hear is due to all who were there.
+
+const (
+	// identifiers is about how many of a shard are remembered, of all its rooms;
+	// each takes some 100 bytes once it is used.
+	identifiers = 1 << 19
+	// leastIdentifiers are of one room.
+	leastIdentifiers = 1 << 5
+	// joinedAfter is how long after its session is ready a subscriber counts as
+	// there: what was published before may come after.
+	joinedAfter = 100 * time.Millisecond
+)
+
+var keySeed = maphash.MakeSeed()
+
+// listens tells whether nobody publishes here.
+func (r *Run) listens() bool { return r.o.Plan.Publishers == 0 }
+
+// compares tells whether subscribers can be compared: by the identifiers of
+// deliveries, if they have any.
+func (r *Run) compares() bool { return r.listens() && r.o.Plan.Subscribers > r.o.Plan.Rooms }
+
+// newListeningRoom makes the ledger's of one of so many rooms.
+func newListeningRoom(of int) *ledger.Room {
+	room := ledger.NewRoom(1, max(identifiers/of, leastIdentifiers))
+	room.Listen()
+	return room
+}
+
+// overheard takes a delivery that was published elsewhere.
+func (g *guest) overheard(d *protocol.Delivery) {
+	l, r := g.loop, g.loop.records.Now
+	// What comes at once may be history, whose age is no lag.
+	early := !g.conversation.Ready() || d.At < g.joinedAt
+	if d.ID != nil && l.run.compares() {
+		g.credit()
+		h := l.ears[l.run.indexOf(g.room)].Deliver(&g.subscription, maphash.Bytes(keySeed, d.ID), d.At)
+		switch {
+		case h.Duplicate:
+			r.Duplicated++
+			return
+		case h.Forgotten:
+			r.Undecided++
+			return
+		case h.Early:
+			early = true
+		case h.Unshared, !h.Due:
+		case d.At.Sub(h.First) <= l.run.o.Timeout:
+			r.InTime++
+		default:
+			r.Late++
+		}
+	}
+	r.Deliveries++
+	if !l.run.o.Protocol.DeliveryHasSentAt() {
+		return
+	}
+	if early {
+		r.Joining++
+		return
+	}
+	switch lag, of, ok := g.serverLag(d, 0); {
+	case ok:
+		l.stamped(lag, of)
+	case !d.HasSentAt:
+		r.Unstamped++
+	}
+}
+
+// credit counts what the subscriber was the first to hear.
+func (g *guest) credit() { g.loop.records.Now.InTime += g.subscription.Credit() }
+
+// leaveAll ends what is due to the subscribers that are compared: what is
+// published from now on is not.
+func (r *Run) leaveAll() {
+	for _, l := range r.loops {
+		l.loop.Await(func() {
+			for _, g := range l.guests {
+				g.credit()
+				g.subscription.Leave()
+			}
+		})
+	}
+}

@@ -1,0 +1,42 @@
+package seconds
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"go.k6.io/k6/v2/metrics"
+)
+
+// A series that is known keeps its tags, however many others there are and
+// whatever token its URL carries by now.
+func TestAKnownSeriesKeepsItsTagsBeyondTheLimit(t *testing.T) {
+	registry := metrics.NewRegistry()
+	metric, err := registry.NewMetric("http_reqs", metrics.Counter)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := newFold()
+	add := func(url string) {
+		tags := registry.RootTagSet().With("url", url)
+		f.add(metrics.Sample{TimeSeries: metrics.TimeSeries{Metric: metric, Tags: tags}, Time: time.Unix(1, 0), Value: 1})
+	}
+	add("https://example.com/login?token=first")
+	for i := range MaxSeries {
+		add(fmt.Sprintf("https://example.com/%d", i))
+	}
+	add("https://example.com/login?token=second")
+	add("https://example.com/unknown")
+	sums := map[string]float64{}
+	for _, second := range f.take(time.Time{}) {
+		for series, cell := range second.Cells {
+			sums[series.Tags["url"]] += cell.Sum
+		}
+	}
+	if got := sums["https://example.com/login"]; got != 2 {
+		t.Errorf("the known series has %v, want 2", got)
+	}
+	if got := sums[""]; got != 2 || f.excluded.WithoutTags != 2 {
+		t.Errorf("%v without tags, of %d series, want the one past the limit and the unknown one", got, f.excluded.WithoutTags)
+	}
+}

@@ -1,0 +1,92 @@
+/** What a run cannot tell, because the server gave nothing to tell it by. Pure. */
+import type { MetricSummary, Summary, ThresholdSummary } from "./summary/summary.ts";
+
+type Metrics = Summary["metrics"];
+
+const countOf = (metric: unknown): number => (metric as MetricSummary & { count?: number })?.count ?? 0;
+
+const unmeasured = (metrics: Metrics, reason: string): number =>
+  countOf(metrics.ws_unmeasured?.by?.reason?.[reason]);
+
+/** The finest unit of time stamps that are too coarse for a lag, in words. */
+const COARSE: readonly (readonly [reason: string, unit: string])[] = [
+  ["stamp_10ms", "hundredths of a second"],
+  ["stamp_100ms", "tenths of a second"],
+  ["stamp_1s", "whole seconds"],
+];
+
+/** How many time stamps were too coarse for a lag, and the finest unit that they told. */
+function coarse(metrics: Metrics): { count: number; unit: string } | undefined {
+  const [finest] = COARSE.filter(([reason]) => unmeasured(metrics, reason) > 0);
+  if (!finest) return undefined;
+  return { count: COARSE.reduce((sum, [reason]) => sum + unmeasured(metrics, reason), 0), unit: finest[1] };
+}
+
+/**
+ * Why a limit without a value is not broken: all there is to go by are the server's own stamps and identifiers, and they
+ * tell nothing. Undefined where that is no excuse.
+ */
+export function whyUnjudged({ metric, value }: ThresholdSummary, metrics: Metrics): string | undefined {
+  const deliveries = countOf(metrics.ws_deliveries);
+  if (value !== null || deliveries === 0) return undefined;
+  const listens = !metrics.ws_probes && countOf(metrics.ws_publications) === 0;
+  switch (metric.replace(/\{.*/, "")) {
+    case "ws_delivery_success_rate":
+      return listens
+        ? "no delivery came to two subscribers of a room, so that none could be missed by another"
+        : undefined;
+    case "ws_fanout_lag_ms":
+      return listens ? whyNoLag(deliveries, metrics) : undefined;
+    case "ws_fanout_server_lag_ms":
+      return whyNoLag(deliveries, metrics);
+  }
+  return undefined;
+}
+
+/** Why the server's time stamps told no lag at all. */
+function whyNoLag(deliveries: number, metrics: Metrics): string {
+  const stamps = coarse(metrics);
+  if (stamps) return `the server's time stamps tell ${stamps.unit} at best, which is too coarse for a lag`;
+  if (unmeasured(metrics, "joining") === deliveries)
+    return "all deliveries came at joining, and may be history";
+  return "no delivery had a usable time stamp";
+}
+
+/** What was not measured, or not as it was, in sentences. */
+export function notesOnGaps(metrics: Metrics): string[] {
+  const notes: string[] = [];
+  const say = (count: number, what: string) => {
+    if (count > 0) notes.push(`${count} ${what}`);
+  };
+  const stamps = coarse(metrics);
+  if (stamps) {
+    notes.push(
+      `the server's time stamps tell ${stamps.unit} at best: ${stamps.count} of them give no lag, since most of it would be rounding`,
+    );
+  }
+  say(
+    unmeasured(metrics, "joining"),
+    "deliveries came within 100 ms of joining, or had come to others before: they may be history and give no lag",
+  );
+  say(
+    unmeasured(metrics, "no_stamp"),
+    "deliveries had no usable time stamp, so nothing tells when they were published",
+  );
+  say(
+    unmeasured(metrics, "forgotten"),
+    "publications were too many at once to be followed to their last subscriber: ws_fanout_spread_ms and ws_messages_lost leave them out",
+  );
+  say(
+    unmeasured(metrics, "undecided"),
+    "deliveries came so long after their publication that nobody knows whether they had come before: they count as neither late nor duplicated",
+  );
+  say(
+    unmeasured(metrics, "out_of_range"),
+    "times were below zero or beyond 78 hours and count as the nearest that is kept: a clock was set meanwhile",
+  );
+  say(
+    unmeasured(metrics, "not_taken"),
+    "times are missing, for k6 did not take them in time: give the generator more processors",
+  );
+  return notes;
+}

@@ -1,0 +1,168 @@
+/** What the report says stands out, in real runs whose faults are known: each is named, and a clean run has none. */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { describe, type TestContext, test } from "node:test";
+import { openViews } from "../../cli/report/open.ts";
+import type { FaultSettings } from "../../server/faults.ts";
+import { type RunningServer, type ServerOptions, startServer } from "../../server/server.ts";
+import { OUR_K6, runK6 } from "../k6/run.ts";
+import { temporaryDirectory } from "../temporary-directory.ts";
+
+interface Row {
+  readonly scenario: "massconnect" | "mass-soak" | "fan-out" | "x/chat-soak" | "backpressure";
+  readonly env?: Readonly<Record<string, string | number>>;
+  readonly faults?: FaultSettings;
+  readonly options?: Partial<ServerOptions>;
+  /** Done while it runs. */
+  readonly meanwhile?: (server: RunningServer, t: TestContext, k6: number) => Promise<unknown>;
+  /** What each finding says, in their order. */
+  readonly findings: readonly RegExp[];
+}
+
+const LOADS = {
+  massconnect: { CONNECTIONS: 50, RATE: 100, DURATION: "5s", RETRIES: 10, RETRY_DELAY: "10ms" },
+  "mass-soak": { CONNECTIONS: 50, RATE: 100, DURATION: "8s", PROBE_INTERVAL: "250ms", REPLY_TIMEOUT: "6s" },
+  "fan-out": { CONNECTIONS: 50, RATE: 200, ROOMS: 1, PUBLISH_RATE: 10, DURATION: "8s", REPLY_TIMEOUT: "6s" },
+  "x/chat-soak": {
+    CONNECTIONS: 30,
+    RAMP: "1s",
+    DURATION: "10s",
+    RAMP_DOWN: "1s",
+    SESSION: "60s",
+    PROBE_INTERVAL: "250ms",
+    REPLY_TIMEOUT: "2s",
+    BACKOFF_BASE: "200ms",
+    BACKOFF_CAP: "500ms",
+  },
+  backpressure: { BASELINE: "1s", PAUSE: "1s", BURST: "2s", HOLD: "1s", RESUME: "1s", DRAIN: "3s" },
+} as const;
+
+const opened = async (server: RunningServer, connections: number) => {
+  while (server.stats().connectionsOpened < connections) await new Promise((next) => setTimeout(next, 20));
+};
+const busy = async (server: RunningServer) => {
+  while (server.stats().repliesSent + server.stats().deliveriesSent < 300)
+    await new Promise((next) => setTimeout(next, 20));
+};
+
+const rows: Record<string, Row> = {
+  "a clean mass-soak": { scenario: "mass-soak", findings: [] },
+  "a clean fan-out": { scenario: "fan-out", findings: [] },
+  "a clean chat-soak": { scenario: "x/chat-soak", findings: [] },
+  "a server that freezes": {
+    scenario: "mass-soak",
+    meanwhile: (server) => busy(server).then(() => server.faults.freeze(4_000)),
+    findings: [/^no message on 50 connections for [345]s, then \d+ at once: the server stalled$/],
+  },
+  "one that freezes while it fans out": {
+    scenario: "fan-out",
+    meanwhile: (server) => busy(server).then(() => server.faults.freeze(4_000)),
+    findings: [/^no message on 51 connections for [345]s, then [\d,]+ at once: the server stalled$/],
+  },
+  "a generator that stands still": {
+    scenario: "mass-soak",
+    async meanwhile(server, _, k6) {
+      await busy(server);
+      process.kill(k6, "SIGSTOP");
+      await new Promise((next) => setTimeout(next, 4_000));
+      process.kill(k6, "SIGCONT");
+    },
+    findings: [/^no message on 50 connections for [2345]s: the load generator itself stood still/],
+  },
+  "a server that loses replies": {
+    scenario: "mass-soak",
+    env: { REPLY_TIMEOUT: "1s" },
+    faults: { loseReplies: { every: 20 } },
+    findings: [/^\d+ messages were lost$/],
+  },
+  "one that loses deliveries": {
+    scenario: "fan-out",
+    faults: { loseDeliveries: { every: 50 } },
+    findings: [/^\d+ messages were lost$/],
+  },
+  "one that repeats deliveries": {
+    scenario: "fan-out",
+    faults: { repeatDeliveries: { every: 50 } },
+    findings: [/^\d+ messages came again$/],
+  },
+  "one that reorders deliveries": {
+    scenario: "fan-out",
+    faults: { reorderDeliveries: { every: 50 } },
+    findings: [/^\d+ messages came after later ones$/],
+  },
+  "one that closes five connections": {
+    scenario: "mass-soak",
+    meanwhile: (server) =>
+      busy(server).then(() => server.faults.set({ closeConnections: { code: 1011, count: 5 } })),
+    findings: [/^5 of 50 connections dropped \(1011\)/],
+  },
+  "one that refuses every third upgrade": {
+    scenario: "massconnect", // a probe that falls due between two tries is lost, and would be a finding too
+    faults: { refuseUpgrades: { every: 3 } },
+    findings: [/^\d+ attempts to connect failed \(http_503\)$/],
+  },
+  "one whose replies have a long tail": {
+    scenario: "mass-soak",
+    faults: { delay: { kind: "list", ms: [...Array(24).fill(5), 800] } },
+    findings: [
+      /^the round trip has a long tail: the p99 of most seconds, 8\d\d ms, is [\d.]+ times p50 \([\d.]+ ms\), while the load generator was idle$/,
+    ],
+  },
+  "one that is slower the more connections it has": {
+    scenario: "mass-soak",
+    env: { CONNECTIONS: 100, RATE: 14 },
+    async meanwhile(server) {
+      await opened(server, 80);
+      server.faults.set({ delay: 400 });
+    },
+    findings: [
+      /^the round trip rose with the load: p99 [\d.]+ ms at fewer than 40 connections, 4\d\d ms at 100$/,
+    ],
+  },
+  "one that everybody waits for when one reads slowly": {
+    scenario: "backpressure",
+    options: { slowReader: "block" },
+    findings: [/^\d+ healthy readers lost messages, dropped or slowed down beside a slow one$/],
+  },
+  "one that dies and comes back": {
+    scenario: "x/chat-soak",
+    async meanwhile(server, t) {
+      await opened(server, 31);
+      await busy(server);
+      const { port } = server;
+      await server.close();
+      await new Promise((next) => setTimeout(next, 1_500));
+      const again = await startServer({ port });
+      t.after(() => again.close());
+    },
+    findings: [
+      /^the server went away: 30 of 30 connections dropped \(1001\), \d+ attempts to connect failed, all open again after [2-6]s; \d+ messages were lost with it$/,
+    ],
+  },
+};
+
+describe("what stands out", { concurrency: 3 }, () => {
+  for (const [sentence, row] of Object.entries(rows)) {
+    test(sentence, async (t) => {
+      const { scenario, env, faults = {}, options, meanwhile, findings } = row;
+      const server = await startServer({ faults, ...options });
+      t.after(() => server.close());
+      const recording = join(await temporaryDirectory(t), "run.jsonl");
+      let done: Promise<unknown> | undefined;
+      const run = await runK6(t, {
+        scenario,
+        k6: OUR_K6,
+        env: { WS_URL: `${server.url}/ws/chat`, CONNECT_TIMEOUT: "5s", ...LOADS[scenario], ...env },
+        args: [`--out=realtime=${recording}`],
+        onStart: (k6) => {
+          done = meanwhile?.(server, t, k6.pid!);
+        },
+      });
+      await done;
+      const [view] = await openViews([recording], "/");
+      const said = view!.recorded!.findings.map(({ text }) => text);
+      assert.equal(said.length, findings.length, `${said.join("\n")}\n${run.stdout}\n${run.stderr}`);
+      for (const [i, finding] of findings.entries()) assert.match(said[i]!, finding);
+    });
+  }
+});
