@@ -53,11 +53,7 @@ export function decide(
   const { slower, comparisons, notCompared } = regression;
   const steps = typeof capacity === "object" ? capacity : undefined;
   if (slower.length > 0 || steps?.isFall) {
-    const what = [
-      ...(steps?.isFall ? [steps.reason] : []),
-      ...slower.map(describeSlower),
-      ...slowerThan(slower),
-    ];
+    const what = [...(steps?.isFall ? [steps.reason] : []), ...describeAll(slower), ...slowerThan(slower)];
     return decision("fail", `${what.join("; ")}, though ${summary.reason}`);
   }
   const missing = [...notCompared, ...(typeof capacity === "string" ? [capacity] : [])];
@@ -176,6 +172,13 @@ function tooFewValues(
     }
   }
   return undefined;
+}
+
+/** The first of them with its figures, the others by how much. */
+function describeAll([first, ...more]: readonly Comparison[]): string[] {
+  if (!first) return [];
+  const also = more.map((one) => `${nameOf(one)} by ${change(one.ratio)}`);
+  return [describeSlower(first), ...(also.length > 0 ? [`also ${also.join(", ")}`] : [])];
 }
 
 function describeSlower(one: Comparison): string {
