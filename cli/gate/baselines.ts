@@ -50,7 +50,7 @@ export async function openBaselines(
     const [{ header, path }] = group as [Source];
     const label = labels[i]!;
     if (group.some((one) => run.some((own) => isSameRun(one.header, own.header)))) {
-      leftOut.push(`${label} is the run itself`);
+      leftOut.push(`${label} is the run itself${header.run ? ", by its test id" : ""}`);
       continue;
     }
     const { scenario } = run[0]!.header;
