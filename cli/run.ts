@@ -6,6 +6,7 @@ import { findK6 } from "./find-k6.ts";
 import { terminalScreen } from "./live/displays.ts";
 import { conclusion } from "./run/conclusion.ts";
 import { examine } from "./run/examine.ts";
+import { readK6Config } from "./run/k6-config.ts";
 import { bundleFor, findScript, requireK6For, requireK6ForInstances } from "./run/script.ts";
 import { checkK6Flags, settingsOf } from "./run/settings.ts";
 import { runK6 } from "./run-k6.ts";
@@ -64,7 +65,9 @@ export const RUN_MANUAL = `WHAT IT DOES
 
   Variables come from -e, else from the environment, as docs/variables.md lists
   them. WS_TOKEN and HEADERS come from the environment alone, for the process
-  list shows command lines. What follows -- goes to k6 as it stands.
+  list shows command lines. What follows -- goes to k6 as it stands. A
+  configuration file may be there (-- -c FILE), if it holds neither load nor
+  limits: hosts, dns, certificates and the like.
 
 EXAMPLES
 
@@ -94,12 +97,16 @@ export const run = ({ out, err, cwd, env, signal }: Surroundings): CommandDef =>
       const json = args.json === true;
       const instances = instancesOf(args.instances);
       checkK6Flags(k6Flags);
+      const config = await readK6Config(k6Flags, cwd);
       const script = await findScript(words[0], cwd);
-      const settings = {
+      const settings: Record<string, string> = {
         // Enough of them, where a scenario is cut into as few as it is told.
         ...(instances > 1 && env.SHARDS === undefined && { SHARDS: String(instances) }),
         ...settingsOf(args as { url?: string; profile?: string }, all("env")),
       };
+      if (config.hosts !== undefined && (settings.CONNECT_TO ?? env.CONNECT_TO)) {
+        throw new UserError(`-- -c: hosts: expected nothing beside CONNECT_TO, which takes its place`);
+      }
       const k6 = await findK6(env);
       await requireK6For(script, k6);
       if (instances > 1) requireK6ForInstances(k6);

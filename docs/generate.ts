@@ -8,6 +8,7 @@ import { toJsonSchema } from "@valibot/to-json-schema";
 import { files as dashboards } from "../dashboards/generate.ts";
 import { CasesSchema } from "../lib/handshake.ts";
 import { METRICS, type MetricSpec } from "../lib/metrics.ts";
+import { OURS } from "../lib/ours.ts";
 import { ProfileSchema } from "../lib/profile.ts";
 import { DescriptorSchema } from "../lib/protocols/schema.ts";
 import { SETTINGS, type Setting } from "../lib/settings.ts";
@@ -16,7 +17,7 @@ import { SummarySchema } from "../lib/summary/summary.ts";
 /** Every derived document, by its path below docs/. */
 export function documents(): Record<string, string> {
   return {
-    "../extension/binding/metrics.json": `${JSON.stringify(METRICS, null, 2)}\n`,
+    "../extension/binding/metrics.json": metricTable(),
     ...Object.fromEntries([...dashboards()].map(([name, text]) => [`../dashboards/json/${name}`, text])),
     "variables.md": variables(),
     "metrics.md": metrics(),
@@ -37,6 +38,18 @@ export async function outOfDate(): Promise<string[]> {
 }
 
 const pathOf = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+
+/** The table of metrics for the extension, with what of each is this side's own doing. */
+function metricTable(): string {
+  const rows = Object.entries(METRICS as Record<string, MetricSpec>).map(([name, spec]) => {
+    const ours: { [tag: string]: string[] } = {};
+    for (const { metric, tag, value } of OURS) {
+      if (metric === name) ours[tag] = [...(ours[tag] ?? []), value];
+    }
+    return [name, { ...spec, ...(Object.keys(ours).length > 0 && { ours }) }];
+  });
+  return `${JSON.stringify(Object.fromEntries(rows), null, 2)}\n`;
+}
 
 function variables(): string {
   const rows = Object.entries(SETTINGS as Record<string, Setting<unknown>>).map(([name, setting]) => [

@@ -3,6 +3,8 @@
  * from this table; a wrong value or a misspelt name ends the run before any connection.
  */
 import { distance } from "fastest-levenshtein";
+import { parseConnectTo } from "./connect-to.ts";
+import { isInQuotes, shapeOf, shapeOfHeaders, shapeOfList, shapeOfUrl } from "./shape.ts";
 import { formatDuration, type Ms, ms, parseDuration } from "./units.ts";
 
 /** One environment variable: how it is read and what it means. */
@@ -15,6 +17,8 @@ export interface Setting<T> {
   readonly default: string;
   /** True where the value must never be printed nor stored. */
   readonly secret?: boolean;
+  /** What can be said of a wrong secret. Default: {@link shapeOf}. */
+  shape?(text: string): string;
   /** Reads a value; undefined when it is not what {@link expects} says. */
   parse(text: string): T | undefined;
 }
@@ -25,10 +29,11 @@ export const SETTINGS = {
     expects: "a ws:// or wss:// URL without a user name or a fragment",
     default: "ws://127.0.0.1:8080/ws/chat",
     secret: true, // its query may carry a token
+    shape: shapeOfUrl,
     parse: (text: string) => (isEndpoint(text) ? text : undefined),
   },
   WS_TOKEN: {
-    help: "Bearer token sent with each handshake; empty for none.",
+    help: "Bearer token sent with each handshake; empty for none. The default goes to the default WS_URL only, the reference server's.",
     expects: "printable ASCII without spaces",
     default: "test-token",
     secret: true,
@@ -39,14 +44,16 @@ export const SETTINGS = {
     ["header", "query", "cookie", "message"],
   ),
   USERS: file(
-    "A CSV file with a header line and the columns token, user or both: one line for each connection, over again when there are fewer.",
+    "A CSV file of users with a header line: the columns `user`, `token` and any others, each a variable. Connection N takes line N, over again when there are fewer lines.",
     "CSV",
   ),
   HEADERS: {
-    help: "More headers for each handshake.",
-    expects: 'a JSON object of texts such as {"X-Api-Key":"…"}',
+    help: "More headers for each handshake, sent in place of what other settings would add. See handshake.md.",
+    expects:
+      'a JSON object of texts such as {"X-Api-Key":"…"}, without the headers that the handshake itself sets',
     default: "{}",
     secret: true,
+    shape: (text: string) => shapeOfHeaders(text, isReservedHeader),
     parse: parseHeaders,
   },
   ORIGIN: {
@@ -62,6 +69,13 @@ export const SETTINGS = {
     parse: (text: string) =>
       /^([!#$%&'*+.^`|~\w-]+(,[!#$%&'*+.^`|~\w-]+)*)?$/.test(text) ? text : undefined,
   },
+  CONNECT_TO: {
+    help: "Where connections go instead of where their URL says, as with curl's --connect-to: Host header, server name and certificate stay the URL's. See network.md.",
+    expects:
+      "HOST:PORT:ADDRESS:PORT, such as example.com:443:10.0.0.5:8443, with an IP address as the third, several separated by commas",
+    default: "",
+    parse: parseConnectTo,
+  },
   PROTOCOL: choice("The protocol that the server speaks.", ["chat", "echo", "im"]),
   PROTOCOL_FILE: file("A protocol of one's own: see protocols.md.", "JSON"),
   PROFILE: {
@@ -75,6 +89,18 @@ export const SETTINGS = {
     "64",
     0,
     16_777_216,
+  ),
+  MESSAGE_BYTES: count(
+    "Largest message taken from the server; a larger one ends its connection with 1009, by the generator, and makes the run incomplete.",
+    String(64 * 1_024 * 1_024),
+    1_024,
+    1_073_741_824,
+  ),
+  BUFFERED_BYTES: count(
+    "Memory for half-received messages, of all the engine's connections in a process together; more ends connections as MESSAGE_BYTES does.",
+    String(1_024 * 1_024 * 1_024),
+    1_024,
+    1_099_511_627_776,
   ),
   CONNECTIONS: count("Connections held at the same time.", "100", 1, 100_000),
   RAMP: duration("Time over which the connections are opened.", "1m", 0),
@@ -101,6 +127,7 @@ export const SETTINGS = {
     expects: "ws:// or wss:// URLs without a user name or a fragment, separated by commas",
     default: "",
     secret: true, // as that of WS_URL
+    shape: (text: string) => shapeOfList(text.split(","), isEndpoint, shapeOfUrl),
     parse: (text: string) => {
       const urls = text === "" ? [] : text.split(",");
       return urls.every(isEndpoint) ? urls : undefined;
@@ -121,7 +148,10 @@ export const SETTINGS = {
     1,
     10_000,
   ),
-  EXHAUSTED: choice("What to do when this machine gives no more descriptors or ports.", ["fail", "continue"]),
+  EXHAUSTED: choice(
+    "Whether the run ends or goes on when this machine gives no more descriptors or ports; either way it is incomplete.",
+    ["fail", "continue"],
+  ),
   PRIORITY: choice(
     "Whether the engine reads and writes before every ordinary thread of the machine, as it must to be on time beside a busy server: realtime takes Linux with CAP_SYS_NICE.",
     ["normal", "realtime"],
@@ -172,6 +202,10 @@ export const SETTINGS = {
   ),
   SESSION: duration("Lifetime of one connection before it is drained, closed and opened again.", "60s", 1),
   REPLY_TIMEOUT: duration("Time after its due time at which a probe without a reply has failed.", "5s", 1),
+  CHECK: choice(
+    "Whether the scenario asks each endpoint for one connection before the load: auto leaves that out where it would use up a ticket that the load needs. See handshake.md.",
+    ["auto", "always", "none"],
+  ),
   CONNECT_TIMEOUT: duration("Time after which a connection without a 101 response has failed.", "10s", 1),
   MESSAGE_INTERVAL: duration("Time between two publications of one connection.", "500ms", 1),
   BACKOFF_BASE: duration(
@@ -302,11 +336,11 @@ export function readSettings<N extends SettingName>(
   const values: Partial<Record<SettingName, unknown>> = {};
   for (const name of names) {
     const setting: Setting<unknown> = SETTINGS[name];
-    const given = env[name] ?? defaults[name];
+    const given = env[name] ?? defaults[name] ?? (isForAnother(name, env, defaults) ? "" : undefined);
     const value = setting.parse(given ?? setting.default);
     if (value === undefined) {
       problems.push(
-        `${name}: expected ${setting.expects}, got ${setting.secret ? unsaid(given) : quote(given)}`,
+        `${name}: expected ${setting.expects}, got ${setting.secret ? (setting.shape ?? shapeOf)(given ?? "") : quote(given)}`,
       );
     }
     values[name] = value;
@@ -314,6 +348,40 @@ export function readSettings<N extends SettingName>(
   if (problems.length > 0) throw new SettingsError(problems.join("\n"));
   return values as Settings<N>;
 }
+
+/** What a message of the protocol has beside its filler, at the most that is allowed for. */
+const REST_OF_A_MESSAGE_BYTES = 1_024;
+
+/**
+ * A reply or delivery has the filler that was sent: the limits on messages must leave room for it.
+ *
+ * @throws {@link SettingsError} naming the limit, and what it has to hold
+ */
+export function requireRoomForMessages(
+  settings: Settings<"MESSAGE_BYTES" | "BUFFERED_BYTES" | "PAYLOAD_BYTES"> & Partial<Settings<"BURST_BYTES">>,
+): void {
+  const { MESSAGE_BYTES, BUFFERED_BYTES, PAYLOAD_BYTES, BURST_BYTES = 0 } = settings;
+  const [name, filler] =
+    BURST_BYTES > PAYLOAD_BYTES ? ["BURST_BYTES", BURST_BYTES] : ["PAYLOAD_BYTES", PAYLOAD_BYTES];
+  const needed = filler + REST_OF_A_MESSAGE_BYTES;
+  if (filler > 0 && MESSAGE_BYTES < needed) {
+    throw new SettingsError(
+      `MESSAGE_BYTES: expected at least ${needed}, which is ${name} and ${REST_OF_A_MESSAGE_BYTES} for the rest of the message, got ${MESSAGE_BYTES}`,
+    );
+  }
+  if (BUFFERED_BYTES < MESSAGE_BYTES) {
+    throw new SettingsError(
+      `BUFFERED_BYTES: expected at least MESSAGE_BYTES (${MESSAGE_BYTES}), got ${BUFFERED_BYTES}`,
+    );
+  }
+}
+
+/** Whether it is the reference server's own token, and connections go elsewhere. */
+const isForAnother = (name: SettingName, env: Env, defaults: Env): boolean =>
+  name === "WS_TOKEN" &&
+  ((env.WS_URL ?? defaults.WS_URL ?? SETTINGS.WS_URL.default) !== SETTINGS.WS_URL.default ||
+    (env.SERVERS ?? defaults.SERVERS ?? "") !== "");
+type Env = Readonly<Record<string, string | undefined>>;
 
 /** Settings that are given but not among those that are read: they change nothing, which whoever gave them should hear. */
 export function unread(
@@ -324,6 +392,13 @@ export function unread(
   // The command line gives SHARDS to every scenario that it starts several instances of.
   return ours.filter((name) => env[name] !== undefined && !names.includes(name) && name !== "SHARDS");
 }
+
+/** Secrets that are right as they stand, and in quotes: a server that refuses them has the user look for another cause. */
+export const secretsInQuotes = (
+  names: readonly SettingName[],
+  env: Readonly<Record<string, string | undefined>>,
+): SettingName[] =>
+  names.filter((name) => (SETTINGS[name] as Setting<unknown>).secret && isInQuotes(env[name] ?? ""));
 
 /** Names that are one or two slips away from one of ours, or carry our prefix, but are not ours. */
 function misspelt(env: Readonly<Record<string, string | undefined>>): string[] {
@@ -354,12 +429,6 @@ function closest(name: string, ours: readonly string[]): string | undefined {
 
 /** k6 connects to no URL with a user name in it. */
 const isEndpoint = (text: string): boolean => /^wss?:\/\/[^\s/?#@]+([/?][^\s#]*)?$/.test(text);
-
-/** What can be said of a secret: how it begins, where that is the scheme of a URL. */
-function unsaid(text: string | undefined): string {
-  const scheme = /^https?:\/\//.exec(text ?? "")?.[0];
-  return scheme ? `one that begins with ${scheme}` : "something else";
-}
 
 const quote = (text: string | undefined): string => JSON.stringify(text ?? "");
 
@@ -402,17 +471,28 @@ function file(help: string, kind: string): Setting<string> {
   return { help, expects: `the path of a ${kind} file`, default: "", parse: (text) => text };
 }
 
-/** RFC 9110 section 5.1 and 5.5: a name is a token, a value is printable. The handshake's own headers are not free. */
+/** Control characters other than the tab. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for; k6 knows no [^\P{Cc}\t]
+export const CONTROL = /[\u0000-\u0008\u000a-\u001f\u007f-\u009f]/;
+
+/**
+ * RFC 9110 section 5.1 and 5.5: a name is a token, a value has no control characters. The handshake's own headers are
+ * not free, nor are those that frame a body, which this request has none of.
+ */
 function parseHeaders(text: string): Readonly<Record<string, string>> | undefined {
   const value = parseJson(text);
   if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
   const isHeader = ([name, content]: [string, unknown]) =>
     /^[!#$%&'*+.^`|~\w-]+$/.test(name) &&
-    !/^(sec-websocket-.*|upgrade|connection|host)$/i.test(name) &&
+    !isReservedHeader(name) &&
     typeof content === "string" &&
-    /^[\t\x20-\x7e\x80-\xff]*$/.test(content);
+    !CONTROL.test(content);
   return Object.entries(value).every(isHeader) ? (value as Record<string, string>) : undefined;
 }
+
+/** Headers of the handshake itself, and those that frame a body. */
+const isReservedHeader = (name: string): boolean =>
+  /^(sec-websocket-.*|upgrade|connection|host|content-length|transfer-encoding|trailer)$/i.test(name);
 
 function parseJson(text: string): unknown {
   try {

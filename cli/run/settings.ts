@@ -1,4 +1,5 @@
 /** What a run's flags mean to the scenario and to k6, and what its load asks of this machine. Pure. */
+import type { ConnectTo } from "../../lib/connect-to.ts";
 import type { Profile } from "../../lib/profile.ts";
 import { readSettings, type SettingName, type Settings } from "../../lib/settings.ts";
 import { UserError } from "../command.ts";
@@ -35,7 +36,7 @@ export function settingsOf(
     if (name === undefined || value === undefined) {
       throw new UserError(`-e: expected NAME=value, got ${JSON.stringify(pair.replace(/=.*/s, "=…"))}`);
     }
-    if (SECRETS.includes(name)) {
+    if (SECRETS.includes(name) || (/^https?_proxy$/i.test(name) && value.includes("@"))) {
       throw new UserError(
         `-e ${name}: expected it in the environment, which the process list does not show: ${name}=… k6-realtime run …`,
       );
@@ -52,7 +53,6 @@ export function settingsOf(
 const NOT_PASSED_ON: readonly [pattern: RegExp, instead: string][] = [
   [/^(-e|--env)/, "-e before the --"],
   [/^(-[dusi]|--(duration|vus|stage|iterations)(=|$))/, "-e, with which a scenario's load is set"],
-  [/^(-c|--config)/, "-e"],
   [/^--execution-segment/, "--instances"],
   [/^--(no-thresholds|summary-mode)/, "nothing: a run is judged and summed up"],
   [/^(-a|--address)/, "nothing: a run is followed by what it prints and records"],
@@ -60,7 +60,8 @@ const NOT_PASSED_ON: readonly [pattern: RegExp, instead: string][] = [
 
 /** @throws {@link UserError} for a flag of k6 that would take the run out of our hands */
 export function checkK6Flags(flags: readonly string[]): void {
-  for (const flag of flags) {
+  for (const [index, flag] of flags.entries()) {
+    if (/^(-c|--config)$/.test(flags[index - 1] ?? "")) continue; // a path
     const [, instead] = NOT_PASSED_ON.find(([pattern]) => pattern.test(flag)) ?? [];
     if (instead) throw new UserError(`-- ${flag}: expected ${instead}`);
   }
@@ -73,6 +74,8 @@ export interface Asks {
   /** Local addresses that it connects from in turn. */
   readonly sources: number;
   readonly urls: readonly string[];
+  /** Where connections to them go instead. */
+  readonly connectTo: readonly ConnectTo[];
   /** Whether it goes on with fewer connections where the machine gives no more. */
   readonly makesDo: boolean;
 }
@@ -88,12 +91,17 @@ export function asksOf(
   env: Readonly<Record<string, string | undefined>>,
   presets: Profile["settings"],
 ): Asks {
-  const settings = readSettings([...ASKED, "WS_URL", "SERVERS", "SOURCE_IPS", "EXHAUSTED"], env, presets);
-  const { WS_URL, SERVERS, SOURCE_IPS, EXHAUSTED } = settings;
+  const settings = readSettings(
+    [...ASKED, "WS_URL", "SERVERS", "SOURCE_IPS", "EXHAUSTED", "CONNECT_TO"],
+    env,
+    presets,
+  );
+  const { WS_URL, SERVERS, SOURCE_IPS, EXHAUSTED, CONNECT_TO } = settings;
   return {
     connections: connectionsOf(scenario, settings),
     sources: Math.max(1, SOURCE_IPS.length),
     urls: SERVERS.length > 0 ? SERVERS : [WS_URL],
+    connectTo: CONNECT_TO,
     makesDo: EXHAUSTED === "continue",
   };
 }

@@ -19,6 +19,26 @@ type engines struct {
 type bounds struct {
 	timeouts      engine.Timeouts
 	receiveBuffer int
+	limits        limits
+}
+
+// limits is what is taken of the peers' messages; 0 for the engine's default.
+type limits struct{ messageBytes, bufferedBytes int64 }
+
+const (
+	maxMessageBytes  = 1 << 30
+	maxBufferedBytes = 1 << 40
+)
+
+func readLimits(r *reader) limits {
+	return limits{
+		messageBytes:  int64(r.whole("messageBytes", 0, 0, maxMessageBytes)),
+		bufferedBytes: int64(r.whole("bufferedBytes", 0, 0, maxBufferedBytes)),
+	}
+}
+
+func (l limits) apply(o *engine.Options) {
+	o.MessageBytes, o.BufferedBytes = l.messageBytes, l.bufferedBytes
 }
 
 type usedEngine struct {
@@ -37,6 +57,7 @@ func (p *engines) use(state *lib.State, b bounds) (*engine.Engine, error) {
 			return nil, err
 		}
 		o.ReceiveBuffer = b.receiveBuffer
+		b.limits.apply(&o)
 		o.Loops = 1
 		started, err := engine.New(o)
 		if err != nil {

@@ -32,6 +32,9 @@ func TestEveryCloseEnds(t *testing.T) {
 		{"a peer that closes with a code of its own", upgraded(func(c *net.TCPConn) {
 			c.Write([]byte("\x88\x02\x0f\xa1"))
 		}), nil, End{Code: 4001, By: ByServer}},
+		{"a peer that says why it closes", upgraded(func(c *net.TCPConn) {
+			c.Write([]byte("\x88\x0f\x0f\xa1token expired"))
+		}), nil, End{Code: 4001, By: ByServer, Text: "token expired"}},
 		{"a peer that closes without a code", upgraded(func(c *net.TCPConn) {
 			c.Write([]byte("\x88\x00"))
 		}), nil, End{Code: 1005, By: ByServer}},

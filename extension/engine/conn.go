@@ -13,11 +13,13 @@ type state uint8
 const (
 	resolving  state = iota
 	connecting       // TCP
+	tunnelling       // CONNECT sent to a proxy
 	securing         // TLS
 	upgrading        // request sent, or awaited by a server
 	open
 	closing // our Close frame is sent, the peer's awaited
 	ending  // both are sent, or the peer broke the protocol: its FIN is awaited
+	parting // a server has said all, and its handler has heard the end: the peer's FIN is awaited
 	dead
 )
 
@@ -47,9 +49,17 @@ type Conn struct {
 	paceAt     int32
 
 	planned bool
+	gone    bool // the peer's FIN came, and our last bytes are still to be sent
+	mute    bool // Pings are not answered
 	by      By
 	code    uint16
-	breach  *frame.Error
+	last    *lastWord // nil for none
+}
+
+// lastWord is what little a close code leaves to be said.
+type lastWord struct {
+	breach *frame.Error // of the peer's
+	text   string       // of its Close frame
 }
 
 // Traffic is what came and went on the connections that share it. It belongs to
@@ -114,10 +124,13 @@ func (c *Conn) Loop() *Loop { return c.loop }
 // Open tells whether messages can be sent.
 func (c *Conn) Open() bool { return c.state == open }
 
+// AwaitsProxy tells whether a proxy has not opened the way yet.
+func (c *Conn) AwaitsProxy() bool { return c.state <= tunnelling && c.opening.proxy != nil }
+
 // SetAlarm makes the handler's Alarm be called at the instant given, instead
 // of any earlier set one.
 func (c *Conn) SetAlarm(at clock.Time) {
-	if c.state != dead {
+	if c.state < parting {
 		c.loop.timers.set(c, alarmTimer, at)
 	}
 }
@@ -137,7 +150,9 @@ func (c *Conn) late() {
 	case resolving:
 		c.fail(ReasonTimeoutResolve, nil)
 	case connecting:
-		c.fail(ReasonTimeoutTCP, nil)
+		c.unconnected(ReasonTimeoutTCP, nil)
+	case tunnelling:
+		c.fail(ReasonProxyTimeout, nil)
 	case securing:
 		c.fail(ReasonTimeoutTLS, nil)
 	case upgrading:
@@ -148,6 +163,8 @@ func (c *Conn) late() {
 	case ending:
 		// The close handshake is over; only the peer's FIN is missing.
 		c.finish(true)
+	case parting:
+		c.free(true)
 	}
 }
 

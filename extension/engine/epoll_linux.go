@@ -282,6 +282,10 @@ func (p *epoll) unread(c *Conn) int {
 	return n
 }
 
+func (p *epoll) shut(c *Conn) {
+	unix.Shutdown(int(p.socks[c.slot].fd), unix.SHUT_WR)
+}
+
 func (p *epoll) close(c *Conn, reset bool) {
 	if int(c.slot) >= len(p.socks) || p.socks[c.slot].fd < 0 {
 		return

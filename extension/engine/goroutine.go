@@ -41,6 +41,7 @@ type goSock struct {
 		waiting []byte
 		writing bool
 		wants   bool
+		shut    bool // a FIN is to follow what waits
 	}
 }
 

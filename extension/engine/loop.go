@@ -30,6 +30,8 @@ type poller interface {
 	read(c *Conn, on bool)
 	// unread is how many received bytes wait in the kernel, -1 where unknown.
 	unread(c *Conn) int
+	// shut sends a FIN after what write was given, and goes on reading.
+	shut(c *Conn)
 	// close frees c's socket; reset sends a RST instead of a FIN.
 	close(c *Conn, reset bool)
 	// listen opens a listening socket.
@@ -55,6 +57,7 @@ type Loop struct {
 	opening                  int        // connections that are not open yet
 	unsent                   int        // bytes of all connections that the kernel has not taken yet
 	tlsConfigs               map[string]*tls.Config
+	routes                   map[Endpoint]Route
 
 	posted struct {
 		sync.Mutex
@@ -68,12 +71,14 @@ type Loop struct {
 func newLoop(o *Options) (*Loop, error) {
 	var seed [32]byte
 	crand.Read(seed[:])
+	limits := frame.Limits{MessageBytes: o.MessageBytes, Buffer: o.buffer}
 	l := &Loop{
 		options:     o,
 		tlsConfigs:  make(map[string]*tls.Config),
+		routes:      make(map[Endpoint]Route),
 		random:      rand.NewChaCha8(seed),
-		fromServers: frame.NewParser(frame.Limits{MessageBytes: o.MessageBytes, BufferedBytes: o.BufferedBytes}, false),
-		fromClients: frame.NewParser(frame.Limits{MessageBytes: o.MessageBytes, BufferedBytes: o.BufferedBytes}, true),
+		fromServers: frame.NewParser(limits, false),
+		fromClients: frame.NewParser(limits, true),
 	}
 	var err error
 	l.poll, err = newPoller(l, o.Transport)

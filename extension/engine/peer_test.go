@@ -93,7 +93,7 @@ func endlessly(c net.Conn, first, again []byte) {
 const short = 150 * time.Millisecond
 
 func impatient(o Options) Options {
-	o.Timeouts = Timeouts{Resolve: short, TCP: short, TLS: short, Upgrade: short, Close: short}
+	o.Timeouts = Timeouts{Resolve: short, TCP: short, Proxy: short, TLS: short, Upgrade: short, Close: short}
 	return o
 }
 

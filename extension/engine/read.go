@@ -25,6 +25,15 @@ func (l *Loop) received(c *Conn, b []byte, a arrival) {
 // takeBytes takes bytes of the WebSocket protocol, after TLS. more says that
 // others were read with them, after them.
 func (c *Conn) takeBytes(b []byte, more bool, a arrival) {
+	if c.state == tunnelling {
+		if b = c.tunnelled(b, a.at); len(b) == 0 {
+			return
+		}
+		if c.secure != nil {
+			c.secure.received(b, a)
+			return
+		}
+	}
 	if c.state == upgrading {
 		if b = c.answered(b, a.at); len(b) == 0 {
 			return
@@ -52,15 +61,15 @@ func (c *Conn) takeBytes(b []byte, more bool, a arrival) {
 func (c *Conn) take(m Message) {
 	switch m.Op {
 	case frame.Close:
-		code, _, err := frame.ParseClose(m.Data)
+		code, text, err := frame.ParseClose(m.Data)
 		if err != nil {
 			c.refuse(err.(*frame.Error))
 			return
 		}
-		c.peerClosed(code)
+		c.peerClosed(code, text)
 		return
 	case frame.Ping:
-		if c.state == open {
+		if c.state == open && !c.mute {
 			c.Send(frame.Pong, m.Data)
 		}
 	}
@@ -71,6 +80,10 @@ func (c *Conn) take(m Message) {
 		c.receiver.Message(c, m)
 	}
 }
+
+// AnswerPings sets whether Pings are answered, as they are by default and must
+// be (section 5.5.2): a peer that does not read answers none.
+func (c *Conn) AnswerPings(on bool) { c.mute = !on }
 
 // Pause stops reading from the socket, so that the peer's window closes. What
 // was read already is still handed out.

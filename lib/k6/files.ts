@@ -11,9 +11,12 @@ export function readInput(variable: string, path: string): string {
   try {
     return open(absolute);
   } catch (error) {
-    throw new SettingsError(`${variable}: expected a readable file, got ${absolute} (${reasonOf(error)})`);
+    throw unreadable(variable, absolute, error);
   }
 }
+
+export const unreadable = (variable: string, path: string, error: unknown): SettingsError =>
+  new SettingsError(`${variable}: expected a readable file, got ${path} (${reasonOf(error)})`);
 
 /** Reads a JSON file that a variable names. Throws as {@link readInput} does, and where it is no JSON. */
 export function readJsonInput(variable: string, path: string): unknown {
@@ -48,12 +51,12 @@ export function resultsDir(given: string): string {
 }
 
 /** Without the shell's PWD (`--include-system-env-vars=false`) a relative path stays k6's to resolve. */
-function fromWorkingDir(path: string): string {
+export function fromWorkingDir(path: string): string {
   const isAbsolute = /^([/\\]|[A-Za-z]:)/.test(path);
   return isAbsolute || !__ENV.PWD ? path : `${__ENV.PWD}/${path}`;
 }
 
-const reasonOf = (error: unknown): string =>
+export const reasonOf = (error: unknown): string =>
   String(error)
     .replace(/^\w*Error: /, "")
-    .replace(/^stat .*?: /, "");
+    .replace(/^(stat|open|read) .*?: /, "");

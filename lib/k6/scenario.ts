@@ -1,11 +1,22 @@
 import { fail } from "k6";
 import exec from "k6/execution";
 import type { Options } from "k6/options";
-import { IDENTITY_SETTINGS, type Identity, identities, parseUsers, type User } from "../identity.ts";
+import { decideCheck } from "../check.ts";
+import { FIRST_ROOM, IDENTITY_SETTINGS, type Identity, identities, tokensIn } from "../identity.ts";
 import type { MetricName } from "../metrics.ts";
 import { limitsOn, PROFILES, type Profile, type ProfileName, parseProfile, together } from "../profile.ts";
 import { compile, PROTOCOLS, type Protocol, parseDescriptor } from "../protocols/index.ts";
-import { readSettings, type SettingName, type Settings, SettingsError, unread } from "../settings.ts";
+import { overridden } from "../request.ts";
+import { proxiesOf } from "../road.ts";
+import {
+  readSettings,
+  requireRoomForMessages,
+  type SettingName,
+  type Settings,
+  SettingsError,
+  secretsInQuotes,
+  unread,
+} from "../settings.ts";
 import { onStep, requireLimitsOfSteps, STEPS_OF_TAG, stepsSummary } from "../steps.ts";
 import { percentilesOf } from "../summary/exact.ts";
 import { SUMMARY_FORMS } from "../summary/forms.ts";
@@ -20,13 +31,18 @@ import {
 import type { Summary } from "../summary/summary.ts";
 import { terminal } from "../summary/terminal.ts";
 import { formatDuration, type Ms, ms } from "../units.ts";
-import { redactUrlOf } from "../url.ts";
+import { redactUrl } from "../url.ts";
+import { NO_TABLE, type Users, type UserTable, usersOf } from "../users.ts";
 import { now } from "./clock.ts";
 import { CLOSE_TIMEOUT } from "./connection.ts";
-import { readInput, readJsonInput, resultsDir } from "./files.ts";
+import { readJsonInput, resultsDir } from "./files.ts";
+import { hideInNotices, noticesSoFar } from "./notices.ts";
 import { type Record, recorder } from "./recorder.ts";
+import { networkOptions } from "./road.ts";
+import { limitMessages, type SocketOptions } from "./socket.ts";
 import { climb, figuresOfSteps, type Step } from "./steps.ts";
-import { requireUpgrade } from "./upgrade-check.ts";
+import { requireUpgrades } from "./upgrade-check.ts";
+import { sharedUsers } from "./users.ts";
 
 /** Settings that every scenario has. */
 const COMMON = [
@@ -36,8 +52,12 @@ const COMMON = [
   "PROTOCOL_FILE",
   "PROFILE",
   "PAYLOAD_BYTES",
+  "MESSAGE_BYTES",
+  "BUFFERED_BYTES",
   "REPLY_TIMEOUT",
+  "CHECK",
   "CONNECT_TIMEOUT",
+  "CONNECT_TO",
   "RESULTS_DIR",
   "K6_VERSION",
 ] as const;
@@ -84,6 +104,16 @@ export interface Plan {
   readonly shards?: number;
   /** The endpoints, where it is not `WS_URL` alone. */
   readonly servers?: readonly string[];
+  /** Connections that present themselves, each by the credentials of its number. Default: {@link size}. */
+  readonly connections?: number;
+  /** Whether the load presents each connection's credentials more than once in any case. Default false. */
+  readonly reusesCredentials?: boolean;
+  /** Makes the sockets of the load, where they are not those of `k6/websockets`. */
+  readonly connect?: NonNullable<SocketOptions["connect"]>;
+  /** Variables of connection `connection`, beside those that every connection has. Default: {@link FIRST_ROOM}. */
+  variables?(connection: number): { readonly [name: string]: string };
+  /** k6's own, beside those that all scenarios have. */
+  readonly options?: Pick<Options, "noConnectionReuse">;
   /** The extension, where it does the measuring. */
   readonly engine?: Engine;
   /** Loads to drive one after the other, instead of {@link drive}; what they are numbers of, in words. */
@@ -124,13 +154,15 @@ export interface ScenarioSpec<N extends SettingName> {
   readonly profile?: ProfileName;
   /** Limits that hold whatever the profile. A Counter must be among them, so that silence cannot pass. */
   readonly floor: Partial<{ readonly [M in MetricName]: readonly string[] }>;
+  /** Reads the file that `USERS` names, once for the process. Default: as k6's shared array. */
+  readUsers?(path: string): UserTable;
 }
 
 /** Makes of a description and a plan what k6 looks for in a script. */
 export function scenario<N extends SettingName>(
   spec: ScenarioSpec<N>,
   metrics: readonly MetricName[],
-  planOf: (settings: Settings<N | Common>, protocol: Protocol, users: readonly User[]) => Plan,
+  planOf: (settings: Settings<N | Common>, protocol: Protocol, users: Users) => Plan,
 ) {
   const profile = profileFor(spec.profile);
   const read: readonly SettingName[] = [...COMMON, ...spec.settings];
@@ -138,11 +170,20 @@ export function scenario<N extends SettingName>(
     ...spec.defaults,
     ...profile?.settings,
   }) as Settings<N | Common> & Settings<Common>;
+  requireRoomForMessages(settings);
+  limitMessages(settings);
+  hideInNotices([settings.WS_TOKEN, ...Object.values(settings.HEADERS)]);
   const results = resultsDir(settings.RESULTS_DIR);
   const protocol = protocolFor(settings);
-  const users = usersOf(settings);
-  const identity = identities(settings, protocol, users);
+  const { USERS, WS_TOKEN } = settings;
+  const users = usersOf(USERS === "" ? NO_TABLE : (spec.readUsers ?? sharedUsers)(USERS), WS_TOKEN);
   const plan = planOf(settings, protocol, users);
+  const endpoints = plan.servers ?? [settings.WS_URL];
+  const network = networkOptions(endpoints, settings);
+  const variablesOf = plan.variables ?? (() => ({ room: FIRST_ROOM }));
+  const identityAt = (WS_URL: string) =>
+    identities({ ...settings, WS_URL }, protocol, users, { more: Object.keys(variablesOf(0)) });
+  const identity = identityAt(settings.WS_URL);
   const shards = plan.shards ?? Math.min(plan.size, MAX_SHARDS);
   const names = [...(plan.metrics ?? metrics), ...SHARD_METRICS];
   const record = recorder(names);
@@ -177,9 +218,12 @@ export function scenario<N extends SettingName>(
     thresholds: together(breakdownThresholds(names, plan.breakdowns), limits) as NonNullable<
       Options["thresholds"]
     >,
-    setupTimeout: formatDuration(settings.CONNECT_TIMEOUT),
+    // The endpoints are asked at the same time, each with a time-out of its own; then their connections are closed.
+    setupTimeout: formatDuration(ms(settings.CONNECT_TIMEOUT + CLOSE_TIMEOUT)),
     summaryTrendStats: stats,
+    ...plan.options,
     systemTags: SYSTEM_TAGS as NonNullable<Options["systemTags"]>,
+    ...network,
   };
 
   const outcomeOf = ({ of, each }: NonNullable<Plan["steps"]>) => {
@@ -192,14 +236,47 @@ export function scenario<N extends SettingName>(
 
     setup() {
       requireShard(shards);
-      const servers = (plan.servers ?? [settings.WS_URL]).map((WS_URL) =>
-        identities({ ...settings, WS_URL }, protocol, users)(0, { room: "", vu: "0" }),
-      );
-      console.log(`${spec.name}: ${plan.load}, against ${servers.map(redactUrlOf).join(", ")}`);
+      const urls = endpoints;
+      console.log(`${spec.name}: ${plan.load}, against ${urls.map(redactUrl).join(", ")}`);
+      const proxies = proxiesOf(endpoints, __ENV);
+      if (proxies.length > 0) console.log(`connections go by ${proxies.join(", ")}`);
       const idle = unread(read, __ENV);
+      for (const name of secretsInQuotes(read, __ENV))
+        console.warn(`${name} is in quotes, which are sent as a part of it`);
       if (idle.length > 0) console.warn(`${spec.name} has no use for ${idle.join(", ")}`);
-      for (const first of servers) requireUpgrade(first, record);
-      return { upgraded: true };
+      const hasToken = tokensIn(settings, users);
+      const given = { token: hasToken && (__ENV.WS_TOKEN !== undefined || users.length > 0) };
+      for (const sentence of overridden(settings, urls, given)) console.warn(sentence);
+      const check = decideCheck(settings.CHECK, {
+        connections: plan.connections ?? plan.size,
+        reused: plan.reusesCredentials ?? false,
+        endpoints: urls.length,
+        users: users.length,
+        hasCredentials:
+          hasToken || Object.keys(settings.HEADERS).length > 0 || urls.some((url) => url.includes("?")),
+        isPart: isLaterPart(),
+      });
+      // What the summary takes for the sign that the set-up was done.
+      const data = { upgraded: false };
+      const accepted = () => {
+        data.upgraded = true;
+      };
+      if ("skipped" in check) {
+        console.log(`no check of the server before the load: ${check.skipped}`);
+        accepted();
+        return data;
+      }
+      // A path may carry a token, too.
+      const secret = ["token", ...users.columns].filter((name) => name !== "user");
+      const hidden = Object.fromEntries(secret.map((name) => [name, "***"]));
+      const requests = check.as.map((connection, i) => {
+        const identity = identityAt(urls[i]!);
+        const variables = { vu: String((connection % shards) + 1), ...variablesOf(connection) };
+        const shown = redactUrl(identity(connection, { ...variables, ...hidden }).url);
+        return { ...identity(connection, variables), shown };
+      });
+      requireUpgrades(requests, settings.CONNECT_TIMEOUT, record, accepted, plan.connect);
+      return data;
     },
 
     async run() {
@@ -235,7 +312,7 @@ export function scenario<N extends SettingName>(
         endedAt: new Date(),
         distributions: engine?.distributions(percentilesOf(stats)),
         steps: steps && outcomeOf(steps),
-        notes: plan.notes,
+        notes: (metrics) => [...(plan.notes?.(metrics) ?? []), ...noticesSoFar()],
       });
       const files: { [path: string]: string } = { stdout: terminal(summary) };
       if (results !== "") {
@@ -254,6 +331,12 @@ function requireShard(shards: number): void {
   fail(
     `this instance of k6 has no share of the load, which has ${shards} parts: raise SHARDS to the number of instances at least`,
   );
+}
+
+/** Whether this instance of k6 is one of several, and not the first. */
+function isLaterPart(): boolean {
+  const { executionSegment } = exec.test.options as { executionSegment?: unknown };
+  return typeof executionSegment === "string" && !/^0[:/]/.test(executionSegment);
 }
 
 /** The profile's name; of one given as a path, its file's without the extension. */
@@ -277,12 +360,4 @@ function protocolFor({ PROTOCOL, PROTOCOL_FILE }: Settings<"PROTOCOL" | "PROTOCO
     throw new SettingsError("PROTOCOL: expected nothing beside PROTOCOL_FILE, which names the protocol");
   }
   return compile(parseDescriptor(readJsonInput("PROTOCOL_FILE", PROTOCOL_FILE), PROTOCOL_FILE));
-}
-
-function usersOf({ USERS, WS_TOKEN }: Settings<"USERS" | "WS_TOKEN">) {
-  if (USERS === "") return [];
-  return parseUsers(readInput("USERS", USERS), USERS, (index) => ({
-    user: `user-${index}`,
-    token: WS_TOKEN,
-  }));
 }

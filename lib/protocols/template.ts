@@ -42,7 +42,7 @@ export interface Template {
 /** Why a text is no template: `message` continues "expected". */
 export class TemplateError extends Error {}
 
-type Place = "raw" | "value" | "string" | "uri";
+type Place = "raw" | "value" | "string" | "uri" | "cookie";
 interface Hole {
   readonly name: string;
   readonly place: Place;
@@ -67,11 +67,29 @@ export function parseTemplate(source: string, delimiter?: string): Template {
 }
 
 /** Parses a template of a URL's path and query, in which variables are percent-encoded. Throws {@link TemplateError}. */
-export function parsePathTemplate(source: string): Template {
+export const parsePathTemplate = (source: string): Template => parsePlainTemplate(source, "uri");
+
+/**
+ * Parses a template that is no message. `place` says how its variables are written: `raw` as they are, `uri`
+ * percent-encoded, `cookie` so that they stay within a cookie's value (RFC 6265 section 4.1.1). `literal` rewrites the
+ * text between them. Throws {@link TemplateError}.
+ */
+export function parsePlainTemplate(
+  source: string,
+  place: "raw" | "uri" | "cookie",
+  literal = (text: string): string => text,
+): Template {
+  const parts = split(source);
   return template(
-    split(source).map((part) => (typeof part === "string" ? part : { name: part.name, place: "uri" })),
+    parts.map((part) => (typeof part === "string" ? literal(part) : { name: part.name, place })),
   );
 }
+
+/** The text of a template with its literal parts rewritten and its variables left alone. Throws {@link TemplateError}. */
+export const rewriteLiterals = (source: string, literal: (text: string) => string): string =>
+  split(source)
+    .map((part) => (typeof part === "string" ? literal(part) : `\${${part.name}}`))
+    .join("");
 
 function template(parts: readonly Part[], messages = 1): Template {
   const holes = parts.filter((part) => typeof part !== "string");
@@ -89,8 +107,14 @@ function template(parts: readonly Part[], messages = 1): Template {
 function fill(value: Value, place: Place): string {
   if (place === "value") return value.json;
   if (place === "string") return JSON.stringify(value.text).slice(1, -1);
+  if (place === "cookie") return cookieValue(value.text);
   return place === "uri" ? encodeURIComponent(value.text) : value.text;
 }
+
+/** Not every server decodes a cookie: only what cannot stand in its value is percent-encoded. */
+const cookieValue = (text: string): string =>
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are among it
+  text.replace(/[\u0000-\u0020",;\\\u007f-\uffff]+/g, encodeURIComponent);
 
 function split(source: string): Part[] {
   const parts: Part[] = [];

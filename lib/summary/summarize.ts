@@ -20,8 +20,8 @@ export function trendStats(thresholds: Thresholds): string[] {
 export interface K6Data {
   readonly state: { readonly testRunDurationMs: number };
   readonly metrics: { readonly [name: string]: K6Metric };
-  /** What `setup` returned; absent when it failed. */
-  readonly setup_data?: unknown;
+  /** What `setup` returned; absent where it failed. It is done where `upgraded` says so. */
+  readonly setup_data?: { readonly upgraded: boolean } | null | undefined;
 }
 
 interface K6Metric {
@@ -84,7 +84,7 @@ export function summarize(data: K6Data, facts: RunFacts): Summary {
   const measured = withExactFigures(data, trendStats(facts.limits), distributions);
   const metrics = metricsOf(measured, facts.metrics, facts.breakdowns);
   const thresholds = thresholdSummaries(data, facts.limits);
-  const evidence = { setupDone: data.setup_data != null, metrics, thresholds };
+  const evidence = { setupDone: data.setup_data?.upgraded === true, metrics, thresholds };
   const { steps } = facts;
   const { testRunDurationMs } = data.state;
   return {

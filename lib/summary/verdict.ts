@@ -1,3 +1,4 @@
+import { oursIn } from "../ours.ts";
 import { whyUnjudged } from "../unmeasured.ts";
 import type {
   MetricSummary,
@@ -19,8 +20,10 @@ export interface Evidence {
   readonly thresholds: readonly ThresholdSummary[];
 }
 
-/** Judges a run. A broken run is not judged by its limits, nor is one that the generator slowed down. */
+/** Judges a run. A broken run is not judged by its limits, nor is one that the generator cut short or slowed down. */
 export function judge(evidence: Evidence): { verdict: Verdict; reason: string } {
+  const ours = evidence.setupDone ? oursIn(evidence.metrics) : [];
+  if (ours.length > 0) return { verdict: "incomplete", reason: ours.join("; ") };
   const gap = whyIncomplete(evidence);
   if (gap) return { verdict: "incomplete", reason: gap };
   const slow = whyGeneratorBound(evidence);
@@ -48,6 +51,8 @@ export function judgeSteps(evidence: Evidence, steps: StepsSummary): { verdict: 
 
 function whyIncomplete({ setupDone, metrics }: Evidence): string | undefined {
   if (!setupDone) {
+    const ours = oursIn(metrics);
+    if (ours.length > 0) return `the set-up failed: ${ours.join("; ")}`;
     const failures = Object.keys(metrics.ws_connect_failures?.by?.reason ?? {});
     // k6 cuts off a set-up that takes too long, mostly before it can count why.
     return failures.length === 0 || failures.includes("timeout")
@@ -61,6 +66,10 @@ function whyIncomplete({ setupDone, metrics }: Evidence): string | undefined {
     const missing = countOf(metrics.ws_connections_given_up);
     const because = missing > 0 ? `: ${missing} connections were never open` : "";
     return `${started - completed} of ${started} parts of the load ended before their planned end${because}`;
+  }
+  const unclear = countOf(metrics.ws_outcomes?.by?.outcome?.unclear as MetricSummary | undefined);
+  if (unclear > 0) {
+    return `whether ${unclear} slow ${unclear === 1 ? "reader was" : "readers were"} ended for being slow is not known: a reader just as silent that was owed nothing did not outlast ${unclear === 1 ? "it" : "them"}, as with an idle time-out; make PAUSE, BURST and HOLD together shorter than that`;
   }
   const ahead = countOf(metrics.ws_message_errors?.by?.reason?.clock_differs as MetricSummary | undefined);
   if (ahead > 0 && countOf(metrics.ws_publications) === 0) {

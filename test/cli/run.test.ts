@@ -9,7 +9,9 @@ import { main } from "../../cli/main.ts";
 import { packageFile } from "../../cli/package-file.ts";
 import { bundledScenarios, bundleFor, findScript, requireK6For } from "../../cli/run/script.ts";
 import { asksOf, checkK6Flags, settingsOf } from "../../cli/run/settings.ts";
+import { SETTINGS } from "../../lib/settings.ts";
 import { startServer } from "../../server/server.ts";
+import { connectProxy } from "../connect-proxy.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";
 
 const stock = { command: "k6", version: "v2.2.0", extension: false };
@@ -84,6 +86,12 @@ const settings: [sentence: string, flags: { url?: string }, pairs: string[], mes
     /^-e WS_TOKEN: expected it in the environment[^s]*/,
   ],
   [
+    "a proxy's password on the command line",
+    {},
+    ["HTTPS_PROXY=http://user:secret@proxy"],
+    /^-e HTTPS_PROXY: expected it in the environment/,
+  ],
+  [
     "headers on the command line",
     {},
     ['HEADERS={"A":"secret"}'],
@@ -117,6 +125,7 @@ const flags: [flag: string, passes: boolean][] = [
   ["--execution-segment=0:1/2", false],
   ["--no-thresholds", false],
   ["--address=127.0.0.1:6565", false],
+  ["--config=k6.json", true],
 ];
 for (const [flag, passes] of flags) {
   test(`behind --, ${flag} is ${passes ? "k6's" : "refused"}`, () => {
@@ -153,7 +162,13 @@ async function run(t: TestContext, argv: string[], more: { signal?: AbortSignal;
   const err = more.err ?? new PassThrough();
   const told = Promise.all([text(out), text(err)]);
   const signal = more.signal ?? new AbortController().signal;
-  const code = await main(["run", ...argv], { out, err, cwd, env: process.env, signal });
+  const code = await main(["run", ...argv], {
+    out,
+    err,
+    cwd,
+    env: { WS_TOKEN: SETTINGS.WS_TOKEN.default, ...process.env },
+    signal,
+  });
   out.end();
   err.end();
   const [printed, errors] = await told;
@@ -214,6 +229,49 @@ for (const [sentence, argv, code, message] of refusals) {
     assert.doesNotMatch(result.err, /^ +at /m, "no stack trace");
   });
 }
+
+const configurations: [sentence: string, config: object, settings: string[], message: RegExp][] = [
+  ["a load", { vus: 5 }, [], /^-- -c \S+k6\.json: vus: expected -e, with which a scenario's load is set$/m],
+  ["limits", { thresholds: {} }, [], /^-- -c \S+k6\.json: thresholds: expected --profile/m],
+  [
+    "hosts beside CONNECT_TO",
+    { hosts: {} },
+    ["-e", "CONNECT_TO=::127.0.0.1:9"],
+    /^-- -c: hosts: expected nothing beside CONNECT_TO/m,
+  ],
+];
+for (const [sentence, config, given, message] of configurations) {
+  test(`a configuration file with ${sentence}: refused before anything is sent`, async (t) => {
+    const file = join(await temporaryDirectory(t), "k6.json");
+    await writeFile(file, JSON.stringify(config));
+    const { code, err } = await run(t, ["chat-soak", ...given, "--", "-c", file]);
+    assert.match(err, message);
+    assert.equal(code, 2);
+  });
+}
+
+test("k6's configuration file says where a name is", async (t) => {
+  const server = await startServer();
+  t.after(() => server.close());
+  const file = join(await temporaryDirectory(t), "k6.json");
+  await writeFile(file, JSON.stringify({ hosts: { "chat.example": "127.0.0.1" } }));
+  const url = `${server.url.replace("127.0.0.1", "chat.example")}/ws/chat`;
+  const load = ["--url", url, "-e", "CONNECTIONS=3", "-e", "DURATION=1s"];
+  const { code, err } = await run(t, ["massconnect", "--json", ...load, "--", `--config=${file}`]);
+  assert.equal(code, 0, err);
+  assert.ok(server.stats().connectionsOpened >= 3);
+});
+
+test("without the proxy's credentials a run is incomplete by the proxy, with exit code 3", async (t) => {
+  const proxy = await connectProxy(t, { credentials: "user:pass" });
+  const load = ["--url", "ws://chat.example/ws/chat", "-e", "CONNECTIONS=3", "-e", "DURATION=1s"];
+  const { code, out } = await run(t, ["massconnect", "--json", ...load, "-e", `HTTP_PROXY=${proxy.address}`]);
+  assert.equal(code, 3);
+  const { verdict, reason } = JSON.parse(out).summary;
+  assert.equal(verdict, "incomplete");
+  assert.match(reason, /^the set-up failed: the proxy took no credentials.*\(proxy_407\)/);
+  assert.equal(proxy.tunnels(), 0);
+});
 
 /** Limits that a busy machine keeps: what is tested here is not its speed. */
 const SHORT = [

@@ -147,8 +147,8 @@ describe("a server that takes no upgrade ends the run before the load", () => {
     [
       "it accepts the connection and never answers",
       (t) => tcp(t, () => {}),
-      100,
-      /setup\(\) execution timed out/,
+      107,
+      /accept a WebSocket upgrade \(101\), got no answer within 2 s/,
       /did not answer the WebSocket upgrade in time/,
     ],
     [

@@ -3,7 +3,6 @@ import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
-import { parseUsers } from "../../lib/identity.ts";
 import { limitsOn, parseProfile } from "../../lib/profile.ts";
 import { parseDescriptor } from "../../lib/protocols/index.ts";
 import { readSettings, SETTINGS, type SettingName } from "../../lib/settings.ts";
@@ -131,45 +130,6 @@ const profiles: Row<unknown>[] = [
   ],
 ];
 
-const users: Row<string>[] = [
-  [
-    "an empty file",
-    "",
-    "USERS: users.csv, line 1: expected a header with the columns token, user or both, got nothing",
-  ],
-  [
-    "no header",
-    "s3cr3t,ann\n",
-    "USERS: users.csv, line 1: expected a header with the columns token, user or both, got …,…",
-  ],
-  [
-    "a header and no user",
-    "token,user\n",
-    "USERS: users.csv, line 2: expected at least one user, got nothing",
-  ],
-  [
-    "a column that there is not",
-    "token,name\ns3cr3t,ann\n",
-    "USERS: users.csv, line 1: expected a header with the columns token, user or both, got token,…",
-  ],
-  [
-    "a column twice",
-    "user,user\na,b\n",
-    "USERS: users.csv, line 1: expected a header with the columns token, user or both, got user,user",
-  ],
-  [
-    "a line with a field too many",
-    "user\nann\nbob,s3cr3t\n",
-    "USERS: users.csv, line 3: expected 1 fields, got 2",
-  ],
-  ["an empty user", "token,user\ns3cr3t,\n", "USERS: users.csv, line 2: expected a user, got an empty field"],
-  [
-    "a token with a space",
-    "token\ns3cr3t token\n",
-    "USERS: users.csv, line 2: expected a token of printable ASCII without spaces, got something else",
-  ],
-];
-
 const variables: Row<Record<string, string>>[] = [
   [
     "no WebSocket URL",
@@ -179,12 +139,12 @@ const variables: Row<Record<string, string>>[] = [
   [
     "a fragment",
     { WS_URL: "ws://127.0.0.1:1/#s3cr3t" },
-    "WS_URL: expected a ws:// or wss:// URL without a user name or a fragment, got something else",
+    "WS_URL: expected a ws:// or wss:// URL without a user name or a fragment, got one with a fragment (#)",
   ],
   [
     "a token of two words",
     { WS_TOKEN: "s3cr3t token" },
-    "WS_TOKEN: expected printable ASCII without spaces, got something else",
+    "WS_TOKEN: expected printable ASCII without spaces, got one that has a space in it",
   ],
   ["a misspelt variable", { CONNECTION: "5" }, "CONNECTION: unknown variable, did you mean CONNECTIONS?"],
   [
@@ -212,12 +172,12 @@ const variables: Row<Record<string, string>>[] = [
   [
     "headers that are no JSON",
     { HEADERS: "X-Key: s3cr3t" },
-    'HEADERS: expected a JSON object of texts such as {"X-Api-Key":"…"}, got something else',
+    'HEADERS: expected a JSON object of texts such as {"X-Api-Key":"…"}, without the headers that the handshake itself sets, got no JSON',
   ],
   [
     "a header of the handshake's own",
     { HEADERS: '{"Sec-WebSocket-Key":"s3cr3t"}' },
-    'HEADERS: expected a JSON object of texts such as {"X-Api-Key":"…"}, got something else',
+    'HEADERS: expected a JSON object of texts such as {"X-Api-Key":"…"}, without the headers that the handshake itself sets, got Sec-WebSocket-Key, which the handshake sets itself',
   ],
   [
     "an Origin without a scheme",
@@ -243,7 +203,7 @@ const variables: Row<Record<string, string>>[] = [
 ];
 
 test("there are at least 40 kinds", () => {
-  assert.ok(descriptors.length + profiles.length + users.length + variables.length >= 40);
+  assert.ok(descriptors.length + profiles.length + variables.length >= 40);
 });
 
 describe("a wrong descriptor", () => {
@@ -256,14 +216,6 @@ describe("a wrong profile", () => {
   for (const [sentence, given, ...said] of profiles) {
     test(sentence, () =>
       refused(() => limitsOn(["ws_replies", "ws_msg_rtt_ms"], parseProfile(given, "mine.json")), said),
-    );
-  }
-});
-
-describe("wrong users", () => {
-  for (const [sentence, given, ...said] of users) {
-    test(sentence, () =>
-      refused(() => parseUsers(given, "users.csv", () => ({ user: "", token: "" })), said),
     );
   }
 });
@@ -306,7 +258,7 @@ const runs: Row<Run>[] = [
     "users without a header",
     { files: { USERS: "s3cr3t,ann\n" } },
     "USERS: ",
-    "line 1: expected a header with the columns token, user or both, got …,…",
+    ", line 1: expected a header of names such as user,token,tenant, got something else",
   ],
   [
     "users that are nowhere",

@@ -6,6 +6,14 @@ import { temporaryDirectory } from "../temporary-directory.ts";
 import { files, gate, run } from "./gate.ts";
 import { encoded, RTT, record, type Synthetic } from "./synthetic.ts";
 
+/** The same with a message that was larger than what was taken. */
+function withMessageTooBig(one: Synthetic): Synthetic {
+  const series = one.series ?? [];
+  const tooBig = { metric: "ws_message_errors", kind: "counter", tags: { reason: "message_too_big" } };
+  const [first = [], ...later] = one.seconds ?? [];
+  return { ...one, series: [...series, tooBig], seconds: [[...first, [series.length, 1]], ...later] };
+}
+
 const delayed = run(1);
 const answers: [sentence: string, run: Synthetic, argv: readonly string[], code: number, last: RegExp][] = [
   ["every limit holds", run(1), [], 0, /^pass: all 3 limits held$/],
@@ -15,6 +23,13 @@ const answers: [sentence: string, run: Synthetic, argv: readonly string[], code:
     [],
     99,
     /^fail: ws_msg_rtt_ms p\(50\)<50: was 6\d(\.\d)?; ws_msg_rtt_ms p\(99\)<100: was 1\d\d$/,
+  ],
+  [
+    "a limit is broken, and one of our own",
+    withMessageTooBig(run(1, 3)),
+    [],
+    3,
+    /^incomplete: 1 message larger than MESSAGE_BYTES, for which the generator ended its connection/,
   ],
   [
     "nothing is asked of it",

@@ -1,7 +1,14 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { readSettings, SETTINGS, type SettingName, SettingsError, unread } from "../../lib/settings.ts";
+import {
+  readSettings,
+  requireRoomForMessages,
+  SETTINGS,
+  type SettingName,
+  SettingsError,
+  unread,
+} from "../../lib/settings.ts";
 import { formatDuration, ms, parseDuration } from "../../lib/units.ts";
 
 const ALL = Object.keys(SETTINGS) as SettingName[];
@@ -15,6 +22,41 @@ test("every default is a value that its own setting takes", () => {
 test("what is given and not read is named, whatever else is in the environment", () => {
   const env = { RATE: "5", RAMP: "2s", ROOMS: "", PATH: "/bin", SHARDS: "4" };
   assert.deepEqual(unread(["RATE"], env), ["RAMP", "ROOMS"]);
+});
+
+describe("a message limit leaves room for the filler", () => {
+  const given = { MESSAGE_BYTES: 10_000, BUFFERED_BYTES: 10_000, PAYLOAD_BYTES: 64 };
+  const rows: [sentence: string, settings: typeof given & { BURST_BYTES?: number }, message?: string][] = [
+    ["room enough", { ...given, PAYLOAD_BYTES: 8_976, BURST_BYTES: 8_976 }],
+    ["no filler", { ...given, MESSAGE_BYTES: 1_024, PAYLOAD_BYTES: 0 }],
+    [
+      "none for the payload",
+      { ...given, PAYLOAD_BYTES: 8_977 },
+      "MESSAGE_BYTES: expected at least 10001, which is PAYLOAD_BYTES and 1024 for the rest of the message, got 10000",
+    ],
+    [
+      "none for the burst",
+      { ...given, BURST_BYTES: 65_536 },
+      "MESSAGE_BYTES: expected at least 66560, which is BURST_BYTES and 1024 for the rest of the message, got 10000",
+    ],
+    [
+      "none for one message",
+      { ...given, BUFFERED_BYTES: 9_999 },
+      "BUFFERED_BYTES: expected at least MESSAGE_BYTES (10000), got 9999",
+    ],
+  ];
+  for (const [sentence, settings, message] of rows) {
+    test(sentence, () => {
+      if (message === undefined) requireRoomForMessages(settings);
+      else assert.throws(() => requireRoomForMessages(settings), { name: "SettingsError", message });
+    });
+  }
+
+  test("by default for the largest filler that can be asked for", () => {
+    const largest = { PAYLOAD_BYTES: "16777216", BURST_BYTES: "16777216" };
+    const names = ["MESSAGE_BYTES", "BUFFERED_BYTES", "PAYLOAD_BYTES", "BURST_BYTES"] as const;
+    requireRoomForMessages(readSettings(names, largest));
+  });
 });
 
 describe("a wrong variable is refused with its name, what was expected and what came", () => {
@@ -47,7 +89,7 @@ describe("a wrong variable is refused with its name, what was expected and what 
     [
       "a token with a line break",
       { WS_TOKEN: "a\r\nX: y" },
-      /^WS_TOKEN: expected printable ASCII without spaces, got something else$/,
+      /^WS_TOKEN: expected printable ASCII without spaces, got one that has a line break in it and has a space in it$/,
     ],
     [
       "a name misspelt by one letter",

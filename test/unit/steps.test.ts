@@ -66,7 +66,7 @@ describe("what a server holds, in a sentence", () => {
     [
       "this machine had no ports left",
       [step(28_000, 12), step(29_000, 12, { metrics: noPorts, failure: "no ports" })],
-      "capacity: at least 28,000 subscribers; at 29,000 the generator was the bottleneck: this machine gave no more (no_ports)",
+      "capacity: at least 28,000 subscribers; at 29,000 the generator was the bottleneck: this machine had no local port left for 3 attempts to connect (no_ports): give more addresses (SOURCE_IPS) or servers, or widen the range of ports",
       28_000,
     ],
     [

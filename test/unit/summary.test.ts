@@ -50,7 +50,10 @@ const trend = (p99: number, count = 100) => ({
 });
 
 /** What k6 hands over after a good run, with changes. */
-function k6Data(changes: K6Data["metrics"] = {}, setup: unknown = { upgraded: true }): K6Data {
+function k6Data(
+  changes: K6Data["metrics"] = {},
+  setup: K6Data["setup_data"] | null = { upgraded: true },
+): K6Data {
   return {
     state: { testRunDurationMs: 12_000.4 },
     setup_data: setup,
