@@ -95,8 +95,8 @@ came, but that an overloaded generator had not read by its time-out, counts as t
 connection a reply counts as lost: on stock k6 where it is still unread, for no message is handed out after that, and
 everywhere where its probe was sent so late that the server had no time left. \`ws_generator_delay_ms\` shows how far the
 generator was behind.
-Where that was more than a tenth of the highest latency limit the run is generator-bound, and such counts are no statement
-about the server.
+Where that was more than a tenth of the tightest latency limit that broke, or of the highest where none did, the run is
+generator-bound, and such counts are no statement about the server.
 
 Where a protocol may put several messages into one of WebSocket, the protocol's are counted, each with the one time at which
 that came. Only \`ws_generator_delay_ms\`, \`ws_arrivals_uncertain\` and k6's own count those of WebSocket.

@@ -220,8 +220,12 @@ export function scenario<N extends SettingName>(
           ms((plan.longest ?? plan.duration) + settings.CONNECT_TIMEOUT + CLOSE_TIMEOUT),
         ),
         gracefulStop: "5s",
-        // For recordings: k6's own outputs know how long a load may take, not how long it is to take.
-        ...(plan.duration > 0 && { env: { PLANNED_MS: String(plan.duration) } }),
+        // For recordings: k6's own outputs know how long a load may take, not how long it is to take, and of the limits
+        // not which of them no profile replaces.
+        env: {
+          FLOOR: JSON.stringify(own),
+          ...(plan.duration > 0 && { PLANNED_MS: String(plan.duration) }),
+        },
         // On every sample, so that dashboards can draw the limits. Tags of the whole test `--tag` would replace.
         tags: { profile: profileLabel(spec.profile), ...(steps && { [STEPS_OF_TAG]: steps.of }) },
       },

@@ -10,7 +10,7 @@ import type {
 } from "./summary.ts";
 import { holds, parseLimit } from "./threshold.ts";
 
-/** The share of the highest latency limit that the generator may add by itself. */
+/** The share of a latency limit that the generator may add by itself. */
 const GENERATOR_SHARE = 0.1;
 
 /** What decides a run. */
@@ -117,12 +117,12 @@ function quantileOf(expression: string): number {
 }
 
 function whyGeneratorBound({ metrics, thresholds }: Evidence): string | undefined {
-  const highest = highestBound(thresholds, MESSAGE_LATENCY) ?? highestBound(thresholds, CONNECT_LATENCY);
-  if (highest === undefined) return undefined;
+  const limit = decisiveBound(thresholds, MESSAGE_LATENCY) ?? decisiveBound(thresholds, CONNECT_LATENCY);
+  if (limit === undefined) return undefined;
   for (const [side, delay] of Object.entries(metrics.ws_generator_delay_ms?.by?.side ?? {})) {
     const { p99 } = delay as TrendSummary;
-    if (p99 !== null && p99 > GENERATOR_SHARE * highest) {
-      return `the generator was the bottleneck: ws_generator_delay_ms{side:${side}} p99 was ${number(p99)} ms, more than ${GENERATOR_SHARE * 100} % of the highest latency limit (${highest} ms)`;
+    if (p99 !== null && p99 > GENERATOR_SHARE * limit.bound) {
+      return `the generator was the bottleneck: ws_generator_delay_ms{side:${side}} p99 was ${number(p99)} ms, more than ${GENERATOR_SHARE * 100} % of ${limit.which} (${limit.bound} ms)`;
     }
   }
   return undefined;
@@ -131,14 +131,25 @@ function whyGeneratorBound({ metrics, thresholds }: Evidence): string | undefine
 const MESSAGE_LATENCY = /^ws_(msg_rtt|fanout_lag)_ms/;
 const CONNECT_LATENCY = /^ws_connect_latency_ms/;
 
-/** The highest upper bound that the limits put on a latency; undefined where they put none. */
-function highestBound(thresholds: readonly ThresholdSummary[], latency: RegExp): number | undefined {
+/**
+ * The upper bound that the generator's own delay is held against: the tightest one that broke, for that is what it may
+ * have broken; where none did, the highest. A limit without a value is not broken by a delay. Undefined where the limits
+ * put none on a latency.
+ */
+function decisiveBound(
+  thresholds: readonly ThresholdSummary[],
+  latency: RegExp,
+): { bound: number; which: string } | undefined {
   const bounds = thresholds
     .filter(({ metric }) => latency.test(metric))
-    .map(({ expression }) => parseLimit(expression))
-    .filter((limit) => limit?.operator.startsWith("<"))
-    .map((limit) => limit!.bound);
-  return bounds.length > 0 ? Math.max(...bounds) : undefined;
+    .map(({ expression, ok, value }) => ({ limit: parseLimit(expression), isBroken: !ok && value !== null }))
+    .filter(({ limit }) => limit?.operator.startsWith("<"))
+    .map(({ limit, isBroken }) => ({ bound: limit!.bound, isBroken }));
+  const broken = bounds.filter(({ isBroken }) => isBroken).map(({ bound }) => bound);
+  if (broken.length > 0)
+    return { bound: Math.min(...broken), which: "the tightest latency limit that broke" };
+  const all = bounds.map(({ bound }) => bound);
+  return all.length > 0 ? { bound: Math.max(...all), which: "the highest latency limit" } : undefined;
 }
 
 /** What came of a limit, in words: `ws_msg_rtt_ms p(95)<500: was 812`. */

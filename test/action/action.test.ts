@@ -153,7 +153,20 @@ describe("a workflow that uses the action", { concurrency: 3 }, () => {
     assert.match(run.jobSummary, /^\| ✅ \| ws\\_msg\\_rtt\\_ms p\(95\)\\<1000/m);
     assert.match(
       run.jobSummary,
-      /^\| ❌ \| ws_msg_rtt_ms p50 \| [\d.]+ \| 3[\d.]+ \| \+\d+ % \| \+\d+ % to \+\d+ % \|$/m,
+      /^\| ❌ \| ws\\_msg\\_rtt\\_ms p50 \| [\d.]+ \| 3[\d.]+ \| \+\d+ % \| \+\d+ % to \+\d+ % \|$/m,
+    );
+    // One verdict in all that is left: what a dashboard or a CI system reads must not say that it passed.
+    const artifact = (suffix: string) =>
+      readFile(join(run.uploaded, `k6-realtime-chat-soak/chat-soak${suffix}`), "utf8");
+    const summary = JSON.parse(await artifact(".summary.json"));
+    assert.deepEqual([summary.verdict, summary.reason], ["fail", run.outputs.reason]);
+    assert.match(await artifact(".summary.md"), /^## chat-soak: fail\n\nws\\_msg\\_rtt\\_ms p50 is/);
+    const xml = await artifact(".junit.xml");
+    assert.doesNotMatch(xml, /<testsuite [^>]*failures="0"/);
+    assert.match(xml, /name="ws_msg_rtt_ms p50 against earlier runs"><failure message="ws_msg_rtt_ms p50 is/);
+    assert.match(
+      run.log,
+      /::error title=k6-realtime::fail: ws_msg_rtt_ms p50 is .*, though (the one limit|all \d+ limits) held/,
     );
   });
 
@@ -182,6 +195,7 @@ describe("a workflow that uses the action", { concurrency: 3 }, () => {
     });
     assert.equal(first.outputs.verdict, "pass", first.log);
     assert.match(first.log, /InfluxDB has no green run of the baseline branch: nothing to compare with/);
+    assert.doesNotMatch(first.log, /Fetched \d+ earlier/);
     const slow = await use(await chat(t, { faults: { delay: 30 } }));
     assert.equal(slow.exitCode, 99, slow.log);
     assert.match(slow.outputs.reason!, /^ws_msg_rtt_ms p50 is \d+ % slower than the baseline \(3\d/);

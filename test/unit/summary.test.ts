@@ -106,6 +106,7 @@ describe("a run is judged", () => {
     thresholds: { "p(95)<500": { ok: true }, "p(99)<1000": { ok: true } },
   };
   const slowSend = { "ws_generator_delay_ms{side:send}": trend(101) };
+  const slightlySlowSend = { "ws_generator_delay_ms{side:send}": trend(51) };
   const rows: [sentence: string, data: K6Data, verdict: Verdict, reason: RegExp][] = [
     ["pass when every limit held", k6Data(), "pass", /^all 4 limits held$/],
     [
@@ -132,6 +133,13 @@ describe("a run is judged", () => {
       "generator-bound",
       /bottleneck/,
     ],
+    [
+      "generator-bound by the tightest limit that broke, however high the others are",
+      k6Data({ ...slightlySlowSend, ws_msg_rtt_ms: brokenRtt }),
+      "generator-bound",
+      /side:send} p99 was 51 ms, more than 10 % of the tightest latency limit that broke \(500 ms\)$/,
+    ],
+    ["pass by the highest limit where none broke", k6Data(slightlySlowSend), "pass", /^all 4 limits held$/],
     [
       "not generator-bound at exactly a tenth",
       k6Data({ "ws_generator_delay_ms{side:send}": trend(100) }),
