@@ -87,7 +87,7 @@ describe("a workflow that uses the action", { concurrency: 3 }, () => {
   test("what the scenario says beside its figures is in the summary too", async (t) => {
     const run = await useAction(t, { scenario: "handshake", url: await chat(t), token: TOKEN });
     assert.equal(run.exitCode, 0, run.log);
-    assert.match(run.jobSummary, /^no-token: expected 401 or 403, got 401$/m);
+    assert.match(run.jobSummary, /^no-token: got 401, expected 401 or 403$/m);
     assert.match(run.outputs.reason!, /^all \d+ limits held$/);
   });
 
