@@ -53,7 +53,7 @@ EXAMPLE
 `;
 
 /** `k6-realtime baseline`: the last green runs, to compare with. */
-export const baseline = ({ out, cwd, env }: Surroundings): CommandDef =>
+export const baseline = ({ out, err, cwd, env }: Surroundings): CommandDef =>
   defineCommand({
     meta: { name: "baseline", description: "Fetch earlier runs from InfluxDB, to compare with" },
     args: ARGS as ArgsDef,
@@ -65,7 +65,8 @@ export const baseline = ({ out, cwd, env }: Surroundings): CommandDef =>
       await makeDirectory(into).catch((error) => {
         throw new UserError(`baseline: --to: expected a directory to write to, got ${to} (${error.code})`);
       });
-      const fetched = await fetchRuns(store, { scenario: scenario!, branch, run, last }, into);
+      const { fetched, skipped } = await fetchRuns(store, { scenario: scenario!, branch, run, last }, into);
+      for (const why of skipped) err.write(printable(`Left out: ${why}`).concat("\n"));
       if (fetched.length === 0) {
         const which = [run && `called ${run}`, branch && `of branch ${branch}`].filter(Boolean).join(", ");
         throw new UserError(
@@ -74,7 +75,8 @@ export const baseline = ({ out, cwd, env }: Surroundings): CommandDef =>
         );
       }
       for (const { run, verdict, files } of fetched) {
-        out.write(printable(`${run}: ${verdict}, ${files.join(", ")}`).concat("\n"));
+        // Begins with a word of ours: on a runner of GitHub a line that begins with :: is a command.
+        out.write(printable(`Fetched ${run}: ${verdict}, ${files.join(", ")}`).concat("\n"));
       }
       return EXIT.pass;
     },

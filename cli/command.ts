@@ -39,6 +39,23 @@ export function wholeNumber(source: string, text: string): number {
 }
 
 /**
+ * Reads a percentage such as `7.5` or `7.5%`.
+ *
+ * @param source How to name it in errors.
+ * @returns it as a share
+ * @throws {@link UserError} where it is none.
+ */
+export function percentage(source: string, text: string): number {
+  const [, digits] = /^(\d+(?:\.\d+)?)\s*%?$/.exec(text.trim()) ?? [];
+  const percent = Number(digits);
+  if (percent <= MOST_PERCENT) return percent / 100;
+  throw new UserError(`${source}: expected percent from 0 to ${MOST_PERCENT}, got ${JSON.stringify(text)}`);
+}
+
+/** Ten times as slow: beyond, a gate would hold nothing. */
+const MOST_PERCENT = 1_000;
+
+/**
  * Reads the command line of a command that takes any number of runs, as citty does not.
  *
  * @throws {@link UserError} where there is no run
@@ -48,9 +65,22 @@ export function flagsAndPaths<const O extends NonNullable<ParseArgsConfig["optio
   argv: readonly string[],
   options: O,
 ) {
-  const { values, positionals: paths } = parseArgs({ args: [...argv], allowPositionals: true, options });
+  const { values, positionals: paths } = strictly(command, () =>
+    parseArgs({ args: [...argv], allowPositionals: true, options }),
+  );
   if (paths.length === 0) throw new UserError(`${command}: expected a RUN, got none`);
   return { values, paths };
+}
+
+/** Node.js calls a value that begins with a dash ambiguous: one line says so, and no stack. */
+function strictly<T>(command: string, parse: () => T): T {
+  try {
+    return parse();
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (!code?.startsWith("ERR_PARSE_ARGS")) throw error;
+    throw new UserError(`${command}: ${message.split("\n")[0]}`);
+  }
 }
 
 /**

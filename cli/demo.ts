@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import { defineCommand } from "citty";
+import { SETTINGS } from "../lib/settings.ts";
 import { startServer } from "../server/server.ts";
 import type { Surroundings } from "./command.ts";
 import { findK6 } from "./find-k6.ts";
@@ -51,7 +52,11 @@ export const demo = ({ out, cwd, env, signal }: Surroundings) =>
         const result = await runK6({
           k6,
           script: bundleFor(await findScript("chat-soak", cwd), k6),
-          settings: { ...SHORT_FORM, WS_URL: `${server.url}/ws/chat` },
+          settings: {
+            ...SHORT_FORM,
+            WS_URL: `${server.url}/ws/chat`,
+            WS_TOKEN: SETTINGS.WS_TOKEN.default,
+          },
           resultsDir: resolve(cwd, "results"),
           args: ["--quiet"],
           env: Object.fromEntries(ENVIRONMENT.map((name) => [name, env[name]])),

@@ -1,15 +1,19 @@
 import { type ArgsDef, type CommandDef, defineCommand } from "citty";
 import type { Profile } from "../lib/profile.ts";
 import { SettingsError } from "../lib/settings.ts";
+import type { Summary } from "../lib/summary/summary.ts";
 import { terminal } from "../lib/summary/terminal.ts";
-import { number } from "../lib/summary/verdict.ts";
-import { flagsAndPaths, type Surroundings, UserError, wholeNumber } from "./command.ts";
-import { decide, latencyOf, signed } from "./gate/decide.ts";
+import { flagsAndPaths, percentage, type Surroundings, UserError, wholeNumber } from "./command.ts";
+import { openBaselines } from "./gate/baselines.ts";
+import { compareCapacity } from "./gate/capacity.ts";
+import { type Compared, comparisonsOf, decide, notesOnComparison } from "./gate/decide.ts";
+import { measure } from "./gate/measure.ts";
+import { ASSUMED_SPREAD, UNKNOWN_SPREAD } from "./gate/prediction.ts";
 import { readProfile } from "./gate/profile.ts";
-import { type Comparison, compare } from "./gate/regression.ts";
+import { compare, type Strictness, TOLERANCE } from "./gate/regression.ts";
 import { LAST, type Stored, withBaselines } from "./influxdb/baselines.ts";
 import { figuresOf, parseSelector, select } from "./recording/figures.ts";
-import { findRecordings, groupRecordings, openRuns } from "./recording/open.ts";
+import { findRecordings, groupRecordings, openRun } from "./recording/open.ts";
 import type { Run, Source } from "./recording/run.ts";
 import { summarizeRun } from "./recording/summarize.ts";
 import { printable } from "./try/safe-text.ts";
@@ -31,8 +35,8 @@ const ARGS = {
     type: "string",
     valueHint: "RUN",
     description:
-      "An earlier run, to be no slower than; give it again for more of them. influxdb:URL takes the latest green " +
-      "runs of the scenario from there.",
+      "An earlier run, or a directory of them, to be no slower than; give it again for more. influxdb:URL takes the " +
+      "latest green runs of the scenario from there.",
   },
   branch: {
     type: "string",
@@ -45,6 +49,19 @@ const ARGS = {
     valueHint: "N",
     description: "From InfluxDB, the latest N green runs.",
   },
+  tolerance: {
+    type: "string",
+    default: String(TOLERANCE * 100),
+    valueHint: "PERCENT",
+    description: "How much slower than the median of its baselines a run may be.",
+  },
+  spread: {
+    type: "string",
+    valueHint: "PERCENT",
+    description:
+      "How far runs of the same software differ, where you know it (a standard deviation). Default: " +
+      `${ASSUMED_SPREAD * 100} until the baselines show more, ${UNKNOWN_SPREAD * 100} with fewer than three.`,
+  },
   json: { type: "boolean", description: "One JSON object instead of text." },
 } as const satisfies ArgsDef;
 
@@ -52,9 +69,10 @@ const ARGS = {
 export const GATE_MANUAL = `WHAT IT DECIDES
 
   pass (0)    The run did what was planned, every limit holds over all its
-              instances together, and it is no slower than every baseline
-              beyond what chance explains.
-  fail (99)   A limit is broken, or the run is slower.
+              instances together, and it is no slower than the median of
+              its baselines beyond what chance explains.
+  fail (99)   A limit is broken, the run is slower, or fewer steps of its
+              load hold.
   neither (3) The generator was the bottleneck, the run is incomplete, or there
               is too little data.
 
@@ -79,11 +97,14 @@ export const gate = ({ out, cwd, env }: Pick<Surroundings, "out" | "cwd" | "env"
         baseline: { type: "string", multiple: true },
         branch: { type: "string" },
         last: { type: "string", default: ARGS.last.default },
+        tolerance: { type: "string", default: ARGS.tolerance.default },
+        spread: { type: "string" },
         json: { type: "boolean" },
       });
       const { profile, baseline: baselines = [], branch } = values;
       const stored = { branch, last: wholeNumber("gate: --last", values.last), env };
-      const judged = await judgeRun({ paths, baselines, profile, stored, cwd });
+      const strictness = strictnessOf("gate: --", values.tolerance, values.spread);
+      const judged = await judgeRun({ paths, baselines, profile, stored, strictness, cwd });
       out.write(values.json ? `${JSON.stringify(judged, null, 2)}\n` : printableLines(textOf(judged)));
       return judged.exitCode;
     },
@@ -97,10 +118,23 @@ export interface Question {
   readonly baselines: readonly string[];
   /** Which runs of those addresses. */
   readonly stored: Stored;
+  /** How strict the comparison is. Default: {@link TOLERANCE}, and what is assumed of any. */
+  readonly strictness?: Strictness | undefined;
   /** Name or path. Default: the limits that the recordings hold. */
   readonly profile?: string | undefined;
   readonly cwd: string;
 }
+
+/**
+ * Reads percentages, as flags and inputs have them.
+ *
+ * @param prefix How to name them in errors, before `tolerance` and `spread`.
+ * @throws {@link UserError} where one is none
+ */
+export const strictnessOf = (prefix: string, tolerance: string, spread: string | undefined): Strictness => ({
+  tolerance: percentage(`${prefix}tolerance`, tolerance),
+  ...(spread !== undefined && { spread: percentage(`${prefix}spread`, spread) }),
+});
 
 export type Judged = Awaited<ReturnType<typeof judgeRun>>;
 
@@ -109,36 +143,77 @@ export type Judged = Awaited<ReturnType<typeof judgeRun>>;
  *
  * @throws {@link UserError} where a file, the profile or the choice of runs is wrong
  */
-export async function judgeRun({ paths, baselines, stored, profile: given, cwd }: Question) {
+export async function judgeRun({ paths, baselines, stored, strictness, profile: given, cwd }: Question) {
   const profile = given === undefined ? undefined : await readProfile(given, cwd);
   const group = onlyOne(await groupRecordings(await findRecordings(paths, cwd)));
-  return withBaselines(baselines, group[0]!.header, stored, async (earlierPaths) => {
-    const earlier =
-      earlierPaths.length > 0 ? await groupRecordings(await findRecordings(earlierPaths, cwd)) : [];
-    return judge(group, earlier, profile);
-  });
+  return withBaselines(
+    baselines,
+    group.map(({ header }) => header),
+    stored,
+    async (earlier, skipped) => {
+      const run = await openRun(group);
+      const summary = summarize(run, profile);
+      const files = baselines.length > 0 ? await findRecordings(earlier, cwd) : undefined;
+      const compared =
+        files && (await comparedWith({ files, skipped, group, cwd }, run, summary, strictness));
+      const basis = compared && notesOnComparison(compared);
+      const decision = decide(summary, (series) => countIn(run, series), compared);
+      const { verdict, reason } = decision;
+      const standing: Summary = {
+        ...summary,
+        verdict,
+        reason,
+        ...(basis && {
+          notes: [...(summary.notes ?? []), ...basis],
+          comparisons: comparisonsOf(compared),
+        }),
+      };
+      return {
+        ...decision,
+        instances: run.instances.length,
+        summary: standing,
+        ...(basis && { regression: compared.regression, basis }),
+      };
+    },
+  );
 }
 
-async function judge(group: Source[], earlier: Source[][], profile: Profile | undefined) {
-  for (const { path, header } of earlier.flat()) {
-    if (group.some((one) => one.header.id === header.id))
-      throw new UserError(`${path} is the run itself, not a baseline`);
-    if (header.scenario !== group[0]!.header.scenario) {
-      throw new UserError(
-        `${path}: expected an earlier run of ${group[0]!.header.scenario}, got one of ${header.scenario}`,
-      );
-    }
-  }
-  const [run, ...baselines] = (await openRuns([group, ...earlier])) as [Run, ...Run[]];
+interface Earlier {
+  readonly files: readonly string[];
+  /** What was found and is no baseline, in words. */
+  readonly skipped: readonly string[];
+  /** The recordings of the run that is judged. */
+  readonly group: readonly Source[];
+  readonly cwd: string;
+}
+
+async function comparedWith(
+  { files, skipped, group, cwd }: Earlier,
+  run: Run,
+  { steps }: Summary,
+  strictness: Strictness | undefined,
+): Promise<Compared> {
+  const { baselines, leftOut } = await openBaselines(files, group, cwd);
+  const measured = measure(run);
+  return {
+    baselines: baselines.length,
+    regression: compare(
+      measured,
+      baselines.map((one) => one.measured),
+      strictness,
+    ),
+    capacity: compareCapacity(
+      steps,
+      baselines.map((one) => ({ label: one.measured.label, steps: one.steps })),
+    ),
+    leftOut: [...skipped, ...leftOut],
+    warmUps: measured.warmUps,
+  };
+}
+
+function summarize(run: Run, profile: Profile | undefined): Summary {
   try {
-    const summary = summarizeRun(run, profile);
-    const regression = baselines.length > 0 ? compare(run, baselines) : undefined;
-    const compared = regression && {
-      baselines: baselines.map((baseline) => summarizeRun(baseline)),
-      regression,
-    };
-    const decision = decide(summary, (series) => countIn(run, series), compared);
-    return { ...decision, instances: run.instances.length, summary, ...(regression && { regression }) };
+    return summarizeRun(run, profile);
   } catch (error) {
     if (error instanceof SettingsError) throw new UserError(error.message.replace(/^PROFILE/, "--profile"));
     throw error;
@@ -160,15 +235,14 @@ function countIn(run: Run, series: string): number {
   return figures && "count" in figures ? figures.count : 0;
 }
 
-function textOf({ verdict, reason, summary, instances, regression }: Judged): string {
+function textOf({ verdict, reason, summary, instances }: Judged): string {
   const merged = instances > 1 ? `  ${instances} instances, merged\n` : "";
-  const lines = (regression?.comparisons ?? []).map(comparisonLine);
-  const compared = lines.length > 0 ? `${lines.join("\n")}\n\n` : "";
-  return `${terminal(summary)}${merged}${compared}${verdict}: ${reason}\n`;
+  return `${terminal(summary)}${merged}${verdict}: ${reason}\n`;
 }
 
-const comparisonLine = (one: Comparison): string =>
-  `  ${latencyOf(one)}: ${number(one.now)}, was ${number(one.before)} in ${one.baseline} ` +
-  `(${signed(one.ratio)}, interval ${signed(one.low)} to ${signed(one.high)})`;
-
-const printableLines = (text: string): string => text.split("\n").map(printable).join("\n");
+/** A run may be called anything: on a runner of GitHub a line that begins with :: is a command. */
+const printableLines = (text: string): string =>
+  text
+    .split("\n")
+    .map((line) => printable(line).replace(/^(\s*)::/, "$1: :"))
+    .join("\n");

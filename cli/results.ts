@@ -43,6 +43,9 @@ export async function withOwnDirectory<T>(
   }
 }
 
+/** What a short run leaves, its report most of it. */
+const LEAST_BYTES = 512 * 1024;
+
 /** The error with a line more; one of the machine's, such as a full disk, is no defect and needs no stack. */
 function withMore(error: Error, line: string): Error {
   if (error instanceof UserError) return new UserError(`${error.message}\n${line}`, error.exitCode);
@@ -54,7 +57,17 @@ function withMore(error: Error, line: string): Error {
 
 async function makeOwn(resultsDir: string): Promise<string> {
   await makeDirectory(resultsDir);
-  return mkdtemp(join(resultsDir, ".run-"));
+  const own = await mkdtemp(join(resultsDir, ".run-"));
+  // A disk may have room for a directory, and none for what comes into it: better known now than after the load.
+  const trial = join(own, "trial");
+  try {
+    await writeFile(trial, Buffer.alloc(LEAST_BYTES));
+    await rm(trial);
+    return own;
+  } catch (error) {
+    await rm(own, { recursive: true, force: true });
+    throw error;
+  }
 }
 
 const isFull = (error: unknown): boolean =>

@@ -29,7 +29,7 @@ import type { Output } from "./supervise.ts";
 /** One run of one scenario. */
 export interface K6Run {
   readonly k6: K6;
-  /** Path of the bundled scenario; its name without extension names the files of the run. */
+  /** Path of the bundled scenario, or of another script. */
   readonly script: string;
   /** Settings of the scenario; `RESULTS_DIR` and `K6_VERSION` are added here. */
   readonly settings: Readonly<Record<string, string>>;
@@ -37,6 +37,8 @@ export interface K6Run {
   readonly resultsDir: string;
   /** More arguments for `k6 run`. Default none. */
   readonly args?: readonly string[];
+  /** Outputs beside our own, as `K6_OUT` has them. Default none. */
+  readonly outputs?: readonly string[];
   /** k6 processes that share the load. Default 1; more need a k6 with the extension, which records. */
   readonly instances?: number;
   /** k6's environment, which the scenario reads too; settings come before it. */
@@ -71,39 +73,46 @@ export interface K6Result {
  * @throws {@link UserError} with k6's own message when k6 refuses the script or its settings.
  */
 export async function runK6(run: K6Run): Promise<K6Result> {
-  const scenario = scenarioOf(run.script);
   const { instances = 1 } = run;
-  const stored = run.k6.extension ? storedIn(run.args ?? [], run.env) : undefined;
+  const stored = run.k6.extension ? storedIn(run.args ?? [], run.outputs ?? [], run.env) : undefined;
   // In the environment, not with -e: everyone on the machine may read command lines, and some hold tokens.
-  const env = { ...run.env, ...run.settings, ...stored?.env, K6_VERSION: run.k6.version };
+  const env = {
+    ...run.env,
+    ...run.settings,
+    ...stored?.env,
+    K6_VERSION: run.k6.version,
+    ...(parse(run.script).name === "handshake" && { GODEBUG: withoutHttp2(run.env.GODEBUG) }),
+  };
   const plan = await planOf(run, { ...env, RESULTS_DIR: "" });
-  const screen = run.screen?.({ scenario, ...plan });
+  const { scenario } = plan;
+  const screen = run.screen?.(plan);
   const say = screen ? (line: string) => screen.print(line) : (run.say ?? (() => {}));
   if (instances > plan.shards) {
     throw new UserError(
       `${scenario}: ${plan.shards} virtual users share this load, so at most as many instances can, got ${instances}`,
     );
   }
-  const page = run.live ? await serveLive({ scenario, ...plan }) : undefined;
+  const page = run.live ? await serveLive(plan) : undefined;
   if (page) say(`Live: ${page.url}`);
   const { result, files } = await withOwnDirectory(run.resultsDir, scenario, async (directory) => {
     const startedAt = new Date();
-    const lives = Array.from({ length: instances }, (_, index) => ({
+    const paths = Array.from({ length: instances }, (_, index) =>
+      recordingPath(directory, scenario, index, instances),
+    );
+    const lives = paths.map((path, index) => ({
       command: run.k6.command,
-      args: argsFor(run, stored?.args ?? [], index, recordingPath(directory, scenario, index, instances)),
-      env: { ...env, RESULTS_DIR: directory },
+      args: argsFor(run, stored?.args ?? [], index, `realtime=${path}`),
+      env: { ...env, ...outputVariable(run, `realtime=${path}`), RESULTS_DIR: directory },
       output: screen ? (line: string) => screen.print(readable(line)) : (run.output ?? "inherit"),
       longest: ms(plan.setup + plan.longest),
     }));
     const watching = watchRun(
       {
-        recordings: run.k6.extension
-          ? lives.map((_, index) => recordingPath(directory, scenario, index, instances))
-          : [],
+        recordings: run.k6.extension ? paths : [],
         cellSeconds: Math.ceil(plan.longest / 1_000 / MOST_CELLS_LIVE),
         onUnreadable: ({ message }) => say(`No more figures while it runs: ${message}`),
       },
-      [screen ?? logLines({ scenario, ...plan }, say), ...(page ? [page] : [])],
+      [screen ?? logLines(plan, say), ...(page ? [page] : [])],
     );
     const endings = await superviseAll(lives, run.signal, say).finally(() => watching.stop());
     screen?.clear();
@@ -141,15 +150,30 @@ export async function runK6(run: K6Run): Promise<K6Result> {
   return { ...result, files };
 }
 
+/** With outputs beside our own: as a variable, which the process list does not show, for one may hold a password. */
+function outputVariable({ k6, outputs = [] }: K6Run, recording: string): { K6_OUT?: string } {
+  if (!k6.extension || outputs.length === 0) return {};
+  const wrong = [recording, ...outputs].find((one) => one.includes(","));
+  if (wrong === undefined) return { K6_OUT: [recording, ...outputs].join(",") };
+  const where = wrong === recording ? "--results" : "k6's configuration file, out";
+  throw new UserError(
+    `${where}: expected no comma beside other outputs, where k6 takes it for the next one's start`,
+  );
+}
+
+/** No request at the boundary of an upgrade can be made over HTTP/2, which Go's client takes where it may. */
+const withoutHttp2 = (given = ""): string =>
+  /\bhttp2client=/.test(given) ? given : [given, "http2client=0"].filter(Boolean).join(",");
+
 function argsFor(
-  { k6, script, args = [], instances = 1 }: K6Run,
+  { k6, script, args = [], instances = 1, outputs = [] }: K6Run,
   more: readonly string[],
   index: number,
   recording: string,
 ): string[] {
   return [
     ...["run", "--no-usage-report", "--include-system-env-vars=true"],
-    ...(k6.extension ? [`--out=realtime=${recording}`] : []),
+    ...(k6.extension && outputs.length === 0 ? [`--out=${recording}`] : []),
     ...segmentArgs(index, instances),
     ...args,
     ...more,
@@ -160,12 +184,22 @@ function argsFor(
 /** Stretches of time that a live page shows at the most: its memory is bounded by them. */
 const MOST_CELLS_LIVE = 300;
 
-const scenarioOf = (script: string): string => parse(script).name;
+/** What the files of a run are named by: the script's file, unless the toolkit made its scenario, which has a name. */
+function scenarioOf(script: string, scenarios: Readonly<Record<string, PlannedScenario>>): string {
+  const [[name, only] = [], ...more] = Object.entries(scenarios);
+  const isOurs = more.length === 0 && only?.tags?.profile !== undefined; // as lib/k6/scenario.ts makes it
+  return isOurs && name !== undefined ? name : parse(script).name;
+}
+
+interface PlannedScenario {
+  readonly env?: { readonly PLANNED_MS?: string } | null;
+  readonly tags?: { readonly profile?: string } | null;
+}
 
 /** What a scenario's `setup` may take where it says nothing: k6's own default. */
 const DEFAULT_SETUP_TIMEOUT = ms(60_000);
 
-interface RunPlan extends Omit<Plan, "scenario"> {
+interface RunPlan extends Plan {
   /** The longest that the set-up may take. */
   readonly setup: Ms;
   /** Virtual users that share it. */
@@ -176,18 +210,22 @@ interface RunPlan extends Omit<Plan, "scenario"> {
 
 /** What the run is to do by its own plan. */
 async function planOf({ k6, script }: K6Run, env: NodeJS.ProcessEnv): Promise<RunPlan> {
-  const args = ["inspect", "--execution-requirements", "--include-system-env-vars=true", script];
+  // To where we read it, and as we do, whatever K6_LOG_OUTPUT and K6_LOG_FORMAT say.
+  const log = ["--log-output=stderr", "--log-format=text"];
+  const args = ["inspect", ...log, "--execution-requirements", "--include-system-env-vars=true", script];
   const { stdout } = await promisify(execFile)(k6.command, args, { env }).catch((error) => {
     const said = String(error.stderr || error.message).trim();
     const problem = settingsProblem(said);
     throw problem ? new UserError(problem) : new UserError(`k6 refuses ${script}:\n${said}`, EXIT.error);
   });
-  const { totalDuration, setupTimeout, maxVUs, scenarios } = JSON.parse(stdout);
+  const { totalDuration, setupTimeout, maxVUs, scenarios = {} } = JSON.parse(stdout);
   const longest = parseDuration(String(totalDuration));
   if (longest === undefined)
     throw new Error(`k6 inspect: expected totalDuration to be a duration, got ${totalDuration}`);
   const setup = parseDuration(String(setupTimeout)) ?? DEFAULT_SETUP_TIMEOUT;
-  const { env: own, tags } = scenarios?.[scenarioOf(script)] ?? {};
+  const scenario = scenarioOf(script, scenarios ?? {});
+  const { env: own, tags } = (scenarios?.[scenario] ?? {}) as PlannedScenario;
   const planned = Number(own?.PLANNED_MS ?? 0);
-  return { setup, longest, planned: ms(planned), shards: maxVUs ?? 1, profile: tags?.profile ?? "" };
+  const profile = tags?.profile ?? "";
+  return { scenario, setup, longest, planned: ms(planned), shards: maxVUs ?? 1, profile };
 }

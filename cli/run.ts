@@ -6,8 +6,10 @@ import { findK6 } from "./find-k6.ts";
 import { terminalScreen } from "./live/displays.ts";
 import { conclusion } from "./run/conclusion.ts";
 import { examine } from "./run/examine.ts";
+import { readK6Config } from "./run/k6-config.ts";
+import { refuseK6Variables } from "./run/k6-options.ts";
 import { bundleFor, findScript, requireK6For, requireK6ForInstances } from "./run/script.ts";
-import { checkK6Flags, settingsOf } from "./run/settings.ts";
+import { checkK6Flags, outputsBeside, refuseMisspelt, settingsOf } from "./run/settings.ts";
 import { runK6 } from "./run-k6.ts";
 
 const ARGS = {
@@ -64,7 +66,9 @@ export const RUN_MANUAL = `WHAT IT DOES
 
   Variables come from -e, else from the environment, as docs/variables.md lists
   them. WS_TOKEN and HEADERS come from the environment alone, for the process
-  list shows command lines. What follows -- goes to k6 as it stands.
+  list shows command lines. What follows -- goes to k6 as it stands. A
+  configuration file may be there (-- -c FILE), if it holds neither load nor
+  limits: hosts, dns, certificates and the like.
 
 EXAMPLES
 
@@ -95,15 +99,22 @@ export const run = ({ out, err, cwd, env, signal }: Surroundings): CommandDef =>
       const instances = instancesOf(args.instances);
       checkK6Flags(k6Flags);
       const script = await findScript(words[0], cwd);
-      const settings = {
+      const settings: Record<string, string> = {
         // Enough of them, where a scenario is cut into as few as it is told.
         ...(instances > 1 && env.SHARDS === undefined && { SHARDS: String(instances) }),
         ...settingsOf(args as { url?: string; profile?: string }, all("env")),
       };
+      if (script.scenario !== undefined) refuseMisspelt(settings);
+      const k6Env = { ...env, ...settings }; // which reach k6 alike
+      refuseK6Variables(k6Env);
+      const config = await readK6Config(k6Flags, cwd, k6Env);
+      if (config.hosts !== undefined && k6Env.CONNECT_TO) {
+        throw new UserError(`-- -c: hosts: expected nothing beside CONNECT_TO, which takes its place`);
+      }
       const k6 = await findK6(env);
       await requireK6For(script, k6);
       if (instances > 1) requireK6ForInstances(k6);
-      const plan = { scenario: script.scenario, env: { ...env, ...settings }, k6Flags, instances, cwd };
+      const plan = { scenario: script.scenario, env: k6Env, k6Flags, instances, cwd };
       for (const line of await examine(plan)) err.write(`${line}\n`);
 
       const say = (line: string) => (json ? err : out).write(`${line}\n`);
@@ -115,6 +126,7 @@ export const run = ({ out, err, cwd, env, signal }: Surroundings): CommandDef =>
         settings,
         resultsDir: resolve(cwd, String(args.results ?? "results")),
         args: ["--quiet", ...k6Flags], // k6's own progress has none of the figures
+        outputs: outputsBeside(k6Flags, k6Env, config.out),
         instances,
         live: args.live === true,
         env: { ...env, PWD: cwd }, // scenarios take relative paths from there

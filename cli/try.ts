@@ -1,7 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { type ArgsDef, type CommandDef, defineCommand } from "citty";
-import { IDENTITY_SETTINGS, identities } from "../lib/identity.ts";
+import { FIRST_ROOM, IDENTITY_SETTINGS, identities } from "../lib/identity.ts";
+import { parseJsonText } from "../lib/json-text.ts";
 import {
   compile,
   DescriptorError,
@@ -9,11 +10,23 @@ import {
   type Protocol,
   parseDescriptor,
 } from "../lib/protocols/index.ts";
-import { readSettings, SETTINGS, type SettingName, SettingsError } from "../lib/settings.ts";
+import { canonicalHeaders, overridden } from "../lib/request.ts";
+import {
+  readSettings,
+  requireRoomForMessages,
+  SETTINGS,
+  type SettingName,
+  SettingsError,
+} from "../lib/settings.ts";
+import { isInQuotes } from "../lib/shape.ts";
 import { type Ms, parseDuration } from "../lib/units.ts";
+import { NO_TABLE, parseUsers, tableOf, type Users, usersOf } from "../lib/users.ts";
 import { EXIT, readAgain, type Surroundings, UserError } from "./command.ts";
+import { findK6 } from "./find-k6.ts";
+import { readConfigFile } from "./run/k6-config.ts";
 import { type Attempt, attempt } from "./try/attempt.ts";
 import type { TryEvent, Untimed } from "./try/event.ts";
+import { networkFor, unhonoured } from "./try/network.ts";
 import { masker, printable } from "./try/safe-text.ts";
 import { linesOf } from "./try/transcript.ts";
 import { Judge } from "./try/verdict.ts";
@@ -25,20 +38,27 @@ const FLAGS = {
   "protocol-file": "PROTOCOL_FILE",
   token: "WS_TOKEN",
   auth: "AUTH",
+  users: "USERS",
   origin: "ORIGIN",
   subprotocol: "SUBPROTOCOL",
   "payload-bytes": "PAYLOAD_BYTES",
+  "message-bytes": "MESSAGE_BYTES",
   "reply-timeout": "REPLY_TIMEOUT",
   "connect-timeout": "CONNECT_TIMEOUT",
+  "connect-to": "CONNECT_TO",
 } as const satisfies Record<string, SettingName>;
 
 const NAMES = [
   ...IDENTITY_SETTINGS,
+  "USERS",
   "PROTOCOL",
   "PROTOCOL_FILE",
   "PAYLOAD_BYTES",
+  "MESSAGE_BYTES",
+  "BUFFERED_BYTES",
   "REPLY_TIMEOUT",
   "CONNECT_TIMEOUT",
+  "CONNECT_TO",
 ] as const;
 
 const ARGS = {
@@ -55,8 +75,12 @@ const ARGS = {
     valueHint: "HEADER",
     description: "One more header, 'Name: value'; may be given again. [HEADERS]",
   },
-  room: { type: "string", valueHint: "ROOM", description: "Value of ${room}. (load-test-room-0)" },
-  user: { type: "string", valueHint: "USER", description: "Value of ${user}. (user-0)" },
+  room: { type: "string", valueHint: "ROOM", description: `Value of \${room}. (${FIRST_ROOM})` },
+  user: {
+    type: "string",
+    valueHint: "USER",
+    description: "Value of ${user}. (that of the first line of USERS, or user-0)",
+  },
   probes: { type: "string", valueHint: "N", description: "Probes to send, half a second apart. (3)" },
   publish: {
     type: "string",
@@ -69,6 +93,12 @@ const ARGS = {
     description: "How long to stay, from the first byte to our Close. (5s)",
   },
   json: { type: "boolean", description: "One JSON object a line, messages whole, instead of text." },
+  config: {
+    type: "string",
+    alias: "c",
+    valueHint: "FILE",
+    description: "k6's configuration file, for hosts, dns.policy, userAgent and the options of TLS.",
+  },
   "insecure-skip-tls-verify": {
     type: "boolean",
     description: "Take any certificate, as the flag of k6 does.",
@@ -109,17 +139,19 @@ EXIT CODE
      until our Close
   1  it did not: the last line says why
   2  a flag or a descriptor is wrong: nothing was sent
-  3  interrupted before there was an answer
+  3  interrupted before there was an answer, or ended by a limit of this side
+     or its machine
 `;
 
 /** `k6-realtime try`: one connection, message by message. */
-export const tryOut = ({ out, cwd, env, signal }: Surroundings): CommandDef =>
+export const tryOut = ({ out, err, cwd, env, signal }: Surroundings): CommandDef =>
   defineCommand({
     meta: { name: "try", description: "Try one connection and see how each message is understood" },
     args: ARGS as ArgsDef,
     async run({ args, rawArgs }): Promise<number> {
       const headers = headersOf(readAgain(rawArgs, ARGS).all("header"));
-      const { what, mask, json } = await planOf(args as Args, headers, { cwd, env });
+      const { what, mask, json, notices } = await planOf(args as Args, headers, { cwd, env });
+      for (const notice of notices) err.write(`${notice}\n`);
       const judge = new Judge(what.probes);
 
       const print = (lines: readonly string[]): Promise<void> | undefined => {
@@ -139,7 +171,9 @@ export const tryOut = ({ out, cwd, env, signal }: Surroundings): CommandDef =>
       await attempt(what, report, signal).catch((error) => {
         if (!(error instanceof SyntaxError)) throw error;
         throw new UserError(
-          "--url, --subprotocol: expected a URL, and subprotocols that differ, got something else",
+          URL.canParse(what.identity.url)
+            ? "--subprotocol: expected subprotocols that differ, got one twice"
+            : "--url: expected a URL, got one whose host or port is none",
         );
       });
       const { ok, undecided, reason } = judge.verdict(signal.aborted ? String(signal.reason) : undefined);
@@ -147,7 +181,7 @@ export const tryOut = ({ out, cwd, env, signal }: Surroundings): CommandDef =>
       print([
         json
           ? JSON.stringify({ event: "verdict", ok, reason: because })
-          : `${ok ? "ok" : "failed"}: ${because}`,
+          : `${ok ? "ok" : undecided ? "undecided" : "failed"}: ${because}`,
       ]);
       if (ok) return EXIT.pass;
       return undecided ? EXIT.undecided : EXIT.error;
@@ -164,17 +198,28 @@ async function planOf(
   args: Args,
   headers: Readonly<Record<string, string>>,
   { cwd, env }: Pick<Surroundings, "cwd" | "env">,
-): Promise<{ what: Attempt; mask: (text: string) => string; json: boolean }> {
+): Promise<{ what: Attempt; mask: (text: string) => string; json: boolean; notices: readonly string[] }> {
   try {
     const settings = settingsOf(args, headers, env);
+    const users = await readUsers(settings, cwd);
     const protocol = await protocolOf(
       settings,
+      users.columns,
       cwd,
       args["protocol-file"] === undefined ? "PROTOCOL_FILE" : "--protocol-file",
     );
-    const user = text(args.user) ?? "user-0";
-    const identity = identities(settings, protocol, [{ user, token: settings.WS_TOKEN }]);
-    const room = text(args.room) ?? "load-test-room-0";
+    const config =
+      args.config === undefined ? {} : await readConfigFile("--config", String(args.config), cwd);
+    const network = await networkFor(settings.WS_URL, settings, {
+      config,
+      source: `--config ${args.config}`,
+      insecure: args["insecure-skip-tls-verify"] === true || env.K6_INSECURE_SKIP_TLS_VERIFY === "true",
+      env,
+    });
+    const user = text(args.user);
+    const room = text(args.room) ?? FIRST_ROOM;
+    const identity = identities(settings, protocol, users)(0, { room, vu: "1", ...(user && { user }) });
+    const given = { token: users.length > 0 || (args.token ?? env.WS_TOKEN) !== undefined };
     const probes = read("--probes", args.probes ?? "3", "a whole number up to 1000", upToThousand);
     const publications = read("--publish", args.publish ?? "0", "a whole number up to 1000", upToThousand);
     if (publications > 0 && !protocol.descriptor.publish) {
@@ -182,11 +227,13 @@ async function planOf(
     }
     return {
       what: {
-        identity: identity(0, { room, vu: "0" }),
+        identity,
+        userAgent: await userAgentOf(identity.headers, env.K6_USER_AGENT ?? config.userAgent, env),
         protocol,
         probes: protocol.descriptor.probe ? probes : 0,
         publications,
         payload: "x".repeat(settings.PAYLOAD_BYTES),
+        messageBytes: settings.MESSAGE_BYTES,
         connectTimeout: settings.CONNECT_TIMEOUT,
         replyTimeout: settings.REPLY_TIMEOUT,
         stayFor: read(
@@ -195,42 +242,58 @@ async function planOf(
           "a duration above 0 such as 5s",
           (given) => parseDuration(given) || undefined,
         ),
-        verifyCertificate: !args["insecure-skip-tls-verify"],
+        network,
       },
-      mask: masker(settings.WS_TOKEN, [...Object.values(settings.HEADERS), ...secretsIn(settings.WS_URL)]),
+      mask: masker(identity.variables.token ?? "", [
+        ...Object.values(settings.HEADERS),
+        ...Object.keys(settings.HEADERS)
+          .map((name) => identity.headers[name] ?? "")
+          .filter((value) => value !== identity.variables.user), // which is in most messages
+        ...secretsIn(identity.url),
+        ...Object.entries(users.at(0)).flatMap(([column, value]) => (column === "user" ? [] : [value])),
+      ]),
       json: args.json === true,
+      notices: [
+        ...(isInQuotes(settings.WS_TOKEN)
+          ? [
+              `${args.token === undefined ? "WS_TOKEN" : "--token"} is in quotes, which are sent as a part of it`,
+            ]
+          : []),
+        ...overridden(settings, [settings.WS_URL], given),
+        ...unhonoured(config).map((name) => `--config ${args.config}: try has no use for ${name}`),
+      ],
     };
   } catch (error) {
-    if (error instanceof SettingsError || error instanceof DescriptorError)
-      throw new UserError(error.message);
-    throw error;
+    if (error instanceof SettingsError) throw new UserError(inFlags(error.message, args));
+    throw error instanceof DescriptorError ? new UserError(error.message) : error;
   }
 }
 
 /** The scenarios' settings: from flags, else from the environment. */
 function settingsOf(args: Args, headers: Readonly<Record<string, string>>, env: NodeJS.ProcessEnv) {
-  const flags = Object.entries(FLAGS) as [keyof typeof FLAGS, SettingName][];
-  const given = flags.filter(([flag]) => args[flag] !== undefined);
-  const values = Object.fromEntries(given.map(([flag, name]) => [name, String(args[flag])]));
+  const values = Object.fromEntries(givenFlags(args).map(([flag, name]) => [name, String(args[flag])]));
   if (args.protocol !== undefined) {
     if (args["protocol-file"] !== undefined)
       throw new UserError("--protocol: expected nothing beside --protocol-file");
     values.PROTOCOL_FILE = "";
   }
-  try {
-    const settings = readSettings(NAMES, { ...env, ...values });
-    return { ...settings, HEADERS: { ...settings.HEADERS, ...headers } };
-  } catch (error) {
-    if (!(error instanceof SettingsError)) throw error;
-    const flagOf = (name: string) => given.find(([, setting]) => setting === name)?.[0];
-    throw new UserError(
-      error.message.replace(/^\w+(?=:)/gm, (name) => (flagOf(name) ? `--${flagOf(name)}` : name)),
-    );
-  }
+  const settings = readSettings(NAMES, { ...env, ...values });
+  requireRoomForMessages(settings);
+  return { ...settings, HEADERS: { ...canonicalHeaders(settings.HEADERS), ...canonicalHeaders(headers) } };
+}
+
+const givenFlags = (args: Args) =>
+  (Object.entries(FLAGS) as [keyof typeof FLAGS, SettingName][]).filter(([flag]) => args[flag] !== undefined);
+
+/** An error of settings, with the names of the flags that they were given by. */
+function inFlags(message: string, args: Args): string {
+  const flagOf = (name: string) => givenFlags(args).find(([, setting]) => setting === name)?.[0];
+  return message.replace(/^\w+(?=:)/gm, (name) => (flagOf(name) ? `--${flagOf(name)}` : name));
 }
 
 async function protocolOf(
   { PROTOCOL, PROTOCOL_FILE }: { PROTOCOL: keyof typeof PROTOCOLS; PROTOCOL_FILE: string },
+  columns: readonly string[],
   cwd: string,
   name: string,
 ): Promise<Protocol> {
@@ -243,11 +306,39 @@ async function protocolOf(
   });
   let document: unknown;
   try {
-    document = JSON.parse(json);
+    document = parseJsonText(json);
   } catch (error) {
     throw wrong("JSON", error);
   }
-  return compile(parseDescriptor(document, PROTOCOL_FILE));
+  return compile(parseDescriptor(document, PROTOCOL_FILE, columns), columns);
+}
+
+async function readUsers(
+  { USERS, WS_TOKEN }: { USERS: string; WS_TOKEN: string },
+  cwd: string,
+): Promise<Users> {
+  if (USERS === "") return usersOf(NO_TABLE, WS_TOKEN);
+  const path = resolve(cwd, USERS);
+  const csv = await readFile(path, "utf8").catch((error) => {
+    throw new UserError(`USERS: expected a readable file, got ${path} (${error.message})`);
+  });
+  const file = parseUsers(csv, USERS);
+  return usersOf(
+    tableOf(file, (index) => file.blocks[index]!),
+    WS_TOKEN,
+  );
+}
+
+/** What k6 will call itself, which some servers and firewalls decide by. */
+async function userAgentOf(
+  headers: Readonly<Record<string, string>>,
+  given: unknown,
+  env: NodeJS.ProcessEnv,
+): Promise<string | undefined> {
+  if (headers["User-Agent"] !== undefined) return undefined;
+  if (given !== undefined) return String(given);
+  const k6 = await findK6(env).catch(() => undefined);
+  return k6 ? `Grafana k6/${k6.version.replace(/^v/, "")}` : "Grafana k6";
 }
 
 function headersOf(lines: readonly string[]): Record<string, string> {
@@ -258,8 +349,10 @@ function headersOf(lines: readonly string[]): Record<string, string> {
   const headers = Object.fromEntries(pairs.filter((pair) => pair !== undefined));
   const usable = pairs.every(Boolean) && SETTINGS.HEADERS.parse(JSON.stringify(headers)) !== undefined;
   if (usable) return headers;
+  const line = pairs.indexOf(undefined);
+  const got = line < 0 ? SETTINGS.HEADERS.shape(JSON.stringify(headers)) : "one without a name and a colon";
   throw new UserError(
-    "--header: expected 'Name: value', and none of the handshake's own headers, got something else",
+    `--header: expected 'Name: value', and none of the handshake's own headers, got ${got}`,
   );
 }
 

@@ -8,6 +8,7 @@ import { toJsonSchema } from "@valibot/to-json-schema";
 import { files as dashboards } from "../dashboards/generate.ts";
 import { CasesSchema } from "../lib/handshake.ts";
 import { METRICS, type MetricSpec } from "../lib/metrics.ts";
+import { OURS } from "../lib/ours.ts";
 import { ProfileSchema } from "../lib/profile.ts";
 import { DescriptorSchema } from "../lib/protocols/schema.ts";
 import { SETTINGS, type Setting } from "../lib/settings.ts";
@@ -16,7 +17,7 @@ import { SummarySchema } from "../lib/summary/summary.ts";
 /** Every derived document, by its path below docs/. */
 export function documents(): Record<string, string> {
   return {
-    "../extension/binding/metrics.json": `${JSON.stringify(METRICS, null, 2)}\n`,
+    "../extension/binding/metrics.json": metricTable(),
     ...Object.fromEntries([...dashboards()].map(([name, text]) => [`../dashboards/json/${name}`, text])),
     "variables.md": variables(),
     "metrics.md": metrics(),
@@ -38,6 +39,18 @@ export async function outOfDate(): Promise<string[]> {
 
 const pathOf = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
+/** The table of metrics for the extension, with what of each is this side's own doing. */
+function metricTable(): string {
+  const rows = Object.entries(METRICS as Record<string, MetricSpec>).map(([name, spec]) => {
+    const ours: { [tag: string]: string[] } = {};
+    for (const { metric, tag, value } of OURS) {
+      if (metric === name) ours[tag] = [...(ours[tag] ?? []), value];
+    }
+    return [name, { ...spec, ...(Object.keys(ours).length > 0 && { ours }) }];
+  });
+  return `${JSON.stringify(Object.fromEntries(rows), null, 2)}\n`;
+}
+
 function variables(): string {
   const rows = Object.entries(SETTINGS as Record<string, Setting<unknown>>).map(([name, setting]) => [
     `\`${name}\``,
@@ -47,9 +60,9 @@ function variables(): string {
   ]);
   return `# Variables
 
-Given to a scenario with \`k6 run -e NAME=value\`, or by the environment. A wrong value or a misspelt name ends
-the run before any connection. Each scenario reads those that it has a use for,
-and warns of others that it was given.
+Given to a scenario with \`k6 run -e NAME=value\`, or by the environment. A wrong value stops the run before any
+connection; so does a misspelt name after \`-e\`, [where that can be told](surroundings.md#the-environment) from what the
+environment happens to hold. A scenario ignores settings it does not use, with a warning.
 
 ${table(["name", "default", "meaning", "expects"], rows)}
 `;
@@ -76,11 +89,14 @@ with 1001. One that succeeds is in no metric of ours, so a server's own count of
 A probe that falls due while its client has no connection counts as lost, though the server never saw it: somebody waited
 for its answer in vain. So a server counts fewer messages than \`ws_probes\` where connections dropped.
 
-A reply that came, but that an overloaded generator had not read by its time-out, counts as timed out and late. At the planned
-end of its connection it counts as lost: where it is still unread, for stock k6 hands out no message after that, and where its
-probe was sent so late that the server had no time left. \`ws_generator_delay_ms\` shows how far the generator was behind.
-Where that was more than a tenth of the highest latency limit the run is generator-bound, and such counts are no statement
-about the server.
+On the engine, a reply is in time when the kernel received it before its time-out, however late the process read it. Where
+late reading leaves that open, the reply counts as in time, and its latency as the time-out at most. On stock k6, a reply that
+came, but that an overloaded generator had not read by its time-out, counts as timed out and late. At the planned end of its
+connection a reply counts as lost: on stock k6 where it is still unread, for no message is handed out after that, and
+everywhere where its probe was sent so late that the server had no time left. \`ws_generator_delay_ms\` shows how far the
+generator was behind.
+Where that was more than a tenth of the tightest latency limit that broke, or of the highest where none did, the run is
+generator-bound, and such counts are no statement about the server.
 
 Where a protocol may put several messages into one of WebSocket, the protocol's are counted, each with the one time at which
 that came. Only \`ws_generator_delay_ms\`, \`ws_arrivals_uncertain\` and k6's own count those of WebSocket.

@@ -7,7 +7,10 @@ declare module "k6/x/realtime" {
   export interface Timeouts {
     /** Look-up of the host. */
     resolveMs?: number;
+    /** The TCP connection, to all addresses of the host together. */
     tcpMs?: number;
+    /** CONNECT written to a proxy's answer. */
+    proxyMs?: number;
     tlsMs?: number;
     /** Request written to the 101 response. */
     upgradeMs?: number;
@@ -56,17 +59,31 @@ declare module "k6/x/realtime" {
      * The same for all swarms that run at a time. Default "normal".
      */
     priority?: "normal" | "realtime";
+    /**
+     * The largest message taken, in bytes, up to 1 GiB. A larger one ends its connection with 1009, as a drop by
+     * `generator`. The same for all swarms that run at a time. Default 64 MiB.
+     */
+    messageBytes?: number;
+    /**
+     * What all connections of the process together may hold of messages half received, in bytes: at least
+     * {@link messageBytes}. More ends a connection in the same way. The same for all swarms that run at a time.
+     * Default 1 GiB.
+     */
+    bufferedBytes?: number;
     /** Subprotocols offered, the preferred one first. Default none. */
     subprotocols?: readonly string[];
-    /** Header fields by name. `${name}` stands for one of {@link variables}. */
+    /**
+     * Header fields by name. `${name}` stands for one of {@link variables}; in a `Cookie`, what cannot stand in a
+     * cookie's value is percent-encoded. A `User-Agent` takes the place of k6's; an empty one leaves it out.
+     */
     headers?: Readonly<Record<string, string>>;
-    /** Cookies by name. `${name}` stands for one of {@link variables}, percent-encoded. */
-    cookies?: Readonly<Record<string, string>>;
     /**
      * Values for `${name}`: a text, in which `${connection}` stands for the connection's number (from 0), or a list
-     * of which connection i takes element i, over again when there are fewer. `connection` is there always.
+     * of which connection i takes element i, over again when there are fewer. `connection` and `vu` are there always.
      */
     variables?: Readonly<Record<string, string | readonly string[]>>;
+    /** From {@link readUsers}: each column is a variable, of which connection i takes line i, before {@link variables}. */
+    users?: Users;
     /** Bounds on each phase. Defaults: 10 s, and 5 s to close. */
     timeouts?: Timeouts;
     /**
@@ -172,7 +189,10 @@ declare module "k6/x/realtime" {
 
   /** What a {@link WebSocket} may be given. A wrong or unknown one throws, with its name, what was expected and what came. */
   export interface WebSocketParams {
-    /** Header fields of the upgrade request, by name. `Cookie` is one of them; there is no jar. */
+    /**
+     * Header fields of the upgrade request, by name, each once whatever its case. `Cookie` is one of them; there is no
+     * jar. A `User-Agent` takes the place of k6's; an empty one leaves it out.
+     */
     headers?: Readonly<Record<string, string>>;
     /** On the samples of this connection, beside those of the virtual user. */
     tags?: Readonly<Record<string, string>>;
@@ -181,6 +201,16 @@ declare module "k6/x/realtime" {
      * the window: 1 to 1 GiB. Linux gives twice that, and 2,304 bytes at least. Default: the kernel's choice.
      */
     receiveBufferBytes?: number;
+    /**
+     * The largest message taken, in bytes, up to 1 GiB. A larger one ends the connection with 1009: an `error`
+     * event, `message_too_big`, then `close` by `generator`. Default 64 MiB.
+     */
+    messageBytes?: number;
+    /**
+     * What all sockets of the process with the same bounds together may hold of messages half received, in bytes: at
+     * least {@link messageBytes}. More ends a connection in the same way, as `buffer_limit`. Default 1 GiB.
+     */
+    bufferedBytes?: number;
     /** Bounds on each phase. Defaults: 10 s, and 5 s to close. */
     timeouts?: Timeouts;
   }
@@ -212,7 +242,7 @@ declare module "k6/x/realtime" {
      * `masked_frame`, where the peer broke the protocol.
      */
     readonly error: string;
-    /** More in words, such as what is wrong with a certificate; "" where `error` says all. */
+    /** More in words, such as what is wrong with a certificate or where it redirects to; "" where `error` says all. */
     readonly message: string;
   }
   export interface CloseEvent extends WebSocketEvent {
@@ -221,10 +251,15 @@ declare module "k6/x/realtime" {
      * peer broke the protocol what it was answered.
      */
     readonly code: number;
+    /** What the peer's Close frame says beside its code, or "". */
+    readonly reason: string;
     /** Whether the peer's Close frame came. */
     readonly wasClean: boolean;
-    /** Who ended it: this side, the server by a Close frame or a breach, the network, or a time that ran out. */
-    readonly by: "client" | "server" | "network" | "timeout";
+    /**
+     * Who ended it: this side as it was told, the server by a Close frame or a breach, the network, a time that ran
+     * out, or the generator: a limit of its own, or of its machine.
+     */
+    readonly by: "client" | "server" | "network" | "timeout" | "generator";
   }
   export interface WebSocketEvents {
     open: WebSocketEvent;
@@ -290,6 +325,11 @@ declare module "k6/x/realtime" {
     resume(): void;
     /** Reads so many bytes in a second, of all layers; 0 as fast as they come, which is the default. */
     setReadRate(bytesPerSecond: number): void;
+    /**
+     * Whether Pings are answered (RFC 6455 section 5.5.2), as they are by default: a client that does not read answers
+     * none. Throws while connecting.
+     */
+    answerPings(on: boolean): void;
     /** Ends the connection at once by a TCP RST. */
     reset(): void;
     /**
@@ -299,9 +339,36 @@ declare module "k6/x/realtime" {
     sendRaw(bytes: ArrayBuffer | ArrayBufferView): void;
     /** Bytes in the kernel's receive queue (`ss`: Recv-Q); -1 where the platform does not tell; 0 once closed. */
     readonly unreadBytes: number;
+    /** Whether it is connecting, and a proxy has not opened the way yet. */
+    readonly awaitsProxy: boolean;
     /** Bytes that wait in this process for the kernel to take them. */
     readonly unsentBytes: number;
   }
+
+  /** A file of users, which all virtual users of a process share. */
+  export interface Users {
+    /** The names in its header line. */
+    readonly columns: readonly string[];
+    /** Lines below it. */
+    readonly length: number;
+    /** A line, counted from 0; over again when there are fewer. */
+    row(index: number): readonly string[];
+  }
+
+  /**
+   * Reads users from a CSV file (RFC 4180) with a header line, once for the process, for {@link SwarmOptions.users}.
+   * Throws where the file cannot be read, or says which line and column is wrong; never a value.
+   *
+   * @param path an absolute path
+   * @param reserved names that no column may have
+   */
+  export function readUsers(path: string, reserved?: readonly string[]): Users;
+
+  /** Writes 64 KiB into a directory and removes them again; throws where that cannot be done. @param path absolute */
+  export function tryDirectory(path: string): void;
+
+  /** Whether the process's environment has a variable. One of `__ENV` that it has not was given by `-e`. */
+  export function inherits(name: string): boolean;
 
   /** Milliseconds of a monotonic clock that all virtual users of the process share. */
   export function now(): number;
@@ -346,6 +413,14 @@ declare module "k6/x/realtime" {
 
   /** The steps so far, in the order of time. For virtual users between them, too. @param percentiles from 0 to 100 */
   export function steps(percentiles: readonly number[]): StepFigures[];
+
+  /**
+   * Keeps a sentence about what a peer said, and logs it; once each, at most 5 of a group, 30 in all. In virtual users
+   * only.
+   */
+  export function notice(group: string, sentence: string): void;
+  /** The sentences so far, those of swarms too: what closed lists of reasons and codes leave out. */
+  export function notices(): string[];
 
   /** The extension's version. */
   export const version: string;

@@ -13,6 +13,7 @@ export const SLOW_READER_OUTCOMES = [
   "dropped",
   "closed",
   "blocked",
+  "unclear",
   "not_ready",
 ] as const satisfies readonly Outcome[];
 export type SlowReaderOutcome = (typeof SLOW_READER_OUTCOMES)[number];
@@ -20,8 +21,10 @@ export type SlowReaderOutcome = (typeof SLOW_READER_OUTCOMES)[number];
 export const SLOW_READER_MEANINGS: Readonly<Record<SlowReaderOutcome, string>> = {
   queued: "everything came in the end: the server kept what the reader did not take",
   dropped: "the connection stayed, and messages are missing",
-  closed: "the server ended the connection",
+  closed: "the server ended the connection, and not that of a reader just as silent that was owed nothing",
   blocked: "everything came, but the others were made to wait for the slow reader",
+  unclear:
+    "the connection ended, and that of a reader just as silent that was owed nothing did not outlast it, as with an idle time-out",
   not_ready: "the connection or its session was never had, or nobody could publish beside it",
 };
 
@@ -94,17 +97,35 @@ export interface Slowness {
 export interface SlowReaderSighting {
   /** Whether its session was ready, and it became slow. */
   readonly ready: boolean;
-  /** Whether its connection ended without our doing. */
-  readonly ended: boolean;
+  /** When its connection ended without our doing; undefined where it did not. */
+  readonly endedAt: Ms | undefined;
+  /** The same of the {@link Control}. */
+  readonly control: Control;
   /** How many publications it never had. */
   readonly missing: number;
   /** Whether the others waited for it: see {@link withheldSince}. */
   readonly othersWaited: boolean;
 }
 
+/**
+ * What became of a reader that was as silent as the slow ones, for as long, and was owed nothing: an end that both
+ * come to says nothing of slow readers.
+ */
+export interface Control {
+  /** Whether it was there to compare with. */
+  readonly ready: boolean;
+  readonly endedAt: Ms | undefined;
+}
+
+/** An idle time-out may find one of two connections that much later than the other: servers look in rounds. */
+const ROUND = ms(1_000);
+
+const wasForSlowness = (endedAt: Ms, control: Control): boolean =>
+  control.ready && (control.endedAt === undefined || endedAt < control.endedAt - ROUND);
+
 export function slowReaderOutcome(seen: SlowReaderSighting): SlowReaderOutcome {
   if (!seen.ready) return "not_ready";
-  if (seen.ended) return "closed";
+  if (seen.endedAt !== undefined) return wasForSlowness(seen.endedAt, seen.control) ? "closed" : "unclear";
   if (seen.missing > 0) return "dropped";
   return seen.othersWaited ? "blocked" : "queued";
 }
@@ -178,6 +199,12 @@ export interface Comparison {
 export function rose({ before, beside }: Comparison, allowance: Ms): boolean {
   const [low, high] = [p95(before), p95(beside)];
   return low !== undefined && high !== undefined && high - low > allowance;
+}
+
+/** Which of so many messages, in words: `1 of 60 messages (number 22)`, `4 of 60 messages (numbers 3-5, 9)`. */
+export function whichOf(numbers: readonly number[], published: number): string {
+  const what = numbers.length === 1 ? "number" : "numbers";
+  return `${numbers.length} of ${published} messages (${what} ${ranges(numbers)})`;
 }
 
 /** Numbers in ascending order as people write them: `3-5, 9`. */

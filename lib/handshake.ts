@@ -121,6 +121,9 @@ export const CasesSchema = v.strictObject({
   cases: v.pipe(v.array(CaseSchema, "a list of cases"), v.minLength(1, "at least one case")),
 });
 
+/** Fields that hold a token, or the value of a header, which may be one. */
+const isSecret = (path: string): boolean => /^cases\.\d+\.(token|headers(\..*)?)$/.test(path);
+
 /** One request, and what must answer it. */
 export type HandshakeCase = v.InferOutput<typeof CaseSchema>;
 
@@ -135,7 +138,9 @@ export const HANDSHAKE_CASES: readonly HandshakeCase[] = v.parse(CasesSchema, bu
 export function parseCases(json: unknown, source: string): readonly HandshakeCase[] {
   const { success, output, issues } = v.safeParse(CasesSchema, json);
   if (!success) {
-    throw new SettingsError(`CASES_FILE: ${source} is no file of cases:\n${linesOf(issues, "the file")}`);
+    throw new SettingsError(
+      `CASES_FILE: ${source} is no file of cases:\n${linesOf(issues, "the file", isSecret)}`,
+    );
   }
   const byName = new Map(output.builtIn === false ? [] : HANDSHAKE_CASES.map((own) => [own.name, own]));
   const given = new Set<string>();
@@ -171,10 +176,16 @@ export function padded(url: string, bytes = 0): string {
   return url.length < bytes ? start.padEnd(bytes, "x") : url;
 }
 
+/** In the place of a status. k6 has 0 for what was never recorded. */
+const NOT_TRIED = 0;
+export const NO_ANSWER = -1;
+/** k6's HTTP client agreed with the server on HTTP/2: nothing was asked. */
+export const NOT_ASKED = -2;
+
 /** What came of a request: an HTTP answer, or how it ended without one. */
 export type HandshakeAnswer =
   | { readonly status: number; readonly headers: Readonly<Record<string, string>> }
-  | { readonly status: 0; readonly ended: "unanswered" | "cut" };
+  | { readonly status: typeof NO_ANSWER; readonly ended: "unanswered" | "cut" };
 
 /** What a request at the boundary comes to, what is right first. */
 const HANDSHAKE_OUTCOMES = [
@@ -221,15 +232,18 @@ export function describeExpected({ expect }: Pick<HandshakeCase, "expect">): str
   return [answers.join(" or "), ...conditions].join(" ");
 }
 
-/** One row for each case: what was expected, and what came. */
+/** One row for each case: what came, and what was expected. */
 export function handshakeNotes(metrics: Summary["metrics"], cases: readonly HandshakeCase[]): string[] {
   return cases.map((one) => {
     const figures = metrics.ws_handshake_status?.by?.case?.[one.name];
-    return `${one.name}: expected ${describeExpected(one)}, got ${describeGot(figures)}`;
+    return `${one.name}: got ${describeGot(figures)}, expected ${describeExpected(one)}`;
   });
 }
 
 function describeGot(figures: Summary["metrics"][string] | undefined): string {
-  if (figures?.kind !== "gauge") return "nothing, since it was not tried";
-  return figures.value === 0 ? "no HTTP answer" : String(figures.value);
+  const status = figures?.kind === "gauge" ? figures.value : NOT_TRIED;
+  if (status === NOT_TRIED) return "nothing: not tried, for the run ended before";
+  if (status === NOT_ASKED)
+    return "nothing: not tried, for k6 took HTTP/2 (GODEBUG=http2client=0 has it take HTTP/1.1)";
+  return status === NO_ANSWER ? "no HTTP answer" : String(status);
 }

@@ -1,20 +1,12 @@
 /** Who connects: what each connection's handshake carries. Pure. */
-import { csvParseRows } from "d3-dsv";
 import type { Protocol } from "./protocols/index.ts";
+import { CONNECTION_VARIABLES } from "./protocols/variables.ts";
+import { compileRequest, placesToken, requestTemplate, type UpgradeRequest } from "./request.ts";
 import { type Settings, SettingsError } from "./settings.ts";
-import { appendToUrl } from "./url.ts";
-
-/** One connection's credentials. */
-export interface User {
-  readonly user: string;
-  readonly token: string;
-}
+import type { Users, UserTable } from "./users.ts";
 
 /** What one connection's handshake carries. */
-export interface Identity {
-  readonly url: string;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly subprotocols: readonly string[];
+export interface Identity extends UpgradeRequest {
   /** Values of the protocol's variables. */
   readonly variables: Readonly<Record<string, string>>;
   /** Whether the protocol's refresh message opens the session. */
@@ -24,120 +16,126 @@ export interface Identity {
 /** Settings that make identities. */
 export const IDENTITY_SETTINGS = ["WS_URL", "WS_TOKEN", "AUTH", "HEADERS", "ORIGIN", "SUBPROTOCOL"] as const;
 
-const COLUMNS = ["token", "user"] as const;
+/** Their values. */
+export type IdentitySettings = Settings<(typeof IDENTITY_SETTINGS)[number]>;
 
-/**
- * Reads users from CSV (RFC 4180) with a header line. A missing column is filled from `fallback`.
- *
- * @throws {@link SettingsError} naming the line and column that is wrong; never a token
- */
-export function parseUsers(csv: string, source: string, fallback: (index: number) => User): User[] {
-  const [header = [], ...rows] = csvParseRows(csv.replace(/^\ufeff/, "").replace(/\r?\n$/, ""));
-  const wrong = (where: string, expected: string, got: string) =>
-    new SettingsError(`USERS: ${source}, ${where}: expected ${expected}, got ${got}`);
-  const unknown = header.filter((name) => !(COLUMNS as readonly string[]).includes(name));
-  if (unknown.length > 0 || header.length === 0 || new Set(header).size < header.length) {
-    // A file without a header line begins with a token: only names that are ours are repeated.
-    const got = header.map((name) => (unknown.includes(name) ? "…" : name)).join(",");
-    throw wrong("line 1", "a header with the columns token, user or both", got || "nothing");
-  }
-  if (rows.length === 0) throw wrong("line 2", "at least one user", "nothing");
-  return rows.map((row, index) => {
-    const where = `line ${index + 2}`;
-    if (row.length !== header.length) throw wrong(where, `${header.length} fields`, String(row.length));
-    const given = Object.fromEntries(header.map((name, column) => [name, row[column]!]));
-    if (given.user === "") throw wrong(where, "a user", "an empty field");
-    if (given.token !== undefined && !/^[\x21-\x7e]+$/.test(given.token)) {
-      throw wrong(where, "a token of printable ASCII without spaces", "something else");
-    }
-    return { ...fallback(index), ...given };
-  });
-}
-
-/** What all connections' handshakes carry, with `${variable}` where they differ: how the engine takes it. */
+/** The requests of all connections as one, with `${variable}` where they differ: how the engine takes it. */
 export interface HandshakeTemplate {
   readonly servers: readonly string[];
   readonly headers: Readonly<Record<string, string>>;
-  readonly cookies: Readonly<Record<string, string>>;
   readonly subprotocols: readonly string[];
   /** Whether the protocol's refresh message opens the session. */
   readonly authenticate: boolean;
   /** A text for all connections, or texts that they take in turn. */
   readonly variables: Readonly<Record<string, string | readonly string[]>>;
+  /** Whose columns are variables, too. */
+  readonly users?: UserTable;
 }
 
-/** The same handshakes as those of {@link identities}, as one template for all connections. */
+/**
+ * The same handshakes as those of {@link identities}, as one template for all connections.
+ *
+ * @param more variables that the scenario gives beside those that every connection has
+ * @throws {@link SettingsError} as {@link identities}
+ */
 export function handshakeTemplate(
-  settings: Settings<(typeof IDENTITY_SETTINGS)[number] | "SERVERS">,
+  settings: IdentitySettings & Settings<"SERVERS">,
   protocol: Protocol,
-  users: readonly User[],
+  users: Users,
+  more: readonly string[] = [],
 ): HandshakeTemplate {
-  const { AUTH, WS_URL, WS_TOKEN, SERVERS } = settings;
-  const sends = WS_TOKEN === "" && users.length === 0 ? "nothing" : AUTH;
-  const path = protocol.descriptor.path ?? "";
+  const { AUTH, WS_TOKEN } = settings;
+  const hasToken = tokensIn(settings, users);
+  const known = knownVariables(users, more);
+  const requests = endpointsOf(settings).map(({ url, setting }) => {
+    requireToken(settings, url, hasToken, setting);
+    const template = requestTemplate(settings, protocol, url, { setting, hasToken });
+    compileRequest(template, known, setting);
+    return template;
+  });
+  const { headers, subprotocols } = requests[0]!;
   return {
-    servers: (SERVERS.length > 0 ? SERVERS : [WS_URL]).map((server) => {
-      const url = appendToUrl(server, path);
-      return sends === "query" ? appendToUrl(url, "?token=${token}") : url;
-    }),
-    headers: {
-      ...commonHeaders(settings),
-      ...(sends === "header" && { Authorization: "Bearer ${token}" }),
-    },
-    cookies: sends === "cookie" ? { token: "${token}" } : {},
-    subprotocols: subprotocolsOf(settings, protocol),
-    authenticate: sends === "message" && refreshes(protocol),
-    variables: {
-      user: users.length > 0 ? users.map(({ user }) => user) : "user-${connection}",
-      token: users.length > 0 ? users.map(({ token }) => token) : WS_TOKEN,
-    },
+    servers: requests.map(({ url }) => url),
+    headers,
+    subprotocols,
+    authenticate: hasToken && AUTH === "message" && refreshes(protocol),
+    // What a column of the users' file has comes before these. The token is a list, since it may have "${" in it.
+    variables: { user: "user-${connection}", token: [WS_TOKEN] },
+    ...(users.length > 0 && { users: users.table }),
   };
 }
 
-function commonHeaders({ HEADERS, ORIGIN }: Settings<"HEADERS" | "ORIGIN">): Record<string, string> {
-  return { ...HEADERS, ...(ORIGIN !== "" && { Origin: ORIGIN }) };
+/** The endpoints that connections go to in turn, and the setting that has them. */
+export const endpointsOf = ({ WS_URL, SERVERS }: Settings<"WS_URL"> & Partial<Settings<"SERVERS">>) =>
+  SERVERS && SERVERS.length > 0
+    ? SERVERS.map((url) => ({ url, setting: "SERVERS" as const }))
+    : [{ url: WS_URL, setting: "WS_URL" as const }];
+
+/** How each connection presents itself. */
+export interface IdentityOptions {
+  /** Variables that the scenario gives beside those that every connection has. */
+  readonly more?: readonly string[];
+  /** A token, or "" for none, in the place of what the user's settings say, headers and URL included. */
+  readonly token?: string | undefined;
 }
 
-const subprotocolsOf = ({ SUBPROTOCOL }: Settings<"SUBPROTOCOL">, protocol: Protocol): readonly string[] =>
-  SUBPROTOCOL === "" ? protocol.subprotocols : SUBPROTOCOL.split(",");
-
-/** How each connection, numbered from 0 within the run, presents itself. */
+/**
+ * How each connection, numbered from 0 within the run, presents itself to the endpoint `WS_URL`.
+ *
+ * @throws {@link SettingsError} naming the setting that cannot be sent, or has a variable that is unknown
+ */
 export function identities(
-  settings: Settings<(typeof IDENTITY_SETTINGS)[number]>,
+  settings: IdentitySettings,
   protocol: Protocol,
-  users: readonly User[],
+  users: Users,
+  { more = [], token: instead }: IdentityOptions = {},
 ): (connection: number, variables: Readonly<Record<string, string>>) => Identity {
-  const { AUTH } = settings;
-  const subprotocols = subprotocolsOf(settings, protocol);
-  const common = commonHeaders(settings);
+  const { AUTH, WS_URL } = settings;
   if (AUTH === "message" && !refreshes(protocol) && !protocol.variables.includes("token")) {
     throw new SettingsError(
       `AUTH: expected a protocol with a refresh message or a message that has \${token}, got "${protocol.name}" without one`,
     );
   }
+  const hasToken = instead === undefined ? tokensIn(settings, users) : instead !== "";
+  if (instead === undefined) requireToken(settings, WS_URL, hasToken);
+  const template = requestTemplate(settings, protocol, WS_URL, {
+    hasToken,
+    tokenWins: instead !== undefined,
+  });
+  const request = compileRequest(template, knownVariables(users, more));
+  const authenticate = hasToken && AUTH === "message" && refreshes(protocol);
   return (connection, extra) => {
-    const { user, token } = users[connection % users.length] ?? {
-      user: `user-${connection}`,
-      token: settings.WS_TOKEN,
+    const user = users.at(connection);
+    const variables = {
+      ...user,
+      token: instead ?? user.token,
+      connection: String(connection),
+      ...extra,
     };
-    const variables = { user, token, connection: String(connection), ...extra };
-    const url = appendToUrl(settings.WS_URL, protocol.path(variables));
-    const sends = token !== "" ? AUTH : "nothing";
-    return {
-      url: sends === "query" ? appendToUrl(url, `?token=${encodeURIComponent(token)}`) : url,
-      headers: {
-        ...common,
-        ...(sends === "header" && { Authorization: `Bearer ${token}` }),
-        ...(sends === "cookie" && { Cookie: `token=${cookieValue(token)}` }),
-      },
-      subprotocols,
-      variables,
-      authenticate: sends === "message" && refreshes(protocol),
-    };
+    return { ...request.fill(variables), variables, authenticate };
   };
 }
 
-const refreshes = (protocol: Protocol): boolean => protocol.descriptor.refresh !== undefined;
+/** The room of whoever has none in particular: the first of most scenarios. */
+export const FIRST_ROOM = "load-test-room-0";
 
-/** RFC 6265 section 4.1.1: all other characters of a token stand in a cookie as they are, and not every server decodes. */
-const cookieValue = (token: string): string => token.replace(/[",;\\]/g, encodeURIComponent);
+/** Whether connections have a token: all have, or none. */
+export const tokensIn = ({ WS_TOKEN }: Settings<"WS_TOKEN">, users: Users): boolean =>
+  WS_TOKEN !== "" || users.columns.includes("token");
+
+const knownVariables = (users: Users, more: readonly string[]): string[] => [
+  ...new Set([...CONNECTION_VARIABLES, ...users.columns, ...more]),
+];
+
+function requireToken(
+  settings: IdentitySettings,
+  endpoint: string,
+  hasToken: boolean,
+  setting: "WS_URL" | "SERVERS" = "WS_URL",
+): void {
+  if (hasToken || !placesToken(settings, endpoint)) return;
+  const where = endpoint.includes("${token}") ? setting : "HEADERS";
+  throw new SettingsError(`WS_TOKEN: expected a token, since ${where} has \${token}, got none`);
+}
+
+const refreshes = (protocol: Protocol): boolean => protocol.descriptor.refresh !== undefined;

@@ -98,7 +98,9 @@ export const METRICS = {
   ),
   ws_reconnects: counter("Connections made again after a drop or a failed attempt."),
   ws_reconnect_time_ms: trend("A drop to whole again: connected, with the session's steps done."),
-  ws_handshake_status: gauge("The HTTP status that answered a case of the handshake, by case; 0: none came."),
+  ws_handshake_status: gauge(
+    "The HTTP status that answered a case of the handshake, by case; -1: none came, -2: k6 took HTTP/2 and could not ask, 0: it was not tried.",
+  ),
   ws_gap_messages: counter(
     "Messages of the time in which a subscriber was cut off, by what became of them.",
     {

@@ -11,7 +11,7 @@ import type { Thresholds } from "./summary/summarize.ts";
 import { parseLimit } from "./summary/threshold.ts";
 
 const AGGREGATES: { readonly [K in MetricKind]: RegExp } = {
-  trend: /^(avg|min|max|med|count|p\(.+\))$/,
+  trend: /^(avg|min|max|med|p\(.+\))$/, // not count, although a summary has it
   counter: /^(count|rate)$/,
   rate: /^rate$/,
   gauge: /^value$/,

@@ -20,6 +20,28 @@ const HTTP_REASONS = [
   "http_504",
 ] as const;
 
+/**
+ * What a proxy on the way did, or that it could not be reached: never the server's doing. The status is one of those
+ * that proxies commonly give.
+ */
+export const PROXY_REASONS = [
+  "proxy_dns", // the proxy's name does not resolve
+  "proxy_refused", // nothing listens there
+  "proxy_unreachable", // no route to it, or a firewall says so
+  "proxy_closed", // it ended the connection before it answered
+  "proxy_timeout", // it could not be reached, or did not answer, in time
+  "proxy_bad_answer", // its answer is no HTTP
+  "proxy_rejected", // it answered with another status, or which one is not known:
+  "proxy_403",
+  "proxy_407",
+  "proxy_429",
+  "proxy_500",
+  "proxy_502",
+  "proxy_503",
+  "proxy_504",
+] as const;
+export type ProxyReason = (typeof PROXY_REASONS)[number];
+
 /** Why a connection did not reach the 101 response. */
 export const CONNECT_REASONS = [
   "refused", // nothing listens there
@@ -38,15 +60,18 @@ export const CONNECT_REASONS = [
   "bad_upgrade", // the answer is no WebSocket handshake
   "bad_accept", // Sec-WebSocket-Accept does not answer our key
   "bad_subprotocol", // a subprotocol that was not offered
-  "header_too_large", // the answer's header passes the limit
+  "header_too_large", // the answer's header passes our limit
   "no_descriptors", // this process may open no more files
   "no_ports", // no local port left towards that server
+  "no_memory", // this machine has none left for sockets
+  "http2", // k6's HTTP client took HTTP/2, which has no such handshake
   "blocked", // refused by k6's own blacklistIPs or blockHostnames
+  ...PROXY_REASONS,
   "other",
 ] as const;
 export type ConnectReason = (typeof CONNECT_REASONS)[number];
 
-/** Breaches of WebSocket itself (RFC 6455), each of which ends its connection; k6's own sockets hide them. */
+/** Breaches of WebSocket itself (RFC 6455), and of our own limits, each of which ends its connection; k6's own sockets hide most. */
 const BREACHES = [
   "reserved_bits",
   "unknown_opcode",
@@ -59,8 +84,8 @@ const BREACHES = [
   "bad_close",
   "bad_close_code",
   "bad_utf8",
-  "message_too_big", // larger than what we take
-  "buffer_limit", // more half-received messages than we hold
+  "message_too_big", // larger than MESSAGE_BYTES: ours
+  "buffer_limit", // more half-received messages than BUFFERED_BYTES: ours
 ] as const;
 
 /** What a message was that should not have come like that. */
@@ -92,6 +117,9 @@ export const DROP_CODES = [
   "1011",
   "1012",
   "1013",
+  "3000", // registered with IANA: unauthorized, forbidden, timeout
+  "3003",
+  "3008",
   "4000",
   "4001", // customary: token expired
   "4003",
@@ -107,8 +135,9 @@ export const DROP_CODES = [
 ] as const;
 export type DropCode = (typeof DROP_CODES)[number];
 
-/** Who ended a connection that was meant to stay. */
-export const DROP_CAUSES = ["server", "network", "timeout"] as const;
+/** Who ended a connection that was meant to stay: `generator` is a limit of our own, see ours.ts. */
+export const DROP_CAUSES = ["server", "network", "timeout", "generator"] as const;
+export type DropCause = (typeof DROP_CAUSES)[number];
 
 /** What becomes of a connection that a scenario puts to a test; each scenario says what its own mean. */
 export const OUTCOMES = [
@@ -134,6 +163,7 @@ export const OUTCOMES = [
   "queued",
   "dropped",
   "blocked",
+  "unclear",
   "not_ready",
 ] as const;
 export type Outcome = (typeof OUTCOMES)[number];
@@ -162,25 +192,78 @@ export type Role = (typeof ROLES)[number];
 export const SIDES = ["send", "receive"] as const;
 
 /** The parts of a connection's way to the 101 response. */
-export const PHASES = ["resolve", "tcp", "tls", "upgrade"] as const;
+export const PHASES = ["resolve", "tcp", "proxy", "tls", "upgrade"] as const;
 
 const CONNECT_ERRORS: readonly (readonly [RegExp, ConnectReason])[] = [
   [/bad handshake|malformed HTTP/i, "http_rejected"],
   [/connection refused/i, "refused"],
+  [/no route to host|network is unreachable/i, "unreachable"],
   [/connection reset|broken pipe|\bEOF\b/i, "reset"],
   [/too many open files/i, "no_descriptors"],
   [/cannot assign requested address|address already in use/i, "no_ports"],
+  [/cannot allocate memory|no buffer space|no space left on device/i, "no_memory"],
   [/blacklist|blocked/i, "blocked"],
   [/no such host|lookup /i, "dns"],
   [/tls:|x509:|certificate/i, "tls"],
   [/timeout|deadline exceeded/i, "timeout"],
 ];
 
-/** Puts the words of k6's (Go's) connection error on the closed list, or the reason that the engine names. */
-export function connectReason(error: string): ConnectReason {
+/** Whether a proxy, or the way to it, is the reason. */
+export const isProxyReason = (reason: string): reason is ProxyReason =>
+  (PROXY_REASONS as readonly string[]).includes(reason);
+
+/** What k6 makes of a proxy's refusal: the status' words, and nothing else. */
+const PROXY_ERRORS: Readonly<Record<string, ConnectReason>> = {
+  forbidden: "proxy_403",
+  "proxy authentication required": "proxy_407",
+  "too many requests": "proxy_429",
+  "internal server error": "proxy_500",
+  "bad gateway": "proxy_502",
+  "service unavailable": "proxy_503",
+  "gateway timeout": "proxy_504",
+  "gateway time-out": "proxy_504",
+};
+
+/** What k6 makes of a SOCKS proxy's refusal. */
+const SOCKS_ERRORS: readonly (readonly [RegExp, ConnectReason])[] = [
+  [/requires authentication|rejected username/, "proxy_407"],
+  [/connection forbidden/, "proxy_403"],
+  [/failed to connect: (network unreachable|host unreachable|connection refused|TTL expired)/, "proxy_502"],
+  [/general failure/, "proxy_500"],
+  [/failed to connect/, "proxy_rejected"],
+  [/unexpected version|unknown address type/, "proxy_bad_answer"],
+];
+
+/** What goes wrong with a TCP connection that goes to a proxy. */
+const TO_PROXY: Readonly<Partial<Record<ConnectReason, ConnectReason>>> = {
+  refused: "proxy_refused",
+  unreachable: "proxy_unreachable",
+  dns: "proxy_dns",
+  timeout: "proxy_timeout",
+  reset: "proxy_closed",
+  closed: "proxy_closed",
+};
+
+/** What a reason is called where the connection was one to a proxy. */
+export const ofProxy = (reason: ConnectReason): ConnectReason => TO_PROXY[reason] ?? reason;
+
+/**
+ * Puts the words of k6's (Go's) connection error on the closed list, or the reason that the engine names.
+ *
+ * @param isProxied whether the connection was to go by a proxy
+ */
+export function connectReason(error: string, isProxied = false): ConnectReason {
   if ((CONNECT_REASONS as readonly string[]).includes(error)) return error as ConnectReason;
   if (/^http_\d{3}$/.test(error)) return "http_rejected";
-  return CONNECT_ERRORS.find(([pattern]) => pattern.test(error))?.[1] ?? "other";
+  if (/^proxy_\d{3}$/.test(error)) return "proxy_rejected";
+  const listed = CONNECT_ERRORS.find(([pattern]) => pattern.test(error))?.[1];
+  if (!isProxied) return listed ?? "other";
+  // k6's own sockets do not tell a proxy that hangs or hangs up from a server behind it that does.
+  if (/malformed HTTP/i.test(error)) return "proxy_bad_answer";
+  const refusal =
+    PROXY_ERRORS[error.toLowerCase()] ??
+    (error.startsWith("proxy: ") && SOCKS_ERRORS.find(([pattern]) => pattern.test(error))?.[1]);
+  return refusal || (listed ? ofProxy(listed) : "proxy_rejected");
 }
 
 /** Puts the engine's word for what was wrong with a message on the closed list. */

@@ -67,8 +67,10 @@ export class GapAccount {
   arrive(seq: number): GapArrival {
     const arrival = this.sequence.arrive(seq);
     const gap = this.gapOf(seq);
-    // Before the client is whole, an older message can only be a replay's.
-    if (arrival === "duplicated" && (gap || this.away)) return { fate: "repeated" };
+    // What came before the last cut comes again with a replay only, be the client whole by then or not: of a protocol
+    // whose sessions have no steps it is so at once.
+    const isOld = seq <= (this.gaps.at(-1)?.after ?? 0);
+    if (arrival === "duplicated" && (gap || isOld)) return { fate: "repeated" };
     if (!gap) return { fate: undefined, arrival };
     if (seq > gap.replayedUpTo) return { fate: "replayed" };
     if (seq < gap.highest) return { fate: "reordered" };

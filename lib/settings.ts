@@ -1,8 +1,11 @@
 /**
  * Every environment variable a scenario reads (`k6 run -e NAME=value`), once. Documentation derives
- * from this table; a wrong value or a misspelt name ends the run before any connection.
+ * from this table; a wrong value ends the run before any connection, as a misspelt name does among
+ * what was given on purpose.
  */
 import { distance } from "fastest-levenshtein";
+import { parseConnectTo } from "./connect-to.ts";
+import { isInQuotes, shapeOf, shapeOfHeaders, shapeOfList, shapeOfUrl } from "./shape.ts";
 import { formatDuration, type Ms, ms, parseDuration } from "./units.ts";
 
 /** One environment variable: how it is read and what it means. */
@@ -15,6 +18,8 @@ export interface Setting<T> {
   readonly default: string;
   /** True where the value must never be printed nor stored. */
   readonly secret?: boolean;
+  /** What can be said of a wrong secret. Default: {@link shapeOf}. */
+  shape?(text: string): string;
   /** Reads a value; undefined when it is not what {@link expects} says. */
   parse(text: string): T | undefined;
 }
@@ -25,10 +30,11 @@ export const SETTINGS = {
     expects: "a ws:// or wss:// URL without a user name or a fragment",
     default: "ws://127.0.0.1:8080/ws/chat",
     secret: true, // its query may carry a token
+    shape: shapeOfUrl,
     parse: (text: string) => (isEndpoint(text) ? text : undefined),
   },
   WS_TOKEN: {
-    help: "Bearer token sent with each handshake; empty for none.",
+    help: "Bearer token sent with each handshake; empty for none. The default goes to the default WS_URL only, the reference server's.",
     expects: "printable ASCII without spaces",
     default: "test-token",
     secret: true,
@@ -39,14 +45,16 @@ export const SETTINGS = {
     ["header", "query", "cookie", "message"],
   ),
   USERS: file(
-    "A CSV file with a header line and the columns token, user or both: one line for each connection, over again when there are fewer.",
+    "A CSV file of users with a header line: the columns `user`, `token` and any others, each a variable. Connection N takes line N, over again when there are fewer lines.",
     "CSV",
   ),
   HEADERS: {
-    help: "More headers for each handshake.",
-    expects: 'a JSON object of texts such as {"X-Api-Key":"…"}',
+    help: "More headers for each handshake, sent in place of what other settings would add. See handshake.md.",
+    expects:
+      'a JSON object of texts such as {"X-Api-Key":"…"}, without the headers that the handshake itself sets',
     default: "{}",
     secret: true,
+    shape: (text: string) => shapeOfHeaders(text, isReservedHeader),
     parse: parseHeaders,
   },
   ORIGIN: {
@@ -62,6 +70,13 @@ export const SETTINGS = {
     parse: (text: string) =>
       /^([!#$%&'*+.^`|~\w-]+(,[!#$%&'*+.^`|~\w-]+)*)?$/.test(text) ? text : undefined,
   },
+  CONNECT_TO: {
+    help: "Where connections go instead of where their URL says, as with curl's --connect-to: Host header, server name and certificate stay the URL's. See network.md.",
+    expects:
+      "HOST:PORT:ADDRESS:PORT, such as example.com:443:10.0.0.5:8443, with an IP address as the third, several separated by commas",
+    default: "",
+    parse: parseConnectTo,
+  },
   PROTOCOL: choice("The protocol that the server speaks.", ["chat", "echo", "im"]),
   PROTOCOL_FILE: file("A protocol of one's own: see protocols.md.", "JSON"),
   PROFILE: {
@@ -75,6 +90,18 @@ export const SETTINGS = {
     "64",
     0,
     16_777_216,
+  ),
+  MESSAGE_BYTES: count(
+    "Largest message taken from the server; a larger one ends its connection with 1009, by the generator, and makes the run incomplete.",
+    String(64 * 1_024 * 1_024),
+    1_024,
+    1_073_741_824,
+  ),
+  BUFFERED_BYTES: count(
+    "Memory for half-received messages, of all the engine's connections in a process together; more ends connections as MESSAGE_BYTES does.",
+    String(1_024 * 1_024 * 1_024),
+    1_024,
+    1_099_511_627_776,
   ),
   CONNECTIONS: count("Connections held at the same time.", "100", 1, 100_000),
   RAMP: duration("Time over which the connections are opened.", "1m", 0),
@@ -101,6 +128,7 @@ export const SETTINGS = {
     expects: "ws:// or wss:// URLs without a user name or a fragment, separated by commas",
     default: "",
     secret: true, // as that of WS_URL
+    shape: (text: string) => shapeOfList(text.split(","), isEndpoint, shapeOfUrl),
     parse: (text: string) => {
       const urls = text === "" ? [] : text.split(",");
       return urls.every(isEndpoint) ? urls : undefined;
@@ -121,7 +149,10 @@ export const SETTINGS = {
     1,
     10_000,
   ),
-  EXHAUSTED: choice("What to do when this machine gives no more descriptors or ports.", ["fail", "continue"]),
+  EXHAUSTED: choice(
+    "Whether the run ends or goes on when this machine gives no more descriptors or ports; either way it is incomplete.",
+    ["fail", "continue"],
+  ),
   PRIORITY: choice(
     "Whether the engine reads and writes before every ordinary thread of the machine, as it must to be on time beside a busy server: realtime takes Linux with CAP_SYS_NICE.",
     ["normal", "realtime"],
@@ -172,6 +203,10 @@ export const SETTINGS = {
   ),
   SESSION: duration("Lifetime of one connection before it is drained, closed and opened again.", "60s", 1),
   REPLY_TIMEOUT: duration("Time after its due time at which a probe without a reply has failed.", "5s", 1),
+  CHECK: choice(
+    "Whether the scenario asks each endpoint for one connection before the load: auto leaves that out where it would use up a ticket that the load needs. See handshake.md.",
+    ["auto", "always", "none"],
+  ),
   CONNECT_TIMEOUT: duration("Time after which a connection without a 101 response has failed.", "10s", 1),
   MESSAGE_INTERVAL: duration("Time between two publications of one connection.", "500ms", 1),
   BACKOFF_BASE: duration(
@@ -269,9 +304,10 @@ export const SETTINGS = {
   },
   K6_VERSION: {
     help: "The version of k6 for the summary, since scripts cannot ask for it; the command line sets it.",
-    expects: "a version such as v2.2.0",
+    expects: "a version such as v2.2.0; anything else is taken for none",
     default: "",
-    parse: (text: string) => (/^(v?\d+\.\d+\.\d+\S*)?$/.test(text) ? text : undefined),
+    // Images and pipelines have a variable of this name, too.
+    parse: (text: string) => (/^v?\d+\.\d+\.\d+\S*$/.test(text) ? text : ""),
   },
 } as const satisfies Record<string, Setting<unknown>>;
 
@@ -290,23 +326,23 @@ export class SettingsError extends Error {
 /**
  * Reads the named settings from `env`; `defaults` come before the settings' own.
  *
- * @throws {@link SettingsError} naming each variable that is wrong, misspelt or of no use to this
- * scenario, with what was expected and what was given (a secret's value is not repeated).
+ * @throws {@link SettingsError} naming each variable that is wrong, with what was expected and what was
+ * given (a secret's value is not repeated).
  */
 export function readSettings<N extends SettingName>(
   names: readonly N[],
   env: Readonly<Record<string, string | undefined>>,
   defaults: Readonly<Partial<Record<SettingName, string>>> = {},
 ): Settings<N> {
-  const problems = misspelt(env);
+  const problems: string[] = [];
   const values: Partial<Record<SettingName, unknown>> = {};
   for (const name of names) {
     const setting: Setting<unknown> = SETTINGS[name];
-    const given = env[name] ?? defaults[name];
+    const given = env[name] ?? defaults[name] ?? (isForAnother(name, env, defaults) ? "" : undefined);
     const value = setting.parse(given ?? setting.default);
     if (value === undefined) {
       problems.push(
-        `${name}: expected ${setting.expects}, got ${setting.secret ? unsaid(given) : quote(given)}`,
+        `${name}: expected ${setting.expects}, got ${setting.secret ? (setting.shape ?? shapeOf)(given ?? "") : quote(given)}`,
       );
     }
     values[name] = value;
@@ -314,6 +350,40 @@ export function readSettings<N extends SettingName>(
   if (problems.length > 0) throw new SettingsError(problems.join("\n"));
   return values as Settings<N>;
 }
+
+/** What a message of the protocol has beside its filler, at the most that is allowed for. */
+const REST_OF_A_MESSAGE_BYTES = 1_024;
+
+/**
+ * A reply or delivery has the filler that was sent: the limits on messages must leave room for it.
+ *
+ * @throws {@link SettingsError} naming the limit, and what it has to hold
+ */
+export function requireRoomForMessages(
+  settings: Settings<"MESSAGE_BYTES" | "BUFFERED_BYTES" | "PAYLOAD_BYTES"> & Partial<Settings<"BURST_BYTES">>,
+): void {
+  const { MESSAGE_BYTES, BUFFERED_BYTES, PAYLOAD_BYTES, BURST_BYTES = 0 } = settings;
+  const [name, filler] =
+    BURST_BYTES > PAYLOAD_BYTES ? ["BURST_BYTES", BURST_BYTES] : ["PAYLOAD_BYTES", PAYLOAD_BYTES];
+  const needed = filler + REST_OF_A_MESSAGE_BYTES;
+  if (filler > 0 && MESSAGE_BYTES < needed) {
+    throw new SettingsError(
+      `MESSAGE_BYTES: expected at least ${needed}, which is ${name} and ${REST_OF_A_MESSAGE_BYTES} for the rest of the message, got ${MESSAGE_BYTES}`,
+    );
+  }
+  if (BUFFERED_BYTES < MESSAGE_BYTES) {
+    throw new SettingsError(
+      `BUFFERED_BYTES: expected at least MESSAGE_BYTES (${MESSAGE_BYTES}), got ${BUFFERED_BYTES}`,
+    );
+  }
+}
+
+/** Whether it is the reference server's own token, and connections go elsewhere. */
+const isForAnother = (name: SettingName, env: Env, defaults: Env): boolean =>
+  name === "WS_TOKEN" &&
+  ((env.WS_URL ?? defaults.WS_URL ?? SETTINGS.WS_URL.default) !== SETTINGS.WS_URL.default ||
+    (env.SERVERS ?? defaults.SERVERS ?? "") !== "");
+type Env = Readonly<Record<string, string | undefined>>;
 
 /** Settings that are given but not among those that are read: they change nothing, which whoever gave them should hear. */
 export function unread(
@@ -325,41 +395,54 @@ export function unread(
   return ours.filter((name) => env[name] !== undefined && !names.includes(name) && name !== "SHARDS");
 }
 
-/** Names that are one or two slips away from one of ours, or carry our prefix, but are not ours. */
-function misspelt(env: Readonly<Record<string, string | undefined>>): string[] {
-  const ours = Object.keys(SETTINGS);
-  const problems: string[] = [];
-  for (const name of Object.keys(env)) {
-    if (Object.hasOwn(SETTINGS, name)) continue;
-    const meant = closest(name.toUpperCase(), ours);
-    if (meant !== undefined) problems.push(`${name}: unknown variable, did you mean ${meant}?`);
-    else if (name.startsWith("WS_"))
-      problems.push(`${name}: unknown variable, expected one of ${ours.join(", ")}`);
-  }
-  return problems;
+/** Secrets that are right as they stand, and in quotes: a server that refuses them has the user look for another cause. */
+export const secretsInQuotes = (
+  names: readonly SettingName[],
+  env: Readonly<Record<string, string | undefined>>,
+): SettingName[] =>
+  names.filter((name) => (SETTINGS[name] as Setting<unknown>).secret && isInQuotes(env[name] ?? ""));
+
+/** A name that is none of ours and may be meant for one. */
+export interface Stranger {
+  readonly name: string;
+  /** Undefined where it only carries our prefix. */
+  readonly meant: SettingName | undefined;
 }
+
+/**
+ * Names that are one or two slips away from one of ours, or carry our prefix, but are not ours. Of what was given on
+ * purpose (`-e`) these are mistakes; the environment holds the like for reasons of its own, such as `TRACE`, or
+ * `WS_PORT` beside a Kubernetes service of the name `ws`.
+ */
+export function strangers(names: readonly string[]): Stranger[] {
+  const ours = Object.keys(SETTINGS) as SettingName[];
+  return names
+    .filter((name) => !Object.hasOwn(SETTINGS, name))
+    .map((name) => ({ name, meant: closest(name.toUpperCase(), ours) }))
+    .filter(({ name, meant }) => meant !== undefined || name.startsWith("WS_"));
+}
+
+/** A stranger among what was given on purpose, as a line for an error. */
+export const describeStranger = ({ name, meant }: Stranger): string =>
+  meant === undefined
+    ? `${name}: unknown variable, expected one of ${Object.keys(SETTINGS).join(", ")}`
+    : `${name}: unknown variable, did you mean ${meant}?`;
 
 /** Shells set these themselves, and they are a slip away from one of ours. */
 const NOT_MEANT_FOR_US = new Set(["USER"]);
 
-function closest(name: string, ours: readonly string[]): string | undefined {
+function closest(name: string, ours: readonly SettingName[]): SettingName | undefined {
   if (NOT_MEANT_FOR_US.has(name)) return undefined;
   return ours.find((known) => {
     if (known.length < 5) return false;
     const slips = known.length >= 9 ? 2 : 1;
-    // Lengths first: scripts look at the whole environment in every virtual user, and a distance costs there.
+    // Lengths first: a distance costs, in k6 most of all.
     return Math.abs(known.length - name.length) <= slips && distance(name, known) <= slips;
   });
 }
 
 /** k6 connects to no URL with a user name in it. */
 const isEndpoint = (text: string): boolean => /^wss?:\/\/[^\s/?#@]+([/?][^\s#]*)?$/.test(text);
-
-/** What can be said of a secret: how it begins, where that is the scheme of a URL. */
-function unsaid(text: string | undefined): string {
-  const scheme = /^https?:\/\//.exec(text ?? "")?.[0];
-  return scheme ? `one that begins with ${scheme}` : "something else";
-}
 
 const quote = (text: string | undefined): string => JSON.stringify(text ?? "");
 
@@ -402,17 +485,28 @@ function file(help: string, kind: string): Setting<string> {
   return { help, expects: `the path of a ${kind} file`, default: "", parse: (text) => text };
 }
 
-/** RFC 9110 section 5.1 and 5.5: a name is a token, a value is printable. The handshake's own headers are not free. */
+/** Control characters other than the tab. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for; k6 knows no [^\P{Cc}\t]
+export const CONTROL = /[\u0000-\u0008\u000a-\u001f\u007f-\u009f]/;
+
+/**
+ * RFC 9110 section 5.1 and 5.5: a name is a token, a value has no control characters. The handshake's own headers are
+ * not free, nor are those that frame a body, which this request has none of.
+ */
 function parseHeaders(text: string): Readonly<Record<string, string>> | undefined {
   const value = parseJson(text);
   if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
   const isHeader = ([name, content]: [string, unknown]) =>
     /^[!#$%&'*+.^`|~\w-]+$/.test(name) &&
-    !/^(sec-websocket-.*|upgrade|connection|host)$/i.test(name) &&
+    !isReservedHeader(name) &&
     typeof content === "string" &&
-    /^[\t\x20-\x7e\x80-\xff]*$/.test(content);
+    !CONTROL.test(content);
   return Object.entries(value).every(isHeader) ? (value as Record<string, string>) : undefined;
 }
+
+/** Headers of the handshake itself, and those that frame a body. */
+const isReservedHeader = (name: string): boolean =>
+  /^(sec-websocket-.*|upgrade|connection|host|content-length|transfer-encoding|trailer)$/i.test(name);
 
 function parseJson(text: string): unknown {
   try {

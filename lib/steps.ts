@@ -1,6 +1,7 @@
 /** How much a server holds: a load that grows step by step up to the first that breaks a limit. Pure. */
 import type { StepFigures } from "k6/x/realtime";
 import { METRICS, type MetricName } from "./metrics.ts";
+import { oursIn } from "./ours.ts";
 import { SettingsError } from "./settings.ts";
 import { withExactFigures } from "./summary/exact.ts";
 import { evaluate, metricsOf, type Thresholds, trendStats } from "./summary/summarize.ts";
@@ -124,18 +125,14 @@ export function judgeStep({
   interrupted,
 }: StepEvidence): Pick<StepSummary, "verdict" | "reason"> {
   if (interrupted) return { verdict: "incomplete", reason: "the step was cut short" };
-  const missing = EXHAUSTION.filter((reason) => metrics.ws_connect_failures?.by?.reason?.[reason]);
+  const missing = oursIn(metrics, ({ exhausted }) => exhausted === true);
   if (missing.length > 0) {
-    const reason = `the generator was the bottleneck: this machine gave no more (${missing.join(", ")})`;
-    return { verdict: "generator-bound", reason };
+    return { verdict: "generator-bound", reason: `the generator was the bottleneck: ${missing.join("; ")}` };
   }
   const judged = judge({ setupDone: true, metrics: { ...metrics, ...WHOLE }, thresholds });
   if (judged.verdict === "pass" && failure) return { verdict: "fail", reason: failure };
   return judged;
 }
-
-/** Reasons of ws_connect_failures. */
-const EXHAUSTION = ["no_descriptors", "no_ports"];
 
 const ONE: MetricSummary = { kind: "counter", unit: "1", count: 1 };
 /** A step is a whole part of the load. */

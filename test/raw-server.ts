@@ -11,6 +11,7 @@ import type { TestContext } from "node:test";
 export async function rawServer(
   t: TestContext,
   onRequest: (socket: Socket, request: string) => void,
+  host = "127.0.0.1",
 ): Promise<string> {
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
@@ -24,12 +25,13 @@ export async function rawServer(
     };
     socket.on("data", collect);
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  await new Promise<void>((resolve) => server.listen(0, host, resolve));
   t.after(() => {
     for (const socket of sockets) socket.destroy();
     server.close();
   });
-  return `ws://127.0.0.1:${(server.address() as { port: number }).port}/ws`;
+  const name = host.includes(":") ? `[${host}]` : host;
+  return `ws://${name}:${(server.address() as { port: number }).port}/ws`;
 }
 
 /** The 101 answer (RFC 6455 section 4.2.2), with more header lines where given. */

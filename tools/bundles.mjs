@@ -23,7 +23,7 @@ export const forK6 = /** @type {const} */ ({
  * The same scripts for a k6 with the extension: its sockets take the place of k6's own, of which they have the
  * interface. @satisfies {import("esbuild").BuildOptions}
  */
-const forEngine = /** @type {const} */ ({ ...forK6, alias: { "k6/websockets": "k6/x/realtime" } });
+export const forEngine = /** @type {const} */ ({ ...forK6, alias: { "k6/websockets": "k6/x/realtime" } });
 
 /**
  * The library, to be bundled once more by whoever uses it: a module for each source file, so that a script takes

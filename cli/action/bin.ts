@@ -1,7 +1,9 @@
 import { EXIT, UserError } from "../command.ts";
 import { packageFile } from "../package-file.ts";
+import { baselineStep } from "./baseline.ts";
 import { commentStep } from "./comment.ts";
 import { runStep } from "./run.ts";
+import { plainLine } from "./runner.ts";
 
 const stop = new AbortController();
 for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, () => stop.abort(name));
@@ -18,6 +20,10 @@ const STEPS: Readonly<Record<string, () => Promise<number>>> = {
       print,
       signal: stop.signal,
     }),
+  baseline: async () => {
+    await baselineStep(process.env, print);
+    return EXIT.pass;
+  },
   comment: async () => {
     print(await commentStep(process.env));
     return EXIT.pass;
@@ -29,6 +35,6 @@ try {
   if (!step) throw new UserError(`expected one of ${Object.keys(STEPS).join(", ")}`);
   process.exitCode = await step();
 } catch (error) {
-  console.error(error instanceof UserError ? error.message : error);
+  console.error(error instanceof UserError ? plainLine(error.message) : error);
   process.exitCode = error instanceof UserError ? error.exitCode : EXIT.error;
 }

@@ -1,6 +1,7 @@
 /** One comment on a pull request that shows the newest result: updated, not repeated. */
 import { readFile } from "node:fs/promises";
 import { UserError } from "../command.ts";
+import { fit } from "./fit.ts";
 import { line } from "./inputs.ts";
 
 /** GitHub takes no longer comment. */
@@ -24,7 +25,9 @@ export async function commentStep(env: NodeJS.ProcessEnv): Promise<string> {
   const number = await pullRequestOf(env);
   if (number === undefined) return "Not a pull request: no comment";
   const marker = `<!-- k6-realtime: ${encodeURIComponent(line(env, "name"))} -->`;
-  const body = fit(`${marker}\n${await readFile(line(env, "summary-path"), "utf8")}`, linkToRun(env));
+  const end = linkToRun(env);
+  const text = `${marker}\n${await readFile(line(env, "summary-path"), "utf8")}`;
+  const body = fit(text, LONGEST - end.length) + end;
   const own = await findOwn(env, number, marker);
   if (own) {
     await call(env, "PATCH", `issues/comments/${own.id}`, { body });
@@ -69,9 +72,3 @@ async function call(env: NodeJS.ProcessEnv, method: string, path: string, body?:
 
 const linkToRun = (env: NodeJS.ProcessEnv): string =>
   `\n[This run](${env.GITHUB_SERVER_URL}/${env.GITHUB_REPOSITORY}/actions/runs/${env.GITHUB_RUN_ID})\n`;
-
-/** Cuts between lines, so that no table or block is broken in the middle of one. */
-function fit(text: string, end: string): string {
-  const room = LONGEST - end.length;
-  return (text.length <= room ? text : text.slice(0, text.lastIndexOf("\n", room) + 1)) + end;
-}

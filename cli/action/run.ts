@@ -7,17 +7,17 @@ import { stripVTControlCharacters } from "node:util";
 import { markdown } from "../../lib/summary/markdown.ts";
 import type { Summary } from "../../lib/summary/summary.ts";
 import { EXIT, UserError } from "../command.ts";
-import { type Judged, judgeRun } from "../gate.ts";
+import { TOLERANCE } from "../gate/regression.ts";
+import { judgeRun, strictnessOf } from "../gate.ts";
 import { findRecordings, groupRecordings, openRuns } from "../recording/open.ts";
 import { openViews } from "../report/open.ts";
 import type { RunView } from "../report/view.ts";
 import { reportPage } from "../report.ts";
-import { recordingsIn, reportIn } from "../results.ts";
+import { recordingsIn, reportIn, writeSummary } from "../results.ts";
 import type { K6Result } from "../run-k6.ts";
 import { latencyChart } from "./chart.ts";
-import { comparisonTable } from "./comparison.ts";
 import { line, readInputs, runCommand } from "./inputs.ts";
-import { addToJobSummary, errorLine, setOutputs, withoutCommands } from "./runner.ts";
+import { addToJobSummary, errorLine, plainLine, setOutputs, withoutCommands } from "./runner.ts";
 import { latencySvg } from "./svg.ts";
 
 /** A step's surroundings. */
@@ -51,7 +51,7 @@ export async function runStep(step: Step): Promise<number> {
     "summary-path": summaryPath,
     "report-path": page,
   });
-  print(exitCode === EXIT.pass ? `${verdict}: ${reason}` : errorLine(`${verdict}: ${reason}`));
+  print(exitCode === EXIT.pass ? plainLine(`${verdict}: ${reason}`) : errorLine(`${verdict}: ${reason}`));
   return exitCode;
 }
 
@@ -77,22 +77,36 @@ async function outcome(step: Step, results: string): Promise<Outcome> {
   }
   try {
     const baseline = baselineOf(step.env);
+    const [tolerance, spread] = [line(step.env, "tolerance"), line(step.env, "spread")];
     const judged = await judgeRun({
       paths: [results],
       baselines: baseline === undefined ? [] : [baseline],
       stored: { env: step.env },
+      strictness: strictnessOf("input ", tolerance || DEFAULT_TOLERANCE, spread || undefined),
       cwd: step.cwd,
     });
-    // With the verdict of the gate, which knows the baseline and is stricter about too few values.
-    const verdict = judged.verdict as typeof summary.verdict;
-    const { notes = [] } = summary; // of which a recording tells a part
-    const standing = { ...judged.summary, verdict, reason: judged.reason, notes };
-    return { ...judged, text: await report(judged, standing, recordings, step.cwd), summary: standing };
+    const { verdict, reason, exitCode } = judged;
+    const notes = [...(summary.notes ?? []), ...(judged.basis ?? [])]; // of the first a recording tells a part
+    const standing = { ...judged.summary, scenario: summary.scenario, notes };
+    // One verdict in all that the run leaves: the command line judged it by its limits alone.
+    await writeSummary(results, standing);
+    return {
+      exitCode,
+      verdict,
+      reason,
+      text: await report(standing, recordings, step.cwd),
+      summary: standing,
+    };
   } catch (error) {
-    if (error instanceof UserError) return refused({ exitCode: error.exitCode, said: error.message });
-    throw error;
+    if (!(error instanceof UserError)) throw error;
+    // Nor may what the run leaves say that it passed.
+    const standing: Summary = { ...summary, verdict: "incomplete", reason: `not compared: ${error.message}` };
+    await writeSummary(results, standing);
+    return { ...refused({ exitCode: error.exitCode, said: error.message }), summary: standing };
   }
 }
+
+const DEFAULT_TOLERANCE = String(TOLERANCE * 100);
 
 /** A directory of earlier recordings; undefined where there are none to compare with. */
 function baselineOf(env: NodeJS.ProcessEnv): string | undefined {
@@ -100,9 +114,9 @@ function baselineOf(env: NodeJS.ProcessEnv): string | undefined {
   return ["", "none", "artifact", "influxdb"].includes(given) ? undefined : given;
 }
 
-async function report({ regression }: Judged, summary: Summary, recordings: readonly string[], cwd: string) {
+async function report(summary: Summary, recordings: readonly string[], cwd: string) {
   const [run] = await openRuns(await groupRecordings(await findRecordings(recordings, cwd)));
-  const blocks = [markdown(summary), regression && comparisonTable(regression), run && latencyChart(run)];
+  const blocks = [markdown(summary), run && latencyChart(run)];
   return `${blocks.filter(Boolean).join("\n")}\n`;
 }
 

@@ -1,6 +1,7 @@
 /** What a step of GitHub Actions tells the runner: by files that the environment names, and by lines that it prints. */
 import { randomUUID } from "node:crypto";
 import { appendFile } from "node:fs/promises";
+import { fit } from "./fit.ts";
 
 /** Sets the step's outputs. */
 export async function setOutputs(
@@ -14,15 +15,12 @@ export async function setOutputs(
   }
 }
 
-/** GitHub shows no more of one step. */
+/** GitHub refuses more of one step. */
 const SUMMARY_LIMIT_BYTES = 1024 * 1024;
 
 /** Adds to the summary of the job. */
 export async function addToJobSummary(env: NodeJS.ProcessEnv, markdown: string): Promise<void> {
-  if (Buffer.byteLength(markdown) > SUMMARY_LIMIT_BYTES) {
-    throw new Error(`the job summary is ${Buffer.byteLength(markdown)} bytes long, which GitHub refuses`);
-  }
-  await append(env, "GITHUB_STEP_SUMMARY", markdown);
+  await append(env, "GITHUB_STEP_SUMMARY", fit(markdown, SUMMARY_LIMIT_BYTES, Buffer.byteLength));
 }
 
 /** Outside a runner there is none to tell. */
@@ -31,9 +29,20 @@ async function append(env: NodeJS.ProcessEnv, file: string, text: string): Promi
   if (path) await appendFile(path, text);
 }
 
-/** Shows one line as an error of the step. */
-export const errorLine = (message: string): string =>
-  `::error title=k6-realtime::${message.replaceAll("%", "%25").replaceAll("\r", "%0D").replaceAll("\n", "%0A")}`;
+const annotation = (kind: string) => (message: string) =>
+  `::${kind} title=k6-realtime::${message.replaceAll("%", "%25").replaceAll("\r", "%0D").replaceAll("\n", "%0A")}`;
+
+/** Shows one line as an error, a warning or a notice of the step. */
+export const errorLine = annotation("error");
+export const warningLine = annotation("warning");
+export const noticeLine = annotation("notice");
+
+/** One line that is no command, whatever is in it: the runner also takes the old form `##[…]` from the middle of one. */
+export const plainLine = (message: string): string =>
+  message
+    .replace(/[\r\n]+/g, " ")
+    .replace(/^\s*::/, " : :")
+    .replaceAll("##[", "## [");
 
 /** Does `work`, whose output the runner takes for text only: a server under test may have written some of it. */
 export async function withoutCommands<T>(print: (line: string) => void, work: () => Promise<T>): Promise<T> {

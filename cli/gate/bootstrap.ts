@@ -3,7 +3,7 @@
  * Neighbouring seconds are alike (a garbage collection, a queue that drains), so whole blocks of them are drawn: the
  * stationary bootstrap (Politis and Romano 1994), with block lengths after Politis and White (2004).
  */
-import { bucketMiddle, type Histogram, merge, quantile } from "../recording/histogram.ts";
+import { bucketMiddle, type Histogram, merge } from "../recording/histogram.ts";
 
 /** Uniform random numbers in [0, 1). */
 export type Random = () => number;
@@ -21,6 +21,7 @@ export function seeded(seed: number): Random {
 
 /** A quantile of a run, with its uncertainty. */
 export interface Estimate {
+  /** Interpolated where many values are alike: see {@link midQuantile}. */
   readonly value: number;
   /** Of the logarithm of the value, hence a share of it. */
   readonly standardError: number;
@@ -33,27 +34,29 @@ const RESAMPLES = 1_000;
 /**
  * Estimates quantiles of all values of a run.
  *
- * @param cells The values of each stretch of time, all equally long, in their order; at least one has values.
+ * @param cells The values of each stretch of time, all equally long, in their order; each has values.
  * @param shares 0 to 1.
  */
 export function estimate(cells: readonly Histogram[], shares: readonly number[], random: Random): Estimate[] {
   const whole = merge(cells);
-  const series = shares.map((share) => exceedances(cells, quantile(whole, share)));
+  const { resample, middles } = resampler(cells, whole);
+  const values = shares.map((share) => midQuantile(whole.counts, middles, share));
+  const series = values.map((value) => exceedances(cells, value));
   // One length for all, so that the same resamples serve every quantile.
   const length = Math.max(...series.map(blockLength));
   const logarithms: number[][] = shares.map(() => []);
-  const { resample, middles } = resampler(cells, whole);
   for (let i = 0; i < RESAMPLES; i++) {
     const sums = resample(drawBlocks(cells.length, length, random));
-    const total = sums.reduce((sum, count) => sum + count, 0);
-    if (total === 0) continue;
     for (const [j, share] of shares.entries()) {
-      logarithms[j]!.push(Math.log(quantileOf(sums, middles, share * total)));
+      logarithms[j]!.push(Math.log(midQuantile(sums, middles, share)));
     }
   }
-  return shares.map((share, j) => ({
-    value: quantile(whole, share),
-    standardError: deviation(logarithms[j]!) * whatBlocksMiss(series[j]!, length),
+  return shares.map((_, j) => ({
+    value: values[j]!,
+    standardError: Math.hypot(
+      deviation(logarithms[j]!) * whatBlocksMiss(series[j]!, length),
+      clockError(whole, middles, values[j]!),
+    ),
     blocks: cells.length / length,
   }));
 }
@@ -88,13 +91,39 @@ function resampler(cells: readonly Histogram[], whole: Histogram) {
   return { resample, middles: Float64Array.from(whole.buckets, bucketMiddle) };
 }
 
-function quantileOf(sums: Float64Array, middles: Float64Array, rank: number): number {
+/**
+ * The quantile of the mid-distribution function (Ma, Genton and Parzen 2011), which counts half of the values that are
+ * alike as smaller. A clock of whole milliseconds makes most values alike: there an ordinary quantile stays where it is
+ * or jumps by a whole millisecond, and this one moves with the share of values on either side.
+ */
+function midQuantile(counts: Float64Array, middles: Float64Array, share: number): number {
+  const total = counts.reduce((sum, count) => sum + count, 0);
   let seen = 0;
-  for (let i = 0; i < sums.length; i++) {
-    seen += sums[i]!;
-    if (seen > rank) return Math.max(middles[i]!, Number.MIN_VALUE);
+  let [rank, value] = [Number.NaN, Number.NaN];
+  for (let i = 0; i < counts.length; i++) {
+    if (counts[i] === 0) continue;
+    const next = (seen + counts[i]! / 2) / total;
+    const middle = Math.max(middles[i]!, Number.MIN_VALUE);
+    if (next >= share) {
+      return Number.isNaN(rank) ? middle : value + ((middle - value) * (share - rank)) / (next - rank);
+    }
+    [rank, value] = [next, middle];
+    seen += counts[i]!;
   }
-  return middles.at(-1)!;
+  return value;
+}
+
+/**
+ * The error of a clock whose step hides everything: where more than half of the values are one and the same, the true
+ * ones may lie anywhere within a step of it. As a share of the value.
+ */
+function clockError({ counts, total }: Histogram, middles: Float64Array, value: number): number {
+  const most = counts.indexOf(Math.max(...counts));
+  if (counts[most]! <= total / 2 || counts.length === 1) return 0;
+  const gaps = [most - 1, most + 1].flatMap((i) =>
+    i in middles ? [Math.abs(middles[i]! - middles[most]!)] : [],
+  );
+  return Math.min(...gaps) / Math.sqrt(12) / value;
 }
 
 function deviation(values: readonly number[]): number {
@@ -105,15 +134,13 @@ function deviation(values: readonly number[]): number {
 
 /** For each cell, the share of its values beyond a limit: what a quantile's variance comes from. */
 function exceedances(cells: readonly Histogram[], limit: number): number[] {
-  return cells
-    .filter(({ total }) => total > 0)
-    .map(({ buckets, counts, total }) => {
-      const beyond = counts.reduce(
-        (sum, count, i) => (bucketMiddle(buckets[i]!) > limit ? sum + count : sum),
-        0,
-      );
-      return beyond / total;
-    });
+  return cells.map(({ buckets, counts, total }) => {
+    const beyond = counts.reduce(
+      (sum, count, i) => (bucketMiddle(buckets[i]!) > limit ? sum + count : sum),
+      0,
+    );
+    return beyond / total;
+  });
 }
 
 /**

@@ -1,22 +1,33 @@
 /** What limits and comparison amount to, in one word and one sentence. Pure. */
-import type { Summary } from "../../lib/summary/summary.ts";
+import { change } from "../../lib/summary/layout.ts";
+import type { ComparisonSummary, Summary } from "../../lib/summary/summary.ts";
 import { parseLimit } from "../../lib/summary/threshold.ts";
 import { NO_LIMITS, number } from "../../lib/summary/verdict.ts";
 import { EXIT } from "../command.ts";
 import { parseSelector } from "../recording/figures.ts";
-import type { Comparison, Regression } from "./regression.ts";
+import type { CapacityComparison } from "./capacity.ts";
+import { nameOf } from "./measure.ts";
+import { ENOUGH_BASELINES, type Spread } from "./prediction.ts";
+import { type Comparison, isFew, type Regression } from "./regression.ts";
 
 export interface Decision {
-  readonly verdict: Summary["verdict"] | "too-little-data";
+  readonly verdict: Summary["verdict"];
   readonly reason: string;
   /** 0 pass, 99 fail, 3 neither. */
   readonly exitCode: number;
 }
 
-/** The earlier runs, and what came of comparing with them. */
+/** What came of comparing with earlier runs. */
 export interface Compared {
-  readonly baselines: readonly Pick<Summary, "scenario" | "verdict" | "reason">[];
+  /** How many runs that was. */
+  readonly baselines: number;
   readonly regression: Regression;
+  /** Of loads that grew; in words where they could not be compared. */
+  readonly capacity?: CapacityComparison | string | undefined;
+  /** Runs that were given and are no baselines, with the cause, in words. */
+  readonly leftOut: readonly string[];
+  /** What of the run was left out as warm-up, in words. Default: nothing. */
+  readonly warmUps?: readonly string[];
 }
 
 /**
@@ -37,42 +48,113 @@ export function decide(
   }
   if (!earlier) return decision("pass", summary.reason);
 
-  const { baselines, regression } = earlier;
-  const unusable = baselines.find(({ verdict }) => verdict === "incomplete" || verdict === "generator-bound");
-  if (unusable) return decision("too-little-data", `the baseline is ${unusable.verdict}: ${unusable.reason}`);
+  const { baselines, regression, capacity, leftOut } = earlier;
+  if (baselines === 0) return decision("too-little-data", `no baseline can be used: ${leftOut.join("; ")}`);
   const { slower, comparisons, notCompared } = regression;
-  if (slower.length > 0) return decision("fail", slower.map(describeSlower).join("; "));
-  const compared = comparedWithAll(comparisons, baselines.length);
-  if (compared === 0) {
-    const why = notCompared.join("; ") || "no latency was recorded in both";
-    return decision("too-little-data", `nothing to compare with the baseline by: ${why}`);
+  const steps = typeof capacity === "object" ? capacity : undefined;
+  if (slower.length > 0 || steps?.isFall) {
+    const what = [...(steps?.isFall ? [steps.reason] : []), ...describeAll(slower), ...slowerThan(slower)];
+    return decision("fail", `${what.join("; ")}, though ${summary.reason}`);
   }
-  const what = `${compared} ${compared === 1 ? "latency" : "latencies"} no slower than the baseline's`;
-  const but = notCompared.length > 0 ? ` (not compared: ${notCompared.join("; ")})` : "";
-  return decision("pass", `${summary.reason}, ${what}${but}${unseen(comparisons)}`);
+  const missing = [...notCompared, ...(typeof capacity === "string" ? [capacity] : [])];
+  if (comparisons.length === 0 && !steps) {
+    const why = missing.join("; ") || "no latency was recorded in both";
+    return decision("too-little-data", `nothing to compare with ${those(baselines)} by: ${why}`);
+  }
+  const what = [
+    ...(comparisons.length > 0
+      ? [`${latencies(comparisons.length)} no slower than ${those(baselines)}`]
+      : []),
+    ...(steps ? [steps.reason] : []),
+  ];
+  const but = missing.length > 0 ? ` (not compared: ${missing.join("; ")})` : "";
+  const without = leftOut.length > 0 ? `; left out: ${leftOut.join("; ")}` : "";
+  return decision("pass", `${[summary.reason, ...what].join(", ")}${but}${unsure(comparisons)}${without}`);
 }
 
-/** How many latencies were compared with every baseline: no other can be found to be slower. */
-function comparedWithAll(comparisons: readonly Comparison[], baselines: number): number {
-  const times = new Map<string, number>();
-  for (const one of comparisons) times.set(latencyOf(one), (times.get(latencyOf(one)) ?? 0) + 1);
-  return [...times.values()].filter((count) => count >= baselines).length;
-}
+const latencies = (count: number): string => `${count} ${count === 1 ? "latency" : "latencies"}`;
+
+const those = (baselines: number): string =>
+  baselines === 1 ? "the baseline" : `the median of ${baselines} baselines`;
 
 /** A change that everybody would want to hear of. */
-const PLAIN = 2;
+const PLAIN = 1.2;
+
+/** Whether so much is left to chance that a plain change could be there and nobody would know. */
+export const isRestless = ({ high }: Comparison): boolean => high > PLAIN;
 
 /** Where so much is left to chance that a plain change would have been, too: no news is no good news there. */
-function unseen(comparisons: readonly Comparison[]): string {
-  const surest = new Map<string, number>();
-  for (const one of comparisons) {
-    const name = latencyOf(one);
-    surest.set(name, Math.min(one.high, surest.get(name) ?? one.high));
-  }
-  const vague = [...surest].filter(([, high]) => high > PLAIN).map(([name]) => name);
-  return vague.length > 0
-    ? `; too restless to tell: ${vague.join(", ")} could be ${PLAIN} times as slow`
-    : "";
+function unsure(comparisons: readonly Comparison[]): string {
+  const few = comparisons.filter(isFew);
+  const vague = comparisons.filter((one) => isRestless(one) && !few.includes(one));
+  const [first] = few;
+  const passes = few.reduce((most, { high, ratio }) => Math.max(most, high / ratio), 1);
+  return [
+    ...(vague.length > 0
+      ? [
+          `; too restless to tell: ${vague.map((one) => `${nameOf(one)} could be ${whole(one.high)} slower`).join(", ")}`,
+        ]
+      : []),
+    ...(first
+      ? [
+          `; too little data on how far runs differ (${first.baselines.length} of ${ENOUGH_BASELINES} baselines): a run ${whole(passes)} slower would pass`,
+        ]
+      : []),
+  ].join("");
+}
+
+/** A ratio as a change, to a whole percent: a bound is not known better. */
+const whole = (ratio: number): string => `${Math.round((ratio - 1) * 100)} %`;
+
+/** The comparisons as they stand in the summary. */
+export function comparisonsOf({ regression, capacity }: Compared): ComparisonSummary[] {
+  const rows = regression.comparisons.map((one): ComparisonSummary => {
+    const isSlower = regression.slower.includes(one);
+    const reason = isSlower
+      ? [describeSlower(one), ...slowerThan([one])].join("; ")
+      : isRestless(one)
+        ? `no slower beyond chance, but could be ${whole(one.high)} slower`
+        : "no slower";
+    const { before, now, low, high } = one;
+    return { what: nameOf(one), ok: !isSlower, before, now, low, high, reason };
+  });
+  if (typeof capacity !== "object") return rows;
+  const { before, now, isFall, reason } = capacity;
+  return [{ what: "capacity", ok: !isFall, before, now, low: null, high: null, reason }, ...rows];
+}
+
+/** Who says how far runs differ. */
+const SOURCES: { readonly [F in Spread["from"]]: string } = {
+  stated: "stated",
+  baselines: "as the baselines do",
+  assumed: "assumed: the baselines show no more",
+  unknown: "assumed: there are too few baselines",
+};
+
+/** What the comparison rests on, in sentences. */
+export function notesOnComparison({ baselines, regression, leftOut, warmUps = [] }: Compared): string[] {
+  const { comparisons, falseAlarms } = regression;
+  const labels = [...new Set(comparisons.flatMap((one) => one.baselines.map(({ label }) => label)))];
+  const odd = comparisons.flatMap((one) =>
+    one.baselines
+      .filter(({ isOdd }) => isOdd)
+      .map(({ label, value }) => `${label} (${nameOf(one)} ${number(value)})`),
+  );
+  const spreads = comparisons.map(
+    ({ spread: { share, from } }) => `${number(share * 100)} % (${SOURCES[from]})`,
+  );
+  return [
+    ...(comparisons.length > 0
+      ? [
+          `compared with ${baselines === 1 ? labels.join(", ") : `the median of ${labels.join(", ")}`}; runs differ by ${[...new Set(spreads)].join(", ")}; of healthy runs at most ${number(falseAlarms * 100)} % are called slower`,
+        ]
+      : []),
+    ...(odd.length > 0 ? [`far from the other baselines, and not counted: ${odd.join(", ")}`] : []),
+    ...(warmUps.length > 0
+      ? [`left out of the comparison as warm-up: ${[...new Set(warmUps)].join("; ")}`]
+      : []),
+    ...(leftOut.length > 0 ? [`no baselines: ${leftOut.join("; ")}`] : []),
+  ];
 }
 
 /** A percentile of fewer values than one in each of its parts is no more than the largest one. */
@@ -92,23 +174,30 @@ function tooFewValues(
   return undefined;
 }
 
+/** The first of them with its figures, the others by how much. */
+function describeAll([first, ...more]: readonly Comparison[]): string[] {
+  if (!first) return [];
+  const also = more.map((one) => `${nameOf(one)} by ${change(one.ratio)}`);
+  return [describeSlower(first), ...(also.length > 0 ? [`also ${also.join(", ")}`] : [])];
+}
+
 function describeSlower(one: Comparison): string {
   const { ratio, low, high, before, now } = one;
   const unit = parseSelector(one.metric).metric.endsWith("_ms") ? " ms" : "";
   return (
-    `${latencyOf(one)} is ${percent(ratio)} slower than the baseline ` +
-    `(${number(now)}${unit}, was ${number(before)}${unit}; ${percent(low)} to ${percent(high)})`
+    `${nameOf(one)} is ${change(ratio)} slower than ${those(one.baselines.length)} ` +
+    `(${number(now)}${unit}, was ${number(before)}${unit}; ${change(low)} to ${change(high)})`
   );
 }
 
-/** What was compared: `ws_msg_rtt_ms p99`. */
-export const latencyOf = ({ metric, share }: Comparison): string => `${metric} p${number(share * 100)}`;
-
-/** A ratio as a change: 1.234 → 23.4 %. */
-const percent = (ratio: number): string => `${number((ratio - 1) * 100)} %`;
-
-/** The same with its sign: +23.4 %. */
-export const signed = (ratio: number): string => `${ratio >= 1 ? "+" : ""}${percent(ratio)}`;
+/** Of several baselines, those that the worst latency is slower than. */
+function slowerThan(slower: readonly Comparison[]): string[] {
+  const [first] = slower;
+  if (!first || first.baselines.length < 2) return [];
+  const worst = slower.reduce((most, one) => (one.ratio > most.ratio ? one : most), first);
+  const labels = worst.baselines.filter(({ isSlowerThan }) => isSlowerThan).map(({ label }) => label);
+  return [`slower than ${labels.length} of ${worst.baselines.length}: ${labels.join(", ")}`];
+}
 
 function decision(verdict: Decision["verdict"], reason: string): Decision {
   const exitCode = verdict === "pass" ? EXIT.pass : verdict === "fail" ? EXIT.fail : EXIT.undecided;

@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
+import { parseJsonText } from "../../lib/json-text.ts";
 import { PROFILES, type Profile, type ProfileName, parseProfile } from "../../lib/profile.ts";
 import { SettingsError } from "../../lib/settings.ts";
 import { UserError } from "../command.ts";
@@ -12,7 +13,7 @@ import { UserError } from "../command.ts";
 export async function readProfile(given: string, cwd: string): Promise<Profile> {
   try {
     if (Object.hasOwn(PROFILES, given)) return parseProfile(PROFILES[given as ProfileName], given);
-    return parseProfile(JSON.parse(await readFile(resolve(cwd, given), "utf8")), given);
+    return parseProfile(parseJsonText(await readFile(resolve(cwd, given), "utf8")), given);
   } catch (error) {
     if (error instanceof SettingsError) throw new UserError(error.message.replace(/^PROFILE/, "--profile"));
     const isMissing = (error as NodeJS.ErrnoException).code === "ENOENT";

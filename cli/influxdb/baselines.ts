@@ -3,6 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { EXIT, UserError } from "../command.ts";
+import { isSameRun } from "../gate/baselines.ts";
 import type { Header } from "../recording/format.ts";
 import { printable } from "../try/safe-text.ts";
 import { fetchRuns } from "./fetch.ts";
@@ -26,7 +27,7 @@ export interface Stored {
 }
 
 /**
- * Does `work` with paths of all baselines. Of an address, `influxdb:` and what `--out realtime-influxdb=` takes, the
+ * Does `work` with paths of all baselines, and with what was found and is none, in words. Of an address, `influxdb:` and what `--out realtime-influxdb=` takes, the
  * latest green runs of the scenario are fetched into a directory that is gone afterwards. Only runs that were over when
  * this one began: it may be stored there itself.
  *
@@ -34,25 +35,38 @@ export interface Stored {
  */
 export async function withBaselines<T>(
   baselines: readonly string[],
-  run: Header,
+  run: readonly Header[],
   stored: Stored,
-  work: (paths: readonly string[]) => Promise<T>,
+  work: (paths: readonly string[], skipped: readonly string[]) => Promise<T>,
 ): Promise<T> {
   const addresses = baselines.filter((one) => one.startsWith(PREFIX)).map((one) => one.slice(PREFIX.length));
   const paths = baselines.filter((one) => !one.startsWith(PREFIX));
-  if (addresses.length === 0) return work(paths);
+  if (addresses.length === 0) return work(paths, []);
+  const skipped: string[] = [];
   const into = await mkdtemp(join(tmpdir(), "k6-realtime-"));
   try {
     for (const address of addresses) {
       const { branch, last = LAST, env } = stored;
-      const wanted = { scenario: run.scenario, branch, last, overBy: Date.parse(run.startedAt) };
-      const fetched = await fetchRuns(openStore(parsePlace(address, env)), wanted, into);
+      const [{ scenario }] = run as [Header];
+      const overBy = Math.min(...run.map(({ startedAt }) => Date.parse(startedAt)));
+      const isNone = (other: Header) => run.some((own) => isSameRun(own, other));
+      const wanted = { scenario, branch, last, overBy, isNone };
+      const { fetched, skipped: passedOver } = await fetchRuns(
+        openStore(parsePlace(address, env)),
+        wanted,
+        into,
+      );
+      skipped.push(...passedOver);
       paths.push(...fetched.flatMap(({ files }) => files));
       if (fetched.length > 0) continue;
-      const which = `green run of ${run.scenario}${branch === undefined ? "" : ` of branch ${branch}`}`;
-      throw new UserError(printable(`--baseline: no earlier ${which} is stored in InfluxDB`), EXIT.undecided);
+      const which = `green run of ${scenario}${branch === undefined ? "" : ` of branch ${branch}`}`;
+      const because = passedOver.length > 0 ? `: ${passedOver.join("; ")}` : "";
+      throw new UserError(
+        printable(`--baseline: no earlier ${which} is stored in InfluxDB${because}`),
+        EXIT.undecided,
+      );
     }
-    return await work(paths);
+    return await work(paths, skipped);
   } finally {
     await rm(into, { recursive: true, force: true });
   }

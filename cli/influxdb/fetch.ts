@@ -1,10 +1,13 @@
 /** Fetches runs from InfluxDB as recordings, which every command takes. */
 import { mkdtemp, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { UserError } from "../command.ts";
+import type { Header } from "../recording/format.ts";
 import { groupRecordings, openRuns } from "../recording/open.ts";
+import type { Run } from "../recording/run.ts";
 import { summarizeRun } from "../recording/summarize.ts";
 import type { Store, StoredRun } from "./read.ts";
-import { writeRecording } from "./recording.ts";
+import { headerOf, Unreadable, writeRecording } from "./recording.ts";
 
 /** Which runs are wanted. */
 export interface Wanted {
@@ -17,6 +20,8 @@ export interface Wanted {
   readonly last: number;
   /** Those that were over by then, in milliseconds since 1970. Default: all. */
   readonly overBy?: number;
+  /** Whether a run is none of those, by its header. Default: all are. */
+  readonly isNone?: (header: Header) => boolean;
 }
 
 export interface Fetched {
@@ -28,21 +33,33 @@ export interface Fetched {
 
 /**
  * Fetches the latest green runs, those that pass by their own limits over all their instances; or the one that is
- * named. A run that is not over is none.
+ * named. A run that is not over is none. One that cannot be read, as it is of another version of the format, does not
+ * end the search.
  *
  * @param into A directory that is there.
- * @returns The latest first.
+ * @returns The latest first; and those that could not be read, in words.
+ * @throws {@link UserError} where the one that is named cannot be read, or the store does not answer
  */
-export async function fetchRuns(store: Store, wanted: Wanted, into: string): Promise<Fetched[]> {
+export async function fetchRuns(
+  store: Store,
+  wanted: Wanted,
+  into: string,
+): Promise<{ fetched: Fetched[]; skipped: string[] }> {
   const fetched: Fetched[] = [];
+  const skipped: string[] = [];
   for (const [run, instances] of byRun(await store.runs(wanted.scenario))) {
     if (fetched.length === wanted.last) break;
     if (wanted.run !== undefined && run !== wanted.run) continue;
     if (wanted.branch !== undefined && instances[0]!.branch !== wanted.branch) continue;
-    const one = await fetchRun(store, run, instances, into, wanted);
-    if (one) fetched.push(one);
+    try {
+      const one = await fetchRun(store, run, instances, into, wanted);
+      if (one) fetched.push(one);
+    } catch (error) {
+      if (!(error instanceof Unreadable) || wanted.run !== undefined) throw error;
+      skipped.push(error.message);
+    }
   }
-  return fetched;
+  return { fetched, skipped };
 }
 
 async function fetchRun(
@@ -52,21 +69,37 @@ async function fetchRun(
   into: string,
   wanted: Wanted,
 ): Promise<Fetched | undefined> {
+  const { isNone = () => false } = wanted;
+  if (instances.map(headerOf).some(isNone)) return undefined;
   const partial = await mkdtemp(join(into, ".fetching-"));
   try {
     const names = instances.map((_, i) => `${fileName(run)}-${i + 1}.realtime.jsonl`);
     for (const [i, instance] of instances.entries()) {
       await writeRecording(store, instance, join(partial, names[i]!));
     }
-    const [opened] = await openRuns(await groupRecordings(names.map((name) => join(partial, name))));
+    const opened = await openFetched(
+      run,
+      names.map((name) => join(partial, name)),
+    );
     const { overBy = Number.POSITIVE_INFINITY } = wanted;
-    if (opened!.instances.some(({ end }) => end && Date.parse(end.at) > overBy)) return undefined;
-    const { verdict } = summarizeRun(opened!);
+    if (opened.instances.some(({ end }) => end && Date.parse(end.at) > overBy)) return undefined;
+    const { verdict } = summarizeRun(opened);
     if (wanted.run === undefined && verdict !== "pass") return undefined;
     for (const name of names) await rename(join(partial, name), join(into, name));
     return { run, verdict, files: names.map((name) => join(into, name)) };
   } finally {
     await rm(partial, { recursive: true, force: true });
+  }
+}
+
+async function openFetched(run: string, paths: readonly string[]): Promise<Run> {
+  try {
+    const [opened] = await openRuns(await groupRecordings(paths));
+    return opened!;
+  } catch (error) {
+    throw error instanceof UserError
+      ? new Unreadable(`what InfluxDB has of run ${run}: ${error.message}`)
+      : error;
   }
 }
 

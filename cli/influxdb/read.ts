@@ -1,6 +1,6 @@
 /** Reads what `--out realtime-influxdb` stored, from either version of InfluxDB. */
-import { flux, fluxDateTime, HttpError, InfluxDB } from "@influxdata/influxdb-client";
-import { UserError } from "../command.ts";
+import { flux, fluxDateTime, linesToTables, stringToLines } from "@influxdata/influxdb-client";
+import { ask, failed } from "./ask.ts";
 import type { Place, Place1, Place2 } from "./place.ts";
 
 /** One process's part of a run, as its point in `realtime_run` tells of it. */
@@ -40,8 +40,20 @@ export const openStore = (place: Place): Store => (place.major === 1 ? store1(pl
 type Row = Readonly<Record<string, string | number | null>>;
 
 function store2({ url, token, org, bucket }: Place2): Store {
-  const api = new InfluxDB({ url, token, timeout: 60_000 }).getQueryApi(org);
-  const rows = (query: ReturnType<typeof flux>): Promise<Row[]> => api.collectRows<Row>(query).catch(told2);
+  const rows = async (query: ReturnType<typeof flux>): Promise<Row[]> =>
+    rowsOf(
+      await ask({
+        url: `${url}/api/v2/query?org=${encodeURIComponent(org)}`,
+        headers: {
+          Authorization: `Token ${token}`,
+          "Content-Type": "application/json",
+          Accept: "application/csv",
+        },
+        body: JSON.stringify({ query: query.toString(), type: "flux", dialect: DIALECT }),
+        answers: "csv",
+        unauthorized: "the token in INFLUX_TOKEN is not accepted",
+      }),
+    );
   return {
     async runs(scenario) {
       const found = await rows(flux`from(bucket: ${bucket})
@@ -64,12 +76,30 @@ function store2({ url, token, org, bucket }: Place2): Store {
   };
 }
 
-function told2(error: unknown): never {
-  if (error instanceof HttpError && error.statusCode >= 400 && error.statusCode < 500) {
-    const why = error.statusCode === 401 ? "the token in INFLUX_TOKEN is not accepted" : error.message;
-    throw new UserError(`reading from InfluxDB: ${why}`);
-  }
-  throw new UserError(`reading from InfluxDB: ${(error as Error).message}`);
+/** The form of CSV that {@link linesToTables} reads. */
+const DIALECT = {
+  header: true,
+  delimiter: ",",
+  quoteChar: '"',
+  commentPrefix: "#",
+  annotations: ["datatype", "group", "default"],
+};
+
+function rowsOf(csv: string): Row[] {
+  const rows: Row[] = [];
+  stringToLines(
+    csv,
+    linesToTables({
+      next: (row, table) => {
+        rows.push(table.toObject(row) as Row);
+      },
+      error: (error) => {
+        throw failed(error.message);
+      },
+      complete: () => {},
+    }),
+  );
+  return rows;
 }
 
 /** A row of flux is one field of one point, with all its tags as columns. */
@@ -89,21 +119,24 @@ function nanoseconds(time: string): number {
   return (Date.parse(`${second}Z`) / 1000) * 1e9 + Number(fraction.padEnd(9, "0"));
 }
 
-function store1({ url, database, user, password }: Place1): Store {
+function store1({ url, database, retentionPolicy, user, password }: Place1): Store {
   const query = async (influxql: string): Promise<StoredPoint[]> => {
-    const response = await fetch(`${url}/query`, {
-      method: "POST",
+    const text = await ask({
+      url: `${url}/query`,
       headers: user
         ? { Authorization: `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}` }
         : {},
-      body: new URLSearchParams({ db: database, epoch: "ns", q: influxql }),
-      signal: AbortSignal.timeout(60_000),
-    }).catch((error) => {
-      throw new UserError(`reading from InfluxDB: ${error.cause?.message ?? error.message}`);
+      body: new URLSearchParams({
+        db: database,
+        ...(retentionPolicy && { rp: retentionPolicy }),
+        epoch: "ns",
+        q: influxql,
+      }),
+      answers: "json",
     });
-    const answer = (await response.json().catch(() => ({ error: `HTTP ${response.status}` }))) as Answer1;
+    const answer: Answer1 = JSON.parse(text);
     const result = answer.results?.[0] ?? answer;
-    if (result.error) throw new UserError(`reading from InfluxDB: ${result.error}`);
+    if (result.error) throw failed(result.error);
     return (result.series ?? []).flatMap(fromSeries);
   };
   return {

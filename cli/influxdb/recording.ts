@@ -2,7 +2,8 @@
 import { open } from "node:fs/promises";
 import * as v from "valibot";
 import { UserError } from "../command.ts";
-import { EndLine, Header } from "../recording/format.ts";
+import { EndLine, type Header } from "../recording/format.ts";
+import { parseHeader } from "../recording/read.ts";
 import type { Store, StoredPoint, StoredRun } from "./read.ts";
 
 /** So much of a run is in memory at once. */
@@ -14,13 +15,31 @@ const MARGIN_S = 60;
 const ADDED = ["source", "run", "scenario", "instance", "commit", "unit"];
 const PREFIX = "k6_";
 
+/** What is stored is not what the output writes, or what another version of it writes. */
+export class Unreadable extends UserError {
+  override name = "Unreadable";
+}
+
+/**
+ * The header of what is stored of a process.
+ *
+ * @throws {@link Unreadable}
+ */
+export function headerOf(of: StoredRun): Header {
+  try {
+    return parseHeader(nameOf(of), of.header);
+  } catch (error) {
+    throw error instanceof UserError ? new Unreadable(error.message) : error;
+  }
+}
+
 /**
  * Writes the recording of a process.
  *
- * @throws {@link UserError} where something else is stored than the output writes
+ * @throws {@link Unreadable}
  */
 export async function writeRecording(store: Store, of: StoredRun, path: string): Promise<void> {
-  const header = parse(Header, of.header, of);
+  const header = headerOf(of);
   const end = of.end === undefined ? undefined : parse(EndLine.entries.end, of.end, of);
   const start = Math.floor(Date.parse(header.startedAt) / 1000) - MARGIN_S;
   const last = end ? Date.parse(end.at) : Date.parse(header.startedAt) + header.longestMs;
@@ -40,17 +59,15 @@ export async function writeRecording(store: Store, of: StoredRun, path: string):
   }
 }
 
-function parse<S extends v.GenericSchema>(
-  schema: S,
-  text: string,
-  { run, instance }: StoredRun,
-): v.InferOutput<S> {
+function parse<S extends v.GenericSchema>(schema: S, text: string, of: StoredRun): v.InferOutput<S> {
   try {
     return v.parse(schema, JSON.parse(text));
   } catch (error) {
-    throw new UserError(`what InfluxDB has of run ${run}, ${instance}: ${(error as Error).message}`);
+    throw new Unreadable(`${nameOf(of)}: ${(error as Error).message}`);
   }
 }
+
+const nameOf = ({ run, instance }: StoredRun): string => `what InfluxDB has of run ${run}, ${instance}`;
 
 /** Makes lines of points, numbering series as they come up. */
 class Lines {

@@ -24,20 +24,22 @@ export interface StoredElsewhere {
 }
 
 /**
- * Finds in k6's arguments the places that the run is stored in; undefined without one.
+ * Finds the places that the run is stored in, in k6's arguments and in the outputs that it has besides; undefined
+ * without one.
  *
  * @throws UserError for an address that cannot be written to
  */
 export function storedIn(
   k6Flags: readonly string[],
+  outputs: readonly string[],
   env: NodeJS.ProcessEnv,
   now = new Date(),
 ): StoredElsewhere | undefined {
-  const addresses = valuesOf(k6Flags, ["--out", "-o"])
+  const addresses = [...valuesOf(k6Flags, ["--out", "-o"]), ...outputs]
     .filter((out) => out.startsWith(OUTPUT))
     .map((out) => out.slice(OUTPUT.length));
   if (addresses.length === 0) return undefined;
-  const places = addresses.map((address) => ({ place: parsePlace(address, env), address }));
+  const places = addresses.map((address) => parsePlace(address, env));
   const tags = new Map(
     valuesOf(k6Flags, ["--tag"]).map((pair) => pair.split(/=(.*)/s, 2) as [string, string]),
   );
@@ -59,8 +61,8 @@ export function storedIn(
         until: String(endedAt.getTime()),
       };
       const lines = linesOf(of, summary, startedAt);
-      const problems = places.map(({ place, address }) =>
-        write(place, address, lines).then(
+      const problems = places.map((place) =>
+        write(place, lines).then(
           () => [],
           ({ message }) => [`The verdict is not in InfluxDB (${place.url}): ${message}`],
         ),
@@ -120,8 +122,8 @@ function pointOf(
 /** A tag as a line can hold it, and as k6's output has it (extension/influxdb/points.go). */
 const lineText = (text: string): string => text.replace(/\p{Cc}/gu, " ").replace(/[ \\]+$/, "");
 
-async function write(place: Place, address: string, lines: string): Promise<void> {
-  const { url, headers } = requestTo(place, address);
+async function write(place: Place, lines: string): Promise<void> {
+  const { url, headers } = requestTo(place);
   const response = await fetch(url, {
     method: "POST",
     headers: { ...headers, "Content-Type": "text/plain; charset=utf-8" },
@@ -138,16 +140,15 @@ async function write(place: Place, address: string, lines: string): Promise<void
 
 const TIMEOUT_MS = 10_000;
 
-function requestTo(place: Place, address: string): { url: string; headers: Record<string, string> } {
+function requestTo(place: Place): { url: string; headers: Record<string, string> } {
   if (place.major === 2) {
     const query = new URLSearchParams({ org: place.org, bucket: place.bucket, precision: "ns" });
     return { url: `${place.url}/api/v2/write?${query}`, headers: { Authorization: `Token ${place.token}` } };
   }
-  const retentionPolicy = new URL(address).searchParams.get("rp");
   const query = new URLSearchParams({
     db: place.database,
     precision: "ns",
-    ...(retentionPolicy && { rp: retentionPolicy }),
+    ...(place.retentionPolicy && { rp: place.retentionPolicy }),
   });
   const credentials = Buffer.from(`${place.user}:${place.password}`).toString("base64");
   return {

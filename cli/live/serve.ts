@@ -1,7 +1,7 @@
 /** The report's page while a run goes on, on this machine alone: made anew each second for whoever looks. */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import type { Chart } from "../report/chart.ts";
+import type { Update } from "../report/chart.ts";
 import { chartsOf } from "../report/charts.ts";
 import { contentOf, documentOf, headlineOf, runningHeadline } from "../report/document.ts";
 import type { Html } from "../report/html.ts";
@@ -16,16 +16,6 @@ export interface LivePage extends Display {
   readonly url: string;
   /** Shows what the run came to, and ends. Pages that are open keep it. */
   finish(views: readonly RunView[]): Promise<void>;
-}
-
-/** What an open page is told. */
-export interface Update {
-  readonly headline: string;
-  readonly above: string;
-  readonly charts: readonly Chart[];
-  readonly figures: string;
-  readonly below: string;
-  readonly over: boolean;
 }
 
 /** A page that does not read is sent nothing more until it does. */

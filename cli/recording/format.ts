@@ -25,6 +25,7 @@ export const Header = v.object({
   plannedMs: v.exactOptional(amount),
   segment: v.exactOptional(text),
   thresholds: v.record(v.string(), v.array(text)),
+  floor: v.exactOptional(v.record(v.string(), v.array(text))),
   k6: v.exactOptional(text),
   extension: v.exactOptional(text),
   environment: v.object({

@@ -33,7 +33,8 @@ export async function* linesOf(path: string): AsyncGenerator<Line> {
           throw new RangeError(`line ${number + 1} is longer than any of a recording`);
         if (end < 0) break;
         number += 1;
-        yield { number, text: Buffer.concat(parts).toString("utf8"), isWhole: true };
+        const text = Buffer.concat(parts).toString("utf8");
+        yield { number, text: number === 1 ? text.replace(/^\ufeff/, "") : text, isWhole: true };
         parts = [];
         length = 0;
         start = end + 1;

@@ -1,5 +1,5 @@
 /** From the paths on a command line to runs. */
-import { readdir, stat } from "node:fs/promises";
+import { open, readdir, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { UserError } from "../command.ts";
 import { readHeader, readRecording } from "./read.ts";
@@ -38,6 +38,45 @@ export async function groupRecordings(files: readonly string[]): Promise<Source[
   const sources: Source[] = [];
   for (const path of files) sources.push({ path, header: await readHeader(path) });
   return groupRuns(sources);
+}
+
+/**
+ * Reads a run whole, with stretches of time as short as its own length allows: by the longest that its plan allowed
+ * for, a run that ended early, or whose script allows for hours, would be a handful of them.
+ */
+export async function openRun(group: readonly Source[]): Promise<Run> {
+  const ended = [];
+  for (const { path, header } of group) {
+    const lastedMs = (await endOf(path)) - Date.parse(header.startedAt);
+    const isKnown = lastedMs >= 0 && lastedMs <= header.longestMs;
+    ended.push({ path, header: isKnown ? { ...header, longestMs: lastedMs } : header });
+  }
+  const cellSeconds = cellSecondsFor(ended, MOST_CELLS);
+  const instances = [];
+  for (const { path } of group) instances.push(await readRecording(path, cellSeconds));
+  return mergeRun(instances, cellSeconds);
+}
+
+/** The last line is short. */
+const TAIL_BYTES = 4_096;
+
+/** When a recording ends, in milliseconds since 1970; NaN where its last line does not say so. */
+async function endOf(path: string): Promise<number> {
+  const file = await open(path);
+  try {
+    const { size } = await file.stat();
+    const { buffer, bytesRead } = await file.read({
+      buffer: Buffer.alloc(TAIL_BYTES),
+      position: Math.max(0, size - TAIL_BYTES),
+    });
+    const last = buffer.toString("utf8", 0, bytesRead).trimEnd().split("\n").at(-1)!;
+    return Date.parse(JSON.parse(last).end?.at);
+  } catch (error) {
+    if (error instanceof SyntaxError) return Number.NaN;
+    throw error;
+  } finally {
+    await file.close();
+  }
 }
 
 /** Reads runs whole, all with stretches of time of the same length. */

@@ -101,7 +101,13 @@ export async function isRecording(path: string): Promise<boolean> {
   }
 }
 
-function parseHeader(path: string, text: string): Header {
+/**
+ * Reads the text of a first line.
+ *
+ * @param path How to name what it is of in errors.
+ * @throws {@link UserError} where it is none, or one of another version of the format
+ */
+export function parseHeader(path: string, text: string): Header {
   let line: unknown;
   try {
     line = JSON.parse(text);
@@ -151,6 +157,7 @@ export class RecordingReader {
       return;
     }
     const where = `${this.#path}: line ${number}`;
+    if (this.#end && text.trim() === "") return; // as an editor leaves it
     if (this.#end) throw new UserError(`${where}: expected nothing behind the line that ends a recording`);
     let line: unknown;
     try {

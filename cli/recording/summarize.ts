@@ -36,22 +36,23 @@ const K6_OWN =
  * Sums a run up and judges it.
  *
  * @param run
- * @param profile Limits to judge by, instead of those of the script; its floors on traffic hold all the same.
+ * @param profile Limits to judge by, instead of the script's on the same metrics. All others hold, and so do the
+ *   scenario's own, which no profile replaces.
  * @throws SettingsError where the profile limits nothing that was recorded, or what a step cannot be judged by
  */
 export function summarizeRun(run: Run, profile?: Profile): Summary {
   const [first] = run.instances;
-  const recorded = recordedLimits(run);
-  const all = profile ? together(floorsOf(recorded), limitsOn(declaredBy(run), profile)) : recorded;
   const sizes = sizesIn(run);
-  if (profile && sizes.length > 0) requireLimitsOfSteps(offStep(all));
-  const limits = sizes.length > 0 ? onStep(offStep(all), sizes[0]!) : all;
+  const recorded = sizes.length > 0 ? offStep(recordedLimits(run)) : recordedLimits(run);
+  const all = profile ? replaced(run, recorded, limitsOn(declaredBy(run), profile)) : recorded;
+  if (profile && sizes.length > 0) requireLimitsOfSteps(all);
+  const limits = sizes.length > 0 ? onStep(all, sizes[0]!) : all;
   const metrics = metricsOf(run, Object.keys(limits));
   const { startedAt, durationMs } = spanOf(run);
   const thresholds = Object.entries(limits).flatMap(([series, expressions]) =>
     expressions.map((expression) => evaluate(run, series, expression, durationMs)),
   );
-  const steps = sizes.length > 0 ? stepsIn(run, sizes, offStep(all)) : undefined;
+  const steps = sizes.length > 0 ? stepsIn(run, sizes, all) : undefined;
   const { scenario } = first!.header;
   return {
     scenario,
@@ -68,7 +69,7 @@ export function summarizeRun(run: Run, profile?: Profile): Summary {
 }
 
 /** The sizes of a load that grew, in their order; none where it did not. */
-function sizesIn({ series }: Run): number[] {
+export function sizesIn({ series }: Pick<Run, "series">): number[] {
   const sizes = series.map(({ tags }) => Number(tags[STEP_TAG])).filter(Number.isInteger);
   return [...new Set(sizes)].sort((a, b) => a - b);
 }
@@ -129,13 +130,23 @@ function isBreakdown(series: string, expression: string): boolean {
   );
 }
 
-function floorsOf(limits: Thresholds): Thresholds {
+/** The limits with those of a profile in place of others on the same metrics. */
+function replaced(run: Run, recorded: Thresholds, profile: Thresholds): Thresholds {
+  const limited = new Set(Object.keys(profile).map(metricIn));
+  const others = Object.entries(recorded).filter(([series]) => !limited.has(metricIn(series)));
+  return [floorsOf(run, recorded), profile].reduce(together, Object.fromEntries(others));
+}
+
+/** What holds whatever the profile. A recording that does not say it has at least limits against silence. */
+function floorsOf(run: Run, recorded: Thresholds): Thresholds {
+  const told = run.instances.flatMap(({ header }) => (header.floor ? [header.floor] : []));
+  if (told.length > 0) return told.reduce<Thresholds>(together, {});
   const isFloor = (expression: string) => {
     const limit = parseLimit(expression);
     return limit?.aggregate === "count" && limit.operator.startsWith(">");
   };
   return Object.fromEntries(
-    Object.entries(limits)
+    Object.entries(recorded)
       .map(([series, all]) => [series, all.filter(isFloor)] as const)
       .filter(([, floors]) => floors.length > 0),
   );

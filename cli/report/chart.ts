@@ -1,5 +1,15 @@
 /** What a chart is, between the code that makes it and the page that draws it. Imports nothing: both sides do. */
 
+/** What an open page of a run that goes on is told each second: markup of its parts, and its charts. */
+export interface Update {
+  readonly headline: string;
+  readonly above: string;
+  readonly charts: readonly Chart[];
+  readonly figures: string;
+  readonly below: string;
+  readonly over: boolean;
+}
+
 export interface Chart {
   readonly title: string;
   /** The metric that is on it, where there is one. */

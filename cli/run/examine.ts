@@ -1,4 +1,7 @@
 import { lookup } from "node:dns/promises";
+import { authorityOf } from "../../lib/address.ts";
+import { type ConnectTo, destinationOf } from "../../lib/connect-to.ts";
+import { proxyFor } from "../../lib/proxy.ts";
 import { SettingsError } from "../../lib/settings.ts";
 import { EXIT, UserError } from "../command.ts";
 import { checkMachine } from "../doctor/checks.ts";
@@ -26,11 +29,11 @@ export interface Plan {
  * @throws {@link UserError} saying what to change, where it cannot work here
  */
 export async function examine({ scenario, env, k6Flags, instances, cwd }: Plan): Promise<string[]> {
-  const { connections, sources, urls, makesDo } =
+  const { connections, sources, urls, connectTo, makesDo } =
     scenario === undefined ? NOTHING : await asked(scenario, env, cwd);
   const addressPairs = choosesAddresses(k6Flags)
     ? Number.POSITIVE_INFINITY
-    : sources * (await countAddresses(urls));
+    : sources * (await countAddresses(urls.map((url) => hopTo(url, connectTo, env))));
   const checks = checkMachine(await readMachine(), { connections, instances, addressPairs });
   const hopeless = makesDo ? [] : checks.filter(({ state }) => state === "change");
   if (hopeless.length > 0) {
@@ -39,7 +42,7 @@ export async function examine({ scenario, env, k6Flags, instances, cwd }: Plan):
   return linesOf(checks.filter(({ state }) => state !== "ok"));
 }
 
-const NOTHING: Asks = { connections: 0, sources: 1, urls: [], makesDo: false };
+const NOTHING: Asks = { connections: 0, sources: 1, urls: [], connectTo: [], makesDo: false };
 
 async function asked(scenario: string, env: NodeJS.ProcessEnv, cwd: string): Promise<Asks> {
   const presets = env.PROFILE ? (await readProfile(env.PROFILE, cwd)).settings : {};
@@ -50,11 +53,12 @@ async function asked(scenario: string, env: NodeJS.ProcessEnv, cwd: string): Pro
   }
 }
 
-/** Remote addresses that connections to these endpoints can go to: a name may stand for several. */
-async function countAddresses(urls: readonly string[]): Promise<number> {
-  const hosts = urls
-    .filter((url) => URL.canParse(url))
-    .map((url) => new URL(url).hostname.replace(/^\[|\]$/g, ""));
+/** The host that the TCP connections of an endpoint go to. */
+const hopTo = (url: string, connectTo: readonly ConnectTo[], env: NodeJS.ProcessEnv): string =>
+  proxyFor(url, env)?.host ?? destinationOf(url, connectTo)?.address ?? authorityOf(url).host;
+
+/** Remote addresses that connections to these hosts can go to: a name may stand for several. */
+async function countAddresses(hosts: readonly string[]): Promise<number> {
   const found = await Promise.all(
     [...new Set(hosts)].map((host) => lookup(host, { all: true }).catch(() => [{ address: host }])),
   );

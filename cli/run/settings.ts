@@ -1,6 +1,13 @@
 /** What a run's flags mean to the scenario and to k6, and what its load asks of this machine. Pure. */
+import type { ConnectTo } from "../../lib/connect-to.ts";
 import type { Profile } from "../../lib/profile.ts";
-import { readSettings, type SettingName, type Settings } from "../../lib/settings.ts";
+import {
+  describeStranger,
+  readSettings,
+  type SettingName,
+  type Settings,
+  strangers,
+} from "../../lib/settings.ts";
 import { UserError } from "../command.ts";
 
 /** Flags that stand for a setting. */
@@ -35,7 +42,7 @@ export function settingsOf(
     if (name === undefined || value === undefined) {
       throw new UserError(`-e: expected NAME=value, got ${JSON.stringify(pair.replace(/=.*/s, "=…"))}`);
     }
-    if (SECRETS.includes(name)) {
+    if (SECRETS.includes(name) || (/^https?_proxy$/i.test(name) && value.includes("@"))) {
       throw new UserError(
         `-e ${name}: expected it in the environment, which the process list does not show: ${name}=… k6-realtime run …`,
       );
@@ -48,19 +55,40 @@ export function settingsOf(
   return settings;
 }
 
+/**
+ * Refuses misspelt names among what the command line gives a scenario of the toolkit. The environment may hold the
+ * like for reasons of its own.
+ *
+ * @throws {@link UserError} naming each
+ */
+export function refuseMisspelt(settings: Readonly<Record<string, string>>): void {
+  const problems = strangers(Object.keys(settings)).map((one) => `-e ${describeStranger(one)}`);
+  if (problems.length > 0) throw new UserError(problems.join("\n"));
+}
+
 /** k6's flags that a run has other words for, and what they are. */
 const NOT_PASSED_ON: readonly [pattern: RegExp, instead: string][] = [
   [/^(-e|--env)/, "-e before the --"],
-  [/^(-[dusi]|--(duration|vus|stage|iterations)(=|$))/, "-e, with which a scenario's load is set"],
-  [/^(-c|--config)/, "-e"],
+  [
+    /^(-[dusi]|--(duration|vus|stage|iterations|min-iteration-duration)(=|$))/,
+    "-e, with which a scenario's load is set",
+  ],
   [/^--execution-segment/, "--instances"],
-  [/^--(no-thresholds|summary-mode)/, "nothing: a run is judged and summed up"],
+  [
+    /^--(no-thresholds|summary-mode|summary-trend-stats|new-machine-readable-summary)/,
+    "nothing: a run is judged and summed up",
+  ],
+  [/^--no-setup/, "nothing: the set-up belongs to the scenario"],
+  [/^--system-tags/, "nothing: k6's url tag may hold a token"],
+  [/^(-[pl]|--(paused|linger))/, "nothing: a run begins and ends by itself"],
+  [/^(-t|--type(=|$))/, "nothing: a run is of a script"],
   [/^(-a|--address)/, "nothing: a run is followed by what it prints and records"],
 ];
 
 /** @throws {@link UserError} for a flag of k6 that would take the run out of our hands */
 export function checkK6Flags(flags: readonly string[]): void {
-  for (const flag of flags) {
+  for (const [index, flag] of flags.entries()) {
+    if (/^(-c|--config)$/.test(flags[index - 1] ?? "")) continue; // a path
     const [, instead] = NOT_PASSED_ON.find(([pattern]) => pattern.test(flag)) ?? [];
     if (instead) throw new UserError(`-- ${flag}: expected ${instead}`);
   }
@@ -73,6 +101,8 @@ export interface Asks {
   /** Local addresses that it connects from in turn. */
   readonly sources: number;
   readonly urls: readonly string[];
+  /** Where connections to them go instead. */
+  readonly connectTo: readonly ConnectTo[];
   /** Whether it goes on with fewer connections where the machine gives no more. */
   readonly makesDo: boolean;
 }
@@ -88,12 +118,17 @@ export function asksOf(
   env: Readonly<Record<string, string | undefined>>,
   presets: Profile["settings"],
 ): Asks {
-  const settings = readSettings([...ASKED, "WS_URL", "SERVERS", "SOURCE_IPS", "EXHAUSTED"], env, presets);
-  const { WS_URL, SERVERS, SOURCE_IPS, EXHAUSTED } = settings;
+  const settings = readSettings(
+    [...ASKED, "WS_URL", "SERVERS", "SOURCE_IPS", "EXHAUSTED", "CONNECT_TO"],
+    env,
+    presets,
+  );
+  const { WS_URL, SERVERS, SOURCE_IPS, EXHAUSTED, CONNECT_TO } = settings;
   return {
     connections: connectionsOf(scenario, settings),
     sources: Math.max(1, SOURCE_IPS.length),
     urls: SERVERS.length > 0 ? SERVERS : [WS_URL],
+    connectTo: CONNECT_TO,
     makesDo: EXHAUSTED === "continue",
   };
 }
@@ -129,3 +164,18 @@ function connectionsOf(scenario: string, settings: Settings<(typeof ASKED)[numbe
 /** Whether k6 is told to connect from several local addresses. */
 export const choosesAddresses = (flags: readonly string[]): boolean =>
   flags.some((flag) => flag.startsWith("--local-ips"));
+
+/**
+ * Outputs that k6 was to have by other means than its flags. Its flag for ours would take their place.
+ *
+ * @param configured those of k6's configuration file
+ */
+export function outputsBeside(
+  flags: readonly string[],
+  { K6_OUT }: Readonly<Record<string, string | undefined>>,
+  configured: unknown,
+): string[] {
+  if (flags.some((flag) => /^(-o|--out)/.test(flag))) return []; // so it is with k6 alone
+  if (K6_OUT) return K6_OUT.split(",");
+  return Array.isArray(configured) ? configured.map(String) : [];
+}

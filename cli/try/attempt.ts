@@ -1,6 +1,8 @@
 import type { IncomingMessage } from "node:http";
+import type { Socket } from "node:net";
 import { type RawData, WebSocket } from "ws";
 import type { Identity } from "../../lib/identity.ts";
+import { HEADER_BYTES } from "../../lib/ours.ts";
 import {
   type Conversation,
   type Effect,
@@ -11,13 +13,17 @@ import {
 } from "../../lib/protocols/index.ts";
 import type { ConnectReason } from "../../lib/reasons.ts";
 import { type Ms, ms } from "../../lib/units.ts";
-import { redactUrl } from "../../lib/url.ts";
+import { redactUrlOf } from "../../lib/url.ts";
 import { frameText, type HeaderLines, type Meaning, type Untimed } from "./event.ts";
-import { headerLines, readBody, reasonOf, tolerateSubprotocol } from "./handshake.ts";
+import { headerLines, readBody, reasonOf, sendAsGiven, tolerateSubprotocol } from "./handshake.ts";
+import { nameOf } from "./proxy.ts";
+import { type Network, Road } from "./road.ts";
 
 /** One connection to be tried, as one connection of a scenario would be made. */
 export interface Attempt {
   readonly identity: Identity;
+  /** Where the identity has none. */
+  readonly userAgent: string | undefined;
   readonly protocol: Protocol;
   /** Probes to send, the first as soon as the session is ready; none where the protocol has none. */
   readonly probes: number;
@@ -25,11 +31,13 @@ export interface Attempt {
   readonly publications: number;
   /** Filler of the probes and publications. */
   readonly payload: string;
+  /** The largest message taken. */
+  readonly messageBytes: number;
   readonly connectTimeout: Ms;
   readonly replyTimeout: Ms;
   /** From the first byte to our Close, whatever happens. */
   readonly stayFor: Ms;
-  readonly verifyCertificate: boolean;
+  readonly network: Network;
 }
 
 /** Takes an event; gives a promise when no more should come before it is settled. */
@@ -39,8 +47,6 @@ export type Report = (event: Untimed, at: Ms) => Promise<void> | undefined;
 const INTERVAL = ms(500);
 /** How long the peer may take to answer our Close. */
 const CLOSE_TIMEOUT = ms(2_000);
-/** The largest message taken: k6 has no limit, one's own memory has. */
-const MAX_PAYLOAD_BYTES = 64 * 1_024 * 1_024;
 
 /**
  * Tries one connection: handshake, session, probes, Close. Resolves when it is over, which is `stayFor` and the
@@ -66,6 +72,7 @@ class Try {
   readonly #socket: WebSocket;
   readonly #conversation: Conversation;
   readonly #controls = new AbortController();
+  readonly #road: Road;
   #state: "connecting" | "open" | "closing" | "over" = "connecting";
   #alarm: NodeJS.Timeout | undefined;
   #probesSent = 0;
@@ -84,17 +91,26 @@ class Try {
       replyTimeoutMs: what.replyTimeout,
       unixOffsetMs: ms(performance.timeOrigin + this.#origin),
     });
+    this.#road = new Road(identity.url, what.network, this.#controls.signal);
     this.#socket = new WebSocket(identity.url, [...identity.subprotocols], {
-      headers: { ...identity.headers },
-      rejectUnauthorized: what.verifyCertificate,
+      finishRequest: (request) => {
+        if (what.userAgent) request.setHeader("User-Agent", what.userAgent);
+        sendAsGiven(identity, request);
+      },
+      // The types know no connection that is made later, as Node.js does.
+      createConnection: ((_: unknown, made: (error: Error | null, socket?: Socket) => void) => {
+        this.#road.take(this.#deadline()).then((socket) => made(null, socket), made);
+      }) as never,
       perMessageDeflate: false, // as k6, unless a script asks for it
-      maxPayload: MAX_PAYLOAD_BYTES,
+      maxPayload: what.messageBytes,
+      maxHeaderSize: HEADER_BYTES, // Node.js takes 16 KiB by itself
     });
     this.#tell({
       event: "connecting",
-      url: redactUrl(identity.url),
+      url: redactUrlOf(identity),
       headers: Object.keys(identity.headers),
       subprotocols: identity.subprotocols,
+      ...(what.network.proxy && { proxy: nameOf(what.network.proxy) }),
     });
     this.#listen();
     signal.addEventListener("abort", () => this.#leave(), { signal: this.#controls.signal });
@@ -146,7 +162,14 @@ class Try {
 
   #failed(error: Error): void {
     if (this.#state === "connecting") this.#unconnected(...reasonOf(error));
-    else if (this.#state !== "over") this.#tell({ event: "violation", detail: error.message });
+    else if (this.#state !== "over") this.#tell(this.#breach(error));
+  }
+
+  #breach(error: NodeJS.ErrnoException): Untimed {
+    if (error.code !== "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH")
+      return { event: "violation", detail: error.message };
+    const detail = `a message was larger than ${this.#what.messageBytes} bytes: raise --message-bytes`;
+    return { event: "limit", detail };
   }
 
   #unconnected(reason: ConnectReason, detail: string): void {
@@ -253,6 +276,10 @@ class Try {
   #leave(): void {
     if (this.#state === "connecting") {
       const waited = Math.round(this.#now());
+      if (this.#road.awaitsProxy) {
+        this.#unconnected("proxy_timeout", `no tunnel through the proxy within ${waited} ms`);
+        return;
+      }
       this.#unconnected("timeout", `no answer to the upgrade request within ${waited} ms`);
       return;
     }
@@ -274,8 +301,10 @@ class Try {
     if (this.#state === "connecting") this.#unconnected("reset", "the connection ended before an answer");
     if (this.#state === "over") return;
     this.#drop();
-    const by = code === 1006 ? "network" : this.#state === "closing" ? "us" : "server";
-    this.#tell({ event: "closed", by, code: code === 1006 || code === 1005 ? null : code, reason });
+    const answered = code !== 1006;
+    // Whatever ends it after our Close, with the answer that it is owed or without, ends it as we wanted.
+    const by = this.#state === "closing" ? "us" : answered ? "server" : "network";
+    this.#tell({ event: "closed", by, code: !answered || code === 1005 ? null : code, reason, answered });
     this.#end();
   }
 

@@ -10,6 +10,8 @@ export type TryEvent = { readonly atMs: Ms } & (
       /** Names only: values may be secrets. */
       readonly headers: readonly string[];
       readonly subprotocols: readonly string[];
+      /** The proxy that it goes by, without credentials, and the variable that names it. */
+      readonly proxy?: string;
     }
   | {
       readonly event: "connected";
@@ -33,8 +35,10 @@ export type TryEvent = { readonly atMs: Ms } & (
   /** What time alone brought about. */
   | { readonly event: "elapsed"; readonly meaning: readonly Meaning[] }
   | { readonly event: "ping"; readonly bytes: number }
-  /** The peer broke the WebSocket protocol, or sent more than is taken. */
+  /** The peer broke the WebSocket protocol. */
   | { readonly event: "violation"; readonly detail: string }
+  /** A message was larger than what this side takes, which ended the connection. */
+  | { readonly event: "limit"; readonly detail: string }
   /** `awaiting` is the step of the session whose message had not come. */
   | { readonly event: "closing"; readonly code: number; readonly awaiting?: string }
   | {
@@ -42,6 +46,8 @@ export type TryEvent = { readonly atMs: Ms } & (
       readonly by: "server" | "us" | "network";
       readonly code: number | null;
       readonly reason: string;
+      /** Whether the peer sent a Close frame. */
+      readonly answered: boolean;
     }
   | { readonly event: "close-unanswered"; readonly waitedMs: Ms }
 );

@@ -1,20 +1,44 @@
 /** What a server answered to an upgrade request, or why it did not. */
-import type { IncomingMessage } from "node:http";
+import type { ClientRequest, IncomingMessage } from "node:http";
+import { HEADER_BYTES } from "../../lib/ours.ts";
 import type { ConnectReason } from "../../lib/reasons.ts";
+import type { UpgradeRequest } from "../../lib/request.ts";
 import type { Ms } from "../../lib/units.ts";
+import { redactUrl } from "../../lib/url.ts";
 import type { HeaderLines } from "./event.ts";
 
 /** Of a refusal's body, which is mostly a sentence or a web page. */
 const SHOWN_BODY_BYTES = 2_048;
 
-/** The header lines as they came. A cookie is the bearer's: its value stays out. */
+/**
+ * Sends the request byte for byte as k6 sends it: `ws` would resolve the path's dots and join subprotocols without a
+ * space, and Node.js would write what is beyond ASCII in Latin-1.
+ */
+export function sendAsGiven({ url, headers, subprotocols }: UpgradeRequest, request: ClientRequest): void {
+  const [, authority = "", target = "/"] = /^\w+:\/\/([^/]*)(.*)$/s.exec(url) ?? [];
+  request.path = target;
+  request.setHeader("Host", authority);
+  if (subprotocols.length > 0) request.setHeader("Sec-WebSocket-Protocol", subprotocols.join(", "));
+  for (const [name, value] of Object.entries(headers)) {
+    // net/http, whose rules these are, takes an empty User-Agent for none.
+    if (name !== "User-Agent" || value !== "") request.setHeader(name, Buffer.from(value).toString("latin1"));
+  }
+  request.end();
+}
+
+/** The header lines as they came. What may be a secret stays out: a cookie's value, a redirect's user and query. */
 export function headerLines(raw: readonly string[]): HeaderLines {
   const lines: [string, string][] = [];
   for (let i = 0; i + 1 < raw.length; i += 2) {
     const [name = "", value = ""] = raw.slice(i, i + 2);
-    lines.push([name, /^set-cookie$/i.test(name) ? value.replace(/=[^;]*/, "=***") : value]);
+    lines.push([name, withoutSecrets(name.toLowerCase(), value)]);
   }
   return lines;
+}
+
+function withoutSecrets(name: string, value: string): string {
+  if (name === "set-cookie") return value.replace(/=[^;]*/, "=***");
+  return name === "location" ? redactUrl(value.replace(/#.*$/s, "")) : value;
 }
 
 /** The beginning of a body, or what has come of it when the time is over. */
@@ -63,14 +87,34 @@ export function tolerateSubprotocol(
 const CODES: readonly (readonly [RegExp, ConnectReason, string])[] = [
   [/^ECONNREFUSED$/, "refused", "nothing listens there"],
   [/^(ECONNRESET|EPIPE)$/, "reset", "the connection was cut before an answer"],
+  [/^(EMFILE|ENFILE)$/, "no_descriptors", "this machine gave no more file descriptors"],
+  [/^(EADDRNOTAVAIL|EADDRINUSE)$/, "no_ports", "this machine has no local port left"],
+  [/^(ENOBUFS|ENOMEM)$/, "no_memory", "this machine has no memory left for a socket"],
   [/^(ENOTFOUND|EAI_)/, "dns", "the host name does not resolve"],
   [/^(ETIMEDOUT|EHOSTUNREACH|ENETUNREACH)$/, "timeout", "the host cannot be reached"],
   [/CERT|SELF_SIGNED|ISSUER|^ERR_TLS|^ERR_SSL|^EPROTO$/, "tls", "no trusted TLS connection"],
+  [
+    /^HPE_HEADER_OVERFLOW$/,
+    "header_too_large",
+    `the answer has headers of more than ${HEADER_BYTES / 1_024} KiB, which is more than this side takes`,
+  ],
   [/^HPE_/, "http_rejected", "the answer is no HTTP"],
 ];
 
+/** There is no way to the server, and why. */
+export class NoRoad extends Error {
+  override name = "NoRoad";
+  readonly reason: ConnectReason;
+
+  constructor(reason: ConnectReason, message: string) {
+    super(message);
+    this.reason = reason;
+  }
+}
+
 /** Why there is no connection: on the closed list, and in words. */
 export function reasonOf(error: Error): [ConnectReason, string] {
+  if (error instanceof NoRoad) return [error.reason, error.message];
   const { code = "" } = error as NodeJS.ErrnoException;
   const known = CODES.find(([pattern]) => pattern.test(code));
   if (known) return [known[1], error.message === "" ? known[2] : `${known[2]} (${error.message})`];

@@ -18,10 +18,10 @@ export function linesOf(event: TryEvent): string[] {
 function wordsOf(event: TryEvent): string[] {
   switch (event.event) {
     case "connecting": {
-      const { url, headers, subprotocols } = event;
+      const { url, headers, subprotocols, proxy } = event;
       const withThese = headers.length > 0 ? `, with ${headers.join(", ")}` : "";
       const offer = subprotocols.length > 0 ? `, offering ${subprotocols.join(", ")}` : "";
-      return [`→ upgrade ${url}${withThese}${offer}`];
+      return [...(proxy ? [`by the proxy ${proxy}`] : []), `→ upgrade ${url}${withThese}${offer}`];
     }
     case "connected":
       return [
@@ -46,12 +46,14 @@ function wordsOf(event: TryEvent): string[] {
       return [`← ping, ${event.bytes} bytes; pong sent`];
     case "violation":
       return [`! the server broke the WebSocket protocol: ${event.detail}`];
+    case "limit":
+      return [`! ${event.detail}`];
     case "closing":
       return [`→ Close ${event.code}`];
     case "closed":
       return [
-        event.by === "network"
-          ? "! the connection ended without a Close frame (1006)"
+        !event.answered
+          ? `! the connection ended without ${event.by === "us" ? "an answer to our Close" : "a Close frame (1006)"}`
           : `← Close ${event.code ?? "without a code"}${event.reason === "" ? "" : ` "${event.reason}"`}`,
       ];
     case "close-unanswered":

@@ -1,11 +1,12 @@
 /** Whether a try went well, from its events. Pure. */
+import { isOurs } from "../../lib/ours.ts";
 import { number } from "../../lib/summary/verdict.ts";
 import { formatDuration, type Ms, ms } from "../../lib/units.ts";
-import type { Meaning, TryEvent } from "./event.ts";
+import type { HeaderLines, Meaning, TryEvent } from "./event.ts";
 
 export interface TryVerdict {
   readonly ok: boolean;
-  /** Whether it was interrupted before it went well or wrong. */
+  /** Whether it was interrupted before it went well or wrong, or ended by this side's own limits. */
   readonly undecided: boolean;
   /** One sentence. */
   readonly reason: string;
@@ -23,9 +24,15 @@ export class Judge {
   readonly #roundTrips: number[] = [];
   /** What was wrong with each message that broke the protocol. */
   readonly #strange: string[] = [];
+  #strangeDeliveries = 0;
+  /** Whether any delivery was as the descriptor has it. */
+  #soundly = false;
+  #unanswered = false;
   #awaiting: string | undefined;
   /** The first thing that went wrong. */
   #failure: string | undefined;
+  /** What this side or its machine ended it for, where nothing had gone wrong before. */
+  #ours: string | undefined;
 
   /** @param probes how many probes are to be sent */
   constructor(probes: number) {
@@ -38,10 +45,11 @@ export class Judge {
         this.#connectedAt = event.atMs;
         break;
       case "refused":
-        this.#fail(`the server refused the upgrade with HTTP ${event.status}${hint(event.status)}`);
+        this.#fail(`the server refused the upgrade with HTTP ${event.status}${hint(event)}`);
         break;
       case "unconnected":
-        this.#fail(`no connection: ${event.detail}`);
+        if (isOurs("ws_connect_failures", event.reason)) this.#give(`no connection: ${event.detail}`);
+        else this.#fail(`no connection: ${event.detail}`);
         break;
       case "sent":
         if (event.purpose === "probe") this.#sent++;
@@ -50,14 +58,20 @@ export class Judge {
       case "received":
       case "elapsed":
         for (const meaning of event.meaning) this.#takeMeaning(meaning, event.atMs);
+        // One with a stamp that is none is a delivery nevertheless, and breaks the protocol.
+        if (event.meaning.some(isDelivery) && !event.meaning.some(isOfDelivery)) this.#soundly = true;
         break;
       case "violation":
         this.#fail(`the server broke the WebSocket protocol: ${event.detail}`);
+        break;
+      case "limit":
+        this.#give(event.detail);
         break;
       case "closing":
         this.#awaiting = event.awaiting;
         break;
       case "closed":
+        this.#unanswered = event.by === "us" && !event.answered;
         if (event.by !== "us") this.#fail(endOf(event, ms(event.atMs - (this.#connectedAt ?? event.atMs))));
         break;
     }
@@ -65,10 +79,17 @@ export class Judge {
 
   /** @param interruptedBy the signal that ended it before its time */
   verdict(interruptedBy?: string): TryVerdict {
+    this.#failure ??= this.#misread();
     const gap = this.#gap(interruptedBy);
-    const wrong = this.#failure ?? gap;
-    const undecided = this.#failure === undefined && gap !== undefined && interruptedBy !== undefined;
-    return { ok: wrong === undefined, undecided, reason: (wrong ?? this.#success()) + this.#breaches() };
+    const wrong = this.#failure ?? this.#ours ?? gap;
+    const undecided =
+      this.#failure === undefined &&
+      (this.#ours !== undefined || (gap !== undefined && interruptedBy !== undefined));
+    return {
+      ok: wrong === undefined,
+      undecided,
+      reason: (wrong ?? this.#success()) + this.#breaches() + this.#close(),
+    };
   }
 
   #takeMeaning(meaning: Meaning, at: Ms): void {
@@ -96,8 +117,18 @@ export class Judge {
         break;
       case "invalid":
         this.#strange.push(meaning.detail);
+        if (isOfDelivery(meaning)) this.#strangeDeliveries++;
         break;
     }
+  }
+
+  /** Where none was of use, nothing that counts deliveries would count any. */
+  #misread(): string | undefined {
+    const count = this.#strangeDeliveries;
+    if (count === 0 || this.#soundly || this.#ours !== undefined) return undefined;
+    return count === 1
+      ? "the only delivery was not as the descriptor has it"
+      : `none of ${count} deliveries was as the descriptor has it`;
   }
 
   #gap(interruptedBy: string | undefined): string | undefined {
@@ -127,16 +158,31 @@ export class Judge {
     return `; ${many} broke the protocol, the first: ${first}`;
   }
 
+  #close(): string {
+    return this.#unanswered ? "; it ended the connection without an answer to our Close" : "";
+  }
+
   #probed(): string {
     if (this.#sent === 0) return "no probe was sent";
     const [least, most] = [Math.min(...this.#roundTrips), Math.max(...this.#roundTrips)].map(number);
     return `${this.#answered} of ${this.#wanted} probes had their replies, RTT ${least} to ${most} ms`;
   }
 
+  /** What comes after an end of our own making follows from it. */
   #fail(reason: string): void {
-    this.#failure ??= reason;
+    if (this.#ours === undefined) this.#failure ??= reason;
+  }
+
+  #give(reason: string): void {
+    if (this.#failure === undefined) this.#ours ??= reason;
   }
 }
+
+const isDelivery = ({ kind }: Meaning): boolean => kind === "delivery";
+
+/** Whether it says what is wrong with a delivery. */
+const isOfDelivery = (meaning: Meaning): boolean =>
+  meaning.kind === "invalid" && /^(a )?delivery /.test(meaning.detail);
 
 function endOf({ by, code, reason }: TryEvent & { event: "closed" }, after: Ms): string {
   const when = `${formatDuration(ms(Math.round(after)))} after it opened`;
@@ -146,14 +192,18 @@ function endOf({ by, code, reason }: TryEvent & { event: "closed" }, after: Ms):
 }
 
 /** What usually helps. */
-function hint(status: number): string {
+function hint({ status, headers }: TryEvent & { event: "refused" }): string {
   if (status === 401) return ": it wants other credentials, see --token, --auth and --header";
   if (status === 403) return ": it does not let you in, see --token, --auth and --origin";
   if (status === 404) return ": it has no such path, see --url and the protocol's own path";
   if (status === 426 || status === 400) return ": it wants another handshake, see --subprotocol and --header";
   if (status >= 300 && status < 400)
-    return ": it redirects, which no WebSocket client has to follow; use its Location";
+    return `: it redirects to ${locationOf(headers)}, which no WebSocket client has to follow`;
   if (status >= 200 && status < 300)
     return ": that path serves web pages, or a proxy in between does not upgrade";
   return "";
 }
+
+/** Where a redirect leads to. */
+const locationOf = (headers: HeaderLines): string =>
+  headers.find(([name]) => name.toLowerCase() === "location")?.[1] || "no Location";

@@ -45,14 +45,18 @@ func (s *shard) drivenBy(stop <-chan struct{}) <-chan error {
 // readProtocol compiles a descriptor, which lib/protocols has checked.
 func readProtocol(r *reader) *protocol.Protocol {
 	given, _ := r.take("protocol")
-	p, err := compileDescriptor(given)
+	var columns []string
+	if table, ok := r.parent.fields["users"].(*userTable); ok {
+		columns = table.Columns
+	}
+	p, err := compileDescriptor(given, columns)
 	if err != nil {
 		r.fail(fmt.Errorf("%s.protocol: %w", r.of, err))
 	}
 	return p
 }
 
-func compileDescriptor(given any) (*protocol.Protocol, error) {
+func compileDescriptor(given any, columns []string) (*protocol.Protocol, error) {
 	text, err := json.Marshal(given)
 	if err != nil {
 		return nil, err
@@ -61,7 +65,7 @@ func compileDescriptor(given any) (*protocol.Protocol, error) {
 	if err := json.Unmarshal(text, d); err != nil {
 		return nil, fmt.Errorf("expected a descriptor: %w", err)
 	}
-	return protocol.Compile(d)
+	return protocol.Compile(d, columns...)
 }
 
 // vuVariable is the number of the virtual user, which only it knows.

@@ -1,7 +1,9 @@
 package binding
 
 import (
+	"cmp"
 	"sync"
+	"time"
 
 	"go.k6.io/k6/v2/lib"
 
@@ -9,21 +11,46 @@ import (
 )
 
 // engines are those of single connections, one for each set of bounds that
-// scripts ask for, while there is a connection with them.
+// scripts ask for. One without connections stays for a while: a virtual user's
+// next iteration opens the next.
 type engines struct {
-	mu   sync.Mutex
-	used map[bounds]*usedEngine
+	mu    sync.Mutex
+	used  map[bounds]*usedEngine
+	keeps time.Duration // how long an engine without connections stays; 0 for the default
 }
+
+const keepsEngine = 10 * time.Second
 
 // bounds is what an engine has for all its connections.
 type bounds struct {
 	timeouts      engine.Timeouts
 	receiveBuffer int
+	limits        limits
+}
+
+// limits is what is taken of the peers' messages; 0 for the engine's default.
+type limits struct{ messageBytes, bufferedBytes int64 }
+
+const (
+	maxMessageBytes  = 1 << 30
+	maxBufferedBytes = 1 << 40
+)
+
+func readLimits(r *reader) limits {
+	return limits{
+		messageBytes:  int64(r.whole("messageBytes", 0, 0, maxMessageBytes)),
+		bufferedBytes: int64(r.whole("bufferedBytes", 0, 0, maxBufferedBytes)),
+	}
+}
+
+func (l limits) apply(o *engine.Options) {
+	o.MessageBytes, o.BufferedBytes = l.messageBytes, l.bufferedBytes
 }
 
 type usedEngine struct {
 	*engine.Engine
 	users int
+	end   *time.Timer // while there are no users
 }
 
 // use starts the engine for its first user. release must be called.
@@ -37,6 +64,7 @@ func (p *engines) use(state *lib.State, b bounds) (*engine.Engine, error) {
 			return nil, err
 		}
 		o.ReceiveBuffer = b.receiveBuffer
+		b.limits.apply(&o)
 		o.Loops = 1
 		started, err := engine.New(o)
 		if err != nil {
@@ -49,17 +77,30 @@ func (p *engines) use(state *lib.State, b bounds) (*engine.Engine, error) {
 		p.used[b] = e
 	}
 	e.users++
+	if e.end != nil {
+		e.end.Stop() // where that is too late, retire sees the user
+	}
 	return e.Engine, nil
 }
 
-// release must not be called by the engine's own loop: the last one waits for
-// it.
+// release gives back what use returned.
 func (p *engines) release(b bounds) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	e := p.used[b]
 	if e.users--; e.users == 0 {
-		e.Close()
-		delete(p.used, b)
+		e.end = time.AfterFunc(cmp.Or(p.keeps, keepsEngine), func() { p.retire(b, e) })
 	}
+}
+
+// retire ends an engine that nobody uses. Nobody waits for that.
+func (p *engines) retire(b bounds, e *usedEngine) {
+	p.mu.Lock()
+	if e.users > 0 || p.used[b] != e {
+		p.mu.Unlock()
+		return
+	}
+	delete(p.used, b)
+	p.mu.Unlock()
+	e.Close()
 }

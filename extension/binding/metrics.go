@@ -21,6 +21,8 @@ type metricSpec struct {
 	Kind string              `json:"kind"`
 	Unit string              `json:"unit"`
 	By   map[string][]string `json:"by"`
+	// Ours is what of By is this side's own doing: see lib/ours.ts.
+	Ours map[string][]string `json:"ours"`
 }
 
 var metricTable = func() (table map[string]metricSpec) {

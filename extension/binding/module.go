@@ -3,6 +3,8 @@
 package binding
 
 import (
+	"errors"
+	"os"
 	"runtime/debug"
 
 	"github.com/grafana/sobek"
@@ -41,9 +43,14 @@ func (i *instance) Exports() modules.Exports {
 	return modules.Exports{Named: map[string]any{
 		"Swarm":         i.newSwarm,
 		"WebSocket":     i.newWebSocket,
+		"readUsers":     i.readUsers,
+		"tryDirectory":  i.tryDirectory,
+		"inherits":      func(name string) bool { _, is := os.LookupEnv(name); return is },
 		"now":           func() float64 { return clock.Now().Milliseconds() },
 		"distributions": i.distributions,
 		"steps":         i.steps,
+		"notice":        i.notice,
+		"notices":       i.process.notices.soFar,
 		"version":       version(),
 	}}
 }
@@ -74,6 +81,17 @@ func (i *instance) newSwarm(call sobek.ConstructorCall) *sobek.Object {
 	if err := call.This.Set("run", s.run); err != nil {
 		common.Throw(rt, err)
 	}
+	return nil
+}
+
+// notice keeps a sentence of the script's, and logs it if it is new.
+func (i *instance) notice(group, sentence string) error {
+	state := i.vu.State()
+	if state == nil {
+		return errors.New("notice: expected to be called by a virtual user, was called in the init context")
+	}
+	i.process.notices.add(group, sentence)
+	i.process.notices.log(state.Logger)
 	return nil
 }
 

@@ -24,6 +24,7 @@ type options struct {
 	reachWithin time.Duration
 	timeouts    engine.Timeouts
 	realTime    bool
+	limits      limits
 	// messagesPerSecond is what is expected of each connection.
 	messagesPerSecond float64
 	// One of these at most; without, connections are only held.
@@ -35,6 +36,20 @@ type options struct {
 
 // isAtRest tells whether the connections do nothing while they are held.
 func (o *options) isAtRest() bool { return o.fanOut == nil && o.probing == nil }
+
+// unsentBytes is what may wait for a peer before it counts as one that does
+// not read: two of the largest messages that are sent, at least.
+func (o *options) unsentBytes() int {
+	const least, rest = 1 << 20, 1 << 10
+	payload := 0
+	switch {
+	case o.fanOut != nil:
+		payload = len(o.fanOut.Payload)
+	case o.probing != nil:
+		payload = len(o.probing.Payload)
+	}
+	return max(least, 2*(payload+rest))
+}
 
 const (
 	maxConnections = 1_000_000
@@ -73,11 +88,14 @@ func readOptions(given any) (*options, error) {
 	o.messagesPerSecond = r.number("messagesPerSecond", 1, 0, 1e6)
 	o.timeouts = readTimeouts(r.object("timeouts"))
 	o.realTime = r.choice("priority", "normal", "realtime") == "realtime"
+	o.limits = readLimits(r)
 	o.step = readStep(r)
 	o.request = &requests{
 		protocols: r.texts("subprotocols"),
 		variables: readVariables(r.object("variables")),
+		shards:    o.swarm.Shards,
 	}
+	readUserColumns(r, o.request.variables)
 	readHeaders(r, o.request)
 	if len(servers) == 0 {
 		r.wrong("servers", "at least one URL", servers)
@@ -153,6 +171,7 @@ func readTimeouts(r *reader) engine.Timeouts {
 	t := engine.Timeouts{
 		Resolve: r.milliseconds("resolveMs", 0, least),
 		TCP:     r.milliseconds("tcpMs", 0, least),
+		Proxy:   r.milliseconds("proxyMs", 0, least),
 		TLS:     r.milliseconds("tlsMs", 0, least),
 		Upgrade: r.milliseconds("upgradeMs", 0, least),
 		Close:   r.milliseconds("closeMs", 0, least),
@@ -166,8 +185,8 @@ func readTimeouts(r *reader) engine.Timeouts {
 func readVariables(r *reader) map[string]variable {
 	variables := map[string]variable{}
 	for _, name := range r.names() {
-		if name == connectionVariable || !variableName.MatchString(name) {
-			r.wrong(name, "a name of letters, digits and _ other than "+connectionVariable, "another")
+		if name == connectionVariable || name == vuVariable || !variableName.MatchString(name) {
+			r.wrong(name, "a name of letters, digits and _ other than "+connectionVariable+" and "+vuVariable, "another")
 			continue
 		}
 		if list, isList := r.fields[name].([]any); isList && len(list) > 0 {
@@ -184,6 +203,24 @@ func readVariables(r *reader) map[string]variable {
 	return variables
 }
 
+// readUserColumns takes the columns of users for variables.
+func readUserColumns(r *reader, variables map[string]variable) {
+	value, given := r.take("users")
+	table, ok := value.(*userTable)
+	if given && !ok {
+		r.wrong("users", "what readUsers returns", value)
+	}
+	if !ok {
+		return
+	}
+	for column, name := range table.Columns {
+		if name == connectionVariable {
+			r.wrong("users", "no column "+connectionVariable, "one")
+		}
+		variables[name] = variable{users: table.users, column: column}
+	}
+}
+
 func readHeaders(r *reader, q *requests) {
 	headers := r.object("headers")
 	for _, name := range headers.names() {
@@ -192,18 +229,23 @@ func readHeaders(r *reader, q *requests) {
 		if err != nil {
 			r.fail(fmt.Errorf("%s.%s: %w", headers.of, name, err))
 		}
-		q.fields = append(q.fields, field{name, value})
+		q.fields = append(q.fields, newField(name, value))
 	}
+	headers.fail(refuseTwice(headers))
 	headers.finish()
-	cookies := r.object("cookies")
-	for _, name := range cookies.names() {
-		value, err := compile(cookies.text(name), q.variables)
-		if err != nil {
-			r.fail(fmt.Errorf("%s.%s: %w", cookies.of, name, err))
+}
+
+// refuseTwice refuses header fields whose names differ in case alone.
+func refuseTwice(headers *reader) error {
+	seen := map[string]string{}
+	for _, name := range headers.names() {
+		lower := strings.ToLower(name)
+		if before, twice := seen[lower]; twice {
+			return fmt.Errorf("%s: expected each header once, whatever the case of its name, got %s and %s", headers.of, before, name)
 		}
-		q.cookies = append(q.cookies, field{name, value})
+		seen[lower] = name
 	}
-	cookies.finish()
+	return nil
 }
 
 // reader takes an object's fields one by one and keeps the first thing wrong.
@@ -238,6 +280,25 @@ func wrong(name, expected string, got any) error {
 		shown = "an object"
 	}
 	return fmt.Errorf("%s: expected %s, got %s", name, expected, shown)
+}
+
+// kindOf is all that is said of a value that may be a secret.
+func kindOf(value any) string {
+	switch value.(type) {
+	case nil:
+		return "nothing"
+	case string:
+		return "a text"
+	case bool:
+		return "true or false"
+	case int64, float64:
+		return "a number"
+	case []any, []string:
+		return "a list"
+	case map[string]any:
+		return "an object"
+	}
+	return "something else"
 }
 
 func (r *reader) take(name string) (value any, given bool) {
@@ -322,7 +383,7 @@ func (r *reader) text(name string) string {
 	value, _ := r.take(name)
 	text, ok := value.(string)
 	if !ok {
-		r.fail(fmt.Errorf("%s.%s: expected a text, got something else", r.of, name)) // it may be a secret
+		r.fail(fmt.Errorf("%s.%s: expected a text, got %s", r.of, name, kindOf(value))) // it may be a secret
 	}
 	return text
 }
@@ -333,14 +394,15 @@ func (r *reader) texts(name string) []string {
 		return nil
 	}
 	list, ok := value.([]any)
+	if !ok {
+		r.fail(fmt.Errorf("%s.%s: expected a list of texts, got %s", r.of, name, kindOf(value)))
+	}
 	texts := make([]string, len(list))
 	for i, element := range list {
 		var isText bool
-		texts[i], isText = element.(string)
-		ok = ok && isText
-	}
-	if !ok {
-		r.fail(fmt.Errorf("%s.%s: expected a list of texts, got something else", r.of, name))
+		if texts[i], isText = element.(string); !isText {
+			r.fail(fmt.Errorf("%s.%s: expected a list of texts, got %s in it", r.of, name, kindOf(element)))
+		}
 	}
 	return texts
 }

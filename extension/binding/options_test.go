@@ -85,6 +85,11 @@ func TestWrongOptionsAreRefused(t *testing.T) {
 		{"an unknown variable in a path", object("servers", []any{"ws://x/?room=${room}"}), `unknown variable "room"`},
 		{"an unknown variable in a header", object("headers", object("X", "${who}")), `Swarm.headers.X: unknown variable "who"`},
 		{"a variable of the engine's own name", object("variables", object("connection", "x")), "Swarm.variables.connection"},
+		{"a variable of k6's own name", object("variables", object("vu", "x")), "Swarm.variables.vu"},
+		{"a variable that does not end", object("headers", object("X", "${secret")), `Swarm.headers.X: want "${" only where`},
+		{"a header twice", object("headers", object("X-A", "1", "x-a", "2")), "Swarm.headers: expected each header once, whatever the case of its name, got X-A and x-a"},
+		{"a value of a list that breaks out of its line", object("headers", object("X", "${who}"), "variables", object("who", []any{"a", "b\r\nS: secret"})),
+			"Swarm.headers.X: element 1 of the variable who"},
 		{"a header of the handshake", object("headers", object("Upgrade", "x")), `header "Upgrade" is set by the handshake itself`},
 		{"a header that breaks out of its line", object("headers", object("X", "a\r\nS: secret")), "header X"},
 		{"probes without an interval", object("probing", probes("intervalMs", nil)), "Swarm.probing.intervalMs: expected a time, got nothing"},
@@ -117,8 +122,7 @@ func TestWrongOptionsAreRefused(t *testing.T) {
 func TestEachConnectionAsksForItself(t *testing.T) {
 	o, err := readOptions(given(map[string]any{
 		"servers":      []any{"ws://a.example/chat?room=${room}&n=${connection}", "wss://b.example:8443"},
-		"headers":      map[string]any{"Authorization": "Bearer ${token}"},
-		"cookies":      map[string]any{"sid": "${token}", "app": "1"},
+		"headers":      map[string]any{"Authorization": "Bearer ${token}", "Cookie": "app=1; sid=${token}"},
 		"subprotocols": []any{"v1"},
 		"variables": map[string]any{
 			"room": []any{"a b", "c&d", "é"}, "token": []any{"t=0", "t=1"}, "user": "user-${connection}",
@@ -131,10 +135,10 @@ func TestEachConnectionAsksForItself(t *testing.T) {
 		connection          int
 		path, token, cookie string
 	}{
-		{0, "/chat?room=a%20b&n=0", "Bearer t=0", "app=1; sid=t%3D0"},
-		{1, "/", "Bearer t=1", "app=1; sid=t%3D1"},
-		{2, "/chat?room=%C3%A9&n=2", "Bearer t=0", "app=1; sid=t%3D0"},
-		{4, "/chat?room=c%26d&n=4", "Bearer t=0", "app=1; sid=t%3D0"},
+		{0, "/chat?room=a%20b&n=0", "Bearer t=0", "app=1; sid=t=0"},
+		{1, "/", "Bearer t=1", "app=1; sid=t=1"},
+		{2, "/chat?room=%C3%A9&n=2", "Bearer t=0", "app=1; sid=t=0"},
+		{4, "/chat?room=c%26d&n=4", "Bearer t=0", "app=1; sid=t=0"},
 	}
 	for _, test := range tests {
 		var r handshake.Request

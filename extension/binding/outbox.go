@@ -2,6 +2,7 @@ package binding
 
 import (
 	"cmp"
+	"context"
 	"sync"
 
 	"github.com/sirupsen/logrus"
@@ -28,6 +29,7 @@ const defaultOutbox = 100_000
 // outgoing is samples of one socket.
 type outgoing struct {
 	to      chan<- metrics.SampleContainer
+	until   context.Context // after which k6 takes nothing; nil for never
 	samples metrics.Samples
 	then    func() // called once k6 has taken them; nil for nothing
 }
@@ -65,7 +67,7 @@ func (o *outbox) run() {
 			return
 		}
 		for _, e := range queue {
-			if len(e.samples) > 0 {
+			if len(e.samples) > 0 && (e.until == nil || e.until.Err() == nil) {
 				e.to <- e.samples
 			}
 			if e.then != nil {

@@ -21,15 +21,17 @@ type process struct {
 	engine   *engine.Engine
 	timeouts engine.Timeouts
 	realTime bool
+	limits   limits
 	users    int
 
 	restoreMemory func()
 
-	sockets  engines
-	mail     mail
-	unlisted unlisted
-	numbers  numbers
-	outbox   outbox
+	sockets engines
+	mail    mail
+	notices notices
+	files   userFiles
+	numbers numbers
+	outbox  outbox
 
 	activeMu sync.Mutex
 	active   map[shardName]int // connections open
@@ -58,8 +60,8 @@ const coalesce = 300 * time.Microsecond
 func (p *process) useEngine(state *lib.State, by *options) (*engine.Engine, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.users > 0 && (p.timeouts != by.timeouts || p.realTime != by.realTime) {
-		return nil, errors.New("Swarm.timeouts, Swarm.priority: expected the same for all swarms that run at a time, got others")
+	if p.users > 0 && (p.timeouts != by.timeouts || p.realTime != by.realTime || p.limits != by.limits) {
+		return nil, errors.New("Swarm.timeouts, Swarm.priority, Swarm.messageBytes, Swarm.bufferedBytes: expected the same for all swarms that run at a time, got others")
 	}
 	if p.users == 0 {
 		o, err := engineOptions(state, by.timeouts)
@@ -67,10 +69,12 @@ func (p *process) useEngine(state *lib.State, by *options) (*engine.Engine, erro
 			return nil, err
 		}
 		o.Coalesce, o.RealTime = coalesce, by.realTime
+		by.limits.apply(&o)
+		o.UnsentBytes = by.unsentBytes()
 		if p.engine, err = engine.New(o); err != nil {
 			return nil, err
 		}
-		p.timeouts, p.realTime = by.timeouts, by.realTime
+		p.timeouts, p.realTime, p.limits = by.timeouts, by.realTime, by.limits
 		p.restoreMemory = func() {}
 		if by.isAtRest() {
 			p.restoreMemory = keepMemoryLean()
@@ -82,11 +86,16 @@ func (p *process) useEngine(state *lib.State, by *options) (*engine.Engine, erro
 
 func (p *process) release() {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.users--; p.users == 0 {
-		p.engine.Close()
+	e := p.engine
+	if p.users--; p.users > 0 {
+		e = nil
+	} else {
 		p.engine = nil
 		p.restoreMemory()
+	}
+	p.mu.Unlock()
+	if e != nil {
+		e.Close() // nobody else waits for that
 	}
 }
 

@@ -1,7 +1,6 @@
 package binding
 
 import (
-	"fmt"
 	"strconv"
 	"time"
 
@@ -42,7 +41,8 @@ type trend struct {
 
 // phaseNames are the values of the tag phase.
 var phaseNames = map[swarm.Series]string{
-	swarm.ResolvePhase: "resolve", swarm.TCPPhase: "tcp", swarm.TLSPhase: "tls", swarm.UpgradePhase: "upgrade",
+	swarm.ResolvePhase: "resolve", swarm.TCPPhase: "tcp", swarm.ProxyPhase: "proxy",
+	swarm.TLSPhase: "tls", swarm.UpgradePhase: "upgrade",
 }
 
 func newRecorder(i *instance, o *options) *recorder {
@@ -158,20 +158,13 @@ func (r *recorder) window(w *swarm.Window) {
 	s.count(r.builtin.DataReceived, w.BytesReceived)
 	for reason, n := range w.Failures {
 		if reason != engine.ReasonAborted { // this side's own stop
-			name := r.failure(reason)
-			if name == statusOffTheList {
-				r.process.unlisted.tell(r.logger, fmt.Sprintf("an upgrade was answered with %s", reason), "ws_connect_failures{reason:http_rejected}")
-			}
-			s.count(r.metrics.ConnectFailures, n, "reason", name)
+			s.count(r.metrics.ConnectFailures, n, "reason", r.failure(reason))
 		}
 	}
 	dropped := int64(0)
 	for drop, n := range w.Drops {
 		dropped += n
 		code := listed(r.metrics.Drops, "code", strconv.Itoa(int(drop.Code)))
-		if code == "other" {
-			r.process.unlisted.tell(r.logger, fmt.Sprintf("a connection was closed with %d", drop.Code), "ws_connection_drops{code:other}")
-		}
 		s.count(r.metrics.Drops, n, "code", code, "by", drop.By.String())
 	}
 	for reason, n := range w.Breaches {
@@ -191,13 +184,19 @@ func (r *recorder) active(all int) {
 	s.push()
 }
 
-const statusOffTheList = "http_rejected"
+const (
+	statusOffTheList      = "http_rejected"
+	proxyStatusOffTheList = "proxy_rejected"
+)
 
 // failure is a reason of the closed list; a status that is not on it is
-// http_rejected.
+// http_rejected, one of a proxy's proxy_rejected.
 func (r *recorder) failure(reason engine.Reason) string {
 	name := listed(r.metrics.ConnectFailures, "reason", reason.String())
-	if name == "other" && reason >= 100 {
+	switch {
+	case name == "other" && reason.OfProxy():
+		return proxyStatusOffTheList
+	case name == "other" && reason >= 100:
 		return statusOffTheList
 	}
 	return name

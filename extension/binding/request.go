@@ -1,6 +1,7 @@
 package binding
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -9,35 +10,47 @@ import (
 
 	"xk6-realtime/engine"
 	"xk6-realtime/engine/handshake"
+	"xk6-realtime/users"
 )
 
 // connectionVariable is the number of the connection, from 0 within the run.
 const connectionVariable = "connection"
 
-var (
-	variableName = regexp.MustCompile(`^\w+$`)
-	placeholder  = regexp.MustCompile(`\$\{([^}]*)\}`)
-)
+var variableName = regexp.MustCompile(`^[A-Za-z_]\w*$`)
 
-// requests makes the handshake of each connection.
+// requests makes the handshake of each connection. lib/request.ts makes those
+// of connections that a script opens one by one, by the same rules: the table
+// lib/request-fixtures.json holds both to them.
 type requests struct {
 	paths     []template // by server
 	protocols []string
 	fields    []field
-	cookies   []field
 	variables map[string]variable
+	shards    int
 }
 
-// field is a header field or a cookie.
+// field is a header field.
 type field struct {
 	name  string
 	value template
+	// encode writes a variable where it stands in value.
+	encode func(string) string
 }
 
-// variable has a value for each connection: an element of list, or text.
+func newField(name string, value template) field {
+	if strings.EqualFold(name, "Cookie") {
+		return field{name, value, cookieValue}
+	}
+	return field{name, value, asItIs}
+}
+
+// variable has a value for each connection: a column of users, an element of
+// list, or text.
 type variable struct {
-	list []string
-	text template
+	users  *users.Users
+	column int
+	list   []string
+	text   template
 }
 
 // template is text with variables in it.
@@ -46,18 +59,27 @@ type template []part
 // part is a literal, or the variable of that name, or both.
 type part struct{ literal, variable string }
 
+// errNoVariable says nothing of the text, which may be a secret.
+var errNoVariable = errors.New(`want "${" only where a variable such as ${user} begins`)
+
 func compile(text string, known map[string]variable) (t template, err error) {
-	rest := 0
-	for _, at := range placeholder.FindAllStringSubmatchIndex(text, -1) {
-		name := text[at[2]:at[3]]
-		if _, ok := known[name]; !ok && name != connectionVariable {
-			return nil, fmt.Errorf("unknown variable %q, expected one of those in variables or %s", name, connectionVariable)
+	for {
+		literal, rest, found := strings.Cut(text, "${")
+		if !found {
+			break
 		}
-		t = append(t, part{text[rest:at[0]], name})
-		rest = at[1]
+		name, rest, closed := strings.Cut(rest, "}")
+		if !closed || !variableName.MatchString(name) {
+			return nil, errNoVariable
+		}
+		if _, ok := known[name]; !ok && name != connectionVariable && name != vuVariable {
+			return nil, fmt.Errorf("unknown variable %q, expected one of those in variables, %s or %s", name, connectionVariable, vuVariable)
+		}
+		t = append(t, part{literal, name})
+		text = rest
 	}
-	if rest < len(text) {
-		t = append(t, part{literal: text[rest:]})
+	if text != "" {
+		t = append(t, part{literal: text})
 	}
 	return t, nil
 }
@@ -109,17 +131,27 @@ func isUserAgent(name string) bool { return strings.EqualFold(name, userAgent) }
 // setUserAgent adds that header, unless the script has one or it is empty.
 func (q *requests) setUserAgent(agent string) {
 	if agent != "" && !slices.ContainsFunc(q.fields, func(f field) bool { return isUserAgent(f.name) }) {
-		q.fields = append(q.fields, field{userAgent, template{{literal: agent}}})
+		q.fields = append(q.fields, newField(userAgent, template{{literal: agent}}))
 	}
 }
 
-// check tries the first connection's request, so that a header that cannot be
-// sent is told before any connection.
+// check tries the requests, so that a header that cannot be sent is told before
+// any connection: the first connection's, and each value that stands in others.
 func (q *requests) check() error {
 	r := handshake.Request{Host: "localhost"}
 	q.fill(0, &r)
 	if _, err := r.Append(nil, handshake.Key{}); err != nil {
 		return fmt.Errorf("Swarm: %w", err)
+	}
+	for _, f := range q.fields {
+		for _, p := range f.value {
+			at := slices.IndexFunc(q.variables[p.variable].list, func(value string) bool {
+				return !handshake.IsFieldValue(f.encode(value))
+			})
+			if at >= 0 {
+				return fmt.Errorf("Swarm.headers.%s: element %d of the variable %s has control characters", f.name, at, p.variable)
+			}
+		}
 	}
 	return nil
 }
@@ -129,15 +161,18 @@ func (q *requests) fill(connection int, r *handshake.Request) {
 	r.Path = q.render(q.paths[connection%len(q.paths)], connection, percentEncoded)
 	r.Protocols = q.protocols
 	for _, f := range q.fields {
-		r.Fields = append(r.Fields, handshake.Field{Name: f.name, Value: q.render(f.value, connection, asItIs)})
+		r.Fields = appendField(r.Fields, f.name, q.render(f.value, connection, f.encode))
 	}
-	if len(q.cookies) > 0 {
-		pairs := make([]string, len(q.cookies))
-		for i, c := range q.cookies {
-			pairs[i] = c.name + "=" + q.render(c.value, connection, percentEncoded)
-		}
-		r.Fields = append(r.Fields, handshake.Field{Name: "Cookie", Value: strings.Join(pairs, "; ")})
+}
+
+// appendField appends a field as net/http writes it: spaces around a value are
+// no part of it, and an empty User-Agent is none.
+func appendField(fields []handshake.Field, name, value string) []handshake.Field {
+	value = strings.Trim(value, " \t")
+	if value == "" && isUserAgent(name) {
+		return fields
 	}
+	return append(fields, handshake.Field{Name: name, Value: value})
 }
 
 func (q *requests) render(t template, connection int, encode func(string) string) string {
@@ -158,10 +193,16 @@ func (q *requests) render(t template, connection int, encode func(string) string
 }
 
 func (q *requests) value(name string, connection int) string {
-	if name == connectionVariable {
+	switch name {
+	case connectionVariable:
 		return strconv.Itoa(connection)
+	case vuVariable:
+		return strconv.Itoa(connection%max(q.shards, 1) + 1) // as shards are cut
 	}
 	v := q.variables[name]
+	if v.users != nil {
+		return v.users.Value(connection, v.column)
+	}
 	if len(v.list) > 0 {
 		return v.list[connection%len(v.list)]
 	}
@@ -172,13 +213,23 @@ func asItIs(s string) string { return s }
 
 // percentEncoded is what encodeURIComponent makes of s.
 func percentEncoded(s string) string {
-	const kept = "-_.!~*'()"
-	clean := func(c byte) bool {
-		return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte(kept, c) >= 0
-	}
+	return encode(s, func(c byte) bool {
+		return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("-_.!~*'()", c) >= 0
+	})
+}
+
+// cookieValue percent-encodes what cannot stand in a cookie's value (RFC 6265
+// section 4.1.1), and no more: not every server decodes.
+func cookieValue(s string) string {
+	return encode(s, func(c byte) bool {
+		return c > ' ' && c < 0x7F && c != '"' && c != ',' && c != ';' && c != '\\'
+	})
+}
+
+func encode(s string, stays func(byte) bool) string {
 	var b strings.Builder
 	for i := range len(s) {
-		if clean(s[i]) {
+		if stays(s[i]) {
 			b.WriteByte(s[i])
 		} else {
 			fmt.Fprintf(&b, "%%%02X", s[i])

@@ -102,6 +102,7 @@ func (s *shard) exhausted(r *swarm.Result) error {
 
 func (s *shard) push(w *swarm.Window) {
 	s.out.window(w)
+	s.process.notices.log(s.out.logger)
 	s.process.setActive(s.name, w.Active, s.out.active)
 	if s.activity != nil {
 		s.activity.push(s.out)

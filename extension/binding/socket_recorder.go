@@ -1,6 +1,7 @@
 package binding
 
 import (
+	"context"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -13,6 +14,9 @@ import (
 // socketRecorder tells k6 what it counts of its own sockets. It is used on the
 // socket's loop, which never waits for k6.
 type socketRecorder struct {
+	// until is the context of a setup(): k6 does not wait for the sockets of one
+	// that failed, as it does for those of virtual users. nil elsewhere.
+	until                                    context.Context
 	builtin                                  *metrics.BuiltinMetrics
 	unmeasured                               *metrics.Metric
 	tags                                     *metrics.TagSet
@@ -25,10 +29,14 @@ type socketRecorder struct {
 }
 
 func (i *instance) newSocketRecorder(state *lib.State, tags map[string]string) *socketRecorder {
-	return &socketRecorder{
+	r := &socketRecorder{
 		builtin: state.BuiltinMetrics, unmeasured: i.metrics.Unmeasured, tags: state.Tags.GetCurrentValues().Tags.WithTagsFromMap(tags),
 		out: state.Samples, outbox: &i.process.outbox, logger: state.Logger,
 	}
+	if state.VUIDGlobal == 0 { // setup() and teardown()
+		r.until = i.vu.Context()
+	}
+	return r
 }
 
 func (r *socketRecorder) opened(in time.Duration) {
@@ -47,7 +55,7 @@ func (r *socketRecorder) time(metric *metrics.Metric, d time.Duration) {
 		r.outbox.warn(r.logger)
 		return
 	}
-	r.outbox.put(outgoing{to: r.out, samples: metrics.Samples{r.sample(metric, milliseconds(d), r.tags)}})
+	r.put(metrics.Samples{r.sample(metric, milliseconds(d), r.tags)}, nil)
 }
 
 func (r *socketRecorder) sample(metric *metrics.Metric, value float64, tags *metrics.TagSet) metrics.Sample {
@@ -58,13 +66,17 @@ func (r *socketRecorder) sample(metric *metrics.Metric, value float64, tags *met
 // counts wait for the next time.
 func (r *socketRecorder) flush(t engine.Traffic) {
 	if !r.outbox.full() {
-		r.outbox.put(outgoing{to: r.out, samples: r.counted(t)})
+		r.put(r.counted(t), nil)
 	}
 }
 
 // end is the last flush, and calls then once k6 has taken it.
 func (r *socketRecorder) end(t engine.Traffic, then func()) {
-	r.outbox.put(outgoing{to: r.out, samples: r.counted(t), then: then})
+	r.put(r.counted(t), then)
+}
+
+func (r *socketRecorder) put(samples metrics.Samples, then func()) {
+	r.outbox.put(outgoing{to: r.out, until: r.until, samples: samples, then: then})
 }
 
 func (r *socketRecorder) counted(t engine.Traffic) (counts metrics.Samples) {

@@ -70,8 +70,8 @@ func (s *swarmObject) start() (*shard, error) {
 	if err := s.checkShards(state); err != nil {
 		return nil, err
 	}
-	if err := refuseAliasedAddresses(state, o.Servers); err != nil {
-		return nil, err
+	if err := requireRoads(o.Servers); err != nil {
+		return nil, fmt.Errorf("Swarm.servers: %w", err)
 	}
 	s.options.request.setUserAgent(state.Options.UserAgent.String)
 	if err := s.options.request.check(); err != nil {
@@ -95,7 +95,10 @@ func (s *swarmObject) start() (*shard, error) {
 		o.Guest = does.guest
 	}
 	var running *swarm.Swarm
+	var out *recorder
 	if err == nil {
+		out = newRecorder(s.instance, s.options)
+		o.Notice = func(i int, n swarm.Notice) { out.hear(n, s.options.request.value("token", i)) }
 		running, err = swarm.Start(e, o)
 	}
 	if err != nil {
@@ -105,7 +108,7 @@ func (s *swarmObject) start() (*shard, error) {
 	}
 	return &shard{
 		swarm: running, activity: does, name: shardName{scenario, number}, options: s.options, closeTimeout: e.Options().Timeouts.Close,
-		process: s.process, out: newRecorder(s.instance, s.options),
+		process: s.process, out: out,
 	}, nil
 }
 

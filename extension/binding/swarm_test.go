@@ -253,10 +253,16 @@ func TestRunIsRefused(t *testing.T) {
 	})
 }
 
-func openDescriptors() int {
+func openDescriptors() (n int) {
 	entries, err := os.ReadDir("/proc/self/fd")
 	if err != nil {
 		return 0 // not this platform
 	}
-	return len(entries)
+	for _, e := range entries {
+		// The server runs on, and its loop keeps the accounts of a few threads open.
+		if file, err := os.Readlink("/proc/self/fd/" + e.Name()); err == nil && !strings.HasSuffix(file, "/schedstat") {
+			n++
+		}
+	}
+	return n
 }

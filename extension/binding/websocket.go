@@ -77,6 +77,7 @@ func (s *socketObject) define(url string) {
 	accessor(rt, o, "bufferedAmount", s.unsent, nil)
 	accessor(rt, o, "unsentBytes", s.unsent, nil)
 	accessor(rt, o, "unreadBytes", s.unread, nil)
+	accessor(rt, o, "awaitsProxy", s.awaitsProxy, nil)
 	method(rt, o, "send", s.send)
 	method(rt, o, "sendRaw", s.sendRaw)
 	method(rt, o, "ping", s.ping)
@@ -85,6 +86,9 @@ func (s *socketObject) define(url string) {
 	method(rt, o, "pause", func() { s.read("pause", func(*engine.Conn) { s.link.pause(true) }) })
 	method(rt, o, "resume", func() { s.read("resume", func(*engine.Conn) { s.link.pause(false) }) })
 	method(rt, o, "setReadRate", s.setReadRate)
+	method(rt, o, "answerPings", func(on bool) {
+		s.read("answerPings", func(c *engine.Conn) { c.AnswerPings(on) })
+	})
 }
 
 // heard is called on the virtual user's goroutine with each event.
@@ -193,6 +197,18 @@ func (s *socketObject) setReadRate(rate sobek.Value) {
 		common.Throw(s.rt, wrong("WebSocket.setReadRate", "a number of bytes in a second", nil))
 	}
 	s.read("setReadRate", func(c *engine.Conn) { c.SetReadRate(bytesPerSecond) })
+}
+
+func (s *socketObject) awaitsProxy() any {
+	if s.state != stateConnecting {
+		return false
+	}
+	return s.link.ask(func(c *engine.Conn) int {
+		if c.AwaitsProxy() {
+			return 1
+		}
+		return 0
+	}) == 1
 }
 
 func (s *socketObject) unsent() any { return s.link.ask((*engine.Conn).Unsent) }

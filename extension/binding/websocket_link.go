@@ -56,7 +56,7 @@ func (l *socketLink) start(ctx context.Context, d *engine.Dial, release func()) 
 		stop := l.watch(ctx)
 		l.over = func() {
 			stop()
-			go release() // it may wait for this loop
+			go release() // it may wait for an engine that is being started
 		}
 	})
 }
@@ -136,9 +136,13 @@ func (l *socketLink) Failed(_ *engine.Conn, _ *engine.Opening, f engine.Failure)
 
 // failedBy is who kept the connection from being opened.
 func failedBy(r engine.Reason) engine.By {
-	switch r {
-	case engine.ReasonAborted, engine.ReasonBlocked, engine.ReasonNoPorts, engine.ReasonNoDescriptors:
+	switch {
+	case r == engine.ReasonAborted:
 		return engine.ByClient
+	case r.IsOurs():
+		return engine.ByGenerator
+	}
+	switch r {
 	case engine.ReasonTimeoutResolve, engine.ReasonTimeoutTCP, engine.ReasonTimeoutTLS, engine.ReasonTimeoutUpgrade:
 		return engine.ByTimeout
 	case engine.ReasonDNS, engine.ReasonUnreachable, engine.ReasonReset, engine.ReasonOther:
@@ -231,7 +235,7 @@ func (l *socketLink) Closed(_ *engine.Conn, e engine.End) {
 func (l *socketLink) end(at clock.Time, e engine.End) {
 	l.over()
 	event := &socketEvent{kind: "close", at: at, state: stateClosed, last: true, fields: map[string]any{
-		"code": int(e.Code), "by": e.By.String(), "wasClean": e.Code != frame.CodeAbnormal && e.Breach == nil,
+		"code": int(e.Code), "reason": e.Text, "by": e.By.String(), "wasClean": e.Code != frame.CodeAbnormal && e.Breach == nil,
 	}}
 	// The iteration may end with it, and k6 takes no samples after the last.
 	l.out.end(l.traffic, func() { l.post(event) })

@@ -1,10 +1,8 @@
 package binding
 
 import (
-	"errors"
 	"fmt"
 	"net/netip"
-	"slices"
 	"strings"
 
 	"github.com/grafana/sobek"
@@ -20,6 +18,7 @@ type socketOptions struct {
 	url      string
 	endpoint engine.Endpoint
 	request  handshake.Request
+	hasAgent bool // the script has a word on User-Agent
 	source   netip.Addr
 	bounds   bounds
 	tags     map[string]string
@@ -41,9 +40,9 @@ func readSocketOptions(state *lib.State, arguments []sobek.Value) (*socketOption
 	o := &socketOptions{tags: map[string]string{}}
 	var isText bool
 	if o.url, isText = argument(0).(string); !isText {
-		return nil, errors.New("WebSocket.url: expected a text, got something else")
+		return nil, fmt.Errorf("WebSocket.url: expected a text, got %s", kindOf(argument(0)))
 	}
-	if err := o.readURL(state); err != nil {
+	if err := o.readURL(); err != nil {
 		return nil, err
 	}
 	if protocol, one := argument(1).(string); one {
@@ -64,8 +63,7 @@ func readSocketOptions(state *lib.State, arguments []sobek.Value) (*socketOption
 	if err := r.done(); err != nil {
 		return nil, err
 	}
-	hasAgent := slices.ContainsFunc(o.request.Fields, func(f handshake.Field) bool { return isUserAgent(f.Name) })
-	if agent := state.Options.UserAgent.String; agent != "" && !hasAgent {
+	if agent := state.Options.UserAgent.String; agent != "" && !o.hasAgent {
 		o.request.Fields = append(o.request.Fields, handshake.Field{Name: userAgent, Value: agent})
 	}
 	o.request.Host = o.endpoint.Authority
@@ -81,7 +79,7 @@ func readSocketOptions(state *lib.State, arguments []sobek.Value) (*socketOption
 	return o, nil
 }
 
-func (o *socketOptions) readURL(state *lib.State) (err error) {
+func (o *socketOptions) readURL() (err error) {
 	origin, path := splitURL(o.url)
 	if o.endpoint, _, err = engine.ParseURL(origin); err != nil {
 		return fmt.Errorf("WebSocket.url: %w", err)
@@ -96,14 +94,19 @@ func (o *socketOptions) readURL(state *lib.State) (err error) {
 		return fmt.Errorf("WebSocket.url: %s: want path and query percent-encoded", origin)
 	}
 	o.request.Path = path
-	return refuseAliasedAddresses(state, []string{origin})
+	if err := requireRoads([]string{origin}); err != nil {
+		return fmt.Errorf("WebSocket.url: %w", err)
+	}
+	return nil
 }
 
 func (o *socketOptions) readParams(r *reader) {
 	headers := r.object("headers")
 	for _, name := range headers.names() {
-		o.request.Fields = append(o.request.Fields, handshake.Field{Name: name, Value: headers.text(name)})
+		o.hasAgent = o.hasAgent || isUserAgent(name)
+		o.request.Fields = appendField(o.request.Fields, name, headers.text(name))
 	}
+	headers.fail(refuseTwice(headers))
 	headers.finish()
 	tags := r.object("tags")
 	for _, name := range tags.names() {
@@ -111,5 +114,6 @@ func (o *socketOptions) readParams(r *reader) {
 	}
 	tags.finish()
 	o.bounds.receiveBuffer = r.whole("receiveBufferBytes", 0, 0, maxReceiveBuffer)
+	o.bounds.limits = readLimits(r)
 	o.bounds.timeouts = readTimeouts(r.object("timeouts"))
 }

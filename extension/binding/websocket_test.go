@@ -15,6 +15,7 @@ import (
 	"github.com/sirupsen/logrus"
 	logrustest "github.com/sirupsen/logrus/hooks/test"
 	"go.k6.io/k6/v2/js/modulestest"
+	"go.k6.io/k6/v2/metrics"
 
 	"xk6-realtime/engine/handshake"
 )
@@ -311,10 +312,10 @@ func streamingPeer(t *testing.T, blocked chan<- int64) string {
 
 func TestASocketIsRefused(t *testing.T) {
 	for _, test := range []struct{ name, script, want string }{
-		{"without a URL", `new WebSocket()`, "WebSocket.url: expected a text, got something else"},
+		{"without a URL", `new WebSocket()`, "WebSocket.url: expected a text, got nothing"},
 		{"of another scheme, without repeating the query", `new WebSocket("http://h/p?token=secret")`, `URL "http://h": want ws:// or wss://`},
 		{"with an unknown option", `new WebSocket("ws://h", null, { compression: "deflate" })`,
-			"WebSocket.compression: unknown option, expected one of headers, tags, receiveBufferBytes, timeouts"},
+			"WebSocket.compression: unknown option, expected one of headers, tags, receiveBufferBytes, messageBytes, bufferedBytes, timeouts"},
 		{"with a wrong buffer", `new WebSocket("ws://h", null, { receiveBufferBytes: "big" })`,
 			"WebSocket.receiveBufferBytes: expected a whole number from 0 to 1073741824, got \"big\""},
 		{"with a wrong bound", `new WebSocket("ws://h", null, { timeouts: { closeMs: 0 } })`,
@@ -350,4 +351,21 @@ func acceptOf(key string) string {
 	copy(k[:], key)
 	accept := k.Accept()
 	return string(accept[:])
+}
+
+func TestNothingIsToldOfASetupThatIsOver(t *testing.T) {
+	samples := make(chan metrics.SampleContainer, 2)
+	ctx, cancel := context.WithCancel(context.Background())
+	o := &outbox{}
+	one := metrics.Samples{{}}
+	taken := make(chan struct{})
+	o.put(outgoing{to: samples, until: ctx, samples: one, then: func() { close(taken) }})
+	if <-taken; len(samples) != 1 {
+		t.Errorf("%d samples while it runs, want 1", len(samples))
+	}
+	cancel()
+	close(samples) // as k6 does, which does not wait for the sockets of a setup() that failed
+	over := make(chan struct{})
+	o.put(outgoing{to: samples, until: ctx, samples: one, then: func() { close(over) }})
+	<-over
 }

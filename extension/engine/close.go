@@ -53,8 +53,11 @@ func (c *Conn) sendClose(code uint16, reason string) {
 }
 
 // peerClosed is called on the peer's Close frame.
-func (c *Conn) peerClosed(code uint16) {
+func (c *Conn) peerClosed(code uint16, text []byte) {
 	c.code = code
+	if len(text) > 0 {
+		c.last = &lastWord{text: string(text)}
+	}
 	if c.state == open {
 		c.by = ByServer
 		c.sendClose(code, "")
@@ -62,12 +65,19 @@ func (c *Conn) peerClosed(code uint16) {
 	if c.state == dead {
 		return
 	}
-	if c.server {
-		// The server is the one that closes the TCP connection (section 7.1.1).
-		c.finish(false)
+	c.leave()
+}
+
+// leave ends the connection after the last that is to be said on it. A client
+// leaves the TCP connection to the server.
+func (c *Conn) leave() {
+	if !c.server {
+		c.awaitEnd()
 		return
 	}
-	c.awaitEnd()
+	end := c.end()
+	c.part()
+	c.handler.Closed(c, end)
 }
 
 // awaitEnd waits for the peer's FIN. A close that this side began is bounded
@@ -89,9 +99,17 @@ func (c *Conn) refuse(breach *frame.Error) {
 	if c.state == dead {
 		return
 	}
-	c.breach, c.by, c.code = breach, ByServer, breach.CloseCode
+	c.last, c.by, c.code = &lastWord{breach: breach}, blame(breach), breach.CloseCode
 	c.loop.parserOf(c).Release(&c.frames)
-	c.awaitEnd()
+	c.leave()
+}
+
+// blame is whose doing a breach is: a limit of ours is no breach of the peer's.
+func blame(breach *frame.Error) By {
+	if breach.IsLimit() {
+		return ByGenerator
+	}
+	return ByServer
 }
 
 func (l *Loop) parserOf(c *Conn) *frame.Parser {
@@ -122,10 +140,17 @@ func (l *Loop) broken(c *Conn, err error) {
 			return
 		}
 		c.fail(errnoReason(err), err)
+	case c.state == parting && err == io.EOF && len(c.unsent) > 0:
+		c.gone = true // but it may still read
+	case c.state == parting:
+		c.free(false)
 	case c.state == ending:
 		c.finish(false)
 	default:
 		c.by, c.code = ByNetwork, frame.CodeAbnormal
+		if errnoReason(err) == ReasonNoMemory {
+			c.by = ByGenerator
+		}
 		c.finish(false)
 	}
 }
@@ -135,11 +160,40 @@ func (c *Conn) finish(reset bool) {
 	if c.state == dead {
 		return
 	}
+	told := c.state == parting
 	if c.secure != nil && !reset {
 		c.secure.goodbye()
 	}
 	c.free(reset)
-	c.handler.Closed(c, End{At: clock.Now(), Code: c.code, By: c.by, Planned: c.planned, Breach: c.breach})
+	if !told {
+		c.handler.Closed(c, c.end())
+	}
+}
+
+func (c *Conn) end() End {
+	e := End{At: clock.Now(), Code: c.code, By: c.by, Planned: c.planned}
+	if c.last != nil {
+		e.Breach, e.Text = c.last.breach, c.last.text
+	}
+	return e
+}
+
+// part has a server end the TCP connection, which is the server's to do
+// (sections 7.1.1 and 7.1.7): with a FIN behind all that is still to be sent.
+// The socket stays open until the peer's FIN, or for as long as a close may
+// take, and what comes is thrown away: closed with something unread, it would
+// send a RST, and the peer might never see our last bytes.
+func (c *Conn) part() {
+	c.state = parting
+	c.StopAlarm()
+	c.setDeadline(c.loop.options.Timeouts.Close)
+	c.loop.parserOf(c).Release(&c.frames)
+	c.paused = false
+	c.SetReadRate(0)
+	c.loop.poll.read(c, true)
+	if len(c.unsent) == 0 {
+		c.loop.poll.shut(c)
+	}
 }
 
 // free gives back all that c holds outside itself.
@@ -147,9 +201,9 @@ func (c *Conn) free(reset bool) {
 	l := c.loop
 	hadSocket := c.state != resolving
 	c.state = dead
-	for kind := deadlineTimer; kind <= paceTimer; kind++ {
-		l.timers.stop(c, kind)
-	}
+	c.stopDeadline()
+	l.timers.stop(c, alarmTimer)
+	l.timers.stop(c, paceTimer)
 	l.parserOf(c).Release(&c.frames)
 	l.unsent -= len(c.unsent)
 	c.unsent, c.full = nil, false

@@ -32,6 +32,9 @@ func TestEveryCloseEnds(t *testing.T) {
 		{"a peer that closes with a code of its own", upgraded(func(c *net.TCPConn) {
 			c.Write([]byte("\x88\x02\x0f\xa1"))
 		}), nil, End{Code: 4001, By: ByServer}},
+		{"a peer that says why it closes", upgraded(func(c *net.TCPConn) {
+			c.Write([]byte("\x88\x0f\x0f\xa1token expired"))
+		}), nil, End{Code: 4001, By: ByServer, Text: "token expired"}},
 		{"a peer that closes without a code", upgraded(func(c *net.TCPConn) {
 			c.Write([]byte("\x88\x00"))
 		}), nil, End{Code: 1005, By: ByServer}},
@@ -83,7 +86,7 @@ func TestAnAnswerDoesNotMoveTheBoundOnAClose(t *testing.T) {
 				e, w := start(t, o), newWitness(t)
 				dial(t, e, url, w)
 				c := w.next("opened").conn
-				bound := func() clock.Time { return c.loop.timers[c.deadlineAt-1].at }
+				bound := func() clock.Time { return c.loop.deadlines.at(c.deadlineAt) }
 				var first, second clock.Time
 				do(c, func() {
 					c.Close(1000, "")
@@ -204,6 +207,36 @@ func TestAClosedEngineTellsItsHandlers(t *testing.T) {
 		}
 		if c.Loop().Do(func() {}) {
 			t.Error("a closed loop takes calls")
+		}
+	})
+}
+
+// Where a write fails because the peer has gone, the peer may have said why.
+func TestAPeersCloseIsReadBeforeAWriteFails(t *testing.T) {
+	onEachTransport(t, func(t *testing.T, o Options) {
+		full, gone := make(chan struct{}), make(chan struct{})
+		url := rawPeer(t, upgraded(func(c *net.TCPConn) {
+			<-full
+			c.Write(frame.Append(nil, frame.Close, frame.ClosePayload(nil, 1013, "")))
+			c.SetLinger(0)
+			c.Close()
+			close(gone)
+		}))
+		e, w := start(t, o), newWitness(t)
+		dial(t, e, url, w)
+		c := w.next("opened").conn
+		do(c, func() {
+			for c.Unsent() == 0 {
+				if _, err := c.Send(frame.Binary, make([]byte, 60_000)); err != nil {
+					t.Error(err)
+					break
+				}
+			}
+			close(full)
+			<-gone
+		})
+		if end := w.next("closed").end; end.Code != 1013 || end.By != ByServer {
+			t.Errorf("closed with %+v, want the server's 1013", end)
 		}
 	})
 }

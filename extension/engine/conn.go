@@ -13,11 +13,13 @@ type state uint8
 const (
 	resolving  state = iota
 	connecting       // TCP
+	tunnelling       // CONNECT sent to a proxy
 	securing         // TLS
 	upgrading        // request sent, or awaited by a server
 	open
 	closing // our Close frame is sent, the peer's awaited
 	ending  // both are sent, or the peer broke the protocol: its FIN is awaited
+	parting // a server has said all, and its handler has heard the end: the peer's FIN is awaited
 	dead
 )
 
@@ -42,14 +44,26 @@ type Conn struct {
 	unsent  []byte   // what the kernel has not taken yet
 	opening *opening // nil once open
 
-	deadlineAt int32 // places in loop.timers, plus one
-	alarmAt    int32
+	// unreadSince bounds the arrival of what a socket still holds that was not
+	// read to its end; the poller knows whether there is such.
+	unreadSince clock.Time
+
+	deadlineAt int32 // place in loop.deadlines, plus one
+	alarmAt    int32 // places in loop.timers, plus one
 	paceAt     int32
 
 	planned bool
+	gone    bool // the peer's FIN came, and our last bytes are still to be sent
+	mute    bool // Pings are not answered
 	by      By
 	code    uint16
-	breach  *frame.Error
+	last    *lastWord // nil for none
+}
+
+// lastWord is what little a close code leaves to be said.
+type lastWord struct {
+	breach *frame.Error // of the peer's
+	text   string       // of its Close frame
 }
 
 // Traffic is what came and went on the connections that share it. It belongs to
@@ -65,9 +79,6 @@ type Traffic struct {
 	// earliest that it can have been, it was read.
 	ReceiveDelay *hist.Histogram
 }
-
-// certainWithin is how well an arrival is to be known.
-const certainWithin = time.Millisecond
 
 func (t *Traffic) received(m *Message) {
 	if m.Op < frame.Close {
@@ -114,10 +125,13 @@ func (c *Conn) Loop() *Loop { return c.loop }
 // Open tells whether messages can be sent.
 func (c *Conn) Open() bool { return c.state == open }
 
+// AwaitsProxy tells whether a proxy has not opened the way yet.
+func (c *Conn) AwaitsProxy() bool { return c.state <= tunnelling && c.opening.proxy != nil }
+
 // SetAlarm makes the handler's Alarm be called at the instant given, instead
 // of any earlier set one.
 func (c *Conn) SetAlarm(at clock.Time) {
-	if c.state != dead {
+	if c.state < parting {
 		c.loop.timers.set(c, alarmTimer, at)
 	}
 }
@@ -126,19 +140,34 @@ func (c *Conn) SetAlarm(at clock.Time) {
 func (c *Conn) StopAlarm() { c.loop.timers.stop(c, alarmTimer) }
 
 func (c *Conn) setDeadline(d time.Duration) {
-	c.loop.timers.set(c, deadlineTimer, until(d))
+	c.loop.deadlines.set(c, deadlineTimer, until(d))
 }
 
-func (c *Conn) stopDeadline() { c.loop.timers.stop(c, deadlineTimer) }
+func (c *Conn) stopDeadline() { c.loop.deadlines.stop(c, deadlineTimer) }
 
-// late is called when the present phase has taken too long.
+// overdue tells whether what arrived at an instant came too late for the
+// present phase.
+func (c *Conn) overdue(arrived clock.Time) bool {
+	deadline := c.loop.deadlines.at(c.deadlineAt)
+	return deadline != 0 && arrived > deadline
+}
+
+// late is called when the present phase has taken too long: all that arrived in
+// time was handled.
 func (c *Conn) late() {
 	switch c.state {
 	case resolving:
 		c.fail(ReasonTimeoutResolve, nil)
 	case connecting:
-		c.fail(ReasonTimeoutTCP, nil)
+		c.unconnected(ReasonTimeoutTCP, nil)
+	case tunnelling:
+		c.fail(ReasonProxyTimeout, nil)
 	case securing:
+		if c.secure.isBusy() {
+			const soon = 10 * time.Millisecond
+			c.setDeadline(soon)
+			return
+		}
 		c.fail(ReasonTimeoutTLS, nil)
 	case upgrading:
 		c.fail(ReasonTimeoutUpgrade, nil)
@@ -148,6 +177,8 @@ func (c *Conn) late() {
 	case ending:
 		// The close handshake is over; only the peer's FIN is missing.
 		c.finish(true)
+	case parting:
+		c.free(true)
 	}
 }
 

@@ -39,12 +39,21 @@ type target struct {
 type opening struct {
 	Opening
 	endpoint Endpoint
+	hop      Endpoint // where the TCP connection goes
+	proxy    *Proxy   // nil for none
 	source   netip.Addr
-	fill     func(c *Conn, r *handshake.Request)
-	key      handshake.Key
-	request  handshake.Request
-	answer   []byte // of the peer's head, while it is incomplete
-	cancel   context.CancelFunc
+	addrs    []netip.AddrPort // of the hop
+	tried    int              // how many of them
+	first    Failure          // of the first one
+	tcpBy    clock.Time       // by when one has taken the connection
+	step     tunnelStep
+	// asksPassword: a SOCKS proxy wants user and password.
+	asksPassword bool
+	fill         func(c *Conn, r *handshake.Request)
+	key          handshake.Key
+	request      handshake.Request
+	answer       []byte // of the peer's head, while it is incomplete
+	cancel       context.CancelFunc
 }
 
 // Dial begins a connection. The handler hears how it went, never before Dial
@@ -62,12 +71,18 @@ func (l *Loop) Dial(d *Dial, h Handler) *Conn {
 	if o.Due == 0 {
 		o.Due = o.Began
 	}
-	if l.options.Blocked != nil && l.options.Blocked(o.endpoint.Host, netip.Addr{}) {
+	if l.closing {
+		c.failSoon(ReasonAborted, nil)
+		return c
+	}
+	o.hop, o.proxy = l.routeTo(&o.endpoint)
+	if l.options.Blocked != nil && l.options.Blocked(o.hop.Host, netip.Addr{}) {
 		c.failSoon(ReasonBlocked, nil)
 		return c
 	}
-	if o.endpoint.Addr.IsValid() {
-		c.resolved(netip.AddrPortFrom(o.endpoint.Addr, o.endpoint.Port))
+	if o.hop.Addr.IsValid() {
+		o.Resolved = o.Began
+		c.connect(netip.AddrPortFrom(o.hop.Addr, o.hop.Port))
 		return c
 	}
 	c.lookUp()
@@ -100,7 +115,7 @@ func (c *Conn) freeOpening() {
 			answer = nil
 		}
 		clear(request.Fields)
-		*o = opening{answer: answer, request: handshake.Request{Fields: request.Fields[:0]}}
+		*o = opening{answer: answer, addrs: o.addrs[:0], request: handshake.Request{Fields: request.Fields[:0]}}
 		c.loop.openings = append(c.loop.openings, o)
 	}
 }
@@ -112,7 +127,7 @@ func (c *Conn) lookUp() {
 	c.setDeadline(l.options.Timeouts.Resolve)
 	ctx, cancel := context.WithCancel(context.Background())
 	o.cancel = cancel
-	host, port := o.endpoint.Host, o.endpoint.Port // o is another connection's once this one is given up
+	host, port := o.hop.Host, o.hop.Port // o is another connection's once this one is given up
 	go func() {
 		to, err := l.options.Resolve(ctx, host, port)
 		l.Do(func() {
@@ -123,30 +138,15 @@ func (c *Conn) lookUp() {
 			case errors.Is(err, ErrBlocked):
 				c.fail(ReasonBlocked, err)
 			case err != nil:
-				c.fail(ReasonDNS, err)
+				c.fail(lookUpReason(err), err)
+			case len(to) == 0:
+				c.fail(ReasonDNS, nil)
 			default:
-				c.resolved(to)
+				o.Resolved = clock.Now()
+				c.connect(sameFamily(to, o.source)...)
 			}
 		})
 	}()
-}
-
-func (c *Conn) resolved(to netip.AddrPort) {
-	l, o := c.loop, c.opening
-	o.Resolved = clock.Now()
-	if o.endpoint.Addr.IsValid() {
-		o.Resolved = o.Began
-	}
-	if l.options.Blocked != nil && l.options.Blocked(o.endpoint.Host, to.Addr()) {
-		c.failSoon(ReasonBlocked, nil)
-		return
-	}
-	c.state = connecting
-	c.setDeadline(l.options.Timeouts.TCP)
-	err := l.poll.connect(c, target{to, o.source, l.options.ReceiveBuffer})
-	if err != nil {
-		c.failSoon(errnoReason(err), err)
-	}
 }
 
 // connected is called by the poller when a TCP connection was made, or not.
@@ -155,10 +155,19 @@ func (l *Loop) connected(c *Conn, at clock.Time, err error) {
 		return
 	}
 	if err != nil {
-		c.fail(errnoReason(err), err)
+		c.unconnected(errnoReason(err), err)
 		return
 	}
 	c.opening.Connected = at
+	if c.opening.proxy != nil {
+		c.tunnel()
+		return
+	}
+	c.reached()
+}
+
+// reached goes on where the endpoint itself is at the other end.
+func (c *Conn) reached() {
 	if c.opening.endpoint.Secure {
 		c.startTLS()
 		return
@@ -204,7 +213,7 @@ func (c *Conn) answered(b []byte, at clock.Time) (rest []byte) {
 	}
 	r, n, err := handshake.ReadResponse(head, o.key, o.request.Protocols, c.loop.options.HeaderBytes)
 	if err != nil {
-		c.fail(handshakeReason(err, r.Status), err)
+		c.fail(handshakeReason(err, r.Status), refusal(err, r))
 		return nil
 	}
 	if n == 0 {
@@ -239,6 +248,9 @@ func (c *Conn) fail(r Reason, err error) {
 		return
 	}
 	o := c.opening
+	if o.proxy != nil && c.state <= tunnelling {
+		r = ofProxy(r)
+	}
 	c.free(true)
 	c.handler.Failed(c, &o.Opening, Failure{r, err})
 	c.freeOpening()

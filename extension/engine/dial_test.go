@@ -8,8 +8,11 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
+
+	"xk6-realtime/engine/handshake"
 )
 
 func TestFailuresAreNamed(t *testing.T) {
@@ -99,12 +102,39 @@ func TestAPortThatSwallowsConnectionsTimesOut(t *testing.T) {
 	})
 }
 
+// A look-up that fails for want of what this machine has says nothing of the
+// name.
+func TestALookUpWithoutMeansIsOurs(t *testing.T) {
+	tests := []struct {
+		name string
+		err  error
+		want Reason
+	}{
+		{"no such name", &net.DNSError{Err: "no such host", Name: "a.example", IsNotFound: true}, ReasonDNS},
+		{"no descriptor, in words", &net.DNSError{Err: "dial udp 127.0.0.53:53: socket: too many open files", Name: "a.example"}, ReasonNoDescriptors},
+		{"no descriptor, as an error", fmt.Errorf("look up: %w", syscall.EMFILE), ReasonNoDescriptors},
+		{"no port", &net.DNSError{Err: "dial udp 127.0.0.53:53: bind: cannot assign requested address", Name: "a.example"}, ReasonNoPorts},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			o := Options{Resolve: func(context.Context, string, uint16) ([]netip.AddrPort, error) {
+				return nil, test.err
+			}}
+			e, w := start(t, o), newWitness(t)
+			dial(t, e, "ws://a.example", w)
+			if f := w.next("failed").failure; f.Reason != test.want {
+				t.Errorf("failed as %v, want %v", f, test.want)
+			}
+		})
+	}
+}
+
 func TestANameThatNobodyResolvesTimesOut(t *testing.T) {
 	onEachTransport(t, func(t *testing.T, o Options) {
 		o = impatient(o)
-		o.Resolve = func(ctx context.Context, _ string, _ uint16) (netip.AddrPort, error) {
+		o.Resolve = func(ctx context.Context, _ string, _ uint16) ([]netip.AddrPort, error) {
 			<-ctx.Done()
-			return netip.AddrPort{}, ctx.Err()
+			return nil, ctx.Err()
 		}
 		e, w := start(t, o), newWitness(t)
 		dial(t, e, "ws://slow.example", w)
@@ -120,10 +150,10 @@ func TestALookUpAsksForItsOwnName(t *testing.T) {
 	onEachTransport(t, func(t *testing.T, o Options) {
 		const names = 100
 		asked := make(chan string, names)
-		o.Resolve = func(ctx context.Context, host string, _ uint16) (netip.AddrPort, error) {
+		o.Resolve = func(ctx context.Context, host string, _ uint16) ([]netip.AddrPort, error) {
 			asked <- host
 			<-ctx.Done()
-			return netip.AddrPort{}, ctx.Err()
+			return nil, ctx.Err()
 		}
 		e, w := start(t, o), newWitness(t)
 		l := e.Loops()[0]
@@ -150,8 +180,8 @@ func TestALookUpAsksForItsOwnName(t *testing.T) {
 
 func TestANameMayBeBlocked(t *testing.T) {
 	onEachTransport(t, func(t *testing.T, o Options) {
-		o.Resolve = func(context.Context, string, uint16) (netip.AddrPort, error) {
-			return netip.AddrPort{}, fmt.Errorf("secret.example: %w", ErrBlocked)
+		o.Resolve = func(context.Context, string, uint16) ([]netip.AddrPort, error) {
+			return nil, fmt.Errorf("secret.example: %w", ErrBlocked)
 		}
 		e, w := start(t, o), newWitness(t)
 		dial(t, e, "ws://secret.example", w)
@@ -190,4 +220,28 @@ func TestASourceThatIsNotOursIsNoLackOfPorts(t *testing.T) {
 			t.Errorf("failed as %v, want that the source is no address of this machine", f)
 		}
 	})
+}
+
+func TestARedirectIsSaidWithoutSecrets(t *testing.T) {
+	tests := []struct{ name, answer, want string }{
+		{"with user, query and fragment", "302 Found\r\nServer: x\r\nLocation: https://me:s3cr3t@login.example:8443/sso?token=s3cr3t#s3cr3t\r\n\r\n",
+			"it redirects to https://login.example:8443/sso"},
+		{"to a path", "307 Temporary Redirect\r\nlocation: /login?next=s3cr3t\r\n\r\n", "it redirects to /login"},
+		{"without a target", "302 Found\r\n\r\n", handshake.ErrStatus.Error()},
+		{"to what is no URL", "302 Found\r\nLocation: http://s3cr3t:%zz\r\n\r\n", handshake.ErrStatus.Error()},
+		{"a refusal with a Location", "403 Forbidden\r\nLocation: /s3cr3t\r\n\r\n", handshake.ErrStatus.Error()},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			url := rawPeer(t, sends("HTTP/1.1 "+test.answer))
+			onEachTransport(t, func(t *testing.T, o Options) {
+				e, w := start(t, o), newWitness(t)
+				dial(t, e, url, w)
+				f := w.next("failed").failure
+				if f.Reason.String() != "http_"+test.answer[:3] || f.Err.Error() != test.want {
+					t.Errorf("failed as %v, want %q", f, test.want)
+				}
+			})
+		})
+	}
 }

@@ -65,12 +65,12 @@ func (e *Engine) Loops() []*Loop { return e.loops }
 func (e *Engine) Options() Options { return e.options }
 
 // Close ends all connections at once, without a Close frame, and waits for the
-// loops. Their handlers are told. It may be called from any goroutine but a
-// loop's.
+// loops. Their handlers are told. One that dials meanwhile hears that this
+// failed as ReasonAborted. It may be called from any goroutine but a loop's.
 func (e *Engine) Close() {
 	e.stop.Do(func() {
 		for _, l := range e.loops {
-			l.Do(l.shutDown)
+			l.Do(func() { l.closing = true })
 		}
 		e.done.Wait()
 	})

@@ -121,17 +121,33 @@ func do(c *Conn, f func()) { c.Loop().Await(f) }
 // peer starts a server whose WebSocket side is another project's.
 func peer(t *testing.T, serve func(ws *websocket.Conn)) string {
 	t.Helper()
-	upgrader := websocket.Upgrader{Subprotocols: []string{"v2"}}
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ws, err := upgrader.Upgrade(w, r, nil)
-		if err != nil {
-			return
-		}
-		defer ws.Close()
-		serve(ws)
-	}))
+	return serving(t, func(w http.ResponseWriter, r *http.Request) { upgradeAnd(serve, w, r) })
+}
+
+// peerOf is an echoing peer that shows what it is asked.
+func peerOf(t *testing.T, show func(r *http.Request)) string {
+	t.Helper()
+	return serving(t, func(w http.ResponseWriter, r *http.Request) {
+		show(r)
+		upgradeAnd(echo, w, r)
+	})
+}
+
+func serving(t *testing.T, handler http.HandlerFunc) string {
+	t.Helper()
+	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
 	return "ws" + strings.TrimPrefix(server.URL, "http")
+}
+
+func upgradeAnd(serve func(ws *websocket.Conn), w http.ResponseWriter, r *http.Request) {
+	upgrader := websocket.Upgrader{Subprotocols: []string{"v2"}}
+	ws, err := upgrader.Upgrade(w, r, nil)
+	if err != nil {
+		return
+	}
+	defer ws.Close()
+	serve(ws)
 }
 
 func echo(ws *websocket.Conn) {

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"io"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -46,12 +47,11 @@ type epoll struct {
 
 	listeners []*listening // by number; nil is free
 
-	// Of the present round, from one wait to the next:
-	since  clock.Time // what is read in it did not arrive before; 0 until known
-	looked clock.Wall // it has all that arrived before
-	behind bool       // something was left for the next one
-
-	busy clock.Time // when something had happened last
+	arrivals arrivals
+	runDelay runDelay
+	busy     clock.Time // when something had happened last
+	unused   int        // waits since a bound on arrivals was used
+	coarse   bool       // waits last whole milliseconds
 }
 
 // sock is a connection's socket. The slot's turn tells a socket from the next
@@ -61,6 +61,7 @@ type sock struct {
 	fd      int32
 	turn    uint16
 	reading bool
+	unread  bool // it may hold what arrived before arrivals.since; see Conn.unreadSince
 }
 
 // events are what the kernel is to tell of, each time anew, not for as long as
@@ -68,7 +69,7 @@ type sock struct {
 func (s *sock) events() uint32 {
 	const always = unix.EPOLLOUT | unix.EPOLLET
 	if s.reading {
-		return always | unix.EPOLLIN | unix.EPOLLRDHUP
+		return always | unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLPRI
 	}
 	return always
 }
@@ -90,7 +91,11 @@ func newEpoll(l *Loop) (*epoll, error) {
 		return nil, err
 	}
 	p := &epoll{loop: l, fd: fd, wakeFD: wakeFD, buf: make([]byte, readBufferBytes), ports: newPorts()}
-	if err := p.control(unix.EPOLL_CTL_ADD, wakeFD, unix.EPOLLIN|unix.EPOLLET, 0, wakeMark); err != nil {
+	err = p.control(unix.EPOLL_CTL_ADD, wakeFD, unix.EPOLLIN|unix.EPOLLET, 0, wakeMark)
+	if err == nil {
+		_, err = p.ask(p.events[:])
+	}
+	if err != nil {
 		p.stop()
 		return nil, err
 	}
@@ -98,6 +103,7 @@ func newEpoll(l *Loop) (*epoll, error) {
 }
 
 func (p *epoll) stop() {
+	p.runDelay.stop()
 	unix.Close(p.wakeFD)
 	unix.Close(p.fd)
 	for _, s := range p.listeners {
@@ -118,26 +124,32 @@ func (p *epoll) handle(e *unix.EpollEvent) {
 		return
 	}
 	c := p.socks[slot].conn
-	const gone = unix.EPOLLHUP | unix.EPOLLERR
-	switch {
-	case c.state == connecting:
+	const (
+		gone = unix.EPOLLHUP | unix.EPOLLERR
+		read = unix.EPOLLIN | unix.EPOLLPRI | unix.EPOLLRDHUP | gone
+	)
+	if c.state == connecting {
 		var err error
 		if e.Events&gone != 0 {
 			err = p.socketError(slot)
 		}
 		p.loop.connected(c, clock.Now(), err)
-	case e.Events&unix.EPOLLOUT != 0:
-		p.loop.writable(c)
+		if !p.alive(slot, turn) {
+			return
+		}
 	}
-	if e.Events&(unix.EPOLLIN|unix.EPOLLRDHUP|gone) == 0 || !p.alive(slot, turn) {
-		return
-	}
-	if p.socks[slot].reading {
-		p.readable(c, slot, turn, e.Events&(unix.EPOLLRDHUP|gone) != 0)
-	} else if e.Events&gone != 0 {
+	// Before anything is written: where that fails, the peer may have said why.
+	switch {
+	case e.Events&read == 0:
+	case p.socks[slot].reading:
+		p.readable(c, slot, turn, e.Events)
+	case e.Events&gone != 0:
 		// Paused, and the connection is gone or half gone: what waits unread
 		// is lost with it.
 		p.loop.broken(c, p.socketError(slot))
+	}
+	if e.Events&unix.EPOLLOUT != 0 && p.alive(slot, turn) {
+		p.loop.writable(c)
 	}
 }
 
@@ -157,17 +169,25 @@ func (p *epoll) socketError(slot int32) error {
 }
 
 // readable reads until nothing is left. The kernel tells of each arrival once,
-// so a connection that is not read to its end is to be told of again. hungUp
-// says that the end itself has come, which no arrival will tell of.
-func (p *epoll) readable(c *Conn, slot int32, turn uint16, hungUp bool) {
+// so a connection that is not read to its end is to be told of again. That less
+// was read than was asked for shows the end, but for two things: the
+// connection's own end, which no arrival will tell of, and urgent data, before
+// which every read ends (tcp(7), MSG_OOB).
+func (p *epoll) readable(c *Conn, slot int32, turn uint16, events uint32) {
+	toTheEnd, urgent := events&^(unix.EPOLLIN|unix.EPOLLOUT) != 0, events&unix.EPOLLPRI != 0
+	since := p.arrivals.since
+	if p.socks[slot].unread {
+		since = c.unreadSince
+	}
 	for range readsEach {
 		limit := c.mayRead(len(p.buf))
 		if limit == 0 {
 			return
 		}
-		n, a, errno := p.receive(p.socks[slot].fd, limit)
+		n, stamp, errno := p.receive(p.socks[slot].fd, limit)
 		switch {
 		case errno == unix.EAGAIN:
+			p.socks[slot].unread = false
 			return
 		case errno == unix.EINTR:
 			continue
@@ -178,22 +198,23 @@ func (p *epoll) readable(c *Conn, slot int32, turn uint16, hungUp bool) {
 			p.loop.broken(c, io.EOF)
 			return
 		}
-		p.loop.received(c, p.buf[:n], a)
-		if !p.alive(slot, turn) || !p.socks[slot].reading {
-			return
+		a, exact := p.arrivals.of(stamp, since, clock.Now())
+		drained := n < limit && !toTheEnd
+		if drained {
+			p.socks[slot].unread = false
 		}
-		if n < limit && !hungUp {
+		p.loop.received(c, p.buf[:n], !exact || n == limit || urgent, a)
+		if drained || !p.alive(slot, turn) || !p.socks[slot].reading {
 			return
 		}
 	}
-	s := &p.socks[slot]
-	p.control(unix.EPOLL_CTL_MOD, int(s.fd), s.events(), slot, int32(turn))
-	p.behind = true
+	p.leaveUnread(c)
+	p.arm(c)
 }
 
 // receive reads once, with the kernel's own receive time of the last packet
-// that is part of it.
-func (p *epoll) receive(fd int32, limit int) (n int, a arrival, errno unix.Errno) {
+// that is part of it, in nanoseconds since the Unix epoch; 0 for none.
+func (p *epoll) receive(fd int32, limit int) (n int, stamp int64, errno unix.Errno) {
 	p.iov.Base = &p.buf[0]
 	p.iov.SetLen(limit)
 	p.msg.Iov = &p.iov
@@ -202,23 +223,30 @@ func (p *epoll) receive(fd int32, limit int) (n int, a arrival, errno unix.Errno
 	p.msg.SetControllen(len(p.stamps))
 	r, _, errno := unix.RawSyscall(unix.SYS_RECVMSG, uintptr(fd), uintptr(unsafe.Pointer(&p.msg)), unix.MSG_DONTWAIT)
 	if errno != 0 {
-		return 0, arrival{}, errno
+		return 0, 0, errno
 	}
-	now := clock.Now()
-	at := now
 	if int(p.msg.Controllen) >= unix.CmsgLen(int(unsafe.Sizeof(unix.Timespec{}))) {
 		h := (*unix.Cmsghdr)(unsafe.Pointer(&p.stamps))
 		if h.Level == unix.SOL_SOCKET && h.Type == unix.SCM_TIMESTAMPNS {
-			ts := (*unix.Timespec)(unsafe.Pointer(&p.stamps[unix.CmsgLen(0)]))
-			// A wall clock stepped between arrival and read would put the
-			// arrival in the future; the read is the latest it can be.
-			at = min(p.looked.Time(ts.Nano()), now)
+			stamp = (*unix.Timespec)(unsafe.Pointer(&p.stamps[unix.CmsgLen(0)])).Nano()
 		}
 	}
-	if p.since == 0 {
-		p.since = at
+	return int(r), stamp, 0
+}
+
+// leaveUnread notes that a connection's socket may not be read to its end
+// before the next look.
+func (p *epoll) leaveUnread(c *Conn) {
+	if s := &p.socks[c.slot]; !s.unread {
+		s.unread = true
+		c.unreadSince = p.arrivals.since
 	}
-	return int(r), arrival{min(p.since, at), at, now}, 0
+}
+
+// arm has the kernel tell of what c's socket holds already.
+func (p *epoll) arm(c *Conn) {
+	s := &p.socks[c.slot]
+	p.control(unix.EPOLL_CTL_MOD, int(s.fd), s.events(), c.slot, int32(s.turn))
 }
 
 func (p *epoll) add(c *Conn, fd int) error {
@@ -250,7 +278,8 @@ func (p *epoll) read(c *Conn, on bool) {
 	}
 	if s := &p.socks[c.slot]; s.fd >= 0 && s.reading != on {
 		s.reading = on
-		p.control(unix.EPOLL_CTL_MOD, int(s.fd), s.events(), c.slot, int32(s.turn))
+		p.leaveUnread(c)
+		p.arm(c)
 	}
 }
 
@@ -259,16 +288,19 @@ func (p *epoll) write(c *Conn, b []byte) (int, error) {
 		return 0, nil
 	}
 	s := &p.socks[c.slot]
-	n, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(s.fd), uintptr(unsafe.Pointer(&b[0])),
-		uintptr(len(b)), unix.MSG_NOSIGNAL|unix.MSG_DONTWAIT, 0, 0)
-	switch errno {
-	case 0:
-	case unix.EAGAIN, unix.EINTR:
-		n = 0
-	default:
-		return 0, errno
+	for {
+		n, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(s.fd), uintptr(unsafe.Pointer(&b[0])),
+			uintptr(len(b)), unix.MSG_NOSIGNAL|unix.MSG_DONTWAIT, 0, 0)
+		switch errno {
+		case 0:
+			return int(n), nil
+		case unix.EINTR: // no word on room, and none will follow
+		case unix.EAGAIN:
+			return 0, nil
+		default:
+			return 0, errno
+		}
 	}
-	return int(n), nil
 }
 
 func (p *epoll) unread(c *Conn) int {
@@ -280,6 +312,21 @@ func (p *epoll) unread(c *Conn) int {
 		return -1
 	}
 	return n
+}
+
+func (p *epoll) settled(c *Conn) clock.Time {
+	// A peer that sends faster than it is read must not put off all time-outs for
+	// ever.
+	const longest = time.Second
+	settled := p.loop.settled
+	if int(c.slot) < len(p.socks) && p.socks[c.slot].reading && p.socks[c.slot].unread {
+		return max(min(settled, c.unreadSince), settled.Add(-longest))
+	}
+	return settled
+}
+
+func (p *epoll) shut(c *Conn) {
+	unix.Shutdown(int(p.socks[c.slot].fd), unix.SHUT_WR)
 }
 
 func (p *epoll) close(c *Conn, reset bool) {

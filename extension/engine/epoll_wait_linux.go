@@ -11,14 +11,10 @@ import (
 	"xk6-realtime/engine/internal/prefetch"
 )
 
-func (p *epoll) wait(until clock.Time) {
-	if !p.behind {
-		p.since = p.looked.Read
-	}
+func (p *epoll) wait(until clock.Time) (settled clock.Time) {
 	n := p.poll(until)
-	p.behind = n == len(p.events)
 	if n > 0 {
-		p.busy = p.looked.Read
+		p.busy = p.arrivals.wall.Read
 	}
 	for i := range p.events[:n] {
 		p.prefetch(i, n)
@@ -33,6 +29,13 @@ func (p *epoll) wait(until clock.Time) {
 			p.handle(e)
 		}
 	}
+	p.handled(n)
+	return p.arrivals.since
+}
+
+// handled ends a round of n events.
+func (p *epoll) handled(n int) {
+	p.arrivals.handled(n, len(p.events), len(p.socks)+len(p.listeners)+1)
 }
 
 // prefetch asks for the memory of the connections whose turn comes after event
@@ -65,6 +68,10 @@ func (p *epoll) poll(until clock.Time) int {
 	if n := p.look(p.events[:]); n > 0 {
 		return n
 	}
+	p.handled(0)
+	if until != 0 && until <= p.arrivals.since {
+		return 0
+	}
 	limit := p.mayWait(until)
 	n := p.block(limit)
 	if n == 0 && limit != until {
@@ -76,8 +83,6 @@ func (p *epoll) poll(until clock.Time) int {
 		ts := unix.NsecToTimespec(int64(p.loop.options.Coalesce))
 		unix.RawSyscall(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&ts)), 0, 0)
 	}
-	// The first arrival ended the wait, and is the first to be read.
-	p.since = 0
 	return n + p.look(p.events[n:])
 }
 
@@ -105,23 +110,56 @@ func (p *epoll) mayWait(until clock.Time) clock.Time {
 	return until
 }
 
-// block waits for events, at most until the instant given (0: for ever).
+// unusedBounds is after how many waits whose bound on the next arrivals was of no
+// use the loop goes without in its shorter ones: where each read has one message,
+// the stamp alone tells its arrival.
+const unusedBounds = 1000
+
+// block waits for events, at most until the instant given (0: for ever), and
+// finds out when it was woken.
 func (p *epoll) block(until clock.Time) int {
+	p.unused++
+	if p.loop.boundUsed {
+		p.loop.boundUsed, p.unused = false, 0
+	}
+	if p.unused > unusedBounds && until != 0 && until.Sub(clock.Now()) <= unheard {
+		return p.sleep(until)
+	}
+	p.runDelay.begin()
+	n := p.sleep(until)
+	// A short wait bounds the arrivals well enough by itself.
+	if over := clock.Now(); over.Sub(p.arrivals.since) > certainWithin/2 {
+		p.arrivals.woken(p.runDelay.woken(over))
+	}
+	return n
+}
+
+// sleep waits as block does.
+func (p *epoll) sleep(until clock.Time) int {
 	var timeout *[2]int64 // seconds and nanoseconds, of 64 bits on every platform
 	if until != 0 {
 		ns := max(int64(until-clock.Now()), 0)
 		timeout = &[2]int64{ns / 1e9, ns % 1e9}
 	}
-	n, _, errno := unix.Syscall6(unix.SYS_EPOLL_PWAIT2, uintptr(p.fd),
-		uintptr(unsafe.Pointer(&p.events)), uintptr(len(p.events)), uintptr(unsafe.Pointer(timeout)), 0, 0)
-	if errno == unix.ENOSYS { // before Linux 5.11: whole milliseconds
-		ms := -1
-		if timeout != nil {
-			ms = int(timeout[0]*1000 + (timeout[1]+999_999)/1_000_000)
+	if !p.coarse {
+		n, _, errno := unix.Syscall6(unix.SYS_EPOLL_PWAIT2, uintptr(p.fd),
+			uintptr(unsafe.Pointer(&p.events)), uintptr(len(p.events)), uintptr(unsafe.Pointer(timeout)), 0, 0)
+		switch errno {
+		case 0:
+			return int(n)
+		case unix.EINTR:
+			return 0
 		}
-		n, _, errno = unix.Syscall6(unix.SYS_EPOLL_PWAIT, uintptr(p.fd),
-			uintptr(unsafe.Pointer(&p.events)), uintptr(len(p.events)), uintptr(ms), 0, 0)
+		// Before Linux 5.11 there is none; a seccomp profile that is older than it
+		// forbids it, with whatever error it likes.
+		p.coarse = true
 	}
+	ms := -1
+	if timeout != nil {
+		ms = int(timeout[0]*1000 + (timeout[1]+999_999)/1_000_000)
+	}
+	n, _, errno := unix.Syscall6(unix.SYS_EPOLL_PWAIT, uintptr(p.fd),
+		uintptr(unsafe.Pointer(&p.events)), uintptr(len(p.events)), uintptr(ms), 0, 0)
 	if errno != 0 {
 		return 0
 	}
@@ -130,16 +168,24 @@ func (p *epoll) block(until clock.Time) int {
 
 // look puts into events what has happened, without blocking.
 func (p *epoll) look(events []unix.EpollEvent) int {
-	p.looked = clock.ReadWall()
+	p.arrivals.look()
 	if len(events) == 0 {
 		return 0
 	}
+	n, err := p.ask(events)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+func (p *epoll) ask(events []unix.EpollEvent) (int, error) {
 	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(p.fd),
 		uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)), 0, 0, 0)
 	if errno != 0 {
-		return 0
+		return 0, errno
 	}
-	return int(n)
+	return int(n), nil
 }
 
 // mayCoalesce tells whether arrivals may wait: not while connections are

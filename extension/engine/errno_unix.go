@@ -17,6 +17,9 @@ var errnoReasons = []errnoEntry{
 	{syscall.EADDRINUSE, ReasonNoPorts},
 	{syscall.EMFILE, ReasonNoDescriptors},
 	{syscall.ENFILE, ReasonNoDescriptors},
+	{syscall.ENOBUFS, ReasonNoMemory},
+	{syscall.ENOMEM, ReasonNoMemory},
+	{syscall.ENOSPC, ReasonNoMemory}, // of epoll: max_user_watches
 	{syscall.EHOSTUNREACH, ReasonUnreachable},
 	{syscall.ENETUNREACH, ReasonUnreachable},
 	{syscall.EHOSTDOWN, ReasonUnreachable},

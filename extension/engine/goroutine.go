@@ -22,6 +22,7 @@ type goroutines struct {
 	socks     []*goSock // by slot
 	listeners map[*Listener]net.Listener
 	timer     *time.Timer
+	arrivals  arrivals // at the loop
 }
 
 // goSock is a connection's socket. The goroutines that serve it know it by
@@ -33,6 +34,7 @@ type goSock struct {
 	closed  bool
 	reading bool
 	busy    bool     // the reader is reading
+	failed  error    // why nothing can be written any more
 	proceed chan int // how much to read; closed at the end
 	buf     []byte
 
@@ -41,6 +43,7 @@ type goSock struct {
 		waiting []byte
 		writing bool
 		wants   bool
+		shut    bool // a FIN is to follow what waits
 	}
 }
 
@@ -106,7 +109,7 @@ func (p *goroutines) wake() {
 	}
 }
 
-func (p *goroutines) wait(until clock.Time) {
+func (p *goroutines) wait(until clock.Time) (settled clock.Time) {
 	var ring <-chan time.Time
 	if until != 0 {
 		p.timer.Reset(max(until.Sub(clock.Now()), 0))
@@ -116,12 +119,23 @@ func (p *goroutines) wait(until clock.Time) {
 	select {
 	case e := <-p.events:
 		p.handle(e)
-		for range len(p.events) {
-			p.handle(<-p.events)
-		}
 	case <-p.woken:
 	case <-ring:
 	}
+	p.arrivals.look()
+	told, room := 0, cap(p.events)
+	for more := true; more && told < room; {
+		select {
+		case e := <-p.events:
+			p.handle(e)
+			told++
+		default:
+			more = false
+		}
+	}
+	// Two goroutines to a socket at the most wait for their turns, in order.
+	p.arrivals.handled(told, room, room+2*len(p.socks))
+	return p.arrivals.since
 }
 
 func (p *goroutines) say(e goEvent) bool {
@@ -152,18 +166,25 @@ func (p *goroutines) handle(e goEvent) {
 	}
 	switch e.kind {
 	case writableEvent:
-		if e.err != nil {
+		switch {
+		case e.err == nil:
+			p.loop.writable(s.c)
+		case s.busy: // the peer may have said why: the reader finds that, or the end
+			const soon = time.Second
+			s.failed = e.err
+			s.conn.SetReadDeadline(time.Now().Add(soon))
+		default:
 			p.loop.broken(s.c, e.err)
-			return
 		}
-		p.loop.writable(s.c)
 	case receivedEvent:
 		s.busy = false
 		if e.n > 0 {
-			p.loop.received(s.c, s.buf[:e.n], arrival{e.at, e.at, e.at})
+			p.loop.received(s.c, s.buf[:e.n], false, arrival{e.at, e.at, clock.Now()})
 		}
 		switch {
 		case s.closed:
+		case s.failed != nil && errors.Is(e.err, os.ErrDeadlineExceeded):
+			p.loop.broken(s.c, s.failed)
 		case e.err == nil || errors.Is(e.err, os.ErrDeadlineExceeded): // the latter by Pause
 			p.next(s)
 		default:
@@ -228,3 +249,5 @@ func (p *goroutines) sock(c *Conn) *goSock {
 }
 
 func (p *goroutines) unread(*Conn) int { return -1 }
+
+func (p *goroutines) settled(*Conn) clock.Time { return p.loop.settled }

@@ -122,11 +122,15 @@ func (p *goroutines) flush(s *goSock) {
 		wants := s.out.wants
 		s.out.wants = false
 		s.out.writing = len(b) > 0
+		shut := s.out.shut
 		s.out.Unlock()
 		if wants {
 			p.say(goEvent{kind: writableEvent, sock: s})
 		}
 		if len(b) == 0 {
+			if shut {
+				s.closeWrite()
+			}
 			return
 		}
 		if _, err := s.conn.Write(b); err != nil {
@@ -136,6 +140,23 @@ func (p *goroutines) flush(s *goSock) {
 			p.say(goEvent{kind: writableEvent, sock: s, err: err})
 			return
 		}
+	}
+}
+
+func (p *goroutines) shut(c *Conn) {
+	s := p.sock(c)
+	s.out.Lock()
+	s.out.shut = true
+	writing := s.out.writing // then flush does it
+	s.out.Unlock()
+	if !writing {
+		s.closeWrite()
+	}
+}
+
+func (s *goSock) closeWrite() {
+	if tcp, ok := s.conn.(*net.TCPConn); ok {
+		tcp.CloseWrite()
 	}
 }
 

@@ -23,7 +23,7 @@ type Handler interface {
 
 // Receiver hears what comes in on an open connection.
 type Receiver interface {
-	// Message: a message came, or a Ping (already answered) or a Pong. Its
+	// Message: a message came, or a Ping (already answered, if at all) or a Pong. Its
 	// data is good during the call.
 	Message(c *Conn, m Message)
 }
@@ -35,6 +35,7 @@ type Opening struct {
 	Began     clock.Time // actual start
 	Resolved  clock.Time // the address is known
 	Connected clock.Time // TCP
+	Tunnelled clock.Time // a proxy's tunnel stands; 0 without a proxy
 	Secured   clock.Time // TLS; 0 without it
 	Opened    clock.Time // arrival of the 101
 	// Protocol is the subprotocol that the server chose.
@@ -47,7 +48,7 @@ func (o *Opening) Late() time.Duration { return o.Began.Sub(o.Due) }
 // Resolve is the time the look-up took.
 func (o *Opening) Resolve() time.Duration { return o.Resolved.Sub(o.Began) }
 
-// TCP is the time the TCP connection took.
+// TCP is the time the TCP connection took, to a proxy where there is one.
 func (o *Opening) TCP() time.Duration { return o.Connected.Sub(o.Resolved) }
 
 // TLS is the time the TLS handshake took.
@@ -55,11 +56,21 @@ func (o *Opening) TLS() time.Duration {
 	if o.Secured == 0 {
 		return 0
 	}
-	return o.Secured.Sub(o.Connected)
+	return o.Secured.Sub(max(o.Connected, o.Tunnelled))
+}
+
+// Proxy is the time a proxy took to open its tunnel.
+func (o *Opening) Proxy() time.Duration {
+	if o.Tunnelled == 0 {
+		return 0
+	}
+	return o.Tunnelled.Sub(o.Connected)
 }
 
 // Upgrade is the time from the request to the arrival of the 101.
-func (o *Opening) Upgrade() time.Duration { return o.Opened.Sub(max(o.Connected, o.Secured)) }
+func (o *Opening) Upgrade() time.Duration {
+	return o.Opened.Sub(max(o.Connected, o.Tunnelled, o.Secured))
+}
 
 // Latency is intended start to the 101: what a user waits.
 func (o *Opening) Latency() time.Duration { return o.Opened.Sub(o.Due) }
@@ -67,13 +78,20 @@ func (o *Opening) Latency() time.Duration { return o.Opened.Sub(o.Due) }
 // Message is one message as it came in.
 type Message struct {
 	frame.Message
-	// At is when the kernel received the last of what was read together with
-	// the message, where the platform tells; else it is Read.
-	At clock.Time
-	// Since is At, but for a message that was read together with what came
-	// after it: that came at At at the latest, and not before Since.
-	Since clock.Time
-	// Read is when the engine had read it.
+	// Since and At are the bounds within which the message became complete in
+	// the kernel. They are the same where its arrival is known, as the kernel's
+	// own time stamp. The kernel stamps only the last packet of what is read at
+	// once. A message that others followed in the same read arrived by At, and
+	// not before Since: the engine had found nothing left to read then, or was
+	// woken by the first arrival since.
+	//
+	// Latencies that count to At are never too low. A time-out that is judged by
+	// Since never blames the peer for what this side read late.
+	//
+	// The Goroutines transport knows no arrivals. There, Since and At are when
+	// the system call that read the message had returned.
+	Since, At clock.Time
+	// Read is when the loop took the message to hand it out.
 	Read clock.Time
 }
 
@@ -89,4 +107,6 @@ type End struct {
 	Planned bool
 	// Breach is the rule that the peer broke, if that ended it.
 	Breach *frame.Error
+	// Text is what the peer's Close frame says beside its code.
+	Text string
 }

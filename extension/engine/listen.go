@@ -54,8 +54,7 @@ func (c *Conn) accept(head, b []byte) (rest []byte) {
 	l, o := c.loop, c.opening
 	key, n, err := handshake.ReadRequest(head, l.options.HeaderBytes)
 	if err != nil {
-		l.poll.write(c, []byte("HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"))
-		c.fail(handshakeReason(err, 0), err)
+		c.decline(Failure{handshakeReason(err, 0), err})
 		return nil
 	}
 	if n == 0 {
@@ -71,4 +70,15 @@ func (c *Conn) accept(head, b []byte) (rest []byte) {
 	}
 	c.opened()
 	return b[len(b)-(len(head)-n):]
+}
+
+// decline answers a request that is no handshake, and ends the connection.
+func (c *Conn) decline(f Failure) {
+	if err := c.write([]byte("HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")); err != nil {
+		c.fail(errnoReason(err), err)
+		return
+	}
+	c.part()
+	c.handler.Failed(c, &c.opening.Opening, f)
+	c.freeOpening()
 }

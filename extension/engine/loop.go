@@ -17,8 +17,9 @@ import (
 // there it calls the loop's connected, received, writable, broken and accepted.
 type poller interface {
 	// wait handles what has happened, or waits for it at most until the
-	// instant given (0: for ever).
-	wait(until clock.Time)
+	// instant given (0: for ever). What had arrived before settled is handled
+	// then.
+	wait(until clock.Time) (settled clock.Time)
 	// wake ends a wait. From any goroutine.
 	wake()
 	// connect begins a TCP connection for c.
@@ -30,6 +31,10 @@ type poller interface {
 	read(c *Conn, on bool)
 	// unread is how many received bytes wait in the kernel, -1 where unknown.
 	unread(c *Conn) int
+	// settled is up to when all that arrived on c is handled.
+	settled(c *Conn) clock.Time
+	// shut sends a FIN after what write was given, and goes on reading.
+	shut(c *Conn)
 	// close frees c's socket; reset sends a RST instead of a FIN.
 	close(c *Conn, reset bool)
 	// listen opens a listening socket.
@@ -41,11 +46,14 @@ type poller interface {
 
 // Loop serves its share of the connections on one goroutine.
 type Loop struct {
-	options *Options
-	poll    poller
-	timers  timers
-	conns   []*Conn // by slot; nil is free
-	free    []int32
+	options   *Options
+	poll      poller
+	timers    timers     // ring when the clock says so
+	deadlines timers     // ring when all that arrived by then is handled
+	settled   clock.Time // up to when that is so
+	boundUsed bool       // some message's arrival is known by its bounds only
+	conns     []*Conn    // by slot; nil is free
+	free      []int32
 
 	fromServers, fromClients *frame.Parser
 	random                   *rand.ChaCha8
@@ -55,6 +63,7 @@ type Loop struct {
 	opening                  int        // connections that are not open yet
 	unsent                   int        // bytes of all connections that the kernel has not taken yet
 	tlsConfigs               map[string]*tls.Config
+	routes                   map[Endpoint]Route
 
 	posted struct {
 		sync.Mutex
@@ -62,18 +71,20 @@ type Loop struct {
 		closed bool
 	}
 	spare   []func()
-	stopped bool
+	closing bool
 }
 
 func newLoop(o *Options) (*Loop, error) {
 	var seed [32]byte
 	crand.Read(seed[:])
+	limits := frame.Limits{MessageBytes: o.MessageBytes, Buffer: o.buffer}
 	l := &Loop{
 		options:     o,
 		tlsConfigs:  make(map[string]*tls.Config),
+		routes:      make(map[Endpoint]Route),
 		random:      rand.NewChaCha8(seed),
-		fromServers: frame.NewParser(frame.Limits{MessageBytes: o.MessageBytes, BufferedBytes: o.BufferedBytes}, false),
-		fromClients: frame.NewParser(frame.Limits{MessageBytes: o.MessageBytes, BufferedBytes: o.BufferedBytes}, true),
+		fromServers: frame.NewParser(limits, false),
+		fromClients: frame.NewParser(limits, true),
 	}
 	var err error
 	l.poll, err = newPoller(l, o.Transport)
@@ -84,14 +95,14 @@ func newLoop(o *Options) (*Loop, error) {
 // goroutine; false says that the loop has ended and f is not called.
 func (l *Loop) Do(f func()) bool {
 	l.posted.Lock()
+	defer l.posted.Unlock()
 	if l.posted.closed {
-		l.posted.Unlock()
 		return false
 	}
 	l.posted.calls = append(l.posted.calls, f)
-	first := len(l.posted.calls) == 1
-	l.posted.Unlock()
-	if first {
+	if len(l.posted.calls) == 1 {
+		// Under the lock, while the loop cannot end: afterwards the descriptor
+		// that wakes it may be somebody else's.
 		l.poll.wake()
 	}
 	return true
@@ -107,18 +118,25 @@ func (l *Loop) Await(f func()) bool {
 	return true
 }
 
+// run serves the loop until it is told to close. Each turn first handles what
+// the kernel holds, and last rings the deadlines, so that nothing which has come
+// is taken for missing.
 func (l *Loop) run() {
-	for !l.stopped {
-		next := l.timers.fire(clock.Now())
+	var next clock.Time // for ever: the first call that is posted ends the wait
+	for {
+		l.settled = l.poll.wait(next)
+		l.timers.fire(clock.Now())
 		l.runPosted()
-		if l.stopped {
+		if l.closing {
 			break
 		}
-		if len(l.timers) > 0 {
-			next = l.timers[0].at // a posted call may have set one
+		l.deadlines.fire(l.settled)
+		next = l.timers.next()
+		if deadline := l.deadlines.next(); next == 0 || deadline != 0 && deadline < next {
+			next = deadline
 		}
-		l.poll.wait(next)
 	}
+	l.end()
 	l.poll.stop()
 }
 
@@ -134,24 +152,33 @@ func (l *Loop) runPosted() {
 	l.spare = calls
 }
 
-func (l *Loop) shutDown() {
-	for _, c := range l.conns {
-		if c != nil {
-			c.abort()
+// lastTurns bounds how often what handlers do about the end of their
+// connections, and about the end of that, is gone along with.
+const lastTurns = 100
+
+// end aborts all connections. What is posted meanwhile still runs, and what is
+// dialled meanwhile fails.
+func (l *Loop) end() {
+	for turn := 0; ; turn++ {
+		for i := 0; i < len(l.conns); i++ { // a handler may dial
+			if c := l.conns[i]; c != nil {
+				c.abort()
+			}
 		}
-	}
-	// What a handler posted while its connection was aborted still runs.
-	for {
-		l.posted.Lock()
-		if len(l.posted.calls) == 0 {
-			l.posted.closed = true
-			l.posted.Unlock()
+		if l.closePosted(turn == lastTurns) {
 			break
 		}
-		l.posted.Unlock()
 		l.runPosted()
 	}
-	l.stopped = true
+	l.runPosted()
+}
+
+// closePosted ends posting where nothing is posted, or else if it must.
+func (l *Loop) closePosted(must bool) bool {
+	l.posted.Lock()
+	defer l.posted.Unlock()
+	l.posted.closed = must || len(l.posted.calls) == 0
+	return l.posted.closed
 }
 
 // Connections is how many connections the loop has, in any state.

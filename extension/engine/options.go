@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"runtime"
 	"time"
+
+	"xk6-realtime/engine/frame"
 )
 
 // Transport is how a loop moves bytes.
@@ -26,20 +28,22 @@ type Options struct {
 	// Transport. Default: Epoll on Linux, Goroutines elsewhere.
 	Transport Transport
 	// MessageBytes is the largest message taken from a peer; a larger one
-	// ends its connection with 1009. Default 1 MiB.
+	// ends its connection with 1009, by ByGenerator. Default 64 MiB.
 	MessageBytes int64
-	// BufferedBytes bounds what all connections of a loop together hold of
-	// messages half received. Default 256 MiB.
+	// BufferedBytes bounds what all connections together hold of messages half
+	// received: at least MessageBytes. One that would pass it ends its
+	// connection as a message too large does. Default 1 GiB.
 	BufferedBytes int64
-	// UnsentBytes bounds what one connection holds for a peer that does not
-	// read. Default 1 MiB.
+	buffer        *frame.Buffer // which the loops share
+	// UnsentBytes is how much may wait on one connection, for a peer that does
+	// not read, before no further message is taken. Default 1 MiB.
 	UnsentBytes int
 	// AllUnsentBytes bounds what all connections of a loop hold for such peers
 	// together: once it is reached, one for which something waits takes no more.
 	// Default 256 MiB.
 	AllUnsentBytes int
-	// HeaderBytes bounds the head of the answer to the handshake. Default
-	// 16 KiB.
+	// HeaderBytes bounds the head of the answer to the handshake, for which
+	// HTTP has no limit. Default 64 KiB.
 	HeaderBytes int
 	// Timeouts bounds the phases of a connection.
 	Timeouts Timeouts
@@ -56,13 +60,17 @@ type Options struct {
 	// so that they read on time beside a busy server. New fails where the
 	// system does not permit that, or has no such thing. Default: not.
 	RealTime bool
+	// Route tells how to get to an endpoint. It is asked by each loop for each
+	// endpoint once. Default: straight there.
+	Route func(e Endpoint) Route
 	// Resolve finds where to connect to for a host name and port; it may
-	// block. An error that wraps ErrBlocked counts as ReasonBlocked, any other
-	// as ReasonDNS. Default: the system's resolver, its answers kept for five
-	// minutes and used in turn.
-	Resolve func(ctx context.Context, host string, port uint16) (netip.AddrPort, error)
+	// block. The addresses, one at least, are tried in turn until one takes the
+	// connection. An error that wraps ErrBlocked counts as ReasonBlocked, any
+	// other as ReasonDNS. Default: the system's resolver, its answers kept for
+	// five minutes, those of one family first in turn.
+	Resolve func(ctx context.Context, host string, port uint16) ([]netip.AddrPort, error)
 	// Blocked tells which hosts and addresses must not be connected to. It is
-	// asked once with the host alone, before a look-up, and once with the
+	// asked once with the host alone, before a look-up, and once with each
 	// address. Default: none.
 	Blocked func(host string, addr netip.Addr) bool
 	// TLS is the base of the configuration for wss URLs; the server name is
@@ -75,7 +83,8 @@ type Options struct {
 // default.
 type Timeouts struct {
 	Resolve time.Duration // the host's look-up. Default 10s
-	TCP     time.Duration // the TCP connection. Default 10s
+	TCP     time.Duration // the TCP connection, to all addresses together. Default 10s
+	Proxy   time.Duration // CONNECT written to the proxy's answer. Default 10s
 	TLS     time.Duration // the TLS handshake. Default 10s
 	Upgrade time.Duration // request written to the 101. Default 10s
 	Close   time.Duration // our Close frame to the end of the connection. Default 5s
@@ -88,6 +97,12 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Transport == "" {
 		o.Transport = defaultTransport
 	}
+	if o.MessageBytes == 0 {
+		o.MessageBytes = frame.DefaultMessageBytes
+	}
+	if o.BufferedBytes == 0 {
+		o.BufferedBytes = max(frame.DefaultBufferedBytes, o.MessageBytes)
+	}
 	if o.UnsentBytes == 0 {
 		o.UnsentBytes = 1 << 20
 	}
@@ -95,13 +110,13 @@ func (o Options) withDefaults() (Options, error) {
 		o.AllUnsentBytes = 256 << 20
 	}
 	if o.HeaderBytes == 0 {
-		o.HeaderBytes = 16 << 10
+		o.HeaderBytes = 64 << 10
 	}
 	if o.Resolve == nil {
 		o.Resolve = newResolver().resolve
 	}
 	t := &o.Timeouts
-	for _, d := range [...]*time.Duration{&t.Resolve, &t.TCP, &t.TLS, &t.Upgrade} {
+	for _, d := range [...]*time.Duration{&t.Resolve, &t.TCP, &t.Proxy, &t.TLS, &t.Upgrade} {
 		if *d == 0 {
 			*d = 10 * time.Second
 		}
@@ -121,11 +136,15 @@ func (o Options) withDefaults() (Options, error) {
 		{"HeaderBytes", o.HeaderBytes < 0},
 		{"Coalesce", o.Coalesce < 0},
 		{"ReceiveBuffer", o.ReceiveBuffer < 0},
-		{"Timeouts", t.Resolve < 0 || t.TCP < 0 || t.TLS < 0 || t.Upgrade < 0 || t.Close < 0},
+		{"Timeouts", t.Resolve < 0 || t.TCP < 0 || t.Proxy < 0 || t.TLS < 0 || t.Upgrade < 0 || t.Close < 0},
 	} {
 		if bad.is {
 			return o, fmt.Errorf("engine: %s: want no negative value", bad.name)
 		}
 	}
+	if o.BufferedBytes < o.MessageBytes {
+		return o, fmt.Errorf("engine: BufferedBytes: want at least MessageBytes, %d, got %d", o.MessageBytes, o.BufferedBytes)
+	}
+	o.buffer = frame.NewBuffer(o.BufferedBytes)
 	return o, nil
 }

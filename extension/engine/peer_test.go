@@ -2,15 +2,43 @@ package engine
 
 import (
 	"bufio"
+	"crypto/tls"
 	"io"
+	"log"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/gorilla/websocket"
+
 	"xk6-realtime/engine/handshake"
 )
+
+// securePeer starts an echo server behind TLS, whose configuration may be nil.
+func securePeer(t *testing.T, config *tls.Config) *httptest.Server {
+	t.Helper()
+	upgrader := websocket.Upgrader{}
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ws, err := upgrader.Upgrade(w, r, nil)
+		if err != nil {
+			return
+		}
+		defer ws.Close()
+		echo(ws)
+	}))
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // of the handshakes that are meant to fail
+	server.TLS = config
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	return server
+}
+
+func secureURL(server *httptest.Server) string {
+	return "wss" + strings.TrimPrefix(server.URL, "https")
+}
 
 // rawPeer starts a TCP server that does to each connection what serve does.
 func rawPeer(t *testing.T, serve func(c *net.TCPConn)) string {
@@ -93,7 +121,7 @@ func endlessly(c net.Conn, first, again []byte) {
 const short = 150 * time.Millisecond
 
 func impatient(o Options) Options {
-	o.Timeouts = Timeouts{Resolve: short, TCP: short, TLS: short, Upgrade: short, Close: short}
+	o.Timeouts = Timeouts{Resolve: short, TCP: short, Proxy: short, TLS: short, Upgrade: short, Close: short}
 	return o
 }
 

@@ -3,13 +3,16 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"net/url"
+	"slices"
 	"strconv"
 
 	"xk6-realtime/engine/handshake"
 )
 
 // Reason is why a connection was never opened, out of a closed list: the
-// constants below, and each HTTP status from 100 to 599 as itself.
+// constants below, each HTTP status from 100 to 599 as itself, and each of a
+// proxy as ProxyStatus makes it.
 type Reason uint16
 
 // Reasons that are no HTTP status.
@@ -28,23 +31,65 @@ const (
 	ReasonBadUpgrade     // the answer is no WebSocket handshake
 	ReasonBadAccept      // Sec-WebSocket-Accept does not answer our key
 	ReasonBadSubprotocol // a subprotocol that was not offered
-	ReasonHeaderTooLarge // the answer's header passes the limit
+	ReasonHeaderTooLarge // the answer's header passes our limit
 	ReasonNoPorts        // no ephemeral port is left at this source address
 	ReasonNoDescriptors  // the process may open no more files
+	ReasonNoMemory       // the kernel has no memory left for sockets, or for watching them
 	ReasonBlocked        // the address or host is not allowed
 	ReasonAborted        // given up by this side, as on an early stop
 	ReasonOther
+
+	// A proxy's, which the endpoint has no part in.
+	ReasonProxyDNS         // its name has no address
+	ReasonProxyRefused     // nothing listens there
+	ReasonProxyUnreachable // no route to it, or a firewall says so
+	ReasonProxyClosed      // it ended the connection before it answered
+	ReasonProxyTimeout     // it could not be reached, or did not answer, in time
+	ReasonProxyBadAnswer   // its answer is no HTTP
 )
+
+// proxyStatuses is what a proxy's status has added to it.
+const proxyStatuses Reason = 1000
+
+// ProxyStatus is the reason of a connection that a proxy answered with another
+// status than 200.
+func ProxyStatus(status int) Reason { return proxyStatuses + Reason(status) }
+
+// OfProxy tells whether a proxy, or the way to it, is the reason.
+func (r Reason) OfProxy() bool {
+	return r >= proxyStatuses || r >= ReasonProxyDNS && r <= ReasonProxyBadAnswer
+}
+
+// ofProxy is what a reason is called where the other end was a proxy.
+func ofProxy(r Reason) Reason {
+	switch r {
+	case ReasonDNS:
+		return ReasonProxyDNS
+	case ReasonRefused:
+		return ReasonProxyRefused
+	case ReasonUnreachable:
+		return ReasonProxyUnreachable
+	case ReasonReset, ReasonClosed:
+		return ReasonProxyClosed
+	case ReasonTimeoutResolve, ReasonTimeoutTCP:
+		return ReasonProxyTimeout
+	}
+	return r
+}
 
 var reasonNames = [...]string{"", "dns", "refused", "unreachable", "reset", "closed", "tls",
 	"timeout_resolve", "timeout_tcp", "timeout_tls", "timeout_upgrade", "bad_upgrade", "bad_accept",
-	"bad_subprotocol", "header_too_large", "no_ports", "no_descriptors", "blocked", "aborted", "other"}
+	"bad_subprotocol", "header_too_large", "no_ports", "no_descriptors", "no_memory", "blocked", "aborted", "other",
+	"proxy_dns", "proxy_refused", "proxy_unreachable", "proxy_closed", "proxy_timeout", "proxy_bad_answer"}
 
-// String is the reason as metrics and reports write it, such as "refused" or
-// "http_401".
+// String is the reason as metrics and reports write it, such as "refused",
+// "http_401" or "proxy_407".
 func (r Reason) String() string {
 	if int(r) < len(reasonNames) {
 		return reasonNames[r]
+	}
+	if r >= proxyStatuses {
+		return "proxy_" + strconv.Itoa(int(r-proxyStatuses))
 	}
 	return "http_" + strconv.Itoa(int(r))
 }
@@ -66,6 +111,29 @@ func handshakeReason(err error, status int) Reason {
 	return ReasonBadUpgrade
 }
 
+// RedirectError is an answer that sends the client elsewhere, where no
+// WebSocket client has to follow.
+type RedirectError struct {
+	// Target is where to, without what may be a secret: user, query and
+	// fragment. It is what the peer wrote.
+	Target string
+}
+
+func (e *RedirectError) Error() string { return "it redirects to " + e.Target }
+
+// refusal is a wrong answer in words.
+func refusal(err error, r handshake.Response) error {
+	if len(r.Location) == 0 || r.Status < 300 || r.Status > 399 {
+		return err
+	}
+	target, parseErr := url.Parse(string(r.Location))
+	if parseErr != nil || target.Opaque != "" {
+		return err
+	}
+	target.User, target.RawQuery, target.ForceQuery, target.Fragment = nil, "", false, ""
+	return &RedirectError{target.String()}
+}
+
 // ErrBlocked is what Options.Resolve wraps for a host that must not be
 // connected to.
 var ErrBlocked = errors.New("not allowed")
@@ -75,13 +143,23 @@ type By uint8
 
 // Who can end a connection.
 const (
-	ByClient  By = iota // this side
-	ByServer            // the peer, with a Close frame or by breaking the protocol
-	ByNetwork           // the TCP connection ended without a Close frame
-	ByTimeout           // the peer did not answer in time
+	ByClient    By = iota // this side, as it was told to
+	ByServer              // the peer, with a Close frame or by breaking the protocol
+	ByNetwork             // the TCP connection ended without a Close frame
+	ByTimeout             // the peer did not answer in time
+	ByGenerator           // a limit of this side's own, or of its machine
 )
 
-func (b By) String() string { return [...]string{"client", "server", "network", "timeout"}[b] }
+var byNames = [...]string{"client", "server", "network", "timeout", "generator"}
+
+func (b By) String() string { return byNames[b] }
+
+// ours are the reasons that lie with this machine, or with how it was told to
+// behave.
+var ours = [...]Reason{ReasonHeaderTooLarge, ReasonNoPorts, ReasonNoDescriptors, ReasonNoMemory, ReasonBlocked, ReasonAborted}
+
+// IsOurs tells whether the reason says nothing of the peer.
+func (r Reason) IsOurs() bool { return slices.Contains(ours[:], r) || r.OfProxy() }
 
 // A Failure is why one connection was never opened.
 type Failure struct {

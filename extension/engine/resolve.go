@@ -21,14 +21,15 @@ type resolver struct {
 type name struct {
 	known   chan struct{} // closed when the look-up is over
 	expires time.Time
-	addrs   []netip.Addr
+	addrs   []netip.Addr // of one family, taken in turn
+	others  []netip.Addr // of the other
 	next    int
 	err     error
 }
 
 func newResolver() *resolver { return &resolver{names: make(map[string]*name)} }
 
-func (r *resolver) resolve(ctx context.Context, host string, port uint16) (netip.AddrPort, error) {
+func (r *resolver) resolve(ctx context.Context, host string, port uint16) ([]netip.AddrPort, error) {
 	r.mu.Lock()
 	n := r.names[host]
 	if n == nil || !n.expires.IsZero() && time.Now().After(n.expires) {
@@ -40,15 +41,23 @@ func (r *resolver) resolve(ctx context.Context, host string, port uint16) (netip
 	select {
 	case <-n.known:
 	case <-ctx.Done():
-		return netip.AddrPort{}, ctx.Err()
+		return nil, ctx.Err()
 	}
 	if n.err != nil {
-		return netip.AddrPort{}, n.err
+		return nil, n.err
 	}
 	r.mu.Lock()
-	defer r.mu.Unlock()
 	n.next++
-	return netip.AddrPortFrom(n.addrs[n.next%len(n.addrs)], port), nil
+	next := n.next
+	r.mu.Unlock()
+	to := make([]netip.AddrPort, 0, len(n.addrs)+len(n.others))
+	for i := range n.addrs {
+		to = append(to, netip.AddrPortFrom(n.addrs[(next+i)%len(n.addrs)], port))
+	}
+	for _, addr := range n.others {
+		to = append(to, netip.AddrPortFrom(addr, port))
+	}
+	return to, nil
 }
 
 func (r *resolver) lookUp(host string, n *name) {
@@ -59,10 +68,12 @@ func (r *resolver) lookUp(host string, n *name) {
 	for _, a := range addrs {
 		if a = a.Unmap(); a.Is4() {
 			n.addrs = append(n.addrs, a)
+		} else {
+			n.others = append(n.others, a)
 		}
 	}
 	if len(n.addrs) == 0 {
-		n.addrs = addrs
+		n.addrs, n.others = n.others, nil
 	}
 	if err == nil && len(n.addrs) == 0 {
 		err = fmt.Errorf("look up %s: no address", host)

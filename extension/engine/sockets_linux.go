@@ -168,6 +168,9 @@ func (p *epoll) accept(s *listening) {
 		if err := p.add(c, int(fd)); err != nil {
 			unix.Close(int(fd))
 			c.fail(errnoReason(err), err)
+			continue
 		}
+		p.leaveUnread(c)
+		c.unreadSince = 0 // it may have waited in the backlog
 	}
 }

@@ -5,7 +5,10 @@ import "xk6-realtime/engine/clock"
 // timers is a heap of what is due, four children to a node. An owner may have
 // several entries, told apart by kind, and keeps each one's place so that a
 // change costs no search.
-type timers []timer
+type timers struct {
+	heap    []timer
+	ringing clock.Time // what is due by then is ringing; 0 while nothing is
+}
 
 type timer struct {
 	at    clock.Time
@@ -19,17 +22,21 @@ type timed interface {
 	due(kind uint8, now clock.Time)
 }
 
-// set makes the owner's timer due at, whether it was set before or not.
+// set makes the owner's timer due at, whether it was set before or not. One
+// that is set by what rings does not ring before the next fire.
 func (h *timers) set(owner timed, kind uint8, at clock.Time) {
+	if h.ringing != 0 {
+		at = max(at, h.ringing+1)
+	}
 	place := owner.place(kind)
 	if *place == 0 {
-		*h = append(*h, timer{at, owner, kind})
-		*place = int32(len(*h))
-		h.up(len(*h) - 1)
+		h.heap = append(h.heap, timer{at, owner, kind})
+		*place = int32(len(h.heap))
+		h.up(len(h.heap) - 1)
 		return
 	}
 	i := int(*place) - 1
-	(*h)[i].at = at
+	h.heap[i].at = at
 	h.up(i)
 	h.down(int(*place) - 1)
 }
@@ -41,12 +48,28 @@ func (h *timers) stop(owner timed, kind uint8) {
 	}
 }
 
+// at is when the timer at a place is due, 0 if it is not set.
+func (h *timers) at(place int32) clock.Time {
+	if place == 0 {
+		return 0
+	}
+	return h.heap[place-1].at
+}
+
+// next is when the first timer is due, 0 for never.
+func (h *timers) next() clock.Time {
+	if len(h.heap) == 0 {
+		return 0
+	}
+	return h.heap[0].at
+}
+
 func (h *timers) remove(i int) {
-	last := len(*h) - 1
-	*(*h)[i].owner.place((*h)[i].kind) = 0
-	moved := (*h)[last]
-	(*h)[last] = timer{}
-	*h = (*h)[:last]
+	last := len(h.heap) - 1
+	*h.heap[i].owner.place(h.heap[i].kind) = 0
+	moved := h.heap[last]
+	h.heap[last] = timer{}
+	h.heap = h.heap[:last]
 	if i < last {
 		h.put(i, moved)
 		h.up(i)
@@ -54,51 +77,49 @@ func (h *timers) remove(i int) {
 	}
 }
 
-// fire rings what is due at now, and tells when the next is, or 0 for never.
-func (h *timers) fire(now clock.Time) (next clock.Time) {
-	for len(*h) > 0 {
-		first := (*h)[0]
-		if first.at > now {
-			return first.at
-		}
+// fire rings what is due at now.
+func (h *timers) fire(now clock.Time) {
+	h.ringing = now
+	for len(h.heap) > 0 && h.heap[0].at <= now {
+		first := h.heap[0]
 		h.remove(0)
 		first.owner.due(first.kind, now)
 	}
-	return 0
+	h.ringing = 0
 }
 
-func (h timers) put(i int, t timer) {
-	h[i] = t
+func (h *timers) put(i int, t timer) {
+	h.heap[i] = t
 	*t.owner.place(t.kind) = int32(i + 1)
 }
 
-func (h timers) up(i int) {
-	t := h[i]
+func (h *timers) up(i int) {
+	t := h.heap[i]
 	for i > 0 {
 		parent := (i - 1) / 4
-		if h[parent].at <= t.at {
+		if h.heap[parent].at <= t.at {
 			break
 		}
-		h.put(i, h[parent])
+		h.put(i, h.heap[parent])
 		i = parent
 	}
 	h.put(i, t)
 }
 
-func (h timers) down(i int) {
-	t := h[i]
+func (h *timers) down(i int) {
+	t := h.heap[i]
 	for {
 		least := i
 		at := t.at
-		for child := 4*i + 1; child <= 4*i+4 && child < len(h); child++ {
-			if h[child].at < at {
-				least, at = child, h[child].at
+		for child := 4*i + 1; child <= 4*i+4 && child < len(h.heap); child++ {
+			if h.heap[child].at < at {
+				least, at = child, h.heap[child].at
 			}
 		}
 		if least == i {
 			break
 		}
-		h.put(i, h[least])
+		h.put(i, h.heap[least])
 		i = least
 	}
 	h.put(i, t)

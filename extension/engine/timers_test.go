@@ -47,11 +47,12 @@ func TestTimersRingInOrder(t *testing.T) {
 			}
 		}
 		slices.Sort(want)
-		if next := h.fire(0); len(want) > 0 && next != want[0] {
+		if next := h.next(); len(want) > 0 && next != want[0] {
 			t.Fatalf("round %d: next is %d, want %d", round, next, want[0])
 		}
 		h.fire(500)
-		if next := h.fire(1000); next != 0 {
+		h.fire(1000)
+		if next := h.next(); next != 0 {
 			t.Fatalf("round %d: %d is still set", round, next)
 		}
 		if !slices.Equal(rang, want) {
@@ -77,4 +78,29 @@ func TestAlarm(t *testing.T) {
 			t.Errorf("rang %v early", due.Sub(now))
 		}
 	})
+}
+
+// again is a bell that sets itself anew for the same time.
+type again struct {
+	h     *timers
+	set   int32
+	rings int
+}
+
+func (a *again) place(uint8) *int32 { return &a.set }
+func (a *again) due(_ uint8, now clock.Time) {
+	a.rings++
+	a.h.set(a, 0, now)
+}
+
+func TestATimerThatIsSetByItsRingWaitsForTheNextTurn(t *testing.T) {
+	var h timers
+	a := &again{h: &h}
+	h.set(a, 0, 10)
+	for turn, now := range []clock.Time{9, 10, 20, 30} {
+		h.fire(now)
+		if a.rings != turn {
+			t.Fatalf("at %d it has rung %d times, want %d", now, a.rings, turn)
+		}
+	}
 }

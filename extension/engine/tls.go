@@ -27,6 +27,7 @@ type secure struct {
 	in        []byte // received, not yet read by crypto/tls
 	ended     error  // no more will be received
 	handshake bool   // the goroutine is running
+	waiting   bool   // and has used up what was received
 }
 
 // errWait says that more must be received first.
@@ -80,8 +81,12 @@ func (s *secure) shaken(err error) {
 	if c.state != securing {
 		return
 	}
-	if err == nil {
-		err = s.ended
+	if s.ended != nil {
+		// What came before the end says why: TLS 1.3 lets the peer refuse our
+		// certificate as late as here.
+		for err == nil {
+			_, err = s.tls.Read(c.loop.plaintextBuffer())
+		}
 	}
 	if err != nil {
 		c.fail(tlsReason(err), err)
@@ -89,8 +94,15 @@ func (s *secure) shaken(err error) {
 	}
 	c.opening.Secured = clock.Now()
 	c.upgrade()
-	now := clock.Now()
-	s.received(nil, arrival{now, now, now}) // what came together with the handshake's end
+	// What came together with the handshake's end.
+	s.received(nil, true, arrival{c.opening.Connected, c.opening.Secured, c.opening.Secured})
+}
+
+// isBusy tells whether a handshake that is not over is this side's turn.
+func (s *secure) isBusy() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !s.waiting || len(s.in) > 0
 }
 
 func tlsReason(err error) Reason {
@@ -101,7 +113,7 @@ func tlsReason(err error) Reason {
 }
 
 // received takes bytes from the wire.
-func (s *secure) received(b []byte, a arrival) {
+func (s *secure) received(b []byte, more bool, a arrival) {
 	c := s.c
 	s.mu.Lock()
 	handshake := s.handshake
@@ -115,15 +127,12 @@ func (s *secure) received(b []byte, a arrival) {
 		s.fed.Signal()
 		return
 	}
-	more := !isOneRecord(b)
-	l := c.loop
-	if l.plaintext == nil {
-		l.plaintext = make([]byte, plaintextBytes)
-	}
+	more = more || !isOneRecord(b)
+	l, plaintext := c.loop, c.loop.plaintextBuffer()
 	for c.state != dead {
-		n, err := s.tls.Read(l.plaintext)
+		n, err := s.tls.Read(plaintext)
 		if n > 0 {
-			c.takeBytes(l.plaintext[:n], more, a)
+			c.takeBytes(plaintext[:n], more, a)
 		}
 		if err == nil {
 			continue
@@ -134,6 +143,13 @@ func (s *secure) received(b []byte, a arrival) {
 		break
 	}
 	s.in = nil
+}
+
+func (l *Loop) plaintextBuffer() []byte {
+	if l.plaintext == nil {
+		l.plaintext = make([]byte, plaintextBytes)
+	}
+	return l.plaintext
 }
 
 // isOneRecord tells whether b is a whole record of TLS (RFC 8446 section 5.1)
@@ -171,8 +187,10 @@ func (t *tlsSide) Read(b []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for s.handshake && len(s.in) == 0 && s.ended == nil {
+		s.waiting = true
 		s.fed.Wait()
 	}
+	s.waiting = false
 	switch {
 	case len(s.in) > 0:
 	case s.ended != nil:

@@ -6,9 +6,71 @@ import (
 	"io"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
+	"time"
+
+	"xk6-realtime/engine/clock"
 )
+
+// TLS 1.3 lets a server refuse our certificate once our handshake is over. Its
+// alert says so, and its end may come with it, before the loop knows that the
+// handshake is over. The test is the loop, to have it in this order.
+func TestARefusedCertificateIsNamedWhateverComesFirst(t *testing.T) {
+	strict := securePeer(t, &tls.Config{ClientAuth: tls.RequireAnyClientCert, MinVersion: tls.VersionTLS13})
+	endpoint, _, err := ParseURL(secureURL(strict))
+	if err != nil {
+		t.Fatal(err)
+	}
+	onEachTransport(t, func(t *testing.T, o Options) {
+		o.TLS = &tls.Config{InsecureSkipVerify: true}
+		o, err := o.withDefaults()
+		if err != nil {
+			t.Fatal(err)
+		}
+		l, err := newLoop(&o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.poll.stop()
+		w := newWitness(t)
+		c := l.Dial(&Dial{Endpoint: endpoint}, w)
+		turnUntil := func(what string, holds func() bool) {
+			for deadline := time.Now().Add(patience); !holds(); l.poll.wait(clock.Now()) {
+				if time.Now().After(deadline) {
+					t.Fatalf("waited in vain for %s", what)
+				}
+				runtime.Gosched()
+			}
+		}
+		turnUntil("TCP", func() bool { return c.state == securing })
+		// What the handshake has posted runs while more is to come of it. Its last
+		// call, that it is over, has to wait for the peer's end.
+		turnUntil("the peer's end", func() bool {
+			s := c.secure
+			s.mu.Lock()
+			waiting := s.waiting && len(s.in) == 0
+			s.mu.Unlock()
+			l.posted.Lock()
+			calls := l.posted.calls
+			if !waiting && len(calls) > 0 {
+				calls = calls[:len(calls)-1]
+			}
+			l.posted.calls = l.posted.calls[len(calls):]
+			l.posted.Unlock()
+			for _, send := range calls {
+				send()
+			}
+			return s.ended != nil
+		})
+		l.runPosted()
+		turnUntil("the connection's", func() bool { return c.state == dead })
+		if f := w.next("failed").failure; f.Reason != ReasonTLS {
+			t.Errorf("failed as %v, want tls", f)
+		}
+	})
+}
 
 // A server of TLS 1.2 may want the handshake once more, such as for a
 // certificate that only some paths ask for. That is refused at once, whatever

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"strings"
 	"syscall"
 )
 
@@ -38,6 +39,17 @@ func errnoReason(err error) Reason {
 		return ReasonTimeoutTCP
 	}
 	return ReasonOther
+}
+
+// lookUpReason is why a host was not looked up. A resolver that had no
+// descriptor left says that in words only.
+func lookUpReason(err error) Reason {
+	for _, own := range errnoReasons {
+		if own.reason.IsOurs() && (errors.Is(err, own.errno) || strings.Contains(err.Error(), own.errno.Error())) {
+			return own.reason
+		}
+	}
+	return ReasonDNS
 }
 
 // sourceError is a source address that cannot be used. It hides what the

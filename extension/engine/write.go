@@ -51,8 +51,8 @@ func (c *Conn) SendRaw(b []byte) (written clock.Time, err error) {
 	if c.state != open {
 		return 0, ErrNotOpen
 	}
-	if l := c.loop; len(c.unsent) > 0 &&
-		(len(c.unsent)+len(b) > l.options.UnsentBytes || l.unsent+len(b) > l.options.AllUnsentBytes) {
+	if l := c.loop; len(c.unsent) >= l.options.UnsentBytes ||
+		len(c.unsent) > 0 && l.unsent+len(b) > l.options.AllUnsentBytes {
 		return 0, ErrUnsent
 	}
 	// Before the write: read after it, the clock of a thread that lost its
@@ -105,6 +105,12 @@ func (l *Loop) writable(c *Conn) {
 	l.unsent -= n
 	if c.unsent = c.unsent[n:]; len(c.unsent) == 0 {
 		c.unsent, c.full = nil, false
+		if c.state == parting {
+			l.poll.shut(c)
+			if c.gone {
+				c.free(false)
+			}
+		}
 	}
 }
 

@@ -21,7 +21,8 @@ const expected = "expected --out realtime-influxdb=http://HOST:8086/?org=ORG&buc
 
 // target is where to write.
 type target struct {
-	// server is the address without path, query and credentials.
+	// server is the address without query and credentials, and without what
+	// the path says of InfluxDB 1. It has no slash at the end.
 	server string
 	// InfluxDB 2, where bucket is not empty.
 	org, bucket, token string
@@ -41,9 +42,11 @@ func (t target) String() string {
 
 // parseTarget reads the output's argument and its part of the environment. Its
 // errors do not repeat the argument: a token may be in it by mistake.
+// cli/influxdb/place.ts reads the same; test/influxdb/addresses.json holds both
+// to it.
 func parseTarget(argument string, environment map[string]string) (target, error) {
 	u, err := url.Parse(argument)
-	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.Fragment != "" {
 		return target{}, errors.New(expected + ", got another form of address")
 	}
 	if u.User != nil {
@@ -56,26 +59,33 @@ func parseTarget(argument string, environment map[string]string) (target, error)
 			return target{}, fmt.Errorf("%s, got the parameter %q", expected, name)
 		}
 	}
-	t := target{
-		server:   u.Scheme + "://" + u.Host,
-		org:      query.Get("org"),
-		bucket:   query.Get("bucket"),
-		database: strings.Trim(u.Path, "/"),
-	}
+	path := strings.Trim(u.EscapedPath(), "/")
+	t := target{org: query.Get("org"), bucket: query.Get("bucket"), retentionPolicy: query.Get("rp")}
 	switch {
-	case t.database != "" && (t.bucket != "" || t.org != ""):
-		return target{}, errors.New(expected + ", got a database and a bucket or organisation")
-	case t.database != "":
-		t.retentionPolicy = query.Get("rp")
-		t.user, t.password = environment[userVariable], environment[passwordVariable]
-		return t, nil
-	case t.org == "" || t.bucket == "":
-		return target{}, errors.New(expected + ", got neither a database nor both an organisation and a bucket")
-	case query.Has("rp"):
+	case t.org != "" && t.bucket == "":
+		return target{}, errors.New(expected + ", got an organisation without a bucket")
+	case t.org == "" && t.bucket != "":
+		return target{}, errors.New(expected + ", got a bucket without an organisation")
+	case t.isV2() && t.retentionPolicy != "":
 		return target{}, errors.New(expected + ", got a retention policy (rp), which only InfluxDB 1 has")
+	case t.isV2():
+		if t.token = environment[tokenVariable]; t.token == "" {
+			return target{}, fmt.Errorf("InfluxDB 2 wants a token: set %s in the environment", tokenVariable)
+		}
+	case path == "":
+		return target{}, errors.New(expected + ", got neither a database nor an organisation and a bucket")
+	default:
+		// What comes before it is where a proxy has InfluxDB.
+		prefix := path[:strings.LastIndex(path, "/")+1]
+		if t.database, err = url.PathUnescape(path[len(prefix):]); err != nil {
+			return target{}, errors.New(expected + ", got another form of address")
+		}
+		path = strings.Trim(prefix, "/")
+		t.user, t.password = environment[userVariable], environment[passwordVariable]
 	}
-	if t.token = environment[tokenVariable]; t.token == "" {
-		return target{}, fmt.Errorf("InfluxDB 2 wants a token: set %s in the environment", tokenVariable)
+	t.server = u.Scheme + "://" + u.Host
+	if path != "" {
+		t.server += "/" + path
 	}
 	return t, nil
 }

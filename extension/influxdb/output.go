@@ -65,10 +65,7 @@ func (o *Output) Start() error {
 	o.identity = identify(o.header, o.params)
 	o.facts = factsOf(o.params)
 	o.pointer = newPointer(o.identity)
-	store, err := newStore(o.target)
-	if err != nil {
-		return err
-	}
+	store := newStore(o.target)
 	o.events = &events{identity: o.identity}
 	o.open = &open{identity: o.identity}
 	begun := []*point{runPoint(o.identity, o.facts, o.header, nil), o.events.at(o.header.StartedAt, "start")}

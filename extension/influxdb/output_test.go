@@ -1,8 +1,10 @@
 package influxdb
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -100,33 +102,39 @@ func TestPointsOfASecond(t *testing.T) {
 	}
 }
 
+// TestTarget runs the table that cli/influxdb/place.ts runs.
 func TestTarget(t *testing.T) {
-	environment := map[string]string{tokenVariable: "s3cret", userVariable: "u", passwordVariable: "p"}
-	for _, test := range []struct {
-		name, argument string
-		environment    map[string]string
-		want, wantErr  string
-	}{
-		{"InfluxDB 2", "http://h:8086/?org=o&bucket=b", environment, "http://h:8086, bucket b of o", ""},
-		{"InfluxDB 1", "https://h/db", environment, "https://h, database db", ""},
-		{"no token", "http://h/?org=o&bucket=b", nil, "", "set INFLUX_TOKEN"},
-		{"no organisation", "http://h/?bucket=b", environment, "", "got neither a database nor both"},
-		{"a bucket and a database", "http://h/db?org=o&bucket=b", environment, "", "got a database and a bucket"},
-		{"a retention policy of InfluxDB 2", "http://h/?org=o&bucket=b&rp=x", environment, "", "only InfluxDB 1 has"},
-		{"a token in the address", "http://h/?org=o&bucket=b&token=s3cret", environment, "", `got the parameter "token"`},
-		{"credentials in the address", "http://u:s3cret@h/db", environment, "", "got credentials in the address"},
-		{"another scheme", "ftp://h/db", environment, "", "expected --out realtime-influxdb="},
-		{"nothing", "", environment, "", "expected --out realtime-influxdb="},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			got, err := parseTarget(test.argument, test.environment)
-			if test.wantErr == "" {
-				if err != nil || got.String() != test.want {
-					t.Errorf("%s, error %v; want %s", got, err, test.want)
+	text, err := os.ReadFile("../../test/influxdb/addresses.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var table []struct {
+		Name, Address, Error                           string
+		Server, Org, Bucket, Database, RetentionPolicy string
+	}
+	if err := json.Unmarshal(text, &table); err != nil {
+		t.Fatal(err)
+	}
+	environment := map[string]string{tokenVariable: "t", userVariable: "u", passwordVariable: "p"}
+	for _, row := range table {
+		t.Run(row.Name, func(t *testing.T) {
+			got, err := parseTarget(row.Address, environment)
+			if row.Error != "" {
+				if err == nil || !strings.Contains(err.Error(), row.Error) || strings.Contains(err.Error(), "s3cret") {
+					t.Errorf("error %v, want one with %q and without secrets", err, row.Error)
 				}
-			} else if err == nil || !strings.Contains(err.Error(), test.wantErr) || strings.Contains(err.Error(), "s3cret") {
-				t.Errorf("error %v, want one with %q and without secrets", err, test.wantErr)
+				return
+			}
+			want := target{server: row.Server, org: row.Org, bucket: row.Bucket, token: "t"}
+			if row.Database != "" {
+				want = target{server: row.Server, database: row.Database, retentionPolicy: row.RetentionPolicy, user: "u", password: "p"}
+			}
+			if err != nil || got != want {
+				t.Errorf("got %+v, error %v; want %+v", got, err, want)
 			}
 		})
+	}
+	if _, err := parseTarget("http://h/?org=o&bucket=b", nil); err == nil || !strings.Contains(err.Error(), "set INFLUX_TOKEN") {
+		t.Errorf("error %v without a token", err)
 	}
 }

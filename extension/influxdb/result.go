@@ -96,10 +96,7 @@ func (o *Output) awaitResult(endedAt time.Time) error {
 		part = "instance"
 	}
 	receiver, err := receive(func(given result) error {
-		store, err := newStore(o.target)
-		if err != nil {
-			return err
-		}
+		store := newStore(o.target)
 		defer store.close()
 		return store.write(given.points(o.identity, o.facts, o.header.StartedAt, endedAt, part))
 	})

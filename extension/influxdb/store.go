@@ -1,18 +1,19 @@
 package influxdb
 
 import (
-	"context"
-	"errors"
+	"bytes"
+	"cmp"
+	"compress/gzip"
+	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
+	"unicode"
 
-	client2 "github.com/influxdata/influxdb-client-go/v2"
-	"github.com/influxdata/influxdb-client-go/v2/api"
-	http2 "github.com/influxdata/influxdb-client-go/v2/api/http"
 	"github.com/influxdata/influxdb-client-go/v2/api/write"
-	client1 "github.com/influxdata/influxdb1-client/v2"
 )
 
 // requestTimeout bounds one write.
@@ -36,106 +37,143 @@ type refusal struct {
 
 func (r *refusal) Error() string { return r.reason }
 
-func newStore(t target) (store, error) {
-	if t.isV2() {
-		return newStore2(t), nil
-	}
-	return newStore1(t)
-}
-
-type store2 struct {
+// httpStore writes to either version, by the line protocol that both take.
+type httpStore struct {
 	target target
-	client client2.Client
-	api    api.WriteAPIBlocking
+	url    string
+	client *http.Client
 }
 
-func newStore2(t target) *store2 {
-	options := client2.DefaultOptions().
-		SetUseGZip(true).
-		SetHTTPRequestTimeout(uint(requestTimeout / time.Second)).
-		SetLogLevel(0)
-	client := client2.NewClientWithOptions(t.server, t.token, options)
-	return &store2{target: t, client: client, api: client.WriteAPIBlocking(t.org, t.bucket)}
-}
-
-func (s *store2) write(points []*point) error {
-	batch := make([]*write.Point, len(points))
-	for i, p := range points {
-		batch[i] = write.NewPoint(p.measurement, p.lineTags(), p.fields, p.at)
+func newStore(t target) *httpStore {
+	return &httpStore{
+		target: t,
+		url:    t.writeURL(),
+		client: &http.Client{
+			Transport: http.DefaultTransport.(*http.Transport).Clone(),
+			Timeout:   requestTimeout,
+			// Whoever sends us elsewhere is not InfluxDB: a redirected POST becomes a GET, whose answer says nothing.
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), requestTimeout)
-	defer cancel()
-	err := s.api.WritePoint(ctx, batch...)
-	var answer *http2.Error
-	if !errors.As(err, &answer) {
+}
+
+func (t target) writeURL() string {
+	q := url.Values{"precision": {"ns"}}
+	if t.isV2() {
+		q.Set("org", t.org)
+		q.Set("bucket", t.bucket)
+		return t.server + "/api/v2/write?" + q.Encode()
+	}
+	q.Set("db", t.database)
+	if t.retentionPolicy != "" {
+		q.Set("rp", t.retentionPolicy)
+	}
+	return t.server + "/write?" + q.Encode()
+}
+
+func (t target) authorize(r *http.Request) {
+	switch {
+	case t.isV2():
+		r.Header.Set("Authorization", "Token "+t.token)
+	case t.user != "":
+		r.SetBasicAuth(t.user, t.password)
+	}
+}
+
+func (s *httpStore) write(points []*point) error {
+	body, err := encode(points)
+	if err != nil {
 		return err
 	}
-	switch status := answer.StatusCode; {
-	case status == http.StatusUnauthorized:
-		return &refusal{reason: fmt.Sprintf("the token in %s is not accepted", tokenVariable)}
-	case status == http.StatusForbidden:
-		return &refusal{reason: fmt.Sprintf("the token in %s may not write to bucket %q", tokenVariable, s.target.bucket)}
-	case status == http.StatusBadRequest, status == http.StatusRequestEntityTooLarge, status == http.StatusUnprocessableEntity:
-		return &refusal{reason: answer.Error(), ofPoints: true}
-	case status >= 400 && status < 500 && status != http.StatusTooManyRequests && status != http.StatusRequestTimeout:
-		return &refusal{reason: answer.Error()}
-	}
-	return err
-}
-
-func (s *store2) close() { s.client.Close() }
-
-type store1 struct {
-	target target
-	client client1.Client
-}
-
-func newStore1(t target) (*store1, error) {
-	client, err := client1.NewHTTPClient(client1.HTTPConfig{
-		Addr: t.server, Username: t.user, Password: t.password,
-		Timeout: requestTimeout, WriteEncoding: client1.GzipEncoding,
-	})
+	request, err := http.NewRequest(http.MethodPost, s.url, body)
 	if err != nil {
-		return nil, fmt.Errorf("making a client of InfluxDB 1: %w", err)
+		return err
 	}
-	return &store1{t, client}, nil
+	request.Header.Set("Content-Type", "text/plain; charset=utf-8")
+	request.Header.Set("Content-Encoding", "gzip")
+	request.Header.Set("Accept", "application/json")
+	s.target.authorize(request)
+	response, err := s.client.Do(request)
+	if err != nil {
+		if wrapped, ok := err.(*url.Error); ok {
+			return wrapped.Err // without the URL, which is long and known
+		}
+		return err
+	}
+	defer response.Body.Close()
+	said, _ := io.ReadAll(io.LimitReader(response.Body, 64<<10))
+	return s.target.judge(response, said)
 }
 
-func (s *store1) write(points []*point) error {
-	batch, err := client1.NewBatchPoints(client1.BatchPointsConfig{
-		Database: s.target.database, RetentionPolicy: s.target.retentionPolicy,
-	})
-	if err != nil {
-		return &refusal{reason: err.Error()}
-	}
+func (s *httpStore) close() { s.client.CloseIdleConnections() }
+
+func encode(points []*point) (*bytes.Buffer, error) {
+	var lines strings.Builder
 	for _, p := range points {
-		of, err := client1.NewPoint(p.measurement, p.lineTags(), p.fields, p.at)
-		if err != nil {
-			return &refusal{reason: err.Error(), ofPoints: true}
-		}
-		batch.AddPoint(of)
+		of := write.NewPoint(p.measurement, p.lineTags(), p.fields, p.at)
+		write.PointToLineProtocolBuffer(of, &lines, time.Nanosecond)
 	}
-	return refused1(s.client.Write(batch))
+	var body bytes.Buffer
+	packed := gzip.NewWriter(&body)
+	if _, err := io.WriteString(packed, lines.String()); err != nil {
+		return nil, err
+	}
+	return &body, packed.Close()
 }
 
-func (s *store1) close() { _ = s.client.Close() }
-
-// refusals1 are what InfluxDB 1 says when trying again is of no use, and whether
-// that is of some points alone. Its client keeps the status to itself.
-var refusals1 = map[string]bool{
-	"database not found": false, "retention policy not found": false, "authorization failed": false,
-	"not authorized": false, "unauthorized": false, "page not found": false,
-	"unable to parse": true, "partial write": true, "Request Entity Too Large": true,
-}
-
-func refused1(err error) error {
-	if err == nil {
+// judge is what an answer means: 204 alone is InfluxDB's yes.
+func (t target) judge(response *http.Response, body []byte) error {
+	status := response.StatusCode
+	switch {
+	case status == http.StatusNoContent:
 		return nil
+	case status == http.StatusUnauthorized && t.isV2():
+		return &refusal{reason: fmt.Sprintf("the token in %s is not accepted", tokenVariable)}
+	case status == http.StatusForbidden && t.isV2():
+		return &refusal{reason: fmt.Sprintf("the token in %s may not write to bucket %q", tokenVariable, t.bucket)}
+	case status >= 300 && status < 400:
+		return fmt.Errorf("HTTP %d, a redirect to %s, which is not followed: give the address at which InfluxDB itself answers",
+			status, redirectTarget(response))
+	case status < 300:
+		return fmt.Errorf("HTTP %d with %s, where InfluxDB answers 204: that is not InfluxDB",
+			status, cmp.Or(printable(response.Header.Get("Content-Type")), "no content"))
+	case status == http.StatusBadRequest, status == http.StatusRequestEntityTooLarge, status == http.StatusUnprocessableEntity:
+		return &refusal{reason: reasonIn(status, body), ofPoints: true}
+	case status < 500 && status != http.StatusTooManyRequests && status != http.StatusRequestTimeout:
+		return &refusal{reason: reasonIn(status, body)}
 	}
-	for sign, ofPoints := range refusals1 {
-		if strings.Contains(err.Error(), sign) {
-			return &refusal{strings.TrimSpace(err.Error()), ofPoints}
+	return fmt.Errorf("%s", reasonIn(status, body))
+}
+
+// redirectTarget is without a query, which may carry what is nobody's business.
+func redirectTarget(response *http.Response) string {
+	to, err := response.Location()
+	if err != nil {
+		return "nowhere"
+	}
+	return printable((&url.URL{Scheme: to.Scheme, Host: to.Host, Path: to.Path}).String())
+}
+
+// reasonIn is what the server says: InfluxDB 1 calls it error, InfluxDB 2
+// message.
+func reasonIn(status int, body []byte) string {
+	var said struct{ Error, Message string }
+	if json.Unmarshal(body, &said) != nil {
+		return fmt.Sprintf("HTTP %d", status) // a proxy's page
+	}
+	return printable(cmp.Or(said.Message, said.Error, fmt.Sprintf("HTTP %d", status)))
+}
+
+// printable is at most 200 characters that a terminal shows and does not obey.
+func printable(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return ' '
 		}
+		return r
+	}, s)
+	if runes := []rune(s); len(runes) > 200 {
+		return string(runes[:200]) + "…"
 	}
-	return err
+	return s
 }

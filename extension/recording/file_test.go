@@ -24,8 +24,8 @@ func TestHeaderSaysWhatWasRun(t *testing.T) {
 	k6 := newK6(t)
 	k6.params.ScriptPath = &url.URL{Path: "/some/where/dist/chat-soak.js"}
 	k6.params.ScriptOptions.RunTags = map[string]string{"testid": "nightly-7"}
-	scenarios := `{"soak":{"executor":"per-vu-iterations","startTime":"3s","env":{"PLANNED_MS":"42000"}},
-		"other":{"executor":"per-vu-iterations","env":{"PLANNED_MS":"NaN"}}}`
+	scenarios := `{"soak":{"executor":"per-vu-iterations","startTime":"3s","env":{"PLANNED_MS":"42000","FLOOR":"{\"ws_replies\":[\"count>0\"]}"}},
+		"other":{"executor":"per-vu-iterations","env":{"PLANNED_MS":"NaN","FLOOR":"of wood"}}}`
 	if err := json.Unmarshal([]byte(scenarios), &k6.params.ScriptOptions.Scenarios); err != nil {
 		t.Fatal(err)
 	}
@@ -47,8 +47,28 @@ func TestHeaderSaysWhatWasRun(t *testing.T) {
 	if got.PlannedMs != 45_000 {
 		t.Errorf("planned for %g ms, want what the scenario says after its start time", got.PlannedMs)
 	}
+	if floor := got.Floor; len(floor) != 1 || !slices.Equal(floor["ws_replies"], []string{"count>0"}) {
+		t.Errorf("floor %v", floor)
+	}
 	if age := time.Since(got.StartedAt); age < 0 || age > time.Minute {
 		t.Errorf("started %s ago", age)
+	}
+}
+
+func TestOutputsOfOneTestHaveOneID(t *testing.T) {
+	idOf := func(k6 *k6) string {
+		k6.params.ConfigArgument = filepath.Join(t.TempDir(), "run.jsonl")
+		out := k6.start(t)
+		k6.stop(t, out, nil)
+		return readRecording(t, out.file.path).header.ID
+	}
+	one, other := newK6(t), newK6(t)
+	id := idOf(one)
+	if again := idOf(one); again != id {
+		t.Errorf("two outputs of one test have the ids %q and %q", id, again)
+	}
+	if idOf(other) == id {
+		t.Errorf("two tests have the id %q", id)
 	}
 }
 

@@ -9,12 +9,14 @@ package samples
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"time"
 
 	"go.k6.io/k6/v2/metrics"
 
 	"xk6-realtime/engine/hist"
+	"xk6-realtime/engine/hist/bucket"
 )
 
 // MaxRepresentatives is about how many values k6 keeps of a run whose volume
@@ -48,27 +50,39 @@ func Ratios(expected []int64) []int64 {
 type Series struct {
 	series  metrics.TimeSeries
 	sampler *sampler
+	// of all values so far: no representative lies beyond them, though the
+	// middle of its bucket may.
+	min, max time.Duration
 }
 
 // NewSeries makes a series of a Trend. ratio is the k of 1:k; less than 1 means 1.
 func NewSeries(series metrics.TimeSeries, ratio int64) *Series {
-	return &Series{series: series, sampler: newSampler(max(1, ratio))}
+	return &Series{series: series, sampler: newSampler(max(1, ratio)), min: math.MaxInt64}
 }
 
 // Container wraps the values of one second, a moment of which is at. It may have
 // no representatives, and is to be pushed all the same: it still carries the
 // distribution.
 func (s *Series) Container(d *hist.Distribution, at time.Time) *Container {
+	if d.Count > 0 {
+		s.min, s.max = min(s.min, d.Min), max(s.max, d.Max)
+	}
 	buckets := s.sampler.pick(d.Bars)
 	representatives := make([]metrics.Sample, len(buckets))
 	for i, bucket := range buckets {
 		// Of points that share series and nanosecond k6's output for InfluxDB leaves one.
 		apart := at.Add(time.Duration(i))
-		representatives[i] = metrics.Sample{TimeSeries: s.series, Time: apart, Value: milliseconds(bucket)}
+		representatives[i] = metrics.Sample{TimeSeries: s.series, Time: apart, Value: s.milliseconds(bucket)}
 	}
 	return &Container{
 		TimeSeries: s.series, Time: at, Distribution: d, representatives: representatives,
 	}
+}
+
+// milliseconds is the middle of a bucket, but within what there was.
+func (s *Series) milliseconds(b int) float64 {
+	middle := time.Duration(bucket.Middle(b))
+	return float64(min(max(middle, s.min), s.max)) / float64(time.Millisecond)
 }
 
 // A Container is one second of one series: all values for outputs that know it,

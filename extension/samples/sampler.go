@@ -116,8 +116,3 @@ func (s *sampler) give(buckets []int, bucket int) []int {
 func bucketOf(bar hist.Bar) int {
 	return bucket.Of(bucket.Clamp(int64(bar.Value)))
 }
-
-// milliseconds is the value of k6's Trends for a bucket.
-func milliseconds(b int) float64 {
-	return float64(bucket.Middle(b)) / 1e6
-}

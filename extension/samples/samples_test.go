@@ -172,6 +172,24 @@ func TestContainerCarriesTheWholeDistribution(t *testing.T) {
 	}
 }
 
+// A bucket's middle may lie beyond all values, such as the time-outs of lost
+// replies: a percentile above the maximum would be one that nobody measured.
+func TestNoRepresentativeIsBeyondTheValues(t *testing.T) {
+	series := NewSeries(trend(t), 1)
+	for second := range 3 {
+		h := hist.New()
+		for range 10 {
+			h.Record(5 * time.Second)
+			h.Record(5*time.Second - time.Duration(second)*time.Nanosecond)
+		}
+		for _, sample := range series.Container(h.Distribution(), time.Now()).GetSamples() {
+			if sample.Value > 5000 || sample.Value < 4999.999 {
+				t.Errorf("%v ms, want at most the largest value and at least the smallest", sample.Value)
+			}
+		}
+	}
+}
+
 func TestRatios(t *testing.T) {
 	for _, test := range []struct {
 		name           string

@@ -3,13 +3,16 @@ package seconds
 import (
 	"crypto/rand"
 	"encoding/hex"
+	"encoding/json"
 	"math"
+	"net/url"
 	"os"
 	"path"
 	"runtime"
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"go.k6.io/k6/v2/lib"
@@ -26,11 +29,13 @@ const (
 type Header struct {
 	Format  string `json:"recording"`
 	Version int    `json:"version"`
-	// ID is of what one output of one process stores.
+	// ID is of one test in one process, whichever outputs store it: so a run is
+	// known for itself wherever it is read from.
 	ID string `json:"id"`
 	// Run is what the instances of one run have in common: k6's tag "testid".
 	Run string `json:"run,omitempty"`
-	// Scenario is the script's file name without its extension.
+	// Scenario is what a script of the toolkit is called, of another its file
+	// name without the extension.
 	Scenario  string    `json:"scenario"`
 	StartedAt time.Time `json:"startedAt"`
 	// LongestMs is how long the load may take by k6's plan, graceful stops
@@ -44,7 +49,10 @@ type Header struct {
 	Segment         string `json:"segment,omitempty"`
 	SegmentSequence string `json:"segmentSequence,omitempty"`
 	// Thresholds are the script's, whether or not k6 evaluates them.
-	Thresholds  map[string][]string `json:"thresholds"`
+	Thresholds map[string][]string `json:"thresholds"`
+	// Floor are those that hold whatever the profile, as the script says in the
+	// environment of its k6 scenarios; nil where it does not.
+	Floor       map[string][]string `json:"floor,omitempty"`
 	K6          string              `json:"k6,omitempty"`
 	Extension   string              `json:"extension,omitempty"`
 	Environment Environment         `json:"environment"`
@@ -70,7 +78,7 @@ func NewHeader(params output.Params, thresholds map[string]metrics.Thresholds) H
 	h := Header{
 		Format:    formatName,
 		Version:   formatVersion,
-		ID:        newID(),
+		ID:        idOf(params.ScriptPath),
 		Run:       params.ScriptOptions.RunTags["testid"],
 		Scenario:  scenarioOf(params),
 		StartedAt: time.Now(),
@@ -83,6 +91,7 @@ func NewHeader(params output.Params, thresholds map[string]metrics.Thresholds) H
 			MemoryBytes: machineMemory(), Descriptors: descriptorLimit(),
 		},
 		Thresholds: map[string][]string{},
+		Floor:      floorOf(params.ScriptOptions.Scenarios),
 	}
 	h.Environment.Host, _ = os.Hostname()
 	if segment := params.ScriptOptions.ExecutionSegment; segment != nil {
@@ -111,6 +120,36 @@ func planned(scenarios lib.ScenarioConfigs) (most float64) {
 	return most
 }
 
+// floorOf is all that the scenarios of a script hold whatever the profile.
+func floorOf(scenarios lib.ScenarioConfigs) map[string][]string {
+	var all map[string][]string
+	for _, scenario := range scenarios {
+		var own map[string][]string
+		if json.Unmarshal([]byte(scenario.GetEnv()["FLOOR"]), &own) != nil {
+			continue // a variable of the user's own
+		}
+		for series, expressions := range own {
+			if all == nil {
+				all = map[string][]string{}
+			}
+			all[series] = append(all[series], expressions...)
+		}
+	}
+	return all
+}
+
+// ids has the test of each script. k6 hands all outputs of a test the same
+// address of it.
+var ids sync.Map
+
+func idOf(script *url.URL) string {
+	if script == nil {
+		return newID()
+	}
+	id, _ := ids.LoadOrStore(script, newID())
+	return id.(string)
+}
+
 func newID() string {
 	var id [16]byte
 	_, _ = rand.Read(id[:]) // never fails
@@ -118,6 +157,14 @@ func newID() string {
 }
 
 func scenarioOf(params output.Params) string {
+	if len(params.ScriptOptions.Scenarios) == 1 {
+		for name, scenario := range params.ScriptOptions.Scenarios {
+			// As lib/k6/scenario.ts makes it, whatever its file is called: in an archive that is the archive's.
+			if scenario.GetTags()["profile"] != "" {
+				return name
+			}
+		}
+	}
 	if params.ScriptPath == nil {
 		return "script"
 	}

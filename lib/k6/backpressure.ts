@@ -1,5 +1,6 @@
 import type { WebSocket as EngineSocket } from "k6/x/realtime";
 import {
+  type Control,
   expectedOutcomes,
   type Phase,
   type Published,
@@ -20,6 +21,7 @@ import { Reader, type Room } from "./reader.ts";
 import { realtime } from "./realtime.ts";
 import { requireProbe, requirePublications } from "./requirements.ts";
 import { type ScenarioSpec, type Shard, scenario } from "./scenario.ts";
+import { engineSocket } from "./socket.ts";
 
 type Needs = "EXPECT" | "CONNECT_TIMEOUT" | "REPLY_TIMEOUT" | "PAYLOAD_BYTES";
 
@@ -84,6 +86,9 @@ export function backpressure<N extends SettingName>(spec: BackpressureSpec<N>) {
     return {
       load: `${trial.slow} slow readers (${trial.slowness.mode}) beside ${trial.healthy} others for ${formatDuration(duration)}; right: ${allowed.join(" or ")}`,
       size: 1, // what was published and what came must meet
+      connections: 1 + trial.healthy + trial.slow,
+      connect: engineSocket(WebSocket),
+      variables: () => ({ room: "load-test-backpressure-check" }),
       duration,
       longest: ms(CONNECT_TIMEOUT + duration + 2 * drain),
       limits: {
@@ -135,7 +140,8 @@ async function drive(shard: Shard, origin: Ms, trial: Trial, around: Surrounding
     (_, i) => new Reader(shard, 1 + trial.healthy + i, "slow", room),
   );
   const readers = [...healthy, ...slow];
-  const all = [publisher, ...readers];
+  const control = new Reader(shard, 1 + trial.healthy + trial.slow, "control", room);
+  const all = [publisher, ...readers, control];
   await Promise.all(all.map(({ joined }) => joined));
 
   if (publisher.open && healthy.some(({ open }) => open)) {
@@ -147,6 +153,9 @@ async function drive(shard: Shard, origin: Ms, trial: Trial, around: Surrounding
     room.phase = "pause";
     const readAgain: Ms[] = [];
     const from = now();
+    const isControlled = control.open;
+    // Who reads slowly answers, though late; who does not read answers nothing.
+    if (trial.slowness.mode === "stop") control.mute(true);
     const release = slowDown(present, trial.slowness, () => readAgain.push(now()));
     const stopLooking = every(LOOK, () => {
       for (const reader of present) reader.lookAtQueue();
@@ -159,6 +168,7 @@ async function drive(shard: Shard, origin: Ms, trial: Trial, around: Surrounding
     room.phase = "resume";
     const to = now();
     release();
+    control.mute(false);
     await publish(phases.resume, trial.rate, around.bytes);
     room.phase = "drain";
     await whole(readers);
@@ -170,7 +180,8 @@ async function drive(shard: Shard, origin: Ms, trial: Trial, around: Surrounding
       .filter((since) => since !== undefined);
     const slowness: Slowness = { from, to, othersWaitedSince };
     for (const reader of healthy) reader.judgeHarm(trial.allowance, published.length);
-    for (const reader of slow) reader.judgeSlowness(present.includes(reader), slowness);
+    const compared: Control = { ready: isControlled, endedAt: control.endedAt };
+    for (const reader of slow) reader.judgeSlowness(present.includes(reader), slowness, compared);
   } else {
     console.warn("the publisher or all healthy readers were not ready: nothing was tried");
     record("ws_outcomes", slow.length, { outcome: "not_ready" });

@@ -33,6 +33,7 @@ export function connect<N extends SettingName>(spec: ConnectSpec<N>) {
     return {
       load: `${count} connections, ${perSecond} in a second, each held for ${formatDuration(hold)}`,
       size: count,
+      variables: (connection) => spec.variables(settings, connection),
       duration: ms(duration + hold),
       async drive({ index, of, protocol, record, identity }, origin) {
         const over: Promise<unknown>[] = [];

@@ -2,17 +2,15 @@ import type { Identity } from "../identity.ts";
 import type { MetricName } from "../metrics.ts";
 import type { DueTimes } from "../pacing.ts";
 import type { Conversation, Effect, Protocol, Publication } from "../protocols/protocol.ts";
-import { dropCode } from "../reasons.ts";
+import { type ConnectReason, type DropCause, dropCode, type MessageReason } from "../reasons.ts";
 import { type Ms, ms } from "../units.ts";
 import { callAt, now, unixOffset } from "./clock.ts";
+import { notice } from "./notices.ts";
 import type { Record } from "./recorder.ts";
-import { Socket, type SocketOptions } from "./socket.ts";
+import { NO_CLOSE_FRAME, Socket, type SocketOptions } from "./socket.ts";
 
 /** How long a peer may take to answer our Close before that is counted. */
 export const CLOSE_TIMEOUT = ms(5_000);
-
-/** What k6 gives for a connection that ended without a Close frame, if it gives a code at all. */
-const NO_CLOSE_FRAME = 1006;
 
 /** What connections record by themselves. */
 export const CONNECTION_METRICS = [
@@ -89,13 +87,14 @@ export class Connection {
   private dueTimes: DueTimes | undefined;
   private disarm = () => {};
   private armedFor: number | undefined;
-  /** Probes past their time-out that may still be answered late. */
-  private readonly overdue = new Set<string>();
+  /** Replies past their time-out that have not come since. */
+  private overdue = 0;
   private settle!: (outcome: Outcome) => void;
   private markClosed!: () => void;
   private openedAt: Ms | undefined;
   private ending = false;
   private unanswered = false;
+  private muted = false;
 
   constructor(options: ConnectionOptions) {
     this.options = options;
@@ -121,20 +120,23 @@ export class Connection {
         this.apply(this.conversation.open(at), at);
         this.arm();
       },
-      failed: (reason) => {
+      failed: (reason, said) => {
         record("ws_connect_failures", 1, { reason });
+        tellOfFailure(reason, said, this.secrets);
         this.markClosed();
         this.settle({ kind: "failed", at: now() });
       },
       received: (frame, at, handledAt) => {
         record("ws_generator_delay_ms", handledAt - at, { side: "receive" });
-        this.apply(this.conversation.receive(frame, at), handledAt);
+        const effects = this.conversation.receive(frame, at);
+        this.apply(this.muted ? effects.filter(({ kind }) => kind !== "send") : effects, handledAt);
         this.arm();
       },
       breached: (reason) => record("ws_message_errors", 1, { reason }),
-      closed: (code, unanswered) => {
-        if (unanswered) this.giveUpClose();
-        this.ended(code);
+      closed: (code, by, text) => {
+        if (by === "timeout") this.giveUpClose();
+        if (!this.ending && by === "server") tellOfClose(code, text, this.secrets);
+        this.ended(code, by);
       },
     });
   }
@@ -155,6 +157,11 @@ export class Connection {
 
   ping(): void {
     this.socket.ping();
+  }
+
+  /** Whether what comes is answered by nothing, as if it were not read. What is due by time is sent all the same. */
+  mute(on: boolean): void {
+    this.muted = on;
   }
 
   /** Whether its session is ready and has not ended. */
@@ -240,6 +247,7 @@ export class Connection {
           break;
         case "session-failed":
           record("ws_message_errors", 1, { reason: "session" });
+          this.tell("session", effect.detail, `a session failed at ${effect.step}`);
           this.close({ kind: "failed", at: handledAt });
           break;
         case "reply": {
@@ -254,11 +262,11 @@ export class Connection {
           break;
         }
         case "timeout":
-          this.overdue.add(`${effect.name} ${effect.id}`);
+          this.overdue++;
           this.missed(effect.name);
           break;
         case "late":
-          this.overdue.delete(`${effect.name} ${effect.id}`);
+          this.overdue--;
           record("ws_messages_late", 1);
           break;
         case "lost":
@@ -270,10 +278,12 @@ export class Connection {
           break;
         case "error":
           record("ws_message_errors", 1, { reason: "error_reply" });
+          this.tell("error_reply", effect.reason, "the server answered with an error");
           for (const _ of effect.names ?? []) record("ws_delivery_success_rate", false);
           break;
         case "invalid":
           record("ws_message_errors", 1, { reason: effect.reason });
+          this.tell(effect.reason, effect.detail, `a message broke the protocol (${effect.reason})`);
           break;
         case "delivery":
           record("ws_deliveries", 1);
@@ -281,6 +291,15 @@ export class Connection {
       }
       this.options.observe?.(effect);
     }
+  }
+
+  /** What only this connection may know of. */
+  private get secrets(): readonly string[] {
+    return [this.options.variables.token ?? ""];
+  }
+
+  private tell(reason: MessageReason, said: string, what: string): void {
+    notice(reason, said, (text) => `${what}: ${text}`, this.secrets);
   }
 
   /** An expected reply did not come: it fails, and stands in the distribution with the time it was given. */
@@ -308,36 +327,47 @@ export class Connection {
     this.markClosed();
   }
 
-  private ended(code: number | undefined): void {
+  private ended(code: number | undefined, by: DropCause): void {
     const { record } = this.options;
     const at = now();
     const closeCode = code === NO_CLOSE_FRAME ? undefined : code;
     this.disarm();
-    if (!this.ending) nameUnlisted(code);
     this.apply(this.conversation.drop(at), at);
-    if (this.overdue.size > 0) record("ws_messages_lost", this.overdue.size);
+    if (this.overdue > 0) record("ws_messages_lost", this.overdue);
     record("ws_sessions_closed", 1);
     record("ws_connection_drop_rate", !this.ending);
     if (!this.ending) {
       this.ending = true;
-      record("ws_connection_drops", 1, {
-        code: dropCode(code),
-        by: closeCode === undefined ? "network" : "server",
-      });
+      record("ws_connection_drops", 1, { code: dropCode(code), by });
       this.settle({ kind: "dropped", at, code: closeCode });
     }
     this.markClosed();
   }
 }
 
-/** Close codes that this virtual user has named. */
-const named = new Set<number>();
-/** A peer may have thousands. */
-const MOST_NAMED = 5;
+/** What the closed list of close codes does not tell. */
+function tellOfClose(code: number | undefined, text: string, secrets: readonly string[]): void {
+  const isOther = dropCode(code) === "other";
+  if (code === undefined || (!isOther && text === "")) return;
+  const counted = isOther ? ", which counts as ws_connection_drops{code:other}" : "";
+  notice(
+    `closed ${code}`,
+    text,
+    (said) => `a connection was closed with ${code}${said === "" ? "" : ` and "${said}"`}${counted}`,
+    secrets,
+  );
+}
 
-/** The metric has a closed list of close codes; what is counted as `other` is said once. */
-function nameUnlisted(code: number | undefined): void {
-  if (code === undefined || dropCode(code) !== "other" || named.has(code) || named.size >= MOST_NAMED) return;
-  named.add(code);
-  console.warn(`a connection was closed with ${code}, which counts as ws_connection_drops{code:other}`);
+/** Reasons of which the sockets know more than their name. */
+const TOLD: readonly ConnectReason[] = ["dns", "tls", "other", "bad_upgrade"];
+
+/** What the closed list of failures does not tell. */
+function tellOfFailure(reason: ConnectReason, text: string, secrets: readonly string[]): void {
+  const status = /^http_\d{3}/.exec(text)?.[0];
+  if (status !== undefined && (reason !== status || text !== status)) {
+    const counted = reason === status ? "" : `, which counts as ws_connect_failures{reason:${reason}}`;
+    notice(status, text, (said) => `an upgrade was answered with ${said}${counted}`, secrets);
+  } else if (TOLD.includes(reason) && text !== "") {
+    notice(reason, text, (said) => `a connection failed (${reason}): ${said}`, secrets);
+  }
 }

@@ -1,3 +1,4 @@
+import { parseJsonText } from "../json-text.ts";
 import { SettingsError } from "../settings.ts";
 
 /**
@@ -11,15 +12,24 @@ export function readInput(variable: string, path: string): string {
   try {
     return open(absolute);
   } catch (error) {
-    throw new SettingsError(`${variable}: expected a readable file, got ${absolute} (${reasonOf(error)})`);
+    throw unreadable(variable, absolute, error);
   }
+}
+
+export function unreadable(variable: string, path: string, error: unknown): SettingsError {
+  const hint = isArchived(error)
+    ? ": this archive was made without it"
+    : !isAbsolute(path)
+      ? ": k6 was not told the working directory, so give an absolute path"
+      : "";
+  return new SettingsError(`${variable}: expected a readable file, got ${path} (${reasonOf(error)})${hint}`);
 }
 
 /** Reads a JSON file that a variable names. Throws as {@link readInput} does, and where it is no JSON. */
 export function readJsonInput(variable: string, path: string): unknown {
   const text = readInput(variable, path);
   try {
-    return JSON.parse(text);
+    return parseJsonText(text);
   } catch (error) {
     throw new SettingsError(
       `${variable}: expected JSON, got ${fromWorkingDir(path)}, which is none (${reasonOf(error)})`,
@@ -31,9 +41,10 @@ export function readJsonInput(variable: string, path: string): unknown {
  * The directory for results, as an absolute path ("" for none). k6 creates none, and a summary that
  * cannot be written is lost while the run still exits with 0: so a wrong one ends the run at the start.
  *
+ * @param tryDirectory the extension's, which alone can tell whether a directory may be written to
  * @throws {@link SettingsError} naming the absolute path that is not a directory
  */
-export function resultsDir(given: string): string {
+export function resultsDir(given: string, tryDirectory?: (path: string) => void): string {
   if (given === "") return "";
   const path = fromWorkingDir(given);
   const wrong = (got: string) =>
@@ -41,19 +52,38 @@ export function resultsDir(given: string): string {
   try {
     open(path);
   } catch (error) {
-    if (/can't be used with directories/.test(String(error))) return path;
-    throw wrong(`${path} (${reasonOf(error)})`);
+    const isDirectory = /can't be used with directories/.test(String(error));
+    if (!isDirectory && !isArchived(error)) throw wrong(`${path} (${reasonOf(error)})`);
+    if (__VU === 0) tryToWrite(path, tryDirectory);
+    return path;
   }
   throw wrong(`the file ${path}`);
 }
 
-/** Without the shell's PWD (`--include-system-env-vars=false`) a relative path stays k6's to resolve. */
-function fromWorkingDir(path: string): string {
-  const isAbsolute = /^([/\\]|[A-Za-z]:)/.test(path);
-  return isAbsolute || !__ENV.PWD ? path : `${__ENV.PWD}/${path}`;
+function tryToWrite(path: string, tryDirectory: ((path: string) => void) | undefined): void {
+  try {
+    tryDirectory?.(path);
+  } catch (error) {
+    throw new SettingsError(
+      `RESULTS_DIR: expected a directory to write to, got ${path} (${reasonOf(error)})`,
+    );
+  }
 }
 
-const reasonOf = (error: unknown): string =>
+/**
+ * Whether a file is missing in an archive (`k6 archive`), which holds what scripts opened when it was made and shows
+ * nothing of the disk. Its words are those of k6's file system in memory, not of the operating system.
+ */
+const isArchived = (error: unknown): boolean => /file does not exist/.test(String(error));
+
+/** Without the shell's PWD (`k6 archive`, `--include-system-env-vars=false`) a relative path stays k6's to resolve. */
+export function fromWorkingDir(path: string): string {
+  return isAbsolute(path) || !__ENV.PWD ? path : `${__ENV.PWD}/${path}`;
+}
+
+const isAbsolute = (path: string): boolean => /^([/\\]|[A-Za-z]:)/.test(path);
+
+export const reasonOf = (error: unknown): string =>
   String(error)
     .replace(/^\w*Error: /, "")
-    .replace(/^stat .*?: /, "");
+    .replace(/^(stat|open|read) .*?: /, "");

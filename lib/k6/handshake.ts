@@ -1,4 +1,3 @@
-import { fail } from "k6";
 import http, { type RefinedParams } from "k6/http";
 import ws from "k6/ws";
 import {
@@ -11,11 +10,14 @@ import {
   handshakeOutcome,
   isRaw,
   lacking,
+  NO_ANSWER,
+  NOT_ASKED,
   padded,
   parseCases,
   withHeaders,
 } from "../handshake.ts";
-import { type Identity, identities } from "../identity.ts";
+import { FIRST_ROOM, type Identity, type IdentitySettings, identities } from "../identity.ts";
+import { requireNoForwarding } from "../road.ts";
 import { type SettingName, type Settings, SettingsError } from "../settings.ts";
 import { type Ms, ms } from "../units.ts";
 import { readJsonInput } from "./files.ts";
@@ -33,17 +35,22 @@ export interface Boundary {
   readonly expiredToken: string;
 }
 
-type Needs = "CONNECT_TIMEOUT" | "WS_TOKEN" | "ORIGIN" | "AUTH";
+type Needs = "CONNECT_TIMEOUT" | "ORIGIN" | "AUTH" | "WS_URL";
 
 /** One request for each case, one after the other: they are no load. */
 export function handshake<N extends SettingName>(spec: HandshakeSpec<N>) {
   return scenario(
     spec,
     ["ws_outcomes", "ws_handshake_status", "ws_connect_failures"],
-    (settings, protocol): Plan => {
-      const { CONNECT_TIMEOUT, WS_TOKEN, ORIGIN, AUTH } = settings as Settings<Needs>;
+    (settings, protocol, users): Plan => {
+      const { CONNECT_TIMEOUT, ORIGIN, AUTH, WS_URL } = settings as Settings<Needs>;
+      requireNoForwarding(WS_URL, __ENV);
       const { file, expiredToken } = spec.boundary(settings as Settings<N>);
-      const ours: { readonly [name: string]: string } = { WS_TOKEN, ORIGIN, EXPIRED_TOKEN: expiredToken };
+      const ours: { readonly [name: string]: string } = {
+        WS_TOKEN: users.at(0).token,
+        ORIGIN,
+        EXPIRED_TOKEN: expiredToken,
+      };
       const variable = (name: string): string => ours[name] ?? __ENV[name] ?? "";
       const all = file === "" ? HANDSHAKE_CASES : parseCases(readJsonInput("CASES_FILE", file), file);
       const cases = all.filter((one) => lacking(one, (name) => variable(name) !== "") === undefined);
@@ -64,6 +71,9 @@ export function handshake<N extends SettingName>(spec: HandshakeSpec<N>) {
       return {
         load: `${cases.length} handshakes, one after the other`,
         size: 1,
+        reusesCredentials: true, // by all cases
+        // Nothing of one case is left for the next.
+        options: { noConnectionReuse: true },
         duration: ms(0), // as long as the server takes
         longest: ms(cases.length * CONNECT_TIMEOUT),
         limits: handshakeLimits(cases),
@@ -77,21 +87,25 @@ export function handshake<N extends SettingName>(spec: HandshakeSpec<N>) {
         async drive({ record, identity }) {
           for (const one of cases) {
             const token = tokenOf(one);
-            const usual = identity(0, { room: "" });
+            const usual = identity(0, { room: FIRST_ROOM });
             const given =
               token === undefined
                 ? usual
-                : identities(
-                    { ...settings, WS_TOKEN: token } as Parameters<typeof identities>[0],
-                    protocol,
-                    [],
-                  )(0, usual.variables);
+                : identities(settings as unknown as IdentitySettings, protocol, users, { token })(0, {
+                    vu: usual.variables.vu ?? "",
+                    room: FIRST_ROOM,
+                  });
             const answer = ask(one, given, CONNECT_TIMEOUT);
+            if (answer === undefined) {
+              record("ws_connect_failures", 1, { reason: "http2" });
+              record("ws_handshake_status", NOT_ASKED, { case: one.name });
+              continue;
+            }
             const outcome = handshakeOutcome(one, answer);
             record("ws_handshake_status", answer.status, { case: one.name });
             record("ws_outcomes", 1, { case: one.name, outcome });
             if (outcome !== "as_specified") {
-              const got = answer.status === 0 ? "no HTTP answer" : answer.status;
+              const got = answer.status === NO_ANSWER ? "no HTTP answer" : answer.status;
               console.error(`${one.name}: expected ${describeExpected(one)}, got ${got} (${outcome})`);
             }
           }
@@ -101,8 +115,11 @@ export function handshake<N extends SettingName>(spec: HandshakeSpec<N>) {
   );
 }
 
-/** With k6's WebSocket client where it can make the request: it alone shows the headers of a 101. */
-function ask(one: HandshakeCase, identity: Identity, timeout: Ms): HandshakeAnswer {
+/**
+ * With k6's WebSocket client where it can make the request: it alone shows the headers of a 101. Undefined where k6's
+ * HTTP client could not ask.
+ */
+function ask(one: HandshakeCase, identity: Identity, timeout: Ms): HandshakeAnswer | undefined {
   const url = padded(identity.url, one.urlBytes);
   const asked = identity.subprotocols.join(", ");
   const headers = { ...identity.headers, ...(asked !== "" && { "Sec-WebSocket-Protocol": asked }) };
@@ -118,18 +135,20 @@ function ask(one: HandshakeCase, identity: Identity, timeout: Ms): HandshakeAnsw
 }
 
 function upgrade(url: string, headers: Record<string, string>): HandshakeAnswer {
-  const { status, headers: answered, error } = ws.connect(url, { headers }, (socket) => socket.close());
+  const params = { headers, jar: new http.CookieJar() };
+  const { status, headers: answered, error } = ws.connect(url, params, (socket) => socket.close());
   if (status) return { status, headers: answered };
-  return { status: 0, ended: endOf(String(error)) };
+  return { status: NO_ANSWER, ended: endOf(String(error)) };
 }
 
 /**
  * A request that no WebSocket library would make. k6's HTTP client throws on a 101, which tells that the server took
  * it. Its errors are not shown: they hold the URL, in which a token may travel.
  */
-function request(url: string, headers: Record<string, string>, timeout: Ms): HandshakeAnswer {
+function request(url: string, headers: Record<string, string>, timeout: Ms): HandshakeAnswer | undefined {
   const params: RefinedParams<"none"> & { throw: boolean } = {
     headers,
+    jar: new http.CookieJar(),
     timeout,
     responseType: "none",
     redirects: 0,
@@ -142,10 +161,8 @@ function request(url: string, headers: Record<string, string>, timeout: Ms): Han
   } catch (error) {
     const said = String(error);
     if (/response status: 101/.test(said)) return { status: 101, headers: {} };
-    if (/http2: invalid/.test(said)) {
-      fail("the server speaks HTTP/2, which has no such handshake: run k6 with GODEBUG=http2client=0");
-    }
-    return { status: 0, ended: endOf(said) };
+    if (/http2: invalid/.test(said)) return undefined;
+    return { status: NO_ANSWER, ended: endOf(said) };
   }
 }
 

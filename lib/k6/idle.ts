@@ -40,6 +40,7 @@ export function idle<N extends SettingName>(spec: IdleSpec<N>) {
         what: `silent for ${formatDuration(silence.lasts)}${keptAlive(silence)}`,
         duration: silence.lasts,
         longest,
+        variables: (index) => spec.variables(settings, index),
         run: (shard, index, intended) => {
           const common = {
             ...shard.identity(index, spec.variables(settings, index)),

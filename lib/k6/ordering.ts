@@ -51,6 +51,8 @@ export function ordering<N extends SettingName>(spec: OrderingSpec<N>) {
     return {
       load: `${talk.connections} connections in ${talk.rooms} rooms, each publishing every ${formatDuration(talk.interval)} for ${formatDuration(talk.duration)}`,
       size: talk.rooms,
+      connections: talk.connections,
+      variables: () => ({ room: "load-test-order-0-check" }),
       duration: ms(talk.duration + timing.drain),
       longest: ms(timing.connect + talk.duration + timing.drain),
       limits: promises(talk),

@@ -29,6 +29,8 @@ export interface Trial<O extends Outcome> {
   /** From a connection's start to its planned end, and to the latest one. */
   readonly duration: Ms;
   readonly longest: Ms;
+  /** Variables of the protocol for connection `connection`, counted from 0. */
+  variables(connection: number): { readonly [name: string]: string };
   /** Tries connection `index`, which is due to start at `intended`, of a load that began at `origin`. */
   run(shard: Shard, index: number, intended: Ms, origin: Ms): Promise<O>;
 }
@@ -45,11 +47,15 @@ export function outcomeTrial<N extends SettingName, O extends Outcome>(spec: Tri
   };
   return scenario(withNeeds, TRIAL_METRICS, (settings, protocol): Plan => {
     const { CONNECTIONS, RAMP, EXPECT } = settings as unknown as Settings<TrialNeeds>;
-    const { what, duration, longest, run } = spec.trial(settings as Settings<N | TrialNeeds>, protocol);
+    const { what, duration, longest, variables, run } = spec.trial(
+      settings as Settings<N | TrialNeeds>,
+      protocol,
+    );
     const allowed = allowedOutcomes(EXPECT, spec.outcomes);
     return {
       load: `${CONNECTIONS} connections, ${what}; right: ${allowed.join(" or ")}`,
       size: CONNECTIONS,
+      variables,
       duration: ms(RAMP + duration),
       longest: ms(RAMP + longest),
       limits: outcomeLimits(allowed, spec.outcomes, CONNECTIONS),

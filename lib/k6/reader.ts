@@ -2,14 +2,15 @@ import type { WebSocket as EngineSocket } from "k6/x/realtime";
 import {
   accountOf,
   type Comparison,
+  type Control,
   type Phase,
   type Published,
   p95,
   Reading,
-  ranges,
   rose,
   type Slowness,
   slowReaderOutcome,
+  whichOf,
 } from "../backpressure.ts";
 import { Grid } from "../pacing.ts";
 import type { Effect, Publication } from "../protocols/index.ts";
@@ -47,21 +48,22 @@ export class Reader {
   socket: EngineSocket | undefined;
   private readonly connection: Connection;
   private readonly room: Room;
-  private readonly role: Role;
+  private readonly role: Role | "control";
   private readonly name: string;
   private readonly record: Record;
   private readonly lag: { before: number[]; beside: number[] } = { before: [], beside: [] };
   private readonly roundTrips: { before: number[]; beside: number[] } = { before: [], beside: [] };
-  private drop: { code: number | undefined } | undefined;
+  private drop: { readonly at: Ms; readonly code: number | undefined } | undefined;
   private fullestQueue = 0;
 
-  constructor({ identity, protocol, record }: Shard, index: number, role: Role, room: Room) {
+  /** @param role `control` is there to compare with: none of its figures are the load's */
+  constructor({ identity, protocol, record }: Shard, index: number, role: Role | "control", room: Room) {
     this.room = room;
     this.role = role;
     this.name = `${role} reader ${index}`;
     this.record = (metric, value, tags) => {
       // What a slow reader leaves unread is no delay of the generator's.
-      if (role === "slow" && metric === "ws_generator_delay_ms") return;
+      if (role === "control" || (role === "slow" && metric === "ws_generator_delay_ms")) return;
       record(metric, value, { ...tags, role, phase: room.phase });
     };
     let ready = () => {};
@@ -70,7 +72,9 @@ export class Reader {
     });
     let probes = 0;
     this.connection = new Connection({
-      ...identity(index, { room: `load-test-backpressure-${room.mark}` }),
+      ...identity(index, {
+        room: `load-test-backpressure-${room.mark}${role === "control" ? "-control" : ""}`,
+      }),
       protocol,
       replyTimeout: room.replyTimeout,
       intended: room.intended,
@@ -110,6 +114,17 @@ export class Reader {
     return this.connection.closed;
   }
 
+  /** When its connection ended without our doing. */
+  get endedAt(): Ms | undefined {
+    return this.drop?.at;
+  }
+
+  /** Answers nothing that comes from here on, as one that does not read; or answers again. */
+  mute(on: boolean): void {
+    this.connection.mute(on);
+    if (this.connection.open) this.socket?.answerPings(!on);
+  }
+
   get unsentBytes(): number {
     return this.socket?.unsentBytes ?? 0;
   }
@@ -140,7 +155,7 @@ export class Reader {
     if (lost.length > 0) this.record("ws_messages_lost", lost.length);
     const causes = [
       ...(this.drop ? ["its connection ended"] : []),
-      ...(lost.length > 0 ? [`it lost ${ranges(lost)}`] : []),
+      ...(lost.length > 0 ? [`it lost ${whichOf(lost, published)}`] : []),
       ...(rose(this.lag, allowance) ? [`its lag rose: p95 ${change(this.lag)}`] : []),
       ...(rose(this.roundTrips, allowance) ? [`its round trips rose: p95 ${change(this.roundTrips)}`] : []),
     ];
@@ -153,12 +168,18 @@ export class Reader {
   }
 
   /** Says what became of this one, which did not read for a while. */
-  judgeSlowness(ready: boolean, slowness: Slowness): void {
+  judgeSlowness(ready: boolean, slowness: Slowness, control: Control): void {
     const { published } = this.room;
     const missing = this.reading.missing(published.length);
-    const ended = this.drop !== undefined;
+    const { endedAt } = this;
     const othersWaited = slowness.othersWaitedSince !== undefined;
-    const outcome = slowReaderOutcome({ ready, ended, missing: missing.length, othersWaited });
+    const outcome = slowReaderOutcome({
+      ready,
+      endedAt,
+      control,
+      missing: missing.length,
+      othersWaited,
+    });
     this.record("ws_outcomes", 1, { outcome });
     if (!ready) return;
     const { heldFor, heldBytes, catchUp } = accountOf(this.reading, published, slowness);
@@ -171,9 +192,7 @@ export class Reader {
       `${heldBytes} bytes in ${formatDuration(ms(Math.round(heldFor)))} were kept for it first`,
       `at most ${this.fullestQueue} bytes in its receive queue`,
       catchUp === undefined ? "it did not catch up" : `it caught up in ${number(catchUp)} ms`,
-      missing.length === 0
-        ? "nothing is missing"
-        : `missing of ${published.length} messages: ${ranges(missing)}`,
+      missing.length === 0 ? "nothing is missing" : `it never had ${whichOf(missing, published.length)}`,
     ];
     console.log(`${this.name}: ${outcome}; ${facts.join("; ")}`);
   }
@@ -184,7 +203,7 @@ export class Reader {
       const took = effect.kind === "reply" ? effect.at - (effect.sentAt ?? effect.dueAt) : room.replyTimeout;
       this.compare(this.roundTrips, room.phase, took);
     }
-    if (effect.kind !== "delivery") return;
+    if (effect.kind !== "delivery" || this.role === "control") return;
     const [mark, digits] = (effect.id ?? "").split("-");
     const seq = Number(digits);
     const publication = mark === room.mark ? room.published[seq - 1] : undefined;

@@ -1,5 +1,6 @@
 /// <reference path="../../extension/index.d.ts" />
 import type * as Realtime from "k6/x/realtime";
+import { keepNotices } from "./notices.ts";
 
 /**
  * The extension. It is not imported: a k6 without it would then look for one to download, and fail with a
@@ -17,5 +18,6 @@ export function realtime(scenario: string): typeof Realtime {
       `${scenario} needs k6 with the extension xk6-realtime, which this k6 has not been built with: build it by "npm run build:k6", then use bin/k6 instead of k6`,
     );
   }
+  keepNotices(module);
   return module;
 }

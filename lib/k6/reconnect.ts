@@ -62,6 +62,9 @@ export function reconnect<N extends SettingName>(spec: ReconnectSpec<N>) {
     return {
       load: `${rooms.subscribers} subscribers in ${rooms.rooms} rooms, each with a publication every ${formatDuration(rooms.interval)} for ${formatDuration(rooms.duration)}`,
       size: rooms.rooms,
+      // Who is cut off comes back as itself.
+      reusesCredentials: true,
+      variables: () => ({ room: "load-test-reconnect-0-check" }),
       duration: ms(rooms.duration + timing.drain),
       longest: ms(2 * timing.connect + rooms.duration + timing.drain),
       limits: {

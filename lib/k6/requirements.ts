@@ -1,5 +1,5 @@
 /** What a scenario asks of the protocol. */
-import type { Protocol } from "../protocols/index.ts";
+import { deliveriesOf, type Protocol } from "../protocols/index.ts";
 import { SettingsError } from "../settings.ts";
 
 /**
@@ -19,8 +19,9 @@ export function requireProbe({ name, descriptor }: Protocol): void {
  * @throws {@link SettingsError} where the protocol publishes nothing, or its deliveries do not say what they are of
  */
 export function requirePublications({ name, descriptor }: Protocol): void {
-  if (descriptor.publish && descriptor.delivery?.id) return;
+  const deliveries = deliveriesOf(descriptor);
+  if (descriptor.publish && deliveries.length > 0 && deliveries.every(({ id }) => id !== undefined)) return;
   throw new SettingsError(
-    `PROTOCOL: expected a protocol with "publish" and the "id" of a "delivery", got "${name}" without`,
+    `PROTOCOL: expected a protocol with "publish" and the "id" of each "delivery", got "${name}" without`,
   );
 }

@@ -2,12 +2,28 @@ import { fail } from "k6";
 import exec from "k6/execution";
 import http from "k6/http";
 import type { Options } from "k6/options";
-import { IDENTITY_SETTINGS, type Identity, identities, parseUsers, type User } from "../identity.ts";
+import * as sockets from "k6/websockets";
+import { decideCheck } from "../check.ts";
+import { FIRST_ROOM, IDENTITY_SETTINGS, type Identity, identities, tokensIn } from "../identity.ts";
+import { type Own, replacedOptions, replacingVariables } from "../k6-overrides.ts";
 import type { MetricName } from "../metrics.ts";
 import { limitsOn, PROFILES, type Profile, type ProfileName, parseProfile, together } from "../profile.ts";
 import { compile, PROTOCOLS, type Protocol, parseDescriptor } from "../protocols/index.ts";
+import { overridden } from "../request.ts";
 import { RESULT_VARIABLE, resultOf } from "../result.ts";
-import { readSettings, type SettingName, type Settings, SettingsError, unread } from "../settings.ts";
+import { proxiesOf } from "../road.ts";
+import {
+  describeStranger,
+  readSettings,
+  requireRoomForMessages,
+  type SettingName,
+  type Settings,
+  SettingsError,
+  type Stranger,
+  secretsInQuotes,
+  strangers,
+  unread,
+} from "../settings.ts";
 import { onStep, requireLimitsOfSteps, STEPS_OF_TAG, stepsSummary } from "../steps.ts";
 import { percentilesOf } from "../summary/exact.ts";
 import { SUMMARY_FORMS } from "../summary/forms.ts";
@@ -23,12 +39,17 @@ import type { Summary } from "../summary/summary.ts";
 import { terminal } from "../summary/terminal.ts";
 import { formatDuration, type Ms, ms } from "../units.ts";
 import { redactUrl } from "../url.ts";
+import { NO_TABLE, type Users, usersOf } from "../users.ts";
 import { now } from "./clock.ts";
 import { CLOSE_TIMEOUT } from "./connection.ts";
-import { readInput, readJsonInput, resultsDir } from "./files.ts";
+import { readJsonInput, resultsDir } from "./files.ts";
+import { hideInNotices, noticesSoFar } from "./notices.ts";
 import { type Record, recorder } from "./recorder.ts";
+import { networkOptions } from "./road.ts";
+import { limitMessages, type SocketOptions } from "./socket.ts";
 import { climb, figuresOfSteps, type Step } from "./steps.ts";
-import { requireUpgrade } from "./upgrade-check.ts";
+import { requireUpgrades } from "./upgrade-check.ts";
+import { readUsers } from "./users.ts";
 
 /** Settings that every scenario has. */
 const COMMON = [
@@ -38,8 +59,12 @@ const COMMON = [
   "PROTOCOL_FILE",
   "PROFILE",
   "PAYLOAD_BYTES",
+  "MESSAGE_BYTES",
+  "BUFFERED_BYTES",
   "REPLY_TIMEOUT",
+  "CHECK",
   "CONNECT_TIMEOUT",
+  "CONNECT_TO",
   "RESULTS_DIR",
   "K6_VERSION",
 ] as const;
@@ -86,6 +111,16 @@ export interface Plan {
   readonly shards?: number;
   /** The endpoints, where it is not `WS_URL` alone. */
   readonly servers?: readonly string[];
+  /** Connections that present themselves, each by the credentials of its number. Default: {@link size}. */
+  readonly connections?: number;
+  /** Whether the load presents each connection's credentials more than once in any case. Default false. */
+  readonly reusesCredentials?: boolean;
+  /** Makes the sockets of the load, where they are not those of `k6/websockets`. */
+  readonly connect?: NonNullable<SocketOptions["connect"]>;
+  /** Variables of connection `connection`, beside those that every connection has. Default: {@link FIRST_ROOM}. */
+  variables?(connection: number): { readonly [name: string]: string };
+  /** k6's own, beside those that all scenarios have. */
+  readonly options?: Pick<Options, "noConnectionReuse">;
   /** The extension, where it does the measuring. */
   readonly engine?: Engine;
   /** Loads to drive one after the other, instead of {@link drive}; what they are numbers of, in words. */
@@ -126,35 +161,56 @@ export interface ScenarioSpec<N extends SettingName> {
   readonly profile?: ProfileName;
   /** Limits that hold whatever the profile. A Counter must be among them, so that silence cannot pass. */
   readonly floor: Partial<{ readonly [M in MetricName]: readonly string[] }>;
+  /** The extension, where the scenario's sockets are not its own. Default: none. */
+  readonly extension?: Helper;
 }
+
+/** What the extension can do that a script cannot. */
+type Helper = Pick<typeof import("k6/x/realtime"), "readUsers" | "inherits" | "tryDirectory">;
 
 /** Makes of a description and a plan what k6 looks for in a script. */
 export function scenario<N extends SettingName>(
   spec: ScenarioSpec<N>,
   metrics: readonly MetricName[],
-  planOf: (settings: Settings<N | Common>, protocol: Protocol, users: readonly User[]) => Plan,
+  planOf: (settings: Settings<N | Common>, protocol: Protocol, users: Users) => Plan,
 ) {
+  // Where the sockets are the extension's (tools/bundles.mjs), all of it is there.
+  const extension = (spec.extension ?? sockets) as Partial<Helper>;
+  refuseOverrides(spec.settings, extension);
   const profile = profileFor(spec.profile);
   const read: readonly SettingName[] = [...COMMON, ...spec.settings];
   const settings = readSettings(read, __ENV, {
     ...spec.defaults,
     ...profile?.settings,
   }) as Settings<N | Common> & Settings<Common>;
-  const results = resultsDir(settings.RESULTS_DIR);
-  const protocol = protocolFor(settings);
-  const users = usersOf(settings);
-  const identity = identities(settings, protocol, users);
+  requireRoomForMessages(settings);
+  limitMessages(settings);
+  hideInNotices([settings.WS_TOKEN, ...Object.values(settings.HEADERS)]);
+  const results = resultsDir(settings.RESULTS_DIR, extension.tryDirectory);
+  const { USERS, WS_TOKEN } = settings;
+  const users = usersOf(USERS === "" ? NO_TABLE : readUsers(USERS, extension), WS_TOKEN);
+  const protocol = protocolFor(settings, users.columns);
   const plan = planOf(settings, protocol, users);
+  const endpoints = plan.servers ?? [settings.WS_URL];
+  const network = networkOptions(endpoints, settings);
+  const variablesOf = plan.variables ?? (() => ({ room: FIRST_ROOM }));
+  const identityAt = (WS_URL: string) =>
+    identities({ ...settings, WS_URL }, protocol, users, { more: Object.keys(variablesOf(0)) });
+  const identity = identityAt(settings.WS_URL);
   const shards = plan.shards ?? Math.min(plan.size, MAX_SHARDS);
   const names = [...(plan.metrics ?? metrics), ...SHARD_METRICS];
   const record = recorder(names);
-  const own = together(spec.floor as Thresholds, plan.limits ?? {});
-  const all = profile ? together(own, limitsOn(names, profile)) : own;
+  const floor = together(spec.floor as Thresholds, plan.limits ?? {});
+  const all = profile ? together(floor, limitsOn(names, profile)) : floor;
+  /** Looked for where it is told of, not by each virtual user. */
+  const strange = () =>
+    strangers(Object.keys(__ENV).sort()).filter(({ meant }) => meant === undefined || read.includes(meant));
   const { steps, engine } = plan;
   if (steps) requireLimitsOfSteps(all);
   // By its first step, a run passes or fails: see capacity.md.
   const limits = steps ? onStep(all, steps.each[0]!.size) : all;
   const stats = trendStats(limits);
+  const own: Own = { scenario: spec.name, limits, trendStats: stats, load: spec.settings };
 
   const options: Options = {
     scenarios: {
@@ -166,8 +222,12 @@ export function scenario<N extends SettingName>(
           ms((plan.longest ?? plan.duration) + settings.CONNECT_TIMEOUT + CLOSE_TIMEOUT),
         ),
         gracefulStop: "5s",
-        // For recordings: k6's own outputs know how long a load may take, not how long it is to take.
-        ...(plan.duration > 0 && { env: { PLANNED_MS: String(plan.duration) } }),
+        // For recordings: k6's own outputs know how long a load may take, not how long it is to take, and of the limits
+        // not which of them no profile replaces.
+        env: {
+          FLOOR: JSON.stringify(own),
+          ...(plan.duration > 0 && { PLANNED_MS: String(plan.duration) }),
+        },
         // On every sample, so that dashboards can draw the limits. Tags of the whole test `--tag` would replace.
         tags: { profile: profileLabel(spec.profile), ...(steps && { [STEPS_OF_TAG]: steps.of }) },
       },
@@ -175,9 +235,12 @@ export function scenario<N extends SettingName>(
     thresholds: together(breakdownThresholds(names, plan.breakdowns), limits) as NonNullable<
       Options["thresholds"]
     >,
-    setupTimeout: formatDuration(settings.CONNECT_TIMEOUT),
+    // The endpoints are asked at the same time, each with a time-out of its own; then their connections are closed.
+    setupTimeout: formatDuration(ms(settings.CONNECT_TIMEOUT + CLOSE_TIMEOUT)),
     summaryTrendStats: stats,
+    ...plan.options,
     systemTags: SYSTEM_TAGS as NonNullable<Options["systemTags"]>,
+    ...network,
   };
 
   const outcomeOf = ({ of, each }: NonNullable<Plan["steps"]>) => {
@@ -189,25 +252,56 @@ export function scenario<N extends SettingName>(
     options,
 
     setup() {
+      const replaced = replacedOptions(exec.test.options, own);
+      if (replaced) fail(replaced);
       requireShard(shards);
-      const servers = (plan.servers ?? [settings.WS_URL]).map((WS_URL) =>
-        identities({ ...settings, WS_URL }, protocol, users)(0, { room: "", vu: "0" }),
-      );
-      console.log(
-        `${spec.name}: ${plan.load}, against ${servers.map(({ url }) => redactUrl(url)).join(", ")}`,
-      );
+      const urls = endpoints;
+      console.log(`${spec.name}: ${plan.load}, against ${urls.map(redactUrl).join(", ")}`);
+      const proxies = proxiesOf(endpoints, __ENV);
+      if (proxies.length > 0) console.log(`connections go by ${proxies.join(", ")}`);
       const idle = unread(read, __ENV);
+      for (const name of secretsInQuotes(read, __ENV))
+        console.warn(`${name} is in quotes, which are sent as a part of it`);
       if (idle.length > 0) console.warn(`${spec.name} has no use for ${idle.join(", ")}`);
-      for (const first of servers) requireUpgrade(first, record);
-      return { upgraded: true };
+      for (const note of strangeNotes(strange())) console.warn(note);
+      const hasToken = tokensIn(settings, users);
+      const given = { token: hasToken && (__ENV.WS_TOKEN !== undefined || users.length > 0) };
+      for (const sentence of overridden(settings, urls, given)) console.warn(sentence);
+      const check = decideCheck(settings.CHECK, {
+        connections: plan.connections ?? plan.size,
+        reused: plan.reusesCredentials ?? false,
+        endpoints: urls.length,
+        users: users.length,
+        hasCredentials:
+          hasToken || Object.keys(settings.HEADERS).length > 0 || urls.some((url) => url.includes("?")),
+        isPart: isLaterPart(),
+      });
+      // What the summary takes for the sign that the set-up was done.
+      const data = { upgraded: false };
+      const accepted = () => {
+        data.upgraded = true;
+      };
+      if ("skipped" in check) {
+        console.log(`no check of the server before the load: ${check.skipped}`);
+        accepted();
+        return data;
+      }
+      // A path may carry a token, too.
+      const secret = ["token", ...users.columns].filter((name) => name !== "user");
+      const hidden = Object.fromEntries(secret.map((name) => [name, "***"]));
+      const requests = check.as.map((connection, i) => {
+        const identity = identityAt(urls[i]!);
+        const variables = { vu: String((connection % shards) + 1), ...variablesOf(connection) };
+        const shown = redactUrl(identity(connection, { ...variables, ...hidden }).url);
+        return { ...identity(connection, variables), shown };
+      });
+      requireUpgrades(requests, settings.CONNECT_TIMEOUT, record, accepted, plan.connect);
+      return data;
     },
 
     async run() {
-      if (exec.scenario.name !== spec.name) {
-        exec.test.abort(
-          `--vus, --iterations, --duration and --stage replace the load of this script: use ${spec.settings.map((name) => `-e ${name}`).join(", ")}`,
-        );
-      }
+      const replaced = replacedOptions(exec.test.options, own); // the set-up may have been left out
+      if (replaced) exec.test.abort(replaced);
       record("ws_shards_started", 1);
       // Of this scenario, over all instances: a virtual user's own number counts those of others in the test.
       const index = exec.scenario.iterationInTest;
@@ -225,6 +319,9 @@ export function scenario<N extends SettingName>(
     },
 
     handleSummary(data: K6Data) {
+      if (data.state === undefined) {
+        throw new Error(`${spec.name}: run k6 without --new-machine-readable-summary, which has other data`);
+      }
       const summary = summarize(data, {
         scenario: spec.name,
         plannedMs: plan.duration,
@@ -235,7 +332,8 @@ export function scenario<N extends SettingName>(
         endedAt: new Date(),
         distributions: engine?.distributions(percentilesOf(stats)),
         steps: steps && outcomeOf(steps),
-        notes: plan.notes,
+        refusal: replacedOptions(exec.test.options, own),
+        notes: (metrics) => [...(plan.notes?.(metrics) ?? []), ...noticesSoFar(), ...strangeNotes(strange())],
       });
       handOver(summary);
       const files: { [path: string]: string } = { stdout: terminal(summary) };
@@ -261,12 +359,40 @@ function handOver(summary: Summary): void {
   }
 }
 
+/**
+ * Ends the run where k6's own variables would replace what the scenario says, or what was given on purpose is
+ * misspelt: only a k6 with the extension can tell that from what the environment happens to hold.
+ *
+ * @throws {@link SettingsError} naming each variable
+ */
+function refuseOverrides(load: readonly SettingName[], { inherits }: Partial<Helper>): void {
+  const given = inherits ? Object.keys(__ENV).filter((name) => !inherits(name)) : [];
+  const problems = [...replacingVariables(__ENV, load), ...strangers(given).map(describeStranger)];
+  if (problems.length > 0) throw new SettingsError(problems.join("\n"));
+}
+
+/** What may be a slip, and what carries our prefix, each in one line. */
+function strangeNotes(all: readonly Stranger[]): string[] {
+  const slips = all.filter(({ meant }) => meant !== undefined);
+  const others = all.filter(({ meant }) => meant === undefined).map(({ name }) => name);
+  return [
+    ...slips.map(({ name, meant }) => `${name} is no setting and changes nothing: is ${meant} meant?`),
+    ...(others.length > 0 ? [`no settings, though they begin with WS_: ${others.join(", ")}`] : []),
+  ];
+}
+
 /** Of a test in several instances, one without a virtual user would do nothing, and end well. */
 function requireShard(shards: number): void {
   if (exec.instance.vusInitialized > 0) return;
   fail(
     `this instance of k6 has no share of the load, which has ${shards} parts: raise SHARDS to the number of instances at least`,
   );
+}
+
+/** Whether this instance of k6 is one of several, and not the first. */
+function isLaterPart(): boolean {
+  const { executionSegment } = exec.test.options as { executionSegment?: unknown };
+  return typeof executionSegment === "string" && !/^0[:/]/.test(executionSegment);
 }
 
 /** The profile's name; of one given as a path, its file's without the extension. */
@@ -284,18 +410,14 @@ function profileFor(own: ProfileName | undefined): Profile | undefined {
   );
 }
 
-function protocolFor({ PROTOCOL, PROTOCOL_FILE }: Settings<"PROTOCOL" | "PROTOCOL_FILE">): Protocol {
+function protocolFor(
+  { PROTOCOL, PROTOCOL_FILE }: Settings<"PROTOCOL" | "PROTOCOL_FILE">,
+  columns: readonly string[],
+): Protocol {
   if (PROTOCOL_FILE === "") return compile(PROTOCOLS[PROTOCOL]);
   if (__ENV.PROTOCOL) {
     throw new SettingsError("PROTOCOL: expected nothing beside PROTOCOL_FILE, which names the protocol");
   }
-  return compile(parseDescriptor(readJsonInput("PROTOCOL_FILE", PROTOCOL_FILE), PROTOCOL_FILE));
-}
-
-function usersOf({ USERS, WS_TOKEN }: Settings<"USERS" | "WS_TOKEN">) {
-  if (USERS === "") return [];
-  return parseUsers(readInput("USERS", USERS), USERS, (index) => ({
-    user: `user-${index}`,
-    token: WS_TOKEN,
-  }));
+  const json = readJsonInput("PROTOCOL_FILE", PROTOCOL_FILE);
+  return compile(parseDescriptor(json, PROTOCOL_FILE, columns), columns);
 }

@@ -51,6 +51,9 @@ export function soak<N extends SettingName>(spec: SoakSpec<N>) {
     return {
       load: `${load.connections} connections for ${formatDuration(plannedMs(load))}`,
       size: load.connections,
+      variables: (index) => spec.variables(settings, index),
+      // A client whose session ends comes back as itself.
+      reusesCredentials: traffic.session < spanOf(load, 0).end - spanOf(load, 0).start,
       duration: plannedMs(load),
       drive: (shard, origin) =>
         Promise.all(

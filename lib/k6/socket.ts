@@ -1,8 +1,21 @@
-import { WebSocket } from "k6/websockets";
-import { type ConnectReason, connectReason, type MessageReason, messageReason } from "../reasons.ts";
+import http from "k6/http";
+import * as sockets from "k6/websockets";
+import { utf8Length } from "../protocols/utf8.ts";
+import { proxyFor } from "../proxy.ts";
+import {
+  type ConnectReason,
+  connectReason,
+  type DropCause,
+  type MessageReason,
+  messageReason,
+} from "../reasons.ts";
+import { SETTINGS, type Settings } from "../settings.ts";
 import { type Ms, ms } from "../units.ts";
 import { WallOffset } from "../wall-offset.ts";
 import { callAt, now } from "./clock.ts";
+import { type Keeper, keepNotices } from "./notices.ts";
+
+type Timeouts = import("k6/x/realtime").Timeouts;
 
 /** A WebSocket message: text, or bytes. */
 export type Frame = string | Uint8Array;
@@ -11,17 +24,18 @@ export type Frame = string | Uint8Array;
 export interface SocketObserver {
   /** The 101 response came. */
   opened(at: Ms): void;
-  /** There will be no connection. */
-  failed(reason: ConnectReason): void;
+  /** There will be no connection. `said` is what the socket said of that beside the reason. */
+  failed(reason: ConnectReason, said: string): void;
   /** A message: when its bytes were read, and when this call was made. */
   received(frame: Frame, at: Ms, handledAt: Ms): void;
-  /** The peer broke WebSocket itself, which ends the connection; stock k6 does not tell. */
+  /** The peer broke WebSocket itself, which stock k6 does not tell, or a limit of ours: either ends the connection. */
   breached?(reason: MessageReason): void;
   /**
-   * An opened connection ended; `code` is the peer's, undefined where no Close frame came. `unanswered`: because the
-   * peer did not answer our Close in time.
+   * An opened connection ended; `code` is the peer's, undefined where no Close frame came. `by` is who ended it where
+   * it was meant to stay; `timeout` also where the peer did not answer our Close in time. `text` is what its Close
+   * frame said beside.
    */
-  closed(code: number | undefined, unanswered: boolean): void;
+  closed(code: number | undefined, by: DropCause, text: string): void;
 }
 
 export interface SocketOptions {
@@ -30,12 +44,33 @@ export interface SocketOptions {
   readonly headers: { readonly [name: string]: string };
   /** When to give up waiting for the 101. */
   readonly connectBy: Ms;
+  /** How long the engine waits for the answer to our Close. Default: 5 s. */
+  readonly closeWithin?: Ms;
   /** Makes the connection. Default: that of `k6/websockets`. */
   connect?(url: string, subprotocols: readonly string[], params: ConnectParams): K6WebSocket;
 }
 
-interface ConnectParams {
+/** What a socket is given beside its URL: the engine's takes time-outs and has no cookie jar, k6's own the reverse. */
+interface ConnectParams extends MessageLimits {
   readonly headers: { readonly [name: string]: string };
+  readonly timeouts?: Timeouts;
+  readonly jar?: http.CookieJar;
+}
+
+interface MessageLimits {
+  readonly messageBytes: number;
+  readonly bufferedBytes: number;
+}
+
+/** Of all sockets of the script. */
+let limits: MessageLimits = {
+  messageBytes: Number(SETTINGS.MESSAGE_BYTES.default),
+  bufferedBytes: Number(SETTINGS.BUFFERED_BYTES.default),
+};
+
+/** Sets the largest message that sockets take from here on. */
+export function limitMessages(settings: Settings<"MESSAGE_BYTES" | "BUFFERED_BYTES">): void {
+  limits = { messageBytes: settings.MESSAGE_BYTES, bufferedBytes: settings.BUFFERED_BYTES };
 }
 
 /**
@@ -47,13 +82,18 @@ export interface K6WebSocket {
   binaryType: "arraybuffer" | "blob";
   onopen: (event: K6Event) => void;
   onmessage: (event: K6Event & { readonly data: string | ArrayBuffer }) => void;
-  onerror: (event: K6Event & { readonly error: string }) => void;
-  onclose: (event: K6Event & { readonly code?: number; readonly by?: string }) => void;
+  /** `message` is the engine's alone. */
+  onerror: (event: K6Event & { readonly error: string; readonly message?: string }) => void;
+  onclose: (
+    event: K6Event & { readonly code?: number; readonly reason?: string; readonly by?: string },
+  ) => void;
   send(data: string | ArrayBuffer | Uint8Array): void;
   ping(): void;
   close(code?: number): void;
   /** The engine's alone: ends the connection by a RST. */
   reset?(): void;
+  /** The engine's alone: whether a proxy has not opened the way yet. */
+  readonly awaitsProxy?: boolean;
 }
 interface K6Event {
   /** Milliseconds since 1970, fractional. */
@@ -61,15 +101,43 @@ interface K6Event {
   /** The engine's alone: how long ago it happened, in milliseconds. */
   readonly ageMs?: number;
 }
-const K6WebSocket = WebSocket as unknown as new (
+const K6WebSocket = sockets.WebSocket as unknown as new (
   url: string,
   subprotocols: readonly string[],
-  params: ConnectParams,
+  params: Partial<ConnectParams>,
 ) => K6WebSocket;
 
-const withK6: NonNullable<SocketOptions["connect"]> = (...given) => new K6WebSocket(...given);
+/**
+ * Whether the module that goes by the name of `k6/websockets` is k6's own, whose sockets take messages of any size: in
+ * `dist/x` it is the extension.
+ */
+export const onStockSockets = !("Swarm" in sockets);
+if (!onStockSockets) keepNotices(sockets as unknown as Keeper);
+
+/**
+ * k6 gives the sockets of a virtual user one cookie jar, out of which a cookie that one simulated client was given
+ * would be sent by the next: each has an empty jar of its own.
+ */
+const withK6: NonNullable<SocketOptions["connect"]> = (url, subprotocols, { headers, ...more }) =>
+  new K6WebSocket(
+    url,
+    subprotocols,
+    onStockSockets ? { headers, jar: new http.CookieJar() } : { headers, ...more },
+  );
+
+/** What a message too big is answered with (RFC 6455 section 7.4.1). */
+const MESSAGE_TOO_BIG = 1009;
+
+/** Makes the engine's sockets, for scenarios whose load it drives whatever `k6/websockets` is. */
+export const engineSocket =
+  (Engine: typeof import("k6/x/realtime").WebSocket): NonNullable<SocketOptions["connect"]> =>
+  (url, subprotocols, params) =>
+    new Engine(url, subprotocols, params as object) as unknown as K6WebSocket; // the same calls and events
 
 const OPEN = 1;
+
+/** What k6 gives for a connection that ended without a Close frame, if it gives a code at all. */
+export const NO_CLOSE_FRAME = 1006;
 
 /** One clock offset for all sockets of a virtual user: they share both clocks. */
 const wallOffset = new WallOffset();
@@ -84,13 +152,21 @@ export class Socket {
   constructor(options: SocketOptions, observer: SocketObserver) {
     const { url, subprotocols, headers, connectBy, connect = withK6 } = options;
     this.observer = observer;
-    this.socket = connect(url, subprotocols, { headers: { ...headers } });
+    this.socket = connect(url, subprotocols, {
+      headers: { ...headers },
+      timeouts: timeoutsOf(options),
+      ...limits,
+    });
     this.socket.binaryType = "arraybuffer";
 
     let error = "";
+    let message = "";
+    const isProxied = () => proxyFor(url, __ENV) !== undefined;
     this.stopWaiting = callAt(connectBy, () => {
+      // Which of the two does not answer, the engine knows, and stock k6 does not: it is not put down to the server.
+      const reason = isProxied() && (this.socket.awaitsProxy ?? true) ? "proxy_timeout" : "timeout";
       this.abandon();
-      observer.failed("timeout");
+      observer.failed(reason, "");
     });
     this.socket.onopen = (event) => {
       this.stopWaiting();
@@ -105,19 +181,25 @@ export class Socket {
       const handledAt = now();
       const { data } = event;
       if (this.state !== "open") return;
+      if (onStockSockets && isLargerThan(limits.messageBytes, data)) {
+        this.refuse("message_too_big");
+        return;
+      }
       const frame = typeof data === "string" ? data : new Uint8Array(data);
       observer.received(frame, arrival(event, handledAt), handledAt);
     };
     this.socket.onerror = (event) => {
       error = event.error;
+      message = event.message ?? error;
       if (this.state === "open" && this.socket.reset) observer.breached?.(messageReason(error));
     };
-    this.socket.onclose = ({ code, by }) => {
+    this.socket.onclose = ({ code, by, reason = "" }) => {
       this.stopWaiting();
-      if (this.state === "connecting") this.fail(connectReason(error));
+      if (this.state === "connecting")
+        this.fail(connectReason(error, isProxied()), failureText(error, message));
       else if (this.state === "open") {
         this.state = "over";
-        observer.closed(code, by === "timeout");
+        observer.closed(code, dropCause(code, by), reason);
       }
     };
   }
@@ -168,6 +250,12 @@ export class Socket {
     }
   }
 
+  /** Ends the connection where nobody looks at how the peer takes it, soon even if it does not answer our Close. */
+  leave(): void {
+    if (this.socket.reset) this.close(1000);
+    else this.cut();
+  }
+
   /**
    * Gives up a socket that is connecting. close() on one hangs stock k6 for good: it is closed once it opens, if it
    * does.
@@ -179,11 +267,56 @@ export class Socket {
     if (this.socket.reset) this.socket.close();
   }
 
-  private fail(reason: ConnectReason): void {
+  /** Ends the connection for a limit of ours. Stock k6 can send no 1009. */
+  private refuse(reason: MessageReason): void {
+    this.state = "over";
+    this.socket.close(1000);
+    this.observer.breached?.(reason);
+    this.observer.closed(MESSAGE_TOO_BIG, "generator", "");
+  }
+
+  private fail(reason: ConnectReason, said: string): void {
     if (this.state !== "connecting") return;
     this.state = "over";
-    this.observer.failed(reason);
+    this.observer.failed(reason, said);
   }
+}
+
+/** The status that the engine gives as an error, with what it says of it. Of a URL, stock k6 repeats the query. */
+const failureText = (error: string, message: string): string =>
+  /^(http|proxy)_\d{3}$/.test(error)
+    ? `${error}${/^it redirects to /.test(message) ? `: ${message}` : ""}`
+    : message.replace(/\?\S*/g, "?…");
+
+/** Below the engine's own bound on each phase of connecting (10 s). */
+const WITHIN_ITS_BOUNDS = ms(9_000);
+/** Never reached. One value for all, since the engine has a loop for each set of bounds. */
+const NO_BOUND = 3_600_000;
+
+/** The engine's bounds: beyond `connectBy`, which is this side's to notice, so that all sockets give up alike. */
+function timeoutsOf({ connectBy, closeWithin }: SocketOptions): Timeouts {
+  const connecting =
+    connectBy - now() > WITHIN_ITS_BOUNDS &&
+    ({
+      resolveMs: NO_BOUND,
+      tcpMs: NO_BOUND,
+      proxyMs: NO_BOUND,
+      tlsMs: NO_BOUND,
+      upgradeMs: NO_BOUND,
+    } as const);
+  return { ...connecting, ...(closeWithin !== undefined && { closeMs: closeWithin }) };
+}
+
+/** Stock k6 does not say who: a connection without a Close frame was ended by the network. */
+function dropCause(code: number | undefined, by: string | undefined): DropCause {
+  if (by === "timeout" || by === "generator" || by === "network") return by;
+  return code === undefined || code === NO_CLOSE_FRAME ? "network" : "server";
+}
+
+function isLargerThan(bytes: number, data: string | ArrayBuffer): boolean {
+  if (typeof data !== "string") return data.byteLength > bytes;
+  // At most three bytes of UTF-8 to a unit of UTF-16.
+  return data.length * 3 > bytes && (data.length > bytes || utf8Length(data) > bytes);
 }
 
 /**

@@ -1,4 +1,4 @@
-import { handshakeTemplate } from "../identity.ts";
+import { endpointsOf, handshakeTemplate, type IdentitySettings } from "../identity.ts";
 import type { MetricName } from "../metrics.ts";
 import { notesOnTimes } from "../notes.ts";
 import type { Backoff } from "../pacing.ts";
@@ -12,6 +12,7 @@ import { CLOSE_TIMEOUT, PROBE_METRICS } from "./connection.ts";
 import { realtime } from "./realtime.ts";
 import { requireProbe } from "./requirements.ts";
 import { type ScenarioSpec, scenario } from "./scenario.ts";
+import { engineSocket } from "./socket.ts";
 
 type Needs = (typeof NEEDS)[number];
 
@@ -131,8 +132,13 @@ export interface SwarmLoad {
 
 /** A swarm: reaches a number of connections, holds them, counts what drops. */
 export function swarm<N extends SettingName>(spec: SwarmSpec<N>) {
-  const { Swarm, distributions, steps, version } = realtime(spec.name);
-  const withNeeds = { ...spec, settings: [...NEEDS, ...spec.settings] as (N | Needs)[] };
+  const extension = realtime(spec.name);
+  const { Swarm, WebSocket, distributions, steps, version } = extension;
+  const withNeeds = {
+    ...spec,
+    settings: [...NEEDS, ...spec.settings] as (N | Needs)[],
+    extension,
+  };
 
   return scenario(withNeeds, SWARM_METRICS, (settings, protocol, users) => {
     const {
@@ -145,8 +151,16 @@ export function swarm<N extends SettingName>(spec: SwarmSpec<N>) {
       EXHAUSTED,
       PRIORITY,
       MESSAGES_PER_SECOND,
-    } = settings as unknown as Settings<Needs | "AUTH" | "WS_URL">;
-    const { variables, authenticate, ...handshake } = handshakeTemplate(settings, protocol, users);
+      MESSAGE_BYTES,
+      BUFFERED_BYTES,
+    } = settings as unknown as Settings<Needs | "AUTH" | "WS_URL" | "MESSAGE_BYTES" | "BUFFERED_BYTES">;
+    const own = spec.variables(settings as Settings<N>);
+    const { variables, authenticate, ...handshake } = handshakeTemplate(
+      settings as unknown as IdentitySettings & Settings<"SERVERS">,
+      protocol,
+      users,
+      Object.keys(own),
+    );
 
     /** One load, as the settings state it. */
     const loadOf = (stated: Settings<N>, size?: number) => {
@@ -185,9 +199,12 @@ export function swarm<N extends SettingName>(spec: SwarmSpec<N>) {
         sources: SOURCE_IPS,
         onExhausted: EXHAUSTED,
         priority: PRIORITY,
+        messageBytes: MESSAGE_BYTES,
+        bufferedBytes: BUFFERED_BYTES,
         timeouts: {
           resolveMs: CONNECT_TIMEOUT,
           tcpMs: CONNECT_TIMEOUT,
+          proxyMs: CONNECT_TIMEOUT,
           tlsMs: CONNECT_TIMEOUT,
           upgradeMs: CONNECT_TIMEOUT,
         },
@@ -221,6 +238,7 @@ export function swarm<N extends SettingName>(spec: SwarmSpec<N>) {
       const drain = (fanOut ?? probing)?.timeout ?? 0;
       return {
         size: size ?? load.connections,
+        connections: load.connections + (fanOut?.publishers ?? 0),
         pace: load.pace,
         load: `${load.connections} connections, ${describePace(load)}, ${describeHold(load, fanOut, probing)}`,
         metrics: probing ? PROBING_METRICS : metricsOf(load, fanOut, protocol),
@@ -249,11 +267,19 @@ export function swarm<N extends SettingName>(spec: SwarmSpec<N>) {
     return {
       load: loads.map(({ load }) => load).join("; then "),
       size: first.size,
+      connections: first.connections,
+      // Those of one step come again in the next.
+      reusesCredentials: later.length > 0 || comeBack,
+      connect: engineSocket(WebSocket),
+      variables: (connection) =>
+        Object.fromEntries(
+          Object.entries(own).map(([name, value]) => [name, valueFor(value, connection)] as const),
+        ),
       metrics: first.metrics,
       // Who could not join is due nothing: what the others had would pass for all.
       ...(spec.fanOut && { limits: { "ws_message_errors{reason:session}": ["count==0"] } }),
       shards: SHARDS,
-      servers: SERVERS.length > 0 ? SERVERS : [WS_URL],
+      servers: endpointsOf({ WS_URL, SERVERS }).map(({ url }) => url),
       duration: ms(loads.reduce((sum, { duration }) => sum + duration, 0)),
       longest: ms(loads.reduce((sum, { longest }) => sum + longest, stepGap)),
       drive: first.drive,
@@ -268,6 +294,12 @@ export function swarm<N extends SettingName>(spec: SwarmSpec<N>) {
     };
   });
 }
+
+/** A variable as the engine fills it: a text for all connections, or texts that they take in turn. */
+const valueFor = (value: string | readonly string[], connection: number): string =>
+  typeof value === "string"
+    ? value.replaceAll("${connection}", String(connection))
+    : value[connection % value.length]!;
 
 /** When the last connection is meant to begin. */
 function rampOf({ connections, pace }: SwarmLoad): Ms {

@@ -54,6 +54,7 @@ export function tokenExpiry<N extends SettingName>(spec: TokenExpirySpec<N>) {
         what: `until ${formatDuration(grace)} after the end of their token, which comes after ${formatDuration(validFor)}`,
         duration,
         longest: ms(duration + REPLY_TIMEOUT + CONNECT_TIMEOUT),
+        variables: (index) => spec.variables(settings, index),
         async run({ identity, protocol, record }, index, intended, origin) {
           const expiry = ms(origin + validFor);
           const lastProbe = ms(expiry + grace);

@@ -1,21 +1,124 @@
 import { fail } from "k6";
+import http from "k6/http";
 import ws from "k6/ws";
-import type { Identity } from "../identity.ts";
-import { connectReason } from "../reasons.ts";
-import { redactUrl } from "../url.ts";
+import { type ConnectReason, connectReason } from "../reasons.ts";
+import type { UpgradeRequest } from "../request.ts";
+import { describeFailure } from "../road.ts";
+import { type Ms, ms } from "../units.ts";
+import { now } from "./clock.ts";
 import type { Record } from "./recorder.ts";
+import { onStockSockets, Socket, type SocketOptions } from "./socket.ts";
+
+/** A peer that does not answer a Close does not keep the load waiting. */
+const CLOSE_WITHIN = ms(500);
+
+/** A request of the check. */
+export interface Asked extends UpgradeRequest {
+  /** Its URL without what may be secret. */
+  readonly shown: string;
+}
 
 /**
- * Ends the run unless the server takes a WebSocket upgrade, naming what it did instead. With `k6/ws`,
- * because `k6/websockets` hides the status of a refusal. A server that accepts the TCP connection and
- * never answers is bounded by the scenario's `setupTimeout`.
+ * Asks each endpoint for a WebSocket upgrade, all at the same time, by the kind of socket that the load uses. Where one
+ * does not accept, ends the run, naming those that did not and what they did instead. To be called in `setup`, which
+ * ends after the answers; no promise, since k6 has another exit code for one that is rejected.
+ *
+ * @param within how long each may take
+ * @param accepted called once all have accepted; never, where the run is interrupted before
+ * @param connect makes the load's sockets, where they are not those of `k6/websockets`
  */
-export function requireUpgrade({ url, headers, subprotocols }: Identity, record: Record): void {
+export function requireUpgrades(
+  requests: readonly Asked[],
+  within: Ms,
+  record: Record,
+  accepted: () => void,
+  connect?: SocketOptions["connect"],
+): void {
+  const refusals: Refusal[] = [];
+  let waiting = requests.length;
+  const done = () => {
+    waiting--;
+    if (waiting > 0) return;
+    if (refusals.length === 0) accepted();
+    else tell(refusals, within, record, onStockSockets && connect === undefined);
+  };
+  for (const request of requests) {
+    const options = {
+      ...request,
+      connectBy: ms(now() + within),
+      closeWithin: CLOSE_WITHIN,
+      ...(connect && { connect }),
+    };
+    const socket = new Socket(options, {
+      opened() {
+        socket.leave();
+        done();
+      },
+      failed(reason, error) {
+        if (error === "aborted") return; // the run is interrupted, which is nobody's refusal
+        refusals.push({ request, reason, error });
+        done();
+      },
+      received() {},
+      closed() {},
+    });
+  }
+}
+
+interface Refusal {
+  readonly request: Asked;
+  readonly reason: ConnectReason;
+  /** What the socket said. */
+  readonly error: string;
+}
+
+function tell(refusals: readonly Refusal[], within: Ms, record: Record, hidesStatus: boolean): never {
+  const told = refusals.map(({ request, reason, error }) => {
+    const got = hidesStatus && reason === "http_rejected" ? askAgain(request) : error;
+    record("ws_connect_failures", 1, { reason: connectReasonOf(reason, got) });
+    return `${describeFailure(request.shown, reason, describe(reason, got, within), __ENV)}${hintOf(request, got)}`;
+  });
+  return fail(told.join("; "));
+}
+
+/** What an endpoint did, by what its socket said. */
+function describe(reason: ConnectReason, error: string, within: Ms): string {
+  const [, status] = STATUS.exec(error) ?? [];
+  if (status !== undefined) return `HTTP ${status}`;
+  if (reason.includes("timeout")) return `no answer within ${within / 1_000} s`;
+  return error === "" ? reason : error;
+}
+
+/** How the engine's sockets name the status of a refusal, and {@link askAgain} does. */
+const STATUS = /^(?:http|proxy)_(\d{3})(?=:|$)/;
+
+/** The reason to count by: more than k6's socket knew, where {@link askAgain} found out. */
+function connectReasonOf(reason: ConnectReason, error: string): ConnectReason {
+  const [named] = STATUS.exec(error) ?? [];
+  return named === undefined ? reason : connectReason(named);
+}
+
+/**
+ * Stock k6's sockets hide the status of a refusal. The same request, sent once more by `k6/ws`, shows it; nothing is
+ * sent twice where the first is accepted.
+ */
+function askAgain({ url, headers, subprotocols }: UpgradeRequest): string {
   const asked = subprotocols.length > 0 ? { "Sec-WebSocket-Protocol": subprotocols.join(", ") } : {};
-  const response = ws.connect(url, { headers: { ...headers, ...asked } }, (socket) => socket.close());
-  if (response.status === 101) return;
-  const answer = response.status ? `HTTP ${response.status}` : response.error;
-  const reason = connectReason(response.status ? `http_${response.status}` : String(response.error));
-  record("ws_connect_failures", 1, { reason });
-  fail(`expected ${redactUrl(url)} to accept a WebSocket upgrade (101), got ${answer}`);
+  const params = { headers: { ...headers, ...asked }, jar: new http.CookieJar() };
+  let accepted = false;
+  const { status, error } = ws.connect(url, params, (socket) => {
+    accepted = true;
+    socket.close();
+  });
+  if (accepted) return "a refusal at first; sent once more, the same request was accepted";
+  if (status === 101) return "HTTP 101 that is no answer to this handshake (RFC 6455 section 4.1)";
+  return status ? `http_${status}` : `a refusal; sent once more, the same request failed: ${error}`;
+}
+
+/** The most frequent cause of a 401 or 403. */
+function hintOf({ headers, url }: UpgradeRequest, error: string): string {
+  const sent = headers.Authorization !== undefined || headers.Cookie !== undefined || url.includes("?");
+  return /^http_40[13](:|$)/.test(error) && !sent
+    ? "; no credentials were sent, since WS_TOKEN is not given"
+    : "";
 }

@@ -1,20 +1,30 @@
 import { compilePattern } from "./pattern.ts";
 import { describe, type Problem } from "./problem.ts";
-import type { ConditionSpec, Descriptor, ErrorSpec } from "./schema.ts";
-import { parsePathTemplate, parseTemplate, type Template } from "./template.ts";
-import { CONNECTION_VARIABLES, kindOf, type VariableName } from "./variables.ts";
+import type { ConditionSpec, DeliverySpec, Descriptor, ErrorSpec } from "./schema.ts";
+import { parsePathTemplate, parseTemplate, type Template, TemplateError } from "./template.ts";
+import { CONNECTION_VARIABLES, kindOf } from "./variables.ts";
 
 /**
  * What the fields of a descriptor say of one another: that a group is one of the regex beside it, that a
  * variable has a value by then, that a reply has a probe to answer.
+ *
+ * @param columns variables of the users' file
  */
-export function checkReferences(d: Descriptor): Problem[] {
-  const checker = new Checker();
+export function checkReferences(d: Descriptor, columns: readonly string[] = []): Problem[] {
+  const checker = new Checker(d.delimiter);
   const captured = new Set<string>();
-  const everywhere: readonly VariableName[] = [...CONNECTION_VARIABLES, "nowMs"];
-  const later: readonly VariableName[] = [...everywhere, "lastSeq"];
+  const given = new Set<string>([...CONNECTION_VARIABLES, ...columns]);
+  const everywhere: readonly string[] = [...given, "nowMs"];
+  const later: readonly string[] = [...everywhere, "lastSeq"];
 
-  checker.variables("path", d.path, CONNECTION_VARIABLES, [], parsePathTemplate);
+  if (d.path !== undefined) {
+    checker.known(
+      "path",
+      templateOf(() => parsePathTemplate(d.path!)),
+      CONNECTION_VARIABLES,
+      columns,
+    );
+  }
 
   for (const [i, step] of (d.session ?? []).entries()) {
     const path = `session[${i}]`;
@@ -27,6 +37,7 @@ export function checkReferences(d: Descriptor): Problem[] {
     for (const name of Object.keys(step.capture ?? {})) {
       if (captured.has(name))
         checker.add(`${path}.capture.${name}`, "a name not captured before", "it again");
+      if (columns.includes(name)) checker.add(`${path}.capture.${name}`, "no column's name", `"${name}"`);
       captured.add(name);
     }
   }
@@ -34,12 +45,8 @@ export function checkReferences(d: Descriptor): Problem[] {
   checkProbe(checker, d, [...later, "id", "payload"], captured);
   checker.variables("publish.send", d.publish?.send, [...later, "id", "seq", "payload"], captured);
 
-  if (d.delivery) {
-    checker.condition("delivery", d.delivery);
-    for (const field of ["id", "seq", "cursor", "publisher", "room"] as const) {
-      checker.locator(`delivery.${field}`, d.delivery[field], d.delivery);
-    }
-    checker.locator("delivery.sentAt.at", d.delivery.sentAt?.at, d.delivery);
+  for (const [i, delivery] of deliveriesOf(d).entries()) {
+    checkDelivery(checker, delivery, Array.isArray(d.delivery) ? `delivery[${i}]` : "delivery");
   }
 
   for (const [i, error] of errorsOf(d).entries()) {
@@ -68,7 +75,8 @@ export function checkReferences(d: Descriptor): Problem[] {
   checker.condition("refresh.await", d.refresh?.await);
   checker.variables("resume.send", d.resume?.send, later, captured);
   checker.condition("resume.await", d.resume?.await);
-  if (d.resume && d.delivery?.seq === undefined && d.delivery?.cursor === undefined) {
+  const numbered = deliveriesOf(d).some(({ seq, cursor }) => seq !== undefined || cursor !== undefined);
+  if (d.resume && !numbered) {
     checker.add("resume", '"delivery.seq" or "delivery.cursor", which say where to resume', "neither");
   }
   for (const field of ["refresh", "resume"] as const) {
@@ -80,10 +88,10 @@ export function checkReferences(d: Descriptor): Problem[] {
 function checkProbe(
   checker: Checker,
   d: Descriptor,
-  variables: readonly VariableName[],
+  variables: readonly string[],
   captured: Iterable<string>,
 ): void {
-  checker.variables("probe.send", d.probe?.send, variables, captured);
+  const probe = checker.variables("probe.send", d.probe?.send, variables, captured);
   if (d.probe && !d.reply) checker.add("reply", 'at least one reply, since there is a "probe"', "nothing");
   if (d.reply && !d.probe) checker.add("probe", 'a probe, since there is a "reply"', "nothing");
   const names = new Set<string>();
@@ -97,12 +105,28 @@ function checkProbe(
     if (reply.match !== "id" && reply.id !== undefined) {
       checker.add(`${path}.id`, `no "id" where match is "${reply.match}"`, describe(reply.id));
     }
+    if (reply.match === "whole" && (probe?.messages ?? 1) > 1) {
+      const one = `one message, since reply "${reply.name}" is the message that was sent`;
+      checker.add("probe.send", one, `${probe!.messages}`);
+    }
     if (reply.match !== "id") continue;
     if (reply.id === undefined) checker.add(`${path}.id`, "where the identifier is", "nothing");
-    if (d.probe && !templateOf(d.probe.send)?.variables.includes("id")) {
+    if (probe && !probe.variables.includes("id")) {
       checker.add("probe.send", `"\${id}" in it, since reply "${reply.name}" is matched by it`, "none");
     }
   }
+}
+
+function checkDelivery(checker: Checker, delivery: DeliverySpec, path: string): void {
+  const { each, text } = delivery;
+  checker.condition(path, delivery, each === undefined ? "required" : "optional");
+  if (each !== undefined && text !== undefined) {
+    checker.add(`${path}.each`, 'no "each" beside "text", which is a message without a list', describe(each));
+  }
+  for (const field of ["id", "seq", "cursor", "publisher", "room"] as const) {
+    checker.locator(`${path}.${field}`, delivery[field], delivery);
+  }
+  checker.locator(`${path}.sentAt.at`, delivery.sentAt?.at, delivery);
 }
 
 function checkError(checker: Checker, d: Descriptor, error: ErrorSpec, path: string): void {
@@ -126,6 +150,10 @@ function checkError(checker: Checker, d: Descriptor, error: ErrorSpec, path: str
   checker.locator(`${path}.id`, id, error);
 }
 
+/** The forms of a delivery, in the order in which they are looked for. */
+export const deliveriesOf = ({ delivery = [] }: Descriptor): readonly DeliverySpec[] =>
+  Array.isArray(delivery) ? delivery : [delivery];
+
 /** The errors, in the order in which they are looked for. */
 export const errorsOf = ({ error = [] }: Descriptor): readonly ErrorSpec[] =>
   Array.isArray(error) ? error : [error];
@@ -136,21 +164,41 @@ export const errorId = (d: Descriptor, error: ErrorSpec): string | undefined =>
 
 class Checker {
   readonly problems: Problem[] = [];
+  readonly #delimiter: string | undefined;
+
+  constructor(delimiter: string | undefined) {
+    this.#delimiter = delimiter;
+  }
 
   add(path: string, expected: string, got: string): void {
     this.problems.push({ path, expected, got });
   }
 
-  /** Every variable of the template must be known and have a value by then. */
+  /** A message's template, if it is one, whose variables must be known and have a value by then. */
   variables(
     path: string,
     source: string | undefined,
-    variables: readonly VariableName[],
+    variables: readonly string[],
     captured: Iterable<string>,
-    parse: (source: string) => Template = parseTemplate,
+  ): Template | undefined {
+    if (source === undefined) return undefined;
+    const template = templateOf(
+      () => parseTemplate(source, this.#delimiter),
+      ({ message }) => this.add(path, message, describe(source)),
+    );
+    this.known(path, template, variables, captured);
+    return template;
+  }
+
+  /** Every variable of the template must be known and have a value by then. */
+  known(
+    path: string,
+    template: Template | undefined,
+    variables: readonly string[],
+    captured: Iterable<string>,
   ): void {
     const known = new Set<string>([...variables, ...captured]);
-    for (const name of (source && templateOf(source, parse)?.variables) || []) {
+    for (const name of template?.variables ?? []) {
       if (!known.has(name))
         this.add(path, `a variable that is known here (${[...known].join(", ")})`, `"\${${name}}"`);
     }
@@ -195,11 +243,13 @@ class Checker {
   }
 }
 
-/** The template, or undefined where it is refused already. */
-function templateOf(source: string, parse = parseTemplate): Template | undefined {
+/** The template; undefined where it is refused, which by default has been said already. */
+function templateOf(parse: () => Template, refused?: (why: TemplateError) => void): Template | undefined {
   try {
-    return parse(source);
-  } catch {
+    return parse();
+  } catch (error) {
+    if (!(error instanceof TemplateError)) throw error;
+    refused?.(error);
     return undefined;
   }
 }

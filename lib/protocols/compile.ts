@@ -1,9 +1,10 @@
 import { type Ms, ms, parseDuration } from "../units.ts";
-import { errorId, errorsOf } from "./check.ts";
+import { deliveriesOf, errorId, errorsOf } from "./check.ts";
 import { Machine } from "./machine.ts";
+import { parsePointer } from "./pointer.ts";
 import type { Protocol } from "./protocol.ts";
 import { type Condition, compileCondition, compileLocator, type Locator } from "./reader.ts";
-import type { ConditionSpec, Descriptor, ErrorSpec } from "./schema.ts";
+import type { ConditionSpec, DeliverySpec, Descriptor, ErrorSpec } from "./schema.ts";
 import { parsePathTemplate, parseTemplate, stringValue, type Template } from "./template.ts";
 import { CONNECTION_VARIABLES, isWhole, kindOf } from "./variables.ts";
 
@@ -29,7 +30,10 @@ export interface Compiled {
     readonly id: Locator | undefined;
   }[];
   readonly publish: Outgoing | undefined;
-  readonly delivery: CompiledDelivery | undefined;
+  /** The forms of a delivery that is a message of its own. */
+  readonly deliveries: readonly CompiledDelivery[];
+  /** The forms of a message that brings several. */
+  readonly lists: readonly CompiledList[];
   readonly errors: readonly {
     readonly condition: Condition;
     readonly reason: Locator | undefined;
@@ -78,6 +82,13 @@ export interface CompiledDelivery extends DeliveryFields {
   readonly toMs: (value: number) => number;
 }
 
+export interface CompiledList extends CompiledDelivery {
+  /** Where the list is. */
+  readonly each: readonly string[];
+  /** What an element must look like. */
+  readonly element: Condition["where"];
+}
+
 /** Divisions by whole numbers, so that a time in Go comes out the same to the last bit. */
 const TO_MS = {
   s: (value: number) => value * 1_000,
@@ -86,13 +97,18 @@ const TO_MS = {
   ns: (value: number) => value / 1_000_000,
 } as const;
 
-/** Compiles a descriptor that {@link parseDescriptor} has accepted. */
-export function compile(d: Descriptor): Protocol {
+/**
+ * Compiles a descriptor that {@link parseDescriptor} has accepted.
+ *
+ * @param columns variables of the users' file, as it was told there
+ */
+export function compile(d: Descriptor, columns: readonly string[] = []): Protocol {
   const path = d.path === undefined ? undefined : parsePathTemplate(d.path);
   const compiled = compileParts(d);
   const used = new Set([...(path?.variables ?? []), ...usedBy(compiled)]);
-  const variables = CONNECTION_VARIABLES.filter((name) => used.has(name));
-  const refreshed = CONNECTION_VARIABLES.filter((name) =>
+  const given = new Set<string>([...CONNECTION_VARIABLES, ...columns]);
+  const variables = [...given].filter((name) => used.has(name));
+  const refreshed = [...given].filter((name) =>
     compiled.refresh?.step.message?.template.variables.includes(name),
   );
   const require = (given: Readonly<Record<string, string>>, names: readonly string[]) => {
@@ -129,17 +145,28 @@ export function compile(d: Descriptor): Protocol {
 }
 
 function compileParts(d: Descriptor): Compiled {
+  const outgoing = (send: string, encoding: "text" | "binary" = "text"): Outgoing => ({
+    template: parseTemplate(send, d.delimiter),
+    binary: encoding === "binary",
+  });
+  const messageOf = ({ send, encoding }: { send?: string; encoding?: "text" | "binary" }) =>
+    send === undefined ? undefined : outgoing(send, encoding);
   return {
     delimiter: d.delimiter,
-    session: (d.session ?? []).map((step, index) => compileStep(step, "session", `session[${index}]`)),
-    resume: d.resume && compileStep(d.resume, "resume"),
+    session: (d.session ?? []).map((step, index) =>
+      compileStep(step, messageOf(step), "session", `session[${index}]`),
+    ),
+    resume: d.resume && compileStep(d.resume, messageOf(d.resume), "resume"),
     probe: d.probe && { ...outgoing(d.probe.send, d.probe.encoding), numericId: d.probe.id === "number" },
     replies: (d.reply ?? []).map((reply) => {
       const condition = compileCondition(reply);
       return { name: reply.name, match: reply.match, condition, id: locatorOf(reply.id, condition) };
     }),
     publish: d.publish && outgoing(d.publish.send, d.publish.encoding),
-    delivery: d.delivery && compileDelivery(d.delivery),
+    deliveries: deliveriesOf(d)
+      .filter(({ each }) => each === undefined)
+      .map(compileDelivery),
+    lists: deliveriesOf(d).flatMap(compileList),
     errors: errorsOf(d).map((error) => compileError(d, error)),
     answers: (d.heartbeat ?? []).flatMap(({ when, capture, answer, encoding }) => {
       if (!when) return [];
@@ -153,7 +180,7 @@ function compileParts(d: Descriptor): Compiled {
         : [{ every: parseDuration(every)!, message: outgoing(send, encoding) }],
     ),
     refresh: d.refresh && {
-      step: compileStep(d.refresh, "refresh"),
+      step: compileStep(d.refresh, messageOf(d.refresh), "refresh"),
       before: parseDuration(d.refresh.before)!,
     },
     unmatchedIsError: d.unmatched === "error",
@@ -162,18 +189,17 @@ function compileParts(d: Descriptor): Compiled {
 
 function compileStep(
   step: {
-    send?: string;
-    encoding?: "text" | "binary";
     await?: ConditionSpec;
     capture?: Record<string, string>;
     within?: string;
   },
+  message: Outgoing | undefined,
   purpose: CompiledStep["purpose"],
   path: string = purpose,
 ): CompiledStep {
   const awaits = step.await && compileCondition(step.await);
   return {
-    message: step.send === undefined ? undefined : outgoing(step.send, step.encoding),
+    message,
     awaits,
     captures: awaits ? capturesOf(step.capture, awaits) : [],
     within: step.within === undefined ? DEFAULT_WITHIN : parseDuration(step.within)!,
@@ -182,7 +208,13 @@ function compileStep(
   };
 }
 
-function compileDelivery(d: NonNullable<Descriptor["delivery"]>): CompiledDelivery {
+function compileList({ each, where, ...message }: DeliverySpec): CompiledList[] {
+  if (each === undefined) return [];
+  const { where: element } = compileCondition(where ? { where } : {});
+  return [{ ...compileDelivery(message), each: parsePointer(each)!, element }];
+}
+
+function compileDelivery(d: DeliverySpec): CompiledDelivery {
   const condition = compileCondition(d);
   const fields = {
     id: locatorOf(d.id, condition),
@@ -209,11 +241,6 @@ function compileError(d: Descriptor, error: ErrorSpec): Compiled["errors"][numbe
     id: error.settles === "id" ? locatorOf(errorId(d, error), condition) : undefined,
   };
 }
-
-const outgoing = (send: string, encoding: "text" | "binary" = "text"): Outgoing => ({
-  template: parseTemplate(send),
-  binary: encoding === "binary",
-});
 
 const locatorOf = (where: string | undefined, condition: Condition): Locator | undefined =>
   where === undefined ? undefined : compileLocator(where, condition);

@@ -3,7 +3,6 @@ import type { Capture, CompiledDelivery, DeliveryFields } from "./compile.ts";
 import type { Effect } from "./protocol.ts";
 import type { Reader } from "./reader.ts";
 import type { Value } from "./template.ts";
-import { isWhole } from "./variables.ts";
 
 /** A message that breaks the protocol in the way said. */
 export const contract = (detail: string): Effect => ({ kind: "invalid", reason: "contract", detail });
@@ -32,7 +31,7 @@ export function readDelivery(
   const publisher = delivery.publisher && reader.textAt(delivery.publisher);
   const room = delivery.room && reader.textAt(delivery.room);
   const seq = delivery.seq && reader.sequence(delivery.seq);
-  const sentAt = delivery.sentAt && reader.number(delivery.sentAt);
+  const sentAt = timeAt(reader, delivery);
   const cursor = delivery.cursor ? reader.sequence(delivery.cursor) : seq;
   const fields: Record<keyof DeliveryFields, unknown> = { id, publisher, room, seq, sentAt, cursor };
   // A field may be absent, but what is there must be of use. The delivery came all the same, and counts without it.
@@ -48,6 +47,14 @@ export function readDelivery(
   };
 }
 
+/** The server's time as it was given; undefined where there is none, or more than milliseconds can say. */
+function timeAt(reader: Reader, { sentAt, toMs }: CompiledDelivery): number | undefined {
+  const given = sentAt && reader.number(sentAt);
+  return given !== undefined && Number.isFinite(toMs(given)) ? given : undefined;
+}
+
 /** A number where the text is a whole one that JavaScript holds exactly. */
-const exactNumber = (text: string): string | number =>
-  isWhole(text) && Number.isSafeInteger(Number(text)) ? Number(text) : text;
+function exactNumber(text: string): string | number {
+  const number = Number(text);
+  return Number.isSafeInteger(number) && String(number) === text ? number : text;
+}

@@ -5,6 +5,7 @@ import { echo } from "./echo.ts";
 import { im } from "./im.ts";
 import type { Descriptor } from "./schema.ts";
 
+export { deliveriesOf } from "./check.ts";
 export { compile } from "./compile.ts";
 export { parseDescriptor } from "./descriptor.ts";
 export { DescriptorError, type Problem } from "./problem.ts";

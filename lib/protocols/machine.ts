@@ -1,17 +1,18 @@
 import { type Ms, ms } from "../units.ts";
-import type { Compiled, Outgoing } from "./compile.ts";
+import type { Compiled, CompiledDelivery, CompiledList, Outgoing } from "./compile.ts";
 import { contract, readCaptures, readDelivery } from "./fields.ts";
 import { Ledger, type Probe } from "./ledger.ts";
 import type { ConnectionInit, Conversation, Effect, Publication, Purpose, Send } from "./protocol.ts";
-import { type Frame, messagesIn, Reader } from "./reader.ts";
+import { type Frame, MOST_MESSAGES, messagesIn, Reader } from "./reader.ts";
 import { NO_VALUE, numberValue, stringValue, type Value } from "./template.ts";
 import { encodeUtf8 } from "./utf8.ts";
 import { isWhole, kindOf } from "./variables.ts";
 
 const NONE: readonly Effect[] = [];
 
-/** Nothing of one message outlives its reading, so that all connections can share one reader. */
+/** Nothing of one message outlives its reading, so that all connections can share one reader, and one for elements. */
 const reader = new Reader();
+const element = new Reader();
 
 /** Interprets a compiled descriptor for one connection. See {@link Conversation} for what each method promises. */
 export class Machine implements Conversation {
@@ -76,12 +77,14 @@ export class Machine implements Conversation {
   #take(message: Frame, at: Ms, effects: Effect[]): void {
     if (this.#isEnded()) return; // by time, or by the message before
     reader.load(message);
+    const brought = this.#takeLists(at, effects);
     const known =
       this.#takeAwaited(at, effects) ||
       this.#takeHeartbeat(at, effects) ||
       this.#takeRefreshed() ||
       this.#takeError(effects) ||
       this.#takeReply(at, effects) ||
+      brought ||
       this.#takeDelivery(at, effects);
     if (!known) effects.push(this.#unknown());
   }
@@ -282,13 +285,53 @@ export class Machine implements Conversation {
   }
 
   #takeDelivery(at: Ms, effects: Effect[]): boolean {
-    const { delivery } = this.#protocol;
-    if (!delivery || !reader.matches(delivery.condition)) return false;
-    const read = readDelivery(reader, delivery, at);
+    const { deliveries, lists } = this.#protocol;
+    for (let i = 0; i < deliveries.length; i++) {
+      if (!reader.matches(deliveries[i]!.condition)) continue;
+      this.#deliver(reader, deliveries[i]!, at, effects);
+      return true;
+    }
+    // One that brings a list, by its regex, and whose JSON is none.
+    const broken = lists.find(
+      ({ condition }) => condition.pattern && reader.matches(condition) && !reader.isJson,
+    );
+    if (broken) this.#deliver(reader, broken, at, effects);
+    return broken !== undefined;
+  }
+
+  /** Deliveries that the message brings in a list, whatever else it is. */
+  #takeLists(at: Ms, effects: Effect[]): boolean {
+    const { lists } = this.#protocol;
+    for (let i = 0; i < lists.length; i++) {
+      const list = lists[i]!;
+      const elements = reader.matches(list.condition) ? reader.elements(list.each) : undefined;
+      if (elements && this.#takeElements(elements, list, at, effects)) return true;
+    }
+    return false;
+  }
+
+  /** Whether any is a delivery, or there is none at all. */
+  #takeElements(elements: Iterable<string>, list: CompiledList, at: Ms, effects: Effect[]): boolean {
+    let count = 0;
+    let fitting = 0;
+    for (const json of elements) {
+      if (count++ === MOST_MESSAGES) {
+        effects.push(contract(`more than ${MOST_MESSAGES} elements in the list of one message`));
+        return true;
+      }
+      element.loadElement(json, reader);
+      if (!element.fits(list.element)) continue;
+      fitting++;
+      this.#deliver(element, list, at, effects);
+    }
+    return fitting > 0 || count === 0;
+  }
+
+  #deliver(from: Reader, delivery: CompiledDelivery, at: Ms, effects: Effect[]): void {
+    const read = readDelivery(from, delivery, at);
     if (read.cursor) this.#lastSeq = read.cursor;
     if (read.complaint) effects.push(read.complaint);
     effects.push(read.effect);
-    return true;
   }
 
   #unknown(): Effect {

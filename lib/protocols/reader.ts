@@ -1,7 +1,7 @@
 import { compilePattern, type Pattern } from "./pattern.ts";
 import { parsePointer, resolvePointer } from "./pointer.ts";
 import type { ConditionSpec } from "./schema.ts";
-import { sourceText } from "./source-text.ts";
+import { elementTexts, sourceText } from "./source-text.ts";
 import { numberValue, stringValue, type Value, withoutFrameEnd } from "./template.ts";
 import { decodeUtf8 } from "./utf8.ts";
 
@@ -124,6 +124,26 @@ export class Reader {
     if (!this.#holds(condition.where)) return false;
     if (condition.pattern || condition.text !== undefined) this.#recognised = true;
     return true;
+  }
+
+  /** The elements of the list that {@link matches} has led to, as JSON; undefined where there is none. */
+  elements(each: readonly string[]): Iterable<string> | undefined {
+    if (this.#text === undefined) {
+      this.#wantedJson = true;
+      return undefined;
+    }
+    return Array.isArray(resolvePointer(this.#json(), each)) ? elementTexts(this.#rest(), each) : undefined;
+  }
+
+  /** Loads an element of a message's list. The groups of the message's regex are the element's too. */
+  loadElement(json: string, message: Reader): void {
+    this.load(json);
+    this.#groups = message.#groups;
+  }
+
+  /** Whether an element looks like this. */
+  fits(where: Condition["where"]): boolean {
+    return this.#holds(where);
   }
 
   /** A string, number or boolean as a variable's value: text by its decoded characters, a number by its digits. */

@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import { parseDuration } from "../units.ts";
 import { compilePattern, PatternError } from "./pattern.ts";
-import { parsePathTemplate, parseTemplate, TemplateError } from "./template.ts";
+import { parsePathTemplate, TemplateError } from "./template.ts";
 
 /** A text that `parse` accepts; the message of the error it throws says what was expected. */
 const parsed = (parse: (source: string) => unknown, failure: new (message: string) => Error, what: string) =>
@@ -64,11 +64,11 @@ const label = (what: string) =>
     what,
   );
 
+/** Parsed apart: what it holds depends on the delimiter. */
 const template = (what: string) =>
-  parsed(
-    parseTemplate,
-    TemplateError,
-    `${what}, with \${variable} in it; in JSON a variable is written as JSON.`,
+  v.pipe(
+    v.string("text"),
+    v.description(`${what}, with \${variable} in it; in JSON a variable is written as JSON.`),
   );
 
 const DURATION = 'a duration above zero such as "500ms", "5s" or "1m30s"';
@@ -157,6 +157,34 @@ const Reply = object(
   "A reply that each probe expects.",
 );
 
+const Delivery = object(
+  {
+    ...condition,
+    each: optional(
+      text(
+        POINTER,
+        'a JSON Pointer such as "/publications"',
+        "Where a list is whose elements are deliveries, for a message that brings several; `where` and all pointers then look into the element.",
+      ),
+    ),
+    id: optional(locator("The identifier that `publish` gave it")),
+    seq: optional(locator("The number that the publisher gave it")),
+    cursor: optional(locator("What ${lastSeq} takes (default: as seq)")),
+    publisher: optional(locator("Who published it")),
+    room: optional(locator("Its room")),
+    sentAt: optional(
+      object(
+        {
+          at: locator("The time"),
+          unit: choice(["s", "ms", "us", "ns"], "Its unit, since 1970."),
+        },
+        "When the server sent it, by its own clock: a number, or a text that is one.",
+      ),
+    ),
+  },
+  "A published message as a subscriber receives it.",
+);
+
 const ErrorMessage = object(
   {
     ...condition,
@@ -198,7 +226,7 @@ export const DescriptorSchema = object(
         v.string("text"),
         v.nonEmpty("at least one character"),
         v.description(
-          "What ends each message of the protocol within one of WebSocket, which may then hold several; the last one's may be missing. It is put after each message sent.",
+          "What ends each message of the protocol within one of WebSocket, which may then hold several; the last one's may be missing. It is put after each message sent, and may part several in one template.",
         ),
       ),
     ),
@@ -225,26 +253,7 @@ export const DescriptorSchema = object(
       object({ send: template("The message"), encoding }, "The message that is delivered to subscribers."),
     ),
     delivery: optional(
-      object(
-        {
-          ...condition,
-          id: optional(locator("The identifier that `publish` gave it")),
-          seq: optional(locator("The number that the publisher gave it")),
-          cursor: optional(locator("What ${lastSeq} takes (default: as seq)")),
-          publisher: optional(locator("Who published it")),
-          room: optional(locator("Its room")),
-          sentAt: optional(
-            object(
-              {
-                at: locator("The time"),
-                unit: choice(["s", "ms", "us", "ns"], "Its unit, since 1970."),
-              },
-              "When the server sent it, by its own clock: a number, or a text that is one.",
-            ),
-          ),
-        },
-        "A published message as a subscriber receives it.",
-      ),
+      oneOrList(Delivery, "Deliveries of several forms: the first that a message fits counts."),
     ),
     error: optional(
       oneOrList(ErrorMessage, "Errors of several forms: the first that a message fits counts."),
@@ -292,5 +301,7 @@ export const DescriptorSchema = object(
 export type Descriptor = v.InferOutput<typeof DescriptorSchema>;
 /** What a message must look like. */
 export type ConditionSpec = v.InferOutput<typeof Condition>;
+/** A published message as a subscriber receives it. */
+export type DeliverySpec = v.InferOutput<typeof Delivery>;
 /** An error that the server reports. */
 export type ErrorSpec = v.InferOutput<typeof ErrorMessage>;

@@ -8,6 +8,27 @@ import { isArrayIndex } from "./pointer.ts";
  * @returns undefined when the tokens lead nowhere.
  */
 export function sourceText(json: string, tokens: readonly string[]): string | undefined {
+  const start = startOf(json, tokens);
+  return start === undefined ? undefined : json.slice(start, skipValue(json, start));
+}
+
+/** As {@link sourceText}, of each element of the array there; undefined where there is none. */
+export function elementTexts(json: string, tokens: readonly string[]): Iterable<string> | undefined {
+  const start = startOf(json, tokens);
+  return start !== undefined && json.charCodeAt(start) === OPEN_BRACKET
+    ? elementsFrom(json, start)
+    : undefined;
+}
+
+function* elementsFrom(json: string, start: number): Generator<string> {
+  for (let at = skipSpace(json, start + 1); at < json.length && json.charCodeAt(at) !== CLOSE_BRACKET; ) {
+    const end = skipValue(json, at);
+    yield json.slice(at, end);
+    at = skipComma(json, end);
+  }
+}
+
+function startOf(json: string, tokens: readonly string[]): number | undefined {
   let start = skipSpace(json, 0);
   for (const token of tokens) {
     const opening = json.charCodeAt(start);
@@ -17,7 +38,7 @@ export function sourceText(json: string, tokens: readonly string[]): string | un
     if (found === undefined) return undefined;
     start = found;
   }
-  return json.slice(start, skipValue(json, start));
+  return start;
 }
 
 // Character codes, since this runs for each message and indexing a string makes a new one each time.

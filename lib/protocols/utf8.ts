@@ -16,6 +16,18 @@ export function encodeUtf8(text: string): Uint8Array {
   return Uint8Array.from(bytes);
 }
 
+/** How many bytes {@link encodeUtf8} makes of a text. */
+export function utf8Length(text: string): number {
+  let bytes = 0;
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    const isPair = (unit & 0xfc00) === 0xd800 && (text.charCodeAt(i + 1) & 0xfc00) === 0xdc00;
+    if (isPair) i++;
+    bytes += isPair ? 4 : unit < 0x80 ? 1 : unit < 0x800 ? 2 : 3;
+  }
+  return bytes;
+}
+
 /** Smallest code point that may be written with 1, 2 and 3 continuation bytes: anything less is overlong. */
 const SMALLEST = [0, 0x80, 0x800, 0x10000] as const;
 

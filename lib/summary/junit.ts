@@ -1,15 +1,15 @@
-import type { Summary, ThresholdSummary } from "./summary.ts";
+import type { ComparisonSummary, Summary, ThresholdSummary } from "./summary.ts";
 import { describeLimit } from "./verdict.ts";
 
 /**
- * The summary as JUnit XML, which CI systems show: a test case for each limit, and one for the run itself,
- * which is an error when it is neither pass nor fail.
+ * The summary as JUnit XML, which CI systems show: a test case for each limit and each comparison with earlier runs, and
+ * one for the run itself, which is an error when it is neither pass nor fail.
  */
 export function junit(summary: Summary): string {
-  const { scenario, verdict, reason, startedAt, durationMs, thresholds } = summary;
-  const failures = thresholds.filter(({ ok }) => !ok).length;
-  const errors = verdict === "incomplete" || verdict === "generator-bound" ? 1 : 0;
-  const counts = `tests="${thresholds.length + 1}" failures="${failures}" errors="${errors}" skipped="0"`;
+  const { scenario, verdict, reason, startedAt, durationMs, thresholds, comparisons = [] } = summary;
+  const failures = [...thresholds, ...comparisons].filter(({ ok }) => !ok).length;
+  const errors = verdict === "pass" || verdict === "fail" ? 0 : 1;
+  const counts = `tests="${thresholds.length + comparisons.length + 1}" failures="${failures}" errors="${errors}" skipped="0"`;
   const suite = `name="${inert(scenario)}" ${counts} time="${durationMs / 1_000}" timestamp="${startedAt.slice(0, 19)}"`;
   return [
     '<?xml version="1.0" encoding="UTF-8"?>',
@@ -17,6 +17,7 @@ export function junit(summary: Summary): string {
     `  <testsuite ${suite}>`,
     testcase(scenario, "the run", errors > 0 ? `<error message="${inert(`${verdict}: ${reason}`)}"/>` : ""),
     ...thresholds.map((limit) => limitCase(scenario, limit)),
+    ...comparisons.map((comparison) => comparisonCase(scenario, comparison)),
     "  </testsuite>",
     "</testsuites>",
     "",
@@ -26,6 +27,11 @@ export function junit(summary: Summary): string {
 function limitCase(scenario: string, limit: ThresholdSummary): string {
   const failure = limit.ok ? "" : `<failure message="${inert(describeLimit(limit))}"/>`;
   return testcase(scenario, `${limit.metric} ${limit.expression}`, failure);
+}
+
+function comparisonCase(scenario: string, { what, ok, reason }: ComparisonSummary): string {
+  const failure = ok ? "" : `<failure message="${inert(reason)}"/>`;
+  return testcase(scenario, `${what} against earlier runs`, failure);
 }
 
 const testcase = (scenario: string, name: string, outcome: string): string =>

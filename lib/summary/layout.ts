@@ -1,5 +1,5 @@
 import { formatDuration, ms } from "../units.ts";
-import type { MetricSummary, StepSummary, Summary, ThresholdSummary } from "./summary.ts";
+import type { ComparisonSummary, MetricSummary, StepSummary, Summary, ThresholdSummary } from "./summary.ts";
 import { parseLimit } from "./threshold.ts";
 import { beside, grouped, number } from "./verdict.ts";
 
@@ -13,12 +13,14 @@ export interface Layout {
   readonly latencies: readonly string[][];
   readonly counts: readonly string[][];
   readonly limits: readonly { readonly ok: boolean; readonly cells: readonly string[] }[];
+  readonly comparisons: readonly { readonly ok: boolean; readonly cells: readonly string[] }[];
   readonly notes: readonly string[];
 }
 
 export const LATENCY_HEADER = ["latency, ms", "p50", "p90", "p95", "p99", "max", "values"];
 export const COUNT_HEADER = ["count", "", "by"];
 export const LIMIT_HEADER = ["limit", "was", "of the limit"];
+export const COMPARISON_HEADER = ["compared with earlier runs", "was", "is", "change", "interval"];
 
 /** Lays a summary out for reading. Counters and gauges that stayed at nothing are left out. */
 export function layout(summary: Summary): Layout {
@@ -40,6 +42,7 @@ export function layout(summary: Summary): Layout {
     latencies: metrics.flatMap(([name, metric]) => latencyRow(name, metric)),
     counts: metrics.flatMap(([name, metric]) => countRow(name, metric)),
     limits: summary.thresholds.map((limit) => ({ ok: limit.ok, cells: limitRow(limit) })),
+    comparisons: (summary.comparisons ?? []).map((one) => ({ ok: one.ok, cells: comparisonRow(one) })),
     notes: summary.notes ?? [],
   };
 }
@@ -99,6 +102,19 @@ function limitRow({ metric, expression, value }: ThresholdSummary): string[] {
   const share = upper > 0 && value !== null ? percent(value / upper) : "";
   return [`${metric} ${expression}`, value === null ? "no value" : beside(expression, value), share];
 }
+
+function comparisonRow({ what, before, now, low, high }: ComparisonSummary): string[] {
+  const shown = (value: number | null) => (value === null ? "–" : number(value));
+  const ratio = before !== null && now !== null && before > 0 ? signed(now / before) : "–";
+  const interval = low === null || high === null ? "" : `${signed(low)} to ${signed(high)}`;
+  return [what, shown(before), shown(now), ratio, interval];
+}
+
+/** A ratio as a change: 1.234 → +23.4 %. */
+export const signed = (ratio: number): string => `${ratio >= 1 ? "+" : ""}${change(ratio)}`;
+
+/** The same without a sign where it is one of more. */
+export const change = (ratio: number): string => `${number((ratio - 1) * 100)} %`;
 
 /** Four digits, never rounded up to a whole 100 %: 0.99999 is not all. */
 function percent(ratio: number): string {

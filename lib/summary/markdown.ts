@@ -1,9 +1,9 @@
-import { COUNT_HEADER, LATENCY_HEADER, LIMIT_HEADER, layout } from "./layout.ts";
+import { COMPARISON_HEADER, COUNT_HEADER, LATENCY_HEADER, LIMIT_HEADER, layout } from "./layout.ts";
 import type { Summary } from "./summary.ts";
 
 /** The summary as Markdown, for a pull request or a job summary. */
 export function markdown(summary: Summary): string {
-  const { facts, steps, stepHeader, latencies, counts, limits, notes } = layout(summary);
+  const { facts, steps, stepHeader, latencies, counts, limits, comparisons, notes } = layout(summary);
   return [
     `## ${inert(summary.scenario)}: ${summary.verdict}`,
     inert(`${summary.reason}.`),
@@ -11,6 +11,10 @@ export function markdown(summary: Summary): string {
     table(
       ["", ...LIMIT_HEADER],
       limits.map(({ ok, cells }) => [ok ? "✅" : "❌", ...cells]),
+    ),
+    table(
+      ["", ...COMPARISON_HEADER],
+      comparisons.map(({ ok, cells }) => [ok ? "✅" : "❌", ...cells]),
     ),
     table(stepHeader, steps),
     table(LATENCY_HEADER, latencies),

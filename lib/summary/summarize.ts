@@ -3,7 +3,7 @@ import { METRICS, type MetricName, type MetricSpec } from "../metrics.ts";
 import { samplingNotes, withExactFigures } from "./exact.ts";
 import type { MetricFigures, MetricSummary, StepsSummary, Summary, ThresholdSummary } from "./summary.ts";
 import { holds, parseLimit } from "./threshold.ts";
-import { judge, judgeSteps } from "./verdict.ts";
+import { countOf, type Evidence, judge, judgeSteps } from "./verdict.ts";
 
 const TREND_STATS = ["count", "min", "avg", "p(50)", "p(90)", "p(95)", "p(99)", "max"];
 
@@ -20,8 +20,8 @@ export function trendStats(thresholds: Thresholds): string[] {
 export interface K6Data {
   readonly state: { readonly testRunDurationMs: number };
   readonly metrics: { readonly [name: string]: K6Metric };
-  /** What `setup` returned; absent when it failed. */
-  readonly setup_data?: unknown;
+  /** What `setup` returned; absent where it failed. It is done where `upgraded` says so. */
+  readonly setup_data?: { readonly upgraded: boolean } | null | undefined;
 }
 
 interface K6Metric {
@@ -46,6 +46,8 @@ export interface RunFacts {
   readonly distributions?: readonly Distribution[] | undefined;
   /** What came of each load, where there were several; the limits are then the first one's. */
   readonly steps?: StepsSummary | undefined;
+  /** Why the run was not the scenario's own; undefined where it was. */
+  readonly refusal?: string | undefined;
   /** What to say beside the figures. */
   readonly notes?: ((metrics: Summary["metrics"]) => string[]) | undefined;
 }
@@ -83,8 +85,17 @@ export function summarize(data: K6Data, facts: RunFacts): Summary {
   const { distributions = [] } = facts;
   const measured = withExactFigures(data, trendStats(facts.limits), distributions);
   const metrics = metricsOf(measured, facts.metrics, facts.breakdowns);
-  const thresholds = thresholdSummaries(data, facts.limits);
-  const evidence = { setupDone: data.setup_data != null, metrics, thresholds };
+  const { judged, unjudged } = thresholdSummaries(data, measured, facts.limits);
+  const evidence: Evidence = {
+    // Without a set-up (--no-setup) the load may have begun all the same.
+    setupDone:
+      data.setup_data?.upgraded === true ||
+      (data.setup_data == null && countOf(metrics.ws_shards_started) > 0),
+    refusal: facts.refusal,
+    metrics,
+    thresholds: judged,
+    unjudged,
+  };
   const { steps } = facts;
   const { testRunDurationMs } = data.state;
   return {
@@ -98,12 +109,17 @@ export function summarize(data: K6Data, facts: RunFacts): Summary {
       ...(steps ? [STEPS_NOTE] : []),
       ...(facts.notes?.(metrics) ?? []),
       ...samplingNotes(distributions),
+      ...(isJudgedByK6(data, facts.limits) ? [] : [BY_US_NOTE]),
     ],
     ...(steps && { steps }),
     metrics,
-    thresholds,
+    thresholds: judged,
   };
 }
+
+/** What stands beside limits that k6 was told to leave alone. */
+const BY_US_NOTE =
+  "k6 judged no limits (--no-thresholds), and its exit code says nothing of them: they are judged here";
 
 /** What stands beside the figures of a load that grew. */
 export const STEPS_NOTE =
@@ -157,18 +173,34 @@ function figures({ kind, unit }: MetricSpec, values: K6Metric["values"]): Metric
   }
 }
 
-function thresholdSummaries(data: K6Data, limits: Thresholds): ThresholdSummary[] {
-  return Object.entries(limits).flatMap(([metric, expressions]) => {
-    const { values, thresholds } = data.metrics[metric] ?? { values: {}, thresholds: {} };
-    const sampled = hasSamples(values);
-    return expressions.map((expression) => ({
-      metric,
-      expression,
+const isJudgedByK6 = (data: K6Data, limits: Thresholds): boolean =>
+  Object.keys(limits).length === 0 || Object.values(data.metrics).some(({ thresholds }) => thresholds);
+
+/**
+ * What each limit came to: as k6 decided it, or where k6 did not, by the figures. Where k6 did not even compute those,
+ * the limit is not judged.
+ */
+function thresholdSummaries(data: K6Data, measured: K6Data, limits: Thresholds) {
+  const judged: ThresholdSummary[] = [];
+  const unjudged: string[] = [];
+  for (const [metric, expressions] of Object.entries(limits)) {
+    const { values, thresholds = {} } = data.metrics[metric] ?? { values: {} };
+    for (const expression of expressions) {
+      const decided = thresholds[expression];
+      if (decided === undefined) {
+        const [ours] = evaluate(measured, { [metric]: [expression] });
+        const { values: figures } = measured.metrics[metric] ?? {};
+        if (ours!.value === null && figures && hasSamples(figures)) unjudged.push(`${metric} ${expression}`);
+        else judged.push(ours!);
+        continue;
+      }
+      const sampled = hasSamples(values);
       // k6 calls a limit on a Trend or Rate without samples ok.
-      ok: sampled && thresholds?.[expression]?.ok === true,
-      value: sampled ? valueFor(expression, values) : null,
-    }));
-  });
+      const value = sampled ? valueFor(expression, values) : null;
+      judged.push({ metric, expression, ok: sampled && decided.ok, value });
+    }
+  }
+  return { judged, unjudged };
 }
 
 /** What limits come to that k6 was not given; a Counter that nothing was added to is 0. */

@@ -64,6 +64,21 @@ const Threshold = v.strictObject({
 
 export const VERDICTS = ["pass", "fail", "generator-bound", "incomplete"] as const;
 
+const Comparison = v.strictObject({
+  what: v.pipe(v.string(), v.description("Such as ws_msg_rtt_ms p99, or capacity.")),
+  ok: v.boolean(),
+  before: v.pipe(figure, v.description("The median of the earlier runs, in the metric's unit.")),
+  now: figure,
+  low: v.pipe(
+    figure,
+    v.description(
+      "The interval of now ÷ before if nothing but chance is at work otherwise; null for a capacity.",
+    ),
+  ),
+  high: figure,
+  reason: v.pipe(v.string(), v.description("In words.")),
+});
+
 const Step = v.strictObject({
   size: v.pipe(count, v.description("How large the load was.")),
   verdict: v.pipe(v.picklist(VERDICTS), v.description("As of a run, by the limits on this step alone.")),
@@ -97,9 +112,9 @@ const Steps = v.pipe(
 export const SummarySchema = v.strictObject({
   scenario: v.string(),
   verdict: v.pipe(
-    v.picklist(VERDICTS),
+    v.picklist([...VERDICTS, "too-little-data"]),
     v.description(
-      "pass: every limit held. fail: at least one was broken. generator-bound: the generator itself was too slow for the limits asked for. incomplete: the run did not do what was planned, or did not wait long enough for replies to judge a limit.",
+      "pass: every limit held. fail: at least one was broken, or the run is slower than earlier ones. generator-bound: the generator itself was too slow for the limits asked for. incomplete: the run did not do what was planned, or did not wait long enough for replies to judge a limit. too-little-data: of the gate alone; there are too few values to judge by.",
     ),
   ),
   reason: v.pipe(v.string(), v.description("One sentence: why.")),
@@ -124,11 +139,19 @@ export const SummarySchema = v.strictObject({
   steps: v.exactOptional(Steps),
   metrics: v.record(v.string(), Metric),
   thresholds: v.array(Threshold),
+  comparisons: v.exactOptional(
+    v.pipe(
+      v.array(Comparison),
+      v.description(
+        "With earlier runs, where the gate was given any; what could not be compared is left out.",
+      ),
+    ),
+  ),
 });
 
 export type Summary = v.InferOutput<typeof SummarySchema>;
-/** The answer to "may this go out?". */
-export type Verdict = Summary["verdict"];
+/** The answer to "may this go out?" that a run itself gives; the gate may say that there is too little data. */
+export type Verdict = (typeof VERDICTS)[number];
 /** One metric's figures, whole and by tag. */
 export type MetricSummary = v.InferOutput<typeof Metric>;
 export type TrendSummary = Extract<MetricSummary, { kind: "trend" }>;
@@ -136,6 +159,8 @@ export type TrendSummary = Extract<MetricSummary, { kind: "trend" }>;
 export type StepSummary = v.InferOutput<typeof Step>;
 /** What came of a load that grew. */
 export type StepsSummary = v.InferOutput<typeof Steps>;
+/** One comparison with earlier runs. */
+export type ComparisonSummary = v.InferOutput<typeof Comparison>;
 /** One limit: a k6 threshold and what came of it. */
 export type ThresholdSummary = v.InferOutput<typeof Threshold>;
 /** The figures of a metric, or of one of its values by tag. */

@@ -1,10 +1,11 @@
 import { fold } from "./fold.ts";
-import { COUNT_HEADER, LATENCY_HEADER, LIMIT_HEADER, layout } from "./layout.ts";
+import { COMPARISON_HEADER, COUNT_HEADER, LATENCY_HEADER, LIMIT_HEADER, layout } from "./layout.ts";
 import type { Summary } from "./summary.ts";
 
 /** The summary for a terminal of 100 columns, without colour: it ends up in logs as well. */
 export function terminal(summary: Summary): string {
-  const { headline, facts, steps, stepHeader, latencies, counts, limits, notes } = layout(summary);
+  const { headline, facts, steps, stepHeader, latencies, counts, limits, comparisons, notes } =
+    layout(summary);
   const blocks = [
     [...fold(headline, "  "), facts],
     steps.length > 0 ? table(stepHeader, steps, 2) : [],
@@ -14,6 +15,13 @@ export function terminal(summary: Summary): string {
       ? table(
           ["", ...LIMIT_HEADER],
           limits.map(({ ok, cells }) => [ok ? "✓" : "✗", ...cells]),
+          2,
+        )
+      : [],
+    comparisons.length > 0
+      ? table(
+          ["", ...COMPARISON_HEADER],
+          comparisons.map(({ ok, cells }) => [ok ? "✓" : "✗", ...cells]),
           2,
         )
       : [],

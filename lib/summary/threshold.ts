@@ -6,14 +6,15 @@ export interface Limit {
 }
 
 const EXPRESSION =
-  /^\s*(count|rate|value|min|max|avg|med|p\(\s*\d+(?:\.\d+)?\s*\))\s*(<=|>=|===|==|!=|<|>)\s*(-?[\d.]+(?:e[+-]?\d+)?)\s*$/;
+  /^\s*(count|rate|value|min|max|avg|med|p\(\d+(?:\.\d+)?\))\s*(<=|>=|===|==|!=|<|>)\s*(-?[\d.]+(?:e[+-]?\d+)?)\s*$/;
 
-/** Takes a threshold expression apart; undefined when it is not one. */
+/** Takes a threshold expression apart; undefined when it is none that k6 takes. */
 export function parseLimit(expression: string): Limit | undefined {
   const [, aggregate, operator, bound] = EXPRESSION.exec(expression) ?? [];
   if (aggregate === undefined || !Number.isFinite(Number(bound))) return undefined;
+  if (Number(/^p\((.+)\)$/.exec(aggregate)?.[1] ?? 0) > 100) return undefined;
   return {
-    aggregate: aggregate.replace(/\s/g, ""),
+    aggregate,
     operator: operator as Limit["operator"],
     bound: Number(bound),
   };

@@ -1,3 +1,4 @@
+import { oursIn } from "../ours.ts";
 import { whyUnjudged } from "../unmeasured.ts";
 import type {
   MetricSummary,
@@ -9,7 +10,7 @@ import type {
 } from "./summary.ts";
 import { holds, parseLimit } from "./threshold.ts";
 
-/** The share of the highest latency limit that the generator may add by itself. */
+/** The share of a latency limit that the generator may add by itself. */
 const GENERATOR_SHARE = 0.1;
 
 /** What decides a run. */
@@ -17,16 +18,26 @@ export interface Evidence {
   readonly setupDone: boolean;
   readonly metrics: Summary["metrics"];
   readonly thresholds: readonly ThresholdSummary[];
+  /** Why the run was not the scenario's own. Default: it was. */
+  readonly refusal?: string | undefined;
+  /** Limits that neither k6 nor its figures decide. Default none. */
+  readonly unjudged?: readonly string[];
 }
 
-/** Judges a run. A broken run is not judged by its limits, nor is one that the generator slowed down. */
+/** Judges a run. A broken run is not judged by its limits, nor is one that the generator cut short or slowed down. */
 export function judge(evidence: Evidence): { verdict: Verdict; reason: string } {
+  const ours = evidence.setupDone ? oursIn(evidence.metrics) : [];
+  if (ours.length > 0) return { verdict: "incomplete", reason: ours.join("; ") };
   const gap = whyIncomplete(evidence);
   if (gap) return { verdict: "incomplete", reason: gap };
   const slow = whyGeneratorBound(evidence);
   if (slow) return { verdict: "generator-bound", reason: slow };
   const broken = evidence.thresholds.filter((limit) => !limit.ok && !whyUnjudged(limit, evidence.metrics));
   if (broken.length > 0) return { verdict: "fail", reason: broken.map(describeLimit).join("; ") };
+  const { unjudged = [] } = evidence;
+  if (unjudged.length > 0) {
+    return { verdict: "incomplete", reason: `not judged, for k6 did not compute it: ${unjudged.join(", ")}` };
+  }
   const open = whyOpen(evidence);
   if (open) return { verdict: "incomplete", reason: open };
   const { length } = evidence.thresholds;
@@ -46,8 +57,11 @@ export function judgeSteps(evidence: Evidence, steps: StepsSummary): { verdict: 
   return { verdict: first.verdict, reason: steps.capacity };
 }
 
-function whyIncomplete({ setupDone, metrics }: Evidence): string | undefined {
+function whyIncomplete({ setupDone, refusal, metrics }: Evidence): string | undefined {
+  if (refusal) return refusal;
   if (!setupDone) {
+    const ours = oursIn(metrics);
+    if (ours.length > 0) return `the set-up failed: ${ours.join("; ")}`;
     const failures = Object.keys(metrics.ws_connect_failures?.by?.reason ?? {});
     // k6 cuts off a set-up that takes too long, mostly before it can count why.
     return failures.length === 0 || failures.includes("timeout")
@@ -61,6 +75,10 @@ function whyIncomplete({ setupDone, metrics }: Evidence): string | undefined {
     const missing = countOf(metrics.ws_connections_given_up);
     const because = missing > 0 ? `: ${missing} connections were never open` : "";
     return `${started - completed} of ${started} parts of the load ended before their planned end${because}`;
+  }
+  const unclear = countOf(metrics.ws_outcomes?.by?.outcome?.unclear as MetricSummary | undefined);
+  if (unclear > 0) {
+    return `whether ${unclear} slow ${unclear === 1 ? "reader was" : "readers were"} ended for being slow is not known: a reader just as silent that was owed nothing did not outlast ${unclear === 1 ? "it" : "them"}, as with an idle time-out; make PAUSE, BURST and HOLD together shorter than that`;
   }
   const ahead = countOf(metrics.ws_message_errors?.by?.reason?.clock_differs as MetricSummary | undefined);
   if (ahead > 0 && countOf(metrics.ws_publications) === 0) {
@@ -99,12 +117,12 @@ function quantileOf(expression: string): number {
 }
 
 function whyGeneratorBound({ metrics, thresholds }: Evidence): string | undefined {
-  const highest = highestBound(thresholds, MESSAGE_LATENCY) ?? highestBound(thresholds, CONNECT_LATENCY);
-  if (highest === undefined) return undefined;
+  const limit = decisiveBound(thresholds, MESSAGE_LATENCY) ?? decisiveBound(thresholds, CONNECT_LATENCY);
+  if (limit === undefined) return undefined;
   for (const [side, delay] of Object.entries(metrics.ws_generator_delay_ms?.by?.side ?? {})) {
     const { p99 } = delay as TrendSummary;
-    if (p99 !== null && p99 > GENERATOR_SHARE * highest) {
-      return `the generator was the bottleneck: ws_generator_delay_ms{side:${side}} p99 was ${number(p99)} ms, more than ${GENERATOR_SHARE * 100} % of the highest latency limit (${highest} ms)`;
+    if (p99 !== null && p99 > GENERATOR_SHARE * limit.bound) {
+      return `the generator was the bottleneck: ws_generator_delay_ms{side:${side}} p99 was ${number(p99)} ms, more than ${GENERATOR_SHARE * 100} % of ${limit.which} (${limit.bound} ms)`;
     }
   }
   return undefined;
@@ -113,14 +131,25 @@ function whyGeneratorBound({ metrics, thresholds }: Evidence): string | undefine
 const MESSAGE_LATENCY = /^ws_(msg_rtt|fanout_lag)_ms/;
 const CONNECT_LATENCY = /^ws_connect_latency_ms/;
 
-/** The highest upper bound that the limits put on a latency; undefined where they put none. */
-function highestBound(thresholds: readonly ThresholdSummary[], latency: RegExp): number | undefined {
+/**
+ * The upper bound that the generator's own delay is held against: the tightest one that broke, for that is what it may
+ * have broken; where none did, the highest. A limit without a value is not broken by a delay. Undefined where the limits
+ * put none on a latency.
+ */
+function decisiveBound(
+  thresholds: readonly ThresholdSummary[],
+  latency: RegExp,
+): { bound: number; which: string } | undefined {
   const bounds = thresholds
     .filter(({ metric }) => latency.test(metric))
-    .map(({ expression }) => parseLimit(expression))
-    .filter((limit) => limit?.operator.startsWith("<"))
-    .map((limit) => limit!.bound);
-  return bounds.length > 0 ? Math.max(...bounds) : undefined;
+    .map(({ expression, ok, value }) => ({ limit: parseLimit(expression), isBroken: !ok && value !== null }))
+    .filter(({ limit }) => limit?.operator.startsWith("<"))
+    .map(({ limit, isBroken }) => ({ bound: limit!.bound, isBroken }));
+  const broken = bounds.filter(({ isBroken }) => isBroken).map(({ bound }) => bound);
+  if (broken.length > 0)
+    return { bound: Math.min(...broken), which: "the tightest latency limit that broke" };
+  const all = bounds.map(({ bound }) => bound);
+  return all.length > 0 ? { bound: Math.max(...all), which: "the highest latency limit" } : undefined;
 }
 
 /** What came of a limit, in words: `ws_msg_rtt_ms p(95)<500: was 812`. */
@@ -128,7 +157,7 @@ export function describeLimit({ metric, expression, value }: ThresholdSummary): 
   return `${metric} ${expression}: ${value === null ? "there was no value" : `was ${beside(expression, value)}`}`;
 }
 
-const countOf = (metric: MetricSummary | undefined): number =>
+export const countOf = (metric: MetricSummary | undefined): number =>
   metric?.kind === "counter" ? metric.count : 0;
 
 /** 15,000. */

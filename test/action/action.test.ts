@@ -87,19 +87,23 @@ describe("a workflow that uses the action", { concurrency: 3 }, () => {
   test("what the scenario says beside its figures is in the summary too", async (t) => {
     const run = await useAction(t, { scenario: "handshake", url: await chat(t), token: TOKEN });
     assert.equal(run.exitCode, 0, run.log);
-    assert.match(run.jobSummary, /^no-token: expected 401 or 403, got 401$/m);
+    assert.match(run.jobSummary, /^no-token: got 401, expected 401 or 403$/m);
     assert.match(run.outputs.reason!, /^all \d+ limits held$/);
   });
 
   test("a broken threshold fails the job, and the first sentence says which", async (t) => {
-    const url = await chat(t, { faults: { delay: 600 } });
-    const files = { "strict.json": profile("p(95)<400") };
-    const run = await useAction(t, { url, token: TOKEN, profile: "strict.json", settings: SHORT }, files);
+    // So slow that a busy machine is not taken for the bottleneck, which begins at a tenth of the limit.
+    const url = await chat(t, { faults: { delay: 3_000 } });
+    const files = { "strict.json": profile("p(95)<2500") };
+    const settings = SHORT.replace("REPLY_TIMEOUT=1s", "REPLY_TIMEOUT=4s")
+      .replace("SESSION=2s", "SESSION=20s")
+      .replace("DURATION=4s", "DURATION=6s");
+    const run = await useAction(t, { url, token: TOKEN, profile: "strict.json", settings }, files);
     assert.equal(run.outcome, "failure", run.log);
     assert.equal(run.exitCode, 99);
     assert.equal(run.outputs.verdict, "fail");
-    assert.match(run.outputs.reason!, /ws_msg_rtt_ms p\(95\)<400/);
-    assert.match(run.jobSummary, /^\| ❌ \| ws\\_msg\\_rtt\\_ms p\(95\)\\<400 \| [6-9]\d\d /m);
+    assert.match(run.outputs.reason!, /ws_msg_rtt_ms p\(95\)<2500/);
+    assert.match(run.jobSummary, /^\| ❌ \| ws\\_msg\\_rtt\\_ms p\(95\)\\<2500 \| 3\d{3} /m);
     assert.match(run.log, /::error title=k6-realtime::fail: /);
     assert.ok(run.artifacts["k6-realtime-chat-soak"], "the results of a failed run are kept too");
   });
@@ -126,7 +130,7 @@ describe("a workflow that uses the action", { concurrency: 3 }, () => {
 
   test("a run that is slower than the baseline fails, though every limit holds", async (t) => {
     const settings = SHORT.replace("DURATION=4s", "DURATION=10s");
-    const limits = { "loose.json": profile("p(95)<1000") };
+    const limits = { "loose.json": profile("p(95)<60000") };
     const before = await useAction(
       t,
       { url: await chat(t), token: TOKEN, profile: "loose.json", settings },
@@ -153,7 +157,20 @@ describe("a workflow that uses the action", { concurrency: 3 }, () => {
     assert.match(run.jobSummary, /^\| ✅ \| ws\\_msg\\_rtt\\_ms p\(95\)\\<1000/m);
     assert.match(
       run.jobSummary,
-      /^\| ❌ \| ws_msg_rtt_ms p50 \| [\d.]+ \| 3[\d.]+ \| \+\d+ % \| \+\d+ % to \+\d+ % \|$/m,
+      /^\| ❌ \| ws\\_msg\\_rtt\\_ms p50 \| [\d.]+ \| 3[\d.]+ \| \+\d+ % \| \+\d+ % to \+\d+ % \|$/m,
+    );
+    // One verdict in all that is left: what a dashboard or a CI system reads must not say that it passed.
+    const artifact = (suffix: string) =>
+      readFile(join(run.uploaded, `k6-realtime-chat-soak/chat-soak${suffix}`), "utf8");
+    const summary = JSON.parse(await artifact(".summary.json"));
+    assert.deepEqual([summary.verdict, summary.reason], ["fail", run.outputs.reason]);
+    assert.match(await artifact(".summary.md"), /^## chat-soak: fail\n\nws\\_msg\\_rtt\\_ms p50 is/);
+    const xml = await artifact(".junit.xml");
+    assert.doesNotMatch(xml, /<testsuite [^>]*failures="0"/);
+    assert.match(xml, /name="ws_msg_rtt_ms p50 against earlier runs"><failure message="ws_msg_rtt_ms p50 is/);
+    assert.match(
+      run.log,
+      /::error title=k6-realtime::fail: ws_msg_rtt_ms p50 is .*, though (the one limit|all \d+ limits) held/,
     );
   });
 
@@ -161,7 +178,7 @@ describe("a workflow that uses the action", { concurrency: 3 }, () => {
     const influx = await startInflux(t, 2);
     if (!influx) return;
     const settings = SHORT.replace("DURATION=4s", "DURATION=10s");
-    const files = { "loose.json": profile("p(95)<1000") };
+    const files = { "loose.json": profile("p(95)<60000") };
     const use = async (url: string, more: Record<string, string> = {}) =>
       useAction(
         t,
@@ -182,6 +199,7 @@ describe("a workflow that uses the action", { concurrency: 3 }, () => {
     });
     assert.equal(first.outputs.verdict, "pass", first.log);
     assert.match(first.log, /InfluxDB has no green run of the baseline branch: nothing to compare with/);
+    assert.doesNotMatch(first.log, /Fetched \d+ earlier/);
     const slow = await use(await chat(t, { faults: { delay: 30 } }));
     assert.equal(slow.exitCode, 99, slow.log);
     assert.match(slow.outputs.reason!, /^ws_msg_rtt_ms p50 is \d+ % slower than the baseline \(3\d/);

@@ -120,8 +120,12 @@ async function gate(recordings: string, profile: string): Promise<{ exitCode: nu
   return { exitCode: code, judged: JSON.parse(stdout) };
 }
 
-/** The lag's is far above what a busy machine adds. */
-const LIMITS = { ws_fanout_lag_ms: ["p(95)<30000"], ws_delivery_success_rate: ["rate>0.95"] };
+/** Those on times are far above what a busy machine adds; what is not among them the scenario's own profile limits. */
+const LIMITS = {
+  ws_fanout_lag_ms: ["p(95)<30000"],
+  ws_connect_latency_ms: ["p(95)<30000"],
+  ws_delivery_success_rate: ["rate>0.95"],
+};
 
 const cases: [sentence: string, server: Partial<ServerOptions>, verdict: string, exitCode: number][] = [
   ["a service that holds the limits", {}, "pass", 0],

@@ -14,6 +14,7 @@ test("stock k6 against a peer that never answers a Close frame is ended from out
     script: packageFile("dist/chat-soak.js"),
     settings: {
       WS_URL: `${server.url}/ws/chat`,
+      WS_TOKEN: "test-token",
       CONNECTIONS: "2",
       RAMP: "0",
       DURATION: "2s",

@@ -341,3 +341,29 @@ test("what k6 started ends with it, as a k6 that provisions itself starts anothe
   await sighting.gone;
   assert.equal((await result).exitCode, 3);
 });
+
+test("outputs beside our own go by K6_OUT, which the process list does not show, and one with a comma is refused", async (t) => {
+  const run = await plan(t, {
+    run: `writeFileSync(given.NOTE, given.K6_OUT + " " + args.join(" ")); write("pass")`,
+  });
+  const note = join(await temporaryDirectory(t), "note");
+  const withOutputs = { ...run, k6: { ...run.k6, extension: true }, env: { ...process.env, NOTE: note } };
+  await runK6({ ...withOutputs, outputs: ["json=out.json", "influxdb=http://me:s3cret@h/db"] });
+  const [outputs, ...args] = (await readFile(note, "utf8")).split(" ");
+  assert.match(
+    outputs!,
+    /^realtime=.*\/soak\.realtime\.jsonl,json=out\.json,influxdb=http:\/\/me:s3cret@h\/db$/,
+  );
+  assert.deepEqual(
+    args.filter((arg) => arg.startsWith("--out")),
+    [],
+  );
+  await assert.rejects(runK6({ ...withOutputs, outputs: ["json=a,b.json"] }), {
+    name: "UserError",
+    message: /^k6's configuration file, out: expected no comma/,
+  });
+  assert.deepEqual(
+    (await readdir(run.resultsDir)).filter((name) => name.startsWith(".")),
+    [],
+  );
+});

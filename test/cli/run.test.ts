@@ -1,15 +1,17 @@
 /** `k6-realtime run`. The last tests run real k6s, built before the tests ran, against the reference server. */
 import assert from "node:assert/strict";
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { PassThrough } from "node:stream";
 import { text } from "node:stream/consumers";
-import { type TestContext, test } from "node:test";
+import { describe, type TestContext, test } from "node:test";
 import { main } from "../../cli/main.ts";
 import { packageFile } from "../../cli/package-file.ts";
 import { bundledScenarios, bundleFor, findScript, requireK6For } from "../../cli/run/script.ts";
 import { asksOf, checkK6Flags, settingsOf } from "../../cli/run/settings.ts";
+import { SETTINGS } from "../../lib/settings.ts";
 import { startServer } from "../../server/server.ts";
+import { connectProxy } from "../connect-proxy.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";
 
 const stock = { command: "k6", version: "v2.2.0", extension: false };
@@ -84,6 +86,12 @@ const settings: [sentence: string, flags: { url?: string }, pairs: string[], mes
     /^-e WS_TOKEN: expected it in the environment[^s]*/,
   ],
   [
+    "a proxy's password on the command line",
+    {},
+    ["HTTPS_PROXY=http://user:secret@proxy"],
+    /^-e HTTPS_PROXY: expected it in the environment/,
+  ],
+  [
     "headers on the command line",
     {},
     ['HEADERS={"A":"secret"}'],
@@ -108,7 +116,14 @@ const flags: [flag: string, passes: boolean][] = [
   ["--out", true],
   ["--tag", true],
   ["--insecure-skip-tls-verify", true],
-  ["--summary-trend-stats=p(99.9)", true],
+  ["--summary-trend-stats=p(99.9)", false],
+  ["--no-setup", false],
+  ["--paused", false],
+  ["-l", false],
+  ["--system-tags=url", false],
+  ["--min-iteration-duration=1h", false],
+  ["--new-machine-readable-summary", false],
+  ["--type=archive", false],
   ["--duration=5s", false],
   ["-u", false],
   ["--vus", false],
@@ -117,6 +132,7 @@ const flags: [flag: string, passes: boolean][] = [
   ["--execution-segment=0:1/2", false],
   ["--no-thresholds", false],
   ["--address=127.0.0.1:6565", false],
+  ["--config=k6.json", true],
 ];
 for (const [flag, passes] of flags) {
   test(`behind --, ${flag} is ${passes ? "k6's" : "refused"}`, () => {
@@ -147,73 +163,147 @@ for (const [sentence, scenario, env, connections] of asks) {
 }
 
 /** Runs `k6-realtime run` in a directory of its own; k6's own output goes to standard error. */
-async function run(t: TestContext, argv: string[], more: { signal?: AbortSignal; err?: PassThrough } = {}) {
+async function run(
+  t: TestContext,
+  argv: string[],
+  more: { signal?: AbortSignal; err?: PassThrough; env?: NodeJS.ProcessEnv } = {},
+) {
   const cwd = await temporaryDirectory(t);
   const out = new PassThrough();
   const err = more.err ?? new PassThrough();
   const told = Promise.all([text(out), text(err)]);
   const signal = more.signal ?? new AbortController().signal;
-  const code = await main(["run", ...argv], { out, err, cwd, env: process.env, signal });
+  const code = await main(["run", ...argv], {
+    out,
+    err,
+    cwd,
+    env: { WS_TOKEN: SETTINGS.WS_TOKEN.default, ...process.env, ...more.env },
+    signal,
+  });
   out.end();
   err.end();
   const [printed, errors] = await told;
   return { code, out: printed, err: errors, cwd };
 }
 
-const refusals: [sentence: string, argv: string[], code: number, message: RegExp][] = [
-  ["no scenario", [], 2, /^SCENARIO: expected backpressure, chat-soak, connect.* got nothing$/m],
+const refusals: [sentence: string, argv: string[], code: number, message: RegExp, env?: NodeJS.ProcessEnv][] =
   [
-    "an unknown scenario",
-    ["chat-sok"],
-    2,
-    /^SCENARIO: expected backpressure, chat-soak, .* got "chat-sok"$/m,
-  ],
-  ["no instances", ["chat-soak", "--instances", "0"], 2, /^--instances: expected a whole number from 1 /m],
-  [
-    "a setting misspelt",
-    ["chat-soak", "-e", "CONECTIONS=5"],
-    2,
-    /^CONECTIONS: unknown variable, did you mean CONNECTIONS\?$/m,
-  ],
-  [
-    "a value that only the scenario knows to be wrong",
-    ["connect", "-e", "DURATION=10"],
-    2,
-    /^DURATION: expected a duration of at least 1ms such as 500ms, 10s or 1m30s, got "10"$/m,
-  ],
-  [
-    "a descriptor that is not there",
-    ["chat-soak", "-e", "PROTOCOL_FILE=none.json"],
-    2,
-    /^PROTOCOL_FILE: expected a readable file, got \/.*none\.json \(no such file or directory\)$/m,
-  ],
-  [
-    "a flag of k6's before the --",
-    ["chat-soak", "--tag", "a=b"],
-    2,
-    /^run: unknown flag --tag, expected one of /m,
-  ],
-  [
-    "more connections than this machine has ports",
-    ["chat-soak", "--url", "ws://127.0.0.1:9", "-e", "CONNECTIONS=70000"],
-    1,
-    /^This machine does not allow it:\n(.*\n)*change {2}local ports /m,
-  ],
-  [
-    "a profile that is not there",
-    ["chat-soak", "--profile", "./none.json"],
-    2,
-    /^--profile: expected .* got "\.\/none\.json"$/m,
-  ],
-];
-for (const [sentence, argv, code, message] of refusals) {
+    ["no scenario", [], 2, /^SCENARIO: expected backpressure, chat-soak, connect.* got nothing$/m],
+    [
+      "an unknown scenario",
+      ["chat-sok"],
+      2,
+      /^SCENARIO: expected backpressure, chat-soak, .* got "chat-sok"$/m,
+    ],
+    ["no instances", ["chat-soak", "--instances", "0"], 2, /^--instances: expected a whole number from 1 /m],
+    [
+      "a setting misspelt",
+      ["chat-soak", "-e", "CONECTIONS=5"],
+      2,
+      /^-e CONECTIONS: unknown variable, did you mean CONNECTIONS\?$/m,
+    ],
+    [
+      "a value that only the scenario knows to be wrong",
+      ["connect", "-e", "DURATION=10"],
+      2,
+      /^DURATION: expected a duration of at least 1ms such as 500ms, 10s or 1m30s, got "10"$/m,
+    ],
+    [
+      "a descriptor that is not there",
+      ["chat-soak", "-e", "PROTOCOL_FILE=none.json"],
+      2,
+      /^PROTOCOL_FILE: expected a readable file, got \/.*none\.json \(no such file or directory\)$/m,
+    ],
+    [
+      "a flag of k6's before the --",
+      ["chat-soak", "--tag", "a=b"],
+      2,
+      /^run: unknown flag --tag, expected one of /m,
+    ],
+    [
+      "more connections than this machine has ports",
+      ["chat-soak", "--url", "ws://127.0.0.1:9", "-e", "CONNECTIONS=70000"],
+      1,
+      /^This machine does not allow it:\n(.*\n)*change {2}local ports /m,
+    ],
+    [
+      "a load in a variable of k6's",
+      ["chat-soak"],
+      2,
+      /^K6_DURATION: expected -e, with which a scenario's load is set$/m,
+      { K6_DURATION: "5s" },
+    ],
+    [
+      "a variable of k6's after -e, which reaches k6 as the environment does",
+      ["chat-soak", "-e", "K6_NO_SETUP=true"],
+      2,
+      /^K6_NO_SETUP: expected nothing: the set-up belongs to the scenario$/m,
+    ],
+    [
+      "limits that k6 is told to leave alone",
+      ["chat-soak"],
+      2,
+      /^K6_NO_THRESHOLDS: expected nothing: a run is judged and summed up$/m,
+      { K6_NO_THRESHOLDS: "true" },
+    ],
+    [
+      "a profile that is not there",
+      ["chat-soak", "--profile", "./none.json"],
+      2,
+      /^--profile: expected .* got "\.\/none\.json"$/m,
+    ],
+  ];
+for (const [sentence, argv, code, message, env] of refusals) {
   test(`${sentence}: refused before anything is sent, with exit code ${code}`, async (t) => {
-    const result = await run(t, argv);
+    const result = await run(t, argv, env && { env });
     assert.match(result.err, message);
     assert.equal(result.code, code);
     assert.doesNotMatch(result.err, /^ +at /m, "no stack trace");
   });
 }
+
+const configurations: [sentence: string, config: object, settings: string[], message: RegExp][] = [
+  ["a load", { vus: 5 }, [], /^-- -c \S+k6\.json: vus: expected -e, with which a scenario's load is set$/m],
+  ["limits", { thresholds: {} }, [], /^-- -c \S+k6\.json: thresholds: expected --profile/m],
+  [
+    "hosts beside CONNECT_TO",
+    { hosts: {} },
+    ["-e", "CONNECT_TO=::127.0.0.1:9"],
+    /^-- -c: hosts: expected nothing beside CONNECT_TO/m,
+  ],
+];
+for (const [sentence, config, given, message] of configurations) {
+  test(`a configuration file with ${sentence}: refused before anything is sent`, async (t) => {
+    const file = join(await temporaryDirectory(t), "k6.json");
+    await writeFile(file, JSON.stringify(config));
+    const { code, err } = await run(t, ["chat-soak", ...given, "--", "-c", file]);
+    assert.match(err, message);
+    assert.equal(code, 2);
+  });
+}
+
+test("k6's configuration file says where a name is", async (t) => {
+  const server = await startServer();
+  t.after(() => server.close());
+  const file = join(await temporaryDirectory(t), "k6.json");
+  await writeFile(file, JSON.stringify({ hosts: { "chat.example": "127.0.0.1" } }));
+  const url = `${server.url.replace("127.0.0.1", "chat.example")}/ws/chat`;
+  const load = ["--url", url, "-e", "CONNECTIONS=3", "-e", "DURATION=1s"];
+  const { code, err } = await run(t, ["massconnect", "--json", ...load, "--", `--config=${file}`]);
+  assert.equal(code, 0, err);
+  assert.ok(server.stats().connectionsOpened >= 3);
+});
+
+test("without the proxy's credentials a run is incomplete by the proxy, with exit code 3", async (t) => {
+  const proxy = await connectProxy(t, { credentials: "user:pass" });
+  const load = ["--url", "ws://chat.example/ws/chat", "-e", "CONNECTIONS=3", "-e", "DURATION=1s"];
+  const { code, out } = await run(t, ["massconnect", "--json", ...load, "-e", `HTTP_PROXY=${proxy.address}`]);
+  assert.equal(code, 3);
+  const { verdict, reason } = JSON.parse(out).summary;
+  assert.equal(verdict, "incomplete");
+  assert.match(reason, /^the set-up failed: the proxy took no credentials.*\(proxy_407\)/);
+  assert.equal(proxy.tunnels(), 0);
+});
 
 /** Limits that a busy machine keeps: what is tested here is not its speed. */
 const SHORT = [
@@ -223,13 +313,13 @@ const SHORT = [
 const lenient = JSON.stringify({ thresholds: { ws_msg_rtt_ms: ["p(95)<60000"] } });
 
 /** A soak that passes, and the server, which counts too. */
-async function soak(t: TestContext, argv: string[]) {
+async function soak(t: TestContext, argv: string[], env: NodeJS.ProcessEnv = {}) {
   const server = await startServer();
   t.after(() => server.close());
   const profile = join(await temporaryDirectory(t), "lenient.json");
   await writeFile(profile, lenient);
   const common = ["chat-soak", "--json", "--url", `${server.url}/ws/chat`, "--profile", profile, ...SHORT];
-  const result = await run(t, [...common, ...argv]);
+  const result = await run(t, [...common, ...argv], { env });
   assert.equal(result.code, 0, result.err);
   const { summary, files } = JSON.parse(result.out);
   return { ...result, summary, files: files.map((file: string) => basename(file)), server };
@@ -253,6 +343,85 @@ test("a run leaves its summary and its recording, and --json tells both", async 
   assert.deepEqual((await readdir(join(cwd, "results"))).sort(), files);
   const recording = await readFile(join(cwd, "results/chat-soak.realtime.jsonl"), "utf8");
   assert.match(recording.trimEnd().split("\n").at(-1)!, /^\{"end":\{"state":"finished"/);
+});
+
+/** What others have in the environment, for reasons of their own. */
+const FOREIGN = {
+  WS_PORT: "tcp://10.0.0.7:80",
+  WS_SERVICE_HOST: "10.0.0.7",
+  TRACE: "1",
+  SERVER: "web-1",
+  ROOM: "a",
+  HEADER: "x",
+  K6_VERSION: "latest",
+  K6_LOG_FORMAT: "json",
+};
+
+test("what others have in the environment ends no run, and what may be meant is named in its notes", async (t) => {
+  const { summary } = await soak(t, [], FOREIGN);
+  assert.equal(summary.k6.version, "v2.2.0");
+  const notes = summary.notes.join("\n");
+  assert.match(notes, /^ROOM is no setting and changes nothing: is ROOMS meant\?$/m);
+  assert.match(notes, /^no settings, though they begin with WS_: WS_PORT, WS_SERVICE_HOST$/m);
+  assert.doesNotMatch(notes, /TRACE|SERVER /, "a soak has neither GRACE nor SERVERS");
+});
+
+describe("outputs that k6 was to have beside a run's own are there", () => {
+  const readings: [sentence: string, env: (directory: string, out: string) => Promise<NodeJS.ProcessEnv>][] =
+    [
+      ["by K6_OUT", async (_, out) => ({ K6_OUT: `json=${out}` })],
+      [
+        "by the configuration file that k6 looks for",
+        async (directory, out) => {
+          const home = process.platform === "darwin" ? "Library/Application Support" : ".config";
+          await mkdir(join(directory, home, "k6"), { recursive: true });
+          const config = JSON.stringify({ vus: null, out: [`json=${out}`] });
+          await writeFile(join(directory, home, "k6/config.json"), config);
+          return { HOME: directory, XDG_CONFIG_HOME: "" };
+        },
+      ],
+    ];
+  for (const [sentence, envFor] of readings) {
+    test(sentence, async (t) => {
+      const directory = await temporaryDirectory(t);
+      const out = join(directory, "samples.json");
+      const { files } = await soak(t, [], await envFor(directory, out));
+      assert.ok(files.includes("chat-soak.realtime.jsonl"), "there is no recording");
+      assert.match(await readFile(out, "utf8"), /"metric":"ws_msg_rtt_ms"/);
+    });
+  }
+});
+
+test("a script of one's own whose scenario is not called as its file has its summary, and all files its name", async (t) => {
+  const server = await startServer();
+  t.after(() => server.close());
+  const script = join(await temporaryDirectory(t), "script.js");
+  await writeFile(
+    script,
+    `import { soak } from ${JSON.stringify(packageFile("dist/library/index.js"))};
+    export const { options, setup, run, handleSummary } = soak({
+      name: "rush-hour",
+      settings: [],
+      load: () => ({ connections: 3, ramp: 0, hold: 3000, rampDown: 0 }),
+      traffic: () => ({ session: 60000, probeInterval: 200, backoff: { base: 500, cap: 10000 } }),
+      variables: () => ({ room: "a" }),
+      floor: { ws_replies: ["count>0"] },
+    });
+    export default run;`,
+  );
+  const argv = ["--json", "--url", `${server.url}/ws/chat`, "-e", "REPLY_TIMEOUT=2s"];
+  const { code, out, err } = await run(t, [script, ...argv]);
+  assert.equal(code, 0, err);
+  const { summary, files } = JSON.parse(out);
+  assert.deepEqual([summary.scenario, summary.verdict, summary.plannedMs], ["rush-hour", "pass", 3_000]);
+  assert.deepEqual(
+    files.map((file: string) => basename(file)),
+    [".junit.xml", ".realtime.jsonl", ".report.html", ".summary.json", ".summary.md"].map(
+      (end) => `rush-hour${end}`,
+    ),
+  );
+  const recording = await readFile(files[1], "utf8");
+  assert.equal(JSON.parse(recording.split("\n", 1)[0]!).scenario, "rush-hour");
 });
 
 test("two instances open each connection once, and are judged together", async (t) => {

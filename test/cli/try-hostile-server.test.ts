@@ -16,6 +16,18 @@ import { lastLine, reference, tryOut } from "./try-out.ts";
 const ACTIVE = /[^\P{Cc}\n]|[\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u;
 const EVIL = "\u001b]0;owned\u0007\u001b[2J\r\u009b31m\u202eabc\u2066\u200b\u2028\u007f";
 
+test("a redirect is told without what may be a secret", async (t) => {
+  const url = await rawServer(t, (socket) => {
+    socket.end(
+      "HTTP/1.1 302 Found\r\nLocation: https://me:s3cr3t@login.example/sso?token=s3cr3t#s3cr3t\r\nContent-Length: 0\r\n\r\n",
+    );
+  });
+  const tried = await tryOut(["--url", url]);
+  assert.equal(tried.code, 1);
+  assert.match(lastLine(tried), /HTTP 302: it redirects to https:\/\/login\.example\/sso\?…, which no/);
+  assert.ok(!tried.out.includes("s3cr3t"));
+});
+
 for (const json of [[], ["--json"]]) {
   const form = json.length > 0 ? "JSON" : "text";
   test(`control characters in messages and in a Close reason are escaped, in ${form}`, async (t) => {

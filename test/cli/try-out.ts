@@ -4,6 +4,7 @@ import { PassThrough } from "node:stream";
 import type { TestContext } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { main } from "../../cli/main.ts";
+import { SETTINGS } from "../../lib/settings.ts";
 import { type RunningServer, type ServerOptions, startServer } from "../../server/server.ts";
 
 /** How a `try` ended. */
@@ -13,7 +14,7 @@ export interface Tried {
   readonly err: string;
 }
 
-/** Runs `try` with one probe until what it printed matches `until`, which stands for ^C, or to its own end. */
+/** Runs `try` with the reference server's token and one probe until what it printed matches `until`, which stands for ^C, or to its own end. */
 export async function tryOut(
   argv: readonly string[],
   { until, cwd = "/", env = {} }: { until?: RegExp | undefined; cwd?: string; env?: NodeJS.ProcessEnv } = {},
@@ -29,7 +30,8 @@ export async function tryOut(
     printed.err += chunk;
   });
   const args = ["try", "--probes", "1", "--for", "30s", ...argv];
-  const code = await main(args, { out, err, cwd, env, signal: stop.signal });
+  const given = { WS_TOKEN: SETTINGS.WS_TOKEN.default, ...env };
+  const code = await main(args, { out, err, cwd, env: given, signal: stop.signal });
   await Promise.all([once(out.end(), "end"), once(err.end(), "end")]);
   return { code, ...printed };
 }

@@ -3,12 +3,15 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
+import type { Socket } from "node:net";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { describe, type TestContext, test } from "node:test";
 import { packageFile } from "../../cli/package-file.ts";
+import { PROTOCOLS } from "../../lib/protocols/index.ts";
 import type { FaultSettings, ServerOptions } from "../../server/server.ts";
 import { hubServer } from "../k6/hub-server.ts";
+import { accept, rawServer } from "../raw-server.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";
 import { closesOf, lastLine, reference, tryOut } from "./try-out.ts";
 
@@ -221,6 +224,17 @@ describe("a server that is not well: exit code 1, and why", () => {
     });
   }
 
+  test("which of two credentials is sent is said", async (t) => {
+    const server = await reference(t);
+    const argv = ["--token", "t0ken-0", "--header", "authorization: Bearer wrong-token"];
+    const tried = await tryOut(["--url", `${server.url}/ws/chat`, ...argv]);
+    assert.equal(
+      tried.err,
+      "HEADERS has an Authorization: sent as it is given there, in place of the token of WS_TOKEN or USERS\n",
+    );
+    assert.match(lastLine(tried), /^failed: .*401/);
+  });
+
   test("a certificate that nobody trusts", async (t) => {
     const server = await reference(t, { tls: true });
     const tried = await tryOut(["--url", `${server.url}/ws/chat`]);
@@ -277,6 +291,66 @@ describe("a server that is not well: exit code 1, and why", () => {
   });
 });
 
+describe("a server that ends the TCP connection after our Close, without an answer", () => {
+  for (const [how, end] of [
+    ["by a FIN", (socket: Socket) => socket.end()],
+    ["by a RST", (socket: Socket) => socket.resetAndDestroy()],
+  ] as const) {
+    test(`${how}: that was what we wanted, and it is told`, async (t) => {
+      const url = await rawServer(t, (socket, request) => {
+        socket.write(accept(request));
+        socket.once("data", () => end(socket)); // our Close is all that is sent
+      });
+      const file = await descriptor(t, { name: "silent" });
+      const tried = await tryOut(["--url", url, "--protocol-file", file, "--for", "200ms"]);
+      assert.equal(tried.code, 0, tried.out);
+      assert.match(tried.out, /! the connection ended without an answer to our Close/);
+      assert.match(lastLine(tried), /^ok: .*; it ended the connection without an answer to our Close$/);
+    });
+  }
+
+  test("before our Close it is a failure", async (t) => {
+    const url = await rawServer(t, (socket, request) => {
+      socket.end(accept(request));
+    });
+    const file = await descriptor(t, { name: "silent" });
+    const tried = await tryOut(["--url", url, "--protocol-file", file]);
+    assert.equal(tried.code, 1, tried.out);
+    assert.match(lastLine(tried), /^failed: the connection ended without a Close frame/);
+  });
+});
+
+describe("deliveries that are not as the descriptor has them", () => {
+  const misread = { where: { "/type": "message" }, id: "/id", sentAt: { at: "/id", unit: "ms" } };
+  const attempt = async (t: TestContext, delivery: object) => {
+    const server = await reference(t);
+    const file = await descriptor(t, { ...PROTOCOLS.chat, resume: undefined, delivery });
+    const argv = ["--url", `${server.url}/ws/chat`, "--protocol-file", file, "--publish", "2", "--for", "2s"];
+    return await tryOut(argv);
+  };
+
+  test("all of them: failed", async (t) => {
+    const tried = await attempt(t, misread);
+    assert.equal(tried.code, 1, tried.out);
+    assert.match(
+      lastLine(tried),
+      /^failed: none of 2 deliveries was as the descriptor has it; 2 messages broke the protocol, the first: delivery with an unusable sentAt/,
+    );
+  });
+
+  test("none of them: ok", async (t) => {
+    const tried = await attempt(t, { ...misread, sentAt: { at: "/sentAt", unit: "ms" } });
+    assert.equal(tried.code, 0, tried.out);
+  });
+});
+
+test("a token in quotes is told of, and sent as it is", async (t) => {
+  const server = await reference(t);
+  const tried = await tryOut(["--url", `${server.url}/ws/chat`], { env: { WS_TOKEN: '"test-token"' } });
+  assert.equal(tried.err, "WS_TOKEN is in quotes, which are sent as a part of it\n");
+  assert.match(lastLine(tried), /HTTP 401/);
+});
+
 test("too short a stay for its probes is told apart from replies that did not come", async (t) => {
   const server = await reference(t);
   const tried = await tryOut(["--url", `${server.url}/ws/chat`, "--probes", "9", "--for", "2s"]);
@@ -293,7 +367,7 @@ test("an interrupt before the session is ready leaves it open how it went: exit 
   assert.equal(tried.code, 3, tried.out);
   assert.match(
     lastLine(tried),
-    /^failed: the session was not ready when SIGINT came: session\[0\] had not had what it awaits$/,
+    /^undecided: the session was not ready when SIGINT came: session\[0\] had not had what it awaits$/,
   );
   assert.deepEqual(await closesOf(server), { 1000: 1 });
 });
@@ -301,7 +375,11 @@ test("an interrupt before the session is ready leaves it open how it went: exit 
 test("a reader that goes away ends it, without a stack trace", async (t) => {
   const server = await reference(t);
   const argv = ["--import", "tsx", packageFile("cli/bin.ts"), "try", "--url", `${server.url}/ws/chat`];
-  const child = spawn(process.execPath, argv, { stdio: ["ignore", "pipe", "pipe"], cwd: packageFile(".") });
+  const child = spawn(process.execPath, argv, {
+    stdio: ["ignore", "pipe", "pipe"],
+    cwd: packageFile("."),
+    env: { ...process.env, WS_TOKEN: "test-token" },
+  });
   t.after(() => child.kill("SIGKILL"));
   child.stdout.once("data", () => child.stdout.destroy());
   const [said, [code]] = await Promise.all([text(child.stderr), once(child, "close")]);
@@ -329,7 +407,11 @@ describe("a wrong command line is refused before anything is sent", () => {
       ["--url", "http://a"],
       /^--url: expected a ws:\/\/ or wss:\/\/ URL .*, got one that begins with http:\/\/\n$/,
     ],
-    ["a URL that only looks like one", ["--url", "ws://[::1"], /^--url, --subprotocol: expected a URL/],
+    [
+      "a URL that only looks like one",
+      ["--url", "ws://[::1"],
+      /^--url: expected a ws:\/\/ or wss:\/\/ URL with a host/,
+    ],
     [
       "a protocol that we do not have",
       ["--protocol", "mqtt"],
@@ -358,9 +440,13 @@ describe("a wrong command line is refused before anything is sent", () => {
     [
       "authentication by a message that the protocol does not have",
       ["--protocol", "echo", "--auth", "message"],
-      /^AUTH: expected a protocol with a refresh message/,
+      /^--auth: expected a protocol with a refresh message/,
     ],
-    ["the same subprotocol twice", ["--subprotocol", "a,a"], /subprotocols that differ/],
+    [
+      "the same subprotocol twice",
+      ["--subprotocol", "a,a"],
+      /^--subprotocol: expected names that differ, got a twice/,
+    ],
   ];
   for (const [sentence, argv, message] of rows) {
     test(sentence, async (t) => {

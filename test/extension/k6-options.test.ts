@@ -11,15 +11,19 @@ const HOST = "realtime.example";
 const portOf = (url: string): string => new URL(url).port;
 
 /** A server that accepts, and says from where and what it was asked. `closes`: each connection at once. */
-async function listener(t: TestContext, { closes = false } = {}) {
+async function listener(t: TestContext, { closes = false, host = "127.0.0.1" } = {}) {
   const peers: string[] = [];
   const requests: string[] = [];
-  const url = await rawServer(t, (socket, request) => {
-    peers.push(socket.remoteAddress ?? "");
-    requests.push(request);
-    socket.write(accept(request));
-    if (closes) socket.end(frame(CLOSE, close(1000, "")));
-  });
+  const url = await rawServer(
+    t,
+    (socket, request) => {
+      peers.push(socket.remoteAddress ?? "");
+      requests.push(request);
+      socket.write(accept(request));
+      if (closes) socket.end(frame(CLOSE, close(1000, "")));
+    },
+    host,
+  );
   return { url, peers, requests };
 }
 
@@ -57,14 +61,25 @@ describe("of a Swarm", () => {
     assert.equal(counts.get("ws_sessions_opened"), 4);
   });
 
-  test("hosts: an address as a name is refused, for it would be ignored", async (t) => {
-    const { stderr, counts } = await runSwarm(
+  test("hosts: an address goes elsewhere too, its Host header stays", async (t) => {
+    const { url, requests } = await listener(t);
+    const { counts, stderr } = await runSwarm(
       t,
-      { ...ONE, servers: ["ws://127.0.0.1:81/"] },
-      { options: { hosts: { "127.0.0.1": "127.0.0.2" } } },
+      { ...ONE, servers: ["ws://192.0.2.1:81/"] },
+      { options: { hosts: { "192.0.2.1": `127.0.0.1:${portOf(url)}` } } },
     );
-    assert.match(stderr, /hosts: expected names, got the address 127\.0\.0\.1:81/);
-    assert.equal(counts.get("ws_sessions_opened"), undefined);
+    assert.equal(counts.get("ws_sessions_opened"), 4, stderr);
+    assert.match(requests[0]!, /\r\nHost: 192\.0\.2\.1:81\r\n/);
+  });
+
+  test("localhost that is only ::1 is found, unless dns says IPv4 alone", async (t) => {
+    const { url } = await listener(t, { host: "::1" });
+    const servers = [`ws://localhost:${portOf(url)}/`];
+    const found = await runSwarm(t, { ...ONE, servers });
+    assert.equal(found.counts.get("ws_sessions_opened"), 4, found.stderr);
+    const options = { dns: { policy: "onlyIPv4" } };
+    const refused = await runSwarm(t, { ...ONE, servers }, { options });
+    assert.equal(refused.counts.get("ws_connect_failures{reason:refused}"), 4, refused.stderr);
   });
 
   for (const [option, options, server] of BLOCKED) {
@@ -146,21 +161,24 @@ describe("of a WebSocket", () => {
     assert.match(requests[0] ?? "", /^GET \/x\?y=1 HTTP\/1\.1\r\nHost: realtime\.example:81\r\n/);
   });
 
-  test("hosts: an address as a name is refused, for it would be ignored", async (t) => {
-    const { stderr } = await runSocket(t, {
-      url: "ws://127.0.0.1:81/",
-      options: { hosts: { "127.0.0.1": "127.0.0.2" } },
-    });
-    assert.match(
-      stderr,
-      /hosts: expected names, got the address 127\.0\.0\.1:81; connect to its target instead/,
-    );
+  test("hosts: an address goes elsewhere too", async (t) => {
+    const { url, requests } = await listener(t, { closes: true });
+    const options = { hosts: { "192.0.2.1:81": `127.0.0.1:${portOf(url)}` } };
+    const { heard, stderr } = await runSocket(t, { url: "ws://192.0.2.1:81/", options, act: "" });
+    assert.deepEqual(heard, [ACCEPTED], stderr);
+    assert.match(requests[0] ?? "", /\r\nHost: 192\.0\.2\.1:81\r\n/);
+  });
+
+  test("localhost that is only ::1 is found", async (t) => {
+    const { url } = await listener(t, { closes: true, host: "::1" });
+    const { heard, stderr } = await runSocket(t, { url: `ws://localhost:${portOf(url)}/`, act: "" });
+    assert.deepEqual(heard, [ACCEPTED], stderr);
   });
 
   for (const [sentence, options, url] of BLOCKED) {
     test(`${sentence}: blocked, by that name`, async (t) => {
       const { heard, stderr } = await runSocket(t, { url, options });
-      assert.deepEqual(heard, [["error blocked", "close 1006 client"]], stderr);
+      assert.deepEqual(heard, [["error blocked", "close 1006 generator"]], stderr);
     });
   }
 

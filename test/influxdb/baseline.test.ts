@@ -74,7 +74,7 @@ describe("runs read back", () => {
       const named = await temporaryDirectory(t);
       const { said } = await baseline(influx, ["--run", "red", "--to", named]);
       assert.deepEqual(await readdir(named), ["red-1.realtime.jsonl"]);
-      assert.match(said, /^red: fail, /);
+      assert.match(said, /^Fetched red: fail, /);
       const none = await baseline(influx, ["--branch", "no-such", "--to", named]);
       assert.equal(none.code, 3);
       assert.match(none.said, /no green run of chat-soak of branch no-such is stored there/);
@@ -88,10 +88,15 @@ describe("runs read back", () => {
         command(influx, ["gate", join(recorded, run), "--baseline", `influxdb:${influx.out}`, ...args]);
       const [[source]] = (await groupRecordings([join(recorded, "3")])) as [[Source]];
       const stored = { branch: "main", env: { ...influx.env } };
-      const files = await withBaselines([`influxdb:${influx.out}`], source.header, stored, async (paths) => {
-        await openRuns(await groupRecordings(paths));
-        return paths.map((path) => basename(path));
-      });
+      const files = await withBaselines(
+        [`influxdb:${influx.out}`],
+        [source.header],
+        stored,
+        async (paths) => {
+          await openRuns(await groupRecordings(paths));
+          return paths.map((path) => basename(path));
+        },
+      );
       // Neither the red one, nor another branch's, nor the run itself.
       assert.deepEqual(files, ["green-1.realtime.jsonl"]);
       const last = await judge("3", "--json", "--branch", "main");

@@ -130,8 +130,8 @@ test("what is stored beside the series of a run is no part of the recording that
   assert.equal(steps?.values.length, summary!.steps!.curve.length);
   const store = openStore(parsePlace(influx.out, { ...influx.env }));
   const wanted = { scenario: "fan-out", run: "steps", last: 1 };
-  const [fetched] = await fetchRuns(store, wanted, await temporaryDirectory(t));
-  const text = await readFile(fetched!.files[0]!, "utf8");
+  const { fetched } = await fetchRuns(store, wanted, await temporaryDirectory(t));
+  const text = await readFile(fetched[0]!.files[0]!, "utf8");
   assert.match(text, /"metric":"ws_fanout_lag_ms"/);
   assert.doesNotMatch(text, /"metric":"realtime_/);
 });

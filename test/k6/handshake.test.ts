@@ -1,11 +1,19 @@
 /** The answers to handshakes: right on the right server, found and named on one with just that fault. Each row is one run of stock k6. */
 import assert from "node:assert/strict";
-import { writeFile } from "node:fs/promises";
+import { once } from "node:events";
+import { readFile, writeFile } from "node:fs/promises";
+import { createSecureServer } from "node:http2";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
+import { type Duplex, PassThrough } from "node:stream";
 import { describe, type TestContext, test } from "node:test";
+import { WebSocketServer } from "ws";
+import { main } from "../../cli/main.ts";
 import { HANDSHAKE_CASES } from "../../lib/handshake.ts";
 import type { Summary } from "../../lib/summary/summary.ts";
 import { type FaultSettings, type ServerOptions, signToken, startServer } from "../../server/server.ts";
+import { selfSignedCertificate } from "../../server/tls.ts";
+import { accept, rawServer } from "../raw-server.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";
 import { count } from "./figures.ts";
 import { runK6 } from "./run.ts";
@@ -111,7 +119,7 @@ describe("handshake", { concurrency: 4 }, () => {
       );
       assert.equal(count(summary, `ws_outcomes{outcome:${outcome}}`), 1, said);
       assert.ok(
-        summary.notes!.some((note) => note.startsWith(`${wrong}: `) && note.endsWith(`, got ${got}`)),
+        summary.notes!.some((note) => note.startsWith(`${wrong}: got ${got}, expected `)),
         said,
       );
     });
@@ -121,7 +129,7 @@ describe("handshake", { concurrency: 4 }, () => {
     const { run, said } = await shakeHands(t, {}, OWN_CASES);
     assert.deepEqual(
       run.summary.notes,
-      ["plain: expected 101, got 101", "old: expected 426 with Upgrade: h2c, got 426"],
+      ["plain: got 101, expected 101", "old: got 426, expected 426 with Upgrade: h2c"],
       said,
     );
     assert.equal(run.summary.reason, "ws_outcomes{case:old,outcome:as_specified} count==1: was 0");
@@ -142,6 +150,87 @@ describe("handshake", { concurrency: 4 }, () => {
     const { run } = await shakeHands(t, {}, cases);
     assert.equal(run.summary, undefined);
     assert.match(run.stderr, /cases\.0\.expect\.status\.0: expected a status, got \\"401\\"/);
+  });
+});
+
+describe("handshake: a case that was not tried is no answer", () => {
+  /** Offers HTTP/2 first, as most servers and proxies do; takes upgrades over HTTP/1.1. */
+  async function http2Server(t: TestContext): Promise<string> {
+    const server = createSecureServer(
+      { ...(await selfSignedCertificate()), allowHTTP1: true },
+      (_, response) => {
+        response.writeHead(400).end();
+      },
+    );
+    const sockets = new WebSocketServer({ noServer: true });
+    const open = new Set<Duplex>();
+    server.on("upgrade", (request, socket, head) => sockets.handleUpgrade(request, socket, head, () => {}));
+    server.on("secureConnection", (socket) => {
+      open.add(socket.on("error", () => {}));
+    });
+    t.after(() => {
+      for (const socket of open) socket.destroy();
+      server.close();
+    });
+    await once(server.listen(0, "127.0.0.1"), "listening");
+    return `wss://localhost:${(server.address() as AddressInfo).port}`;
+  }
+  const trusting = { args: ["--insecure-skip-tls-verify"] };
+  const notTried = (notes: readonly string[] = []) =>
+    notes.filter((note) => note.includes("for k6 took HTTP/2"));
+
+  test("k6 took HTTP/2: incomplete, and said of each case", async (t) => {
+    const env = { PROFILE: "", WS_URL: await http2Server(t), ORIGIN: "https://our.example" };
+    const { summary, stderr } = await runK6(t, { scenario: "handshake", env, ...trusting });
+    assert.equal(summary?.verdict, "incomplete", stderr);
+    assert.match(summary.reason, /^k6 took HTTP\/2, .* run it with GODEBUG=http2client=0$/);
+    // Go's client takes HTTP/1.1 for a request that has both headers.
+    assert.deepEqual(
+      notTried(summary.notes).map((note) => note.split(":")[0]),
+      ["no-upgrade-header", "no-connection-header"],
+    );
+    assert.equal(notTried(summary.notes).length, count(summary, "ws_connect_failures{reason:http2}"));
+  });
+
+  test("the command line has it take HTTP/1.1", async (t) => {
+    const [out, results] = [new PassThrough().resume(), await temporaryDirectory(t)];
+    const WS_URL = await http2Server(t);
+    const env = { ...process.env, ORIGIN: "https://our.example", GODEBUG: "madvdontneed=1" };
+    const argv = [
+      "run",
+      "handshake",
+      "--url",
+      WS_URL,
+      "--results",
+      results,
+      "--",
+      "--insecure-skip-tls-verify",
+    ];
+    await main(argv, { out, err: out, cwd: results, env, signal: AbortSignal.any([]) });
+    const summary = JSON.parse(await readFile(join(results, "handshake.summary.json"), "utf8")) as Summary;
+    assert.deepEqual(notTried(summary.notes), []);
+    assert.equal(count(summary, "ws_connect_failures{reason:http2}"), 0);
+    assert.ok(count(summary, "ws_outcomes") > 5);
+  });
+
+  test("the run ended before", async (t) => {
+    let requests = 0;
+    let interrupt = () => {};
+    const WS_URL = await rawServer(t, (socket, request) => {
+      // The set-up's and the first case are answered.
+      if (++requests <= 2) socket.write(accept(request));
+      else interrupt();
+    });
+    const { summary, stderr } = await runK6(t, {
+      scenario: "handshake",
+      env: { PROFILE: "", WS_URL, CONNECT_TIMEOUT: "30s" },
+      onStart: (k6) => {
+        interrupt = () => k6.kill("SIGINT");
+      },
+    });
+    assert.equal(summary?.verdict, "incomplete", stderr);
+    const ended = summary.notes?.filter((note) => note.includes("not tried, for the run ended before")) ?? [];
+    assert.ok(ended.length > 5, summary.notes?.join("\n"));
   });
 });
 

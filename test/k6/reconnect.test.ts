@@ -1,9 +1,16 @@
 /** Connections that are cut, and what they missed: right on the right server, found and named on one with just that fault. Each row is one run of stock k6. */
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { writeFile } from "node:fs/promises";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
 import { describe, test } from "node:test";
+import { WebSocketServer } from "ws";
 import type { FaultSettings, ServerOptions } from "../../server/server.ts";
+import { temporaryDirectory } from "../temporary-directory.ts";
 import { count } from "./figures.ts";
 import { judge } from "./publications.ts";
+import { runK6 } from "./run.ts";
 
 interface ReconnectRow {
   readonly env?: Readonly<Record<string, string | number>>;
@@ -87,4 +94,40 @@ test("reconnect: who is refused tries again as BACKOFF_BASE and BACKOFF_CAP say"
   const { summary } = await judge(t, "reconnect", env, { faults }, /ws_outcomes\{outcome:gone\}/);
   // By default four clients knock about 16 times in these three seconds, here 4,000 times where nothing else runs.
   assert.ok(count(summary, "ws_connect_failures") > 50, `${count(summary, "ws_connect_failures")} tries`);
+});
+
+const NO_SESSION = {
+  name: "history",
+  publish: { send: '{"type":"message","id":${id},"seq":${seq}}' },
+  delivery: { where: { "/type": "message" }, id: "/id", seq: "/seq" },
+};
+
+test("reconnect: history that a server sends at connect is what was repeated, though the session has no steps", async (t) => {
+  const server = new WebSocketServer({ port: 0, host: "127.0.0.1" });
+  t.after(() => {
+    for (const client of server.clients) client.terminate();
+    server.close();
+  });
+  const history: string[] = [];
+  server.on("connection", (socket) => {
+    for (const message of history) socket.send(message);
+    socket.on("message", (data) => {
+      history.push(String(data));
+      for (const client of server.clients) client.send(String(data));
+      // The subscribers are cut off, the publisher is not.
+      if (history.length === 50) {
+        for (const client of server.clients) if (client !== socket) client.terminate();
+      }
+    });
+  });
+  await once(server, "listening");
+  const PROTOCOL_FILE = join(await temporaryDirectory(t), "history.json");
+  await writeFile(PROTOCOL_FILE, JSON.stringify(NO_SESSION));
+  const WS_URL = `ws://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const talk = { CONNECTIONS: 2, ROOMS: 1, DURATION: "3s", MESSAGE_INTERVAL: "10ms", REPLY_TIMEOUT: "1s" };
+  const env = { ...talk, PROFILE: "", WS_URL, PROTOCOL_FILE, REPLAY: "optional" };
+  const { summary, stderr } = await runK6(t, { scenario: "reconnect", env });
+  // Twice what they had, of 50, when they were cut off.
+  assert.match(summary?.reason ?? stderr, /^ws_gap_messages\{fate:repeated\} count==0: was (9\d|100)$/);
+  assert.equal(count(summary!, "ws_messages_duplicated"), 0);
 });

@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { SETTINGS } from "../../lib/settings.ts";
 import type { Summary } from "../../lib/summary/summary.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -53,7 +54,8 @@ export async function runK6(t: Cleanup, command: K6Command): Promise<K6Run> {
   const { scenario, k6 = STOCK_K6, args = [], onOutput } = command;
   const own = scenario.endsWith(".js");
   const script = own ? scenario : join(root, "dist", `${scenario}.js`);
-  const env = { RESULTS_DIR: results, ...(!own && { PROFILE: PATIENT }), ...command.env };
+  const given = { PROFILE: PATIENT, WS_TOKEN: SETTINGS.WS_TOKEN.default };
+  const env = { RESULTS_DIR: results, ...(!own && given), ...command.env };
   const child = spawn(
     k6,
     [

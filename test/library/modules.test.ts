@@ -17,6 +17,7 @@ const soak = (from: string) => `
     settings: [],
     load: () => ({ connections: 1, ramp: ms(0), hold: ms(10_000), rampDown: ms(0) }),
     traffic: () => ({ session: ms(60_000), probeInterval: ms(500), backoff: { base: ms(500), cap: ms(10_000) } }),
+    variables: () => ({}),
     floor: { ws_replies: ["count>0"] },
   });
   export default run;`;

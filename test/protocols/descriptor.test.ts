@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { DescriptorError, PROTOCOLS, parseDescriptor } from "../../lib/protocols/index.ts";
+import { compile, DescriptorError, PROTOCOLS, parseDescriptor } from "../../lib/protocols/index.ts";
 
 const probe = { send: '{"id":${id}}' };
 const reply = [{ name: "r", where: { "/type": "r" }, match: "id", id: "/id" }];
@@ -131,6 +131,27 @@ const wrong: [sentence: string, json: unknown, ...lines: string[]][] = [
     'delivery.sentAt.unit: expected "s" or "ms" or "us" or "ns", got "sec"',
   ],
   [
+    "a list that is no pointer",
+    { name: "x", delivery: { each: "publications" } },
+    'delivery.each: expected a JSON Pointer such as "/publications", got "publications"',
+  ],
+  [
+    "a list in a text",
+    { name: "x", delivery: [{ where: { "/a": 1 } }, { text: "a", each: "/list" }] },
+    'delivery[1].each: expected no "each" beside "text", which is a message without a list, got "/list"',
+  ],
+  [
+    "a delivery in a list, of another regex",
+    {
+      name: "x",
+      delivery: [
+        { regex: "^(?<a>.)", id: "a" },
+        { each: "", id: "a" },
+      ],
+    },
+    'delivery[1].id: expected a JSON Pointer, for there is no regex with groups, got "a"',
+  ],
+  [
     "a delivery that is everything",
     { name: "x", delivery: { id: "/id" } },
     'delivery: expected "text", "regex" or "where", got none',
@@ -163,12 +184,32 @@ const wrong: [sentence: string, json: unknown, ...lines: string[]][] = [
   [
     "JSON with a slip",
     { name: "x", publish: { send: '{"id":${id}' } },
-    'publish.send: expected JSON, since it begins with "{" (a variable may stand for a value or inside a string, not for a key), got "{\\"id\\":${id}"',
+    'publish.send: expected JSON to its end, since it begins with "{" (a variable may stand for a value or inside a string, not for a key; several messages in one take a "delimiter"), got "{\\"id\\":${id}"',
   ],
   [
     "a variable glued to a number",
     { name: "x", publish: { send: '{"id":1${seq}}' } },
-    'publish.send: expected JSON, since it begins with "{" (a variable may stand for a value or inside a string, not for a key), got "{\\"id\\":1${seq}}"',
+    'publish.send: expected JSON to its end, since it begins with "{" (a variable may stand for a value or inside a string, not for a key; several messages in one take a "delimiter"), got "{\\"id\\":1${seq}}"',
+  ],
+  [
+    "two messages that nothing parts",
+    { name: "x", session: [{ send: '{"a":${user}}\n{"b":${room}}' }] },
+    'session[0].send: expected JSON to its end, since it begins with "{" (a variable may stand for a value or inside a string, not for a key; several messages in one take a "delimiter"), got "{\\"a\\":${user}}\\n{\\"b\\":${room}}"',
+  ],
+  [
+    "JSON over several lines where a line is a message",
+    { name: "x", delimiter: "\n", publish: { send: '{\n"id":${id}}' } },
+    'publish.send: expected JSON to its end, since it begins with "{" (a variable may stand for a value or inside a string, not for a key; several messages in one take a "delimiter"), got "{\\n\\"id\\":${id}}"',
+  ],
+  [
+    "a delimiter at the end of a message",
+    { name: "x", delimiter: ";", heartbeat: [{ every: "1s", send: "ping;" }] },
+    'heartbeat[0].send: expected a message on both sides of each delimiter (";"); what is sent has it at its end already, got "ping;"',
+  ],
+  [
+    "several messages that one is to come back as",
+    { name: "x", delimiter: ";", probe: { send: "${id};b" }, reply: [{ name: "r", match: "whole" }] },
+    'probe.send: expected one message, since reply "r" is the message that was sent, got 2',
   ],
   [
     "an encoding that is none",
@@ -335,4 +376,19 @@ test("only a name is required, and an editor's $schema is let pass", () => {
   assert.deepEqual(parseDescriptor({ name: "x" }, "x"), { name: "x" });
   const json = { $schema: "protocol.schema.json", name: "x" };
   assert.deepEqual(parseDescriptor(json, "x"), json);
+});
+
+test("a column of the users' file is a variable where it is told of, in messages and in the path", () => {
+  const json = {
+    name: "x",
+    path: "/${tenant}",
+    session: [{ send: "${tenant}", await: { where: { "/joined": true } }, capture: { who: "/who" } }],
+  };
+  const protocol = compile(parseDescriptor(json, "x", ["tenant", "unused"]), ["tenant", "unused"]);
+  assert.deepEqual(protocol.variables, ["tenant"]);
+  assert.equal(protocol.path({ tenant: "a/b" }), "/a%2Fb");
+  const unknown = /session\[0\]\.send: expected a variable that is known here \(.*\), got "\$\{tenant\}"/;
+  assert.throws(() => parseDescriptor(json, "x"), unknown);
+  const taken = /session\[0\]\.capture\.who: expected no column's name, got "who"/;
+  assert.throws(() => parseDescriptor(json, "x", ["tenant", "who"]), taken);
 });

@@ -16,7 +16,7 @@ test("each descriptor in docs/protocols.md is accepted", () => {
   for (const json of shown) parseDescriptor(json, "docs/protocols.md");
   assert.deepEqual(
     shown.map(({ name }) => name),
-    ["acme-chat"],
+    ["acme-chat", "history"],
   );
 });
 

@@ -4,7 +4,6 @@ import fc, { type Arbitrary } from "fast-check";
 import {
   type Conversation,
   compile,
-  type Descriptor,
   type Effect,
   type Frame,
   PROTOCOLS,
@@ -16,6 +15,7 @@ import { sourceText } from "../../lib/protocols/source-text.ts";
 import { numberValue, parseTemplate, stringValue } from "../../lib/protocols/template.ts";
 import { decodeUtf8, encodeUtf8 } from "../../lib/protocols/utf8.ts";
 import { type Ms, ms } from "../../lib/units.ts";
+import { anyFrame, everything, text } from "./messages.ts";
 
 const REPLY_TIMEOUT = ms(100);
 const VARIABLES = { room: "r", user: "u", token: "t", vu: "1", connection: "2" };
@@ -23,7 +23,6 @@ const VARIABLES = { room: "r", user: "u", token: "t", vu: "1", connection: "2" }
 const start = (protocol: Protocol) =>
   protocol.connection({ variables: VARIABLES, replyTimeoutMs: REPLY_TIMEOUT });
 
-const text = fc.string({ unit: "grapheme" });
 const integer = fc.oneof(fc.bigInt(), fc.bigInt({ min: 2n ** 53n - 3n, max: 2n ** 53n + 3n })).map(String);
 
 test("any identifier finds its probe again, whatever its characters", () => {
@@ -63,60 +62,6 @@ test("whole numbers of any size are told apart", () => {
     }),
   );
 });
-
-/** Every feature at once, so that a message of any kind finds something to be matched with. */
-const everything: Descriptor = {
-  name: "everything",
-  session: [{ await: { regex: "^hi (?<who>\\w+)" }, capture: { who: "who" } }],
-  probe: { send: "ask ${id} ${payload}" },
-  reply: [
-    { name: "whole", match: "whole" },
-    { name: "id", regex: "^id:", match: "id", id: "/id" },
-    { name: "turn", where: { "/turn": true }, match: "fifo" },
-  ],
-  delivery: {
-    regex: "^say (?<room>[^\\n]*)\\n",
-    id: "/id",
-    seq: "/seq",
-    room: "room",
-    publisher: "/p",
-    sentAt: { at: "/t", unit: "us" },
-  },
-  error: { where: { "/error": 1 }, reason: "/why", settles: "id", id: "/id" },
-  heartbeat: [
-    { when: { where: { "/ping": null } }, capture: { n: "/n" }, answer: "pong ${n} ${lastSeq}" },
-    { every: "30ms", send: "beat" },
-  ],
-};
-
-const jsonish = fc.oneof(
-  fc.json(),
-  fc
-    .record(
-      {
-        id: fc.oneof(text, fc.integer(), fc.constant(null), fc.array(fc.integer())),
-        seq: fc.anything(),
-        turn: fc.boolean(),
-        error: fc.constantFrom(0, 1),
-        ping: fc.constant(null),
-        n: fc.oneof(fc.integer(), text, fc.boolean()),
-        t: fc.oneof(fc.double(), text),
-        p: fc.oneof(text, fc.dictionary(text, text)),
-      },
-      { requiredKeys: [] },
-    )
-    .map((value) => JSON.stringify(value, (_, field) => (typeof field === "bigint" ? String(field) : field))),
-);
-const anyFrame = fc.oneof(
-  text,
-  fc.string({ unit: "binary" }),
-  fc.uint8Array(),
-  jsonish,
-  jsonish.map((json) => `id:${json}`),
-  fc.tuple(text, jsonish).map(([room, json]) => `say ${room}\n${json}`),
-  fc.tuple(jsonish, fc.nat()).map(([json, at]) => json.slice(0, at)),
-  fc.constantFrom("hi you", "ask a ", '{"turn":true}', `${"[".repeat(10_000)}${"]".repeat(10_000)}`),
-);
 
 test("no message makes a conversation throw", () => {
   const protocols = [everything, ...Object.values(PROTOCOLS)].map((d) => compile(parseDescriptor(d, d.name)));
@@ -259,7 +204,6 @@ test("a JSON template gives JSON, and in it exactly the values put in", () => {
       const template = parseTemplate(
         `{"a":${hole("a")},"list":[${hole("b")}],"in":"${quoted}${hole("a")}${hole("b")}","rest":${JSON.stringify(rest).replace(/\$/g, "")}}`,
       );
-      assert.ok(template.json);
       const message = JSON.parse(template.expand((name) => (name === "a" ? a : b)));
       const read = (json: string) => JSON.parse(json) as unknown;
       assert.deepEqual(message.a, read(a.json));

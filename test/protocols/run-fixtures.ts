@@ -9,14 +9,20 @@ import {
   numberValue,
   parsePathTemplate,
   parseTemplate,
+  type Scope,
   stringValue,
+  TemplateError,
 } from "../../lib/protocols/template.ts";
-import type { Ms } from "../../lib/units.ts";
+import { type Ms, ms } from "../../lib/units.ts";
 
 /** A message in the table: text as it is, bytes in hexadecimal digits. */
 type FrameJson = { readonly text: string } | { readonly hex: string };
 
-interface Step {
+export interface Step {
+  /** To be done so many times, `#` in what it says being the number of the time, from 0. Default: once. */
+  readonly times?: number;
+  /** Milliseconds from one time to the next. */
+  readonly every?: number;
   readonly do: "open" | "receive" | "probe" | "sent" | "publish" | "due" | "setToken" | "drop";
   readonly at: Ms;
   readonly dueAt: Ms;
@@ -26,11 +32,12 @@ interface Step {
   readonly payload?: string;
   readonly token: string;
   readonly frame: FrameJson;
-  readonly effects: unknown[];
+  /** Where it is done several times, how many of each kind. */
+  readonly effects: unknown;
   readonly nextDue?: number;
 }
 
-interface Case {
+export interface Case {
   readonly name: string;
   readonly descriptor: string;
   readonly init: ConnectionInit;
@@ -47,8 +54,9 @@ export interface Fixtures {
     readonly variables: Readonly<Record<string, string | { readonly number: string } | null>>;
     readonly messages: readonly {
       readonly template: string;
-      readonly json: boolean;
-      readonly message: string;
+      readonly delimiter?: string;
+      /** `null` where it is refused. */
+      readonly message: string | null;
     }[];
     readonly paths: readonly { readonly path: string; readonly expanded: string }[];
   };
@@ -77,17 +85,12 @@ export function* runFixtures(fixtures: Fixtures): Generator<Row> {
   for (const fixture of fixtures.cases) yield runCase(fixture, fixtures.descriptors[fixture.descriptor]);
 
   const { variables, messages, paths } = fixtures.templates;
-  const scope = (name: string) => {
-    const value = variables[name] ?? null;
-    if (value === null) return NO_VALUE;
-    return typeof value === "string" ? stringValue(value) : numberValue(value.number);
-  };
-  for (const { template, json, message } of messages) {
-    const parsed = parseTemplate(template);
+  const scope = scopeOf(variables);
+  for (const { template, delimiter, message } of messages) {
     yield {
-      name: `template ${JSON.stringify(template)}`,
-      actual: { json: parsed.json, message: parsed.expand(scope) },
-      expected: { json, message },
+      name: `template ${JSON.stringify(template)}${delimiter === undefined ? "" : ` by ${JSON.stringify(delimiter)}`}`,
+      actual: expanded(template, delimiter, scope),
+      expected: message,
     };
   }
   for (const { path, expanded } of paths) {
@@ -109,24 +112,71 @@ export function* runFixtures(fixtures: Fixtures): Generator<Row> {
   }
 }
 
+/** Looks up the table's variables of templates. */
+export const scopeOf =
+  (variables: Fixtures["templates"]["variables"]): Scope =>
+  (name) => {
+    const value = variables[name] ?? null;
+    if (value === null) return NO_VALUE;
+    return typeof value === "string" ? stringValue(value) : numberValue(value.number);
+  };
+
+/** The message; null where the template is refused. */
+export function expanded(template: string, delimiter: string | undefined, scope: Scope): string | null {
+  try {
+    return parseTemplate(template, delimiter).expand(scope);
+  } catch (error) {
+    if (error instanceof TemplateError) return null;
+    throw error;
+  }
+}
+
 function runCase({ name, init, path, steps, end }: Case, descriptor: unknown): Row {
   const protocol = compile(parseDescriptor(descriptor, name));
   const conversation = protocol.connection(init);
-  const actual = steps.map((step) => {
-    const effects = perform(conversation, step).map(effectToJson);
-    const nextDue = conversation.nextDue();
-    return { ...step, effects, nextDue };
-  });
-  const { lastSeq, ready } = conversation;
+  const actual = steps.map((step) => runStep(conversation, step));
   return {
     name,
     actual: json({
       path: protocol.path(init.variables),
       steps: actual,
-      end: { openProbes: conversation.openProbes(), ready, lastSeq },
+      end: endOf(conversation),
     }),
     expected: { path: path ?? "", steps, end },
   };
+}
+
+/** The step with what comes of it. */
+export function runStep(conversation: Conversation, step: Step): Step {
+  const effects =
+    step.times === undefined
+      ? perform(conversation, step).map(effectToJson)
+      : countKinds(severalTimes(step).flatMap((one) => perform(conversation, one)));
+  const nextDue = conversation.nextDue();
+  return { ...step, effects, ...(nextDue !== undefined && { nextDue }) };
+}
+
+/** How a conversation is in the end. */
+export function endOf(conversation: Conversation): unknown {
+  const { lastSeq, ready } = conversation;
+  return { openProbes: conversation.openProbes(), ready, lastSeq };
+}
+
+function severalTimes({ times = 1, every = 0, ...step }: Step): Step[] {
+  const { id = "", frame, at, dueAt } = step;
+  return Array.from({ length: times }, (_, n) => ({
+    ...step,
+    at: ms(at + n * every),
+    dueAt: ms(dueAt + n * every),
+    id: id.replaceAll("#", String(n)),
+    frame: frame && "text" in frame ? { text: frame.text.replaceAll("#", String(n)) } : frame,
+  }));
+}
+
+function countKinds(effects: readonly Effect[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const { kind } of effects) counts[kind] = (counts[kind] ?? 0) + 1;
+  return counts;
 }
 
 function perform(conversation: Conversation, step: Step): readonly Effect[] {
@@ -155,7 +205,7 @@ function perform(conversation: Conversation, step: Step): readonly Effect[] {
 const effectToJson = (effect: Effect): unknown =>
   effect.kind === "send" ? { ...effect, frame: frameToJson(effect.frame) } : effect;
 
-const frameToJson = (frame: Frame): FrameJson =>
+export const frameToJson = (frame: Frame): FrameJson =>
   typeof frame === "string"
     ? { text: frame }
     : { hex: Array.from(frame, (byte) => byte.toString(16).padStart(2, "0")).join("") };

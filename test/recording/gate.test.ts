@@ -1,41 +1,17 @@
 import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { PassThrough } from "node:stream";
-import { text } from "node:stream/consumers";
-import { type TestContext, test } from "node:test";
-import { seeded } from "../../cli/gate/bootstrap.ts";
-import { decide } from "../../cli/gate/decide.ts";
-import { main } from "../../cli/main.ts";
+import { test } from "node:test";
 import { temporaryDirectory } from "../temporary-directory.ts";
-import { latencies } from "./made-up-run.ts";
+import { files, gate, run } from "./gate.ts";
 import { encoded, RTT, record, type Synthetic } from "./synthetic.ts";
 
-async function gate(cwd: string, ...argv: string[]) {
-  const [out, err] = [new PassThrough(), new PassThrough()];
-  const signal = new AbortController().signal;
-  const code = await main(["gate", ...argv], { out, err, cwd, env: {}, signal });
-  const [said, errors] = [await text(out.end()), await text(err.end())];
-  return { code, last: said.trimEnd().split("\n").at(-1), said, errors };
-}
-
-/** Round trips about 20 ms, 100 a second, and the limits on them. */
-function run(seed: number, factor = 1, more: Partial<Synthetic> = {}): Synthetic {
-  const values = latencies({ seconds: 15, perSecond: 100, persistence: 0, swing: 0.02 }, seeded(seed));
-  return {
-    header: { thresholds: { ws_msg_rtt_ms: ["p(50)<50", "p(99)<100"], ws_replies: ["count>0"] } },
-    series: [
-      RTT,
-      { metric: "ws_replies", kind: "counter" },
-      { metric: "ws_generator_delay_ms", kind: "trend", unit: "ms", tags: { side: "send" } },
-    ],
-    seconds: values.map((second) => [
-      [0, encoded(second.map((value) => factor * value))],
-      [1, second.length],
-      [2, encoded([0.1, 0.2])],
-    ]),
-    ...more,
-  };
+/** The same with a message that was larger than what was taken. */
+function withMessageTooBig(one: Synthetic): Synthetic {
+  const series = one.series ?? [];
+  const tooBig = { metric: "ws_message_errors", kind: "counter", tags: { reason: "message_too_big" } };
+  const [first = [], ...later] = one.seconds ?? [];
+  return { ...one, series: [...series, tooBig], seconds: [[...first, [series.length, 1]], ...later] };
 }
 
 const delayed = run(1);
@@ -47,6 +23,13 @@ const answers: [sentence: string, run: Synthetic, argv: readonly string[], code:
     [],
     99,
     /^fail: ws_msg_rtt_ms p\(50\)<50: was 6\d(\.\d)?; ws_msg_rtt_ms p\(99\)<100: was 1\d\d$/,
+  ],
+  [
+    "a limit is broken, and one of our own",
+    withMessageTooBig(run(1, 3)),
+    [],
+    3,
+    /^incomplete: 1 message larger than MESSAGE_BYTES, for which the generator ended its connection/,
   ],
   [
     "nothing is asked of it",
@@ -173,45 +156,46 @@ test("what breaks a metric down by the script's settings is no limit, and parts 
   assert.deepEqual(summary.metrics.ws_active_sessions, gaugeOf(40, 40, 40));
 });
 
-/** A run and its baselines, as files. */
-async function files(t: TestContext, now: Synthetic, ...before: Synthetic[]) {
+test("a profile replaces the limits on what it limits, and neither others nor the scenario's own", async (t) => {
   const directory = await temporaryDirectory(t);
-  const path = await record(directory, now);
-  const baselines: string[] = [];
-  for (const one of before) baselines.push("--baseline", await record(directory, one));
-  return { directory, path, baselines };
-}
-
-const comparisons: [sentence: string, runs: [Synthetic, ...Synthetic[]], code: number, last: RegExp][] = [
-  ["no slower", [run(1), run(2)], 0, /^pass: all 3 limits held, 3 latencies no slower than the baseline's$/],
-  [
-    "slower by half",
-    [run(1, 1.5), run(2)],
-    99,
-    /^fail: ws_msg_rtt_ms p50 is 4\d(\.\d)? % slower than the baseline \(\d+(\.\d)? ms, was [\d.]+ ms; [\d.]+ % to [\d.]+ %\); ws_msg_rtt_ms p95/,
-  ],
-  ["as slow as one of two", [run(1, 1.5), run(2), run(3, 1.5)], 0, /^pass: /],
-  [
-    "beside an incomplete baseline",
-    [run(1), run(2, 1, { state: undefined })],
-    3,
-    /^too-little-data: the baseline is incomplete: /,
-  ],
-  [
-    "beside a baseline too short",
-    [run(1), { ...run(2), seconds: run(2).seconds!.slice(0, 5) }],
-    3,
-    /^too-little-data: nothing to compare with the baseline by: ws_msg_rtt_ms: 5 s with values, 8 needed$/,
-  ],
-];
-for (const [sentence, runs, code, last] of comparisons) {
-  test(`exit code ${code} for a run ${sentence}`, async (t) => {
-    const { directory, path, baselines } = await files(t, ...runs);
-    const answer = await gate(directory, path, ...baselines);
-    assert.match(answer.last ?? "", last);
-    assert.deepEqual([answer.code, answer.errors], [code, ""]);
+  const counter = (metric: string) => ({ metric, kind: "counter" });
+  const given = (header: object, counts: readonly [given_up: number, reordered: number, errors: number]) => ({
+    header: {
+      thresholds: {
+        ws_msg_rtt_ms: ["p(50)<1"],
+        ws_connections_given_up: ["count==0"],
+        ws_connection_drops: ["count==0"],
+        ws_messages_reordered: ["count<1"],
+        ws_message_errors: ["count<100"],
+      },
+      ...header,
+    },
+    series: [
+      RTT,
+      counter("ws_connections_given_up"),
+      counter("ws_messages_reordered"),
+      counter("ws_message_errors"),
+      counter("ws_connection_drops"),
+    ],
+    seconds: Array.from({ length: 5 }, () => [
+      [0, encoded(Array(300).fill(20))] as const,
+      ...counts.map((count, i) => [1 + i, count / 5] as const),
+      [4, 3 / 5] as const,
+    ]),
   });
-}
+  const lastOf = async (recording: Synthetic) =>
+    (await gate(directory, await record(directory, recording), "--profile", "chat")).last ?? "";
+  assert.match(
+    await lastOf(given({}, [0, 0, 0])),
+    /^pass: all 7 limits held$/,
+    "p(50)<1 is replaced, and count==0 drops",
+  );
+  assert.match(await lastOf(given({}, [200, 0, 0])), /^fail: ws_connections_given_up count==0: was 200$/);
+  assert.match(await lastOf(given({}, [0, 17, 0])), /^fail: ws_messages_reordered count<1: was 17$/);
+  assert.match(await lastOf(given({}, [0, 0, 500])), /^fail: ws_message_errors count<100: was 500$/);
+  const floor = { floor: { ws_connection_drops: ["count==0"] } };
+  assert.match(await lastOf(given(floor, [0, 0, 0])), /^fail: ws_connection_drops count==0: was 3$/);
+});
 
 test("instances are judged together, not each alone", async (t) => {
   const directory = await temporaryDirectory(t);
@@ -247,7 +231,8 @@ test("what the user gets wrong is told in one line, with exit code 2", async (t)
     [["no-such"], /^no-such: expected a recording or a directory of them, got nothing there\n$/],
     [[path, "--basline", "x"], /^gate: unknown flag --basline, expected one of --help, /],
     [[path, "--baseline"], /^gate: --baseline expects a value\n$/],
-    [[path, "--baseline", path], /\.realtime\.jsonl is the run itself, not a baseline\n$/],
+    [[path, "--tolerance", "some"], /^gate: --tolerance: expected percent from 0 to 1000, got "some"\n$/],
+    [[path, "--spread", "-1"], /expected percent from 0 to 1000|argument is ambiguous/],
     [[path, "--baseline", other], /expected an earlier run of made-up, got one of another\n$/],
     [
       [path, baselines[1]!],
@@ -268,36 +253,4 @@ test("what the user gets wrong is told in one line, with exit code 2", async (t)
     assert.match(errors, message);
     assert.deepEqual([code, said, errors.split("\n").length], [2, "", 2]);
   }
-});
-
-test("only what was compared with every baseline counts as no slower", () => {
-  const summary = { verdict: "pass" as const, reason: "the one limit held", thresholds: [] };
-  const compared = (share: number, baseline: string) => ({
-    ...{ metric: "ws_msg_rtt_ms", share, baseline, before: 10, now: 10, ratio: 1, low: 0.9, high: 1.1 },
-  });
-  const green = { scenario: "chat-soak", verdict: "pass" as const, reason: "" };
-  const answer = (...comparisons: ReturnType<typeof compared>[]) =>
-    decide(summary, () => 1_000, {
-      baselines: [green, green],
-      regression: { slower: [], comparisons, notCompared: ["ws_msg_rtt_ms p99: 500 values, 1000 needed"] },
-    });
-  const two = answer(compared(0.5, "a"), compared(0.95, "a"), compared(0.99, "a"), compared(0.5, "b"));
-  assert.match(two.reason, /, 1 latency no slower than the baseline's \(not compared: .* p99: /);
-  const none = answer(compared(0.5, "a"), compared(0.95, "b"));
-  assert.equal(none.verdict, "too-little-data");
-});
-
-test("a latency that could as well be twice as slow is named, unless one baseline is sure", () => {
-  const summary = { verdict: "pass" as const, reason: "the one limit held", thresholds: [] };
-  const compared = (share: number, high: number) => ({
-    ...{ metric: "ws_msg_rtt_ms", share, baseline: "b", before: 10, now: 11, ratio: 1.1 },
-    ...{ low: 0.2, high },
-  });
-  const comparisons = [compared(0.5, 1.2), compared(0.95, 9), compared(0.99, 9), compared(0.99, 1.5)];
-  const answer = decide(summary, () => 1_000, {
-    baselines: [{ scenario: "chat-soak", verdict: "pass", reason: "" }],
-    regression: { slower: [], comparisons, notCompared: [] },
-  });
-  assert.match(answer.reason, /; too restless to tell: ws_msg_rtt_ms p95 could be 2 times as slow$/);
-  assert.equal(answer.exitCode, 0);
 });

@@ -11,22 +11,38 @@ export interface Weather {
   readonly persistence: number;
   /** The standard deviation of the seconds' level, as a share of it. */
   readonly swing: number;
+  /** Standard deviation of a value's logarithm. Default 0.4. */
+  readonly sigma?: number;
+  /** The first so many seconds are ten times as slow. Default 0. */
+  readonly warmUpSeconds?: number;
+  /** Only each so manyth second has values. Default 1: all. */
+  readonly every?: number;
+  /** The clock's step in milliseconds: values are multiples of it. Default none. */
+  readonly clockMs?: number;
 }
 
 /** Milliseconds by second: log-normal about 20 ms, about a level that wanders. */
 export function latencies(weather: Weather, random: Random): number[][] {
-  const { seconds, perSecond, persistence, swing } = weather;
+  const { seconds, perSecond, persistence, swing, sigma = 0.4, warmUpSeconds = 0, every = 1 } = weather;
   let level = swing * normal(random);
-  return Array.from({ length: seconds }, () => {
+  return Array.from({ length: seconds }, (_, second) => {
     level = persistence * level + swing * Math.sqrt(1 - persistence ** 2) * normal(random);
-    return Array.from({ length: perSecond }, () => 20 * Math.exp(level + 0.4 * normal(random)));
+    const typical = second < warmUpSeconds ? 200 : 20;
+    const count = second % every === 0 ? perSecond : 0;
+    return Array.from({ length: count }, () => typical * Math.exp(level + sigma * normal(random)));
   });
 }
 
 /** A run whose round trips are `factor` times as long. */
 export function madeUpRun(weather: Weather, seed: number, factor = 1): Run {
-  const values = latencies(weather, seeded(seed));
-  const cells = new Map(values.map((second, i) => [i, histogramOf(second.map((value) => factor * value))]));
+  const { clockMs } = weather;
+  const ticked = (value: number) =>
+    clockMs ? Math.max(clockMs, Math.round(value / clockMs) * clockMs) : value;
+  const cells = new Map(
+    latencies(weather, seeded(seed))
+      .map((second, i) => [i, histogramOf(second.map((value) => ticked(factor * value)))] as const)
+      .filter(([, { total }]) => total > 0),
+  );
   return {
     label: `run ${seed}`,
     instances: [],
@@ -36,7 +52,7 @@ export function madeUpRun(weather: Weather, seed: number, factor = 1): Run {
   };
 }
 
-function normal(random: Random): number {
+export function normal(random: Random): number {
   return Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
 }
 

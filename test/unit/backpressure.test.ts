@@ -16,12 +16,45 @@ import {
 import { type Ms, ms } from "../../lib/units.ts";
 
 describe("what became of a slow reader", () => {
-  const seen: SlowReaderSighting = { ready: true, ended: false, missing: 0, othersWaited: false };
+  const control = { ready: true, endedAt: undefined };
+  const seen: SlowReaderSighting = {
+    ready: true,
+    endedAt: undefined,
+    control,
+    missing: 0,
+    othersWaited: false,
+  };
+  const ended = { ...seen, endedAt: ms(5_000) };
   const rows: [sentence: string, seen: SlowReaderSighting, outcome: string][] = [
     ["everything came", seen, "queued"],
     ["some is missing, and it is still connected", { ...seen, missing: 1 }, "dropped"],
-    ["its connection ended, so the rest is missing", { ...seen, ended: true, missing: 7 }, "closed"],
-    ["its connection ended after everything had come", { ...seen, ended: true }, "closed"],
+    ["its connection ended, so the rest is missing", { ...ended, missing: 7 }, "closed"],
+    ["its connection ended after everything had come", ended, "closed"],
+    [
+      "its connection ended long before that of the silent one",
+      { ...ended, control: { ready: true, endedAt: ms(20_000) } },
+      "closed",
+    ],
+    [
+      "its connection ended when that of the silent one did",
+      { ...ended, control: { ready: true, endedAt: ms(5_300) } },
+      "unclear",
+    ],
+    [
+      "its end was seen after that of the silent one",
+      { ...ended, control: { ready: true, endedAt: ms(3_000) } },
+      "unclear",
+    ],
+    [
+      "its connection ended, and there was none to compare with",
+      { ...ended, control: { ready: false, endedAt: undefined } },
+      "unclear",
+    ],
+    [
+      "all came, and the silent one's connection ended",
+      { ...seen, control: { ready: true, endedAt: ms(3_000) } },
+      "queued",
+    ],
     ["everything came, and the others waited", { ...seen, othersWaited: true }, "blocked"],
     [
       "dropped for it, so it is not what the others waited for",

@@ -3,7 +3,9 @@ import { describe, test } from "node:test";
 import { handshakeTemplate, identities } from "../../lib/identity.ts";
 import { compile } from "../../lib/protocols/index.ts";
 import { readSettings, SettingsError } from "../../lib/settings.ts";
+import { NO_TABLE, usersOf } from "../../lib/users.ts";
 
+const nobody = usersOf(NO_TABLE, "t0ken");
 const NAMES = ["WS_URL", "WS_TOKEN", "AUTH", "HEADERS", "ORIGIN", "SUBPROTOCOL", "SERVERS"] as const;
 const settings = (AUTH: string) => readSettings(NAMES, { WS_URL: "ws://h/ws", WS_TOKEN: "t0ken", AUTH });
 
@@ -17,8 +19,8 @@ describe("where the token travels", () => {
     ["message", undefined],
   ] as const) {
     test(`${AUTH}, in a protocol whose first message has it`, () => {
-      const identity = identities(settings(AUTH), hello, [])(0, {});
-      const template = handshakeTemplate(settings(AUTH), hello, []);
+      const identity = identities(settings(AUTH), hello, nobody)(0, {});
+      const template = handshakeTemplate(settings(AUTH), hello, nobody);
       assert.equal(identity.headers.Authorization, header);
       assert.equal(template.headers.Authorization !== undefined, header !== undefined);
       assert.deepEqual([identity.authenticate, template.authenticate], [false, false]);
@@ -27,11 +29,11 @@ describe("where the token travels", () => {
   }
 
   test("message: the refresh message opens the session, where there is one", () => {
-    assert.equal(identities(settings("message"), refreshing, [])(0, {}).authenticate, true);
-    assert.equal(handshakeTemplate(settings("message"), refreshing, []).authenticate, true);
+    assert.equal(identities(settings("message"), refreshing, nobody)(0, {}).authenticate, true);
+    assert.equal(handshakeTemplate(settings("message"), refreshing, nobody).authenticate, true);
   });
 
   test("message: a protocol that has no place for it is refused", () => {
-    assert.throws(() => identities(settings("message"), without, []), SettingsError);
+    assert.throws(() => identities(settings("message"), without, nobody), SettingsError);
   });
 });

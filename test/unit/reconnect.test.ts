@@ -44,9 +44,21 @@ for (const [sentence, { came, fates, lost }] of Object.entries(rows)) {
   });
 }
 
-test("once it is whole, what comes again is no replay", () => {
+test("once it is whole, history still counts as a replay, and what came since does not", () => {
   const gap = account();
   gap.whole(6);
-  assert.deepEqual(gap.arrive(2), { fate: undefined, arrival: "duplicated" });
-  assert.deepEqual(gap.arrive(3), { fate: "replayed" }, "but a replay may still come");
+  assert.deepEqual(gap.arrive(2), { fate: "repeated" });
+  assert.deepEqual(gap.arrive(3), { fate: "replayed" });
+  assert.deepEqual(gap.arrive(7), { fate: undefined, arrival: "in-order" });
+  assert.deepEqual(gap.arrive(7), { fate: undefined, arrival: "duplicated" });
+  gap.dropped();
+  gap.opened(7);
+  gap.whole(7);
+  assert.deepEqual(gap.arrive(7), { fate: "repeated" }, "of whatever connection it was had");
+});
+
+test("who was never cut off has duplicates only", () => {
+  const never = new GapAccount();
+  never.arrive(1);
+  assert.deepEqual(never.arrive(1), { fate: undefined, arrival: "duplicated" });
 });

@@ -54,7 +54,7 @@ describe("what a server holds, in a sentence", () => {
     [
       "the generator was slow: no word of what the server holds beyond, broken limit or not",
       [step(5_000, 90), step(15_000, 812, { metrics: slowGenerator })],
-      "capacity: at least 5,000 subscribers; at 15,000 the generator was the bottleneck: ws_generator_delay_ms{side:receive} p99 was 80 ms, more than 10 % of the highest latency limit (500 ms)",
+      "capacity: at least 5,000 subscribers; at 15,000 the generator was the bottleneck: ws_generator_delay_ms{side:receive} p99 was 80 ms, more than 10 % of the tightest latency limit that broke (500 ms)",
       5_000,
     ],
     [
@@ -66,7 +66,7 @@ describe("what a server holds, in a sentence", () => {
     [
       "this machine had no ports left",
       [step(28_000, 12), step(29_000, 12, { metrics: noPorts, failure: "no ports" })],
-      "capacity: at least 28,000 subscribers; at 29,000 the generator was the bottleneck: this machine gave no more (no_ports)",
+      "capacity: at least 28,000 subscribers; at 29,000 the generator was the bottleneck: this machine had no local port left for 3 attempts to connect (no_ports): give more addresses (SOURCE_IPS) or servers, or widen the range of ports",
       28_000,
     ],
     [

@@ -50,7 +50,10 @@ const trend = (p99: number, count = 100) => ({
 });
 
 /** What k6 hands over after a good run, with changes. */
-function k6Data(changes: K6Data["metrics"] = {}, setup: unknown = { upgraded: true }): K6Data {
+function k6Data(
+  changes: K6Data["metrics"] = {},
+  setup: K6Data["setup_data"] | null = { upgraded: true },
+): K6Data {
   return {
     state: { testRunDurationMs: 12_000.4 },
     setup_data: setup,
@@ -68,6 +71,19 @@ function k6Data(changes: K6Data["metrics"] = {}, setup: unknown = { upgraded: tr
       ...changes,
     },
   };
+}
+
+/** No part of the load. */
+const NOT_BEGUN: K6Data["metrics"] = {
+  ws_shards_started: { values: { count: 0, rate: 0 } },
+  ws_shards_completed: { values: { count: 0, rate: 0 } },
+};
+
+/** What k6 hands over where it judged nothing (`--no-thresholds`). */
+function unjudged(changes: K6Data["metrics"] = {}): K6Data {
+  const data = k6Data(changes);
+  const metrics = Object.entries(data.metrics).map(([name, { values }]) => [name, { values }]);
+  return { ...data, metrics: Object.fromEntries(metrics) };
 }
 
 const summaryOf = (data: K6Data, limits: Thresholds = LIMITS) =>
@@ -90,6 +106,7 @@ describe("a run is judged", () => {
     thresholds: { "p(95)<500": { ok: true }, "p(99)<1000": { ok: true } },
   };
   const slowSend = { "ws_generator_delay_ms{side:send}": trend(101) };
+  const slightlySlowSend = { "ws_generator_delay_ms{side:send}": trend(51) };
   const rows: [sentence: string, data: K6Data, verdict: Verdict, reason: RegExp][] = [
     ["pass when every limit held", k6Data(), "pass", /^all 4 limits held$/],
     [
@@ -116,6 +133,13 @@ describe("a run is judged", () => {
       "generator-bound",
       /bottleneck/,
     ],
+    [
+      "generator-bound by the tightest limit that broke, however high the others are",
+      k6Data({ ...slightlySlowSend, ws_msg_rtt_ms: brokenRtt }),
+      "generator-bound",
+      /side:send} p99 was 51 ms, more than 10 % of the tightest latency limit that broke \(500 ms\)$/,
+    ],
+    ["pass by the highest limit where none broke", k6Data(slightlySlowSend), "pass", /^all 4 limits held$/],
     [
       "not generator-bound at exactly a tenth",
       k6Data({ "ws_generator_delay_ms{side:send}": trend(100) }),
@@ -170,15 +194,38 @@ describe("a run is judged", () => {
     ],
     [
       "incomplete after a failed set-up",
-      k6Data({}, null),
+      k6Data(NOT_BEGUN, null),
       "incomplete",
       /^the set-up failed: it was interrupted, or the server did not answer/,
     ],
     [
       "incomplete after a refused upgrade, with the reason",
-      k6Data({ "ws_connect_failures{reason:refused}": { values: { count: 1, rate: 0 } } }, null),
+      k6Data(
+        { ...NOT_BEGUN, "ws_connect_failures{reason:refused}": { values: { count: 1, rate: 0 } } },
+        null,
+      ),
       "incomplete",
       /took no WebSocket upgrade \(refused\)$/,
+    ],
+    ["pass where the set-up was left out and the load was there", k6Data({}, null), "pass", /limits held/],
+    ["pass by figures that k6 did not judge", unjudged(), "pass", /^all 4 limits held$/],
+    [
+      "fail by figures that k6 did not judge",
+      unjudged({ ws_msg_rtt_ms: trend(1_200) }),
+      "fail",
+      /^ws_msg_rtt_ms p\(95\)<500: was 800; ws_msg_rtt_ms p\(99\)<1000: was 1200$/,
+    ],
+    [
+      "fail where k6 judged nothing and there was no value",
+      unjudged({ ws_delivery_success_rate: { values: { rate: 0, passes: 0, fails: 0 } } }),
+      "fail",
+      /^ws_delivery_success_rate rate>0.995: there was no value$/,
+    ],
+    [
+      "incomplete where k6 neither judged a limit nor computed what it is on",
+      unjudged({ ws_msg_rtt_ms: { values: { count: 9, min: 1, max: 3 } } }),
+      "incomplete",
+      /^not judged, for k6 did not compute it: ws_msg_rtt_ms p\(95\)<500, ws_msg_rtt_ms p\(99\)<1000$/,
     ],
     [
       "incomplete when part of the load ended early",
@@ -276,7 +323,7 @@ test("k6 is asked to compute the percentiles that limits name", () => {
 describe("a threshold expression", () => {
   const rows: [string, ReturnType<typeof parseLimit>][] = [
     ["p(95)<500", { aggregate: "p(95)", operator: "<", bound: 500 }],
-    [" p( 99.9 ) <= 1e3 ", { aggregate: "p(99.9)", operator: "<=", bound: 1000 }],
+    [" p(99.9) <= 1e3 ", { aggregate: "p(99.9)", operator: "<=", bound: 1000 }],
     ["rate>0.995", { aggregate: "rate", operator: ">", bound: 0.995 }],
     ["count===0", { aggregate: "count", operator: "===", bound: 0 }],
     ["p95<500", undefined],
@@ -368,4 +415,9 @@ test("a run says how long it took of what was planned, and takes no gauge's last
     terminal({ ...summaryOf(k6Data()), durationMs: 11_600, plannedMs: 11_745 }),
     /^ {2}12s of 12s planned; k6/m,
   );
+});
+
+test("that k6 judged no limits is said beside the figures, and not where it did", () => {
+  assert.match(summaryOf(unjudged()).notes!.join(), /k6 judged no limits \(--no-thresholds\)/);
+  assert.doesNotMatch(summaryOf(k6Data()).notes!.join(), /k6 judged no limits/);
 });

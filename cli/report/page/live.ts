@@ -1,15 +1,5 @@
 /** Keeps the page of a run that goes on up to date. */
-import type { Chart } from "../chart.ts";
-
-/** What the command line sends each second; cli/live/serve.ts makes it. */
-interface Update {
-  readonly headline: string;
-  readonly above: string;
-  readonly charts: readonly Chart[];
-  readonly figures: string;
-  readonly below: string;
-  readonly over: boolean;
-}
+import type { Chart, Update } from "../chart.ts";
 
 /** Follows the run until it is over. Markup comes from this page's own server, which has escaped what is in it. */
 export function followRun(draw: (charts: readonly Chart[], figures: string) => void): void {

@@ -33,6 +33,28 @@ func ReadWall() Wall {
 	return Wall{Read: read, offset: t.UnixNano() - int64(read)}
 }
 
+// Again reads the wall clock anew. A thread that loses its processor between the
+// two clocks that make a reading would put all wall times too late; w betrays
+// that, and the reading is repeated.
+func (w Wall) Again() Wall { return w.again(ReadWall) }
+
+func (w Wall) again(read func() Wall) Wall {
+	const (
+		tries    = 3
+		steering = int64(time.Microsecond) // what a clock that is being steered may lose meanwhile
+	)
+	n := read()
+	for range tries {
+		if w == (Wall{}) || w.offset-n.offset <= steering {
+			break
+		}
+		if again := read(); again.offset > n.offset {
+			n = again
+		}
+	}
+	return n
+}
+
 // Time is the instant of a wall time in nanoseconds since the Unix epoch.
 func (w Wall) Time(unixNano int64) Time { return Time(unixNano - w.offset) }
 

@@ -59,7 +59,7 @@ func (g *guest) Message(c *engine.Conn, m engine.Message) {
 		return
 	}
 	g.loop.now = m.Read
-	g.conversation.Receive(g, m.Data, m.Op == frame.Binary, m.At)
+	g.conversation.Receive(g, m.Data, m.Op == frame.Binary, m.Since, m.At)
 	if g.leaveBy != 0 && g.isComplete() {
 		g.end()
 		return
@@ -73,7 +73,7 @@ func (g *guest) Alarm(c *engine.Conn, now clock.Time) {
 		g.end()
 		return
 	}
-	g.conversation.Due(g, now)
+	g.conversation.Due(g, c.Settled())
 	if g.joining && g.joinedAt <= now {
 		g.joining = false
 		g.subscription.Confirm()
@@ -293,9 +293,10 @@ func (g *guest) Delivered(d *protocol.Delivery) {
 	if !arrival.Due {
 		return
 	}
-	if known && d.At.Sub(due) <= l.run.o.Timeout {
+	// One that may have come in time did: reading late is this side's doing.
+	if timeout := l.run.o.Timeout; known && d.Since.Sub(due) <= timeout {
 		r.InTime++
-		l.arrivals[number/plan.Shards].Note(sequence, d.At)
+		l.arrivals[number/plan.Shards].Note(sequence, min(d.At, due.Add(timeout)))
 	} else {
 		r.Late++
 	}

@@ -56,7 +56,7 @@ func (g *guest) overheard(d *protocol.Delivery) {
 		case h.Early:
 			early = true
 		case h.Unshared, !h.Due:
-		case d.At.Sub(h.First) <= l.run.o.Timeout:
+		case d.Since.Sub(h.First) <= l.run.o.Timeout:
 			r.InTime++
 		default:
 			r.Late++

@@ -31,8 +31,8 @@ func (op Opcode) known() bool {
 	return op <= Binary || op >= Close && op <= Pong
 }
 
-// Error is a peer's breach of the protocol. The values below are all there
-// are, so they compare with == and cost no allocation.
+// Error is a peer's breach of the protocol, or of a Parser's limits. The values
+// below are all there are, so they compare with == and cost no allocation.
 type Error struct {
 	// Reason is a short name for counting, such as "masked_frame".
 	Reason string
@@ -41,6 +41,10 @@ type Error struct {
 }
 
 func (e *Error) Error() string { return "frame: " + e.Reason }
+
+// IsLimit tells whether it is a limit of this side's that the peer passed,
+// whose message was as the protocol has it.
+func (e *Error) IsLimit() bool { return e.CloseCode == CodeMessageTooBig }
 
 // Every breach that a Parser reports.
 var (
@@ -58,6 +62,12 @@ var (
 	ErrMessageTooBig     = &Error{"message_too_big", CodeMessageTooBig}
 	ErrBufferLimit       = &Error{"buffer_limit", CodeMessageTooBig}
 )
+
+// Errors is all of them.
+var Errors = [...]*Error{
+	ErrReservedBits, ErrOpcode, ErrMasked, ErrUnmasked, ErrLength, ErrFragmentedControl, ErrLongControl,
+	ErrContinuation, ErrClosePayload, ErrCloseCode, ErrUTF8, ErrMessageTooBig, ErrBufferLimit,
+}
 
 // Close codes (section 7.4.1) that the engine itself sends or reports.
 const (

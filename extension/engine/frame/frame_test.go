@@ -98,7 +98,7 @@ func TestRead(t *testing.T) {
 	}
 	for _, test := range tests {
 		for _, piece := range []int{1, 2, 7, 139, 1 << 10, 1 << 20} {
-			ps, s := NewParser(Limits{}, false), State{}
+			ps, s := NewParser(Limits{MessageBytes: 1 << 20}, false), State{}
 			got, err := readAll(ps, &s, test.in, piece)
 			if err != test.err {
 				t.Errorf("%s, in pieces of %d: error %v, want %v", test.name, piece, err, test.err)
@@ -154,8 +154,42 @@ func TestStateAtRestOwnsNothing(t *testing.T) {
 	}
 }
 
+// A message in pieces or fragments takes memory a few times, not once for each,
+// and in the end no more than it has bytes.
+func TestALongMessageIsNotCopiedOften(t *testing.T) {
+	const size, piece = 4 << 20, 4 << 10
+	fragments := server(nil, 0x02, string(make([]byte, piece)))
+	for range size/piece - 2 {
+		fragments = server(fragments, 0x00, string(make([]byte, piece)))
+	}
+	fragments = server(fragments, 0x80, string(make([]byte, piece)))
+	for name, in := range map[string][]byte{"a frame": server(nil, 0x82, string(make([]byte, size))), "fragments": fragments} {
+		ps, s, grown, last := NewParser(Limits{}, false), State{}, 0, 0
+		for rest := in; len(rest) > 0; rest = rest[min(piece, len(rest)):] {
+			m, n, err := ps.Next(&s, rest[:min(piece, len(rest))])
+			if err != nil {
+				t.Fatal(err)
+			}
+			if m.Op == 0 && n < min(piece, len(rest)) {
+				t.Fatalf("%s: %d bytes were taken", name, n)
+			}
+			if s.p != nil && cap(s.p.message) != last {
+				grown, last = grown+1, cap(s.p.message)
+			}
+			if m.Op != 0 && (len(m.Data) != size || cap(m.Data) > 2*size) {
+				t.Errorf("%s: %d bytes in %d", name, len(m.Data), cap(m.Data))
+			}
+		}
+		if grown > 15 {
+			t.Errorf("%s: the memory grew %d times", name, grown)
+		}
+	}
+}
+
 func TestBufferLimitIsSharedByConnections(t *testing.T) {
-	ps := NewParser(Limits{MessageBytes: 1 << 20, BufferedBytes: 1 << 20}, false)
+	buffer := NewBuffer(1 << 20)
+	limits := Limits{MessageBytes: 1 << 20, Buffer: buffer}
+	ps, other := NewParser(limits, false), NewParser(limits, false)
 	half := declared(0x82, 1<<20)
 	half = append(half, make([]byte, 600<<10)...)
 	var a, b State
@@ -165,10 +199,15 @@ func TestBufferLimitIsSharedByConnections(t *testing.T) {
 	if _, err := readAll(ps, &b, half, 1<<20); err != ErrBufferLimit {
 		t.Fatalf("the second half message: %v, want %v", err, ErrBufferLimit)
 	}
+	var c State
+	if _, err := readAll(other, &c, half, 1<<20); err != ErrBufferLimit {
+		t.Fatalf("that of another Parser: %v, want %v", err, ErrBufferLimit)
+	}
 	ps.Release(&a)
 	ps.Release(&b)
-	if ps.Buffered() != 0 {
-		t.Errorf("%d bytes are counted as held after both connections ended", ps.Buffered())
+	other.Release(&c)
+	if held := buffer.Bytes(); held != 0 {
+		t.Errorf("%d bytes are counted as held after all connections ended", held)
 	}
 }
 
@@ -249,8 +288,8 @@ func FuzzRead(f *testing.F) {
 	f.Add(AppendMasked(nil, Text, mask, []byte("Hello")), uint64(3), true)
 	f.Add(declared(0x82, 1<<62), uint64(4), false)
 	f.Fuzz(func(t *testing.T, in []byte, seed uint64, fromClients bool) {
-		limits := Limits{MessageBytes: 1 << 10, BufferedBytes: 2 << 10}
-		whole, s := NewParser(limits, fromClients), State{}
+		limits := Limits{MessageBytes: 1 << 10, Buffer: NewBuffer(2 << 10)}
+		whole, s := NewParser(Limits{MessageBytes: 1 << 10}, fromClients), State{}
 		want, wantErr := readAll(whole, &s, in, len(in)+1)
 
 		pieces, s := NewParser(limits, fromClients), State{}
@@ -263,7 +302,7 @@ func FuzzRead(f *testing.F) {
 			more, gotErr = readAll(pieces, &s, rest[:n], n)
 			got = append(got, more...)
 			rest = rest[n:]
-			if held := pieces.Buffered(); held > 4<<10 {
+			if held := limits.Buffer.Bytes(); held > 4<<10 {
 				t.Fatalf("%d bytes held, with a limit of %d a message", held, limits.MessageBytes)
 			}
 		}

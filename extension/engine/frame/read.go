@@ -1,5 +1,7 @@
 package frame
 
+import "sync/atomic"
+
 // Message is what a Parser hands out: a whole data message, or a control
 // frame. Data lies in the buffer given to Next or in the connection's State
 // and is good until the next call.
@@ -12,11 +14,47 @@ type Message struct {
 // default.
 type Limits struct {
 	// MessageBytes is the largest message, all fragments together. A frame
-	// that declares more is refused at its header. Default 1 MiB.
+	// that declares more is refused at its header. Default 64 MiB.
 	MessageBytes int64
-	// BufferedBytes bounds the half received messages of all connections of
-	// the Parser together. Default 256 MiB.
-	BufferedBytes int64
+	// Buffer bounds the half received messages of all connections of the
+	// Parsers that have it. Default: one of 1 GiB for this Parser.
+	Buffer *Buffer
+}
+
+// The defaults of limits.
+const (
+	DefaultMessageBytes  = 64 << 20
+	DefaultBufferedBytes = 1 << 30
+)
+
+// Buffer is the memory that half received messages take. Parsers on several
+// goroutines may share it.
+type Buffer struct {
+	limit int64
+	used  atomic.Int64
+}
+
+// NewBuffer makes a Buffer of so many bytes, 0 for the default.
+func NewBuffer(limit int64) *Buffer {
+	if limit == 0 {
+		limit = DefaultBufferedBytes
+	}
+	return &Buffer{limit: limit}
+}
+
+// Bytes is how many are in use.
+func (b *Buffer) Bytes() int64 { return b.used.Load() }
+
+// hasRoomFor tells whether so many more may be used.
+func (b *Buffer) hasRoomFor(bytes int) bool {
+	return bytes <= 0 || b.used.Load()+int64(bytes) <= b.limit
+}
+
+// grew notes that a message's memory went from one size to another.
+func (b *Buffer) grew(from, to int) {
+	if from != to {
+		b.used.Add(int64(to - from))
+	}
 }
 
 const (
@@ -28,10 +66,9 @@ const (
 // to one event loop. It allocates nothing for a message that lies whole in the
 // bytes given to it.
 type Parser struct {
-	limits   Limits
-	masked   bool // the peers must mask
-	free     []*partial
-	buffered int64
+	limits Limits
+	masked bool // the peers must mask
+	free   []*partial
 }
 
 // NewParser makes a Parser. fromClients says that the peers are clients, whose
@@ -39,10 +76,10 @@ type Parser struct {
 // 5.1).
 func NewParser(limits Limits, fromClients bool) *Parser {
 	if limits.MessageBytes == 0 {
-		limits.MessageBytes = 1 << 20
+		limits.MessageBytes = DefaultMessageBytes
 	}
-	if limits.BufferedBytes == 0 {
-		limits.BufferedBytes = 256 << 20
+	if limits.Buffer == nil {
+		limits.Buffer = NewBuffer(0)
 	}
 	return &Parser{limits: limits, masked: fromClients}
 }
@@ -172,12 +209,15 @@ func (ps *Parser) head(s *State, b []byte) (m Message, n int, err error) {
 // payload takes what b holds of the current data frame.
 func (ps *Parser) payload(p *partial, b []byte) (n int, err error) {
 	b = b[:min(int64(len(b)), p.frame.length-p.frameDone)]
-	start, before := len(p.message), cap(p.message)
-	if int64(start+len(b)-before)+ps.buffered > ps.limits.BufferedBytes {
-		return 0, ErrBufferLimit
+	start := len(p.message)
+	if before, size := cap(p.message), p.sizeFor(len(b)); size > before {
+		if !ps.limits.Buffer.hasRoomFor(size - before) {
+			return 0, ErrBufferLimit
+		}
+		p.message = append(make([]byte, 0, size), p.message...)
+		ps.limits.Buffer.grew(before, size)
 	}
 	p.message = append(p.message, b...)
-	ps.buffered += int64(cap(p.message) - before)
 	piece := p.message[start:]
 	if p.frame.masked {
 		xor(p.frame.mask, p.frameDone, piece)
@@ -197,6 +237,21 @@ func (ps *Parser) payload(p *partial, b []byte) (n int, err error) {
 		}
 	}
 	return len(b), nil
+}
+
+// sizeFor is how large the message's memory is to be for n more bytes: twice
+// what it is, so that a long message is not copied too often, but no more than
+// its last frame will fill. What a peer only declares takes no memory.
+func (p *partial) sizeFor(n int) int {
+	needed := len(p.message) + n
+	if needed <= cap(p.message) {
+		return cap(p.message)
+	}
+	size := max(needed, 2*cap(p.message))
+	if p.frame.fin {
+		size = min(size, len(p.message)+int(p.frame.length-p.frameDone))
+	}
+	return size
 }
 
 func (ps *Parser) take(s *State) *partial {
@@ -220,17 +275,13 @@ func (ps *Parser) Release(s *State) {
 	}
 	s.p = nil
 	message := p.message
-	if cap(message) > keptMessageBytes {
-		ps.buffered -= int64(cap(message))
+	if cap(message) > keptMessageBytes || len(ps.free) >= keptPartials {
+		ps.limits.Buffer.grew(cap(message), 0)
 		message = nil
 	}
 	if len(ps.free) >= keptPartials {
-		ps.buffered -= int64(cap(message))
 		return
 	}
 	*p = partial{message: message[:0]}
 	ps.free = append(ps.free, p)
 }
-
-// Buffered is how many bytes the Parser holds for messages half received.
-func (ps *Parser) Buffered() int64 { return ps.buffered }

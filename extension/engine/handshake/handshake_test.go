@@ -117,9 +117,9 @@ func TestRequestRefuses(t *testing.T) {
 		request Request
 		want    string
 	}{
-		{"a path that smuggles a header", Request{Host: "h", Path: "/ HTTP/1.1\r\nX: y"}, "path"},
-		{"a path without its slash", Request{Host: "h", Path: "chat"}, "path"},
-		{"a fragment in the path", Request{Host: "h", Path: "/#a"}, "path"},
+		{"a path that smuggles a header", Request{Host: "h", Path: "/s3cret HTTP/1.1\r\nX: y"}, `path: want it percent-encoded, without #, got " " at byte 7`},
+		{"a path without its slash", Request{Host: "h", Path: "chat/s3cret"}, "path: want a leading /"},
+		{"a fragment in the path", Request{Host: "h", Path: "/s3cret#a"}, "path: want it percent-encoded, without #"},
 		{"a value that smuggles a header", Request{Host: "h", Fields: []Field{{"X", "a\r\nY: b"}}}, "header X"},
 		{"a host that smuggles a header", Request{Host: "h\r\nY: b"}, "header Host"},
 		{"a header name with a space", Request{Host: "h", Fields: []Field{{"X Y", "a"}}}, "header name"},
@@ -129,6 +129,8 @@ func TestRequestRefuses(t *testing.T) {
 	for _, test := range tests {
 		if _, err := test.request.Append(nil, key); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: error %v, want one that says %q", test.name, err, test.want)
+		} else if strings.Contains(err.Error(), "s3cret") {
+			t.Errorf("%s: error %v shows what may be a token", test.name, err)
 		}
 	}
 }

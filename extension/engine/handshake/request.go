@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"strings"
+	"unicode"
 )
 
 // Key is a Sec-WebSocket-Key: 16 random bytes in base64.
@@ -52,8 +53,12 @@ func (r *Request) Append(dst []byte, key Key) ([]byte, error) {
 	if path == "" {
 		path = "/"
 	}
-	if path[0] != '/' || strings.ContainsFunc(path, notInTarget) {
-		return dst, fmt.Errorf("path %q: want a leading / and no spaces, # or control characters", path)
+	// The path itself is not shown: a token may be in it.
+	if path[0] != '/' {
+		return dst, fmt.Errorf("path: want a leading /, got %q", path[:1])
+	}
+	if at := strings.IndexFunc(path, notInTarget); at >= 0 {
+		return dst, fmt.Errorf("path: want it percent-encoded, without #, got %q at byte %d", path[at:at+1], at)
 	}
 	dst = append(dst, "GET "...)
 	dst = append(dst, path...)
@@ -94,9 +99,9 @@ func appendField(dst []byte, name, value string) ([]byte, error) {
 	if !isToken(name) {
 		return dst, fmt.Errorf("header name %q: want a token (RFC 9110 section 5.6.2)", name)
 	}
-	if strings.ContainsFunc(value, notInValue) {
+	if !IsFieldValue(value) {
 		// The value may be a secret, so it is not repeated here.
-		return dst, fmt.Errorf("header %s: its value has control characters or characters beyond Latin-1", name)
+		return dst, fmt.Errorf("header %s: its value has control characters", name)
 	}
 	dst = append(dst, name...)
 	dst = append(dst, ": "...)
@@ -116,7 +121,12 @@ func isReserved(name string) bool {
 
 func notInTarget(c rune) bool { return c <= ' ' || c >= 0x7F || c == '#' }
 
-func notInValue(c rune) bool { return c < ' ' && c != '\t' || c == 0x7F || c > 0xFF }
+// IsFieldValue tells whether s can be the value of a header field: text without
+// control characters. What is beyond ASCII goes on the wire as it is, in UTF-8
+// (obs-text of RFC 9110 section 5.5).
+func IsFieldValue(s string) bool {
+	return !strings.ContainsFunc(s, func(c rune) bool { return unicode.IsControl(c) && c != '\t' })
+}
 
 func isToken(s string) bool {
 	return s != "" && !strings.ContainsFunc(s, func(c rune) bool {

@@ -31,6 +31,9 @@ type Response struct {
 	// Protocol is the subprotocol that the server chose, nil for none. It lies
 	// in the bytes that were read.
 	Protocol []byte
+	// Location is where an answer redirects to, nil where it does not or that
+	// was not read yet. It lies in the bytes that were read.
+	Location []byte
 }
 
 // ReadResponse reads the answer to a request with key and the subprotocols
@@ -72,6 +75,7 @@ func readResponse(b []byte, key Key, offered []string, limit int) (r Response, n
 	}
 	switch {
 	case r.Status >= 200:
+		r.Location = locationIn(head)
 		return r, 0, ErrStatus
 	case b[minor] == '0':
 		return r, 0, ErrMalformed
@@ -125,6 +129,19 @@ func readResponse(b []byte, key Key, offered []string, limit int) (r Response, n
 		return r, 0, ErrExtension
 	}
 	return r, len(seen) - len(head.rest), nil
+}
+
+// locationIn is the value of Location, nil where it is not among the lines.
+func locationIn(head lines) []byte {
+	for {
+		line, whole := head.next()
+		if !whole || len(line) == 0 {
+			return nil
+		}
+		if name, value, err := field(line); err == nil && is(name, "Location") {
+			return value
+		}
+	}
 }
 
 func tooLarge(b []byte, limit int) error {

@@ -49,17 +49,17 @@ func (g *guest) Message(_ *engine.Conn, m engine.Message) {
 		return
 	}
 	g.now = m.Read
-	g.conversation.Receive(g, m.Data, m.Op == frame.Binary, m.At)
+	g.conversation.Receive(g, m.Data, m.Op == frame.Binary, m.Since, m.At)
 	g.wait()
 }
 
-func (g *guest) Alarm(_ *engine.Conn, now clock.Time) {
+func (g *guest) Alarm(c *engine.Conn, now clock.Time) {
 	g.now = now
 	if g.failed {
 		g.conn.Close(frame.CodeNormal, "") // its session could not be had
 		return
 	}
-	g.conversation.Due(g, now)
+	g.conversation.Due(g, c.Settled())
 	for g.probeDue() <= now {
 		g.probe()
 	}
@@ -134,9 +134,10 @@ func (g *guest) miss(until clock.Time) {
 	}
 }
 
-// probeDue is when the next probe is due, never if there is none.
+// probeDue is when the next probe is due, never if there is none. While the
+// connection is closing none is: the run is over, or they are missed.
 func (g *guest) probeDue() clock.Time {
-	if g.next == 0 || g.next >= g.loop.run.end() || !g.conversation.Ready() {
+	if g.next == 0 || g.next >= g.loop.run.end() || !g.conversation.Ready() || !g.conn.Open() {
 		return never
 	}
 	return g.next
@@ -238,6 +239,9 @@ func (g *guest) Replied(reply *protocol.Reply) {
 		if at < reply.Sent {
 			at = g.now // the wall clock, which the kernel stamps by, was set back just now
 		}
+		// Read late, it may have come after its time-out; it is not held against
+		// the server.
+		at = min(at, reply.Due.Add(g.loop.run.o.Timeout))
 		r.InTime++
 		r.series.Of(RTT(reply.Index)).Record(at.Sub(reply.Due))
 		sent := reply.Sent

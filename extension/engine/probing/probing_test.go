@@ -132,7 +132,8 @@ func TestEveryReplyIsAccountedFor(t *testing.T) {
 				say("second")
 			}
 		})
-		w := run(t, e, url, 20, Options{Interval: 20 * time.Millisecond, For: 400 * time.Millisecond, Timeout: time.Second})
+		const timeout = 3 * time.Second
+		w := run(t, e, url, 20, Options{Interval: 20 * time.Millisecond, For: 400 * time.Millisecond, Timeout: timeout})
 		want := Counts{
 			Probes:     w.Probes,
 			InTime:     2*w.Probes - missing.Load() - 2*refused.Load(),
@@ -149,7 +150,7 @@ func TestEveryReplyIsAccountedFor(t *testing.T) {
 		if first.Count != w.Probes-refused.Load() || second.Count != first.Count || delay.Count != w.Probes {
 			t.Errorf("%d and %d response times and %d delays of %d probes", first.Count, second.Count, delay.Count, w.Probes)
 		}
-		if second.Max != time.Second || first.Min <= 0 || w.Series[Service(0)].Min <= 0 {
+		if second.Max != timeout || first.Min <= 0 || w.Series[Service(0)].Min <= 0 {
 			t.Errorf("response times from %v to %v, want those that timed out to count as the time-out", first.Min, second.Max)
 		}
 	})

@@ -74,7 +74,7 @@ func interpretWithoutAllocation(t *testing.T, descriptor, delimiter string) {
 	id, reply := make([]byte, 0, 32), make([]byte, 0, 1000)
 	payload, delivery := []byte("some payload"), []byte(aDelivery)
 	run := func() {
-		now++
+		now = now.Add(100 * time.Millisecond)
 		n++
 		id = strconv.AppendInt(append(id[:0], "c1-"...), int64(n), 10)
 		if err := c.Probe(e, id, payload, now); err != nil {
@@ -83,10 +83,10 @@ func interpretWithoutAllocation(t *testing.T, descriptor, delimiter string) {
 		c.Sent(id, now)
 		reply = append(append(append(reply[:0], `{"type":"echo_reply","echoId":"`...), id...), `"}`...)
 		if delimiter == "" {
-			c.Receive(e, reply, false, now)
-			c.Receive(e, delivery, false, now)
+			c.Receive(e, reply, false, now, now)
+			c.Receive(e, delivery, false, now, now)
 		} else {
-			c.Receive(e, append(append(append(reply, delimiter...), delivery...), delimiter...), false, now)
+			c.Receive(e, append(append(append(reply, delimiter...), delivery...), delimiter...), false, now, now)
 		}
 		if err := c.Publish(e, id, int64(n), payload, now); err != nil {
 			t.Fatal(err)
@@ -103,6 +103,19 @@ func interpretWithoutAllocation(t *testing.T, descriptor, delimiter string) {
 	}
 }
 
+func TestListsAreTakenApartWithoutAllocation(t *testing.T) {
+	c, e := openConversation(t, strings.Replace(chat, `"delivery": {`, `"delivery": { "each": "/list",`, 1), "lobby")
+	message := []byte(`{"list":[` + aDelivery + `,{"type":"other"},` + aDelivery + `]}`)
+	run := func() { c.Receive(e, message, false, origin, origin) }
+	run()
+	if allocs := testing.AllocsPerRun(100, run); allocs != 0 {
+		t.Errorf("%v allocations for two deliveries in a list, want 0", allocs)
+	}
+	if e.deliveries != 2*102 || e.others != 0 {
+		t.Errorf("%d deliveries and %d others, want %d and 0", e.deliveries, e.others, 2*102)
+	}
+}
+
 func TestSettledProbesAreForgottenLater(t *testing.T) {
 	c, e := openConversation(t, chat, "lobby")
 	for n := range 3 * kept {
@@ -111,19 +124,19 @@ func TestSettledProbesAreForgottenLater(t *testing.T) {
 			t.Fatal(err)
 		}
 		if n != 0 {
-			c.Receive(e, []byte(`{"type":"echo_reply","echoId":"`+string(id)+`"}`), false, origin)
+			c.Receive(e, []byte(`{"type":"echo_reply","echoId":"`+string(id)+`"}`), false, origin, origin)
 		}
 	}
 	// The first was never answered, so it is still open.
 	if c.OpenProbes() != 1 || e.replies != 3*kept-1 {
 		t.Errorf("%d open, %d answered", c.OpenProbes(), e.replies)
 	}
-	c.Receive(e, []byte(`{"type":"echo_reply","echoId":"0"}`), false, origin)
+	c.Receive(e, []byte(`{"type":"echo_reply","echoId":"0"}`), false, origin, origin)
 	if c.OpenProbes() != 0 || e.replies != 3*kept {
 		t.Errorf("its reply at last: %d open, %d answered", c.OpenProbes(), e.replies)
 	}
 	for n := range 3 {
-		if err := c.Probe(e, []byte{'a' + byte(n)}, nil, origin); err != nil {
+		if err := c.Probe(e, []byte{'a' + byte(n)}, nil, origin.Add(2*time.Second)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -138,6 +151,9 @@ func TestDescriptorsThatCannotBeInterpreted(t *testing.T) {
 		{"an unknown field", `{"name":"x","probes":1}`, "probes"},
 		{"an unknown variable", `{"name":"x","publish":{"send":"${who}"}}`, "publish.send: want a variable"},
 		{"a template that is nearly JSON", `{"name":"x","publish":{"send":"{\"a\":${id}"}}`, "publish.send: want JSON"},
+		{"two messages that nothing parts", `{"name":"x","publish":{"send":"{\"a\":${id}}\n{\"b\":${id}}"}}`, "publish.send: want JSON to its end"},
+		{"a delimiter at the end", `{"name":"x","delimiter":"\n","publish":{"send":"a\n"}}`, "publish.send: want a message on both sides"},
+		{"a list that is no pointer", `{"name":"x","delivery":[{"regex":"a"},{"each":"list"}]}`, "delivery[1].each: want a JSON Pointer"},
 		{"a group that is not there", `{"name":"x","delivery":{"regex":"^(?<a>.)","id":"b"}}`, "delivery.id: want a JSON Pointer"},
 		{"a bad regex", `{"name":"x","delivery":{"regex":"("}}`, "delivery.regex"},
 		{"a bad duration", `{"name":"x","session":[{"await":{"text":"a"},"within":"5"}]}`, "session[0].within: want a duration"},
@@ -155,7 +171,7 @@ func TestDescriptorsThatCannotBeInterpreted(t *testing.T) {
 
 func TestOneMessageIsTakenApartIntoSoMany(t *testing.T) {
 	c, e := openConversation(t, `{"name":"x","delimiter":"\n","delivery":{"regex":"^x"}}`)
-	c.Receive(e, []byte(strings.Repeat("x\n\n", mostMessages-1)+"no\nx"), false, origin)
+	c.Receive(e, []byte(strings.Repeat("x\n\n", mostMessages-1)+"no\nx"), false, origin, origin)
 	if e.deliveries != mostMessages-1 || e.others != 1 {
 		t.Errorf("%d deliveries and %d others, want %d and 1", e.deliveries, e.others, mostMessages-1)
 	}
@@ -166,6 +182,6 @@ func BenchmarkDelivery(b *testing.B) {
 	message := []byte(aDelivery)
 	b.SetBytes(int64(len(message)))
 	for b.Loop() {
-		c.Receive(e, message, false, origin)
+		c.Receive(e, message, false, origin, origin)
 	}
 }

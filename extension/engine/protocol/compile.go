@@ -22,14 +22,16 @@ const (
 	lastSeqSlot
 )
 
-// Compile compiles a descriptor.
-func Compile(d *Descriptor) (*Protocol, error) {
-	c := compiler{p: &Protocol{Name: d.Name, Subprotocols: d.Subprotocols, root: node{index: -1, slot: -1}}}
+// Compile compiles a descriptor. columns are variables that its connections
+// have beside ConnectionVariables.
+func Compile(d *Descriptor, columns ...string) (*Protocol, error) {
+	c := compiler{columns: columns, p: &Protocol{Name: d.Name, Subprotocols: d.Subprotocols, message: newTree()}}
+	c.tree = &c.p.message
 	c.compile(d)
 	if c.err != nil {
 		return nil, c.err
 	}
-	c.p.root.slots = collect(&c.p.root)
+	collect(&c.p.message.root)
 	return c.p, nil
 }
 
@@ -44,10 +46,20 @@ func collect(n *node) []int {
 	return n.slots
 }
 
+// field is what one of several forms is called.
+func (s OneOrMore[T]) field(name string, i int) string {
+	if len(s) == 1 {
+		return name
+	}
+	return fmt.Sprintf("%s[%d]", name, i)
+}
+
 // compiler keeps the first error and goes on, so that the code that uses it
 // reads as the descriptor does.
 type compiler struct {
 	p        *Protocol
+	columns  []string
+	tree     *tree // of the document that pointers are now of
 	captures []string
 	err      error
 }
@@ -101,15 +113,11 @@ func (c *compiler) compile(d *Descriptor) {
 	for i, r := range d.Reply {
 		c.reply(fmt.Sprintf("reply[%d]", i), i, &r)
 	}
-	if d.Delivery != nil {
-		c.delivery(d.Delivery)
+	for i := range d.Delivery {
+		c.delivery(d.Delivery.field("delivery", i), &d.Delivery[i])
 	}
 	for i := range d.Error {
-		field := "error"
-		if len(d.Error) > 1 {
-			field = fmt.Sprintf("error[%d]", i)
-		}
-		c.error(field, d, &d.Error[i])
+		c.error(d.Error.field("error", i), d, &d.Error[i])
 	}
 	for i, b := range d.Heartbeat {
 		c.beat(fmt.Sprintf("heartbeat[%d]", i), &b)
@@ -148,15 +156,15 @@ func (c *compiler) variables(d *Descriptor) {
 		look(b.Answer)
 		look(b.Send)
 	}
-	for _, variable := range ConnectionVariables {
-		if used[variable] {
+	for _, variable := range append(slices.Clone(ConnectionVariables), c.columns...) {
+		if used[variable] && !slices.Contains(c.p.Variables, variable) {
 			c.p.Variables = append(c.p.Variables, variable)
 		}
 	}
 }
 
 func (c *compiler) message(field, source, encoding string, own []capture) *template {
-	t, err := parseTemplate(source)
+	t, err := parseTemplate(source, string(c.p.delimiter))
 	if err != nil {
 		c.fail(field, "%w", err)
 	}
@@ -237,16 +245,35 @@ func (c *compiler) reply(field string, index int, r *ReplySpec) {
 	c.p.Replies = append(c.p.Replies, r.Name)
 }
 
-func (c *compiler) delivery(d *DeliverySpec) {
-	compiled := delivery{condition: c.condition("delivery", &d.ConditionSpec), up: 1, down: 1}
+func (c *compiler) delivery(field string, d *DeliverySpec) {
+	if d.Each == nil {
+		compiled := delivery{condition: c.condition(field, &d.ConditionSpec)}
+		c.fields(field, d, &compiled)
+		c.p.deliveries = append(c.p.deliveries, compiled)
+		return
+	}
+	compiled := list{element: newTree()}
+	compiled.condition = c.condition(field, &ConditionSpec{Text: d.Text, Regex: d.Regex})
+	compiled.each = locator{slot: c.slot(field+".each", *d.Each) + 1}
+	c.tree = &compiled.element
+	compiled.elementWhere = c.condition(field, &ConditionSpec{Where: d.Where}).where
+	c.fields(field, d, &compiled.delivery)
+	c.tree = &c.p.message
+	collect(&compiled.element.root)
+	c.p.lists = append(c.p.lists, compiled)
+}
+
+// fields are those of a delivery.
+func (c *compiler) fields(field string, d *DeliverySpec, compiled *delivery) {
+	compiled.up, compiled.down = 1, 1
 	at := &compiled.condition
-	compiled.id = c.locator("delivery.id", d.ID, at)
-	compiled.seq = c.locator("delivery.seq", d.Seq, at)
-	compiled.cursor = c.locator("delivery.cursor", d.Cursor, at)
-	compiled.publisher = c.locator("delivery.publisher", d.Publisher, at)
-	compiled.room = c.locator("delivery.room", d.Room, at)
+	compiled.id = c.locator(field+".id", d.ID, at)
+	compiled.seq = c.locator(field+".seq", d.Seq, at)
+	compiled.cursor = c.locator(field+".cursor", d.Cursor, at)
+	compiled.publisher = c.locator(field+".publisher", d.Publisher, at)
+	compiled.room = c.locator(field+".room", d.Room, at)
 	if d.SentAt != nil {
-		compiled.sentAt = c.locator("delivery.sentAt.at", &d.SentAt.At, at)
+		compiled.sentAt = c.locator(field+".sentAt.at", &d.SentAt.At, at)
 		switch d.SentAt.Unit {
 		case "s":
 			compiled.up = 1_000
@@ -256,13 +283,12 @@ func (c *compiler) delivery(d *DeliverySpec) {
 		case "ns":
 			compiled.down = 1_000_000
 		default:
-			c.fail("delivery.sentAt.unit", `want "s", "ms", "us" or "ns", got %q`, d.SentAt.Unit)
+			c.fail(field+".sentAt.unit", `want "s", "ms", "us" or "ns", got %q`, d.SentAt.Unit)
 		}
 	}
 	for _, l := range []locator{compiled.id, compiled.seq, compiled.cursor, compiled.publisher, compiled.room, compiled.sentAt} {
 		compiled.isJSON = compiled.isJSON || l.slot != 0
 	}
-	c.p.delivery = &compiled
 }
 
 func (c *compiler) error(field string, d *Descriptor, e *ErrorSpec) {
@@ -379,7 +405,7 @@ func (c *compiler) locator(field string, where *string, beside *condition) locat
 
 // slot is where a pointer's value is noted.
 func (c *compiler) slot(field, pointer string) int {
-	n := &c.p.root
+	n := &c.tree.root
 	if pointer != "" {
 		if pointer[0] != '/' {
 			c.fail(field, `want a JSON Pointer such as "/type", got %q`, pointer)
@@ -391,8 +417,8 @@ func (c *compiler) slot(field, pointer string) int {
 		}
 	}
 	if n.slot < 0 {
-		n.slot = c.p.slots
-		c.p.slots++
+		n.slot = c.tree.slots
+		c.tree.slots++
 	}
 	return n.slot
 }

@@ -21,7 +21,9 @@ type Interpreter struct {
 	protocol     *Protocol
 	replyTimeout time.Duration
 	unix         func(clock.Time) int64
+	since        clock.Time // of the message that is being read
 	reader       reader
+	element      reader // of a list that a message brings
 	reply        Reply
 	delivery     Delivery
 	out          []byte
@@ -33,8 +35,13 @@ type Interpreter struct {
 // since 1970.
 func (p *Protocol) NewInterpreter(replyTimeout time.Duration, unix func(clock.Time) int64) *Interpreter {
 	in := &Interpreter{protocol: p, replyTimeout: replyTimeout, unix: unix}
-	in.reader.root = &p.root
-	in.reader.spans = make([]span, p.slots)
+	in.reader.root = &p.message.root
+	in.reader.spans = make([]span, p.message.slots)
+	slots := 0
+	for i := range p.lists {
+		slots = max(slots, p.lists[i].element.slots)
+	}
+	in.element.spans = make([]span, slots)
 	return in
 }
 
@@ -311,6 +318,8 @@ func earlier(a, b clock.Time) clock.Time {
 }
 
 // Due does what has fallen due by an instant: time-outs, heartbeats, refresh.
+// Whatever came before that instant must have been received: what has not is
+// timed out.
 func (c *Conversation) Due(e Events, at clock.Time) {
 	c.elapse(e, at)
 	if c.state != ready || c.rare == nil {

@@ -20,21 +20,21 @@ import (
 
 // Descriptor is a descriptor as JSON has it.
 type Descriptor struct {
-	Schema       string        `json:"$schema"`
-	Name         string        `json:"name"`
-	Subprotocols []string      `json:"subprotocols"`
-	Path         string        `json:"path"`
-	Delimiter    string        `json:"delimiter"`
-	Session      []StepSpec    `json:"session"`
-	Probe        *ProbeSpec    `json:"probe"`
-	Reply        []ReplySpec   `json:"reply"`
-	Publish      *MessageSpec  `json:"publish"`
-	Delivery     *DeliverySpec `json:"delivery"`
-	Error        ErrorSpecs    `json:"error"`
-	Heartbeat    []BeatSpec    `json:"heartbeat"`
-	Refresh      *StepSpec     `json:"refresh"`
-	Resume       *StepSpec     `json:"resume"`
-	Unmatched    string        `json:"unmatched"`
+	Schema       string                  `json:"$schema"`
+	Name         string                  `json:"name"`
+	Subprotocols []string                `json:"subprotocols"`
+	Path         string                  `json:"path"`
+	Delimiter    string                  `json:"delimiter"`
+	Session      []StepSpec              `json:"session"`
+	Probe        *ProbeSpec              `json:"probe"`
+	Reply        []ReplySpec             `json:"reply"`
+	Publish      *MessageSpec            `json:"publish"`
+	Delivery     OneOrMore[DeliverySpec] `json:"delivery"`
+	Error        OneOrMore[ErrorSpec]    `json:"error"`
+	Heartbeat    []BeatSpec              `json:"heartbeat"`
+	Refresh      *StepSpec               `json:"refresh"`
+	Resume       *StepSpec               `json:"resume"`
+	Unmatched    string                  `json:"unmatched"`
 }
 
 // ConditionSpec is what a message must look like; of several all must hold.
@@ -77,6 +77,7 @@ type ReplySpec struct {
 // DeliverySpec is a published message as a subscriber receives it.
 type DeliverySpec struct {
 	ConditionSpec
+	Each      *string `json:"each"` // the list whose elements are deliveries
 	ID        *string `json:"id"`
 	Seq       *string `json:"seq"`
 	Cursor    *string `json:"cursor"`
@@ -96,16 +97,16 @@ type ErrorSpec struct {
 	ID      *string `json:"id"`
 }
 
-// ErrorSpecs are errors of several forms; JSON may have one without a list.
-type ErrorSpecs []ErrorSpec
+// OneOrMore are messages of several forms; JSON may have one without a list.
+type OneOrMore[T any] []T
 
 // UnmarshalJSON reads an object, or a list of them.
-func (s *ErrorSpecs) UnmarshalJSON(b []byte) error {
+func (s *OneOrMore[T]) UnmarshalJSON(b []byte) error {
 	if b[0] != '[' {
-		*s = make(ErrorSpecs, 1)
+		*s = make(OneOrMore[T], 1)
 		return decode(b, &(*s)[0])
 	}
-	return decode(b, (*[]ErrorSpec)(s))
+	return decode(b, (*[]T)(s))
 }
 
 // BeatSpec is what keeps a connection alive: an answer, or a message sent at

@@ -43,7 +43,7 @@ type Reply struct {
 	ID    []byte
 	Due   clock.Time
 	Sent  clock.Time // 0 where that was not said
-	At    clock.Time // of its coming
+	At    clock.Time // of its coming, at the latest
 	Last  bool       // every reply of the probe has come
 }
 
@@ -53,7 +53,7 @@ type Delivery struct {
 	Seq                 Sequence
 	SentAtMs            float64 // Unix time in milliseconds, fractional
 	HasSentAt           bool
-	At                  clock.Time
+	Since, At           clock.Time // between which it came
 }
 
 // Fault is how a message breaks the protocol, or why a session cannot be had.

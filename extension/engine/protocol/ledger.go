@@ -32,24 +32,26 @@ const (
 
 // ledger holds the probes of one connection, the oldest first. Each reply of
 // each probe ends in exactly one way: it came in time, it timed out, an error
-// took its place, or the connection was lost. A probe stays known when it is
-// settled, so that a reply that comes again or too late is told apart from one
-// that nobody asked for, until kept later ones are settled as well.
+// took its place, or the connection was lost. A settled probe stays known, so
+// that a reply that comes again or too late is told apart from one that nobody
+// asked for, until one is made that is due a reply time-out after its deadline,
+// and kept or more are known; one that timed out and still has its turn longer
+// than that, but of more than mostKept the oldest goes.
 type ledger struct {
 	ring  []Probe // a power of two of them
 	first uint64  // number of the oldest probe that is known
 	end   uint64  // number of the next one
-	open  int
+	// settled is a number below which no probe is open.
+	settled uint64
+	open    int
 	// nearest is no later than the deadline of any open probe; 0 without one.
 	nearest clock.Time
 	turns   uint16 // the replies that are matched by their turn
 }
 
 const (
-	kept = 64 // how many probes stay known
-	// keptTurns is how many do where the oldest timed out and still has its
-	// turn.
-	keptTurns = 4096
+	kept     = 64   // how many probes stay known at least
+	mostKept = 4096 // how many do at most, but for open ones
 )
 
 var hashSeed = maphash.MakeSeed()
@@ -60,7 +62,7 @@ func (l *ledger) at(number uint64) *Probe { return &l.ring[number&uint64(len(l.r
 
 // add makes a probe. Its memory is that of one long forgotten, if there is one.
 func (l *ledger) add(id []byte, due, deadline clock.Time, message []byte) {
-	for l.end-l.first >= kept && l.forgettable(l.at(l.first)) {
+	for l.forgettable(due) {
 		l.first++
 	}
 	if int(l.end-l.first) == len(l.ring) {
@@ -79,11 +81,23 @@ func (l *ledger) add(id []byte, due, deadline clock.Time, message []byte) {
 	}
 }
 
-func (l *ledger) forgettable(p *Probe) bool {
-	if p.state == probeOpen {
+// forgettable tells whether the oldest probe may be forgotten when one is made
+// that is due at an instant.
+func (l *ledger) forgettable(due clock.Time) bool {
+	known := l.end - l.first
+	if known < kept {
 		return false
 	}
-	return p.state != probeTimedOut || l.turns&^p.taken == 0 || l.end-l.first >= keptTurns
+	switch p := l.at(l.first); {
+	case p.state == probeOpen:
+		return false
+	case known >= mostKept:
+		return true
+	case p.state == probeTimedOut && l.turns&^p.taken != 0:
+		return false
+	default:
+		return p.deadline.Add(p.deadline.Sub(p.Due)) <= due
+	}
 }
 
 // byID is the probe of that name, nil for none.
@@ -183,8 +197,12 @@ func (l *ledger) findNearest() {
 
 // nextToExpire is the open probe with the nearest deadline, nil for none.
 func (l *ledger) nextToExpire() (next *Probe) {
+	l.settled = max(l.settled, l.first)
+	for l.settled < l.end && l.at(l.settled).state != probeOpen {
+		l.settled++
+	}
 	left := l.open
-	for n := l.first; n < l.end && left > 0; n++ {
+	for n := l.settled; n < l.end && left > 0; n++ {
 		if p := l.at(n); p.state == probeOpen {
 			left--
 			if next == nil || p.deadline < next.deadline {

@@ -26,7 +26,8 @@ type Protocol struct {
 	replies         []reply
 	allReplies      uint16
 	turns           uint16
-	delivery        *delivery
+	deliveries      []delivery // of a message of its own
+	lists           []list     // of a message that brings several
 	errors          []failure
 	answers         []answer
 	beats           []beat
@@ -36,10 +37,17 @@ type Protocol struct {
 	resume          *step
 	unmatchedErrors bool
 
-	names []string // of the values of a connection: Variables, then captures
+	names   []string // of the values of a connection: Variables, then captures
+	message tree
+}
+
+// tree is where the pointers into one kind of document lead.
+type tree struct {
 	root  node
 	slots int
 }
+
+func newTree() tree { return tree{root: node{index: -1, slot: -1}} }
 
 type reply struct {
 	name  string
@@ -55,6 +63,15 @@ type delivery struct {
 	// A time is the number given times up, divided by down: divisions by whole
 	// numbers come out the same in JavaScript to the last bit.
 	up, down float64
+}
+
+// list is a delivery in a list: its fields are those of the element, but for
+// its condition, which is the message's.
+type list struct {
+	delivery
+	each         locator
+	elementWhere []wanted
+	element      tree
 }
 
 type failure struct {
@@ -100,15 +117,26 @@ func (p *Protocol) NumericIDs() bool { return p.numericID }
 func (p *Protocol) HasPublish() bool { return p.publish != nil }
 
 // HasDelivery tells whether published messages are known when they come.
-func (p *Protocol) HasDelivery() bool { return p.delivery != nil }
+func (p *Protocol) HasDelivery() bool { return len(p.deliveries)+len(p.lists) > 0 }
 
 // DeliveryHasSentAt tells whether a delivery says when it was sent.
-func (p *Protocol) DeliveryHasSentAt() bool { return p.delivery != nil && p.delivery.sentAt.given() }
+func (p *Protocol) DeliveryHasSentAt() bool { return p.SentAtUnit() > 0 }
 
-// SentAtUnit is the unit of a delivery's time stamp; 0 without one.
-func (p *Protocol) SentAtUnit() time.Duration {
-	if !p.DeliveryHasSentAt() {
+// SentAtUnit is the unit of a delivery's time stamp, the coarsest where they
+// have several; 0 without one.
+func (p *Protocol) SentAtUnit() (unit time.Duration) {
+	for i := range p.deliveries {
+		unit = max(unit, p.deliveries[i].sentAtUnit())
+	}
+	for i := range p.lists {
+		unit = max(unit, p.lists[i].sentAtUnit())
+	}
+	return unit
+}
+
+func (d *delivery) sentAtUnit() time.Duration {
+	if !d.sentAt.given() {
 		return 0
 	}
-	return time.Duration(p.delivery.up / p.delivery.down * float64(time.Millisecond))
+	return time.Duration(d.up / d.down * float64(time.Millisecond))
 }

@@ -46,8 +46,9 @@ type reader struct {
 
 	text   []byte
 	isText bool
-	groups []int // byte offsets, as regexp has them; of the last condition
-	from   int   // where the JSON begins: after the regex's match
+	groups []int  // byte offsets, as regexp has them; of the last condition
+	whole  []byte // what they are offsets into: of an element, the message
+	from   int    // where the JSON begins: after the regex's match
 
 	scanned int // the from of what was scanned, -1 for nothing
 	isJSON  bool
@@ -59,7 +60,7 @@ type reader struct {
 }
 
 func (r *reader) load(message []byte, binary bool) {
-	r.text = message
+	r.text, r.whole = message, message
 	r.isText = !binary || utf8.Valid(message)
 	r.groups = nil
 	r.from = 0
@@ -89,13 +90,44 @@ func (r *reader) matches(c *condition) bool {
 		r.groups = c.regex.FindSubmatchIndex(r.text)
 		r.from = r.groups[1]
 	}
-	for i := range c.where {
-		if !r.json() || !r.holds(&c.where[i]) {
-			return false
-		}
+	if !r.fits(c.where) {
+		return false
 	}
 	r.recognised = r.recognised || c.text != nil || c.regex != nil
 	return true
+}
+
+// fits tells whether the JSON is as wanted.
+func (r *reader) fits(where []wanted) bool {
+	for i := range where {
+		if !r.json() || !r.holds(&where[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// list is the JSON from the first element of a list on; nil where there is no
+// list.
+func (r *reader) list(each locator) []byte {
+	if !r.isText {
+		r.lacked = true
+		return nil
+	}
+	s := r.found(each)
+	if s.kind != '[' {
+		return nil
+	}
+	rest := r.rest()
+	return rest[space(rest, s.start+1):]
+}
+
+// loadElement loads an element of a message's list. The groups of the message's
+// regex are the element's too.
+func (r *reader) loadElement(json []byte, root *node, message *reader) {
+	r.load(json, false)
+	r.root = root
+	r.groups, r.whole = message.groups, message.whole
 }
 
 // lackedJSON tells whether the message should have been JSON, as far as one
@@ -172,7 +204,7 @@ func (r *reader) group(l locator) (text []byte, ok bool) {
 	if i+1 >= len(r.groups) || r.groups[i] < 0 {
 		return nil, false
 	}
-	return r.text[r.groups[i]:r.groups[i+1]], true
+	return r.whole[r.groups[i]:r.groups[i+1]], true
 }
 
 // value is a string, number or boolean as a variable's value: a text by its
@@ -284,7 +316,7 @@ func wholeNumber(b []byte) (n int64, ok bool) {
 		}
 		n = n*10 + int64(c-'0')
 	}
-	if n > maxSafe {
+	if n > maxSafe || n == 0 && i == 1 { // -0 would lose its sign
 		return 0, false
 	}
 	if i == 1 {

@@ -2,20 +2,24 @@ package protocol
 
 import (
 	"bytes"
+	"fmt"
+	"math"
 	"strconv"
 
 	"xk6-realtime/engine/clock"
 )
 
-// Receive takes a message that came at an instant.
-func (c *Conversation) Receive(e Events, message []byte, binary bool, at clock.Time) {
+// Receive takes a message that came at an instant, or, where that is not known
+// exactly, between since and then. One that may have come in time did.
+func (c *Conversation) Receive(e Events, message []byte, binary bool, since, at clock.Time) {
 	if c.state == fresh || c.state == over {
 		return
 	}
-	c.elapse(e, at)
+	c.elapse(e, since)
 	if c.state == over {
 		return
 	}
+	c.in.since = since
 	r, delimiter := &c.in.reader, c.in.protocol.delimiter
 	r.load(message, binary)
 	if delimiter == nil || !r.isText {
@@ -41,12 +45,14 @@ const mostMessages = 65_536
 
 // take takes the protocol's message that the reader has.
 func (c *Conversation) take(e Events, at clock.Time) {
+	brought := c.takeLists(e, at)
 	switch {
 	case c.takeAwaited(e, at):
 	case c.takeHeartbeat(e, at):
 	case c.takeRefreshed():
 	case c.takeError(e):
 	case c.takeReply(e, at):
+	case brought:
 	case c.takeDelivery(e, at):
 	default:
 		c.unknown(e)
@@ -197,16 +203,71 @@ func (c *Conversation) takeReply(e Events, at clock.Time) bool {
 }
 
 func (c *Conversation) takeDelivery(e Events, at clock.Time) bool {
-	r, rule := &c.in.reader, c.in.protocol.delivery
-	if rule == nil || !r.matches(&rule.condition) {
-		return false
+	r, p := &c.in.reader, c.in.protocol
+	for i := range p.deliveries {
+		if rule := &p.deliveries[i]; r.matches(&rule.condition) {
+			c.deliver(e, r, rule, at)
+			return true
+		}
 	}
+	for i := range p.lists {
+		// One that brings a list, by its regex, and whose JSON is none.
+		if l := &p.lists[i]; l.regex != nil && r.matches(&l.condition) && !r.json() {
+			c.deliver(e, r, &l.delivery, at)
+			return true
+		}
+	}
+	return false
+}
+
+// takeLists takes the deliveries that a message brings in a list, whatever else
+// it is.
+func (c *Conversation) takeLists(e Events, at clock.Time) bool {
+	r, p := &c.in.reader, c.in.protocol
+	for i := range p.lists {
+		l := &p.lists[i]
+		if !r.matches(&l.condition) {
+			continue
+		}
+		if elements := r.list(l.each); elements != nil && c.takeElements(e, l, elements, at) {
+			return true
+		}
+	}
+	return false
+}
+
+// takeElements tells whether any element is a delivery, or there is none at
+// all.
+func (c *Conversation) takeElements(e Events, l *list, elements []byte, at clock.Time) bool {
+	element := &c.in.element
+	count, fitting := 0, 0
+	for ; elements[0] != ']'; count++ {
+		if count == mostMessages {
+			e.Invalid(Contract, fmt.Sprintf("more than %d elements in the list of one message", mostMessages))
+			return true
+		}
+		end := valueEnd(elements)
+		element.loadElement(elements[:end], &l.element.root, &c.in.reader)
+		if element.fits(l.elementWhere) {
+			fitting++
+			c.deliver(e, element, &l.delivery, at)
+		}
+		if end = space(elements, end); elements[end] == ',' {
+			end = space(elements, end+1)
+		}
+		elements = elements[end:]
+	}
+	return fitting > 0 || count == 0
+}
+
+// deliver takes the delivery that a reader has.
+func (c *Conversation) deliver(e Events, r *reader, rule *delivery, at clock.Time) {
 	if rule.isJSON && !r.json() {
 		e.Invalid(Unparsable, "a delivery that is not JSON")
-		return true
+		return
 	}
 	d := &c.in.delivery
-	*d = Delivery{At: at}
+	*d = Delivery{Since: c.in.since, At: at}
 	unusable := ""
 	d.ID, _ = r.field(rule.id, "id", &unusable)
 	d.Publisher, _ = r.field(rule.publisher, "publisher", &unusable)
@@ -218,6 +279,7 @@ func (c *Conversation) takeDelivery(e Events, at clock.Time) bool {
 	if rule.sentAt.given() {
 		d.SentAtMs, d.HasSentAt = r.number(rule.sentAt)
 		d.SentAtMs = d.SentAtMs * rule.up / rule.down
+		d.HasSentAt = d.HasSentAt && !math.IsInf(d.SentAtMs, 0)
 		r.check(d.HasSentAt, rule.sentAt, "sentAt", &unusable)
 	}
 	position := d.Seq
@@ -231,7 +293,6 @@ func (c *Conversation) takeDelivery(e Events, at clock.Time) bool {
 	}
 	c.last.set(position)
 	e.Delivered(d)
-	return true
 }
 
 // field reads a text of a delivery.

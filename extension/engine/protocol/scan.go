@@ -3,6 +3,7 @@ package protocol
 import (
 	"encoding/binary"
 	"math/bits"
+	"strings"
 )
 
 // A node is a place in a JSON document that some pointer of a descriptor leads
@@ -161,6 +162,33 @@ func (s *scanner) member(n *node, name []byte) *node {
 		}
 	}
 	return nil
+}
+
+// valueEnd returns where the value that b begins with ends. b is of a document
+// that scan has accepted.
+func valueEnd(b []byte) int {
+	depth := 0
+	for i := 0; ; {
+		switch b[i] {
+		case '"':
+			i = stringEnd(b, i)
+		case '{', '[':
+			depth++
+			i++
+		case '}', ']':
+			depth--
+			i++
+		case ',', ':', ' ', '\n', '\t', '\r':
+			i++
+		default: // a number or a word
+			for i < len(b) && strings.IndexByte(",]} \n\t\r", b[i]) < 0 {
+				i++
+			}
+		}
+		if depth == 0 {
+			return i
+		}
+	}
 }
 
 func (s *scanner) note(n *node, v span) {

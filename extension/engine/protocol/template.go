@@ -3,6 +3,7 @@ package protocol
 import (
 	"encoding/json"
 	"fmt"
+	"iter"
 	"regexp"
 	"slices"
 	"strings"
@@ -33,7 +34,6 @@ func Number(digits string) Value { return Value{digits, bareValue} }
 type template struct {
 	parts  []part
 	binary bool
-	json   bool
 }
 
 // part is a literal, or a variable.
@@ -55,21 +55,34 @@ const (
 
 var name = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
-// parseTemplate reads a message template. Its JSON part is the longest stretch
-// that begins at a { or [, reaches to the end (STOMP's NUL aside) and is
-// JSON when each variable stands for a value.
-func parseTemplate(source string) (template, error) {
+// parseTemplate reads a message template. Its JSON is the longest stretch that
+// begins at a { or [, reaches to the end (STOMP's NUL aside) and is JSON when
+// each variable stands for a value; before it, what stands between a { or [ and
+// where that closes is JSON too, if there is a text in quotation marks in it.
+// With a delimiter it may hold several messages, each a template of its own.
+func parseTemplate(source, delimiter string) (t template, err error) {
 	parts, err := split(source)
 	if err != nil {
-		return template{}, err
+		return t, err
 	}
-	if placed := findJSON(parts); placed != nil {
-		return template{parts: placed, json: true}, nil
+	messages := [][]part{parts}
+	if delimiter != "" {
+		messages = messagesOf(parts, delimiter)
 	}
-	if trimmed := strings.TrimSpace(source); strings.HasPrefix(trimmed, "{") || strings.HasPrefix(trimmed, "[") {
-		return template{}, fmt.Errorf("want JSON, since it begins with %q", trimmed[0])
+	for i, message := range messages {
+		if len(message) == 0 && len(messages) > 1 {
+			return t, fmt.Errorf("want a message on both sides of each delimiter %q", delimiter)
+		}
+		placed, err := placeInMessage(message)
+		if err != nil {
+			return t, err
+		}
+		if i > 0 {
+			t.parts = append(t.parts, part{literal: delimiter})
+		}
+		t.parts = append(t.parts, placed...)
 	}
-	return template{parts: parts}, nil
+	return t, nil
 }
 
 // parsePathTemplate reads a template of a URL's path and query.
@@ -81,7 +94,12 @@ func parsePathTemplate(source string) (template, error) {
 	return template{parts: parts}, err
 }
 
-func split(source string) (parts []part, err error) {
+// Piece is a stretch of a template: a literal, or the variable of a name.
+type Piece struct{ Literal, Variable string }
+
+// Split takes a template apart at each ${variable}. An error says what is no
+// variable.
+func Split(source string) (pieces []Piece, err error) {
 	for {
 		at := strings.Index(source, "${")
 		if at < 0 {
@@ -96,57 +114,141 @@ func split(source string) (parts []part, err error) {
 			return nil, fmt.Errorf("want the name of a variable in %q", source[at:at+end+1])
 		}
 		if at > 0 {
-			parts = append(parts, part{literal: source[:at]})
+			pieces = append(pieces, Piece{Literal: source[:at]})
 		}
-		parts = append(parts, part{name: variable})
+		pieces = append(pieces, Piece{Variable: variable})
 		source = source[at+end+1:]
 	}
 	if source != "" {
-		parts = append(parts, part{literal: source})
+		pieces = append(pieces, Piece{Literal: source})
 	}
-	return parts, nil
+	return pieces, nil
 }
 
-// findJSON sets the places of the variables in the JSON part; nil when there
-// is none.
-func findJSON(parts []part) []part {
-	for i, p := range parts {
+func split(source string) (parts []part, err error) {
+	pieces, err := Split(source)
+	for _, p := range pieces {
+		parts = append(parts, part{literal: p.Literal, name: p.Variable})
+	}
+	return parts, err
+}
+
+// messagesOf are the messages that delimiters part, each without them.
+func messagesOf(parts []part, delimiter string) [][]part {
+	messages := [][]part{nil}
+	for _, p := range parts {
 		if p.name != "" {
+			messages[len(messages)-1] = append(messages[len(messages)-1], p)
 			continue
 		}
-		for offset := range len(p.literal) {
-			if c := p.literal[offset]; c != '{' && c != '[' {
-				continue
+		for i, text := range strings.Split(p.literal, delimiter) {
+			if i > 0 {
+				messages = append(messages, nil)
 			}
-			tail := append([]part{{literal: p.literal[offset:]}}, parts[i+1:]...)
-			if !placeVariables(tail) {
-				continue
+			if text != "" {
+				messages[len(messages)-1] = append(messages[len(messages)-1], part{literal: text})
 			}
-			whole := slices.Clone(parts[:i])
-			if offset > 0 {
-				whole = append(whole, part{literal: p.literal[:offset]})
-			}
-			return append(whole, tail...)
 		}
 	}
-	return nil
+	return messages
+}
+
+// placeInMessage sets the places of the variables of one message.
+func placeInMessage(parts []part) ([]part, error) {
+	if len(parts) == 0 {
+		return nil, nil
+	}
+	if begins := strings.TrimLeft(parts[0].literal, " \t\r\n"); begins != "" && isBracket(begins[0]) {
+		if !placeVariables(parts) {
+			return nil, fmt.Errorf("want JSON to its end, since it begins with %q", begins[0])
+		}
+		return parts, nil
+	}
+	for before, from := range brackets(parts) {
+		if placeVariables(from) {
+			return append(placeWithin(before), from...), nil
+		}
+	}
+	return placeWithin(parts), nil
+}
+
+// placeWithin sets the places of those variables that are in JSON with a text
+// in it.
+func placeWithin(parts []part) []part {
+	for before, from := range brackets(parts) {
+		inside, after := untilClosed(from)
+		quoted := slices.ContainsFunc(inside, func(p part) bool { return strings.Contains(p.literal, `"`) })
+		if quoted && placeVariables(inside) {
+			return slices.Concat(before, inside, placeWithin(after))
+		}
+	}
+	return parts
+}
+
+func isBracket(c byte) bool { return c == '{' || c == '[' }
+
+// brackets are what is before each opening bracket, and what is from there on.
+func brackets(parts []part) iter.Seq2[[]part, []part] {
+	return func(yield func(before, from []part) bool) {
+		for i, p := range parts {
+			for offset := range len(p.literal) {
+				if isBracket(p.literal[offset]) && !yield(cut(parts, i, offset)) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// cut is what is before and from an offset in the literal of a part on, in new
+// memory.
+func cut(parts []part, i, offset int) (before, from []part) {
+	literal := parts[i].literal
+	before = append(slices.Clone(parts[:i]), part{literal: literal[:offset]})
+	return before, append([]part{{literal: literal[offset:]}}, parts[i+1:]...)
+}
+
+// untilClosed is what reaches up to where the bracket closes that parts begin
+// with, and what is left; nothing where it does not.
+func untilClosed(parts []part) (inside, after []part) {
+	depth, inString := 0, false
+	for i, p := range parts {
+		for j := 0; j < len(p.literal); j++ {
+			switch c := p.literal[j]; {
+			case c == '"':
+				inString = !inString
+			case inString:
+				if c == '\\' {
+					j++
+				}
+			case isBracket(c):
+				depth++
+			case c == '}' || c == ']':
+				if depth--; depth == 0 {
+					return cut(parts, i, j+1)
+				}
+			}
+		}
+	}
+	return nil, nil
 }
 
 // placeVariables says of each variable whether it stands for a value or inside
-// a string; false when the whole is not JSON.
+// a string; false, and nothing said, when the whole is not JSON.
 func placeVariables(parts []part) bool {
 	inString := false
 	var sample strings.Builder
+	places := make([]place, len(parts))
 	for i := range parts {
 		p := &parts[i]
 		if p.name != "" {
 			// null beside a digit, or an x after a backslash, is not JSON: such
 			// a place is refused here.
 			if inString {
-				p.place = inside
+				places[i] = inside
 				sample.WriteByte('x')
 			} else {
-				p.place = value
+				places[i] = value
 				sample.WriteString("null")
 			}
 			continue
@@ -160,7 +262,13 @@ func placeVariables(parts []part) bool {
 		}
 		sample.WriteString(p.literal)
 	}
-	return json.Valid(withoutFrameEnd([]byte(sample.String())))
+	if !json.Valid(withoutFrameEnd([]byte(sample.String()))) {
+		return false
+	}
+	for i := range parts {
+		parts[i].place = places[i]
+	}
+	return true
 }
 
 // fill appends a variable's value as its place wants it.
@@ -176,14 +284,14 @@ func (p *part) fill(dst, text []byte, kind valueKind) []byte {
 	case inside:
 		return appendInside(dst, text)
 	case uri:
-		return appendEscaped(dst, text)
+		return AppendPercentEncoded(dst, text)
 	}
 	return append(dst, text...)
 }
 
-// appendEscaped percent-encodes all but the characters that JavaScript's
-// encodeURIComponent leaves as they are.
-func appendEscaped(dst, text []byte) []byte {
+// AppendPercentEncoded appends text with all percent-encoded but the characters
+// that JavaScript's encodeURIComponent leaves as they are.
+func AppendPercentEncoded(dst, text []byte) []byte {
 	const hex = "0123456789ABCDEF"
 	for _, c := range text {
 		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("-_.!~*'()", c) >= 0 {

@@ -55,8 +55,15 @@ type client struct {
 	index int // in clients, -1 until open
 }
 
+// echoUnsentBytes lets a client have several large messages on their way back
+// before it counts as one that does not read.
+const echoUnsentBytes = 32 << 20
+
 // Start starts a server. Close it when done.
 func Start(o Options) (*Server, error) {
+	if !o.Broadcast && o.Engine.UnsentBytes == 0 {
+		o.Engine.UnsentBytes = echoUnsentBytes
+	}
 	b, err := newBase(o.Engine)
 	if err != nil {
 		return nil, err

@@ -54,6 +54,10 @@ type Options struct {
 	// Guest makes what else hears of connection i, before its first attempt,
 	// on the goroutine of the loop, the engine's number loop. Default: nothing.
 	Guest func(loop, i int) Guest
+	// Notice hears what the counts do not tell of connection i, on a loop's
+	// goroutine: each wording once for each loop, and a bounded number. Default:
+	// nothing.
+	Notice func(i int, n Notice)
 	// OnExhausted. Default Fail.
 	OnExhausted Exhausted
 }

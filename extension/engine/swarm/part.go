@@ -40,6 +40,9 @@ type part struct {
 	closeOver   time.Duration
 	toClose     int // sessions not yet told to close
 	finished    bool
+
+	noticed map[Notice]bool // what Notice has heard
+	wording map[Notice]int  // how many of them differ in their text alone
 }
 
 // size is how many connections are this part's.

@@ -15,7 +15,8 @@ const (
 	ConnectDelay                 // intended to actual start: the generator's own
 	ResolvePhase                 // of connections to a host name
 	TCPPhase
-	TLSPhase // of wss connections
+	ProxyPhase // of connections through a proxy
+	TLSPhase   // of wss connections
 	UpgradePhase
 	ReceiveDelay // kernel arrival, the earliest that it can have been, to read: the generator's own
 	SessionTime  // the 101 to the end

@@ -53,6 +53,9 @@ func (s *session) Opened(c *engine.Conn, o *engine.Opening) {
 	if o.Resolved != o.Began {
 		r.series.Of(ResolvePhase).Record(o.Resolve())
 	}
+	if o.Tunnelled != 0 {
+		r.series.Of(ProxyPhase).Record(o.Proxy())
+	}
 	if o.Secured != 0 {
 		r.series.Of(TLSPhase).Record(o.TLS())
 	}
@@ -66,6 +69,7 @@ func (s *session) Failed(_ *engine.Conn, _ *engine.Opening, f engine.Failure) {
 	p := s.part
 	s.conn = nil
 	p.records.Now.Failures[f.Reason]++
+	p.notice(s, noticeOfFailure(f))
 	p.swarm.noteFailure(f, p)
 	if !p.stopping && s.guest != nil {
 		if now := clock.Now(); s.returns(now, s.guest.Unopened(now)) {
@@ -100,6 +104,9 @@ func (s *session) Closed(c *engine.Conn, e engine.End) {
 	switch {
 	case !e.Planned:
 		r.Drops[Drop{e.Code, e.By}]++
+		if e.By == engine.ByServer && e.Breach == nil {
+			p.notice(s, Notice{Code: e.Code, Text: e.Text})
+		}
 	case e.By == engine.ByTimeout:
 		r.Unanswered++
 	}

@@ -1,0 +1,168 @@
+/** The way of the one connection that is tried: addresses, proxy, TLS, as k6 would take it. */
+import { lookup } from "node:dns/promises";
+import { connect, isIP, type Socket } from "node:net";
+import { type ConnectionOptions, connect as startTls } from "node:tls";
+import { authorityOf } from "../../lib/address.ts";
+import type { ProxyServer } from "../../lib/proxy.ts";
+import { ofProxy } from "../../lib/reasons.ts";
+import { type Ms, ms } from "../../lib/units.ts";
+import { NoRoad, reasonOf } from "./handshake.ts";
+import { nameOf, throughProxy } from "./proxy.ts";
+
+/** Which of a name's addresses are tried, and which first: k6's option `dns.policy`. */
+export const DNS_POLICIES = ["preferIPv4", "preferIPv6", "onlyIPv4", "onlyIPv6", "any"] as const;
+export type DnsPolicy = (typeof DNS_POLICIES)[number];
+
+/** What the network options say. */
+export interface Network {
+  /** k6's option `hosts`: names in lower case, with or without a port, or behind a `*`. */
+  readonly hosts: Readonly<Record<string, string>>;
+  readonly policy: DnsPolicy;
+  readonly proxy: ProxyServer | undefined;
+  readonly tls: ConnectionOptions;
+}
+
+/** One way, taken once. */
+export class Road {
+  readonly #url: string;
+  readonly #network: Network;
+  readonly #signal: AbortSignal;
+  #isTunnelled = false;
+
+  /** @param signal gives up the way while it is taken */
+  constructor(url: string, network: Network, signal: AbortSignal) {
+    this.#url = url;
+    this.#network = network;
+    this.#signal = signal;
+  }
+
+  /** Whether a proxy, or the way to it, is what is waited for. */
+  get awaitsProxy(): boolean {
+    return this.#network.proxy !== undefined && !this.#isTunnelled;
+  }
+
+  /**
+   * Takes it.
+   *
+   * @param within how long all addresses together may take
+   * @throws {@link NoRoad}
+   */
+  async take(within: Ms): Promise<Socket> {
+    const { proxy } = this.#network;
+    const { host, port, isSecure } = authorityOf(this.#url);
+    const socket = await this.#dial(proxy?.host ?? host, proxy?.port ?? port, within).catch((error) => {
+      const [reason, detail] = reasonOf(error);
+      throw proxy ? new NoRoad(ofProxy(reason), `the proxy ${nameOf(proxy)}: ${detail}`) : error;
+    });
+    this.#signal.addEventListener("abort", () => socket.destroy(), { once: true });
+    if (proxy) await throughProxy(socket, proxy, host, port);
+    this.#isTunnelled = true;
+    return isSecure ? secure(socket, host, this.#network.tls) : socket;
+  }
+
+  async #dial(host: string, port: number, within: Ms): Promise<Socket> {
+    const by = performance.now() + within;
+    const to = aliasOf(this.#network.hosts, host, port);
+    const addresses = to ? [to] : (await this.#addressesOf(host)).map((address) => ({ address, port }));
+    let first: unknown;
+    for (const [index, { address, port }] of addresses.entries()) {
+      const share = Math.max((by - performance.now()) / (addresses.length - index), 1);
+      try {
+        return await open(address, port, ms(share), this.#signal);
+      } catch (error) {
+        first ??= error;
+        this.#signal.throwIfAborted();
+      }
+    }
+    throw first;
+  }
+
+  /** All of them, in the order in which they are tried. */
+  async #addressesOf(host: string): Promise<string[]> {
+    if (isIP(host)) return [host];
+    const found = (await lookup(host, { all: true, verbatim: true })).map(({ address }) => address);
+    // Both, whatever the hosts file says (RFC 6761 section 6.3).
+    const all = [...new Set([...found, ...(host === "localhost" ? ["127.0.0.1", "::1"] : [])])];
+    const ordered = inOrder(all, this.#network.policy);
+    if (ordered.length > 0) return ordered;
+    throw new NoRoad("dns", `the host name has no address that ${this.#network.policy} allows`);
+  }
+}
+
+function inOrder(addresses: readonly string[], policy: DnsPolicy): string[] {
+  const ofFamily = (family: number) => addresses.filter((address) => isIP(address) === family);
+  switch (policy) {
+    case "preferIPv4":
+      return [...ofFamily(4), ...ofFamily(6)];
+    case "preferIPv6":
+      return [...ofFamily(6), ...ofFamily(4)];
+    case "onlyIPv4":
+      return ofFamily(4);
+    case "onlyIPv6":
+      return ofFamily(6);
+    case "any":
+      return [...addresses];
+  }
+}
+
+/** Where `hosts` sends connections: with the port before without, and the longest of several patterns. */
+export function aliasOf(
+  hosts: Network["hosts"],
+  host: string,
+  port: number,
+): { address: string; port: number } | undefined {
+  const match = (name: string): string | undefined => {
+    const wild = Object.keys(hosts)
+      .filter((key) => key.startsWith("*") && name.endsWith(key.slice(1)))
+      .sort((a, b) => b.length - a.length);
+    return hosts[name] ?? (wild[0] === undefined ? undefined : hosts[wild[0]]);
+  };
+  const to = match(`${host.toLowerCase()}:${port}`) ?? match(host.toLowerCase());
+  if (to === undefined) return undefined;
+  const [, inBrackets, plain = "", toPort] = /^(?:\[(.*)\]|([^:]*))(?::(\d+))?$/.exec(to) ?? [
+    undefined,
+    undefined,
+    to,
+  ];
+  return { address: inBrackets ?? plain, port: Number(toPort ?? port) };
+}
+
+function open(address: string, port: number, within: Ms, signal: AbortSignal): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host: address, port, noDelay: true });
+    const late = () => fail(Object.assign(new Error(`${address}: no answer in time`), { code: "ETIMEDOUT" }));
+    const timer = setTimeout(late, within);
+    const settle = () => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", late);
+    };
+    const fail = (error: Error) => {
+      settle();
+      socket.on("error", () => {}).destroy();
+      reject(error);
+    };
+    signal.addEventListener("abort", late);
+    socket.once("error", fail).once("connect", () => {
+      settle();
+      socket.off("error", fail);
+      resolve(socket);
+    });
+  });
+}
+
+/** TLS over a socket that stands; the certificate must be the host's. */
+function secure(socket: Socket, host: string, options: ConnectionOptions): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const secured = startTls({
+      ...options,
+      socket,
+      host,
+      ...(isIP(host) === 0 && { servername: host }),
+      ALPNProtocols: ["http/1.1"],
+    });
+    secured.once("error", reject).once("secureConnect", () => {
+      secured.off("error", reject);
+      resolve(secured);
+    });
+  });
+}

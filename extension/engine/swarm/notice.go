@@ -1,0 +1,56 @@
+package swarm
+
+import (
+	"xk6-realtime/engine"
+)
+
+// Notice is what a failure, or an end that was not planned, says beside what
+// is counted. Its Text is the peer's or the system's, as it came.
+type Notice struct {
+	// Failure is why the connection was never opened; ReasonNone if it was.
+	Failure engine.Reason
+	// Code is that of the peer's Close frame, for one that was opened.
+	Code uint16
+	// Text is what a redirect leads to, why a look-up or a TLS handshake
+	// failed, or what a Close frame says.
+	Text string
+}
+
+// mostWordings bounds what is kept of one reason or code.
+const mostWordings = 16
+
+func (p *part) notice(s *session, n Notice) {
+	hear := p.swarm.o.Notice
+	if hear == nil || n == (Notice{}) || p.noticed[n] {
+		return
+	}
+	if p.noticed == nil {
+		p.noticed, p.wording = map[Notice]bool{}, map[Notice]int{}
+	}
+	kind := Notice{Failure: n.Failure, Code: n.Code}
+	if p.wording[kind] >= mostWordings {
+		return
+	}
+	p.wording[kind]++
+	p.noticed[n] = true
+	hear(int(s.index), n)
+}
+
+// noticeOfFailure is nothing where the reason says all.
+func noticeOfFailure(f engine.Failure) Notice {
+	const leastStatus = 100
+	if redirect, is := f.Err.(*engine.RedirectError); is {
+		return Notice{Failure: f.Reason, Text: redirect.Error()}
+	}
+	switch {
+	case f.Reason >= leastStatus:
+		return Notice{Failure: f.Reason}
+	case f.Err == nil:
+		return Notice{}
+	}
+	switch f.Reason {
+	case engine.ReasonDNS, engine.ReasonTLS, engine.ReasonBadUpgrade, engine.ReasonOther:
+		return Notice{Failure: f.Reason, Text: f.Err.Error()}
+	}
+	return Notice{}
+}

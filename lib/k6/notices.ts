@@ -1,0 +1,56 @@
+import { peerText } from "../peer-text.ts";
+
+/**
+ * What closed lists leave out, said once each: the text of a Close frame, where a redirect leads to, why a look-up
+ * failed. A log line, and a note of the summary where the extension keeps it: virtual users of stock k6 share nothing
+ * with the summary.
+ */
+
+/** The extension, as far as it keeps notices. */
+export type Keeper = Pick<typeof import("k6/x/realtime"), "notice" | "notices">;
+
+/** Of one virtual user, and of one reason or close code. */
+const MOST = 30;
+const MOST_OF_A_GROUP = 5;
+
+let keeper: Keeper | undefined;
+let secrets: readonly string[] = [];
+const heard = new Set<string>();
+const groups = new Map<string, number>();
+
+/** Keeps notices in the extension from here on. */
+export function keepNotices(extension: Keeper): void {
+  keeper = extension;
+}
+
+/** What no notice may repeat. */
+export function hideInNotices(texts: readonly string[]): void {
+  secrets = texts;
+}
+
+/**
+ * Says what a peer said.
+ *
+ * @param group the reason or close code that it is counted by
+ * @param said the peer's words, as they came
+ * @param sentence makes of these words, once they are fit to be printed, what is told
+ * @param more further secrets that must not be in them
+ */
+export function notice(
+  group: string,
+  said: string,
+  sentence: (said: string) => string,
+  more: readonly string[] = [],
+): void {
+  const key = `${group} ${said}`;
+  const count = groups.get(group) ?? 0;
+  if (heard.has(key) || count >= MOST_OF_A_GROUP || heard.size >= MOST) return;
+  heard.add(key);
+  groups.set(group, count + 1);
+  const told = sentence(peerText(said, [...secrets, ...more]));
+  if (keeper) keeper.notice(group, told);
+  else console.warn(told);
+}
+
+/** What the extension has kept of all virtual users of this process. */
+export const noticesSoFar = (): readonly string[] => keeper?.notices() ?? [];

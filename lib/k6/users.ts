@@ -1,0 +1,37 @@
+import { SharedArray } from "k6/data";
+import type * as Realtime from "k6/x/realtime";
+import { SettingsError } from "../settings.ts";
+import { parseUsers, RESERVED, tableOf, type UserFile, type UserTable } from "../users.ts";
+import { fromWorkingDir, readInput, reasonOf, unreadable } from "./files.ts";
+
+/**
+ * Reads the users' file once for the process: k6 keeps one copy of a shared array, where each virtual user would have
+ * its own of anything else. The extension needs none in JavaScript.
+ *
+ * @throws {@link SettingsError} naming what is wrong; never a token
+ */
+export function readUsers(
+  path: string,
+  { readUsers: read }: Partial<Pick<typeof Realtime, "readUsers">>,
+): UserTable {
+  return read ? byExtension(path, read) : shared(path);
+}
+
+function shared(path: string): UserTable {
+  const shared: readonly unknown[] = new SharedArray(`USERS ${path}`, () => {
+    const { blocks, ...file } = parseUsers(readInput("USERS", path), path);
+    return [file, ...blocks] as unknown[];
+  });
+  return tableOf(shared[0] as UserFile, (index) => shared[index + 1] as string);
+}
+
+function byExtension(path: string, read: typeof Realtime.readUsers): UserTable {
+  const absolute = fromWorkingDir(path);
+  try {
+    return read(absolute, RESERVED);
+  } catch (error) {
+    const reason = reasonOf(error);
+    if (!/^line \d/.test(reason)) throw unreadable("USERS", absolute, error);
+    throw new SettingsError(`USERS: ${path}, ${reason}`);
+  }
+}

@@ -1,0 +1,146 @@
+/**
+ * What this side did itself, or its machine: nothing of it is the server's. The one table of that, by metric and tag;
+ * the engine's own lists are held to it by a test. Pure.
+ */
+import { PROXY_REASONS, type ProxyReason } from "./reasons.ts";
+import type { Summary } from "./summary/summary.ts";
+
+/** One value of a tag that is our doing. */
+export interface Ours {
+  readonly metric: "ws_connect_failures" | "ws_connection_drops" | "ws_message_errors";
+  readonly tag: "reason" | "by";
+  readonly value: string;
+  /** Whether this machine gave no more. */
+  readonly exhausted?: boolean;
+  /** What happened, and what to do about it. */
+  readonly says: (count: string) => string;
+}
+
+/** The largest head of an answer to an upgrade: the engine's `HeaderBytes`, and that of `try`. */
+export const HEADER_BYTES = 65_536;
+
+const counted = (one: string, many: string) => (count: string) =>
+  count === "1" ? `1 ${one}` : `${count} ${many}`;
+const attempts = counted("attempt to connect", "attempts to connect");
+const messages = counted("message", "messages");
+const connections = counted("connection", "connections");
+const its = (count: string): string => (count === "1" ? "its connection" : "their connections");
+
+const WHO = "the proxy (or the server behind it, which k6's own sockets do not tell apart)";
+const NAMES_THE_PROXY = "HTTP_PROXY, HTTPS_PROXY and NO_PROXY say which one connections go by";
+const PROXY: Readonly<Record<ProxyReason, readonly [what: string, advice: string]>> = {
+  proxy_dns: ["the proxy's name did not resolve", NAMES_THE_PROXY],
+  proxy_refused: ["nothing listened at the proxy's address", NAMES_THE_PROXY],
+  proxy_unreachable: ["there was no route to the proxy", NAMES_THE_PROXY],
+  proxy_closed: [`${WHO} ended the connection before it answered`, NAMES_THE_PROXY],
+  proxy_timeout: [`${WHO} did not answer in time`, NAMES_THE_PROXY],
+  proxy_bad_answer: ["what the proxy answered was no HTTP", NAMES_THE_PROXY],
+  proxy_rejected: ["the proxy opened no tunnel", NAMES_THE_PROXY],
+  proxy_403: ["the proxy forbade the tunnel", "have it allow the server, or name the server in NO_PROXY"],
+  proxy_407: [
+    "the proxy took no credentials, or not those it got",
+    "give them in HTTP_PROXY or HTTPS_PROXY, as http://user:password@host:port",
+  ],
+  proxy_429: ["the proxy allows fewer connections", "have it allow more, or name the server in NO_PROXY"],
+  proxy_500: ["the proxy failed", "its log says why"],
+  proxy_502: ["the proxy did not reach the server, or did not try", "its log says why"],
+  proxy_503: ["the proxy was overloaded, or did not reach the server", "its log says why"],
+  proxy_504: ["the proxy did not reach the server in time", "its log says why"],
+};
+
+export const OURS: readonly Ours[] = [
+  {
+    metric: "ws_connect_failures",
+    tag: "reason",
+    value: "no_descriptors",
+    exhausted: true,
+    says: (n) =>
+      `this machine gave no more file descriptors to ${attempts(n)} (no_descriptors): raise the limit (ulimit -n), or spread the load over more processes`,
+  },
+  {
+    metric: "ws_connect_failures",
+    tag: "reason",
+    value: "no_ports",
+    exhausted: true,
+    says: (n) =>
+      `this machine had no local port left for ${attempts(n)} (no_ports): give more addresses (SOURCE_IPS) or servers, or widen the range of ports`,
+  },
+  {
+    metric: "ws_connect_failures",
+    tag: "reason",
+    value: "no_memory",
+    exhausted: true,
+    says: (n) =>
+      `this machine had no memory left for the sockets of ${attempts(n)} (no_memory): give it more, or open fewer connections`,
+  },
+  {
+    metric: "ws_connect_failures",
+    tag: "reason",
+    value: "header_too_large",
+    says: (n) =>
+      `the generator takes answers with headers of up to ${HEADER_BYTES / 1_024} KiB, which ${attempts(n)} got more of (header_too_large)`,
+  },
+  {
+    metric: "ws_connect_failures",
+    tag: "reason",
+    value: "blocked",
+    says: (n) => `k6's own blacklistIPs or blockHostnames refused ${attempts(n)} (blocked)`,
+  },
+  ...PROXY_REASONS.map((value): Ours => {
+    const [what, advice] = PROXY[value];
+    return {
+      metric: "ws_connect_failures",
+      tag: "reason",
+      value,
+      says: (n) => `${what} at ${attempts(n)} (${value}): ${advice}`,
+    };
+  }),
+  {
+    metric: "ws_connect_failures",
+    tag: "reason",
+    value: "http2",
+    says: (n) =>
+      `k6 took HTTP/2, which has no such handshake, for ${counted("request", "requests")(n)} (http2): run it with GODEBUG=http2client=0`,
+  },
+  {
+    metric: "ws_message_errors",
+    tag: "reason",
+    value: "message_too_big",
+    says: (n) =>
+      `${messages(n)} larger than MESSAGE_BYTES, for which the generator ended ${its(n)} (message_too_big): raise that setting`,
+  },
+  {
+    metric: "ws_message_errors",
+    tag: "reason",
+    value: "buffer_limit",
+    says: (n) =>
+      `no room among the half-received messages for ${messages(n)}, for which the generator ended ${its(n)} (buffer_limit): raise BUFFERED_BYTES`,
+  },
+  {
+    metric: "ws_connection_drops",
+    tag: "by",
+    value: "generator",
+    says: (n) =>
+      `the generator itself ended ${connections(n)} (by: generator): this machine had no memory left for it`,
+  },
+];
+
+/** What of it happened in a run, in sentences. @param only which rows to look at. Default: all. */
+export function oursIn(
+  metrics: Summary["metrics"],
+  only: (row: Ours) => boolean = () => true,
+): readonly string[] {
+  const happened = OURS.filter(only).flatMap((row) => {
+    const part = metrics[row.metric]?.by?.[row.tag]?.[row.value];
+    return part?.kind === "counter" && part.count > 0 ? [{ row, count: part.count }] : [];
+  });
+  // A limit on messages is why it ended the connections, and says more.
+  const isExplained = happened.some(({ row }) => row.metric === "ws_message_errors");
+  return happened
+    .filter(({ row }) => !(isExplained && row.metric === "ws_connection_drops"))
+    .map(({ row, count }) => row.says(String(count)));
+}
+
+/** Whether a failure's reason, as `ws_connect_failures` or `ws_message_errors` has it, is our doing. */
+export const isOurs = (metric: Ours["metric"], value: string): boolean =>
+  OURS.some((row) => row.metric === metric && row.value === value);
