@@ -8,6 +8,7 @@ import { parsePlace } from "../../cli/influxdb/place.ts";
 import { openStore } from "../../cli/influxdb/read.ts";
 import { type K6Result, runK6 } from "../../cli/run-k6.ts";
 import { resultOf } from "../../lib/result.ts";
+import { SETTINGS as DEFAULTS } from "../../lib/settings.ts";
 import { startServer } from "../../server/server.ts";
 import { OUR_K6, runK6 as runAlone } from "../k6/run.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";
@@ -21,6 +22,7 @@ const SETTINGS = {
   SESSION: "3s",
   PROBE_INTERVAL: "100ms",
   REPLY_TIMEOUT: "1s",
+  WS_TOKEN: DEFAULTS.WS_TOKEN.default,
   PROFILE: join(import.meta.dirname, "../k6/patient-profile.json"),
 };
 
