@@ -13,7 +13,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { quantile } from "../cli/recording/histogram.ts";
 import { readRecording } from "../cli/recording/read.ts";
 import { startServer } from "../server/server.ts";
-import { interpolate, panelsOf } from "../test/influxdb/grafana.ts";
+import { dashboard, interpolate, panelsIn } from "../test/influxdb/grafana.ts";
 import { type InfluxSeries, type InfluxServer, launchInflux, type Major } from "../test/influxdb/servers.ts";
 import { type Cleanup, OUR_K6, runK6 } from "../test/k6/run.ts";
 
@@ -144,7 +144,6 @@ async function longSoak(influx: InfluxServer): Promise<void> {
   }
   console.log(`InfluxDB ${influx.major}, ${HOURS} h of ${template.length} points a second:`);
   const chosen = {
-    source: "aggregates",
     run: "long",
     from: from * 1000,
     to: to * 1000,
@@ -153,11 +152,11 @@ async function longSoak(influx: InfluxServer): Promise<void> {
   } as const;
   const times: { panel: string; ms: number }[] = [];
   for (const file of ["live.json", "runs.json"]) {
-    for (const [panel, targets] of await panelsOf(file)) {
+    for (const { title, targets = [] } of panelsIn(dashboard(file))) {
       for (const { query } of targets) {
         const began = performance.now();
         await influx.query(interpolate(query, chosen));
-        times.push({ panel: `${file} ${panel}`, ms: performance.now() - began });
+        times.push({ panel: `${file} ${title}`, ms: performance.now() - began });
       }
     }
   }

@@ -5,6 +5,7 @@ import type { Summary } from "../lib/summary/summary.ts";
 import { type Ms, ms, parseDuration } from "../lib/units.ts";
 import { EXIT, UserError } from "./command.ts";
 import type { K6 } from "./find-k6.ts";
+import { storedIn } from "./influxdb/result.ts";
 import { logLines, type Screen } from "./live/displays.ts";
 import { readable } from "./live/k6-log.ts";
 import { serveLive } from "./live/serve.ts";
@@ -73,10 +74,12 @@ export interface K6Result {
  */
 export async function runK6(run: K6Run): Promise<K6Result> {
   const { instances = 1 } = run;
+  const stored = run.k6.extension ? storedIn(run.args ?? [], run.outputs ?? [], run.env) : undefined;
   // In the environment, not with -e: everyone on the machine may read command lines, and some hold tokens.
   const env = {
     ...run.env,
     ...run.settings,
+    ...stored?.env,
     K6_VERSION: run.k6.version,
     ...(parse(run.script).name === "handshake" && { GODEBUG: withoutHttp2(run.env.GODEBUG) }),
   };
@@ -98,7 +101,7 @@ export async function runK6(run: K6Run): Promise<K6Result> {
     );
     const lives = paths.map((path, index) => ({
       command: run.k6.command,
-      args: argsFor(run, index, `realtime=${path}`),
+      args: argsFor(run, stored?.args ?? [], index, `realtime=${path}`),
       env: { ...env, ...outputVariable(run, `realtime=${path}`), RESULTS_DIR: directory },
       output: screen ? (line: string) => screen.print(readable(line)) : (run.output ?? "inherit"),
       longest: ms(plan.setup + plan.longest),
@@ -131,6 +134,8 @@ export async function runK6(run: K6Run): Promise<K6Result> {
     if (written?.verdict !== summary.verdict || written.reason !== summary.reason) {
       await writeSummary(directory, summary);
     }
+    const problems = await stored?.store(summary, plan.profile, startedAt, new Date());
+    for (const problem of problems ?? []) say(problem);
     const views = await viewsOfRun(summary, recordings);
     await page?.finish(views);
     await writeReport(reportPath(directory, scenario), views).catch((error) =>
@@ -162,6 +167,7 @@ const withoutHttp2 = (given = ""): string =>
 
 function argsFor(
   { k6, script, args = [], instances = 1, outputs = [] }: K6Run,
+  more: readonly string[],
   index: number,
   recording: string,
 ): string[] {
@@ -170,6 +176,7 @@ function argsFor(
     ...(k6.extension && outputs.length === 0 ? [`--out=${recording}`] : []),
     ...segmentArgs(index, instances),
     ...args,
+    ...more,
     script,
   ];
 }
@@ -197,6 +204,8 @@ interface RunPlan extends Plan {
   readonly setup: Ms;
   /** Virtual users that share it. */
   readonly shards: number;
+  /** The name of its limits; empty for a script of the user's own. */
+  readonly profile: string;
 }
 
 /** What the run is to do by its own plan. */
@@ -215,6 +224,8 @@ async function planOf({ k6, script }: K6Run, env: NodeJS.ProcessEnv): Promise<Ru
     throw new Error(`k6 inspect: expected totalDuration to be a duration, got ${totalDuration}`);
   const setup = parseDuration(String(setupTimeout)) ?? DEFAULT_SETUP_TIMEOUT;
   const scenario = scenarioOf(script, scenarios ?? {});
-  const planned = Number(scenarios?.[scenario]?.env?.PLANNED_MS ?? 0);
-  return { scenario, setup, longest, planned: ms(planned), shards: maxVUs ?? 1 };
+  const { env: own, tags } = (scenarios?.[scenario] ?? {}) as PlannedScenario;
+  const planned = Number(own?.PLANNED_MS ?? 0);
+  const profile = tags?.profile ?? "";
+  return { scenario, setup, longest, planned: ms(planned), shards: maxVUs ?? 1, profile };
 }

@@ -76,7 +76,7 @@ EXAMPLES
   k6-realtime run connect --url wss://example.com/ws -e RATE=200 -e HOLD=30s
   k6-realtime run mass-soak --live --url wss://example.com/ws
   k6-realtime run chat-soak -e CONNECTIONS=5000 --instances 4 --results four
-  k6-realtime run chat-soak -- --out influxdb=http://127.0.0.1:8086/k6
+  k6-realtime run chat-soak -- --out realtime-influxdb=http://127.0.0.1:8086/k6
 
 EXIT CODE
 

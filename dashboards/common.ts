@@ -7,11 +7,12 @@ export const datasource = { type: "influxdb", uid: "${datasource}" };
 
 export const NAMES = Object.keys(METRICS) as MetricName[];
 
-/** What Grafana calls it. */
+/** Always in ms: Grafana's own unit makes minutes of many. */
+export const MS = "suffix:ms";
+
+/** What Grafana calls it: 1000, not 1 K. */
 export const unitOf = (metric: MetricName): string =>
-  metric.endsWith("_bytes")
-    ? "bytes"
-    : { ms: "ms", "1": "short", ratio: "percentunit" }[METRICS[metric].unit];
+  metric.endsWith("_bytes") ? "bytes" : { ms: MS, "1": "none", ratio: "percentunit" }[METRICS[metric].unit];
 
 export function withQueries<P extends { withTarget(target: Builder<Dataquery>): P }>(
   panel: P,

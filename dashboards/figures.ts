@@ -1,60 +1,266 @@
-/** Panels of figures: tables with a row for each run, and single large ones. */
+/** Panels of figures: tables, and single large ones. */
 import * as common from "@grafana/grafana-foundation-sdk/common";
 import * as dashboard from "@grafana/grafana-foundation-sdk/dashboard";
 import * as stat from "@grafana/grafana-foundation-sdk/stat";
 import * as table from "@grafana/grafana-foundation-sdk/table";
 import { METRICS, type MetricName, type MetricSpec } from "../lib/metrics.ts";
-import { datasource, unitOf, withQueries } from "./common.ts";
-import { BEGUN, begun, byRun, inRange } from "./influxql.ts";
+import { STEP_TAG, type StepsOf } from "../lib/steps.ts";
+import { titleOf } from "../lib/titles.ts";
+import { datasource, MS, unitOf, withQueries } from "./common.ts";
+import { bySteps, inRange, type Source } from "./influxql.ts";
+import {
+  type Columns,
+  FIGURES,
+  fieldOf,
+  ofRun,
+  processesOfRun,
+  resultsInRange,
+  resultsOfRun,
+  stepsOfRun,
+} from "./results.ts";
 
-/** What a metric came to in each run. */
-export function runs(metric: MetricName) {
-  const { help, kind }: MetricSpec = METRICS[metric];
-  const made = runTable(metric, help)
-    .span(kind === "trend" ? 24 : 12)
-    // Not on texts: a run that is called 1234 is no 1.2 seconds.
-    .overrideByFieldType(
-      "number",
-      Object.entries(exactly(metric)).map(([id, value]) => ({ id, value })),
-    );
-  return withQueries(made, byRun(metric), "table");
-}
+/** Which run it was and what came of it. */
+const RUN = {
+  Run: "run",
+  Verdict: "verdict",
+  Reason: "reason",
+  Duration: "durationMs",
+  Scenario: "scenario",
+  Limits: "profile",
+  Branch: "branch",
+  Commit: "commit",
+  from: "from",
+  until: "until",
+} as const satisfies Columns;
 
-/** The processes of the runs that began, with what k6 said of their limits at the end. */
-export function processes() {
-  const made = runTable(
-    "What ran",
-    "The processes that began in this time range, with what k6 said of their limits (its exit code); stock k6 stores none of this. The verdict is the summary's: where the load generator was too slow, or the run incomplete, neither held nor broken limits say anything of the server.",
+/** The verdict and its sentence. */
+export const verdict = () =>
+  withQueries(
+    tableOf(
+      "Verdict",
+      "What the run came to, and why, as its summary has it. pass: every limit held. fail: one was broken. generator-bound: the load generator was too slow for these limits. incomplete: the run did not do what was planned. The run's name sets the time range to its own.",
+      Object.keys(RUN),
+    )
+      .noValue(
+        "No verdict is stored for this run: it is not over, k6 was killed, or it ran in several instances that were not started by k6-realtime run",
+      )
+      .span(24)
+      .height(4),
+    [resultsOfRun(RUN)],
+    "table",
+  );
+
+/** The runs of a time range with their main figures. */
+export function runs() {
+  const columns = { ...RUN, ...Object.fromEntries(FIGURES.map((one) => [one.title, fieldOf(one)])) };
+  const { from, until, ...shown } = columns;
+  const made = tableOf(
+    "Runs",
+    "The runs of this time range, the latest first, with the figures of their summaries. A run's name leads to it.",
+    [...Object.keys(shown), "from", "until"],
   )
+    .noValue("No run of this scenario and branch has ended in this time range")
     .span(24)
-    .overrideByName(LIMITS_BY_K6, [
-      { id: "mappings", value: EXIT_CODES },
-      { id: "custom.cellOptions", value: { type: common.TableCellDisplayMode.ColorText } },
-      { id: "custom.align", value: "left" },
+    .height(10);
+  for (const { title, unit, of } of FIGURES) {
+    made.overrideByName(title, [
+      { id: "unit", value: unit },
+      ...(of.endsWith("rate") ? [{ id: "decimals", value: 3 }] : []),
     ]);
-  return withQueries(made, [begun(LIMITS_BY_K6)], "table");
+  }
+  return withQueries(made, [resultsInRange({ ...shown, from, until })], "table");
 }
 
-const LIMITS_BY_K6 = "limits";
+/** Counts of failures of each run, apart by the values of a tag: those that were counted at all. */
+export const kinds = () => {
+  const columns = KINDS.flatMap(([metric, tag, values]) =>
+    values.map((value) => [`${titleOf(metric)}: ${value}`, `${metric}_${tag}_${value}_count`] as const),
+  );
+  const all = {
+    Run: "run",
+    Verdict: "verdict",
+    ...Object.fromEntries(columns),
+    from: "from",
+    until: "until",
+  };
+  return withQueries(
+    tableOf(
+      "By reason, code and outcome",
+      "What the failures, drops and outcomes of each run were, the latest run first. A run has those that it counted.",
+      Object.keys(all),
+    )
+      .noValue("No run of this scenario and branch has ended in this time range")
+      .span(24),
+    [resultsInRange(all)],
+    "table",
+  );
+};
+
+const KINDS = (
+  [
+    ["ws_connect_failures", "reason"],
+    ["ws_connection_drops", "code"],
+    ["ws_message_errors", "reason"],
+    ["ws_outcomes", "outcome"],
+  ] as const
+).map(([metric, tag]) => {
+  const by: MetricSpec["by"] = METRICS[metric].by;
+  return [metric, tag, by![tag]!] as const;
+});
+
+/** The figures of the whole run as its summary has them; of stock k6, of the time range. */
+export function figures(source: Source) {
+  const made = new stat.PanelBuilder()
+    .title(source === "aggregates" ? "Figures of the whole run" : "Figures of this time range")
+    .description(
+      `${FIGURES.map((one) => `${one.title}: ${fieldOf(one)}.`).join(" ")} Those that the scenario records. ${source === "aggregates" ? "As the summary has them: percentiles are merged over all seconds and instances." : "Of the samples in this time range."}`,
+    )
+    .datasource(datasource)
+    .noValue(
+      source === "aggregates"
+        ? "The figures of the whole run are stored when it is over"
+        : "Nothing was measured in this time range",
+    )
+    .span(24)
+    .height(4)
+    .orientation(common.VizOrientation.Vertical)
+    .graphMode(common.BigValueGraphMode.None)
+    .colorMode(common.BigValueColorMode.None)
+    .textMode(common.BigValueTextMode.ValueAndName)
+    .reduceOptions(new common.ReduceDataOptionsBuilder().calcs(["lastNotNull"]));
+  // Of samples there is no more than each metric as a whole.
+  const shown = source === "aggregates" ? FIGURES : FIGURES.filter(({ of }) => !of.includes("_"));
+  for (const { title, unit, of } of shown) {
+    made.overrideByName(title, [
+      // A count with all its digits, and a share of 0.9996 not as 100 %.
+      { id: "unit", value: of === "count" ? "locale" : unit },
+      ...(of.endsWith("rate") ? [{ id: "decimals", value: 3 }] : []),
+    ]);
+  }
+  const queries = shown.map((one) =>
+    source === "aggregates"
+      ? ofRun(one)
+      : inRange(one.metric, { rate: "share" }[one.of] ?? one.of, one.title),
+  );
+  return withQueries(made, queries, "time_series");
+}
+
+const STEPS = {
+  Size: "size",
+  of: "of",
+  Verdict: "verdict",
+  Latency: "metric",
+  Values: "count",
+  p50: "p50",
+  p90: "p90",
+  p99: "p99",
+  max: "max",
+  Reason: "reason",
+} as const satisfies Columns;
+
+const NO_STEPS = "This run had no STEPS: its load did not grow step by step";
+
+/** What each size of the load came to. */
+export const steps = () =>
+  withQueries(
+    ["p50", "p90", "p99", "max"].reduce(
+      (made, name) => made.overrideByName(name, [{ id: "unit", value: MS }]),
+      tableOf(
+        "By the size of the load",
+        "Each of the STEPS that were tried, as the summary has it: what it came to, and the latency that it was judged by. Stored when the run is over.",
+        Object.keys(STEPS),
+      )
+        .noValue(`${NO_STEPS}, or it is not over`)
+        .span(24),
+    ),
+    [stepsOfRun(STEPS)],
+    "table",
+  );
+
+/** The same from stock k6's samples, for one metric. */
+export const stepsOfStock = (metric: MetricName, of: StepsOf) =>
+  withQueries(
+    tableOf(`${titleOf(metric)} by ${of}`, `At each of STEPS, of the samples of this time range.`, [
+      STEP_TAG,
+      "count",
+      "p50",
+      "p99",
+      "max",
+    ])
+      .noValue(`This run had no STEPS of ${of} in this time range`)
+      .withTransformation({
+        id: "convertFieldType",
+        options: { conversions: [{ targetField: STEP_TAG, destinationType: "number" }] },
+      })
+      .withTransformation({ id: "sortBy", options: { sort: [{ field: STEP_TAG }] } })
+      .overrideByName(STEP_TAG, [{ id: "displayName", value: of }])
+      .overrideByRegexp("/^(p50|p99|max)$/", [{ id: "unit", value: unitOf(metric) }])
+      .span(12),
+    [bySteps(metric, of)],
+    "table",
+  );
+
+const PROCESSES = {
+  Instance: "instance",
+  "Limits, by k6": "exitCode",
+  Scenario: "scenario",
+  Branch: "branch",
+  Commit: "commit",
+  Run: "title",
+} as const satisfies Columns;
+
+/** The processes of the run, with what k6 said of its own limits at the end. */
+export const processes = () =>
+  withQueries(
+    tableOf(
+      "Processes",
+      "The k6 processes of this run, and what k6 said of their own limits (its exit code). The verdict is above: where the load generator was too slow, or the run incomplete, neither held nor broken limits say anything of the server.",
+      Object.keys(PROCESSES),
+    )
+      .noValue("No process of this run is stored")
+      .span(24)
+      .height(5)
+      .overrideByName("Limits, by k6", [
+        { id: "mappings", value: EXIT_CODES },
+        { id: "custom.align", value: "left" },
+      ]),
+    [processesOfRun(PROCESSES)],
+    "table",
+  );
 
 const EXIT_CODES = [
   {
     type: dashboard.MappingType.ValueToText,
-    // Not green: that a run passed takes more than that.
-    options: { 0: { text: "held", color: "text" }, 99: { text: "broken", color: "red" } },
+    options: { 0: { text: "held" }, 99: { text: "broken" } },
   },
   {
     type: dashboard.MappingType.RangeToText,
-    options: { from: 1, to: 255, result: { text: "the run failed", color: "orange" } },
+    options: { from: 1, to: 255, result: { text: "the run failed" } },
   },
   {
     type: dashboard.MappingType.SpecialValue,
-    options: { match: dashboard.SpecialValueMatch.Null, result: { text: "not over", color: "text" } },
+    options: { match: dashboard.SpecialValueMatch.Null, result: { text: "not over" } },
   },
 ];
 
-/** A row for each run, the latest first as our output names them, with what it is called before what it came to. */
-const runTable = (title: string, help: string) =>
+export const VERDICT_COLOURS = {
+  pass: "green",
+  fail: "red",
+  "generator-bound": "orange",
+  incomplete: "#8e8e8e",
+} as const;
+
+/** Leads to a run and the time when it ran, by columns or labels that say so. */
+export const linkTo = (of: "__data.fields" | "__field.labels", run: string) => ({
+  title: "Open this run",
+  url: `/d/k6-realtime-live?\${datasource:queryparam}&var-run=\${${of}.${run}:percentencode}&from=\${${of}.from}&to=\${${of}.until}`,
+});
+
+/** A point of a run or of a process is stored at the time when it began. */
+const BEGAN = "Began";
+
+/** A table with its columns in this order, whatever order an answer has them in. */
+const tableOf = (title: string, help: string, columns: readonly string[]) =>
   new table.PanelBuilder()
     .title(title)
     .description(help)
@@ -63,43 +269,35 @@ const runTable = (title: string, help: string) =>
     .withTransformation({
       id: "organize",
       options: {
-        // InfluxDB gives rows without a time that of the beginning of the range, which is no run's.
-        excludeByName: { Time: true, [BEGUN]: true },
-        indexByName: Object.fromEntries(["run", "testid", "scenario"].map((tag, index) => [tag, index])),
+        indexByName: Object.fromEntries(["Time", ...columns].map((column, index) => [column, index])),
+        renameByName: { Time: BEGAN },
+        // InfluxDB gives rows without a time that of the beginning of the range.
+        excludeByName: columns.includes(STEP_TAG) || columns.includes("Size") ? { Time: true } : {},
       },
     })
-    .sortBy(
-      ["run", "testid"].map((tag) => new common.TableSortByFieldStateBuilder().displayName(tag).desc(true)),
-    );
-
-/** One figure of the whole time range, large. */
-export function figure(metric: MetricName, title: string, help = "") {
-  const { kind, help: what }: MetricSpec = METRICS[metric];
-  const made = new stat.PanelBuilder()
-    .title(title)
-    .description(
-      [`${metric}: ${what}`, "Of all chosen runs together.", kind === "trend" && WORST_OF_RANGE, help]
-        .filter(Boolean)
-        .join(" "),
-    )
-    .datasource(datasource)
-    .noValue(kind === "counter" ? "none counted" : "–")
-    .span(3)
-    .height(4)
-    .graphMode(common.BigValueGraphMode.None)
-    .colorMode(common.BigValueColorMode.None)
-    .reduceOptions(new common.ReduceDataOptionsBuilder().calcs(["lastNotNull"]));
-  const { unit, decimals } = exactly(metric);
-  made.unit(unit);
-  if (decimals !== undefined) made.decimals(decimals);
-  return withQueries(made, inRange(metric), "time_series");
-}
-
-const WORST_OF_RANGE = "From aggregates, the p99 of the worst second.";
-
-/** A count with all its digits, and a share of 0.9996 not as 100 %. */
-function exactly(metric: MetricName): { readonly unit: string; readonly decimals?: number } {
-  const { kind } = METRICS[metric];
-  if (kind === "rate") return { unit: unitOf(metric), decimals: 3 };
-  return { unit: kind === "counter" ? "locale" : unitOf(metric) };
-}
+    .overrideByName(BEGAN, [{ id: "custom.width", value: 170 }])
+    .overrideByName("Run", [
+      // Where a row says when the run was.
+      { id: "links", value: columns.includes("from") ? [linkTo("__data.fields", "Run")] : [] },
+    ])
+    .overrideByName("Duration", [{ id: "unit", value: "ms" }])
+    .overrideByName("Reason", [
+      { id: "custom.minWidth", value: 300 },
+      { id: "custom.cellOptions", value: { type: common.TableCellDisplayMode.Auto, wrapText: true } },
+    ])
+    .overrideByRegexp("/^(from|until)$/", [{ id: "custom.hidden", value: true }])
+    .overrideByName("Verdict", [
+      {
+        id: "mappings",
+        value: [
+          {
+            type: dashboard.MappingType.ValueToText,
+            options: Object.fromEntries(
+              Object.entries(VERDICT_COLOURS).map(([verdict, color]) => [verdict, { text: verdict, color }]),
+            ),
+          },
+        ],
+      },
+      { id: "custom.cellOptions", value: { type: common.TableCellDisplayMode.ColorBackground } },
+      { id: "custom.width", value: 130 },
+    ]);

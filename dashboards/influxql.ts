@@ -1,18 +1,16 @@
 /**
- * The queries of a metric's panel, for both ways in:
+ * The queries of a metric's panels, for both ways in:
  *
  * - stock k6 (`--out influxdb=…`) stores one point for each sample, in the field `value`;
- * - our output (`--out realtime-influxdb=…`) stores one point for each second, in fields by the metric's kind.
- *
- * Every panel asks for both, and the dashboard's variable `source` decides which of them answers: it is the name of the
- * field for the one, and what all points of the other have in their tag `source`.
+ * - our output (`--out realtime-influxdb=…`) stores one point for each second, in fields by the metric's kind, and one
+ *   with the result of the run (results.ts).
  */
 import { METRICS, type MetricKind, type MetricName, type MetricSpec } from "../lib/metrics.ts";
 import { PROFILES } from "../lib/profile.ts";
 import { STEP_TAG, STEPS_OF_TAG, type StepsOf } from "../lib/steps.ts";
 import { parseLimit } from "../lib/summary/threshold.ts";
 
-/** The values of the variable `source`, with what they stand for. */
+/** The ways in: what k6 is told. */
 export const SOURCES = {
   aggregates: "k6-realtime (--out realtime-influxdb)",
   value: "stock k6 (--out influxdb)",
@@ -34,6 +32,13 @@ const LINES: readonly Line[] = ["p50", "p95", "p99", "p999", "max"];
 /** Of a time that is broken down by a tag and has no limits: five lines for each value would hide each other. */
 const FEW_LINES: readonly string[] = ["p50", "p99", "max"] satisfies readonly Line[];
 
+/** One value for each part of the load or reader, seldom two in a second: five lines would be one. */
+const SINGLE_VALUES: readonly MetricName[] = [
+  "ws_time_to_reach_ms",
+  "ws_slow_reader_held_ms",
+  "ws_slow_reader_catch_up_ms",
+];
+
 const perSecond = "/ ($__interval_ms / 1000)";
 
 /** What is shown of each kind, by source. Percentiles of seconds are never averaged: the worst second stands. */
@@ -41,92 +46,89 @@ const COLUMNS: { readonly [K in MetricKind]: { readonly [S in Source]: Columns }
   trend: {
     aggregates: columns(LINES, (line) => `max("${line}")`),
     value: columns(LINES, (line) =>
-      line === "max" ? 'max("$source")' : `percentile("$source", ${PERCENTILES[line]})`,
+      line === "max" ? 'max("value")' : `percentile("value", ${PERCENTILES[line]})`,
     ),
   },
   counter: {
     aggregates: { "per second": `sum("sum") ${perSecond}` },
-    value: { "per second": `sum("$source") ${perSecond}` },
+    value: { "per second": `sum("value") ${perSecond}` },
   },
-  rate: { aggregates: { share: 'sum("passes") / sum("total")' }, value: { share: 'mean("$source")' } },
-  gauge: {
-    aggregates: { most: 'max("max")', now: 'last("last")' },
-    value: { most: 'max("$source")', now: 'last("$source")' },
-  },
+  rate: { aggregates: { share: 'sum("passes") / sum("total")' }, value: { share: 'mean("value")' } },
+  gauge: { aggregates: { most: 'max("max")' }, value: { most: 'max("value")' } },
 };
 
-/** What a whole run came to, by source: first what to look at first, of times a p99. */
-const RUN_COLUMNS: typeof COLUMNS = {
-  trend: {
-    aggregates: {
-      "worst second's p99": 'max("p99")',
-      "worst second's p50": 'max("p50")',
-      max: 'max("max")',
-      mean: 'sum("sum") / sum("count")',
-    },
-    value: {
-      p99: 'percentile("$source", 99)',
-      p50: 'percentile("$source", 50)',
-      max: 'max("$source")',
-      mean: 'mean("$source")',
-    },
-  },
-  counter: { aggregates: { count: 'sum("sum")' }, value: { count: 'sum("$source")' } },
-  rate: COLUMNS.rate,
-  gauge: { aggregates: { most: 'max("max")' }, value: { most: 'max("$source")' } },
+/** What a whole run of stock k6 came to. Of our own output's it is the result that says so. */
+const RUN_COLUMNS: { readonly [K in MetricKind]: Columns } = {
+  trend: { p50: 'percentile("value", 50)', p99: 'percentile("value", 99)', max: 'max("value")' },
+  counter: { count: 'sum("value")' },
+  rate: { share: 'mean("value")' },
+  gauge: { most: 'max("value")' },
 };
 
-/** Over time: a line for each instance and for each value of the tags that the metric is broken down by. */
-export function overTime(metric: MetricName): Query[] {
+/** How the lines of a panel are called: with what is before, where several metrics share one. */
+interface Named {
+  readonly columns?: readonly string[];
+  readonly prefix?: string;
+  /** Whether to draw a line for each value of the tags that the metric is broken down by. */
+  readonly apart?: boolean;
+}
+
+/**
+ * Over time, all instances of a run together: counts are added up, and of times the slowest instance stands. A metric
+ * that is broken down by tags has a line for each of their values.
+ */
+export function overTime(metric: MetricName, source: Source, named: Named = {}): Query {
+  const { prefix = "", apart = true } = named;
   const { kind } = METRICS[metric];
+  const tags = apart ? tagsOf(metric) : [];
+  const all = columnsOf(metric, source);
+  const wanted = named.columns ?? Object.keys(all);
+  const columns = Object.fromEntries(wanted.map((column) => [column, COLUMNS[kind][source][column]!]));
+  // One column needs no name beside those of the metric or of the tags' values.
+  const parts = [
+    prefix,
+    ...(wanted.length > 1 || (prefix === "" && tags.length === 0) ? ["$col"] : []),
+    ...tags.map((tag) => `$tag_${tag}`),
+  ];
   const fill = kind === "counter" ? "0" : "null";
-  return sources((source) => {
-    const tags = [INSTANCE_TAG[source], ...tagsOf(metric)];
-    const groupBy = `time($__interval), ${quoted(tags)} fill(${fill})`;
+  const alias = parts.filter(Boolean).join(" ");
+  if (kind === "gauge") {
+    const byInstance = groupBy([...tags, ...INSTANCE_TAG[source]], "null");
+    const inner = select(metric, source, columns, byInstance);
+    // Each process has connections of its own.
     return {
-      influxql: select(metric, source, columnsOf(metric, source), groupBy),
-      alias: ["$col", ...tags.map((tag) => `$tag_${tag}`)].join(" "),
+      influxql: `SELECT sum("most") AS "most" FROM (${inner}) WHERE $timeFilter GROUP BY ${groupBy(tags, "null")}`,
+      alias,
     };
-  });
+  }
+  return { influxql: select(metric, source, columns, groupBy(tags, fill)), alias };
 }
 
-/** What each process that generates the load takes of its machine: the most within an interval. */
-export const generatorUsage = (field: "cpus" | "memoryBytes"): Query => ({
-  influxql: select(
-    "realtime_generator",
-    "aggregates",
-    { [field]: `max("${field}")` },
-    'time($__interval), "instance" fill(null)',
-  ),
-  alias: "$tag_instance",
-});
+const groupBy = (tags: readonly string[], fill: string): string =>
+  `${["time($__interval)", ...tags.map((tag) => `"${tag}"`)].join(", ")} fill(${fill})`;
 
-/** The column that makes a row of a run which is not over and so has no exit code. */
-export const BEGUN = "begun";
+/** What the processes that generate the load take of their machines: the most within an interval, added up. */
+export const usageOf = (field: "cpus" | "memoryBytes", alias: string): Query =>
+  ofProcesses("realtime_generator", field, `max("${field}")`, alias);
 
-/** A row for each process that began, with k6's exit code once it has ended, which our output alone stores. */
-export const begun = (exitCode: string): Query => ({
-  influxql: select(
-    "realtime_run",
-    "aggregates",
-    { [exitCode]: 'last("exitCode")', [BEGUN]: 'count("header")' },
-    quoted(["run", "scenario", "profile", "commit", "instance"]),
-  ),
-  alias: "",
-});
+/** Connections that were open at the end of each interval. Our output alone knows it of every scenario. */
+export const openConnections = (alias: string): Query =>
+  ofProcesses("realtime_open", "connections", 'last("connections")', alias);
 
-/** The figure to look at first, over the time range: all chosen runs together. */
-export function inRange(metric: MetricName): Query[] {
-  const { kind } = METRICS[metric];
-  const apart = kind === "trend" ? tagsOf(metric) : [];
-  return sources((source) => {
-    const [first] = Object.values(RUN_COLUMNS[kind][source]) as [string];
-    return {
-      influxql: select(metric, source, { [kind === "trend" ? "p99" : kind]: first }, quoted(apart)),
-      alias: ["$col", ...apart.map((tag) => `$tag_${tag}`)].join(" "),
-    };
-  });
+function ofProcesses(measurement: string, field: string, expression: string, alias: string): Query {
+  const byInstance = groupBy(INSTANCE_TAG.aggregates, "null");
+  const inner = select(measurement, "aggregates", { [field]: expression }, byInstance);
+  return {
+    influxql: `SELECT sum("${field}") AS "${field}" FROM (${inner}) WHERE $timeFilter GROUP BY ${groupBy([], "null")}`,
+    alias,
+  };
 }
+
+/** What a metric of a stock k6's run came to in the time range. */
+export const inRange = (metric: MetricName, column: string, alias: string): Query => ({
+  influxql: select(metric, "value", { [column]: RUN_COLUMNS[METRICS[metric].kind][column]! }, ""),
+  alias,
+});
 
 /** Whether profiles set lower bounds on it. */
 export const isToBeLarge = (metric: MetricName): boolean =>
@@ -136,46 +138,23 @@ export const isToBeLarge = (metric: MetricName): boolean =>
     ),
   );
 
-/**
- * A row for each run, instance and commit. What does not add up, times and gauges, is apart by the tags that the metric
- * is broken down by, too: a percentile over all phases of a connection would be none of anything.
- */
-export function byRun(metric: MetricName): Query[] {
-  const { kind } = METRICS[metric];
-  const apart = kind === "trend" || kind === "gauge" ? tagsOf(metric) : [];
-  return sources((source) => ({
-    influxql: select(
-      metric,
-      source,
-      RUN_COLUMNS[kind][source],
-      quoted([RUN_TAG[source], "scenario", "instance", "commit", ...apart]),
-    ),
-    alias: "",
-  }));
-}
-
-/**
- * What a time came to at each size of a load that grows: a row for each step and instance, and one for each limit of
- * the profiles that judge it.
- */
-export function bySteps(metric: MetricName, of: StepsOf): Query[] {
-  const where = ` AND "${STEPS_OF_TAG}" = '${of}'`;
-  const rows = sources((source) => {
-    const groupBy = quoted([STEP_TAG, INSTANCE_TAG[source]]);
-    return { influxql: select(metric, source, RUN_COLUMNS.trend[source], groupBy, where), alias: "" };
-  });
-  return [...rows, ...limits(metric, quoted([STEP_TAG]), where)];
-}
+/** What a time came to at each size of a load that grows, from stock k6's samples: a row for each step. */
+export const bySteps = (metric: MetricName, of: StepsOf): Query => ({
+  influxql: select(
+    metric,
+    "value",
+    { count: 'count("value")', ...RUN_COLUMNS.trend },
+    `"${STEP_TAG}"`,
+    ` AND "${STEPS_OF_TAG}" = '${of}'`,
+  ),
+  alias: "",
+});
 
 /**
  * The limits that profiles set on a metric and that its panel can show, each as a line while a run is judged by it: those
  * in the unit of what is drawn. A limit on a count is on the whole run's, which no chart of counts per second shows.
  */
-export function limits(
-  metric: MetricName,
-  groupBy = "time($__interval) fill(previous)",
-  among = "",
-): Query[] {
+export function limits(metric: MetricName, source: Source): Query[] {
   const { kind } = METRICS[metric];
   return Object.entries(PROFILES).flatMap(([profile, { thresholds }]) => {
     const bounds = ((thresholds as Record<string, string[]>)[metric] ?? []).flatMap((expression) => {
@@ -183,15 +162,15 @@ export function limits(
       return limit && limit.aggregate !== "count" ? [{ expression, bound: limit.bound }] : [];
     });
     if (bounds.length === 0) return [];
-    return sources((source) => {
-      const present = { trend: "max", rate: "total", gauge: "last", counter: "sum" }[kind];
-      const field = source === "value" ? "$source" : present;
-      const lines = Object.fromEntries(
-        bounds.map(({ expression, bound }) => [`limit ${expression}`, `0 * last("${field}") + ${bound}`]),
-      );
-      const where = `${among} AND "profile" = '${profile}'`;
-      return { influxql: select(metric, source, lines, groupBy, where), alias: `${profile}: $col` };
-    });
+    const present = { trend: "max", rate: "total", gauge: "last", counter: "sum" }[kind];
+    const field = source === "value" ? "value" : present;
+    const lines = Object.fromEntries(
+      bounds.map(({ expression, bound }) => [`limit ${expression}`, `0 * last("${field}") + ${bound}`]),
+    );
+    // Not beyond the run's end, as with the last value filled in.
+    const during = "time($__interval) fill(none)";
+    const where = ` AND "profile" = '${profile}'`;
+    return [{ influxql: select(metric, source, lines, during, where), alias: `${profile}: $col` }];
   });
 }
 
@@ -202,32 +181,26 @@ function select(measurement: string, source: Source, what: Columns, groupBy: str
 
 const WHERE: { readonly [S in Source]: string } = {
   aggregates:
-    '"source" = \'$source\' AND "run" =~ /^${run:regex}$/ AND "scenario" =~ /^${scenario:regex}$/ AND "instance" =~ /^${instance:regex}$/',
-  value: '"testid" =~ /^${run:regex}$/ AND "scenario" =~ /^${scenario:regex}$/',
+    '"source" = \'aggregates\' AND "run" =~ /^${run:regex}$/ AND "instance" =~ /^${instance:regex}$/',
+  value: '"testid" =~ /^${run:regex}$/',
 };
 
-/** The tag that names a run. */
-const RUN_TAG: { readonly [S in Source]: string } = { aggregates: "run", value: "testid" };
-
-/** What tells lines apart that must not be one: processes where they are known, runs where only those are. */
-export const INSTANCE_TAG: typeof RUN_TAG = { aggregates: "instance", value: RUN_TAG.value };
+/** What tells processes apart, which stock k6 does not. */
+const INSTANCE_TAG: { readonly [S in Source]: readonly string[] } = { aggregates: ["instance"], value: [] };
 
 function columnsOf(metric: MetricName, source: Source): Columns {
   const { kind } = METRICS[metric];
   const all = COLUMNS[kind][source];
-  if (kind !== "trend" || tagsOf(metric).length === 0 || limits(metric).length > 0) return all;
+  if (SINGLE_VALUES.includes(metric)) return { max: all.max! };
+  if (kind !== "trend" || tagsOf(metric).length === 0 || limits(metric, source).length > 0) return all;
   return Object.fromEntries(Object.entries(all).filter(([line]) => FEW_LINES.includes(line)));
 }
 
 /** What a metric is broken down by; the cases of a handshake are no closed list. */
-function tagsOf(metric: MetricName): readonly string[] {
+export function tagsOf(metric: MetricName): readonly string[] {
   const { by }: MetricSpec = METRICS[metric];
   return metric === "ws_handshake_status" ? ["case"] : Object.keys(by ?? {});
 }
-
-const sources = <T>(make: (source: Source) => T): T[] => (Object.keys(SOURCES) as Source[]).map(make);
-
-const quoted = (tags: readonly string[]): string => tags.map((tag) => `"${tag}"`).join(", ");
 
 function columns(lines: readonly Line[], expression: (line: Line) => string): Columns {
   return Object.fromEntries(lines.map((line) => [line, expression(line)]));

@@ -22,6 +22,9 @@ export interface StoredPoint {
   readonly fields: Readonly<Record<string, string | number>>;
 }
 
+/** What is stored of a run beside its series. */
+const OF_THE_RUN = ["realtime_run", "realtime_result", "realtime_step", "realtime_event", "realtime_open"];
+
 /** What must be known of a point: the rest is for dashboards. */
 const FIELDS = ["histogram", "sum", "passes", "total", "last", "min", "max", "cpus", "memoryBytes"];
 
@@ -65,7 +68,8 @@ function store2({ url, token, org, bucket }: Place2): Store {
       const to = fluxDateTime(new Date(toSecond * 1000).toISOString());
       const found = await rows(flux`from(bucket: ${bucket})
         |> range(start: ${from}, stop: ${to})
-        |> filter(fn: (r) => r.run == ${run} and r.instance == ${instance} and r._measurement != "realtime_run")
+        |> filter(fn: (r) => r.run == ${run} and r.instance == ${instance})
+        |> filter(fn: (r) => not contains(value: r._measurement, set: ${OF_THE_RUN}))
         |> filter(fn: (r) => contains(value: r._field, set: ${FIELDS}))`);
       return inOrder(together(found.map((row) => fromFlux(row))));
     },
@@ -148,7 +152,7 @@ function store1({ url, database, retentionPolicy, user, password }: Place1): Sto
         `SELECT ${fields} FROM /^(?:.*)$/ WHERE "source" = 'aggregates' AND "run" = ${literal(run)} ` +
           `AND "instance" = ${literal(instance)} AND time >= ${fromSecond}s AND time < ${toSecond}s GROUP BY *`,
       );
-      return inOrder(points.filter(({ measurement }) => measurement !== "realtime_run"));
+      return inOrder(points.filter(({ measurement }) => !OF_THE_RUN.includes(measurement)));
     },
   };
 }

@@ -26,6 +26,8 @@ type Output struct {
 	header   seconds.Header
 
 	pointer *pointer
+	events  *events
+	open    *open
 	queue   *queue
 	*seconds.Collector
 }
@@ -64,7 +66,10 @@ func (o *Output) Start() error {
 	o.facts = factsOf(o.params)
 	o.pointer = newPointer(o.identity)
 	store := newStore(o.target)
-	if err := store.write([]*point{runPoint(o.identity, o.facts, o.header, nil)}); err != nil {
+	o.events = &events{identity: o.identity}
+	o.open = &open{identity: o.identity}
+	begun := []*point{runPoint(o.identity, o.facts, o.header, nil), o.events.at(o.header.StartedAt, "start")}
+	if err := store.write(begun); err != nil {
 		store.close()
 		return fmt.Errorf("writing to InfluxDB (%s): %w", o.target, err)
 	}
@@ -81,8 +86,11 @@ func (o *Output) Stop() error { return o.StopWithTestError(nil) }
 // written and what was not.
 func (o *Output) StopWithTestError(runErr error) error {
 	end := o.Collector.Stop(runErr)
-	o.queue.add([]*point{runPoint(o.identity, o.facts, o.header, &end)})
+	o.queue.add([]*point{runPoint(o.identity, o.facts, o.header, &end), o.events.at(end.At, "end: "+end.State)})
 	account := o.queue.close(patience)
+	if err := o.awaitResult(end.At); err != nil {
+		o.logger.WithError(err).Warn("The verdict will not be in InfluxDB")
+	}
 	lost := account.refused + account.givenUp
 	if lost == 0 {
 		o.logger.Infof("All %d points of run %s were written to InfluxDB", account.written, o.identity.run)
@@ -97,7 +105,9 @@ func (o *Output) enqueue(all []seconds.Second, process seconds.Process) {
 	var points []*point
 	for _, second := range all {
 		points = append(points, o.pointer.of(second)...)
+		points = append(points, o.events.of(second)...)
 	}
+	points = append(points, o.open.of(all, process.At)...)
 	o.queue.add(append(points, generatorPoint(o.identity, process)))
 }
 

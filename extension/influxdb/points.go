@@ -209,17 +209,22 @@ type facts struct {
 	profile, branch string
 }
 
+func (f facts) addTo(tags map[string]string) map[string]string {
+	if f.profile != "" {
+		tags["profile"] = f.profile
+	}
+	if f.branch != "" {
+		tags["branch"] = f.branch
+	}
+	return tags
+}
+
 // runPoint tells of a run what the first line of a recording does; once it is
 // over, the last line too, in the same point.
 func runPoint(identity identity, facts facts, header seconds.Header, end *seconds.End) *point {
-	tags := identity.tags()
-	if facts.profile != "" {
-		tags["profile"] = facts.profile
-	}
-	if facts.branch != "" {
-		tags["branch"] = facts.branch
-	}
-	fields := map[string]any{"header": text(header)}
+	tags := facts.addTo(identity.tags())
+	// The name as a field: dashboards list runs by time, which tags are not.
+	fields := map[string]any{"header": text(header), "title": lineText(identity.run)}
 	if end != nil {
 		fields["end"] = text(end)
 		fields["exitCode"] = int64(end.ExitCode)

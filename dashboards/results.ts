@@ -1,0 +1,101 @@
+/** Queries of results (lib/result.ts): one point for each run, with its verdict and the figures of its summary. */
+
+import type { MetricName } from "../lib/metrics.ts";
+import { VERDICTS } from "../lib/summary/summary.ts";
+import { TITLES } from "../lib/titles.ts";
+import { unitOf } from "./common.ts";
+import type { Query } from "./influxql.ts";
+
+/** A figure of a whole run. */
+export interface Figure {
+  readonly title: string;
+  readonly metric: MetricName;
+  /** As in its field: p99, count, rate, or of one value of a tag, side_send_p99. */
+  readonly of: string;
+  readonly unit: string;
+}
+
+const figure = (metric: MetricName, of: string, title: string): Figure => ({
+  title,
+  metric,
+  of,
+  unit: of === "count" ? "none" : unitOf(metric),
+});
+
+/** What to look at first. Each run has those that its scenario records. */
+export const FIGURES: readonly Figure[] = [
+  figure("ws_msg_rtt_ms", "p50", "Response, p50"),
+  figure("ws_msg_rtt_ms", "p99", "Response, p99"),
+  figure("ws_fanout_lag_ms", "p50", "Fan-out lag, p50"),
+  figure("ws_fanout_lag_ms", "p99", "Fan-out lag, p99"),
+  figure("ws_connect_latency_ms", "p99", "Connect, p99"),
+  figure("ws_delivery_success_rate", "rate", "In time"),
+  figure("ws_delivery_success_rate", "replies_rate", "Replies in time"),
+  figure("ws_messages_lost", "count", TITLES.ws_messages_lost),
+  figure("ws_connect_failures", "count", "Not connected"),
+  figure("ws_connection_drops", "count", "Dropped"),
+  figure("ws_generator_delay_ms", "side_send_p99", "Generator send, p99"),
+  figure("ws_generator_delay_ms", "side_receive_p99", "Generator receive, p99"),
+];
+
+export const fieldOf = ({ metric, of }: Pick<Figure, "metric" | "of">): string => `${metric}_${of}`;
+
+const OF_RUN = '"part" = \'run\' AND "run" =~ /^${run:regex}$/';
+const OF_RUNS =
+  '"part" = \'run\' AND "scenario" =~ /^${scenario:regex}$/ AND "branch" =~ /^${branch:regex}$/ AND $timeFilter';
+
+/** The figure of the chosen run, whatever time range is shown. */
+export const ofRun = (one: Figure): Query => ({
+  influxql: `SELECT last("${fieldOf(one)}") AS "${fieldOf(one)}" FROM "realtime_result" WHERE ${OF_RUN}`,
+  alias: one.title,
+});
+
+/** Columns by the name that people read, each with the field or tag that it comes from. */
+export type Columns = { readonly [name: string]: string };
+
+const table = (columns: Columns, from: string): string =>
+  `SELECT ${Object.entries(columns)
+    .map(([name, field]) => `"${field}" AS "${name}"`)
+    .join(", ")} FROM "${from}"`;
+
+/** The chosen run's results, the latest first, whatever time range is shown. */
+export const resultsOfRun = (columns: Columns): Query => ({
+  influxql: `${table(columns, "realtime_result")} WHERE ${OF_RUN} ORDER BY time DESC LIMIT 10`,
+  alias: "",
+});
+
+/** The results of a time range, the latest first. */
+export const resultsInRange = (columns: Columns): Query => ({
+  influxql: `${table(columns, "realtime_result")} WHERE ${OF_RUNS} ORDER BY time DESC LIMIT 500`,
+  alias: "",
+});
+
+/** The steps of the chosen run, in their order. */
+export const stepsOfRun = (columns: Columns): Query => ({
+  influxql: `${table(columns, "realtime_step")} WHERE ${OF_RUN}`,
+  alias: "",
+});
+
+/** The chosen run's processes, the latest first. */
+export const processesOfRun = (columns: Columns): Query => ({
+  influxql: `${table(columns, "realtime_run")} WHERE "source" = 'aggregates' AND "run" =~ /^\${run:regex}$/ ORDER BY time DESC LIMIT 100`,
+  alias: "",
+});
+
+/** Where a series of one run's point says how to get there: labels that links read. */
+const LINK_TAGS = ["run", "from", "until"];
+
+/** Figures of each run of a time range, a query for each verdict, and the limits that the runs were judged by. */
+export function overRuns(figures: readonly Pick<Figure, "metric" | "of" | "title">[]): Query[] {
+  const columns = (suffix = "") =>
+    figures.map((one) => `"${fieldOf(one)}${suffix}" AS "${one.title}"`).join(", ");
+  const points = VERDICTS.map((verdict) => ({
+    influxql: `SELECT ${columns()} FROM "realtime_result" WHERE "verdict" = '${verdict}' AND ${OF_RUNS} GROUP BY ${LINK_TAGS.map((tag) => `"${tag}"`).join(", ")}`,
+    alias: `${verdict}: $col of $tag_run`,
+  }));
+  const limits = {
+    influxql: `SELECT ${columns("_limit")} FROM "realtime_result" WHERE ${OF_RUNS}`,
+    alias: "limit on $col",
+  };
+  return [...points, limits];
+}

@@ -1,0 +1,70 @@
+/** Every metric over time, by subject: closed rows, of which a scenario fills those that it records. */
+import type { MetricName } from "../lib/metrics.ts";
+import { panel, usage } from "./charts.ts";
+import { NAMES } from "./common.ts";
+import type { Source } from "./influxql.ts";
+import { collapsed, type Row, row } from "./page.ts";
+
+const SUBJECTS: { readonly [title: string]: readonly MetricName[] } = {
+  "Requests and replies": ["ws_msg_rtt_ms", "ws_msg_service_ms", "ws_probes", "ws_replies"],
+  "Fan-out": [
+    "ws_fanout_lag_ms",
+    "ws_fanout_spread_ms",
+    "ws_fanout_server_lag_ms",
+    "ws_publications",
+    "ws_deliveries",
+    "ws_messages_foreign",
+  ],
+  "Connecting and staying connected": [
+    "ws_active_sessions",
+    "ws_connect_latency_ms",
+    "ws_connect_phase_ms",
+    "ws_time_to_reach_ms",
+    "ws_sessions_opened",
+    "ws_sessions_closed",
+    "ws_connect_failures",
+    "ws_connections_given_up",
+    "ws_connection_drops",
+    "ws_connection_drop_rate",
+    "ws_reconnects",
+    "ws_reconnect_time_ms",
+  ],
+  "Errors and losses": [
+    "ws_delivery_success_rate",
+    "ws_message_errors",
+    "ws_messages_lost",
+    "ws_messages_late",
+    "ws_messages_duplicated",
+    "ws_messages_reordered",
+    "ws_messages_crossed",
+  ],
+  "Slow readers": [
+    "ws_slow_reader_unread_bytes",
+    "ws_slow_reader_held_bytes",
+    "ws_slow_reader_held_ms",
+    "ws_slow_reader_catch_up_ms",
+    "ws_readers_harmed",
+  ],
+  "The load generator itself": [
+    "ws_generator_delay_ms",
+    "ws_arrivals_uncertain",
+    "ws_unmeasured",
+    "ws_shards_started",
+    "ws_shards_completed",
+  ],
+};
+
+/** A metric that no subject names is among the others. */
+export function subjects(source: Source): Row[] {
+  const named = Object.values(SUBJECTS).flat();
+  const all = { ...SUBJECTS, Others: NAMES.filter((name) => !named.includes(name)) };
+  return Object.entries(all).map(([title, metrics]) => {
+    const more = title.startsWith("The load generator") && source === "aggregates" ? machine() : [];
+    return collapsed(row(title, [...metrics.map((metric) => panel(metric, source)), ...more]));
+  });
+}
+
+const machine = () => [
+  usage("Processors", "cpus", "short", "Processors that the k6 processes of the run kept busy."),
+  usage("Memory", "memoryBytes", "bytes", "Memory that the k6 processes of the run occupied."),
+];

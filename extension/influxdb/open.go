@@ -1,0 +1,56 @@
+package influxdb
+
+import (
+	"time"
+
+	"xk6-realtime/seconds"
+)
+
+const openMeasurement = "realtime_open"
+
+// open counts the connections of this process, from those that were opened and
+// those that ended: not every scenario has a gauge of them.
+type open struct {
+	identity    identity
+	connections float64
+	last        int64 // second that was told of
+}
+
+// of is how many were open at the end of each second, of quiet ones that just
+// passed too: a line that stops would look like a load that does.
+func (o *open) of(all []seconds.Second, now time.Time) []*point {
+	var points []*point
+	for _, second := range all {
+		o.connections += opened(second)
+		// What comes late for a second that was told of is in the next one's.
+		if second.Unix >= o.last {
+			o.last = second.Unix
+			points = append(points, o.at(second.Unix))
+		}
+	}
+	if passed := now.Unix() - 1; passed > o.last {
+		o.last = passed
+		points = append(points, o.at(passed))
+	}
+	return points
+}
+
+func (o *open) at(unix int64) *point {
+	return &point{
+		measurement: openMeasurement, tags: o.identity.tags(), at: time.Unix(unix, 0),
+		fields: map[string]any{"connections": o.connections},
+	}
+}
+
+// opened is how many more connections were opened than ended in a second.
+func opened(second seconds.Second) (more float64) {
+	for series, cell := range second.Cells {
+		switch series.Metric.Name {
+		case "ws_sessions_opened":
+			more += cell.Sum
+		case "ws_sessions_closed":
+			more -= cell.Sum
+		}
+	}
+	return more
+}
