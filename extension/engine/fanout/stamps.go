@@ -1,7 +1,6 @@
 package fanout
 
 import (
-	"math"
 	"time"
 
 	"xk6-realtime/engine/clock"
@@ -26,14 +25,20 @@ const (
 // units are those of the resolutions that are too coarse.
 var units = [fine]time.Duration{time.Second, 100 * time.Millisecond, 10 * time.Millisecond}
 
-// resolutionOf is the coarsest that a stamp in milliseconds can be of.
+// resolutionOf is the coarsest that a stamp in milliseconds can be of. It is
+// asked for each delivery: math.Mod took a sixth of a fan-out's processor time.
 func resolutionOf(ms float64) Resolution {
-	for r, unit := range units {
-		if math.Mod(ms, float64(unit/time.Millisecond)) == 0 {
-			return Resolution(r)
-		}
+	whole := int64(ms)
+	switch {
+	case whole%10 != 0 || float64(whole) != ms:
+		return fine
+	case whole%1_000 == 0:
+		return Seconds
+	case whole%100 == 0:
+		return Tenths
+	default:
+		return Hundredths
 	}
-	return fine
 }
 
 // serverLag is the time from the server's own stamp to the arrival, if there
