@@ -109,7 +109,7 @@ export async function runK6(run: K6Run): Promise<K6Result> {
     const watching = watchRun(
       {
         recordings: run.k6.extension ? paths : [],
-        cellSeconds: Math.ceil(plan.longest / 1_000 / MOST_CELLS_LIVE),
+        ...(page && { cellSeconds: Math.ceil(plan.longest / 1_000 / MOST_CELLS_LIVE) }),
         onUnreadable: ({ message }) => say(`No more figures while it runs: ${message}`),
       },
       [screen ?? logLines(plan, say), ...(page ? [page] : [])],

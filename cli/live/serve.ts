@@ -25,20 +25,22 @@ const MOST_UNREAD_BYTES = 4 * 1024 * 1024;
 export async function serveLive(plan: Plan): Promise<LivePage> {
   const assets = await pageAssets();
   const pages = new Set<ServerResponse>();
-  let shown: { views: readonly RunView[]; headline: Html } = {
-    views: [],
+  /** What is shown is worked out when somebody looks. */
+  let shown: { views: () => readonly RunView[]; headline: Html } = {
+    views: () => [],
     headline: runningHeadline(plan.scenario, "starting"),
   };
-  const charts = () => chartsOf(shown.views);
   const update = (over: boolean): Update => {
-    const { above, figures, below } = contentOf(shown.views, charts());
+    const views = shown.views();
+    const charts = chartsOf(views);
+    const { above, figures, below } = contentOf(views, charts);
     const [headline, ...rest] = [shown.headline, above, figures, below].map(({ markup }) => markup);
     return {
       headline: headline!,
       above: rest[0]!,
       figures: rest[1]!,
       below: rest[2]!,
-      charts: charts(),
+      charts,
       over,
     };
   };
@@ -59,7 +61,10 @@ export async function serveLive(plan: Plan): Promise<LivePage> {
       response.writeHead(405, { Allow: "GET" }).end();
     } else if (request.url === "/") {
       response.writeHead(200, { "Content-Type": "text/html; charset=utf-8" });
-      response.end(documentOf({ title: plan.scenario, ...shown, charts: charts(), assets, isLive: true }));
+      const views = shown.views();
+      const { headline } = shown;
+      const charts = chartsOf(views);
+      response.end(documentOf({ title: plan.scenario, headline, views, charts, assets, isLive: true }));
     } else if (request.url === "/events") {
       response.writeHead(200, { "Content-Type": "text/event-stream" });
       pages.add(response.on("close", () => pages.delete(response)));
@@ -76,13 +81,13 @@ export async function serveLive(plan: Plan): Promise<LivePage> {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
     show(figures, run) {
       shown = {
-        views: run ? [viewOf(run)] : [],
+        views: () => (run ? [viewOf(run)] : []),
         headline: runningHeadline(plan.scenario, inWords(plan, figures)),
       };
       tell(false);
     },
     async finish(views) {
-      shown = { views, headline: headlineOf(views) };
+      shown = { views: () => views, headline: headlineOf(views) };
       tell(true);
       for (const page of pages) page.end();
       const closed = new Promise((resolve) => server.close(resolve));

@@ -16,8 +16,8 @@ export interface Display {
 export interface Watched {
   /** Where each instance records; empty where none does. */
   readonly recordings: readonly string[];
-  /** Seconds that count as one in what displays are handed of the run. */
-  readonly cellSeconds: number;
+  /** Seconds that count as one in what displays are handed of the run. Default: they are handed none. */
+  readonly cellSeconds?: number;
   /** Told once where a recording cannot be read: the run is shown without figures from then on. */
   readonly onUnreadable: (error: Error) => void;
 }
@@ -29,7 +29,9 @@ const ALL = 2 ** 40;
 /** Shows a run to each display until it is stopped. */
 export function watchRun({ recordings, cellSeconds, onUnreadable }: Watched, displays: readonly Display[]) {
   const startedAt = performance.now();
-  let followers = recordings.map((path) => new Follower(path, [ALL, 1, cellSeconds]));
+  let followers = recordings.map(
+    (path) => new Follower(path, [ALL, 1, ...(cellSeconds === undefined ? [] : [cellSeconds])]),
+  );
   const look = async () => {
     const elapsed = ms(performance.now() - startedAt);
     try {
@@ -59,15 +61,16 @@ export function watchRun({ recordings, cellSeconds, onUnreadable }: Watched, dis
   };
 }
 
-function soFar(followers: readonly Follower[], cellSeconds: number, elapsed: Ms) {
+function soFar(followers: readonly Follower[], cellSeconds: number | undefined, elapsed: Ms) {
   const begun = followers.map(({ readers }) => readers).filter(({ length }) => length > 0);
   if (begun.length === 0) return { figures: { elapsed }, run: undefined };
-  const [whole, seconds, cells] = [0, 1, 2].map((i) => begun.map((readers) => readers[i]!.done()));
-  forgetOld(seconds!);
-  const summary = summarizeRun(mergeRun(whole!.map(asIfEnded), ALL));
+  const read = (i: number) => begun.map((readers) => readers[i]!.done());
+  const [whole, seconds] = [read(0), read(1)];
+  forgetOld(seconds);
+  const summary = summarizeRun(mergeRun(whole.map(asIfEnded), ALL));
   return {
-    figures: figuresSoFar(elapsed, summary, mergeRun(seconds!, 1)),
-    run: mergeRun(cells!.map(asIfEnded), cellSeconds),
+    figures: figuresSoFar(elapsed, summary, mergeRun(seconds, 1)),
+    run: cellSeconds === undefined ? undefined : mergeRun(read(2).map(asIfEnded), cellSeconds),
   };
 }
 
