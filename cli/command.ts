@@ -55,6 +55,11 @@ export function percentage(source: string, text: string): number {
 /** Ten times as slow: beyond, a gate would hold nothing. */
 const MOST_PERCENT = 1_000;
 
+/** Named, so that a type can be written for whoever uses the package. */
+type FlagValues<O extends NonNullable<ParseArgsConfig["options"]>> = ReturnType<
+  typeof parseArgs<{ args: string[]; allowPositionals: true; options: O }>
+>["values"];
+
 /**
  * Reads the command line of a command that takes any number of runs, as citty does not.
  *
@@ -64,7 +69,7 @@ export function flagsAndPaths<const O extends NonNullable<ParseArgsConfig["optio
   command: string,
   argv: readonly string[],
   options: O,
-) {
+): { values: FlagValues<O>; paths: string[] } {
   const { values, positionals: paths } = strictly(command, () =>
     parseArgs({ args: [...argv], allowPositionals: true, options }),
   );

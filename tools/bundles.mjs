@@ -81,7 +81,12 @@ export async function buildBundles() {
     const { build } = await import("esbuild");
     const scenarios = filesUnder("scenarios").filter((file) => file.endsWith(".ts"));
     const modules = filesUnder("lib").filter((file) => file.endsWith(".ts"));
-    const programs = { cli: "cli/bin.ts", action: "cli/action/bin.ts", server: "server/bin.ts" };
+    const programs = {
+      cli: "cli/bin.ts",
+      action: "cli/action/bin.ts",
+      server: "server/bin.ts",
+      node: "cli/node.ts",
+    };
     const stock = await build({ ...forBoth, ...forK6, entryPoints: scenarios, outdir: "dist" });
     // lib/k6/realtime.ts asks for the extension: what has it is on the engine already.
     const onStockK6 = Object.values(stock.metafile.outputs).flatMap(({ entryPoint, inputs }) =>

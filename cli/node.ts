@@ -1,0 +1,61 @@
+/**
+ * What programs in Node.js take of the package: `import … from "k6-realtime/node"`. The reference server with its
+ * faults, recordings, and the comparison of runs. No other entry point needs Node.js.
+ */
+import type { Profile } from "../lib/profile.ts";
+import type { Summary } from "../lib/summary/summary.ts";
+import { type Judged, judgeRun } from "./gate.ts";
+import { findRecordings, groupRecordings, openRun } from "./recording/open.ts";
+import { summarizeRun } from "./recording/summarize.ts";
+
+export type { Summary, Verdict } from "../lib/summary/summary.ts";
+export {
+  type FaultSettings,
+  type Faults,
+  type RunningServer,
+  type ServerOptions,
+  type ServerStats,
+  signToken,
+  startServer,
+} from "../server/server.ts";
+export { UserError } from "./command.ts";
+export type { Judged } from "./gate.ts";
+
+/**
+ * The runs that recordings hold, each summed up over all its instances.
+ *
+ * @param paths recordings, or directories of them (docs/recording-format.md)
+ * @param profile limits to judge by instead of those that the recordings hold
+ * @throws {@link UserError} where a path or a recording is wrong
+ */
+export async function readRuns(paths: readonly string[], profile?: Profile): Promise<readonly Summary[]> {
+  const groups = await groupRecordings(await findRecordings(paths, process.cwd()));
+  const summaries: Summary[] = [];
+  for (const group of groups) summaries.push(summarizeRun(await openRun(group), profile));
+  return summaries;
+}
+
+/** What to compare: recordings, or directories of them, of one run and of those before it. */
+export interface Comparison {
+  readonly run: readonly string[];
+  readonly baselines: readonly string[];
+  /** Name or path of the limits to judge by. Default: those that the recordings hold. */
+  readonly profile?: string;
+  /** By what share a run may be slower, such as 0.1. Default: as the gate's. */
+  readonly tolerance?: number;
+}
+
+/**
+ * Judges a run by its limits and by earlier runs, as `k6-realtime gate` does (docs/gate.md).
+ *
+ * @throws {@link UserError} where a path, a recording or the profile is wrong
+ */
+export const compareRuns = ({ run, baselines, profile, tolerance }: Comparison): Promise<Judged> =>
+  judgeRun({
+    paths: run,
+    baselines,
+    profile,
+    stored: { branch: undefined, last: 1, env: process.env },
+    ...(tolerance !== undefined && { strictness: { tolerance } }),
+    cwd: process.cwd(),
+  });

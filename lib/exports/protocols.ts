@@ -1,0 +1,19 @@
+/** Protocols of your own and those that come with the toolkit: `import … from "k6-realtime/protocols"`. */
+export { chat } from "../protocols/chat.ts";
+export { compile } from "../protocols/compile.ts";
+export { parseDescriptor } from "../protocols/descriptor.ts";
+export { echo } from "../protocols/echo.ts";
+export { im } from "../protocols/im.ts";
+export { DescriptorError, type Problem } from "../protocols/problem.ts";
+export type {
+  ConnectionInit,
+  Conversation,
+  Effect,
+  Protocol,
+  Publication,
+  Purpose,
+  Send,
+} from "../protocols/protocol.ts";
+export type { Frame } from "../protocols/reader.ts";
+export type { Descriptor } from "../protocols/schema.ts";
+export { type Ms, ms } from "../units.ts";
