@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"xk6-realtime/engine/clock"
+	"xk6-realtime/engine/protocol/jsontext"
 )
 
 // Errors of what is asked of a Conversation.
@@ -166,7 +167,7 @@ func whole(b []byte) bool {
 	if len(b) > 0 && b[0] == '-' {
 		b = b[1:]
 	}
-	return len(b) > 0 && (b[0] != '0' || len(b) == 1) && digits(b, 0) == len(b)
+	return len(b) > 0 && (b[0] != '0' || len(b) == 1) && jsontext.Digits(b, 0) == len(b)
 }
 
 // Path is what to append to the server's URL.

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"unicode/utf8"
 	"unsafe"
+
+	"xk6-realtime/engine/protocol/jsontext"
 )
 
 // condition is what a message must look like, parsed once.
@@ -119,7 +121,7 @@ func (r *reader) list(each locator) []byte {
 		return nil
 	}
 	rest := r.rest()
-	return rest[space(rest, s.start+1):]
+	return rest[jsontext.Space(rest, s.start+1):]
 }
 
 // loadElement loads an element of a message's list. The groups of the message's
@@ -187,7 +189,7 @@ func (r *reader) unquote(s span) []byte {
 		return inside
 	}
 	start := len(r.unquoted)
-	r.unquoted = unescape(r.unquoted, inside)
+	r.unquoted = jsontext.Unescape(r.unquoted, inside)
 	return r.unquoted[start:]
 }
 
@@ -245,7 +247,7 @@ func (r *reader) number(l locator) (n float64, ok bool) {
 	if len(text) == 0 || text[0] != '-' && (text[0] < '0' || text[0] > '9') {
 		return 0, false
 	}
-	if kind == textValue && numberEnd(text, 0) != len(text) {
+	if kind == textValue && jsontext.NumberEnd(text, 0) != len(text) {
 		return 0, false
 	}
 	n = parseNumber(text)

@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"xk6-realtime/engine/clock"
+	"xk6-realtime/engine/protocol/jsontext"
 )
 
 // Receive takes a message that came at an instant, or, where that is not known
@@ -246,14 +247,14 @@ func (c *Conversation) takeElements(e Events, l *list, elements []byte, at clock
 			e.Invalid(Contract, fmt.Sprintf("more than %d elements in the list of one message", mostMessages))
 			return true
 		}
-		end := valueEnd(elements)
+		end := jsontext.ValueEnd(elements)
 		element.loadElement(elements[:end], &l.element.root, &c.in.reader)
 		if element.fits(l.elementWhere) {
 			fitting++
 			c.deliver(e, element, &l.delivery, at)
 		}
-		if end = space(elements, end); elements[end] == ',' {
-			end = space(elements, end+1)
+		if end = jsontext.Space(elements, end); elements[end] == ',' {
+			end = jsontext.Space(elements, end+1)
 		}
 		elements = elements[end:]
 	}
@@ -357,7 +358,7 @@ func (k *cursor) appendText(dst []byte) []byte {
 // when there was none.
 func (c *Conversation) LastSeq(dst []byte) []byte {
 	if c.last.kind == textValue {
-		return appendString(dst, c.last.appendText(nil))
+		return jsontext.AppendString(dst, c.last.appendText(nil))
 	}
 	return c.last.appendText(dst)
 }

@@ -1,10 +1,6 @@
 package protocol
 
-import (
-	"encoding/binary"
-	"math/bits"
-	"strings"
-)
+import "xk6-realtime/engine/protocol/jsontext"
 
 // A node is a place in a JSON document that some pointer of a descriptor leads
 // to or through.
@@ -45,7 +41,7 @@ type level struct {
 func (s *scanner) scan(b []byte, root *node) bool {
 	clear(s.spans)
 	s.stack = s.stack[:0]
-	i := space(b, 0)
+	i := jsontext.Space(b, 0)
 	at := root // the node of the value that comes next
 	for {
 		// One value begins at i.
@@ -60,7 +56,7 @@ func (s *scanner) scan(b []byte, root *node) bool {
 			if len(s.stack) == maxDepth {
 				return false
 			}
-			i = space(b, i+1)
+			i = jsontext.Space(b, i+1)
 			if i < len(b) && b[i] == kind+2 { // '}' is '{'+2, and ']' is '['+2
 				i++
 				break
@@ -71,24 +67,24 @@ func (s *scanner) scan(b []byte, root *node) bool {
 			}
 			continue
 		case kind == '"':
-			if i = stringEnd(b, i); i < 0 {
+			if i = jsontext.StringEnd(b, i); i < 0 {
 				return false
 			}
 			s.note(at, span{kind, start, i})
 		case kind == '-' || kind >= '0' && kind <= '9':
-			if i = numberEnd(b, i); i < 0 {
+			if i = jsontext.NumberEnd(b, i); i < 0 {
 				return false
 			}
 			s.note(at, span{'0', start, i})
 		default:
-			if i = literalEnd(b, i); i < 0 {
+			if i = jsontext.LiteralEnd(b, i); i < 0 {
 				return false
 			}
 			s.note(at, span{kind, start, i})
 		}
 		// The value ended before i: on to the next one, or out.
 		for {
-			i = space(b, i)
+			i = jsontext.Space(b, i)
 			if len(s.stack) == 0 {
 				return i == len(b)
 			}
@@ -97,7 +93,7 @@ func (s *scanner) scan(b []byte, root *node) bool {
 				return false
 			}
 			if b[i] == ',' {
-				i = space(b, i+1)
+				i = jsontext.Space(b, i+1)
 				break
 			}
 			if top.object && b[i] != '}' || !top.object && b[i] != ']' {
@@ -130,7 +126,7 @@ func (s *scanner) enter(b []byte, i int) (int, *node) {
 	if i >= len(b) || b[i] != '"' {
 		return -1, nil
 	}
-	end := stringEnd(b, i)
+	end := jsontext.StringEnd(b, i)
 	if end < 0 {
 		return -1, nil
 	}
@@ -138,17 +134,17 @@ func (s *scanner) enter(b []byte, i int) (int, *node) {
 	if top.node != nil {
 		child = s.member(top.node, b[i+1:end-1])
 	}
-	i = space(b, end)
+	i = jsontext.Space(b, end)
 	if i >= len(b) || b[i] != ':' {
 		return -1, nil
 	}
-	return space(b, i+1), child
+	return jsontext.Space(b, i+1), child
 }
 
 func (s *scanner) member(n *node, name []byte) *node {
 	for _, c := range name {
 		if c == '\\' {
-			s.key = unescape(s.key[:0], name)
+			s.key = jsontext.Unescape(s.key[:0], name)
 			name = s.key
 			break
 		}
@@ -164,139 +160,8 @@ func (s *scanner) member(n *node, name []byte) *node {
 	return nil
 }
 
-// valueEnd returns where the value that b begins with ends. b is of a document
-// that scan has accepted.
-func valueEnd(b []byte) int {
-	depth := 0
-	for i := 0; ; {
-		switch b[i] {
-		case '"':
-			i = stringEnd(b, i)
-		case '{', '[':
-			depth++
-			i++
-		case '}', ']':
-			depth--
-			i++
-		case ',', ':', ' ', '\n', '\t', '\r':
-			i++
-		default: // a number or a word
-			for i < len(b) && strings.IndexByte(",]} \n\t\r", b[i]) < 0 {
-				i++
-			}
-		}
-		if depth == 0 {
-			return i
-		}
-	}
-}
-
 func (s *scanner) note(n *node, v span) {
 	if n != nil && n.slot >= 0 {
 		s.spans[n.slot] = v
 	}
-}
-
-func space(b []byte, i int) int {
-	for i < len(b) && (b[i] == ' ' || b[i] == '\n' || b[i] == '\t' || b[i] == '\r') {
-		i++
-	}
-	return i
-}
-
-// stringEnd returns where the string that begins at i ends, -1 for none. That
-// the text is UTF-8 was checked before.
-func stringEnd(b []byte, i int) int {
-	for i = special(b, i+1); i < len(b); i = special(b, i+1) {
-		switch b[i] {
-		case '"':
-			return i + 1
-		case '\\':
-			i++
-			if i >= len(b) {
-				return -1
-			}
-			switch b[i] {
-			case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
-			case 'u':
-				if _, ok := hex4(b, i+1); !ok {
-					return -1
-				}
-				i += 4
-			default:
-				return -1
-			}
-		default:
-			return -1
-		}
-	}
-	return -1
-}
-
-// special returns the first place from i on of a quote, a backslash or a
-// control character, len(b) for none. It looks at eight bytes at once: a borrow
-// may mark a byte wrongly, but only above one that is marked rightly.
-func special(b []byte, i int) int {
-	const each, top = 0x0101010101010101, 0x8080808080808080
-	for ; i+8 <= len(b); i += 8 {
-		w := binary.LittleEndian.Uint64(b[i:])
-		quote, backslash := w^each*'"', w^each*'\\'
-		if marks := ((w-each*' ')&^w | (quote-each)&^quote | (backslash-each)&^backslash) & top; marks != 0 {
-			return i + bits.TrailingZeros64(marks)/8
-		}
-	}
-	for ; i < len(b); i++ {
-		if c := b[i]; c < ' ' || c == '"' || c == '\\' {
-			return i
-		}
-	}
-	return i
-}
-
-func numberEnd(b []byte, i int) int {
-	if b[i] == '-' {
-		i++
-	}
-	switch {
-	case i < len(b) && b[i] == '0':
-		i++
-	default:
-		if i = digits(b, i); i < 0 {
-			return -1
-		}
-	}
-	if i < len(b) && b[i] == '.' {
-		if i = digits(b, i+1); i < 0 {
-			return -1
-		}
-	}
-	if i < len(b) && (b[i] == 'e' || b[i] == 'E') {
-		i++
-		if i < len(b) && (b[i] == '+' || b[i] == '-') {
-			i++
-		}
-		i = digits(b, i)
-	}
-	return i
-}
-
-// digits returns where one or more digits end, -1 for none.
-func digits(b []byte, i int) int {
-	start := i
-	for i < len(b) && b[i] >= '0' && b[i] <= '9' {
-		i++
-	}
-	if i == start {
-		return -1
-	}
-	return i
-}
-
-func literalEnd(b []byte, i int) int {
-	for _, word := range [...]string{"true", "false", "null"} {
-		if len(b)-i >= len(word) && string(b[i:i+len(word)]) == word {
-			return i + len(word)
-		}
-	}
-	return -1
 }

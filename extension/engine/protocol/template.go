@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"xk6-realtime/engine/protocol/jsontext"
 )
 
 // Value is what stands for a variable. The zero Value is one without a value:
@@ -279,10 +281,10 @@ func (p *part) fill(dst, text []byte, kind valueKind) []byte {
 		case noValue:
 			return append(dst, "null"...)
 		case textValue:
-			return appendString(dst, text)
+			return jsontext.AppendString(dst, text)
 		}
 	case inside:
-		return appendInside(dst, text)
+		return jsontext.AppendInside(dst, text)
 	case uri:
 		return AppendPercentEncoded(dst, text)
 	}

@@ -1,4 +1,6 @@
-package protocol
+// Package jsontext finds, reads and writes the values of JSON text (RFC 8259) where
+// they stand, without building anything.
+package jsontext
 
 import "unicode/utf8"
 
@@ -20,9 +22,9 @@ func hex4(b []byte, i int) (r rune, ok bool) {
 	return r, true
 }
 
-// unescape appends what the inside of a JSON string says. A lone surrogate
+// Unescape appends what the inside of a JSON string says. A lone surrogate
 // becomes U+FFFD.
-func unescape(dst, inside []byte) []byte {
+func Unescape(dst, inside []byte) []byte {
 	for i := 0; i < len(inside); i++ {
 		c := inside[i]
 		if c != '\\' {
@@ -58,33 +60,36 @@ func unescape(dst, inside []byte) []byte {
 	return dst
 }
 
-// appendString appends text as a JSON string, written as JavaScript writes it.
-func appendString(dst, text []byte) []byte {
-	return append(appendInside(append(dst, '"'), text), '"')
+// AppendString appends text as a JSON string, written as JavaScript writes it.
+func AppendString(dst, text []byte) []byte {
+	return append(AppendInside(append(dst, '"'), text), '"')
 }
 
-// appendInside is appendString without the quotes.
-func appendInside(dst, text []byte) []byte {
+// AppendInside is AppendString without the quotes.
+func AppendInside(dst, text []byte) []byte {
 	const hex = "0123456789abcdef"
-	for _, c := range text {
-		switch {
-		case c == '"' || c == '\\':
+	for from := 0; ; {
+		i := special(text, from)
+		dst = append(dst, text[from:i]...)
+		if i == len(text) {
+			return dst
+		}
+		switch c := text[i]; c {
+		case '"', '\\':
 			dst = append(dst, '\\', c)
-		case c >= ' ':
-			dst = append(dst, c)
-		case c == '\b':
+		case '\b':
 			dst = append(dst, `\b`...)
-		case c == '\f':
+		case '\f':
 			dst = append(dst, `\f`...)
-		case c == '\n':
+		case '\n':
 			dst = append(dst, `\n`...)
-		case c == '\r':
+		case '\r':
 			dst = append(dst, `\r`...)
-		case c == '\t':
+		case '\t':
 			dst = append(dst, `\t`...)
 		default:
 			dst = append(dst, '\\', 'u', '0', '0', hex[c>>4], hex[c&0xF])
 		}
+		from = i + 1
 	}
-	return dst
 }
