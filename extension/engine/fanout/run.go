@@ -33,6 +33,11 @@ type Run struct {
 	loops   []*loop
 	window  *record // of the reader
 
+	// What the server's stamps are good for: their unit, and the series that they
+	// tell.
+	stampUnit   time.Duration
+	stampSeries []Series
+
 	began   atomic.Int64 // clock.Time of the first publication, 0 before
 	ends    atomic.Int64 // clock.Time of the end of publishing
 	leaving atomic.Bool  // all are about to leave
@@ -66,7 +71,11 @@ func New(e *engine.Engine, o Options) (*Run, error) {
 		return nil, err
 	}
 	p := o.Plan
-	r := &Run{o: o, window: newRecord()}
+	r := &Run{o: o, window: newRecord(), stampUnit: o.Protocol.SentAtUnit(), stampSeries: []Series{ServerLag}}
+	if r.listens() {
+		// They are all that is known of when something was published.
+		r.stampSeries = append(r.stampSeries, Lag)
+	}
 	for rooms := p.Rooms / p.Shards; len(r.rooms) < rooms; {
 		if r.compares() {
 			r.rooms = append(r.rooms, newListeningRoom(rooms))

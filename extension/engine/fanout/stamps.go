@@ -56,7 +56,7 @@ func (g *guest) serverLag(d *protocol.Delivery, due clock.Time) (lag time.Durati
 		slack += units[finest]
 	}
 	sent := l.fromUnix(d.SentAtMs)
-	early := due != 0 && due.Sub(sent) > slack+l.run.o.Protocol.SentAtUnit()
+	early := due != 0 && due.Sub(sent) > slack+l.run.stampUnit
 	if early || sent.Sub(d.At) > slack {
 		l.records.Now.ClockDiffers++
 		return 0, of, false
@@ -69,7 +69,7 @@ func (g *guest) serverLag(d *protocol.Delivery, due clock.Time) (lag time.Durati
 func (l *loop) stamped(lag time.Duration, of Resolution) {
 	if of > l.finest {
 		if l.finest = of; of == fine && l.coarse.Count() > 0 {
-			for _, s := range l.run.stampSeries() {
+			for _, s := range l.run.stampSeries {
 				l.records.Now.series.Of(s).Merge(l.coarse)
 			}
 			l.coarse.Reset()
@@ -79,21 +79,10 @@ func (l *loop) stamped(lag time.Duration, of Resolution) {
 		l.coarse.Record(lag)
 		return
 	}
-	for _, s := range l.run.stampSeries() {
+	for _, s := range l.run.stampSeries {
 		l.records.Now.series.Of(s).Record(lag)
 	}
 }
-
-// stampSeries are those that the server's stamps tell: where nobody publishes
-// here, they are all that is known of when something was published.
-func (r *Run) stampSeries() []Series {
-	if r.listens() {
-		return listeningSeries
-	}
-	return listeningSeries[1:]
-}
-
-var listeningSeries = []Series{Lag, ServerLag}
 
 // tellCoarse counts the lags that no stamp has shown to be any.
 func (l *loop) tellCoarse() {

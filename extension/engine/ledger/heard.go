@@ -185,7 +185,7 @@ func (e *Ear) Deliver(s *Subscription, key uint64, at clock.Time) Heard {
 // hear notes that a numbered publication came.
 func (s *Subscription) hear(sequence uint64) Arrival {
 	s.turns = max(s.turns, s.room.heard.turn(sequence).Load()+1)
-	return s.tracks[0].deliver(sequence, s.room.streams[0].remembers())
+	return s.lead.deliver(sequence, s.room.streams[0].remembers())
 }
 
 func (e *Ear) remember(key, sequence uint64) {
@@ -224,7 +224,7 @@ func (s *Subscription) PassedOver(before clock.Time) (publications uint64) {
 	if s.room == nil || s.room.heard.apart.Load() {
 		return 0
 	}
-	t := &s.tracks[0]
+	t := &s.lead
 	end := min(t.end, s.room.streams[0].Published())
 	// Few are numbered out of turn.
 	young := min(end, max(t.next, s.room.streams[0].dueFrom(before)))
@@ -242,7 +242,7 @@ func (s *Subscription) Outstanding() bool {
 	if s.room == nil || s.room.heard.apart.Load() {
 		return false
 	}
-	t := &s.tracks[0]
+	t := &s.lead
 	end := min(t.end, s.room.streams[0].Published())
 	for sequence := max(t.next, t.first); sequence < end; sequence++ {
 		if !s.isPassed(sequence) {

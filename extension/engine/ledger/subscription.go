@@ -12,8 +12,8 @@ import (
 // The zero Subscription is due nothing.
 type Subscription struct {
 	room      *Room
-	tracks    []track  // by stream
-	only      [1]track // tracks of a room with one stream, found without another look at memory
+	lead      track   // of the room's first stream, most often its only one
+	others    []track // of its other streams
 	confirmed bool
 	leaving   bool
 	// Where the server publishes by itself: what it is owed, and one more than
@@ -28,13 +28,28 @@ func (r *Room) Subscribe(s *Subscription) {
 	if r.heard != nil {
 		s.credit = &credit{}
 	}
-	if s.tracks = s.only[:]; len(r.streams) != 1 {
-		s.tracks = make([]track, len(r.streams))
+	if len(r.streams) > 1 {
+		s.others = make([]track, len(r.streams)-1)
 	}
 	for i, stream := range r.streams {
 		from := stream.Published()
-		s.tracks[i] = track{from: from, next: from, first: math.MaxUint64, end: math.MaxUint64}
+		*s.track(i) = track{from: from, next: from, first: math.MaxUint64, end: math.MaxUint64}
 	}
+}
+
+// streams is how many the subscriber hears.
+func (s *Subscription) streams() int {
+	if s.room == nil {
+		return 0
+	}
+	return len(s.room.streams)
+}
+
+func (s *Subscription) track(stream int) *track {
+	if stream == 0 {
+		return &s.lead
+	}
+	return &s.others[stream-1]
 }
 
 // Confirm notes that the server has confirmed the subscription: what is
@@ -48,7 +63,7 @@ func (s *Subscription) Confirm() {
 	defer s.room.mu.Unlock()
 	s.room.members++
 	for i, stream := range s.room.streams {
-		s.tracks[i].first = stream.published.Load()
+		s.track(i).first = stream.published.Load()
 	}
 }
 
@@ -66,7 +81,7 @@ func (s *Subscription) Leave() {
 		s.room.members--
 	}
 	for i, stream := range s.room.streams {
-		s.tracks[i].end = stream.published.Load()
+		s.track(i).end = stream.published.Load()
 	}
 }
 
@@ -94,16 +109,16 @@ type Arrival struct {
 
 // Deliver notes that a publication came.
 func (s *Subscription) Deliver(stream int, sequence uint64) Arrival {
-	if stream < 0 || stream >= len(s.tracks) || sequence >= s.room.streams[stream].Published() {
+	if stream < 0 || stream >= s.streams() || sequence >= s.room.streams[stream].Published() {
 		return Arrival{Foreign: true}
 	}
-	return s.tracks[stream].deliver(sequence, s.room.streams[stream].remembers())
+	return s.track(stream).deliver(sequence, s.room.streams[stream].remembers())
 }
 
 // Complete tells whether all that was due until now has come.
 func (s *Subscription) Complete() bool {
-	for i := range s.tracks {
-		t := &s.tracks[i]
+	for i := range s.streams() {
+		t := s.track(i)
 		if t.missing(min(t.end, s.room.streams[i].Published())) > 0 {
 			return false
 		}
@@ -114,8 +129,8 @@ func (s *Subscription) Complete() bool {
 // Lost is how many publications were due and have not come. It is final once
 // the subscription has ended and its last messages were read.
 func (s *Subscription) Lost() (publications uint64) {
-	for i := range s.tracks {
-		t := &s.tracks[i]
+	for i := range s.streams() {
+		t := s.track(i)
 		publications += t.missing(min(t.end, s.room.streams[i].Published()))
 	}
 	return publications
@@ -123,8 +138,8 @@ func (s *Subscription) Lost() (publications uint64) {
 
 // LostBefore is Lost, of those only that were due before an instant.
 func (s *Subscription) LostBefore(at clock.Time) (publications uint64) {
-	for i := range s.tracks {
-		t := &s.tracks[i]
+	for i := range s.streams() {
+		t := s.track(i)
 		publications += t.missing(min(t.end, s.room.streams[i].dueFrom(at)))
 	}
 	return publications
@@ -136,8 +151,13 @@ type track struct {
 	from       uint64 // the first that can come
 	first, end uint64
 	next       uint64 // one more than the highest that came
-	gaps       []span // below next, in ascending order: what did not come
-	// Of gaps that are kept no longer: where the last of them ended, and how
+	gaps       *gaps  // below next; nil before the first
+}
+
+// gaps are what did not come of one stream.
+type gaps struct {
+	open []span // in ascending order
+	// Of those that are kept no longer: where the last of them ended, and how
 	// many that were due they held.
 	settled, lost uint64
 }
@@ -163,14 +183,11 @@ func (t *track) deliver(sequence, remembered uint64) Arrival {
 	case sequence == t.next:
 		t.next++
 	case sequence > t.next:
-		if len(t.gaps) >= fewGaps && len(t.gaps) == cap(t.gaps) {
-			t.settle(sequence - min(sequence, remembered))
-		}
-		t.gaps = append(t.gaps, span{t.next, sequence})
+		t.skip(sequence, remembered)
 		t.next = sequence + 1
 	case t.fill(sequence):
 		a.Reordered = true
-	case sequence < t.settled:
+	case t.gaps != nil && sequence < t.gaps.settled:
 		return Arrival{Forgotten: true}
 	default:
 		return Arrival{Duplicate: true}
@@ -178,37 +195,52 @@ func (t *track) deliver(sequence, remembered uint64) Arrival {
 	return a
 }
 
+// skip notes the gap before a sequence beyond next.
+func (t *track) skip(sequence, remembered uint64) {
+	if t.gaps == nil {
+		t.gaps = &gaps{}
+	}
+	if open := t.gaps.open; len(open) >= fewGaps && len(open) == cap(open) {
+		t.settle(sequence - min(sequence, remembered))
+	}
+	t.gaps.open = append(t.gaps.open, span{t.next, sequence})
+}
+
 // settle counts the gaps before a sequence as final, and keeps them no longer;
 // of too many, the older half too.
 func (t *track) settle(before uint64) {
-	n := 0
-	for n < len(t.gaps) && t.gaps[n].end <= before {
+	n, open := 0, t.gaps.open
+	for n < len(open) && open[n].end <= before {
 		n++
 	}
-	if len(t.gaps)-n > mostGaps/2 && len(t.gaps) >= mostGaps {
-		n = max(n, len(t.gaps)/2)
+	if len(open)-n > mostGaps/2 && len(open) >= mostGaps {
+		n = max(n, len(open)/2)
 	}
-	for _, g := range t.gaps[:n] {
-		t.lost += overlap(g, t.first, t.end)
-		t.settled = g.end
+	for _, g := range open[:n] {
+		t.gaps.lost += overlap(g, t.first, t.end)
+		t.gaps.settled = g.end
 	}
-	t.gaps = append(make([]span, 0, min(max(2*(len(t.gaps)-n), fewGaps), mostGaps)), t.gaps[n:]...)
+	t.gaps.open = append(make([]span, 0, min(max(2*(len(open)-n), fewGaps), mostGaps)), open[n:]...)
 }
 
 // fill takes a sequence out of the gaps; false when it is in none.
 func (t *track) fill(sequence uint64) bool {
-	i, _ := slices.BinarySearchFunc(t.gaps, sequence, func(g span, sequence uint64) int {
+	if t.gaps == nil {
+		return false
+	}
+	open := t.gaps.open
+	i, _ := slices.BinarySearchFunc(open, sequence, func(g span, sequence uint64) int {
 		if g.end <= sequence {
 			return -1
 		}
 		return 1
 	})
-	if i == len(t.gaps) || t.gaps[i].begin > sequence {
+	if i == len(open) || open[i].begin > sequence {
 		return false
 	}
-	switch g := &t.gaps[i]; {
+	switch g := &open[i]; {
 	case g.begin == sequence && g.end == sequence+1:
-		t.gaps = slices.Delete(t.gaps, i, i+1)
+		t.gaps.open = slices.Delete(open, i, i+1)
 	case g.begin == sequence:
 		g.begin++
 	case g.end == sequence+1:
@@ -216,8 +248,8 @@ func (t *track) fill(sequence uint64) bool {
 	default:
 		rest := span{sequence + 1, g.end}
 		g.end = sequence
-		t.gaps = slices.Insert(t.gaps, i+1, rest)
-		if len(t.gaps) >= mostGaps {
+		t.gaps.open = slices.Insert(open, i+1, rest)
+		if len(t.gaps.open) >= mostGaps {
 			t.settle(0)
 		}
 	}
@@ -229,9 +261,11 @@ func (t *track) missing(end uint64) (publications uint64) {
 	if t.first >= end {
 		return 0
 	}
-	publications = t.lost
-	for _, g := range t.gaps {
-		publications += overlap(g, t.first, end)
+	if t.gaps != nil {
+		publications = t.gaps.lost
+		for _, g := range t.gaps.open {
+			publications += overlap(g, t.first, end)
+		}
 	}
 	return publications + overlap(span{t.next, end}, t.first, end)
 }

@@ -393,7 +393,7 @@ func TestFixturesOfSources(t *testing.T) {
 		s := r.found(where)
 		got := ""
 		if s.kind != 0 && r.json() {
-			got = string(r.rest()[s.start:s.end])
+			got = string(r.body[s.start:s.end])
 		}
 		if (s.kind != 0) != (test.Source != nil) || test.Source != nil && got != *test.Source {
 			t.Errorf("%s in %s: got %q, want %s", test.Pointer, test.JSON, got, asJSON(test.Source))

@@ -1,7 +1,6 @@
 package protocol
 
 import (
-	"bytes"
 	"math"
 	"regexp"
 	"strconv"
@@ -52,7 +51,8 @@ type reader struct {
 	whole  []byte // what they are offsets into: of an element, the message
 	from   int    // where the JSON begins: after the regex's match
 
-	scanned int // the from of what was scanned, -1 for nothing
+	scanned int    // the from of what was scanned, -1 for nothing
+	body    []byte // what was scanned
 	isJSON  bool
 	lacked  bool // something asked for JSON where there was none
 	// recognised says that a text or regex has said what the message is, even
@@ -120,8 +120,7 @@ func (r *reader) list(each locator) []byte {
 	if s.kind != '[' {
 		return nil
 	}
-	rest := r.rest()
-	return rest[jsontext.Space(rest, s.start+1):]
+	return r.body[jsontext.Space(r.body, s.start+1):]
 }
 
 // loadElement loads an element of a message's list. The groups of the message's
@@ -140,13 +139,12 @@ func (r *reader) lackedJSON() bool { return r.lacked && !r.recognised }
 func (r *reader) json() bool {
 	if r.scanned != r.from {
 		r.scanned = r.from
-		r.isJSON = r.scan(r.rest(), r.root)
+		r.body = withoutFrameEnd(r.text[r.from:])
+		r.isJSON = r.scan(r.body, r.root)
 	}
 	r.lacked = r.lacked || !r.isJSON
 	return r.isJSON
 }
-
-func (r *reader) rest() []byte { return withoutFrameEnd(r.text[r.from:]) }
 
 // withoutFrameEnd takes off what STOMP ends a frame with: a NUL, and any line
 // ends after it, which RabbitMQ sends.
@@ -176,7 +174,7 @@ func (r *reader) holds(w *wanted) bool {
 	case '"':
 		return string(r.unquote(s)) == w.text
 	case '0':
-		digits := r.rest()[s.start:s.end]
+		digits := r.body[s.start:s.end]
 		return string(digits) == w.digits || parseNumber(digits) == w.number
 	}
 	return true // true, false, null, nothing
@@ -184,8 +182,8 @@ func (r *reader) holds(w *wanted) bool {
 
 // unquote is what a JSON string says.
 func (r *reader) unquote(s span) []byte {
-	inside := r.rest()[s.start+1 : s.end-1]
-	if bytes.IndexByte(inside, '\\') < 0 {
+	inside := r.body[s.start+1 : s.end-1]
+	if !s.escaped {
 		return inside
 	}
 	start := len(r.unquoted)
@@ -222,7 +220,7 @@ func (r *reader) value(l locator) (text []byte, kind valueKind) {
 	case '"':
 		return r.unquote(s), textValue
 	case '0', 't', 'f':
-		return r.rest()[s.start:s.end], bareValue
+		return r.body[s.start:s.end], bareValue
 	}
 	return nil, noValue
 }
@@ -236,7 +234,7 @@ func (r *reader) textAt(l locator) (text []byte, ok bool) {
 	case '"':
 		return r.unquote(s), true
 	case '0':
-		return r.rest()[s.start:s.end], true
+		return r.body[s.start:s.end], true
 	}
 	return nil, false
 }

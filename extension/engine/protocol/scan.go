@@ -15,6 +15,7 @@ type node struct {
 // span is where a value stands in a document.
 type span struct {
 	kind       byte // the first byte of the value; '0' for a number; 0 for none
+	escaped    bool // of a string: it has escapes
 	start, end int  // of a scalar, a string's quotes included
 }
 
@@ -52,7 +53,7 @@ func (s *scanner) scan(b []byte, root *node) bool {
 		kind := b[i]
 		switch {
 		case kind == '{' || kind == '[':
-			s.note(at, span{kind, start, start})
+			s.note(at, span{kind: kind, start: start, end: start})
 			if len(s.stack) == maxDepth {
 				return false
 			}
@@ -67,20 +68,21 @@ func (s *scanner) scan(b []byte, root *node) bool {
 			}
 			continue
 		case kind == '"':
-			if i = jsontext.StringEnd(b, i); i < 0 {
+			var escaped bool
+			if i, escaped = jsontext.StringEnd(b, i); i < 0 {
 				return false
 			}
-			s.note(at, span{kind, start, i})
+			s.note(at, span{kind, escaped, start, i})
 		case kind == '-' || kind >= '0' && kind <= '9':
 			if i = jsontext.NumberEnd(b, i); i < 0 {
 				return false
 			}
-			s.note(at, span{'0', start, i})
+			s.note(at, span{kind: '0', start: start, end: i})
 		default:
 			if i = jsontext.LiteralEnd(b, i); i < 0 {
 				return false
 			}
-			s.note(at, span{kind, start, i})
+			s.note(at, span{kind: kind, start: start, end: i})
 		}
 		// The value ended before i: on to the next one, or out.
 		for {
@@ -126,13 +128,13 @@ func (s *scanner) enter(b []byte, i int) (int, *node) {
 	if i >= len(b) || b[i] != '"' {
 		return -1, nil
 	}
-	end := jsontext.StringEnd(b, i)
+	end, escaped := jsontext.StringEnd(b, i)
 	if end < 0 {
 		return -1, nil
 	}
 	var child *node
 	if top.node != nil {
-		child = s.member(top.node, b[i+1:end-1])
+		child = s.member(top.node, b[i+1:end-1], escaped)
 	}
 	i = jsontext.Space(b, end)
 	if i >= len(b) || b[i] != ':' {
@@ -141,13 +143,10 @@ func (s *scanner) enter(b []byte, i int) (int, *node) {
 	return jsontext.Space(b, i+1), child
 }
 
-func (s *scanner) member(n *node, name []byte) *node {
-	for _, c := range name {
-		if c == '\\' {
-			s.key = jsontext.Unescape(s.key[:0], name)
-			name = s.key
-			break
-		}
+func (s *scanner) member(n *node, name []byte, escaped bool) *node {
+	if escaped {
+		s.key = jsontext.Unescape(s.key[:0], name)
+		name = s.key
 	}
 	for _, child := range n.children {
 		if child.token == string(name) {

@@ -13,7 +13,7 @@ func ValueEnd(b []byte) int {
 	for i := 0; ; {
 		switch b[i] {
 		case '"':
-			i = StringEnd(b, i)
+			i, _ = StringEnd(b, i)
 		case '{', '[':
 			depth++
 			i++
@@ -41,33 +41,34 @@ func Space(b []byte, i int) int {
 	return i
 }
 
-// StringEnd returns where the string that begins at i ends, -1 for none. That
-// the text is UTF-8 was checked before.
-func StringEnd(b []byte, i int) int {
+// StringEnd returns where the string that begins at i ends, -1 for none, and
+// whether it has escapes. That the text is UTF-8 was checked before.
+func StringEnd(b []byte, i int) (end int, escaped bool) {
 	for i = special(b, i+1); i < len(b); i = special(b, i+1) {
 		switch b[i] {
 		case '"':
-			return i + 1
+			return i + 1, escaped
 		case '\\':
+			escaped = true
 			i++
 			if i >= len(b) {
-				return -1
+				return -1, true
 			}
 			switch b[i] {
 			case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
 			case 'u':
 				if _, ok := hex4(b, i+1); !ok {
-					return -1
+					return -1, true
 				}
 				i += 4
 			default:
-				return -1
+				return -1, true
 			}
 		default:
-			return -1
+			return -1, escaped
 		}
 	}
-	return -1
+	return -1, escaped
 }
 
 // special returns the first place from i on of a quote, a backslash or a
