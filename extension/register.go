@@ -1,6 +1,6 @@
 // Package realtime is the k6 extension of k6-realtime: importing it registers
 // the JavaScript module k6/x/realtime, the output realtime and the commands
-// k6 x echo-server, k6 x broadcast-server and k6 x room-server.
+// k6 x echo-server, k6 x broadcast-server, k6 x room-server and k6 x conform.
 package realtime
 
 import (
@@ -21,4 +21,5 @@ func init() {
 	k6subcommand.RegisterExtension(subcommand.Echo, subcommand.NewEcho)
 	k6subcommand.RegisterExtension(subcommand.Broadcast, subcommand.NewBroadcast)
 	k6subcommand.RegisterExtension(subcommand.Room, subcommand.NewRoom)
+	k6subcommand.RegisterExtension(subcommand.Conform, subcommand.NewConform)
 }

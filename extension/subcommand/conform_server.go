@@ -1,0 +1,121 @@
+package subcommand
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"xk6-realtime/conform"
+)
+
+// serverFlags are those of `k6 x conform server`.
+type serverFlags struct {
+	conformFlags
+	url      string
+	agent    string
+	header   []string
+	ca       string
+	insecure bool
+}
+
+func conformServer() *cobra.Command {
+	f := &serverFlags{}
+	cmd := &cobra.Command{
+		Use: "server", Short: "Test one or more WebSocket servers that echo messages", Args: cobra.NoArgs, SilenceUsage: true,
+		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
+	}
+	f.register(cmd)
+	flags := cmd.Flags()
+	flags.StringVar(&f.url, "url", "", "the server, such as ws://127.0.0.1:9001 or wss://localhost:9002/echo")
+	flags.StringVar(&f.agent, "agent", "", "its name in the results; default its host and port")
+	flags.StringArrayVar(&f.header, "header", nil, "line to add to each handshake, such as 'Origin: https://example.com'")
+	flags.StringVar(&f.ca, "ca", "", "file of certificates in PEM to trust for wss")
+	flags.BoolVar(&f.insecure, "insecure", false, "take any certificate for wss")
+	flags.IntVar(&f.parallel, "parallel", 0, "cases at a time; default 24, of those that move megabytes as many as processors")
+	return cmd
+}
+
+func (f *serverFlags) run(cmd *cobra.Command) error {
+	p, err := f.prepare(conform.Server)
+	if err != nil {
+		return err
+	}
+	targets, err := f.targets(p.spec)
+	if err != nil {
+		return err
+	}
+	ctx, stop := interruptible()
+	defer stop()
+	var results []conform.Result
+	for _, target := range targets {
+		cases := make([]*conform.Case, 0, len(p.cases))
+		for _, c := range p.cases {
+			if !p.selection.Excluded(target.Agent, c.ID) {
+				cases = append(cases, c)
+			}
+		}
+		o := p.options
+		o.Done = newProgress(cmd.ErrOrStderr(), len(cases)).note
+		results = append(results, conform.Run(ctx, target, cases, o)...)
+	}
+	return f.conclude(cmd.OutOrStdout(), p, conform.Server, results, ctx.Err() != nil)
+}
+
+func (f *serverFlags) targets(spec *conform.Spec) ([]*conform.Target, error) {
+	config, err := f.tls()
+	if err != nil {
+		return nil, err
+	}
+	for _, h := range f.header {
+		if name, _, ok := strings.Cut(h, ":"); !ok || name == "" || strings.ContainsAny(h, "\r\n") {
+			return nil, fmt.Errorf("--header: expected a line such as 'Origin: https://example.com', got one without a colon or with a line break")
+		}
+	}
+	var targets []*conform.Target
+	add := func(field, agent, address string) error {
+		u, err := url.Parse(address)
+		if err != nil || u.Scheme != "ws" && u.Scheme != "wss" || u.Host == "" {
+			return fmt.Errorf("%s: expected a URL such as ws://127.0.0.1:9001, got %q", field, address)
+		}
+		targets = append(targets, &conform.Target{Agent: firstNonEmpty(agent, u.Host), URL: u, Header: f.header, TLS: config})
+		return nil
+	}
+	if f.url != "" {
+		return targets, errors.Join(add("--url", f.agent, f.url), firstTarget(&targets))
+	}
+	for i, s := range spec.Servers {
+		if err := add(fmt.Sprintf("servers[%d].url", i), s.Agent, s.URL); err != nil {
+			return nil, err
+		}
+	}
+	return targets, firstTarget(&targets)
+}
+
+func firstTarget(targets *[]*conform.Target) error {
+	if len(*targets) == 0 {
+		return errors.New("no server to test: expected --url, or --spec with servers")
+	}
+	return nil
+}
+
+func (f *serverFlags) tls() (*tls.Config, error) {
+	config := &tls.Config{InsecureSkipVerify: f.insecure} //nolint:gosec // asked for
+	if f.ca == "" {
+		return config, nil
+	}
+	pem, err := os.ReadFile(f.ca)
+	if err != nil {
+		return nil, fmt.Errorf("--ca: %w", err)
+	}
+	config.RootCAs = x509.NewCertPool()
+	if !config.RootCAs.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("--ca: expected certificates in PEM, got none in %s", f.ca)
+	}
+	return config, nil
+}
