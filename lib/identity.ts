@@ -3,6 +3,7 @@ import type { Protocol } from "./protocols/index.ts";
 import { CONNECTION_VARIABLES } from "./protocols/variables.ts";
 import { compileRequest, placesToken, requestTemplate, type UpgradeRequest } from "./request.ts";
 import { type Settings, SettingsError } from "./settings.ts";
+import { appendToUrl } from "./url.ts";
 import type { Users, UserTable } from "./users.ts";
 
 /** What one connection's handshake carries. */
@@ -91,7 +92,8 @@ export function identities(
   { more = [], token: instead }: IdentityOptions = {},
 ): (connection: number, variables: Readonly<Record<string, string>>) => Identity {
   const { AUTH, WS_URL } = settings;
-  if (AUTH === "message" && !refreshes(protocol) && !protocol.variables.includes("token")) {
+  const sendsToken = protocol.inCode || protocol.variables.includes("token");
+  if (AUTH === "message" && !refreshes(protocol) && !sendsToken) {
     throw new SettingsError(
       `AUTH: expected a protocol with a refresh message or a message that has \${token}, got "${protocol.name}" without one`,
     );
@@ -112,7 +114,9 @@ export function identities(
       connection: String(connection),
       ...extra,
     };
-    return { ...request.fill(variables), variables, authenticate };
+    const filled = request.fill(variables);
+    const url = protocol.computePath ? appendToUrl(filled.url, protocol.computePath(variables)) : filled.url;
+    return { ...filled, url, variables, authenticate };
   };
 }
 

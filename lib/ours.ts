@@ -117,6 +117,13 @@ export const OURS: readonly Ours[] = [
       `no room among the half-received messages for ${messages(n)}, for which the generator ended ${its(n)} (buffer_limit): raise BUFFERED_BYTES`,
   },
   {
+    metric: "ws_message_errors",
+    tag: "reason",
+    value: "protocol_code",
+    says: (n) =>
+      `the protocol's own code failed at ${messages(n)} (protocol_code): a warning says which function threw what`,
+  },
+  {
     metric: "ws_connection_drops",
     tag: "by",
     value: "generator",
@@ -135,7 +142,9 @@ export function oursIn(
     return part?.kind === "counter" && part.count > 0 ? [{ row, count: part.count }] : [];
   });
   // A limit on messages is why it ended the connections, and says more.
-  const isExplained = happened.some(({ row }) => row.metric === "ws_message_errors");
+  const isExplained = happened.some(
+    ({ row }) => row.metric === "ws_message_errors" && row.value !== "protocol_code",
+  );
   return happened
     .filter(({ row }) => !(isExplained && row.metric === "ws_connection_drops"))
     .map(({ row, count }) => row.says(String(count)));

@@ -78,7 +78,10 @@ export const SETTINGS = {
     parse: parseConnectTo,
   },
   PROTOCOL: choice("The protocol that the server speaks.", ["chat", "echo", "im"]),
-  PROTOCOL_FILE: file("A protocol of one's own: see protocols.md.", "JSON"),
+  PROTOCOL_FILE: file(
+    "A protocol of one's own: a descriptor (protocols.md), or a script with one in code (protocol-in-code.md).",
+    "JSON, .js or .ts",
+  ),
   PROFILE: {
     help: "The limits to judge by: trading, chat, dashboard, smoke, or the path of a profile; empty for the scenario's own.",
     expects: "a profile's name or path",

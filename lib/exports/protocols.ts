@@ -1,5 +1,14 @@
 /** Protocols of your own and those that come with the toolkit: `import … from "k6-realtime/protocols"`. */
 export { chat } from "../protocols/chat.ts";
+export {
+  defineProtocol,
+  type Encode,
+  ProtocolCodeError,
+  type ProtocolInCode,
+  type Read,
+  type Test,
+  type Variables,
+} from "../protocols/code.ts";
 export { compile } from "../protocols/compile.ts";
 export { parseDescriptor } from "../protocols/descriptor.ts";
 export { echo } from "../protocols/echo.ts";
@@ -14,6 +23,6 @@ export type {
   Purpose,
   Send,
 } from "../protocols/protocol.ts";
-export type { Frame } from "../protocols/reader.ts";
+export type { Frame, Message } from "../protocols/reader.ts";
 export type { Descriptor } from "../protocols/schema.ts";
 export { type Ms, ms } from "../units.ts";

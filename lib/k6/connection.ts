@@ -283,7 +283,13 @@ export class Connection {
           break;
         case "invalid":
           record("ws_message_errors", 1, { reason: effect.reason });
-          this.tell(effect.reason, effect.detail, `a message broke the protocol (${effect.reason})`);
+          this.tell(
+            effect.reason,
+            effect.detail,
+            effect.reason === "protocol_code"
+              ? "the protocol's own code failed"
+              : `a message broke the protocol (${effect.reason})`,
+          );
           break;
         case "delivery":
           record("ws_deliveries", 1);

@@ -13,6 +13,30 @@ export function requireProbe({ name, descriptor }: Protocol): void {
   throw new SettingsError(`PROTOCOL_FILE: expected a protocol with a "probe", got "${name}" without one`);
 }
 
+/** Scenarios whose connections a script drives one by one: the engine's swarms interpret descriptors only. */
+export const TAKES_CODE = [
+  "chat-soak",
+  "connect",
+  "ordering",
+  "reconnect",
+  "idle",
+  "token-expiry",
+  "handshake",
+  "backpressure",
+] as const;
+
+/**
+ * A swarm's messages are made and read in the engine, where no script runs.
+ *
+ * @throws {@link SettingsError} naming the scenarios that take a protocol in code
+ */
+export function requireDescriptor({ name, inCode }: Protocol, scenario: string): void {
+  if (!inCode) return;
+  throw new SettingsError(
+    `PROTOCOL_FILE: expected a descriptor, which ${scenario} hands to the engine, got "${name}", a protocol in code; ${TAKES_CODE.join(", ")} take one`,
+  );
+}
+
 /**
  * Who publishes must know its messages again.
  *

@@ -8,7 +8,7 @@ import { FIRST_ROOM, IDENTITY_SETTINGS, type Identity, identities, tokensIn } fr
 import { type Own, replacedOptions, replacingVariables } from "../k6-overrides.ts";
 import type { MetricName } from "../metrics.ts";
 import { limitsOn, PROFILES, type Profile, type ProfileName, parseProfile, together } from "../profile.ts";
-import { compile, PROTOCOLS, type Protocol, parseDescriptor } from "../protocols/index.ts";
+import type { Protocol } from "../protocols/index.ts";
 import { overridden } from "../request.ts";
 import { RESULT_VARIABLE, resultOf } from "../result.ts";
 import { proxiesOf } from "../road.ts";
@@ -44,6 +44,7 @@ import { now } from "./clock.ts";
 import { CLOSE_TIMEOUT } from "./connection.ts";
 import { readJsonInput, resultsDir } from "./files.ts";
 import { hideInNotices, noticesSoFar } from "./notices.ts";
+import { type OwnProtocol, protocolFor } from "./protocol.ts";
 import { type Record, recorder } from "./recorder.ts";
 import { networkOptions } from "./road.ts";
 import { limitMessages, type SocketOptions } from "./socket.ts";
@@ -163,6 +164,8 @@ export interface ScenarioSpec<N extends SettingName> {
   readonly floor: Partial<{ readonly [M in MetricName]: readonly string[] }>;
   /** The extension, where the scenario's sockets are not its own. Default: none. */
   readonly extension?: Helper;
+  /** What its messages look like, whatever `PROTOCOL` and `PROTOCOL_FILE` say of other scenarios. */
+  readonly protocol?: OwnProtocol;
 }
 
 /** What the extension can do that a script cannot. */
@@ -189,7 +192,7 @@ export function scenario<N extends SettingName>(
   const results = resultsDir(settings.RESULTS_DIR, extension.tryDirectory);
   const { USERS, WS_TOKEN } = settings;
   const users = usersOf(USERS === "" ? NO_TABLE : readUsers(USERS, extension), WS_TOKEN);
-  const protocol = protocolFor(settings, users.columns);
+  const protocol = protocolFor(settings, users.columns, spec.protocol);
   const plan = planOf(settings, protocol, users);
   const endpoints = plan.servers ?? [settings.WS_URL];
   const network = networkOptions(endpoints, settings);
@@ -408,16 +411,4 @@ function profileFor(own: ProfileName | undefined): Profile | undefined {
   throw new SettingsError(
     `PROFILE: expected ${Object.keys(PROFILES).join(", ")} or the path of a profile, got ${JSON.stringify(name)}`,
   );
-}
-
-function protocolFor(
-  { PROTOCOL, PROTOCOL_FILE }: Settings<"PROTOCOL" | "PROTOCOL_FILE">,
-  columns: readonly string[],
-): Protocol {
-  if (PROTOCOL_FILE === "") return compile(PROTOCOLS[PROTOCOL]);
-  if (__ENV.PROTOCOL) {
-    throw new SettingsError("PROTOCOL: expected nothing beside PROTOCOL_FILE, which names the protocol");
-  }
-  const json = readJsonInput("PROTOCOL_FILE", PROTOCOL_FILE);
-  return compile(parseDescriptor(json, PROTOCOL_FILE, columns), columns);
 }

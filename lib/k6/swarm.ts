@@ -10,7 +10,7 @@ import { number } from "../summary/verdict.ts";
 import { formatDuration, type Ms, ms } from "../units.ts";
 import { CLOSE_TIMEOUT, PROBE_METRICS } from "./connection.ts";
 import { realtime } from "./realtime.ts";
-import { requireProbe } from "./requirements.ts";
+import { requireDescriptor, requireProbe } from "./requirements.ts";
 import { type ScenarioSpec, scenario } from "./scenario.ts";
 import { engineSocket } from "./socket.ts";
 
@@ -141,6 +141,7 @@ export function swarm<N extends SettingName>(spec: SwarmSpec<N>) {
   };
 
   return scenario(withNeeds, SWARM_METRICS, (settings, protocol, users) => {
+    requireDescriptor(protocol, spec.name);
     const {
       AUTH,
       WS_URL,

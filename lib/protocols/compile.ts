@@ -15,6 +15,11 @@ const DEFAULT_WITHIN = ms(10_000);
 export interface Outgoing {
   readonly template: Template;
   readonly binary: boolean;
+  /** What a protocol's own code makes instead. */
+  readonly encode?: (
+    variables: Readonly<Record<string, string>>,
+    state: unknown,
+  ) => string | Uint8Array | ArrayBuffer;
 }
 
 /** A descriptor with everything in it parsed. */
@@ -48,6 +53,8 @@ export interface Compiled {
   readonly beats: readonly { readonly every: Ms; readonly message: Outgoing }[];
   readonly refresh: { readonly step: CompiledStep; readonly before: Ms } | undefined;
   readonly unmatchedIsError: boolean;
+  /** What a connection remembers for a protocol's own code. */
+  readonly newState?: () => unknown;
 }
 
 export interface Capture {
@@ -102,9 +109,12 @@ const TO_MS = {
  *
  * @param columns variables of the users' file, as it was told there
  */
-export function compile(d: Descriptor, columns: readonly string[] = []): Protocol {
+export const compile = (d: Descriptor, columns: readonly string[] = []): Protocol =>
+  protocolOf(d, compileParts(d), columns);
+
+/** A protocol of what has been compiled. */
+export function protocolOf(d: Descriptor, compiled: Compiled, columns: readonly string[]): Protocol {
   const path = d.path === undefined ? undefined : parsePathTemplate(d.path);
-  const compiled = compileParts(d);
   const used = new Set([...(path?.variables ?? []), ...usedBy(compiled)]);
   const given = new Set<string>([...CONNECTION_VARIABLES, ...columns]);
   const variables = [...given].filter((name) => used.has(name));
@@ -127,6 +137,7 @@ export function compile(d: Descriptor, columns: readonly string[] = []): Protoco
     variables,
     replies: compiled.replies.map(({ name }) => name),
     numericIds: compiled.probe?.numericId ?? false,
+    inCode: false,
     path(given) {
       if (!path) return "";
       require(given, path.variables);
@@ -144,7 +155,8 @@ export function compile(d: Descriptor, columns: readonly string[] = []): Protoco
   };
 }
 
-function compileParts(d: Descriptor): Compiled {
+/** Parses everything in a descriptor. */
+export function compileParts(d: Descriptor): Compiled {
   const outgoing = (send: string, encoding: "text" | "binary" = "text"): Outgoing => ({
     template: parseTemplate(send, d.delimiter),
     binary: encoding === "binary",

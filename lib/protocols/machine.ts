@@ -5,8 +5,8 @@ import { Ledger, type Probe } from "./ledger.ts";
 import type { ConnectionInit, Conversation, Effect, Publication, Purpose, Send } from "./protocol.ts";
 import { type Frame, MOST_MESSAGES, messagesIn, Reader } from "./reader.ts";
 import { NO_VALUE, numberValue, stringValue, type Value } from "./template.ts";
-import { encodeUtf8 } from "./utf8.ts";
-import { isWhole, kindOf } from "./variables.ts";
+import { decodeUtf8, encodeUtf8 } from "./utf8.ts";
+import { isWhole, kindOf, VARIABLES } from "./variables.ts";
 
 const NONE: readonly Effect[] = [];
 
@@ -22,6 +22,8 @@ export class Machine implements Conversation {
   readonly #variables = new Map<string, Value>();
   readonly #steps: Compiled["session"];
   readonly #nextBeats: Ms[] = [];
+  /** What the connection remembers for a protocol's own code. */
+  readonly #own: unknown;
   #state: "new" | "session" | "ready" | "ended" = "new";
   #step = 0;
   #stepDeadline: Ms | undefined;
@@ -38,6 +40,7 @@ export class Machine implements Conversation {
     this.#scheduleRefresh(init.tokenExpiresAt);
     if (init.lastSeq !== undefined) this.#lastSeq = parseValue(init.lastSeq);
     this.#steps = stepsOf(protocol, init);
+    this.#own = protocol.newState?.();
   }
 
   get ready(): boolean {
@@ -76,7 +79,7 @@ export class Machine implements Conversation {
 
   #take(message: Frame, at: Ms, effects: Effect[]): void {
     if (this.#isEnded()) return; // by time, or by the message before
-    reader.load(message);
+    reader.load(message, this.#own);
     const brought = this.#takeLists(at, effects);
     const known =
       this.#takeAwaited(at, effects) ||
@@ -86,7 +89,9 @@ export class Machine implements Conversation {
       this.#takeReply(at, effects) ||
       brought ||
       this.#takeDelivery(at, effects);
-    if (!known) effects.push(this.#unknown());
+    if (reader.failure !== undefined) {
+      effects.push({ kind: "invalid", reason: "protocol_code", detail: reader.failure });
+    } else if (!known) effects.push(this.#unknown());
   }
 
   probe(id: string, dueAt: Ms, payload = ""): Send {
@@ -100,13 +105,13 @@ export class Machine implements Conversation {
       ["id", probe.numericId ? numberValue(id) : stringValue(id)],
       ["payload", stringValue(payload)],
     ]);
-    const message = probe.template.expand((name) => locals.get(name) ?? this.#value(name, dueAt));
+    const frame = this.#make(probe, dueAt, locals);
     const opened = this.#ledger.add(id, dueAt);
     for (const [index, { match }] of this.#protocol.replies.entries()) {
       if (match === "fifo") this.#ledger.awaitTurn(index, opened);
-      else if (match === "whole") this.#ledger.awaitMessage(index, opened, message);
+      else if (match === "whole") this.#ledger.awaitMessage(index, opened, this.#withoutDelimiter(frame));
     }
-    return { kind: "send", frame: this.#frame(probe, message), purpose: "probe" };
+    return { kind: "send", frame, purpose: "probe" };
   }
 
   sent(id: string, at: Ms): void {
@@ -352,9 +357,46 @@ export class Machine implements Conversation {
     return this.#protocol.replies.flatMap(({ name }, index) => (answered & (2 ** index) ? [] : [name]));
   }
 
+  /**
+   * A message of a protocol's own code is made when it is read, which is when it is sent: one that is kept back takes no
+   * number of a sequence that is counted there.
+   */
   #send(message: Outgoing, purpose: Purpose, at: Ms, locals?: ReadonlyMap<string, Value>): Send {
-    const text = message.template.expand((name) => locals?.get(name) ?? this.#value(name, at));
-    return { kind: "send", frame: this.#frame(message, text), purpose };
+    if (!message.encode) return { kind: "send", frame: this.#make(message, at, locals), purpose };
+    const make = () => this.#make(message, at, locals);
+    let made: Frame | undefined;
+    return {
+      kind: "send",
+      purpose,
+      get frame() {
+        made ??= make();
+        return made;
+      },
+    };
+  }
+
+  #make(message: Outgoing, at: Ms, locals?: ReadonlyMap<string, Value>): Frame {
+    if (!message.encode) {
+      return this.#frame(
+        message,
+        message.template.expand((name) => locals?.get(name) ?? this.#value(name, at)),
+      );
+    }
+    const own = message.encode(this.#values(at, locals), this.#own);
+    return typeof own === "string"
+      ? this.#frame(message, own)
+      : own instanceof ArrayBuffer
+        ? new Uint8Array(own)
+        : own;
+  }
+
+  /** All variables that there are, as texts. */
+  #values(at: Ms, locals: ReadonlyMap<string, Value> = new Map()): Record<string, string> {
+    const values: Record<string, string> = {};
+    for (const name of Object.keys(VARIABLES)) values[name] = this.#value(name, at).text;
+    for (const [name, { text }] of this.#variables) values[name] = text;
+    for (const [name, { text }] of locals) values[name] = text;
+    return values;
   }
 
   /** A message as it is written. */
@@ -362,6 +404,13 @@ export class Machine implements Conversation {
     const { delimiter } = this.#protocol;
     const text = delimiter === undefined ? message : message + delimiter;
     return binary ? encodeUtf8(text) : text;
+  }
+
+  /** A message as it comes back; "" where it is no text. */
+  #withoutDelimiter(frame: Frame): string {
+    const text = (typeof frame === "string" ? frame : decodeUtf8(frame)) ?? "";
+    const { delimiter = "" } = this.#protocol;
+    return delimiter !== "" && text.endsWith(delimiter) ? text.slice(0, -delimiter.length) : text;
   }
 
   #value(name: string, at: Ms): Value {

@@ -71,7 +71,7 @@ export type Effect =
   /** A message that breaks the protocol. `detail` holds nothing of the message itself. */
   | {
       readonly kind: "invalid";
-      readonly reason: "unparsable" | "contract" | "unmatched";
+      readonly reason: "unparsable" | "contract" | "unmatched" | "protocol_code";
       readonly detail: string;
     }
   /** A message that the descriptor says nothing of and that may be ignored. */
@@ -152,6 +152,10 @@ export interface Protocol {
   readonly replies: readonly string[];
   /** Whether a probe's identifier must be a whole number (in decimal digits) rather than any text. */
   readonly numericIds: boolean;
+  /** Whether functions make or read its messages: {@link descriptor} then has only stand-ins for them. */
+  readonly inCode: boolean;
+  /** Of a path in code: as {@link path}, from a connection's variables. */
+  computePath?(variables: Readonly<Record<string, string>>): string;
   /** What to append to the server's URL, variables percent-encoded; "" when nothing. Throws RangeError on a missing variable. */
   path(variables: Readonly<Record<string, string>>): string;
   /** Starts one connection's conversation. Throws RangeError on a missing variable, or nothing to authenticate with. */

@@ -3,7 +3,7 @@ import { parsePointer, resolvePointer } from "./pointer.ts";
 import type { ConditionSpec } from "./schema.ts";
 import { elementTexts, sourceText } from "./source-text.ts";
 import { numberValue, stringValue, type Value, withoutFrameEnd } from "./template.ts";
-import { decodeUtf8 } from "./utf8.ts";
+import { decodeUtf8, encodeUtf8 } from "./utf8.ts";
 
 /** A message as it came: text, or the bytes of a binary one. */
 export type Frame = string | Uint8Array;
@@ -30,6 +30,18 @@ export function* messagesIn(frame: Frame, delimiter: string): Generator<Frame> {
   }
 }
 
+/** A message as the functions of a protocol in code see it. */
+export interface Message {
+  /** Undefined when its bytes are not UTF-8. */
+  readonly text: string | undefined;
+  readonly bytes: Uint8Array;
+  /** Whether it came as a binary message. */
+  readonly isBinary: boolean;
+  /** What it is as JSON, parsed when first asked for; undefined when it is none. */
+  // biome-ignore lint/suspicious/noExplicitAny: whoever writes a protocol knows what its messages hold
+  readonly json: any;
+}
+
 /** A condition, parsed once. */
 export interface Condition {
   readonly text: string | undefined;
@@ -37,13 +49,18 @@ export interface Condition {
   readonly where: readonly { readonly tokens: readonly string[]; readonly wanted: Wanted }[];
   /** Whether it holds for every message. */
   readonly always: boolean;
+  /** A function of a protocol in code, which must hold beside the rest. */
+  readonly test?: (message: Message, state: unknown) => boolean;
 }
 
 /** A value, or whether there is to be any. */
 type Wanted = string | number | boolean | null | { readonly exists: boolean };
 
-/** Where a field is, parsed once: in the JSON, or in a group of the regex. */
-export type Locator = { readonly tokens: readonly string[] } | { readonly group: number };
+/** Where a field is, parsed once: in the JSON, in a group of the regex, or where a protocol's own code finds it. */
+export type Locator =
+  | { readonly tokens: readonly string[] }
+  | { readonly group: number }
+  | { readonly read: (message: Message, state: unknown) => string | number | boolean | undefined };
 
 export function compileCondition(spec: ConditionSpec): Condition {
   return {
@@ -81,8 +98,16 @@ export class Reader {
   #wantedJson = false;
   /** Whether a text or regex has said what the message is, even if nothing came of it. */
   #recognised = false;
+  #frame: Frame = "";
+  /** What the connection remembers for a protocol's own code. */
+  #state: unknown;
+  #failure: string | undefined;
+  readonly #message: Message = messageOf(this);
 
-  load(frame: Frame): void {
+  load(frame: Frame, state?: unknown): void {
+    this.#frame = frame;
+    this.#state = state;
+    this.#failure = undefined;
     this.#text = typeof frame === "string" ? frame : decodeUtf8(frame);
     this.#parsed = undefined;
     this.#wantedJson = false;
@@ -101,6 +126,22 @@ export class Reader {
     return this.#wantedJson && !this.#recognised;
   }
 
+  /** The message as it came. */
+  get frame(): Frame {
+    return this.#frame;
+  }
+
+  /** What a function of the protocol's own code threw at this message. */
+  get failure(): string | undefined {
+    return this.#failure;
+  }
+
+  /** The message as JSON, whole; undefined when it is none. */
+  wholeJson(): unknown {
+    this.#from = 0;
+    return this.#json();
+  }
+
   /** Whether what follows the match is JSON. */
   get isJson(): boolean {
     return this.#json() !== undefined;
@@ -110,6 +151,16 @@ export class Reader {
     this.#groups = NO_GROUPS;
     this.#from = 0;
     if (condition.always) return true;
+    if (!this.#looks(condition)) return false;
+    const { test } = condition;
+    if (test && this.#ask(test) !== true) return false;
+    if (test || condition.pattern || condition.text !== undefined) this.#recognised = true;
+    return true;
+  }
+
+  /** Whether what a condition says of the message's text and JSON holds. */
+  #looks(condition: Condition): boolean {
+    if (condition.test && !condition.pattern) return true; // which stands alone then
     if (this.#text === undefined) {
       this.#wantedJson ||= condition.where.length > 0;
       return false;
@@ -121,9 +172,17 @@ export class Reader {
       this.#groups = match.groups;
       this.#from = match.end;
     }
-    if (!this.#holds(condition.where)) return false;
-    if (condition.pattern || condition.text !== undefined) this.#recognised = true;
-    return true;
+    return this.#holds(condition.where);
+  }
+
+  /** What a function of the protocol's own code says; undefined where it throws, which is kept. */
+  #ask<T>(code: (message: Message, state: unknown) => T): T | undefined {
+    try {
+      return code(this.#message, this.#state);
+    } catch (error) {
+      this.#failure ??= (error as Error).message;
+      return undefined;
+    }
   }
 
   /** The elements of the list that {@link matches} has led to, as JSON; undefined where there is none. */
@@ -148,6 +207,7 @@ export class Reader {
 
   /** A string, number or boolean as a variable's value: text by its decoded characters, a number by its digits. */
   value(locator: Locator): Value | undefined {
+    if ("read" in locator) return valueGiven(this.#ask(locator.read));
     if ("group" in locator) {
       const group = this.#groups[locator.group];
       return group === undefined ? undefined : stringValue(group);
@@ -161,6 +221,7 @@ export class Reader {
 
   /** As {@link value}, without the JSON. */
   textAt(locator: Locator): string | undefined {
+    if ("read" in locator) return textOf(this.#ask(locator.read));
     if ("group" in locator) return this.#groups[locator.group];
     const found = resolvePointer(this.#json(), locator.tokens);
     if (typeof found === "string") return found;
@@ -169,6 +230,10 @@ export class Reader {
 
   /** As {@link value}, but no boolean, and a whole number that JavaScript holds exactly without its way of writing. */
   sequence(locator: Locator): Value | undefined {
+    if ("read" in locator) {
+      const read = this.#ask(locator.read);
+      return typeof read === "boolean" ? undefined : valueGiven(read);
+    }
     const found = "group" in locator ? undefined : resolvePointer(this.#json(), locator.tokens);
     if (Number.isSafeInteger(found)) return numberValue(String(found));
     return typeof found === "boolean" ? undefined : this.value(locator);
@@ -177,13 +242,18 @@ export class Reader {
   /** A number, or a text that is one as JSON writes it. */
   number(locator: Locator): number | undefined {
     const found =
-      "group" in locator ? this.#groups[locator.group] : resolvePointer(this.#json(), locator.tokens);
+      "read" in locator
+        ? this.#ask(locator.read)
+        : "group" in locator
+          ? this.#groups[locator.group]
+          : resolvePointer(this.#json(), locator.tokens);
     const number = typeof found === "string" && JSON_NUMBER.test(found) ? Number(found) : found;
     return typeof number === "number" && Number.isFinite(number) ? number : undefined;
   }
 
   /** Whether there is anything but null there. */
   has(locator: Locator): boolean {
+    if ("read" in locator) return this.#ask(locator.read) !== undefined;
     if ("group" in locator) return this.#groups[locator.group] !== undefined;
     return (resolvePointer(this.#json(), locator.tokens) ?? null) !== null;
   }
@@ -214,6 +284,32 @@ export class Reader {
     return withoutFrameEnd((this.#text ?? "").slice(this.#from));
   }
 }
+
+/** What a reader has loaded. One object for all messages, since nothing of one outlives its reading. */
+const messageOf = (reader: Reader): Message => ({
+  get text() {
+    return reader.text;
+  },
+  get bytes() {
+    return typeof reader.frame === "string" ? encodeUtf8(reader.frame) : reader.frame;
+  },
+  get isBinary() {
+    return typeof reader.frame !== "string";
+  },
+  get json() {
+    return reader.wholeJson();
+  },
+});
+
+/** A value that a protocol's own code gave; a number that is none has none. */
+function valueGiven(read: unknown): Value | undefined {
+  if (typeof read === "string") return stringValue(read);
+  if (typeof read === "number" && Number.isFinite(read)) return numberValue(String(read));
+  return typeof read === "boolean" ? { text: String(read), json: String(read) } : undefined;
+}
+
+const textOf = (read: unknown): string | undefined =>
+  typeof read === "boolean" ? undefined : valueGiven(read)?.text;
 
 function parseJson(text: string): unknown {
   try {

@@ -1,0 +1,156 @@
+/** Protocols in code: the example whose messages are signed, under load, and what becomes of code that is wrong. */
+import assert from "node:assert/strict";
+import { readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { packageFile } from "../../cli/package-file.ts";
+import { TAKES_CODE } from "../../lib/k6/requirements.ts";
+import { SIGNING_KEY, type SignedOptions, signedServer } from "../signed-server.ts";
+import { temporaryDirectory } from "../temporary-directory.ts";
+import { count } from "./figures.ts";
+import { type K6Command, OUR_K6, runK6, STOCK_K6 } from "./run.ts";
+
+const SIGNED = packageFile("examples/scripts/signed-protocol.ts");
+const SOCKETS = { stock: { k6: STOCK_K6, folder: "" }, engine: { k6: OUR_K6, folder: "x/" } };
+const TALK = { CONNECTIONS: 4, ROOMS: 2, DURATION: "2s", MESSAGE_INTERVAL: "50ms", REPLY_TIMEOUT: "1s" };
+const SOAK = {
+  CONNECTIONS: 4,
+  RAMP: "0",
+  DURATION: "4s",
+  RAMP_DOWN: "0",
+  SESSION: "2s",
+  PROBE_INTERVAL: "100ms",
+  REPLY_TIMEOUT: "1s",
+};
+
+type Run = Pick<K6Command, "scenario" | "env" | "k6" | "onOutput"> & { readonly protocol?: string };
+
+async function runSigned(t: TestContext, { protocol = SIGNED, ...command }: Run, options?: SignedOptions) {
+  const server = await signedServer(t, options);
+  const env = { WS_URL: server.url, PROTOCOL_FILE: protocol, SIGNING_KEY, ...command.env };
+  const run = await runK6(t, { ...command, env });
+  return { server, seen: server.seen, ...run };
+}
+
+for (const [sockets, { k6, folder }] of Object.entries(SOCKETS)) {
+  test(`chat-soak signs every message, on ${sockets} sockets`, async (t) => {
+    const { seen, summary, stdout } = await runSigned(t, { scenario: `${folder}chat-soak`, env: SOAK, k6 });
+    assert.equal(summary!.verdict, "pass", stdout);
+    assert.equal(seen.refused, 0);
+    assert.equal(count(summary!, "ws_probes"), seen.asks);
+    assert.equal(count(summary!, "ws_replies"), seen.asks);
+    // Each session joins first, and sessions end.
+    assert.equal(seen.verified, seen.asks + count(summary!, "ws_sessions_opened"));
+    assert.ok(count(summary!, "ws_sessions_opened") > SOAK.CONNECTIONS);
+  });
+
+  test(`ordering accounts for signed publications, on ${sockets} sockets`, async (t) => {
+    const { seen, summary, stdout } = await runSigned(t, { scenario: `${folder}ordering`, env: TALK, k6 });
+    assert.equal(summary!.verdict, "pass", stdout);
+    assert.equal(seen.refused, 0);
+    assert.equal(seen.verified, seen.says + TALK.CONNECTIONS);
+    assert.equal(count(summary!, "ws_publications"), seen.says);
+    // Two in each room.
+    assert.equal(count(summary!, "ws_deliveries"), 2 * seen.says);
+  });
+
+  test(`reconnect resumes with a number that begins anew, on ${sockets} sockets`, async (t) => {
+    const server = await signedServer(t);
+    const env = {
+      ...TALK,
+      WS_URL: server.url,
+      PROTOCOL_FILE: SIGNED,
+      SIGNING_KEY,
+      BACKOFF_BASE: "100ms",
+      PROFILE: "",
+    };
+    server.whenSaid(20, server.cut);
+    const { summary, stdout } = await runK6(t, { scenario: `${folder}reconnect`, env, k6 });
+    assert.equal(summary!.verdict, "pass", stdout);
+    assert.equal(server.seen.refused, 0);
+    // Four subscribers and two publishers were cut off, and each came back and resumed.
+    assert.equal(count(summary!, "ws_reconnects"), 6);
+    assert.equal(server.seen.verified, server.seen.says + 2 * 6 + server.seen.resumes);
+    assert.ok(server.seen.resumes > 0);
+    assert.equal(count(summary!, "ws_messages_lost"), 0);
+  });
+}
+
+test("what is wrongly signed is no reply, and the next one is", async (t) => {
+  const run = { scenario: "chat-soak", env: { ...SOAK, SESSION: "60s" } };
+  const { seen, summary, stdout } = await runSigned(t, run, { forgeEvery: 5 });
+  assert.ok(seen.forged > 0);
+  assert.equal(count(summary!, "ws_message_errors{reason:unmatched}"), seen.forged, stdout);
+  assert.equal(count(summary!, "ws_replies"), seen.asks - seen.forged);
+});
+
+test("code that throws at a message makes the run incomplete, and is named", async (t) => {
+  const protocol = await changed(t, (source) =>
+    source.replace('error: { where: is("error")', "error: { where: ({ json }) => json.no.such"),
+  );
+  const { summary, stderr } = await runSigned(t, { scenario: "chat-soak", env: SOAK, protocol });
+  assert.equal(summary!.verdict, "incomplete");
+  assert.match(summary!.reason, /^the protocol's own code failed at \d+ messages \(protocol_code\)/);
+  assert.match(stderr, /own code failed: protocol \\?"signed\\?": error\.where threw TypeError/);
+});
+
+test("code that throws when a message is to be made ends the run, and is named", async (t) => {
+  const protocol = await changed(t, (source) =>
+    source.replace(
+      "send: ({ id, payload }, memory) =>",
+      "send: ({ id, payload }, memory: any) => memory.no.such ?? ",
+    ),
+  );
+  const { summary, stderr } = await runSigned(t, { scenario: "chat-soak", env: SOAK, protocol });
+  assert.equal(summary!.verdict, "incomplete");
+  assert.match(stderr, /protocol \\?"signed\\?": probe\.send threw TypeError/);
+});
+
+const wrong: Record<string, readonly [change: (source: string) => string, said: RegExp]> = {
+  "one without a default export": [
+    (source) => source.replace("export default", "export const protocol ="),
+    /PROTOCOL_FILE: expected a script whose default export is a protocol, got \S+changed\.ts, which has none/,
+  ],
+  "one that imports a package": [
+    (source) => `import "no-such-package";\n${source}`,
+    /PROTOCOL_FILE: expected a script that k6 can load \(bundled, where it imports packages\), got/,
+  ],
+  "one with a function where none may stand": [
+    (source) => source.replace('unmatched: "error"', 'unmatched: () => "error"'),
+    /unmatched: expected \\?"ignore\\?" or \\?"error\\?", got function/,
+  ],
+  "one that lacks what its reply is matched by": [
+    (source) => source.replace(', id: field("id") }],\n  publish', " }],\n  publish"),
+    /reply\[0\]\.id: expected where the identifier is, got nothing/,
+  ],
+};
+for (const [which, [change, said]] of Object.entries(wrong)) {
+  test(`refused before anything connects: ${which}`, async (t) => {
+    const protocol = await changed(t, change);
+    const { seen, stderr } = await runSigned(t, { scenario: "chat-soak", env: SOAK, protocol });
+    assert.match(stderr, said);
+    assert.equal(seen.connections, 0);
+  });
+}
+
+test("swarms refuse a protocol in code, and name the scenarios that take one", async (t) => {
+  const { seen, stderr } = await runSigned(t, { scenario: "mass-soak", env: { CONNECTIONS: 1 }, k6: OUR_K6 });
+  assert.match(stderr, /got \\?"signed\\?", a protocol in code; chat-soak, connect, .*backpressure take one/);
+  assert.equal(seen.connections, 0);
+  const scenarios = await readdir(packageFile("scenarios"));
+  const sources = await Promise.all(
+    scenarios.map(async (file) => [file, await readFile(packageFile(`scenarios/${file}`), "utf8")] as const),
+  );
+  const single = sources.filter(([, source]) => !source.includes("lib/k6/swarm.ts"));
+  assert.deepEqual(single.map(([file]) => file.replace(".ts", "")).sort(), [...TAKES_CODE].sort());
+});
+
+/** The example with one thing changed. */
+async function changed(t: TestContext, change: (source: string) => string): Promise<string> {
+  const source = await readFile(SIGNED, "utf8");
+  const other = change(source);
+  assert.notEqual(other, source);
+  const path = join(await temporaryDirectory(t), "changed.ts");
+  await writeFile(path, other);
+  return path;
+}
