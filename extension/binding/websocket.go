@@ -112,10 +112,10 @@ func (s *socketObject) requireOpen(method string) {
 func (s *socketObject) send(data sobek.Value) {
 	s.requireOpen("send")
 	if text, ok := orUndefined(data).Export().(string); ok {
-		s.link.send(frame.Text, []byte(text))
+		s.link.send(engine.Text, []byte(text))
 		return
 	}
-	s.link.send(frame.Binary, s.bytes("send", "a text, ", data))
+	s.link.send(engine.Binary, s.bytes("send", "a text, ", data))
 }
 
 func (s *socketObject) sendRaw(data sobek.Value) {

@@ -72,7 +72,7 @@ func (l *socketLink) ask(f func(*engine.Conn) int) (n int) {
 	return n
 }
 
-func (l *socketLink) send(op frame.Opcode, payload []byte) {
+func (l *socketLink) send(op engine.Kind, payload []byte) {
 	l.do(func(c *engine.Conn) {
 		_, err := c.Send(op, payload)
 		if l.sent(err) {
@@ -92,7 +92,7 @@ func (l *socketLink) sent(err error) bool {
 
 func (l *socketLink) ping() {
 	l.pinged++
-	at, err := l.conn.Send(frame.Ping, binary.BigEndian.AppendUint64(nil, l.pinged))
+	at, err := l.conn.Send(engine.Ping, binary.BigEndian.AppendUint64(nil, l.pinged))
 	if err == nil && len(l.pings) < maxPings {
 		if l.pings == nil {
 			l.pings = map[uint64]clock.Time{}
@@ -180,22 +180,22 @@ func (l *socketLink) close(code uint16, reason string) {
 		l.conn.SetReadRate(0)
 		l.pause(false)
 	}
-	l.conn.Close(code, reason)
+	l.conn.CloseWith(code, reason)
 }
 
 // Message copies what the engine lends for the time of the call.
 func (l *socketLink) Message(_ *engine.Conn, m engine.Message) {
 	e := &socketEvent{kind: "message", at: m.At, state: stateOpen}
-	switch m.Op {
-	case frame.Text:
+	switch m.Kind {
+	case engine.Text:
 		l.out.messagesReceived++
 		e.fields = map[string]any{"data": string(m.Data), "receivedAtMs": m.At.Milliseconds()}
-	case frame.Binary:
+	case engine.Binary:
 		l.out.messagesReceived++
 		e.fields = map[string]any{"data": bytes.Clone(m.Data), "receivedAtMs": m.At.Milliseconds()}
-	case frame.Ping:
+	case engine.Ping:
 		e.kind = "ping"
-	case frame.Pong:
+	case engine.Pong:
 		e.kind = "pong"
 		l.ponged(m)
 	}
@@ -226,8 +226,8 @@ func (l *socketLink) Alarm(c *engine.Conn, now clock.Time) {
 // Closed is the end of a connection that was open.
 func (l *socketLink) Closed(_ *engine.Conn, e engine.End) {
 	l.out.closed(e.At.Sub(l.opened))
-	if e.Breach != nil {
-		l.post(failure(e.At, stateClosing, e.Breach.Reason, nil))
+	if e.Breach != "" {
+		l.post(failure(e.At, stateClosing, e.Breach, nil))
 	}
 	l.end(e.At, e)
 }
@@ -235,7 +235,7 @@ func (l *socketLink) Closed(_ *engine.Conn, e engine.End) {
 func (l *socketLink) end(at clock.Time, e engine.End) {
 	l.over()
 	event := &socketEvent{kind: "close", at: at, state: stateClosed, last: true, fields: map[string]any{
-		"code": int(e.Code), "reason": e.Text, "by": e.By.String(), "wasClean": e.Code != frame.CodeAbnormal && e.Breach == nil,
+		"code": int(e.Code), "reason": e.Text, "by": e.By.String(), "wasClean": e.Code != frame.CodeAbnormal && e.Breach == "",
 	}}
 	// The iteration may end with it, and k6 takes no samples after the last.
 	l.out.end(l.traffic, func() { l.post(event) })

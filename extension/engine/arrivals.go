@@ -4,11 +4,8 @@ import (
 	"time"
 
 	"xk6-realtime/engine/clock"
+	"xk6-realtime/engine/wire"
 )
-
-// arrival is when bytes that were read at once reached the kernel: none before
-// since, the last of them at at, or by then where that is not known exactly.
-type arrival struct{ since, at, read clock.Time }
 
 // arrivals bounds when the bytes that a loop reads reached the kernel. The
 // kernel stamps a read with the arrival of its last packet only; a lower bound
@@ -63,21 +60,21 @@ func (a *arrivals) woken(at clock.Time) { a.since = max(a.since, at) }
 // nothing had been left unread at since. stamp is the kernel's, in nanoseconds
 // since the Unix epoch, 0 for none. exact tells whether at is known to be when
 // the last packet arrived.
-func (a *arrivals) of(stamp int64, since, now clock.Time) (_ arrival, exact bool) {
+func (a *arrivals) of(stamp int64, since, now clock.Time) (_ wire.Arrival, exact bool) {
 	if stamp == 0 {
-		return arrival{since, now, now}, false
+		return wire.Arrival{Since: since, At: now, Read: now}, false
 	}
 	at := a.wall.Time(stamp)
 	switch {
 	case at > now: // the wall clock was set back meanwhile
-		return arrival{since, now, now}, false
+		return wire.Arrival{Since: since, At: now, Read: now}, false
 	case at < since.Add(-certainWithin):
 		// The wall clock was set forward, or a packet overtook an earlier one that
 		// had to be sent again: its stamp is from before the bytes could be read.
-		return arrival{at, now, now}, false
+		return wire.Arrival{Since: at, At: now, Read: now}, false
 	}
 	// A packet reaches its socket a little after its stamp.
-	return arrival{min(since, at), at, now}, true
+	return wire.Arrival{Since: min(since, at), At: at, Read: now}, true
 }
 
 // certainWithin is how well an arrival is to be known.

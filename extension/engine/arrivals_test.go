@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"xk6-realtime/engine/clock"
+	"xk6-realtime/engine/wire"
 )
 
 // lookAt is a look at an instant, by a wall clock that shows the same number.
@@ -64,18 +65,19 @@ func TestAWaitThatSomethingEndsBoundsIt(t *testing.T) {
 
 func TestAStampIsBelievedWhereItCanBeTrue(t *testing.T) {
 	const since, now = clock.Time(100 * time.Second), clock.Time(300 * time.Second)
+	arrival := func(since, at, read clock.Time) wire.Arrival { return wire.Arrival{Since: since, At: at, Read: read} }
 	second := func(s float64) clock.Time { return clock.Time(s * float64(time.Second)) }
 	for _, row := range []struct {
 		sentence string
 		stamp    clock.Time
-		want     arrival
+		want     wire.Arrival
 		exact    bool
 	}{
-		{"between the bounds", second(200), arrival{since, second(200), now}, true},
-		{"none", 0, arrival{since, now, now}, false},
-		{"from the future", second(301), arrival{since, now, now}, false},
-		{"from right before the packet reached the socket", since - 1, arrival{since - 1, since - 1, now}, true},
-		{"of a packet that overtook one which was lost", second(50), arrival{second(50), now, now}, false},
+		{"between the bounds", second(200), arrival(since, second(200), now), true},
+		{"none", 0, arrival(since, now, now), false},
+		{"from the future", second(301), arrival(since, now, now), false},
+		{"from right before the packet reached the socket", since - 1, arrival(since-1, since-1, now), true},
+		{"of a packet that overtook one which was lost", second(50), arrival(second(50), now, now), false},
 	} {
 		var a arrivals
 		a.lookAt(second(250))

@@ -18,15 +18,15 @@ func TestEveryCloseEnds(t *testing.T) {
 		want  End
 	}{
 		{"a peer that never answers our Close", upgraded(untilGone),
-			func(c *Conn) { c.Close(1000, "") }, End{Code: 1006, By: ByTimeout, Planned: true}},
+			func(c *Conn) { c.CloseWith(1000, "") }, End{Code: 1006, By: ByTimeout, Planned: true}},
 		{"a peer that sends for ever and never reads", upgraded(func(c *net.TCPConn) {
 			endlessly(c, []byte("\x81\x01x"), []byte("\x81\x01x"))
-		}), func(c *Conn) { c.Close(1000, "") }, End{Code: 1006, By: ByTimeout, Planned: true}},
+		}), func(c *Conn) { c.CloseWith(1000, "") }, End{Code: 1006, By: ByTimeout, Planned: true}},
 		{"a peer that answers our Close and leaves the TCP connection open", upgraded(func(c *net.TCPConn) {
 			c.Read(make([]byte, 100)) // our Close
 			c.Write([]byte("\x88\x02\x03\xe8"))
 			untilGone(c)
-		}), func(c *Conn) { c.Close(1000, "") }, End{Code: 1000, By: ByClient, Planned: true}},
+		}), func(c *Conn) { c.CloseWith(1000, "") }, End{Code: 1000, By: ByClient, Planned: true}},
 		{"a peer that closes and leaves the TCP connection open", upgradedThenSends([]byte("\x88\x02\x03\xe8")),
 			nil, End{Code: 1000, By: ByServer}},
 		{"a peer that closes with a code of its own", upgraded(func(c *net.TCPConn) {
@@ -89,7 +89,7 @@ func TestAnAnswerDoesNotMoveTheBoundOnAClose(t *testing.T) {
 				bound := func() clock.Time { return c.loop.deadlines.at(c.deadlineAt) }
 				var first, second clock.Time
 				do(c, func() {
-					c.Close(1000, "")
+					c.CloseWith(1000, "")
 					first = bound()
 				})
 				for answered, deadline := false, time.Now().Add(patience); !answered; time.Sleep(time.Millisecond) {
@@ -97,7 +97,7 @@ func TestAnAnswerDoesNotMoveTheBoundOnAClose(t *testing.T) {
 						t.Fatal("the answer never came")
 					}
 					do(c, func() {
-						if answered = c.state == ending; answered {
+						if answered = c.socket.IsEnding(); answered {
 							second = bound()
 						}
 					})
@@ -134,7 +134,7 @@ func TestAResetThatAWriteRunsInto(t *testing.T) {
 			if time.Now().After(deadline) {
 				t.Fatal("the reset was never noticed")
 			}
-			do(c, func() { c.Send(frame.Text, []byte("x")) })
+			do(c, func() { c.Send(Text, []byte("x")) })
 			select {
 			case h := <-w.heard:
 				end = h.end
@@ -168,7 +168,7 @@ func TestAReasonTooLongIsCutBetweenCharacters(t *testing.T) {
 		e, w := start(t, o), newWitness(t)
 		dial(t, e, url, w)
 		c := w.next("opened").conn
-		do(c, func() { c.Close(4000, strings.Repeat("é", 100)) })
+		do(c, func() { c.CloseWith(4000, strings.Repeat("é", 100)) })
 		select {
 		case b := <-got:
 			ps, s := frame.NewParser(frame.Limits{}, true), frame.State{}
@@ -227,7 +227,7 @@ func TestAPeersCloseIsReadBeforeAWriteFails(t *testing.T) {
 		c := w.next("opened").conn
 		do(c, func() {
 			for c.Unsent() == 0 {
-				if _, err := c.Send(frame.Binary, make([]byte, 60_000)); err != nil {
+				if _, err := c.Send(Binary, make([]byte, 60_000)); err != nil {
 					t.Error(err)
 					break
 				}

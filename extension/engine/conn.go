@@ -4,8 +4,8 @@ import (
 	"time"
 
 	"xk6-realtime/engine/clock"
-	"xk6-realtime/engine/frame"
 	"xk6-realtime/engine/hist"
+	"xk6-realtime/engine/websocket"
 )
 
 type state uint8
@@ -15,34 +15,32 @@ const (
 	connecting       // TCP
 	tunnelling       // CONNECT sent to a proxy
 	securing         // TLS
-	upgrading        // request sent, or awaited by a server
-	open
-	closing // our Close frame is sent, the peer's awaited
-	ending  // both are sent, or the peer broke the protocol: its FIN is awaited
-	parting // a server has said all, and its handler has heard the end: the peer's FIN is awaited
+	greeting         // the wire's handshake
+	up               // open, or closing by the wire's rules
+	parting          // all is said, and the handler has heard the end: the peer's FIN is awaited
 	dead
 )
 
-// Conn is one WebSocket connection. All that it needs only until it is open is
-// in opening, so that one at rest stays small.
+// Conn is one connection that delivers messages. Below its wire it is a TCP
+// connection, with TLS or without. All that it needs only until it is open is in
+// opening, so that one at rest stays small.
 type Conn struct {
 	// What a message needs, in 64 bytes: where thousands of connections take
 	// turns, each line of memory has gone from the cache in between.
 	loop     *Loop
 	receiver Receiver
-	secure   *secure // nil without TLS
-	frames   frame.State
 	traffic  *Traffic
-	throttle *throttle // nil for a reader at full speed
-	slot     int32     // in loop.conns
+	socket   websocket.Socket
+	slot     int32 // in loop.conns
 	state    state
-	server   bool // this side accepted the connection
-	paused   bool
 	full     bool // unsent waits for room in the kernel
+	between  bool // there is secure, or throttle
 
-	handler Handler
-	unsent  []byte   // what the kernel has not taken yet
-	opening *opening // nil once open
+	secure   *secure   // nil without TLS
+	throttle *throttle // nil for a reader at full speed
+	handler  Handler
+	unsent   []byte   // what the kernel has not taken yet
+	opening  *opening // nil once open
 
 	// unreadSince bounds the arrival of what a socket still holds that was not
 	// read to its end; the poller knows whether there is such.
@@ -52,18 +50,8 @@ type Conn struct {
 	alarmAt    int32 // places in loop.timers, plus one
 	paceAt     int32
 
-	planned bool
-	gone    bool // the peer's FIN came, and our last bytes are still to be sent
-	mute    bool // Pings are not answered
-	by      By
-	code    uint16
-	last    *lastWord // nil for none
-}
-
-// lastWord is what little a close code leaves to be said.
-type lastWord struct {
-	breach *frame.Error // of the peer's
-	text   string       // of its Close frame
+	paused bool
+	gone   bool // the peer's FIN came, and our last bytes are still to be sent
 }
 
 // Traffic is what came and went on the connections that share it. It belongs to
@@ -81,7 +69,7 @@ type Traffic struct {
 }
 
 func (t *Traffic) received(m *Message) {
-	if m.Op < frame.Close {
+	if m.Kind.IsData() {
 		t.Messages++
 		if m.At.Sub(m.Since) > certainWithin {
 			t.Uncertain++
@@ -123,7 +111,7 @@ func (c *Conn) due(kind uint8, now clock.Time) {
 func (c *Conn) Loop() *Loop { return c.loop }
 
 // Open tells whether messages can be sent.
-func (c *Conn) Open() bool { return c.state == open }
+func (c *Conn) Open() bool { return c.state == up && c.socket.IsOpen() }
 
 // AwaitsProxy tells whether a proxy has not opened the way yet.
 func (c *Conn) AwaitsProxy() bool { return c.state <= tunnelling && c.opening.proxy != nil }
@@ -169,14 +157,10 @@ func (c *Conn) late() {
 			return
 		}
 		c.fail(ReasonTimeoutTLS, nil)
-	case upgrading:
+	case greeting:
 		c.fail(ReasonTimeoutUpgrade, nil)
-	case closing:
-		c.by, c.code = ByTimeout, frame.CodeAbnormal
-		c.finish(true)
-	case ending:
-		// The close handshake is over; only the peer's FIN is missing.
-		c.finish(true)
+	case up:
+		c.socket.Late((*link)(c))
 	case parting:
 		c.free(true)
 	}

@@ -132,7 +132,7 @@ func TestAPeerThatDoesNotReadIsHeldInLittleMemory(t *testing.T) {
 		do(c, func() {
 			message := make([]byte, 50_000)
 			for i := 0; ; i++ {
-				if _, err := c.Send(frame.Binary, message); err == ErrUnsent {
+				if _, err := c.Send(Binary, message); err == ErrUnsent {
 					break
 				} else if err != nil || i > 10_000 {
 					t.Errorf("message %d: %v, want ErrUnsent at some time", i, err)
@@ -167,7 +167,7 @@ func TestPeersThatDoNotReadAreHeldInLittleMemoryTogether(t *testing.T) {
 			all := 0
 			for i, c := range conns {
 				for n := 0; ; n++ {
-					if _, err := c.Send(frame.Binary, make([]byte, message)); err == ErrUnsent {
+					if _, err := c.Send(Binary, make([]byte, message)); err == ErrUnsent {
 						break
 					} else if err != nil || n > 10_000 {
 						t.Errorf("peer %d: %v, want ErrUnsent at some time", i, err)
@@ -232,17 +232,17 @@ func TestACloseHasRoomBehindWhatWaits(t *testing.T) {
 		c := w.next("opened").conn
 		do(c, func() {
 			for message, err := make([]byte, 40_000), error(nil); err != ErrUnsent; {
-				if _, err = c.Send(frame.Binary, message); err != nil && err != ErrUnsent {
+				if _, err = c.Send(Binary, message); err != nil && err != ErrUnsent {
 					t.Errorf("%v, want ErrUnsent at some time", err)
 					break
 				}
 			}
 			for {
-				if _, err := c.Send(frame.Text, nil); err == ErrUnsent {
+				if _, err := c.Send(Text, nil); err == ErrUnsent {
 					break // not a byte more
 				}
 			}
-			c.Close(4000, "")
+			c.CloseWith(4000, "")
 		})
 		close(closing)
 		if end := w.next("closed").end; end.Code != 4000 || end.By != ByClient || !end.Planned {
@@ -267,14 +267,14 @@ func TestTLS(t *testing.T) {
 		for _, size := range []int{0, 1, 300, 16 << 10, 1 << 20} {
 			payload := bytes.Repeat([]byte("x"), size)
 			var written clock.Time
-			do(c, func() { written, _ = c.Send(frame.Binary, payload) })
+			do(c, func() { written, _ = c.Send(Binary, payload) })
 			m := w.next("message").message
 			if !bytes.Equal(m.Data, payload) || m.At <= written || m.Read < m.At {
 				t.Fatalf("%d bytes came back as %d, written at %d, arrived at %d, read at %d",
 					size, len(m.Data), written, m.At, m.Read)
 			}
 		}
-		do(c, func() { c.Close(4000, "") })
+		do(c, func() { c.CloseWith(4000, "") })
 		if end := w.next("closed").end; end.Code != 4000 || !end.Planned {
 			t.Errorf("closed with %+v", end)
 		}

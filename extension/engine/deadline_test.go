@@ -100,7 +100,7 @@ func TestAPhaseIsJudgedByWhatHasCome(t *testing.T) {
 				w.next("opened")
 				want := ByTimeout
 				do(c, func() {
-					c.Close(1000, "")
+					c.CloseWith(1000, "")
 					if !timely {
 						passDeadline(c)
 					}

@@ -2,12 +2,12 @@ package engine
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"net/netip"
 
 	"xk6-realtime/engine/clock"
 	"xk6-realtime/engine/handshake"
+	"xk6-realtime/engine/websocket"
 )
 
 // Dial says what to connect to. One Dial may serve many connections.
@@ -50,9 +50,8 @@ type opening struct {
 	// asksPassword: a SOCKS proxy wants user and password.
 	asksPassword bool
 	fill         func(c *Conn, r *handshake.Request)
-	key          handshake.Key
-	request      handshake.Request
-	answer       []byte // of the peer's head, while it is incomplete
+	proxied      []byte // of the proxy's answer, while it is incomplete
+	upgrade      websocket.Upgrade
 	cancel       context.CancelFunc
 }
 
@@ -99,8 +98,7 @@ func (l *Loop) newOpening() *opening {
 	return &opening{}
 }
 
-// freeOpening keeps o for the next connection; its answer's buffer too, unless
-// a peer made it large.
+// freeOpening keeps o for the next connection.
 func (c *Conn) freeOpening() {
 	const kept = 256
 	o := c.opening
@@ -110,12 +108,8 @@ func (c *Conn) freeOpening() {
 		o.cancel()
 	}
 	if len(c.loop.openings) < kept {
-		answer, request := o.answer[:0], o.request
-		if cap(answer) > 2<<10 {
-			answer = nil
-		}
-		clear(request.Fields)
-		*o = opening{answer: answer, addrs: o.addrs[:0], request: handshake.Request{Fields: request.Fields[:0]}}
+		o.upgrade.Reset()
+		*o = opening{addrs: o.addrs[:0], upgrade: o.upgrade}
 		c.loop.openings = append(c.loop.openings, o)
 	}
 }
@@ -172,69 +166,12 @@ func (c *Conn) reached() {
 		c.startTLS()
 		return
 	}
-	c.upgrade()
-}
-
-// upgrade sends the request.
-func (c *Conn) upgrade() {
-	l, o := c.loop, c.opening
-	c.state = upgrading
-	c.setDeadline(l.options.Timeouts.Upgrade)
-	var random [16]byte
-	binary.LittleEndian.PutUint64(random[:], l.random.Uint64())
-	binary.LittleEndian.PutUint64(random[8:], l.random.Uint64())
-	o.key = handshake.NewKey(random)
-	o.request.Host = o.endpoint.Authority
-	if o.fill != nil {
-		o.fill(c, &o.request)
-	}
-	var err error
-	l.scratch, err = o.request.Append(l.scratch[:0], o.key)
-	if err != nil {
-		c.fail(ReasonOther, err)
-		return
-	}
-	if err := c.write(l.scratch); err != nil {
-		c.fail(errnoReason(err), err)
-	}
-}
-
-// answered takes bytes that came before the connection was open, and returns
-// those that are frames already.
-func (c *Conn) answered(b []byte, at clock.Time) (rest []byte) {
-	o := c.opening
-	head := b
-	if len(o.answer) > 0 {
-		o.answer = append(o.answer, b...)
-		head = o.answer
-	}
-	if c.server {
-		return c.accept(head, b)
-	}
-	r, n, err := handshake.ReadResponse(head, o.key, o.request.Protocols, c.loop.options.HeaderBytes)
-	if err != nil {
-		c.fail(handshakeReason(err, r.Status), refusal(err, r))
-		return nil
-	}
-	if n == 0 {
-		if len(o.answer) == 0 {
-			o.answer = append(o.answer, b...)
-		}
-		return nil
-	}
-	for _, p := range o.request.Protocols {
-		if p == string(r.Protocol) {
-			o.Protocol = p
-		}
-	}
-	o.Opened = at
-	c.opened()
-	return b[len(b)-(len(head)-n):]
+	c.greet()
 }
 
 // opened tells the handler, and frees what is no longer needed.
 func (c *Conn) opened() {
-	c.state = open
+	c.state = up
 	c.stopDeadline()
 	c.handler.Opened(c, &c.opening.Opening)
 	if c.opening != nil {
@@ -244,7 +181,7 @@ func (c *Conn) opened() {
 
 // fail ends a connection that was never opened.
 func (c *Conn) fail(r Reason, err error) {
-	if c.state >= open {
+	if c.state >= up {
 		return
 	}
 	o := c.opening

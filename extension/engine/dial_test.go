@@ -159,7 +159,7 @@ func TestALookUpAsksForItsOwnName(t *testing.T) {
 		l := e.Loops()[0]
 		l.Await(func() {
 			for i := range names {
-				l.Dial(&Dial{Endpoint: Endpoint{Host: fmt.Sprintf("host%d.example", i), Port: 80}}, w).Close(1000, "")
+				l.Dial(&Dial{Endpoint: Endpoint{Host: fmt.Sprintf("host%d.example", i), Port: 80}}, w).CloseWith(1000, "")
 			}
 		})
 		seen := map[string]bool{}

@@ -11,7 +11,6 @@ import (
 	"github.com/gorilla/websocket"
 
 	"xk6-realtime/engine/clock"
-	"xk6-realtime/engine/frame"
 )
 
 // patience bounds the wait for an event that must come; no test waits for it
@@ -173,16 +172,16 @@ func TestEchoOfEverySize(t *testing.T) {
 		for _, size := range []int{0, 1, 125, 126, 65_535, 65_536, 1 << 20} {
 			payload := bytes.Repeat([]byte("x"), size)
 			var written clock.Time
-			do(c, func() { written, _ = c.Send(frame.Text, payload) })
+			do(c, func() { written, _ = c.Send(Text, payload) })
 			m := w.next("message").message
-			if m.Op != frame.Text || !bytes.Equal(m.Data, payload) {
-				t.Fatalf("%d bytes came back as %d, opcode %d", size, len(m.Data), m.Op)
+			if m.Kind != Text || !bytes.Equal(m.Data, payload) {
+				t.Fatalf("%d bytes came back as %d, opcode %d", size, len(m.Data), m.Kind)
 			}
 			if m.At <= written || m.Read < m.At {
 				t.Errorf("%d bytes: written at %d, arrived at %d, read at %d", size, written, m.At, m.Read)
 			}
 		}
-		do(c, func() { c.Close(1000, "done") })
+		do(c, func() { c.CloseWith(1000, "done") })
 		end := w.next("closed").end
 		if end.Code != 1000 || end.By != ByClient || !end.Planned {
 			t.Errorf("closed with %+v, want the echo of our 1000, planned", end)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"xk6-realtime/engine/clock"
+	"xk6-realtime/engine/wire"
 )
 
 // goroutines is the poller for every platform: a goroutine for each connection
@@ -179,7 +180,7 @@ func (p *goroutines) handle(e goEvent) {
 	case receivedEvent:
 		s.busy = false
 		if e.n > 0 {
-			p.loop.received(s.c, s.buf[:e.n], false, arrival{e.at, e.at, clock.Now()})
+			p.loop.received(s.c, s.buf[:e.n], false, wire.Arrival{Since: e.at, At: e.at, Read: clock.Now()})
 		}
 		switch {
 		case s.closed:

@@ -4,7 +4,36 @@ import (
 	"time"
 
 	"xk6-realtime/engine/clock"
-	"xk6-realtime/engine/frame"
+	"xk6-realtime/engine/wire"
+)
+
+// What wires and the users of connections have in common.
+type (
+	// Message is one message as it came in.
+	Message = wire.Message
+	// Kind is what a message is.
+	Kind = wire.Kind
+	// End is how an open connection ended.
+	End = wire.End
+	// By says who ended an open connection.
+	By = wire.By
+)
+
+// The kinds of messages.
+const (
+	Text   = wire.Text
+	Binary = wire.Binary
+	Ping   = wire.Ping
+	Pong   = wire.Pong
+)
+
+// Who can end a connection.
+const (
+	ByClient    = wire.ByClient
+	ByServer    = wire.ByServer
+	ByNetwork   = wire.ByNetwork
+	ByTimeout   = wire.ByTimeout
+	ByGenerator = wire.ByGenerator
 )
 
 // Handler hears what a connection does, on its loop's goroutine. It hears
@@ -74,39 +103,3 @@ func (o *Opening) Upgrade() time.Duration {
 
 // Latency is intended start to the 101: what a user waits.
 func (o *Opening) Latency() time.Duration { return o.Opened.Sub(o.Due) }
-
-// Message is one message as it came in.
-type Message struct {
-	frame.Message
-	// Since and At are the bounds within which the message became complete in
-	// the kernel. They are the same where its arrival is known, as the kernel's
-	// own time stamp. The kernel stamps only the last packet of what is read at
-	// once. A message that others followed in the same read arrived by At, and
-	// not before Since: the engine had found nothing left to read then, or was
-	// woken by the first arrival since.
-	//
-	// Latencies that count to At are never too low. A time-out that is judged by
-	// Since never blames the peer for what this side read late.
-	//
-	// The Goroutines transport knows no arrivals. There, Since and At are when
-	// the system call that read the message had returned.
-	Since, At clock.Time
-	// Read is when the loop took the message to hand it out.
-	Read clock.Time
-}
-
-// End is how an open connection ended.
-type End struct {
-	At clock.Time
-	// Code is the peer's close code, 1005 for a Close frame without one, 1006
-	// for no Close frame; after a Breach it is what we answered.
-	Code uint16
-	By   By
-	// Planned says that this side asked for it. An end that is not planned is
-	// a drop.
-	Planned bool
-	// Breach is the rule that the peer broke, if that ended it.
-	Breach *frame.Error
-	// Text is what the peer's Close frame says beside its code.
-	Text string
-}

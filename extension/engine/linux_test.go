@@ -15,7 +15,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"xk6-realtime/engine/clock"
-	"xk6-realtime/engine/frame"
 )
 
 // allowNoMoreDescriptors lets nothing be opened beyond what is open now. It
@@ -391,7 +390,8 @@ func TestMessagesAreReadAndSentWithoutAllocation(t *testing.T) {
 	}
 	defer unix.Close(pair[0])
 	h := &counter{}
-	c := &Conn{loop: l, handler: h, receiver: h, state: open}
+	c := &Conn{loop: l, handler: h, receiver: h, state: up}
+	c.socket.Open()
 	l.add(c)
 	if err := l.poll.(*epoll).add(c, pair[1]); err != nil {
 		t.Fatal(err)
@@ -403,7 +403,7 @@ func TestMessagesAreReadAndSentWithoutAllocation(t *testing.T) {
 	allocs := testing.AllocsPerRun(100, func() {
 		unix.Write(pair[0], three)
 		l.poll.wait(0)
-		c.Send(frame.Text, payload)
+		c.Send(Text, payload)
 		unix.Read(pair[0], answer)
 	})
 	if allocs != 0 {

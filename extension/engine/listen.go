@@ -5,7 +5,6 @@ import (
 	"net/netip"
 
 	"xk6-realtime/engine/clock"
-	"xk6-realtime/engine/handshake"
 )
 
 const listenBacklog = 4096
@@ -38,7 +37,8 @@ func (s *Listener) Close() { s.loop.poll.unlisten(s) }
 
 // accepted is called by the poller with a new connection.
 func (l *Loop) accepted(s *Listener) *Conn {
-	c := &Conn{loop: l, server: true, state: upgrading, opening: l.newOpening()}
+	c := &Conn{loop: l, state: greeting, opening: l.newOpening()}
+	c.socket.Server()
 	l.add(c)
 	c.opening.Due = clock.Now()
 	c.opening.Began = c.opening.Due
@@ -46,39 +46,4 @@ func (l *Loop) accepted(s *Listener) *Conn {
 	c.receiver = c.handler
 	c.setDeadline(l.options.Timeouts.Upgrade)
 	return c
-}
-
-// accept answers a client's request once it is whole. head is all of it, and b
-// is what came last.
-func (c *Conn) accept(head, b []byte) (rest []byte) {
-	l, o := c.loop, c.opening
-	key, n, err := handshake.ReadRequest(head, l.options.HeaderBytes)
-	if err != nil {
-		c.decline(Failure{handshakeReason(err, 0), err})
-		return nil
-	}
-	if n == 0 {
-		if len(o.answer) == 0 {
-			o.answer = append(o.answer, b...)
-		}
-		return nil
-	}
-	l.scratch = handshake.AppendResponse(l.scratch[:0], key)
-	if err := c.write(l.scratch); err != nil {
-		c.fail(errnoReason(err), err)
-		return nil
-	}
-	c.opened()
-	return b[len(b)-(len(head)-n):]
-}
-
-// decline answers a request that is no handshake, and ends the connection.
-func (c *Conn) decline(f Failure) {
-	if err := c.write([]byte("HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")); err != nil {
-		c.fail(errnoReason(err), err)
-		return
-	}
-	c.part()
-	c.handler.Failed(c, &c.opening.Opening, f)
-	c.freeOpening()
 }

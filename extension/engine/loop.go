@@ -1,15 +1,13 @@
 package engine
 
 import (
-	crand "crypto/rand"
 	"crypto/tls"
-	"encoding/binary"
-	"math/rand/v2"
 	"sync"
 	"time"
 
 	"xk6-realtime/engine/clock"
 	"xk6-realtime/engine/frame"
+	"xk6-realtime/engine/websocket"
 )
 
 // poller moves bytes between sockets and a loop, and is all that differs from
@@ -55,15 +53,14 @@ type Loop struct {
 	conns     []*Conn    // by slot; nil is free
 	free      []int32
 
-	fromServers, fromClients *frame.Parser
-	random                   *rand.ChaCha8
-	scratch                  []byte     // one frame or request at a time
-	plaintext                []byte     // one TLS read at a time
-	openings                 []*opening // to be used again
-	opening                  int        // connections that are not open yet
-	unsent                   int        // bytes of all connections that the kernel has not taken yet
-	tlsConfigs               map[string]*tls.Config
-	routes                   map[Endpoint]Route
+	sockets    *websocket.Shared
+	scratch    []byte     // one request to a proxy at a time
+	plaintext  []byte     // one TLS read at a time
+	openings   []*opening // to be used again
+	opening    int        // connections that are not open yet
+	unsent     int        // bytes of all connections that the kernel has not taken yet
+	tlsConfigs map[string]*tls.Config
+	routes     map[Endpoint]Route
 
 	posted struct {
 		sync.Mutex
@@ -75,16 +72,15 @@ type Loop struct {
 }
 
 func newLoop(o *Options) (*Loop, error) {
-	var seed [32]byte
-	crand.Read(seed[:])
-	limits := frame.Limits{MessageBytes: o.MessageBytes, Buffer: o.buffer}
 	l := &Loop{
-		options:     o,
-		tlsConfigs:  make(map[string]*tls.Config),
-		routes:      make(map[Endpoint]Route),
-		random:      rand.NewChaCha8(seed),
-		fromServers: frame.NewParser(limits, false),
-		fromClients: frame.NewParser(limits, true),
+		options:    o,
+		tlsConfigs: make(map[string]*tls.Config),
+		routes:     make(map[Endpoint]Route),
+		sockets: websocket.NewShared(websocket.Options{
+			Limits:      frame.Limits{MessageBytes: o.MessageBytes, Buffer: o.buffer},
+			HeaderBytes: o.HeaderBytes,
+			CloseWithin: o.Timeouts.Close,
+		}),
 	}
 	var err error
 	l.poll, err = newPoller(l, o.Transport)
@@ -199,11 +195,6 @@ func (l *Loop) add(c *Conn) {
 func (l *Loop) remove(c *Conn) {
 	l.conns[c.slot] = nil
 	l.free = append(l.free, c.slot)
-}
-
-func (l *Loop) mask() (m [4]byte) {
-	binary.LittleEndian.PutUint32(m[:], uint32(l.random.Uint64()))
-	return m
 }
 
 func until(d time.Duration) clock.Time { return clock.Now().Add(d) }

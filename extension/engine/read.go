@@ -2,90 +2,38 @@ package engine
 
 import (
 	"xk6-realtime/engine/clock"
-	"xk6-realtime/engine/frame"
+	"xk6-realtime/engine/wire"
 )
 
 // received is called by the poller with bytes as they came, which are good
 // during the call. more says that others may have been there to be read with
-// them, after them: then a.at is only the latest that their last can have come.
-func (l *Loop) received(c *Conn, b []byte, more bool, a arrival) {
+// them, after them: then a.At is only the latest that their last can have come.
+func (l *Loop) received(c *Conn, b []byte, more bool, a wire.Arrival) {
 	if c.traffic != nil {
 		c.traffic.Received += int64(len(b))
 	}
-	if c.secure != nil {
+	if c.between && c.secure != nil {
 		c.secure.received(b, more, a)
 		return
 	}
 	c.takeBytes(b, more, a)
 }
 
-// takeBytes takes bytes of the WebSocket protocol, after TLS. more is as in
-// received.
-func (c *Conn) takeBytes(b []byte, more bool, a arrival) {
-	if c.state == tunnelling || c.state == upgrading {
-		earliest := a.at
-		if more {
-			earliest = a.since
-		}
-		if c.overdue(earliest) {
-			c.late()
+// takeBytes takes bytes after TLS. more is as in received.
+func (c *Conn) takeBytes(b []byte, more bool, a wire.Arrival) {
+	if c.state < up {
+		if b = c.takeEarly(b, more, a); len(b) == 0 {
 			return
 		}
 	}
-	if c.state == tunnelling {
-		if b = c.tunnelled(b, a.at); len(b) == 0 {
+	for c.state == up && c.socket.Reads() {
+		m, n := c.socket.Next((*link)(c), c.loop.sockets, b, more, a)
+		if m.Kind == wire.None {
 			return
 		}
-		if c.secure != nil {
-			c.secure.received(b, more, a)
-			return
-		}
-	}
-	if c.state == upgrading {
-		if b = c.answered(b, a.at); len(b) == 0 {
-			return
-		}
-	}
-	parser := c.loop.parserOf(c)
-	for c.state == open || c.state == closing {
-		m, n, err := parser.Next(&c.frames, b)
-		if err != nil {
-			c.refuse(err.(*frame.Error))
-			return
-		}
-		b = b[n:]
-		if m.Op == 0 {
-			return
-		}
-		since := a.at
-		if len(b) > 0 || more {
-			since = a.since
+		if b = b[n:]; len(b) > 0 || more {
 			c.loop.boundUsed = true
 		}
-		c.take(Message{Message: m, Since: since, At: a.at, Read: a.read})
-	}
-}
-
-func (c *Conn) take(m Message) {
-	switch m.Op {
-	case frame.Close:
-		code, text, err := frame.ParseClose(m.Data)
-		if err != nil {
-			c.refuse(err.(*frame.Error))
-			return
-		}
-		if c.state == closing && c.overdue(m.Since) {
-			c.late()
-			return
-		}
-		c.peerClosed(code, text)
-		return
-	case frame.Ping:
-		if c.state == open && !c.mute {
-			c.Send(frame.Pong, m.Data)
-		}
-	}
-	if c.state == open || c.state == closing {
 		if c.traffic != nil {
 			c.traffic.received(&m)
 		}
@@ -93,9 +41,32 @@ func (c *Conn) take(m Message) {
 	}
 }
 
+// takeEarly takes bytes that came before the connection was open, and returns
+// those that are messages already.
+func (c *Conn) takeEarly(b []byte, more bool, a wire.Arrival) (rest []byte) {
+	earliest := a.At
+	if more {
+		earliest = a.Since
+	}
+	if c.overdue(earliest) {
+		c.late()
+		return nil
+	}
+	if c.state == tunnelling {
+		if b = c.tunnelled(b, a.At); len(b) == 0 {
+			return nil
+		}
+		if c.secure != nil {
+			c.secure.received(b, more, a)
+			return nil
+		}
+	}
+	return c.greeted(b, a.At)
+}
+
 // AnswerPings sets whether Pings are answered, as they are by default and must
-// be (section 5.5.2): a peer that does not read answers none.
-func (c *Conn) AnswerPings(on bool) { c.mute = !on }
+// be (RFC 6455 section 5.5.2): a peer that does not read answers none.
+func (c *Conn) AnswerPings(on bool) { c.socket.AnswerPings(on) }
 
 // Settled is an instant up to which all that arrived on the connection was handed
 // out: what has not come by a time-out before it has not come in time. After it,
@@ -106,7 +77,7 @@ func (c *Conn) Settled() clock.Time { return c.loop.poll.settled(c) }
 // Pause stops reading from the socket, so that the peer's window closes. What
 // was read already is still handed out.
 func (c *Conn) Pause() {
-	if !c.paused && c.state <= ending {
+	if !c.paused && c.state <= up {
 		c.paused = true
 		c.loop.poll.read(c, false)
 	}
@@ -114,7 +85,7 @@ func (c *Conn) Pause() {
 
 // Resume reads again.
 func (c *Conn) Resume() {
-	if c.paused && c.state <= ending {
+	if c.paused && c.state <= up {
 		c.paused = false
 		c.loop.poll.read(c, true)
 	}

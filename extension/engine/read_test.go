@@ -44,7 +44,7 @@ func TestBreachesEndTheConnection(t *testing.T) {
 				if test.want == frame.ErrMessageTooBig { // as the protocol has it: the limit is ours
 					by = ByGenerator
 				}
-				if end.Breach != test.want || end.By != by || end.Code != test.want.CloseCode || end.Planned {
+				if end.Breach != test.want.Reason || end.By != by || end.Code != test.want.CloseCode || end.Planned {
 					t.Errorf("closed with %+v (%v), want %v by the %v, a drop", end, end.Breach, test.want, by)
 				}
 			})
@@ -70,7 +70,7 @@ func TestHostilePeersAreHeldInLittleMemory(t *testing.T) {
 		for seen := 0; refused < peers-limit>>20-1; seen++ {
 			select {
 			case h := <-w.heard:
-				if h.what == "closed" && h.end.Breach == frame.ErrBufferLimit {
+				if h.what == "closed" && h.end.Breach == frame.ErrBufferLimit.Reason {
 					refused++
 				}
 			case <-time.After(patience):
@@ -104,8 +104,8 @@ func TestAMuteConnectionAnswersNoPing(t *testing.T) {
 		w.atOpen = func(c *Conn) { c.AnswerPings(false) }
 		dial(t, e, url, w)
 		c := w.next("opened").conn
-		if m := w.next("message").message; m.Op != frame.Ping {
-			t.Errorf("got opcode %d, want the Ping all the same", m.Op)
+		if m := w.next("message").message; m.Kind != Ping {
+			t.Errorf("got kind %d, want the Ping all the same", m.Kind)
 		}
 		do(c, func() { c.AnswerPings(true) })
 		next <- struct{}{}

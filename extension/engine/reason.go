@@ -138,22 +138,6 @@ func refusal(err error, r handshake.Response) error {
 // connected to.
 var ErrBlocked = errors.New("not allowed")
 
-// By says who ended an open connection.
-type By uint8
-
-// Who can end a connection.
-const (
-	ByClient    By = iota // this side, as it was told to
-	ByServer              // the peer, with a Close frame or by breaking the protocol
-	ByNetwork             // the TCP connection ended without a Close frame
-	ByTimeout             // the peer did not answer in time
-	ByGenerator           // a limit of this side's own, or of its machine
-)
-
-var byNames = [...]string{"client", "server", "network", "timeout", "generator"}
-
-func (b By) String() string { return byNames[b] }
-
 // ours are the reasons that lie with this machine, or with how it was told to
 // behave.
 var ours = [...]Reason{ReasonHeaderTooLarge, ReasonNoPorts, ReasonNoDescriptors, ReasonNoMemory, ReasonBlocked, ReasonAborted}

@@ -14,8 +14,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-
-	"xk6-realtime/engine/frame"
 )
 
 // proxy opens tunnels to wherever it is told, whatever name was asked for.
@@ -91,11 +89,11 @@ func TestAProxyOpensTheWay(t *testing.T) {
 		if n := p.tunnels.Load() - before; n != 1 {
 			t.Errorf("%d tunnels, want 1", n)
 		}
-		do(c, func() { c.Send(frame.Text, []byte("hello")) })
+		do(c, func() { c.Send(Text, []byte("hello")) })
 		if m := w.next("message").message; string(m.Data) != "hello" {
 			t.Errorf("got %q", m.Data)
 		}
-		do(c, func() { c.Close(1000, "") })
+		do(c, func() { c.CloseWith(1000, "") })
 		w.next("closed")
 	})
 }
@@ -116,11 +114,11 @@ func TestAProxyOpensTheWayForTLS(t *testing.T) {
 			t.Errorf("the phases are out of order: %+v", opened)
 		}
 		<-p.heads
-		do(c, func() { c.Send(frame.Text, []byte("hello")) })
+		do(c, func() { c.Send(Text, []byte("hello")) })
 		if m := w.next("message").message; string(m.Data) != "hello" {
 			t.Errorf("got %q", m.Data)
 		}
-		do(c, func() { c.Close(1000, "") })
+		do(c, func() { c.CloseWith(1000, "") })
 		w.next("closed")
 		dial(t, e, "wss://another.example/", w)
 		if f := w.next("failed").failure; f.Reason != ReasonTLS {
@@ -224,7 +222,7 @@ func TestAllAddressesOfANameAreTried(t *testing.T) {
 					return
 				}
 				w.next("opened")
-				do(c, func() { c.Close(1000, "") })
+				do(c, func() { c.CloseWith(1000, "") })
 				w.next("closed")
 			})
 		})
@@ -249,7 +247,7 @@ func TestARouteLeadsElsewhere(t *testing.T) {
 			if got := <-host; got != "192.0.2.1:81" {
 				t.Errorf("Host is %q", got)
 			}
-			do(c, func() { c.Close(1000, "") })
+			do(c, func() { c.CloseWith(1000, "") })
 			w.next("closed")
 		}
 		if asked != 1 {

@@ -101,7 +101,7 @@ func TestAServerSendsWhatWaitsBeforeItEnds(t *testing.T) {
 	const size = 16 << 20 // more than what the kernel takes
 	onEachTransport(t, func(t *testing.T, o Options) {
 		w := newWitness(t)
-		w.atOpen = func(c *Conn) { c.Send(frame.Binary, make([]byte, size)) }
+		w.atOpen = func(c *Conn) { c.Send(Binary, make([]byte, size)) }
 		c := client(t, served(t, o, w), plainRequest+string(frame.AppendMasked(nil, frame.Close, [4]byte{}, []byte("\x03\xe8"))))
 		c.CloseWrite()
 		conn := w.next("opened").conn

@@ -7,8 +7,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-
-	"xk6-realtime/engine/frame"
 )
 
 // socksProxy opens ways to to. It wants user "user" and password "pass" where
@@ -83,11 +81,11 @@ func TestASocksProxyOpensTheWay(t *testing.T) {
 			if host := <-asked; host != "only-the-proxy-knows.invalid" {
 				t.Errorf("the proxy was asked for %q", host)
 			}
-			do(c, func() { c.Send(frame.Text, []byte("hello")) })
+			do(c, func() { c.Send(Text, []byte("hello")) })
 			if m := w.next("message").message; string(m.Data) != "hello" {
 				t.Errorf("got %q", m.Data)
 			}
-			do(c, func() { c.Close(1000, "") })
+			do(c, func() { c.CloseWith(1000, "") })
 			w.next("closed")
 		})
 	}

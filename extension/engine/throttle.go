@@ -23,10 +23,12 @@ func (c *Conn) SetReadRate(bytesPerSecond float64) {
 	c.loop.timers.stop(c, paceTimer)
 	if bytesPerSecond <= 0 {
 		c.throttle = nil
+		c.between = c.secure != nil
 	} else {
 		c.throttle = &throttle{bytesPerSecond: bytesPerSecond, at: clock.Now()}
+		c.between = true
 	}
-	if !c.paused && c.state <= ending {
+	if !c.paused && c.state <= up {
 		c.loop.poll.read(c, true)
 	}
 }
@@ -34,10 +36,10 @@ func (c *Conn) SetReadRate(bytesPerSecond float64) {
 // mayRead is how many bytes the poller may read now, at most limit. After 0 it
 // stops reading until told to go on.
 func (c *Conn) mayRead(limit int) int {
-	t := c.throttle
-	if t == nil {
+	if !c.between || c.throttle == nil {
 		return limit
 	}
+	t := c.throttle
 	now := clock.Now()
 	t.earn(now)
 	if n := min(int(t.allowance), limit); n > 0 {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"xk6-realtime/engine/clock"
+	"xk6-realtime/engine/wire"
 )
 
 // plaintextBytes holds one TLS record (RFC 8446 section 5.1).
@@ -46,7 +47,7 @@ func (c *Conn) startTLS() {
 	s := &secure{c: c, handshake: true}
 	s.fed.L = &s.mu
 	s.tls = tls.Client((*tlsSide)(s), l.tlsConfig(c.opening.endpoint.Host))
-	c.secure = s
+	c.secure, c.between = s, true
 	go func() {
 		err := s.tls.Handshake()
 		l.Do(func() { s.shaken(err) })
@@ -93,9 +94,9 @@ func (s *secure) shaken(err error) {
 		return
 	}
 	c.opening.Secured = clock.Now()
-	c.upgrade()
+	c.greet()
 	// What came together with the handshake's end.
-	s.received(nil, true, arrival{c.opening.Connected, c.opening.Secured, c.opening.Secured})
+	s.received(nil, true, wire.Arrival{Since: c.opening.Connected, At: c.opening.Secured, Read: c.opening.Secured})
 }
 
 // isBusy tells whether a handshake that is not over is this side's turn.
@@ -113,7 +114,7 @@ func tlsReason(err error) Reason {
 }
 
 // received takes bytes from the wire.
-func (s *secure) received(b []byte, more bool, a arrival) {
+func (s *secure) received(b []byte, more bool, a wire.Arrival) {
 	c := s.c
 	s.mu.Lock()
 	handshake := s.handshake

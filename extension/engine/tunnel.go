@@ -47,9 +47,9 @@ func (c *Conn) tell() {
 // tunnel already.
 func (c *Conn) tunnelled(b []byte, at clock.Time) (rest []byte) {
 	o := c.opening
-	o.answer = append(o.answer, b...)
+	o.proxied = append(o.proxied, b...)
 	for c.state == tunnelling {
-		n, r, err := c.answeredByProxy(o.answer)
+		n, r, err := c.answeredByProxy(o.proxied)
 		switch {
 		case r != ReasonNone:
 			c.fail(r, err)
@@ -57,13 +57,13 @@ func (c *Conn) tunnelled(b []byte, at clock.Time) (rest []byte) {
 		case n == 0:
 			return nil
 		}
-		left := len(o.answer) - n
-		o.answer = o.answer[:copy(o.answer, o.answer[n:])]
+		left := len(o.proxied) - n
+		o.proxied = o.proxied[:copy(o.proxied, o.proxied[n:])]
 		if o.step != tunnelAsked {
 			c.next()
 			continue
 		}
-		o.answer = o.answer[:0]
+		o.proxied = o.proxied[:0]
 		o.Tunnelled = at
 		c.reached()
 		return b[len(b)-left:]

@@ -4,7 +4,6 @@ import (
 	"errors"
 
 	"xk6-realtime/engine/clock"
-	"xk6-realtime/engine/frame"
 )
 
 // Errors of Send and its kin.
@@ -18,9 +17,9 @@ var (
 
 // Send sends one message, or a Ping or Pong. written is when this side went to
 // the kernel with it, room there or not: what comes later is not its doing.
-func (c *Conn) Send(op frame.Opcode, payload []byte) (written clock.Time, err error) {
-	written, err = c.SendRaw(c.frameOf(op, payload))
-	if err == nil && c.traffic != nil && op < frame.Close {
+func (c *Conn) Send(kind Kind, payload []byte) (written clock.Time, err error) {
+	written, err = c.SendRaw(c.loop.sockets.Message(&c.socket, kind, payload))
+	if err == nil && c.traffic != nil && kind.IsData() {
 		c.traffic.MessagesSent++
 	}
 	return written, err
@@ -28,27 +27,16 @@ func (c *Conn) Send(op frame.Opcode, payload []byte) (written clock.Time, err er
 
 // SendMessage is Send of a text or a binary message.
 func (c *Conn) SendMessage(payload []byte, binary bool) (written clock.Time, err error) {
-	op := frame.Text
 	if binary {
-		op = frame.Binary
+		return c.Send(Binary, payload)
 	}
-	return c.Send(op, payload)
+	return c.Send(Text, payload)
 }
 
-// frameOf is a whole frame, good until the next.
-func (c *Conn) frameOf(op frame.Opcode, payload []byte) []byte {
-	l := c.loop
-	if c.server {
-		l.scratch = frame.Append(l.scratch[:0], op, payload)
-	} else {
-		l.scratch = frame.AppendMasked(l.scratch[:0], op, l.mask(), payload)
-	}
-	return l.scratch
-}
-
-// SendRaw sends bytes as they are: frames made elsewhere, or malformed ones.
+// SendRaw sends bytes as they are, past the wire: frames made elsewhere, or
+// malformed ones.
 func (c *Conn) SendRaw(b []byte) (written clock.Time, err error) {
-	if c.state != open {
+	if !c.Open() {
 		return 0, ErrNotOpen
 	}
 	if l := c.loop; len(c.unsent) >= l.options.UnsentBytes ||
@@ -61,7 +49,7 @@ func (c *Conn) SendRaw(b []byte) (written clock.Time, err error) {
 	return written, c.write(b)
 }
 
-// write sends bytes of the WebSocket protocol, before TLS.
+// write sends bytes of the wire, before TLS.
 func (c *Conn) write(b []byte) error {
 	if c.secure != nil {
 		return c.secure.send(b)

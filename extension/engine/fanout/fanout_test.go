@@ -12,7 +12,6 @@ import (
 
 	"xk6-realtime/engine"
 	"xk6-realtime/engine/clock"
-	"xk6-realtime/engine/frame"
 	"xk6-realtime/engine/internal/enginetest"
 	"xk6-realtime/engine/internal/leaktest"
 	"xk6-realtime/engine/protocol"
@@ -107,18 +106,18 @@ func (c *roomClient) Message(_ *engine.Conn, m engine.Message) {
 		Join, Room, ID string
 		Number         int
 	}
-	if m.Op != frame.Text || json.Unmarshal(m.Data, &in) != nil {
+	if m.Kind != engine.Text || json.Unmarshal(m.Data, &in) != nil {
 		return
 	}
 	if in.Join != "" {
 		c.room, c.number = in.Join, in.Number
 		c.server.rooms[c.room] = append(c.server.rooms[c.room], c)
-		c.conn.Send(frame.Text, []byte(`{"joined":true}`))
+		c.conn.Send(engine.Text, []byte(`{"joined":true}`))
 		return
 	}
 	c.silent = true
 	if c.publications++; c.server.patience != 0 && c.publications > c.server.patience {
-		c.conn.Close(1011, "")
+		c.conn.CloseWith(1011, "")
 		return
 	}
 	out := fmt.Appendf(nil, `{"kind":"message","id":%q,"room":%q,"ms":%.3f}`, in.ID, in.Room, float64(time.Now().Add(c.server.ahead).UnixNano())/1e6)
@@ -133,7 +132,7 @@ func (c *roomClient) deliver(message []byte) {
 		return
 	}
 	if c.number < s.faultsFrom {
-		c.conn.Send(frame.Text, message)
+		c.conn.Send(engine.Text, message)
 		return
 	}
 	s.deliveries++
@@ -146,12 +145,12 @@ func (c *roomClient) deliver(message []byte) {
 		return
 	case s.repeat(n):
 		s.repeated.Add(1)
-		c.conn.Send(frame.Text, message)
+		c.conn.Send(engine.Text, message)
 	}
-	c.conn.Send(frame.Text, message)
+	c.conn.Send(engine.Text, message)
 	if c.held != nil {
 		s.reordered.Add(1)
-		c.conn.Send(frame.Text, c.held)
+		c.conn.Send(engine.Text, c.held)
 		c.held = nil
 	}
 }

@@ -5,14 +5,10 @@ import (
 
 	"xk6-realtime/engine"
 	"xk6-realtime/engine/clock"
-	"xk6-realtime/engine/frame"
 	"xk6-realtime/engine/ledger"
 	"xk6-realtime/engine/protocol"
 	"xk6-realtime/engine/swarm"
 )
-
-// closeCode ends a session that has done its part.
-const closeCode = 1000
 
 // guest is one connection's part in a Run, through all its stays. It is used
 // on its loop's goroutine.
@@ -55,11 +51,11 @@ func (g *guest) Opened(c *engine.Conn, o *engine.Opening) {
 }
 
 func (g *guest) Message(c *engine.Conn, m engine.Message) {
-	if m.Op != frame.Text && m.Op != frame.Binary {
+	if !m.Kind.IsData() {
 		return
 	}
 	g.loop.now = m.Read
-	g.conversation.Receive(g, m.Data, m.Op == frame.Binary, m.Since, m.At)
+	g.conversation.Receive(g, m.Data, m.Kind == engine.Binary, m.Since, m.At)
 	if g.leaveBy != 0 && g.isComplete() {
 		g.end()
 		return
@@ -162,7 +158,7 @@ func (g *guest) leave() bool {
 func (g *guest) end() {
 	if g.conn != nil {
 		g.conn.StopAlarm()
-		g.conn.Close(closeCode, "")
+		g.conn.Close()
 	}
 }
 

@@ -9,7 +9,6 @@ import (
 
 	"xk6-realtime/engine"
 	"xk6-realtime/engine/clock"
-	"xk6-realtime/engine/frame"
 	"xk6-realtime/engine/internal/enginetest"
 	"xk6-realtime/engine/swarm"
 	"xk6-realtime/engine/tally"
@@ -67,7 +66,7 @@ func (s *publisherServer) publish(n int) {
 		for i, c := range s.conns {
 			for _, message := range s.messages(n, i) {
 				s.sent.Add(1)
-				c.conn.Send(frame.Text, []byte(message))
+				c.conn.Send(engine.Text, []byte(message))
 			}
 		}
 	})

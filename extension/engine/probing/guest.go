@@ -8,7 +8,6 @@ import (
 
 	"xk6-realtime/engine"
 	"xk6-realtime/engine/clock"
-	"xk6-realtime/engine/frame"
 	"xk6-realtime/engine/protocol"
 	"xk6-realtime/engine/swarm"
 )
@@ -45,18 +44,18 @@ func (g *guest) Opened(c *engine.Conn, o *engine.Opening) {
 }
 
 func (g *guest) Message(_ *engine.Conn, m engine.Message) {
-	if m.Op != frame.Text && m.Op != frame.Binary {
+	if !m.Kind.IsData() {
 		return
 	}
 	g.now = m.Read
-	g.conversation.Receive(g, m.Data, m.Op == frame.Binary, m.Since, m.At)
+	g.conversation.Receive(g, m.Data, m.Kind == engine.Binary, m.Since, m.At)
 	g.wait()
 }
 
 func (g *guest) Alarm(c *engine.Conn, now clock.Time) {
 	g.now = now
 	if g.failed {
-		g.conn.Close(frame.CodeNormal, "") // its session could not be had
+		g.conn.Close() // its session could not be had
 		return
 	}
 	g.conversation.Due(g, c.Settled())

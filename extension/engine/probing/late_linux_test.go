@@ -9,7 +9,6 @@ import (
 
 	"xk6-realtime/engine"
 	"xk6-realtime/engine/clock"
-	"xk6-realtime/engine/frame"
 	"xk6-realtime/engine/internal/enginetest"
 	"xk6-realtime/engine/serve"
 )
@@ -60,7 +59,7 @@ func TestRepliesAreJudgedByTheirArrival(t *testing.T) {
 				l.Await(func() { open = other.Open() })
 			}
 			url := answerer(t, func(n int64, say func(kind string), _ *websocket.Conn) {
-				l.Do(func() { other.Send(frame.Text, []byte("x")) })
+				l.Do(func() { other.Send(engine.Text, []byte("x")) })
 				<-h.occupied
 				for _, kind := range row.inTime {
 					say(kind)

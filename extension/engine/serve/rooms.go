@@ -144,7 +144,7 @@ var (
 )
 
 func (c *roomClient) Message(_ *engine.Conn, m engine.Message) {
-	if m.Op != frame.Text && m.Op != frame.Binary {
+	if !m.Kind.IsData() {
 		return
 	}
 	if err := c.handle(m.Data); err != nil {
@@ -285,7 +285,7 @@ func (sh *roomShard) send(m *member, frame []byte) bool {
 }
 
 func (c *roomClient) reply(text []byte) {
-	if _, err := c.conn.Send(frame.Text, text); err == engine.ErrUnsent {
+	if _, err := c.conn.Send(engine.Text, text); err == engine.ErrUnsent {
 		c.shard.report.TooSlow++
 		c.conn.Reset()
 	}

@@ -144,21 +144,21 @@ func (c *client) Opened(*engine.Conn, *engine.Opening) {
 }
 
 func (c *client) Message(_ *engine.Conn, m engine.Message) {
-	if m.Op != frame.Text && m.Op != frame.Binary {
+	if !m.Kind.IsData() {
 		return
 	}
 	if !c.shard.server.o.Broadcast {
-		if _, err := c.conn.Send(m.Op, m.Data); err == engine.ErrUnsent {
+		if _, err := c.conn.Send(m.Kind, m.Data); err == engine.ErrUnsent {
 			c.conn.Reset()
 		}
 		return
 	}
 	if len(c.shard.server.shards) == 1 {
-		c.shard.frame = frame.Append(c.shard.frame[:0], m.Op, m.Data)
+		c.shard.frame = frame.Append(c.shard.frame[:0], frame.Opcode(m.Kind), m.Data)
 		c.shard.send(c.shard.frame)
 		return
 	}
-	c.shard.server.broadcast(frame.Append(nil, m.Op, m.Data))
+	c.shard.server.broadcast(frame.Append(nil, frame.Opcode(m.Kind), m.Data))
 }
 
 func (c *client) Closed(*engine.Conn, engine.End) {

@@ -5,7 +5,6 @@ import (
 
 	"xk6-realtime/engine"
 	"xk6-realtime/engine/clock"
-	"xk6-realtime/engine/frame"
 	"xk6-realtime/engine/handshake"
 	"xk6-realtime/engine/tally"
 )
@@ -183,7 +182,7 @@ func (p *part) stop(over time.Duration) {
 	p.retries = retries{}
 	for _, s := range p.sessions {
 		if s.conn != nil && !s.conn.Open() && s.openedAt == 0 {
-			s.conn.Close(frame.CodeNormal, "")
+			s.conn.Close()
 		}
 	}
 	p.toClose = len(p.sessions)
@@ -210,7 +209,7 @@ func (p *part) closeDue(now clock.Time) {
 			return
 		}
 		if s := p.sessions[p.toClose-1]; s.conn != nil {
-			s.conn.Close(frame.CodeNormal, "")
+			s.conn.Close()
 		}
 	}
 }

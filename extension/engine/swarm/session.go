@@ -104,14 +104,14 @@ func (s *session) Closed(c *engine.Conn, e engine.End) {
 	switch {
 	case !e.Planned:
 		r.Drops[Drop{e.Code, e.By}]++
-		if e.By == engine.ByServer && e.Breach == nil {
+		if e.By == engine.ByServer && e.Breach == "" {
 			p.notice(s, Notice{Code: e.Code, Text: e.Text})
 		}
 	case e.By == engine.ByTimeout:
 		r.Unanswered++
 	}
-	if e.Breach != nil {
-		r.Breaches[e.Breach.Reason]++
+	if e.Breach != "" {
+		r.Breaches[e.Breach]++
 	}
 	if s.guest != nil && s.returns(clock.Now(), s.guest.Closed(c, e)) {
 		return
