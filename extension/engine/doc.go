@@ -1,5 +1,10 @@
-// Package engine opens, holds and reads tens of thousands of WebSocket
-// connections in one process, and reads the clock where the bytes move.
+// Package engine opens, holds and reads tens of thousands of connections in one
+// process, and reads the clock where the bytes move.
+//
+// The engine moves bytes. A wire, such as package websocket, makes messages of
+// them: it is handed what arrived, and when, and stands on a [wire.Link]. Each
+// Conn holds its wire by value, so that a message costs no call through an
+// interface on its way to the [Receiver].
 //
 // An [Engine] runs a few loops. A [Conn] belongs to one [Loop] for life, and
 // its [Handler] is called on that loop's goroutine only, so neither needs a
