@@ -14,7 +14,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { isRestless } from "../cli/gate/decide.ts";
-import { judgeRun } from "../cli/gate.ts";
+import { judgeRun } from "../cli/gate/judge.ts";
 import { startServer } from "../server/server.ts";
 import { variables } from "./processes.ts";
 

@@ -1,21 +1,12 @@
+import { relative, resolve } from "node:path";
 import { type ArgsDef, type CommandDef, defineCommand } from "citty";
-import type { Profile } from "../lib/profile.ts";
-import { SettingsError } from "../lib/settings.ts";
-import type { Summary } from "../lib/summary/summary.ts";
 import { terminal } from "../lib/summary/terminal.ts";
-import { flagsAndPaths, percentage, type Surroundings, UserError, wholeNumber } from "./command.ts";
-import { openBaselines } from "./gate/baselines.ts";
-import { compareCapacity } from "./gate/capacity.ts";
-import { type Compared, comparisonsOf, decide, notesOnComparison } from "./gate/decide.ts";
-import { measure } from "./gate/measure.ts";
+import { flagsAndPaths, percentage, type Surroundings, wholeNumber } from "./command.ts";
+import { type Judged, judgeRun } from "./gate/judge.ts";
 import { ASSUMED_SPREAD, UNKNOWN_SPREAD } from "./gate/prediction.ts";
-import { readProfile } from "./gate/profile.ts";
-import { compare, type Strictness, TOLERANCE } from "./gate/regression.ts";
-import { LAST, type Stored, withBaselines } from "./influxdb/baselines.ts";
-import { figuresOf, parseSelector, select } from "./recording/figures.ts";
-import { findRecordings, groupRecordings, openRun } from "./recording/open.ts";
-import type { Run, Source } from "./recording/run.ts";
-import { summarizeRun } from "./recording/summarize.ts";
+import { type Strictness, TOLERANCE } from "./gate/regression.ts";
+import { LAST } from "./influxdb/baselines.ts";
+import { pageOf, writeWhole } from "./report/write.ts";
 import { printable } from "./try/safe-text.ts";
 
 const ARGS = {
@@ -62,6 +53,11 @@ const ARGS = {
       "How far runs of the same software differ, where you know it (a standard deviation). Default: " +
       `${ASSUMED_SPREAD * 100} until the baselines show more, ${UNKNOWN_SPREAD * 100} with fewer than three.`,
   },
+  report: {
+    type: "string",
+    valueHint: "FILE",
+    description: "Write a page of the run, laid over its baselines, too.",
+  },
   json: { type: "boolean", description: "One JSON object instead of text." },
 } as const satisfies ArgsDef;
 
@@ -82,6 +78,7 @@ EXAMPLES
 
   k6-realtime gate results/ --profile chat
   k6-realtime gate today.jsonl --baseline monday.jsonl --baseline sunday.jsonl
+  k6-realtime gate today.jsonl --baseline earlier/ --report compared.html
   k6-realtime gate today.jsonl --branch main \\
     --baseline "influxdb:http://127.0.0.1:8086/?org=perf&bucket=k6"
 `;
@@ -99,31 +96,27 @@ export const gate = ({ out, cwd, env }: Pick<Surroundings, "out" | "cwd" | "env"
         last: { type: "string", default: ARGS.last.default },
         tolerance: { type: "string", default: ARGS.tolerance.default },
         spread: { type: "string" },
+        report: { type: "string" },
         json: { type: "boolean" },
       });
       const { profile, baseline: baselines = [], branch } = values;
       const stored = { branch, last: wholeNumber("gate: --last", values.last), env };
       const strictness = strictnessOf("gate: --", values.tolerance, values.spread);
-      const judged = await judgeRun({ paths, baselines, profile, stored, strictness, cwd });
-      out.write(values.json ? `${JSON.stringify(judged, null, 2)}\n` : printableLines(textOf(judged)));
+      const isShown = values.report !== undefined;
+      const question = { paths, baselines, profile, stored, strictness, isShown, cwd };
+      const { views, ...judged } = await judgeRun(question);
+      let written = "";
+      if (values.report !== undefined) {
+        const file = resolve(cwd, values.report);
+        await writeWhole(file, await pageOf({ ...judged, views }));
+        written = `Report: ${relative(cwd, file)}\n`;
+      }
+      out.write(
+        values.json ? `${JSON.stringify(judged, null, 2)}\n` : printableLines(written + textOf(judged)),
+      );
       return judged.exitCode;
     },
   });
-
-/** What to judge, and by what. */
-export interface Question {
-  /** Recordings, or directories of them, of one run. */
-  readonly paths: readonly string[];
-  /** The same of earlier runs, or `influxdb:` and an address. */
-  readonly baselines: readonly string[];
-  /** Which runs of those addresses. */
-  readonly stored: Stored;
-  /** How strict the comparison is. Default: {@link TOLERANCE}, and what is assumed of any. */
-  readonly strictness?: Strictness | undefined;
-  /** Name or path. Default: the limits that the recordings hold. */
-  readonly profile?: string | undefined;
-  readonly cwd: string;
-}
 
 /**
  * Reads percentages, as flags and inputs have them.
@@ -136,106 +129,7 @@ export const strictnessOf = (prefix: string, tolerance: string, spread: string |
   ...(spread !== undefined && { spread: percentage(`${prefix}spread`, spread) }),
 });
 
-export type Judged = Awaited<ReturnType<typeof judgeRun>>;
-
-/**
- * Judges a run.
- *
- * @throws {@link UserError} where a file, the profile or the choice of runs is wrong
- */
-export async function judgeRun({ paths, baselines, stored, strictness, profile: given, cwd }: Question) {
-  const profile = given === undefined ? undefined : await readProfile(given, cwd);
-  const group = onlyOne(await groupRecordings(await findRecordings(paths, cwd)));
-  return withBaselines(
-    baselines,
-    group.map(({ header }) => header),
-    stored,
-    async (earlier, skipped) => {
-      const run = await openRun(group);
-      const summary = summarize(run, profile);
-      const files = baselines.length > 0 ? await findRecordings(earlier, cwd) : undefined;
-      const compared =
-        files && (await comparedWith({ files, skipped, group, cwd }, run, summary, strictness));
-      const basis = compared && notesOnComparison(compared);
-      const decision = decide(summary, (series) => countIn(run, series), compared);
-      const { verdict, reason } = decision;
-      const standing: Summary = {
-        ...summary,
-        verdict,
-        reason,
-        ...(basis && {
-          notes: [...(summary.notes ?? []), ...basis],
-          comparisons: comparisonsOf(compared),
-        }),
-      };
-      return {
-        ...decision,
-        instances: run.instances.length,
-        summary: standing,
-        ...(basis && { regression: compared.regression, basis }),
-      };
-    },
-  );
-}
-
-interface Earlier {
-  readonly files: readonly string[];
-  /** What was found and is no baseline, in words. */
-  readonly skipped: readonly string[];
-  /** The recordings of the run that is judged. */
-  readonly group: readonly Source[];
-  readonly cwd: string;
-}
-
-async function comparedWith(
-  { files, skipped, group, cwd }: Earlier,
-  run: Run,
-  { steps }: Summary,
-  strictness: Strictness | undefined,
-): Promise<Compared> {
-  const { baselines, leftOut } = await openBaselines(files, group, cwd);
-  const measured = measure(run);
-  return {
-    baselines: baselines.length,
-    regression: compare(
-      measured,
-      baselines.map((one) => one.measured),
-      strictness,
-    ),
-    capacity: compareCapacity(
-      steps,
-      baselines.map((one) => ({ label: one.measured.label, steps: one.steps })),
-    ),
-    leftOut: [...skipped, ...leftOut],
-    warmUps: measured.warmUps,
-  };
-}
-
-function summarize(run: Run, profile: Profile | undefined): Summary {
-  try {
-    return summarizeRun(run, profile);
-  } catch (error) {
-    if (error instanceof SettingsError) throw new UserError(error.message.replace(/^PROFILE/, "--profile"));
-    throw error;
-  }
-}
-
-function onlyOne<T extends { readonly path: string }>(groups: readonly T[][]): T[] {
-  const [only, ...more] = groups;
-  if (only && more.length === 0) return only;
-  const names = groups.map((group) => group[0]!.path).join(", ");
-  throw new UserError(
-    `expected the recordings of one run, got ${groups.length} runs (${names}): gate them one at a time, ` +
-      "or give the instances of one run the same --tag testid=…",
-  );
-}
-
-function countIn(run: Run, series: string): number {
-  const figures = figuresOf(select(run, parseSelector(series)));
-  return figures && "count" in figures ? figures.count : 0;
-}
-
-function textOf({ verdict, reason, summary, instances }: Judged): string {
+function textOf({ verdict, reason, summary, instances }: Omit<Judged, "views">): string {
   const merged = instances > 1 ? `  ${instances} instances, merged\n` : "";
   return `${terminal(summary)}${merged}${verdict}: ${reason}\n`;
 }

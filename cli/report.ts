@@ -1,13 +1,11 @@
-import { readFile, rename, rm, writeFile } from "node:fs/promises";
 import { relative, resolve } from "node:path";
 import { type ArgsDef, type CommandDef, defineCommand } from "citty";
 import { markdown } from "../lib/summary/markdown.ts";
-import { flagsAndPaths, type Surroundings, UserError } from "./command.ts";
-import { packageFile } from "./package-file.ts";
-import { chartsOf } from "./report/charts.ts";
-import { type Assets, reportOf } from "./report/document.ts";
+import { flagsAndPaths, type Surroundings } from "./command.ts";
+import { judgeRun } from "./gate/judge.ts";
 import { openViews } from "./report/open.ts";
 import type { RunView } from "./report/view.ts";
+import { pageOf, reportPage, writeWhole } from "./report/write.ts";
 import { printable } from "./try/safe-text.ts";
 
 const ARGS = {
@@ -17,6 +15,12 @@ const ARGS = {
     valueHint: "RUN…",
     description:
       "A recording (k6 run --out realtime=FILE), a directory of them, or a <scenario>.summary.json.",
+  },
+  baseline: {
+    type: "string",
+    valueHint: "RUN",
+    description:
+      "Compare the run with this earlier one, or a directory of them, as the gate does; give it again for more.",
   },
   output: { type: "string", valueHint: "FILE", default: "report.html", description: "The page to write." },
   markdown: { type: "string", valueHint: "FILE", description: "Write the figures as Markdown too." },
@@ -33,26 +37,38 @@ export const REPORT_MANUAL = `WHAT IT SHOWS
   merged; several runs are drawn over each other. Of a summary alone there is no
   time to show: percentiles, limits and counts.
 
+  With --baseline, the page compares: each percentile of the run beside the
+  median of its baselines, with the interval that chance explains (docs/gate.md),
+  and the runs over each other from where their load began. The exit code is 0
+  whatever the comparison says; the gate decides, and writes the same page
+  (gate --report).
+
 EXAMPLES
 
   k6-realtime report results/
-  k6-realtime report before.jsonl after.jsonl --output compared.html
+  k6-realtime report tonight.jsonl --baseline monday.jsonl --baseline tuesday.jsonl
 `;
 
 /** `k6-realtime report`: one page of one run or several. */
-export const report = ({ out, cwd }: Pick<Surroundings, "out" | "cwd">): CommandDef =>
+export const report = ({ out, cwd, env }: Pick<Surroundings, "out" | "cwd" | "env">): CommandDef =>
   defineCommand({
     meta: { name: "report", description: "Make a page that shows runs and opens anywhere" },
     args: ARGS as ArgsDef,
     async run({ rawArgs }): Promise<number> {
       const { values, paths } = flagsAndPaths("report", rawArgs, {
+        baseline: { type: "string", multiple: true },
         output: { type: "string", default: ARGS.output.default },
         markdown: { type: "string" },
         json: { type: "boolean" },
       });
-      const views = await openViews(paths, cwd);
+      const { baseline: baselines = [] } = values;
+      const judged =
+        baselines.length > 0
+          ? await judgeRun({ paths, baselines, stored: { env }, isShown: true, cwd })
+          : undefined;
+      const views = judged ? judged.views : await openViews(paths, cwd);
       const files = [resolve(cwd, values.output)];
-      await writeWhole(files[0]!, await reportPage(views));
+      await writeWhole(files[0]!, judged ? await pageOf(judged) : await reportPage(views));
       if (values.markdown !== undefined) {
         files.push(resolve(cwd, values.markdown));
         await writeWhole(files[1]!, reportMarkdown(views));
@@ -71,30 +87,6 @@ export const report = ({ out, cwd }: Pick<Surroundings, "out" | "cwd">): Command
     },
   });
 
-/** The whole page. */
-export const reportPage = async (views: readonly RunView[]): Promise<string> =>
-  reportOf(views, chartsOf(views), await pageAssets());
-
-/** The page's script and style, which are built with the command line. */
-export async function pageAssets(): Promise<Assets> {
-  const [script, style] = await Promise.all(
-    ["dist/report-page.js", "dist/report-page.css"].map((file) => readFile(packageFile(file), "utf8")),
-  );
-  return { script: script!, style: style! };
-}
-
 /** The figures of every run, for a pull request. */
 const reportMarkdown = (views: readonly RunView[]): string =>
   views.map(({ summary }) => markdown(summary)).join("\n");
-
-/** A reader sees the old file or the new one, never a part. */
-async function writeWhole(path: string, content: string): Promise<void> {
-  const partial = `${path}.${process.pid}.partial`;
-  try {
-    await writeFile(partial, content);
-    await rename(partial, path);
-  } catch (error) {
-    await rm(partial, { force: true });
-    throw new UserError(`cannot write ${path}: ${(error as Error).message}`);
-  }
-}

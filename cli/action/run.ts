@@ -7,12 +7,13 @@ import { stripVTControlCharacters } from "node:util";
 import { markdown } from "../../lib/summary/markdown.ts";
 import type { Summary } from "../../lib/summary/summary.ts";
 import { EXIT, UserError } from "../command.ts";
+import { type Judged, judgeRun } from "../gate/judge.ts";
 import { TOLERANCE } from "../gate/regression.ts";
-import { judgeRun, strictnessOf } from "../gate.ts";
+import { strictnessOf } from "../gate.ts";
 import { findRecordings, groupRecordings, openRuns } from "../recording/open.ts";
 import { openViews } from "../report/open.ts";
 import type { RunView } from "../report/view.ts";
-import { reportPage } from "../report.ts";
+import { pageOf, reportPage } from "../report/write.ts";
 import { recordingsIn, reportIn, writeSummary } from "../results.ts";
 import type { K6Result } from "../run-k6.ts";
 import { latencyChart } from "./chart.ts";
@@ -39,11 +40,12 @@ export interface Step {
 export async function runStep(step: Step): Promise<number> {
   const { env, print } = step;
   const results = await mkdtemp(join(env.RUNNER_TEMP || tmpdir(), "k6-realtime-"));
-  const { exitCode, verdict, reason, text, summary } = await outcome(step, results);
+  const { exitCode, verdict, reason, text, summary, compared } = await outcome(step, results);
   const summaryPath = join(results, "summary.md");
   await writeFile(summaryPath, text);
   await addToJobSummary(env, text);
   const page = await drawReport(results, summary, step.cwd);
+  if (page && compared) await writeFile(comparisonBeside(page), await pageOf(compared));
   await setOutputs(env, {
     verdict,
     reason,
@@ -64,6 +66,8 @@ interface Outcome {
   readonly text: string;
   /** Of what was run. */
   readonly summary?: Summary;
+  /** Beside its baselines, where there are any. */
+  readonly compared?: Pick<Judged, "views" | "regression" | "basis">;
 }
 
 async function outcome(step: Step, results: string): Promise<Outcome> {
@@ -82,6 +86,7 @@ async function outcome(step: Step, results: string): Promise<Outcome> {
       paths: [results],
       baselines: baseline === undefined ? [] : [baseline],
       stored: { env: step.env },
+      isShown: baseline !== undefined,
       strictness: strictnessOf("input ", tolerance || DEFAULT_TOLERANCE, spread || undefined),
       cwd: step.cwd,
     });
@@ -96,6 +101,7 @@ async function outcome(step: Step, results: string): Promise<Outcome> {
       reason,
       text: await report(standing, recordings, step.cwd),
       summary: standing,
+      ...(judged.regression && { compared: judged }),
     };
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
@@ -139,6 +145,9 @@ async function drawReport(results: string, summary: Summary | undefined, cwd: st
   }
   return page;
 }
+
+/** `chat-soak.compared.html` beside `chat-soak.report.html`. */
+const comparisonBeside = (page: string): string => page.replace(/\.report\.html$/, ".compared.html");
 
 /** What the command line said and why it did not run anything. */
 interface Refusal {

@@ -13,6 +13,8 @@ import { type Measured, measure } from "./measure.ts";
 export interface Baseline {
   readonly measured: Measured;
   readonly steps: StepsSummary | undefined;
+  /** Its recordings. */
+  readonly group: readonly Source[];
 }
 
 /**
@@ -71,7 +73,7 @@ async function openBaseline(group: readonly Source[], label: string): Promise<Ba
   const run = await openRun(group);
   const { verdict, reason, steps } = summarizeRun(run);
   if (verdict === "incomplete" || verdict === "generator-bound") return `${label} is ${verdict}: ${reason}`;
-  return { measured: { ...measure(run), label }, steps };
+  return { measured: { ...measure(run), label }, steps, group };
 }
 
 /** Two outputs of one process, such as a file and InfluxDB, begin together. */
@@ -91,9 +93,13 @@ export function isSameRun(a: Header, b: Header): boolean {
   );
 }
 
+/** What to call a run: its test id, else its file. */
+export const nameOfRun = ([first]: readonly Source[]): string =>
+  first!.header.run || basename(first!.path).replace(SUFFIX, "");
+
 /** What to call each run: its test id, else its file, by the path where names alone do not tell them apart. */
 function labelsOf(groups: readonly (readonly Source[])[], cwd: string): string[] {
-  const names = groups.map(([first]) => first!.header.run || basename(first!.path).replace(SUFFIX, ""));
+  const names = groups.map(nameOfRun);
   return names.map((name, i) => {
     const isUnique = names.filter((other) => other === name).length === 1;
     return isUnique ? name : relative(cwd, groups[i]![0]!.path);

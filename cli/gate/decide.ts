@@ -112,15 +112,23 @@ export function comparisonsOf({ regression, capacity }: Compared): ComparisonSum
     const isSlower = regression.slower.includes(one);
     const reason = isSlower
       ? [describeSlower(one), ...slowerThan([one])].join("; ")
-      : isRestless(one)
-        ? `no slower beyond chance, but could be ${whole(one.high)} slower`
-        : "no slower";
+      : inWords(one, regression);
     const { before, now, low, high } = one;
     return { what: nameOf(one), ok: !isSlower, before, now, low, high, reason };
   });
   if (typeof capacity !== "object") return rows;
   const { before, now, isFall, reason } = capacity;
   return [{ what: "capacity", ok: !isFall, before, now, low: null, high: null, reason }, ...rows];
+}
+
+/** What is to be said of one comparison, in a few words. */
+export function inWords(one: Comparison, { slower, tolerance }: Regression): string {
+  const { low, high, ratio } = one;
+  if (slower.includes(one)) return "slower";
+  if (isRestless(one)) return `no slower beyond chance, but could be ${whole(high)} slower`;
+  if (low > 1 && ratio < 1 + tolerance) return `slower within the tolerance of ${number(tolerance * 100)} %`;
+  if (low > 1) return "no slower beyond chance, all comparisons taken together";
+  return "no slower";
 }
 
 /** Who says how far runs differ. */

@@ -53,6 +53,8 @@ export interface Regression {
   readonly notCompared: readonly string[];
   /** How often a healthy run is called slower at most, as a share. */
   readonly falseAlarms: number;
+  /** As {@link Strictness.tolerance}. */
+  readonly tolerance: number;
 }
 
 /** Compares a run with the median of its baselines. */
@@ -97,6 +99,7 @@ export function compare(
     slower: isBeyond ? comparisons.filter(({ low, ratio }) => low > 1 && ratio >= 1 + tolerance) : [],
     notCompared,
     falseAlarms: Math.min(FALSE_ALARMS, chances),
+    tolerance,
   };
 }
 

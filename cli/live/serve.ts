@@ -6,7 +6,7 @@ import { chartsOf } from "../report/charts.ts";
 import { contentOf, documentOf, headlineOf, runningHeadline } from "../report/document.ts";
 import type { Html } from "../report/html.ts";
 import { type RunView, viewOf } from "../report/view.ts";
-import { pageAssets } from "../report.ts";
+import { pageAssets } from "../report/write.ts";
 import type { LiveFigures } from "./figures.ts";
 import { lineOf, NOT_RECORDED, type Plan } from "./text.ts";
 import type { Display } from "./watch.ts";
@@ -64,7 +64,8 @@ export async function serveLive(plan: Plan): Promise<LivePage> {
       const views = shown.views();
       const { headline } = shown;
       const charts = chartsOf(views);
-      response.end(documentOf({ title: plan.scenario, headline, views, charts, assets, isLive: true }));
+      const content = contentOf(views, charts);
+      response.end(documentOf({ title: plan.scenario, headline, content, charts, assets, isLive: true }));
     } else if (request.url === "/events") {
       response.writeHead(200, { "Content-Type": "text/event-stream" });
       pages.add(response.on("close", () => pages.delete(response)));

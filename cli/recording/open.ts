@@ -41,20 +41,30 @@ export async function groupRecordings(files: readonly string[]): Promise<Source[
 }
 
 /**
- * Reads a run whole, with stretches of time as short as its own length allows: by the longest that its plan allowed
- * for, a run that ended early, or whose script allows for hours, would be a handful of them.
+ * Reads a run whole, with stretches of time as short as its own length allows.
+ *
+ * @param cellSeconds How long a stretch is instead, such as one that several runs have in common.
  */
-export async function openRun(group: readonly Source[]): Promise<Run> {
+export async function openRun(group: readonly Source[], cellSeconds?: number): Promise<Run> {
+  const seconds = cellSeconds ?? (await commonCellSeconds([group]));
+  const instances = [];
+  for (const { path } of group) instances.push(await readRecording(path, seconds));
+  return mergeRun(instances, seconds);
+}
+
+/**
+ * How long a stretch of time is to be, so that runs can be laid over each other: as short as the longest of them
+ * allows. By the longest that its plan allowed for, a run that ended early, or whose script allows for hours, would be
+ * a handful of stretches.
+ */
+export async function commonCellSeconds(groups: readonly (readonly Source[])[]): Promise<number> {
   const ended = [];
-  for (const { path, header } of group) {
+  for (const { path, header } of groups.flat()) {
     const lastedMs = (await endOf(path)) - Date.parse(header.startedAt);
     const isKnown = lastedMs >= 0 && lastedMs <= header.longestMs;
     ended.push({ path, header: isKnown ? { ...header, longestMs: lastedMs } : header });
   }
-  const cellSeconds = cellSecondsFor(ended, MOST_CELLS);
-  const instances = [];
-  for (const { path } of group) instances.push(await readRecording(path, cellSeconds));
-  return mergeRun(instances, cellSeconds);
+  return cellSecondsFor(ended, MOST_CELLS);
 }
 
 /** The last line is short. */
@@ -81,12 +91,8 @@ async function endOf(path: string): Promise<number> {
 
 /** Reads runs whole, all with stretches of time of the same length. */
 export async function openRuns(groups: readonly (readonly Source[])[]): Promise<Run[]> {
-  const cellSeconds = cellSecondsFor(groups.flat(), MOST_CELLS);
+  const cellSeconds = await commonCellSeconds(groups);
   const runs: Run[] = [];
-  for (const group of groups) {
-    const instances = [];
-    for (const { path } of group) instances.push(await readRecording(path, cellSeconds));
-    runs.push(mergeRun(instances, cellSeconds));
-  }
+  for (const group of groups) runs.push(await openRun(group, cellSeconds));
   return runs;
 }

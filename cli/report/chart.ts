@@ -41,11 +41,16 @@ export interface Axis {
   readonly names?: readonly string[];
 }
 
+export const MILLISECONDS: Axis = { label: "ms", scale: "log" };
+export const linear = (label: string): Axis => ({ label, scale: "linear" });
+
 export interface Line {
   readonly label: string;
   /** Which colour: the number of the run, or of the line where there is one run. */
   readonly color: number | "quiet";
   readonly style: "line" | "dashed" | "points" | "bars" | "area";
+  /** Whether it stands out among others. Default: no. */
+  readonly isStrong?: boolean;
   /** The axis that it is measured by. Default left. */
   readonly axis?: "left" | "right";
   readonly x: readonly number[];

@@ -2,16 +2,19 @@
 import { METRICS, type MetricName } from "../../lib/metrics.ts";
 import { withoutStep } from "../../lib/steps.ts";
 import { stepMetric } from "../../lib/summary/layout.ts";
-import type { Summary, TrendSummary } from "../../lib/summary/summary.ts";
 import { parseLimit } from "../../lib/summary/threshold.ts";
 import { titleOf } from "../../lib/titles.ts";
 import { type Histogram, largest, quantile } from "../recording/histogram.ts";
-import type { Axis, Chart, Event, Line } from "./chart.ts";
+import { type Axis, type Chart, type Event, type Line, linear, MILLISECONDS, type Values } from "./chart.ts";
+import { closes, percentiles } from "./summary-charts.ts";
 import type { Latency, Timeline } from "./timeline.ts";
 import type { RunView } from "./view.ts";
 
-const TIME: Axis = { label: "time since the start", scale: "time" };
-const MILLISECONDS: Axis = { label: "ms", scale: "log" };
+/** Of one run as its clock had it; several are laid over each other from where their load began. */
+const timeOf = (views: readonly RunView[]): Axis => ({
+  label: views.length > 1 ? "time since the load began" : "time since the start",
+  scale: "time",
+});
 
 /** Every chart that there is something to draw on. */
 export function chartsOf(views: readonly RunView[]): Chart[] {
@@ -19,12 +22,13 @@ export function chartsOf(views: readonly RunView[]): Chart[] {
     latencyBySteps(views),
     ...(views.some(({ recorded }) => recorded)
       ? [
+          ...(views.length > 1 ? distributions(views) : []),
           ...latencyCharts(views),
           connections(views),
-          rates(views),
-          faults(views),
+          ...rates(views),
+          ...faults(views),
           drops(views),
-          ...distributions(views),
+          ...(views.length > 1 ? [] : distributions(views)),
           lagByConnections(views),
           generatorDelay(views),
           processors(views),
@@ -40,20 +44,26 @@ function linesOver(
   of: (timeline: Timeline) => readonly (Pick<Line, "label" | "y"> & Partial<Pick<Line, "style">>)[],
 ): Line[] {
   const isAlone = views.length === 1;
-  return views.flatMap(({ label, recorded }, run) =>
-    of(recorded?.timeline ?? NOTHING).map((line, i) => ({
+  return views.flatMap(({ label, recorded }, run) => {
+    const timeline = recorded?.timeline ?? NOTHING;
+    const start = isAlone ? 0 : timeline.loadStart;
+    const skipped = isAlone ? 0 : timeline.seconds.filter((second) => second < start).length;
+    const x = timeline.seconds.slice(skipped).map((second) => second - start);
+    return of(timeline).map((line, i) => ({
       style: isAlone || i % 2 === 0 ? ("line" as const) : ("dashed" as const),
       ...line,
       label: isAlone ? line.label : `${label} ${line.label}`.trim(),
       color: isAlone ? i : run,
-      x: recorded?.timeline.seconds ?? [],
-    })),
-  );
+      x,
+      y: line.y.slice(skipped),
+    }));
+  });
 }
 
 const NOTHING: Timeline = {
   cellSeconds: 1,
   seconds: [],
+  loadStart: 0,
   latencies: {},
   generatorDelay: {},
   connections: [],
@@ -64,40 +74,58 @@ const NOTHING: Timeline = {
   memory: [],
 };
 
-/** Several runs over each other show two percentiles each: more lines than that hide one another. */
-function percentileLines(latency: Latency | undefined, isAlone: boolean) {
-  if (!latency) return [];
-  const { p50, p95, p99, max } = latency;
-  return isAlone
-    ? [
-        { label: "p50", y: p50 },
-        { label: "p95", y: p95 },
-        { label: "p99", y: p99 },
-        { label: "max", y: max, style: "points" as const },
-      ]
-    : [
-        { label: "p50", y: p50, style: "dashed" as const },
-        { label: "p99", y: p99, style: "line" as const },
-      ];
+function latencyCharts(views: readonly RunView[]): Chart[] {
+  const metrics = namesIn(views, ({ latencies }) => latencies);
+  return metrics.flatMap((metric) =>
+    views.length === 1 ? [latencyChart(views, metric)] : percentileCharts(views, metric),
+  );
 }
 
-function latencyCharts(views: readonly RunView[]): Chart[] {
-  const metrics = new Set(views.flatMap(({ recorded }) => Object.keys(recorded?.timeline.latencies ?? {})));
-  return [...metrics].map((metric) => ({
-    title: titleOf(metric),
-    metric,
-    help: helpOf(metric),
-    x: TIME,
-    y: MILLISECONDS,
-    ...(views.length === 1 && { right: linear("connections") }),
-    lines: [
-      ...linesOver(views, ({ latencies }) => percentileLines(latencies[metric], views.length === 1)),
-      ...(views.length === 1 ? beneath(views[0]!.recorded?.timeline ?? NOTHING) : []),
-    ],
-    limits: limitsOn(views, metric, "y"),
-    events: eventsOf(views),
-  }));
+const latencyChart = (views: readonly RunView[], metric: string): Chart => ({
+  ...timeChart(views, titleOf(metric), helpOf(metric), MILLISECONDS, ({ latencies }) =>
+    percentileLines(latencies[metric]),
+  ),
+  metric,
+  right: linear("connections"),
+  lines: [
+    ...linesOver(views, ({ latencies }) => percentileLines(latencies[metric])),
+    ...beneath(views[0]!.recorded?.timeline ?? NOTHING),
+  ],
+  limits: limitsOn(views, metric, "y"),
+});
+
+function percentileLines(latency: Latency | undefined) {
+  if (!latency) return [];
+  const { p50, p95, p99, max } = latency;
+  return [
+    { label: "p50", y: p50 },
+    { label: "p95", y: p95 },
+    { label: "p99", y: p99 },
+    { label: "max", y: max, style: "points" as const },
+  ];
 }
+
+/** Of several runs a chart for each percentile, a line for each run: more lines than that hide one another. */
+const percentileCharts = (views: readonly RunView[], metric: string): Chart[] =>
+  (["p50", "p99"] as const).map((share) => ({
+    ...timeChart(views, `${titleOf(metric)}, ${share}`, helpOf(metric), MILLISECONDS, ({ latencies }) => {
+      const latency = latencies[metric];
+      return latency ? [{ label: "", y: latency[share] }] : [];
+    }),
+    metric,
+    limits: limitsOn(views, metric, "y").filter(({ label }) => isOn(label, share)),
+  }));
+
+/** Whether a limit is on this percentile. */
+const isOn = (expression: string, share: "p50" | "p99"): boolean =>
+  (share === "p50" ? ["med", "p(50)"] : ["p(99)"]).includes(parseLimit(expression)?.aggregate ?? "");
+
+const namesIn = (
+  views: readonly RunView[],
+  of: (timeline: Timeline) => { readonly [name: string]: unknown },
+): string[] => [
+  ...new Set(views.flatMap(({ recorded }) => Object.keys(recorded ? of(recorded.timeline) : {}))),
+];
 
 /** What a latency is to be seen with: the load at that time, and what of it may be the generator's own. */
 function beneath({ seconds: x, connections, generatorDelay }: Timeline): Line[] {
@@ -137,9 +165,15 @@ const timeChart = (
   help: string,
   y: Axis,
   of: Parameters<typeof linesOver>[1],
-): Chart => ({ title, help, x: TIME, y, lines: linesOver(views, of), limits: [], events: eventsOf(views) });
-
-const linear = (label: string): Axis => ({ label, scale: "linear" });
+): Chart => ({
+  title,
+  help,
+  x: timeOf(views),
+  y,
+  lines: linesOver(views, of),
+  limits: [],
+  events: eventsOf(views),
+});
 
 const connections = (views: readonly RunView[]) =>
   timeChart(views, "Connections", "Connections open.", linear("connections"), ({ connections }) => [
@@ -147,18 +181,44 @@ const connections = (views: readonly RunView[]) =>
   ]);
 
 const rates = (views: readonly RunView[]) =>
-  timeChart(views, "Per second", "Messages and connections a second.", linear("per second"), ({ rates }) =>
-    Object.entries(rates).map(([metric, y]) => ({ label: titleOf(metric), y })),
+  countCharts(
+    views,
+    "Per second",
+    "Messages and connections a second.",
+    linear("per second"),
+    ({ rates }) => rates,
   );
 
 const faults = (views: readonly RunView[]) =>
-  timeChart(
+  countCharts(
     views,
     "Faults",
     "What was lost, late, repeated, out of order or in error, and connections that failed, when that was known.",
     linear("in each stretch"),
-    ({ faults }) => Object.entries(faults).map(([metric, y]) => ({ label: titleOf(metric), y })),
+    ({ faults }) => faults,
   );
+
+/** Counters over time: those of one run in one chart; of several runs a chart for each, with a line for each run. */
+function countCharts(
+  views: readonly RunView[],
+  title: string,
+  help: string,
+  y: Axis,
+  of: (timeline: Timeline) => { readonly [metric: string]: Values },
+): Chart[] {
+  if (views.length === 1) {
+    const lines = (timeline: Timeline) =>
+      Object.entries(of(timeline)).map(([metric, y]) => ({ label: titleOf(metric), y }));
+    return [timeChart(views, title, help, y, lines)];
+  }
+  return namesIn(views, of).map((metric) => ({
+    ...timeChart(views, titleOf(metric), helpOf(metric), y, (timeline) => {
+      const own = of(timeline)[metric];
+      return own ? [{ label: "", y: own }] : [];
+    }),
+    metric,
+  }));
+}
 
 const drops = (views: readonly RunView[]) =>
   timeChart(
@@ -281,70 +341,4 @@ function lagByConnections(views: readonly RunView[]): Chart {
     limits: limitsOn(views, "ws_fanout_lag_ms", "y"),
     events: [],
   };
-}
-
-const PERCENTILES = ["p50", "p90", "p95", "p99", "max"] as const;
-
-/** Of summaries alone: no time, but the percentiles are there. */
-function percentiles(views: readonly RunView[]): Chart {
-  const isAlone = views.length === 1;
-  return {
-    title: "Latencies",
-    help: "How slow the slowest half, tenth, twentieth, hundredth were, and the slowest one.",
-    x: { label: "", scale: "names", names: PERCENTILES },
-    y: MILLISECONDS,
-    lines: views.flatMap(({ label, summary }, run) =>
-      trendsOf(summary).map(([metric, trend], i) => ({
-        label: isAlone ? titleOf(metric) : `${label} ${titleOf(metric)}`,
-        color: isAlone ? i : run,
-        style: "line" as const,
-        x: PERCENTILES.map((_, index) => index),
-        y: PERCENTILES.map((name) => trend[name] || null),
-      })),
-    ),
-    limits: [],
-    events: [],
-  };
-}
-
-const trendsOf = (summary: Summary): [string, TrendSummary][] =>
-  Object.entries(summary.metrics).filter(
-    (entry): entry is [string, TrendSummary] => entry[1].kind === "trend" && entry[1].count > 0,
-  );
-
-/** Of summaries alone: what was counted by kind. */
-function closes(views: readonly RunView[]): Chart {
-  const counted = views.map(({ summary }) => kindsOf(summary));
-  const names = [...new Set(counted.flatMap((kinds) => [...kinds.keys()]))];
-  return {
-    title: "Errors and closes by kind",
-    help: "Connections that failed or dropped, and messages in error, by reason or close code.",
-    x: { label: "", scale: "names", names },
-    y: linear("count"),
-    lines: views.map(({ label }, run) => ({
-      label: views.length === 1 ? "count" : label,
-      color: run,
-      style: "bars" as const,
-      x: names.map((_, index) => index),
-      y: names.map((name) => counted[run]!.get(name) ?? null),
-    })),
-    limits: [],
-    events: [],
-  };
-}
-
-const KINDS = [
-  ["ws_connect_failures", "reason"],
-  ["ws_connection_drops", "code"],
-  ["ws_message_errors", "reason"],
-] as const;
-
-function kindsOf(summary: Summary): Map<string, number> {
-  const kinds = new Map<string, number>();
-  for (const [metric, tag] of KINDS) {
-    for (const [value, part] of Object.entries(summary.metrics[metric]?.by?.[tag] ?? {})) {
-      if (part.kind === "counter") kinds.set(`${metric.split("_").at(-1)}: ${value}`, part.count);
-    }
-  }
-  return kinds;
 }

@@ -20,6 +20,8 @@ export interface Timeline {
   readonly cellSeconds: number;
   /** Where each stretch begins, in seconds since the first instance started. */
   readonly seconds: readonly number[];
+  /** When the load began: where the first connection was opened, or the first value was measured. */
+  readonly loadStart: number;
   readonly latencies: { readonly [metric: string]: Latency };
   /** The generator's own delay, by side. */
   readonly generatorDelay: { readonly [side: string]: Latency };
@@ -77,7 +79,7 @@ export function timelineOf(run: Run): Timeline {
   const of = (metric: MetricName, tags: readonly (readonly [string, string])[] = []) =>
     select(run, { metric, tags });
   const byTag = (metric: MetricName, tag: string) => valuesOf(tag, of(metric));
-  return {
+  const timeline = {
     cellSeconds: run.cellSeconds,
     seconds: cells.map((cell) => cell - start),
     latencies: present(LATENCIES.map((name) => [name, latency(of(name), cells)])),
@@ -98,6 +100,16 @@ export function timelineOf(run: Run): Timeline {
     ),
     ...usage(run, cells),
   };
+  return { ...timeline, loadStart: loadStartOf(timeline) };
+}
+
+function loadStartOf({ seconds, connections, rates, latencies }: Omit<Timeline, "loadStart">): number {
+  const columns = [
+    connections,
+    ...Object.values(rates),
+    ...Object.values(latencies).map(({ count }) => count),
+  ];
+  return seconds.find((_, i) => columns.some((column) => (column[i] ?? 0) > 0)) ?? seconds[0] ?? 0;
 }
 
 /** Without what there is nothing of. */

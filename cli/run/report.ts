@@ -3,7 +3,7 @@ import type { Summary } from "../../lib/summary/summary.ts";
 import { UserError } from "../command.ts";
 import { openViews } from "../report/open.ts";
 import type { RunView } from "../report/view.ts";
-import { reportPage } from "../report.ts";
+import { reportPage } from "../report/write.ts";
 
 /**
  * What a run's page shows: its recordings over time, under the verdict that stands; without recordings the summary

@@ -162,6 +162,7 @@ describe("a workflow that uses the action", { concurrency: 3 }, () => {
     // One verdict in all that is left: what a dashboard or a CI system reads must not say that it passed.
     const artifact = (suffix: string) =>
       readFile(join(run.uploaded, `k6-realtime-chat-soak/chat-soak${suffix}`), "utf8");
+    assert.match(await artifact(".compared.html"), /<title>chat-soak: fail, compared with one earlier run</);
     const summary = JSON.parse(await artifact(".summary.json"));
     assert.deepEqual([summary.verdict, summary.reason], ["fail", run.outputs.reason]);
     assert.match(await artifact(".summary.md"), /^## chat-soak: fail\n\nws\\_msg\\_rtt\\_ms p50 is/);

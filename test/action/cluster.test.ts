@@ -10,7 +10,7 @@ import { describe, type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import type { Judged } from "../../cli/gate.ts";
+import type { Judged } from "../../cli/gate/judge.ts";
 import type { ServerOptions } from "../../server/options.ts";
 import { startServer } from "../../server/server.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";

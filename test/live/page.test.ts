@@ -7,7 +7,7 @@ import { RecordingReader } from "../../cli/recording/read.ts";
 import { mergeRun } from "../../cli/recording/run.ts";
 import { viewOf } from "../../cli/report/view.ts";
 import { ms } from "../../lib/units.ts";
-import { withBrowser } from "../browser.ts";
+import { openPage, withBrowser } from "../browser.ts";
 import { encoded, linesOf, RTT } from "../recording/synthetic.ts";
 
 const plan = { scenario: "made-up", planned: ms(60_000), longest: ms(75_000) };
@@ -34,18 +34,13 @@ test("a page shows what came before it was opened, what comes, and how it ended"
   await withBrowser(t, async (browser) => {
     const live = await serveLive(plan);
     live.show(figures(5), runOf(5, undefined));
-    const first = await browser.newPage();
-    const complaints: string[] = [];
-    first.on("console", (message) => complaints.push(message.text()));
-    first.on("pageerror", (error) => complaints.push(String(error)));
-    await first.goto(live.url);
+    const { page: first, complaints } = await openPage(browser, live.url, { width: 1280 });
     await first.getByText("5s of 1m").waitFor();
     const canvases = await first.locator("canvas").count();
     assert.ok(canvases > 0);
     live.show(figures(12), runOf(12, undefined));
     await first.getByText("12s of 1m").waitFor();
-    const second = await browser.newPage();
-    await second.goto(live.url);
+    const { page: second } = await openPage(browser, live.url, { width: 390, colorScheme: "dark" });
     await second.getByText("12s of 1m").waitFor();
     assert.equal(await second.locator("canvas").count(), canvases, "a second tab has all of it");
     await first.reload();

@@ -250,7 +250,7 @@ const comparison = (share: number, high: number, count = 3): Comparison => ({
 const judgedBeside = (comparisons: Comparison[], notCompared: string[] = []) =>
   decide({ verdict: "pass", reason: "the one limit held", thresholds: [] }, () => 1_000, {
     baselines: 3,
-    regression: { slower: [], comparisons, notCompared, falseAlarms: 0.05 },
+    regression: { slower: [], comparisons, notCompared, falseAlarms: 0.05, tolerance: 0.05 },
     leftOut: [],
   });
 

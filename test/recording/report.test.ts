@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { text } from "node:stream/consumers";
 import { test } from "node:test";
+import type { Browser } from "playwright-core";
 import { seeded } from "../../cli/gate/bootstrap.ts";
 import { main } from "../../cli/main.ts";
 import { decode } from "../../cli/recording/histogram.ts";
@@ -11,8 +12,8 @@ import { chartsOf, percentileCurve } from "../../cli/report/charts.ts";
 import { html, json } from "../../cli/report/html.ts";
 import { openViews } from "../../cli/report/open.ts";
 import type { Summary } from "../../lib/summary/summary.ts";
+import { openPage, withBrowser } from "../browser.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";
-import { findChromium, openPage } from "./browser.ts";
 import { latencies } from "./made-up-run.ts";
 import { encoded, RTT, record, START, STARTED_AT, type Synthetic } from "./synthetic.ts";
 
@@ -149,7 +150,7 @@ test("a publisher of every ten seconds that stays silent for a minute is a freez
   assert.deepEqual(view!.recorded!.events, [{ from: 51, to: 130, text: "no message for 1m19s at least" }]);
 });
 
-test("runs over each other have two lines each, in their own colour, and names that differ", async (t) => {
+test("runs over each other have a line each, in their own colour, and names that differ", async (t) => {
   const directory = await temporaryDirectory(t);
   const paths = [await record(directory, minute(1)), await record(directory, minute(2))];
   const views = await openViews(paths, directory);
@@ -157,12 +158,16 @@ test("runs over each other have two lines each, in their own colour, and names t
     views.map(({ label }) => label),
     ["made-up 2026-01-02T03:04:05Z #1", "made-up 2026-01-02T03:04:05Z #2"],
   );
-  const { lines, events } = chartsOf(views).find(({ title }) => title === "Response time")!;
-  assert.deepEqual(
-    lines.map(({ color, style }) => `${color} ${style}`),
-    ["0 dashed", "0 line", "1 dashed", "1 line"],
-  );
-  assert.deepEqual(events, []);
+  for (const title of ["Response time, p50", "Response time, p99"]) {
+    const { lines, events, limits } = chartsOf(views).find((chart) => chart.title === title)!;
+    assert.deepEqual(
+      lines.map(({ color, style, label }) => `${color} ${style} ${label}`),
+      views.map(({ label }, i) => `${i} line ${label}`),
+    );
+    assert.deepEqual(events, []);
+    // The limit is on the 99th percentile.
+    assert.equal(limits.length, title.endsWith("p99") ? 1 : 0);
+  }
 });
 
 test("the percentile curve has the value at each percentile, and ends with the slowest", () => {
@@ -210,7 +215,7 @@ const PAGES: [sentence: string, make: (directory: string) => Promise<string[]>, 
   [
     "two runs",
     async (directory) => [await record(directory, minute(1)), await record(directory, minute(2))],
-    9,
+    11,
   ],
   [
     "a hostile run",
@@ -272,22 +277,32 @@ const summary: Summary = {
   thresholds: [{ metric: "ws_connection_drops", expression: "count<5", ok: false, value: 7 }],
 };
 
+/** Opens a page as wide as a screen and as narrow as a phone. */
+async function assertDraws(browser: Browser, path: string, plots: number): Promise<void> {
+  for (const look of [
+    { width: 1280, colorScheme: "light" },
+    { width: 390, colorScheme: "dark" },
+  ] as const) {
+    const { page, complaints } = await openPage(browser, `file://${path}`, look);
+    assert.equal(await page.locator("[data-chart] canvas").count(), plots);
+    assert.equal(await page.locator("[data-chart]").count(), plots);
+    assert.notEqual(await page.title(), "owned");
+    assert.equal(await page.locator("img").count(), 0);
+    const width = Number(await page.evaluate("document.documentElement.scrollWidth"));
+    assert.ok(width <= look.width, `${width} pixels wide on ${look.width}`);
+    assert.deepEqual(complaints, []);
+    await page.close();
+  }
+}
+
 for (const [sentence, make, plots] of PAGES) {
   test(`the page of ${sentence} opens without a network, draws every chart and complains of nothing`, async (t) => {
-    const chromium = await findChromium(t);
-    if (!chromium) return;
     const directory = await temporaryDirectory(t);
     const answer = await report(directory, ...(await make(directory)), "--output", "page.html");
     assert.deepEqual([answer.code, answer.errors], [0, ""]);
-    const page = join(directory, "page.html");
-    assert.doesNotMatch(await readFile(page, "utf8"), /(src|href)=["']?(https?:|\/\/)/);
-    for (const width of [1280, 390]) {
-      const { dom, complaints } = await openPage(chromium, page, width);
-      assert.deepEqual(complaints, []);
-      assert.equal(dom.match(/<canvas/g)?.length, plots);
-      assert.equal(dom.match(/data-chart="/g)?.length, plots);
-      assert.doesNotMatch(dom, /<title>owned|<img/);
-    }
+    const path = join(directory, "page.html");
+    assert.doesNotMatch(await readFile(path, "utf8"), /(src|href)=["']?(https?:|\/\/)/);
+    await withBrowser(t, (browser) => assertDraws(browser, path, plots));
   });
 }
 

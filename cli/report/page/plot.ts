@@ -1,6 +1,7 @@
 /** A chart's data in uPlot's terms. */
 import uPlot from "uplot";
 import { type Axis, type Chart, clock, type Line } from "../chart.ts";
+import { hasFigure, logTicks, percentileTicks } from "./ticks.ts";
 
 const HEIGHT = 260;
 const COLORS = 8;
@@ -17,7 +18,8 @@ export function tableOf({ lines }: Chart): uPlot.AlignedData {
     x,
     ...lines.map((line) => {
       const values = new Map(line.x.map((value, i) => [value, line.y[i]!]));
-      return x.map((value) => values.get(value) ?? null);
+      // Null is a gap; undefined, where another line alone has this x, is passed over.
+      return x.map((value) => values.get(value));
     }),
   ];
 }
@@ -42,12 +44,14 @@ export function optionsOf(chart: Chart, width: number, styles: CSSStyleDeclarati
     ticks: { stroke: color("--grid"), width: 1 },
     values: (_, splits) =>
       splits.map((value) =>
-        value === null || (one.scale === "log" && !isRound(value)) ? "" : tick(one, value),
+        value === null || (one.scale === "log" && !hasFigure(value, splits)) ? "" : tick(one, value),
       ),
     ...(side !== BOTTOM && { size: 58 }),
     ...(side === RIGHT && { scale: "right" }),
     ...(one.scale === "names" && { splits: (one.names ?? []).map((_, i) => i) as never }),
-    ...(one.scale === "percentile" && { splits: PERCENTILE_TICKS as never }),
+    // uPlot's own begin wherever the axis does, on no round figure.
+    ...(one.scale === "log" && { splits: (_, __, min, max) => logTicks(min, max), filter: all }),
+    ...(one.scale === "percentile" && { splits: (_, __, ___, max) => percentileTicks(max), filter: all }),
     ...(one.scale === "time" && {
       incrs: [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21600],
     }),
@@ -88,12 +92,7 @@ export function optionsOf(chart: Chart, width: number, styles: CSSStyleDeclarati
 
 const [RIGHT, BOTTOM, LEFT] = [1, 2, 3];
 
-/** 1, 2 or 5 of a decade: what a logarithmic axis says in figures. */
-const isRound = (value: number): boolean =>
-  [1, 2, 5, 10].includes(Number((value / 10 ** Math.floor(Math.log10(value))).toPrecision(6)));
-
-/** 50 %, 90 %, 99 % and so on, as 1 / (1 - p). */
-const PERCENTILE_TICKS: readonly number[] = [1, 2, 10, 100, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8];
+const all: uPlot.Axis.Filter = (_, splits) => splits;
 
 const padded: uPlot.Range.Function = (_, min, max) => [min - 0.5, max + 0.5];
 
@@ -121,7 +120,7 @@ function seriesOf(line: Line, y: Axis, stroke: string, area: string): uPlot.Seri
   const base: uPlot.Series = {
     label: line.label,
     stroke,
-    width: 1.5,
+    width: line.isStrong ? 2.5 : 1.5,
     ...(line.axis === "right" && { scale: "right" }),
     points: { size: 4, fill: stroke },
     // Where nothing is pointed at, the legend says between which values the line runs.
