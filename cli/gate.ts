@@ -129,7 +129,7 @@ export const strictnessOf = (prefix: string, tolerance: string, spread: string |
   ...(spread !== undefined && { spread: percentage(`${prefix}spread`, spread) }),
 });
 
-function textOf({ verdict, reason, summary, instances }: Omit<Judged, "views">): string {
+function textOf({ verdict, reason, summary, instances }: Judged): string {
   const merged = instances > 1 ? `  ${instances} instances, merged\n` : "";
   return `${terminal(summary)}${merged}${verdict}: ${reason}\n`;
 }

@@ -4,7 +4,7 @@
  */
 import type { Profile } from "../lib/profile.ts";
 import type { Summary } from "../lib/summary/summary.ts";
-import { type Judged, judgeRun } from "./gate.ts";
+import { type Judged, judgeRun } from "./gate/judge.ts";
 import { findRecordings, groupRecordings, openRun } from "./recording/open.ts";
 import { summarizeRun } from "./recording/summarize.ts";
 
@@ -19,7 +19,7 @@ export {
   startServer,
 } from "../server/server.ts";
 export { UserError } from "./command.ts";
-export type { Judged } from "./gate.ts";
+export type { Judged } from "./gate/judge.ts";
 
 /**
  * The runs that recordings hold, each summed up over all its instances.
@@ -50,8 +50,8 @@ export interface Comparison {
  *
  * @throws {@link UserError} where a path, a recording or the profile is wrong
  */
-export const compareRuns = ({ run, baselines, profile, tolerance }: Comparison): Promise<Judged> =>
-  judgeRun({
+export async function compareRuns({ run, baselines, profile, tolerance }: Comparison): Promise<Judged> {
+  const { views, ...judged } = await judgeRun({
     paths: run,
     baselines,
     profile,
@@ -59,3 +59,5 @@ export const compareRuns = ({ run, baselines, profile, tolerance }: Comparison):
     ...(tolerance !== undefined && { strictness: { tolerance } }),
     cwd: process.cwd(),
   });
+  return judged;
+}

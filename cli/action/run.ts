@@ -7,7 +7,7 @@ import { stripVTControlCharacters } from "node:util";
 import { markdown } from "../../lib/summary/markdown.ts";
 import type { Summary } from "../../lib/summary/summary.ts";
 import { EXIT, UserError } from "../command.ts";
-import { type Judged, judgeRun } from "../gate/judge.ts";
+import { judgeRun, type Shown } from "../gate/judge.ts";
 import { TOLERANCE } from "../gate/regression.ts";
 import { strictnessOf } from "../gate.ts";
 import { findRecordings, groupRecordings, openRuns } from "../recording/open.ts";
@@ -67,7 +67,7 @@ interface Outcome {
   /** Of what was run. */
   readonly summary?: Summary;
   /** Beside its baselines, where there are any. */
-  readonly compared?: Pick<Judged, "views" | "regression" | "basis">;
+  readonly compared?: Pick<Shown, "views" | "regression" | "basis">;
 }
 
 async function outcome(step: Step, results: string): Promise<Outcome> {

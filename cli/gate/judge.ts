@@ -33,7 +33,9 @@ export interface Question {
   readonly cwd: string;
 }
 
-export type Judged = Awaited<ReturnType<typeof judgeRun>>;
+/** A run that was judged, and what a page of it shows. */
+export type Shown = Awaited<ReturnType<typeof judgeRun>>;
+export type Judged = Omit<Shown, "views">;
 
 /**
  * Judges a run.

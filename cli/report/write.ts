@@ -1,7 +1,7 @@
 /** Makes pages of runs, and writes them. */
 import { readFile, rename, rm, writeFile } from "node:fs/promises";
 import { UserError } from "../command.ts";
-import type { Judged } from "../gate/judge.ts";
+import type { Shown } from "../gate/judge.ts";
 import { packageFile } from "../package-file.ts";
 import { chartsOf } from "./charts.ts";
 import { comparedReportOf } from "./compared.ts";
@@ -17,7 +17,7 @@ export async function pageOf({
   views,
   regression,
   basis = [],
-}: Pick<Judged, "views" | "regression" | "basis">) {
+}: Pick<Shown, "views" | "regression" | "basis">) {
   return regression ? comparedReportOf({ views, regression, basis }, await pageAssets()) : reportPage(views);
 }
 
