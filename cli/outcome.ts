@@ -1,6 +1,6 @@
 /** What finished k6 processes and the summary that they left, or did not, amount to. Pure. */
 import type { Summary } from "../lib/summary/summary.ts";
-import { NO_LIMITS } from "../lib/summary/verdict.ts";
+import { NO_LIMITS, NOTHING_BEGAN } from "../lib/summary/verdict.ts";
 import { EXIT } from "./command.ts";
 import type { Ending } from "./supervise.ts";
 
@@ -15,6 +15,9 @@ export function decide(ending: Ending, summary: Judged | undefined): Decision {
   if (ending.endedBecause !== undefined) return incomplete(ending.endedBecause);
   if (!summary)
     return incomplete(`k6 ended (${howEnded(ending)}) without a summary: its messages above say why`);
+  if (summary.reason === NOTHING_BEGAN && ending.lastError !== undefined) {
+    return incomplete(`the load did not begin: ${ending.lastError}`);
+  }
   if (summary.verdict === "pass" && ending.exitCode !== 0) {
     return incomplete(`every limit held, but k6 did not end well (${howEnded(ending)})`);
   }

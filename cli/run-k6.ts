@@ -1,7 +1,9 @@
 import { execFile } from "node:child_process";
+import { hostname } from "node:os";
 import { parse } from "node:path";
 import { promisify } from "node:util";
 import type { Summary } from "../lib/summary/summary.ts";
+import { HOST_VARIABLE, parseTested, TESTED_VARIABLE, type Tested } from "../lib/summary/tested.ts";
 import { type Ms, ms, parseDuration } from "../lib/units.ts";
 import { EXIT, UserError } from "./command.ts";
 import type { K6 } from "./find-k6.ts";
@@ -81,6 +83,7 @@ export async function runK6(run: K6Run): Promise<K6Result> {
     ...run.settings,
     ...stored?.env,
     K6_VERSION: run.k6.version,
+    [HOST_VARIABLE]: hostname(),
     ...(parse(run.script).name === "handshake" && { GODEBUG: withoutHttp2(run.env.GODEBUG) }),
   };
   const plan = await planOf(run, { ...env, RESULTS_DIR: "" });
@@ -123,6 +126,7 @@ export async function runK6(run: K6Run): Promise<K6Result> {
     const decision = instances === 1 ? decide(endings[0]!, found) : decideTogether(endings, found);
     const nothing: Omit<Summary, keyof typeof decision> = {
       scenario,
+      ...(plan.tested && { tested: plan.tested }),
       startedAt: startedAt.toISOString(),
       durationMs: Date.now() - startedAt.getTime(),
       plannedMs: plan.planned,
@@ -192,7 +196,7 @@ function scenarioOf(script: string, scenarios: Readonly<Record<string, PlannedSc
 }
 
 interface PlannedScenario {
-  readonly env?: { readonly PLANNED_MS?: string } | null;
+  readonly env?: { readonly PLANNED_MS?: string; readonly [TESTED_VARIABLE]?: string } | null;
   readonly tags?: { readonly profile?: string } | null;
 }
 
@@ -206,6 +210,8 @@ interface RunPlan extends Plan {
   readonly shards: number;
   /** The name of its limits; empty for a script of the user's own. */
   readonly profile: string;
+  /** What it tests, where it says so. */
+  readonly tested: Tested | undefined;
 }
 
 /** What the run is to do by its own plan. */
@@ -227,5 +233,6 @@ async function planOf({ k6, script }: K6Run, env: NodeJS.ProcessEnv): Promise<Ru
   const { env: own, tags } = (scenarios?.[scenario] ?? {}) as PlannedScenario;
   const planned = Number(own?.PLANNED_MS ?? 0);
   const profile = tags?.profile ?? "";
-  return { scenario, setup, longest, planned: ms(planned), shards: maxVUs ?? 1, profile };
+  const tested = parseTested(own?.[TESTED_VARIABLE]);
+  return { scenario, setup, longest, planned: ms(planned), shards: maxVUs ?? 1, profile, tested };
 }

@@ -1,7 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
 import { formatDuration, type Ms, ms } from "../lib/units.ts";
+import { errorIn } from "./live/k6-log.ts";
 
 /** Where the output of a process goes: where ours goes, all of it to standard error, nowhere, or to a function. */
 export type Output = "inherit" | "stderr" | "ignore" | ((line: string) => void);
@@ -26,6 +28,8 @@ export interface Ending {
   readonly notStarted?: string;
   /** Why it was ended from outside, as a clause; undefined when it ended by itself. */
   readonly endedBecause: string | undefined;
+  /** The last error that it logged. */
+  readonly lastError?: string | undefined;
 }
 
 /** How long after its planned end a run is ended from outside. */
@@ -66,14 +70,17 @@ export async function supervise(life: Supervision): Promise<Ending> {
   life.signal.addEventListener("abort", onAbort, { once: true });
   if (running.size === 0) process.on("exit", killAll);
   running.add(k6);
-  const told = typeof life.output === "function" ? tellLines(k6, life.output) : undefined;
+  let lastError: string | undefined;
+  const told = tellLines(k6, life.output, (line) => {
+    lastError = errorIn(line) ?? lastError;
+  });
   // What k6 started and left behind would hold its output open.
   k6.once("exit", () => signalGroup(k6, "SIGKILL"));
   try {
     if (life.signal.aborted) onAbort();
     const [exitCode] = await once(k6, "close"); // which is rejected with the error of one that does not start
     await told;
-    return { exitCode: exitCode ?? undefined, endedBecause };
+    return { exitCode: exitCode ?? undefined, endedBecause, lastError };
   } catch (error) {
     if (k6.pid !== undefined) throw error;
     return { exitCode: undefined, notStarted: (error as Error).message, endedBecause };
@@ -86,18 +93,30 @@ export async function supervise(life: Supervision): Promise<Ending> {
   }
 }
 
+/** Standard error, where k6 logs, comes by us in any case. */
 function stdioFor(output: Output): ("ignore" | "inherit" | "pipe" | 2)[] {
   if (typeof output === "function") return ["ignore", "pipe", "pipe"];
-  return output === "stderr" ? ["ignore", 2, 2] : ["ignore", output, output];
+  return ["ignore", output === "stderr" ? 2 : output, "pipe"];
 }
 
-/** Resolves when both streams have ended and all of their lines are told. */
-async function tellLines({ stdout, stderr }: ChildProcess, tell: (line: string) => void): Promise<void> {
-  await Promise.all(
-    [stdout!, stderr!].map(async (input) => {
-      for await (const line of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) tell(line);
+/** Resolves when the streams have ended and all of their lines are told, those of standard error to `look` as well. */
+async function tellLines(
+  { stdout, stderr }: ChildProcess,
+  output: Output,
+  look: (line: string) => void,
+): Promise<void> {
+  const isTold = typeof output === "function";
+  const tell = async (input: Readable, to: (line: string) => void) => {
+    for await (const line of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) to(line);
+  };
+  await Promise.all([
+    ...(isTold ? [tell(stdout!, output)] : []),
+    tell(stderr!, (line) => {
+      look(line);
+      if (isTold) output(line);
+      else if (output !== "ignore") process.stderr.write(`${line}\n`);
     }),
-  );
+  ]);
 }
 
 function signalGroup({ pid }: ChildProcess, name: NodeJS.Signals): void {

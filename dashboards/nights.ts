@@ -92,6 +92,7 @@ export const nights = [
   ),
   collapsed(
     row("Each failure", [
+      alone("ws_reply_success_rate", "rate"),
       alone("ws_delivery_success_rate", "rate"),
       alone("ws_messages_lost", "count"),
       alone("ws_connection_drops", "count"),

@@ -30,6 +30,7 @@ const SUBJECTS: { readonly [title: string]: readonly MetricName[] } = {
     "ws_reconnect_time_ms",
   ],
   "Errors and losses": [
+    "ws_reply_success_rate",
     "ws_delivery_success_rate",
     "ws_message_errors",
     "ws_messages_lost",

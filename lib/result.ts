@@ -19,7 +19,7 @@ export const RESULT_WRITER_VARIABLE = "K6_REALTIME_RESULT";
 
 /**
  * What a summary comes to, as fields: `ws_msg_rtt_ms_p99`, `ws_connection_drops_code_1006_count`,
- * `ws_msg_rtt_ms_p99_limit`. The share delivered in time is called `…_replies_rate` where it is of replies alone.
+ * `ws_msg_rtt_ms_p99_limit`.
  */
 export function resultOf(summary: Summary): RunResult {
   const { verdict, reason, durationMs, metrics, thresholds, steps } = summary;
@@ -32,32 +32,12 @@ export function resultOf(summary: Summary): RunResult {
       }
     }
   }
-  if (isOfRepliesAlone(metrics)) {
-    fields[OF_REPLIES] = fields[OF_ALL]!;
-    delete fields[OF_ALL];
-  }
   for (const { metric, expression } of thresholds) {
     const limit = parseLimit(expression);
     // A step's limits are those of the run that consists of nothing else.
     if (limit) fields[`${metric.replace(/\{.*/, "")}_${shortName(limit.aggregate)}_limit`] = limit.bound;
   }
   return { fields, steps: stepsOf(steps) };
-}
-
-const OF_ALL = "ws_delivery_success_rate_rate";
-const OF_REPLIES = "ws_delivery_success_rate_replies_rate";
-
-/**
- * Whether the share delivered in time leaves deliveries out: where more was lost than it knows of. Beside those losses
- * a share of 100 % would read as if there were none.
- */
-function isOfRepliesAlone({
-  ws_delivery_success_rate: share,
-  ws_messages_lost: lost,
-}: Summary["metrics"]): boolean {
-  return (
-    share?.kind === "rate" && share.rate !== null && lost?.kind === "counter" && lost.count > share.fails
-  );
 }
 
 /** Figures of a metric by field; those without a value are left out. */

@@ -1,6 +1,7 @@
 /** How much a server holds: a load that grows step by step up to the first that breaks a limit. Pure. */
 import type { StepFigures } from "k6/x/realtime";
 import { METRICS, type MetricName } from "./metrics.ts";
+import { whyMostlyUnconnected } from "./connecting.ts";
 import { oursIn } from "./ours.ts";
 import { SettingsError } from "./settings.ts";
 import { withExactFigures } from "./summary/exact.ts";
@@ -131,7 +132,9 @@ export function judgeStep({
   }
   const judged = judge({ setupDone: true, metrics: { ...metrics, ...WHOLE }, thresholds });
   if (judged.verdict === "pass" && failure) return { verdict: "fail", reason: failure };
-  return judged;
+  // A step is judged by what the server did with it: that is an answer to how much it holds.
+  const isUnconnected = judged.verdict === "incomplete" && whyMostlyUnconnected(metrics) !== undefined;
+  return isUnconnected ? { ...judged, verdict: "fail" } : judged;
 }
 
 const ONE: MetricSummary = { kind: "counter", unit: "1", count: 1 };

@@ -34,6 +34,7 @@ export const TITLES = {
   ws_messages_crossed: "Messages in another order than elsewhere",
   ws_messages_late: "Late messages",
   ws_messages_foreign: "Messages of others",
+  ws_reply_success_rate: "Share of replies in time",
   ws_delivery_success_rate: "Share delivered in time",
   ws_shards_started: "Parts of the load that began",
   ws_shards_completed: "Parts of the load that ended as planned",

@@ -1,4 +1,5 @@
 /** k6's log lines as people read them. Pure. */
+import { redactUrl } from "../../lib/url.ts";
 
 /** A line of k6's log without its time and its fields; any other line as it is. */
 export function readable(line: string): string {
@@ -6,6 +7,16 @@ export function readable(line: string): string {
   if (level === undefined || quoted === undefined) return line;
   const text = unquoted(quoted);
   return level === "info" ? text : `${level}: ${text}`;
+}
+
+/**
+ * What an error in k6's log says, without the stack and where it was thrown; undefined for any other line. Where a URL
+ * in it has a user or a query, those are left out.
+ */
+export function errorIn(line: string): string | undefined {
+  if (!/^time="[^"]*" level=error /.test(line)) return undefined;
+  const text = readable(line).replace(/^error: /, "").replace(/^(GoError|Error): /, "").replace(/\n\s+at .*$/s, "");
+  return text.replace(/\b\w+:\/\/[^\s"')]+/g, redactUrl).trim();
 }
 
 /** Go quotes as JSON does, but for what is no text; such a line stays as it is. */

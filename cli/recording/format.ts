@@ -1,5 +1,6 @@
 /** The lines of a recording, as docs/recording-format.md describes them. */
 import * as v from "valibot";
+import { TestedSchema } from "../../lib/summary/tested.ts";
 
 export const FORMAT_VERSION = 1;
 
@@ -26,6 +27,8 @@ export const Header = v.object({
   segment: v.exactOptional(text),
   thresholds: v.record(v.string(), v.array(text)),
   floor: v.exactOptional(v.record(v.string(), v.array(text))),
+  /** A script of the user's own may have something else under this name: that is left out. */
+  tested: v.exactOptional(v.fallback(v.nullable(TestedSchema), null)),
   k6: v.exactOptional(text),
   extension: v.exactOptional(text),
   environment: v.object({

@@ -1,7 +1,9 @@
 /** The summary of a run from its recordings: the same form and verdict as a scenario's own, over all instances. */
 import { basename } from "node:path";
+import { notesOnConnecting } from "../../lib/connecting.ts";
 import { METRICS, type MetricName, type MetricSpec } from "../../lib/metrics.ts";
-import { limitsOn, type Profile, together } from "../../lib/profile.ts";
+import { limitsOn, PROFILES, type Profile, type ProfileName, together } from "../../lib/profile.ts";
+import { notesOnScope } from "../../lib/scope.ts";
 import {
   offStep,
   onStep,
@@ -18,10 +20,11 @@ import type {
   Summary,
   ThresholdSummary,
 } from "../../lib/summary/summary.ts";
+import type { Tested } from "../../lib/summary/tested.ts";
 import { holds, parseLimit } from "../../lib/summary/threshold.ts";
-import { describeLimit, type Evidence, judge, judgeSteps } from "../../lib/summary/verdict.ts";
+import { describeLimit, type Evidence, hasBegun, judge, judgeSteps } from "../../lib/summary/verdict.ts";
 import { aggregateOf, figuresOf, parseSelector, select } from "./figures.ts";
-import type { End } from "./format.ts";
+import type { End, Header } from "./format.ts";
 import { notesOf } from "./notes.ts";
 import type { Recording } from "./read.ts";
 import type { Run } from "./run.ts";
@@ -54,18 +57,39 @@ export function summarizeRun(run: Run, profile?: Profile): Summary {
   );
   const steps = sizes.length > 0 ? stepsIn(run, sizes, all) : undefined;
   const { scenario } = first!.header;
+  const tested = testedBy(first!.header);
+  const evidence = evidenceOf(run, metrics, thresholds, tested);
   return {
     scenario,
-    ...verdictOf(run, metrics, thresholds, steps),
+    ...(tested && { tested }),
+    ...verdictOf(run, evidence, steps),
     startedAt: new Date(startedAt).toISOString(),
     durationMs,
     plannedMs: Math.max(...run.instances.map(({ header }) => header.plannedMs ?? 0)),
     k6: { version: first!.header.k6 ?? null, extension: first!.header.extension ?? null },
-    notes: notesOf({ scenario, metrics, ...(steps && { steps }) }, run.instances.length),
+    notes: [
+      ...notesOnConnecting(metrics, tested?.connections),
+      ...notesOf({ scenario, metrics, ...(steps && { steps }) }, run.instances.length),
+      ...(tested ? notesOnScope(scenario, declaredBy(run), limits, profileOf(tested, profile)) : []),
+    ],
     ...(steps && { steps }),
     metrics,
-    thresholds,
+    thresholds: hasBegun(evidence) ? thresholds : [],
   };
+}
+
+/** What the recordings say was tested, and on which machine. */
+function testedBy({ tested, environment: { host } }: Header): Tested | undefined {
+  if (!tested) return undefined;
+  return host === undefined ? tested : { ...tested, host };
+}
+
+/** The profile that the limits are those of: the one that is judged by now, else the one that the run had. */
+function profileOf({ profile: name }: Tested, given: Profile | undefined) {
+  if (given) return { name: "given", thresholds: given.thresholds };
+  return name !== null && Object.hasOwn(PROFILES, name)
+    ? { name, thresholds: PROFILES[name as ProfileName].thresholds as Thresholds }
+    : undefined;
 }
 
 /** The sizes of a load that grew, in their order; none where it did not. */
@@ -204,24 +228,34 @@ type Judgement = Pick<Summary, "verdict" | "reason">;
 
 const incomplete = (reason: string): Judgement => ({ verdict: "incomplete", reason });
 
-function verdictOf(
+function evidenceOf(
   run: Run,
   metrics: Summary["metrics"],
   thresholds: readonly ThresholdSummary[],
-  steps: StepsSummary | undefined,
-): Judgement {
+  tested: Tested | undefined,
+): Evidence {
+  const withTheirParts = withParts(run, metrics);
+  const noneBegan = countOf(withTheirParts.ws_shards_started) === 0;
+  const hasFailed = run.instances.some(({ end }) => end?.state === "failed");
+  return {
+    setupDone: !(hasFailed && noneBegan),
+    connections: tested?.connections,
+    metrics: withTheirParts,
+    thresholds,
+  };
+}
+
+function verdictOf(run: Run, evidence: Evidence, steps: StepsSummary | undefined): Judgement {
   const states = new Set(run.instances.map(({ end }) => end?.state));
   if (run.covered < 1) {
     const share = Math.round((1 - run.covered) * 100);
     return incomplete(`recordings are missing: of instances that ran ${share} % of the load`);
   }
-  const evidence = { metrics: withParts(run, metrics), thresholds };
-  const noneBegan = countOf(evidence.metrics.ws_shards_started) === 0;
-  if (states.has("failed") && noneBegan) return judge({ ...evidence, setupDone: false });
+  if (!evidence.setupDone) return judge(evidence);
   const cut = run.instances.find(({ end }) => end?.state !== "finished" && !isAborted(end));
   if (cut) return incomplete(whyCut(cut));
-  if (!states.has("aborted-by-threshold")) return judgeWhole({ ...evidence, setupDone: true }, steps);
-  const broken = thresholds.filter(({ ok }) => !ok);
+  if (!states.has("aborted-by-threshold")) return judgeWhole(evidence, steps);
+  const broken = evidence.thresholds.filter(({ ok }) => !ok);
   return broken.length > 0
     ? {
         verdict: "fail",

@@ -18,12 +18,13 @@ export function section(title: string, parts: readonly (Html | "")[]): Html | ""
 
 export function verdict(view: RunView, index: number, isOneOfSeveral: boolean): Html {
   const { summary, recorded } = view;
-  const { facts } = layout(summary);
+  const { facts, tested } = layout(summary);
   const instances =
     recorded && recorded.instances.length > 1 ? `; ${recorded.instances.length} instances, merged` : "";
   return html`<div class="verdict ${summary.verdict}">
 <p><strong>${summary.verdict}</strong> ${isOneOfSeveral ? html`${colored(view, index)} ` : ""}${summary.reason}</p>
 <p class="facts">${facts}${instances}; started ${summary.startedAt.slice(0, 19).replace("T", " ")} UTC</p>
+${tested.map((line) => html`<p class="facts">${line}</p>`)}
 </div>`;
 }
 

@@ -108,6 +108,6 @@ func (r *recorder) fanOut(w *fanout.Window) {
 	s.count(m.MessageErrors, w.Invalid, "reason", "contract")
 	s.count(m.MessageErrors, w.ClockDiffers, "reason", "clock_differs")
 	s.push()
-	r.outcomes(m.SuccessRate, true, w.InTime)
-	r.outcomes(m.SuccessRate, false, w.Late+w.Lost)
+	r.outcomes(m.DeliveredRate, true, w.InTime)
+	r.outcomes(m.DeliveredRate, false, w.Late+w.Lost)
 }

@@ -64,7 +64,8 @@ type metricSet struct {
 	Reordered        *metrics.Metric `metric:"ws_messages_reordered"`
 	Late             *metrics.Metric `metric:"ws_messages_late"`
 	Foreign          *metrics.Metric `metric:"ws_messages_foreign"`
-	SuccessRate      *metrics.Metric `metric:"ws_delivery_success_rate"`
+	RepliedRate      *metrics.Metric `metric:"ws_reply_success_rate"`
+	DeliveredRate    *metrics.Metric `metric:"ws_delivery_success_rate"`
 }
 
 var kinds = map[string]metrics.MetricType{

@@ -110,7 +110,7 @@ func TestProbesReachK6(t *testing.T) {
 		t.Fatal(err)
 	}
 	probes := sumOf(samples, "ws_probes")
-	if replies, good := sumOf(samples, "ws_replies"), sumOf(samples, "ws_delivery_success_rate"); probes < 20*200/20/2 || replies != probes || good != probes {
+	if replies, good := sumOf(samples, "ws_replies"), sumOf(samples, "ws_reply_success_rate"); probes < 20*200/20/2 || replies != probes || good != probes {
 		t.Errorf("k6 was told of %v probes, %v replies and %v successes, want as many of each", probes, replies, good)
 	}
 	seen := map[string]int64{}

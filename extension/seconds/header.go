@@ -52,10 +52,13 @@ type Header struct {
 	Thresholds map[string][]string `json:"thresholds"`
 	// Floor are those that hold whatever the profile, as the script says in the
 	// environment of its k6 scenarios; nil where it does not.
-	Floor       map[string][]string `json:"floor,omitempty"`
-	K6          string              `json:"k6,omitempty"`
-	Extension   string              `json:"extension,omitempty"`
-	Environment Environment         `json:"environment"`
+	Floor map[string][]string `json:"floor,omitempty"`
+	// Tested is what was tested and how, as the script says in the environment
+	// of its k6 scenarios; nil where it does not.
+	Tested      json.RawMessage `json:"tested,omitempty"`
+	K6          string          `json:"k6,omitempty"`
+	Extension   string          `json:"extension,omitempty"`
+	Environment Environment     `json:"environment"`
 }
 
 // Environment is what the generator ran on. Zero is left out: not known.
@@ -92,6 +95,7 @@ func NewHeader(params output.Params, thresholds map[string]metrics.Thresholds) H
 		},
 		Thresholds: map[string][]string{},
 		Floor:      floorOf(params.ScriptOptions.Scenarios),
+		Tested:     testedBy(params.ScriptOptions.Scenarios),
 	}
 	h.Environment.Host, _ = os.Hostname()
 	if segment := params.ScriptOptions.ExecutionSegment; segment != nil {
@@ -136,6 +140,23 @@ func floorOf(scenarios lib.ScenarioConfigs) map[string][]string {
 		}
 	}
 	return all
+}
+
+// longestTested is more than a script of the toolkit has to say.
+const longestTested = 64 << 10
+
+// testedBy is what the one scenario of a script says that it tests.
+func testedBy(scenarios lib.ScenarioConfigs) json.RawMessage {
+	if len(scenarios) != 1 {
+		return nil
+	}
+	for _, scenario := range scenarios {
+		said := scenario.GetEnv()["TESTED"]
+		if strings.HasPrefix(said, "{") && len(said) <= longestTested && json.Valid([]byte(said)) {
+			return json.RawMessage(said)
+		}
+	}
+	return nil
 }
 
 // ids has the test of each script. k6 hands all outputs of a test the same

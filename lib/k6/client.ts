@@ -123,7 +123,7 @@ export class Client {
       this.record("ws_probes", 1);
       for (const reply of this.traffic.protocol.replies) {
         this.record("ws_messages_lost", 1);
-        this.record("ws_delivery_success_rate", false);
+        this.record("ws_reply_success_rate", false);
         this.record("ws_msg_rtt_ms", this.traffic.replyTimeout, { reply });
       }
     }

@@ -31,7 +31,7 @@ export const PROBE_METRICS = [
   "ws_msg_service_ms",
   "ws_probes",
   "ws_replies",
-  "ws_delivery_success_rate",
+  "ws_reply_success_rate",
   "ws_messages_lost",
   "ws_messages_duplicated",
   "ws_messages_late",
@@ -258,7 +258,7 @@ export class Connection {
           record("ws_msg_rtt_ms", at - dueAt, tags);
           record("ws_msg_service_ms", at - sentAt, tags);
           record("ws_replies", 1, tags);
-          record("ws_delivery_success_rate", true);
+          record("ws_reply_success_rate", true);
           break;
         }
         case "timeout":
@@ -279,7 +279,7 @@ export class Connection {
         case "error":
           record("ws_message_errors", 1, { reason: "error_reply" });
           this.tell("error_reply", effect.reason, "the server answered with an error");
-          for (const _ of effect.names ?? []) record("ws_delivery_success_rate", false);
+          for (const _ of effect.names ?? []) record("ws_reply_success_rate", false);
           break;
         case "invalid":
           record("ws_message_errors", 1, { reason: effect.reason });
@@ -310,7 +310,7 @@ export class Connection {
 
   /** An expected reply did not come: it fails, and stands in the distribution with the time it was given. */
   private missed(reply: string): void {
-    this.options.record("ws_delivery_success_rate", false);
+    this.options.record("ws_reply_success_rate", false);
     this.options.record("ws_msg_rtt_ms", this.options.replyTimeout, { reply });
   }
 

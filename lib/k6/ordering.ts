@@ -31,6 +31,8 @@ export interface Talk {
 const ORDERING_METRICS = [
   ...CONNECTION_METRICS,
   "ws_publications",
+  "ws_fanout_lag_ms",
+  "ws_delivery_success_rate",
   "ws_messages_lost",
   "ws_messages_duplicated",
   "ws_messages_reordered",
@@ -83,6 +85,8 @@ async function driveRoom(
   const indices: number[] = [];
   for (let index = room; index < connections; index += rooms) indices.push(index);
   const order = new RoomOrder(indices.length);
+  /** When each publisher's messages were due, by their sequence. */
+  const dueTimes: Ms[][] = indices.map(() => []);
   // Later than any end below, even where the generator is late.
   const latestEnd = ms(origin + 2 * (connect + duration + drain));
   const joined: Promise<unknown>[] = [];
@@ -106,6 +110,10 @@ async function driveRoom(
         const [owner, publisher, seq] = (effect.id ?? "").split("-");
         const arrival = owner === mark ? order.arrive(subscriber, Number(publisher), Number(seq)) : "foreign";
         if (arrival !== "in-order") record(`ws_messages_${arrival}`, 1);
+        if (arrival === "foreign" || arrival === "duplicated") return;
+        const lag = effect.at - dueTimes[Number(publisher)]![Number(seq) - 1]!;
+        record("ws_fanout_lag_ms", lag);
+        record("ws_delivery_success_rate", lag <= drain);
       },
     });
     joined.push(Promise.race([isReady, connection.outcome]));
@@ -120,7 +128,9 @@ async function driveRoom(
   await sleepUntil(ms(Math.max(start + duration, now()) + drain));
   for (const [subscriber, member] of members.entries()) {
     if (present[subscriber]) {
-      record("ws_messages_lost", order.lost(subscriber));
+      const lost = order.lost(subscriber);
+      record("ws_messages_lost", lost);
+      for (let i = 0; i < lost; i++) record("ws_delivery_success_rate", false);
       record("ws_messages_crossed", order.crossed(subscriber));
     }
     member.finish();
@@ -130,9 +140,10 @@ async function driveRoom(
   function publishAll(member: Connection, publisher: number): Promise<void> {
     const phase = Math.random() * interval;
     const grid = new Grid(ms(start + phase), interval, ms(start + duration));
-    return publishWhenDue(grid, record, () => {
+    return publishWhenDue(grid, record, (due) => {
       if (!member.open) return "over";
       const seq = order.next(publisher);
+      dueTimes[publisher]!.push(due);
       member.publish({ id: `${mark}-${publisher}-${seq}`, seq, payload });
       return "published";
     });

@@ -62,6 +62,7 @@ export function reconnect<N extends SettingName>(spec: ReconnectSpec<N>) {
     return {
       load: `${rooms.subscribers} subscribers in ${rooms.rooms} rooms, each with a publication every ${formatDuration(rooms.interval)} for ${formatDuration(rooms.duration)}`,
       size: rooms.rooms,
+      connections: rooms.subscribers,
       // Who is cut off comes back as itself.
       reusesCredentials: true,
       variables: () => ({ room: "load-test-reconnect-0-check" }),

@@ -12,6 +12,7 @@ import type { Protocol } from "../protocols/index.ts";
 import { overridden } from "../request.ts";
 import { RESULT_VARIABLE, resultOf } from "../result.ts";
 import { proxiesOf } from "../road.ts";
+import { notesOnScope } from "../scope.ts";
 import {
   describeStranger,
   readSettings,
@@ -36,6 +37,13 @@ import {
   trendStats,
 } from "../summary/summarize.ts";
 import type { Summary } from "../summary/summary.ts";
+import {
+  givenSettings,
+  HOST_VARIABLE,
+  TESTED_VARIABLE,
+  type Tested,
+  testedUrls,
+} from "../summary/tested.ts";
 import { terminal } from "../summary/terminal.ts";
 import { formatDuration, type Ms, ms } from "../units.ts";
 import { redactUrl } from "../url.ts";
@@ -213,6 +221,15 @@ export function scenario<N extends SettingName>(
   // By its first step, a run passes or fails: see capacity.md.
   const limits = steps ? onStep(all, steps.each[0]!.size) : all;
   const stats = trendStats(limits);
+  const tested: Tested = {
+    urls: testedUrls(endpoints),
+    protocol: protocol.descriptor.name,
+    profile: profile ? profileLabel(spec.profile) : null,
+    load: plan.load,
+    connections: plan.connections ?? plan.size,
+    settings: givenSettings(read, __ENV),
+    ...(__ENV[HOST_VARIABLE] && { host: __ENV[HOST_VARIABLE] }),
+  };
   const own: Own = { scenario: spec.name, limits, trendStats: stats, load: spec.settings };
 
   const options: Options = {
@@ -228,7 +245,8 @@ export function scenario<N extends SettingName>(
         // For recordings: k6's own outputs know how long a load may take, not how long it is to take, and of the limits
         // not which of them no profile replaces.
         env: {
-          FLOOR: JSON.stringify(own),
+          FLOOR: JSON.stringify(floor),
+          [TESTED_VARIABLE]: JSON.stringify(tested),
           ...(plan.duration > 0 && { PLANNED_MS: String(plan.duration) }),
         },
         // On every sample, so that dashboards can draw the limits. Tags of the whole test `--tag` would replace.
@@ -327,6 +345,7 @@ export function scenario<N extends SettingName>(
       }
       const summary = summarize(data, {
         scenario: spec.name,
+        tested,
         plannedMs: plan.duration,
         metrics: names,
         breakdowns: plan.breakdowns,
@@ -336,7 +355,12 @@ export function scenario<N extends SettingName>(
         distributions: engine?.distributions(percentilesOf(stats)),
         steps: steps && outcomeOf(steps),
         refusal: replacedOptions(exec.test.options, own),
-        notes: (metrics) => [...(plan.notes?.(metrics) ?? []), ...noticesSoFar(), ...strangeNotes(strange())],
+        notes: (metrics) => [
+          ...(plan.notes?.(metrics) ?? []),
+          ...notesOnScope(spec.name, names, limits, profile && { ...profile, name: profileLabel(spec.profile) }),
+          ...noticesSoFar(),
+          ...strangeNotes(strange()),
+        ],
       });
       handOver(summary);
       const files: { [path: string]: string } = { stdout: terminal(summary) };

@@ -1,5 +1,6 @@
 import { formatDuration, ms } from "../units.ts";
 import type { ComparisonSummary, MetricSummary, StepSummary, Summary, ThresholdSummary } from "./summary.ts";
+import { describeTested } from "./tested.ts";
 import { parseLimit } from "./threshold.ts";
 import { beside, grouped, number } from "./verdict.ts";
 
@@ -7,6 +8,8 @@ import { beside, grouped, number } from "./verdict.ts";
 export interface Layout {
   readonly headline: string;
   readonly facts: string;
+  /** What was tested, and by which settings, in sentences; none where that is not known. */
+  readonly tested: readonly string[];
   /** A row for each step of a load that grew. */
   readonly steps: readonly string[][];
   readonly stepHeader: readonly string[];
@@ -17,7 +20,7 @@ export interface Layout {
   readonly notes: readonly string[];
 }
 
-export const LATENCY_HEADER = ["latency, ms", "p50", "p90", "p95", "p99", "max", "values"];
+export const LATENCY_HEADER = ["latency, ms", "p50", "p90", "p95", "p99", "max", "values", ""];
 export const COUNT_HEADER = ["count", "", "by"];
 export const LIMIT_HEADER = ["limit", "was", "of the limit"];
 export const COMPARISON_HEADER = ["compared with earlier runs", "was", "is", "change", "interval"];
@@ -29,6 +32,7 @@ export function layout(summary: Summary): Layout {
   return {
     headline: `${scenario}: ${verdict}, ${reason}`,
     facts: `${about(durationMs)}${plannedMs > 0 ? ` of ${about(plannedMs)} planned` : ""}${k6.version ? `; k6 ${k6.version}` : ""}${k6.extension ? ` with xk6-realtime ${k6.extension}` : ""}`,
+    tested: summary.tested ? describeTested(summary.tested) : [],
     steps: summary.steps?.curve.map((step) => stepRow(summary.steps!.of, step)) ?? [],
     stepHeader: [
       "step",
@@ -39,7 +43,7 @@ export function layout(summary: Summary): Layout {
       "max",
       "because",
     ],
-    latencies: metrics.flatMap(([name, metric]) => latencyRow(name, metric)),
+    latencies: metrics.flatMap(([name, metric]) => latencyRow(name, metric, summary.metrics)),
     counts: metrics.flatMap(([name, metric]) => countRow(name, metric)),
     limits: summary.thresholds.map((limit) => ({ ok: limit.ok, cells: limitRow(limit) })),
     comparisons: (summary.comparisons ?? []).map((one) => ({ ok: one.ok, cells: comparisonRow(one) })),
@@ -65,7 +69,7 @@ function stepRow(of: string, { size, verdict, reason, latency }: StepSummary): s
   ];
 }
 
-function latencyRow(name: string, metric: MetricSummary): string[][] {
+function latencyRow(name: string, metric: MetricSummary, all: Summary["metrics"]): string[][] {
   if (metric.kind !== "trend" || metric.count === 0) return [];
   const { p50, p90, p95, p99, max, count } = metric;
   return [
@@ -73,8 +77,15 @@ function latencyRow(name: string, metric: MetricSummary): string[][] {
       name,
       ...[p50, p90, p95, p99, max].map((value) => (value === null ? "–" : number(value))),
       String(count),
+      without(name, all),
     ],
   ];
+}
+
+/** What the percentiles leave out: attempts to connect that failed have no time. */
+function without(name: string, { ws_connect_failures: failures }: Summary["metrics"]): string {
+  if (name !== "ws_connect_latency_ms" || failures?.kind !== "counter" || failures.count === 0) return "";
+  return `without ${failures.count} that failed`;
 }
 
 function countRow(name: string, metric: MetricSummary): string[][] {

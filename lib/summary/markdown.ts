@@ -3,11 +3,12 @@ import type { Summary } from "./summary.ts";
 
 /** The summary as Markdown, for a pull request or a job summary. */
 export function markdown(summary: Summary): string {
-  const { facts, steps, stepHeader, latencies, counts, limits, comparisons, notes } = layout(summary);
+  const { facts, tested, steps, stepHeader, latencies, counts, limits, comparisons, notes } = layout(summary);
   return [
     `## ${inert(summary.scenario)}: ${summary.verdict}`,
     inert(`${summary.reason}.`),
     inert(`${facts}; started ${summary.startedAt}.`),
+    ...tested.map((line) => inert(`${line}.`)),
     table(
       ["", ...LIMIT_HEADER],
       limits.map(({ ok, cells }) => [ok ? "✅" : "❌", ...cells]),

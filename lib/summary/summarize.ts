@@ -1,9 +1,11 @@
 import type { Distribution } from "k6/x/realtime";
+import { notesOnConnecting } from "../connecting.ts";
 import { METRICS, type MetricName, type MetricSpec } from "../metrics.ts";
 import { samplingNotes, withExactFigures } from "./exact.ts";
 import type { MetricFigures, MetricSummary, StepsSummary, Summary, ThresholdSummary } from "./summary.ts";
+import type { Tested } from "./tested.ts";
 import { holds, parseLimit } from "./threshold.ts";
-import { countOf, type Evidence, judge, judgeSteps } from "./verdict.ts";
+import { countOf, type Evidence, hasBegun, judge, judgeSteps } from "./verdict.ts";
 
 const TREND_STATS = ["count", "min", "avg", "p(50)", "p(90)", "p(95)", "p(99)", "max"];
 
@@ -32,6 +34,7 @@ interface K6Metric {
 /** What the data do not tell. */
 export interface RunFacts {
   readonly scenario: string;
+  readonly tested?: Tested | undefined;
   readonly plannedMs: number;
   /** The metrics that the scenario declared. */
   readonly metrics: readonly MetricName[];
@@ -92,6 +95,7 @@ export function summarize(data: K6Data, facts: RunFacts): Summary {
       data.setup_data?.upgraded === true ||
       (data.setup_data == null && countOf(metrics.ws_shards_started) > 0),
     refusal: facts.refusal,
+    connections: facts.tested?.connections,
     metrics,
     thresholds: judged,
     unjudged,
@@ -100,6 +104,7 @@ export function summarize(data: K6Data, facts: RunFacts): Summary {
   const { testRunDurationMs } = data.state;
   return {
     scenario: facts.scenario,
+    ...(facts.tested && { tested: facts.tested }),
     ...(steps ? judgeSteps(evidence, steps) : judge(evidence)),
     startedAt: new Date(facts.endedAt.getTime() - testRunDurationMs).toISOString(),
     durationMs: Math.round(testRunDurationMs),
@@ -107,13 +112,15 @@ export function summarize(data: K6Data, facts: RunFacts): Summary {
     k6: facts.k6,
     notes: [
       ...(steps ? [STEPS_NOTE] : []),
+      ...notesOnConnecting(metrics, facts.tested?.connections),
       ...(facts.notes?.(metrics) ?? []),
       ...samplingNotes(distributions),
       ...(isJudgedByK6(data, facts.limits) ? [] : [BY_US_NOTE]),
     ],
     ...(steps && { steps }),
     metrics,
-    thresholds: judged,
+    // Of a load that did not begin there is nothing to judge, although k6 calls some of its limits ok.
+    thresholds: hasBegun(evidence) ? judged : [],
   };
 }
 

@@ -1,5 +1,6 @@
 /** What a run leaves behind: `<scenario>.summary.json`. docs/schemas/summary.schema.json derives from this. */
 import * as v from "valibot";
+import { TestedSchema } from "./tested.ts";
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
 const figure = v.nullable(v.number());
@@ -111,6 +112,7 @@ const Steps = v.pipe(
 
 export const SummarySchema = v.strictObject({
   scenario: v.string(),
+  tested: v.exactOptional(TestedSchema),
   verdict: v.pipe(
     v.picklist([...VERDICTS, "too-little-data"]),
     v.description(

@@ -4,10 +4,10 @@ import type { Summary } from "./summary.ts";
 
 /** The summary for a terminal of 100 columns, without colour: it ends up in logs as well. */
 export function terminal(summary: Summary): string {
-  const { headline, facts, steps, stepHeader, latencies, counts, limits, comparisons, notes } =
+  const { headline, facts, tested, steps, stepHeader, latencies, counts, limits, comparisons, notes } =
     layout(summary);
   const blocks = [
-    [...fold(headline, "  "), facts],
+    [...fold(headline, "  "), facts, ...tested.flatMap((line) => fold(line, "  "))],
     steps.length > 0 ? table(stepHeader, steps, 2) : [],
     latencies.length > 0 ? table(LATENCY_HEADER, latencies) : [],
     counts.length > 0 ? table(COUNT_HEADER, counts) : [],
@@ -38,7 +38,7 @@ function table(header: readonly string[], rows: readonly (readonly string[])[], 
   const all = [header, ...rows];
   const widths = header.map((_, column) => Math.max(...all.map((row) => (row[column] ?? "").length)));
   const isWords = (column: number) =>
-    column < leftColumns || header[column] === "by" || header[column] === "because";
+    column < leftColumns || ["by", "because", ""].includes(header[column]!);
   return all.map((row) =>
     row
       .map((cell, column) =>

@@ -1,3 +1,4 @@
+import { whyMostlyUnconnected } from "../connecting.ts";
 import { oursIn } from "../ours.ts";
 import { whyUnjudged } from "../unmeasured.ts";
 import type {
@@ -22,7 +23,12 @@ export interface Evidence {
   readonly refusal?: string | undefined;
   /** Limits that neither k6 nor its figures decide. Default none. */
   readonly unjudged?: readonly string[];
+  /** How many connections the load consists of, where that is known. */
+  readonly connections?: number | undefined;
 }
+
+/** Whether there was a load at all. */
+export const hasBegun = ({ setupDone, refusal }: Evidence): boolean => setupDone && refusal === undefined;
 
 /** Judges a run. A broken run is not judged by its limits, nor is one that the generator cut short or slowed down. */
 export function judge(evidence: Evidence): { verdict: Verdict; reason: string } {
@@ -40,6 +46,8 @@ export function judge(evidence: Evidence): { verdict: Verdict; reason: string } 
   }
   const open = whyOpen(evidence);
   if (open) return { verdict: "incomplete", reason: open };
+  const mostly = whyMostlyUnconnected(evidence.metrics, evidence.connections);
+  if (mostly) return { verdict: "incomplete", reason: `${mostly}, though no limit was broken` };
   const { length } = evidence.thresholds;
   if (length === 0) return { verdict: "pass", reason: NO_LIMITS };
   return { verdict: "pass", reason: length === 1 ? "the one limit held" : `all ${length} limits held` };
@@ -57,15 +65,22 @@ export function judgeSteps(evidence: Evidence, steps: StepsSummary): { verdict: 
   return { verdict: first.verdict, reason: steps.capacity };
 }
 
+/**
+ * k6 cuts off a set-up that takes too long, mostly before it can count why, and begins none where one of its outputs
+ * does not start: the summary cannot tell which.
+ */
+export const NOTHING_BEGAN =
+  "the load did not begin: an output of k6 did not start, or the set-up was interrupted or took too long; k6's message says which";
+
 function whyIncomplete({ setupDone, refusal, metrics }: Evidence): string | undefined {
   if (refusal) return refusal;
   if (!setupDone) {
     const ours = oursIn(metrics);
     if (ours.length > 0) return `the set-up failed: ${ours.join("; ")}`;
     const failures = Object.keys(metrics.ws_connect_failures?.by?.reason ?? {});
-    // k6 cuts off a set-up that takes too long, mostly before it can count why.
-    return failures.length === 0 || failures.includes("timeout")
-      ? "the set-up failed: it was interrupted, or the server did not answer the WebSocket upgrade in time"
+    if (failures.length === 0) return NOTHING_BEGAN;
+    return failures.includes("timeout")
+      ? "the set-up failed: the server did not answer the WebSocket upgrade in time"
       : `the set-up failed: the server took no WebSocket upgrade (${failures.join(", ")})`;
   }
   const started = countOf(metrics.ws_shards_started);

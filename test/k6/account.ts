@@ -17,7 +17,7 @@ export interface Row {
   readonly verdict?: Verdict;
   /** Exact counts. What depends on chance is told in terms of what the server saw and of the other counts. */
   readonly counts: (server: ServerStats, of: (series: string) => number) => Readonly<Record<string, number>>;
-  /** Samples of ws_delivery_success_rate that are false. */
+  /** Samples of ws_reply_success_rate that are false. */
   readonly failed?: (of: (series: string) => number) => number;
 }
 
@@ -49,6 +49,6 @@ export function assertCounts(summary: Summary, server: ServerStats, row: Row, sa
 export function assertDelivered(summary: Summary, row: Row): number {
   const of = (series: string) => count(summary, series);
   const fails = row.failed?.(of) ?? 0;
-  assert.deepEqual(outcomes(summary, "ws_delivery_success_rate"), { passes: of("ws_replies"), fails });
+  assert.deepEqual(outcomes(summary, "ws_reply_success_rate"), { passes: of("ws_replies"), fails });
   return fails;
 }

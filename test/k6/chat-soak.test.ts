@@ -51,7 +51,7 @@ test("a healthy server passes: every probe has its reply, every session is close
   assert.equal(server.stats().repliesSent, probes);
   assert.equal(count(summary, "ws_sessions_opened"), 20);
   assert.equal(count(summary, "ws_sessions_closed"), 20);
-  assert.deepEqual(rate(summary, "ws_delivery_success_rate"), {
+  assert.deepEqual(rate(summary, "ws_reply_success_rate"), {
     kind: "rate",
     unit: "ratio",
     rate: 1,
@@ -73,7 +73,7 @@ test("100 lost and 50 repeated replies are counted exactly", async (t) => {
   assert.deepEqual({ repliesLost, repliesRepeated }, { repliesLost: 100, repliesRepeated: 50 });
   assert.equal(count(summary, "ws_messages_lost"), 100);
   assert.equal(count(summary, "ws_messages_duplicated"), 50);
-  assert.equal(rate(summary, "ws_delivery_success_rate").fails, 100);
+  assert.equal(rate(summary, "ws_reply_success_rate").fails, 100);
   assert.equal(count(summary, "ws_probes"), count(summary, "ws_replies") + 100);
   assert.equal(trend(summary, "ws_msg_rtt_ms").max, 1_000, "what was lost stands with the reply time-out");
 });

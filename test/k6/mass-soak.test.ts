@@ -20,7 +20,7 @@ test("every connection probes at its interval from its due times, and every repl
   // Ten in the two seconds, more by those who wait for the last connections; one fewer for who begins late.
   assert.ok(probes >= 20 * 9, `${probes} probes`);
   assert.deepEqual([count(summary, "ws_replies"), server.stats().repliesSent], [probes, probes]);
-  assert.deepEqual(outcomes(summary, "ws_delivery_success_rate"), { passes: probes, fails: 0 });
+  assert.deepEqual(outcomes(summary, "ws_reply_success_rate"), { passes: probes, fails: 0 });
   const [rtt, service] = [trend(summary, "ws_msg_rtt_ms"), trend(summary, "ws_msg_service_ms")];
   assert.deepEqual([rtt.count, service.count], [probes, probes]);
   assert.ok(service.min! > 0, "a round trip of 0 ms is a defect");

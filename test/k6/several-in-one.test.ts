@@ -39,7 +39,7 @@ describe("several messages in one", { concurrency: 3 }, () => {
         [of("ws_message_errors"), of("ws_message_errors{reason:error_reply}")],
         [seen.noes, seen.noes],
       );
-      assert.deepEqual(outcomes(summary, "ws_delivery_success_rate"), { passes: answered, fails: seen.noes });
+      assert.deepEqual(outcomes(summary, "ws_reply_success_rate"), { passes: answered, fails: seen.noes });
     });
   }
 

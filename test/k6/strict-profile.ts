@@ -8,6 +8,7 @@ const STRICT = {
   thresholds: {
     ws_msg_rtt_ms: ["p(99)<60000"],
     ws_connect_latency_ms: ["p(95)<60000"],
+    ws_reply_success_rate: ["rate==1"],
     ws_delivery_success_rate: ["rate==1"],
     ws_connect_failures: ["count==0"],
     ws_connection_drops: ["count==0"],

@@ -53,7 +53,7 @@ describe("graphql-ws", { concurrency: 3 }, () => {
         [seen.echoes, seen.noes, seen.noes, 2 * answered],
       );
       assert.equal(of("ws_messages_duplicated"), 0);
-      assert.deepEqual(outcomes(summary, "ws_delivery_success_rate"), {
+      assert.deepEqual(outcomes(summary, "ws_reply_success_rate"), {
         passes: 2 * answered,
         fails: 2 * seen.noes,
       });

@@ -66,24 +66,3 @@ test("a result has the verdict, each figure that there is, by tag too, and the l
     steps: [],
   });
 });
-
-test("a share that leaves lost deliveries out is said to be of replies", () => {
-  const of = (fails: number, lost: number) =>
-    resultOf({
-      ...SUMMARY,
-      metrics: {
-        ws_delivery_success_rate: {
-          kind: "rate",
-          unit: "ratio",
-          rate: 100 / (100 + fails),
-          passes: 100,
-          fails,
-        },
-        ws_messages_lost: { kind: "counter", unit: "1", count: lost },
-      },
-    }).fields;
-  assert.equal(of(0, 278).ws_delivery_success_rate_replies_rate, 1);
-  assert.equal(of(0, 278).ws_delivery_success_rate_rate, undefined);
-  assert.equal(of(3, 3).ws_delivery_success_rate_rate, 100 / 103);
-  assert.equal(of(3, 3).ws_delivery_success_rate_replies_rate, undefined);
-});

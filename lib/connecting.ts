@@ -1,0 +1,42 @@
+/** How many connections there were, where percentiles do not tell. Pure. */
+import type { MetricFigures, Summary } from "./summary/summary.ts";
+
+type Metrics = Summary["metrics"];
+
+const countOf = (metric: MetricFigures | undefined): number =>
+  metric?.kind === "counter" ? metric.count : 0;
+
+/** What is asked of the connections themselves where they are put to a test: then their end is what was sought. */
+const TESTS_OF_CONNECTIONS = ["ws_outcomes", "ws_gap_messages"];
+
+/**
+ * Why a run whose limits all held is no plain pass: more connections failed or dropped than not. Undefined where that
+ * is not so.
+ *
+ * @param wanted how many connections the load consists of, where that is known
+ */
+export function whyMostlyUnconnected(metrics: Metrics, wanted?: number): string | undefined {
+  if (TESTS_OF_CONNECTIONS.some((name) => Object.hasOwn(metrics, name))) return undefined;
+  const opened = countOf(metrics.ws_sessions_opened);
+  const failed = countOf(metrics.ws_connect_failures);
+  const dropped = countOf(metrics.ws_connection_drops);
+  // All of a swarm's connections may be open in the end, however often they were tried.
+  const isComplete = metrics.ws_time_to_reach_ms !== undefined && countOf(metrics.ws_connections_given_up) === 0;
+  if (failed > opened && !isComplete) return onlyOf(opened, failed, wanted);
+  return dropped * 2 > opened ? `${dropped} of ${opened} connections dropped` : undefined;
+}
+
+/** Of connections that come back, those that were there are not known one by one: then attempts are told. */
+const onlyOf = (opened: number, failed: number, wanted: number | undefined): string =>
+  wanted !== undefined && opened < wanted
+    ? `only ${opened} of ${wanted} connected`
+    : `only ${opened} of ${opened + failed} attempts to connect succeeded`;
+
+/** Attempts that failed have no time to connect: percentiles leave them out. */
+export function notesOnConnecting(metrics: Metrics, wanted?: number): string[] {
+  const opened = countOf(metrics.ws_sessions_opened);
+  const failed = countOf(metrics.ws_connect_failures);
+  if (failed === 0 || opened === 0) return [];
+  const attempts = failed === 1 ? "1 attempt that failed" : `${failed} attempts that failed`;
+  return [`${onlyOf(opened, failed, wanted)}: ws_connect_latency_ms leaves out ${attempts}`];
+}

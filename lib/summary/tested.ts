@@ -1,0 +1,86 @@
+/** What a run tested, and how: beside its figures in every form of a summary, and in its recording. Pure. */
+import * as v from "valibot";
+import { SETTINGS, type Setting, type SettingName } from "../settings.ts";
+import { redactUrl } from "../url.ts";
+
+const text = v.pipe(v.string(), v.maxLength(10_000));
+
+export const TestedSchema = v.pipe(
+  v.strictObject({
+    urls: v.pipe(
+      v.array(text),
+      v.description("The endpoints, without user, password and query, where tokens travel."),
+    ),
+    protocol: v.pipe(text, v.description("The name of the protocol's descriptor.")),
+    profile: v.pipe(
+      v.nullable(text),
+      v.description("The profile by which the run was judged; null for the scenario's own limits alone."),
+    ),
+    load: v.pipe(text, v.description("The load, in words.")),
+    connections: v.pipe(
+      v.number(),
+      v.integer(),
+      v.minValue(0),
+      v.description("How many connections the load consists of."),
+    ),
+    settings: v.pipe(
+      v.record(v.string(), text),
+      v.description("The settings that were given, as they were given; of a secret only that it was: ***."),
+    ),
+    host: v.exactOptional(v.pipe(text, v.description("The machine that made the load."))),
+  }),
+  v.description("What was tested, and how. Absent where a script of one's own does not say."),
+);
+
+export type Tested = v.InferOutput<typeof TestedSchema>;
+
+/** By which variable a scenario tells k6's outputs, and the command line, what it tests. */
+export const TESTED_VARIABLE = "TESTED";
+
+/** Where the command line says which machine this is, which a script cannot ask. */
+export const HOST_VARIABLE = "K6_REALTIME_HOST";
+
+/** Settings that say where to put files, or that stand in a field of their own. */
+const ELSEWHERE: readonly SettingName[] = ["RESULTS_DIR", "K6_VERSION", "WS_URL", "SERVERS", "PROFILE"];
+
+/** The given ones of the settings that a scenario reads, by name; a secret's value is not among them. */
+export function givenSettings(
+  names: readonly SettingName[],
+  env: Readonly<Record<string, string | undefined>>,
+): Tested["settings"] {
+  const given = names.filter((name) => env[name] !== undefined && !ELSEWHERE.includes(name));
+  return Object.fromEntries(
+    [...new Set(given)].map((name) => [name, isSecret(name) ? "***" : env[name]!] as const),
+  );
+}
+
+const isSecret = (name: SettingName): boolean => (SETTINGS[name] as Setting<unknown>).secret === true;
+
+/** The endpoints, as they may be shown. */
+export const testedUrls = (urls: readonly string[]): string[] => urls.map(redactUrl);
+
+/** Reads what {@link TESTED_VARIABLE} holds; undefined where it is not ours. */
+export function parseTested(json: string | undefined): Tested | undefined {
+  if (json === undefined) return undefined;
+  try {
+    const { success, output } = v.safeParse(TestedSchema, JSON.parse(json));
+    return success ? output : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Endpoints that are named one by one. */
+const MOST_NAMED = 3;
+
+/** In two sentences: what was tested, and by which settings. */
+export function describeTested({ urls, protocol, profile, load, settings, host }: Tested): string[] {
+  const more = urls.length - MOST_NAMED;
+  const named = [...urls.slice(0, MOST_NAMED), ...(more > 0 ? [`${more} more`] : [])].join(", ");
+  const limits = profile === null ? "the scenario's own limits" : `profile ${profile}`;
+  const given = Object.entries(settings).map(([name, value]) => `${name}=${value}`);
+  return [
+    `${named}: ${load}; protocol ${protocol}, ${limits}${host === undefined ? "" : `; from ${host}`}`,
+    ...(given.length > 0 ? [`settings given: ${given.join(" ")}`] : []),
+  ];
+}
