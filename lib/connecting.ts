@@ -21,9 +21,10 @@ export function whyMostlyUnconnected(metrics: Metrics, wanted?: number): string 
   const failed = countOf(metrics.ws_connect_failures);
   const dropped = countOf(metrics.ws_connection_drops);
   // All of a swarm's connections may be open in the end, however often they were tried.
-  const isComplete = metrics.ws_time_to_reach_ms !== undefined && countOf(metrics.ws_connections_given_up) === 0;
+  const isComplete =
+    metrics.ws_time_to_reach_ms !== undefined && countOf(metrics.ws_connections_given_up) === 0;
   if (failed > opened && !isComplete) return onlyOf(opened, failed, wanted);
-  return dropped * 2 > opened ? `${dropped} of ${opened} connections dropped` : undefined;
+  return opened > 0 && dropped * 2 > opened ? `${dropped} of ${opened} connections dropped` : undefined;
 }
 
 /** Of connections that come back, those that were there are not known one by one: then attempts are told. */

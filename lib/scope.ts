@@ -25,7 +25,9 @@ export function notesOnScope(
 ): string[] {
   const isAboutDeliveries =
     limits.ws_deliveries !== undefined || [...ACCOUNTS, ...TRIALS].some((name) => metrics.includes(name));
-  const idle = Object.entries(profile?.thresholds ?? {}).filter(([series]) => !metrics.includes(metricOf(series)));
+  const idle = Object.entries(profile?.thresholds ?? {}).filter(
+    ([series]) => !metrics.includes(metricOf(series)),
+  );
   const shown = idle.map(([series, expressions]) => `${series} ${expressions.join(", ")}`);
   return [
     ...(isAboutDeliveries ? [] : [`${scenario} does not check deliveries: use ordering or fan-out`]),

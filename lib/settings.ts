@@ -6,6 +6,7 @@
 import { distance } from "fastest-levenshtein";
 import { parseConnectTo } from "./connect-to.ts";
 import { isInQuotes, shapeOf, shapeOfHeaders, shapeOfList, shapeOfUrl } from "./shape.ts";
+import type { Steps } from "./steps.ts";
 import { formatDuration, type Ms, ms, parseDuration } from "./units.ts";
 
 /** One environment variable: how it is read and what it means. */
@@ -170,16 +171,11 @@ export const SETTINGS = {
     },
   },
   STEPS: {
-    help: "Loads to try one after the other, up to the first that breaks a limit; empty: one load. See capacity.md.",
+    help: "Loads to try one after the other, up to the first that breaks a limit; auto:1000..20000 doubles the load, then halves the gap between the last two; empty: one load. See capacity.md.",
     expects:
-      "at most 20 whole numbers from 1 to 100000, each larger than the one before, separated by commas",
+      "at most 20 whole numbers from 1 to 100000, each larger than the one before, separated by commas; or auto:FROM..TO, to search between two",
     default: "",
-    parse: (text: string) => {
-      const sizes =
-        text === "" ? [] : text.split(",").map((size) => (/^\d{1,6}$/.test(size) ? Number(size) : 0));
-      const isRising = sizes.every((size, i) => size > (sizes[i - 1] ?? 0) && size <= 100_000);
-      return isRising && sizes.length <= 20 ? sizes : undefined;
-    },
+    parse: parseSteps,
   },
   STEPS_OF: choice("What STEPS are numbers of: in place of CONNECTIONS, or of PUBLISH_RATE.", [
     "connections",
@@ -510,6 +506,20 @@ function parseHeaders(text: string): Readonly<Record<string, string>> | undefine
 /** Headers of the handshake itself, and those that frame a body. */
 const isReservedHeader = (name: string): boolean =>
   /^(sec-websocket-.*|upgrade|connection|host|content-length|transfer-encoding|trailer)$/i.test(name);
+
+/** The largest load that STEPS take. */
+const LARGEST_STEP = 100_000;
+
+function parseSteps(text: string): Steps | undefined {
+  const [, from, to] = /^auto:(\d{1,6})\.\.(\d{1,6})$/.exec(text) ?? [];
+  if (from !== undefined) {
+    const search = { from: Number(from), to: Number(to) };
+    return search.from >= 1 && search.from < search.to && search.to <= LARGEST_STEP ? search : undefined;
+  }
+  const sizes = text === "" ? [] : text.split(",").map((size) => (/^\d{1,6}$/.test(size) ? Number(size) : 0));
+  const isRising = sizes.every((size, i) => size > (sizes[i - 1] ?? 0) && size <= LARGEST_STEP);
+  return isRising && sizes.length <= 20 ? { sizes } : undefined;
+}
 
 function parseJson(text: string): unknown {
   try {

@@ -1,7 +1,6 @@
 /** How much a server holds: a load that grows step by step up to the first that breaks a limit. Pure. */
 import type { StepFigures } from "k6/x/realtime";
 import { METRICS, type MetricName } from "./metrics.ts";
-import { whyMostlyUnconnected } from "./connecting.ts";
 import { oursIn } from "./ours.ts";
 import { SettingsError } from "./settings.ts";
 import { withExactFigures } from "./summary/exact.ts";
@@ -14,7 +13,65 @@ import type {
   ThresholdSummary,
 } from "./summary/summary.ts";
 import { parseLimit } from "./summary/threshold.ts";
-import { grouped, judge } from "./summary/verdict.ts";
+import { grouped, judge, whyHollow } from "./summary/verdict.ts";
+
+/** The loads to try: each of a list, or those that a search between two asks for. */
+export type Steps = { readonly sizes: readonly number[] } | { readonly from: number; readonly to: number };
+
+/** Sizes that a search may try. */
+export interface Sizes {
+  /** Tried one after the other, up to the first that does not hold. */
+  readonly coarse: readonly number[];
+  /** All that may be tried, those in between included, in their order. */
+  readonly all: readonly number[];
+}
+
+/** Parts that the gap between the last two steps of a search is cut into. */
+const PARTS = 8;
+
+/**
+ * The sizes of steps. A search doubles the load until it does not hold, and then halves the gap, three times at most.
+ *
+ * @param multiple every size is a multiple of this
+ */
+export function sizesOf(steps: Steps, multiple = 1): Sizes {
+  if ("sizes" in steps) return { coarse: steps.sizes, all: steps.sizes };
+  const { from, to } = steps;
+  const whole = (size: number) => Math.max(multiple, Math.round(size / multiple) * multiple);
+  const coarse: number[] = [];
+  for (let size = from; size < to; size *= 2) coarse.push(whole(size));
+  coarse.push(whole(to));
+  const between = coarse.flatMap((size, i) => {
+    const gap = (coarse[i + 1] ?? size) - size;
+    return Array.from({ length: PARTS }, (_, part) => whole(size + (gap * part) / PARTS));
+  });
+  const rising = (sizes: readonly number[]) => [...new Set(sizes)].sort((a, b) => a - b);
+  return { coarse: rising(coarse), all: rising([...coarse, ...between]) };
+}
+
+/** How many steps there are at the most. */
+export const mostSteps = ({ coarse, all }: Sizes): number =>
+  all.length > coarse.length ? coarse.length + Math.log2(PARTS) : coarse.length;
+
+/**
+ * The size to try next; undefined where the search is over.
+ *
+ * @param tried what each size that was tried came to
+ */
+export function nextSize(
+  { coarse, all }: Sizes,
+  tried: readonly { readonly size: number; readonly verdict: StepSummary["verdict"] }[],
+): number | undefined {
+  const failed = tried.filter(({ verdict }) => verdict !== "pass");
+  // What the generator or an interruption ended is no answer to search on with.
+  if (failed.some(({ verdict }) => verdict !== "fail")) return undefined;
+  const held = tried.filter(({ verdict }) => verdict === "pass").map(({ size }) => size);
+  if (failed.length === 0) return coarse.find((size) => size > Math.max(0, ...held));
+  if (held.length === 0) return undefined;
+  const [low, high] = [Math.max(...held), Math.min(...failed.map(({ size }) => size))];
+  const between = all.filter((size) => size > low && size < high);
+  return between[Math.floor(between.length / 2)];
+}
 
 /** The tag on all samples of a step: its size. */
 export const STEP_TAG = "step";
@@ -102,11 +159,19 @@ export function evidenceOf(
 }
 
 /**
- * Sums up the steps that were tried, in their order.
+ * Sums up the steps that were tried, from the smallest.
  *
  * @param wereMore whether larger ones were asked for
+ * @param fixed what all steps had in common, in words: `in 1 room`
  */
-export function stepsSummary(of: string, steps: readonly StepEvidence[], wereMore: boolean): StepsSummary {
+export function stepsSummary(
+  of: string,
+  tried: readonly StepEvidence[],
+  wereMore: boolean,
+  fixed = "",
+): StepsSummary {
+  // A search goes back to smaller ones.
+  const steps = [...tried].sort((a, b) => a.size - b.size);
   const metric = LATENCIES.find((name) => steps.some(({ metrics }) => trendOf(metrics, name)));
   const curve = steps.map((step) => ({
     size: step.size,
@@ -115,7 +180,8 @@ export function stepsSummary(of: string, steps: readonly StepEvidence[], wereMor
   }));
   const failed = curve.findIndex(({ verdict }) => verdict !== "pass");
   const held = failed < 0 ? curve.at(-1) : curve[failed - 1];
-  return { of, capacity: capacity(of, held, curve[failed], wereMore), holds: held?.size ?? null, curve };
+  const what = fixed === "" ? of : `${of} ${fixed}`;
+  return { of, capacity: capacity(what, held, curve[failed], wereMore), holds: held?.size ?? null, curve };
 }
 
 /** One step's verdict. What this machine would not give is the generator's failure, not the server's. */
@@ -133,8 +199,7 @@ export function judgeStep({
   const judged = judge({ setupDone: true, metrics: { ...metrics, ...WHOLE }, thresholds });
   if (judged.verdict === "pass" && failure) return { verdict: "fail", reason: failure };
   // A step is judged by what the server did with it: that is an answer to how much it holds.
-  const isUnconnected = judged.verdict === "incomplete" && whyMostlyUnconnected(metrics) !== undefined;
-  return isUnconnected ? { ...judged, verdict: "fail" } : judged;
+  return judged.reason === whyHollow({ metrics }) ? { ...judged, verdict: "fail" } : judged;
 }
 
 const ONE: MetricSummary = { kind: "counter", unit: "1", count: 1 };
@@ -152,7 +217,9 @@ function capacity(
     const end = wereMore ? "; the run ended before a larger step" : ", the largest step asked for";
     return `capacity: at least ${grouped(held.size)} ${of}${end}`;
   }
-  const why = `at ${grouped(next.size)} ${next.reason}`;
+  // The first limit that broke says enough.
+  const [because] = next.verdict === "fail" ? next.reason.split("; ") : [next.reason];
+  const why = `at ${grouped(next.size)}: ${because}`;
   if (next.verdict !== "fail") {
     return held ? `capacity: at least ${grouped(held.size)} ${of}; ${why}` : `capacity: not known; ${why}`;
   }

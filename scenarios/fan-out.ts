@@ -40,12 +40,26 @@ export const { options, setup, run, handleSummary } = swarm({
     churn: settings.CHURN,
   }),
 
-  climb: ({ STEPS, STEPS_OF, PUBLISHERS }) => {
-    if (STEPS_OF === "connections") return { sizes: STEPS, setting: "CONNECTIONS", of: "subscribers" };
+  climb: ({ STEPS, STEPS_OF, PUBLISHERS, PUBLISH_RATE, CONNECTIONS, ROOMS }) => {
+    const rooms = `in ${ROOMS} ${ROOMS === 1 ? "room" : "rooms"}`;
+    if (STEPS_OF === "connections") {
+      return {
+        steps: STEPS,
+        multiple: ROOMS,
+        setting: "CONNECTIONS",
+        of: "subscribers",
+        fixed: PUBLISHERS === 0 ? rooms : `${rooms} with ${PUBLISH_RATE} publications a second`,
+      };
+    }
     if (PUBLISHERS === 0) {
       throw new SettingsError("STEPS_OF: expected connections, since nobody publishes, got publish-rate");
     }
-    return { sizes: STEPS, setting: "PUBLISH_RATE", of: "publications a second" };
+    return {
+      steps: STEPS,
+      setting: "PUBLISH_RATE",
+      of: "publications a second",
+      fixed: `to ${CONNECTIONS} subscribers ${rooms}`,
+    };
   },
 
   variables: (settings) => ({

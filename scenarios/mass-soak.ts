@@ -3,6 +3,7 @@
 //   bin/k6 run -e WS_URL=wss://… -e CONNECTIONS=15000 -e RATE=2000 -e DURATION=5m dist/mass-soak.js
 import { swarm } from "../lib/k6/swarm.ts";
 import { backoffOf } from "../lib/pacing.ts";
+import { formatDuration } from "../lib/units.ts";
 
 export const { options, setup, run, handleSummary } = swarm({
   name: "mass-soak",
@@ -38,7 +39,12 @@ export const { options, setup, run, handleSummary } = swarm({
     backoff: backoffOf(settings),
   }),
 
-  climb: ({ STEPS }) => ({ sizes: STEPS, setting: "CONNECTIONS", of: "connections" }),
+  climb: ({ STEPS, PROBE_INTERVAL }) => ({
+    steps: STEPS,
+    setting: "CONNECTIONS",
+    of: "connections",
+    fixed: `with a probe every ${formatDuration(PROBE_INTERVAL)} each`,
+  }),
 
   variables: (settings) => ({
     room: Array.from({ length: settings.ROOMS }, (_, room) => `load-test-room-${room}`),

@@ -29,7 +29,12 @@ export const { options, setup, run, handleSummary } = swarm({
     hold: settings.DURATION,
   }),
 
-  climb: ({ STEPS }) => ({ sizes: STEPS, setting: "CONNECTIONS", of: "connections" }),
+  climb: ({ STEPS, RATE, BATCH_SIZE }) => ({
+    steps: STEPS,
+    setting: "CONNECTIONS",
+    of: "connections",
+    fixed: BATCH_SIZE > 0 ? `opened ${BATCH_SIZE} at once` : `opened at ${RATE} a second`,
+  }),
 
   variables: (settings) => ({
     room: Array.from({ length: settings.ROOMS }, (_, room) => `load-test-room-${room}`),

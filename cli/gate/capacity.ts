@@ -41,7 +41,7 @@ export function compareCapacity(
   const comparison = { of: now.of, before: usual, now: holds, baselines: before, isFall: isBelow };
   const than = before.length === 1 ? "the baseline" : `the median of ${before.length} baselines`;
   const reason = isBelow
-    ? `capacity fell to ${grouped(holds)} ${now.of}, ${than} held ${grouped(usual)}: at ${grouped(failed.size)} ${failed.reason}${named(comparison)}`
+    ? `capacity fell to ${grouped(holds)} ${now.of}, ${than} held ${grouped(usual)}: at ${grouped(failed.size)}: ${failed.reason}${named(comparison)}`
     : `${grouped(holds)} ${now.of} held; ${than} held ${grouped(usual)}`;
   return { ...comparison, reason };
 }

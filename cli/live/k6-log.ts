@@ -15,7 +15,10 @@ export function readable(line: string): string {
  */
 export function errorIn(line: string): string | undefined {
   if (!/^time="[^"]*" level=error /.test(line)) return undefined;
-  const text = readable(line).replace(/^error: /, "").replace(/^(GoError|Error): /, "").replace(/\n\s+at .*$/s, "");
+  const text = readable(line)
+    .replace(/^error: /, "")
+    .replace(/^(GoError|Error): /, "")
+    .replace(/\n\s+at .*$/s, "");
   return text.replace(/\b\w+:\/\/[^\s"')]+/g, redactUrl).trim();
 }
 

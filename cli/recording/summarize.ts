@@ -22,7 +22,7 @@ import type {
 } from "../../lib/summary/summary.ts";
 import type { Tested } from "../../lib/summary/tested.ts";
 import { holds, parseLimit } from "../../lib/summary/threshold.ts";
-import { describeLimit, type Evidence, hasBegun, judge, judgeSteps } from "../../lib/summary/verdict.ts";
+import { describeBroken, type Evidence, hasBegun, judge, judgeSteps } from "../../lib/summary/verdict.ts";
 import { aggregateOf, figuresOf, parseSelector, select } from "./figures.ts";
 import type { End, Header } from "./format.ts";
 import { notesOf } from "./notes.ts";
@@ -118,6 +118,7 @@ function stepsIn(run: Run, sizes: readonly number[], limits: Thresholds): StepsS
       };
     }),
     isCut,
+    run.instances[0]!.header.tested?.fixed,
   );
 }
 
@@ -259,7 +260,7 @@ function verdictOf(run: Run, evidence: Evidence, steps: StepsSummary | undefined
   return broken.length > 0
     ? {
         verdict: "fail",
-        reason: `stopped early, as a limit was broken: ${broken.map(describeLimit).join("; ")}`,
+        reason: `stopped early, as a limit was broken: ${describeBroken(broken)}`,
       }
     : incomplete("a threshold stopped an instance early that holds over all of them");
 }

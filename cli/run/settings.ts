@@ -8,6 +8,7 @@ import {
   type Settings,
   strangers,
 } from "../../lib/settings.ts";
+import { sizesOf } from "../../lib/steps.ts";
 import { UserError } from "../command.ts";
 
 /** Flags that stand for a setting. */
@@ -147,7 +148,7 @@ const ASKED = [
 /** Connections at the same time, those of a load that grows at its largest. */
 function connectionsOf(scenario: string, settings: Settings<(typeof ASKED)[number]>): number {
   const { CONNECTIONS, RATE, HOLD, STEPS, STEPS_OF, ROOMS, PUBLISHERS } = settings;
-  const largest = STEPS.at(-1) ?? CONNECTIONS;
+  const largest = sizesOf(STEPS).all.at(-1) ?? CONNECTIONS;
   switch (scenario) {
     case "connect":
       return Math.ceil((RATE * HOLD) / 1_000); // arrivals at a rate, each held for a while

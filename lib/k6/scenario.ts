@@ -25,7 +25,7 @@ import {
   strangers,
   unread,
 } from "../settings.ts";
-import { onStep, requireLimitsOfSteps, STEPS_OF_TAG, stepsSummary } from "../steps.ts";
+import { onStep, requireLimitsOfSteps, type Sizes, STEPS_OF_TAG, stepsSummary } from "../steps.ts";
 import { percentilesOf } from "../summary/exact.ts";
 import { SUMMARY_FORMS } from "../summary/forms.ts";
 import {
@@ -37,14 +37,8 @@ import {
   trendStats,
 } from "../summary/summarize.ts";
 import type { Summary } from "../summary/summary.ts";
-import {
-  givenSettings,
-  HOST_VARIABLE,
-  TESTED_VARIABLE,
-  type Tested,
-  testedUrls,
-} from "../summary/tested.ts";
 import { terminal } from "../summary/terminal.ts";
+import { givenSettings, HOST_VARIABLE, TESTED_VARIABLE, type Tested, testedUrls } from "../summary/tested.ts";
 import { formatDuration, type Ms, ms } from "../units.ts";
 import { redactUrl } from "../url.ts";
 import { NO_TABLE, type Users, usersOf } from "../users.ts";
@@ -132,8 +126,8 @@ export interface Plan {
   readonly options?: Pick<Options, "noConnectionReuse">;
   /** The extension, where it does the measuring. */
   readonly engine?: Engine;
-  /** Loads to drive one after the other, instead of {@link drive}; what they are numbers of, in words. */
-  readonly steps?: { readonly of: string; readonly each: readonly Step[] };
+  /** Loads to drive one after the other, instead of {@link drive}. */
+  readonly steps?: StepsPlan;
   /** Limits that follow from the settings, beside the floor. */
   readonly limits?: Thresholds;
   /** Tag values to break metrics down by, where the settings decide which there are. */
@@ -142,6 +136,16 @@ export interface Plan {
   notes?(metrics: Summary["metrics"]): string[];
   /** Drives the share of one shard, whose load starts at `origin` on the run's clock. */
   drive(shard: Shard, origin: Ms): Promise<unknown>;
+}
+
+/** A load that grows. */
+export interface StepsPlan {
+  /** What sizes are numbers of, and what all steps have in common, in words. */
+  readonly of: string;
+  readonly fixed: string;
+  readonly sizes: Sizes;
+  /** One for each size that may be tried. */
+  readonly each: readonly Step[];
 }
 
 /** What the summary takes of the extension. */
@@ -227,6 +231,7 @@ export function scenario<N extends SettingName>(
     profile: profile ? profileLabel(spec.profile) : null,
     load: plan.load,
     connections: plan.connections ?? plan.size,
+    ...(plan.steps && { fixed: plan.steps.fixed }),
     settings: givenSettings(read, __ENV),
     ...(__ENV[HOST_VARIABLE] && { host: __ENV[HOST_VARIABLE] }),
   };
@@ -264,9 +269,10 @@ export function scenario<N extends SettingName>(
     ...network,
   };
 
-  const outcomeOf = ({ of, each }: NonNullable<Plan["steps"]>) => {
+  const outcomeOf = ({ of, fixed, sizes }: StepsPlan) => {
     const tried = figuresOfSteps(engine!, names, all);
-    return stepsSummary(of, tried, tried.length < each.length);
+    const largest = Math.max(0, ...tried.map(({ size }) => size));
+    return stepsSummary(of, tried, largest < sizes.coarse.at(-1)!, fixed);
   };
 
   return {
@@ -334,7 +340,7 @@ export function scenario<N extends SettingName>(
         record,
         identity: (connection, variables) => identity(connection, { vu, ...variables }),
       };
-      if (steps) await climb(steps.each, engine!, names, all);
+      if (steps) await climb(steps, engine!, names, all);
       else await plan.drive(shard, now());
       record("ws_shards_completed", 1);
     },
@@ -357,7 +363,12 @@ export function scenario<N extends SettingName>(
         refusal: replacedOptions(exec.test.options, own),
         notes: (metrics) => [
           ...(plan.notes?.(metrics) ?? []),
-          ...notesOnScope(spec.name, names, limits, profile && { ...profile, name: profileLabel(spec.profile) }),
+          ...notesOnScope(
+            spec.name,
+            names,
+            limits,
+            profile && { ...profile, name: profileLabel(spec.profile) },
+          ),
           ...noticesSoFar(),
           ...strangeNotes(strange()),
         ],

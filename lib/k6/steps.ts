@@ -1,8 +1,9 @@
 import type { MetricName } from "../metrics.ts";
-import { evidenceOf, judgeStep, type StepEvidence } from "../steps.ts";
+import { evidenceOf, judgeStep, nextSize, type StepEvidence } from "../steps.ts";
 import { percentilesOf } from "../summary/exact.ts";
 import { type Thresholds, trendStats } from "../summary/summarize.ts";
-import type { Engine } from "./scenario.ts";
+import type { StepSummary } from "../summary/summary.ts";
+import type { Engine, StepsPlan } from "./scenario.ts";
 
 /** One load of several, which records under its size. */
 export interface Step {
@@ -10,25 +11,27 @@ export interface Step {
   drive(): Promise<unknown>;
 }
 
-/** Drives one load after the other, up to the first that its own figures do not let pass. */
+/** Drives one load after the other, by what the figures of those before let expect. */
 export async function climb(
-  steps: readonly Step[],
+  { each, sizes }: Pick<StepsPlan, "each" | "sizes">,
   engine: Engine,
   names: readonly MetricName[],
   limits: Thresholds,
 ): Promise<void> {
-  for (const { size, drive } of steps) {
+  const tried: { size: number; verdict: StepSummary["verdict"] }[] = [];
+  for (let size = nextSize(sizes, tried); size !== undefined; size = nextSize(sizes, tried)) {
+    const { drive } = each.find((step) => step.size === size)!;
     const failure = await drive().then(
       () => undefined,
       (error: unknown) => ({ error }),
     );
     const evidence = figuresOfSteps(engine, names, limits).at(-1)!;
     // A step that ended early for another reason than its limits is no answer where there is none before it.
-    const isAnswer = size !== steps[0]!.size || evidence.thresholds.some(({ ok }) => !ok);
+    const isAnswer = tried.length > 0 || evidence.thresholds.some(({ ok }) => !ok);
     if (failure && (evidence.interrupted || !isAnswer)) throw failure.error;
     const { verdict, reason } = judgeStep(evidence);
     console.log(`step ${size}: ${verdict}, ${reason}`);
-    if (verdict !== "pass") return;
+    tried.push({ size, verdict });
   }
 }
 

@@ -4,7 +4,7 @@ import { notesOnTimes } from "../notes.ts";
 import type { Backoff } from "../pacing.ts";
 import type { Protocol } from "../protocols/index.ts";
 import { type SettingName, type Settings, SettingsError } from "../settings.ts";
-import type { StepsOf } from "../steps.ts";
+import { mostSteps, type Sizes, type Steps, type StepsOf, sizesOf } from "../steps.ts";
 import type { MetricSummary } from "../summary/summary.ts";
 import { number } from "../summary/verdict.ts";
 import { formatDuration, type Ms, ms } from "../units.ts";
@@ -87,10 +87,14 @@ export interface SwarmSpec<N extends SettingName> extends ScenarioSpec<N> {
 
 /** A load that grows. */
 export interface Climb {
-  readonly sizes: readonly number[];
+  readonly steps: Steps;
+  /** What sizes are multiples of. Default 1. */
+  readonly multiple?: number;
   readonly setting: "CONNECTIONS" | "PUBLISH_RATE";
   /** What the sizes are numbers of. */
   readonly of: StepsOf;
+  /** What all steps have in common, in words: `in 1 room`. */
+  readonly fixed: string;
 }
 
 /** Rooms and who publishes into them. */
@@ -251,7 +255,8 @@ export function swarm<N extends SettingName>(spec: SwarmSpec<N>) {
     };
 
     const climb = spec.climb?.(settings as Settings<N>);
-    const sizes = climb?.sizes ?? [];
+    const planned = climb ? sizesOf(climb.steps, climb.multiple) : { coarse: [], all: [] };
+    const sizes = planned.all;
     if (sizes.length > 0 && SHARDS > 1) {
       throw new SettingsError(
         `SHARDS: expected 1 with STEPS, since whether a step held is decided in one process, got ${SHARDS}`,
@@ -265,8 +270,10 @@ export function swarm<N extends SettingName>(spec: SwarmSpec<N>) {
     // One that leaves and comes back is opened more than once.
     const comeBack = (spec.fanOut?.(settings as Settings<N>).churn ?? 0) > 0;
     const stepGap = later.length * CLOSE_TIMEOUT;
+    // A search tries some of those that it may: no more than so many, the largest at worst.
+    const tried = sizes.length > 0 ? loads.slice(-mostSteps(planned)) : loads;
     return {
-      load: loads.map(({ load }) => load).join("; then "),
+      load: describeLoads(loads, planned),
       size: first.size,
       connections: first.connections,
       // Those of one step come again in the next.
@@ -281,10 +288,10 @@ export function swarm<N extends SettingName>(spec: SwarmSpec<N>) {
       ...(spec.fanOut && { limits: { "ws_message_errors{reason:session}": ["count==0"] } }),
       shards: SHARDS,
       servers: endpointsOf({ WS_URL, SERVERS }).map(({ url }) => url),
-      duration: ms(loads.reduce((sum, { duration }) => sum + duration, 0)),
-      longest: ms(loads.reduce((sum, { longest }) => sum + longest, stepGap)),
+      duration: ms(tried.reduce((sum, { duration }) => sum + duration, 0)),
+      longest: ms(tried.reduce((sum, { longest }) => sum + longest, stepGap)),
       drive: first.drive,
-      ...(climb && sizes.length > 0 && { steps: { of: climb.of, each: loads } }),
+      ...(climb && sizes.length > 0 && { steps: { ...climb, sizes: planned, each: loads } }),
       engine: { distributions, steps, version },
       notes: (metrics) => [
         ...(sizes.length === 0 && !comeBack ? reachedIn(first.pace, metrics) : []),
@@ -306,6 +313,12 @@ const valueFor = (value: string | readonly string[], connection: number): string
 function rampOf({ connections, pace }: SwarmLoad): Ms {
   if ("rate" in pace) return ms(((connections - 1) * 1_000) / pace.rate);
   return ms(Math.floor((connections - 1) / pace.batchSize) * pace.batchDelay);
+}
+
+/** Of a search, no more than where it begins and ends. */
+function describeLoads(loads: readonly { readonly load: string }[], { coarse, all }: Sizes): string {
+  const shown = all.length > coarse.length ? [loads[0]!, loads.at(-1)!] : loads;
+  return shown.map(({ load }) => load).join(shown === loads ? "; then " : "; up to ");
 }
 
 function describePace({ pace }: SwarmLoad): string {

@@ -1,5 +1,5 @@
 import type { ComparisonSummary, Summary, ThresholdSummary } from "./summary.ts";
-import { describeLimit } from "./verdict.ts";
+import { describeLimit } from "./words.ts";
 
 /**
  * The summary as JUnit XML, which CI systems show: a test case for each limit and each comparison with earlier runs, and

@@ -2,7 +2,7 @@ import { formatDuration, ms } from "../units.ts";
 import type { ComparisonSummary, MetricSummary, StepSummary, Summary, ThresholdSummary } from "./summary.ts";
 import { describeTested } from "./tested.ts";
 import { parseLimit } from "./threshold.ts";
-import { beside, grouped, number } from "./verdict.ts";
+import { grouped, number, percent, valueBeside } from "./words.ts";
 
 /** The tables of a summary, as rows of text: what the terminal and Markdown both show. */
 export interface Layout {
@@ -43,7 +43,10 @@ export function layout(summary: Summary): Layout {
       "max",
       "because",
     ],
-    latencies: metrics.flatMap(([name, metric]) => latencyRow(name, metric, summary.metrics)),
+    // Percentiles over loads of all sizes are those of none: each step has its own.
+    latencies: summary.steps
+      ? []
+      : metrics.flatMap(([name, metric]) => latencyRow(name, metric, summary.metrics)),
     counts: metrics.flatMap(([name, metric]) => countRow(name, metric)),
     limits: summary.thresholds.map((limit) => ({ ok: limit.ok, cells: limitRow(limit) })),
     comparisons: (summary.comparisons ?? []).map((one) => ({ ok: one.ok, cells: comparisonRow(one) })),
@@ -111,7 +114,11 @@ function limitRow({ metric, expression, value }: ThresholdSummary): string[] {
   const limit = parseLimit(expression);
   const upper = limit?.operator.startsWith("<") ? limit.bound : 0;
   const share = upper > 0 && value !== null ? percent(value / upper) : "";
-  return [`${metric} ${expression}`, value === null ? "no value" : beside(expression, value), share];
+  return [
+    `${metric} ${expression}`,
+    value === null ? "no value" : valueBeside(metric, expression, value),
+    share,
+  ];
 }
 
 function comparisonRow({ what, before, now, low, high }: ComparisonSummary): string[] {
@@ -126,9 +133,3 @@ export const signed = (ratio: number): string => `${ratio >= 1 ? "+" : ""}${chan
 
 /** The same without a sign where it is one of more. */
 export const change = (ratio: number): string => `${number((ratio - 1) * 100)} %`;
-
-/** Four digits, never rounded up to a whole 100 %: 0.99999 is not all. */
-function percent(ratio: number): string {
-  const shown = Math.floor(ratio * 1_000_000) / 10_000;
-  return `${shown >= 1_000 ? Math.round(shown) : Number(shown.toPrecision(shown >= 99 ? 6 : 3))} %`;
-}

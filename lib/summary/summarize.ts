@@ -130,7 +130,7 @@ const BY_US_NOTE =
 
 /** What stands beside the figures of a load that grew. */
 export const STEPS_NOTE =
-  "figures and counts are of all steps together, the limits are those on the first step";
+  "counts are of all steps together, latencies of each step; the limits are those on the first step";
 
 /** The figures of each metric, with its breakdowns. */
 export const metricsOf = (

@@ -37,8 +37,7 @@ export function terminal(summary: Summary): string {
 function table(header: readonly string[], rows: readonly (readonly string[])[], leftColumns = 1): string[] {
   const all = [header, ...rows];
   const widths = header.map((_, column) => Math.max(...all.map((row) => (row[column] ?? "").length)));
-  const isWords = (column: number) =>
-    column < leftColumns || ["by", "because", ""].includes(header[column]!);
+  const isWords = (column: number) => column < leftColumns || ["by", "because", ""].includes(header[column]!);
   return all.map((row) =>
     row
       .map((cell, column) =>

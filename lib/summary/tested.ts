@@ -23,6 +23,9 @@ export const TestedSchema = v.pipe(
       v.minValue(0),
       v.description("How many connections the load consists of."),
     ),
+    fixed: v.exactOptional(
+      v.pipe(text, v.description("Of a load that grew: what all of its steps had in common, in words.")),
+    ),
     settings: v.pipe(
       v.record(v.string(), text),
       v.description("The settings that were given, as they were given; of a secret only that it was: ***."),

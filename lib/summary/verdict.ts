@@ -9,7 +9,8 @@ import type {
   TrendSummary,
   Verdict,
 } from "./summary.ts";
-import { holds, parseLimit } from "./threshold.ts";
+import { parseLimit } from "./threshold.ts";
+import { describeBroken, number } from "./words.ts";
 
 /** The share of a latency limit that the generator may add by itself. */
 const GENERATOR_SHARE = 0.1;
@@ -39,15 +40,15 @@ export function judge(evidence: Evidence): { verdict: Verdict; reason: string } 
   const slow = whyGeneratorBound(evidence);
   if (slow) return { verdict: "generator-bound", reason: slow };
   const broken = evidence.thresholds.filter((limit) => !limit.ok && !whyUnjudged(limit, evidence.metrics));
-  if (broken.length > 0) return { verdict: "fail", reason: broken.map(describeLimit).join("; ") };
+  if (broken.length > 0) return { verdict: "fail", reason: describeBroken(broken) };
   const { unjudged = [] } = evidence;
   if (unjudged.length > 0) {
     return { verdict: "incomplete", reason: `not judged, for k6 did not compute it: ${unjudged.join(", ")}` };
   }
   const open = whyOpen(evidence);
   if (open) return { verdict: "incomplete", reason: open };
-  const mostly = whyMostlyUnconnected(evidence.metrics, evidence.connections);
-  if (mostly) return { verdict: "incomplete", reason: `${mostly}, though no limit was broken` };
+  const hollow = whyHollow(evidence);
+  if (hollow) return { verdict: "incomplete", reason: hollow };
   const { length } = evidence.thresholds;
   if (length === 0) return { verdict: "pass", reason: NO_LIMITS };
   return { verdict: "pass", reason: length === 1 ? "the one limit held" : `all ${length} limits held` };
@@ -100,6 +101,15 @@ function whyIncomplete({ setupDone, refusal, metrics }: Evidence): string | unde
     return `the server's clock is not this machine's: ${ahead} deliveries are stamped later than they came, and nothing else tells when they were published`;
   }
   return undefined;
+}
+
+/** Why limits that held say little: most of the connections were not there. Undefined where that is not so. */
+export function whyHollow({
+  metrics,
+  connections,
+}: Pick<Evidence, "metrics" | "connections">): string | undefined {
+  const what = whyMostlyUnconnected(metrics, connections);
+  return what && `${what}, though no limit was broken`;
 }
 
 /**
@@ -167,34 +177,7 @@ function decisiveBound(
   return all.length > 0 ? { bound: Math.max(...all), which: "the highest latency limit" } : undefined;
 }
 
-/** What came of a limit, in words: `ws_msg_rtt_ms p(95)<500: was 812`. */
-export function describeLimit({ metric, expression, value }: ThresholdSummary): string {
-  return `${metric} ${expression}: ${value === null ? "there was no value" : `was ${beside(expression, value)}`}`;
-}
-
 export const countOf = (metric: MetricSummary | undefined): number =>
   metric?.kind === "counter" ? metric.count : 0;
 
-/** 15,000. */
-export const grouped = (size: number): string => String(size).replace(/\B(?=(\d{3})+$)/g, ",");
-
-/**
- * What a limit's value was, as people read it, with as many more digits as it takes for it to be on the side of the
- * limit where it is, and for 0.9998 not to read as all.
- */
-export function beside(expression: string, value: number): string {
-  const limit = parseLimit(expression);
-  const tells = (shown: number): boolean =>
-    (value >= 1 || shown < 1) &&
-    (!limit || (holds(shown, limit) === holds(value, limit) && shown < limit.bound === value < limit.bound));
-  for (let digits = 3; digits < 17; digits++) {
-    const shown = digits === 3 ? number(value) : String(Number(value.toPrecision(digits)));
-    if (tells(Number(shown))) return shown;
-  }
-  return String(value);
-}
-
-/** A figure as people read it: three significant digits, whole above a hundred. */
-export function number(value: number): string {
-  return Math.abs(value) >= 100 ? String(Math.round(value)) : String(Number(value.toPrecision(3)));
-}
+export { describeBroken, describeLimit, grouped, number } from "./words.ts";

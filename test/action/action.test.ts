@@ -102,7 +102,7 @@ describe("a workflow that uses the action", { concurrency: 3 }, () => {
     assert.equal(run.outcome, "failure", run.log);
     assert.equal(run.exitCode, 99);
     assert.equal(run.outputs.verdict, "fail");
-    assert.match(run.outputs.reason!, /ws_msg_rtt_ms p\(95\)<2500/);
+    assert.match(run.outputs.reason!, /^round trip p95 \d+ ms \(limit 2500 ms\)/);
     assert.match(run.jobSummary, /^\| ❌ \| ws\\_msg\\_rtt\\_ms p\(95\)\\<2500 \| 3\d{3} /m);
     assert.match(run.log, /::error title=k6-realtime::fail: /);
     assert.ok(run.artifacts["k6-realtime-chat-soak"], "the results of a failed run are kept too");

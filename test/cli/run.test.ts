@@ -1,6 +1,8 @@
 /** `k6-realtime run`. The last tests run real k6s, built before the tests ran, against the reference server. */
 import assert from "node:assert/strict";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { basename, join } from "node:path";
 import { PassThrough } from "node:stream";
 import { text } from "node:stream/consumers";
@@ -467,5 +469,39 @@ test("a script of one's own runs with flags of k6's, and is judged by what it re
   const { code, out, err } = await run(t, [script, "--json", "-e", "PART=one", "--", "--tag", "testid=mine"]);
   assert.equal(code, 99, err);
   const { summary } = JSON.parse(out);
-  assert.equal(summary.reason, "hits{part:one} count>1: was 1");
+  assert.equal(summary.reason, "1 hits with part one (expected more than 1)");
+});
+
+test("an output that does not start is told as the cause, and no limit is judged", async (t) => {
+  const store = createServer((_, response) => {
+    response.writeHead(404, { "content-type": "application/json" }).end('{"message":"no such bucket"}');
+  });
+  await new Promise<void>((resolve) => store.listen(0, "127.0.0.1", resolve));
+  const server = await startServer();
+  t.after(() => Promise.all([server.close(), store.close()]));
+  const { port } = store.address() as AddressInfo;
+  const cwd = await temporaryDirectory(t);
+  const [out, err] = [new PassThrough(), new PassThrough()];
+  const code = await main(
+    [
+      "run",
+      "chat-soak",
+      "--json",
+      "--url",
+      `${server.url}/ws/chat`,
+      "--profile",
+      "smoke",
+      "--",
+      "--out",
+    ].concat(`realtime-influxdb=http://127.0.0.1:${port}/?org=a&bucket=none`),
+    { out, err, cwd, env: { ...process.env, INFLUX_TOKEN: "secret" }, signal: new AbortController().signal },
+  );
+  const said = await text(out.end());
+  const { summary } = JSON.parse(said);
+  assert.deepEqual([code, summary.verdict, summary.thresholds], [3, "incomplete", []], said);
+  assert.match(
+    summary.reason,
+    /^the load did not begin: writing to InfluxDB \(http:.*bucket none.*\): no such bucket$/,
+  );
+  assert.equal(server.stats().connectionsOpened, 0);
 });

@@ -46,7 +46,7 @@ const rows: Record<string, Row> = {
   "one that lets the whole room wait: the healthy readers are harmed": {
     policy: "block",
     outcome: "blocked",
-    fails: /^ws_readers_harmed count==0: was 2$/,
+    fails: /^2 readers harmed \(limit 0\)$/,
   },
   "one that closes, as it is to": { policy: "close", env: { EXPECT: "close" }, outcome: "closed" },
   "one that lets the room wait, as it is to": {
@@ -58,7 +58,7 @@ const rows: Record<string, Row> = {
     policy: "queue",
     env: { EXPECT: "close" },
     outcome: "queued",
-    fails: /ws_outcomes\{outcome:queued\} count==0: was 1/,
+    fails: /1 outcomes with outcome queued \(limit 0\)/,
   },
   "one that closes on a reader that trickles": {
     policy: "close",

@@ -65,6 +65,40 @@ test("a healthy server passes: every probe has its reply, every session is close
   assert.ok(summary.durationMs >= summary.plannedMs - 20 && summary.plannedMs === 6_000);
 });
 
+test("what a run tested is in its summary, without what is secret", async (t) => {
+  const server = await startServer();
+  t.after(() => server.close());
+  const WS_URL = `${server.url}/ws/chat?key=secret`;
+  const { summary } = await runK6(t, {
+    scenario: "chat-soak",
+    env: { WS_URL, ...SHORT, PROFILE: "dashboard" },
+  });
+  const { settings, ...tested } = summary!.tested!;
+  assert.deepEqual(tested, {
+    urls: [`${server.url}/ws/chat?…`],
+    protocol: "chat",
+    profile: "dashboard",
+    load: "10 connections for 6s",
+    connections: 10,
+  });
+  assert.deepEqual(
+    [settings.PROBE_INTERVAL, settings.WS_TOKEN, settings.WS_URL],
+    ["100ms", "***", undefined],
+  );
+});
+
+test("a server that loses broadcasts passes, and the summary says that nobody looked", async (t) => {
+  const { summary } = await soak(t, {
+    faults: { loseDeliveries: { every: 5 } },
+    env: { PROFILE: "dashboard" },
+  });
+  assert.equal(summary.metrics.ws_delivery_success_rate, undefined);
+  assert.deepEqual(summary.notes?.slice(0, 2), [
+    "chat-soak does not check deliveries: use ordering or fan-out",
+    "limits of the profile dashboard that do not apply to chat-soak: ws_fanout_lag_ms p(50)<500, p(95)<2000, p(99)<5000; ws_delivery_success_rate rate>0.995",
+  ]);
+});
+
 test("100 lost and 50 repeated replies are counted exactly", async (t) => {
   const faults = { loseReplies: { every: 4, count: 100 }, repeatReplies: { every: 3, count: 50 } };
   const { run, summary, server } = await soak(t, { faults, env: { PROBE_INTERVAL: "50ms" } });

@@ -122,7 +122,7 @@ test("connections grow step by step, up to those that the server does not keep",
   });
   assert.match(
     summary?.reason ?? stderr,
-    /^capacity: 20 connections; at 40 .*ws_connection_drops count<5: was 10/,
+    /^capacity: 20 connections with a probe every [^;]+ each; at 40: 10 dropped connections \(limit: fewer than 5\)/,
   );
   assert.deepEqual([code, summary!.verdict], [0, "pass"]);
   assert.deepEqual(

@@ -82,7 +82,7 @@ test("without retries those refused are missing, which no limit forgives", async
     { RETRIES: 0 },
   );
   assert.deepEqual({ code: run.code, verdict: summary.verdict }, { code: 99, verdict: "fail" }, run.stderr);
-  assert.match(summary.reason, /^ws_connections_given_up count==0: was 2$/);
+  assert.match(summary.reason, /^2 connections that never opened \(limit 0\)$/);
   assert.equal(count(summary, "ws_sessions_opened"), 48);
 });
 

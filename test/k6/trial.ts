@@ -51,7 +51,7 @@ export async function check(t: TestContext, scenario: string, env: Row["env"], r
     said,
   );
   if (!row.passes) {
-    assert.match(summary.reason, new RegExp(`ws_outcomes\\{outcome:${row.outcome}\\} count==0: was 3`), said);
+    assert.match(summary.reason, new RegExp(`3 outcomes with outcome ${row.outcome} \\(limit 0\\)`), said);
   }
   assert.ok(
     summary.notes!.some((note) => note.startsWith(`${row.outcome} (3): `)),

@@ -99,7 +99,7 @@ test("they are a block for a terminal and a line for a log", async (t) => {
       "  generator, ms     p99 0.25 added by the generator itself",
       "  errors            2",
       "  limits            1 of 3 limits hold so far, 1 still to be reached",
-      "                    ✗ ws_msg_rtt_ms p(99)<100: was 500",
+      "                    ✗ round trip p99 500 ms (limit 100 ms)",
     ].join("\n"),
   );
   assert.equal(

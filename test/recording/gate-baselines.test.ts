@@ -168,7 +168,7 @@ const capacities: [sentence: string, runs: [Synthetic, ...Synthetic[]], code: nu
     "that holds fewer steps",
     [steps(1, [0, 60]), steps(2, [0, 0, 0]), steps(3, [0, 0, 0]), steps(4, [0, 0, 60])],
     99,
-    /^fail: capacity fell to 100 connections, the median of 3 baselines held 400: at 200 ws_connection_drops count<5: was 60; fewer than 3 of 3: \d+, \d+, \d+, though capacity: 100 connections; /,
+    /^fail: capacity fell to 100 connections, the median of 3 baselines held 400: at 200: 60 dropped connections \(limit: fewer than 5\); fewer than 3 of 3: \d+, \d+, \d+, though capacity: 100 connections; /,
   ],
   [
     "that holds as many as most",

@@ -22,7 +22,7 @@ const answers: [sentence: string, run: Synthetic, argv: readonly string[], code:
     run(1, 3),
     [],
     99,
-    /^fail: ws_msg_rtt_ms p\(50\)<50: was 6\d(\.\d)?; ws_msg_rtt_ms p\(99\)<100: was 1\d\d$/,
+    /^fail: median round trip 6\d(\.\d)? ms \(limit 50 ms\); 1 more limit broken$/,
   ],
   [
     "a limit is broken, and one of our own",
@@ -38,7 +38,13 @@ const answers: [sentence: string, run: Synthetic, argv: readonly string[], code:
     3,
     /^too-little-data: there is no limit to judge it by, and no baseline$/,
   ],
-  ["a profile is broken", run(1, 3), ["--profile", "trading"], 99, /^fail: ws_msg_rtt_ms p\(50\)<50/],
+  [
+    "a profile is broken",
+    run(1, 3),
+    ["--profile", "trading"],
+    99,
+    /^fail: median round trip 6\d(\.\d)? ms \(limit 50 ms\)/,
+  ],
   [
     "a profile holds where the script's limits do not",
     run(1, 3),
@@ -59,7 +65,7 @@ const answers: [sentence: string, run: Synthetic, argv: readonly string[], code:
     run(1, 3, { state: "aborted-by-threshold" }),
     [],
     99,
-    /^fail: stopped early, as a limit was broken: ws_msg_rtt_ms p\(50\)<50/,
+    /^fail: stopped early, as a limit was broken: median round trip 6\d(\.\d)? ms \(limit 50 ms\)/,
   ],
   [
     "the generator was slow",
@@ -73,7 +79,7 @@ const answers: [sentence: string, run: Synthetic, argv: readonly string[], code:
     { ...run(1), seconds: [[], []] },
     [],
     99,
-    /^fail: .*ws_msg_rtt_ms p\(99\)<100: there was no value.*ws_replies count>0: was 0/,
+    /^fail: no value for median round trip \(limit 50 ms\); 2 more limits broken/,
   ],
   [
     "there are too few values for a limit",
@@ -190,11 +196,17 @@ test("a profile replaces the limits on what it limits, and neither others nor th
     /^pass: all 7 limits held$/,
     "p(50)<1 is replaced, and count==0 drops",
   );
-  assert.match(await lastOf(given({}, [200, 0, 0])), /^fail: ws_connections_given_up count==0: was 200$/);
-  assert.match(await lastOf(given({}, [0, 17, 0])), /^fail: ws_messages_reordered count<1: was 17$/);
-  assert.match(await lastOf(given({}, [0, 0, 500])), /^fail: ws_message_errors count<100: was 500$/);
+  assert.match(await lastOf(given({}, [200, 0, 0])), /^fail: 200 connections that never opened \(limit 0\)$/);
+  assert.match(
+    await lastOf(given({}, [0, 17, 0])),
+    /^fail: 17 messages out of order \(limit: fewer than 1\)$/,
+  );
+  assert.match(
+    await lastOf(given({}, [0, 0, 500])),
+    /^fail: 500 errors in messages \(limit: fewer than 100\)$/,
+  );
   const floor = { floor: { ws_connection_drops: ["count==0"] } };
-  assert.match(await lastOf(given(floor, [0, 0, 0])), /^fail: ws_connection_drops count==0: was 3$/);
+  assert.match(await lastOf(given(floor, [0, 0, 0])), /^fail: 3 dropped connections \(limit 0\)$/);
 });
 
 test("instances are judged together, not each alone", async (t) => {

@@ -15,7 +15,7 @@ import {
 import { SummarySchema, type Verdict } from "../../lib/summary/summary.ts";
 import { terminal } from "../../lib/summary/terminal.ts";
 import { parseLimit } from "../../lib/summary/threshold.ts";
-import { describeLimit } from "../../lib/summary/verdict.ts";
+import { describeLimit } from "../../lib/summary/words.ts";
 
 const METRIC_NAMES: MetricName[] = [
   "ws_msg_rtt_ms",
@@ -113,13 +113,13 @@ describe("a run is judged", () => {
       "fail when limits broke, with their values",
       k6Data({ ws_msg_rtt_ms: brokenRtt }),
       "fail",
-      /^ws_msg_rtt_ms p\(95\)<500: was 800; ws_msg_rtt_ms p\(99\)<1000: was 1200$/,
+      /^round trip p95 800 ms \(limit 500 ms\); 1 more limit broken$/,
     ],
     [
       "fail where k6 calls a limit without samples ok",
       k6Data({ ws_msg_rtt_ms: unsampledRtt }),
       "fail",
-      /p\(95\)<500: there was no value/,
+      /^no value for round trip p95 \(limit 500 ms\)/,
     ],
     [
       "generator-bound when it added over a tenth of the highest limit",
@@ -166,7 +166,7 @@ describe("a run is judged", () => {
         ws_delivery_success_rate: { values: { rate: 0, passes: 0, fails: 0 }, thresholds: {} },
       }),
       "fail",
-      /^ws_delivery_success_rate rate>0.995: there was no value$/,
+      /^no value for share delivered in time \(expected more than 99\.5 %\)$/,
     ],
     [
       "incomplete where nobody published here and no subscriber heard what another did",
@@ -196,7 +196,7 @@ describe("a run is judged", () => {
       "incomplete after a failed set-up",
       k6Data(NOT_BEGUN, null),
       "incomplete",
-      /^the set-up failed: it was interrupted, or the server did not answer/,
+      /^the load did not begin: an output of k6 did not start, or the set-up/,
     ],
     [
       "incomplete after a refused upgrade, with the reason",
@@ -213,13 +213,13 @@ describe("a run is judged", () => {
       "fail by figures that k6 did not judge",
       unjudged({ ws_msg_rtt_ms: trend(1_200) }),
       "fail",
-      /^ws_msg_rtt_ms p\(95\)<500: was 800; ws_msg_rtt_ms p\(99\)<1000: was 1200$/,
+      /^round trip p95 800 ms \(limit 500 ms\); 1 more limit broken$/,
     ],
     [
       "fail where k6 judged nothing and there was no value",
       unjudged({ ws_delivery_success_rate: { values: { rate: 0, passes: 0, fails: 0 } } }),
       "fail",
-      /^ws_delivery_success_rate rate>0.995: there was no value$/,
+      /^no value for share delivered in time \(expected more than 99\.5 %\)$/,
     ],
     [
       "incomplete where k6 neither judged a limit nor computed what it is on",
@@ -335,25 +335,67 @@ describe("a threshold expression", () => {
   }
 });
 
-describe("the value beside a limit is on the side where it is", () => {
-  const rows: [expression: string, value: number, shown: string][] = [
-    ["rate>0.995", 0.99983, "0.9998"],
-    ["rate>0.995", 0.99496, "0.99496"],
-    ["rate>0.9999", 0.99985, "0.99985"],
-    ["rate>0.995", 0.995, "0.995"],
-    ["rate>0.995", 1, "1"],
-    ["rate<0.01", 0.00999, "0.00999"],
-    ["p(95)<500", 500.3, "500"],
-    ["p(95)<500", 499.7, "499.7"],
-    ["p(99)<=1000", 1000.04, "1000.04"],
-    ["p(95)<500", 12.345, "12.3"],
-    ["count==0", 119, "119"],
+describe("what came of a limit is told in words, the value with its unit and on its side of the limit", () => {
+  const rows: [metric: string, expression: string, value: number | null, said: string][] = [
+    [
+      "ws_reply_success_rate",
+      "rate>0.995",
+      0.99983,
+      "share of replies in time 99.983 % (expected more than 99.5 %)",
+    ],
+    [
+      "ws_reply_success_rate",
+      "rate>0.995",
+      0.99496,
+      "share of replies in time 99.496 % (expected more than 99.5 %)",
+    ],
+    [
+      "ws_reply_success_rate",
+      "rate>0.9999",
+      0.99985,
+      "share of replies in time 99.985 % (expected more than 99.99 %)",
+    ],
+    [
+      "ws_reply_success_rate",
+      "rate>0.995",
+      0.995,
+      "share of replies in time 99.5 % (expected more than 99.5 %)",
+    ],
+    ["ws_reply_success_rate", "rate>0.995", 1, "share of replies in time 100 % (expected more than 99.5 %)"],
+    [
+      "ws_reply_success_rate",
+      "rate>=0.787",
+      0.7869,
+      "share of replies in time 78.69 % (expected at least 78.7 %)",
+    ],
+    [
+      "ws_connection_drop_rate",
+      "rate<0.01",
+      0.00999,
+      "share of connections that dropped 0.999 % (limit 1 %)",
+    ],
+    ["ws_msg_rtt_ms", "p(50)<100", 303.4, "median round trip 303 ms (limit 100 ms)"],
+    ["ws_msg_rtt_ms", "p(95)<500", 500.3, "round trip p95 500.3 ms (limit 500 ms)"],
+    ["ws_msg_rtt_ms", "p(95)<500", 499.7, "round trip p95 499.7 ms (limit 500 ms)"],
+    ["ws_msg_rtt_ms", "p(95)<500", 500, "round trip p95 500 ms (limit: less than 500 ms)"],
+    ["ws_msg_rtt_ms", "p(99)<=1000", 1000.04, "round trip p99 1000.04 ms (limit 1000 ms)"],
+    ["ws_msg_rtt_ms", "p(95)<500", 12.345, "round trip p95 12.3 ms (limit 500 ms)"],
+    ["ws_msg_rtt_ms", "p(95)<500", null, "no value for round trip p95 (limit 500 ms)"],
+    ["ws_messages_lost", "count==0", 119, "119 lost messages (limit 0)"],
+    ["ws_messages_lost{step:40}", "count==0", 119, "119 lost messages (limit 0)"],
+    [
+      "ws_connection_drops{code:1006}",
+      "count<5",
+      5,
+      "5 dropped connections with code 1006 (limit: fewer than 5)",
+    ],
+    ["ws_replies", "count>0", 0, "0 replies (expected more than 0)"],
+    ["ws_replies", "rate>5", 4.2, "replies 4.2 a second (expected more than 5 a second)"],
+    ["my_metric", "max<5", 6, "longest my_metric 6 (limit 5)"],
   ];
-  for (const [expression, value, shown] of rows) {
-    test(`${value} beside ${expression}`, () => {
-      const [limit] = summaryOf(k6Data()).thresholds;
-      const text = describeLimit({ ...limit!, expression, value });
-      assert.equal(text.replace(/^.* was /, ""), shown);
+  for (const [metric, expression, value, said] of rows) {
+    test(`${metric} ${expression}: ${value}`, () => {
+      assert.equal(describeLimit({ metric, expression, ok: false, value }), said);
     });
   }
 });
