@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { type ArgsDef, type CommandDef, defineCommand } from "citty";
 import { FIRST_ROOM, IDENTITY_SETTINGS, identities } from "../lib/identity.ts";
 import { parseJsonText } from "../lib/json-text.ts";
+import { type LoggedIn, type Login, parseLogin } from "../lib/login/login.ts";
 import {
   compile,
   DescriptorError,
@@ -16,6 +17,7 @@ import {
   requireRoomForMessages,
   SETTINGS,
   type SettingName,
+  type Settings,
   SettingsError,
 } from "../lib/settings.ts";
 import { isInQuotes } from "../lib/shape.ts";
@@ -26,6 +28,7 @@ import { findK6 } from "./find-k6.ts";
 import { readConfigFile } from "./run/k6-config.ts";
 import { type Attempt, attempt } from "./try/attempt.ts";
 import type { TryEvent, Untimed } from "./try/event.ts";
+import { asSocketUrl, type LogIn, logInBy } from "./try/login.ts";
 import { networkFor, unhonoured } from "./try/network.ts";
 import { masker, printable } from "./try/safe-text.ts";
 import { linesOf } from "./try/transcript.ts";
@@ -46,11 +49,13 @@ const FLAGS = {
   "reply-timeout": "REPLY_TIMEOUT",
   "connect-timeout": "CONNECT_TIMEOUT",
   "connect-to": "CONNECT_TO",
+  "login-file": "LOGIN_FILE",
 } as const satisfies Record<string, SettingName>;
 
 const NAMES = [
   ...IDENTITY_SETTINGS,
   "USERS",
+  "LOGIN_FILE",
   "PROTOCOL",
   "PROTOCOL_FILE",
   "PAYLOAD_BYTES",
@@ -150,7 +155,15 @@ export const tryOut = ({ out, err, cwd, env, signal }: Surroundings): CommandDef
     args: ARGS as ArgsDef,
     async run({ args, rawArgs }): Promise<number> {
       const headers = headersOf(readAgain(rawArgs, ARGS).all("header"));
-      const { what, mask, json, notices } = await planOf(args as Args, headers, { cwd, env });
+      const {
+        what: planned,
+        maskAlso,
+        json,
+        notices,
+        login,
+      } = await planOf(args as Args, headers, { cwd, env });
+      let what = planned;
+      let mask = maskAlso([]);
       for (const notice of notices) err.write(`${notice}\n`);
       const judge = new Judge(what.probes);
 
@@ -168,14 +181,20 @@ export const tryOut = ({ out, err, cwd, env, signal }: Surroundings): CommandDef
         return print(json ? [masked] : linesOf(JSON.parse(masked)));
       };
 
-      await attempt(what, report, signal).catch((error) => {
-        if (!(error instanceof SyntaxError)) throw error;
-        throw new UserError(
-          URL.canParse(what.identity.url)
-            ? "--subprotocol: expected subprotocols that differ, got one twice"
-            : "--url: expected a URL, got one whose host or port is none",
-        );
-      });
+      const hide = (secrets: readonly string[]) => {
+        mask = maskAlso(secrets);
+      };
+      const known = login && (await login(report, signal, hide));
+      if (known) what = { ...what, ...known };
+      if (!login || known)
+        await attempt(what, report, signal).catch((error) => {
+          if (!(error instanceof SyntaxError)) throw error;
+          throw new UserError(
+            URL.canParse(what.identity.url)
+              ? "--subprotocol: expected subprotocols that differ, got one twice"
+              : "--url: expected a URL, got one whose host or port is none",
+          );
+        });
       const { ok, undecided, reason } = judge.verdict(signal.aborted ? String(signal.reason) : undefined);
       const because = mask(reason);
       print([
@@ -193,42 +212,64 @@ const OUR_WORDS: ReadonlySet<string> = new Set(["event", "kind", "purpose", "by"
 
 type Args = { readonly [K in keyof typeof ARGS]?: string | boolean | undefined };
 
+interface Plan {
+  readonly what: Attempt;
+  /** Makes what blacks out secrets, and these besides. */
+  maskAlso(secrets: readonly string[]): (text: string) => string;
+  readonly json: boolean;
+  readonly notices: readonly string[];
+  /** Logs in first, and gives what is then tried; nothing where that failed. */
+  readonly login?: LogIn;
+}
+
 /** Everything that can be wrong with the command line is found here, before anything is sent. */
 async function planOf(
   args: Args,
   headers: Readonly<Record<string, string>>,
   { cwd, env }: Pick<Surroundings, "cwd" | "env">,
-): Promise<{ what: Attempt; mask: (text: string) => string; json: boolean; notices: readonly string[] }> {
+): Promise<Plan> {
   try {
     const settings = settingsOf(args, headers, env);
     const users = await readUsers(settings, cwd);
+    const login = await loginOf(settings, users.columns, { cwd, env });
+    const given = login?.variables ?? [];
     const protocol = await protocolOf(
       settings,
-      users.columns,
+      [...users.columns, ...given.filter((name) => name !== "token")],
       cwd,
       args["protocol-file"] === undefined ? "PROTOCOL_FILE" : "--protocol-file",
     );
     const config =
       args.config === undefined ? {} : await readConfigFile("--config", String(args.config), cwd);
-    const network = await networkFor(settings.WS_URL, settings, {
-      config,
-      source: `--config ${args.config}`,
-      insecure: args["insecure-skip-tls-verify"] === true || env.K6_INSECURE_SKIP_TLS_VERIFY === "true",
-      env,
-    });
+    const endpoints = [settings.WS_URL, ...(login?.endpoints ?? []).map(asSocketUrl)];
+    const networkOf = (url: string) =>
+      networkFor([url, ...endpoints], settings, {
+        config,
+        source: `--config ${args.config}`,
+        insecure: args["insecure-skip-tls-verify"] === true || env.K6_INSECURE_SKIP_TLS_VERIFY === "true",
+        env,
+      });
+    const network = await networkOf(settings.WS_URL);
     const user = text(args.user);
     const room = text(args.room) ?? FIRST_ROOM;
-    const identity = identities(settings, protocol, users)(0, { room, vu: "1", ...(user && { user }) });
-    const given = { token: users.length > 0 || (args.token ?? env.WS_TOKEN) !== undefined };
+    const variables = { room, vu: "1", ...(user && { user }) };
+    const identityOf = ({ variables: more, endpoint }: LoggedIn) =>
+      identities({ ...settings, WS_URL: endpoint ?? settings.WS_URL }, protocol, users, { login: given })(0, {
+        ...variables,
+        ...more,
+      });
+    const identity = identityOf({ variables: {} });
+    const isGiven = { token: users.length > 0 || (args.token ?? env.WS_TOKEN) !== undefined };
     const probes = read("--probes", args.probes ?? "3", "a whole number up to 1000", upToThousand);
     const publications = read("--publish", args.publish ?? "0", "a whole number up to 1000", upToThousand);
     if (publications > 0 && !protocol.descriptor.publish) {
       throw new UserError(`--publish: expected a protocol with "publish", got "${protocol.descriptor.name}"`);
     }
+    const userAgent = await userAgentOf(identity.headers, env.K6_USER_AGENT ?? config.userAgent, env);
     return {
       what: {
         identity,
-        userAgent: await userAgentOf(identity.headers, env.K6_USER_AGENT ?? config.userAgent, env),
+        userAgent,
         protocol,
         probes: protocol.descriptor.probe ? probes : 0,
         publications,
@@ -244,14 +285,24 @@ async function planOf(
         ),
         network,
       },
-      mask: masker(identity.variables.token ?? "", [
-        ...Object.values(settings.HEADERS),
-        ...Object.keys(settings.HEADERS)
-          .map((name) => identity.headers[name] ?? "")
-          .filter((value) => value !== identity.variables.user), // which is in most messages
-        ...secretsIn(identity.url),
-        ...Object.entries(users.at(0)).flatMap(([column, value]) => (column === "user" ? [] : [value])),
-      ]),
+      ...(login && {
+        login: logInBy(login, identity.variables, {
+          networkOf,
+          timeout: settings.CONNECT_TIMEOUT,
+          userAgent,
+          identityOf,
+        }),
+      }),
+      maskAlso: (secrets) =>
+        masker(identity.variables.token ?? "", [
+          ...secrets,
+          ...Object.values(settings.HEADERS),
+          ...Object.keys(settings.HEADERS)
+            .map((name) => identity.headers[name] ?? "")
+            .filter((value) => value !== identity.variables.user), // which is in most messages
+          ...secretsIn(identity.url),
+          ...Object.entries(users.at(0)).flatMap(([column, value]) => (column === "user" ? [] : [value])),
+        ]),
       json: args.json === true,
       notices: [
         ...(isInQuotes(settings.WS_TOKEN)
@@ -259,7 +310,7 @@ async function planOf(
               `${args.token === undefined ? "WS_TOKEN" : "--token"} is in quotes, which are sent as a part of it`,
             ]
           : []),
-        ...overridden(settings, [settings.WS_URL], given),
+        ...overridden(settings, [settings.WS_URL], isGiven),
         ...unhonoured(config).map((name) => `--config ${args.config}: try has no use for ${name}`),
       ],
     };
@@ -291,6 +342,16 @@ function inFlags(message: string, args: Args): string {
   return message.replace(/^\w+(?=:)/gm, (name) => (flagOf(name) ? `--${flagOf(name)}` : name));
 }
 
+async function loginOf(
+  { LOGIN_FILE, WS_URL }: Settings<"LOGIN_FILE" | "WS_URL">,
+  columns: readonly string[],
+  { cwd, env }: Pick<Surroundings, "cwd" | "env">,
+): Promise<Login | undefined> {
+  if (LOGIN_FILE === "") return undefined;
+  const json = await readJson(LOGIN_FILE, cwd, "LOGIN_FILE");
+  return parseLogin(json, LOGIN_FILE, { columns, endpoint: WS_URL, env });
+}
+
 async function protocolOf(
   { PROTOCOL, PROTOCOL_FILE }: { PROTOCOL: keyof typeof PROTOCOLS; PROTOCOL_FILE: string },
   columns: readonly string[],
@@ -298,19 +359,21 @@ async function protocolOf(
   name: string,
 ): Promise<Protocol> {
   if (PROTOCOL_FILE === "") return compile(PROTOCOLS[PROTOCOL]);
-  const path = resolve(cwd, PROTOCOL_FILE);
+  return compile(parseDescriptor(await readJson(PROTOCOL_FILE, cwd, name), PROTOCOL_FILE, columns), columns);
+}
+
+async function readJson(file: string, cwd: string, name: string): Promise<unknown> {
+  const path = resolve(cwd, file);
   const wrong = (expected: string, error: unknown) =>
     new UserError(`${name}: expected ${expected}, got ${path} (${(error as Error).message})`);
   const json = await readFile(path, "utf8").catch((error) => {
     throw wrong("a readable file", error);
   });
-  let document: unknown;
   try {
-    document = parseJsonText(json);
+    return parseJsonText(json);
   } catch (error) {
     throw wrong("JSON", error);
   }
-  return compile(parseDescriptor(document, PROTOCOL_FILE, columns), columns);
 }
 
 async function readUsers(

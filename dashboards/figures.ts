@@ -99,6 +99,7 @@ export const kinds = () => {
 const KINDS = (
   [
     ["ws_connect_failures", "reason"],
+    ["ws_login_failures", "reason"],
     ["ws_connection_drops", "code"],
     ["ws_message_errors", "reason"],
     ["ws_outcomes", "outcome"],

@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { toJsonSchema } from "@valibot/to-json-schema";
 import { files as dashboards } from "../dashboards/generate.ts";
 import { CasesSchema } from "../lib/handshake.ts";
+import { LoginSchema } from "../lib/login/schema.ts";
 import { METRICS, type MetricSpec } from "../lib/metrics.ts";
 import { OURS } from "../lib/ours.ts";
 import { ProfileSchema } from "../lib/profile.ts";
@@ -24,6 +25,7 @@ export function documents(): Record<string, string> {
     "schemas/summary.schema.json": schema("A run's summary", SummarySchema),
     "schemas/profile.schema.json": schema("A threshold profile", ProfileSchema),
     "schemas/handshake-cases.schema.json": schema("Handshakes and what must answer them", CasesSchema),
+    "schemas/login.schema.json": schema("Requests before a connection", LoginSchema),
     "schemas/protocol.schema.json": schema("A protocol descriptor", DescriptorSchema),
   };
 }

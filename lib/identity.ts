@@ -1,8 +1,10 @@
 /** Who connects: what each connection's handshake carries. Pure. */
+import type { LoginFailure } from "./login/login.ts";
 import type { Protocol } from "./protocols/index.ts";
 import { CONNECTION_VARIABLES } from "./protocols/variables.ts";
 import { compileRequest, placesToken, requestTemplate, type UpgradeRequest } from "./request.ts";
 import { type Settings, SettingsError } from "./settings.ts";
+import type { Ms } from "./units.ts";
 import { appendToUrl } from "./url.ts";
 import type { Users, UserTable } from "./users.ts";
 
@@ -12,6 +14,28 @@ export interface Identity extends UpgradeRequest {
   readonly variables: Readonly<Record<string, string>>;
   /** Whether the protocol's refresh message opens the session. */
   readonly authenticate: boolean;
+  /** Where a login comes first: makes it, and gives the identity that it leads to. */
+  readonly login?: LoginFirst;
+}
+
+/** A login before a connection. */
+export interface LoginFirst {
+  /**
+   * Logs in, or takes the login that is still good.
+   *
+   * @param due when that was to begin
+   */
+  take(due: Ms): Promise<Known | LoginFailure>;
+}
+
+/** Who connects, once that is known. */
+export interface Known {
+  readonly identity: Identity;
+  /** What the login gave. */
+  readonly secrets: readonly string[];
+  /** When its login stops being good, and when to make another one before; undefined where nobody says. */
+  readonly expiresAt: Ms | undefined;
+  readonly renewAt: Ms | undefined;
 }
 
 /** Settings that make identities. */
@@ -78,6 +102,8 @@ export interface IdentityOptions {
   readonly more?: readonly string[];
   /** A token, or "" for none, in the place of what the user's settings say, headers and URL included. */
   readonly token?: string | undefined;
+  /** Variables that a login gives. */
+  readonly login?: readonly string[];
 }
 
 /**
@@ -89,7 +115,7 @@ export function identities(
   settings: IdentitySettings,
   protocol: Protocol,
   users: Users,
-  { more = [], token: instead }: IdentityOptions = {},
+  { more = [], token: instead, login = [] }: IdentityOptions = {},
 ): (connection: number, variables: Readonly<Record<string, string>>) => Identity {
   const { AUTH, WS_URL } = settings;
   const sendsToken = protocol.inCode || protocol.variables.includes("token");
@@ -98,13 +124,14 @@ export function identities(
       `AUTH: expected a protocol with a refresh message or a message that has \${token}, got "${protocol.name}" without one`,
     );
   }
-  const hasToken = instead === undefined ? tokensIn(settings, users) : instead !== "";
+  const hasToken =
+    instead === undefined ? tokensIn(settings, users) || login.includes("token") : instead !== "";
   if (instead === undefined) requireToken(settings, WS_URL, hasToken);
   const template = requestTemplate(settings, protocol, WS_URL, {
     hasToken,
     tokenWins: instead !== undefined,
   });
-  const request = compileRequest(template, knownVariables(users, more));
+  const request = compileRequest(template, knownVariables(users, [...more, ...login]));
   const authenticate = hasToken && AUTH === "message" && refreshes(protocol);
   return (connection, extra) => {
     const user = users.at(connection);

@@ -3,6 +3,7 @@ import {
   DROP_CAUSES,
   DROP_CODES,
   GAP_FATES,
+  LOGIN_REASONS,
   MESSAGE_REASONS,
   OUTCOMES,
   PHASES,
@@ -45,6 +46,11 @@ export const METRICS = {
   ws_time_to_reach_ms: trend(
     "Start of the load until all connections were open, one value for each shard that came so far.",
   ),
+  ws_login_ms: trend("Due time of a login to its last answer, all of its requests together."),
+  ws_logins: counter("Logins before a connection that gave all that they were to give."),
+  ws_login_failures: counter("Logins before a connection that did not, by reason.", {
+    reason: LOGIN_REASONS,
+  }),
   ws_msg_rtt_ms: trend("Due time of a probe to its matching reply: a stalled server shows whole.", {
     role: ROLES,
   }),

@@ -7,7 +7,7 @@ import type { Summary } from "./summary/summary.ts";
 
 /** One value of a tag that is our doing. */
 export interface Ours {
-  readonly metric: "ws_connect_failures" | "ws_connection_drops" | "ws_message_errors";
+  readonly metric: "ws_connect_failures" | "ws_login_failures" | "ws_connection_drops" | "ws_message_errors";
   readonly tag: "reason" | "by";
   readonly value: string;
   /** Whether this machine gave no more. */
@@ -22,6 +22,7 @@ export const HEADER_BYTES = 65_536;
 const counted = (one: string, many: string) => (count: string) =>
   count === "1" ? `1 ${one}` : `${count} ${many}`;
 const attempts = counted("attempt to connect", "attempts to connect");
+const logins = counted("login", "logins");
 const messages = counted("message", "messages");
 const connections = counted("connection", "connections");
 const its = (count: string): string => (count === "1" ? "its connection" : "their connections");
@@ -48,31 +49,55 @@ const PROXY: Readonly<Record<ProxyReason, readonly [what: string, advice: string
   proxy_504: ["the proxy did not reach the server in time", "its log says why"],
 };
 
-export const OURS: readonly Ours[] = [
+/** What may befall a connection, and the requests of a login before it. */
+const connecting = (
+  metric: "ws_connect_failures" | "ws_login_failures",
+  these: (count: string) => string,
+): Ours[] => [
   {
-    metric: "ws_connect_failures",
+    metric,
     tag: "reason",
     value: "no_descriptors",
     exhausted: true,
     says: (n) =>
-      `this machine gave no more file descriptors to ${attempts(n)} (no_descriptors): raise the limit (ulimit -n), or spread the load over more processes`,
+      `this machine gave no more file descriptors to ${these(n)} (no_descriptors): raise the limit (ulimit -n), or spread the load over more processes`,
   },
   {
-    metric: "ws_connect_failures",
+    metric,
     tag: "reason",
     value: "no_ports",
     exhausted: true,
     says: (n) =>
-      `this machine had no local port left for ${attempts(n)} (no_ports): give more addresses (SOURCE_IPS) or servers, or widen the range of ports`,
+      `this machine had no local port left for ${these(n)} (no_ports): give more addresses (SOURCE_IPS) or servers, or widen the range of ports`,
   },
   {
-    metric: "ws_connect_failures",
+    metric,
     tag: "reason",
     value: "no_memory",
     exhausted: true,
     says: (n) =>
-      `this machine had no memory left for the sockets of ${attempts(n)} (no_memory): give it more, or open fewer connections`,
+      `this machine had no memory left for the sockets of ${these(n)} (no_memory): give it more, or open fewer connections`,
   },
+  {
+    metric,
+    tag: "reason",
+    value: "blocked",
+    says: (n) => `k6's own blacklistIPs or blockHostnames refused ${these(n)} (blocked)`,
+  },
+  ...PROXY_REASONS.map((value): Ours => {
+    const [what, advice] = PROXY[value];
+    return {
+      metric,
+      tag: "reason",
+      value,
+      says: (n) => `${what} at ${these(n)} (${value}): ${advice}`,
+    };
+  }),
+];
+
+export const OURS: readonly Ours[] = [
+  ...connecting("ws_connect_failures", attempts),
+  ...connecting("ws_login_failures", logins),
   {
     metric: "ws_connect_failures",
     tag: "reason",
@@ -80,21 +105,6 @@ export const OURS: readonly Ours[] = [
     says: (n) =>
       `the generator takes answers with headers of up to ${HEADER_BYTES / 1_024} KiB, which ${attempts(n)} got more of (header_too_large)`,
   },
-  {
-    metric: "ws_connect_failures",
-    tag: "reason",
-    value: "blocked",
-    says: (n) => `k6's own blacklistIPs or blockHostnames refused ${attempts(n)} (blocked)`,
-  },
-  ...PROXY_REASONS.map((value): Ours => {
-    const [what, advice] = PROXY[value];
-    return {
-      metric: "ws_connect_failures",
-      tag: "reason",
-      value,
-      says: (n) => `${what} at ${attempts(n)} (${value}): ${advice}`,
-    };
-  }),
   {
     metric: "ws_connect_failures",
     tag: "reason",

@@ -66,10 +66,32 @@ export const CONNECT_REASONS = [
   "no_memory", // this machine has none left for sockets
   "http2", // k6's HTTP client took HTTP/2, which has no such handshake
   "blocked", // refused by k6's own blacklistIPs or blockHostnames
+  "login", // a login before it failed: ws_login_failures says why
   ...PROXY_REASONS,
   "other",
 ] as const;
 export type ConnectReason = (typeof CONNECT_REASONS)[number];
+
+/** Why a login before a connection failed: as for connections, but for the last two of the server's. */
+export const LOGIN_REASONS = [
+  "refused",
+  "unreachable",
+  "timeout",
+  "reset",
+  "dns",
+  "tls",
+  "http_rejected", // answered with another status, or one that is not listed:
+  ...HTTP_REASONS,
+  "unparsable", // the answer is not the JSON that it was to be
+  "contract", // the answer lacks what is to be captured, or it cannot be sent
+  "no_descriptors",
+  "no_ports",
+  "no_memory",
+  "blocked",
+  ...PROXY_REASONS,
+  "other",
+] as const;
+export type LoginReason = (typeof LOGIN_REASONS)[number];
 
 /** Breaches of WebSocket itself (RFC 6455), and of our own limits, each of which ends its connection; k6's own sockets hide most. */
 const BREACHES = [
@@ -265,6 +287,12 @@ export function connectReason(error: string, isProxied = false): ConnectReason {
     PROXY_ERRORS[error.toLowerCase()] ??
     (error.startsWith("proxy: ") && SOCKS_ERRORS.find(([pattern]) => pattern.test(error))?.[1]);
   return refusal || (listed ? ofProxy(listed) : "proxy_rejected");
+}
+
+/** As {@link connectReason}, for a login. */
+export function loginReason(error: string, isProxied = false): LoginReason {
+  const reason = connectReason(error, isProxied);
+  return (LOGIN_REASONS as readonly string[]).includes(reason) ? (reason as LoginReason) : "other";
 }
 
 /** Puts the engine's word for what was wrong with a message on the closed list. */

@@ -49,6 +49,7 @@ export const SETTINGS = {
     "A CSV file of users with a header line: the columns `user`, `token` and any others, each a variable. Connection N takes line N, over again when there are fewer lines.",
     "CSV",
   ),
+  LOGIN_FILE: file("Requests before each connection, whose answers give it variables: see login.md.", "JSON"),
   HEADERS: {
     help: "More headers for each handshake, sent in place of what other settings would add. See handshake.md.",
     expects:

@@ -1,9 +1,20 @@
 import type { Effect, Frame, Purpose } from "../../lib/protocols/index.ts";
-import type { ConnectReason } from "../../lib/reasons.ts";
+import type { ConnectReason, LoginReason } from "../../lib/reasons.ts";
 import type { Ms } from "../../lib/units.ts";
 
 /** What happened on the connection that is tried. JSON as it stands: `--json` prints these. */
-export type TryEvent = { readonly atMs: Ms } & (
+export type TryEvent = {
+  readonly atMs: Ms;
+} /** A request of the login before it, and the status that answered; null where none did. */ & (
+  | {
+      readonly event: "login-request";
+      readonly method: string;
+      readonly url: string;
+      readonly status: number | null;
+    }
+  /** The variables that the login gave, by name: values may be secrets. */
+  | { readonly event: "logged-in"; readonly variables: readonly string[] }
+  | { readonly event: "login-failed"; readonly reason: LoginReason; readonly detail: string }
   | {
       readonly event: "connecting";
       readonly url: string;

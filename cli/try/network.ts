@@ -16,14 +16,14 @@ export const unhonoured = (config: K6Config): K6OptionName[] =>
   NOT_HONOURED.filter((name) => config[name] !== undefined);
 
 /**
- * Reads them.
+ * Reads those for the first of several URLs.
  *
  * @param source how to name the configuration file in errors
  * @param insecure whether any certificate is taken, whatever the file says
  * @throws {@link UserError} or {@link SettingsError} naming the option that is wrong
  */
 export async function networkFor(
-  url: string,
+  urls: readonly [url: string, ...string[]],
   settings: Settings<"CONNECT_TO">,
   {
     config,
@@ -38,7 +38,8 @@ export async function networkFor(
   },
 ): Promise<Network> {
   const wrong = (name: string, expected: string) => new UserError(`${source}: ${name}: expected ${expected}`);
-  const connectTo = roadTo([url], settings, env);
+  const [url] = urls;
+  const connectTo = roadTo(urls, settings, env);
   if (settings.CONNECT_TO.length > 0 && config.hosts !== undefined) {
     throw new SettingsError(`CONNECT_TO: expected no hosts in ${source} beside it, got both`);
   }

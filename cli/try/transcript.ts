@@ -17,6 +17,14 @@ export function linesOf(event: TryEvent): string[] {
 
 function wordsOf(event: TryEvent): string[] {
   switch (event.event) {
+    case "login-request":
+      return [`→ ${event.method} ${event.url}`, `← ${event.status ?? "no answer"}`];
+    case "logged-in":
+      return [
+        `= logged in, with ${event.variables.map((name) => `\${${name}}`).join(", ") || "no variables"}`,
+      ];
+    case "login-failed":
+      return [`! ${event.detail} (${event.reason})`];
     case "connecting": {
       const { url, headers, subprotocols, proxy } = event;
       const withThese = headers.length > 0 ? `, with ${headers.join(", ")}` : "";

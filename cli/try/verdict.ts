@@ -41,6 +41,10 @@ export class Judge {
 
   take(event: TryEvent): void {
     switch (event.event) {
+      case "login-failed":
+        if (isOurs("ws_login_failures", event.reason)) this.#give(`no login: ${event.detail}`);
+        else this.#fail(`no login: ${event.detail}`);
+        break;
       case "connected":
         this.#connectedAt = event.atMs;
         break;

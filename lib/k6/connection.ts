@@ -1,4 +1,5 @@
-import type { Identity } from "../identity.ts";
+import type { Identity, Known, LoginFirst } from "../identity.ts";
+import { hasFailed } from "../login/login.ts";
 import type { MetricName } from "../metrics.ts";
 import type { DueTimes } from "../pacing.ts";
 import type { Conversation, Effect, Protocol, Publication } from "../protocols/protocol.ts";
@@ -11,6 +12,9 @@ import { NO_CLOSE_FRAME, Socket, type SocketOptions } from "./socket.ts";
 
 /** How long a peer may take to answer our Close before that is counted. */
 export const CLOSE_TIMEOUT = ms(5_000);
+
+/** How long after a renewal of a login failed another is tried, while the old one is good. */
+const RENEW_AGAIN_AFTER = ms(1_000);
 
 /** What connections record by themselves. */
 export const CONNECTION_METRICS = [
@@ -81,9 +85,15 @@ export class Connection {
   /** Settled when the socket is closed, or the peer had its time to answer our Close. */
   readonly closed: Promise<void>;
 
-  private readonly options: ConnectionOptions;
-  private readonly conversation: Conversation;
-  private readonly socket: Socket;
+  private options: ConnectionOptions;
+  /** Both once it is known who connects: at once where no login comes first. */
+  private conversation: Conversation | undefined;
+  private socket: Socket | undefined;
+  /** What its login gave. */
+  private given: readonly string[] = [];
+  /** When its login is to be made anew, where the protocol can renew a token. */
+  private renewal: Ms | undefined;
+  private loginEnds: Ms | undefined;
   private dueTimes: DueTimes | undefined;
   private disarm = () => {};
   private armedFor: number | undefined;
@@ -98,26 +108,61 @@ export class Connection {
 
   constructor(options: ConnectionOptions) {
     this.options = options;
-    const { protocol, variables, replyTimeout, record, authenticate } = options;
     this.outcome = new Promise((resolve) => {
       this.settle = resolve;
     });
     this.closed = new Promise((resolve) => {
       this.markClosed = resolve;
     });
-    this.conversation = protocol.connection({
+    if (options.login) void this.logIn(options.login);
+    else this.connect(options);
+  }
+
+  /** The time that a login takes is its own: the connection is due that much later. */
+  private async logIn(login: LoginFirst): Promise<void> {
+    const { options } = this;
+    const startedAt = now();
+    const known = await login.take(options.intended);
+    if (this.ending) return;
+    if (hasFailed(known)) {
+      options.record("ws_connect_failures", 1, { reason: "login" });
+      this.markClosed();
+      this.settle({ kind: "failed", at: now() });
+      return;
+    }
+    const took = now() - startedAt;
+    this.options = {
+      ...options,
+      ...known.identity,
+      intended: ms(options.intended + took),
+      connectBy: ms(options.connectBy + took),
+    };
+    this.noteLogin(known);
+    this.connect(this.options);
+  }
+
+  private noteLogin({ secrets, expiresAt, renewAt }: Known): void {
+    this.given = secrets;
+    this.loginEnds = expiresAt;
+    this.renewal = this.options.protocol.descriptor.refresh ? renewAt : undefined;
+  }
+
+  private connect(options: ConnectionOptions): void {
+    const { protocol, variables, replyTimeout, record, authenticate } = options;
+    const conversation = protocol.connection({
       variables,
       authenticate,
       replyTimeoutMs: replyTimeout,
       unixOffsetMs: unixOffset(),
       lastSeq: options.lastSeq,
     });
+    this.conversation = conversation;
     this.socket = new Socket(options, {
       opened: (at) => {
         record("ws_connect_latency_ms", at - options.intended);
         record("ws_sessions_opened", 1);
         this.openedAt = at;
-        this.apply(this.conversation.open(at), at);
+        this.apply(conversation.open(at), at);
         this.arm();
       },
       failed: (reason, said) => {
@@ -128,7 +173,7 @@ export class Connection {
       },
       received: (frame, at, handledAt) => {
         record("ws_generator_delay_ms", handledAt - at, { side: "receive" });
-        const effects = this.conversation.receive(frame, at);
+        const effects = conversation.receive(frame, at);
         this.apply(this.muted ? effects.filter(({ kind }) => kind !== "send") : effects, handledAt);
         this.arm();
       },
@@ -152,11 +197,12 @@ export class Connection {
     this.ending = true;
     this.disarm();
     this.settle({ kind: "planned" });
-    this.socket.cut();
+    if (this.socket) this.socket.cut();
+    else this.markClosed();
   }
 
   ping(): void {
-    this.socket.ping();
+    this.socket?.ping();
   }
 
   /** Whether what comes is answered by nothing, as if it were not read. What is due by time is sent all the same. */
@@ -166,31 +212,48 @@ export class Connection {
 
   /** Whether its session is ready and has not ended. */
   get open(): boolean {
-    return !this.ending && this.conversation.ready;
+    return !this.ending && (this.conversation?.ready ?? false);
   }
 
   /** Up to where it had deliveries; undefined where none had a number. */
   get lastSeq(): string | undefined {
-    return this.conversation.lastSeq;
+    return this.conversation?.lastSeq;
   }
 
   /** Publishes a message. Throws unless {@link open}. */
   publish(publication: Publication): void {
-    this.socket.send(this.conversation.publish(publication, now()).frame);
+    if (!this.conversation) throw new Error("a publish before the session is ready");
+    this.socket!.send(this.conversation.publish(publication, now()).frame);
   }
 
   /** Replaces the token; where the protocol has a refresh message, it is sent before `expiresAt`. */
   renew(token: string, expiresAt: Ms): void {
-    this.conversation.setToken(token, expiresAt);
+    this.conversation?.setToken(token, expiresAt);
+    this.arm();
+  }
+
+  /** Makes the login anew, and has the protocol renew the token while the one before it is still good. */
+  private async renewLogin(login: LoginFirst, at: Ms): Promise<void> {
+    const ends = this.loginEnds;
+    const known = await login.take(at);
+    if (this.ending) return;
+    if (hasFailed(known)) {
+      const again = ms(now() + RENEW_AGAIN_AFTER);
+      if (ends !== undefined && again < ends) this.renewal = again;
+    } else {
+      this.noteLogin(known);
+      this.renew(known.identity.variables.token ?? "", ends ?? now());
+    }
     this.arm();
   }
 
   /** Waits for whatever comes next: a probe, a time-out of the conversation, the planned end. */
   private arm(): void {
-    if (this.ending) return;
+    if (this.ending || this.openedAt === undefined) return;
     const next = Math.min(
       this.options.end,
-      this.conversation.nextDue() ?? Number.POSITIVE_INFINITY,
+      this.conversation?.nextDue() ?? Number.POSITIVE_INFINITY,
+      this.renewal ?? Number.POSITIVE_INFINITY,
       this.dueTimes?.next() ?? Number.POSITIVE_INFINITY,
     );
     if (next === this.armedFor) return; // a timer that is set anew comes later than one that is left alone
@@ -204,8 +267,12 @@ export class Connection {
 
   private tick(): void {
     const at = now();
-    this.apply(this.conversation.due(at), at);
+    this.apply(this.conversation!.due(at), at);
     if (this.ending) return; // the session failed just now
+    if (this.renewal !== undefined && this.renewal <= at) {
+      this.renewal = undefined;
+      void this.renewLogin(this.options.login!, at);
+    }
     const { probing } = this.options;
     if (probing) {
       for (let due = this.dueTimes?.take(at); due !== undefined; due = this.dueTimes?.take(at))
@@ -221,17 +288,17 @@ export class Connection {
   /** Whether its session is still not ready though a reply would have timed out by now. */
   private isOverdue(at: Ms): boolean {
     const { openedAt, conversation } = this;
-    return openedAt !== undefined && !conversation.ready && at - openedAt >= this.options.replyTimeout;
+    return openedAt !== undefined && !conversation?.ready && at - openedAt >= this.options.replyTimeout;
   }
 
   private probe(due: Ms, { nextId, payload }: Probing): void {
     const { record } = this.options;
     const id = nextId();
-    const { frame } = this.conversation.probe(id, due, payload);
+    const { frame } = this.conversation!.probe(id, due, payload);
     const sentAt = now();
     record("ws_probes", 1);
-    if (!this.socket.send(frame)) return; // its end is on the way, and counts the open probe as lost
-    this.conversation.sent(id, sentAt);
+    if (!this.socket!.send(frame)) return; // its end is on the way, and counts the open probe as lost
+    this.conversation!.sent(id, sentAt);
     record("ws_generator_delay_ms", sentAt - due, { side: "send" });
   }
 
@@ -240,7 +307,7 @@ export class Connection {
     for (const effect of effects) {
       switch (effect.kind) {
         case "send":
-          if (!(this.options.silent && effect.purpose === "heartbeat")) this.socket.send(effect.frame);
+          if (!(this.options.silent && effect.purpose === "heartbeat")) this.socket!.send(effect.frame);
           break;
         case "ready":
           this.dueTimes = probing?.begin(handledAt);
@@ -301,7 +368,7 @@ export class Connection {
 
   /** What only this connection may know of. */
   private get secrets(): readonly string[] {
-    return [this.options.variables.token ?? ""];
+    return [this.options.variables.token ?? "", ...this.given];
   }
 
   private tell(reason: MessageReason, said: string, what: string): void {
@@ -321,7 +388,7 @@ export class Connection {
     // Before it is open there is no peer that could answer a Close.
     if (this.openedAt === undefined) this.markClosed();
     else void this.closed.then(callAt(ms(now() + CLOSE_TIMEOUT), () => this.giveUpClose()));
-    this.socket.close(1000);
+    this.socket?.close(1000);
     this.settle(outcome);
   }
 
@@ -338,7 +405,7 @@ export class Connection {
     const at = now();
     const closeCode = code === NO_CLOSE_FRAME ? undefined : code;
     this.disarm();
-    this.apply(this.conversation.drop(at), at);
+    this.apply(this.conversation!.drop(at), at);
     if (this.overdue > 0) record("ws_messages_lost", this.overdue);
     record("ws_sessions_closed", 1);
     record("ws_connection_drop_rate", !this.ending);

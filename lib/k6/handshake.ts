@@ -40,7 +40,7 @@ type Needs = "CONNECT_TIMEOUT" | "ORIGIN" | "AUTH" | "WS_URL";
 /** One request for each case, one after the other: they are no load. */
 export function handshake<N extends SettingName>(spec: HandshakeSpec<N>) {
   return scenario(
-    spec,
+    { ...spec, noLogin: "which tests single handshakes" },
     ["ws_outcomes", "ws_handshake_status", "ws_connect_failures"],
     (settings, protocol, users): Plan => {
       const { CONNECT_TIMEOUT, ORIGIN, AUTH, WS_URL } = settings as Settings<Needs>;

@@ -4,8 +4,16 @@ import http from "k6/http";
 import type { Options } from "k6/options";
 import * as sockets from "k6/websockets";
 import { decideCheck } from "../check.ts";
-import { FIRST_ROOM, IDENTITY_SETTINGS, type Identity, identities, tokensIn } from "../identity.ts";
+import {
+  FIRST_ROOM,
+  IDENTITY_SETTINGS,
+  type Identity,
+  identities,
+  type Known,
+  tokensIn,
+} from "../identity.ts";
 import { type Own, replacedOptions, replacingVariables } from "../k6-overrides.ts";
+import { hasFailed, type LoggedIn, type Login, parseLogin } from "../login/login.ts";
 import type { MetricName } from "../metrics.ts";
 import { limitsOn, PROFILES, type Profile, type ProfileName, parseProfile, together } from "../profile.ts";
 import type { Protocol } from "../protocols/index.ts";
@@ -42,22 +50,24 @@ import { givenSettings, HOST_VARIABLE, TESTED_VARIABLE, type Tested, testedUrls 
 import { formatDuration, type Ms, ms } from "../units.ts";
 import { redactUrl } from "../url.ts";
 import { NO_TABLE, type Users, usersOf } from "../users.ts";
-import { now } from "./clock.ts";
+import { callAt, now } from "./clock.ts";
 import { CLOSE_TIMEOUT } from "./connection.ts";
 import { readJsonInput, resultsDir } from "./files.ts";
+import { fromFunction, LOGIN_METRICS, type LoginFunction, Logins } from "./login.ts";
 import { hideInNotices, noticesSoFar } from "./notices.ts";
 import { type OwnProtocol, protocolFor } from "./protocol.ts";
 import { type Record, recorder } from "./recorder.ts";
 import { networkOptions } from "./road.ts";
 import { limitMessages, type SocketOptions } from "./socket.ts";
 import { climb, figuresOfSteps, type Step } from "./steps.ts";
-import { requireUpgrades } from "./upgrade-check.ts";
+import { type Asked, requireUpgrades } from "./upgrade-check.ts";
 import { readUsers } from "./users.ts";
 
 /** Settings that every scenario has. */
 const COMMON = [
   ...IDENTITY_SETTINGS,
   "USERS",
+  "LOGIN_FILE",
   "PROTOCOL",
   "PROTOCOL_FILE",
   "PROFILE",
@@ -162,8 +172,8 @@ export interface Shard {
   identity(connection: number, variables?: { readonly [name: string]: string }): Identity;
 }
 
-/** What all scenarios state. */
-export interface ScenarioSpec<N extends SettingName> {
+/** What all scenarios state. A login of its own comes before each connection, in the place of `LOGIN_FILE`. */
+export interface ScenarioSpec<N extends SettingName> extends Partial<LoginFunction> {
   /** The file's name, in lower case with hyphens. */
   readonly name: string;
   /** The settings it reads beside those that all scenarios have. */
@@ -178,6 +188,8 @@ export interface ScenarioSpec<N extends SettingName> {
   readonly extension?: Helper;
   /** What its messages look like, whatever `PROTOCOL` and `PROTOCOL_FILE` say of other scenarios. */
   readonly protocol?: OwnProtocol;
+  /** Why no login comes before its connections, in words that go on from its name. Default: one may. */
+  readonly noLogin?: string;
 }
 
 /** What the extension can do that a script cannot. */
@@ -204,17 +216,28 @@ export function scenario<N extends SettingName>(
   const results = resultsDir(settings.RESULTS_DIR, extension.tryDirectory);
   const { USERS, WS_TOKEN } = settings;
   const users = usersOf(USERS === "" ? NO_TABLE : readUsers(USERS, extension), WS_TOKEN);
-  const protocol = protocolFor(settings, users.columns, spec.protocol);
+  const login = loginFor(spec, settings, users.columns);
+  const given = login?.variables ?? [];
+  const columns = [...users.columns, ...given.filter((name) => name !== "token")];
+  const protocol = protocolFor(settings, columns, spec.protocol);
   const plan = planOf(settings, protocol, users);
   const endpoints = plan.servers ?? [settings.WS_URL];
-  const network = networkOptions(endpoints, settings);
+  const network = networkOptions([...endpoints, ...(login?.endpoints ?? [])], settings);
+  const loginTime = (login?.requests ?? 0) * settings.CONNECT_TIMEOUT;
   const variablesOf = plan.variables ?? (() => ({ room: FIRST_ROOM }));
   const identityAt = (WS_URL: string) =>
-    identities({ ...settings, WS_URL }, protocol, users, { more: Object.keys(variablesOf(0)) });
-  const identity = identityAt(settings.WS_URL);
+    identities({ ...settings, WS_URL }, protocol, users, { more: Object.keys(variablesOf(0)), login: given });
+  const plain = identityAt(settings.WS_URL);
   const shards = plan.shards ?? Math.min(plan.size, MAX_SHARDS);
-  const names = [...(plan.metrics ?? metrics), ...SHARD_METRICS];
+  const names = [...(plan.metrics ?? metrics), ...(login ? LOGIN_METRICS : []), ...SHARD_METRICS];
   const record = recorder(names);
+  const logins = login && new Logins(login, record, settings.CONNECT_TIMEOUT);
+  const identity = (connection: number, variables: { readonly [name: string]: string }): Identity => {
+    const anybody = plain(connection, variables);
+    const known = ({ variables: more, endpoint }: LoggedIn) =>
+      (endpoint === undefined ? plain : identityAt(endpoint))(connection, { ...variables, ...more });
+    return logins ? { ...anybody, login: logins.before(connection, anybody.variables, known) } : anybody;
+  };
   const floor = together(spec.floor as Thresholds, plan.limits ?? {});
   const all = profile ? together(floor, limitsOn(names, profile)) : floor;
   /** Looked for where it is told of, not by each virtual user. */
@@ -244,7 +267,7 @@ export function scenario<N extends SettingName>(
         vus: shards,
         iterations: 1,
         maxDuration: formatDuration(
-          ms((plan.longest ?? plan.duration) + settings.CONNECT_TIMEOUT + CLOSE_TIMEOUT),
+          ms((plan.longest ?? plan.duration) + loginTime + settings.CONNECT_TIMEOUT + CLOSE_TIMEOUT),
         ),
         gracefulStop: "5s",
         // For recordings: k6's own outputs know how long a load may take, not how long it is to take, and of the limits
@@ -262,7 +285,7 @@ export function scenario<N extends SettingName>(
       Options["thresholds"]
     >,
     // The endpoints are asked at the same time, each with a time-out of its own; then their connections are closed.
-    setupTimeout: formatDuration(ms(settings.CONNECT_TIMEOUT + CLOSE_TIMEOUT)),
+    setupTimeout: formatDuration(ms(loginTime + settings.CONNECT_TIMEOUT + CLOSE_TIMEOUT)),
     summaryTrendStats: stats,
     ...plan.options,
     systemTags: SYSTEM_TAGS as NonNullable<Options["systemTags"]>,
@@ -292,15 +315,17 @@ export function scenario<N extends SettingName>(
       if (idle.length > 0) console.warn(`${spec.name} has no use for ${idle.join(", ")}`);
       for (const note of strangeNotes(strange())) console.warn(note);
       const hasToken = tokensIn(settings, users);
-      const given = { token: hasToken && (__ENV.WS_TOKEN !== undefined || users.length > 0) };
-      for (const sentence of overridden(settings, urls, given)) console.warn(sentence);
+      const isGiven = { token: hasToken && (__ENV.WS_TOKEN !== undefined || users.length > 0) };
+      for (const sentence of overridden(settings, urls, isGiven)) console.warn(sentence);
       const check = decideCheck(settings.CHECK, {
         connections: plan.connections ?? plan.size,
         reused: plan.reusesCredentials ?? false,
         endpoints: urls.length,
         users: users.length,
         hasCredentials:
-          hasToken || Object.keys(settings.HEADERS).length > 0 || urls.some((url) => url.includes("?")),
+          (hasToken && !login) ||
+          Object.keys(settings.HEADERS).length > 0 ||
+          urls.some((url) => url.includes("?")),
         isPart: isLaterPart(),
       });
       // What the summary takes for the sign that the set-up was done.
@@ -314,15 +339,20 @@ export function scenario<N extends SettingName>(
         return data;
       }
       // A path may carry a token, too.
-      const secret = ["token", ...users.columns].filter((name) => name !== "user");
+      const secret = ["token", ...users.columns, ...given].filter((name) => name !== "user");
       const hidden = Object.fromEntries(secret.map((name) => [name, "***"]));
       const requests = check.as.map((connection, i) => {
-        const identity = identityAt(urls[i]!);
+        const at = identityAt(urls[i]!);
         const variables = { vu: String((connection % shards) + 1), ...variablesOf(connection) };
-        const shown = redactUrl(identity(connection, { ...variables, ...hidden }).url);
-        return { ...identity(connection, variables), shown };
+        const shown = redactUrl(at(connection, { ...variables, ...hidden }).url);
+        return { ...(logins ? identity(connection, variables) : at(connection, variables)), shown };
       });
-      requireUpgrades(requests, settings.CONNECT_TIMEOUT, record, accepted, plan.connect);
+      const ask = (known: readonly Asked[]) =>
+        requireUpgrades(known, settings.CONNECT_TIMEOUT, record, accepted, plan.connect);
+      if (logins) {
+        logins.isLoad = false;
+        afterLogins(requests, ask);
+      } else ask(requests);
       return data;
     },
 
@@ -383,6 +413,44 @@ export function scenario<N extends SettingName>(
       return files;
     },
   };
+}
+
+/** The login before each connection: the scenario's own, or the one of `LOGIN_FILE`. */
+function loginFor<N extends SettingName>(
+  { name, login, loginVariables = [], noLogin }: ScenarioSpec<N>,
+  settings: Settings<"LOGIN_FILE" | "WS_URL">,
+  columns: readonly string[],
+): Login | undefined {
+  const { LOGIN_FILE, WS_URL } = settings;
+  if (noLogin !== undefined && (login || LOGIN_FILE !== "")) {
+    throw new SettingsError(`LOGIN_FILE: expected none for ${name}, ${noLogin}: ${WITH_LOGIN}`);
+  }
+  if (LOGIN_FILE === "") return login && fromFunction({ login, loginVariables });
+  if (login)
+    throw new SettingsError(`LOGIN_FILE: expected nothing for ${name}, which has a login of its own`);
+  return parseLogin(readJsonInput("LOGIN_FILE", LOGIN_FILE), LOGIN_FILE, {
+    columns,
+    endpoint: WS_URL,
+    env: __ENV,
+  });
+}
+
+const WITH_LOGIN = "chat-soak, connect, idle, ordering, reconnect and backpressure log in";
+
+/** Logs each in, then asks; or fails the set-up, past any promise. */
+function afterLogins(
+  requests: readonly (Identity & { readonly shown: string })[],
+  ask: (known: readonly Asked[]) => void,
+): void {
+  const all = requests.map(async ({ login, shown }) => ({ shown, known: await login!.take(now()) }));
+  void Promise.all(all).then((results) =>
+    callAt(now(), () => {
+      const refused = results.map(({ known }) => known).find(hasFailed);
+      if (refused)
+        fail(`expected a login before the load to succeed, got ${refused.reason}: ${refused.said}`);
+      ask(results.map(({ known, shown }) => ({ ...(known as Known).identity, shown })));
+    }),
+  );
 }
 
 /** Gives the result to the outputs that ask for it: k6 stops them before it asks for the summary (docs/influxdb.md). */

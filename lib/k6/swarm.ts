@@ -142,6 +142,7 @@ export function swarm<N extends SettingName>(spec: SwarmSpec<N>) {
     ...spec,
     settings: [...NEEDS, ...spec.settings] as (N | Needs)[],
     extension,
+    noLogin: "whose connections the engine opens by itself",
   };
 
   return scenario(withNeeds, SWARM_METRICS, (settings, protocol, users) => {

@@ -33,6 +33,7 @@ const CLOCK_TOLERANCE = ms(2_000);
 export function tokenExpiry<N extends SettingName>(spec: TokenExpirySpec<N>) {
   return outcomeTrial<N, (typeof TOKEN_OUTCOMES)[number]>({
     ...spec,
+    noLogin: "which tests the tokens that it is given",
     outcomes: TOKEN_OUTCOMES,
     meanings: TOKEN_MEANINGS,
     trial: (settings: Settings<N | TrialNeeds>, protocol) => {

@@ -78,6 +78,8 @@ function whyIncomplete({ setupDone, refusal, metrics }: Evidence): string | unde
   if (!setupDone) {
     const ours = oursIn(metrics);
     if (ours.length > 0) return `the set-up failed: ${ours.join("; ")}`;
+    const logins = Object.keys(metrics.ws_login_failures?.by?.reason ?? {});
+    if (logins.length > 0) return `the set-up failed: a login before it failed (${logins.join(", ")})`;
     const failures = Object.keys(metrics.ws_connect_failures?.by?.reason ?? {});
     if (failures.length === 0) return NOTHING_BEGAN;
     return failures.includes("timeout")

@@ -52,7 +52,7 @@ test("k6's cipher suites are OpenSSL's", () => {
 
 const network = (config: object) =>
   networkFor(
-    "wss://a.example/",
+    ["wss://a.example/"],
     { CONNECT_TO: [] },
     { config, source: "--config k6.json", insecure: false, env: {} },
   );
