@@ -4,6 +4,7 @@ import { type CommandDef, defineCommand, renderUsage, runCommand } from "citty";
 import { fold } from "../lib/summary/fold.ts";
 import { BASELINE_MANUAL, baseline } from "./baseline.ts";
 import { EXIT, refuseUnknown, type Surroundings, UserError } from "./command.ts";
+import { CONFORM_MANUAL, conform } from "./conform.ts";
 import { DEMO_MANUAL, demo } from "./demo.ts";
 import { DOCTOR_MANUAL, doctor } from "./doctor.ts";
 import { GATE_MANUAL, gate } from "./gate.ts";
@@ -16,6 +17,7 @@ const { version } = JSON.parse(readFileSync(new URL("../package.json", import.me
 /** Each command's `run` returns the exit code. */
 const commands = (around: Surroundings): Record<string, CommandDef> => ({
   baseline: baseline(around),
+  conform: conform(around),
   demo: demo(around),
   doctor: doctor(around),
   gate: gate(around),
@@ -85,6 +87,7 @@ async function dispatch(argv: readonly string[], around: Surroundings): Promise<
     const kind = name.startsWith("-") ? "flag" : "command";
     throw new UserError(`unknown ${kind} ${name}, expected one of ${Object.keys(subCommands).join(", ")}`);
   }
+  if (name === "conform") return await passedOn(command, behind, around);
   const rest =
     PASSES_ON.includes(name) && behind.includes("--") ? behind.slice(0, behind.indexOf("--")) : behind;
   if (rest.includes("--help") || rest.includes("-h")) {
@@ -97,6 +100,20 @@ async function dispatch(argv: readonly string[], around: Surroundings): Promise<
     // What citty has to say of a command line, such as a flag that is missing.
     throw error?.name === "CLIError" ? new UserError(`${name}: ${error.message}`) : error;
   });
+  return result as number;
+}
+
+/** A command whose flags are another program's: that reads them, and refuses those it does not know. */
+async function passedOn(
+  command: CommandDef,
+  args: readonly string[],
+  { out }: Surroundings,
+): Promise<number> {
+  if (args[0] === "--help" || args[0] === "-h") {
+    out.write(CONFORM_MANUAL);
+    return EXIT.pass;
+  }
+  const { result } = await runCommand(command, { rawArgs: [...args] });
   return result as number;
 }
 

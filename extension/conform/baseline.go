@@ -57,7 +57,8 @@ type Outcome struct {
 	UnexpectedPasses []*Result
 }
 
-// Compare sorts results by a baseline, which may be nil.
+// Compare sorts results by a baseline, which may be nil, and marks those that
+// it knows.
 func Compare(results []Result, b *Baseline) (o Outcome) {
 	for i := range results {
 		r := &results[i]
@@ -67,10 +68,12 @@ func Compare(results []Result, b *Baseline) (o Outcome) {
 		}
 		switch {
 		case r.Fails() && known:
+			r.Known = true
 			o.Known = append(o.Known, r)
 		case r.Fails():
 			o.Failed = append(o.Failed, r)
 		case known:
+			r.UnexpectedPass = true
 			o.UnexpectedPasses = append(o.UnexpectedPasses, r)
 		}
 	}

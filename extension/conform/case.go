@@ -31,10 +31,14 @@ type Case struct {
 	NonStrict []Event
 	// Lenient says that NonStrict counts, also where it is empty.
 	Lenient bool
+	// AnyOrder compares the events without their order.
+	AnyOrder bool
 	// Close says how the connection must end.
 	Close CloseWant
 	// Informational cases never fail: they tell how the testee behaves.
 	Informational bool
+	// EndDecides: an end that fails is a failure of the case's subject too.
+	EndDecides bool
 	// Heavy cases move megabytes. They share fewer places.
 	Heavy bool
 }
@@ -45,7 +49,11 @@ type CloseWant struct {
 	// dropping TCP. Otherwise this side closes with code 1000, when the events
 	// match.
 	ByTestee bool
-	// Codes that a Close frame of the testee may carry. It may carry none.
+	// Either allows both: the testee fails the connection (OK), or takes what
+	// was sent, with the events of NonStrict, and this side closes.
+	Either bool
+	// Codes that a Close frame of the testee may carry. It may carry none. No
+	// Codes means any.
 	Codes []int
 	// Clean requires a Close frame of the testee.
 	Clean bool
@@ -67,6 +75,10 @@ type Step struct {
 	// Upto writes the step's one frame only up to so many octets of its
 	// payload. A later step with Upto and without a frame goes on with it.
 	Upto int
+	// Gap is a pause between two writes.
+	Gap time.Duration
+	// Fin ends this side of TCP behind the step.
+	Fin bool
 	// EachFrame writes each frame on its own.
 	EachFrame bool
 	// Wait is how long the script stops, unless the connection ends.
@@ -115,6 +127,12 @@ func raw(b []byte) Step                       { return Step{Raw: b} }
 func wait(d time.Duration) Step               { return Step{Wait: d} }
 func await(events int) Step                   { return Step{Await: events} }
 func pause(d time.Duration, mark string) Step { return Step{Wait: d, Mark: mark} }
+
+func slowly(gap time.Duration, chop int, frames ...Frame) Step {
+	return Step{Frames: frames, Chop: chop, Gap: gap}
+}
+
+func (s Step) fin() Step { s.Fin = true; return s }
 
 func script(steps ...Step) []Step { return steps }
 

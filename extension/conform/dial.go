@@ -142,7 +142,7 @@ func (l *link) openServer(target *Target, c *Case, t *Trace) bool {
 	for _, f := range o.Then {
 		out = l.encode(out, f)
 	}
-	writing := l.write(out, o.Chop)
+	writing := l.writeSlowly(out, o.Chop, o.Gap)
 	if o.Cut > 0 {
 		l.closeWrite()
 	}
@@ -175,7 +175,7 @@ func (l *link) openServer(target *Target, c *Case, t *Trace) bool {
 		l.listen(nil)
 		return true
 	}
-	t.Compressed = true
+	t.Compressed = o.suits(a.clientNoTakeover)
 	l.deflate = newDeflate(a.clientBits, a.clientNoTakeover || o.NoTakeover)
 	l.listen(newInflate(a.serverBits, a.serverNoTakeover))
 	return true
@@ -212,6 +212,8 @@ func (l *link) judgeNoResponse(o *Opening, t *Trace, err error) {
 		t.opened(Failed, fmt.Sprintf("no response within %s", l.silence))
 	case o.Want == Accept:
 		t.opened(Failed, "the server ended the connection without a response")
+	case o.DropFine:
+		t.opened(OK, "the server ended the connection without a response")
 	default:
 		t.opened(NonStrict, "the server ended the connection without a response, an HTTP status is preferred")
 	}
@@ -223,6 +225,8 @@ func judgeRefusal(o *Opening, t *Trace, status int, got *head) {
 		fine = slices.Contains(o.Statuses, status)
 	}
 	switch {
+	case o.RefusalNonStrict && fine:
+		t.opened(NonStrict, fmt.Sprintf("the server refused the handshake, where it should have declined the extension alone: %s", got.line))
 	case o.Want == Accept:
 		t.opened(Failed, fmt.Sprintf("the server refused the handshake: %s", got.line))
 	case o.CheckRefusal != nil && o.CheckRefusal(got) != nil:

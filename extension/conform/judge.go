@@ -1,6 +1,8 @@
 package conform
 
 import (
+	"bytes"
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -38,12 +40,15 @@ func Judge(c *Case, t *Trace) Verdict {
 		return c.openingVerdict(t)
 	}
 	if c.needsDeflate() && !t.Compressed {
-		why := "the testee did not agree to permessage-deflate"
+		why := "the testee did not agree to what the case needs of permessage-deflate"
 		return Verdict{Unimplemented, why, Unimplemented, why}
 	}
 	v := Verdict{}
 	v.Behavior, v.Why = judgeEvents(c, t)
 	v.Close, v.WhyClose = judgeClose(&c.Close, t)
+	if c.EndDecides && v.Behavior == OK && v.Close.Fails() {
+		v.Behavior, v.Why = Failed, v.WhyClose
+	}
 	if c.Informational {
 		v.Behavior, v.Close = Informational, Informational
 	}
@@ -67,9 +72,9 @@ func judgeEvents(c *Case, t *Trace) (Behavior, string) {
 	switch {
 	case t.Breach != nil:
 		return Failed, "the testee broke a rule: " + t.Breach.Error()
-	case matches(c.OK, t.Events):
+	case c.matches(c.OK, t.Events):
 		return OK, "the events are the expected ones: " + list(c.OK)
-	case c.hasNonStrict() && matches(c.NonStrict, t.Events):
+	case c.hasNonStrict() && c.matches(c.NonStrict, t.Events):
 		return NonStrict, fmt.Sprintf("the events pass, %s is preferred: %s", list(c.OK), list(t.Events))
 	}
 	return Failed, fmt.Sprintf("expected %s; received %s", list(c.OK), list(t.Events))
@@ -92,13 +97,19 @@ func list(events []Event) string {
 
 func judgeClose(want *CloseWant, t *Trace) (Behavior, string) {
 	switch {
+	case want.Either && t.TimedOut:
+		return Failed, "the testee neither answered nor failed the connection"
+	case want.Either && t.ClosedByMe && t.Close == nil:
+		return Unclean, "the testee sent no Close frame: " + ended(t)
+	case want.Either && t.ClosedByMe:
+		return OK, "the connection ended as it should: " + ended(t)
 	case want.ByTestee && t.ClosedByMe:
 		return Failed, "the testee did not fail the connection"
-	case !want.ByTestee && !t.ClosedByMe:
+	case !want.ByTestee && !want.Either && !t.ClosedByMe:
 		return Failed, "the testee ended the connection: " + ended(t)
 	case want.Clean && t.Close == nil:
 		return Unclean, "the testee sent no Close frame: " + ended(t)
-	case t.Close != nil && t.Close.Code != 0 && !slices.Contains(want.Codes, t.Close.Code):
+	case t.Close != nil && t.Close.Code != 0 && len(want.Codes) > 0 && !slices.Contains(want.Codes, t.Close.Code):
 		return WrongCode, fmt.Sprintf("close code %d, expected %s or none", t.Close.Code, codes(want.Codes))
 	case t.Close != nil && want.Reason != nil && string(reasonOf(t.Close)) != *want.Reason:
 		return WrongCode, fmt.Sprintf("close reason %s, expected %q", show(reasonOf(t.Close)), *want.Reason)
@@ -137,22 +148,32 @@ func ended(t *Trace) string {
 	return "this side ended it"
 }
 
-func matches(want, got []Event) bool { return slices.EqualFunc(want, got, Event.equal) }
+// matches compares events with an outcome.
+func (c *Case) matches(want, got []Event) bool {
+	if c.AnyOrder {
+		want, got = sorted(want), sorted(got)
+	}
+	return slices.EqualFunc(want, got, Event.equal)
+}
+
+func sorted(events []Event) []Event {
+	return slices.SortedFunc(slices.Values(events), func(a, b Event) int {
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), bytes.Compare(a.Data, b.Data))
+	})
+}
 
 // possible tells whether the events can still become an outcome.
 func (c *Case) possible(got []Event) bool {
-	return prefix(c.OK, got) || c.hasNonStrict() && prefix(c.NonStrict, got)
+	return c.leads(c.OK, got) || c.hasNonStrict() && c.leads(c.NonStrict, got)
 }
 
-func prefix(want, got []Event) bool {
-	return len(got) <= len(want) && matches(want[:len(got)], got)
+func (c *Case) leads(want, got []Event) bool {
+	if len(got) > len(want) {
+		return false
+	}
+	return c.AnyOrder && len(got) < len(want) || c.matches(want[:len(got)], got)
 }
 
 func (c *Case) hasNonStrict() bool { return c.Lenient || len(c.NonStrict) > 0 }
 
-func (c *Case) needsDeflate() bool {
-	if !c.Open.Compression {
-		return false
-	}
-	return !c.Open.DeflateOptional
-}
+func (c *Case) needsDeflate() bool { return c.Open.Compression && !c.Open.DeflateOptional }

@@ -67,7 +67,10 @@ func (r movedReader) Read(b []byte) (int, error) {
 const maxWrite = 256 << 10
 
 // write sends bytes as they are, chop octets at a time; 0 for as many as go.
-func (l *link) write(b []byte, chop int) error {
+func (l *link) write(b []byte, chop int) error { return l.writeSlowly(b, chop, 0) }
+
+// writeSlowly is write with a pause between two writes.
+func (l *link) writeSlowly(b []byte, chop int, gap time.Duration) error {
 	if chop == 0 {
 		chop = maxWrite
 	}
@@ -80,7 +83,9 @@ func (l *link) write(b []byte, chop int) error {
 			return err
 		}
 		l.touch()
-		b = b[n:]
+		if b = b[n:]; gap > 0 && len(b) > 0 {
+			time.Sleep(gap)
+		}
 	}
 	return nil
 }
@@ -110,6 +115,9 @@ func (l *link) listen(inflate *inflate) {
 				l.log.received(f)
 				e, err = l.reader.take(f)
 			}
+			if e != nil {
+				l.push(*e)
+			}
 			if err != nil {
 				kind := End
 				var b *Breach
@@ -118,9 +126,6 @@ func (l *link) listen(inflate *inflate) {
 				}
 				l.push(Event{Kind: kind, Err: err})
 				return
-			}
-			if e != nil {
-				l.push(*e)
 			}
 		}
 	}()

@@ -24,6 +24,8 @@ type FuzzingServer struct {
 	Update func(agent string, results []Result)
 
 	mu      sync.Mutex
+	ended   *sync.Cond
+	running map[string]int // cases, by agent
 	results map[string]map[int]Result
 	open    sync.WaitGroup
 }
@@ -32,6 +34,7 @@ type FuzzingServer struct {
 // those that are open. Cancelling ctx drops them.
 func (s *FuzzingServer) Serve(ctx context.Context, l net.Listener) error {
 	defer s.open.Wait()
+	s.prepare()
 	for {
 		conn, err := l.Accept()
 		if errors.Is(err, net.ErrClosed) {
@@ -44,6 +47,23 @@ func (s *FuzzingServer) Serve(ctx context.Context, l net.Listener) error {
 			defer conn.Close()
 			s.serve(ctx, conn)
 		})
+	}
+}
+
+func (s *FuzzingServer) prepare() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended == nil {
+		s.ended = sync.NewCond(&s.mu)
+		s.running, s.results = map[string]int{}, map[string]map[int]Result{}
+	}
+}
+
+// awaitLocked waits until no case of the agent is running: a client goes on as soon
+// as its side of a connection is over.
+func (s *FuzzingServer) awaitLocked(agent string) {
+	for s.running[agent] > 0 {
+		s.ended.Wait()
 	}
 }
 
@@ -119,6 +139,7 @@ func (s *FuzzingServer) answer(u *url.URL, agent string) (text string, ok bool) 
 	case "/getCaseStatus":
 		s.mu.Lock()
 		defer s.mu.Unlock()
+		s.awaitLocked(agent)
 		r, ok := s.results[agent][i]
 		if !ok {
 			return "", false
@@ -151,6 +172,7 @@ func jsonText(v any) string {
 
 func (s *FuzzingServer) update(agent string) {
 	s.mu.Lock()
+	s.awaitLocked(agent)
 	results := s.ofLocked(agent)
 	s.mu.Unlock()
 	if s.Update != nil {
@@ -168,6 +190,9 @@ func (s *FuzzingServer) runCase(l *link, request *head, u *url.URL, agent string
 		l.tell(request, "")
 		return
 	}
+	s.mu.Lock()
+	s.running[agent]++
+	s.mu.Unlock()
 	l.random = seeded(c.ID)
 	t := &Trace{}
 	if l.openClient(c, t, request) {
@@ -175,13 +200,12 @@ func (s *FuzzingServer) runCase(l *link, request *head, u *url.URL, agent string
 	}
 	r := resultOf(c, agent, t, l.log)
 	s.mu.Lock()
-	if s.results == nil {
-		s.results = map[string]map[int]Result{}
-	}
 	if s.results[agent] == nil {
 		s.results[agent] = map[int]Result{}
 	}
 	s.results[agent][i] = r
+	s.running[agent]--
+	s.ended.Broadcast()
 	s.mu.Unlock()
 	if s.Options.Done != nil {
 		s.Options.Done(r)
@@ -226,7 +250,7 @@ func (l *link) openClient(c *Case, t *Trace, request *head) bool {
 		l.listen(nil)
 		return true
 	}
-	t.Compressed = true
+	t.Compressed = o.suits(a.serverNoTakeover)
 	l.deflate = newDeflate(a.serverBits, a.serverNoTakeover || o.NoTakeover)
 	l.listen(newInflate(a.clientBits, a.clientNoTakeover))
 	return true
@@ -240,20 +264,19 @@ func (l *link) accept(request *head, extension []headerLine, openings ...*Openin
 		{"Sec-WebSocket-Accept", acceptOf(request.get("Sec-WebSocket-Key"))},
 	}}
 	h.lines = append(h.lines, extension...)
-	chop := 0
-	var then []Frame
-	for _, o := range openings {
-		for _, e := range o.Edit {
-			e(h)
-		}
-		chop, then = o.Chop, o.Then
+	o := &Opening{}
+	if len(openings) > 0 {
+		o = openings[0]
+	}
+	for _, e := range o.Edit {
+		e(h)
 	}
 	out := []byte(h.String())
 	l.log.add(Entry{From: "us", What: h.String(), Bytes: len(out)})
-	for _, f := range then {
+	for _, f := range o.Then {
 		out = l.encode(out, f)
 	}
-	if err := l.write(out, chop); err != nil {
+	if err := l.writeSlowly(out, o.Chop, o.Gap); err != nil {
 		l.log.note("could not send the response: " + err.Error())
 	}
 }

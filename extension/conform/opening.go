@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Opening is the opening handshake of a case. The zero value is lawful and
@@ -28,6 +29,11 @@ type Opening struct {
 	// CheckRefusal makes a refusal NON-STRICT that a server should word
 	// otherwise.
 	CheckRefusal func(testee *head) *Breach
+	// Gap is a pause between two writes of the head.
+	Gap time.Duration
+	// DropFine: ending the connection without a response is as good as a
+	// status.
+	DropFine bool
 	// Cut leaves out so many octets at the end of the request, and ends this
 	// side of TCP.
 	Cut int
@@ -41,6 +47,14 @@ type Opening struct {
 	// Offers are the parameters of each offer to a server. Default: one offer
 	// with client_no_context_takeover and client_max_window_bits.
 	Offers []string
+	// NeedTakeover: the case is UNIMPLEMENTED where this side's context must
+	// not be kept from message to message.
+	NeedTakeover bool
+	// NeedNoTakeover: the case is UNIMPLEMENTED where it may be kept.
+	NeedNoTakeover bool
+	// RefusalNonStrict: a refusal of the handshake is NON-STRICT, where it
+	// should be accepted without what it offers.
+	RefusalNonStrict bool
 	// RawOffers sends Offers as they are.
 	RawOffers bool
 	// NoTakeover resets this side's compressor for each message, though that
@@ -62,6 +76,11 @@ const (
 	Refuse
 	Either // both are lawful
 )
+
+// suits tells whether what was agreed is what the case needs.
+func (o *Opening) suits(noTakeover bool) bool {
+	return !(o.NeedTakeover && noTakeover || o.NeedNoTakeover && !noTakeover)
+}
 
 // clientLimits are what a server can request of a client's compressor
 // (RFC 7692 7.1). The zero value requests nothing.

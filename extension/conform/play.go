@@ -27,7 +27,7 @@ type Trace struct {
 	Breach *Breach
 	// End says how the testee's bytes ended: closed, reset, or empty.
 	End string
-	// Compressed: permessage-deflate was negotiated.
+	// Compressed: what the case needs of permessage-deflate was agreed.
 	Compressed bool
 	// Rallied is how many messages of rallies came back right.
 	Rallied int
@@ -97,7 +97,11 @@ func (p *player) send(s *Step) {
 		for _, f := range s.Frames {
 			b = p.encode(b, p.ready(f))
 		}
-		err = p.write(b, s.Chop)
+		err = p.writeSlowly(b, s.Chop, s.Gap)
+	}
+	if s.Fin {
+		p.log.note("this side ends TCP")
+		p.closeWrite()
 	}
 	if err != nil {
 		p.log.note("could not send all: " + err.Error())
@@ -182,11 +186,24 @@ func (p *player) note(e Event) {
 // ends the connection, where that is its part.
 func (p *player) settle() {
 	for !p.ended && !p.sent {
-		if !p.c.Close.ByTestee && (matches(p.c.OK, p.t.Events) || !p.c.possible(p.t.Events)) {
+		if p.complete() {
 			p.closeNow(1000)
 			return
 		}
 		p.wait()
+	}
+}
+
+// complete tells whether it is this side's turn to close: the events match, or
+// they no longer can.
+func (p *player) complete() bool {
+	switch got := p.t.Events; {
+	case p.c.Close.Either:
+		return p.c.matches(p.c.NonStrict, got) || !p.c.possible(got)
+	case p.c.Close.ByTestee:
+		return false
+	default:
+		return p.c.matches(p.c.OK, got) || !p.c.possible(got)
 	}
 }
 

@@ -18,7 +18,11 @@ type Result struct {
 	NonStrict    []string `json:"nonStrict"`
 	Received     []string `json:"received"`
 	TimedOut     bool     `json:"timedOut"`
-	Wire         []Entry  `json:"wire"`
+	// Known failures are in the baseline; an UnexpectedPass is in it and
+	// passes.
+	Known          bool    `json:"known,omitempty"`
+	UnexpectedPass bool    `json:"unexpectedPass,omitempty"`
+	Wire           []Entry `json:"wire"`
 
 	trace Trace
 	// unreached: there was no connection to judge by.

@@ -48,10 +48,18 @@ func gorillaServer(t *testing.T) *Target {
 	return &Target{Agent: "gorilla", URL: u}
 }
 
-// gorillaClientFails are cases that the library of this test fails as a
-// client: it refuses a response without client_no_context_takeover, which a
-// server need not repeat (RFC 7692 7.1.1.2).
-var gorillaClientFails = []string{"12.1.4", "12.2.4", "12.3.4", "12.4.4", "12.5.4", "13.1.4"}
+// What the library of this test does not pass: as a server it takes HTTP/1.0,
+// repeated keys and versions, any offer of permessage-deflate, and RSV1
+// anywhere.
+var gorillaServerFails = []string{"20.1.3", "20.1.17", "20.1.24", "23.1.1*", "23.1.2", "23.1.3", "23.1.4", "23.1.5", "23.1.6", "23.1.7", "23.1.8", "23.1.9", "23.3.1", "23.3.2", "23.3.3", "23.3.4", "23.3.5"}
+
+// As a client it looks at no extension and no subprotocol that it did not ask
+// for. With compression it refuses each response without
+// client_no_context_takeover, so this test leaves compression out.
+var gorillaClientFails = []string{"21.2.13", "21.2.14"}
+
+// gorillaPasses are exceptions to the patterns above.
+var gorillaPasses = []string{"23.1.16", "23.1.17", "23.1.18", "23.1.19"}
 
 func quickCases(t *testing.T, testee Testee, leaveOut ...string) []*Case {
 	s := Selection{Quick: true, Exclude: leaveOut}
@@ -71,13 +79,13 @@ func TestServersPass(t *testing.T) {
 	if len(results) != len(cases) {
 		t.Fatalf("%d results of %d cases", len(results), len(cases))
 	}
-	checkFailures(t, results, nil)
+	checkFailures(t, results, gorillaServerFails)
 }
 
 func checkFailures(t *testing.T, results []Result, fails []string) {
 	t.Helper()
 	for _, r := range results {
-		if known := slices.Contains(fails, r.ID); known != r.Fails() {
+		if known := anyMatches(fails, r.ID) && !slices.Contains(gorillaPasses, r.ID); known != r.Fails() {
 			t.Errorf("%s %s, %s: %s; %s (known: %v)", r.ID, r.Behavior, r.Close, r.Why, r.WhyClose, known)
 		}
 	}
@@ -95,7 +103,7 @@ func TestClientsPass(t *testing.T) {
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(context.Background(), l) }()
 
-	d := websocket.Dialer{EnableCompression: true}
+	d := websocket.Dialer{}
 	count, err := strconv.Atoi(ask(t, &d, base+"/getCaseCount"))
 	if err != nil || count != len(server.Cases) {
 		t.Fatalf("/getCaseCount says %d (%v), want %d", count, err, len(server.Cases))

@@ -162,7 +162,8 @@ func (s *strictReader) checkRSV(f *received) error {
 }
 
 // take adds a frame to what came before. It returns the event that the frame
-// completes; a nil event means that the message goes on.
+// completes; a nil event means that the message goes on. A Close frame that
+// breaks a rule is an event and an error.
 func (s *strictReader) take(f *received) (*Event, error) {
 	switch f.op {
 	case OpClose:
@@ -214,10 +215,10 @@ func closeEvent(payload []byte) (*Event, error) {
 	}
 	e.Code = int(binary.BigEndian.Uint16(payload))
 	if !sendable(e.Code) {
-		return nil, breach("RFC 6455 7.4", "a Close frame with code %d, which must not be sent", e.Code)
+		return e, breach("RFC 6455 7.4", "a Close frame with code %d, which must not be sent", e.Code)
 	}
 	if !utf8.Valid(payload[2:]) {
-		return nil, breach("RFC 6455 5.5.1", "a Close frame with a reason that is not UTF-8")
+		return e, breach("RFC 6455 5.5.1", "a Close frame with a reason that is not UTF-8")
 	}
 	return e, nil
 }

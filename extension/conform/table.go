@@ -12,7 +12,7 @@ import (
 var Cases = sync.OnceValue(func() []*Case {
 	var all []*Case
 	for _, group := range [][]Case{
-		echoCases(), pingCases(), reservedCases(), fragmentCases(), utf8Cases(), closeCases(), limitCases(), compressionCases(),
+		echoCases(), pingCases(), reservedCases(), fragmentCases(), utf8Cases(), closeCases(), limitCases(), compressionCases(), openingCases(), moreCases(), deflateCases(),
 	} {
 		for i := range group {
 			all = append(all, &group[i])

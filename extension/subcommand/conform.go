@@ -125,6 +125,7 @@ func firstNonEmpty(values ...string) string {
 // conclude writes the results and tells of them. The error carries the exit
 // code: 99 for failures.
 func (f *conformFlags) conclude(out io.Writer, p *prepared, role conform.Testee, results []conform.Result, interrupted bool) error {
+	o := conform.Compare(results, p.baseline)
 	if err := conform.Write(p.results, role, results); err != nil {
 		return err
 	}
@@ -133,7 +134,6 @@ func (f *conformFlags) conclude(out io.Writer, p *prepared, role conform.Testee,
 			return err
 		}
 	}
-	o := conform.Compare(results, p.baseline)
 	missing := missingCases(p, results)
 	if f.json {
 		printJSON(out, p, results, o, missing)
@@ -253,7 +253,7 @@ func newProgress(out io.Writer, total int) *progress {
 	return &progress{out: out, total: total, next: time.Now().Add(progressEvery)}
 }
 
-const progressEvery = 2 * time.Second
+const progressEvery = 10 * time.Second
 
 func (p *progress) note(conform.Result) {
 	p.mu.Lock()

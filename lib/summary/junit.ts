@@ -38,7 +38,7 @@ const testcase = (scenario: string, name: string, outcome: string): string =>
   `    <testcase classname="${inert(scenario)}" name="${inert(name)}">${outcome}</testcase>`;
 
 /** XML 1.0 section 2.2 and 2.4: markup escaped, what no document may hold left out. */
-const inert = (text: string): string =>
+export const inert = (text: string): string =>
   text
     // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is left out
     .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]|\p{Cs}/gu, "")
