@@ -1,0 +1,175 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { readFile, writeFile } from "node:fs/promises";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { PassThrough } from "node:stream";
+import { type TestContext, test } from "node:test";
+import { type ServerOptions, WebSocket, WebSocketServer } from "ws";
+import { main } from "../../cli/main.ts";
+import { temporaryDirectory } from "../temporary-directory.ts";
+
+/** An echo server of a library that the tests of conformance do not know. Returns its URL. */
+async function echoServer(t: TestContext, options: ServerOptions = {}): Promise<string> {
+  const server = new WebSocketServer({ host: "127.0.0.1", port: 0, perMessageDeflate: true, ...options });
+  await once(server, "listening");
+  server.on("connection", (socket) => {
+    socket.on("message", (data, binary) => socket.send(data, { binary }));
+    socket.on("error", () => {}); // what breaks the protocol is expected here
+  });
+  t.after(() => {
+    for (const client of server.clients) client.terminate();
+    server.close();
+  });
+  return `ws://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+function collect(): { stream: PassThrough; text: () => string } {
+  const stream = new PassThrough();
+  const chunks: Buffer[] = [];
+  stream.on("data", (chunk) => chunks.push(chunk));
+  return { stream, text: () => Buffer.concat(chunks).toString() };
+}
+
+async function conform(cwd: string, args: readonly string[], signal = new AbortController().signal) {
+  const out = collect();
+  const err = collect();
+  const exitCode = await main(["conform", ...args], {
+    out: out.stream,
+    err: err.stream,
+    cwd,
+    env: process.env,
+    signal,
+  });
+  return { exitCode, out: out.text(), err: err.text() };
+}
+
+const jsonOf = async (path: string) => JSON.parse(await readFile(path, "utf8"));
+
+test("a server is tested, and the report tells of each case", async (t) => {
+  const cwd = await temporaryDirectory(t);
+  const url = await echoServer(t);
+  const { exitCode, out } = await conform(cwd, [
+    "server",
+    ...["--url", url, "--agent", "<b>ws</b>", "--cases", "1.1.1,2.5,6.6.2,7.1.5,12.1.1"],
+  ]);
+  assert.equal(exitCode, 0, out);
+  assert.match(out, /5 cases, 5 OK/);
+  const results = join(cwd, "conform-results");
+  const index = await jsonOf(join(results, "index.json"));
+  const entry = index["<b>ws</b>"]["2.5"];
+  assert.deepEqual([entry.behavior, entry.behaviorClose, entry.remoteCloseCode], ["OK", "OK", 1002]);
+  assert.equal((await jsonOf(join(results, entry.reportfile))).id, "2.5");
+  const page = await readFile(join(results, "report.html"), "utf8");
+  assert.match(page, /id="_b_ws_b_-7\.1\.5"/, "each case has a link of its own");
+  assert.match(page, /RFC 6455 5\.5/);
+  assert.doesNotMatch(page, /<b>ws/, "what a testee is called is no markup");
+  assert.match(await readFile(join(results, "report.md"), "utf8"), /pass/);
+  assert.match(await readFile(join(results, "junit.xml"), "utf8"), /tests="5" failures="0"/);
+});
+
+test("a spec file names the servers, the cases and where the results go", async (t) => {
+  const cwd = await temporaryDirectory(t);
+  const [one, two] = [await echoServer(t), await echoServer(t)];
+  const spec = {
+    outdir: "out",
+    options: { failByDrop: false },
+    servers: [
+      { agent: "one", url: one, options: { version: 18 } },
+      { agent: "two", url: two },
+    ],
+    cases: ["1.1.*", "2.*"],
+    "exclude-cases": ["1.1.8"],
+    "exclude-agent-cases": { "tw*": ["2.*"] },
+  };
+  await writeFile(join(cwd, "spec.json"), JSON.stringify(spec));
+  const { exitCode, out } = await conform(cwd, ["server", "--spec", "spec.json"]);
+  assert.equal(exitCode, 0, out);
+  const index = await jsonOf(join(cwd, "out/index.json"));
+  assert.equal(Object.keys(index.one).length, 18);
+  assert.equal(Object.keys(index.two).length, 7);
+});
+
+test("failures fail the run, unless a baseline knows them; passes that it does not expect are told", async (t) => {
+  const cwd = await temporaryDirectory(t);
+  const url = await echoServer(t, { maxPayload: 1000 });
+  const args = ["--cases", "1.1.4,1.1.7", "--agent", "ws"];
+  const failing = await conform(cwd, ["server", "--url", url, ...args, "--write-baseline", "known.json"]);
+  assert.equal(failing.exitCode, 99, failing.out);
+  assert.match(failing.out, /ws 1\.1\.7 FAILED/);
+  const known = await conform(cwd, ["server", "--url", url, ...args, "--baseline", "known.json"]);
+  assert.equal(known.exitCode, 0, known.out);
+  assert.match(known.out, /1 failures are known/);
+  const mended = await conform(cwd, [
+    "server",
+    "--url",
+    await echoServer(t),
+    ...args,
+    "--baseline",
+    "known.json",
+  ]);
+  assert.equal(mended.exitCode, 0, mended.out);
+  assert.match(mended.out, /ws 1\.1\.7 passes, and the baseline says it fails/);
+});
+
+test("a client is tested by a loop as drivers have it", async (t) => {
+  const cwd = await temporaryDirectory(t);
+  const port = await freePort();
+  const running = conform(cwd, [
+    "client",
+    "--listen",
+    `127.0.0.1:${port}`,
+    "--cases",
+    "1.1,7.1,21.2",
+    "--once",
+  ]);
+  const base = `ws://127.0.0.1:${port}`;
+  const count = Number(await firstMessage(base, "/getCaseCount"));
+  assert.equal(count, 36);
+  for (let i = 1; i <= count; i++) await play(`${base}/runCase?case=${i}&agent=ws`);
+  assert.equal(JSON.parse(await firstMessage(base, "/getCaseStatus?case=1&agent=ws")).behavior, "OK");
+  await play(`${base}/updateReports?agent=ws`);
+  const { exitCode, out } = await running;
+  assert.equal(exitCode, 0, out);
+  assert.match(out, /ws: 36 cases/);
+});
+
+test("a flag that does not exist and a case that does not exist are told", async (t) => {
+  const cwd = await temporaryDirectory(t);
+  const flag = await conform(cwd, ["server", "--urls", "ws://127.0.0.1:1"]);
+  assert.match(flag.err, /unknown flag: --urls/);
+  assert.notEqual(flag.exitCode, 0);
+  const missing = await conform(cwd, ["server", "--url", "ws://127.0.0.1:1", "--cases", "99.*"]);
+  assert.match(missing.err, /no case matches .*99\.\*/);
+  assert.notEqual(missing.exitCode, 0);
+});
+
+async function freePort(): Promise<number> {
+  const server = new WebSocketServer({ host: "127.0.0.1", port: 0 });
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
+/** Connects until the server listens, and returns its first message. */
+async function firstMessage(base: string, path: string): Promise<string> {
+  for (;;) {
+    const socket = new WebSocket(base + path);
+    try {
+      const [data] = await once(socket, "message");
+      return String(data);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ECONNREFUSED") throw error;
+    }
+  }
+}
+
+/** Echoes until the connection is over, however it ends. */
+async function play(url: string): Promise<void> {
+  const socket = new WebSocket(url);
+  socket.on("message", (data, binary) => socket.send(data, { binary }));
+  socket.on("error", () => {});
+  await new Promise((resolve) => socket.on("close", resolve));
+}
