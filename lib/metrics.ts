@@ -31,10 +31,11 @@ export interface MetricSpec {
   readonly by?: Readonly<Record<string, readonly string[]>>;
 }
 
-const trend = (help: string, by?: MetricSpec["by"]) => spec("trend", "ms", help, by);
-const counter = (help: string, by?: MetricSpec["by"]) => spec("counter", "1", help, by);
-const rate = (help: string) => spec("rate", "ratio", help);
-const gauge = (help: string) => spec("gauge", "1", help);
+/** What a metric of a script's own is: `metrics: { my_time_ms: trend("…") }`. The same for {@link counter} and the others. */
+export const trend = (help: string, by?: MetricSpec["by"]) => spec("trend", "ms", help, by);
+export const counter = (help: string, by?: MetricSpec["by"]) => spec("counter", "1", help, by);
+export const rate = (help: string) => spec("rate", "ratio", help);
+export const gauge = (help: string) => spec("gauge", "1", help);
 
 export const METRICS = {
   ws_connect_latency_ms: trend("Intended start of the connection to the 101 response."),
@@ -130,6 +131,32 @@ export const METRICS = {
 
 /** The name of a metric of the table. */
 export type MetricName = keyof typeof METRICS;
+
+/** Metrics of a script's own, by name. */
+export type OwnMetrics = { readonly [name: string]: MetricSpec };
+
+/**
+ * What the metric of that name is.
+ *
+ * @throws RangeError where there is none
+ */
+export function specOf(name: string, own: OwnMetrics = {}): MetricSpec {
+  const found = Object.hasOwn(METRICS, name) ? METRICS[name as MetricName] : own[name];
+  if (found === undefined) throw new RangeError(`no metric is called ${JSON.stringify(name)}`);
+  return found;
+}
+
+/** Names that k6 would refuse, or that are taken. Throws RangeError saying so. */
+export function requireOwnNames(own: OwnMetrics): void {
+  for (const name of Object.keys(own)) {
+    const isTaken =
+      Object.hasOwn(METRICS, name) || /^ws_(connecting|sessions?|session_duration|msgs_.*|ping)$/.test(name);
+    if (/^[a-zA-Z_][a-zA-Z0-9_]{0,127}$/.test(name) && !isTaken) continue;
+    throw new RangeError(
+      `metrics: expected a name of at most 128 letters, digits and underscores that is not taken, got ${JSON.stringify(name)}`,
+    );
+  }
+}
 
 function spec<K extends MetricKind, U extends MetricSpec["unit"]>(
   kind: K,

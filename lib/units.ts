@@ -31,3 +31,28 @@ export function formatDuration(value: Ms): string {
 }
 
 const round = (value: number): number => Math.round(value * 1_000) / 1_000;
+
+/** A duration as scripts may give it: milliseconds, or a text such as "60s", "1m30s" or "500ms". */
+export type Duration = Ms | string;
+
+/**
+ * The duration in milliseconds.
+ *
+ * @param what the field, for an error
+ * @throws RangeError where the text is no duration
+ */
+export function inMs(given: Duration, what: string): Ms {
+  const value = typeof given === "string" ? parseDuration(given) : given;
+  if (value !== undefined && value >= 0) return value;
+  throw new RangeError(`${what}: expected a duration such as 60s, got ${JSON.stringify(given)}`);
+}
+
+/** `T` with durations as scripts may give them. */
+export type WithDurations<T> = { readonly [K in keyof T]: T[K] extends Ms ? Duration : T[K] };
+
+/** The same with these fields in milliseconds. Throws RangeError naming the field that is no duration. */
+export function durationsOf<T extends object>(given: WithDurations<T>, ...fields: (keyof T & string)[]): T {
+  const values = { ...given } as { -readonly [K in keyof T]: unknown };
+  for (const field of fields) values[field] = inMs(given[field] as Duration, field);
+  return values as T;
+}

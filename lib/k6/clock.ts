@@ -1,6 +1,6 @@
 import exec from "k6/execution";
 import TinyQueue from "tinyqueue";
-import { type Ms, ms } from "../units.ts";
+import { type Duration, inMs, type Ms, ms } from "../units.ts";
 
 /**
  * Milliseconds since the test began, monotonic and fractional. `Date.now()` has whole milliseconds only
@@ -73,6 +73,10 @@ function callDue(): void {
 
 /** Resolves at `at` on this clock. */
 export const sleepUntil = (at: Ms): Promise<void> => new Promise((resolve) => void callAt(at, resolve));
+
+/** Resolves after so long, as "1s" or in milliseconds. Unlike k6's own `sleep`, it lets messages come meanwhile. */
+export const sleep = (duration: Duration): Promise<void> =>
+  sleepUntil(ms(now() + inMs(duration, "duration")));
 
 /** Calls back every `interval` from now, where `until` is given up to that. Returns what ends that. */
 export function every(

@@ -1,8 +1,12 @@
 import { Counter, Gauge, Rate, Trend } from "k6/metrics";
-import { METRICS, type MetricKind, type MetricName } from "../metrics.ts";
+import { type MetricKind, type MetricName, type OwnMetrics, specOf } from "../metrics.ts";
 
-/** Adds one sample of a metric of the table. */
-export type Record = (metric: MetricName, value: number | boolean, tags?: { [tag: string]: string }) => void;
+/** Adds one sample of a metric of the table, or of one of the script's own (`M`). */
+export type Record<M extends string = never> = (
+  metric: MetricName | M,
+  value: number | boolean,
+  tags?: { [tag: string]: string },
+) => void;
 
 const MAKE: { [K in MetricKind]: (name: string, isTime: boolean) => Trend | Counter | Rate | Gauge } = {
   trend: (name, isTime) => new Trend(name, isTime),
@@ -12,9 +16,19 @@ const MAKE: { [K in MetricKind]: (name: string, isTime: boolean) => Trend | Coun
 };
 
 /** Declares metrics with k6, which allows it in the init context only, and returns how to record them. */
-export function recorder(names: readonly MetricName[]): Record {
+export function recorder<M extends string = never>(
+  names: readonly MetricName[],
+  own: { readonly [K in M]: OwnMetrics[string] } = {} as { [K in M]: OwnMetrics[string] },
+): Record<M> {
   const metrics = new Map(
-    names.map((name) => [name, MAKE[METRICS[name].kind](name, METRICS[name].unit === "ms")] as const),
+    [...new Set([...names, ...Object.keys(own)])].map((name) => {
+      const { kind, unit } = specOf(name, own);
+      return [name, MAKE[kind](name, unit === "ms")] as const;
+    }),
   );
-  return (name, value, tags) => metrics.get(name)!.add(value as number, tags);
+  return (name, value, tags) => {
+    const metric = metrics.get(name);
+    if (!metric) throw new RangeError(`${name}: recorded, but not among the metrics that were declared`);
+    metric.add(value as number, tags);
+  };
 }

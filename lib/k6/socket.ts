@@ -11,7 +11,7 @@ import {
 } from "../reasons.ts";
 import { SETTINGS, type Settings } from "../settings.ts";
 import { type Ms, ms } from "../units.ts";
-import { WallOffset } from "../wall-offset.ts";
+import { arrivalOf, type SocketEvent } from "./arrival.ts";
 import { callAt, now } from "./clock.ts";
 import { type Keeper, keepNotices } from "./notices.ts";
 
@@ -80,12 +80,12 @@ export function limitMessages(settings: Settings<"MESSAGE_BYTES" | "BUFFERED_BYT
 export interface K6WebSocket {
   readonly readyState: number;
   binaryType: "arraybuffer" | "blob";
-  onopen: (event: K6Event) => void;
-  onmessage: (event: K6Event & { readonly data: string | ArrayBuffer }) => void;
+  onopen: (event: SocketEvent) => void;
+  onmessage: (event: SocketEvent & { readonly data: string | ArrayBuffer }) => void;
   /** `message` is the engine's alone. */
-  onerror: (event: K6Event & { readonly error: string; readonly message?: string }) => void;
+  onerror: (event: SocketEvent & { readonly error: string; readonly message?: string }) => void;
   onclose: (
-    event: K6Event & { readonly code?: number; readonly reason?: string; readonly by?: string },
+    event: SocketEvent & { readonly code?: number; readonly reason?: string; readonly by?: string },
   ) => void;
   send(data: string | ArrayBuffer | Uint8Array): void;
   ping(): void;
@@ -94,12 +94,6 @@ export interface K6WebSocket {
   reset?(): void;
   /** The engine's alone: whether a proxy has not opened the way yet. */
   readonly awaitsProxy?: boolean;
-}
-interface K6Event {
-  /** Milliseconds since 1970, fractional. */
-  readonly timestamp: number;
-  /** The engine's alone: how long ago it happened, in milliseconds. */
-  readonly ageMs?: number;
 }
 const K6WebSocket = sockets.WebSocket as unknown as new (
   url: string,
@@ -139,9 +133,6 @@ const OPEN = 1;
 /** What k6 gives for a connection that ended without a Close frame, if it gives a code at all. */
 export const NO_CLOSE_FRAME = 1006;
 
-/** One clock offset for all sockets of a virtual user: they share both clocks. */
-const wallOffset = new WallOffset();
-
 /** One connection of `k6/websockets`, with the traps of stock k6's avoided; the engine's has none of them. */
 export class Socket {
   private readonly socket: K6WebSocket;
@@ -175,7 +166,7 @@ export class Socket {
         return;
       }
       this.state = "open";
-      observer.opened(arrival(event, now()));
+      observer.opened(arrivalOf(event, now()));
     };
     this.socket.onmessage = (event) => {
       const handledAt = now();
@@ -186,7 +177,7 @@ export class Socket {
         return;
       }
       const frame = typeof data === "string" ? data : new Uint8Array(data);
-      observer.received(frame, arrival(event, handledAt), handledAt);
+      observer.received(frame, arrivalOf(event, handledAt), handledAt);
     };
     this.socket.onerror = (event) => {
       error = event.error;
@@ -318,14 +309,6 @@ function isLargerThan(bytes: number, data: string | ArrayBuffer): boolean {
   // At most three bytes of UTF-8 to a unit of UTF-16.
   return data.length * 3 > bytes && (data.length > bytes || utf8Length(data) > bytes);
 }
-
-/**
- * When an event happened, on the script's clock. The engine says how long ago that was. Stock k6 stamps it in the
- * goroutine that read the socket (js/modules/k6/websockets, readPump); the handler runs whenever the event loop
- * comes to it.
- */
-const arrival = ({ timestamp, ageMs }: K6Event, handledAt: Ms): Ms =>
-  ageMs === undefined ? wallOffset.arrival(timestamp, handledAt) : ms(handledAt - ageMs);
 
 /** The message's own bytes: k6 sends a view's whole buffer. */
 function exactBuffer(bytes: Uint8Array): ArrayBuffer {

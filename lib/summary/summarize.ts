@@ -1,6 +1,6 @@
 import type { Distribution } from "k6/x/realtime";
 import { notesOnConnecting } from "../connecting.ts";
-import { METRICS, type MetricName, type MetricSpec } from "../metrics.ts";
+import { METRICS, type MetricName, type MetricSpec, type OwnMetrics, specOf } from "../metrics.ts";
 import { samplingNotes, withExactFigures } from "./exact.ts";
 import type { MetricFigures, MetricSummary, StepsSummary, Summary, ThresholdSummary } from "./summary.ts";
 import type { Tested } from "./tested.ts";
@@ -37,7 +37,9 @@ export interface RunFacts {
   readonly tested?: Tested | undefined;
   readonly plannedMs: number;
   /** The metrics that the scenario declared. */
-  readonly metrics: readonly MetricName[];
+  readonly metrics: readonly string[];
+  /** What those are that are the script's own. */
+  readonly own?: OwnMetrics | undefined;
   /** The breakdowns that k6 was given beside those of the metric table. */
   readonly breakdowns?: Breakdowns | undefined;
   /** The limits that k6 was given, breakdowns aside. */
@@ -65,19 +67,27 @@ export type Breakdowns = { readonly [M in MetricName]?: NonNullable<MetricSpec["
  * Thresholds that always hold, one for each tag value that a metric is broken down by: the only way by
  * which k6 hands values by tag to `handleSummary`.
  */
-export function breakdownThresholds(names: readonly MetricName[], more: Breakdowns = {}): Thresholds {
+export function breakdownThresholds(
+  names: readonly string[],
+  more: Breakdowns = {},
+  own: OwnMetrics = {},
+): Thresholds {
   const thresholds: { [series: string]: string[] } = {};
   for (const name of names)
-    for (const { series } of seriesOf(name, more)) thresholds[series] = [alwaysHolds(name)];
+    for (const { series } of seriesOf(name, more, own)) thresholds[series] = [alwaysHolds(name, own)];
   return thresholds;
 }
 
 /** The threshold that breaks a metric down. */
-export const alwaysHolds = (name: MetricName): string =>
-  ({ trend: "max>=0", counter: "count>=0", rate: "rate>=0", gauge: "value>=0" })[METRICS[name].kind];
+export const alwaysHolds = (name: string, own: OwnMetrics = {}): string =>
+  ({ trend: "max>=0", counter: "count>=0", rate: "rate>=0", gauge: "value>=0" })[specOf(name, own).kind];
 
-function seriesOf(name: MetricName, more: Breakdowns): { tag: string; value: string; series: string }[] {
-  const by: MetricSpec["by"] = { ...(METRICS[name] as MetricSpec).by, ...more[name] };
+function seriesOf(
+  name: string,
+  more: Breakdowns,
+  own: OwnMetrics,
+): { tag: string; value: string; series: string }[] {
+  const by: MetricSpec["by"] = { ...specOf(name, own).by, ...more[name as MetricName] };
   return Object.entries(by).flatMap(([tag, values]) =>
     values.map((value) => ({ tag, value, series: `${name}{${tag}:${value}}` })),
   );
@@ -87,8 +97,8 @@ function seriesOf(name: MetricName, more: Breakdowns): { tag: string; value: str
 export function summarize(data: K6Data, facts: RunFacts): Summary {
   const { distributions = [] } = facts;
   const measured = withExactFigures(data, trendStats(facts.limits), distributions);
-  const metrics = metricsOf(measured, facts.metrics, facts.breakdowns);
-  const { judged, unjudged } = thresholdSummaries(data, measured, facts.limits);
+  const metrics = metricsOf(measured, facts.metrics, facts.breakdowns, facts.own);
+  const { judged, unjudged } = thresholdSummaries(data, measured, facts.limits, facts.own);
   const evidence: Evidence = {
     // Without a set-up (--no-setup) the load may have begun all the same.
     setupDone:
@@ -135,18 +145,21 @@ export const STEPS_NOTE =
 /** The figures of each metric, with its breakdowns. */
 export const metricsOf = (
   data: K6Data,
-  names: readonly MetricName[],
+  names: readonly string[],
   more: Breakdowns = {},
-): Summary["metrics"] => Object.fromEntries(names.map((name) => [name, metricSummary(data, name, more)]));
+  own: OwnMetrics = {},
+): Summary["metrics"] =>
+  Object.fromEntries(names.map((name) => [name, metricSummary(data, name, more, own)]));
 
-function metricSummary(data: K6Data, name: MetricName, more: Breakdowns): MetricSummary {
-  const whole = figures(METRICS[name], data.metrics[name]?.values ?? {});
+function metricSummary(data: K6Data, name: string, more: Breakdowns, own: OwnMetrics): MetricSummary {
+  const spec = specOf(name, own);
+  const whole = figures(spec, data.metrics[name]?.values ?? {});
   const by: { [tag: string]: { [value: string]: MetricFigures } } = {};
-  for (const { tag, value, series } of seriesOf(name, more)) {
+  for (const { tag, value, series } of seriesOf(name, more, own)) {
     const values = data.metrics[series]?.values;
     if (!values || !hasSamples(values) || values.count === 0) continue;
     by[tag] ??= {};
-    by[tag][value] = figures(METRICS[name], values);
+    by[tag][value] = figures(spec, values);
   }
   return Object.keys(by).length > 0 ? { ...whole, by } : whole;
 }
@@ -187,7 +200,7 @@ const isJudgedByK6 = (data: K6Data, limits: Thresholds): boolean =>
  * What each limit came to: as k6 decided it, or where k6 did not, by the figures. Where k6 did not even compute those,
  * the limit is not judged.
  */
-function thresholdSummaries(data: K6Data, measured: K6Data, limits: Thresholds) {
+function thresholdSummaries(data: K6Data, measured: K6Data, limits: Thresholds, own: OwnMetrics = {}) {
   const judged: ThresholdSummary[] = [];
   const unjudged: string[] = [];
   for (const [metric, expressions] of Object.entries(limits)) {
@@ -195,7 +208,7 @@ function thresholdSummaries(data: K6Data, measured: K6Data, limits: Thresholds) 
     for (const expression of expressions) {
       const decided = thresholds[expression];
       if (decided === undefined) {
-        const [ours] = evaluate(measured, { [metric]: [expression] });
+        const [ours] = evaluate(measured, { [metric]: [expression] }, own);
         const { values: figures } = measured.metrics[metric] ?? {};
         if (ours!.value === null && figures && hasSamples(figures)) unjudged.push(`${metric} ${expression}`);
         else judged.push(ours!);
@@ -211,9 +224,10 @@ function thresholdSummaries(data: K6Data, measured: K6Data, limits: Thresholds) 
 }
 
 /** What limits come to that k6 was not given; a Counter that nothing was added to is 0. */
-export function evaluate(data: K6Data, limits: Thresholds): ThresholdSummary[] {
+export function evaluate(data: K6Data, limits: Thresholds, own: OwnMetrics = {}): ThresholdSummary[] {
   return Object.entries(limits).flatMap(([metric, expressions]) => {
-    const isCounter = METRICS[metric.replace(/\{.*/, "") as MetricName]?.kind === "counter";
+    const name = metric.replace(/\{.*/, "");
+    const isCounter = { ...own, ...METRICS }[name]?.kind === "counter";
     const values = data.metrics[metric]?.values ?? (isCounter ? { count: 0, rate: 0 } : {});
     return expressions.map((expression) => {
       const limit = parseLimit(expression);

@@ -1,0 +1,131 @@
+import type { Options } from "k6/options";
+import type { MetricName, MetricSpec } from "../metrics.ts";
+import { requireOwnNames, specOf } from "../metrics.ts";
+import { SUMMARY_FORMS } from "../summary/forms.ts";
+import {
+  breakdownThresholds,
+  type K6Data,
+  summarize,
+  type Thresholds,
+  trendStats,
+} from "../summary/summarize.ts";
+import type { Summary } from "../summary/summary.ts";
+import { terminal } from "../summary/terminal.ts";
+import { parseLimit } from "../summary/threshold.ts";
+import { type Duration, inMs, ms } from "../units.ts";
+import { resultsDir } from "./files.ts";
+import { noticesSoFar } from "./notices.ts";
+import { type Record, recorder } from "./recorder.ts";
+import { SHARD_METRICS } from "./shards.ts";
+
+/** A metric, or one of its values by tag: `ws_connection_drops{code:1006}`. */
+type SeriesOf<M extends string> = M | `${M}{${string}}`;
+
+/** A script with executors and iterations of its own. */
+export interface ScriptSpec<M extends string> {
+  /** What it is called in its summary, whose files have that name. */
+  readonly name: string;
+  /** Metrics of the toolkit that it records, such as {@link ROUND_TRIP_METRICS}. */
+  readonly records: readonly MetricName[];
+  /** Metrics of its own: `{ my_time_ms: trend("…") }`. */
+  readonly metrics?: { readonly [K in M]: MetricSpec };
+  /** What it is judged by. A Counter above nothing must be among it, so that silence cannot pass. */
+  readonly limits: { readonly [S in SeriesOf<MetricName | NoInfer<M>>]?: readonly string[] };
+  /** k6's own, without thresholds: `{ scenarios: { … } }`. */
+  readonly options?: Omit<Options, "thresholds">;
+  /** How long it is to take, where that is known. */
+  readonly planned?: Duration;
+  /** An existing directory for the summary's files. Default: `RESULTS_DIR`; none where that is not set. */
+  readonly resultsDir?: string;
+}
+
+/**
+ * What makes a script of your own a test with a verdict (docs/scripts.md): declares its metrics, counts which of its
+ * iterations came to their end, and judges.
+ *
+ * @throws RangeError where a limit or a metric is wrong, or no limit asks for traffic
+ */
+export function script<M extends string = never>(spec: ScriptSpec<M>) {
+  const own = spec.metrics ?? ({} as { readonly [K in M]: MetricSpec });
+  requireOwnNames(own);
+  const names = [...new Set<string>([...spec.records, ...Object.keys(own), ...SHARD_METRICS])];
+  const limits = spec.limits as Thresholds;
+  requireLimits(limits, names, own);
+  const record: Record<M> = recorder([...spec.records, ...SHARD_METRICS], own);
+  const results = resultsDir(spec.resultsDir ?? __ENV.RESULTS_DIR ?? "");
+  const plannedMs = spec.planned === undefined ? ms(0) : inMs(spec.planned, "planned");
+
+  const options: Options = {
+    ...spec.options,
+    thresholds: { ...breakdownThresholds(names, {}, own), ...limits } as NonNullable<Options["thresholds"]>,
+    summaryTrendStats: trendStats(limits),
+  };
+
+  return {
+    options,
+    record,
+
+    /** One iteration. One that k6 interrupts, or that throws, leaves the run incomplete. */
+    async iteration<T>(drive: () => T | Promise<T>): Promise<T> {
+      record("ws_shards_started", 1);
+      const result = await drive();
+      record("ws_shards_completed", 1);
+      return result;
+    },
+
+    handleSummary(data: K6Data): { [path: string]: string } {
+      const summary = summaryOf(data);
+      const files: { [path: string]: string } = { stdout: terminal(summary) };
+      for (const [suffix, write] of Object.entries(results === "" ? {} : SUMMARY_FORMS))
+        files[`${results}/${spec.name}${suffix}`] = write(summary);
+      return files;
+    },
+  };
+
+  function summaryOf(data: K6Data): Summary {
+    const dropped = data.metrics.dropped_iterations?.values.count ?? 0;
+    return summarize(
+      // What a set-up of the script's own returns says nothing; without one iteration there is no load.
+      { ...data, setup_data: { upgraded: true } },
+      {
+        scenario: spec.name,
+        plannedMs,
+        metrics: names,
+        own,
+        limits,
+        k6: { version: __ENV.K6_VERSION || null, extension: null },
+        endedAt: new Date(),
+        refusal:
+          dropped > 0
+            ? `k6 left out ${dropped} iterations that were due, for want of virtual users: raise maxVUs`
+            : undefined,
+        notes: () => [...noticesSoFar()],
+      },
+    );
+  }
+}
+
+function requireLimits(
+  limits: Thresholds,
+  names: readonly string[],
+  own: { readonly [name: string]: MetricSpec },
+): void {
+  let asksForTraffic = false;
+  for (const [series, expressions] of Object.entries(limits)) {
+    const name = series.replace(/\{.*/, "");
+    if (!names.includes(name)) {
+      throw new RangeError(`limits: expected a metric among "records" or "metrics", got ${series}`);
+    }
+    for (const expression of expressions) {
+      const limit = parseLimit(expression);
+      if (!limit) {
+        throw new RangeError(`limits: ${series}: expected a threshold such as p(95)<500, got ${expression}`);
+      }
+      asksForTraffic ||= specOf(name, own).kind === "counter" && /^>=?$/.test(limit.operator);
+    }
+  }
+  if (asksForTraffic) return;
+  throw new RangeError(
+    'limits: expected a Counter above nothing among them, such as ws_replies: ["count>0"], or a run without traffic would pass',
+  );
+}

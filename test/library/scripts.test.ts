@@ -1,0 +1,192 @@
+/** Scripts of one's own: those that the documents show, run as they stand, and what they count on a server with faults. */
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { readFile, symlink, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, type TestContext, test } from "node:test";
+import { promisify } from "node:util";
+import { packageFile } from "../../cli/package-file.ts";
+import type { Summary } from "../../lib/summary/summary.ts";
+import { type FaultSettings, startServer } from "../../server/server.ts";
+import { count, rate, trend } from "../k6/figures.ts";
+import { OUR_K6, runK6, STOCK_K6 } from "../k6/run.ts";
+import { temporaryDirectory } from "../temporary-directory.ts";
+import { bundleScript } from "./bundle-script.ts";
+
+const PAGES = ["scripts", "round-trips", "drops", "fan-out-in-scripts"];
+
+interface Page {
+  readonly file: string;
+  readonly source: string;
+  /** What it is shown to print. */
+  readonly shown: string;
+}
+
+async function pageOf(name: string): Promise<Page> {
+  const text = await readFile(packageFile(`docs/${name}.md`), "utf8");
+  const [, file = "", source = ""] = /^```ts (\S+\.ts)\n(.*?)^```$/ms.exec(text) ?? [];
+  const [, shown = ""] = /^```text\n(.*?)^```$/ms.exec(text) ?? [];
+  return { file, source, shown: shown.trim() };
+}
+
+interface Given {
+  readonly faults?: FaultSettings;
+  readonly env?: Readonly<Record<string, string | number>>;
+  readonly engine?: boolean;
+}
+
+/** Runs a script against the reference server. */
+async function runScript(t: TestContext, file: string, source: string, { faults, env, engine }: Given = {}) {
+  const server = await startServer(faults ? { faults } : {});
+  t.after(() => server.close());
+  const directory = await temporaryDirectory(t);
+  const path = join(directory, file);
+  await writeFile(path, source);
+  const scenario = await bundleScript(path, join(directory, "dist", file.replace(/ts$/, "js")), engine);
+  const WS_URL = `${server.url}/ws/chat`;
+  const k6 = engine ? OUR_K6 : STOCK_K6;
+  const run = await runK6(t, { scenario, env: { WS_URL, ...env }, k6 });
+  const summary = JSON.parse(
+    await readFile(join(run.results, file.replace(/ts$/, "summary.json")), "utf8").catch(() => {
+      throw new Error(run.stderr || run.stdout);
+    }),
+  ) as Summary;
+  return { ...run, summary, stats: server.stats() };
+}
+
+test("the scripts of the documents are typed", async (t) => {
+  const directory = await temporaryDirectory(t);
+  for (const name of PAGES) {
+    const { file, source } = await pageOf(name);
+    await writeFile(join(directory, file), source);
+  }
+  const paths = {
+    "k6-realtime/*": [packageFile("lib/exports/*.ts")],
+  };
+  const config = {
+    extends: packageFile("tsconfig.json"),
+    compilerOptions: {
+      paths,
+      noUncheckedIndexedAccess: false,
+      typeRoots: [packageFile("node_modules/@types")],
+    },
+    include: [directory, packageFile("extension/index.d.ts")],
+  };
+  await writeFile(join(directory, "tsconfig.json"), JSON.stringify(config));
+  await writeFile(join(directory, "package.json"), '{ "type": "module" }');
+  await symlink(packageFile("node_modules"), join(directory, "node_modules"));
+  const tsc = packageFile("node_modules/typescript/bin/tsc");
+  await promisify(execFile)(process.execPath, [tsc, "-p", directory]).catch((error) => {
+    throw new Error(error.stdout);
+  });
+});
+
+describe("each page's script prints what the page shows", { concurrency: 2 }, () => {
+  for (const name of PAGES) {
+    test(name, async (t) => {
+      const { file, source, shown } = await pageOf(name);
+      const { stdout, summary } = await runScript(t, file, source);
+      assert.equal(summary.verdict, "pass", stdout);
+      assert.ok(shown !== "" && stdout.includes(shown), stdout);
+    });
+  }
+});
+
+for (const engine of [false, true]) {
+  const sockets = engine ? "the engine's" : "stock";
+
+  test(`round trips on ${sockets} sockets: lost and repeated replies are counted exactly`, async (t) => {
+    const { file, source } = await pageOf("round-trips");
+    const faults = { loseReplies: { every: 4, count: 20 }, repeatReplies: { every: 3, count: 10 } };
+    const { summary, stats } = await runScript(t, file, source, { faults, engine });
+    assert.deepEqual([stats.repliesLost, stats.repliesRepeated], [20, 10]);
+    assert.equal(summary.verdict, "fail");
+    const { passes, fails } = rate(summary, "ws_reply_success_rate");
+    const probes = count(summary, "ws_probes");
+    assert.equal(probes, stats.messagesReceived);
+    assert.deepEqual([passes, fails], [probes - 20, 20]);
+    assert.equal(count(summary, "ws_replies"), probes - 20);
+    assert.equal(count(summary, "ws_messages_lost"), 20);
+    assert.equal(count(summary, "ws_messages_duplicated"), 10);
+    const times = trend(summary, "ws_msg_rtt_ms");
+    assert.equal(times.count, probes);
+    assert.equal(times.max, 2_000, "what was lost stands with the time-out");
+    assert.ok(times.min! > 0);
+    assert.equal(trend(summary, "ws_msg_service_ms").count, probes - 20);
+  });
+
+  test(`drops on ${sockets} sockets: by code, and none that the script made`, async (t) => {
+    const { file, source } = await pageOf("drops");
+    const faults: FaultSettings = {
+      resetConnections: { ordinals: [1, 2, 3], afterMs: 500 },
+      refuseUpgrades: { ordinals: [4, 5], status: 503 },
+    };
+    const { summary, stats } = await runScript(t, file, source, { faults, engine });
+    assert.equal(summary.verdict, "fail");
+    assert.equal(count(summary, "ws_connection_drops{code:1006}"), 3);
+    assert.equal(count(summary, "ws_connection_drops"), 3);
+    assert.equal(count(summary, "ws_connect_failures"), 2);
+    if (engine) assert.equal(count(summary, "ws_connect_failures{reason:http_503}"), 2);
+    assert.equal(count(summary, "ws_sessions_opened"), stats.connectionsOpened);
+    assert.equal(count(summary, "ws_sessions_closed"), stats.connectionsOpened);
+    const { passes, fails } = rate(summary, "ws_connection_drop_rate");
+    assert.deepEqual([passes, fails], [3, stats.connectionsOpened - 3]);
+  });
+
+  test(`fan-out on ${sockets} sockets: lost, repeated and reordered deliveries are counted exactly`, async (t) => {
+    const { file, source } = await pageOf("fan-out-in-scripts");
+    const some = { every: 7, count: 10 };
+    const faults = { loseDeliveries: some, repeatDeliveries: some, reorderDeliveries: some };
+    const { summary, stats } = await runScript(t, file, source, { faults, engine });
+    assert.deepEqual(
+      [stats.deliveriesLost, stats.deliveriesRepeated, stats.deliveriesReordered],
+      [10, 10, 10],
+    );
+    assert.equal(count(summary, "ws_publications"), stats.published);
+    assert.equal(count(summary, "ws_messages_lost"), 10);
+    assert.equal(count(summary, "ws_messages_duplicated"), 10);
+    assert.equal(count(summary, "ws_messages_reordered"), 10);
+    assert.equal(count(summary, "ws_messages_foreign"), 0);
+    const { passes, fails } = rate(summary, "ws_delivery_success_rate");
+    // Ten subscribers to each publication.
+    assert.equal(passes + fails, 10 * stats.published);
+    assert.equal(count(summary, "ws_deliveries"), 10 * stats.published - 10);
+    assert.equal(trend(summary, "ws_fanout_lag_ms").count, 10 * stats.published - 10);
+    // A publication of which one delivery was lost has no last subscriber.
+    const spreads = trend(summary, "ws_fanout_spread_ms").count;
+    assert.ok(spreads >= stats.published - 10 && spreads < stats.published, `${spreads}`);
+  });
+
+  test(`the example chat-soak.ts on ${sockets} sockets counts as the server does`, async (t) => {
+    const source = await readFile(packageFile("examples/scripts/chat-soak.ts"), "utf8");
+    // The counts, whatever this machine's times; and fewer users than it has in earnest.
+    const patient = source
+      .replace(/p\(\d+\)<\d+/g, "max>0")
+      .replace("rate>0.995", "rate>0.5")
+      .replaceAll(", 100)", ", 10)");
+    const env = {
+      PACE: 0.02,
+      STAY: "5s",
+      REPLY_TIMEOUT: "4s",
+      PROBE_INTERVAL: "100ms",
+      WS_TOKEN: "test-token",
+    };
+    const faults = {
+      loseReplies: { every: 20, count: 5 },
+      resetConnections: { ordinals: [3], afterMs: 500 },
+    };
+    const { summary, stats, stdout } = await runScript(t, "chat-soak.ts", patient, { env, faults, engine });
+    assert.equal(summary.verdict, "pass", stdout);
+    assert.equal(stats.repliesLost, 5);
+    const probes = count(summary, "ws_probes");
+    // Each session subscribes, too. One probe may have been on its way when its connection was reset.
+    const unseen = probes - (stats.messagesReceived - stats.connectionsOpened);
+    assert.ok(unseen === 0 || unseen === 1, `${unseen}`);
+    const unanswered = count(summary, "ws_messages_lost") + count(summary, "ws_messages_late");
+    assert.equal(probes, count(summary, "ws_replies") + unanswered);
+    assert.ok(unanswered >= 5);
+    assert.equal(trend(summary, "ws_msg_rtt_ms").count, probes);
+    assert.equal(count(summary, "ws_connection_drops{code:1006}"), 1);
+    assert.equal(count(summary, "ws_sessions_closed"), stats.connectionsOpened);
+  });
+}
