@@ -4,6 +4,7 @@ import { type ArgsDef, type CommandDef, defineCommand } from "citty";
 import { FIRST_ROOM, IDENTITY_SETTINGS, identities } from "../lib/identity.ts";
 import { parseJsonText } from "../lib/json-text.ts";
 import { type LoggedIn, type Login, parseLogin } from "../lib/login/login.ts";
+import { useAllCodecs } from "../lib/protocols/codecs/all.ts";
 import {
   compile,
   DescriptorError,
@@ -359,6 +360,7 @@ async function protocolOf(
   name: string,
 ): Promise<Protocol> {
   if (PROTOCOL_FILE === "") return compile(PROTOCOLS[PROTOCOL]);
+  useAllCodecs();
   return compile(parseDescriptor(await readJson(PROTOCOL_FILE, cwd, name), PROTOCOL_FILE, columns), columns);
 }
 

@@ -70,6 +70,9 @@ const forBoth = /** @type {const} */ ({
   absWorkingDir: root,
 });
 
+/** CODEC_NAMES of lib/protocols/codecs/codec.ts, to which a test holds them. */
+export const CODECS = ["mqtt"];
+
 /** Where everything that is bundled lies, beside node_modules. */
 const SOURCES = ["lib", "scenarios", "thresholds", "server", "cli", "tools"];
 
@@ -81,6 +84,8 @@ export async function buildBundles() {
     const { build } = await import("esbuild");
     const scenarios = filesUnder("scenarios").filter((file) => file.endsWith(".ts"));
     const modules = filesUnder("lib").filter((file) => file.endsWith(".ts"));
+    // One script for each codec, which a scenario loads where a descriptor names it.
+    const codecs = Object.fromEntries(CODECS.map((name) => [name, `lib/protocols/codecs/${name}.ts`]));
     const programs = {
       cli: "cli/bin.ts",
       action: "cli/action/bin.ts",
@@ -95,6 +100,9 @@ export async function buildBundles() {
     const results = await Promise.all([
       stock,
       build({ ...forBoth, ...forEngine, entryPoints: onStockK6, outdir: "dist/x" }),
+      ...["dist", "dist/x"].map((folder) =>
+        build({ ...forBoth, ...forK6, entryPoints: codecs, outdir: `${folder}/codecs` }),
+      ),
       build({ ...forBoth, ...forK6, ...asLibrary, entryPoints: modules, outdir: "dist/library" }),
       build({ ...forBoth, ...forEngine, ...asLibrary, entryPoints: modules, outdir: "dist/x/library" }),
       build({ ...forBoth, ...forNode, entryPoints: programs, outdir: "dist" }),

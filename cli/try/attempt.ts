@@ -3,14 +3,7 @@ import type { Socket } from "node:net";
 import { type RawData, WebSocket } from "ws";
 import type { Identity } from "../../lib/identity.ts";
 import { HEADER_BYTES } from "../../lib/ours.ts";
-import {
-  type Conversation,
-  type Effect,
-  type Frame,
-  messagesIn,
-  type Protocol,
-  type Purpose,
-} from "../../lib/protocols/index.ts";
+import type { Conversation, Effect, Frame, Protocol, Send } from "../../lib/protocols/index.ts";
 import type { ConnectReason } from "../../lib/reasons.ts";
 import { type Ms, ms } from "../../lib/units.ts";
 import { redactUrlOf } from "../../lib/url.ts";
@@ -180,14 +173,15 @@ class Try {
   #received(data: RawData, isBinary: boolean, at: Ms): void {
     if (this.#state === "over") return;
     const frame: Frame = isBinary ? new Uint8Array(data as Buffer) : data.toString();
-    const { delimiter } = this.#what.protocol.descriptor;
     let congested: Promise<void> | undefined;
-    for (const message of delimiter === undefined ? [frame] : messagesIn(frame, delimiter)) {
-      const effects = this.#conversation.receive(message, at);
+    let count = 0;
+    for (const { message = frame, bytes, effects } of this.#conversation.receiveEach(frame, at)) {
+      count++;
       const meaning = meaningOf(effects);
-      congested = this.#tell({ event: "received", ...frameText(message), meaning }, at);
+      congested = this.#tell({ event: "received", ...frameText(message, bytes), meaning }, at);
       this.#apply(effects, at);
     }
+    if (count === 0) congested = this.#tell({ event: "part", ...frameText(frame) }, at);
     this.#arm();
     if (!congested) return;
     this.#socket.pause();
@@ -205,7 +199,7 @@ class Try {
   /** Sends what is to be sent, starts the probes, gives up on a session that cannot be had. */
   #apply(effects: readonly Effect[], at: Ms): void {
     for (const effect of effects) {
-      if (effect.kind === "send") this.#send(effect.frame, effect.purpose);
+      if (effect.kind === "send") this.#send(effect);
       else if (effect.kind === "ready") this.#start(at);
       else if (effect.kind === "session-failed") this.#leave();
     }
@@ -216,10 +210,11 @@ class Try {
     if (this.#what.publications > 0) this.#nextPublication = at;
   }
 
-  #send(frame: Frame, purpose: Purpose, probe?: string): void {
+  #send({ frame, json, purpose }: Send, probe?: string): void {
     if (this.#state !== "open") return;
     this.#socket.send(frame);
-    this.#tell({ event: "sent", purpose, ...(probe !== undefined && { probe }), ...frameText(frame) });
+    const message = json === undefined ? frameText(frame) : frameText(json, frame.length);
+    this.#tell({ event: "sent", purpose, ...(probe !== undefined && { probe }), ...message });
   }
 
   #probe(): void {
@@ -227,9 +222,9 @@ class Try {
     this.#probesSent++;
     const id = protocol.numericIds ? String(this.#probesSent) : `try-${this.#probesSent}`;
     const at = this.#now();
-    const { frame } = this.#conversation.probe(id, at, payload);
+    const sent = this.#conversation.probe(id, at, payload);
     this.#conversation.sent(id, at);
-    this.#send(frame, "probe", id);
+    this.#send(sent, id);
     this.#nextProbe = this.#probesSent < probes ? ms(at + INTERVAL) : undefined;
   }
 
@@ -237,8 +232,7 @@ class Try {
     const { payload, publications } = this.#what;
     const seq = ++this.#published;
     const at = this.#now();
-    const { frame } = this.#conversation.publish({ id: `published-${seq}`, seq, payload }, at);
-    this.#send(frame, "publish");
+    this.#send(this.#conversation.publish({ id: `published-${seq}`, seq, payload }, at));
     this.#nextPublication = seq < publications ? ms(at + INTERVAL) : undefined;
   }
 

@@ -43,6 +43,8 @@ export type TryEvent = {
   | { readonly event: "unconnected"; readonly reason: ConnectReason; readonly detail: string }
   | ({ readonly event: "sent"; readonly purpose: Purpose; readonly probe?: string } & FrameText)
   | ({ readonly event: "received"; readonly meaning: readonly Meaning[] } & FrameText)
+  /** A message of WebSocket without a whole one of the protocol in it. */
+  | ({ readonly event: "part" } & FrameText)
   /** What time alone brought about. */
   | { readonly event: "elapsed"; readonly meaning: readonly Meaning[] }
   | { readonly event: "ping"; readonly bytes: number }
@@ -82,8 +84,12 @@ const SHOWN_BYTES = 4_096;
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
-export function frameText(frame: Frame): FrameText {
-  if (typeof frame === "string") return { kind: "text", bytes: Buffer.byteLength(frame), text: frame };
+/** @param coded how many bytes it is where a codec made, or will make, the text of them */
+export function frameText(frame: Frame, coded?: number): FrameText {
+  if (typeof frame === "string") {
+    if (coded !== undefined) return { kind: "binary", bytes: coded, text: frame };
+    return { kind: "text", bytes: Buffer.byteLength(frame), text: frame };
+  }
   const binary = { kind: "binary", bytes: frame.length } as const;
   try {
     return { ...binary, text: utf8.decode(frame) };

@@ -48,6 +48,8 @@ function wordsOf(event: TryEvent): string[] {
       return [`→ ${shown(event)}`, `= ${event.probe === undefined ? event.purpose : `probe ${event.probe}`}`];
     case "received":
       return [`← ${shown(event)}`, ...meaningsOf(event.meaning, "expected, by a step or a heartbeat")];
+    case "part":
+      return [`← ${shown(event)}`, "= no whole message yet"];
     case "elapsed":
       return [`· ${event.meaning.map(wordsOfMeaning).join("; ")}`];
     case "ping":

@@ -2,6 +2,7 @@
 import { defineProtocol, type ProtocolInCode } from "../protocols/code.ts";
 import { compile, PROTOCOLS, type Protocol, parseDescriptor } from "../protocols/index.ts";
 import { type Settings, SettingsError } from "../settings.ts";
+import { loadCodecs } from "./codecs.ts";
 import { fromWorkingDir, readInput, readJsonInput, reasonOf } from "./files.ts";
 
 /** What a script may state: a protocol in code or a descriptor, compiled or not. */
@@ -27,6 +28,7 @@ export function protocolFor(
   }
   if (isScript(PROTOCOL_FILE)) return compiled(loadScript(PROTOCOL_FILE), columns, PROTOCOL_FILE);
   const json = readJsonInput("PROTOCOL_FILE", PROTOCOL_FILE);
+  loadCodecs(json);
   return compile(parseDescriptor(json, PROTOCOL_FILE, columns), columns);
 }
 

@@ -3,6 +3,7 @@ import { describe, type Problem } from "./problem.ts";
 import type { ConditionSpec, DeliverySpec, Descriptor, ErrorSpec } from "./schema.ts";
 import { parsePathTemplate, parseTemplate, type Template, TemplateError } from "./template.ts";
 import { CONNECTION_VARIABLES, kindOf } from "./variables.ts";
+import { hasWire, refusal, type Wire, type WireSpec, wireOf, wireProblems } from "./wire.ts";
 
 /**
  * What the fields of a descriptor say of one another: that a group is one of the regex beside it, that a
@@ -11,7 +12,7 @@ import { CONNECTION_VARIABLES, kindOf } from "./variables.ts";
  * @param columns variables of the users' file
  */
 export function checkReferences(d: Descriptor, columns: readonly string[] = []): Problem[] {
-  const checker = new Checker(d.delimiter);
+  const checker = new Checker(d);
   const captured = new Set<string>();
   const given = new Set<string>([...CONNECTION_VARIABLES, ...columns]);
   const everywhere: readonly string[] = [...given, "nowMs"];
@@ -29,8 +30,10 @@ export function checkReferences(d: Descriptor, columns: readonly string[] = []):
   for (const [i, step] of (d.session ?? []).entries()) {
     const path = `session[${i}]`;
     if (!step.send && !step.await) checker.add(path, '"send", "await" or both', describe(step));
-    checker.variables(`${path}.send`, step.send, everywhere, captured);
+    checker.written(hasWire(step) ? step : d, `${path}.`, hasWire(step));
+    checker.variables(`${path}.send`, step.send, everywhere, captured, step.encoding);
     checker.condition(`${path}.await`, step.await);
+    checker.written(d, "", false);
     if (step.within && !step.await) checker.add(`${path}.within`, '"await" beside it', "none");
     if (step.capture && !step.await) checker.add(`${path}.capture`, '"await" beside it', "none");
     checker.captures(`${path}.capture`, step.capture, step.await);
@@ -43,7 +46,8 @@ export function checkReferences(d: Descriptor, columns: readonly string[] = []):
   }
 
   checkProbe(checker, d, [...later, "id", "payload"], captured);
-  checker.variables("publish.send", d.publish?.send, [...later, "id", "seq", "payload"], captured);
+  const published = [...later, "id", "seq", "payload"];
+  checker.variables("publish.send", d.publish?.send, published, captured, d.publish?.encoding);
 
   for (const [i, delivery] of deliveriesOf(d).entries()) {
     checkDelivery(checker, delivery, Array.isArray(d.delivery) ? `delivery[${i}]` : "delivery");
@@ -64,16 +68,15 @@ export function checkReferences(d: Descriptor, columns: readonly string[] = []):
     if (beat.capture && !beat.when) checker.add(`${path}.capture`, '"when" beside it', "none");
     checker.condition(`${path}.when`, beat.when);
     checker.captures(`${path}.capture`, beat.capture, beat.when);
-    checker.variables(`${path}.answer`, beat.answer, later, [
-      ...captured,
-      ...Object.keys(beat.capture ?? {}),
-    ]);
-    checker.variables(`${path}.send`, beat.send, later, captured);
+    const own = [...captured, ...Object.keys(beat.capture ?? {})];
+    checker.variables(`${path}.answer`, beat.answer, later, own, beat.encoding);
+    checker.variables(`${path}.send`, beat.send, later, captured, beat.encoding);
+    if (beat.consume !== undefined && !answers) checker.add(`${path}.consume`, '"when" beside it', "none");
   }
 
-  checker.variables("refresh.send", d.refresh?.send, later, captured);
+  checker.variables("refresh.send", d.refresh?.send, later, captured, d.refresh?.encoding);
   checker.condition("refresh.await", d.refresh?.await);
-  checker.variables("resume.send", d.resume?.send, later, captured);
+  checker.variables("resume.send", d.resume?.send, later, captured, d.resume?.encoding);
   checker.condition("resume.await", d.resume?.await);
   const numbered = deliveriesOf(d).some(({ seq, cursor }) => seq !== undefined || cursor !== undefined);
   if (d.resume && !numbered) {
@@ -91,7 +94,7 @@ function checkProbe(
   variables: readonly string[],
   captured: Iterable<string>,
 ): void {
-  const probe = checker.variables("probe.send", d.probe?.send, variables, captured);
+  const probe = checker.variables("probe.send", d.probe?.send, variables, captured, d.probe?.encoding);
   if (d.probe && !d.reply) checker.add("reply", 'at least one reply, since there is a "probe"', "nothing");
   if (d.reply && !d.probe) checker.add("probe", 'a probe, since there is a "reply"', "nothing");
   const names = new Set<string>();
@@ -164,10 +167,18 @@ export const errorId = (d: Descriptor, error: ErrorSpec): string | undefined =>
 
 class Checker {
   readonly problems: Problem[] = [];
-  readonly #delimiter: string | undefined;
+  /** How the messages are written that are looked at now; undefined where that is refused. */
+  #wire: Wire | undefined;
 
-  constructor(delimiter: string | undefined) {
-    this.#delimiter = delimiter;
+  constructor(d: WireSpec) {
+    this.written(d, "", true);
+  }
+
+  /** Says how the messages are written that are looked at from here on. `prefix` is of the fields that say so. */
+  written(spec: WireSpec, prefix: string, isNew: boolean): void {
+    const problems = isNew ? wireProblems(spec) : [];
+    for (const { path, expected, got } of problems) this.add(prefix + path, expected, got);
+    this.#wire = wireProblems(spec).length === 0 ? wireOf(spec) : undefined;
   }
 
   add(path: string, expected: string, got: string): void {
@@ -180,13 +191,22 @@ class Checker {
     source: string | undefined,
     variables: readonly string[],
     captured: Iterable<string>,
+    encoding?: "text" | "binary",
   ): Template | undefined {
     if (source === undefined) return undefined;
+    const wire = this.#wire;
     const template = templateOf(
-      () => parseTemplate(source, this.#delimiter),
+      () => parseTemplate(source, wire?.delimiter),
       ({ message }) => this.add(path, message, describe(source)),
     );
     this.known(path, template, variables, captured);
+    if (wire?.isBytes && encoding === "text") {
+      this.add(path.replace(/[^.]+$/, "encoding"), '"binary", for its bytes are no text', describe(encoding));
+    }
+    if (wire?.codec && template) {
+      const why = refusal(template, source, wire.codec);
+      if (why !== undefined) this.add(path, why, describe(source));
+    }
     return template;
   }
 
@@ -207,6 +227,11 @@ class Checker {
   condition(path: string, c: ConditionSpec | undefined, kind: "required" | "optional" = "required"): void {
     if (!c) return;
     const given = ["text", "regex", "where"].filter((field) => c[field as keyof ConditionSpec] !== undefined);
+    for (const field of ["text", "regex"] as const) {
+      if (this.#wire?.codec && c[field] !== undefined) {
+        this.add(`${path}.${field}`, '"where" alone, for the message is no text', describe(c[field]));
+      }
+    }
     if (given.length === 0 && kind === "required") this.add(path, '"text", "regex" or "where"', "none");
     if (c.text !== undefined && given.length > 1) {
       this.add(`${path}.text`, `"text" alone, without ${given.slice(1).join(" and ")}`, describe(c.text));

@@ -18,6 +18,7 @@ import { DescriptorError } from "./problem.ts";
 import type { Protocol } from "./protocol.ts";
 import type { Condition, Locator, Message } from "./reader.ts";
 import type { ConditionSpec, DeliverySpec, Descriptor, ErrorSpec } from "./schema.ts";
+import { CODE } from "./template.ts";
 import type { VariableName } from "./variables.ts";
 
 /** Values that a message is made from: those of the connection, what was captured, and `id`, `seq` and `payload`. */
@@ -128,9 +129,6 @@ export function defineProtocol<S = undefined>(
   };
 }
 
-/** No text that a protocol would send, so that no delimiter is in it. */
-const CODE = "\ue000";
-
 /** What stands for a function until it takes its place, by the field's name; others may have none. */
 const STAND_INS: { readonly [field: string]: unknown } = {
   send: CODE,
@@ -211,6 +209,7 @@ class Places {
       answers: c.answers.map((answer, i) => {
         const path = `heartbeat[${answers[i]}]`;
         return {
+          ...answer,
           condition: this.#condition(answer.condition, `${path}.when`),
           captures: this.#captures(answer.captures, path),
           answer: answer.answer && this.#outgoing(answer.answer, `${path}.answer`),

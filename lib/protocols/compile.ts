@@ -7,6 +7,7 @@ import { type Condition, compileCondition, compileLocator, type Locator } from "
 import type { ConditionSpec, DeliverySpec, Descriptor, ErrorSpec } from "./schema.ts";
 import { parsePathTemplate, parseTemplate, stringValue, type Template } from "./template.ts";
 import { CONNECTION_VARIABLES, isWhole, kindOf } from "./variables.ts";
+import { hasWire, isPlain, type Wire, type WireSpec, wireOf } from "./wire.ts";
 
 /** How long a session step waits for its message, unless the descriptor says. */
 const DEFAULT_WITHIN = ms(10_000);
@@ -14,6 +15,7 @@ const DEFAULT_WITHIN = ms(10_000);
 /** A message to send, parsed once. */
 export interface Outgoing {
   readonly template: Template;
+  readonly wire: Wire;
   readonly binary: boolean;
   /** What a protocol's own code makes instead. */
   readonly encode?: (
@@ -24,10 +26,18 @@ export interface Outgoing {
 
 /** A descriptor with everything in it parsed. */
 export interface Compiled {
-  readonly delimiter: string | undefined;
+  readonly wire: Wire;
+  /** Whether any of its messages is other than text. */
+  readonly hasWires: boolean;
   readonly session: readonly CompiledStep[];
   readonly resume: CompiledStep | undefined;
-  readonly probe: (Outgoing & { readonly numericId: boolean }) | undefined;
+  readonly probe:
+    | (Outgoing & {
+        readonly numericId: boolean;
+        /** From 1 to 65535, then from 1 again. */
+        readonly idsInTwoBytes: boolean;
+      })
+    | undefined;
   readonly replies: readonly {
     readonly name: string;
     readonly match: "id" | "whole" | "fifo";
@@ -49,6 +59,8 @@ export interface Compiled {
     readonly condition: Condition;
     readonly captures: readonly Capture[];
     readonly answer: Outgoing | undefined;
+    /** Whether the message is nothing else. */
+    readonly consumes: boolean;
   }[];
   readonly beats: readonly { readonly every: Ms; readonly message: Outgoing }[];
   readonly refresh: { readonly step: CompiledStep; readonly before: Ms } | undefined;
@@ -63,6 +75,8 @@ export interface Capture {
 }
 
 export interface CompiledStep {
+  /** How its messages are written, where that is not as the protocol's others. */
+  readonly wire: Wire | undefined;
   readonly message: Outgoing | undefined;
   readonly awaits: Condition | undefined;
   readonly captures: readonly Capture[];
@@ -157,19 +171,30 @@ export function protocolOf(d: Descriptor, compiled: Compiled, columns: readonly 
 
 /** Parses everything in a descriptor. */
 export function compileParts(d: Descriptor): Compiled {
-  const outgoing = (send: string, encoding: "text" | "binary" = "text"): Outgoing => ({
-    template: parseTemplate(send, d.delimiter),
-    binary: encoding === "binary",
+  const wire = wireOf(d);
+  const outgoing = (send: string, encoding: "text" | "binary" = "text", own = wire): Outgoing => ({
+    template: parseTemplate(send, own.delimiter),
+    wire: own,
+    binary: encoding === "binary" || own.isBytes,
   });
-  const messageOf = ({ send, encoding }: { send?: string; encoding?: "text" | "binary" }) =>
-    send === undefined ? undefined : outgoing(send, encoding);
+  const messageOf = (
+    { send, encoding }: { send?: string; encoding?: "text" | "binary" },
+    own?: Wire | undefined,
+  ) => (send === undefined ? undefined : outgoing(send, encoding, own));
+  const session = (d.session ?? []).map((step, index) => {
+    const own = hasWire(step) ? wireOf(step) : undefined;
+    return compileStep(step, messageOf(step, own), "session", `session[${index}]`, own);
+  });
   return {
-    delimiter: d.delimiter,
-    session: (d.session ?? []).map((step, index) =>
-      compileStep(step, messageOf(step), "session", `session[${index}]`),
-    ),
+    wire,
+    hasWires: !isPlain(wire) || session.some((step) => step.wire !== undefined),
+    session,
     resume: d.resume && compileStep(d.resume, messageOf(d.resume), "resume"),
-    probe: d.probe && { ...outgoing(d.probe.send, d.probe.encoding), numericId: d.probe.id === "number" },
+    probe: d.probe && {
+      ...outgoing(d.probe.send, d.probe.encoding),
+      numericId: d.probe.id === "number" || d.probe.id === "uint16",
+      idsInTwoBytes: d.probe.id === "uint16",
+    },
     replies: (d.reply ?? []).map((reply) => {
       const condition = compileCondition(reply);
       return { name: reply.name, match: reply.match, condition, id: locatorOf(reply.id, condition) };
@@ -180,11 +205,12 @@ export function compileParts(d: Descriptor): Compiled {
       .map(compileDelivery),
     lists: deliveriesOf(d).flatMap(compileList),
     errors: errorsOf(d).map((error) => compileError(d, error)),
-    answers: (d.heartbeat ?? []).flatMap(({ when, capture, answer, encoding }) => {
+    answers: (d.heartbeat ?? []).flatMap(({ when, capture, answer, encoding, consume = true }) => {
       if (!when) return [];
       const condition = compileCondition(when);
       const captures = capturesOf(capture, condition);
-      return [{ condition, captures, answer: answer === undefined ? undefined : outgoing(answer, encoding) }];
+      const message = answer === undefined ? undefined : outgoing(answer, encoding);
+      return [{ condition, captures, answer: message, consumes: consume }];
     }),
     beats: (d.heartbeat ?? []).flatMap(({ every, send, encoding }) =>
       every === undefined || send === undefined
@@ -200,7 +226,7 @@ export function compileParts(d: Descriptor): Compiled {
 }
 
 function compileStep(
-  step: {
+  step: WireSpec & {
     await?: ConditionSpec;
     capture?: Record<string, string>;
     within?: string;
@@ -208,9 +234,11 @@ function compileStep(
   message: Outgoing | undefined,
   purpose: CompiledStep["purpose"],
   path: string = purpose,
+  wire?: Wire,
 ): CompiledStep {
   const awaits = step.await && compileCondition(step.await);
   return {
+    wire,
     message,
     awaits,
     captures: awaits ? capturesOf(step.capture, awaits) : [],

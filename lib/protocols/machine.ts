@@ -1,12 +1,22 @@
 import { type Ms, ms } from "../units.ts";
+import { latin1 } from "./codecs/framing.ts";
 import type { Compiled, CompiledDelivery, CompiledList, Outgoing } from "./compile.ts";
 import { contract, readCaptures, readDelivery } from "./fields.ts";
 import { Ledger, type Probe } from "./ledger.ts";
-import type { ConnectionInit, Conversation, Effect, Publication, Purpose, Send } from "./protocol.ts";
-import { type Frame, MOST_MESSAGES, messagesIn, Reader } from "./reader.ts";
+import type {
+  ConnectionInit,
+  Conversation,
+  Effect,
+  Publication,
+  Purpose,
+  Received,
+  Send,
+} from "./protocol.ts";
+import { type Frame, MOST_MESSAGES, Reader } from "./reader.ts";
 import { NO_VALUE, numberValue, stringValue, type Value } from "./template.ts";
-import { decodeUtf8, encodeUtf8 } from "./utf8.ts";
 import { isWhole, kindOf, VARIABLES } from "./variables.ts";
+import { Inbox, type Incoming, plainMessages, type Wire } from "./wire.ts";
+import { type Written, write, writeOwn } from "./write.ts";
 
 const NONE: readonly Effect[] = [];
 
@@ -24,6 +34,9 @@ export class Machine implements Conversation {
   readonly #nextBeats: Ms[] = [];
   /** What the connection remembers for a protocol's own code. */
   readonly #own: unknown;
+  readonly #inbox: Inbox | undefined;
+  /** Whether the message was answered, and may be something else all the same. */
+  #wasAnswered = false;
   #state: "new" | "session" | "ready" | "ended" = "new";
   #step = 0;
   #stepDeadline: Ms | undefined;
@@ -37,6 +50,7 @@ export class Machine implements Conversation {
     for (const [name, text] of Object.entries(init.variables)) {
       this.#variables.set(name, kindOf(name) === "number" ? numberValue(text) : stringValue(text));
     }
+    this.#inbox = protocol.hasWires ? new Inbox() : undefined;
     this.#scheduleRefresh(init.tokenExpiresAt);
     if (init.lastSeq !== undefined) this.#lastSeq = parseValue(init.lastSeq);
     this.#steps = stepsOf(protocol, init);
@@ -71,15 +85,59 @@ export class Machine implements Conversation {
     if (this.#state === "new" || this.#state === "ended") return NONE;
     const effects: Effect[] = [];
     this.#elapse(at, effects);
-    const { delimiter } = this.#protocol;
-    if (delimiter === undefined) this.#take(frame, at, effects);
-    else for (const message of messagesIn(frame, delimiter)) this.#take(message, at, effects);
+    for (const incoming of this.#messagesIn(frame)) this.#takeIncoming(incoming, at, effects);
     return effects;
   }
 
-  #take(message: Frame, at: Ms, effects: Effect[]): void {
-    if (this.#isEnded()) return; // by time, or by the message before
-    reader.load(message, this.#own);
+  *receiveEach(frame: Frame, at: Ms): Generator<Received> {
+    if (this.#state === "new" || this.#state === "ended") return;
+    let effects: Effect[] = [];
+    this.#elapse(at, effects);
+    for (const incoming of this.#messagesIn(frame)) {
+      const received = this.#takeIncoming(incoming, at, effects);
+      yield { ...received, effects };
+      effects = [];
+    }
+    if (effects.length > 0) yield { message: undefined, effects };
+  }
+
+  #messagesIn(frame: Frame): Iterable<Incoming | "broken"> {
+    const { wire } = this.#protocol;
+    return this.#inbox ? this.#inbox.take(frame, () => this.#wireNow()) : plainMessages(frame, wire);
+  }
+
+  /** How the next message that comes is written. */
+  #wireNow(): Wire {
+    const step = this.#state === "session" ? this.#steps[this.#step] : undefined;
+    return step?.wire ?? this.#protocol.wire;
+  }
+
+  /** Takes a message; gives it as text where a codec could make one of it. */
+  #takeIncoming(incoming: Incoming | "broken", at: Ms, effects: Effect[]): Omit<Received, "effects"> {
+    if (incoming === "broken") {
+      if (!this.#isEnded()) effects.push(unparsable("a stream of bytes that breaks its framing"));
+      return { message: undefined };
+    }
+    const { frame, wire } = incoming;
+    if (this.#isEnded()) return { message: frame }; // by time, or by the message before
+    if (!wire.codec || typeof frame === "string") {
+      reader.load(frame, this.#own);
+      this.#take(at, effects);
+      return { message: frame };
+    }
+    const json = wire.codec.decode(frame);
+    if (json === undefined) {
+      effects.push(unparsable(`bytes that are not ${wire.codec.title}`));
+      return { message: frame };
+    }
+    reader.load(json, this.#own, latin1(frame));
+    this.#take(at, effects);
+    return { message: json, bytes: frame.length };
+  }
+
+  /** Takes the message that the reader has. */
+  #take(at: Ms, effects: Effect[]): void {
+    this.#wasAnswered = false;
     const brought = this.#takeLists(at, effects);
     const known =
       this.#takeAwaited(at, effects) ||
@@ -91,7 +149,7 @@ export class Machine implements Conversation {
       this.#takeDelivery(at, effects);
     if (reader.failure !== undefined) {
       effects.push({ kind: "invalid", reason: "protocol_code", detail: reader.failure });
-    } else if (!known) effects.push(this.#unknown());
+    } else if (!known && !this.#wasAnswered) effects.push(this.#unknown());
   }
 
   probe(id: string, dueAt: Ms, payload = ""): Send {
@@ -101,23 +159,31 @@ export class Machine implements Conversation {
     if (probe.numericId && !isWhole(id)) {
       throw new RangeError(`this protocol's identifiers are whole numbers, got ${JSON.stringify(id)}`);
     }
+    const own = this.#ownId(id);
     const locals = new Map([
-      ["id", probe.numericId ? numberValue(id) : stringValue(id)],
+      ["id", probe.numericId ? numberValue(own) : stringValue(own)],
       ["payload", stringValue(payload)],
     ]);
-    const frame = this.#make(probe, dueAt, locals);
-    const opened = this.#ledger.add(id, dueAt);
+    const written = this.#written(probe, dueAt, locals);
+    const opened = this.#ledger.add(own, dueAt);
     for (const [index, { match }] of this.#protocol.replies.entries()) {
       if (match === "fifo") this.#ledger.awaitTurn(index, opened);
-      else if (match === "whole") this.#ledger.awaitMessage(index, opened, this.#withoutDelimiter(frame));
+      else if (match === "whole") this.#ledger.awaitMessage(index, opened, written.message);
     }
-    return { kind: "send", frame, purpose: "probe" };
+    return { kind: "send", ...frameOf(written), purpose: "probe" };
   }
 
   sent(id: string, at: Ms): void {
-    const probe = this.#ledger.byId(id);
+    const probe = this.#ledger.byId(this.#ownId(id));
     if (!probe) throw new RangeError(`this connection had no probe ${JSON.stringify(id)}`);
     probe.sentAt = at;
+  }
+
+  /** The identifier that a probe has in this protocol. */
+  #ownId(id: string): string {
+    if (!this.#protocol.probe?.idsInTwoBytes) return id;
+    const [n, most] = [BigInt(id), 65_535n];
+    return String(((n + most - 1n) % most) + 1n);
   }
 
   publish({ id, seq, payload = "" }: Publication, at: Ms): Send {
@@ -152,13 +218,13 @@ export class Machine implements Conversation {
     for (const [index, { every, message }] of this.#protocol.beats.entries()) {
       const dueAt = this.#nextBeats[index]!;
       if (dueAt > at) continue;
-      effects.push(this.#send(message, "heartbeat", at));
+      effects.push(this.#sendOrTell(message, "heartbeat", at));
       // Beats that were missed are not made up for: they would arrive in a burst.
       this.#nextBeats[index] = ms(dueAt + every > at ? dueAt + every : at + every);
     }
     if (this.#refreshAt !== undefined && this.#refreshAt <= at) {
       this.#refreshAt = undefined;
-      effects.push(this.#send(this.#protocol.refresh!.step.message!, "refresh", at));
+      effects.push(this.#sendOrTell(this.#protocol.refresh!.step.message!, "refresh", at));
     }
     return effects;
   }
@@ -175,7 +241,14 @@ export class Machine implements Conversation {
   #runSteps(at: Ms, effects: Effect[]): void {
     for (; this.#step < this.#steps.length; this.#step++) {
       const step = this.#steps[this.#step]!;
-      if (step.message) effects.push(this.#send(step.message, step.purpose, at));
+      if (step.message) {
+        const sent = this.#sendOrTell(step.message, step.purpose, at);
+        if (sent.kind === "invalid") {
+          this.#failSession("contract", sent.detail, effects);
+          return;
+        }
+        effects.push(sent);
+      }
       if (!step.awaits) continue;
       this.#stepDeadline = ms(at + step.within);
       return;
@@ -219,12 +292,13 @@ export class Machine implements Conversation {
   }
 
   #takeHeartbeat(at: Ms, effects: Effect[]): boolean {
-    for (const { condition, captures, answer } of this.#protocol.answers) {
+    for (const { condition, captures, answer, consumes } of this.#protocol.answers) {
       if (!reader.matches(condition)) continue;
       const taken = readCaptures(reader, captures);
       if (typeof taken === "string") effects.push(contract(`heartbeat: nothing to capture as "${taken}"`));
-      else if (answer) effects.push(this.#send(answer, "heartbeat", at, taken));
-      return true;
+      else if (answer) effects.push(this.#sendOrTell(answer, "heartbeat", at, taken));
+      if (consumes) return true;
+      this.#wasAnswered = true;
     }
     return false;
   }
@@ -263,7 +337,7 @@ export class Machine implements Conversation {
       let probe: Probe | undefined;
       if (match === "fifo") probe = this.#ledger.takeTurn(index);
       else if (match === "whole") {
-        if (reader.text !== undefined) probe = this.#ledger.takeMessage(index, reader.text);
+        if (reader.sent !== undefined) probe = this.#ledger.takeMessage(index, reader.sent);
       } else {
         const given = reader.textAt(id!);
         if (given === undefined && !condition.always) {
@@ -360,10 +434,12 @@ export class Machine implements Conversation {
   /**
    * A message of a protocol's own code is made when it is read, which is when it is sent: one that is kept back takes no
    * number of a sequence that is counted there.
+   *
+   * @throws RangeError on what the codec cannot write
    */
   #send(message: Outgoing, purpose: Purpose, at: Ms, locals?: ReadonlyMap<string, Value>): Send {
-    if (!message.encode) return { kind: "send", frame: this.#make(message, at, locals), purpose };
-    const make = () => this.#make(message, at, locals);
+    if (!message.encode) return { kind: "send", ...frameOf(this.#written(message, at, locals)), purpose };
+    const make = () => this.#written(message, at, locals).frame;
     let made: Frame | undefined;
     return {
       kind: "send",
@@ -375,19 +451,18 @@ export class Machine implements Conversation {
     };
   }
 
-  #make(message: Outgoing, at: Ms, locals?: ReadonlyMap<string, Value>): Frame {
-    if (!message.encode) {
-      return this.#frame(
-        message,
-        message.template.expand((name) => locals?.get(name) ?? this.#value(name, at)),
+  #written(message: Outgoing, at: Ms, locals?: ReadonlyMap<string, Value>): Written {
+    const { template, wire, binary, encode } = message;
+    if (!encode) {
+      return write(
+        template.expand((name) => locals?.get(name) ?? this.#value(name, at)),
+        wire,
+        binary,
       );
     }
-    const own = message.encode(this.#values(at, locals), this.#own);
-    return typeof own === "string"
-      ? this.#frame(message, own)
-      : own instanceof ArrayBuffer
-        ? new Uint8Array(own)
-        : own;
+    const own = encode(this.#values(at, locals), this.#own);
+    if (typeof own === "string") return write(own, wire, binary);
+    return writeOwn(own instanceof ArrayBuffer ? new Uint8Array(own) : own, wire);
   }
 
   /** All variables that there are, as texts. */
@@ -399,18 +474,19 @@ export class Machine implements Conversation {
     return values;
   }
 
-  /** A message as it is written. */
-  #frame({ binary }: Outgoing, message: string): Frame {
-    const { delimiter } = this.#protocol;
-    const text = delimiter === undefined ? message : message + delimiter;
-    return binary ? encodeUtf8(text) : text;
-  }
-
-  /** A message as it comes back; "" where it is no text. */
-  #withoutDelimiter(frame: Frame): string {
-    const text = (typeof frame === "string" ? frame : decodeUtf8(frame)) ?? "";
-    const { delimiter = "" } = this.#protocol;
-    return delimiter !== "" && text.endsWith(delimiter) ? text.slice(0, -delimiter.length) : text;
+  /** As {@link #send}; what cannot be written, since the peer gave something else than expected, breaks the contract. */
+  #sendOrTell(
+    message: Outgoing,
+    purpose: Purpose,
+    at: Ms,
+    locals?: ReadonlyMap<string, Value>,
+  ): Send | Extract<Effect, { kind: "invalid" }> {
+    try {
+      return this.#send(message, purpose, at, locals);
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      return { kind: "invalid", reason: "contract", detail: error.message };
+    }
   }
 
   #value(name: string, at: Ms): Value {
@@ -442,6 +518,10 @@ function stepsOf({ session, refresh, resume }: Compiled, init: ConnectionInit): 
     ...(init.lastSeq !== undefined && resume ? [resume] : []),
   ];
 }
+
+const frameOf = ({ frame, json }: Written) => (json === undefined ? { frame } : { frame, json });
+
+const unparsable = (detail: string): Effect => ({ kind: "invalid", reason: "unparsable", detail });
 
 const earlier = (a: Ms | undefined, b: Ms | undefined): Ms | undefined =>
   a === undefined || (b !== undefined && b < a) ? b : a;

@@ -9,6 +9,8 @@ export type Purpose = "session" | "heartbeat" | "refresh" | "resume" | "probe" |
 export interface Send {
   readonly kind: "send";
   readonly frame: Frame;
+  /** The message as JSON, where a codec made the frame of it. */
+  readonly json?: string;
   readonly purpose: Purpose;
 }
 
@@ -103,6 +105,15 @@ export interface Publication {
   readonly payload?: string;
 }
 
+/** A message of the protocol as it came in. */
+export interface Received {
+  /** The JSON that a codec made of it, otherwise as it came; undefined for no whole message. */
+  readonly message: Frame | undefined;
+  /** How many bytes it had where a codec made JSON of it. */
+  readonly bytes?: number;
+  readonly effects: readonly Effect[];
+}
+
 /**
  * One connection's state machine. It reads no clock and writes to no socket: instants are given, what is to be
  * done comes back as {@link Effect}s. Instants share one origin; those given to {@link due} do not go back, while
@@ -113,10 +124,12 @@ export interface Conversation {
   open(at: Ms): readonly Effect[];
   /** A message came in, read at `at`. Never throws. */
   receive(frame: Frame, at: Ms): readonly Effect[];
+  /** As {@link receive}: the protocol's messages that a message of WebSocket brings, each with what came of it. */
+  receiveEach(frame: Frame, at: Ms): Iterable<Received>;
   /**
    * Makes a probe that was due at `dueAt`, from which its response time and its time-out count.
    * Throws before `ready`, after the end, and RangeError on an id that was used already or that cannot be
-   * written (with `probe.id` "number": what is no whole number).
+   * written (with `probe.id` "number": what is no whole number), or on a message that the codec cannot write.
    */
   probe(id: string, dueAt: Ms, payload?: string): Send;
   /** The probe was written at `at`: service time counts from here. */

@@ -91,6 +91,7 @@ const NO_GROUPS: readonly (string | undefined)[] = [];
  */
 export class Reader {
   #text: string | undefined;
+  #sent: string | undefined;
   #groups = NO_GROUPS;
   /** Where the JSON begins: after the regex's match. */
   #from = 0;
@@ -104,11 +105,13 @@ export class Reader {
   #failure: string | undefined;
   readonly #message: Message = messageOf(this);
 
-  load(frame: Frame, state?: unknown): void {
+  /** @param sent what stands for the message as it was sent, where a codec made the text of it */
+  load(frame: Frame, state?: unknown, sent?: string): void {
     this.#frame = frame;
     this.#state = state;
     this.#failure = undefined;
     this.#text = typeof frame === "string" ? frame : decodeUtf8(frame);
+    this.#sent = sent ?? this.#text;
     this.#parsed = undefined;
     this.#wantedJson = false;
     this.#recognised = false;
@@ -119,6 +122,11 @@ export class Reader {
   /** The message as text; undefined when its bytes are not UTF-8. */
   get text(): string | undefined {
     return this.#text;
+  }
+
+  /** What says which message it is that was sent: its text, or its bytes where a codec made the text of it. */
+  get sent(): string | undefined {
+    return this.#sent;
   }
 
   /** Whether the message should have been JSON, as far as one can tell. */

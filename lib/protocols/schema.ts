@@ -1,5 +1,7 @@
 import * as v from "valibot";
 import { parseDuration } from "../units.ts";
+import { CODEC_NAMES } from "./codecs/codec.ts";
+import { FRAMINGS, type FramingName } from "./codecs/framing.ts";
 import { compilePattern, PatternError } from "./pattern.ts";
 import { parsePathTemplate, TemplateError } from "./template.ts";
 
@@ -138,6 +140,55 @@ const capture = optional(
   ),
 );
 
+const codecName = choice(
+  ["json", ...CODEC_NAMES],
+  "The format of the messages. Default: json, text as it comes.",
+);
+
+const CodecObject = object(
+  {
+    name: choice(CODEC_NAMES, "The format of the messages."),
+    bytes: optional(
+      choice(
+        ["base64", "json"],
+        "How byte strings are written in JSON: as base64 (default), or as the object or list of JSON that they hold, where they do.",
+      ),
+    ),
+    version: optional(choice(["3.1.1", "5"], "Of MQTT. Default: 3.1.1.")),
+  },
+  "The format of the messages, with its options.",
+);
+
+/** What is wrong is said of the form that it has. */
+const codec = (() => {
+  const either = v.union([codecName, CodecObject]);
+  const run: (typeof either)["~run"] = (dataset, config) =>
+    (typeof dataset.value === "string" ? codecName : CodecObject)["~run"](dataset, config) as ReturnType<
+      typeof run
+    >;
+  return { ...either, "~run": run };
+})();
+
+/** How messages are written. */
+const wire = {
+  codec: optional(codec),
+  framing: optional(
+    choice(
+      Object.keys(FRAMINGS) as FramingName[],
+      "Where a message ends, within one of WebSocket or over several: its length comes before it, or the lines of NATS.",
+    ),
+  ),
+  delimiter: optional(
+    v.pipe(
+      v.string("text"),
+      v.nonEmpty("at least one character"),
+      v.description(
+        "What ends each message of the protocol within one of WebSocket, which may then hold several; the last one's may be missing. It is put after each message sent, and may part several in one template.",
+      ),
+    ),
+  ),
+};
+
 const step = {
   encoding,
   await: optional(Condition),
@@ -221,18 +272,13 @@ export const DescriptorSchema = object(
         v.regex(/^[/?]/, 'a text that begins with "/" or "?"'),
       ),
     ),
-    delimiter: optional(
-      v.pipe(
-        v.string("text"),
-        v.nonEmpty("at least one character"),
-        v.description(
-          "What ends each message of the protocol within one of WebSocket, which may then hold several; the last one's may be missing. It is put after each message sent, and may part several in one template.",
-        ),
-      ),
-    ),
+    ...wire,
     session: optional(
       list(
-        object({ send: optional(template("A message")), ...step, capture }, "A step: send, await, or both."),
+        object(
+          { send: optional(template("A message")), ...step, capture, ...wire },
+          "A step: send, await, or both. With a codec, framing or delimiter of its own none of the protocol's holds for it.",
+        ),
         "What happens after the 101, step by step, before the connection is ready.",
       ),
     ),
@@ -241,7 +287,12 @@ export const DescriptorSchema = object(
         {
           send: template("The message"),
           encoding,
-          id: optional(choice(["string", "number"], "How ${id} is written in JSON. Default: string.")),
+          id: optional(
+            choice(
+              ["string", "number", "uint16"],
+              "How ${id} is written in JSON. Default: string. With uint16 it is a number from 1 to 65535, then from 1 again.",
+            ),
+          ),
         },
         "The message whose replies are timed.",
       ),
@@ -265,6 +316,12 @@ export const DescriptorSchema = object(
             when: optional(Condition),
             capture,
             answer: optional(template("The answer")),
+            consume: optional(
+              v.pipe(
+                v.boolean("true or false"),
+                v.description("Whether the message is nothing else. Default: true."),
+              ),
+            ),
             every: optional(duration("How often to send, from ready on")),
             send: optional(template("The message")),
             encoding,

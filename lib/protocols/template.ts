@@ -26,6 +26,12 @@ export const numberValue = (digits: string): Value => ({ text: digits, json: dig
 /** What a variable without a value is: `null` in JSON, nothing elsewhere. */
 export const NO_VALUE: Value = { text: "", json: "null" };
 
+/**
+ * The template that stands for a function of a protocol in code: no text that a protocol would send, so that no
+ * delimiter is in it.
+ */
+export const CODE = "\ue000";
+
 /** Looks a variable up. Every name of the template is known: that was checked when it was parsed. */
 export type Scope = (name: string) => Value;
 

@@ -1,11 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { useAllCodecs } from "../../lib/protocols/codecs/all.ts";
+import { CODEC_NAMES } from "../../lib/protocols/codecs/codec.ts";
 import { compile, DescriptorError, PROTOCOLS, parseDescriptor } from "../../lib/protocols/index.ts";
 
 const probe = { send: '{"id":${id}}' };
 const reply = [{ name: "r", where: { "/type": "r" }, match: "id", id: "/id" }];
 
 /** [what is wrong, the descriptor, every line of the error after the first] */
+useAllCodecs();
+
 const wrong: [sentence: string, json: unknown, ...lines: string[]][] = [
   ["nothing", undefined, "the document: expected an object, got nothing"],
   ["a list", [], "name: expected a value, for this field is required, got nothing"],
@@ -19,12 +23,12 @@ const wrong: [sentence: string, json: unknown, ...lines: string[]][] = [
   [
     "a misspelt field",
     { name: "x", sesion: [] },
-    'sesion: expected a field of this object (name, subprotocols, path, delimiter, session, probe, reply, publish, delivery, error, heartbeat, refresh, resume, unmatched), got "sesion"',
+    'sesion: expected a field of this object (name, subprotocols, path, codec, framing, delimiter, session, probe, reply, publish, delivery, error, heartbeat, refresh, resume, unmatched), got "sesion"',
   ],
   [
     "a misspelt field deep inside",
     { name: "x", session: [{ sned: "hi" }] },
-    'session[0].sned: expected a field of this object (send, encoding, await, within, capture), got "sned"',
+    'session[0].sned: expected a field of this object (send, encoding, await, within, capture, codec, framing, delimiter), got "sned"',
   ],
   ["a list that is none", { name: "x", session: {} }, "session: expected a list, got {}"],
   ["an empty list", { name: "x", heartbeat: [] }, "heartbeat: expected at least one item, got []"],
@@ -332,6 +336,61 @@ const wrong: [sentence: string, json: unknown, ...lines: string[]][] = [
     { name: "x", resume: { send: '{"after":${lastSeq}}', within: "1s" } },
     'resume: expected "delivery.seq" or "delivery.cursor", which say where to resume, got neither',
     'resume.within: expected "await" beside it, got none',
+  ],
+  [
+    "a codec that there is not",
+    { name: "x", codec: "xml" },
+    `codec: expected ${["json", ...CODEC_NAMES].map((name) => `"${name}"`).join(" or ")}, got "xml"`,
+  ],
+  [
+    "an option of another codec",
+    { name: "x", codec: { name: "mqtt", version: "4" } },
+    'codec.version: expected "3.1.1" or "5", got "4"',
+  ],
+  [
+    "two ends of a message",
+    { name: "x", framing: "varint", delimiter: "\n" },
+    'delimiter: expected none beside "framing", got "\\n"',
+  ],
+  [
+    "a framing beside packets that frame themselves",
+    { name: "x", codec: "mqtt", framing: "varint", session: [{ await: { where: { "/cmd": "connack" } } }] },
+    'framing: expected none, for packets of MQTT say how long they are, got "varint"',
+  ],
+  [
+    "a delimiter between bytes, in a step of its own",
+    { name: "x", session: [{ send: "{}", codec: "mqtt", delimiter: "\n" }] },
+    'session[0].delimiter: expected none, for the codec\'s messages are bytes, got "\\n"',
+  ],
+  [
+    "text where messages are bytes",
+    {
+      name: "x",
+      codec: "mqtt",
+      probe: { send: '{"cmd":"pingreq"}', encoding: "text" },
+      reply: [{ name: "a", regex: "^a", match: "fifo" }],
+      heartbeat: [{ when: { text: "hi" } }],
+    },
+    'probe.encoding: expected "binary", for its bytes are no text, got "text"',
+    'reply[0].regex: expected "where" alone, for the message is no text, got "^a"',
+    'heartbeat[0].when.text: expected "where" alone, for the message is no text, got "hi"',
+  ],
+  [
+    "templates that the codec cannot write",
+    {
+      name: "x",
+      codec: "mqtt",
+      session: [{ send: "hello" }, { send: '{"cmd":"publish","topic":${user},"qos":7}' }],
+      publish: { send: '{"cmd":"publish","topic":${room},"payload":{"id":${id}}}' },
+    },
+    'session[0].send: expected an object or a list of JSON, which the codec writes, got "hello"',
+    'session[1].send: expected what the codec can write (qos: want a whole number from 0 to 2, got a number), got "{\\"cmd\\":\\"publish\\",\\"topic\\":${user},\\"qos\\":7}"',
+    'publish.send: expected what the codec can write (payload: want base64, got an object), got "{\\"cmd\\":\\"publish\\",\\"topic\\":${room},\\"payload\\":{\\"id...',
+  ],
+  [
+    "a beat that consumes nothing",
+    { name: "x", heartbeat: [{ every: "1s", send: "a", consume: true }] },
+    'heartbeat[0].consume: expected "when" beside it, got none',
   ],
   [
     "several slips at once",

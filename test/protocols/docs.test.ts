@@ -1,15 +1,27 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
+import { useAllCodecs } from "../../lib/protocols/codecs/all.ts";
 import { type Descriptor, parseDescriptor } from "../../lib/protocols/index.ts";
 import { VARIABLES } from "../../lib/protocols/variables.ts";
 
 const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), "utf8");
 const document = read("docs/protocols.md");
+useAllCodecs();
 const fixtures = JSON.parse(read("lib/protocols/fixtures.json")) as {
   descriptors: Record<string, Descriptor>;
 };
-const worked = ["socket.io", "graphql-transport-ws", "signalr", "centrifugo", "stomp", "phoenix", "json-rpc"];
+const worked = [
+  "mqtt",
+  "mqtt-5",
+  "socket.io",
+  "graphql-transport-ws",
+  "signalr",
+  "centrifugo",
+  "stomp",
+  "phoenix",
+  "json-rpc",
+];
 
 test("each descriptor in docs/protocols.md is accepted", () => {
   const shown = [...document.matchAll(/^```json\n(.*?)^```$/gms)].map(([, json]) => JSON.parse(json!));
@@ -18,6 +30,12 @@ test("each descriptor in docs/protocols.md is accepted", () => {
     shown.map(({ name }) => name),
     ["acme-chat", "history"],
   );
+});
+
+test("each descriptor in docs/codecs.md is accepted", () => {
+  const shown = [...read("docs/codecs.md").matchAll(/^```json\n(.*?)^```$/gms)];
+  assert.ok(shown.length >= 4);
+  for (const [, json] of shown) parseDescriptor(JSON.parse(json!), "docs/codecs.md");
 });
 
 test("each file of examples/protocols is accepted, named as its protocol, and told of in docs/protocols.md", () => {
@@ -42,8 +60,9 @@ test("docs/protocols.md knows every field and every variable", () => {
   const schema = JSON.parse(read("docs/schemas/protocol.schema.json"));
   const names = [...fieldNames(schema), ...Object.keys(VARIABLES)];
   assert.ok(names.length > 40);
+  const told = document + read("docs/codecs.md");
   assert.deepEqual(
-    names.filter((name) => !document.includes(`\`${name}\``)),
+    names.filter((name) => !told.includes(`\`${name}\``)),
     [],
   );
 });

@@ -1,3 +1,4 @@
+import { useAllCodecs } from "../../lib/protocols/codecs/all.ts";
 import { compile } from "../../lib/protocols/compile.ts";
 import { parseDescriptor } from "../../lib/protocols/descriptor.ts";
 import type { ConnectionInit, Conversation, Effect, Frame } from "../../lib/protocols/index.ts";
@@ -14,6 +15,8 @@ import {
   TemplateError,
 } from "../../lib/protocols/template.ts";
 import { type Ms, ms } from "../../lib/units.ts";
+
+useAllCodecs();
 
 /** A message in the table: text as it is, bytes in hexadecimal digits. */
 type FrameJson = { readonly text: string } | { readonly hex: string };
@@ -203,7 +206,8 @@ function perform(conversation: Conversation, step: Step): readonly Effect[] {
 }
 
 const effectToJson = (effect: Effect): unknown =>
-  effect.kind === "send" ? { ...effect, frame: frameToJson(effect.frame) } : effect;
+  // The JSON that a codec wrote is told for people alone.
+  effect.kind === "send" ? { ...effect, json: undefined, frame: frameToJson(effect.frame) } : effect;
 
 export const frameToJson = (frame: Frame): FrameJson =>
   typeof frame === "string"

@@ -60,6 +60,7 @@ type compiler struct {
 	p        *Protocol
 	columns  []string
 	tree     *tree // of the document that pointers are now of
+	now      *wire // of the messages that are now compiled
 	captures []string
 	err      error
 }
@@ -78,9 +79,9 @@ func (c *compiler) compile(d *Descriptor) {
 	c.variables(d)
 	p.names = append(slices.Clone(p.Variables), c.captures...)
 
-	if d.Delimiter != "" {
-		p.delimiter = []byte(d.Delimiter)
-	}
+	p.wire = c.wire("", d.Codec, d.Framing, d.Delimiter)
+	p.hasWires = !p.wire.isPlain()
+	c.now = p.wire
 	if d.Path != "" {
 		t, err := parsePathTemplate(d.Path)
 		if err != nil {
@@ -102,7 +103,8 @@ func (c *compiler) compile(d *Descriptor) {
 	}
 	if d.Probe != nil {
 		p.probe = c.message("probe.send", d.Probe.Send, d.Probe.Encoding, nil)
-		p.numericID = d.Probe.ID == "number"
+		p.idsInTwoBytes = d.Probe.ID == "uint16"
+		p.numericID = d.Probe.ID == "number" || p.idsInTwoBytes
 	}
 	if d.Publish != nil {
 		p.publish = c.message("publish.send", d.Publish.Send, d.Publish.Encoding, nil)
@@ -164,13 +166,17 @@ func (c *compiler) variables(d *Descriptor) {
 }
 
 func (c *compiler) message(field, source, encoding string, own []capture) *template {
-	t, err := parseTemplate(source, string(c.p.delimiter))
+	t, err := parseTemplate(source, string(c.now.delimiter))
 	if err != nil {
 		c.fail(field, "%w", err)
 	}
-	t.binary = encoding == "binary"
-	if c.p.delimiter != nil {
-		t.parts = append(t.parts, part{literal: string(c.p.delimiter)})
+	if begins := strings.TrimLeft(source, " \t\r\n"); c.now.codec != nil && (begins == "" || !isBracket(begins[0])) {
+		c.fail(field, "want an object or a list of JSON, which the codec writes")
+	}
+	t.wire = c.now
+	t.binary = encoding == "binary" || c.now.isBytes
+	if c.now.delimiter != nil {
+		t.parts = append(t.parts, part{literal: string(c.now.delimiter)})
 	}
 	return c.bind(field, &t, own)
 }
@@ -203,6 +209,12 @@ func (c *compiler) bind(field string, t *template, own []capture) *template {
 
 func (c *compiler) step(field string, purpose Purpose, s *StepSpec) step {
 	compiled := step{path: field, purpose: purpose, within: defaultWithin}
+	if s.Codec != nil || s.Framing != "" || s.Delimiter != "" {
+		compiled.wire = c.wire(field+".", s.Codec, s.Framing, s.Delimiter)
+		c.p.hasWires = true
+		c.now = compiled.wire
+		defer func() { c.now = c.p.wire }()
+	}
 	if s.Send != nil {
 		compiled.message = c.message(field+".send", *s.Send, s.Encoding, nil)
 	}
@@ -316,7 +328,7 @@ func (c *compiler) error(field string, d *Descriptor, e *ErrorSpec) {
 func (c *compiler) beat(field string, b *BeatSpec) {
 	switch {
 	case b.When != nil && b.Every == "":
-		compiled := answer{condition: c.condition(field+".when", b.When)}
+		compiled := answer{condition: c.condition(field+".when", b.When), passes: b.Consume != nil && !*b.Consume}
 		compiled.captures = c.capture(field+".capture", b.Capture, &compiled.condition)
 		for i := range compiled.captures {
 			compiled.captures[i].slot = len(c.p.names) + i // good for the answer alone
@@ -337,6 +349,9 @@ func (c *compiler) beat(field string, b *BeatSpec) {
 
 func (c *compiler) condition(field string, s *ConditionSpec) condition {
 	compiled := condition{text: s.Text}
+	if c.now.codec != nil && (s.Text != nil || s.Regex != nil) {
+		c.fail(field, `want "where", for the message is no text`)
+	}
 	if s.Regex != nil {
 		re, err := regexp.Compile(*s.Regex)
 		if err != nil {

@@ -3,7 +3,10 @@ package protocol
 import (
 	"errors"
 	"fmt"
+	"math"
+	"strconv"
 	"time"
+	"unsafe"
 
 	"xk6-realtime/engine/clock"
 	"xk6-realtime/engine/protocol/jsontext"
@@ -28,7 +31,13 @@ type Interpreter struct {
 	reply        Reply
 	delivery     Delivery
 	out          []byte
+	encoded      []byte // a message as bytes of its codec
+	framed       []byte // and in its framing
+	decoded      []byte // a message that came, as JSON
+	wireID       []byte
 	number       [24]byte
+	own          locals // of an answer
+	answered     bool   // the message that is read, which may be something else, too
 }
 
 // NewInterpreter makes an Interpreter. replyTimeout is how long replies may
@@ -94,6 +103,7 @@ const (
 type rare struct {
 	nextBeats []clock.Time
 	refreshAt clock.Time // 0 for never
+	stream    stream
 }
 
 // cursor is the last delivery's, in a form that needs memory only where it is
@@ -231,12 +241,18 @@ func (c *Conversation) Probe(e Events, id, payload []byte, due clock.Time) error
 	if p.numericID {
 		locals.idKind = bareValue
 	}
-	message := c.expand(p.probe, due, &locals)
+	if p.idsInTwoBytes {
+		locals.id = c.idInTwoBytes(id)
+	}
+	frame, message, err := c.write(p.probe, due, &locals)
+	if err != nil {
+		return err
+	}
 	if c.ledger == nil {
 		c.ledger = &ledger{turns: p.turns}
 	}
-	c.ledger.add(id, due, due.Add(c.in.replyTimeout), message[:len(message)-len(p.delimiter)])
-	e.Send(message, p.probe.binary, ForProbe)
+	c.ledger.add(locals.id, due, due.Add(c.in.replyTimeout), message)
+	e.Send(frame, p.probe.binary, ForProbe)
 	return nil
 }
 
@@ -245,9 +261,20 @@ func (c *Conversation) Sent(id []byte, at clock.Time) {
 	if c.ledger == nil {
 		return
 	}
+	if c.in.protocol.idsInTwoBytes {
+		id = c.idInTwoBytes(id)
+	}
 	if probe := c.ledger.byID(id); probe != nil {
 		probe.Sent = at
 	}
+}
+
+// idInTwoBytes is an identifier as two bytes hold it: from 1 to 65535, then from
+// 1 again.
+func (c *Conversation) idInTwoBytes(id []byte) []byte {
+	n, _ := strconv.ParseUint(unsafe.String(unsafe.SliceData(id), len(id)), 10, 64)
+	c.in.wireID = strconv.AppendUint(c.in.wireID[:0], (n+math.MaxUint16-1)%math.MaxUint16+1, 10)
+	return c.in.wireID
 }
 
 // Publish makes a publication. The message is handed to Events.Send.
@@ -260,8 +287,7 @@ func (c *Conversation) Publish(e Events, id []byte, seq int64, payload []byte, a
 		return ErrNotReady
 	}
 	locals := locals{id: id, payload: payload, idKind: textValue, seq: seq}
-	e.Send(c.expand(p.publish, at, &locals), p.publish.binary, ForPublish)
-	return nil
+	return c.send(e, p.publish, at, &locals, ForPublish)
 }
 
 // SetToken replaces the token for what is sent from now on, and sets the time
@@ -332,7 +358,7 @@ func (c *Conversation) Due(e Events, at clock.Time) {
 			continue
 		}
 		b := &c.in.protocol.beats[i]
-		e.Send(c.expand(b.message, at, nil), b.message.binary, ForHeartbeat)
+		c.sendOrTell(e, b.message, at, nil, ForHeartbeat)
 		// Beats that were missed are not made up for: they would come in a burst.
 		if *next = next.Add(b.every); *next <= at {
 			*next = at.Add(b.every)
@@ -341,7 +367,7 @@ func (c *Conversation) Due(e Events, at clock.Time) {
 	if c.rare.refreshAt != 0 && c.rare.refreshAt <= at {
 		c.rare.refreshAt = 0
 		if m := c.in.protocol.refresh.message; m != nil {
-			e.Send(c.expand(m, at, nil), m.binary, ForRefresh)
+			c.sendOrTell(e, m, at, nil, ForRefresh)
 		}
 	}
 }

@@ -16,6 +16,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
+
+	"xk6-realtime/engine/protocol/codec"
 )
 
 // Descriptor is a descriptor as JSON has it.
@@ -25,6 +27,8 @@ type Descriptor struct {
 	Subprotocols []string                `json:"subprotocols"`
 	Path         string                  `json:"path"`
 	Delimiter    string                  `json:"delimiter"`
+	Codec        *codec.Spec             `json:"codec"`
+	Framing      string                  `json:"framing"`
 	Session      []StepSpec              `json:"session"`
 	Probe        *ProbeSpec              `json:"probe"`
 	Reply        []ReplySpec             `json:"reply"`
@@ -58,6 +62,10 @@ type StepSpec struct {
 	Within   string            `json:"within"`
 	Capture  map[string]string `json:"capture"`
 	Before   string            `json:"before"`
+	// How its messages are written, where that is not as in the others.
+	Codec     *codec.Spec `json:"codec"`
+	Framing   string      `json:"framing"`
+	Delimiter string      `json:"delimiter"`
 }
 
 // ProbeSpec is the message whose replies are timed.
@@ -115,6 +123,7 @@ type BeatSpec struct {
 	When     *ConditionSpec    `json:"when"`
 	Capture  map[string]string `json:"capture"`
 	Answer   *string           `json:"answer"`
+	Consume  *bool             `json:"consume"` // whether the message is nothing else; nil is true
 	Every    string            `json:"every"`
 	Send     *string           `json:"send"`
 	Encoding string            `json:"encoding"`

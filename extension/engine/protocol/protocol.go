@@ -19,9 +19,11 @@ type Protocol struct {
 	Variables []string
 
 	path            *template
-	delimiter       []byte // nil where one message of WebSocket is one of the protocol
+	wire            *wire
+	hasWires        bool // other than text, delimited or not, in any step
 	probe           *template
 	numericID       bool
+	idsInTwoBytes   bool
 	publish         *template
 	replies         []reply
 	allReplies      uint16
@@ -85,6 +87,7 @@ type answer struct {
 	condition
 	captures []capture
 	message  *template
+	passes   bool // the message may be something else, too
 }
 
 type beat struct {
@@ -95,6 +98,7 @@ type beat struct {
 type step struct {
 	path     string // the descriptor's field
 	purpose  Purpose
+	wire     *wire // where it is not the protocol's
 	message  *template
 	awaits   *condition
 	captures []capture

@@ -46,6 +46,7 @@ type reader struct {
 	root *node
 
 	text   []byte
+	sent   []byte // the message as it was sent, where a codec made the text of it
 	isText bool
 	groups []int  // byte offsets, as regexp has them; of the last condition
 	whole  []byte // what they are offsets into: of an element, the message
@@ -62,7 +63,7 @@ type reader struct {
 }
 
 func (r *reader) load(message []byte, binary bool) {
-	r.text, r.whole = message, message
+	r.text, r.sent, r.whole = message, message, message
 	r.isText = !binary || utf8.Valid(message)
 	r.groups = nil
 	r.from = 0

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"unsafe"
 
 	"xk6-realtime/engine/clock"
 	"xk6-realtime/engine/protocol/jsontext"
@@ -21,7 +22,11 @@ func (c *Conversation) Receive(e Events, message []byte, binary bool, since, at 
 		return
 	}
 	c.in.since = since
-	r, delimiter := &c.in.reader, c.in.protocol.delimiter
+	if c.in.protocol.hasWires {
+		c.receiveFramed(e, message, binary, at)
+		return
+	}
+	r, delimiter := &c.in.reader, c.in.protocol.wire.delimiter
 	r.load(message, binary)
 	if delimiter == nil || !r.isText {
 		c.take(e, at)
@@ -46,6 +51,7 @@ const mostMessages = 65_536
 
 // take takes the protocol's message that the reader has.
 func (c *Conversation) take(e Events, at clock.Time) {
+	c.in.answered = false
 	brought := c.takeLists(e, at)
 	switch {
 	case c.takeAwaited(e, at):
@@ -55,6 +61,7 @@ func (c *Conversation) take(e Events, at clock.Time) {
 	case c.takeReply(e, at):
 	case brought:
 	case c.takeDelivery(e, at):
+	case c.in.answered:
 	default:
 		c.unknown(e)
 	}
@@ -94,21 +101,31 @@ func (c *Conversation) takeHeartbeat(e Events, at clock.Time) bool {
 		if !r.matches(&a.condition) {
 			continue
 		}
-		var l locals
-		for j := range a.captures {
-			text, kind := r.value(a.captures[j].locator)
-			if kind == noValue {
-				e.Invalid(Contract, `heartbeat: nothing to capture as "`+a.captures[j].name+`"`)
-				return true
-			}
-			l.captured = append(l.captured, Value{string(text), kind})
+		c.answer(e, a, at)
+		if !a.passes {
+			return true
 		}
-		if a.message != nil {
-			e.Send(c.expand(a.message, at, &l), a.message.binary, ForHeartbeat)
-		}
-		return true
+		c.in.answered = true
 	}
 	return false
+}
+
+// answer answers the message that the reader has.
+func (c *Conversation) answer(e Events, a *answer, at clock.Time) {
+	l := &c.in.own
+	l.captured = l.captured[:0]
+	for i := range a.captures {
+		text, kind := c.in.reader.value(a.captures[i].locator)
+		if kind == noValue {
+			e.Invalid(Contract, `heartbeat: nothing to capture as "`+a.captures[i].name+`"`)
+			return
+		}
+		// Good until the message is written, as what the reader has.
+		l.captured = append(l.captured, Value{unsafe.String(unsafe.SliceData(text), len(text)), kind})
+	}
+	if a.message != nil {
+		c.sendOrTell(e, a.message, at, l, ForHeartbeat)
+	}
 }
 
 func (c *Conversation) takeRefreshed() bool {
@@ -177,7 +194,7 @@ func (c *Conversation) takeReply(e Events, at clock.Time) bool {
 			}
 		case "whole":
 			if r.isText && c.ledger != nil {
-				probe = c.ledger.takeMessage(i, r.text)
+				probe = c.ledger.takeMessage(i, r.sent)
 			}
 		default:
 			id, ok := r.textAt(rule.id)

@@ -35,7 +35,10 @@ func (c *Conversation) runSteps(e Events, at clock.Time) {
 			break
 		}
 		if s.message != nil {
-			e.Send(c.expand(s.message, at, nil), s.message.binary, s.purpose)
+			if err := c.send(e, s.message, at, nil, s.purpose); err != nil {
+				c.failSession(e, Contract, []byte(err.Error()))
+				return
+			}
 		}
 		if s.awaits != nil {
 			c.stepDeadline = at.Add(s.within)

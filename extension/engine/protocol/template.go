@@ -36,6 +36,7 @@ func Number(digits string) Value { return Value{digits, bareValue} }
 type template struct {
 	parts  []part
 	binary bool
+	wire   *wire // of a message
 }
 
 // part is a literal, or a variable.

@@ -1,0 +1,198 @@
+package protocol
+
+import (
+	"bytes"
+	"fmt"
+
+	"xk6-realtime/engine/clock"
+	"xk6-realtime/engine/protocol/codec"
+	"xk6-realtime/engine/protocol/jsontext"
+)
+
+// wire is how messages of the protocol lie in those of WebSocket: at most one
+// of delimiter and framing says where one ends.
+type wire struct {
+	delimiter []byte
+	framing   codec.Framing
+	codec     codec.Codec
+	// isBytes says that they are sent as binary messages.
+	isBytes bool
+	broken  string // what to say of a message that is not of the codec's format
+}
+
+// isPlain tells whether a message of WebSocket is one of the protocol, and
+// text.
+func (w *wire) isPlain() bool { return w.framing == nil && w.codec == nil }
+
+// wire reads what a descriptor, or a step, says of how messages are written.
+func (c *compiler) wire(field string, spec *codec.Spec, framing, delimiter string) *wire {
+	w := &wire{}
+	var err error
+	if w.codec, err = codec.New(spec); err != nil {
+		c.fail(field+"codec", "%w", err)
+	}
+	if w.framing, err = codec.NewFraming(framing); err != nil {
+		c.fail(field+"framing", "%w", err)
+	}
+	if own, ok := w.codec.(codec.Framing); ok {
+		if w.framing != nil {
+			c.fail(field+"framing", "want none beside a codec that frames its messages")
+		}
+		w.framing = own
+	}
+	if delimiter != "" {
+		w.delimiter = []byte(delimiter)
+		if !w.isPlain() {
+			c.fail(field+"delimiter", "want none beside a framing or a codec of bytes")
+		}
+	}
+	if w.codec != nil {
+		w.broken = "bytes that are not " + w.codec.Title()
+	}
+	w.isBytes = w.codec != nil || framing != "" && framing != "nats"
+	return w
+}
+
+// stream is what a connection keeps of a message that has not come whole.
+type stream struct {
+	pending []byte
+	need    int  // bytes of pending before more can be said
+	broken  bool // nothing can be found in it any more
+}
+
+// mostPending is how much of a message is kept that comes in several of
+// WebSocket.
+const mostPending = 1 << 20
+
+// wireNow is how the next message is written.
+func (c *Conversation) wireNow() *wire {
+	if c.state == inSession {
+		if s := c.currentStep(); s != nil && s.wire != nil {
+			return s.wire
+		}
+	}
+	return c.in.protocol.wire
+}
+
+// receiveFramed takes apart a message of WebSocket where there is a codec or a
+// framing.
+func (c *Conversation) receiveFramed(e Events, message []byte, binary bool, at clock.Time) {
+	rest := message
+	s := &stream{}
+	if c.rare != nil {
+		s = &c.rare.stream
+	}
+	if s.broken {
+		e.Invalid(Unparsable, brokenStream)
+		return
+	}
+	if len(s.pending) > 0 {
+		if s.pending = append(s.pending, message...); len(s.pending) < s.need {
+			return
+		}
+		rest = s.pending
+	}
+	for len(rest) > 0 && c.state != over {
+		w := c.wireNow()
+		one, next, need, broken := w.cut(rest)
+		if broken || need > mostPending {
+			c.needRare().stream = stream{broken: true}
+			e.Invalid(Unparsable, brokenStream)
+			return
+		}
+		if need > 0 {
+			s = &c.needRare().stream
+			s.pending, s.need = append(s.pending[:0], rest...), need
+			return
+		}
+		rest = next
+		c.receiveOne(e, w, one, binary, at)
+	}
+	s.pending = nil
+}
+
+const brokenStream = "a stream of bytes that breaks its framing"
+
+// cut finds the first message of b and what comes after it; or how many bytes
+// there must be before it can be found.
+func (w *wire) cut(b []byte) (one, rest []byte, need int, broken bool) {
+	switch {
+	case w.framing != nil:
+		f := w.framing.Find(b)
+		if f.Next == 0 {
+			return nil, nil, f.Need, f.Broken
+		}
+		return b[f.Start:f.End], b[f.Next:], 0, f.Broken
+	case w.delimiter != nil:
+		one, rest, _ = bytes.Cut(b, w.delimiter)
+		return one, rest, 0, false
+	}
+	return b, nil, 0, false
+}
+
+// receiveOne takes one message of the protocol.
+func (c *Conversation) receiveOne(e Events, w *wire, one []byte, binary bool, at clock.Time) {
+	r := &c.in.reader
+	if w.codec == nil {
+		if len(one) > 0 || w.delimiter == nil {
+			r.load(one, binary)
+			c.take(e, at)
+		}
+		return
+	}
+	text, ok := w.codec.AppendJSON(c.in.decoded[:0], one)
+	c.in.decoded = text
+	if !ok {
+		e.Invalid(Unparsable, w.broken)
+		return
+	}
+	r.load(text, false)
+	r.sent = one
+	c.take(e, at)
+}
+
+// write makes the message of a template. frame is what is to be sent, message
+// what is in it without delimiter or framing. Both are good until the next.
+func (c *Conversation) write(t *template, at clock.Time, l *locals) (frame, message []byte, err error) {
+	in, w := c.in, t.wire
+	text := c.expand(t, at, l)
+	if w.isPlain() {
+		return text, text[:len(text)-len(w.delimiter)], nil
+	}
+	message = text
+	if w.codec != nil {
+		text = text[jsontext.Space(text, 0):]
+		in.encoded, err = w.codec.AppendMessage(in.encoded[:0], text)
+		message = in.encoded
+	}
+	if err == nil && w.framing != nil {
+		in.framed, err = w.framing.AppendFramed(in.framed[:0], message)
+		return in.framed, message, unwritable(err)
+	}
+	return message, message, unwritable(err)
+}
+
+func unwritable(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("a message that cannot be written: %w", err)
+}
+
+// send sends the message of a template. One that cannot be written, since
+// what was captured is of the wrong kind, breaks the contract.
+func (c *Conversation) send(e Events, t *template, at clock.Time, l *locals, why Purpose) error {
+	frame, _, err := c.write(t, at, l)
+	if err != nil {
+		return err
+	}
+	e.Send(frame, t.binary, why)
+	return nil
+}
+
+// sendOrTell is send for what nobody waits for.
+func (c *Conversation) sendOrTell(e Events, t *template, at clock.Time, l *locals, why Purpose) {
+	if err := c.send(e, t, at, l, why); err != nil {
+		e.Invalid(Contract, err.Error())
+	}
+}

@@ -1,0 +1,12 @@
+/**
+ * Formats that are no text, to be given to {@link useCodec} before a descriptor that names them is read:
+ * `import … from "k6-realtime/codecs"`.
+ */
+export {
+  type Codec,
+  CodecError,
+  type CodecName,
+  type CodecOptions,
+  useCodec,
+} from "../protocols/codecs/codec.ts";
+export { mqtt } from "../protocols/codecs/mqtt.ts";

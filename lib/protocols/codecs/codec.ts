@@ -1,0 +1,63 @@
+import type { Framing } from "./framing.ts";
+
+/** Turns messages of one format into JSON text and back. It keeps no state, so that all connections share it. */
+export interface Codec {
+  /** What the format is called in complaints: "an MQTT 5 packet". */
+  readonly title: string;
+  /** How its messages end, where the format itself says that. */
+  readonly framing?: Framing;
+  /** The message as JSON text; undefined where it is not of the format. Never throws. */
+  decode(message: Uint8Array): string | undefined;
+  /** The message that JSON text stands for. Throws {@link CodecError} where the format has none such. */
+  encode(json: string): Uint8Array;
+}
+
+/** Why a message cannot be written: `message` names the field and says what was wanted, but nothing of its value. */
+export class CodecError extends Error {
+  override readonly name = "CodecError";
+}
+
+/** By its name, for a codec that is a script of its own has a class of its own. */
+export const isCodecError = (error: unknown): error is CodecError =>
+  error instanceof Error && error.name === "CodecError";
+
+/** What a descriptor says of its codec beside the name. */
+export interface CodecOptions {
+  readonly name: CodecName;
+  /** How byte strings are written in JSON. */
+  readonly bytes?: "base64" | "json";
+  /** MQTT's. */
+  readonly version?: "3.1.1" | "5";
+  /** Protocol Buffers': the file with the types, the messages that a client sends and receives, the types. */
+  readonly schema?: string;
+  readonly send?: string;
+  readonly receive?: string;
+  readonly types?: unknown;
+}
+
+/** The codecs that there are, beside `json`: text as it comes. */
+export const CODEC_NAMES = ["mqtt"] as const;
+export type CodecName = (typeof CODEC_NAMES)[number];
+
+/** Makes a codec for what a descriptor says. */
+export type MakeCodec = (options: CodecOptions) => Codec;
+
+/** How deep a message may be nested. */
+export const MOST_LEVELS = 200;
+
+const made = new Map<CodecName, MakeCodec>();
+
+/** Adds a codec to those that descriptors may name: formats are loaded where one is named, and not before. */
+export function useCodec(name: CodecName, make: MakeCodec): void {
+  made.set(name, make);
+}
+
+/** Whether {@link useCodec} was told of it. */
+export const hasCodec = (name: CodecName): boolean => made.has(name);
+
+/** @throws Error where the codec has not been loaded */
+export function codecOf(options: CodecOptions): Codec {
+  const make = made.get(options.name);
+  if (!make) throw new Error(`the codec "${options.name}" has not been loaded`);
+  return make(options);
+}

@@ -1,0 +1,46 @@
+import { isCodecError } from "./codecs/codec.ts";
+import { latin1 } from "./codecs/framing.ts";
+import type { Frame } from "./reader.ts";
+import { decodeUtf8, encodeUtf8 } from "./utf8.ts";
+import { isPlain, type Wire } from "./wire.ts";
+
+/** A message as it is written. */
+export interface Written {
+  readonly frame: Frame;
+  /** Which message it is: its text, or its bytes, each a character, where a codec made them. */
+  readonly message: string;
+  /** The JSON of which a codec made it. */
+  readonly json?: string;
+}
+
+/**
+ * Writes a message.
+ *
+ * @param text of a template
+ * @throws RangeError where the codec or the framing cannot write it
+ */
+export function write(text: string, wire: Wire, binary: boolean): Written {
+  if (isPlain(wire)) {
+    const whole = wire.delimiter === undefined ? text : text + wire.delimiter;
+    return { frame: binary ? encodeUtf8(whole) : whole, message: text };
+  }
+  try {
+    const bytes = wire.codec ? wire.codec.encode(text) : encodeUtf8(text);
+    const framed = wire.framing ? wire.framing.wrap(bytes) : bytes;
+    const message = wire.codec ? latin1(bytes) : text;
+    const frame = binary ? framed : (decodeUtf8(framed) ?? framed);
+    return { frame, message, ...(wire.codec && { json: text }) };
+  } catch (error) {
+    if (!isCodecError(error)) throw error;
+    throw new RangeError(`a message that cannot be written: ${error.message}`);
+  }
+}
+
+/** Writes bytes that a protocol's own code has made: a message of the codec, where there is one, without its framing. */
+export function writeOwn(bytes: Uint8Array, { codec, framing, delimiter = "" }: Wire): Written {
+  const frame = framing ? framing.wrap(bytes) : bytes;
+  if (codec) return { frame, message: latin1(bytes) };
+  const text = decodeUtf8(bytes) ?? "";
+  const isDelimited = delimiter !== "" && text.endsWith(delimiter);
+  return { frame, message: isDelimited ? text.slice(0, -delimiter.length) : text };
+}
