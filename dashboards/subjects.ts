@@ -32,6 +32,7 @@ const SUBJECTS: { readonly [title: string]: readonly MetricName[] } = {
     "ws_reconnects",
     "ws_reconnect_time_ms",
   ],
+  Compression: ["ws_message_bytes", "ws_wire_bytes", "ws_sessions_compressed"],
   "Errors and losses": [
     "ws_reply_success_rate",
     "ws_delivery_success_rate",

@@ -70,6 +70,19 @@ declare module "k6/x/realtime" {
      * Default 1 GiB.
      */
     bufferedBytes?: number;
+    /**
+     * "deflate" offers compression (permessage-deflate, RFC 7692). Default "off": none is offered.
+     */
+    compression?: "off" | "deflate";
+    /**
+     * With compression, whose messages may refer to earlier ones. A connection then keeps a window for each such
+     * direction. Default "none".
+     */
+    contextTakeover?: "none" | "client" | "server" | "both";
+    /** With compression, the window of what this side sends, 8 to 15 bits. Default 15. */
+    clientWindowBits?: number;
+    /** With compression, the window of what the server sends, 8 to 15 bits. Default 15. */
+    serverWindowBits?: number;
     /** Subprotocols offered, the preferred one first. Default none. */
     subprotocols?: readonly string[];
     /**
@@ -211,6 +224,19 @@ declare module "k6/x/realtime" {
      * least {@link messageBytes}. More ends a connection in the same way, as `buffer_limit`. Default 1 GiB.
      */
     bufferedBytes?: number;
+    /**
+     * "deflate" offers compression (permessage-deflate, RFC 7692). Default "off": none is offered.
+     */
+    compression?: "off" | "deflate";
+    /**
+     * With compression, whose messages may refer to earlier ones. A connection then keeps a window for each such
+     * direction. Default "none".
+     */
+    contextTakeover?: "none" | "client" | "server" | "both";
+    /** With compression, the window of what this side sends, 8 to 15 bits. Default 15. */
+    clientWindowBits?: number;
+    /** With compression, the window of what the server sends, 8 to 15 bits. Default 15. */
+    serverWindowBits?: number;
     /** Bounds on each phase. Defaults: 10 s, and 5 s to close. */
     timeouts?: Timeouts;
   }
@@ -287,7 +313,7 @@ declare module "k6/x/realtime" {
     readonly readyState: 0 | 1 | 2 | 3;
     /** The subprotocol that the server chose, or "". */
     readonly protocol: string;
-    /** Always "": none is offered. */
+    /** What was agreed on, such as `permessage-deflate; client_no_context_takeover`, or "". */
     readonly extensions: string;
     /** Bytes of messages sent that the kernel has not taken yet. */
     readonly bufferedAmount: number;

@@ -1,5 +1,6 @@
 import {
   CONNECT_REASONS,
+  DIRECTIONS,
   DROP_CAUSES,
   DROP_CODES,
   GAP_FATES,
@@ -85,9 +86,13 @@ export const METRICS = {
   ws_replies: counter("Replies matched to a probe."),
   ws_publications: counter("Messages published into rooms."),
   ws_deliveries: counter("Published messages received by a subscriber."),
-  ws_message_errors: counter("Error replies and messages that break the protocol, by reason.", {
-    reason: MESSAGE_REASONS,
+  ws_message_bytes: counter("Bytes of messages as they are without compression, by direction.", {
+    direction: DIRECTIONS,
   }),
+  ws_wire_bytes: counter(
+    "Bytes that the same messages took on the wire: compressed and framed, without handshakes and TLS, by direction.",
+    { direction: DIRECTIONS },
+  ),
   ws_messages_lost: counter("Replies and deliveries that were due and never came."),
   ws_messages_duplicated: counter("Replies and deliveries that came again."),
   ws_messages_reordered: counter("Deliveries that came after a later one of the same publisher."),

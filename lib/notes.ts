@@ -1,4 +1,5 @@
 /** What the figures of a run are worth, in sentences. Pure: of one process, and of several put together, alike. */
+import { notesOnCompression } from "./compression.ts";
 import type { Summary } from "./summary/summary.ts";
 import { number } from "./summary/verdict.ts";
 import { notesOnGaps } from "./unmeasured.ts";
@@ -8,6 +9,7 @@ export const notesOnTimes = (metrics: Summary["metrics"]): string[] => [
   ...uncertainty(metrics),
   ...otherClock(metrics),
   ...notesOnGaps(metrics),
+  ...notesOnCompression(metrics),
 ];
 
 /** The share of uncertain arrivals from which they are worth a word: a tenth of what is above a p99. */

@@ -60,6 +60,7 @@ export const CONNECT_REASONS = [
   "bad_upgrade", // the answer is no WebSocket handshake
   "bad_accept", // Sec-WebSocket-Accept does not answer our key
   "bad_subprotocol", // a subprotocol that was not offered
+  "bad_extension", // an extension, or a parameter of one, that was not offered
   "header_too_large", // the answer's header passes our limit
   "no_descriptors", // this process may open no more files
   "no_ports", // no local port left towards that server
@@ -93,7 +94,7 @@ export const LOGIN_REASONS = [
 ] as const;
 export type LoginReason = (typeof LOGIN_REASONS)[number];
 
-/** Breaches of WebSocket itself (RFC 6455), and of our own limits, each of which ends its connection; k6's own sockets hide most. */
+/** Breaches of WebSocket itself (RFC 6455, RFC 7692), and of our own limits, each of which ends its connection; k6's own sockets hide most. */
 const BREACHES = [
   "reserved_bits",
   "unknown_opcode",
@@ -106,6 +107,7 @@ const BREACHES = [
   "bad_close",
   "bad_close_code",
   "bad_utf8",
+  "bad_deflate", // a compressed message that cannot be inflated (RFC 7692)
   "message_too_big", // larger than MESSAGE_BYTES: ours
   "buffer_limit", // more half-received messages than BUFFERED_BYTES: ours
 ] as const;
@@ -157,6 +159,9 @@ export const DROP_CODES = [
   "other",
 ] as const;
 export type DropCode = (typeof DROP_CODES)[number];
+
+/** Which way bytes went, as this side sees it. */
+export const DIRECTIONS = ["sent", "received"] as const;
 
 /** Who ended a connection that was meant to stay: `generator` is a limit of our own, see ours.ts. */
 export const DROP_CAUSES = ["server", "network", "timeout", "generator"] as const;

@@ -25,6 +25,15 @@ export interface Setting<T> {
   parse(text: string): T | undefined;
 }
 
+/** The window of one side (RFC 7692 section 7.1.2). */
+const windowBits = (whose: string) =>
+  count(
+    `With COMPRESSION=deflate, the window of what ${whose} sends: 2 to so many bits is how many bytes back its messages may refer.`,
+    "15",
+    8,
+    15,
+  );
+
 export const SETTINGS = {
   WS_URL: {
     help: "The WebSocket endpoint under test.",
@@ -108,6 +117,16 @@ export const SETTINGS = {
     1_024,
     1_099_511_627_776,
   ),
+  COMPRESSION: choice(
+    "Compression of messages: none is offered, or permessage-deflate (RFC 7692). See compression.md.",
+    ["off", "deflate"],
+  ),
+  CONTEXT_TAKEOVER: choice(
+    "With COMPRESSION=deflate, whose messages may refer to earlier ones: smaller messages, for a window of memory a connection.",
+    ["none", "client", "server", "both"],
+  ),
+  CLIENT_WINDOW_BITS: windowBits("the client"),
+  SERVER_WINDOW_BITS: windowBits("the server"),
   CONNECTIONS: count("Connections held at the same time.", "100", 1, 100_000),
   RAMP: duration("Time over which the connections are opened.", "1m", 0),
   DURATION: duration("Time for which all connections are held.", "10m", 1),

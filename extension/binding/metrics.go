@@ -41,6 +41,9 @@ type metricSet struct {
 	TimeToReach      *metrics.Metric `metric:"ws_time_to_reach_ms"`
 	GeneratorDelay   *metrics.Metric `metric:"ws_generator_delay_ms"`
 	Uncertain        *metrics.Metric `metric:"ws_arrivals_uncertain"`
+	MessageBytes     *metrics.Metric `metric:"ws_message_bytes"`
+	WireBytes        *metrics.Metric `metric:"ws_wire_bytes"`
+	Compressed       *metrics.Metric `metric:"ws_sessions_compressed"`
 	Unmeasured       *metrics.Metric `metric:"ws_unmeasured"`
 	Drops            *metrics.Metric `metric:"ws_connection_drops"`
 	DropRate         *metrics.Metric `metric:"ws_connection_drop_rate"`

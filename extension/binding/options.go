@@ -89,6 +89,7 @@ func readOptions(given any) (*options, error) {
 	o.timeouts = readTimeouts(r.object("timeouts"))
 	o.realTime = r.choice("priority", "normal", "realtime") == "realtime"
 	o.limits = readLimits(r)
+	o.swarm.Deflate = readCompression(r)
 	o.step = readStep(r)
 	o.request = &requests{
 		protocols: r.texts("subprotocols"),

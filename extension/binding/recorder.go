@@ -150,12 +150,17 @@ func (r *recorder) window(w *swarm.Window) {
 	}
 	s.count(r.metrics.SessionsOpened, w.Opened)
 	s.count(r.metrics.SessionsClosed, w.Closed)
+	s.count(r.metrics.Compressed, w.Compressed)
 	s.count(r.metrics.Uncertain, w.Uncertain)
 	s.count(r.builtin.WSSessions, w.Opened)
 	s.count(r.builtin.WSMessagesSent, w.MessagesSent)
 	s.count(r.builtin.WSMessagesReceived, w.MessagesReceived)
 	s.count(r.builtin.DataSent, w.BytesSent)
 	s.count(r.builtin.DataReceived, w.BytesReceived)
+	s.count(r.metrics.MessageBytes, w.MessageBytesSent, byDirection, sent)
+	s.count(r.metrics.MessageBytes, w.MessageBytesReceived, byDirection, received)
+	s.count(r.metrics.WireBytes, w.WireBytesSent, byDirection, sent)
+	s.count(r.metrics.WireBytes, w.WireBytesReceived, byDirection, received)
 	for reason, n := range w.Failures {
 		if reason != engine.ReasonAborted { // this side's own stop
 			s.count(r.metrics.ConnectFailures, n, "reason", r.failure(reason))

@@ -18,7 +18,7 @@ type socketRecorder struct {
 	// that failed, as it does for those of virtual users. nil elsewhere.
 	until                                    context.Context
 	builtin                                  *metrics.BuiltinMetrics
-	unmeasured                               *metrics.Metric
+	metrics                                  *metricSet
 	tags                                     *metrics.TagSet
 	out                                      chan<- metrics.SampleContainer
 	outbox                                   *outbox
@@ -30,7 +30,7 @@ type socketRecorder struct {
 
 func (i *instance) newSocketRecorder(state *lib.State, tags map[string]string) *socketRecorder {
 	r := &socketRecorder{
-		builtin: state.BuiltinMetrics, unmeasured: i.metrics.Unmeasured, tags: state.Tags.GetCurrentValues().Tags.WithTagsFromMap(tags),
+		builtin: state.BuiltinMetrics, metrics: i.metrics, tags: state.Tags.GetCurrentValues().Tags.WithTagsFromMap(tags),
 		out: state.Samples, outbox: &i.process.outbox, logger: state.Logger,
 	}
 	if state.VUIDGlobal == 0 { // setup() and teardown()
@@ -80,22 +80,28 @@ func (r *socketRecorder) put(samples metrics.Samples, then func()) {
 }
 
 func (r *socketRecorder) counted(t engine.Traffic) (counts metrics.Samples) {
+	sentTags, receivedTags := r.tags.With(byDirection, sent), r.tags.With(byDirection, received)
 	for _, c := range [...]struct {
 		metric *metrics.Metric
+		tags   *metrics.TagSet
 		n      int64
 	}{
-		{r.builtin.WSSessions, r.sessions},
-		{r.builtin.WSMessagesSent, r.messagesSent},
-		{r.builtin.WSMessagesReceived, r.messagesReceived},
-		{r.builtin.DataSent, t.Sent - r.told.Sent},
-		{r.builtin.DataReceived, t.Received - r.told.Received},
+		{r.builtin.WSSessions, r.tags, r.sessions},
+		{r.builtin.WSMessagesSent, r.tags, r.messagesSent},
+		{r.builtin.WSMessagesReceived, r.tags, r.messagesReceived},
+		{r.builtin.DataSent, r.tags, t.Sent - r.told.Sent},
+		{r.builtin.DataReceived, r.tags, t.Received - r.told.Received},
+		{r.metrics.MessageBytes, sentTags, t.MessageBytesSent - r.told.MessageBytesSent},
+		{r.metrics.MessageBytes, receivedTags, t.MessageBytes - r.told.MessageBytes},
+		{r.metrics.WireBytes, sentTags, t.WireBytesSent - r.told.WireBytesSent},
+		{r.metrics.WireBytes, receivedTags, t.WireBytes - r.told.WireBytes},
 	} {
 		if c.n > 0 {
-			counts = append(counts, r.sample(c.metric, float64(c.n), r.tags))
+			counts = append(counts, r.sample(c.metric, float64(c.n), c.tags))
 		}
 	}
 	if r.missed > 0 {
-		counts = append(counts, r.sample(r.unmeasured, float64(r.missed), r.tags.With("reason", "not_taken")))
+		counts = append(counts, r.sample(r.metrics.Unmeasured, float64(r.missed), r.tags.With("reason", "not_taken")))
 	}
 	r.sessions, r.messagesSent, r.messagesReceived, r.missed, r.told = 0, 0, 0, 0, t
 	return counts

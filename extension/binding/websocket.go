@@ -31,6 +31,8 @@ type socketObject struct {
 	link      *socketLink
 	state     int64
 	protocol  string
+	// extensions are those that were agreed on.
+	extensions string
 }
 
 // newWebSocket is the constructor of WebSocket.
@@ -68,7 +70,7 @@ func (s *socketObject) define(url string) {
 	accessor(rt, o, "url", func() any { return url }, nil)
 	accessor(rt, o, "readyState", func() any { return s.state }, nil)
 	accessor(rt, o, "protocol", func() any { return s.protocol }, nil)
-	accessor(rt, o, "extensions", func() any { return "" }, nil)
+	accessor(rt, o, "extensions", func() any { return s.extensions }, nil)
 	accessor(rt, o, "binaryType", func() any { return "arraybuffer" }, func(value sobek.Value) {
 		if value.String() != "arraybuffer" {
 			common.Throw(rt, wrong("WebSocket.binaryType", `"arraybuffer"`, value.Export()))
@@ -98,6 +100,8 @@ func (s *socketObject) heard(e *socketEvent) error {
 	if protocol, ok := e.fields["protocol"].(string); ok {
 		s.protocol = protocol
 		delete(e.fields, "protocol")
+		s.extensions = e.fields["extensions"].(string)
+		delete(e.fields, "extensions")
 	}
 	return s.listeners.call(s.rt, s.object, e)
 }

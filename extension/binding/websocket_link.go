@@ -39,7 +39,7 @@ const maxPings = 1000
 
 func (o *socketOptions) dial(traffic *engine.Traffic) *engine.Dial {
 	return &engine.Dial{
-		Endpoint: o.endpoint, Source: o.source, Traffic: traffic,
+		Endpoint: o.endpoint, Source: o.source, Deflate: o.deflate, Traffic: traffic,
 		Request: func(_ *engine.Conn, r *handshake.Request) {
 			r.Path, r.Protocols = o.request.Path, o.request.Protocols
 			r.Fields = append(r.Fields, o.request.Fields...)
@@ -124,7 +124,15 @@ func (l *socketLink) Opened(c *engine.Conn, o *engine.Opening) {
 	l.out.opened(o.Opened.Sub(o.Began))
 	l.out.flush(l.traffic)
 	c.SetAlarm(clock.Now().Add(pushEvery))
-	l.post(&socketEvent{kind: "open", at: o.Opened, state: stateOpen, fields: map[string]any{"protocol": o.Protocol}})
+	l.post(&socketEvent{kind: "open", at: o.Opened, state: stateOpen, fields: map[string]any{"protocol": o.Protocol, "extensions": extensions(o)}})
+}
+
+// extensions are those that were agreed on, as the server's answer says them.
+func extensions(o *engine.Opening) string {
+	if o.Deflate == nil {
+		return ""
+	}
+	return o.Deflate.String()
 }
 
 // Failed gives an error and a close event, as k6/websockets does.

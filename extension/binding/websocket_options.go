@@ -10,6 +10,7 @@ import (
 	"go.k6.io/k6/v2/lib"
 
 	"xk6-realtime/engine"
+	"xk6-realtime/engine/deflate"
 	"xk6-realtime/engine/handshake"
 )
 
@@ -20,6 +21,7 @@ type socketOptions struct {
 	request  handshake.Request
 	hasAgent bool // the script has a word on User-Agent
 	source   netip.Addr
+	deflate  *deflate.Options // nil for no compression
 	bounds   bounds
 	tags     map[string]string
 }
@@ -115,5 +117,6 @@ func (o *socketOptions) readParams(r *reader) {
 	tags.finish()
 	o.bounds.receiveBuffer = r.whole("receiveBufferBytes", 0, 0, maxReceiveBuffer)
 	o.bounds.limits = readLimits(r)
+	o.deflate = readCompression(r)
 	o.bounds.timeouts = readTimeouts(r.object("timeouts"))
 }

@@ -25,7 +25,7 @@ func TestWiresKnowNoSocketsAndTheirUsersNoWire(t *testing.T) {
 		forbidden []string
 	}{
 		{"a wire stands on a link, not on the engine, sockets or TLS", "Deps",
-			[]string{"./wire", "./websocket", "./frame", "./handshake"},
+			[]string{"./wire", "./websocket", "./deflate", "./frame", "./handshake"},
 			[]string{module, "net", "crypto/tls", "golang.org/x/sys/unix"}},
 		{"who uses connections sees messages, whatever their wire", "Imports",
 			[]string{"./swarm", "./probing", "./fanout", "./ledger", "./protocol"},

@@ -60,6 +60,12 @@ type Traffic struct {
 	Sent, Received int64 // bytes, TLS included
 	Messages       int64 // that came, without Pings and Pongs
 	MessagesSent   int64 // likewise, that this side went to the kernel with
+	// MessageBytes and MessageBytesSent are the bytes of these messages, as they
+	// are without compression and framing.
+	MessageBytes, MessageBytesSent int64
+	// WireBytes and WireBytesSent are those of the same as they come and go:
+	// compressed and framed, without handshake and TLS.
+	WireBytes, WireBytesSent int64
 	// Uncertain is how many of them were read together with later ones, and
 	// may have come more than a millisecond before these.
 	Uncertain int64
@@ -71,6 +77,7 @@ type Traffic struct {
 func (t *Traffic) received(m *Message) {
 	if m.Kind.IsData() {
 		t.Messages++
+		t.MessageBytes += int64(len(m.Data))
 		if m.At.Sub(m.Since) > certainWithin {
 			t.Uncertain++
 		}

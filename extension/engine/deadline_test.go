@@ -57,7 +57,7 @@ func TestAPhaseIsJudgedByWhatHasCome(t *testing.T) {
 			if !<-answer {
 				return
 			}
-			c.Write(handshake.AppendResponse(nil, handshake.Key([]byte(r.Header.Get("Sec-WebSocket-Key")))))
+			c.Write(handshake.AppendResponse(nil, handshake.Key([]byte(r.Header.Get("Sec-WebSocket-Key"))), ""))
 			then(c)
 		})
 	}

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 
 	"xk6-realtime/engine/clock"
+	"xk6-realtime/engine/deflate"
 	"xk6-realtime/engine/handshake"
 	"xk6-realtime/engine/websocket"
 )
@@ -21,6 +22,9 @@ type Dial struct {
 	Source netip.Addr
 	// Due is the intended start. Default: now.
 	Due clock.Time
+	// Deflate is what is offered to compress messages by (RFC 7692). Default: they
+	// are not compressed.
+	Deflate *deflate.Options
 	// Receiver hears the messages in the Handler's place, for a Handler whose
 	// memory need not be looked at for each. Default: the Handler.
 	Receiver Receiver
@@ -65,6 +69,7 @@ func (l *Loop) Dial(d *Dial, h Handler) *Conn {
 	l.add(c)
 	o := c.opening
 	o.endpoint, o.source, o.fill = d.Endpoint, d.Source, d.Request
+	o.upgrade.Deflate = d.Deflate
 	o.Began = clock.Now()
 	o.Due = d.Due
 	if o.Due == 0 {

@@ -28,7 +28,7 @@ func (c *Conn) greet() {
 // messages already.
 func (c *Conn) greeted(b []byte, at clock.Time) (rest []byte) {
 	o := c.opening
-	rest, reply, protocol, wrong := c.socket.Answered(c.loop.sockets, &o.upgrade, b)
+	rest, reply, chosen, wrong := c.socket.Answered(c.loop.sockets, &o.upgrade, b)
 	switch {
 	case wrong != nil && c.socket.IsServer():
 		c.decline(Failure{handshakeReason(wrong.Err, 0), wrong.Err})
@@ -39,13 +39,14 @@ func (c *Conn) greeted(b []byte, at clock.Time) (rest []byte) {
 	case !c.socket.IsOpen():
 		return nil
 	}
+	o.Protocol, o.Deflate = chosen.Protocol, chosen.Deflate
 	if len(reply) > 0 {
 		if err := c.write(reply); err != nil {
 			c.fail(errnoReason(err), err)
 			return nil
 		}
 	} else {
-		o.Opened, o.Protocol = at, protocol
+		o.Opened = at
 	}
 	c.opened()
 	return rest

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"xk6-realtime/engine/clock"
+	"xk6-realtime/engine/deflate"
 	"xk6-realtime/engine/wire"
 )
 
@@ -69,6 +70,8 @@ type Opening struct {
 	Opened    clock.Time // arrival of the 101
 	// Protocol is the subprotocol that the server chose.
 	Protocol string
+	// Deflate is how messages are compressed, nil for not at all.
+	Deflate *deflate.Params
 }
 
 // Late is what this side added before the connection began.

@@ -79,6 +79,7 @@ func newLoop(o *Options) (*Loop, error) {
 		sockets: websocket.NewShared(websocket.Options{
 			Limits:      frame.Limits{MessageBytes: o.MessageBytes, Buffer: o.buffer},
 			HeaderBytes: o.HeaderBytes,
+			Deflate:     o.Deflate,
 			CloseWithin: o.Timeouts.Close,
 		}),
 	}

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"time"
 
+	"xk6-realtime/engine/deflate"
 	"xk6-realtime/engine/frame"
 )
 
@@ -63,6 +64,9 @@ type Options struct {
 	// Route tells how to get to an endpoint. It is asked by each loop for each
 	// endpoint once. Default: straight there.
 	Route func(e Endpoint) Route
+	// Deflate is what a Listener's connections agree to compress messages by (RFC
+	// 7692), where the client offers that. Default: they are not compressed.
+	Deflate *deflate.Options
 	// Resolve finds where to connect to for a host name and port; it may
 	// block. The addresses, one at least, are tried in turn until one takes the
 	// connection. An error that wraps ErrBlocked counts as ReasonBlocked, any
@@ -140,6 +144,11 @@ func (o Options) withDefaults() (Options, error) {
 	} {
 		if bad.is {
 			return o, fmt.Errorf("engine: %s: want no negative value", bad.name)
+		}
+	}
+	if o.Deflate != nil {
+		if err := o.Deflate.Check(); err != nil {
+			return o, fmt.Errorf("engine: %w", err)
 		}
 	}
 	if o.BufferedBytes < o.MessageBytes {

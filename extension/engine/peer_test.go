@@ -88,7 +88,7 @@ func upgraded(then func(c *net.TCPConn)) func(c *net.TCPConn) {
 			return
 		}
 		key := handshake.Key([]byte(r.Header.Get("Sec-WebSocket-Key")))
-		c.Write(handshake.AppendResponse(nil, key))
+		c.Write(handshake.AppendResponse(nil, key, ""))
 		then(c)
 	}
 }

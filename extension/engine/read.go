@@ -28,6 +28,9 @@ func (c *Conn) takeBytes(b []byte, more bool, a wire.Arrival) {
 	}
 	for c.state == up && c.socket.Reads() {
 		m, n := c.socket.Next((*link)(c), c.loop.sockets, b, more, a)
+		if c.traffic != nil {
+			c.traffic.WireBytes += int64(n)
+		}
 		if m.Kind == wire.None {
 			return
 		}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 
+	"xk6-realtime/engine/deflate"
 	"xk6-realtime/engine/handshake"
 )
 
@@ -31,6 +32,7 @@ const (
 	ReasonBadUpgrade     // the answer is no WebSocket handshake
 	ReasonBadAccept      // Sec-WebSocket-Accept does not answer our key
 	ReasonBadSubprotocol // a subprotocol that was not offered
+	ReasonBadExtension   // an extension, or a parameter of one, that was not offered
 	ReasonHeaderTooLarge // the answer's header passes our limit
 	ReasonNoPorts        // no ephemeral port is left at this source address
 	ReasonNoDescriptors  // the process may open no more files
@@ -79,7 +81,7 @@ func ofProxy(r Reason) Reason {
 
 var reasonNames = [...]string{"", "dns", "refused", "unreachable", "reset", "closed", "tls",
 	"timeout_resolve", "timeout_tcp", "timeout_tls", "timeout_upgrade", "bad_upgrade", "bad_accept",
-	"bad_subprotocol", "header_too_large", "no_ports", "no_descriptors", "no_memory", "blocked", "aborted", "other",
+	"bad_subprotocol", "bad_extension", "header_too_large", "no_ports", "no_descriptors", "no_memory", "blocked", "aborted", "other",
 	"proxy_dns", "proxy_refused", "proxy_unreachable", "proxy_closed", "proxy_timeout", "proxy_bad_answer"}
 
 // String is the reason as metrics and reports write it, such as "refused",
@@ -105,8 +107,14 @@ func handshakeReason(err error, status int) Reason {
 		return ReasonBadAccept
 	case handshake.ErrSubprotocol:
 		return ReasonBadSubprotocol
+	case handshake.ErrExtension:
+		return ReasonBadExtension
 	case handshake.ErrTooLarge:
 		return ReasonHeaderTooLarge
+	}
+	var wrongAnswer *deflate.AnswerError
+	if errors.As(err, &wrongAnswer) {
+		return ReasonBadExtension
 	}
 	return ReasonBadUpgrade
 }

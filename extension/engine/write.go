@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"xk6-realtime/engine/clock"
+	"xk6-realtime/engine/websocket"
 )
 
 // Errors of Send and its kin.
@@ -18,11 +19,36 @@ var (
 // Send sends one message, or a Ping or Pong. written is when this side went to
 // the kernel with it, room there or not: what comes later is not its doing.
 func (c *Conn) Send(kind Kind, payload []byte) (written clock.Time, err error) {
-	written, err = c.SendRaw(c.loop.sockets.Message(&c.socket, kind, payload))
-	if err == nil && c.traffic != nil && kind.IsData() {
-		c.traffic.MessagesSent++
+	if err := c.room(len(payload)); err != nil {
+		return 0, err
+	}
+	frame := c.loop.sockets.Message(&c.socket, kind, payload)
+	written, err = c.writeNow(frame)
+	if kind.IsData() {
+		c.countSent(len(payload), len(frame), err)
 	}
 	return written, err
+}
+
+// SendPrepared is Send of a message that is made once for many connections.
+func (c *Conn) SendPrepared(p *websocket.Prepared) (written clock.Time, err error) {
+	bytes := len(p.Payload())
+	if err := c.room(bytes); err != nil {
+		return 0, err
+	}
+	frame := c.loop.sockets.Prepared(&c.socket, p)
+	written, err = c.writeNow(frame)
+	c.countSent(bytes, len(frame), err)
+	return written, err
+}
+
+// countSent counts a message of so many bytes that went out as a frame.
+func (c *Conn) countSent(bytes, frame int, err error) {
+	if err == nil && c.traffic != nil {
+		c.traffic.MessagesSent++
+		c.traffic.MessageBytesSent += int64(bytes)
+		c.traffic.WireBytesSent += int64(frame)
+	}
 }
 
 // SendMessage is Send of a text or a binary message.
@@ -36,13 +62,26 @@ func (c *Conn) SendMessage(payload []byte, binary bool) (written clock.Time, err
 // SendRaw sends bytes as they are, past the wire: frames made elsewhere, or
 // malformed ones.
 func (c *Conn) SendRaw(b []byte) (written clock.Time, err error) {
+	if err := c.room(len(b)); err != nil {
+		return 0, err
+	}
+	return c.writeNow(b)
+}
+
+// room tells why so many bytes cannot be sent now. It is asked before a message
+// is compressed: what the peer does not get, later ones must not refer to.
+func (c *Conn) room(bytes int) error {
 	if !c.Open() {
-		return 0, ErrNotOpen
+		return ErrNotOpen
 	}
 	if l := c.loop; len(c.unsent) >= l.options.UnsentBytes ||
-		len(c.unsent) > 0 && l.unsent+len(b) > l.options.AllUnsentBytes {
-		return 0, ErrUnsent
+		len(c.unsent) > 0 && l.unsent+bytes > l.options.AllUnsentBytes {
+		return ErrUnsent
 	}
+	return nil
+}
+
+func (c *Conn) writeNow(b []byte) (written clock.Time, err error) {
 	// Before the write: read after it, the clock of a thread that lost its
 	// processor in between could show a time after the reply's arrival.
 	written = clock.Now()

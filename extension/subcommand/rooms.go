@@ -20,7 +20,7 @@ const maxLoops = 64
 func NewRoom(*state.GlobalState) *cobra.Command {
 	o := serve.RoomOptions{}
 	var faults string
-	cmd := base(Room, "Run a WebSocket server with rooms to subscribe and publish to",
+	cmd := base(Room, "Run a WebSocket server with rooms to subscribe and publish to", &o.Engine,
 		func(cmd *cobra.Command, listen netip.AddrPort) error {
 			o.Listen = listen
 			if o.Engine.Loops < 1 || o.Engine.Loops > maxLoops {

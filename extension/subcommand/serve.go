@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"go.k6.io/k6/v2/cmd/state"
 
+	"xk6-realtime/engine"
 	"xk6-realtime/engine/serve"
 )
 
@@ -45,7 +46,7 @@ func NewBroadcast(*state.GlobalState) *cobra.Command {
 }
 
 func command(name, short string, o *serve.Options) *cobra.Command {
-	return base(name, short, func(cmd *cobra.Command, listen netip.AddrPort) error {
+	return base(name, short, &o.Engine, func(cmd *cobra.Command, listen netip.AddrPort) error {
 		o.Listen = listen
 		if err := check(o); err != nil {
 			return err
@@ -61,7 +62,7 @@ func command(name, short string, o *serve.Options) *cobra.Command {
 }
 
 // base is what the commands have in common.
-func base(name, short string, run func(cmd *cobra.Command, listen netip.AddrPort) error) *cobra.Command {
+func base(name, short string, engineOptions *engine.Options, run func(cmd *cobra.Command, listen netip.AddrPort) error) *cobra.Command {
 	var listen string
 	cmd := &cobra.Command{
 		Use:   name,
@@ -77,6 +78,11 @@ func base(name, short string, run func(cmd *cobra.Command, listen netip.AddrPort
 			}
 			return run(cmd, addr)
 		},
+	}
+	compression := addCompression(cmd)
+	cmd.PreRunE = func(*cobra.Command, []string) (err error) {
+		engineOptions.Deflate, err = compression()
+		return err
 	}
 	cmd.Flags().StringVar(&listen, "listen", defaultListen, "address and port; port 0 for any that is free")
 	return cmd

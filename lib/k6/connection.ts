@@ -8,7 +8,7 @@ import { type Ms, ms } from "../units.ts";
 import { callAt, now, unixOffset } from "./clock.ts";
 import { notice } from "./notices.ts";
 import type { Record } from "./recorder.ts";
-import { NO_CLOSE_FRAME, Socket, type SocketOptions } from "./socket.ts";
+import { NO_CLOSE_FRAME, onStockSockets, Socket, type SocketOptions } from "./socket.ts";
 
 /** How long a peer may take to answer our Close before that is counted. */
 export const CLOSE_TIMEOUT = ms(5_000);
@@ -27,6 +27,9 @@ export const CONNECTION_METRICS = [
   "ws_deliveries",
   "ws_message_errors",
   "ws_generator_delay_ms",
+  "ws_sessions_compressed",
+  // The engine counts these beside the sockets of a script.
+  ...(onStockSockets ? [] : (["ws_message_bytes", "ws_wire_bytes"] as const)),
 ] as const satisfies readonly MetricName[];
 
 /** What the probes of a connection record. */
@@ -158,9 +161,10 @@ export class Connection {
     });
     this.conversation = conversation;
     this.socket = new Socket(options, {
-      opened: (at) => {
+      opened: (at, compressed) => {
         record("ws_connect_latency_ms", at - options.intended);
         record("ws_sessions_opened", 1);
+        if (compressed) record("ws_sessions_compressed", 1);
         this.openedAt = at;
         this.apply(conversation.open(at), at);
         this.arm();

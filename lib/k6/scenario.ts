@@ -5,6 +5,12 @@ import type { Options } from "k6/options";
 import * as sockets from "k6/websockets";
 import { decideCheck } from "../check.ts";
 import {
+  beyondStock,
+  COMPRESSION_SETTINGS,
+  type CompressionSettings,
+  compressionOf,
+} from "../compression.ts";
+import {
   FIRST_ROOM,
   IDENTITY_SETTINGS,
   type Identity,
@@ -58,7 +64,7 @@ import { hideInNotices, noticesSoFar } from "./notices.ts";
 import { type OwnProtocol, protocolFor } from "./protocol.ts";
 import { type Record, recorder } from "./recorder.ts";
 import { networkOptions } from "./road.ts";
-import { limitMessages, type SocketOptions } from "./socket.ts";
+import { compressMessages, limitMessages, onStockSockets, type SocketOptions } from "./socket.ts";
 import { climb, figuresOfSteps, type Step } from "./steps.ts";
 import { type Asked, requireUpgrades } from "./upgrade-check.ts";
 import { readUsers } from "./users.ts";
@@ -74,6 +80,7 @@ const COMMON = [
   "PAYLOAD_BYTES",
   "MESSAGE_BYTES",
   "BUFFERED_BYTES",
+  ...COMPRESSION_SETTINGS,
   "REPLY_TIMEOUT",
   "CHECK",
   "CONNECT_TIMEOUT",
@@ -195,6 +202,15 @@ export interface ScenarioSpec<N extends SettingName> extends Partial<LoginFuncti
 /** What the extension can do that a script cannot. */
 type Helper = Pick<typeof import("k6/x/realtime"), "readUsers" | "inherits" | "tryDirectory">;
 
+/** Has the sockets offer what the settings say, as far as those that are used can. */
+function compress(settings: CompressionSettings, stock: boolean): void {
+  const offered = compressionOf(settings);
+  const beyond = stock && beyondStock(offered);
+  if (beyond)
+    throw new SettingsError(`${beyond} on stock k6, whose sockets offer nothing else; use dist/x on bin/k6`);
+  compressMessages(offered);
+}
+
 /** Makes of a description and a plan what k6 looks for in a script. */
 export function scenario<N extends SettingName>(
   spec: ScenarioSpec<N>,
@@ -212,6 +228,7 @@ export function scenario<N extends SettingName>(
   }) as Settings<N | Common> & Settings<Common>;
   requireRoomForMessages(settings);
   limitMessages(settings);
+  compress(settings, onStockSockets && spec.extension === undefined);
   hideInNotices([settings.WS_TOKEN, ...Object.values(settings.HEADERS)]);
   const results = resultsDir(settings.RESULTS_DIR, extension.tryDirectory);
   const { USERS, WS_TOKEN } = settings;

@@ -1,5 +1,6 @@
 import http from "k6/http";
 import * as sockets from "k6/websockets";
+import { type Compression, NO_COMPRESSION } from "../compression.ts";
 import { utf8Length } from "../protocols/utf8.ts";
 import { proxyFor } from "../proxy.ts";
 import {
@@ -23,7 +24,8 @@ export type Frame = string | Uint8Array;
 /** What happened on a socket, with the time at which it did. Exactly one of `failed` and `opened` comes first. */
 export interface SocketObserver {
   /** The 101 response came. */
-  opened(at: Ms): void;
+  /** `compressed` says whether compression was agreed on. */
+  opened(at: Ms, compressed: boolean): void;
   /** There will be no connection. `said` is what the socket said of that beside the reason. */
   failed(reason: ConnectReason, said: string): void;
   /** A message: when its bytes were read, and when this call was made. */
@@ -51,7 +53,7 @@ export interface SocketOptions {
 }
 
 /** What a socket is given beside its URL: the engine's takes time-outs and has no cookie jar, k6's own the reverse. */
-interface ConnectParams extends MessageLimits {
+interface ConnectParams extends MessageLimits, Compression {
   readonly headers: { readonly [name: string]: string };
   readonly timeouts?: Timeouts;
   readonly jar?: http.CookieJar;
@@ -73,12 +75,21 @@ export function limitMessages(settings: Settings<"MESSAGE_BYTES" | "BUFFERED_BYT
   limits = { messageBytes: settings.MESSAGE_BYTES, bufferedBytes: settings.BUFFERED_BYTES };
 }
 
+let compression = NO_COMPRESSION;
+
+/** Sets what sockets offer from here on. */
+export function compressMessages(offered: Compression): void {
+  compression = offered;
+}
+
 /**
  * What `k6/websockets` really gives; its published types leave out most of the events' fields. In `dist/x` it is the
  * WebSocket of `k6/x/realtime`, which has more.
  */
 export interface K6WebSocket {
   readonly readyState: number;
+  /** What was agreed on: of stock k6 one text for each header line. */
+  readonly extensions: string | readonly string[];
   binaryType: "arraybuffer" | "blob";
   onopen: (event: SocketEvent) => void;
   onmessage: (event: SocketEvent & { readonly data: string | ArrayBuffer }) => void;
@@ -116,8 +127,11 @@ const withK6: NonNullable<SocketOptions["connect"]> = (url, subprotocols, { head
   new K6WebSocket(
     url,
     subprotocols,
-    onStockSockets ? { headers, jar: new http.CookieJar() } : { headers, ...more },
+    onStockSockets ? { headers, jar: new http.CookieJar(), ...offeredByStock(more) } : { headers, ...more },
   );
+
+const offeredByStock = ({ compression }: Partial<Compression>) =>
+  compression === "deflate" ? { compression } : {};
 
 /** What a message too big is answered with (RFC 6455 section 7.4.1). */
 const MESSAGE_TOO_BIG = 1009;
@@ -147,6 +161,7 @@ export class Socket {
       headers: { ...headers },
       timeouts: timeoutsOf(options),
       ...limits,
+      ...compression,
     });
     this.socket.binaryType = "arraybuffer";
 
@@ -166,7 +181,7 @@ export class Socket {
         return;
       }
       this.state = "open";
-      observer.opened(arrivalOf(event, now()));
+      observer.opened(arrivalOf(event, now()), String(this.socket.extensions).includes("permessage-deflate"));
     };
     this.socket.onmessage = (event) => {
       const handledAt = now();

@@ -1,3 +1,4 @@
+import { type CompressionSettings, compressionOf } from "../compression.ts";
 import { endpointsOf, handshakeTemplate, type IdentitySettings } from "../identity.ts";
 import type { MetricName } from "../metrics.ts";
 import { notesOnTimes } from "../notes.ts";
@@ -39,6 +40,9 @@ const SWARM_METRICS = [
   "ws_active_sessions",
   "ws_connection_drops",
   "ws_connection_drop_rate",
+  "ws_message_bytes",
+  "ws_wire_bytes",
+  "ws_sessions_compressed",
   "ws_message_errors",
   "ws_generator_delay_ms",
   "ws_arrivals_uncertain",
@@ -205,6 +209,7 @@ export function swarm<N extends SettingName>(spec: SwarmSpec<N>) {
         sources: SOURCE_IPS,
         onExhausted: EXHAUSTED,
         priority: PRIORITY,
+        ...compressionOf(settings as unknown as CompressionSettings),
         messageBytes: MESSAGE_BYTES,
         bufferedBytes: BUFFERED_BYTES,
         timeouts: {

@@ -19,6 +19,10 @@ const (
 	Pong         Opcode = 0xA
 )
 
+// Deflated, added to Text or Binary, marks a compressed message (RFC 7692 section
+// 6): reserved bit 1 of its first frame. Its payload is not looked at.
+const Deflated Opcode = 0x40
+
 // MaxControlBytes is the longest payload of a control frame (section 5.5).
 const MaxControlBytes = 125
 
@@ -59,6 +63,7 @@ var (
 	ErrClosePayload      = &Error{"bad_close", CodeProtocolError}
 	ErrCloseCode         = &Error{"bad_close_code", CodeProtocolError}
 	ErrUTF8              = &Error{"bad_utf8", CodeInvalidPayload}
+	ErrDeflate           = &Error{"bad_deflate", CodeInvalidPayload} // no DEFLATE data (RFC 7692)
 	ErrMessageTooBig     = &Error{"message_too_big", CodeMessageTooBig}
 	ErrBufferLimit       = &Error{"buffer_limit", CodeMessageTooBig}
 )
@@ -66,7 +71,7 @@ var (
 // Errors is all of them.
 var Errors = [...]*Error{
 	ErrReservedBits, ErrOpcode, ErrMasked, ErrUnmasked, ErrLength, ErrFragmentedControl, ErrLongControl,
-	ErrContinuation, ErrClosePayload, ErrCloseCode, ErrUTF8, ErrMessageTooBig, ErrBufferLimit,
+	ErrContinuation, ErrClosePayload, ErrCloseCode, ErrUTF8, ErrDeflate, ErrMessageTooBig, ErrBufferLimit,
 }
 
 // Close codes (section 7.4.1) that the engine itself sends or reports.

@@ -13,8 +13,8 @@ type header struct {
 
 // parseHeader reads a header from the start of b. n is its size, or 0 when b
 // ends before it does; what can be refused from the first two bytes is refused
-// without waiting for the rest.
-func parseHeader(b []byte) (h header, n int, err error) {
+// without waiting for the rest. deflated says that messages may be compressed.
+func parseHeader(b []byte, deflated bool) (h header, n int, err error) {
 	if len(b) < 2 {
 		return h, 0, nil
 	}
@@ -22,10 +22,15 @@ func parseHeader(b []byte) (h header, n int, err error) {
 	h.op = Opcode(b[0] & 0x0F)
 	h.masked = b[1]&0x80 != 0
 	h.length = int64(b[1] & 0x7F)
+	reserved := b[0] & 0x70
+	if deflated && Opcode(reserved) == Deflated && (h.op == Text || h.op == Binary) {
+		h.op |= Deflated
+		reserved = 0
+	}
 	switch {
-	case b[0]&0x70 != 0:
-		return h, 0, ErrReservedBits // no extension is ever offered
-	case !h.op.known():
+	case reserved != 0:
+		return h, 0, ErrReservedBits
+	case !(h.op &^ Deflated).known():
 		return h, 0, ErrOpcode
 	case h.op.isControl() && !h.fin:
 		return h, 0, ErrFragmentedControl

@@ -50,6 +50,16 @@ func (b *Buffer) hasRoomFor(bytes int) bool {
 	return bytes <= 0 || b.used.Load()+int64(bytes) <= b.limit
 }
 
+// Grow notes that something a peer made large went from one size to another, in
+// bytes; false says that there is no room, and nothing is noted.
+func (b *Buffer) Grow(from, to int) bool {
+	if !b.hasRoomFor(to - from) {
+		return false
+	}
+	b.grew(from, to)
+	return true
+}
+
 // grew notes that a message's memory went from one size to another.
 func (b *Buffer) grew(from, to int) {
 	if from != to {
@@ -111,6 +121,12 @@ func (p *partial) idle() bool { return p.headN == 0 && !p.inMessage && !p.inFram
 //
 // An error is one of this package's; the stream is then lost.
 func (ps *Parser) Next(s *State, b []byte) (m Message, n int, err error) {
+	return ps.NextOf(s, b, false)
+}
+
+// NextOf is Next for a connection whose messages may be compressed, if deflated
+// says so: such a one has an Op with Deflated added, and is as it was sent.
+func (ps *Parser) NextOf(s *State, b []byte, deflated bool) (m Message, n int, err error) {
 	if s.p != nil && s.p.idle() {
 		ps.Release(s)
 	}
@@ -128,7 +144,7 @@ func (ps *Parser) Next(s *State, b []byte) (m Message, n int, err error) {
 		if n == len(b) {
 			return Message{}, n, nil
 		}
-		m, took, err := ps.head(s, b[n:])
+		m, took, err := ps.head(s, b[n:], deflated)
 		n += took
 		if m.Op != 0 || err != nil || !s.inFrame() {
 			return m, n, err
@@ -141,13 +157,13 @@ func (s *State) inFrame() bool { return s.p != nil && s.p.inFrame }
 // head takes a header, with it the whole frame when that is a control frame or
 // a message that lies whole in b. When it returns neither a message nor an
 // error, all of b was taken or the payload of a data frame follows.
-func (ps *Parser) head(s *State, b []byte) (m Message, n int, err error) {
+func (ps *Parser) head(s *State, b []byte, deflated bool) (m Message, n int, err error) {
 	view, had := b, 0
 	if s.p != nil && s.p.headN > 0 {
 		had = s.p.headN
 		view = s.p.head[:had+copy(s.p.head[had:], b)]
 	}
-	h, size, err := parseHeader(view)
+	h, size, err := parseHeader(view, deflated)
 	if err != nil {
 		return m, 0, err
 	}

@@ -2,7 +2,10 @@ package frame
 
 import "unicode/utf8"
 
-func valid(b []byte) bool { return utf8.Valid(b) }
+// ValidText tells whether b can be the payload of a text message.
+func ValidText(b []byte) bool { return utf8.Valid(b) }
+
+func valid(b []byte) bool { return ValidText(b) }
 
 // text checks UTF-8 that comes in pieces, and refuses it at the first byte
 // that cannot belong to any (section 8.1), not only at the end of a message.

@@ -2,7 +2,8 @@ package frame
 
 import "encoding/binary"
 
-// Append appends one whole frame, not masked: what a server sends.
+// Append appends one whole frame, not masked: what a server sends. op may have
+// Deflated added.
 func Append(dst []byte, op Opcode, payload []byte) []byte {
 	dst = appendHeader(dst, 0x80|byte(op), 0, len(payload))
 	return append(dst, payload...)

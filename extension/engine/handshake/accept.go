@@ -4,28 +4,28 @@ import "encoding/base64"
 
 // ReadRequest reads a client's request from the start of b, as a server does
 // (section 4.2.1). n is the size of its head, or 0 when b ends before the head
-// does. limit bounds the head in bytes.
-func ReadRequest(b []byte, limit int) (key Key, n int, err error) {
+// does. limit bounds the head in bytes. extensions is as in a Response.
+func ReadRequest(b []byte, limit int) (key Key, extensions []byte, n int, err error) {
 	const method = "GET "
 	if start := b[:min(len(b), len(method))]; string(start) != method[:len(start)] {
-		return key, 0, ErrMalformed
+		return key, nil, 0, ErrMalformed
 	}
 	head := lines{rest: b[:min(len(b), limit)]}
 	if _, whole := head.next(); !whole {
-		return key, 0, tooLarge(b, limit)
+		return key, nil, 0, tooLarge(b, limit)
 	}
 	var keys, upgrade, connection, version int
 	for {
 		line, whole := head.next()
 		if !whole {
-			return key, 0, tooLarge(b, limit)
+			return key, nil, 0, tooLarge(b, limit)
 		}
 		if len(line) == 0 {
 			break
 		}
 		name, value, err := field(line)
 		if err != nil {
-			return key, 0, err
+			return key, nil, 0, err
 		}
 		switch {
 		case is(name, "Upgrade") && hasToken(value, "websocket"):
@@ -38,21 +38,27 @@ func ReadRequest(b []byte, limit int) (key Key, n int, err error) {
 			var decoded [18]byte
 			if size, err := base64.StdEncoding.Decode(decoded[:], value[:min(len(value), len(key))]); err != nil ||
 				size != 16 || copy(key[:], value) != len(value) {
-				return key, 0, ErrUpgrade
+				return key, nil, 0, ErrUpgrade
 			}
 			keys++
+		case is(name, "Sec-WebSocket-Extensions"):
+			extensions = joined(extensions, value)
 		}
 	}
 	if keys != 1 || upgrade == 0 || connection == 0 || version != 1 {
-		return key, 0, ErrUpgrade
+		return key, nil, 0, ErrUpgrade
 	}
-	return key, min(len(b), limit) - len(head.rest), nil
+	return key, extensions, min(len(b), limit) - len(head.rest), nil
 }
 
-// AppendResponse appends the answer to a request with key.
-func AppendResponse(dst []byte, key Key) []byte {
+// AppendResponse appends the answer to a request with key. extensions is what it
+// says of them, "" for nothing.
+func AppendResponse(dst []byte, key Key, extensions string) []byte {
 	accept := key.Accept()
 	dst = append(dst, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "...)
 	dst = append(dst, accept[:]...)
+	if extensions != "" {
+		dst = append(append(dst, "\r\nSec-WebSocket-Extensions: "...), extensions...)
+	}
 	return append(dst, "\r\n\r\n"...)
 }

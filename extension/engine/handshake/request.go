@@ -39,6 +39,8 @@ type Request struct {
 	Path string
 	// Protocols are the subprotocols offered, the preferred one first.
 	Protocols []string
+	// Extensions is what is offered, as Sec-WebSocket-Extensions says it.
+	Extensions string
 	// Fields are further header fields, in the order they are sent.
 	Fields []Field
 }
@@ -83,6 +85,11 @@ func (r *Request) Append(dst []byte, key Key) ([]byte, error) {
 	}
 	if len(r.Protocols) > 0 {
 		dst = append(dst, "\r\n"...)
+	}
+	if r.Extensions != "" {
+		if dst, err = appendField(dst, "Sec-WebSocket-Extensions", r.Extensions); err != nil {
+			return dst, err
+		}
 	}
 	for _, f := range r.Fields {
 		if isReserved(f.Name) {

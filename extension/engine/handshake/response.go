@@ -19,7 +19,7 @@ var (
 	ErrTooLarge    = &Error{"header_too_large", "the header did not end within the limit"}
 	ErrMalformed   = &Error{"bad_upgrade", "the answer is not HTTP/1.1"}
 	ErrUpgrade     = &Error{"bad_upgrade", "want exactly one Upgrade header, websocket, and Connection: Upgrade"}
-	ErrExtension   = &Error{"bad_upgrade", "the server chose an extension, none was offered"}
+	ErrExtension   = &Error{"bad_extension", "the server chose an extension, none was offered"}
 	ErrAccept      = &Error{"bad_accept", "Sec-WebSocket-Accept does not answer the key that was sent"}
 	ErrSubprotocol = &Error{"bad_subprotocol", "the server chose a subprotocol that was not offered"}
 )
@@ -31,6 +31,9 @@ type Response struct {
 	// Protocol is the subprotocol that the server chose, nil for none. It lies
 	// in the bytes that were read.
 	Protocol []byte
+	// Extensions is the value of Sec-WebSocket-Extensions, nil for none; several
+	// lines are joined. It may lie in the bytes that were read.
+	Extensions []byte
 	// Location is where an answer redirects to, nil where it does not or that
 	// was not read yet. It lies in the bytes that were read.
 	Location []byte
@@ -81,7 +84,6 @@ func readResponse(b []byte, key Key, offered []string, limit int) (r Response, n
 		return r, 0, ErrMalformed
 	}
 	var upgrade, connection, accept int
-	var extension bool
 	for {
 		line, whole := head.next()
 		if !whole {
@@ -111,7 +113,7 @@ func readResponse(b []byte, key Key, offered []string, limit int) (r Response, n
 				return r, 0, ErrAccept
 			}
 		case is(name, "Sec-WebSocket-Extensions"):
-			extension = extension || len(value) > 0
+			r.Extensions = joined(r.Extensions, value)
 		case is(name, "Sec-WebSocket-Protocol"):
 			if r.Protocol != nil || !contains(offered, value) {
 				return r, 0, ErrSubprotocol
@@ -125,10 +127,16 @@ func readResponse(b []byte, key Key, offered []string, limit int) (r Response, n
 		return r, 0, ErrUpgrade
 	case accept != 1:
 		return r, 0, ErrAccept
-	case extension:
-		return r, 0, ErrExtension
 	}
 	return r, len(seen) - len(head.rest), nil
+}
+
+// joined adds a header field's value to what lines of the same name had.
+func joined(list, value []byte) []byte {
+	if len(list) == 0 {
+		return value
+	}
+	return append(append(bytes.Clone(list), ", "...), value...)
 }
 
 // locationIn is the value of Location, nil where it is not among the lines.

@@ -11,7 +11,7 @@ import (
 
 	"xk6-realtime/engine"
 	"xk6-realtime/engine/clock"
-	"xk6-realtime/engine/frame"
+	"xk6-realtime/engine/websocket"
 )
 
 // maxRooms bounds the rooms of one connection.
@@ -41,6 +41,7 @@ type RoomServer struct {
 type roomShard struct {
 	server *RoomServer
 	loop   *engine.Loop
+	preparer
 	rooms  map[string]*room
 	report RoomReport
 }
@@ -56,7 +57,7 @@ type member struct {
 	room          *room
 	index         int // in the room's members
 	connection    int64
-	held          []byte // what waits for a later one of the same publisher
+	held          *websocket.Prepared // what waits for a later one of the same publisher
 	heldPublisher int64
 }
 
@@ -78,7 +79,7 @@ func StartRooms(o RoomOptions) (*RoomServer, error) {
 	}
 	s := &RoomServer{base: b, faults: faultCounts{Faults: o.Faults}}
 	for _, loop := range s.engine.Loops() {
-		s.shards = append(s.shards, &roomShard{server: s, loop: loop, rooms: map[string]*room{}})
+		s.shards = append(s.shards, &roomShard{server: s, loop: loop, preparer: newPreparer(o.Engine), rooms: map[string]*room{}})
 	}
 	err = s.listen(o.Listen, func(loop int, c *engine.Conn) engine.Handler {
 		return &roomClient{shard: s.shards[loop], conn: c}
@@ -198,7 +199,7 @@ func (c *roomClient) subscribe(name string) error {
 
 func (c *roomClient) publish(r *request) {
 	c.shard.report.Published++
-	delivery := frame.Append(nil, frame.Text, r.delivery(c.number, time.Now()))
+	delivery := c.shard.prepare(engine.Text, r.delivery(c.number, time.Now()))
 	for _, sh := range c.shard.server.shards {
 		if sh == c.shard {
 			sh.deliver(r.Room, c.conn, c.number, delivery)
@@ -229,7 +230,7 @@ func (r *request) delivery(connection int64, at time.Time) []byte {
 }
 
 // deliver sends to the room's members on this loop but the publisher.
-func (sh *roomShard) deliver(name string, from *engine.Conn, publisher int64, delivery []byte) {
+func (sh *roomShard) deliver(name string, from *engine.Conn, publisher int64, delivery *websocket.Prepared) {
 	at := sh.rooms[name]
 	if at == nil {
 		return
@@ -248,7 +249,7 @@ func (sh *roomShard) deliver(name string, from *engine.Conn, publisher int64, de
 	}
 }
 
-func (sh *roomShard) deliverFaulty(m *member, publisher int64, delivery []byte) {
+func (sh *roomShard) deliverFaulty(m *member, publisher int64, delivery *websocket.Prepared) {
 	faults := &sh.server.faults
 	switch {
 	case faults.lose.hit(faults.Lose):
@@ -275,8 +276,8 @@ func (sh *roomShard) deliverFaulty(m *member, publisher int64, delivery []byte) 
 }
 
 // send is false for a member that has been reset.
-func (sh *roomShard) send(m *member, frame []byte) bool {
-	if _, err := m.conn.SendRaw(frame); err == engine.ErrUnsent {
+func (sh *roomShard) send(m *member, message *websocket.Prepared) bool {
+	if _, err := m.conn.SendPrepared(message); err == engine.ErrUnsent {
 		sh.report.TooSlow++
 		m.conn.Reset()
 		return false

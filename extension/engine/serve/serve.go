@@ -11,7 +11,7 @@ import (
 
 	"xk6-realtime/engine"
 	"xk6-realtime/engine/clock"
-	"xk6-realtime/engine/frame"
+	"xk6-realtime/engine/websocket"
 )
 
 // Options says how to serve. A zero field means the default.
@@ -43,10 +43,10 @@ type Server struct {
 
 // shard is what one loop serves.
 type shard struct {
-	server  *Server
-	loop    *engine.Loop
+	server *Server
+	loop   *engine.Loop
+	preparer
 	clients []*client
-	frame   []byte
 }
 
 type client struct {
@@ -70,7 +70,7 @@ func Start(o Options) (*Server, error) {
 	}
 	s := &Server{base: b, o: o}
 	for _, loop := range s.engine.Loops() {
-		s.shards = append(s.shards, &shard{server: s, loop: loop})
+		s.shards = append(s.shards, &shard{server: s, loop: loop, preparer: newPreparer(o.Engine)})
 	}
 	err = s.listen(o.Listen, func(loop int, c *engine.Conn) engine.Handler {
 		return s.shards[loop].client(c)
@@ -117,18 +117,24 @@ func (s *Server) tick() {
 		b = append(b, bytes.Repeat([]byte("x"), missing)...)
 		b = append(b, '"')
 	}
-	s.broadcast(frame.Append(nil, frame.Text, append(b, '}')))
+	s.broadcast(s.shards[0], engine.Text, append(b, '}'))
 }
 
-func (s *Server) broadcast(frame []byte) {
+// broadcast sends to all clients, on the loop of from.
+func (s *Server) broadcast(from *shard, kind engine.Kind, payload []byte) {
+	message := from.prepare(kind, payload)
 	for _, sh := range s.shards {
-		sh.loop.Do(func() { sh.send(frame) })
+		if sh == from {
+			sh.send(message)
+		} else {
+			sh.loop.Do(func() { sh.send(message) })
+		}
 	}
 }
 
-func (sh *shard) send(frame []byte) {
+func (sh *shard) send(message *websocket.Prepared) {
 	for i := len(sh.clients) - 1; i >= 0; i-- { // a reset one leaves the list
-		if _, err := sh.clients[i].conn.SendRaw(frame); err == engine.ErrUnsent {
+		if _, err := sh.clients[i].conn.SendPrepared(message); err == engine.ErrUnsent {
 			sh.clients[i].conn.Reset()
 		}
 	}
@@ -153,12 +159,7 @@ func (c *client) Message(_ *engine.Conn, m engine.Message) {
 		}
 		return
 	}
-	if len(c.shard.server.shards) == 1 {
-		c.shard.frame = frame.Append(c.shard.frame[:0], frame.Opcode(m.Kind), m.Data)
-		c.shard.send(c.shard.frame)
-		return
-	}
-	c.shard.server.broadcast(frame.Append(nil, frame.Opcode(m.Kind), m.Data))
+	c.shard.server.broadcast(c.shard, m.Kind, bytes.Clone(m.Data))
 }
 
 func (c *client) Closed(*engine.Conn, engine.End) {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"xk6-realtime/engine"
+	"xk6-realtime/engine/deflate"
 	"xk6-realtime/engine/handshake"
 )
 
@@ -48,6 +49,9 @@ type Options struct {
 	// Sources are local addresses, taken in turn: each has ephemeral ports of
 	// its own. Default: the kernel's choice.
 	Sources []netip.Addr
+	// Deflate is what each connection offers to compress messages by. Default: they
+	// are not compressed.
+	Deflate *deflate.Options
 	// Request fills in what connection i asks for; its Host, and the path of
 	// its server's URL, are set. It is called on a loop's goroutine.
 	Request func(i int, r *handshake.Request)
@@ -115,6 +119,8 @@ func (o Options) withDefaults() (Options, []server, error) {
 		return o, nil, fmt.Errorf("swarm: Shard: want 0 to %d, got %d", o.Shards-1, o.Shard)
 	case o.Retries < -1:
 		return o, nil, fmt.Errorf("swarm: Retries: want -1 or more, got %d", o.Retries)
+	case o.Deflate != nil && o.Deflate.Check() != nil:
+		return o, nil, fmt.Errorf("swarm: %w", o.Deflate.Check())
 	case o.RetryDelay < 0 || o.Hold < 0 || o.CloseOver < 0:
 		return o, nil, errors.New("swarm: RetryDelay, Hold, CloseOver: want no negative time")
 	case o.OnExhausted != Fail && o.OnExhausted != Continue:

@@ -118,7 +118,7 @@ func (p *part) later(r retry) {
 func (p *part) dial(s *session, due clock.Time) {
 	o := &p.swarm.o
 	server := &p.swarm.servers[int(s.index)%len(p.swarm.servers)]
-	d := engine.Dial{Endpoint: server.endpoint, Request: p.fill, Due: due, Traffic: &p.traffic}
+	d := engine.Dial{Endpoint: server.endpoint, Request: p.fill, Due: due, Deflate: o.Deflate, Traffic: &p.traffic}
 	if s.guest != nil {
 		d.Receiver = s.guest
 	}
@@ -194,6 +194,8 @@ func (p *part) stop(over time.Duration) {
 func (p *part) take() *record {
 	r, t := p.records.Swap(), &p.traffic
 	r.BytesSent, r.BytesReceived = t.Sent, t.Received
+	r.MessageBytesSent, r.MessageBytesReceived = t.MessageBytesSent, t.MessageBytes
+	r.WireBytesSent, r.WireBytesReceived = t.WireBytesSent, t.WireBytes
 	r.MessagesSent, r.MessagesReceived, r.Uncertain = t.MessagesSent, t.Messages, t.Uncertain
 	*t = engine.Traffic{ReceiveDelay: p.records.Now.series.Of(ReceiveDelay)}
 	return r

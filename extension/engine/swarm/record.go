@@ -28,9 +28,11 @@ type Counts struct {
 	Attempts int64 // connections begun, retries too
 	Opened   int64
 	Closed   int64 // of those opened, whichever way
-	Retries  int64
-	Failures map[engine.Reason]int64
-	Drops    map[Drop]int64
+	// Compressed is how many of those opened agreed on compression.
+	Compressed int64
+	Retries    int64
+	Failures   map[engine.Reason]int64
+	Drops      map[Drop]int64
 	// Unanswered is how many peers did not answer our Close in time.
 	Unanswered int64
 	// Breaches is how often peers broke the WebSocket protocol, by reason.
@@ -43,6 +45,14 @@ type Counts struct {
 	Uncertain     int64
 	BytesSent     int64
 	BytesReceived int64
+	// MessageBytesSent and MessageBytesReceived are those of the messages, without
+	// compression and framing.
+	MessageBytesSent     int64
+	MessageBytesReceived int64
+	// WireBytesSent and WireBytesReceived are those of the same as they come and
+	// go, without handshake and TLS.
+	WireBytesSent     int64
+	WireBytesReceived int64
 }
 
 // Drop is a way in which a connection ended that was meant to stay.

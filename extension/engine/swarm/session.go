@@ -46,6 +46,9 @@ func (s *session) Opened(c *engine.Conn, o *engine.Opening) {
 	s.openedAt = o.Opened
 	p.active++
 	r.Opened++
+	if o.Deflate != nil {
+		r.Compressed++
+	}
 	r.series.Of(ConnectLatency).Record(o.Latency())
 	r.series.Of(ConnectDelay).Record(o.Late())
 	r.series.Of(TCPPhase).Record(o.TCP())

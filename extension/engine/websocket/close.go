@@ -62,7 +62,7 @@ func (s *Socket) refuse(l wire.Link, sh *Shared, breach *frame.Error) {
 	if !l.Alive() {
 		return
 	}
-	s.last, s.by, s.code = &lastWord{breach: breach.Reason}, blame(breach), breach.CloseCode
+	s.more().breach, s.by, s.code = breach.Reason, blame(breach), breach.CloseCode
 	s.leave(l, sh)
 }
 

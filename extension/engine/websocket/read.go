@@ -1,6 +1,7 @@
 package websocket
 
 import (
+	"xk6-realtime/engine/clock"
 	"xk6-realtime/engine/frame"
 	"xk6-realtime/engine/wire"
 )
@@ -10,13 +11,22 @@ import (
 // no more. Pings are answered, and a Close or a breach of the protocol is dealt
 // with. more says that others may have been there to be read with b, after it.
 func (s *Socket) Next(l wire.Link, sh *Shared, b []byte, more bool, a wire.Arrival) (m wire.Message, n int) {
-	f, n, err := sh.parserOf(s).Next(&s.frames, b)
+	f, n, err := sh.parserOf(s).NextOf(&s.frames, b, s.deflates)
 	if err != nil {
 		s.refuse(l, sh, err.(*frame.Error))
 		return m, len(b)
 	}
 	if f.Op == 0 {
 		return m, n
+	}
+	if f.Op&frame.Deflated != 0 {
+		f.Op &^= frame.Deflated
+		f.Data, err = sh.inflate(s, f)
+		if err != nil {
+			s.refuse(l, sh, err.(*frame.Error))
+			return m, len(b)
+		}
+		a.Read = clock.Now() // to inflate it took this side's time
 	}
 	m = wire.Message{Kind: wire.Kind(f.Op), Data: f.Data, Since: a.At, At: a.At, Read: a.Read}
 	if n < len(b) || more {
@@ -48,7 +58,7 @@ func (s *Socket) closed(l wire.Link, sh *Shared, m *wire.Message) {
 	}
 	s.code = code
 	if len(text) > 0 {
-		s.last = &lastWord{text: string(text)}
+		s.more().text = string(text)
 	}
 	if s.phase == open {
 		s.by = wire.ByServer

@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"xk6-realtime/engine/deflate"
 	"xk6-realtime/engine/frame"
 	"xk6-realtime/engine/wire"
 )
@@ -26,20 +27,33 @@ const (
 // Socket is where one connection stands in the protocol. It is small, as each
 // message needs it; the zero Socket is a client's before the handshake.
 type Socket struct {
-	frames  frame.State
-	last    *lastWord // nil for none
-	phase   phase
-	server  bool // this side accepted the connection
-	mute    bool // Pings are not answered
-	planned bool
-	by      wire.By
-	code    uint16
+	frames   frame.State
+	rest     *rest // nil where there is none
+	phase    phase
+	server   bool // this side accepted the connection
+	deflates bool // messages may be compressed; see rest
+	mute     bool // Pings are not answered
+	planned  bool
+	by       wire.By
+	code     uint16
 }
 
-// lastWord is what little a close code leaves to be said.
-type lastWord struct {
+// rest is what few connections have.
+type rest struct {
+	params  deflate.Params
+	in, out *deflate.Window // what messages may refer to; nil where they refer to none
+
+	// What little a close code leaves to be said.
 	breach string // of the peer's
 	text   string // of its Close frame
+}
+
+// more is the Socket's rest, made where there is none.
+func (s *Socket) more() *rest {
+	if s.rest == nil {
+		s.rest = &rest{}
+	}
+	return s.rest
 }
 
 // Options tunes the Sockets of a loop.
@@ -47,6 +61,8 @@ type Options struct {
 	Limits frame.Limits
 	// HeaderBytes bounds the head of a handshake.
 	HeaderBytes int
+	// Deflate is what a server accepts, nil for no compression.
+	Deflate *deflate.Options
 	// CloseWithin bounds a close: from our Close frame to the connection's end.
 	CloseWithin time.Duration
 }
@@ -56,6 +72,8 @@ type Shared struct {
 	o                        Options
 	fromServers, fromClients *frame.Parser
 	random                   *rand.ChaCha8
+	inflater                 *deflate.Inflater
+	deflater                 deflate.Deflater
 	scratch                  []byte // one frame or head at a time
 }
 
@@ -63,8 +81,15 @@ type Shared struct {
 func NewShared(o Options) *Shared {
 	var seed [32]byte
 	crand.Read(seed[:])
+	if o.Limits.Buffer == nil {
+		o.Limits.Buffer = frame.NewBuffer(0)
+	}
+	if o.Limits.MessageBytes == 0 {
+		o.Limits.MessageBytes = frame.DefaultMessageBytes
+	}
 	return &Shared{
 		o:           o,
+		inflater:    deflate.NewInflater(o.Limits.MessageBytes, o.Limits.Buffer),
 		random:      rand.NewChaCha8(seed),
 		fromServers: frame.NewParser(o.Limits, false),
 		fromClients: frame.NewParser(o.Limits, true),
@@ -107,8 +132,8 @@ func (s *Socket) AnswerPings(on bool) { s.mute = !on }
 // End is how the connection ended, without the instant.
 func (s *Socket) End() wire.End {
 	e := wire.End{Code: s.code, By: s.by, Planned: s.planned}
-	if s.last != nil {
-		e.Breach, e.Text = s.last.breach, s.last.text
+	if s.rest != nil {
+		e.Breach, e.Text = s.rest.breach, s.rest.text
 	}
 	return e
 }
@@ -116,4 +141,7 @@ func (s *Socket) End() wire.End {
 // Release frees what s holds of its loop.
 func (s *Socket) Release(sh *Shared) {
 	sh.parserOf(s).Release(&s.frames)
+	if s.rest != nil {
+		s.rest.in, s.rest.out = nil, nil
+	}
 }

@@ -3,12 +3,15 @@ package websocket
 import (
 	"encoding/binary"
 
+	"xk6-realtime/engine/deflate"
 	"xk6-realtime/engine/handshake"
 )
 
 // Upgrade is what a Socket needs until it is open.
 type Upgrade struct {
 	Request handshake.Request
+	// Deflate is what a client offers, nil for no compression.
+	Deflate *deflate.Options
 	key     handshake.Key
 	answer  []byte // of the peer's head, while it is incomplete
 }
@@ -30,21 +33,31 @@ type Refusal struct {
 	Response handshake.Response
 }
 
+// Chosen is what both sides agreed on.
+type Chosen struct {
+	// Protocol is the subprotocol that a server chose, "" for none.
+	Protocol string
+	// Deflate is how messages are compressed, nil for not at all.
+	Deflate *deflate.Params
+}
+
 // Ask is a client's request, good until the next call.
 func (sh *Shared) Ask(u *Upgrade) (head []byte, err error) {
 	var random [16]byte
 	binary.LittleEndian.PutUint64(random[:], sh.random.Uint64())
 	binary.LittleEndian.PutUint64(random[8:], sh.random.Uint64())
 	u.key = handshake.NewKey(random)
+	if u.Deflate != nil {
+		u.Request.Extensions = u.Deflate.Offer()
+	}
 	sh.scratch, err = u.Request.Append(sh.scratch[:0], u.key)
 	return sh.scratch, err
 }
 
 // Answered takes bytes that came before the connection was open. Once the
 // peer's head is whole the Socket is open: reply is what a server answers with,
-// good until the next call, and rest are frames already. A client hears the
-// subprotocol that the server chose.
-func (s *Socket) Answered(sh *Shared, u *Upgrade, b []byte) (rest, reply []byte, protocol string, wrong *Refusal) {
+// good until the next call, and rest are frames already.
+func (s *Socket) Answered(sh *Shared, u *Upgrade, b []byte) (rest, reply []byte, chosen Chosen, wrong *Refusal) {
 	head := b
 	if len(u.answer) > 0 {
 		u.answer = append(u.answer, b...)
@@ -52,47 +65,60 @@ func (s *Socket) Answered(sh *Shared, u *Upgrade, b []byte) (rest, reply []byte,
 	}
 	var n int
 	if s.server {
-		n, reply, wrong = sh.accept(head)
+		n, reply, chosen, wrong = sh.accept(head)
 	} else {
-		n, protocol, wrong = sh.accepted(u, head)
+		n, chosen, wrong = sh.accepted(u, head)
 	}
 	switch {
 	case wrong != nil:
-		return nil, nil, "", wrong
+		return nil, nil, Chosen{}, wrong
 	case n > 0:
 		s.Open()
-		return b[len(b)-(len(head)-n):], reply, protocol, nil
+		s.deflate(chosen.Deflate)
+		return b[len(b)-(len(head)-n):], reply, chosen, nil
 	case len(u.answer) == 0:
 		u.answer = append(u.answer, b...)
 	}
-	return nil, nil, "", nil
+	return nil, nil, Chosen{}, nil
 }
 
 // accepted reads a server's answer.
-func (sh *Shared) accepted(u *Upgrade, head []byte) (n int, protocol string, wrong *Refusal) {
+func (sh *Shared) accepted(u *Upgrade, head []byte) (n int, chosen Chosen, wrong *Refusal) {
 	r, n, err := handshake.ReadResponse(head, u.key, u.Request.Protocols, sh.o.HeaderBytes)
+	switch {
+	case err != nil:
+	case len(r.Extensions) == 0:
+	case u.Deflate == nil:
+		err = handshake.ErrExtension
+	default:
+		chosen.Deflate, err = u.Deflate.Agreed(r.Extensions)
+	}
 	if err != nil {
-		return 0, "", &Refusal{err, r}
+		return 0, chosen, &Refusal{err, r}
 	}
 	for _, p := range u.Request.Protocols {
 		if p == string(r.Protocol) {
-			protocol = p
+			chosen.Protocol = p
 		}
 	}
-	return n, protocol, nil
+	return n, chosen, nil
 }
 
 // accept reads a client's request and makes the answer.
-func (sh *Shared) accept(head []byte) (n int, reply []byte, wrong *Refusal) {
-	key, n, err := handshake.ReadRequest(head, sh.o.HeaderBytes)
+func (sh *Shared) accept(head []byte) (n int, reply []byte, chosen Chosen, wrong *Refusal) {
+	key, offers, n, err := handshake.ReadRequest(head, sh.o.HeaderBytes)
 	switch {
 	case err != nil:
-		return 0, nil, &Refusal{Err: err}
+		return 0, nil, chosen, &Refusal{Err: err}
 	case n == 0:
-		return 0, nil, nil
+		return 0, nil, chosen, nil
 	}
-	sh.scratch = handshake.AppendResponse(sh.scratch[:0], key)
-	return n, sh.scratch, nil
+	extensions := ""
+	if sh.o.Deflate != nil {
+		extensions, chosen.Deflate = sh.o.Deflate.Accept(offers)
+	}
+	sh.scratch = handshake.AppendResponse(sh.scratch[:0], key, extensions)
+	return n, sh.scratch, chosen, nil
 }
 
 // Declined is what a server answers to what is no handshake.

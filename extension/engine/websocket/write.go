@@ -6,9 +6,13 @@ import (
 )
 
 // Message is a whole message, Ping or Pong as it goes to the peer, good until
-// the next call.
+// the next call. It must be sent: later ones may refer to it.
 func (sh *Shared) Message(s *Socket, kind wire.Kind, payload []byte) []byte {
-	return sh.frameOf(s, frame.Opcode(kind), payload)
+	op := frame.Opcode(kind)
+	if s.deflates && kind.IsData() {
+		op, payload = sh.compressed(s, op, payload)
+	}
+	return sh.frameOf(s, op, payload)
 }
 
 func (sh *Shared) frameOf(s *Socket, op frame.Opcode, payload []byte) []byte {

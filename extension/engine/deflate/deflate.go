@@ -1,0 +1,111 @@
+// Package deflate is WebSocket's compression, permessage-deflate (RFC 7692):
+// what is agreed on in the handshake, and how messages are compressed. It is
+// pure. Inflaters and Deflaters serve all connections of a loop, one message at
+// a time; what a connection keeps is a Window for each direction in which its
+// messages refer to earlier ones, and nothing elsewhere.
+package deflate
+
+import (
+	"github.com/klauspost/compress/flate"
+)
+
+// Window is the end of what one direction of a connection carried so far, to
+// which later messages may refer.
+type Window struct {
+	bytes []byte
+	size  int
+}
+
+// NewWindow makes an empty Window of so many bits. It takes memory as it fills.
+func NewWindow(bits uint8) *Window { return &Window{size: 1 << bits} }
+
+// Bytes is what the Window holds, good until the next Add.
+func (w *Window) Bytes() []byte {
+	if w == nil {
+		return nil
+	}
+	return w.bytes
+}
+
+// last is up to n bytes of its end.
+func (w *Window) last(n int) []byte {
+	b := w.Bytes()
+	return b[max(0, len(b)-max(n, 0)):]
+}
+
+// Add appends a message.
+func (w *Window) Add(b []byte) {
+	if w == nil {
+		return
+	}
+	b = b[max(0, len(b)-w.size):]
+	kept := min(len(w.bytes), w.size-len(b))
+	if needed := kept + len(b); needed > cap(w.bytes) {
+		// By doubling, so that a window which fills up is not copied too often.
+		grown := make([]byte, kept, min(w.size, max(needed, 2*cap(w.bytes))))
+		copy(grown, w.bytes[len(w.bytes)-kept:])
+		w.bytes = grown
+	} else {
+		copy(w.bytes, w.bytes[len(w.bytes)-kept:])
+	}
+	w.bytes = append(w.bytes[:kept], b...)
+}
+
+// Deflater compresses messages.
+type Deflater struct {
+	out     sink
+	writers [MaxBits + 1]*flate.Writer // by window bits
+}
+
+// sink is a writer into memory.
+type sink []byte
+
+func (s *sink) Write(b []byte) (int, error) {
+	*s = append(*s, b...)
+	return len(b), nil
+}
+
+// dictionaryBytes is how much of a Window a Deflater looks at. More would take
+// long for each message: the Deflater knows nothing of it from the last one.
+const dictionaryBytes = 8 << 10
+
+// syncBytes end what is flushed, and are left out of a message (section 7.2.1).
+const syncBytes = 4
+
+// Deflate compresses a message for a peer that keeps a window of so many bits.
+// w is what it may refer to, nil for nothing; the caller adds the message to it
+// once it is sent. The result is good until the next call.
+func (d *Deflater) Deflate(message []byte, bits uint8, w *Window) ([]byte, error) {
+	const kept = 64 << 10
+	if cap(d.out) > kept {
+		d.out = nil
+	}
+	d.out = d.out[:0]
+	size := 1 << bits
+	var err error
+	if bits == MaxBits || len(message) <= size {
+		// Nothing in it is further apart than the window.
+		err = flate.StatelessDeflate(&d.out, message, false, w.last(min(dictionaryBytes, size-min(size, len(message)))))
+	} else {
+		err = d.write(message, bits, w)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return d.out[:len(d.out)-syncBytes], nil
+}
+
+// write compresses a message that is longer than the window.
+func (d *Deflater) write(message []byte, bits uint8, w *Window) (err error) {
+	if d.writers[bits] == nil {
+		if d.writers[bits], err = flate.NewWriterWindow(&d.out, 1<<bits); err != nil {
+			return err
+		}
+	}
+	writer := d.writers[bits]
+	writer.ResetDict(&d.out, w.last(dictionaryBytes))
+	if _, err := writer.Write(message); err != nil {
+		return err
+	}
+	return writer.Flush()
+}
