@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { type ArgsDef, type CommandDef, defineCommand } from "citty";
+import { COMPRESSION_SETTINGS, compressionOf } from "../lib/compression.ts";
 import { FIRST_ROOM, IDENTITY_SETTINGS, identities } from "../lib/identity.ts";
 import { parseJsonText } from "../lib/json-text.ts";
 import { type LoggedIn, type Login, parseLogin } from "../lib/login/login.ts";
@@ -47,6 +48,10 @@ const FLAGS = {
   subprotocol: "SUBPROTOCOL",
   "payload-bytes": "PAYLOAD_BYTES",
   "message-bytes": "MESSAGE_BYTES",
+  compression: "COMPRESSION",
+  "context-takeover": "CONTEXT_TAKEOVER",
+  "client-window-bits": "CLIENT_WINDOW_BITS",
+  "server-window-bits": "SERVER_WINDOW_BITS",
   "reply-timeout": "REPLY_TIMEOUT",
   "connect-timeout": "CONNECT_TIMEOUT",
   "connect-to": "CONNECT_TO",
@@ -62,6 +67,7 @@ const NAMES = [
   "PAYLOAD_BYTES",
   "MESSAGE_BYTES",
   "BUFFERED_BYTES",
+  ...COMPRESSION_SETTINGS,
   "REPLY_TIMEOUT",
   "CONNECT_TIMEOUT",
   "CONNECT_TO",
@@ -276,6 +282,7 @@ async function planOf(
         publications,
         payload: "x".repeat(settings.PAYLOAD_BYTES),
         messageBytes: settings.MESSAGE_BYTES,
+        compression: compressionOf(settings),
         connectTimeout: settings.CONNECT_TIMEOUT,
         replyTimeout: settings.REPLY_TIMEOUT,
         stayFor: read(

@@ -93,6 +93,10 @@ export const METRICS = {
     "Bytes that the same messages took on the wire: compressed and framed, without handshakes and TLS, by direction.",
     { direction: DIRECTIONS },
   ),
+  ws_sessions_compressed: counter("Connections that agreed on compression, of those opened."),
+  ws_message_errors: counter("Error replies and messages that break the protocol, by reason.", {
+    reason: MESSAGE_REASONS,
+  }),
   ws_messages_lost: counter("Replies and deliveries that were due and never came."),
   ws_messages_duplicated: counter("Replies and deliveries that came again."),
   ws_messages_reordered: counter("Deliveries that came after a later one of the same publisher."),

@@ -70,6 +70,13 @@ export const FLAGS: readonly Flag[] = [
     option: (text) => ({ maxPayloadBytes: wholeNumber("max-payload", text) }),
   },
   {
+    flag: "compression",
+    env: "SERVER_COMPRESSION",
+    value: "NAME",
+    help: "off, or deflate for clients that offer permessage-deflate (default off)",
+    option: (compression) => ({ compression }),
+  },
+  {
     flag: "slow-reader",
     env: "SERVER_SLOW_READER",
     value: "POLICY",

@@ -1,6 +1,6 @@
 import type { Duplex } from "node:stream";
 import type { WebSocket } from "ws";
-import { encodeFrame } from "./frame.ts";
+import { encodeFrame, isBinary, payloadOf } from "./frame.ts";
 import { type Counts, countUp } from "./stats.ts";
 
 /** What an endpoint does with the messages of one connection. */
@@ -39,7 +39,7 @@ export class Connection {
 
   /** Bytes written that the kernel has not taken: a reader that keeps up leaves none. */
   get bufferedBytes(): number {
-    return this.#socket.writableLength;
+    return this.ws.bufferedAmount;
   }
 
   sendJson(message: object): void {
@@ -54,10 +54,13 @@ export class Connection {
 
   /**
    * Writes an encoded frame past `ws`, which would encode it anew for each connection and write header and payload
-   * apart. Safe because nothing else is ever half sent: there is no compression and no fragmentation.
+   * apart. Safe because nothing else is ever half sent: there is no fragmentation. Where there is compression, `ws`
+   * sends it after all: what a message is compressed to depends on the connection.
    */
   write(frame: Buffer): void {
-    if (this.open) this.#socket.write(frame);
+    if (!this.open) return;
+    if (this.ws.extensions === "") this.#socket.write(frame);
+    else this.ws.send(payloadOf(frame), { binary: isBinary(frame) });
   }
 
   /** Calls back once all that was written has left, or the connection has ended. */

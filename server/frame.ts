@@ -24,3 +24,12 @@ export function encodeFrame(payload: string | Buffer, opcode: typeof TEXT | type
   else payload.copy(frame, header);
   return frame;
 }
+
+/** The payload of a frame that {@link encodeFrame} made. */
+export function payloadOf(frame: Buffer): Buffer {
+  const length = frame[1]!;
+  return frame.subarray(length < 126 ? 2 : length === 126 ? 4 : 10);
+}
+
+/** Whether such a frame is binary. */
+export const isBinary = (frame: Buffer): boolean => (frame[0]! & 0x0f) === BINARY;

@@ -31,6 +31,8 @@ export const OptionsSchema = v.strictObject({
   maxHeaderBytes: v.optional(v.pipe(count, v.minValue(1_024)), 16_384),
   /** Largest message accepted, in bytes; a larger one ends its connection with 1009. Default 1 MiB. */
   maxPayloadBytes: v.optional(v.pipe(count, v.minValue(1)), 1_048_576),
+  /** Whether permessage-deflate is accepted where a client offers it, as the client offers it. Default `off`. */
+  compression: v.optional(v.picklist(["off", "deflate"]), "off"),
   /** What becomes of a subscriber that reads too slowly. Default `close`. */
   slowReader: v.optional(v.picklist(SLOW_READER_POLICIES), "close"),
   /** Bytes that may wait for one subscriber beyond what the kernel takes. At least 64 KiB, default 1 MiB. */

@@ -45,11 +45,11 @@ export class Upgrader {
 
   constructor(parts: UpgradeParts) {
     this.#parts = parts;
-    const { subprotocols, maxPayloadBytes, closeTimeoutMs } = parts.options;
+    const { subprotocols, maxPayloadBytes, closeTimeoutMs, compression } = parts.options;
     const options = {
       noServer: true,
       clientTracking: false,
-      perMessageDeflate: false,
+      perMessageDeflate: compression === "deflate" && { threshold: 0 },
       maxPayload: maxPayloadBytes,
       closeTimeout: closeTimeoutMs, // not in @types/ws yet
       handleProtocols: (offered: Set<string>) =>

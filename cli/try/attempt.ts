@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import { type RawData, WebSocket } from "ws";
+import type { Compression } from "../../lib/compression.ts";
 import type { Identity } from "../../lib/identity.ts";
 import { HEADER_BYTES } from "../../lib/ours.ts";
 import type { Conversation, Effect, Frame, Protocol, Send } from "../../lib/protocols/index.ts";
@@ -26,6 +27,7 @@ export interface Attempt {
   readonly payload: string;
   /** The largest message taken. */
   readonly messageBytes: number;
+  readonly compression: Compression;
   readonly connectTimeout: Ms;
   readonly replyTimeout: Ms;
   /** From the first byte to our Close, whatever happens. */
@@ -55,6 +57,19 @@ export const attempt = (what: Attempt, report: Report, signal: AbortSignal): Pro
       reject(error);
     }
   });
+
+/** What `ws` is to offer, as the engine's connections do. */
+function offerOf({ compression, contextTakeover, clientWindowBits, serverWindowBits }: Compression) {
+  if (compression === "off") return false;
+  const takesOver = (side: "client" | "server") => contextTakeover === side || contextTakeover === "both";
+  return {
+    threshold: 0,
+    serverNoContextTakeover: !takesOver("server"),
+    clientNoContextTakeover: !takesOver("client"),
+    ...(serverWindowBits < 15 && { serverMaxWindowBits: serverWindowBits }),
+    ...(clientWindowBits < 15 && { clientMaxWindowBits: clientWindowBits }),
+  };
+}
 
 class Try {
   readonly #what: Attempt;
@@ -94,7 +109,7 @@ class Try {
       createConnection: ((_: unknown, made: (error: Error | null, socket?: Socket) => void) => {
         this.#road.take(this.#deadline()).then((socket) => made(null, socket), made);
       }) as never,
-      perMessageDeflate: false, // as k6, unless a script asks for it
+      perMessageDeflate: offerOf(what.compression),
       maxPayload: what.messageBytes,
       maxHeaderSize: HEADER_BYTES, // Node.js takes 16 KiB by itself
     });
@@ -112,15 +127,21 @@ class Try {
 
   #listen(): void {
     let headers: HeaderLines = [];
+    let compression: string | null | undefined;
     let agreed: ReturnType<typeof tolerateSubprotocol> = { subprotocol: null };
     this.#socket.on("upgrade", (response) => {
       headers = headerLines(response.rawHeaders);
+      if (this.#what.compression.compression !== "off")
+        compression = response.headers["sec-websocket-extensions"] ?? null;
       agreed = tolerateSubprotocol(response, this.#what.identity.subprotocols);
     });
     this.#socket.on("open", () => {
       const at = this.#now();
       this.#state = "open";
-      this.#tell({ event: "connected", headers, ...agreed }, at);
+      this.#tell(
+        { event: "connected", headers, ...agreed, ...(compression !== undefined && { compression }) },
+        at,
+      );
       this.#happened(this.#conversation.open(at), at);
       this.#arm();
     });

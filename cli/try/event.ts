@@ -28,6 +28,8 @@ export type TryEvent = {
       readonly event: "connected";
       readonly subprotocol: string | null;
       readonly headers: HeaderLines;
+      /** What was agreed on, null for no compression; absent where none was offered. */
+      readonly compression?: string | null;
       /** Where the answer breaks RFC 6455 and k6 takes it nevertheless. */
       readonly problem?: string;
     }

@@ -34,6 +34,9 @@ function wordsOf(event: TryEvent): string[] {
     case "connected":
       return [
         `← 101, ${event.subprotocol === null ? "no subprotocol" : `subprotocol ${event.subprotocol}`}`,
+        ...(event.compression === undefined
+          ? []
+          : [`  compression: ${event.compression ?? "none, the server declined"}`]),
         ...(event.problem ? [`! ${event.problem}`] : []),
       ];
     case "refused":
