@@ -179,7 +179,15 @@ test("the engine's load counts what compression saved, and says it", async (t) =
   const { summary, stderr } = await runK6(t, {
     scenario: "fan-out",
     k6: OUR_K6,
-    env: { WS_URL: server.url, CONNECTIONS: 20, RATE: 200, PUBLISH_RATE: 40, ROOMS: 1, DURATION: "2s", ...COMPRESSED },
+    env: {
+      WS_URL: server.url,
+      CONNECTIONS: 20,
+      RATE: 200,
+      PUBLISH_RATE: 40,
+      ROOMS: 1,
+      DURATION: "2s",
+      ...COMPRESSED,
+    },
   });
   assert.ok(summary, stderr);
   assert.equal(count(summary, "ws_deliveries"), 80 * 20);
