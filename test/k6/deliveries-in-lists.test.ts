@@ -38,7 +38,10 @@ interface Publication {
 async function listServer(t: TestContext, cutAfter = Number.POSITIVE_INFINITY) {
   const seen = { joins: 0, published: 0, delivered: 0, missed: 0, cuts: 0 };
   const logs = new Map<string, Publication[]>();
-  const members = new Map<WebSocket, { readonly room: string; next: number; publishes: boolean }>();
+  const members = new Map<
+    WebSocket,
+    { readonly room: string; readonly from: number; next: number; publishes: boolean }
+  >();
   const logOf = (room: string) => {
     if (!logs.has(room)) logs.set(room, []);
     return logs.get(room)!;
@@ -58,11 +61,15 @@ async function listServer(t: TestContext, cutAfter = Number.POSITIVE_INFINITY) {
     socket.on("message", (data) => {
       const { sub, room, since, pub, ...message } = JSON.parse(String(data));
       if (sub !== undefined) {
-        const publications = since === undefined ? [] : logOf(room).filter(({ offset }) => offset > since);
+        const log = logOf(room);
+        const member = members.get(socket);
+        // Who comes back subscribes first, and has had since then what was published meanwhile.
+        const live = ({ offset }: Publication) => member && offset > member.from && offset <= member.next;
+        const publications = since === undefined ? [] : log.filter((one) => one.offset > since && !live(one));
         if (since === undefined) seen.joins++;
         else seen.missed += publications.length;
-        const publishes = members.get(socket)?.publishes ?? false;
-        members.set(socket, { room, next: logOf(room).length, publishes });
+        const from = member?.from ?? log.length;
+        members.set(socket, { room, from, next: log.length, publishes: member?.publishes ?? false });
         socket.send(JSON.stringify({ sub, publications }));
         return;
       }
