@@ -3,7 +3,7 @@ import { type Backoff, backoffMs, Grid } from "../pacing.ts";
 import { type Fate, GapAccount, RECONNECT_MEANINGS, RECONNECT_OUTCOMES } from "../reconnect.ts";
 import { type SettingName, type Settings, SettingsError } from "../settings.ts";
 import { formatDuration, type Ms, ms } from "../units.ts";
-import { now, sleepUntil } from "./clock.ts";
+import { callAt, now, sleepUntil } from "./clock.ts";
 import { CONNECTION_METRICS, Connection } from "./connection.ts";
 import { publishWhenDue, randomMark } from "./publish.ts";
 import { requirePublications } from "./requirements.ts";
@@ -67,7 +67,7 @@ export function reconnect<N extends SettingName>(spec: ReconnectSpec<N>) {
       reusesCredentials: true,
       variables: () => ({ room: "load-test-reconnect-0-check" }),
       duration: ms(rooms.duration + timing.drain),
-      longest: ms(2 * timing.connect + rooms.duration + timing.drain),
+      longest: ms(2 * timing.connect + rooms.duration + 2 * timing.drain),
       limits: {
         ...outcomeLimits(["came_back", "stayed"], RECONNECT_OUTCOMES, rooms.subscribers),
         "ws_gap_messages{fate:reordered}": ["count==0"],
@@ -107,8 +107,8 @@ async function driveRoom(
     seen.add(seq);
     furthest = Math.max(furthest, seq);
   };
-  // Later than any end below, even where the generator is late.
-  let end = ms(origin + 2 * (2 * connect + duration + drain));
+  // Later than the end below, even where the generator is late.
+  const latestEnd = ms(origin + 2 * (2 * connect + duration + drain));
 
   const recordFate = (fate: Fate, count = 1) => record("ws_gap_messages", count, { fate });
 
@@ -148,9 +148,9 @@ async function driveRoom(
 
   const start = now();
   const present = members.map((member) => member.open());
-  end = ms(start + duration + drain);
   await publishAll();
-  await sleepUntil(end);
+  // What this side published late has as long to come as the rest.
+  await sleepUntil(ms(Math.max(start + duration, now()) + drain));
   const due = (seq: number) => seen.has(seq) || !doubtful.has(seq);
   for (const [subscriber, member] of members.entries()) {
     const outcome = member.outcome();
@@ -176,6 +176,7 @@ async function driveRoom(
   function stay(index: number, observer: MemberObserver): Member {
     let current: Connection;
     let leaving = false;
+    let wake = () => {};
     let wasReady = false;
     let reconnects = 0;
     let downSince: Ms | undefined;
@@ -196,6 +197,15 @@ async function driveRoom(
       markJoined();
     };
 
+    const backOff = (until: Ms) =>
+      new Promise<void>((resolve) => {
+        const disarm = callAt(until, resolve);
+        wake = () => {
+          disarm();
+          resolve();
+        };
+      });
+
     const over = (async () => {
       let intended = origin;
       let lastSeq: string | undefined;
@@ -207,7 +217,7 @@ async function driveRoom(
           replyTimeout: drain,
           intended,
           connectBy: ms(now() + connect),
-          end: ms(Math.max(end, now() + drain)),
+          end: ms(Math.max(latestEnd, now() + drain)),
           record,
           lastSeq,
           observe(effect) {
@@ -235,8 +245,8 @@ async function driveRoom(
           observer.dropped();
         }
         intended = ms(now() + backoffMs(backoff, attempt, Math.random()));
-        await sleepUntil(ms(Math.min(intended, end)));
-        if (leaving || now() >= end) return undefined;
+        if (!leaving) await backOff(intended);
+        if (leaving) return undefined;
       }
     })();
 
@@ -251,6 +261,7 @@ async function driveRoom(
       },
       leave() {
         leaving = true;
+        wake();
         current.finish();
         return over;
       },
