@@ -3,7 +3,6 @@ import assert from "node:assert/strict";
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { describe, type TestContext, test } from "node:test";
@@ -13,6 +12,7 @@ import { promisify } from "node:util";
 import type { Judged } from "../../cli/gate/judge.ts";
 import type { ServerOptions } from "../../server/options.ts";
 import { startServer } from "../../server/server.ts";
+import { freePort } from "../free-port.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";
 import { readYaml } from "./schemas.ts";
 
@@ -62,16 +62,6 @@ const podCommand = (run: TestRun, url: string, index: number, count: number, por
   ];
 };
 
-/** A port that was free a moment ago: k6 does not say which one it took. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, "close");
-  return port;
-}
-
 function k6(t: TestContext, args: readonly string[], out: string, cwd: string) {
   const env = { ...process.env, WS_TOKEN: "test-token", K6_OUT: out };
   const child = spawn(K6, args, { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
@@ -88,8 +78,10 @@ async function release(port: number, child: ChildProcess): Promise<void> {
   const status = `http://127.0.0.1:${port}/v1/status`;
   const body = JSON.stringify({ data: { attributes: { paused: false }, id: "default", type: "status" } });
   while (child.exitCode === null) {
-    const answer = await fetch(status).catch(() => undefined);
-    if (((await answer?.json()) as Status | undefined)?.data.attributes.paused === true) {
+    const answer = await fetch(status)
+      .then((answer) => answer.json() as Promise<Status>)
+      .catch(() => undefined); // not yet
+    if (answer?.data.attributes.paused === true) {
       const { ok } = await fetch(status, {
         method: "PATCH",
         headers: { "content-type": "application/json" },
@@ -113,10 +105,12 @@ async function gate(recordings: string, profile: string): Promise<{ exitCode: nu
     RECORDINGS: recordings,
     TESTRUN: "fan-out",
   };
-  const { code, stdout } = await promisify(execFile)("sh", ["-c", command], { env, maxBuffer: 2 ** 26 }).then(
-    ({ stdout }) => ({ code: 0, stdout }),
-    (error) => ({ code: error.code as number, stdout: error.stdout as string }),
+  const ran = promisify(execFile)("sh", ["-c", command], { env, maxBuffer: 2 ** 26 });
+  const { code, stdout, stderr } = await ran.then(
+    (said) => ({ code: 0, ...said }),
+    (error: { code: number; stdout: string; stderr: string }) => error,
   );
+  assert.notEqual(stdout, "", `the gate said nothing, with exit code ${code}: ${stderr}`);
   return { exitCode: code, judged: JSON.parse(stdout) };
 }
 

@@ -224,7 +224,8 @@ async function check(t: TestContext, row: Row): Promise<void> {
   const of = (series: string) => count(summary!, series);
   assertCounts(summary!, server.stats(), row, said);
   const failed = assertDelivered(summary!, row);
-  assert.ok(of("ws_probes") >= 20 * 8, `${of("ws_probes")} probes: a drop takes none of the load away`);
+  // Ten each, fewer by those who begin late on a busy machine; five where nobody comes back after half the time.
+  assert.ok(of("ws_probes") > 20 * 5, `${of("ws_probes")} probes: a drop takes none of the load away`);
   const rtt = trend(summary!, "ws_msg_rtt_ms");
   const errors = of("ws_message_errors{reason:error_reply}");
   assert.equal(rtt.count, of("ws_replies") + failed - errors, "what is lost stands in it too");

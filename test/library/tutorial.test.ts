@@ -3,11 +3,11 @@ import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { delimiter, join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { promisify } from "node:util";
 import { packageFile } from "../../cli/package-file.ts";
+import { freePort } from "../free-port.ts";
 import { STOCK_K6 } from "../k6/run.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";
 
@@ -107,11 +107,3 @@ const withoutNumbers = (line: string): string =>
     .replace(/\d+(\.\d+)?/g, "#")
     .replace(/\s+/g, " ")
     .trim();
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}

@@ -5,6 +5,7 @@ import { describe, type TestContext, test } from "node:test";
 import { openViews } from "../../cli/report/open.ts";
 import type { FaultSettings } from "../../server/faults.ts";
 import { type RunningServer, type ServerOptions, startServer } from "../../server/server.ts";
+import { trend } from "../k6/figures.ts";
 import { OUR_K6, runK6 } from "../k6/run.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";
 
@@ -141,28 +142,47 @@ const rows: Record<string, Row> = {
   },
 };
 
+/** Runs the row's load against its server, and says what stands out in the recording, beside all else that was said. */
+async function runOf(t: TestContext, { scenario, env, faults = {}, options, meanwhile }: Row) {
+  const server = await startServer({ faults, ...options });
+  t.after(() => server.close());
+  const recording = join(await temporaryDirectory(t), "run.jsonl");
+  let done: Promise<unknown> | undefined;
+  const run = await runK6(t, {
+    scenario,
+    k6: OUR_K6,
+    env: { WS_URL: `${server.url}/ws/chat`, CONNECT_TIMEOUT: "5s", ...LOADS[scenario], ...env },
+    args: [`--out=realtime=${recording}`],
+    onStart: (k6) => {
+      done = meanwhile?.(server, t, k6.pid!);
+    },
+  });
+  await done;
+  const [view] = await openViews([recording], "/");
+  return { run, found: view!.recorded!.findings.map(({ text }) => text) };
+}
+
+/** A generator that had to wait this long for the machine's other work tells little of a server. */
+const STALLED_MS = 30;
+const ATTEMPTS = 4;
+
 describe("what stands out", { concurrency: 3 }, () => {
   for (const [sentence, row] of Object.entries(rows)) {
     test(sentence, async (t) => {
-      const { scenario, env, faults = {}, options, meanwhile, findings } = row;
-      const server = await startServer({ faults, ...options });
-      t.after(() => server.close());
-      const recording = join(await temporaryDirectory(t), "run.jsonl");
-      let done: Promise<unknown> | undefined;
-      const run = await runK6(t, {
-        scenario,
-        k6: OUR_K6,
-        env: { WS_URL: `${server.url}/ws/chat`, CONNECT_TIMEOUT: "5s", ...LOADS[scenario], ...env },
-        args: [`--out=realtime=${recording}`],
-        onStart: (k6) => {
-          done = meanwhile?.(server, t, k6.pid!);
-        },
-      });
-      await done;
-      const [view] = await openViews([recording], "/");
-      const said = view!.recorded!.findings.map(({ text }) => text);
-      assert.equal(said.length, findings.length, `${said.join("\n")}\n${run.stdout}\n${run.stderr}`);
-      for (const [i, finding] of findings.entries()) assert.match(said[i]!, finding);
+      for (let attempt = 1; ; attempt++) {
+        const { run, found } = await runOf(t, row);
+        const isRight =
+          found.length === row.findings.length && row.findings.every((finding, i) => finding.test(found[i]!));
+        if (isRight) return;
+        const delay = trend(run.summary!, "ws_generator_delay_ms");
+        if (delay.p99! > STALLED_MS && attempt < ATTEMPTS) {
+          t.diagnostic(`the machine was busy (generator delay p99 ${delay.p99} ms): ${found.join("; ")}`);
+          continue;
+        }
+        assert.fail(
+          `got:\n${found.join("\n")}\nwant:\n${row.findings.join("\n")}\n${run.stdout}\n${run.stderr}`,
+        );
+      }
     });
   }
 });
