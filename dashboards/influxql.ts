@@ -101,8 +101,15 @@ export function overTime(metric: MetricName, source: Source, named: Named = {}):
       alias,
     };
   }
-  return { influxql: select(metric, source, columns, groupBy(tags, fill)), alias };
+  const where = kind === "counter" ? STORED : "";
+  return { influxql: select(metric, source, columns, groupBy(tags, fill), where), alias };
 }
+
+/**
+ * Of a run that goes on, the seconds that are not stored yet would count as nothing, and a healthy run would seem to end
+ * at the right edge.
+ */
+const STORED = " AND time < now() - 3s";
 
 const groupBy = (tags: readonly string[], fill: string): string =>
   `${["time($__interval)", ...tags.map((tag) => `"${tag}"`)].join(", ")} fill(${fill})`;

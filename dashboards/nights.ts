@@ -6,10 +6,19 @@ import { timeSeries } from "./charts.ts";
 import { unitOf, withQueries } from "./common.ts";
 import { kinds, linkTo, runs, VERDICT_COLOURS } from "./figures.ts";
 import { collapsed, row } from "./page.ts";
-import { overRuns } from "./results.ts";
+import { overRuns, USUAL, usualRange } from "./results.ts";
 
 /** A figure of each run, by its metric and what of it. */
 type Of = readonly [metric: MetricName, of: string];
+
+/** A line that is seen by the area below it alone. */
+const band = [
+  { id: "color", value: { mode: "fixed", fixedColor: "green" } },
+  { id: "custom.drawStyle", value: common.GraphDrawStyle.Line },
+  { id: "custom.lineWidth", value: 0 },
+  { id: "custom.showPoints", value: common.VisibilityMode.Never },
+  { id: "links", value: [] },
+];
 
 /** Points of figures of one kind, a figure's limit beside it. */
 function night(title: string, ...figures: readonly Of[]) {
@@ -21,7 +30,7 @@ function night(title: string, ...figures: readonly Of[]) {
   }));
   const made = timeSeries(
     title,
-    `${figures.map(([metric]) => `${metric}: ${METRICS[metric].help}`).join(" ")} One point for each run, as its summary has it, in the colour of its verdict. A point leads to its run.`,
+    `${figures.map(([metric]) => `${metric}: ${METRICS[metric].help}`).join(" ")} One point for each run, as its summary has it, in the colour of its verdict. The green area is the range of the passing runs. A point leads to its run.`,
     unitOf(figures[0]![0]),
   )
     .noValue("No run of this scenario and branch recorded it in this time range")
@@ -49,7 +58,16 @@ function night(title: string, ...figures: readonly Of[]) {
     );
     made.min(0.01);
   } else if (kind !== "rate") made.min(0).decimals(0);
-  return withQueries(made, overRuns(names), "time_series");
+  for (const { title } of names) {
+    made
+      .overrideByName(`${USUAL.low}: ${title}`, band)
+      .overrideByName(`${USUAL.high}: ${title}`, [
+        ...band,
+        { id: "custom.fillBelowTo", value: `${USUAL.low}: ${title}` },
+        { id: "custom.fillOpacity", value: 12 },
+      ]);
+  }
+  return withQueries(made, [...overRuns(names), ...names.flatMap(usualRange)], "time_series");
 }
 
 const of = (metric: MetricName, ...figures: readonly string[]): Of[] =>

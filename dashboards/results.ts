@@ -85,6 +85,24 @@ export const processesOfRun = (columns: Columns): Query => ({
 /** Where a series of one run's point says how to get there: labels that links read. */
 const LINK_TAGS = ["run", "from", "until"];
 
+/** What the lines of {@link usualRange} are called, before the figure's title. */
+export const USUAL = { low: "passing runs, lowest", high: "passing runs, highest" } as const;
+
+/**
+ * The lowest and the highest of a figure among the passing runs of a time range, across all of it: one value at its
+ * beginning, carried on.
+ */
+export function usualRange({ title, ...one }: Pick<Figure, "metric" | "of" | "title">): Query[] {
+  return (["low", "high"] as const).map((end) => {
+    const extreme = end === "low" ? "min" : "max";
+    const inner = `SELECT ${extreme}("${fieldOf(one)}") AS "${end}" FROM "realtime_result" WHERE "verdict" = 'pass' AND ${OF_RUNS}`;
+    return {
+      influxql: `SELECT ${extreme}("${end}") AS "${end}" FROM (${inner}) WHERE $timeFilter GROUP BY time($__interval) fill(previous)`,
+      alias: `${USUAL[end]}: ${title}`,
+    };
+  });
+}
+
 /** Figures of each run of a time range, a query for each verdict, and the limits that the runs were judged by. */
 export function overRuns(figures: readonly Pick<Figure, "metric" | "of" | "title">[]): Query[] {
   const columns = (suffix = "") =>

@@ -28,9 +28,11 @@ export function incidentsOf(timeline: Timeline): Incident[] {
 /**
  * Stretches without a message between stretches with some, though connections were open: a server that froze. How
  * long a silence must be follows from how many messages there are otherwise, and from how far apart they come: a
- * publisher that speaks every ten seconds is not frozen in between.
+ * publisher that speaks every ten seconds is not frozen in between. Nor is a server that nothing was asked of, as
+ * when the sessions of all clients end together.
  */
-function silences({ latencies, rates, connections, seconds, cellSeconds }: Timeline): Incident[] {
+function silences(timeline: Timeline): Incident[] {
+  const { latencies, rates, connections, seconds, cellSeconds } = timeline;
   const arrivals = sum([
     ...["ws_msg_rtt_ms", "ws_fanout_lag_ms"].map((metric) => latencies[metric]?.count),
     ...["ws_replies", "ws_deliveries"].map((metric) => rates[metric]),
@@ -40,13 +42,14 @@ function silences({ latencies, rates, connections, seconds, cellSeconds }: Timel
   const gaps = busy.slice(1).map((to, i) => ({ since: busy[i]!, to, cells: to - busy[i]! - 1 }));
   const typical = median(gaps.map(({ cells }) => cells + 1));
   return gaps
-    .filter(({ since, cells }) => {
+    .filter(({ since, to, cells }) => {
       const perCell = all / (arrivals.length - cells);
       return (
         cells * cellSeconds >= SHORTEST_SILENCE_S &&
         cells * perCell >= NOTABLE &&
         cells >= RATHER_LONG * (typical - 1) + 1 &&
-        connections[since] !== 0
+        connections[since] !== 0 &&
+        wasAsked(timeline, since, to)
       );
     })
     .map(({ since, to, cells }) => ({
@@ -56,6 +59,17 @@ function silences({ latencies, rates, connections, seconds, cellSeconds }: Timel
       to: seconds[to]!,
       text: `no message for ${formatDuration(ms(cells * cellSeconds * 1000))} at least`,
     }));
+}
+
+/** Whether a message was due between two stretches. A generator that stood still counts what was due only afterwards. */
+function wasAsked({ rates, generatorDelay, cellSeconds }: Timeline, since: number, to: number): boolean {
+  const due = rates.ws_probes;
+  if (!due || rates.ws_deliveries?.some((count) => count)) return true;
+  const stood = Object.values(generatorDelay).map(({ max }) => max[to] ?? 0);
+  return (
+    due.slice(since + 1, to).some((count) => count) ||
+    Math.max(0, ...stood) >= ((to - since) * cellSeconds * 1_000) / 2
+  );
 }
 
 /** A silence this many times as long as usual is none of the usual ones. */

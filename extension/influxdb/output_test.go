@@ -103,6 +103,33 @@ func TestPointsOfASecond(t *testing.T) {
 }
 
 // TestTarget runs the table that cli/influxdb/place.ts runs.
+// The middle of a bucket lies beyond the values at either end of it.
+func TestNoQuantileLiesBeyondTheValues(t *testing.T) {
+	registry := metrics.NewRegistry()
+	metric, err := registry.NewMetric("rtt", metrics.Trend, metrics.Time)
+	if err != nil {
+		t.Fatal(err)
+	}
+	of := metrics.TimeSeries{Metric: metric, Tags: registry.RootTagSet()}
+	for _, value := range []float64{154.72, 154.75, 154.8, 1234.5, 1235.1} {
+		var points []*point
+		p := newPointer(identity{run: "r", scenario: "s", instance: "i"})
+		c := seconds.NewCollector(func(all []seconds.Second, _ seconds.Process) {
+			for _, second := range all {
+				points = append(points, p.of(second)...)
+			}
+		})
+		sample := metrics.Sample{TimeSeries: of, Time: time.Unix(1_700_000_000, 5), Value: value}
+		c.AddMetricSamples([]metrics.SampleContainer{metrics.Samples{sample}})
+		c.Flush(time.Time{})
+		for _, q := range quantiles {
+			if got := points[0].fields[q.field]; got != value {
+				t.Errorf("the only value is %g, and %s is %v", value, q.field, got)
+			}
+		}
+	}
+}
+
 func TestTarget(t *testing.T) {
 	text, err := os.ReadFile("../../test/influxdb/addresses.json")
 	if err != nil {

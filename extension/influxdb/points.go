@@ -178,12 +178,14 @@ func (p *pointer) distribution(c *seconds.Cell) map[string]any {
 	fields := map[string]any{
 		"count": h.TotalCount(), "sum": sum, "min": least, "max": greatest, "histogram": seconds.Encode(h),
 	}
-	addQuantiles(fields, h)
+	addQuantiles(fields, h, least, greatest)
 	return fields
 }
 
 // addQuantiles adds them, interpolated between neighbouring ranks as k6 does it.
-func addQuantiles(fields map[string]any, h *hdrhistogram.Histogram) {
+// The middle of a bucket can lie beyond the smallest or largest value in it, and
+// no quantile does.
+func addQuantiles(fields map[string]any, h *hdrhistogram.Histogram, least, greatest float64) {
 	total := float64(h.TotalCount())
 	// Of the value with so many values before it in ascending order.
 	percentile := func(rank float64) float64 { return min(100*(rank+1)/total, 100) }
@@ -199,7 +201,8 @@ func addQuantiles(fields map[string]any, h *hdrhistogram.Histogram) {
 	for _, q := range quantiles {
 		rank := q.share * (total - 1)
 		below, above := value(math.Floor(rank)), value(math.Ceil(rank))
-		fields[q.field] = below + (above-below)*(rank-math.Floor(rank))
+		interpolated := below + (above-below)*(rank-math.Floor(rank))
+		fields[q.field] = min(max(interpolated, least), greatest)
 	}
 }
 

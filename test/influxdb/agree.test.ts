@@ -1,6 +1,7 @@
 /** The dashboards' own queries, on real servers that real runs were written to, against the runs' summaries. */
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { SOURCES, type Source } from "../../dashboards/influxql.ts";
 import { FIGURES } from "../../dashboards/results.ts";
 import { METRICS, type MetricName } from "../../lib/metrics.ts";
@@ -27,6 +28,9 @@ describe("every panel agrees with the summary", () => {
     }
     if (servers.size === 0) return;
     for (const run of RUNS) runs.push(await store(cleanup, [...servers.values()], run));
+    // What was counted in the last seconds is not drawn until they are stored.
+    const drawnFrom = runs.at(-1)!.chosen.to + 3_000;
+    while (Date.now() < drawnFrom) await sleep(drawnFrom - Date.now());
   });
   after(async () => {
     for (const step of undo) await step();
@@ -54,6 +58,11 @@ describe("every panel agrees with the summary", () => {
         assertAllAnswer(influx, stored, source),
       );
     }
+    test(`InfluxDB ${major}: the range of the passing runs`, async (t) => {
+      const influx = servers.get(major);
+      if (!influx) return t.skip(`no server of InfluxDB ${major}`);
+      return assertUsualRange(influx, runs);
+    });
     test(`InfluxDB ${major}: the pickers offer the latest run first, and each run once`, async (t) => {
       const influx = servers.get(major);
       if (!influx) return t.skip(`no server of InfluxDB ${major}`);
@@ -206,6 +215,7 @@ async function assertNights(influx: InfluxServer, { summary, chosen }: Stored): 
       ),
     );
     for (const { alias, tags, columns, values } of await ask(influx, panel, chosen)) {
+      if (alias.startsWith("passing runs, ")) continue; // below
       const isLimit = alias.startsWith("limit ");
       if (!isLimit && tags.run !== chosen.run) continue;
       if (!isLimit) {
@@ -224,6 +234,28 @@ async function assertNights(influx: InfluxServer, { summary, chosen }: Stored): 
     }
   }
   assert.ok(points >= 3, `${chosen.run}: ${points} points`);
+}
+
+/** The area of what is usual: from the lowest to the highest of the passing runs, over all of the time range. */
+async function assertUsualRange(influx: InfluxServer, runs: readonly Stored[]): Promise<void> {
+  const chosen = { from: runs[0]!.chosen.from, to: Date.now(), intervalMs: 10_000 };
+  const panel = panelOf("runs.json", "Latency of each run (ms)");
+  let areas = 0;
+  for (const { alias, columns, values } of await ask(influx, panel, chosen)) {
+    const [, end, title] = /^passing runs, (lowest|highest): (.*)$/.exec(alias) ?? [];
+    if (!end) continue;
+    const metric = Object.keys(METRICS).find((name) => title!.startsWith(`${titleOf(name)}, `))!;
+    const of = title!.split(", ").at(-1)!;
+    const all = runs.flatMap(({ summary }) =>
+      summary.verdict === "pass" ? [Number(resultOf(summary).fields[`${metric}_${of}`])] : [],
+    );
+    const expected = (end === "lowest" ? Math.min : Math.max)(...all.filter((value) => !Number.isNaN(value)));
+    const column = values.map((row) => row[columns.length - 1]);
+    assert.ok(column.length >= 2, "from the beginning of the range to its end");
+    assert.deepEqual([...new Set(column)], [expected], alias);
+    areas += 1;
+  }
+  assert.equal(areas, 2 * 3, "a range of each latency");
 }
 
 async function assertSteps(influx: InfluxServer, { summary, chosen }: Stored): Promise<void> {

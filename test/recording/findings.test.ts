@@ -50,6 +50,11 @@ const rows: Record<string, Row> = {
   "a clean mass-soak": { scenario: "mass-soak", findings: [] },
   "a clean fan-out": { scenario: "fan-out", findings: [] },
   "a clean chat-soak": { scenario: "x/chat-soak", findings: [] },
+  "a clean chat-soak whose sessions end together": {
+    scenario: "x/chat-soak",
+    env: { RAMP: "100ms", SESSION: "6s", REPLY_TIMEOUT: "3s" },
+    findings: [],
+  },
   "a server that freezes": {
     scenario: "mass-soak",
     meanwhile: (server) => busy(server).then(() => server.faults.freeze(4_000)),

@@ -140,6 +140,23 @@ for (const [sentence, every, messages, silentFrom] of noFreezes) {
   });
 }
 
+test("no freeze: nothing was asked of the server meanwhile; a freeze: something was", async (t) => {
+  const directory = await temporaryDirectory(t);
+  const series = ["ws_replies", "ws_probes"].map((metric) => ({ metric, kind: "counter" }));
+  const isSilent = (i: number) => i >= 20 && i < 25;
+  for (const [asked, events] of [
+    [false, []],
+    [true, [{ from: 20, to: 25, text: "no message for 5s at least" }]],
+  ] as const) {
+    const seconds = Array.from({ length: 60 }, (_, i) => [
+      ...(isSilent(i) ? [] : [[0, 100] as const]),
+      ...(isSilent(i) && !asked ? [] : [[1, 100] as const]),
+    ]);
+    const [view] = await openViews([await record(directory, { series, seconds })], directory);
+    assert.deepEqual(view!.recorded!.events, events);
+  }
+});
+
 test("a publisher of every ten seconds that stays silent for a minute is a freeze", async (t) => {
   const directory = await temporaryDirectory(t);
   const seconds = Array.from({ length: 180 }, (_, i) =>
