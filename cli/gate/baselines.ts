@@ -1,6 +1,7 @@
 /** Opens the runs that one is compared with, and says of each that is no baseline why it is not. */
 import { basename, relative } from "node:path";
 import type { StepsSummary } from "../../lib/summary/summary.ts";
+import type { Tested } from "../../lib/summary/tested.ts";
 import { UserError } from "../command.ts";
 import type { Header } from "../recording/format.ts";
 import { groupRecordings, openRun } from "../recording/open.ts";
@@ -13,6 +14,7 @@ import { type Measured, measure } from "./measure.ts";
 export interface Baseline {
   readonly measured: Measured;
   readonly steps: StepsSummary | undefined;
+  readonly tested: Tested | undefined;
   /** Its recordings. */
   readonly group: readonly Source[];
 }
@@ -71,9 +73,9 @@ export async function openBaselines(
 
 async function openBaseline(group: readonly Source[], label: string): Promise<Baseline | string> {
   const run = await openRun(group);
-  const { verdict, reason, steps } = summarizeRun(run);
+  const { verdict, reason, steps, tested } = summarizeRun(run);
   if (verdict === "incomplete" || verdict === "generator-bound") return `${label} is ${verdict}: ${reason}`;
-  return { measured: { ...measure(run), label }, steps, group };
+  return { measured: { ...measure(run), label }, steps, tested, group };
 }
 
 /** Two outputs of one process, such as a file and InfluxDB, begin together. */

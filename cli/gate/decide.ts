@@ -28,6 +28,8 @@ export interface Compared {
   readonly leftOut: readonly string[];
   /** What of the run was left out as warm-up, in words. Default: nothing. */
   readonly warmUps?: readonly string[];
+  /** In what the run and its baselines did not test the same, in words. Default: in nothing. */
+  readonly otherwise?: readonly string[];
 }
 
 /**
@@ -140,7 +142,8 @@ const SOURCES: { readonly [F in Spread["from"]]: string } = {
 };
 
 /** What the comparison rests on, in sentences. */
-export function notesOnComparison({ baselines, regression, leftOut, warmUps = [] }: Compared): string[] {
+export function notesOnComparison(compared: Compared): string[] {
+  const { baselines, regression, leftOut, warmUps = [], otherwise = [] } = compared;
   const { comparisons, falseAlarms } = regression;
   const labels = [...new Set(comparisons.flatMap((one) => one.baselines.map(({ label }) => label)))];
   const odd = comparisons.flatMap((one) =>
@@ -157,6 +160,7 @@ export function notesOnComparison({ baselines, regression, leftOut, warmUps = []
           `compared with ${baselines === 1 ? labels.join(", ") : `the median of ${labels.join(", ")}`}; runs differ by ${[...new Set(spreads)].join(", ")}; of healthy runs at most ${number(falseAlarms * 100)} % are called slower`,
         ]
       : []),
+    ...otherwise,
     ...(odd.length > 0 ? [`far from the other baselines, and not counted: ${odd.join(", ")}`] : []),
     ...(warmUps.length > 0
       ? [`left out of the comparison as warm-up: ${[...new Set(warmUps)].join("; ")}`]

@@ -2,6 +2,8 @@
 import type { Profile } from "../../lib/profile.ts";
 import { SettingsError } from "../../lib/settings.ts";
 import type { Summary } from "../../lib/summary/summary.ts";
+import type { Tested } from "../../lib/summary/tested.ts";
+import { differences, termsOf } from "../../lib/summary/tested-otherwise.ts";
 import { UserError } from "../command.ts";
 import { type Stored, withBaselines } from "../influxdb/baselines.ts";
 import { figuresOf, parseSelector, select } from "../recording/figures.ts";
@@ -92,7 +94,7 @@ interface Earlier {
 async function comparedWith(
   { files, skipped, group, cwd }: Earlier,
   run: Run,
-  { steps }: Summary,
+  { steps, tested }: Summary,
   strictness: Strictness | undefined,
 ): Promise<Compared & { earlier: readonly Baseline[] }> {
   const { baselines, leftOut } = await openBaselines(files, group, cwd);
@@ -111,7 +113,19 @@ async function comparedWith(
     ),
     leftOut: [...skipped, ...leftOut],
     warmUps: measured.warmUps,
+    otherwise: testedOtherwise(tested, baselines),
   };
+}
+
+/** Another load is another experiment: in what each baseline differs. Baselines that differ alike are said together. */
+function testedOtherwise(tested: Tested | undefined, baselines: readonly Baseline[]): string[] {
+  if (!tested) return [];
+  const alike = new Map<string, string[]>();
+  for (const one of baselines) {
+    const what = one.tested ? differences(termsOf(tested), termsOf(one.tested)).join(", ") : "";
+    if (what !== "") alike.set(what, [...(alike.get(what) ?? []), one.measured.label]);
+  }
+  return [...alike].map(([what, labels]) => `not the same test as ${labels.join(", ")}: ${what}`);
 }
 
 function summarize(run: Run, profile: Profile | undefined): Summary {

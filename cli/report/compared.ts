@@ -13,6 +13,7 @@ import { type Assets, type Content, documentOf } from "./document.ts";
 import { type Html, html } from "./html.ts";
 import { interval, type Scale, scaleHeader, scaleOf } from "./interval.ts";
 import { colored, environment, figure, findings, limits, numeric, section, table, verdict } from "./parts.ts";
+import { tested } from "./tested.ts";
 import type { RunView } from "./view.ts";
 
 /** A run that was compared with earlier ones. */
@@ -57,7 +58,7 @@ function contentOf(compared: Compared, charts: readonly Chart[]): Content {
     "What stands out",
     views.map((view, i) => findings(view, true, i === 0 ? undefined : OF_A_BASELINE)),
   )}${section("Limits", [limits(run, false)])}`;
-  const below = html`${section("Latencies", [latencies(views)])}${section("Counts", [counts(views)])}${section(
+  const below = html`${tested(views)}${section("Latencies", [latencies(views)])}${section("Counts", [counts(views)])}${section(
     "Environment",
     views.map((view) => environment(view, true, basis)),
   )}`;

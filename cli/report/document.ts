@@ -4,6 +4,7 @@ import { COUNT_HEADER, LATENCY_HEADER, layout } from "../../lib/summary/layout.t
 import type { Chart } from "./chart.ts";
 import { Html, html, json } from "./html.ts";
 import { caption, environment, figure, findings, limits, section, table, tiles, verdict } from "./parts.ts";
+import { tested } from "./tested.ts";
 import type { RunView } from "./view.ts";
 
 /** What the page carries to draw with; nothing is loaded from elsewhere. */
@@ -100,7 +101,7 @@ export function contentOf(views: readonly RunView[], charts: readonly Chart[]): 
       return table(caption(view, views), stepHeader, steps);
     }),
   )}`;
-  const below = html`${section(
+  const below = html`${tested(views)}${section(
     "Latencies",
     views.map((view) => table(caption(view, views), LATENCY_HEADER, layout(view.summary).latencies)),
   )}${section(

@@ -24,7 +24,7 @@ export function verdict(view: RunView, index: number, isOneOfSeveral: boolean): 
   return html`<div class="verdict ${summary.verdict}">
 <p><strong>${summary.verdict}</strong> ${isOneOfSeveral ? html`${colored(view, index)} ` : ""}${summary.reason}</p>
 <p class="facts">${facts}${instances}; started ${summary.startedAt.slice(0, 19).replace("T", " ")} UTC</p>
-${tested.map((line) => html`<p class="facts">${line}</p>`)}
+${tested.slice(0, 1).map((line) => html`<p class="facts">${line}</p>`)}
 </div>`;
 }
 

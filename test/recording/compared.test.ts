@@ -136,6 +136,55 @@ test("without a baseline, gate --report is the run's own page; with none that ca
   assert.match(compared, /no baselines: cut is incomplete/);
 });
 
+const tested = (settings: Record<string, string>, more = {}) => ({
+  urls: ["ws://127.0.0.1:8080/ws"],
+  protocol: "chat",
+  profile: "chat",
+  load: `${settings.CONNECTIONS ?? "100"} connections`,
+  connections: Number(settings.CONNECTIONS ?? 100),
+  settings,
+  ...more,
+});
+
+/** A run that says what it tested. */
+function testing(name: string, seed: number, settings: Record<string, string>): Synthetic {
+  const made = named(name, seed);
+  return { ...made, header: { ...made.header, tested: tested(settings) } };
+}
+
+test("runs that did not test the same are said so by the gate, and the page marks in what", async (t) => {
+  const { directory, path, baselines } = await files(
+    t,
+    testing("tonight", 1, { CONNECTIONS: "200", DURATION: "1m", WS_TOKEN: "***" }),
+    testing("monday", 2, { CONNECTIONS: "200", DURATION: "1m", WS_TOKEN: "***" }),
+    testing("tuesday", 3, { CONNECTIONS: "100", WS_TOKEN: "***" }),
+    testing("wednesday", 4, { CONNECTIONS: "100", WS_TOKEN: "***" }),
+  );
+  const { said } = await gate(directory, path, ...baselines, "--json", "--report", "page.html");
+  assert.ok(
+    JSON.parse(said).basis.includes(
+      "not the same test as tuesday, wednesday: load 200 connections (was 100 connections), " +
+        "CONNECTIONS 200 (was 100), DURATION 1m (was not given)",
+    ),
+    said,
+  );
+  await withBrowser(t, async (browser) => {
+    const url = `file://${join(directory, "page.html")}`;
+    const { page } = await openPage(browser, url, { width: 1280 });
+    const rows = await rowsUnder(page, "What was tested");
+    assert.deepEqual(
+      rows.filter(([name]) => name!.startsWith("≠ ")),
+      [
+        ["≠ load", "200 connections", "200 connections", "100 connections", "100 connections"],
+        ["≠ CONNECTIONS", "200", "200", "100", "100"],
+        ["≠ DURATION", "1m", "1m", "not given", "not given"],
+      ],
+    );
+    assert.deepEqual(rows[0], ["server", ...Array(4).fill("ws://127.0.0.1:8080/ws")]);
+    assert.deepEqual(rows.at(-1), ["k6", ...Array(4).fill("v2.2.0")]);
+  });
+});
+
 test("a run and a baseline of one name are told apart, and no name is markup", async (t) => {
   const hostile = `</script><img src=x onerror="document.title='owned'">`;
   const { directory, path, baselines } = await files(t, run(1), named(hostile, 2));

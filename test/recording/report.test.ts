@@ -61,6 +61,37 @@ function minute(seed: number): Synthetic {
   };
 }
 
+test("the page says what was tested: where, by which load, limits and settings, on which machine", async (t) => {
+  const directory = await temporaryDirectory(t);
+  const made = minute(1);
+  const tested = {
+    urls: ["wss://chat.example.com/ws"],
+    protocol: "graphql-ws",
+    profile: null,
+    load: "50 connections for 1 minute",
+    connections: 50,
+    settings: { CONNECTIONS: "50", WS_TOKEN: "***" },
+  };
+  const environment = { host: "generator-1", os: "linux", arch: "amd64", cpus: 2 };
+  const path = await record(directory, { ...made, header: { ...made.header, tested, environment } });
+  await report(directory, path, "--output", "page.html");
+  await withBrowser(t, async (browser) => {
+    const { page } = await openPage(browser, `file://${join(directory, "page.html")}`, { width: 1280 });
+    const cells = await page.locator(".tested td").allTextContents();
+    assert.deepEqual(cells, [
+      ...["server", "wss://chat.example.com/ws"],
+      ...["load", "50 connections for 1 minute"],
+      ...["protocol", "graphql-ws"],
+      ...["limits", "the scenario's own"],
+      ...["machine", "generator-1"],
+      ...["CONNECTIONS", "50"],
+      ...["WS_TOKEN", "***"],
+      ...["k6", "v2.2.0"],
+    ]);
+    await page.locator(".verdict .facts", { hasText: "wss://chat.example.com/ws: 50 connections" }).waitFor();
+  });
+});
+
 test("the charts of a run show its seconds, its limits, and where it froze or dropped connections", async (t) => {
   const directory = await temporaryDirectory(t);
   const [view] = await openViews([await record(directory, minute(1))], directory);

@@ -1,0 +1,27 @@
+/** In what runs differ that are compared: another load is another experiment. Pure. */
+import type { Tested } from "./tested.ts";
+
+/** What a run tested, by names that people read. */
+export type Terms = { readonly [name: string]: string };
+
+/** Where, what and how, then the settings that were given. */
+export function termsOf({ urls, protocol, profile, load, settings, host }: Tested): Terms {
+  return {
+    server: urls.join(", "),
+    load,
+    protocol,
+    limits: profile ?? "the scenario's own",
+    ...(host !== undefined && { machine: host }),
+    ...settings,
+  };
+}
+
+/** Each term in which a run differs from an earlier one, as `CONNECTIONS 200 (was 100)`. */
+export function differences(now: Terms, before: Terms): string[] {
+  const names = [...new Set([...Object.keys(now), ...Object.keys(before)])];
+  return names
+    .filter((name) => now[name] !== before[name])
+    .map((name) => `${name} ${now[name] ?? NOT_GIVEN} (was ${before[name] ?? NOT_GIVEN})`);
+}
+
+export const NOT_GIVEN = "not given";
