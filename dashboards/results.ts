@@ -89,13 +89,13 @@ const LINK_TAGS = ["run", "from", "until"];
 export const USUAL = { low: "passing runs, lowest", high: "passing runs, highest" } as const;
 
 /**
- * The lowest and the highest of a figure among the passing runs of a time range, across all of it: one value at its
- * beginning, carried on.
+ * The lowest and the highest of a figure among the passing runs of a time range, across all of it. Without an interval
+ * of its own, longer than any range, the inner query would take the outer one's.
  */
 export function usualRange({ title, ...one }: Pick<Figure, "metric" | "of" | "title">): Query[] {
   return (["low", "high"] as const).map((end) => {
     const extreme = end === "low" ? "min" : "max";
-    const inner = `SELECT ${extreme}("${fieldOf(one)}") AS "${end}" FROM "realtime_result" WHERE "verdict" = 'pass' AND ${OF_RUNS}`;
+    const inner = `SELECT ${extreme}("${fieldOf(one)}") AS "${end}" FROM "realtime_result" WHERE "verdict" = 'pass' AND ${OF_RUNS} GROUP BY time(36500d)`;
     return {
       influxql: `SELECT ${extreme}("${end}") AS "${end}" FROM (${inner}) WHERE $timeFilter GROUP BY time($__interval) fill(previous)`,
       alias: `${USUAL[end]}: ${title}`,
