@@ -107,7 +107,7 @@ func slowBytes() []Case {
 	return []Case{
 		echo("A text message octet by octet, with a pause behind each.", hello, slowly(gap, 1, text(hello))),
 		echo("A text message of 300 bytes in parts of 50, with a pause behind each.", long, slowly(gap, 50, text(long))),
-		echo("A text message with a pause behind its first octet.", hello, half(1, hello)...),
+		echo("A text message with a pause behind the first octet of its payload.", hello, half(1, hello)...),
 		echo("A text message with a pause before its last octet.", hello, half(len(hello)-1, hello)...),
 		echo("Two fragments with a pause between.", "ab", send(first("a")), wait(300*time.Millisecond), send(last("b"))),
 		echo("A pause before the first message.", hello, wait(time.Second), send(text(hello))),
