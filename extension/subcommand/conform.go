@@ -46,7 +46,7 @@ func NewConform(*state.GlobalState) *cobra.Command {
 		Short: "Test a WebSocket implementation against RFC 6455 and RFC 7692",
 		Args:  cobra.NoArgs,
 	}
-	cmd.AddCommand(conformServer(), conformClient(), conformCases())
+	cmd.AddCommand(conformServer(), conformClient(), conformTestee(), conformCases())
 	return cmd
 }
 
