@@ -17,6 +17,7 @@ import { pageOf, reportPage } from "../report/write.ts";
 import { recordingsIn, reportIn, writeSummary } from "../results.ts";
 import type { K6Result } from "../run-k6.ts";
 import { latencyChart } from "./chart.ts";
+import { isConformance, runConformance } from "./conform.ts";
 import { line, readInputs, runCommand } from "./inputs.ts";
 import { addToJobSummary, errorLine, plainLine, setOutputs, withoutCommands } from "./runner.ts";
 import { latencySvg } from "./svg.ts";
@@ -40,6 +41,7 @@ export interface Step {
 export async function runStep(step: Step): Promise<number> {
   const { env, print } = step;
   const results = await mkdtemp(join(env.RUNNER_TEMP || tmpdir(), "k6-realtime-"));
+  if (isConformance(env)) return await runConformance(step, results);
   const { exitCode, verdict, reason, text, summary, compared } = await outcome(step, results);
   const summaryPath = join(results, "summary.md");
   await writeFile(summaryPath, text);
@@ -171,7 +173,7 @@ async function attempt(step: Step, results: string): Promise<K6Result | Refusal>
 const LAST_WORDS = 2_000;
 
 /** Runs the command line; what it logs is seen as it comes. */
-async function command({ cli, env, cwd, signal }: Step, run: ReturnType<typeof runCommand>) {
+export async function command({ cli, env, cwd, signal }: Step, run: ReturnType<typeof runCommand>) {
   const child = spawn(process.execPath, [cli, ...run.args], {
     cwd,
     env: { ...env, ...run.env },
@@ -203,7 +205,7 @@ const refused = ({ exitCode, said }: Refusal): Outcome => ({
 });
 
 /** Text from outside in a block that it cannot leave. */
-function refusal(said: string): string {
+export function refusal(said: string): string {
   const plain = stripVTControlCharacters(said);
   const longest = Math.max(2, ...[...plain.matchAll(/`+/g)].map(([run]) => run.length));
   const fence = "`".repeat(longest + 1);

@@ -90,6 +90,20 @@ func (t *Target) request(o *Opening) *head {
 	return h
 }
 
+// hide leaves out what may be secret: the values of the caller's header lines
+// and the URL's query.
+func (t *Target) hide(head string) string {
+	for _, line := range t.Header {
+		if _, value, _ := strings.Cut(line, ":"); strings.TrimSpace(value) != "" {
+			head = strings.ReplaceAll(head, strings.TrimSpace(value), "(not shown)")
+		}
+	}
+	if t.URL.RawQuery != "" {
+		head = strings.ReplaceAll(head, t.URL.RawQuery, "(not shown)")
+	}
+	return head
+}
+
 // alwaysOffered are the parameters that each offer has beside its own.
 const alwaysOffered = "; client_no_context_takeover; client_max_window_bits"
 
@@ -135,7 +149,7 @@ func (l *link) openServer(target *Target, c *Case, t *Trace) bool {
 	o := &c.Open
 	sent := target.request(o)
 	out := []byte(sent.String())
-	l.log.add(Entry{From: "us", What: sent.String(), Bytes: len(out)})
+	l.log.add(Entry{From: "us", What: target.hide(sent.String()), Bytes: len(out)})
 	if o.Cut > 0 {
 		out = out[:len(out)-o.Cut]
 	}

@@ -142,3 +142,19 @@ func ask(t *testing.T, d *websocket.Dialer, url string) string {
 	_, data, _ := c.ReadMessage()
 	return string(data)
 }
+
+func TestSecretsAreNotKept(t *testing.T) {
+	target := gorillaServer(t)
+	target.URL.RawQuery = "ticket=s3cret"
+	target.Header = []string{"Authorization: Bearer hunter2"}
+	cases, err := (&Selection{Cases: []string{"1.1.2"}}).Select(Server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range Run(context.Background(), target, cases, Options{}) {
+		kept := jsonText(r)
+		if r.Fails() || strings.Contains(kept, "s3cret") || strings.Contains(kept, "hunter2") {
+			t.Errorf("the result is %s", kept)
+		}
+	}
+}

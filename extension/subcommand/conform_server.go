@@ -32,9 +32,9 @@ func conformServer() *cobra.Command {
 	}
 	f.register(cmd)
 	flags := cmd.Flags()
-	flags.StringVar(&f.url, "url", "", "the server, such as ws://127.0.0.1:9001 or wss://localhost:9002/echo")
+	flags.StringVar(&f.url, "url", "", "the server, such as ws://127.0.0.1:9001 or wss://localhost:9002/echo; default the variable WS_URL, where there is no --spec")
 	flags.StringVar(&f.agent, "agent", "", "its name in the results; default its host and port")
-	flags.StringArrayVar(&f.header, "header", nil, "line to add to each handshake, such as 'Origin: https://example.com'")
+	flags.StringArrayVar(&f.header, "header", nil, "line to add to each handshake, such as 'Origin: https://example.com'; the variable WS_TOKEN adds a Bearer token, where there is no --spec")
 	flags.StringVar(&f.ca, "ca", "", "file of certificates in PEM to trust for wss")
 	flags.BoolVar(&f.insecure, "insecure", false, "take any certificate for wss")
 	flags.IntVar(&f.parallel, "parallel", 0, "cases at a time; default 24, of those that move megabytes as many as processors")
@@ -77,31 +77,47 @@ func (f *serverFlags) targets(spec *conform.Spec) ([]*conform.Target, error) {
 			return nil, fmt.Errorf("--header: expected a line such as 'Origin: https://example.com', got one without a colon or with a line break")
 		}
 	}
+	header := f.header
+	if token := os.Getenv("WS_TOKEN"); token != "" && f.spec == "" {
+		header = append(header, "Authorization: Bearer "+token)
+	}
 	var targets []*conform.Target
 	add := func(field, agent, address string) error {
 		u, err := url.Parse(address)
 		if err != nil || u.Scheme != "ws" && u.Scheme != "wss" || u.Host == "" {
-			return fmt.Errorf("%s: expected a URL such as ws://127.0.0.1:9001, got %q", field, address)
+			return fmt.Errorf("%s: expected a URL such as ws://127.0.0.1:9001, got %q", field, redacted(u, address))
 		}
-		targets = append(targets, &conform.Target{Agent: firstNonEmpty(agent, u.Host), URL: u, Header: f.header, TLS: config})
+		targets = append(targets, &conform.Target{Agent: firstNonEmpty(agent, u.Host), URL: u, Header: header, TLS: config})
 		return nil
 	}
 	if f.url != "" {
-		return targets, errors.Join(add("--url", f.agent, f.url), firstTarget(&targets))
+		err := add("--url", f.agent, f.url)
+		return targets, err
+	}
+	if address := os.Getenv("WS_URL"); address != "" && f.spec == "" {
+		err := add("WS_URL", f.agent, address)
+		return targets, err
 	}
 	for i, s := range spec.Servers {
 		if err := add(fmt.Sprintf("servers[%d].url", i), s.Agent, s.URL); err != nil {
 			return nil, err
 		}
 	}
-	return targets, firstTarget(&targets)
+	if len(targets) == 0 {
+		return nil, errors.New("no server to test: expected --url, or --spec with servers")
+	}
+	return targets, nil
 }
 
-func firstTarget(targets *[]*conform.Target) error {
-	if len(*targets) == 0 {
-		return errors.New("no server to test: expected --url, or --spec with servers")
+// redacted is a URL without what may be secret in it.
+func redacted(u *url.URL, address string) string {
+	if u == nil {
+		return "one that cannot be read"
 	}
-	return nil
+	if u.User != nil || u.RawQuery != "" {
+		return u.Scheme + "://" + u.Host
+	}
+	return address
 }
 
 func (f *serverFlags) tls() (*tls.Config, error) {

@@ -69,7 +69,7 @@ func TestTable(t *testing.T) {
 	for _, f := range Faults {
 		old, more := 0, 0
 		first := ""
-		for _, r := range run(t, f.Name, conform.Options{Silence: silence, Parallel: 100}, conform.Selection{Exclude: []string{"9.1.5", "9.1.6", "9.2.5", "9.2.6", "12.5", "12.2", "12.3"}}) {
+		for _, r := range run(t, f.Name, conform.Options{Silence: silence, Parallel: 100}, tableCases()) {
 			if !r.Fails() {
 				continue
 			}
@@ -91,6 +91,18 @@ func TestTable(t *testing.T) {
 		fmt.Printf("| %s | %d | %d | %s |\n", f.What, old, old+more, first)
 	}
 	fmt.Printf("known %d, all %d of %d\n", known, all, len(Faults))
+}
+
+// tableCases leave out what moves megabytes: of the compression groups the
+// messages of 256 bytes and the fragmented ones of 8 KiB stay.
+func tableCases() (s conform.Selection) {
+	for _, c := range conform.Cases() {
+		compression := strings.HasPrefix(c.ID, "12.1.") || strings.HasPrefix(c.ID, "13.")
+		if !c.Heavy || compression && (strings.HasSuffix(c.ID, ".3") || strings.HasSuffix(c.ID, ".11")) {
+			s.Cases = append(s.Cases, c.ID)
+		}
+	}
+	return s
 }
 
 // isKnown tells whether the field knows the case's number.
