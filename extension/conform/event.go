@@ -10,8 +10,9 @@ import (
 // Kind is what an event is.
 type Kind byte
 
-// The kinds of events. Only Text, Binary, Pong and Pause are compared with the
-// outcomes of a case; a testee may send pings at any time.
+// The kinds of events. Only those up to Stop, but not Ping and
+// Close, are compared with the outcomes of a case; a testee may send pings at
+// any time.
 const (
 	Text Kind = iota + 1
 	Binary
@@ -19,6 +20,7 @@ const (
 	Pong
 	Close
 	Pause // the script waited, and the connection still stood
+	Stop  // of a rally, before all its messages came back
 	End   // of the testee's bytes
 	Fault // a Breach
 )
@@ -48,6 +50,8 @@ func (e Event) String() string {
 		return "pong " + show(e.Data)
 	case Pause:
 		return "pause " + string(e.Data)
+	case Stop:
+		return string(e.Data)
 	case Close:
 		if e.Code == 0 {
 			return "close without a code"

@@ -275,7 +275,7 @@ func (p *player) rally(r *Rally) {
 			p.wait()
 		}
 		if p.ended {
-			p.t.Events = append(p.t.Events, paused(fmt.Sprintf("%d of %d messages came back", p.t.Rallied, r.Count)))
+			p.t.Events = append(p.t.Events, Event{Kind: Stop, Data: fmt.Appendf(nil, "%d of %d messages came back", p.t.Rallied, r.Count)})
 			return
 		}
 		if !p.t.Events[before].equal(want) {

@@ -1,6 +1,8 @@
 package conform
 
 import (
+	"fmt"
+	"os"
 	"strings"
 	"testing"
 )
@@ -60,5 +62,31 @@ func TestSelection(t *testing.T) {
 	s := Selection{ExcludeAgent: map[string][]string{"node*": {"9.*"}}}
 	if !s.Excluded("node-ws", "9.1.1") || s.Excluded("gorilla", "9.1.1") || s.Excluded("node-ws", "1.1.1") {
 		t.Error("exclude-agent-cases: want 9.* left out for node* alone")
+	}
+}
+
+// TestTheDocumentCountsTheCases holds the figures of docs/conformance.md.
+func TestTheDocumentCountsTheCases(t *testing.T) {
+	text, err := os.ReadFile("../../docs/conformance.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	counts := map[string]int{}
+	for _, c := range Cases() {
+		group, _, _ := strings.Cut(c.ID, ".")
+		counts[group]++
+	}
+	more := 0
+	for group, n := range counts {
+		if len(group) < 2 || group[0] != '2' {
+			continue
+		}
+		more += n
+		if row := fmt.Sprintf("\n| %s | %d | ", group, n); !strings.Contains(string(text), row) {
+			t.Errorf("want a row %q", row)
+		}
+	}
+	if want := fmt.Sprintf("%d of its own", more); !strings.Contains(string(text), want) {
+		t.Errorf("want the words %q", want)
 	}
 }

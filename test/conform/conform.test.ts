@@ -5,7 +5,9 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { type TestContext, test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { type ServerOptions, WebSocket, WebSocketServer } from "ws";
+import { runStep } from "../../cli/action/run.ts";
 import { main } from "../../cli/main.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";
 
@@ -142,6 +144,41 @@ test("a flag that does not exist and a case that does not exist are told", async
   const missing = await conform(cwd, ["server", "--url", "ws://127.0.0.1:1", "--cases", "99.*"]);
   assert.match(missing.err, /no case matches .*99\.\*/);
   assert.notEqual(missing.exitCode, 0);
+});
+
+test("the Action's step tests a server, and tells the runner what came of it", async (t) => {
+  const cwd = await temporaryDirectory(t);
+  const [summary, output] = [join(cwd, "summary"), join(cwd, "output")];
+  for (const file of [summary, output]) await writeFile(file, "");
+  const step = (flags: string, url: string) =>
+    runStep({
+      env: {
+        ...process.env,
+        RUNNER_TEMP: cwd,
+        GITHUB_STEP_SUMMARY: summary,
+        GITHUB_OUTPUT: output,
+        INPUT_SCENARIO: "conform",
+        INPUT_URL: url,
+        INPUT_FLAGS: flags,
+      },
+      cwd,
+      cli: fileURLToPath(new URL("../../dist/cli.js", import.meta.url)),
+      print: () => {},
+      signal: new AbortController().signal,
+    });
+  const url = `${await echoServer(t, { maxPayload: 1000 })}/?ticket=s3cret`;
+  assert.equal(await step("--cases\n1.1.2", url), 0);
+  assert.match(await readFile(summary, "utf8"), /conformance of servers: pass/);
+  assert.equal(await step("--cases\n1.1.7", url), 99);
+  const said = await readFile(output, "utf8");
+  assert.match(said, /1 of 1 cases failed/);
+  assert.match(said, /report\.html/);
+  assert.doesNotMatch(said + (await readFile(summary, "utf8")), /s3cret/);
+  assert.equal(
+    await step("--casses\n1.1.7", url),
+    2,
+    "a flag that does not exist is no failure of the server",
+  );
 });
 
 async function freePort(): Promise<number> {
