@@ -1,6 +1,7 @@
 /** What the commands share: their surroundings, their exit codes, and flags taken strictly. */
 import { type ParseArgsConfig, parseArgs } from "node:util";
 import type { ArgDef, ArgsDef } from "citty";
+import { distance } from "fastest-levenshtein";
 
 /** What a command sees of the process that it runs in. */
 export interface Surroundings {
@@ -73,7 +74,10 @@ export function flagsAndPaths<const O extends NonNullable<ParseArgsConfig["optio
   const { values, positionals: paths } = strictly(command, () =>
     parseArgs({ args: [...argv], allowPositionals: true, options }),
   );
-  if (paths.length === 0) throw new UserError(`${command}: expected a RUN, got none`);
+  if (paths.length === 0)
+    throw new UserError(
+      `${command}: expected a RUN, which is a recording or a directory of them such as results, got none`,
+    );
   return { values, paths };
 }
 
@@ -94,7 +98,12 @@ function strictly<T>(command: string, parse: () => T): T {
  *
  * @throws {@link UserError} naming the first of them.
  */
-export function refuseUnknown(command: string, argv: readonly string[], defined: ArgsDef): void {
+export function refuseUnknown(
+  command: string,
+  argv: readonly string[],
+  defined: ArgsDef,
+  hints: Readonly<Record<string, string>> = {},
+): void {
   const named = Object.entries(defined).filter(([, arg]) => arg.type !== "positional");
   const flags = named.flatMap(([name, arg]): [string, ArgDef][] =>
     [name, ...aliasesOf(arg)].map((spelling) => [spelling, arg]),
@@ -113,15 +122,15 @@ export function refuseUnknown(command: string, argv: readonly string[], defined:
     if (token.kind === "positional") {
       words += 1;
       if (words > Object.keys(defined).length - named.length && !takesMoreWords(defined)) {
-        throw new UserError(`${command}: unexpected argument "${token.value}"`);
+        throw new UserError(
+          `${command}: unexpected argument "${token.value}"${/^\w+=/.test(token.value) ? `: settings go with -e ${token.value.replace(/=.*/s, "=…")}` : ""}`,
+        );
       }
     }
     if (token.kind !== "option") continue;
     const flag = flags.find(([name]) => name === token.name)?.[1];
-    if (!flag) {
-      const known = ["--help", ...named.map(([name]) => `--${name}`)].join(", ");
-      throw new UserError(`${command}: unknown flag ${token.rawName}, expected one of ${known}`);
-    }
+    if (!flag)
+      throw new UserError(`${command}: unknown flag ${token.rawName}${instead(token.name, named, hints)}`);
     if (takesValue(flag) && token.value === undefined) {
       throw new UserError(`${command}: ${token.rawName} expects a value`);
     }
@@ -129,6 +138,32 @@ export function refuseUnknown(command: string, argv: readonly string[], defined:
       throw new UserError(`${command}: ${token.rawName} takes no value, got "${token.value}"`);
     }
   }
+}
+
+/** What to say of a flag that is none: what does it, what is nearly it, or where all are listed. */
+function instead(
+  name: string,
+  named: readonly (readonly [string, ArgDef])[],
+  hints: Readonly<Record<string, string>>,
+): string {
+  if (Object.hasOwn(hints, name)) return `: ${hints[name]}`;
+  const meant = closest(name, ["help", ...named.map(([one]) => one)]);
+  if (meant !== undefined) return `, did you mean --${meant}?`;
+  const listed = named.filter(([, arg]) => !isHidden(arg)).map(([one]) => `--${one}`);
+  return `, expected one of ${["--help", ...listed].join(", ")}`;
+}
+
+/** Whether a flag is left out where flags are listed. */
+export const isHidden = (arg: ArgDef): boolean => (arg as { hidden?: boolean }).hidden === true;
+
+/** The one of several words that another is a slip of; undefined where none is near. */
+export function closest(word: string, words: readonly string[]): string | undefined {
+  const slips = word.length >= 8 ? 3 : word.length >= 4 ? 2 : 1;
+  const [nearest] = words
+    .map((one) => ({ one, away: distance(word.toLowerCase(), one) }))
+    .filter(({ away }) => away <= slips)
+    .sort((a, b) => a.away - b.away);
+  return nearest?.one;
 }
 
 /**

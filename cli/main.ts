@@ -1,15 +1,18 @@
 import { readFileSync } from "node:fs";
 import { stripVTControlCharacters } from "node:util";
-import { type CommandDef, defineCommand, renderUsage, runCommand } from "citty";
+import { type ArgsDef, type CommandDef, defineCommand, renderUsage, runCommand } from "citty";
 import { fold } from "../lib/summary/fold.ts";
 import { BASELINE_MANUAL, baseline } from "./baseline.ts";
-import { EXIT, refuseUnknown, type Surroundings, UserError } from "./command.ts";
+import { closest, EXIT, isHidden, refuseUnknown, type Surroundings, UserError } from "./command.ts";
 import { CONFORM_MANUAL, conform } from "./conform.ts";
 import { DEMO_MANUAL, demo } from "./demo.ts";
 import { DOCTOR_MANUAL, doctor } from "./doctor.ts";
 import { GATE_MANUAL, gate } from "./gate.ts";
+import { LIST_MANUAL, list } from "./list.ts";
 import { REPORT_MANUAL, report } from "./report.ts";
-import { RUN_MANUAL, run } from "./run.ts";
+import { bundledScenarios } from "./run/script.ts";
+import { RUN_HINTS, RUN_MANUAL, run } from "./run.ts";
+import { SETUP_MANUAL, setup } from "./setup.ts";
 import { TRY_MANUAL, tryOut } from "./try.ts";
 
 const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
@@ -21,8 +24,10 @@ const commands = (around: Surroundings): Record<string, CommandDef> => ({
   demo: demo(around),
   doctor: doctor(around),
   gate: gate(around),
+  list: list(around),
   report: report(around),
   run: run(around),
+  setup: setup(around),
   try: tryOut(around),
 });
 
@@ -30,13 +35,15 @@ const commands = (around: Surroundings): Record<string, CommandDef> => ({
 const MANUAL = `
 WHERE TO BEGIN
 
+  k6-realtime setup                             the k6 that runs all of it
   k6-realtime demo                              a whole run, and its report
   k6-realtime try --url wss://example.com/ws    your server, message by message
-  k6-realtime run chat-soak --url wss://example.com/ws -e CONNECTIONS=10 \\
-    -e DURATION=1m --profile smoke              a first load, and its verdict
+  k6-realtime run chat-soak --url wss://example.com/ws
+                                                a first load, and its verdict
+  k6-realtime list chat-soak                    what can be set of it
 
-  Without --protocol-file, or -e PROTOCOL_FILE=…, messages are those of the
-  reference server: docs/protocols.md says how to describe yours.
+  Without --protocol-file, messages are those of the reference server:
+  docs/protocols.md says how to describe yours.
 `;
 
 /** What a command's `--help` says after its flags. */
@@ -45,10 +52,15 @@ const MANUALS: Readonly<Record<string, string>> = {
   demo: DEMO_MANUAL,
   doctor: DOCTOR_MANUAL,
   gate: GATE_MANUAL,
+  list: LIST_MANUAL,
   report: REPORT_MANUAL,
   run: RUN_MANUAL,
+  setup: SETUP_MANUAL,
   try: TRY_MANUAL,
 };
+
+/** Of a flag that is none, what does what it says. */
+const HINTS: Readonly<Record<string, Readonly<Record<string, string>>>> = { run: RUN_HINTS };
 
 /** Commands that give what follows `--` to another program. */
 const PASSES_ON: readonly string[] = ["run"];
@@ -72,7 +84,8 @@ async function dispatch(argv: readonly string[], around: Surroundings): Promise<
   const usage = async (...of: Parameters<typeof renderUsage>) =>
     around.out.write(`${folded(stripVTControlCharacters(await renderUsage(...of)))}\n`);
 
-  const [name, ...behind] = argv;
+  // help run, as well as run --help.
+  const [name, ...behind] = argv[0] === "help" ? [...argv.slice(1, 2), "--help"] : argv;
   if (name === "--version" || name === "-v") {
     around.out.write(`${version}\n`);
     return EXIT.pass;
@@ -84,21 +97,23 @@ async function dispatch(argv: readonly string[], around: Surroundings): Promise<
   }
   const command = Object.hasOwn(subCommands, name) ? subCommands[name] : undefined;
   if (!command) {
-    const kind = name.startsWith("-") ? "flag" : "command";
-    throw new UserError(`unknown ${kind} ${name}, expected one of ${Object.keys(subCommands).join(", ")}`);
+    throw new UserError(await unknownCommand(name, Object.keys(subCommands)));
   }
   if (name === "conform") return await passedOn(command, behind, around);
   const rest =
     PASSES_ON.includes(name) && behind.includes("--") ? behind.slice(0, behind.indexOf("--")) : behind;
   if (rest.includes("--help") || rest.includes("-h")) {
-    await usage(command, root);
+    const args = Object.entries((command.args ?? {}) as ArgsDef).filter(([, arg]) => !isHidden(arg));
+    await usage({ ...command, args: Object.fromEntries(args) }, root);
     around.out.write(folded(MANUALS[name] ?? ""));
     return EXIT.pass;
   }
-  refuseUnknown(name, rest, (command.args ?? {}) as Parameters<typeof refuseUnknown>[2]);
+  refuseUnknown(name, rest, (command.args ?? {}) as ArgsDef, HINTS[name]);
   const { result } = await runCommand(command, { rawArgs: behind }).catch((error) => {
     // What citty has to say of a command line, such as a flag that is missing.
-    throw error?.name === "CLIError" ? new UserError(`${name}: ${error.message}`) : error;
+    throw error?.name === "CLIError"
+      ? new UserError(`${name}: ${error.message}. k6-realtime help ${name} has an example`)
+      : error;
   });
   return result as number;
 }
@@ -115,6 +130,14 @@ async function passedOn(
   }
   const { result } = await runCommand(command, { rawArgs: [...args] });
   return result as number;
+}
+
+async function unknownCommand(name: string, commands: readonly string[]): Promise<string> {
+  if ((await bundledScenarios()).includes(name))
+    return `unknown command ${name}: that is a scenario, which k6-realtime run ${name} runs`;
+  const kind = name.startsWith("-") ? "flag" : "command";
+  const meant = closest(name, commands);
+  return `unknown ${kind} ${name}, ${meant === undefined ? `expected one of ${commands.join(", ")}` : `did you mean ${meant}?`}`;
 }
 
 /** Help fits 80 columns: what does not goes on below its own column. */

@@ -1,13 +1,16 @@
 import { resolve } from "node:path";
 import { type ArgsDef, type CommandDef, defineCommand } from "citty";
 import { SETTINGS } from "../lib/settings.ts";
+import { fold } from "../lib/summary/fold.ts";
 import { readAgain, type Surroundings, UserError } from "./command.ts";
 import { findK6 } from "./find-k6.ts";
 import { terminalScreen } from "./live/displays.ts";
 import { conclusion } from "./run/conclusion.ts";
 import { examine } from "./run/examine.ts";
+import { flagOf, SETTING_ARGS } from "./run/flags.ts";
 import { readK6Config } from "./run/k6-config.ts";
 import { refuseK6Variables } from "./run/k6-options.ts";
+import { readScenarios } from "./run/scenarios.ts";
 import { bundleFor, findScript, requireK6For, requireK6ForInstances } from "./run/script.ts";
 import { checkK6Flags, outputsBeside, refuseMisspelt, settingsOf } from "./run/settings.ts";
 import { runK6 } from "./run-k6.ts";
@@ -16,19 +19,15 @@ const ARGS = {
   scenario: {
     type: "positional",
     required: false,
-    description: "A scenario's name, such as chat-soak (README.md has them all), or the path of a script.",
+    description: "A scenario's name (k6-realtime list has them all), or the path of a script.",
   },
-  url: {
-    type: "string",
-    valueHint: "URL",
-    description: `${SETTINGS.WS_URL.help} [WS_URL] (${SETTINGS.WS_URL.default})`,
-  },
-  profile: { type: "string", valueHint: "PROFILE", description: `${SETTINGS.PROFILE.help} [PROFILE]` },
+  ...SETTING_ARGS,
   env: {
     type: "string",
     alias: "e",
     valueHint: "NAME=value",
-    description: "A variable of the scenario; may be given again.",
+    description:
+      "Any other setting of the scenario; may be given again. k6-realtime list SCENARIO has all of them.",
   },
   instances: {
     type: "string",
@@ -50,6 +49,33 @@ const ARGS = {
   },
 } as const satisfies ArgsDef;
 
+/** What k6, or another tool, calls what has another name here. */
+export const RUN_HINTS: Readonly<Record<string, string>> = {
+  vus: "expected --connections",
+  clients: "expected --connections",
+  concurrency: "expected --connections",
+  iterations: "expected --duration: a load lasts for a time",
+  stage: "expected --ramp, --duration and --ramp-down",
+  time: "expected --duration",
+  length: "expected --duration",
+  qps: "expected --probe-interval, or of fan-out --publish-rate",
+  rps: "expected --probe-interval, or of fan-out --publish-rate",
+  header: "expected HEADERS in the environment, as a JSON object",
+  out: "expected it behind --, where it goes to k6: -- --out OUTPUT",
+  o: "expected it behind --, where it goes to k6: -- --out OUTPUT",
+  tag: "expected it behind --, where it goes to k6: -- --tag NAME=value",
+  config: "expected it behind --, where it goes to k6: -- -c FILE",
+  c: "expected it behind --, where it goes to k6: -- -c FILE",
+  insecure: "expected it behind --, where it goes to k6: -- --insecure-skip-tls-verify",
+  "insecure-skip-tls-verify": "expected it behind --, where it goes to k6: -- --insecure-skip-tls-verify",
+  "results-dir": "expected --results",
+  output: "expected --results",
+  threshold: "expected --profile FILE, which holds the limits",
+  thresholds: "expected --profile FILE, which holds the limits",
+  baseline: "expected k6-realtime gate results --baseline RUN behind the run, which compares it",
+  scenario: "expected the scenario's name by itself: k6-realtime run chat-soak",
+};
+
 /** What `--help` says beyond the flags. */
 export const RUN_MANUAL = `WHAT IT DOES
 
@@ -64,8 +90,8 @@ export const RUN_MANUAL = `WHAT IT DOES
   of them every ten seconds. --live serves the report as it grows. Both read the
   recording: a k6 without the extension tells its time alone.
 
-  Variables come from -e, else from the environment, as docs/variables.md lists
-  them. WS_TOKEN and HEADERS come from the environment alone, for the process
+  Every setting has a flag: --probe-interval 1s is -e PROBE_INTERVAL=1s. What is
+  not given comes from the environment. WS_TOKEN and HEADERS come from the environment alone, for the process
   list shows command lines. What follows -- goes to k6 as it stands. A
   configuration file may be there (-- -c FILE), if it holds neither load nor
   limits: hosts, dns, certificates and the like.
@@ -73,10 +99,13 @@ export const RUN_MANUAL = `WHAT IT DOES
 EXAMPLES
 
   WS_TOKEN=… k6-realtime run chat-soak --url wss://chat.example.com/ws
-  k6-realtime run connect --url wss://example.com/ws -e RATE=200 -e HOLD=30s
+  k6-realtime run chat-soak --url wss://example.com/ws --protocol-file acme.json \\
+    --connections 500 --duration 10m
+  k6-realtime run connect --url wss://example.com/ws --rate 200 --hold 30s
   k6-realtime run mass-soak --live --url wss://example.com/ws
-  k6-realtime run chat-soak -e CONNECTIONS=5000 --instances 4 --results four
-  k6-realtime run chat-soak -- --out realtime-influxdb=http://127.0.0.1:8086/k6
+  k6-realtime run chat-soak --connections 5000 --instances 4 --results four
+  k6-realtime run chat-soak -- --tag testid=monday \\
+    --out "realtime-influxdb=http://127.0.0.1:8086/?org=perf&bucket=k6"
 
 EXIT CODE
 
@@ -102,7 +131,7 @@ export const run = ({ out, err, cwd, env, signal }: Surroundings): CommandDef =>
       const settings: Record<string, string> = {
         // Enough of them, where a scenario is cut into as few as it is told.
         ...(instances > 1 && env.SHARDS === undefined && { SHARDS: String(instances) }),
-        ...settingsOf(args as { url?: string; profile?: string }, all("env")),
+        ...settingsOf(flagsGiven(all), all("env")),
       };
       if (script.scenario !== undefined) refuseMisspelt(settings);
       const k6Env = { ...env, ...settings }; // which reach k6 alike
@@ -136,9 +165,34 @@ export const run = ({ out, err, cwd, env, signal }: Surroundings): CommandDef =>
       });
       if (json) out.write(`${JSON.stringify(result)}\n`);
       for (const line of conclusion({ ...result, shown }, cwd)) say(line);
+      const more = script.scenario === undefined ? undefined : await howToDoMore(script.scenario, k6Env);
+      if (more) for (const line of more) say(line);
       return result.exitCode;
     },
   });
+
+/** What to say behind a run of which nothing was set: it is a short one. */
+async function howToDoMore(name: string, env: NodeJS.ProcessEnv): Promise<string[] | undefined> {
+  const scenario = (await readScenarios()).find((one) => one.name === name);
+  if (!scenario || env.PROFILE || scenario.settings.some((one) => env[one] !== undefined)) return undefined;
+  const flags = [
+    ["CONNECTIONS", "1000"],
+    ["RATE", "200"],
+    ["DURATION", "10m"],
+    ["IDLE", "5m"],
+  ] as const;
+  const shown = flags.filter(([one]) => scenario.settings.includes(one)).slice(-2);
+  if (shown.length === 0) return undefined;
+  const example = shown.map(([one, value]) => `--${flagOf(one)} ${value}`).join(" ");
+  return fold(
+    `More:    this was a short run, for a first look. ${example} makes it a longer one; k6-realtime list ${name} has every setting.`,
+    "         ",
+  );
+}
+
+/** What the flags of settings were given, each as often as it was. */
+const flagsGiven = (all: (flag: string) => string[]): [flag: string, value: string][] =>
+  Object.keys(SETTING_ARGS).flatMap((flag) => all(flag).map((value) => [flag, value] as [string, string]));
 
 /** As many as {@link SETTINGS} allow parts of a load. */
 function instancesOf(given: unknown): number {

@@ -6,14 +6,16 @@ import { readFile, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { toJsonSchema } from "@valibot/to-json-schema";
 import { files as dashboards } from "../dashboards/generate.ts";
+import { GLOSSARY } from "../lib/glossary.ts";
 import { CasesSchema } from "../lib/handshake.ts";
 import { LoginSchema } from "../lib/login/schema.ts";
-import { METRICS, type MetricSpec } from "../lib/metrics.ts";
+import { METRICS, type MetricName, type MetricSpec } from "../lib/metrics.ts";
 import { OURS } from "../lib/ours.ts";
 import { ProfileSchema } from "../lib/profile.ts";
 import { DescriptorSchema } from "../lib/protocols/schema.ts";
 import { SETTINGS, type Setting } from "../lib/settings.ts";
 import { SummarySchema } from "../lib/summary/summary.ts";
+import { TITLES } from "../lib/titles.ts";
 
 /** Every derived document, by its path below docs/. */
 export function documents(): Record<string, string> {
@@ -22,6 +24,7 @@ export function documents(): Record<string, string> {
     ...Object.fromEntries([...dashboards()].map(([name, text]) => [`../dashboards/json/${name}`, text])),
     "variables.md": variables(),
     "metrics.md": metrics(),
+    "glossary.md": glossary(),
     "schemas/summary.schema.json": schema("A run's summary", SummarySchema),
     "schemas/profile.schema.json": schema("A threshold profile", ProfileSchema),
     "schemas/handshake-cases.schema.json": schema("Handshakes and what must answer them", CasesSchema),
@@ -105,6 +108,21 @@ that came. Only \`ws_generator_delay_ms\`, \`ws_arrivals_uncertain\` and k6's ow
 
 ${table(["name", "kind", "one sample is", "by tag"], rows)}
 `;
+}
+
+function glossary(): string {
+  const parts = Object.entries(GLOSSARY).flatMap(([metric, tags]) =>
+    Object.entries(tags).map(([tag, terms]) => {
+      const rows = Object.entries(terms).map(([value, { means, advice }]) => [`\`${value}\``, means, advice]);
+      return `## ${TITLES[metric as MetricName]}, by ${tag}: \`${metric}\`\n\n${table([tag, "means", "what to do"], rows)}\n`;
+    }),
+  );
+  return `# What the reasons and codes mean, and what to do
+
+A summary counts failures by reason, close code and cause. A [report](cli.md#report) explains those that occurred in its run;
+here are all of them. Words and codes that are not listed count as \`other\`, and the notes of the summary quote the first ones.
+
+${parts.join("\n")}`;
 }
 
 /** What only code can check (`v.check`) stays out of the JSON Schema. */

@@ -88,7 +88,10 @@ export const SETTINGS = {
     default: "",
     parse: parseConnectTo,
   },
-  PROTOCOL: choice("The protocol that the server speaks.", ["chat", "echo", "im"]),
+  PROTOCOL: {
+    ...choice("The protocol that the server speaks.", ["chat", "echo", "im"]),
+    expects: "chat or echo or im; PROTOCOL_FILE takes the descriptor of another one, see protocols.md",
+  },
   PROTOCOL_FILE: file(
     "A protocol of one's own: a descriptor (protocols.md), or a script with one in code (protocol-in-code.md).",
     "JSON, .js or .ts",
@@ -128,10 +131,10 @@ export const SETTINGS = {
   CLIENT_WINDOW_BITS: windowBits("the client"),
   SERVER_WINDOW_BITS: windowBits("the server"),
   CONNECTIONS: count("Connections held at the same time.", "100", 1, 100_000),
-  RAMP: duration("Time over which the connections are opened.", "1m", 0),
-  DURATION: duration("Time for which all connections are held.", "10m", 1),
-  RAMP_DOWN: duration("Time over which the connections are closed.", "1m", 0),
-  RATE: rate("Connections opened in a second.", "50"),
+  RAMP: duration("Time over which the connections are opened.", "10s", 0),
+  DURATION: duration("Time for which all connections are held.", "30s", 1),
+  RAMP_DOWN: duration("Time over which the connections are closed.", "10s", 0),
+  RATE: rate("Connections opened in a second.", "500"),
   BATCH_SIZE: count(
     "Connections opened at once, then again after BATCH_DELAY; 0: RATE instead.",
     "0",
@@ -217,10 +220,10 @@ export const SETTINGS = {
   CHURN: count("Subscribers that leave in a second, each to come back at once.", "0", 0, 100_000),
   PROBE_INTERVAL: duration(
     "Time between two probes of one connection; each connection has another phase.",
-    "10s",
+    "2s",
     1,
   ),
-  SESSION: duration("Lifetime of one connection before it is drained, closed and opened again.", "60s", 1),
+  SESSION: duration("Lifetime of one connection before it is drained, closed and opened again.", "20s", 1),
   REPLY_TIMEOUT: duration("Time after its due time at which a probe without a reply has failed.", "5s", 1),
   CHECK: choice(
     "Whether the scenario asks each endpoint for one connection before the load: auto leaves that out where it would use up a ticket that the load needs. See handshake.md.",

@@ -38,6 +38,8 @@ export function shapeOfUrl(text: string): string {
   if (facts.length > 0) return oneThat(facts);
   const scheme = /^(wss?|https?|tcp|udp|ftp|file|mqtts?|amqps?):\/\//i.exec(text)?.[0];
   if (scheme === undefined) return "one that does not begin with ws:// or wss://";
+  const meant = { "http://": "ws://", "https://": "wss://" }[scheme.toLowerCase()];
+  if (meant) return `one that begins with ${scheme}: write ${meant}`;
   if (!/^wss?:/.test(scheme)) return `one that begins with ${scheme}`;
   const [authority = ""] = text.slice(scheme.length).split(/[/?#]/);
   if (authority === "") return "one without a host";

@@ -1,5 +1,5 @@
-// A chat service with people in it for a while: they join a room, stay a minute, come back, and each
-// sends a message every ten seconds.  k6 run -e WS_URL=wss://… -e WS_TOKEN=… dist/chat-soak.js
+// A chat service with people in it for a while: they join a room, stay for SESSION, come back, and each
+// sends a message every PROBE_INTERVAL.  k6 run -e WS_URL=wss://… -e WS_TOKEN=… dist/chat-soak.js
 import { soak } from "../lib/k6/soak.ts";
 import { backoffOf } from "../lib/pacing.ts";
 

@@ -5,6 +5,7 @@ import { connect } from "../lib/k6/connect.ts";
 export const { options, setup, run, handleSummary } = connect({
   name: "connect",
   settings: ["RATE", "DURATION", "HOLD", "ROOMS"],
+  defaults: { RATE: "50" },
 
   arrivals: (settings) => ({
     perSecond: settings.RATE,

@@ -22,6 +22,7 @@ export const { options, setup, run, handleSummary } = swarm({
     "STEPS",
     "DURATION",
   ],
+  defaults: { PROBE_INTERVAL: "10s" },
 
   load: (settings) => ({
     connections: settings.CONNECTIONS,

@@ -2,6 +2,7 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { filesUnder, fingerprint, isCurrent, markCurrent, root, writeAtomically } from "./files.mjs";
+import { describeScenarios } from "./scenarios.mjs";
 import { step } from "./step.mjs";
 
 /** What runs inside k6. @satisfies {import("esbuild").BuildOptions} */
@@ -119,6 +120,7 @@ export async function buildBundles() {
         throw new Error(`${input}: its folder is not in SOURCES`);
     }
     const outputs = results.flatMap((result) => result.outputFiles);
+    writeAtomically(join(root, "dist/scenarios.json"), await describeScenarios(scenarios));
     // The link that npx made to a command stays, and points to what a later build wrote.
     for (const { path, contents, text } of outputs)
       writeAtomically(path, contents, text.startsWith("#!") ? 0o755 : 0o644);

@@ -26,7 +26,7 @@ export async function ask({ url, headers, body, answers, unauthorized }: Questio
     redirect: "manual",
     signal: AbortSignal.timeout(60_000),
   }).catch((error) => {
-    throw failed(error.cause?.message ?? error.message);
+    throw failed(`${error.cause?.message || error.cause?.code || error.message}, at ${new URL(url).origin}`);
   });
   const { status } = response;
   const type = response.headers.get("content-type") ?? "";

@@ -27,7 +27,10 @@ export async function findRecordings(paths: readonly string[], cwd: string): Pro
       continue;
     }
     const names = (await readdir(absolute)).filter((name) => name.endsWith(SUFFIX)).sort();
-    if (names.length === 0) throw new UserError(`${path}: expected recordings (*${SUFFIX}) in it, got none`);
+    if (names.length === 0)
+      throw new UserError(
+        `${path}: expected recordings (*${SUFFIX}) in it, got none: a k6 with the extension makes them (k6-realtime setup)`,
+      );
     found.push(...names.map((name) => join(absolute, name)));
   }
   return found;

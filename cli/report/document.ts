@@ -1,5 +1,6 @@
 /** The page of a report: text and tables here, charts by the script that it carries. Pure. */
 import { createHash } from "node:crypto";
+import { termsIn } from "../../lib/glossary.ts";
 import { COUNT_HEADER, LATENCY_HEADER, layout } from "../../lib/summary/layout.ts";
 import type { Chart } from "./chart.ts";
 import { Html, html, json } from "./html.ts";
@@ -108,11 +109,20 @@ export function contentOf(views: readonly RunView[], charts: readonly Chart[]): 
     "Counts",
     views.map((view) => table(caption(view, views), COUNT_HEADER, layout(view.summary).counts)),
   )}${section(
+    "What the reasons mean, and what to do",
+    views.map((view) => table(caption(view, views), TERMS_HEADER, termRows(view))),
+  )}${section(
     "Environment",
     views.map((view) => environment(view, isOneOfSeveral)),
   )}`;
   return { above, figures: html`${charts.map(figure)}`, below };
 }
+
+const TERMS_HEADER = ["reason", "times", "means", "what to do"];
+
+/** Those that occurred; docs/glossary.md has them all. */
+const termRows = ({ summary }: RunView): string[][] =>
+  termsIn(summary.metrics).map(({ name, count, means, advice }) => [name, String(count), means, advice]);
 
 /** Only the page's own script and style run, whatever is in the data; nothing is fetched or sent but from a live run's own server. */
 function policy({ script, style }: Assets, isLive: boolean): string {

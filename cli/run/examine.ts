@@ -8,6 +8,7 @@ import { checkMachine } from "../doctor/checks.ts";
 import { readMachine } from "../doctor/machine.ts";
 import { linesOf } from "../doctor.ts";
 import { readProfile } from "../gate/profile.ts";
+import { readScenarios } from "./scenarios.ts";
 import { type Asks, asksOf, choosesAddresses } from "./settings.ts";
 
 /** A load that is about to begin. */
@@ -45,7 +46,9 @@ export async function examine({ scenario, env, k6Flags, instances, cwd }: Plan):
 const NOTHING: Asks = { connections: 0, sources: 1, urls: [], connectTo: [], makesDo: false };
 
 async function asked(scenario: string, env: NodeJS.ProcessEnv, cwd: string): Promise<Asks> {
-  const presets = env.PROFILE ? (await readProfile(env.PROFILE, cwd)).settings : {};
+  const { defaults } = (await readScenarios()).find(({ name }) => name === scenario) ?? {};
+  const profile = env.PROFILE ? (await readProfile(env.PROFILE, cwd)).settings : {};
+  const presets = { ...defaults, ...profile };
   try {
     return asksOf(scenario, env, presets);
   } catch (error) {

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { OLDEST_GO_MINOR } from "../../tools/oldest.mjs";
-import { UserError } from "../command.ts";
+import { closest, UserError } from "../command.ts";
 import type { K6 } from "../find-k6.ts";
 import { packageFile } from "../package-file.ts";
 
@@ -35,8 +35,10 @@ export async function findScript(given: string | undefined, cwd: string): Promis
   const scenario = scenarios.find((name) => name === given);
   if (scenario) return { path: packageFile(`dist/${scenario}.js`), scenario };
   if (given === undefined || !/[/\\]|\.[jt]s$/.test(given)) {
+    const meant = given === undefined ? undefined : closest(given, scenarios);
+    const hint = meant === undefined ? "" : `, did you mean ${meant}?`;
     throw new UserError(
-      `SCENARIO: expected ${scenarios.join(", ")} or the path of a script, got ${given === undefined ? "nothing" : `"${given}"`}`,
+      `SCENARIO: expected ${scenarios.join(", ")} or the path of a script, got ${given === undefined ? "nothing" : `"${given}"${hint}`}`,
     );
   }
   return { path: resolve(cwd, given), scenario: undefined };

@@ -10,9 +10,7 @@ import {
 } from "../../lib/settings.ts";
 import { sizesOf } from "../../lib/steps.ts";
 import { UserError } from "../command.ts";
-
-/** Flags that stand for a setting. */
-const SETTING_FLAGS = { url: "WS_URL", profile: "PROFILE" } as const satisfies Record<string, SettingName>;
+import { settingOf } from "./flags.ts";
 
 /** Settings that a command line, which everyone on the machine may read, is no place for. */
 const SECRETS: readonly string[] = ["WS_TOKEN", "HEADERS"] satisfies SettingName[];
@@ -26,32 +24,33 @@ const SET_HERE: { readonly [name: string]: string | undefined } = {
 /**
  * The settings that the command line gives.
  *
+ * @param flags each flag of a setting, with its value
  * @param pairs each `-e`, as `NAME=value`
  * @throws {@link UserError} for a pair that is none, a name given twice, a secret, and what a run sets itself
  */
 export function settingsOf(
-  flags: { readonly [F in keyof typeof SETTING_FLAGS]?: string | undefined },
+  flags: readonly (readonly [flag: string, value: string])[],
   pairs: readonly string[],
 ): Record<string, string> {
   const settings: Record<string, string> = {};
-  for (const [flag, name] of Object.entries(SETTING_FLAGS)) {
-    const value = flags[flag as keyof typeof SETTING_FLAGS];
-    if (value !== undefined) settings[name] = value;
-  }
+  const take = (given: string, name: string, value: string) => {
+    if (SECRETS.includes(name) || (/^https?_proxy$/i.test(name) && value.includes("@"))) {
+      throw new UserError(
+        `${given}: expected it in the environment, which the process list does not show: ${name}=… k6-realtime run …`,
+      );
+    }
+    const instead = SET_HERE[name];
+    if (instead !== undefined) throw new UserError(`${given}: expected ${instead}`);
+    if (Object.hasOwn(settings, name)) throw new UserError(`${given}: expected it once, got it twice`);
+    settings[name] = value;
+  };
+  for (const [flag, value] of flags) take(`--${flag}`, settingOf(flag)!, value);
   for (const pair of pairs) {
     const [, name, value] = /^([a-z_]\w*)=(.*)$/is.exec(pair) ?? [];
     if (name === undefined || value === undefined) {
       throw new UserError(`-e: expected NAME=value, got ${JSON.stringify(pair.replace(/=.*/s, "=…"))}`);
     }
-    if (SECRETS.includes(name) || (/^https?_proxy$/i.test(name) && value.includes("@"))) {
-      throw new UserError(
-        `-e ${name}: expected it in the environment, which the process list does not show: ${name}=… k6-realtime run …`,
-      );
-    }
-    const instead = SET_HERE[name];
-    if (instead !== undefined) throw new UserError(`-e ${name}: expected ${instead}`);
-    if (Object.hasOwn(settings, name)) throw new UserError(`-e ${name}: expected it once, got it twice`);
-    settings[name] = value;
+    take(`-e ${name}`, name, value);
   }
   return settings;
 }

@@ -1,4 +1,5 @@
 import { whyMostlyUnconnected } from "../connecting.ts";
+import { adviceOn } from "../glossary.ts";
 import { oursIn } from "../ours.ts";
 import { whyUnjudged } from "../unmeasured.ts";
 import type {
@@ -73,6 +74,12 @@ export function judgeSteps(evidence: Evidence, steps: StepsSummary): { verdict: 
 export const NOTHING_BEGAN =
   "the load did not begin: an output of k6 did not start, or the set-up was interrupted or took too long; k6's message says which";
 
+/** What to do about the first of several reasons. */
+function adviceIn([reason]: readonly string[]): string {
+  const advice = reason === undefined ? undefined : adviceOn(reason);
+  return advice === undefined ? "" : `. ${advice.replace(/\.$/, "")}`;
+}
+
 function whyIncomplete({ setupDone, refusal, metrics }: Evidence): string | undefined {
   if (refusal) return refusal;
   if (!setupDone) {
@@ -84,7 +91,7 @@ function whyIncomplete({ setupDone, refusal, metrics }: Evidence): string | unde
     if (failures.length === 0) return NOTHING_BEGAN;
     return failures.includes("timeout")
       ? "the set-up failed: the server did not answer the WebSocket upgrade in time"
-      : `the set-up failed: the server took no WebSocket upgrade (${failures.join(", ")})`;
+      : `the set-up failed: the server took no WebSocket upgrade (${failures.join(", ")})${adviceIn(failures)}`;
   }
   const started = countOf(metrics.ws_shards_started);
   const completed = countOf(metrics.ws_shards_completed);

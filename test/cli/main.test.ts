@@ -14,11 +14,11 @@ async function run(...argv: string[]) {
   return { code, out: await text(out.end()), err: await text(err.end()) };
 }
 
-const COMMANDS = "baseline, demo, doctor, gate, report, run, try";
+const COMMANDS = "baseline, demo, doctor, gate, list, report, run, setup, try";
 
 const refusals: [sentence: string, argv: string[], message: string][] = [
-  ["an unknown command", ["dmeo"], `unknown command dmeo, expected one of ${COMMANDS}`],
-  ["an unknown flag before any command", ["--demo"], `unknown flag --demo, expected one of ${COMMANDS}`],
+  ["an unknown command", ["dmeo"], "unknown command dmeo, did you mean demo?"],
+  ["an unknown flag before any command", ["--demo"], "unknown flag --demo, did you mean demo?"],
   ["an unknown flag", ["demo", "--fast"], "demo: unknown flag --fast, expected one of --help"],
   ["an unknown short flag", ["demo", "-x"], "demo: unknown flag -x, expected one of --help"],
   [
@@ -60,7 +60,7 @@ const lines: [sentence: string, argv: string[], refusal: RegExp | undefined][] =
   ],
   ["a second word is refused", ["soak", "more"], /^run: unexpected argument "more"$/],
   [
-    "a misspelt flag names the known ones",
+    "an unknown flag names the known ones",
     ["--ulr=a"],
     /^run: unknown flag --ulr, .* --help, --url, --json, --verdict$/,
   ],
@@ -76,7 +76,10 @@ for (const [sentence, argv, refusal] of lines) {
 test("without a command the usage is shown, with exit code 2", async () => {
   const { code, out } = await run();
   assert.equal(code, 2);
-  assert.match(out, /USAGE k6-realtime baseline.*\n\nWHERE TO BEGIN\n\n {2}k6-realtime demo /s);
+  assert.match(
+    out,
+    /USAGE k6-realtime baseline.*\n\nWHERE TO BEGIN\n\n {2}k6-realtime setup .*\n {2}k6-realtime demo /s,
+  );
 });
 
 for (const command of ["", ...COMMANDS.split(", ")]) {
@@ -88,12 +91,31 @@ for (const command of ["", ...COMMANDS.split(", ")]) {
 }
 
 test("a flag that is missing is told in one line, with exit code 2", async () => {
-  const err = "baseline: Missing required argument: --from\n";
+  const err = "baseline: Missing required argument: --from. k6-realtime help baseline has an example\n";
   assert.deepEqual(await run("baseline"), { code: 2, out: "", err });
 });
 
-test("--help shows what the command does and starts nothing", async () => {
-  const { code, out } = await run("demo", "--help");
-  assert.equal(code, 0);
-  assert.match(out, /^Run the chat soak, in its short form, against the reference server/);
+for (const argv of [
+  ["help", "demo"],
+  ["demo", "--help"],
+]) {
+  test(`${argv.join(" ")} shows what the command does and starts nothing`, async () => {
+    const { code, out } = await run(...argv);
+    assert.equal(code, 0);
+    assert.match(out, /^Run the chat soak, in its short form, against the reference server/);
+  });
+}
+
+test("list names every scenario, and the settings of one with their flags' values", async () => {
+  const all = await run("list");
+  const soak = await run("list", "chat-soak");
+  const wrong = await run("list", "chatsoak");
+  assert.deepEqual([all.code, soak.code, wrong.code], [0, 0, 2]);
+  assert.match(
+    all.out,
+    /^backpressure +What does the server .* Needs k6 with the extension\.\nchat-soak +A chat/s,
+  );
+  assert.match(soak.out, / CONNECTIONS +100 +Connections held at the same time\. Expects a whole number/);
+  assert.match(soak.out, /Those that every scenario has:\n.* WS_URL +ws:/s);
+  assert.match(wrong.err, /got "chatsoak", did you mean chat-soak\?/);
 });

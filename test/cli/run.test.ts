@@ -65,7 +65,13 @@ test("a script that is not there is named by its absolute path", async () => {
 
 test("flags and -e together are the settings", () => {
   assert.deepEqual(
-    settingsOf({ url: "ws://a/?b=c", profile: "trading" }, ["CONNECTIONS=5", "NOTE=a=b\nc", "EMPTY="]),
+    settingsOf(
+      [
+        ["url", "ws://a/?b=c"],
+        ["profile", "trading"],
+      ],
+      ["CONNECTIONS=5", "NOTE=a=b\nc", "EMPTY="],
+    ),
     {
       WS_URL: "ws://a/?b=c",
       PROFILE: "trading",
@@ -76,26 +82,26 @@ test("flags and -e together are the settings", () => {
   );
 });
 
-const settings: [sentence: string, flags: { url?: string }, pairs: string[], message: RegExp][] = [
-  ["-e without a value", {}, ["CONNECTIONS"], /^-e: expected NAME=value, got "CONNECTIONS"$/],
-  ["-e with a name that is none", {}, ["1=secret"], /^-e: expected NAME=value, got "1=…"$/],
-  ["a name given twice", {}, ["ROOMS=1", "ROOMS=2"], /^-e ROOMS: expected it once/],
-  ["a flag and -e for the same", { url: "ws://a" }, ["WS_URL=ws://b"], /^-e WS_URL: expected it once/],
+const settings: [sentence: string, flags: [string, string][], pairs: string[], message: RegExp][] = [
+  ["-e without a value", [], ["CONNECTIONS"], /^-e: expected NAME=value, got "CONNECTIONS"$/],
+  ["-e with a name that is none", [], ["1=secret"], /^-e: expected NAME=value, got "1=…"$/],
+  ["a name given twice", [], ["ROOMS=1", "ROOMS=2"], /^-e ROOMS: expected it once/],
+  ["a flag and -e for the same", [["url", "ws://a"]], ["WS_URL=ws://b"], /^-e WS_URL: expected it once/],
   [
     "a token on the command line",
-    {},
+    [],
     ["WS_TOKEN=secret"],
     /^-e WS_TOKEN: expected it in the environment[^s]*/,
   ],
   [
     "a proxy's password on the command line",
-    {},
+    [],
     ["HTTPS_PROXY=http://user:secret@proxy"],
     /^-e HTTPS_PROXY: expected it in the environment/,
   ],
   [
     "headers on the command line",
-    {},
+    [],
     ['HEADERS={"A":"secret"}'],
     /^-e HEADERS: expected it in the environment/,
   ],

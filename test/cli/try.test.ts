@@ -405,7 +405,7 @@ describe("a wrong command line is refused before anything is sent", () => {
     [
       "a wrong URL",
       ["--url", "http://a"],
-      /^--url: expected a ws:\/\/ or wss:\/\/ URL .*, got one that begins with http:\/\/\n$/,
+      /^--url: expected a ws:\/\/ or wss:\/\/ URL .*, got one that begins with http:\/\/: write ws:\/\/\n$/,
     ],
     [
       "a URL that only looks like one",

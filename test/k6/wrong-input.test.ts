@@ -146,7 +146,7 @@ const variables: Row<Record<string, string>>[] = [
   [
     "no WebSocket URL",
     { WS_URL: "https://s3cr3t@example.com" },
-    "WS_URL: expected a ws:// or wss:// URL without a user name or a fragment, got one that begins with https://",
+    "WS_URL: expected a ws:// or wss:// URL without a user name or a fragment, got one that begins with https://: write wss://",
   ],
   [
     "a fragment",
@@ -198,7 +198,7 @@ const variables: Row<Record<string, string>>[] = [
   [
     "a protocol that we do not have",
     { PROTOCOL: "mqtt" },
-    'PROTOCOL: expected chat or echo or im, got "mqtt"',
+    'PROTOCOL: expected chat or echo or im; PROTOCOL_FILE takes the descriptor of another one, see protocols.md, got "mqtt"',
   ],
   [
     "two things wrong",

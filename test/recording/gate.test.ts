@@ -239,7 +239,7 @@ test("what the user gets wrong is told in one line, with exit code 2", async (t)
   const other = await record(directory, { header: { scenario: "another" } });
   await writeFile(join(directory, "profile.json"), '{"thresholds":{"ws_fanout_spread_ms":["max<1"]}}');
   const mistakes: [argv: string[], message: RegExp][] = [
-    [[], /^gate: expected a RUN, got none\n$/],
+    [[], /^gate: expected a RUN, .* got none\n$/],
     [["no-such"], /^no-such: expected a recording or a directory of them, got nothing there\n$/],
     [[path, "--basline", "x"], /^gate: unknown flag --basline, expected one of --help, /],
     [[path, "--baseline"], /^gate: --baseline expects a value\n$/],

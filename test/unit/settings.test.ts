@@ -17,7 +17,7 @@ const ALL = Object.keys(SETTINGS) as SettingName[];
 test("every default is a value that its own setting takes", () => {
   const settings = readSettings(ALL, {});
   assert.equal(settings.CONNECTIONS, 100);
-  assert.equal(settings.DURATION, 600_000);
+  assert.equal(settings.DURATION, 30_000);
 });
 
 test("what is given and not read is named, whatever else is in the environment", () => {
@@ -83,7 +83,7 @@ describe("a wrong variable is refused with its name, what was expected and what 
     [
       "an http URL, whose value may hold a token",
       { WS_URL: "http://h/?token=s3cret" },
-      /^WS_URL: expected a ws:\/\/ or wss:\/\/ URL without .*, got one that begins with http:\/\/$/,
+      /^WS_URL: expected a ws:\/\/ or wss:\/\/ URL without .*, got one that begins with http:\/\/: write ws:\/\/$/,
     ],
     ["a URL with a fragment", { WS_URL: "ws://h/#x" }, /^WS_URL: /],
     ["a URL with a password, which k6 refuses", { WS_URL: "ws://me:s3cret@h/" }, /^WS_URL: (?!.*s3cret)/],

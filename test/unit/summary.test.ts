@@ -205,7 +205,7 @@ describe("a run is judged", () => {
         null,
       ),
       "incomplete",
-      /took no WebSocket upgrade \(refused\)$/,
+      /took no WebSocket upgrade \(refused\)\. Check host and port/,
     ],
     ["pass where the set-up was left out and the load was there", k6Data({}, null), "pass", /limits held/],
     ["pass by figures that k6 did not judge", unjudged(), "pass", /^all 4 limits held$/],

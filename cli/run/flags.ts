@@ -1,0 +1,65 @@
+/** A flag for each setting that a command line may hold: --probe-interval 1s is -e PROBE_INTERVAL=1s. Pure. */
+import type { ArgsDef } from "citty";
+import { SETTINGS, type SettingName } from "../../lib/settings.ts";
+
+/** Flags whose name is another one than their setting's. */
+const OTHER_NAMES = { url: "WS_URL", token: "WS_TOKEN" } as const satisfies Record<string, SettingName>;
+
+/** `run` has a flag of its own, or none, for what these settings say. */
+const NO_FLAGS: readonly SettingName[] = [
+  ...Object.values(OTHER_NAMES),
+  "RESULTS_DIR",
+  "K6_VERSION",
+  "SHARDS", // --instances
+  "BASELINE", // which is a time here, and earlier runs to the gate
+];
+
+/** Those that `run --help` lists; `k6-realtime list SCENARIO` has the others. */
+const LISTED: readonly SettingName[] = [
+  "WS_URL",
+  "PROTOCOL",
+  "PROTOCOL_FILE",
+  "CONNECTIONS",
+  "DURATION",
+  "RAMP",
+  "RATE",
+  "ROOMS",
+  "PROBE_INTERVAL",
+  "PUBLISH_RATE",
+  "STEPS",
+  "USERS",
+  "PROFILE",
+];
+
+const NAMES = Object.keys(SETTINGS) as SettingName[];
+
+/** PROBE_INTERVAL → probe-interval. */
+export const flagOf = (name: SettingName): string => {
+  const other = Object.entries(OTHER_NAMES).find(([, setting]) => setting === name)?.[0];
+  return other ?? name.toLowerCase().replaceAll("_", "-");
+};
+
+/** The setting that a flag stands for; undefined for a flag that stands for none. */
+export function settingOf(flag: string): SettingName | undefined {
+  if (Object.hasOwn(OTHER_NAMES, flag)) return OTHER_NAMES[flag as keyof typeof OTHER_NAMES];
+  return NAMES.find((name) => !NO_FLAGS.includes(name) && flagOf(name) === flag);
+}
+
+/** Of every setting, as citty takes them. Those that are not listed in the help are marked as hidden. */
+export const SETTING_ARGS: ArgsDef = Object.fromEntries(
+  [...LISTED, ...NAMES.filter((name) => !LISTED.includes(name))]
+    .filter((name) => name === "WS_URL" || name === "WS_TOKEN" || !NO_FLAGS.includes(name))
+    .map((name) => {
+      const { help, default: fallback } = SETTINGS[name];
+      const otherwise = fallback === "" ? `[${name}]` : `[${name}] (${fallback})`;
+      return [
+        flagOf(name),
+        {
+          type: "string" as const,
+          valueHint: name.replace(/^.*_/, ""),
+          description: `${help} ${otherwise}`,
+          hidden: !LISTED.includes(name),
+        },
+      ];
+    }),
+);

@@ -1,0 +1,265 @@
+/**
+ * What each reason, code and cause means, and what to do about it: for docs/glossary.md and for a report, which lists
+ * those that occurred. Pure.
+ */
+import { OURS } from "./ours.ts";
+import {
+  type ConnectReason,
+  type DropCause,
+  type DropCode,
+  type MessageReason,
+  PROXY_REASONS,
+} from "./reasons.ts";
+import type { Summary } from "./summary/summary.ts";
+
+export interface Term {
+  readonly means: string;
+  readonly advice: string;
+}
+
+const term = (means: string, advice: string): Term => ({ means, advice });
+
+const BROKEN_SERVER = "The server or a proxy breaks RFC 6455: its log and k6-realtime try show the message.";
+const SEE_LOG = "The server's log says why.";
+
+/** What this side did, in the words of its own table. */
+const ours = (value: string): Term =>
+  term(
+    "This side or its machine did it, not the server.",
+    OURS.find((row) => row.value === value)!.says("1"),
+  );
+
+type ProxyOrOurs =
+  | (typeof PROXY_REASONS)[number]
+  | "no_descriptors"
+  | "no_ports"
+  | "no_memory"
+  | "header_too_large"
+  | "blocked"
+  | "http2";
+
+/** Why a connection did not reach the 101 response: `ws_connect_failures`. */
+const CONNECT: Readonly<Record<Exclude<ConnectReason, ProxyOrOurs>, Term>> = {
+  refused: term(
+    "Nothing listens at that address and port.",
+    "Check host and port, and that the server runs and listens on that address.",
+  ),
+  unreachable: term(
+    "There is no route to the host, or a firewall says so.",
+    "Check the network, the address and the firewall.",
+  ),
+  timeout: term(
+    "There was no 101 response within CONNECT_TIMEOUT.",
+    "Look whether the server accepts connections; raise CONNECT_TIMEOUT where it is only slow.",
+  ),
+  timeout_resolve: term(
+    "The host's name was not resolved in time.",
+    "Check the name server; CONNECT_TO leaves it out.",
+  ),
+  timeout_tcp: term(
+    "TCP did not connect in time.",
+    "A firewall may drop packets, or the server's accept queue (backlog) is full.",
+  ),
+  timeout_tls: term(
+    "The TLS handshake was not done in time.",
+    "The server is short of processor time, or the port speaks no TLS: try ws:// for wss://.",
+  ),
+  timeout_upgrade: term(
+    "TCP and TLS were there, but the answer to the upgrade did not come in time.",
+    "The server or its proxy holds the request: look at its authentication and its queue.",
+  ),
+  reset: term(
+    "The peer cut the connection before the 101 response.",
+    "A limit of the server, a proxy or a load balancer is the usual cause; the port may speak TLS.",
+  ),
+  closed: term("The peer ended the connection before the 101 response.", SEE_LOG),
+  dns: term("The host's name does not resolve.", "Check the name; CONNECT_TO gives an address for it."),
+  tls: term(
+    "The certificate or the TLS handshake is wrong.",
+    "Check the certificate's name and issuer, or trust it: docs/network.md.",
+  ),
+  http_rejected: term(
+    "The server answered, but not with 101.",
+    "The bin/k6 of this toolkit and the check before the load name the status.",
+  ),
+  http_200: term("A web page answered: that path takes no WebSocket.", "Check the path of the URL."),
+  http_301: term("The endpoint has moved.", "Use the URL that it redirects to; redirects are not followed."),
+  http_302: term(
+    "The endpoint redirects, often to a login page.",
+    "Give credentials: WS_TOKEN, HEADERS or USERS (docs/handshake.md).",
+  ),
+  http_400: term(
+    "The server does not like the request.",
+    "Check Origin, subprotocol and path: k6-realtime try shows the answer.",
+  ),
+  http_401: term(
+    "The server wants credentials, or other ones.",
+    "Give WS_TOKEN, and AUTH where it does not travel as a Bearer token.",
+  ),
+  http_403: term("The server forbids it.", "Check ORIGIN, and what the token allows."),
+  http_404: term("There is nothing at that path.", "Check the path of the URL."),
+  http_426: term("The server wants another protocol version.", "Check that the endpoint takes WebSocket."),
+  http_429: term(
+    "The server limits how many connections may be opened.",
+    "Open them more slowly (RATE, RAMP), or raise its limit.",
+  ),
+  http_500: term("The server failed.", SEE_LOG),
+  http_502: term(
+    "A proxy did not reach the server.",
+    "Check that the server runs, and how many connections the proxy keeps to it.",
+  ),
+  http_503: term(
+    "The server or a proxy is overloaded, or not ready.",
+    "This may be the answer that you look for: its limit of connections.",
+  ),
+  http_504: term(
+    "A proxy had no answer from the server in time.",
+    "The server holds the request: look at its log and its load.",
+  ),
+  bad_upgrade: term("The answer is no WebSocket handshake.", BROKEN_SERVER),
+  bad_accept: term("Sec-WebSocket-Accept does not answer the key that was sent.", BROKEN_SERVER),
+  bad_subprotocol: term(
+    "The server chose a subprotocol that was not offered.",
+    "Check SUBPROTOCOL, and the descriptor's subprotocols.",
+  ),
+  other: term("Another reason, which the notes of the summary quote.", "Read the notes."),
+};
+
+/** Errors in messages: `ws_message_errors`. */
+const MESSAGE: Readonly<Record<MessageReason, Term>> = {
+  protocol_code: ours("protocol_code"),
+  error_reply: term(
+    "The server answered with the protocol's own error message.",
+    "The notes quote the first ones; the server's log has the cause.",
+  ),
+  unparsable: term(
+    "A message is not in the protocol's format, such as JSON.",
+    "k6-realtime try shows it: the descriptor or the server is wrong.",
+  ),
+  contract: term(
+    "A message can be read, but lacks what the protocol requires.",
+    "k6-realtime try shows it: the descriptor or the server is wrong.",
+  ),
+  unmatched: term(
+    "A message matches no rule of the descriptor, which allows none such.",
+    "Add a rule for it, or set unmatched to ignore.",
+  ),
+  session: term(
+    "A step of the session, such as joining a room, did not succeed.",
+    "k6-realtime try shows the step; check credentials and room.",
+  ),
+  unsent: term(
+    "A message fell due without a connection, or the peer does not read.",
+    "Look at the drops: the server or the network ended connections.",
+  ),
+  clock_differs: term(
+    "A time stamp of the server cannot be, by this machine's clock.",
+    "Set both clocks by the same time server.",
+  ),
+  close_unanswered: term(
+    "The peer did not answer this side's Close within 5 s.",
+    "RFC 6455 section 5.5.1 wants an answer: the server or a proxy leaves it out.",
+  ),
+  message_too_big: ours("message_too_big"),
+  buffer_limit: ours("buffer_limit"),
+  bad_utf8: term("A text is not UTF-8.", BROKEN_SERVER),
+  bad_close_code: term("A Close has a code that may not be sent.", BROKEN_SERVER),
+  bad_close: term("A Close frame is malformed.", BROKEN_SERVER),
+  masked_frame: term("The server masked a frame, which only clients do.", BROKEN_SERVER),
+  unmasked_frame: term("A client's frame was not masked.", BROKEN_SERVER),
+  reserved_bits: term("A frame has bits set that no extension was agreed for.", BROKEN_SERVER),
+  unknown_opcode: term("A frame has an opcode that does not exist.", BROKEN_SERVER),
+  bad_length: term("A frame's length is malformed.", BROKEN_SERVER),
+  fragmented_control: term("A ping, pong or Close came in parts.", BROKEN_SERVER),
+  long_control: term("A ping, pong or Close is longer than 125 bytes.", BROKEN_SERVER),
+  bad_continuation: term(
+    "A continuation came without a beginning, or a beginning within a message.",
+    BROKEN_SERVER,
+  ),
+  other: term("Another reason, which the notes of the summary quote.", "Read the notes."),
+};
+
+/** Close codes of connections that dropped: `ws_connection_drops`. */
+const CODES: Readonly<Partial<Record<DropCode, Term>>> = {
+  "1000": term(
+    "The server closed as if all was done.",
+    "Look for a limit on how long a connection may last.",
+  ),
+  "1001": term("The server or a page goes away.", "A restart or a deployment is the usual cause."),
+  "1002": term("The server saw a breach of WebSocket.", SEE_LOG),
+  "1003": term("The server takes no data of that kind.", "Text or binary: check the descriptor."),
+  "1005": term("A Close without a code.", "Engine.IO and others close like that: look at the server's log."),
+  "1006": term(
+    "The connection ended without a Close.",
+    "A crash, a proxy's time-out or the network: the tag by says who.",
+  ),
+  "1007": term("The server saw text that is not UTF-8.", "Check the payload."),
+  "1008": term("A policy was violated.", "Credentials or a limit on messages are the usual causes."),
+  "1009": term("A message was too large.", "Lower PAYLOAD_BYTES, or raise the server's limit."),
+  "1011": term("The server failed.", SEE_LOG),
+  "1012": term("The server restarts.", "Measure how clients come back with the scenario reconnect."),
+  "1013": term(
+    "The server is overloaded: try again later.",
+    "This may be the answer that you look for: its limit.",
+  ),
+  "3000": term("Unauthorized.", "Check the token."),
+  "3003": term("Forbidden.", "Check what the token allows."),
+  "3008": term(
+    "The server timed out.",
+    "It waits for a message or a heartbeat: see the descriptor's heartbeat.",
+  ),
+  "4001": term(
+    "Customary: the token has expired.",
+    "Give tokens that last longer than the run; token-expiry tests it.",
+  ),
+  "4008": term("Customary: a limit on how often.", "Lower the rate, or raise the server's limit."),
+  other: term(
+    "A code of the application, which the notes of the summary name.",
+    "The server's documentation says what it means.",
+  ),
+};
+
+/** Who ended a connection. */
+const CAUSES: Readonly<Record<DropCause, Term>> = {
+  server: term("The server sent a Close.", "The code says why."),
+  network: term("The connection was cut without a Close.", "A crash, a proxy or the network."),
+  timeout: term("The peer did not answer in time, and this side gave up.", "Look whether the server hangs."),
+  generator: ours("generator"),
+};
+
+const OURS_TO_CONNECT = [
+  "no_descriptors",
+  "no_ports",
+  "no_memory",
+  "header_too_large",
+  "blocked",
+  "http2",
+  ...PROXY_REASONS,
+] as const;
+
+/** By metric and tag, every term in the order of its list. */
+export const GLOSSARY: Readonly<Record<string, Readonly<Record<string, Readonly<Record<string, Term>>>>>> = {
+  ws_connect_failures: {
+    reason: { ...CONNECT, ...Object.fromEntries(OURS_TO_CONNECT.map((value) => [value, ours(value)])) },
+  },
+  ws_message_errors: { reason: MESSAGE },
+  ws_connection_drops: { code: CODES as Record<string, Term>, by: CAUSES },
+};
+
+/** What to do where connections fail for a reason. */
+export const adviceOn = (reason: string): string | undefined =>
+  GLOSSARY.ws_connect_failures?.reason?.[reason]?.advice;
+
+/** The terms that occur in a run's figures, each with how often. */
+export function termsIn(metrics: Summary["metrics"]): (Term & { name: string; count: number })[] {
+  return Object.entries(GLOSSARY).flatMap(([metric, tags]) =>
+    Object.entries(tags).flatMap(([tag, terms]) =>
+      Object.entries(metrics[metric]?.by?.[tag] ?? {}).flatMap(([value, figures]) => {
+        const found = terms[value];
+        return found && figures.kind === "counter" && figures.count > 0
+          ? [{ ...found, name: `${tag} ${value}`, count: figures.count }]
+          : [];
+      }),
+    ),
+  );
+}
