@@ -122,6 +122,14 @@ const CONNECT: Readonly<Record<Exclude<ConnectReason, ProxyOrOurs>, Term>> = {
     "The server chose a subprotocol that was not offered.",
     "Check SUBPROTOCOL, and the descriptor's subprotocols.",
   ),
+  bad_extension: term(
+    "The server chose an extension, or a parameter of one, that was not offered.",
+    BROKEN_SERVER,
+  ),
+  login: term(
+    "The login before the connection failed, so that none was opened.",
+    "The reasons of ws_login_failures say why: docs/login.md.",
+  ),
   other: term("Another reason, which the notes of the summary quote.", "Read the notes."),
 };
 
@@ -162,6 +170,7 @@ const MESSAGE: Readonly<Record<MessageReason, Term>> = {
   ),
   message_too_big: ours("message_too_big"),
   buffer_limit: ours("buffer_limit"),
+  bad_deflate: term("A compressed message cannot be inflated (RFC 7692).", BROKEN_SERVER),
   bad_utf8: term("A text is not UTF-8.", BROKEN_SERVER),
   bad_close_code: term("A Close has a code that may not be sent.", BROKEN_SERVER),
   bad_close: term("A Close frame is malformed.", BROKEN_SERVER),

@@ -14,7 +14,7 @@ async function run(...argv: string[]) {
   return { code, out: await text(out.end()), err: await text(err.end()) };
 }
 
-const COMMANDS = "baseline, demo, doctor, gate, list, report, run, setup, try";
+const COMMANDS = "baseline, conform, demo, doctor, gate, list, report, run, setup, try";
 
 const refusals: [sentence: string, argv: string[], message: string][] = [
   ["an unknown command", ["dmeo"], "unknown command dmeo, did you mean demo?"],
