@@ -1,6 +1,6 @@
 /** Who connects: what each connection's handshake carries. Pure. */
 import type { LoginFailure } from "./login/login.ts";
-import type { Protocol } from "./protocols/index.ts";
+import type { Captured, Protocol } from "./protocols/index.ts";
 import { CONNECTION_VARIABLES } from "./protocols/variables.ts";
 import { compileRequest, placesToken, requestTemplate, type UpgradeRequest } from "./request.ts";
 import { type Settings, SettingsError } from "./settings.ts";
@@ -74,7 +74,7 @@ export function handshakeTemplate(
   const known = knownVariables(users, more);
   const requests = endpointsOf(settings).map(({ url, setting }) => {
     requireToken(settings, url, hasToken, setting);
-    const template = requestTemplate(settings, protocol, url, { setting, hasToken });
+    const template = withoutPast(requestTemplate(settings, protocol, url, { setting, hasToken }), protocol);
     compileRequest(template, known, setting);
     return template;
   });
@@ -131,7 +131,7 @@ export function identities(
     hasToken,
     tokenWins: instead !== undefined,
   });
-  const request = compileRequest(template, knownVariables(users, [...more, ...login]));
+  const request = compileRequest(template, knownVariables(users, [...more, ...login, ...pastOf(protocol)]));
   const authenticate = hasToken && AUTH === "message" && refreshes(protocol);
   return (connection, extra) => {
     const user = users.at(connection);
@@ -153,6 +153,33 @@ export const FIRST_ROOM = "load-test-room-0";
 /** Whether connections have a token: all have, or none. */
 export const tokensIn = ({ WS_TOKEN }: Settings<"WS_TOKEN">, users: Users): boolean =>
   WS_TOKEN !== "" || users.columns.includes("token");
+
+/** Variables that a connection has from the one that it continues; nothing stands for them on the first. */
+const pastOf = ({ descriptor }: Protocol): string[] => [
+  "lastSeq",
+  ...(descriptor.session ?? []).flatMap(({ capture }) => Object.keys(capture ?? {})),
+];
+
+/** A request of connections that continue none. */
+function withoutPast({ url, headers, subprotocols }: UpgradeRequest, protocol: Protocol): UpgradeRequest {
+  const past = pastOf(protocol);
+  const strip = (text: string) =>
+    text.replace(/\$\{(\w+)\}/g, (whole, name) => (past.includes(name) ? "" : whole));
+  const stripped = Object.entries(headers).map(([name, value]) => [name, strip(value)] as const);
+  return { url: strip(url), headers: Object.fromEntries(stripped), subprotocols };
+}
+
+/** What a connection that continues another one has from it. */
+export function variablesFrom(
+  lastSeq: string | undefined,
+  captured: Captured,
+): Readonly<Record<string, string>> {
+  const texts = Object.entries(captured).map(([name, { text }]) => [name, text] as const);
+  return { ...Object.fromEntries(texts), ...(lastSeq !== undefined && { lastSeq: textOf(lastSeq) }) };
+}
+
+/** A text or a number, of its JSON. */
+const textOf = (json: string): string => (json.startsWith('"') ? (JSON.parse(json) as string) : json);
 
 const knownVariables = (users: Users, more: readonly string[]): string[] => [
   ...new Set([...CONNECTION_VARIABLES, ...users.columns, ...more]),

@@ -2,7 +2,7 @@ import type { Identity, Known, LoginFirst } from "../identity.ts";
 import { hasFailed } from "../login/login.ts";
 import type { MetricName } from "../metrics.ts";
 import type { DueTimes } from "../pacing.ts";
-import type { Conversation, Effect, Protocol, Publication } from "../protocols/protocol.ts";
+import type { Captured, Conversation, Effect, Protocol, Publication } from "../protocols/protocol.ts";
 import { type ConnectReason, type DropCause, dropCode, type MessageReason } from "../reasons.ts";
 import { type Ms, ms } from "../units.ts";
 import { callAt, now, unixOffset } from "./clock.ts";
@@ -58,6 +58,8 @@ export interface ConnectionOptions extends SocketOptions, Identity {
   readonly silent?: boolean;
   /** {@link Connection.lastSeq} of the connection that this one continues; then the protocol's `resume` is sent. */
   readonly lastSeq?: string | undefined;
+  /** {@link Connection.captured} of it. */
+  readonly captured?: Captured | undefined;
   /** Hears of all that happens in the conversation, once it is recorded. */
   observe?(effect: Effect): void;
 }
@@ -158,6 +160,7 @@ export class Connection {
       replyTimeoutMs: replyTimeout,
       unixOffsetMs: unixOffset(),
       lastSeq: options.lastSeq,
+      captured: options.captured,
     });
     this.conversation = conversation;
     this.socket = new Socket(options, {
@@ -222,6 +225,11 @@ export class Connection {
   /** Up to where it had deliveries; undefined where none had a number. */
   get lastSeq(): string | undefined {
     return this.conversation?.lastSeq;
+  }
+
+  /** What its session captured. */
+  get captured(): Captured {
+    return this.conversation?.captured ?? {};
   }
 
   /** Publishes a message. Throws unless {@link open}. */

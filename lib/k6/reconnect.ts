@@ -1,5 +1,7 @@
+import { variablesFrom } from "../identity.ts";
 import { outcomeLimits, outcomeNotes } from "../outcomes.ts";
 import { type Backoff, backoffMs, Grid } from "../pacing.ts";
+import type { Captured, Protocol } from "../protocols/protocol.ts";
 import { type Fate, GapAccount, RECONNECT_MEANINGS, RECONNECT_OUTCOMES } from "../reconnect.ts";
 import { type SettingName, type Settings, SettingsError } from "../settings.ts";
 import { formatDuration, type Ms, ms } from "../units.ts";
@@ -48,9 +50,9 @@ export function reconnect<N extends SettingName>(spec: ReconnectSpec<N>) {
     const { PAYLOAD_BYTES, CONNECT_TIMEOUT, REPLY_TIMEOUT } = settings as Settings<Needs>;
     const rooms = spec.rooms(settings);
     requirePublications(protocol);
-    if (rooms.replay === "required" && !protocol.descriptor.resume) {
+    if (rooms.replay === "required" && !resumes(protocol, settings as Settings<"WS_URL" | "HEADERS">)) {
       throw new SettingsError(
-        `PROTOCOL: expected a protocol with "resume", or REPLAY=optional, got "${protocol.name}" without`,
+        `PROTOCOL: expected a protocol with "resume" or with \${lastSeq} before it is ready, or REPLAY=optional, got "${protocol.name}" without`,
       );
     }
     if (rooms.rooms > rooms.subscribers) {
@@ -84,6 +86,13 @@ export function reconnect<N extends SettingName>(spec: ReconnectSpec<N>) {
       },
     };
   });
+}
+
+/** Whether who comes back says up to where it had messages. */
+function resumes({ descriptor }: Protocol, { WS_URL, HEADERS }: Settings<"WS_URL" | "HEADERS">): boolean {
+  const { path = "", session = [] } = descriptor;
+  const said = [path, WS_URL, ...Object.values(HEADERS), ...session.map(({ send = "" }) => send)];
+  return descriptor.resume !== undefined || said.some((text) => text.includes("${lastSeq}"));
 }
 
 async function driveRoom(
@@ -209,10 +218,11 @@ async function driveRoom(
     const over = (async () => {
       let intended = origin;
       let lastSeq: string | undefined;
+      let captured: Captured = {};
       for (let attempt = 0; ; attempt++) {
         let begun = false;
         current = new Connection({
-          ...identity(index, variables),
+          ...identity(index, { ...variables, ...variablesFrom(lastSeq, captured) }),
           protocol,
           replyTimeout: drain,
           intended,
@@ -220,6 +230,7 @@ async function driveRoom(
           end: ms(Math.max(latestEnd, now() + drain)),
           record,
           lastSeq,
+          captured,
           observe(effect) {
             if (!begun) {
               begun = true;
@@ -238,6 +249,7 @@ async function driveRoom(
         });
         const outcome = await current.outcome;
         lastSeq = current.lastSeq ?? lastSeq;
+        captured = { ...captured, ...current.captured };
         if (outcome.kind === "planned") return current.closed;
         if (!wasReady) return markJoined();
         if (downSince === undefined) {

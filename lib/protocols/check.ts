@@ -15,15 +15,15 @@ export function checkReferences(d: Descriptor, columns: readonly string[] = []):
   const checker = new Checker(d);
   const captured = new Set<string>();
   const given = new Set<string>([...CONNECTION_VARIABLES, ...columns]);
-  const everywhere: readonly string[] = [...given, "nowMs"];
-  const later: readonly string[] = [...everywhere, "lastSeq"];
+  const later: readonly string[] = [...given, "nowMs", "lastSeq"];
+  const carried = (d.session ?? []).flatMap(({ capture }) => Object.keys(capture ?? {}));
 
   if (d.path !== undefined) {
     checker.known(
       "path",
       templateOf(() => parsePathTemplate(d.path!)),
-      CONNECTION_VARIABLES,
-      columns,
+      [...CONNECTION_VARIABLES, "lastSeq"],
+      [...columns, ...carried],
     );
   }
 
@@ -31,7 +31,7 @@ export function checkReferences(d: Descriptor, columns: readonly string[] = []):
     const path = `session[${i}]`;
     if (!step.send && !step.await) checker.add(path, '"send", "await" or both', describe(step));
     checker.written(hasWire(step) ? step : d, `${path}.`, hasWire(step));
-    checker.variables(`${path}.send`, step.send, everywhere, captured, step.encoding);
+    checker.variables(`${path}.send`, step.send, later, captured, step.encoding);
     checker.condition(`${path}.await`, step.await);
     checker.written(d, "", false);
     if (step.within && !step.await) checker.add(`${path}.within`, '"await" beside it', "none");
@@ -82,6 +82,7 @@ export function checkReferences(d: Descriptor, columns: readonly string[] = []):
   if (d.resume && !numbered) {
     checker.add("resume", '"delivery.seq" or "delivery.cursor", which say where to resume', "neither");
   }
+  checkResume(checker, d);
   for (const field of ["refresh", "resume"] as const) {
     if (d[field]?.within && !d[field].await) checker.add(`${field}.within`, '"await" beside it', "none");
   }
@@ -117,6 +118,26 @@ function checkProbe(
     if (probe && !probe.variables.includes("id")) {
       checker.add("probe.send", `"\${id}" in it, since reply "${reply.name}" is matched by it`, "none");
     }
+  }
+}
+
+/** What it captures takes the place of what the step in whose place it comes would have. */
+function checkResume(checker: Checker, { session = [], resume }: Descriptor): void {
+  if (!resume) return;
+  const { replaces, capture = {} } = resume;
+  if (resume.capture && !resume.await) checker.add("resume.capture", '"await" beside it', "none");
+  checker.captures("resume.capture", resume.capture, resume.await);
+  if (replaces !== undefined && replaces >= session.length) {
+    checker.add(
+      "resume.replaces",
+      `a step of the session (fewer than ${session.length})`,
+      describe(replaces),
+    );
+  }
+  const instead = Object.keys(session[replaces ?? -1]?.capture ?? {});
+  const [name] = Object.keys(capture).filter((one) => !instead.includes(one));
+  if (name !== undefined) {
+    checker.add(`resume.capture.${name}`, "a name that the step it replaces captures", `"${name}"`);
   }
 }
 

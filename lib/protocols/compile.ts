@@ -31,6 +31,8 @@ export interface Compiled {
   readonly hasWires: boolean;
   readonly session: readonly CompiledStep[];
   readonly resume: CompiledStep | undefined;
+  /** The step in whose place {@link resume} comes. */
+  readonly resumeReplaces: number | undefined;
   readonly probe:
     | (Outgoing & {
         readonly numericId: boolean;
@@ -154,8 +156,8 @@ export function protocolOf(d: Descriptor, compiled: Compiled, columns: readonly 
     inCode: false,
     path(given) {
       if (!path) return "";
-      require(given, path.variables);
-      return path.expand((name) => stringValue(given[name]!));
+      require(given, path.variables.filter((name) => variables.includes(name)));
+      return path.expand((name) => stringValue(given[name] ?? ""));
     },
     connection(init) {
       require(init.variables, variables);
@@ -190,6 +192,7 @@ export function compileParts(d: Descriptor): Compiled {
     hasWires: !isPlain(wire) || session.some((step) => step.wire !== undefined),
     session,
     resume: d.resume && compileStep(d.resume, messageOf(d.resume), "resume"),
+    resumeReplaces: d.resume?.replaces,
     probe: d.probe && {
       ...outgoing(d.probe.send, d.probe.encoding),
       numericId: d.probe.id === "number" || d.probe.id === "uint16",

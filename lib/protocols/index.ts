@@ -10,6 +10,7 @@ export { compile } from "./compile.ts";
 export { parseDescriptor } from "./descriptor.ts";
 export { DescriptorError, type Problem } from "./problem.ts";
 export type {
+  Captured,
   ConnectionInit,
   Conversation,
   Effect,

@@ -4,6 +4,7 @@ import type { Compiled, CompiledDelivery, CompiledList, Outgoing } from "./compi
 import { contract, readCaptures, readDelivery } from "./fields.ts";
 import { Ledger, type Probe } from "./ledger.ts";
 import type {
+  Captured,
   ConnectionInit,
   Conversation,
   Effect,
@@ -30,6 +31,7 @@ export class Machine implements Conversation {
   readonly #ledger: Ledger;
   readonly #unixOffsetMs: Ms;
   readonly #variables = new Map<string, Value>();
+  readonly #captured = new Map<string, Value>();
   readonly #steps: Compiled["session"];
   readonly #nextBeats: Ms[] = [];
   /** What the connection remembers for a protocol's own code. */
@@ -53,6 +55,7 @@ export class Machine implements Conversation {
     this.#inbox = protocol.hasWires ? new Inbox() : undefined;
     this.#scheduleRefresh(init.tokenExpiresAt);
     if (init.lastSeq !== undefined) this.#lastSeq = parseValue(init.lastSeq);
+    for (const [name, value] of Object.entries(init.captured ?? {})) this.#capture(name, value);
     this.#steps = stepsOf(protocol, init);
     this.#own = protocol.newState?.();
   }
@@ -67,6 +70,10 @@ export class Machine implements Conversation {
 
   get lastSeq(): string | undefined {
     return this.#lastSeq?.json;
+  }
+
+  get captured(): Captured {
+    return Object.fromEntries(this.#captured);
   }
 
   openProbes(): number {
@@ -283,12 +290,17 @@ export class Machine implements Conversation {
       return true;
     }
     for (const [name, value] of taken) {
-      this.#variables.set(name, value);
+      this.#capture(name, value);
       effects.push({ kind: "captured", name, value: value.text });
     }
     this.#step++;
     this.#runSteps(at, effects);
     return true;
+  }
+
+  #capture(name: string, value: Value): void {
+    this.#variables.set(name, value);
+    this.#captured.set(name, value);
   }
 
   #takeHeartbeat(at: Ms, effects: Effect[]): boolean {
@@ -510,13 +522,14 @@ export class Machine implements Conversation {
   }
 }
 
-/** The session's steps, after authentication where that takes a message, before what there is to resume. */
-function stepsOf({ session, refresh, resume }: Compiled, init: ConnectionInit): Compiled["session"] {
-  return [
-    ...(init.authenticate && refresh ? [refresh.step] : []),
-    ...session,
-    ...(init.lastSeq !== undefined && resume ? [resume] : []),
-  ];
+/** The session's steps, after authentication where that takes a message, with what there is to resume. */
+function stepsOf(
+  { session, refresh, resume, resumeReplaces = session.length }: Compiled,
+  init: ConnectionInit,
+): Compiled["session"] {
+  const first = init.authenticate && refresh ? [refresh.step] : [];
+  if (init.lastSeq === undefined || !resume) return [...first, ...session];
+  return [...first, ...session.slice(0, resumeReplaces), resume, ...session.slice(resumeReplaces + 1)];
 }
 
 const frameOf = ({ frame, json }: Written) => (json === undefined ? { frame } : { frame, json });

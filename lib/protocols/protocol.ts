@@ -95,7 +95,12 @@ export interface ConnectionInit {
   readonly tokenExpiresAt?: Ms;
   /** {@link Conversation.lastSeq} of the connection that this one continues; `resume` is sent only with it. */
   readonly lastSeq?: string | undefined;
+  /** {@link Conversation.captured} of it: what these variables are until they are captured anew. */
+  readonly captured?: Captured | undefined;
 }
+
+/** Variables taken from messages, each as its text and as JSON. */
+export type Captured = Readonly<Record<string, { readonly text: string; readonly json: string }>>;
 
 /** A publication to be made. */
 export interface Publication {
@@ -152,6 +157,8 @@ export interface Conversation {
   readonly awaiting: string | undefined;
   /** `cursor` or `seq` of the last delivery that had one, as JSON. Give it to the connection that continues. */
   readonly lastSeq: string | undefined;
+  /** What the session's steps captured. Give it to the connection that continues. */
+  readonly captured: Captured;
 }
 
 /** A descriptor, compiled once for all connections of a process. */

@@ -343,7 +343,21 @@ export const DescriptorSchema = object(
     ),
     resume: optional(
       object(
-        { send: template("The message"), ...step },
+        {
+          send: template("The message"),
+          ...step,
+          capture,
+          replaces: optional(
+            v.pipe(
+              v.number("a number"),
+              v.integer("a whole number"),
+              v.minValue(0, "at least 0"),
+              v.description(
+                "The step of the session in whose place it comes, counted from 0. Default: it comes after all of them.",
+              ),
+            ),
+          ),
+        },
         "What a reconnected session asks for what it missed.",
       ),
     ),

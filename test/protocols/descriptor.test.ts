@@ -45,7 +45,7 @@ const wrong: [sentence: string, json: unknown, ...lines: string[]][] = [
   [
     "a variable that a path cannot have",
     { name: "x", path: "/${id}" },
-    'path: expected a variable that is known here (room, user, token, vu, connection), got "${id}"',
+    'path: expected a variable that is known here (room, user, token, vu, connection, lastSeq), got "${id}"',
   ],
   [
     "a number for a duration",
@@ -173,7 +173,7 @@ const wrong: [sentence: string, json: unknown, ...lines: string[]][] = [
   [
     "a variable that has no value yet",
     { name: "x", session: [{ send: "${sid}" }, { await: { where: { "/a": 1 } }, capture: { sid: "/sid" } }] },
-    'session[0].send: expected a variable that is known here (room, user, token, vu, connection, nowMs), got "${sid}"',
+    'session[0].send: expected a variable that is known here (room, user, token, vu, connection, nowMs, lastSeq), got "${sid}"',
   ],
   [
     "a variable that is not closed",

@@ -1,6 +1,6 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { Server } from "socket.io";
+import { Server, type ServerOptions } from "socket.io";
 import type { Cleanup } from "../k6/run.ts";
 
 /** What a Socket.IO server did, by its own count of Engine.IO's packets and of its events. */
@@ -24,10 +24,15 @@ export interface SocketIoCounts {
  * Rooms and an echo as people write them with Socket.IO, for clients whose token is `test-token`.
  *
  * @param refused numbers, from 1, of clients that are refused although theirs is
+ * @param more options of the server
  */
-export async function socketIoServer(t: Cleanup, refused: readonly number[] = []) {
+export async function socketIoServer(
+  t: Cleanup,
+  refused: readonly number[] = [],
+  more: Partial<ServerOptions> = {},
+) {
   const http = createServer();
-  const io = new Server(http, { transports: ["websocket"], pingInterval: 250, pingTimeout: 5_000 });
+  const io = new Server(http, { transports: ["websocket"], pingInterval: 250, pingTimeout: 5_000, ...more });
   const seen: SocketIoCounts = {
     ...{ connected: 0, refused: 0, joins: 0, acks: 0, published: 0, delivered: 0, pings: 0, pongs: 0 },
     ends: {},

@@ -100,6 +100,13 @@ func (c *compiler) compile(d *Descriptor) {
 	if d.Resume != nil {
 		s := c.step("resume", ForResume, d.Resume)
 		p.resume = &s
+		p.resumeAt = len(p.session)
+		if at := d.Resume.Replaces; at != nil {
+			if *at < 0 || *at >= len(p.session) {
+				c.fail("resume.replaces", "want a step of the session, fewer than %d, got %d", len(p.session), *at)
+			}
+			p.resumeAt, p.resumeReplaces = *at, 1
+		}
 	}
 	if d.Probe != nil {
 		p.probe = c.message("probe.send", d.Probe.Send, d.Probe.Encoding, nil)

@@ -69,7 +69,8 @@ type Init struct {
 	// back from. 0 is never.
 	TokenExpires clock.Time
 	// Continues is the Conversation that this one goes on from: resume is sent
-	// only with it. nil for none.
+	// only with it, and what it captured stays until it is captured anew. nil
+	// for none.
 	Continues *Conversation
 }
 
@@ -151,9 +152,12 @@ func (in *Interpreter) begin(init Init) (c Conversation, err error) {
 		}
 		c.values[i] = v
 	}
-	if init.Continues != nil && init.Continues.last.kind != noValue {
-		c.last = init.Continues.last
+	if before := init.Continues; before != nil && before.last.kind != noValue {
+		c.last = before.last
 		c.resumes = p.resume != nil
+		if before.in == in {
+			copy(c.values[len(p.Variables):], before.values[len(p.Variables):]) // until they are captured anew
+		}
 	}
 	c.scheduleRefresh(init.TokenExpires)
 	return c, nil
@@ -194,6 +198,9 @@ func (p *Protocol) Path(variables []string) (string, error) {
 		if part.name == "" {
 			out = append(out, part.literal...)
 			continue
+		}
+		if part.slot < 0 || part.slot >= len(variables) {
+			continue // of a connection before, which none of these has
 		}
 		v, err := variable(part.name, variables[part.slot])
 		if err != nil {

@@ -62,6 +62,7 @@ type StepSpec struct {
 	Within   string            `json:"within"`
 	Capture  map[string]string `json:"capture"`
 	Before   string            `json:"before"`
+	Replaces *int              `json:"replaces"` // of resume: the step of the session in whose place it comes
 	// How its messages are written, where that is not as in the others.
 	Codec     *codec.Spec `json:"codec"`
 	Framing   string      `json:"framing"`

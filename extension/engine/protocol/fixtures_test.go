@@ -52,6 +52,7 @@ type fixture struct {
 		Authenticate   bool
 		TokenExpiresAt float64
 		LastSeq        string
+		Captured       map[string]struct{ Text, JSON string }
 	}
 	Steps []fixtureStep
 	End   map[string]any
@@ -218,6 +219,16 @@ func runCase(t *testing.T, f *fixture, descriptor []byte) {
 	}
 	if f.Init.LastSeq != "" {
 		init.Continues = continued(t, f.Init.LastSeq)
+	}
+	if f.Init.Captured != nil {
+		init.Continues.in, init.Continues.values = in, make([]Value, len(p.names))
+		for i, name := range p.names {
+			if v, ok := f.Init.Captured[name]; ok && v.JSON[0] == '"' {
+				init.Continues.values[i] = String(v.Text)
+			} else if ok {
+				init.Continues.values[i] = Number(v.JSON)
+			}
+		}
 	}
 	c := &Conversation{}
 	if err := in.Begin(c, init); err != nil {

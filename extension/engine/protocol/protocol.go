@@ -37,6 +37,8 @@ type Protocol struct {
 	before          time.Duration
 	session         []step
 	resume          *step
+	resumeAt        int // the steps of the session that come before resume
+	resumeReplaces  int // the steps in whose place it comes: one, or none
 	unmatchedErrors bool
 
 	names   []string // of the values of a connection: Variables, then captures

@@ -18,11 +18,14 @@ func (c *Conversation) currentStep() *step {
 		}
 		i--
 	}
-	switch {
-	case i < len(p.session):
+	if c.resumes && i >= p.resumeAt {
+		if i == p.resumeAt {
+			return p.resume
+		}
+		i += p.resumeReplaces - 1
+	}
+	if i < len(p.session) {
 		return &p.session[i]
-	case i == len(p.session) && c.resumes:
-		return p.resume
 	}
 	return nil
 }
