@@ -30,9 +30,10 @@ export function comparedReportOf(compared: Compared, assets: Assets): string {
   const [run] = compared.views as [RunView];
   const { scenario, verdict: word } = run.summary;
   const earlier = compared.views.length - 1;
+  const others = ["no earlier run", "one earlier run"][earlier] ?? `${earlier} earlier runs`;
   const charts = chartsOf(compared.views).map(emphasized);
   return documentOf({
-    title: `${scenario}: ${word}, compared with ${earlier === 1 ? "one earlier run" : `${earlier} earlier runs`}`,
+    title: `${scenario}: ${word}, compared with ${others}`,
     headline: html`<h1>${scenario}, compared</h1>${verdict(run, 0, true)}`,
     content: contentOf(compared, charts),
     charts,

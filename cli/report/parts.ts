@@ -106,7 +106,7 @@ export function table(
 }
 
 const cellOf = (cell: Cell): Html =>
-  typeof cell === "string" && /^[\d.,e+-]+( %)?$|^$/.test(cell) ? numeric(cell) : html`<td>${cell}</td>`;
+  typeof cell === "string" && /^[\d.,e+-]+( %| ms)?$|^$/.test(cell) ? numeric(cell) : html`<td>${cell}</td>`;
 
 export const numeric = (cell: string): Html => html`<td class="figure">${cell}</td>`;
 

@@ -141,7 +141,7 @@ export const percent = (ratio: number): string => `${percentage(ratio * 100)} %`
 
 function percentage(value: number): string {
   const shown = Math.floor(Number((value * 10_000).toPrecision(15))) / 10_000;
-  return String(shown >= 1_000 ? Math.round(shown) : Number(shown.toPrecision(shown >= 99 ? 6 : 3)));
+  return String(shown >= 110 ? Math.round(shown) : Number(shown.toPrecision(shown >= 99 ? 6 : 3)));
 }
 
 /** 15,000. */

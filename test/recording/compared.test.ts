@@ -134,6 +134,7 @@ test("without a baseline, gate --report is the run's own page; with none that ca
   assert.equal(code, 3);
   const compared = await readFile(join(directory, "compared.html"), "utf8");
   assert.match(compared, /no baselines: cut is incomplete/);
+  assert.match(compared, /<title>made-up: too-little-data, compared with no earlier run<\/title>/);
 });
 
 const tested = (settings: Record<string, string>, more = {}) => ({
