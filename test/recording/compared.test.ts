@@ -10,6 +10,7 @@ import { main } from "../../cli/main.ts";
 import { chartsOf } from "../../cli/report/charts.ts";
 import { interval, scaleHeader, scaleOf } from "../../cli/report/interval.ts";
 import { openViews } from "../../cli/report/open.ts";
+import { tableOf } from "../../cli/report/page/table.ts";
 import { hasFigure, logTicks, percentileTicks } from "../../cli/report/page/ticks.ts";
 import { openPage, withBrowser } from "../browser.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";
@@ -199,7 +200,29 @@ test("a run and a baseline of one name are told apart, and no name is markup", a
   });
 });
 
-test("runs are laid over each other from where their load began, and a line has no gap where another alone has values", async (t) => {
+test("a line has a gap where it has no value, and none where another line alone has one", () => {
+  const line = { label: "", color: 0, style: "line" as const };
+  const axis = { label: "", scale: "linear" as const };
+  const table = tableOf({
+    title: "",
+    help: "",
+    x: axis,
+    y: axis,
+    lines: [
+      { ...line, x: [0, 1, 2, 3], y: [1, null, 3, 4] },
+      { ...line, x: [0, 2], y: [5, 6] },
+    ],
+    limits: [],
+    events: [],
+  });
+  assert.deepEqual(table, [
+    [0, 1, 2, 3],
+    [1, null, 3, 4],
+    [5, undefined, 6, undefined],
+  ]);
+});
+
+test("runs are laid over each other from where their load began", async (t) => {
   const directory = await temporaryDirectory(t);
   const late = run(2);
   const lead = Array.from({ length: 5 }, () => []);

@@ -4,7 +4,8 @@ import "uplot/dist/uPlot.min.css";
 import "./page.css";
 import type { Chart } from "../chart.ts";
 import { followRun } from "./live.ts";
-import { optionsOf, tableOf } from "./plot.ts";
+import { optionsOf } from "./plot.ts";
+import { tableOf } from "./table.ts";
 
 /** A chart, where it is and how it is drawn; the options read the chart whenever it is drawn again. */
 interface Drawn {

@@ -9,32 +9,6 @@ const COLORS = 8;
 /** Charts over time show the same moment together. */
 const moment = uPlot.sync("time");
 
-/** uPlot takes one column of x for all lines of a chart: what a line has no value at is null. */
-export function tableOf({ lines }: Chart): uPlot.AlignedData {
-  const points = lines.some(({ style, x }) => style === "points" && new Set(x).size < x.length);
-  if (points) return scattered(lines);
-  const x = [...new Set(lines.flatMap((line) => line.x))].sort((a, b) => a - b);
-  return [
-    x,
-    ...lines.map((line) => {
-      const values = new Map(line.x.map((value, i) => [value, line.y[i]!]));
-      // Null is a gap; undefined, where another line alone has this x, is passed over.
-      return x.map((value) => values.get(value));
-    }),
-  ];
-}
-
-/** Points of which several have the same x: a row for each. */
-function scattered(lines: readonly Line[]): uPlot.AlignedData {
-  const rows = lines
-    .flatMap((line, index) => line.x.map((x, i) => ({ x, index, y: line.y[i]! })))
-    .sort((a, b) => a.x - b.x);
-  return [
-    rows.map(({ x }) => x),
-    ...lines.map((_, index) => rows.map((row) => (row.index === index ? row.y : null))),
-  ];
-}
-
 export function optionsOf(chart: Chart, width: number, styles: CSSStyleDeclaration): uPlot.Options {
   const color = (name: string) => styles.getPropertyValue(name).trim();
   const axis = (one: Axis, side: number): uPlot.Axis => ({
