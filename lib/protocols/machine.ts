@@ -37,6 +37,8 @@ export class Machine implements Conversation {
   /** What the connection remembers for a protocol's own code. */
   readonly #own: unknown;
   readonly #inbox: Inbox | undefined;
+  /** Whether some reply is the message that was sent. */
+  readonly #comparesWhole: boolean;
   /** Whether the message was answered, and may be something else all the same. */
   #wasAnswered = false;
   #state: "new" | "session" | "ready" | "ended" = "new";
@@ -52,6 +54,7 @@ export class Machine implements Conversation {
     for (const [name, text] of Object.entries(init.variables)) {
       this.#variables.set(name, kindOf(name) === "number" ? numberValue(text) : stringValue(text));
     }
+    this.#comparesWhole = protocol.replies.some(({ match }) => match === "whole");
     this.#inbox = protocol.hasWires ? new Inbox() : undefined;
     this.#scheduleRefresh(init.tokenExpiresAt);
     if (init.lastSeq !== undefined) this.#lastSeq = parseValue(init.lastSeq);
@@ -137,7 +140,7 @@ export class Machine implements Conversation {
       effects.push(unparsable(`bytes that are not ${wire.codec.title}`));
       return { message: frame };
     }
-    reader.load(json, this.#own, latin1(frame));
+    reader.load(json, this.#own, this.#comparesWhole ? latin1(frame) : "");
     this.#take(at, effects);
     return { message: json, bytes: frame.length };
   }

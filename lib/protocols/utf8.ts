@@ -1,7 +1,25 @@
-/** UTF-8 in plain arithmetic: the engines that scripts run in do not all have TextEncoder and TextDecoder. */
+/** UTF-8, in plain arithmetic where the engine that a script runs in has no TextEncoder and TextDecoder. */
+
+const native =
+  typeof TextDecoder === "undefined" || typeof TextEncoder === "undefined"
+    ? undefined
+    : { decoder: new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }), encoder: new TextEncoder() };
 
 /** Encodes a text. A lone surrogate becomes U+FFFD, as in the Encoding Standard. */
-export function encodeUtf8(text: string): Uint8Array {
+export const encodeUtf8 = (text: string): Uint8Array => native?.encoder.encode(text) ?? encodePlainly(text);
+
+/** Decodes bytes; undefined when they are not well-formed UTF-8 (RFC 3629). A byte order mark is kept. */
+export function decodeUtf8(bytes: Uint8Array): string | undefined {
+  if (!native) return decodePlainly(bytes);
+  try {
+    return native.decoder.decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+/** {@link encodeUtf8} without an encoder. */
+export function encodePlainly(text: string): Uint8Array {
   const bytes: number[] = [];
   for (const character of text) {
     const point = character.codePointAt(0)!;
@@ -31,8 +49,8 @@ export function utf8Length(text: string): number {
 /** Smallest code point that may be written with 1, 2 and 3 continuation bytes: anything less is overlong. */
 const SMALLEST = [0, 0x80, 0x800, 0x10000] as const;
 
-/** Decodes bytes; undefined when they are not well-formed UTF-8 (RFC 3629). A byte order mark is kept. */
-export function decodeUtf8(bytes: Uint8Array): string | undefined {
+/** {@link decodeUtf8} without a decoder. */
+export function decodePlainly(bytes: Uint8Array): string | undefined {
   let text = "";
   let chunk: number[] = [];
   for (let i = 0; i < bytes.length; ) {

@@ -89,7 +89,7 @@ function attempt(write: () => string): string {
  * No text of the table has digits after a colon, a comma or a bracket.
  */
 const sorted = (json: string): string =>
-  canonical(JSON.parse(json.replace(/(?<=[:,[] ?)-?\d[\d.eE+-]*/g, '"#$&"')));
+  canonical(JSON.parse(json.replace(/(?<=(?:^|[:,[]) ?)-?\d[\d.eE+-]*/g, '"#$&"')));
 
 function canonical(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonical).join()}]`;

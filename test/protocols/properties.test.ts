@@ -13,7 +13,7 @@ import {
 import { Queue } from "../../lib/protocols/queue.ts";
 import { sourceText } from "../../lib/protocols/source-text.ts";
 import { numberValue, parseTemplate, stringValue } from "../../lib/protocols/template.ts";
-import { decodeUtf8, encodeUtf8 } from "../../lib/protocols/utf8.ts";
+import { decodePlainly, decodeUtf8, encodePlainly, encodeUtf8 } from "../../lib/protocols/utf8.ts";
 import { type Ms, ms } from "../../lib/units.ts";
 import { anyFrame, everything, text } from "./messages.ts";
 
@@ -290,6 +290,8 @@ test("UTF-8 is what the platform's own encoder and decoder make of it", () => {
     fc.property(fc.string({ unit: "binary" }), fc.oneof(fc.uint8Array(), nearly), (whole, bytes) => {
       assert.deepEqual(encodeUtf8(whole), new TextEncoder().encode(whole));
       assert.equal(decodeUtf8(bytes), decode(bytes));
+      assert.deepEqual(encodePlainly(whole), encodeUtf8(whole));
+      assert.equal(decodePlainly(bytes), decode(bytes));
     }),
     { numRuns: 2_000 },
   );

@@ -34,10 +34,13 @@ describe("MQTT 3.1.1 on Aedes", { concurrency: 3 }, () => {
     const { url, seen } = await aedesBroker(t);
     const { code, verdict, stderr, of } = await run(t, url, {
       scenario: "ordering",
-      env: { CONNECTIONS: 9, ROOMS: 3, DURATION: "2s", MESSAGE_INTERVAL: "100ms", WS_TOKEN: "" },
+      env: {
+        ...{ CONNECTIONS: 9, ROOMS: 3, DURATION: "1s", MESSAGE_INTERVAL: "100ms", WS_TOKEN: "" },
+        REPLY_TIMEOUT: "20s",
+      },
     });
     assert.deepEqual({ code, verdict }, { code: 0, verdict: "pass" }, stderr);
-    assert.ok(seen.published.rooms! > 50 && seen.subscribed === 9, JSON.stringify(seen));
+    assert.ok(seen.published.rooms! > 20 && seen.subscribed === 9, JSON.stringify(seen));
     assert.deepEqual([of("ws_publications"), of("ws_deliveries")], [seen.published.rooms, seen.delivered]);
     assert.equal(seen.delivered, 3 * seen.published.rooms!);
   });
@@ -78,7 +81,7 @@ describe("MQTT 3.1.1 on Aedes", { concurrency: 3 }, () => {
       env: FAN_OUT,
     });
     assert.equal(code, 99, stderr);
-    assert.equal(summary.reason, "ws_message_errors{reason:session} count==0: was 1");
+    assert.match(summary.reason, /session/);
     assert.deepEqual([of("ws_message_errors{reason:error_reply}"), seen.refused], [1, 1]);
   });
 });

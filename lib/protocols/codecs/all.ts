@@ -1,7 +1,11 @@
+import { cbor } from "./cbor.ts";
 import { useCodec } from "./codec.ts";
 import { mqtt } from "./mqtt.ts";
+import { msgpack } from "./msgpack.ts";
 
 /** Loads every codec, for programs in which none is too large. */
 export function useAllCodecs(): void {
+  useCodec("msgpack", msgpack);
+  useCodec("cbor", cbor);
   useCodec("mqtt", mqtt);
 }

@@ -36,7 +36,7 @@ export interface CodecOptions {
 }
 
 /** The codecs that there are, beside `json`: text as it comes. */
-export const CODEC_NAMES = ["mqtt"] as const;
+export const CODEC_NAMES = ["msgpack", "cbor", "mqtt"] as const;
 export type CodecName = (typeof CODEC_NAMES)[number];
 
 /** Makes a codec for what a descriptor says. */

@@ -10,7 +10,6 @@ package codec
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 )
 
@@ -73,6 +72,10 @@ func New(s *Spec) (Codec, error) {
 	switch s.Name {
 	case "json":
 		return nil, nil
+	case "msgpack":
+		return &msgpack{bytes}, nil
+	case "cbor":
+		return &cbor{bytes}, nil
 	case "mqtt":
 		return newMQTT(s.Version, bytes)
 	}
@@ -82,7 +85,4 @@ func New(s *Spec) (Codec, error) {
 // maxDepth bounds the nesting of a message.
 const maxDepth = 200
 
-var (
-	errDepth  = fmt.Errorf("want at most %d levels", maxDepth)
-	errNoJSON = errors.New("want JSON")
-)
+var errDepth = fmt.Errorf("want at most %d levels", maxDepth)
