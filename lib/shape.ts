@@ -24,6 +24,9 @@ const oneThat = (facts: readonly string[]): string => `one that ${facts.join(" a
 /** Whether a text, right as it may be, looks as if somebody's shell or file had left its quotes on. */
 export const isInQuotes = (text: string): boolean => /^(["'`]).*\1$/.test(text);
 
+/** Whether a text can stand in a header, as tokens do. */
+export const isToken = (text: string): boolean => /^[\x21-\x7e]+$/.test(text);
+
 /** The shape of any text: `one that is in quotes and ends in a line break`. */
 export function shapeOf(text: string): string {
   if (text === "") return "an empty text";

@@ -1,7 +1,7 @@
 /** The users of a run, from a CSV file: one line for each connection, each column a variable. Pure. */
 import { VARIABLES } from "./protocols/variables.ts";
 import { SettingsError } from "./settings.ts";
-import { shapeOf } from "./shape.ts";
+import { isToken, shapeOf } from "./shape.ts";
 
 /** Who connects. */
 export interface Users {
@@ -162,7 +162,7 @@ function countProblem(fields: readonly string[], columns: readonly string[]): Pr
 }
 
 const tokenProblem = (value: string): Problem | undefined => {
-  if (/^[\x21-\x7e]+$/.test(value)) return undefined;
+  if (isToken(value)) return undefined;
   return ["printable ASCII without spaces", value === "" ? "an empty field" : shapeOf(value)];
 };
 

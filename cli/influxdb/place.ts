@@ -1,4 +1,5 @@
 /** Where runs are stored: the address that `--out realtime-influxdb=` takes, and the same environment variables. */
+import { isToken, shapeOf } from "../../lib/shape.ts";
 import { UserError } from "../command.ts";
 
 export interface Place2 {
@@ -56,6 +57,9 @@ export function parsePlace(address: string, env: NodeJS.ProcessEnv): Place {
     if (rp) throw wrong("a retention policy (rp), which only InfluxDB 1 has");
     const token = env.INFLUX_TOKEN;
     if (!token) throw new UserError("InfluxDB 2 wants a token: set INFLUX_TOKEN in the environment");
+    if (!isToken(token)) {
+      throw new UserError(`INFLUX_TOKEN: expected printable ASCII without spaces, got ${shapeOf(token)}`);
+    }
     return { major: 2, url: server(path), org, bucket, token };
   }
   if (path === "") throw wrong("neither a database nor an organisation and a bucket");

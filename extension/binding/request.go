@@ -10,6 +10,7 @@ import (
 
 	"xk6-realtime/engine"
 	"xk6-realtime/engine/handshake"
+	"xk6-realtime/engine/percent"
 	"xk6-realtime/users"
 )
 
@@ -212,28 +213,8 @@ func (q *requests) value(name string, connection int) string {
 func asItIs(s string) string { return s }
 
 // percentEncoded is what encodeURIComponent makes of s.
-func percentEncoded(s string) string {
-	return encode(s, func(c byte) bool {
-		return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("-_.!~*'()", c) >= 0
-	})
-}
+func percentEncoded(s string) string { return string(percent.Append(nil, s, percent.IsUnreserved)) }
 
-// cookieValue percent-encodes what cannot stand in a cookie's value (RFC 6265
-// section 4.1.1), and no more: not every server decodes.
-func cookieValue(s string) string {
-	return encode(s, func(c byte) bool {
-		return c > ' ' && c < 0x7F && c != '"' && c != ',' && c != ';' && c != '\\'
-	})
-}
-
-func encode(s string, stays func(byte) bool) string {
-	var b strings.Builder
-	for i := range len(s) {
-		if stays(s[i]) {
-			b.WriteByte(s[i])
-		} else {
-			fmt.Fprintf(&b, "%%%02X", s[i])
-		}
-	}
-	return b.String()
-}
+// cookieValue percent-encodes what cannot stand in a cookie's value, and no more:
+// not every server decodes.
+func cookieValue(s string) string { return string(percent.Append(nil, s, percent.IsCookieOctet)) }

@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"xk6-realtime/users"
 )
 
 // The environment variables with what must stay secret: a command line is for
@@ -71,6 +73,9 @@ func parseTarget(argument string, environment map[string]string) (target, error)
 	case t.isV2():
 		if t.token = environment[tokenVariable]; t.token == "" {
 			return target{}, fmt.Errorf("InfluxDB 2 wants a token: set %s in the environment", tokenVariable)
+		}
+		if !users.IsToken(t.token) {
+			return target{}, fmt.Errorf("%s: expected printable ASCII without spaces, got %s", tokenVariable, users.ShapeOf(t.token))
 		}
 	case path == "":
 		return target{}, errors.New(expected + ", got neither a database nor an organisation and a bucket")

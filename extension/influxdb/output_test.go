@@ -3,6 +3,7 @@ package influxdb
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"os"
 	"strings"
@@ -136,7 +137,7 @@ func TestTarget(t *testing.T) {
 		t.Fatal(err)
 	}
 	var table []struct {
-		Name, Address, Error                           string
+		Name, Address, Token, Error                    string
 		Server, Org, Bucket, Database, RetentionPolicy string
 	}
 	if err := json.Unmarshal(text, &table); err != nil {
@@ -145,6 +146,10 @@ func TestTarget(t *testing.T) {
 	environment := map[string]string{tokenVariable: "t", userVariable: "u", passwordVariable: "p"}
 	for _, row := range table {
 		t.Run(row.Name, func(t *testing.T) {
+			environment := maps.Clone(environment)
+			if row.Token != "" {
+				environment[tokenVariable] = row.Token
+			}
 			got, err := parseTarget(row.Address, environment)
 			if row.Error != "" {
 				if err == nil || !strings.Contains(err.Error(), row.Error) || strings.Contains(err.Error(), "s3cret") {

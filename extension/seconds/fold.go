@@ -17,6 +17,10 @@ import (
 // it tags are dropped: counts stay exact, their breakdown is lost.
 const MaxSeries = 5_000
 
+// mostKnown bounds what is kept to find a series by k6's own: a script may tag
+// each request with another token.
+const mostKnown = 10 * MaxSeries
+
 // Series is a metric with its tags, free of secrets.
 type Series struct {
 	// Index counts the series of a run from 0, in the order in which they came up.
@@ -68,8 +72,8 @@ type Excluded struct {
 	OutOfRange int64 `json:"outOfRange"`
 	// NotFinite is how many values were left out because they are no numbers.
 	NotFinite int64 `json:"notFinite"`
-	// WithoutTags is how many series of k6 count in one without tags, as there
-	// were too many.
+	// WithoutTags is how many series of k6, at the least, count in one without
+	// tags, as there were too many.
 	WithoutTags int64 `json:"withoutTags"`
 }
 
@@ -78,6 +82,7 @@ type fold struct {
 	open       map[int64]map[*Series]*Cell
 	known      map[metrics.TimeSeries]*Series
 	byIdentity map[string]*Series
+	forgot     bool // some of known
 	excluded   Excluded
 }
 
@@ -155,7 +160,9 @@ func (f *fold) series(of metrics.TimeSeries) *Series {
 	identity := identityOf(of.Metric.Name, tags)
 	s := f.byIdentity[identity]
 	if s == nil && len(f.byIdentity) >= MaxSeries {
-		f.excluded.WithoutTags++
+		if !f.forgot { // it may have been counted
+			f.excluded.WithoutTags++
+		}
 		tags = map[string]string{}
 		identity = identityOf(of.Metric.Name, tags)
 		s = f.byIdentity[identity]
@@ -163,6 +170,10 @@ func (f *fold) series(of metrics.TimeSeries) *Series {
 	if s == nil {
 		s = &Series{Index: len(f.byIdentity), Metric: of.Metric, Tags: tags}
 		f.byIdentity[identity] = s
+	}
+	if len(f.known) >= mostKnown {
+		clear(f.known)
+		f.forgot = true
 	}
 	f.known[of] = s
 	return s

@@ -25,7 +25,14 @@ var facts = []struct {
 	{matches(`[^\x00-\x7f\x{feff}“”„‘’‚«»]`), "has a character in it that is not ASCII"},
 }
 
-func shapeOf(token string) string {
+// IsToken tells whether a text can stand in a header, as tokens do: printable
+// ASCII without spaces.
+func IsToken(text string) bool {
+	return text != "" && !has(text, func(c byte) bool { return c < 0x21 || c > 0x7e })
+}
+
+// ShapeOf says what is wrong with a token, without any part of it.
+func ShapeOf(token string) string {
 	var found []string
 	for _, f := range facts {
 		if f.holds(token) {

@@ -153,8 +153,8 @@ func (u *Users) checkLine(line int, fields []string, token int) error {
 		switch {
 		case i == token:
 			expected = "printable ASCII without spaces"
-			if has(value, func(c byte) bool { return c < 0x21 || c > 0x7e }) {
-				got = shapeOf(value)
+			if !IsToken(value) {
+				got = ShapeOf(value)
 			}
 		case has(value, func(c byte) bool { return c < 0x20 || c == 0x7f }):
 			expected, got = "a value without line breaks and control characters", "one with"

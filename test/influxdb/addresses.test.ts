@@ -10,6 +10,8 @@ interface Row {
   readonly name: string;
   readonly address: string;
   readonly error?: string;
+  /** Default "t". */
+  readonly token?: string;
   readonly server: string;
   readonly org?: string;
   readonly bucket?: string;
@@ -21,7 +23,8 @@ const rows: Row[] = JSON.parse(readFileSync(new URL("addresses.json", import.met
 const env = { INFLUX_TOKEN: "t", INFLUX_USERNAME: "u", INFLUX_PASSWORD: "p" };
 
 describe("an address", () => {
-  for (const { name, address, error, server: url, org, bucket, database, retentionPolicy } of rows) {
+  for (const row of rows) {
+    const { name, address, error, token, server: url, org, bucket, database, retentionPolicy } = row;
     test(name, () => {
       if (error === undefined) {
         const expected = database
@@ -31,7 +34,7 @@ describe("an address", () => {
         return;
       }
       assert.throws(
-        () => parsePlace(address, env),
+        () => parsePlace(address, { ...env, ...(token !== undefined && { INFLUX_TOKEN: token }) }),
         ({ name, message }: Error) =>
           name === "UserError" && message.includes(error) && !message.includes("s3cret"),
       );

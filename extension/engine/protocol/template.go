@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"xk6-realtime/engine/percent"
 	"xk6-realtime/engine/protocol/jsontext"
 )
 
@@ -287,21 +288,7 @@ func (p *part) fill(dst, text []byte, kind valueKind) []byte {
 	case inside:
 		return jsontext.AppendInside(dst, text)
 	case uri:
-		return AppendPercentEncoded(dst, text)
+		return percent.Append(dst, text, percent.IsUnreserved)
 	}
 	return append(dst, text...)
-}
-
-// AppendPercentEncoded appends text with all percent-encoded but the characters
-// that JavaScript's encodeURIComponent leaves as they are.
-func AppendPercentEncoded(dst, text []byte) []byte {
-	const hex = "0123456789ABCDEF"
-	for _, c := range text {
-		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("-_.!~*'()", c) >= 0 {
-			dst = append(dst, c)
-		} else {
-			dst = append(dst, '%', hex[c>>4], hex[c&0xF])
-		}
-	}
-	return dst
 }
