@@ -2,6 +2,7 @@
  * What this side did itself, or its machine: nothing of it is the server's. The one table of that, by metric and tag;
  * the engine's own lists are held to it by a test. Pure.
  */
+import { MOST_MESSAGES } from "./protocols/reader.ts";
 import { PROXY_REASONS, type ProxyReason } from "./reasons.ts";
 import type { Summary } from "./summary/summary.ts";
 
@@ -125,6 +126,13 @@ export const OURS: readonly Ours[] = [
     value: "buffer_limit",
     says: (n) =>
       `no room among the half-received messages for ${messages(n)}, for which the generator ended ${its(n)} (buffer_limit): raise BUFFERED_BYTES`,
+  },
+  {
+    metric: "ws_message_errors",
+    tag: "reason",
+    value: "too_many_elements",
+    says: (n) =>
+      `${messages(n)} with a list of more than ${MOST_MESSAGES} elements, of which the generator read no more (too_many_elements)`,
   },
   {
     metric: "ws_message_errors",

@@ -8,6 +8,7 @@ import (
 
 	"xk6-realtime/engine"
 	"xk6-realtime/engine/fanout"
+	"xk6-realtime/engine/protocol"
 	"xk6-realtime/engine/swarm"
 	"xk6-realtime/samples"
 )
@@ -106,6 +107,7 @@ func (r *recorder) fanOut(w *fanout.Window) {
 	s.count(m.MessageErrors, w.Sessions, "reason", "session")
 	s.count(m.MessageErrors, w.Errors, "reason", "error_reply")
 	s.count(m.MessageErrors, w.Invalid, "reason", "contract")
+	s.count(m.MessageErrors, w.TooMany, "reason", faultReasons[protocol.TooMany])
 	s.count(m.MessageErrors, w.ClockDiffers, "reason", "clock_differs")
 	s.push()
 	r.outcomes(m.DeliveredRate, true, w.InTime)

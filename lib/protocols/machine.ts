@@ -410,7 +410,8 @@ export class Machine implements Conversation {
     let fitting = 0;
     for (const json of elements) {
       if (count++ === MOST_MESSAGES) {
-        effects.push(contract(`more than ${MOST_MESSAGES} elements in the list of one message`));
+        const detail = `more than ${MOST_MESSAGES} elements in the list of one message`;
+        effects.push({ kind: "invalid", reason: "too_many_elements", detail });
         return true;
       }
       element.loadElement(json, reader);

@@ -110,3 +110,17 @@ test("says which variables it must be given, and in which form identifiers", () 
   assert.deepEqual([variables, numericIds, replies], [["vu", "connection"], true, ["r"]]);
   assert.equal(compile(counted).path({ vu: "1" }), "/1");
 });
+
+test("a list longer than is read is ours, and what was read of it counts", () => {
+  const conversation = start({ name: "lists", delivery: { each: "/l" } }, {});
+  const list = (length: number) => JSON.stringify({ l: Array.from({ length }, () => 1) });
+  const kinds = (length: number) => conversation.receive(list(length), ms(1)).map((effect) => effect.kind);
+  assert.deepEqual(new Set(kinds(65_536)), new Set(["delivery"]));
+  const effects = conversation.receive(list(65_537), ms(1));
+  assert.equal(effects.length, 65_537);
+  assert.deepEqual(effects.at(-1), {
+    kind: "invalid",
+    reason: "too_many_elements",
+    detail: "more than 65536 elements in the list of one message",
+  });
+});

@@ -302,7 +302,13 @@ func (g *guest) Delivered(d *protocol.Delivery) {
 func (g *guest) Failed([]byte, *protocol.Probe, uint16) { g.loop.records.Now.Errors++ }
 
 // Invalid is called by the conversation.
-func (g *guest) Invalid(protocol.Fault, string) { g.loop.records.Now.Invalid++ }
+func (g *guest) Invalid(why protocol.Fault, _ string) {
+	if why == protocol.TooMany {
+		g.loop.records.Now.TooMany++
+		return
+	}
+	g.loop.records.Now.Invalid++
+}
 
 // Replied is called by the conversation; there are no probes.
 func (g *guest) Replied(*protocol.Reply) {}

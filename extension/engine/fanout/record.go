@@ -34,6 +34,7 @@ type Counts struct {
 	Sessions   int64 // that could not be had
 	Errors     int64 // error messages of the server
 	Invalid    int64 // messages that break the protocol
+	TooMany    int64 // messages with a longer list than is read
 	// ClockDiffers is how many stamps cannot be, by this machine's clock.
 	ClockDiffers int64
 	// Joining deliveries came so soon after their subscriber that they may be

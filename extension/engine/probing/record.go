@@ -20,8 +20,8 @@ type Counts struct {
 	Late       int64 // of TimedOut: came after all
 	Lost       int64 // of TimedOut, Cut and Missed: never came
 	Duplicated int64
-	Errors     int64    // error messages of the server
-	Invalid    [3]int64 // messages that break the protocol, by protocol.Fault
+	Errors     int64                         // error messages of the server
+	Invalid    [protocol.MessageFaults]int64 // messages that break the protocol, by protocol.Fault
 	Deliveries int64
 	Sessions   int64 // that could not be had
 	Reconnects int64 // sessions that were had again, or after a failed attempt

@@ -10,7 +10,10 @@ import (
 )
 
 // nothing is an Events that does nothing.
-type nothing struct{ replies, deliveries, others int }
+type nothing struct {
+	replies, deliveries, others int
+	faults                      [MessageFaults]int
+}
 
 func (n *nothing) Send([]byte, bool, Purpose)          {}
 func (n *nothing) Ready()                              {}
@@ -24,7 +27,7 @@ func (n *nothing) Replied(r *Reply) {
 }
 func (n *nothing) Delivered(*Delivery)           { n.deliveries++ }
 func (n *nothing) Failed([]byte, *Probe, uint16) { n.others++ }
-func (n *nothing) Invalid(Fault, string)         { n.others++ }
+func (n *nothing) Invalid(why Fault, _ string)   { n.others++; n.faults[why]++ }
 func (n *nothing) Ignored()                      { n.others++ }
 func (n *nothing) Captured(string, string)       {}
 
@@ -174,6 +177,17 @@ func TestOneMessageIsTakenApartIntoSoMany(t *testing.T) {
 	c.Receive(e, []byte(strings.Repeat("x\n\n", mostMessages-1)+"no\nx"), false, origin, origin)
 	if e.deliveries != mostMessages-1 || e.others != 1 {
 		t.Errorf("%d deliveries and %d others, want %d and 1", e.deliveries, e.others, mostMessages-1)
+	}
+}
+
+func TestAListIsReadUpToOurLimit(t *testing.T) {
+	c, e := openConversation(t, `{"name":"x","delivery":{"each":"/l"}}`)
+	for _, row := range []struct{ elements, deliveries int }{{mostMessages, mostMessages}, {mostMessages + 1, mostMessages}} {
+		*e = nothing{}
+		c.Receive(e, []byte(`{"l":[`+strings.Repeat("1,", row.elements-1)+`1]}`), false, origin, origin)
+		if tooMany := row.elements - row.deliveries; e.deliveries != row.deliveries || e.faults[TooMany] != tooMany {
+			t.Errorf("of %d: %d deliveries and %v, want %d", row.elements, e.deliveries, e.faults, row.deliveries)
+		}
 	}
 }
 

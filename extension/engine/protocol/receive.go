@@ -261,7 +261,7 @@ func (c *Conversation) takeElements(e Events, l *list, elements []byte, at clock
 	count, fitting := 0, 0
 	for ; elements[0] != ']'; count++ {
 		if count == mostMessages {
-			e.Invalid(Contract, fmt.Sprintf("more than %d elements in the list of one message", mostMessages))
+			e.Invalid(TooMany, fmt.Sprintf("more than %d elements in the list of one message", mostMessages))
 			return true
 		}
 		end := jsontext.ValueEnd(elements)
