@@ -168,6 +168,7 @@ const MESSAGE: Readonly<Record<MessageReason, Term>> = {
     "The peer did not answer this side's Close within 5 s.",
     "RFC 6455 section 5.5.1 wants an answer: the server or a proxy leaves it out.",
   ),
+  too_many_elements: ours("too_many_elements"),
   message_too_big: ours("message_too_big"),
   buffer_limit: ours("buffer_limit"),
   bad_deflate: term("A compressed message cannot be inflated (RFC 7692).", BROKEN_SERVER),

@@ -296,7 +296,9 @@ test("k6's configuration file says where a name is", async (t) => {
   const file = join(await temporaryDirectory(t), "k6.json");
   await writeFile(file, JSON.stringify({ hosts: { "chat.example": "127.0.0.1" } }));
   const url = `${server.url.replace("127.0.0.1", "chat.example")}/ws/chat`;
-  const load = ["--url", url, "-e", "CONNECTIONS=3", "-e", "DURATION=1s"];
+  const profile = join(await temporaryDirectory(t), "patient.json");
+  await writeFile(profile, JSON.stringify({ thresholds: { ws_connect_latency_ms: ["p(95)<60000"] } }));
+  const load = ["--url", url, "--profile", profile, "-e", "CONNECTIONS=3", "-e", "DURATION=1s"];
   const { code, err } = await run(t, ["massconnect", "--json", ...load, "--", `--config=${file}`]);
   assert.equal(code, 0, err);
   assert.ok(server.stats().connectionsOpened >= 3);
