@@ -14,6 +14,7 @@ import (
 	"xk6-realtime/conform/faulty"
 	"xk6-realtime/engine"
 	"xk6-realtime/engine/clock"
+	"xk6-realtime/engine/deflate"
 	"xk6-realtime/engine/handshake"
 	"xk6-realtime/engine/serve"
 )
@@ -73,13 +74,19 @@ func (f *testeeFlags) serve(cmd *cobra.Command) error {
 	if err != nil {
 		return fmt.Errorf("--listen: expected an address and port such as %s, got %q", defaultListen, f.listen)
 	}
-	server, err := serve.Start(serve.Options{Listen: addr})
+	server, err := serve.Start(serve.Options{Listen: addr, Engine: engine.Options{Deflate: contexts()}})
 	if err != nil {
 		return err
 	}
 	defer server.Close()
 	untilInterrupted(cmd, server.URL())
 	return nil
+}
+
+// contexts agrees to compression with the context of earlier messages, in both
+// directions: that is where most can go wrong.
+func contexts() *deflate.Options {
+	return &deflate.Options{ServerTakeover: true, ClientTakeover: true}
 }
 
 // testeeUnsent lets the largest messages of the cases go back.
@@ -142,6 +149,7 @@ func (t *engineTestee) visit(path string, v *visit) error {
 	t.loop.Await(func() {
 		c = t.loop.Dial(&engine.Dial{
 			Endpoint: endpoint,
+			Deflate:  contexts(),
 			Request:  func(_ *engine.Conn, r *handshake.Request) { r.Path = path },
 		}, v)
 	})
