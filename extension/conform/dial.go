@@ -59,6 +59,15 @@ func (t *Target) dial(ctx context.Context, silence time.Duration) (net.Conn, err
 	return secured, nil
 }
 
+// Reach tells why there is no connection to the server, nil if there is one.
+func (t *Target) Reach(ctx context.Context, o Options) error {
+	conn, err := t.dial(ctx, o.silence())
+	if err != nil {
+		return fmt.Errorf("could not connect to %s://%s: %w", t.URL.Scheme, t.URL.Host, err)
+	}
+	return conn.Close()
+}
+
 func (t *Target) request(o *Opening) *head {
 	key := make([]byte, 16)
 	rand.Read(key)
@@ -127,9 +136,7 @@ func onServer(ctx context.Context, target *Target, c *Case, silence time.Duratio
 	conn, err := target.dial(ctx, silence)
 	if err != nil {
 		t.opened(Failed, "could not connect: "+err.Error())
-		r := resultOf(c, target.Agent, t, log)
-		r.unreached = true
-		return r
+		return resultOf(c, target.Agent, t, log)
 	}
 	defer conn.Close()
 	l := newLink(conn, Server, silence, log, c.ID)
@@ -223,6 +230,10 @@ func (l *link) judgeNoResponse(o *Opening, t *Trace, err error) {
 		t.opened(Failed, "the response breaks a rule: "+b.Error())
 	case errors.As(err, &timeout) && timeout.Timeout():
 		t.TimedOut = true
+		if o.Want == Refuse {
+			t.opened(NonStrict, fmt.Sprintf("the server neither accepted nor refused the handshake within %s", l.silence))
+			return
+		}
 		t.opened(Failed, fmt.Sprintf("no response within %s", l.silence))
 	case o.Want == Accept:
 		t.opened(Failed, "the server ended the connection without a response")

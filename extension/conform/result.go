@@ -25,8 +25,6 @@ type Result struct {
 	Wire           []Entry `json:"wire"`
 
 	trace Trace
-	// unreached: there was no connection to judge by.
-	unreached bool
 }
 
 // Fails tells whether a test run fails for the case.

@@ -14,6 +14,9 @@ import (
 	"xk6-realtime/conform"
 )
 
+// exitError is the exit code of a run that could not judge a server.
+const exitError = 1
+
 // serverFlags are those of `k6 x conform server`.
 type serverFlags struct {
 	conformFlags
@@ -53,7 +56,12 @@ func (f *serverFlags) run(cmd *cobra.Command) error {
 	ctx, stop := interruptible()
 	defer stop()
 	var results []conform.Result
+	var unreached []error
 	for _, target := range targets {
+		if err := target.Reach(ctx, p.options); err != nil {
+			unreached = append(unreached, err)
+			continue
+		}
 		cases := make([]*conform.Case, 0, len(p.cases))
 		for _, c := range p.cases {
 			if !p.selection.Excluded(target.Agent, c.ID) {
@@ -64,7 +72,14 @@ func (f *serverFlags) run(cmd *cobra.Command) error {
 		o.Done = newProgress(cmd.ErrOrStderr(), len(cases)).note
 		results = append(results, conform.Run(ctx, target, cases, o)...)
 	}
-	return f.conclude(cmd.OutOrStdout(), p, conform.Server, results, ctx.Err() != nil)
+	if len(results) == 0 && len(unreached) > 0 && ctx.Err() == nil {
+		return withCode(errors.Join(unreached...), exitError)
+	}
+	err = f.conclude(cmd.OutOrStdout(), p, conform.Server, results, ctx.Err() != nil)
+	if err == nil && len(unreached) > 0 {
+		return withCode(errors.Join(unreached...), exitError)
+	}
+	return errors.Join(err, errors.Join(unreached...))
 }
 
 func (f *serverFlags) targets(spec *conform.Spec) ([]*conform.Target, error) {

@@ -136,6 +136,13 @@ test("a client is tested by a loop as drivers have it", async (t) => {
   assert.match(out, /ws: 36 cases/);
 });
 
+test("a server that is not there is an error, not a failure of each case", async (t) => {
+  const cwd = await temporaryDirectory(t);
+  const { exitCode, err } = await conform(cwd, ["server", "--url", `ws://127.0.0.1:${await freePort()}`]);
+  assert.equal(exitCode, 1);
+  assert.match(err, /could not connect to ws:\/\/127\.0\.0\.1:\d+: .*connection refused/);
+});
+
 test("a flag that does not exist and a case that does not exist are told", async (t) => {
   const cwd = await temporaryDirectory(t);
   const flag = await conform(cwd, ["server", "--urls", "ws://127.0.0.1:1"]);
