@@ -62,7 +62,11 @@ export async function openPage(browser: Browser, url: string, look: Look): Promi
   const complaints: string[] = [];
   page.on("console", (message) => complaints.push(message.text()));
   page.on("pageerror", (error) => complaints.push(String(error)));
-  page.on("requestfailed", (request) => complaints.push(`${request.url()}: ${request.failure()?.errorText}`));
+  page.on("requestfailed", (request) => {
+    const why = request.failure()?.errorText;
+    // Ended by the page itself, as when it is loaded anew.
+    if (why !== "net::ERR_ABORTED") complaints.push(`${request.url()}: ${why}`);
+  });
   await page.goto(url);
   return { page, complaints };
 }
