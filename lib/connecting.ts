@@ -33,6 +33,16 @@ const onlyOf = (opened: number, failed: number, wanted: number | undefined): str
     ? `only ${opened} of ${wanted} connected`
     : `only ${opened} of ${opened + failed} attempts to connect succeeded`;
 
+/** Why a soak may have had no reply at all, although it connected. */
+export function notesOnSilence(metrics: Metrics): string[] {
+  const isSilent = countOf(metrics.ws_probes) > 0 && countOf(metrics.ws_replies) === 0;
+  return isSilent && countOf(metrics.ws_sessions_opened) > 0
+    ? [
+        "no probe had a reply: k6-realtime try shows what the probe sends, what comes instead, and what the descriptor takes it for",
+      ]
+    : [];
+}
+
 /** Attempts that failed have no time to connect: percentiles leave them out. */
 export function notesOnConnecting(metrics: Metrics, wanted?: number): string[] {
   const opened = countOf(metrics.ws_sessions_opened);

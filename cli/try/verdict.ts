@@ -110,7 +110,9 @@ export class Judge {
         break;
       case "timeout":
       case "lost":
-        this.#fail(`probe ${meaning.id} had no reply "${meaning.name}" in time`);
+        this.#fail(
+          `probe ${meaning.id} had no reply "${meaning.name}" in time (does the server handle what the probe sends, and does "reply" match its answer?)`,
+        );
         break;
       case "error":
         if (meaning.id !== undefined)

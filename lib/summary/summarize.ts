@@ -1,5 +1,5 @@
 import type { Distribution } from "k6/x/realtime";
-import { notesOnConnecting } from "../connecting.ts";
+import { notesOnConnecting, notesOnSilence } from "../connecting.ts";
 import { METRICS, type MetricName, type MetricSpec, type OwnMetrics, specOf } from "../metrics.ts";
 import { samplingNotes, withExactFigures } from "./exact.ts";
 import type { MetricFigures, MetricSummary, StepsSummary, Summary, ThresholdSummary } from "./summary.ts";
@@ -123,6 +123,7 @@ export function summarize(data: K6Data, facts: RunFacts): Summary {
     notes: [
       ...(steps ? [STEPS_NOTE] : []),
       ...notesOnConnecting(metrics, facts.tested?.connections),
+      ...notesOnSilence(metrics),
       ...(facts.notes?.(metrics) ?? []),
       ...samplingNotes(distributions),
       ...(isJudgedByK6(data, facts.limits) ? [] : [BY_US_NOTE]),

@@ -201,7 +201,7 @@ const refusals: [sentence: string, argv: string[], code: number, message: RegExp
       "an unknown scenario",
       ["chat-sok"],
       2,
-      /^SCENARIO: expected backpressure, chat-soak, .* got "chat-sok"$/m,
+      /^SCENARIO: expected backpressure, chat-soak, .* got "chat-sok", did you mean chat-soak\?$/m,
     ],
     ["no instances", ["chat-soak", "--instances", "0"], 2, /^--instances: expected a whole number from 1 /m],
     [
@@ -226,7 +226,7 @@ const refusals: [sentence: string, argv: string[], code: number, message: RegExp
       "a flag of k6's before the --",
       ["chat-soak", "--tag", "a=b"],
       2,
-      /^run: unknown flag --tag, expected one of /m,
+      /^run: unknown flag --tag: expected it behind --, where it goes to k6: -- --tag NAME=value$/m,
     ],
     [
       "more connections than this machine has ports",

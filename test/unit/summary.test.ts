@@ -2,7 +2,10 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import * as v from "valibot";
+import { notesOnSilence } from "../../lib/connecting.ts";
+import { GLOSSARY, termsIn } from "../../lib/glossary.ts";
 import type { MetricName } from "../../lib/metrics.ts";
+import { CONNECT_REASONS } from "../../lib/reasons.ts";
 import { fold } from "../../lib/summary/fold.ts";
 import { markdown } from "../../lib/summary/markdown.ts";
 import {
@@ -462,4 +465,34 @@ test("a run says how long it took of what was planned, and takes no gauge's last
 test("that k6 judged no limits is said beside the figures, and not where it did", () => {
   assert.match(summaryOf(unjudged()).notes!.join(), /k6 judged no limits \(--no-thresholds\)/);
   assert.doesNotMatch(summaryOf(k6Data()).notes!.join(), /k6 judged no limits/);
+});
+
+test("a soak without any reply says where to look", () => {
+  const metrics = (replies: number) =>
+    ({
+      ws_probes: { kind: "counter", unit: "1", count: 40 },
+      ws_replies: { kind: "counter", unit: "1", count: replies },
+      ws_sessions_opened: { kind: "counter", unit: "1", count: 4 },
+    }) as const;
+  assert.match(notesOnSilence(metrics(0)).join(), /^no probe had a reply: k6-realtime try shows/);
+  assert.deepEqual(notesOnSilence(metrics(1)), []);
+});
+
+test("each reason of a failed attempt has a meaning and advice, and a report lists those that occurred", () => {
+  const reasons = Object.keys(GLOSSARY.ws_connect_failures!.reason!);
+  assert.deepEqual([...reasons].sort(), [...CONNECT_REASONS].sort());
+  const count = (n: number) => ({ kind: "counter", unit: "1", count: n }) as const;
+  const terms = termsIn({
+    ws_connect_failures: { ...count(3), by: { reason: { refused: count(3), dns: count(0) } } },
+    ws_connection_drops: { ...count(2), by: { code: { 1006: count(2) }, by: { network: count(2) } } },
+  });
+  assert.deepEqual(
+    terms.map(({ name, count }) => [name, count]),
+    [
+      ["reason refused", 3],
+      ["code 1006", 2],
+      ["by network", 2],
+    ],
+  );
+  for (const { means, advice } of terms) assert.ok(means.length > 10 && advice.length > 10);
 });
