@@ -335,6 +335,18 @@ export const SETTINGS = {
 
 export type SettingName = keyof typeof SETTINGS;
 
+/** Settings of a script's own, by the name of their variable. */
+export type OwnSettings = { readonly [name: string]: Setting<unknown> };
+
+/** None of its own. */
+// biome-ignore lint/complexity/noBannedTypes: an object without any name
+export type NoSettings = {};
+
+/** Values of settings, the toolkit's and a script's own. */
+export type Values<N extends SettingName, O extends OwnSettings> = Settings<N> & {
+  readonly [K in keyof O]: NonNullable<ReturnType<O[K]["parse"]>>;
+};
+
 /** What a scenario gets: a value for each setting it named. */
 export type Settings<N extends SettingName = SettingName> = {
   readonly [K in N]: NonNullable<ReturnType<(typeof SETTINGS)[K]["parse"]>>;
@@ -355,11 +367,13 @@ export function readSettings<N extends SettingName>(
   names: readonly N[],
   env: Readonly<Record<string, string | undefined>>,
   defaults: Readonly<Partial<Record<SettingName, string>>> = {},
+  own: OwnSettings = {},
 ): Settings<N> {
   const problems: string[] = [];
   const values: Partial<Record<SettingName, unknown>> = {};
-  for (const name of names) {
-    const setting: Setting<unknown> = SETTINGS[name];
+  requireOwnSettings(own);
+  for (const name of [...names, ...(Object.keys(own) as SettingName[])]) {
+    const setting: Setting<unknown> = SETTINGS[name] ?? own[name];
     const given = env[name] ?? defaults[name] ?? (isForAnother(name, env, defaults) ? "" : undefined);
     const value = setting.parse(given ?? setting.default);
     if (value === undefined) {
@@ -371,6 +385,16 @@ export function readSettings<N extends SettingName>(
   }
   if (problems.length > 0) throw new SettingsError(problems.join("\n"));
   return values as Settings<N>;
+}
+
+/** @throws {@link SettingsError} on a name that is taken, or that no variable of an environment has */
+function requireOwnSettings(own: OwnSettings): void {
+  for (const name of Object.keys(own)) {
+    if (/^[A-Z][A-Z0-9_]*$/.test(name) && !Object.hasOwn(SETTINGS, name) && !/^K6_/.test(name)) continue;
+    throw new SettingsError(
+      `ownSettings: expected a name in capitals that is not taken, got ${JSON.stringify(name)}`,
+    );
+  }
 }
 
 /** What a message of the protocol has beside its filler, at the most that is allowed for. */
@@ -436,10 +460,10 @@ export interface Stranger {
  * purpose (`-e`) these are mistakes; the environment holds the like for reasons of its own, such as `TRACE`, or
  * `WS_PORT` beside a Kubernetes service of the name `ws`.
  */
-export function strangers(names: readonly string[]): Stranger[] {
+export function strangers(names: readonly string[], own: OwnSettings = {}): Stranger[] {
   const ours = Object.keys(SETTINGS) as SettingName[];
   return names
-    .filter((name) => !Object.hasOwn(SETTINGS, name))
+    .filter((name) => !Object.hasOwn(SETTINGS, name) && !Object.hasOwn(own, name))
     .map((name) => ({ name, meant: closest(name.toUpperCase(), ours) }))
     .filter(({ name, meant }) => meant !== undefined || name.startsWith("WS_"));
 }
@@ -468,7 +492,13 @@ const isEndpoint = (text: string): boolean => /^wss?:\/\/[^\s/?#@]+([/?][^\s#]*)
 
 const quote = (text: string | undefined): string => JSON.stringify(text ?? "");
 
-function count(help: string, fallback: string, min: number, max: number): Setting<number> {
+/** A whole number from `min` to `max`. */
+export function count(
+  help: string,
+  fallback: string,
+  min = 0,
+  max = Number.MAX_SAFE_INTEGER,
+): Setting<number> {
   return {
     help,
     expects: `a whole number from ${min} to ${max}`,
@@ -480,7 +510,8 @@ function count(help: string, fallback: string, min: number, max: number): Settin
   };
 }
 
-function rate(help: string, fallback: string): Setting<number> {
+/** A number above nothing, for a setting of so many in a second. */
+export function rate(help: string, fallback: string): Setting<number> {
   return {
     help,
     expects: "a number above 0, at most 100000",
@@ -492,7 +523,11 @@ function rate(help: string, fallback: string): Setting<number> {
   };
 }
 
-function choice<const T extends string>(help: string, [first, ...more]: readonly [T, ...T[]]): Setting<T> {
+/** One of several words; the first is the default. */
+export function choice<const T extends string>(
+  help: string,
+  [first, ...more]: readonly [T, ...T[]],
+): Setting<T> {
   const all = [first, ...more];
   return {
     help,
@@ -552,7 +587,8 @@ function parseJson(text: string): unknown {
   }
 }
 
-function duration(help: string, fallback: string, minMs: number): Setting<Ms> {
+/** A duration such as "10s", of at least `minMs`. */
+export function duration(help: string, fallback: string, minMs = 0): Setting<Ms> {
   const least = minMs > 0 ? ` of at least ${formatDuration(ms(minMs))}` : "";
   return {
     help,

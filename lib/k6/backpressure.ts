@@ -13,7 +13,7 @@ import type { MetricName } from "../metrics.ts";
 import { outcomeLimits, outcomeNotes } from "../outcomes.ts";
 import { steady } from "../pacing.ts";
 import type { SettingName, Settings } from "../settings.ts";
-import { formatDuration, type Ms, ms } from "../units.ts";
+import { type Duration, durationsOf, formatDuration, type Ms, ms, type WithDurations } from "../units.ts";
 import { callAt, every, now, sleepUntil } from "./clock.ts";
 import { CONNECTION_METRICS, PROBE_METRICS } from "./connection.ts";
 import { publishWhenDue, randomMark } from "./publish.ts";
@@ -27,7 +27,7 @@ type Needs = "EXPECT" | "CONNECT_TIMEOUT" | "REPLY_TIMEOUT" | "PAYLOAD_BYTES";
 
 /** One room in which some readers become slow. */
 export interface BackpressureSpec<N extends SettingName> extends ScenarioSpec<N> {
-  trial(settings: Settings<N>): Trial;
+  trial(settings: Settings<N>): GivenTrial;
 }
 
 export interface Trial {
@@ -47,6 +47,16 @@ export interface Trial {
   /** By how much the 95th percentile of a healthy reader's times may rise. */
   readonly allowance: Ms;
 }
+
+/** The same as scripts may give it: `{ probeInterval: "250ms", … }`. */
+export type GivenTrial = WithDurations<Omit<Trial, "phases">> & {
+  readonly phases: Readonly<Record<Phase, Duration>>;
+};
+
+const trialOf = ({ phases, ...rest }: GivenTrial): Trial => ({
+  ...durationsOf<Omit<Trial, "phases">>(rest, "probeInterval", "allowance"),
+  phases: durationsOf<Trial["phases"]>(phases, ...(Object.keys(phases) as Phase[])),
+});
 
 const BACKPRESSURE_METRICS = [
   ...CONNECTION_METRICS,
@@ -77,7 +87,7 @@ export function backpressure<N extends SettingName>(spec: BackpressureSpec<N>) {
   const withNeeds = { ...spec, settings: ["EXPECT", ...spec.settings] as (N | Needs)[] };
   return scenario(withNeeds, BACKPRESSURE_METRICS, (settings, protocol) => {
     const { EXPECT, CONNECT_TIMEOUT, REPLY_TIMEOUT, PAYLOAD_BYTES } = settings as unknown as Settings<Needs>;
-    const trial = spec.trial(settings as unknown as Settings<N>);
+    const trial = trialOf(spec.trial(settings as unknown as Settings<N>));
     requireProbe(protocol);
     requirePublications(protocol);
     const allowed = expectedOutcomes(EXPECT);

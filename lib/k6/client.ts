@@ -2,7 +2,7 @@ import type { Identity } from "../identity.ts";
 import { type Span, sessionsIn } from "../load.ts";
 import type { MetricName } from "../metrics.ts";
 import { type Backoff, backoffMs, Grid } from "../pacing.ts";
-import type { Protocol } from "../protocols/protocol.ts";
+import type { Effect, Protocol } from "../protocols/protocol.ts";
 import { type Ms, ms } from "../units.ts";
 import { now, sleepUntil } from "./clock.ts";
 import { CONNECTION_METRICS, Connection, PROBE_METRICS, type Probing } from "./connection.ts";
@@ -26,6 +26,8 @@ export interface Traffic extends Identity {
   readonly replyTimeout: Ms;
   readonly connectTimeout: Ms;
   readonly backoff: Backoff;
+  /** Hears of all that happens on its connections, once it is recorded. */
+  observe?(effect: Effect, connection: Connection): void;
 }
 
 /**
@@ -93,7 +95,11 @@ export class Client {
     };
     for (; intended < end; attempt++) {
       const connectBy = ms(now() + traffic.connectTimeout);
-      const connection = new Connection({ ...traffic, intended, end, connectBy, record, probing });
+      const connection: Connection = new Connection({
+        ...traffic,
+        ...{ intended, end, connectBy, record, probing },
+        observe: (effect) => traffic.observe?.(effect, connection),
+      });
       const outcome = await connection.outcome;
       if (outcome.kind === "planned") {
         this.closing.push(connection.closed);

@@ -1,6 +1,6 @@
 import { dueIn } from "../pacing.ts";
-import type { SettingName, Settings } from "../settings.ts";
-import { formatDuration, type Ms, ms } from "../units.ts";
+import type { NoSettings, OwnSettings, SettingName, Settings, Values } from "../settings.ts";
+import { durationsOf, formatDuration, type Ms, ms, type WithDurations } from "../units.ts";
 import { now, sleepUntil } from "./clock.ts";
 import { CONNECTION_METRICS, Connection } from "./connection.ts";
 import { type ScenarioSpec, scenario } from "./scenario.ts";
@@ -8,10 +8,11 @@ import { type ScenarioSpec, scenario } from "./scenario.ts";
 type Needs = "CONNECT_TIMEOUT" | "REPLY_TIMEOUT";
 
 /** Connections that arrive at a rate, whether or not those before them got through. */
-export interface ConnectSpec<N extends SettingName> extends ScenarioSpec<N> {
-  arrivals(settings: Settings<N>): Arrivals;
+export interface ConnectSpec<N extends SettingName, O extends OwnSettings = NoSettings>
+  extends ScenarioSpec<N, O> {
+  arrivals(settings: Values<N, O>): WithDurations<Arrivals>;
   /** Variables of the protocol for connection `connection`, counted from 0. */
-  variables(settings: Settings<N>, connection: number): { readonly [name: string]: string };
+  variables(settings: Values<N, O>, connection: number): { readonly [name: string]: string };
 }
 
 export interface Arrivals {
@@ -24,10 +25,12 @@ export interface Arrivals {
 }
 
 /** Handshakes on due times: connect, do the session's steps, hold, close. A failed one is not tried again. */
-export function connect<N extends SettingName>(spec: ConnectSpec<N>) {
-  return scenario(spec, CONNECTION_METRICS, (settings: Settings<N | Needs>) => {
-    const { CONNECT_TIMEOUT, REPLY_TIMEOUT } = settings as Settings<Needs>;
-    const { perSecond, duration, hold } = spec.arrivals(settings);
+export function connect<N extends SettingName = never, O extends OwnSettings = NoSettings>(
+  spec: ConnectSpec<N, O>,
+) {
+  return scenario(spec, CONNECTION_METRICS, (settings: Values<N | Needs, O>) => {
+    const { CONNECT_TIMEOUT, REPLY_TIMEOUT } = settings as unknown as Settings<Needs>;
+    const { perSecond, duration, hold } = durationsOf<Arrivals>(spec.arrivals(settings), "duration", "hold");
     const count = dueIn(perSecond, duration);
 
     return {

@@ -8,7 +8,7 @@ import { type Ms, ms } from "../units.ts";
 import { callAt, now, unixOffset } from "./clock.ts";
 import { notice } from "./notices.ts";
 import type { Record } from "./recorder.ts";
-import { NO_CLOSE_FRAME, onStockSockets, Socket, type SocketOptions } from "./socket.ts";
+import { type Frame, NO_CLOSE_FRAME, onStockSockets, Socket, type SocketOptions } from "./socket.ts";
 
 /** How long a peer may take to answer our Close before that is counted. */
 export const CLOSE_TIMEOUT = ms(5_000);
@@ -230,6 +230,11 @@ export class Connection {
   /** What its session captured. */
   get captured(): Captured {
     return this.conversation?.captured ?? {};
+  }
+
+  /** Sends a message of no kind that the protocol knows; false where the connection is no longer open. */
+  send(message: Frame): boolean {
+    return this.open && (this.socket?.send(message) ?? false);
   }
 
   /** Publishes a message. Throws unless {@link open}. */

@@ -2,7 +2,7 @@ import { IDLE_MEANINGS, IDLE_OUTCOMES, type IdleSighting, idleOutcome } from "..
 import { dueAt } from "../pacing.ts";
 import type { Effect } from "../protocols/index.ts";
 import type { SettingName, Settings } from "../settings.ts";
-import { formatDuration, type Ms, ms } from "../units.ts";
+import { type Duration, formatDuration, inMs, type Ms, ms } from "../units.ts";
 import { callAt, every, now } from "./clock.ts";
 import { Connection, type ConnectionOptions } from "./connection.ts";
 import { outcomeTrial, type TrialNeeds } from "./outcome-trial.ts";
@@ -11,7 +11,7 @@ import type { ScenarioSpec, Shard } from "./scenario.ts";
 
 /** Connections that say nothing for a while and are then asked whether they are still there. */
 export interface IdleSpec<N extends SettingName> extends ScenarioSpec<N> {
-  silence(settings: Settings<N>): Silence;
+  silence(settings: Settings<N>): GivenSilence;
   /** Variables of the protocol for connection `connection`, counted from 0. */
   variables(settings: Settings<N>, connection: number): { readonly [name: string]: string };
 }
@@ -25,6 +25,12 @@ export interface Silence {
   readonly heartbeats: boolean;
 }
 
+/** The same as scripts may give it: `{ lasts: "65s", … }`. */
+export type GivenSilence = Omit<Silence, "lasts" | "pingInterval"> & {
+  readonly lasts: Duration;
+  readonly pingInterval: Duration | undefined;
+};
+
 /** One silence for each connection, then one probe. */
 export function idle<N extends SettingName>(spec: IdleSpec<N>) {
   return outcomeTrial<N, (typeof IDLE_OUTCOMES)[number]>({
@@ -34,7 +40,13 @@ export function idle<N extends SettingName>(spec: IdleSpec<N>) {
     trial: (settings: Settings<N | TrialNeeds>, protocol) => {
       requireProbe(protocol);
       const { REPLY_TIMEOUT, CONNECT_TIMEOUT } = settings as Settings<TrialNeeds>;
-      const silence = spec.silence(settings);
+      const given = spec.silence(settings);
+      const { pingInterval } = given;
+      const silence: Silence = {
+        ...given,
+        lasts: inMs(given.lasts, "lasts"),
+        pingInterval: pingInterval === undefined ? undefined : inMs(pingInterval, "pingInterval"),
+      };
       const longest = ms(silence.lasts + 2 * CONNECT_TIMEOUT + 3 * REPLY_TIMEOUT);
       return {
         what: `silent for ${formatDuration(silence.lasts)}${keptAlive(silence)}`,

@@ -1,8 +1,15 @@
 import { RoomOrder } from "../order.ts";
 import { Grid } from "../pacing.ts";
-import { type SettingName, type Settings, SettingsError } from "../settings.ts";
+import {
+  type NoSettings,
+  type OwnSettings,
+  type SettingName,
+  type Settings,
+  SettingsError,
+  type Values,
+} from "../settings.ts";
 import type { Thresholds } from "../summary/summarize.ts";
-import { formatDuration, type Ms, ms } from "../units.ts";
+import { durationsOf, formatDuration, type Ms, ms, type WithDurations } from "../units.ts";
 import { now, sleepUntil } from "./clock.ts";
 import { CONNECTION_METRICS, Connection } from "./connection.ts";
 import { publishWhenDue, randomMark } from "./publish.ts";
@@ -12,8 +19,9 @@ import { type ScenarioSpec, type Shard, scenario } from "./scenario.ts";
 type Needs = "PAYLOAD_BYTES" | "CONNECT_TIMEOUT" | "REPLY_TIMEOUT";
 
 /** Rooms in which everybody publishes, each with a sequence of their own. */
-export interface OrderingSpec<N extends SettingName> extends ScenarioSpec<N> {
-  talk(settings: Settings<N>): Talk;
+export interface OrderingSpec<N extends SettingName, O extends OwnSettings = NoSettings>
+  extends ScenarioSpec<N, O> {
+  talk(settings: Values<N, O>): WithDurations<Talk>;
 }
 
 export interface Talk {
@@ -41,10 +49,12 @@ const ORDERING_METRICS = [
 ] as const;
 
 /** Everybody joins, everybody publishes, and every delivery is accounted for. */
-export function ordering<N extends SettingName>(spec: OrderingSpec<N>) {
-  return scenario(spec, ORDERING_METRICS, (settings: Settings<N | Needs>, protocol) => {
-    const { PAYLOAD_BYTES, CONNECT_TIMEOUT, REPLY_TIMEOUT } = settings as Settings<Needs>;
-    const talk = spec.talk(settings);
+export function ordering<N extends SettingName = never, O extends OwnSettings = NoSettings>(
+  spec: OrderingSpec<N, O>,
+) {
+  return scenario(spec, ORDERING_METRICS, (settings: Values<N | Needs, O>, protocol) => {
+    const { PAYLOAD_BYTES, CONNECT_TIMEOUT, REPLY_TIMEOUT } = settings as unknown as Settings<Needs>;
+    const talk = durationsOf<Talk>(spec.talk(settings), "duration", "interval");
     requirePublications(protocol);
     if (talk.rooms > talk.connections) {
       throw new SettingsError(`ROOMS: expected at most CONNECTIONS (${talk.connections}), got ${talk.rooms}`);

@@ -3,8 +3,15 @@ import { outcomeLimits, outcomeNotes } from "../outcomes.ts";
 import { type Backoff, backoffMs, Grid } from "../pacing.ts";
 import type { Captured, Protocol } from "../protocols/protocol.ts";
 import { type Fate, GapAccount, RECONNECT_MEANINGS, RECONNECT_OUTCOMES } from "../reconnect.ts";
-import { type SettingName, type Settings, SettingsError } from "../settings.ts";
-import { formatDuration, type Ms, ms } from "../units.ts";
+import {
+  type NoSettings,
+  type OwnSettings,
+  type SettingName,
+  type Settings,
+  SettingsError,
+  type Values,
+} from "../settings.ts";
+import { durationsOf, formatDuration, inMs, type Ms, ms, type WithDurations } from "../units.ts";
 import { callAt, now, sleepUntil } from "./clock.ts";
 import { CONNECTION_METRICS, Connection } from "./connection.ts";
 import { publishWhenDue, randomMark } from "./publish.ts";
@@ -14,8 +21,9 @@ import { type ScenarioSpec, type Shard, scenario } from "./scenario.ts";
 type Needs = "PAYLOAD_BYTES" | "CONNECT_TIMEOUT" | "REPLY_TIMEOUT";
 
 /** Rooms with one publisher each, whose server cuts connections while messages go out. */
-export interface ReconnectSpec<N extends SettingName> extends ScenarioSpec<N> {
-  rooms(settings: Settings<N>): Rooms;
+export interface ReconnectSpec<N extends SettingName, O extends OwnSettings = NoSettings>
+  extends ScenarioSpec<N, O> {
+  rooms(settings: Values<N, O>): GivenRooms;
 }
 
 export interface Rooms {
@@ -31,6 +39,9 @@ export interface Rooms {
   readonly backoff: Backoff;
 }
 
+/** The same as scripts may give it: `{ duration: "1m", … }`. */
+export type GivenRooms = WithDurations<Omit<Rooms, "backoff">> & { readonly backoff: WithDurations<Backoff> };
+
 const RECONNECT_METRICS = [
   ...CONNECTION_METRICS,
   "ws_publications",
@@ -45,10 +56,18 @@ const RECONNECT_METRICS = [
 ] as const;
 
 /** Everybody stays for the whole run, coming back after each cut, and every message is accounted for. */
-export function reconnect<N extends SettingName>(spec: ReconnectSpec<N>) {
-  return scenario(spec, RECONNECT_METRICS, (settings: Settings<N | Needs>, protocol) => {
-    const { PAYLOAD_BYTES, CONNECT_TIMEOUT, REPLY_TIMEOUT } = settings as Settings<Needs>;
-    const rooms = spec.rooms(settings);
+export function reconnect<N extends SettingName = never, O extends OwnSettings = NoSettings>(
+  spec: ReconnectSpec<N, O>,
+) {
+  return scenario(spec, RECONNECT_METRICS, (settings: Values<N | Needs, O>, protocol) => {
+    const { PAYLOAD_BYTES, CONNECT_TIMEOUT, REPLY_TIMEOUT } = settings as unknown as Settings<Needs>;
+    const given = spec.rooms(settings);
+    const rooms: Rooms = {
+      ...given,
+      duration: inMs(given.duration, "duration"),
+      interval: inMs(given.interval, "interval"),
+      backoff: durationsOf<Backoff>(given.backoff, "base", "cap"),
+    };
     requirePublications(protocol);
     if (rooms.replay === "required" && !resumes(protocol, settings as Settings<"WS_URL" | "HEADERS">)) {
       throw new SettingsError(

@@ -20,7 +20,7 @@ import {
 } from "../identity.ts";
 import { type Own, replacedOptions, replacingVariables } from "../k6-overrides.ts";
 import { hasFailed, type LoggedIn, type Login, parseLogin } from "../login/login.ts";
-import type { MetricName } from "../metrics.ts";
+import { type MetricName, type OwnMetrics, requireOwnNames } from "../metrics.ts";
 import { limitsOn, PROFILES, type Profile, type ProfileName, parseProfile, together } from "../profile.ts";
 import type { Protocol } from "../protocols/index.ts";
 import { overridden } from "../request.ts";
@@ -29,6 +29,8 @@ import { proxiesOf } from "../road.ts";
 import { notesOnScope } from "../scope.ts";
 import {
   describeStranger,
+  type NoSettings,
+  type OwnSettings,
   readSettings,
   requireRoomForMessages,
   type SettingName,
@@ -38,10 +40,12 @@ import {
   secretsInQuotes,
   strangers,
   unread,
+  type Values,
 } from "../settings.ts";
 import { onStep, requireLimitsOfSteps, type Sizes, STEPS_OF_TAG, stepsSummary } from "../steps.ts";
 import { percentilesOf } from "../summary/exact.ts";
 import { SUMMARY_FORMS } from "../summary/forms.ts";
+import { requireLimits } from "../summary/limits.ts";
 import {
   type Breakdowns,
   breakdownThresholds,
@@ -64,8 +68,10 @@ import { hideInNotices, noticesSoFar } from "./notices.ts";
 import { type OwnProtocol, protocolFor } from "./protocol.ts";
 import { type Record, recorder } from "./recorder.ts";
 import { networkOptions } from "./road.ts";
+import { SHARD_METRICS } from "./shards.ts";
 import { compressMessages, limitMessages, onStockSockets, type SocketOptions } from "./socket.ts";
 import { climb, figuresOfSteps, type Step } from "./steps.ts";
+import { summaryReminder } from "./summary-reminder.ts";
 import { type Asked, requireUpgrades } from "./upgrade-check.ts";
 import { readUsers } from "./users.ts";
 
@@ -89,9 +95,6 @@ const COMMON = [
   "K6_VERSION",
 ] as const;
 type Common = (typeof COMMON)[number];
-
-/** What every scenario records: whether all of the load was there to its end. */
-const SHARD_METRICS = ["ws_shards_started", "ws_shards_completed"] as const;
 
 /**
  * Virtual users at the most. Each drives many connections on one event loop, because a virtual user
@@ -179,18 +182,31 @@ export interface Shard {
   identity(connection: number, variables?: { readonly [name: string]: string }): Identity;
 }
 
+/** Limits by metric, or by metric and value of a tag. */
+export type Floor = { readonly [M in MetricName]?: readonly string[] } & {
+  readonly [series: string]: readonly string[] | undefined;
+};
+
 /** What all scenarios state. A login of its own comes before each connection, in the place of `LOGIN_FILE`. */
-export interface ScenarioSpec<N extends SettingName> extends Partial<LoginFunction> {
+export interface ScenarioSpec<N extends SettingName, O extends OwnSettings = NoSettings>
+  extends Partial<LoginFunction> {
   /** The file's name, in lower case with hyphens. */
   readonly name: string;
   /** The settings it reads beside those that all scenarios have. */
   readonly settings: readonly N[];
+  /** Settings of its own: `{ MY_VAR: duration("What it is for.", "10s") }`. */
+  readonly ownSettings?: O;
+  /** Metrics of its own: `{ my_time_ms: trend("…") }`. */
+  readonly metrics?: OwnMetrics;
   /** What its settings are unless given, where that is not what they are elsewhere. */
   readonly defaults?: Profile["settings"];
   /** The limits by which it is judged unless `PROFILE` says otherwise. Default: none beside its own. */
   readonly profile?: ProfileName;
-  /** Limits that hold whatever the profile. A Counter must be among them, so that silence cannot pass. */
-  readonly floor: Partial<{ readonly [M in MetricName]: readonly string[] }>;
+  /**
+   * Limits that hold whatever the profile, on metrics or on one value of a tag (`ws_connection_drops{code:1006}`). A
+   * Counter must be among them, so that silence cannot pass.
+   */
+  readonly floor: Floor;
   /** The extension, where the scenario's sockets are not its own. Default: none. */
   readonly extension?: Helper;
   /** What its messages look like, whatever `PROTOCOL` and `PROTOCOL_FILE` say of other scenarios. */
@@ -212,20 +228,23 @@ function compress(settings: CompressionSettings, stock: boolean): void {
 }
 
 /** Makes of a description and a plan what k6 looks for in a script. */
-export function scenario<N extends SettingName>(
-  spec: ScenarioSpec<N>,
+export function scenario<N extends SettingName, O extends OwnSettings = NoSettings>(
+  spec: ScenarioSpec<N, O>,
   metrics: readonly MetricName[],
-  planOf: (settings: Settings<N | Common>, protocol: Protocol, users: Users) => Plan,
+  planOf: (settings: Values<N | Common, O>, protocol: Protocol, users: Users) => Plan,
 ) {
+  const ownSettings: OwnSettings = spec.ownSettings ?? {};
+  const ownMetrics: OwnMetrics = spec.metrics ?? {};
+  requireOwnNames(ownMetrics);
+  const remindOfSummary = summaryReminder(spec.name);
   // Where the sockets are the extension's (tools/bundles.mjs), all of it is there.
   const extension = (spec.extension ?? sockets) as Partial<Helper>;
-  refuseOverrides(spec.settings, extension);
+  refuseOverrides(spec.settings, ownSettings, extension);
   const profile = profileFor(spec.profile);
   const read: readonly SettingName[] = [...COMMON, ...spec.settings];
-  const settings = readSettings(read, __ENV, {
-    ...spec.defaults,
-    ...profile?.settings,
-  }) as Settings<N | Common> & Settings<Common>;
+  const presets = { ...spec.defaults, ...profile?.settings };
+  const settings = readSettings(read, __ENV, presets, ownSettings) as Values<N | Common, O> &
+    Settings<Common>;
   requireRoomForMessages(settings);
   limitMessages(settings);
   compress(settings, onStockSockets && spec.extension === undefined);
@@ -233,7 +252,7 @@ export function scenario<N extends SettingName>(
   const results = resultsDir(settings.RESULTS_DIR, extension.tryDirectory);
   const { USERS, WS_TOKEN } = settings;
   const users = usersOf(USERS === "" ? NO_TABLE : readUsers(USERS, extension), WS_TOKEN);
-  const login = loginFor(spec, settings, users.columns);
+  const login = loginFor(spec as ScenarioSpec<N>, settings, users.columns);
   const given = login?.variables ?? [];
   const columns = [...users.columns, ...given.filter((name) => name !== "token")];
   const protocol = protocolFor(settings, columns, spec.protocol);
@@ -247,7 +266,8 @@ export function scenario<N extends SettingName>(
   const plain = identityAt(settings.WS_URL);
   const shards = plan.shards ?? Math.min(plan.size, MAX_SHARDS);
   const names = [...(plan.metrics ?? metrics), ...(login ? LOGIN_METRICS : []), ...SHARD_METRICS];
-  const record = recorder(names);
+  const record = recorder<string>(names, ownMetrics);
+  const allNames = [...names, ...Object.keys(ownMetrics)];
   const logins = login && new Logins(login, record, settings.CONNECT_TIMEOUT);
   const identity = (connection: number, variables: { readonly [name: string]: string }): Identity => {
     const anybody = plain(connection, variables);
@@ -256,10 +276,13 @@ export function scenario<N extends SettingName>(
     return logins ? { ...anybody, login: logins.before(connection, anybody.variables, known) } : anybody;
   };
   const floor = together(spec.floor as Thresholds, plan.limits ?? {});
+  requireLimits("floor", floor, allNames, ownMetrics);
   const all = profile ? together(floor, limitsOn(names, profile)) : floor;
   /** Looked for where it is told of, not by each virtual user. */
   const strange = () =>
-    strangers(Object.keys(__ENV).sort()).filter(({ meant }) => meant === undefined || read.includes(meant));
+    strangers(Object.keys(__ENV).sort(), ownSettings).filter(
+      ({ meant }) => meant === undefined || read.includes(meant),
+    );
   const { steps, engine } = plan;
   if (steps) requireLimitsOfSteps(all);
   // By its first step, a run passes or fails: see capacity.md.
@@ -272,7 +295,7 @@ export function scenario<N extends SettingName>(
     load: plan.load,
     connections: plan.connections ?? plan.size,
     ...(plan.steps && { fixed: plan.steps.fixed }),
-    settings: givenSettings(read, __ENV),
+    settings: givenSettings(read, __ENV, ownSettings),
     ...(__ENV[HOST_VARIABLE] && { host: __ENV[HOST_VARIABLE] }),
   };
   const own: Own = { scenario: spec.name, limits, trendStats: stats, load: spec.settings };
@@ -298,7 +321,7 @@ export function scenario<N extends SettingName>(
         tags: { profile: profileLabel(spec.profile), ...(steps && { [STEPS_OF_TAG]: steps.of }) },
       },
     },
-    thresholds: together(breakdownThresholds(names, plan.breakdowns), limits) as NonNullable<
+    thresholds: together(breakdownThresholds(allNames, plan.breakdowns, ownMetrics), limits) as NonNullable<
       Options["thresholds"]
     >,
     // The endpoints are asked at the same time, each with a time-out of its own; then their connections are closed.
@@ -376,6 +399,7 @@ export function scenario<N extends SettingName>(
     async run() {
       const replaced = replacedOptions(exec.test.options, own); // the set-up may have been left out
       if (replaced) exec.test.abort(replaced);
+      remindOfSummary();
       record("ws_shards_started", 1);
       // Of this scenario, over all instances: a virtual user's own number counts those of others in the test.
       const index = exec.scenario.iterationInTest;
@@ -400,7 +424,8 @@ export function scenario<N extends SettingName>(
         scenario: spec.name,
         tested,
         plannedMs: plan.duration,
-        metrics: names,
+        metrics: allNames,
+        own: ownMetrics,
         breakdowns: plan.breakdowns,
         limits,
         k6: { version: settings.K6_VERSION || null, extension: engine?.version ?? null },
@@ -488,9 +513,13 @@ function handOver(summary: Summary): void {
  *
  * @throws {@link SettingsError} naming each variable
  */
-function refuseOverrides(load: readonly SettingName[], { inherits }: Partial<Helper>): void {
+function refuseOverrides(
+  load: readonly SettingName[],
+  own: OwnSettings,
+  { inherits }: Partial<Helper>,
+): void {
   const given = inherits ? Object.keys(__ENV).filter((name) => !inherits(name)) : [];
-  const problems = [...replacingVariables(__ENV, load), ...strangers(given).map(describeStranger)];
+  const problems = [...replacingVariables(__ENV, load), ...strangers(given, own).map(describeStranger)];
   if (problems.length > 0) throw new SettingsError(problems.join("\n"));
 }
 

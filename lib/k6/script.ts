@@ -1,7 +1,8 @@
 import type { Options } from "k6/options";
 import type { MetricName, MetricSpec } from "../metrics.ts";
-import { requireOwnNames, specOf } from "../metrics.ts";
+import { requireOwnNames } from "../metrics.ts";
 import { SUMMARY_FORMS } from "../summary/forms.ts";
+import { requireLimits } from "../summary/limits.ts";
 import {
   breakdownThresholds,
   type K6Data,
@@ -11,12 +12,12 @@ import {
 } from "../summary/summarize.ts";
 import type { Summary } from "../summary/summary.ts";
 import { terminal } from "../summary/terminal.ts";
-import { parseLimit } from "../summary/threshold.ts";
 import { type Duration, inMs, ms } from "../units.ts";
 import { resultsDir } from "./files.ts";
 import { noticesSoFar } from "./notices.ts";
 import { type Record, recorder } from "./recorder.ts";
 import { SHARD_METRICS } from "./shards.ts";
+import { summaryReminder } from "./summary-reminder.ts";
 
 /** A metric, or one of its values by tag: `ws_connection_drops{code:1006}`. */
 type SeriesOf<M extends string> = M | `${M}{${string}}`;
@@ -50,9 +51,10 @@ export function script<M extends string = never>(spec: ScriptSpec<M>) {
   requireOwnNames(own);
   const names = [...new Set<string>([...spec.records, ...Object.keys(own), ...SHARD_METRICS])];
   const limits = spec.limits as Thresholds;
-  requireLimits(limits, names, own);
+  requireLimits("limits", limits, names, own);
   const record: Record<M> = recorder([...spec.records, ...SHARD_METRICS], own);
   const results = resultsDir(spec.resultsDir ?? __ENV.RESULTS_DIR ?? "");
+  const remindOfSummary = summaryReminder(spec.name);
   const plannedMs = spec.planned === undefined ? ms(0) : inMs(spec.planned, "planned");
 
   const options: Options = {
@@ -67,6 +69,7 @@ export function script<M extends string = never>(spec: ScriptSpec<M>) {
 
     /** One iteration. One that k6 interrupts, or that throws, leaves the run incomplete. */
     async iteration<T>(drive: () => T | Promise<T>): Promise<T> {
+      remindOfSummary();
       record("ws_shards_started", 1);
       const result = await drive();
       record("ws_shards_completed", 1);
@@ -103,29 +106,4 @@ export function script<M extends string = never>(spec: ScriptSpec<M>) {
       },
     );
   }
-}
-
-function requireLimits(
-  limits: Thresholds,
-  names: readonly string[],
-  own: { readonly [name: string]: MetricSpec },
-): void {
-  let asksForTraffic = false;
-  for (const [series, expressions] of Object.entries(limits)) {
-    const name = series.replace(/\{.*/, "");
-    if (!names.includes(name)) {
-      throw new RangeError(`limits: expected a metric among "records" or "metrics", got ${series}`);
-    }
-    for (const expression of expressions) {
-      const limit = parseLimit(expression);
-      if (!limit) {
-        throw new RangeError(`limits: ${series}: expected a threshold such as p(95)<500, got ${expression}`);
-      }
-      asksForTraffic ||= specOf(name, own).kind === "counter" && /^>=?$/.test(limit.operator);
-    }
-  }
-  if (asksForTraffic) return;
-  throw new RangeError(
-    'limits: expected a Counter above nothing among them, such as ws_replies: ["count>0"], or a run without traffic would pass',
-  );
 }

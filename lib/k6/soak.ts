@@ -1,19 +1,45 @@
 import { connectionsOf, type Load, plannedMs, spanOf } from "../load.ts";
 import type { Backoff } from "../pacing.ts";
-import { type SettingName, type Settings, SettingsError } from "../settings.ts";
-import { formatDuration, type Ms, ms } from "../units.ts";
+import type { Effect } from "../protocols/index.ts";
+import {
+  type NoSettings,
+  type OwnSettings,
+  type SettingName,
+  type Settings,
+  SettingsError,
+  type Values,
+} from "../settings.ts";
+import { durationsOf, formatDuration, inMs, type Ms, ms, type WithDurations } from "../units.ts";
 import { CLIENT_METRICS, Client } from "./client.ts";
+import type { Connection } from "./connection.ts";
 import { requireProbe } from "./requirements.ts";
 import { type ScenarioSpec, type Shard, scenario } from "./scenario.ts";
 
 type Needs = "PAYLOAD_BYTES" | "CONNECT_TIMEOUT" | "REPLY_TIMEOUT";
 
 /** People who stay for a while: who is there when, and what they send. */
-export interface SoakSpec<N extends SettingName> extends ScenarioSpec<N> {
-  load(settings: Settings<N>): Load;
-  traffic(settings: Settings<N>): SoakTraffic;
+export interface SoakSpec<N extends SettingName, O extends OwnSettings = NoSettings>
+  extends ScenarioSpec<N, O> {
+  load(settings: Values<N, O>): WithDurations<Load>;
+  traffic(settings: Values<N, O>): GivenTraffic;
   /** Variables of the protocol for connection `connection`, counted from 0. */
-  variables(settings: Settings<N>, connection: number): { readonly [name: string]: string };
+  variables(settings: Values<N, O>, connection: number): { readonly [name: string]: string };
+  /** Hears of all that happens on a connection, such as deliveries, once it is recorded. */
+  observe?(effect: Effect, user: User<Values<N, O>>): void;
+  /**
+   * What a user does beside its probes: called whenever a session is ready, again after each reconnect. Where it throws,
+   * the run is incomplete.
+   */
+  act?(connection: Connection, user: User<Values<N, O>>): void | Promise<void>;
+}
+
+/** Whose connection it is. */
+export interface User<V> {
+  /** Counted from 0 over the whole load. */
+  readonly index: number;
+  readonly settings: V;
+  /** Adds to a metric: the toolkit's that a soak records, or one of the scenario's own. */
+  record(metric: string, value: number | boolean, tags?: { readonly [tag: string]: string }): void;
 }
 
 /** What each connection does. */
@@ -24,21 +50,38 @@ export interface SoakTraffic {
   readonly backoff: Backoff;
 }
 
+/** The same as scripts may give it: `{ session: "60s", probeInterval: "10s", … }`. */
+export type GivenTraffic = WithDurations<Omit<SoakTraffic, "backoff">> & {
+  readonly backoff: WithDurations<Backoff>;
+};
+
 /** A soak: connections that are held, come back after a drop, and probe the server on due times. */
-export function soak<N extends SettingName>(spec: SoakSpec<N>) {
-  return scenario(spec, CLIENT_METRICS, (settings: Settings<N | Needs>, protocol) => {
-    const { PAYLOAD_BYTES, CONNECT_TIMEOUT, REPLY_TIMEOUT } = settings as Settings<Needs>;
-    const load = spec.load(settings);
-    const traffic = spec.traffic(settings);
+export function soak<N extends SettingName = never, O extends OwnSettings = NoSettings>(
+  spec: SoakSpec<N, O>,
+) {
+  return scenario(spec, CLIENT_METRICS, (settings: Values<N | Needs, O>, protocol) => {
+    const { PAYLOAD_BYTES, CONNECT_TIMEOUT, REPLY_TIMEOUT } = settings as unknown as Settings<Needs>;
+    const load = durationsOf<Load>(spec.load(settings), "ramp", "hold", "rampDown");
+    const given = spec.traffic(settings);
+    const traffic: SoakTraffic = {
+      session: inMs(given.session, "session"),
+      probeInterval: inMs(given.probeInterval, "probeInterval"),
+      backoff: durationsOf<Backoff>(given.backoff, "base", "cap"),
+    };
     requireProbe(protocol);
     requireRoomForProbes(traffic, REPLY_TIMEOUT, load);
     const payload = "x".repeat(PAYLOAD_BYTES);
 
-    const client = ({ protocol, record, identity }: Shard, index: number) =>
-      new Client(
+    const client = ({ protocol, record, identity }: Shard, index: number) => {
+      const user = { index, settings, record };
+      return new Client(
         String(index),
         {
           ...traffic,
+          observe(effect, connection) {
+            spec.observe?.(effect, user);
+            if (effect.kind === "ready") void spec.act?.(connection, user);
+          },
           ...identity(index, spec.variables(settings, index)),
           protocol,
           payload,
@@ -47,6 +90,7 @@ export function soak<N extends SettingName>(spec: SoakSpec<N>) {
         },
         record,
       );
+    };
 
     return {
       load: `${load.connections} connections for ${formatDuration(plannedMs(load))}`,

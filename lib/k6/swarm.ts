@@ -8,7 +8,7 @@ import { type SettingName, type Settings, SettingsError } from "../settings.ts";
 import { mostSteps, type Sizes, type Steps, type StepsOf, sizesOf } from "../steps.ts";
 import type { MetricSummary } from "../summary/summary.ts";
 import { number } from "../summary/verdict.ts";
-import { formatDuration, type Ms, ms } from "../units.ts";
+import { durationsOf, formatDuration, type Ms, ms, type WithDurations } from "../units.ts";
 import { CLOSE_TIMEOUT, PROBE_METRICS } from "./connection.ts";
 import { realtime } from "./realtime.ts";
 import { requireDescriptor, requireProbe } from "./requirements.ts";
@@ -79,12 +79,12 @@ const PROBING_METRICS = [
 
 /** Many connections, opened, held and watched by the extension's engine. */
 export interface SwarmSpec<N extends SettingName> extends ScenarioSpec<N> {
-  load(settings: Settings<N>): SwarmLoad;
+  load(settings: Settings<N>): GivenSwarmLoad;
   /** Variables of the protocol: a text for all connections, or texts that they take in turn. */
   variables(settings: Settings<N>): Readonly<Record<string, string | readonly string[]>>;
   /** What they do while they are held, one of these. Absent: nothing. */
-  fanOut?(settings: Settings<N>): FanOutLoad;
-  probing?(settings: Settings<N>): ProbingLoad;
+  fanOut?(settings: Settings<N>): WithDurations<FanOutLoad>;
+  probing?(settings: Settings<N>): GivenProbing;
   /** Which of its settings takes several values, one after the other. Absent, or of no sizes: none. */
   climb?(settings: Settings<N>): Climb;
 }
@@ -138,6 +138,27 @@ export interface SwarmLoad {
   readonly hold: Ms;
 }
 
+type Batches = Extract<SwarmLoad["pace"], { batchSize: number }>;
+
+/** The same as scripts may give it: `{ hold: "1m", … }`. */
+export type GivenSwarmLoad = WithDurations<Omit<SwarmLoad, "pace">> & {
+  readonly pace: Exclude<SwarmLoad["pace"], Batches> | WithDurations<Batches>;
+};
+/** The same as scripts may give it: `{ interval: "10s", … }`. */
+export type GivenProbing = WithDurations<Omit<ProbingLoad, "backoff">> & {
+  readonly backoff: WithDurations<Backoff>;
+};
+
+const swarmLoadOf = ({ pace, ...rest }: GivenSwarmLoad): SwarmLoad => ({
+  ...durationsOf<Omit<SwarmLoad, "pace">>(rest, "retryDelay", "reachWithin", "hold"),
+  pace: "batchSize" in pace ? durationsOf<Batches>(pace, "batchDelay") : pace,
+});
+
+const probingOf = ({ backoff, ...rest }: GivenProbing): ProbingLoad => ({
+  ...durationsOf<Omit<ProbingLoad, "backoff">>(rest, "interval", "timeout"),
+  backoff: durationsOf<Backoff>(backoff, "base", "cap"),
+});
+
 /** A swarm: reaches a number of connections, holds them, counts what drops. */
 export function swarm<N extends SettingName>(spec: SwarmSpec<N>) {
   const extension = realtime(spec.name);
@@ -174,9 +195,10 @@ export function swarm<N extends SettingName>(spec: SwarmSpec<N>) {
 
     /** One load, as the settings state it. */
     const loadOf = (stated: Settings<N>, size?: number) => {
-      const load = spec.load(stated);
-      const fanOut = spec.fanOut?.(stated);
-      const probing = spec.probing?.(stated);
+      const load = swarmLoadOf(spec.load(stated));
+      const asked = { fanOut: spec.fanOut?.(stated), probing: spec.probing?.(stated) };
+      const fanOut = asked.fanOut && durationsOf<FanOutLoad>(asked.fanOut, "timeout");
+      const probing = asked.probing && probingOf(asked.probing);
       const ramp = rampOf(load);
       if (load.reachWithin < ramp) {
         throw new SettingsError(

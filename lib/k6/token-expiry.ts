@@ -1,7 +1,7 @@
 import { dueAt } from "../pacing.ts";
 import { type SettingName, type Settings, SettingsError } from "../settings.ts";
 import { TOKEN_MEANINGS, TOKEN_OUTCOMES, type TokenSighting, tokenOutcome } from "../token-expiry.ts";
-import { formatDuration, type Ms, ms } from "../units.ts";
+import { durationsOf, formatDuration, type Ms, ms, type WithDurations } from "../units.ts";
 import { now } from "./clock.ts";
 import { Connection } from "./connection.ts";
 import { outcomeTrial, type TrialNeeds } from "./outcome-trial.ts";
@@ -10,7 +10,7 @@ import type { ScenarioSpec } from "./scenario.ts";
 
 /** Connections that outlive their token. */
 export interface TokenExpirySpec<N extends SettingName> extends ScenarioSpec<N> {
-  token(settings: Settings<N>): ExpiringToken;
+  token(settings: Settings<N>): WithDurations<ExpiringToken>;
   /** Variables of the protocol for connection `connection`, counted from 0. */
   variables(settings: Settings<N>, connection: number): { readonly [name: string]: string };
 }
@@ -39,7 +39,11 @@ export function tokenExpiry<N extends SettingName>(spec: TokenExpirySpec<N>) {
     trial: (settings: Settings<N | TrialNeeds>, protocol) => {
       requireProbe(protocol);
       const { REPLY_TIMEOUT, CONNECT_TIMEOUT, RAMP } = settings as Settings<TrialNeeds>;
-      const { validFor, grace, next, code } = spec.token(settings);
+      const { validFor, grace, next, code } = durationsOf<ExpiringToken>(
+        spec.token(settings),
+        "validFor",
+        "grace",
+      );
       if (next !== undefined && !protocol.descriptor.refresh) {
         throw new SettingsError(
           `NEXT_TOKEN: expected a protocol with a refresh message, got "${protocol.name}" without one`,

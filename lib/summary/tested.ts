@@ -1,6 +1,6 @@
 /** What a run tested, and how: beside its figures in every form of a summary, and in its recording. Pure. */
 import * as v from "valibot";
-import { SETTINGS, type Setting, type SettingName } from "../settings.ts";
+import { type OwnSettings, SETTINGS, type Setting, type SettingName } from "../settings.ts";
 import { redactUrl } from "../url.ts";
 
 const text = v.pipe(v.string(), v.maxLength(10_000));
@@ -50,14 +50,17 @@ const ELSEWHERE: readonly SettingName[] = ["RESULTS_DIR", "K6_VERSION", "WS_URL"
 export function givenSettings(
   names: readonly SettingName[],
   env: Readonly<Record<string, string | undefined>>,
+  own: OwnSettings = {},
 ): Tested["settings"] {
-  const given = names.filter((name) => env[name] !== undefined && !ELSEWHERE.includes(name));
+  const all = [...names, ...(Object.keys(own) as SettingName[])];
+  const given = all.filter((name) => env[name] !== undefined && !ELSEWHERE.includes(name));
   return Object.fromEntries(
-    [...new Set(given)].map((name) => [name, isSecret(name) ? "***" : env[name]!] as const),
+    [...new Set(given)].map((name) => [name, isSecret(name, own) ? "***" : env[name]!] as const),
   );
 }
 
-const isSecret = (name: SettingName): boolean => (SETTINGS[name] as Setting<unknown>).secret === true;
+const isSecret = (name: SettingName, own: OwnSettings): boolean =>
+  ((SETTINGS[name] ?? own[name]) as Setting<unknown>).secret === true;
 
 /** The endpoints, as they may be shown. */
 export const testedUrls = (urls: readonly string[]): string[] => urls.map(redactUrl);

@@ -13,20 +13,25 @@ import { OUR_K6, runK6, STOCK_K6 } from "../k6/run.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";
 import { bundleScript } from "./bundle-script.ts";
 
-const PAGES = ["scripts", "round-trips", "drops", "fan-out-in-scripts"];
+const PAGES = ["scripts", "own-scenarios", "round-trips", "drops", "fan-out-in-scripts"];
 
 interface Page {
   readonly file: string;
   readonly source: string;
   /** What it is shown to print. */
   readonly shown: string;
+  /** The settings that it is shown to be run with. */
+  readonly env: Readonly<Record<string, string>>;
 }
 
 async function pageOf(name: string): Promise<Page> {
   const text = await readFile(packageFile(`docs/${name}.md`), "utf8");
   const [, file = "", source = ""] = /^```ts (\S+\.ts)\n(.*?)^```$/ms.exec(text) ?? [];
   const [, shown = ""] = /^```text\n(.*?)^```$/ms.exec(text) ?? [];
-  return { file, source, shown: shown.trim() };
+  const [, command = ""] = /^(k6 run .*)$/m.exec(text) ?? [];
+  const pairs = [...command.matchAll(/-e (\w+)=(\S+)/g)].map(([, variable, value]) => [variable, value]);
+  const { WS_URL: _, ...env } = Object.fromEntries(pairs);
+  return { file, source, shown: shown.trim(), env };
 }
 
 interface Given {
@@ -45,7 +50,7 @@ async function runScript(t: TestContext, file: string, source: string, { faults,
   const scenario = await bundleScript(path, join(directory, "dist", file.replace(/ts$/, "js")), engine);
   const WS_URL = `${server.url}/ws/chat`;
   const k6 = engine ? OUR_K6 : STOCK_K6;
-  const run = await runK6(t, { scenario, env: { WS_URL, ...env }, k6 });
+  const run = await runK6(t, { scenario, env: { WS_URL, WS_TOKEN: "test-token", ...env }, k6 });
   const summary = JSON.parse(
     await readFile(join(run.results, file.replace(/ts$/, "summary.json")), "utf8").catch(() => {
       throw new Error(run.stderr || run.stdout);
@@ -84,8 +89,8 @@ test("the scripts of the documents are typed", async (t) => {
 describe("each page's script prints what the page shows", { concurrency: 2 }, () => {
   for (const name of PAGES) {
     test(name, async (t) => {
-      const { file, source, shown } = await pageOf(name);
-      const { stdout, summary } = await runScript(t, file, source);
+      const { file, source, shown, env } = await pageOf(name);
+      const { stdout, summary } = await runScript(t, file, source, { env });
       assert.equal(summary.verdict, "pass", stdout);
       assert.ok(shown !== "" && stdout.includes(shown), stdout);
     });
@@ -190,3 +195,68 @@ for (const engine of [false, true]) {
     assert.equal(count(summary, "ws_sessions_closed"), stats.connectionsOpened);
   });
 }
+
+test("metrics, settings and limits of a scenario's own are recorded, checked and judged", async (t) => {
+  const { file, source, env } = await pageOf("own-scenarios");
+  const quick = { ...env, THINK_TIME: "100ms" };
+  const { summary, stdout } = await runScript(t, file, source, { env: quick, engine: true });
+  assert.equal(summary.verdict, "pass", stdout);
+  assert.equal(trend(summary, "class_heard_ms").count, 6);
+  assert.equal(trend(summary, "class_heard_ms{role:teacher}").count, 1);
+  assert.equal(trend(summary, "class_heard_ms{role:pupil}").count, 5);
+  assert.equal(summary.tested?.settings.THINK_TIME, "100ms");
+  assert.match(stdout, /class_heard_ms/);
+});
+
+const refusals: Record<string, { change?: [string, string]; env?: Record<string, string>; says: RegExp }> = {
+  "a wrong value of a setting of its own": {
+    env: { THINK_TIME: "soon" },
+    says: /THINK_TIME: expected a duration such as 500ms, 10s or 1m30s, got \\?"soon/,
+  },
+  "a setting of its own that is the toolkit's": {
+    change: ["ownSettings: { THINK_TIME", "ownSettings: { SESSION"],
+    says: /ownSettings: expected a name in capitals that is not taken, got \\?"SESSION/,
+  },
+  "a limit on a metric that is not recorded": {
+    change: ['class_heard_ms: ["min>=0"]', 'class_herd_ms: ["min>=0"]'],
+    says: /floor: expected a metric that is recorded \(ws_connect_latency_ms, .*\), got class_herd_ms/,
+  },
+  "limits without one that asks for traffic": {
+    change: ['ws_replies: ["count>0"],', ""],
+    says: /floor: expected a Counter above nothing among them/,
+  },
+  "a duration that is none": {
+    change: ['session: "60s"', 'session: "60 s"'],
+    says: /session: expected a duration such as 60s, got \\?"60 s/,
+  },
+  "a metric of its own by a name that is taken": {
+    change: ["metrics: { class_heard_ms", "metrics: { ws_probes"],
+    says: /metrics: expected a name of at most 128 .* that is not taken, got \\?"ws_probes/,
+  },
+};
+for (const [what, { change: [from, to] = ["", ""], env: given = {}, says }] of Object.entries(refusals)) {
+  test(`refused before anything connects: ${what}`, async (t) => {
+    const { file, source, env } = await pageOf("own-scenarios");
+    assert.ok(source.includes(from));
+    const run = runScript(t, file, source.replace(from, to), { env: { ...env, ...given } });
+    await assert.rejects(run, ({ message }) => says.test(message));
+  });
+}
+
+test("a script that forgets handleSummary is told so", async (t) => {
+  const server = await startServer();
+  t.after(() => server.close());
+  const env = { WS_URL: `${server.url}/ws/chat`, WS_TOKEN: "test-token" };
+  for (const name of ["own-scenarios", "scripts"]) {
+    const page = await pageOf(name);
+    for (const isExported of [true, false]) {
+      const directory = await temporaryDirectory(t);
+      const path = join(directory, page.file);
+      const source = isExported ? page.source : page.source.replace("export { handleSummary, ", "export { ");
+      await writeFile(path, source);
+      const scenario = await bundleScript(path, join(directory, "dist/bundle.js"));
+      const { stderr } = await runK6(t, { scenario, env: { ...page.env, ...env } });
+      assert.equal(/exports no handleSummary/.test(stderr), !isExported, stderr);
+    }
+  }
+});
