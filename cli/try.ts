@@ -13,6 +13,7 @@ import {
   type Protocol,
   parseDescriptor,
 } from "../lib/protocols/index.ts";
+import { isScript } from "../lib/protocols/remote.ts";
 import { canonicalHeaders, overridden } from "../lib/request.ts";
 import {
   readSettings,
@@ -30,6 +31,7 @@ import { findK6 } from "./find-k6.ts";
 import { readConfigFile } from "./run/k6-config.ts";
 import { type Attempt, attempt } from "./try/attempt.ts";
 import type { TryEvent, Untimed } from "./try/event.ts";
+import { type Hosted, protocolInK6 } from "./try/in-k6.ts";
 import { asSocketUrl, type LogIn, logInBy } from "./try/login.ts";
 import { networkFor, unhonoured } from "./try/network.ts";
 import { masker, printable } from "./try/safe-text.ts";
@@ -123,7 +125,7 @@ export const TRY_MANUAL = `WHAT YOU SEE
   One connection, made as a scenario makes them: handshake, session, probes,
   publications if you ask for some, Close. Each message with what the protocol's
   descriptor took it for: this is how to write one, a line at a time, before any
-  load.
+  load. A protocol in code (a .js or .ts file) runs in k6, as it will under load.
 
     → sent   ← received   = what it was taken for
     · what time brought about   ! what is wrong
@@ -161,56 +163,62 @@ export const tryOut = ({ out, err, cwd, env, signal }: Surroundings): CommandDef
     meta: { name: "try", description: "Try one connection and see how each message is understood" },
     args: ARGS as ArgsDef,
     async run({ args, rawArgs }): Promise<number> {
-      const headers = headersOf(readAgain(rawArgs, ARGS).all("header"));
-      const {
-        what: planned,
-        maskAlso,
-        json,
-        notices,
-        login,
-      } = await planOf(args as Args, headers, { cwd, env });
-      let what = planned;
-      let mask = maskAlso([]);
-      for (const notice of notices) err.write(`${notice}\n`);
-      const judge = new Judge(what.probes);
+      // What runs a protocol in code, for as long as it is tried.
+      const hosted: Hosted[] = [];
+      try {
+        const headers = headersOf(readAgain(rawArgs, ARGS).all("header"));
+        const {
+          what: planned,
+          maskAlso,
+          json,
+          notices,
+          login,
+        } = await planOf(args as Args, headers, { cwd, env, hosted });
+        let what = planned;
+        let mask = maskAlso([]);
+        for (const notice of notices) err.write(`${notice}\n`);
+        const judge = new Judge(what.probes);
 
-      const print = (lines: readonly string[]): Promise<void> | undefined => {
-        const text = lines.map((line) => `${printable(line)}\n`).join("");
-        return out.write(text) ? undefined : new Promise((drained) => out.once("drain", drained));
-      };
-      const report = (untimed: Untimed, atMs: Ms) => {
-        const event = { atMs, ...untimed } as TryEvent;
-        judge.take(event);
-        // Masked before it is cut to a line's length: half a token is too much.
-        const masked = JSON.stringify(event, (key, value) =>
-          typeof value === "string" && !OUR_WORDS.has(key) ? mask(value) : value,
-        );
-        return print(json ? [masked] : linesOf(JSON.parse(masked)));
-      };
-
-      const hide = (secrets: readonly string[]) => {
-        mask = maskAlso(secrets);
-      };
-      const known = login && (await login(report, signal, hide));
-      if (known) what = { ...what, ...known };
-      if (!login || known)
-        await attempt(what, report, signal).catch((error) => {
-          if (!(error instanceof SyntaxError)) throw error;
-          throw new UserError(
-            URL.canParse(what.identity.url)
-              ? "--subprotocol: expected subprotocols that differ, got one twice"
-              : "--url: expected a URL, got one whose host or port is none",
+        const print = (lines: readonly string[]): Promise<void> | undefined => {
+          const text = lines.map((line) => `${printable(line)}\n`).join("");
+          return out.write(text) ? undefined : new Promise((drained) => out.once("drain", drained));
+        };
+        const report = (untimed: Untimed, atMs: Ms) => {
+          const event = { atMs, ...untimed } as TryEvent;
+          judge.take(event);
+          // Masked before it is cut to a line's length: half a token is too much.
+          const masked = JSON.stringify(event, (key, value) =>
+            typeof value === "string" && !OUR_WORDS.has(key) ? mask(value) : value,
           );
-        });
-      const { ok, undecided, reason } = judge.verdict(signal.aborted ? String(signal.reason) : undefined);
-      const because = mask(reason);
-      print([
-        json
-          ? JSON.stringify({ event: "verdict", ok, reason: because })
-          : `${ok ? "ok" : undecided ? "undecided" : "failed"}: ${because}`,
-      ]);
-      if (ok) return EXIT.pass;
-      return undecided ? EXIT.undecided : EXIT.error;
+          return print(json ? [masked] : linesOf(JSON.parse(masked)));
+        };
+
+        const hide = (secrets: readonly string[]) => {
+          mask = maskAlso(secrets);
+        };
+        const known = login && (await login(report, signal, hide));
+        if (known) what = { ...what, ...known };
+        if (!login || known)
+          await attempt(what, report, signal).catch((error) => {
+            if (!(error instanceof SyntaxError)) throw error;
+            throw new UserError(
+              URL.canParse(what.identity.url)
+                ? "--subprotocol: expected subprotocols that differ, got one twice"
+                : "--url: expected a URL, got one whose host or port is none",
+            );
+          });
+        const { ok, undecided, reason } = judge.verdict(signal.aborted ? String(signal.reason) : undefined);
+        const because = mask(reason);
+        print([
+          json
+            ? JSON.stringify({ event: "verdict", ok, reason: because })
+            : `${ok ? "ok" : undecided ? "undecided" : "failed"}: ${because}`,
+        ]);
+        if (ok) return EXIT.pass;
+        return undecided ? EXIT.undecided : EXIT.error;
+      } finally {
+        for (const { close } of hosted) close();
+      }
     },
   });
 
@@ -233,7 +241,7 @@ interface Plan {
 async function planOf(
   args: Args,
   headers: Readonly<Record<string, string>>,
-  { cwd, env }: Pick<Surroundings, "cwd" | "env">,
+  { cwd, env, hosted }: Pick<Surroundings, "cwd" | "env"> & { readonly hosted: Hosted[] },
 ): Promise<Plan> {
   try {
     const settings = settingsOf(args, headers, env);
@@ -243,7 +251,7 @@ async function planOf(
     const protocol = await protocolOf(
       settings,
       [...users.columns, ...given.filter((name) => name !== "token")],
-      cwd,
+      { cwd, env, hosted },
       args["protocol-file"] === undefined ? "PROTOCOL_FILE" : "--protocol-file",
     );
     const config =
@@ -363,10 +371,15 @@ async function loginOf(
 async function protocolOf(
   { PROTOCOL, PROTOCOL_FILE }: { PROTOCOL: keyof typeof PROTOCOLS; PROTOCOL_FILE: string },
   columns: readonly string[],
-  cwd: string,
+  { cwd, env, hosted }: Pick<Surroundings, "cwd" | "env"> & { readonly hosted: Hosted[] },
   name: string,
 ): Promise<Protocol> {
   if (PROTOCOL_FILE === "") return compile(PROTOCOLS[PROTOCOL]);
+  if (isScript(PROTOCOL_FILE)) {
+    const host = await protocolInK6(resolve(cwd, PROTOCOL_FILE), columns, env);
+    hosted.push(host);
+    return host.protocol;
+  }
   useAllCodecs();
   return compile(parseDescriptor(await readJson(PROTOCOL_FILE, cwd, name), PROTOCOL_FILE, columns), columns);
 }

@@ -30,6 +30,7 @@ export async function signedServer(
   const seen = { connections: 0, verified: 0, refused: 0, asks: 0, says: 0, resumes: 0, forged: 0 };
   const rooms = new Map<string, Room>();
   const saidBefore = { count: Number.NaN, callback: () => {} };
+  const publishers = new Set<WebSocket>();
   const server = new WebSocketServer({ port: 0, host: "127.0.0.1" });
   server.on("connection", (socket) => converse(socket));
   await once(server, "listening");
@@ -76,6 +77,7 @@ export async function signedServer(
         send({ op: "answer", id }, forged);
       } else if (op === "say") {
         seen.says++;
+        publishers.add(socket);
         if (seen.says === saidBefore.count) setImmediate(saidBefore.callback);
         const message = { op: "said", id, number: room!.history.length + 1, payload };
         room!.history.push(message);
@@ -94,9 +96,9 @@ export async function signedServer(
     seen,
     /** Calls back once, after so many publications. */
     whenSaid: (count: number, callback: () => void) => Object.assign(saidBefore, { count, callback }),
-    /** Ends all connections without a Close. */
-    cut: () => {
-      for (const client of server.clients) client.terminate();
+    /** Ends the connections of all who have published nothing, without a Close. */
+    cutListeners: () => {
+      for (const client of server.clients) if (!publishers.has(client)) client.terminate();
     },
   };
 }

@@ -106,6 +106,12 @@ export async function buildBundles() {
       ),
       build({ ...forBoth, ...forK6, ...asLibrary, entryPoints: modules, outdir: "dist/library" }),
       build({ ...forBoth, ...forEngine, ...asLibrary, entryPoints: modules, outdir: "dist/x/library" }),
+      build({
+        ...forBoth,
+        ...forK6,
+        entryPoints: { "protocol-host": "lib/k6/protocol-host.ts" },
+        outdir: "dist",
+      }),
       build({ ...forBoth, ...forNode, entryPoints: programs, outdir: "dist" }),
       build({
         ...forBoth,

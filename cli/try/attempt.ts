@@ -52,7 +52,7 @@ const CLOSE_TIMEOUT = ms(2_000);
 export const attempt = (what: Attempt, report: Report, signal: AbortSignal): Promise<void> =>
   new Promise((resolve, reject) => {
     try {
-      new Try(what, report, signal, resolve);
+      new Try(what, report, signal, resolve, reject);
     } catch (error) {
       reject(error);
     }
@@ -75,6 +75,8 @@ class Try {
   readonly #what: Attempt;
   readonly #report: Report;
   readonly #done: () => void;
+  /** The protocol's own code threw: that ends it. */
+  readonly #broke: (error: unknown) => void;
   /** By `performance.now()`. All other instants count from here. */
   readonly #origin = performance.now();
   readonly #socket: WebSocket;
@@ -88,7 +90,14 @@ class Try {
   #published = 0;
   #nextPublication: Ms | undefined;
 
-  constructor(what: Attempt, report: Report, signal: AbortSignal, done: () => void) {
+  constructor(
+    what: Attempt,
+    report: Report,
+    signal: AbortSignal,
+    done: () => void,
+    broke: (error: unknown) => void,
+  ) {
+    this.#broke = broke;
     const { identity, protocol } = what;
     this.#what = what;
     this.#report = report;
@@ -135,20 +144,26 @@ class Try {
         compression = response.headers["sec-websocket-extensions"] ?? null;
       agreed = tolerateSubprotocol(response, this.#what.identity.subprotocols);
     });
-    this.#socket.on("open", () => {
-      const at = this.#now();
-      this.#state = "open";
-      this.#tell(
-        { event: "connected", headers, ...agreed, ...(compression !== undefined && { compression }) },
-        at,
-      );
-      this.#happened(this.#conversation.open(at), at);
-      this.#arm();
-    });
+    this.#socket.on(
+      "open",
+      this.#orBreak(() => {
+        const at = this.#now();
+        this.#state = "open";
+        this.#tell(
+          { event: "connected", headers, ...agreed, ...(compression !== undefined && { compression }) },
+          at,
+        );
+        this.#happened(this.#conversation.open(at), at);
+        this.#arm();
+      }),
+    );
     this.#socket.on("unexpected-response", (request, response) => {
       void this.#refused(response).finally(() => request.destroy());
     });
-    this.#socket.on("message", (data, isBinary) => this.#received(data, isBinary, this.#now()));
+    this.#socket.on(
+      "message",
+      this.#orBreak((data: RawData, isBinary: boolean) => this.#received(data, isBinary, this.#now())),
+    );
     this.#socket.on("ping", (data) => this.#tell({ event: "ping", bytes: data.length }));
     this.#socket.on("error", (error) => this.#failed(error));
     this.#socket.on("close", (code, reason) => this.#closed(code, reason.toString()));
@@ -244,7 +259,7 @@ class Try {
     const id = protocol.numericIds ? String(this.#probesSent) : `try-${this.#probesSent}`;
     const at = this.#now();
     const sent = this.#conversation.probe(id, at, payload);
-    this.#conversation.sent(id, at);
+    this.#conversation.sent(id, this.#now());
     this.#send(sent, id);
     this.#nextProbe = this.#probesSent < probes ? ms(at + INTERVAL) : undefined;
   }
@@ -267,12 +282,27 @@ class Try {
       this.#nextPublication ?? Infinity,
       this.#conversation.nextDue() ?? Infinity,
     );
-    this.#alarm = setTimeout(() => this.#wake(), Math.max(0, Math.ceil(next - this.#now())));
+    this.#alarm = setTimeout(
+      this.#orBreak(() => this.#wake()),
+      Math.max(0, Math.ceil(next - this.#now())),
+    );
   }
 
   #deadline(): Ms {
     const { stayFor, connectTimeout } = this.#what;
     return this.#state === "connecting" ? ms(Math.min(stayFor, connectTimeout)) : stayFor;
+  }
+
+  /** Does it, or gives up on the whole where the protocol's own code throws. */
+  #orBreak<A extends unknown[]>(act: (...args: A) => void): (...args: A) => void {
+    return (...args) => {
+      try {
+        act(...args);
+      } catch (error) {
+        this.#broke(error); // first, for the end resolves what this rejects
+        this.#end();
+      }
+    };
   }
 
   #wake(): void {

@@ -1,6 +1,7 @@
 /** Which protocol a scenario speaks: its own, one of a file, or one that comes with the toolkit. */
 import { defineProtocol, type ProtocolInCode } from "../protocols/code.ts";
 import { compile, PROTOCOLS, type Protocol, parseDescriptor } from "../protocols/index.ts";
+import { isScript } from "../protocols/remote.ts";
 import { type Settings, SettingsError } from "../settings.ts";
 import { loadCodecs } from "./codecs.ts";
 import { fromWorkingDir, readInput, readJsonInput, reasonOf } from "./files.ts";
@@ -31,8 +32,6 @@ export function protocolFor(
   loadCodecs(json);
   return compile(parseDescriptor(json, PROTOCOL_FILE, columns), columns);
 }
-
-const isScript = (path: string): boolean => /\.[cm]?[jt]s$/i.test(path);
 
 const compiled = (own: OwnProtocol, columns: readonly string[], source?: string): Protocol =>
   "connection" in own && typeof own.connection === "function"

@@ -17,6 +17,7 @@ export type {
   Protocol,
   Publication,
   Purpose,
+  Received,
   Send,
 } from "./protocol.ts";
 export { type Frame, messagesIn } from "./reader.ts";
