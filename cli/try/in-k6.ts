@@ -146,6 +146,7 @@ export async function protocolInK6(
       return state.awaiting;
     },
     lastSeq: undefined,
+    captured: {},
   };
   const { hasPath, ...known } = facts;
   const protocol: Protocol = {
