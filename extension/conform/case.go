@@ -62,8 +62,6 @@ type CloseWant struct {
 	NeedCode bool
 	// NeedDrop requires a server to close TCP after the Close frames.
 	NeedDrop bool
-	// Reason that the Close frame must carry. Default: any.
-	Reason *string
 }
 
 // Step is a part of a script.

@@ -27,11 +27,10 @@ const (
 
 // Event is what happened on a connection.
 type Event struct {
-	Kind     Kind
-	Data     []byte
-	Code     int   // of a Close frame, 0 for none
-	Err      error // of End and Fault
-	Deflated bool
+	Kind Kind
+	Data []byte
+	Code int   // of a Close frame, 0 for none
+	Err  error // of End and Fault
 }
 
 func (e Event) equal(o Event) bool { return e.Kind == o.Kind && bytes.Equal(e.Data, o.Data) }

@@ -111,8 +111,6 @@ func judgeClose(want *CloseWant, t *Trace) (Behavior, string) {
 		return Unclean, "the testee sent no Close frame: " + ended(t)
 	case t.Close != nil && t.Close.Code != 0 && len(want.Codes) > 0 && !slices.Contains(want.Codes, t.Close.Code):
 		return WrongCode, fmt.Sprintf("close code %d, expected %s or none", t.Close.Code, codes(want.Codes))
-	case t.Close != nil && want.Reason != nil && string(reasonOf(t.Close)) != *want.Reason:
-		return WrongCode, fmt.Sprintf("close reason %s, expected %q", show(reasonOf(t.Close)), *want.Reason)
 	case t.Dropped && want.NeedDrop:
 		return Failed, "the server did not close TCP after the Close frames (RFC 6455 7.1.1)"
 	case t.Dropped:

@@ -197,12 +197,12 @@ func (s *strictReader) complete() (*Event, error) {
 		}
 	}
 	if op == OpBinary {
-		return &Event{Kind: Binary, Data: data, Deflated: s.deflated}, nil
+		return &Event{Kind: Binary, Data: data}, nil
 	}
 	if !utf8.Valid(data) {
 		return nil, breach("RFC 6455 8.1", "a text message that is not UTF-8")
 	}
-	return &Event{Kind: Text, Data: data, Deflated: s.deflated}, nil
+	return &Event{Kind: Text, Data: data}, nil
 }
 
 func closeEvent(payload []byte) (*Event, error) {
