@@ -190,9 +190,10 @@ func (s *FuzzingServer) runCase(l *link, request *head, u *url.URL, agent string
 		l.tell(request, "")
 		return
 	}
-	s.mu.Lock()
-	s.running[agent]++
-	s.mu.Unlock()
+	if !s.begin(agent) {
+		l.refuse("503 Service Unavailable", fmt.Sprintf("More than %d agents.", maxAgents))
+		return
+	}
 	l.random = seeded(c.ID)
 	t := &Trace{}
 	if l.openClient(c, t, request) {
@@ -210,6 +211,21 @@ func (s *FuzzingServer) runCase(l *link, request *head, u *url.URL, agent string
 	if s.Options.Done != nil {
 		s.Options.Done(r)
 	}
+}
+
+// maxAgents bounds what clients can make the server keep.
+const maxAgents = 100
+
+// begin notes that a case of the agent is running, unless there are too many
+// agents.
+func (s *FuzzingServer) begin(agent string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, known := s.running[agent]; !known && len(s.running) == maxAgents {
+		return false
+	}
+	s.running[agent]++
+	return true
 }
 
 // openClient answers a client's handshake as the case says. It returns whether

@@ -126,13 +126,12 @@ func firstNonEmpty(values ...string) string {
 // code: 99 for failures.
 func (f *conformFlags) conclude(out io.Writer, p *prepared, role conform.Testee, results []conform.Result, interrupted bool) error {
 	o := conform.Compare(results, p.baseline)
-	if err := conform.Write(p.results, role, results); err != nil {
-		return err
+	err := conform.Write(p.results, role, results)
+	if err == nil && f.writeBaseline != "" {
+		err = conform.WriteBaseline(f.writeBaseline, results)
 	}
-	if f.writeBaseline != "" {
-		if err := conform.WriteBaseline(f.writeBaseline, results); err != nil {
-			return err
-		}
+	if err != nil {
+		return withCode(err, exitError)
 	}
 	missing := missingCases(p, results)
 	if f.json {

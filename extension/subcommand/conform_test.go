@@ -1,0 +1,78 @@
+package subcommand
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"net/url"
+	"slices"
+	"testing"
+
+	"github.com/spf13/cobra"
+
+	"xk6-realtime/conform"
+	"xk6-realtime/engine"
+	"xk6-realtime/engine/serve"
+)
+
+func quickCases(t *testing.T, testee conform.Testee) []*conform.Case {
+	t.Helper()
+	s := conform.Selection{Quick: true}
+	cases, err := s.Select(testee)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cases
+}
+
+// serverTakes are handshakes that our server does not refuse, though it should.
+var serverTakes = []string{"20.1.3", "20.1.4", "20.1.5", "20.1.24", "20.1.25", "20.1.27"}
+
+func TestOurServerConforms(t *testing.T) {
+	server, err := serve.Start(serve.Options{Listen: netip.MustParseAddrPort("127.0.0.1:0"), Engine: engine.Options{Deflate: contexts()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	u, err := url.Parse(server.URL() + "/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cases := quickCases(t, conform.Server)
+	results := conform.Run(context.Background(), &conform.Target{Agent: "ours", URL: u}, cases, conform.Options{})
+	if len(results) != len(cases) {
+		t.Errorf("%d results of %d cases", len(results), len(cases))
+	}
+	for _, r := range results {
+		if r.Fails() && !slices.Contains(serverTakes, r.ID) || r.Behavior == conform.Unimplemented {
+			t.Errorf("%s %s, %s: %s; %s", r.ID, r.Behavior, r.Close, r.Why, r.WhyClose)
+		}
+	}
+}
+
+func TestOurClientConforms(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &conform.FuzzingServer{Cases: quickCases(t, conform.Client)}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(context.Background(), l) }()
+	testee := &testeeFlags{url: "ws://" + l.Addr().String(), agent: "ours"}
+	if err := testee.connect(context.Background(), &cobra.Command{}); err != nil {
+		t.Fatal(err)
+	}
+	l.Close()
+	if err := <-served; err != nil {
+		t.Fatal(err)
+	}
+	results := server.Results()
+	if len(results) != len(server.Cases) {
+		t.Errorf("%d results of %d cases", len(results), len(server.Cases))
+	}
+	for _, r := range results {
+		if r.Fails() {
+			t.Errorf("%s %s, %s: %s; %s", r.ID, r.Behavior, r.Close, r.Why, r.WhyClose)
+		}
+	}
+}
