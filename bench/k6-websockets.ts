@@ -4,7 +4,8 @@ import exec from "k6/execution";
 import { Counter, Trend } from "k6/metrics";
 import { WebSocket } from "k6/websockets";
 
-const { URL = "", CONNECTIONS, VUS, HOLD_MS } = __ENV;
+const { URL = "", CONNECTIONS, VUS, HOLD_MS, COMPRESSION = "off" } = __ENV;
+const params = COMPRESSION === "deflate" ? { compression: "deflate" as const } : {};
 const vus = Number(VUS);
 
 const opened = new Counter("opened");
@@ -24,7 +25,9 @@ const now = () => exec.instance.currentTestRunDuration;
 export default function () {
   beganAt.add(now());
   const mine: WebSocket[] = [];
-  for (let i = exec.vu.idInTest - 1; i < Number(CONNECTIONS); i += vus) mine.push(new WebSocket(URL));
+  for (let i = exec.vu.idInTest - 1; i < Number(CONNECTIONS); i += vus) {
+    mine.push(new WebSocket(URL, null, params));
+  }
   let waitingFor = mine.length;
   const closeAll = () => {
     for (const socket of mine) socket.close();

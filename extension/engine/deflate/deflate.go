@@ -6,6 +6,8 @@
 package deflate
 
 import (
+	"math/bits"
+
 	"github.com/klauspost/compress/flate"
 )
 
@@ -17,7 +19,7 @@ type Window struct {
 }
 
 // NewWindow makes an empty Window of so many bits. It takes memory as it fills.
-func NewWindow(bits uint8) *Window { return &Window{size: 1 << bits} }
+func NewWindow(windowBits uint8) *Window { return &Window{size: 1 << windowBits} }
 
 // Bytes is what the Window holds, good until the next Add.
 func (w *Window) Bytes() []byte {
@@ -41,8 +43,9 @@ func (w *Window) Add(b []byte) {
 	b = b[max(0, len(b)-w.size):]
 	kept := min(len(w.bytes), w.size-len(b))
 	if needed := kept + len(b); needed > cap(w.bytes) {
-		// By doubling, so that a window which fills up is not copied too often.
-		grown := make([]byte, kept, min(w.size, max(needed, 2*cap(w.bytes))))
+		// By powers of two, as the size is one: a window which fills up is not copied
+		// too often, and none of it is left over.
+		grown := make([]byte, kept, 1<<bits.Len(uint(needed-1)))
 		copy(grown, w.bytes[len(w.bytes)-kept:])
 		w.bytes = grown
 	} else {
@@ -75,19 +78,19 @@ const syncBytes = 4
 // Deflate compresses a message for a peer that keeps a window of so many bits.
 // w is what it may refer to, nil for nothing; the caller adds the message to it
 // once it is sent. The result is good until the next call.
-func (d *Deflater) Deflate(message []byte, bits uint8, w *Window) ([]byte, error) {
+func (d *Deflater) Deflate(message []byte, windowBits uint8, w *Window) ([]byte, error) {
 	const kept = 64 << 10
 	if cap(d.out) > kept {
 		d.out = nil
 	}
 	d.out = d.out[:0]
-	size := 1 << bits
+	size := 1 << windowBits
 	var err error
-	if bits == MaxBits || len(message) <= size {
+	if windowBits == MaxBits || len(message) <= size {
 		// Nothing in it is further apart than the window.
 		err = flate.StatelessDeflate(&d.out, message, false, w.last(min(dictionaryBytes, size-min(size, len(message)))))
 	} else {
-		err = d.write(message, bits, w)
+		err = d.write(message, windowBits, w)
 	}
 	if err != nil {
 		return nil, err
@@ -96,13 +99,13 @@ func (d *Deflater) Deflate(message []byte, bits uint8, w *Window) ([]byte, error
 }
 
 // write compresses a message that is longer than the window.
-func (d *Deflater) write(message []byte, bits uint8, w *Window) (err error) {
-	if d.writers[bits] == nil {
-		if d.writers[bits], err = flate.NewWriterWindow(&d.out, 1<<bits); err != nil {
+func (d *Deflater) write(message []byte, windowBits uint8, w *Window) (err error) {
+	if d.writers[windowBits] == nil {
+		if d.writers[windowBits], err = flate.NewWriterWindow(&d.out, 1<<windowBits); err != nil {
 			return err
 		}
 	}
-	writer := d.writers[bits]
+	writer := d.writers[windowBits]
 	writer.ResetDict(&d.out, w.last(dictionaryBytes))
 	if _, err := writer.Write(message); err != nil {
 		return err

@@ -7,18 +7,21 @@ import (
 )
 
 // deflate has messages compressed as both sides agreed, nil for not at all.
-func (s *Socket) deflate(agreed *deflate.Params) {
-	if agreed == nil {
+func (s *Socket) deflate(sh *Shared, p *deflate.Params) {
+	if p == nil {
 		return
 	}
 	s.deflates = true
-	r := s.more()
-	r.params = *agreed
-	p := agreed
 	inBits, in, out := p.ServerBits, p.ServerTakeover, p.ClientTakeover
 	if s.server {
 		inBits, in, out = p.ClientBits, p.ClientTakeover, p.ServerTakeover
 	}
+	if !in && !out {
+		s.rest = sh.agreements.rest(*p)
+		return
+	}
+	r := &rest{params: *p}
+	s.rest = r
 	if in {
 		// zlib has no window of 8 bits for what it deflates, and takes one of 9.
 		const least = 9

@@ -48,11 +48,13 @@ type rest struct {
 	text   string // of its Close frame
 }
 
-// more is the Socket's rest, made where there is none.
+// more is a rest of the Socket's own, for last words.
 func (s *Socket) more() *rest {
-	if s.rest == nil {
-		s.rest = &rest{}
+	own := rest{}
+	if s.rest != nil {
+		own = *s.rest // which others may share
 	}
+	s.rest = &own
 	return s.rest
 }
 
@@ -74,6 +76,7 @@ type Shared struct {
 	random                   *rand.ChaCha8
 	inflater                 *deflate.Inflater
 	deflater                 deflate.Deflater
+	agreements               agreements
 	scratch                  []byte // one frame or head at a time
 }
 
@@ -141,7 +144,7 @@ func (s *Socket) End() wire.End {
 // Release frees what s holds of its loop.
 func (s *Socket) Release(sh *Shared) {
 	sh.parserOf(s).Release(&s.frames)
-	if s.rest != nil {
+	if s.rest != nil && (s.rest.in != nil || s.rest.out != nil) {
 		s.rest.in, s.rest.out = nil, nil
 	}
 }

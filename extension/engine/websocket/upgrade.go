@@ -48,7 +48,7 @@ func (sh *Shared) Ask(u *Upgrade) (head []byte, err error) {
 	binary.LittleEndian.PutUint64(random[8:], sh.random.Uint64())
 	u.key = handshake.NewKey(random)
 	if u.Deflate != nil {
-		u.Request.Extensions = u.Deflate.Offer()
+		u.Request.Extensions = sh.agreements.offer(*u.Deflate)
 	}
 	sh.scratch, err = u.Request.Append(sh.scratch[:0], u.key)
 	return sh.scratch, err
@@ -74,7 +74,7 @@ func (s *Socket) Answered(sh *Shared, u *Upgrade, b []byte) (rest, reply []byte,
 		return nil, nil, Chosen{}, wrong
 	case n > 0:
 		s.Open()
-		s.deflate(chosen.Deflate)
+		s.deflate(sh, chosen.Deflate)
 		return b[len(b)-(len(head)-n):], reply, chosen, nil
 	case len(u.answer) == 0:
 		u.answer = append(u.answer, b...)
@@ -91,7 +91,7 @@ func (sh *Shared) accepted(u *Upgrade, head []byte) (n int, chosen Chosen, wrong
 	case u.Deflate == nil:
 		err = handshake.ErrExtension
 	default:
-		chosen.Deflate, err = u.Deflate.Agreed(r.Extensions)
+		chosen.Deflate, err = sh.agreements.agreed(*u.Deflate, r.Extensions)
 	}
 	if err != nil {
 		return 0, chosen, &Refusal{err, r}
