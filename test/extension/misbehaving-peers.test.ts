@@ -52,6 +52,11 @@ describe("a handshake that fails is counted by why", () => {
       (socket) => socket.end(Buffer.from([0, 1, 2, 255, 13, 10, 13, 10])),
     ],
     ["a mail server's greeting", "bad_upgrade", (socket) => socket.end("220 mail.example ESMTP\r\n\r\n")],
+    [
+      "an extension that was not offered",
+      "bad_extension",
+      (socket, request) => socket.end(accept(request, "Sec-WebSocket-Extensions: permessage-deflate")),
+    ],
     ["a web page", "http_200", (socket) => socket.end("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")],
     ["a refusal", "http_401", (socket) => socket.end("HTTP/1.1 401 Unauthorized\r\n\r\n")],
     ["a status of its own", "http_rejected", (socket) => socket.end("HTTP/1.1 499 Whatever\r\n\r\n")],
