@@ -55,8 +55,8 @@ export const SETTINGS = {
     ["header", "query", "cookie", "message"],
   ),
   USERS: file(
-    "A CSV file of users with a header line: the columns `user`, `token` and any others, each a variable. Connection N takes line N, over again when there are fewer lines.",
-    "CSV",
+    "A file of users, CSV with a header line or JSON lines: the columns `user`, `token` and any others, each a variable. Connection N takes line N, over again when there are fewer lines.",
+    "CSV or JSON lines",
   ),
   LOGIN_FILE: file("Requests before each connection, whose answers give it variables: see login.md.", "JSON"),
   HEADERS: {

@@ -1,7 +1,8 @@
-/** The users of a run, from a CSV file: one line for each connection, each column a variable. Pure. */
+/** The users of a run, from a file of CSV or JSON lines: one line for each connection, each column a variable. Pure. */
 import { VARIABLES } from "./protocols/variables.ts";
 import { SettingsError } from "./settings.ts";
 import { isToken, shapeOf } from "./shape.ts";
+import { csvOfJsonLines, isJsonLines, JsonLineError } from "./users-json.ts";
 
 /** Who connects. */
 export interface Users {
@@ -79,18 +80,22 @@ export const tableOf = (
 });
 
 /**
- * Reads CSV (RFC 4180) with a header line. A byte order mark, CRLF and blank lines at the end are taken as they come.
+ * Reads CSV (RFC 4180) with a header line, or JSON lines. A byte order mark, CRLF and blank lines at the end are taken as
+ * they come.
  * `extension/users` reads the same for swarms; `lib/users-fixtures.json` holds both to it.
  *
  * @param source how to name the file in errors
  * @throws {@link SettingsError} naming the line and column that is wrong; never a value, which may be a token
  */
-export function parseUsers(csv: string, source: string): UserFile {
-  const wrong = (line: number, column: string | undefined, [expected, got]: Problem) =>
-    new SettingsError(
+export function parseUsers(given: string, source: string): UserFile {
+  const isJson = isJsonLines(given);
+  const wrong = (at: number, column: string | undefined, [expected, got]: Problem) => {
+    const line = isJson ? Math.max(1, at - 1) : at; // what it was rewritten as has a header more
+    return new SettingsError(
       `USERS: ${source}, line ${line}${column ? `, column ${column}` : ""}: expected ${expected}, got ${got}`,
     );
-  const text = linesOf(csv);
+  };
+  const text = linesOf(isJson ? rewritten(given, wrong) : given);
   let columns: readonly string[] | undefined;
   const blocks: string[] = [];
   let length = 0;
@@ -122,6 +127,19 @@ export function parseUsers(csv: string, source: string): UserFile {
   if (length === 0) throw wrong(2, undefined, ["at least one user", "nothing"]);
   blocks.push(text.slice(start, last));
   return { columns, length, blocks };
+}
+
+/** JSON lines as CSV; what is wrong with them is said as of any file. */
+function rewritten(
+  given: string,
+  wrong: (line: number, column: string | undefined, problem: Problem) => SettingsError,
+): string {
+  try {
+    return csvOfJsonLines(given);
+  } catch (error) {
+    if (!(error instanceof JsonLineError)) throw error;
+    throw wrong(error.line + 1, error.column, [error.expected, error.got]);
+  }
 }
 
 /** Without a byte order mark, and with the ends of lines that this reader knows: old Macs wrote CR alone. */

@@ -1,10 +1,11 @@
-// Package users reads who connects: a CSV file (RFC 4180) with a header line,
-// one line for each connection, each column a variable. A million users are one
+// Package users reads who connects: a file of CSV (RFC 4180) with a header line,
+// or of JSON lines, one line for each connection, each column a variable. A million users are one
 // text in memory and where its lines begin. lib/users.ts reads the same for
 // scripts; users-fixtures.json, beside it, holds both to it.
 package users
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"regexp"
@@ -52,7 +53,18 @@ func Read(file io.Reader, size int64, reserved []string) (*Users, error) {
 	if _, err := io.Copy(&b, file); err != nil {
 		return nil, err
 	}
-	return parse(b.String(), reserved)
+	if !isJSONLines(b.String()) {
+		return parse(b.String(), reserved)
+	}
+	csv, err := csvOfJSONLines(b.String())
+	if err != nil {
+		return nil, err
+	}
+	u, err := parse(csv, reserved)
+	if at := (*lineError)(nil); errors.As(err, &at) {
+		at.line = max(1, at.line-1) // what it was rewritten as has a header more
+	}
+	return u, err
 }
 
 const wantHeader = "a header of names such as user,token,tenant"
@@ -179,11 +191,21 @@ func has(value string, is func(byte) bool) bool {
 }
 
 func wrong(line int, column, expected, got string) error {
-	where := fmt.Sprintf("line %d", line)
-	if column != "" {
-		where += ", column " + column
+	return &lineError{line, column, expected, got}
+}
+
+// lineError is what is wrong with a line, counted from 1.
+type lineError struct {
+	line                  int
+	column, expected, got string
+}
+
+func (e *lineError) Error() string {
+	where := fmt.Sprintf("line %d", e.line)
+	if e.column != "" {
+		where += ", column " + e.column
 	}
-	return fmt.Errorf("%s: expected %s, got %s", where, expected, got)
+	return fmt.Sprintf("%s: expected %s, got %s", where, e.expected, e.got)
 }
 
 // record takes the record that begins at start apart, as far as its first most

@@ -151,6 +151,13 @@ function checkDelivery(checker: Checker, delivery: DeliverySpec, path: string): 
     checker.locator(`${path}.${field}`, delivery[field], delivery);
   }
   checker.locator(`${path}.sentAt.at`, delivery.sentAt?.at, delivery);
+  if (delivery.sentAt?.unit === "iso8601" && delivery.sentAt.since !== undefined) {
+    checker.add(
+      `${path}.sentAt.since`,
+      "none beside iso8601, which needs none",
+      describe(delivery.sentAt.since),
+    );
+  }
 }
 
 function checkError(checker: Checker, d: Descriptor, error: ErrorSpec, path: string): void {

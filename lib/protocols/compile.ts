@@ -1,5 +1,6 @@
 import { type Ms, ms, parseDuration } from "../units.ts";
 import { deliveriesOf, errorId, errorsOf } from "./check.ts";
+import { isoTimeMs } from "./iso-time.ts";
 import { Machine } from "./machine.ts";
 import { parsePointer } from "./pointer.ts";
 import type { Protocol } from "./protocol.ts";
@@ -103,6 +104,8 @@ export interface CompiledDelivery extends DeliveryFields {
   readonly isJson: boolean;
   /** Turns the number at `sentAt` into milliseconds. */
   readonly toMs: (value: number) => number;
+  /** Whether what is at `sentAt` is a text in ISO 8601. */
+  readonly isIso: boolean;
 }
 
 export interface CompiledList extends CompiledDelivery {
@@ -119,6 +122,13 @@ const TO_MS = {
   us: (value: number) => value / 1_000,
   ns: (value: number) => value / 1_000_000,
 } as const;
+
+function toMs(sentAt: DeliverySpec["sentAt"]): CompiledDelivery["toMs"] {
+  const { unit = "ms", since } = sentAt ?? {};
+  if (unit === "iso8601") return TO_MS.ms;
+  const from = since === undefined ? 0 : isoTimeMs(since)!;
+  return from === 0 ? TO_MS[unit] : (value) => TO_MS[unit](value) + from;
+}
 
 /**
  * Compiles a descriptor that {@link parseDescriptor} has accepted.
@@ -271,7 +281,8 @@ function compileDelivery(d: DeliverySpec): CompiledDelivery {
     ...fields,
     condition,
     isJson: Object.values(fields).some((locator) => locator && "tokens" in locator),
-    toMs: TO_MS[d.sentAt?.unit ?? "ms"],
+    toMs: toMs(d.sentAt),
+    isIso: d.sentAt?.unit === "iso8601",
   };
 }
 

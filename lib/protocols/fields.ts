@@ -1,5 +1,6 @@
 import type { Ms } from "../units.ts";
 import type { Capture, CompiledDelivery, DeliveryFields } from "./compile.ts";
+import { isoTimeMs } from "./iso-time.ts";
 import type { Effect } from "./protocol.ts";
 import type { Reader } from "./reader.ts";
 import type { Value } from "./template.ts";
@@ -48,7 +49,8 @@ export function readDelivery(
 }
 
 /** The server's time as it was given; undefined where there is none, or more than milliseconds can say. */
-function timeAt(reader: Reader, { sentAt, toMs }: CompiledDelivery): number | undefined {
+function timeAt(reader: Reader, { sentAt, toMs, isIso }: CompiledDelivery): number | undefined {
+  if (sentAt && isIso) return isoTimeMs(reader.textAt(sentAt) ?? "");
   const given = sentAt && reader.number(sentAt);
   return given !== undefined && Number.isFinite(toMs(given)) ? given : undefined;
 }

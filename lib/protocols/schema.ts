@@ -2,6 +2,7 @@ import * as v from "valibot";
 import { parseDuration } from "../units.ts";
 import { CODEC_NAMES } from "./codecs/codec.ts";
 import { FRAMINGS, type FramingName } from "./codecs/framing.ts";
+import { isoTimeMs } from "./iso-time.ts";
 import { compilePattern, PatternError } from "./pattern.ts";
 import { parsePathTemplate, TemplateError } from "./template.ts";
 
@@ -227,9 +228,22 @@ const Delivery = object(
       object(
         {
           at: locator("The time"),
-          unit: choice(["s", "ms", "us", "ns"], "Its unit, since 1970."),
+          unit: choice(
+            ["s", "ms", "us", "ns", "iso8601"],
+            "Its unit, or iso8601 for a text such as 2030-01-02T03:04:05.678Z (RFC 3339).",
+          ),
+          since: optional(
+            v.pipe(
+              v.string("text"),
+              v.check(
+                (text) => isoTimeMs(text) !== undefined,
+                "a time such as 2015-01-01T00:00:00Z (RFC 3339)",
+              ),
+              v.description("What a number counts from. Default: 1970-01-01T00:00:00Z."),
+            ),
+          ),
         },
-        "When the server sent it, by its own clock: a number, or a text that is one.",
+        "When the server sent it, by its own clock: a number, a text that is one, or a text in ISO 8601.",
       ),
     ),
   },

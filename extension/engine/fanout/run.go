@@ -33,10 +33,7 @@ type Run struct {
 	loops   []*loop
 	window  *record // of the reader
 
-	// What the server's stamps are good for: their unit, and the series that they
-	// tell.
-	stampUnit   time.Duration
-	stampSeries []Series
+	stampSeries []Series // what the server's stamps are good for
 
 	began   atomic.Int64 // clock.Time of the first publication, 0 before
 	ends    atomic.Int64 // clock.Time of the end of publishing
@@ -71,7 +68,7 @@ func New(e *engine.Engine, o Options) (*Run, error) {
 		return nil, err
 	}
 	p := o.Plan
-	r := &Run{o: o, window: newRecord(), stampUnit: o.Protocol.SentAtUnit(), stampSeries: []Series{ServerLag}}
+	r := &Run{o: o, window: newRecord(), stampSeries: []Series{ServerLag}}
 	if r.listens() {
 		// They are all that is known of when something was published.
 		r.stampSeries = append(r.stampSeries, Lag)

@@ -56,7 +56,7 @@ func (g *guest) serverLag(d *protocol.Delivery, due clock.Time) (lag time.Durati
 		slack += units[finest]
 	}
 	sent := l.fromUnix(d.SentAtMs)
-	early := due != 0 && due.Sub(sent) > slack+l.run.stampUnit
+	early := due != 0 && due.Sub(sent) > slack+d.SentAtUnit
 	if early || sent.Sub(d.At) > slack {
 		l.records.Now.ClockDiffers++
 		return 0, of, false

@@ -301,8 +301,16 @@ func (c *compiler) fields(field string, d *DeliverySpec, compiled *delivery) {
 			compiled.down = 1_000
 		case "ns":
 			compiled.down = 1_000_000
+		case "iso8601":
+			compiled.isISO = true
 		default:
-			c.fail(field+".sentAt.unit", `want "s", "ms", "us" or "ns", got %q`, d.SentAt.Unit)
+			c.fail(field+".sentAt.unit", `want "s", "ms", "us", "ns" or "iso8601", got %q`, d.SentAt.Unit)
+		}
+		if since := d.SentAt.Since; since != "" {
+			var ok bool
+			if compiled.since, _, ok = isoTime([]byte(since)); !ok {
+				c.fail(field+".sentAt.since", "want a time such as 2015-01-01T00:00:00Z, got %q", since)
+			}
 		}
 	}
 	for _, l := range []locator{compiled.id, compiled.seq, compiled.cursor, compiled.publisher, compiled.room, compiled.sentAt} {

@@ -93,8 +93,9 @@ type DeliverySpec struct {
 	Publisher *string `json:"publisher"`
 	Room      *string `json:"room"`
 	SentAt    *struct {
-		At   string `json:"at"`
-		Unit string `json:"unit"`
+		At    string `json:"at"`
+		Unit  string `json:"unit"`
+		Since string `json:"since"`
 	} `json:"sentAt"`
 }
 

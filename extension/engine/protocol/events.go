@@ -1,6 +1,10 @@
 package protocol
 
-import "xk6-realtime/engine/clock"
+import (
+	"time"
+
+	"xk6-realtime/engine/clock"
+)
 
 // Purpose is why a message is sent.
 type Purpose uint8
@@ -53,7 +57,8 @@ type Delivery struct {
 	Seq                 Sequence
 	SentAtMs            float64 // Unix time in milliseconds, fractional
 	HasSentAt           bool
-	Since, At           clock.Time // between which it came
+	SentAtUnit          time.Duration // what SentAtMs was counted in
+	Since, At           clock.Time    // between which it came
 }
 
 // Fault is how a message breaks the protocol, or why a session cannot be had.

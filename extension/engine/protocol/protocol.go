@@ -1,6 +1,9 @@
 package protocol
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // ConnectionVariables are the variables that a connection has from the start;
 // whoever opens it gives those that the descriptor uses.
@@ -67,6 +70,8 @@ type delivery struct {
 	// A time is the number given times up, divided by down: divisions by whole
 	// numbers come out the same in JavaScript to the last bit.
 	up, down float64
+	isISO    bool    // the time is a text in ISO 8601
+	since    float64 // what the time counts from, in milliseconds since 1970
 }
 
 // list is a delivery in a list: its fields are those of the element, but for
@@ -126,23 +131,12 @@ func (p *Protocol) HasPublish() bool { return p.publish != nil }
 func (p *Protocol) HasDelivery() bool { return len(p.deliveries)+len(p.lists) > 0 }
 
 // DeliveryHasSentAt tells whether a delivery says when it was sent.
-func (p *Protocol) DeliveryHasSentAt() bool { return p.SentAtUnit() > 0 }
-
-// SentAtUnit is the unit of a delivery's time stamp, the coarsest where they
-// have several; 0 without one.
-func (p *Protocol) SentAtUnit() (unit time.Duration) {
-	for i := range p.deliveries {
-		unit = max(unit, p.deliveries[i].sentAtUnit())
-	}
-	for i := range p.lists {
-		unit = max(unit, p.lists[i].sentAtUnit())
-	}
-	return unit
+func (p *Protocol) DeliveryHasSentAt() bool {
+	return slices.ContainsFunc(p.deliveries, func(d delivery) bool { return d.sentAt.given() }) ||
+		slices.ContainsFunc(p.lists, func(l list) bool { return l.sentAt.given() })
 }
 
+// sentAtUnit is what a number at sentAt is counted in.
 func (d *delivery) sentAtUnit() time.Duration {
-	if !d.sentAt.given() {
-		return 0
-	}
 	return time.Duration(d.up / d.down * float64(time.Millisecond))
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"time"
 	"unsafe"
 
 	"xk6-realtime/engine/clock"
@@ -295,9 +296,7 @@ func (c *Conversation) deliver(e Events, r *reader, rule *delivery, at clock.Tim
 		r.check(d.Seq.Given(), rule.seq, "seq", &unusable)
 	}
 	if rule.sentAt.given() {
-		d.SentAtMs, d.HasSentAt = r.number(rule.sentAt)
-		d.SentAtMs = d.SentAtMs * rule.up / rule.down
-		d.HasSentAt = d.HasSentAt && !math.IsInf(d.SentAtMs, 0)
+		d.SentAtMs, d.SentAtUnit, d.HasSentAt = r.time(rule)
 		r.check(d.HasSentAt, rule.sentAt, "sentAt", &unusable)
 	}
 	position := d.Seq
@@ -311,6 +310,21 @@ func (c *Conversation) deliver(e Events, r *reader, rule *delivery, at clock.Tim
 	}
 	c.last.set(position)
 	e.Delivered(d)
+}
+
+// time reads when a delivery was sent, in milliseconds since 1970, and what that
+// is counted in.
+func (r *reader) time(rule *delivery) (ms float64, unit time.Duration, ok bool) {
+	if rule.isISO {
+		text, _ := r.textAt(rule.sentAt)
+		return isoTime(text)
+	}
+	ms, ok = r.number(rule.sentAt)
+	ms = ms * rule.up / rule.down
+	if rule.since != 0 {
+		ms += rule.since
+	}
+	return ms, rule.sentAtUnit(), ok && !math.IsInf(ms, 0)
 }
 
 // field reads a text of a delivery.
