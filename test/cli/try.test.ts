@@ -401,7 +401,7 @@ test("of one message of WebSocket each of the protocol is shown, with what it wa
 
 describe("a wrong command line is refused before anything is sent", () => {
   const rows: [sentence: string, argv: string[], message: RegExp][] = [
-    ["an unknown flag", ["--tokne", "x"], /^try: unknown flag --tokne, expected one of --help, --url, /],
+    ["an unknown flag", ["--tokne", "x"], /^try: unknown flag --tokne, did you mean --token\?$/m],
     [
       "a wrong URL",
       ["--url", "http://a"],
@@ -415,7 +415,7 @@ describe("a wrong command line is refused before anything is sent", () => {
     [
       "a protocol that we do not have",
       ["--protocol", "mqtt"],
-      /^--protocol: expected chat or echo or im, got "mqtt"/,
+      /^--protocol: expected chat or echo or im; PROTOCOL_FILE takes .*, got "mqtt"/,
     ],
     [
       "two protocols",

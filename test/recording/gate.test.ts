@@ -241,7 +241,7 @@ test("what the user gets wrong is told in one line, with exit code 2", async (t)
   const mistakes: [argv: string[], message: RegExp][] = [
     [[], /^gate: expected a RUN, .* got none\n$/],
     [["no-such"], /^no-such: expected a recording or a directory of them, got nothing there\n$/],
-    [[path, "--basline", "x"], /^gate: unknown flag --basline, expected one of --help, /],
+    [[path, "--basline", "x"], /^gate: unknown flag --basline, did you mean --baseline\?$/m],
     [[path, "--baseline"], /^gate: --baseline expects a value\n$/],
     [[path, "--tolerance", "some"], /^gate: --tolerance: expected percent from 0 to 1000, got "some"\n$/],
     [[path, "--spread", "-1"], /expected percent from 0 to 1000|argument is ambiguous/],
