@@ -113,6 +113,7 @@ func slowBytes() []Case {
 		echo("A pause before the first message.", hello, wait(time.Second), send(text(hello))),
 		row("RFC 6455 5.5.2", "A ping octet by octet, with a pause behind each.", events(pongs(hello)), closesNormally, slowly(gap, 1, ping(hello))),
 		row("RFC 6455 5.5.2", "A pause, then a ping.", events(pongs(hello)), closesNormally, wait(time.Second), send(ping(hello))),
+		echo("An empty text message octet by octet, with a pause of 300 ms behind each: its head comes in parts.", "", slowly(300*time.Millisecond, 1, text(""))),
 		row("RFC 6455 5.5.1", "A Close frame octet by octet, with a pause behind each.", nil, closesNormally, Step{Frames: []Frame{closeFrame(1000, hello)}, Chop: 1, Gap: gap, Closes: true}),
 	}
 }

@@ -92,7 +92,7 @@ var Faults = []Fault{
 	{"forgets-context", "forgets the context between messages that the peer keeps", "23.2.7"},
 
 	{"idle-200-ms", "drops a connection that pauses for 200 ms", "25.1.6"},
-	{"needs-whole-head", "wants a frame's first two bytes in one piece", "25.1.1"},
+	{"needs-whole-head", "wants a frame's first two bytes in one piece", "25.1.9"},
 	{"limit-64k", "refuses messages of more than 64 KiB with code 1009", "9.1.2"},
 }
 

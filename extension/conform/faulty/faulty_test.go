@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -56,6 +57,20 @@ func TestEachFaultIsFound(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestTheDocumentListsTheFaults holds the table of docs/conformance.md.
+func TestTheDocumentListsTheFaults(t *testing.T) {
+	text, err := os.ReadFile("../../../docs/conformance.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range Faults {
+		row := regexp.MustCompile(`(?m)^\| ` + regexp.QuoteMeta(f.What) + ` \| (yes|no) \| ` + regexp.QuoteMeta(f.FoundBy) + ` \|$`)
+		if !row.Match(text) {
+			t.Errorf("want a row that says that a server that %s is found by %s", f.What, f.FoundBy)
+		}
 	}
 }
 
