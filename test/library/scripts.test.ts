@@ -260,3 +260,18 @@ test("a script that forgets handleSummary is told so", async (t) => {
     }
   }
 });
+
+test("a scenario runs beside executors of the script's own, and leaves its teardown to it", async (t) => {
+  const { file, source, env } = await pageOf("own-scenarios");
+  const more = source
+    .replace("export { handleSummary, options, setup };", "export { handleSummary, setup };")
+    .concat(`
+      const other = { executor: "per-vu-iterations", vus: 1, iterations: 1, exec: "beside" };
+      const all = { ...options, scenarios: { ...options.scenarios, other } };
+      export { all as options };
+      export const beside = () => console.log("beside the class");`);
+  const { summary, stderr } = await runScript(t, file, more, { env });
+  assert.equal(summary.verdict, "pass", summary.reason);
+  assert.match(stderr, /beside the class/);
+  assert.match(stderr, /class is over/);
+});
