@@ -86,14 +86,6 @@ type End struct {
 	Text string
 }
 
-// Clean tells whether the connection ended as its protocol has it.
-func (e *End) Clean() bool {
-	return e.Breach == "" && (e.By == ByClient || e.By == ByServer) && e.Code != CodeAbnormal
-}
-
-// CodeAbnormal stands for an end without a close code, where WebSocket has one.
-const CodeAbnormal = 1006
-
 // Link is what a wire stands on: a connection that carries bytes both ways. A
 // wire uses it on the loop's goroutine only, within the engine's calls.
 type Link interface {
