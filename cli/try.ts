@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { type ArgsDef, type CommandDef, defineCommand } from "citty";
@@ -6,6 +7,7 @@ import { FIRST_ROOM, IDENTITY_SETTINGS, identities } from "../lib/identity.ts";
 import { parseJsonText } from "../lib/json-text.ts";
 import { type LoggedIn, type Login, parseLogin } from "../lib/login/login.ts";
 import { useAllCodecs } from "../lib/protocols/codecs/all.ts";
+import { withTypes } from "../lib/protocols/codecs/schema-file.ts";
 import {
   compile,
   DescriptorError,
@@ -381,7 +383,9 @@ async function protocolOf(
     return host.protocol;
   }
   useAllCodecs();
-  return compile(parseDescriptor(await readJson(PROTOCOL_FILE, cwd, name), PROTOCOL_FILE, columns), columns);
+  const json = await readJson(PROTOCOL_FILE, cwd, name);
+  const whole = withTypes(json, PROTOCOL_FILE, (path) => readFileSync(resolve(cwd, path), "utf8"));
+  return compile(parseDescriptor(whole, PROTOCOL_FILE, columns), columns);
 }
 
 async function readJson(file: string, cwd: string, name: string): Promise<unknown> {

@@ -72,7 +72,7 @@ const forBoth = /** @type {const} */ ({
 });
 
 /** CODEC_NAMES of lib/protocols/codecs/codec.ts, to which a test holds them. */
-export const CODECS = ["msgpack", "cbor", "mqtt"];
+export const CODECS = ["msgpack", "cbor", "protobuf", "mqtt"];
 
 /** Where everything that is bundled lies, beside node_modules. */
 const SOURCES = ["lib", "scenarios", "thresholds", "server", "cli", "tools"];

@@ -13,3 +13,4 @@ export {
 } from "../protocols/codecs/codec.ts";
 export { mqtt } from "../protocols/codecs/mqtt.ts";
 export { msgpack } from "../protocols/codecs/msgpack.ts";
+export { protobuf } from "../protocols/codecs/protobuf.ts";

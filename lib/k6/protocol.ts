@@ -1,5 +1,6 @@
 /** Which protocol a scenario speaks: its own, one of a file, or one that comes with the toolkit. */
 import { defineProtocol, type ProtocolInCode } from "../protocols/code.ts";
+import { withTypes } from "../protocols/codecs/schema-file.ts";
 import { compile, PROTOCOLS, type Protocol, parseDescriptor } from "../protocols/index.ts";
 import { isScript } from "../protocols/remote.ts";
 import { type Settings, SettingsError } from "../settings.ts";
@@ -30,7 +31,8 @@ export function protocolFor(
   if (isScript(PROTOCOL_FILE)) return compiled(loadScript(PROTOCOL_FILE), columns, PROTOCOL_FILE);
   const json = readJsonInput("PROTOCOL_FILE", PROTOCOL_FILE);
   loadCodecs(json);
-  return compile(parseDescriptor(json, PROTOCOL_FILE, columns), columns);
+  const whole = withTypes(json, PROTOCOL_FILE, (path) => readInput("PROTOCOL_FILE", path));
+  return compile(parseDescriptor(whole, PROTOCOL_FILE, columns), columns);
 }
 
 const compiled = (own: OwnProtocol, columns: readonly string[], source?: string): Protocol =>

@@ -156,6 +156,27 @@ const CodecObject = object(
       ),
     ),
     version: optional(choice(["3.1.1", "5"], "Of MQTT. Default: 3.1.1.")),
+    schema: optional(
+      v.pipe(v.string("text"), v.description("Of protobuf: the .proto file, beside the descriptor.")),
+    ),
+    send: optional(
+      v.pipe(
+        v.string("text"),
+        v.description("Of protobuf: the full name of the message that a client sends."),
+      ),
+    ),
+    receive: optional(
+      v.pipe(
+        v.string("text"),
+        v.description("Of protobuf: the full name of the message that a client receives."),
+      ),
+    ),
+    types: optional(
+      v.pipe(
+        v.looseObject({}),
+        v.description("Of protobuf: what was read from the schema. Left to the program."),
+      ),
+    ),
   },
   "The format of the messages, with its options.",
 );

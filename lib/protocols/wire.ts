@@ -67,10 +67,31 @@ export function wireProblems(spec: WireSpec): Problem[] {
   if (options && !hasCodec(options.name)) {
     problems.push({ path: "codec", expected: "a codec that this program has", got: describe(options.name) });
   }
+  problems.push(...schemaProblems(options));
   if (options?.name !== "mqtt" && options?.version !== undefined) {
     problems.push({ path: "codec.version", expected: 'none but of "mqtt"', got: describe(options.version) });
   }
   return problems;
+}
+
+/** What a schema needs, and nothing else has. */
+function schemaProblems(options: CodecOptions | undefined): Problem[] {
+  const { types } = options ?? {};
+  return (["schema", "send", "receive"] as const).flatMap((field) => {
+    const given = options?.[field];
+    const path = `codec.${field}`;
+    if (options?.name !== "protobuf") {
+      return given === undefined ? [] : [{ path, expected: 'none but of "protobuf"', got: describe(given) }];
+    }
+    if (field === "schema") {
+      return types === undefined
+        ? [{ path, expected: "a .proto file beside the descriptor", got: describe(given) }]
+        : [];
+    }
+    const messages = Object.entries(types ?? {}).flatMap(([name, type]) => ("fields" in type ? [name] : []));
+    if (types === undefined || messages.includes(given ?? "")) return [];
+    return [{ path, expected: `a message of the schema (${messages.join(", ")})`, got: describe(given) }];
+  });
 }
 
 /** What a template should be that the codec cannot write, whatever its variables are; undefined where it can. */

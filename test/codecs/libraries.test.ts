@@ -13,7 +13,8 @@ useAllCodecs();
 const anyJson = fc
   .jsonValue({ maxDepth: 4 })
   .map((value) => JSON.parse(JSON.stringify(value))) // without -0
-  .filter((value) => !JSON.stringify(value).includes("__proto__"));
+  // What the libraries read as bigints, and a name that objects of JavaScript cannot have.
+  .filter((value) => !/__proto__|[0-9]{16}(?![.0-9e])/.test(JSON.stringify(value)));
 
 for (const [name, encode, decode] of [
   ["msgpack", encodeMsgpack, decodeMsgpack],

@@ -3,6 +3,8 @@ import { FRAMINGS, type FramingName } from "../../lib/protocols/codecs/framing.t
 
 /** lib/protocols/codecs/fixtures.json. */
 export interface CodecFixtures {
+  /** Of every row's protobuf. */
+  readonly types: object;
   /** What comes of bytes: JSON, `null` where they are not of the format. */
   readonly messages: readonly {
     readonly name: string;
@@ -44,13 +46,13 @@ export interface CodecRow {
 /** What each row of the table says, beside what comes of it. */
 export function* runCodecFixtures(f: CodecFixtures): Generator<CodecRow> {
   for (const { name, codec, hex, json } of f.messages) {
-    const decoded = codecOf(codec).decode(bytesOf(hex)) ?? null;
+    const decoded = codecOf({ ...codec, types: f.types }).decode(bytesOf(hex)) ?? null;
     // The order of members says nothing.
     const actual = decoded === null ? null : sorted(decoded);
     yield { name: `${codec.name}, received: ${name}`, actual, expected: json === null ? null : sorted(json) };
   }
   for (const { name, codec, json, hex, error } of f.written) {
-    const actual = attempt(() => hexOf(codecOf(codec).encode(json)));
+    const actual = attempt(() => hexOf(codecOf({ ...codec, types: f.types }).encode(json)));
     yield { name: `${codec.name}, written: ${name}`, actual, expected: error ?? hex };
   }
   for (const { framing, hex, ...expected } of f.framings) {

@@ -348,6 +348,21 @@ const wrong: [sentence: string, json: unknown, ...lines: string[]][] = [
     'codec.version: expected "3.1.1" or "5", got "4"',
   ],
   [
+    "a schema that was not read",
+    { name: "x", codec: "protobuf" },
+    "codec.schema: expected a .proto file beside the descriptor, got nothing",
+  ],
+  [
+    "a message that the schema has not",
+    { name: "x", codec: { name: "protobuf", send: "a.B", receive: "a.C", types: { "a.B": { fields: {} } } } },
+    'codec.receive: expected a message of the schema (a.B), got "a.C"',
+  ],
+  [
+    "a schema of another codec",
+    { name: "x", codec: { name: "cbor", schema: "a.proto" } },
+    'codec.schema: expected none but of "protobuf", got "a.proto"',
+  ],
+  [
     "two ends of a message",
     { name: "x", framing: "varint", delimiter: "\n" },
     'delimiter: expected none beside "framing", got "\\n"',

@@ -32,15 +32,24 @@ export interface CodecOptions {
   readonly schema?: string;
   readonly send?: string;
   readonly receive?: string;
-  readonly types?: unknown;
+  readonly types?: object;
 }
 
 /** The codecs that there are, beside `json`: text as it comes. */
-export const CODEC_NAMES = ["msgpack", "cbor", "mqtt"] as const;
+export const CODEC_NAMES = ["msgpack", "cbor", "protobuf", "mqtt"] as const;
 export type CodecName = (typeof CODEC_NAMES)[number];
 
 /** Makes a codec for what a descriptor says. */
-export type MakeCodec = (options: CodecOptions) => Codec;
+export interface MakeCodec {
+  (options: CodecOptions): Codec;
+  /**
+   * The types of a schema and of what it imports, as a descriptor carries them. Absent: the codec has no schemas.
+   *
+   * @param read gives the text of a file by its path
+   * @throws Error saying what is wrong with it
+   */
+  typesOf?(path: string, read: (path: string) => string): unknown;
+}
 
 /** How deep a message may be nested. */
 export const MOST_LEVELS = 200;
@@ -54,6 +63,9 @@ export function useCodec(name: CodecName, make: MakeCodec): void {
 
 /** Whether {@link useCodec} was told of it. */
 export const hasCodec = (name: CodecName): boolean => made.has(name);
+
+/** What reads the schema of a codec, where it has one. */
+export const schemaReaderOf = (name: CodecName): MakeCodec["typesOf"] => made.get(name)?.typesOf;
 
 /** @throws Error where the codec has not been loaded */
 export function codecOf(options: CodecOptions): Codec {

@@ -76,6 +76,8 @@ func New(s *Spec) (Codec, error) {
 		return &msgpack{bytes}, nil
 	case "cbor":
 		return &cbor{bytes}, nil
+	case "protobuf":
+		return newProtobuf(s, bytes)
 	case "mqtt":
 		return newMQTT(s.Version, bytes)
 	}

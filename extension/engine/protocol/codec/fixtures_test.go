@@ -12,6 +12,7 @@ import (
 // table is lib/protocols/codecs/fixtures.json, which the codecs in TypeScript
 // run, too.
 type table struct {
+	Types    map[string]*Type // of every row's protobuf
 	Messages []struct {
 		Name  string
 		Codec Spec
@@ -57,6 +58,11 @@ func fromHex(t testing.TB, digits string) []byte {
 	return b
 }
 
+func (s Spec) with(types map[string]*Type) *Spec {
+	s.Types = types
+	return &s
+}
+
 func codecOf(t testing.TB, s *Spec) Codec {
 	t.Helper()
 	c, err := New(s)
@@ -78,9 +84,10 @@ func value(t testing.TB, text []byte) (v any) {
 }
 
 func TestFixturesOfMessages(t *testing.T) {
-	for _, row := range load(t).Messages {
+	f := load(t)
+	for _, row := range f.Messages {
 		t.Run(row.Codec.Name+" "+row.Name, func(t *testing.T) {
-			got, ok := codecOf(t, &row.Codec).AppendJSON([]byte("before"), fromHex(t, row.Hex))
+			got, ok := codecOf(t, row.Codec.with(f.Types)).AppendJSON([]byte("before"), fromHex(t, row.Hex))
 			switch {
 			case ok != (row.JSON != nil):
 				t.Errorf("got %s, %v", got, ok)
@@ -92,10 +99,11 @@ func TestFixturesOfMessages(t *testing.T) {
 }
 
 func TestFixturesOfWritten(t *testing.T) {
-	for _, row := range load(t).Written {
+	f := load(t)
+	for _, row := range f.Written {
 		t.Run(row.Codec.Name+" "+row.Name, func(t *testing.T) {
 			text := bytes.TrimSpace([]byte(row.JSON)) // as a template is
-			got, err := codecOf(t, &row.Codec).AppendMessage([]byte("before"), text)
+			got, err := codecOf(t, row.Codec.with(f.Types)).AppendMessage([]byte("before"), text)
 			if said := errorText(err); said != row.Error || err == nil && hex.EncodeToString(got[6:]) != row.Hex {
 				t.Errorf("got %x, %q; want %s, %q", got[6:], said, row.Hex, row.Error)
 			}

@@ -16,7 +16,7 @@ func fuzzCodec(f *testing.F, s *Spec) {
 			f.Add(fromHex(f, row.Hex))
 		}
 	}
-	c := codecOf(f, s)
+	c := codecOf(f, s.with(load(f).Types))
 	f.Fuzz(func(t *testing.T, message []byte) {
 		text, ok := c.AppendJSON(nil, message)
 		if len(text) > 64+len(message)*maxGrowth {
@@ -47,6 +47,10 @@ const maxGrowth = 24
 
 func FuzzMessagePack(f *testing.F) { fuzzCodec(f, &Spec{Name: "msgpack", Bytes: "json"}) }
 func FuzzCBOR(f *testing.F)        { fuzzCodec(f, &Spec{Name: "cbor", Bytes: "json"}) }
+
+func FuzzProtobuf(f *testing.F) {
+	fuzzCodec(f, &Spec{Name: "protobuf", Bytes: "json", Send: "fixtures.Everything", Receive: "fixtures.Everything"})
+}
 
 // FuzzMQTT has no packet that both sides send but for acknowledgements and
 // publications.
