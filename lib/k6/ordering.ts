@@ -123,7 +123,7 @@ async function driveRoom(
         if (arrival === "foreign" || arrival === "duplicated") return;
         const lag = effect.at - dueTimes[Number(publisher)]![Number(seq) - 1]!;
         record("ws_fanout_lag_ms", lag);
-        record("ws_delivery_success_rate", lag <= drain);
+        record("ws_delivery_success_rate", true); // what has not come by the end has failed
       },
     });
     joined.push(Promise.race([isReady, connection.outcome]));

@@ -310,7 +310,7 @@ const runs: Row<Run>[] = [
   [
     "sessions too short for a probe and its reply",
     { env: { SESSION: "3s" } },
-    "SESSION: expected at least PROBE_INTERVAL + REPLY_TIMEOUT (15s), so that every session has a probe, got 3s",
+    "SESSION: expected at least PROBE_INTERVAL + REPLY_TIMEOUT (7s), so that every session has a probe, got 3s",
   ],
   ["a rate that is none", { scenario: "connect", env: { RATE: "0" } }, "RATE: expected a number above 0"],
 ];
