@@ -3,7 +3,6 @@ package codec
 import (
 	"bytes"
 	"encoding/base64"
-	"encoding/json"
 	"fmt"
 	"math"
 	"strconv"
@@ -43,7 +42,7 @@ func (s byteStrings) append(dst, b []byte) []byte {
 // holdsJSON tells whether a byte string is an object or a list of JSON.
 func holdsJSON(b []byte) bool {
 	at := jsontext.Space(b, 0)
-	return at < len(b) && (b[at] == '{' || b[at] == '[') && utf8.Valid(b) && json.Valid(b)
+	return at < len(b) && (b[at] == '{' || b[at] == '[') && utf8.Valid(b) && jsontext.Valid(b)
 }
 
 // unappend appends the byte string that a JSON value stands for: an object or
