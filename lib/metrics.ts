@@ -107,7 +107,7 @@ export const METRICS = {
   ws_messages_foreign: counter("Deliveries of other processes' publications, or of nobody's."),
   ws_reply_success_rate: rate("Replies that a probe expected and that came in time."),
   ws_delivery_success_rate: rate(
-    "Deliveries of publications that a subscriber expected and that came in time; one that came twice counts once.",
+    "Deliveries of publications that a subscriber expected and that came in time (ordering: before its end); one that came twice counts once.",
   ),
   ws_shards_started: counter("Shares of the load that began; see ws_shards_completed."),
   ws_shards_completed: counter(
