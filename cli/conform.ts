@@ -13,11 +13,11 @@ import { findK6 } from "./find-k6.ts";
 /** What `--help` says. */
 export const CONFORM_MANUAL = `Test WebSocket implementations against RFC 6455 and RFC 7692.
 
-  k6-realtime conform server --url ws://127.0.0.1:9001     test a server that echoes
-  k6-realtime conform client --listen 127.0.0.1:9001       test the clients that connect
-  k6-realtime conform testee --listen 127.0.0.1:9001       be tested: our own server
-  k6-realtime conform testee --url ws://127.0.0.1:9001     be tested: our own client
-  k6-realtime conform cases                                list the cases
+  k6-realtime conform server --url ws://127.0.0.1:9001  a server that echoes
+  k6-realtime conform client --listen 127.0.0.1:9001    the clients that connect
+  k6-realtime conform testee --listen 127.0.0.1:9001    play our own server
+  k6-realtime conform testee --url ws://127.0.0.1:9001  play our own client
+  k6-realtime conform cases                             list the cases
 
 Each has its own --help. Flags that server and client share:
 

@@ -3,14 +3,16 @@ import { existsSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { EXIT, UserError } from "../command.ts";
-import { line, readInputs } from "./inputs.ts";
+import { readInputs, variable } from "./inputs.ts";
 import { command, refusal, type Step } from "./run.ts";
 import { addToJobSummary, errorLine, plainLine, setOutputs, withoutCommands } from "./runner.ts";
 
 /** The name that stands in a scenario's place. */
 export const CONFORM = "conform";
 
-export const isConformance = (env: NodeJS.ProcessEnv): boolean => line(env, "scenario") === CONFORM;
+/** Hostile text is no conformance test either: whoever reads the inputs refuses it. */
+export const isConformance = (env: NodeJS.ProcessEnv): boolean =>
+  env[variable("scenario")]?.trim() === CONFORM;
 
 /** @returns 0 pass, 99 fail; else what `k6-realtime conform` ends with */
 export async function runConformance(step: Step, results: string): Promise<number> {

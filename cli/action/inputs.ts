@@ -18,7 +18,7 @@ export interface Inputs {
 }
 
 /** The environment variable that holds an input. */
-const variable = (input: string) => `INPUT_${input.toUpperCase().replaceAll("-", "_")}`;
+export const variable = (input: string) => `INPUT_${input.toUpperCase().replaceAll("-", "_")}`;
 
 /**
  * Reads the inputs that a run needs.
