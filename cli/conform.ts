@@ -1,14 +1,12 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
 import { type CommandDef, defineCommand } from "citty";
-import { EXIT, type Surroundings, UserError } from "./command.ts";
+import { type Surroundings, UserError } from "./command.ts";
 import { conformJunit } from "./conform/junit.ts";
 import { conformMarkdown } from "./conform/markdown.ts";
 import { conformPage } from "./conform/page.ts";
 import { type ConformResults, parseConformResults } from "./conform/results.ts";
-import { findK6 } from "./find-k6.ts";
+import { passOn } from "./pass-on.ts";
 
 /** What `--help` says. */
 export const CONFORM_MANUAL = `Test WebSocket implementations against RFC 6455 and RFC 7692.
@@ -48,34 +46,17 @@ export const conform = ({ out, err, cwd, env, signal }: Surroundings): CommandDe
       const args = results === undefined ? rawArgs : [role, ...rest, "--results", results];
       // What an earlier run left is not this run's result.
       if (results !== undefined) await rm(join(results, "results.json"), { force: true });
-      const exitCode = await k6(args, { out, err, cwd, env, signal });
+      const exitCode = await passOn(["conform", ...args], "conformance tests", {
+        out,
+        err,
+        cwd,
+        env,
+        signal,
+      });
       if (results !== undefined) await render(results, { out: rest.includes("--json") ? err : out, cwd });
       return exitCode;
     },
   });
-
-async function k6(args: readonly string[], { out, err, cwd, env, signal }: Surroundings): Promise<number> {
-  const { command, extension } = await findK6(env);
-  if (!extension) {
-    throw new UserError(
-      `${command} has no conformance tests: npm run build:k6 builds a k6 that has`,
-      EXIT.error,
-    );
-  }
-  const child = spawn(command, ["x", "conform", ...args], { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
-  child.stdout.on("data", (chunk) => out.write(chunk));
-  child.stderr.on("data", (chunk) => err.write(chunk));
-  const onAbort = () => child.kill("SIGINT");
-  signal.addEventListener("abort", onAbort, { once: true });
-  try {
-    if (signal.aborted) onAbort();
-    const [exitCode] = await once(child, "close");
-    // A usage error of k6's is -1, which the system shows as 255.
-    return exitCode === 255 ? EXIT.usage : (exitCode ?? EXIT.error);
-  } finally {
-    signal.removeEventListener("abort", onAbort);
-  }
-}
 
 /** Where the results go: `--results`, else the spec file's `outdir`, else a directory of their own. */
 async function resultsDirectory(args: readonly string[], cwd: string): Promise<string> {

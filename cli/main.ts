@@ -3,6 +3,7 @@ import { stripVTControlCharacters } from "node:util";
 import { type ArgsDef, type CommandDef, defineCommand, renderUsage, runCommand } from "citty";
 import { fold } from "../lib/summary/fold.ts";
 import { BASELINE_MANUAL, baseline } from "./baseline.ts";
+import { BENCH_MANUAL, bench } from "./bench.ts";
 import { closest, EXIT, isHidden, refuseUnknown, type Surroundings, UserError } from "./command.ts";
 import { CONFORM_MANUAL, conform } from "./conform.ts";
 import { DEMO_MANUAL, demo } from "./demo.ts";
@@ -20,6 +21,7 @@ const { version } = JSON.parse(readFileSync(new URL("../package.json", import.me
 /** Each command's `run` returns the exit code. */
 const commands = (around: Surroundings): Record<string, CommandDef> => ({
   baseline: baseline(around),
+  bench: bench(around),
   conform: conform(around),
   demo: demo(around),
   doctor: doctor(around),
@@ -58,6 +60,9 @@ const MANUALS: Readonly<Record<string, string>> = {
   setup: SETUP_MANUAL,
   try: TRY_MANUAL,
 };
+
+/** Commands whose flags are those of a command of k6, with their manuals. */
+const PASSED_ON: Readonly<Record<string, string>> = { bench: BENCH_MANUAL, conform: CONFORM_MANUAL };
 
 /** Of a flag that is none, what does what it says. */
 const HINTS: Readonly<Record<string, Readonly<Record<string, string>>>> = { run: RUN_HINTS };
@@ -99,7 +104,8 @@ async function dispatch(argv: readonly string[], around: Surroundings): Promise<
   if (!command) {
     throw new UserError(await unknownCommand(name, Object.keys(subCommands)));
   }
-  if (name === "conform") return await passedOn(command, behind, around);
+  const passed = Object.hasOwn(PASSED_ON, name) ? PASSED_ON[name] : undefined;
+  if (passed !== undefined) return await passedOn(command, passed, behind, around);
   const rest =
     PASSES_ON.includes(name) && behind.includes("--") ? behind.slice(0, behind.indexOf("--")) : behind;
   if (rest.includes("--help") || rest.includes("-h")) {
@@ -121,11 +127,12 @@ async function dispatch(argv: readonly string[], around: Surroundings): Promise<
 /** A command whose flags are another program's: that reads them, and refuses those it does not know. */
 async function passedOn(
   command: CommandDef,
+  manual: string,
   args: readonly string[],
   { out }: Surroundings,
 ): Promise<number> {
   if (args[0] === "--help" || args[0] === "-h") {
-    out.write(CONFORM_MANUAL);
+    out.write(folded(manual));
     return EXIT.pass;
   }
   const { result } = await runCommand(command, { rawArgs: [...args] });

@@ -134,11 +134,18 @@ func (p *epoll) block(until clock.Time) int {
 	return n
 }
 
-// sleep waits as block does.
+// sleep waits as block does, and keeps how long that took.
 func (p *epoll) sleep(until clock.Time) int {
+	began := clock.Now()
+	n := p.await(began, until)
+	p.loop.idle += clock.Now().Sub(began)
+	return n
+}
+
+func (p *epoll) await(now, until clock.Time) int {
 	var timeout *[2]int64 // seconds and nanoseconds, of 64 bits on every platform
 	if until != 0 {
-		ns := max(int64(until-clock.Now()), 0)
+		ns := max(int64(until-now), 0)
 		timeout = &[2]int64{ns / 1e9, ns % 1e9}
 	}
 	if !p.coarse {

@@ -50,7 +50,8 @@ type Loop struct {
 	deadlines timers     // ring when all that arrived by then is handled
 	settled   clock.Time // up to when that is so
 	boundUsed bool       // some message's arrival is known by its bounds only
-	conns     []*Conn    // by slot; nil is free
+	idle      time.Duration
+	conns     []*Conn // by slot; nil is free
 	free      []int32
 
 	sockets    *websocket.Shared
@@ -177,6 +178,11 @@ func (l *Loop) closePosted(must bool) bool {
 	l.posted.closed = must || len(l.posted.calls) == 0
 	return l.posted.closed
 }
+
+// Idle is how long the loop has waited for something to do, up to now. What it
+// was not idle it was at work, or without a processor amid its work. Epoll
+// only: elsewhere it is 0. On the loop's goroutine.
+func (l *Loop) Idle() time.Duration { return l.idle }
 
 // Connections is how many connections the loop has, in any state.
 func (l *Loop) Connections() int { return len(l.conns) - len(l.free) }

@@ -1,8 +1,6 @@
 package subcommand
 
 import (
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/url"
@@ -20,11 +18,9 @@ const exitError = 1
 // serverFlags are those of `k6 x conform server`.
 type serverFlags struct {
 	conformFlags
-	url      string
-	agent    string
-	header   []string
-	ca       string
-	insecure bool
+	targetFlags
+	url   string
+	agent string
 }
 
 func conformServer() *cobra.Command {
@@ -33,13 +29,12 @@ func conformServer() *cobra.Command {
 		Use: "server", Short: "Test one or more WebSocket servers that echo messages", Args: cobra.NoArgs, SilenceUsage: true,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
 	}
-	f.register(cmd)
+	f.conformFlags.register(cmd)
+	f.targetFlags.register(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&f.url, "url", "", "the server, such as ws://127.0.0.1:9001 or wss://localhost:9002/echo; default the variable WS_URL, where there is no --spec")
 	flags.StringVar(&f.agent, "agent", "", "its name in the results; default its host and port")
-	flags.StringArrayVar(&f.header, "header", nil, "line to add to each handshake, such as 'Origin: https://example.com'; the variable WS_TOKEN adds a Bearer token, where there is no --spec")
-	flags.StringVar(&f.ca, "ca", "", "file of certificates in PEM to trust for wss")
-	flags.BoolVar(&f.insecure, "insecure", false, "take any certificate for wss")
+	flags.Lookup("header").Usage += "; the variable WS_TOKEN adds a Bearer token, where there is no --spec"
 	flags.IntVar(&f.parallel, "parallel", 0, "cases at a time; default 24, of those that move megabytes as many as processors")
 	return cmd
 }
@@ -133,20 +128,4 @@ func redacted(u *url.URL, address string) string {
 		return u.Scheme + "://" + u.Host
 	}
 	return address
-}
-
-func (f *serverFlags) tls() (*tls.Config, error) {
-	config := &tls.Config{InsecureSkipVerify: f.insecure} //nolint:gosec // asked for
-	if f.ca == "" {
-		return config, nil
-	}
-	pem, err := os.ReadFile(f.ca)
-	if err != nil {
-		return nil, fmt.Errorf("--ca: %w", err)
-	}
-	config.RootCAs = x509.NewCertPool()
-	if !config.RootCAs.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("--ca: expected certificates in PEM, got none in %s", f.ca)
-	}
-	return config, nil
 }

@@ -14,7 +14,7 @@ async function run(...argv: string[]) {
   return { code, out: await text(out.end()), err: await text(err.end()) };
 }
 
-const COMMANDS = "baseline, conform, demo, doctor, gate, list, report, run, setup, try";
+const COMMANDS = "baseline, bench, conform, demo, doctor, gate, list, report, run, setup, try";
 
 const refusals: [sentence: string, argv: string[], message: string][] = [
   ["an unknown command", ["dmeo"], "unknown command dmeo, did you mean demo?"],
@@ -78,7 +78,7 @@ test("without a command the usage is shown, with exit code 2", async () => {
   assert.equal(code, 2);
   assert.match(
     out,
-    /USAGE k6-realtime baseline.*\n\nWHERE TO BEGIN\n\n {2}k6-realtime setup .*\n {2}k6-realtime demo /s,
+    /USAGE k6-realtime\s+baseline.*\n\nWHERE TO BEGIN\n\n {2}k6-realtime setup .*\n {2}k6-realtime demo /s,
   );
 });
 

@@ -6,6 +6,7 @@
 //	bare tcp CONNECTIONS
 //	bare connect 127.0.0.1:9100 CONNECTIONS THREADS
 //	bare read 127.0.0.1:9100 CONNECTIONS ROOMS PUBLICATIONS_PER_SECOND SECONDS PAYLOAD_BYTES
+//	bare echo 127.0.0.1:9100 COUNT BYTES
 //	bare lags PORT
 //	bare services PORT
 //
@@ -31,7 +32,7 @@ func main() {
 	}
 }
 
-const usage = "expected tcp CONNECTIONS, connect ADDRESS CONNECTIONS THREADS, read ADDRESS CONNECTIONS ROOMS PUBLICATIONS_PER_SECOND SECONDS PAYLOAD_BYTES, lags PORT, or services PORT"
+const usage = "expected tcp CONNECTIONS, connect ADDRESS CONNECTIONS THREADS, read ADDRESS CONNECTIONS ROOMS PUBLICATIONS_PER_SECOND SECONDS PAYLOAD_BYTES, echo ADDRESS COUNT BYTES, lags PORT, or services PORT"
 
 func run(args []string) (figures any, err error) {
 	if len(args) == 0 {
@@ -39,13 +40,13 @@ func run(args []string) (figures any, err error) {
 	}
 	var address string
 	words := args[1:]
-	if (args[0] == "connect" || args[0] == "read") && len(words) > 0 {
+	if (args[0] == "connect" || args[0] == "read" || args[0] == "echo") && len(words) > 0 {
 		address, words = words[0], words[1:]
 	}
 	var n []int
 	for _, word := range words {
 		value, err := strconv.Atoi(word)
-		if err != nil || value < 1 {
+		if err != nil || value < 0 || value == 0 && args[0] != "echo" {
 			return nil, fmt.Errorf("expected a whole number above 0, got %q", word)
 		}
 		n = append(n, value)
@@ -57,6 +58,8 @@ func run(args []string) (figures any, err error) {
 		return connect(address, n[0], n[1])
 	case mode == "read5":
 		return read(address, readLoad{n[0], n[1], n[2], n[3], n[4]})
+	case mode == "echo2" && n[0] > 0:
+		return echo(address, n[0], n[1])
 	case mode == "lags1":
 		return lags(n[0])
 	case mode == "services1":
