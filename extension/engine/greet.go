@@ -54,7 +54,7 @@ func (c *Conn) greeted(b []byte, at clock.Time) (rest []byte) {
 
 // decline answers a request that is no handshake, and ends the connection.
 func (c *Conn) decline(f Failure) {
-	if err := c.write([]byte(websocket.Declined)); err != nil {
+	if err := c.write([]byte(websocket.Declined(f.Err))); err != nil {
 		c.fail(errnoReason(err), err)
 		return
 	}

@@ -1,20 +1,26 @@
 package handshake
 
-import "encoding/base64"
+import (
+	"bytes"
+	"encoding/base64"
+)
 
 // ReadRequest reads a client's request from the start of b, as a server does
 // (section 4.2.1). n is the size of its head, or 0 when b ends before the head
 // does. limit bounds the head in bytes. extensions is as in a Response.
 func ReadRequest(b []byte, limit int) (key Key, extensions []byte, n int, err error) {
-	const method = "GET "
 	if start := b[:min(len(b), len(method))]; string(start) != method[:len(start)] {
 		return key, nil, 0, ErrMalformed
 	}
 	head := lines{rest: b[:min(len(b), limit)]}
-	if _, whole := head.next(); !whole {
+	line, whole := head.next()
+	switch {
+	case !whole:
 		return key, nil, 0, tooLarge(b, limit)
+	case !isRequestLine(line):
+		return key, nil, 0, ErrMalformed
 	}
-	var keys, upgrade, connection, version int
+	var keys, hosts, upgrade, connection, versions, version13 int
 	for {
 		line, whole := head.next()
 		if !whole {
@@ -32,8 +38,13 @@ func ReadRequest(b []byte, limit int) (key Key, extensions []byte, n int, err er
 			upgrade++
 		case is(name, "Connection") && hasToken(value, "Upgrade"):
 			connection++
-		case is(name, "Sec-WebSocket-Version") && string(value) == "13":
-			version++
+		case is(name, "Host"):
+			hosts++
+		case is(name, "Sec-WebSocket-Version"):
+			versions++
+			if string(value) == "13" {
+				version13++
+			}
 		case is(name, "Sec-WebSocket-Key"):
 			var decoded [18]byte
 			if size, err := base64.StdEncoding.Decode(decoded[:], value[:min(len(value), len(key))]); err != nil ||
@@ -45,11 +56,31 @@ func ReadRequest(b []byte, limit int) (key Key, extensions []byte, n int, err er
 			extensions = joined(extensions, value)
 		}
 	}
-	if keys != 1 || upgrade == 0 || connection == 0 || version != 1 {
+	switch {
+	case hosts != 1:
+		return key, nil, 0, ErrMalformed
+	case upgrade == 0 || connection == 0:
+		return key, nil, 0, ErrUpgrade
+	case versions != 1 || version13 != 1:
+		return key, nil, 0, ErrVersion
+	case keys != 1:
 		return key, nil, 0, ErrUpgrade
 	}
 	return key, extensions, min(len(b), limit) - len(head.rest), nil
 }
+
+const method = "GET "
+
+// isRequestLine tells whether a line that begins with method has a target, and
+// a version from HTTP/1.1 on (RFC 9112 section 3, RFC 6455 section 4.2.1).
+func isRequestLine(line []byte) bool {
+	const version = "HTTP/1."
+	target, minor, found := bytes.Cut(line[len(method):], []byte(" "+version))
+	return found && len(target) > 0 && !bytes.ContainsFunc(target, isNoVisible) &&
+		len(minor) == 1 && minor[0] >= '1' && minor[0] <= '9'
+}
+
+func isNoVisible(r rune) bool { return r <= ' ' || r == 0x7f }
 
 // AppendResponse appends the answer to a request with key. extensions is what it
 // says of them, "" for nothing.

@@ -45,6 +45,7 @@ func TestReadResponse(t *testing.T) {
 		{"HTTP/2", "HTTP/2 503\r\n", "", ErrMalformed},
 		{"a status of letters", "HTTP/1.1 abc\r\n", "", ErrMalformed},
 		{"a status of four digits", "HTTP/1.1 1010\r\n", "", ErrMalformed},
+		{"a value with a NUL", line + "X: a\x00b\r\n\r\n", "", ErrMalformed},
 		{"a line without a colon", line + "what\r\n\r\n", "", ErrMalformed},
 		{"another upgrade", line + "Upgrade: h2c\r\nConnection: Upgrade\r\n" + accept + "\r\n", "", ErrUpgrade},
 		{"no upgrade", line + "Connection: Upgrade\r\n" + accept + "\r\n", "", ErrUpgrade},
@@ -146,9 +147,22 @@ func TestReadRequestRefuses(t *testing.T) {
 		{"a short key", "dGhlIHNhbXBsZSBub25jZQ==", "dGhlIHNhbXBsZSBub25j"},
 		{"a long key", "dGhlIHNhbXBsZSBub25jZQ==", "dGhlIHNhbXBsZSBub25jZQ==A"},
 		{"no upgrade", "Upgrade: websocket", "Upgrade: h2c"},
+		{"HTTP/1.0", "HTTP/1.1", "HTTP/1.0"},
+		{"HTTP/2", "HTTP/1.1", "HTTP/2.0"},
+		{"no target", "GET / ", "GET "},
+		{"an empty target", "GET / ", "GET  "},
+		{"a target with a space", "GET / ", "GET /a b "},
+		{"no host", "Host: h\r\n", ""},
+		{"two hosts", "Host: h\r\n", "Host: h\r\nHost: i\r\n"},
+		{"two versions", "Version: 13\r\n", "Version: 13\r\nSec-WebSocket-Version: 99\r\n"},
+		{"a NUL in a value", "Host: h\r\n", "Host: h\r\nX: a\x00b\r\n"},
+		{"a CR in a value", "Host: h\r\n", "Host: h\r\nX: a\rb\r\n"},
 	}
 	for _, test := range tests {
 		bad := strings.Replace(string(good), test.old, test.new, 1)
+		if bad == string(good) {
+			t.Fatalf("%s: %q is not in the request", test.name, test.old)
+		}
 		if _, _, _, err := ReadRequest([]byte(bad), limit); err == nil {
 			t.Errorf("%s was taken", test.name)
 		}

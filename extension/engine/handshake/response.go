@@ -19,6 +19,7 @@ var (
 	ErrTooLarge    = &Error{"header_too_large", "the header did not end within the limit"}
 	ErrMalformed   = &Error{"bad_upgrade", "the answer is not HTTP/1.1"}
 	ErrUpgrade     = &Error{"bad_upgrade", "want exactly one Upgrade header, websocket, and Connection: Upgrade"}
+	ErrVersion     = &Error{"bad_version", "want exactly one Sec-WebSocket-Version header, 13"}
 	ErrExtension   = &Error{"bad_extension", "the server chose an extension, none was offered"}
 	ErrAccept      = &Error{"bad_accept", "Sec-WebSocket-Accept does not answer the key that was sent"}
 	ErrSubprotocol = &Error{"bad_subprotocol", "the server chose a subprotocol that was not offered"}
@@ -197,7 +198,11 @@ func field(line []byte) (name, value []byte, err error) {
 	if colon < 1 || bytes.ContainsAny(line[:colon], " \t") {
 		return nil, nil, ErrMalformed
 	}
-	return line[:colon], bytes.Trim(line[colon+1:], " \t"), nil
+	value = bytes.Trim(line[colon+1:], " \t")
+	if bytes.IndexByte(value, 0) >= 0 || bytes.IndexByte(value, '\r') >= 0 {
+		return nil, nil, ErrMalformed // RFC 9110 section 5.5
+	}
+	return line[:colon], value, nil
 }
 
 // is compares without regard to ASCII case.

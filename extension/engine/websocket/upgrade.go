@@ -121,5 +121,12 @@ func (sh *Shared) accept(head []byte) (n int, reply []byte, chosen Chosen, wrong
 	return n, sh.scratch, chosen, nil
 }
 
-// Declined is what a server answers to what is no handshake.
-const Declined = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+// Declined is what a server answers to what is no handshake. To a client of
+// another version it says which one it speaks (RFC 6455 section 4.4).
+func Declined(why error) string {
+	const behind = "Connection: close\r\nContent-Length: 0\r\n\r\n"
+	if why == handshake.ErrVersion {
+		return "HTTP/1.1 426 Upgrade Required\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" + behind
+	}
+	return "HTTP/1.1 400 Bad Request\r\n" + behind
+}
