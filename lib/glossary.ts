@@ -169,6 +169,7 @@ const MESSAGE: Readonly<Record<MessageReason, Term>> = {
     "RFC 6455 section 5.5.1 wants an answer: the server or a proxy leaves it out.",
   ),
   too_many_elements: ours("too_many_elements"),
+  pieces_limit: ours("pieces_limit"),
   message_too_big: ours("message_too_big"),
   buffer_limit: ours("buffer_limit"),
   bad_deflate: term("A compressed message cannot be inflated (RFC 7692).", BROKEN_SERVER),

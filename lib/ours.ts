@@ -2,7 +2,7 @@
  * What this side did itself, or its machine: nothing of it is the server's. The one table of that, by metric and tag;
  * the engine's own lists are held to it by a test. Pure.
  */
-import { MOST_MESSAGES } from "./protocols/reader.ts";
+import { MOST_MESSAGES, MOST_PENDING } from "./protocols/reader.ts";
 import { PROXY_REASONS, type ProxyReason } from "./reasons.ts";
 import type { Summary } from "./summary/summary.ts";
 
@@ -133,6 +133,13 @@ export const OURS: readonly Ours[] = [
     value: "too_many_elements",
     says: (n) =>
       `${messages(n)} with a list of more than ${MOST_MESSAGES} elements, of which the generator read no more (too_many_elements)`,
+  },
+  {
+    metric: "ws_message_errors",
+    tag: "reason",
+    value: "pieces_limit",
+    says: (n) =>
+      `the generator keeps ${MOST_PENDING / 2 ** 20} MiB of a message that comes in pieces, and read no more of connections with a longer one: ${messages(n)} (pieces_limit). Look whether codec and framing are the server's`,
   },
   {
     metric: "ws_message_errors",

@@ -119,6 +119,7 @@ export const MESSAGE_REASONS = [
   "contract", // parsable, but breaks the protocol
   "unmatched", // matches no rule, and the protocol allows none such
   "too_many_elements", // a longer list than is read here: ours
+  "pieces_limit", // a longer message in pieces than is kept here: ours
   "session", // a step of the session did not succeed
   "unsent", // fell due without a connection, or the peer does not read
   "clock_differs", // a time stamp that cannot be, by this machine's clock

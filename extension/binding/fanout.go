@@ -108,6 +108,7 @@ func (r *recorder) fanOut(w *fanout.Window) {
 	s.count(m.MessageErrors, w.Errors, "reason", "error_reply")
 	s.count(m.MessageErrors, w.Invalid, "reason", "contract")
 	s.count(m.MessageErrors, w.TooMany, "reason", faultReasons[protocol.TooMany])
+	s.count(m.MessageErrors, w.PiecesLimit, "reason", faultReasons[protocol.PiecesLimit])
 	s.count(m.MessageErrors, w.ClockDiffers, "reason", "clock_differs")
 	s.push()
 	r.outcomes(m.DeliveredRate, true, w.InTime)

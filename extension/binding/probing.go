@@ -93,7 +93,7 @@ func (r *recorder) probingTrends(o *options) []trend {
 // faultReasons are the values of the tag reason.
 var faultReasons = [...]string{
 	protocol.Unparsable: "unparsable", protocol.Contract: "contract", protocol.Unmatched: "unmatched",
-	protocol.TooMany: "too_many_elements",
+	protocol.TooMany: "too_many_elements", protocol.PiecesLimit: "pieces_limit",
 }
 
 // probing tells k6 what probes did since the last time.

@@ -13,13 +13,18 @@ import type {
   Received,
   Send,
 } from "./protocol.ts";
-import { type Frame, MOST_MESSAGES, Reader } from "./reader.ts";
+import { type Frame, MOST_MESSAGES, MOST_PENDING, Reader } from "./reader.ts";
 import { NO_VALUE, numberValue, stringValue, type Value } from "./template.ts";
 import { isWhole, kindOf, VARIABLES } from "./variables.ts";
-import { Inbox, type Incoming, plainMessages, type Wire } from "./wire.ts";
+import { Inbox, type Incoming, plainMessages, type StreamEnd, type Wire } from "./wire.ts";
 import { type Written, write, writeOwn } from "./write.ts";
 
 const NONE: readonly Effect[] = [];
+
+const STREAM_ENDS = {
+  broken: { reason: "unparsable", detail: "a stream of bytes that breaks its framing" },
+  too_long: { reason: "pieces_limit", detail: `a message in pieces of more than ${MOST_PENDING} bytes` },
+} as const satisfies Record<StreamEnd, object>;
 
 /** Nothing of one message outlives its reading, so that all connections can share one reader, and one for elements. */
 const reader = new Reader();
@@ -111,7 +116,7 @@ export class Machine implements Conversation {
     if (effects.length > 0) yield { message: undefined, effects };
   }
 
-  #messagesIn(frame: Frame): Iterable<Incoming | "broken"> {
+  #messagesIn(frame: Frame): Iterable<Incoming | StreamEnd> {
     const { wire } = this.#protocol;
     return this.#inbox ? this.#inbox.take(frame, () => this.#wireNow()) : plainMessages(frame, wire);
   }
@@ -123,9 +128,9 @@ export class Machine implements Conversation {
   }
 
   /** Takes a message; gives it as text where a codec could make one of it. */
-  #takeIncoming(incoming: Incoming | "broken", at: Ms, effects: Effect[]): Omit<Received, "effects"> {
-    if (incoming === "broken") {
-      if (!this.#isEnded()) effects.push(unparsable("a stream of bytes that breaks its framing"));
+  #takeIncoming(incoming: Incoming | StreamEnd, at: Ms, effects: Effect[]): Omit<Received, "effects"> {
+    if (typeof incoming === "string") {
+      if (!this.#isEnded()) effects.push({ kind: "invalid", ...STREAM_ENDS[incoming] });
       return { message: undefined };
     }
     const { frame, wire } = incoming;

@@ -73,7 +73,13 @@ export type Effect =
   /** A message that breaks the protocol. `detail` holds nothing of the message itself. */
   | {
       readonly kind: "invalid";
-      readonly reason: "unparsable" | "contract" | "unmatched" | "too_many_elements" | "protocol_code";
+      readonly reason:
+        | "unparsable"
+        | "contract"
+        | "unmatched"
+        | "too_many_elements"
+        | "pieces_limit"
+        | "protocol_code";
       readonly detail: string;
     }
   /** A message that the descriptor says nothing of and that may be ignored. */

@@ -2,7 +2,7 @@
 import { type Codec, type CodecOptions, codecOf, hasCodec, isCodecError } from "./codecs/codec.ts";
 import { concat, type Found, FRAMINGS, type Framing, type FramingName } from "./codecs/framing.ts";
 import { describe, type Problem } from "./problem.ts";
-import { type Frame, messagesIn } from "./reader.ts";
+import { type Frame, MOST_PENDING, messagesIn } from "./reader.ts";
 import { CODE, NO_VALUE, stringValue, type Template } from "./template.ts";
 import { encodeUtf8 } from "./utf8.ts";
 
@@ -113,10 +113,14 @@ export function refusal(template: Template, source: string, codec: Codec): strin
 /** Whether a message of WebSocket is text, and one of the protocol unless a delimiter parts it. */
 export const isPlain = ({ framing, codec }: Wire): boolean => framing === undefined && codec === undefined;
 
-/** How much of a message is kept that comes in several of WebSocket. */
-const MOST_PENDING = 2 ** 20;
+/** Why nothing more can be found in what a connection brings. */
+export type StreamEnd =
+  /** It breaks its framing. */
+  | "broken"
+  /** A message in pieces is longer than {@link MOST_PENDING}: ours. */
+  | "too_long";
 
-/** A message of the protocol as it came, and how it was written; undefined where the framing is broken. */
+/** A message of the protocol as it came, and how it was written. */
 export interface Incoming {
   readonly frame: Frame;
   readonly wire: Wire;
@@ -128,32 +132,35 @@ export class Inbox {
   #memory: Uint8Array = new Uint8Array(0);
   #pending = 0;
   #need = 0;
-  #broken = false;
+  #end: StreamEnd | undefined;
 
   /**
    * The protocol's messages that a message of WebSocket brings or completes.
    *
    * @param wireNow how the next of them is written
    */
-  *take(frame: Frame, wireNow: () => Wire): Generator<Incoming | "broken"> {
+  *take(frame: Frame, wireNow: () => Wire): Generator<Incoming | StreamEnd> {
     const wire = wireNow();
-    if (this.#broken) return yield "broken";
+    if (this.#end) return yield this.#end;
     if (this.#pending === 0 && isPlain(wire) && wire.delimiter === undefined) return yield { frame, wire };
     let rest = this.#append(typeof frame === "string" ? encodeUtf8(frame) : frame);
     while (rest && rest.length > 0) {
       const wire = wireNow();
       const found = find(rest, wire);
-      if (found === "broken" || ("need" in found && found.need > MOST_PENDING)) {
-        this.#broken = true;
-        this.#keep(new Uint8Array(0), 0);
-        return yield "broken";
-      }
+      if (found === "broken") return yield this.#stop("broken");
+      if ("need" in found && found.need > MOST_PENDING) return yield this.#stop("too_long");
       if ("need" in found) return this.#keep(rest, found.need);
       const message = rest.subarray(found.start, found.end);
       rest = rest.subarray(found.next);
       if (message.length > 0 || wire.framing) yield { frame: message, wire };
     }
     if (rest) this.#keep(rest, 0);
+  }
+
+  #stop(end: StreamEnd): StreamEnd {
+    this.#end = end;
+    this.#keep(new Uint8Array(0), 0);
+    return end;
   }
 
   /** What there is to look at; undefined where it is known to be too little. */

@@ -303,11 +303,14 @@ func (g *guest) Failed([]byte, *protocol.Probe, uint16) { g.loop.records.Now.Err
 
 // Invalid is called by the conversation.
 func (g *guest) Invalid(why protocol.Fault, _ string) {
-	if why == protocol.TooMany {
-		g.loop.records.Now.TooMany++
-		return
+	switch r := g.loop.records.Now; why {
+	case protocol.TooMany:
+		r.TooMany++
+	case protocol.PiecesLimit:
+		r.PiecesLimit++
+	default:
+		r.Invalid++
 	}
-	g.loop.records.Now.Invalid++
 }
 
 // Replied is called by the conversation; there are no probes.

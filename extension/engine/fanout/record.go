@@ -35,6 +35,9 @@ type Counts struct {
 	Errors     int64 // error messages of the server
 	Invalid    int64 // messages that break the protocol
 	TooMany    int64 // messages with a longer list than is read
+	// PiecesLimit is how many messages in pieces were longer than is kept, or
+	// came after such a one.
+	PiecesLimit int64
 	// ClockDiffers is how many stamps cannot be, by this machine's clock.
 	ClockDiffers int64
 	// Joining deliveries came so soon after their subscriber that they may be

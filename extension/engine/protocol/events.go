@@ -70,15 +70,16 @@ const (
 	Contract                  // parsable, but without what it must have
 	Unmatched                 // matches no rule, and the descriptor allows none such
 	TooMany                   // a longer list than is read here: no breach, and not the peer's doing
+	PiecesLimit               // a longer message in pieces than is kept here: not the peer's doing
 	TimeoutFault              // a step's message did not come in time
 	ErrorFault                // an error came instead
 )
 
 // MessageFaults is how many of the faults a message can have.
-const MessageFaults = TooMany + 1
+const MessageFaults = PiecesLimit + 1
 
 func (f Fault) String() string {
-	return [...]string{"unparsable", "contract", "unmatched", "too_many_elements", "timeout", "error"}[f]
+	return [...]string{"unparsable", "contract", "unmatched", "too_many_elements", "pieces_limit", "timeout", "error"}[f]
 }
 
 // Events is told what happens in a Conversation. What is passed is good during

@@ -56,9 +56,22 @@ func (c *compiler) wire(field string, spec *codec.Spec, framing, delimiter strin
 // stream is what a connection keeps of a message that has not come whole.
 type stream struct {
 	pending []byte
-	need    int  // bytes of pending before more can be said
-	broken  bool // nothing can be found in it any more
+	need    int // bytes of pending before more can be said
+	end     *streamEnd
 }
+
+// streamEnd is why nothing more can be found in what a connection brings.
+type streamEnd struct {
+	fault  Fault
+	detail string
+}
+
+var (
+	brokenStream = &streamEnd{Unparsable, "a stream of bytes that breaks its framing"}
+	longMessage  = &streamEnd{
+		PiecesLimit, fmt.Sprintf("a message in pieces of more than %d bytes", mostPending),
+	}
+)
 
 // mostPending is how much of a message is kept that comes in several of
 // WebSocket.
@@ -82,8 +95,8 @@ func (c *Conversation) receiveFramed(e Events, message []byte, binary bool, at c
 	if c.rare != nil {
 		s = &c.rare.stream
 	}
-	if s.broken {
-		e.Invalid(Unparsable, brokenStream)
+	if s.end != nil {
+		e.Invalid(s.end.fault, s.end.detail)
 		return
 	}
 	if len(s.pending) > 0 {
@@ -96,8 +109,12 @@ func (c *Conversation) receiveFramed(e Events, message []byte, binary bool, at c
 		w := c.wireNow()
 		one, next, need, broken := w.cut(rest)
 		if broken || need > mostPending {
-			c.needRare().stream = stream{broken: true}
-			e.Invalid(Unparsable, brokenStream)
+			end := brokenStream
+			if !broken {
+				end = longMessage
+			}
+			c.needRare().stream = stream{end: end}
+			e.Invalid(end.fault, end.detail)
 			return
 		}
 		if need > 0 {
@@ -110,8 +127,6 @@ func (c *Conversation) receiveFramed(e Events, message []byte, binary bool, at c
 	}
 	s.pending = nil
 }
-
-const brokenStream = "a stream of bytes that breaks its framing"
 
 // cut finds the first message of b and what comes after it; or how many bytes
 // there must be before it can be found.
