@@ -13,6 +13,7 @@ import { LIST_MANUAL, list } from "./list.ts";
 import { REPORT_MANUAL, report } from "./report.ts";
 import { bundledScenarios } from "./run/script.ts";
 import { RUN_HINTS, RUN_MANUAL, run } from "./run.ts";
+import { SERVER_MANUAL, server } from "./server.ts";
 import { SETUP_MANUAL, setup } from "./setup.ts";
 import { TRY_MANUAL, tryOut } from "./try.ts";
 
@@ -29,6 +30,7 @@ const commands = (around: Surroundings): Record<string, CommandDef> => ({
   list: list(around),
   report: report(around),
   run: run(around),
+  server: server(around),
   setup: setup(around),
   try: tryOut(around),
 });
@@ -39,6 +41,7 @@ WHERE TO BEGIN
 
   k6-realtime setup                             the k6 that runs all of it
   k6-realtime demo                              a whole run, and its report
+  k6-realtime server                            a server to try things on
   k6-realtime try --url wss://example.com/ws    your server, message by message
   k6-realtime run chat-soak --url wss://example.com/ws
                                                 a first load, and its verdict
@@ -61,8 +64,12 @@ const MANUALS: Readonly<Record<string, string>> = {
   try: TRY_MANUAL,
 };
 
-/** Commands whose flags are those of a command of k6, with their manuals. */
-const PASSED_ON: Readonly<Record<string, string>> = { bench: BENCH_MANUAL, conform: CONFORM_MANUAL };
+/** Commands that read their flags themselves or have a command of k6 read them, with their manuals. */
+const PASSED_ON: Readonly<Record<string, string>> = {
+  bench: BENCH_MANUAL,
+  conform: CONFORM_MANUAL,
+  server: SERVER_MANUAL,
+};
 
 /** Of a flag that is none, what does what it says. */
 const HINTS: Readonly<Record<string, Readonly<Record<string, string>>>> = { run: RUN_HINTS };
@@ -124,7 +131,6 @@ async function dispatch(argv: readonly string[], around: Surroundings): Promise<
   return result as number;
 }
 
-/** A command whose flags are another program's: that reads them, and refuses those it does not know. */
 async function passedOn(
   command: CommandDef,
   manual: string,

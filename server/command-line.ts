@@ -98,9 +98,12 @@ export const FLAGS: readonly Flag[] = [
   },
 ];
 
-const HELP = `Reference server for load tests: chat rooms, echo and an IM protocol over WebSocket.
+/** What `--help` says, of the command by which it was started. */
+export const serverHelp = (
+  command: string,
+) => `Reference server for load tests: chat rooms, echo and an IM protocol over WebSocket.
 
-  npm run server -- [options]
+  ${command} [options]
 
 ${FLAGS.map(({ flag, value, env, help }) => `  --${`${flag} ${value ?? ""}`.padEnd(21)} ${help} [${env}]`).join("\n")}
   --help                  this text
@@ -108,16 +111,19 @@ ${FLAGS.map(({ flag, value, env, help }) => `  --${`${flag} ${value ?? ""}`.padE
 A flag wins over its environment variable, in brackets. Endpoints, wire protocol and faults: docs/server.md.
 `;
 
+/** What the server is from a command line, unless flags or environment say otherwise. */
+export const DEFAULTS: Partial<ServerOptions> = { port: 8_080, faultControl: false };
+
 /** Runs the server until SIGTERM or SIGINT. Resolves to the exit code. */
 export async function startFromCommandLine(args: string[], env: NodeJS.ProcessEnv): Promise<number> {
   let options: Partial<ServerOptions> | undefined;
   try {
     options = readOptions(args, env);
     if (!options) {
-      process.stdout.write(HELP);
+      process.stdout.write(serverHelp("npm run server --"));
       return 0;
     }
-    const server = await startServer({ port: 8_080, faultControl: false, ...options });
+    const server = await startServer({ ...DEFAULTS, ...options });
     console.log(`listening on ${server.url}`);
     await new Promise<void>((resolve) => {
       for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve());

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { PassThrough } from "node:stream";
 import { text } from "node:stream/consumers";
 import { test } from "node:test";
@@ -14,7 +15,7 @@ async function run(...argv: string[]) {
   return { code, out: await text(out.end()), err: await text(err.end()) };
 }
 
-const COMMANDS = "baseline, bench, conform, demo, doctor, gate, list, report, run, setup, try";
+const COMMANDS = "baseline, bench, conform, demo, doctor, gate, list, report, run, server, setup, try";
 
 const refusals: [sentence: string, argv: string[], message: string][] = [
   ["an unknown command", ["dmeo"], "unknown command dmeo, did you mean demo?"],
@@ -105,6 +106,21 @@ for (const argv of [
     assert.match(out, /^Run the chat soak, in its short form, against the reference server/);
   });
 }
+
+test("server starts the reference server, says where, and ends when it is asked to", async () => {
+  const stop = new AbortController();
+  const out = new PassThrough();
+  const around = { out, err: new PassThrough(), cwd: "/", env: {}, signal: stop.signal };
+  const ended = main(["server", "--port", "0"], around);
+  const [line] = await once(out, "data");
+  const [, url = ""] = /^listening on ws:(\/\/127\.0\.0\.1:\d+)\n$/.exec(String(line)) ?? [];
+  assert.equal((await fetch(`http:${url}/health`)).status, 200);
+  stop.abort("SIGINT");
+  assert.equal(await ended, 0);
+  await assert.rejects(fetch(`http:${url}/health`));
+  const wrong = await run("server", "--port", "many");
+  assert.deepEqual(wrong, { code: 2, out: "", err: 'server: port: expected a whole number, got "many"\n' });
+});
 
 test("list names every scenario, and the settings of one with their flags' values", async () => {
   const all = await run("list");
