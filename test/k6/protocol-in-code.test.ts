@@ -1,10 +1,15 @@
 /** Protocols in code: the example whose messages are signed, under load, and what becomes of code that is wrong. */
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { once } from "node:events";
 import { readdir, readFile, writeFile } from "node:fs/promises";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { WebSocketServer } from "ws";
 import { packageFile } from "../../cli/package-file.ts";
 import { TAKES_CODE } from "../../lib/k6/requirements.ts";
+import { tryOut } from "../cli/try-out.ts";
 import { SIGNING_KEY, type SignedOptions, signedServer } from "../signed-server.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";
 import { count } from "./figures.ts";
@@ -74,6 +79,56 @@ for (const [sockets, { k6, folder }] of Object.entries(SOCKETS)) {
     assert.equal(server.seen.verified, server.seen.says + 6 + 4 + server.seen.resumes);
     assert.equal(count(summary!, "ws_messages_lost"), 0);
   });
+}
+
+test("the protocol that its page shows is answered, in try and under load", async (t) => {
+  const page = await readFile(packageFile("docs/protocol-in-code.md"), "utf8");
+  const [, source = ""] = /^```ts checked\.ts\n(.*?)^```$/ms.exec(page) ?? [];
+  const PROTOCOL_FILE = join(await temporaryDirectory(t), "checked.ts");
+  await writeFile(PROTOCOL_FILE, source);
+  const { url, seen } = await checkedServer(t);
+  const tried = await tryOut(["--url", url, "--protocol-file", PROTOCOL_FILE, "--for", "2s"], {
+    env: process.env,
+  });
+  assert.equal(tried.code, 0, tried.out + tried.err);
+  assert.deepEqual(seen, { HELLO: 1, PING: 1, wrong: 0 });
+  const { summary, stdout } = await runK6(t, {
+    scenario: "chat-soak",
+    env: { ...SOAK, WS_URL: url, PROTOCOL_FILE },
+  });
+  assert.equal(summary!.verdict, "pass", stdout);
+  assert.deepEqual(seen, {
+    HELLO: 1 + count(summary!, "ws_sessions_opened"),
+    PING: 1 + count(summary!, "ws_probes"),
+    wrong: 0,
+  });
+  assert.equal(count(summary!, "ws_replies"), count(summary!, "ws_probes"));
+});
+
+/** A server of that page's protocol: each message ends in its checksum. */
+async function checkedServer(t: TestContext) {
+  const seen = { HELLO: 0, PING: 0, wrong: 0 };
+  const checked = (text: string) => `${text}#${createHash("md5").update(text).digest("hex")}`;
+  const server = new WebSocketServer({ port: 0, host: "127.0.0.1" });
+  t.after(() => {
+    for (const client of server.clients) client.terminate();
+    server.close();
+  });
+  server.on("connection", (socket) => {
+    socket.on("message", (data) => {
+      const content = String(data).slice(0, -33);
+      const [word = "", value = ""] = content.split(" ");
+      if (String(data) !== checked(content) || !(word === "HELLO" || word === "PING")) {
+        seen.wrong++;
+        return;
+      }
+      if (word === "HELLO") seen.HELLO++;
+      else seen.PING++;
+      socket.send(checked(`${word === "HELLO" ? "WELCOME" : "PONG"} ${value}`));
+    });
+  });
+  await once(server, "listening");
+  return { url: `ws://127.0.0.1:${(server.address() as AddressInfo).port}`, seen };
 }
 
 test("what is wrongly signed is no reply, and the next one is", async (t) => {

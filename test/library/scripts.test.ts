@@ -15,6 +15,9 @@ import { bundleScript } from "./bundle-script.ts";
 
 const PAGES = ["scripts", "own-scenarios", "round-trips", "drops", "fan-out-in-scripts"];
 
+/** Pages whose script is no test by itself. */
+const PROTOCOL_PAGES = ["protocol-in-code"];
+
 interface Page {
   readonly file: string;
   readonly source: string;
@@ -61,7 +64,7 @@ async function runScript(t: TestContext, file: string, source: string, { faults,
 
 test("the scripts of the documents are typed", async (t) => {
   const directory = await temporaryDirectory(t);
-  for (const name of PAGES) {
+  for (const name of [...PAGES, ...PROTOCOL_PAGES]) {
     const { file, source } = await pageOf(name);
     await writeFile(join(directory, file), source);
   }

@@ -132,7 +132,7 @@ const wrong: [sentence: string, json: unknown, ...lines: string[]][] = [
   [
     "a unit that is none",
     { name: "x", delivery: { where: { "/a": 1 }, sentAt: { at: "/t", unit: "sec" } } },
-    'delivery.sentAt.unit: expected "s" or "ms" or "us" or "ns", got "sec"',
+    'delivery.sentAt.unit: expected "s" or "ms" or "us" or "ns" or "iso8601", got "sec"',
   ],
   [
     "a list that is no pointer",
