@@ -3,9 +3,10 @@ import { fileURLToPath } from "node:url";
 import { count } from "../k6/figures.ts";
 import { type K6Command, runK6 } from "../k6/run.ts";
 
-/** Runs a scenario with the descriptor of an example against a server. */
+/** Runs a scenario with the descriptor of an example, or one beside these tests (`./…`), against a server. */
 export async function runExample(t: TestContext, name: string, url: string, command: K6Command) {
-  const file = fileURLToPath(new URL(`../../examples/protocols/${name}.json`, import.meta.url));
+  const path = name.startsWith("./") ? name : `../../examples/protocols/${name}.json`;
+  const file = fileURLToPath(new URL(path, import.meta.url));
   const given = { WS_URL: url, PROTOCOL_FILE: file, REPLY_TIMEOUT: "2s" };
   const { code, summary, stdout, stderr } = await runK6(t, { ...command, env: { ...given, ...command.env } });
   return {
