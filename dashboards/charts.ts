@@ -1,36 +1,50 @@
 /** Panels that draw over time. */
 import * as common from "@grafana/grafana-foundation-sdk/common";
 import * as timeseries from "@grafana/grafana-foundation-sdk/timeseries";
-import { METRICS, type MetricKind, type MetricName, type MetricSpec } from "../lib/metrics.ts";
+import { METRICS, type MetricName, type MetricSpec } from "../lib/metrics.ts";
 import { titleOf } from "../lib/titles.ts";
 import { datasource, MS, unitOf, withQueries } from "./common.ts";
 import {
+  isCumulative,
+  isSingle,
   isToBeLarge,
   limits,
   openConnections,
   overTime,
   type Query,
   type Source,
-  tagsOf,
   usageOf,
 } from "./influxql.ts";
 
 /** A metric over time, with the limits on it. */
 export function panel(metric: MetricName, source: Source) {
   const { kind, help }: MetricSpec = METRICS[metric];
+  const unit = unitOf(metric);
+  const [what, drawnIn] =
+    kind !== "counter"
+      ? [IN[unit] ?? "", unit]
+      : isCumulative(metric)
+        ? ["(so far)", unit]
+        : ["(per second)", unit === "bytes" ? "Bps" : "suffix:/s"];
   const made = timeSeries(
-    `${titleOf(metric)} ${IN[unitOf(metric)] ?? (kind === "counter" ? "(per second)" : "")}`.trim(),
+    `${titleOf(metric)} ${what}`.trim(),
     `${metric}: ${help}${kind === "trend" && source === "aggregates" ? ` ${WORST}` : ""}`,
-    kind === "counter" ? "suffix:/s" : unitOf(metric),
-  ).noValue(nothing(kind, source));
-  if (tagsOf(metric).length === 0) coloured(made);
+    drawnIn,
+  ).noValue(
+    metric === "ws_active_sessions" && source === "aggregates"
+      ? "Not recorded by this scenario: Load above has the open connections"
+      : `None ${kind === "counter" ? "counted" : "measured"} in this time range`,
+  );
+  coloured(made);
   if (kind === "rate") aroundLimit(metric, made);
-  else if (kind === "trend" && metric !== "ws_generator_delay_ms") logarithmic(made);
+  else if (kind === "trend" && metric !== "ws_generator_delay_ms" && !isSingle(metric))
+    logarithmic(made, metric);
   else made.min(0);
   return withQueries(withLimits(made), [overTime(metric, source), ...limits(metric, source)], "time_series");
 }
 
-const IN: { readonly [unit: string]: string } = { [MS]: "(ms)", bytes: "(bytes)", percentunit: "(%)" };
+/** Titles of bytes say so themselves. */
+const IN: { readonly [unit: string]: string } = { [MS]: "(ms)", percentunit: "(%)" };
 
 /** Colours by meaning, none of them red: that is the limits'. */
 const COLOURS = {
@@ -43,12 +57,14 @@ const COLOURS = {
 
 function coloured(made: timeseries.PanelBuilder): void {
   for (const [line, fixedColor] of Object.entries(COLOURS)) {
-    made.overrideByRegexp(`/(^|, )${line}$/`, [
-      { id: "color", value: { mode: "fixed", fixedColor } },
+    // What is broken down by a tag has a space and its value behind, which is empty in most runs.
+    made.overrideByRegexp(`/^${line} ?$/`, [
+      fixed(fixedColor),
       // Single values: a line would hide the percentiles below it.
       ...(line === "max" ? [{ id: "custom.drawStyle", value: common.GraphDrawStyle.Points }] : []),
     ]);
   }
+  made.overrideByRegexp("/^max /", [{ id: "custom.drawStyle", value: common.GraphDrawStyle.Points }]);
 }
 
 /** Of each aggregate a dash of its own, so that limits are told apart. */
@@ -62,7 +78,7 @@ const DASHES: { readonly [aggregate: string]: readonly number[] } = {
 function withLimits(made: timeseries.PanelBuilder): timeseries.PanelBuilder {
   for (const [aggregate, dash] of Object.entries(DASHES)) {
     made.overrideByRegexp(`/: limit (${aggregate})/`, [
-      { id: "color", value: { mode: "fixed", fixedColor: "dark-red" } },
+      fixed("dark-red"),
       { id: "custom.lineStyle", value: { fill: "dash", dash } },
       { id: "custom.lineWidth", value: 2 },
       { id: "custom.spanNulls", value: true },
@@ -83,24 +99,32 @@ function aroundLimit(metric: MetricName, made: timeseries.PanelBuilder): void {
   else made.min(0).axisSoftMax(0.05);
 }
 
-/** A median of a millisecond and a limit of a second are both to be seen; less than 10 µs nobody needs to. */
-function logarithmic(made: timeseries.PanelBuilder): void {
-  made
-    .min(0.01)
-    .scaleDistribution(
-      new common.ScaleDistributionConfigBuilder().type(common.ScaleDistribution.Log).log(10),
-    );
+/**
+ * An axis on which a median of a millisecond and a limit of a second are both to be seen. It begins at the decade of the
+ * lowest value. Where values can be next to 0 it begins at 10 µs, or a single nanosecond would take most of the axis.
+ */
+export function logarithmic(made: timeseries.PanelBuilder, ...metrics: readonly MetricName[]): void {
+  made.scaleDistribution(
+    new common.ScaleDistributionConfigBuilder().type(common.ScaleDistribution.Log).log(10),
+  );
+  if (!metrics.every((metric) => ROUND_TRIPS.includes(metric))) made.min(0.01);
 }
+
+/** Times that hold at least one way between two processes. */
+const ROUND_TRIPS: readonly MetricName[] = [
+  "ws_msg_rtt_ms",
+  "ws_msg_service_ms",
+  "ws_fanout_lag_ms",
+  "ws_connect_latency_ms",
+  "ws_login_ms",
+  "ws_reconnect_time_ms",
+];
 
 /** How to find the time when a run ran. */
 const ELSEWHEN: { readonly [S in Source]: string } = {
-  aggregates: "The run's name above leads to the time when it ran.",
-  value: "Choose the time range in which the run ran.",
+  aggregates: "click the run's name above for the time when it ran.",
+  value: "choose the time range in which the run ran.",
 };
-
-/** What a panel without a line says. */
-const nothing = (kind: MetricKind, source: Source): string =>
-  `This run ${kind === "counter" ? "counted" : "measured"} none of it in this time range. ${ELSEWHEN[source]}`;
 
 /** What is asked of the server: connections on the left, messages a second on the right. */
 export function load(source: Source) {
@@ -109,34 +133,52 @@ export function load(source: Source) {
     "Open connections, by the second; and what is sent, received and opened per second. All instances together.",
     "none",
   )
-    .noValue(`No load in this time range. ${ELSEWHEN[source]}`)
+    .noValue(`No load in this time range: ${ELSEWHEN[source]}`)
     .min(0)
     .span(24)
     .height(7)
-    .axisLabel("per second")
-    .overrideByName(CONNECTIONS, [
-      { id: "custom.axisPlacement", value: common.AxisPlacement.Right },
-      { id: "custom.axisLabel", value: "open connections" },
-      { id: "custom.fillOpacity", value: 12 },
-      { id: "custom.lineInterpolation", value: common.LineInterpolation.StepAfter },
-      { id: "color", value: { mode: "fixed", fixedColor: "#8e8e8e" } },
-    ]);
-  const counts = {
-    ws_probes: "Probes",
-    ws_replies: "Replies",
-    ws_publications: "Publications",
-    ws_deliveries: "Deliveries",
-    ws_sessions_opened: "Connections opened",
-  } satisfies { [M in MetricName]?: string };
-  const queries = Object.entries(counts).map(([metric, prefix]) => perSecond(metric, source, prefix));
-  const open =
-    source === "aggregates"
-      ? openConnections(CONNECTIONS)
-      : overTime("ws_active_sessions", source, { prefix: CONNECTIONS });
-  return withQueries(made, [open, ...queries], "time_series");
+    .axisLabel("per second");
+  const queries = Object.entries(COUNTS).map(([metric, [prefix, fixedColor]]) => {
+    made.overrideByName(prefix, [fixed(fixedColor)]);
+    return perSecond(metric, source, prefix);
+  });
+  return withQueries(made, [connectionsBehind(made, source), ...queries], "time_series");
 }
 
 const CONNECTIONS = "Open connections";
+
+/** An area behind the lines, with an axis on the right: charts one above the other then have the same axis of time. */
+function connectionsBehind(made: timeseries.PanelBuilder, source: Source): Query {
+  made
+    .axisWidth(70)
+    .overrideByName(CONNECTIONS, [
+      { id: "unit", value: "none" },
+      { id: "min", value: 0 },
+      { id: "custom.scaleDistribution", value: { type: common.ScaleDistribution.Linear } },
+      { id: "custom.axisPlacement", value: common.AxisPlacement.Right },
+      { id: "custom.axisLabel", value: "open connections" },
+      { id: "custom.axisWidth", value: 50 },
+      { id: "custom.fillOpacity", value: 12 },
+      { id: "custom.lineInterpolation", value: common.LineInterpolation.StepAfter },
+      { id: "custom.showPoints", value: common.VisibilityMode.Never },
+      fixed("#8e8e8e"),
+    ]);
+  return source === "aggregates"
+    ? openConnections(CONNECTIONS)
+    : overTime("ws_active_sessions", source, { prefix: CONNECTIONS });
+}
+
+/** What is counted of the load: its name and its colour, that of the latency which belongs to it. */
+const COUNTS = {
+  ws_probes: ["Probes", "light-blue"],
+  ws_replies: ["Replies", "blue"],
+  ws_publications: ["Publications", "light-green"],
+  ws_deliveries: ["Deliveries", "green"],
+  ws_sessions_opened: ["Connections opened", "purple"],
+} as const satisfies { [M in MetricName]?: readonly [name: string, colour: string] };
+
+/** A colour that no palette changes. */
+export const fixed = (fixedColor: string) => ({ id: "color", value: { mode: "fixed", fixedColor } });
 
 const perSecond = (metric: string, source: Source, prefix: string): Query =>
   overTime(metric as MetricName, source, { prefix, apart: false });
@@ -145,44 +187,47 @@ const perSecond = (metric: string, source: Source, prefix: string): Query =>
 export function latencies(source: Source) {
   const made = timeSeries(
     "Latency (ms)",
-    `Response time: ${METRICS.ws_msg_rtt_ms.help} Fan-out lag: ${METRICS.ws_fanout_lag_ms.help} Time to connect: ${METRICS.ws_connect_latency_ms.help} ${source === "aggregates" ? WORST : ""}`,
+    `With the open connections behind. Response time: ${METRICS.ws_msg_rtt_ms.help} Fan-out lag: ${METRICS.ws_fanout_lag_ms.help} Time to connect: ${METRICS.ws_connect_latency_ms.help} ${source === "aggregates" ? WORST : ""}`,
     MS,
   )
-    .noValue(`No latency was measured in this time range. ${ELSEWHEN[source]}`)
+    .noValue(`No latency was measured in this time range. If Load is empty too, ${ELSEWHEN[source]}`)
     .span(24)
-    .height(9);
-  logarithmic(made);
+    .height(9)
+    .axisLabel("latency")
+    // The axis names them; on a second line the legend would take from the chart.
+    .overrideByName(CONNECTIONS, [
+      { id: "custom.hideFrom", value: { legend: true, tooltip: false, viz: false } },
+    ]);
   const lines = {
     ws_msg_rtt_ms: "blue",
     ws_fanout_lag_ms: "green",
     ws_connect_latency_ms: "purple",
-  } as const;
+  } as const satisfies { [M in MetricName]?: string };
+  logarithmic(made, ...(Object.keys(lines) as MetricName[]));
   const queries = Object.entries(lines).map(([metric, colour]) => {
     const prefix = `${titleOf(metric)},`;
     made
-      .overrideByName(`${prefix} p50`, [
-        { id: "color", value: { mode: "fixed", fixedColor: `light-${colour}` } },
-      ])
-      .overrideByName(`${prefix} p99`, [
-        { id: "color", value: { mode: "fixed", fixedColor: `dark-${colour}` } },
-        { id: "custom.lineWidth", value: 2 },
-      ]);
+      .overrideByName(`${prefix} p50`, [fixed(`light-${colour}`)])
+      .overrideByName(`${prefix} p99`, [fixed(`dark-${colour}`), { id: "custom.lineWidth", value: 2 }]);
     return overTime(metric as MetricName, source, { columns: ["p50", "p99"], prefix, apart: false });
   });
-  return withQueries(made, queries, "time_series");
+  return withQueries(made, [connectionsBehind(made, source), ...queries], "time_series");
 }
+
+/** Colours of what nobody wants to see. Red is the limits'. */
+const WRONG = {
+  ws_connect_failures: "purple",
+  ws_connection_drops: "orange",
+  ws_messages_lost: "yellow",
+  ws_messages_late: "blue",
+  ws_message_errors: "dark-orange",
+  ws_messages_duplicated: "light-green",
+  ws_messages_reordered: "#8e8e8e",
+} as const satisfies { [M in MetricName]?: string };
 
 /** What nobody wants to see. */
 export function wrongs(source: Source) {
-  const counted = [
-    "ws_connect_failures",
-    "ws_connection_drops",
-    "ws_messages_lost",
-    "ws_messages_late",
-    "ws_message_errors",
-    "ws_messages_duplicated",
-    "ws_messages_reordered",
-  ] as const satisfies readonly MetricName[];
+  const counted = Object.keys(WRONG) as (keyof typeof WRONG)[];
   const made = timeSeries(
     "What went wrong (per second)",
     `${counted.map((metric) => `${titleOf(metric)}: ${METRICS[metric].help}`).join(" ")} By reason and code: below.`,
@@ -191,12 +236,14 @@ export function wrongs(source: Source) {
     .min(0)
     .drawStyle(common.GraphDrawStyle.Bars)
     .fillOpacity(60)
-    .noValue(`Nothing was counted in this time range. ${ELSEWHEN[source]}`);
-  return withQueries(
-    made,
-    counted.map((metric) => perSecond(metric, source, titleOf(metric))),
-    "time_series",
-  );
+    .noValue(
+      `No failures, drops, losses or errors in this time range. If Load is empty too, ${ELSEWHEN[source]}`,
+    );
+  const queries = Object.entries(WRONG).map(([metric, fixedColor]) => {
+    made.overrideByName(titleOf(metric), [fixed(fixedColor)]);
+    return perSecond(metric, source, titleOf(metric));
+  });
+  return withQueries(made, queries, "time_series");
 }
 
 /** Whether the load generator was fast enough to be believed. */
@@ -207,7 +254,7 @@ export function generatorDelay(source: Source) {
     MS,
   )
     .min(0)
-    .noValue(`The generator's delay was not measured in this time range. ${ELSEWHEN[source]}`);
+    .noValue(`No generator delay was measured in this time range. If Load is empty too, ${ELSEWHEN[source]}`);
   const query = overTime("ws_generator_delay_ms", source, { columns: ["p99"] });
   return withQueries(made, [query], "time_series");
 }
@@ -217,7 +264,7 @@ export const usage = (title: string, field: "cpus" | "memoryBytes", unit: string
   withQueries(
     timeSeries(title, help, unit)
       .min(0)
-      .noValue(`Nothing is known of this time range. ${ELSEWHEN.aggregates}`),
+      .noValue(`Nothing is stored of this time range: ${ELSEWHEN.aggregates}`),
     [usageOf(field, "all instances")],
     "time_series",
   );

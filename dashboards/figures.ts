@@ -11,6 +11,7 @@ import { bySteps, inRange, type Source } from "./influxql.ts";
 import {
   type Columns,
   FIGURES,
+  type Figure,
   fieldOf,
   ofRun,
   processesOfRun,
@@ -19,45 +20,72 @@ import {
   stepsOfRun,
 } from "./results.ts";
 
-/** Which run it was and what came of it. */
+/** The verdict alone, large: a long reason beside it cannot push it out of sight. */
+export const verdict = () =>
+  withQueries(
+    new stat.PanelBuilder()
+      .title("Verdict")
+      .description(
+        "pass: every limit held. fail: one was broken. generator-bound: the load generator was too slow for these limits. incomplete: the run did not do what was planned.",
+      )
+      .datasource(datasource)
+      .noValue("No verdict yet, see What ran")
+      .span(4)
+      .height(5)
+      .graphMode(common.BigValueGraphMode.None)
+      .colorMode(common.BigValueColorMode.Background)
+      .textMode(common.BigValueTextMode.Value)
+      .text(new common.VizTextDisplayOptionsBuilder().valueSize(22))
+      .reduceOptions(new common.ReduceDataOptionsBuilder().calcs(["firstNotNull"]).fields("/^Verdict$/"))
+      .overrideByName("Verdict", [VERDICT_MAPPINGS]),
+    [resultsOfRun({ Verdict: "verdict" })],
+    "table",
+  );
+
+/** Which run it was. */
 const RUN = {
   Run: "run",
-  Verdict: "verdict",
   Reason: "reason",
-  Duration: "durationMs",
+  Duration: '"durationMs" / 1000',
   Scenario: "scenario",
   Limits: "profile",
-  Branch: "branch",
   Commit: "commit",
+  Branch: "branch",
   from: "from",
   until: "until",
 } as const satisfies Columns;
 
-/** The verdict and its sentence. */
-export const verdict = () =>
+/** Why the verdict is what it is, and what ran. */
+export const whatRan = () =>
   withQueries(
     tableOf(
-      "Verdict",
-      "What the run came to, and why, as its summary has it. pass: every limit held. fail: one was broken. generator-bound: the load generator was too slow for these limits. incomplete: the run did not do what was planned. The run's name sets the time range to its own.",
+      "What ran",
+      "The run, and the sentence that says why its verdict is what it is, as its summary has it. The run's name sets the time range to the run's own.",
       Object.keys(RUN),
+      // Of one run, the marks on the axis of time show it.
+      ["Time"],
     )
       .noValue(
         "No verdict is stored for this run: it is not over, k6 was killed, or it ran in several instances that were not started by k6-realtime run",
       )
-      .span(24)
-      .height(4),
+      .span(20)
+      .height(5),
     [resultsOfRun(RUN)],
     "table",
   );
 
 /** The runs of a time range with their main figures. */
 export function runs() {
-  const columns = { ...RUN, ...Object.fromEntries(FIGURES.map((one) => [one.title, fieldOf(one)])) };
-  const { from, until, ...shown } = columns;
+  const { from, until, Run, Reason, Duration, Scenario, ...how } = RUN;
+  const figures = Object.fromEntries(FIGURES.map((one) => [one.title, fieldOf(one)]));
+  // All are of one scenario.
+  const shown = { Run, Verdict: "verdict", Reason, Duration, ...figures, ...how };
   const made = tableOf(
     "Runs",
     "The runs of this time range, the latest first, with the figures of their summaries. A run's name leads to it.",
     [...Object.keys(shown), "from", "until"],
+    [],
+    520,
   )
     .noValue("No run of this scenario and branch has ended in this time range")
     .span(24)
@@ -65,6 +93,7 @@ export function runs() {
   for (const { title, unit, of } of FIGURES) {
     made.overrideByName(title, [
       { id: "unit", value: unit },
+      { id: "custom.width", value: 8 * title.length + 30 },
       ...(of.endsWith("rate") ? [{ id: "decimals", value: 3 }] : []),
     ]);
   }
@@ -110,32 +139,45 @@ const KINDS = (
 });
 
 /** The figures of the whole run as its summary has them; of stock k6, of the time range. */
-export function figures(source: Source) {
+export const figures = (source: Source) =>
+  tiles(
+    source,
+    source === "aggregates" ? "Figures of the whole run" : "Figures of this time range",
+    FIGURES.filter((one) => !isOfGenerator(one)),
+  ).span(source === "aggregates" ? 19 : 24);
+
+/** How late the load generator itself was, apart from what the server did. */
+export const generatorFigures = () =>
+  tiles("aggregates", "Generator delay", FIGURES.filter(isOfGenerator)).span(5);
+
+const isOfGenerator = ({ metric }: Figure): boolean => metric === "ws_generator_delay_ms";
+
+function tiles(source: Source, title: string, shown: readonly Figure[]) {
   const made = new stat.PanelBuilder()
-    .title(source === "aggregates" ? "Figures of the whole run" : "Figures of this time range")
+    .title(title)
     .description(
-      `${FIGURES.map((one) => `${one.title}: ${fieldOf(one)}.`).join(" ")} Those that the scenario records. ${source === "aggregates" ? "As the summary has them: percentiles are merged over all seconds and instances." : "Of the samples in this time range."}`,
+      `${shown.map((one) => `${one.title}: ${fieldOf(one)}.`).join(" ")} Those that the scenario records. ${source === "aggregates" ? "As the summary has them: percentiles are merged over all seconds and instances." : "Of the samples in this time range."}`,
     )
     .datasource(datasource)
     .noValue(
-      source === "aggregates"
-        ? "The figures of the whole run are stored when it is over"
-        : "Nothing was measured in this time range",
+      source === "aggregates" ? "Stored when the run is over" : "Nothing was measured in this time range",
     )
-    .span(24)
     .height(4)
     .orientation(common.VizOrientation.Vertical)
     .graphMode(common.BigValueGraphMode.None)
     .colorMode(common.BigValueColorMode.None)
     .textMode(common.BigValueTextMode.ValueAndName)
+    // The name above the value, however wide a tile is.
+    .wideLayout(false)
+    .text(new common.VizTextDisplayOptionsBuilder().titleSize(12).valueSize(18))
     .reduceOptions(new common.ReduceDataOptionsBuilder().calcs(["lastNotNull"]));
-  // Of samples there is no more than each metric as a whole.
-  const shown = source === "aggregates" ? FIGURES : FIGURES.filter(({ of }) => !of.includes("_"));
   for (const { title, unit, of } of shown) {
     made.overrideByName(title, [
       // A count with all its digits, and a share of 0.9996 not as 100 %.
       { id: "unit", value: of === "count" ? "locale" : unit },
       ...(of.endsWith("rate") ? [{ id: "decimals", value: 3 }] : []),
+      // The panel's title says the rest.
+      { id: "displayName", value: title.replace("Generator ", "") },
     ]);
   }
   const queries = shown.map((one) =>
@@ -251,6 +293,19 @@ export const VERDICT_COLOURS = {
   incomplete: "#8e8e8e",
 } as const;
 
+/** Each verdict in its colour. */
+const VERDICT_MAPPINGS = {
+  id: "mappings",
+  value: [
+    {
+      type: dashboard.MappingType.ValueToText,
+      options: Object.fromEntries(
+        Object.entries(VERDICT_COLOURS).map(([verdict, color]) => [verdict, { text: verdict, color }]),
+      ),
+    },
+  ],
+};
+
 /** Leads to a run and the time when it ran, by columns or labels that say so. */
 export const linkTo = (of: "__data.fields" | "__field.labels", run: string) => ({
   title: "Open this run",
@@ -260,9 +315,27 @@ export const linkTo = (of: "__data.fields" | "__field.labels", run: string) => (
 /** A point of a run or of a process is stored at the time when it began. */
 const BEGAN = "Began";
 
+/** Widths of columns that are seldom longer, so that the reason has room. */
+const WIDTHS: { readonly [column: string]: number } = {
+  Verdict: 130,
+  Run: 225,
+  Duration: 85,
+  Scenario: 115,
+  Limits: 80,
+  Commit: 85,
+  Branch: 80,
+};
+
 /** A table with its columns in this order, whatever order an answer has them in. */
-const tableOf = (title: string, help: string, columns: readonly string[]) =>
-  new table.PanelBuilder()
+const tableOf = (
+  title: string,
+  help: string,
+  columns: readonly string[],
+  // InfluxDB gives rows without a time that of the beginning of the range.
+  hidden: readonly string[] = columns.includes(STEP_TAG) || columns.includes("Size") ? ["Time"] : [],
+  reasonWidth = 380,
+) => {
+  const made = new table.PanelBuilder()
     .title(title)
     .description(help)
     .datasource(datasource)
@@ -272,8 +345,7 @@ const tableOf = (title: string, help: string, columns: readonly string[]) =>
       options: {
         indexByName: Object.fromEntries(["Time", ...columns].map((column, index) => [column, index])),
         renameByName: { Time: BEGAN },
-        // InfluxDB gives rows without a time that of the beginning of the range.
-        excludeByName: columns.includes(STEP_TAG) || columns.includes("Size") ? { Time: true } : {},
+        excludeByName: Object.fromEntries(hidden.map((column) => [column, true])),
       },
     })
     .overrideByName(BEGAN, [{ id: "custom.width", value: 170 }])
@@ -281,24 +353,21 @@ const tableOf = (title: string, help: string, columns: readonly string[]) =>
       // Where a row says when the run was.
       { id: "links", value: columns.includes("from") ? [linkTo("__data.fields", "Run")] : [] },
     ])
-    .overrideByName("Duration", [{ id: "unit", value: "ms" }])
-    .overrideByName("Reason", [
-      { id: "custom.minWidth", value: 300 },
+    .overrideByName("Duration", [{ id: "unit", value: "dthms" }])
+    .overrideByName("Reason", [{ id: "custom.minWidth", value: reasonWidth }])
+    .overrideByRegexp("/^(Reason|Run)$/", [
       { id: "custom.cellOptions", value: { type: common.TableCellDisplayMode.Auto, wrapText: true } },
     ])
+    // A table without rows says what it was given to say. A single empty cell would say the same.
+    .overrideByRegexp("/./", [{ id: "noValue", value: "–" }])
     .overrideByRegexp("/^(from|until)$/", [{ id: "custom.hidden", value: true }])
     .overrideByName("Verdict", [
-      {
-        id: "mappings",
-        value: [
-          {
-            type: dashboard.MappingType.ValueToText,
-            options: Object.fromEntries(
-              Object.entries(VERDICT_COLOURS).map(([verdict, color]) => [verdict, { text: verdict, color }]),
-            ),
-          },
-        ],
-      },
+      VERDICT_MAPPINGS,
       { id: "custom.cellOptions", value: { type: common.TableCellDisplayMode.ColorBackground } },
-      { id: "custom.width", value: 130 },
     ]);
+  for (const column of columns) {
+    const value = WIDTHS[column];
+    if (value) made.overrideByName(column, [{ id: "custom.width", value }]);
+  }
+  return made;
+};

@@ -1,7 +1,7 @@
 /** The dashboards, by the file below json/ that each is written to. */
 import * as text from "@grafana/grafana-foundation-sdk/text";
 import { generatorDelay, latencies, load, wrongs } from "./charts.ts";
-import { figures, processes, steps, stepsOfStock, verdict } from "./figures.ts";
+import { figures, generatorFigures, processes, steps, stepsOfStock, verdict, whatRan } from "./figures.ts";
 import { nights } from "./nights.ts";
 import { collapsed, page, row, type Variable } from "./page.ts";
 import { subjects } from "./subjects.ts";
@@ -37,7 +37,9 @@ const aRun = () =>
     [
       row("", [
         verdict(),
+        whatRan(),
         figures("aggregates"),
+        generatorFigures(),
         load("aggregates"),
         latencies("aggregates"),
         wrongs("aggregates"),

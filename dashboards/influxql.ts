@@ -38,6 +38,11 @@ const SINGLE_VALUES: readonly MetricName[] = [
   "ws_slow_reader_held_ms",
   "ws_slow_reader_catch_up_ms",
 ];
+export const isSingle = (metric: MetricName): boolean => SINGLE_VALUES.includes(metric);
+
+/** Counts of something that happens once or twice in a run: no rate, but how many so far. */
+export const isCumulative = (metric: MetricName): boolean =>
+  metric === "ws_shards_started" || metric === "ws_shards_completed";
 
 const perSecond = "/ ($__interval_ms / 1000)";
 
@@ -83,7 +88,7 @@ export function overTime(metric: MetricName, source: Source, named: Named = {}):
   const tags = apart ? tagsOf(metric) : [];
   const all = columnsOf(metric, source);
   const wanted = named.columns ?? Object.keys(all);
-  const columns = Object.fromEntries(wanted.map((column) => [column, COLUMNS[kind][source][column]!]));
+  const columns = Object.fromEntries(wanted.map((column) => [column, all[column]!]));
   // One column needs no name beside those of the metric or of the tags' values.
   const parts = [
     prefix,
@@ -198,7 +203,9 @@ const INSTANCE_TAG: { readonly [S in Source]: readonly string[] } = { aggregates
 function columnsOf(metric: MetricName, source: Source): Columns {
   const { kind } = METRICS[metric];
   const all = COLUMNS[kind][source];
-  if (SINGLE_VALUES.includes(metric)) return { max: all.max! };
+  if (isSingle(metric)) return { max: all.max! };
+  if (isCumulative(metric))
+    return { "so far": `cumulative_sum(sum("${source === "value" ? "value" : "sum"}"))` };
   if (kind !== "trend" || tagsOf(metric).length === 0 || limits(metric, source).length > 0) return all;
   return Object.fromEntries(Object.entries(all).filter(([line]) => FEW_LINES.includes(line)));
 }

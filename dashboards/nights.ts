@@ -2,7 +2,7 @@
 import * as common from "@grafana/grafana-foundation-sdk/common";
 import { METRICS, type MetricName } from "../lib/metrics.ts";
 import { titleOf } from "../lib/titles.ts";
-import { timeSeries } from "./charts.ts";
+import { fixed, logarithmic, timeSeries } from "./charts.ts";
 import { unitOf, withQueries } from "./common.ts";
 import { kinds, linkTo, runs, VERDICT_COLOURS } from "./figures.ts";
 import { collapsed, row } from "./page.ts";
@@ -11,14 +11,29 @@ import { overRuns, USUAL, usualRange } from "./results.ts";
 /** A figure of each run, by its metric and what of it. */
 type Of = readonly [metric: MetricName, of: string];
 
+/** What the legend leaves out: it names figures and limits, not each run. */
+const unnamed = { id: "custom.hideFrom", value: { legend: true, tooltip: false, viz: false } };
+
 /** A line that is seen by the area below it alone. */
 const band = [
-  { id: "color", value: { mode: "fixed", fixedColor: "green" } },
+  fixed("green"),
+  unnamed,
   { id: "custom.drawStyle", value: common.GraphDrawStyle.Line },
   { id: "custom.lineWidth", value: 0 },
   { id: "custom.showPoints", value: common.VisibilityMode.Never },
   { id: "links", value: [] },
 ];
+
+/** What tells the figures of one chart apart, which share the colours of verdicts. None is red: that is the limits'. */
+const LINES = [
+  { colour: "blue", dash: [24, 8] },
+  { colour: "yellow", dash: [2, 8] },
+  { colour: "purple", dash: [10, 10] },
+  { colour: "#8e8e8e", dash: [14, 4] },
+] as const;
+
+/** side_send_p99 as send p99. */
+const inWords = (of: string): string => of.replace(/^[a-z]+_([a-z]+)_/, "$1 ");
 
 /** Points of figures of one kind, a figure's limit beside it. */
 function night(title: string, ...figures: readonly Of[]) {
@@ -26,40 +41,49 @@ function night(title: string, ...figures: readonly Of[]) {
   const names = figures.map(([metric, of]) => ({
     metric,
     of,
-    title: kind === "trend" ? `${titleOf(metric)}, ${of}` : titleOf(metric),
+    title: kind === "trend" ? `${titleOf(metric)}, ${inWords(of)}` : titleOf(metric),
   }));
   const made = timeSeries(
     title,
-    `${figures.map(([metric]) => `${metric}: ${METRICS[metric].help}`).join(" ")} One point for each run, as its summary has it, in the colour of its verdict. The green area is the range of the passing runs. A point leads to its run.`,
+    `${figures.map(([metric]) => `${metric}: ${METRICS[metric].help}`).join(" ")} One point for each run, as its summary has it, in the colour of its verdict. A line joins the points of a figure. The green area is the range of the passing runs. A point leads to its run.`,
     unitOf(figures[0]![0]),
   )
     .noValue("No run of this scenario and branch recorded it in this time range")
     .drawStyle(common.GraphDrawStyle.Points)
     .pointSize(8)
-    .legend(new common.VizLegendOptionsBuilder().showLegend(false))
     .tooltip(new common.VizTooltipOptionsBuilder().mode(common.TooltipDisplayMode.Single))
     .overrideByRegexp("/./", [{ id: "links", value: [linkTo("__field.labels", "run")] }])
     .overrideByRegexp("/^limit on /", [
-      { id: "color", value: { mode: "fixed", fixedColor: "dark-red" } },
+      fixed("dark-red"),
       { id: "custom.drawStyle", value: common.GraphDrawStyle.Line },
-      { id: "custom.lineStyle", value: { fill: "dash", dash: [10, 10] } },
       { id: "custom.lineInterpolation", value: common.LineInterpolation.StepAfter },
+      { id: "custom.lineWidth", value: 2 },
+      { id: "custom.showPoints", value: common.VisibilityMode.Never },
       { id: "custom.spanNulls", value: true },
       { id: "links", value: [] },
     ]);
   for (const [verdict, fixedColor] of Object.entries(VERDICT_COLOURS)) {
-    made.overrideByRegexp(`/^${verdict}: /`, [{ id: "color", value: { mode: "fixed", fixedColor } }]);
+    made.overrideByRegexp(`/^${verdict}: /`, [fixed(fixedColor), unnamed]);
   }
   // Smaller points below, so that two figures of one run are told apart.
   made.overrideByRegexp("/, p50 of /", [{ id: "custom.pointSize", value: 5 }]);
-  if (kind === "trend") {
-    made.scaleDistribution(
-      new common.ScaleDistributionConfigBuilder().type(common.ScaleDistribution.Log).log(10),
-    );
-    made.min(0.01);
-  } else if (kind !== "rate") made.min(0).decimals(0);
-  for (const { title } of names) {
+  if (kind === "trend" && !figures.every(([metric]) => metric === "ws_generator_delay_ms")) {
+    logarithmic(made, ...figures.map(([metric]) => metric));
+  } else if (kind === "trend") made.min(0);
+  // Runs in which nothing went wrong would have an axis up to 100.
+  else if (kind !== "rate") made.min(0).decimals(0).axisSoftMax(5);
+  for (const [index, { title }] of names.entries()) {
+    const { colour, dash } = LINES[index]!;
     made
+      .overrideByName(title, [
+        fixed(colour),
+        { id: "custom.drawStyle", value: common.GraphDrawStyle.Line },
+        { id: "custom.lineWidth", value: 1 },
+        { id: "custom.showPoints", value: common.VisibilityMode.Never },
+        { id: "custom.spanNulls", value: true },
+        { id: "links", value: [] },
+      ])
+      .overrideByName(`limit on ${title}`, [{ id: "custom.lineStyle", value: { fill: "dash", dash } }])
       .overrideByName(`${USUAL.low}: ${title}`, band)
       .overrideByName(`${USUAL.high}: ${title}`, [
         ...band,
@@ -76,7 +100,11 @@ const of = (metric: MetricName, ...figures: readonly string[]): Of[] =>
 /** A metric alone. */
 const alone = (metric: MetricName, ...figures: readonly string[]) => {
   const { kind } = METRICS[metric];
-  const what = kind === "trend" ? `, ${figures.join(" and ")} (ms)` : kind === "rate" ? " (%)" : "";
+  const names = figures
+    .map(inWords)
+    .join(", ")
+    .replace(/, ([^,]+)$/, " and $1");
+  const what = kind === "trend" ? `, ${names} (ms)` : kind === "rate" ? " (%)" : "";
   return night(titleOf(metric) + what, ...of(metric, ...figures));
 };
 

@@ -50,12 +50,12 @@ export const ofRun = (one: Figure): Query => ({
   alias: one.title,
 });
 
-/** Columns by the name that people read, each with the field or tag that it comes from. */
+/** Columns by the name that people read, each with the field or tag that it comes from, or an expression of them. */
 export type Columns = { readonly [name: string]: string };
 
 const table = (columns: Columns, from: string): string =>
   `SELECT ${Object.entries(columns)
-    .map(([name, field]) => `"${field}" AS "${name}"`)
+    .map(([name, of]) => `${/^\w+$/.test(of) ? `"${of}"` : of} AS "${name}"`)
     .join(", ")} FROM "${from}"`;
 
 /** The chosen run's results, the latest first, whatever time range is shown. */
@@ -103,17 +103,26 @@ export function usualRange({ title, ...one }: Pick<Figure, "metric" | "of" | "ti
   });
 }
 
-/** Figures of each run of a time range, a query for each verdict, and the limits that the runs were judged by. */
+/**
+ * Figures of each run of a time range, a query for each verdict; and of each figure a line through all runs, and the
+ * limit that the runs were judged by, from the first run on. A query each: of one with several columns, Grafana names
+ * those without a value in the legend, too.
+ */
 export function overRuns(figures: readonly Pick<Figure, "metric" | "of" | "title">[]): Query[] {
-  const columns = (suffix = "") =>
-    figures.map((one) => `"${fieldOf(one)}${suffix}" AS "${one.title}"`).join(", ");
+  const columns = figures.map((one) => `"${fieldOf(one)}" AS "${one.title}"`).join(", ");
   const points = VERDICTS.map((verdict) => ({
-    influxql: `SELECT ${columns()} FROM "realtime_result" WHERE "verdict" = '${verdict}' AND ${OF_RUNS} GROUP BY ${LINK_TAGS.map((tag) => `"${tag}"`).join(", ")}`,
+    influxql: `SELECT ${columns} FROM "realtime_result" WHERE "verdict" = '${verdict}' AND ${OF_RUNS} GROUP BY ${LINK_TAGS.map((tag) => `"${tag}"`).join(", ")}`,
     alias: `${verdict}: $col of $tag_run`,
   }));
-  const limits = {
-    influxql: `SELECT ${columns("_limit")} FROM "realtime_result" WHERE ${OF_RUNS}`,
-    alias: "limit on $col",
-  };
-  return [...points, limits];
+  const lines = figures.flatMap(({ title, ...one }) => [
+    {
+      influxql: `SELECT "${fieldOf(one)}" AS "${title}" FROM "realtime_result" WHERE ${OF_RUNS}`,
+      alias: title,
+    },
+    {
+      influxql: `SELECT last("${fieldOf(one)}_limit") AS "${title}" FROM "realtime_result" WHERE ${OF_RUNS} GROUP BY time($__interval) fill(previous)`,
+      alias: `limit on ${title}`,
+    },
+  ]);
+  return [...points, ...lines];
 }
