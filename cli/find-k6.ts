@@ -30,7 +30,7 @@ export async function findK6(env: NodeJS.ProcessEnv, built = packageFile("bin/k6
   const problem = found ? `k6 ${found.version} on the PATH is too old` : "no k6 found";
   throw new UserError(
     `${problem}. Install k6 ${OLDEST_K6} or newer (https://grafana.com/docs/k6/latest/set-up/install-k6), or build it: ` +
-      `npm run build:k6, in a clone of the repository, with Go 1.${OLDEST_GO_MINOR} or newer (https://go.dev/dl).`,
+      `npx k6-realtime setup does, with Go 1.${OLDEST_GO_MINOR} or newer (https://go.dev/dl).`,
     EXIT.error,
   );
 }

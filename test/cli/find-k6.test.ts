@@ -45,6 +45,7 @@ for (const [sentence, said, message] of refused) {
 
 test("without any k6 the message says what to install", async () => {
   await assert.rejects(findK6({ PATH: "" }, missing), {
-    message: /^no k6 found\. Install k6 2 or newer .* or build it: npm run build:k6, .* Go 1\.21 or newer/,
+    message:
+      /^no k6 found\. Install k6 2 or newer .* or build it: npx k6-realtime setup does, .* Go 1\.21 or newer/,
   });
 });

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { isBuiltin } from "node:module";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { promisify } from "node:util";
 import { build } from "esbuild";
@@ -49,6 +49,19 @@ test("the packed package", async (t) => {
       );
     });
   }
+
+  await t.test("has what its Go sources embed, without which it builds no k6", async () => {
+    const extension = join(project, "package/extension");
+    const sources = (await readdir(extension, { recursive: true })).filter((file) => file.endsWith(".go"));
+    const embedded = await Promise.all(
+      sources.map(async (file) => {
+        const text = await readFile(join(extension, file), "utf8");
+        return [...text.matchAll(/^\/\/go:embed (\S+)$/gm)].map(([, name = ""]) => join(dirname(file), name));
+      }),
+    );
+    assert.ok(embedded.flat().length > 0);
+    for (const path of embedded.flat()) await readFile(join(extension, path));
+  });
 
   await t.test("has no entry point but those above, and /node, which alone needs Node.js", async () => {
     const { exports } = JSON.parse(await readFile(join(project, "package/package.json"), "utf8"));

@@ -19,5 +19,25 @@ describe("a JSON file is read as editors write it", () => {
     });
   }
 
+  for (const [text, message] of [
+    ["hunter2", "Unexpected token 'h' at the beginning"],
+    ['{"user":"u",\n"password":hunter2,\n"a":1}', "Unexpected token 'h' in line 2"],
+    ['{"user":"u",\n"a":1,\n"password":hunter2', "Unexpected token 'h' in line 3"],
+    [
+      '{"user":"u","password":"hunter2" "a"}',
+      "Expected ',' or '}' after property value in JSON at position 33",
+    ],
+  ] as const) {
+    test(`what is wrong in ${JSON.stringify(text)} is told without it`, () => {
+      assert.throws(
+        () => parseJsonText(text),
+        ({ message: told }) => {
+          assert.ok(told.startsWith(message), told);
+          return true;
+        },
+      );
+    });
+  }
+
   test("what is no JSON is none", () => assert.throws(() => parseJsonText("a: 1"), SyntaxError));
 });
