@@ -51,6 +51,8 @@ export class Upgrader {
       clientTracking: false,
       perMessageDeflate: compression === "deflate" && { threshold: 0 },
       maxPayload: maxPayloadBytes,
+      // ws takes 16384 by default, whatever the largest message is: so a long one in short fragments would end with 1008.
+      maxFragments: Math.max(16_384, maxPayloadBytes / 64),
       closeTimeout: closeTimeoutMs, // not in @types/ws yet
       handleProtocols: (offered: Set<string>) =>
         subprotocols.find((name) => offered.has(name)) ??

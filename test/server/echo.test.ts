@@ -38,3 +38,17 @@ test("a message above the limit ends its connection with 1009", async () => {
   client.ws.send(Buffer.alloc(100_001));
   assert.equal(await client.closeCode(), 1009);
 });
+
+test("a long message in short fragments comes back whole", async (t) => {
+  const roomy = await startServer({ maxPayloadBytes: 4 << 20 });
+  t.after(() => roomy.close());
+  const client = await Client.connect(`${roomy.url}/ws/echo`);
+  const fragment = Buffer.alloc(64, 7);
+  const fragments = 20_000; // more than ws takes by default
+  for (let i = 1; i <= fragments; i++) client.ws.send(fragment, { fin: i === fragments });
+  const [data] = await Promise.race([
+    once(client.ws, "message"),
+    client.closeCode().then((code) => assert.fail(`closed with ${code}`)),
+  ]);
+  assert.equal((data as Buffer).length, fragments * fragment.length);
+});
