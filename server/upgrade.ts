@@ -115,8 +115,11 @@ export class Upgrader {
   }
 
   /** What of RFC 6455 section 4.2.1 `ws` does not check, or could not overlook. */
-  #checkHandshake({ headers }: IncomingMessage): Refusal | undefined {
+  #checkHandshake({ httpVersion, headers, headersDistinct }: IncomingMessage): Refusal | undefined {
     const { faults } = this.#parts;
+    if (httpVersion === "1.0" || headersDistinct.host?.length !== 1) {
+      return { status: 400, reason: "expected HTTP/1.1 and one Host header" };
+    }
     if (headers["sec-websocket-version"] !== VERSION) {
       if (!faults.overlooks("version")) {
         return {

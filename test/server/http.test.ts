@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect } from "node:net";
 import { after, test } from "node:test";
 import { startServer } from "../../server/server.ts";
 import { bearer, Client, refusal } from "./client.ts";
@@ -152,6 +154,31 @@ const elsewhere: [path: string, status: number][] = [
 for (const [path, status] of elsewhere) {
   test(`a plain GET of ${path} gets ${status}`, async () => {
     assert.equal((await fetch(server.httpUrl + path)).status, status);
+  });
+}
+
+const upgrade = ({ version = "1.1", hosts = ["a"] }) =>
+  [
+    `GET /ws/echo?token=test-token HTTP/${version}`,
+    ...hosts.map((host) => `Host: ${host}`),
+    "Connection: Upgrade",
+    "Upgrade: websocket",
+    "Sec-WebSocket-Version: 13",
+    "Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n",
+  ].join("\r\n");
+const handshakes: [sentence: string, request: string, status: string][] = [
+  ["with one Host", upgrade({}), "101"],
+  ["of HTTP/1.0", upgrade({ version: "1.0" }), "400"],
+  ["without Host", upgrade({ hosts: [] }), "400"],
+  ["with two Hosts", upgrade({ hosts: ["a", "b"] }), "400"],
+];
+for (const [sentence, request, status] of handshakes) {
+  test(`a handshake ${sentence} gets ${status}`, async (t) => {
+    const socket = connect(Number(new URL(server.httpUrl).port), "127.0.0.1");
+    t.after(() => socket.destroy());
+    socket.write(request);
+    const [answer] = await once(socket, "data");
+    assert.equal(String(answer).split(" ")[1], status);
   });
 }
 
