@@ -157,8 +157,8 @@ const MESSAGE: Readonly<Record<MessageReason, Term>> = {
     "k6-realtime try shows the step; check credentials and room.",
   ),
   unsent: term(
-    "A message fell due without a connection, or the peer does not read.",
-    "Look at the drops: the server or the network ended connections.",
+    "A message fell due without a connection, the peer does not read, or the codec cannot write it.",
+    "Look at the drops: the server or the network ended connections. A notice says what a codec cannot write.",
   ),
   clock_differs: term(
     "A time stamp of the server cannot be, by this machine's clock.",

@@ -2,7 +2,7 @@
  * What this side did itself, or its machine: nothing of it is the server's. The one table of that, by metric and tag;
  * the engine's own lists are held to it by a test. Pure.
  */
-import { MOST_MESSAGES, MOST_PENDING } from "./protocols/reader.ts";
+import { MOST_MESSAGES } from "./protocols/reader.ts";
 import { PROXY_REASONS, type ProxyReason } from "./reasons.ts";
 import type { Summary } from "./summary/summary.ts";
 
@@ -139,7 +139,7 @@ export const OURS: readonly Ours[] = [
     tag: "reason",
     value: "pieces_limit",
     says: (n) =>
-      `the generator keeps ${MOST_PENDING / 2 ** 20} MiB of a message that comes in pieces, and read no more of connections with a longer one: ${messages(n)} (pieces_limit). Look whether codec and framing are the server's`,
+      `the generator keeps MESSAGE_BYTES of a message that comes in pieces, and BUFFERED_BYTES of all, and read no more of connections that needed more: ${messages(n)} (pieces_limit). Look whether codec and framing are the server's, or raise these settings`,
   },
   {
     metric: "ws_message_errors",

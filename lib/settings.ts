@@ -5,6 +5,7 @@
  */
 import { distance } from "fastest-levenshtein";
 import { parseConnectTo } from "./connect-to.ts";
+import { MESSAGE_BYTES } from "./protocols/reader.ts";
 import { isInQuotes, shapeOf, shapeOfHeaders, shapeOfList, shapeOfUrl } from "./shape.ts";
 import type { Steps } from "./steps.ts";
 import { formatDuration, type Ms, ms, parseDuration } from "./units.ts";
@@ -109,8 +110,8 @@ export const SETTINGS = {
     16_777_216,
   ),
   MESSAGE_BYTES: count(
-    "Largest message taken from the server; a larger one ends its connection with 1009, by the generator, and makes the run incomplete.",
-    String(64 * 1_024 * 1_024),
+    "Largest message taken from the server; a larger one ends its connection with 1009, by the generator, and makes the run incomplete. Also the longest message of a codec or framing that is kept while it comes in pieces.",
+    String(MESSAGE_BYTES),
     1_024,
     1_073_741_824,
   ),

@@ -21,12 +21,13 @@ type activity interface {
 }
 
 // newActivity makes the shard's, nil where its connections are only held.
-func newActivity(e *engine.Engine, o *options, shard int) (activity, error) {
+// unwritable is told why a message could not be written.
+func newActivity(e *engine.Engine, o *options, shard int, unwritable func(error)) (activity, error) {
 	switch {
 	case o.fanOut != nil:
-		return newFanOut(e, o, shard)
+		return newFanOut(e, o, shard, unwritable)
 	case o.probing != nil:
-		return newProbing(e, o, shard)
+		return newProbing(e, o, shard, unwritable)
 	}
 	return nil, nil
 }

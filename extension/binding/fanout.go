@@ -46,9 +46,10 @@ func readFanOut(r *reader, subscribers, shards int) (*fanout.Options, error) {
 // shardFanOut is a shard's fan-out.
 type shardFanOut struct{ *fanout.Run }
 
-func newFanOut(e *engine.Engine, o *options, shard int) (*shardFanOut, error) {
+func newFanOut(e *engine.Engine, o *options, shard int, unwritable func(error)) (*shardFanOut, error) {
 	f := *o.fanOut
 	f.Plan.Shard = shard
+	f.Unwritable = unwritable
 	f.Variables = o.request.valuesFor(f.Protocol, shard)
 	run, err := fanout.New(e, f)
 	return &shardFanOut{run}, err

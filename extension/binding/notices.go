@@ -91,6 +91,11 @@ func (r *recorder) hear(said swarm.Notice, secrets ...string) {
 	}
 }
 
+// unwritable is called on a loop's goroutine.
+func (n *notices) unwritable(why error) {
+	n.add("unsent", peerText(why.Error())+", which counts as ws_message_errors{reason:unsent}")
+}
+
 func prefixed(prefix, text string) string {
 	if text == "" {
 		return ""

@@ -49,8 +49,9 @@ var errTwoActivities = errors.New("Swarm.probing: expected nothing beside fanOut
 // shardProbing is a shard's probes.
 type shardProbing struct{ *probing.Run }
 
-func newProbing(e *engine.Engine, o *options, shard int) (*shardProbing, error) {
+func newProbing(e *engine.Engine, o *options, shard int, unwritable func(error)) (*shardProbing, error) {
 	p := *o.probing
+	p.Unwritable = unwritable
 	p.Variables = o.request.valuesFor(p.Protocol, shard)
 	run, err := probing.New(e, p)
 	return &shardProbing{run}, err

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
+
+	"xk6-realtime/engine/frame"
 )
 
 // Engine is a set of loops that share out connections.
@@ -63,6 +65,10 @@ func (e *Engine) Loops() []*Loop { return e.loops }
 
 // Options are the options in effect, defaults included.
 func (e *Engine) Options() Options { return e.options }
+
+// Buffer is the memory of half received messages, which Options.BufferedBytes
+// bounds, for those who keep some, too.
+func (e *Engine) Buffer() *frame.Buffer { return e.options.buffer }
 
 // Close ends all connections at once, without a Close frame, and waits for the
 // loops. Their handlers are told. One that dials meanwhile hears that this

@@ -8,7 +8,14 @@ import { type Ms, ms } from "../units.ts";
 import { callAt, now, unixOffset } from "./clock.ts";
 import { notice } from "./notices.ts";
 import type { Record } from "./recorder.ts";
-import { type Frame, NO_CLOSE_FRAME, onStockSockets, Socket, type SocketOptions } from "./socket.ts";
+import {
+  type Frame,
+  messageBytes,
+  NO_CLOSE_FRAME,
+  onStockSockets,
+  Socket,
+  type SocketOptions,
+} from "./socket.ts";
 
 /** How long a peer may take to answer our Close before that is counted. */
 export const CLOSE_TIMEOUT = ms(5_000);
@@ -158,6 +165,7 @@ export class Connection {
       variables,
       authenticate,
       replyTimeoutMs: replyTimeout,
+      messageBytes: messageBytes(),
       unixOffsetMs: unixOffset(),
       lastSeq: options.lastSeq,
       captured: options.captured,

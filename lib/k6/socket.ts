@@ -75,6 +75,9 @@ export function limitMessages(settings: Settings<"MESSAGE_BYTES" | "BUFFERED_BYT
   limits = { messageBytes: settings.MESSAGE_BYTES, bufferedBytes: settings.BUFFERED_BYTES };
 }
 
+/** The largest message that connections take, in bytes. */
+export const messageBytes = (): number => limits.messageBytes;
+
 let compression = NO_COMPRESSION;
 
 /** Sets what sockets offer from here on. */

@@ -13,18 +13,13 @@ import type {
   Received,
   Send,
 } from "./protocol.ts";
-import { type Frame, MOST_MESSAGES, MOST_PENDING, Reader } from "./reader.ts";
+import { type Frame, MESSAGE_BYTES, MOST_MESSAGES, Reader } from "./reader.ts";
 import { NO_VALUE, numberValue, stringValue, type Value } from "./template.ts";
 import { isWhole, kindOf, VARIABLES } from "./variables.ts";
 import { Inbox, type Incoming, plainMessages, type StreamEnd, type Wire } from "./wire.ts";
 import { type Written, write, writeOwn } from "./write.ts";
 
 const NONE: readonly Effect[] = [];
-
-const STREAM_ENDS = {
-  broken: { reason: "unparsable", detail: "a stream of bytes that breaks its framing" },
-  too_long: { reason: "pieces_limit", detail: `a message in pieces of more than ${MOST_PENDING} bytes` },
-} as const satisfies Record<StreamEnd, object>;
 
 /** Nothing of one message outlives its reading, so that all connections can share one reader, and one for elements. */
 const reader = new Reader();
@@ -42,6 +37,7 @@ export class Machine implements Conversation {
   /** What the connection remembers for a protocol's own code. */
   readonly #own: unknown;
   readonly #inbox: Inbox | undefined;
+  readonly #messageBytes: number;
   /** Whether some reply is the message that was sent. */
   readonly #comparesWhole: boolean;
   /** Whether the message was answered, and may be something else all the same. */
@@ -60,7 +56,8 @@ export class Machine implements Conversation {
       this.#variables.set(name, kindOf(name) === "number" ? numberValue(text) : stringValue(text));
     }
     this.#comparesWhole = protocol.replies.some(({ match }) => match === "whole");
-    this.#inbox = protocol.hasWires ? new Inbox() : undefined;
+    this.#messageBytes = init.messageBytes ?? MESSAGE_BYTES;
+    this.#inbox = protocol.hasWires ? new Inbox(this.#messageBytes) : undefined;
     this.#scheduleRefresh(init.tokenExpiresAt);
     if (init.lastSeq !== undefined) this.#lastSeq = parseValue(init.lastSeq);
     for (const [name, value] of Object.entries(init.captured ?? {})) this.#capture(name, value);
@@ -121,6 +118,15 @@ export class Machine implements Conversation {
     return this.#inbox ? this.#inbox.take(frame, () => this.#wireNow()) : plainMessages(frame, wire);
   }
 
+  #streamEnd(end: StreamEnd) {
+    return end === "broken"
+      ? ({ reason: "unparsable", detail: "a stream of bytes that breaks its framing" } as const)
+      : ({
+          reason: "pieces_limit",
+          detail: `a message in pieces of more than ${this.#messageBytes} bytes`,
+        } as const);
+  }
+
   /** How the next message that comes is written. */
   #wireNow(): Wire {
     const step = this.#state === "session" ? this.#steps[this.#step] : undefined;
@@ -130,7 +136,7 @@ export class Machine implements Conversation {
   /** Takes a message; gives it as text where a codec could make one of it. */
   #takeIncoming(incoming: Incoming | StreamEnd, at: Ms, effects: Effect[]): Omit<Received, "effects"> {
     if (typeof incoming === "string") {
-      if (!this.#isEnded()) effects.push({ kind: "invalid", ...STREAM_ENDS[incoming] });
+      if (!this.#isEnded()) effects.push({ kind: "invalid", ...this.#streamEnd(incoming) });
       return { message: undefined };
     }
     const { frame, wire } = incoming;

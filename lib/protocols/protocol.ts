@@ -93,6 +93,8 @@ export interface ConnectionInit {
   readonly variables: Readonly<Record<string, string>>;
   /** From a probe's due time on: how long its replies may take. */
   readonly replyTimeoutMs: Ms;
+  /** The longest message that is kept while it comes in several of WebSocket, in bytes. Default: 64 MiB. */
+  readonly messageBytes?: number;
   /** What to add to an instant to get Unix time in milliseconds. Default 0: instants are Unix time. */
   readonly unixOffsetMs?: Ms;
   /** Whether the descriptor's `refresh` message opens the session, for servers that take the token in a message. */

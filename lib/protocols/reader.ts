@@ -11,8 +11,8 @@ export type Frame = string | Uint8Array;
 /** Messages of the protocol that one of WebSocket is taken apart into, so that a hostile one has an end. */
 export const MOST_MESSAGES = 65_536;
 
-/** How much of a message is kept that comes in several of WebSocket, in bytes. */
-export const MOST_PENDING = 2 ** 20;
+/** How much of a message is kept that comes in several of WebSocket, in bytes, where a run does not say. */
+export const MESSAGE_BYTES = 2 ** 26;
 
 /**
  * The protocol's messages in one of WebSocket: what stands between delimiters, but for what is empty. From the

@@ -2,7 +2,7 @@
 import { type Codec, type CodecOptions, codecOf, hasCodec, isCodecError } from "./codecs/codec.ts";
 import { concat, type Found, FRAMINGS, type Framing, type FramingName } from "./codecs/framing.ts";
 import { describe, type Problem } from "./problem.ts";
-import { type Frame, MOST_PENDING, messagesIn } from "./reader.ts";
+import { type Frame, messagesIn } from "./reader.ts";
 import { CODE, NO_VALUE, stringValue, type Template } from "./template.ts";
 import { encodeUtf8 } from "./utf8.ts";
 
@@ -117,7 +117,7 @@ export const isPlain = ({ framing, codec }: Wire): boolean => framing === undefi
 export type StreamEnd =
   /** It breaks its framing. */
   | "broken"
-  /** A message in pieces is longer than {@link MOST_PENDING}: ours. */
+  /** A message in pieces is longer than is kept: ours. */
   | "too_long";
 
 /** A message of the protocol as it came, and how it was written. */
@@ -133,6 +133,12 @@ export class Inbox {
   #pending = 0;
   #need = 0;
   #end: StreamEnd | undefined;
+  readonly #messageBytes: number;
+
+  /** @param messageBytes the longest message that is kept while it comes in pieces */
+  constructor(messageBytes: number) {
+    this.#messageBytes = messageBytes;
+  }
 
   /**
    * The protocol's messages that a message of WebSocket brings or completes.
@@ -148,7 +154,7 @@ export class Inbox {
       const wire = wireNow();
       const found = find(rest, wire);
       if (found === "broken") return yield this.#stop("broken");
-      if ("need" in found && found.need > MOST_PENDING) return yield this.#stop("too_long");
+      if ("need" in found && found.need > this.#messageBytes) return yield this.#stop("too_long");
       if ("need" in found) return this.#keep(rest, found.need);
       const message = rest.subarray(found.start, found.end);
       rest = rest.subarray(found.next);

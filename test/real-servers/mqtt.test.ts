@@ -1,8 +1,11 @@
 /** The examples of MQTT against brokers: what was measured is what they counted themselves. */
 import assert from "node:assert/strict";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
-import { outcomes } from "../k6/figures.ts";
-import { type K6Command, OUR_K6 } from "../k6/run.ts";
+import { count, outcomes } from "../k6/figures.ts";
+import { type K6Command, OUR_K6, runK6 } from "../k6/run.ts";
+import { temporaryDirectory } from "../temporary-directory.ts";
 import { runExample } from "./example.ts";
 import { aedesBroker, mosquitto } from "./mqtt.ts";
 
@@ -71,6 +74,45 @@ describe("MQTT 3.1.1 on Aedes", { concurrency: 3 }, () => {
     assert.deepEqual({ code, verdict }, { code: 0, verdict: "pass" }, stderr);
     assert.ok(of("ws_probes") > 200);
     assert.deepEqual([of("ws_probes"), of("ws_replies")], [seen.published.users, seen.published.users]);
+  });
+
+  test("what the codec cannot write is unsent, and a notice says why once", async (t) => {
+    const { url, seen } = await aedesBroker(t);
+    const mqtt = JSON.parse(
+      await readFile(new URL("../../examples/protocols/mqtt.json", import.meta.url), "utf8"),
+    );
+    const [connect, subscribe] = mqtt.session;
+    const qos = (send: string) => send.replace('"topic"', '"qos":${present},"topic"').replace('"qos":1,', "");
+    const file = join(await temporaryDirectory(t), "mqtt.json");
+    await writeFile(
+      file,
+      JSON.stringify({
+        ...mqtt,
+        session: [{ ...connect, capture: { present: "/sessionPresent" } }, subscribe],
+        probe: { ...mqtt.probe, send: qos(mqtt.probe.send) },
+        publish: { send: qos(mqtt.publish.send) },
+      }),
+    );
+    for (const [scenario, due, env] of [
+      ["mass-soak", "ws_probes", { CONNECTIONS: 4, RATE: 100, PROBE_INTERVAL: "200ms", DURATION: "1s" }],
+      ["fan-out", undefined, { ...FAN_OUT, DURATION: "1s" }],
+    ] as const) {
+      const { code, summary, stderr } = await runK6(t, {
+        ...{ scenario, k6: OUR_K6 },
+        env: { WS_URL: url, PROTOCOL_FILE: file, WS_TOKEN: "", REPLY_TIMEOUT: "1s", ...env },
+      });
+      assert.equal(code, 99, stderr);
+      const unsent = count(summary!, "ws_message_errors{reason:unsent}");
+      assert.ok(unsent > 10, stderr);
+      if (due)
+        assert.deepEqual([count(summary!, due), count(summary!, "ws_messages_lost")], [unsent, unsent]);
+      assert.equal(
+        stderr.match(/cannot be written: qos: .*ws_message_errors\{reason:unsent\}/g)?.length,
+        1,
+        stderr,
+      );
+    }
+    assert.deepEqual(seen.published, {});
   });
 
   test("a client that the broker refuses fails its session with the return code", async (t) => {

@@ -186,6 +186,7 @@ func (g *guest) publish(now clock.Time) {
 		g.loop.idBuffer = id
 		if err := g.conversation.Publish(g, id, int64(sequence), r.o.Payload, now); err != nil {
 			g.loop.records.Now.Unsent++ // it is in the ledger, and will be missed by all
+			g.loop.tellUnwritable(err)
 		}
 	}
 }

@@ -19,6 +19,9 @@ type Options struct {
 	Variables func(i int) []string
 	// Authenticate: see [protocol.Init].
 	Authenticate bool
+	// Unwritable is told why a message could not be written, once for each
+	// loop, on its goroutine. Optional.
+	Unwritable func(why error)
 	// Name tells this process's publications from others': letters and
 	// digits. Required with publishers.
 	Name string

@@ -53,12 +53,21 @@ type loop struct {
 	finest    Resolution         // of the server's stamps, as far as they show
 	coarse    *hist.Histogram    // lags by stamps that do not show to tell any
 	guests    []*guest
+	told      bool       // why a message could not be written
 	now       clock.Time // of the message that is being read
 	wall      clock.Wall
 	idBuffer  []byte
 	churner   *engine.Timer
 	nextChurn clock.Time
 	churnAt   int // the guest whose turn it is to leave
+}
+
+// tellUnwritable says why a message could not be written, the first time.
+func (l *loop) tellUnwritable(why error) {
+	if tell := l.run.o.Unwritable; tell != nil && !l.told {
+		l.told = true
+		tell(why)
+	}
 }
 
 // New makes a Run for the loops of an engine.
@@ -85,9 +94,10 @@ func New(e *engine.Engine, o Options) (*Run, error) {
 		r.streams = append(r.streams, s)
 		r.spreads = append(r.spreads, s.NewSpreads(o.Timeout))
 	}
+	pieces := protocol.Pieces{MessageBytes: int(e.Options().MessageBytes), Memory: e.Buffer()}
 	for _, at := range e.Loops() {
 		l := &loop{run: r, loop: at, records: tally.NewPair(newRecord), coarse: hist.New()}
-		l.interpret = o.Protocol.NewInterpreter(o.Timeout, l.unix)
+		l.interpret = o.Protocol.NewInterpreter(o.Timeout, l.unix, pieces)
 		for _, s := range r.streams {
 			l.arrivals = append(l.arrivals, s.NewArrivals())
 		}

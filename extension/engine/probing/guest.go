@@ -125,11 +125,17 @@ func (g *guest) miss(until clock.Time) {
 	l, o := g.loop, &g.loop.run.o
 	for ; g.next < until; g.next = g.next.Add(o.Interval) {
 		l.records.Now.Probes++
-		for reply := range o.Protocol.Replies {
-			l.records.Now.Missed++
-			l.records.Now.Lost++
-			l.records.Now.series.Of(RTT(reply)).Record(o.Timeout)
-		}
+		g.missOne()
+	}
+}
+
+// missOne counts the replies of a probe that was not made.
+func (g *guest) missOne() {
+	l, o := g.loop, &g.loop.run.o
+	for reply := range o.Protocol.Replies {
+		l.records.Now.Missed++
+		l.records.Now.Lost++
+		l.records.Now.series.Of(RTT(reply)).Record(o.Timeout)
 	}
 }
 
@@ -157,6 +163,9 @@ func (g *guest) probe() {
 	l.records.Now.Probes++
 	g.written = 0
 	if err := g.conversation.Probe(g, l.id, o.Payload, due); err != nil {
+		l.records.Now.Unsent++
+		l.tellUnwritable(err)
+		g.missOne()
 		return
 	}
 	if g.written == 0 {

@@ -21,6 +21,9 @@ type Options struct {
 	Variables func(i int) []string
 	// Authenticate: see [protocol.Init].
 	Authenticate bool
+	// Unwritable is told why a message could not be written, once for each
+	// loop, on its goroutine. Optional.
+	Unwritable func(why error)
 	// Interval is the time between two probes of one connection. Required.
 	Interval time.Duration
 	// Payload fills the probes that have a place for it.

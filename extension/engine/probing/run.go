@@ -32,8 +32,17 @@ type loop struct {
 	interpret *protocol.Interpreter
 	records   tally.Pair[record]
 	guests    []*guest
-	awaiting  int // connections that await a reply, or their next probe
+	told      bool // why a message could not be written
+	awaiting  int  // connections that await a reply, or their next probe
 	id        []byte
+}
+
+// tellUnwritable says why a message could not be written, the first time.
+func (l *loop) tellUnwritable(why error) {
+	if tell := l.run.o.Unwritable; tell != nil && !l.told {
+		l.told = true
+		tell(why)
+	}
 }
 
 // New makes a Run for the loops of an engine.
@@ -43,11 +52,12 @@ func New(e *engine.Engine, o Options) (*Run, error) {
 		return nil, err
 	}
 	r := &Run{o: o, window: newRecord(o.Protocol)}
+	pieces := protocol.Pieces{MessageBytes: int(e.Options().MessageBytes), Memory: e.Buffer()}
 	for _, at := range e.Loops() {
 		r.loops = append(r.loops, &loop{
 			run:       r,
 			loop:      at,
-			interpret: o.Protocol.NewInterpreter(o.Timeout, unix),
+			interpret: o.Protocol.NewInterpreter(o.Timeout, unix, pieces),
 			records:   tally.NewPair(func() *record { return newRecord(o.Protocol) }),
 		})
 	}

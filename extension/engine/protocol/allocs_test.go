@@ -52,7 +52,7 @@ func openConversation(t testing.TB, descriptor string, variables ...string) (*Co
 	if err != nil {
 		t.Fatal(err)
 	}
-	in := p.NewInterpreter(time.Second, func(at clock.Time) int64 { return int64(at) })
+	in := p.NewInterpreter(time.Second, func(at clock.Time) int64 { return int64(at) }, Pieces{})
 	c := &Conversation{}
 	if err := in.Begin(c, Init{Variables: variables}); err != nil {
 		t.Fatal(err)

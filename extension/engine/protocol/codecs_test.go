@@ -2,6 +2,8 @@ package protocol
 
 import (
 	"testing"
+
+	"xk6-realtime/engine/frame"
 )
 
 // mqttDelivery is a publication of QoS 0 with the JSON of aDelivery.
@@ -57,11 +59,29 @@ func TestWhatIsKeptOfAMessageIsBounded(t *testing.T) {
 	if e.deliveries != 1 || e.others != 0 || c.rare.stream.pending != nil {
 		t.Errorf("byte by byte: %d deliveries, %d others, %d bytes kept", e.deliveries, e.others, len(c.rare.stream.pending))
 	}
-	c.Receive(e, []byte{0x30, 0xFF, 0xFF, 0x3F}, true, origin, origin) // just below 1 MiB
+	c.in.pieces.MessageBytes = 1 << 20
+	memory := frame.NewBuffer(4 << 20)
+	c.in.pieces.Memory = memory
+	justBelow := []byte{0x30, 0xFF, 0xFF, 0x3F}
+	c.Receive(e, justBelow, true, origin, origin)
 	for range 40 {
 		c.Receive(e, make([]byte, 1<<15), true, origin, origin)
+		if kept := cap(c.rare.stream.pending); kept > 2<<20 || kept > 4<<10 && memory.Bytes() != int64(kept) {
+			t.Fatalf("%d bytes are kept, %d are counted", kept, memory.Bytes())
+		}
 	}
-	if kept := cap(c.rare.stream.pending); kept > 2*mostPending {
-		t.Errorf("%d bytes are kept", kept)
+	c.Drop(e, origin)
+	if memory.Bytes() != 0 {
+		t.Errorf("%d bytes are counted after the end", memory.Bytes())
+	}
+
+	other, e := openConversation(t, mqttChat, "rooms/lobby")
+	other.in.pieces.Memory = frame.NewBuffer(1 << 16)
+	other.Receive(e, justBelow, true, origin, origin)
+	for range 2 {
+		other.Receive(e, make([]byte, 1<<15), true, origin, origin)
+	}
+	if end := other.rare.stream.end; end != noRoom || other.rare.stream.pending != nil || e.others != 1 {
+		t.Errorf("without room the stream ended with %v, %d others; %d bytes are kept", end, e.others, cap(other.rare.stream.pending))
 	}
 }

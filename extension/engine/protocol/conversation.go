@@ -25,6 +25,7 @@ type Interpreter struct {
 	protocol     *Protocol
 	replyTimeout time.Duration
 	unix         func(clock.Time) int64
+	pieces       Pieces
 	since        clock.Time // of the message that is being read
 	reader       reader
 	element      reader // of a list that a message brings
@@ -42,9 +43,12 @@ type Interpreter struct {
 
 // NewInterpreter makes an Interpreter. replyTimeout is how long replies may
 // take from their probe's due time; unix turns an instant into nanoseconds
-// since 1970.
-func (p *Protocol) NewInterpreter(replyTimeout time.Duration, unix func(clock.Time) int64) *Interpreter {
-	in := &Interpreter{protocol: p, replyTimeout: replyTimeout, unix: unix}
+// since 1970; pieces bounds what is kept of messages that have not come whole.
+func (p *Protocol) NewInterpreter(replyTimeout time.Duration, unix func(clock.Time) int64, pieces Pieces) *Interpreter {
+	in := &Interpreter{protocol: p, replyTimeout: replyTimeout, unix: unix, pieces: pieces}
+	if in.pieces.MessageBytes == 0 {
+		in.pieces.MessageBytes = defaultMessageBytes
+	}
 	in.reader.root = &p.message.root
 	in.reader.spans = make([]span, p.message.slots)
 	slots := 0
@@ -387,6 +391,9 @@ func (c *Conversation) Drop(e Events, at clock.Time) {
 			c.ledger.settle(probe, probeLost)
 			c.endReplies(e, Lost, probe)
 		}
+	}
+	if c.rare != nil {
+		c.in.forget(&c.rare.stream)
 	}
 	c.state = over
 }

@@ -48,6 +48,7 @@ type fixture struct {
 	Init                   struct {
 		Variables      map[string]string
 		ReplyTimeoutMs float64
+		MessageBytes   int
 		UnixOffsetMs   float64
 		Authenticate   bool
 		TokenExpiresAt float64
@@ -212,7 +213,7 @@ func runCase(t *testing.T, f *fixture, descriptor []byte) {
 	}
 	offset := time.Duration(f.Init.UnixOffsetMs * 1e6)
 	unix := func(at clock.Time) int64 { return int64(at-origin) + int64(offset) }
-	in := p.NewInterpreter(time.Duration(f.Init.ReplyTimeoutMs*1e6), unix)
+	in := p.NewInterpreter(time.Duration(f.Init.ReplyTimeoutMs*1e6), unix, Pieces{MessageBytes: f.Init.MessageBytes})
 	init := Init{Variables: variables, Authenticate: f.Init.Authenticate}
 	if f.Init.TokenExpiresAt != 0 {
 		init.TokenExpires = instant(f.Init.TokenExpiresAt)
@@ -312,7 +313,7 @@ func continued(t *testing.T, lastSeq string) *Conversation {
 		t.Fatal(err)
 	}
 	c := &Conversation{}
-	if err := p.NewInterpreter(time.Second, nil).Begin(c, Init{}); err != nil {
+	if err := p.NewInterpreter(time.Second, nil, Pieces{}).Begin(c, Init{}); err != nil {
 		t.Fatal(err)
 	}
 	e := &named{&collector{}, nil}
@@ -419,7 +420,7 @@ func newTestReader(t *testing.T, pointer string) (*reader, locator) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &p.NewInterpreter(time.Second, nil).reader, p.deliveries[0].id
+	return &p.NewInterpreter(time.Second, nil, Pieces{}).reader, p.deliveries[0].id
 }
 
 // FuzzScan compares the scanner's verdict with the library's, and where it
@@ -433,7 +434,7 @@ func FuzzScan(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	r, rule := &p.NewInterpreter(time.Second, nil).reader, &p.deliveries[0]
+	r, rule := &p.NewInterpreter(time.Second, nil, Pieces{}).reader, &p.deliveries[0]
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if len(withoutFrameEnd(b)) < len(b) {
 			return // the end of a frame is taken off first

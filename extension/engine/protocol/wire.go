@@ -68,14 +68,64 @@ type streamEnd struct {
 
 var (
 	brokenStream = &streamEnd{Unparsable, "a stream of bytes that breaks its framing"}
-	longMessage  = &streamEnd{
-		PiecesLimit, fmt.Sprintf("a message in pieces of more than %d bytes", mostPending),
-	}
+	noRoom       = &streamEnd{PiecesLimit, "no room for a message in pieces"}
 )
 
-// mostPending is how much of a message is kept that comes in several of
-// WebSocket.
-const mostPending = 1 << 20
+// Pieces bounds what is kept of messages that come in several of WebSocket.
+type Pieces struct {
+	// MessageBytes is the longest such message. Default 64 MiB.
+	MessageBytes int
+	// Memory is what all of them may take together. Default: there is no bound.
+	Memory Memory
+}
+
+// Memory has a bound. Grow notes that something went from one size to another,
+// in bytes; false says that there is no room, and nothing is noted.
+type Memory interface{ Grow(from, to int) bool }
+
+// defaultMessageBytes is that of lib/protocols/reader.ts, too.
+const defaultMessageBytes = 64 << 20
+
+func (p *Pieces) tooLong() *streamEnd {
+	return &streamEnd{PiecesLimit, fmt.Sprintf("a message in pieces of more than %d bytes", p.MessageBytes)}
+}
+
+// counted is what a size counts for in the memory of all: small ones nothing,
+// so that loops do not contend for it.
+func counted(size int) int {
+	if size <= 4<<10 {
+		return 0
+	}
+	return size
+}
+
+// keep makes what is kept of a stream kept+more; false says that there is no
+// room for it.
+func (in *Interpreter) keep(s *stream, kept, more []byte) bool {
+	before := cap(s.pending)
+	bytes := append(kept, more...)
+	if m := in.pieces.Memory; m != nil && !m.Grow(counted(before), counted(cap(bytes))) {
+		return false
+	}
+	s.pending = bytes
+	return true
+}
+
+// forget gives the memory of a stream back.
+func (in *Interpreter) forget(s *stream) {
+	if m := in.pieces.Memory; m != nil && s.pending != nil {
+		m.Grow(counted(cap(s.pending)), 0)
+	}
+	s.pending = nil
+}
+
+// endStream says that nothing more can be found in a connection's stream.
+func (c *Conversation) endStream(e Events, end *streamEnd) {
+	s := &c.needRare().stream
+	c.in.forget(s)
+	s.end = end
+	e.Invalid(end.fault, end.detail)
+}
 
 // wireNow is how the next message is written.
 func (c *Conversation) wireNow() *wire {
@@ -100,7 +150,11 @@ func (c *Conversation) receiveFramed(e Events, message []byte, binary bool, at c
 		return
 	}
 	if len(s.pending) > 0 {
-		if s.pending = append(s.pending, message...); len(s.pending) < s.need {
+		if !c.in.keep(s, s.pending, message) {
+			c.endStream(e, noRoom)
+			return
+		}
+		if len(s.pending) < s.need {
 			return
 		}
 		rest = s.pending
@@ -108,24 +162,24 @@ func (c *Conversation) receiveFramed(e Events, message []byte, binary bool, at c
 	for len(rest) > 0 && c.state != over {
 		w := c.wireNow()
 		one, next, need, broken := w.cut(rest)
-		if broken || need > mostPending {
-			end := brokenStream
-			if !broken {
-				end = longMessage
-			}
-			c.needRare().stream = stream{end: end}
-			e.Invalid(end.fault, end.detail)
+		switch {
+		case broken:
+			c.endStream(e, brokenStream)
 			return
-		}
-		if need > 0 {
+		case need > c.in.pieces.MessageBytes:
+			c.endStream(e, c.in.pieces.tooLong())
+			return
+		case need > 0:
 			s = &c.needRare().stream
-			s.pending, s.need = append(s.pending[:0], rest...), need
+			if s.need = need; !c.in.keep(s, s.pending[:0], rest) {
+				c.endStream(e, noRoom)
+			}
 			return
 		}
 		rest = next
 		c.receiveOne(e, w, one, binary, at)
 	}
-	s.pending = nil
+	c.in.forget(s)
 }
 
 // cut finds the first message of b and what comes after it; or how many bytes

@@ -13,7 +13,7 @@ type mqtt struct {
 	bytes byteStrings
 }
 
-func newMQTT(version string, bytes byteStrings) (*mqtt, error) {
+func newMQTT(version string, bytes byteStrings) (Codec, error) {
 	switch version {
 	case "", "3.1.1":
 		return &mqtt{bytes: bytes}, nil

@@ -101,7 +101,7 @@ func (k kind) wireType() protowire.Type {
 	return protowire.VarintType
 }
 
-func newProtobuf(s *Spec, as byteStrings) (*protobuf, error) {
+func newProtobuf(s *Spec, as byteStrings) (Codec, error) {
 	made := map[string]*message{}
 	p := &protobuf{bytes: as}
 	var err error
