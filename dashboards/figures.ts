@@ -5,10 +5,11 @@ import * as stat from "@grafana/grafana-foundation-sdk/stat";
 import * as table from "@grafana/grafana-foundation-sdk/table";
 import { METRICS, type MetricName, type MetricSpec } from "../lib/metrics.ts";
 import { STEP_TAG, type StepsOf } from "../lib/steps.ts";
-import { titleOf } from "../lib/titles.ts";
+import { TITLES, titleOf } from "../lib/titles.ts";
 import { datasource, MS, unitOf, withQueries } from "./common.ts";
 import { bySteps, inRange, type Source } from "./influxql.ts";
 import {
+  byRun,
   type Columns,
   FIGURES,
   type Figure,
@@ -19,6 +20,9 @@ import {
   resultsOfRun,
   stepsOfRun,
 } from "./results.ts";
+
+/** Enough for a reason of five lines, as that of a load which grew. */
+const VERDICT_HEIGHT = 6;
 
 /** The verdict alone, large: a long reason beside it cannot push it out of sight. */
 export const verdict = () =>
@@ -31,11 +35,17 @@ export const verdict = () =>
       .datasource(datasource)
       .noValue("No verdict yet, see What ran")
       .span(4)
-      .height(5)
+      .height(VERDICT_HEIGHT)
       .graphMode(common.BigValueGraphMode.None)
       .colorMode(common.BigValueColorMode.Background)
       .textMode(common.BigValueTextMode.Value)
       .text(new common.VizTextDisplayOptionsBuilder().valueSize(22))
+      // Without a verdict no colour, above all not that of passing.
+      .thresholds(
+        new dashboard.ThresholdsConfigBuilder()
+          .mode(dashboard.ThresholdsMode.Absolute)
+          .steps([{ value: null, color: "transparent" }]),
+      )
       .reduceOptions(new common.ReduceDataOptionsBuilder().calcs(["firstNotNull"]).fields("/^Verdict$/"))
       .overrideByName("Verdict", [VERDICT_MAPPINGS]),
     [resultsOfRun({ Verdict: "verdict" })],
@@ -62,14 +72,15 @@ export const whatRan = () =>
       "What ran",
       "The run, and the sentence that says why its verdict is what it is, as its summary has it. The run's name sets the time range to the run's own.",
       Object.keys(RUN),
-      // Of one run, the marks on the axis of time show it.
-      ["Time"],
+      // Of one run, the marks on the axis of time show when it began.
+      { hasTime: false },
     )
       .noValue(
         "No verdict is stored for this run: it is not over, k6 was killed, or it ran in several instances that were not started by k6-realtime run",
       )
+      .overrideByName("Run", [{ id: "custom.width", value: 170 }])
       .span(20)
-      .height(5),
+      .height(VERDICT_HEIGHT),
     [resultsOfRun(RUN)],
     "table",
   );
@@ -84,8 +95,7 @@ export function runs() {
     "Runs",
     "The runs of this time range, the latest first, with the figures of their summaries. A run's name leads to it.",
     [...Object.keys(shown), "from", "until"],
-    [],
-    520,
+    { reasonWidth: 520 },
   )
     .noValue("No run of this scenario and branch has ended in this time range")
     .span(24)
@@ -100,30 +110,54 @@ export function runs() {
   return withQueries(made, [resultsInRange({ ...shown, from, until })], "table");
 }
 
-/** Counts of failures of each run, apart by the values of a tag: those that were counted at all. */
+/** Counts of failures of each run, apart by the values of a tag: a row for each that was counted at all. */
 export const kinds = () => {
   const columns = KINDS.flatMap(([metric, tag, values]) =>
     values.map((value) => [`${titleOf(metric)}: ${value}`, `${metric}_${tag}_${value}_count`] as const),
   );
-  const all = {
-    Run: "run",
-    Verdict: "verdict",
-    ...Object.fromEntries(columns),
-    from: "from",
-    until: "until",
-  };
   return withQueries(
     tableOf(
       "By reason, code and outcome",
       "What the failures, drops and outcomes of each run were, the latest run first. A run has those that it counted.",
-      Object.keys(all),
+      ["Run", "What", LAST, "from", "until", "Field"],
+      {
+        names: { [LAST]: "Count" },
+        // Of dozens of columns, which are empty in most runs, rows.
+        before: [
+          {
+            id: "reduce",
+            options: { mode: "seriesToRows", reducers: ["lastNotNull"] },
+          },
+          // The series' name has all of it; as columns, labels would take the place of the name.
+          {
+            id: "extractFields",
+            options: {
+              source: "Field",
+              format: "regexp",
+              regExp: "/^(?<Run>.*) (?<from>\\d+) (?<until>\\d+) (?<What>\\D.*)$/",
+            },
+          },
+          {
+            id: "filterByValue",
+            options: {
+              type: "include",
+              match: "all",
+              filters: [{ fieldName: LAST, config: { id: "greater", options: { value: 0 } } }],
+            },
+          },
+          { id: "sortBy", options: { sort: [{ field: "from", desc: true }] } },
+        ],
+      },
     )
-      .noValue("No run of this scenario and branch has ended in this time range")
+      .noValue("No run of this scenario and branch counted any of it in this time range")
       .span(24),
-    [resultsInRange(all)],
-    "table",
+    [byRun(Object.fromEntries(columns))],
+    "time_series",
   );
 };
+
+/** What Grafana calls the column of a series' last value. */
+const LAST = "Last *";
 
 const KINDS = (
   [
@@ -212,7 +246,21 @@ export const steps = () =>
         "By the size of the load",
         "Each of the STEPS that were tried, as the summary has it: what it came to, and the latency that it was judged by. Stored when the run is over.",
         Object.keys(STEPS),
+        { hasTime: false, reasonWidth: 270 },
       )
+        .overrideByName("Latency", [
+          {
+            id: "mappings",
+            value: [
+              {
+                type: dashboard.MappingType.ValueToText,
+                options: Object.fromEntries(
+                  Object.entries(TITLES).map(([metric, text]) => [metric, { text }]),
+                ),
+              },
+            ],
+          },
+        ])
         .noValue(`${NO_STEPS}, or it is not over`)
         .span(24),
     ),
@@ -223,13 +271,12 @@ export const steps = () =>
 /** The same from stock k6's samples, for one metric. */
 export const stepsOfStock = (metric: MetricName, of: StepsOf) =>
   withQueries(
-    tableOf(`${titleOf(metric)} by ${of}`, `At each of STEPS, of the samples of this time range.`, [
-      STEP_TAG,
-      "count",
-      "p50",
-      "p99",
-      "max",
-    ])
+    tableOf(
+      `${titleOf(metric)} by ${of}`,
+      `At each of STEPS, of the samples of this time range.`,
+      [STEP_TAG, "count", "p50", "p99", "max"],
+      { hasTime: false },
+    )
       .noValue(`This run had no STEPS of ${of} in this time range`)
       .withTransformation({
         id: "convertFieldType",
@@ -324,28 +371,42 @@ const WIDTHS: { readonly [column: string]: number } = {
   Limits: 80,
   Commit: 85,
   Branch: 80,
+  Size: 70,
+  of: 170,
+  Latency: 140,
+  Values: 80,
+  p50: 95,
+  p90: 95,
+  p99: 95,
+  max: 95,
 };
+
+interface TableOptions {
+  readonly before?: readonly dashboard.DataTransformerConfig[];
+  /** Names that people read, of columns that a transformation made. */
+  readonly names?: Readonly<Record<string, string>>;
+  /** False where it says nothing: InfluxDB gives rows without a time that of the beginning of the range. */
+  readonly hasTime?: boolean;
+  /** At least, in pixels. */
+  readonly reasonWidth?: number;
+}
 
 /** A table with its columns in this order, whatever order an answer has them in. */
 const tableOf = (
   title: string,
   help: string,
   columns: readonly string[],
-  // InfluxDB gives rows without a time that of the beginning of the range.
-  hidden: readonly string[] = columns.includes(STEP_TAG) || columns.includes("Size") ? ["Time"] : [],
-  reasonWidth = 380,
+  { before = [], names = {}, hasTime = true, reasonWidth = 380 }: TableOptions = {},
 ) => {
-  const made = new table.PanelBuilder()
-    .title(title)
-    .description(help)
-    .datasource(datasource)
-    .height(8)
+  const made = new table.PanelBuilder().title(title).description(help).datasource(datasource).height(8);
+  for (const transformation of before) made.withTransformation(transformation);
+  made
     .withTransformation({
       id: "organize",
       options: {
         indexByName: Object.fromEntries(["Time", ...columns].map((column, index) => [column, index])),
-        renameByName: { Time: BEGAN },
-        excludeByName: Object.fromEntries(hidden.map((column) => [column, true])),
+        renameByName: { Time: BEGAN, ...names },
+        excludeByName: hasTime ? {} : { Time: true },
       },
     })
     .overrideByName(BEGAN, [{ id: "custom.width", value: 170 }])
@@ -360,7 +421,7 @@ const tableOf = (
     ])
     // A table without rows says what it was given to say. A single empty cell would say the same.
     .overrideByRegexp("/./", [{ id: "noValue", value: "–" }])
-    .overrideByRegexp("/^(from|until)$/", [{ id: "custom.hidden", value: true }])
+    .overrideByRegexp("/^(from|until|Field)$/", [{ id: "custom.hidden", value: true }])
     .overrideByName("Verdict", [
       VERDICT_MAPPINGS,
       { id: "custom.cellOptions", value: { type: common.TableCellDisplayMode.ColorBackground } },

@@ -70,6 +70,15 @@ export const resultsInRange = (columns: Columns): Query => ({
   alias: "",
 });
 
+/** Where a series of one run's point says how to get there: labels that links read. */
+const LINK_TAGS = ["run", "from", "until"];
+
+/** Figures of the runs of a time range, a series for each run and figure. */
+export const byRun = (columns: Columns): Query => ({
+  influxql: `${table(columns, "realtime_result")} WHERE ${OF_RUNS} GROUP BY ${LINK_TAGS.map((tag) => `"${tag}"`).join(", ")}`,
+  alias: `${LINK_TAGS.map((tag) => `$tag_${tag}`).join(" ")} $col`,
+});
+
 /** The steps of the chosen run, in their order. */
 export const stepsOfRun = (columns: Columns): Query => ({
   influxql: `${table(columns, "realtime_step")} WHERE ${OF_RUN}`,
@@ -81,9 +90,6 @@ export const processesOfRun = (columns: Columns): Query => ({
   influxql: `${table(columns, "realtime_run")} WHERE "source" = 'aggregates' AND "run" =~ /^\${run:regex}$/ ORDER BY time DESC LIMIT 100`,
   alias: "",
 });
-
-/** Where a series of one run's point says how to get there: labels that links read. */
-const LINK_TAGS = ["run", "from", "until"];
 
 /** What the lines of {@link usualRange} are called, before the figure's title. */
 export const USUAL = { low: "passing runs, lowest", high: "passing runs, highest" } as const;

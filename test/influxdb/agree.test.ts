@@ -210,6 +210,7 @@ async function assertNights(influx: InfluxServer, { summary, chosen }: Stored): 
   for (const { title, metric, of } of FIGURES) {
     assert.equal(row[title] ?? undefined, fields[`${metric}_${of}`], `${chosen.run}: ${title}`);
   }
+  await assertKinds(influx, summary, chosen);
   let points = 0;
   for (const panel of panelsIn(dashboard("runs.json")).filter(({ type }) => type === "timeseries")) {
     // From the name that is shown to the field that it stands for.
@@ -250,6 +251,30 @@ async function assertNights(influx: InfluxServer, { summary, chosen }: Stored): 
   }
   assert.ok(points >= 3, `${chosen.run}: ${points} points`);
 }
+
+/** Failures, drops and outcomes by reason and code. */
+async function assertKinds(influx: InfluxServer, summary: Stored["summary"], chosen: Chosen): Promise<void> {
+  const answers = await ask(influx, panelOf("runs.json", "By reason, code and outcome"), chosen);
+  const shown = answers
+    .filter(({ tags }) => tags.run === chosen.run)
+    .flatMap(({ columns, values }) => columns.map((name, i) => [name, values.at(-1)![i]] as const))
+    .filter(([name, value]) => name !== "time" && Number(value) > 0);
+  const expected = Object.entries(KINDS).flatMap(([name, tag]) =>
+    Object.entries(summary.metrics[name]?.by?.[tag] ?? {}).flatMap(([value, part]) =>
+      part.kind === "counter" && part.count > 0 ? [[`${titleOf(name)}: ${value}`, part.count] as const] : [],
+    ),
+  );
+  assert.deepEqual(Object.fromEntries(shown), Object.fromEntries(expected), chosen.run);
+}
+
+/** What each is broken down by in the table of the nights. */
+const KINDS = {
+  ws_connect_failures: "reason",
+  ws_login_failures: "reason",
+  ws_connection_drops: "code",
+  ws_message_errors: "reason",
+  ws_outcomes: "outcome",
+};
 
 /** The area of what is usual: from the lowest to the highest of the passing runs, over all of the time range. */
 async function assertUsualRange(influx: InfluxServer, runs: readonly Stored[]): Promise<void> {
