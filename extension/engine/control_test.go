@@ -72,6 +72,32 @@ func testPause(t *testing.T, o Options) {
 	}
 }
 
+// Pings, Pongs and Close frames are no messages, and their bytes are not a
+// message's. Part of a message is.
+func TestTheWireBytesAreThoseOfMessages(t *testing.T) {
+	first, last := "\x01\x03abc", "\x80\x02de"
+	all := "\x89\x04ping" + first + "\x8a\x00" + last + "\x88\x02\x03\xe8"
+	url := rawPeer(t, upgraded(func(c *net.TCPConn) { c.Write([]byte(all)) }))
+	onEachTransport(t, func(t *testing.T, o Options) {
+		var traffic Traffic
+		e, w := start(t, o), newWitness(t)
+		w.deaf = true
+		endpoint, _, err := ParseURL(url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l := e.Loops()[0]
+		l.Await(func() { l.Dial(&Dial{Endpoint: endpoint, Traffic: &traffic}, w) })
+		w.next("opened")
+		w.next("closed")
+		var messages, wire int64
+		l.Await(func() { messages, wire = traffic.MessageBytes, traffic.WireBytes })
+		if messages != int64(len("abcde")) || wire != int64(len(first+last)) {
+			t.Errorf("%d bytes of messages took %d on the wire, want 5 and %d", messages, wire, len(first+last))
+		}
+	})
+}
+
 func TestReadRateIsKept(t *testing.T) {
 	url := rawPeer(t, upgraded(func(c *net.TCPConn) {
 		endlessly(c, []byte("\x82\x0812345678"), bytes.Repeat([]byte("\x82\x0812345678"), 100))

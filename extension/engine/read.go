@@ -29,7 +29,7 @@ func (c *Conn) takeBytes(b []byte, more bool, a wire.Arrival) {
 	for c.state == up && c.socket.Reads() {
 		m, n := c.socket.Next((*link)(c), c.loop.sockets, b, more, a)
 		if c.traffic != nil {
-			c.traffic.WireBytes += int64(n)
+			c.traffic.WireBytes += int64(n - c.bytesOfNoMessage(&m, n))
 		}
 		if m.Kind == wire.None {
 			return
@@ -101,4 +101,16 @@ func (c *Conn) Unread() int {
 		return -1
 	}
 	return c.loop.poll.unread(c)
+}
+
+// bytesOfNoMessage is how many of n bytes, of which m was taken, are those of a
+// Ping, a Pong or the end. The others are a message's, or part of one.
+func (c *Conn) bytesOfNoMessage(m *Message, n int) int {
+	switch {
+	case m.Kind == wire.None && !c.socket.Reads():
+		return n
+	case m.Kind == Ping || m.Kind == Pong:
+		return c.socket.ControlBytes(len(m.Data))
+	}
+	return 0
 }

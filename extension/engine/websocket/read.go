@@ -68,3 +68,13 @@ func (s *Socket) closed(l wire.Link, sh *Shared, m *wire.Message) {
 		s.leave(l, sh)
 	}
 }
+
+// ControlBytes is how long a Ping or a Pong with so much payload was as it came
+// (RFC 6455, section 5.2): clients mask theirs.
+func (s *Socket) ControlBytes(payload int) int {
+	const header, mask = 2, 4
+	if s.server {
+		return header + mask + payload
+	}
+	return header + payload
+}
