@@ -18,8 +18,8 @@ export class JsonLineError extends Error {
   }
 }
 
-/** Whether a file holds JSON lines: a header of CSV begins with no brace. */
-export const isJsonLines = (text: string): boolean => /^\ufeff?\s*\{/.test(text);
+/** Whether a file holds JSON lines, or a list of JSON, which is none: a header of CSV begins with neither bracket. */
+export const isJsonFile = (text: string): boolean => /^\ufeff?\s*[[{]/.test(text);
 
 /**
  * The same users as CSV, a line longer by its header: the members of the first object are the columns. A number, `true`
@@ -28,15 +28,16 @@ export const isJsonLines = (text: string): boolean => /^\ufeff?\s*\{/.test(text)
  * @throws {@link JsonLineError}; it never says a value, which may be a token
  */
 export function csvOfJsonLines(text: string): string {
-  const lines = text
-    .replace(/^\ufeff/, "")
-    .trimEnd()
-    .split("\n");
+  const json = text.replace(/^\ufeff/, "").trimEnd();
+  if (/^\s*\[/.test(json))
+    throw new JsonLineError(1, undefined, "CSV, or JSON lines with an object in each", "a JSON list");
+  const lines = json.split("\n");
   let columns: readonly string[] = [];
   const rows = lines.map((line, index) => {
     const number = index + 1;
     const object = parseObject(line);
-    if (object === undefined) throw new JsonLineError(number, undefined, "a JSON object", shapeOf(line));
+    if (object === undefined)
+      throw new JsonLineError(number, undefined, "one whole JSON object", shapeOf(line));
     const names = Object.keys(object);
     if (index === 0) columns = names;
     const missing = columns.find((name) => !Object.hasOwn(object, name));

@@ -2,7 +2,7 @@
 import { VARIABLES } from "./protocols/variables.ts";
 import { SettingsError } from "./settings.ts";
 import { isToken, shapeOf } from "./shape.ts";
-import { csvOfJsonLines, isJsonLines, JsonLineError } from "./users-json.ts";
+import { csvOfJsonLines, isJsonFile, JsonLineError } from "./users-json.ts";
 
 /** Who connects. */
 export interface Users {
@@ -88,7 +88,7 @@ export const tableOf = (
  * @throws {@link SettingsError} naming the line and column that is wrong; never a value, which may be a token
  */
 export function parseUsers(given: string, source: string): UserFile {
-  const isJson = isJsonLines(given);
+  const isJson = isJsonFile(given);
   const wrong = (at: number, column: string | undefined, [expected, got]: Problem) => {
     const line = isJson ? Math.max(1, at - 1) : at; // what it was rewritten as has a header more
     return new SettingsError(

@@ -5,16 +5,21 @@ import (
 	"strings"
 )
 
-// isJSONLines tells whether a file holds JSON lines: a header of CSV begins
-// with no brace.
-func isJSONLines(text string) bool {
-	return strings.HasPrefix(strings.TrimLeft(strings.TrimPrefix(text, "\ufeff"), " \t\r\n"), "{")
+// isJSON tells whether a file holds JSON lines, or a list of JSON, which is
+// none: a header of CSV begins with neither bracket.
+func isJSON(text string) bool { return begins(text, "{") || begins(text, "[") }
+
+func begins(text, with string) bool {
+	return strings.HasPrefix(strings.TrimLeft(strings.TrimPrefix(text, "\ufeff"), " \t\r\n"), with)
 }
 
 // csvOfJSONLines is the same users as CSV, a line longer by its header: the
 // members of the first object are the columns. A number, true and false are
 // texts as they are written.
 func csvOfJSONLines(text string) (string, error) {
+	if begins(text, "[") {
+		return "", wrong(1, "", "CSV, or JSON lines with an object in each", "a JSON list")
+	}
 	var csv strings.Builder
 	csv.Grow(len(text))
 	var columns []string
@@ -24,9 +29,9 @@ func csvOfJSONLines(text string) (string, error) {
 		var members map[string]json.RawMessage
 		if err := json.Unmarshal([]byte(line), &members); err != nil || members == nil {
 			if strings.TrimSpace(line) == "" {
-				return "", wrong(number, "", "a JSON object", "an empty line")
+				return "", wrong(number, "", "one whole JSON object", "an empty line")
 			}
-			return "", wrong(number, "", "a JSON object", "something else")
+			return "", wrong(number, "", "one whole JSON object", "something else")
 		}
 		if number == 1 {
 			columns = names(line)

@@ -53,7 +53,7 @@ func Read(file io.Reader, size int64, reserved []string) (*Users, error) {
 	if _, err := io.Copy(&b, file); err != nil {
 		return nil, err
 	}
-	if !isJSONLines(b.String()) {
+	if !isJSON(b.String()) {
 		return parse(b.String(), reserved)
 	}
 	csv, err := csvOfJSONLines(b.String())
