@@ -1,7 +1,7 @@
 // Package realtime is the k6 extension of k6-realtime: importing it registers
 // the JavaScript module k6/x/realtime, the output realtime and the commands
 // k6 x echo-server, k6 x broadcast-server, k6 x room-server,
-// k6 x conform and k6 x echo-bench.
+// k6 x echo-client, k6 x broadcast-client, k6 x conform and k6 x echo-bench.
 package realtime
 
 import (
@@ -21,6 +21,8 @@ func init() {
 	output.RegisterExtension("realtime-influxdb", influxdb.New)
 	k6subcommand.RegisterExtension(subcommand.Echo, subcommand.NewEcho)
 	k6subcommand.RegisterExtension(subcommand.Broadcast, subcommand.NewBroadcast)
+	k6subcommand.RegisterExtension(subcommand.EchoClient, subcommand.NewEchoClient)
+	k6subcommand.RegisterExtension(subcommand.BroadcastClient, subcommand.NewBroadcastClient)
 	k6subcommand.RegisterExtension(subcommand.Room, subcommand.NewRoom)
 	k6subcommand.RegisterExtension(subcommand.Conform, subcommand.NewConform)
 	k6subcommand.RegisterExtension(subcommand.EchoBench, subcommand.NewEchoBench)

@@ -37,13 +37,24 @@ func (s *Listener) Close() { s.loop.poll.unlisten(s) }
 
 // accepted is called by the poller with a new connection.
 func (l *Loop) accepted(s *Listener) *Conn {
-	c := &Conn{loop: l, state: greeting, opening: l.newOpening()}
+	c := &Conn{loop: l, opening: l.newOpening()}
 	c.socket.Server()
 	l.add(c)
 	c.opening.Due = clock.Now()
 	c.opening.Began = c.opening.Due
+	c.opening.Connected = c.opening.Due
 	c.handler = s.handler(c)
 	c.receiver = c.handler
-	c.setDeadline(l.options.Timeouts.Upgrade)
+	if l.options.ServerTLS != nil {
+		c.startTLS()
+	} else {
+		c.awaitRequest()
+	}
 	return c
+}
+
+// awaitRequest waits for the client's handshake.
+func (c *Conn) awaitRequest() {
+	c.state = greeting
+	c.setDeadline(c.loop.options.Timeouts.Upgrade)
 }

@@ -81,6 +81,9 @@ type Options struct {
 	// taken from the URL where it has none, and renegotiation is refused
 	// whatever it says. Default: the system's roots.
 	TLS *tls.Config
+	// ServerTLS is what a Listener's connections are secured by; it needs a
+	// certificate. Default: they are not.
+	ServerTLS *tls.Config
 }
 
 // Timeouts bounds each phase of a connection's life. A zero field means the

@@ -46,7 +46,11 @@ func (c *Conn) startTLS() {
 	c.setDeadline(l.options.Timeouts.TLS)
 	s := &secure{c: c, handshake: true}
 	s.fed.L = &s.mu
-	s.tls = tls.Client((*tlsSide)(s), l.tlsConfig(c.opening.endpoint.Host))
+	if c.socket.IsServer() {
+		s.tls = tls.Server((*tlsSide)(s), l.options.ServerTLS)
+	} else {
+		s.tls = tls.Client((*tlsSide)(s), l.tlsConfig(c.opening.endpoint.Host))
+	}
 	c.secure, c.between = s, true
 	go func() {
 		err := s.tls.Handshake()
@@ -94,7 +98,11 @@ func (s *secure) shaken(err error) {
 		return
 	}
 	c.opening.Secured = clock.Now()
-	c.greet()
+	if c.socket.IsServer() {
+		c.awaitRequest()
+	} else {
+		c.greet()
+	}
 	// What came together with the handshake's end.
 	s.received(nil, true, wire.Arrival{Since: c.opening.Connected, At: c.opening.Secured, Read: c.opening.Secured})
 }

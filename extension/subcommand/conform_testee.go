@@ -2,6 +2,7 @@ package subcommand
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -21,6 +22,8 @@ import (
 
 // testeeFlags are those of `k6 x conform testee`.
 type testeeFlags struct {
+	targetFlags
+	certificateFlags
 	listen, url, agent, fault string
 	faults                    bool
 }
@@ -32,6 +35,8 @@ func conformTestee() *cobra.Command {
 		Long: "Be tested: our own server (--listen), our own client (--url), or a server with a planted fault (--listen and --fault).",
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
 	}
+	f.targetFlags.register(cmd)
+	f.certificateFlags.register(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&f.listen, "listen", "", "address and port of our server")
 	flags.StringVar(&f.url, "url", "", "the fuzzing server that our client is to ask for cases, such as ws://127.0.0.1:9001")
@@ -61,25 +66,38 @@ func (f *testeeFlags) run(cmd *cobra.Command) error {
 }
 
 func (f *testeeFlags) serve(cmd *cobra.Command) error {
+	secured, err := f.certificateFlags.config()
+	if err != nil {
+		return err
+	}
 	if f.fault != "" {
-		l, err := listenAt("--listen", f.listen)
-		if err != nil {
-			return err
-		}
-		go faulty.Serve(l, f.fault)
-		untilInterrupted(cmd, "ws://"+l.Addr().String())
-		return l.Close()
+		return f.serveFault(cmd, secured)
 	}
 	addr, err := netip.ParseAddrPort(f.listen)
 	if err != nil {
 		return fmt.Errorf("--listen: expected an address and port such as %s, got %q", defaultListen, f.listen)
 	}
-	server, err := serve.Start(serve.Options{Listen: addr, Engine: engine.Options{Deflate: contexts()}})
+	server, err := serve.Start(serve.Options{Listen: addr, Engine: engine.Options{Deflate: contexts(), ServerTLS: secured}})
 	if err != nil {
 		return err
 	}
 	defer server.Close()
 	untilInterrupted(cmd, server.URL())
+	return nil
+}
+
+func (f *testeeFlags) serveFault(cmd *cobra.Command, secured *tls.Config) error {
+	l, err := listenAt("--listen", f.listen)
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	url := "ws://" + l.Addr().String()
+	if secured != nil {
+		l, url = tls.NewListener(l, secured), "wss://"+l.Addr().String()
+	}
+	go faulty.Serve(l, f.fault)
+	untilInterrupted(cmd, url)
 	return nil
 }
 
@@ -94,12 +112,20 @@ const testeeUnsent = 64 << 20
 
 // connect runs all cases of a fuzzing server with the engine as the client.
 func (f *testeeFlags) connect(ctx context.Context, cmd *cobra.Command) error {
-	e, err := engine.New(engine.Options{Loops: 1, UnsentBytes: testeeUnsent})
+	fields, err := f.fields()
+	if err != nil {
+		return err
+	}
+	config, err := f.tls()
+	if err != nil {
+		return err
+	}
+	e, err := engine.New(engine.Options{Loops: 1, UnsentBytes: testeeUnsent, TLS: config})
 	if err != nil {
 		return err
 	}
 	defer e.Close()
-	t := &engineTestee{ctx: ctx, loop: e.Loops()[0], base: strings.TrimSuffix(f.url, "/")}
+	t := &engineTestee{ctx: ctx, loop: e.Loops()[0], base: strings.TrimSuffix(f.url, "/"), fields: fields}
 	count, err := t.ask("/getCaseCount")
 	if err != nil {
 		return err
@@ -124,6 +150,8 @@ type engineTestee struct {
 	ctx  context.Context
 	loop *engine.Loop
 	base string
+	// fields are further header fields of each handshake.
+	fields []handshake.Field
 }
 
 // ask is the message that a connection to path gets.
@@ -150,7 +178,7 @@ func (t *engineTestee) visit(path string, v *visit) error {
 		c = t.loop.Dial(&engine.Dial{
 			Endpoint: endpoint,
 			Deflate:  contexts(),
-			Request:  func(_ *engine.Conn, r *handshake.Request) { r.Path = path },
+			Request:  func(_ *engine.Conn, r *handshake.Request) { r.Path, r.Fields = path, t.fields },
 		}, v)
 	})
 	select {

@@ -1,6 +1,7 @@
-// Package subcommand is k6's commands `k6 x echo-server`, `k6 x
-// broadcast-server` and `k6 x room-server`: servers to try a load test against
-// that are not its bottleneck.
+// Package subcommand is the commands that k6 gets: `k6 x echo-server`, `k6 x
+// broadcast-server` and `k6 x room-server`, servers to try a load test against
+// that are not its bottleneck; clients to try a server with; and what tests and
+// measures WebSocket implementations.
 package subcommand
 
 import (
@@ -68,7 +69,7 @@ func base(name, short string, engineOptions *engine.Options, run func(cmd *cobra
 		Use:   name,
 		Short: short,
 		Long: short + ", until interrupted.\n\n" +
-			"For trying out: it has no TLS and asks nobody who they are, so it listens on this machine only unless told otherwise.",
+			"For trying out: it asks nobody who they are, so it listens on this machine only unless told otherwise.",
 		Args:         cobra.NoArgs,
 		SilenceUsage: true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -80,8 +81,13 @@ func base(name, short string, engineOptions *engine.Options, run func(cmd *cobra
 		},
 	}
 	compression := addCompression(cmd)
+	certificate := &certificateFlags{}
+	certificate.register(cmd)
 	cmd.PreRunE = func(*cobra.Command, []string) (err error) {
-		engineOptions.Deflate, err = compression()
+		if engineOptions.Deflate, err = compression(); err != nil {
+			return err
+		}
+		engineOptions.ServerTLS, err = certificate.config()
 		return err
 	}
 	cmd.Flags().StringVar(&listen, "listen", defaultListen, "address and port; port 0 for any that is free")

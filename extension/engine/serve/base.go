@@ -55,7 +55,12 @@ func (b *base) listen(addr netip.AddrPort, handler func(loop int, c *engine.Conn
 func (b *base) Addr() netip.AddrPort { return b.addr }
 
 // URL is the address as a client writes it.
-func (b *base) URL() string { return "ws://" + b.addr.String() }
+func (b *base) URL() string {
+	if b.engine.Options().ServerTLS != nil {
+		return "wss://" + b.addr.String()
+	}
+	return "ws://" + b.addr.String()
+}
 
 // Close ends the server and all its connections.
 func (b *base) Close() { b.engine.Close() }

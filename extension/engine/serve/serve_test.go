@@ -1,14 +1,20 @@
 package serve
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
+	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/gorilla/websocket"
 
+	"xk6-realtime/engine"
 	"xk6-realtime/engine/internal/leaktest"
 )
 
@@ -106,5 +112,54 @@ func TestInterval(t *testing.T) {
 			t.Errorf("sent at %v", at)
 		}
 		last = m.Seq
+	}
+}
+
+// certificate is for 127.0.0.1, with what a client must trust for it.
+func certificate(t *testing.T) (*tls.Config, *x509.CertPool) {
+	t.Helper()
+	s := httptest.NewTLSServer(http.NotFoundHandler())
+	defer s.Close()
+	trusted := x509.NewCertPool()
+	trusted.AddCert(s.Certificate())
+	return &tls.Config{Certificates: s.TLS.Certificates}, trusted
+}
+
+func TestEchoOverTLS(t *testing.T) {
+	config, trusted := certificate(t)
+	for _, transport := range []engine.Transport{"", engine.Goroutines} {
+		s := start(t, Options{Engine: engine.Options{ServerTLS: config, Transport: transport}})
+		if !strings.HasPrefix(s.URL(), "wss://127.0.0.1:") {
+			t.Errorf("listens on %s", s.URL())
+		}
+		// Who speaks no TLS is refused, and harms nobody else.
+		if _, _, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(s.URL(), "wss"), nil); err == nil {
+			t.Error("it speaks without TLS too")
+		}
+		for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+			dialer := websocket.Dialer{TLSClientConfig: &tls.Config{RootCAs: trusted, MaxVersion: version}}
+			ws, _, err := dialer.Dial(s.URL(), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer ws.Close()
+			ws.SetReadDeadline(time.Now().Add(20 * time.Second))
+			for _, bytes := range []int{0, 5, 1 << 20} {
+				sent := strings.Repeat("x", bytes)
+				if err := ws.WriteMessage(websocket.TextMessage, []byte(sent)); err != nil {
+					t.Fatal(err)
+				}
+				if got := read(t, ws); got != sent {
+					t.Errorf("got %d bytes back, want the %d sent", len(got), bytes)
+				}
+			}
+			goodbye := websocket.FormatCloseMessage(websocket.CloseNormalClosure, "")
+			if err := ws.WriteControl(websocket.CloseMessage, goodbye, time.Now().Add(time.Second)); err != nil {
+				t.Fatal(err)
+			}
+			if _, _, err := ws.ReadMessage(); !websocket.IsCloseError(err, websocket.CloseNormalClosure) {
+				t.Errorf("ended with %v, want the Close frame's answer", err)
+			}
+		}
 	}
 }

@@ -1,0 +1,33 @@
+package subcommand
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+)
+
+// certificateFlags are those of a server that may be secured.
+type certificateFlags struct{ cert, key string }
+
+func (f *certificateFlags) register(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&f.cert, "cert", "", "certificate in PEM, with which the server speaks wss and nothing else")
+	flags.StringVar(&f.key, "key", "", "its key, a file in PEM")
+}
+
+// config is what a server is to be secured by, nil for nothing.
+func (f *certificateFlags) config() (*tls.Config, error) {
+	if f.cert == "" && f.key == "" {
+		return nil, nil
+	}
+	if f.cert == "" || f.key == "" {
+		return nil, errors.New("--cert and --key: expected both of them, got one")
+	}
+	pair, err := tls.LoadX509KeyPair(f.cert, f.key)
+	if err != nil {
+		return nil, fmt.Errorf("--cert and --key: %w", err)
+	}
+	return &tls.Config{Certificates: []tls.Certificate{pair}, NextProtos: []string{"http/1.1"}}, nil
+}
