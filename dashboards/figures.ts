@@ -409,7 +409,11 @@ const tableOf = (
         excludeByName: hasTime ? {} : { Time: true },
       },
     })
-    .overrideByName(BEGAN, [{ id: "custom.width", value: 170 }])
+    .overrideByName(BEGAN, [
+      { id: "custom.width", value: 170 },
+      // In a short time range Grafana would add milliseconds, which are cut.
+      { id: "unit", value: "dateTimeAsIso" },
+    ])
     .overrideByName("Run", [
       // Where a row says when the run was.
       { id: "links", value: columns.includes("from") ? [linkTo("__data.fields", "Run")] : [] },

@@ -57,8 +57,9 @@ export function storedIn(
         profile,
         commit: tags.get("commit") || env.GITHUB_SHA,
         branch: tags.get("branch") || env.GITHUB_HEAD_REF || env.GITHUB_REF_NAME,
-        from: String(startedAt.getTime()),
-        until: String(endedAt.getTime()),
+        // For links, as k6's output has them: from the first whole second to the end of the last.
+        from: String(Math.floor(startedAt.getTime() / 1_000) * 1_000),
+        until: String(Math.ceil(endedAt.getTime() / 1_000) * 1_000),
       };
       const lines = linesOf(of, summary, startedAt);
       const problems = places.map((place) =>

@@ -70,7 +70,8 @@ func TestScriptIsToldThatItsResultCannotBeStored(t *testing.T) {
 }
 
 func TestStepsOfAResultAreApart(t *testing.T) {
-	at := time.Unix(1_700_000_000, 0)
+	// Within a second: a link is to show all of the first and of the last.
+	at := time.Unix(1_700_000_000, 250_000_001)
 	points := result{
 		Fields: map[string]any{"verdict": "fail"},
 		Steps:  []map[string]any{{"size": 10.0}, {"size": 20.0}},
@@ -79,7 +80,7 @@ func TestStepsOfAResultAreApart(t *testing.T) {
 		t.Fatalf("%d points, of which two at the same time would be one", len(points))
 	}
 	tags := points[0].tags
-	if tags["from"] != "1700000000000" || tags["until"] != "1700000060000" || tags["branch"] != "main" || tags["part"] != "run" {
+	if tags["from"] != "1700000000000" || tags["until"] != "1700000061000" || tags["branch"] != "main" || tags["part"] != "run" {
 		t.Errorf("tags %v", tags)
 	}
 }
