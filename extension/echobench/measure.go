@@ -18,7 +18,8 @@ import (
 type Options struct {
 	// Header are further header fields of each handshake.
 	Header []handshake.Field
-	// Silence ends a case in which no echo came for so long. Default 30 s.
+	// Silence ends a case in which an echo is awaited, and none came for so long.
+	// Default 30 s.
 	Silence time.Duration
 }
 
@@ -149,9 +150,9 @@ func (m *measurement) load(ctx context.Context, server *Server, o Options, row *
 func (m *measurement) wait(ctx context.Context, o Options) (Outcome, string) {
 	timeout := time.NewTimer(m.Timeout)
 	defer timeout.Stop()
-	silence := time.NewTicker(o.Silence)
-	defer silence.Stop()
-	before := -1
+	const looks = 10 // until a silence is over
+	look := time.NewTicker(max(o.Silence/looks, time.Millisecond))
+	defer look.Stop()
 	for range m.probes {
 		for waiting := true; waiting; {
 			select {
@@ -162,12 +163,10 @@ func (m *measurement) wait(ctx context.Context, o Options) (Outcome, string) {
 				}
 			case <-timeout.C:
 				return TimedOut, fmt.Sprintf("not all echoes had come after %s", m.Timeout)
-			case <-silence.C:
-				got := m.got()
-				if got == before {
+			case <-look.C:
+				if m.silent() >= o.Silence {
 					return TimedOut, fmt.Sprintf("no echo came for %s", o.Silence)
 				}
-				before = got
 			case <-ctx.Done():
 				return Failed, errInterrupted.Error()
 			}
@@ -201,9 +200,32 @@ func (m *measurement) each(f func(p *probe)) {
 	}
 }
 
-func (m *measurement) got() (n int) {
-	m.each(func(p *probe) { n += p.got })
-	return n
+// silent is for how long no echo has come though one is awaited.
+func (m *measurement) silent() time.Duration {
+	var s silence
+	m.each(s.add)
+	return s.at(clock.Now())
+}
+
+// silence is the last echo of all probes, and the oldest message of any that has
+// none.
+type silence struct{ last, awaited clock.Time }
+
+func (s *silence) add(p *probe) {
+	s.last = max(s.last, p.last)
+	if p.sent == p.got {
+		return
+	}
+	if oldest := clock.Time(p.times[p.got]); s.awaited == 0 || oldest < s.awaited {
+		s.awaited = oldest
+	}
+}
+
+func (s *silence) at(now clock.Time) time.Duration {
+	if s.awaited == 0 {
+		return 0
+	}
+	return now.Sub(max(s.last, s.awaited))
 }
 
 func (m *measurement) failure() (why string) {

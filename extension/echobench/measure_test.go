@@ -13,6 +13,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"xk6-realtime/engine"
+	"xk6-realtime/engine/clock"
 	"xk6-realtime/engine/serve"
 )
 
@@ -144,6 +145,31 @@ func TestAWrongServerFailsTheCase(t *testing.T) {
 		row := Measure(context.Background(), e, server, c, Options{Silence: 100 * time.Millisecond})
 		if row.Outcome != test.outcome || !strings.Contains(row.Why, test.want) {
 			t.Errorf("%s: %s, %q, want %s and %q", test.name, row.Outcome, row.Why, test.outcome, test.want)
+		}
+	}
+}
+
+func TestASilenceCountsFromWhatIsAwaited(t *testing.T) {
+	const now = clock.Time(1000)
+	tests := []struct {
+		name   string
+		probes []*probe
+		want   time.Duration
+	}{
+		{"nothing was sent", []*probe{{times: []int64{0}}}, 0},
+		{"all echoes came, and the next message is not due", []*probe{{times: []int64{20, 0}, sent: 1, got: 1, last: 120}}, 0},
+		{"the first echo is awaited", []*probe{{times: []int64{100}, sent: 1}}, 900},
+		{"an echo came since the awaited message", []*probe{{times: []int64{20, 100}, sent: 2, got: 1, last: 300}}, 700},
+		{"a message was sent after a rest", []*probe{{times: []int64{20, 950}, sent: 2, got: 1, last: 120}}, 50},
+		{"another connection has echoes", []*probe{{times: []int64{100}, sent: 1}, {times: []int64{20}, sent: 1, got: 1, last: 990}}, 10},
+	}
+	for _, test := range tests {
+		var s silence
+		for _, p := range test.probes {
+			s.add(p)
+		}
+		if got := s.at(now); got != test.want {
+			t.Errorf("%s: %s, want %s", test.name, got, test.want)
 		}
 	}
 }
