@@ -19,6 +19,8 @@ const CONNECTIONS = Number(process.env.CONNECTIONS ?? 10_000);
 const SUBSCRIBERS = Number(process.env.SUBSCRIBERS ?? 15_000);
 const PAIRS = Number(process.env.PAIRS ?? 3);
 const BASELINE = 100;
+/** Resident memory depends on when the garbage collector ran last: a single round is off by some 0.3 KB a connection. */
+const ROUNDS = 3;
 const HOLD_S = 6;
 
 type Settings = Readonly<Record<string, string | number>>;
@@ -58,8 +60,8 @@ const stock = (name: string, settings: Settings): Held => ({
     ]),
 });
 
-/** Bytes that one connection holds, above the same program with few. */
-async function bytesAtRest({ run, messageBytes }: Held): Promise<number> {
+/** Bytes that one connection holds, above the same program with few: each round's, the least first. */
+async function bytesAtRest({ run, messageBytes }: Held): Promise<number[]> {
   const once = async (connections: number) => {
     const server = await startServer(
       ...["broadcast-server", "--listen", "127.0.0.1:0", "--interval", "1s", "--size", String(messageBytes)],
@@ -73,7 +75,11 @@ async function bytesAtRest({ run, messageBytes }: Held): Promise<number> {
       await server.stop();
     }
   };
-  return Math.round(((await once(CONNECTIONS)) - (await once(BASELINE))) / (CONNECTIONS - BASELINE));
+  const rounds: number[] = [];
+  for (let i = 0; i < ROUNDS; i++) {
+    rounds.push(Math.round(((await once(CONNECTIONS)) - (await once(BASELINE))) / (CONNECTIONS - BASELINE)));
+  }
+  return rounds.sort((a, b) => a - b);
 }
 
 const BOTH = { COMPRESSION: "deflate", CONTEXT_TAKEOVER: "both" };
@@ -133,13 +139,17 @@ async function fanOut(settings: Settings) {
 }
 
 console.log(`load average ${loadavg().map((load) => load.toFixed(1))}, ${cpus().length} processors`);
-const memory: { contender: string; connections: number; bytes: number }[] = [];
+const memory: { contender: string; connections: number; bytes: number; rounds: readonly number[] }[] = [];
 for (const held of HELD) {
   console.log(`${held.name} …`);
-  memory.push({ contender: held.name, connections: CONNECTIONS, bytes: await bytesAtRest(held) });
+  const rounds = await bytesAtRest(held);
+  memory.push({ contender: held.name, connections: CONNECTIONS, bytes: median(rounds), rounds });
 }
 console.table(
-  memory.map(({ contender, bytes, ...row }) => ({ contender, ...row, "KB each": bytes / 1_000 })),
+  memory.map(({ contender, bytes, rounds, ...row }) => ({
+    ...{ contender, ...row, "KB each": bytes / 1_000 },
+    "from, to": [rounds[0], rounds.at(-1)].map((each) => each! / 1_000).join(", "),
+  })),
 );
 
 const pairs: { off: Awaited<ReturnType<typeof fanOut>>; deflate: Awaited<ReturnType<typeof fanOut>> }[] = [];
