@@ -258,8 +258,17 @@ class Places {
   }
 
   #outgoing<T extends Outgoing>(message: T, path: string): T {
-    const encode = this.#at<NonNullable<Outgoing["encode"]>>(path);
-    return encode ? { ...message, encode } : message;
+    const make = this.#at<NonNullable<Outgoing["encode"]>>(path);
+    if (!make) return message;
+    const encode: typeof make = (variables, state) => {
+      const made: unknown = make(variables, state);
+      if (typeof made === "string" || made instanceof Uint8Array || made instanceof ArrayBuffer) return made;
+      const got = made === null ? "null" : Array.isArray(made) ? "a list" : typeof made;
+      throw new ProtocolCodeError(
+        `protocol "${this.#protocol}": ${path}: expected a text, an ArrayBuffer or a Uint8Array to send, got ${got}`,
+      );
+    };
+    return { ...message, encode };
   }
 
   /** The function is either the condition itself, or its `where`. */

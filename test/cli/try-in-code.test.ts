@@ -84,3 +84,17 @@ test("code that throws is named, and ends the try", async (t) => {
   assert.equal(code, 2, err);
   assert.match(err, /protocol "signed": probe\.send threw TypeError/);
 });
+
+test("code that makes no message is named, and ends the try", async (t) => {
+  const protocol = await changed(
+    t,
+    "send: ({ id, payload }, memory) =>",
+    "send: ({ id, payload }, memory): any => ({ id, payload }) ??",
+  );
+  const { code, err } = await tryOut(t, protocol);
+  assert.equal(code, 2, err);
+  assert.match(
+    err,
+    /protocol "signed": probe\.send: expected a text, an ArrayBuffer or a Uint8Array to send, got object/,
+  );
+});
