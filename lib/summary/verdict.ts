@@ -39,8 +39,8 @@ export function judge(evidence: Evidence): { verdict: Verdict; reason: string } 
   const gap = whyIncomplete(evidence);
   if (gap) return { verdict: "incomplete", reason: gap };
   const slow = whyGeneratorBound(evidence);
-  if (slow) return { verdict: "generator-bound", reason: slow };
   const broken = evidence.thresholds.filter((limit) => !limit.ok && !whyUnjudged(limit, evidence.metrics));
+  if (slow) return { verdict: "generator-bound", reason: [slow, ...brokenBeside(broken)].join("; ") };
   if (broken.length > 0) return { verdict: "fail", reason: describeBroken(broken) };
   const { unjudged = [] } = evidence;
   if (unjudged.length > 0) {
@@ -160,6 +160,14 @@ function whyGeneratorBound({ metrics, thresholds }: Evidence): string | undefine
     }
   }
   return undefined;
+}
+
+/** Broken limits on counts and shares. A slow generator does not excuse every one of them, so the reader learns of them. */
+function brokenBeside(broken: readonly ThresholdSummary[]): string[] {
+  const others = broken.filter(
+    ({ metric, value }) => value !== null && !MESSAGE_LATENCY.test(metric) && !CONNECT_LATENCY.test(metric),
+  );
+  return others.length > 0 ? [`also broken: ${describeBroken(others)}`] : [];
 }
 
 const MESSAGE_LATENCY = /^ws_(msg_rtt|fanout_lag)_ms/;

@@ -139,7 +139,7 @@ describe("a workflow that uses the action", { concurrency: 3 }, () => {
       join(before.uploaded, "k6-realtime-chat-soak/chat-soak.realtime.jsonl"),
       "utf8",
     );
-    const slow = await chat(t, { faults: { delay: 30 } });
+    const slow = await chat(t, { faults: { delay: 300 } });
     const run = await useAction(
       t,
       { url: slow, token: TOKEN, profile: "loose.json", settings, baseline: "earlier.realtime.jsonl" },
@@ -202,7 +202,7 @@ describe("a workflow that uses the action", { concurrency: 3 }, () => {
     assert.equal(first.outputs.verdict, "pass", first.log);
     assert.match(first.log, /InfluxDB has no green run of the baseline branch: nothing to compare with/);
     assert.doesNotMatch(first.log, /Fetched \d+ earlier/);
-    const slow = await use(await chat(t, { faults: { delay: 30 } }));
+    const slow = await use(await chat(t, { faults: { delay: 300 } }));
     assert.equal(slow.exitCode, 99, slow.log);
     assert.match(
       slow.outputs.reason!,

@@ -137,6 +137,16 @@ describe("a run is judged", () => {
       /bottleneck/,
     ],
     [
+      "generator-bound, with what broke beside latencies",
+      k6Data({
+        ...slowSend,
+        ws_msg_rtt_ms: brokenRtt,
+        ws_replies: { values: { count: 0, rate: 0 }, thresholds: { "count>0": { ok: false } } },
+      }),
+      "generator-bound",
+      /of the tightest latency limit that broke \(500 ms\); also broken: 0 replies \(expected more than 0\)$/,
+    ],
+    [
       "generator-bound by the tightest limit that broke, however high the others are",
       k6Data({ ...slightlySlowSend, ws_msg_rtt_ms: brokenRtt }),
       "generator-bound",
