@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { type ArgsDef, type CommandDef, defineCommand } from "citty";
-import { SETTINGS, type Setting, type SettingName } from "../lib/settings.ts";
+import type { Setting } from "../lib/setting.ts";
+import { SETTINGS, type SettingName } from "../lib/settings.ts";
 import { fold } from "../lib/summary/fold.ts";
 import { closest, EXIT, type Surroundings, UserError } from "./command.ts";
 import { packageFile } from "./package-file.ts";

@@ -13,7 +13,8 @@ import { METRICS, type MetricName, type MetricSpec } from "../lib/metrics.ts";
 import { OURS } from "../lib/ours.ts";
 import { ProfileSchema } from "../lib/profile.ts";
 import { DescriptorSchema } from "../lib/protocols/schema.ts";
-import { SETTINGS, type Setting } from "../lib/settings.ts";
+import type { Setting } from "../lib/setting.ts";
+import { SETTINGS } from "../lib/settings.ts";
 import { SummarySchema } from "../lib/summary/summary.ts";
 import { TITLES } from "../lib/titles.ts";
 

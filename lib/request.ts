@@ -11,7 +11,8 @@ import {
   type Template,
   TemplateError,
 } from "./protocols/template.ts";
-import { CONTROL, type Settings, SettingsError } from "./settings.ts";
+import { CONTROL } from "./setting.ts";
+import { type Settings, SettingsError } from "./settings.ts";
 import {
   appendToUrl,
   EndpointError,

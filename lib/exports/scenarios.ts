@@ -14,14 +14,6 @@ export type { Load } from "../load.ts";
 export { counter, gauge, type MetricName, type MetricSpec, rate, trend } from "../metrics.ts";
 export { type Backoff, backoffOf } from "../pacing.ts";
 export type { ProfileName } from "../profile.ts";
-export {
-  choice,
-  count,
-  duration,
-  rate as perSecond,
-  type Setting,
-  type SettingName,
-  type Settings,
-  SettingsError,
-} from "../settings.ts";
+export { choice, count, duration, rate as perSecond, type Setting } from "../setting.ts";
+export { type SettingName, type Settings, SettingsError } from "../settings.ts";
 export { type Duration, type Ms, ms } from "../units.ts";

@@ -16,7 +16,8 @@ import {
 } from "../protocols/template.ts";
 import { CONNECTION_VARIABLES } from "../protocols/variables.ts";
 import { type LoginReason, loginReason } from "../reasons.ts";
-import { CONTROL, SettingsError } from "../settings.ts";
+import { CONTROL } from "../setting.ts";
+import { SettingsError } from "../settings.ts";
 import { type Ms, ms, parseDuration } from "../units.ts";
 import { RESERVED } from "../users.ts";
 import { LoginSchema, type LoginSpec } from "./schema.ts";

@@ -1,6 +1,6 @@
 /** The form of a file of login requests. */
 import * as v from "valibot";
-import { CONTROL } from "../settings.ts";
+import { CONTROL } from "../setting.ts";
 import { parseDuration } from "../units.ts";
 
 const NAME = /^[A-Za-z_]\w{0,63}$/;

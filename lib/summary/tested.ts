@@ -1,6 +1,7 @@
 /** What a run tested, and how: beside its figures in every form of a summary, and in its recording. Pure. */
 import * as v from "valibot";
-import { type OwnSettings, SETTINGS, type Setting, type SettingName } from "../settings.ts";
+import type { Setting } from "../setting.ts";
+import { type OwnSettings, SETTINGS, type SettingName } from "../settings.ts";
 import { redactUrl } from "../url.ts";
 
 const text = v.pipe(v.string(), v.maxLength(10_000));

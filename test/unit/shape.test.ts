@@ -2,13 +2,8 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { parseCases } from "../../lib/handshake.ts";
-import {
-  readSettings,
-  SETTINGS,
-  type Setting,
-  type SettingName,
-  secretsInQuotes,
-} from "../../lib/settings.ts";
+import type { Setting } from "../../lib/setting.ts";
+import { readSettings, SETTINGS, type SettingName, secretsInQuotes } from "../../lib/settings.ts";
 
 const SECRETS = Object.entries(SETTINGS as Record<string, Setting<unknown>>)
   .filter(([, { secret }]) => secret)
