@@ -77,8 +77,10 @@ export const GATE_MANUAL = `WHAT IT DECIDES
 EXAMPLES
 
   k6-realtime gate results/ --profile chat
+  k6-realtime run chat-soak --url … --results main/1    (and main/2, main/3)
+  k6-realtime run chat-soak --url … --results pr
+  k6-realtime gate pr --baseline main --report compared.html
   k6-realtime gate today.jsonl --baseline monday.jsonl --baseline sunday.jsonl
-  k6-realtime gate today.jsonl --baseline earlier/ --report compared.html
   k6-realtime gate today.jsonl --branch main \\
     --baseline "influxdb:http://127.0.0.1:8086/?org=perf&bucket=k6"
 `;

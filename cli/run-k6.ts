@@ -24,7 +24,7 @@ import {
 } from "./results.ts";
 import { segmentArgs, superviseAll } from "./run/instances.ts";
 import { summarizeRecordings } from "./run/recorded.ts";
-import { settingsProblem } from "./run/refusal.ts";
+import { packageProblem, settingsProblem } from "./run/refusal.ts";
 import { viewsOfRun, writeReport } from "./run/report.ts";
 import type { Output } from "./supervise.ts";
 
@@ -221,7 +221,7 @@ async function planOf({ k6, script }: K6Run, env: NodeJS.ProcessEnv): Promise<Ru
   const args = ["inspect", ...log, "--execution-requirements", "--include-system-env-vars=true", script];
   const { stdout } = await promisify(execFile)(k6.command, args, { env }).catch((error) => {
     const said = String(error.stderr || error.message).trim();
-    const problem = settingsProblem(said);
+    const problem = settingsProblem(said) ?? packageProblem(script, said);
     throw problem ? new UserError(problem) : new UserError(`k6 refuses ${script}:\n${said}`, EXIT.error);
   });
   const { totalDuration, setupTimeout, maxVUs, scenarios = {} } = JSON.parse(stdout);

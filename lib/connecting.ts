@@ -35,10 +35,15 @@ const onlyOf = (opened: number, failed: number, wanted: number | undefined): str
 
 /** Why a soak may have had no reply at all, although it connected. */
 export function notesOnSilence(metrics: Metrics): string[] {
-  const isSilent = countOf(metrics.ws_probes) > 0 && countOf(metrics.ws_replies) === 0;
-  return isSilent && countOf(metrics.ws_sessions_opened) > 0
+  if (!metrics.ws_replies || countOf(metrics.ws_replies) > 0 || countOf(metrics.ws_sessions_opened) === 0)
+    return [];
+  if (countOf(metrics.ws_probes) > 0)
+    return [
+      "no probe had a reply: k6-realtime try shows what the probe sends, what comes instead, and what the descriptor takes it for",
+    ];
+  return countOf(metrics.ws_message_errors?.by?.reason?.session) > 0
     ? [
-        "no probe had a reply: k6-realtime try shows what the probe sends, what comes instead, and what the descriptor takes it for",
+        "no session got ready, so no probe was sent: k6-realtime try shows which step of the session failed, and what came instead",
       ]
     : [];
 }

@@ -94,9 +94,12 @@ const CONNECT: Readonly<Record<Exclude<ConnectReason, ProxyOrOurs>, Term>> = {
   ),
   http_401: term(
     "The server wants credentials, or other ones.",
-    "Give WS_TOKEN, and AUTH where it does not travel as a Bearer token.",
+    "Give WS_TOKEN, or LOGIN_FILE where a login gives the token, and AUTH where it does not travel as a Bearer token.",
   ),
-  http_403: term("The server forbids it.", "Check ORIGIN, and what the token allows."),
+  http_403: term(
+    "The server forbids it.",
+    "Check ORIGIN, and the credentials: WS_TOKEN, LOGIN_FILE or USERS.",
+  ),
   http_404: term("There is nothing at that path.", "Check the path of the URL."),
   http_426: term("The server wants another protocol version.", "Check that the endpoint takes WebSocket."),
   http_429: term(

@@ -150,6 +150,16 @@ export function identities(
 /** The room of whoever has none in particular: the first of most scenarios. */
 export const FIRST_ROOM = "load-test-room-0";
 
+/** The variables of each connection, as a scenario states them. Default: everybody is in {@link FIRST_ROOM}. */
+export const variablesFor =
+  <S>(spec: StatesVariables<S>, settings: S) =>
+  (connection: number): { readonly [name: string]: string } =>
+    spec.variables?.(settings, connection) ?? { room: FIRST_ROOM };
+
+interface StatesVariables<S> {
+  variables?(settings: S, connection: number): { readonly [name: string]: string };
+}
+
 /** Whether connections have a token: all have, or none. */
 export const tokensIn = ({ WS_TOKEN }: Settings<"WS_TOKEN">, users: Users): boolean =>
   WS_TOKEN !== "" || users.columns.includes("token");

@@ -12,7 +12,8 @@ const SUFFIX = ".realtime.jsonl";
 const MOST_CELLS = 600;
 
 /**
- * The recordings that paths name: a file, or all in a directory.
+ * The recordings that paths name: a file, or all in a directory; where it has none itself, all in the directories
+ * within it, as several runs with a `--results` of their own leave them.
  *
  * @throws {@link UserError} for a path that is not there, and a directory without recordings
  */
@@ -26,14 +27,30 @@ export async function findRecordings(paths: readonly string[], cwd: string): Pro
       found.push(absolute);
       continue;
     }
-    const names = (await readdir(absolute)).filter((name) => name.endsWith(SUFFIX)).sort();
-    if (names.length === 0)
+    const recordings = await recordingsIn(absolute);
+    const all = recordings.length > 0 ? recordings : await recordingsBelow(absolute);
+    if (all.length === 0)
       throw new UserError(
         `${path}: expected recordings (*${SUFFIX}) in it, got none: a k6 with the extension makes them (k6-realtime setup)`,
       );
-    found.push(...names.map((name) => join(absolute, name)));
+    found.push(...all);
   }
   return found;
+}
+
+const recordingsIn = async (directory: string): Promise<string[]> =>
+  (await readdir(directory))
+    .filter((name) => name.endsWith(SUFFIX))
+    .sort()
+    .map((name) => join(directory, name));
+
+/** In the directories within one. Hidden ones are of runs that are not over. */
+async function recordingsBelow(directory: string): Promise<string[]> {
+  const entries = await readdir(directory, { withFileTypes: true });
+  const names = entries
+    .filter((each) => each.isDirectory() && !each.name.startsWith("."))
+    .map(({ name }) => name);
+  return (await Promise.all(names.sort().map((name) => recordingsIn(join(directory, name))))).flat();
 }
 
 /** Reads headers, which is enough to tell which recordings belong together. Each group is one run. */

@@ -1,3 +1,5 @@
+import { join, parse } from "node:path";
+
 /**
  * What a script says is wrong with its settings or its protocol, taken out of the line that k6 logs: without the stack,
  * which says nothing to who gave them. Undefined where k6 refuses for another reason.
@@ -11,4 +13,13 @@ export function settingsProblem(log: string): string | undefined {
   } catch {
     return undefined; // Go quotes some characters as JSON does not
   }
+}
+
+/** What to do about a script that imports a package, which k6 cannot find. Undefined where k6 refuses for another reason. */
+export function packageProblem(script: string, log: string): string | undefined {
+  const [, name] = /moduleSpecifier \\"([^."/\\][^"\\]*)\\" couldn't be recognised/.exec(log) ?? [];
+  if (name === undefined) return undefined;
+  const { dir, name: base } = parse(script);
+  const bundle = join(dir, "dist", `${base}.js`);
+  return `${script}: expected a script that k6 can load, got an import of the package "${name}". Bundle it and run the bundle: npx esbuild ${script} --bundle --format=esm --external:k6 --external:'k6/*' --outfile=${bundle}`;
 }

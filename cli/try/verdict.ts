@@ -199,8 +199,8 @@ function endOf({ by, code, reason }: TryEvent & { event: "closed" }, after: Ms):
 
 /** What usually helps. */
 function hint({ status, headers }: TryEvent & { event: "refused" }): string {
-  if (status === 401) return ": it wants other credentials, see --token, --auth and --header";
-  if (status === 403) return ": it does not let you in, see --token, --auth and --origin";
+  if (status === 401) return ": it wants other credentials, see --token, --login-file, --auth and --header";
+  if (status === 403) return ": it does not let you in, see --token, --login-file, --auth and --origin";
   if (status === 404) return ": it has no such path, see --url and the protocol's own path";
   if (status === 426 || status === 400) return ": it wants another handshake, see --subprotocol and --header";
   if (status >= 300 && status < 400)

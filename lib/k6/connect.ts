@@ -1,3 +1,4 @@
+import { variablesFor } from "../identity.ts";
 import { dueIn } from "../pacing.ts";
 import type { NoSettings, OwnSettings, SettingName, Settings, Values } from "../settings.ts";
 import { durationsOf, formatDuration, type Ms, ms, type WithDurations } from "../units.ts";
@@ -11,8 +12,8 @@ type Needs = "CONNECT_TIMEOUT" | "REPLY_TIMEOUT";
 export interface ConnectSpec<N extends SettingName, O extends OwnSettings = NoSettings>
   extends ScenarioSpec<N, O> {
   arrivals(settings: Values<N, O>): WithDurations<Arrivals>;
-  /** Variables of the protocol for connection `connection`, counted from 0. */
-  variables(settings: Values<N, O>, connection: number): { readonly [name: string]: string };
+  /** Variables of the protocol for connection `connection`, counted from 0. Default: everybody is in one room. */
+  variables?(settings: Values<N, O>, connection: number): { readonly [name: string]: string };
 }
 
 export interface Arrivals {
@@ -32,11 +33,12 @@ export function connect<N extends SettingName = never, O extends OwnSettings = N
     const { CONNECT_TIMEOUT, REPLY_TIMEOUT } = settings as unknown as Settings<Needs>;
     const { perSecond, duration, hold } = durationsOf<Arrivals>(spec.arrivals(settings), "duration", "hold");
     const count = dueIn(perSecond, duration);
+    const variables = variablesFor(spec, settings);
 
     return {
       load: `${count} connections, ${perSecond} in a second, each held for ${formatDuration(hold)}`,
       size: count,
-      variables: (connection) => spec.variables(settings, connection),
+      variables,
       duration: ms(duration + hold),
       async drive({ index, of, protocol, record, identity }, origin) {
         const over: Promise<unknown>[] = [];
@@ -46,7 +48,7 @@ export function connect<N extends SettingName = never, O extends OwnSettings = N
           const startedAt = now();
           record("ws_generator_delay_ms", startedAt - intended, { side: "send" });
           const { outcome, closed } = new Connection({
-            ...identity(connection, spec.variables(settings, connection)),
+            ...identity(connection, variables(connection)),
             protocol,
             replyTimeout: REPLY_TIMEOUT,
             intended,

@@ -1,3 +1,4 @@
+import { variablesFor } from "../identity.ts";
 import { IDLE_MEANINGS, IDLE_OUTCOMES, type IdleSighting, idleOutcome } from "../idle.ts";
 import { dueAt } from "../pacing.ts";
 import type { Effect } from "../protocols/index.ts";
@@ -12,8 +13,8 @@ import type { ScenarioSpec, Shard } from "./scenario.ts";
 /** Connections that say nothing for a while and are then asked whether they are still there. */
 export interface IdleSpec<N extends SettingName> extends ScenarioSpec<N> {
   silence(settings: Settings<N>): GivenSilence;
-  /** Variables of the protocol for connection `connection`, counted from 0. */
-  variables(settings: Settings<N>, connection: number): { readonly [name: string]: string };
+  /** Variables of the protocol for connection `connection`, counted from 0. Default: everybody is in one room. */
+  variables?(settings: Settings<N>, connection: number): { readonly [name: string]: string };
 }
 
 export interface Silence {
@@ -47,15 +48,16 @@ export function idle<N extends SettingName>(spec: IdleSpec<N>) {
         lasts: inMs(given.lasts, "lasts"),
         pingInterval: pingInterval === undefined ? undefined : inMs(pingInterval, "pingInterval"),
       };
+      const variables = variablesFor(spec, settings);
       const longest = ms(silence.lasts + 2 * CONNECT_TIMEOUT + 3 * REPLY_TIMEOUT);
       return {
         what: `silent for ${formatDuration(silence.lasts)}${keptAlive(silence)}`,
         duration: silence.lasts,
         longest,
-        variables: (index) => spec.variables(settings, index),
+        variables,
         run: (shard, index, intended) => {
           const common = {
-            ...shard.identity(index, spec.variables(settings, index)),
+            ...shard.identity(index, variables(index)),
             protocol: shard.protocol,
             replyTimeout: REPLY_TIMEOUT,
             end: ms(intended + longest + 1),

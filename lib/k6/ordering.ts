@@ -61,7 +61,7 @@ export function ordering<N extends SettingName = never, O extends OwnSettings = 
     }
     const timing = { payload: "x".repeat(PAYLOAD_BYTES), connect: CONNECT_TIMEOUT, drain: REPLY_TIMEOUT };
     return {
-      load: `${talk.connections} connections in ${talk.rooms} rooms, each publishing every ${formatDuration(talk.interval)} for ${formatDuration(talk.duration)}`,
+      load: `${talk.connections} connections in ${talk.rooms} ${talk.rooms === 1 ? "room" : "rooms"}, each publishing every ${formatDuration(talk.interval)} for ${formatDuration(talk.duration)}`,
       size: talk.rooms,
       connections: talk.connections,
       variables: () => ({ room: "load-test-order-0-check" }),

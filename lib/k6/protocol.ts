@@ -49,7 +49,7 @@ function loadScript(path: string): OwnProtocol {
     exported = (globalThis as unknown as { require(path: string): typeof exported }).require(absolute);
   } catch (error) {
     throw new SettingsError(
-      `PROTOCOL_FILE: expected a script that k6 can load (bundled, where it imports packages), got ${absolute} (${reasonOf(error)})`,
+      `PROTOCOL_FILE: expected a script that k6 can load (bundled, where it imports packages; a type import needs none), got ${absolute} (${reasonOf(error)})`,
     );
   }
   const { default: own } = exported;

@@ -81,7 +81,7 @@ export function reconnect<N extends SettingName = never, O extends OwnSettings =
     }
     const timing = { payload: "x".repeat(PAYLOAD_BYTES), connect: CONNECT_TIMEOUT, drain: REPLY_TIMEOUT };
     return {
-      load: `${rooms.subscribers} subscribers in ${rooms.rooms} rooms, each with a publication every ${formatDuration(rooms.interval)} for ${formatDuration(rooms.duration)}`,
+      load: `${rooms.subscribers} subscribers in ${rooms.rooms} ${rooms.rooms === 1 ? "room" : "rooms"}, each with a publication every ${formatDuration(rooms.interval)} for ${formatDuration(rooms.duration)}`,
       size: rooms.rooms,
       connections: rooms.subscribers,
       // Who is cut off comes back as itself.

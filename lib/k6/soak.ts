@@ -1,3 +1,4 @@
+import { variablesFor } from "../identity.ts";
 import { connectionsOf, type Load, plannedMs, spanOf } from "../load.ts";
 import type { Backoff } from "../pacing.ts";
 import type { Effect } from "../protocols/index.ts";
@@ -22,8 +23,8 @@ export interface SoakSpec<N extends SettingName, O extends OwnSettings = NoSetti
   extends ScenarioSpec<N, O> {
   load(settings: Values<N, O>): WithDurations<Load>;
   traffic(settings: Values<N, O>): GivenTraffic;
-  /** Variables of the protocol for connection `connection`, counted from 0. */
-  variables(settings: Values<N, O>, connection: number): { readonly [name: string]: string };
+  /** Variables of the protocol for connection `connection`, counted from 0. Default: everybody is in one room. */
+  variables?(settings: Values<N, O>, connection: number): { readonly [name: string]: string };
   /** Hears of all that happens on a connection, such as deliveries, once it is recorded. */
   observe?(effect: Effect, user: User<Values<N, O>>): void;
   /**
@@ -72,6 +73,7 @@ export function soak<N extends SettingName = never, O extends OwnSettings = NoSe
     requireRoomForProbes(traffic, REPLY_TIMEOUT, load);
     const payload = "x".repeat(PAYLOAD_BYTES);
 
+    const variables = variablesFor(spec, settings);
     const client = ({ protocol, record, identity }: Shard, index: number) => {
       const user = { index, settings, record };
       return new Client(
@@ -82,7 +84,7 @@ export function soak<N extends SettingName = never, O extends OwnSettings = NoSe
             spec.observe?.(effect, user);
             if (effect.kind === "ready") void spec.act?.(connection, user);
           },
-          ...identity(index, spec.variables(settings, index)),
+          ...identity(index, variables(index)),
           protocol,
           payload,
           replyTimeout: REPLY_TIMEOUT,
@@ -95,7 +97,7 @@ export function soak<N extends SettingName = never, O extends OwnSettings = NoSe
     return {
       load: `${load.connections} connections for ${formatDuration(plannedMs(load))}`,
       size: load.connections,
-      variables: (index) => spec.variables(settings, index),
+      variables,
       // A client whose session ends comes back as itself.
       reusesCredentials: traffic.session < spanOf(load, 0).end - spanOf(load, 0).start,
       duration: plannedMs(load),

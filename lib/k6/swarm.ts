@@ -368,7 +368,7 @@ function describeHold(
   if (!fanOut) return `held for ${formatDuration(hold)}`;
   const { rooms, publishers, rate } = fanOut;
   if (publishers === 0) return `listening for ${formatDuration(hold)}`;
-  return `${rate} publications a second into ${rooms} rooms for ${formatDuration(hold)}`;
+  return `${rate} publications a second into ${rooms} ${rooms === 1 ? "room" : "rooms"} for ${formatDuration(hold)}`;
 }
 
 /** What the connections record: of a server that publishes by itself, no more than its deliveries tell. */

@@ -1,3 +1,4 @@
+import { variablesFor } from "../identity.ts";
 import { dueAt } from "../pacing.ts";
 import { type SettingName, type Settings, SettingsError } from "../settings.ts";
 import { TOKEN_MEANINGS, TOKEN_OUTCOMES, type TokenSighting, tokenOutcome } from "../token-expiry.ts";
@@ -11,8 +12,8 @@ import type { ScenarioSpec } from "./scenario.ts";
 /** Connections that outlive their token. */
 export interface TokenExpirySpec<N extends SettingName> extends ScenarioSpec<N> {
   token(settings: Settings<N>): WithDurations<ExpiringToken>;
-  /** Variables of the protocol for connection `connection`, counted from 0. */
-  variables(settings: Settings<N>, connection: number): { readonly [name: string]: string };
+  /** Variables of the protocol for connection `connection`, counted from 0. Default: everybody is in one room. */
+  variables?(settings: Settings<N>, connection: number): { readonly [name: string]: string };
 }
 
 export interface ExpiringToken {
@@ -54,12 +55,13 @@ export function tokenExpiry<N extends SettingName>(spec: TokenExpirySpec<N>) {
           `RAMP: expected less than TOKEN_TTL (${formatDuration(validFor)}), so that every connection begins with a valid token, got ${formatDuration(RAMP)}`,
         );
       }
+      const variables = variablesFor(spec, settings);
       const duration = ms(validFor + grace);
       return {
         what: `until ${formatDuration(grace)} after the end of their token, which comes after ${formatDuration(validFor)}`,
         duration,
         longest: ms(duration + REPLY_TIMEOUT + CONNECT_TIMEOUT),
-        variables: (index) => spec.variables(settings, index),
+        variables,
         async run({ identity, protocol, record }, index, intended, origin) {
           const expiry = ms(origin + validFor);
           const lastProbe = ms(expiry + grace);
@@ -68,7 +70,7 @@ export function tokenExpiry<N extends SettingName>(spec: TokenExpirySpec<N>) {
           let probes = 0;
           let answer: TokenSighting["answer"];
           const connection = new Connection({
-            ...identity(index, spec.variables(settings, index)),
+            ...identity(index, variables(index)),
             protocol,
             replyTimeout: REPLY_TIMEOUT,
             intended,

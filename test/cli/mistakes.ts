@@ -182,6 +182,12 @@ export const MISTAKES: readonly Mistake[] = [
     says: ["k6 refuses", "bad.js", "Line 1:28"],
     code: 1,
   },
+  {
+    what: "a script that imports a package and is not bundled",
+    argv: ["run", "./mine.ts"],
+    files: { "mine.ts": 'import { soak } from "k6-realtime/scenarios";\nexport default soak({}).run;' },
+    says: ["mine.ts", 'the package "k6-realtime/scenarios"', "npx esbuild", "dist/mine.js"],
+  },
   // Judging.
   { what: "a gate of nothing", argv: ["gate"], says: ["gate: expected a RUN", "got none"] },
   {

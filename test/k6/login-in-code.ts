@@ -34,6 +34,5 @@ export const { options, setup, run, handleSummary } = soak({
     probeInterval: ms(500),
     backoff: backoffOf({ BACKOFF_BASE: ms(50), BACKOFF_CAP: ms(100) }),
   }),
-  variables: () => ({ room: "a" }),
 });
 export default run;

@@ -168,7 +168,7 @@ const wrong: Record<string, readonly [change: (source: string) => string, said: 
   ],
   "one that imports a package": [
     (source) => `import "no-such-package";\n${source}`,
-    /PROTOCOL_FILE: expected a script that k6 can load \(bundled, where it imports packages\), got/,
+    /PROTOCOL_FILE: expected a script that k6 can load \(bundled, where it imports packages; a type import needs none\), got/,
   ],
   "one with a function where none may stand": [
     (source) => source.replace('unmatched: "error"', 'unmatched: () => "error"'),

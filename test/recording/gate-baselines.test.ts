@@ -1,5 +1,7 @@
 /** The gate beside earlier runs: what it compares with, what it finds, and how it says so. */
 import assert from "node:assert/strict";
+import { mkdir, rename } from "node:fs/promises";
+import { join } from "node:path";
 import { test } from "node:test";
 import * as v from "valibot";
 import { seeded } from "../../cli/gate/bootstrap.ts";
@@ -10,7 +12,7 @@ import { markdown } from "../../lib/summary/markdown.ts";
 import { SummarySchema } from "../../lib/summary/summary.ts";
 import { files, gate, run } from "./gate.ts";
 import { latencies } from "./made-up-run.ts";
-import { encoded, RTT, type Synthetic } from "./synthetic.ts";
+import { encoded, RTT, record, type Synthetic } from "./synthetic.ts";
 
 /** A soak with values in the first second of each minute. */
 function tenHours(): Synthetic {
@@ -278,4 +280,23 @@ test("a latency that could as well be a fifth slower is named", () => {
     /; too restless to tell: ws_msg_rtt_ms p95 could be 25 % slower, ws_msg_rtt_ms p99 could be 800 % slower$/,
   );
   assert.equal(exitCode, 0);
+});
+
+test("a directory of directories, one for each earlier run, is all of these runs", async (t) => {
+  const { directory, path } = await files(t, run(1, 1.5));
+  for (const [name, seed] of [
+    ["main/1", 2],
+    ["main/2", 3],
+    ["main/3", 4],
+    ["main/.run-5", 5],
+  ] as const) {
+    await mkdir(join(directory, name), { recursive: true });
+    await rename(await record(directory, run(seed)), join(directory, name, "test.realtime.jsonl"));
+  }
+  const { code, last } = await gate(directory, path, "--baseline", "main");
+  assert.equal(code, 99, last);
+  assert.match(
+    last!,
+    /than the median of 3 baselines .*; slower than 3 of 3: main\/1\/test\.realtime\.jsonl, /,
+  );
 });

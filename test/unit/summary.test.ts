@@ -488,6 +488,18 @@ test("a soak without any reply says where to look", () => {
   assert.deepEqual(notesOnSilence(metrics(1)), []);
 });
 
+test("a soak whose sessions never got ready says so", () => {
+  const counter = (count: number) => ({ kind: "counter", unit: "1", count }) as const;
+  const metrics = (unready: number) => ({
+    ws_probes: counter(0),
+    ws_replies: counter(0),
+    ws_sessions_opened: counter(4),
+    ws_message_errors: { ...counter(unready), by: { reason: { session: counter(unready) } } },
+  });
+  assert.match(notesOnSilence(metrics(4)).join(), /^no session got ready/);
+  assert.deepEqual(notesOnSilence(metrics(0)), []);
+});
+
 test("each reason of a failed attempt has a meaning and advice, and a report lists those that occurred", () => {
   const reasons = Object.keys(GLOSSARY.ws_connect_failures!.reason!);
   assert.deepEqual([...reasons].sort(), [...CONNECT_REASONS].sort());
