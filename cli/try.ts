@@ -132,6 +132,8 @@ export const TRY_MANUAL = `WHAT YOU SEE
     → sent   ← received   = what it was taken for
     · what time brought about   ! what is wrong
 
+  Times count from the start of a login, and anew from that of the connection.
+
   Tokens are shown as ***, and what a server sends cannot act upon your
   terminal. A variable in [brackets] stands in for its flag; WS_TOKEN keeps a
   token out of the process list.
@@ -147,7 +149,7 @@ EXAMPLES
   Then the same under load:
 
   k6-realtime run chat-soak --url wss://example.com/ws \\
-    -e PROTOCOL_FILE=acme.json
+    --protocol-file acme.json
 
 EXIT CODE
 
