@@ -93,7 +93,7 @@ function hostsFor(entries: readonly ConnectTo[], urls: readonly string[]): Recor
   const endpoints = urls.map(authorityOf);
   const idle = entries.find((entry) => !endpoints.some(({ host, port }) => speaksOf(entry, host, port)));
   if (idle) {
-    const wanted = endpoints.map(({ host, port }) => `${host}:${port}`).join(", ");
+    const wanted = [...new Set(endpoints.map(({ host, port }) => `${host}:${port}`))].join(", ");
     throw new SettingsError(
       `CONNECT_TO: expected entries for ${wanted}, got one for ${idle.host || "any host"}:${idle.port ?? "any port"}`,
     );

@@ -61,7 +61,7 @@ describe("Socket.IO", { concurrency: 3 }, () => {
       [of("ws_publications"), of("ws_deliveries"), of("ws_deliveries") + of("ws_publications")],
       [seen.published, 10 * seen.published, seen.delivered],
     );
-    assert.deepEqual(outcomes(summary, "ws_reply_success_rate"), {
+    assert.deepEqual(outcomes(summary, "ws_delivery_success_rate"), {
       passes: of("ws_deliveries"),
       fails: 0,
     });
@@ -77,7 +77,7 @@ describe("Socket.IO", { concurrency: 3 }, () => {
       stderr,
     );
     assert.deepEqual([of("ws_message_errors{reason:session}"), seen.refused, seen.joins], [2, 2, 20]);
-    assert.deepEqual(outcomes(summary, "ws_reply_success_rate"), {
+    assert.deepEqual(outcomes(summary, "ws_delivery_success_rate"), {
       passes: of("ws_deliveries"),
       fails: 0,
     });
