@@ -46,6 +46,7 @@ func (g *guest) overheard(d *protocol.Delivery) {
 	if d.ID != nil && l.run.compares() {
 		g.credit()
 		h := l.ears[l.run.indexOf(g.room)].Deliver(&g.subscription, maphash.Bytes(keySeed, d.ID), d.At)
+		r.InTime += h.Credited
 		switch {
 		case h.Duplicate:
 			r.Duplicated++

@@ -159,6 +159,8 @@ type Heard struct {
 	Unshared bool
 	// First is when the first subscriber heard it.
 	First clock.Time
+	// Credited is what [Subscription.Credit] would have returned.
+	Credited int64
 }
 
 // Deliver notes that a subscriber, one of the room's, heard an identifier, which
@@ -168,6 +170,7 @@ func (e *Ear) Deliver(s *Subscription, key uint64, at clock.Time) Heard {
 		return Heard{Unshared: true}
 	}
 	sequence, known := e.known[key]
+	var credited int64
 	if !known {
 		var h hearing
 		switch sequence, h = e.room.hear(key, s.credit, at); h {
@@ -177,9 +180,12 @@ func (e *Ear) Deliver(s *Subscription, key uint64, at clock.Time) Heard {
 			return Heard{Arrival: Arrival{Duplicate: true}}
 		}
 		e.remember(key, sequence)
+		// Another loop may have numbered it since the caller asked for the credit.
+		// Then the subscriber was the first to hear it, and this one is a repetition.
+		credited = s.Credit()
 	}
 	first, _ := e.room.streams[0].Due(sequence)
-	return Heard{Arrival: s.hear(sequence), First: first}
+	return Heard{Arrival: s.hear(sequence), First: first, Credited: credited}
 }
 
 // hear notes that a numbered publication came.

@@ -40,6 +40,23 @@ func (a *audience) hear(subscriber int, key uint64, at clock.Time) Heard {
 	return a.ears[subscriber%2].Deliver(s, key, at)
 }
 
+// The second hears it on another loop just when the first, who knew of no credit
+// yet, hears it again.
+func TestARepetitionIsOneWhoeverElseHearsItMeanwhile(t *testing.T) {
+	a := newAudience(2, 64)
+	a.hear(0, 7, 100)
+	if due := a.all[0].Credit(); due != 0 {
+		t.Fatalf("credited with %d before anybody else heard it", due)
+	}
+	a.hear(1, 7, 110)
+	if h := a.ears[0].Deliver(a.all[0], 7, 111); !h.Duplicate || h.Credited != 1 {
+		t.Errorf("the first hears it again: %+v, want a repetition, and 1 credited", h)
+	}
+	if due := a.all[0].Credit(); due != 0 {
+		t.Errorf("credited with %d more", due)
+	}
+}
+
 func TestWhatTwoHearIsDueToAll(t *testing.T) {
 	a := newAudience(4, 64)
 	if h := a.hear(0, 7, 100); !h.Unshared {
