@@ -1,5 +1,6 @@
 /** Requests at the boundary of an upgrade, as data, and what an answer to one is worth. Pure. */
 import * as v from "valibot";
+import { headerName, statuses } from "./forms.ts";
 import builtIn from "./handshake-cases.json" with { type: "json" };
 import { linesOf } from "./issues.ts";
 import type { Outcome } from "./reasons.ts";
@@ -7,7 +8,6 @@ import { SettingsError } from "./settings.ts";
 import type { Thresholds } from "./summary/summarize.ts";
 import type { Summary } from "./summary/summary.ts";
 
-const header = v.pipe(v.string(), v.regex(/^[!#$%&'*+.^`|~\w-]+$/, "the name of a header"));
 const headerValue = v.pipe(
   v.string("a text or null"),
   v.regex(/^[\t\x20-\x7e]*$/, "printable ASCII in one line"),
@@ -51,7 +51,7 @@ const CaseSchema = v.pipe(
     ),
     headers: v.exactOptional(
       v.pipe(
-        v.record(header, v.nullable(headerValue), "an object of headers"),
+        v.record(headerName, v.nullable(headerValue), "an object of headers"),
         v.description("Headers to add or replace, those of the handshake included; null leaves one out."),
       ),
     ),
@@ -66,19 +66,7 @@ const CaseSchema = v.pipe(
     ),
     expect: v.strictObject(
       {
-        status: v.pipe(
-          v.array(
-            v.pipe(
-              v.number("a status"),
-              v.integer("a whole number"),
-              v.minValue(101, "a status from 101 to 599"),
-              v.maxValue(599, "a status from 101 to 599"),
-            ),
-            "a list of statuses",
-          ),
-          v.minLength(1, "at least one status"),
-          v.description("The HTTP statuses that are right; 101 takes the upgrade."),
-        ),
+        status: statuses(101, "The HTTP statuses that are right; 101 takes the upgrade."),
         closed: v.exactOptional(
           v.pipe(
             v.boolean("true or false"),
@@ -87,13 +75,13 @@ const CaseSchema = v.pipe(
         ),
         headers: v.exactOptional(
           v.pipe(
-            v.record(header, headerValue, "an object of texts"),
+            v.record(headerName, headerValue, "an object of texts"),
             v.description("Headers that the answer must have, each with a text that it must contain."),
           ),
         ),
         lacks: v.exactOptional(
           v.pipe(
-            v.array(header, "a list of headers"),
+            v.array(headerName, "a list of headers"),
             v.description("Headers that the answer must not have."),
           ),
         ),

@@ -1,4 +1,5 @@
 /** The kinds of settings: how a number, a word, a duration or a list is read from an environment variable. */
+import { TOKEN } from "./shape.ts";
 import type { Steps } from "./steps.ts";
 import { formatDuration, type Ms, ms, parseDuration } from "./units.ts";
 
@@ -83,10 +84,7 @@ export function parseHeaders(text: string): Readonly<Record<string, string>> | u
   const value = parseJson(text);
   if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
   const isHeader = ([name, content]: [string, unknown]) =>
-    /^[!#$%&'*+.^`|~\w-]+$/.test(name) &&
-    !isReservedHeader(name) &&
-    typeof content === "string" &&
-    !CONTROL.test(content);
+    TOKEN.test(name) && !isReservedHeader(name) && typeof content === "string" && !CONTROL.test(content);
   return Object.entries(value).every(isHeader) ? (value as Record<string, string>) : undefined;
 }
 

@@ -61,7 +61,7 @@ export function shapeOfList(
 }
 
 /** A header field's name (RFC 9110 section 5.1). */
-const TOKEN = /^[!#$%&'*+.^`|~\w-]+$/;
+export const TOKEN = /^[!#$%&'*+.^`|~\w-]+$/;
 
 /** The shape of what is no object of header lines. Names are shown where they can be some, values never. */
 export function shapeOfHeaders(text: string, isReserved: (name: string) => boolean): string {

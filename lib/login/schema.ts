@@ -1,5 +1,6 @@
 /** The form of a file of login requests. */
 import * as v from "valibot";
+import { headerName, object, statuses } from "../forms.ts";
 import { CONTROL } from "../setting.ts";
 import { parseDuration } from "../units.ts";
 
@@ -11,7 +12,6 @@ const pointer = v.pipe(
   v.string("a text"),
   v.regex(/^(?:\/(?:[^~]|~[01])*)?$/, 'a JSON Pointer such as "/access_token"'),
 );
-const header = v.pipe(v.string(), v.regex(/^[!#$%&'*+.^`|~\w-]+$/, "the name of a header"));
 const duration = (what: string) =>
   v.pipe(
     v.string("a text"),
@@ -24,21 +24,11 @@ const oneLine = v.pipe(
   v.check((value) => !CONTROL.test(value), "a text without control characters"),
 );
 
-/** Says of an object which fields it knows. */
-const object = <E extends v.ObjectEntries>(entries: E, what: string) =>
-  v.pipe(
-    v.strictObject(entries, ({ expected }) => {
-      if (expected === "never") return `a field of this object (${Object.keys(entries).join(", ")})`;
-      return expected === "Object" ? "an object" : "a value, for this field is required";
-    }),
-    v.description(what),
-  );
-
 const Capture = v.union(
   [
     v.pipe(pointer, v.description("Where in the JSON of the answer: a JSON Pointer (RFC 6901).")),
-    v.strictObject({ header: v.pipe(header, v.description("A header of the answer, in any case.")) }),
-    v.strictObject({ cookie: v.pipe(header, v.description("A cookie that the answer sets.")) }),
+    v.strictObject({ header: v.pipe(headerName, v.description("A header of the answer, in any case.")) }),
+    v.strictObject({ cookie: v.pipe(headerName, v.description("A cookie that the answer sets.")) }),
   ],
   'a JSON Pointer, {"header": "Name"} or {"cookie": "name"}',
 );
@@ -63,7 +53,7 @@ const Request = object(
     ),
     headers: v.exactOptional(
       v.pipe(
-        v.record(header, oneLine, "an object of headers"),
+        v.record(headerName, oneLine, "an object of headers"),
         v.description("Headers, with variables in them."),
       ),
     ),
@@ -83,21 +73,7 @@ const Request = object(
       ),
     ),
     status: v.exactOptional(
-      v.pipe(
-        v.array(
-          v.pipe(
-            v.number("a status"),
-            v.integer("a whole number"),
-            v.minValue(200, "a status from 200 to 599"),
-            v.maxValue(599, "a status from 200 to 599"),
-          ),
-          "a list of statuses",
-        ),
-        v.minLength(1, "at least one status"),
-        v.description(
-          "The statuses that are right. Default: any from 200 to 299. Redirects are not followed.",
-        ),
-      ),
+      statuses(200, "The statuses that are right. Default: any from 200 to 299. Redirects are not followed."),
     ),
     capture: v.exactOptional(
       v.pipe(

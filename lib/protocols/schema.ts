@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { object } from "../forms.ts";
 import { parseDuration } from "../units.ts";
 import { CODEC_NAMES } from "./codecs/codec.ts";
 import { FRAMINGS, type FramingName } from "./codecs/framing.ts";
@@ -27,21 +28,6 @@ const text = (pattern: RegExp, expected: string, what: string) =>
 
 const choice = <const T extends readonly string[]>(options: T, what: string) =>
   v.pipe(v.picklist(options, options.map((o) => `"${o}"`).join(" or ")), v.description(what));
-
-/** An object that refuses fields it does not know and says which it does. */
-const object = <E extends v.ObjectEntries>(entries: E, what: string) => {
-  const known = Object.keys(entries)
-    .filter((name) => !name.startsWith("$"))
-    .join(", ");
-  return v.pipe(
-    v.strictObject(entries, ({ expected }) => {
-      if (expected === "never") return `a field of this object (${known})`;
-      return expected === "Object" ? "an object" : "a value, for this field is required";
-    }),
-    v.check((value) => !Array.isArray(value), "an object"),
-    v.description(what),
-  );
-};
 
 const list = <T extends v.GenericSchema>(item: T, what: string) =>
   v.pipe(v.array(item, "a list"), v.minLength(1, "at least one item"), v.description(what));
