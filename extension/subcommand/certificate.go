@@ -11,11 +11,15 @@ import (
 // certificateFlags are those of a server that may be secured.
 type certificateFlags struct{ cert, key string }
 
-func (f *certificateFlags) register(cmd *cobra.Command) {
+// register says what the certificate is for, in a clause.
+func (f *certificateFlags) register(cmd *cobra.Command, purpose string) {
 	flags := cmd.Flags()
-	flags.StringVar(&f.cert, "cert", "", "certificate in PEM, with which the server speaks wss and nothing else")
+	flags.StringVar(&f.cert, "cert", "", "certificate in PEM, "+purpose)
 	flags.StringVar(&f.key, "key", "", "its key, a file in PEM")
 }
+
+// wssAlone is the purpose of a server with one port.
+const wssAlone = "with which the server speaks wss and nothing else"
 
 // config is what a server is to be secured by, nil for nothing.
 func (f *certificateFlags) config() (*tls.Config, error) {

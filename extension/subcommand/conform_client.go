@@ -18,9 +18,9 @@ import (
 // clientFlags are those of `k6 x conform client`.
 type clientFlags struct {
 	conformFlags
+	certificateFlags
 	listen    string
 	listenTLS string
-	cert, key string
 	once      bool
 }
 
@@ -30,12 +30,11 @@ func conformClient() *cobra.Command {
 		Use: "client", Short: "Test WebSocket clients: they connect and ask for one case after the other", Args: cobra.NoArgs, SilenceUsage: true,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
 	}
-	f.register(cmd)
+	f.conformFlags.register(cmd)
+	f.certificateFlags.register(cmd, "for wss")
 	flags := cmd.Flags()
 	flags.StringVar(&f.listen, "listen", "", "address and port for ws; default the spec file's url, or 127.0.0.1:9001")
 	flags.StringVar(&f.listenTLS, "listen-tls", "", "address and port for wss")
-	flags.StringVar(&f.cert, "cert", "", "certificate for wss, a file in PEM")
-	flags.StringVar(&f.key, "key", "", "its key, a file in PEM")
 	flags.BoolVar(&f.once, "once", false, "end when a client asks /updateReports; default when interrupted")
 	return cmd
 }
@@ -122,15 +121,15 @@ func (f *clientFlags) listeners(spec *conform.Spec) ([]net.Listener, error) {
 	if f.cert == "" || f.key == "" {
 		return nil, errors.New("--listen-tls: expected --cert and --key beside it")
 	}
-	pair, err := tls.LoadX509KeyPair(f.cert, f.key)
+	secured, err := f.certificateFlags.config()
 	if err != nil {
-		return nil, fmt.Errorf("--cert and --key: %w", err)
+		return nil, err
 	}
 	l, err := listenAt("--listen-tls", f.listenTLS)
 	if err != nil {
 		return nil, err
 	}
-	return append(all, tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{pair}, NextProtos: []string{"http/1.1"}})), nil
+	return append(all, tls.NewListener(l, secured)), nil
 }
 
 func listenAt(field, address string) (net.Listener, error) {

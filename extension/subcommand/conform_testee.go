@@ -36,7 +36,7 @@ func conformTestee() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
 	}
 	f.targetFlags.register(cmd)
-	f.certificateFlags.register(cmd)
+	f.certificateFlags.register(cmd, wssAlone)
 	flags := cmd.Flags()
 	flags.StringVar(&f.listen, "listen", "", "address and port of our server")
 	flags.StringVar(&f.url, "url", "", "the fuzzing server that our client is to ask for cases, such as ws://127.0.0.1:9001")

@@ -82,7 +82,7 @@ func base(name, short string, engineOptions *engine.Options, run func(cmd *cobra
 	}
 	compression := addCompression(cmd)
 	certificate := &certificateFlags{}
-	certificate.register(cmd)
+	certificate.register(cmd, wssAlone)
 	cmd.PreRunE = func(*cobra.Command, []string) (err error) {
 		if engineOptions.Deflate, err = compression(); err != nil {
 			return err
