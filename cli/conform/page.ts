@@ -1,8 +1,8 @@
 /** The page of a run of conformance tests: testees side by side, and the wire log of each case. */
-import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { packageFile } from "../package-file.ts";
 import { Html, html } from "../report/html.ts";
+import { shell } from "../report/shell.ts";
 import {
   byAgent,
   type CaseResult,
@@ -22,31 +22,16 @@ export async function conformPage(results: ConformResults): Promise<string> {
 
 /** Pure. */
 export function pageOf(results: ConformResults, house: string): string {
-  const style = `${house}\n${STYLE}`;
   const agents = [...byAgent(results)];
   const news = results.results.filter((one) => fails(one) && !one.known);
   const verdict = news.length === 0 ? "pass" : "fail";
   const title = `WebSocket conformance of ${agents.map(([agent]) => agent).join(", ")}: ${verdict}`;
-  return html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src ${hash(SCRIPT)}; style-src ${hash(style)}; base-uri 'none'; form-action 'none'">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>${title}</title>
-<style>${new Html(style)}</style>
-</head>
-<body>
-<header><h1>WebSocket conformance</h1>${agents.map(([agent, own]) => headline(agent, own))}</header>
+  const body = html`<header><h1>WebSocket conformance</h1>${agents.map(([agent, own]) => headline(agent, own))}</header>
 <main>
 ${matrix(agents)}
 ${agents.map(([agent, own]) => html`<section><h2>${agent}</h2>${own.map(caseOf)}</section>`)}
-</main>
-<script>${new Html(SCRIPT)}</script>
-</body>
-</html>
-`.markup;
+</main>`;
+  return shell({ title, body, assets: { script: SCRIPT, style: `${house}\n${STYLE}` }, isLive: false });
 }
 
 function headline(agent: string, own: readonly CaseResult[]): Html {
@@ -108,8 +93,6 @@ function entryOf({ atMs, from, what, hex, bytes }: WireEntry): Html {
   const arrow = from === "us" ? "→" : from === "testee" ? "←" : "";
   return html`<tr class="${from || "note"}"><td class="figure">${atMs.toFixed(1)}</td><td>${arrow}</td><td>${what}</td><td><code>${(hex ?? "").replace(/(..)(?=.)/g, "$1 ")}${more}</code></td></tr>`;
 }
-
-const hash = (text: string): string => `'sha256-${createHash("sha256").update(text).digest("base64")}'`;
 
 const STYLE = `
 #matrix .plain { display: none; }

@@ -9,10 +9,11 @@ import { nameOf } from "../gate/measure.ts";
 import type { Comparison, Regression } from "../gate/regression.ts";
 import type { Chart } from "./chart.ts";
 import { chartsOf } from "./charts.ts";
-import { type Assets, type Content, documentOf } from "./document.ts";
+import { type Content, documentOf } from "./document.ts";
 import { type Html, html } from "./html.ts";
 import { interval, type Scale, scaleHeader, scaleOf } from "./interval.ts";
 import { colored, environment, figure, findings, limits, numeric, section, table, verdict } from "./parts.ts";
+import type { Assets } from "./shell.ts";
 import { tested } from "./tested.ts";
 import type { RunView } from "./view.ts";
 

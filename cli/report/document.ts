@@ -1,18 +1,12 @@
 /** The page of a report: text and tables here, charts by the script that it carries. Pure. */
-import { createHash } from "node:crypto";
 import { termsIn } from "../../lib/glossary.ts";
 import { COUNT_HEADER, LATENCY_HEADER, layout } from "../../lib/summary/layout.ts";
 import type { Chart } from "./chart.ts";
-import { Html, html, json } from "./html.ts";
+import { type Html, html, json } from "./html.ts";
 import { caption, environment, figure, findings, limits, section, table, tiles, verdict } from "./parts.ts";
+import { type Assets, shell } from "./shell.ts";
 import { tested } from "./tested.ts";
 import type { RunView } from "./view.ts";
-
-/** What the page carries to draw with; nothing is loaded from elsewhere. */
-export interface Assets {
-  readonly script: string;
-  readonly style: string;
-}
 
 /** What a page shows below its headline. */
 export interface Content {
@@ -50,30 +44,15 @@ export function reportOf(views: readonly RunView[], charts: readonly Chart[], as
 /** A whole HTML page. */
 export function documentOf({ title, headline, content, charts, assets, isLive }: Page): string {
   const { above, figures, below } = content;
-  const page = html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${policy(assets, isLive)}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>${title}</title>
-<style>${raw(assets.style)}</style>
-</head>
-<body${isLive ? new Html(" data-live") : ""}>
-<header id="headline">${headline}</header>
+  const body = html`<header id="headline">${headline}</header>
 <main>
 <div id="above">${above}</div>
 <section class="charts" id="figures">${figures}</section>
 <div id="below">${below}</div>
 </main>
 <noscript><p>The charts need JavaScript, which the page carries itself.</p></noscript>
-<script type="application/json" id="charts">${json(charts)}</script>
-<script>${raw(assets.script)}</script>
-</body>
-</html>
-`;
-  return page.markup;
+<script type="application/json" id="charts">${json(charts)}</script>`;
+  return shell({ title, body, assets, isLive });
 }
 
 /** What the runs came to, first of all. */
@@ -123,16 +102,3 @@ const TERMS_HEADER = ["reason", "times", "means", "what to do"];
 /** Those that occurred; docs/glossary.md has them all. */
 const termRows = ({ summary }: RunView): string[][] =>
   termsIn(summary.metrics).map(({ name, count, means, advice }) => [name, String(count), means, advice]);
-
-/** Only the page's own script and style run, whatever is in the data; nothing is fetched or sent but from a live run's own server. */
-function policy({ script, style }: Assets, isLive: boolean): string {
-  const hash = (text: string) => `'sha256-${createHash("sha256").update(text).digest("base64")}'`;
-  return `default-src 'none'; script-src ${hash(script)}; style-src ${hash(style)}; ${isLive ? "connect-src 'self'; " : ""}base-uri 'none'; form-action 'none'`;
-}
-
-/** Our own script or style, which must not end its element. */
-function raw(text: string): Html {
-  if (/<\/(script|style)/i.test(text))
-    throw new Error("the page's script and style must not hold an end tag");
-  return new Html(text);
-}

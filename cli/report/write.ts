@@ -5,7 +5,8 @@ import type { Shown } from "../gate/judge.ts";
 import { packageFile } from "../package-file.ts";
 import { chartsOf } from "./charts.ts";
 import { comparedReportOf } from "./compared.ts";
-import { type Assets, reportOf } from "./document.ts";
+import { reportOf } from "./document.ts";
+import type { Assets } from "./shell.ts";
 import type { RunView } from "./view.ts";
 
 /** The page of runs. */
