@@ -72,7 +72,7 @@ export const GATE_MANUAL = `WHAT IT DECIDES
   neither (3) The generator was the bottleneck, the run is incomplete, or there
               is too little data.
 
-  docs/gate.md says how runs are compared, and how often that is wrong.
+  docs/concepts/gate.md says how runs are compared, and how often that is wrong.
 
 EXAMPLES
 

@@ -48,7 +48,7 @@ WHERE TO BEGIN
   k6-realtime list chat-soak                    what can be set of it
 
   Without --protocol-file, messages are those of the reference server:
-  docs/protocols.md says how to describe yours.
+  docs/reference/protocols.md says how to describe yours.
 `;
 
 /** What a command's `--help` says after its flags. */

@@ -24,7 +24,7 @@ export type { Judged } from "./gate/judge.ts";
 /**
  * The runs that recordings hold, each summed up over all its instances.
  *
- * @param paths recordings, or directories of them (docs/recording-format.md)
+ * @param paths recordings, or directories of them (docs/reference/recording-format.md)
  * @param profile limits to judge by instead of those that the recordings hold
  * @throws {@link UserError} where a path or a recording is wrong
  */
@@ -46,7 +46,7 @@ export interface Comparison {
 }
 
 /**
- * Judges a run by its limits and by earlier runs, as `k6-realtime gate` does (docs/gate.md).
+ * Judges a run by its limits and by earlier runs, as `k6-realtime gate` does (docs/concepts/gate.md).
  *
  * @throws {@link UserError} where a path, a recording or the profile is wrong
  */

@@ -38,7 +38,7 @@ export const REPORT_MANUAL = `WHAT IT SHOWS
   time to show: percentiles, limits and counts.
 
   With --baseline, the page compares: each percentile of the run beside the
-  median of its baselines, with the interval that chance explains (docs/gate.md),
+  median of its baselines, with the interval that chance explains (docs/concepts/gate.md),
   and the runs over each other from where their load began. The exit code is 0
   whatever the comparison says; the gate decides, and writes the same page
   (gate --report).

@@ -23,9 +23,9 @@ export function documents(): Record<string, string> {
   return {
     "../extension/binding/metrics.json": metricTable(),
     ...Object.fromEntries([...dashboards()].map(([name, text]) => [`../dashboards/json/${name}`, text])),
-    "variables.md": variables(),
-    "metrics.md": metrics(),
-    "glossary.md": glossary(),
+    "reference/settings.md": settings(),
+    "reference/metrics.md": metrics(),
+    "reference/glossary.md": glossary(),
     "schemas/summary.schema.json": schema("A run's summary", SummarySchema),
     "schemas/profile.schema.json": schema("A threshold profile", ProfileSchema),
     "schemas/handshake-cases.schema.json": schema("Handshakes and what must answer them", CasesSchema),
@@ -57,14 +57,14 @@ function metricTable(): string {
   return `${JSON.stringify(Object.fromEntries(rows), null, 2)}\n`;
 }
 
-function variables(): string {
+function settings(): string {
   const rows = Object.entries(SETTINGS as Record<string, Setting<unknown>>).map(([name, setting]) => [
     `\`${name}\``,
     setting.default === "" ? "" : `\`${setting.default}\``,
     setting.help,
     setting.expects,
   ]);
-  return `# Variables
+  return `# Settings
 
 Given to a scenario with \`k6 run -e NAME=value\`, or by the environment. A wrong value stops the run before any
 connection; so does a misspelt name after \`-e\`, [where that can be told](surroundings.md#the-environment) from what the

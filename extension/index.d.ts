@@ -188,7 +188,7 @@ declare module "k6/x/realtime" {
     readonly reachedInMs: number | null;
   }
 
-  /** Many connections, driven outside JavaScript. Metrics are those of docs/metrics.md. */
+  /** Many connections, driven outside JavaScript. Metrics are those of docs/reference/metrics.md. */
   export class Swarm {
     /** Create it in the init context, so that a wrong option ends the test before any load. */
     constructor(options: SwarmOptions);

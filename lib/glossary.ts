@@ -1,5 +1,5 @@
 /**
- * What each reason, code and cause means, and what to do about it: for docs/glossary.md and for a report, which lists
+ * What each reason, code and cause means, and what to do about it: for docs/reference/glossary.md and for a report, which lists
  * those that occurred. Pure.
  */
 import { OURS } from "./ours.ts";
@@ -76,7 +76,7 @@ const CONNECT: Readonly<Record<Exclude<ConnectReason, ProxyOrOurs>, Term>> = {
   dns: term("The host's name does not resolve.", "Check the name; CONNECT_TO gives an address for it."),
   tls: term(
     "The certificate or the TLS handshake is wrong.",
-    "Check the certificate's name and issuer, or trust it: docs/network.md.",
+    "Check the certificate's name and issuer, or trust it: docs/reference/network.md.",
   ),
   http_rejected: term(
     "The server answered, but not with 101.",
@@ -86,7 +86,7 @@ const CONNECT: Readonly<Record<Exclude<ConnectReason, ProxyOrOurs>, Term>> = {
   http_301: term("The endpoint has moved.", "Use the URL that it redirects to; redirects are not followed."),
   http_302: term(
     "The endpoint redirects, often to a login page.",
-    "Give credentials: WS_TOKEN, HEADERS or USERS (docs/handshake.md).",
+    "Give credentials: WS_TOKEN, HEADERS or USERS (docs/reference/handshake.md).",
   ),
   http_400: term(
     "The server does not like the request.",
@@ -131,7 +131,7 @@ const CONNECT: Readonly<Record<Exclude<ConnectReason, ProxyOrOurs>, Term>> = {
   ),
   login: term(
     "The login before the connection failed, so that none was opened.",
-    "The reasons of ws_login_failures say why: docs/login.md.",
+    "The reasons of ws_login_failures say why: docs/guides/login.md.",
   ),
   other: term("Another reason, which the notes of the summary quote.", "Read the notes."),
 };

@@ -43,7 +43,7 @@ const Limits = v.pipe(
   v.record(
     v.pipe(
       v.string(),
-      v.check((series) => metricOf(series) !== undefined, `a metric of docs/metrics.md`),
+      v.check((series) => metricOf(series) !== undefined, `a metric of docs/reference/metrics.md`),
     ),
     Expressions,
     "an object of thresholds by metric",
@@ -74,7 +74,7 @@ const Presets = v.pipe(
   v.record(
     v.pipe(
       v.string(),
-      v.check((name) => Object.hasOwn(SETTINGS, name), "a variable of docs/variables.md"),
+      v.check((name) => Object.hasOwn(SETTINGS, name), "a variable of docs/reference/settings.md"),
     ),
     v.string("a text, as it is written with -e"),
     "an object of values by variable",

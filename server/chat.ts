@@ -8,7 +8,7 @@ import { wallNowMs } from "./wall-clock.ts";
 const MAX_ROOM_NAME = 256;
 const MAX_ROOMS_PER_CONNECTION = 100;
 
-/** `/ws/chat`: rooms to subscribe and publish to, and an echo for probing. docs/server.md has the protocol. */
+/** `/ws/chat`: rooms to subscribe and publish to, and an echo for probing. docs/reference/server.md has the protocol. */
 export const chat: Endpoint = {
   path: /^\/ws\/chat$/,
   authByMessage: true,

@@ -108,7 +108,7 @@ export const serverHelp = (
 ${FLAGS.map(({ flag, value, env, help }) => `  --${`${flag} ${value ?? ""}`.padEnd(21)} ${help} [${env}]`).join("\n")}
   --help                  this text
 
-A flag wins over its environment variable, in brackets. Endpoints, wire protocol and faults: docs/server.md.
+A flag wins over its environment variable, in brackets. Endpoints, wire protocol and faults: docs/reference/server.md.
 `;
 
 /** What the server is from a command line, unless flags or environment say otherwise. */

@@ -1,6 +1,6 @@
 /**
  * What the next run would come to if nothing but chance set it apart from earlier ones: a prediction interval about
- * the median of the baselines, from how far they differ among themselves. docs/gate.md says how and why. Pure.
+ * the median of the baselines, from how far they differ among themselves. docs/concepts/gate.md says how and why. Pure.
  */
 import jstat from "jstat";
 import type { Estimate } from "./bootstrap.ts";

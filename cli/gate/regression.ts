@@ -1,4 +1,4 @@
-/** Whether a run is slower than earlier ones, beyond what chance explains. docs/gate.md says how and why. Pure. */
+/** Whether a run is slower than earlier ones, beyond what chance explains. docs/concepts/gate.md says how and why. Pure. */
 
 import type { Estimate } from "./bootstrap.ts";
 import { type Latency, type Measured, nameOf } from "./measure.ts";

@@ -1,4 +1,4 @@
-/** The lines of a recording, as docs/recording-format.md describes them. */
+/** The lines of a recording, as docs/reference/recording-format.md describes them. */
 import * as v from "valibot";
 import { TestedSchema } from "../../lib/summary/tested.ts";
 

@@ -99,6 +99,6 @@ export function contentOf(views: readonly RunView[], charts: readonly Chart[]): 
 
 const TERMS_HEADER = ["reason", "times", "means", "what to do"];
 
-/** Those that occurred; docs/glossary.md has them all. */
+/** Those that occurred; docs/reference/glossary.md has them all. */
 const termRows = ({ summary }: RunView): string[][] =>
   termsIn(summary.metrics).map(({ name, count, means, advice }) => [name, String(count), means, advice]);

@@ -44,7 +44,7 @@ export async function findScript(given: string | undefined, cwd: string): Promis
   return { path: resolve(cwd, given), scenario: undefined };
 }
 
-/** The bundle for a k6: on the sockets of the extension's engine, where both are there (docs/engine.md). */
+/** The bundle for a k6: on the sockets of the extension's engine, where both are there (docs/concepts/engine.md). */
 export function bundleFor({ path, scenario }: Script, { extension }: K6): string {
   const onEngine = packageFile(`dist/x/${scenario}.js`);
   return extension && scenario !== undefined && existsSync(onEngine) ? onEngine : path;

@@ -65,9 +65,9 @@ func TestSelection(t *testing.T) {
 	}
 }
 
-// TestTheDocumentCountsTheCases holds the figures of docs/conformance.md.
+// TestTheDocumentCountsTheCases holds the figures of docs/reference/conformance.md.
 func TestTheDocumentCountsTheCases(t *testing.T) {
-	text, err := os.ReadFile("../../docs/conformance.md")
+	text, err := os.ReadFile("../../docs/reference/conformance.md")
 	if err != nil {
 		t.Fatal(err)
 	}

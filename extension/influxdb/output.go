@@ -1,5 +1,5 @@
 // Package influxdb is the k6 output `--out realtime-influxdb=URL`: what each
-// series came to in each second, in InfluxDB 1 or 2. docs/influxdb.md describes
+// series came to in each second, in InfluxDB 1 or 2. docs/guides/influxdb.md describes
 // what is stored.
 package influxdb
 

@@ -50,7 +50,7 @@ interface Published {
 }
 
 /**
- * One room of a script that sends and reads its messages itself (docs/fan-out-in-scripts.md): who is in it, what was
+ * One room of a script that sends and reads its messages itself (docs/guides/fan-out-in-scripts.md): who is in it, what was
  * published, and when whom it reached. Publishers and subscribers must be in one virtual user, which has one clock and
  * knows what was due to whom.
  */

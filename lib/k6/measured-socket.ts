@@ -33,7 +33,7 @@ export interface MeasuredSocketOptions {
 }
 
 /**
- * A WebSocket whose connecting, drops and close are counted (docs/drops.md), for a script that sends and reads its
+ * A WebSocket whose connecting, drops and close are counted (docs/guides/drops.md), for a script that sends and reads its
  * messages itself. It has the sockets of `k6/websockets`, or the engine's, without their traps.
  */
 export class MeasuredSocket {

@@ -35,7 +35,7 @@ const AGAIN_OR_LATE = { late: "ws_messages_late", duplicate: "ws_messages_duplic
 let made = 0;
 
 /**
- * The round trips of one connection, for a script that sends and reads its messages itself (docs/round-trips.md). The
+ * The round trips of one connection, for a script that sends and reads its messages itself (docs/guides/round-trips.md). The
  * response time counts from when a probe was due, not from when it left. A reply that does not come is a failure, and
  * stands in the distribution with the time it was given.
  */

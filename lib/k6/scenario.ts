@@ -495,7 +495,7 @@ function afterLogins(
   );
 }
 
-/** Gives the result to the outputs that ask for it: k6 stops them before it asks for the summary (docs/influxdb.md). */
+/** Gives the result to the outputs that ask for it: k6 stops them before it asks for the summary (docs/guides/influxdb.md). */
 function handOver(summary: Summary): void {
   for (const url of (__ENV[RESULT_VARIABLE] ?? "").split(" ").filter(Boolean)) {
     try {

@@ -41,7 +41,7 @@ export interface ScriptSpec<M extends string> {
 }
 
 /**
- * What makes a script of your own a test with a verdict (docs/scripts.md): declares its metrics, counts which of its
+ * What makes a script of your own a test with a verdict (docs/guides/scripts.md): declares its metrics, counts which of its
  * iterations came to their end, and judges.
  *
  * @throws RangeError where a limit or a metric is wrong, or no limit asks for traffic

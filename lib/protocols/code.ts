@@ -75,7 +75,7 @@ type HeartbeatInCode<S> = With<
 >;
 
 /**
- * A descriptor (docs/protocols.md) with a function wherever a template, a condition or the place of a field may stand.
+ * A descriptor (docs/reference/protocols.md) with a function wherever a template, a condition or the place of a field may stand.
  * `S` is what one connection remembers.
  */
 export type ProtocolInCode<S = undefined> = With<

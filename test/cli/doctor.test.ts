@@ -255,8 +255,8 @@ test("what must be changed makes the exit code 1", async () => {
   assert.match(out, /^change {2}local ports .*70,000 needed/m);
 });
 
-test("docs/cli.md has every check", async () => {
-  const docs = await readFile(packageFile("docs/cli.md"), "utf8");
+test("docs/reference/cli.md has every check", async () => {
+  const docs = await readFile(packageFile("docs/reference/cli.md"), "utf8");
   const table = docs.slice(docs.indexOf("| check |"));
   const checks = [
     ...checkMachine(roomy, hundred),

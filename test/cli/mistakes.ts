@@ -157,7 +157,7 @@ export const MISTAKES: readonly Mistake[] = [
     what: "a profile's limit on no metric",
     argv: [...soak, "--profile", "l.json"],
     files: { "l.json": '{"thresholds":{"latency":["p(95)<5"]}}' },
-    says: ["l.json", "latency", "docs/metrics.md"],
+    says: ["l.json", "latency", "docs/reference/metrics.md"],
   },
   {
     what: "a profile's limit that is none",

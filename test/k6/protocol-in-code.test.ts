@@ -82,7 +82,7 @@ for (const [sockets, { k6, folder }] of Object.entries(SOCKETS)) {
 }
 
 test("the protocol that its page shows is answered, in try and under load", async (t) => {
-  const page = await readFile(packageFile("docs/protocol-in-code.md"), "utf8");
+  const page = await readFile(packageFile("docs/guides/protocol-in-code.md"), "utf8");
   const [, source = ""] = /^```ts checked\.ts\n(.*?)^```$/ms.exec(page) ?? [];
   const PROTOCOL_FILE = join(await temporaryDirectory(t), "checked.ts");
   await writeFile(PROTOCOL_FILE, source);

@@ -95,7 +95,7 @@ const profiles: Row<unknown>[] = [
   [
     "a metric that there is not",
     { thresholds: { ws_rtt: ["p(95)<1"] } },
-    "thresholds.ws_rtt: expected a metric of docs/metrics.md, got ",
+    "thresholds.ws_rtt: expected a metric of docs/reference/metrics.md, got ",
   ],
   [
     "a limit that is no text",
@@ -132,7 +132,7 @@ const profiles: Row<unknown>[] = [
   [
     "a variable that there is not",
     { settings: { CONECTIONS: "5" }, thresholds: { ws_replies: ["count>0"] } },
-    "settings.CONECTIONS: expected a variable of docs/variables.md, got ",
+    "settings.CONECTIONS: expected a variable of docs/reference/settings.md, got ",
   ],
   [
     "limits on nothing that the scenario records",

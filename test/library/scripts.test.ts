@@ -28,7 +28,7 @@ interface Page {
 }
 
 async function pageOf(name: string): Promise<Page> {
-  const text = await readFile(packageFile(`docs/${name}.md`), "utf8");
+  const text = await readFile(packageFile(`docs/guides/${name}.md`), "utf8");
   const [, file = "", source = ""] = /^```ts (\S+\.ts)\n(.*?)^```$/ms.exec(text) ?? [];
   const [, shown = ""] = /^```text\n(.*?)^```$/ms.exec(text) ?? [];
   const [, command = ""] = /^(k6 run .*)$/m.exec(text) ?? [];

@@ -1,4 +1,4 @@
-/** docs/tutorial.md, done as it stands: its files saved, its commands run, what it shows looked for in what came. */
+/** docs/learn/tutorial.md, done as it stands: its files saved, its commands run, what it shows looked for in what came. */
 import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -19,7 +19,7 @@ interface Block {
 }
 
 test("the tutorial works as it is written", async (t) => {
-  const text = await readFile(packageFile("docs/tutorial.md"), "utf8");
+  const text = await readFile(packageFile("docs/learn/tutorial.md"), "utf8");
   const port = await freePort();
   const blocks = codeBlocks(text.replaceAll("9001", String(port)));
   assert.ok(blocks.length >= 14, `${blocks.length} code blocks`);

@@ -7,7 +7,7 @@ import { type Descriptor, parseDescriptor } from "../../lib/protocols/index.ts";
 import { VARIABLES } from "../../lib/protocols/variables.ts";
 
 const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), "utf8");
-const document = read("docs/protocols.md");
+const document = read("docs/reference/protocols.md");
 useAllCodecs();
 const fixtures = JSON.parse(read("lib/protocols/fixtures.json")) as {
   descriptors: Record<string, Descriptor>;
@@ -24,22 +24,22 @@ const worked = [
   "json-rpc",
 ];
 
-test("each descriptor in docs/protocols.md is accepted", () => {
+test("each descriptor in docs/reference/protocols.md is accepted", () => {
   const shown = [...document.matchAll(/^```json\n(.*?)^```$/gms)].map(([, json]) => JSON.parse(json!));
-  for (const json of shown) parseDescriptor(json, "docs/protocols.md");
+  for (const json of shown) parseDescriptor(json, "docs/reference/protocols.md");
   assert.deepEqual(
     shown.map(({ name }) => name),
     ["acme-chat", "history"],
   );
 });
 
-test("each descriptor in docs/codecs.md is accepted", () => {
-  const shown = [...read("docs/codecs.md").matchAll(/^```json\n(.*?)^```$/gms)];
+test("each descriptor in docs/reference/codecs.md is accepted", () => {
+  const shown = [...read("docs/reference/codecs.md").matchAll(/^```json\n(.*?)^```$/gms)];
   assert.ok(shown.length >= 4);
-  for (const [, json] of shown) parseDescriptor(JSON.parse(json!), "docs/codecs.md");
+  for (const [, json] of shown) parseDescriptor(JSON.parse(json!), "docs/reference/codecs.md");
 });
 
-test("each file of examples/protocols is accepted, named as its protocol, and told of in docs/protocols.md", () => {
+test("each file of examples/protocols is accepted, named as its protocol, and told of in docs/reference/protocols.md", () => {
   const files = readdirSync(new URL("../../examples/protocols", import.meta.url)).filter((file) =>
     file.endsWith(".json"),
   );
@@ -48,7 +48,7 @@ test("each file of examples/protocols is accepted, named as its protocol, and to
     const { $schema, ...descriptor } = JSON.parse(read(`examples/protocols/${file}`));
     parseDescriptor(withTypes(descriptor, `examples/protocols/${file}`, read), file);
     assert.deepEqual([$schema, `${descriptor.name}.json`], ["../../docs/schemas/protocol.schema.json", file]);
-    assert.ok(document.includes(`(../examples/protocols/${file})`), file);
+    assert.ok(document.includes(`(../../examples/protocols/${file})`), file);
   }
 });
 
@@ -59,11 +59,11 @@ test("the examples that have recorded messages are those that are tried with the
   }
 });
 
-test("docs/protocols.md knows every field and every variable", () => {
+test("docs/reference/protocols.md knows every field and every variable", () => {
   const schema = JSON.parse(read("docs/schemas/protocol.schema.json"));
   const names = [...fieldNames(schema), ...Object.keys(VARIABLES)];
   assert.ok(names.length > 40);
-  const told = document + read("docs/codecs.md");
+  const told = document + read("docs/reference/codecs.md");
   assert.deepEqual(
     names.filter((name) => !told.includes(`\`${name}\``)),
     [],

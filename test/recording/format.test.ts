@@ -11,12 +11,12 @@ import { temporaryDirectory } from "../temporary-directory.ts";
 import { encoded } from "./synthetic.ts";
 
 const page = await readFile(
-  fileURLToPath(new URL("../../docs/recording-format.md", import.meta.url)),
+  fileURLToPath(new URL("../../docs/reference/recording-format.md", import.meta.url)),
   "utf8",
 );
 const [, example = ""] = /```jsonl\n([\s\S]*?)```/.exec(page) ?? [];
 
-test("the example of docs/recording-format.md is a recording, and says what the text says of it", async (t) => {
+test("the example of docs/reference/recording-format.md is a recording, and says what the text says of it", async (t) => {
   const path = join(await temporaryDirectory(t), "example.jsonl");
   await writeFile(path, example.replace("HISTOGRAM", encoded([12, 13, 900])));
   const recording = await readRecording(path);
@@ -37,7 +37,7 @@ test("the example of docs/recording-format.md is a recording, and says what the 
   assert.equal(recording.usage[0]?.cpus, 0.31);
 });
 
-test("docs/recording-format.md has every field of the header", () => {
+test("docs/reference/recording-format.md has every field of the header", () => {
   const [, section = ""] = /### Header\n([\s\S]*?)\n### /.exec(page) ?? [];
   const named = [...section.matchAll(/`(\w+)`/g)].map(([, name]) => name);
   const inFile = Object.keys(JSON.parse(example.split("\n")[0]!));

@@ -9,7 +9,7 @@ import { startServer } from "../../server/server.ts";
 import { SLOW_READER_POLICIES } from "../../server/slow-reader.ts";
 import { Client } from "./client.ts";
 
-const text = readFileSync(new URL("../../docs/server.md", import.meta.url), "utf8");
+const text = readFileSync(new URL("../../docs/reference/server.md", import.meta.url), "utf8");
 const server = await startServer();
 after(() => server.close());
 

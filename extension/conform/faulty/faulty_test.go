@@ -60,9 +60,9 @@ func TestEachFaultIsFound(t *testing.T) {
 	}
 }
 
-// TestTheDocumentListsTheFaults holds the table of docs/conformance.md.
+// TestTheDocumentListsTheFaults holds the table of docs/reference/conformance.md.
 func TestTheDocumentListsTheFaults(t *testing.T) {
-	text, err := os.ReadFile("../../../docs/conformance.md")
+	text, err := os.ReadFile("../../../docs/reference/conformance.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +75,7 @@ func TestTheDocumentListsTheFaults(t *testing.T) {
 }
 
 // TestTable prints what the known cases and all cases find of the faults, as
-// docs/conformance.md has it: CONFORM_TABLE=1 go test -run TestTable -v
+// docs/reference/conformance.md has it: CONFORM_TABLE=1 go test -run TestTable -v
 func TestTable(t *testing.T) {
 	if os.Getenv("CONFORM_TABLE") == "" {
 		t.Skip("takes minutes: set CONFORM_TABLE=1")
