@@ -7,6 +7,7 @@ import type { FaultSettings, Faults } from "./faults.ts";
 import type { Gate } from "./gate.ts";
 import { metricsRegistry } from "./metrics.ts";
 import type { ResolvedOptions } from "./options.ts";
+import { pageRoutes } from "./page.ts";
 import { requestUrl } from "./request-url.ts";
 import type { ServerStats } from "./stats.ts";
 import { InvalidInput, parse } from "./validation.ts";
@@ -35,6 +36,7 @@ export function httpListener({ options, stats, faults, gate }: HttpParts): Reque
     sendJson(response, 200, { faults: faults.settings, frozen: gate.frozen });
 
   const routes = new Map<string, Route>([
+    ...pageRoutes,
     [
       "GET /health",
       {

@@ -34,6 +34,17 @@ for (const [heading, names] of tables) {
   });
 }
 
+test("every switch in the table is one of the chat page, and no other", () => {
+  const page = readFileSync(new URL("../../server/page/chat.js", import.meta.url), "utf8");
+  const switches = [...page.matchAll(/^ {2}(\w+): \{ label: /gm)].map(([, name]) => name!);
+  const parts = readFileSync(new URL("../../server/page/chat.html", import.meta.url), "utf8");
+  assert.deepEqual(
+    named("switch").map((example) => example.split("=")[0]!),
+    switches,
+  );
+  for (const [, id] of parts.matchAll(/data-testid="([^"]+)"/g)) assert.ok(text.includes(`\`${id}\``), id);
+});
+
 test("every path in the table is an endpoint", () => {
   const paths = named("path").filter((name) => name.startsWith("/"));
   assert.equal(paths.length, ENDPOINTS.length);
