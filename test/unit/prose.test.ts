@@ -1,0 +1,75 @@
+/** What `npm run check:prose` finds, and what it lets pass. */
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { findings } from "../../tools/prose/findings.ts";
+
+const words = (count: number) => `${Array.from({ length: count }, (_, index) => `w${index}`).join(" ")}.`;
+
+/** Sentences that made readers start over, and the same in plain words. */
+const PAIRS: readonly (readonly [habit: string, before: string, after: string])[] = [
+  [
+    "what a … is",
+    "What a message is that matches nothing here.",
+    "How to treat a message that matches no rule.",
+  ],
+  ["those …ed", "Everything has a variable; those used most follow.", "The most common settings follow."],
+  ["those that", "Those that are wrong end the run.", "An invalid value stops the run."],
+  ["what is …ed", "The server closes what is held.", "The server closes its connections."],
+  ["what was sought", "A later step that breaks is what was sought.", "Later steps are expected to fail."],
+  ["not a", "A later step that breaks is no failure.", "A later step that breaks is not a failure."],
+  [", no …", "It breaks as planned, no failure.", "It breaks as planned. That is not a failure."],
+  ["says so", "A verdict that says so when it was slow.", "A verdict that flags slow runs."],
+  ["one of these", "A name that is nearly one of these ends it.", "Misspelled names stop it."],
+  ["makes of it", "Handshakes, whatever the server makes of it.", "Handshakes, however the server copes."],
+  ["the question is", "So the question is whether it is more.", "The gate asks whether it is more."],
+  ["is none", "An empty one is none.", "Empty segments are ignored."],
+  ["nothing of", "Nothing of this is needed.", "The command line is optional."],
+  ["at the most", "It takes 10 s at the most.", "It takes at most 10 s."],
+  ["Where …,", "Where it breaks, the run ends.", "If it breaks, the run ends."],
+  ["so does", "A wrong value stops it; so does a wrong name.", "Wrong values and wrong names stop it."],
+  ["told of", "The page tells of each field.", "The page describes each field."],
+  ["one's own", "A script of one's own works.", "Your own script works."],
+  ["timeout", "It waits for its time-out.", "It waits for its timeout."],
+  ["setup", "The set-up failed.", "The setup failed."],
+  ["misspelled", "A misspelt name stops it.", "A misspelled name stops it."],
+];
+
+describe("habits", () => {
+  for (const [habit, before, after] of PAIRS) {
+    test(habit, async () => {
+      assert.notDeepEqual(await findings(before), []);
+      assert.deepEqual(await findings(after), []);
+    });
+  }
+});
+
+test("a sentence has at most 30 words", async () => {
+  assert.deepEqual(await findings(`${words(30)} ${words(30)}`), []);
+  const [found = ""] = await findings(`${words(30)} ${words(31)}`);
+  assert.match(found, /^1:\d+ 31 words, at most 30: "w0 w1/);
+});
+
+test("a finding names the line and column of the sentence", async () => {
+  const text = "# A title\n\nFine. Very\nfine.\nIt takes\n10 s `at the least` and **at the most**.\n";
+  assert.deepEqual(await findings(text), ['6:27 "at the most": write "at most", "at least"']);
+});
+
+test("list items and table cells are read, code and headings are not", async () => {
+  const text = [
+    "# At the most",
+    "- It takes 1 s at the most.",
+    "",
+    "| head |",
+    "| --- |",
+    "| 2 s at the most |",
+    "",
+    "```sh",
+    "at the most",
+    "```",
+    `\`at the most\` ${"and `a.b`, `c. D` or `e` ".repeat(9)}.`,
+  ].join("\n");
+  assert.deepEqual(
+    (await findings(text)).map((finding) => finding.split(":")[0]),
+    ["2", "6"],
+  );
+});

@@ -1,0 +1,54 @@
+/** The sentences of a Markdown block, with code as one word each and every character traced to its source. */
+import { split } from "sentence-splitter";
+
+/** What is used of a node of textlint's syntax tree. */
+export interface MarkdownNode {
+  readonly type: string;
+  readonly range: readonly [number, number];
+  readonly value?: string;
+  readonly children?: readonly MarkdownNode[];
+}
+
+export interface Sentence {
+  readonly text: string;
+  /** Where a character of {@link text} stands in the source, counted from the block's beginning. */
+  readonly sourceOf: (index: number) => number;
+}
+
+interface Piece {
+  readonly text: string;
+  readonly at: number;
+}
+
+/** @param block a paragraph or a table cell */
+export function sentencesOf(block: MarkdownNode): Sentence[] {
+  const pieces = [...piecesOf(block)];
+  const text = pieces.map((piece) => piece.text).join("");
+  const sourceOf = (index: number): number => {
+    let rest = index;
+    for (const piece of pieces) {
+      if (rest < piece.text.length) return piece.at + rest - block.range[0];
+      rest -= piece.text.length;
+    }
+    return 0;
+  };
+  return split(text)
+    .filter(({ type }) => type === "Sentence")
+    .map(({ raw, range }) => ({ text: raw, sourceOf: (index) => sourceOf(range[0] + index) }));
+}
+
+/** The words that a reader sees. A piece of code counts as one word, so that its dots end no sentence. */
+function* piecesOf(node: MarkdownNode): Generator<Piece> {
+  const at = node.range[0];
+  if (node.type === "Code") yield { text: "CODE", at };
+  else if (node.type === "Str") yield { text: (node.value ?? "").replaceAll("\n", " "), at };
+  else if (node.type === "Break") yield { text: " ", at };
+  else if (node.type !== "Image" && node.type !== "Html") {
+    for (const child of node.children ?? []) yield* piecesOf(child);
+  }
+}
+
+/** Numbers, names and pieces of code count as words, a list of code as one. Dashes and arrows do not. */
+export const wordsIn = (sentence: string): number =>
+  sentence.replace(/CODE(?:(?:,| and| or|, and|, or) CODE)+/g, "CODE").match(/[\p{L}\p{N}]\S*/gu)?.length ??
+  0;
