@@ -91,6 +91,20 @@ export const FLAGS: readonly Flag[] = [
     option: (text) => ({ maxBufferedBytes: wholeNumber("max-buffered", text) }),
   },
   {
+    flag: "first-token",
+    env: "SERVER_FIRST_TOKEN",
+    value: "MS",
+    help: "completions: from the request to the first token (default 100)",
+    option: (text) => ({ completions: { firstMs: wholeNumber("first-token", text) } }),
+  },
+  {
+    flag: "token-gap",
+    env: "SERVER_TOKEN_GAP",
+    value: "MS",
+    help: "completions: from each token to the next (default 20)",
+    option: (text) => ({ completions: { gapMs: wholeNumber("token-gap", text) } }),
+  },
+  {
     flag: "faults",
     env: "FAULTS",
     help: "let this machine switch faults on and off at /faults",
@@ -101,7 +115,8 @@ export const FLAGS: readonly Flag[] = [
 /** What `--help` says, of the command by which it was started. */
 export const serverHelp = (
   command: string,
-) => `Reference server for load tests: chat rooms, echo and an IM protocol over WebSocket.
+) => `Reference server for load tests: rooms over WebSocket and event streams, an echo, an IM
+protocol, and completions that come as streams of tokens.
 
   ${command} [options]
 
@@ -144,7 +159,10 @@ export function readOptions(args: string[], env: NodeJS.ProcessEnv): Partial<Ser
   const options: Record<string, unknown> = {};
   for (const { flag, env: variable, option } of FLAGS) {
     const text = values[flag] ?? (env[variable] || undefined);
-    if (text !== undefined) Object.assign(options, option(String(text)));
+    if (text === undefined) continue;
+    const { completions, ...others } = option(String(text));
+    Object.assign(options, others);
+    if (completions) options.completions = { ...(options.completions ?? {}), ...completions };
   }
   return options;
 }

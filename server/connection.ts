@@ -2,6 +2,7 @@ import type { Duplex } from "node:stream";
 import type { WebSocket } from "ws";
 import { encodeFrame, isBinary, payloadOf } from "./frame.ts";
 import { type Counts, countUp } from "./stats.ts";
+import type { Message, Subscriber } from "./subscriber.ts";
 
 /** What an endpoint does with the messages of one connection. */
 export interface MessageHandler {
@@ -11,7 +12,7 @@ export interface MessageHandler {
 }
 
 /** One open WebSocket connection. */
-export class Connection {
+export class Connection implements Subscriber {
   /** Unique within the server: `c1`, `c2`, … in the order of opening. */
   readonly id: string;
   readonly ws: WebSocket;
@@ -61,6 +62,10 @@ export class Connection {
     if (!this.open) return;
     if (this.ws.extensions === "") this.#socket.write(frame);
     else this.ws.send(payloadOf(frame), { binary: isBinary(frame) });
+  }
+
+  deliver(message: Message): void {
+    this.write(message.frame);
   }
 
   /** Calls back once all that was written has left, or the connection has ended. */

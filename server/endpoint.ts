@@ -1,4 +1,5 @@
 import type { Authority } from "./auth.ts";
+import type { Timing } from "./completion-timing.ts";
 import type { Connection, MessageHandler } from "./connection.ts";
 import type { Replies } from "./replies.ts";
 import type { Rooms } from "./rooms.ts";
@@ -11,6 +12,8 @@ export interface Shared {
   readonly replies: Replies;
   /** How long the next teacher of the IM protocol takes for a reply, in milliseconds. */
   readonly teacherDelayMs: () => number;
+  /** When the tokens of a completion come, unless its request says so. */
+  readonly timing: Timing;
 }
 
 /** What runs behind a path. */

@@ -3,22 +3,9 @@ import { AppliedDelays } from "./applied-delays.ts";
 import type { Connection } from "./connection.ts";
 import { DelaySchema, sampler } from "./delay.ts";
 import type { Gate } from "./gate.ts";
-import { selectionEntries, selector } from "./selection.ts";
-import { parse } from "./validation.ts";
-
-/** Milliseconds that a Node timer can wait. */
-const timerMs = v.pipe(v.number(), v.finite(), v.minValue(0), v.maxValue(2 ** 31 - 1));
-const positive = v.pipe(v.number(), v.safeInteger(), v.minValue(1));
-
-/** What happens to some of a stream of events. */
-const some = <E extends v.ObjectEntries>(entries: E) =>
-  v.pipe(
-    v.strictObject({ ...selectionEntries, ...entries }),
-    v.check(
-      ({ every, count, ordinals }) => !ordinals || (every === undefined && count === undefined),
-      "expected either ordinals, or every and count, got both",
-    ),
-  );
+import { selector, some } from "./selection.ts";
+import { streamFaultEntries } from "./stream-faults.ts";
+import { parse, positive, timerMs } from "./validation.ts";
 
 /** A close code that an endpoint may send (RFC 6455, section 7.4). */
 const closeCode = v.pipe(
@@ -98,6 +85,8 @@ export const FaultsSchema = v.strictObject({
   /** Connections whose Close frame is never answered, and that the server never closes itself. */
   ignoreClose: v.nullish(some({})),
 
+  ...streamFaultEntries,
+
   /** Once: nothing is read, handled or sent for `forMs`; connections stay. */
   freeze: v.nullish(v.strictObject({ forMs: timerMs, afterMs: v.optional(timerMs, 0) })),
   /** Once: every connection ends without a Close frame and the server listens no more, as if its process had died. */
@@ -111,10 +100,20 @@ type FaultName = keyof typeof FaultsSchema.entries;
 /** Faults that hit some of a stream of events. */
 type SomeFault = Exclude<FaultName, "delay" | "freeze" | "crash">;
 
+/** The settings of a fault that hits some of a stream of events. */
+export type StreamFault<N extends SomeFault> = NonNullable<Settings[N]>;
+
+/** An event stream, as far as faults act on it while it is open. */
+export interface StreamTarget {
+  cutLater(cut: StreamFault<"cutStreams"> | undefined): void;
+  cut(how: StreamFault<"cutStreams">["how"]): void;
+}
+
 /** What the server can do, and has, that faults act on. */
 export interface FaultTargets {
   /** In the order of opening. */
   readonly connections: Iterable<Connection>;
+  readonly streams: Iterable<StreamTarget>;
   readonly gate: Gate;
   crash(): void;
 }
@@ -161,6 +160,7 @@ export class Faults {
       if (given.resetConnections !== undefined) connection.resetOnMessage(0);
       for (const name of CONNECTION_FAULTS) if (given[name]) this.#act(name, connection);
     }
+    if (given.cutStreams !== undefined) for (const stream of this.#targets.streams) this.streamOpened(stream);
     const { freeze, crash } = given;
     if (freeze) this.#later("freeze", freeze.afterMs, () => void this.freeze(freeze.forMs));
     if (crash) this.#later("crash", crash.afterMs, () => this.#targets.crash());
@@ -194,6 +194,16 @@ export class Faults {
   /** Lets the faults that act on connections act on a new one. */
   opened(connection: Connection): void {
     for (const name of CONNECTION_FAULTS) this.#act(name, connection);
+  }
+
+  /** Lets the fault that cuts streams act on a new one. */
+  streamOpened(stream: StreamTarget): void {
+    const fault = this.hit("cutStreams");
+    const { afterMs } = fault ?? {};
+    stream.cutLater(afterMs === undefined ? fault : undefined);
+    if (fault && afterMs !== undefined) {
+      this.#later("cutStreams", afterMs, () => this.#targets.gate.run(() => stream.cut(fault.how)));
+    }
   }
 
   #forget(name: FaultName): void {

@@ -5,14 +5,14 @@ import { signToken } from "./auth.ts";
 import { ENDPOINTS } from "./endpoints.ts";
 import type { FaultSettings, Faults } from "./faults.ts";
 import type { Gate } from "./gate.ts";
+import { readJson, sendJson } from "./json-body.ts";
 import { metricsRegistry } from "./metrics.ts";
 import type { ResolvedOptions } from "./options.ts";
 import { pageRoutes } from "./page.ts";
 import { requestUrl } from "./request-url.ts";
 import type { ServerStats } from "./stats.ts";
+import { STREAM_ENDPOINTS, type Streams } from "./streams.ts";
 import { InvalidInput, parse } from "./validation.ts";
-
-const MAX_BODY_BYTES = 1_048_576;
 
 const TokenRequestSchema = v.strictObject({ user: v.string(), ttlSeconds: v.pipe(v.number(), v.finite()) });
 
@@ -21,6 +21,7 @@ export interface HttpParts {
   readonly stats: () => ServerStats;
   readonly faults: Faults;
   readonly gate: Gate;
+  readonly streams: Streams;
 }
 
 interface Route {
@@ -30,7 +31,7 @@ interface Route {
 }
 
 /** Answers plain HTTP: health and figures to anyone, control of the server to this machine. */
-export function httpListener({ options, stats, faults, gate }: HttpParts): RequestListener {
+export function httpListener({ options, stats, faults, gate, streams }: HttpParts): RequestListener {
   let metrics: Registry | undefined;
   const showFaults: Route["run"] = (_, response) =>
     sendJson(response, 200, { faults: faults.settings, frozen: gate.frozen });
@@ -88,9 +89,9 @@ export function httpListener({ options, stats, faults, gate }: HttpParts): Reque
     ],
   ]);
 
-  const answer = async (route: Route, request: IncomingMessage, response: ServerResponse): Promise<void> => {
+  const answer = async (run: Route["run"], request: IncomingMessage, response: ServerResponse) => {
     try {
-      await route.run(request, response);
+      await run(request, response);
     } catch (error) {
       const status = error instanceof InvalidInput ? 400 : 500;
       sendJson(response, status, { error: error instanceof Error ? error.message : String(error) });
@@ -98,7 +99,15 @@ export function httpListener({ options, stats, faults, gate }: HttpParts): Reque
   };
 
   return (request, response) => {
-    const path = requestUrl(request)?.pathname;
+    const url = requestUrl(request);
+    const path = url?.pathname;
+    const endpoint = STREAM_ENDPOINTS.find(
+      ({ method, path: pattern }) => method === request.method && path && pattern.test(path),
+    );
+    if (url && endpoint) {
+      gate.run(() => void answer(() => streams.answer(endpoint, request, response, url), request, response));
+      return;
+    }
     const route = routes.get(`${request.method} ${path}`);
     const refusal = route?.control && refuseControl(request, options.faultControl);
     if (!route && ENDPOINTS.some((endpoint) => path && endpoint.path.test(path))) {
@@ -110,9 +119,9 @@ export function httpListener({ options, stats, faults, gate }: HttpParts): Reque
     } else if (refusal) {
       sendJson(response, 403, { error: refusal });
     } else if (route.control) {
-      void answer(route, request, response);
+      void answer(route.run, request, response);
     } else {
-      gate.run(() => void answer(route, request, response));
+      gate.run(() => void answer(route.run, request, response));
     }
   };
 }
@@ -127,23 +136,4 @@ function refuseControl(request: IncomingMessage, faultControl: boolean): string 
 
 function isLoopback(address = ""): boolean {
   return /^(::ffff:)?127\./.test(address) || address === "::1";
-}
-
-async function readJson(request: IncomingMessage): Promise<unknown> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > MAX_BODY_BYTES) throw new InvalidInput(`body: expected at most ${MAX_BODY_BYTES} bytes`);
-    chunks.push(chunk);
-  }
-  try {
-    return JSON.parse(Buffer.concat(chunks).toString());
-  } catch (error) {
-    throw new InvalidInput(`body: expected JSON, got something else: ${(error as Error).message}`);
-  }
-}
-
-function sendJson(response: ServerResponse, status: number, body: unknown): void {
-  response.writeHead(status, { "content-type": "application/json" }).end(`${JSON.stringify(body)}\n`);
 }

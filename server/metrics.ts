@@ -5,6 +5,7 @@ type StatName<T> = { [K in keyof ServerStats]: ServerStats[K] extends T ? K : ne
 
 const GAUGES = {
   connectionsOpen: ["connections", "WebSocket connections open now."],
+  streamsOpen: ["streams", "Event streams open now."],
   bufferedBytes: ["buffered_bytes", "Bytes that wait for slow readers in the server."],
 } satisfies Partial<Record<StatName<number>, [name: string, help: string]>>;
 
@@ -27,6 +28,18 @@ const COUNTERS: Record<Exclude<StatName<number>, keyof typeof GAUGES>, [name: st
   slowReaderDrops: ["slow_reader_drops_total", "Deliveries dropped because the reader was slow."],
   slowReaderCloses: ["slow_reader_closes_total", "Connections closed because the reader was slow."],
   slowReaderBlocks: ["slow_reader_blocks_total", "Times that a room waited for a slow reader."],
+  streamsOpened: ["streams_opened_total", "Event streams opened."],
+  streamEvents: ["stream_events_total", "Events written to event streams, repetitions among them."],
+  streamComments: ["stream_comments_total", "Keep-alive comments written to event streams."],
+  completionsStarted: ["completions_started_total", "Completions begun."],
+  completionsFinished: ["completions_finished_total", "Completions ended in good order."],
+  completionsAborted: ["completions_aborted_total", "Completions left by the client, or cut."],
+  completionsFailed: ["completions_failed_total", "Completions failed on purpose."],
+  tokensGenerated: ["tokens_generated_total", "Tokens of completions, as they fell due."],
+  chunksSent: ["chunks_sent_total", "Chunks with content, not counting repetitions."],
+  chunksLost: ["chunks_lost_total", "Chunks with content lost on purpose."],
+  chunksRepeated: ["chunks_repeated_total", "Chunks with content sent a second time on purpose."],
+  chunksReordered: ["chunks_reordered_total", "Chunks with content sent after a later one on purpose."],
 };
 
 const LABELLED: Record<StatName<Record<number, number>>, [name: string, label: string, help: string]> = {
@@ -34,6 +47,11 @@ const LABELLED: Record<StatName<Record<number, number>>, [name: string, label: s
     "upgrades_refused_total",
     "status",
     "Upgrade requests answered with an error, by HTTP status.",
+  ],
+  streamsRefused: [
+    "streams_refused_total",
+    "status",
+    "Requests to endpoints of event streams answered with an error or 204, by HTTP status.",
   ],
   closesSeen: ["closes_seen_total", "code", "Ended connections, by the close code that the server saw."],
   closesSent: ["closes_sent_total", "code", "Connections that the server closed, by close code."],

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import * as v from "valibot";
+import { TimingSchema } from "./completion-timing.ts";
 import { DelaySchema } from "./delay.ts";
 import { FaultsSchema } from "./faults.ts";
 import { SLOW_READER_POLICIES } from "./slow-reader.ts";
@@ -44,6 +45,12 @@ export const OptionsSchema = v.strictObject({
 
   /** IM protocol: how long after its receipt a message is replied to. Default 0. */
   teacherDelay: v.optional(DelaySchema, 0),
+  /** Room streams: how long a client is told to wait before it connects again. Default 1000. */
+  retryMs: v.optional(timeMs, 1_000),
+  /** Room streams: from each keep-alive comment to the next; 0 for none. Default 15000. */
+  keepAliveMs: v.optional(timeMs, 15_000),
+  /** Completions: when their tokens come, and how many. Default 100 ms to the first, 20 ms to each other, 50 tokens. */
+  completions: v.optional(TimingSchema, {}),
   /** Faults that are on from the start. Default none. */
   faults: v.optional(FaultsSchema, {}),
   /** Whether faults can be read and set over HTTP, from this machine only. Default true. */

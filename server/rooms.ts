@@ -1,31 +1,35 @@
-import type { Connection } from "./connection.ts";
 import type { Deliveries } from "./deliveries.ts";
-import { encodeFrame } from "./frame.ts";
 import type { Gate } from "./gate.ts";
 import type { Counts } from "./stats.ts";
+import { Message, type Subscriber } from "./subscriber.ts";
 
 const MAX_ROOMS = 10_000;
 
+/** Who publishes, and reads no more while a slow reader makes the room wait. */
+export interface Publisher {
+  holdReading(): void;
+  releaseReading(): void;
+}
+
 /** A published message on its way to the members of its room. */
 interface Publication {
-  readonly seq: number;
+  readonly message: Message;
   readonly publisher: string;
-  readonly frame: Buffer;
-  readonly from: Connection;
+  readonly from: Publisher | undefined;
   /** Whether the publisher is held from reading until this is delivered. */
   holds?: true;
-  readonly members: Iterator<[Connection, number]>;
+  readonly members: Iterator<[Subscriber, number]>;
   /** The member whose turn it is, when it made the room wait. */
-  waitsFor?: Connection | undefined;
+  waitsFor?: Subscriber | undefined;
 }
 
 /** A room. It stays when its last member leaves, so that its numbers go on and its history can be resumed from. */
 export interface Room {
   readonly name: string;
   /** Each member, and the number of the last message before it joined. */
-  readonly members: Map<Connection, number>;
+  readonly members: Map<Subscriber, number>;
   /** The last messages, oldest first. */
-  readonly history: { readonly seq: number; readonly frame: Buffer }[];
+  readonly history: Message[];
   historyBytes: number;
   /** The number of the last message. */
   seq: number;
@@ -69,25 +73,32 @@ export class Rooms {
     return room;
   }
 
-  /** Publishes what `message` makes of the room's next number. */
-  publish(room: Room, from: Connection, publisher: string, message: (seq: number) => object): void {
+  /** Publishes what `content` makes of the room's next number, and gives that number. */
+  publish(
+    room: Room,
+    from: Publisher | undefined,
+    publisher: string,
+    content: (seq: number) => object,
+  ): number {
     this.#counts.published++;
     const seq = ++room.seq;
-    const frame = encodeFrame(JSON.stringify(message(seq)));
-    this.#remember(room, seq, frame);
-    const publication: Publication = { seq, publisher, frame, from, members: room.members.entries() };
+    const message = new Message(seq, JSON.stringify(content(seq)));
+    this.#remember(room, message);
+    const publication: Publication = { message, publisher, from, members: room.members.entries() };
     room.pending.push(publication);
     if (room.pending.length === 1) this.#deliver(room);
-    if (room.pending.length === 0) return;
-    publication.holds = true;
-    from.holdReading();
+    if (room.pending.length > 0 && from) {
+      publication.holds = true;
+      from.holdReading();
+    }
+    return seq;
   }
 
   /** Replays what a member missed; says how much that was, and whether the room remembered all of it. */
-  replay(room: Room, member: Connection, after: number): { replayed: number; complete: boolean } {
-    const { frames, complete } = missed(room, member, after);
-    this.#deliveries.replay(member, frames);
-    return { replayed: frames.length, complete };
+  replay(room: Room, member: Subscriber, after: number): { replayed: number; complete: boolean } {
+    const { messages, complete } = missed(room, member, after);
+    this.#deliveries.replay(member, messages);
+    return { replayed: messages.length, complete };
   }
 
   /** Delivers what is pending, in order, up to a member that has to drain first. */
@@ -95,16 +106,16 @@ export class Rooms {
     for (let next = room.pending[0]; next; next = room.pending[0]) {
       if (!this.#deliverOne(next, room)) return;
       room.pending.shift();
-      if (next.holds) next.from.releaseReading();
+      if (next.holds) next.from?.releaseReading();
     }
   }
 
   #deliverOne(publication: Publication, room: Room): boolean {
-    const { seq, publisher, frame, members } = publication;
+    const { message, publisher, members } = publication;
     for (;;) {
-      const member = publication.waitsFor ?? nextMember(members, seq);
+      const member = publication.waitsFor ?? nextMember(members, message.seq);
       if (!member) return true;
-      if (!this.#deliveries.make(member, publisher, frame)) {
+      if (!this.#deliveries.make(member, publisher, message)) {
         publication.waitsFor = member;
         this.#counts.slowReaderBlocks++;
         member.whenDrained(() => this.#gate.run(() => this.#deliver(room)));
@@ -114,18 +125,18 @@ export class Rooms {
     }
   }
 
-  #remember(room: Room, seq: number, frame: Buffer): void {
+  #remember(room: Room, message: Message): void {
     const { history } = room;
-    history.push({ seq, frame });
-    room.historyBytes += frame.length;
+    history.push(message);
+    room.historyBytes += message.bytes;
     while (history.length > this.#options.historyMessages || room.historyBytes > this.#options.historyBytes) {
-      room.historyBytes -= history.shift()!.frame.length;
+      room.historyBytes -= history.shift()!.bytes;
     }
   }
 }
 
 /** Who joined after a message was published has no claim to it, even when the room was blocked meanwhile. */
-function nextMember(members: Iterator<[Connection, number]>, seq: number): Connection | undefined {
+function nextMember(members: Iterator<[Subscriber, number]>, seq: number): Subscriber | undefined {
   for (let next = members.next(); !next.done; next = members.next()) {
     const [member, joinedAtSeq] = next.value;
     if (joinedAtSeq < seq) return member;
@@ -137,10 +148,8 @@ function nextMember(members: Iterator<[Connection, number]>, seq: number): Conne
  * What a member missed that was away: the messages after `seq` up to its joining, as far as the room remembers them.
  * What came later was delivered to it.
  */
-function missed(room: Room, member: Connection, seq: number): { frames: Buffer[]; complete: boolean } {
+function missed(room: Room, member: Subscriber, seq: number): { messages: Message[]; complete: boolean } {
   const joinedAtSeq = room.members.get(member) ?? 0;
-  const frames = room.history
-    .filter((sent) => sent.seq > seq && sent.seq <= joinedAtSeq)
-    .map(({ frame }) => frame);
-  return { frames, complete: frames.length === Math.max(0, joinedAtSeq - seq) };
+  const messages = room.history.filter((sent) => sent.seq > seq && sent.seq <= joinedAtSeq);
+  return { messages, complete: messages.length === Math.max(0, joinedAtSeq - seq) };
 }

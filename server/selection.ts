@@ -1,9 +1,8 @@
 import * as v from "valibot";
+import { positive } from "./validation.ts";
 
-const positive = v.pipe(v.number(), v.safeInteger(), v.minValue(1));
-
-/** Which of a stream of events are hit; to be spread into the schema of what happens to them. */
-export const selectionEntries = {
+/** Which of a stream of events are hit. */
+const selectionEntries = {
   /** Each `every`th event. Default 1, all of them. */
   every: v.optional(positive),
   /** At most so many of them. Default without limit. */
@@ -11,6 +10,16 @@ export const selectionEntries = {
   /** Instead of the two above: exactly these events, numbered from 1. */
   ordinals: v.optional(v.array(positive)),
 };
+
+/** Schema of what happens to some of a stream of events, with `entries` besides which they are. */
+export const some = <E extends v.ObjectEntries>(entries: E) =>
+  v.pipe(
+    v.strictObject({ ...selectionEntries, ...entries }),
+    v.check(
+      ({ every, count, ordinals }) => !ordinals || (every === undefined && count === undefined),
+      "expected either ordinals, or every and count, got both",
+    ),
+  );
 
 /** Which events are hit. They are numbered from 1 when the selection is set. */
 export interface Selection {

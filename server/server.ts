@@ -2,9 +2,12 @@ import { createServer, type Server } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import { type AddressInfo, isIPv6, type Socket } from "node:net";
 import { Authority } from "./auth.ts";
+import { DEFAULT_TIMING, timingOf } from "./completion-timing.ts";
 import type { Connection } from "./connection.ts";
 import { sampler } from "./delay.ts";
 import { Deliveries } from "./deliveries.ts";
+import type { Shared } from "./endpoint.ts";
+import type { EventStream } from "./event-stream.ts";
 import { Faults } from "./faults.ts";
 import { Gate } from "./gate.ts";
 import { httpListener } from "./http.ts";
@@ -14,6 +17,7 @@ import { Rooms } from "./rooms.ts";
 import { Scheduler } from "./scheduler.ts";
 import { Sockets } from "./sockets.ts";
 import { newCounts, type ServerStats } from "./stats.ts";
+import { Streams } from "./streams.ts";
 import { type Certificate, selfSignedCertificate } from "./tls.ts";
 import { Upgrader } from "./upgrade.ts";
 
@@ -56,8 +60,28 @@ export async function startServer(given: Partial<ServerOptions> = {}): Promise<R
       scheduler.resume();
     },
   });
-  const faults = new Faults({ connections, gate, crash: () => void stop() });
+  const openStreams = new Set<EventStream>();
+  const faults = new Faults({ connections, streams: openStreams, gate, crash: () => void stop() });
   const deliveries = new Deliveries(options, faults, scheduler, counts);
+  const shared: Shared = {
+    authority: new Authority(options.tokens, options.secret),
+    rooms: new Rooms(options, deliveries, gate, counts),
+    replies: new Replies(faults, scheduler, counts),
+    teacherDelayMs: sampler(options.teacherDelay),
+    timing: timingOf(options.completions, DEFAULT_TIMING),
+  };
+  const streams = new Streams(
+    {
+      options,
+      faults,
+      gate,
+      scheduler,
+      counts,
+      shared,
+      reset: (response) => response.socket && sockets.reset(response.socket),
+    },
+    openStreams,
+  );
   const upgrader = new Upgrader({
     options,
     faults,
@@ -65,19 +89,14 @@ export async function startServer(given: Partial<ServerOptions> = {}): Promise<R
     counts,
     connections,
     reset: (socket) => sockets.reset(socket),
-    shared: {
-      authority: new Authority(options.tokens, options.secret),
-      rooms: new Rooms(options, deliveries, gate, counts),
-      replies: new Replies(faults, scheduler, counts),
-      teacherDelayMs: sampler(options.teacherDelay),
-    },
+    shared,
   });
 
   const stats = (): ServerStats => {
     const bufferedBytes = [...connections].reduce((sum, connection) => sum + connection.bufferedBytes, 0);
     return { ...structuredClone(counts), bufferedBytes };
   };
-  const listener = httpListener({ options, stats, faults, gate });
+  const listener = httpListener({ options, stats, faults, gate, streams });
   const http = certificate
     ? createTlsServer({ ...certificate, maxHeaderSize: options.maxHeaderBytes }, listener)
     : createServer({ maxHeaderSize: options.maxHeaderBytes }, listener);
@@ -115,6 +134,7 @@ export async function startServer(given: Partial<ServerOptions> = {}): Promise<R
     stats,
     close() {
       upgrader.close();
+      streams.close();
       return stop(options.closeTimeoutMs);
     },
   };

@@ -1,6 +1,6 @@
 import type { Grant } from "./auth.ts";
-import type { Connection } from "./connection.ts";
 import type { Gate } from "./gate.ts";
+import type { Subscriber } from "./subscriber.ts";
 
 /** The application's close code for a session that is over or never began. */
 export const SESSION_OVER = 4001;
@@ -10,12 +10,12 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** Who a connection speaks for, and until when. Ends the connection when the time is over. */
 export class Session {
-  readonly #connection: Connection;
+  readonly #connection: Pick<Subscriber, "close">;
   readonly #gate: Gate;
   #grant: Grant | undefined;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(connection: Connection, gate: Gate) {
+  constructor(connection: Pick<Subscriber, "close">, gate: Gate) {
     this.#connection = connection;
     this.#gate = gate;
   }

@@ -30,6 +30,26 @@ export interface Counts {
   slowReaderDrops: number;
   slowReaderCloses: number;
   slowReaderBlocks: number;
+  /** Event streams open now, and all that were ever opened. */
+  streamsOpen: number;
+  streamsOpened: number;
+  /** Requests to endpoints of event streams answered with an error, or with 204 on purpose, by HTTP status. */
+  streamsRefused: Record<number, number>;
+  /** Events written to event streams, repetitions among them, and keep-alive comments. */
+  streamEvents: number;
+  streamComments: number;
+  /** Completions: begun; ended in good order; left by the client, or cut; failed on purpose. */
+  completionsStarted: number;
+  completionsFinished: number;
+  completionsAborted: number;
+  completionsFailed: number;
+  /** Tokens of completions, as they fell due; those of lost chunks among them. */
+  tokensGenerated: number;
+  /** Chunks with content. */
+  chunksSent: number;
+  chunksLost: number;
+  chunksRepeated: number;
+  chunksReordered: number;
 }
 
 /** What the server did, and how it stands. */
@@ -62,6 +82,20 @@ export function newCounts(): Counts {
     slowReaderDrops: 0,
     slowReaderCloses: 0,
     slowReaderBlocks: 0,
+    streamsOpen: 0,
+    streamsOpened: 0,
+    streamsRefused: {},
+    streamEvents: 0,
+    streamComments: 0,
+    completionsStarted: 0,
+    completionsFinished: 0,
+    completionsAborted: 0,
+    completionsFailed: 0,
+    tokensGenerated: 0,
+    chunksSent: 0,
+    chunksLost: 0,
+    chunksRepeated: 0,
+    chunksReordered: 0,
   };
 }
 

@@ -1,5 +1,9 @@
 import * as v from "valibot";
 
+/** Milliseconds that a Node timer can wait. */
+export const timerMs = v.pipe(v.number(), v.finite(), v.minValue(0), v.maxValue(2 ** 31 - 1));
+export const positive = v.pipe(v.number(), v.safeInteger(), v.minValue(1));
+
 /** What was given does not fit: the message names each field, what was expected and what came. */
 export class InvalidInput extends Error {
   override readonly name = "InvalidInput";

@@ -83,6 +83,12 @@ test("the help names every flag and its variable", async (t) => {
   }
 });
 
+test("two flags of one option are both taken", () => {
+  assert.deepEqual(readOptions(["--first-token", "7", "--token-gap", "3"], {}), {
+    completions: { firstMs: 7, gapMs: 3 },
+  });
+});
+
 test("a flag wins over its variable", () => {
   assert.deepEqual(readOptions(["--port", "1", "--tls"], { PORT: "2", SERVER_HOST: "::1", FAULTS: "0" }), {
     port: 1,

@@ -2,11 +2,13 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, test } from "node:test";
 import { FLAGS } from "../../server/command-line.ts";
+import { TimingSchema } from "../../server/completion-timing.ts";
 import { ENDPOINTS } from "../../server/endpoints.ts";
 import { FaultsSchema } from "../../server/faults.ts";
 import { OptionsSchema } from "../../server/options.ts";
 import { startServer } from "../../server/server.ts";
 import { SLOW_READER_POLICIES } from "../../server/slow-reader.ts";
+import { STREAM_ENDPOINTS } from "../../server/streams.ts";
 import { Client } from "./client.ts";
 
 const text = readFileSync(new URL("../../docs/reference/server.md", import.meta.url), "utf8");
@@ -26,6 +28,7 @@ const tables: [heading: string, names: string[]][] = [
   ["fault", Object.keys(FaultsSchema.entries)],
   ["option", Object.keys(OptionsSchema.entries)],
   ["count", Object.keys(server.stats())],
+  ["timing", Object.keys(TimingSchema.entries)],
   ["policy", [...SLOW_READER_POLICIES]],
 ];
 for (const [heading, names] of tables) {
@@ -47,10 +50,11 @@ test("every switch in the table is one of the chat page, and no other", () => {
 
 test("every path in the table is an endpoint", () => {
   const paths = named("path").filter((name) => name.startsWith("/"));
-  assert.equal(paths.length, ENDPOINTS.length);
+  const patterns = [...ENDPOINTS, ...STREAM_ENDPOINTS].map(({ path }) => path);
+  assert.equal(paths.length, new Set(patterns).size);
   for (const path of paths)
     assert.ok(
-      ENDPOINTS.some((endpoint) => endpoint.path.test(path)),
+      patterns.some((pattern) => pattern.test(path)),
       path,
     );
 });

@@ -9,7 +9,7 @@ import { newCounts } from "../../server/stats.ts";
 
 test("a reply without delay does not overtake one that is due but has not left a busy server yet", async () => {
   const scheduler = new Scheduler();
-  const faults = new Faults({ connections: [], gate: new Gate(scheduler), crash: () => {} });
+  const faults = new Faults({ connections: [], streams: [], gate: new Gate(scheduler), crash: () => {} });
   faults.set({ delay: { kind: "list", ms: [1, 0] } });
   const replies = new Replies(faults, scheduler, newCounts());
   const written = await new Promise<string[]>((resolve) => {
