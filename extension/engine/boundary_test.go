@@ -25,11 +25,11 @@ func TestWiresKnowNoSocketsAndTheirUsersNoWire(t *testing.T) {
 		forbidden []string
 	}{
 		{"a wire stands on a link, not on the engine, sockets or TLS", "Deps",
-			[]string{"./wire", "./websocket", "./deflate", "./frame", "./handshake"},
+			[]string{"./wire", "./websocket", "./eventstream", "./deflate", "./frame", "./handshake"},
 			[]string{module, "net", "crypto/tls", "golang.org/x/sys/unix"}},
 		{"who uses connections sees messages, whatever their wire", "Imports",
 			[]string{"./swarm", "./probing", "./fanout", "./ledger", "./protocol"},
-			[]string{module + "/websocket", module + "/frame"}},
+			[]string{module + "/websocket", module + "/eventstream", module + "/frame"}},
 	} {
 		for _, pkg := range row.of {
 			for _, dep := range list(row.what, pkg) {

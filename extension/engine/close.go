@@ -21,7 +21,7 @@ func (c *Conn) CloseWith(code uint16, reason string) {
 	case c.state < up:
 		c.fail(ReasonAborted, nil)
 	case c.state == up:
-		c.socket.Close((*link)(c), c.loop.sockets, code, reason)
+		c.wireClose(code, reason)
 	}
 }
 
@@ -31,7 +31,7 @@ func (c *Conn) Reset() {
 	case c.state < up:
 		c.fail(ReasonAborted, nil)
 	case c.state < dead:
-		c.socket.Abandon()
+		c.wireAbandon()
 		c.finish(true)
 	}
 }
@@ -65,9 +65,9 @@ func (l *Loop) broken(c *Conn, err error) {
 	case c.state == parting:
 		c.free(false)
 	case errnoReason(err) == ReasonNoMemory:
-		c.socket.Ended((*link)(c), ByGenerator)
+		c.wireEnded(ByGenerator, false)
 	default:
-		c.socket.Ended((*link)(c), ByNetwork)
+		c.wireEnded(ByNetwork, err == io.EOF)
 	}
 }
 
@@ -87,7 +87,7 @@ func (c *Conn) finish(reset bool) {
 }
 
 func (c *Conn) end() End {
-	e := c.socket.End()
+	e := c.wireEnd()
 	e.At = clock.Now()
 	return e
 }
@@ -114,7 +114,7 @@ func (c *Conn) free(reset bool) {
 	c.stopDeadline()
 	l.timers.stop(c, alarmTimer)
 	l.timers.stop(c, paceTimer)
-	c.socket.Release(l.sockets)
+	c.wireRelease()
 	l.unsent -= len(c.unsent)
 	c.unsent, c.full = nil, false
 	if c.secure != nil {

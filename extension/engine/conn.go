@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"xk6-realtime/engine/clock"
+	"xk6-realtime/engine/eventstream"
 	"xk6-realtime/engine/hist"
 	"xk6-realtime/engine/websocket"
 )
@@ -15,7 +16,7 @@ const (
 	connecting       // TCP
 	tunnelling       // CONNECT sent to a proxy
 	securing         // TLS
-	greeting         // the wire's handshake
+	greeting         // the wire's handshake: request and answer
 	up               // open, or closing by the wire's rules
 	parting          // all is said, and the handler has heard the end: the peer's FIN is awaited
 	dead
@@ -35,9 +36,11 @@ type Conn struct {
 	state    state
 	full     bool // unsent waits for room in the kernel
 	between  bool // there is secure, or throttle
+	wire     wireKind
 
-	secure   *secure   // nil without TLS
-	throttle *throttle // nil for a reader at full speed
+	stream   *eventstream.Stream // nil of other wires
+	secure   *secure             // nil without TLS
+	throttle *throttle           // nil for a reader at full speed
 	handler  Handler
 	unsent   []byte   // what the kernel has not taken yet
 	opening  *opening // nil once open
@@ -74,10 +77,11 @@ type Traffic struct {
 	ReceiveDelay *hist.Histogram
 }
 
-func (t *Traffic) received(m *Message) {
+// received counts a message whose payload has so many bytes.
+func (t *Traffic) received(m *Message, bytes int) {
 	if m.Kind.IsData() {
 		t.Messages++
-		t.MessageBytes += int64(len(m.Data))
+		t.MessageBytes += int64(bytes)
 		if m.At.Sub(m.Since) > certainWithin {
 			t.Uncertain++
 		}
@@ -117,8 +121,8 @@ func (c *Conn) due(kind uint8, now clock.Time) {
 // Loop is the loop that the connection belongs to.
 func (c *Conn) Loop() *Loop { return c.loop }
 
-// Open tells whether messages can be sent.
-func (c *Conn) Open() bool { return c.state == up && c.socket.IsOpen() }
+// Open tells whether messages come, and can be sent where the wire has that.
+func (c *Conn) Open() bool { return c.state == up && c.wireOpen() }
 
 // AwaitsProxy tells whether a proxy has not opened the way yet.
 func (c *Conn) AwaitsProxy() bool { return c.state <= tunnelling && c.opening.proxy != nil }
@@ -167,7 +171,7 @@ func (c *Conn) late() {
 	case greeting:
 		c.fail(ReasonTimeoutUpgrade, nil)
 	case up:
-		c.socket.Late((*link)(c))
+		c.wireLate()
 	case parting:
 		c.free(true)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"xk6-realtime/engine/clock"
 	"xk6-realtime/engine/deflate"
+	"xk6-realtime/engine/eventstream"
 	"xk6-realtime/engine/handshake"
 	"xk6-realtime/engine/websocket"
 )
@@ -25,6 +26,11 @@ type Dial struct {
 	// Deflate is what is offered to compress messages by (RFC 7692). Default: they
 	// are not compressed.
 	Deflate *deflate.Options
+	// EventStream asks for an event stream (WHATWG HTML section 9.2) instead of a
+	// WebSocket connection. Its messages are JSON text, {"event", "id", "data"}: see
+	// package eventstream. Nothing can be sent on it but the request, whose method
+	// and body Request may give. Redirects are followed, within the host.
+	EventStream bool
 	// Receiver hears the messages in the Handler's place, for a Handler whose
 	// memory need not be looked at for each. Default: the Handler.
 	Receiver Receiver
@@ -56,6 +62,10 @@ type opening struct {
 	fill         func(c *Conn, r *handshake.Request)
 	proxied      []byte // of the proxy's answer, while it is incomplete
 	upgrade      websocket.Upgrade
+	answer       []byte // of an event stream's head, while it is incomplete
+	redirects    int
+	redirectPath string // where the last of them leads
+	asGet        bool   // it takes neither method nor body along
 	cancel       context.CancelFunc
 }
 
@@ -69,28 +79,38 @@ func (l *Loop) Dial(d *Dial, h Handler) *Conn {
 	l.add(c)
 	o := c.opening
 	o.endpoint, o.source, o.fill = d.Endpoint, d.Source, d.Request
-	o.upgrade.Deflate = d.Deflate
+	if d.EventStream {
+		c.wire, c.stream = eventStream, &eventstream.Stream{}
+	} else {
+		o.upgrade.Deflate = d.Deflate
+	}
 	o.Began = clock.Now()
 	o.Due = d.Due
 	if o.Due == 0 {
 		o.Due = o.Began
 	}
+	c.setOut()
+	return c
+}
+
+// setOut begins the way to the endpoint.
+func (c *Conn) setOut() {
+	l, o := c.loop, c.opening
 	if l.closing {
 		c.failSoon(ReasonAborted, nil)
-		return c
+		return
 	}
 	o.hop, o.proxy = l.routeTo(&o.endpoint)
 	if l.options.Blocked != nil && l.options.Blocked(o.hop.Host, netip.Addr{}) {
 		c.failSoon(ReasonBlocked, nil)
-		return c
+		return
 	}
 	if o.hop.Addr.IsValid() {
 		o.Resolved = o.Began
 		c.connect(netip.AddrPortFrom(o.hop.Addr, o.hop.Port))
-		return c
+		return
 	}
 	c.lookUp()
-	return c
 }
 
 func (l *Loop) newOpening() *opening {
@@ -114,7 +134,7 @@ func (c *Conn) freeOpening() {
 	}
 	if len(c.loop.openings) < kept {
 		o.upgrade.Reset()
-		*o = opening{addrs: o.addrs[:0], upgrade: o.upgrade}
+		*o = opening{addrs: o.addrs[:0], upgrade: o.upgrade, answer: keptAnswer(o.answer)}
 		c.loop.openings = append(c.loop.openings, o)
 	}
 }

@@ -22,18 +22,27 @@ type Endpoint struct {
 // ParseURL splits a ws or wss URL into its endpoint and the path, with its
 // query, to ask for there.
 func ParseURL(raw string) (e Endpoint, path string, err error) {
+	return parseURL(raw, "ws", "wss")
+}
+
+// ParseStreamURL is ParseURL for an event stream's http or https URL.
+func ParseStreamURL(raw string) (e Endpoint, path string, err error) {
+	return parseURL(raw, "http", "https")
+}
+
+func parseURL(raw, plain, secure string) (e Endpoint, path string, err error) {
 	u, err := url.Parse(raw)
 	if err != nil {
 		return e, "", parseError(raw, err)
 	}
 	switch u.Scheme {
-	case "ws":
+	case plain:
 		e.Port = 80
-	case "wss":
+	case secure:
 		e.Port = 443
 		e.Secure = true
 	default:
-		return e, "", fmt.Errorf("engine: URL %q: want ws:// or wss://, got scheme %q", u.Redacted(), u.Scheme)
+		return e, "", fmt.Errorf("engine: URL %q: want %s:// or %s://, got scheme %q", u.Redacted(), plain, secure, u.Scheme)
 	}
 	if u.User != nil {
 		return e, "", fmt.Errorf("engine: URL %q: want no user or password in it; send an Authorization header", u.Redacted())

@@ -14,7 +14,7 @@ func (c *Conn) greet() {
 	if o.fill != nil {
 		o.fill(c, &o.upgrade.Request)
 	}
-	request, err := l.sockets.Ask(&o.upgrade)
+	request, err := c.ask()
 	if err != nil {
 		c.fail(ReasonOther, err)
 		return
@@ -27,6 +27,9 @@ func (c *Conn) greet() {
 // greeted takes bytes of the peer's handshake, and returns those that are
 // messages already.
 func (c *Conn) greeted(b []byte, at clock.Time) (rest []byte) {
+	if c.wire == eventStream {
+		return c.streamAnswered(b, at)
+	}
 	o := c.opening
 	rest, reply, chosen, wrong := c.socket.Answered(c.loop.sockets, &o.upgrade, b)
 	switch {
@@ -34,7 +37,7 @@ func (c *Conn) greeted(b []byte, at clock.Time) (rest []byte) {
 		c.decline(Failure{handshakeReason(wrong.Err, 0), wrong.Err})
 		return nil
 	case wrong != nil:
-		c.fail(handshakeReason(wrong.Err, wrong.Response.Status), refusal(wrong.Err, wrong.Response))
+		c.fail(handshakeReason(wrong.Err, wrong.Response.Status), refusal(wrong.Err, wrong.Response.Status, wrong.Response.Location))
 		return nil
 	case !c.socket.IsOpen():
 		return nil

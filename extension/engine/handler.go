@@ -67,7 +67,8 @@ type Opening struct {
 	Connected clock.Time // TCP
 	Tunnelled clock.Time // a proxy's tunnel stands; 0 without a proxy
 	Secured   clock.Time // TLS; 0 without it
-	Opened    clock.Time // arrival of the 101
+	FirstByte clock.Time // of an event stream's answer; 0 of WebSocket
+	Opened    clock.Time // arrival of the 101, or of the head of an event stream
 	// Protocol is the subprotocol that the server chose.
 	Protocol string
 	// Deflate is how messages are compressed, nil for not at all.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"xk6-realtime/engine/clock"
+	"xk6-realtime/engine/eventstream"
 	"xk6-realtime/engine/frame"
 	"xk6-realtime/engine/websocket"
 )
@@ -55,6 +56,7 @@ type Loop struct {
 	free      []int32
 
 	sockets    *websocket.Shared
+	streams    *eventstream.Shared
 	scratch    []byte     // one request to a proxy at a time
 	plaintext  []byte     // one TLS read at a time
 	openings   []*opening // to be used again
@@ -82,6 +84,10 @@ func newLoop(o *Options) (*Loop, error) {
 			HeaderBytes: o.HeaderBytes,
 			Deflate:     o.Deflate,
 			CloseWithin: o.Timeouts.Close,
+		}),
+		streams: eventstream.NewShared(eventstream.Options{
+			Limits:      eventstream.Limits{EventBytes: o.MessageBytes, Buffer: o.buffer},
+			HeaderBytes: o.HeaderBytes,
 		}),
 	}
 	var err error

@@ -26,6 +26,10 @@ func (c *Conn) takeBytes(b []byte, more bool, a wire.Arrival) {
 			return
 		}
 	}
+	if c.wire == eventStream {
+		c.takeEvents(b, more, a)
+		return
+	}
 	for c.state == up && c.socket.Reads() {
 		m, n := c.socket.Next((*link)(c), c.loop.sockets, b, more, a)
 		if c.traffic != nil {
@@ -38,7 +42,7 @@ func (c *Conn) takeBytes(b []byte, more bool, a wire.Arrival) {
 			c.loop.boundUsed = true
 		}
 		if c.traffic != nil {
-			c.traffic.received(&m)
+			c.traffic.received(&m, len(m.Data))
 		}
 		c.receiver.Message(c, m)
 	}

@@ -29,7 +29,7 @@ const (
 	ReasonTimeoutTCP
 	ReasonTimeoutTLS
 	ReasonTimeoutUpgrade
-	ReasonBadUpgrade     // the answer is no WebSocket handshake
+	ReasonBadUpgrade     // the answer is no WebSocket handshake, or no HTTP
 	ReasonBadAccept      // Sec-WebSocket-Accept does not answer our key
 	ReasonBadSubprotocol // a subprotocol that was not offered
 	ReasonBadExtension   // an extension, or a parameter of one, that was not offered
@@ -48,6 +48,10 @@ const (
 	ReasonProxyClosed      // it ended the connection before it answered
 	ReasonProxyTimeout     // it could not be reached, or did not answer, in time
 	ReasonProxyBadAnswer   // its answer is no HTTP
+
+	// Of event streams.
+	ReasonBadContentType // the answer is no event stream
+	ReasonBadEncoding    // it is encoded in a way that is not known
 )
 
 // proxyStatuses is what a proxy's status has added to it.
@@ -82,7 +86,8 @@ func ofProxy(r Reason) Reason {
 var reasonNames = [...]string{"", "dns", "refused", "unreachable", "reset", "closed", "tls",
 	"timeout_resolve", "timeout_tcp", "timeout_tls", "timeout_upgrade", "bad_upgrade", "bad_accept",
 	"bad_subprotocol", "bad_extension", "header_too_large", "no_ports", "no_descriptors", "no_memory", "blocked", "aborted", "other",
-	"proxy_dns", "proxy_refused", "proxy_unreachable", "proxy_closed", "proxy_timeout", "proxy_bad_answer"}
+	"proxy_dns", "proxy_refused", "proxy_unreachable", "proxy_closed", "proxy_timeout", "proxy_bad_answer",
+	"bad_content_type", "bad_content_encoding"}
 
 // String is the reason as metrics and reports write it, such as "refused",
 // "http_401" or "proxy_407".
@@ -111,6 +116,10 @@ func handshakeReason(err error, status int) Reason {
 		return ReasonBadExtension
 	case handshake.ErrTooLarge:
 		return ReasonHeaderTooLarge
+	case handshake.ErrContentType:
+		return ReasonBadContentType
+	case handshake.ErrEncoding:
+		return ReasonBadEncoding
 	}
 	var wrongAnswer *deflate.AnswerError
 	if errors.As(err, &wrongAnswer) {
@@ -120,7 +129,7 @@ func handshakeReason(err error, status int) Reason {
 }
 
 // RedirectError is an answer that sends the client elsewhere, where no
-// WebSocket client has to follow.
+// WebSocket client has to follow, and no event stream on another host.
 type RedirectError struct {
 	// Target is where to, without what may be a secret: user, query and
 	// fragment. It is what the peer wrote.
@@ -130,11 +139,11 @@ type RedirectError struct {
 func (e *RedirectError) Error() string { return "it redirects to " + e.Target }
 
 // refusal is a wrong answer in words.
-func refusal(err error, r handshake.Response) error {
-	if len(r.Location) == 0 || r.Status < 300 || r.Status > 399 {
+func refusal(err error, status int, location []byte) error {
+	if len(location) == 0 || status < 300 || status > 399 {
 		return err
 	}
-	target, parseErr := url.Parse(string(r.Location))
+	target, parseErr := url.Parse(string(location))
 	if parseErr != nil || target.Opaque != "" {
 		return err
 	}

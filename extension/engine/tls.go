@@ -138,7 +138,7 @@ func (s *secure) received(b []byte, more bool, a wire.Arrival) {
 	}
 	more = more || !isOneRecord(b)
 	l, plaintext := c.loop, c.loop.plaintextBuffer()
-	for c.state != dead {
+	for c.state != dead && c.secure == s { // a redirect leaves it
 		n, err := s.tls.Read(plaintext)
 		if n > 0 {
 			c.takeBytes(plaintext[:n], more, a)
@@ -146,7 +146,7 @@ func (s *secure) received(b []byte, more bool, a wire.Arrival) {
 		if err == nil {
 			continue
 		}
-		if err != errWait && c.state != dead {
+		if err != errWait && c.state != dead && c.secure == s {
 			l.broken(c, err)
 		}
 		break

@@ -11,6 +11,8 @@ import (
 var (
 	// ErrNotOpen: the connection is not open, or no longer.
 	ErrNotOpen = errors.New("engine: the connection is not open")
+	// ErrOneWay: its wire has messages from the peer alone, as event streams.
+	ErrOneWay = errors.New("engine: the connection is an event stream, on which nothing can be sent")
 	// ErrUnsent: the peer does not read, and Options.UnsentBytes are waiting, or
 	// Options.AllUnsentBytes for all such peers together.
 	ErrUnsent = errors.New("engine: the peer does not read, and the limit of unsent bytes is reached")
@@ -71,7 +73,10 @@ func (c *Conn) SendRaw(b []byte) (written clock.Time, err error) {
 // room tells why so many bytes cannot be sent now. It is asked before a message
 // is compressed: what the peer does not get, later ones must not refer to.
 func (c *Conn) room(bytes int) error {
-	if !c.Open() {
+	switch {
+	case c.wire == eventStream:
+		return ErrOneWay
+	case !c.Open():
 		return ErrNotOpen
 	}
 	if l := c.loop; len(c.unsent) >= l.options.UnsentBytes ||

@@ -33,6 +33,10 @@ func (k Key) Accept() (accept [28]byte) {
 
 // Request is what a client asks for.
 type Request struct {
+	// Method and Body are for what is no WebSocket handshake. Default GET,
+	// without a body.
+	Method string
+	Body   []byte
 	// Host is the Host header: the authority of the URL.
 	Host string
 	// Path is the path with its query, as it goes on the wire. Default "/".
@@ -51,21 +55,7 @@ type Field struct{ Name, Value string }
 // Append appends the request's head. It fails when a part cannot stand in a
 // request or would override what the handshake itself sets.
 func (r *Request) Append(dst []byte, key Key) ([]byte, error) {
-	path := r.Path
-	if path == "" {
-		path = "/"
-	}
-	// The path itself is not shown: a token may be in it.
-	if path[0] != '/' {
-		return dst, fmt.Errorf("path: want a leading /, got %q", path[:1])
-	}
-	if at := strings.IndexFunc(path, notInTarget); at >= 0 {
-		return dst, fmt.Errorf("path: want it percent-encoded, without #, got %q at byte %d", path[at:at+1], at)
-	}
-	dst = append(dst, "GET "...)
-	dst = append(dst, path...)
-	dst = append(dst, " HTTP/1.1\r\n"...)
-	dst, err := appendField(dst, "Host", r.Host)
+	dst, err := r.appendLine(dst, "GET")
 	if err != nil {
 		return dst, err
 	}
@@ -100,6 +90,25 @@ func (r *Request) Append(dst []byte, key Key) ([]byte, error) {
 		}
 	}
 	return append(dst, "\r\n"...), nil
+}
+
+// appendLine appends the request line, and the Host field behind it.
+func (r *Request) appendLine(dst []byte, method string) ([]byte, error) {
+	path := r.Path
+	if path == "" {
+		path = "/"
+	}
+	// The path itself is not shown: a token may be in it.
+	if path[0] != '/' {
+		return dst, fmt.Errorf("path: want a leading /, got %q", path[:1])
+	}
+	if at := strings.IndexFunc(path, notInTarget); at >= 0 {
+		return dst, fmt.Errorf("path: want it percent-encoded, without #, got %q at byte %d", path[at:at+1], at)
+	}
+	dst = append(append(dst, method...), ' ')
+	dst = append(dst, path...)
+	dst = append(dst, " HTTP/1.1\r\n"...)
+	return appendField(dst, "Host", r.Host)
 }
 
 func appendField(dst []byte, name, value string) ([]byte, error) {

@@ -1,0 +1,192 @@
+package engine
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"xk6-realtime/engine/clock"
+	"xk6-realtime/engine/handshake"
+	"xk6-realtime/engine/wire"
+)
+
+// Resumption is what a reconnection to an event stream goes on from.
+type Resumption struct {
+	// LastEventID is to be sent as Last-Event-ID, unless it is empty.
+	LastEventID string
+	// Retry is how long the server asked to wait before; -1 where it did not.
+	Retry time.Duration
+}
+
+// Resumption tells how to go on with an event stream: while it is open, and when
+// the handler hears that it is closed.
+func (c *Conn) Resumption() Resumption {
+	if c.wire != eventStream {
+		return Resumption{Retry: -1}
+	}
+	r := Resumption{LastEventID: string(c.stream.LastID()), Retry: -1}
+	if ms, given := c.stream.RetryMs(); given {
+		r.Retry = time.Duration(ms) * time.Millisecond
+	}
+	return r
+}
+
+// Comments is how many comments an event stream has brought.
+func (c *Conn) Comments() int64 {
+	if c.wire != eventStream {
+		return 0
+	}
+	return c.stream.Comments()
+}
+
+// takeEvents is takeBytes for an event stream that is open.
+func (c *Conn) takeEvents(b []byte, more bool, a wire.Arrival) {
+	for c.state == up && c.stream.IsOpen() {
+		m, payload, n := c.stream.Next((*link)(c), c.loop.streams, b, more, a)
+		if c.traffic != nil {
+			c.traffic.WireBytes += int64(n)
+		}
+		if m.Kind == wire.None {
+			return
+		}
+		if b = b[n:]; len(b) > 0 || more {
+			c.loop.boundUsed = true
+		}
+		if c.traffic != nil {
+			c.traffic.received(&m, payload)
+		}
+		c.receiver.Message(c, m)
+	}
+}
+
+// ask is the wire's request.
+func (c *Conn) ask() ([]byte, error) {
+	o := c.opening
+	if c.wire != eventStream {
+		return c.loop.sockets.Ask(&o.upgrade)
+	}
+	r := &o.upgrade.Request
+	if o.redirects > 0 {
+		r.Path = o.redirectPath
+	}
+	if o.asGet {
+		r.Method, r.Body = "", nil
+	}
+	o.redirectPath = r.Path
+	return c.loop.streams.Ask(r)
+}
+
+// streamAnswered takes bytes of the answer's head, and returns those behind it.
+func (c *Conn) streamAnswered(b []byte, at clock.Time) (rest []byte) {
+	o := c.opening
+	if o.FirstByte == 0 {
+		o.FirstByte = at
+	}
+	head := b
+	if len(o.answer) > 0 {
+		o.answer = append(o.answer, b...)
+		head = o.answer
+	}
+	n, answer, err := c.stream.Answered(c.loop.streams, head)
+	switch {
+	case err == handshake.ErrStatus && isRedirect(answer.Status) && len(answer.Location) > 0:
+		c.redirected(answer)
+		return nil
+	case err != nil:
+		c.fail(handshakeReason(err, answer.Status), refusal(err, answer.Status, answer.Location))
+		return nil
+	case n == 0:
+		if len(o.answer) == 0 {
+			o.answer = append(o.answer, b...)
+		}
+		return nil
+	}
+	o.Opened = at
+	rest = b[len(b)-(len(head)-n):]
+	c.opened()
+	if c.state == up && len(rest) == 0 {
+		c.takeEvents(nil, false, wire.Arrival{Since: at, At: at, Read: at}) // a body may be empty
+	}
+	return rest
+}
+
+// isRedirect tells whether a status sends elsewhere (RFC 9110 section 15.4).
+func isRedirect(status int) bool {
+	switch status {
+	case 301, 302, 303, 307, 308:
+		return true
+	}
+	return false
+}
+
+// maxRedirects is what the Fetch standard allows.
+const maxRedirects = 20
+
+// redirected goes where an answer leads. Another host is nobody's wish to load
+// that did not name it, and none to show a token to.
+func (c *Conn) redirected(a handshake.Answer) {
+	l, o := c.loop, c.opening
+	refuse := func(err error) { c.fail(statusReason(a.Status), err) }
+	to, path, err := resolveLocation(o.endpoint, o.redirectPath, string(a.Location))
+	switch {
+	case o.redirects == maxRedirects:
+		refuse(fmt.Errorf("it redirects more than %d times", maxRedirects))
+		return
+	case err != nil, !followable(&o.endpoint, &to):
+		refuse(refusal(handshake.ErrStatus, a.Status, a.Location))
+		return
+	}
+	o.redirects++
+	o.redirectPath = path
+	o.asGet = o.asGet || a.Status != 307 && a.Status != 308
+	l.poll.close(c, false)
+	if c.secure != nil {
+		c.secure.free()
+		c.secure, c.between = nil, c.throttle != nil
+	}
+	l.unsent -= len(c.unsent)
+	c.unsent, c.full = nil, false
+	o.answer = o.answer[:0]
+	o.endpoint, o.first = to, Failure{}
+	o.Tunnelled, o.Secured, o.FirstByte = 0, 0, 0
+	o.upgrade.Reset()
+	c.stopDeadline()
+	c.setOut()
+}
+
+// followable tells whether a redirect stays with the server: the same origin, or
+// TLS on the same host.
+func followable(from, to *Endpoint) bool {
+	if !strings.EqualFold(from.Host, to.Host) {
+		return false
+	}
+	return from.Secure == to.Secure && from.Port == to.Port || to.Secure && !from.Secure
+}
+
+// resolveLocation is where a Location leads from a path of an endpoint.
+func resolveLocation(from Endpoint, path, location string) (to Endpoint, toPath string, err error) {
+	scheme := "http://"
+	if from.Secure {
+		scheme = "https://"
+	}
+	base, err := url.Parse(scheme + from.Authority + path)
+	if err != nil {
+		return to, "", err
+	}
+	target, err := base.Parse(location)
+	if err != nil {
+		return to, "", err
+	}
+	target.Fragment, target.RawFragment = "", ""
+	return ParseStreamURL(target.String())
+}
+
+// keptAnswer is the memory of an answer for the next connection, unless a peer
+// made it large.
+func keptAnswer(answer []byte) []byte {
+	if cap(answer) > 2<<10 {
+		return nil
+	}
+	return answer[:0]
+}

@@ -1,0 +1,232 @@
+package engine
+
+import (
+	"bufio"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"xk6-realtime/engine/handshake"
+)
+
+// dialStream opens an event stream; what is asked for is the URL's, and what ask
+// makes of it.
+func dialStream(t *testing.T, e *Engine, url string, w *witness, ask func(r *handshake.Request)) *Conn {
+	t.Helper()
+	endpoint, path, err := ParseStreamURL(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var c *Conn
+	l := e.Loops()[0]
+	l.Await(func() {
+		c = l.Dial(&Dial{Endpoint: endpoint, EventStream: true, Request: func(_ *Conn, r *handshake.Request) {
+			r.Path = path
+			if ask != nil {
+				ask(r)
+			}
+		}}, w)
+	})
+	return c
+}
+
+// streamPeer answers every request for a stream with the same bytes, head and
+// all, and then ends the connection.
+func streamPeer(t *testing.T, answer string) string {
+	return "http" + strings.TrimPrefix(rawPeer(t, func(c *net.TCPConn) {
+		if _, err := http.ReadRequest(bufio.NewReader(c)); err == nil {
+			c.Write([]byte(answer))
+		}
+	}), "ws")
+}
+
+const streamHead = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+
+func TestEndsOfEventStreams(t *testing.T) {
+	const event = "data: 1\n\n"
+	chunk := func(s string) string { return fmt.Sprintf("%x\r\n%s\r\n", len(s), s) }
+	long := strings.Repeat("x", 10_000)
+	for _, row := range []struct {
+		sentence string
+		answer   string
+		events   int
+		end      End
+	}{
+		{"a body to the connection's end", streamHead + "\r\n" + event + event, 2, End{By: ByServer}},
+		{"of HTTP/1.0", "HTTP/1.0 200 OK\nContent-Type: text/event-stream;charset=utf-8\n\n" + event, 1, End{By: ByServer}},
+		{"of a length", streamHead + "Content-Length: 9\r\n\r\n" + event + "data: no part of it\n\n", 1, End{By: ByServer}},
+		{"of the length 0", streamHead + "Content-Length: 0\r\n\r\n", 0, End{By: ByServer}},
+		{"cut short of its length", streamHead + "Content-Length: 20\r\n\r\n" + event, 1, End{By: ByNetwork}},
+		{"in chunks", streamHead + "Transfer-Encoding: chunked\r\n\r\n" + chunk(event) + chunk(event) + "0\r\n\r\n", 2, End{By: ByServer}},
+		{"in chunks that cut an event, with extension and trailer", streamHead + "transfer-encoding: Chunked\r\n\r\n" +
+			"3;a=b\r\ndat\r\n06 \r\na: 1\n\n\r\n0\r\nX: y\r\n\r\n", 1, End{By: ByServer}},
+		{"in chunks without the last", streamHead + "Transfer-Encoding: chunked\r\n\r\n" + chunk(event), 1, End{By: ByNetwork}},
+		{"in chunks of no size", streamHead + "Transfer-Encoding: chunked\r\n\r\nzz\r\n" + event, 0, End{By: ByServer, Breach: "bad_chunk"}},
+		{"in chunks of a size without end", streamHead + "Transfer-Encoding: chunked\r\n\r\n" + strings.Repeat("f", 17) + "\r\n", 0, End{By: ByServer, Breach: "bad_chunk"}},
+		{"in chunks with an extension without end", streamHead + "Transfer-Encoding: chunked\r\n\r\n1;" + strings.Repeat("x", 20_000), 0, End{By: ByServer, Breach: "bad_chunk"}},
+		{"with half an event at the end", streamHead + "\r\n" + event + "data: 2\n", 1, End{By: ByServer}},
+		{"after an early hint", "HTTP/1.1 103 Early Hints\r\nLink: <x>\r\n\r\n" + streamHead + "\r\n" + event, 1, End{By: ByServer}},
+		{"a line longer than the limit", streamHead + "\r\ndata: " + long + long, 0, End{By: ByGenerator, Breach: "message_too_big"}},
+	} {
+		t.Run(row.sentence, func(t *testing.T) {
+			url := streamPeer(t, row.answer)
+			onEachTransport(t, func(t *testing.T, o Options) {
+				o.MessageBytes = 10_000
+				e, w := start(t, o), newWitness(t)
+				dialStream(t, e, url, w, nil)
+				w.next("opened")
+				for range row.events {
+					if m := w.next("message").message; m.Kind != Text || string(m.Data) != `{"event":"message","data":1}` {
+						t.Errorf("got %d %s", m.Kind, m.Data)
+					}
+				}
+				end := w.next("closed").end
+				end.At = 0
+				if end != row.end {
+					t.Errorf("ended with %+v, want %+v", end, row.end)
+				}
+			})
+		})
+	}
+}
+
+func TestAnswersThatAreNoEventStream(t *testing.T) {
+	for _, row := range []struct{ sentence, answer, want string }{
+		{"nothing more is to come", "HTTP/1.1 204 No Content\r\n\r\n", "http_204"},
+		{"a page", "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<p>", "bad_content_type"},
+		{"no type", "HTTP/1.1 200 OK\r\n\r\n", "bad_content_type"},
+		{"a type that only begins like it", "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream-x\r\n\r\n", "bad_content_type"},
+		{"an encoding nobody asked for", streamHead + "Content-Encoding: br\r\n\r\n", "bad_content_encoding"},
+		{"a transfer coding nobody knows", streamHead + "Transfer-Encoding: gzip, chunked\r\n\r\n", "bad_content_encoding"},
+		{"refused", "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n", "http_401"},
+		{"no HTTP", "garbage\r\n\r\n", "bad_upgrade"},
+		{"two lengths", streamHead + "Content-Length: 1\r\nContent-Length: 2\r\n\r\n", "bad_upgrade"},
+		{"half a head", streamHead, "closed"},
+		{"a head without end", streamHead + strings.Repeat("X: y\r\n", 20_000), "header_too_large"},
+	} {
+		t.Run(row.sentence, func(t *testing.T) {
+			url := streamPeer(t, row.answer)
+			onEachTransport(t, func(t *testing.T, o Options) {
+				e, w := start(t, o), newWitness(t)
+				dialStream(t, e, url, w, nil)
+				if f := w.next("failed").failure; f.Reason.String() != row.want {
+					t.Errorf("failed as %v, want %s", f, row.want)
+				}
+			})
+		})
+	}
+}
+
+// saysWhatWasAsked is a handler that says in one event what was asked for.
+func saysWhatWasAsked(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	w.Header().Set("Content-Type", "text/event-stream")
+	fmt.Fprintf(w, "id: 7\nretry: 1500\nevent: asked\ndata: %s %s %s %s %s [%s]\n\n:bye\n", r.Method, r.URL, r.Header.Get("Accept"),
+		r.Header.Get("Authorization"), r.Header.Get("Last-Event-Id"), body)
+}
+
+func TestRequestsForEventStreams(t *testing.T) {
+	for _, secure := range []bool{false, true} {
+		mux := http.NewServeMux()
+		mux.HandleFunc("/", saysWhatWasAsked)
+		for status, path := range map[int]string{301: "/moved", 303: "/other", 307: "/again", 308: "/for-ever"} {
+			mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("Location", "../asked?after="+path)
+				w.WriteHeader(status)
+			})
+		}
+		mux.HandleFunc("/round", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/round", http.StatusFound) })
+		mux.HandleFunc("/away", func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "http://elsewhere.invalid/secret?token=x", http.StatusFound)
+		})
+		server := httptest.NewServer(mux)
+		if secure {
+			server.Close()
+			server = httptest.NewTLSServer(mux)
+		}
+		t.Cleanup(server.Close)
+		post := func(r *handshake.Request) {
+			r.Method, r.Body = "POST", []byte(`{"stream":true}`)
+			r.Fields = append(r.Fields, handshake.Field{Name: "Authorization", Value: "Bearer t"},
+				handshake.Field{Name: "Last-Event-ID", Value: "6"}, handshake.Field{Name: "Content-Type", Value: "application/json"})
+		}
+		for _, row := range []struct {
+			path string
+			ask  func(r *handshake.Request)
+			want string // of the event, or the failure
+		}{
+			{"/asked?a=b", nil, `"GET /asked?a=b text/event-stream   []"`},
+			{"/asked", post, `"POST /asked text/event-stream Bearer t 6 [{\"stream\":true}]"`},
+			{"/moved", nil, `"GET /asked?after=/moved text/event-stream   []"`},
+			{"/again", post, `"POST /asked?after=/again text/event-stream Bearer t 6 [{\"stream\":true}]"`},
+			{"/for-ever", post, `"POST /asked?after=/for-ever text/event-stream Bearer t 6 [{\"stream\":true}]"`},
+			{"/other", post, `"GET /asked?after=/other text/event-stream Bearer t 6 []"`},
+			{"/round", nil, "http_302: it redirects more than 20 times"},
+			{"/away", nil, "http_302: it redirects to http://elsewhere.invalid/secret"},
+		} {
+			t.Run(fmt.Sprintf("%v %s", secure, row.path), func(t *testing.T) {
+				onEachTransport(t, func(t *testing.T, o Options) {
+					o.TLS = &tls.Config{InsecureSkipVerify: true}
+					e, w := start(t, o), newWitness(t)
+					c := dialStream(t, e, server.URL+row.path, w, row.ask)
+					if strings.HasPrefix(row.want, "http_") {
+						if f := w.next("failed").failure; f.Error() != row.want {
+							t.Errorf("failed as %v, want %s", f, row.want)
+						}
+						return
+					}
+					came := w.next("opened").opening
+					if came.FirstByte == 0 || came.FirstByte > came.Opened || came.FirstByte < came.Connected {
+						t.Errorf("first byte at %d, open at %d", came.FirstByte, came.Opened)
+					}
+					if m := w.next("message").message; string(m.Data) != `{"event":"asked","id":"7","data":`+row.want+`}` {
+						t.Errorf("got %s, want %s", m.Data, row.want)
+					}
+					w.next("closed")
+					do(c, func() {
+						if r := c.Resumption(); r != (Resumption{"7", 1500 * time.Millisecond}) || c.Comments() != 1 {
+							t.Errorf("goes on with %+v, %d comments", r, c.Comments())
+						}
+					})
+				})
+			})
+		}
+	}
+}
+
+// Nothing can be sent on an event stream, and this side ends it when it likes.
+func TestAnEventStreamIsReadOnly(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		io.WriteString(w, "data: 1\n\ndata: half")
+		w.(http.Flusher).Flush()
+		<-r.Context().Done()
+	}))
+	t.Cleanup(server.Close)
+	onEachTransport(t, func(t *testing.T, o Options) {
+		for name, end := range map[string]func(c *Conn){"close": (*Conn).Close, "reset": (*Conn).Reset} {
+			e, w := start(t, o), newWitness(t)
+			c := dialStream(t, e, server.URL, w, nil)
+			w.next("opened")
+			w.next("message")
+			do(c, func() {
+				if _, err := c.Send(Text, []byte("x")); err != ErrOneWay || !c.Open() {
+					t.Errorf("send gives %v, open %v; want %v and true", err, c.Open(), ErrOneWay)
+				}
+				end(c)
+			})
+			if got := w.next("closed").end; got.By != ByClient || !got.Planned || got.Code != 0 {
+				t.Errorf("%s: ended with %+v", name, got)
+			}
+			if held := e.Buffer().Bytes(); held > 8<<10 {
+				t.Errorf("%d bytes are held", held)
+			}
+		}
+	})
+}
