@@ -24,11 +24,23 @@ type runDelay struct {
 
 type threadAccount struct{ thread, fd int }
 
-// ranLate is a thread's account: how long it was ready without a processor, and
-// how often it was given one.
+// ranLate is a thread's account: how long it was ready without a processor, how
+// often it was given one, how often it went to rest, and how often it was made to
+// leave its processor.
 type ranLate struct {
-	delay time.Duration
-	turns uint64
+	delay         time.Duration
+	turns         uint64
+	rests, ousted int64
+}
+
+// onceWoken tells whether a thread rested once between two accounts and was
+// given a processor once, for that rest's end. A kernel with EEVDF's delayed
+// dequeue (Linux 6.12) leaves the turn and the delay out of the account when a
+// thread is woken soon after it went to rest. Then the one turn may be that of a
+// later rest: in Go's scheduler, which has no room for the goroutine. So rests
+// are counted too.
+func onceWoken(before, after ranLate) bool {
+	return after.turns == before.turns+1 && after.rests == before.rests+1 && after.ousted == before.ousted
 }
 
 // mostThreads is of how many threads the accounts are kept open.
@@ -54,8 +66,7 @@ func (d *runDelay) woken(over clock.Time) clock.Time {
 		return 0
 	}
 	after, ok := d.read(d.waiting)
-	// Given a processor once, it has not been at rest again since.
-	if !ok || after.turns != d.before.turns+1 {
+	if !ok || !onceWoken(d.before, after) {
 		return 0
 	}
 	return over.Add(-(after.delay - d.before.delay) - wayOut)
@@ -95,7 +106,11 @@ func (d *runDelay) read(a *threadAccount) (r ranLate, ok bool) {
 		}
 		rest = after
 	}
-	return ranLate{time.Duration(numbers[1]), numbers[2]}, numbers[2] > 0
+	var usage unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_THREAD, &usage); err != nil {
+		return r, false
+	}
+	return ranLate{time.Duration(numbers[1]), numbers[2], int64(usage.Nvcsw), int64(usage.Nivcsw)}, numbers[2] > 0
 }
 
 func (d *runDelay) stop() {
