@@ -26,4 +26,5 @@ process.exitCode = await main(process.argv.slice(2), {
   cwd: process.cwd(),
   env: process.env,
   signal: stop.signal,
+  ...(process.stdin.isTTY && { input: process.stdin }),
 });

@@ -11,6 +11,8 @@ export interface Surroundings {
   readonly env: NodeJS.ProcessEnv;
   /** Aborted when the user asks to stop; the reason is the signal's name. */
   readonly signal: AbortSignal;
+  /** Where answers come from; undefined where nobody is there to ask. */
+  readonly input?: NodeJS.ReadableStream;
 }
 
 /** Exit codes of every command that runs or judges a test. 99 is k6's own for a broken threshold. */

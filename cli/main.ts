@@ -9,6 +9,7 @@ import { CONFORM_MANUAL, conform } from "./conform.ts";
 import { DEMO_MANUAL, demo } from "./demo.ts";
 import { DOCTOR_MANUAL, doctor } from "./doctor.ts";
 import { GATE_MANUAL, gate } from "./gate.ts";
+import { INIT_MANUAL, init } from "./init.ts";
 import { LIST_MANUAL, list } from "./list.ts";
 import { REPORT_MANUAL, report } from "./report.ts";
 import { bundledScenarios } from "./run/script.ts";
@@ -27,6 +28,7 @@ const commands = (around: Surroundings): Record<string, CommandDef> => ({
   demo: demo(around),
   doctor: doctor(around),
   gate: gate(around),
+  init: init(around),
   list: list(around),
   report: report(around),
   run: run(around),
@@ -42,6 +44,7 @@ WHERE TO BEGIN
   k6-realtime setup                             the k6 that runs all of it
   k6-realtime demo                              a whole run, and its report
   k6-realtime server                            a server to try things on
+  k6-realtime init                              a small project of your own
   k6-realtime try --url wss://example.com/ws    your server, message by message
   k6-realtime run chat-soak --url wss://example.com/ws
                                                 a first load, and its verdict
@@ -57,6 +60,7 @@ const MANUALS: Readonly<Record<string, string>> = {
   demo: DEMO_MANUAL,
   doctor: DOCTOR_MANUAL,
   gate: GATE_MANUAL,
+  init: INIT_MANUAL,
   list: LIST_MANUAL,
   report: REPORT_MANUAL,
   run: RUN_MANUAL,

@@ -15,7 +15,7 @@ async function run(...argv: string[]) {
   return { code, out: await text(out.end()), err: await text(err.end()) };
 }
 
-const COMMANDS = "baseline, bench, conform, demo, doctor, gate, list, report, run, server, setup, try";
+const COMMANDS = "baseline, bench, conform, demo, doctor, gate, init, list, report, run, server, setup, try";
 
 const refusals: [sentence: string, argv: string[], message: string][] = [
   ["an unknown command", ["dmeo"], "unknown command dmeo, did you mean demo?"],
