@@ -24,6 +24,7 @@ const (
 type Row struct {
 	Server  string
 	Case    Case
+	Turn    Turn
 	Outcome Outcome
 	Why     string // unless it passed
 
