@@ -52,6 +52,9 @@ type Options struct {
 	// Deflate is what each connection offers to compress messages by. Default: they
 	// are not compressed.
 	Deflate *deflate.Options
+	// StreamsPerConnection has the connections be streams of HTTP/2, so many at the
+	// most on one TCP connection. Default 0: HTTP/1.1. See engine.Dial.
+	StreamsPerConnection int
 	// Request fills in what connection i asks for; its Host, and the path of
 	// its server's URL, are set. It is called on a loop's goroutine.
 	Request func(i int, r *handshake.Request)
@@ -117,6 +120,8 @@ func (o Options) withDefaults() (Options, []server, error) {
 		return o, nil, fmt.Errorf("swarm: Connections: want at least 1, got %d", o.Connections)
 	case o.Shard < 0 || o.Shard >= o.Shards:
 		return o, nil, fmt.Errorf("swarm: Shard: want 0 to %d, got %d", o.Shards-1, o.Shard)
+	case o.StreamsPerConnection < 0:
+		return o, nil, fmt.Errorf("swarm: StreamsPerConnection: want no negative number, got %d", o.StreamsPerConnection)
 	case o.Retries < -1:
 		return o, nil, fmt.Errorf("swarm: Retries: want -1 or more, got %d", o.Retries)
 	case o.Deflate != nil && o.Deflate.Check() != nil:

@@ -118,7 +118,8 @@ func (p *part) later(r retry) {
 func (p *part) dial(s *session, due clock.Time) {
 	o := &p.swarm.o
 	server := &p.swarm.servers[int(s.index)%len(p.swarm.servers)]
-	d := engine.Dial{Endpoint: server.endpoint, Request: p.fill, Due: due, Deflate: o.Deflate, Traffic: &p.traffic}
+	d := engine.Dial{Endpoint: server.endpoint, Request: p.fill, Due: due, Deflate: o.Deflate, Traffic: &p.traffic,
+		StreamsPerConnection: o.StreamsPerConnection}
 	if s.guest != nil {
 		d.Receiver = s.guest
 	}

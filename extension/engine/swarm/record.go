@@ -15,8 +15,9 @@ const (
 	ConnectDelay                 // intended to actual start: the generator's own
 	ResolvePhase                 // of connections to a host name
 	TCPPhase
-	ProxyPhase // of connections through a proxy
-	TLSPhase   // of wss connections
+	ProxyPhase    // of connections through a proxy
+	TLSPhase      // of wss connections
+	SettingsPhase // of HTTP/2 connections
 	UpgradePhase
 	ReceiveDelay // kernel arrival, the earliest that it can have been, to read: the generator's own
 	SessionTime  // the 101 to the end
@@ -30,9 +31,12 @@ type Counts struct {
 	Closed   int64 // of those opened, whichever way
 	// Compressed is how many of those opened agreed on compression.
 	Compressed int64
-	Retries    int64
-	Failures   map[engine.Reason]int64
-	Drops      map[Drop]int64
+	// Founded is how many of those opened had a TCP connection opened for them: all,
+	// but for streams of HTTP/2 that share one.
+	Founded  int64
+	Retries  int64
+	Failures map[engine.Reason]int64
+	Drops    map[Drop]int64
 	// Unanswered is how many peers did not answer our Close in time.
 	Unanswered int64
 	// Breaches is how often peers broke the WebSocket protocol, by reason.

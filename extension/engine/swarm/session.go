@@ -51,8 +51,20 @@ func (s *session) Opened(c *engine.Conn, o *engine.Opening) {
 	}
 	r.series.Of(ConnectLatency).Record(o.Latency())
 	r.series.Of(ConnectDelay).Record(o.Late())
-	r.series.Of(TCPPhase).Record(o.TCP())
 	r.series.Of(UpgradePhase).Record(o.Upgrade())
+	if o.Founded() {
+		r.founded(o)
+	}
+	if s.guest != nil {
+		s.guest.Opened(c, o)
+	}
+	p.settle()
+}
+
+// founded records what came before the request on a TCP connection of its own.
+func (r *record) founded(o *engine.Opening) {
+	r.Founded++
+	r.series.Of(TCPPhase).Record(o.TCP())
 	if o.Resolved != o.Began {
 		r.series.Of(ResolvePhase).Record(o.Resolve())
 	}
@@ -62,10 +74,9 @@ func (s *session) Opened(c *engine.Conn, o *engine.Opening) {
 	if o.Secured != 0 {
 		r.series.Of(TLSPhase).Record(o.TLS())
 	}
-	if s.guest != nil {
-		s.guest.Opened(c, o)
+	if o.Settings != 0 {
+		r.series.Of(SettingsPhase).Record(o.AwaitSettings())
 	}
-	p.settle()
 }
 
 func (s *session) Failed(_ *engine.Conn, _ *engine.Opening, f engine.Failure) {

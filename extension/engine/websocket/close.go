@@ -74,6 +74,18 @@ func blame(breach *frame.Error) wire.By {
 	return wire.ByServer
 }
 
+// Cut is called when the layer below ended the connection in a way that has a
+// name: whose doing that is, its name, and what there is to say beside. After the
+// last that is to be said it is the end that was awaited.
+func (s *Socket) Cut(l wire.Link, by wire.By, name, text string) {
+	if s.phase != ending {
+		s.by, s.code = by, frame.CodeAbnormal
+		more := s.more()
+		more.breach, more.text = name, text
+	}
+	l.Finish(false)
+}
+
 // Late is called when the present phase has taken too long.
 func (s *Socket) Late(l wire.Link) {
 	switch s.phase {
