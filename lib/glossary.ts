@@ -129,6 +129,30 @@ const CONNECT: Readonly<Record<Exclude<ConnectReason, ProxyOrOurs>, Term>> = {
     "The server chose an extension, or a parameter of one, that was not offered.",
     BROKEN_SERVER,
   ),
+  http2_unsupported: term(
+    "HTTP/2 was asked for, and the server does not speak it.",
+    "Over wss:// the server has to offer h2 (ALPN); over ws:// it has to take HTTP/2 without an upgrade. Else use HTTP_VERSION=1.1.",
+  ),
+  http2_no_websocket: term(
+    "The server speaks HTTP/2, but its SETTINGS allow no WebSocket over it (RFC 8441).",
+    "Turn extended CONNECT on at the server and at each proxy before it, or use HTTP_VERSION=1.1.",
+  ),
+  http2_refused: term(
+    "The server took no further stream on an HTTP/2 connection (REFUSED_STREAM).",
+    "Lower STREAMS_PER_CONNECTION, or raise the server's limit of streams.",
+  ),
+  http2_reset: term(
+    "The server reset the stream before it answered (RST_STREAM).",
+    "The notes name the error code; the server's log says why.",
+  ),
+  http2_goaway: term(
+    "The server ended the HTTP/2 connection before it answered (GOAWAY).",
+    "The notes name the error code: a limit of requests or of time to each connection is the usual cause.",
+  ),
+  http2_broken: term(
+    "The server broke HTTP/2 (RFC 9113).",
+    "The notes say how; the server or a proxy is wrong.",
+  ),
   login: term(
     "The login before the connection failed, so that none was opened.",
     "The reasons of ws_login_failures say why: docs/guides/login.md.",
@@ -175,6 +199,18 @@ const MESSAGE: Readonly<Record<MessageReason, Term>> = {
   pieces_limit: ours("pieces_limit"),
   message_too_big: ours("message_too_big"),
   buffer_limit: ours("buffer_limit"),
+  http2_reset: term(
+    "The server ended the connection by resetting its stream (RST_STREAM), without a Close.",
+    "The notes name the error code; the server's log says why.",
+  ),
+  http2_goaway: term(
+    "The server ended the HTTP/2 connection (GOAWAY), and with it all connections on it.",
+    "The notes name the error code: a restart, or a limit of time to each connection, is the usual cause.",
+  ),
+  http2_broken: term(
+    "The server broke HTTP/2 (RFC 9113).",
+    "The notes say how; the server or a proxy is wrong.",
+  ),
   bad_deflate: term("A compressed message cannot be inflated (RFC 7692).", BROKEN_SERVER),
   bad_utf8: term("A text is not UTF-8.", BROKEN_SERVER),
   bad_close_code: term("A Close has a code that may not be sent.", BROKEN_SERVER),

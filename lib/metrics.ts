@@ -86,6 +86,9 @@ export const METRICS = {
   ws_replies: counter("Replies matched to a probe."),
   ws_publications: counter("Messages published into rooms."),
   ws_deliveries: counter("Published messages received by a subscriber."),
+  ws_tcp_connections: counter(
+    "TCP connections that were made for connections: as many, but for streams of HTTP/2, which share them.",
+  ),
   ws_message_bytes: counter("Bytes of messages as they are without compression, by direction.", {
     direction: DIRECTIONS,
   }),

@@ -65,6 +65,12 @@ export const CONNECT_REASONS = [
   "no_descriptors", // this process may open no more files
   "no_ports", // no local port left towards that server
   "no_memory", // this machine has none left for sockets
+  "http2_unsupported", // HTTP_VERSION=2, which the server does not speak
+  "http2_no_websocket", // it does, but without extended CONNECT (RFC 8441)
+  "http2_refused", // it takes no further stream on the connection
+  "http2_reset", // it reset the stream before it answered
+  "http2_goaway", // it ended the HTTP/2 connection before it answered
+  "http2_broken", // it broke HTTP/2 (RFC 9113)
   "http2", // k6's HTTP client took HTTP/2, which has no such handshake
   "blocked", // refused by k6's own blacklistIPs or blockHostnames
   "login", // a login before it failed: ws_login_failures says why
@@ -94,7 +100,10 @@ export const LOGIN_REASONS = [
 ] as const;
 export type LoginReason = (typeof LOGIN_REASONS)[number];
 
-/** Breaches of WebSocket itself (RFC 6455, RFC 7692), and of our own limits, each of which ends its connection; k6's own sockets hide most. */
+/**
+ * Breaches of WebSocket itself (RFC 6455, RFC 7692) and of our own limits, and ends that are HTTP/2's, each of which ends
+ * its connection; k6's own sockets hide most.
+ */
 const BREACHES = [
   "reserved_bits",
   "unknown_opcode",
@@ -107,6 +116,9 @@ const BREACHES = [
   "bad_close",
   "bad_close_code",
   "bad_utf8",
+  "http2_reset", // RST_STREAM in place of a Close
+  "http2_goaway", // GOAWAY, and the TCP connection's end
+  "http2_broken", // frames that break HTTP/2 (RFC 9113)
   "bad_deflate", // a compressed message that cannot be inflated (RFC 7692)
   "message_too_big", // larger than MESSAGE_BYTES: ours
   "buffer_limit", // more half-received messages than BUFFERED_BYTES: ours
@@ -222,7 +234,7 @@ export type Role = (typeof ROLES)[number];
 export const SIDES = ["send", "receive"] as const;
 
 /** The parts of a connection's way to the 101 response. */
-export const PHASES = ["resolve", "tcp", "proxy", "tls", "upgrade"] as const;
+export const PHASES = ["resolve", "tcp", "proxy", "tls", "settings", "upgrade"] as const;
 
 const CONNECT_ERRORS: readonly (readonly [RegExp, ConnectReason])[] = [
   [/bad handshake|malformed HTTP/i, "http_rejected"],

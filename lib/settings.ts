@@ -125,6 +125,16 @@ export const SETTINGS = {
   ),
   CLIENT_WINDOW_BITS: windowBits("the client"),
   SERVER_WINDOW_BITS: windowBits("the server"),
+  HTTP_VERSION: choice(
+    "The version of HTTP that connections are made by: 1.1, each on a TCP connection of its own, or 2, as streams that share TCP connections (RFC 8441). Needs bin/k6. See http2.md.",
+    ["1.1", "2"],
+  ),
+  STREAMS_PER_CONNECTION: count(
+    "With HTTP_VERSION=2, how many connections share a TCP connection at the most; a lower limit of the server's holds.",
+    "100",
+    1,
+    10_000,
+  ),
   CONNECTIONS: count("Connections held at the same time.", "100", 1, 100_000),
   RAMP: duration("Time over which the connections are opened.", "10s", 0),
   DURATION: duration("Time for which all connections are held.", "30s", 1),

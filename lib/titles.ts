@@ -30,6 +30,7 @@ export const TITLES = {
   ws_replies: "Replies",
   ws_publications: "Publications",
   ws_deliveries: "Deliveries",
+  ws_tcp_connections: "TCP connections",
   ws_message_bytes: "Bytes of messages",
   ws_wire_bytes: "Bytes on the wire",
   ws_sessions_compressed: "Connections with compression",

@@ -43,6 +43,7 @@ type metricSet struct {
 	Uncertain        *metrics.Metric `metric:"ws_arrivals_uncertain"`
 	MessageBytes     *metrics.Metric `metric:"ws_message_bytes"`
 	WireBytes        *metrics.Metric `metric:"ws_wire_bytes"`
+	TCPConnections   *metrics.Metric `metric:"ws_tcp_connections"`
 	Compressed       *metrics.Metric `metric:"ws_sessions_compressed"`
 	Unmeasured       *metrics.Metric `metric:"ws_unmeasured"`
 	Drops            *metrics.Metric `metric:"ws_connection_drops"`

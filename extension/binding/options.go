@@ -90,6 +90,7 @@ func readOptions(given any) (*options, error) {
 	o.realTime = r.choice("priority", "normal", "realtime") == "realtime"
 	o.limits = readLimits(r)
 	o.swarm.Deflate = readCompression(r)
+	o.swarm.StreamsPerConnection = readHTTPVersion(r)
 	o.step = readStep(r)
 	o.request = &requests{
 		protocols: r.texts("subprotocols"),

@@ -42,7 +42,7 @@ type trend struct {
 // phaseNames are the values of the tag phase.
 var phaseNames = map[swarm.Series]string{
 	swarm.ResolvePhase: "resolve", swarm.TCPPhase: "tcp", swarm.ProxyPhase: "proxy",
-	swarm.TLSPhase: "tls", swarm.UpgradePhase: "upgrade",
+	swarm.TLSPhase: "tls", swarm.SettingsPhase: "settings", swarm.UpgradePhase: "upgrade",
 }
 
 func newRecorder(i *instance, o *options) *recorder {
@@ -151,6 +151,7 @@ func (r *recorder) window(w *swarm.Window) {
 	s.count(r.metrics.SessionsOpened, w.Opened)
 	s.count(r.metrics.SessionsClosed, w.Closed)
 	s.count(r.metrics.Compressed, w.Compressed)
+	s.count(r.metrics.TCPConnections, w.TCPConnections)
 	s.count(r.metrics.Uncertain, w.Uncertain)
 	s.count(r.builtin.WSSessions, w.Opened)
 	s.count(r.builtin.WSMessagesSent, w.MessagesSent)

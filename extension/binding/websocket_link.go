@@ -40,6 +40,7 @@ const maxPings = 1000
 func (o *socketOptions) dial(traffic *engine.Traffic) *engine.Dial {
 	return &engine.Dial{
 		Endpoint: o.endpoint, Source: o.source, Deflate: o.deflate, Traffic: traffic,
+		StreamsPerConnection: o.streamsPerConnection,
 		Request: func(_ *engine.Conn, r *handshake.Request) {
 			r.Path, r.Protocols = o.request.Path, o.request.Protocols
 			r.Fields = append(r.Fields, o.request.Fields...)
@@ -122,6 +123,7 @@ func failure(at clock.Time, state int64, reason string, err error) *socketEvent 
 func (l *socketLink) Opened(c *engine.Conn, o *engine.Opening) {
 	l.opened = o.Opened
 	l.out.opened(o.Opened.Sub(o.Began))
+	l.out.connected(o)
 	l.out.flush(l.traffic)
 	c.SetAlarm(clock.Now().Add(pushEvery))
 	l.post(&socketEvent{kind: "open", at: o.Opened, state: stateOpen, fields: map[string]any{"protocol": o.Protocol, "extensions": extensions(o)}})
@@ -136,8 +138,9 @@ func extensions(o *engine.Opening) string {
 }
 
 // Failed gives an error and a close event, as k6/websockets does.
-func (l *socketLink) Failed(_ *engine.Conn, _ *engine.Opening, f engine.Failure) {
+func (l *socketLink) Failed(_ *engine.Conn, o *engine.Opening, f engine.Failure) {
 	at := clock.Now()
+	l.out.connected(o)
 	l.post(failure(at, stateClosed, f.Reason.String(), f.Err))
 	l.end(at, engine.End{Code: frame.CodeAbnormal, By: failedBy(f.Reason)})
 }

@@ -23,7 +23,9 @@ type socketOptions struct {
 	source   netip.Addr
 	deflate  *deflate.Options // nil for no compression
 	bounds   bounds
-	tags     map[string]string
+	// streamsPerConnection is of HTTP/2, 0 for HTTP/1.1.
+	streamsPerConnection int
+	tags                 map[string]string
 }
 
 // maxReceiveBuffer is what Linux takes at the most (net/core/sock.c).
@@ -118,5 +120,6 @@ func (o *socketOptions) readParams(r *reader) {
 	o.bounds.receiveBuffer = r.whole("receiveBufferBytes", 0, 0, maxReceiveBuffer)
 	o.bounds.limits = readLimits(r)
 	o.deflate = readCompression(r)
+	o.streamsPerConnection = readHTTPVersion(r)
 	o.bounds.timeouts = readTimeouts(r.object("timeouts"))
 }

@@ -315,7 +315,7 @@ func TestASocketIsRefused(t *testing.T) {
 		{"without a URL", `new WebSocket()`, "WebSocket.url: expected a text, got nothing"},
 		{"of another scheme, without repeating the query", `new WebSocket("http://h/p?token=secret")`, `URL "http://h": want ws:// or wss://`},
 		{"with an unknown option", `new WebSocket("ws://h", null, { compress: "deflate" })`,
-			"WebSocket.compress: unknown option, expected one of headers, tags, receiveBufferBytes, messageBytes, bufferedBytes, compression, contextTakeover, serverWindowBits, clientWindowBits, timeouts"},
+			"WebSocket.compress: unknown option, expected one of headers, tags, receiveBufferBytes, messageBytes, bufferedBytes, compression, contextTakeover, serverWindowBits, clientWindowBits, httpVersion, streamsPerConnection, timeouts"},
 		{"with a wrong compression", `new WebSocket("ws://h", null, { compression: "gzip" })`,
 			`WebSocket.compression: expected off or deflate, got "gzip"`},
 		{"with a wrong window", `new WebSocket("ws://h", null, { compression: "deflate", clientWindowBits: 7 })`,

@@ -172,25 +172,18 @@ func (k *carrier) writable() {
 	}
 }
 
-// fail ends the connection: its peer broke HTTP/2, or passed a limit of ours.
+// fail ends the connection: its peer broke HTTP/2.
 func (k *carrier) fail(err *http2.Error) {
-	f, by, name := Failure{ReasonHTTP2Broken, err}, ByServer, nameBroken
-	switch {
-	case err.Ours:
-		f.Reason, by, name = ReasonHeaderTooLarge, ByGenerator, "header_too_large"
-	case k.conn.state < up:
-		f.Reason = ReasonHTTP2Unsupported
-	}
 	if k.conn.state < up {
 		k.over = true
 		k.session.Leave(err.Code, err.Detail)
 		_ = k.send()
-		k.conn.fail(f.Reason, f.Err)
+		k.conn.fail(ReasonHTTP2Unsupported, err)
 		return
 	}
 	k.part(err.Code, err.Detail)
 	for _, ln := range slices.Clone(k.lanes) {
-		ln.cut(f, by, name)
+		ln.cut(Failure{ReasonHTTP2Broken, err}, nameBroken)
 	}
 }
 

@@ -1,7 +1,7 @@
 package engine
 
 import (
-	"fmt"
+	"errors"
 	"slices"
 
 	"xk6-realtime/engine/clock"
@@ -25,21 +25,24 @@ func (k *carrier) Ready(peer http2.Settings) {
 	c.opened()
 }
 
-var errNoConnect = fmt.Errorf("its SETTINGS have no SETTINGS_ENABLE_CONNECT_PROTOCOL (RFC 8441)")
+var errNoConnect = errors.New("its SETTINGS have no SETTINGS_ENABLE_CONNECT_PROTOCOL (RFC 8441)")
 
 func (k *carrier) GoingAway(last uint32, code http2.Code, text []byte) {
 	if k.server {
 		return
 	}
-	words := "GOAWAY " + code.String()
-	if len(text) > 0 {
-		words += ": " + string(text[:min(len(text), mostGoAwayText)])
+	// A last word without an error takes none back.
+	if k.away == nil || code != http2.NoError {
+		words := "GOAWAY " + code.String()
+		if len(text) > 0 {
+			words += ": " + string(text[:min(len(text), mostGoAwayText)])
+		}
+		k.away = &Failure{ReasonHTTP2GoAway, errors.New(words)}
 	}
-	k.away = &Failure{ReasonHTTP2GoAway, fmt.Errorf("%s", words)}
 	k.counted()
 	for _, ln := range slices.Clone(k.lanes) {
 		if ln.ID() == 0 || ln.ID() > last {
-			ln.cut(*k.away, ByServer, nameGoAway)
+			ln.cut(*k.away, nameGoAway)
 		}
 	}
 }
@@ -121,7 +124,7 @@ func (k *carrier) broken(err error) {
 	k.leave()
 	for _, ln := range slices.Clone(k.lanes) {
 		if k.away != nil {
-			ln.cut(*k.away, ByServer, nameGoAway)
+			ln.cut(*k.away, nameGoAway)
 		} else {
 			k.loop.broken(ln.conn, err)
 		}

@@ -98,7 +98,7 @@ func (l *Loop) Dial(d *Dial, h Handler) *Conn {
 	if o.Due == 0 {
 		o.Due = o.Began
 	}
-	if d.StreamsPerConnection > 0 {
+	if d.StreamsPerConnection > 0 && !d.EventStream {
 		c.dialLane(d.StreamsPerConnection)
 		return c
 	}

@@ -7,6 +7,7 @@ import (
 	"golang.org/x/net/http2/hpack"
 
 	"xk6-realtime/engine/clock"
+	"xk6-realtime/engine/handshake"
 	"xk6-realtime/engine/http2"
 	"xk6-realtime/engine/websocket"
 	"xk6-realtime/engine/wire"
@@ -218,24 +219,27 @@ func (ln *lane) Ended() {
 func (ln *lane) Reset(code http2.Code, breach string) {
 	f, name := Failure{ReasonHTTP2Reset, fmt.Errorf("RST_STREAM %s", code)}, nameReset
 	switch {
+	case breach == http2.TooLarge && ln.conn.state < up:
+		f = Failure{ReasonHeaderTooLarge, handshake.ErrTooLarge}
 	case breach != "":
 		f, name = Failure{ReasonHTTP2Broken, fmt.Errorf("%s: %s", code, breach)}, nameBroken
 	case code == http2.RefusedStream:
 		f.Reason = ReasonHTTP2Refused
 	}
-	ln.cut(f, ByServer, name)
+	ln.cut(f, name)
 }
 
 func (ln *lane) Writable() { ln.conn.loop.writable(ln.conn) }
 
-// cut ends the connection, which may not be open yet, in a way that has a name.
-func (ln *lane) cut(f Failure, by By, name string) {
+// cut ends the connection, which may not be open yet, in a way of the server's that
+// has a name.
+func (ln *lane) cut(f Failure, name string) {
 	c := ln.conn
 	switch {
 	case c.state < up:
 		c.fail(f.Reason, f.Err)
 	case c.state == up:
-		c.socket.Cut((*link)(c), by, name, f.Err.Error())
+		c.socket.Cut((*link)(c), ByServer, name, f.Err.Error())
 	case c.state == parting:
 		c.free(false)
 	}

@@ -36,7 +36,7 @@ export const CONNECTION_METRICS = [
   "ws_generator_delay_ms",
   "ws_sessions_compressed",
   // The engine counts these beside the sockets of a script.
-  ...(onStockSockets ? [] : (["ws_message_bytes", "ws_wire_bytes"] as const)),
+  ...(onStockSockets ? [] : (["ws_message_bytes", "ws_wire_bytes", "ws_tcp_connections"] as const)),
 ] as const satisfies readonly MetricName[];
 
 /** What the probes of a connection record. */

@@ -10,6 +10,7 @@ import {
   type CompressionSettings,
   compressionOf,
 } from "../compression.ts";
+import { HTTP_SETTINGS, HTTP_VERSION_TAG, type HttpSettings, httpVersionOf } from "../http-version.ts";
 import {
   FIRST_ROOM,
   IDENTITY_SETTINGS,
@@ -69,7 +70,7 @@ import { type OwnProtocol, protocolFor } from "./protocol.ts";
 import { type Record, recorder } from "./recorder.ts";
 import { networkOptions } from "./road.ts";
 import { SHARD_METRICS } from "./shards.ts";
-import { compressMessages, limitMessages, onStockSockets, type SocketOptions } from "./socket.ts";
+import { compressMessages, connectBy, limitMessages, onStockSockets, type SocketOptions } from "./socket.ts";
 import { climb, figuresOfSteps, type Step } from "./steps.ts";
 import { summaryReminder } from "./summary-reminder.ts";
 import { type Asked, requireUpgrades } from "./upgrade-check.ts";
@@ -87,6 +88,7 @@ const COMMON = [
   "MESSAGE_BYTES",
   "BUFFERED_BYTES",
   ...COMPRESSION_SETTINGS,
+  ...HTTP_SETTINGS,
   "REPLY_TIMEOUT",
   "CHECK",
   "CONNECT_TIMEOUT",
@@ -227,6 +229,16 @@ function compress(settings: CompressionSettings, stock: boolean): void {
   compressMessages(offered);
 }
 
+/** Has the sockets connect by the version of HTTP that the settings say, if those that are used can. */
+function choose(settings: HttpSettings, stock: boolean): void {
+  const version = httpVersionOf(settings);
+  if (stock && version.httpVersion !== "1.1")
+    throw new SettingsError(
+      "HTTP_VERSION: expected 1.1 on stock k6, whose sockets speak no other; use dist/x on bin/k6",
+    );
+  connectBy(version);
+}
+
 /** Makes of a description and a plan what k6 looks for in a script. */
 export function scenario<N extends SettingName, O extends OwnSettings = NoSettings>(
   spec: ScenarioSpec<N, O>,
@@ -247,7 +259,9 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
     Settings<Common>;
   requireRoomForMessages(settings);
   limitMessages(settings);
-  compress(settings, onStockSockets && spec.extension === undefined);
+  const stock = onStockSockets && spec.extension === undefined;
+  compress(settings, stock);
+  choose(settings, stock);
   hideInNotices([settings.WS_TOKEN, ...Object.values(settings.HEADERS)]);
   const results = resultsDir(settings.RESULTS_DIR, extension.tryDirectory);
   const { USERS, WS_TOKEN } = settings;
@@ -318,7 +332,11 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
           ...(plan.duration > 0 && { PLANNED_MS: String(plan.duration) }),
         },
         // On every sample, so that dashboards can draw the limits. Tags of the whole test `--tag` would replace.
-        tags: { profile: profileLabel(spec.profile), ...(steps && { [STEPS_OF_TAG]: steps.of }) },
+        tags: {
+          profile: profileLabel(spec.profile),
+          [HTTP_VERSION_TAG]: settings.HTTP_VERSION,
+          ...(steps && { [STEPS_OF_TAG]: steps.of }),
+        },
       },
     },
     thresholds: together(breakdownThresholds(allNames, plan.breakdowns, ownMetrics), limits) as NonNullable<

@@ -1,6 +1,7 @@
 import http from "k6/http";
 import * as sockets from "k6/websockets";
 import { type Compression, NO_COMPRESSION } from "../compression.ts";
+import { HTTP_1_1, type HttpVersion } from "../http-version.ts";
 import { utf8Length } from "../protocols/utf8.ts";
 import { proxyFor } from "../proxy.ts";
 import {
@@ -53,7 +54,7 @@ export interface SocketOptions {
 }
 
 /** What a socket is given beside its URL: the engine's takes time-outs and has no cookie jar, k6's own the reverse. */
-interface ConnectParams extends MessageLimits, Compression {
+interface ConnectParams extends MessageLimits, Compression, HttpVersion {
   readonly headers: { readonly [name: string]: string };
   readonly timeouts?: Timeouts;
   readonly jar?: http.CookieJar;
@@ -77,6 +78,13 @@ export function limitMessages(settings: Settings<"MESSAGE_BYTES" | "BUFFERED_BYT
 
 /** The largest message that connections take, in bytes. */
 export const messageBytes = (): number => limits.messageBytes;
+
+let httpVersion = HTTP_1_1;
+
+/** Sets by which version of HTTP sockets connect from here on. Those of stock k6 know one. */
+export function connectBy(version: HttpVersion): void {
+  httpVersion = version;
+}
 
 let compression = NO_COMPRESSION;
 
@@ -165,6 +173,7 @@ export class Socket {
       timeouts: timeoutsOf(options),
       ...limits,
       ...compression,
+      ...httpVersion,
     });
     this.socket.binaryType = "arraybuffer";
 

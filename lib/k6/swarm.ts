@@ -1,4 +1,5 @@
 import { type CompressionSettings, compressionOf } from "../compression.ts";
+import { type HttpSettings, httpVersionOf } from "../http-version.ts";
 import { endpointsOf, handshakeTemplate, type IdentitySettings } from "../identity.ts";
 import type { MetricName } from "../metrics.ts";
 import { notesOnTimes } from "../notes.ts";
@@ -40,6 +41,7 @@ const SWARM_METRICS = [
   "ws_active_sessions",
   "ws_connection_drops",
   "ws_connection_drop_rate",
+  "ws_tcp_connections",
   "ws_message_bytes",
   "ws_wire_bytes",
   "ws_sessions_compressed",
@@ -232,6 +234,7 @@ export function swarm<N extends SettingName>(spec: SwarmSpec<N>) {
         onExhausted: EXHAUSTED,
         priority: PRIORITY,
         ...compressionOf(settings as unknown as CompressionSettings),
+        ...httpVersionOf(settings as unknown as HttpSettings),
         messageBytes: MESSAGE_BYTES,
         bufferedBytes: BUFFERED_BYTES,
         timeouts: {

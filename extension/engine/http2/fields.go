@@ -6,6 +6,16 @@ import (
 	"golang.org/x/net/http2/hpack"
 )
 
+// TooLarge is how a Reset names fields that pass our limit, which is no breach.
+const TooLarge = "the header fields are longer than our limit"
+
+func (s *Session) fieldsWrong() string {
+	if s.fields > s.o.HeaderBytes {
+		return TooLarge
+	}
+	return fieldsWrong(s.decoded)
+}
+
 // fieldsWrong is how fields break RFC 9113 section 8.2 and 8.3, "" if they do
 // not: names are in lower case, pseudo-header fields come first and once each,
 // and none is of HTTP/1.1's connections.

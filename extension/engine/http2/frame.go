@@ -97,15 +97,12 @@ func (c Code) String() string {
 	return fmt.Sprintf("error code %d", uint32(c))
 }
 
-// Error is how the peer broke HTTP/2 for the connection as a whole, or which
-// limit of ours it passed.
+// Error is how the peer broke HTTP/2 for the connection as a whole.
 type Error struct {
 	Code   Code
 	Detail string
-	// Ours: a limit of this side's own, which HTTP/2 does not have.
-	Ours bool
 }
 
 func (e *Error) Error() string { return fmt.Sprintf("http2: %s: %s", e.Code, e.Detail) }
 
-func broken(code Code, detail string) *Error { return &Error{Code: code, Detail: detail} }
+func broken(code Code, detail string) *Error { return &Error{code, detail} }

@@ -2,7 +2,6 @@ package http2
 
 import (
 	"encoding/binary"
-	"errors"
 
 	"golang.org/x/net/http2/hpack"
 
@@ -106,8 +105,8 @@ func (s *Session) begun() *Error {
 	}
 	if h.kind == frameHeaders || h.kind == frameContinuation {
 		in.blockCost += headerBytes + h.length
-		if in.blockCost > s.o.HeaderBytes {
-			return &Error{EnhanceYourCalm, "a field section is longer than our limit", true}
+		if in.blockCost > 2*s.o.HeaderBytes { // which no section within the limit needs
+			return broken(EnhanceYourCalm, "a field section does not end")
 		}
 	}
 	if h.kind == frameData {
@@ -426,15 +425,10 @@ func (s *Session) sectionCame(b []byte, a wire.Arrival) *Error {
 		err = s.decoder.Close()
 	}
 	in.section, in.block, in.blockCost = 0, nil, 0
-	defer s.forget()
-	switch {
-	case errors.Is(err, hpack.ErrStringLength):
-		return &Error{EnhanceYourCalm, "a field is longer than our limit", true}
-	case err != nil:
+	if err != nil {
 		return broken(CompressionError, "a field section cannot be decoded")
-	case s.fields > s.o.HeaderBytes:
-		return &Error{EnhanceYourCalm, "the fields of a section are longer than our limit", true}
 	}
+	defer s.forget()
 	return s.fieldsCame(a)
 }
 
@@ -465,7 +459,7 @@ func (s *Session) fieldsCame(a wire.Arrival) *Error {
 	if st == nil {
 		return err
 	}
-	wrong := fieldsWrong(s.decoded)
+	wrong := s.fieldsWrong()
 	switch {
 	case st.remoteEnded:
 		s.breach(st, StreamClosed, "HEADERS after END_STREAM")
@@ -501,7 +495,7 @@ func (s *Session) asked(id uint32, a wire.Arrival) *Error {
 		s.reset(id, RefusedStream)
 		return nil
 	}
-	if fieldsWrong(s.decoded) != "" {
+	if s.fieldsWrong() != "" {
 		s.reset(id, ProtocolError)
 		return nil
 	}

@@ -116,7 +116,6 @@ func New(o Options, owner Owner) *Session {
 	}
 	s.encoder = hpack.NewEncoder(&s.encoded)
 	s.decoder = hpack.NewDecoder(tableBytes, s.decodedField)
-	s.decoder.SetMaxStringLength(o.HeaderBytes)
 	s.in.preface = o.Server
 	s.greet()
 	return s

@@ -31,12 +31,11 @@ type Counts struct {
 	Closed   int64 // of those opened, whichever way
 	// Compressed is how many of those opened agreed on compression.
 	Compressed int64
-	// Founded is how many of those opened had a TCP connection opened for them: all,
-	// but for streams of HTTP/2 that share one.
-	Founded  int64
-	Retries  int64
-	Failures map[engine.Reason]int64
-	Drops    map[Drop]int64
+	// TCPConnections is how many there came to be. Streams of HTTP/2 share one.
+	TCPConnections int64
+	Retries        int64
+	Failures       map[engine.Reason]int64
+	Drops          map[Drop]int64
 	// Unanswered is how many peers did not answer our Close in time.
 	Unanswered int64
 	// Breaches is how often peers broke the WebSocket protocol, by reason.

@@ -63,7 +63,7 @@ func (s *session) Opened(c *engine.Conn, o *engine.Opening) {
 
 // founded records what came before the request on a TCP connection of its own.
 func (r *record) founded(o *engine.Opening) {
-	r.Founded++
+	r.TCPConnections++
 	r.series.Of(TCPPhase).Record(o.TCP())
 	if o.Resolved != o.Began {
 		r.series.Of(ResolvePhase).Record(o.Resolve())
@@ -79,9 +79,12 @@ func (r *record) founded(o *engine.Opening) {
 	}
 }
 
-func (s *session) Failed(_ *engine.Conn, _ *engine.Opening, f engine.Failure) {
+func (s *session) Failed(_ *engine.Conn, o *engine.Opening, f engine.Failure) {
 	p := s.part
 	s.conn = nil
+	if o.Founded() {
+		p.records.Now.TCPConnections++
+	}
 	p.records.Now.Failures[f.Reason]++
 	p.notice(s, noticeOfFailure(f))
 	p.swarm.noteFailure(f, p)
@@ -118,7 +121,7 @@ func (s *session) Closed(c *engine.Conn, e engine.End) {
 	switch {
 	case !e.Planned:
 		r.Drops[Drop{e.Code, e.By}]++
-		if e.By == engine.ByServer && e.Breach == "" {
+		if e.By == engine.ByServer && (e.Breach == "" || e.Text != "") {
 			p.notice(s, Notice{Code: e.Code, Text: e.Text})
 		}
 	case e.By == engine.ByTimeout:

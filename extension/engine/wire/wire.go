@@ -107,6 +107,9 @@ type Link interface {
 	// as long as a close may take: a socket that is closed with something unread
 	// sends a RST, and the peer might never see our last bytes.
 	Part()
+	// IsStream tells a stream of HTTP/2, which each side ends as soon as it has said
+	// all, from a TCP connection.
+	IsStream() bool
 	// Alive is false once the connection has ended.
 	Alive() bool
 }
