@@ -110,7 +110,8 @@ export const failures = (compared: readonly Compared[]): number =>
 
 function titleOf({ size, mode, depth, rate, connections }: Row): string {
   const load = rate !== undefined ? `@${rate}` : depth !== undefined && depth > 1 ? `:${depth}` : "";
-  return `${size} bytes, ${mode}${load}${connections > 1 ? `x${connections}` : ""}`;
+  const words = `${mode}${load}${connections > 1 ? `x${connections}` : ""}`;
+  return mode === "handshake" ? words : `${size} bytes, ${words}`;
 }
 
 /** A pipelined load keeps its messages in queues: what counts is how many echoes come in a time. */

@@ -98,6 +98,14 @@ func (c *Case) Words() string {
 	return words
 }
 
+// what a case counts.
+func (c *Case) what() string {
+	if c.Handshakes {
+		return "handshakes"
+	}
+	return "echoes"
+}
+
 // WriteSeparated writes the table with a separator between the columns.
 func (t *Table) WriteSeparated(w io.Writer) error {
 	var b strings.Builder
@@ -169,7 +177,7 @@ func (t *Table) Notes() (notes []string) {
 	for _, r := range t.Rows {
 		name := fmt.Sprintf("%s, %d bytes, %s", r.Server, r.Case.Size, r.Case.Words())
 		if r.Why != "" {
-			notes = append(notes, fmt.Sprintf("%s: %s after %d of %d echoes: %s", name, r.Outcome, len(r.latencies), r.Case.Count, r.Why))
+			notes = append(notes, fmt.Sprintf("%s: %s after %d of %d %s: %s", name, r.Outcome, len(r.latencies), r.Case.Count, r.Case.what(), r.Why))
 		}
 		if r.Because != "" {
 			notes = append(notes, fmt.Sprintf("%s: %s: %s", name, r.Ours, r.Because))

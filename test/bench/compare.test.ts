@@ -109,6 +109,18 @@ test("pipelined loads are compared by their throughput", () => {
   assert.ok(Math.abs(compared[0]!.lines[1]!.against!.ratio - 2) < 1e-9);
 });
 
+test("handshakes have no size", () => {
+  const handshakes = { mode: "handshake", size: 0, connections: 10 };
+  const compared = compareServers([
+    ...rounds(0, EVEN, handshakes),
+    ...rounds(1, EVEN, { ...handshakes, case: 1, connections: 1, rate: 50 }),
+  ]);
+  assert.deepEqual(
+    compared.map(({ title, measure }) => `${title}: ${measure}`),
+    ["handshakex10: median latency", "handshake@50: median latency"],
+  );
+});
+
 test("names of servers are text in every form", () => {
   const hostile = '<img src=x onerror="alert(1)">|`';
   const compared = compareServers([...rounds(0, EVEN, { name: hostile }), ...rounds(1, EVEN)]);
