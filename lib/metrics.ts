@@ -3,6 +3,7 @@ import {
   DIRECTIONS,
   DROP_CAUSES,
   DROP_CODES,
+  EVENT_READS,
   GAP_FATES,
   LOGIN_REASONS,
   MESSAGE_REASONS,
@@ -118,6 +119,9 @@ export const METRICS = {
   ),
   ws_reconnects: counter("Connections made again after a drop or a failed attempt."),
   ws_reconnect_time_ms: trend("A drop to whole again: connected, with the session's steps done."),
+  ws_caught_up_ms: trend(
+    "A drop to the last of the messages that were published until the client was whole again.",
+  ),
   ws_handshake_status: gauge(
     "The HTTP status that answered a case of the handshake, by case; -1: none came, -2: k6 took HTTP/2 and could not ask, 0: it was not tried.",
   ),
@@ -139,7 +143,20 @@ export const METRICS = {
   ws_readers_harmed: counter(
     "Healthy readers that lost messages or their connection, or were slowed down, beside a slow one.",
   ),
-} as const satisfies Record<`ws_${string}`, MetricSpec>;
+  sse_first_byte_ms: trend("Intended start of an event stream to the first byte of its answer."),
+  sse_first_event_ms: trend("Intended start of an event stream to its first event."),
+  sse_event_gap_ms: trend("Time between two events of one stream."),
+  sse_longest_stall_ms: trend(
+    "Longest time between two events of a stream, or from its last one to a drop: one value for each stream that ended.",
+  ),
+  sse_events: counter(
+    "Events, by whether they came in a read of their own or together with others of their stream.",
+    { read: EVENT_READS },
+  ),
+  sse_reads: counter("Reads that brought events: sse_events by this is how many came at once."),
+  sse_comments: counter("Comments on event streams, which many servers send to keep them alive."),
+  sse_active_streams: gauge("Event streams open now in this process."),
+} as const satisfies Record<`${"ws" | "sse"}_${string}`, MetricSpec>;
 
 /** The name of a metric of the table. */
 export type MetricName = keyof typeof METRICS;

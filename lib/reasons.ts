@@ -6,6 +6,7 @@
 /** The status of a refused upgrade, where it is one of those that proxies and servers commonly give. */
 const HTTP_REASONS = [
   "http_200",
+  "http_204",
   "http_301",
   "http_302",
   "http_400",
@@ -61,6 +62,8 @@ export const CONNECT_REASONS = [
   "bad_accept", // Sec-WebSocket-Accept does not answer our key
   "bad_subprotocol", // a subprotocol that was not offered
   "bad_extension", // an extension, or a parameter of one, that was not offered
+  "bad_content_type", // the answer is no event stream
+  "bad_content_encoding", // it is encoded in a way that is not known
   "header_too_large", // the answer's header passes our limit
   "no_descriptors", // this process may open no more files
   "no_ports", // no local port left towards that server
@@ -122,6 +125,7 @@ const BREACHES = [
   "bad_deflate", // a compressed message that cannot be inflated (RFC 7692)
   "message_too_big", // larger than MESSAGE_BYTES: ours
   "buffer_limit", // more half-received messages than BUFFERED_BYTES: ours
+  "bad_chunk", // an event stream whose chunks break HTTP (RFC 9112 section 7.1)
 ] as const;
 
 /** What a message was that should not have come like that. */
@@ -170,6 +174,7 @@ export const DROP_CODES = [
   "4409", // a subscription's identifier taken twice, connection_init twice, internal error
   "4429",
   "4500",
+  "end_of_stream", // an event stream that its server ended
   "other",
 ] as const;
 export type DropCode = (typeof DROP_CODES)[number];
@@ -212,6 +217,9 @@ export type Outcome = (typeof OUTCOMES)[number];
 
 /** What became of messages that were published while a subscriber was cut off. */
 export const GAP_FATES = ["replayed", "reordered", "repeated", "lost"] as const;
+
+/** Whether an event came in a read of its own. */
+export const EVENT_READS = ["alone", "together"] as const;
 
 /** What could not be measured, or not as it was. */
 export const UNMEASURED = [
@@ -319,8 +327,8 @@ export function messageReason(error: string): MessageReason {
   return (MESSAGE_REASONS as readonly string[]).includes(error) ? (error as MessageReason) : "other";
 }
 
-/** Puts a close code on the closed list; a connection that ended without one is 1006. */
+/** Puts a close code on the closed list; a connection that ended without one is 1006, an event stream's end 0. */
 export function dropCode(code: number | undefined): DropCode {
-  const text = String(code ?? 1006);
+  const text = code === 0 ? "end_of_stream" : String(code ?? 1006);
   return (DROP_CODES as readonly string[]).includes(text) ? (text as DropCode) : "other";
 }

@@ -47,6 +47,7 @@ export const TITLES = {
   ws_shards_completed: "Parts of the load that ended as planned",
   ws_reconnects: "Reconnections",
   ws_reconnect_time_ms: "Time to be whole again",
+  ws_caught_up_ms: "Time to have caught up",
   ws_handshake_status: "Answers to handshakes",
   ws_gap_messages: "Messages sent while away",
   ws_outcomes: "Outcomes",
@@ -55,6 +56,14 @@ export const TITLES = {
   ws_slow_reader_unread_bytes: "Slow readers: bytes unread",
   ws_slow_reader_catch_up_ms: "Slow readers: time to catch up",
   ws_readers_harmed: "Readers harmed",
+  sse_first_byte_ms: "Time to first byte",
+  sse_first_event_ms: "Time to first event",
+  sse_event_gap_ms: "Gap between events",
+  sse_longest_stall_ms: "Longest stall of a stream",
+  sse_events: "Events",
+  sse_reads: "Reads with events",
+  sse_comments: "Comments on streams",
+  sse_active_streams: "Open event streams",
 } as const satisfies Record<MetricName, string>;
 
 /** What people call a metric; the name itself for one of a script's own. */

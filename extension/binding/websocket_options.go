@@ -18,6 +18,7 @@ import (
 type socketOptions struct {
 	url      string
 	endpoint engine.Endpoint
+	isStream bool // of events, by an http or https URL
 	request  handshake.Request
 	hasAgent bool // the script has a word on User-Agent
 	source   netip.Addr
@@ -71,7 +72,7 @@ func readSocketOptions(state *lib.State, arguments []sobek.Value) (*socketOption
 		o.request.Fields = append(o.request.Fields, handshake.Field{Name: userAgent, Value: agent})
 	}
 	o.request.Host = o.endpoint.Authority
-	if _, err := o.request.Append(nil, handshake.Key{}); err != nil {
+	if err := try(&o.request, o.isStream); err != nil {
 		return nil, fmt.Errorf("WebSocket: %w", err)
 	}
 	if pool := state.Options.LocalIPs; pool.Valid {
@@ -85,7 +86,7 @@ func readSocketOptions(state *lib.State, arguments []sobek.Value) (*socketOption
 
 func (o *socketOptions) readURL() (err error) {
 	origin, path := splitURL(o.url)
-	if o.endpoint, _, err = engine.ParseURL(origin); err != nil {
+	if o.endpoint, _, o.isStream, err = engine.ParseServer(origin); err != nil {
 		return fmt.Errorf("WebSocket.url: %w", err)
 	}
 	if strings.Contains(path, "#") {

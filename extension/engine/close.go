@@ -79,6 +79,9 @@ func (c *Conn) finish(reset bool) {
 		return
 	}
 	told := c.state == parting
+	if meter := c.streamMeter(); c.wire == eventStream && meter != nil {
+		c.stream.ended(meter, clock.Now())
+	}
 	if c.secure != nil && !reset {
 		c.secure.goodbye()
 	}

@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"xk6-realtime/engine/clock"
-	"xk6-realtime/engine/eventstream"
 	"xk6-realtime/engine/hist"
 	"xk6-realtime/engine/websocket"
 )
@@ -39,11 +38,11 @@ type Conn struct {
 	between  bool // there is secure, throttle or lane
 	wire     wireKind
 
-	stream   *eventstream.Stream // nil of other wires
-	carrier  *carrier            // likewise: what carries streams of HTTP/2
-	lane     *lane               // such a stream in place of a socket, or nil
-	secure   *secure             // nil without TLS
-	throttle *throttle           // nil for a reader at full speed
+	stream   *stream   // nil of other wires
+	carrier  *carrier  // likewise: what carries streams of HTTP/2
+	lane     *lane     // such a stream in place of a socket, or nil
+	secure   *secure   // nil without TLS
+	throttle *throttle // nil for a reader at full speed
 	handler  Handler
 	unsent   []byte   // what the kernel has not taken yet
 	opening  *opening // nil once open
@@ -78,6 +77,8 @@ type Traffic struct {
 	// ReceiveDelay, if given, keeps how long after a message's arrival, the
 	// earliest that it can have been, it was read.
 	ReceiveDelay *hist.Histogram
+	// Streams, if given, keeps what event streams are measured by beside.
+	Streams *StreamMeter
 }
 
 // received counts a message whose payload has so many bytes.

@@ -7,7 +7,6 @@ import (
 
 	"xk6-realtime/engine/clock"
 	"xk6-realtime/engine/deflate"
-	"xk6-realtime/engine/eventstream"
 	"xk6-realtime/engine/handshake"
 	"xk6-realtime/engine/websocket"
 )
@@ -89,7 +88,7 @@ func (l *Loop) Dial(d *Dial, h Handler) *Conn {
 	o := c.opening
 	o.endpoint, o.source, o.fill = d.Endpoint, d.Source, d.Request
 	if d.EventStream {
-		c.wire, c.stream = eventStream, &eventstream.Stream{}
+		c.wire, c.stream = eventStream, &stream{}
 	} else {
 		o.upgrade.Deflate = d.Deflate
 	}

@@ -34,6 +34,7 @@ import {
   type OwnSettings,
   readSettings,
   requireRoomForMessages,
+  SETTINGS,
   type SettingName,
   type Settings,
   SettingsError,
@@ -59,15 +60,16 @@ import type { Summary } from "../summary/summary.ts";
 import { terminal } from "../summary/terminal.ts";
 import { givenSettings, HOST_VARIABLE, TESTED_VARIABLE, type Tested, testedUrls } from "../summary/tested.ts";
 import { formatDuration, type Ms, ms } from "../units.ts";
-import { redactUrl } from "../url.ts";
+import { isEventStream, redactUrl } from "../url.ts";
 import { NO_TABLE, type Users, usersOf } from "../users.ts";
 import { callAt, now } from "./clock.ts";
-import { CLOSE_TIMEOUT } from "./connection.ts";
+import { CLOSE_TIMEOUT, STREAM_METRICS } from "./connection.ts";
 import { readJsonInput, resultsDir } from "./files.ts";
 import { fromFunction, LOGIN_METRICS, type LoginFunction, Logins } from "./login.ts";
 import { hideInNotices, noticesSoFar } from "./notices.ts";
 import { type OwnProtocol, protocolFor } from "./protocol.ts";
 import { type Record, recorder } from "./recorder.ts";
+import { requireOneWay, WITH_STREAMS } from "./requirements.ts";
 import { networkOptions } from "./road.ts";
 import { SHARD_METRICS } from "./shards.ts";
 import { compressMessages, connectBy, limitMessages, onStockSockets, type SocketOptions } from "./socket.ts";
@@ -81,6 +83,7 @@ const COMMON = [
   ...IDENTITY_SETTINGS,
   "USERS",
   "LOGIN_FILE",
+  "SSE_URL",
   "PROTOCOL",
   "PROTOCOL_FILE",
   "PROFILE",
@@ -213,6 +216,11 @@ export interface ScenarioSpec<N extends SettingName, O extends OwnSettings = NoS
   readonly extension?: Helper;
   /** What its messages look like, whatever `PROTOCOL` and `PROTOCOL_FILE` say of other scenarios. */
   readonly protocol?: OwnProtocol;
+  /**
+   * Whether it takes `SSE_URL`: "engine" where its connections are the engine's own, "script" where they are sockets of
+   * a script. Default: it does not.
+   */
+  readonly eventStreams?: "engine" | "script";
   /** Why no login comes before its connections, in words that go on from its name. Default: one may. */
   readonly noLogin?: string;
 }
@@ -254,9 +262,12 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
   refuseOverrides(spec.settings, ownSettings, extension);
   const profile = profileFor(spec.profile);
   const read: readonly SettingName[] = [...COMMON, ...spec.settings];
-  const presets = { ...spec.defaults, ...profile?.settings };
-  const settings = readSettings(read, __ENV, presets, ownSettings) as Values<N | Common, O> &
-    Settings<Common>;
+  const stream = __ENV.SSE_URL ? { PROTOCOL: "events" } : {};
+  const presets = { ...stream, ...spec.defaults, ...profile?.settings };
+  const settings = withEventStream(
+    spec as ScenarioSpec<N>,
+    readSettings(read, __ENV, presets, ownSettings) as Values<N | Common, O> & Settings<Common>,
+  );
   requireRoomForMessages(settings);
   limitMessages(settings);
   const stock = onStockSockets && spec.extension === undefined;
@@ -270,6 +281,7 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
   const given = login?.variables ?? [];
   const columns = [...users.columns, ...given.filter((name) => name !== "token")];
   const protocol = protocolFor(settings, columns, spec.protocol);
+  if (settings.SSE_URL !== "") requireOneWay(protocol);
   const plan = planOf(settings, protocol, users);
   const endpoints = plan.servers ?? [settings.WS_URL];
   const network = networkOptions([...endpoints, ...(login?.endpoints ?? [])], settings);
@@ -279,7 +291,13 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
     identities({ ...settings, WS_URL }, protocol, users, { more: Object.keys(variablesOf(0)), login: given });
   const plain = identityAt(settings.WS_URL);
   const shards = plan.shards ?? Math.min(plan.size, MAX_SHARDS);
-  const names = [...(plan.metrics ?? metrics), ...(login ? LOGIN_METRICS : []), ...SHARD_METRICS];
+  const streamed = spec.eventStreams === "script" && settings.SSE_URL !== "" ? STREAM_METRICS : [];
+  const names = [
+    ...(plan.metrics ?? metrics),
+    ...streamed,
+    ...(login ? LOGIN_METRICS : []),
+    ...SHARD_METRICS,
+  ];
   const record = recorder<string>(names, ownMetrics);
   const allNames = [...names, ...Object.keys(ownMetrics)];
   const logins = login && new Logins(login, record, settings.CONNECT_TIMEOUT);
@@ -473,6 +491,44 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
       return files;
     },
   };
+}
+
+/**
+ * Event streams go where other connections would.
+ *
+ * @throws {@link SettingsError} where the scenario or this k6 has none
+ */
+function withEventStream<N extends SettingName, S extends Settings<"HTTP_VERSION" | "SSE_URL" | "WS_URL">>(
+  { name, eventStreams }: ScenarioSpec<N>,
+  settings: S & Partial<Settings<"SERVERS">>,
+): S {
+  const { SSE_URL, SERVERS = [] } = settings;
+  const isStream = SSE_URL !== "";
+  // A shell's variable that was not set: the run would go to the default of WS_URL.
+  if (__ENV.SSE_URL === "" && __ENV.WS_URL === undefined) {
+    throw new SettingsError(`SSE_URL: expected ${SETTINGS.SSE_URL.expects}, got an empty text`);
+  }
+  if (SERVERS.some((url) => isEventStream(url) !== isStream)) {
+    throw new SettingsError(
+      `SERVERS: expected ${isStream ? "http:// or https:// URLs beside SSE_URL" : "ws:// or wss:// URLs, or SSE_URL beside those of event streams"}, got others`,
+    );
+  }
+  if (!isStream) return settings;
+  if (eventStreams === undefined) {
+    throw new SettingsError(
+      `SSE_URL: expected WS_URL, since ${name} has no use for event streams; ${WITH_STREAMS} take them`,
+    );
+  }
+  if (__ENV.WS_URL) throw new SettingsError("SSE_URL: expected no WS_URL beside it, got both");
+  if (eventStreams === "script" && onStockSockets) {
+    throw new SettingsError(
+      `SSE_URL: expected bin/k6 with dist/x/${name}.js, since stock k6 has no streaming HTTP, got stock k6's sockets`,
+    );
+  }
+  if (settings.HTTP_VERSION !== "1.1") {
+    throw new SettingsError(`HTTP_VERSION: expected 1.1 with SSE_URL, got ${settings.HTTP_VERSION}`);
+  }
+  return { ...settings, WS_URL: SSE_URL };
 }
 
 /** The login before each connection: the scenario's own, or the one of `LOGIN_FILE`. */

@@ -1,4 +1,5 @@
 import { type CompressionSettings, compressionOf } from "../compression.ts";
+import { notesOnEvents } from "../event-streams.ts";
 import { type HttpSettings, httpVersionOf } from "../http-version.ts";
 import { endpointsOf, handshakeTemplate, type IdentitySettings } from "../identity.ts";
 import type { MetricName } from "../metrics.ts";
@@ -10,6 +11,7 @@ import { mostSteps, type Sizes, type Steps, type StepsOf, sizesOf } from "../ste
 import type { MetricSummary } from "../summary/summary.ts";
 import { number } from "../summary/verdict.ts";
 import { durationsOf, formatDuration, type Ms, ms, type WithDurations } from "../units.ts";
+import { isEventStream } from "../url.ts";
 import { CLOSE_TIMEOUT, PROBE_METRICS } from "./connection.ts";
 import { realtime } from "./realtime.ts";
 import { requireDescriptor, requireProbe } from "./requirements.ts";
@@ -49,6 +51,18 @@ const SWARM_METRICS = [
   "ws_generator_delay_ms",
   "ws_arrivals_uncertain",
   "ws_unmeasured",
+] as const satisfies readonly MetricName[];
+
+/** What it records of event streams beside. */
+const STREAM_METRICS = [
+  "sse_first_byte_ms",
+  "sse_first_event_ms",
+  "sse_event_gap_ms",
+  "sse_longest_stall_ms",
+  "sse_events",
+  "sse_reads",
+  "sse_comments",
+  "sse_active_streams",
 ] as const satisfies readonly MetricName[];
 
 /** What it records beside where something tells when a delivery was published. */
@@ -277,7 +291,10 @@ export function swarm<N extends SettingName>(spec: SwarmSpec<N>) {
         connections: load.connections + (fanOut?.publishers ?? 0),
         pace: load.pace,
         load: `${load.connections} connections, ${describePace(load)}, ${describeHold(load, fanOut, probing)}`,
-        metrics: probing ? PROBING_METRICS : metricsOf(load, fanOut, protocol),
+        metrics: [
+          ...(probing ? PROBING_METRICS : metricsOf(load, fanOut, protocol)),
+          ...(isEventStream(WS_URL) ? STREAM_METRICS : []),
+        ],
         unknown: fanOut ? unknown(load, fanOut, protocol) : [],
         duration: ramp + load.hold,
         longest: load.reachWithin + (fanOut ? SESSION_WITHIN : 0) + load.hold + drain,
@@ -329,6 +346,7 @@ export function swarm<N extends SettingName>(spec: SwarmSpec<N>) {
         ...(spec.fanOut || spec.probing ? [] : silence(protocol, metrics)),
         ...first.unknown,
         ...notesOnTimes(metrics),
+        ...notesOnEvents(metrics),
       ],
     };
   });

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"xk6-realtime/engine"
@@ -25,7 +26,8 @@ const (
 
 // Options says what a Swarm is. A zero field means the default.
 type Options struct {
-	// Servers are the URLs, taken in turn. At least one.
+	// Servers are the URLs, taken in turn: ws and wss, or http and https for event
+	// streams. At least one.
 	Servers []string
 	// Connections is how many there are to be, of all shards together. At
 	// least one.
@@ -75,6 +77,7 @@ const defaultRetryDelay = time.Second
 type server struct {
 	endpoint engine.Endpoint
 	path     string
+	isStream bool // of events, instead of a WebSocket
 }
 
 // Check tells what is wrong with the options, as Start would.
@@ -95,11 +98,11 @@ func (o Options) withDefaults() (Options, []server, error) {
 	}
 	var servers []server
 	for _, raw := range o.Servers {
-		e, path, err := engine.ParseURL(raw)
+		e, path, isStream, err := engine.ParseServer(raw)
 		if err != nil {
 			return o, nil, err
 		}
-		servers = append(servers, server{e, path})
+		servers = append(servers, server{e, path, isStream})
 	}
 	switch p := o.Pace.(type) {
 	case Rate:
@@ -116,6 +119,8 @@ func (o Options) withDefaults() (Options, []server, error) {
 	switch {
 	case len(servers) == 0:
 		return o, nil, errors.New("swarm: Servers: want at least one URL")
+	case slices.ContainsFunc(servers, func(s server) bool { return s.isStream != servers[0].isStream }):
+		return o, nil, errors.New("swarm: Servers: want URLs of WebSockets or of event streams, got both")
 	case o.Connections < 1:
 		return o, nil, fmt.Errorf("swarm: Connections: want at least 1, got %d", o.Connections)
 	case o.Shard < 0 || o.Shard >= o.Shards:

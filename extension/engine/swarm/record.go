@@ -21,6 +21,12 @@ const (
 	UpgradePhase
 	ReceiveDelay // kernel arrival, the earliest that it can have been, to read: the generator's own
 	SessionTime  // the 101 to the end
+
+	// Of event streams; see engine.StreamMeter.
+	FirstByte
+	FirstEvent
+	EventGap
+	LongestStall
 	numSeries
 )
 
@@ -56,6 +62,8 @@ type Counts struct {
 	// go, without handshake and TLS.
 	WireBytesSent     int64
 	WireBytesReceived int64
+	// Streams is what came on event streams.
+	Streams engine.StreamCounts
 }
 
 // Drop is a way in which a connection ended that was meant to stay.

@@ -21,7 +21,8 @@ type Guest interface {
 }
 
 // Return is whether a guest wants its connection to be opened anew, which is
-// no retry, and when. It is not heard once the Swarm closes.
+// no retry, and when; an event stream that dropped not before its server asked
+// for. It is not heard once the Swarm closes.
 type Return struct {
 	Wanted bool
 	After  time.Duration
@@ -35,6 +36,10 @@ type session struct {
 	openedAt clock.Time // 0 before the first time
 	index    int32      // of all connections of all shards
 	retries  int32
+	// lastEventID is where an event stream that dropped goes on, and retry how long
+	// its server asked to wait before.
+	lastEventID string
+	retry       time.Duration
 }
 
 func (s *session) Opened(c *engine.Conn, o *engine.Opening) {
@@ -130,6 +135,11 @@ func (s *session) Closed(c *engine.Conn, e engine.End) {
 	if e.Breach != "" {
 		r.Breaches[e.Breach]++
 	}
+	s.lastEventID, s.retry = "", 0
+	if !e.Planned {
+		on := c.Resumption()
+		s.lastEventID, s.retry = on.LastEventID, max(on.Retry, 0)
+	}
 	if s.guest != nil && s.returns(clock.Now(), s.guest.Closed(c, e)) {
 		return
 	}
@@ -142,6 +152,6 @@ func (s *session) returns(now clock.Time, r Return) bool {
 	if !r.Wanted || s.part.stopping {
 		return false
 	}
-	s.part.later(retry{at: now.Add(r.After), session: s})
+	s.part.later(retry{at: now.Add(max(r.After, s.retry)), session: s})
 	return true
 }
