@@ -15,6 +15,14 @@ const SUBJECTS: { readonly [title: string]: readonly MetricName[] } = {
     "ws_deliveries",
     "ws_messages_foreign",
   ],
+  Pages: [
+    "ws_page_lag_ms",
+    "ws_page_leg_ms",
+    "ws_page_shown",
+    "ws_page_missed",
+    "ws_page_arrival_error_ms",
+    "ws_page_clock_error_ms",
+  ],
   "Connecting and staying connected": [
     "ws_active_sessions",
     "ws_connect_latency_ms",

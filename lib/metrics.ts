@@ -8,6 +8,7 @@ import {
   LOGIN_REASONS,
   MESSAGE_REASONS,
   OUTCOMES,
+  PAGE_LEGS,
   PHASES,
   ROLES,
   SIDES,
@@ -142,6 +143,17 @@ export const METRICS = {
   ),
   ws_readers_harmed: counter(
     "Healthy readers that lost messages or their connection, or were slowed down, beside a slow one.",
+  ),
+  ws_page_lag_ms: trend("Due time of a publication to the frame in which a page shows it."),
+  ws_page_leg_ms: trend(
+    "One leg of that way: to the engine (wire), to the page's handler, to the DOM, to the next frame.",
+    { leg: PAGE_LEGS },
+  ),
+  ws_page_shown: counter("Publications that a page showed in time."),
+  ws_page_missed: counter("Publications that a page did not show in time."),
+  ws_page_clock_error_ms: trend("How wrong the page's clock may be read, at most."),
+  ws_page_arrival_error_ms: trend(
+    "How far apart a publication came to the connections that joined before and after the page.",
   ),
   sse_first_byte_ms: trend("Intended start of an event stream to the first byte of its answer."),
   sse_first_event_ms: trend("Intended start of an event stream to its first event."),

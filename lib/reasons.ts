@@ -241,6 +241,10 @@ export type Role = (typeof ROLES)[number];
 /** Which half of the generator a delay belongs to. */
 export const SIDES = ["send", "receive"] as const;
 
+/** The legs of a publication's way to a screen: to the engine, to the page's handler, to the DOM, to the next frame. */
+export const PAGE_LEGS = ["wire", "handler", "dom", "frame"] as const;
+export type PageLeg = (typeof PAGE_LEGS)[number];
+
 /** The parts of a connection's way to the 101 response. */
 export const PHASES = ["resolve", "tcp", "proxy", "tls", "settings", "upgrade"] as const;
 

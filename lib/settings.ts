@@ -240,6 +240,16 @@ export const SETTINGS = {
   ),
   PUBLISH_RATE: rate("Publications in a second, all publishers together.", "10"),
   CHURN: count("Subscribers that leave in a second, each to come back at once.", "0", 0, 100_000),
+  BROWSERS: count("Browsers with a page each, which watch their room.", "1", 1, 5),
+  PAGE_URL: {
+    help: "The page that each browser opens; a path is one of WS_URL's host. ${room} stands for the room.",
+    expects: "an http:// or https:// URL, or a path that begins with /",
+    default: "/chat?room=${room}",
+    secret: true, // its query may carry a token
+    shape: shapeOfUrl,
+    parse: (text: string) => (/^(?:https?:\/\/[^\s/?#@]+|\/(?!\/))\S*$/.test(text) ? text : undefined),
+  },
+  PAGE_INTERVAL: duration("Time between two publications that a page is watched for.", "1s", 1),
   PROBE_INTERVAL: duration(
     "Time between two probes of one connection; each connection has another phase.",
     "2s",

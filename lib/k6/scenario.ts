@@ -1,7 +1,7 @@
 import { fail } from "k6";
 import exec from "k6/execution";
 import http from "k6/http";
-import type { Options } from "k6/options";
+import type { Options, Scenario } from "k6/options";
 import * as sockets from "k6/websockets";
 import { decideCheck } from "../check.ts";
 import {
@@ -157,9 +157,22 @@ export interface Plan {
   readonly limits?: Thresholds;
   /** Tag values to break metrics down by, where the settings decide which there are. */
   readonly breakdowns?: Breakdowns;
+  /** What runs beside the load from its start, in virtual users of its own. */
+  readonly beside?: Beside;
   /** What the summary is to say beside its figures. */
   notes?(metrics: Summary["metrics"]): string[];
   /** Drives the share of one shard, whose load starts at `origin` on the run's clock. */
+  drive(shard: Shard, origin: Ms): Promise<unknown>;
+}
+
+/** Something beside the load, as another scenario of k6. */
+export interface Beside {
+  /** What k6 is to call it. */
+  readonly name: string;
+  /** How many virtual users; each drives its share once. */
+  readonly shards: number;
+  /** k6's own, such as a browser. */
+  readonly options?: Scenario["options"];
   drive(shard: Shard, origin: Ms): Promise<unknown>;
 }
 
@@ -332,16 +345,20 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
   };
   const own: Own = { scenario: spec.name, limits, trendStats: stats, load: spec.settings };
 
+  const once = {
+    executor: "per-vu-iterations" as const,
+    iterations: 1,
+    maxDuration: formatDuration(
+      ms((plan.longest ?? plan.duration) + loginTime + settings.CONNECT_TIMEOUT + CLOSE_TIMEOUT),
+    ),
+    gracefulStop: "5s",
+  };
+  const { beside } = plan;
   const options: Options = {
     scenarios: {
       [spec.name]: {
-        executor: "per-vu-iterations",
+        ...once,
         vus: shards,
-        iterations: 1,
-        maxDuration: formatDuration(
-          ms((plan.longest ?? plan.duration) + loginTime + settings.CONNECT_TIMEOUT + CLOSE_TIMEOUT),
-        ),
-        gracefulStop: "5s",
         // For recordings: k6's own outputs know how long a load may take, not how long it is to take, and of the limits
         // not which of them no profile replaces.
         env: {
@@ -356,6 +373,15 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
           ...(steps && { [STEPS_OF_TAG]: steps.of }),
         },
       },
+      ...(beside && {
+        [beside.name]: {
+          ...once,
+          vus: beside.shards,
+          exec: "runBeside",
+          tags: { profile: profileLabel(spec.profile) },
+          ...(beside.options && { options: beside.options }),
+        },
+      }),
     },
     thresholds: together(breakdownThresholds(allNames, plan.breakdowns, ownMetrics), limits) as NonNullable<
       Options["thresholds"]
@@ -366,6 +392,17 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
     ...plan.options,
     systemTags: SYSTEM_TAGS as NonNullable<Options["systemTags"]>,
     ...network,
+  };
+
+  const shardOf = (index: number, of: number): Shard => {
+    const vu = String(index + 1);
+    return {
+      index,
+      of,
+      protocol,
+      record,
+      identity: (connection, variables) => identity(connection, { vu, ...variables }),
+    };
   };
 
   const outcomeOf = ({ of, fixed, sizes }: StepsPlan) => {
@@ -432,6 +469,14 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
       return data;
     },
 
+    /** Of {@link Plan.beside}. */
+    async runBeside() {
+      record("ws_shards_started", 1);
+      const index = exec.scenario.iterationInTest;
+      await beside!.drive(shardOf(index, beside!.shards), now());
+      record("ws_shards_completed", 1);
+    },
+
     async run() {
       const replaced = replacedOptions(exec.test.options, own); // the set-up may have been left out
       if (replaced) exec.test.abort(replaced);
@@ -439,14 +484,7 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
       record("ws_shards_started", 1);
       // Of this scenario, over all instances: a virtual user's own number counts those of others in the test.
       const index = exec.scenario.iterationInTest;
-      const vu = String(index + 1);
-      const shard: Shard = {
-        index,
-        of: shards,
-        protocol,
-        record,
-        identity: (connection, variables) => identity(connection, { vu, ...variables }),
-      };
+      const shard = shardOf(index, shards);
       if (steps) await climb(steps, engine!, names, all);
       else await plan.drive(shard, now());
       record("ws_shards_completed", 1);
