@@ -11,6 +11,7 @@ import { DOCTOR_MANUAL, doctor } from "./doctor.ts";
 import { GATE_MANUAL, gate } from "./gate.ts";
 import { INIT_MANUAL, init } from "./init.ts";
 import { LIST_MANUAL, list } from "./list.ts";
+import { MASSCONNECT_MANUAL, massconnect } from "./massconnect.ts";
 import { REPORT_MANUAL, report } from "./report.ts";
 import { bundledScenarios } from "./run/script.ts";
 import { RUN_HINTS, RUN_MANUAL, run } from "./run.ts";
@@ -30,6 +31,7 @@ const commands = (around: Surroundings): Record<string, CommandDef> => ({
   gate: gate(around),
   init: init(around),
   list: list(around),
+  massconnect: massconnect(around),
   report: report(around),
   run: run(around),
   server: server(around),
@@ -62,6 +64,7 @@ const MANUALS: Readonly<Record<string, string>> = {
   gate: GATE_MANUAL,
   init: INIT_MANUAL,
   list: LIST_MANUAL,
+  massconnect: MASSCONNECT_MANUAL,
   report: REPORT_MANUAL,
   run: RUN_MANUAL,
   setup: SETUP_MANUAL,
