@@ -45,7 +45,7 @@ class ChatHandler implements MessageHandler {
   message(data: Buffer, isBinary: boolean, receivedAtMs: number): void {
     const message = isBinary ? undefined : parseObject(data);
     const problem = message
-      ? this.#handle(message, receivedAtMs)
+      ? this.#handleWithin(message, receivedAtMs)
       : ({ reason: "bad_json", detail: "expected a text message with a JSON object" } as const);
     if (!problem) return;
     const echoId = message?.echoId;
@@ -55,6 +55,16 @@ class ChatHandler implements MessageHandler {
 
   closed(): void {
     for (const room of this.#joined.values()) room.members.delete(this.#connection);
+  }
+
+  /** JSON can be read at depths at which it cannot be written again: what would be sent back fills the stack. */
+  #handleWithin(message: Message, receivedAtMs: number): Problem | undefined {
+    try {
+      return this.#handle(message, receivedAtMs);
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      return { reason: "bad_message", detail: "expected JSON that is not nested so deeply" };
+    }
   }
 
   #handle(message: Message, receivedAtMs: number): Problem | undefined {

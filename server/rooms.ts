@@ -80,9 +80,11 @@ export class Rooms {
     publisher: string,
     content: (seq: number) => object,
   ): number {
-    this.#counts.published++;
-    const seq = ++room.seq;
+    const seq = room.seq + 1;
     const message = new Message(seq, JSON.stringify(content(seq)));
+    // Only now: what cannot be written takes no number.
+    this.#counts.published++;
+    room.seq = seq;
     this.#remember(room, message);
     const publication: Publication = { message, publisher, from, members: room.members.entries() };
     room.pending.push(publication);
