@@ -8,10 +8,10 @@ import { closest, EXIT, isHidden, refuseUnknown, type Surroundings, UserError } 
 import { CONFORM_MANUAL, conform } from "./conform.ts";
 import { DEMO_MANUAL, demo } from "./demo.ts";
 import { DOCTOR_MANUAL, doctor } from "./doctor.ts";
+import { FUZZ_MANUAL, fuzz } from "./fuzz.ts";
 import { GATE_MANUAL, gate } from "./gate.ts";
 import { INIT_MANUAL, init } from "./init.ts";
 import { LIST_MANUAL, list } from "./list.ts";
-import { MASSCONNECT_MANUAL, massconnect } from "./massconnect.ts";
 import { REPORT_MANUAL, report } from "./report.ts";
 import { bundledScenarios } from "./run/script.ts";
 import { RUN_HINTS, RUN_MANUAL, run } from "./run.ts";
@@ -28,10 +28,10 @@ const commands = (around: Surroundings): Record<string, CommandDef> => ({
   conform: conform(around),
   demo: demo(around),
   doctor: doctor(around),
+  fuzz: fuzz(around),
   gate: gate(around),
   init: init(around),
   list: list(around),
-  massconnect: massconnect(around),
   report: report(around),
   run: run(around),
   server: server(around),
@@ -61,10 +61,10 @@ const MANUALS: Readonly<Record<string, string>> = {
   baseline: BASELINE_MANUAL,
   demo: DEMO_MANUAL,
   doctor: DOCTOR_MANUAL,
+  fuzz: FUZZ_MANUAL,
   gate: GATE_MANUAL,
   init: INIT_MANUAL,
   list: LIST_MANUAL,
-  massconnect: MASSCONNECT_MANUAL,
   report: REPORT_MANUAL,
   run: RUN_MANUAL,
   setup: SETUP_MANUAL,
@@ -101,7 +101,7 @@ async function dispatch(argv: readonly string[], around: Surroundings): Promise<
     subCommands,
   });
   const usage = async (...of: Parameters<typeof renderUsage>) =>
-    around.out.write(`${folded(stripVTControlCharacters(await renderUsage(...of)))}\n`);
+    around.out.write(`${folded(parted(stripVTControlCharacters(await renderUsage(...of))))}\n`);
 
   // help run, as well as run --help.
   const [name, ...behind] = argv[0] === "help" ? [...argv.slice(1, 2), "--help"] : argv;
@@ -159,6 +159,9 @@ async function unknownCommand(name: string, commands: readonly string[]): Promis
   const meant = closest(name, commands);
   return `unknown ${kind} ${name}, ${meant === undefined ? `expected one of ${commands.join(", ")}` : `did you mean ${meant}?`}`;
 }
+
+/** A list of commands that is one long word becomes several. */
+const parted = (help: string): string => help.replace(/\S{70,}/g, (list) => list.replaceAll("|", " | "));
 
 /** Help fits 80 columns: what does not goes on below its own column. */
 function folded(help: string): string {

@@ -2,8 +2,11 @@
  * What programs in Node.js take of the package: `import … from "k6-realtime/node"`. The reference server with its
  * faults, recordings, and the comparison of runs. No other entry point needs Node.js.
  */
+import { fileURLToPath } from "node:url";
 import type { Profile } from "../lib/profile.ts";
 import type { Summary } from "../lib/summary/summary.ts";
+import type { Replayed } from "./fuzz/replay.ts";
+import { replayFile } from "./fuzz.ts";
 import { type Judged, judgeRun } from "./gate/judge.ts";
 import { findRecordings, groupRecordings, openRun } from "./recording/open.ts";
 import { summarizeRun } from "./recording/summarize.ts";
@@ -19,6 +22,7 @@ export {
   startServer,
 } from "../server/server.ts";
 export { UserError } from "./command.ts";
+export type { Replayed } from "./fuzz/replay.ts";
 export type { Judged } from "./gate/judge.ts";
 
 /**
@@ -33,6 +37,31 @@ export async function readRuns(paths: readonly string[], profile?: Profile): Pro
   const summaries: Summary[] = [];
   for (const group of groups) summaries.push(summarizeRun(await openRun(group), profile));
   return summaries;
+}
+
+/** Where and as whom a finding is run again: as the flags of `fuzz`, in camelCase. */
+export interface ReplayOptions {
+  readonly url?: string;
+  readonly protocol?: string;
+  readonly protocolFile?: string;
+  readonly contract?: string;
+  readonly token?: string;
+  readonly headers?: readonly string[];
+  readonly loginFile?: string;
+  readonly users?: string;
+  readonly expect?: string;
+  readonly again?: number;
+  readonly yesIMay?: boolean;
+}
+
+/**
+ * Runs a finding of `k6-realtime fuzz` again (docs/guides/fuzzing.md).
+ *
+ * @param file of the finding, as a path or a `file:` URL
+ * @throws {@link UserError} where the file or an option is wrong, or the server is beyond this machine without `yesIMay`
+ */
+export async function replayFinding(file: string | URL, options: ReplayOptions = {}): Promise<Replayed> {
+  return await replayFile(file instanceof URL ? fileURLToPath(file) : file, options);
 }
 
 /** What to compare: recordings, or directories of them, of one run and of those before it. */

@@ -77,20 +77,37 @@ const NAMES = [
   "CONNECT_TO",
 ] as const;
 
-const ARGS = {
-  ...(Object.fromEntries(
-    Object.entries(FLAGS).map(([flag, name]) => {
-      const fallback = SETTINGS[name].default;
-      const otherwise = fallback === "" ? `[${name}]` : `[${name}] (${fallback})`;
-      const valueHint = flag.toUpperCase().replace(/^.*-/, "");
-      return [flag, { type: "string", valueHint, description: `${SETTINGS[name].help} ${otherwise}` }];
-    }),
-  ) as Record<keyof typeof FLAGS, { type: "string"; valueHint: string; description: string }>),
+const SETTING_ARGS = Object.fromEntries(
+  Object.entries(FLAGS).map(([flag, name]) => {
+    const fallback = SETTINGS[name].default;
+    const otherwise = fallback === "" ? `[${name}]` : `[${name}] (${fallback})`;
+    const valueHint = flag.toUpperCase().replace(/^.*-/, "");
+    return [flag, { type: "string", valueHint, description: `${SETTINGS[name].help} ${otherwise}` }];
+  }),
+) as Record<keyof typeof FLAGS, { type: "string"; valueHint: string; description: string }>;
+
+/** Flags that say whom to connect to, as whom, and which way. */
+export const TARGET_ARGS = {
+  ...SETTING_ARGS,
   header: {
     type: "string",
     valueHint: "HEADER",
     description: "One more header, 'Name: value'; may be given again. [HEADERS]",
   },
+  config: {
+    type: "string",
+    alias: "c",
+    valueHint: "FILE",
+    description: "k6's configuration file, for hosts, dns.policy, userAgent and the options of TLS.",
+  },
+  "insecure-skip-tls-verify": {
+    type: "boolean",
+    description: "Take any certificate, as the flag of k6 does.",
+  },
+} as const satisfies ArgsDef;
+
+const ARGS = {
+  ...TARGET_ARGS,
   room: { type: "string", valueHint: "ROOM", description: `Value of \${room}. (${FIRST_ROOM})` },
   user: {
     type: "string",
@@ -109,16 +126,6 @@ const ARGS = {
     description: "How long to stay, from the first byte to our Close. (5s)",
   },
   json: { type: "boolean", description: "One JSON object a line, messages whole, instead of text." },
-  config: {
-    type: "string",
-    alias: "c",
-    valueHint: "FILE",
-    description: "k6's configuration file, for hosts, dns.policy, userAgent and the options of TLS.",
-  },
-  "insecure-skip-tls-verify": {
-    type: "boolean",
-    description: "Take any certificate, as the flag of k6 does.",
-  },
 } as const satisfies ArgsDef;
 
 /** What `--help` says beyond the flags. */
@@ -341,7 +348,7 @@ async function planOf(
 }
 
 /** The scenarios' settings: from flags, else from the environment. */
-function settingsOf(args: Args, headers: Readonly<Record<string, string>>, env: NodeJS.ProcessEnv) {
+export function settingsOf(args: Args, headers: Readonly<Record<string, string>>, env: NodeJS.ProcessEnv) {
   const values = Object.fromEntries(givenFlags(args).map(([flag, name]) => [name, String(args[flag])]));
   if (args.protocol !== undefined) {
     if (args["protocol-file"] !== undefined)
@@ -357,12 +364,12 @@ const givenFlags = (args: Args) =>
   (Object.entries(FLAGS) as [keyof typeof FLAGS, SettingName][]).filter(([flag]) => args[flag] !== undefined);
 
 /** An error of settings, with the names of the flags that they were given by. */
-function inFlags(message: string, args: Args): string {
+export function inFlags(message: string, args: Args): string {
   const flagOf = (name: string) => givenFlags(args).find(([, setting]) => setting === name)?.[0];
   return message.replace(/^\w+(?=:)/gm, (name) => (flagOf(name) ? `--${flagOf(name)}` : name));
 }
 
-async function loginOf(
+export async function loginOf(
   { LOGIN_FILE, WS_URL }: Settings<"LOGIN_FILE" | "WS_URL">,
   columns: readonly string[],
   { cwd, env }: Pick<Surroundings, "cwd" | "env">,
@@ -372,7 +379,7 @@ async function loginOf(
   return parseLogin(json, LOGIN_FILE, { columns, endpoint: WS_URL, env });
 }
 
-async function protocolOf(
+export async function protocolOf(
   { PROTOCOL, PROTOCOL_FILE }: { PROTOCOL: keyof typeof PROTOCOLS; PROTOCOL_FILE: string },
   columns: readonly string[],
   { cwd, env, hosted }: Pick<Surroundings, "cwd" | "env"> & { readonly hosted: Hosted[] },
@@ -390,7 +397,7 @@ async function protocolOf(
   return compile(parseDescriptor(whole, PROTOCOL_FILE, columns), columns);
 }
 
-async function readJson(file: string, cwd: string, name: string): Promise<unknown> {
+export async function readJson(file: string, cwd: string, name: string): Promise<unknown> {
   const path = resolve(cwd, file);
   const wrong = (expected: string, error: unknown) =>
     new UserError(`${name}: expected ${expected}, got ${path} (${(error as Error).message})`);
@@ -404,7 +411,7 @@ async function readJson(file: string, cwd: string, name: string): Promise<unknow
   }
 }
 
-async function readUsers(
+export async function readUsers(
   { USERS, WS_TOKEN }: { USERS: string; WS_TOKEN: string },
   cwd: string,
 ): Promise<Users> {
@@ -421,7 +428,7 @@ async function readUsers(
 }
 
 /** What k6 will call itself, which some servers and firewalls decide by. */
-async function userAgentOf(
+export async function userAgentOf(
   headers: Readonly<Record<string, string>>,
   given: unknown,
   env: NodeJS.ProcessEnv,
@@ -432,7 +439,7 @@ async function userAgentOf(
   return k6 ? `Grafana k6/${k6.version.replace(/^v/, "")}` : "Grafana k6";
 }
 
-function headersOf(lines: readonly string[]): Record<string, string> {
+export function headersOf(lines: readonly string[]): Record<string, string> {
   const pairs = lines.map((line) => {
     const [, name, value] = /^([^:]+):\s*(.*?)\s*$/.exec(line) ?? [];
     return name === undefined || value === undefined ? undefined : ([name, value] as const);
@@ -448,7 +455,7 @@ function headersOf(lines: readonly string[]): Record<string, string> {
 }
 
 /** What may be secret in a URL: the values of its query, as they are written and as they are meant. */
-function secretsIn(url: string): string[] {
+export function secretsIn(url: string): string[] {
   if (!URL.canParse(url)) return [];
   const { search, searchParams } = new URL(url);
   return [...[...search.matchAll(/=([^&]*)/g)].map(([, value]) => value!), ...searchParams.values()];

@@ -5,7 +5,6 @@ import { SettingsError } from "../lib/settings.ts";
 
 export const { options, setup, run, handleSummary } = swarm({
   name: "fan-out",
-  eventStreams: "engine",
   settings: [
     "CONNECTIONS",
     "RATE",

@@ -12,7 +12,6 @@ export interface Starter {
 
 interface ProfileFile {
   readonly description?: string;
-  readonly settings?: Readonly<Record<string, string>>;
   readonly thresholds: object;
 }
 
@@ -35,7 +34,7 @@ export function projectFiles(
   const profile = {
     ...schemaOf("profile"),
     ...(description && { description }),
-    settings: { ...SMALL_LOAD, ...limits.settings },
+    settings: SMALL_LOAD,
     thresholds,
   };
   const inProject = (name: string) => joined(places.project, name);

@@ -62,10 +62,8 @@ type Loop struct {
 	openings   []*opening // to be used again
 	opening    int        // connections that are not open yet
 	unsent     int        // bytes of all connections that the kernel has not taken yet
-	tlsConfigs map[tlsKey]*tls.Config
+	tlsConfigs map[string]*tls.Config
 	routes     map[Endpoint]Route
-
-	multiplexed multiplexed
 
 	posted struct {
 		sync.Mutex
@@ -79,7 +77,7 @@ type Loop struct {
 func newLoop(o *Options) (*Loop, error) {
 	l := &Loop{
 		options:    o,
-		tlsConfigs: make(map[tlsKey]*tls.Config),
+		tlsConfigs: make(map[string]*tls.Config),
 		routes:     make(map[Endpoint]Route),
 		sockets: websocket.NewShared(websocket.Options{
 			Limits:      frame.Limits{MessageBytes: o.MessageBytes, Buffer: o.buffer},
@@ -137,7 +135,6 @@ func (l *Loop) run() {
 			break
 		}
 		l.deadlines.fire(l.settled)
-		l.endTurn()
 		next = l.timers.next()
 		if deadline := l.deadlines.next(); next == 0 || deadline != 0 && deadline < next {
 			next = deadline

@@ -23,12 +23,13 @@ func (c *Conn) SetReadRate(bytesPerSecond float64) {
 	c.loop.timers.stop(c, paceTimer)
 	if bytesPerSecond <= 0 {
 		c.throttle = nil
+		c.between = c.secure != nil
 	} else {
 		c.throttle = &throttle{bytesPerSecond: bytesPerSecond, at: clock.Now()}
+		c.between = true
 	}
-	c.setBetween()
 	if !c.paused && c.state <= up {
-		c.read(true)
+		c.loop.poll.read(c, true)
 	}
 }
 
@@ -45,7 +46,7 @@ func (c *Conn) mayRead(limit int) int {
 		t.allowance -= float64(n)
 		return n
 	}
-	c.read(false)
+	c.loop.poll.read(c, false)
 	c.loop.timers.set(c, paceTimer, now.Add(t.wait()))
 	return 0
 }
@@ -67,6 +68,6 @@ func (t *throttle) wait() time.Duration {
 // pace is called when a portion has been earned.
 func (c *Conn) pace(clock.Time) {
 	if !c.paused {
-		c.read(true)
+		c.loop.poll.read(c, true)
 	}
 }

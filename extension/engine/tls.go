@@ -49,21 +49,18 @@ func (c *Conn) startTLS() {
 	if c.socket.IsServer() {
 		s.tls = tls.Server((*tlsSide)(s), l.options.ServerTLS)
 	} else {
-		s.tls = tls.Client((*tlsSide)(s), l.tlsConfig(c.opening.endpoint.Host, c.wire == streams))
+		s.tls = tls.Client((*tlsSide)(s), l.tlsConfig(c.opening.endpoint.Host))
 	}
-	c.secure = s
-	c.setBetween()
+	c.secure, c.between = s, true
 	go func() {
 		err := s.tls.Handshake()
 		l.Do(func() { s.shaken(err) })
 	}()
 }
 
-// tlsConfig is the configuration for a host, one for all its connections of one
-// version of HTTP.
-func (l *Loop) tlsConfig(host string, http2 bool) *tls.Config {
-	key := tlsKey{host, http2}
-	config := l.tlsConfigs[key]
+// tlsConfig is the configuration for a host, one for all its connections.
+func (l *Loop) tlsConfig(host string) *tls.Config {
+	config := l.tlsConfigs[host]
 	if config == nil {
 		config = &tls.Config{}
 		if base := l.options.TLS; base != nil {
@@ -75,10 +72,7 @@ func (l *Loop) tlsConfig(host string, http2 bool) *tls.Config {
 		// It would be a handshake that finds no bytes received yet and cannot
 		// wait for them.
 		config.Renegotiation = tls.RenegotiateNever
-		if http2 {
-			config.NextProtos = []string{protocolHTTP2, protocolHTTP1}
-		}
-		l.tlsConfigs[key] = config
+		l.tlsConfigs[host] = config
 	}
 	return config
 }
@@ -109,16 +103,8 @@ func (s *secure) shaken(err error) {
 	} else {
 		c.greet()
 	}
-	if c.state == dead {
-		return
-	}
 	// What came together with the handshake's end.
 	s.received(nil, true, wire.Arrival{Since: c.opening.Connected, At: c.opening.Secured, Read: c.opening.Secured})
-}
-
-type tlsKey struct {
-	host  string
-	http2 bool
 }
 
 // isBusy tells whether a handshake that is not over is this side's turn.

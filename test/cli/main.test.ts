@@ -15,7 +15,8 @@ async function run(...argv: string[]) {
   return { code, out: await text(out.end()), err: await text(err.end()) };
 }
 
-const COMMANDS = "baseline, bench, conform, demo, doctor, gate, init, list, report, run, server, setup, try";
+const COMMANDS =
+  "baseline, bench, conform, demo, doctor, fuzz, gate, init, list, report, run, server, setup, try";
 
 const refusals: [sentence: string, argv: string[], message: string][] = [
   ["an unknown command", ["dmeo"], "unknown command dmeo, did you mean demo?"],
@@ -129,7 +130,7 @@ test("list names every scenario, and the settings of one with their flags' value
   assert.deepEqual([all.code, soak.code, wrong.code], [0, 0, 2]);
   assert.match(
     all.out,
-    /^backpressure +What does the server .* Needs k6 with the extension\.\nbrowser-chat +Pages .*\nchat-soak +A chat/s,
+    /^backpressure +What does the server .* Needs k6 with the extension\.\nchat-soak +A chat/s,
   );
   assert.match(soak.out, / CONNECTIONS +100 +Connections held at the same time\. Expects a whole number/);
   assert.match(soak.out, /Those that every scenario has:\n.* WS_URL +ws:\S+ The WebSocket endpoint/s);

@@ -1,0 +1,593 @@
+/** One connection of a fuzzing run, hostile or well-behaved: everything that happens on it goes into its log. */
+import type { Socket } from "node:net";
+import { type RawData, WebSocket } from "ws";
+import type { ConnectionSeen, LogEntry, Meaning, ProbeSeen, Shown } from "../../lib/fuzz/observation.ts";
+import { type Opening, STANDS_FOR, type Step } from "../../lib/fuzz/sequence.ts";
+import type { Identity } from "../../lib/identity.ts";
+import { HEADER_BYTES } from "../../lib/ours.ts";
+import type { Conversation, Effect, Frame, Protocol, Send } from "../../lib/protocols/index.ts";
+import { wireOf } from "../../lib/protocols/wire.ts";
+import { type Written, write } from "../../lib/protocols/write.ts";
+import { ms } from "../../lib/units.ts";
+import { appendToUrl, encodeTarget } from "../../lib/url.ts";
+import { readBody, reasonOf, sendAsGiven, tolerateSubprotocol } from "../try/handshake.ts";
+import { type Network, Road } from "../try/road.ts";
+import { closePayload, frameBytes } from "./frames.ts";
+
+/** How connections of a target are made. */
+export interface Target {
+  readonly protocol: Protocol;
+  readonly userAgent: string | undefined;
+  readonly messageBytes: number;
+  readonly connectTimeoutMs: number;
+  readonly messageTimeoutMs: number;
+  /** Who connects, once a login is done. */
+  identityOf(
+    index: number,
+    variables: Readonly<Record<string, string>>,
+  ): Promise<{ readonly identity: Identity; readonly network: Network }>;
+}
+
+/** Who a connection is. */
+export interface Part {
+  readonly name: string;
+  readonly role: ConnectionSeen["role"];
+  /** Its number among all connections: which user it is. */
+  readonly index: number;
+  readonly room: string;
+  /** The user beside it that did nothing wrong. */
+  readonly neighbourUser: string;
+  readonly opening: Opening;
+}
+
+/** Text of a message that is kept; of the rest only its length. */
+const KEPT = 4_096;
+
+/** The longest payload that a server must take. */
+const MODEST = 1_024;
+
+/** Counts all connections of this process, so that no identifier comes twice. */
+let identifiers = 1_000_000;
+
+export const nextIdentifier = (): number => ++identifiers;
+
+export class Client {
+  readonly part: Part;
+  readonly #target: Target;
+  readonly #origin: number;
+  readonly #log: LogEntry[] = [];
+  readonly #probes: ProbeSeen[] = [];
+  readonly #waiting = new Map<string, (outcome: ProbeSeen["outcome"], reason?: string) => void>();
+  readonly #listeners = new Set<() => void>();
+  readonly #foreign: Shown[] = [];
+  readonly #controls = new AbortController();
+  readonly #deliveries = new Map<string, number[]>();
+  #variables: Readonly<Record<string, string>> = {};
+  #socket: WebSocket | undefined;
+  #tcp: Socket | undefined;
+  #conversation: Conversation | undefined;
+  #alarm: NodeJS.Timeout | undefined;
+  #state: "connecting" | "open" | "closing" | "over" = "connecting";
+  #session: ConnectionSeen["session"] = "none";
+  #pongs = 0;
+  #ponged: boolean | undefined;
+  #closeAnswered: boolean | undefined;
+  #isValidSoFar = true;
+
+  /** @param origin the instant by `performance.now()` that its times count from */
+  private constructor(part: Part, target: Target, origin: number) {
+    this.part = part;
+    this.#target = target;
+    this.#origin = origin;
+  }
+
+  /** Opens one. Resolves when its session is ready, or that has failed: its log says which. */
+  static async open(part: Part, target: Target, origin: number): Promise<Client> {
+    const client = new Client(part, target, origin);
+    await client.#open();
+    return client;
+  }
+
+  get isOpen(): boolean {
+    return this.#state === "open";
+  }
+
+  get isReady(): boolean {
+    return this.isOpen && this.#session === "ready";
+  }
+
+  get user(): string {
+    return this.#variables.user ?? "";
+  }
+
+  /** Its log as it stands, from a place on. */
+  seen(from = 0): ConnectionSeen {
+    return {
+      name: this.part.name,
+      role: this.part.role,
+      log: this.#log.slice(from),
+      probes: [...this.#probes],
+      deliveries: [],
+      ponged: this.#ponged,
+      closeAnswered: this.#closeAnswered,
+      session: this.#session,
+      foreign: [...this.#foreign],
+    };
+  }
+
+  /** Forgets what it has seen, but for the end of the connection: a neighbour begins its next run. */
+  forget(): void {
+    const end = this.#log.filter(({ event }) => event === "closed" || event === "violation");
+    this.#log.splice(0, this.#log.length, ...end);
+    this.#probes.length = 0;
+    this.#foreign.length = 0;
+    this.#deliveries.clear();
+  }
+
+  async #open(): Promise<void> {
+    const { index, room, opening } = this.part;
+    const given = { room, vu: String(index + 1), ...opening.variables };
+    const known = await this.#target.identityOf(index, given).catch((error: Error) => error);
+    if (known instanceof Error) {
+      this.#tell({ event: "unconnected", reason: known.message });
+      this.#state = "over";
+      return;
+    }
+    const { identity, network } = known;
+    this.#variables = identity.variables;
+    const { protocol } = this.#target;
+    if (opening.start === "ready") {
+      this.#conversation = protocol.connection({
+        variables: identity.variables,
+        authenticate: identity.authenticate,
+        replyTimeoutMs: ms(Math.max(60_000, this.#target.messageTimeoutMs)),
+        unixOffsetMs: ms(performance.timeOrigin),
+      });
+    }
+    await new Promise<void>((resolve) => this.#connect(identity, network, resolve));
+  }
+
+  #connect(identity: Identity, network: Network, done: () => void): void {
+    const { opening } = this.part;
+    const { connectTimeoutMs, messageBytes, userAgent } = this.#target;
+    const url =
+      opening.query === undefined
+        ? identity.url
+        : appendToUrl(identity.url, `?${encodeTarget(opening.query)}`);
+    const subprotocols = opening.subprotocols ?? identity.subprotocols;
+    const road = new Road(url, network, this.#controls.signal);
+    let socket: WebSocket;
+    try {
+      socket = new WebSocket(url, [...subprotocols], {
+        finishRequest: (request) => {
+          if (userAgent) request.setHeader("User-Agent", userAgent);
+          sendAsGiven({ ...identity, url, subprotocols }, request);
+        },
+        // The types know no connection that is made later, as Node.js does.
+        createConnection: ((_: unknown, made: (error: Error | null, socket?: Socket) => void) => {
+          road.take(ms(connectTimeoutMs)).then((tcp) => {
+            this.#tcp = tcp;
+            made(null, tcp);
+          }, made);
+        }) as never,
+        perMessageDeflate: false,
+        maxPayload: messageBytes,
+        maxHeaderSize: HEADER_BYTES,
+        skipUTF8Validation: false,
+      });
+    } catch (error) {
+      this.#tell({ event: "unconnected", reason: (error as Error).message });
+      this.#state = "over";
+      done();
+      return;
+    }
+    this.#socket = socket;
+    const settled = () => {
+      clearTimeout(late);
+      this.#listeners.delete(look);
+      done();
+    };
+    const look = () => {
+      if (
+        this.#state === "over" ||
+        this.#session !== "none" ||
+        (this.#state === "open" && !this.#conversation)
+      )
+        settled();
+    };
+    this.#listeners.add(look);
+    const late = setTimeout(() => {
+      if (this.#state === "connecting") {
+        this.#tell({
+          event: "unconnected",
+          reason: `no answer to the upgrade request within ${connectTimeoutMs} ms`,
+        });
+        this.#end();
+      } else this.#session = "failed";
+      settled();
+    }, connectTimeoutMs);
+    this.#listen(socket, subprotocols);
+  }
+
+  #listen(socket: WebSocket, subprotocols: readonly string[]): void {
+    let subprotocol: string | null = null;
+    socket.on("upgrade", (response) => {
+      const agreed = tolerateSubprotocol(response, subprotocols);
+      subprotocol = agreed.subprotocol;
+      if (subprotocol !== null && agreed.problem) this.#tell({ event: "violation", detail: agreed.problem });
+    });
+    socket.on("open", () => {
+      this.#state = "open";
+      this.#tell({ event: "opened", subprotocol });
+      if (this.#conversation) this.#apply(this.#conversation.open(this.#now()));
+      this.#arm();
+    });
+    socket.on("unexpected-response", (request, response) => {
+      void readBody(response, ms(2_000)).then((body) => {
+        this.#tell({ event: "refused", status: response.statusCode ?? 0, body });
+        request.destroy();
+        this.#end();
+      });
+    });
+    socket.on("message", (data: RawData, isBinary: boolean) => this.#received(data as Buffer, isBinary));
+    socket.on("pong", () => {
+      this.#pongs++;
+      this.#tell({ event: "pong" });
+    });
+    socket.on("error", (error: NodeJS.ErrnoException) => {
+      if (this.#state === "connecting") {
+        const [reason, detail] = reasonOf(error);
+        this.#tell({ event: "unconnected", reason: `${reason}: ${detail}` });
+        this.#end();
+      } else if (error.code === "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH") {
+        this.#tell({ event: "limit", detail: error.message });
+      } else if (error.code?.startsWith("WS_ERR")) this.#tell({ event: "violation", detail: error.message });
+    });
+    socket.on("close", (code, reason) => {
+      if (this.#state === "over") return;
+      if (this.#state === "connecting")
+        this.#tell({ event: "unconnected", reason: "reset: the connection ended before an answer" });
+      const isViolated = this.#log.some(({ event }) => event === "violation" || event === "limit");
+      const answered = code !== 1006;
+      const by = this.#state === "closing" || isViolated ? "us" : answered ? "server" : "network";
+      if (this.#state === "closing") this.#closeAnswered ??= answered;
+      this.#tell({
+        event: "closed",
+        code: !answered || code === 1005 ? null : code,
+        reason: reason.toString(),
+        by,
+      });
+      this.#end();
+    });
+  }
+
+  /** The last texts that came, whole. */
+  readonly whole: string[] = [];
+
+  #received(data: Buffer, isBinary: boolean): void {
+    if (this.#state === "over") return;
+    if (!isBinary) {
+      this.whole.push(data.toString());
+      if (this.whole.length > 8) this.whole.shift();
+    }
+    const frame: Frame = isBinary ? new Uint8Array(data) : data.toString();
+    const at = this.#now();
+    if (!this.#conversation) {
+      this.#tell({ event: "received", meaning: [], ...shownFrame(frame) });
+      return;
+    }
+    for (const { message = frame, effects } of this.#conversation.receiveEach(frame, at)) {
+      const meaning = effects.filter((effect) => effect.kind !== "send");
+      this.#note(message, meaning);
+      this.#tell({ event: "received", meaning, ...shownFrame(message) });
+      this.#apply(effects);
+    }
+    this.#arm();
+  }
+
+  /** Whether a message is another connection's: it has the name of a room that this one is not in. */
+  #note(message: Frame, meaning: readonly Meaning[]): void {
+    for (const one of meaning) {
+      if (one.kind === "delivery" && one.id !== undefined) {
+        const times = this.#deliveries.get(one.id) ?? [];
+        this.#deliveries.set(one.id, [...times, this.#now()]);
+      }
+    }
+    const text = typeof message === "string" ? message : Buffer.from(message).toString("latin1");
+    if (this.isForeign?.(text, meaning)) this.#foreign.push(shownFrame(message));
+  }
+
+  /** Says whether a message is for another connection. */
+  isForeign: ((text: string, meaning: readonly Meaning[]) => boolean) | undefined;
+
+  /** When each delivery of a message came, by `performance.now()`. */
+  deliveriesOf(id: string): readonly number[] {
+    return this.#deliveries.get(id) ?? [];
+  }
+
+  #apply(effects: readonly Effect[]): void {
+    for (const effect of effects) {
+      if (effect.kind === "send") this.#write(effect);
+      else if (effect.kind === "ready") this.#session = "ready";
+      else if (effect.kind === "session-failed") this.#session = "failed";
+      else if (effect.kind === "reply" && effect.last) this.#waiting.get(effect.id)?.("reply");
+      else if (effect.kind === "error" && effect.id !== undefined)
+        this.#waiting.get(effect.id)?.("error", effect.reason);
+    }
+    this.#wake();
+  }
+
+  #write({ frame, json, purpose }: Send, step?: number): void {
+    if (!this.isOpen) return;
+    this.#tell({ event: "sent", purpose, ...(step !== undefined && { step }), ...shownFrame(json ?? frame) });
+    this.#socket!.send(frame);
+  }
+
+  /** Time alone brings heartbeats about. */
+  #arm(): void {
+    clearTimeout(this.#alarm);
+    const due = this.#conversation?.nextDue();
+    if (!this.isOpen || due === undefined) return;
+    this.#alarm = setTimeout(
+      () => {
+        if (!this.isOpen) return;
+        const effects = this.#conversation!.due(this.#now());
+        const meaning = effects.filter((effect) => effect.kind !== "send");
+        if (meaning.length > 0) this.#tell({ event: "elapsed", meaning });
+        this.#apply(effects);
+        this.#arm();
+      },
+      Math.max(0, Math.ceil(due - this.#now())),
+    );
+  }
+
+  /**
+   * Sends a step. What it says stands for this run is filled in.
+   *
+   * @param waitMs how long the reply of a valid probe may take
+   */
+  send(step: Step, index: number, waitMs: number): void {
+    if (!this.isOpen) return;
+    if (step.valid) {
+      this.#sendValid(step.valid, index, waitMs);
+      return;
+    }
+    this.#isValidSoFar = false;
+    const note = (shown: Shown) => this.#tell({ event: "sent", purpose: "step", step: index, ...shown });
+    if (step.text !== undefined) this.#sendText(this.#filled(step.text), step.coded === true, note);
+    else if (step.hex !== undefined) {
+      const bytes = Buffer.from(step.hex, "hex");
+      note(shownFrame(bytes));
+      this.#socket!.send(bytes);
+    } else if (step.frames) {
+      note({ text: `${step.frames.length} frames`, bytes: 0 });
+      const frames = step.frames.map((frame) =>
+        frame.text === undefined ? frame : { ...frame, text: this.#filled(frame.text) },
+      );
+      this.#tcp!.write(Buffer.concat(frames.map(frameBytes)));
+    } else if (step.close) {
+      note({ text: `Close ${step.close.code ?? ""}`, bytes: 0 });
+      this.#tcp!.write(
+        frameBytes({
+          fin: true,
+          opcode: 8,
+          hex: closePayload(step.close as { code?: number; reason: string }),
+        }),
+      );
+    } else if (step.cut) {
+      note({ text: "cut", bytes: 0 });
+      this.#state = "closing";
+      this.#socket!.terminate();
+    }
+  }
+
+  #sendText(text: string, coded: boolean, note: (shown: Shown) => void): void {
+    const written = coded ? this.#coded(text) : undefined;
+    note(shownFrame(text));
+    this.#socket!.send(written?.frame ?? text);
+  }
+
+  /** As the protocol writes it; as it is where the codec cannot write such a message. */
+  #coded(text: string): Written | undefined {
+    const { descriptor, inCode } = this.#target.protocol;
+    if (inCode) return undefined;
+    const probe = descriptor.probe ?? descriptor.publish;
+    try {
+      const wire = wireOf(descriptor);
+      return write(text, wire, probe?.encoding === "binary" || wire.isBytes);
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      return undefined;
+    }
+  }
+
+  #sendValid({ kind, payload }: NonNullable<Step["valid"]>, index: number, waitMs: number): void {
+    if (!this.isReady || !this.#conversation!.ready) {
+      // Before the session: the same message, whatever may be made of it.
+      this.#isValidSoFar = false;
+      this.#tell({
+        event: "sent",
+        purpose: "step",
+        step: index,
+        text: `no ${kind}, for there is no session`,
+        bytes: 0,
+      });
+      return;
+    }
+    if (kind === "probe") this.asked.push(this.probe(waitMs, { payload, step: index }));
+    else this.publish(payload, index);
+  }
+
+  /** Publishes a message; gives its identifier. */
+  publish(payload: string, step?: number): string | undefined {
+    if (!this.isReady || !this.#conversation!.ready) return undefined;
+    const id = `fz-${nextIdentifier()}`;
+    try {
+      this.#write(this.#conversation!.publish({ id, seq: identifiers, payload }, this.#now()), step);
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      return undefined;
+    }
+    if (this.#isValidSoFar && payload.length <= MODEST) this.published.push(id);
+    return id;
+  }
+
+  /** Probes of its steps that wait for their replies. */
+  readonly asked: Promise<ProbeSeen | undefined>[] = [];
+
+  /** The identifier of the probe that it sent last. */
+  lastProbe: string | undefined;
+
+  /** What it has published that others are owed. */
+  readonly published: string[] = [];
+
+  /** Sends a probe of the protocol, and waits for all of its replies. */
+  async probe(
+    withinMs: number,
+    { payload = "", step }: { payload?: string; step?: number } = {},
+  ): Promise<ProbeSeen | undefined> {
+    const conversation = this.#conversation;
+    if (!this.isReady || !conversation?.ready || !this.#target.protocol.descriptor.probe) return undefined;
+    const number = nextIdentifier();
+    const id = this.#target.protocol.numericIds ? String(number) : `fz-${number}`;
+    const sentAt = this.#now();
+    const common = {
+      id,
+      payloadBytes: Buffer.byteLength(payload),
+      afterValid: this.#isValidSoFar,
+      ...(step !== undefined && { step }),
+    };
+    let send: Send;
+    try {
+      send = conversation.probe(id, sentAt, payload);
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      return undefined;
+    }
+    conversation.sent(id, sentAt);
+    this.lastProbe = id;
+    const seen = await new Promise<ProbeSeen>((resolve) => {
+      const settle = (outcome: ProbeSeen["outcome"], reason?: string) => {
+        clearTimeout(timer);
+        this.#waiting.delete(id);
+        this.#listeners.delete(look);
+        resolve({
+          ...common,
+          outcome,
+          afterMs: this.#now() - sentAt,
+          ...(reason !== undefined && { reason }),
+        });
+      };
+      const timer = setTimeout(() => settle("silence"), withinMs);
+      const look = () => {
+        if (!this.isOpen) settle("ended");
+      };
+      this.#listeners.add(look);
+      this.#waiting.set(id, settle);
+      this.#write(send, step);
+      look();
+    });
+    this.#probes.push(seen);
+    return seen;
+  }
+
+  /** Sends a Ping, and waits for any Pong. Gives whether one came, or the connection ended. */
+  async ping(withinMs: number): Promise<boolean> {
+    if (!this.isOpen) return true;
+    const before = this.#pongs;
+    this.#tcp!.write(frameBytes({ fin: true, opcode: 9, text: "fuzz" }));
+    const answered = await this.#until(() => this.#pongs > before || !this.isOpen, withinMs);
+    this.#ponged = answered;
+    return answered;
+  }
+
+  /** Closes it as it should be, and waits for the answer. */
+  async close(withinMs: number): Promise<void> {
+    if (this.#state !== "open") {
+      this.#end();
+      return;
+    }
+    this.#state = "closing";
+    this.#socket!.close(1000);
+    const answered = await this.#until(() => this.#state === "over", withinMs);
+    this.#closeAnswered ??= answered;
+    this.#end();
+  }
+
+  /** Waits until something happens that makes it true. */
+  async #until(isSo: () => boolean, withinMs: number): Promise<boolean> {
+    if (isSo()) return true;
+    return await new Promise((resolve) => {
+      const settle = (result: boolean) => {
+        clearTimeout(timer);
+        this.#listeners.delete(look);
+        resolve(result);
+      };
+      const look = () => {
+        if (isSo()) settle(true);
+      };
+      const timer = setTimeout(() => settle(isSo()), withinMs);
+      this.#listeners.add(look);
+    });
+  }
+
+  /** Waits until a message has come this often. */
+  delivered(id: string, withinMs: number): Promise<boolean> {
+    return this.#until(() => this.deliveriesOf(id).length > 0 || !this.isOpen, withinMs);
+  }
+
+  /** The same in all steps of the connection: what is sent twice has the same identifier twice. */
+  readonly #number = nextIdentifier();
+
+  #filled(text: string): string {
+    const number = this.#number;
+    const instead: readonly (readonly [string, string])[] = [
+      [STANDS_FOR.room, this.part.room],
+      [STANDS_FOR.user, this.user],
+      [STANDS_FOR.neighbour, this.part.neighbourUser],
+      [STANDS_FOR.token, JSON.stringify(this.#variables.token ?? "").slice(1, -1)],
+      [STANDS_FOR.id, `fz-${number}`.padEnd(STANDS_FOR.id.length, "x")],
+      [STANDS_FOR.number, String(70_000_000 + (number % 9_999_999))],
+    ];
+    let filled = text;
+    for (const [name, value] of instead) filled = filled.replaceAll(name, value);
+    for (const [name, { text: value, json }] of Object.entries(this.#conversation?.captured ?? {})) {
+      filled = filled
+        .replaceAll(`"fuzz-captured-${name}-"`, json)
+        .replaceAll(`fuzz-captured-${name}-`, value);
+    }
+    return filled;
+  }
+
+  #tell(entry: LogEntry extends infer E ? (E extends LogEntry ? Omit<E, "atMs"> : never) : never): void {
+    this.#log.push({ atMs: performance.now() - this.#origin, ...entry } as LogEntry);
+    this.#wake();
+  }
+
+  #wake(): void {
+    for (const listener of [...this.#listeners]) listener();
+  }
+
+  #end(): void {
+    if (this.#state !== "over") {
+      this.#state = "over";
+      clearTimeout(this.#alarm);
+      this.#conversation?.drop(this.#now());
+      this.#controls.abort();
+      this.#socket?.terminate();
+    }
+    this.#wake();
+  }
+
+  #now() {
+    return ms(performance.now());
+  }
+}
+
+function shownFrame(frame: Frame): Shown {
+  if (typeof frame === "string") return { text: frame.slice(0, KEPT), bytes: Buffer.byteLength(frame) };
+  const bytes = Buffer.from(frame.buffer, frame.byteOffset, frame.byteLength);
+  const text = bytes.toString("utf8");
+  if (!text.includes("\ufffd")) return { text: text.slice(0, KEPT), bytes: frame.length };
+  return { hex: bytes.subarray(0, 1_024).toString("hex"), bytes: frame.length };
+}

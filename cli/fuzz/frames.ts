@@ -1,0 +1,27 @@
+/** Frames of a client, written as they are told: `ws` writes only those that RFC 6455 allows. Pure. */
+import type { RawFrame } from "../../lib/fuzz/sequence.ts";
+
+/** A masked frame (RFC 6455 section 5.2). */
+export function frameBytes({ fin, opcode, text, hex = "", rsv = 0 }: RawFrame): Buffer {
+  const payload = text === undefined ? Buffer.from(hex, "hex") : Buffer.from(text);
+  const first = (fin ? 0x80 : 0) | (rsv << 4) | opcode;
+  // What the mask is makes no difference on a connection without an adversary in between; one that shows is read easily.
+  const mask = Buffer.from([0x6b, 0x36, 0x72, 0x74]);
+  const masked = payload.map((byte, i) => byte ^ mask[i & 3]!);
+  return Buffer.concat([Buffer.from([first]), lengthBytes(payload.length), mask, masked]);
+}
+
+function lengthBytes(length: number): Buffer {
+  if (length < 126) return Buffer.from([0x80 | length]);
+  if (length < 65_536) return Buffer.from([0x80 | 126, length >> 8, length & 0xff]);
+  const bytes = Buffer.alloc(9);
+  bytes[0] = 0x80 | 127;
+  bytes.writeBigUInt64BE(BigInt(length), 1);
+  return bytes;
+}
+
+/** A Close frame's payload, in hexadecimal digits. */
+export function closePayload({ code, reason }: { readonly code?: number; readonly reason: string }): string {
+  if (code === undefined) return "";
+  return Buffer.concat([Buffer.from([code >> 8, code & 0xff]), Buffer.from(reason)]).toString("hex");
+}

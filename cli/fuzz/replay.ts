@@ -1,0 +1,75 @@
+/** A finding is run again. */
+import { readFile } from "node:fs/promises";
+import * as v from "valibot";
+import { type Finding, FindingSchema, KIND_TITLES } from "../../lib/fuzz/finding.ts";
+import { judge, type Symptom, signatureOf } from "../../lib/fuzz/oracle.ts";
+import { UserError } from "../command.ts";
+import type { Options } from "./options.ts";
+import { runningOf } from "./route.ts";
+import { executeAlone } from "./run.ts";
+import type { Aim } from "./target.ts";
+
+/** What came of it. */
+export interface Replayed {
+  /** How often the same was wrong. */
+  readonly seen: number;
+  readonly of: number;
+  /** What the server did, of the last run that showed it. */
+  readonly received: string;
+  /** Other things that were wrong. */
+  readonly others: readonly string[];
+}
+
+/** @throws {@link UserError} where the file is no finding */
+export async function readFinding(path: string): Promise<Finding> {
+  const wrong = (got: string) =>
+    new UserError(`--replay: expected the file of a finding, got ${path} (${got})`);
+  const text = await readFile(path, "utf8").catch((error) => {
+    throw wrong(error.message);
+  });
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    throw wrong((error as Error).message);
+  }
+  const result = v.safeParse(FindingSchema, json);
+  if (result.success) return result.output;
+  const [issue] = result.issues;
+  throw wrong(`${v.getDotPath(issue) ?? "the document"}: ${issue.message}`);
+}
+
+/** Runs its sequence so often, each time among neighbours of its own. */
+export async function replay(
+  finding: Finding,
+  aim: Aim,
+  options: Options,
+  signal: AbortSignal,
+): Promise<Replayed> {
+  const { running, rules } = await runningOf(finding.route === "" ? undefined : finding.route, aim, options);
+  let received = "";
+  let seen = 0;
+  let of = 0;
+  const others = new Set<string>();
+  for (let i = 0; i < options.again && !signal.aborted; i++) {
+    const waitMs = i === 0 ? running.target.messageTimeoutMs : running.waitMs;
+    const observation = await executeAlone(finding.sequence, { ...running, waitMs });
+    of++;
+    if (!observation) {
+      others.add("the server no longer serves new connections");
+      break;
+    }
+    const symptoms = judge(finding.sequence, observation, rules);
+    const same = symptoms.find((one) => isSame(one, finding));
+    if (same) {
+      seen++;
+      received = same.received;
+    }
+    for (const one of symptoms) if (one !== same) others.add(`${KIND_TITLES[one.kind]}: ${one.received}`);
+  }
+  return { seen, of, received, others: [...others] };
+}
+
+const isSame = (symptom: Symptom, finding: Finding): boolean =>
+  signatureOf(symptom) === signatureOf(finding) ||
+  (finding.kind === "neighbour-lost" && symptom.kind === "neighbour-slow");

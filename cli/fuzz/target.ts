@@ -1,0 +1,192 @@
+/** What is fuzzed: endpoint, protocol, who connects and by which way, as for any run; and whether that may be. */
+
+import { authorityOf, bytesOf } from "../../lib/address.ts";
+import { identities } from "../../lib/identity.ts";
+import { hasFailed, type LoggedIn, type Login } from "../../lib/login/login.ts";
+import { compile, DescriptorError, type Protocol } from "../../lib/protocols/index.ts";
+import { overridden } from "../../lib/request.ts";
+import { SettingsError } from "../../lib/settings.ts";
+import { redactUrl } from "../../lib/url.ts";
+import type { Users } from "../../lib/users.ts";
+import { type Surroundings, UserError } from "../command.ts";
+import { readConfigFile } from "../run/k6-config.ts";
+import type { Hosted } from "../try/in-k6.ts";
+import { asSocketUrl, send } from "../try/login.ts";
+import { networkFor } from "../try/network.ts";
+import { aliasOf, type Network } from "../try/road.ts";
+import { masker } from "../try/safe-text.ts";
+import { headersOf, inFlags, loginOf, protocolOf, readUsers, settingsOf, userAgentOf } from "../try.ts";
+import type { Target } from "./client.ts";
+
+/** Flags that a target is made of, as they were given. */
+export type TargetArgs = Readonly<Record<string, string | boolean | undefined>>;
+
+/** Everything of a target that holds for each of its routes. */
+export interface Aim {
+  /** Without the values of its query. */
+  readonly shownUrl: string;
+  readonly isLoopback: boolean;
+  readonly protocol: Protocol;
+  readonly notices: readonly string[];
+  readonly mask: (text: string) => string;
+  /** The target of a route; a path with `{name}` in it has variables of these names. */
+  targetOf(
+    route: string | undefined,
+  ): Promise<Target & { readonly url: string; readonly pathVariables: readonly string[] }>;
+}
+
+/** A server that nothing is known of: each connection is ready when it is open. */
+const NOTHING_KNOWN = { name: "none" } as const;
+
+/**
+ * Reads everything, and sends nothing.
+ *
+ * @param headers lines of `--header`
+ * @throws {@link UserError} naming the flag that is wrong
+ */
+export async function aimOf(
+  args: TargetArgs,
+  headers: readonly string[],
+  messageTimeoutMs: number,
+  { cwd, env, hosted }: Pick<Surroundings, "cwd" | "env"> & { readonly hosted: Hosted[] },
+): Promise<Aim> {
+  try {
+    if (args.url === undefined && env.WS_URL === undefined) {
+      throw new UserError("fuzz: expected --url, such as ws://127.0.0.1:8080/ws, got none");
+    }
+    const settings = settingsOf(args, headersOf(headers), env);
+    const users = await readUsers(settings, cwd);
+    const login = await loginOf(settings, users.columns, { cwd, env });
+    const given = login?.variables ?? [];
+    const columns = [...users.columns, ...given.filter((name) => name !== "token")];
+    const isNamed = [args.protocol, args["protocol-file"], env.PROTOCOL, env.PROTOCOL_FILE].some(Boolean);
+    const source = args["protocol-file"] === undefined ? "PROTOCOL_FILE" : "--protocol-file";
+    const protocol = isNamed
+      ? await protocolOf(settings, columns, { cwd, env, hosted }, source)
+      : compile(NOTHING_KNOWN);
+    const config =
+      args.config === undefined ? {} : await readConfigFile("--config", String(args.config), cwd);
+    const insecure = args["insecure-skip-tls-verify"] === true || env.K6_INSECURE_SKIP_TLS_VERIFY === "true";
+    const networks = new Map<string, Promise<Network>>();
+    const networkOf = (url: string): Promise<Network> => {
+      const key = authorityKey(url);
+      const known = networks.get(key);
+      if (known) return known;
+      const made = networkFor([url], settings, { config, source: `--config ${args.config}`, insecure, env });
+      networks.set(key, made);
+      return made;
+    };
+    const userAgent = await userAgentOf(settings.HEADERS, env.K6_USER_AGENT ?? config.userAgent, env);
+    const endpoints = [settings.WS_URL, ...(login?.endpoints ?? []).map(asSocketUrl)];
+    const areLoopback = await Promise.all(
+      endpoints.map(async (url) => isLoopback(url, await networkOf(url))),
+    );
+    const isGiven = { token: users.length > 0 || (args.token ?? env.WS_TOKEN) !== undefined };
+    const logIn = login && loginWith(login, networkOf, userAgent, settings.CONNECT_TIMEOUT);
+    const isAllowed = args["yes-i-may"] === true;
+    return {
+      shownUrl: redactUrl(settings.WS_URL),
+      isLoopback: areLoopback.every(Boolean),
+      protocol,
+      notices: overridden(settings, [settings.WS_URL], isGiven),
+      mask: masker(settings.WS_TOKEN, [...Object.values(settings.HEADERS), ...secretColumns(users)]),
+      async targetOf(route) {
+        const { url, names } = routeUrl(settings.WS_URL, route);
+        const pathVariables = [
+          ...new Set([...names, ...variablesIn(url), ...variablesIn(protocol.descriptor.path ?? "")]),
+        ];
+        const make = (known: LoggedIn) =>
+          identities({ ...settings, WS_URL: known.endpoint ?? url }, protocol, users, {
+            more: names,
+            login: given,
+          });
+        // A wrong setting is told now, and not by the first connection.
+        make({ variables: {} });
+        return {
+          url: redactUrl(url),
+          protocol,
+          userAgent,
+          messageBytes: settings.MESSAGE_BYTES,
+          connectTimeoutMs: settings.CONNECT_TIMEOUT,
+          messageTimeoutMs,
+          pathVariables: pathVariables.filter((name) => name !== "token" && !users.columns.includes(name)),
+          async identityOf(index, variables) {
+            const room = variables.room ?? "";
+            const named = Object.fromEntries(names.map((name) => [name, room]));
+            const all = { ...named, ...variables };
+            const known = logIn ? await logIn({ ...users.at(index), ...all }) : { variables: {} };
+            const identity = make(known)(index, { ...all, ...known.variables });
+            const network = await networkOf(identity.url);
+            if (!isAllowed && !isLoopback(identity.url, network)) {
+              throw new SettingsError(
+                `the login leads to ${authorityOf(identity.url).host}, which needs --yes-i-may`,
+              );
+            }
+            return { identity, network };
+          },
+        };
+      },
+    };
+  } catch (error) {
+    if (error instanceof SettingsError) throw new UserError(inFlags(error.message, args));
+    throw error instanceof DescriptorError ? new UserError(error.message) : error;
+  }
+}
+
+const secretColumns = (users: Users): string[] =>
+  [...Array(Math.min(users.length, 1_000)).keys()].flatMap((index) =>
+    Object.entries(users.at(index)).flatMap(([column, value]) => (column === "user" ? [] : [value])),
+  );
+
+function loginWith(
+  login: Login,
+  networkOf: (url: string) => Promise<Network>,
+  userAgent: string | undefined,
+  timeout: Parameters<typeof send>[1]["timeout"],
+) {
+  return async (variables: Readonly<Record<string, string>>): Promise<LoggedIn> => {
+    const signal = new AbortController().signal;
+    const result = await login.perform(variables, async (request) =>
+      send(request, { network: await networkOf(asSocketUrl(request.url)), timeout, userAgent, signal }),
+    );
+    if (hasFailed(result)) throw new Error(`the login failed: ${result.reason}: ${result.said}`);
+    return result;
+  };
+}
+
+const authorityKey = (url: string): string => {
+  const { host, port, isSecure } = authorityOf(url);
+  return `${isSecure} ${host} ${port}`;
+};
+
+/** Whether what is sent stays on this machine. */
+function isLoopback(url: string, { hosts, proxy }: Network): boolean {
+  if (proxy) return false;
+  const { host, port } = authorityOf(url);
+  const address = aliasOf(hosts, host, port)?.address ?? host;
+  if (/^(.+\.)?localhost$/i.test(address)) return true;
+  const bytes = bytesOf(address);
+  if (!bytes) return false;
+  return bytes.length === 4 ? bytes[0] === 127 : bytes.every((byte, i) => byte === (i === 15 ? 1 : 0));
+}
+
+const variablesIn = (text: string): string[] => [...text.matchAll(/\$\{(\w+)\}/g)].map(([, name]) => name!);
+
+/** The URL with a route's path in place of its own; `{name}`, `{name:type}`, `<name>` and `:name` become variables. */
+function routeUrl(base: string, route: string | undefined): { url: string; names: string[] } {
+  if (route === undefined) return { url: base, names: [] };
+  const names: string[] = [];
+  const variable = (name: string) => {
+    names.push(name);
+    return `\${${name}}`;
+  };
+  const path = route
+    .replace(/\{(\w+)(?::[^}]*)?\}/g, (_, name: string) => variable(name))
+    .replace(/<(?:\w+:)?(\w+)>/g, (_, name: string) => variable(name))
+    .replace(/\/:(\w+)/g, (_, name: string) => `/${variable(name)}`);
+  const [, origin = base] = /^(\w+:\/\/[^/?#]*)/.exec(base) ?? [];
+  return {
+    url: `${origin}${path.startsWith("/") ? "" : "/"}${path}`,
+    names: names.filter((name) => name !== "room"),
+  };
+}

@@ -1,0 +1,67 @@
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { test } from "node:test";
+import { FINDING_FORMAT } from "../../lib/fuzz/finding.ts";
+import type { FindingKind } from "../../lib/fuzz/oracle.ts";
+import { type Fault, startFaulty } from "./faulty-server.ts";
+import { fuzzDirectory, fuzzJson, runFuzz } from "./run.ts";
+
+/** So that a run ends by its count of sequences, and a machine that is slow only takes longer. */
+const BOUNDED = ["--protocol-file", "acme.json", "--time", "10m", "--again", "3"];
+
+const faults: [fault: Fault, kind: FindingKind, more: string[]][] = [
+  ["null-text", "server-error", ["--only", "protocol"]],
+  ["say-after-leave", "server-error", ["--only", "order"]],
+  ["negative-seq", "neighbour-slow", ["--only", "protocol"]],
+  ["name-takeover", "neighbour-dropped", ["--only", "protocol"]],
+  ["ping-125", "abrupt-end", ["--only", "frames"]],
+];
+for (const [fault, kind, more] of faults) {
+  test(`the fault ${fault} is found as ${kind}, made small, and seen again`, async (t) => {
+    const server = await startFaulty(fault);
+    t.after(() => server.close());
+    const directory = await fuzzDirectory(t);
+    const found: string[] = [];
+    const args = ["--url", server.url, ...BOUNDED, ...more, "--seed", "4", "--runs", "2000"];
+    const { code } = await runFuzz(directory, args, (chunk, stop) => {
+      if (!chunk.includes("found: ")) return;
+      found.push(chunk);
+      stop.abort("SIGINT");
+    });
+    assert.equal(code, 99);
+    assert.equal(found.length, 1);
+    const path = join(directory, "fuzz-results/finding-1.json");
+    const finding = JSON.parse(await readFile(path, "utf8"));
+    assert.deepEqual([finding.format, finding.kind], [FINDING_FORMAT, kind]);
+    assert.ok(finding.sequence.steps.length <= 3, JSON.stringify(finding.sequence));
+    const replayed = await runFuzz(directory, ["--url", server.url, ...BOUNDED, "--replay", path]);
+    assert.match(replayed.out, /: seen [23] of 3 times/);
+    assert.equal(replayed.code, 99);
+  });
+}
+
+test("a server without faults bears it, and a finding that is gone is not seen", async (t) => {
+  const server = await startFaulty();
+  t.after(() => server.close());
+  const directory = await fuzzDirectory(t);
+  const args = ["--url", server.url, ...BOUNDED, "--seed", "4", "--runs", "300"];
+  const { code, result } = await fuzzJson(directory, args);
+  assert.deepEqual([code, result.verdict, result.findings], [0, "pass", []]);
+  assert.ok(result.routes[0]!.runs >= 300);
+  assert.deepEqual(result.routes[0]!.notJudged, []);
+});
+
+test("what is not on this machine is not fuzzed without --yes-i-may", async (t) => {
+  const directory = await fuzzDirectory(t);
+  for (const url of [
+    "ws://192.0.2.1/ws",
+    "wss://chat.example.com/ws",
+    "ws://[2001:db8::1]/ws",
+    "ws://127.0.0.1.example.com/ws",
+  ]) {
+    const { code, err } = await runFuzz(directory, ["--url", url]);
+    assert.equal(code, 2);
+    assert.match(err, /^$|--yes-i-may/);
+  }
+});
