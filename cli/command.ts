@@ -84,7 +84,7 @@ export function flagsAndPaths<const O extends NonNullable<ParseArgsConfig["optio
 }
 
 /** Node.js calls a value that begins with a dash ambiguous: one line says so, and no stack. */
-function strictly<T>(command: string, parse: () => T): T {
+export function strictly<T>(command: string, parse: () => T): T {
   try {
     return parse();
   } catch (error) {

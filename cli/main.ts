@@ -10,6 +10,7 @@ import { DEMO_MANUAL, demo } from "./demo.ts";
 import { DOCTOR_MANUAL, doctor } from "./doctor.ts";
 import { FUZZ_MANUAL, fuzz } from "./fuzz.ts";
 import { GATE_MANUAL, gate } from "./gate.ts";
+import { IMPORT_MANUAL, importDocument } from "./import.ts";
 import { INIT_MANUAL, init } from "./init.ts";
 import { LIST_MANUAL, list } from "./list.ts";
 import { REPORT_MANUAL, report } from "./report.ts";
@@ -30,6 +31,7 @@ const commands = (around: Surroundings): Record<string, CommandDef> => ({
   doctor: doctor(around),
   fuzz: fuzz(around),
   gate: gate(around),
+  import: importDocument(around),
   init: init(around),
   list: list(around),
   report: report(around),
@@ -63,6 +65,7 @@ const MANUALS: Readonly<Record<string, string>> = {
   doctor: DOCTOR_MANUAL,
   fuzz: FUZZ_MANUAL,
   gate: GATE_MANUAL,
+  import: IMPORT_MANUAL,
   init: INIT_MANUAL,
   list: LIST_MANUAL,
   report: REPORT_MANUAL,

@@ -4,15 +4,27 @@ import { DEFAULTS, readOptions, serverHelp } from "../server/command-line.ts";
 import { startServer } from "../server/server.ts";
 import { InvalidInput } from "../server/validation.ts";
 import { EXIT, type Surroundings, UserError } from "./command.ts";
+import { play } from "./server/play.ts";
 
 /** What `--help` says. */
-export const SERVER_MANUAL = serverHelp("k6-realtime server");
+export const SERVER_MANUAL = `${serverHelp("k6-realtime server")}
+With --asyncapi FILE it plays that AsyncAPI document instead: it takes the messages
+that the document says it takes, and sends those that it says it sends.
+
+  --asyncapi FILE         the document, 2.x or 3.x
+  --describes SIDE        whose operations it tells: server or client (by its title)
+  --interval DURATION     time between two messages that nobody asked for (1s)
+  --root DIR              a folder above the document that it may refer to files in
+  --port, --host          as above
+`;
 
 /** `k6-realtime server`: the reference server, until it is interrupted. */
-export const server = ({ out, env, signal }: Surroundings): CommandDef =>
+export const server = ({ out, cwd, env, signal }: Surroundings): CommandDef =>
   defineCommand({
     meta: { name: "server", description: "Start the reference server, to try scenarios on" },
     async run({ rawArgs }): Promise<number> {
+      const playing = rawArgs.some((arg) => /^--asyncapi(=|$)/.test(arg));
+      if (playing) return await play(rawArgs, { out, cwd, signal });
       const server = await started(rawArgs, env);
       out.write(`listening on ${server.url}\n`);
       if (!signal.aborted) await once(signal, "abort");

@@ -49,15 +49,24 @@ export function sidesOf(
 }
 
 /** The side that a document most likely describes, and why. */
-export function describedBy({ title, servers }: AsyncApiDocument): {
-  readonly side: Side;
-  readonly why: string;
-} {
+export function describedBy(document: AsyncApiDocument): { readonly side: Side; readonly why: string } {
+  const { title, servers } = document;
   if (servers.some(({ isRemote }) => isRemote)) {
     return { side: "client", why: "x-remoteServers names servers that it connects to" };
   }
   if (/\b(client|consumer|frontend|bot)\b/i.test(title)) {
     return { side: "client", why: `its title is ${JSON.stringify(title)}` };
   }
-  return { side: "server", why: "most documents do, and its title does not say otherwise" };
+  const { fromServer, fromClient } = sidesOf(document, "server");
+  const count = (messages: readonly Message[], pattern: RegExp) =>
+    messages.filter(({ name }) => pattern.test(name)).length;
+  const asServer = count(fromClient, REQUEST) + count(fromServer, RESPONSE);
+  const asClient = count(fromServer, REQUEST) + count(fromClient, RESPONSE);
+  if (asClient > asServer) {
+    return { side: "client", why: "its messages called requests go to the clients otherwise" };
+  }
+  return { side: "server", why: "most documents do, and nothing in it says otherwise" };
 }
+
+const REQUEST = /request/i;
+const RESPONSE = /respon[sd]|reply/i;

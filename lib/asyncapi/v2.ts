@@ -70,7 +70,9 @@ function readOperations(reading: Reading, address: string, channel: Located): Op
     const all = each ? files.items(each) : message ? [message] : [];
     // One that stands in the operation has no key of its own.
     const nameOf = (one: Located) =>
-      /^\/components\/messages\/[^/]+$|^\/[^/]+$/.test(one.pointer) ? keyOf(one) : name;
+      /^\/components\/messages\/[^/]+$|^\/[^/]+$/.test(one.pointer)
+        ? keyOf(one)
+        : (text(files, at, "operationId") ?? (address.replace(/^\/|\/$/g, "") || kind));
     const messages = all.map((one): Message => reading.message(one, nameOf(one)));
     return [{ name, action: ACTIONS[kind], channel: address, messages }];
   });
