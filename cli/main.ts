@@ -13,6 +13,7 @@ import { GATE_MANUAL, gate } from "./gate.ts";
 import { IMPORT_MANUAL, importDocument } from "./import.ts";
 import { INIT_MANUAL, init } from "./init.ts";
 import { LIST_MANUAL, list } from "./list.ts";
+import { MASSCONNECT_MANUAL, massconnect } from "./massconnect.ts";
 import { REPORT_MANUAL, report } from "./report.ts";
 import { bundledScenarios } from "./run/script.ts";
 import { RUN_HINTS, RUN_MANUAL, run } from "./run.ts";
@@ -34,6 +35,7 @@ const commands = (around: Surroundings): Record<string, CommandDef> => ({
   import: importDocument(around),
   init: init(around),
   list: list(around),
+  massconnect: massconnect(around),
   report: report(around),
   run: run(around),
   server: server(around),
@@ -68,6 +70,7 @@ const MANUALS: Readonly<Record<string, string>> = {
   import: IMPORT_MANUAL,
   init: INIT_MANUAL,
   list: LIST_MANUAL,
+  massconnect: MASSCONNECT_MANUAL,
   report: REPORT_MANUAL,
   run: RUN_MANUAL,
   setup: SETUP_MANUAL,

@@ -5,6 +5,7 @@ import { fold } from "../lib/summary/fold.ts";
 import { readAgain, type Surroundings, UserError } from "./command.ts";
 import { findK6 } from "./find-k6.ts";
 import { terminalScreen } from "./live/displays.ts";
+import { browserEnv } from "./run/browser.ts";
 import { conclusion } from "./run/conclusion.ts";
 import { examine } from "./run/examine.ts";
 import { flagOf, SETTING_ARGS } from "./run/flags.ts";
@@ -145,6 +146,7 @@ export const run = ({ out, err, cwd, env, signal }: Surroundings): CommandDef =>
       if (instances > 1) requireK6ForInstances(k6);
       const plan = { scenario: script.scenario, env: k6Env, k6Flags, instances, cwd };
       for (const line of await examine(plan)) err.write(`${line}\n`);
+      const browser = await browserEnv(script.scenario, k6Env);
 
       const say = (line: string) => (json ? err : out).write(`${line}\n`);
       say(`Using k6 ${k6.version} (${k6.command}), ${k6.extension ? "with" : "without"} the extension`);
@@ -158,7 +160,7 @@ export const run = ({ out, err, cwd, env, signal }: Surroundings): CommandDef =>
         outputs: outputsBeside(k6Flags, k6Env, config.out),
         instances,
         live: args.live === true,
-        env: { ...env, PWD: cwd }, // scenarios take relative paths from there
+        env: { ...env, ...browser, PWD: cwd }, // scenarios take relative paths from there
         signal,
         output: instances > 1 ? say : json ? "stderr" : "inherit",
         ...(isTerminal ? { screen: terminalScreen(out as NodeJS.WriteStream) } : { say }),

@@ -115,6 +115,7 @@ const ROUND_TRIPS: readonly MetricName[] = [
   "ws_msg_rtt_ms",
   "ws_msg_service_ms",
   "ws_fanout_lag_ms",
+  "ws_page_lag_ms",
   "ws_connect_latency_ms",
   "ws_login_ms",
   "ws_reconnect_time_ms",
@@ -187,7 +188,7 @@ const perSecond = (metric: string, source: Source, prefix: string): Query =>
 export function latencies(source: Source) {
   const made = timeSeries(
     "Latency (ms)",
-    `With the open connections behind. Response time: ${METRICS.ws_msg_rtt_ms.help} Fan-out lag: ${METRICS.ws_fanout_lag_ms.help} Time to connect: ${METRICS.ws_connect_latency_ms.help} ${source === "aggregates" ? WORST : ""}`,
+    `With the open connections behind. Response time: ${METRICS.ws_msg_rtt_ms.help} Fan-out lag: ${METRICS.ws_fanout_lag_ms.help} Page lag, over it: ${METRICS.ws_page_lag_ms.help} Time to connect: ${METRICS.ws_connect_latency_ms.help} ${source === "aggregates" ? WORST : ""}`,
     MS,
   )
     .noValue(`No latency was measured in this time range. If Load is empty too, ${ELSEWHEN[source]}`)
@@ -201,6 +202,7 @@ export function latencies(source: Source) {
   const lines = {
     ws_msg_rtt_ms: "blue",
     ws_fanout_lag_ms: "green",
+    ws_page_lag_ms: "orange",
     ws_connect_latency_ms: "purple",
   } as const satisfies { [M in MetricName]?: string };
   logarithmic(made, ...(Object.keys(lines) as MetricName[]));

@@ -83,6 +83,13 @@ declare module "k6/x/realtime" {
     clientWindowBits?: number;
     /** With compression, the window of what the server sends, 8 to 15 bits. Default 15. */
     serverWindowBits?: number;
+    /**
+     * "2" connects by HTTP/2 (RFC 8441): over `wss` by ALPN, over `ws` without an upgrade. Connections are then streams
+     * that share TCP connections. Default "1.1".
+     */
+    httpVersion?: "1.1" | "2";
+    /** With HTTP/2, how many share a TCP connection at the most, 1 to 10,000. Default 100. */
+    streamsPerConnection?: number;
     /** Subprotocols offered, the preferred one first. Default none. */
     subprotocols?: readonly string[];
     /**
@@ -237,6 +244,13 @@ declare module "k6/x/realtime" {
     clientWindowBits?: number;
     /** With compression, the window of what the server sends, 8 to 15 bits. Default 15. */
     serverWindowBits?: number;
+    /**
+     * "2" connects by HTTP/2 (RFC 8441): over `wss` by ALPN, over `ws` without an upgrade. Connections are then streams
+     * that share TCP connections. Default "1.1".
+     */
+    httpVersion?: "1.1" | "2";
+    /** With HTTP/2, how many share a TCP connection at the most, 1 to 10,000. Default 100. */
+    streamsPerConnection?: number;
     /** Bounds on each phase. Defaults: 10 s, and 5 s to close. */
     timeouts?: Timeouts;
   }

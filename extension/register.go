@@ -1,7 +1,8 @@
 // Package realtime is the k6 extension of k6-realtime: importing it registers
 // the JavaScript module k6/x/realtime, the output realtime and the commands
 // k6 x echo-server, k6 x broadcast-server, k6 x room-server,
-// k6 x echo-client, k6 x broadcast-client, k6 x conform and k6 x echo-bench.
+// k6 x echo-client, k6 x broadcast-client, k6 x wamp-server, k6 x wamp-client,
+// k6 x conform and k6 x echo-bench.
 package realtime
 
 import (
@@ -24,6 +25,8 @@ func init() {
 	k6subcommand.RegisterExtension(subcommand.EchoClient, subcommand.NewEchoClient)
 	k6subcommand.RegisterExtension(subcommand.BroadcastClient, subcommand.NewBroadcastClient)
 	k6subcommand.RegisterExtension(subcommand.Room, subcommand.NewRoom)
+	k6subcommand.RegisterExtension(subcommand.WAMPServer, subcommand.NewWAMPServer)
+	k6subcommand.RegisterExtension(subcommand.WAMPClient, subcommand.NewWAMPClient)
 	k6subcommand.RegisterExtension(subcommand.Conform, subcommand.NewConform)
 	k6subcommand.RegisterExtension(subcommand.EchoBench, subcommand.NewEchoBench)
 }

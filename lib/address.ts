@@ -3,10 +3,10 @@
 /** Of an IPv4 or IPv6 address; an IPv4 address written as one of IPv6 is one of IPv4. */
 export type Bytes = readonly number[];
 
-/** Host, without brackets, and port of a `ws://` or `wss://` URL; the host is empty where it is none. */
+/** Host, without brackets, and port of a `ws://`, `wss://`, `http://` or `https://` URL; the host is empty where it is none. */
 export function authorityOf(url: string): { host: string; port: number; isSecure: boolean } {
-  const [, scheme = "", authority = ""] = /^(wss?):\/\/([^/?#]*)/i.exec(url) ?? [];
-  const isSecure = scheme.toLowerCase() === "wss";
+  const [, scheme = "", authority = ""] = /^(wss?|https?):\/\/([^/?#]*)/i.exec(url) ?? [];
+  const isSecure = ["wss", "https"].includes(scheme.toLowerCase());
   const [host, port] = splitAuthority(authority);
   return { host, port: Number(port ?? (isSecure ? 443 : 80)), isSecure };
 }

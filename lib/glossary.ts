@@ -83,6 +83,10 @@ const CONNECT: Readonly<Record<Exclude<ConnectReason, ProxyOrOurs>, Term>> = {
     "The bin/k6 of this toolkit and the check before the load name the status.",
   ),
   http_200: term("A web page answered: that path takes no WebSocket.", "Check the path of the URL."),
+  http_204: term(
+    "The server has no event stream for this client any more, which tells it to stay away.",
+    "Look at what the server takes for the end: an unknown Last-Event-ID, a session that is over.",
+  ),
   http_301: term("The endpoint has moved.", "Use the URL that it redirects to; redirects are not followed."),
   http_302: term(
     "The endpoint redirects, often to a login page.",
@@ -128,6 +132,38 @@ const CONNECT: Readonly<Record<Exclude<ConnectReason, ProxyOrOurs>, Term>> = {
   bad_extension: term(
     "The server chose an extension, or a parameter of one, that was not offered.",
     BROKEN_SERVER,
+  ),
+  http2_unsupported: term(
+    "HTTP/2 was asked for, and the server does not speak it.",
+    "Over wss:// the server has to offer h2 (ALPN); over ws:// it has to take HTTP/2 without an upgrade. Else use HTTP_VERSION=1.1.",
+  ),
+  http2_no_websocket: term(
+    "The server speaks HTTP/2, but its SETTINGS allow no WebSocket over it (RFC 8441).",
+    "Turn extended CONNECT on at the server and at each proxy before it, or use HTTP_VERSION=1.1.",
+  ),
+  http2_refused: term(
+    "The server took no further stream on an HTTP/2 connection (REFUSED_STREAM).",
+    "Lower STREAMS_PER_CONNECTION, or raise the server's limit of streams.",
+  ),
+  http2_reset: term(
+    "The server reset the stream before it answered (RST_STREAM).",
+    "The notes name the error code; the server's log says why.",
+  ),
+  http2_goaway: term(
+    "The server ended the HTTP/2 connection before it answered (GOAWAY).",
+    "The notes name the error code: a limit of requests or of time to each connection is the usual cause.",
+  ),
+  http2_broken: term(
+    "The server broke HTTP/2 (RFC 9113).",
+    "The notes say how; the server or a proxy is wrong.",
+  ),
+  bad_content_type: term(
+    "The answer is no event stream: its Content-Type is not text/event-stream.",
+    "Check the path of SSE_URL, and whether the server wants a login.",
+  ),
+  bad_content_encoding: term(
+    "The event stream is encoded in a way that was not asked for, or is not known.",
+    "Have the server or the proxy compress with gzip or deflate, or not at all.",
   ),
   login: term(
     "The login before the connection failed, so that none was opened.",
@@ -175,7 +211,23 @@ const MESSAGE: Readonly<Record<MessageReason, Term>> = {
   pieces_limit: ours("pieces_limit"),
   message_too_big: ours("message_too_big"),
   buffer_limit: ours("buffer_limit"),
+  http2_reset: term(
+    "The server ended the connection by resetting its stream (RST_STREAM), without a Close.",
+    "The notes name the error code; the server's log says why.",
+  ),
+  http2_goaway: term(
+    "The server ended the HTTP/2 connection (GOAWAY), and with it all connections on it.",
+    "The notes name the error code: a restart, or a limit of time to each connection, is the usual cause.",
+  ),
+  http2_broken: term(
+    "The server broke HTTP/2 (RFC 9113).",
+    "The notes say how; the server or a proxy is wrong.",
+  ),
   bad_deflate: term("A compressed message cannot be inflated (RFC 7692).", BROKEN_SERVER),
+  bad_chunk: term(
+    "The chunks of an event stream break HTTP (RFC 9112 section 7.1).",
+    "A proxy or the server's own HTTP code is wrong: curl --raw shows the bytes.",
+  ),
   bad_utf8: term("A text is not UTF-8.", BROKEN_SERVER),
   bad_close_code: term("A Close has a code that may not be sent.", BROKEN_SERVER),
   bad_close: term("A Close frame is malformed.", BROKEN_SERVER),
@@ -227,6 +279,10 @@ const CODES: Readonly<Partial<Record<DropCode, Term>>> = {
     "Give tokens that last longer than the run; token-expiry tests it.",
   ),
   "4008": term("Customary: a limit on how often.", "Lower the rate, or raise the server's limit."),
+  end_of_stream: term(
+    "The server ended the event stream.",
+    "Servers and proxies limit how long a stream may last: look at their time-outs.",
+  ),
   other: term(
     "A code of the application, which the notes of the summary name.",
     "The server's documentation says what it means.",

@@ -2,7 +2,14 @@
 import type { LoginFailure } from "./login/login.ts";
 import type { Captured, Protocol } from "./protocols/index.ts";
 import { CONNECTION_VARIABLES } from "./protocols/variables.ts";
-import { compileRequest, placesToken, requestTemplate, type UpgradeRequest } from "./request.ts";
+import {
+  compileRequest,
+  type EndpointSetting,
+  placesToken,
+  requestTemplate,
+  settingOf,
+  type UpgradeRequest,
+} from "./request.ts";
 import { type Settings, SettingsError } from "./settings.ts";
 import type { Ms } from "./units.ts";
 import { appendToUrl } from "./url.ts";
@@ -94,7 +101,7 @@ export function handshakeTemplate(
 export const endpointsOf = ({ WS_URL, SERVERS }: Settings<"WS_URL"> & Partial<Settings<"SERVERS">>) =>
   SERVERS && SERVERS.length > 0
     ? SERVERS.map((url) => ({ url, setting: "SERVERS" as const }))
-    : [{ url: WS_URL, setting: "WS_URL" as const }];
+    : [{ url: WS_URL, setting: settingOf(WS_URL) }];
 
 /** How each connection presents itself. */
 export interface IdentityOptions {
@@ -131,7 +138,8 @@ export function identities(
     hasToken,
     tokenWins: instead !== undefined,
   });
-  const request = compileRequest(template, knownVariables(users, [...more, ...login, ...pastOf(protocol)]));
+  const known = knownVariables(users, [...more, ...login, ...pastOf(protocol)]);
+  const request = compileRequest(template, known, settingOf(WS_URL));
   const authenticate = hasToken && AUTH === "message" && refreshes(protocol);
   return (connection, extra) => {
     const user = users.at(connection);
@@ -199,7 +207,7 @@ function requireToken(
   settings: IdentitySettings,
   endpoint: string,
   hasToken: boolean,
-  setting: "WS_URL" | "SERVERS" = "WS_URL",
+  setting: EndpointSetting = settingOf(endpoint),
 ): void {
   if (hasToken || !placesToken(settings, endpoint)) return;
   const where = endpoint.includes("${token}") ? setting : "HEADERS";

@@ -3,10 +3,12 @@ import {
   DIRECTIONS,
   DROP_CAUSES,
   DROP_CODES,
+  EVENT_READS,
   GAP_FATES,
   LOGIN_REASONS,
   MESSAGE_REASONS,
   OUTCOMES,
+  PAGE_LEGS,
   PHASES,
   ROLES,
   SIDES,
@@ -86,6 +88,9 @@ export const METRICS = {
   ws_replies: counter("Replies matched to a probe."),
   ws_publications: counter("Messages published into rooms."),
   ws_deliveries: counter("Published messages received by a subscriber."),
+  ws_tcp_connections: counter(
+    "TCP connections that were made for connections: as many, but for streams of HTTP/2, which share them.",
+  ),
   ws_message_bytes: counter("Bytes of messages as they are without compression, by direction.", {
     direction: DIRECTIONS,
   }),
@@ -115,6 +120,9 @@ export const METRICS = {
   ),
   ws_reconnects: counter("Connections made again after a drop or a failed attempt."),
   ws_reconnect_time_ms: trend("A drop to whole again: connected, with the session's steps done."),
+  ws_caught_up_ms: trend(
+    "A drop to the last of the messages that were published until the client was whole again.",
+  ),
   ws_handshake_status: gauge(
     "The HTTP status that answered a case of the handshake, by case; -1: none came, -2: k6 took HTTP/2 and could not ask, 0: it was not tried.",
   ),
@@ -136,7 +144,31 @@ export const METRICS = {
   ws_readers_harmed: counter(
     "Healthy readers that lost messages or their connection, or were slowed down, beside a slow one.",
   ),
-} as const satisfies Record<`ws_${string}`, MetricSpec>;
+  ws_page_lag_ms: trend("Due time of a publication to the frame in which a page shows it."),
+  ws_page_leg_ms: trend(
+    "One leg of that way: to the engine (wire), to the page's handler, to the DOM, to the next frame.",
+    { leg: PAGE_LEGS },
+  ),
+  ws_page_shown: counter("Publications that a page showed in time."),
+  ws_page_missed: counter("Publications that a page did not show in time."),
+  ws_page_clock_error_ms: trend("How wrong the page's clock may be read, at most."),
+  ws_page_arrival_error_ms: trend(
+    "How far apart a publication came to the connections that joined before and after the page.",
+  ),
+  sse_first_byte_ms: trend("Intended start of an event stream to the first byte of its answer."),
+  sse_first_event_ms: trend("Intended start of an event stream to its first event."),
+  sse_event_gap_ms: trend("Time between two events of one stream."),
+  sse_longest_stall_ms: trend(
+    "Longest time between two events of a stream, or from its last one to a drop: one value for each stream that ended.",
+  ),
+  sse_events: counter(
+    "Events, by whether they came in a read of their own or together with others of their stream.",
+    { read: EVENT_READS },
+  ),
+  sse_reads: counter("Reads that brought events: sse_events by this is how many came at once."),
+  sse_comments: counter("Comments on event streams, which many servers send to keep them alive."),
+  sse_active_streams: gauge("Event streams open now in this process."),
+} as const satisfies Record<`${"ws" | "sse"}_${string}`, MetricSpec>;
 
 /** The name of a metric of the table. */
 export type MetricName = keyof typeof METRICS;

@@ -6,6 +6,7 @@
 /** The status of a refused upgrade, where it is one of those that proxies and servers commonly give. */
 const HTTP_REASONS = [
   "http_200",
+  "http_204",
   "http_301",
   "http_302",
   "http_400",
@@ -61,10 +62,18 @@ export const CONNECT_REASONS = [
   "bad_accept", // Sec-WebSocket-Accept does not answer our key
   "bad_subprotocol", // a subprotocol that was not offered
   "bad_extension", // an extension, or a parameter of one, that was not offered
+  "bad_content_type", // the answer is no event stream
+  "bad_content_encoding", // it is encoded in a way that is not known
   "header_too_large", // the answer's header passes our limit
   "no_descriptors", // this process may open no more files
   "no_ports", // no local port left towards that server
   "no_memory", // this machine has none left for sockets
+  "http2_unsupported", // HTTP_VERSION=2, which the server does not speak
+  "http2_no_websocket", // it does, but without extended CONNECT (RFC 8441)
+  "http2_refused", // it takes no further stream on the connection
+  "http2_reset", // it reset the stream before it answered
+  "http2_goaway", // it ended the HTTP/2 connection before it answered
+  "http2_broken", // it broke HTTP/2 (RFC 9113)
   "http2", // k6's HTTP client took HTTP/2, which has no such handshake
   "blocked", // refused by k6's own blacklistIPs or blockHostnames
   "login", // a login before it failed: ws_login_failures says why
@@ -94,7 +103,10 @@ export const LOGIN_REASONS = [
 ] as const;
 export type LoginReason = (typeof LOGIN_REASONS)[number];
 
-/** Breaches of WebSocket itself (RFC 6455, RFC 7692), and of our own limits, each of which ends its connection; k6's own sockets hide most. */
+/**
+ * Breaches of WebSocket itself (RFC 6455, RFC 7692) and of our own limits, and ends that are HTTP/2's, each of which ends
+ * its connection; k6's own sockets hide most.
+ */
 const BREACHES = [
   "reserved_bits",
   "unknown_opcode",
@@ -107,9 +119,13 @@ const BREACHES = [
   "bad_close",
   "bad_close_code",
   "bad_utf8",
+  "http2_reset", // RST_STREAM in place of a Close
+  "http2_goaway", // GOAWAY, and the TCP connection's end
+  "http2_broken", // frames that break HTTP/2 (RFC 9113)
   "bad_deflate", // a compressed message that cannot be inflated (RFC 7692)
   "message_too_big", // larger than MESSAGE_BYTES: ours
   "buffer_limit", // more half-received messages than BUFFERED_BYTES: ours
+  "bad_chunk", // an event stream whose chunks break HTTP (RFC 9112 section 7.1)
 ] as const;
 
 /** What a message was that should not have come like that. */
@@ -158,6 +174,7 @@ export const DROP_CODES = [
   "4409", // a subscription's identifier taken twice, connection_init twice, internal error
   "4429",
   "4500",
+  "end_of_stream", // an event stream that its server ended
   "other",
 ] as const;
 export type DropCode = (typeof DROP_CODES)[number];
@@ -201,6 +218,9 @@ export type Outcome = (typeof OUTCOMES)[number];
 /** What became of messages that were published while a subscriber was cut off. */
 export const GAP_FATES = ["replayed", "reordered", "repeated", "lost"] as const;
 
+/** Whether an event came in a read of its own. */
+export const EVENT_READS = ["alone", "together"] as const;
+
 /** What could not be measured, or not as it was. */
 export const UNMEASURED = [
   "joining", // a delivery so soon after its subscriber joined that it may be history, whose age is no lag
@@ -221,8 +241,12 @@ export type Role = (typeof ROLES)[number];
 /** Which half of the generator a delay belongs to. */
 export const SIDES = ["send", "receive"] as const;
 
+/** The legs of a publication's way to a screen: to the engine, to the page's handler, to the DOM, to the next frame. */
+export const PAGE_LEGS = ["wire", "handler", "dom", "frame"] as const;
+export type PageLeg = (typeof PAGE_LEGS)[number];
+
 /** The parts of a connection's way to the 101 response. */
-export const PHASES = ["resolve", "tcp", "proxy", "tls", "upgrade"] as const;
+export const PHASES = ["resolve", "tcp", "proxy", "tls", "settings", "upgrade"] as const;
 
 const CONNECT_ERRORS: readonly (readonly [RegExp, ConnectReason])[] = [
   [/bad handshake|malformed HTTP/i, "http_rejected"],
@@ -307,8 +331,8 @@ export function messageReason(error: string): MessageReason {
   return (MESSAGE_REASONS as readonly string[]).includes(error) ? (error as MessageReason) : "other";
 }
 
-/** Puts a close code on the closed list; a connection that ended without one is 1006. */
+/** Puts a close code on the closed list; a connection that ended without one is 1006, an event stream's end 0. */
 export function dropCode(code: number | undefined): DropCode {
-  const text = String(code ?? 1006);
+  const text = code === 0 ? "end_of_stream" : String(code ?? 1006);
   return (DROP_CODES as readonly string[]).includes(text) ? (text as DropCode) : "other";
 }

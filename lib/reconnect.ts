@@ -64,6 +64,14 @@ export class GapAccount {
     this.gaps.at(-1)!.upTo = published;
   }
 
+  /** Whether it is whole, and had all that was published while it was away. */
+  get caughtUp(): boolean {
+    const gap = this.gaps.at(-1);
+    if (this.away || !gap) return !this.away;
+    if (this.sequence.highest < gap.upTo) return false;
+    return ![...this.sequence.missing].some((seq) => seq > gap.after && seq <= gap.upTo);
+  }
+
   arrive(seq: number): GapArrival {
     const arrival = this.sequence.arrive(seq);
     const gap = this.gapOf(seq);

@@ -19,6 +19,7 @@ import {
   encodeTarget,
   endpointOf,
   hasParameter,
+  isEventStream,
   withoutParameter,
 } from "./url.ts";
 
@@ -32,10 +33,13 @@ export interface UpgradeRequest {
 /** Settings that make the request. */
 export type RequestSettings = Settings<"AUTH" | "HEADERS" | "ORIGIN" | "SUBPROTOCOL">;
 
+/** The setting that an endpoint comes from. */
+export type EndpointSetting = "WS_URL" | "SSE_URL" | "SERVERS";
+
 /** What one of the settings cannot be sent with. */
 export interface RequestOptions {
   /** The setting that `url` comes from, for messages. */
-  readonly setting?: "WS_URL" | "SERVERS";
+  readonly setting?: EndpointSetting;
   /** Whether connections have a token, which travels as `AUTH` says. */
   readonly hasToken: boolean;
   /** Whether that token, or its absence, takes the place of a credential that the user's headers or URL have. Default false. */
@@ -52,7 +56,7 @@ export function requestTemplate(
   settings: RequestSettings,
   protocol: Protocol,
   endpoint: string,
-  { setting = "WS_URL", hasToken, tokenWins = false }: RequestOptions,
+  { setting = settingOf(endpoint), hasToken, tokenWins = false }: RequestOptions,
 ): UpgradeRequest {
   const { AUTH, HEADERS, ORIGIN, SUBPROTOCOL } = settings;
   const headers = new Map(Object.entries(canonicalHeaders(HEADERS)));
@@ -81,6 +85,10 @@ export function requestTemplate(
   };
 }
 
+/** The setting that an endpoint comes from, where it is not one of SERVERS. */
+export const settingOf = (endpoint: string): "WS_URL" | "SSE_URL" =>
+  isEventStream(endpoint) ? "SSE_URL" : "WS_URL";
+
 /** Whether the user says where the token travels: then `AUTH` adds it nowhere else. */
 export const placesToken = ({ HEADERS }: Settings<"HEADERS">, endpoint: string): boolean =>
   [endpoint, ...Object.values(HEADERS)].some((text) => text.includes("${token}"));
@@ -100,7 +108,7 @@ export interface CompiledRequest {
 export function compileRequest(
   { url, headers, subprotocols }: UpgradeRequest,
   known: readonly string[],
-  setting: "WS_URL" | "SERVERS" = "WS_URL",
+  setting: EndpointSetting = "WS_URL",
 ): CompiledRequest {
   const target = parsed(setting, () => parsePathTemplate(url), known);
   const fields = Object.entries(headers).map(([name, value]) => {

@@ -4,7 +4,7 @@ import { type ConnectTo, destinationOf, speaksOf } from "./connect-to.ts";
 import { type ProxyServer, proxyFor } from "./proxy.ts";
 import { type ConnectReason, isProxyReason } from "./reasons.ts";
 import { type Settings, SettingsError } from "./settings.ts";
-import { redactUrl } from "./url.ts";
+import { isEventStream, redactUrl } from "./url.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -69,7 +69,7 @@ export function proxiesOf(urls: readonly string[], env: Environment): string[] {
 /**
  * What went wrong with a connection, in a sentence that names whose doing it was.
  *
- * @param answer what came instead of the 101, in words
+ * @param answer what came instead, in words
  */
 export function describeFailure(
   url: string,
@@ -86,7 +86,10 @@ export function describeFailure(
   const hint = isNamed
     ? `; of a name's addresses k6 tries one, ${tried} here: K6_DNS=policy=preferIPv6 is for a server that has IPv6 alone`
     : "";
-  return `expected ${redactUrl(url)} to accept a WebSocket upgrade (101), got ${answer}${hint}`;
+  const wanted = isEventStream(url)
+    ? "answer with an event stream (200)"
+    : "accept a WebSocket upgrade (101)";
+  return `expected ${redactUrl(url)} to ${wanted}, got ${answer}${hint}`;
 }
 
 function hostsFor(entries: readonly ConnectTo[], urls: readonly string[]): Record<string, string> {

@@ -22,6 +22,9 @@ export interface Setting<T> {
 /** k6 connects to no URL with a user name in it. */
 export const isEndpoint = (text: string): boolean => /^wss?:\/\/[^\s/?#@]+([/?][^\s#]*)?$/.test(text);
 
+/** What event streams are asked for at. */
+export const isStreamEndpoint = (text: string): boolean => /^https?:\/\/[^\s/?#@]+([/?][^\s#]*)?$/.test(text);
+
 /** A whole number from `min` to `max`. */
 export function count(
   help: string,

@@ -13,6 +13,7 @@ import {
   file,
   isEndpoint,
   isReservedHeader,
+  isStreamEndpoint,
   parseHeaders,
   parseSteps,
   rate,
@@ -37,6 +38,14 @@ export const SETTINGS = {
     secret: true, // its query may carry a token
     shape: shapeOfUrl,
     parse: (text: string) => (isEndpoint(text) ? text : undefined),
+  },
+  SSE_URL: {
+    help: "An event stream (server-sent events) under test, in place of WS_URL; needs bin/k6. See event-streams.md.",
+    expects: "an http:// or https:// URL without a user name or a fragment, and no WS_URL beside it",
+    default: "",
+    secret: true, // as that of WS_URL
+    shape: (text: string) => shapeOfUrl(text, "http"),
+    parse: (text: string) => (text === "" || isStreamEndpoint(text) ? text : undefined),
   },
   WS_TOKEN: {
     help: "Bearer token sent with each handshake; empty for none. The default goes to the default WS_URL only, the reference server's.",
@@ -84,8 +93,15 @@ export const SETTINGS = {
     parse: parseConnectTo,
   },
   PROTOCOL: {
-    ...choice("The protocol that the server speaks.", ["chat", "echo", "im"]),
-    expects: "chat or echo or im; PROTOCOL_FILE takes the descriptor of another one, see protocols.md",
+    ...choice("The protocol that the server speaks; with SSE_URL events unless given.", [
+      "chat",
+      "echo",
+      "im",
+      "events",
+      "room-events",
+    ]),
+    expects:
+      "chat or echo or im, of event streams events or room-events; PROTOCOL_FILE takes the descriptor of another one, see protocols.md",
   },
   PROTOCOL_FILE: file(
     "A protocol of one's own: a descriptor (protocols.md), or a script with one in code (protocol-in-code.md).",
@@ -125,6 +141,16 @@ export const SETTINGS = {
   ),
   CLIENT_WINDOW_BITS: windowBits("the client"),
   SERVER_WINDOW_BITS: windowBits("the server"),
+  HTTP_VERSION: choice(
+    "The version of HTTP that connections are made by: 1.1, each on a TCP connection of its own, or 2, as streams that share TCP connections (RFC 8441). Needs bin/k6. See http2.md.",
+    ["1.1", "2"],
+  ),
+  STREAMS_PER_CONNECTION: count(
+    "With HTTP_VERSION=2, how many connections share a TCP connection at the most; a lower limit of the server's holds.",
+    "100",
+    1,
+    10_000,
+  ),
   CONNECTIONS: count("Connections held at the same time.", "100", 1, 100_000),
   RAMP: duration("Time over which the connections are opened.", "10s", 0),
   DURATION: duration("Time for which all connections are held.", "30s", 1),
@@ -147,13 +173,14 @@ export const SETTINGS = {
   REACH_TIMEOUT: duration("Time within which all connections must be open, retries included.", "5m", 1),
   SERVERS: {
     help: "Endpoints that the connections are spread over in turn, instead of WS_URL alone.",
-    expects: "ws:// or wss:// URLs without a user name or a fragment, separated by commas",
+    expects:
+      "ws:// or wss:// URLs without a user name or a fragment, separated by commas; http:// or https:// URLs beside SSE_URL",
     default: "",
     secret: true, // as that of WS_URL
     shape: (text: string) => shapeOfList(text.split(","), isEndpoint, shapeOfUrl),
     parse: (text: string) => {
       const urls = text === "" ? [] : text.split(",");
-      return urls.every(isEndpoint) ? urls : undefined;
+      return urls.every(isEndpoint) || urls.every(isStreamEndpoint) ? urls : undefined;
     },
   },
   SOURCE_IPS: {
@@ -213,6 +240,16 @@ export const SETTINGS = {
   ),
   PUBLISH_RATE: rate("Publications in a second, all publishers together.", "10"),
   CHURN: count("Subscribers that leave in a second, each to come back at once.", "0", 0, 100_000),
+  BROWSERS: count("Browsers with a page each, which watch their room.", "1", 1, 5),
+  PAGE_URL: {
+    help: "The page that each browser opens; a path is one of WS_URL's host. ${room} stands for the room.",
+    expects: "an http:// or https:// URL, or a path that begins with /",
+    default: "/chat?room=${room}",
+    secret: true, // its query may carry a token
+    shape: shapeOfUrl,
+    parse: (text: string) => (/^(?:https?:\/\/[^\s/?#@]+|\/(?!\/))\S*$/.test(text) ? text : undefined),
+  },
+  PAGE_INTERVAL: duration("Time between two publications that a page is watched for.", "1s", 1),
   PROBE_INTERVAL: duration(
     "Time between two probes of one connection; each connection has another phase.",
     "2s",
@@ -240,6 +277,12 @@ export const SETTINGS = {
     "required",
     "optional",
   ]),
+  CUTS: count(
+    "How often this side cuts each subscriber's connection while messages go out; 0 leaves that to the server.",
+    "0",
+    0,
+    1_000,
+  ),
   GUARANTEE: choice("How often the server promises to deliver what is published.", [
     "exactly-once",
     "at-least-once",
@@ -423,6 +466,7 @@ export function requireRoomForMessages(
 const isForAnother = (name: SettingName, env: Env, defaults: Env): boolean =>
   name === "WS_TOKEN" &&
   ((env.WS_URL ?? defaults.WS_URL ?? SETTINGS.WS_URL.default) !== SETTINGS.WS_URL.default ||
+    (env.SSE_URL ?? defaults.SSE_URL ?? "") !== "" ||
     (env.SERVERS ?? defaults.SERVERS ?? "") !== "");
 type Env = Readonly<Record<string, string | undefined>>;
 

@@ -34,16 +34,22 @@ export function shapeOf(text: string): string {
   return facts.length > 0 ? oneThat(facts) : "something else";
 }
 
-/** The shape of what is no URL of a WebSocket. */
-export function shapeOfUrl(text: string): string {
+const MEANT: Readonly<Record<"ws" | "http", Readonly<Record<string, string>>>> = {
+  ws: { "http://": "ws://", "https://": "wss://" },
+  http: { "ws://": "http://", "wss://": "https://" },
+};
+
+/** The shape of what is no URL of a WebSocket, or of an event stream. */
+export function shapeOfUrl(text: string, wanted: "ws" | "http" = "ws"): string {
   if (text === "") return "an empty text";
   const facts = factsOf(text);
   if (facts.length > 0) return oneThat(facts);
   const scheme = /^(wss?|https?|tcp|udp|ftp|file|mqtts?|amqps?):\/\//i.exec(text)?.[0];
-  if (scheme === undefined) return "one that does not begin with ws:// or wss://";
-  const meant = { "http://": "ws://", "https://": "wss://" }[scheme.toLowerCase()];
+  const secure = wanted === "ws" ? "wss" : "https";
+  if (scheme === undefined) return `one that does not begin with ${wanted}:// or ${secure}://`;
+  const meant = MEANT[wanted][scheme.toLowerCase()];
   if (meant) return `one that begins with ${scheme}: write ${meant}`;
-  if (!/^wss?:/.test(scheme)) return `one that begins with ${scheme}`;
+  if (scheme !== `${wanted}://` && scheme !== `${secure}://`) return `one that begins with ${scheme}`;
   const [authority = ""] = text.slice(scheme.length).split(/[/?#]/);
   if (authority === "") return "one without a host";
   if (authority.includes("@")) return "one with a user name in it";

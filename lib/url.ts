@@ -60,7 +60,7 @@ export class EndpointError extends Error {}
  */
 export function endpointOf(url: string): string {
   const [, scheme, host = "", port = "", rest = ""] =
-    /^(wss?):\/\/(\[[^\]/?#]*\]|[^:/?#[\]]*)(?::([^/?#]*))?([/?].*)?$/s.exec(url) ?? [];
+    /^(wss?|https?):\/\/(\[[^\]/?#]*\]|[^:/?#[\]]*)(?::([^/?#]*))?([/?].*)?$/s.exec(url) ?? [];
   if (scheme === undefined) throw new EndpointError("a ws:// or wss:// URL with a host");
   if (host.includes("$"))
     throw new EndpointError("no variable in the host: it may stand in the path and the query");
@@ -70,9 +70,17 @@ export function endpointOf(url: string): string {
   if (!/^\d{0,5}$/.test(port) || (port !== "" && (Number(port) < 1 || Number(port) > 65_535))) {
     throw new EndpointError("a port from 1 to 65535");
   }
-  const isOwn = port === "" || Number(port) === (scheme === "ws" ? 80 : 443);
+  const isOwn = port === "" || Number(port) === (isSecure(scheme) ? 443 : 80);
   return `${scheme}://${host.toLowerCase()}${isOwn ? "" : `:${Number(port)}`}${rest}`;
 }
+
+const isSecure = (scheme: string): boolean => scheme === "wss" || scheme === "https";
+
+/** Whether connections to the URL are event streams, not WebSockets. */
+export const isEventStream = (url: string): boolean => /^https?:/i.test(url);
+
+/** Scheme, host and port of a URL. */
+export const originOf = (url: string): string => /^\w+:\/\/[^/?#]*/.exec(url)?.[0] ?? url;
 
 function split(url: string): [path: string, query: string | undefined] {
   const at = url.indexOf("?");

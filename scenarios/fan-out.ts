@@ -5,6 +5,7 @@ import { SettingsError } from "../lib/settings.ts";
 
 export const { options, setup, run, handleSummary } = swarm({
   name: "fan-out",
+  eventStreams: "engine",
   settings: [
     "CONNECTIONS",
     "RATE",

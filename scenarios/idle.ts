@@ -4,6 +4,7 @@ import { idle } from "../lib/k6/idle.ts";
 
 export const { options, setup, run, handleSummary } = idle({
   name: "idle",
+  eventStreams: "script",
   settings: ["IDLE", "KEEPALIVE", "PING_INTERVAL", "ROOMS"],
 
   silence: (settings) => ({

@@ -4,6 +4,7 @@ import { swarm } from "../lib/k6/swarm.ts";
 
 export const { options, setup, run, handleSummary } = swarm({
   name: "massconnect",
+  eventStreams: "engine",
   settings: [
     "CONNECTIONS",
     "RATE",

@@ -5,7 +5,17 @@ import { backoffOf } from "../lib/pacing.ts";
 
 export const { options, setup, run, handleSummary } = reconnect({
   name: "reconnect",
-  settings: ["CONNECTIONS", "ROOMS", "DURATION", "MESSAGE_INTERVAL", "REPLAY", "BACKOFF_BASE", "BACKOFF_CAP"],
+  eventStreams: "script",
+  settings: [
+    "CONNECTIONS",
+    "ROOMS",
+    "DURATION",
+    "MESSAGE_INTERVAL",
+    "REPLAY",
+    "CUTS",
+    "BACKOFF_BASE",
+    "BACKOFF_CAP",
+  ],
   defaults: { DURATION: "1m", BACKOFF_BASE: "1s", BACKOFF_CAP: "30s" },
 
   rooms: (settings) => ({
@@ -14,6 +24,7 @@ export const { options, setup, run, handleSummary } = reconnect({
     duration: settings.DURATION,
     interval: settings.MESSAGE_INTERVAL,
     replay: settings.REPLAY,
+    cuts: settings.CUTS,
     backoff: backoffOf(settings),
   }),
 

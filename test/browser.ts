@@ -7,17 +7,22 @@ import { type Browser, chromium, type Page } from "playwright-core";
 const NAMES = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 
 /**
- * Does something with a Chromium that is on the PATH. Without one the test is skipped; in continuous integration it
- * fails.
+ * The path of a Chromium on the PATH. Without one the test is skipped, and undefined comes back; in continuous
+ * integration it fails.
  */
-export async function withBrowser(t: TestContext, work: (browser: Browser) => Promise<void>): Promise<void> {
+export async function chromiumFor(t: TestContext): Promise<string | undefined> {
   const executablePath = await findChromium();
-  if (executablePath === undefined) {
-    const missing = `expected one of ${NAMES.join(", ")} on the PATH, found none`;
-    if (process.env.CI === "true") throw new Error(missing);
-    t.skip(missing);
-    return;
-  }
+  if (executablePath !== undefined) return executablePath;
+  const missing = `expected one of ${NAMES.join(", ")} on the PATH, found none`;
+  if (process.env.CI === "true") throw new Error(missing);
+  t.skip(missing);
+  return undefined;
+}
+
+/** Does something with that Chromium. */
+export async function withBrowser(t: TestContext, work: (browser: Browser) => Promise<void>): Promise<void> {
+  const executablePath = await chromiumFor(t);
+  if (executablePath === undefined) return;
   const browser = await chromium.launch({
     executablePath,
     args: [

@@ -75,7 +75,7 @@ const forBoth = /** @type {const} */ ({
 export const CODECS = ["msgpack", "cbor", "protobuf", "mqtt"];
 
 /** Where everything that is bundled lies, beside node_modules. */
-const SOURCES = ["lib", "scenarios", "thresholds", "server", "cli", "tools"];
+const SOURCES = ["lib", "scenarios", "thresholds", "server", "cli", "playwright", "tools"];
 
 /** Bundles dist/. */
 export async function buildBundles() {
@@ -92,6 +92,7 @@ export async function buildBundles() {
       action: "cli/action/bin.ts",
       server: "server/bin.ts",
       node: "cli/node.ts",
+      playwright: "playwright/index.ts",
     };
     const stock = await build({ ...forBoth, ...forK6, entryPoints: scenarios, outdir: "dist" });
     // lib/k6/realtime.ts asks for the extension: what has it is on the engine already.

@@ -1,4 +1,5 @@
 /** A run of conformance tests for a pull request. Pure. */
+import { inert } from "../markdown.ts";
 import { byAgent, type CaseResult, type ConformResults, fails, reasonOf, tally, wordOf } from "./results.ts";
 
 const MOST_ROWS = 50;
@@ -41,7 +42,3 @@ function table(title: string, rows: readonly CaseResult[]): string[] {
     "",
   ];
 }
-
-/** What a testee says is text, never markup. */
-const inert = (text: string): string =>
-  text.replace(/[\r\n]+/g, " ").replace(/[\\`*_{}[\]()#+!|<>~@&]/g, (char) => `&#${char.charCodeAt(0)};`);

@@ -12,6 +12,7 @@ export interface Starter {
 
 interface ProfileFile {
   readonly description?: string;
+  readonly settings?: Readonly<Record<string, string>>;
   readonly thresholds: object;
 }
 
@@ -34,7 +35,7 @@ export function projectFiles(
   const profile = {
     ...schemaOf("profile"),
     ...(description && { description }),
-    settings: SMALL_LOAD,
+    settings: { ...SMALL_LOAD, ...limits.settings },
     thresholds,
   };
   const inProject = (name: string) => joined(places.project, name);

@@ -55,6 +55,7 @@ export const RECENT_SECONDS = 10;
 const LATENCIES = [
   "ws_msg_rtt_ms",
   "ws_fanout_lag_ms",
+  "ws_page_lag_ms",
   "ws_connect_latency_ms",
 ] as const satisfies readonly MetricName[];
 const SENT = ["ws_probes", "ws_publications"] as const satisfies readonly MetricName[];

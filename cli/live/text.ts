@@ -76,6 +76,7 @@ export const NOT_RECORDED = "at the end (bin/k6 records, and so tells them while
 const NAMES: Partial<Record<MetricName, string>> = {
   ws_msg_rtt_ms: "round trip",
   ws_fanout_lag_ms: "fan-out lag",
+  ws_page_lag_ms: "page lag",
   ws_connect_latency_ms: "connecting",
 };
 

@@ -1,5 +1,6 @@
 /** The charts of a report as data: what is on them, not how they are drawn. Pure. */
 import { METRICS, type MetricName } from "../../lib/metrics.ts";
+import { PAGE_LEGS, type PageLeg } from "../../lib/reasons.ts";
 import { withoutStep } from "../../lib/steps.ts";
 import { stepMetric } from "../../lib/summary/layout.ts";
 import { parseLimit } from "../../lib/summary/threshold.ts";
@@ -23,6 +24,7 @@ export function chartsOf(views: readonly RunView[]): Chart[] {
     ...(views.some(({ recorded }) => recorded)
       ? [
           ...(views.length > 1 ? distributions(views) : []),
+          wireAndPage(views),
           ...latencyCharts(views),
           connections(views),
           ...rates(views),
@@ -65,6 +67,7 @@ const NOTHING: Timeline = {
   seconds: [],
   loadStart: 0,
   latencies: {},
+  pageLegs: {},
   generatorDelay: {},
   connections: [],
   rates: {},
@@ -80,6 +83,35 @@ function latencyCharts(views: readonly RunView[]): Chart[] {
     views.length === 1 ? [latencyChart(views, metric)] : percentileCharts(views, metric),
   );
 }
+
+/** How late publications are on the wire and on a screen, one over the other. */
+const wireAndPage = (views: readonly RunView[]) =>
+  timeChart(
+    views,
+    "Wire and page",
+    "When publications came to the engine's connections (fan-out lag), when a page showed them (page lag), and the median of each leg of the way to the page.",
+    MILLISECONDS,
+    ({ latencies: { ws_fanout_lag_ms: wire, ws_page_lag_ms: page }, pageLegs }) =>
+      page
+        ? [
+            ...(wire ? [{ label: "wire, p50", y: wire.p50 }] : []),
+            { label: "page, p50", y: page.p50 },
+            ...(wire ? [{ label: "wire, p99", y: wire.p99, style: "dashed" as const }] : []),
+            { label: "page, max", y: page.max, style: "points" as const },
+            ...PAGE_LEGS.flatMap((leg) => {
+              const latency = pageLegs[leg];
+              return latency ? [{ label: `leg to ${LEG_ENDS[leg]}, p50`, y: latency.p50 }] : [];
+            }),
+          ]
+        : [],
+  );
+
+const LEG_ENDS = {
+  wire: "this machine",
+  handler: "the handler",
+  dom: "the DOM",
+  frame: "the frame",
+} as const satisfies { readonly [L in PageLeg]: string };
 
 const latencyChart = (views: readonly RunView[], metric: string): Chart => ({
   ...timeChart(views, titleOf(metric), helpOf(metric), MILLISECONDS, ({ latencies }) =>

@@ -16,6 +16,7 @@ export function tilesOf({ metrics }: Summary): Tile[] {
   return [
     ...latency("ws_msg_rtt_ms", metrics),
     ...latency("ws_fanout_lag_ms", metrics),
+    ...latency("ws_page_lag_ms", metrics),
     ...latency("ws_connect_latency_ms", metrics),
     ...connections(metrics),
     ...messages(metrics),

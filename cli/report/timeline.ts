@@ -23,6 +23,8 @@ export interface Timeline {
   /** When the load began: where the first connection was opened, or the first value was measured. */
   readonly loadStart: number;
   readonly latencies: { readonly [metric: string]: Latency };
+  /** A publication's way to a page, by leg. */
+  readonly pageLegs: { readonly [leg: string]: Latency };
   /** The generator's own delay, by side. */
   readonly generatorDelay: { readonly [side: string]: Latency };
   /** Connections open at the end of each stretch. */
@@ -43,6 +45,7 @@ const LATENCIES = [
   "ws_msg_service_ms",
   "ws_fanout_lag_ms",
   "ws_fanout_spread_ms",
+  "ws_page_lag_ms",
   "ws_connect_latency_ms",
   "ws_reconnect_time_ms",
 ] as const satisfies readonly MetricName[];
@@ -79,16 +82,14 @@ export function timelineOf(run: Run): Timeline {
   const of = (metric: MetricName, tags: readonly (readonly [string, string])[] = []) =>
     select(run, { metric, tags });
   const byTag = (metric: MetricName, tag: string) => valuesOf(tag, of(metric));
+  const byValue = (metric: MetricName, tag: string) =>
+    present(byTag(metric, tag).map((value) => [value, latency(of(metric, [[tag, value]]), cells)]));
   const timeline = {
     cellSeconds: run.cellSeconds,
     seconds: cells.map((cell) => cell - start),
     latencies: present(LATENCIES.map((name) => [name, latency(of(name), cells)])),
-    generatorDelay: present(
-      byTag("ws_generator_delay_ms", "side").map((side) => [
-        side,
-        latency(of("ws_generator_delay_ms", [["side", side]]), cells),
-      ]),
-    ),
+    pageLegs: byValue("ws_page_leg_ms", "leg"),
+    generatorDelay: byValue("ws_generator_delay_ms", "side"),
     connections: connections(of, cells),
     rates: present(RATES.map((name) => [name, rate(of(name), cells, run.cellSeconds)])),
     faults: present(FAULTS.map((name) => [name, counts(of(name), cells)])),

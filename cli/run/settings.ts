@@ -1,5 +1,6 @@
 /** What a run's flags mean to the scenario and to k6, and what its load asks of this machine. Pure. */
 import type { ConnectTo } from "../../lib/connect-to.ts";
+import { CONNECTIONS_OF_A_PAGE } from "../../lib/page-legs.ts";
 import type { Profile } from "../../lib/profile.ts";
 import {
   describeStranger,
@@ -142,11 +143,12 @@ const ASKED = [
   "STEPS_OF",
   "ROOMS",
   "PUBLISHERS",
+  "BROWSERS",
 ] as const satisfies SettingName[];
 
 /** Connections at the same time, those of a load that grows at its largest. */
 function connectionsOf(scenario: string, settings: Settings<(typeof ASKED)[number]>): number {
-  const { CONNECTIONS, RATE, HOLD, STEPS, STEPS_OF, ROOMS, PUBLISHERS } = settings;
+  const { CONNECTIONS, RATE, HOLD, STEPS, STEPS_OF, ROOMS, PUBLISHERS, BROWSERS } = settings;
   const largest = sizesOf(STEPS).all.at(-1) ?? CONNECTIONS;
   switch (scenario) {
     case "connect":
@@ -156,6 +158,8 @@ function connectionsOf(scenario: string, settings: Settings<(typeof ASKED)[numbe
       return largest;
     case "fan-out":
       return (STEPS_OF === "connections" ? largest : CONNECTIONS) + PUBLISHERS * ROOMS;
+    case "browser-chat":
+      return CONNECTIONS + PUBLISHERS * ROOMS + CONNECTIONS_OF_A_PAGE * BROWSERS;
     default:
       return CONNECTIONS;
   }

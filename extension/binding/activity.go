@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strconv"
 
+	"go.k6.io/k6/v2/lib"
+
 	"xk6-realtime/engine"
 	"xk6-realtime/engine/protocol"
 	"xk6-realtime/engine/swarm"
@@ -22,10 +24,10 @@ type activity interface {
 
 // newActivity makes the shard's, nil where its connections are only held.
 // unwritable is told why a message could not be written.
-func newActivity(e *engine.Engine, o *options, shard int, unwritable func(error)) (activity, error) {
+func newActivity(e *engine.Engine, state *lib.State, o *options, shard int, unwritable func(error)) (activity, error) {
 	switch {
 	case o.fanOut != nil:
-		return newFanOut(e, o, shard, unwritable)
+		return newFanOut(e, state, o, shard, unwritable)
 	case o.probing != nil:
 		return newProbing(e, o, shard, unwritable)
 	}
@@ -71,6 +73,15 @@ func compileDescriptor(given any, columns []string) (*protocol.Protocol, error) 
 
 // vuVariable is the number of the virtual user, which only it knows.
 const vuVariable = "vu"
+
+// checkOneWay refuses a protocol that sends on connections which are event
+// streams.
+func (q *requests) checkOneWay(p *protocol.Protocol) error {
+	if !q.isStream || p.Sends() == "" {
+		return nil
+	}
+	return fmt.Errorf("Swarm: expected a protocol that sends nothing on event streams, got %q with %s", p.Name, p.Sends())
+}
 
 // checkVariables refuses a protocol that needs what is not given.
 func (q *requests) checkVariables(names []string) error {

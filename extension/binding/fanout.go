@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"go.k6.io/k6/v2/lib"
+
 	"xk6-realtime/engine"
 	"xk6-realtime/engine/fanout"
 	"xk6-realtime/engine/protocol"
@@ -46,8 +48,15 @@ func readFanOut(r *reader, subscribers, shards int) (*fanout.Options, error) {
 // shardFanOut is a shard's fan-out.
 type shardFanOut struct{ *fanout.Run }
 
-func newFanOut(e *engine.Engine, o *options, shard int, unwritable func(error)) (*shardFanOut, error) {
+func newFanOut(e *engine.Engine, state *lib.State, o *options, shard int, unwritable func(error)) (*shardFanOut, error) {
 	f := *o.fanOut
+	if spec := f.Protocol.PublishHTTP; spec != nil {
+		p, err := newPoster(state, o.request, o.swarm.Servers, spec, f.Timeout)
+		if err != nil {
+			return nil, err
+		}
+		f.Post = p.post
+	}
 	f.Plan.Shard = shard
 	f.Unwritable = unwritable
 	f.Variables = o.request.valuesFor(f.Protocol, shard)

@@ -43,6 +43,7 @@ type metricSet struct {
 	Uncertain        *metrics.Metric `metric:"ws_arrivals_uncertain"`
 	MessageBytes     *metrics.Metric `metric:"ws_message_bytes"`
 	WireBytes        *metrics.Metric `metric:"ws_wire_bytes"`
+	TCPConnections   *metrics.Metric `metric:"ws_tcp_connections"`
 	Compressed       *metrics.Metric `metric:"ws_sessions_compressed"`
 	Unmeasured       *metrics.Metric `metric:"ws_unmeasured"`
 	Drops            *metrics.Metric `metric:"ws_connection_drops"`
@@ -69,6 +70,14 @@ type metricSet struct {
 	Foreign          *metrics.Metric `metric:"ws_messages_foreign"`
 	RepliedRate      *metrics.Metric `metric:"ws_reply_success_rate"`
 	DeliveredRate    *metrics.Metric `metric:"ws_delivery_success_rate"`
+	FirstByte        *metrics.Metric `metric:"sse_first_byte_ms"`
+	FirstEvent       *metrics.Metric `metric:"sse_first_event_ms"`
+	EventGap         *metrics.Metric `metric:"sse_event_gap_ms"`
+	LongestStall     *metrics.Metric `metric:"sse_longest_stall_ms"`
+	Events           *metrics.Metric `metric:"sse_events"`
+	EventReads       *metrics.Metric `metric:"sse_reads"`
+	Comments         *metrics.Metric `metric:"sse_comments"`
+	ActiveStreams    *metrics.Metric `metric:"sse_active_streams"`
 }
 
 var kinds = map[string]metrics.MetricType{

@@ -80,7 +80,7 @@ func (r *recorder) hear(said swarm.Notice, secrets ...string) {
 		}
 		return
 	}
-	code := fmt.Sprint(said.Code)
+	code := codeName(said.Code)
 	isOther := listed(r.metrics.Drops, "code", code) == "other"
 	if isOther || text != "" {
 		sentence := "a connection was closed with " + code

@@ -90,6 +90,7 @@ func readOptions(given any) (*options, error) {
 	o.realTime = r.choice("priority", "normal", "realtime") == "realtime"
 	o.limits = readLimits(r)
 	o.swarm.Deflate = readCompression(r)
+	o.swarm.StreamsPerConnection = readHTTPVersion(r)
 	o.step = readStep(r)
 	o.request = &requests{
 		protocols: r.texts("subprotocols"),
@@ -113,11 +114,13 @@ func readOptions(given any) (*options, error) {
 	}
 	if o.fanOut != nil {
 		r.fail(o.request.checkVariables(o.fanOut.Protocol.Variables))
+		r.fail(o.request.checkOneWay(o.fanOut.Protocol))
 		o.swarm.Connections = o.fanOut.Plan.Connections()
 		o.swarm.Hold = untilDone
 	}
 	if o.probing = readProbing(r.object("probing")); o.probing != nil {
 		r.fail(o.request.checkVariables(o.probing.Protocol.Variables))
+		r.fail(o.request.checkOneWay(o.probing.Protocol))
 		o.swarm.Hold = untilDone
 	}
 	if o.fanOut != nil && o.probing != nil {

@@ -69,7 +69,7 @@ func TestWrongOptionsAreRefused(t *testing.T) {
 		{"a text for a number", object("connections", "10"), `got "10"`},
 		{"no servers", object("servers", []any{}), "Swarm.servers: expected at least one URL"},
 		{"one server without a list", object("servers", "ws://x"), "Swarm.servers: expected a list of texts"},
-		{"an http server", object("servers", []any{"http://x"}), "want ws:// or wss://"},
+		{"an ftp server", object("servers", []any{"ftp://x"}), "want ws:// or wss://"},
 		{"a fragment", object("servers", []any{"ws://x/#a"}), "want no fragment"},
 		{"a rate and batches", object("batchSize", int64(3)), "Swarm.rate: expected either rate or batchSize, got"},
 		{"no pace", object("rate", nil), "Swarm.rate: expected rate or batchSize"},

@@ -24,6 +24,7 @@ type recorder struct {
 	process *process
 	logger  logrus.FieldLogger
 	step    *step   // nil without steps
+	streams bool    // the connections are event streams
 	trends  []trend // by swarm.Series; without a metric where none is kept
 	// activity is by fanout.Series or probing.Series; nil where connections are
 	// only held.
@@ -42,14 +43,14 @@ type trend struct {
 // phaseNames are the values of the tag phase.
 var phaseNames = map[swarm.Series]string{
 	swarm.ResolvePhase: "resolve", swarm.TCPPhase: "tcp", swarm.ProxyPhase: "proxy",
-	swarm.TLSPhase: "tls", swarm.UpgradePhase: "upgrade",
+	swarm.TLSPhase: "tls", swarm.SettingsPhase: "settings", swarm.UpgradePhase: "upgrade",
 }
 
 func newRecorder(i *instance, o *options) *recorder {
 	state := i.vu.State()
 	r := &recorder{
 		metrics: i.metrics, builtin: state.BuiltinMetrics, tags: state.Tags.GetCurrentValues().Tags,
-		out: state.Samples, process: i.process, logger: state.Logger, step: i.process.beginStep(o.step),
+		out: state.Samples, process: i.process, logger: state.Logger, step: i.process.beginStep(o.step), streams: o.request.isStream,
 	}
 	if r.step != nil {
 		r.tags = r.tags.With(stepTag, o.step)
@@ -65,6 +66,10 @@ func newRecorder(i *instance, o *options) *recorder {
 	set(swarm.ConnectDelay, i.metrics.GeneratorDelay, bySide, "send")
 	set(swarm.ReceiveDelay, i.metrics.GeneratorDelay, bySide, "receive")
 	set(swarm.SessionTime, state.BuiltinMetrics.WSSessionDuration, "", "")
+	set(swarm.FirstByte, i.metrics.FirstByte, "", "")
+	set(swarm.FirstEvent, i.metrics.FirstEvent, "", "")
+	set(swarm.EventGap, i.metrics.EventGap, "", "")
+	set(swarm.LongestStall, i.metrics.LongestStall, "", "")
 	for series, phase := range phaseNames {
 		set(series, i.metrics.ConnectPhase, byPhase, phase)
 	}
@@ -121,7 +126,7 @@ func (r *recorder) setRatios(o *options) {
 	var expected []int64
 	for series, t := range r.trends {
 		n := connections
-		if swarm.Series(series) == swarm.ReceiveDelay {
+		if s := swarm.Series(series); s == swarm.ReceiveDelay || s == swarm.EventGap {
 			n = messages
 		}
 		expected = append(expected, n)
@@ -151,6 +156,7 @@ func (r *recorder) window(w *swarm.Window) {
 	s.count(r.metrics.SessionsOpened, w.Opened)
 	s.count(r.metrics.SessionsClosed, w.Closed)
 	s.count(r.metrics.Compressed, w.Compressed)
+	s.count(r.metrics.TCPConnections, w.TCPConnections)
 	s.count(r.metrics.Uncertain, w.Uncertain)
 	s.count(r.builtin.WSSessions, w.Opened)
 	s.count(r.builtin.WSMessagesSent, w.MessagesSent)
@@ -169,23 +175,39 @@ func (r *recorder) window(w *swarm.Window) {
 	dropped := int64(0)
 	for drop, n := range w.Drops {
 		dropped += n
-		code := listed(r.metrics.Drops, "code", strconv.Itoa(int(drop.Code)))
+		code := listed(r.metrics.Drops, "code", codeName(drop.Code))
 		s.count(r.metrics.Drops, n, "code", code, "by", drop.By.String())
 	}
 	for reason, n := range w.Breaches {
 		s.count(r.metrics.MessageErrors, n, "reason", listed(r.metrics.MessageErrors, "reason", reason))
 	}
 	s.count(r.metrics.MessageErrors, w.Unanswered, "reason", "close_unanswered")
+	s.count(r.metrics.Events, w.Streams.EventsAlone, "read", "alone")
+	s.count(r.metrics.Events, w.Streams.EventsTogether, "read", "together")
+	s.count(r.metrics.EventReads, w.Streams.Reads)
+	s.count(r.metrics.Comments, w.Streams.Comments)
 	s.push()
 	r.repeat(r.metrics.DropRate, 1, min(dropped, w.Closed))
 	r.repeat(r.metrics.DropRate, 0, w.Closed-dropped)
 	r.step.outcomes(r.metrics.DropRate, dropped, w.Closed-dropped)
 }
 
+// codeName is a close code as the tag has it; 0 is that of an event stream that
+// came to its end.
+func codeName(code uint16) string {
+	if code == 0 {
+		return "end_of_stream"
+	}
+	return strconv.Itoa(int(code))
+}
+
 // active tells k6 how many connections the process has open.
 func (r *recorder) active(all int) {
 	s := batch{r: r, at: time.Now()}
 	s.add(r.metrics.ActiveSessions, float64(all), r.tags)
+	if r.streams {
+		s.add(r.metrics.ActiveStreams, float64(all), r.tags)
+	}
 	s.push()
 }
 

@@ -28,6 +28,7 @@ type requests struct {
 	fields    []field
 	variables map[string]variable
 	shards    int
+	isStream  bool // of events, not a WebSocket's handshake
 }
 
 // field is a header field.
@@ -106,9 +107,11 @@ func splitURL(url string) (origin, path string) {
 // addServer takes the path and the query of a server's URL.
 func (q *requests) addServer(url string) error {
 	origin, path := splitURL(url)
-	if _, _, err := engine.ParseURL(origin); err != nil {
+	_, _, isStream, err := engine.ParseServer(origin)
+	if err != nil {
 		return fmt.Errorf("Swarm.servers: %w", err)
 	}
+	q.isStream = isStream
 	if strings.Contains(path, "#") {
 		return fmt.Errorf("Swarm.servers: %s: want no fragment (RFC 6455 section 3)", origin)
 	}
@@ -141,7 +144,7 @@ func (q *requests) setUserAgent(agent string) {
 func (q *requests) check() error {
 	r := handshake.Request{Host: "localhost"}
 	q.fill(0, &r)
-	if _, err := r.Append(nil, handshake.Key{}); err != nil {
+	if err := try(&r, q.isStream); err != nil {
 		return fmt.Errorf("Swarm: %w", err)
 	}
 	for _, f := range q.fields {
@@ -155,6 +158,16 @@ func (q *requests) check() error {
 		}
 	}
 	return nil
+}
+
+// try tells why a request cannot be sent.
+func try(r *handshake.Request, isStream bool) error {
+	if isStream {
+		_, err := r.AppendStream(nil)
+		return err
+	}
+	_, err := r.Append(nil, handshake.Key{})
+	return err
 }
 
 // fill makes the request of a connection.

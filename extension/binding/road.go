@@ -66,7 +66,7 @@ func (r *road) route(e engine.Endpoint) engine.Route {
 // would reach them.
 func requireRoads(urls []string) error {
 	for _, u := range urls {
-		e, _, err := engine.ParseURL(u)
+		e, _, _, err := engine.ParseServer(u)
 		if err == nil {
 			_, err = proxyFor(e)
 		}

@@ -24,6 +24,7 @@ type socketRecorder struct {
 	outbox                                   *outbox
 	logger                                   logrus.FieldLogger
 	sessions, messagesSent, messagesReceived int64
+	tcpConnections                           int64 // made for a socket
 	missed                                   int64 // times that found the outbox full
 	told                                     engine.Traffic
 }
@@ -87,6 +88,7 @@ func (r *socketRecorder) counted(t engine.Traffic) (counts metrics.Samples) {
 		n      int64
 	}{
 		{r.builtin.WSSessions, r.tags, r.sessions},
+		{r.metrics.TCPConnections, r.tags, r.tcpConnections},
 		{r.builtin.WSMessagesSent, r.tags, r.messagesSent},
 		{r.builtin.WSMessagesReceived, r.tags, r.messagesReceived},
 		{r.builtin.DataSent, r.tags, t.Sent - r.told.Sent},
@@ -103,6 +105,6 @@ func (r *socketRecorder) counted(t engine.Traffic) (counts metrics.Samples) {
 	if r.missed > 0 {
 		counts = append(counts, r.sample(r.metrics.Unmeasured, float64(r.missed), r.tags.With("reason", "not_taken")))
 	}
-	r.sessions, r.messagesSent, r.messagesReceived, r.missed, r.told = 0, 0, 0, 0, t
+	r.sessions, r.tcpConnections, r.messagesSent, r.messagesReceived, r.missed, r.told = 0, 0, 0, 0, 0, t
 	return counts
 }

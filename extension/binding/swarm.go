@@ -90,7 +90,7 @@ func (s *swarmObject) start() (*shard, error) {
 	if len(o.Sources) == 0 {
 		o.Sources = localIPs(state, o.Connections)
 	}
-	does, err := newActivity(e, s.options, o.Shard, s.process.notices.unwritable)
+	does, err := newActivity(e, state, s.options, o.Shard, s.process.notices.unwritable)
 	if does != nil {
 		o.Guest = does.guest
 	}

@@ -54,7 +54,7 @@ func (i *instance) newWebSocket(call sobek.ConstructorCall) *sobek.Object {
 	s.define(o.url)
 	out := i.newSocketRecorder(state, o.tags)
 	s.link = &socketLink{
-		loop: e.Loops()[0], mail: openMailbox(i.vu, &i.process.mail, s.heard), out: out,
+		loop: e.Loops()[0], isStream: o.isStream, mail: openMailbox(i.vu, &i.process.mail, s.heard), out: out,
 		warnCrowded: func() { i.process.mail.warn(state.Logger) },
 	}
 	s.link.mail.roomy = s.link.roomy
@@ -113,7 +113,15 @@ func (s *socketObject) requireOpen(method string) {
 	}
 }
 
+// requireTwoWay refuses what an event stream has no way for.
+func (s *socketObject) requireTwoWay(method string) {
+	if s.link.isStream {
+		common.Throw(s.rt, errors.New("WebSocket."+method+": expected a ws:// or wss:// URL, got an event stream's, on which nothing can be sent"))
+	}
+}
+
 func (s *socketObject) send(data sobek.Value) {
+	s.requireTwoWay("send")
 	s.requireOpen("send")
 	if text, ok := orUndefined(data).Export().(string); ok {
 		s.link.send(engine.Text, []byte(text))
@@ -123,6 +131,7 @@ func (s *socketObject) send(data sobek.Value) {
 }
 
 func (s *socketObject) sendRaw(data sobek.Value) {
+	s.requireTwoWay("sendRaw")
 	s.requireOpen("sendRaw")
 	b := s.bytes("sendRaw", "", data)
 	s.link.do(func(c *engine.Conn) { _, err := c.SendRaw(b); s.link.sent(err) })
@@ -150,6 +159,7 @@ func (s *socketObject) bytes(method, orElse string, data sobek.Value) []byte {
 }
 
 func (s *socketObject) ping() {
+	s.requireTwoWay("ping")
 	s.requireOpen("ping")
 	s.link.do(func(*engine.Conn) { s.link.ping() })
 }

@@ -17,15 +17,18 @@ import (
 // socketLink is a WebSocket's half that belongs to the engine's loop. It hears
 // the connection, and posts to the virtual user.
 type socketLink struct {
-	loop    *engine.Loop
-	conn    *engine.Conn
-	mail    *mailbox
-	out     *socketRecorder
-	traffic engine.Traffic
-	opened  clock.Time
-	pings   map[uint64]clock.Time
-	pinged  uint64
-	over    func() // gives back what the connection held
+	loop     *engine.Loop
+	conn     *engine.Conn
+	mail     *mailbox
+	out      *socketRecorder
+	traffic  engine.Traffic
+	isStream bool
+	opened   clock.Time
+	pings    map[uint64]clock.Time
+	pinged   uint64
+	over     func() // gives back what the connection held
+	// resumption is where an event stream that is over goes on.
+	resumption engine.Resumption
 
 	// Why the connection is not read: the script's pause, or that the script
 	// does not keep up.
@@ -39,7 +42,8 @@ const maxPings = 1000
 
 func (o *socketOptions) dial(traffic *engine.Traffic) *engine.Dial {
 	return &engine.Dial{
-		Endpoint: o.endpoint, Source: o.source, Deflate: o.deflate, Traffic: traffic,
+		Endpoint: o.endpoint, Source: o.source, Deflate: o.deflate, EventStream: o.isStream, Traffic: traffic,
+		StreamsPerConnection: o.streamsPerConnection,
 		Request: func(_ *engine.Conn, r *handshake.Request) {
 			r.Path, r.Protocols = o.request.Path, o.request.Protocols
 			r.Fields = append(r.Fields, o.request.Fields...)
@@ -84,7 +88,7 @@ func (l *socketLink) send(op engine.Kind, payload []byte) {
 // sent tells the script of a message that the peer's silence left no room for.
 // One that finds the connection ended needs no word: close follows.
 func (l *socketLink) sent(err error) bool {
-	if err == engine.ErrUnsent {
+	if err == engine.ErrUnsent || err == engine.ErrOneWay {
 		l.post(failure(clock.Now(), stateOpen, "unsent", nil))
 	}
 	return err == nil
@@ -122,9 +126,14 @@ func failure(at clock.Time, state int64, reason string, err error) *socketEvent 
 func (l *socketLink) Opened(c *engine.Conn, o *engine.Opening) {
 	l.opened = o.Opened
 	l.out.opened(o.Opened.Sub(o.Began))
+	l.out.connected(o)
 	l.out.flush(l.traffic)
 	c.SetAlarm(clock.Now().Add(pushEvery))
-	l.post(&socketEvent{kind: "open", at: o.Opened, state: stateOpen, fields: map[string]any{"protocol": o.Protocol, "extensions": extensions(o)}})
+	fields := map[string]any{"protocol": o.Protocol, "extensions": extensions(o)}
+	if l.isStream {
+		fields["firstByteMs"] = milliseconds(o.Opened.Sub(o.FirstByte))
+	}
+	l.post(&socketEvent{kind: "open", at: o.Opened, state: stateOpen, fields: fields})
 }
 
 // extensions are those that were agreed on, as the server's answer says them.
@@ -136,8 +145,9 @@ func extensions(o *engine.Opening) string {
 }
 
 // Failed gives an error and a close event, as k6/websockets does.
-func (l *socketLink) Failed(_ *engine.Conn, _ *engine.Opening, f engine.Failure) {
+func (l *socketLink) Failed(_ *engine.Conn, o *engine.Opening, f engine.Failure) {
 	at := clock.Now()
+	l.out.connected(o)
 	l.post(failure(at, stateClosed, f.Reason.String(), f.Err))
 	l.end(at, engine.End{Code: frame.CodeAbnormal, By: failedBy(f.Reason)})
 }
@@ -232,7 +242,8 @@ func (l *socketLink) Alarm(c *engine.Conn, now clock.Time) {
 }
 
 // Closed is the end of a connection that was open.
-func (l *socketLink) Closed(_ *engine.Conn, e engine.End) {
+func (l *socketLink) Closed(c *engine.Conn, e engine.End) {
+	l.resumption = c.Resumption()
 	l.out.closed(e.At.Sub(l.opened))
 	if e.Breach != "" {
 		l.post(failure(e.At, stateClosing, e.Breach, nil))
@@ -245,6 +256,12 @@ func (l *socketLink) end(at clock.Time, e engine.End) {
 	event := &socketEvent{kind: "close", at: at, state: stateClosed, last: true, fields: map[string]any{
 		"code": int(e.Code), "reason": e.Text, "by": e.By.String(), "wasClean": e.Code != frame.CodeAbnormal && e.Breach == "",
 	}}
+	if l.isStream {
+		event.fields["lastEventId"] = l.resumption.LastEventID
+		if l.resumption.Retry >= 0 {
+			event.fields["retryMs"] = milliseconds(l.resumption.Retry)
+		}
+	}
 	// The iteration may end with it, and k6 takes no samples after the last.
 	l.out.end(l.traffic, func() { l.post(event) })
 }

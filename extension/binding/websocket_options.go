@@ -18,12 +18,15 @@ import (
 type socketOptions struct {
 	url      string
 	endpoint engine.Endpoint
+	isStream bool // of events, by an http or https URL
 	request  handshake.Request
 	hasAgent bool // the script has a word on User-Agent
 	source   netip.Addr
 	deflate  *deflate.Options // nil for no compression
 	bounds   bounds
-	tags     map[string]string
+	// streamsPerConnection is of HTTP/2, 0 for HTTP/1.1.
+	streamsPerConnection int
+	tags                 map[string]string
 }
 
 // maxReceiveBuffer is what Linux takes at the most (net/core/sock.c).
@@ -69,7 +72,7 @@ func readSocketOptions(state *lib.State, arguments []sobek.Value) (*socketOption
 		o.request.Fields = append(o.request.Fields, handshake.Field{Name: userAgent, Value: agent})
 	}
 	o.request.Host = o.endpoint.Authority
-	if _, err := o.request.Append(nil, handshake.Key{}); err != nil {
+	if err := try(&o.request, o.isStream); err != nil {
 		return nil, fmt.Errorf("WebSocket: %w", err)
 	}
 	if pool := state.Options.LocalIPs; pool.Valid {
@@ -83,7 +86,7 @@ func readSocketOptions(state *lib.State, arguments []sobek.Value) (*socketOption
 
 func (o *socketOptions) readURL() (err error) {
 	origin, path := splitURL(o.url)
-	if o.endpoint, _, err = engine.ParseURL(origin); err != nil {
+	if o.endpoint, _, o.isStream, err = engine.ParseServer(origin); err != nil {
 		return fmt.Errorf("WebSocket.url: %w", err)
 	}
 	if strings.Contains(path, "#") {
@@ -118,5 +121,6 @@ func (o *socketOptions) readParams(r *reader) {
 	o.bounds.receiveBuffer = r.whole("receiveBufferBytes", 0, 0, maxReceiveBuffer)
 	o.bounds.limits = readLimits(r)
 	o.deflate = readCompression(r)
+	o.streamsPerConnection = readHTTPVersion(r)
 	o.bounds.timeouts = readTimeouts(r.object("timeouts"))
 }

@@ -313,9 +313,9 @@ func streamingPeer(t *testing.T, blocked chan<- int64) string {
 func TestASocketIsRefused(t *testing.T) {
 	for _, test := range []struct{ name, script, want string }{
 		{"without a URL", `new WebSocket()`, "WebSocket.url: expected a text, got nothing"},
-		{"of another scheme, without repeating the query", `new WebSocket("http://h/p?token=secret")`, `URL "http://h": want ws:// or wss://`},
+		{"of another scheme, without repeating the query", `new WebSocket("ftp://h/p?token=secret")`, `URL "ftp://h": want ws:// or wss://`},
 		{"with an unknown option", `new WebSocket("ws://h", null, { compress: "deflate" })`,
-			"WebSocket.compress: unknown option, expected one of headers, tags, receiveBufferBytes, messageBytes, bufferedBytes, compression, contextTakeover, serverWindowBits, clientWindowBits, timeouts"},
+			"WebSocket.compress: unknown option, expected one of headers, tags, receiveBufferBytes, messageBytes, bufferedBytes, compression, contextTakeover, serverWindowBits, clientWindowBits, httpVersion, streamsPerConnection, timeouts"},
 		{"with a wrong compression", `new WebSocket("ws://h", null, { compression: "gzip" })`,
 			`WebSocket.compression: expected off or deflate, got "gzip"`},
 		{"with a wrong window", `new WebSocket("ws://h", null, { compression: "deflate", clientWindowBits: 7 })`,

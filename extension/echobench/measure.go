@@ -55,11 +55,15 @@ func Measure(ctx context.Context, e *engine.Engine, server *Server, c Case, o Op
 	if o.Silence == 0 {
 		o.Silence = DefaultSilence
 	}
+	row := &Row{Server: server.Name, Case: c, KernelStamps: e.Options().Transport == engine.Epoll}
+	if c.Handshakes {
+		measureHandshakes(ctx, e, server, o, row)
+		return row
+	}
 	m := &measurement{Case: c, ended: make(chan struct{}, c.Connections), closed: make(chan struct{}, c.Connections)}
 	for _, loop := range e.Loops() {
 		m.shares = append(m.shares, &share{loop: loop, payload: m.payload(), gaps: hist.New()})
 	}
-	row := &Row{Server: server.Name, Case: c, KernelStamps: e.Options().Transport == engine.Epoll}
 	if err := m.open(ctx, server, o); err != nil {
 		row.Outcome, row.Why = Failed, err.Error()
 	} else {

@@ -3,10 +3,12 @@ package echobench
 import (
 	"context"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -190,6 +192,82 @@ func TestAnInterruptionEndsTheCase(t *testing.T) {
 	url := wrongServer(t, func(*websocket.Conn, int, []byte) error { cancel(); return nil })
 	server, c := spec(t, url, `{"count":5,"size":64}`)
 	if row := Measure(ctx, newEngine(t), server, c, Options{}); row.Why != "interrupted" {
+		t.Errorf("%s, %q", row.Outcome, row.Why)
+	}
+}
+
+// handshakesOf is a case of handshakes with a server.
+func handshakesOf(t *testing.T, uri, c string) (*Server, Case) {
+	t.Helper()
+	s, err := ParseSpec(fmt.Appendf(nil, `{"servers":[{"uri":%q}],"testsets":[{"mode":"handshake","cases":[%s]}]}`, uri, c))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &s.Servers[0], s.Testsets[0].Cases[0]
+}
+
+func TestEachHandshakeIsCountedOnce(t *testing.T) {
+	var asked, closed atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked.Add(1)
+		c, err := (&websocket.Upgrader{}).Upgrade(w, r, nil)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer c.Close()
+		if _, _, err := c.ReadMessage(); websocket.IsCloseError(err, websocket.CloseNormalClosure, websocket.CloseNoStatusReceived) {
+			closed.Add(1)
+		}
+	}))
+	defer server.Close()
+	uri := "ws" + strings.TrimPrefix(server.URL, "http")
+	for _, test := range []struct{ name, c string }{
+		{"one after the other", `{"count":50}`},
+		{"ten at once", `{"count":103,"connections":10}`},
+		{"at a rate", `{"count":60,"rate":600}`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			asked.Store(0)
+			closed.Store(0)
+			s, c := handshakesOf(t, uri, test.c)
+			row := Measure(context.Background(), newEngine(t), s, c, Options{})
+			if row.Outcome != Passed || len(row.latencies) != c.Count || row.EchoesPerSecond <= 0 {
+				t.Fatalf("%s, %q, %d of %d handshakes, %.0f a second", row.Outcome, row.Why, len(row.latencies), c.Count, row.EchoesPerSecond)
+			}
+			if asked.Load() != int64(c.Count) || closed.Load() != int64(c.Count) {
+				t.Errorf("the server saw %d handshakes and %d Close frames, want %d", asked.Load(), closed.Load(), c.Count)
+			}
+			for _, l := range row.latencies {
+				if l <= 0 {
+					t.Fatalf("a handshake took %s", l)
+				}
+			}
+		})
+	}
+}
+
+func TestHandshakesThatFailAreTold(t *testing.T) {
+	refusing := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "full", http.StatusServiceUnavailable)
+	}))
+	defer refusing.Close()
+	s, c := handshakesOf(t, "ws"+strings.TrimPrefix(refusing.URL, "http"), `{"count":50,"connections":5}`)
+	row := Measure(context.Background(), newEngine(t), s, c, Options{})
+	if row.Outcome != Failed || !strings.Contains(row.Why, "could not connect: ") || !strings.Contains(row.Why, "503") {
+		t.Errorf("%s, %q, want FAILED and the status", row.Outcome, row.Why)
+	}
+}
+
+func TestHandshakesThatAreNotAnsweredTimeOut(t *testing.T) {
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	s, c := handshakesOf(t, "ws://"+silent.Addr().String(), `{"count":5,"connections":2,"timeout":0.2}`)
+	row := Measure(context.Background(), newEngine(t), s, c, Options{})
+	if row.Outcome != TimedOut || row.Why != "not all handshakes were done after 200ms" {
 		t.Errorf("%s, %q", row.Outcome, row.Why)
 	}
 }

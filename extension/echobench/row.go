@@ -24,6 +24,7 @@ const (
 type Row struct {
 	Server  string
 	Case    Case
+	Turn    Turn
 	Outcome Outcome
 	Why     string // unless it passed
 
@@ -131,7 +132,7 @@ func (r *Row) judge(delays []time.Duration, gaps *hist.Histogram) {
 			says string
 			is   time.Duration
 		}{
-			{"the generator wrote %s of the messages within %.1f µs of when they were due, and received %[1]s of the echoes within %.1[3]f µs", at(delays, q.share)},
+			{"the generator began %s of the " + r.Case.what() + " within %.1f µs of when they were due, and %[1]s were complete within %.1[3]f µs", at(delays, q.share)},
 			{"the arrivals of %s of the echoes are known to within %.1f µs, and %[1]s of the echoes came within %.1[3]f µs", gaps.Quantile(q.share)},
 		} {
 			if float64(own.is) > oursAtMost*float64(latency) {

@@ -63,8 +63,8 @@ func TestTheGeneratorIsCalledTheBottleneck(t *testing.T) {
 	}{
 		{"nothing is ours", nil, gaps(), 0.5, NotOurs, ""},
 		{"a tenth of the latency is allowed", []time.Duration{10 * us, 10 * us, 10 * us}, gaps(10*us, 10*us), 0.9, NotOurs, ""},
-		{"half of the messages were written late", []time.Duration{0, 11 * us, 11 * us}, gaps(), 0, Bound, "wrote half of the messages within 11.0 µs"},
-		{"one message was written late", []time.Duration{0, 0, 11 * us}, gaps(), 0, OursTail, "received 99 % of the echoes within 100.0 µs"},
+		{"half of the messages were written late", []time.Duration{0, 11 * us, 11 * us}, gaps(), 0, Bound, "began half of the echoes within 11.0 µs"},
+		{"one message was written late", []time.Duration{0, 0, 11 * us}, gaps(), 0, OursTail, "99 % were complete within 100.0 µs"},
 		{"half of the arrivals are not known", nil, gaps(11*us, 11*us), 0, Bound, "the arrivals of half of the echoes are known to within 11.0 µs"},
 		{"one arrival is not known", nil, gaps(0, 0, 50*us), 0, OursTail, "the arrivals of 99 % of the echoes"},
 		{"its loop had no time left", nil, gaps(), 0.91, Bound, "at work for 91 % of the time"},

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -48,7 +49,10 @@ type Testset struct {
 
 // Case is one row for each server.
 type Case struct {
-	// Count is how many messages all connections together send.
+	// Handshakes are measured in place of echoes: connections are opened and closed.
+	Handshakes bool
+	// Count is how many messages all connections together send, or how many
+	// handshakes there are.
 	Count int
 	// Size is a message's length in bytes.
 	Size int
@@ -71,6 +75,8 @@ type Case struct {
 // Mode names how messages follow each other.
 func (c *Case) Mode() string {
 	switch {
+	case c.Handshakes:
+		return "handshake"
 	case c.Rate > 0:
 		return "open"
 	case c.Depth == 1:
@@ -163,12 +169,20 @@ func (r *reader) servers(v any) (servers []Server) {
 // options.
 var caseFields = []string{"count", "size", "timeout", "binary", "sync", "verify", "connections", "depth", "rate"}
 
+// handshakeFields are those of them that a case of handshakes has.
+var handshakeFields = []string{"count", "timeout", "connections", "rate"}
+
 func (r *reader) testset(at string, v any) Testset {
 	o := r.object(at, v, "mode", "options", "cases")
-	if o["mode"] != "echo" {
-		r.fail(at+".mode", `"echo"`, o["mode"])
+	fields := caseFields
+	switch o["mode"] {
+	case "echo":
+	case "handshake":
+		fields = handshakeFields
+	default:
+		r.fail(at+".mode", `"echo" or "handshake"`, o["mode"])
 	}
-	options := r.object(at+".options", o["options"], append([]string{"outfile", "digits", "sep", "rtts", "quantile_count"}, caseFields...)...)
+	options := r.object(at+".options", o["options"], append([]string{"outfile", "digits", "sep", "rtts", "quantile_count"}, fields...)...)
 	at += ".options"
 	t := Testset{
 		Outfile:   r.text(at+".outfile", options["outfile"], "-"),
@@ -182,14 +196,15 @@ func (r *reader) testset(at string, v any) Testset {
 	}
 	at = at[:len(at)-len(".options")]
 	for i, c := range r.list(at+".cases", o["cases"]) {
-		t.Cases = append(t.Cases, r.testCase(at, i, c, options))
+		t.Cases = append(t.Cases, r.testCase(at, i, c, options, fields))
 	}
 	return t
 }
 
-func (r *reader) testCase(testset string, i int, v any, options map[string]any) Case {
+func (r *reader) testCase(testset string, i int, v any, options map[string]any, fields []string) Case {
 	at := fmt.Sprintf("%s.cases[%d]", testset, i)
-	o := r.object(at, v, caseFields...)
+	o := r.object(at, v, fields...)
+	handshakes := !slices.Contains(fields, "size")
 	// A case's own value goes before that of the testset's options.
 	field := func(name string) (where string, value any) {
 		if value, ok := o[name]; ok {
@@ -208,9 +223,14 @@ func (r *reader) testCase(testset string, i int, v any, options map[string]any) 
 		where, value := field(name)
 		return r.flag(where, value, otherwise)
 	}
+	least := required
+	if handshakes {
+		least = 0 // there is no message
+	}
 	c := Case{
+		Handshakes:  handshakes,
 		Count:       whole("count", required, 1, mostCount),
-		Size:        whole("size", required, 0, mostSize),
+		Size:        whole("size", least, 0, mostSize),
 		Binary:      flag("binary", true),
 		Verify:      flag("verify", false),
 		Connections: whole("connections", 1, 1, mostConnections),
@@ -223,11 +243,14 @@ func (r *reader) testCase(testset string, i int, v any, options map[string]any) 
 	if c.Rate > 0 && c.Depth > 0 {
 		r.fail(where, "no rate beside depth: an open load does not wait for echoes", value)
 	}
-	if flag("sync", true) && c.Depth == 0 && c.Rate == 0 {
+	if connections, value := field("connections"); handshakes && c.Rate > 0 && c.Connections > 1 {
+		r.fail(connections, "no connections beside the rate of handshakes: it does not wait for any", value)
+	}
+	if !handshakes && flag("sync", true) && c.Depth == 0 && c.Rate == 0 {
 		c.Depth = 1
 	}
 	if where, value := field("connections"); r.err == nil && c.Connections > c.Count {
-		r.fail(where, fmt.Sprintf("no more connections than messages, %d", c.Count), value)
+		r.fail(where, fmt.Sprintf("no more connections than the count, %d", c.Count), value)
 	}
 	return c
 }

@@ -42,6 +42,24 @@ func TestASpecFileOfTheOlderSuiteIsRead(t *testing.T) {
 	}
 }
 
+func TestATestsetOfHandshakesHasNoMessages(t *testing.T) {
+	const handshakes = `{"servers": [{"uri": "ws://127.0.0.1:9001"}], "testsets": [{"mode": "handshake",
+		"options": {"count": 100}, "cases": [{}, {"connections": 10}, {"rate": 50}]}]}`
+	s, err := ParseSpec([]byte(handshakes))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []string{"handshake", "handshakex10", "handshake@50"} {
+		if got := s.Testsets[0].Cases[i].Words(); got != want {
+			t.Errorf("case %d is %s, want %s", i, got, want)
+		}
+	}
+	_, err = ParseSpec([]byte(strings.Replace(handshakes, "{}", `{"size": 64}`, 1)))
+	if want := "testsets[0].cases[0].size: expected one of the fields count, timeout, connections, rate"; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("error %v, want one that says %q", err, want)
+	}
+}
+
 func TestTheTemplateIsRead(t *testing.T) {
 	if _, err := ParseSpec(Template()); err != nil {
 		t.Error(err)
@@ -55,7 +73,7 @@ func TestAWrongSpecNamesTheField(t *testing.T) {
 		{"a field that is none", `"verify"`, `"verfiy"`, `testsets[0].options.verfiy: expected one of the fields outfile, `},
 		{"no servers", `[{"name": "one", "uri": "ws://127.0.0.1:9001", "desc": "on localhost"}]`, `[]`, "servers: expected a list with one element at least, got []"},
 		{"a URL that is none", "ws://127.0.0.1:9001", "http://127.0.0.1:9001", `servers[0].uri: expected a URL such as ws://127.0.0.1:9001: URL "http://127.0.0.1:9001": want ws:// or wss://`},
-		{"another mode", `"mode": "echo"`, `"mode": "eho"`, `testsets[0].mode: expected "echo", got "eho"`},
+		{"another mode", `"mode": "echo"`, `"mode": "eho"`, `testsets[0].mode: expected "echo" or "handshake", got "eho"`},
 		{"a count below 1", `"count": 1000`, `"count": 0`, "testsets[0].options.count: expected a whole number from 1 to 10000000, got 0"},
 		{"a count that is text", `"count": 5`, `"count": "5"`, `testsets[0].cases[1].count: expected a whole number from 1 to 10000000, got "5"`},
 		{"a count that is not whole", `"count": 5`, `"count": 5.5`, "testsets[0].cases[1].count: expected a whole number from 1 to 10000000, got 5.5"},
@@ -63,7 +81,7 @@ func TestAWrongSpecNamesTheField(t *testing.T) {
 		{"a flag that is none", `"binary": true`, `"binary": 1`, "testsets[0].options.binary: expected true or false, got 1"},
 		{"no quantiles", `"quantile_count": 10`, `"quantile_count": 0`, "testsets[0].options.quantile_count: expected a whole number from 1 to 1000, got 0"},
 		{"a rate beside a depth", `"rate": 50.5`, `"rate": 50.5, "depth": 2`, "testsets[0].cases[2].rate: expected no rate beside depth"},
-		{"more connections than messages", `"count": 5`, `"count": 5, "connections": 6`, "testsets[0].cases[1].connections: expected no more connections than messages, 5, got 6"},
+		{"more connections than messages", `"count": 5`, `"count": 5, "connections": 6`, "testsets[0].cases[1].connections: expected no more connections than the count, 5, got 6"},
 		{"a time-out of 0", `"timeout": 100000`, `"timeout": 0`, "testsets[0].options.timeout: expected a number from 0.001 to 1000000, got 0"},
 	}
 	for _, test := range tests {

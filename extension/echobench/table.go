@@ -13,7 +13,9 @@ import (
 // Table is the rows of a testset.
 type Table struct {
 	Testset *Testset
-	Rows    []*Row
+	// Rounds is how often each case is measured of a server. 0 is once.
+	Rounds int
+	Rows   []*Row
 }
 
 // none stands where there is no value.
@@ -27,6 +29,9 @@ func (t *Table) cells() [][]string {
 		head = append(head, fmt.Sprintf("q%d", i))
 	}
 	head = append(head, "mode", "echoes_per_s", "generator")
+	if t.Rounds > 1 {
+		head = append(head, "round")
+	}
 	local := slices.ContainsFunc(t.Rows, func(r *Row) bool { return r.Local != nil })
 	if local {
 		head = append(head, "server_cpu_us", "server_mib")
@@ -56,6 +61,9 @@ func (t *Table) row(r *Row, local bool) []string {
 		cells = append(cells, slices.Repeat([]string{none}, 5+t.Testset.Quantiles)...)
 	}
 	cells = append(cells, r.Case.Words(), strconv.FormatFloat(r.EchoesPerSecond, 'f', 0, 64), r.generator())
+	if t.Rounds > 1 {
+		cells = append(cells, strconv.Itoa(r.Turn.Round))
+	}
 	if local && r.Local != nil && f != nil {
 		us(microseconds(r.Local.CPU) / float64(len(r.latencies)))
 		cells = append(cells, strconv.FormatFloat(float64(r.Local.Resident)/(1<<20), 'f', 1, 64))
@@ -88,6 +96,14 @@ func (c *Case) Words() string {
 		words += "x" + strconv.Itoa(c.Connections)
 	}
 	return words
+}
+
+// what a case counts.
+func (c *Case) what() string {
+	if c.Handshakes {
+		return "handshakes"
+	}
+	return "echoes"
 }
 
 // WriteSeparated writes the table with a separator between the columns.
@@ -134,7 +150,7 @@ func (t *Table) WriteMarkdown(w io.Writer) error {
 func (t *Table) short() *Table {
 	set := *t.Testset
 	set.RTTs = false
-	return &Table{Testset: &set, Rows: t.Rows}
+	return &Table{Testset: &set, Rounds: t.Rounds, Rows: t.Rows}
 }
 
 func aligned(b *strings.Builder, cells [][]string, before, between, after string) {
@@ -161,7 +177,7 @@ func (t *Table) Notes() (notes []string) {
 	for _, r := range t.Rows {
 		name := fmt.Sprintf("%s, %d bytes, %s", r.Server, r.Case.Size, r.Case.Words())
 		if r.Why != "" {
-			notes = append(notes, fmt.Sprintf("%s: %s after %d of %d echoes: %s", name, r.Outcome, len(r.latencies), r.Case.Count, r.Why))
+			notes = append(notes, fmt.Sprintf("%s: %s after %d of %d %s: %s", name, r.Outcome, len(r.latencies), r.Case.Count, r.Case.what(), r.Why))
 		}
 		if r.Because != "" {
 			notes = append(notes, fmt.Sprintf("%s: %s: %s", name, r.Ours, r.Because))
@@ -176,6 +192,10 @@ func (t *Table) Notes() (notes []string) {
 // jsonRow is a Row as JSON. Times are in microseconds.
 type jsonRow struct {
 	Name            string    `json:"name"`
+	Server          int       `json:"server"`
+	Testset         int       `json:"testset"`
+	Case            int       `json:"case"`
+	Round           int       `json:"round"`
 	Outcome         Outcome   `json:"outcome"`
 	Why             string    `json:"why,omitempty"`
 	Count           int       `json:"count"`
@@ -205,9 +225,11 @@ type jsonRow struct {
 // WriteJSON writes all rows of tables as one list.
 func WriteJSON(w io.Writer, tables []*Table) error {
 	rows := []jsonRow{}
-	for _, t := range tables {
+	for i, t := range tables {
 		for _, r := range t.Rows {
-			rows = append(rows, r.asJSON(t.Testset))
+			row := r.asJSON(t.Testset)
+			row.Testset = i
+			rows = append(rows, row)
 		}
 	}
 	e := json.NewEncoder(w)
@@ -218,7 +240,7 @@ func WriteJSON(w io.Writer, tables []*Table) error {
 func (r *Row) asJSON(set *Testset) jsonRow {
 	c := &r.Case
 	j := jsonRow{
-		Name: r.Server, Outcome: r.Outcome, Why: r.Why, Count: c.Count, Echoes: len(r.latencies), Size: c.Size,
+		Name: r.Server, Server: r.Turn.Server, Case: r.Turn.Case, Round: r.Turn.Round, Outcome: r.Outcome, Why: r.Why, Count: c.Count, Echoes: len(r.latencies), Size: c.Size,
 		Binary: c.Binary, Verify: c.Verify, Mode: c.Mode(), Connections: c.Connections, Depth: c.Depth, Rate: c.Rate,
 		QuantilesUs: []float64{}, EchoesPerSecond: r.EchoesPerSecond,
 		Generator: r.Ours, Because: r.Because, KernelStamps: r.KernelStamps,

@@ -44,6 +44,8 @@ func (c *Conn) abort() { c.Reset() }
 func (l *Loop) broken(c *Conn, err error) {
 	switch {
 	case c.state == dead:
+	case c.wire == streams && c.state == up:
+		c.carrier.broken(err)
 	case c.state == securing:
 		// The TLS handshake may have failed already, which is why the peer
 		// went: it knows the better reason.
@@ -77,6 +79,9 @@ func (c *Conn) finish(reset bool) {
 		return
 	}
 	told := c.state == parting
+	if meter := c.streamMeter(); c.wire == eventStream && meter != nil {
+		c.stream.ended(meter, clock.Now())
+	}
 	if c.secure != nil && !reset {
 		c.secure.goodbye()
 	}
@@ -100,9 +105,9 @@ func (c *Conn) part() {
 	c.setDeadline(c.loop.options.Timeouts.Close)
 	c.paused = false
 	c.SetReadRate(0)
-	c.loop.poll.read(c, true)
+	c.read(true)
 	if len(c.unsent) == 0 {
-		c.loop.poll.shut(c)
+		c.shut()
 	}
 }
 
@@ -120,7 +125,10 @@ func (c *Conn) free(reset bool) {
 	if c.secure != nil {
 		c.secure.free()
 	}
-	if hadSocket {
+	switch {
+	case c.lane != nil:
+		c.lane.close(reset)
+	case hadSocket:
 		l.poll.close(c, reset)
 	}
 	l.remove(c)

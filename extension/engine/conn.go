@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"xk6-realtime/engine/clock"
-	"xk6-realtime/engine/eventstream"
 	"xk6-realtime/engine/hist"
 	"xk6-realtime/engine/websocket"
 )
@@ -16,6 +15,7 @@ const (
 	connecting       // TCP
 	tunnelling       // CONNECT sent to a proxy
 	securing         // TLS
+	joining          // a connection of HTTP/2 that is not ready yet
 	greeting         // the wire's handshake: request and answer
 	up               // open, or closing by the wire's rules
 	parting          // all is said, and the handler has heard the end: the peer's FIN is awaited
@@ -35,12 +35,14 @@ type Conn struct {
 	slot     int32 // in loop.conns
 	state    state
 	full     bool // unsent waits for room in the kernel
-	between  bool // there is secure, or throttle
+	between  bool // there is secure, throttle or lane
 	wire     wireKind
 
-	stream   *eventstream.Stream // nil of other wires
-	secure   *secure             // nil without TLS
-	throttle *throttle           // nil for a reader at full speed
+	stream   *stream   // nil of other wires
+	carrier  *carrier  // likewise: what carries streams of HTTP/2
+	lane     *lane     // such a stream in place of a socket, or nil
+	secure   *secure   // nil without TLS
+	throttle *throttle // nil for a reader at full speed
 	handler  Handler
 	unsent   []byte   // what the kernel has not taken yet
 	opening  *opening // nil once open
@@ -75,6 +77,8 @@ type Traffic struct {
 	// ReceiveDelay, if given, keeps how long after a message's arrival, the
 	// earliest that it can have been, it was read.
 	ReceiveDelay *hist.Histogram
+	// Streams, if given, keeps what event streams are measured by beside.
+	Streams *StreamMeter
 }
 
 // received counts a message whose payload has so many bytes.
@@ -125,7 +129,17 @@ func (c *Conn) Loop() *Loop { return c.loop }
 func (c *Conn) Open() bool { return c.state == up && c.wireOpen() }
 
 // AwaitsProxy tells whether a proxy has not opened the way yet.
-func (c *Conn) AwaitsProxy() bool { return c.state <= tunnelling && c.opening.proxy != nil }
+func (c *Conn) AwaitsProxy() bool {
+	if c.state == joining {
+		return c.lane.carrier != nil && c.lane.carrier.conn.AwaitsProxy()
+	}
+	return c.state <= tunnelling && c.opening.proxy != nil
+}
+
+// setBetween is called where one of these came or went.
+func (c *Conn) setBetween() {
+	c.between = c.secure != nil || c.throttle != nil || c.lane != nil
+}
 
 // SetAlarm makes the handler's Alarm be called at the instant given, instead
 // of any earlier set one.

@@ -7,7 +7,6 @@ import (
 
 	"xk6-realtime/engine/clock"
 	"xk6-realtime/engine/deflate"
-	"xk6-realtime/engine/eventstream"
 	"xk6-realtime/engine/handshake"
 	"xk6-realtime/engine/websocket"
 )
@@ -31,6 +30,11 @@ type Dial struct {
 	// package eventstream. Nothing can be sent on it but the request, whose method
 	// and body Request may give. Redirects are followed, within the host.
 	EventStream bool
+	// StreamsPerConnection has the connection be a stream of HTTP/2 (RFC 8441): so many
+	// at the most share a TCP connection, with others of the same number that go to
+	// the same Endpoint from the same Source. Default 0: it is one of HTTP/1.1, on a
+	// TCP connection of its own.
+	StreamsPerConnection int
 	// Receiver hears the messages in the Handler's place, for a Handler whose
 	// memory need not be looked at for each. Default: the Handler.
 	Receiver Receiver
@@ -61,6 +65,10 @@ type opening struct {
 	asksPassword bool
 	fill         func(c *Conn, r *handshake.Request)
 	proxied      []byte // of the proxy's answer, while it is incomplete
+	// accept is for the streams of a client that speaks HTTP/2, until that is known,
+	// and early are its first bytes meanwhile.
+	accept       func(c *Conn) Handler
+	early        []byte
 	upgrade      websocket.Upgrade
 	answer       []byte // of an event stream's head, while it is incomplete
 	redirects    int
@@ -80,7 +88,7 @@ func (l *Loop) Dial(d *Dial, h Handler) *Conn {
 	o := c.opening
 	o.endpoint, o.source, o.fill = d.Endpoint, d.Source, d.Request
 	if d.EventStream {
-		c.wire, c.stream = eventStream, &eventstream.Stream{}
+		c.wire, c.stream = eventStream, &stream{}
 	} else {
 		o.upgrade.Deflate = d.Deflate
 	}
@@ -88,6 +96,10 @@ func (l *Loop) Dial(d *Dial, h Handler) *Conn {
 	o.Due = d.Due
 	if o.Due == 0 {
 		o.Due = o.Began
+	}
+	if d.StreamsPerConnection > 0 && !d.EventStream {
+		c.dialLane(d.StreamsPerConnection)
+		return c
 	}
 	c.setOut()
 	return c

@@ -25,6 +25,17 @@ func ParseURL(raw string) (e Endpoint, path string, err error) {
 	return parseURL(raw, "ws", "wss")
 }
 
+// ParseServer is ParseURL for whichever wire a URL names: WebSocket, or event
+// streams by http and https.
+func ParseServer(raw string) (e Endpoint, path string, isStream bool, err error) {
+	if scheme, _, _ := strings.Cut(raw, ":"); strings.EqualFold(scheme, "http") || strings.EqualFold(scheme, "https") {
+		e, path, err = ParseStreamURL(raw)
+		return e, path, true, err
+	}
+	e, path, err = ParseURL(raw)
+	return e, path, false, err
+}
+
 // ParseStreamURL is ParseURL for an event stream's http or https URL.
 func ParseStreamURL(raw string) (e Endpoint, path string, err error) {
 	return parseURL(raw, "http", "https")

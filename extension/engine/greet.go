@@ -1,13 +1,20 @@
 package engine
 
 import (
-	"xk6-realtime/engine/clock"
+	"bytes"
+
+	"xk6-realtime/engine/http2"
 	"xk6-realtime/engine/websocket"
+	"xk6-realtime/engine/wire"
 )
 
 // greet begins the wire's handshake: the way to the endpoint stands.
 func (c *Conn) greet() {
 	l, o := c.loop, c.opening
+	if c.wire == streams {
+		c.carrier.greet()
+		return
+	}
 	c.state = greeting
 	c.setDeadline(l.options.Timeouts.Upgrade)
 	o.upgrade.Request.Host = o.endpoint.Authority
@@ -26,11 +33,19 @@ func (c *Conn) greet() {
 
 // greeted takes bytes of the peer's handshake, and returns those that are
 // messages already.
-func (c *Conn) greeted(b []byte, at clock.Time) (rest []byte) {
+func (c *Conn) greeted(b []byte, more bool, a wire.Arrival) (rest []byte) {
 	if c.wire == eventStream {
-		return c.streamAnswered(b, at)
+		return c.streamAnswered(b, a.At)
 	}
 	o := c.opening
+	if o.accept != nil {
+		if b = c.speaks(b); b == nil {
+			return nil
+		}
+		if c.wire == streams {
+			return b
+		}
+	}
 	rest, reply, chosen, wrong := c.socket.Answered(c.loop.sockets, &o.upgrade, b)
 	switch {
 	case wrong != nil && c.socket.IsServer():
@@ -49,10 +64,33 @@ func (c *Conn) greeted(b []byte, at clock.Time) (rest []byte) {
 			return nil
 		}
 	} else {
-		o.Opened = at
+		o.Opened = a.At
 	}
 	c.opened()
 	return rest
+}
+
+// speaks finds out by a client's first bytes which version of HTTP it speaks, and
+// returns what is to be read in that: nil while they do not tell. No request of
+// HTTP/1.1 begins as HTTP/2 does (RFC 9113 section 3.4).
+func (c *Conn) speaks(b []byte) []byte {
+	const telling = len("PRI")
+	o := c.opening
+	if len(o.early) > 0 {
+		b = append(o.early, b...)
+	}
+	if len(b) < telling && http2.Preface[:len(b)] == string(b) {
+		o.early = bytes.Clone(b)
+		return nil
+	}
+	accept := o.accept
+	o.early, o.accept = nil, nil
+	if len(b) >= telling && string(b[:telling]) == http2.Preface[:telling] {
+		c.wire, c.carrier = streams, &carrier{loop: c.loop, conn: c, server: true, accept: accept}
+		c.handler, c.receiver = c.carrier, c.carrier
+		c.carrier.greet()
+	}
+	return b
 }
 
 // decline answers a request that is no handshake, and ends the connection.

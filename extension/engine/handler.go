@@ -67,8 +67,10 @@ type Opening struct {
 	Connected clock.Time // TCP
 	Tunnelled clock.Time // a proxy's tunnel stands; 0 without a proxy
 	Secured   clock.Time // TLS; 0 without it
+	Settings  clock.Time // HTTP/2: the server's SETTINGS came; 0 of other connections
+	Asked     clock.Time // HTTP/2: the request was written; 0 where it follows at once
 	FirstByte clock.Time // of an event stream's answer; 0 of WebSocket
-	Opened    clock.Time // arrival of the 101, or of the head of an event stream
+	Opened    clock.Time // arrival of the 101, of HTTP/2's 200, or of the head of an event stream
 	// Protocol is the subprotocol that the server chose.
 	Protocol string
 	// Deflate is how messages are compressed, nil for not at all.
@@ -102,8 +104,21 @@ func (o *Opening) Proxy() time.Duration {
 
 // Upgrade is the time from the request to the arrival of the 101.
 func (o *Opening) Upgrade() time.Duration {
-	return o.Opened.Sub(max(o.Connected, o.Tunnelled, o.Secured))
+	return o.Opened.Sub(max(o.Connected, o.Tunnelled, o.Secured, o.Asked))
 }
+
+// AwaitSettings is the time that the server of a new HTTP/2 connection took to say
+// what it can do.
+func (o *Opening) AwaitSettings() time.Duration {
+	if o.Settings == 0 {
+		return 0
+	}
+	return o.Settings.Sub(max(o.Connected, o.Tunnelled, o.Secured))
+}
+
+// Founded tells whether a TCP connection was opened for this one. A stream of
+// HTTP/2 that joins others has none of the phases before its own.
+func (o *Opening) Founded() bool { return o.Connected != 0 }
 
 // Latency is intended start to the 101: what a user waits.
 func (o *Opening) Latency() time.Duration { return o.Opened.Sub(o.Due) }

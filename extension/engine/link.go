@@ -33,4 +33,6 @@ func (l *link) Part() {
 	c.handler.Closed(c, end)
 }
 
+func (l *link) IsStream() bool { return l.lane != nil }
+
 func (l *link) Alive() bool { return l.state != dead }

@@ -43,6 +43,7 @@ func (l *Loop) accepted(s *Listener) *Conn {
 	c.opening.Due = clock.Now()
 	c.opening.Began = c.opening.Due
 	c.opening.Connected = c.opening.Due
+	c.opening.accept = s.handler
 	c.handler = s.handler(c)
 	c.receiver = c.handler
 	if l.options.ServerTLS != nil {

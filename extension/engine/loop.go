@@ -62,8 +62,10 @@ type Loop struct {
 	openings   []*opening // to be used again
 	opening    int        // connections that are not open yet
 	unsent     int        // bytes of all connections that the kernel has not taken yet
-	tlsConfigs map[string]*tls.Config
+	tlsConfigs map[tlsKey]*tls.Config
 	routes     map[Endpoint]Route
+
+	multiplexed multiplexed
 
 	posted struct {
 		sync.Mutex
@@ -77,7 +79,7 @@ type Loop struct {
 func newLoop(o *Options) (*Loop, error) {
 	l := &Loop{
 		options:    o,
-		tlsConfigs: make(map[string]*tls.Config),
+		tlsConfigs: make(map[tlsKey]*tls.Config),
 		routes:     make(map[Endpoint]Route),
 		sockets: websocket.NewShared(websocket.Options{
 			Limits:      frame.Limits{MessageBytes: o.MessageBytes, Buffer: o.buffer},
@@ -135,6 +137,7 @@ func (l *Loop) run() {
 			break
 		}
 		l.deadlines.fire(l.settled)
+		l.endTurn()
 		next = l.timers.next()
 		if deadline := l.deadlines.next(); next == 0 || deadline != 0 && deadline < next {
 			next = deadline

@@ -49,7 +49,8 @@ type Options struct {
 	// Timeouts bounds the phases of a connection.
 	Timeouts Timeouts
 	// ReceiveBuffer is the size asked of the kernel for each connection's
-	// receive buffer, in bytes. Default: the kernel's own choice.
+	// receive buffer, in bytes; of HTTP/2 it is each stream's window. Default: the
+	// kernel's own choice, and 65,535 bytes (RFC 9113 section 6.9.2).
 	ReceiveBuffer int
 	// Coalesce is how long a loop that had nothing to do waits, after the first
 	// arrival, for more, as network cards do: it reads many at once, and
@@ -82,7 +83,8 @@ type Options struct {
 	// whatever it says. Default: the system's roots.
 	TLS *tls.Config
 	// ServerTLS is what a Listener's connections are secured by; it needs a
-	// certificate. Default: they are not.
+	// certificate. Where it has no NextProtos, HTTP/2 and HTTP/1.1 are chosen.
+	// Default: they are not secured.
 	ServerTLS *tls.Config
 }
 
@@ -156,6 +158,10 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.BufferedBytes < o.MessageBytes {
 		return o, fmt.Errorf("engine: BufferedBytes: want at least MessageBytes, %d, got %d", o.MessageBytes, o.BufferedBytes)
+	}
+	if o.ServerTLS != nil && len(o.ServerTLS.NextProtos) == 0 {
+		o.ServerTLS = o.ServerTLS.Clone()
+		o.ServerTLS.NextProtos = []string{protocolHTTP2, protocolHTTP1}
 	}
 	o.buffer = frame.NewBuffer(o.BufferedBytes)
 	return o, nil

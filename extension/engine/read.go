@@ -26,8 +26,8 @@ func (c *Conn) takeBytes(b []byte, more bool, a wire.Arrival) {
 			return
 		}
 	}
-	if c.wire == eventStream {
-		c.takeEvents(b, more, a)
+	if c.wire != webSocket {
+		c.takeOther(b, more, a)
 		return
 	}
 	for c.state == up && c.socket.Reads() {
@@ -45,6 +45,15 @@ func (c *Conn) takeBytes(b []byte, more bool, a wire.Arrival) {
 			c.traffic.received(&m, len(m.Data))
 		}
 		c.receiver.Message(c, m)
+	}
+}
+
+// takeOther is takeBytes for wires that are no WebSocket on a connection of its own.
+func (c *Conn) takeOther(b []byte, more bool, a wire.Arrival) {
+	if c.wire == eventStream {
+		c.takeEvents(b, more, a)
+	} else {
+		c.carrier.received(b, more, a)
 	}
 }
 
@@ -68,7 +77,10 @@ func (c *Conn) takeEarly(b []byte, more bool, a wire.Arrival) (rest []byte) {
 			return nil
 		}
 	}
-	return c.greeted(b, a.At)
+	if c.wire == streams {
+		return b
+	}
+	return c.greeted(b, more, a)
 }
 
 // AnswerPings sets whether Pings are answered, as they are by default and must
@@ -79,14 +91,19 @@ func (c *Conn) AnswerPings(on bool) { c.socket.AnswerPings(on) }
 // out: what has not come by a time-out before it has not come in time. After it,
 // something may lie in the kernel that the loop has not come round to. What a
 // pause or a read rate leaves there counts as not come.
-func (c *Conn) Settled() clock.Time { return c.loop.poll.settled(c) }
+func (c *Conn) Settled() clock.Time {
+	if c.lane != nil && c.lane.carrier != nil {
+		return c.loop.poll.settled(c.lane.carrier.conn)
+	}
+	return c.loop.poll.settled(c)
+}
 
 // Pause stops reading from the socket, so that the peer's window closes. What
 // was read already is still handed out.
 func (c *Conn) Pause() {
 	if !c.paused && c.state <= up {
 		c.paused = true
-		c.loop.poll.read(c, false)
+		c.read(false)
 	}
 }
 
@@ -94,15 +111,27 @@ func (c *Conn) Pause() {
 func (c *Conn) Resume() {
 	if c.paused && c.state <= up {
 		c.paused = false
-		c.loop.poll.read(c, true)
+		c.read(true)
 	}
 }
 
-// Unread is how many received bytes wait in the kernel for this side to read,
-// or -1 where the platform does not tell.
+// read turns reading on or off.
+func (c *Conn) read(on bool) {
+	if c.lane != nil {
+		c.lane.read(on)
+		return
+	}
+	c.loop.poll.read(c, on)
+}
+
+// Unread is how many received bytes wait for this side to read, in the kernel or
+// in a stream of HTTP/2, or -1 where the platform does not tell.
 func (c *Conn) Unread() int {
 	if c.state >= dead {
 		return -1
+	}
+	if c.lane != nil {
+		return len(c.lane.kept.bytes)
 	}
 	return c.loop.poll.unread(c)
 }

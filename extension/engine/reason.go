@@ -52,6 +52,14 @@ const (
 	// Of event streams.
 	ReasonBadContentType // the answer is no event stream
 	ReasonBadEncoding    // it is encoded in a way that is not known
+
+	// Of HTTP/2.
+	ReasonHTTP2Unsupported // the server does not speak it
+	ReasonHTTP2NoWebSocket // its SETTINGS do not allow WebSocket (RFC 8441)
+	ReasonHTTP2Refused     // the server takes no further stream
+	ReasonHTTP2Reset       // it reset the stream before it answered
+	ReasonHTTP2GoAway      // it ended the HTTP/2 connection before it answered
+	ReasonHTTP2Broken      // it broke HTTP/2
 )
 
 // proxyStatuses is what a proxy's status has added to it.
@@ -87,7 +95,8 @@ var reasonNames = [...]string{"", "dns", "refused", "unreachable", "reset", "clo
 	"timeout_resolve", "timeout_tcp", "timeout_tls", "timeout_upgrade", "bad_upgrade", "bad_accept",
 	"bad_subprotocol", "bad_extension", "header_too_large", "no_ports", "no_descriptors", "no_memory", "blocked", "aborted", "other",
 	"proxy_dns", "proxy_refused", "proxy_unreachable", "proxy_closed", "proxy_timeout", "proxy_bad_answer",
-	"bad_content_type", "bad_content_encoding"}
+	"bad_content_type", "bad_content_encoding",
+	"http2_unsupported", "http2_no_websocket", "http2_refused", "http2_reset", "http2_goaway", "http2_broken"}
 
 // String is the reason as metrics and reports write it, such as "refused",
 // "http_401" or "proxy_407".

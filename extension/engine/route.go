@@ -108,10 +108,19 @@ func (c *Conn) try(to netip.AddrPort, within time.Duration) Failure {
 		return Failure{ReasonBlocked, nil}
 	}
 	c.setDeadline(within)
-	if err := l.poll.connect(c, target{to, o.source, l.options.ReceiveBuffer}); err != nil {
+	if err := l.poll.connect(c, target{to, o.source, c.receiveBuffer()}); err != nil {
 		return Failure{errnoReason(err), err}
 	}
 	return Failure{}
+}
+
+// receiveBuffer is what to ask of the kernel. Streams of HTTP/2 have windows in
+// its place.
+func (c *Conn) receiveBuffer() int {
+	if c.wire == streams {
+		return 0
+	}
+	return c.loop.options.ReceiveBuffer
 }
 
 // noteFirst keeps what the first address came to: it is the one that all others

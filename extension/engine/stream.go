@@ -7,7 +7,9 @@ import (
 	"time"
 
 	"xk6-realtime/engine/clock"
+	"xk6-realtime/engine/eventstream"
 	"xk6-realtime/engine/handshake"
+	"xk6-realtime/engine/hist"
 	"xk6-realtime/engine/wire"
 )
 
@@ -40,15 +42,96 @@ func (c *Conn) Comments() int64 {
 	return c.stream.Comments()
 }
 
+// stream is an event stream, and what is measured of it.
+type stream struct {
+	eventstream.Stream
+	due     clock.Time // its intended start
+	last    clock.Time // its last event
+	longest time.Duration
+	told    int64 // comments that were counted
+}
+
+// StreamMeter is what event streams are measured by. It belongs to one loop.
+type StreamMeter struct {
+	// FirstByte is the intended start of a stream to the first byte of its answer,
+	// FirstEvent to its first event.
+	FirstByte, FirstEvent *hist.Histogram
+	// Gap is the time between two events of a stream. Of events that were read
+	// together, it is what Message.At has of their arrivals.
+	Gap *hist.Histogram
+	// LongestStall is the longest time between two events of each stream that is
+	// over, or from its last one to an end that was not planned.
+	LongestStall *hist.Histogram
+	StreamCounts
+}
+
+// StreamCounts are a StreamMeter's counts.
+type StreamCounts struct {
+	// EventsAlone came in a read of their own, EventsTogether in one that brought
+	// several of one stream: many of these speak of a proxy that buffers.
+	EventsAlone, EventsTogether int64
+	// Reads is how many brought an event, in whole or in part.
+	Reads    int64
+	Comments int64
+}
+
+// event measures one event.
+func (s *stream) event(m *StreamMeter, at clock.Time) {
+	if s.last == 0 {
+		m.FirstEvent.Record(at.Sub(s.due))
+	} else {
+		gap := max(at.Sub(s.last), 0)
+		m.Gap.Record(gap)
+		s.longest = max(s.longest, gap)
+	}
+	s.last = at
+}
+
+// read counts what one read brought.
+func (s *stream) read(m *StreamMeter, events int64) {
+	if comments := s.Comments(); comments > s.told {
+		m.Comments += comments - s.told
+		s.told = comments
+	}
+	switch {
+	case events == 1:
+		m.EventsAlone++
+	case events > 1:
+		m.EventsTogether += events
+	default:
+		return
+	}
+	m.Reads++
+}
+
+// ended measures a stream that is over.
+func (s *stream) ended(m *StreamMeter, at clock.Time) {
+	if s.last != 0 && !s.End().Planned {
+		s.longest = max(s.longest, at.Sub(s.last))
+	}
+	if s.longest > 0 {
+		m.LongestStall.Record(s.longest)
+	}
+}
+
+// streamMeter is what measures c, nil for nothing.
+func (c *Conn) streamMeter() *StreamMeter {
+	if c.traffic == nil {
+		return nil
+	}
+	return c.traffic.Streams
+}
+
 // takeEvents is takeBytes for an event stream that is open.
 func (c *Conn) takeEvents(b []byte, more bool, a wire.Arrival) {
+	events, meter := int64(0), c.streamMeter()
 	for c.state == up && c.stream.IsOpen() {
 		m, payload, n := c.stream.Next((*link)(c), c.loop.streams, b, more, a)
 		if c.traffic != nil {
 			c.traffic.WireBytes += int64(n)
 		}
 		if m.Kind == wire.None {
-			return
+			break
 		}
 		if b = b[n:]; len(b) > 0 || more {
 			c.loop.boundUsed = true
@@ -56,7 +139,13 @@ func (c *Conn) takeEvents(b []byte, more bool, a wire.Arrival) {
 		if c.traffic != nil {
 			c.traffic.received(&m, payload)
 		}
+		if events++; meter != nil {
+			c.stream.event(meter, m.At)
+		}
 		c.receiver.Message(c, m)
+	}
+	if meter != nil {
+		c.stream.read(meter, events)
 	}
 }
 
@@ -103,6 +192,10 @@ func (c *Conn) streamAnswered(b []byte, at clock.Time) (rest []byte) {
 		return nil
 	}
 	o.Opened = at
+	c.stream.due = o.Due
+	if meter := c.streamMeter(); meter != nil {
+		meter.FirstByte.Record(o.FirstByte.Sub(o.Due))
+	}
 	rest = b[len(b)-(len(head)-n):]
 	c.opened()
 	if c.state == up && len(rest) == 0 {

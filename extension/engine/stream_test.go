@@ -62,17 +62,17 @@ func TestEndsOfEventStreams(t *testing.T) {
 		{"of HTTP/1.0", "HTTP/1.0 200 OK\nContent-Type: text/event-stream;charset=utf-8\n\n" + event, 1, End{By: ByServer}},
 		{"of a length", streamHead + "Content-Length: 9\r\n\r\n" + event + "data: no part of it\n\n", 1, End{By: ByServer}},
 		{"of the length 0", streamHead + "Content-Length: 0\r\n\r\n", 0, End{By: ByServer}},
-		{"cut short of its length", streamHead + "Content-Length: 20\r\n\r\n" + event, 1, End{By: ByNetwork}},
+		{"cut short of its length", streamHead + "Content-Length: 20\r\n\r\n" + event, 1, End{Code: 1006, By: ByNetwork}},
 		{"in chunks", streamHead + "Transfer-Encoding: chunked\r\n\r\n" + chunk(event) + chunk(event) + "0\r\n\r\n", 2, End{By: ByServer}},
 		{"in chunks that cut an event, with extension and trailer", streamHead + "transfer-encoding: Chunked\r\n\r\n" +
 			"3;a=b\r\ndat\r\n06 \r\na: 1\n\n\r\n0\r\nX: y\r\n\r\n", 1, End{By: ByServer}},
-		{"in chunks without the last", streamHead + "Transfer-Encoding: chunked\r\n\r\n" + chunk(event), 1, End{By: ByNetwork}},
-		{"in chunks of no size", streamHead + "Transfer-Encoding: chunked\r\n\r\nzz\r\n" + event, 0, End{By: ByServer, Breach: "bad_chunk"}},
-		{"in chunks of a size without end", streamHead + "Transfer-Encoding: chunked\r\n\r\n" + strings.Repeat("f", 17) + "\r\n", 0, End{By: ByServer, Breach: "bad_chunk"}},
-		{"in chunks with an extension without end", streamHead + "Transfer-Encoding: chunked\r\n\r\n1;" + strings.Repeat("x", 20_000), 0, End{By: ByServer, Breach: "bad_chunk"}},
+		{"in chunks without the last", streamHead + "Transfer-Encoding: chunked\r\n\r\n" + chunk(event), 1, End{Code: 1006, By: ByNetwork}},
+		{"in chunks of no size", streamHead + "Transfer-Encoding: chunked\r\n\r\nzz\r\n" + event, 0, End{Code: 1002, By: ByServer, Breach: "bad_chunk"}},
+		{"in chunks of a size without end", streamHead + "Transfer-Encoding: chunked\r\n\r\n" + strings.Repeat("f", 17) + "\r\n", 0, End{Code: 1002, By: ByServer, Breach: "bad_chunk"}},
+		{"in chunks with an extension without end", streamHead + "Transfer-Encoding: chunked\r\n\r\n1;" + strings.Repeat("x", 20_000), 0, End{Code: 1002, By: ByServer, Breach: "bad_chunk"}},
 		{"with half an event at the end", streamHead + "\r\n" + event + "data: 2\n", 1, End{By: ByServer}},
 		{"after an early hint", "HTTP/1.1 103 Early Hints\r\nLink: <x>\r\n\r\n" + streamHead + "\r\n" + event, 1, End{By: ByServer}},
-		{"a line longer than the limit", streamHead + "\r\ndata: " + long + long, 0, End{By: ByGenerator, Breach: "message_too_big"}},
+		{"a line longer than the limit", streamHead + "\r\ndata: " + long + long, 0, End{Code: 1009, By: ByGenerator, Breach: "message_too_big"}},
 	} {
 		t.Run(row.sentence, func(t *testing.T) {
 			url := streamPeer(t, row.answer)

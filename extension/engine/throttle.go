@@ -23,13 +23,12 @@ func (c *Conn) SetReadRate(bytesPerSecond float64) {
 	c.loop.timers.stop(c, paceTimer)
 	if bytesPerSecond <= 0 {
 		c.throttle = nil
-		c.between = c.secure != nil
 	} else {
 		c.throttle = &throttle{bytesPerSecond: bytesPerSecond, at: clock.Now()}
-		c.between = true
 	}
+	c.setBetween()
 	if !c.paused && c.state <= up {
-		c.loop.poll.read(c, true)
+		c.read(true)
 	}
 }
 
@@ -46,7 +45,7 @@ func (c *Conn) mayRead(limit int) int {
 		t.allowance -= float64(n)
 		return n
 	}
-	c.loop.poll.read(c, false)
+	c.read(false)
 	c.loop.timers.set(c, paceTimer, now.Add(t.wait()))
 	return 0
 }
@@ -68,6 +67,6 @@ func (t *throttle) wait() time.Duration {
 // pace is called when a portion has been earned.
 func (c *Conn) pace(clock.Time) {
 	if !c.paused {
-		c.loop.poll.read(c, true)
+		c.read(true)
 	}
 }

@@ -49,18 +49,21 @@ func (c *Conn) startTLS() {
 	if c.socket.IsServer() {
 		s.tls = tls.Server((*tlsSide)(s), l.options.ServerTLS)
 	} else {
-		s.tls = tls.Client((*tlsSide)(s), l.tlsConfig(c.opening.endpoint.Host))
+		s.tls = tls.Client((*tlsSide)(s), l.tlsConfig(c.opening.endpoint.Host, c.wire == streams))
 	}
-	c.secure, c.between = s, true
+	c.secure = s
+	c.setBetween()
 	go func() {
 		err := s.tls.Handshake()
 		l.Do(func() { s.shaken(err) })
 	}()
 }
 
-// tlsConfig is the configuration for a host, one for all its connections.
-func (l *Loop) tlsConfig(host string) *tls.Config {
-	config := l.tlsConfigs[host]
+// tlsConfig is the configuration for a host, one for all its connections of one
+// version of HTTP.
+func (l *Loop) tlsConfig(host string, http2 bool) *tls.Config {
+	key := tlsKey{host, http2}
+	config := l.tlsConfigs[key]
 	if config == nil {
 		config = &tls.Config{}
 		if base := l.options.TLS; base != nil {
@@ -72,7 +75,10 @@ func (l *Loop) tlsConfig(host string) *tls.Config {
 		// It would be a handshake that finds no bytes received yet and cannot
 		// wait for them.
 		config.Renegotiation = tls.RenegotiateNever
-		l.tlsConfigs[host] = config
+		if http2 {
+			config.NextProtos = []string{protocolHTTP2, protocolHTTP1}
+		}
+		l.tlsConfigs[key] = config
 	}
 	return config
 }
@@ -103,8 +109,16 @@ func (s *secure) shaken(err error) {
 	} else {
 		c.greet()
 	}
+	if c.state == dead {
+		return
+	}
 	// What came together with the handshake's end.
 	s.received(nil, true, wire.Arrival{Since: c.opening.Connected, At: c.opening.Secured, Read: c.opening.Secured})
+}
+
+type tlsKey struct {
+	host  string
+	http2 bool
 }
 
 // isBusy tells whether a handshake that is not over is this side's turn.

@@ -11,6 +11,7 @@ type wireKind uint8
 const (
 	webSocket wireKind = iota
 	eventStream
+	streams // of HTTP/2, which are connections of their own: see carrier
 )
 
 func (c *Conn) wireOpen() bool {

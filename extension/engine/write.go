@@ -104,10 +104,7 @@ func (c *Conn) write(b []byte) error {
 // writeWire sends bytes as they go on the wire, now or when there is room.
 func (c *Conn) writeWire(b []byte) error {
 	if len(c.unsent) == 0 {
-		n, err := c.loop.poll.write(c, b)
-		if c.traffic != nil {
-			c.traffic.Sent += int64(n)
-		}
+		n, err := c.hand(b)
 		if err != nil {
 			return err
 		}
@@ -121,15 +118,34 @@ func (c *Conn) writeWire(b []byte) error {
 	return nil
 }
 
+// hand hands bytes to the kernel, or to the stream of HTTP/2, whose connection
+// counts them.
+func (c *Conn) hand(b []byte) (n int, err error) {
+	if c.between && c.lane != nil {
+		return c.lane.write(b), nil
+	}
+	n, err = c.loop.poll.write(c, b)
+	if c.traffic != nil {
+		c.traffic.Sent += int64(n)
+	}
+	return n, err
+}
+
+// shut sends a FIN after what was written, and goes on reading.
+func (c *Conn) shut() {
+	if c.lane != nil {
+		c.lane.shut()
+		return
+	}
+	c.loop.poll.shut(c)
+}
+
 // writable is called by the poller when there is room again.
 func (l *Loop) writable(c *Conn) {
 	if !c.full {
 		return
 	}
-	n, err := l.poll.write(c, c.unsent)
-	if c.traffic != nil {
-		c.traffic.Sent += int64(n)
-	}
+	n, err := c.hand(c.unsent)
 	if err != nil {
 		l.broken(c, err)
 		return
@@ -137,11 +153,14 @@ func (l *Loop) writable(c *Conn) {
 	l.unsent -= n
 	if c.unsent = c.unsent[n:]; len(c.unsent) == 0 {
 		c.unsent, c.full = nil, false
-		if c.state == parting {
-			l.poll.shut(c)
+		switch {
+		case c.state == parting:
+			c.shut()
 			if c.gone {
 				c.free(false)
 			}
+		case c.wire == streams:
+			c.carrier.writable()
 		}
 	}
 }

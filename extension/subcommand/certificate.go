@@ -21,6 +21,15 @@ func (f *certificateFlags) register(cmd *cobra.Command, purpose string) {
 // wssAlone is the purpose of a server with one port.
 const wssAlone = "with which the server speaks wss and nothing else"
 
+// http1 is config for a server that speaks HTTP/1.1 and nothing else.
+func (f *certificateFlags) http1() (*tls.Config, error) {
+	config, err := f.config()
+	if config != nil {
+		config.NextProtos = []string{"http/1.1"}
+	}
+	return config, err
+}
+
 // config is what a server is to be secured by, nil for nothing.
 func (f *certificateFlags) config() (*tls.Config, error) {
 	if f.cert == "" && f.key == "" {
@@ -33,5 +42,5 @@ func (f *certificateFlags) config() (*tls.Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--cert and --key: %w", err)
 	}
-	return &tls.Config{Certificates: []tls.Certificate{pair}, NextProtos: []string{"http/1.1"}}, nil
+	return &tls.Config{Certificates: []tls.Certificate{pair}}, nil
 }

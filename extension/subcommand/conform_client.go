@@ -121,7 +121,7 @@ func (f *clientFlags) listeners(spec *conform.Spec) ([]net.Listener, error) {
 	if f.cert == "" || f.key == "" {
 		return nil, errors.New("--listen-tls: expected --cert and --key beside it")
 	}
-	secured, err := f.certificateFlags.config()
+	secured, err := f.certificateFlags.http1()
 	if err != nil {
 		return nil, err
 	}

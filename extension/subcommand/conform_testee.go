@@ -66,7 +66,7 @@ func (f *testeeFlags) run(cmd *cobra.Command) error {
 }
 
 func (f *testeeFlags) serve(cmd *cobra.Command) error {
-	secured, err := f.certificateFlags.config()
+	secured, err := f.certificateFlags.http1()
 	if err != nil {
 		return err
 	}

@@ -27,8 +27,12 @@ const defaultSpec = "echo-bench.json"
 type benchFlags struct {
 	targetFlags
 	format  string
+	rounds  int
 	options echobench.Options
 }
+
+// mostRounds is how often a case is measured of each server at most.
+const mostRounds = 1_000
 
 // NewEchoBench makes the command that measures how fast servers echo.
 func NewEchoBench(*state.GlobalState) *cobra.Command {
@@ -43,6 +47,7 @@ func NewEchoBench(*state.GlobalState) *cobra.Command {
 	f.register(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&f.format, "format", "text", "of the table that is printed: text, markdown or json")
+	flags.IntVar(&f.rounds, "rounds", 1, "measures each case so often of each server, the servers in turn")
 	flags.DurationVar(&f.options.Silence, "silence", echobench.DefaultSilence, "ends a case in which no echo comes for so long")
 	return cmd
 }
@@ -53,6 +58,9 @@ func (f *benchFlags) run(cmd *cobra.Command, args []string) error {
 	}
 	if f.options.Silence <= 0 {
 		return fmt.Errorf("--silence: expected a duration above 0, got %s", f.options.Silence)
+	}
+	if f.rounds < 1 || f.rounds > mostRounds {
+		return fmt.Errorf("--rounds: expected a whole number from 1 to %d, got %d", mostRounds, f.rounds)
 	}
 	path := defaultSpec
 	if len(args) > 0 {
@@ -155,17 +163,22 @@ func (f *benchFlags) measure(cmd *cobra.Command, e *engine.Engine, spec *echoben
 
 // fill measures a testset's rows and returns how many did not pass.
 func (f *benchFlags) fill(ctx context.Context, cmd *cobra.Command, e *engine.Engine, servers []echobench.Server, t *echobench.Table) (failed int) {
-	for i := range servers {
-		for _, c := range t.Testset.Cases {
-			if ctx.Err() != nil {
-				return failed
-			}
-			fmt.Fprintf(cmd.ErrOrStderr(), "%s: %d messages of %d bytes, %s\n", servers[i].Name, c.Count, c.Size, c.Words())
-			row := echobench.Measure(ctx, e, &servers[i], c, f.options)
-			t.Rows = append(t.Rows, row)
-			if row.Outcome != echobench.Passed {
-				failed++
-			}
+	t.Rounds = f.rounds
+	for turn := range echobench.Turns(len(servers), len(t.Testset.Cases), f.rounds) {
+		if ctx.Err() != nil {
+			return failed
+		}
+		server, c := &servers[turn.Server], t.Testset.Cases[turn.Case]
+		round := ""
+		if f.rounds > 1 {
+			round = fmt.Sprintf(", round %d of %d", turn.Round, f.rounds)
+		}
+		fmt.Fprintf(cmd.ErrOrStderr(), "%s: %d messages of %d bytes, %s%s\n", server.Name, c.Count, c.Size, c.Words(), round)
+		row := echobench.Measure(ctx, e, server, c, f.options)
+		row.Turn = turn
+		t.Rows = append(t.Rows, row)
+		if row.Outcome != echobench.Passed {
+			failed++
 		}
 	}
 	return failed

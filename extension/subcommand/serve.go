@@ -62,20 +62,26 @@ func command(name, short string, o *serve.Options) *cobra.Command {
 	})
 }
 
+// asksNobody is a sentence of each server's help.
+const asksNobody = "For trying out: it asks nobody who they are, so it listens on this machine only unless told otherwise."
+
+func wrongListen(listen string) error {
+	return fmt.Errorf("--listen: expected an address and port such as %s, got %q", defaultListen, listen)
+}
+
 // base is what the commands have in common.
 func base(name, short string, engineOptions *engine.Options, run func(cmd *cobra.Command, listen netip.AddrPort) error) *cobra.Command {
 	var listen string
 	cmd := &cobra.Command{
-		Use:   name,
-		Short: short,
-		Long: short + ", until interrupted.\n\n" +
-			"For trying out: it asks nobody who they are, so it listens on this machine only unless told otherwise.",
+		Use:          name,
+		Short:        short,
+		Long:         short + ", until interrupted.\n\n" + asksNobody,
 		Args:         cobra.NoArgs,
 		SilenceUsage: true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			addr, err := netip.ParseAddrPort(listen)
 			if err != nil {
-				return fmt.Errorf("--listen: expected an address and port such as %s, got %q", defaultListen, listen)
+				return wrongListen(listen)
 			}
 			return run(cmd, addr)
 		},

@@ -15,6 +15,7 @@ import (
 
 	"github.com/gorilla/websocket"
 	"github.com/spf13/cobra"
+	"go.k6.io/k6/v2/cmd/state"
 )
 
 func TestWrongFlagsAreRefused(t *testing.T) {
@@ -30,6 +31,30 @@ func TestWrongFlagsAreRefused(t *testing.T) {
 	}
 	for _, test := range tests {
 		cmd := NewBroadcast(nil)
+		cmd.SetArgs(test.args)
+		cmd.SetOut(io.Discard)
+		cmd.SetErr(io.Discard)
+		if err := cmd.Execute(); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: error %v, want one that says %q", test.name, err, test.want)
+		}
+	}
+}
+
+func TestWrongFlagsOfWAMPAreRefused(t *testing.T) {
+	tests := []struct {
+		name string
+		cmd  func(*state.GlobalState) *cobra.Command
+		args []string
+		want string
+	}{
+		{"an address without a port", NewWAMPServer, []string{"--listen", "127.0.0.1"}, `--listen: expected an address and port such as 127.0.0.1:9100, got "127.0.0.1"`},
+		{"a certificate without its key", NewWAMPServer, []string{"--cert", "c.pem"}, "--cert and --key: expected both of them, got one"},
+		{"an unknown serialization", NewWAMPClient, []string{"--serialization", "xml"}, `--serialization: expected json, msgpack or cbor, got "xml"`},
+		{"a URL of another scheme", NewWAMPClient, []string{"--url", "tcp://127.0.0.1:1"}, "--url: "},
+		{"a negative interval", NewWAMPClient, []string{"--interval", "-1s"}, "--interval: expected a duration of at least 0, got -1s"},
+	}
+	for _, test := range tests {
+		cmd := test.cmd(nil)
 		cmd.SetArgs(test.args)
 		cmd.SetOut(io.Discard)
 		cmd.SetErr(io.Discard)

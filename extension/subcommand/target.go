@@ -21,8 +21,12 @@ type targetFlags struct {
 }
 
 func (f *targetFlags) register(cmd *cobra.Command) {
+	cmd.Flags().StringArrayVar(&f.header, "header", nil, "line to add to each handshake, such as 'Origin: https://example.com'")
+	f.registerTLS(cmd)
+}
+
+func (f *targetFlags) registerTLS(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.StringArrayVar(&f.header, "header", nil, "line to add to each handshake, such as 'Origin: https://example.com'")
 	flags.StringVar(&f.ca, "ca", "", "file of certificates in PEM to trust for wss")
 	flags.BoolVar(&f.insecure, "insecure", false, "take any certificate for wss")
 }

@@ -2,17 +2,21 @@ import type { Identity, Known, LoginFirst } from "../identity.ts";
 import { hasFailed } from "../login/login.ts";
 import type { MetricName } from "../metrics.ts";
 import type { DueTimes } from "../pacing.ts";
+import type { HttpSpec } from "../protocols/index.ts";
 import type { Captured, Conversation, Effect, Protocol, Publication } from "../protocols/protocol.ts";
 import { type ConnectReason, type DropCause, dropCode, type MessageReason } from "../reasons.ts";
 import { type Ms, ms } from "../units.ts";
+import { isEventStream } from "../url.ts";
 import { callAt, now, unixOffset } from "./clock.ts";
 import { notice } from "./notices.ts";
+import { post } from "./post.ts";
 import type { Record } from "./recorder.ts";
 import {
   type Frame,
   messageBytes,
   NO_CLOSE_FRAME,
   onStockSockets,
+  type Resumption,
   Socket,
   type SocketOptions,
 } from "./socket.ts";
@@ -36,7 +40,15 @@ export const CONNECTION_METRICS = [
   "ws_generator_delay_ms",
   "ws_sessions_compressed",
   // The engine counts these beside the sockets of a script.
-  ...(onStockSockets ? [] : (["ws_message_bytes", "ws_wire_bytes"] as const)),
+  ...(onStockSockets ? [] : (["ws_message_bytes", "ws_wire_bytes", "ws_tcp_connections"] as const)),
+] as const satisfies readonly MetricName[];
+
+/** What they record of event streams beside. */
+export const STREAM_METRICS = [
+  "sse_first_byte_ms",
+  "sse_first_event_ms",
+  "sse_event_gap_ms",
+  "sse_longest_stall_ms",
 ] as const satisfies readonly MetricName[];
 
 /** What the probes of a connection record. */
@@ -67,6 +79,8 @@ export interface ConnectionOptions extends SocketOptions, Identity {
   readonly lastSeq?: string | undefined;
   /** {@link Connection.captured} of it. */
   readonly captured?: Captured | undefined;
+  /** {@link Connection.resumption} of it, where it is an event stream. */
+  readonly lastEventId?: string | undefined;
   /** Hears of all that happens in the conversation, once it is recorded. */
   observe?(effect: Effect): void;
 }
@@ -83,7 +97,7 @@ export interface Probing {
 /** How a connection ended. */
 export type Outcome =
   | { kind: "planned" }
-  | { kind: "failed"; at: Ms }
+  | { kind: "failed"; at: Ms; reason?: ConnectReason }
   /** `code` is undefined where no Close frame came. */
   | { kind: "dropped"; at: Ms; code: number | undefined };
 
@@ -117,9 +131,17 @@ export class Connection {
   private ending = false;
   private unanswered = false;
   private muted = false;
+  private severed = false;
+  private posting: Promise<void> = Promise.resolve();
+  private readonly isStream: boolean;
+  private lastEventAt: Ms | undefined;
+  private longestStall = 0;
+  /** Of an event stream that is over: where the next one goes on. */
+  resumption: Resumption | undefined;
 
   constructor(options: ConnectionOptions) {
     this.options = options;
+    this.isStream = isEventStream(options.url);
     this.outcome = new Promise((resolve) => {
       this.settle = resolve;
     });
@@ -171,34 +193,57 @@ export class Connection {
       captured: options.captured,
     });
     this.conversation = conversation;
-    this.socket = new Socket(options, {
-      opened: (at, compressed) => {
-        record("ws_connect_latency_ms", at - options.intended);
-        record("ws_sessions_opened", 1);
-        if (compressed) record("ws_sessions_compressed", 1);
-        this.openedAt = at;
-        this.apply(conversation.open(at), at);
-        this.arm();
+    const { lastEventId = "" } = options;
+    const headers =
+      lastEventId === "" ? options.headers : { ...options.headers, "Last-Event-ID": lastEventId };
+    this.socket = new Socket(
+      { ...options, headers },
+      {
+        opened: (at, compressed, firstByteAt) => {
+          record("ws_connect_latency_ms", at - options.intended);
+          record("ws_sessions_opened", 1);
+          if (compressed) record("ws_sessions_compressed", 1);
+          if (this.isStream && firstByteAt !== undefined) {
+            record("sse_first_byte_ms", firstByteAt - options.intended);
+          }
+          this.openedAt = at;
+          this.apply(conversation.open(at), at);
+          this.arm();
+        },
+        failed: (reason, said) => {
+          record("ws_connect_failures", 1, { reason });
+          tellOfFailure(reason, said, this.secrets);
+          this.markClosed();
+          this.settle({ kind: "failed", at: now(), reason });
+        },
+        received: (frame, at, handledAt) => {
+          record("ws_generator_delay_ms", handledAt - at, { side: "receive" });
+          if (this.isStream) this.measureEvent(at);
+          const effects = conversation.receive(frame, at);
+          this.apply(this.muted ? effects.filter(({ kind }) => kind !== "send") : effects, handledAt);
+          this.arm();
+        },
+        breached: (reason) => record("ws_message_errors", 1, { reason }),
+        closed: (code, by, text, resumption) => {
+          this.resumption = resumption;
+          if (by === "timeout") this.giveUpClose();
+          if (!this.ending && by === "server") tellOfClose(code, text, this.secrets);
+          this.ended(code, by);
+        },
       },
-      failed: (reason, said) => {
-        record("ws_connect_failures", 1, { reason });
-        tellOfFailure(reason, said, this.secrets);
-        this.markClosed();
-        this.settle({ kind: "failed", at: now() });
-      },
-      received: (frame, at, handledAt) => {
-        record("ws_generator_delay_ms", handledAt - at, { side: "receive" });
-        const effects = conversation.receive(frame, at);
-        this.apply(this.muted ? effects.filter(({ kind }) => kind !== "send") : effects, handledAt);
-        this.arm();
-      },
-      breached: (reason) => record("ws_message_errors", 1, { reason }),
-      closed: (code, by, text) => {
-        if (by === "timeout") this.giveUpClose();
-        if (!this.ending && by === "server") tellOfClose(code, text, this.secrets);
-        this.ended(code, by);
-      },
-    });
+    );
+  }
+
+  private measureEvent(at: Ms): void {
+    const { record, intended } = this.options;
+    if (this.lastEventAt === undefined) record("sse_first_event_ms", at - intended);
+    else {
+      // What was read at once has one time stamp.
+      const gap = Math.max(0, at - this.lastEventAt);
+      record("sse_event_gap_ms", gap);
+      this.longestStall = Math.max(this.longestStall, gap);
+    }
+    this.lastEventAt = at;
   }
 
   /** Closes the connection before its planned end. */
@@ -214,6 +259,15 @@ export class Connection {
     this.settle({ kind: "planned" });
     if (this.socket) this.socket.cut();
     else this.markClosed();
+  }
+
+  /** Ends the connection as if the network had, by this side's own doing: no drop is counted. */
+  sever(): void {
+    if (this.ending) return;
+    this.ending = true;
+    this.severed = true;
+    this.disarm();
+    this.socket?.cut();
   }
 
   ping(): void {
@@ -248,7 +302,24 @@ export class Connection {
   /** Publishes a message. Throws unless {@link open}. */
   publish(publication: Publication): void {
     if (!this.conversation) throw new Error("a publish before the session is ready");
-    this.socket!.send(this.conversation.publish(publication, now()).frame);
+    const { frame } = this.conversation.publish(publication, now());
+    const http = this.options.protocol.descriptor.publish?.http;
+    if (http) this.post(http, frame);
+    else this.socket!.send(frame);
+  }
+
+  /** Sends a message beside the connection, once the one before was answered: two at once might change places. */
+  private post(http: HttpSpec, message: Frame): void {
+    this.posting = this.posting.then(() => this.postNow(http, message));
+  }
+
+  /** One that the server does not take is an error of its own. */
+  private async postNow(http: HttpSpec, message: Frame): Promise<void> {
+    const wrong = await post(this.options, http, message, this.options.replyTimeout);
+    if (wrong === undefined) return;
+    const isRefused = /^http_/.test(wrong);
+    this.options.record("ws_message_errors", 1, { reason: isRefused ? "error_reply" : "unsent" });
+    this.tell(isRefused ? "error_reply" : "unsent", wrong, "a message sent by HTTP was not taken");
   }
 
   /** Replaces the token; where the protocol has a refresh message, it is sent before `expiresAt`. */
@@ -322,7 +393,9 @@ export class Connection {
     const { frame } = this.conversation!.probe(id, due, payload);
     const sentAt = now();
     record("ws_probes", 1);
-    if (!this.socket!.send(frame)) return; // its end is on the way, and counts the open probe as lost
+    const http = this.options.protocol.descriptor.probe?.http;
+    if (http) this.post(http, frame);
+    else if (!this.socket!.send(frame)) return; // its end is on the way, and counts the open probe as lost
     this.conversation!.sent(id, sentAt);
     record("ws_generator_delay_ms", sentAt - due, { side: "send" });
   }
@@ -434,6 +507,11 @@ export class Connection {
     if (this.overdue > 0) record("ws_messages_lost", this.overdue);
     record("ws_sessions_closed", 1);
     record("ws_connection_drop_rate", !this.ending);
+    // Silence before a planned end is no stall: there may have been nothing to say.
+    const silence = this.lastEventAt !== undefined && !this.ending ? at - this.lastEventAt : 0;
+    const stall = Math.max(this.longestStall, silence);
+    if (stall > 0) record("sse_longest_stall_ms", stall);
+    if (this.severed) this.settle({ kind: "dropped", at, code: undefined });
     if (!this.ending) {
       this.ending = true;
       record("ws_connection_drops", 1, { code: dropCode(code), by });

@@ -35,7 +35,7 @@ export interface Boundary {
   readonly expiredToken: string;
 }
 
-type Needs = "CONNECT_TIMEOUT" | "ORIGIN" | "AUTH" | "WS_URL";
+type Needs = "CONNECT_TIMEOUT" | "HTTP_VERSION" | "ORIGIN" | "AUTH" | "WS_URL";
 
 /** One request for each case, one after the other: they are no load. */
 export function handshake<N extends SettingName>(spec: HandshakeSpec<N>) {
@@ -43,8 +43,13 @@ export function handshake<N extends SettingName>(spec: HandshakeSpec<N>) {
     { ...spec, noLogin: "which tests single handshakes" },
     ["ws_outcomes", "ws_handshake_status", "ws_connect_failures"],
     (settings, protocol, users): Plan => {
-      const { CONNECT_TIMEOUT, ORIGIN, AUTH, WS_URL } = settings as Settings<Needs>;
+      const { CONNECT_TIMEOUT, HTTP_VERSION, ORIGIN, AUTH, WS_URL } = settings as Settings<Needs>;
       requireNoForwarding(WS_URL, __ENV);
+      if (HTTP_VERSION !== "1.1") {
+        throw new SettingsError(
+          `HTTP_VERSION: expected 1.1, since the cases of this scenario are those of HTTP/1.1's handshake, got ${HTTP_VERSION}`,
+        );
+      }
       const { file, expiredToken } = spec.boundary(settings as Settings<N>);
       const ours: { readonly [name: string]: string } = {
         WS_TOKEN: users.at(0).token,

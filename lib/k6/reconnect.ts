@@ -12,6 +12,7 @@ import {
   type Values,
 } from "../settings.ts";
 import { durationsOf, formatDuration, inMs, type Ms, ms, type WithDurations } from "../units.ts";
+import { isEventStream } from "../url.ts";
 import { callAt, now, sleepUntil } from "./clock.ts";
 import { CONNECTION_METRICS, Connection } from "./connection.ts";
 import { publishWhenDue, randomMark } from "./publish.ts";
@@ -36,17 +37,24 @@ export interface Rooms {
   readonly interval: Ms;
   /** Whether what is published while a subscriber is away must reach it later. */
   readonly replay: "required" | "optional";
+  /** How often this side cuts each subscriber's connection, evenly over the publications. */
+  readonly cuts: number;
   readonly backoff: Backoff;
 }
 
 /** The same as scripts may give it: `{ duration: "1m", … }`. */
-export type GivenRooms = WithDurations<Omit<Rooms, "backoff">> & { readonly backoff: WithDurations<Backoff> };
+export type GivenRooms = WithDurations<Omit<Rooms, "backoff" | "cuts">> & {
+  readonly backoff: WithDurations<Backoff>;
+  /** Default 0. */
+  readonly cuts?: number;
+};
 
 const RECONNECT_METRICS = [
   ...CONNECTION_METRICS,
   "ws_publications",
   "ws_reconnects",
   "ws_reconnect_time_ms",
+  "ws_caught_up_ms",
   "ws_gap_messages",
   "ws_messages_lost",
   "ws_messages_duplicated",
@@ -64,6 +72,7 @@ export function reconnect<N extends SettingName = never, O extends OwnSettings =
     const given = spec.rooms(settings);
     const rooms: Rooms = {
       ...given,
+      cuts: given.cuts ?? 0,
       duration: inMs(given.duration, "duration"),
       interval: inMs(given.interval, "interval"),
       backoff: durationsOf<Backoff>(given.backoff, "base", "cap"),
@@ -81,7 +90,7 @@ export function reconnect<N extends SettingName = never, O extends OwnSettings =
     }
     const timing = { payload: "x".repeat(PAYLOAD_BYTES), connect: CONNECT_TIMEOUT, drain: REPLY_TIMEOUT };
     return {
-      load: `${rooms.subscribers} subscribers in ${rooms.rooms} ${rooms.rooms === 1 ? "room" : "rooms"}, each with a publication every ${formatDuration(rooms.interval)} for ${formatDuration(rooms.duration)}`,
+      load: `${rooms.subscribers} subscribers in ${rooms.rooms} ${rooms.rooms === 1 ? "room" : "rooms"}, each with a publication every ${formatDuration(rooms.interval)} for ${formatDuration(rooms.duration)}${rooms.cuts > 0 ? `, each subscriber cut off ${rooms.cuts} ${rooms.cuts === 1 ? "time" : "times"}` : ""}`,
       size: rooms.rooms,
       connections: rooms.subscribers,
       // Who is cut off comes back as itself.
@@ -90,6 +99,7 @@ export function reconnect<N extends SettingName = never, O extends OwnSettings =
       duration: ms(rooms.duration + timing.drain),
       longest: ms(2 * timing.connect + rooms.duration + 2 * timing.drain),
       limits: {
+        ...(rooms.cuts > 0 && { ws_reconnects: [`count>=${rooms.subscribers * rooms.cuts}`] }),
         ...outcomeLimits(["came_back", "stayed"], RECONNECT_OUTCOMES, rooms.subscribers),
         "ws_gap_messages{fate:reordered}": ["count==0"],
         "ws_gap_messages{fate:repeated}": ["count==0"],
@@ -109,6 +119,7 @@ export function reconnect<N extends SettingName = never, O extends OwnSettings =
 
 /** Whether who comes back says up to where it had messages. */
 function resumes({ descriptor }: Protocol, { WS_URL, HEADERS }: Settings<"WS_URL" | "HEADERS">): boolean {
+  if (isEventStream(WS_URL)) return true; // by Last-Event-ID
   const { path = "", session = [] } = descriptor;
   const said = [path, WS_URL, ...Object.values(HEADERS), ...session.map(({ send = "" }) => send)];
   return descriptor.resume !== undefined || said.some((text) => text.includes("${lastSeq}"));
@@ -118,7 +129,7 @@ async function driveRoom(
   { identity, protocol, record }: Shard,
   room: number,
   origin: Ms,
-  { subscribers, rooms, duration, interval, backoff }: Rooms,
+  { subscribers, rooms, duration, interval, backoff, cuts }: Rooms,
   { payload, connect, drain }: { payload: string; connect: Ms; drain: Ms },
 ): Promise<void> {
   const mark = randomMark();
@@ -145,14 +156,27 @@ async function driveRoom(
   for (let index = room; index < subscribers; index += rooms) {
     const account = new GapAccount();
     accounts.push(account);
+    let awaySince: Ms | undefined;
+    const noteCaughtUp = (at: Ms) => {
+      if (awaySince === undefined || !account.caughtUp) return;
+      record("ws_caught_up_ms", at - awaySince);
+      awaySince = undefined;
+    };
     members.push(
       stay(index, {
-        dropped: () => account.dropped(),
+        dropped(at) {
+          account.dropped();
+          awaySince ??= at;
+        },
         opened: () => account.opened(furthest),
-        whole: () => account.whole(published),
-        delivered(seq) {
+        whole(at) {
+          account.whole(published);
+          noteCaughtUp(at);
+        },
+        delivered(seq, at) {
           see(seq);
           const came = account.arrive(seq);
+          noteCaughtUp(at);
           if (came.fate) recordFate(came.fate);
           else if (came.arrival !== "in-order") record(`ws_messages_${came.arrival}`, 1);
         },
@@ -176,7 +200,9 @@ async function driveRoom(
 
   const start = now();
   const present = members.map((member) => member.open());
+  const cutting = members.map(cutAsPlanned);
   await publishAll();
+  await Promise.all(cutting);
   // What this side published late has as long to come as the rest.
   await sleepUntil(ms(Math.max(start + duration, now()) + drain));
   const due = (seq: number) => seen.has(seq) || !doubtful.has(seq);
@@ -200,6 +226,15 @@ async function driveRoom(
     });
   }
 
+  /** Cuts a client so often, evenly over the publications, each client at other times. */
+  async function cutAsPlanned(member: Member, turn: number): Promise<void> {
+    const phase = (turn + 0.5) / members.length;
+    for (let cut = 0; cut < cuts; cut++) {
+      await sleepUntil(ms(start + ((cut + phase) * duration) / cuts));
+      member.cut();
+    }
+  }
+
   /** One client, from now until it leaves: after each cut it comes back and resumes. */
   function stay(index: number, observer: MemberObserver): Member {
     let current: Connection;
@@ -208,6 +243,7 @@ async function driveRoom(
     let wasReady = false;
     let reconnects = 0;
     let downSince: Ms | undefined;
+    let retry = ms(0);
     let markJoined = () => {};
     const joined = new Promise<void>((resolve) => {
       markJoined = resolve;
@@ -221,7 +257,7 @@ async function driveRoom(
         downSince = undefined;
       }
       wasReady = true;
-      observer.whole();
+      observer.whole(at);
       markJoined();
     };
 
@@ -238,6 +274,7 @@ async function driveRoom(
       let intended = origin;
       let lastSeq: string | undefined;
       let captured: Captured = {};
+      let lastEventId: string | undefined;
       for (let attempt = 0; ; attempt++) {
         let begun = false;
         current = new Connection({
@@ -250,6 +287,7 @@ async function driveRoom(
           record,
           lastSeq,
           captured,
+          lastEventId,
           observe(effect) {
             if (!begun) {
               begun = true;
@@ -262,20 +300,28 @@ async function driveRoom(
             if (effect.kind !== "delivery") return;
             const [owner, number] = (effect.id ?? "").split("-");
             const seq = Number(number);
-            if (owner === mark && seq >= 1 && seq <= published) observer.delivered(seq);
+            if (owner === mark && seq >= 1 && seq <= published) observer.delivered(seq, effect.at);
             else record("ws_messages_foreign", 1);
           },
         });
         const outcome = await current.outcome;
         lastSeq = current.lastSeq ?? lastSeq;
         captured = { ...captured, ...current.captured };
+        const { resumption } = current;
+        lastEventId = resumption?.lastEventId ?? lastEventId;
         if (outcome.kind === "planned") return current.closed;
         if (!wasReady) return markJoined();
         if (downSince === undefined) {
           downSince = outcome.at;
-          observer.dropped();
+          observer.dropped(outcome.at);
         }
-        intended = ms(now() + backoffMs(backoff, attempt, Math.random()));
+        // HTTP's word for an event stream that is not to be asked for again.
+        if (outcome.kind === "failed" && outcome.reason === "http_204") return undefined;
+        // As EventSource does: at first what the server asked for, then this side's own on top.
+        const wait =
+          attempt === 0 && resumption?.retryMs !== undefined ? 0 : backoffMs(backoff, attempt, Math.random());
+        retry = resumption?.retryMs ?? retry;
+        intended = ms(now() + Math.max(wait, retry));
         if (!leaving) await backOff(intended);
         if (leaving) return undefined;
       }
@@ -285,6 +331,7 @@ async function driveRoom(
       joined,
       open: () => current.open,
       publish: (id, seq) => current.publish({ id, seq, payload }),
+      cut: () => current.sever(),
       outcome() {
         if (!wasReady) return "not_ready";
         if (downSince !== undefined) return "gone";
@@ -301,13 +348,13 @@ async function driveRoom(
 }
 
 interface MemberObserver {
-  /** Its connection ended without its doing. */
-  dropped(): void;
+  /** Its connection was cut. */
+  dropped(at: Ms): void;
   /** A connection of its is open: its session begins. */
   opened(): void;
   /** Its session is ready, for the first time or again. */
-  whole(): void;
-  delivered(seq: number): void;
+  whole(at: Ms): void;
+  delivered(seq: number, at: Ms): void;
 }
 
 interface Member {
@@ -315,6 +362,8 @@ interface Member {
   readonly joined: Promise<void>;
   open(): boolean;
   publish(id: string, seq: number): void;
+  /** Cuts its connection, if it is open. */
+  cut(): void;
   outcome(): (typeof RECONNECT_OUTCOMES)[number];
   /** Resolves when its connection is closed. */
   leave(): Promise<void>;

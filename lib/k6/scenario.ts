@@ -1,7 +1,7 @@
 import { fail } from "k6";
 import exec from "k6/execution";
 import http from "k6/http";
-import type { Options } from "k6/options";
+import type { Options, Scenario } from "k6/options";
 import * as sockets from "k6/websockets";
 import { decideCheck } from "../check.ts";
 import {
@@ -10,6 +10,7 @@ import {
   type CompressionSettings,
   compressionOf,
 } from "../compression.ts";
+import { HTTP_SETTINGS, HTTP_VERSION_TAG, type HttpSettings, httpVersionOf } from "../http-version.ts";
 import {
   FIRST_ROOM,
   IDENTITY_SETTINGS,
@@ -33,6 +34,7 @@ import {
   type OwnSettings,
   readSettings,
   requireRoomForMessages,
+  SETTINGS,
   type SettingName,
   type Settings,
   SettingsError,
@@ -58,18 +60,19 @@ import type { Summary } from "../summary/summary.ts";
 import { terminal } from "../summary/terminal.ts";
 import { givenSettings, HOST_VARIABLE, TESTED_VARIABLE, type Tested, testedUrls } from "../summary/tested.ts";
 import { formatDuration, type Ms, ms } from "../units.ts";
-import { redactUrl } from "../url.ts";
+import { isEventStream, redactUrl } from "../url.ts";
 import { NO_TABLE, type Users, usersOf } from "../users.ts";
 import { callAt, now } from "./clock.ts";
-import { CLOSE_TIMEOUT } from "./connection.ts";
+import { CLOSE_TIMEOUT, STREAM_METRICS } from "./connection.ts";
 import { readJsonInput, resultsDir } from "./files.ts";
 import { fromFunction, LOGIN_METRICS, type LoginFunction, Logins } from "./login.ts";
 import { hideInNotices, noticesSoFar } from "./notices.ts";
 import { type OwnProtocol, protocolFor } from "./protocol.ts";
 import { type Record, recorder } from "./recorder.ts";
+import { requireOneWay, WITH_STREAMS } from "./requirements.ts";
 import { networkOptions } from "./road.ts";
 import { SHARD_METRICS } from "./shards.ts";
-import { compressMessages, limitMessages, onStockSockets, type SocketOptions } from "./socket.ts";
+import { compressMessages, connectBy, limitMessages, onStockSockets, type SocketOptions } from "./socket.ts";
 import { climb, figuresOfSteps, type Step } from "./steps.ts";
 import { summaryReminder } from "./summary-reminder.ts";
 import { type Asked, requireUpgrades } from "./upgrade-check.ts";
@@ -80,6 +83,7 @@ const COMMON = [
   ...IDENTITY_SETTINGS,
   "USERS",
   "LOGIN_FILE",
+  "SSE_URL",
   "PROTOCOL",
   "PROTOCOL_FILE",
   "PROFILE",
@@ -87,6 +91,7 @@ const COMMON = [
   "MESSAGE_BYTES",
   "BUFFERED_BYTES",
   ...COMPRESSION_SETTINGS,
+  ...HTTP_SETTINGS,
   "REPLY_TIMEOUT",
   "CHECK",
   "CONNECT_TIMEOUT",
@@ -152,9 +157,22 @@ export interface Plan {
   readonly limits?: Thresholds;
   /** Tag values to break metrics down by, where the settings decide which there are. */
   readonly breakdowns?: Breakdowns;
+  /** What runs beside the load from its start, in virtual users of its own. */
+  readonly beside?: Beside;
   /** What the summary is to say beside its figures. */
   notes?(metrics: Summary["metrics"]): string[];
   /** Drives the share of one shard, whose load starts at `origin` on the run's clock. */
+  drive(shard: Shard, origin: Ms): Promise<unknown>;
+}
+
+/** Something beside the load, as another scenario of k6. */
+export interface Beside {
+  /** What k6 is to call it. */
+  readonly name: string;
+  /** How many virtual users; each drives its share once. */
+  readonly shards: number;
+  /** k6's own, such as a browser. */
+  readonly options?: Scenario["options"];
   drive(shard: Shard, origin: Ms): Promise<unknown>;
 }
 
@@ -211,6 +229,11 @@ export interface ScenarioSpec<N extends SettingName, O extends OwnSettings = NoS
   readonly extension?: Helper;
   /** What its messages look like, whatever `PROTOCOL` and `PROTOCOL_FILE` say of other scenarios. */
   readonly protocol?: OwnProtocol;
+  /**
+   * Whether it takes `SSE_URL`: "engine" where its connections are the engine's own, "script" where they are sockets of
+   * a script. Default: it does not.
+   */
+  readonly eventStreams?: "engine" | "script";
   /** Why no login comes before its connections, in words that go on from its name. Default: one may. */
   readonly noLogin?: string;
 }
@@ -225,6 +248,16 @@ function compress(settings: CompressionSettings, stock: boolean): void {
   if (beyond)
     throw new SettingsError(`${beyond} on stock k6, whose sockets offer nothing else; use dist/x on bin/k6`);
   compressMessages(offered);
+}
+
+/** Has the sockets connect by the version of HTTP that the settings say, if those that are used can. */
+function choose(settings: HttpSettings, stock: boolean): void {
+  const version = httpVersionOf(settings);
+  if (stock && version.httpVersion !== "1.1")
+    throw new SettingsError(
+      "HTTP_VERSION: expected 1.1 on stock k6, whose sockets speak no other; use dist/x on bin/k6",
+    );
+  connectBy(version);
 }
 
 /** Makes of a description and a plan what k6 looks for in a script. */
@@ -242,12 +275,17 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
   refuseOverrides(spec.settings, ownSettings, extension);
   const profile = profileFor(spec.profile);
   const read: readonly SettingName[] = [...COMMON, ...spec.settings];
-  const presets = { ...spec.defaults, ...profile?.settings };
-  const settings = readSettings(read, __ENV, presets, ownSettings) as Values<N | Common, O> &
-    Settings<Common>;
+  const stream = __ENV.SSE_URL ? { PROTOCOL: "events" } : {};
+  const presets = { ...stream, ...spec.defaults, ...profile?.settings };
+  const settings = withEventStream(
+    spec as ScenarioSpec<N>,
+    readSettings(read, __ENV, presets, ownSettings) as Values<N | Common, O> & Settings<Common>,
+  );
   requireRoomForMessages(settings);
   limitMessages(settings);
-  compress(settings, onStockSockets && spec.extension === undefined);
+  const stock = onStockSockets && spec.extension === undefined;
+  compress(settings, stock);
+  choose(settings, stock);
   hideInNotices([settings.WS_TOKEN, ...Object.values(settings.HEADERS)]);
   const results = resultsDir(settings.RESULTS_DIR, extension.tryDirectory);
   const { USERS, WS_TOKEN } = settings;
@@ -256,6 +294,7 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
   const given = login?.variables ?? [];
   const columns = [...users.columns, ...given.filter((name) => name !== "token")];
   const protocol = protocolFor(settings, columns, spec.protocol);
+  if (settings.SSE_URL !== "") requireOneWay(protocol);
   const plan = planOf(settings, protocol, users);
   const endpoints = plan.servers ?? [settings.WS_URL];
   const network = networkOptions([...endpoints, ...(login?.endpoints ?? [])], settings);
@@ -265,7 +304,13 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
     identities({ ...settings, WS_URL }, protocol, users, { more: Object.keys(variablesOf(0)), login: given });
   const plain = identityAt(settings.WS_URL);
   const shards = plan.shards ?? Math.min(plan.size, MAX_SHARDS);
-  const names = [...(plan.metrics ?? metrics), ...(login ? LOGIN_METRICS : []), ...SHARD_METRICS];
+  const streamed = spec.eventStreams === "script" && settings.SSE_URL !== "" ? STREAM_METRICS : [];
+  const names = [
+    ...(plan.metrics ?? metrics),
+    ...streamed,
+    ...(login ? LOGIN_METRICS : []),
+    ...SHARD_METRICS,
+  ];
   const record = recorder<string>(names, ownMetrics);
   const allNames = [...names, ...Object.keys(ownMetrics)];
   const logins = login && new Logins(login, record, settings.CONNECT_TIMEOUT);
@@ -300,16 +345,20 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
   };
   const own: Own = { scenario: spec.name, limits, trendStats: stats, load: spec.settings };
 
+  const once = {
+    executor: "per-vu-iterations" as const,
+    iterations: 1,
+    maxDuration: formatDuration(
+      ms((plan.longest ?? plan.duration) + loginTime + settings.CONNECT_TIMEOUT + CLOSE_TIMEOUT),
+    ),
+    gracefulStop: "5s",
+  };
+  const { beside } = plan;
   const options: Options = {
     scenarios: {
       [spec.name]: {
-        executor: "per-vu-iterations",
+        ...once,
         vus: shards,
-        iterations: 1,
-        maxDuration: formatDuration(
-          ms((plan.longest ?? plan.duration) + loginTime + settings.CONNECT_TIMEOUT + CLOSE_TIMEOUT),
-        ),
-        gracefulStop: "5s",
         // For recordings: k6's own outputs know how long a load may take, not how long it is to take, and of the limits
         // not which of them no profile replaces.
         env: {
@@ -318,8 +367,21 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
           ...(plan.duration > 0 && { PLANNED_MS: String(plan.duration) }),
         },
         // On every sample, so that dashboards can draw the limits. Tags of the whole test `--tag` would replace.
-        tags: { profile: profileLabel(spec.profile), ...(steps && { [STEPS_OF_TAG]: steps.of }) },
+        tags: {
+          profile: profileLabel(spec.profile),
+          [HTTP_VERSION_TAG]: settings.HTTP_VERSION,
+          ...(steps && { [STEPS_OF_TAG]: steps.of }),
+        },
       },
+      ...(beside && {
+        [beside.name]: {
+          ...once,
+          vus: beside.shards,
+          exec: "runBeside",
+          tags: { profile: profileLabel(spec.profile) },
+          ...(beside.options && { options: beside.options }),
+        },
+      }),
     },
     thresholds: together(breakdownThresholds(allNames, plan.breakdowns, ownMetrics), limits) as NonNullable<
       Options["thresholds"]
@@ -330,6 +392,17 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
     ...plan.options,
     systemTags: SYSTEM_TAGS as NonNullable<Options["systemTags"]>,
     ...network,
+  };
+
+  const shardOf = (index: number, of: number): Shard => {
+    const vu = String(index + 1);
+    return {
+      index,
+      of,
+      protocol,
+      record,
+      identity: (connection, variables) => identity(connection, { vu, ...variables }),
+    };
   };
 
   const outcomeOf = ({ of, fixed, sizes }: StepsPlan) => {
@@ -396,6 +469,14 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
       return data;
     },
 
+    /** Of {@link Plan.beside}. */
+    async runBeside() {
+      record("ws_shards_started", 1);
+      const index = exec.scenario.iterationInTest;
+      await beside!.drive(shardOf(index, beside!.shards), now());
+      record("ws_shards_completed", 1);
+    },
+
     async run() {
       const replaced = replacedOptions(exec.test.options, own); // the set-up may have been left out
       if (replaced) exec.test.abort(replaced);
@@ -403,14 +484,7 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
       record("ws_shards_started", 1);
       // Of this scenario, over all instances: a virtual user's own number counts those of others in the test.
       const index = exec.scenario.iterationInTest;
-      const vu = String(index + 1);
-      const shard: Shard = {
-        index,
-        of: shards,
-        protocol,
-        record,
-        identity: (connection, variables) => identity(connection, { vu, ...variables }),
-      };
+      const shard = shardOf(index, shards);
       if (steps) await climb(steps, engine!, names, all);
       else await plan.drive(shard, now());
       record("ws_shards_completed", 1);
@@ -455,6 +529,44 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
       return files;
     },
   };
+}
+
+/**
+ * Event streams go where other connections would.
+ *
+ * @throws {@link SettingsError} where the scenario or this k6 has none
+ */
+function withEventStream<N extends SettingName, S extends Settings<"HTTP_VERSION" | "SSE_URL" | "WS_URL">>(
+  { name, eventStreams }: ScenarioSpec<N>,
+  settings: S & Partial<Settings<"SERVERS">>,
+): S {
+  const { SSE_URL, SERVERS = [] } = settings;
+  const isStream = SSE_URL !== "";
+  // A shell's variable that was not set: the run would go to the default of WS_URL.
+  if (__ENV.SSE_URL === "" && __ENV.WS_URL === undefined) {
+    throw new SettingsError(`SSE_URL: expected ${SETTINGS.SSE_URL.expects}, got an empty text`);
+  }
+  if (SERVERS.some((url) => isEventStream(url) !== isStream)) {
+    throw new SettingsError(
+      `SERVERS: expected ${isStream ? "http:// or https:// URLs beside SSE_URL" : "ws:// or wss:// URLs, or SSE_URL beside those of event streams"}, got others`,
+    );
+  }
+  if (!isStream) return settings;
+  if (eventStreams === undefined) {
+    throw new SettingsError(
+      `SSE_URL: expected WS_URL, since ${name} has no use for event streams; ${WITH_STREAMS} take them`,
+    );
+  }
+  if (__ENV.WS_URL) throw new SettingsError("SSE_URL: expected no WS_URL beside it, got both");
+  if (eventStreams === "script" && onStockSockets) {
+    throw new SettingsError(
+      `SSE_URL: expected bin/k6 with dist/x/${name}.js, since stock k6 has no streaming HTTP, got stock k6's sockets`,
+    );
+  }
+  if (settings.HTTP_VERSION !== "1.1") {
+    throw new SettingsError(`HTTP_VERSION: expected 1.1 with SSE_URL, got ${settings.HTTP_VERSION}`);
+  }
+  return { ...settings, WS_URL: SSE_URL };
 }
 
 /** The login before each connection: the scenario's own, or the one of `LOGIN_FILE`. */

@@ -1,6 +1,7 @@
 import http from "k6/http";
 import * as sockets from "k6/websockets";
 import { type Compression, NO_COMPRESSION } from "../compression.ts";
+import { HTTP_1_1, type HttpVersion } from "../http-version.ts";
 import { utf8Length } from "../protocols/utf8.ts";
 import { proxyFor } from "../proxy.ts";
 import {
@@ -23,9 +24,11 @@ export type Frame = string | Uint8Array;
 
 /** What happened on a socket, with the time at which it did. Exactly one of `failed` and `opened` comes first. */
 export interface SocketObserver {
-  /** The 101 response came. */
-  /** `compressed` says whether compression was agreed on. */
-  opened(at: Ms, compressed: boolean): void;
+  /**
+   * The 101 response came, or the head of an event stream, whose first byte came at `firstByteAt`. `compressed` says
+   * whether compression was agreed on.
+   */
+  opened(at: Ms, compressed: boolean, firstByteAt?: Ms): void;
   /** There will be no connection. `said` is what the socket said of that beside the reason. */
   failed(reason: ConnectReason, said: string): void;
   /** A message: when its bytes were read, and when this call was made. */
@@ -35,9 +38,17 @@ export interface SocketObserver {
   /**
    * An opened connection ended; `code` is the peer's, undefined where no Close frame came. `by` is who ended it where
    * it was meant to stay; `timeout` also where the peer did not answer our Close in time. `text` is what its Close
-   * frame said beside.
+   * frame said beside. An event stream that its server ended has the code 0.
    */
-  closed(code: number | undefined, by: DropCause, text: string): void;
+  closed(code: number | undefined, by: DropCause, text: string, resumption?: Resumption): void;
+}
+
+/** Where an event stream goes on. */
+export interface Resumption {
+  /** To be sent as `Last-Event-ID`, unless it is empty. */
+  readonly lastEventId: string;
+  /** How long the server asked to wait before. */
+  readonly retryMs: Ms | undefined;
 }
 
 export interface SocketOptions {
@@ -53,7 +64,7 @@ export interface SocketOptions {
 }
 
 /** What a socket is given beside its URL: the engine's takes time-outs and has no cookie jar, k6's own the reverse. */
-interface ConnectParams extends MessageLimits, Compression {
+interface ConnectParams extends MessageLimits, Compression, HttpVersion {
   readonly headers: { readonly [name: string]: string };
   readonly timeouts?: Timeouts;
   readonly jar?: http.CookieJar;
@@ -78,6 +89,13 @@ export function limitMessages(settings: Settings<"MESSAGE_BYTES" | "BUFFERED_BYT
 /** The largest message that connections take, in bytes. */
 export const messageBytes = (): number => limits.messageBytes;
 
+let httpVersion = HTTP_1_1;
+
+/** Sets by which version of HTTP sockets connect from here on. Those of stock k6 know one. */
+export function connectBy(version: HttpVersion): void {
+  httpVersion = version;
+}
+
 let compression = NO_COMPRESSION;
 
 /** Sets what sockets offer from here on. */
@@ -94,12 +112,19 @@ export interface K6WebSocket {
   /** What was agreed on: of stock k6 one text for each header line. */
   readonly extensions: string | readonly string[];
   binaryType: "arraybuffer" | "blob";
-  onopen: (event: SocketEvent) => void;
+  /** `firstByteMs` is how long before the event the answer's first byte came; the engine's alone, of event streams. */
+  onopen: (event: SocketEvent & { readonly firstByteMs?: number }) => void;
   onmessage: (event: SocketEvent & { readonly data: string | ArrayBuffer }) => void;
   /** `message` is the engine's alone. */
   onerror: (event: SocketEvent & { readonly error: string; readonly message?: string }) => void;
   onclose: (
-    event: SocketEvent & { readonly code?: number; readonly reason?: string; readonly by?: string },
+    event: SocketEvent & {
+      readonly code?: number;
+      readonly reason?: string;
+      readonly by?: string;
+      readonly lastEventId?: string;
+      readonly retryMs?: number;
+    },
   ) => void;
   send(data: string | ArrayBuffer | Uint8Array): void;
   ping(): void;
@@ -165,6 +190,7 @@ export class Socket {
       timeouts: timeoutsOf(options),
       ...limits,
       ...compression,
+      ...httpVersion,
     });
     this.socket.binaryType = "arraybuffer";
 
@@ -184,7 +210,10 @@ export class Socket {
         return;
       }
       this.state = "open";
-      observer.opened(arrivalOf(event, now()), String(this.socket.extensions).includes("permessage-deflate"));
+      const isCompressed = String(this.socket.extensions).includes("permessage-deflate");
+      const { firstByteMs } = event;
+      const at = arrivalOf(event, now());
+      observer.opened(at, isCompressed, firstByteMs === undefined ? undefined : ms(at - firstByteMs));
     };
     this.socket.onmessage = (event) => {
       const handledAt = now();
@@ -202,13 +231,15 @@ export class Socket {
       message = event.message ?? error;
       if (this.state === "open" && this.socket.reset) observer.breached?.(messageReason(error));
     };
-    this.socket.onclose = ({ code, by, reason = "" }) => {
+    this.socket.onclose = ({ code, by, reason = "", lastEventId, retryMs }) => {
       this.stopWaiting();
       if (this.state === "connecting")
         this.fail(connectReason(error, isProxied()), failureText(error, message));
       else if (this.state === "open") {
         this.state = "over";
-        observer.closed(code, dropCause(code, by), reason);
+        const retry = retryMs === undefined ? undefined : ms(retryMs);
+        const resumption = lastEventId === undefined ? undefined : { lastEventId, retryMs: retry };
+        observer.closed(code, dropCause(code, by), reason, resumption);
       }
     };
   }

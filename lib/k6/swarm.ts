@@ -1,4 +1,6 @@
 import { type CompressionSettings, compressionOf } from "../compression.ts";
+import { notesOnEvents } from "../event-streams.ts";
+import { type HttpSettings, httpVersionOf } from "../http-version.ts";
 import { endpointsOf, handshakeTemplate, type IdentitySettings } from "../identity.ts";
 import type { MetricName } from "../metrics.ts";
 import { notesOnTimes } from "../notes.ts";
@@ -6,14 +8,15 @@ import type { Backoff } from "../pacing.ts";
 import type { Protocol } from "../protocols/index.ts";
 import { type SettingName, type Settings, SettingsError } from "../settings.ts";
 import { mostSteps, type Sizes, type Steps, type StepsOf, sizesOf } from "../steps.ts";
-import type { MetricSummary } from "../summary/summary.ts";
+import type { MetricSummary, Summary } from "../summary/summary.ts";
 import { number } from "../summary/verdict.ts";
 import { durationsOf, formatDuration, type Ms, ms, type WithDurations } from "../units.ts";
+import { isEventStream } from "../url.ts";
 import { CLOSE_TIMEOUT, PROBE_METRICS } from "./connection.ts";
 import { realtime } from "./realtime.ts";
 import { requireDescriptor, requireProbe } from "./requirements.ts";
-import { type ScenarioSpec, scenario } from "./scenario.ts";
-import { engineSocket } from "./socket.ts";
+import { type Beside, type ScenarioSpec, type Shard, scenario } from "./scenario.ts";
+import { engineSocket, type SocketOptions } from "./socket.ts";
 
 type Needs = (typeof NEEDS)[number];
 
@@ -40,6 +43,7 @@ const SWARM_METRICS = [
   "ws_active_sessions",
   "ws_connection_drops",
   "ws_connection_drop_rate",
+  "ws_tcp_connections",
   "ws_message_bytes",
   "ws_wire_bytes",
   "ws_sessions_compressed",
@@ -47,6 +51,18 @@ const SWARM_METRICS = [
   "ws_generator_delay_ms",
   "ws_arrivals_uncertain",
   "ws_unmeasured",
+] as const satisfies readonly MetricName[];
+
+/** What it records of event streams beside. */
+const STREAM_METRICS = [
+  "sse_first_byte_ms",
+  "sse_first_event_ms",
+  "sse_event_gap_ms",
+  "sse_longest_stall_ms",
+  "sse_events",
+  "sse_reads",
+  "sse_comments",
+  "sse_active_streams",
 ] as const satisfies readonly MetricName[];
 
 /** What it records beside where something tells when a delivery was published. */
@@ -85,8 +101,27 @@ export interface SwarmSpec<N extends SettingName> extends ScenarioSpec<N> {
   /** What they do while they are held, one of these. Absent: nothing. */
   fanOut?(settings: Settings<N>): WithDurations<FanOutLoad>;
   probing?(settings: Settings<N>): GivenProbing;
+  /** What runs beside the swarm, and what it records. Absent: nothing. */
+  beside?(settings: Settings<N>): BesideSwarm;
   /** Which of its settings takes several values, one after the other. Absent, or of no sizes: none. */
   climb?(settings: Settings<N>): Climb;
+}
+
+/** What runs beside a swarm, when its connections are planned to be open, for as long as they are held. */
+export interface BesideSwarm extends Omit<Beside, "drive"> {
+  readonly metrics: readonly MetricName[];
+  /** In words that go on from the swarm's. */
+  readonly load: string;
+  /** Connections of its own, numbered after the swarm's. */
+  readonly connections: number;
+  /** How long after the swarm's hold it may end. */
+  readonly drain: Ms;
+  drive(
+    shard: Shard,
+    when: { readonly start: Ms; readonly hold: Ms; readonly firstConnection: number },
+    connect: NonNullable<SocketOptions["connect"]>,
+  ): Promise<unknown>;
+  notes(metrics: Summary["metrics"]): string[];
 }
 
 /** A load that grows. */
@@ -163,6 +198,7 @@ const probingOf = ({ backoff, ...rest }: GivenProbing): ProbingLoad => ({
 export function swarm<N extends SettingName>(spec: SwarmSpec<N>) {
   const extension = realtime(spec.name);
   const { Swarm, WebSocket, distributions, steps, version } = extension;
+  const socket = engineSocket(WebSocket);
   const withNeeds = {
     ...spec,
     settings: [...NEEDS, ...spec.settings] as (N | Needs)[],
@@ -232,6 +268,7 @@ export function swarm<N extends SettingName>(spec: SwarmSpec<N>) {
         onExhausted: EXHAUSTED,
         priority: PRIORITY,
         ...compressionOf(settings as unknown as CompressionSettings),
+        ...httpVersionOf(settings as unknown as HttpSettings),
         messageBytes: MESSAGE_BYTES,
         bufferedBytes: BUFFERED_BYTES,
         timeouts: {
@@ -274,14 +311,20 @@ export function swarm<N extends SettingName>(spec: SwarmSpec<N>) {
         connections: load.connections + (fanOut?.publishers ?? 0),
         pace: load.pace,
         load: `${load.connections} connections, ${describePace(load)}, ${describeHold(load, fanOut, probing)}`,
-        metrics: probing ? PROBING_METRICS : metricsOf(load, fanOut, protocol),
+        metrics: [
+          ...(probing ? PROBING_METRICS : metricsOf(load, fanOut, protocol)),
+          ...(isEventStream(WS_URL) ? STREAM_METRICS : []),
+        ],
         unknown: fanOut ? unknown(load, fanOut, protocol) : [],
+        ramp,
+        hold: load.hold,
         duration: ramp + load.hold,
         longest: load.reachWithin + (fanOut ? SESSION_WITHIN : 0) + load.hold + drain,
         drive: () => swarm.run(),
       };
     };
 
+    const beside = spec.beside?.(settings as Settings<N>);
     const climb = spec.climb?.(settings as Settings<N>);
     const planned = climb ? sizesOf(climb.steps, climb.multiple) : { coarse: [], all: [] };
     const sizes = planned.all;
@@ -301,31 +344,46 @@ export function swarm<N extends SettingName>(spec: SwarmSpec<N>) {
     // A search tries some of those that it may: no more than so many, the largest at worst.
     const tried = sizes.length > 0 ? loads.slice(-mostSteps(planned)) : loads;
     return {
-      load: describeLoads(loads, planned),
+      load: [describeLoads(loads, planned), ...(beside ? [beside.load] : [])].join("; beside them "),
       size: first.size,
-      connections: first.connections,
+      connections: first.connections + (beside?.connections ?? 0),
       // Those of one step come again in the next.
       reusesCredentials: later.length > 0 || comeBack,
-      connect: engineSocket(WebSocket),
+      connect: socket,
       variables: (connection) =>
         Object.fromEntries(
           Object.entries(own).map(([name, value]) => [name, valueFor(value, connection)] as const),
         ),
-      metrics: first.metrics,
+      metrics: [...new Set([...first.metrics, ...(beside?.metrics ?? [])])],
       // Who could not join is due nothing: what the others had would pass for all.
       ...(spec.fanOut && { limits: { "ws_message_errors{reason:session}": ["count==0"] } }),
       shards: SHARDS,
       servers: endpointsOf({ WS_URL, SERVERS }).map(({ url }) => url),
       duration: ms(tried.reduce((sum, { duration }) => sum + duration, 0)),
-      longest: ms(tried.reduce((sum, { longest }) => sum + longest, stepGap)),
+      longest: ms(tried.reduce((sum, { longest }) => sum + longest, stepGap) + (beside?.drain ?? 0)),
       drive: first.drive,
+      ...(beside && {
+        beside: {
+          ...beside,
+          drive: (shard: Shard, origin: Ms) => {
+            const { ramp, hold } = first;
+            return beside.drive(
+              shard,
+              { start: ms(origin + ramp), hold, firstConnection: first.connections },
+              socket,
+            );
+          },
+        },
+      }),
       ...(climb && sizes.length > 0 && { steps: { ...climb, sizes: planned, each: loads } }),
       engine: { distributions, steps, version },
       notes: (metrics) => [
         ...(sizes.length === 0 && !comeBack ? reachedIn(first.pace, metrics) : []),
         ...(spec.fanOut || spec.probing ? [] : silence(protocol, metrics)),
         ...first.unknown,
+        ...(beside?.notes(metrics) ?? []),
         ...notesOnTimes(metrics),
+        ...notesOnEvents(metrics),
       ],
     };
   });

@@ -1,6 +1,6 @@
 import { compilePattern } from "./pattern.ts";
 import { describe, type Problem } from "./problem.ts";
-import type { ConditionSpec, DeliverySpec, Descriptor, ErrorSpec } from "./schema.ts";
+import type { ConditionSpec, DeliverySpec, Descriptor, ErrorSpec, HttpSpec } from "./schema.ts";
 import { parsePathTemplate, parseTemplate, type Template, TemplateError } from "./template.ts";
 import { CONNECTION_VARIABLES, kindOf } from "./variables.ts";
 import { hasWire, refusal, type Wire, type WireSpec, wireOf, wireProblems } from "./wire.ts";
@@ -46,6 +46,8 @@ export function checkReferences(d: Descriptor, columns: readonly string[] = []):
   }
 
   checkProbe(checker, d, [...later, "id", "payload"], captured);
+  checkHttp(checker, "probe.http", d.probe?.http, [...given]);
+  checkHttp(checker, "publish.http", d.publish?.http, [...given]);
   const published = [...later, "id", "seq", "payload"];
   checker.variables("publish.send", d.publish?.send, published, captured, d.publish?.encoding);
 
@@ -179,6 +181,37 @@ function checkError(checker: Checker, d: Descriptor, error: ErrorSpec, path: str
     );
   }
   checker.locator(`${path}.id`, id, error);
+}
+
+/** The first field by which the protocol sends something on its connection; undefined where it only reads. */
+export function sentOnConnection(d: Descriptor): string | undefined {
+  const step = (d.session ?? []).findIndex(({ send }) => send !== undefined);
+  const beat = (d.heartbeat ?? []).findIndex(
+    ({ answer, send }) => answer !== undefined || send !== undefined,
+  );
+  if (step >= 0) return `session[${step}].send`;
+  if (d.probe && !d.probe.http) return "probe.send";
+  if (d.publish && !d.publish.http) return "publish.send";
+  if (beat >= 0)
+    return d.heartbeat![beat]!.send === undefined ? `heartbeat[${beat}].answer` : `heartbeat[${beat}].send`;
+  if (d.refresh) return "refresh.send";
+  return d.resume ? "resume.send" : undefined;
+}
+
+/** A message beside the connection: its path and its header fields. */
+function checkHttp(
+  checker: Checker,
+  path: string,
+  http: HttpSpec | undefined,
+  given: readonly string[],
+): void {
+  if (http?.path !== undefined) {
+    const template = templateOf(() => parsePathTemplate(http.path!));
+    checker.known(`${path}.path`, template, given, []);
+  }
+  const names = Object.keys(http?.headers ?? {}).map((name) => name.toLowerCase());
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice !== undefined) checker.add(`${path}.headers`, "each header once", `${twice} twice`);
 }
 
 /** The forms of a delivery, in the order in which they are looked for. */

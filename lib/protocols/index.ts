@@ -2,10 +2,11 @@
 
 import { chat } from "./chat.ts";
 import { echo } from "./echo.ts";
+import { events, roomEvents } from "./events.ts";
 import { im } from "./im.ts";
 import type { Descriptor } from "./schema.ts";
 
-export { deliveriesOf } from "./check.ts";
+export { deliveriesOf, sentOnConnection } from "./check.ts";
 export { compile } from "./compile.ts";
 export { parseDescriptor } from "./descriptor.ts";
 export { DescriptorError, type Problem } from "./problem.ts";
@@ -21,7 +22,10 @@ export type {
   Send,
 } from "./protocol.ts";
 export { type Frame, messagesIn } from "./reader.ts";
-export type { Descriptor } from "./schema.ts";
+export type { Descriptor, HttpSpec } from "./schema.ts";
 
 /** The protocols that come with the toolkit, by name. */
-export const PROTOCOLS = { chat, echo, im } as const satisfies Record<string, Descriptor>;
+export const PROTOCOLS = { chat, echo, im, events, "room-events": roomEvents } as const satisfies Record<
+  string,
+  Descriptor
+>;

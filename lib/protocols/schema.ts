@@ -1,5 +1,7 @@
 import * as v from "valibot";
 import { object } from "../forms.ts";
+import { CONTROL } from "../setting.ts";
+import { TOKEN } from "../shape.ts";
 import { parseDuration } from "../units.ts";
 import { CODEC_NAMES } from "./codecs/codec.ts";
 import { FRAMINGS, type FramingName } from "./codecs/framing.ts";
@@ -272,6 +274,39 @@ const ErrorMessage = object(
   "An error that the server reports.",
 );
 
+const Http = object(
+  {
+    method: optional(choice(["POST", "PUT", "PATCH"], "Default: POST.")),
+    path: optional(
+      v.pipe(
+        parsed(
+          parsePathTemplate,
+          TemplateError,
+          "Path and query on the host of the connection's URL; variables are percent-encoded. Default: those of the connection's URL.",
+        ),
+        v.regex(/^\//, 'a text that begins with "/"'),
+      ),
+    ),
+    headers: optional(
+      v.pipe(
+        v.record(
+          text(TOKEN, "a header's name (RFC 9110 section 5.1)", "A header's name."),
+          v.pipe(
+            v.string("text"),
+            v.check((value) => !CONTROL.test(value), "a text without control characters"),
+          ),
+          "an object of header fields",
+        ),
+        v.description(
+          "Header fields beside those of the connection, which are sent as well. Default: Content-Type application/json.",
+        ),
+      ),
+    ),
+  },
+  "Sends the message as the body of an HTTP request beside the connection, which may then be an event stream.",
+);
+const http = optional(Http);
+
 /** The shape of a descriptor; what its fields say of one another is checked apart. */
 export const DescriptorSchema = object(
   {
@@ -308,6 +343,7 @@ export const DescriptorSchema = object(
         {
           send: template("The message"),
           encoding,
+          http,
           id: optional(
             choice(
               ["string", "number", "uint16"],
@@ -322,7 +358,10 @@ export const DescriptorSchema = object(
       v.pipe(list(Reply, "The replies that each probe expects."), v.maxLength(16, "at most 16 items")),
     ),
     publish: optional(
-      object({ send: template("The message"), encoding }, "The message that is delivered to subscribers."),
+      object(
+        { send: template("The message"), encoding, http },
+        "The message that is delivered to subscribers.",
+      ),
     ),
     delivery: optional(
       oneOrList(Delivery, "Deliveries of several forms: the first that a message fits counts."),
@@ -393,6 +432,8 @@ export const DescriptorSchema = object(
 export type Descriptor = v.InferOutput<typeof DescriptorSchema>;
 /** What a message must look like. */
 export type ConditionSpec = v.InferOutput<typeof Condition>;
+/** A message beside the connection. */
+export type HttpSpec = v.InferOutput<typeof Http>;
 /** A published message as a subscriber receives it. */
 export type DeliverySpec = v.InferOutput<typeof Delivery>;
 /** An error that the server reports. */

@@ -157,3 +157,56 @@ test("an interruption shows what there is, and ends with its own exit code", asy
   assert.match(out, /server 0 +PASSED +50 +0 /);
   assert.match(out, /FAILED after \d+ of 50 echoes: interrupted/);
 });
+
+test("servers are compared in rounds: a page, Markdown and JSON", async (t) => {
+  const uris = [await echoes(t), await echoes(t)];
+  const { cwd } = await specFile(t, spec(...uris));
+  const { exitCode, out, err } = await run(
+    ["spec.json", "--compare", "--rounds=3", "--results", "found"],
+    cwd,
+  );
+  assert.equal(exitCode, 0, err);
+  assert.match(
+    err,
+    /server 1: 50 messages of 64 bytes, sync, round 2 of 3\nserver 0: 50 messages of 64 bytes, sync, round 2 of 3/,
+  );
+  assert.match(out, /^0 bytes, sync: median latency\n +server +µs +echoes\/s/);
+  assert.match(out, /report: found\/report\.html\n$/);
+  const compared = JSON.parse(await readFile(join(cwd, "found", "results.json"), "utf8"));
+  assert.deepEqual(
+    compared.map(({ title, lines }: { title: string; lines: { server: string; rounds: number }[] }) => [
+      title,
+      lines.map(({ server, rounds }) => `${server}: ${rounds}`),
+    ]),
+    [0, 64, 1024].map((size) => [`${size} bytes, sync`, ["server 0: 3", "server 1: 3"]]),
+  );
+  for (const { us, against } of compared[1].lines) {
+    assert.ok(us > 0);
+    if (against) assert.ok(against.low <= against.ratio && against.ratio <= against.high);
+  }
+  assert.match(await readFile(join(cwd, "found", "report.md"), "utf8"), /^### 0 bytes, sync: median latency/);
+  assert.match(await readFile(join(cwd, "found", "report.html"), "utf8"), /<svg class="interval/);
+});
+
+test("a comparison in which an echo is wrong fails, and says which", async (t) => {
+  const wrong = await echoes(t, (data) => data.subarray(1));
+  const { cwd } = await specFile(t, spec(await echoes(t), wrong));
+  const { exitCode, out } = await run(["spec.json", "--compare", "--rounds", "3"], cwd);
+  assert.equal(exitCode, 99);
+  assert.match(out, /server 1: FAILED in 3 of 3 rounds: echo 1: expected 64 bytes, got 63/);
+});
+
+for (const [args, says] of [
+  [["spec.json", "--compare", "--rounds", "2"], /--rounds: expected 3 at least to compare, got 2/],
+  [["spec.json", "--compare", "--rounds", "x"], /--rounds: expected a whole number from 1, got "x"/],
+  [["spec.json", "--compare", "--format", "xml"], /--format: expected text, markdown, json, got "xml"/],
+  [["spec.json", "--results", "found"], /--results: expected --compare beside it/],
+  [["spec.json", "--compare", "--rounds"], /--rounds: expected a value, got nothing/],
+] as const) {
+  test(`bench ${args.join(" ")} is refused`, async (t) => {
+    const { cwd } = await specFile(t, spec("ws://127.0.0.1:1"));
+    const { exitCode, err } = await run(args, cwd);
+    assert.equal(exitCode, 2);
+    assert.match(err, says);
+  });
+}

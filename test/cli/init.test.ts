@@ -100,7 +100,7 @@ test("answers are asked for in a terminal, again where they are wrong, and flags
   assert.equal(code, 0, out);
   assert.doesNotMatch(out, /Which folder/);
   assert.match(out, /expected a ws:\/\/ or wss:\/\/ URL.*, got /);
-  assert.match(out, /got "sockt.io", did you mean socket.io\?/);
+  assert.match(out.replace(/\s+/g, " "), /got "sockt.io", did you mean socket.io\?/);
   assert.equal(JSON.parse(await read(cwd, "perf/protocol.json")).name, "socket.io");
   assert.deepEqual(JSON.parse(await read(cwd, "perf/profile.json")).thresholds, PROFILES.trading.thresholds);
   assert.match(await read(cwd, "perf/README.md"), /--url 'wss:\/\/chat\.example\.com\/ws'/);

@@ -130,7 +130,7 @@ test("list names every scenario, and the settings of one with their flags' value
   assert.deepEqual([all.code, soak.code, wrong.code], [0, 0, 2]);
   assert.match(
     all.out,
-    /^backpressure +What does the server .* Needs k6 with the extension\.\nchat-soak +A chat/s,
+    /^backpressure +What does the server .* Needs k6 with the extension\.\nbrowser-chat +Pages .*\nchat-soak +A chat/s,
   );
   assert.match(soak.out, / CONNECTIONS +100 +Connections held at the same time\. Expects a whole number/);
   assert.match(soak.out, /Those that every scenario has:\n.* WS_URL +ws:\S+ The WebSocket endpoint/s);

@@ -162,6 +162,7 @@ const asks: [sentence: string, scenario: string, env: Record<string, string>, co
     { STEPS: "10,500", STEPS_OF: "publish-rate", ROOMS: "1" },
     6,
   ],
+  ["a page brings three beside the subscribers", "browser-chat", { BROWSERS: "2", ROOMS: "1" }, 12],
   ["STEPS changes nothing where nothing grows", "chat-soak", { STEPS: "10,500" }, 5],
   ["arrivals hold as many as come in while one stays", "connect", { RATE: "200", HOLD: "3s" }, 600],
 ];

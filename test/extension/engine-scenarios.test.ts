@@ -139,7 +139,9 @@ describe("a scenario runs to its end, and records what it records on stock k6", 
       assert.equal(stock.summary.verdict, "pass", stock.said);
       const onStock = Object.keys(stock.summary.metrics);
       // Stock k6 tells no scenario of its sockets' bytes.
-      const beyond = onStock.includes("ws_sessions_compressed") ? ["ws_message_bytes", "ws_wire_bytes"] : [];
+      const beyond = onStock.includes("ws_sessions_compressed")
+        ? ["ws_message_bytes", "ws_wire_bytes", "ws_tcp_connections"]
+        : [];
       assert.deepEqual(Object.keys(summary.metrics).sort(), [...onStock, ...beyond].sort());
       assert.deepEqual(
         summary.thresholds.map(({ metric, expression }) => `${metric} ${expression}`),

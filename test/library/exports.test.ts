@@ -63,20 +63,23 @@ test("the packed package", async (t) => {
     for (const path of embedded.flat()) await readFile(join(extension, path));
   });
 
-  await t.test("has no entry point but those above, and /node, which alone needs Node.js", async () => {
-    const { exports } = JSON.parse(await readFile(join(project, "package/package.json"), "utf8"));
-    const entries = Object.keys(exports).filter((path) => !/\*|json$/.test(path));
-    const known = IMPORTS.map(({ from }) => from.replace("k6-realtime", "."));
-    assert.deepEqual(
-      entries.filter((entry) => !known.includes(entry)),
-      ["./engine", "./node"],
-    );
-    const { imports } = await bundle(
-      project,
-      `import { startServer } from "k6-realtime/node"; startServer();`,
-    );
-    assert.ok(imports.some(isBuiltin));
-  });
+  await t.test(
+    "has no entry point but those above, and /node and /playwright, which need Node.js",
+    async () => {
+      const { exports } = JSON.parse(await readFile(join(project, "package/package.json"), "utf8"));
+      const entries = Object.keys(exports).filter((path) => !/\*|json$/.test(path));
+      const known = IMPORTS.map(({ from }) => from.replace("k6-realtime", "."));
+      assert.deepEqual(
+        entries.filter((entry) => !known.includes(entry)),
+        ["./engine", "./node", "./playwright"],
+      );
+      const { imports } = await bundle(
+        project,
+        `import { startServer } from "k6-realtime/node"; startServer();`,
+      );
+      assert.ok(imports.some(isBuiltin));
+    },
+  );
 
   await t.test("has a server with faults for Node.js", async () => {
     const script = `
@@ -86,6 +89,14 @@ test("the packed package", async (t) => {
       await server.close();`;
     const { stdout } = await run(process.execPath, ["--input-type=module", "-e", script], { cwd: project });
     assert.match(stdout, /^2 ws:\/\/127\.0\.0\.1:\d+\n$/);
+  });
+
+  await t.test("has what tests of pages need, beside Playwright", async () => {
+    const script = `
+      import { chat, expect, frames } from "k6-realtime/playwright";
+      console.log(chat.name, typeof expect.extend, typeof frames);`;
+    const { stdout } = await run(process.execPath, ["--input-type=module", "-e", script], { cwd: project });
+    assert.equal(stdout, "chat function function\n");
   });
 
   await t.test("has the types of all of them", async () => {
@@ -100,12 +111,19 @@ test("the packed package", async (t) => {
       // @ts-expect-error: milliseconds are no text
       ms("1s");`;
     await writeFile(join(project, "all.ts"), [...lines, uses].join("\n"));
-    const options = ["--noEmit", "--strict", "--module", "nodenext", "--target", "es2022", "--lib", "es2023"];
+    const options = ["--noEmit", "--strict", "--module", "nodenext", "--target", "es2022"];
     const types = ["--typeRoots", join(project, "package/node_modules/@types"), "--types", "k6,node"];
+    // Playwright's own types take those of a browser.
+    await writeFile(join(project, "pages.ts"), `export * from "k6-realtime/playwright";`);
     const tsc = packageFile("node_modules/typescript/bin/tsc");
-    await run(process.execPath, [tsc, ...options, ...types, "all.ts"], { cwd: project }).catch((error) => {
-      throw new Error(error.stdout);
-    });
+    for (const args of [
+      ["all.ts", "--lib", "es2023"],
+      ["pages.ts", "--lib", "es2023,dom,dom.iterable"],
+    ]) {
+      await run(process.execPath, [tsc, ...options, ...types, ...args], { cwd: project }).catch((error) => {
+        throw new Error(error.stdout);
+      });
+    }
     assert.ok((await readdir(join(project, "package/dist/types"))).includes("cli"));
   });
 });

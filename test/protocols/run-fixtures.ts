@@ -165,7 +165,7 @@ export function endOf(conversation: Conversation): unknown {
   return { openProbes: conversation.openProbes(), ready, lastSeq };
 }
 
-function severalTimes({ times = 1, every = 0, ...step }: Step): Step[] {
+export function severalTimes({ times = 1, every = 0, ...step }: Step): Step[] {
   const { id = "", frame, at, dueAt } = step;
   return Array.from({ length: times }, (_, n) => ({
     ...step,
@@ -182,7 +182,7 @@ function countKinds(effects: readonly Effect[]): Record<string, number> {
   return counts;
 }
 
-function perform(conversation: Conversation, step: Step): readonly Effect[] {
+export function perform(conversation: Conversation, step: Step): readonly Effect[] {
   switch (step.do) {
     case "open":
       return conversation.open(step.at);
@@ -214,7 +214,7 @@ export const frameToJson = (frame: Frame): FrameJson =>
     ? { text: frame }
     : { hex: Array.from(frame, (byte) => byte.toString(16).padStart(2, "0")).join("") };
 
-const frameFromJson = (frame: FrameJson): Frame =>
+export const frameFromJson = (frame: FrameJson): Frame =>
   "text" in frame
     ? frame.text
     : Uint8Array.from({ length: frame.hex.length / 2 }, (_, i) =>

@@ -42,7 +42,7 @@ const HABITS: readonly Habit[] = [
     pattern: /(?<!\bthere )\b(is|are|was|were|be) no (?!longer\b|more\b|less\b|fewer\b)\w+/i,
     instead: '"is not a …"',
   },
-  { pattern: /\b(is|are|was|were) none\b/i, instead: '"is not", "is empty"' },
+  { pattern: /(?<!\bthere )\b(is|are|was|were) none\b/i, instead: '"is not", "is empty"' },
   { pattern: /, no \w+\.$/i, instead: '"not a …"' },
   { pattern: /\bnothing of\b/i, instead: '"none of", "does not"' },
   { pattern: /\bthe question is\b/i, instead: "the question itself, or who asks it" },

@@ -5,6 +5,7 @@
 package eventstream
 
 import (
+	"xk6-realtime/engine/frame"
 	"xk6-realtime/engine/handshake"
 	"xk6-realtime/engine/wire"
 )
@@ -17,6 +18,7 @@ type Stream struct {
 	over    bool
 	planned bool
 	by      wire.By
+	code    uint16
 	breach  string
 }
 
@@ -141,7 +143,10 @@ func (s *Stream) complete(l wire.Link) {
 }
 
 func (s *Stream) refuse(l wire.Link, breach string, by wire.By) {
-	s.over, s.by, s.breach = true, by, breach
+	s.over, s.by, s.breach, s.code = true, by, breach, frame.CodeProtocolError
+	if by == wire.ByGenerator {
+		s.code = frame.CodeMessageTooBig
+	}
 	l.Finish(true)
 }
 
@@ -161,16 +166,19 @@ func (s *Stream) Abandon() { s.over, s.planned, s.by = true, true, wire.ByClient
 // Ended is called when the peer's bytes ended. fin says that the peer ended them
 // itself, which is the end of a body that has no other; else by is to blame.
 func (s *Stream) Ended(l wire.Link, by wire.By, fin bool) {
+	s.over, s.by, s.code = true, by, frame.CodeAbnormal
 	if fin && s.body.framing == toTheEnd {
-		by = wire.ByServer
+		s.by, s.code = wire.ByServer, 0
 	}
-	s.over, s.by = true, by
 	l.Finish(false)
 }
 
-// End is how the stream ended, without the instant. A stream that its server
-// ended is ByServer, one that was cut off in the middle of its body ByNetwork.
-func (s *Stream) End() wire.End { return wire.End{By: s.by, Planned: s.planned, Breach: s.breach} }
+// End is how the stream ended, without the instant. One that its server ended has
+// code 0 and is ByServer; one that was cut off in its body has 1006 and is
+// ByNetwork.
+func (s *Stream) End() wire.End {
+	return wire.End{Code: s.code, By: s.by, Planned: s.planned, Breach: s.breach}
+}
 
 // Release frees what s holds of its loop.
 func (s *Stream) Release(sh *Shared) { sh.parser.Release(&s.state) }

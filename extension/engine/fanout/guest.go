@@ -1,6 +1,8 @@
 package fanout
 
 import (
+	"bytes"
+	"errors"
 	"time"
 
 	"xk6-realtime/engine"
@@ -217,6 +219,10 @@ func (g *guest) isComplete() bool {
 
 // Send is called by the conversation.
 func (g *guest) Send(message []byte, binary bool, why protocol.Purpose) {
+	if why == protocol.ForPublish && g.loop.run.o.Protocol.PublishHTTP != nil {
+		g.post(message)
+		return
+	}
 	written, err := g.conn.SendMessage(message, binary)
 	r := g.loop.records.Now
 	if why != protocol.ForPublish {
@@ -228,6 +234,27 @@ func (g *guest) Send(message []byte, binary bool, why protocol.Purpose) {
 	}
 	r.Published++
 	r.series.Of(SendDelay).Record(written.Sub(g.publisher.due))
+}
+
+// post sends a publication beside the connection.
+func (g *guest) post(message []byte) {
+	l, due := g.loop, g.publisher.due
+	l.run.o.Post(int(g.number), bytes.Clone(message), func(posted clock.Time, err error) {
+		l.loop.Do(func() {
+			r := l.records.Now
+			switch {
+			case err == nil:
+				r.Published++
+				r.series.Of(SendDelay).Record(posted.Sub(due))
+				return
+			case errors.Is(err, ErrRefused):
+				r.Errors++
+			default:
+				r.Unsent++
+			}
+			l.tellUnwritable(err)
+		})
+	})
 }
 
 // Ready is called by the conversation.

@@ -6,6 +6,7 @@ import (
 	"math"
 	"time"
 
+	"xk6-realtime/engine/clock"
 	"xk6-realtime/engine/protocol"
 )
 
@@ -19,6 +20,11 @@ type Options struct {
 	Variables func(i int) []string
 	// Authenticate: see [protocol.Init].
 	Authenticate bool
+	// Post sends what connection i publishes beside it, where the protocol has
+	// PublishHTTP, in its order. It does not wait, and calls done on a goroutine of
+	// its own: with when this side was done with it, and what was wrong. An error
+	// that wraps ErrRefused says that the server did not take it.
+	Post func(i int, message []byte, done func(posted clock.Time, err error))
 	// Unwritable is told why a message could not be written, once for each
 	// loop, on its goroutine. Optional.
 	Unwritable func(why error)
@@ -39,8 +45,15 @@ type Options struct {
 	Churn float64
 }
 
+// ErrRefused: the server answered a publication that went by HTTP, and did not
+// take it.
+var ErrRefused = errors.New("the server did not take a publication")
+
 // Check tells what is wrong with the Options, before a Run is made of them.
 func (o Options) Check() error {
+	if o.Post == nil { // which is known only when it runs
+		o.Post = func(int, []byte, func(clock.Time, error)) {}
+	}
 	_, err := o.withDefaults()
 	return err
 }
@@ -59,6 +72,8 @@ func (o Options) withDefaults() (Options, error) {
 		return o, fmt.Errorf("fanout: Protocol: want one with a delivery, got %q", o.Protocol.Name)
 	case o.Plan.Publishers > 0 && !o.Protocol.HasPublish():
 		return o, fmt.Errorf("fanout: Protocol: want one with a publish message, got %q", o.Protocol.Name)
+	case o.Plan.Publishers > 0 && o.Protocol.PublishHTTP != nil && o.Post == nil:
+		return o, errors.New("fanout: Post: want one for a protocol that publishes by HTTP")
 	case o.Plan.Publishers > 0 && o.Name == "":
 		return o, errors.New("fanout: Name: want one")
 	case o.For <= 0 || o.Timeout < 0 || o.Churn < 0:

@@ -132,6 +132,41 @@ func (c *compiler) compile(d *Descriptor) {
 		c.beat(fmt.Sprintf("heartbeat[%d]", i), &b)
 	}
 	p.unmatchedErrors = d.Unmatched == "error"
+	if d.Publish != nil {
+		p.PublishHTTP = d.Publish.HTTP
+	}
+	p.sends = sends(d)
+}
+
+// sends is the first field that sends something on the connection. In
+// lib/protocols/check.ts it is sentOnConnection.
+func sends(d *Descriptor) string {
+	for i, s := range d.Session {
+		if s.Send != nil {
+			return fmt.Sprintf("session[%d].send", i)
+		}
+	}
+	switch {
+	case d.Probe != nil && d.Probe.HTTP == nil:
+		return "probe.send"
+	case d.Publish != nil && d.Publish.HTTP == nil:
+		return "publish.send"
+	}
+	for i, b := range d.Heartbeat {
+		switch {
+		case b.Send != nil:
+			return fmt.Sprintf("heartbeat[%d].send", i)
+		case b.Answer != nil:
+			return fmt.Sprintf("heartbeat[%d].answer", i)
+		}
+	}
+	switch {
+	case d.Refresh != nil:
+		return "refresh.send"
+	case d.Resume != nil:
+		return "resume.send"
+	}
+	return ""
 }
 
 // variables finds the connection variables that are used.

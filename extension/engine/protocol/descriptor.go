@@ -32,7 +32,7 @@ type Descriptor struct {
 	Session      []StepSpec              `json:"session"`
 	Probe        *ProbeSpec              `json:"probe"`
 	Reply        []ReplySpec             `json:"reply"`
-	Publish      *MessageSpec            `json:"publish"`
+	Publish      *PublishSpec            `json:"publish"`
 	Delivery     OneOrMore[DeliverySpec] `json:"delivery"`
 	Error        OneOrMore[ErrorSpec]    `json:"error"`
 	Heartbeat    []BeatSpec              `json:"heartbeat"`
@@ -69,10 +69,28 @@ type StepSpec struct {
 	Delimiter string      `json:"delimiter"`
 }
 
+// HTTPSpec says that a message is the body of an HTTP request beside the
+// connection, which may then be an event stream.
+type HTTPSpec struct {
+	Method string `json:"method"` // default POST
+	// Path is a template, of a path and query on the host of the connection's URL;
+	// empty for those of that URL.
+	Path string `json:"path"`
+	// Headers come beside those of the connection.
+	Headers map[string]string `json:"headers"`
+}
+
+// PublishSpec is the message that is delivered to subscribers.
+type PublishSpec struct {
+	MessageSpec
+	HTTP *HTTPSpec `json:"http"`
+}
+
 // ProbeSpec is the message whose replies are timed.
 type ProbeSpec struct {
 	MessageSpec
-	ID string `json:"id"`
+	HTTP *HTTPSpec `json:"http"`
+	ID   string    `json:"id"`
 }
 
 // ReplySpec is a reply that each probe expects.

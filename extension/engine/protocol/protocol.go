@@ -20,6 +20,11 @@ type Protocol struct {
 	Replies []string
 	// Variables are the connection variables that it uses.
 	Variables []string
+	// PublishHTTP is how a publication goes beside the connection, nil where it
+	// goes on it.
+	PublishHTTP *HTTPSpec
+
+	sends string // the first field that sends on the connection
 
 	path            *template
 	wire            *wire
@@ -123,6 +128,10 @@ func (p *Protocol) HasProbe() bool { return p.probe != nil }
 
 // NumericIDs tells whether a probe's identifier must be a whole number.
 func (p *Protocol) NumericIDs() bool { return p.numericID }
+
+// Sends is the first field of the descriptor that sends something on the
+// connection, which an event stream has no way for; empty where it only reads.
+func (p *Protocol) Sends() string { return p.sends }
 
 // HasPublish tells whether publications can be made.
 func (p *Protocol) HasPublish() bool { return p.publish != nil }

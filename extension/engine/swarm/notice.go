@@ -12,7 +12,7 @@ type Notice struct {
 	// Code is that of the peer's Close frame, for one that was opened.
 	Code uint16
 	// Text is what a redirect leads to, why a look-up or a TLS handshake
-	// failed, or what a Close frame says.
+	// failed, what ended a stream of HTTP/2, or what a Close frame says.
 	Text string
 }
 
@@ -49,7 +49,8 @@ func noticeOfFailure(f engine.Failure) Notice {
 		return Notice{}
 	}
 	switch f.Reason {
-	case engine.ReasonDNS, engine.ReasonTLS, engine.ReasonBadUpgrade, engine.ReasonOther:
+	case engine.ReasonDNS, engine.ReasonTLS, engine.ReasonBadUpgrade, engine.ReasonOther,
+		engine.ReasonHTTP2Unsupported, engine.ReasonHTTP2Refused, engine.ReasonHTTP2Reset, engine.ReasonHTTP2GoAway, engine.ReasonHTTP2Broken:
 		return Notice{Failure: f.Reason, Text: f.Err.Error()}
 	}
 	return Notice{}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"xk6-realtime/engine"
@@ -25,7 +26,8 @@ const (
 
 // Options says what a Swarm is. A zero field means the default.
 type Options struct {
-	// Servers are the URLs, taken in turn. At least one.
+	// Servers are the URLs, taken in turn: ws and wss, or http and https for event
+	// streams. At least one.
 	Servers []string
 	// Connections is how many there are to be, of all shards together. At
 	// least one.
@@ -52,6 +54,9 @@ type Options struct {
 	// Deflate is what each connection offers to compress messages by. Default: they
 	// are not compressed.
 	Deflate *deflate.Options
+	// StreamsPerConnection has the connections be streams of HTTP/2, so many at the
+	// most on one TCP connection. Default 0: HTTP/1.1. See engine.Dial.
+	StreamsPerConnection int
 	// Request fills in what connection i asks for; its Host, and the path of
 	// its server's URL, are set. It is called on a loop's goroutine.
 	Request func(i int, r *handshake.Request)
@@ -72,6 +77,7 @@ const defaultRetryDelay = time.Second
 type server struct {
 	endpoint engine.Endpoint
 	path     string
+	isStream bool // of events, instead of a WebSocket
 }
 
 // Check tells what is wrong with the options, as Start would.
@@ -92,11 +98,11 @@ func (o Options) withDefaults() (Options, []server, error) {
 	}
 	var servers []server
 	for _, raw := range o.Servers {
-		e, path, err := engine.ParseURL(raw)
+		e, path, isStream, err := engine.ParseServer(raw)
 		if err != nil {
 			return o, nil, err
 		}
-		servers = append(servers, server{e, path})
+		servers = append(servers, server{e, path, isStream})
 	}
 	switch p := o.Pace.(type) {
 	case Rate:
@@ -113,10 +119,14 @@ func (o Options) withDefaults() (Options, []server, error) {
 	switch {
 	case len(servers) == 0:
 		return o, nil, errors.New("swarm: Servers: want at least one URL")
+	case slices.ContainsFunc(servers, func(s server) bool { return s.isStream != servers[0].isStream }):
+		return o, nil, errors.New("swarm: Servers: want URLs of WebSockets or of event streams, got both")
 	case o.Connections < 1:
 		return o, nil, fmt.Errorf("swarm: Connections: want at least 1, got %d", o.Connections)
 	case o.Shard < 0 || o.Shard >= o.Shards:
 		return o, nil, fmt.Errorf("swarm: Shard: want 0 to %d, got %d", o.Shards-1, o.Shard)
+	case o.StreamsPerConnection < 0:
+		return o, nil, fmt.Errorf("swarm: StreamsPerConnection: want no negative number, got %d", o.StreamsPerConnection)
 	case o.Retries < -1:
 		return o, nil, fmt.Errorf("swarm: Retries: want -1 or more, got %d", o.Retries)
 	case o.Deflate != nil && o.Deflate.Check() != nil:

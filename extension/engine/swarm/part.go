@@ -51,7 +51,7 @@ func (p *part) size() int {
 
 func (p *part) start() {
 	p.sessions = make([]*session, 0, p.size())
-	p.traffic.ReceiveDelay = p.records.Now.series.Of(ReceiveDelay)
+	p.measure()
 	p.fill = p.request
 	p.timer = p.loop.NewTimer(p.begin)
 	p.closer = p.loop.NewTimer(p.closeDue)
@@ -118,7 +118,8 @@ func (p *part) later(r retry) {
 func (p *part) dial(s *session, due clock.Time) {
 	o := &p.swarm.o
 	server := &p.swarm.servers[int(s.index)%len(p.swarm.servers)]
-	d := engine.Dial{Endpoint: server.endpoint, Request: p.fill, Due: due, Deflate: o.Deflate, Traffic: &p.traffic}
+	d := engine.Dial{Endpoint: server.endpoint, Request: p.fill, Due: due, Deflate: o.Deflate, Traffic: &p.traffic,
+		EventStream: server.isStream, StreamsPerConnection: o.StreamsPerConnection}
 	if s.guest != nil {
 		d.Receiver = s.guest
 	}
@@ -136,6 +137,9 @@ func (p *part) request(c *engine.Conn, r *handshake.Request) {
 	r.Path = p.swarm.servers[int(s.index)%len(p.swarm.servers)].path
 	if p.swarm.o.Request != nil {
 		p.swarm.o.Request(int(s.index), r)
+	}
+	if s.lastEventID != "" {
+		r.Fields = append(r.Fields, handshake.Field{Name: "Last-Event-ID", Value: s.lastEventID})
 	}
 }
 
@@ -197,8 +201,24 @@ func (p *part) take() *record {
 	r.MessageBytesSent, r.MessageBytesReceived = t.MessageBytesSent, t.MessageBytes
 	r.WireBytesSent, r.WireBytesReceived = t.WireBytesSent, t.WireBytes
 	r.MessagesSent, r.MessagesReceived, r.Uncertain = t.MessagesSent, t.Messages, t.Uncertain
-	*t = engine.Traffic{ReceiveDelay: p.records.Now.series.Of(ReceiveDelay)}
+	if t.Streams != nil {
+		r.Streams = t.Streams.StreamCounts
+	}
+	*t = engine.Traffic{}
+	p.measure()
 	return r
+}
+
+// measure has the traffic measured into the present record.
+func (p *part) measure() {
+	series := p.records.Now.series
+	p.traffic.ReceiveDelay = series.Of(ReceiveDelay)
+	if p.swarm.servers[0].isStream {
+		p.traffic.Streams = &engine.StreamMeter{
+			FirstByte: series.Of(FirstByte), FirstEvent: series.Of(FirstEvent),
+			Gap: series.Of(EventGap), LongestStall: series.Of(LongestStall),
+		}
+	}
 }
 
 // closeDue closes what is due to be closed, the last opened first.

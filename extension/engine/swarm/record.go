@@ -15,11 +15,18 @@ const (
 	ConnectDelay                 // intended to actual start: the generator's own
 	ResolvePhase                 // of connections to a host name
 	TCPPhase
-	ProxyPhase // of connections through a proxy
-	TLSPhase   // of wss connections
+	ProxyPhase    // of connections through a proxy
+	TLSPhase      // of wss connections
+	SettingsPhase // of HTTP/2 connections
 	UpgradePhase
 	ReceiveDelay // kernel arrival, the earliest that it can have been, to read: the generator's own
 	SessionTime  // the 101 to the end
+
+	// Of event streams; see engine.StreamMeter.
+	FirstByte
+	FirstEvent
+	EventGap
+	LongestStall
 	numSeries
 )
 
@@ -30,9 +37,11 @@ type Counts struct {
 	Closed   int64 // of those opened, whichever way
 	// Compressed is how many of those opened agreed on compression.
 	Compressed int64
-	Retries    int64
-	Failures   map[engine.Reason]int64
-	Drops      map[Drop]int64
+	// TCPConnections is how many there came to be. Streams of HTTP/2 share one.
+	TCPConnections int64
+	Retries        int64
+	Failures       map[engine.Reason]int64
+	Drops          map[Drop]int64
 	// Unanswered is how many peers did not answer our Close in time.
 	Unanswered int64
 	// Breaches is how often peers broke the WebSocket protocol, by reason.
@@ -53,6 +62,8 @@ type Counts struct {
 	// go, without handshake and TLS.
 	WireBytesSent     int64
 	WireBytesReceived int64
+	// Streams is what came on event streams.
+	Streams engine.StreamCounts
 }
 
 // Drop is a way in which a connection ended that was meant to stay.

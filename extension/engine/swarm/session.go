@@ -21,7 +21,8 @@ type Guest interface {
 }
 
 // Return is whether a guest wants its connection to be opened anew, which is
-// no retry, and when. It is not heard once the Swarm closes.
+// no retry, and when; an event stream that dropped not before its server asked
+// for. It is not heard once the Swarm closes.
 type Return struct {
 	Wanted bool
 	After  time.Duration
@@ -35,6 +36,10 @@ type session struct {
 	openedAt clock.Time // 0 before the first time
 	index    int32      // of all connections of all shards
 	retries  int32
+	// lastEventID is where an event stream that dropped goes on, and retry how long
+	// its server asked to wait before.
+	lastEventID string
+	retry       time.Duration
 }
 
 func (s *session) Opened(c *engine.Conn, o *engine.Opening) {
@@ -51,8 +56,20 @@ func (s *session) Opened(c *engine.Conn, o *engine.Opening) {
 	}
 	r.series.Of(ConnectLatency).Record(o.Latency())
 	r.series.Of(ConnectDelay).Record(o.Late())
-	r.series.Of(TCPPhase).Record(o.TCP())
 	r.series.Of(UpgradePhase).Record(o.Upgrade())
+	if o.Founded() {
+		r.founded(o)
+	}
+	if s.guest != nil {
+		s.guest.Opened(c, o)
+	}
+	p.settle()
+}
+
+// founded records what came before the request on a TCP connection of its own.
+func (r *record) founded(o *engine.Opening) {
+	r.TCPConnections++
+	r.series.Of(TCPPhase).Record(o.TCP())
 	if o.Resolved != o.Began {
 		r.series.Of(ResolvePhase).Record(o.Resolve())
 	}
@@ -62,15 +79,17 @@ func (s *session) Opened(c *engine.Conn, o *engine.Opening) {
 	if o.Secured != 0 {
 		r.series.Of(TLSPhase).Record(o.TLS())
 	}
-	if s.guest != nil {
-		s.guest.Opened(c, o)
+	if o.Settings != 0 {
+		r.series.Of(SettingsPhase).Record(o.AwaitSettings())
 	}
-	p.settle()
 }
 
-func (s *session) Failed(_ *engine.Conn, _ *engine.Opening, f engine.Failure) {
+func (s *session) Failed(_ *engine.Conn, o *engine.Opening, f engine.Failure) {
 	p := s.part
 	s.conn = nil
+	if o.Founded() {
+		p.records.Now.TCPConnections++
+	}
 	p.records.Now.Failures[f.Reason]++
 	p.notice(s, noticeOfFailure(f))
 	p.swarm.noteFailure(f, p)
@@ -107,7 +126,7 @@ func (s *session) Closed(c *engine.Conn, e engine.End) {
 	switch {
 	case !e.Planned:
 		r.Drops[Drop{e.Code, e.By}]++
-		if e.By == engine.ByServer && e.Breach == "" {
+		if e.By == engine.ByServer && (e.Breach == "" || e.Text != "") {
 			p.notice(s, Notice{Code: e.Code, Text: e.Text})
 		}
 	case e.By == engine.ByTimeout:
@@ -115,6 +134,11 @@ func (s *session) Closed(c *engine.Conn, e engine.End) {
 	}
 	if e.Breach != "" {
 		r.Breaches[e.Breach]++
+	}
+	s.lastEventID, s.retry = "", 0
+	if !e.Planned {
+		on := c.Resumption()
+		s.lastEventID, s.retry = on.LastEventID, max(on.Retry, 0)
 	}
 	if s.guest != nil && s.returns(clock.Now(), s.guest.Closed(c, e)) {
 		return
@@ -128,6 +152,6 @@ func (s *session) returns(now clock.Time, r Return) bool {
 	if !r.Wanted || s.part.stopping {
 		return false
 	}
-	s.part.later(retry{at: now.Add(r.After), session: s})
+	s.part.later(retry{at: now.Add(max(r.After, s.retry)), session: s})
 	return true
 }

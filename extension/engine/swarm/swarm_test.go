@@ -279,7 +279,8 @@ func TestOptionsAreChecked(t *testing.T) {
 		want   string
 	}{
 		{"no server", func(o *Options) { o.Servers = nil }, "Servers"},
-		{"an http URL", func(o *Options) { o.Servers = []string{"http://x"} }, "want ws:// or wss://"},
+		{"an ftp URL", func(o *Options) { o.Servers = []string{"ftp://x"} }, "want ws:// or wss://"},
+		{"WebSockets and event streams", func(o *Options) { o.Servers = []string{"ws://x", "http://x"} }, "got both"},
 		{"a URL with a password", func(o *Options) { o.Servers = []string{"ws://u:secret@x"} }, "no user or password"},
 		{"no connections", func(o *Options) { o.Connections = 0 }, "Connections"},
 		{"no pace", func(o *Options) { o.Pace = nil }, "Pace"},

@@ -39,13 +39,14 @@ func (s *Socket) sendClose(l wire.Link, sh *Shared, code uint16, reason string) 
 
 // leave ends the connection after the last that is to be said on it. A client
 // leaves the TCP connection to the server, which ends it (sections 7.1.1 and
-// 7.1.7). A close that a client began is bounded since then.
+// 7.1.7), but for a stream of HTTP/2: some servers wait for the client there. A
+// close that a client began is bounded since then.
 func (s *Socket) leave(l wire.Link, sh *Shared) {
 	begun := s.phase == closing
 	s.phase = ending
 	s.Release(sh)
 	switch {
-	case s.server:
+	case s.server || l.IsStream():
 		l.Part()
 	case !begun:
 		l.Within(sh.o.CloseWithin)
@@ -72,6 +73,20 @@ func blame(breach *frame.Error) wire.By {
 		return wire.ByGenerator
 	}
 	return wire.ByServer
+}
+
+// Cut is called when the layer below ended the connection in a way that has a
+// name: whose doing that is, its name, and what there is to say beside. After the
+// last that is to be said it is the end that was awaited.
+func (s *Socket) Cut(l wire.Link, by wire.By, name, text string) {
+	if s.phase != ending {
+		s.by, s.code = by, frame.CodeAbnormal
+	}
+	if s.phase == open { // else it is all that is left of an end that was asked for
+		more := s.more()
+		more.breach, more.text = name, text
+	}
+	l.Finish(false)
 }
 
 // Late is called when the present phase has taken too long.

@@ -10,6 +10,8 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"golang.org/x/net/http2/hpack"
+
 	"xk6-realtime/engine/deflate"
 	"xk6-realtime/engine/frame"
 	"xk6-realtime/engine/wire"
@@ -77,7 +79,8 @@ type Shared struct {
 	inflater                 *deflate.Inflater
 	deflater                 deflate.Deflater
 	agreements               agreements
-	scratch                  []byte // one frame or head at a time
+	scratch                  []byte              // one frame or head at a time
+	fields                   []hpack.HeaderField // likewise, of HTTP/2
 }
 
 // NewShared makes the Shared of a loop.

@@ -26,6 +26,7 @@ func (l *paperLink) Within(d time.Duration)  { l.within = d }
 func (l *paperLink) Overdue(clock.Time) bool { return l.overdue }
 func (l *paperLink) Finish(reset bool)       { l.finished, l.reset = true, reset }
 func (l *paperLink) Part()                   { l.parted = true }
+func (l *paperLink) IsStream() bool          { return false }
 func (l *paperLink) Alive() bool             { return !l.finished }
 
 const closeWithin = 5 * time.Second

@@ -85,23 +85,30 @@ func (s *Socket) Answered(sh *Shared, u *Upgrade, b []byte) (rest, reply []byte,
 // accepted reads a server's answer.
 func (sh *Shared) accepted(u *Upgrade, head []byte) (n int, chosen Chosen, wrong *Refusal) {
 	r, n, err := handshake.ReadResponse(head, u.key, u.Request.Protocols, sh.o.HeaderBytes)
+	if err == nil {
+		chosen, err = sh.chosen(u, &r)
+	}
+	if err != nil {
+		return 0, chosen, &Refusal{err, r}
+	}
+	return n, chosen, nil
+}
+
+// chosen is what a server's answer chose of what was offered.
+func (sh *Shared) chosen(u *Upgrade, r *handshake.Response) (chosen Chosen, err error) {
 	switch {
-	case err != nil:
 	case len(r.Extensions) == 0:
 	case u.Deflate == nil:
 		err = handshake.ErrExtension
 	default:
 		chosen.Deflate, err = sh.agreements.agreed(*u.Deflate, r.Extensions)
 	}
-	if err != nil {
-		return 0, chosen, &Refusal{err, r}
-	}
 	for _, p := range u.Request.Protocols {
 		if p == string(r.Protocol) {
 			chosen.Protocol = p
 		}
 	}
-	return n, chosen, nil
+	return chosen, err
 }
 
 // accept reads a client's request and makes the answer.

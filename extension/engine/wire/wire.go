@@ -72,8 +72,8 @@ func (b By) String() string { return byNames[b] }
 type End struct {
 	At clock.Time
 	// Code is WebSocket's: the peer's close code, 1005 for a Close frame without
-	// one, 1006 for no Close frame; after a Breach it is what we answered. Other
-	// wires have none, which is 0.
+	// one, 1006 for no Close frame; after a Breach it is what we answered. An event
+	// stream that came to its end has 0, and else what WebSocket would have.
 	Code uint16
 	By   By
 	// Planned says that this side asked for it. An end that is not planned is
@@ -107,6 +107,9 @@ type Link interface {
 	// as long as a close may take: a socket that is closed with something unread
 	// sends a RST, and the peer might never see our last bytes.
 	Part()
+	// IsStream tells a stream of HTTP/2, which each side ends as soon as it has said
+	// all, from a TCP connection.
+	IsStream() bool
 	// Alive is false once the connection has ended.
 	Alive() bool
 }

@@ -1,0 +1,24 @@
+package binding
+
+import "xk6-realtime/engine"
+
+// readHTTPVersion reads httpVersion and how many streams are to share a TCP
+// connection: 0 for HTTP/1.1.
+func readHTTPVersion(r *reader) (streamsPerConnection int) {
+	const one, two = "1.1", "2"
+	const streams, mostStreams = 100, 10_000
+	isTwo := r.choice("httpVersion", one, two) == two
+	most := r.whole("streamsPerConnection", streams, 1, mostStreams)
+	if !isTwo {
+		return 0
+	}
+	return most
+}
+
+// connected counts the TCP connection that was made for a socket, if one was, but
+// for those of a setup: the check before a load is none of its connections.
+func (r *socketRecorder) connected(o *engine.Opening) {
+	if o.Founded() && r.until == nil {
+		r.tcpConnections++
+	}
+}

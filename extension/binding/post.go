@@ -1,0 +1,160 @@
+package binding
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"go.k6.io/k6/v2/lib"
+
+	"xk6-realtime/engine/clock"
+	"xk6-realtime/engine/fanout"
+	"xk6-realtime/engine/handshake"
+	"xk6-realtime/engine/protocol"
+)
+
+// poster sends messages beside their connections, by k6's own HTTP transport:
+// its options hold.
+type poster struct {
+	client   *http.Client
+	requests *requests
+	servers  []string // their origins
+	spec     *protocol.HTTPSpec
+	path     template // empty for the connection's own
+
+	mu      sync.Mutex
+	queues  map[int][]posting // by connection; there while one of its messages is on its way
+	waiting int               // in all of them
+}
+
+// posting is a message that is to be sent.
+type posting struct {
+	message []byte
+	at      clock.Time // when this side was done with it
+	done    func(posted clock.Time, err error)
+}
+
+// mostPosts bounds how many messages may wait for those before them.
+const mostPosts = 10_000
+
+var errManyPosts = fmt.Errorf("a publication found %d others that wait for the server's answers", mostPosts)
+
+func newPoster(state *lib.State, q *requests, servers []string, spec *protocol.HTTPSpec, timeout time.Duration) (*poster, error) {
+	path, err := compile(spec.Path, q.variables)
+	if err != nil {
+		return nil, fmt.Errorf("publish.http.path: %w", err)
+	}
+	return &poster{
+		client: &http.Client{
+			Transport: state.Transport, Timeout: timeout,
+			// Where it leads, nobody asked for.
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+		requests: q, servers: servers, spec: spec, path: path, queues: map[int][]posting{},
+	}, nil
+}
+
+// post is for [fanout.Options]. What one connection sends goes out in its order:
+// each message once the one before was answered, for two at once might change
+// places.
+func (p *poster) post(i int, message []byte, done func(posted clock.Time, err error)) {
+	next := posting{message, clock.Now(), done}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.waiting == mostPosts {
+		go done(next.at, errManyPosts)
+		return
+	}
+	p.waiting++
+	queue, busy := p.queues[i]
+	p.queues[i] = append(queue, next)
+	if !busy {
+		go p.work(i)
+	}
+}
+
+// work sends what connection i has to send, until nothing is left.
+func (p *poster) work(i int) {
+	for {
+		p.mu.Lock()
+		queue := p.queues[i]
+		if len(queue) == 0 {
+			delete(p.queues, i)
+			p.mu.Unlock()
+			return
+		}
+		next := queue[0]
+		p.queues[i] = queue[1:]
+		p.waiting--
+		p.mu.Unlock()
+		next.done(next.at, p.send(i, next.message))
+	}
+}
+
+func (p *poster) send(i int, message []byte) error {
+	r, err := p.request(i, message)
+	if err != nil {
+		return err
+	}
+	answer, err := p.client.Do(r)
+	if err != nil {
+		return withoutURL(err)
+	}
+	defer answer.Body.Close()
+	const most = 64 << 10 // so that the connection can be used again
+	io.Copy(io.Discard, io.LimitReader(answer.Body, most))
+	if answer.StatusCode < 200 || answer.StatusCode > 299 {
+		return fmt.Errorf("%w: http_%d", fanout.ErrRefused, answer.StatusCode)
+	}
+	return nil
+}
+
+// request is a message of connection i, who sends it as itself.
+func (p *poster) request(i int, message []byte) (*http.Request, error) {
+	asked := handshake.Request{}
+	p.requests.fill(i, &asked)
+	path := asked.Path
+	if len(p.path) > 0 {
+		path = p.requests.render(p.path, i, percentEncoded)
+	}
+	r, err := http.NewRequest(cmp.Or(p.spec.Method, http.MethodPost), p.servers[i%len(p.servers)]+path, bytes.NewReader(message))
+	if err != nil {
+		return nil, withoutURL(err)
+	}
+	r.Header.Set("Content-Type", "application/json")
+	for _, f := range asked.Fields {
+		if !isOfTheStream(f.Name) {
+			r.Header.Set(f.Name, f.Value)
+		}
+	}
+	for name, value := range p.spec.Headers {
+		r.Header.Set(name, value)
+	}
+	return r, nil
+}
+
+// isOfTheStream tells a header field that asks for a stream.
+func isOfTheStream(name string) bool {
+	for _, own := range [...]string{"Accept", "Cache-Control", "Last-Event-ID", "Accept-Encoding"} {
+		if strings.EqualFold(name, own) {
+			return true
+		}
+	}
+	return false
+}
+
+// withoutURL leaves the URL out of an error, in which a token may stand.
+func withoutURL(err error) error {
+	var wrong *url.Error
+	if errors.As(err, &wrong) {
+		return wrong.Err
+	}
+	return err
+}

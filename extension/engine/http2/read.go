@@ -1,0 +1,510 @@
+package http2
+
+import (
+	"encoding/binary"
+
+	"golang.org/x/net/http2/hpack"
+
+	"xk6-realtime/engine/wire"
+)
+
+// input is where the reading of a connection stands.
+type input struct {
+	preface bool // a client's is awaited, whole
+	head    frameHeader
+	begun   bool   // head is that of a frame whose payload is being read
+	rest    int    // bytes of it that are still to come, without padding
+	part    []byte // of a header or payload, while it is incomplete
+
+	// Of a DATA frame.
+	padded  bool // the padding's length is still to come
+	padding int  // bytes of it that are still to come
+	free    int  // what the window lost to padding
+	ignored bool // the stream is over
+
+	// Of a field section, while it is incomplete: its stream, whether that ends
+	// with it, and its bytes so far. 0: none.
+	section   uint32
+	ends      bool
+	block     []byte
+	blockCost int // the bytes of its frames, headers included
+}
+
+// Received takes bytes as they came. more is as in [wire.Message]. After an
+// error the connection is to be ended with it: see Leave.
+func (s *Session) Received(b []byte, more bool, a wire.Arrival) *Error {
+	in := &s.in
+	for len(b) > 0 && !s.over {
+		if in.preface {
+			whole, rest, ok := in.whole(b, len(Preface))
+			if !ok {
+				return nil
+			}
+			if string(whole) != Preface {
+				return broken(ProtocolError, "the connection does not begin with HTTP/2's preface")
+			}
+			in.preface, b = false, rest
+			continue
+		}
+		if !in.begun {
+			whole, rest, ok := in.whole(b, headerBytes)
+			if !ok {
+				return nil
+			}
+			in.head, b = parseHeader(whole), rest
+			if err := s.begun(); err != nil {
+				return err
+			}
+			if in.head.kind != frameData && in.head.length > 0 {
+				continue
+			}
+		}
+		var err *Error
+		if b, err = s.payload(b, more, a); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// keptBytes is how much memory a connection at rest keeps of frames in parts.
+const keptBytes = 1 << 10
+
+// whole is the first n bytes of what came, once they have all come, and what
+// follows them.
+func (in *input) whole(b []byte, n int) (whole, rest []byte, ok bool) {
+	if len(in.part) == 0 && len(b) >= n {
+		return b[:n], b[n:], true
+	}
+	take := min(n-len(in.part), len(b))
+	in.part = append(in.part, b[:take]...)
+	if len(in.part) < n {
+		return nil, nil, false
+	}
+	whole, in.part = in.part, in.part[:0]
+	return whole, b[take:], true
+}
+
+// begun looks at a frame's header.
+func (s *Session) begun() *Error {
+	in := &s.in
+	h := &in.head
+	in.begun, in.rest = true, h.length
+	if cap(in.part) > keptBytes {
+		in.part = nil
+	}
+	switch {
+	case h.length > frameBytes:
+		return broken(FrameSizeError, "a frame is longer than SETTINGS_MAX_FRAME_SIZE")
+	case !s.ready && (h.kind != frameSettings || h.has(flagAck)):
+		return broken(ProtocolError, "the first frame is no SETTINGS")
+	case in.section != 0 && (h.kind != frameContinuation || h.streamID != in.section):
+		return broken(ProtocolError, "a field section is interrupted")
+	case in.section == 0 && h.kind == frameContinuation:
+		return broken(ProtocolError, "CONTINUATION without a field section")
+	}
+	if h.kind == frameHeaders || h.kind == frameContinuation {
+		in.blockCost += headerBytes + h.length
+		if in.blockCost > 2*s.o.HeaderBytes { // which no section within the limit needs
+			return broken(EnhanceYourCalm, "a field section does not end")
+		}
+	}
+	if h.kind == frameData {
+		return s.dataBegun()
+	}
+	return nil
+}
+
+// payload takes what there is of the present frame's payload: DATA as it comes,
+// all else once it is whole.
+func (s *Session) payload(b []byte, more bool, a wire.Arrival) (rest []byte, err *Error) {
+	in := &s.in
+	if in.head.kind == frameData {
+		return s.data(b, more, a)
+	}
+	if isUnknown(in.head.kind) { // section 5.5
+		n := min(in.rest, len(b))
+		if in.rest -= n; in.rest == 0 {
+			in.begun = false
+		}
+		return b[n:], nil
+	}
+	whole, rest, ok := in.whole(b, in.head.length)
+	if !ok {
+		return nil, nil
+	}
+	in.begun = false
+	return rest, s.take(whole, a)
+}
+
+func isUnknown(k frameType) bool { return k > frameContinuation }
+
+// take takes a whole frame but DATA.
+func (s *Session) take(b []byte, a wire.Arrival) *Error {
+	h := &s.in.head
+	if rule := rules[h.kind]; !rule.allows(h) {
+		return broken(rule.code(h), rule.name+": wrong length or stream")
+	}
+	switch h.kind {
+	case frameHeaders:
+		return s.headersCame(b, a)
+	case frameContinuation:
+		return s.sectionCame(b, a)
+	case frameReset:
+		return s.resetCame(Code(binary.BigEndian.Uint32(b)))
+	case frameSettings:
+		return s.settingsCame(b)
+	case framePing:
+		if !h.has(flagAck) {
+			s.frame(framePing, flagAck, 0, b)
+		}
+	case frameGoAway:
+		last := binary.BigEndian.Uint32(b) &^ (1 << 31)
+		s.owner.GoingAway(last, Code(binary.BigEndian.Uint32(b[4:])), b[8:])
+	case frameWindow:
+		return s.windowCame(binary.BigEndian.Uint32(b) &^ (1 << 31))
+	case framePush:
+		return broken(ProtocolError, "PUSH_PROMISE, which is not enabled")
+	}
+	return nil
+}
+
+// rule is what holds of one type of frame (sections 6.1 to 6.10).
+type rule struct {
+	name        string
+	least, most int // bytes of its payload
+	step        int // which it is a multiple of, if not 0
+	on          where
+}
+
+type where uint8
+
+const (
+	anywhere where = iota
+	onStream
+	onConnection
+)
+
+var rules = [...]rule{
+	frameData:         {"DATA", 0, frameBytes, 0, onStream},
+	frameHeaders:      {"HEADERS", 0, frameBytes, 0, onStream},
+	framePriority:     {"PRIORITY", 5, 5, 0, onStream},
+	frameReset:        {"RST_STREAM", 4, 4, 0, onStream},
+	frameSettings:     {"SETTINGS", 0, frameBytes, settingBytes, onConnection},
+	framePush:         {"PUSH_PROMISE", 0, frameBytes, 0, onStream},
+	framePing:         {"PING", 8, 8, 0, onConnection},
+	frameGoAway:       {"GOAWAY", 8, frameBytes, 0, onConnection},
+	frameWindow:       {"WINDOW_UPDATE", 4, 4, 0, anywhere},
+	frameContinuation: {"CONTINUATION", 0, frameBytes, 0, onStream},
+}
+
+func (r *rule) hasLength(n int) bool {
+	return n >= r.least && n <= r.most && (r.step == 0 || n%r.step == 0)
+}
+
+func (r *rule) allows(h *frameHeader) bool {
+	return r.hasLength(h.length) && (r.on == anywhere || (r.on == onStream) == (h.streamID != 0)) &&
+		!(h.kind == frameSettings && h.has(flagAck) && h.length > 0)
+}
+
+func (r *rule) code(h *frameHeader) Code {
+	if !r.hasLength(h.length) || h.kind == frameSettings && h.has(flagAck) {
+		return FrameSizeError
+	}
+	return ProtocolError
+}
+
+// find is the stream of the present frame, nil for one that is over. One that
+// was never opened is a breach (section 5.1, idle).
+func (s *Session) find() (*Stream, *Error) {
+	id := s.in.head.streamID
+	st := s.streams[id]
+	if st != nil {
+		return st, nil
+	}
+	isOurs := id%2 == 1 != s.o.Server
+	if isOurs && id >= s.nextID || !isOurs && id > s.lastID {
+		return nil, broken(ProtocolError, rules[s.in.head.kind].name+" on a stream that was never opened")
+	}
+	return nil, nil
+}
+
+func (s *Session) settingsCame(b []byte) *Error {
+	if s.in.head.has(flagAck) {
+		return nil
+	}
+	if err := s.takeSettings(b); err != nil {
+		return err
+	}
+	s.frame(frameSettings, flagAck, 0, nil)
+	if !s.ready {
+		s.ready = true
+		s.owner.Ready(s.peer)
+	}
+	return nil
+}
+
+func (s *Session) windowCame(more uint32) *Error {
+	id := s.in.head.streamID
+	if id == 0 {
+		if more == 0 {
+			return broken(ProtocolError, "WINDOW_UPDATE of 0")
+		}
+		if s.send += int64(more); s.send > maxWindow {
+			return broken(FlowControlError, "WINDOW_UPDATE takes the connection's window above 2^31-1")
+		}
+		s.wake()
+		return nil
+	}
+	st, err := s.find()
+	switch {
+	case err != nil || st == nil:
+		return err
+	case more == 0:
+		s.breach(st, ProtocolError, "WINDOW_UPDATE of 0")
+	case int64(st.send)+int64(more) > maxWindow:
+		s.breach(st, FlowControlError, "WINDOW_UPDATE takes a stream's window above 2^31-1")
+	default:
+		st.send += int32(more)
+		if st.waits {
+			st.user.Writable()
+		}
+	}
+	return nil
+}
+
+func (s *Session) resetCame(code Code) *Error {
+	st, err := s.find()
+	if st == nil {
+		return err
+	}
+	s.close(st)
+	st.user.Reset(code, "")
+	return nil
+}
+
+// breach ends a stream on which the peer broke the protocol.
+func (s *Session) breach(st *Stream, code Code, how string) {
+	s.Reset(st, code)
+	st.user.Reset(code, how)
+}
+
+// dataBegun looks at a DATA frame before its payload has come. All of it counts
+// for flow control, padding included (section 6.9.1).
+func (s *Session) dataBegun() *Error {
+	in := &s.in
+	n := int32(in.head.length)
+	if in.head.streamID == 0 {
+		return broken(ProtocolError, "DATA on stream 0")
+	}
+	if s.recv -= n; s.recv < 0 {
+		return broken(FlowControlError, "DATA beyond the connection's window")
+	}
+	if s.recv < connectionWindow/2 {
+		s.window(0, connectionWindow-s.recv)
+		s.recv = connectionWindow
+	}
+	st, err := s.find()
+	if err != nil {
+		return err
+	}
+	switch {
+	case st == nil:
+	case st.remoteEnded:
+		s.breach(st, StreamClosed, "DATA after END_STREAM")
+		st = nil
+	case !s.o.Server && !st.answered:
+		s.breach(st, ProtocolError, "DATA before the answer")
+		st = nil
+	case n > st.recv:
+		s.breach(st, FlowControlError, "DATA beyond the stream's window")
+		st = nil
+	default:
+		st.recv -= n
+	}
+	in.ignored = st == nil
+	in.padded, in.padding, in.free = in.head.has(flagPadded), 0, 0
+	if in.padded && n == 0 {
+		return broken(FrameSizeError, "DATA without its padding's length")
+	}
+	return nil
+}
+
+// data takes what there is of a DATA frame.
+func (s *Session) data(b []byte, more bool, a wire.Arrival) (rest []byte, _ *Error) {
+	in := &s.in
+	if in.padded {
+		if len(b) == 0 {
+			return nil, nil
+		}
+		in.padded, in.padding = false, int(b[0])
+		in.free = in.padding + 1
+		if in.rest -= in.free; in.rest < 0 {
+			return nil, broken(ProtocolError, "padding is longer than its frame")
+		}
+		b = b[1:]
+	}
+	st := s.streams[in.head.streamID]
+	if in.ignored {
+		st = nil
+	}
+	if n := min(in.rest, len(b)); n > 0 {
+		var chunk []byte
+		chunk, b = b[:n], b[n:]
+		in.rest -= n
+		if st != nil {
+			st.user.Data(chunk, more || len(b) > 0, a)
+		}
+	}
+	n := min(in.padding, len(b))
+	in.padding -= n
+	b = b[n:]
+	if in.rest > 0 || in.padding > 0 {
+		return b, nil
+	}
+	in.begun = false
+	if st == nil || s.over || st.closed {
+		return b, nil
+	}
+	if in.free > 0 {
+		s.Took(st, in.free)
+	}
+	if in.head.has(flagEndStream) {
+		s.remoteEnded(st)
+	}
+	return b, nil
+}
+
+func (s *Session) remoteEnded(st *Stream) {
+	st.remoteEnded = true
+	if st.localEnded {
+		s.close(st)
+	}
+	st.user.Ended()
+}
+
+// headersCame takes a HEADERS frame.
+func (s *Session) headersCame(b []byte, a wire.Arrival) *Error {
+	in := &s.in
+	h := &in.head
+	padding := 0
+	if h.has(flagPadded) {
+		if len(b) == 0 {
+			return broken(FrameSizeError, "HEADERS without its padding's length")
+		}
+		padding, b = int(b[0]), b[1:]
+	}
+	if h.has(flagPriority) {
+		const priorityBytes = 5
+		if len(b) < priorityBytes {
+			return broken(FrameSizeError, "HEADERS without its priority")
+		}
+		b = b[priorityBytes:]
+	}
+	if padding > len(b) {
+		return broken(ProtocolError, "padding is longer than its frame")
+	}
+	in.section, in.ends = h.streamID, h.has(flagEndStream)
+	return s.sectionCame(b[:len(b)-padding], a)
+}
+
+// sectionCame takes a part of a field section.
+func (s *Session) sectionCame(b []byte, a wire.Arrival) *Error {
+	in := &s.in
+	if !in.head.has(flagEndHeaders) {
+		in.block = append(in.block, b...)
+		return nil
+	}
+	if len(in.block) > 0 {
+		in.block = append(in.block, b...)
+		b = in.block
+	}
+	s.decoded, s.fields = s.decoded[:0], 0
+	_, err := s.decoder.Write(b)
+	if err == nil {
+		err = s.decoder.Close()
+	}
+	in.section, in.block, in.blockCost = 0, nil, 0
+	if err != nil {
+		return broken(CompressionError, "a field section cannot be decoded")
+	}
+	defer s.forget()
+	return s.fieldsCame(a)
+}
+
+// forget lets go of the last field section.
+func (s *Session) forget() {
+	const kept = 32
+	clear(s.decoded)
+	if cap(s.decoded) > kept {
+		s.decoded = nil
+	}
+}
+
+func (s *Session) decodedField(f hpack.HeaderField) {
+	s.fields += len(f.Name) + len(f.Value) + fieldOverhead
+	if s.fields <= s.o.HeaderBytes { // beyond it they are counted only: a bomb stays small
+		s.decoded = append(s.decoded, f)
+	}
+}
+
+// fieldsCame takes a whole field section: a request, an answer, or trailers.
+func (s *Session) fieldsCame(a wire.Arrival) *Error {
+	in := &s.in
+	id := in.head.streamID
+	if s.o.Server && id > s.lastID {
+		return s.asked(id, a)
+	}
+	st, err := s.find()
+	if st == nil {
+		return err
+	}
+	wrong := s.fieldsWrong()
+	switch {
+	case st.remoteEnded:
+		s.breach(st, StreamClosed, "HEADERS after END_STREAM")
+	case wrong != "":
+		s.breach(st, ProtocolError, wrong)
+	case s.o.Server || st.answered:
+		if !in.ends {
+			s.breach(st, ProtocolError, "HEADERS again")
+			return nil
+		}
+		s.remoteEnded(st)
+	default:
+		st.answered = !isInterim(s.decoded)
+		st.user.Fields(s.decoded, a)
+		if in.ends && !st.closed {
+			s.remoteEnded(st)
+		}
+	}
+	return nil
+}
+
+func isInterim(fields []hpack.HeaderField) bool {
+	return len(fields) > 0 && fields[0].Name == ":status" && len(fields[0].Value) == 3 && fields[0].Value[0] == '1'
+}
+
+// asked takes a client's new stream.
+func (s *Session) asked(id uint32, a wire.Arrival) *Error {
+	if id%2 == 0 {
+		return broken(ProtocolError, "a client opened a stream with an even number")
+	}
+	s.lastID = id
+	if s.leaving || s.open >= s.o.MaxStreams {
+		s.reset(id, RefusedStream)
+		return nil
+	}
+	if s.fieldsWrong() != "" {
+		s.reset(id, ProtocolError)
+		return nil
+	}
+	st, user := s.owner.Asked()
+	s.begin(st, user, id)
+	s.open++
+	user.Fields(s.decoded, a)
+	if s.in.ends && !st.closed && !s.over {
+		s.remoteEnded(st)
+	}
+	return nil
+}

@@ -1,0 +1,190 @@
+/** Event streams in place of WebSockets: real k6 against the reference server, whose own counts are the truth. */
+import assert from "node:assert/strict";
+import { createServer } from "node:http";
+import { describe, type TestContext, test } from "node:test";
+import { startServer } from "../../server/server.ts";
+import { count, outcomes, trend } from "../k6/figures.ts";
+import { OUR_K6, runK6, STOCK_K6 } from "../k6/run.ts";
+
+type Server = Awaited<ReturnType<typeof startServer>>;
+type Env = Record<string, string | number>;
+
+async function reference(t: TestContext): Promise<{ server: Server; url: string }> {
+  const server = await startServer({ retryMs: 100 });
+  t.after(() => server.close());
+  return { server, url: `${server.url.replace(/^ws/, "http")}/sse/rooms/\${room}` };
+}
+
+const run = (t: TestContext, scenario: string, env: Env, k6 = OUR_K6) =>
+  runK6(t, { scenario, k6, env: { PROTOCOL: "room-events", ...env } });
+
+async function summaryOf(t: TestContext, scenario: string, env: Env) {
+  const done = await run(t, scenario, env);
+  assert.ok(done.summary, done.stderr);
+  return { ...done, summary: done.summary };
+}
+
+test("streams are opened and held", async (t) => {
+  const { server, url } = await reference(t);
+  const { summary, code } = await summaryOf(t, "massconnect", {
+    SSE_URL: url,
+    PROTOCOL: "events",
+    CONNECTIONS: 50,
+    DURATION: "1s",
+  });
+  assert.equal(code, 0, summary.reason);
+  assert.equal(count(summary, "ws_sessions_opened"), 50);
+  assert.equal(server.stats().streamsOpened, 51, "with the check before the load");
+  const [firstByte, connect] = [trend(summary, "sse_first_byte_ms"), trend(summary, "ws_connect_latency_ms")];
+  assert.ok(firstByte.count === 50 && firstByte.min! > 0 && firstByte.max! <= connect.max! + 0.01);
+});
+
+test("publications by HTTP come once to all of their room", async (t) => {
+  const { server, url } = await reference(t);
+  const { summary, code } = await summaryOf(t, "fan-out", {
+    SSE_URL: url,
+    CONNECTIONS: 30,
+    ROOMS: 3,
+    PUBLISH_RATE: 20,
+    DURATION: "2s",
+  });
+  assert.equal(code, 0, summary.reason);
+  assert.equal(count(summary, "ws_publications"), 40);
+  assert.equal(count(summary, "ws_deliveries"), 40 * 10);
+  assert.deepEqual(outcomes(summary, "ws_delivery_success_rate"), { passes: 400, fails: 0 });
+  // A publisher hears its room, too.
+  assert.equal(count(summary, "sse_events"), server.stats().streamEvents);
+  assert.equal(server.stats().streamEvents, 40 * 11);
+  assert.ok(trend(summary, "ws_fanout_lag_ms").min! > 0);
+});
+
+test("a server that refuses publications is named", async (t) => {
+  const server = createServer((request, response) => {
+    if (request.method === "POST") response.writeHead(503).end();
+    else response.writeHead(200, { "content-type": "text/event-stream" }).flushHeaders();
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  t.after(() => server.close().closeAllConnections());
+  const { port } = server.address() as { port: number };
+  const { summary, code } = await summaryOf(t, "fan-out", {
+    SSE_URL: `http://127.0.0.1:${port}/secret?key=hidden`,
+    CONNECTIONS: 2,
+    ROOMS: 1,
+    PUBLISH_RATE: 5,
+    DURATION: "1s",
+    REPLY_TIMEOUT: "1s",
+  });
+  assert.notEqual(code, 0);
+  assert.equal(count(summary, "ws_message_errors{reason:error_reply}"), 5);
+  assert.match(JSON.stringify(summary.notes), /the server did not take a publication: http_503/);
+  assert.doesNotMatch(JSON.stringify(summary), /hidden/);
+});
+
+describe("what becomes of events while a client is away is counted exactly", { concurrency: true }, () => {
+  const ROOM = { CONNECTIONS: 4, ROOMS: 1, MESSAGE_INTERVAL: "50ms", DURATION: "4s", REPLY_TIMEOUT: "2s" };
+  const rows: [sentence: string, env: Env, faults: Parameters<Server["faults"]["set"]>[0]][] = [
+    ["streams that their server resets", {}, { cutStreams: { afterEvents: 10, count: 12 } }],
+    [
+      "streams that end in order, half an event before",
+      {},
+      { cutStreams: { afterEvents: 10, count: 12, how: "end", inEvent: true } },
+    ],
+    ["three cuts of this side", { CUTS: 3 }, {}],
+    ["replays that lose and repeat", { CUTS: 3 }, { loseReplays: { every: 3 }, repeatReplays: { every: 4 } }],
+  ];
+  for (const [sentence, env, faults] of rows) {
+    test(sentence, async (t) => {
+      const { server, url } = await reference(t);
+      server.faults.set(faults);
+      const { summary } = await summaryOf(t, "x/reconnect", { SSE_URL: url, ...ROOM, ...env });
+      const { replaysLost, replaysRepeated } = server.stats();
+      const got = (fate: string) => count(summary, `ws_gap_messages{fate:${fate}}`);
+      const isCutHere = "CUTS" in env;
+      // The publisher's stream, the last of those that open first, may be cut by the server as well: none is its own.
+      if (isCutHere) {
+        assert.deepEqual(
+          { reconnects: count(summary, "ws_reconnects"), lost: got("lost"), repeated: got("repeated") },
+          { reconnects: 12, lost: replaysLost, repeated: replaysRepeated },
+        );
+        assert.equal(count(summary, "ws_connection_drops"), 0, "this side's cuts are nobody's drops");
+      } else {
+        assert.ok(count(summary, "ws_reconnects") > 0);
+        assert.deepEqual([got("lost"), got("repeated")], [0, 0]);
+        const code = "how" in (faults.cutStreams ?? {}) ? "end_of_stream" : "1006";
+        const dropped = count(summary, `ws_connection_drops{code:${code}}`);
+        assert.equal(dropped, count(summary, "ws_connection_drops"));
+        assert.ok(dropped >= count(summary, "ws_reconnects"));
+      }
+      for (const fault of ["lost", "duplicated", "reordered"]) {
+        assert.equal(count(summary, `ws_messages_${fault}`), 0, fault);
+      }
+      assert.ok(got("replayed") > 0);
+      const waits = trend(summary, "ws_reconnect_time_ms");
+      assert.ok(waits.min! >= 100, `whole again after ${waits.min} ms, where the server asked for 100`);
+      if (isCutHere && replaysLost === 0) assert.equal(trend(summary, "ws_caught_up_ms").count, 12);
+    });
+  }
+});
+
+describe("what cannot be is refused by name", () => {
+  const url = "http://127.0.0.1:1/events";
+  const rows: [sentence: string, scenario: string, env: Env, k6: string, message: RegExp][] = [
+    [
+      "stock sockets",
+      "connect",
+      { SSE_URL: url },
+      STOCK_K6,
+      /SSE_URL: expected bin\/k6 with dist\/x\/connect\.js/,
+    ],
+    [
+      "a scenario that sends",
+      "mass-soak",
+      { SSE_URL: url },
+      OUR_K6,
+      /SSE_URL: expected WS_URL, since mass-soak has no use/,
+    ],
+    [
+      "a protocol that sends",
+      "massconnect",
+      { SSE_URL: url, PROTOCOL: "chat" },
+      OUR_K6,
+      /PROTOCOL: expected a protocol that sends nothing on the connection.*got \\?"chat\\?" with session\[0\]\.send/,
+    ],
+    [
+      "both URLs",
+      "massconnect",
+      { SSE_URL: url, WS_URL: "ws://127.0.0.1:1/" },
+      OUR_K6,
+      /SSE_URL: expected no WS_URL beside it/,
+    ],
+    ["an empty URL", "massconnect", { SSE_URL: "" }, OUR_K6, /SSE_URL: expected an http.*got an empty text/],
+    [
+      "a WebSocket's URL",
+      "massconnect",
+      { SSE_URL: "ws://127.0.0.1:1/" },
+      OUR_K6,
+      /SSE_URL: expected an http.*write http:/,
+    ],
+    [
+      "servers of the other kind",
+      "massconnect",
+      { SSE_URL: url, SERVERS: "ws://127.0.0.1:1/" },
+      OUR_K6,
+      /SERVERS: expected http:\/\/ or https:\/\/ URLs beside SSE_URL/,
+    ],
+    [
+      "nobody who publishes",
+      "fan-out",
+      { SSE_URL: url, PROTOCOL: "events" },
+      OUR_K6,
+      /want one with a publish message, got \\?"events\\?"/,
+    ],
+  ];
+  for (const [sentence, scenario, env, k6, message] of rows) {
+    test(sentence, async (t) => {
+      const { code, stderr } = await run(t, scenario, env, k6);
+      assert.notEqual(code, 0);
+      assert.match(stderr, message);
+    });
+  }
+});

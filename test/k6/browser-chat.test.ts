@@ -1,0 +1,146 @@
+/** Pages in a real Chromium beside the engine's connections: what is slow is found where it is. */
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { type AddressInfo, connect, createServer } from "node:net";
+import { type TestContext, test } from "node:test";
+import type { MetricSummary, Summary } from "../../lib/summary/summary.ts";
+import { startServer } from "../../server/server.ts";
+import { chromiumFor } from "../browser.ts";
+import { count, trend } from "./figures.ts";
+import { OUR_K6, runK6 } from "./run.ts";
+
+const SHORT = {
+  CONNECTIONS: 20,
+  RATE: 2000,
+  PUBLISH_RATE: 1,
+  DURATION: "4s",
+  PAGE_INTERVAL: "800ms",
+  REPLY_TIMEOUT: "10s",
+  CONNECT_TIMEOUT: "30s",
+};
+
+/** Above every time that the machine takes by itself where nothing is planted. */
+const PLANTED_MS = 400;
+
+async function browserChat(
+  t: TestContext,
+  url: string,
+  env: Record<string, string | number>,
+  browser: Record<string, string> = {},
+) {
+  const executable = await chromiumFor(t);
+  if (executable === undefined) return undefined;
+  const processEnv = {
+    K6_BROWSER_EXECUTABLE_PATH: executable,
+    K6_BROWSER_ARGS: "no-sandbox",
+    ...browser,
+  };
+  const run = await runK6(t, {
+    scenario: "browser-chat",
+    k6: OUR_K6,
+    env: { ...SHORT, WS_URL: `${url}/ws/chat`, ...env },
+    args: ["--address", ""],
+    processEnv,
+  });
+  assert.ok(run.summary, run.stderr);
+  return { ...run, summary: run.summary };
+}
+
+/** The medians of the legs. */
+function legsOf({ metrics }: Summary) {
+  const legs = Object.entries(metrics.ws_page_leg_ms?.by?.leg ?? {}) as [string, MetricSummary][];
+  return new Map(legs.map(([leg, summary]) => [leg, summary.kind === "trend" ? summary.p50! : Number.NaN]));
+}
+
+/** Listens in front of a server, and passes on what the server sends so much later. */
+async function delaying(t: TestContext, port: number): Promise<string> {
+  const proxy = createServer((client) => {
+    const server = connect(port, "127.0.0.1");
+    client.pipe(server);
+    server.on("data", (chunk) => setTimeout(() => client.write(chunk), PLANTED_MS));
+    for (const [one, other] of [
+      [client, server],
+      [server, client],
+    ] as const) {
+      one.on("error", () => other.destroy());
+      one.on("close", () => other.destroy());
+    }
+  });
+  t.after(() => proxy.close());
+  await once(proxy.listen(0, "127.0.0.1"), "listening");
+  return `ws://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+}
+
+const planted: [sentence: string, query: string, leg: string, verdict: RegExp][] = [
+  ["in the server", "", "wire", /^server slow, page fast: most of the way is to this machine/],
+  [
+    "before the DOM",
+    `&work=${PLANTED_MS}`,
+    "dom",
+    /^server fast, page slow: .* from the handler to the DOM\./,
+  ],
+  ["before the frame", `&paint=${PLANTED_MS}`, "frame", /^server fast, page slow: .* to the next frame\./],
+];
+for (const [sentence, query, leg, verdict] of planted) {
+  test(`a delay ${sentence} is found in the leg "${leg}"`, async (t) => {
+    const server = await startServer();
+    t.after(() => server.close());
+    const url = leg === "wire" ? await delaying(t, server.port) : server.url;
+    const run = await browserChat(t, url, { PAGE_URL: `/chat?room=\${room}${query}` });
+    if (!run) return;
+    const { summary } = run;
+    assert.equal(summary.verdict, "pass", `${summary.reason}\n${run.stderr}`);
+    assert.equal(count(summary, "ws_page_missed"), 0);
+    const shown = count(summary, "ws_page_shown");
+    assert.ok(shown > 0);
+    assert.equal(trend(summary, "ws_page_lag_ms").count, shown);
+    assert.equal(trend(summary, "ws_page_leg_ms").count, 4 * shown);
+    const legs = legsOf(summary);
+    const clockError = trend(summary, "ws_page_clock_error_ms").max!;
+    assert.ok(legs.get(leg)! >= PLANTED_MS - clockError, JSON.stringify([...legs]));
+    assert.equal(Math.max(...legs.values()), legs.get(leg), JSON.stringify([...legs]));
+    assert.ok(
+      summary.notes?.some((note) => verdict.test(note)),
+      summary.notes?.join("\n"),
+    );
+  });
+}
+
+test("several browsers are watched each by itself", async (t) => {
+  const server = await startServer();
+  t.after(() => server.close());
+  const run = await browserChat(t, server.url, { BROWSERS: 2, ROOMS: 2 });
+  if (!run) return;
+  assert.equal(run.summary.verdict, "pass", `${run.summary.reason}\n${run.stderr}`);
+  assert.equal(count(run.summary, "ws_shards_completed"), 3);
+});
+
+const unwatchable: [
+  sentence: string,
+  env: Record<string, string>,
+  browser: Record<string, string>,
+  said: RegExp,
+][] = [
+  [
+    "without a browser the run says what to install",
+    {},
+    { K6_BROWSER_EXECUTABLE_PATH: "/nowhere/chromium" },
+    /pages need Chromium on this machine: install it/,
+  ],
+  [
+    "a page in another room is told",
+    { PAGE_URL: "/chat?room=elsewhere", CONNECT_TIMEOUT: "5s" },
+    {},
+    /the page showed no publication of room browser-chat-room-0 within 5s: none came to it: is PAGE_URL in that room\?/,
+  ],
+];
+for (const [sentence, env, browser, said] of unwatchable) {
+  test(`${sentence}, and nothing is judged`, async (t) => {
+    const server = await startServer();
+    t.after(() => server.close());
+    const run = await browserChat(t, server.url, env, browser);
+    if (!run) return;
+    assert.match(run.stderr + run.summary.notes?.join("\n"), said);
+    assert.equal(run.summary.verdict, "incomplete", run.summary.reason);
+  });
+}
