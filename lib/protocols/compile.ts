@@ -30,6 +30,8 @@ export interface Compiled {
   readonly wire: Wire;
   /** Whether any of its messages is other than text. */
   readonly hasWires: boolean;
+  /** Where messages have strings that hold JSON. */
+  readonly nested: readonly (readonly string[])[];
   readonly session: readonly CompiledStep[];
   readonly resume: CompiledStep | undefined;
   /** The step in whose place {@link resume} comes. */
@@ -200,6 +202,7 @@ export function compileParts(d: Descriptor): Compiled {
   return {
     wire,
     hasWires: !isPlain(wire) || session.some((step) => step.wire !== undefined),
+    nested: (d.nested ?? []).map((pointer) => parsePointer(pointer)!),
     session,
     resume: d.resume && compileStep(d.resume, messageOf(d.resume), "resume"),
     resumeReplaces: d.resume?.replaces,

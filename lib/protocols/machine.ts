@@ -142,7 +142,7 @@ export class Machine implements Conversation {
     const { frame, wire } = incoming;
     if (this.#isEnded()) return { message: frame }; // by time, or by the message before
     if (!wire.codec || typeof frame === "string") {
-      reader.load(frame, this.#own);
+      reader.load(frame, this.#own, undefined, this.#protocol.nested);
       this.#take(at, effects);
       return { message: frame };
     }
@@ -151,7 +151,7 @@ export class Machine implements Conversation {
       effects.push(unparsable(`bytes that are not ${wire.codec.title}`));
       return { message: frame };
     }
-    reader.load(json, this.#own, this.#comparesWhole ? latin1(frame) : "");
+    reader.load(json, this.#own, this.#comparesWhole ? latin1(frame) : "", this.#protocol.nested);
     this.#take(at, effects);
     return { message: json, bytes: frame.length };
   }

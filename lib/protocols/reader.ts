@@ -1,3 +1,4 @@
+import { unfold } from "./nested.ts";
 import { compilePattern, type Pattern } from "./pattern.ts";
 import { parsePointer, resolvePointer } from "./pointer.ts";
 import type { ConditionSpec } from "./schema.ts";
@@ -84,6 +85,7 @@ export function compileLocator(where: string, condition: Condition): Locator {
 
 const tokensOf = (pointer: string): readonly string[] => parsePointer(pointer) ?? [];
 
+const NOTHING_NESTED: readonly (readonly string[])[] = [];
 const NOT_JSON = Symbol("not JSON");
 const JSON_NUMBER = /^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?$/;
 const NO_GROUPS: readonly (string | undefined)[] = [];
@@ -108,13 +110,22 @@ export class Reader {
   #failure: string | undefined;
   readonly #message: Message = messageOf(this);
 
-  /** @param sent what stands for the message as it was sent, where a codec made the text of it */
-  load(frame: Frame, state?: unknown, sent?: string): void {
+  /**
+   * @param sent what stands for the message as it was sent, where a codec made the text of it
+   * @param nested where it has strings that hold JSON
+   */
+  load(
+    frame: Frame,
+    state?: unknown,
+    sent?: string,
+    nested: readonly (readonly string[])[] = NOTHING_NESTED,
+  ): void {
     this.#frame = frame;
     this.#state = state;
     this.#failure = undefined;
     this.#text = typeof frame === "string" ? frame : decodeUtf8(frame);
     this.#sent = sent ?? this.#text;
+    if (nested.length > 0 && this.#text !== undefined) this.#text = unfold(this.#text, nested);
     this.#parsed = undefined;
     this.#wantedJson = false;
     this.#recognised = false;

@@ -127,7 +127,7 @@ export class Recognizer {
         if (!message) return UNREADABLE;
         const { text, raw } = message;
         const isDecoded = text !== undefined && typeof raw !== "string";
-        this.#reader.load(text ?? raw, undefined, isDecoded ? latin1(raw) : undefined);
+        this.#reader.load(text ?? raw, undefined, isDecoded ? latin1(raw) : undefined, this.#compiled.nested);
         return { ...this.#takeReceived(), text, json: jsonIn(text) };
       },
     );

@@ -329,6 +329,12 @@ export const DescriptorSchema = object(
       ),
     ),
     ...wire,
+    nested: optional(
+      list(
+        v.pipe(v.string("text"), v.regex(/^(?:\/(?:[^~/]|~[01])*)+$/, 'a JSON Pointer such as "/data"')),
+        "Pointers to strings that hold JSON in messages that come. An object or a list in them is taken as if it stood there itself, so that other pointers lead into it.",
+      ),
+    ),
     session: optional(
       list(
         object(

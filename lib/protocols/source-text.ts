@@ -8,8 +8,14 @@ import { isArrayIndex } from "./pointer.ts";
  * @returns undefined when the tokens lead nowhere.
  */
 export function sourceText(json: string, tokens: readonly string[]): string | undefined {
+  const place = placeOf(json, tokens);
+  return place && json.slice(place.start, place.end);
+}
+
+/** As {@link sourceText}, where the characters are. */
+export function placeOf(json: string, tokens: readonly string[]): { start: number; end: number } | undefined {
   const start = startOf(json, tokens);
-  return start === undefined ? undefined : json.slice(start, skipValue(json, start));
+  return start === undefined ? undefined : { start, end: skipValue(json, start) };
 }
 
 /** As {@link sourceText}, of each element of the array there; undefined where there is none. */

@@ -23,12 +23,17 @@ const wrong: [sentence: string, json: unknown, ...lines: string[]][] = [
   [
     "a misspelt field",
     { name: "x", sesion: [] },
-    'sesion: expected a field of this object (name, subprotocols, path, codec, framing, delimiter, session, probe, reply, publish, delivery, error, heartbeat, refresh, resume, unmatched), got "sesion"',
+    'sesion: expected a field of this object (name, subprotocols, path, codec, framing, delimiter, nested, session, probe, reply, publish, delivery, error, heartbeat, refresh, resume, unmatched), got "sesion"',
   ],
   [
     "a misspelt field deep inside",
     { name: "x", session: [{ sned: "hi" }] },
     'session[0].sned: expected a field of this object (send, encoding, await, within, capture, codec, framing, delimiter), got "sned"',
+  ],
+  [
+    "nested strings of the whole message",
+    { name: "x", nested: [""] },
+    'nested[0]: expected a JSON Pointer such as "/data", got ""',
   ],
   ["a list that is none", { name: "x", session: {} }, "session: expected a list, got {}"],
   ["an empty list", { name: "x", heartbeat: [] }, "heartbeat: expected at least one item, got []"],

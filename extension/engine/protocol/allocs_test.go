@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"encoding/json"
 	"strconv"
 	"strings"
 	"testing"
@@ -116,6 +117,23 @@ func TestListsAreTakenApartWithoutAllocation(t *testing.T) {
 	}
 	if e.deliveries != 2*102 || e.others != 0 {
 		t.Errorf("%d deliveries and %d others, want %d and 0", e.deliveries, e.others, 2*102)
+	}
+}
+
+func TestStringsOfJSONAreUnfoldedWithoutAllocation(t *testing.T) {
+	c, e := openConversation(t, strings.Replace(chat, `"delivery": {`, `"nested": ["/inside"], "delivery": { "each": "/inside",`, 1), "lobby")
+	inside, err := json.Marshal("[" + aDelivery + "]")
+	if err != nil {
+		t.Fatal(err)
+	}
+	message := []byte(`{"inside":` + string(inside) + `}`)
+	run := func() { c.Receive(e, message, false, origin, origin) }
+	run()
+	if allocs := testing.AllocsPerRun(100, run); allocs != 0 {
+		t.Errorf("%v allocations for a delivery in a string of JSON, want 0", allocs)
+	}
+	if e.deliveries != 102 || e.others != 0 {
+		t.Errorf("%d deliveries and %d others, want 102 and 0", e.deliveries, e.others)
 	}
 }
 

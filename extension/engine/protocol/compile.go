@@ -81,6 +81,7 @@ func (c *compiler) compile(d *Descriptor) {
 
 	p.wire = c.wire("", d.Codec, d.Framing, d.Delimiter)
 	p.hasWires = !p.wire.isPlain()
+	p.nested = c.nested(d.Nested)
 	c.now = p.wire
 	if d.Path != "" {
 		t, err := parsePathTemplate(d.Path)

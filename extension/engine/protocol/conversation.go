@@ -51,6 +51,9 @@ func (p *Protocol) NewInterpreter(replyTimeout time.Duration, unix func(clock.Ti
 	}
 	in.reader.root = &p.message.root
 	in.reader.spans = make([]span, p.message.slots)
+	if len(p.nested) > 0 {
+		in.reader.unfolder = &unfolder{trees: p.nested, scanner: scanner{spans: make([]span, 1)}}
+	}
 	slots := 0
 	for i := range p.lists {
 		slots = max(slots, p.lists[i].element.slots)

@@ -29,6 +29,7 @@ type Descriptor struct {
 	Delimiter    string                  `json:"delimiter"`
 	Codec        *codec.Spec             `json:"codec"`
 	Framing      string                  `json:"framing"`
+	Nested       []string                `json:"nested"`
 	Session      []StepSpec              `json:"session"`
 	Probe        *ProbeSpec              `json:"probe"`
 	Reply        []ReplySpec             `json:"reply"`

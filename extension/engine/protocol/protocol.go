@@ -51,6 +51,7 @@ type Protocol struct {
 
 	names   []string // of the values of a connection: Variables, then captures
 	message tree
+	nested  []tree // where strings are that hold JSON
 }
 
 // tree is where the pointers into one kind of document lead.

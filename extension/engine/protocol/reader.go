@@ -43,7 +43,8 @@ func (l locator) given() bool { return l.slot != 0 || l.group != 0 }
 // from: JSON is read when something first asks for it, and once.
 type reader struct {
 	scanner
-	root *node
+	root     *node
+	unfolder *unfolder // nil where no string is to hold JSON
 
 	text   []byte
 	sent   []byte // the message as it was sent, where a codec made the text of it
@@ -71,6 +72,15 @@ func (r *reader) load(message []byte, binary bool) {
 	r.lacked = false
 	r.recognised = false
 	r.unquoted = r.unquoted[:0]
+}
+
+// loadMessage loads a message of the protocol: strings that hold JSON are JSON.
+func (r *reader) loadMessage(message []byte, binary bool) {
+	r.load(message, binary)
+	if r.unfolder != nil && r.isText {
+		r.text = r.unfolder.unfold(message)
+		r.whole = r.text
+	}
 }
 
 func (r *reader) matches(c *condition) bool {

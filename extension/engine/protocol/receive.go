@@ -28,7 +28,7 @@ func (c *Conversation) Receive(e Events, message []byte, binary bool, since, at 
 		return
 	}
 	r, delimiter := &c.in.reader, c.in.protocol.wire.delimiter
-	r.load(message, binary)
+	r.loadMessage(message, binary)
 	if delimiter == nil || !r.isText {
 		c.take(e, at)
 		return
@@ -40,7 +40,7 @@ func (c *Conversation) Receive(e Events, message []byte, binary bool, since, at 
 		}
 		if message = rest; len(one) > 0 {
 			count++
-			r.load(one, false)
+			r.loadMessage(one, false)
 			c.take(e, at)
 		}
 	}

@@ -204,7 +204,7 @@ func (c *Conversation) receiveOne(e Events, w *wire, one []byte, binary bool, at
 	r := &c.in.reader
 	if w.codec == nil {
 		if len(one) > 0 || w.delimiter == nil {
-			r.load(one, binary)
+			r.loadMessage(one, binary)
 			c.take(e, at)
 		}
 		return
@@ -215,7 +215,7 @@ func (c *Conversation) receiveOne(e Events, w *wire, one []byte, binary bool, at
 		e.Invalid(Unparsable, w.broken)
 		return
 	}
-	r.load(text, false)
+	r.loadMessage(text, false)
 	r.sent = one
 	c.take(e, at)
 }
