@@ -86,8 +86,9 @@ export function pageNotes(metrics: Readonly<Record<string, MetricSummary>>): str
   });
   const wire = medians[0]?.p50;
   if (wire === undefined) {
-    const began = metrics.ws_shards_started;
-    if (began?.kind !== "counter" || began.count === 0) return [];
+    // A set-up that failed has told why. Without a browser, k6 ends the run as soon as it begins.
+    const failures = metrics.ws_connect_failures;
+    if (failures?.kind === "counter" && failures.count > 0) return [];
     return [`no publication was seen on its way to a page, for the reason that k6 logged; ${NEEDS_CHROMIUM}`];
   }
   const known = medians.filter((median) => median.p50 !== undefined) as {

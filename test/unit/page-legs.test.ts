@@ -41,7 +41,6 @@ test("two clocks are compared by ticks of the wall clock, whichever they are", (
 
 const summary = (medians: Record<string, number>) =>
   ({
-    ws_shards_started: { kind: "counter", count: 1 },
     ws_page_leg_ms: {
       kind: "trend",
       by: {
@@ -68,4 +67,7 @@ for (const [medians, note] of verdicts) {
     assert.match(pageNotes(summary(medians))[0]!, note));
 }
 
-test("where the load never began, nothing is said of pages", () => assert.deepEqual(pageNotes({}), []));
+test("where the server took no connection, nothing is said of pages", () => {
+  const metrics = { ws_connect_failures: { kind: "counter", count: 1 } } as unknown as Summary["metrics"];
+  assert.deepEqual(pageNotes(metrics), []);
+});
