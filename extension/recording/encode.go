@@ -12,13 +12,15 @@ import (
 // encoder turns seconds into lines.
 type encoder struct {
 	histograms *seconds.Histograms
-	// described are the series of which the file says already what their index
-	// stands for.
-	described map[*seconds.Series]bool
+	// numbers are those of the series that the file has described, from 0, in the
+	// order of their descriptions. A late sample may bring up a series that an
+	// older second has and that is described before others, so this is not the
+	// order in which they came up.
+	numbers map[*seconds.Series]int
 }
 
 func newEncoder() *encoder {
-	return &encoder{histograms: seconds.NewHistograms(), described: map[*seconds.Series]bool{}}
+	return &encoder{histograms: seconds.NewHistograms(), numbers: map[*seconds.Series]int{}}
 }
 
 // processLine says what the generator needed itself.
@@ -31,7 +33,7 @@ type endLine struct {
 	End seconds.End `json:"end"`
 }
 
-// seriesLine says what the index of a series stands for.
+// seriesLine says what the number of a series stands for.
 type seriesLine struct {
 	Series int               `json:"series"`
 	Metric string            `json:"metric"`
@@ -55,9 +57,9 @@ func (e *encoder) seconds(all []seconds.Second) []byte {
 	for _, second := range all {
 		inOrder := second.InOrder()
 		for _, s := range inOrder {
-			if !e.described[s] {
-				lines = append(lines, e.line(describe(s))...)
-				e.described[s] = true
+			if _, isKnown := e.numbers[s]; !isKnown {
+				e.numbers[s] = len(e.numbers)
+				lines = append(lines, e.line(describe(s, e.numbers[s]))...)
 			}
 		}
 		lines = append(lines, `{"t":`...)
@@ -68,7 +70,7 @@ func (e *encoder) seconds(all []seconds.Second) []byte {
 				lines = append(lines, ',')
 			}
 			lines = append(lines, '[')
-			lines = strconv.AppendInt(lines, int64(s.Index), 10)
+			lines = strconv.AppendInt(lines, int64(e.numbers[s]), 10)
 			lines = append(lines, ',')
 			lines = e.appendCell(lines, s.Metric.Type, second.Cells[s])
 			lines = append(lines, ']')
@@ -93,9 +95,9 @@ func (e *encoder) appendCell(line []byte, kind metrics.MetricType, c *seconds.Ce
 	}
 }
 
-func describe(s *seconds.Series) seriesLine {
+func describe(s *seconds.Series, number int) seriesLine {
 	return seriesLine{
-		Series: s.Index, Metric: s.Metric.Name, Kind: s.Metric.Type.String(), Unit: s.Unit(), Tags: s.Tags,
+		Series: number, Metric: s.Metric.Name, Kind: s.Metric.Type.String(), Unit: s.Unit(), Tags: s.Tags,
 	}
 }
 

@@ -117,6 +117,9 @@ func readRecording(t *testing.T, path string) recorded {
 				tags = append(tags, name+":"+value)
 			}
 			slices.Sort(tags)
+			if line.Series != len(names) {
+				t.Fatalf("line %d describes series %d, want %d, the next one", number+1, line.Series, len(names))
+			}
 			names[line.Series] = fmt.Sprintf("%s{%s} %s", line.Metric, strings.Join(tags, ","), line.Unit)
 		}
 		for _, pair := range line.D {

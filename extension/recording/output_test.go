@@ -154,3 +154,21 @@ func TestASecondIsWrittenWhenItIsOver(t *testing.T) {
 	}
 	k6.stop(t, out, nil)
 }
+
+func TestALateSampleMayBringUpASeriesOfItsOwn(t *testing.T) {
+	k6 := newK6(t)
+	drops := k6.metric("ws_connection_drops", metrics.Counter, metrics.Default)
+	code := func(c string) *metrics.TagSet { return k6.root.With("code", c) }
+	first, second := time.Unix(1_700_000_000, 0), time.Unix(1_700_000_001, 0)
+	out := k6.start(t)
+	out.AddMetricSamples([]metrics.SampleContainer{
+		k6.sample(drops, code("1006"), second, 1),
+		k6.sample(drops, code("1011"), first, 2),
+	})
+	k6.stop(t, out, nil)
+
+	got := readRecording(t, out.file.path).values
+	if got["1700000000 ws_connection_drops{code:1011} 1"] != "2" || got["1700000001 ws_connection_drops{code:1006} 1"] != "1" {
+		t.Errorf("recorded %v", got)
+	}
+}

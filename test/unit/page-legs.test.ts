@@ -60,7 +60,7 @@ const verdicts: [medians: Record<string, number>, note: RegExp][] = [
     { wire: 3, handler: 80, dom: 2, frame: 12 },
     /^server fast, page slow: most of the way is from there to the page's handler\./,
   ],
-  [{}, /^no publication was seen on its way to a page, .*; pages need Chromium/],
+  [{}, /^no publication was seen on its way to a page, .*: pages need Chromium/],
 ];
 for (const [medians, note] of verdicts) {
   test(`by the medians ${JSON.stringify(medians)}`, () =>
