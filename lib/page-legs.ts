@@ -89,7 +89,9 @@ export function pageNotes(metrics: Readonly<Record<string, MetricSummary>>): str
     // A set-up that failed has told why. Without a browser, k6 ends the run as soon as it begins.
     const failures = metrics.ws_connect_failures;
     if (failures?.kind === "counter" && failures.count > 0) return [];
-    return [`no publication was seen on its way to a page, which k6's log explains; if there is no browser: ${NEEDS_CHROMIUM}`];
+    return [
+      `no publication was seen on its way to a page, which k6's log explains; if there is no browser: ${NEEDS_CHROMIUM}`,
+    ];
   }
   const known = medians.filter((median) => median.p50 !== undefined) as {
     leg: string;
