@@ -3,12 +3,19 @@ package engine
 import (
 	"bytes"
 	"crypto/tls"
+	"io"
+	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"net/url"
 	"strconv"
+	"strings"
 	"testing"
 
+	xhttp2 "golang.org/x/net/http2"
+
 	"xk6-realtime/engine/clock"
+	"xk6-realtime/engine/frame"
 )
 
 // echoing is a Handler that sends each message back.
@@ -120,6 +127,44 @@ func TestEchoOverHTTP2(t *testing.T) {
 					}
 				}
 			})
+		}
+	})
+}
+
+// Another's client, of whose frames ours know nothing.
+func TestAnothersClientIsServedOverHTTP2(t *testing.T) {
+	onEachTransport(t, func(t *testing.T, o Options) {
+		server := o
+		server.ServerTLS = certified(t)
+		address := strings.TrimPrefix(echoServer(t, server), "wss://")
+		transport := &xhttp2.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
+		defer transport.CloseIdleConnections()
+		body, says := io.Pipe()
+		request := &http.Request{
+			Method: http.MethodConnect,
+			URL:    &url.URL{Scheme: "https", Host: address, Path: "/chat"},
+			Host:   address,
+			Header: http.Header{":protocol": {"websocket"}, "Sec-Websocket-Version": {"13"}},
+			Body:   body,
+		}
+		answer, err := transport.RoundTrip(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer answer.Body.Close()
+		if answer.StatusCode != http.StatusOK {
+			t.Fatalf("the status is %s", answer.Status)
+		}
+		payload := bytes.Repeat([]byte("x"), 100_000)
+		go func() {
+			says.Write(frame.AppendMasked(nil, frame.Text, [4]byte{1, 2, 3, 4}, payload))
+			says.Write(frame.AppendMasked(nil, frame.Close, [4]byte{1, 2, 3, 4}, []byte("\x03\xe8")))
+			says.Close()
+		}()
+		got, err := io.ReadAll(answer.Body)
+		want := frame.Append(frame.Append(nil, frame.Text, payload), frame.Close, []byte("\x03\xe8"))
+		if err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%d bytes came back (%v), want the %d of the message and the Close", len(got), err, len(want))
 		}
 	})
 }
