@@ -56,6 +56,7 @@ const FLAGS = {
   "context-takeover": "CONTEXT_TAKEOVER",
   "client-window-bits": "CLIENT_WINDOW_BITS",
   "server-window-bits": "SERVER_WINDOW_BITS",
+  "http-version": "HTTP_VERSION",
   "reply-timeout": "REPLY_TIMEOUT",
   "connect-timeout": "CONNECT_TIMEOUT",
   "connect-to": "CONNECT_TO",
@@ -72,6 +73,7 @@ const NAMES = [
   "MESSAGE_BYTES",
   "BUFFERED_BYTES",
   ...COMPRESSION_SETTINGS,
+  "HTTP_VERSION",
   "REPLY_TIMEOUT",
   "CONNECT_TIMEOUT",
   "CONNECT_TO",
@@ -302,6 +304,7 @@ async function planOf(
         payload: "x".repeat(settings.PAYLOAD_BYTES),
         messageBytes: settings.MESSAGE_BYTES,
         compression: compressionOf(settings),
+        httpVersion: settings.HTTP_VERSION,
         connectTimeout: settings.CONNECT_TIMEOUT,
         replyTimeout: settings.REPLY_TIMEOUT,
         stayFor: read(

@@ -2,6 +2,7 @@ import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import { type RawData, WebSocket } from "ws";
 import type { Compression } from "../../lib/compression.ts";
+import type { HttpVersion } from "../../lib/http-version.ts";
 import type { Identity } from "../../lib/identity.ts";
 import { HEADER_BYTES } from "../../lib/ours.ts";
 import type { Conversation, Effect, Frame, Protocol, Send } from "../../lib/protocols/index.ts";
@@ -10,6 +11,7 @@ import { type Ms, ms } from "../../lib/units.ts";
 import { redactUrlOf } from "../../lib/url.ts";
 import { frameText, type HeaderLines, type Meaning, type Untimed } from "./event.ts";
 import { headerLines, readBody, reasonOf, sendAsGiven, tolerateSubprotocol } from "./handshake.ts";
+import { overHttp2 } from "./over-http2.ts";
 import { nameOf } from "./proxy.ts";
 import { type Network, Road } from "./road.ts";
 
@@ -28,6 +30,7 @@ export interface Attempt {
   /** The largest message taken. */
   readonly messageBytes: number;
   readonly compression: Compression;
+  readonly httpVersion: HttpVersion["httpVersion"];
   readonly connectTimeout: Ms;
   readonly replyTimeout: Ms;
   /** From the first byte to our Close, whatever happens. */
@@ -108,7 +111,13 @@ class Try {
       replyTimeoutMs: what.replyTimeout,
       unixOffsetMs: ms(performance.timeOrigin + this.#origin),
     });
-    this.#road = new Road(identity.url, what.network, this.#controls.signal);
+    const isHttp2 = what.httpVersion === "2";
+    this.#road = new Road(
+      identity.url,
+      what.network,
+      this.#controls.signal,
+      isHttp2 ? ["h2", "http/1.1"] : undefined,
+    );
     this.#socket = new WebSocket(identity.url, [...identity.subprotocols], {
       finishRequest: (request) => {
         if (what.userAgent) request.setHeader("User-Agent", what.userAgent);
@@ -116,7 +125,12 @@ class Try {
       },
       // The types know no connection that is made later, as Node.js does.
       createConnection: ((_: unknown, made: (error: Error | null, socket?: Socket) => void) => {
-        this.#road.take(this.#deadline()).then((socket) => made(null, socket), made);
+        this.#road
+          .take(this.#deadline())
+          .then((socket) =>
+            isHttp2 ? (overHttp2(socket, identity.url.startsWith("wss:")) as Socket) : socket,
+          )
+          .then((socket) => made(null, socket), made);
       }) as never,
       perMessageDeflate: offerOf(what.compression),
       maxPayload: what.messageBytes,
@@ -150,7 +164,13 @@ class Try {
         const at = this.#now();
         this.#state = "open";
         this.#tell(
-          { event: "connected", headers, ...agreed, ...(compression !== undefined && { compression }) },
+          {
+            event: "connected",
+            headers,
+            ...agreed,
+            ...(compression !== undefined && { compression }),
+            ...(this.#what.httpVersion === "2" && { httpVersion: "2" }),
+          },
           at,
         );
         this.#happened(this.#conversation.open(at), at);

@@ -30,6 +30,8 @@ export type TryEvent = {
       readonly headers: HeaderLines;
       /** What was agreed on, null for no compression; absent where none was offered. */
       readonly compression?: string | null;
+      /** The version of HTTP, where it is not 1.1. */
+      readonly httpVersion?: "2";
       /** Where the answer breaks RFC 6455 and k6 takes it nevertheless. */
       readonly problem?: string;
     }

@@ -27,13 +27,18 @@ export class Road {
   readonly #url: string;
   readonly #network: Network;
   readonly #signal: AbortSignal;
+  readonly #protocols: readonly string[];
   #isTunnelled = false;
 
-  /** @param signal gives up the way while it is taken */
-  constructor(url: string, network: Network, signal: AbortSignal) {
+  /**
+   * @param signal gives up the way while it is taken
+   * @param protocols what TLS offers above it
+   */
+  constructor(url: string, network: Network, signal: AbortSignal, protocols = ["http/1.1"]) {
     this.#url = url;
     this.#network = network;
     this.#signal = signal;
+    this.#protocols = protocols;
   }
 
   /** Whether a proxy, or the way to it, is what is waited for. */
@@ -57,7 +62,7 @@ export class Road {
     this.#signal.addEventListener("abort", () => socket.destroy(), { once: true });
     if (proxy) await throughProxy(socket, proxy, host, port);
     this.#isTunnelled = true;
-    return isSecure ? secure(socket, host, this.#network.tls) : socket;
+    return isSecure ? secure(socket, host, this.#network.tls, this.#protocols) : socket;
   }
 
   async #dial(host: string, port: number, within: Ms): Promise<Socket> {
@@ -151,14 +156,19 @@ function open(address: string, port: number, within: Ms, signal: AbortSignal): P
 }
 
 /** TLS over a socket that stands; the certificate must be the host's. */
-function secure(socket: Socket, host: string, options: ConnectionOptions): Promise<Socket> {
+function secure(
+  socket: Socket,
+  host: string,
+  options: ConnectionOptions,
+  protocols: readonly string[],
+): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const secured = startTls({
       ...options,
       socket,
       host,
       ...(isIP(host) === 0 && { servername: host }),
-      ALPNProtocols: ["http/1.1"],
+      ALPNProtocols: [...protocols],
     });
     secured.once("error", reject).once("secureConnect", () => {
       secured.off("error", reject);

@@ -33,7 +33,7 @@ function wordsOf(event: TryEvent): string[] {
     }
     case "connected":
       return [
-        `← 101, ${event.subprotocol === null ? "no subprotocol" : `subprotocol ${event.subprotocol}`}`,
+        `← ${event.httpVersion === "2" ? "200 over HTTP/2" : "101"}, ${event.subprotocol === null ? "no subprotocol" : `subprotocol ${event.subprotocol}`}`,
         ...(event.compression === undefined
           ? []
           : [`  compression: ${event.compression ?? "none, the server declined"}`]),

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"io"
+	"time"
 
 	"xk6-realtime/engine/clock"
 )
@@ -109,6 +110,22 @@ func (c *Conn) part() {
 	if len(c.unsent) == 0 {
 		c.shut()
 	}
+}
+
+// lingers is how long a client leaves it to the server to end a stream of HTTP/2
+// on which both have said their last.
+const lingers = 500 * time.Millisecond
+
+// linger waits for the server's END_STREAM, and resets a stream that it does not
+// end: some servers never do, and some break off the whole connection where the
+// client is the first.
+func (c *Conn) linger() {
+	c.state = parting
+	c.StopAlarm()
+	c.setDeadline(min(lingers, c.loop.options.Timeouts.Close))
+	c.paused = false
+	c.SetReadRate(0)
+	c.read(true)
 }
 
 // free gives back all that c holds outside itself.

@@ -29,7 +29,11 @@ func (l *link) Finish(reset bool) { (*Conn)(l).finish(reset) }
 func (l *link) Part() {
 	c := (*Conn)(l)
 	end := c.end()
-	c.part()
+	if c.lane != nil && !c.socket.IsServer() {
+		c.linger()
+	} else {
+		c.part()
+	}
 	c.handler.Closed(c, end)
 }
 

@@ -4,6 +4,7 @@ import { constants, type ServerHttp2Stream } from "node:http2";
 import { describe, test } from "node:test";
 import { startServer } from "../../bench/processes.ts";
 import { selfSignedCertificate } from "../../server/tls.ts";
+import { tryOut } from "../cli/try-out.ts";
 import { connectProxy } from "../connect-proxy.ts";
 import { type Http2Options, http2Echo } from "../http2-server.ts";
 import { count } from "../k6/figures.ts";
@@ -209,4 +210,50 @@ describe("what cannot speak HTTP/2 says so before the load", () => {
       assert.notEqual(code, 0);
       assert.match(stderr, /HTTP_VERSION: expected 1\.1/);
     });
+});
+
+describe("try connects by HTTP/2", () => {
+  const tried = (url: string, ...more: string[]) =>
+    tryOut(["--url", url, "--protocol", "echo", "--http-version", "2", "--for", "1s", ...more]);
+
+  for (const [name, secure] of [
+    ["by prior knowledge", false],
+    ["by TLS", true],
+  ] as const)
+    test(name, async (t) => {
+      const server = await http2Echo(t, secure ? { tls: await selfSignedCertificate() } : {});
+      const { code, out, err } = await tried(server.url, ...(secure ? ["--insecure-skip-tls-verify"] : []));
+      assert.equal(code, 0, out + err);
+      assert.match(out, /← 200 over HTTP\/2, no subprotocol/);
+      assert.match(out, /← Close 1000\n/);
+      assert.equal(server.headers[0]![":protocol"], "websocket");
+    });
+
+  const rows: [sentence: string, options: Http2Options, says: RegExp][] = [
+    ["a server without extended CONNECT", { connect: false }, /http2_no_websocket/],
+    [
+      "one that resets the stream",
+      instead((stream) => stream.close(constants.NGHTTP2_REFUSED_STREAM)),
+      /RST_STREAM REFUSED_STREAM \(http2_refused\)/,
+    ],
+    [
+      "one that answers with a status",
+      instead((stream) => stream.respond({ ":status": 403 }, { endStream: true })),
+      /← 403/,
+    ],
+  ];
+  for (const [sentence, options, says] of rows)
+    test(`and names ${sentence}`, async (t) => {
+      const server = await http2Echo(t, options);
+      const { code, out } = await tried(server.url);
+      assert.notEqual(code, 0);
+      assert.match(out, says);
+    });
+
+  test("and names one that speaks HTTP/1.1 alone", async (t) => {
+    const url = await rawServer(t, (socket) => socket.end("HTTP/1.1 400 Bad Request\r\n\r\n"));
+    const { code, out } = await tried(url);
+    assert.notEqual(code, 0);
+    assert.match(out, /http2_unsupported/);
+  });
 });

@@ -39,8 +39,8 @@ func (s *Socket) sendClose(l wire.Link, sh *Shared, code uint16, reason string) 
 
 // leave ends the connection after the last that is to be said on it. A client
 // leaves the TCP connection to the server, which ends it (sections 7.1.1 and
-// 7.1.7), but for a stream of HTTP/2: some servers wait for the client there. A
-// close that a client began is bounded since then.
+// 7.1.7); that of a stream of HTTP/2 concerns nobody further. A close that a client
+// began is bounded since then.
 func (s *Socket) leave(l wire.Link, sh *Shared) {
 	begun := s.phase == closing
 	s.phase = ending

@@ -105,10 +105,10 @@ type Link interface {
 	// Part sends a FIN behind all that was written, and tells the handler of the
 	// end. What still comes is read and thrown away, until the peer's FIN or for
 	// as long as a close may take: a socket that is closed with something unread
-	// sends a RST, and the peer might never see our last bytes.
+	// sends a RST, and the peer might never see our last bytes. A client's stream of
+	// HTTP/2 leaves its end to the server for a moment, and then is reset.
 	Part()
-	// IsStream tells a stream of HTTP/2, which each side ends as soon as it has said
-	// all, from a TCP connection.
+	// IsStream tells a stream of HTTP/2 from a TCP connection.
 	IsStream() bool
 	// Alive is false once the connection has ended.
 	Alive() bool
