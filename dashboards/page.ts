@@ -107,7 +107,7 @@ const marks = (query: string): Builder<dashboard.AnnotationQuery> => ({
   build: () => {
     const how = { query, textColumn: "text", fromAnnotations: true };
     return {
-      name: "Start, end and steps",
+      name: "Start, end, steps and faults",
       datasource,
       enable: true,
       iconColor: "blue",

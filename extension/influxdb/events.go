@@ -2,6 +2,7 @@ package influxdb
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"time"
 
@@ -16,10 +17,33 @@ const (
 	stepsOfTag = "steps_of"
 )
 
+// faults are the counters of what went wrong, and in which words the axis of time
+// says so.
+var faults = [...]struct{ metric, words string }{
+	{"ws_connect_failures", "connections could not be opened"},
+	{"ws_connection_drops", "connections dropped"},
+	{"ws_messages_lost", "messages lost"},
+}
+
+const (
+	// calm is after how many seconds without a fault of a kind the next one is
+	// marked again.
+	calm = 10
+	// mostMarks bounds how often each kind of fault is marked.
+	mostMarks = 50
+)
+
+// outbreak is what is known of one kind of fault.
+type outbreak struct {
+	last  int64 // the second of the last one
+	marks int
+}
+
 // events are what dashboards mark on the axis of time.
 type events struct {
-	identity identity
-	seen     []string // steps
+	identity  identity
+	seen      []string // steps
+	outbreaks [len(faults)]outbreak
 }
 
 func (e *events) at(at time.Time, text string) *point {
@@ -29,8 +53,39 @@ func (e *events) at(at time.Time, text string) *point {
 	}
 }
 
-// of is the step that began in a second.
+// of is what began in a second: steps, and faults of a kind that there were none
+// of for a while.
 func (e *events) of(second seconds.Second) []*point {
+	return append(e.steps(second), e.faults(second)...)
+}
+
+func (e *events) faults(second seconds.Second) (points []*point) {
+	var counts [len(faults)]float64
+	for series, cell := range second.Cells {
+		for i := range faults {
+			if series.Metric.Name == faults[i].metric {
+				counts[i] += cell.Sum
+			}
+		}
+	}
+	for i, count := range counts {
+		if count <= 0 {
+			continue
+		}
+		o := &e.outbreaks[i]
+		isNew := o.marks == 0 || second.Unix > o.last+calm
+		o.last = max(o.last, second.Unix)
+		if !isNew || o.marks == mostMarks {
+			continue
+		}
+		o.marks++
+		at := time.Unix(second.Unix, int64(time.Microsecond)*int64(i+1)) // beside what else is marked in the second
+		points = append(points, e.at(at, fmt.Sprintf("%.0f %s", count, faults[i].words)))
+	}
+	return points
+}
+
+func (e *events) steps(second seconds.Second) []*point {
 	var points []*point
 	for _, series := range second.InOrder() {
 		step := series.Tags[stepTag]

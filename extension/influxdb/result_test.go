@@ -107,6 +107,41 @@ func TestAStepIsAnEventOnce(t *testing.T) {
 	}
 }
 
+func TestFaultsAreMarkedWhereTheyBegin(t *testing.T) {
+	registry := metrics.NewRegistry()
+	dropped, failed := registry.MustNewMetric("ws_connection_drops", metrics.Counter), registry.MustNewMetric("ws_connect_failures", metrics.Counter)
+	in := func(unix int64, drops, otherDrops, failures float64) seconds.Second {
+		return seconds.Second{Unix: unix, Cells: map[*seconds.Series]*seconds.Cell{
+			{Metric: dropped, Tags: map[string]string{"code": "1006"}}: {Sum: drops},
+			{Metric: dropped, Tags: map[string]string{"code": "1011"}}: {Sum: otherDrops},
+			{Metric: failed}: {Sum: failures},
+		}}
+	}
+	e := &events{identity: identity{run: "r"}}
+	var got []string
+	mark := func(second seconds.Second) {
+		for _, point := range e.of(second) {
+			got = append(got, fmt.Sprintf("%d: %s", point.at.Unix(), point.fields["text"]))
+		}
+	}
+	for _, second := range []seconds.Second{
+		in(100, 0, 0, 0), in(101, 3, 2, 0), in(102, 7, 0, 1), in(112, 1, 0, 0), in(123, 4, 0, 0), in(104, 5, 0, 0),
+	} {
+		mark(second)
+	}
+	want := "101: 5 connections dropped, 102: 1 connections could not be opened, 123: 4 connections dropped"
+	if strings.Join(got, ", ") != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	got = nil
+	for n := range int64(2 * mostMarks) {
+		mark(in(1000+n*(calm+1), 0, 1, 0))
+	}
+	if len(got) != mostMarks-2 {
+		t.Errorf("%d more marks, want %d", len(got), mostMarks-2)
+	}
+}
+
 func TestOpenConnectionsAreThoseThatHaveNotEnded(t *testing.T) {
 	registry := metrics.NewRegistry()
 	opened, closed := registry.MustNewMetric("ws_sessions_opened", metrics.Counter), registry.MustNewMetric("ws_sessions_closed", metrics.Counter)

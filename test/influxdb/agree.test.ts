@@ -166,8 +166,17 @@ async function assertVerdict(influx: InfluxServer, { summary, code, chosen }: St
     }),
   );
   const texts = events.flatMap(({ values }) => values.map(([, text]) => text));
+  const isFault = (text: unknown) => FAULTS.some(({ words }) => String(text).endsWith(` ${words}`));
+  for (const { metric, words } of FAULTS) {
+    const found = summary.metrics[metric];
+    assert.equal(
+      texts.some((text) => String(text).endsWith(` ${words}`)),
+      found?.kind === "counter" && found.count > 0,
+      `${chosen.run}: marks of ${words}`,
+    );
+  }
   assert.deepEqual(
-    texts,
+    texts.filter((text) => !isFault(text)),
     [
       "start",
       ...(summary.steps?.curve ?? []).map(({ size }) => `${size} ${summary.steps!.of}`),
@@ -177,6 +186,13 @@ async function assertVerdict(influx: InfluxServer, { summary, code, chosen }: St
   );
   assert.match(String(texts.at(-1)), /^end: finished/);
 }
+
+/** What the axis of time marks beside start, end and steps (extension/influxdb/events.go). */
+const FAULTS = [
+  { metric: "ws_connect_failures", words: "connections could not be opened" },
+  { metric: "ws_connection_drops", words: "connections dropped" },
+  { metric: "ws_messages_lost", words: "messages lost" },
+] as const;
 
 /** Of the tiles, exactly what the summary says: percentiles of the whole run, not of a second. */
 async function assertFigures(influx: InfluxServer, { summary, chosen }: Stored): Promise<void> {
