@@ -162,8 +162,8 @@ const CONNECT: Readonly<Record<Exclude<ConnectReason, ProxyOrOurs>, Term>> = {
     "Check the path of SSE_URL, and whether the server wants a login.",
   ),
   bad_content_encoding: term(
-    "The event stream is encoded in a way that was not asked for, or is not known.",
-    "Have the server or the proxy compress with gzip or deflate, or not at all.",
+    "The event stream's Content-Encoding is neither gzip nor deflate.",
+    "Have the server or the proxy compress with one of these, or not at all.",
   ),
   login: term(
     "The login before the connection failed, so that none was opened.",
@@ -224,6 +224,10 @@ const MESSAGE: Readonly<Record<MessageReason, Term>> = {
     "The notes say how; the server or a proxy is wrong.",
   ),
   bad_deflate: term("A compressed message cannot be inflated (RFC 7692).", BROKEN_SERVER),
+  bad_encoding: term(
+    "An event stream's compressed body cannot be inflated.",
+    "A proxy or the server compresses it wrongly: curl --compressed shows what it makes of it.",
+  ),
   bad_chunk: term(
     "The chunks of an event stream break HTTP (RFC 9112 section 7.1).",
     "A proxy or the server's own HTTP code is wrong: curl --raw shows the bytes.",

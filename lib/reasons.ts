@@ -63,7 +63,7 @@ export const CONNECT_REASONS = [
   "bad_subprotocol", // a subprotocol that was not offered
   "bad_extension", // an extension, or a parameter of one, that was not offered
   "bad_content_type", // the answer is no event stream
-  "bad_content_encoding", // it is encoded in a way that is not known
+  "bad_content_encoding", // it is compressed by neither gzip nor deflate
   "header_too_large", // the answer's header passes our limit
   "no_descriptors", // this process may open no more files
   "no_ports", // no local port left towards that server
@@ -125,6 +125,7 @@ const BREACHES = [
   "bad_deflate", // a compressed message that cannot be inflated (RFC 7692)
   "message_too_big", // larger than MESSAGE_BYTES: ours
   "buffer_limit", // more half-received messages than BUFFERED_BYTES: ours
+  "bad_encoding", // an event stream that cannot be inflated (RFC 9110 section 8.4.1)
   "bad_chunk", // an event stream whose chunks break HTTP (RFC 9112 section 7.1)
 ] as const;
 

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"bufio"
+	"compress/gzip"
 	"crypto/tls"
 	"fmt"
 	"io"
@@ -102,7 +103,7 @@ func TestAnswersThatAreNoEventStream(t *testing.T) {
 		{"a page", "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<p>", "bad_content_type"},
 		{"no type", "HTTP/1.1 200 OK\r\n\r\n", "bad_content_type"},
 		{"a type that only begins like it", "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream-x\r\n\r\n", "bad_content_type"},
-		{"an encoding nobody asked for", streamHead + "Content-Encoding: br\r\n\r\n", "bad_content_encoding"},
+		{"an encoding that is not known", streamHead + "Content-Encoding: br\r\n\r\n", "bad_content_encoding"},
 		{"a transfer coding nobody knows", streamHead + "Transfer-Encoding: gzip, chunked\r\n\r\n", "bad_content_encoding"},
 		{"refused", "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n", "http_401"},
 		{"no HTTP", "garbage\r\n\r\n", "bad_upgrade"},
@@ -227,6 +228,52 @@ func TestAnEventStreamIsReadOnly(t *testing.T) {
 			if held := e.Buffer().Bytes(); held > 8<<10 {
 				t.Errorf("%d bytes are held", held)
 			}
+		}
+	})
+}
+
+// A compressed stream is read in a coroutine of the loop's, which at real-time
+// priority has a thread of its own.
+func TestCompressedEventStreams(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		if r.Header.Get("Accept-Encoding") != "gzip" {
+			return
+		}
+		w.Header().Set("Content-Encoding", "gzip")
+		z := gzip.NewWriter(w)
+		for i := range 3 {
+			fmt.Fprintf(z, "data: %d\n\n", i)
+			z.Flush()
+			w.(http.Flusher).Flush()
+		}
+		<-r.Context().Done()
+	}))
+	t.Cleanup(server.Close)
+	ask := func(r *handshake.Request) {
+		r.Fields = append(r.Fields, handshake.Field{Name: "Accept-Encoding", Value: "gzip"})
+	}
+	onEachTransport(t, func(t *testing.T, o Options) {
+		for _, realTime := range []bool{false, true} {
+			o.RealTime = realTime
+			e, err := New(o)
+			if err != nil && realTime {
+				continue // which takes a right that not everybody has
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			w := newWitness(t)
+			c := dialStream(t, e, server.URL, w, ask)
+			w.next("opened")
+			for i := range 3 {
+				if m := w.next("message").message; string(m.Data) != fmt.Sprintf(`{"event":"message","data":%d}`, i) {
+					t.Errorf("got %s", m.Data)
+				}
+			}
+			do(c, c.Close)
+			w.next("closed")
+			e.Close()
 		}
 	})
 }

@@ -1,5 +1,6 @@
 import type { TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
+import { settingOf } from "../../lib/request.ts";
 import { count } from "../k6/figures.ts";
 import { type K6Command, runK6 } from "../k6/run.ts";
 
@@ -7,7 +8,7 @@ import { type K6Command, runK6 } from "../k6/run.ts";
 export async function runExample(t: TestContext, name: string, url: string, command: K6Command) {
   const path = name.startsWith("./") ? name : `../../examples/protocols/${name}.json`;
   const file = fileURLToPath(new URL(path, import.meta.url));
-  const given = { WS_URL: url, PROTOCOL_FILE: file, REPLY_TIMEOUT: "2s" };
+  const given = { [settingOf(url)]: url, PROTOCOL_FILE: file, REPLY_TIMEOUT: "2s" };
   const { code, summary, stdout, stderr } = await runK6(t, { ...command, env: { ...given, ...command.env } });
   return {
     code,

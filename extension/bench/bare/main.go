@@ -9,6 +9,7 @@
 //	bare echo 127.0.0.1:9100 COUNT BYTES
 //	bare lags PORT
 //	bare services PORT
+//	bare events
 //
 // Each prints its figures as one line of JSON.
 package main
@@ -32,7 +33,7 @@ func main() {
 	}
 }
 
-const usage = "expected tcp CONNECTIONS, connect ADDRESS CONNECTIONS THREADS, read ADDRESS CONNECTIONS ROOMS PUBLICATIONS_PER_SECOND SECONDS PAYLOAD_BYTES, echo ADDRESS COUNT BYTES, lags PORT, or services PORT"
+const usage = "expected tcp CONNECTIONS, connect ADDRESS CONNECTIONS THREADS, read ADDRESS CONNECTIONS ROOMS PUBLICATIONS_PER_SECOND SECONDS PAYLOAD_BYTES, echo ADDRESS COUNT BYTES, lags PORT, services PORT, or events"
 
 func run(args []string) (figures any, err error) {
 	if len(args) == 0 {
@@ -62,6 +63,8 @@ func run(args []string) (figures any, err error) {
 		return echo(address, n[0], n[1])
 	case mode == "lags1":
 		return lags(n[0])
+	case mode == "events0":
+		return events()
 	case mode == "services1":
 		return services(n[0])
 	}

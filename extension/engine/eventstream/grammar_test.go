@@ -123,7 +123,7 @@ func TestGrammarHoweverItIsCut(t *testing.T) {
 			}
 			b := f.bytes()
 			check("whole", b)
-			step := max(1, len(b)/500)
+			step := max(1, len(b)/100)
 			for at := 0; at <= len(b); at += step {
 				check(fmt.Sprintf("cut at %d", at), b[:at], b[at:])
 			}

@@ -5,6 +5,8 @@
 package eventstream
 
 import (
+	"io"
+
 	"xk6-realtime/engine/frame"
 	"xk6-realtime/engine/handshake"
 	"xk6-realtime/engine/wire"
@@ -14,6 +16,7 @@ import (
 type Stream struct {
 	state   State
 	body    body
+	inflate *inflater // nil of a body that is not compressed
 	open    bool
 	over    bool
 	planned bool
@@ -61,6 +64,9 @@ func (s *Stream) Answered(sh *Shared, head []byte) (n int, a handshake.Answer, e
 		f, length = byLength, a.Length
 	}
 	s.body = newBody(f, length)
+	if a.Encoded() {
+		s.inflate = newInflater(encodingOf(a.Gzipped()))
+	}
 	s.open = true
 	return n, a, nil
 }
@@ -83,6 +89,9 @@ func (s *Stream) Comments() int64 { return s.state.Comments() }
 // read with b, after it. Call it once with no bytes, too, for a stream that ends
 // before it begins.
 func (s *Stream) Next(l wire.Link, sh *Shared, b []byte, more bool, a wire.Arrival) (m wire.Message, payload, n int) {
+	if s.inflate != nil {
+		return s.nextInflated(l, sh, b, more, a)
+	}
 	for !s.body.over() && n < len(b) {
 		content, took, err := s.body.take(b[n:])
 		n += took
@@ -110,6 +119,60 @@ func (s *Stream) Next(l wire.Link, sh *Shared, b []byte, more bool, a wire.Arriv
 	}
 	return m, 0, len(b)
 }
+
+func encodingOf(isGzip bool) encoding {
+	if isGzip {
+		return gzipped
+	}
+	return deflated
+}
+
+// nextInflated is Next of a compressed body.
+func (s *Stream) nextInflated(l wire.Link, sh *Shared, b []byte, more bool, a wire.Arrival) (m wire.Message, payload, n int) {
+	f := s.inflate
+	for {
+		if len(f.plain) > 0 {
+			e, took, whole, err := sh.parser.Next(&s.state, f.plain)
+			f.plain = f.plain[took:]
+			if err != nil {
+				s.refuse(l, breachOf(err), wire.ByGenerator)
+				return m, 0, len(b)
+			}
+			if whole {
+				return s.message(sh, &e, len(f.plain)+len(f.in) > 0 || n < len(b) || more, a), len(e.Data), n
+			}
+		}
+		switch ended := f.more(); {
+		case ended && f.err != io.EOF:
+			s.refuse(l, "bad_encoding", wire.ByServer)
+			return m, 0, len(b)
+		case ended: // what follows is of no encoding: nothing
+			f.next = nothing
+			f.in = nil
+		}
+		if len(f.plain) > 0 {
+			continue
+		}
+		content, took, err := s.body.take(b[n:])
+		n += took
+		switch {
+		case err != nil:
+			s.refuse(l, breachOf(err), wire.ByServer)
+			return m, 0, len(b)
+		case len(content) > 0:
+			f.in = content
+			s.body.took(len(content))
+			n += len(content)
+		case s.body.over():
+			s.complete(l)
+			return m, 0, len(b)
+		case n == len(b):
+			return m, 0, n
+		}
+	}
+}
+
+func nothing() ([]byte, bool) { return nil, true }
 
 // message is an event as the engine hands it out.
 func (s *Stream) message(sh *Shared, e *Event, followed bool, a wire.Arrival) wire.Message {
@@ -181,7 +244,12 @@ func (s *Stream) End() wire.End {
 }
 
 // Release frees what s holds of its loop.
-func (s *Stream) Release(sh *Shared) { sh.parser.Release(&s.state) }
+func (s *Stream) Release(sh *Shared) {
+	sh.parser.Release(&s.state)
+	if s.inflate != nil {
+		s.inflate.stop()
+	}
+}
 
 // Late is never heard by an open stream: it has no phases.
 func (s *Stream) Late(l wire.Link) { l.Finish(true) }

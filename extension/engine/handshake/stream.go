@@ -76,11 +76,18 @@ type Answer struct {
 	Location []byte
 }
 
+// Encoded tells whether the body is compressed: as [Answer.Gzipped] says, else by
+// deflate (RFC 9110 section 8.4.1).
+func (a *Answer) Encoded() bool { return len(a.Encoding) > 0 && !is(a.Encoding, "identity") }
+
+// Gzipped tells whether it is by gzip.
+func (a *Answer) Gzipped() bool { return is(a.Encoding, "gzip") || is(a.Encoding, "x-gzip") }
+
 // What is wrong with an answer to the request for an event stream, beside
 // ErrStatus, ErrTooLarge and ErrMalformed.
 var (
 	ErrContentType = &Error{"bad_content_type", "want Content-Type text/event-stream"}
-	ErrEncoding    = &Error{"bad_content_encoding", "the body is encoded in a way that was not asked for or is not known"}
+	ErrEncoding    = &Error{"bad_content_encoding", "want no Content-Encoding but gzip and deflate, no Transfer-Encoding but chunked"}
 )
 
 // ReadAnswer reads the answer to the request for an event stream from the start
@@ -143,7 +150,7 @@ func readAnswer(head *lines) (a Answer, err error) {
 		return a, ErrStatus
 	case !isEventStream(a.ContentType):
 		return a, ErrContentType
-	case len(a.Encoding) > 0 && !is(a.Encoding, "identity"):
+	case a.Encoded() && !a.Gzipped() && !is(a.Encoding, "deflate"):
 		return a, ErrEncoding
 	}
 	return a, nil

@@ -1,0 +1,194 @@
+/**
+ * Event streams held against what their server and the kernel know: gaps between events beside those that the server
+ * wrote, by this engine and by npm's eventsource; memory of 15,000 streams; lag of a fan-out beside the packets' own
+ * times; and what a delivery takes of the processor beside one of WebSocket. Server and clients share this machine.
+ * Needs Linux, and the right to capture packets (CAP_NET_RAW).
+ *
+ *   npm run bench:event-streams      tables, and results/bench-event-streams.json
+ */
+import { mkdir, writeFile } from "node:fs/promises";
+import { cpus, loadavg } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+import { count, trend } from "../test/k6/figures.ts";
+import { OUR_K6 } from "../test/k6/run.ts";
+import { forK6 } from "../tools/bundles.mjs";
+import { captured, lastLine, round, timesOf, timesRows } from "./packets.ts";
+import { buildBare, median, startAndWait, startServer, variables, watch } from "./processes.ts";
+import { runScenario } from "./scenario.ts";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const CONNECTIONS = Number(process.env.CONNECTIONS ?? 15_000);
+const ROUNDS = Number(process.env.ROUNDS ?? 3);
+const EVENTS = 2_000;
+const ROOMS = 10;
+const LOAD = { publicationsPerSecond: 20, seconds: 5 };
+
+const bare = await buildBare();
+
+async function withEvents<T>(use: (url: string) => Promise<T>) {
+  const server = await startAndWait(bare, ["events"], /listening on (\S+)\s/);
+  try {
+    const result = await use(server.ready);
+    return { result, server: lastLine(await server.stop()) };
+  } finally {
+    await server.stop();
+  }
+}
+
+const quantile = (sorted: readonly number[], q: number) => sorted[Math.floor(q * (sorted.length - 1))]!;
+const gapsOf = (times: readonly number[]) => times.slice(1).map((time, i) => time - times[i]!);
+
+/** By how much a gap is outside of what the server's writes allow: each began and returned at known times. */
+function offBy(
+  gap: number,
+  [began, returned]: readonly number[],
+  [nextBegan, nextReturned]: readonly number[],
+): number {
+  const least = (nextBegan! - returned!) / 1e6;
+  const most = (nextReturned! - began!) / 1e6;
+  return Math.max(0, least - gap, gap - most);
+}
+
+/** By how much the gaps that a client saw are off from those that the server wrote, in milliseconds. */
+async function gaps() {
+  const script = join(root, ".cache/bench-events.js");
+  await build({ ...forK6, entryPoints: [join(root, "bench/k6-events.ts")], outfile: script, bundle: true });
+  const clients = {
+    "this engine": (url: string) =>
+      watch(OUR_K6, ["run", "--quiet", "--no-usage-report", ...variables({ URL: url }), script]),
+    "eventsource (npm)": (url: string) => watch(process.execPath, [join(root, "bench/node-events.mjs"), url]),
+  };
+  const { result, server } = await withEvents(async (url) => {
+    const seen: Record<string, number[]> = {};
+    for (let round = 0; round < ROUNDS; round++) {
+      for (const [name, run] of Object.entries(clients)) {
+        const stream = `${url}/clocked?count=${EVENTS}&us=2000&name=${encodeURIComponent(name)}-${round}`;
+        const { output } = await run(stream);
+        const times = /times (\[[^\]]*\])/.exec(output)?.[1];
+        if (!times) throw new Error(`${name} left no times:\n${output}`);
+        seen[`${name}-${round}`] = JSON.parse(times);
+      }
+    }
+    return seen;
+  });
+  return Object.keys(clients).map((name) => {
+    const off = Object.entries(result)
+      .filter(([key]) => key.startsWith(name))
+      .flatMap(([key, times]) => {
+        const written = server.written[key] as number[][];
+        if (times.length !== EVENTS) throw new Error(`${key}: ${times.length} of ${EVENTS} events`);
+        return gapsOf(times).map((gap, i) => offBy(gap, written[i]!, written[i + 1]!));
+      })
+      .sort((a, b) => a - b);
+    const within = off.filter((ms) => ms <= 0.1).length / off.length;
+    return {
+      client: name,
+      gaps: off.length,
+      "off p50, ms": round(quantile(off, 0.5), 4),
+      "p99, ms": round(quantile(off, 0.99), 4),
+      "max, ms": round(off.at(-1)!, 3),
+      "within 0.1 ms, %": round(within * 100),
+    };
+  });
+}
+
+const ofRooms = {
+  PROFILE: join(root, "test/k6/patient-profile.json"),
+  CONNECTIONS,
+  RATE: 2_000,
+  ROOMS,
+  PUBLISH_RATE: LOAD.publicationsPerSecond,
+  DURATION: `${LOAD.seconds}s`,
+  REPLY_TIMEOUT: "60s",
+};
+const streams = (url: string) =>
+  runScenario("fan-out", { ...ofRooms, SSE_URL: `${url}/rooms/\${room}`, PROTOCOL: "room-events" });
+const sockets = (url: string) => runScenario("fan-out", { ...ofRooms, WS_URL: url });
+
+/** The reported lag beside that of the packets. */
+async function lags() {
+  const { result } = await withEvents((url) => captured(bare, "lags", url, () => streams(url)));
+  const { summary } = result.result;
+  return {
+    deliveries: count(summary, "ws_deliveries"),
+    lost: count(summary, "ws_messages_lost"),
+    reported: timesOf(trend(summary, "ws_fanout_server_lag_ms")),
+    kernel: result.kernel,
+  };
+}
+
+/** What each held stream takes of memory, beyond the first few. */
+async function memory() {
+  const held = async (connections: number) => {
+    const { result } = await withEvents((url) =>
+      runScenario("massconnect", {
+        SSE_URL: `${url}/rooms/\${room}`,
+        CONNECTIONS: connections,
+        RATE: 5_000,
+        DURATION: "3s",
+      }),
+    );
+    return Math.max(...result.usage.map(({ residentBytes }) => residentBytes));
+  };
+  const few = await held(100);
+  const many = await held(CONNECTIONS);
+  return { streams: CONNECTIONS, "bytes each": Math.round((many - few) / (CONNECTIONS - 100)) };
+}
+
+/** Processor time of the k6 process for the same deliveries, by either wire. */
+async function costs() {
+  const rows: { wire: string; deliveries: number; cpuSeconds: number }[] = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    const events = (await withEvents(streams)).result;
+    rows.push({
+      wire: "event streams",
+      deliveries: count(events.summary, "ws_deliveries"),
+      cpuSeconds: events.cpuSeconds,
+    });
+    const server = await startServer("room-server", "--listen", "127.0.0.1:0");
+    const plain = await sockets(server.url).finally(server.stop);
+    rows.push({
+      wire: "WebSocket",
+      deliveries: count(plain.summary, "ws_deliveries"),
+      cpuSeconds: plain.cpuSeconds,
+    });
+  }
+  const typical = (wire: string) =>
+    median(rows.filter((row) => row.wire === wire).map((row) => row.cpuSeconds / row.deliveries));
+  return { rows, ratio: round(typical("event streams") / typical("WebSocket"), 2) };
+}
+
+const loads: Record<string, number> = {};
+async function part<T>(name: string, run: () => Promise<T>): Promise<T> {
+  loads[name] = round(loadavg()[0]!);
+  console.log(`${name} … (load average before: ${loads[name]})`);
+  return run();
+}
+
+const figures = {
+  at: new Date().toISOString(),
+  processors: cpus().length,
+  loads,
+  gaps: await part("gaps", gaps),
+  memory: await part("memory", memory),
+  lags: await part("lags", lags),
+  costs: await part("processor time", costs),
+};
+console.log("\nGaps between events, against those that the server wrote");
+console.table(figures.gaps);
+console.table([figures.memory]);
+console.log("Lag from the server's stamp, as reported and by the times of the packets (a separate process)");
+console.table(timesRows(`${CONNECTIONS} event streams`, figures.lags.reported, figures.lags.kernel));
+console.log(
+  `${figures.lags.deliveries} deliveries, ${figures.lags.kernel.count} in packets, ${figures.lags.lost} lost`,
+);
+console.table(figures.costs.rows);
+console.log(
+  `A delivery by event stream takes ${figures.costs.ratio} times the processor time of WebSocket's`,
+);
+await mkdir(join(root, "results"), { recursive: true });
+const file = join(root, "results/bench-event-streams.json");
+await writeFile(file, `${JSON.stringify(figures, null, 2)}\n`);
+console.log(file);

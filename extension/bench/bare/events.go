@@ -1,0 +1,123 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"strconv"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// eventFigures is what a server of event streams has done.
+type eventFigures struct {
+	Streams   int64 `json:"streams"`
+	Published int64 `json:"published"`
+	Sent      int64 `json:"deliveriesSent"`
+	// Written is, of each stream with known times, when the write of each event
+	// began and when it had returned, in nanoseconds since 1970.
+	Written map[string][][2]int64 `json:"written"`
+}
+
+// eventServer is rooms as event streams: what is posted to one goes to all who
+// read it, with the server's time stamp. GET /clocked writes events at known
+// times to whoever asks at once.
+type eventServer struct {
+	mu      sync.Mutex
+	rooms   map[string][]net.Conn
+	figures eventFigures
+}
+
+const eventHead = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-cache\r\n\r\n"
+
+// events serves until interrupted.
+func events() (*eventFigures, error) {
+	s := &eventServer{rooms: map[string][]net.Conn{}, figures: eventFigures{Written: map[string][][2]int64{}}}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /rooms/{room}", func(w http.ResponseWriter, r *http.Request) {
+		c := hijacked(w)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.figures.Streams++
+		s.rooms[r.PathValue("room")] = append(s.rooms[r.PathValue("room")], c)
+	})
+	mux.HandleFunc("POST /rooms/{room}", func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		s.publish(r.PathValue("room"), body)
+	})
+	mux.HandleFunc("GET /clocked", s.clocked)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	server := &http.Server{Handler: mux}
+	go server.Serve(l)
+	fmt.Printf("listening on http://%s\n", l.Addr())
+	stop := make(chan os.Signal, 1)
+	signal.Notify(stop, os.Interrupt, syscall.SIGTERM)
+	<-stop
+	server.Close()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return &s.figures, nil
+}
+
+// hijacked is a stream, open, whose connection is the caller's. What the client
+// still sends is nothing.
+func hijacked(w http.ResponseWriter) net.Conn {
+	c, _, err := w.(http.Hijacker).Hijack()
+	if err != nil {
+		panic(err) // HTTP/1.1 always can
+	}
+	io.WriteString(c, eventHead)
+	return c
+}
+
+func (s *eventServer) publish(room string, body []byte) {
+	var given map[string]json.RawMessage
+	if json.Unmarshal(body, &given) != nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.figures.Published++
+	micros := time.Now().UnixMicro()
+	event := fmt.Appendf(nil, "id: %d\ndata: {\"type\":\"message\",\"room\":%q,\"id\":%s,\"publisher\":%s,\"publisherSeq\":%s,\"payload\":%s,\"timestamp\":%d.%03d}\n\n",
+		s.figures.Published, room, given["id"], given["publisher"], given["seq"], given["payload"], micros/1000, micros%1000)
+	for _, c := range s.rooms[room] {
+		if _, err := c.Write(event); err == nil {
+			s.figures.Sent++
+		}
+	}
+}
+
+// clocked writes ?count= events, ?us= microseconds apart, and notes when under
+// ?name=.
+func (s *eventServer) clocked(w http.ResponseWriter, r *http.Request) {
+	count, _ := strconv.Atoi(r.FormValue("count"))
+	every, _ := strconv.Atoi(r.FormValue("us"))
+	c := hijacked(w)
+	defer c.Close()
+	padding := bytes.Repeat([]byte("x"), 40)
+	written := make([][2]int64, 0, count)
+	due := time.Now()
+	for i := range count {
+		due = due.Add(time.Duration(every) * time.Microsecond)
+		time.Sleep(time.Until(due))
+		event := fmt.Appendf(nil, "id: %d\ndata: {\"n\":%d,\"padding\":%q}\n\n", i, i, padding)
+		before := time.Now().UnixNano()
+		c.Write(event)
+		written = append(written, [2]int64{before, time.Now().UnixNano()})
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.figures.Written[r.FormValue("name")] = written
+}
