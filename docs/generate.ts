@@ -17,6 +17,7 @@ import type { Setting } from "../lib/setting.ts";
 import { SETTINGS } from "../lib/settings.ts";
 import { SummarySchema } from "../lib/summary/summary.ts";
 import { TITLES } from "../lib/titles.ts";
+import { StreamFormatSchema } from "../lib/token-streams/format.ts";
 
 /** Every derived document, by its path below docs/. */
 export function documents(): Record<string, string> {
@@ -30,6 +31,7 @@ export function documents(): Record<string, string> {
     "schemas/profile.schema.json": schema("A threshold profile", ProfileSchema),
     "schemas/handshake-cases.schema.json": schema("Handshakes and what must answer them", CasesSchema),
     "schemas/login.schema.json": schema("Requests before a connection", LoginSchema),
+    "schemas/stream-format.schema.json": schema("What a service streams tokens in", StreamFormatSchema),
     "schemas/protocol.schema.json": schema("A protocol descriptor", DescriptorSchema),
   };
 }

@@ -207,6 +207,62 @@ declare module "k6/x/realtime" {
     run(): Promise<Outcome>;
   }
 
+  /** Requests whose answers are streams of tokens. Names of fields and their meaning are those of the scenario's settings. */
+  export interface TokenStreamsOptions {
+    /** `http://` or `https://`: requests are POST, answers event streams. `ws://` or `wss://`: a connection each. */
+    server: string;
+    /** Subprotocols of WebSocket connections. Default none. */
+    subprotocols?: readonly string[];
+    /** As in {@link SwarmOptions}, by request instead of connection. `Content-Type` is `application/json` unless given. */
+    headers?: Readonly<Record<string, string>>;
+    variables?: Readonly<Record<string, string | readonly string[]>>;
+    users?: Users;
+    /** What the requests say, in turn; `${request}` stands for the number of the request, from 0 within the run. */
+    bodies: readonly string[];
+    /** What answers look like: see docs/schemas/stream-format.schema.json, without `name`, `body` and `headers`. */
+    format: object;
+    /** Requests in a second, of all shards together, whatever became of earlier ones; or {@link concurrency}. */
+    rate?: number;
+    /** How many users make requests, each again {@link thinkMs} after the end of its stream. */
+    concurrency?: number;
+    /** Default 0. */
+    thinkMs?: number;
+    /** Over which the users begin. Default 0. */
+    rampMs?: number;
+    /** For how long requests fall due. */
+    forMs: number;
+    /** How long after its due time a stream may end. Default 60,000. */
+    timeoutMs?: number;
+    /** The least gap between two events with content that is a stall. Default 1000. */
+    stallMs?: number;
+    /** Estimates the tokens of streams whose server reports none. Default 4. */
+    charactersPerToken?: number;
+    /** What a request must keep to be a good one; 0 or absent is no limit. */
+    good?: { firstContentMs?: number; perTokenMs?: number; wholeMs?: number };
+    /** Parts of the load, each one virtual user's. Default 1. */
+    shards?: number;
+    priority?: "normal" | "realtime";
+    messageBytes?: number;
+    bufferedBytes?: number;
+    timeouts?: Timeouts;
+  }
+
+  /** How one virtual user's share of the requests went. */
+  export interface TokenOutcome {
+    /** Those that fell due. */
+    readonly requests: number;
+    /** Those whose stream came to its end in time. */
+    readonly finished: number;
+  }
+
+  /** Requests for streams of tokens, made and timed outside JavaScript. */
+  export class TokenStreams {
+    /** Create it in the init context, so that a wrong option ends the test before any load. */
+    constructor(options: TokenStreamsOptions);
+    /** Makes the requests of the virtual user's shard; resolves when the last has ended. Rejects when it was interrupted. */
+    run(): Promise<TokenOutcome>;
+  }
+
   /** What a {@link WebSocket} may be given. A wrong or unknown one throws, with its name, what was expected and what came. */
   export interface WebSocketParams {
     /**

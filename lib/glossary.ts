@@ -9,6 +9,8 @@ import {
   type DropCode,
   type MessageReason,
   PROXY_REASONS,
+  TOKEN_REASONS,
+  type TokenReason,
 } from "./reasons.ts";
 import type { Summary } from "./summary/summary.ts";
 
@@ -293,6 +295,42 @@ const CODES: Readonly<Partial<Record<DropCode, Term>>> = {
   ),
 };
 
+/** Why a request for a stream of tokens failed, beside what a connection fails for: `token_request_failures`. */
+const TOKENS: Readonly<Partial<Record<TokenReason, Term>>> = {
+  timeout: term(
+    "The stream had not come to its end by STREAM_TIMEOUT.",
+    "Look at the server's queue; raise STREAM_TIMEOUT where answers are longer than that.",
+  ),
+  http_429: term(
+    "The service limits requests, or tokens in a minute.",
+    "Lower RATE or MAX_TOKENS, or raise the limit of the key.",
+  ),
+  cut: term(
+    "The connection ended in the middle of the response.",
+    "A time-out of a proxy, or a crash: the server's log says which.",
+  ),
+  protocol: term("The response breaks HTTP or WebSocket.", "curl --raw shows the bytes."),
+  no_done: term(
+    "The response ended without the format's last message, such as [DONE].",
+    "The server or a proxy cut it short, or STREAM_FORMAT is another one.",
+  ),
+  error_event: term(
+    "The server sent an error in the middle of the stream.",
+    "The notes of the summary quote it.",
+  ),
+  no_content: term(
+    "The stream came to its end without any content.",
+    "Check the body, and that STREAM_FORMAT is the server's.",
+  ),
+  other: term("Another reason, which the notes of the summary name.", SEE_LOG),
+};
+
+/** Those of connections that a request may fail for, too. */
+const CONNECT_AS_REQUESTS = TOKEN_REASONS.filter(
+  (reason): reason is Exclude<TokenReason & keyof typeof CONNECT, keyof typeof TOKENS> =>
+    Object.hasOwn(CONNECT, reason) && !Object.hasOwn(TOKENS, reason),
+);
+
 /** Who ended a connection. */
 const CAUSES: Readonly<Record<DropCause, Term>> = {
   server: term("The server sent a Close.", "The code says why."),
@@ -300,6 +338,11 @@ const CAUSES: Readonly<Record<DropCause, Term>> = {
   timeout: term("The peer did not answer in time, and this side gave up.", "Look whether the server hangs."),
   generator: ours("generator"),
 };
+
+const OURS_OF_TOKENS = term(
+  "This side or its machine did it, not the server.",
+  OURS.find(({ metric, value }) => metric === "token_request_failures" && value === "generator")!.says("1"),
+);
 
 const OURS_TO_CONNECT = [
   "no_descriptors",
@@ -317,6 +360,13 @@ export const GLOSSARY: Readonly<Record<string, Readonly<Record<string, Readonly<
     reason: { ...CONNECT, ...Object.fromEntries(OURS_TO_CONNECT.map((value) => [value, ours(value)])) },
   },
   ws_message_errors: { reason: MESSAGE },
+  token_request_failures: {
+    reason: {
+      ...Object.fromEntries(CONNECT_AS_REQUESTS.map((value) => [value, CONNECT[value]])),
+      ...(TOKENS as Record<string, Term>),
+      generator: OURS_OF_TOKENS,
+    },
+  },
   ws_connection_drops: { code: CODES as Record<string, Term>, by: CAUSES },
 };
 

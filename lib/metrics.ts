@@ -12,6 +12,8 @@ import {
   PHASES,
   ROLES,
   SIDES,
+  TOKEN_BASES,
+  TOKEN_REASONS,
   UNMEASURED,
 } from "./reasons.ts";
 
@@ -168,7 +170,41 @@ export const METRICS = {
   sse_reads: counter("Reads that brought events: sse_events by this is how many came at once."),
   sse_comments: counter("Comments on event streams, which many servers send to keep them alive."),
   sse_active_streams: gauge("Event streams open now in this process."),
-} as const satisfies Record<`${"ws" | "sse"}_${string}`, MetricSpec>;
+  token_requests: counter("Requests for a stream of tokens that fell due."),
+  token_request_failures: counter("Requests that did not come to their end in time, by reason.", {
+    reason: TOKEN_REASONS,
+  }),
+  token_success_rate: rate("Requests whose stream came to its end in time, of those that ended."),
+  token_good_rate: rate(
+    "Requests that also kept GOOD_FIRST_CONTENT, GOOD_PER_TOKEN and GOOD_STREAM, of those that ended: goodput.",
+  ),
+  token_connect_ms: trend("Due time of a request to a connection that it can be made on: name, TCP and TLS."),
+  token_first_byte_ms: trend("Due time of a request to the first byte of its answer."),
+  token_first_event_ms: trend("Due time of a request to the first event of its stream, whatever that says."),
+  token_first_content_ms: trend(
+    "Due time of a request to the first event with content; STREAM_TIMEOUT where none came.",
+  ),
+  token_content_gap_ms: trend("Time between two events with content of one stream."),
+  token_per_token_ms: trend(
+    "First to last content of a stream, for each token after the first, by whether the server reported how many there were.",
+    { basis: TOKEN_BASES },
+  ),
+  token_stream_ms: trend("Due time of a request to the end of its stream; STREAM_TIMEOUT where it failed."),
+  token_events: counter("Events of streams, whatever they said."),
+  token_chunks: counter("Events with content, which may have several tokens each, or parts of one."),
+  token_output_tokens: counter(
+    "Tokens generated, by whether the server reported them or CHARACTERS_PER_TOKEN estimates them.",
+    { basis: TOKEN_BASES },
+  ),
+  token_prompt_tokens: counter("Tokens of prompts, as servers report them."),
+  token_stalls: counter("Gaps of STALL or more between two events with content, or before a time-out."),
+  token_buffered_streams: counter(
+    "Streams of four or more chunks that came in bursts of four or more: something held them back.",
+  ),
+  token_bursts: counter("Bursts of such streams: chunks that came within 0.2 ms of each other."),
+  token_burst_chunks: counter("Chunks of such streams."),
+  token_active_streams: gauge("Requests under way now in this process."),
+} as const satisfies Record<`${"ws" | "sse" | "token"}_${string}`, MetricSpec>;
 
 /** The name of a metric of the table. */
 export type MetricName = keyof typeof METRICS;

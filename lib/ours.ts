@@ -8,7 +8,12 @@ import type { Summary } from "./summary/summary.ts";
 
 /** One value of a tag that is our doing. */
 export interface Ours {
-  readonly metric: "ws_connect_failures" | "ws_login_failures" | "ws_connection_drops" | "ws_message_errors";
+  readonly metric:
+    | "ws_connect_failures"
+    | "ws_login_failures"
+    | "ws_connection_drops"
+    | "ws_message_errors"
+    | "token_request_failures";
   readonly tag: "reason" | "by";
   readonly value: string;
   /** Whether this machine gave no more. */
@@ -24,6 +29,7 @@ const counted = (one: string, many: string) => (count: string) =>
   count === "1" ? `1 ${one}` : `${count} ${many}`;
 const attempts = counted("attempt to connect", "attempts to connect");
 const logins = counted("login", "logins");
+const requests = counted("request", "requests");
 const messages = counted("message", "messages");
 const connections = counted("connection", "connections");
 const its = (count: string): string => (count === "1" ? "its connection" : "their connections");
@@ -52,7 +58,7 @@ const PROXY: Readonly<Record<ProxyReason, readonly [what: string, advice: string
 
 /** What may befall a connection, and the requests of a login before it. */
 const connecting = (
-  metric: "ws_connect_failures" | "ws_login_failures",
+  metric: "ws_connect_failures" | "ws_login_failures" | "token_request_failures",
   these: (count: string) => string,
 ): Ours[] => [
   {
@@ -99,13 +105,21 @@ const connecting = (
 export const OURS: readonly Ours[] = [
   ...connecting("ws_connect_failures", attempts),
   ...connecting("ws_login_failures", logins),
-  {
-    metric: "ws_connect_failures",
-    tag: "reason",
-    value: "header_too_large",
-    says: (n) =>
-      `the generator takes answers with headers of up to ${HEADER_BYTES / 1_024} KiB, which ${attempts(n)} got more of (header_too_large)`,
-  },
+  ...connecting("token_request_failures", requests),
+  ...(
+    [
+      ["ws_connect_failures", attempts],
+      ["token_request_failures", requests],
+    ] as const
+  ).map(
+    ([metric, these]): Ours => ({
+      metric,
+      tag: "reason",
+      value: "header_too_large",
+      says: (n) =>
+        `the generator takes answers with headers of up to ${HEADER_BYTES / 1_024} KiB, which ${these(n)} got more of (header_too_large)`,
+    }),
+  ),
   {
     metric: "ws_connect_failures",
     tag: "reason",
@@ -154,6 +168,13 @@ export const OURS: readonly Ours[] = [
     value: "generator",
     says: (n) =>
       `the generator itself ended ${connections(n)} (by: generator): this machine had no memory left for it`,
+  },
+  {
+    metric: "token_request_failures",
+    tag: "reason",
+    value: "generator",
+    says: (n) =>
+      `the generator itself ended ${requests(n)} (generator): an event was larger than MESSAGE_BYTES, or there was no room for more (BUFFERED_BYTES)`,
   },
 ];
 

@@ -3,6 +3,8 @@ import * as v from "valibot";
 import chat from "../thresholds/chat.json" with { type: "json" };
 import dashboard from "../thresholds/dashboard.json" with { type: "json" };
 import smoke from "../thresholds/smoke.json" with { type: "json" };
+import tokenBatch from "../thresholds/token-batch.json" with { type: "json" };
+import tokenChat from "../thresholds/token-chat.json" with { type: "json" };
 import trading from "../thresholds/trading.json" with { type: "json" };
 import { linesOf } from "./issues.ts";
 import { METRICS, type MetricKind, type MetricName } from "./metrics.ts";
@@ -18,7 +20,7 @@ const AGGREGATES: { readonly [K in MetricKind]: RegExp } = {
 };
 
 /** `ws_msg_rtt_ms`, or a submetric `ws_connection_drops{code:1006}`. */
-const SERIES = /^(ws_[a-z_]+)(\{[\w.-]+:[^{}]*\})?$/;
+const SERIES = /^((?:ws|sse|token)_[a-z_]+)(\{[\w.-]+:[^{}]*\})?$/;
 
 const metricOf = (series: string): MetricName | undefined => {
   const name = SERIES.exec(series)?.[1];
@@ -100,7 +102,14 @@ export interface Profile {
 }
 
 /** The profiles that come with the toolkit. */
-export const PROFILES = { trading, chat, dashboard, smoke } as const;
+export const PROFILES = {
+  trading,
+  chat,
+  dashboard,
+  smoke,
+  "token-chat": tokenChat,
+  "token-batch": tokenBatch,
+} as const;
 export type ProfileName = keyof typeof PROFILES;
 
 /**

@@ -103,6 +103,43 @@ export const LOGIN_REASONS = [
 ] as const;
 export type LoginReason = (typeof LOGIN_REASONS)[number];
 
+/** Why a request for a stream of tokens failed: as for connections, and what may befall a stream. */
+export const TOKEN_REASONS = [
+  "refused",
+  "unreachable",
+  "timeout", // it had not ended by STREAM_TIMEOUT; a connection that was not made in time says in which phase:
+  "timeout_resolve",
+  "timeout_tcp",
+  "timeout_tls",
+  "timeout_upgrade",
+  "reset",
+  "closed",
+  "dns",
+  "tls",
+  "http_rejected", // answered with another status, or one that is not listed:
+  ...HTTP_REASONS,
+  "bad_upgrade",
+  "bad_content_type", // the answer is no event stream
+  "bad_content_encoding",
+  "cut", // the connection ended in the middle of the response
+  "protocol", // the response breaks HTTP or WebSocket
+  "no_done", // the response ended without the last message of the format
+  "error_event", // an error came in the middle
+  "no_content", // it came to its end without content
+  "generator", // ours: a limit of this side
+  "header_too_large",
+  "no_descriptors",
+  "no_ports",
+  "no_memory",
+  "blocked",
+  ...PROXY_REASONS,
+  "other",
+] as const;
+export type TokenReason = (typeof TOKEN_REASONS)[number];
+
+/** How many tokens there were: as the server said, or by their characters. */
+export const TOKEN_BASES = ["reported", "estimated"] as const;
+
 /**
  * Breaches of WebSocket itself (RFC 6455, RFC 7692) and of our own limits, and ends that are HTTP/2's, each of which ends
  * its connection; k6's own sockets hide most.

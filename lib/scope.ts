@@ -9,6 +9,9 @@ const ACCOUNTS: readonly MetricName[] = ["ws_delivery_success_rate", "ws_publica
 /** What is recorded where connections are put to a test of their own. */
 const TRIALS: readonly MetricName[] = ["ws_outcomes", "ws_handshake_status"];
 
+/** What is recorded where requests are answered by streams: there are no deliveries. */
+const STREAMS: readonly MetricName[] = ["token_requests"];
+
 /**
  * Says which questions a scenario leaves open: whether deliveries arrive, and the limits of its profile that it records
  * no metric for.
@@ -24,7 +27,8 @@ export function notesOnScope(
   profile?: { readonly name: string; readonly thresholds: Profile["thresholds"] },
 ): string[] {
   const isAboutDeliveries =
-    limits.ws_deliveries !== undefined || [...ACCOUNTS, ...TRIALS].some((name) => metrics.includes(name));
+    limits.ws_deliveries !== undefined ||
+    [...ACCOUNTS, ...TRIALS, ...STREAMS].some((name) => metrics.includes(name));
   const idle = Object.entries(profile?.thresholds ?? {}).filter(
     ([series]) => !metrics.includes(metricOf(series)),
   );

@@ -7,6 +7,7 @@ import { distance } from "fastest-levenshtein";
 import { parseConnectTo } from "./connect-to.ts";
 import { MESSAGE_BYTES } from "./protocols/reader.ts";
 import {
+  CONTROL,
   choice,
   count,
   duration,
@@ -29,6 +30,9 @@ const windowBits = (whose: string) =>
     8,
     15,
   );
+
+/** Where the reference server streams tokens. */
+export const REFERENCE_COMPLETIONS = "http://127.0.0.1:8080/v1/chat/completions";
 
 export const SETTINGS = {
   WS_URL: {
@@ -343,6 +347,53 @@ export const SETTINGS = {
     "Handshakes and what must answer them, beside the toolkit's own: see failures.md.",
     "JSON",
   ),
+  STREAM_FORMAT: choice(
+    "What the service streams tokens in: OpenAI's chat completions, its responses, or Anthropic's messages. See token-streams.md.",
+    ["openai", "openai-responses", "anthropic"],
+  ),
+  STREAM_FORMAT_FILE: file("A stream format of one's own: see token-streams.md.", "JSON"),
+  BODY_FILE: file(
+    "What each request says instead of the format's own body: JSON with ${prompt}, ${max_tokens}, ${model} and ${request} in its texts.",
+    "JSON",
+  ),
+  PROMPTS: file(
+    "Prompts that the requests take in turn, a line each: a text, or a JSON object with `prompt`, `max_tokens` and what else the body has a place for.",
+    "text or JSON lines",
+  ),
+  MODEL: {
+    help: "The name of the model that requests ask for.",
+    expects: "a text",
+    default: "reference",
+    parse: (text: string) => (text === "" || CONTROL.test(text) ? undefined : text),
+  },
+  MAX_TOKENS: count(
+    "The most tokens of an answer, where its line of PROMPTS does not say.",
+    "128",
+    1,
+    1_000_000,
+  ),
+  THINK_TIME: duration(
+    "With CONNECTIONS, the time from the end of a user's stream to its next request.",
+    "1s",
+    0,
+  ),
+  STREAM_TIMEOUT: duration(
+    "Time after its due time at which a stream that has not ended has failed.",
+    "60s",
+    1,
+  ),
+  STALL: duration("The least gap between two events with content that counts as a stall.", "1s", 1),
+  CHARACTERS_PER_TOKEN: rate(
+    "Estimates the tokens of streams whose server does not report them: characters for each.",
+    "4",
+  ),
+  GOOD_FIRST_CONTENT: duration(
+    "A good request has its first content so soon after its due time; 0: any.",
+    "1s",
+    0,
+  ),
+  GOOD_PER_TOKEN: duration("A good request takes no longer for each output token; 0: any.", "100ms", 0),
+  GOOD_STREAM: duration("A good request ends so soon after its due time; 0: any.", "0", 0),
   GRACE: duration("How long after a token's end the server may still accept it.", "2s", 0),
   EXPECT: {
     help: "The outcomes (of backpressure: queue, drop, close, block) that are right by your specification; empty: the scenario's own. See failures.md.",
@@ -466,7 +517,7 @@ export function requireRoomForMessages(
 const isForAnother = (name: SettingName, env: Env, defaults: Env): boolean =>
   name === "WS_TOKEN" &&
   ((env.WS_URL ?? defaults.WS_URL ?? SETTINGS.WS_URL.default) !== SETTINGS.WS_URL.default ||
-    (env.SSE_URL ?? defaults.SSE_URL ?? "") !== "" ||
+    !["", REFERENCE_COMPLETIONS].includes(env.SSE_URL ?? defaults.SSE_URL ?? "") ||
     (env.SERVERS ?? defaults.SERVERS ?? "") !== "");
 type Env = Readonly<Record<string, string | undefined>>;
 

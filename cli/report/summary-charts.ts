@@ -58,6 +58,7 @@ const KINDS = [
   ["ws_connect_failures", "reason"],
   ["ws_connection_drops", "code"],
   ["ws_message_errors", "reason"],
+  ["token_request_failures", "reason"],
 ] as const;
 
 function kindsOf(summary: Summary): Map<string, number> {

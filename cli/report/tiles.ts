@@ -18,6 +18,9 @@ export function tilesOf({ metrics }: Summary): Tile[] {
     ...latency("ws_fanout_lag_ms", metrics),
     ...latency("ws_page_lag_ms", metrics),
     ...latency("ws_connect_latency_ms", metrics),
+    ...latency("token_first_content_ms", metrics),
+    ...latency("token_per_token_ms", metrics),
+    ...requests(metrics),
     ...connections(metrics),
     ...messages(metrics),
     ...generator(metrics),
@@ -50,6 +53,20 @@ function connections(metrics: Metrics): Tile[] {
       name: "Connections opened",
       figure: grouped(opened),
       beside: `${dropped === 0 ? "none" : grouped(dropped)} dropped, ${failures}`,
+    },
+  ];
+}
+
+function requests(metrics: Metrics): Tile[] {
+  const asked = countOf(metrics.token_requests);
+  if (asked === 0) return [];
+  const failed = countOf(metrics.token_request_failures);
+  const tokens = countOf(metrics.token_output_tokens);
+  return [
+    {
+      name: TITLES.token_requests,
+      figure: grouped(asked),
+      beside: `${failed === 0 ? "none" : grouped(failed)} failed; ${grouped(tokens)} output tokens`,
     },
   ];
 }

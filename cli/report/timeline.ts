@@ -48,6 +48,9 @@ const LATENCIES = [
   "ws_page_lag_ms",
   "ws_connect_latency_ms",
   "ws_reconnect_time_ms",
+  "token_first_content_ms",
+  "token_content_gap_ms",
+  "token_stream_ms",
 ] as const satisfies readonly MetricName[];
 
 const RATES = [
@@ -55,6 +58,8 @@ const RATES = [
   "ws_replies",
   "ws_deliveries",
   "ws_sessions_opened",
+  "token_requests",
+  "token_output_tokens",
 ] as const satisfies readonly MetricName[];
 
 const FAULTS = [
@@ -64,6 +69,9 @@ const FAULTS = [
   "ws_messages_reordered",
   "ws_message_errors",
   "ws_connect_failures",
+  "token_request_failures",
+  "token_stalls",
+  "token_buffered_streams",
 ] as const satisfies readonly MetricName[];
 
 /** Lays a run out in time. Its stretches are those that it was read with. */

@@ -10,6 +10,7 @@ import {
   strangers,
 } from "../../lib/settings.ts";
 import { sizesOf } from "../../lib/steps.ts";
+import { isEventStream } from "../../lib/url.ts";
 import { UserError } from "../command.ts";
 import { settingOf } from "./flags.ts";
 
@@ -45,7 +46,8 @@ export function settingsOf(
     if (Object.hasOwn(settings, name)) throw new UserError(`${given}: expected it once, got it twice`);
     settings[name] = value;
   };
-  for (const [flag, value] of flags) take(`--${flag}`, settingOf(flag)!, value);
+  for (const [flag, value] of flags)
+    take(`--${flag}`, flag === "url" && isEventStream(value) ? "SSE_URL" : settingOf(flag)!, value);
   for (const pair of pairs) {
     const [, name, value] = /^([a-z_]\w*)=(.*)$/is.exec(pair) ?? [];
     if (name === undefined || value === undefined) {

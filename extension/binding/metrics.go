@@ -78,6 +78,27 @@ type metricSet struct {
 	EventReads       *metrics.Metric `metric:"sse_reads"`
 	Comments         *metrics.Metric `metric:"sse_comments"`
 	ActiveStreams    *metrics.Metric `metric:"sse_active_streams"`
+
+	TokenRequests     *metrics.Metric `metric:"token_requests"`
+	TokenFailures     *metrics.Metric `metric:"token_request_failures"`
+	TokenFinished     *metrics.Metric `metric:"token_success_rate"`
+	TokenGood         *metrics.Metric `metric:"token_good_rate"`
+	TokenFirstByte    *metrics.Metric `metric:"token_first_byte_ms"`
+	TokenFirstEvent   *metrics.Metric `metric:"token_first_event_ms"`
+	TokenFirstContent *metrics.Metric `metric:"token_first_content_ms"`
+	TokenContentGap   *metrics.Metric `metric:"token_content_gap_ms"`
+	TokenPerToken     *metrics.Metric `metric:"token_per_token_ms"`
+	TokenStream       *metrics.Metric `metric:"token_stream_ms"`
+	TokenConnect      *metrics.Metric `metric:"token_connect_ms"`
+	TokenEvents       *metrics.Metric `metric:"token_events"`
+	TokenChunks       *metrics.Metric `metric:"token_chunks"`
+	TokenOutput       *metrics.Metric `metric:"token_output_tokens"`
+	TokenPrompt       *metrics.Metric `metric:"token_prompt_tokens"`
+	TokenStalls       *metrics.Metric `metric:"token_stalls"`
+	TokenBuffered     *metrics.Metric `metric:"token_buffered_streams"`
+	TokenBursts       *metrics.Metric `metric:"token_bursts"`
+	TokenBurstChunks  *metrics.Metric `metric:"token_burst_chunks"`
+	TokenActive       *metrics.Metric `metric:"token_active_streams"`
 }
 
 var kinds = map[string]metrics.MetricType{

@@ -42,6 +42,7 @@ type instance struct {
 func (i *instance) Exports() modules.Exports {
 	return modules.Exports{Named: map[string]any{
 		"Swarm":         i.newSwarm,
+		"TokenStreams":  i.newTokenStreams,
 		"WebSocket":     i.newWebSocket,
 		"readUsers":     i.readUsers,
 		"tryDirectory":  i.tryDirectory,

@@ -30,12 +30,14 @@ type options struct {
 	// One of these at most; without, connections are only held.
 	fanOut  *fanout.Options
 	probing *probing.Options
+	// works says that connections do something while they last.
+	works bool
 	// step is the value of that tag on all samples, empty for none.
 	step string
 }
 
 // isAtRest tells whether the connections do nothing while they are held.
-func (o *options) isAtRest() bool { return o.fanOut == nil && o.probing == nil }
+func (o *options) isAtRest() bool { return o.fanOut == nil && o.probing == nil && !o.works }
 
 // unsentBytes is what may wait for a peer before it counts as one that does
 // not read: two of the largest messages that are sent, at least.

@@ -59,15 +59,8 @@ func (s *swarmObject) start() (*shard, error) {
 		return nil, errors.New("Swarm.run: expected to be called by a virtual user, was called in the init context")
 	}
 	o := s.options.swarm
-	number, scenario, err := s.number(state)
+	number, scenario, err := s.shardNumber(state, "Swarm", o.Shards)
 	if err != nil {
-		return nil, err
-	}
-	if number < 0 || number >= o.Shards {
-		return nil, fmt.Errorf("Swarm.run: virtual user %d has no shard: shards is %d, expected as many as there are virtual users",
-			number+1, o.Shards)
-	}
-	if err := s.checkShards(state); err != nil {
 		return nil, err
 	}
 	if err := requireRoads(o.Servers); err != nil {
@@ -112,11 +105,24 @@ func (s *swarmObject) start() (*shard, error) {
 	}, nil
 }
 
+// shardNumber is the number of the virtual user's shard, and its scenario.
+func (i *instance) shardNumber(state *lib.State, of string, shards int) (number int, scenario string, err error) {
+	number, scenario, err = i.number(state)
+	if err != nil {
+		return 0, "", err
+	}
+	if number < 0 || number >= shards {
+		return 0, "", fmt.Errorf("%s.run: virtual user %d has no shard: shards is %d, expected as many as there are virtual users",
+			of, number+1, shards)
+	}
+	return number, scenario, i.checkShards(state, of, shards)
+}
+
 // checkShards refuses a scenario that has fewer virtual users, of all
 // instances together, than there are shards: their connections would silently
 // be missing.
-func (s *swarmObject) checkShards(state *lib.State) error {
-	scenario := lib.GetScenarioState(s.vu.Context())
+func (i *instance) checkShards(state *lib.State, of string, shards int) error {
+	scenario := lib.GetScenarioState(i.vu.Context())
 	if scenario == nil {
 		return nil // not in a scenario: a unit test
 	}
@@ -128,9 +134,8 @@ func (s *swarmObject) checkShards(state *lib.State) error {
 	if config, ok := state.Options.Scenarios[scenario.Name]; ok {
 		planned = lib.GetMaxPlannedVUs(config.GetExecutionRequirements(whole))
 	}
-	if planned != uint64(s.options.swarm.Shards) {
-		return fmt.Errorf("Swarm.shards: expected the number of the scenario's virtual users, %d, got %d",
-			planned, s.options.swarm.Shards)
+	if planned != uint64(shards) {
+		return fmt.Errorf("%s.shards: expected the number of the scenario's virtual users, %d, got %d", of, planned, shards)
 	}
 	return nil
 }

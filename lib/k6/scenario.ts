@@ -234,6 +234,10 @@ export interface ScenarioSpec<N extends SettingName, O extends OwnSettings = NoS
    * a script. Default: it does not.
    */
   readonly eventStreams?: "engine" | "script";
+  /** The same where settings decide it. */
+  protocolOf?(settings: Settings<N>): Protocol;
+  /** Why no check comes before its load. Default: `CHECK` decides. */
+  readonly noCheck?: string;
   /** Why no login comes before its connections, in words that go on from its name. Default: one may. */
   readonly noLogin?: string;
 }
@@ -293,7 +297,11 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
   const login = loginFor(spec as ScenarioSpec<N>, settings, users.columns);
   const given = login?.variables ?? [];
   const columns = [...users.columns, ...given.filter((name) => name !== "token")];
-  const protocol = protocolFor(settings, columns, spec.protocol);
+  const protocol = protocolFor(
+    settings,
+    columns,
+    spec.protocolOf?.(settings as unknown as Settings<N>) ?? spec.protocol,
+  );
   if (settings.SSE_URL !== "") requireOneWay(protocol);
   const plan = planOf(settings, protocol, users);
   const endpoints = plan.servers ?? [settings.WS_URL];
@@ -430,17 +438,20 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
       const hasToken = tokensIn(settings, users);
       const isGiven = { token: hasToken && (__ENV.WS_TOKEN !== undefined || users.length > 0) };
       for (const sentence of overridden(settings, urls, isGiven)) console.warn(sentence);
-      const check = decideCheck(settings.CHECK, {
-        connections: plan.connections ?? plan.size,
-        reused: plan.reusesCredentials ?? false,
-        endpoints: urls.length,
-        users: users.length,
-        hasCredentials:
-          (hasToken && !login) ||
-          Object.keys(settings.HEADERS).length > 0 ||
-          urls.some((url) => url.includes("?")),
-        isPart: isLaterPart(),
-      });
+      const check =
+        spec.noCheck !== undefined
+          ? { skipped: spec.noCheck }
+          : decideCheck(settings.CHECK, {
+              connections: plan.connections ?? plan.size,
+              reused: plan.reusesCredentials ?? false,
+              endpoints: urls.length,
+              users: users.length,
+              hasCredentials:
+                (hasToken && !login) ||
+                Object.keys(settings.HEADERS).length > 0 ||
+                urls.some((url) => url.includes("?")),
+              isPart: isLaterPart(),
+            });
       // What the summary takes for the sign that the set-up was done.
       const data = { upgraded: false };
       const accepted = () => {
@@ -537,9 +548,12 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
  * @throws {@link SettingsError} where the scenario or this k6 has none
  */
 function withEventStream<N extends SettingName, S extends Settings<"HTTP_VERSION" | "SSE_URL" | "WS_URL">>(
-  { name, eventStreams }: ScenarioSpec<N>,
-  settings: S & Partial<Settings<"SERVERS">>,
+  { name, eventStreams, defaults }: ScenarioSpec<N>,
+  given: S & Partial<Settings<"SERVERS">>,
 ): S {
+  // Where the scenario has one by default, WS_URL takes its place.
+  const isDefault = __ENV.SSE_URL === undefined && given.SSE_URL === defaults?.SSE_URL;
+  const settings = isDefault && __ENV.WS_URL ? { ...given, SSE_URL: "" } : given;
   const { SSE_URL, SERVERS = [] } = settings;
   const isStream = SSE_URL !== "";
   // A shell's variable that was not set: the run would go to the default of WS_URL.

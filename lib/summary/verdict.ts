@@ -170,7 +170,7 @@ function brokenBeside(broken: readonly ThresholdSummary[]): string[] {
   return others.length > 0 ? [`also broken: ${describeBroken(others)}`] : [];
 }
 
-const MESSAGE_LATENCY = /^ws_(msg_rtt|fanout_lag)_ms/;
+const MESSAGE_LATENCY = /^(ws_(msg_rtt|fanout_lag)|token_(first_content|content_gap|stream))_ms/;
 const CONNECT_LATENCY = /^ws_connect_latency_ms/;
 
 /**

@@ -1,0 +1,126 @@
+/** What the answers of services that stream tokens look like, and what is asked of them. Pure. */
+import * as v from "valibot";
+import { linesOf } from "../issues.ts";
+import { SettingsError } from "../settings.ts";
+
+const Pointer = v.pipe(
+  v.string("a text"),
+  v.regex(/^\/(?:[^~]|~[01])*$/, "a JSON Pointer such as /data/delta/text"),
+);
+const Where = v.strictObject({
+  where: v.record(
+    v.string(),
+    v.union(
+      [v.string(), v.number(), v.boolean(), v.null(), v.strictObject({ exists: v.boolean() })],
+      'a text, a number, true, false, null, or {"exists": true}',
+    ),
+    "an object of values by JSON Pointer",
+  ),
+});
+
+const Conditions = v.union([Where, v.array(Where)], "a condition or a list of them");
+
+/** The JSON form of a format. Pointers and conditions are those of a protocol descriptor. */
+export const StreamFormatSchema = v.strictObject(
+  {
+    $schema: v.exactOptional(v.string()),
+    name: v.pipe(
+      v.string("a text"),
+      v.regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, "1 to 64 letters, digits, dots, dashes or underscores"),
+    ),
+    content: v.pipe(
+      v.array(Pointer, "a list of JSON Pointers"),
+      v.minLength(1, "at least one JSON Pointer"),
+      v.description("Where a message may have text of the model's: what it answers, thinks or calls."),
+    ),
+    tokens: v.exactOptional(
+      v.pipe(
+        Pointer,
+        v.description("Where the server says how many tokens it generated; the last one counts."),
+      ),
+    ),
+    promptTokens: v.exactOptional(v.pipe(Pointer, v.description("The same of the prompt."))),
+    done: v.exactOptional(
+      v.pipe(Conditions, v.description("The message after which nothing follows, or several such.")),
+    ),
+    error: v.exactOptional(
+      v.pipe(Conditions, v.description("A message that says that the model failed, or several such.")),
+    ),
+    errorText: v.exactOptional(v.pipe(Pointer, v.description("Where that says why."))),
+    body: v.pipe(
+      v.union([v.record(v.string(), v.unknown()), v.array(v.unknown())], "a JSON object or list"),
+      v.description(
+        "What is asked, with ${prompt}, ${max_tokens}, ${model}, ${request} and the fields of PROMPTS in its texts.",
+      ),
+    ),
+    headers: v.exactOptional(
+      v.pipe(v.record(v.string(), v.string()), v.description("Request headers that the service wants.")),
+    ),
+  },
+  ({ expected }) => (expected === "never" ? "a field of a stream format" : "an object"),
+);
+export type StreamFormat = v.InferOutput<typeof StreamFormatSchema>;
+
+const user = [{ role: "user", content: "${prompt}" }];
+
+/** The formats that come with the toolkit. */
+export const STREAM_FORMATS = {
+  openai: {
+    name: "openai",
+    content: [
+      "/data/choices/0/delta/content",
+      "/data/choices/0/delta/reasoning_content",
+      "/data/choices/0/delta/reasoning",
+      "/data/choices/0/delta/tool_calls/0/function/arguments",
+    ],
+    tokens: "/data/usage/completion_tokens",
+    promptTokens: "/data/usage/prompt_tokens",
+    done: { where: { "/data": "[DONE]" } },
+    error: { where: { "/data/error": { exists: true } } },
+    errorText: "/data/error/message",
+    body: {
+      model: "${model}",
+      messages: user,
+      max_tokens: "${max_tokens}",
+      stream: true,
+      stream_options: { include_usage: true },
+    },
+  },
+  "openai-responses": {
+    name: "openai-responses",
+    content: ["/data/delta"],
+    tokens: "/data/response/usage/output_tokens",
+    promptTokens: "/data/response/usage/input_tokens",
+    done: [{ where: { "/event": "response.completed" } }, { where: { "/event": "response.incomplete" } }],
+    error: [{ where: { "/event": "error" } }, { where: { "/event": "response.failed" } }],
+    errorText: "/data/message",
+    body: { model: "${model}", input: "${prompt}", max_output_tokens: "${max_tokens}", stream: true },
+  },
+  anthropic: {
+    name: "anthropic",
+    content: ["/data/delta/text", "/data/delta/thinking", "/data/delta/partial_json"],
+    tokens: "/data/usage/output_tokens",
+    promptTokens: "/data/message/usage/input_tokens",
+    done: { where: { "/event": "message_stop" } },
+    error: { where: { "/event": "error" } },
+    errorText: "/data/error/message",
+    body: { model: "${model}", max_tokens: "${max_tokens}", messages: user, stream: true },
+    headers: { "x-api-key": "${token}", "anthropic-version": "2023-06-01" },
+  },
+} as const satisfies Record<string, StreamFormat>;
+
+/** The names of those that come with the toolkit. */
+export const STREAM_FORMAT_NAMES = ["openai", "openai-responses", "anthropic"] as const;
+
+/**
+ * Checks what a format's file holds.
+ *
+ * @throws {@link SettingsError} naming each wrong field, with what was expected and what came
+ */
+export function parseStreamFormat(json: unknown, source: string): StreamFormat {
+  const { success, output, issues } = v.safeParse(StreamFormatSchema, json);
+  if (success) return output;
+  throw new SettingsError(
+    `STREAM_FORMAT_FILE: ${source} is not a stream format:\n${linesOf(issues, "the format")}`,
+  );
+}

@@ -1,0 +1,16 @@
+// What people wait for whose answers a language model writes: requests at a rate, or of users who take turns, each answered
+// by a stream of tokens; timed from when it was due to its first content, from token to token, to its end.
+//   bin/k6 run -e SSE_URL=https://…/v1/chat/completions -e WS_TOKEN=… -e MODEL=… -e RATE=10 -e DURATION=1m dist/token-stream.js
+import { tokenStreams } from "../lib/k6/token-streams.ts";
+import { REFERENCE_COMPLETIONS } from "../lib/settings.ts";
+
+export const { options, setup, run, handleSummary } = tokenStreams({
+  name: "token-stream",
+  defaults: { SSE_URL: REFERENCE_COMPLETIONS, RATE: "10", DURATION: "1m", RAMP: "0" },
+  profile: "token-chat",
+  floor: {
+    token_requests: ["count>0"],
+    token_chunks: ["count>0"],
+  },
+});
+export default run;
