@@ -18,6 +18,7 @@ import { SETTINGS } from "../lib/settings.ts";
 import { SummarySchema } from "../lib/summary/summary.ts";
 import { TITLES } from "../lib/titles.ts";
 import { StreamFormatSchema } from "../lib/token-streams/format.ts";
+import { filesUnder } from "../tools/files.mjs";
 
 /** Every derived document, by its path below docs/. */
 export function documents(): Record<string, string> {
@@ -63,14 +64,14 @@ function settings(): string {
   const rows = Object.entries(SETTINGS as Record<string, Setting<unknown>>).map(([name, setting]) => [
     `\`${name}\``,
     setting.default === "" ? "" : `\`${setting.default}\``,
-    setting.help,
-    setting.expects,
+    withLinks(setting.help),
+    withLinks(setting.expects),
   ]);
   return `# Settings
 
-Given to a scenario with \`k6 run -e NAME=value\`, or by the environment. A wrong value stops the run before any
-connection; so does a misspelt name after \`-e\`, [where that can be told](surroundings.md#the-environment) from what the
-environment happens to hold. A scenario ignores settings it does not use, with a warning.
+Give a setting as a flag of \`npx k6-realtime run\`, as \`-e NAME=value\`, or as an environment variable. An invalid value
+stops the run before it connects. So that a typo cannot pass, a misspelled name after \`-e\` does the same
+([exceptions](surroundings.md#the-environment)). A scenario ignores settings it does not use, with a warning.
 
 ${table(["name", "default", "meaning", "expects"], rows)}
 `;
@@ -83,31 +84,35 @@ function metrics(): string {
       `${kind}${unit === "ms" ? ", ms" : ""}`,
       help,
       Object.entries(by)
-        .map(([tag, values]) => `\`${tag}\`: ${values.join(", ")}`)
+        .map(([tag, values]) => `\`${tag}\`: ${values.map((value) => `\`${value}\``).join(", ")}`)
         .join("; "),
     ],
   );
   return `# Metrics
 
-All times are fractional milliseconds. k6's own \`ws_*\` metrics stay what k6 means by them.
+All times are fractional milliseconds. k6's own \`ws_*\` metrics keep k6's meaning.
 
-Before the load, each process makes one connection to each endpoint, to see that it takes a WebSocket upgrade, and closes it
-with 1001. One that succeeds is in no metric of ours, so a server's own count of upgrades is larger by these.
+**The check before the load.** Each process opens one connection to each endpoint, to see whether it accepts a WebSocket
+upgrade, and closes it with 1001. A successful check is in no metric. A server's own count of upgrades is larger by these.
 
-A probe that falls due while its client has no connection counts as lost, though the server never saw it: somebody waited
-for its answer in vain. So a server counts fewer messages than \`ws_probes\` where connections dropped.
+**Probes without a connection.** A probe that falls due while its client has no connection counts as lost: a user would have
+waited for its reply. If connections drop, a server therefore counts fewer messages than \`ws_probes\`.
 
-On the engine, a reply is in time when the kernel received it before its time-out, however late the process read it. Where
-late reading leaves that open, the reply counts as in time, and its latency as the time-out at most. On stock k6, a reply that
-came, but that an overloaded generator had not read by its time-out, counts as timed out and late. At the planned end of its
-connection a reply counts as lost: on stock k6 where it is still unread, for no message is handed out after that, and
-everywhere where its probe was sent so late that the server had no time left. \`ws_generator_delay_ms\` shows how far the
-generator was behind.
-Where that was more than a tenth of the tightest latency limit that broke, or of the highest where none did, the run is
-generator-bound, and such counts are no statement about the server.
+**In time or late.** On the engine, a reply is in time if the kernel received it before its timeout, however late the process
+read it. If a late read leaves the arrival open, the reply counts as in time, with at most the timeout as its latency. On stock
+k6, a reply that an overloaded generator had not read by its timeout counts as timed out and late.
 
-Where a protocol may put several messages into one of WebSocket, the protocol's are counted, each with the one time at which
-that came. Only \`ws_generator_delay_ms\`, \`ws_arrivals_uncertain\` and k6's own count those of WebSocket.
+**At the planned end of a connection** two kinds of reply count as lost. On stock k6, a reply that is still unread is lost,
+because k6 hands out no message after the end. Everywhere, a reply is lost if its probe was sent so late that the server had no
+time left.
+
+**A slow generator.** \`ws_generator_delay_ms\` shows how far the generator was behind. The run is generator-bound if that
+exceeds a tenth of the tightest latency limit that broke, or of the highest limit if none broke. The counts above then say
+nothing about the server.
+
+**Several messages in one.** If a protocol puts several messages into one WebSocket message, each of them is counted, with the
+arrival time of the WebSocket message. Only \`ws_generator_delay_ms\`, \`ws_arrivals_uncertain\` and k6's own metrics count
+WebSocket messages.
 
 ${table(["name", "kind", "one sample is", "by tag"], rows)}
 `;
@@ -122,10 +127,20 @@ function glossary(): string {
   );
   return `# What the reasons and codes mean, and what to do
 
-A summary counts failures by reason, close code and cause. A [report](cli.md#report) explains those that occurred in its run;
-here are all of them. Words and codes that are not listed count as \`other\`, and the notes of the summary quote the first ones.
+A summary counts failures by reason, close code and cause. A [report](cli.md#report) explains the ones that occurred in its
+run. This page lists all of them. Other words and codes count as \`other\`, and the notes of the summary quote the first ones.
 
 ${parts.join("\n")}`;
+}
+
+/** A page that a text names becomes a link to it, from another page of the reference. */
+function withLinks(text: string): string {
+  return text.replace(/\b([\w-]+)\.md\b/g, (name, title) => {
+    const path = filesUnder("docs").find((file) => file.endsWith(`/${name}`));
+    return path === undefined
+      ? name
+      : `[${title}](${path.replace("docs/", "../").replace("../reference/", "")})`;
+  });
 }
 
 /** What only code can check (`v.check`) stays out of the JSON Schema. */

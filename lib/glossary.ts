@@ -47,7 +47,7 @@ const CONNECT: Readonly<Record<Exclude<ConnectReason, ProxyOrOurs>, Term>> = {
     "Check host and port, and that the server runs and listens on that address.",
   ),
   unreachable: term(
-    "There is no route to the host, or a firewall says so.",
+    "There is no route to the host, or a firewall refused.",
     "Check the network, the address and the firewall.",
   ),
   timeout: term(
@@ -125,7 +125,7 @@ const CONNECT: Readonly<Record<Exclude<ConnectReason, ProxyOrOurs>, Term>> = {
     "A proxy had no answer from the server in time.",
     "The server holds the request: look at its log and its load.",
   ),
-  bad_upgrade: term("The answer is no WebSocket handshake.", BROKEN_SERVER),
+  bad_upgrade: term("The answer is not a WebSocket handshake.", BROKEN_SERVER),
   bad_accept: term("Sec-WebSocket-Accept does not answer the key that was sent.", BROKEN_SERVER),
   bad_subprotocol: term(
     "The server chose a subprotocol that was not offered.",
@@ -160,7 +160,7 @@ const CONNECT: Readonly<Record<Exclude<ConnectReason, ProxyOrOurs>, Term>> = {
     "The notes say how; the server or a proxy is wrong.",
   ),
   bad_content_type: term(
-    "The answer is no event stream: its Content-Type is not text/event-stream.",
+    "The answer is not an event stream: its Content-Type is not text/event-stream.",
     "Check the path of SSE_URL, and whether the server wants a login.",
   ),
   bad_content_encoding: term(
@@ -263,7 +263,7 @@ const CODES: Readonly<Partial<Record<DropCode, Term>>> = {
   "1005": term("A Close without a code.", "Engine.IO and others close like that: look at the server's log."),
   "1006": term(
     "The connection ended without a Close.",
-    "A crash, a proxy's time-out or the network: the tag by says who.",
+    "A crash, a proxy's timeout or the network: the tag by says who.",
   ),
   "1007": term("The server saw text that is not UTF-8.", "Check the payload."),
   "1008": term("A policy was violated.", "Credentials or a limit on messages are the usual causes."),
@@ -287,7 +287,7 @@ const CODES: Readonly<Partial<Record<DropCode, Term>>> = {
   "4008": term("Customary: a limit on how often.", "Lower the rate, or raise the server's limit."),
   end_of_stream: term(
     "The server ended the event stream.",
-    "Servers and proxies limit how long a stream may last: look at their time-outs.",
+    "Servers and proxies limit how long a stream may last: look at their timeouts.",
   ),
   other: term(
     "A code of the application, which the notes of the summary name.",

@@ -61,13 +61,13 @@ export const METRICS = {
     role: ROLES,
   }),
   ws_msg_service_ms: trend("Actual write of a probe to its matching reply."),
-  ws_generator_delay_ms: trend("What the load generator itself added, by side: send or receive.", {
+  ws_generator_delay_ms: trend("Delay that the load generator itself added, by side: send or receive.", {
     side: SIDES,
   }),
   ws_arrivals_uncertain: counter(
-    "Messages that were read so late, and together with later ones, that they may have come more than 1 ms before what their latency says.",
+    "Messages whose latency may be overstated by more than 1 ms: they were read late, together with later ones.",
   ),
-  ws_unmeasured: counter("What could not be measured, or not as it was, by reason.", { reason: UNMEASURED }),
+  ws_unmeasured: counter("Values that could not be measured exactly, by reason.", { reason: UNMEASURED }),
   ws_fanout_lag_ms: trend(
     "Due time of a publication to its arrival at one subscriber, one value for each delivery.",
     { role: ROLES },
@@ -78,11 +78,11 @@ export const METRICS = {
   ws_fanout_spread_ms: trend(
     "Due time of a publication to its arrival at the last subscriber, one value for each publication.",
   ),
-  ws_connection_drops: counter("Connections that ended without being asked to, by close code and by whom.", {
+  ws_connection_drops: counter("Connections that ended unasked, by close code and by whom.", {
     code: DROP_CODES,
     by: DROP_CAUSES,
   }),
-  ws_connection_drop_rate: rate("Connections that dropped, of those opened."),
+  ws_connection_drop_rate: rate("Share of opened connections that dropped."),
   ws_sessions_opened: counter("Connections that reached the 101 response."),
   ws_sessions_closed: counter("Connections that ended, dropped ones included."),
   ws_active_sessions: gauge("Connections open now in this process."),
@@ -90,17 +90,15 @@ export const METRICS = {
   ws_replies: counter("Replies matched to a probe."),
   ws_publications: counter("Messages published into rooms."),
   ws_deliveries: counter("Published messages received by a subscriber."),
-  ws_tcp_connections: counter(
-    "TCP connections that were made for connections: as many, but for streams of HTTP/2, which share them.",
-  ),
-  ws_message_bytes: counter("Bytes of messages as they are without compression, by direction.", {
+  ws_tcp_connections: counter("TCP connections made. Streams of HTTP/2 share them."),
+  ws_message_bytes: counter("Bytes of messages before compression, by direction.", {
     direction: DIRECTIONS,
   }),
   ws_wire_bytes: counter(
-    "Bytes that the same messages took on the wire: compressed and framed, without handshakes and TLS, by direction.",
+    "Bytes of the same messages on the wire, compressed and framed, without handshakes and TLS, by direction.",
     { direction: DIRECTIONS },
   ),
-  ws_sessions_compressed: counter("Connections that agreed on compression, of those opened."),
+  ws_sessions_compressed: counter("Connections that agreed on compression."),
   ws_message_errors: counter("Error replies and messages that break the protocol, by reason.", {
     reason: MESSAGE_REASONS,
   }),
@@ -108,41 +106,36 @@ export const METRICS = {
   ws_messages_duplicated: counter("Replies and deliveries that came again."),
   ws_messages_reordered: counter("Deliveries that came after a later one of the same publisher."),
   ws_messages_crossed: counter(
-    "Deliveries that came to a subscriber in another order than to the first one of its room.",
+    "Deliveries that reached a subscriber in another order than the first subscriber of its room.",
   ),
-  ws_messages_late: counter("Replies and deliveries that came after their time-out or after the drain."),
-  ws_messages_foreign: counter("Deliveries of other processes' publications, or of nobody's."),
-  ws_reply_success_rate: rate("Replies that a probe expected and that came in time."),
+  ws_messages_late: counter("Replies and deliveries that came after their timeout, or after the drain."),
+  ws_messages_foreign: counter("Deliveries of publications by other processes, or by unknown senders."),
+  ws_reply_success_rate: rate("Share of expected replies that came in time."),
   ws_delivery_success_rate: rate(
-    "Deliveries of publications that a subscriber expected and that came in time (ordering: before its end); one that came twice counts once.",
+    "Share of expected deliveries that came in time (ordering: before the end). A repeated delivery counts once.",
   ),
-  ws_shards_started: counter("Shares of the load that began; see ws_shards_completed."),
+  ws_shards_started: counter("Shares of the load that began. See ws_shards_completed."),
   ws_shards_completed: counter(
-    "Shares of the load that reached their planned end: fewer than begun is an incomplete run.",
+    "Shares of the load that reached their planned end. If fewer ended than began, the run is incomplete.",
   ),
   ws_reconnects: counter("Connections made again after a drop or a failed attempt."),
-  ws_reconnect_time_ms: trend("A drop to whole again: connected, with the session's steps done."),
+  ws_reconnect_time_ms: trend("From a drop until the session is ready again."),
   ws_caught_up_ms: trend(
     "A drop to the last of the messages that were published until the client was whole again.",
   ),
   ws_handshake_status: gauge(
-    "The HTTP status that answered a case of the handshake, by case; -1: none came, -2: k6 took HTTP/2 and could not ask, 0: it was not tried.",
+    "The HTTP status that answered a handshake case, by case. -1: no answer, -2: k6 took HTTP/2 and could not ask, 0: not tried.",
   ),
-  ws_gap_messages: counter(
-    "Messages of the time in which a subscriber was cut off, by what became of them.",
-    {
-      fate: GAP_FATES,
-    },
-  ),
-  ws_outcomes: counter("Connections that were put to a test, by what became of them.", { outcome: OUTCOMES }),
+  ws_gap_messages: counter("Messages published while a subscriber was cut off, by their fate.", {
+    fate: GAP_FATES,
+  }),
+  ws_outcomes: counter("Connections under test, by their outcome.", { outcome: OUTCOMES }),
   ws_slow_reader_held_ms: trend(
-    "How long a reader had been slow at the first publication that it never had, or when it read again.",
+    "Time from a reader becoming slow to the first publication it missed, or to its next read.",
   ),
-  ws_slow_reader_held_bytes: gauge("What was published meanwhile and came to the slow reader, in bytes."),
+  ws_slow_reader_held_bytes: gauge("Bytes published in that time that reached the slow reader."),
   ws_slow_reader_unread_bytes: gauge("Bytes in the kernel's receive queue of a slow reader."),
-  ws_slow_reader_catch_up_ms: trend(
-    "A slow reader's reading again to the last of what had been published before.",
-  ),
+  ws_slow_reader_catch_up_ms: trend("From a slow reader's next read to the last publication from before it."),
   ws_readers_harmed: counter(
     "Healthy readers that lost messages or their connection, or were slowed down, beside a slow one.",
   ),

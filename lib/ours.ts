@@ -34,7 +34,7 @@ const messages = counted("message", "messages");
 const connections = counted("connection", "connections");
 const its = (count: string): string => (count === "1" ? "its connection" : "their connections");
 
-const WHO = "the proxy (or the server behind it, which k6's own sockets do not tell apart)";
+const WHO = "the proxy, or the server behind it,";
 const NAMES_THE_PROXY = "HTTP_PROXY, HTTPS_PROXY and NO_PROXY say which one connections go by";
 const PROXY: Readonly<Record<ProxyReason, readonly [what: string, advice: string]>> = {
   proxy_dns: ["the proxy's name did not resolve", NAMES_THE_PROXY],
@@ -42,7 +42,7 @@ const PROXY: Readonly<Record<ProxyReason, readonly [what: string, advice: string
   proxy_unreachable: ["there was no route to the proxy", NAMES_THE_PROXY],
   proxy_closed: [`${WHO} ended the connection before it answered`, NAMES_THE_PROXY],
   proxy_timeout: [`${WHO} did not answer in time`, NAMES_THE_PROXY],
-  proxy_bad_answer: ["what the proxy answered was no HTTP", NAMES_THE_PROXY],
+  proxy_bad_answer: ["the proxy's answer was not HTTP", NAMES_THE_PROXY],
   proxy_rejected: ["the proxy opened no tunnel", NAMES_THE_PROXY],
   proxy_403: ["the proxy forbade the tunnel", "have it allow the server, or name the server in NO_PROXY"],
   proxy_407: [

@@ -25,7 +25,7 @@ import { isInQuotes, shapeOf, shapeOfHeaders, shapeOfList, shapeOfUrl } from "./
 /** The window of one side (RFC 7692 section 7.1.2). */
 const windowBits = (whose: string) =>
   count(
-    `With COMPRESSION=deflate, the window of what ${whose} sends: 2 to so many bits is how many bytes back its messages may refer.`,
+    `With COMPRESSION=deflate, how far back the messages of ${whose} may refer: 2 to this power, in bytes.`,
     "15",
     8,
     15,
@@ -52,23 +52,26 @@ export const SETTINGS = {
     parse: (text: string) => (text === "" || isStreamEndpoint(text) ? text : undefined),
   },
   WS_TOKEN: {
-    help: "Bearer token sent with each handshake; empty for none. The default goes to the default WS_URL only, the reference server's.",
+    help: "Bearer token sent with every handshake; empty for none. The default token goes only to the default WS_URL, the reference server.",
     expects: "printable ASCII without spaces",
     default: "test-token",
     secret: true,
     parse: (text: string) => (/^[\x21-\x7e]*$/.test(text) ? text : undefined),
   },
   AUTH: choice(
-    "How the token travels: Authorization header, token in the query, token cookie, or the protocol's own message.",
+    "How the token reaches the server: in the Authorization header, in the query (token), in a cookie (token), or in a message of the protocol.",
     ["header", "query", "cookie", "message"],
   ),
   USERS: file(
-    "A file of users, CSV with a header line or JSON lines: the columns `user`, `token` and any others, each a variable. Connection N takes line N, over again when there are fewer lines.",
+    "A file of users: CSV with a header line, or JSON lines. Its columns `user`, `token` and any others become variables. Connection N takes line N, starting over at the end of the file.",
     "CSV or JSON lines",
   ),
-  LOGIN_FILE: file("Requests before each connection, whose answers give it variables: see login.md.", "JSON"),
+  LOGIN_FILE: file(
+    "HTTP requests before each connection; their answers provide variables. See login.md.",
+    "JSON",
+  ),
   HEADERS: {
-    help: "More headers for each handshake, sent in place of what other settings would add. See handshake.md.",
+    help: "Extra request headers, sent with every handshake. They replace headers that other settings would add. See handshake.md.",
     expects:
       'a JSON object of texts such as {"X-Api-Key":"…"}, without the headers that the handshake itself sets',
     default: "{}",
@@ -77,20 +80,20 @@ export const SETTINGS = {
     parse: parseHeaders,
   },
   ORIGIN: {
-    help: "The Origin header of each handshake; empty for none.",
+    help: "The Origin header of every handshake; empty for none.",
     expects: "an origin such as https://example.com",
     default: "",
     parse: (text: string) => (/^([a-z][a-z0-9+.-]*:\/\/[^\s/]+)?$/.test(text) ? text : undefined),
   },
   SUBPROTOCOL: {
-    help: "Subprotocols to ask for, by preference, instead of the protocol's own.",
+    help: "Subprotocols to offer, in order of preference, instead of the descriptor's.",
     expects: "names separated by commas",
     default: "",
     parse: (text: string) =>
       /^([!#$%&'*+.^`|~\w-]+(,[!#$%&'*+.^`|~\w-]+)*)?$/.test(text) ? text : undefined,
   },
   CONNECT_TO: {
-    help: "Where connections go instead of where their URL says, as with curl's --connect-to: Host header, server name and certificate stay the URL's. See network.md.",
+    help: "Another address to connect to, as with curl's --connect-to. Host header, server name and certificate stay those of the URL. See network.md.",
     expects:
       "HOST:PORT:ADDRESS:PORT, such as example.com:443:10.0.0.5:8443, with an IP address as the third, several separated by commas",
     default: "",
@@ -108,49 +111,49 @@ export const SETTINGS = {
       "chat or echo or im, of event streams events or room-events; PROTOCOL_FILE takes the descriptor of another one, see protocols.md",
   },
   PROTOCOL_FILE: file(
-    "A protocol of one's own: a descriptor (protocols.md), or a script with one in code (protocol-in-code.md).",
+    "Your own protocol: a descriptor (protocols.md), or a script (protocol-in-code.md).",
     "JSON, .js or .ts",
   ),
   PROFILE: {
-    help: "The limits to judge by: trading, chat, dashboard, smoke, or the path of a profile; empty for the scenario's own.",
+    help: "The limits to judge by: trading, chat, dashboard, smoke, or the path of a profile. Empty: the scenario's own limits.",
     expects: "a profile's name or path",
     default: "",
     parse: (text: string) => text,
   },
   PAYLOAD_BYTES: count(
-    "Size of the filler in messages whose protocol has a place for one.",
+    "Size of the filler text, in messages whose template has ${payload}.",
     "64",
     0,
     16_777_216,
   ),
   MESSAGE_BYTES: count(
-    "Largest message taken from the server; a larger one ends its connection with 1009, by the generator, and makes the run incomplete. Also the longest message of a codec or framing that is kept while it comes in pieces.",
+    "Largest message accepted from the server. The generator closes a connection with a larger one with 1009, and the run is incomplete. It also bounds a message that a codec or framing puts together from pieces.",
     String(MESSAGE_BYTES),
     1_024,
     1_073_741_824,
   ),
   BUFFERED_BYTES: count(
-    "Memory for half-received messages, of all the engine's connections in a process together; more ends connections as MESSAGE_BYTES does.",
+    "Memory for half-received messages of all engine connections in a process. Beyond it, connections end as with MESSAGE_BYTES.",
     String(1_024 * 1_024 * 1_024),
     1_024,
     1_099_511_627_776,
   ),
-  COMPRESSION: choice(
-    "Compression of messages: none is offered, or permessage-deflate (RFC 7692). See compression.md.",
-    ["off", "deflate"],
-  ),
+  COMPRESSION: choice("Compression to offer: none, or permessage-deflate (RFC 7692). See compression.md.", [
+    "off",
+    "deflate",
+  ]),
   CONTEXT_TAKEOVER: choice(
-    "With COMPRESSION=deflate, whose messages may refer to earlier ones: smaller messages, for a window of memory a connection.",
+    "With COMPRESSION=deflate, the side whose messages may refer to earlier ones. Messages get smaller; each connection needs memory for a window.",
     ["none", "client", "server", "both"],
   ),
   CLIENT_WINDOW_BITS: windowBits("the client"),
   SERVER_WINDOW_BITS: windowBits("the server"),
   HTTP_VERSION: choice(
-    "The version of HTTP that connections are made by: 1.1, each on a TCP connection of its own, or 2, as streams that share TCP connections (RFC 8441). Needs bin/k6. See http2.md.",
+    "The version of HTTP to connect with: 1.1 takes one TCP connection for each WebSocket, 2 makes them streams of shared TCP connections (RFC 8441). Needs bin/k6. See http2.md.",
     ["1.1", "2"],
   ),
   STREAMS_PER_CONNECTION: count(
-    "With HTTP_VERSION=2, how many connections share a TCP connection at the most; a lower limit of the server's holds.",
+    "With HTTP_VERSION=2, the most connections that share a TCP connection. A lower limit of the server holds.",
     "100",
     1,
     10_000,
@@ -159,24 +162,24 @@ export const SETTINGS = {
   RAMP: duration("Time over which the connections are opened.", "10s", 0),
   DURATION: duration("Time for which all connections are held.", "30s", 1),
   RAMP_DOWN: duration("Time over which the connections are closed.", "10s", 0),
-  RATE: rate("Connections opened in a second.", "500"),
+  RATE: rate("Connections opened per second.", "500"),
   BATCH_SIZE: count(
-    "Connections opened at once, then again after BATCH_DELAY; 0: RATE instead.",
+    "Connections opened at once, again after each BATCH_DELAY. 0: RATE instead.",
     "0",
     0,
     100_000,
   ),
   BATCH_DELAY: duration("Time from one batch of connections to the next.", "1s", 0),
   RETRIES: {
-    help: "How often a connection that failed is tried again.",
+    help: "How often to retry a failed connection.",
     expects: "a whole number, or unlimited",
     default: "unlimited",
     parse: (text: string) => (text === "unlimited" ? -1 : /^\d{1,6}$/.test(text) ? Number(text) : undefined),
   },
-  RETRY_DELAY: duration("Time from a failed connection to its next try.", "1s", 1),
+  RETRY_DELAY: duration("Time from a failed connection to its retry.", "1s", 1),
   REACH_TIMEOUT: duration("Time within which all connections must be open, retries included.", "5m", 1),
   SERVERS: {
-    help: "Endpoints that the connections are spread over in turn, instead of WS_URL alone.",
+    help: "Several endpoints instead of WS_URL; connections take them in turn.",
     expects:
       "ws:// or wss:// URLs without a user name or a fragment, separated by commas; http:// or https:// URLs beside SSE_URL",
     default: "",
@@ -188,7 +191,7 @@ export const SETTINGS = {
     },
   },
   SOURCE_IPS: {
-    help: "Local addresses to connect from, in turn: each has ports of its own. Empty: the system chooses.",
+    help: "Local addresses to connect from, in turn. Each address has its own range of ports. Empty: the system chooses.",
     expects: "IP addresses of this machine, separated by commas",
     default: "",
     parse: (text: string) => {
@@ -197,21 +200,21 @@ export const SETTINGS = {
     },
   },
   SHARDS: count(
-    "Parts that the connections are cut into, each one virtual user's; as many as instances of k6, at least.",
+    "Parts of the load, each driven by one virtual user. At least as many as instances of k6.",
     "1",
     1,
     10_000,
   ),
   EXHAUSTED: choice(
-    "Whether the run ends or goes on when this machine gives no more descriptors or ports; either way it is incomplete.",
+    "What the run does when this machine runs out of descriptors or ports: end, or continue. It is incomplete either way.",
     ["fail", "continue"],
   ),
   PRIORITY: choice(
-    "Whether the engine reads and writes before every ordinary thread of the machine, as it must to be on time beside a busy server: realtime takes Linux with CAP_SYS_NICE.",
+    "Priority of the engine's threads. realtime runs them before every ordinary thread, which keeps them on time beside a busy server. It needs Linux and CAP_SYS_NICE.",
     ["normal", "realtime"],
   ),
   MESSAGES_PER_SECOND: {
-    help: "Messages that a connection is expected to receive in a second: decides which fraction of them k6's limits see.",
+    help: "Messages that a connection is expected to receive per second. It decides which fraction of them k6's limits see.",
     expects: "a number from 0 to 1000000",
     default: "1",
     parse: (text: string) => {
@@ -220,30 +223,30 @@ export const SETTINGS = {
     },
   },
   STEPS: {
-    help: "Loads to try one after the other, up to the first that breaks a limit; auto:1000..20000 doubles the load, then halves the gap between the last two; empty: one load. See capacity.md.",
+    help: "Loads to try one after the other, up to the first that breaks a limit. auto:1000..20000 doubles the load, then halves the gap between the last two. Empty: one load. See capacity.md.",
     expects:
       "at most 20 whole numbers from 1 to 100000, each larger than the one before, separated by commas; or auto:FROM..TO, to search between two",
     default: "",
     parse: parseSteps,
   },
-  STEPS_OF: choice("What STEPS are numbers of: in place of CONNECTIONS, or of PUBLISH_RATE.", [
+  STEPS_OF: choice("The setting that STEPS replaces: CONNECTIONS or PUBLISH_RATE.", [
     "connections",
     "publish-rate",
   ]),
   HOLD: duration(
-    "Time for which each connection is held before it is closed; how long slow readers stay slow after BURST.",
+    "Time for which each connection is held. In backpressure: time for which slow readers stay slow after BURST.",
     "5s",
     0,
   ),
   ROOMS: count("Rooms that the connections are spread over.", "10", 1, 1_000_000),
   PUBLISHERS: count(
-    "Connections that publish into each room; 0 only listens to what the server sends, and compares its subscribers where the protocol names a delivery's identifier.",
+    "Connections that publish into each room. 0 only listens to the server. If the protocol names a delivery's identifier, subscribers are then compared with each other.",
     "1",
     0,
     10_000,
   ),
-  PUBLISH_RATE: rate("Publications in a second, all publishers together.", "10"),
-  CHURN: count("Subscribers that leave in a second, each to come back at once.", "0", 0, 100_000),
+  PUBLISH_RATE: rate("Publications per second, all publishers together.", "10"),
+  CHURN: count("Subscribers that leave and come back at once, per second.", "0", 0, 100_000),
   BROWSERS: count("Browsers with a page each, which watch their room.", "1", 1, 5),
   PAGE_URL: {
     help: "The page that each browser opens; a path is one of WS_URL's host. ${room} stands for the room.",
@@ -255,29 +258,29 @@ export const SETTINGS = {
   },
   PAGE_INTERVAL: duration("Time between two publications that a page is watched for.", "1s", 1),
   PROBE_INTERVAL: duration(
-    "Time between two probes of one connection; each connection has another phase.",
+    "Time between two probes of one connection. Connections are spread evenly over this time.",
     "2s",
     1,
   ),
-  SESSION: duration("Lifetime of one connection before it is drained, closed and opened again.", "20s", 1),
-  REPLY_TIMEOUT: duration("Time after its due time at which a probe without a reply has failed.", "5s", 1),
-  CHECK: choice(
-    "Whether the scenario asks each endpoint for one connection before the load: auto leaves that out where it would use up a ticket that the load needs. See handshake.md.",
-    ["auto", "always", "none"],
-  ),
-  CONNECT_TIMEOUT: duration("Time after which a connection without a 101 response has failed.", "10s", 1),
-  MESSAGE_INTERVAL: duration("Time between two publications of one connection.", "500ms", 1),
-  BACKOFF_BASE: duration(
-    "Longest wait of a client that was cut off before its first try to come back; waits are random.",
-    "500ms",
+  SESSION: duration(
+    "Lifetime of a connection. Then it waits for its last replies, closes and opens again.",
+    "20s",
     1,
   ),
+  REPLY_TIMEOUT: duration("Time from a probe's due time until it fails without a reply.", "5s", 1),
+  CHECK: choice(
+    "Whether to open one connection to each endpoint before the load. auto leaves it out if it would use up a ticket that the load needs. See handshake.md.",
+    ["auto", "always", "none"],
+  ),
+  CONNECT_TIMEOUT: duration("Time until a connection without a 101 response fails.", "10s", 1),
+  MESSAGE_INTERVAL: duration("Time between two publications of one connection.", "500ms", 1),
+  BACKOFF_BASE: duration("Longest wait before a client's first reconnect. Waits are random.", "500ms", 1),
   BACKOFF_CAP: duration(
-    "Longest wait before any try to come back: it doubles with each, up to this.",
+    "Longest wait before any reconnect. The bound doubles with each attempt, up to this.",
     "10s",
     1,
   ),
-  REPLAY: choice("Whether what is published while a subscriber is cut off must reach it later.", [
+  REPLAY: choice("Whether messages published while a subscriber is cut off must reach it later.", [
     "required",
     "optional",
   ]),
@@ -287,77 +290,83 @@ export const SETTINGS = {
     0,
     1_000,
   ),
-  GUARANTEE: choice("How often the server promises to deliver what is published.", [
+  GUARANTEE: choice("How often the server promises to deliver a message.", [
     "exactly-once",
     "at-least-once",
     "at-most-once",
   ]),
-  MODE: choice("How slow readers are slow: they do not read, read READ_RATE, or read by fits and starts.", [
+  MODE: choice("Behaviour of slow readers: stop reading, read READ_RATE bytes a second, or read in bursts.", [
     "stop",
     "trickle",
     "stop-and-go",
   ]),
-  SLOW_READERS: count("Readers that become slow, beside CONNECTIONS that do not.", "1", 1, 1_000),
+  SLOW_READERS: count("Readers that become slow, in addition to CONNECTIONS healthy ones.", "1", 1, 1_000),
   READ_RATE: count(
-    "Bytes that a slow reader takes in a second with MODE=trickle.",
+    "With MODE=trickle, bytes per second that a slow reader takes.",
     "10000",
     1,
     1_000_000_000,
   ),
   RECEIVE_BUFFER: count(
-    "Bytes asked of the kernel for a slow reader's receive buffer; 0: as many as it likes.",
+    "Size of a slow reader's receive buffer in the kernel, in bytes. 0: the kernel's choice.",
     "0",
     0,
     1_073_741_824,
   ),
-  BASELINE: duration("Time before the slow readers become slow, followed by a BURST as theirs.", "10s", 1),
-  PAUSE: duration("Time from when the readers become slow to the BURST.", "2s", 0),
-  BURST: duration("Time for which BURST_RATE is published.", "5s", 1),
-  BURST_RATE: rate("Publications in a second during the burst.", "50"),
+  BASELINE: duration(
+    "Time before the slow readers become slow. A BURST follows it, for comparison.",
+    "10s",
+    1,
+  ),
+  PAUSE: duration("Time from the readers becoming slow to the BURST.", "2s", 0),
+  BURST: duration("Duration of the burst.", "5s", 1),
+  BURST_RATE: rate("Publications per second during the burst.", "50"),
   BURST_BYTES: count("Size of the filler in the burst's messages.", "65536", 0, 16_777_216),
-  RESUME: duration("Time from when the slow readers read again to the last publication.", "5s", 1),
-  DRAIN: duration("Time for which what is still owed is waited for, at most.", "30s", 1),
+  RESUME: duration(
+    "Time from the slow readers' first read after the burst to the last publication.",
+    "5s",
+    1,
+  ),
+  DRAIN: duration("Longest wait for outstanding messages at the end.", "30s", 1),
   HARM: duration(
-    "By how much the 95th percentile of a healthy reader's round trips or lag may rise beside slow ones.",
+    "How much the 95th percentile of a healthy reader's round trips or lag may rise beside slow readers.",
     "500ms",
     1,
   ),
-  IDLE: duration("How long a connection is silent before it is probed.", "65s", 1),
-  KEEPALIVE: choice(
-    "What is sent during the silence: nothing, WebSocket pings, or the protocol's own heartbeats.",
-    ["none", "ping", "protocol"],
-  ),
+  IDLE: duration("Silence before a connection is probed.", "65s", 1),
+  KEEPALIVE: choice("Traffic during the silence: none, WebSocket pings, or the protocol's heartbeats.", [
+    "none",
+    "ping",
+    "protocol",
+  ]),
   PING_INTERVAL: duration("Time between two pings of one connection.", "20s", 1),
-  TOKEN_TTL: duration("How long the tokens are still valid when the run begins.", "10s", 1),
+  TOKEN_TTL: duration("Remaining validity of the tokens when the run begins.", "10s", 1),
   NEXT_TOKEN: {
-    help: "A token to renew the first one with on the open connection; empty: it is left to expire.",
+    help: "A token that replaces the first one on the open connection. Empty: the first one expires.",
     expects: "printable ASCII without spaces",
     default: "",
     secret: true,
     parse: (text: string) => (/^[\x21-\x7e]*$/.test(text) ? text : undefined),
   },
   EXPIRED_TOKEN: {
-    help: "A token that has expired, to be refused; empty: that is not tried.",
+    help: "An expired token, which the server must refuse. Empty: this case is not tried.",
     expects: "printable ASCII without spaces",
     default: "",
     secret: true,
     parse: (text: string) => (/^[\x21-\x7e]*$/.test(text) ? text : undefined),
   },
-  CASES_FILE: file(
-    "Handshakes and what must answer them, beside the toolkit's own: see failures.md.",
-    "JSON",
-  ),
+  CASES_FILE: file("Your own handshake cases and their expected answers. See failures.md.", "JSON"),
   STREAM_FORMAT: choice(
-    "What the service streams tokens in: OpenAI's chat completions, its responses, or Anthropic's messages. See token-streams.md.",
+    "The format of the service's token streams: OpenAI's chat completions, OpenAI's responses, or Anthropic's messages. See token-streams.md.",
     ["openai", "openai-responses", "anthropic"],
   ),
-  STREAM_FORMAT_FILE: file("A stream format of one's own: see token-streams.md.", "JSON"),
+  STREAM_FORMAT_FILE: file("Your own stream format. See token-streams.md.", "JSON"),
   BODY_FILE: file(
-    "What each request says instead of the format's own body: JSON with ${prompt}, ${max_tokens}, ${model} and ${request} in its texts.",
+    "The body of each request, instead of the format's own: JSON with ${prompt}, ${max_tokens}, ${model} and ${request} in its texts.",
     "JSON",
   ),
   PROMPTS: file(
-    "Prompts that the requests take in turn, a line each: a text, or a JSON object with `prompt`, `max_tokens` and what else the body has a place for.",
+    "Prompts, one a line, which requests take in turn. A line is a text, or a JSON object with `prompt`, `max_tokens` and other variables of the body.",
     "text or JSON lines",
   ),
   MODEL: {
@@ -367,7 +376,7 @@ export const SETTINGS = {
     parse: (text: string) => (text === "" || CONTROL.test(text) ? undefined : text),
   },
   MAX_TOKENS: count(
-    "The most tokens of an answer, where its line of PROMPTS does not say.",
+    "The most tokens of an answer, unless its line of PROMPTS has a limit.",
     "128",
     1,
     1_000_000,
@@ -377,11 +386,7 @@ export const SETTINGS = {
     "1s",
     0,
   ),
-  STREAM_TIMEOUT: duration(
-    "Time after its due time at which a stream that has not ended has failed.",
-    "60s",
-    1,
-  ),
+  STREAM_TIMEOUT: duration("Time from a stream's due time until it fails, if it has not ended.", "60s", 1),
   STALL: duration("The least gap between two events with content that counts as a stall.", "1s", 1),
   CHARACTERS_PER_TOKEN: rate(
     "Estimates the tokens of streams whose server does not report them: characters for each.",
@@ -394,27 +399,27 @@ export const SETTINGS = {
   ),
   GOOD_PER_TOKEN: duration("A good request takes no longer for each output token; 0: any.", "100ms", 0),
   GOOD_STREAM: duration("A good request ends so soon after its due time; 0: any.", "0", 0),
-  GRACE: duration("How long after a token's end the server may still accept it.", "2s", 0),
+  GRACE: duration("Time after a token's expiry for which the server may still accept it.", "2s", 0),
   EXPECT: {
-    help: "The outcomes (of backpressure: queue, drop, close, block) that are right by your specification; empty: the scenario's own. See failures.md.",
+    help: "The outcomes that your specification allows (in backpressure: queue, drop, close, block). Empty: the scenario's own. See failures.md.",
     expects: "outcomes separated by commas",
     default: "",
     parse: (text: string) => (/^([a-z_]+(,[a-z_]+)*)?$/.test(text) ? text : undefined),
   },
   EXPECT_CODE: {
-    help: "The close code by which the server says that a token has expired; empty: any.",
+    help: "The server's close code for an expired token. Empty: any code.",
     expects: "a close code from 1000 to 4999",
     default: "4001",
     parse: (text: string) => (/^([1-4]\d{3})?$/.test(text) ? text : undefined),
   },
   RESULTS_DIR: {
-    help: "An existing directory for the summary files; empty: the summary is only printed.",
+    help: "An existing directory for the summary files. Empty: the summary is only printed.",
     expects: "the path of an existing directory",
     default: "",
     parse: (text: string) => text,
   },
   K6_VERSION: {
-    help: "The version of k6 for the summary, since scripts cannot ask for it; the command line sets it.",
+    help: "The version of k6, for the summary. The command line sets it, because a script cannot ask k6.",
     expects: "a version such as v2.2.0; anything else is taken for none",
     default: "",
     // Images and pipelines have a variable of this name, too.

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { findings } from "../../tools/prose/findings.ts";
 
-const words = (count: number) => `${Array.from({ length: count }, (_, index) => `w${index}`).join(" ")}.`;
+const words = (count: number) => `${Array.from({ length: count }, (_, index) => `W${index}`).join(" ")}.`;
 
 /** Sentences that made readers start over, and the same in plain words. */
 const PAIRS: readonly (readonly [habit: string, before: string, after: string])[] = [
@@ -46,7 +46,7 @@ describe("habits", () => {
 test("a sentence has at most 30 words", async () => {
   assert.deepEqual(await findings(`${words(30)} ${words(30)}`), []);
   const [found = ""] = await findings(`${words(30)} ${words(31)}`);
-  assert.match(found, /^1:\d+ 31 words, at most 30: "w0 w1/);
+  assert.match(found, /^1:\d+ 31 words, at most 30: "W0 W1/);
 });
 
 test("a finding names the line and column of the sentence", async () => {

@@ -1,6 +1,4 @@
 /** The sentences of a Markdown block, with code as one word each and every character traced to its source. */
-import { split } from "sentence-splitter";
-
 /** What is used of a node of textlint's syntax tree. */
 export interface MarkdownNode {
   readonly type: string;
@@ -20,6 +18,9 @@ interface Piece {
   readonly at: number;
 }
 
+/** Between two sentences: behind a mark that ends one, before what can begin one. */
+const END = /(?<=[.?!][)"*]*)(?<!\b(?:e\.g|i\.e|etc)\.)\s+(?=[\p{Lu}\p{N}"(*]|k6\b)/u;
+
 /** @param block a paragraph or a table cell */
 export function sentencesOf(block: MarkdownNode): Sentence[] {
   const pieces = [...piecesOf(block)];
@@ -32,9 +33,12 @@ export function sentencesOf(block: MarkdownNode): Sentence[] {
     }
     return 0;
   };
-  return split(text)
-    .filter(({ type }) => type === "Sentence")
-    .map(({ raw, range }) => ({ text: raw, sourceOf: (index) => sourceOf(range[0] + index) }));
+  let from = 0;
+  return text.split(END).map((sentence) => {
+    const start = text.indexOf(sentence, from);
+    from = start + sentence.length;
+    return { text: sentence, sourceOf: (index) => sourceOf(start + index) };
+  });
 }
 
 /** The words that a reader sees. A piece of code counts as one word, so that its dots end no sentence. */
