@@ -79,6 +79,8 @@ class WatchedPage {
   /** Publications that the page has not shown yet, by their identifier. */
   readonly #open = new Map<string, Publication & { readonly arrivals: Ms[] }>();
   #published = 0;
+  /** Called when the connection that joins is there. One joins at a time. */
+  #ready = () => {};
 
   constructor(spec: PagesSpec, shard: Shard, connect: NonNullable<SocketOptions["connect"]>) {
     this.#spec = spec;
@@ -89,37 +91,52 @@ class WatchedPage {
   }
 
   async drive(start: Ms, hold: Ms, firstConnection: number): Promise<void> {
-    const own = firstConnection + this.#shard.index * CONNECTIONS_OF_A_PAGE;
     const end = ms(start + hold + this.#spec.timeout + this.#spec.connectTimeout);
-    const publisher = await this.#join(own, end);
-    const before = await this.#join(own + 1, end);
-    const page = await this.#openPage();
-    const after = await this.#join(own + 2, end);
+    const first = firstConnection + this.#shard.index * CONNECTIONS_OF_A_PAGE;
+    const connections: Connection[] = [];
+    const join = async () => {
+      const connection = this.#connection(first + connections.length, end);
+      connections.push(connection);
+      await this.#joined(connection);
+    };
     try {
-      await this.#untilShown(page, publisher);
-      await sleepUntil(start);
-      const isOver = { now: false };
-      const asking = this.#ask(page, isOver);
-      await this.#publish(publisher, hold);
-      const deadline = ms(now() + this.#spec.timeout);
-      while (this.#open.size > 0 && now() < deadline) await sleep(TRY_EVERY);
-      isOver.now = true;
-      await asking;
-      await this.#take(page, true);
-      for (let i = 0; i < this.#open.size; i++) this.#record("ws_page_missed", 1);
-    } finally {
-      for (const connection of [publisher, before, after]) connection.finish();
+      await join(); // publishes
+      await join();
+      const page = await this.#openPage();
+      await join();
+      await this.#watch(page, connections, start, hold);
       await page.close();
+    } finally {
+      for (const connection of connections) connection.finish();
+    }
+  }
+
+  async #watch(page: BrowserPage, connections: readonly Connection[], start: Ms, hold: Ms): Promise<void> {
+    const [publisher] = connections as [Connection];
+    await this.#untilShown(page, publisher);
+    await sleepUntil(start);
+    const isOver = { now: false };
+    const asking = this.#ask(page, isOver);
+    await this.#publish(publisher, hold);
+    const deadline = ms(now() + this.#spec.timeout);
+    while (this.#open.size > 0 && now() < deadline) await sleep(TRY_EVERY);
+    isOver.now = true;
+    await asking;
+    await this.#take(page, true);
+    for (let i = 0; i < this.#open.size; i++) {
+      this.#record("ws_page_missed", 1);
+      this.#record("ws_page_lag_ms", this.#spec.timeout);
+    }
+    if (connections.some(({ open }) => !open)) {
+      throw new Error(
+        `a connection beside the page in room ${this.#room} dropped, so the legs are not known`,
+      );
     }
   }
 
   /** A connection of the engine's in the page's room, which tells when publications come to it. */
-  async #join(index: number, end: Ms): Promise<Connection> {
-    let ready = () => {};
-    const isReady = new Promise<void>((resolve) => {
-      ready = resolve;
-    });
-    const connection = new Connection({
+  #connection(index: number, end: Ms): Connection {
+    return new Connection({
       ...this.#shard.identity(index, { room: this.#room }),
       protocol: this.#shard.protocol,
       replyTimeout: this.#spec.timeout,
@@ -130,13 +147,19 @@ class WatchedPage {
       // The load's own figures are the swarm's.
       record: () => {},
       observe: (effect) => {
-        if (effect.kind === "ready") ready();
+        if (effect.kind === "ready") this.#ready();
         if (effect.kind === "delivery") this.#open.get(effect.id ?? "")?.arrivals.push(effect.at);
       },
     });
+  }
+
+  async #joined(connection: Connection): Promise<void> {
+    const isReady = new Promise<void>((resolve) => {
+      this.#ready = resolve;
+    });
     await Promise.race([isReady, connection.outcome]);
-    if (connection.open) return connection;
-    throw new Error(`a connection beside the page did not come into room ${this.#room}`);
+    if (!connection.open)
+      throw new Error(`a connection beside the page did not come into room ${this.#room}`);
   }
 
   async #openPage(): Promise<BrowserPage> {

@@ -2,10 +2,15 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer } from "node:net";
+import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { findRecordings, groupRecordings, openRun } from "../../cli/recording/open.ts";
+import { chartsOf } from "../../cli/report/charts.ts";
+import { viewOf } from "../../cli/report/view.ts";
 import type { MetricSummary, Summary } from "../../lib/summary/summary.ts";
 import { startServer } from "../../server/server.ts";
 import { chromiumFor } from "../browser.ts";
+import { temporaryDirectory } from "../temporary-directory.ts";
 import { count, trend } from "./figures.ts";
 import { OUR_K6, runK6 } from "./run.ts";
 
@@ -27,6 +32,7 @@ async function browserChat(
   url: string,
   env: Record<string, string | number>,
   browser: Record<string, string> = {},
+  args: readonly string[] = [],
 ) {
   const executable = await chromiumFor(t);
   if (executable === undefined) return undefined;
@@ -39,7 +45,7 @@ async function browserChat(
     scenario: "browser-chat",
     k6: OUR_K6,
     env: { ...SHORT, WS_URL: `${url}/ws/chat`, ...env },
-    args: ["--address", ""],
+    args: ["--address", "", ...args],
     processEnv,
   });
   assert.ok(run.summary, run.stderr);
@@ -86,11 +92,17 @@ for (const [sentence, query, leg, verdict] of planted) {
     const server = await startServer();
     t.after(() => server.close());
     const url = leg === "wire" ? await delaying(t, server.port) : server.url;
-    const run = await browserChat(t, url, { PAGE_URL: `/chat?room=\${room}${query}` });
+    const recording = join(await temporaryDirectory(t), "run.realtime.jsonl");
+    const [browsers, env] = [2, { PAGE_URL: `/chat?room=\${room}${query}` }];
+    const run = await browserChat(t, url, { ...env, BROWSERS: browsers, ROOMS: browsers }, {}, [
+      "--out",
+      `realtime=${recording}`,
+    ]);
     if (!run) return;
     const { summary } = run;
     assert.equal(summary.verdict, "pass", `${summary.reason}\n${run.stderr}`);
     assert.equal(count(summary, "ws_page_missed"), 0);
+    assert.equal(count(summary, "ws_shards_completed"), 1 + browsers);
     const shown = count(summary, "ws_page_shown");
     assert.ok(shown > 0);
     assert.equal(trend(summary, "ws_page_lag_ms").count, shown);
@@ -99,6 +111,7 @@ for (const [sentence, query, leg, verdict] of planted) {
     const clockError = trend(summary, "ws_page_clock_error_ms").max!;
     assert.ok(legs.get(leg)! >= PLANTED_MS - clockError, JSON.stringify([...legs]));
     assert.equal(Math.max(...legs.values()), legs.get(leg), JSON.stringify([...legs]));
+    await drawsWireAndPage(recording, run.results);
     assert.ok(
       summary.notes?.some((note) => verdict.test(note)),
       summary.notes?.join("\n"),
@@ -106,14 +119,30 @@ for (const [sentence, query, leg, verdict] of planted) {
   });
 }
 
-test("several browsers are watched each by itself", async (t) => {
-  const server = await startServer();
-  t.after(() => server.close());
-  const run = await browserChat(t, server.url, { BROWSERS: 2, ROOMS: 2 });
-  if (!run) return;
-  assert.equal(run.summary.verdict, "pass", `${run.summary.reason}\n${run.stderr}`);
-  assert.equal(count(run.summary, "ws_shards_completed"), 3);
-});
+/** The report lays one over the other. */
+async function drawsWireAndPage(recording: string, cwd: string): Promise<void> {
+  const [group] = await groupRecordings(await findRecordings([recording], cwd));
+  const charts = chartsOf([viewOf(await openRun(group!))]);
+  const chart = charts.find(({ title }) => title === "Wire and page");
+  assert.deepEqual(
+    chart?.lines.map(({ label }) => label),
+    [
+      "wire, p50",
+      "page, p50",
+      "wire, p99",
+      "page, max",
+      "leg to this machine, p50",
+      "leg to the handler, p50",
+      "leg to the DOM, p50",
+      "leg to the frame, p50",
+    ],
+  );
+  for (const { y, label } of chart.lines)
+    assert.ok(
+      y.some((value) => value !== null),
+      label,
+    );
+}
 
 const unwatchable: [
   sentence: string,
