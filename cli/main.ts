@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { stripVTControlCharacters } from "node:util";
 import { type ArgsDef, type CommandDef, defineCommand, renderUsage, runCommand } from "citty";
 import { fold } from "../lib/summary/fold.ts";
@@ -14,14 +13,14 @@ import { IMPORT_MANUAL, importDocument } from "./import.ts";
 import { INIT_MANUAL, init } from "./init.ts";
 import { LIST_MANUAL, list } from "./list.ts";
 import { MASSCONNECT_MANUAL, massconnect } from "./massconnect.ts";
+import { PACT_MANUAL, pact } from "./pact.ts";
 import { REPORT_MANUAL, report } from "./report.ts";
 import { bundledScenarios } from "./run/script.ts";
 import { RUN_HINTS, RUN_MANUAL, run } from "./run.ts";
 import { SERVER_MANUAL, server } from "./server.ts";
 import { SETUP_MANUAL, setup } from "./setup.ts";
 import { TRY_MANUAL, tryOut } from "./try.ts";
-
-const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
+import { VERSION } from "./version.ts";
 
 /** Each command's `run` returns the exit code. */
 const commands = (around: Surroundings): Record<string, CommandDef> => ({
@@ -36,6 +35,7 @@ const commands = (around: Surroundings): Record<string, CommandDef> => ({
   init: init(around),
   list: list(around),
   massconnect: massconnect(around),
+  pact: pact(around),
   report: report(around),
   run: run(around),
   server: server(around),
@@ -81,6 +81,7 @@ const MANUALS: Readonly<Record<string, string>> = {
 const PASSED_ON: Readonly<Record<string, string>> = {
   bench: BENCH_MANUAL,
   conform: CONFORM_MANUAL,
+  pact: PACT_MANUAL,
   server: SERVER_MANUAL,
 };
 
@@ -103,7 +104,11 @@ export async function main(argv: readonly string[], around: Surroundings): Promi
 async function dispatch(argv: readonly string[], around: Surroundings): Promise<number> {
   const subCommands = commands(around);
   const root = defineCommand({
-    meta: { name: "k6-realtime", version, description: "Load testing of real-time backends with k6" },
+    meta: {
+      name: "k6-realtime",
+      version: VERSION,
+      description: "Load testing of real-time backends with k6",
+    },
     subCommands,
   });
   const usage = async (...of: Parameters<typeof renderUsage>) =>
@@ -112,7 +117,7 @@ async function dispatch(argv: readonly string[], around: Surroundings): Promise<
   // help run, as well as run --help.
   const [name, ...behind] = argv[0] === "help" ? [...argv.slice(1, 2), "--help"] : argv;
   if (name === "--version" || name === "-v") {
-    around.out.write(`${version}\n`);
+    around.out.write(`${VERSION}\n`);
     return EXIT.pass;
   }
   if (name === undefined || name === "--help" || name === "-h") {

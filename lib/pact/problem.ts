@@ -1,0 +1,4 @@
+/** A pact that cannot be used. */
+export class PactError extends Error {
+  override readonly name = "PactError";
+}

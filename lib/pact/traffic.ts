@@ -1,0 +1,67 @@
+/** Messages that went to a server and came from it, as `try --json` writes them. Pure. */
+import { parse } from "lossless-json";
+import { PactError } from "./problem.ts";
+import { requireShallow } from "./read.ts";
+
+export interface Passed {
+  readonly from: "client" | "server";
+  readonly text: string;
+  /** Of JSON its value, numbers by their digits; of other texts the text. */
+  readonly value: unknown;
+  /** Words on what it was taken for: `reply echo`, `delivery`. Undefined where it was nothing. */
+  readonly meaning?: string;
+  /** The probe that it is, or answers. */
+  readonly probe?: string;
+}
+
+type Fields = { readonly [name: string]: unknown };
+
+/**
+ * @param lines a JSON object a line
+ * @throws PactError where they are none of `try --json`
+ */
+export function readTraffic(lines: string, source: string): readonly Passed[] {
+  const events = lines.split("\n").flatMap((line, i): Fields[] => {
+    if (line.trim() === "") return [];
+    try {
+      const event = JSON.parse(line);
+      if (typeof event?.event === "string") return [event];
+    } catch {
+      // told below
+    }
+    throw new PactError(`${source} line ${i + 1}: expected an event of "k6-realtime try --json"`);
+  });
+  return events.flatMap((event): Passed[] => {
+    if (typeof event.text !== "string") return [];
+    if (event.event === "sent") {
+      const probe = typeof event.probe === "string" ? { probe: event.probe } : {};
+      return [
+        {
+          from: "client",
+          text: event.text,
+          value: jsonOf(event.text),
+          meaning: String(event.purpose),
+          ...probe,
+        },
+      ];
+    }
+    if (event.event !== "received") return [];
+    return [{ from: "server", text: event.text, value: jsonOf(event.text), ...meaningOf(event.meaning) }];
+  });
+}
+
+function meaningOf(meanings: unknown): Pick<Passed, "meaning" | "probe"> {
+  const [first] = Array.isArray(meanings) ? (meanings as Fields[]) : [];
+  if (!first || typeof first.kind !== "string") return {};
+  const meaning = typeof first.name === "string" ? `${first.kind} ${first.name}` : first.kind;
+  return { meaning, ...(first.kind === "reply" && typeof first.id === "string" && { probe: first.id }) };
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    requireShallow(text, "a message");
+    return parse(text);
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,191 @@
+/** A pact of version 4, made of what a server was seen to send. Pure. */
+import { isLosslessNumber } from "lossless-json";
+import { showPath } from "./path.ts";
+import type { Passed } from "./traffic.ts";
+
+export interface Parties {
+  readonly consumer: string;
+  readonly provider: string;
+  /** Of this program. */
+  readonly version: string;
+}
+
+type Fields = { readonly [name: string]: unknown };
+type Rules = Record<string, { readonly combine: "AND"; readonly matchers: readonly Fields[] }>;
+
+const isFields = (value: unknown): value is Fields =>
+  typeof value === "object" && value !== null && !Array.isArray(value) && !isLosslessNumber(value);
+
+/** Fields whose value says what kind of message it is: they stay as they are. */
+const KIND = /^(type|event|kind|op|action|method|msgtype|messagetype|channel)$/i;
+
+/** More kinds are not kinds. */
+const MOST_KINDS = 200;
+
+/** What is left out of a pact, and why. */
+export interface Written {
+  readonly pact: unknown;
+  readonly messages: number;
+  readonly exchanges: number;
+}
+
+export function pactOf(traffic: readonly Passed[], { consumer, provider, version }: Parties): Written {
+  const exchanges = exchangesIn(traffic);
+  const answered = new Set(exchanges.flatMap(({ replies }) => replies));
+  const kinds = kindsOf(traffic.filter((passed) => passed.from === "server" && !answered.has(passed)));
+  const interactions = [
+    ...kinds.map(([description, messages]) => ({
+      type: "Asynchronous/Messages",
+      description,
+      pending: false,
+      ...partOf(messages),
+      metadata: {},
+    })),
+    ...kindsBy(exchanges, ({ request, reply }) => `${keyOf(request.value)} ${keyOf(reply.value)}`).map(
+      (several) => ({
+        type: "Synchronous/Messages",
+        description: `${nameOf(several[0]!.request)}, answered with ${nameOf(several[0]!.reply)}`,
+        pending: false,
+        request: { ...partOf(several.map(({ request }) => request)), metadata: {} },
+        response: [{ ...partOf(several.map(({ reply }) => reply)), metadata: {} }],
+      }),
+    ),
+  ];
+  return {
+    pact: {
+      consumer: { name: consumer },
+      provider: { name: provider },
+      interactions,
+      metadata: { pactSpecification: { version: "4.0" }, "k6-realtime": { version } },
+    },
+    messages: kinds.length,
+    exchanges: interactions.length - kinds.length,
+  };
+}
+
+interface Exchange {
+  readonly request: Passed;
+  readonly reply: Passed;
+  readonly replies: readonly Passed[];
+}
+
+/** Probes, with the first reply of each. */
+function exchangesIn(traffic: readonly Passed[]): Exchange[] {
+  return traffic.flatMap((request): Exchange[] => {
+    if (request.from !== "client" || request.probe === undefined) return [];
+    const replies = traffic.filter(({ from, probe }) => from === "server" && probe === request.probe);
+    return replies[0] ? [{ request, reply: replies[0], replies }] : [];
+  });
+}
+
+/** Messages that look alike, by a description that no others have. */
+function kindsOf(messages: readonly Passed[]): [string, readonly Passed[]][] {
+  const taken = new Map<string, number>();
+  return kindsBy(messages, ({ value }) => keyOf(value)).map((several) => {
+    const name = nameOf(several[0]!);
+    const count = (taken.get(name) ?? 0) + 1;
+    taken.set(name, count);
+    return [count === 1 ? name : `${name}, form ${count}`, several];
+  });
+}
+
+function kindsBy<T>(items: readonly T[], keyOf: (item: T) => string): T[][] {
+  const kinds = new Map<string, T[]>();
+  for (const item of items) {
+    const key = keyOf(item);
+    const kind = kinds.get(key);
+    if (kind) kind.push(item);
+    else if (kinds.size < MOST_KINDS) kinds.set(key, [item]);
+  }
+  return [...kinds.values()];
+}
+
+/** What messages of one kind share: which fields there are, and what says the kind. */
+function keyOf(value: unknown): string {
+  if (!isFields(value)) return Array.isArray(value) ? "list" : typeof value;
+  return Object.keys(value)
+    .sort()
+    .map((key) => (KIND.test(key) ? `${key}=${textOf(value[key])}` : key))
+    .join("&");
+}
+
+function nameOf({ value, meaning }: Passed): string {
+  const kind = isFields(value) ? Object.keys(value).find((key) => KIND.test(key)) : undefined;
+  const told = kind === undefined ? "" : textOf((value as Fields)[kind]);
+  return told !== "" ? `a message "${told.slice(0, 60)}"` : `a message, ${meaning ?? "of no known kind"}`;
+}
+
+const textOf = (value: unknown): string =>
+  isLosslessNumber(value) || typeof value === "string" || typeof value === "boolean" ? String(value) : "";
+
+/** The first of several as an example, with rules that all of them keep. */
+function partOf(messages: readonly Passed[]) {
+  const rules: Rules = {};
+  const values = messages.map(({ value }) => value);
+  const content = example(values, [], rules);
+  const isText = typeof values[0] === "string" && messages[0]!.text === values[0];
+  return {
+    contents: { content, contentType: isText ? "text/plain" : "application/json", encoded: false },
+    matchingRules: { body: rules },
+  };
+}
+
+/** @returns undefined where no rule fits all values */
+function example(values: readonly unknown[], path: readonly (string | number)[], rules: Rules): unknown {
+  const [first] = values;
+  const matcher = matcherOf(values, path.at(-1));
+  if (matcher === null) return undefined;
+  if (matcher) rules[showPath(path)] = { combine: "AND", matchers: [matcher] };
+  if (isFields(first)) {
+    const fields = values as readonly Fields[];
+    // What some of them lack is not expected of any.
+    const shared = Object.keys(first).filter((key) => fields.every((one) => Object.hasOwn(one, key)));
+    const entries = shared.map((key) => [
+      key,
+      example(
+        fields.map((one) => one[key]),
+        [...path, key],
+        rules,
+      ),
+    ]);
+    return Object.fromEntries(entries.filter(([, value]) => value !== undefined));
+  }
+  if (Array.isArray(first)) return listOf(values as readonly (readonly unknown[])[], path, rules);
+  return isLosslessNumber(first) ? Number(first.value) : first;
+}
+
+/** One item stands for all; lists whose items are of several kinds say only that they are lists. */
+function listOf(
+  lists: readonly (readonly unknown[])[],
+  path: readonly (string | number)[],
+  rules: Rules,
+): unknown {
+  const items = lists.flat();
+  if (items.length === 0) return [];
+  const inner: Rules = {};
+  const item = example(items, [...path, 0], inner);
+  if (item === undefined) return [];
+  const own = showPath([...path, 0]);
+  for (const [at, rule] of Object.entries(inner)) rules[at.replace(own, `${showPath(path)}[*]`)] = rule;
+  return [item];
+}
+
+/** The narrowest rule that all values keep; undefined for equality, null for none. */
+function matcherOf(values: readonly unknown[], name: string | number | undefined): Fields | undefined | null {
+  const kinds = new Set(values.map(kindOf));
+  if (kinds.size === 2 && kinds.has("integer") && kinds.has("decimal")) return { match: "number" };
+  const [kind] = kinds;
+  if (kinds.size !== 1) return null;
+  const isKind = typeof name === "string" && KIND.test(name) && new Set(values.map(textOf)).size === 1;
+  if (isKind || kind === "object") return undefined;
+  if (kind === "null") return { match: "null" };
+  if (kind === "integer" || kind === "decimal") return { match: kind };
+  return { match: "type" };
+}
+
+function kindOf(value: unknown): string {
+  if (value === null) return "null";
+  if (Array.isArray(value)) return "list";
+  if (isLosslessNumber(value)) return /^-?\d+$/.test(value.value) ? "integer" : "decimal";
+  return typeof value;
+}
