@@ -165,7 +165,7 @@ const CONNECT: Readonly<Record<Exclude<ConnectReason, ProxyOrOurs>, Term>> = {
   ),
   bad_content_encoding: term(
     "The event stream's Content-Encoding is neither gzip nor deflate.",
-    "Have the server or the proxy compress with one of these, or not at all.",
+    "Have the server or the proxy compress with gzip or deflate, or not at all.",
   ),
   login: term(
     "The login before the connection failed, so that none was opened.",
@@ -228,7 +228,7 @@ const MESSAGE: Readonly<Record<MessageReason, Term>> = {
   bad_deflate: term("A compressed message cannot be inflated (RFC 7692).", BROKEN_SERVER),
   bad_encoding: term(
     "An event stream's compressed body cannot be inflated.",
-    "A proxy or the server compresses it wrongly: curl --compressed shows what it makes of it.",
+    "A proxy or the server compresses it wrongly: curl --compressed shows the result.",
   ),
   bad_chunk: term(
     "The chunks of an event stream break HTTP (RFC 9112 section 7.1).",
@@ -307,7 +307,7 @@ const TOKENS: Readonly<Partial<Record<TokenReason, Term>>> = {
   ),
   cut: term(
     "The connection ended in the middle of the response.",
-    "A time-out of a proxy, or a crash: the server's log says which.",
+    "A timeout of a proxy, or a crash: the server's log says which.",
   ),
   protocol: term("The response breaks HTTP or WebSocket.", "curl --raw shows the bytes."),
   no_done: term(

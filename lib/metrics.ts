@@ -169,9 +169,9 @@ export const METRICS = {
   token_request_failures: counter("Requests that did not come to their end in time, by reason.", {
     reason: TOKEN_REASONS,
   }),
-  token_success_rate: rate("Requests whose stream came to its end in time, of those that ended."),
+  token_success_rate: rate("Share of ended requests whose stream came to its end in time."),
   token_good_rate: rate(
-    "Requests that also kept GOOD_FIRST_CONTENT, GOOD_PER_TOKEN and GOOD_STREAM, of those that ended: goodput.",
+    "Goodput: share of ended requests that also kept GOOD_FIRST_CONTENT, GOOD_PER_TOKEN and GOOD_STREAM.",
   ),
   token_connect_ms: trend("Due time of a request to a connection that it can be made on: name, TCP and TLS."),
   token_first_byte_ms: trend("Due time of a request to the first byte of its answer."),
@@ -192,7 +192,7 @@ export const METRICS = {
     { basis: TOKEN_BASES },
   ),
   token_prompt_tokens: counter("Tokens of prompts, as servers report them."),
-  token_stalls: counter("Gaps of STALL or more between two events with content, or before a time-out."),
+  token_stalls: counter("Gaps of STALL or more between two events with content, or before a timeout."),
   token_buffered_streams: counter(
     "Streams of four or more chunks that came in bursts of four or more: something held them back.",
   ),
