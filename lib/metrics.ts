@@ -140,7 +140,7 @@ export const METRICS = {
     "Healthy readers that lost messages or their connection, or were slowed down, beside a slow one.",
   ),
   ws_page_lag_ms: trend(
-    "Due time of a publication to the frame in which a page shows it; one that it missed counts with its time-out.",
+    "Due time of a publication to the frame in which a page shows it; a missed one counts with its timeout.",
   ),
   ws_page_leg_ms: trend(
     "One leg of that way: to the engine (wire), to the page's handler, to the DOM, to the next frame.",

@@ -25,8 +25,8 @@ const IMPORTS = [
   { from: "k6-realtime/summary", name: "parseLimit", most: 1_000 },
   { from: "k6-realtime/summary", name: "summarize", most: 60_000 },
   { from: "k6-realtime/k6", name: "now", most: 2_500 },
-  { from: "k6-realtime/k6", name: "Connection", most: 40_000 },
-  { from: "k6-realtime/engine/k6", name: "Connection", most: 40_000 },
+  { from: "k6-realtime/k6", name: "Connection", most: 45_000 },
+  { from: "k6-realtime/engine/k6", name: "Connection", most: 45_000 },
   // A scenario takes any descriptor, hence all codecs.
   { from: "k6-realtime/scenarios", name: "soak", most: 300_000 },
   { from: "k6-realtime/engine/scenarios", name: "soak", most: 300_000 },
