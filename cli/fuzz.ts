@@ -5,11 +5,13 @@ import { FUZZ_FORMAT, type FuzzResult, type RouteResult } from "../lib/fuzz/resu
 import { STRATEGY_NAMES } from "../lib/fuzz/strategies.ts";
 import { EXIT, readAgain, type Surroundings, UserError } from "./command.ts";
 import { DEFAULTS, type Options, optionsOf, RATES } from "./fuzz/options.ts";
+import { readStrategies } from "./fuzz/own-strategies.ts";
 import { ProgressLine } from "./fuzz/progress.ts";
 import { type Replayed, readFinding, replay } from "./fuzz/replay.ts";
 import { resultText } from "./fuzz/report/text.ts";
 import { clearResults, writeResults } from "./fuzz/report/write.ts";
 import { type Extra, fuzzRoute } from "./fuzz/route.ts";
+import { routesOf } from "./fuzz/routes.ts";
 import { type Aim, aimOf } from "./fuzz/target.ts";
 import type { ReplayOptions } from "./node.ts";
 import type { Hosted } from "./try/in-k6.ts";
@@ -40,6 +42,14 @@ const ARGS = {
   "message-timeout": withDefault("message-timeout", "DURATION", "How long an answer may take."),
   "max-message-size": withDefault("max-message-size", "BYTES", "The largest message sent."),
   "close-codes": withDefault("close-codes", "LIST", "Close codes to send, besides those at the edges."),
+  routes: text(
+    "LIST",
+    "Paths to fuzz in place of the URL's own: a list, a file, an OpenAPI or AsyncAPI document.",
+  ),
+  include: text("GLOBS", "Routes to fuzz, such as /ws/*. (all)"),
+  exclude: text("GLOBS", "Routes to leave out, such as /ws/internal/*."),
+  strategies: text("FILE", "Your own messages by route: .json, .js or .mjs."),
+  "any-subprotocol": flag("Do not judge which subprotocol the server chooses."),
   only: text("LIST", `Strategies to use, of ${STRATEGY_NAMES.join(", ")}. (all)`),
   expect: text(
     "LIST",
@@ -132,35 +142,50 @@ async function fuzzAll(
 ): Promise<number> {
   const { out, err, cwd, signal } = around;
   const { options, aim } = await begin(args, headers, around, hosted);
+  if (args.routes === undefined) {
+    const flag = (["include", "exclude"] as const).find((name) => args[name] !== undefined);
+    if (flag) throw new UserError(`--${flag}: expected --routes beside it, got none`);
+  }
+  const routes = args.routes === undefined ? [undefined] : await routesOf(String(args.routes), options, cwd);
+  const extraOf =
+    args.strategies === undefined
+      ? () => NOTHING_MORE
+      : await readStrategies(resolve(cwd, String(args.strategies)));
   const directory = resolve(cwd, String(args.results ?? RESULTS));
   await clearResults(directory);
   const line = new ProgressLine(err);
   const startedAt = new Date();
   const began = performance.now();
-  const routes: RouteResult[] = [];
+  const results: RouteResult[] = [];
   const findings: Finding[] = [];
   line.say(`fuzzing ${aim.shownUrl}, seed ${options.seed}`);
-  const { result, findings: found } = await fuzzRoute({
-    route: undefined,
-    aim,
-    options,
-    extra: NOTHING_MORE,
-    until: began + options.timeMs,
-    signal,
-    onProgress: (progress) => line.show(progress),
-    onFinding: ({ title }) => line.say(`found: ${title}`),
-  });
-  routes.push(result);
-  findings.push(...found);
+  for (const [index, route] of routes.entries()) {
+    if (signal.aborted) break;
+    if (route !== undefined) line.say(route);
+    const left = began + options.timeMs - performance.now();
+    const { result, findings: found } = await fuzzRoute({
+      route,
+      aim,
+      options,
+      extra: extraOf(route),
+      // What one route leaves of its share of the time is the others'.
+      until: performance.now() + Math.max(0, left) / (routes.length - index),
+      signal,
+      onProgress: (progress) => line.show(progress),
+      onFinding: ({ title }) => line.say(`found: ${title}`),
+    });
+    results.push(result);
+    findings.push(...found);
+  }
   line.end();
   const whole: FuzzResult = {
     format: FUZZ_FORMAT,
-    ...verdictOf(findings, routes, options, signal),
+    ...verdictOf(findings, results, options, signal),
     seed: options.seed,
     startedAt: startedAt.toISOString(),
     durationMs: performance.now() - began,
     protocol: aim.protocol.name,
-    routes,
+    routes: results,
     findings,
   };
   const files = await writeResults(directory, whole, aim.protocol, aim.mask);

@@ -7,13 +7,15 @@ import {
   type Finding,
   KIND_TITLES,
   likenessOf,
+  placeOf,
   sentLines,
   stateOf,
 } from "../../lib/fuzz/finding.ts";
 import type { Observation } from "../../lib/fuzz/observation.ts";
 import { judge, type Rules, type Symptom, signatureOf } from "../../lib/fuzz/oracle.ts";
+import { inTurn, mixed } from "../../lib/fuzz/order.ts";
 import { describeStep, type Sequence } from "../../lib/fuzz/sequence.ts";
-import { smaller } from "../../lib/fuzz/shrink.ts";
+import { SequenceArbitrary } from "../../lib/fuzz/sequence-arbitrary.ts";
 import { execute, executeAlone, type Running, serves } from "./run.ts";
 import { NoStage, Stage } from "./stage.ts";
 
@@ -183,7 +185,8 @@ class Running_ {
       if (this.#ended !== undefined || this.#what.signal.aborted) return true;
       if (tried > MOST_SHRINKS || performance.now() - since > MOST_SHRINK_MS) return true;
       this.#progress(`making a finding smaller: ${KIND_TITLES[suspicion.symptom.kind]}`);
-      const found = await this.#alone(sequence, suspicion.symptom);
+      const usual = isLate(suspicion, this.#what.running) ? this.#patient : this.#what.running;
+      const found = await this.#alone(sequence, suspicion.symptom, usual);
       if (!found) return true;
       smallest = { ...suspicion, ...found, sequence };
       return false;
@@ -225,11 +228,7 @@ class Running_ {
       return { symptom, seen: whole };
     }
     if (this.#isKnown(symptom, sequence)) return undefined;
-    // What rests on time is looked at once more, before it is made smaller in many runs.
-    if (TIMED.includes(symptom.kind) && state.ok && !(await this.#alone(sequence, symptom))) {
-      this.#onceOnly++;
-      return undefined;
-    }
+    if (TIMED.includes(symptom.kind) && state.ok) return await this.#lookAgain(sequence, symptom);
     return { symptom, seen: whole };
   }
 
@@ -304,25 +303,49 @@ class Running_ {
     like: Pick<Symptom, "kind" | "key">,
     running = this.#what.running,
   ): Promise<Pick<Suspicion, "symptom" | "seen"> | undefined> {
+    const run = await this.#runAlone(sequence, running);
+    const symptom =
+      run?.symptoms.find((one) => signatureOf(one) === signatureOf(like)) ??
+      // What is late for a short wait is slow for a long one.
+      run?.symptoms.find(({ kind }) => like.kind === "neighbour-lost" && kind === "neighbour-slow");
+    return run && symptom && { symptom, seen: run.seen };
+  }
+
+  async #runAlone(sequence: Sequence, running: Running) {
     const seen = await executeAlone(sequence, running);
     this.#messages += sequence.steps.length;
-    if (!seen) {
-      if (!(await this.#comesBack())) this.#ended = "the server did not come back";
-      return undefined;
-    }
-    const symptoms = judge(sequence, seen, this.#what.rules);
-    if (seen.serves?.ok === false && !(await this.#comesBack())) this.#ended = "the server did not come back";
-    const symptom =
-      symptoms.find((one) => signatureOf(one) === signatureOf(like)) ??
-      // What is late for a short wait is slow for a long one.
-      symptoms.find(({ kind }) => like.kind === "neighbour-lost" && kind === "neighbour-slow");
-    return symptom && { symptom, seen };
+    const isGone = !seen || seen.serves?.ok === false;
+    if (isGone && !(await this.#comesBack())) this.#ended = "the server did not come back";
+    return seen && { seen, symptoms: judge(sequence, seen, this.#what.rules) };
+  }
+
+  /** With all the time that an answer may take. */
+  get #patient(): Running {
+    const { running } = this.#what;
+    return { ...running, waitMs: running.target.messageTimeoutMs };
+  }
+
+  /**
+   * Looks once more at what rests on time, before it is made smaller in many runs. With more time it may be something
+   * else: a Close that came late.
+   */
+  async #lookAgain(
+    sequence: Sequence,
+    symptom: Symptom,
+  ): Promise<Pick<Suspicion, "symptom" | "seen"> | undefined> {
+    const run = await this.#runAlone(sequence, this.#patient);
+    const same = run?.symptoms.find((one) => signatureOf(one) === signatureOf(symptom));
+    const found = same ?? run?.symptoms[0];
+    if (run && found && (same || !this.#isKnown(found, sequence))) return { symptom: found, seen: run.seen };
+    if (!found) this.#onceOnly++;
+    return undefined;
   }
 
   /** Sees it again, or does not, and keeps it. */
   async #conclude(smallest: Suspicion, first: Suspicion): Promise<void> {
     const { running, again, signal } = this.#what;
-    const patient = { ...running, waitMs: running.target.messageTimeoutMs };
+    // What comes late is waited for.
+    const usual = isLate(smallest, running) ? this.#patient : running;
     let { seen, symptom } = smallest;
     const counts = { seen: 0, of: 0, control: 0 };
     const isTimed = TIMED.includes(symptom.kind);
@@ -333,7 +356,7 @@ class Running_ {
     for (let i = 0; i < again && this.#ended === undefined && !signal.aborted; i++) {
       this.#progress(`seeing a finding again: ${KIND_TITLES[symptom.kind]}`);
       // The first time with all the time that an answer may take: what it shows is what is told.
-      const found = await this.#alone(smallest.sequence, symptom, i === 0 ? patient : running);
+      const found = await this.#alone(smallest.sequence, symptom, i === 0 ? this.#patient : usual);
       counts.of++;
       if (found) {
         counts.seen++;
@@ -422,7 +445,9 @@ class Running_ {
   }
 }
 
-const placeOf = ({ origin: { name, at = "" } }: Sequence["steps"][number]): string => `${name} ${at}`;
+/** Whether it showed so late that a short wait would miss it. */
+const isLate = ({ symptom: { atMs } }: Suspicion, { waitMs }: Running): boolean =>
+  Number.isFinite(atMs) && atMs > waitMs / 2;
 
 /** Whether a connection that was opened as any other had no upgrade. */
 const isTurnedAway = ({ connections }: Sequence, seen: Observation): boolean =>
@@ -433,60 +458,3 @@ const isTurnedAway = ({ connections }: Sequence, seen: Observation): boolean =>
       query === undefined &&
       seen.connections[i]!.log.some(({ event }) => event === "unconnected" || event === "refused"),
   );
-
-/** Sequences by chance, which fast-check makes smaller in the way of this protocol rather than of its parts. */
-class SequenceArbitrary extends fc.Arbitrary<Sequence> {
-  readonly #inner: fc.Arbitrary<Sequence>;
-
-  constructor(inner: fc.Arbitrary<Sequence>) {
-    super();
-    this.#inner = inner;
-  }
-
-  generate(random: fc.Random, biasFactor: number | undefined): fc.Value<Sequence> {
-    return new fc.Value(this.#inner.generate(random, biasFactor).value, undefined);
-  }
-
-  canShrinkWithoutContext(value: unknown): value is Sequence {
-    return typeof value === "object";
-  }
-
-  shrink(value: Sequence): fc.Stream<fc.Value<Sequence>> {
-    return fc.stream(smaller(value)).map((one) => new fc.Value(one, undefined));
-  }
-}
-
-/** A seed of its own for each round. */
-export const mixed = (seed: number, round: number): number =>
-  (Math.imul(seed ^ (round * 0x9e3779b1), 0x85ebca6b) >>> 0) & 0x7fffffff;
-
-/** By chance, but places take turns: of what there is little of, such as Close codes, all comes early. */
-function inTurn(sweep: readonly Sequence[], seed: number): Sequence[] {
-  const places = new Map<string, Sequence[]>();
-  for (const sequence of shuffled(sweep, seed)) {
-    const place =
-      sequence.steps.length > 0 ? `${sequence.steps.length} ${placeOf(sequence.steps[0]!)}` : "opening";
-    places.set(place, [...(places.get(place) ?? []), sequence]);
-  }
-  const longest = Math.max(0, ...[...places.values()].map(({ length }) => length));
-  return [...Array(longest).keys()].flatMap((turn) => [...places.values()].flatMap((all) => all[turn] ?? []));
-}
-
-/** The same order for the same seed (Fisher and Yates, with a small generator of numbers). */
-export function shuffled<T>(list: readonly T[], seed: number): T[] {
-  const all = [...list];
-  let state = seed >>> 0 || 1;
-  const random = () => {
-    // xorshift32
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    state >>>= 0;
-    return state / 2 ** 32;
-  };
-  for (let i = all.length - 1; i > 0; i--) {
-    const j = Math.floor(random() * (i + 1));
-    [all[i], all[j]] = [all[j]!, all[i]!];
-  }
-  return all;
-}

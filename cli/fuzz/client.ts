@@ -21,6 +21,8 @@ export interface Target {
   readonly messageBytes: number;
   readonly connectTimeoutMs: number;
   readonly messageTimeoutMs: number;
+  /** Whether a subprotocol that was not offered is a fault. */
+  readonly checkSubprotocols: boolean;
   /** Who connects, once a login is done. */
   identityOf(
     index: number,
@@ -214,7 +216,8 @@ export class Client {
     socket.on("upgrade", (response) => {
       const agreed = tolerateSubprotocol(response, subprotocols);
       subprotocol = agreed.subprotocol;
-      if (subprotocol !== null && agreed.problem) this.#tell({ event: "violation", detail: agreed.problem });
+      if (subprotocol !== null && agreed.problem && this.#target.checkSubprotocols)
+        this.#tell({ event: "violation", detail: agreed.problem });
     });
     socket.on("open", () => {
       this.#state = "open";

@@ -37,7 +37,6 @@ export interface Options {
   readonly closeCodes: readonly number[];
   readonly only: readonly StrategyName[];
   readonly again: number;
-  readonly checkSubprotocols: boolean;
   readonly include: readonly string[];
   readonly exclude: readonly string[];
   readonly expect: Expectations;
@@ -79,7 +78,6 @@ export function optionsOf(args: Args): Options {
     closeCodes: codesOf(textOf("close-codes") ?? DEFAULTS["close-codes"]),
     only: onlyOf(textOf("only")),
     again: counted("again", 100),
-    checkSubprotocols: args["any-subprotocol"] !== true,
     include: globsOf(textOf("include")),
     exclude: globsOf(textOf("exclude")),
     expect: expectationsOf(textOf("expect") ?? ""),

@@ -64,7 +64,20 @@ export class Stage {
       await stage.close();
       throw new NoStage(said);
     }
-    const served = await Promise.all(neighbours.map((client) => client.probe(target.messageTimeoutMs)));
+    const within = target.messageTimeoutMs;
+    const served = await Promise.all(
+      neighbours.map(async (client) => {
+        if (target.protocol.descriptor.probe) return await client.probe(within);
+        if (calm?.pongs !== false) await client.ping(within);
+        return undefined;
+      }),
+    );
+    const ended = neighbours.find((client) => !client.isReady);
+    if (ended) {
+      const said = whyNot(ended.seen());
+      await stage.close();
+      throw new NoStage(said);
+    }
     const silent = calm?.probes ? served.findIndex((probe) => probe?.outcome !== "reply") : -1;
     if (silent >= 0) {
       const probe = served[silent];

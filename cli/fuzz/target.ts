@@ -109,6 +109,7 @@ export async function aimOf(
           messageBytes: settings.MESSAGE_BYTES,
           connectTimeoutMs: settings.CONNECT_TIMEOUT,
           messageTimeoutMs,
+          checkSubprotocols: args["any-subprotocol"] !== true,
           pathVariables: pathVariables.filter((name) => name !== "token" && !users.columns.includes(name)),
           async identityOf(index, variables) {
             const room = variables.room ?? "";

@@ -95,7 +95,23 @@ export function likenessOf(
   return [kind, key, culprit ? placeOf(culprit) : JSON.stringify(connections[0])].join("\n");
 }
 
-const placeOf = ({ origin: { name, at = "" } }: Step): string => `${name} ${at}`;
+/**
+ * What of a message is wrong, roughly: all that is no JSON is alike, and all that is nested deep; otherwise the field that
+ * was changed.
+ */
+export function placeOf({ origin: { name, at = "", change = "" }, text }: Step): string {
+  if (change.includes("nested")) return "nested deep";
+  const isWhole = at === "the whole" || at === "" || at === "length";
+  if (text === undefined || !isWhole || change === "") return `${name} ${at}`;
+  try {
+    const value: unknown = JSON.parse(text);
+    if (Array.isArray(value)) return "a list of JSON";
+    if (typeof value !== "object" || value === null) return "JSON that is not an object";
+    return `${name} ${at}`;
+  } catch {
+    return text.trimStart().startsWith("{") || at === "" ? "not JSON" : `${name} ${at}`;
+  }
+}
 
 /** Secrets and stand-ins aside, what was sent. */
 export const sentLines = ({ connections, steps }: Sequence): string[] => [
