@@ -99,17 +99,19 @@ export function likenessOf(
  * What of a message is wrong, roughly: all that is no JSON is alike, and all that is nested deep; otherwise the field that
  * was changed.
  */
-export function placeOf({ origin: { name, at = "", change = "" }, text }: Step): string {
+export function placeOf({ origin: { name, at = "", change = "" }, text, hex }: Step): string {
   if (change.includes("nested")) return "nested deep";
-  const isWhole = at === "the whole" || at === "" || at === "length";
-  if (text === undefined || !isWhole || change === "") return `${name} ${at}`;
+  if (change.includes("1e400")) return "a number out of range";
+  if (hex !== undefined) return "bytes";
+  const isOurs = ["text", "json"].includes(name);
+  if (text === undefined || !(isOurs || at === "the whole") || change === "") return `${name} ${at}`;
   try {
     const value: unknown = JSON.parse(text);
     if (Array.isArray(value)) return "a list of JSON";
     if (typeof value !== "object" || value === null) return "JSON that is not an object";
     return `${name} ${at}`;
   } catch {
-    return text.trimStart().startsWith("{") || at === "" ? "not JSON" : `${name} ${at}`;
+    return isOurs || /^\s*[{[]/.test(text) ? "not JSON" : `${name} ${at}`;
   }
 }
 

@@ -218,7 +218,7 @@ function ofConnection(
   for (const violation of violationsOf(log))
     add("wire", violation, "frames as RFC 6455 has them", violation, Infinity);
   if (own.every((step) => !isHostile(step))) {
-    for (const { text, atMs } of complaintsOf(log))
+    for (const { text, atMs } of complaintsOf(log, sequence.steps))
       add("protocol", text, "messages as the descriptor has them", text, atMs);
     for (const duplicate of duplicatesOf(log))
       add("unasked", "duplicate", "one reply to each probe", duplicate, Infinity);
