@@ -110,6 +110,9 @@ func readOptions(given any) (*options, error) {
 		}
 		o.swarm.Servers = append(o.swarm.Servers, originOf(server))
 	}
+	if o.request.isStream && o.swarm.StreamsPerConnection > 0 {
+		r.wrong("httpVersion", noHTTP2, "2")
+	}
 	var err error
 	if o.fanOut, err = readFanOut(r.object("fanOut"), o.swarm.Connections, o.swarm.Shards); err != nil {
 		r.fail(err)

@@ -65,6 +65,9 @@ func readSocketOptions(state *lib.State, arguments []sobek.Value) (*socketOption
 	}
 	r := &reader{of: "WebSocket", fields: params}
 	o.readParams(r)
+	if o.isStream && o.streamsPerConnection > 0 {
+		r.wrong("httpVersion", noHTTP2, "2")
+	}
 	if err := r.done(); err != nil {
 		return nil, err
 	}

@@ -287,9 +287,6 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
   );
   requireRoomForMessages(settings);
   limitMessages(settings);
-  const stock = onStockSockets && spec.extension === undefined;
-  compress(settings, stock);
-  choose(settings, stock);
   hideInNotices([settings.WS_TOKEN, ...Object.values(settings.HEADERS)]);
   const results = resultsDir(settings.RESULTS_DIR, extension.tryDirectory);
   const { USERS, WS_TOKEN } = settings;
@@ -304,6 +301,9 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
   );
   if (settings.SSE_URL !== "") requireOneWay(protocol);
   const plan = planOf(settings, protocol, users);
+  const stock = onStockSockets && spec.extension === undefined && plan.connect === undefined;
+  compress(settings, stock);
+  choose(settings, stock);
   const endpoints = plan.servers ?? [settings.WS_URL];
   const network = networkOptions([...endpoints, ...(login?.endpoints ?? [])], settings);
   const loginTime = (login?.requests ?? 0) * settings.CONNECT_TIMEOUT;

@@ -349,7 +349,7 @@ function timeoutsOf({ connectBy, closeWithin }: SocketOptions): Timeouts {
 
 /** Stock k6 does not say who: a connection without a Close frame was ended by the network. */
 function dropCause(code: number | undefined, by: string | undefined): DropCause {
-  if (by === "timeout" || by === "generator" || by === "network") return by;
+  if (by === "timeout" || by === "generator" || by === "network" || by === "server") return by;
   return code === undefined || code === NO_CLOSE_FRAME ? "network" : "server";
 }
 

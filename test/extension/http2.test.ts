@@ -112,6 +112,39 @@ describe("a load over HTTP/2 is what the server counts", () => {
   });
 });
 
+test("a reader that stops fills its own stream, and harms none that share its TCP connection", async (t) => {
+  const server = await startServer("room-server", "--listen", "127.0.0.1:0");
+  t.after(() => server.stop());
+  const { summary, stderr } = await runK6(t, {
+    scenario: "backpressure",
+    k6: OUR_K6,
+    env: {
+      PROFILE: "",
+      WS_URL: server.url,
+      HTTP_VERSION: "2",
+      CONNECTIONS: 4,
+      SLOW_READERS: 2,
+      BASELINE: "1s",
+      PAUSE: "200ms",
+      BURST: "2s",
+      BURST_RATE: 50,
+      BURST_BYTES: 65_536,
+      HOLD: "1s",
+      RESUME: "1s",
+      DRAIN: "20s",
+      HARM: "5s",
+      REPLY_TIMEOUT: "10s",
+    },
+  });
+  assert.ok(summary, stderr);
+  assert.equal(summary.verdict, "pass", `${summary.reason}\n${stderr}`);
+  assert.equal(count(summary, "ws_outcomes{outcome:closed}"), 2, stderr);
+  assert.equal(count(summary, "ws_message_errors{reason:http2_reset}"), 2);
+  assert.equal(count(summary, "ws_connection_drops{by:server}"), 2);
+  const report = JSON.parse((await server.stop()).trim().split("\n").at(-1)!);
+  assert.deepEqual([report.tooSlow, report.published], [2, count(summary, "ws_publications")]);
+});
+
 /** Does that with a request in place of an answer. */
 const instead = (what: (stream: ServerHttp2Stream) => void): Http2Options => ({
   instead(stream) {

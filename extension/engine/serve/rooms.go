@@ -27,7 +27,7 @@ type RoomOptions struct {
 	Engine engine.Options
 }
 
-// RoomServer speaks the chat protocol's subscribe and publish: what is
+// RoomServer speaks the chat protocol's subscribe, publish and echo: what is
 // published into a room goes to all its subscribers but the publisher, with
 // the server's time stamp.
 type RoomServer struct {
@@ -130,6 +130,7 @@ func (c *roomClient) Opened(*engine.Conn, *engine.Opening) {
 // they came.
 type request struct {
 	Type      string          `json:"type"`
+	EchoID    json.RawMessage `json:"echoId"`
 	Room      string          `json:"room"`
 	ID        json.RawMessage `json:"id"`
 	Seq       json.RawMessage `json:"seq"`
@@ -157,6 +158,10 @@ func (c *roomClient) handle(data []byte) error {
 	var r request
 	if json.Unmarshal(data, &r) != nil {
 		return errJSON
+	}
+	if r.Type == "echo" && len(r.EchoID) > 0 {
+		c.reply(fmt.Appendf(nil, `{"type":"echo_reply","echoId":%s}`, r.EchoID))
+		return nil
 	}
 	if r.Room == "" {
 		return errRoom

@@ -84,6 +84,16 @@ func TestAPublicationComesToItsRoomButNotToItsPublisher(t *testing.T) {
 	}
 }
 
+func TestAnEchoIsAnsweredAsItCame(t *testing.T) {
+	ws := connect(t, startRooms(t, RoomOptions{}))
+	for _, id := range []string{`"a \u00e9"`, `12345678901234567890`} {
+		say(t, ws, `{"type":"echo","echoId":`+id+`}`)
+		if got, want := read(t, ws), `{"type":"echo_reply","echoId":`+id+`}`; got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}
+
 func TestWhoHasLeftGetsNothing(t *testing.T) {
 	s := startRooms(t, RoomOptions{})
 	publisher, leaver, stays := subscriber(t, s, "red"), subscriber(t, s, "red"), subscriber(t, s, "red")
