@@ -84,7 +84,7 @@ var Faults = []Fault{
 	{"client-bits-not-offered", "answers client_max_window_bits that was not offered", "23.1.17"},
 	{"rsv1-on-continuation", "takes RSV1 on a continuation", "23.3.1"},
 	{"rsv1-on-control", "takes RSV1 on a control frame", "23.3.3"},
-	{"no-utf8-after-inflation", "does not check the UTF-8 of what was compressed", "23.3.14"},
+	{"no-utf8-after-inflation", "does not check the UTF-8 of compressed texts", "23.3.14"},
 	{"empty-on-bad-deflate", "echoes what it could inflate of broken data", "23.3.9"},
 	{"first-block-alone", "inflates the first block of a message alone", "23.2.10"},
 	{"inflates-by-frame", "inflates each frame alone", "23.2.11"},
