@@ -9,29 +9,34 @@ import { type ConformResults, parseConformResults } from "./conform/results.ts";
 import { passOn } from "./pass-on.ts";
 
 /** What `--help` says. */
-export const CONFORM_MANUAL = `Test WebSocket implementations against RFC 6455 and RFC 7692.
+export const CONFORM_MANUAL = `Test WebSocket implementations against RFC 6455 and RFC 7692, and implementations of
+server-sent events against the HTML standard.
 
   k6-realtime conform server --url ws://127.0.0.1:9001  a server that echoes
   k6-realtime conform client --listen 127.0.0.1:9001    the clients that connect
   k6-realtime conform testee --listen 127.0.0.1:9001    play our own server
   k6-realtime conform testee --url ws://127.0.0.1:9001  play our own client
-  k6-realtime conform cases                             list the cases
+  k6-realtime conform sse-server --url http://…/events  a server of event streams
+  k6-realtime conform sse-client --url http://…:8000    a client, by a service that
+                                                        opens streams when told to
+  k6-realtime conform cases                             list the cases; --of
+                                                        sse-server, --of sse-client
 
-Each has its own --help. Flags that server and client share:
+Each has its own --help. Flags that servers and clients share:
 
   --cases '1.*,7.1.5'      which cases; --exclude leaves some out
-  --spec FILE              a spec file with servers, cases, exclude-cases, …
-  --mode quick             without the cases that move a megabyte and more
   --results DIR            where the results go (conform-results)
   --baseline FILE          known failures; --write-baseline FILE writes them
-  --timeout 0              for a debugger: no time-out, one case at a time
+  --timeout 10s            ends a case in which the testee does nothing
+  --spec FILE              WebSocket: a file with servers, cases, exclude-cases, …
+  --mode quick             WebSocket: without the cases that move a megabyte and more
 
-server and client write into the results directory: report.html, report.md,
+They write into the results directory: report.html, report.md,
 junit.xml, results.json, index.json and a JSON file for each case. The exit code
 is 0, or 99 where a case failed that the baseline does not know.
 `;
 
-const ROLES = ["server", "client"];
+const ROLES = ["server", "client", "sse-server", "sse-client"];
 
 /** `k6-realtime conform`: passes its arguments to `k6 x conform`, and renders what that found. */
 export const conform = ({ out, err, cwd, env, signal }: Surroundings): CommandDef =>
@@ -40,7 +45,9 @@ export const conform = ({ out, err, cwd, env, signal }: Surroundings): CommandDe
     async run({ rawArgs }): Promise<number> {
       const [role, ...rest] = rawArgs;
       if (role === undefined)
-        throw new UserError(`conform: expected server, client, testee or cases\n\n${CONFORM_MANUAL}`);
+        throw new UserError(
+          `conform: expected server, client, sse-server, sse-client, testee or cases\n\n${CONFORM_MANUAL}`,
+        );
       const rendered = ROLES.includes(role) && !rest.some((arg) => arg === "--help" || arg === "-h");
       const results = rendered ? resolve(cwd, await resultsDirectory(rest, cwd)) : undefined;
       const args = results === undefined ? rawArgs : [role, ...rest, "--results", results];

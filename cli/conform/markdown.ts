@@ -10,7 +10,7 @@ export function conformMarkdown(results: ConformResults): string {
   const news = failed.filter(({ known }) => !known);
   const passes = results.results.filter(({ unexpectedPass }) => unexpectedPass);
   return [
-    `## WebSocket conformance of ${results.testee}s: ${news.length === 0 ? "pass" : "fail"}`,
+    `## ${results.subject} conformance of ${results.testee}s: ${news.length === 0 ? "pass" : "fail"}`,
     "",
     "| testee | cases | verdicts |",
     "| --- | ---: | --- |",

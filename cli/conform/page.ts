@@ -25,8 +25,8 @@ export function pageOf(results: ConformResults, house: string): string {
   const agents = [...byAgent(results)];
   const news = results.results.filter((one) => fails(one) && !one.known);
   const verdict = news.length === 0 ? "pass" : "fail";
-  const title = `WebSocket conformance of ${agents.map(([agent]) => agent).join(", ")}: ${verdict}`;
-  const body = html`<header><h1>WebSocket conformance</h1>${agents.map(([agent, own]) => headline(agent, own))}</header>
+  const title = `${results.subject} conformance of ${agents.map(([agent]) => agent).join(", ")}: ${verdict}`;
+  const body = html`<header><h1>${results.subject} conformance</h1>${agents.map(([agent, own]) => headline(agent, own))}</header>
 <main>
 ${matrix(agents)}
 ${agents.map(([agent, own]) => html`<section><h2>${agent}</h2>${own.map(caseOf)}</section>`)}

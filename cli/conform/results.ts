@@ -34,6 +34,7 @@ const Case = v.object({
 
 const Results = v.object({
   format: v.literal(FORMAT),
+  subject: v.optional(v.string(), "WebSocket"),
   testee: v.picklist(["server", "client"]),
   results: v.nullish(v.array(Case), []),
 });

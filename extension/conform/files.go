@@ -35,9 +35,18 @@ type caseFile struct {
 	RemoteReason *string `json:"remoteCloseReason"`
 }
 
+// Subject is what is tested, as reports name it.
+type Subject string
+
+// The subjects.
+const (
+	WebSocket        Subject = "WebSocket"
+	ServerSentEvents Subject = "SSE"
+)
+
 // Write writes index.json, a JSON file for each case, and results.json, which
 // holds all there is, into a directory. It makes the directory.
-func Write(dir string, role Testee, results []Result) error {
+func Write(dir string, of Subject, role Testee, results []Result) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
@@ -56,7 +65,7 @@ func Write(dir string, role Testee, results []Result) error {
 	if err := writeJSON(filepath.Join(dir, "index.json"), index); err != nil {
 		return err
 	}
-	return writeJSON(filepath.Join(dir, "results.json"), all{Format: Format, Testee: role.String(), Results: results})
+	return writeJSON(filepath.Join(dir, "results.json"), all{Format: Format, Subject: of, Testee: role.String(), Results: results})
 }
 
 // Format names the shape of results.json.
@@ -64,6 +73,7 @@ const Format = "k6-realtime conform 1"
 
 type all struct {
 	Format  string   `json:"format"`
+	Subject Subject  `json:"subject"`
 	Testee  string   `json:"testee"`
 	Results []Result `json:"results"`
 }

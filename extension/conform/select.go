@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -66,7 +67,7 @@ func (s *Selection) Select(testee Testee) ([]*Case, error) {
 		}
 	}
 	if len(chosen) == 0 {
-		return nil, fmt.Errorf("no case is left: --cases %q without --exclude %q", s.Cases, s.Exclude)
+		return nil, noneLeft(s.Cases, s.Exclude)
 	}
 	return chosen, nil
 }
@@ -81,6 +82,33 @@ func (s *Selection) Excluded(agent, id string) bool {
 	return false
 }
 
+// Choose are those of the numbers that cases name, without those that exclude
+// does, as a Selection has them.
+func Choose(ids, cases, exclude []string) (chosen []string, err error) {
+	for _, pattern := range slices.Concat(cases, exclude) {
+		if !slices.ContainsFunc(ids, func(id string) bool { return matchesCase(pattern, id) }) {
+			return nil, noneMatches(pattern)
+		}
+	}
+	for _, id := range ids {
+		if (len(cases) == 0 || anyMatches(cases, id)) && !anyMatches(exclude, id) {
+			chosen = append(chosen, id)
+		}
+	}
+	if len(chosen) == 0 {
+		return nil, noneLeft(cases, exclude)
+	}
+	return chosen, nil
+}
+
+func noneMatches(pattern string) error {
+	return fmt.Errorf("no case matches %q, expected a number such as 7.1.5, a group such as 7.1, or a pattern such as 7.*", pattern)
+}
+
+func noneLeft(cases, exclude []string) error {
+	return fmt.Errorf("no case is left: --cases %q without --exclude %q", cases, exclude)
+}
+
 func (s *Selection) check() error {
 	lists := [][]string{s.Cases, s.Exclude}
 	for _, cases := range s.ExcludeAgent {
@@ -89,7 +117,7 @@ func (s *Selection) check() error {
 	for _, list := range lists {
 		for _, pattern := range list {
 			if !patternMatchesAny(pattern) {
-				return fmt.Errorf("no case matches %q, expected a number such as 7.1.5, a group such as 7.1, or a pattern such as 7.*", pattern)
+				return noneMatches(pattern)
 			}
 		}
 	}

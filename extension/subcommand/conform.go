@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -20,6 +21,7 @@ import (
 	"go.k6.io/k6/v2/errext/exitcodes"
 
 	"xk6-realtime/conform"
+	"xk6-realtime/conform/sse"
 )
 
 // Conform is the name of the command that tests WebSocket implementations.
@@ -43,19 +45,25 @@ type conformFlags struct {
 func NewConform(*state.GlobalState) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   Conform,
-		Short: "Test a WebSocket implementation against RFC 6455 and RFC 7692",
+		Short: "Test an implementation of WebSocket, or of server-sent events",
 		Args:  cobra.NoArgs,
 	}
-	cmd.AddCommand(conformServer(), conformClient(), conformTestee(), conformCases())
+	cmd.AddCommand(conformServer(), conformClient(), conformTestee(), conformSSEServer(), conformSSEClient(), conformCases())
 	return cmd
 }
 
 func (f *conformFlags) register(cmd *cobra.Command) {
+	f.registerShared(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&f.spec, "spec", "", "spec file: servers, cases, exclude-cases, exclude-agent-cases, outdir")
+	flags.StringVar(&f.mode, "mode", "full", "full, or quick: without the cases that move a megabyte and more")
+}
+
+// registerShared are the flags of all roles.
+func (f *conformFlags) registerShared(cmd *cobra.Command) {
+	flags := cmd.Flags()
 	flags.StringSliceVar(&f.cases, "cases", nil, "cases to run: numbers (7.1.5), groups (7.1), patterns ('7.*'); default all")
 	flags.StringSliceVar(&f.exclude, "exclude", nil, "cases to leave out, written as for --cases")
-	flags.StringVar(&f.mode, "mode", "full", "full, or quick: without the cases that move a megabyte and more")
 	flags.StringVar(&f.results, "results", "", "directory for the results; default conform-results, or the spec file's outdir")
 	flags.StringVar(&f.baseline, "baseline", "", "file with known failures, which do not fail the run")
 	flags.StringVar(&f.writeBaseline, "write-baseline", "", "file to write this run's failures to")
@@ -65,16 +73,18 @@ func (f *conformFlags) register(cmd *cobra.Command) {
 
 // prepared is what the flags and the spec file come to.
 type prepared struct {
+	subject   conform.Subject
 	spec      *conform.Spec
 	selection *conform.Selection
 	cases     []*conform.Case
+	ids       []string // of the cases
 	baseline  *conform.Baseline
 	results   string
 	options   conform.Options
 }
 
 func (f *conformFlags) prepare(testee conform.Testee) (*prepared, error) {
-	p := &prepared{spec: &conform.Spec{}}
+	p := &prepared{subject: conform.WebSocket, spec: &conform.Spec{}}
 	var err error
 	if f.spec != "" {
 		if p.spec, err = conform.ReadSpec(f.spec); err != nil {
@@ -99,6 +109,9 @@ func (f *conformFlags) prepare(testee conform.Testee) (*prepared, error) {
 	}
 	if p.cases, err = p.selection.Select(testee); err != nil {
 		return nil, err
+	}
+	for _, c := range p.cases {
+		p.ids = append(p.ids, c.ID)
 	}
 	if f.baseline != "" {
 		if p.baseline, err = conform.ReadBaseline(f.baseline); err != nil {
@@ -126,7 +139,7 @@ func firstNonEmpty(values ...string) string {
 // code: 99 for failures.
 func (f *conformFlags) conclude(out io.Writer, p *prepared, role conform.Testee, results []conform.Result, interrupted bool) error {
 	o := conform.Compare(results, p.baseline)
-	err := conform.Write(p.results, role, results)
+	err := conform.Write(p.results, p.subject, role, results)
 	if err == nil && f.writeBaseline != "" {
 		err = conform.WriteBaseline(f.writeBaseline, results)
 	}
@@ -167,8 +180,8 @@ func missingCases(p *prepared, results []conform.Result) map[string]int {
 				ran[results[i].ID] = true
 			}
 		}
-		for _, c := range p.cases {
-			if !ran[c.ID] && !p.selection.Excluded(agent, c.ID) {
+		for _, id := range p.ids {
+			if !ran[id] && !p.selection.Excluded(agent, id) {
 				missing[agent]++
 			}
 		}
@@ -267,19 +280,13 @@ func (p *progress) note(conform.Result) {
 // conformCases lists the cases.
 func conformCases() *cobra.Command {
 	var asJSON bool
+	var of string
 	cmd := &cobra.Command{
 		Use: "cases", Short: "List the cases", Args: cobra.NoArgs, SilenceUsage: true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			type row struct {
-				ID     string `json:"id"`
-				Title  string `json:"title"`
-				RFC    string `json:"rfc"`
-				Testee string `json:"testee"`
-				Quick  bool   `json:"quick"`
-			}
-			var rows []row
-			for _, c := range conform.Cases() {
-				rows = append(rows, row{c.ID, c.Title, c.RFC, c.Testee.String(), c.Quick()})
+			rows, err := caseRows(of)
+			if err != nil {
+				return err
 			}
 			if asJSON {
 				return json.NewEncoder(cmd.OutOrStdout()).Encode(rows)
@@ -291,5 +298,36 @@ func conformCases() *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
+	cmd.Flags().StringVar(&of, "of", "websocket", "websocket, sse-server or sse-client")
 	return cmd
+}
+
+// caseRow is a case as it is listed.
+type caseRow struct {
+	ID     string `json:"id"`
+	Title  string `json:"title"`
+	RFC    string `json:"rfc"`
+	Testee string `json:"testee"`
+	Quick  bool   `json:"quick"`
+}
+
+func caseRows(of string) (rows []caseRow, err error) {
+	var listed []sse.Listed
+	testee := strings.TrimPrefix(of, "sse-")
+	switch of {
+	case "websocket":
+		for _, c := range conform.Cases() {
+			rows = append(rows, caseRow{c.ID, c.Title, c.RFC, c.Testee.String(), c.Quick()})
+		}
+	case "sse-server":
+		listed = sse.ServerCases()
+	case "sse-client":
+		listed = sse.ClientCases()
+	default:
+		return nil, fmt.Errorf("--of: expected websocket, sse-server or sse-client, got %q", of)
+	}
+	for _, c := range listed {
+		rows = append(rows, caseRow{c.ID, c.Title, c.Spec, testee, true})
+	}
+	return rows, nil
 }

@@ -59,7 +59,7 @@ func (f *clientFlags) run(cmd *cobra.Command) error {
 	server.Update = func(agent string, results []conform.Result) {
 		writing.Lock()
 		defer writing.Unlock()
-		if err := conform.Write(p.results, conform.Client, server.Results()); err != nil {
+		if err := conform.Write(p.results, p.subject, conform.Client, server.Results()); err != nil {
 			fmt.Fprintf(cmd.ErrOrStderr(), "could not write the results: %v\n", err)
 		}
 		fmt.Fprintf(cmd.ErrOrStderr(), "%s has run %d of %d cases\n", agent, len(results), len(p.cases))

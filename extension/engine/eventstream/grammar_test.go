@@ -5,54 +5,15 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"testing"
 
+	"xk6-realtime/engine/eventstream/grammar"
 	"xk6-realtime/engine/frame"
 )
 
-// fixture is a row of the table of the grammar, which other readers of event
-// streams are held to as well.
-type fixture struct {
-	Name, Source string
-	Stream       string
-	StreamBase64 []byte
-	Events       []fixtureEvent
-	LastEventID  string `json:"lastEventId"`
-	RetryMs      *int64
-	Comments     int64
-}
-
-type fixtureEvent struct {
-	Event, Data string
-	LastEventID string  `json:"lastEventId"`
-	ID          *string // of the event's own block
-}
-
-func (f *fixture) bytes() []byte {
-	if f.StreamBase64 != nil {
-		return f.StreamBase64
-	}
-	return []byte(f.Stream)
-}
-
-func fixtures(t testing.TB) (all []fixture) {
-	t.Helper()
-	b, err := os.ReadFile("testdata/grammar.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	decoder := json.NewDecoder(bytes.NewReader(b))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&all); err != nil {
-		t.Fatal(err)
-	}
-	return all
-}
-
 // reading is what a stream said, however it was cut.
 type reading struct {
-	Events   []fixtureEvent
+	Events   []grammar.Event
 	LastID   string
 	RetryMs  int64
 	HasRetry bool
@@ -75,7 +36,7 @@ func readPieces(p *Parser, pieces ...[]byte) (r reading, err error) {
 			if !ok {
 				break
 			}
-			seen := fixtureEvent{Event: string(Decoded(e.Type)), Data: string(Decoded(e.Data)), LastEventID: string(Decoded(s.LastID()))}
+			seen := grammar.Event{Event: string(Decoded(e.Type)), Data: string(Decoded(e.Data)), LastEventID: string(Decoded(s.LastID()))}
 			if e.ID != nil {
 				id := string(Decoded(e.ID))
 				seen.ID = &id
@@ -89,7 +50,7 @@ func readPieces(p *Parser, pieces ...[]byte) (r reading, err error) {
 	return r, nil
 }
 
-func (f *fixture) reading() reading {
+func readingOf(f *grammar.Row) reading {
 	r := reading{Events: f.Events, LastID: f.LastEventID, RetryMs: -1, Comments: f.Comments}
 	if len(f.Events) == 0 {
 		r.Events = nil
@@ -110,10 +71,10 @@ func asJSON(v any) string {
 
 // Each row is read whole, cut at each byte, and byte by byte.
 func TestGrammarHoweverItIsCut(t *testing.T) {
-	for _, f := range fixtures(t) {
+	for _, f := range grammar.Rows() {
 		t.Run(f.Name, func(t *testing.T) {
 			p := NewParser(Limits{Buffer: frame.NewBuffer(1 << 20)})
-			want := asJSON(f.reading())
+			want := asJSON(readingOf(&f))
 			check := func(how string, pieces ...[]byte) {
 				t.Helper()
 				got, err := readPieces(p, pieces...)
@@ -121,7 +82,7 @@ func TestGrammarHoweverItIsCut(t *testing.T) {
 					t.Fatalf("%s: %v\n got %.300s\nwant %.300s", how, err, asJSON(got), want)
 				}
 			}
-			b := f.bytes()
+			b := f.Bytes()
 			check("whole", b)
 			step := max(1, len(b)/100)
 			for at := 0; at <= len(b); at += step {
@@ -233,8 +194,8 @@ func TestEventsAreReadWithoutAllocation(t *testing.T) {
 // Any bytes say the same however they are cut, hold no more than the limits and
 // give up all at the end.
 func FuzzParser(f *testing.F) {
-	for _, row := range fixtures(f) {
-		f.Add(row.bytes(), uint64(len(row.Name)))
+	for _, row := range grammar.Rows() {
+		f.Add(row.Bytes(), uint64(len(row.Name)))
 	}
 	f.Fuzz(func(t *testing.T, stream []byte, seed uint64) {
 		const limit = 300
