@@ -39,7 +39,7 @@ const HABITS: readonly Habit[] = [
     instead: "one verb: reads, becomes, handles",
   },
   {
-    pattern: /(?<!\bthere )\b(is|are|was|were|be) no (?!longer\b|more\b|less\b|fewer\b)\w+/i,
+    pattern: /(?<!\bthere )\b(is|are|was|were|be) no (?!\w+er\b|more\b|less\b)\w+/i,
     instead: '"is not a …"',
   },
   { pattern: /(?<!\bthere )\b(is|are|was|were) none\b/i, instead: '"is not", "is empty"' },
