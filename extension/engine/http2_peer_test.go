@@ -352,3 +352,37 @@ func waitFor(t *testing.T, what string, holds func() bool) {
 		}
 	}
 }
+
+// A server that says that it will go takes no further streams, and serves those
+// that it has to their end.
+func TestAServerThatWillGoKeepsItsStreams(t *testing.T) {
+	onEachTransport(t, func(t *testing.T, o Options) {
+		going := make(chan *framePeer, 2)
+		url := http2Peer(t, func(p *framePeer) {
+			p.opened()
+			going <- p
+			p.until(http2.FrameGoAway)
+		})
+		e, first := start(t, o), newWitness(t)
+		c := dialOverHTTP2(t, e, url, 10, first)
+		first.next("opened")
+		p := <-going
+		p.WriteGoAway(1, http2.ErrCodeNo, nil)
+		p.WriteData(1, false, frame.Append(nil, frame.Text, []byte("still here")))
+		if m := first.next("message").message; string(m.Data) != "still here" {
+			t.Errorf("%q came", m.Data)
+		}
+		second := newWitness(t)
+		d := dialOverHTTP2(t, e, url, 10, second)
+		if opening := second.next("opened").opening; !opening.Founded() {
+			t.Error("another stream was opened on a connection that will go")
+		}
+		p.WriteData(1, true, frame.Append(nil, frame.Close, []byte("\x03\xe9")))
+		if end := first.next("closed").end; end.Code != 1001 || end.By != ByServer {
+			t.Errorf("ended with %+v, want the server's 1001", end)
+		}
+		do(d, d.Reset)
+		second.next("closed")
+		nothingIsLeft(t, c)
+	})
+}

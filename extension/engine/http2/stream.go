@@ -98,7 +98,8 @@ func (s *Session) Write(st *Stream, b []byte) int {
 	if !s.held {
 		room := min(int64(len(b)), int64(max(st.send, 0)), max(s.send, 0))
 		for taken < int(room) {
-			part := b[taken:min(int(room), taken+s.peer.frameBytes)]
+			// No longer than every peer takes them: other streams have their turn between.
+			part := b[taken:min(int(room), taken+frameBytes)]
 			s.frame(frameData, 0, st.id, part)
 			taken += len(part)
 		}
