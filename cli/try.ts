@@ -29,6 +29,7 @@ import { isInQuotes } from "../lib/shape.ts";
 import { type Ms, parseDuration } from "../lib/units.ts";
 import { NO_TABLE, parseUsers, tableOf, type Users, usersOf } from "../lib/users.ts";
 import { EXIT, readAgain, type Surroundings, UserError } from "./command.ts";
+import { readContractFile } from "./contract-file.ts";
 import { findK6 } from "./find-k6.ts";
 import { readConfigFile } from "./run/k6-config.ts";
 import { type Attempt, attempt } from "./try/attempt.ts";
@@ -61,6 +62,7 @@ const FLAGS = {
   "connect-timeout": "CONNECT_TIMEOUT",
   "connect-to": "CONNECT_TO",
   "login-file": "LOGIN_FILE",
+  contract: "CONTRACT",
 } as const satisfies Record<string, SettingName>;
 
 const NAMES = [
@@ -69,6 +71,7 @@ const NAMES = [
   "LOGIN_FILE",
   "PROTOCOL",
   "PROTOCOL_FILE",
+  "CONTRACT",
   "PAYLOAD_BYTES",
   "MESSAGE_BYTES",
   "BUFFERED_BYTES",
@@ -162,8 +165,8 @@ EXAMPLES
 
 EXIT CODE
 
-  0  the session was ready, every probe had its replies, and the connection held
-     until our Close
+  0  the session was ready, every probe had its replies, every message kept to
+     the contract if there is one, and the connection held until our Close
   1  it did not: the last line says why
   2  a flag or a descriptor is wrong: nothing was sent
   3  interrupted before there was an answer, or ended by a limit of this side
@@ -314,6 +317,13 @@ async function planOf(
           (given) => parseDuration(given) || undefined,
         ),
         network,
+        ...(settings.CONTRACT !== "" && {
+          contract: readContractFile(
+            settings.CONTRACT,
+            cwd,
+            args.contract === undefined ? "CONTRACT" : "--contract",
+          ),
+        }),
       },
       ...(login && {
         login: logInBy(login, identity.variables, {

@@ -45,6 +45,8 @@ declare module "k6/x/realtime" {
     retryDelayMs?: number;
     /** How long all connections may take to open; {@link Swarm.run} rejects after it. Default 10 minutes. */
     reachWithinMs?: number;
+    /** What messages are checked against. Default: nothing. */
+    contract?: Contract;
     /** How long they are held once each is open or given up. Default 0. */
     holdMs?: number;
     /** Time over which they are closed, the last opened first. Default 0. */
@@ -193,6 +195,45 @@ declare module "k6/x/realtime" {
     readonly dropped: number;
     /** Start until all were open; null when that never was. */
     readonly reachedInMs: number | null;
+  }
+
+  /** What messages were agreed to be. One of the same text is shared by all virtual users of a process. */
+  export class Contract {
+    /** @param text the contract as lib/contract reads it, as JSON. Throws where it cannot be used. */
+    constructor(text: string);
+    /** Begins a connection of the script, whose messages are then checked one by one. */
+    open(): ContractSession;
+    /** How messages of this process kept to it so far. */
+    figures(): ContractFigures;
+  }
+
+  export interface ContractSession {
+    /**
+     * Says what a message is.
+     *
+     * @param role what a descriptor takes it for, "" for nothing
+     * @param sender "server" or "client"
+     * @returns its kind and the rules that it breaks, apart by spaces; "" for one that needs no schema, "-" for one that
+     * there was no time for
+     */
+    check(message: string | Uint8Array, role: string, sender: string): string;
+  }
+
+  export interface ContractFigures {
+    readonly messages: { readonly [kind: string]: number };
+    /** Messages that there was no time for. */
+    readonly unchecked: number;
+    /** Fields and values of enums that no message had. */
+    readonly unseen: readonly string[];
+    readonly findings: readonly {
+      readonly kind: string;
+      readonly rule: string;
+      readonly at: string;
+      readonly schema: string;
+      readonly expected: string;
+      readonly found: string;
+      readonly count: number;
+    }[];
   }
 
   /** Many connections, driven outside JavaScript. Metrics are those of docs/reference/metrics.md. */

@@ -1,3 +1,4 @@
+import { RULES } from "./contract/contract.ts";
 import {
   CONNECT_REASONS,
   DIRECTIONS,
@@ -129,6 +130,15 @@ export const METRICS = {
   ws_gap_messages: counter("Messages published while a subscriber was cut off, by their fate.", {
     fate: GAP_FATES,
   }),
+  ws_contract_messages: counter("Messages checked against the contract, by kind."),
+  ws_contract_violations: counter(
+    "Contract rules that messages broke, each rule once for each message, by kind and rule.",
+    { rule: RULES },
+  ),
+  ws_contract_unchecked: counter("Messages left unchecked because the checks reached their bound."),
+  ws_contract_seen: counter(
+    "First sights of a contract's fields and values by a virtual user, by item number. Stock k6 only: the engine keeps them itself.",
+  ),
   ws_outcomes: counter("Connections under test, by their outcome.", { outcome: OUTCOMES }),
   ws_slow_reader_held_ms: trend(
     "Time from a reader becoming slow to the first publication it missed, or to its next read.",

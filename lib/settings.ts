@@ -120,6 +120,10 @@ export const SETTINGS = {
     default: "",
     parse: (text: string) => text,
   },
+  CONTRACT: file(
+    "What messages were agreed to be, which each one received is checked against: a JSON Schema, a map of message kinds to schemas, or an AsyncAPI document. Empty: nothing is checked.",
+    "JSON or YAML",
+  ),
   PAYLOAD_BYTES: count(
     "Size of the filler text, in messages whose template has ${payload}.",
     "64",

@@ -105,6 +105,10 @@ export async function buildBundles() {
       ...["dist", "dist/x"].map((folder) =>
         build({ ...forBoth, ...forK6, entryPoints: codecs, outdir: `${folder}/codecs` }),
       ),
+      // Likewise, where there is a contract.
+      ...["dist", "dist/x"].map((outdir) =>
+        build({ ...forBoth, ...forK6, entryPoints: { contract: "lib/contract/index.ts" }, outdir }),
+      ),
       build({ ...forBoth, ...forK6, ...asLibrary, entryPoints: modules, outdir: "dist/library" }),
       build({ ...forBoth, ...forEngine, ...asLibrary, entryPoints: modules, outdir: "dist/x/library" }),
       build({

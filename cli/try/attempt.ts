@@ -2,13 +2,17 @@ import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import { type RawData, WebSocket } from "ws";
 import type { Compression } from "../../lib/compression.ts";
+import { type Checked, ContractSession, LEFT_OUT } from "../../lib/contract/checker.ts";
+import type { Contract } from "../../lib/contract/contract.ts";
 import type { HttpVersion } from "../../lib/http-version.ts";
 import type { Identity } from "../../lib/identity.ts";
 import { HEADER_BYTES } from "../../lib/ours.ts";
 import type { Conversation, Effect, Frame, Protocol, Send } from "../../lib/protocols/index.ts";
+import type { MessageRole } from "../../lib/protocols/protocol.ts";
 import type { ConnectReason } from "../../lib/reasons.ts";
 import { type Ms, ms } from "../../lib/units.ts";
 import { redactUrlOf } from "../../lib/url.ts";
+import { checkerFor } from "../contract-file.ts";
 import { frameText, type HeaderLines, type Meaning, type Untimed } from "./event.ts";
 import { headerLines, readBody, reasonOf, sendAsGiven, tolerateSubprotocol } from "./handshake.ts";
 import { overHttp2 } from "./over-http2.ts";
@@ -36,6 +40,8 @@ export interface Attempt {
   /** From the first byte to our Close, whatever happens. */
   readonly stayFor: Ms;
   readonly network: Network;
+  /** What messages are checked against. Absent: they are not. */
+  readonly contract?: Contract;
 }
 
 /** Takes an event; gives a promise when no more should come before it is settled. */
@@ -74,8 +80,19 @@ function offerOf({ compression, contextTakeover, clientWindowBits, serverWindowB
   };
 }
 
+/** Checks the messages of one connection against a contract. */
+function checkBy(contract: Contract) {
+  const checker = checkerFor(contract);
+  const session = new ContractSession();
+  return (message: string, role: MessageRole | undefined): Checked | undefined => {
+    const checked = checker.check(session, message, role);
+    return checked === LEFT_OUT ? undefined : checked;
+  };
+}
+
 class Try {
   readonly #what: Attempt;
+  readonly #check: ReturnType<typeof checkBy> | undefined;
   readonly #report: Report;
   readonly #done: () => void;
   /** The protocol's own code threw: that ends it. */
@@ -103,6 +120,7 @@ class Try {
     this.#broke = broke;
     const { identity, protocol } = what;
     this.#what = what;
+    this.#check = what.contract && checkBy(what.contract);
     this.#report = report;
     this.#done = done;
     this.#conversation = protocol.connection({
@@ -231,10 +249,12 @@ class Try {
     const frame: Frame = isBinary ? new Uint8Array(data as Buffer) : data.toString();
     let congested: Promise<void> | undefined;
     let count = 0;
-    for (const { message = frame, bytes, effects } of this.#conversation.receiveEach(frame, at)) {
+    for (const { message = frame, bytes, role, effects } of this.#conversation.receiveEach(frame, at)) {
       count++;
       const meaning = meaningOf(effects);
-      congested = this.#tell({ event: "received", ...frameText(message, bytes), meaning }, at);
+      const text = frameText(message, bytes);
+      const checked = "text" in text ? this.#check?.(text.text, role) : undefined;
+      congested = this.#tell({ event: "received", ...text, meaning, ...(checked && { checked }) }, at);
       this.#apply(effects, at);
     }
     if (count === 0) congested = this.#tell({ event: "part", ...frameText(frame) }, at);

@@ -1,3 +1,4 @@
+import type { Checked } from "../../lib/contract/checker.ts";
 import type { Effect, Frame, Purpose } from "../../lib/protocols/index.ts";
 import type { ConnectReason, LoginReason } from "../../lib/reasons.ts";
 import type { Ms } from "../../lib/units.ts";
@@ -46,7 +47,12 @@ export type TryEvent = {
   /** No HTTP answer, or one that is no WebSocket handshake. */
   | { readonly event: "unconnected"; readonly reason: ConnectReason; readonly detail: string }
   | ({ readonly event: "sent"; readonly purpose: Purpose; readonly probe?: string } & FrameText)
-  | ({ readonly event: "received"; readonly meaning: readonly Meaning[] } & FrameText)
+  | ({
+      readonly event: "received";
+      readonly meaning: readonly Meaning[];
+      /** Its kind, and how it breaks the contract, where there is one. */
+      readonly checked?: Checked;
+    } & FrameText)
   /** A message of WebSocket without a whole one of the protocol in it. */
   | ({ readonly event: "part" } & FrameText)
   /** What time alone brought about. */

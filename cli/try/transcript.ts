@@ -1,4 +1,6 @@
 /** The events of a try as people read them. Pure. */
+import type { Checked } from "../../lib/contract/checker.ts";
+import { describeBreach } from "../../lib/contract/findings.ts";
 import { number } from "../../lib/summary/verdict.ts";
 import type { FrameText, Meaning, TryEvent } from "./event.ts";
 import { cut } from "./safe-text.ts";
@@ -50,7 +52,11 @@ function wordsOf(event: TryEvent): string[] {
     case "sent":
       return [`→ ${shown(event)}`, `= ${event.probe === undefined ? event.purpose : `probe ${event.probe}`}`];
     case "received":
-      return [`← ${shown(event)}`, ...meaningsOf(event.meaning, "expected, by a step or a heartbeat")];
+      return [
+        `← ${shown(event)}`,
+        ...meaningsOf(event.meaning, "expected, by a step or a heartbeat"),
+        ...(event.checked ? wordsOfChecked(event.checked) : []),
+      ];
     case "part":
       return [`← ${shown(event)}`, "= no whole message yet"];
     case "elapsed":
@@ -83,6 +89,11 @@ const shown = (frame: FrameText): string => {
 
 const meaningsOf = (meaning: readonly Meaning[], none: string): string[] =>
   (meaning.length > 0 ? meaning.map(wordsOfMeaning) : [none]).map((words) => `= ${words}`);
+
+function wordsOfChecked({ kind, breaches }: Checked): string[] {
+  if (breaches.length === 0) return [`= contract: ${kind}`];
+  return breaches.map((breach) => `! ${describeBreach(kind, breach)}`);
+}
 
 function wordsOfMeaning(meaning: Meaning): string {
   switch (meaning.kind) {

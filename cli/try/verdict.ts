@@ -1,4 +1,6 @@
 /** Whether a try went well, from its events. Pure. */
+import type { Checked } from "../../lib/contract/checker.ts";
+import { describeBreach } from "../../lib/contract/findings.ts";
 import { isOurs } from "../../lib/ours.ts";
 import { number } from "../../lib/summary/verdict.ts";
 import { formatDuration, type Ms, ms } from "../../lib/units.ts";
@@ -27,6 +29,9 @@ export class Judge {
   #strangeDeliveries = 0;
   /** Whether any delivery was as the descriptor has it. */
   #soundly = false;
+  /** Messages that broke the contract. */
+  #breaking = 0;
+  #firstBreach: string | undefined;
   #unanswered = false;
   #awaiting: string | undefined;
   /** The first thing that went wrong. */
@@ -62,6 +67,7 @@ export class Judge {
       case "received":
       case "elapsed":
         for (const meaning of event.meaning) this.#takeMeaning(meaning, event.atMs);
+        if (event.event === "received" && event.checked) this.#takeChecked(event.checked);
         // One with a stamp that is none is a delivery nevertheless, and breaks the protocol.
         if (event.meaning.some(isDelivery) && !event.meaning.some(isOfDelivery)) this.#soundly = true;
         break;
@@ -81,9 +87,15 @@ export class Judge {
     }
   }
 
+  #takeChecked({ kind, breaches: [first] }: Checked): void {
+    if (!first) return;
+    this.#breaking++;
+    this.#firstBreach ??= describeBreach(kind, first);
+  }
+
   /** @param interruptedBy the signal that ended it before its time */
   verdict(interruptedBy?: string): TryVerdict {
-    this.#failure ??= this.#misread();
+    this.#failure ??= this.#misread() ?? this.#broken();
     const gap = this.#gap(interruptedBy);
     const wrong = this.#failure ?? this.#ours ?? gap;
     const undecided =
@@ -135,6 +147,13 @@ export class Judge {
     return count === 1
       ? "the only delivery was not as the descriptor has it"
       : `none of ${count} deliveries was as the descriptor has it`;
+  }
+
+  /** What broke the contract. */
+  #broken(): string | undefined {
+    if (this.#breaking === 0) return undefined;
+    const many = this.#breaking === 1 ? "1 message" : `${this.#breaking} messages`;
+    return `${many} broke the contract, the first: ${this.#firstBreach!.replace(/^contract: /, "")}`;
   }
 
   #gap(interruptedBy: string | undefined): string | undefined {

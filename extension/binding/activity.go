@@ -8,6 +8,7 @@ import (
 	"go.k6.io/k6/v2/lib"
 
 	"xk6-realtime/engine"
+	"xk6-realtime/engine/contract"
 	"xk6-realtime/engine/protocol"
 	"xk6-realtime/engine/swarm"
 )
@@ -24,12 +25,12 @@ type activity interface {
 
 // newActivity makes the shard's, nil where its connections are only held.
 // unwritable is told why a message could not be written.
-func newActivity(e *engine.Engine, state *lib.State, o *options, shard int, unwritable func(error)) (activity, error) {
+func newActivity(e *engine.Engine, state *lib.State, o *options, shard int, checking *contract.Checking, unwritable func(error)) (activity, error) {
 	switch {
 	case o.fanOut != nil:
-		return newFanOut(e, state, o, shard, unwritable)
+		return newFanOut(e, state, o, shard, checking, unwritable)
 	case o.probing != nil:
-		return newProbing(e, o, shard, unwritable)
+		return newProbing(e, o, shard, checking, unwritable)
 	}
 	return nil, nil
 }

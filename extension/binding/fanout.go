@@ -9,6 +9,7 @@ import (
 	"go.k6.io/k6/v2/lib"
 
 	"xk6-realtime/engine"
+	"xk6-realtime/engine/contract"
 	"xk6-realtime/engine/fanout"
 	"xk6-realtime/engine/protocol"
 	"xk6-realtime/engine/swarm"
@@ -48,7 +49,7 @@ func readFanOut(r *reader, subscribers, shards int) (*fanout.Options, error) {
 // shardFanOut is a shard's fan-out.
 type shardFanOut struct{ *fanout.Run }
 
-func newFanOut(e *engine.Engine, state *lib.State, o *options, shard int, unwritable func(error)) (*shardFanOut, error) {
+func newFanOut(e *engine.Engine, state *lib.State, o *options, shard int, checking *contract.Checking, unwritable func(error)) (*shardFanOut, error) {
 	f := *o.fanOut
 	if spec := f.Protocol.PublishHTTP; spec != nil {
 		p, err := newPoster(state, o.request, o.swarm.Servers, spec, f.Timeout)
@@ -58,7 +59,7 @@ func newFanOut(e *engine.Engine, state *lib.State, o *options, shard int, unwrit
 		f.Post = p.post
 	}
 	f.Plan.Shard = shard
-	f.Unwritable = unwritable
+	f.Unwritable, f.Checking = unwritable, checking
 	f.Variables = o.request.valuesFor(f.Protocol, shard)
 	run, err := fanout.New(e, f)
 	return &shardFanOut{run}, err

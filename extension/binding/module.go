@@ -44,6 +44,7 @@ func (i *instance) Exports() modules.Exports {
 		"Swarm":         i.newSwarm,
 		"TokenStreams":  i.newTokenStreams,
 		"WebSocket":     i.newWebSocket,
+		"Contract":      i.newContract,
 		"readUsers":     i.readUsers,
 		"tryDirectory":  i.tryDirectory,
 		"inherits":      func(name string) bool { _, is := os.LookupEnv(name); return is },

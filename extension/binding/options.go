@@ -32,6 +32,8 @@ type options struct {
 	probing *probing.Options
 	// works says that connections do something while they last.
 	works bool
+	// contract is what messages are checked by, nil for nothing.
+	contract *sharedContract
 	// step is the value of that tag on all samples, empty for none.
 	step string
 }
@@ -94,6 +96,7 @@ func readOptions(given any) (*options, error) {
 	o.swarm.Deflate = readCompression(r)
 	o.swarm.StreamsPerConnection = readHTTPVersion(r)
 	o.step = readStep(r)
+	o.contract = readContract(r)
 	o.request = &requests{
 		protocols: r.texts("subprotocols"),
 		variables: readVariables(r.object("variables")),

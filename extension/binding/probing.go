@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"xk6-realtime/engine"
+	"xk6-realtime/engine/contract"
 	"xk6-realtime/engine/probing"
 	"xk6-realtime/engine/protocol"
 	"xk6-realtime/engine/swarm"
@@ -49,9 +50,9 @@ var errTwoActivities = errors.New("Swarm.probing: expected nothing beside fanOut
 // shardProbing is a shard's probes.
 type shardProbing struct{ *probing.Run }
 
-func newProbing(e *engine.Engine, o *options, shard int, unwritable func(error)) (*shardProbing, error) {
+func newProbing(e *engine.Engine, o *options, shard int, checking *contract.Checking, unwritable func(error)) (*shardProbing, error) {
 	p := *o.probing
-	p.Unwritable = unwritable
+	p.Unwritable, p.Checking = unwritable, checking
 	p.Variables = o.request.valuesFor(p.Protocol, shard)
 	run, err := probing.New(e, p)
 	return &shardProbing{run}, err

@@ -33,6 +33,8 @@ type process struct {
 	numbers numbers
 	outbox  outbox
 
+	contracts contracts
+
 	activeMu sync.Mutex
 	active   map[shardName]int // connections open
 

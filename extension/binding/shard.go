@@ -18,7 +18,8 @@ const (
 // shard is the running part of a Swarm that one virtual user drives.
 type shard struct {
 	swarm        *swarm.Swarm
-	activity     activity // nil where the connections are only held
+	activity     activity       // nil where the connections are only held
+	checked      *shardContract // nil where no messages are checked
 	name         shardName
 	options      *options
 	closeTimeout time.Duration
@@ -106,5 +107,8 @@ func (s *shard) push(w *swarm.Window) {
 	s.process.setActive(s.name, w.Active, s.out.active)
 	if s.activity != nil {
 		s.activity.push(s.out)
+	}
+	if s.checked != nil {
+		s.checked.push(s.out)
 	}
 }

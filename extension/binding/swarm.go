@@ -83,9 +83,12 @@ func (s *swarmObject) start() (*shard, error) {
 	if len(o.Sources) == 0 {
 		o.Sources = localIPs(state, o.Connections)
 	}
-	does, err := newActivity(e, state, s.options, o.Shard, s.process.notices.unwritable)
+	checked := newShardContract(e, s.options.contract)
+	does, err := newActivity(e, state, s.options, o.Shard, checked.checking(), s.process.notices.unwritable)
 	if does != nil {
 		o.Guest = does.guest
+	} else if checked != nil {
+		o.Guest = checked.guest
 	}
 	var running *swarm.Swarm
 	var out *recorder
@@ -100,7 +103,7 @@ func (s *swarmObject) start() (*shard, error) {
 		return nil, err
 	}
 	return &shard{
-		swarm: running, activity: does, name: shardName{scenario, number}, options: s.options, closeTimeout: e.Options().Timeouts.Close,
+		swarm: running, activity: does, checked: checked, name: shardName{scenario, number}, options: s.options, closeTimeout: e.Options().Timeouts.Close,
 		process: s.process, out: out,
 	}, nil
 }

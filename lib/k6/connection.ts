@@ -4,10 +4,12 @@ import type { MetricName } from "../metrics.ts";
 import type { DueTimes } from "../pacing.ts";
 import type { HttpSpec } from "../protocols/index.ts";
 import type { Captured, Conversation, Effect, Protocol, Publication } from "../protocols/protocol.ts";
+import { decodeUtf8 } from "../protocols/utf8.ts";
 import { type ConnectReason, type DropCause, dropCode, type MessageReason } from "../reasons.ts";
 import { type Ms, ms } from "../units.ts";
 import { isEventStream } from "../url.ts";
 import { callAt, now, unixOffset } from "./clock.ts";
+import type { Checks, ConnectionCheck } from "./contract.ts";
 import { notice } from "./notices.ts";
 import { post } from "./post.ts";
 import type { Record } from "./recorder.ts";
@@ -92,6 +94,13 @@ export interface Probing {
   /** Names the next probe, uniquely within the connection. */
   nextId(): string;
   readonly payload: string;
+}
+
+let checks: Checks | undefined;
+
+/** Has what connections receive from here on checked; nothing for none. */
+export function checkMessages(by: Checks | undefined): void {
+  checks = by;
 }
 
 /** How a connection ended. */
@@ -193,6 +202,7 @@ export class Connection {
       captured: options.captured,
     });
     this.conversation = conversation;
+    const check = checks?.open(record);
     const { lastEventId = "" } = options;
     const headers =
       lastEventId === "" ? options.headers : { ...options.headers, "Last-Event-ID": lastEventId };
@@ -219,7 +229,7 @@ export class Connection {
         received: (frame, at, handledAt) => {
           record("ws_generator_delay_ms", handledAt - at, { side: "receive" });
           if (this.isStream) this.measureEvent(at);
-          const effects = conversation.receive(frame, at);
+          const effects = check ? this.receiveChecked(check, frame, at) : conversation.receive(frame, at);
           this.apply(this.muted ? effects.filter(({ kind }) => kind !== "send") : effects, handledAt);
           this.arm();
         },
@@ -244,6 +254,16 @@ export class Connection {
       this.longestStall = Math.max(this.longestStall, gap);
     }
     this.lastEventAt = at;
+  }
+
+  private receiveChecked(check: ConnectionCheck, frame: Frame, at: Ms): Effect[] {
+    const all: Effect[] = [];
+    for (const { message, role, effects } of this.conversation!.receiveEach(frame, at)) {
+      const text = typeof message === "object" ? decodeUtf8(message) : message;
+      if (text !== undefined) check(text, role, this.secrets);
+      all.push(...effects);
+    }
+    return all;
   }
 
   /** Closes the connection before its planned end. */

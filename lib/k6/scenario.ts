@@ -10,6 +10,7 @@ import {
   type CompressionSettings,
   compressionOf,
 } from "../compression.ts";
+import { notesOnContract } from "../contract/findings.ts";
 import { HTTP_SETTINGS, HTTP_VERSION_TAG, type HttpSettings, httpVersionOf } from "../http-version.ts";
 import {
   FIRST_ROOM,
@@ -63,7 +64,8 @@ import { formatDuration, type Ms, ms } from "../units.ts";
 import { isEventStream, redactUrl } from "../url.ts";
 import { NO_TABLE, type Users, usersOf } from "../users.ts";
 import { callAt, now } from "./clock.ts";
-import { CLOSE_TIMEOUT, STREAM_METRICS } from "./connection.ts";
+import { CLOSE_TIMEOUT, checkMessages, STREAM_METRICS } from "./connection.ts";
+import { type Checks, CONTRACT_METRICS, checksOf } from "./contract.ts";
 import { readJsonInput, resultsDir } from "./files.ts";
 import { fromFunction, LOGIN_METRICS, type LoginFunction, Logins } from "./login.ts";
 import { hideInNotices, noticesSoFar } from "./notices.ts";
@@ -86,6 +88,7 @@ const COMMON = [
   "SSE_URL",
   "PROTOCOL",
   "PROTOCOL_FILE",
+  "CONTRACT",
   "PROFILE",
   "PAYLOAD_BYTES",
   "MESSAGE_BYTES",
@@ -243,7 +246,7 @@ export interface ScenarioSpec<N extends SettingName, O extends OwnSettings = NoS
 }
 
 /** What the extension can do that a script cannot. */
-type Helper = Pick<typeof import("k6/x/realtime"), "readUsers" | "inherits" | "tryDirectory">;
+type Helper = Pick<typeof import("k6/x/realtime"), "readUsers" | "inherits" | "tryDirectory" | "Contract">;
 
 /** Has the sockets offer what the settings say, as far as those that are used can. */
 function compress(settings: CompressionSettings, stock: boolean): void {
@@ -268,7 +271,7 @@ function choose(settings: HttpSettings, stock: boolean): void {
 export function scenario<N extends SettingName, O extends OwnSettings = NoSettings>(
   spec: ScenarioSpec<N, O>,
   metrics: readonly MetricName[],
-  planOf: (settings: Values<N | Common, O>, protocol: Protocol, users: Users) => Plan,
+  planOf: (settings: Values<N | Common, O>, protocol: Protocol, users: Users, checks?: Checks) => Plan,
 ) {
   const ownSettings: OwnSettings = spec.ownSettings ?? {};
   const ownMetrics: OwnMetrics = spec.metrics ?? {};
@@ -300,7 +303,9 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
     spec.protocolOf?.(settings as unknown as Settings<N>) ?? spec.protocol,
   );
   if (settings.SSE_URL !== "") requireOneWay(protocol);
-  const plan = planOf(settings, protocol, users);
+  const checks = checksOf(settings.CONTRACT, extension);
+  checkMessages(checks);
+  const plan = planOf(settings, protocol, users, checks);
   const stock = onStockSockets && spec.extension === undefined && plan.connect === undefined;
   compress(settings, stock);
   choose(settings, stock);
@@ -317,6 +322,7 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
     ...(plan.metrics ?? metrics),
     ...streamed,
     ...(login ? LOGIN_METRICS : []),
+    ...(checks ? CONTRACT_METRICS : []),
     ...SHARD_METRICS,
   ];
   const record = recorder<string>(names, ownMetrics);
@@ -328,7 +334,9 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
       (endpoint === undefined ? plain : identityAt(endpoint))(connection, { ...variables, ...more });
     return logins ? { ...anybody, login: logins.before(connection, anybody.variables, known) } : anybody;
   };
-  const floor = together(spec.floor as Thresholds, plan.limits ?? {});
+  const own = together(spec.floor as Thresholds, plan.limits ?? {});
+  const floor = checks ? together(own, limitsBeside(checks.limits, profile)) : own;
+  const breakdowns = { ...plan.breakdowns, ...checks?.breakdowns };
   requireLimits("floor", floor, allNames, ownMetrics);
   const all = profile ? together(floor, limitsOn(names, profile)) : floor;
   /** Looked for where it is told of, not by each virtual user. */
@@ -351,7 +359,7 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
     settings: givenSettings(read, __ENV, ownSettings),
     ...(__ENV[HOST_VARIABLE] && { host: __ENV[HOST_VARIABLE] }),
   };
-  const own: Own = { scenario: spec.name, limits, trendStats: stats, load: spec.settings };
+  const replaceable: Own = { scenario: spec.name, limits, trendStats: stats, load: spec.settings };
 
   const once = {
     executor: "per-vu-iterations" as const,
@@ -391,7 +399,7 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
         },
       }),
     },
-    thresholds: together(breakdownThresholds(allNames, plan.breakdowns, ownMetrics), limits) as NonNullable<
+    thresholds: together(breakdownThresholds(allNames, breakdowns, ownMetrics), limits) as NonNullable<
       Options["thresholds"]
     >,
     // The endpoints are asked at the same time, each with a time-out of its own; then their connections are closed.
@@ -423,7 +431,7 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
     options,
 
     setup() {
-      const replaced = replacedOptions(exec.test.options, own);
+      const replaced = replacedOptions(exec.test.options, replaceable);
       if (replaced) fail(replaced);
       requireShard(shards);
       const urls = endpoints;
@@ -489,7 +497,7 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
     },
 
     async run() {
-      const replaced = replacedOptions(exec.test.options, own); // the set-up may have been left out
+      const replaced = replacedOptions(exec.test.options, replaceable); // the set-up may have been left out
       if (replaced) exec.test.abort(replaced);
       remindOfSummary();
       record("ws_shards_started", 1);
@@ -511,13 +519,13 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
         plannedMs: plan.duration,
         metrics: allNames,
         own: ownMetrics,
-        breakdowns: plan.breakdowns,
+        breakdowns,
         limits,
         k6: { version: settings.K6_VERSION || null, extension: engine?.version ?? null },
         endedAt: new Date(),
         distributions: engine?.distributions(percentilesOf(stats)),
         steps: steps && outcomeOf(steps),
-        refusal: replacedOptions(exec.test.options, own),
+        refusal: replacedOptions(exec.test.options, replaceable),
         notes: (metrics) => [
           ...(plan.notes?.(metrics) ?? []),
           ...notesOnScope(
@@ -526,7 +534,8 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
             limits,
             profile && { ...profile, name: profileLabel(spec.profile) },
           ),
-          ...noticesSoFar(),
+          ...(checks ? notesOnContract(checks.contract, metrics, checks.figures(itemsIn(metrics))) : []),
+          ...noticesSoFar().filter((note) => !checks?.engine || !note.startsWith("contract: ")),
           ...strangeNotes(strange()),
         ],
       });
@@ -582,6 +591,18 @@ function withEventStream<N extends SettingName, S extends Settings<"HTTP_VERSION
   }
   return { ...settings, WS_URL: SSE_URL };
 }
+/** Limits of ours that a profile may loosen: where it limits the same metric, ours does not hold. */
+const limitsBeside = (limits: Thresholds, profile: Profile | undefined): Thresholds =>
+  Object.fromEntries(
+    Object.entries(limits).filter(
+      ([metric]) =>
+        !Object.keys(profile?.thresholds ?? {}).some((series) => series.replace(/\{.*/, "") === metric),
+    ),
+  );
+
+/** The parts of a contract that were seen, where metrics tell it. */
+const itemsIn = ({ ws_contract_seen }: Summary["metrics"]): string[] =>
+  Object.keys(ws_contract_seen?.by?.item ?? {});
 
 /** The login before each connection: the scenario's own, or the one of `LOGIN_FILE`. */
 function loginFor<N extends SettingName>(

@@ -206,7 +206,7 @@ export function swarm<N extends SettingName>(spec: SwarmSpec<N>) {
     noLogin: "whose connections the engine opens by itself",
   };
 
-  return scenario(withNeeds, SWARM_METRICS, (settings, protocol, users) => {
+  return scenario(withNeeds, SWARM_METRICS, (settings, protocol, users, checks) => {
     requireDescriptor(protocol, spec.name);
     const {
       AUTH,
@@ -279,6 +279,7 @@ export function swarm<N extends SettingName>(spec: SwarmSpec<N>) {
           upgradeMs: CONNECT_TIMEOUT,
         },
         messagesPerSecond: MESSAGES_PER_SECOND,
+        ...(checks?.engine && { contract: checks.engine }),
         ...(fanOut && {
           fanOut: {
             protocol: protocol.descriptor,

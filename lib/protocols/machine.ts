@@ -8,6 +8,7 @@ import type {
   ConnectionInit,
   Conversation,
   Effect,
+  MessageRole,
   Publication,
   Purpose,
   Received,
@@ -143,8 +144,7 @@ export class Machine implements Conversation {
     if (this.#isEnded()) return { message: frame }; // by time, or by the message before
     if (!wire.codec || typeof frame === "string") {
       reader.load(frame, this.#own, undefined, this.#protocol.nested);
-      this.#take(at, effects);
-      return { message: frame };
+      return { message: frame, role: this.#take(at, effects) };
     }
     const json = wire.codec.decode(frame);
     if (json === undefined) {
@@ -152,25 +152,28 @@ export class Machine implements Conversation {
       return { message: frame };
     }
     reader.load(json, this.#own, this.#comparesWhole ? latin1(frame) : "", this.#protocol.nested);
-    this.#take(at, effects);
-    return { message: json, bytes: frame.length };
+    return { message: json, bytes: frame.length, role: this.#take(at, effects) };
   }
 
-  /** Takes the message that the reader has. */
-  #take(at: Ms, effects: Effect[]): void {
+  /** Takes the message that the reader has; gives what it was taken for. */
+  #take(at: Ms, effects: Effect[]): MessageRole | undefined {
     this.#wasAnswered = false;
     const brought = this.#takeLists(at, effects);
-    const known =
-      this.#takeAwaited(at, effects) ||
-      this.#takeHeartbeat(at, effects) ||
-      this.#takeRefreshed() ||
-      this.#takeError(effects) ||
-      this.#takeReply(at, effects) ||
-      brought ||
-      this.#takeDelivery(at, effects);
+    const role = this.#takeAs(brought, at, effects);
     if (reader.failure !== undefined) {
       effects.push({ kind: "invalid", reason: "protocol_code", detail: reader.failure });
-    } else if (!known && !this.#wasAnswered) effects.push(this.#unknown());
+    } else if (role === undefined) effects.push(this.#unknown());
+    return role;
+  }
+
+  #takeAs(brought: boolean, at: Ms, effects: Effect[]): MessageRole | undefined {
+    if (this.#takeAwaited(at, effects)) return "session";
+    if (this.#takeHeartbeat(at, effects)) return "heartbeat";
+    if (this.#takeRefreshed()) return "refresh";
+    if (this.#takeError(effects)) return "error";
+    if (this.#takeReply(at, effects)) return "reply";
+    if (brought || this.#takeDelivery(at, effects)) return "delivery";
+    return this.#wasAnswered ? "heartbeat" : undefined;
   }
 
   probe(id: string, dueAt: Ms, payload = ""): Send {

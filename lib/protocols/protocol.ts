@@ -124,8 +124,13 @@ export interface Received {
   readonly message: Frame | undefined;
   /** How many bytes it had where a codec made JSON of it. */
   readonly bytes?: number;
+  /** What it was taken for; undefined for nothing that the descriptor knows. */
+  readonly role?: MessageRole | undefined;
   readonly effects: readonly Effect[];
 }
+
+/** What a descriptor may take a message for. */
+export type MessageRole = "session" | "heartbeat" | "refresh" | "error" | "reply" | "delivery";
 
 /**
  * One connection's state machine. It reads no clock and writes to no socket: instants are given, what is to be

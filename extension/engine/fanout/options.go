@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"xk6-realtime/engine/clock"
+	"xk6-realtime/engine/contract"
 	"xk6-realtime/engine/protocol"
 )
 
@@ -25,6 +26,8 @@ type Options struct {
 	// its own: with when this side was done with it, and what was wrong. An error
 	// that wraps ErrRefused says that the server did not take it.
 	Post func(i int, message []byte, done func(posted clock.Time, err error))
+	// Checking checks every message that comes. Default: nothing does.
+	Checking *contract.Checking
 	// Unwritable is told why a message could not be written, once for each
 	// loop, on its goroutine. Optional.
 	Unwritable func(why error)

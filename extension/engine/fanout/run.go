@@ -95,9 +95,10 @@ func New(e *engine.Engine, o Options) (*Run, error) {
 		r.spreads = append(r.spreads, s.NewSpreads(o.Timeout))
 	}
 	pieces := protocol.Pieces{MessageBytes: int(e.Options().MessageBytes), Memory: e.Buffer()}
-	for _, at := range e.Loops() {
+	for i, at := range e.Loops() {
 		l := &loop{run: r, loop: at, records: tally.NewPair(newRecord), coarse: hist.New()}
 		l.interpret = o.Protocol.NewInterpreter(o.Timeout, l.unix, pieces)
+		l.interpret.CheckBy(o.Checking.Loop(i))
 		for _, s := range r.streams {
 			l.arrivals = append(l.arrivals, s.NewArrivals())
 		}

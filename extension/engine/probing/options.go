@@ -9,6 +9,7 @@ import (
 	"math"
 	"time"
 
+	"xk6-realtime/engine/contract"
 	"xk6-realtime/engine/protocol"
 )
 
@@ -21,6 +22,8 @@ type Options struct {
 	Variables func(i int) []string
 	// Authenticate: see [protocol.Init].
 	Authenticate bool
+	// Checking checks every message that comes. Default: nothing does.
+	Checking *contract.Checking
 	// Unwritable is told why a message could not be written, once for each
 	// loop, on its goroutine. Optional.
 	Unwritable func(why error)

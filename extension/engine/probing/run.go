@@ -53,11 +53,13 @@ func New(e *engine.Engine, o Options) (*Run, error) {
 	}
 	r := &Run{o: o, window: newRecord(o.Protocol)}
 	pieces := protocol.Pieces{MessageBytes: int(e.Options().MessageBytes), Memory: e.Buffer()}
-	for _, at := range e.Loops() {
+	for i, at := range e.Loops() {
+		interpret := o.Protocol.NewInterpreter(o.Timeout, unix, pieces)
+		interpret.CheckBy(o.Checking.Loop(i))
 		r.loops = append(r.loops, &loop{
 			run:       r,
 			loop:      at,
-			interpret: o.Protocol.NewInterpreter(o.Timeout, unix, pieces),
+			interpret: interpret,
 			records:   tally.NewPair(func() *record { return newRecord(o.Protocol) }),
 		})
 	}

@@ -9,6 +9,7 @@ import (
 	"unsafe"
 
 	"xk6-realtime/engine/clock"
+	"xk6-realtime/engine/contract"
 	"xk6-realtime/engine/protocol/jsontext"
 )
 
@@ -38,7 +39,8 @@ type Interpreter struct {
 	wireID       []byte
 	number       [24]byte
 	own          locals // of an answer
-	answered     bool   // the message that is read, which may be something else, too
+	checker      *contract.Checker
+	answered     bool // the message that is read, which may be something else, too
 }
 
 // NewInterpreter makes an Interpreter. replyTimeout is how long replies may
@@ -61,6 +63,9 @@ func (p *Protocol) NewInterpreter(replyTimeout time.Duration, unix func(clock.Ti
 	in.element.spans = make([]span, slots)
 	return in
 }
+
+// CheckBy has every message that comes checked; nil for none.
+func (in *Interpreter) CheckBy(checker *contract.Checker) { in.checker = checker }
 
 // Protocol is what it interprets.
 func (in *Interpreter) Protocol() *Protocol { return in.protocol }
@@ -112,6 +117,7 @@ type rare struct {
 	nextBeats []clock.Time
 	refreshAt clock.Time // 0 for never
 	stream    stream
+	contract  contract.Session
 }
 
 // cursor is the last delivery's, in a form that needs memory only where it is

@@ -9,6 +9,7 @@ import (
 	"unsafe"
 
 	"xk6-realtime/engine/clock"
+	"xk6-realtime/engine/contract"
 	"xk6-realtime/engine/protocol/jsontext"
 )
 
@@ -52,20 +53,36 @@ const mostMessages = 65_536
 
 // take takes the protocol's message that the reader has.
 func (c *Conversation) take(e Events, at clock.Time) {
+	role := c.takeAs(e, at)
+	if role == "" {
+		c.unknown(e)
+	}
+	if r := &c.in.reader; c.in.checker != nil && r.isText {
+		c.in.checker.Check(&c.needRare().contract, r.text, true, role, contract.Server)
+	}
+}
+
+// takeAs tells what the message is, empty for nothing that is known.
+func (c *Conversation) takeAs(e Events, at clock.Time) (role string) {
 	c.in.answered = false
 	brought := c.takeLists(e, at)
 	switch {
 	case c.takeAwaited(e, at):
+		return contract.RoleSession
 	case c.takeHeartbeat(e, at):
+		return contract.RoleHeartbeat
 	case c.takeRefreshed():
+		return contract.RoleRefresh
 	case c.takeError(e):
+		return contract.RoleError
 	case c.takeReply(e, at):
-	case brought:
-	case c.takeDelivery(e, at):
+		return contract.RoleReply
+	case brought, c.takeDelivery(e, at):
+		return contract.RoleDelivery
 	case c.in.answered:
-	default:
-		c.unknown(e)
+		return contract.RoleHeartbeat
 	}
+	return ""
 }
 
 func (c *Conversation) takeAwaited(e Events, at clock.Time) bool {

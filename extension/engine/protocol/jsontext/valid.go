@@ -1,18 +1,19 @@
 package jsontext
 
-// maxDepth bounds the nesting that Valid takes.
-const maxDepth = 1000
+// MaxDepth bounds the nesting that is taken: objects and lists in one another.
+const MaxDepth = 1000
 
-// Valid tells whether b is one value of JSON, nested at most 1000 deep. That
+// Valid tells whether b is one value of JSON, nested at most MaxDepth deep. That
 // texts are UTF-8 is to be checked beside it.
 func Valid(b []byte) bool {
-	i := skip(b, Space(b, 0), 0)
+	i := Skip(b, Space(b, 0), 1)
 	return i >= 0 && Space(b, i) == len(b)
 }
 
-// skip returns where the value that begins at i ends, -1 for none.
-func skip(b []byte, i, depth int) int {
-	if i >= len(b) || depth > maxDepth {
+// Skip returns where the value that begins at i ends, -1 for none. depth is how
+// deep an object or list would be that begins there, from 1 on.
+func Skip(b []byte, i, depth int) int {
+	if i >= len(b) {
 		return -1
 	}
 	switch c := b[i]; {
@@ -22,6 +23,9 @@ func skip(b []byte, i, depth int) int {
 	case c == '-' || c >= '0' && c <= '9':
 		return NumberEnd(b, i)
 	case c == '{' || c == '[':
+		if depth > MaxDepth {
+			return -1
+		}
 		return skipElements(b, i, depth)
 	}
 	return LiteralEnd(b, i)
@@ -47,7 +51,7 @@ func skipElements(b []byte, i, depth int) int {
 			}
 			i = Space(b, i+1)
 		}
-		if i = skip(b, i, depth+1); i < 0 {
+		if i = Skip(b, i, depth+1); i < 0 {
 			return -1
 		}
 		if i = Space(b, i); i >= len(b) {

@@ -14,7 +14,7 @@ func FuzzValid(f *testing.F) {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		if got, want := Valid([]byte(text)), json.Valid([]byte(text)); got != want && strings.Count(text, "[")+strings.Count(text, "{") < maxDepth {
+		if got, want := Valid([]byte(text)), json.Valid([]byte(text)); got != want && strings.Count(text, "[")+strings.Count(text, "{") < MaxDepth {
 			t.Fatalf("%q: %v, want %v", text, got, want)
 		}
 	})

@@ -1,0 +1,263 @@
+package binding
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/grafana/sobek"
+	"github.com/sirupsen/logrus"
+	"go.k6.io/k6/v2/js/common"
+
+	"xk6-realtime/engine"
+	"xk6-realtime/engine/contract"
+	"xk6-realtime/engine/swarm"
+)
+
+// contracts are those of a process, by their text: all virtual users share
+// each.
+type contracts struct {
+	mu     sync.Mutex
+	byText map[string]*sharedContract
+}
+
+// sharedContract is a contract, and what messages came to by it.
+type sharedContract struct {
+	*contract.Contract
+	mu    sync.Mutex // guards what follows
+	total *contract.Record
+}
+
+// use compiles a contract, once for each text.
+func (c *contracts) use(text string) (*sharedContract, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if known := c.byText[text]; known != nil {
+		return known, nil
+	}
+	compiled, err := contract.Parse([]byte(text))
+	if err != nil {
+		return nil, err
+	}
+	if c.byText == nil {
+		c.byText = map[string]*sharedContract{}
+	}
+	shared := &sharedContract{Contract: compiled, total: compiled.NewRecord()}
+	c.byText[text] = shared
+	return shared, nil
+}
+
+// contractObject is a Contract as a script holds it.
+type contractObject struct {
+	of     *instance
+	shared *sharedContract
+}
+
+// newContract is the constructor of Contract, which takes what
+// lib/contract/load.ts made, as JSON.
+func (i *instance) newContract(call sobek.ConstructorCall) *sobek.Object {
+	rt := i.vu.Runtime()
+	shared, err := i.process.contracts.use(call.Argument(0).String())
+	if err != nil {
+		common.Throw(rt, err)
+	}
+	return rt.ToValue(&contractObject{i, shared}).(*sobek.Object)
+}
+
+// contractSession checks the messages of one connection of a script.
+type contractSession struct {
+	process *process
+	logger  logrus.FieldLogger
+	shared  *sharedContract
+	checker *contract.Checker
+	record  *contract.Record
+	session contract.Session
+}
+
+// Open begins a connection, whose messages are then checked one by one.
+func (c *contractObject) Open() (*contractSession, error) {
+	state := c.of.vu.State()
+	if state == nil {
+		return nil, errors.New("Contract.open: expected to be called by a virtual user, was called in the init context")
+	}
+	record := c.shared.NewRecord()
+	return &contractSession{
+		process: c.of.process, logger: state.Logger, shared: c.shared, checker: c.shared.NewChecker(record), record: record,
+	}, nil
+}
+
+// Check says what a message is: its kind and the rules that it breaks, apart by
+// spaces; empty for one that needs no schema, "-" for one that was left out.
+func (s *contractSession) Check(message sobek.Value, role, sender string) (string, error) {
+	text, isText := message.Export().(string)
+	if !isText && common.IsNullish(message) {
+		return "", errors.New("Contract.check: expected a message, got nothing")
+	}
+	s.checker.Check(&s.session, []byte(text), isText, role, contract.Sender(sender))
+	said := s.said()
+	if s.process.tellFindings(s.shared.Contract, s.record) {
+		s.process.notices.log(s.logger)
+	}
+	s.shared.add(s.record)
+	return said, nil
+}
+
+func (s *contractSession) said() string {
+	if s.record.Unchecked > 0 {
+		return "-"
+	}
+	kind := slices.IndexFunc(s.record.Messages, func(n int64) bool { return n > 0 })
+	if kind < 0 {
+		return ""
+	}
+	var out strings.Builder
+	out.WriteString(s.shared.KindName(kind))
+	for rule, name := range contract.Rules {
+		if s.record.Breaches[kind*len(contract.Rules)+rule] > 0 {
+			out.WriteString(" " + name)
+		}
+	}
+	return out.String()
+}
+
+// add keeps what happened for the whole run, and leaves the record empty.
+func (s *sharedContract) add(r *contract.Record) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r.MoveTo(s.total)
+}
+
+// contractFigures are what messages came to so far.
+type contractFigures struct {
+	Messages  map[string]int64  `js:"messages"`
+	Unchecked int64             `js:"unchecked"`
+	Unseen    []string          `js:"unseen"`
+	Findings  []contractFinding `js:"findings"`
+}
+
+type contractFinding struct {
+	Kind     string `js:"kind"`
+	Rule     string `js:"rule"`
+	At       string `js:"at"`
+	Schema   string `js:"schema"`
+	Expected string `js:"expected"`
+	Found    string `js:"found"`
+	Count    int64  `js:"count"`
+}
+
+// Figures is what messages of the process came to so far.
+func (o *contractObject) Figures() contractFigures {
+	c := o.shared
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	f := contractFigures{Messages: map[string]int64{}, Unchecked: c.total.Unchecked, Unseen: []string{}, Findings: []contractFinding{}}
+	for kind, n := range c.total.Messages {
+		f.Messages[c.KindName(kind)] = n
+	}
+	for i, seen := range c.total.Seen {
+		if !seen {
+			f.Unseen = append(f.Unseen, c.Items[i].Name)
+		}
+	}
+	all := c.total.Findings()
+	slices.SortFunc(all, func(a, b *contract.Finding) int {
+		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.First.Rule, b.First.Rule))
+	})
+	for _, found := range all {
+		b := &found.First
+		f.Findings = append(f.Findings, contractFinding{
+			Kind: c.KindName(found.Kind), Rule: b.Rule.String(), At: b.At, Schema: b.Schema,
+			Expected: b.Expected, Found: peerText(b.Found), Count: found.Count,
+		})
+	}
+	return f
+}
+
+// tellFindings says each way in which messages broke a contract once.
+func (p *process) tellFindings(c *contract.Contract, r *contract.Record) (isAny bool) {
+	for _, found := range r.Findings() {
+		b := &found.First
+		kind := c.KindName(found.Kind)
+		p.notices.add("contract "+kind+" "+b.Rule.String()+" "+b.Schema, describeBreach(kind, b))
+	}
+	return len(r.Findings()) > 0
+}
+
+// describeBreach is describeBreach of lib/contract/findings.ts.
+func describeBreach(kind string, b *contract.Breach) string {
+	at := ""
+	if b.At != "" {
+		at = " " + peerText(b.At)
+	}
+	return fmt.Sprintf("contract: %s%s: expected %s, got %s (%s)", kind, at, b.Expected, peerText(b.Found), b.Rule)
+}
+
+// readContract takes what new Contract gave, nil for none.
+func readContract(r *reader) *sharedContract {
+	value, given := r.take("contract")
+	if !given {
+		return nil
+	}
+	c, ok := value.(*contractObject)
+	if !ok {
+		r.wrong("contract", "a Contract", value)
+		return nil
+	}
+	return c.shared
+}
+
+// shardContract checks the messages of a shard.
+type shardContract struct {
+	*contract.Checking
+	shared *sharedContract
+	loops  []*engine.Loop
+}
+
+func newShardContract(e *engine.Engine, shared *sharedContract) *shardContract {
+	if shared == nil {
+		return nil
+	}
+	loops := e.Loops()
+	return &shardContract{shared.NewChecking(len(loops)), shared, loops}
+}
+
+// checking is nil where nothing is checked.
+func (s *shardContract) checking() *contract.Checking {
+	if s == nil {
+		return nil
+	}
+	return s.Checking
+}
+
+// guest is for connections that are only held.
+func (s *shardContract) guest(loop, _ int) swarm.Guest { return swarm.Checked(s.Loop(loop)) }
+
+// push tells k6 what messages came to since the last time.
+func (s *shardContract) push(r *recorder) {
+	record := s.Snapshot(func(loop int, take func()) {
+		if !s.loops[loop].Await(take) {
+			take() // the loop has ended
+		}
+	})
+	r.contract(s.shared.Contract, record)
+	r.process.tellFindings(s.shared.Contract, record)
+	s.shared.add(record)
+}
+
+// contract tells k6 how messages kept to a contract.
+func (r *recorder) contract(c *contract.Contract, record *contract.Record) {
+	b := batch{r: r, at: time.Now()}
+	for kind, n := range record.Messages {
+		b.count(r.metrics.ContractMessages, n, "kind", c.KindName(kind))
+	}
+	for i, n := range record.Breaches {
+		kind, rule := i/len(contract.Rules), i%len(contract.Rules)
+		b.count(r.metrics.ContractViolations, n, "kind", c.KindName(kind), "rule", contract.Rules[rule])
+	}
+	b.count(r.metrics.ContractUnchecked, record.Unchecked)
+	b.push()
+}

@@ -1,0 +1,79 @@
+/** How a contract was kept, in sentences: for the summary and for the terminal. Pure. */
+import { peerText } from "../peer-text.ts";
+import type { Summary } from "../summary/summary.ts";
+import type { Breach, Contract } from "./contract.ts";
+
+/**
+ * One way in which a message broke its contract.
+ *
+ * @param secrets what must not be shown of it
+ */
+export function describeBreach(
+  kind: string,
+  { at, rule, expected, found }: Breach,
+  secrets: readonly string[] = [],
+): string {
+  const place = at === "" ? "" : ` ${peerText(at, secrets)}`;
+  return `contract: ${kind}${place}: expected ${expected}, got ${peerText(found, secrets)} (${rule})`;
+}
+
+/** What is known of a contract at the end of a run beside its metrics. */
+export interface ContractFigures {
+  /** Names of the fields and values that no message had; undefined where that is not known. */
+  readonly unseen?: readonly string[] | undefined;
+  /** Each way in which messages broke the contract, the most frequent first; undefined where that is not known. */
+  readonly findings?: readonly (Breach & { readonly kind: string; readonly count: number })[] | undefined;
+}
+
+/** Names that are listed one by one. */
+const MOST_LISTED = 20;
+
+/** How the contract was kept, and what of it no message showed. */
+export function notesOnContract(
+  contract: Contract,
+  metrics: Summary["metrics"],
+  { unseen, findings = [] }: ContractFigures,
+): string[] {
+  const by = countsBy(metrics.ws_contract_messages, "kind");
+  const checked = Object.values(by).reduce((sum, count) => sum + count, 0);
+  const left = countOf(metrics.ws_contract_unchecked);
+  const missing = contract.kinds
+    .filter(({ name, from }) => from !== "client" && !by[name])
+    .map(({ name }) => name);
+  const share =
+    left === 0
+      ? ""
+      : `, ${percent(checked / (checked + left))} of those that came: there was no time for more`;
+  return [
+    ...findings.map((finding) => `${describeBreach(finding.kind, finding)}, ${times(finding.count)}`),
+    `contract ${contract.source}: ${checked} messages were checked${share}`,
+    ...(missing.length > 0 ? [`contract: kinds that never came: ${listed(missing)}`] : []),
+    ...(unseen && unseen.length > 0
+      ? [`contract: fields and values that never came: ${listed(ofKinds(unseen, missing))}`]
+      : []),
+  ].filter((note) => !note.endsWith(": "));
+}
+
+/** What is missing of a kind that never came goes without saying. */
+const ofKinds = (unseen: readonly string[], missing: readonly string[]): string[] =>
+  unseen.filter((name) => !missing.includes(name.split(/[/=]/)[0]!));
+
+function listed(names: readonly string[]): string {
+  const distinct = [...new Set(names)];
+  const more = distinct.length - MOST_LISTED;
+  return [...distinct.slice(0, MOST_LISTED), ...(more > 0 ? [`${more} more`] : [])].join(", ");
+}
+
+const times = (count: number): string => (count === 1 ? "once" : `${count} times`);
+
+const percent = (share: number): string => `${Number((share * 100).toPrecision(3))} %`;
+
+const countOf = (metric: Summary["metrics"][string] | undefined): number =>
+  metric?.kind === "counter" ? metric.count : 0;
+
+function countsBy(metric: Summary["metrics"][string] | undefined, tag: string): Record<string, number> {
+  const parts = metric?.by?.[tag] ?? {};
+  return Object.fromEntries(
+    Object.entries(parts).map(([value, figures]) => [value, figures.kind === "counter" ? figures.count : 0]),
+  );
+}

@@ -1,0 +1,181 @@
+/** Validates messages in Node.js and in k6's JavaScript, by Ajv. */
+import { Ajv, type ErrorObject, type Options, type ValidateFunction } from "ajv";
+import { Ajv2019 } from "ajv/dist/2019.js";
+import { Ajv2020 } from "ajv/dist/2020.js";
+import { fullFormats } from "ajv-formats/dist/formats.js";
+import {
+  type Breach,
+  type Contract,
+  ContractError,
+  type Draft,
+  FORMATS,
+  RULES,
+  type Rule,
+} from "./contract.ts";
+import { escapeToken, shown, uriOf } from "./refs.ts";
+import { expectedOf, foundOf } from "./words.ts";
+
+const CLASSES = { "7": Ajv, "2019-09": Ajv2019, "2020-12": Ajv2020 } as const satisfies Record<
+  Draft,
+  unknown
+>;
+
+/** Compiles a pattern. */
+export type Patterns = (source: string) => { test(text: string): boolean };
+
+/** Validates messages of a contract's kinds. */
+export class Validator {
+  readonly #contract: Contract;
+  readonly #ajv: Ajv;
+  readonly #compiled: readonly ValidateFunction[];
+  readonly #places = new WeakMap<object, string>();
+
+  /**
+   * @param mayTrust whether the schemas were checked before, as in each of many virtual users
+   * @param patterns compiles patterns. Default: JavaScript's own regular expressions, which in k6 take no longer than the
+   * text is long; those of Node.js may take without end
+   * @throws ContractError where a schema is none
+   */
+  constructor(contract: Contract, mayTrust = false, patterns?: Patterns) {
+    this.#contract = contract;
+    const { draft, documents } = contract;
+    this.#ajv = new CLASSES[draft](optionsOf(mayTrust, patterns));
+    for (const keyword of ["anyOf", "oneOf", "contains"]) quieten(this.#ajv, keyword);
+    for (const [uri, document] of Object.entries(documents)) {
+      this.#note(document, `${uri}#`);
+      this.#try(uri, () => this.#ajv.addSchema(document as object, uri));
+    }
+    this.#compiled = contract.kinds.map(({ schema }) => this.#compile(schema));
+  }
+
+  /** Whether a message is valid; says nothing of why not. */
+  isValid(kind: number, message: unknown): boolean {
+    return this.#compiled[kind]!(message) as boolean;
+  }
+
+  /** How a message breaks the schema of its kind: each rule once at each place. */
+  breaches(kind: number, message: unknown): readonly Breach[] {
+    const validate = this.#compiled[kind]!;
+    if (validate(message)) return [];
+    return this.#breachesOf(validate.errors ?? []);
+  }
+
+  #compile(schema: string): ValidateFunction {
+    return this.#try(schema, () => {
+      const found = this.#ajv.getSchema(uriOf(schema).replace(/#$/, ""));
+      if (!found) throw new Error("there is nothing");
+      return found;
+    });
+  }
+
+  #try<T>(at: string, make: () => T): T {
+    try {
+      return make();
+    } catch (error) {
+      throw new ContractError(
+        `${shown(at)}: expected a JSON Schema of draft ${this.#contract.draft}, got one that is none (${(error as Error).message})`,
+      );
+    }
+  }
+
+  #note(value: unknown, at: string): void {
+    if (typeof value !== "object" || value === null) return;
+    this.#places.set(value, at);
+    for (const [name, member] of Object.entries(value)) this.#note(member, `${at}/${escapeToken(name)}`);
+  }
+
+  #breachesOf(errors: readonly ErrorObject[]): Breach[] {
+    const told = errors.filter(({ keyword, propertyName }) => keyword !== "if" && propertyName === undefined);
+    return distinct([...strongest(told.map((error) => this.#breachOf(error)))].sort(inOrder));
+  }
+
+  #breachOf({ keyword, instancePath, params, parentSchema, schema, data }: ErrorObject): Breach {
+    const rule = ruleOf(keyword);
+    const name: string = (params.missingProperty ??
+      params.additionalProperty ??
+      params.unevaluatedProperty ??
+      params.propertyName ??
+      "") as string;
+    const value = rule === "false" ? false : (parentSchema?.[rule] ?? schema);
+    const at = (parentSchema && this.#places.get(parentSchema)) ?? "";
+    return {
+      rule,
+      at: instancePath,
+      schema: rule === "false" ? at : `${at}/${rule}`,
+      expected: expectedOf(rule, value, name),
+      found: foundOf(rule, data, instancePath),
+    };
+  }
+}
+
+/** Those that hide others at the same place, the strongest first: of a value of another type nothing else is to be said. */
+const STRONG: readonly Rule[] = ["type", "const", "enum", "format"];
+const WEAK: readonly Rule[] = ["unevaluatedProperties", "unevaluatedItems"];
+
+/** Validators differ in what they look at once a value is wrong: this is what they agree on. */
+export function strongest(breaches: readonly Breach[]): readonly Breach[] {
+  const strengthAt = new Map<string, number>();
+  for (const { at, rule } of breaches) {
+    const strength = STRONG.indexOf(rule);
+    if (strength >= 0) strengthAt.set(at, Math.min(strength, strengthAt.get(at) ?? STRONG.length));
+  }
+  const left = breaches.filter(({ at, rule }) => {
+    const strength = strengthAt.get(at);
+    return strength === undefined || STRONG[strength] === rule;
+  });
+  const firm = left.filter(({ rule }) => !WEAK.includes(rule));
+  return firm.length > 0 ? firm : left;
+}
+
+const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+const inOrder = (a: Breach, b: Breach): number =>
+  compare(a.at, b.at) || RULES.indexOf(a.rule) - RULES.indexOf(b.rule) || compare(a.expected, b.expected);
+
+function distinct(breaches: readonly Breach[]): Breach[] {
+  const seen = new Set<string>();
+  return breaches.filter(({ rule, at }) => {
+    const key = `${rule} ${at}`;
+    return !seen.has(key) && seen.add(key);
+  });
+}
+
+const ruleOf = (keyword: string): Rule => {
+  if (keyword === "false schema") return "false";
+  return (RULES as readonly string[]).includes(keyword) ? (keyword as Rule) : "false";
+};
+
+const optionsOf = (mayTrust: boolean, patterns: Patterns | undefined): Options => ({
+  ...(patterns && { code: { regExp: Object.assign(patterns, { code: "" }) } }),
+  allErrors: true,
+  verbose: true,
+  strict: false,
+  logger: false,
+  // A member called "constructor" is one that came.
+  ownProperties: true,
+  validateSchema: !mayTrust,
+  addUsedSchema: false,
+  formats: Object.fromEntries(FORMATS.map((name) => [name, fullFormats[name]!])) as NonNullable<
+    Options["formats"]
+  >,
+});
+
+/** Has a keyword that looks at several schemas tell that none fits, and not why each of them does not. */
+function quieten(ajv: Ajv, keyword: string): void {
+  const rule = ajv.RULES.all[keyword];
+  if (typeof rule !== "object") throw new Error(`this Ajv has no ${keyword}`);
+  const { code } = rule.definition as unknown as { code(cxt: KeywordContext): void };
+  const quiet = (cxt: KeywordContext) => {
+    const { error } = cxt;
+    cxt.error = (append, params, paths) => {
+      cxt.reset();
+      error.call(cxt, append, params, paths);
+    };
+    code(cxt);
+  };
+  rule.definition = { ...rule.definition, code: quiet } as unknown as typeof rule.definition;
+}
+
+interface KeywordContext {
+  error(append?: boolean, params?: object, paths?: object): void;
+  reset(): void;
+}
