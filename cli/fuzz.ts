@@ -4,6 +4,8 @@ import type { Finding } from "../lib/fuzz/finding.ts";
 import { FUZZ_FORMAT, type FuzzResult, type RouteResult } from "../lib/fuzz/result.ts";
 import { STRATEGY_NAMES } from "../lib/fuzz/strategies.ts";
 import { EXIT, readAgain, type Surroundings, UserError } from "./command.ts";
+import { readFuzzContract } from "./fuzz/contract.ts";
+import { gaugesAt } from "./fuzz/gauges.ts";
 import { DEFAULTS, type Options, optionsOf, RATES } from "./fuzz/options.ts";
 import { readStrategies } from "./fuzz/own-strategies.ts";
 import { ProgressLine } from "./fuzz/progress.ts";
@@ -49,6 +51,8 @@ const ARGS = {
   include: text("GLOBS", "Routes to fuzz, such as /ws/*. (all)"),
   exclude: text("GLOBS", "Routes to leave out, such as /ws/internal/*."),
   strategies: text("FILE", "Your own messages by route: .json, .js or .mjs."),
+  contract: text("FILE", "What messages were agreed to be: an AsyncAPI document, or a map of JSON Schemas."),
+  metrics: text("URL", "The server's metrics, for counts that grow and do not come back."),
   "any-subprotocol": flag("Do not judge which subprotocol the server chooses."),
   only: text("LIST", `Strategies to use, of ${STRATEGY_NAMES.join(", ")}. (all)`),
   expect: text(
@@ -146,6 +150,7 @@ async function fuzzAll(
     const flag = (["include", "exclude"] as const).find((name) => args[name] !== undefined);
     if (flag) throw new UserError(`--${flag}: expected --routes beside it, got none`);
   }
+  const beside = await besideOf(args, cwd);
   const routes = args.routes === undefined ? [undefined] : await routesOf(String(args.routes), options, cwd);
   const extraOf =
     args.strategies === undefined
@@ -168,6 +173,7 @@ async function fuzzAll(
       aim,
       options,
       extra: extraOf(route),
+      ...beside,
       // What one route leaves of its share of the time is the others'.
       until: performance.now() + Math.max(0, left) / (routes.length - index),
       signal,
@@ -196,6 +202,14 @@ async function fuzzAll(
   }
   if (whole.verdict === "fail") return EXIT.fail;
   return whole.verdict === "pass" ? EXIT.pass : EXIT.undecided;
+}
+
+/** What is known of the server beside its descriptor. */
+async function besideOf({ contract, metrics }: Args, cwd: string) {
+  return {
+    ...(contract !== undefined && { contract: await readFuzzContract(String(contract), cwd) }),
+    ...(metrics !== undefined && { gauges: await gaugesAt(String(metrics)) }),
+  };
 }
 
 const NOTHING_MORE: Extra = { messages: [], own: [] };
@@ -254,7 +268,8 @@ async function replayAs(
       `--replay: expected --protocol or --protocol-file of the protocol "${finding.protocol}", got "${aim.protocol.name}"`,
     );
   }
-  return { replayed: await replay(finding, aim, options, around.signal), mask: aim.mask };
+  const beside = await besideOf(args, around.cwd);
+  return { replayed: await replay(finding, aim, options, beside, around.signal), mask: aim.mask };
 }
 
 /** As the flag `--replay`, for a program. */

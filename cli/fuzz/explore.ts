@@ -92,18 +92,19 @@ async function verbsOf(
       ...(message.coded && { coded: true }),
     };
     const { texts, end } = await answersTo(target, step);
-    const plain = texts.map((text) => text.replaceAll(word, "WORD").replace(/fz-\w+|\d+/g, "0"));
+    const plain = texts.map((text) => text.replace(/fz-\w+|\d+/g, "0"));
     return { message, answer: [...plain, end].join("\n") };
   };
   const [one, two] = [await tried(NONSENSE[0]), await tried(NONSENSE[1])];
   // A server that does not answer alike to two such words tells nothing.
-  if (!one || one.answer !== two?.answer) return [];
+  if (!one || one.answer.replaceAll(NONSENSE[0], NONSENSE[1]) !== two?.answer) return [];
   const known = typesOf(messages);
   const candidates = [...new Set([...words, ...COMMON_WORDS])].filter((word) => !known.includes(word));
   const verbs: KnownMessage[] = [];
   for (const word of candidates.slice(0, MOST_WORDS)) {
     const answered = await tried(word);
-    if (answered && answered.answer !== one.answer) verbs.push(answered.message);
+    if (answered && answered.answer !== one.answer.replaceAll(NONSENSE[0], word))
+      verbs.push(answered.message);
     if (verbs.length === MOST_VERBS) break;
   }
   return verbs;

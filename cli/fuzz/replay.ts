@@ -5,7 +5,7 @@ import { type Finding, FindingSchema, KIND_TITLES } from "../../lib/fuzz/finding
 import { judge, type Symptom, signatureOf } from "../../lib/fuzz/oracle.ts";
 import { UserError } from "../command.ts";
 import type { Options } from "./options.ts";
-import { runningOf } from "./route.ts";
+import { type Beside, runningOf } from "./route.ts";
 import { executeAlone } from "./run.ts";
 import type { Aim } from "./target.ts";
 
@@ -44,9 +44,15 @@ export async function replay(
   finding: Finding,
   aim: Aim,
   options: Options,
+  beside: Beside,
   signal: AbortSignal,
 ): Promise<Replayed> {
-  const { running, rules } = await runningOf(finding.route === "" ? undefined : finding.route, aim, options);
+  const { running, rules } = await runningOf(
+    finding.route === "" ? undefined : finding.route,
+    aim,
+    options,
+    beside,
+  );
   let received = "";
   let seen = 0;
   let of = 0;

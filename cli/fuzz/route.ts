@@ -9,6 +9,8 @@ import { COMMON_MESSAGES, type KnownMessage, type Message, messagesOf } from "..
 import type { Protocol } from "../../lib/protocols/index.ts";
 import { EXIT, UserError } from "../command.ts";
 import { campaign, type Progress } from "./campaign.ts";
+import { Client, type Target } from "./client.ts";
+import type { FuzzContract } from "./contract.ts";
 import { explore } from "./explore.ts";
 import { type Options, RATES } from "./options.ts";
 import { findCalm, type Running } from "./run.ts";
@@ -21,7 +23,13 @@ export interface Extra {
   readonly own: readonly fc.Arbitrary<Message>[];
 }
 
-export interface RouteRun {
+/** What is known of the server beside its descriptor. */
+export interface Beside {
+  readonly contract?: FuzzContract;
+  readonly gauges?: NonNullable<Running["gauges"]>;
+}
+
+export interface RouteRun extends Beside {
   readonly route: string | undefined;
   readonly aim: Aim;
   readonly options: Options;
@@ -34,7 +42,12 @@ export interface RouteRun {
 }
 
 /** How runs of a route are made, with what holds there. */
-export async function runningOf(route: string | undefined, aim: Aim, options: Options) {
+export async function runningOf(
+  route: string | undefined,
+  aim: Aim,
+  options: Options,
+  { contract, gauges }: Beside,
+) {
   const target = await aim.targetOf(route);
   const calm = await findCalm(target, options.neighbours).catch((error) => {
     if (!(error instanceof NoStage)) throw error;
@@ -43,6 +56,7 @@ export async function runningOf(route: string | undefined, aim: Aim, options: Op
       EXIT.error,
     );
   });
+  const brokenInPeace = contract && (await violationInPeace(target, contract));
   const running: Running = {
     target,
     calm,
@@ -51,10 +65,35 @@ export async function runningOf(route: string | undefined, aim: Aim, options: Op
       options.messageTimeoutMs,
       Math.max(250, 10 * calm.answerMs, 2.5 * options.neighbourLimitMs),
     ),
+    ...(gauges && { gauges }),
+    ...(contract && !brokenInPeace && { violation: contract.violation }),
     pace: pacer(options.rate ?? (aim.isLoopback ? RATES.loopback : RATES.elsewhere)),
   };
   const rules = { calm, expect: options.expect, neighbourLimitMs: options.neighbourLimitMs };
-  return { target, calm, running, rules };
+  return { target, calm, running, rules, brokenInPeace };
+}
+
+/** How the contract is broken while nobody attacks: then it cannot be judged by. */
+async function violationInPeace(target: Target, { violation }: FuzzContract): Promise<string | undefined> {
+  const client = await Client.open(
+    {
+      name: "peace",
+      role: "neighbour",
+      index: 0,
+      room: "fuzz-room-peace",
+      neighbourUser: "",
+      opening: { start: "ready" },
+    },
+    target,
+    performance.now(),
+  );
+  await client.probe(target.messageTimeoutMs);
+  await client.close(500);
+  for (const text of client.whole) {
+    const found = violation(text);
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
 export async function fuzzRoute(
@@ -62,10 +101,10 @@ export async function fuzzRoute(
 ): Promise<{ result: RouteResult; findings: readonly Finding[] }> {
   const { route, aim, options, extra, until, signal } = what;
   const startedAt = performance.now();
-  const { target, calm, running, rules } = await runningOf(route, aim, options);
+  const { target, calm, running, rules, brokenInPeace } = await runningOf(route, aim, options, what);
   const { descriptor } = target.protocol;
   const isGraphql = target.protocol.subprotocols.some((name) => name.startsWith("graphql"));
-  const known = [...messagesOf(descriptor), ...extra.messages];
+  const known = [...messagesOf(descriptor), ...extra.messages, ...(what.contract?.messages ?? [])];
   const explored = await explore(target, known, isGraphql && options.only.includes("graphql"));
   const material: Material = {
     messages: [...known, ...explored.verbs, ...explored.seen, ...(known.length === 0 ? COMMON_MESSAGES : [])],
@@ -110,7 +149,12 @@ export async function fuzzRoute(
       messages: sent,
       sweep: { tried, of: sweep.flat().length },
       ...judgedOf(calm, target.protocol, options),
-      notes: [...notes],
+      notes: [
+        ...(brokenInPeace === undefined
+          ? []
+          : [`not judged: the contract, which is broken in peace: ${brokenInPeace}`]),
+        ...notes,
+      ],
       ...(ended !== undefined && { ended }),
       durationMs: performance.now() - startedAt,
     },

@@ -1,7 +1,7 @@
 /** What a fuzzing run sends: connections, and steps on them. JSON as it stands, since a finding's file holds it. Pure. */
 import * as v from "valibot";
 import { decodeUtf8, encodeUtf8 } from "../protocols/utf8.ts";
-import { bytesOfHex } from "./hex.ts";
+import { bytesOfHex, hexOf } from "./hex.ts";
 
 const object = v.strictObject;
 const optional = v.exactOptional;
@@ -89,17 +89,23 @@ export function breaksWire({ frames, close }: Step): boolean {
   if (close?.code !== undefined && !isSendableCode(close.code)) return true;
   if (!frames) return false;
   let inMessage = false;
-  let text = "";
+  let isText = false;
+  let digits = "";
   return frames.some((frame) => {
     const { fin, opcode, rsv = 0 } = frame;
     if (rsv !== 0 || (opcode > 2 && opcode < 8) || opcode > 10) return true;
-    const bytes = frame.text === undefined ? (frame.hex ?? "").length / 2 : encodeUtf8(frame.text).length;
-    if (opcode >= 8) return !fin || bytes > 125 || (opcode === 8 && bytes === 1);
-    const isWrong = (opcode === 0) !== inMessage;
-    if (opcode === 1) text = "";
+    const payload = frame.hex ?? hexOf(encodeUtf8(frame.text ?? ""));
+    if (opcode === 8)
+      return !fin || payload.length === 2 || payload.length > 250 || !isUtf8(payload.slice(4));
+    if (opcode > 8) return !fin || payload.length > 250;
+    const isOutOfPlace = (opcode === 0) !== inMessage;
+    if (opcode !== 0) {
+      isText = opcode === 1;
+      digits = "";
+    }
     inMessage = !fin;
-    text += frame.hex ?? "";
-    return isWrong || (frame.hex !== undefined && opcode === 1 && !isUtf8(text));
+    digits += payload;
+    return isOutOfPlace || (fin && isText && !isUtf8(digits));
   });
 }
 

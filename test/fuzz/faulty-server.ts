@@ -37,6 +37,9 @@ export const FAULTS = {
   "array-root": "a list in place of an object ends the connection with 1011",
   "reply-twice": "an echo with an empty text is answered twice",
   "error-then-echo": "an echo after an error has no answer",
+  "bare-error":
+    "an unknown type is answered with an error without its reason, which only the contract forbids",
+  "leave-leaks": "a leave of a room that was never joined is kept, which only the metrics tell",
   "leave-drops-room": "a leave without a room drops everybody in the room",
 } as const;
 
@@ -54,6 +57,22 @@ export const ACME = {
   delivery: { where: { "/type": "said" }, id: "/id", seq: "/seq", room: "/room" },
   error: { where: { "/type": "error" }, reason: "/reason", settles: "id", id: "/id" },
 };
+
+/** What its messages were agreed to be, for `--contract`. */
+export const ACME_CONTRACT = {
+  messages: Object.fromEntries([
+    ["typing", { from: "client", schema: object({ type: { const: "typing" }, room: { type: "string" } }) }],
+    ["joined", { from: "server", schema: object({ type: { const: "joined" }, room: { type: "string" } }) }],
+    ["echoed", { from: "server", schema: object({ type: { const: "echoed" }, id: {} }) }],
+    ["said", { from: "server", schema: object({ type: { const: "said" }, room: { type: "string" } }) }],
+    ["error", { from: "server", schema: object({ type: { const: "error" }, reason: { type: "string" } }) }],
+    ["others", { from: "server", schema: object({ type: { enum: ["left", "history"] } }) }],
+  ]),
+};
+
+function object(properties: object) {
+  return { type: "object", properties, required: Object.keys(properties) };
+}
 
 interface Member {
   readonly ws: WebSocket;
@@ -91,6 +110,7 @@ class Faulty {
   #http = createServer();
   readonly #wss = new WebSocketServer({ noServer: true, maxPayload: 1_048_576 });
   #goneUntil = 0;
+  #leaving = 0;
 
   constructor(fault: Fault | undefined) {
     this.#fault = fault;
@@ -108,6 +128,11 @@ class Faulty {
       }
       delete request.headers["sec-websocket-protocol"];
       this.#wss.handleUpgrade(request, socket, head, (ws) => this.#wss.emit("connection", ws, request));
+    });
+    this.#http.on("request", (_, response) => {
+      response.end(
+        `# TYPE acme_members gauge\nacme_members ${this.#members.size}\n# TYPE acme_leaving gauge\nacme_leaving ${this.#leaving}\n`,
+      );
     });
     await new Promise<void>((resolve) => this.#http.listen(port, "127.0.0.1", resolve));
     return {
@@ -237,6 +262,7 @@ class Faulty {
         return this.#send(member, { type: "history", messages: [] });
     }
     if (this.#has("unknown-type-crash")) return this.#crash();
+    if (this.#has("bare-error")) return this.#send(member, { type: "error" });
     throw new Refused("unknown_type: expected join, echo, say, leave or history");
   }
 
@@ -310,6 +336,7 @@ class Faulty {
         if (other !== member && sharesRoom(other, member)) other.ws.close(1000, "left");
     }
     if (typeof room !== "string") throw new Refused("bad_room");
+    if (!member.rooms.has(room) && this.#has("leave-leaks")) this.#leaving++;
     member.rooms.delete(room);
     member.left = true;
     this.#send(member, { type: "left", room });

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
+import { spawnSync } from "node:child_process";
+import { mkdir, readFile, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
+import { packageFile } from "../../cli/package-file.ts";
 import { FINDING_FORMAT } from "../../lib/fuzz/finding.ts";
 import type { FindingKind } from "../../lib/fuzz/oracle.ts";
 import { type Fault, startFaulty } from "./faulty-server.ts";
@@ -16,14 +18,22 @@ const faults: [fault: Fault, kind: FindingKind, more: string[]][] = [
   ["negative-seq", "neighbour-slow", ["--only", "protocol"]],
   ["name-takeover", "neighbour-dropped", ["--only", "protocol"]],
   ["ping-125", "abrupt-end", ["--only", "frames"]],
+  ["bare-error", "contract", ["--only", "protocol"]],
+  ["leave-leaks", "growth", ["--only", "order"]],
 ];
+/** What only a contract or metrics tell. */
+const besides = (url: string): Partial<Record<Fault, string[]>> => ({
+  "bare-error": ["--contract", "contract.json"],
+  "leave-leaks": ["--metrics", url.replace("ws:", "http:")],
+});
 for (const [fault, kind, more] of faults) {
   test(`the fault ${fault} is found as ${kind}, made small, and seen again`, async (t) => {
     const server = await startFaulty(fault);
     t.after(() => server.close());
     const directory = await fuzzDirectory(t);
     const found: string[] = [];
-    const args = ["--url", server.url, ...BOUNDED, ...more, "--seed", "4", "--runs", "2000"];
+    const beside = besides(server.url)[fault] ?? [];
+    const args = ["--url", server.url, ...BOUNDED, ...more, ...beside, "--seed", "4", "--runs", "2000"];
     const { code } = await runFuzz(directory, args, (chunk, stop) => {
       if (!chunk.includes("found: ")) return;
       found.push(chunk);
@@ -35,7 +45,7 @@ for (const [fault, kind, more] of faults) {
     const finding = JSON.parse(await readFile(path, "utf8"));
     assert.deepEqual([finding.format, finding.kind], [FINDING_FORMAT, kind]);
     assert.ok(finding.sequence.steps.length <= 3, JSON.stringify(finding.sequence));
-    const replayed = await runFuzz(directory, ["--url", server.url, ...BOUNDED, "--replay", path]);
+    const replayed = await runFuzz(directory, ["--url", server.url, ...BOUNDED, ...beside, "--replay", path]);
     assert.match(replayed.out, /: seen [23] of 3 times/);
     assert.equal(replayed.code, 99);
   });
@@ -50,6 +60,31 @@ test("a server without faults bears it, and a finding that is gone is not seen",
   assert.deepEqual([code, result.verdict, result.findings], [0, "pass", []]);
   assert.ok(result.routes[0]!.runs >= 300);
   assert.deepEqual(result.routes[0]!.notJudged, []);
+});
+
+test("^C keeps what was found; the test and the k6 script of a finding are files that run", async (t) => {
+  const server = await startFaulty("null-text");
+  t.after(() => server.close());
+  const directory = await fuzzDirectory(t);
+  const args = ["--url", server.url, ...BOUNDED, "--only", "protocol", "--seed", "4"];
+  const { code, out } = await runFuzz(directory, args, (chunk, stop) => {
+    if (chunk.includes("found: ")) stop.abort("SIGINT");
+  });
+  assert.equal(code, 99);
+  assert.match(out, /FINDING 1: .*\n(.*\n)*Verdict: fail, 1 finding/);
+  const results = join(directory, "fuzz-results");
+  assert.match(await readFile(join(results, "junit.xml"), "utf8"), /failures="1"/);
+  assert.match(await readFile(join(results, "report.html"), "utf8"), /server-error/);
+
+  await mkdir(join(directory, "node_modules"));
+  await symlink(packageFile("."), join(directory, "node_modules/k6-realtime"));
+  const options = JSON.stringify({ protocolFile: join(directory, "acme.json"), again: 1 });
+  const again = spawnSync(process.execPath, ["--test", join(results, "finding-1.test.mjs")], {
+    env: { ...process.env, FUZZ_OPTIONS: options, NODE_TEST_CONTEXT: undefined },
+    encoding: "utf8",
+  });
+  assert.match(again.stdout, /not again: the server closes with a code for a fault of its own/);
+  assert.match(again.stdout, /# fail 1/);
 });
 
 test("what is not on this machine is not fuzzed without --yes-i-may", async (t) => {

@@ -6,12 +6,13 @@ import { text } from "node:stream/consumers";
 import { main } from "../../cli/main.ts";
 import type { FuzzResult } from "../../lib/fuzz/result.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";
-import { ACME } from "./faulty-server.ts";
+import { ACME, ACME_CONTRACT } from "./faulty-server.ts";
 
 /** A directory with the descriptor of the faulty server in it. */
 export async function fuzzDirectory(t: Parameters<typeof temporaryDirectory>[0]): Promise<string> {
   const directory = await temporaryDirectory(t);
   await writeFile(join(directory, "acme.json"), JSON.stringify(ACME));
+  await writeFile(join(directory, "contract.json"), JSON.stringify(ACME_CONTRACT));
   return directory;
 }
 
