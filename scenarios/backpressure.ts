@@ -4,6 +4,7 @@ import { backpressure } from "../lib/k6/backpressure.ts";
 
 export const { options, setup, run, handleSummary } = backpressure({
   name: "backpressure",
+  eventStreams: "engine-sockets",
   settings: [
     "CONNECTIONS",
     "SLOW_READERS",

@@ -5,7 +5,7 @@ import { backoffOf } from "../lib/pacing.ts";
 
 export const { options, setup, run, handleSummary } = soak({
   name: "chat-soak",
-  eventStreams: "script",
+  eventStreams: "sockets",
   settings: [
     "CONNECTIONS",
     "RAMP",

@@ -4,7 +4,7 @@ import { connect } from "../lib/k6/connect.ts";
 
 export const { options, setup, run, handleSummary } = connect({
   name: "connect",
-  eventStreams: "script",
+  eventStreams: "sockets",
   settings: ["RATE", "DURATION", "HOLD", "ROOMS"],
   defaults: { RATE: "50" },
 

@@ -5,7 +5,7 @@ import { SettingsError } from "../lib/settings.ts";
 
 export const { options, setup, run, handleSummary } = swarm({
   name: "fan-out",
-  eventStreams: "engine",
+  eventStreams: "swarm",
   settings: [
     "CONNECTIONS",
     "RATE",

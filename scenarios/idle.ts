@@ -4,7 +4,7 @@ import { idle } from "../lib/k6/idle.ts";
 
 export const { options, setup, run, handleSummary } = idle({
   name: "idle",
-  eventStreams: "script",
+  eventStreams: "sockets",
   settings: ["IDLE", "KEEPALIVE", "PING_INTERVAL", "ROOMS"],
 
   silence: (settings) => ({

@@ -4,7 +4,7 @@ import { swarm } from "../lib/k6/swarm.ts";
 
 export const { options, setup, run, handleSummary } = swarm({
   name: "massconnect",
-  eventStreams: "engine",
+  eventStreams: "swarm",
   settings: [
     "CONNECTIONS",
     "RATE",

@@ -4,7 +4,7 @@ import { ordering } from "../lib/k6/ordering.ts";
 
 export const { options, setup, run, handleSummary } = ordering({
   name: "ordering",
-  eventStreams: "script",
+  eventStreams: "sockets",
   settings: ["CONNECTIONS", "ROOMS", "DURATION", "MESSAGE_INTERVAL", "GUARANTEE"],
   defaults: { DURATION: "1m" },
 

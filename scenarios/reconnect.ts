@@ -5,7 +5,7 @@ import { backoffOf } from "../lib/pacing.ts";
 
 export const { options, setup, run, handleSummary } = reconnect({
   name: "reconnect",
-  eventStreams: "script",
+  eventStreams: "sockets",
   settings: [
     "CONNECTIONS",
     "ROOMS",

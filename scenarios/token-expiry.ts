@@ -4,7 +4,7 @@ import { tokenExpiry } from "../lib/k6/token-expiry.ts";
 
 export const { options, setup, run, handleSummary } = tokenExpiry({
   name: "token-expiry",
-  eventStreams: "script",
+  eventStreams: "sockets",
   settings: ["TOKEN_TTL", "GRACE", "NEXT_TOKEN", "EXPECT_CODE", "ROOMS"],
 
   token: (settings) => ({

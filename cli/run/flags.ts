@@ -17,6 +17,7 @@ const NO_FLAGS: readonly SettingName[] = [
 /** Those that `run --help` lists; `k6-realtime list SCENARIO` has the others. */
 const LISTED: readonly SettingName[] = [
   "WS_URL",
+  "SSE_URL",
   "PROTOCOL",
   "PROTOCOL_FILE",
   "CONNECTIONS",

@@ -143,9 +143,16 @@ type RedirectError struct {
 	// Target is where to, without what may be a secret: user, query and
 	// fragment. It is what the peer wrote.
 	Target string
+	// Endless says that there were more of them than are followed.
+	Endless bool
 }
 
-func (e *RedirectError) Error() string { return "it redirects to " + e.Target }
+func (e *RedirectError) Error() string {
+	if e.Endless {
+		return fmt.Sprintf("it redirects more than %d times", maxRedirects)
+	}
+	return "it redirects to " + e.Target
+}
 
 // refusal is a wrong answer in words.
 func refusal(err error, status int, location []byte) error {
@@ -157,7 +164,7 @@ func refusal(err error, status int, location []byte) error {
 		return err
 	}
 	target.User, target.RawQuery, target.ForceQuery, target.Fragment = nil, "", false, ""
-	return &RedirectError{target.String()}
+	return &RedirectError{Target: target.String()}
 }
 
 // ErrBlocked is what Options.Resolve wraps for a host that must not be

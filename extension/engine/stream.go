@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"fmt"
 	"net/url"
 	"strings"
 	"time"
@@ -224,7 +223,7 @@ func (c *Conn) redirected(a handshake.Answer) {
 	to, path, err := resolveLocation(o.endpoint, o.redirectPath, string(a.Location))
 	switch {
 	case o.redirects == maxRedirects:
-		refuse(fmt.Errorf("it redirects more than %d times", maxRedirects))
+		refuse(&RedirectError{Endless: true})
 		return
 	case err != nil, !followable(&o.endpoint, &to):
 		refuse(refusal(handshake.ErrStatus, a.Status, a.Location))

@@ -26,6 +26,9 @@ import {
 /** How long a peer may take to answer our Close before that is counted. */
 export const CLOSE_TIMEOUT = ms(5_000);
 
+/** How many numbers one connection has for its probes, below 2^53 with a mark before them. */
+const PROBES_OF_ONE = 1_000_000;
+
 /** How long after a renewal of a login failed another is tried, while the old one is good. */
 const RENEW_AGAIN_AFTER = ms(1_000);
 
@@ -142,6 +145,7 @@ export class Connection {
   private muted = false;
   private severed = false;
   private posting: Promise<void> = Promise.resolve();
+  private readonly mark = Math.floor(Math.random() * 2 ** 32);
   private readonly isStream: boolean;
   private lastEventAt: Ms | undefined;
   private longestStall = 0;
@@ -409,15 +413,21 @@ export class Connection {
 
   private probe(due: Ms, { nextId, payload }: Probing): void {
     const { record } = this.options;
-    const id = nextId();
+    const http = this.options.protocol.descriptor.probe?.http;
+    const id = http ? this.idForAll(nextId()) : nextId();
     const { frame } = this.conversation!.probe(id, due, payload);
     const sentAt = now();
     record("ws_probes", 1);
-    const http = this.options.protocol.descriptor.probe?.http;
     if (http) this.post(http, frame);
     else if (!this.socket!.send(frame)) return; // its end is on the way, and counts the open probe as lost
     this.conversation!.sent(id, sentAt);
     record("ws_generator_delay_ms", sentAt - due, { side: "send" });
+  }
+
+  /** An identifier that no other connection uses: what a probe by HTTP brings may come to all of a room. */
+  private idForAll(id: string): string {
+    if (!this.options.protocol.numericIds) return `${this.mark.toString(36)}-${id}`;
+    return String(this.mark * PROBES_OF_ONE + (Number(id) % PROBES_OF_ONE));
   }
 
   private apply(effects: readonly Effect[], handledAt: Ms): void {

@@ -188,7 +188,7 @@ export class Reader {
     this.record("ws_slow_reader_held_bytes", heldBytes);
     if (catchUp !== undefined) this.record("ws_slow_reader_catch_up_ms", catchUp);
     const facts = [
-      ...(this.drop ? [this.drop.code === undefined ? "without a code" : `with ${this.drop.code}`] : []),
+      ...(this.drop ? [endOf(this.drop.code)] : []),
       `${heldBytes} bytes in ${formatDuration(ms(Math.round(heldFor)))} were kept for it first`,
       `at most ${this.fullestQueue} bytes in its receive queue`,
       catchUp === undefined ? "it did not catch up" : `it caught up in ${number(catchUp)} ms`,
@@ -225,6 +225,12 @@ export class Reader {
     if (phase === "baseline") to.before.push(took);
     else if (phase !== "resume" && phase !== "drain") to.beside.push(took);
   }
+}
+
+/** How a connection ended; 0 is an event stream's end. */
+function endOf(code: number | undefined): string {
+  if (code === undefined) return "without a code";
+  return code === 0 ? "by the end of its stream" : `with ${code}`;
 }
 
 const change = ({ before, beside }: Comparison): string => `${figure(p95(before))} → ${figure(p95(beside))}`;

@@ -35,6 +35,7 @@ export const WITH_STREAMS = [
   "idle",
   "token-expiry",
   "chat-soak",
+  "backpressure",
 ].join(", ");
 
 /**

@@ -233,10 +233,10 @@ export interface ScenarioSpec<N extends SettingName, O extends OwnSettings = NoS
   /** What its messages look like, whatever `PROTOCOL` and `PROTOCOL_FILE` say of other scenarios. */
   readonly protocol?: OwnProtocol;
   /**
-   * Whether it takes `SSE_URL`: "engine" where its connections are the engine's own, "script" where they are sockets of
-   * a script. Default: it does not.
+   * Whether it takes `SSE_URL`, and what its connections are: the engine's `swarm`; `sockets` of a script, the engine's
+   * in `dist/x` alone; or `engine-sockets` in any case. Default: it does not take it.
    */
-  readonly eventStreams?: "engine" | "script";
+  readonly eventStreams?: "swarm" | "sockets" | "engine-sockets";
   /** The same where settings decide it. */
   protocolOf?(settings: Settings<N>): Protocol;
   /** Why no check comes before its load. Default: `CHECK` decides. */
@@ -282,7 +282,7 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
   refuseOverrides(spec.settings, ownSettings, extension);
   const profile = profileFor(spec.profile);
   const read: readonly SettingName[] = [...COMMON, ...spec.settings];
-  const stream = __ENV.SSE_URL ? { PROTOCOL: "events" } : {};
+  const stream = __ENV.SSE_URL ? { PROTOCOL: "events", EXPECT_CODE: "" } : {};
   const presets = { ...stream, ...spec.defaults, ...profile?.settings };
   const settings = withEventStream(
     spec as ScenarioSpec<N>,
@@ -317,7 +317,7 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
     identities({ ...settings, WS_URL }, protocol, users, { more: Object.keys(variablesOf(0)), login: given });
   const plain = identityAt(settings.WS_URL);
   const shards = plan.shards ?? Math.min(plan.size, MAX_SHARDS);
-  const streamed = spec.eventStreams === "script" && settings.SSE_URL !== "" ? STREAM_METRICS : [];
+  const streamed = spec.eventStreams !== "swarm" && settings.SSE_URL !== "" ? STREAM_METRICS : [];
   const names = [
     ...(plan.metrics ?? metrics),
     ...streamed,
@@ -558,7 +558,7 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
  */
 function withEventStream<N extends SettingName, S extends Settings<"HTTP_VERSION" | "SSE_URL" | "WS_URL">>(
   { name, eventStreams, defaults }: ScenarioSpec<N>,
-  given: S & Partial<Settings<"SERVERS">>,
+  given: S & Partial<Settings<"KEEPALIVE" | "SERVERS">>,
 ): S {
   // Where the scenario has one by default, WS_URL takes its place.
   const isDefault = __ENV.SSE_URL === undefined && given.SSE_URL === defaults?.SSE_URL;
@@ -581,9 +581,14 @@ function withEventStream<N extends SettingName, S extends Settings<"HTTP_VERSION
     );
   }
   if (__ENV.WS_URL) throw new SettingsError("SSE_URL: expected no WS_URL beside it, got both");
-  if (eventStreams === "script" && onStockSockets) {
+  if (eventStreams === "sockets" && onStockSockets) {
     throw new SettingsError(
       `SSE_URL: expected bin/k6 with dist/x/${name}.js, since stock k6 has no streaming HTTP, got stock k6's sockets`,
+    );
+  }
+  if (settings.KEEPALIVE === "ping") {
+    throw new SettingsError(
+      "KEEPALIVE: expected none with SSE_URL, since event streams have no pings, got ping",
     );
   }
   if (settings.HTTP_VERSION !== "1.1") {

@@ -75,7 +75,7 @@ export function tokenStreams(spec: TokenStreamsSpec) {
     ...spec,
     settings: [...NEEDS],
     extension,
-    eventStreams: "engine",
+    eventStreams: "swarm",
     noCheck: "each request costs what its tokens cost",
     noLogin: "whose requests the engine makes by itself",
     // No conversation: what it is called, for who reads the summary.

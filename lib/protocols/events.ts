@@ -16,7 +16,7 @@ export const roomEvents: Descriptor = {
     send: '{"id":${id},"seq":${seq},"publisher":${connection},"sentAt":${nowMs},"payload":${payload}}',
   },
   delivery: {
-    where: { "/event": "message" },
+    where: { "/event": "message", "/data/publisherSeq": { exists: true } }, // which probes have not
     id: "/data/id",
     seq: "/data/publisherSeq",
     cursor: "/id",

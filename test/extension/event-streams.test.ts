@@ -58,6 +58,16 @@ test("publications by HTTP come once to all of their room", async (t) => {
   assert.ok(trend(summary, "ws_fanout_lag_ms").min! > 0);
 });
 
+test("probes by HTTP are each connection's own, although all of a room see them", async (t) => {
+  const { server, url } = await reference(t);
+  const { summary, code } = await summaryOf(t, "x/idle", { SSE_URL: url, IDLE: "1s", ROOMS: 1 });
+  assert.equal(code, 0, summary.reason);
+  assert.deepEqual([count(summary, "ws_probes"), count(summary, "ws_replies")], [10, 10]);
+  for (const fault of ["duplicated", "foreign"])
+    assert.equal(count(summary, `ws_messages_${fault}`), 0, fault);
+  assert.ok(server.stats().streamEvents > 10, "more than each one's own");
+});
+
 test("a server that refuses publications is named", async (t) => {
   const server = createServer((request, response) => {
     if (request.method === "POST") response.writeHead(503).end();
