@@ -31,7 +31,7 @@ interface Suite {
   }[];
 }
 
-for (const config of ["examples/playwright", "test/pages/faulty"]) {
+for (const config of ["examples/playwright", "test/pages/passing", "test/pages/faulty"]) {
   test(`${config}`, async (t) => {
     const executablePath = await chromiumFor(t);
     if (executablePath === undefined) return;

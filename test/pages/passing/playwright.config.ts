@@ -1,0 +1,12 @@
+/** Tests that must pass: test/pages/fixtures.test.ts runs them. */
+import { defineConfig } from "@playwright/test";
+
+const executablePath = process.env.K6_BROWSER_EXECUTABLE_PATH;
+
+export default defineConfig({
+  testDir: ".",
+  workers: 2,
+  fullyParallel: true,
+  expect: { timeout: 5_000 },
+  use: { baseURL: process.env.BASE_URL, launchOptions: executablePath ? { executablePath } : {} },
+});
