@@ -39,8 +39,8 @@ const ARGS = {
 export const BASELINE_MANUAL = `WHAT IT DOES
 
   Reads runs back from InfluxDB, second by second with their whole histograms,
-  and writes them as the recordings that k6 run --out realtime=FILE makes. Green
-  runs are those that pass by their own limits.
+  and writes them as the recordings that k6 run --out realtime=FILE makes. A run
+  is green if it passes by its own limits.
 
   The token comes from INFLUX_TOKEN; for InfluxDB 1, INFLUX_USERNAME and
   INFLUX_PASSWORD.

@@ -26,8 +26,8 @@ const ENVIRONMENT = ["PATH", "HOME", "TMPDIR", "TERM", "NO_COLOR", "PWD"];
 export const DEMO_MANUAL = `WHAT IT DOES
 
   Starts the reference server on a free port of 127.0.0.1 and runs the chat soak
-  against it: ${SHORT_FORM.CONNECTIONS} connections, opened in ${SHORT_FORM.RAMP}, held ${SHORT_FORM.DURATION}, closed in ${SHORT_FORM.RAMP_DOWN}. What a run
-  leaves is in the directory results: open results/chat-soak.report.html.
+  against it: ${SHORT_FORM.CONNECTIONS} connections, opened in ${SHORT_FORM.RAMP}, held ${SHORT_FORM.DURATION}, closed in ${SHORT_FORM.RAMP_DOWN}. The
+  directory results holds its files: open results/chat-soak.report.html.
 
 EXIT CODE
 

@@ -31,14 +31,11 @@ const RESULTS = "fuzz-results";
 const ARGS = {
   ...TARGET_ARGS,
   time: withDefault("time", "DURATION", "How long to fuzz, all routes together."),
-  runs: text("N", "Sequences for each route at the most. (no limit)"),
+  runs: text("N", "The most sequences for each route. (no limit)"),
   seed: text("N", "Makes the same sequences again. (a new one each time)"),
-  "max-messages": withDefault("max-messages", "N", "Messages in a sequence at the most."),
-  connections: withDefault("connections", "N", "Connections of a sequence at the most, up to 8."),
-  rate: text(
-    "N",
-    `Messages a second at the most. (${RATES.loopback}; ${RATES.elsewhere} beyond this machine)`,
-  ),
+  "max-messages": withDefault("max-messages", "N", "The most messages in a sequence."),
+  connections: withDefault("connections", "N", "The most connections of a sequence, up to 8."),
+  rate: text("N", `The most messages a second. (${RATES.loopback}; ${RATES.elsewhere} beyond this machine)`),
   neighbours: withDefault("neighbours", "N", "Well-behaved connections beside, up to 3."),
   "neighbour-limit": withDefault("neighbour-limit", "DURATION", "How long a neighbour's answer may take."),
   "message-timeout": withDefault("message-timeout", "DURATION", "How long an answer may take."),
@@ -57,7 +54,7 @@ const ARGS = {
   only: text("LIST", `Strategies to use, of ${STRATEGY_NAMES.join(", ")}. (all)`),
   expect: text(
     "LIST",
-    "What is no fault: close codes, http-503, error:REASON, quiet:REGEX, kinds of findings.",
+    "Exceptions, which are not faults: close codes, http-503, error:REASON, quiet:REGEX, kinds of findings.",
   ),
   again: withDefault("again", "N", "How often a finding is run again."),
   replay: text("FILE", "Run a finding again instead."),

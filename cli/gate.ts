@@ -64,15 +64,15 @@ const ARGS = {
 /** What `--help` says beyond the flags. */
 export const GATE_MANUAL = `WHAT IT DECIDES
 
-  pass (0)    The run did what was planned, every limit holds over all its
+  pass (0)    The run went as planned, every limit holds over all its
               instances together, and it is no slower than the median of
-              its baselines beyond what chance explains.
+              its baselines, apart from run-to-run noise.
   fail (99)   A limit is broken, the run is slower, or fewer steps of its
               load hold.
   neither (3) The generator was the bottleneck, the run is incomplete, or there
               is too little data.
 
-  docs/concepts/gate.md says how runs are compared, and how often that is wrong.
+  docs/concepts/gate.md explains the comparison, and how often it is wrong.
 
 EXAMPLES
 

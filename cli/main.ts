@@ -47,14 +47,14 @@ const commands = (around: Surroundings): Record<string, CommandDef> => ({
 const MANUAL = `
 WHERE TO BEGIN
 
-  k6-realtime setup                             the k6 that runs all of it
+  k6-realtime setup                             finds or builds k6
   k6-realtime demo                              a whole run, and its report
   k6-realtime server                            a server to try things on
   k6-realtime init                              a small project of your own
   k6-realtime try --url wss://example.com/ws    your server, message by message
   k6-realtime run chat-soak --url wss://example.com/ws
                                                 a first load, and its verdict
-  k6-realtime list chat-soak                    what can be set of it
+  k6-realtime list chat-soak                    its settings
 
   Without --protocol-file, messages are those of the reference server:
   docs/reference/protocols.md says how to describe yours.

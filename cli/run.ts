@@ -114,7 +114,7 @@ EXIT CODE
   99  a limit was broken (a script of your own may end with another code)
    3  neither: the generator was the bottleneck, or the run was incomplete,
       which ^C makes it
-   2  a flag or a variable is wrong: nothing was sent
+   2  a flag or a setting is wrong: nothing was sent
    1  this machine, k6 or the script does not let it run: nothing was sent
 `;
 

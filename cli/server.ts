@@ -8,8 +8,8 @@ import { play } from "./server/play.ts";
 
 /** What `--help` says. */
 export const SERVER_MANUAL = `${serverHelp("k6-realtime server")}
-With --asyncapi FILE it plays that AsyncAPI document instead: it takes the messages
-that the document says it takes, and sends those that it says it sends.
+With --asyncapi FILE it plays that AsyncAPI document instead: it accepts and sends
+the messages that the document gives to this side.
 
   --asyncapi FILE         the document, 2.x or 3.x
   --describes SIDE        whose operations it tells: server or client (by its title)

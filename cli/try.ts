@@ -137,12 +137,12 @@ const ARGS = {
 export const TRY_MANUAL = `WHAT YOU SEE
 
   One connection, made as a scenario makes them: handshake, session, probes,
-  publications if you ask for some, Close. Each message with what the protocol's
-  descriptor took it for: this is how to write one, a line at a time, before any
-  load. A protocol in code (a .js or .ts file) runs in k6, as it will under load.
+  publications if you ask for some, Close. Each message shows how the protocol's
+  descriptor understood it. Write a descriptor like this, a line at a time, before
+  any load. A protocol in code (a .js or .ts file) runs in k6, as it will under load.
 
-    → sent   ← received   = what it was taken for
-    · what time brought about   ! what is wrong
+    → sent   ← received   = as the descriptor understood it
+    · events of time   ! faults
 
   Times count from the start of a login, and anew from that of the connection.
 

@@ -76,12 +76,12 @@ const Presets = v.pipe(
   v.record(
     v.pipe(
       v.string(),
-      v.check((name) => Object.hasOwn(SETTINGS, name), "a variable of docs/reference/settings.md"),
+      v.check((name) => Object.hasOwn(SETTINGS, name), "a setting of docs/reference/settings.md"),
     ),
     v.string("a text, as it is written with -e"),
     "an object of values by variable",
   ),
-  v.description("Defaults for the scenario's variables; -e and the environment come before them."),
+  v.description("Defaults for the scenario's settings. -e and the environment take precedence."),
 );
 
 /** The JSON form of a profile. */

@@ -86,7 +86,7 @@ function progress({ planned, longest }: Plan, elapsed: Ms): string {
   const taken = seconds(elapsed);
   if (planned > 0 && elapsed <= planned) return `${taken} of ${seconds(planned)}`;
   if (elapsed > longest) return `${taken}, and ${seconds(longest)} was the most it should take`;
-  return planned > 0 ? `${taken}, ending` : `${taken} of ${seconds(longest)} at the most`;
+  return planned > 0 ? `${taken}, ending` : `${taken} of at most ${seconds(longest)}`;
 }
 
 /** Whole seconds. */

@@ -476,7 +476,13 @@ describe("a wrong command line is refused before anything is sent", () => {
 test("--help teaches: flags, marks, examples, exit codes", async () => {
   const { code, out } = await tryOut(["--help"]);
   assert.equal(code, 0);
-  for (const part of ["--protocol-file", "WS_TOKEN", "= what it was taken for", "EXAMPLES", "EXIT CODE"]) {
+  for (const part of [
+    "--protocol-file",
+    "WS_TOKEN",
+    "= as the descriptor understood it",
+    "EXAMPLES",
+    "EXIT CODE",
+  ]) {
     assert.ok(out.includes(part), part);
   }
 });

@@ -132,7 +132,7 @@ const profiles: Row<unknown>[] = [
   [
     "a variable that there is not",
     { settings: { CONECTIONS: "5" }, thresholds: { ws_replies: ["count>0"] } },
-    "settings.CONECTIONS: expected a variable of docs/reference/settings.md, got ",
+    "settings.CONECTIONS: expected a setting of docs/reference/settings.md, got ",
   ],
   [
     "limits on nothing that the scenario records",

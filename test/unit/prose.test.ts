@@ -1,7 +1,11 @@
 /** What `npm run check:prose` finds, and what it lets pass. */
 import assert from "node:assert/strict";
+import { PassThrough } from "node:stream";
+import { text } from "node:stream/consumers";
 import { describe, test } from "node:test";
+import { main } from "../../cli/main.ts";
 import { findings } from "../../tools/prose/findings.ts";
+import { habitsIn } from "../../tools/prose/rules.ts";
 
 const words = (count: number) => `${Array.from({ length: count }, (_, index) => `W${index}`).join(" ")}.`;
 
@@ -50,12 +54,12 @@ test("a sentence has at most 30 words", async () => {
 });
 
 test("a finding names the line and column of the sentence", async () => {
-  const text = "# A title\n\nFine. Very\nfine.\nIt takes\n10 s `at the least` and **at the most**.\n";
-  assert.deepEqual(await findings(text), ['6:27 "at the most": write "at most", "at least"']);
+  const page = "# A title\n\nFine. Very\nfine.\nIt takes\n10 s `at the least` and **at the most**.\n";
+  assert.deepEqual(await findings(page), ['6:27 "at the most": write "at most", "at least"']);
 });
 
 test("list items and table cells are read, code and headings are not", async () => {
-  const text = [
+  const page = [
     "# At the most",
     "- It takes 1 s at the most.",
     "",
@@ -69,7 +73,26 @@ test("list items and table cells are read, code and headings are not", async () 
     `\`at the most\` ${"and `a.b`, `c. D` or `e` ".repeat(9)}.`,
   ].join("\n");
   assert.deepEqual(
-    (await findings(text)).map((finding) => finding.split(":")[0]),
+    (await findings(page)).map((finding) => finding.split(":")[0]),
     ["2", "6"],
   );
 });
+
+test("help has no such habits", async () => {
+  const commands = [...(await help()).matchAll(/^ {2,}([a-z]+) {2,}\S/gm)].map(([, name = ""]) => name);
+  assert.ok(commands.length > 12, commands.join());
+  for (const command of ["", ...commands]) {
+    for (const block of (await help(command)).split("\n\n")) {
+      const found = [...habitsIn(block.replace(/\s+/g, " ").trim())].map(({ message }) => message);
+      assert.deepEqual(found, [], `${command}: ${block}`);
+    }
+  }
+});
+
+async function help(...command: string[]): Promise<string> {
+  const out = new PassThrough();
+  const signal = new AbortController().signal;
+  const words = command.filter((word) => word !== "");
+  await main([...words, "--help"], { out, err: out, cwd: "/", env: {}, signal });
+  return text(out.end());
+}

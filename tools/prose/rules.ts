@@ -60,15 +60,25 @@ const WORDS: readonly Habit[] = [
 
 const quoted = (text: string): string => `"${text.length > 60 ? `${text.slice(0, 59)}…` : text}"`;
 
+interface Fault {
+  readonly message: string;
+  readonly index: number;
+}
+
+/** The habits in a text, whatever its length. */
+export function* habitsIn(text: string): Generator<Fault> {
+  for (const { pattern, instead } of [...HABITS, ...WORDS]) {
+    const match = pattern.exec(text);
+    if (match) yield { message: `${quoted(match[0])}: write ${instead}`, index: match.index };
+  }
+}
+
 /** What is wrong with a sentence, and at which of its characters. */
-export function* faultsOf(sentence: string): Generator<{ message: string; index: number }> {
+export function* faultsOf(sentence: string): Generator<Fault> {
   const words = wordsIn(sentence);
   if (words > LONGEST_SENTENCE)
     yield { message: `${words} words, at most ${LONGEST_SENTENCE}: ${quoted(sentence)}`, index: 0 };
-  for (const { pattern, instead } of [...HABITS, ...WORDS]) {
-    const match = pattern.exec(sentence);
-    if (match) yield { message: `${quoted(match[0])}: write ${instead}`, index: match.index };
-  }
+  yield* habitsIn(sentence);
 }
 
 /** Checks paragraphs, list items and table cells. Headings and code are free. */
