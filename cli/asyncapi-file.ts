@@ -1,23 +1,44 @@
 import { readFileSync, realpathSync, statSync } from "node:fs";
 import { dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
-import { type AsyncApiDocument, AsyncApiError, INSIDE, loadAsyncApi, MOST } from "../lib/asyncapi/index.ts";
+import {
+  type AsyncApiDocument,
+  AsyncApiError,
+  INSIDE,
+  loadAsyncApi,
+  MOST,
+  type ReadText,
+} from "../lib/asyncapi/index.ts";
 import { UserError } from "./command.ts";
+
+interface Where {
+  readonly cwd: string;
+  /** A folder above the document that its references may lead into, too. */
+  readonly root?: string;
+}
 
 /**
  * Reads a document of AsyncAPI with the files that it refers to: none outside of the document's folder, also not by a
  * symbolic link.
  *
- * @param root a folder above the document that its references may lead into, too
  * @throws {@link UserError} naming what is wrong
  */
-export function readAsyncApi(path: string, { cwd, root }: { cwd: string; root?: string }): AsyncApiDocument {
+export const readAsyncApi = (path: string, where: Where): AsyncApiDocument =>
+  reading(path, where, loadAsyncApi);
+
+/**
+ * Has a document read, and the files beside it that it refers to.
+ *
+ * @param load gets the document's path in the folder, and what reads from that folder
+ * @throws {@link UserError} naming what is wrong
+ */
+export function reading<T>(path: string, { cwd, root }: Where, load: (file: string, read: ReadText) => T): T {
   try {
     const file = realPath(resolve(cwd, path), path);
     const folder = root === undefined ? dirname(file) : realPath(resolve(cwd, root), root);
     const inFolder = relative(folder, file);
     if (isOutside(inFolder))
       throw new UserError(`--root: expected a folder that has ${path} in it, got ${root}`);
-    return loadAsyncApi(inFolder.split(sep).join("/"), (name) => readInside(folder, name));
+    return load(inFolder.split(sep).join("/"), (name) => readInside(folder, name));
   } catch (error) {
     throw error instanceof AsyncApiError ? new UserError(error.message) : error;
   }

@@ -5,6 +5,7 @@ import { BASELINE_MANUAL, baseline } from "./baseline.ts";
 import { BENCH_MANUAL, bench } from "./bench.ts";
 import { closest, EXIT, isHidden, refuseUnknown, type Surroundings, UserError } from "./command.ts";
 import { CONFORM_MANUAL, conform } from "./conform.ts";
+import { CONTRACT_DIFF_MANUAL, contractDiff } from "./contract-diff.ts";
 import { DEMO_MANUAL, demo } from "./demo.ts";
 import { DOCTOR_MANUAL, doctor } from "./doctor.ts";
 import { FUZZ_MANUAL, fuzz } from "./fuzz.ts";
@@ -27,6 +28,7 @@ const commands = (around: Surroundings): Record<string, CommandDef> => ({
   baseline: baseline(around),
   bench: bench(around),
   conform: conform(around),
+  "contract-diff": contractDiff(around),
   demo: demo(around),
   doctor: doctor(around),
   fuzz: fuzz(around),
@@ -63,6 +65,7 @@ WHERE TO BEGIN
 /** What a command's `--help` says after its flags. */
 const MANUALS: Readonly<Record<string, string>> = {
   baseline: BASELINE_MANUAL,
+  "contract-diff": CONTRACT_DIFF_MANUAL,
   demo: DEMO_MANUAL,
   doctor: DOCTOR_MANUAL,
   fuzz: FUZZ_MANUAL,

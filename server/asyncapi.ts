@@ -2,7 +2,6 @@
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import type { ValidateFunction } from "ajv";
 import { type RawData, type WebSocket, WebSocketServer } from "ws";
 import {
   type AsyncApiDocument,
@@ -13,8 +12,9 @@ import {
 } from "../lib/asyncapi/index.ts";
 import { byAddress, channelsOf, subprotocolsOf } from "../lib/import/address.ts";
 import { pairsOf, tieOf } from "../lib/import/exchanges.ts";
-import { type Form, formsOf } from "../lib/import/fields.ts";
+import { formsOf } from "../lib/import/fields.ts";
 import { isPlainText, withValue } from "../lib/import/message.ts";
+import { type Known, nearest } from "../lib/import/nearest.ts";
 import { sampleOf, validatorOf } from "../lib/import/sample.ts";
 import { means } from "../lib/import/words.ts";
 import { parsePointer, resolvePointer } from "../lib/protocols/pointer.ts";
@@ -85,11 +85,9 @@ export async function playDocument(document: AsyncApiDocument, options: PlayOpti
 const CLOSE_TIMEOUT_MS = 1_000;
 
 /** A message, as it is sent or recognised. */
-interface Part {
+interface Part extends Known {
   readonly message: Message;
-  readonly validate: ValidateFunction;
   readonly sample: unknown;
-  readonly forms: readonly Form[];
 }
 
 /** What one address has. */
@@ -225,7 +223,7 @@ class Player {
   #take(data: RawData): void {
     const text = data.toString();
     const value = parsed(text);
-    const part = nearest(this.#route.fromClient, text, value);
+    const part = nearest(this.#route.fromClient, ({ message }) => (isPlainText(message) ? text : value));
     if (!part) {
       count(this.#counts.received, "unknown");
       this.#ws.close(1008, "no message of the document");
@@ -238,20 +236,6 @@ class Player {
     else if (this.#route.published.has(part.message))
       for (const player of this.#route.open) player.send(part, value);
   }
-}
-
-/** Of the messages that it may be, the one whose schema knows most of its fields. */
-function nearest(parts: readonly Part[], text: string, value: unknown): Part | undefined {
-  const known = ({ forms }: Part): number =>
-    Math.max(
-      ...forms.map(
-        (form) =>
-          [...form.keys()].filter((at) => resolvePointer(value, parsePointer(at) ?? []) !== undefined).length,
-      ),
-    );
-  return parts
-    .filter(({ message, validate }) => validate(isPlainText(message) ? text : value))
-    .sort((a, b) => known(b) - known(a))[0];
 }
 
 /** The reply with the request's identifier in it, where the two have one. */

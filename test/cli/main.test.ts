@@ -16,7 +16,7 @@ async function run(...argv: string[]) {
 }
 
 const COMMANDS =
-  "baseline, bench, conform, demo, doctor, fuzz, gate, import, init, list, massconnect, pact, report, run, server, setup, try";
+  "baseline, bench, conform, contract-diff, demo, doctor, fuzz, gate, import, init, list, massconnect, pact, report, run, server, setup, try";
 
 const refusals: [sentence: string, argv: string[], message: string][] = [
   ["an unknown command", ["dmeo"], "unknown command dmeo, did you mean demo?"],
