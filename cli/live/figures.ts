@@ -57,15 +57,21 @@ const LATENCIES = [
   "ws_fanout_lag_ms",
   "ws_page_lag_ms",
   "ws_connect_latency_ms",
+  "token_first_content_ms",
+  "token_content_gap_ms",
 ] as const satisfies readonly MetricName[];
-const SENT = ["ws_probes", "ws_publications"] as const satisfies readonly MetricName[];
-const RECEIVED = ["ws_replies", "ws_deliveries"] as const satisfies readonly MetricName[];
+const SENT = ["ws_probes", "ws_publications", "token_requests"] as const satisfies readonly MetricName[];
+const RECEIVED = ["ws_replies", "ws_deliveries", "token_chunks"] as const satisfies readonly MetricName[];
 const ERRORS = [
   "ws_messages_lost",
   "ws_message_errors",
   "ws_messages_duplicated",
   "ws_messages_reordered",
+  "token_request_failures",
 ] as const satisfies readonly MetricName[];
+
+/** What the engine has open: a scenario has one of them. */
+const OPEN = ["ws_active_sessions", "token_active_streams"] as const satisfies readonly MetricName[];
 
 /**
  * @param summary of the run so far
@@ -101,7 +107,7 @@ export function figuresSoFar(elapsed: Ms, summary: Summary, recent: Run): LiveFi
 
 /** As the engine counts them; else those opened so far without those closed. */
 function openConnections(metrics: Summary["metrics"], recent: Run): number {
-  const gauges = ofKind(select(recent, { metric: "ws_active_sessions", tags: [] }), "gauge");
+  const gauges = OPEN.flatMap((metric) => ofKind(select(recent, { metric, tags: [] }), "gauge"));
   if (gauges.length > 0) {
     const sums = gauges.map(({ cells }) => cells).reduce(sumGauges, new Map());
     return [...sums.values()].at(-1)?.last ?? 0;

@@ -78,6 +78,8 @@ const NAMES: Partial<Record<MetricName, string>> = {
   ws_fanout_lag_ms: "fan-out lag",
   ws_page_lag_ms: "page lag",
   ws_connect_latency_ms: "connecting",
+  token_first_content_ms: "first content",
+  token_content_gap_ms: "content gap",
 };
 
 const row = (label: string, text: string): string => `  ${label.padEnd(LABEL)}${text}`;

@@ -35,7 +35,7 @@ function throughput(metrics: Metrics, duration: Ms): string[] {
   const speed =
     each === null || each === 0 ? "" : `; a stream brought ${number(1_000 / each)} a second by the median`;
   return [
-    `${grouped(tokens)} output tokens, ${number(tokens / (duration / 1_000))} for each of the ${number(duration / 1_000)} seconds in which requests fell due${speed}`,
+    `${grouped(tokens)} output tokens, ${grouped(Math.round(tokens / (duration / 1_000)))} for each of the ${number(duration / 1_000)} seconds in which requests fell due${speed}`,
     `${grouped(tokens)} tokens came in ${grouped(chunks)} chunks, ${number(tokens / chunks)} to each`,
   ];
 }

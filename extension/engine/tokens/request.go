@@ -12,6 +12,9 @@ import (
 const (
 	// together is how close two arrivals are that count as one burst.
 	together = 200 * time.Microsecond
+	// certainWithin is how well an arrival must be known for that: what this side
+	// read late and at once may have come one by one.
+	certainWithin = time.Millisecond
 	// chunksToTell is how many content events a stream must have before it is
 	// called buffered, and how many of them come in one burst on average.
 	chunksToTell, chunksInBurst = 4, 4
@@ -107,7 +110,7 @@ func (r *request) Message(c *engine.Conn, m engine.Message) {
 	}
 	said := p.run.format.read(p.reader, m.Data, m.Kind == engine.Binary)
 	if said.content {
-		r.content(m.At, int64(said.characters))
+		r.content(m.At, m.At.Sub(m.Since) <= certainWithin, int64(said.characters))
 	}
 	if said.tokens >= 0 {
 		r.tokens = said.tokens + 1
@@ -125,8 +128,8 @@ func (r *request) Message(c *engine.Conn, m engine.Message) {
 	}
 }
 
-// content takes note of an event with content.
-func (r *request) content(at clock.Time, characters int64) {
+// content takes note of an event with content, and of whether its arrival is known.
+func (r *request) content(at clock.Time, isCertain bool, characters int64) {
 	now := r.part.records.Now
 	now.Chunks++
 	r.chunks++
@@ -138,7 +141,7 @@ func (r *request) content(at clock.Time, characters int64) {
 	} else {
 		gap := max(at.Sub(r.lastContent), 0)
 		now.series.Of(ContentGap).Record(gap)
-		if gap > together {
+		if gap > together || !isCertain {
 			r.bursts++
 		}
 		if gap >= r.part.run.o.Stall {

@@ -14,9 +14,11 @@ import (
 	"github.com/gorilla/websocket"
 
 	"xk6-realtime/engine"
+	"xk6-realtime/engine/clock"
 	"xk6-realtime/engine/handshake"
 	"xk6-realtime/engine/internal/enginetest"
 	"xk6-realtime/engine/protocol"
+	"xk6-realtime/engine/tally"
 )
 
 type conditions = protocol.OneOrMore[protocol.ConditionSpec]
@@ -229,39 +231,6 @@ func TestUsersTakeTurns(t *testing.T) {
 	})
 }
 
-func TestBuffering(t *testing.T) {
-	var content []string
-	for i := range 8 {
-		content = append(content, delta(fmt.Sprint(i)))
-	}
-	for _, row := range []struct {
-		sentence         string
-		answer           script
-		buffered, bursts int64
-	}{
-		{"one burst", script{role, strings.Join(content, ""), done}, 1, 1},
-		{"two bursts", script{strings.Join(content[:4], ""), "", strings.Join(content[4:], ""), done}, 1, 2},
-		{"too short to tell", script{content[0] + content[1] + content[2], done}, 0, 0},
-	} {
-		t.Run(row.sentence, func(t *testing.T) {
-			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				for _, part := range row.answer {
-					if part == "" {
-						time.Sleep(20 * time.Millisecond) // longer than what counts as together
-						continue
-					}
-					script{part}.ServeHTTP(w, r)
-				}
-			}))
-			defer server.Close()
-			w := load(t, enginetest.Start(t, engine.Options{}), server.URL, once())
-			if w.Buffered != row.buffered || w.Bursts != row.bursts {
-				t.Errorf("%d buffered, %d bursts; want %d, %d", w.Buffered, w.Bursts, row.buffered, row.bursts)
-			}
-		})
-	}
-}
-
 func TestStallsAndGoodRequests(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		script{delta("a")}.ServeHTTP(w, r)
@@ -373,5 +342,55 @@ func TestOptionsThatAreRefused(t *testing.T) {
 		if _, err := Start(e, o); err == nil {
 			t.Errorf("%s: was accepted", sentence)
 		}
+	}
+}
+
+// Chunks that came together were held back; what this side read late and at once
+// is no sign of that.
+func TestBuffering(t *testing.T) {
+	const start = clock.Time(time.Second)
+	at := func(ms ...float64) (all []clock.Time) {
+		for _, m := range ms {
+			all = append(all, start.Add(time.Duration(m*float64(time.Millisecond))))
+		}
+		return all
+	}
+	for _, row := range []struct {
+		sentence         string
+		arrivals         []clock.Time
+		since            time.Duration // before that, at most
+		buffered, bursts int64
+	}{
+		{"one burst", at(0, 0, 0, 0, 0, 0.1, 0.2, 0.3), 0, 1, 1},
+		{"two bursts", at(0, 0, 0, 0, 20, 20, 20, 20), 0, 1, 2},
+		{"three bursts of less than four on average", at(0, 0, 0, 20, 20, 40, 40, 40), 0, 0, 0},
+		{"one by one", at(0, 1, 2, 3, 4, 5, 6, 7), 0, 0, 0},
+		{"too short to tell", at(0, 0, 0), 0, 0, 0},
+		{"read late, they may have come one by one", at(0, 0, 0, 0, 0, 0, 0, 0), 20 * time.Millisecond, 0, 0},
+	} {
+		t.Run(row.sentence, func(t *testing.T) {
+			format, err := openAI.compile()
+			if err != nil {
+				t.Fatal(err)
+			}
+			o, err := Options{
+				Request: func(int, *handshake.Request) {}, Body: func(int) []byte { return nil }, Rate: 1, For: time.Second,
+			}.withDefaults()
+			if err != nil {
+				t.Fatal(err)
+			}
+			l := enginetest.Start(t, engine.Options{Loops: 1}).Loops()[0]
+			p := &part{run: &Run{o: o, format: format}, loop: l, reader: format.NewReader(), records: tally.NewPair(newRecord), told: map[string]bool{}}
+			r := &request{part: p, timeout: l.NewTimer(func(clock.Time) {})}
+			for _, at := range row.arrivals {
+				data := []byte(`{"event":"message","data":{"choices":[{"delta":{"content":"a"}}]}}`)
+				r.Message(nil, engine.Message{Kind: engine.Text, Data: data, Since: at.Add(-row.since), At: at, Read: at})
+			}
+			l.Await(func() { r.end(Finished, row.arrivals[len(row.arrivals)-1], "") })
+			now := p.records.Now
+			if now.Buffered != row.buffered || now.Bursts != row.bursts || now.Chunks != int64(len(row.arrivals)) {
+				t.Errorf("%d buffered, %d bursts, %d chunks; want %d, %d", now.Buffered, now.Bursts, now.Chunks, row.buffered, row.bursts)
+			}
+		})
 	}
 }
