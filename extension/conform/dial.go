@@ -22,12 +22,27 @@ type Target struct {
 	Header []string
 	// TLS is for wss. Default: the system's roots.
 	TLS *tls.Config
+	// HTTP2 has each case on a stream of HTTP/2 (RFC 8441).
+	HTTP2 bool
 }
 
 // connectTimeout bounds TCP and TLS, where there is a limit at all.
 const connectTimeout = 30 * time.Second
 
 func (t *Target) dial(ctx context.Context, silence time.Duration) (net.Conn, error) {
+	conn, err := t.dialTCP(ctx, silence)
+	if err != nil || !t.HTTP2 {
+		return conn, err
+	}
+	stream, err := newOverHTTP2(conn, t.URL)
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return stream, nil
+}
+
+func (t *Target) dialTCP(ctx context.Context, silence time.Duration) (net.Conn, error) {
 	if silence > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, max(silence, connectTimeout))
@@ -51,6 +66,9 @@ func (t *Target) dial(ctx context.Context, silence time.Duration) (net.Conn, err
 	}
 	config.ServerName = t.URL.Hostname()
 	config.NextProtos = []string{"http/1.1"}
+	if t.HTTP2 {
+		config.NextProtos = []string{"h2", "http/1.1"}
+	}
 	secured := tls.Client(conn, config)
 	if err := secured.HandshakeContext(ctx); err != nil {
 		conn.Close()

@@ -47,6 +47,8 @@ type Selection struct {
 	ExcludeAgent map[string][]string
 	// Quick leaves out what is not in the quick mode.
 	Quick bool
+	// HTTP2 leaves out the cases that are about HTTP/1.1's handshake.
+	HTTP2 bool
 }
 
 // Select returns the cases for a testee of a role. A pattern that no case
@@ -61,7 +63,8 @@ func (s *Selection) Select(testee Testee) ([]*Case, error) {
 		case c.Testee != Both && c.Testee != testee,
 			len(s.Cases) > 0 && !anyMatches(s.Cases, c.ID),
 			anyMatches(s.Exclude, c.ID),
-			s.Quick && !c.Quick():
+			s.Quick && !c.Quick(),
+			s.HTTP2 && c.needsHTTP1():
 		default:
 			chosen = append(chosen, c)
 		}

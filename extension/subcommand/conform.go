@@ -39,6 +39,7 @@ type conformFlags struct {
 	json          bool
 	parallel      int
 	timeout       time.Duration
+	http2         bool // of a server
 }
 
 // NewConform makes the command `k6 x conform` with its roles.
@@ -102,7 +103,7 @@ func (f *conformFlags) prepare(testee conform.Testee) (*prepared, error) {
 	}
 	p.selection = &conform.Selection{
 		Cases: f.cases, Exclude: slices.Concat(f.exclude, p.spec.ExcludeCases),
-		ExcludeAgent: p.spec.ExcludeAgentCases, Quick: f.mode == "quick",
+		ExcludeAgent: p.spec.ExcludeAgentCases, Quick: f.mode == "quick", HTTP2: f.http2,
 	}
 	if len(f.cases) == 0 {
 		p.selection.Cases = p.spec.Cases

@@ -14,9 +14,9 @@ import (
 	"xk6-realtime/engine/serve"
 )
 
-func quickCases(t *testing.T, testee conform.Testee) []*conform.Case {
+func quickCases(t *testing.T, testee conform.Testee, http2 bool) []*conform.Case {
 	t.Helper()
-	s := conform.Selection{Quick: true}
+	s := conform.Selection{Quick: true, HTTP2: http2}
 	cases, err := s.Select(testee)
 	if err != nil {
 		t.Fatal(err)
@@ -24,7 +24,11 @@ func quickCases(t *testing.T, testee conform.Testee) []*conform.Case {
 	return cases
 }
 
-func TestOurServerConforms(t *testing.T) {
+func TestOurServerConforms(t *testing.T) { testOurServer(t, false) }
+
+func TestOurServerConformsOverHTTP2(t *testing.T) { testOurServer(t, true) }
+
+func testOurServer(t *testing.T, http2 bool) {
 	server, err := serve.Start(serve.Options{Listen: netip.MustParseAddrPort("127.0.0.1:0"), Engine: engine.Options{Deflate: contexts()}})
 	if err != nil {
 		t.Fatal(err)
@@ -34,8 +38,8 @@ func TestOurServerConforms(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cases := quickCases(t, conform.Server)
-	results := conform.Run(context.Background(), &conform.Target{Agent: "ours", URL: u}, cases, conform.Options{})
+	cases := quickCases(t, conform.Server, http2)
+	results := conform.Run(context.Background(), &conform.Target{Agent: "ours", URL: u, HTTP2: http2}, cases, conform.Options{})
 	if len(results) != len(cases) {
 		t.Errorf("%d results of %d cases", len(results), len(cases))
 	}
@@ -51,7 +55,7 @@ func TestOurClientConforms(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := &conform.FuzzingServer{Cases: quickCases(t, conform.Client)}
+	server := &conform.FuzzingServer{Cases: quickCases(t, conform.Client, false)}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(context.Background(), l) }()
 	testee := &testeeFlags{url: "ws://" + l.Addr().String(), agent: "ours"}
