@@ -28,8 +28,23 @@ const withDefault = (name: keyof typeof DEFAULTS, valueHint: string, description
 
 const RESULTS = "fuzz-results";
 
+/** Flags of `try` that a fuzzing run has a use for. */
+const {
+  "payload-bytes": _payload,
+  "reply-timeout": _reply,
+  "http-version": _http,
+  ...ofTarget
+} = TARGET_ARGS;
+const {
+  compression: _compression,
+  "context-takeover": _takeover,
+  "client-window-bits": _client,
+  "server-window-bits": _server,
+  ...SHARED
+} = ofTarget;
+
 const ARGS = {
-  ...TARGET_ARGS,
+  ...SHARED,
   time: withDefault("time", "DURATION", "How long to fuzz, all routes together."),
   runs: text("N", "The most sequences for each route. (no limit)"),
   seed: text("N", "Makes the same sequences again. (a new one each time)"),
@@ -48,7 +63,6 @@ const ARGS = {
   include: text("GLOBS", "Routes to fuzz, such as /ws/*. (all)"),
   exclude: text("GLOBS", "Routes to leave out, such as /ws/internal/*."),
   strategies: text("FILE", "Your own messages by route: .json, .js or .mjs."),
-  contract: text("FILE", "What messages were agreed to be: an AsyncAPI document, or a map of JSON Schemas."),
   metrics: text("URL", "The server's metrics, for counts that grow and do not come back."),
   "any-subprotocol": flag("Do not judge which subprotocol the server chooses."),
   only: text("LIST", `Strategies to use, of ${STRATEGY_NAMES.join(", ")}. (all)`),
@@ -147,7 +161,7 @@ async function fuzzAll(
     const flag = (["include", "exclude"] as const).find((name) => args[name] !== undefined);
     if (flag) throw new UserError(`--${flag}: expected --routes beside it, got none`);
   }
-  const beside = await besideOf(args, cwd);
+  const beside = await besideOf(args, around);
   const routes = args.routes === undefined ? [undefined] : await routesOf(String(args.routes), options, cwd);
   const extraOf =
     args.strategies === undefined
@@ -202,9 +216,10 @@ async function fuzzAll(
 }
 
 /** What is known of the server beside its descriptor. */
-async function besideOf({ contract, metrics }: Args, cwd: string) {
+async function besideOf({ contract: given, metrics }: Args, { cwd, env }: Surroundings) {
+  const contract = given ?? env.CONTRACT;
   return {
-    ...(contract !== undefined && { contract: await readFuzzContract(String(contract), cwd) }),
+    ...(contract && { contract: await readFuzzContract(String(contract), cwd) }),
     ...(metrics !== undefined && { gauges: await gaugesAt(String(metrics)) }),
   };
 }
@@ -265,7 +280,7 @@ async function replayAs(
       `--replay: expected --protocol or --protocol-file of the protocol "${finding.protocol}", got "${aim.protocol.name}"`,
     );
   }
-  const beside = await besideOf(args, around.cwd);
+  const beside = await besideOf(args, around);
   return { replayed: await replay(finding, aim, options, beside, around.signal), mask: aim.mask };
 }
 

@@ -279,10 +279,10 @@ export class Client {
       this.#tell({ event: "received", meaning: [], ...shownFrame(frame) });
       return;
     }
-    for (const { message = frame, effects } of this.#conversation.receiveEach(frame, at)) {
+    for (const { message = frame, role, effects } of this.#conversation.receiveEach(frame, at)) {
       const meaning = effects.filter((effect) => effect.kind !== "send");
       this.#note(message, meaning);
-      this.#tell({ event: "received", meaning, ...shownFrame(message) });
+      this.#tell({ event: "received", meaning, role, ...shownFrame(message) });
       this.#apply(effects);
     }
     this.#arm();

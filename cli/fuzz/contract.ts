@@ -1,7 +1,6 @@
 /** What messages were agreed to be: samples to send, and a check of what comes. From AsyncAPI or a map of JSON Schemas. */
 import { readFileSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
-import type { ValidateFunction } from "ajv";
 import { parse } from "yaml";
 import {
   AsyncApiError,
@@ -12,22 +11,26 @@ import {
   loadAsyncApi,
   sidesOf,
 } from "../../lib/asyncapi/index.ts";
+import { ContractSession, LEFT_OUT } from "../../lib/contract/checker.ts";
 import type { KnownMessage } from "../../lib/fuzz/vocabulary.ts";
-import { sampleOf, validatorOf } from "../../lib/import/sample.ts";
+import { sampleOf } from "../../lib/import/sample.ts";
+import type { MessageRole } from "../../lib/protocols/protocol.ts";
 import { UserError } from "../command.ts";
+import { checkerFor, readContractFile } from "../contract-file.ts";
 
 /** A contract as a fuzzing run needs it. */
 export interface FuzzContract {
   /** One for each message that clients send. */
   readonly messages: readonly KnownMessage[];
   /** Says what is wrong with a message of the server's; undefined for one that was agreed on, or that is no JSON. */
-  violation(text: string): string | undefined;
+  violation(text: string, role: MessageRole | undefined): string | undefined;
 }
 
 /** @throws {@link UserError} */
 export async function readFuzzContract(given: string, cwd: string): Promise<FuzzContract> {
   const path = resolve(cwd, given);
-  const { fromClient, fromServer } = sidesIn(path);
+  const checker = checkerFor(readContractFile(given, cwd, "--contract"));
+  const { fromClient } = sidesIn(path);
   const samples = await Promise.all(
     fromClient.map(async (message) => {
       const sample = await sampleOf(message);
@@ -41,16 +44,24 @@ export async function readFuzzContract(given: string, cwd: string): Promise<Fuzz
       );
     }),
   );
-  const checks = fromServer.map(({ name, payload = true }) => ({ name, validate: validatorOf(payload) }));
   return {
     messages: samples.filter((sample) => sample !== undefined),
-    violation: (text) => violationOf(text, checks),
+    violation(text, role) {
+      // Neighbours are looked at run by run, so that what came before on their connections is not known.
+      const checked = checker.check(new ContractSession(), text, role);
+      if (checked === LEFT_OUT) return undefined;
+      const breach = checked?.breaches.find(({ rule }) => rule !== "wrong_time" && rule !== "not_json");
+      return (
+        checked &&
+        breach &&
+        `${checked.kind}: ${breach.at || "the message"}: expected ${breach.expected}, got ${breach.found}`
+      );
+    },
   };
 }
 
 interface Sides {
   readonly fromClient: readonly Described[];
-  readonly fromServer: readonly Described[];
 }
 
 const wrong = (expected: string, got: string) =>
@@ -64,7 +75,7 @@ function sidesIn(path: string): Sides {
   } catch (error) {
     throw wrong("a readable file of JSON or YAML", `${path} (${(error as Error).message.split("\n")[0]})`);
   }
-  if (!isAsyncApi(document)) return mapOf(document, path);
+  if (!isAsyncApi(document)) return mapOf(document);
   try {
     const loaded = loadAsyncApi(basename(path), read);
     return sidesOf(loaded, describedBy(loaded).side);
@@ -75,16 +86,15 @@ function sidesIn(path: string): Sides {
 }
 
 /** A map of message kinds, each with its schema and who sends it: `{"messages": {"said": {"schema": …, "from": "server"}}}`. */
-function mapOf(document: unknown, path: string): Sides {
+function mapOf(document: unknown): Sides {
   const { messages, definitions } = (document ?? {}) as {
     messages?: Record<string, { schema?: JsonSchema; from?: string }>;
     definitions?: unknown;
   };
-  if (typeof messages !== "object" || messages === null) {
-    throw wrong('an AsyncAPI document, or an object with "messages"', path);
-  }
-  const all = Object.entries(messages).map(([name, { schema, from = "both" }]) => {
-    if (schema === undefined) throw wrong(`a schema of messages.${name}`, path);
+  // One JSON Schema for all messages says nothing of who sends which.
+  if (typeof messages !== "object" || messages === null) return { fromClient: [] };
+  const all = Object.entries(messages).flatMap(([name, { schema, from = "both" }]) => {
+    if (schema === undefined) return [];
     const payload =
       typeof schema === "object" && definitions !== undefined ? { ...schema, definitions } : schema;
     return {
@@ -92,30 +102,5 @@ function mapOf(document: unknown, path: string): Sides {
       message: { name, payload, contentType: "application/json", examples: [] } satisfies Described,
     };
   });
-  const sentBy = (side: string) =>
-    all.flatMap(({ from, message }) => (from === side || from === "both" ? [message] : []));
-  return { fromClient: sentBy("client"), fromServer: sentBy("server") };
-}
-
-function violationOf(
-  text: string,
-  checks: readonly { readonly name: string; readonly validate: ValidateFunction }[],
-): string | undefined {
-  if (checks.length === 0) return undefined;
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return undefined; // which the descriptor judges
-  }
-  let nearest: { name: string; errors: NonNullable<ValidateFunction["errors"]> } | undefined;
-  for (const { name, validate } of checks) {
-    if (validate(value)) return undefined;
-    const errors = validate.errors ?? [];
-    // The one that it is like: its type fits, something else does not.
-    const isNearer = (validate.errors?.every(({ keyword }) => keyword !== "const") ?? false) || !nearest;
-    if (isNearer) nearest = { name, errors };
-  }
-  const [first] = nearest?.errors ?? [];
-  return `no message of the contract; nearest is ${nearest?.name}, but ${first?.instancePath || "the message"} ${first?.message}`;
+  return { fromClient: all.flatMap(({ from, message }) => (from === "server" ? [] : [message])) };
 }

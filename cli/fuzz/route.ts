@@ -89,8 +89,9 @@ async function violationInPeace(target: Target, { violation }: FuzzContract): Pr
   );
   await client.probe(target.messageTimeoutMs);
   await client.close(500);
-  for (const text of client.whole) {
-    const found = violation(text);
+  for (const entry of client.seen().log) {
+    if (entry.event !== "received" || entry.text === undefined) continue;
+    const found = violation(entry.text, entry.role);
     if (found !== undefined) return found;
   }
   return undefined;

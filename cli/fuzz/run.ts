@@ -3,6 +3,7 @@ import { monitorEventLoopDelay } from "node:perf_hooks";
 import type { Calm, ConnectionSeen, Observation } from "../../lib/fuzz/observation.ts";
 import type { Sequence } from "../../lib/fuzz/sequence.ts";
 import { Client, type Target } from "./client.ts";
+import type { FuzzContract } from "./contract.ts";
 import { NoStage, Stage } from "./stage.ts";
 
 /** How runs are made. */
@@ -17,7 +18,7 @@ export interface Running {
   /** The server's own counts, where it tells them. */
   readonly gauges?: () => Promise<ReadonlyMap<string, number>>;
   /** Says what is wrong with a message of the server by the contract. */
-  readonly violation?: (text: string) => string | undefined;
+  readonly violation?: FuzzContract["violation"];
 }
 
 const loop = monitorEventLoopDelay({ resolution: 5 });
@@ -166,7 +167,10 @@ function violationsIn(
   if (!violation) return [];
   return [...connections, ...neighbours].flatMap(({ name, log }) =>
     log.flatMap((entry) => {
-      const text = entry.event === "received" && entry.text !== undefined ? violation(entry.text) : undefined;
+      const text =
+        entry.event === "received" && entry.text !== undefined
+          ? violation(entry.text, entry.role)
+          : undefined;
       return text === undefined ? [] : [{ on: name, text }];
     }),
   );

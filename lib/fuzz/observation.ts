@@ -1,5 +1,6 @@
 /** What was seen of one run: data for the oracle. Instants are milliseconds since the run began. */
 import type { Effect } from "../protocols/index.ts";
+import type { MessageRole } from "../protocols/protocol.ts";
 
 /** A message as it is shown: text, or the first bytes in hexadecimal digits. */
 export interface Shown {
@@ -14,7 +15,12 @@ export type LogEntry = { readonly atMs: number } & (
   | { readonly event: "refused"; readonly status: number; readonly body: string }
   | { readonly event: "unconnected"; readonly reason: string }
   | ({ readonly event: "sent"; readonly step?: number; readonly purpose: string } & Shown)
-  | ({ readonly event: "received"; readonly meaning: readonly Meaning[] } & Shown)
+  | ({
+      readonly event: "received";
+      readonly meaning: readonly Meaning[];
+      /** What the descriptor takes it for. */
+      readonly role?: MessageRole | undefined;
+    } & Shown)
   | { readonly event: "pong" }
   | { readonly event: "ping" }
   | { readonly event: "elapsed"; readonly meaning: readonly Meaning[] }
