@@ -8,8 +8,8 @@ import { Frames } from "./frames.ts";
 /** What Playwright gives a matcher, as far as it is needed here. */
 export interface MatcherState {
   readonly isNot: boolean;
-  /** That of `expect`; older ones do not say. */
-  readonly timeout?: number;
+  /** That of `expect`, in milliseconds. */
+  readonly timeout: number;
 }
 
 export interface MatcherResult {
@@ -35,9 +35,6 @@ export interface Shown {
 type Complaint = string | undefined;
 
 const LOOK_EVERY_MS = 50;
-
-/** Playwright's own. */
-const DEFAULT_TIMEOUT_MS = 5_000;
 
 export const matchers = {
   /**
@@ -85,7 +82,7 @@ async function settle(
   patience: Patience,
   look: () => Complaint | Promise<Complaint>,
 ): Promise<MatcherResult> {
-  const withinMs = patience.timeout ?? timeout ?? DEFAULT_TIMEOUT_MS;
+  const withinMs = patience.timeout ?? timeout;
   const end = performance.now() + withinMs;
   for (;;) {
     const complaint = await look();
