@@ -300,7 +300,7 @@ const runs: Row<Run>[] = [
   [
     "a profile that we do not have",
     { env: { PROFILE: "fast" } },
-    'PROFILE: expected trading, chat, dashboard, smoke or the path of a profile, got "fast"',
+    'PROFILE: expected trading, chat, dashboard, smoke, token-chat, token-batch or the path of a profile, got "fast"',
   ],
   [
     "authentication by a message that the protocol does not have",
