@@ -55,6 +55,13 @@ func (a *acceptor) value(n *node, i, depth int) (end int, said answer) {
 	if a.work--; a.work < 0 || i >= len(a.text) {
 		return -1, unsure
 	}
+	if n.bare {
+		// What the first of them finds is where the value ends.
+		if end, said = a.value(n.all[0], i, depth); end < 0 || said == unsure {
+			return end, unsure
+		}
+		return end, worse(said, a.combined(n, n.all[1:], i, depth))
+	}
 	switch c := a.text[i]; {
 	case n.never:
 		return jsontext.Skip(a.text, i, depth), invalid
@@ -72,7 +79,7 @@ func (a *acceptor) value(n *node, i, depth int) (end int, said answer) {
 	if end < 0 || said == unsure {
 		return end, unsure
 	}
-	return end, worse(said, a.combined(n, i, depth))
+	return end, worse(said, a.combined(n, n.all, i, depth))
 }
 
 // worse is invalid where either is, unless one is unsure.
@@ -87,9 +94,9 @@ func worse(a, b answer) answer {
 }
 
 // combined applies the schemas that hold for the same value.
-func (a *acceptor) combined(n *node, i, depth int) answer {
+func (a *acceptor) combined(n *node, all []*node, i, depth int) answer {
 	said := valid
-	for _, one := range n.all {
+	for _, one := range all {
 		_, next := a.value(one, i, depth)
 		said = worse(said, next)
 	}

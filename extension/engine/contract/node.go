@@ -12,7 +12,9 @@ import (
 type node struct {
 	// exact says that the acceptor understands all of the schema itself: where it
 	// does not, it accepts nothing.
-	exact   bool
+	exact bool
+	// bare says that the schema says nothing itself, but for the first of all.
+	bare    bool
 	always  bool // true accepts all
 	never   bool // false accepts nothing
 	types   types
@@ -304,12 +306,22 @@ func (n *node) bound(b *bound, limit *big.Rat, exclusive bool) {
 	*b = bound{true, exclusive, value}
 }
 
+// isBare tells whether a schema says nothing itself but what others say, as a
+// $ref does.
+func (n *node) isBare() bool {
+	return len(n.all) > 0 && n.types == 0 && n.scalars == nil && n.members == nil && n.rest == nil && !n.closed &&
+		n.prefix == nil && n.items == nil && n.leastSize == 0 && n.mostSize == math.MaxInt &&
+		n.leastLength == 0 && n.mostLength == math.MaxInt && n.pattern == nil && n.format == nil &&
+		!n.least.given && !n.most.given && n.multiple == 0
+}
+
 // finish makes every node inexact that applies an inexact one: then it is not
 // begun in vain.
 func (c *Contract) finish() {
 	appliedBy := map[*node][]*node{}
 	var inexact []*node
 	for _, n := range c.nodes {
+		n.bare = n.isBare()
 		for _, one := range n.applied() {
 			if one != nil {
 				appliedBy[one] = append(appliedBy[one], n)
