@@ -25,6 +25,9 @@ export interface ContractFigures {
   readonly findings?: readonly (Breach & { readonly kind: string; readonly count: number })[] | undefined;
 }
 
+/** Whether a note is one of {@link notesOnContract} that tells how messages broke the contract. */
+export const isContractFinding = (note: string): boolean => /^contract: .* (once|\d+ times)$/.test(note);
+
 /** Names that are listed one by one. */
 const MOST_LISTED = 20;
 
@@ -43,7 +46,7 @@ export function notesOnContract(
   const share =
     left === 0
       ? ""
-      : `, ${percent(checked / (checked + left))} of those that came: there was no time for more`;
+      : `, ${percent(checked / (checked + left))} of those received: the rest was beyond the bound on checks`;
   return [
     ...findings.map((finding) => `${describeBreach(finding.kind, finding)}, ${times(finding.count)}`),
     `contract ${contract.source}: ${checked} messages were checked${share}`,

@@ -1,3 +1,4 @@
+import { isContractFinding } from "../contract/findings.ts";
 import type { ComparisonSummary, Summary, ThresholdSummary } from "./summary.ts";
 import { describeLimit } from "./words.ts";
 
@@ -6,7 +7,17 @@ import { describeLimit } from "./words.ts";
  * one for the run itself, which is an error when it is neither pass nor fail.
  */
 export function junit(summary: Summary): string {
-  const { scenario, verdict, reason, startedAt, durationMs, thresholds, comparisons = [] } = summary;
+  const {
+    scenario,
+    verdict,
+    reason,
+    startedAt,
+    durationMs,
+    thresholds,
+    comparisons = [],
+    notes = [],
+  } = summary;
+  const broken = notes.filter(isContractFinding);
   const failures = [...thresholds, ...comparisons].filter(({ ok }) => !ok).length;
   const errors = verdict === "pass" || verdict === "fail" ? 0 : 1;
   const counts = `tests="${thresholds.length + comparisons.length + 1}" failures="${failures}" errors="${errors}" skipped="0"`;
@@ -16,7 +27,9 @@ export function junit(summary: Summary): string {
     `<testsuites ${counts}>`,
     `  <testsuite ${suite}>`,
     testcase(scenario, "the run", errors > 0 ? `<error message="${inert(`${verdict}: ${reason}`)}"/>` : ""),
-    ...thresholds.map((limit) => limitCase(scenario, limit)),
+    ...thresholds.map((limit) =>
+      limitCase(scenario, limit, limit.metric.startsWith("ws_contract_violations") ? broken : []),
+    ),
     ...comparisons.map((comparison) => comparisonCase(scenario, comparison)),
     "  </testsuite>",
     "</testsuites>",
@@ -24,8 +37,12 @@ export function junit(summary: Summary): string {
   ].join("\n");
 }
 
-function limitCase(scenario: string, limit: ThresholdSummary): string {
-  const failure = limit.ok ? "" : `<failure message="${inert(describeLimit(limit))}"/>`;
+/** @param details what is known of a failure beside the figure */
+function limitCase(scenario: string, limit: ThresholdSummary, details: readonly string[]): string {
+  const text = details.map(inert).join("\n");
+  const failure = limit.ok
+    ? ""
+    : `<failure message="${inert(describeLimit(limit))}"${text === "" ? "/>" : `>${text}</failure>`}`;
   return testcase(scenario, `${limit.metric} ${limit.expression}`, failure);
 }
 
