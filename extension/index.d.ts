@@ -21,7 +21,7 @@ declare module "k6/x/realtime" {
   /** What a {@link Swarm} is. A wrong or unknown option throws, with its name, what was expected and what came. */
   export interface SwarmOptions {
     /**
-     * ws:// or wss:// URLs, taken in turn by the connections. `${name}` in a path or query stands for one of
+     * ws:// or wss:// URLs, or http:// or https:// URLs of event streams, taken in turn by the connections. `${name}` in a path or query stands for one of
      * {@link variables}, percent-encoded.
      */
     servers: readonly string[];
@@ -363,6 +363,10 @@ declare module "k6/x/realtime" {
     /** How long ago that was when this event was handed to the script. */
     readonly ageMs: number;
   }
+  export interface OpenEvent extends WebSocketEvent {
+    /** Of an event stream: how long before this event the first byte of the answer came, in milliseconds. */
+    readonly firstByteMs?: number;
+  }
   export interface MessageEvent extends WebSocketEvent {
     /** Text, or the bytes of a binary message. */
     readonly data: string | ArrayBuffer;
@@ -385,7 +389,7 @@ declare module "k6/x/realtime" {
   export interface CloseEvent extends WebSocketEvent {
     /**
      * The peer's close code; 1005 for a Close frame without one, 1006 where there was no Close frame, and where the
-     * peer broke the protocol what it was answered.
+     * peer broke the protocol what it was answered. 0 for an event stream that its server ended.
      */
     readonly code: number;
     /** What the peer's Close frame says beside its code, or "". */
@@ -397,9 +401,13 @@ declare module "k6/x/realtime" {
      * out, or the generator: a limit of its own, or of its machine.
      */
     readonly by: "client" | "server" | "network" | "timeout" | "generator";
+    /** Of an event stream: what a reconnection sends as `Last-Event-ID`, or "". */
+    readonly lastEventId?: string;
+    /** Of an event stream: how long the server asked to wait before a reconnection, in milliseconds, if it did. */
+    readonly retryMs?: number;
   }
   export interface WebSocketEvents {
-    open: WebSocketEvent;
+    open: OpenEvent;
     message: MessageEvent;
     error: ErrorEvent;
     close: CloseEvent;
@@ -415,7 +423,8 @@ declare module "k6/x/realtime" {
   export class WebSocket {
     /**
      * Begins to connect. Throws in the init context, and on a wrong argument.
-     * @param url ws:// or wss://
+     * @param url ws:// or wss://; or http:// or https:// of an event stream, each of whose events is a message:
+     *   `{"event":…,"id":…,"data":…}`. Nothing can be sent on it.
      * @param protocols the subprotocols offered, the preferred one first
      */
     constructor(url: string, protocols?: string | readonly string[] | null, params?: WebSocketParams | null);
@@ -430,7 +439,7 @@ declare module "k6/x/realtime" {
     readonly bufferedAmount: number;
     /** "arraybuffer", which is all there is. Setting another throws. */
     binaryType: "arraybuffer";
-    onopen: ((event: WebSocketEvent) => unknown) | null;
+    onopen: ((event: OpenEvent) => unknown) | null;
     onmessage: ((event: MessageEvent) => unknown) | null;
     onerror: ((event: ErrorEvent) => unknown) | null;
     onclose: ((event: CloseEvent) => unknown) | null;

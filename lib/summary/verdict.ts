@@ -89,9 +89,14 @@ function whyIncomplete({ setupDone, refusal, metrics }: Evidence): string | unde
     if (logins.length > 0) return `the set-up failed: a login before it failed (${logins.join(", ")})`;
     const failures = Object.keys(metrics.ws_connect_failures?.by?.reason ?? {});
     if (failures.length === 0) return NOTHING_BEGAN;
-    return failures.includes("timeout")
-      ? "the set-up failed: the server did not answer the WebSocket upgrade in time"
-      : `the set-up failed: the server took no WebSocket upgrade (${failures.join(", ")})${adviceIn(failures)}`;
+    // Declared for event streams alone, whether or not there are values.
+    const isStream = "sse_first_byte_ms" in metrics;
+    if (failures.includes("timeout")) {
+      const asked = isStream ? "the request for an event stream" : "the WebSocket upgrade";
+      return `the set-up failed: the server did not answer ${asked} in time`;
+    }
+    const refused = isStream ? "the server opened no event stream" : "the server took no WebSocket upgrade";
+    return `the set-up failed: ${refused} (${failures.join(", ")})${adviceIn(failures)}`;
   }
   const started = countOf(metrics.ws_shards_started);
   const completed = countOf(metrics.ws_shards_completed);

@@ -68,6 +68,21 @@ test("probes by HTTP are each connection's own, although all of a room see them"
   assert.ok(server.stats().streamEvents > 10, "more than each one's own");
 });
 
+test("an answer that is no event stream is named", async (t) => {
+  const server = createServer((_, response) =>
+    response.writeHead(200, { "content-type": "text/html" }).end("<p>"),
+  );
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  t.after(() => server.close().closeAllConnections());
+  const { port } = server.address() as { port: number };
+  const { summary } = await summaryOf(t, "massconnect", {
+    SSE_URL: `http://127.0.0.1:${port}/`,
+    PROTOCOL: "events",
+  });
+  assert.equal(summary.verdict, "incomplete");
+  assert.match(summary.reason, /the server opened no event stream \(bad_content_type\)/);
+});
+
 test("a server that refuses publications is named", async (t) => {
   const server = createServer((request, response) => {
     if (request.method === "POST") response.writeHead(503).end();
