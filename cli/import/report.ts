@@ -15,6 +15,7 @@ interface Result {
 /** What was written, what was guessed, and what comes next. */
 export function reportOf({ plan, name, folder, files, notes, taken }: Result): string {
   const { address, unread, probe } = plan;
+  const hasContract = files.includes(`${name}.contract.json`);
   const examples = files.filter((file) => file.startsWith("messages")).length;
   const lines = [
     `wrote to ${folder}: ${files.filter((file) => !file.startsWith("messages")).join(", ")}, and ${examples} example${examples === 1 ? "" : "s"} of messages`,
@@ -33,7 +34,8 @@ export function reportOf({ plan, name, folder, files, notes, taken }: Result): s
     "then, with your server's URL:",
     "",
     ...(address.usesToken ? ["  export WS_TOKEN=…"] : []),
-    `  k6-realtime try --url ${address.url ?? "ws://…"} --protocol-file ${folder}/${name}.json`,
+    `  k6-realtime try --url ${address.url ?? "ws://…"} \\`,
+    `    --protocol-file ${folder}/${name}.json${hasContract ? ` --contract ${folder}/${name}.contract.json` : ""}`,
     `  k6-realtime run chat-soak --url ${address.url ?? "ws://…"} \\`,
     `    --protocol-file ${folder}/${name}.json${probe ? ` --probe-interval ${plan.probeInterval}` : ""}`,
   ];

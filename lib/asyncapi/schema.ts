@@ -41,6 +41,26 @@ const REFUSED: ReadonlySet<string> = new Set([
   "$recursiveRef",
 ]);
 
+/** Keywords of JSON Schema whose values may be objects or lists, and are no schemas. */
+const VALUES: ReadonlySet<string> = new Set([
+  "const",
+  "default",
+  "dependentRequired",
+  "enum",
+  "example",
+  "examples",
+  "required",
+  "type",
+]);
+
+/** What nobody knows may hold references that lead nowhere: it says nothing of messages. */
+const isKnown = (keyword: string, value: unknown): boolean =>
+  typeof value !== "object" ||
+  SCHEMAS.has(keyword) ||
+  MAPS.has(keyword) ||
+  VALUES.has(keyword) ||
+  REFUSED.has(keyword);
+
 const DRAFT_7 = "http://json-schema.org/draft-07/schema#";
 
 /** A schema that others refer to. */
@@ -91,7 +111,7 @@ export class Schemas {
     if (!isFields(value)) return refuse(at, "a schema, which is an object or a boolean", value);
     if (isReference(value)) return this.#reference(at, uses);
     const fields = Object.keys(value)
-      .filter((keyword) => !DROPPED.has(keyword))
+      .filter((keyword) => !DROPPED.has(keyword) && isKnown(keyword, value[keyword]))
       .map((keyword) => [keyword, this.#keyword(keyword, inside(at, keyword), uses)] as const);
     return Object.fromEntries(fields);
   }

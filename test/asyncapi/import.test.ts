@@ -91,7 +91,8 @@ test("a document of 3.0 gives session, probe, deliveries, errors, address and su
   assert.equal(contract.messages.quote.schema.properties.symbol.$ref, "#/definitions/symbol");
   assert.deepEqual(contract.definitions.symbol, { type: "string", pattern: "^[A-Z]{6}$" });
 
-  const result = await tried(t, QUOTES, path, /RTT[\s\S]*= delivery/);
+  const contractFile = path.replace(/\.json$/, ".contract.json");
+  const result = await tried(t, QUOTES, path, /RTT[\s\S]*= delivery/, "--contract", contractFile);
   assert.equal(result.code, 0, lastLine(result));
   assert.match(lastLine(result), /^ok: .*1 of 1 probes had their replies/);
   assert.deepEqual(result.received, { subscribe: 1, ping: 1 });

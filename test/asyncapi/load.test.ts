@@ -224,6 +224,7 @@ channels:
           $id: https://example.com/odd
           properties: { $ref: { type: string }, "__proto__": { type: number } }
           const: { $ref: nowhere.yaml }
+          payload: { $ref: "#/nowhere" }
           dependencies: { a: [b], c: { $ref: "#/x~1y" } }
 x/y: { type: "null" }`,
   });
