@@ -77,7 +77,7 @@ export function figuresOf(series: readonly Series[]): MetricFigures | undefined 
     }
     case "gauge": {
       const parts = ofKind(series, "gauge").map(({ cells }) => cells);
-      const cells = [...parts.reduce(first.metric === ADDS_UP ? sumGauges : latest).values()];
+      const cells = [...parts.reduce(ADD_UP.includes(first.metric) ? sumGauges : latest).values()];
       return {
         kind: first.kind,
         unit: first.unit,
@@ -89,8 +89,12 @@ export function figuresOf(series: readonly Series[]): MetricFigures | undefined 
   }
 }
 
-/** Instances differ in tags, and the connections open are those of all. Of another Gauge the last value counts, as in k6. */
-const ADDS_UP = "ws_active_sessions" satisfies MetricName;
+/** Instances differ in tags, and what is open is that of all. Of another Gauge the last value counts, as in k6. */
+const ADD_UP: readonly string[] = [
+  "ws_active_sessions",
+  "sse_active_streams",
+  "token_active_streams",
+] satisfies MetricName[];
 
 /** Two series of one Gauge as one: what was set last, and the extremes of both. */
 function latest(a: ReadonlyMap<number, Gauge>, b: ReadonlyMap<number, Gauge>): Map<number, Gauge> {

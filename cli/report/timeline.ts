@@ -166,7 +166,8 @@ const rate = (series: readonly Series[], cells: readonly number[], cellSeconds: 
 
 /** As the engine counts them; on stock k6, which cannot, those opened so far without those closed. */
 function connections(of: (metric: MetricName) => Series[], cells: readonly number[]): Values {
-  const gauges = ofKind(of("ws_active_sessions"), "gauge");
+  // A scenario has one of them.
+  const gauges = ofKind([...of("ws_active_sessions"), ...of("token_active_streams")], "gauge");
   if (gauges.length > 0) {
     const sum = gauges.map((gauge) => gauge.cells).reduce(sumGauges, new Map());
     let open: number | null = null;

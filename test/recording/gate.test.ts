@@ -140,12 +140,14 @@ test("what breaks a metric down by the script's settings is no limit, and parts 
       { metric: "ws_shards_completed", kind: "counter" },
       gauge("ws_active_sessions", { instance_id: "1" }),
       gauge("ws_active_sessions", { instance_id: "2" }),
+      gauge("token_active_streams", { instance_id: "1" }),
+      gauge("token_active_streams", { instance_id: "2" }),
     ],
     seconds: [
       [
         [0, [401, 401, 401]],
         ...[2, 3, 4].map((series) => [series, 1] as const),
-        ...[5, 6].map((series) => [series, [20, 20, 20]] as const),
+        ...[5, 6, 7, 8].map((series) => [series, [20, 20, 20]] as const),
       ],
       [[1, [101, 101, 101]]],
     ],
@@ -159,7 +161,9 @@ test("what breaks a metric down by the script's settings is no limit, and parts 
     ...gaugeOf(101, 101, 401),
     by: { case: { "no-token": gaugeOf(401, 401, 401), "as-it-should-be": gaugeOf(101, 101, 101) } },
   });
-  assert.deepEqual(summary.metrics.ws_active_sessions, gaugeOf(40, 40, 40));
+  for (const name of ["ws_active_sessions", "token_active_streams"]) {
+    assert.deepEqual(summary.metrics[name], gaugeOf(40, 40, 40), name);
+  }
 });
 
 test("a profile replaces the limits on what it limits, and neither others nor the scenario's own", async (t) => {
