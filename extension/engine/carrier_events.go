@@ -56,8 +56,6 @@ const (
 	nameBroken = "http2_broken"
 )
 
-func (k *carrier) Freed(*http2.Stream) {}
-
 // Asked takes a client's stream.
 func (k *carrier) Asked() (*http2.Stream, http2.User) {
 	l := k.loop

@@ -47,8 +47,6 @@ type Owner interface {
 	// GoingAway: the peer takes no streams beyond the last, and ends the connection
 	// once these are over. text is what it said beside, good during the call.
 	GoingAway(last uint32, code Code, text []byte)
-	// Freed: a stream is over, and another may be opened in its place.
-	Freed(st *Stream)
 }
 
 // User hears what happens on one stream.
@@ -175,10 +173,6 @@ func (s *Session) Leave(code Code, detail string) {
 		byte(code >> 24), byte(code >> 16), byte(code >> 8), byte(code)}
 	s.frame(frameGoAway, 0, 0, append(payload, detail...))
 }
-
-// Ping asks the peer for an answer, which is taken and thrown away: it keeps the
-// connection from being taken for idle.
-func (s *Session) Ping() { s.frame(framePing, 0, 0, make([]byte, 8)) }
 
 // End says that the connection is over: nothing is taken or told any more.
 func (s *Session) End() { s.over = true }

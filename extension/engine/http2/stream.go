@@ -151,7 +151,6 @@ func (s *Session) close(st *Stream) {
 	if s.o.Server {
 		s.open--
 	}
-	s.owner.Freed(st)
 }
 
 // Took says that the user is done with bytes that came, so that the peer may
