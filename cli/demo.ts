@@ -5,7 +5,7 @@ import { startServer } from "../server/server.ts";
 import type { Surroundings } from "./command.ts";
 import { findK6 } from "./find-k6.ts";
 import { terminalScreen } from "./live/displays.ts";
-import { conclusion } from "./run/conclusion.ts";
+import { closingLines } from "./run/closing-lines.ts";
 import { bundleFor, findScript } from "./run/script.ts";
 import { runK6 } from "./run-k6.ts";
 
@@ -65,7 +65,7 @@ export const demo = ({ out, cwd, env, signal }: Surroundings) =>
             ? { screen: terminalScreen(out as NodeJS.WriteStream) }
             : { say }),
         });
-        for (const line of conclusion(result, cwd)) say(line);
+        for (const line of closingLines(result, cwd)) say(line);
         return result.exitCode;
       } finally {
         await server.close();

@@ -6,7 +6,7 @@ import { readAgain, type Surroundings, UserError } from "./command.ts";
 import { findK6 } from "./find-k6.ts";
 import { terminalScreen } from "./live/displays.ts";
 import { browserEnv } from "./run/browser.ts";
-import { conclusion } from "./run/conclusion.ts";
+import { closingLines } from "./run/closing-lines.ts";
 import { examine } from "./run/examine.ts";
 import { flagOf, SETTING_ARGS } from "./run/flags.ts";
 import { readK6Config } from "./run/k6-config.ts";
@@ -166,7 +166,7 @@ export const run = ({ out, err, cwd, env, signal }: Surroundings): CommandDef =>
         ...(isTerminal ? { screen: terminalScreen(out as NodeJS.WriteStream) } : { say }),
       });
       if (json) out.write(`${JSON.stringify(result)}\n`);
-      for (const line of conclusion({ ...result, shown }, cwd)) say(line);
+      for (const line of closingLines({ ...result, shown }, cwd)) say(line);
       const more = script.scenario === undefined ? undefined : await howToDoMore(script.scenario, k6Env);
       if (more) for (const line of more) say(line);
       return result.exitCode;

@@ -4,7 +4,7 @@ import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { UserError } from "../../cli/command.ts";
-import { conclusion } from "../../cli/run/conclusion.ts";
+import { closingLines } from "../../cli/run/closing-lines.ts";
 import { type K6Run, runK6 } from "../../cli/run-k6.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";
 import { controlRoom, fakeK6, type Part } from "./fake-k6.ts";
@@ -111,7 +111,7 @@ test("the figures of a k6 that was killed are printed from its recording, those 
   const printed = async (body: string): Promise<string> => {
     const run = await plan(t, { run: body });
     const result = await runK6({ ...run, k6: { ...run.k6, extension: true } });
-    return conclusion(result, run.resultsDir).join("\n");
+    return closingLines(result, run.resultsDir).join("\n");
   };
   assert.match(await printed(bodies.killed), /ws_replies +7\n.*^Verdict: incomplete/ms);
   assert.match(await printed(bodies.ended), /^Verdict: pass/);

@@ -4,7 +4,7 @@ import { terminal } from "../../lib/summary/terminal.ts";
 import type { K6Result } from "../run-k6.ts";
 
 /** The lines that a run ends with: its figures unless k6 showed them, its verdict, where it is written down, and what to open. */
-export function conclusion(
+export function closingLines(
   { summary, files, shown: figuresShown }: Pick<K6Result, "summary" | "files" | "shown">,
   cwd: string,
 ): string[] {
