@@ -11,6 +11,7 @@ import { readTraffic } from "../lib/pact/traffic.ts";
 import { reading } from "./asyncapi-file.ts";
 import { EXIT, type Surroundings, UserError } from "./command.ts";
 import { FORMATS, type Format } from "./contract-diff/report.ts";
+import { inTime } from "./in-time.ts";
 
 const ARGS = {
   old: {
@@ -83,10 +84,8 @@ export const contractDiff = ({ out, cwd }: Surroundings): CommandDef =>
         reading(String(path), { cwd, ...root }, (file, read) => readKinds(file, read, described as Side));
       const [before, after] = [kinds(args.old), kinds(args.new)];
       const plain: readonly Change[] = changesBetween(before, after);
-      const changes =
-        args.messages === undefined
-          ? plain
-          : weigh(plain, before, after, await seenIn(String(args.messages), cwd));
+      const seen = args.messages === undefined ? undefined : await seenIn(String(args.messages), cwd);
+      const changes = seen ? inTime(() => weigh(plain, before, after, seen), "--messages") : plain;
       const names = { before: String(args.old), after: String(args.new) };
       out.write(FORMATS[format as Format](changes, names));
       return changes.some(({ level }) => level === "breaking") ? EXIT.fail : EXIT.pass;

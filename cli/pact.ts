@@ -10,6 +10,7 @@ import { type Passed, readTraffic } from "../lib/pact/traffic.ts";
 import { verify } from "../lib/pact/verify.ts";
 import { pactOf } from "../lib/pact/write.ts";
 import { EXIT, refuseUnknown, type Surroundings, strictly, UserError } from "./command.ts";
+import { inTime } from "./in-time.ts";
 import { brokerResult, reportOf } from "./pact/report.ts";
 import { printable } from "./try/safe-text.ts";
 import { tryOut } from "./try.ts";
@@ -95,7 +96,7 @@ async function verifyPact(
       `pact verify: expected a pact with messages, got ${printable(file)} with ${known.others.length} interactions of other kinds`,
     );
   const traffic = await trafficOf(values.messages, flags, around);
-  const results = verify(known, traffic);
+  const results = inTime(() => verify(known, traffic), `pact verify: ${printable(file)}`);
   const received = traffic.filter(({ from }) => from === "server").length;
   around.out.write(reportOf(known, results, received));
   if (received === 0) return EXIT.undecided;

@@ -189,6 +189,27 @@ test("of version 4: exchanges, pending interactions, bytes in base64, and what i
   assert.equal(code, 99);
 });
 
+test("a pattern that takes for ever is given up", async (t) => {
+  const folder = await temporaryDirectory(t);
+  const pact = {
+    consumer: { name: "c" },
+    provider: { name: "p" },
+    messages: [
+      {
+        description: "m",
+        contents: { a: "a" },
+        matchingRules: { body: { "$.a": { matchers: [{ match: "regex", regex: "(a+)+" }] } } },
+      },
+    ],
+  };
+  const event = { event: "received", text: JSON.stringify({ a: `${"a".repeat(60)}!` }), meaning: [] };
+  await writeFile(join(folder, "pact.json"), JSON.stringify(pact));
+  await writeFile(join(folder, "seen.jsonl"), JSON.stringify(event));
+  const { code, err } = await run(["pact", "verify", "pact.json", "--messages", "seen.jsonl"], folder);
+  assert.match(err, /^pact verify: pact\.json: expected rules that are checked within 5 seconds/);
+  assert.equal(code, 3);
+});
+
 for (const [sentence, pact, expected] of [
   ["what is no pact", "[]", /^pact: pact\.json: expected a pact, which is an object, got "a list"/],
   ["text that is no JSON", "{", /^pact: pact\.json: expected JSON, got text that is not/],
