@@ -1,6 +1,5 @@
 /** What the figures of a run are worth, in sentences. Pure: of one process, and of several put together, alike. */
 import { notesOnCompression } from "./compression.ts";
-import { notesOnHttp } from "./http-version.ts";
 import type { Summary } from "./summary/summary.ts";
 import { number } from "./summary/verdict.ts";
 import { notesOnGaps } from "./unmeasured.ts";
@@ -11,7 +10,6 @@ export const notesOnTimes = (metrics: Summary["metrics"]): string[] => [
   ...otherClock(metrics),
   ...notesOnGaps(metrics),
   ...notesOnCompression(metrics),
-  ...notesOnHttp(metrics),
 ];
 
 /** The share of uncertain arrivals from which they are worth a word: a tenth of what is above a p99. */

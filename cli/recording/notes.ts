@@ -1,5 +1,6 @@
 /** What a summary that is made from recordings says beside its figures. Pure. */
 import { SLOW_READER_MEANINGS } from "../../lib/backpressure.ts";
+import { notesOnHttp } from "../../lib/http-version.ts";
 import { IDLE_MEANINGS } from "../../lib/idle.ts";
 import { notesOnTimes } from "../../lib/notes.ts";
 import { outcomeNotes } from "../../lib/outcomes.ts";
@@ -27,6 +28,7 @@ export function notesOf(
     ...(steps ? [STEPS_NOTE] : []),
     ...(Object.hasOwn(MEANINGS, scenario) ? outcomeNotes(metrics, MEANINGS[scenario]!) : []),
     ...notesOnTimes(metrics),
+    ...notesOnHttp(metrics),
     ...(instances > 1 ? leftOut(metrics, instances) : []),
   ];
 }

@@ -11,7 +11,13 @@ import {
   compressionOf,
 } from "../compression.ts";
 import { notesOnContract } from "../contract/findings.ts";
-import { HTTP_SETTINGS, HTTP_VERSION_TAG, type HttpSettings, httpVersionOf } from "../http-version.ts";
+import {
+  HTTP_SETTINGS,
+  HTTP_VERSION_TAG,
+  type HttpSettings,
+  httpVersionOf,
+  notesOnHttp,
+} from "../http-version.ts";
 import {
   FIRST_ROOM,
   IDENTITY_SETTINGS,
@@ -528,6 +534,7 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
         refusal: replacedOptions(exec.test.options, replaceable),
         notes: (metrics) => [
           ...(plan.notes?.(metrics) ?? []),
+          ...notesOnHttp(metrics),
           ...notesOnScope(
             spec.name,
             names,

@@ -63,6 +63,10 @@ describe("a load over HTTP/2 is what the server counts", () => {
     assert.equal(count(summary, "ws_sessions_opened"), 6);
     assert.equal(count(summary, "ws_replies"), server.did.received);
     assert.equal(count(summary, "ws_tcp_connections"), server.did.sessions - 1);
+    assert.match(
+      summary.notes?.join("\n") ?? "",
+      /^HTTP\/2: 6 connections were streams on \d TCP connection/m,
+    );
   });
 
   test("through a proxy's tunnel", async (t) => {
