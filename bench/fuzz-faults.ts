@@ -10,12 +10,13 @@ import { PassThrough } from "node:stream";
 import { text } from "node:stream/consumers";
 import { main } from "../cli/main.ts";
 import type { Finding } from "../lib/fuzz/finding.ts";
-import { ACME, FAULTS, type Fault, startFaulty } from "../test/fuzz/faulty-server.ts";
+import { ACME, ACME_CONTRACT, besides, FAULTS, type Fault, startFaulty } from "../test/fuzz/faulty-server.ts";
 
 const [seconds = "60", ...named] = process.argv.slice(2);
 const directory = mkdtempSync(join(tmpdir(), "k6-realtime-fuzz-"));
 const protocol = join(directory, "acme.json");
 writeFileSync(protocol, JSON.stringify(ACME));
+writeFileSync(join(directory, "contract.json"), JSON.stringify(ACME_CONTRACT));
 
 interface Row {
   readonly findings: readonly Finding[];
@@ -25,7 +26,7 @@ interface Row {
 }
 
 /** One run of the command line; it is stopped at the first finding, as its time is what is asked for. */
-async function fuzz(url: string, seed: number, time: string, stopAtFirst: boolean): Promise<Row> {
+async function fuzz(url: string, fault: Fault, seed: number): Promise<Row> {
   const startedAt = performance.now();
   const stop = new AbortController();
   const out = new PassThrough();
@@ -34,20 +35,10 @@ async function fuzz(url: string, seed: number, time: string, stopAtFirst: boolea
   err.on("data", (chunk) => {
     if (!String(chunk).includes("found: ")) return;
     firstAt ??= performance.now();
-    if (stopAtFirst) stop.abort("found");
+    stop.abort("found");
   });
-  const args = [
-    "fuzz",
-    "--url",
-    url,
-    "--protocol-file",
-    protocol,
-    "--json",
-    "--time",
-    time,
-    "--seed",
-    String(seed),
-  ];
+  const how = ["--protocol-file", protocol, ...besides(fault, url), "--time", `${seconds}s`, "--json"];
+  const args = ["fuzz", "--url", url, ...how, "--seed", String(seed)];
   const ended = main(args, { out, err, cwd: directory, env: {}, signal: stop.signal });
   const printed = text(out);
   await ended;
@@ -65,13 +56,13 @@ console.log("fault                     found  after  sequences  minimum  seen ag
 for (const [index, fault] of faults.entries()) {
   const seed = 1_000 + index;
   const server = await startFaulty(fault);
-  const first = await fuzz(server.url, seed, `${seconds}s`, true);
+  const first = await fuzz(server.url, fault, seed);
   await server.close();
   const [finding] = first.findings;
   let second: Row | undefined;
   if (finding) {
     const fresh = await startFaulty(fault);
-    second = await fuzz(fresh.url, seed, `${seconds}s`, true);
+    second = await fuzz(fresh.url, fault, seed);
     await fresh.close();
     found++;
     minima.push(finding.sequence.steps.length);

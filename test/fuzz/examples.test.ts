@@ -59,7 +59,7 @@ test("the examples: echo and channels pass, the private one wants its token, the
   assert.ok(!JSON.stringify(open.result).includes("secret"));
 
   const chat = ["--protocol-file", join(examples, "chat.json"), "--only", "protocol"];
-  const failing = await fuzzJson(cwd, ["--url", `${url}/ws/chat`, ...chat, ...BOUNDED, "--runs", "600"]);
+  const failing = await fuzzJson(cwd, ["--url", `${url}/ws/chat`, ...chat, ...BOUNDED, "--runs", "250"]);
   assert.equal(failing.code, 99);
   const [finding] = failing.result.findings;
   assert.deepEqual(

@@ -70,6 +70,12 @@ export const ACME_CONTRACT = {
   ]),
 };
 
+/** Flags for faults that only a contract, beside in `contract.json`, or the server's metrics tell. */
+export function besides(fault: Fault, url: string): string[] {
+  if (fault === "bare-error") return ["--contract", "contract.json"];
+  return fault === "leave-leaks" ? ["--metrics", url.replace("ws:", "http:")] : [];
+}
+
 function object(properties: object) {
   return { type: "object", properties, required: Object.keys(properties) };
 }

@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { packageFile } from "../../cli/package-file.ts";
 import { FINDING_FORMAT } from "../../lib/fuzz/finding.ts";
 import type { FindingKind } from "../../lib/fuzz/oracle.ts";
-import { type Fault, startFaulty } from "./faulty-server.ts";
+import { besides, type Fault, startFaulty } from "./faulty-server.ts";
 import { fuzzDirectory, fuzzJson, runFuzz } from "./run.ts";
 
 /** So that a run ends by its count of sequences, and a machine that is slow only takes longer. */
@@ -21,18 +21,13 @@ const faults: [fault: Fault, kind: FindingKind, more: string[]][] = [
   ["bare-error", "contract", ["--only", "protocol"]],
   ["leave-leaks", "growth", ["--only", "order"]],
 ];
-/** What only a contract or metrics tell. */
-const besides = (url: string): Partial<Record<Fault, string[]>> => ({
-  "bare-error": ["--contract", "contract.json"],
-  "leave-leaks": ["--metrics", url.replace("ws:", "http:")],
-});
 for (const [fault, kind, more] of faults) {
   test(`the fault ${fault} is found as ${kind}, made small, and seen again`, async (t) => {
     const server = await startFaulty(fault);
     t.after(() => server.close());
     const directory = await fuzzDirectory(t);
     const found: string[] = [];
-    const beside = besides(server.url)[fault] ?? [];
+    const beside = besides(fault, server.url);
     const args = ["--url", server.url, ...BOUNDED, ...more, ...beside, "--seed", "4", "--runs", "2000"];
     const { code } = await runFuzz(directory, args, (chunk, stop) => {
       if (!chunk.includes("found: ")) return;

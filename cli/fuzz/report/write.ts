@@ -47,11 +47,10 @@ export async function writeResults(
         : []),
     ] as [string, string][];
   });
-  files.push(
-    ["results.json", `${JSON.stringify(result, null, 2)}\n`],
-    ["junit.xml", fuzzJunit(result)],
-    ["report.html", await fuzzPage(result)],
-  );
-  for (const [name, text] of files) await writeFile(join(directory, name), mask(text));
-  return files.map(([name]) => join(directory, name));
+  files.push(["results.json", `${JSON.stringify(result, null, 2)}\n`], ["junit.xml", fuzzJunit(result)]);
+  const write = (name: string, text: string) => writeFile(join(directory, name), mask(text));
+  for (const [name, text] of files) await write(name, text);
+  // Last: whatever becomes of the page, the findings are kept.
+  await write("report.html", await fuzzPage(result));
+  return [...files.map(([name]) => join(directory, name)), join(directory, "report.html")];
 }
