@@ -20,7 +20,8 @@ const ARGS = {
   profile: {
     type: "string",
     valueHint: "PROFILE",
-    description: "Judge by these limits instead of the script's: chat, dashboard, smoke, trading, or a file.",
+    description:
+      "Judge by these limits instead of the script's: chat, dashboard, smoke, trading, token-chat, token-batch, or a file.",
   },
   baseline: {
     type: "string",

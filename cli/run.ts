@@ -132,7 +132,7 @@ export const run = ({ out, err, cwd, env, signal }: Surroundings): CommandDef =>
       const settings: Record<string, string> = {
         // Enough of them, where a scenario is cut into as few as it is told.
         ...(instances > 1 && env.SHARDS === undefined && { SHARDS: String(instances) }),
-        ...settingsOf(flagsGiven(all), all("env")),
+        ...settingsOf(flagsGiven(all), all("env"), await goesToStreams(script.scenario)),
       };
       if (script.scenario !== undefined) refuseMisspelt(settings);
       const k6Env = { ...env, ...settings }; // which reach k6 alike
@@ -172,6 +172,12 @@ export const run = ({ out, err, cwd, env, signal }: Surroundings): CommandDef =>
       return result.exitCode;
     },
   });
+
+/** Whether a scenario goes to an event stream unless told otherwise. */
+async function goesToStreams(name: string | undefined): Promise<boolean> {
+  if (name === undefined) return false;
+  return (await readScenarios()).find((one) => one.name === name)?.defaults.SSE_URL !== undefined;
+}
 
 /** What to say behind a run of which nothing was set: it is a short one. */
 async function howToDoMore(name: string, env: NodeJS.ProcessEnv): Promise<string[] | undefined> {

@@ -115,7 +115,7 @@ export const SETTINGS = {
     "JSON, .js or .ts",
   ),
   PROFILE: {
-    help: "The limits to judge by: trading, chat, dashboard, smoke, or the path of a profile. Empty: the scenario's own limits.",
+    help: "The limits to judge by: trading, chat, dashboard, smoke, token-chat, token-batch, or the path of a profile. Empty: the scenario's own limits.",
     expects: "a profile's name or path",
     default: "",
     parse: (text: string) => text,

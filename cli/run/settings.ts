@@ -28,11 +28,13 @@ const SET_HERE: { readonly [name: string]: string | undefined } = {
  *
  * @param flags each flag of a setting, with its value
  * @param pairs each `-e`, as `NAME=value`
+ * @param takesStreams whether `--url` may be that of an event stream: elsewhere `https://` is a slip for `wss://`
  * @throws {@link UserError} for a pair that is none, a name given twice, a secret, and what a run sets itself
  */
 export function settingsOf(
   flags: readonly (readonly [flag: string, value: string])[],
   pairs: readonly string[],
+  takesStreams = false,
 ): Record<string, string> {
   const settings: Record<string, string> = {};
   const take = (given: string, name: string, value: string) => {
@@ -46,8 +48,10 @@ export function settingsOf(
     if (Object.hasOwn(settings, name)) throw new UserError(`${given}: expected it once, got it twice`);
     settings[name] = value;
   };
-  for (const [flag, value] of flags)
-    take(`--${flag}`, flag === "url" && isEventStream(value) ? "SSE_URL" : settingOf(flag)!, value);
+  for (const [flag, value] of flags) {
+    const isStream = takesStreams && flag === "url" && isEventStream(value);
+    take(`--${flag}`, isStream ? "SSE_URL" : settingOf(flag)!, value);
+  }
   for (const pair of pairs) {
     const [, name, value] = /^([a-z_]\w*)=(.*)$/is.exec(pair) ?? [];
     if (name === undefined || value === undefined) {

@@ -82,6 +82,13 @@ test("flags and -e together are the settings", () => {
   );
 });
 
+test("a URL of the web is an event stream where the scenario goes to one, and a slip elsewhere", () => {
+  const flags = [["url", "https://a/v1"]] as const;
+  assert.deepEqual(settingsOf(flags, [], true), { SSE_URL: "https://a/v1" });
+  assert.deepEqual(settingsOf(flags, []), { WS_URL: "https://a/v1" });
+  assert.deepEqual(settingsOf([["url", "wss://a"]], [], true), { WS_URL: "wss://a" });
+});
+
 const settings: [sentence: string, flags: [string, string][], pairs: string[], message: RegExp][] = [
   ["-e without a value", [], ["CONNECTIONS"], /^-e: expected NAME=value, got "CONNECTIONS"$/],
   ["-e with a name that is none", [], ["1=secret"], /^-e: expected NAME=value, got "1=…"$/],

@@ -257,7 +257,7 @@ test("what the user gets wrong is told in one line, with exit code 2", async (t)
     [[path, path], /are the same recording\n$/],
     [
       [path, "--profile", "chatt"],
-      /^--profile: expected trading, chat, dashboard, smoke or the path of a profile, got "chatt"\n$/,
+      /^--profile: expected trading, chat, dashboard, smoke, token-chat, token-batch or the path of a profile, got "chatt"\n$/,
     ],
     [
       [path, "--profile", "profile.json"],
