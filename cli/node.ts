@@ -30,7 +30,7 @@ export type { Judged } from "./gate/judge.ts";
  * The runs that recordings hold, each summed up over all its instances.
  *
  * @param paths recordings, or directories of them (docs/reference/recording-format.md)
- * @param profile limits to judge by instead of those that the recordings hold
+ * @param profile limits to judge by instead of the recordings' own
  * @throws {@link UserError} where a path or a recording is wrong
  */
 export async function readRuns(paths: readonly string[], profile?: Profile): Promise<readonly Summary[]> {
@@ -40,7 +40,7 @@ export async function readRuns(paths: readonly string[], profile?: Profile): Pro
   return summaries;
 }
 
-/** Where and as whom a finding is run again: as the flags of `fuzz`, in camelCase. */
+/** Target and identity for running a finding again: as the flags of `fuzz`, in camelCase. */
 export interface ReplayOptions {
   readonly url?: string;
   readonly protocol?: string;
@@ -69,7 +69,7 @@ export async function replayFinding(file: string | URL, options: ReplayOptions =
 export interface Comparison {
   readonly run: readonly string[];
   readonly baselines: readonly string[];
-  /** Name or path of the limits to judge by. Default: those that the recordings hold. */
+  /** Name or path of the limits to judge by. Default: the recordings' own limits. */
   readonly profile?: string;
   /** By what share a run may be slower, such as 0.1. Default: as the gate's. */
   readonly tolerance?: number;

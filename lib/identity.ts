@@ -21,7 +21,7 @@ export interface Identity extends UpgradeRequest {
   readonly variables: Readonly<Record<string, string>>;
   /** Whether the protocol's refresh message opens the session. */
   readonly authenticate: boolean;
-  /** Where a login comes first: makes it, and gives the identity that it leads to. */
+  /** Makes the login, if there is one, and gives the identity that results. */
   readonly login?: LoginFirst;
 }
 
@@ -65,9 +65,9 @@ export interface HandshakeTemplate {
 }
 
 /**
- * The same handshakes as those of {@link identities}, as one template for all connections.
+ * The same handshakes as of {@link identities}, as one template for all connections.
  *
- * @param more variables that the scenario gives beside those that every connection has
+ * @param more variables of the scenario, in addition to the ones of every connection
  * @throws {@link SettingsError} as {@link identities}
  */
 export function handshakeTemplate(
@@ -105,7 +105,7 @@ export const endpointsOf = ({ WS_URL, SERVERS }: Settings<"WS_URL"> & Partial<Se
 
 /** How each connection presents itself. */
 export interface IdentityOptions {
-  /** Variables that the scenario gives beside those that every connection has. */
+  /** Variables of the scenario, in addition to the ones of every connection. */
   readonly more?: readonly string[];
   /** A token, or "" for none, in the place of what the user's settings say, headers and URL included. */
   readonly token?: string | undefined;

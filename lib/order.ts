@@ -1,4 +1,4 @@
-/** In which order a room's messages reached its subscribers. Pure: what was published and what came is told. */
+/** In which order a room's messages reached its subscribers. Pure: callers report publications and arrivals. */
 
 /** What one delivery was. */
 export type Arrival = "in-order" | "reordered" | "duplicated" | "foreign";

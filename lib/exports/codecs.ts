@@ -1,5 +1,5 @@
 /**
- * Formats that are no text, to be given to {@link useCodec} before a descriptor that names them is read:
+ * Formats other than text, to be given to {@link useCodec} before a descriptor that names them is read:
  * `import … from "k6-realtime/codecs"`.
  */
 

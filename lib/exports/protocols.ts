@@ -1,4 +1,4 @@
-/** Protocols of your own and those that come with the toolkit: `import … from "k6-realtime/protocols"`. */
+/** Your own protocols, and the toolkit's: `import … from "k6-realtime/protocols"`. */
 export { chat } from "../protocols/chat.ts";
 export {
   defineProtocol,
