@@ -8,7 +8,10 @@ export class Sockets {
   add(socket: Socket): void {
     const pair = pairOf(socket);
     this.#byPair.set(pair, socket);
-    socket.on("close", () => this.#byPair.delete(pair));
+    socket.on("close", () => {
+      // A client may have used the same port again by now.
+      if (this.#byPair.get(pair) === socket) this.#byPair.delete(pair);
+    });
   }
 
   /** Resets the TCP connection under `stream`. */

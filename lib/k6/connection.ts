@@ -11,7 +11,7 @@ import { isEventStream } from "../url.ts";
 import { callAt, now, unixOffset } from "./clock.ts";
 import type { Checks, ConnectionCheck } from "./contract.ts";
 import { notice } from "./notices.ts";
-import { post } from "./post.ts";
+import { Posts } from "./posts.ts";
 import type { Record } from "./recorder.ts";
 import {
   type Frame,
@@ -86,6 +86,8 @@ export interface ConnectionOptions extends SocketOptions, Identity {
   readonly captured?: Captured | undefined;
   /** {@link Connection.resumption} of it, where it is an event stream. */
   readonly lastEventId?: string | undefined;
+  /** What its client sends by HTTP, where the client has other connections before or after. Default: its own. */
+  readonly posts?: Posts;
   /** Hears of all that happens in the conversation, once it is recorded. */
   observe?(effect: Effect): void;
 }
@@ -144,7 +146,7 @@ export class Connection {
   private unanswered = false;
   private muted = false;
   private severed = false;
-  private posting: Promise<void> = Promise.resolve();
+  private readonly posts: Posts;
   private readonly mark = Math.floor(Math.random() * 2 ** 32);
   private readonly isStream: boolean;
   private lastEventAt: Ms | undefined;
@@ -154,6 +156,7 @@ export class Connection {
 
   constructor(options: ConnectionOptions) {
     this.options = options;
+    this.posts = options.posts ?? new Posts();
     this.isStream = isEventStream(options.url);
     this.outcome = new Promise((resolve) => {
       this.settle = resolve;
@@ -272,6 +275,7 @@ export class Connection {
 
   /** Closes the connection before its planned end. */
   finish(): void {
+    this.endPosts();
     if (!this.ending) this.close({ kind: "planned" });
   }
 
@@ -280,6 +284,7 @@ export class Connection {
     if (this.ending) return;
     this.ending = true;
     this.disarm();
+    this.endPosts();
     this.settle({ kind: "planned" });
     if (this.socket) this.socket.cut();
     else this.markClosed();
@@ -323,27 +328,27 @@ export class Connection {
     return this.open && (this.socket?.send(message) ?? false);
   }
 
-  /** Publishes a message. Throws unless {@link open}. */
-  publish(publication: Publication): void {
+  /**
+   * Publishes a message. Throws unless {@link open}. By HTTP, resolves to whether the server took it; on the connection,
+   * to true.
+   */
+  publish(publication: Publication): Promise<boolean> {
     if (!this.conversation) throw new Error("a publish before the session is ready");
     const { frame } = this.conversation.publish(publication, now());
     const http = this.options.protocol.descriptor.publish?.http;
-    if (http) this.post(http, frame);
-    else this.socket!.send(frame);
+    if (http) return this.post(http, frame);
+    this.socket!.send(frame);
+    return Promise.resolve(true);
   }
 
-  /** Sends a message beside the connection, once the one before was answered: two at once might change places. */
-  private post(http: HttpSpec, message: Frame): void {
-    this.posting = this.posting.then(() => this.postNow(http, message));
-  }
-
-  /** One that the server does not take is an error of its own. */
-  private async postNow(http: HttpSpec, message: Frame): Promise<void> {
-    const wrong = await post(this.options, http, message, this.options.replyTimeout);
-    if (wrong === undefined) return;
-    const isRefused = /^http_/.test(wrong);
-    this.options.record("ws_message_errors", 1, { reason: isRefused ? "error_reply" : "unsent" });
-    this.tell(isRefused ? "error_reply" : "unsent", wrong, "a message sent by HTTP was not taken");
+  /** Sends a message beside the connection. One that the server does not take is an error of its own. */
+  private async post(http: HttpSpec, message: Frame): Promise<boolean> {
+    const wrong = await this.posts.send(this.options, http, message, this.options.replyTimeout);
+    if (wrong === undefined) return true;
+    const reason = /^http_/.test(wrong) ? "error_reply" : "unsent";
+    this.options.record("ws_message_errors", 1, { reason });
+    this.tell(reason, wrong, "a message sent by HTTP was not taken");
+    return false;
   }
 
   /** Replaces the token; where the protocol has a refresh message, it is sent before `expiresAt`. */
@@ -418,7 +423,7 @@ export class Connection {
     const { frame } = this.conversation!.probe(id, due, payload);
     const sentAt = now();
     record("ws_probes", 1);
-    if (http) this.post(http, frame);
+    if (http) void this.post(http, frame);
     else if (!this.socket!.send(frame)) return; // its end is on the way, and counts the open probe as lost
     this.conversation!.sent(id, sentAt);
     record("ws_generator_delay_ms", sentAt - due, { side: "send" });
@@ -513,11 +518,16 @@ export class Connection {
   private close(outcome: Outcome): void {
     this.ending = true;
     this.disarm();
+    this.endPosts();
     // Before it is open there is no peer that could answer a Close.
     if (this.openedAt === undefined) this.markClosed();
     else void this.closed.then(callAt(ms(now() + CLOSE_TIMEOUT), () => this.giveUpClose()));
     this.socket?.close(1000);
     this.settle(outcome);
+  }
+
+  private endPosts(): void {
+    if (this.options.posts === undefined) this.posts.end();
   }
 
   /** The peer did not answer our Close. The engine gives up at the same time as this side: it counts once. */
@@ -533,6 +543,7 @@ export class Connection {
     const at = now();
     const closeCode = code === NO_CLOSE_FRAME ? undefined : code;
     this.disarm();
+    if (this.options.probing) this.endPosts(); // its probes are lost by now
     this.apply(this.conversation!.drop(at), at);
     if (this.overdue > 0) record("ws_messages_lost", this.overdue);
     record("ws_sessions_closed", 1);

@@ -154,7 +154,7 @@ async function driveRoom(
       if (!member.open) return "over";
       const seq = order.next(publisher);
       dueTimes[publisher]!.push(due);
-      member.publish({ id: `${mark}-${publisher}-${seq}`, seq, payload });
+      void member.publish({ id: `${mark}-${publisher}-${seq}`, seq, payload });
       return "published";
     });
   }

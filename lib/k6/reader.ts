@@ -130,7 +130,7 @@ export class Reader {
   }
 
   publish(publication: Publication): void {
-    this.connection.publish(publication);
+    void this.connection.publish(publication);
   }
 
   finish(): void {

@@ -15,6 +15,7 @@ import { durationsOf, formatDuration, inMs, type Ms, ms, type WithDurations } fr
 import { isEventStream } from "../url.ts";
 import { callAt, now, sleepUntil } from "./clock.ts";
 import { CONNECTION_METRICS, Connection } from "./connection.ts";
+import { Posts } from "./posts.ts";
 import { publishWhenDue, randomMark } from "./publish.ts";
 import { requirePublications } from "./requirements.ts";
 import { type ScenarioSpec, type Shard, scenario } from "./scenario.ts";
@@ -135,9 +136,10 @@ async function driveRoom(
   const mark = randomMark();
   const variables = { room: `load-test-reconnect-${room}-${mark}` };
   let published = 0;
+  let publishing = true;
   /** The last message that its publisher had back itself. */
   let confirmed = 0;
-  /** Messages that were on their way when their publisher was cut off: the server may never have had them. */
+  /** Messages that the server may never have had. */
   const doubtful = new Set<number>();
   const seen = new Set<number>();
   /** The highest number among them. */
@@ -186,6 +188,7 @@ async function driveRoom(
   await Promise.all(members.map(({ joined }) => joined));
   const publisher = stay(subscribers + room, {
     dropped() {
+      if (protocol.descriptor.publish?.http) return; // its requests have answers of their own
       for (let seq = confirmed + 1; seq <= published; seq++) doubtful.add(seq);
       confirmed = published;
     },
@@ -203,6 +206,7 @@ async function driveRoom(
   const cutting = members.map(cutAsPlanned);
   await publishAll();
   await Promise.all(cutting);
+  publishing = false; // who is cut off later might not be back by the end
   // What this side published late has as long to come as the rest.
   await sleepUntil(ms(Math.max(start + duration, now()) + drain));
   const due = (seq: number) => seen.has(seq) || !doubtful.has(seq);
@@ -221,7 +225,11 @@ async function driveRoom(
     return publishWhenDue(grid, record, () => {
       if (!publisher.open()) return "left-out"; // nobody published: nothing is due
       const seq = ++published;
-      publisher.publish(`${mark}-${seq}`, seq);
+      // Until its request is answered: one that was never taken is nobody's loss.
+      doubtful.add(seq);
+      void publisher.publish(`${mark}-${seq}`, seq).then((isTaken) => {
+        if (isTaken) doubtful.delete(seq);
+      });
       return "published";
     });
   }
@@ -244,6 +252,9 @@ async function driveRoom(
     let reconnects = 0;
     let downSince: Ms | undefined;
     let retry = ms(0);
+    const posts = new Posts();
+    /** Cuts that fell due while there was no session. */
+    let owed = 0;
     let markJoined = () => {};
     const joined = new Promise<void>((resolve) => {
       markJoined = resolve;
@@ -259,6 +270,10 @@ async function driveRoom(
       wasReady = true;
       observer.whole(at);
       markJoined();
+      if (owed > 0 && publishing) {
+        owed--;
+        current.sever();
+      }
     };
 
     const backOff = (until: Ms) =>
@@ -288,6 +303,7 @@ async function driveRoom(
           lastSeq,
           captured,
           lastEventId,
+          posts,
           observe(effect) {
             if (!begun) {
               begun = true;
@@ -331,7 +347,10 @@ async function driveRoom(
       joined,
       open: () => current.open,
       publish: (id, seq) => current.publish({ id, seq, payload }),
-      cut: () => current.sever(),
+      cut() {
+        if (current.open) current.sever();
+        else owed++;
+      },
       outcome() {
         if (!wasReady) return "not_ready";
         if (downSince !== undefined) return "gone";
@@ -339,6 +358,7 @@ async function driveRoom(
       },
       leave() {
         leaving = true;
+        posts.end();
         wake();
         current.finish();
         return over;
@@ -361,8 +381,9 @@ interface Member {
   /** It is ready for the first time, or never will be. */
   readonly joined: Promise<void>;
   open(): boolean;
-  publish(id: string, seq: number): void;
-  /** Cuts its connection, if it is open. */
+  /** Resolves to whether the server took it. */
+  publish(id: string, seq: number): Promise<boolean>;
+  /** Cuts its connection, or its next one where it is away. */
   cut(): void;
   outcome(): (typeof RECONNECT_OUTCOMES)[number];
   /** Resolves when its connection is closed. */

@@ -5,6 +5,7 @@ import { describe, type TestContext, test } from "node:test";
 import { startServer } from "../../server/server.ts";
 import { count, outcomes, trend } from "../k6/figures.ts";
 import { OUR_K6, runK6, STOCK_K6 } from "../k6/run.ts";
+import { startStreamProxy } from "./stream-proxy.ts";
 
 type Server = Awaited<ReturnType<typeof startServer>>;
 type Env = Record<string, string | number>;
@@ -149,6 +150,58 @@ describe("what becomes of events while a client is away is counted exactly", { c
       if (isCutHere && replaysLost === 0) assert.equal(trend(summary, "ws_caught_up_ms").count, 12);
     });
   }
+});
+
+test("a cut that falls due while a client comes back is made once it is back", async (t) => {
+  const { server } = await reference(t);
+  let release = () => {};
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const origin = await startStreamProxy(t, server.httpUrl, {
+    hold(request, body) {
+      // The second cut is due at 1.5 s, publication 35 at 1.7 s.
+      if (/"seq":3[5-9]/.test(body)) release();
+      return request.headers["last-event-id"] === undefined ? undefined : released;
+    },
+  });
+  const { summary } = await summaryOf(t, "x/reconnect", {
+    SSE_URL: `${origin}/sse/rooms/\${room}`,
+    CONNECTIONS: 1,
+    ROOMS: 1,
+    CUTS: 2,
+    MESSAGE_INTERVAL: "50ms",
+    DURATION: "2s",
+    REPLY_TIMEOUT: "2s",
+  });
+  assert.equal(count(summary, "ws_reconnects"), 2);
+  assert.equal(count(summary, "ws_outcomes{outcome:came_back}"), 1);
+  assert.equal(count(summary, "ws_messages_lost"), 0);
+});
+
+test("a run ends although publications wait for a server that answers none", async (t) => {
+  const { server } = await reference(t);
+  let held = 0;
+  const origin = await startStreamProxy(t, server.httpUrl, {
+    hold({ method }) {
+      if (method !== "POST") return undefined;
+      held++;
+      return new Promise(() => {});
+    },
+  });
+  const { summary } = await summaryOf(t, "x/reconnect", {
+    SSE_URL: `${origin}/sse/rooms/\${room}`,
+    CONNECTIONS: 1,
+    ROOMS: 1,
+    MESSAGE_INTERVAL: "20ms",
+    DURATION: "1s",
+    REPLY_TIMEOUT: "1s",
+  });
+  const published = count(summary, "ws_publications");
+  assert.ok(published > 10);
+  assert.ok(held < published, `${held} of ${published} requests, each of which takes its second`);
+  assert.equal(count(summary, "ws_message_errors{reason:unsent}"), published);
+  assert.equal(count(summary, "ws_messages_lost"), 0, "none was taken");
 });
 
 describe("what cannot be is refused by name", () => {

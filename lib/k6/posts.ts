@@ -1,0 +1,25 @@
+import type { Identity } from "../identity.ts";
+import type { HttpSpec } from "../protocols/index.ts";
+import { post } from "./post.ts";
+import type { Frame } from "./socket.ts";
+
+/** Why a message was not sent whose client had left before its turn. */
+export const LEFT = "its client left while earlier messages waited for their answers";
+
+/** The messages that one client sends by HTTP, one after the other: two at once might change places. */
+export class Posts {
+  private last: Promise<unknown> = Promise.resolve();
+  private ended = false;
+
+  /** Sends a message after those before it, and gives what went wrong, as {@link post} does, or {@link LEFT}. */
+  send(identity: Identity, spec: HttpSpec, message: Frame, timeoutMs: number): Promise<string | undefined> {
+    const sent = this.last.then(() => (this.ended ? LEFT : post(identity, spec, message, timeoutMs)));
+    this.last = sent;
+    return sent;
+  }
+
+  /** Gives up the messages that still wait: each might take its whole time-out, long after the client left. */
+  end(): void {
+    this.ended = true;
+  }
+}
