@@ -128,7 +128,7 @@ const ARGS = {
   for: {
     type: "string",
     valueHint: "DURATION",
-    description: "How long to stay, from the first byte to our Close. (5s)",
+    description: "How long to stay once the session is ready. It may take as long to get there. (5s)",
   },
   json: { type: "boolean", description: "One JSON object a line, messages whole, instead of text." },
 } as const satisfies ArgsDef;

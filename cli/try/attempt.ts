@@ -105,6 +105,8 @@ class Try {
   readonly #road: Road;
   #state: "connecting" | "open" | "closing" | "over" = "connecting";
   #alarm: NodeJS.Timeout | undefined;
+  /** From when on the stay counts: the 101, then the end of the session's steps. */
+  #stayFrom = ms(0);
   #probesSent = 0;
   #nextProbe: Ms | undefined;
   #published = 0;
@@ -181,6 +183,7 @@ class Try {
       this.#orBreak(() => {
         const at = this.#now();
         this.#state = "open";
+        this.#stayFrom = this.#now();
         this.#tell(
           {
             event: "connected",
@@ -282,6 +285,7 @@ class Try {
   }
 
   #start(at: Ms): void {
+    this.#stayFrom = at;
     if (this.#what.probes > 0) this.#nextProbe = at;
     if (this.#what.publications > 0) this.#nextPublication = at;
   }
@@ -330,7 +334,9 @@ class Try {
 
   #deadline(): Ms {
     const { stayFor, connectTimeout } = this.#what;
-    return this.#state === "connecting" ? ms(Math.min(stayFor, connectTimeout)) : stayFor;
+    return this.#state === "connecting"
+      ? ms(Math.min(stayFor, connectTimeout))
+      : ms(this.#stayFrom + stayFor);
   }
 
   /** Does it, or gives up on the whole where the protocol's own code throws. */

@@ -3,10 +3,11 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
-import type { Socket } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { describe, type TestContext, test } from "node:test";
+import { WebSocketServer } from "ws";
 import { packageFile } from "../../cli/package-file.ts";
 import { PROTOCOLS } from "../../lib/protocols/index.ts";
 import type { FaultSettings, ServerOptions } from "../../server/server.ts";
@@ -471,6 +472,28 @@ describe("a wrong command line is refused before anything is sent", () => {
     const tried = await tryOut([], { env: { REPLY_TIMEOUT: "soon" } });
     assert.match(tried.err, /^REPLY_TIMEOUT: expected a duration/);
   });
+});
+
+test("a session that is slow to be ready leaves the probes their time", async (t) => {
+  const sockets = new WebSocketServer({ host: "127.0.0.1", port: 0 });
+  await once(sockets, "listening");
+  t.after(() => sockets.close());
+  sockets.on("connection", (socket) => {
+    setTimeout(() => socket.send("welcome"), 2_500);
+    socket.on("message", (data) => socket.send(String(data)));
+  });
+  const { port } = sockets.address() as AddressInfo;
+  const file = await descriptor(t, {
+    name: "slow",
+    session: [{ await: { text: "welcome" } }],
+    probe: { send: "${id}" },
+    reply: [{ name: "echo", match: "whole" }],
+  });
+  // The last of four probes is due 1.5 s after the first.
+  const argv = ["--url", `ws://127.0.0.1:${port}`, "--protocol-file", file, "--probes", "4", "--for", "3s"];
+  const tried = await tryOut(argv);
+  assert.equal(tried.code, 0, tried.out);
+  assert.match(lastLine(tried), /4 of 4 probes had their replies/);
 });
 
 test("--help teaches: flags, marks, examples, exit codes", async () => {
