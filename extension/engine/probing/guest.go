@@ -59,7 +59,10 @@ func (g *guest) Alarm(c *engine.Conn, now clock.Time) {
 		return
 	}
 	g.conversation.Due(g, c.Settled())
-	for g.probeDue() <= now {
+	// One in a turn of the loop, even if more are due. Otherwise a loop that is
+	// behind has more to send in each turn than in the one before, and comes
+	// ever more rarely to what else is due, as the opening of connections.
+	if g.probeDue() <= now {
 		g.probe()
 	}
 	g.wait()
@@ -247,16 +250,16 @@ func (g *guest) Replied(reply *protocol.Reply) {
 		if at < reply.Sent {
 			at = g.now // the wall clock, which the kernel stamps by, was set back just now
 		}
-		// Read late, it may have come after its time-out; it is not held against
-		// the server.
-		at = min(at, reply.Due.Add(g.loop.run.o.Timeout))
-		r.InTime++
-		r.series.Of(RTT(reply.Index)).Record(at.Sub(reply.Due))
 		sent := reply.Sent
 		if sent == 0 {
 			sent = reply.Due // a server that answers what was not asked
 		}
-		r.series.Of(Service(reply.Index)).Record(at.Sub(sent))
+		r.InTime++
+		// Read late, it may have come after its time-out; it is not held against
+		// the server. Its probe may have been sent after that, too.
+		timeout := g.loop.run.o.Timeout
+		r.series.Of(RTT(reply.Index)).Record(min(at.Sub(reply.Due), timeout))
+		r.series.Of(Service(reply.Index)).Record(min(at.Sub(sent), timeout))
 	case protocol.TimedOut:
 		r.TimedOut++
 		g.overdue++

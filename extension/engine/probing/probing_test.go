@@ -13,6 +13,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"xk6-realtime/engine"
+	"xk6-realtime/engine/clock"
 	"xk6-realtime/engine/internal/enginetest"
 	"xk6-realtime/engine/internal/leaktest"
 	"xk6-realtime/engine/protocol"
@@ -206,6 +207,67 @@ func TestDueTimesDoNotMove(t *testing.T) {
 			t.Errorf("%d probes were sent late by %v or more, want at least %d: %+v", late, away/4, want, w.Counts)
 		}
 	})
+}
+
+// A loop that is behind sends one probe of each connection, then looks to all
+// else: to send all at once would set it back further.
+func TestALoopThatIsBehindCatchesUpProbeByProbe(t *testing.T) {
+	e := enginetest.Start(t, engine.Options{Loops: 1})
+	ready := make(chan struct{}, 1)
+	url := answerer(t, func(n int64, say func(string), _ *websocket.Conn) {
+		say("first")
+		say("second")
+		select {
+		case ready <- struct{}{}:
+		default:
+		}
+	})
+	r, s := start(t, e, url, 1, Options{Interval: time.Millisecond, For: time.Hour})
+	l := r.loops[0]
+	<-ready
+	sent := make(chan int32)
+	l.loop.Do(func() {
+		const behind = 20
+		g := l.guests[0]
+		for until := g.next.Add(behind * time.Millisecond); clock.Now() < until; {
+			time.Sleep(time.Millisecond)
+		}
+		before := g.probes
+		l.loop.Do(func() { sent <- g.probes - before }) // after the next turn's alarms
+	})
+	if n := <-sent; n != 1 {
+		t.Errorf("%d probes were sent in one turn, want 1", n)
+	}
+	s.Stop(0)
+	<-s.Done()
+}
+
+// What was sent after its time-out and answered at once was served at once.
+func TestServiceTimesBeginWithTheSending(t *testing.T) {
+	e := enginetest.Start(t, engine.Options{Loops: 1})
+	p, err := protocol.Parse([]byte(descriptor))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const timeout = time.Second
+	r, err := New(e, Options{
+		Protocol: p, Variables: func(int) []string { return []string{"ann"} }, Interval: time.Hour, For: time.Hour, Timeout: timeout,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := r.loops[0]
+	l.loop.Await(func() {
+		due := clock.Now()
+		sent := due.Add(3 * timeout)
+		at := sent.Add(timeout / 2)
+		(&guest{loop: l, now: at}).Replied(&protocol.Reply{Outcome: protocol.InTime, Due: due, Sent: sent, At: at})
+	})
+	w := r.Snapshot()
+	if rtt, service := w.Series[RTT(0)], w.Series[Service(0)]; rtt.Max.Round(10*time.Millisecond) != timeout ||
+		service.Max.Round(10*time.Millisecond) != timeout/2 {
+		t.Errorf("response time %v, service time %v; want %v and %v", rtt.Max, service.Max, timeout, timeout/2)
+	}
 }
 
 func TestAConnectionThatDropsLosesItsReplies(t *testing.T) {

@@ -10,8 +10,18 @@ import (
 )
 
 // startsEach is how many connections a part begins before its loop looks to
-// the others again.
-const startsEach = 16
+// the others again. A loop that keeps a part waiting gives it a share of that
+// time, so that connections which are open already cannot hold up the rest.
+const (
+	startsEach = 16
+	waitShare  = 4
+)
+
+// mayStart tells whether a part may begin another connection in its turn, of
+// which it has begun n in the time spent, after it waited for the turn.
+func mayStart(n int, spent, waited time.Duration) bool {
+	return n < startsEach || spent < waited/waitShare
+}
 
 // part is the share of a Swarm that one loop drives. All of it is used on that
 // loop's goroutine only.
@@ -23,6 +33,7 @@ type part struct {
 	traffic engine.Traffic
 	fill    func(*engine.Conn, *handshake.Request)
 	timer   *engine.Timer
+	turn    clock.Time // for which timer is set, 0 for none
 	closer  *engine.Timer
 
 	first, step int // the connections first, first+step, … are this part's
@@ -55,7 +66,8 @@ func (p *part) start() {
 	p.fill = p.request
 	p.timer = p.loop.NewTimer(p.begin)
 	p.closer = p.loop.NewTimer(p.closeDue)
-	p.begin(clock.Now())
+	p.turn = clock.Now()
+	p.begin(p.turn)
 	p.settle()
 }
 
@@ -64,13 +76,15 @@ func (p *part) begin(now clock.Time) {
 	if p.stopping {
 		return
 	}
-	for range startsEach {
+	began, waited := clock.Now(), now.Sub(p.turn)
+	p.turn = 0
+	for n := 0; mayStart(n, clock.Now().Sub(began), waited); n++ {
 		due, again := p.next()
 		if due == 0 {
 			return
 		}
 		if due > now {
-			p.timer.Set(due)
+			p.setTurn(due)
 			return
 		}
 		if again {
@@ -89,7 +103,13 @@ func (p *part) begin(now clock.Time) {
 		p.sessions = append(p.sessions, s)
 		p.dial(s, due)
 	}
-	p.timer.Set(clock.Now() + 1)
+	p.setTurn(clock.Now() + 1)
+}
+
+// setTurn has the part begin connections at an instant.
+func (p *part) setTurn(at clock.Time) {
+	p.turn = at
+	p.timer.Set(at)
 }
 
 // next is when the next attempt is due, 0 for none, and whether it is a retry.
@@ -110,8 +130,9 @@ func (p *part) retryLater(s *session) {
 // later dials a connection again.
 func (p *part) later(r retry) {
 	p.retries.add(r)
-	if due, _ := p.next(); due != 0 {
-		p.timer.Set(due)
+	due, _ := p.next() // there is one
+	if at := max(due, clock.Now()); p.turn == 0 || at < p.turn {
+		p.setTurn(at)
 	}
 }
 

@@ -90,6 +90,52 @@ func TestASwarmOpensHoldsAndCloses(t *testing.T) {
 	})
 }
 
+// notBefore has the first connection begin at once and the others later.
+type notBefore time.Duration
+
+func (d notBefore) Due(i int) time.Duration { return time.Duration(min(i, 1)) * time.Duration(d) }
+
+// A loop that was busy for long begins at once what fell due meanwhile.
+func TestABusyLoopDoesNotHoldUpTheRest(t *testing.T) {
+	e := enginetest.Start(t, engine.Options{Loops: 1})
+	server := startServer(t, serve.Options{})
+	s := start(t, e, Options{Servers: []string{server.URL()}, Connections: 100, Pace: notBefore(time.Hour)})
+	p := s.parts[0]
+	var before, after int
+	p.loop.Await(func() {
+		before = len(p.sessions)
+		p.begin(s.began.Add(24 * time.Hour))
+		after = len(p.sessions)
+	})
+	if before != 1 || after != 100 {
+		t.Errorf("%d connections were begun, %d after a day; want 1 and 100", before, after)
+	}
+	await(t, "settled", s.Settled())
+	s.Stop(0)
+	await(t, "ended", s.Done())
+}
+
+// A part that did not wait leaves its loop to the others after a few.
+func TestStartsAreShared(t *testing.T) {
+	for _, row := range []struct {
+		sentence      string
+		n             int
+		spent, waited time.Duration
+		want          bool
+	}{
+		{"a few at any rate", startsEach - 1, time.Second, 0, true},
+		{"no more without a wait", startsEach, 0, 0, false},
+		{"more after a wait", 1_000, 20 * time.Millisecond, 100 * time.Millisecond, true},
+		{"no more than its share of it", 1_000, 25 * time.Millisecond, 100 * time.Millisecond, false},
+	} {
+		t.Run(row.sentence, func(t *testing.T) {
+			if got := mayStart(row.n, row.spent, row.waited); got != row.want {
+				t.Errorf("got %v", got)
+			}
+		})
+	}
+}
+
 // An interruption in the midst of a slow end is an end at once.
 func TestALaterStopHastensTheEnd(t *testing.T) {
 	enginetest.OnEachTransport(t, func(t *testing.T, e *engine.Engine) {
