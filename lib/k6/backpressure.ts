@@ -61,6 +61,7 @@ const trialOf = ({ phases, ...rest }: GivenTrial): Trial => ({
 const BACKPRESSURE_METRICS = [
   ...CONNECTION_METRICS,
   ...PROBE_METRICS,
+  "ws_tcp_connections", // its sockets are the engine's on every k6
   "ws_publications",
   "ws_fanout_lag_ms",
   "ws_messages_reordered",

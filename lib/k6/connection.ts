@@ -224,7 +224,9 @@ export class Connection {
             record("sse_first_byte_ms", firstByteAt - options.intended);
           }
           this.openedAt = at;
-          this.apply(conversation.open(at), at);
+          // The session's time-outs count from its first message, which goes out now.
+          const handledAt = now();
+          this.apply(conversation.open(handledAt), handledAt);
           this.arm();
         },
         failed: (reason, said) => {

@@ -145,8 +145,47 @@ test("a reader that stops fills its own stream, and harms none that share its TC
   assert.equal(count(summary, "ws_outcomes{outcome:closed}"), 2, stderr);
   assert.equal(count(summary, "ws_message_errors{reason:http2_reset}"), 2);
   assert.equal(count(summary, "ws_connection_drops{by:server}"), 2);
+  assert.equal(count(summary, "ws_tcp_connections"), 1);
   const report = JSON.parse((await server.stop()).trim().split("\n").at(-1)!);
   assert.deepEqual([report.tooSlow, report.published], [2, count(summary, "ws_publications")]);
+});
+
+test("hundreds of readers and their server count alike, and the slow ones wait in the server", async (t) => {
+  const server = await startServer("room-server", "--listen", "127.0.0.1:0");
+  t.after(() => server.stop());
+  const { summary, stderr } = await runK6(t, {
+    scenario: "backpressure",
+    k6: OUR_K6,
+    env: {
+      PROFILE: "",
+      WS_URL: server.url,
+      HTTP_VERSION: "2",
+      STREAMS_PER_CONNECTION: 50,
+      CONNECTIONS: 190,
+      SLOW_READERS: 10,
+      BASELINE: "1s",
+      PAUSE: "1s",
+      BURST: "2s",
+      BURST_RATE: 5,
+      BURST_BYTES: 16_384,
+      HOLD: "1s",
+      RESUME: "1s",
+      PUBLISH_RATE: 2,
+      PROBE_INTERVAL: "10s",
+      DRAIN: "60s",
+      HARM: "20s",
+      CONNECT_TIMEOUT: "60s",
+      REPLY_TIMEOUT: "60s",
+    },
+  });
+  assert.ok(summary, stderr);
+  assert.equal(summary.verdict, "pass", `${summary.reason}\n${stderr}`);
+  assert.equal(count(summary, "ws_outcomes{outcome:queued}"), 10, stderr);
+  assert.equal(count(summary, "ws_tcp_connections"), 5); // the publisher and the control are beside
+  const report = JSON.parse((await server.stop()).trim().split("\n").at(-1)!);
+  const published = count(summary, "ws_publications")!;
+  assert.deepEqual([report.published, report.deliveriesSent], [published, published * 200]);
+  assert.equal(count(summary, "ws_deliveries"), published * 200);
 });
 
 /** Does that with a request in place of an answer. */
