@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { type ArgsDef, type CommandDef, defineCommand } from "citty";
 import { COMPRESSION_SETTINGS, compressionOf } from "../lib/compression.ts";
+import { requireOneWay } from "../lib/event-streams.ts";
 import { FIRST_ROOM, IDENTITY_SETTINGS, identities } from "../lib/identity.ts";
 import { parseJsonText } from "../lib/json-text.ts";
 import { type LoggedIn, type Login, parseLogin } from "../lib/login/login.ts";
@@ -27,6 +28,7 @@ import {
 } from "../lib/settings.ts";
 import { isInQuotes } from "../lib/shape.ts";
 import { type Ms, parseDuration } from "../lib/units.ts";
+import { isEventStream } from "../lib/url.ts";
 import { NO_TABLE, parseUsers, tableOf, type Users, usersOf } from "../lib/users.ts";
 import { EXIT, readAgain, type Surroundings, UserError } from "./command.ts";
 import { readContractFile } from "./contract-file.ts";
@@ -67,6 +69,7 @@ const FLAGS = {
 
 const NAMES = [
   ...IDENTITY_SETTINGS,
+  "SSE_URL",
   "USERS",
   "LOGIN_FILE",
   "PROTOCOL",
@@ -157,6 +160,7 @@ EXAMPLES
   k6-realtime try --url wss://example.com/ws --protocol-file acme.json \\
     --publish 3 --room my-test-room
   k6-realtime try --url wss://example.com/ws --json | jq .meaning
+  k6-realtime try --url https://example.com/events      (an event stream)
 
   Then the same under load:
 
@@ -260,7 +264,7 @@ async function planOf(
   { cwd, env, hosted }: Pick<Surroundings, "cwd" | "env"> & { readonly hosted: Hosted[] },
 ): Promise<Plan> {
   try {
-    const settings = settingsOf(args, headers, env);
+    const settings = settingsOf(args, headers, env, true);
     const users = await readUsers(settings, cwd);
     const login = await loginOf(settings, users.columns, { cwd, env });
     const given = login?.variables ?? [];
@@ -270,6 +274,8 @@ async function planOf(
       { cwd, env, hosted },
       args["protocol-file"] === undefined ? "PROTOCOL_FILE" : "--protocol-file",
     );
+    if (isEventStream(settings.WS_URL))
+      requireOneWay(protocol, settings.PROTOCOL_FILE === "" ? "PROTOCOL" : "PROTOCOL_FILE");
     const config =
       args.config === undefined ? {} : await readConfigFile("--config", String(args.config), cwd);
     const endpoints = [settings.WS_URL, ...(login?.endpoints ?? []).map(asSocketUrl)];
@@ -361,16 +367,41 @@ async function planOf(
 }
 
 /** The scenarios' settings: from flags, else from the environment. */
-export function settingsOf(args: Args, headers: Readonly<Record<string, string>>, env: NodeJS.ProcessEnv) {
-  const values = Object.fromEntries(givenFlags(args).map(([flag, name]) => [name, String(args[flag])]));
+export function settingsOf(
+  args: Args,
+  headers: Readonly<Record<string, string>>,
+  env: NodeJS.ProcessEnv,
+  takesStreams = false,
+) {
+  const values: Record<string, string> = Object.fromEntries(
+    givenFlags(args).map(([flag, name]) => [name, String(args[flag])]),
+  );
+  const SSE_URL = takesStreams ? streamIn(values, env) : "";
+  const target = SSE_URL === "" ? { SSE_URL } : { SSE_URL, WS_URL: undefined };
   if (args.protocol !== undefined) {
     if (args["protocol-file"] !== undefined)
       throw new UserError("--protocol: expected nothing beside --protocol-file");
     values.PROTOCOL_FILE = "";
   }
-  const settings = readSettings(NAMES, { ...env, ...values });
+  const defaults = SSE_URL === "" ? {} : { PROTOCOL: "events" };
+  const settings = readSettings(NAMES, { ...env, ...values, ...target }, defaults);
   requireRoomForMessages(settings);
-  return { ...settings, HEADERS: { ...canonicalHeaders(settings.HEADERS), ...canonicalHeaders(headers) } };
+  if (SSE_URL !== "" && settings.HTTP_VERSION !== "1.1")
+    throw new SettingsError(`HTTP_VERSION: expected 1.1 with SSE_URL, got ${settings.HTTP_VERSION}`);
+  // From here on an event stream is told by its scheme.
+  const WS_URL = SSE_URL || settings.WS_URL;
+  return {
+    ...settings,
+    WS_URL,
+    HEADERS: { ...canonicalHeaders(settings.HEADERS), ...canonicalHeaders(headers) },
+  };
+}
+
+/** The event stream to try, if it is one, from the flags' values or the environment. */
+function streamIn({ WS_URL }: Record<string, string>, env: NodeJS.ProcessEnv): string {
+  if (WS_URL !== undefined) return isEventStream(WS_URL) ? WS_URL : "";
+  if (env.SSE_URL && env.WS_URL) throw new SettingsError("SSE_URL: expected no WS_URL beside it, got both");
+  return env.SSE_URL ?? "";
 }
 
 const givenFlags = (args: Args) =>
@@ -379,7 +410,10 @@ const givenFlags = (args: Args) =>
 /** An error of settings, with the names of the flags that they were given by. */
 export function inFlags(message: string, args: Args): string {
   const flagOf = (name: string) => givenFlags(args).find(([, setting]) => setting === name)?.[0];
-  return message.replace(/^\w+(?=:)/gm, (name) => (flagOf(name) ? `--${flagOf(name)}` : name));
+  return message.replace(/^\w+(?=:)/gm, (name) => {
+    const flag = flagOf(name) ?? (name === "SSE_URL" && args.url !== undefined ? "url" : undefined);
+    return flag === undefined ? name : `--${flag}`;
+  });
 }
 
 export async function loginOf(

@@ -1,4 +1,6 @@
-/** What the figures of event streams say of what is on the way. Pure. */
+/** What protocols of event streams may be, and what their figures say of what is on the way. Pure. */
+import { type Protocol, sentOnConnection } from "./protocols/index.ts";
+import { SettingsError } from "./settings.ts";
 import type { Summary } from "./summary/summary.ts";
 import { countOf, number } from "./summary/verdict.ts";
 
@@ -18,4 +20,23 @@ export function notesOnEvents(metrics: Summary["metrics"]): string[] {
   return [
     `${number((100 * together) / all)} % of events came several in one read, ${each} on average: the server writes them together, a proxy on the way buffers them, or this side reads late (ws_generator_delay_ms)`,
   ];
+}
+
+/**
+ * Nothing can be sent on an event stream.
+ *
+ * @param setting names where the protocol comes from
+ * @throws {@link SettingsError} naming what the protocol would send on it
+ */
+export function requireOneWay({ name, descriptor, inCode }: Protocol, setting: string): void {
+  if (inCode) {
+    throw new SettingsError(
+      `PROTOCOL_FILE: expected a descriptor for an event stream, got "${name}", a protocol in code`,
+    );
+  }
+  const sent = sentOnConnection(descriptor);
+  if (sent === undefined) return;
+  throw new SettingsError(
+    `${setting}: expected a protocol that sends nothing on the connection, since SSE_URL is an event stream (publish and probe may have "http"), got "${name}" with ${sent}`,
+  );
 }

@@ -6,15 +6,19 @@ import { type Checked, ContractSession, LEFT_OUT } from "../../lib/contract/chec
 import type { Contract } from "../../lib/contract/contract.ts";
 import type { HttpVersion } from "../../lib/http-version.ts";
 import type { Identity } from "../../lib/identity.ts";
+import { hasFailed } from "../../lib/login/login.ts";
 import { HEADER_BYTES } from "../../lib/ours.ts";
+import { postRequest } from "../../lib/post-request.ts";
 import type { Conversation, Effect, Frame, Protocol, Send } from "../../lib/protocols/index.ts";
 import type { MessageRole } from "../../lib/protocols/protocol.ts";
 import type { ConnectReason } from "../../lib/reasons.ts";
 import { type Ms, ms } from "../../lib/units.ts";
-import { redactUrlOf } from "../../lib/url.ts";
+import { isEventStream, redactUrlOf } from "../../lib/url.ts";
 import { checkerFor } from "../contract-file.ts";
 import { frameText, type HeaderLines, type Meaning, type Untimed } from "./event.ts";
+import { EventStreamReader } from "./event-stream.ts";
 import { headerLines, readBody, reasonOf, sendAsGiven, tolerateSubprotocol } from "./handshake.ts";
+import { send } from "./login.ts";
 import { overHttp2 } from "./over-http2.ts";
 import { nameOf } from "./proxy.ts";
 import { type Network, Road } from "./road.ts";
@@ -99,7 +103,7 @@ class Try {
   readonly #broke: (error: unknown) => void;
   /** By `performance.now()`. All other instants count from here. */
   readonly #origin = performance.now();
-  readonly #socket: WebSocket;
+  readonly #socket: WebSocket | EventStreamReader;
   readonly #conversation: Conversation;
   readonly #controls = new AbortController();
   readonly #road: Road;
@@ -111,6 +115,8 @@ class Try {
   #nextProbe: Ms | undefined;
   #published = 0;
   #nextPublication: Ms | undefined;
+  /** What was sent beside an event stream: each waits for the answer to the one before. */
+  #posted: Promise<unknown> = Promise.resolve();
 
   constructor(
     what: Attempt,
@@ -138,9 +144,63 @@ class Try {
       this.#controls.signal,
       isHttp2 ? ["h2", "http/1.1"] : undefined,
     );
-    this.#socket = new WebSocket(identity.url, [...identity.subprotocols], {
+    this.#socket = isEventStream(identity.url) ? this.#openStream() : this.#openSocket();
+    this.#tell({
+      event: "connecting",
+      url: redactUrlOf(identity),
+      headers: Object.keys(identity.headers),
+      subprotocols: identity.subprotocols,
+      ...(what.network.proxy && { proxy: nameOf(what.network.proxy) }),
+      ...(this.#socket instanceof EventStreamReader && { eventStream: true }),
+    });
+    signal.addEventListener("abort", () => this.#leave(), { signal: this.#controls.signal });
+    this.#arm();
+  }
+
+  #openStream(): EventStreamReader {
+    const { identity, userAgent, messageBytes } = this.#what;
+    const stream = new EventStreamReader({
+      request: identity,
+      userAgent,
+      messageBytes,
+      connect: () => this.#road.take(this.#deadline()),
+    });
+    stream.on(
+      "open",
+      this.#orBreak(({ rawHeaders }) => {
+        const at = this.#now();
+        this.#state = "open";
+        this.#tell(
+          { event: "connected", eventStream: true, subprotocol: null, headers: headerLines(rawHeaders) },
+          at,
+        );
+        this.#happened(this.#conversation.open(at), at);
+        this.#arm();
+      }),
+    );
+    stream.on("refused", (response) => void this.#refused(response));
+    stream.on(
+      "event",
+      this.#orBreak((text) => this.#received(text, this.#now())),
+    );
+    stream.on("comment", (text) => this.#tell({ event: "comment", text }));
+    stream.on("retry", (retryMs) => this.#tell({ event: "retry", retryMs }));
+    stream.on("error", (error) => this.#failed(error));
+    stream.on("close", (isComplete) => {
+      if (this.#state === "over") return;
+      this.#drop();
+      this.#tell({ event: "ended", by: isComplete ? "server" : "network" });
+      this.#end();
+    });
+    return stream;
+  }
+
+  #openSocket(): WebSocket {
+    const { identity, httpVersion } = this.#what;
+    const isHttp2 = httpVersion === "2";
+    const socket = new WebSocket(identity.url, [...identity.subprotocols], {
       finishRequest: (request) => {
-        if (what.userAgent) request.setHeader("User-Agent", what.userAgent);
+        if (this.#what.userAgent) request.setHeader("User-Agent", this.#what.userAgent);
         sendAsGiven(identity, request);
       },
       // The types know no connection that is made later, as Node.js does.
@@ -152,33 +212,25 @@ class Try {
           )
           .then((socket) => made(null, socket), made);
       }) as never,
-      perMessageDeflate: offerOf(what.compression),
-      maxPayload: what.messageBytes,
+      perMessageDeflate: offerOf(this.#what.compression),
+      maxPayload: this.#what.messageBytes,
       maxHeaderSize: HEADER_BYTES, // Node.js takes 16 KiB by itself
     });
-    this.#tell({
-      event: "connecting",
-      url: redactUrlOf(identity),
-      headers: Object.keys(identity.headers),
-      subprotocols: identity.subprotocols,
-      ...(what.network.proxy && { proxy: nameOf(what.network.proxy) }),
-    });
-    this.#listen();
-    signal.addEventListener("abort", () => this.#leave(), { signal: this.#controls.signal });
-    this.#arm();
+    this.#listen(socket);
+    return socket;
   }
 
-  #listen(): void {
+  #listen(socket: WebSocket): void {
     let headers: HeaderLines = [];
     let compression: string | null | undefined;
     let agreed: ReturnType<typeof tolerateSubprotocol> = { subprotocol: null };
-    this.#socket.on("upgrade", (response) => {
+    socket.on("upgrade", (response) => {
       headers = headerLines(response.rawHeaders);
       if (this.#what.compression.compression !== "off")
         compression = response.headers["sec-websocket-extensions"] ?? null;
       agreed = tolerateSubprotocol(response, this.#what.identity.subprotocols);
     });
-    this.#socket.on(
+    socket.on(
       "open",
       this.#orBreak(() => {
         const at = this.#now();
@@ -198,16 +250,18 @@ class Try {
         this.#arm();
       }),
     );
-    this.#socket.on("unexpected-response", (request, response) => {
+    socket.on("unexpected-response", (request, response) => {
       void this.#refused(response).finally(() => request.destroy());
     });
-    this.#socket.on(
+    socket.on(
       "message",
-      this.#orBreak((data: RawData, isBinary: boolean) => this.#received(data, isBinary, this.#now())),
+      this.#orBreak((data: RawData, isBinary: boolean) =>
+        this.#received(isBinary ? new Uint8Array(data as Buffer) : data.toString(), this.#now()),
+      ),
     );
-    this.#socket.on("ping", (data) => this.#tell({ event: "ping", bytes: data.length }));
-    this.#socket.on("error", (error) => this.#failed(error));
-    this.#socket.on("close", (code, reason) => this.#closed(code, reason.toString()));
+    socket.on("ping", (data) => this.#tell({ event: "ping", bytes: data.length }));
+    socket.on("error", (error) => this.#failed(error));
+    socket.on("close", (code, reason) => this.#closed(code, reason.toString()));
   }
 
   async #refused(response: IncomingMessage): Promise<void> {
@@ -247,9 +301,8 @@ class Try {
     this.#end();
   }
 
-  #received(data: RawData, isBinary: boolean, at: Ms): void {
+  #received(frame: Frame, at: Ms): void {
     if (this.#state === "over") return;
-    const frame: Frame = isBinary ? new Uint8Array(data as Buffer) : data.toString();
     let congested: Promise<void> | undefined;
     let count = 0;
     for (const { message = frame, bytes, role, effects } of this.#conversation.receiveEach(frame, at)) {
@@ -292,9 +345,27 @@ class Try {
 
   #send({ frame, json, purpose }: Send, probe?: string): void {
     if (this.#state !== "open") return;
-    this.#socket.send(frame);
+    if (this.#socket instanceof EventStreamReader) this.#post(frame, purpose);
+    else this.#socket.send(frame);
     const message = json === undefined ? frameText(frame) : frameText(json, frame.length);
     this.#tell({ event: "sent", purpose, ...(probe !== undefined && { probe }), ...message });
+  }
+
+  /** Sends a message beside an event stream. */
+  #post(frame: Frame, purpose: Send["purpose"]): void {
+    const { identity, network, replyTimeout, userAgent, protocol } = this.#what;
+    const { probe, publish } = protocol.descriptor;
+    const spec = (purpose === "probe" ? probe : publish)?.http;
+    if (!spec) return;
+    const request = { ...postRequest(identity, spec), body: frame };
+    const sending = { network, timeout: replyTimeout, userAgent, signal: this.#controls.signal };
+    this.#posted = this.#posted.then(async () => {
+      const answer = await send(request as Parameters<typeof send>[0], sending);
+      if (this.#state !== "open") return;
+      if (hasFailed(answer)) this.#tell({ event: "not-taken", purpose, detail: answer.said });
+      else if (answer.status < 200 || answer.status > 299)
+        this.#tell({ event: "not-taken", purpose, detail: `HTTP ${answer.status}` });
+    });
   }
 
   #probe(): void {
@@ -377,6 +448,12 @@ class Try {
     if (this.#state !== "open") return;
     this.#state = "closing";
     clearTimeout(this.#alarm);
+    if (this.#socket instanceof EventStreamReader) {
+      this.#drop();
+      this.#tell({ event: "ended", by: "us" });
+      this.#end();
+      return;
+    }
     this.#socket.resume(); // the answer to our Close is among what waits
     this.#socket.close(1000);
     const { awaiting } = this.#conversation;

@@ -24,6 +24,8 @@ export type TryEvent = {
       readonly subprotocols: readonly string[];
       /** The proxy that it goes by, without credentials, and the variable that names it. */
       readonly proxy?: string;
+      /** Present where an event stream is asked for. */
+      readonly eventStream?: true;
     }
   | {
       readonly event: "connected";
@@ -31,6 +33,7 @@ export type TryEvent = {
       readonly headers: HeaderLines;
       /** What was agreed on, null for no compression; absent where none was offered. */
       readonly compression?: string | null;
+      readonly eventStream?: true;
       /** The version of HTTP, where it is not 1.1. */
       readonly httpVersion?: "2";
       /** Where the answer breaks RFC 6455 and k6 takes it nevertheless. */
@@ -58,6 +61,13 @@ export type TryEvent = {
   /** What time alone brought about. */
   | { readonly event: "elapsed"; readonly meaning: readonly Meaning[] }
   | { readonly event: "ping"; readonly bytes: number }
+  /** Of an event stream: a comment, and how long the server asks to wait before a reconnection. */
+  | { readonly event: "comment"; readonly text: string }
+  | { readonly event: "retry"; readonly retryMs: number }
+  /** A message beside an event stream that the server did not take. */
+  | { readonly event: "not-taken"; readonly purpose: Purpose; readonly detail: string }
+  /** The end of an event stream. `network`: it broke off before the response was complete. */
+  | { readonly event: "ended"; readonly by: "us" | "server" | "network" }
   /** The peer broke the WebSocket protocol. */
   | { readonly event: "violation"; readonly detail: string }
   /** A message was larger than what this side takes, which ended the connection. */

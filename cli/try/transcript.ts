@@ -31,9 +31,13 @@ function wordsOf(event: TryEvent): string[] {
       const { url, headers, subprotocols, proxy } = event;
       const withThese = headers.length > 0 ? `, with ${headers.join(", ")}` : "";
       const offer = subprotocols.length > 0 ? `, offering ${subprotocols.join(", ")}` : "";
-      return [...(proxy ? [`by the proxy ${proxy}`] : []), `→ upgrade ${url}${withThese}${offer}`];
+      return [
+        ...(proxy ? [`by the proxy ${proxy}`] : []),
+        `→ ${event.eventStream ? "GET" : "upgrade"} ${url}${withThese}${offer}`,
+      ];
     }
     case "connected":
+      if (event.eventStream) return ["← 200, an event stream"];
       return [
         `← ${event.httpVersion === "2" ? "200 over HTTP/2" : "101"}, ${event.subprotocol === null ? "no subprotocol" : `subprotocol ${event.subprotocol}`}`,
         ...(event.compression === undefined
@@ -63,6 +67,14 @@ function wordsOf(event: TryEvent): string[] {
       return [`· ${event.meaning.map(wordsOfMeaning).join("; ")}`];
     case "ping":
       return [`← ping, ${event.bytes} bytes; pong sent`];
+    case "comment":
+      return [`← comment${event.text === "" ? "" : `  ${cut(event.text, SHOWN)}`}`];
+    case "retry":
+      return [`← retry: ${event.retryMs} ms before a reconnection`];
+    case "not-taken":
+      return [`! the server did not take the ${event.purpose}: ${cut(event.detail, SHOWN)}`];
+    case "ended":
+      return [ENDS[event.by]];
     case "violation":
       return [`! the server broke the WebSocket protocol: ${event.detail}`];
     case "limit":
@@ -81,6 +93,12 @@ function wordsOf(event: TryEvent): string[] {
       ];
   }
 }
+
+const ENDS = {
+  us: "→ end of the connection",
+  server: "← end of the stream",
+  network: "! the stream broke off before its end",
+};
 
 const shown = (frame: FrameText): string => {
   const size = frame.kind === "binary" ? `${frame.bytes} bytes binary` : `${frame.bytes} bytes`;

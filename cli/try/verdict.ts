@@ -17,6 +17,7 @@ export interface TryVerdict {
 /** Follows the events of one try. */
 export class Judge {
   readonly #wanted: number;
+  #isStream = false;
   #connectedAt: Ms | undefined;
   #readyAt: Ms | undefined;
   #sent = 0;
@@ -50,11 +51,18 @@ export class Judge {
         if (isOurs("ws_login_failures", event.reason)) this.#give(`no login: ${event.detail}`);
         else this.#fail(`no login: ${event.detail}`);
         break;
+      case "connecting":
+        this.#isStream = event.eventStream === true;
+        break;
       case "connected":
         this.#connectedAt = event.atMs;
         break;
       case "refused":
-        this.#fail(`the server refused the upgrade with HTTP ${event.status}${hint(event)}`);
+        this.#fail(
+          this.#isStream
+            ? `the server opened no event stream: HTTP ${event.status}${hintOfStream(event)}`
+            : `the server refused the upgrade with HTTP ${event.status}${hint(event)}`,
+        );
         break;
       case "unconnected":
         if (isOurs("ws_connect_failures", event.reason)) this.#give(`no connection: ${event.detail}`);
@@ -73,6 +81,15 @@ export class Judge {
         break;
       case "violation":
         this.#fail(`the server broke the WebSocket protocol: ${event.detail}`);
+        break;
+      case "not-taken":
+        this.#fail(`the server did not take a ${event.purpose} by HTTP: ${event.detail}`);
+        break;
+      case "ended":
+        if (event.by === "us") break;
+        this.#fail(
+          `${event.by === "server" ? "the server ended the stream" : "the stream broke off"} ${formatDuration(ms(Math.round(event.atMs - (this.#connectedAt ?? event.atMs))))} after it opened`,
+        );
         break;
       case "limit":
         this.#give(event.detail);
@@ -226,6 +243,17 @@ function hint({ status, headers }: TryEvent & { event: "refused" }): string {
     return `: it redirects to ${locationOf(headers)}, which no WebSocket client has to follow`;
   if (status >= 200 && status < 300)
     return ": that path serves web pages, or a proxy in between does not upgrade";
+  return "";
+}
+
+function hintOfStream({ status, headers }: TryEvent & { event: "refused" }): string {
+  const field = (wanted: string) => headers.find(([name]) => name.toLowerCase() === wanted)?.[1];
+  if (status === 401 || status === 403) return ": it does not let you in, see --token, --auth and --header";
+  if (status === 204) return ", which asks clients not to come again";
+  if (status >= 300 && status < 400)
+    return `, a redirect to ${locationOf(headers)}: scenarios follow it within the host, try takes the URL itself`;
+  if (status === 200)
+    return ` with content type ${field("content-type") ?? "none"} and content encoding ${field("content-encoding") ?? "identity"}, expected text/event-stream, and gzip, deflate or identity`;
   return "";
 }
 

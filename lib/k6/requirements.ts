@@ -1,5 +1,5 @@
 /** What a scenario asks of the protocol. */
-import { deliveriesOf, type Protocol, sentOnConnection } from "../protocols/index.ts";
+import { deliveriesOf, type Protocol } from "../protocols/index.ts";
 import { SettingsError } from "../settings.ts";
 
 /**
@@ -37,25 +37,6 @@ export const WITH_STREAMS = [
   "chat-soak",
   "backpressure",
 ].join(", ");
-
-/**
- * Nothing can be sent on an event stream.
- *
- * @throws {@link SettingsError} naming what the protocol would send on it
- */
-export function requireOneWay({ name, descriptor, inCode }: Protocol): void {
-  if (inCode) {
-    throw new SettingsError(
-      `PROTOCOL_FILE: expected a descriptor for an event stream, got "${name}", a protocol in code`,
-    );
-  }
-  const sent = sentOnConnection(descriptor);
-  if (sent === undefined) return;
-  const setting = __ENV.PROTOCOL_FILE ? "PROTOCOL_FILE" : "PROTOCOL";
-  throw new SettingsError(
-    `${setting}: expected a protocol that sends nothing on the connection, since SSE_URL is an event stream (publish and probe may have "http"), got "${name}" with ${sent}`,
-  );
-}
 
 /**
  * A swarm's messages are made and read in the engine, where no script runs.

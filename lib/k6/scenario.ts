@@ -11,6 +11,7 @@ import {
   compressionOf,
 } from "../compression.ts";
 import { notesOnContract } from "../contract/findings.ts";
+import { requireOneWay } from "../event-streams.ts";
 import {
   HTTP_SETTINGS,
   HTTP_VERSION_TAG,
@@ -77,7 +78,7 @@ import { fromFunction, LOGIN_METRICS, type LoginFunction, Logins } from "./login
 import { hideInNotices, noticesSoFar } from "./notices.ts";
 import { type OwnProtocol, protocolFor } from "./protocol.ts";
 import { type Record, recorder } from "./recorder.ts";
-import { requireOneWay, WITH_STREAMS } from "./requirements.ts";
+import { WITH_STREAMS } from "./requirements.ts";
 import { networkOptions } from "./road.ts";
 import { SHARD_METRICS } from "./shards.ts";
 import { compressMessages, connectBy, limitMessages, onStockSockets, type SocketOptions } from "./socket.ts";
@@ -308,7 +309,7 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
     columns,
     spec.protocolOf?.(settings as unknown as Settings<N>) ?? spec.protocol,
   );
-  if (settings.SSE_URL !== "") requireOneWay(protocol);
+  if (settings.SSE_URL !== "") requireOneWay(protocol, __ENV.PROTOCOL_FILE ? "PROTOCOL_FILE" : "PROTOCOL");
   const checks = checksOf(settings.CONTRACT, extension);
   checkMessages(checks);
   const plan = planOf(settings, protocol, users, checks);
