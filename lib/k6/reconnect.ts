@@ -253,7 +253,9 @@ async function driveRoom(
     let downSince: Ms | undefined;
     let retry = ms(0);
     const posts = new Posts();
-    /** Cuts that fell due while there was no session. */
+    /** Whether it had a message: before, it could not say from where on it has missed any. */
+    let hasPlace = false;
+    /** Cuts that fell due while there was no session, or no place in the messages. */
     let owed = 0;
     let markJoined = () => {};
     const joined = new Promise<void>((resolve) => {
@@ -270,10 +272,12 @@ async function driveRoom(
       wasReady = true;
       observer.whole(at);
       markJoined();
-      if (owed > 0 && publishing) {
-        owed--;
-        current.sever();
-      }
+      cutIfOwed();
+    };
+    const cutIfOwed = () => {
+      if (owed === 0 || !publishing || !hasPlace || !current.open) return;
+      owed--;
+      current.sever();
     };
 
     const backOff = (until: Ms) =>
@@ -316,8 +320,14 @@ async function driveRoom(
             if (effect.kind !== "delivery") return;
             const [owner, number] = (effect.id ?? "").split("-");
             const seq = Number(number);
-            if (owner === mark && seq >= 1 && seq <= published) observer.delivered(seq, effect.at);
-            else record("ws_messages_foreign", 1);
+            if (owner !== mark || !(seq >= 1 && seq <= published)) {
+              record("ws_messages_foreign", 1);
+              return;
+            }
+            observer.delivered(seq, effect.at);
+            if (hasPlace) return;
+            hasPlace = true;
+            cutIfOwed();
           },
         });
         const outcome = await current.outcome;
@@ -348,8 +358,8 @@ async function driveRoom(
       open: () => current.open,
       publish: (id, seq) => current.publish({ id, seq, payload }),
       cut() {
-        if (current.open) current.sever();
-        else owed++;
+        owed++;
+        cutIfOwed();
       },
       outcome() {
         if (!wasReady) return "not_ready";

@@ -107,7 +107,7 @@ test("a server that refuses publications is named", async (t) => {
 });
 
 describe("what becomes of events while a client is away is counted exactly", { concurrency: true }, () => {
-  const ROOM = { CONNECTIONS: 4, ROOMS: 1, MESSAGE_INTERVAL: "50ms", DURATION: "4s", REPLY_TIMEOUT: "2s" };
+  const ROOM = { CONNECTIONS: 4, ROOMS: 1, MESSAGE_INTERVAL: "50ms", DURATION: "4s", REPLY_TIMEOUT: "6s" };
   const rows: [sentence: string, env: Env, faults: Parameters<Server["faults"]["set"]>[0]][] = [
     ["streams that their server resets", {}, { cutStreams: { afterEvents: 10, count: 12 } }],
     [
@@ -129,9 +129,12 @@ describe("what becomes of events while a client is away is counted exactly", { c
       // The publisher's stream, the last of those that open first, may be cut by the server as well: none is its own.
       if (isCutHere) {
         assert.deepEqual(
-          { reconnects: count(summary, "ws_reconnects"), lost: got("lost"), repeated: got("repeated") },
-          { reconnects: 12, lost: replaysLost, repeated: replaysRepeated },
+          { lost: got("lost"), repeated: got("repeated") },
+          { lost: replaysLost, repeated: replaysRepeated },
         );
+        // A cut that is due while a client is away comes later, and not at all once the publications are over.
+        const reconnects = count(summary, "ws_reconnects");
+        assert.ok(0 < reconnects && reconnects <= 12, `${reconnects} reconnects`);
         assert.equal(count(summary, "ws_connection_drops"), 0, "this side's cuts are nobody's drops");
       } else {
         assert.ok(count(summary, "ws_reconnects") > 0);

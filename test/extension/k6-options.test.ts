@@ -224,7 +224,14 @@ describe("of a WebSocket", () => {
     }
     assert.deepEqual(
       new Set(own.map(({ metric }) => metric)),
-      new Set(["ws_sessions", "ws_connecting", "ws_session_duration", "data_sent", "data_received"]),
+      new Set([
+        "ws_sessions",
+        "ws_connecting",
+        "ws_tcp_connections",
+        "ws_session_duration",
+        "data_sent",
+        "data_received",
+      ]),
     );
   });
 });
