@@ -47,7 +47,8 @@ export const INIT_MANUAL = `WHAT IT DOES
     README.md        the commands to run
     .github/workflows/load-test.yml
                      the same test on each pull request; it goes to the root of
-                     the git repository, if the project is in one
+                     the git repository, if the project is in one, and has the
+                     name of the project's folder
 
   It overwrites nothing: if one of the files exists, it writes none.
 

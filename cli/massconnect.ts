@@ -31,7 +31,7 @@ export const MASSCONNECT_MANUAL = `WHAT IT DOES
   Opens many connections to each server of a spec file, one server after the
   other: "batchsize" at once, again after "batchdelay" milliseconds, up to
   "connections". One that fails is tried again after "retrydelay" milliseconds.
-  It needs bin/k6 (npm run build:k6).
+  It needs bin/k6 (npx k6-realtime setup).
 
   k6-realtime run massconnect does the same for one server, with every setting.
 

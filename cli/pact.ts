@@ -137,7 +137,7 @@ async function writePact(
     throw new UserError(`--out: expected a file that is not there, got ${file}; --force writes over it`);
   }
   around.out.write(
-    `wrote ${printable(file)}: ${messages} messages and ${exchanges} exchanges, of ${traffic.length} messages seen\n`,
+    `wrote ${printable(file)}: ${counted(messages, "message")} and ${counted(exchanges, "exchange")}, of ${counted(traffic.length, "message")} seen\n`,
   );
   return EXIT.pass;
 }
@@ -184,3 +184,5 @@ async function textOf(file: string, name: string, { cwd }: Surroundings): Promis
     );
   }
 }
+
+const counted = (count: number, of: string): string => `${count} ${of}${count === 1 ? "" : "s"}`;

@@ -16,7 +16,7 @@ export async function passOn(
 ): Promise<number> {
   const { command, extension } = await findK6(env);
   if (!extension) {
-    throw new UserError(`${command} has no ${what}: npm run build:k6 builds a k6 that has`, EXIT.error);
+    throw new UserError(`${command} has no ${what}: npx k6-realtime setup builds a k6 that has`, EXIT.error);
   }
   const child = spawn(command, ["x", ...args], { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
   child.stdout.on("data", (chunk) => out.write(chunk));

@@ -10,12 +10,20 @@ export const object = <E extends v.ObjectEntries>(entries: E, what: string) => {
   return v.pipe(
     v.strictObject(entries, ({ expected }) => {
       if (expected === "never") return `a field of this object (${known})`;
-      return expected === "Object" ? "an object" : "a value, for this field is required";
+      if (expected === "Object") return "an object";
+      return `${choiceOf(entries, expected)}, for this field is required`;
     }),
     v.check((value) => !Array.isArray(value), "an object"),
     v.description(what),
   );
 };
+
+/** What a field may be, by its name in quotes: one of its choices, where it has some. */
+function choiceOf(entries: v.ObjectEntries, quoted: string | null): string {
+  const entry = entries[JSON.parse(quoted ?? '""')];
+  const choices = entry?.type === "picklist" && "message" in entry ? entry.message : undefined;
+  return typeof choices === "string" ? choices : "a value";
+}
 
 /** The name of a header line. */
 export const headerName = v.pipe(v.string(), v.regex(TOKEN, "the name of a header"));

@@ -141,7 +141,7 @@ function node({ node }: Machine): Check {
   };
 }
 
-const BUILD_K6 = "Build it: npm run build:k6, in a clone of the repository, with Go.";
+const BUILD_K6 = "Build it with Go: npx k6-realtime setup.";
 
 /** `k6` is what was found, or why none was. */
 export function checkK6(k6: K6 | Error): Check[] {

@@ -11,6 +11,8 @@ export interface Places {
   readonly inRepository: string;
   /** The repository's root, from where the command runs. */
   readonly repository: string;
+  /** The name of the workflow, which no other project of the repository has. */
+  readonly workflow: string;
   /** The package, from the project; undefined where a path to it would not last. */
   readonly packageDir: string | undefined;
 }
@@ -30,6 +32,10 @@ export function placesOf(dir: string, cwd: string): Places {
     project: from(cwd, full),
     inRepository: from(root, full),
     repository: from(cwd, root),
+    workflow:
+      from(root, full)
+        .replaceAll("/", "-")
+        .replace(/^[.-]+/, "") || "load-test",
     packageDir: lasts ? from(full, packageDir) : undefined,
   };
 }

@@ -44,7 +44,7 @@ export function projectFiles(
     ...Object.fromEntries(Object.entries(beside).map(([name, text]) => [inProject(name), text])),
     [inProject("profile.json")]: json(profile),
     [inProject("README.md")]: readme(answers, places),
-    [joined(places.repository, ".github/workflows/load-test.yml")]: workflow(answers, places),
+    [joined(places.repository, `.github/workflows/${places.workflow}.yml`)]: workflow(answers, places),
   };
 }
 
@@ -93,7 +93,7 @@ function workflow(answers: Answers, places: Places): string {
 `;
   return `# Load test of each pull request, compared with the runs of main. Replace OWNER and COMMIT by where k6-realtime is
 # and the commit to use.${answers.auth === "none" ? "" : " The repository's secret WS_TOKEN holds the token."}
-name: load-test
+name: ${JSON.stringify(places.workflow)}
 on:
   push:
     branches: [main] # the runs that a pull request is compared with

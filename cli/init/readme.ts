@@ -30,7 +30,7 @@ Written by \`k6-realtime init\`. Run the commands ${from}.
 | --- | --- |
 | \`protocol.json\` | the messages of the server: ${page("protocol descriptors", "reference/protocols.md")} |
 | \`profile.json\` | the load, and the limits that decide between pass and fail: ${page("settings", "reference/settings.md")}, ${page("metrics", "reference/metrics.md")} |
-| \`.github/workflows/load-test.yml\` | the same test on each pull request: ${page("the GitHub Action", "guides/action.md")} |
+| \`.github/workflows/${places.workflow}.yml\` | the same test on each pull request: ${page("the GitHub Action", "guides/action.md")} |
 
 ## Before the first run
 

@@ -9,8 +9,10 @@ import { SettingsError } from "../settings.ts";
  */
 export function requireProbe({ name, descriptor }: Protocol): void {
   if (descriptor.probe) return;
-  // Those that come with the toolkit all have one.
-  throw new SettingsError(`PROTOCOL_FILE: expected a protocol with a "probe", got "${name}" without one`);
+  // Of those that come with the toolkit, event streams' alone have none.
+  const setting = __ENV.PROTOCOL_FILE ? "PROTOCOL_FILE" : "PROTOCOL";
+  const hint = __ENV.SSE_URL ? "; on an event stream a probe goes by HTTP, see event-streams.md" : "";
+  throw new SettingsError(`${setting}: expected a protocol with a "probe", got "${name}" without one${hint}`);
 }
 
 /** Scenarios whose connections a script drives one by one: the engine's swarms interpret descriptors only. */

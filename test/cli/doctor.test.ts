@@ -159,7 +159,7 @@ test("a k6 without the extension works, and is told how to get it", () => {
   const [k6, extension] = checkK6({ command: "k6", version: "v2.2.0", extension: false });
   assert.equal(k6?.state, "ok");
   assert.equal(extension?.state, "note");
-  assert.match(extension?.advice ?? "", /npm run build:k6/);
+  assert.match(extension?.advice ?? "", /npx k6-realtime setup/);
 });
 
 test("no k6 at all must be changed, and the advice is what to install", () => {

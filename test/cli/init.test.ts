@@ -189,8 +189,9 @@ test("in a git repository the workflow goes to its root, and names the project f
   await mkdir(join(root, ".git"));
   await mkdir(join(root, "packages/chat"), { recursive: true });
   const { out } = await init(join(root, "packages/chat"), ["--dir", "perf", "--auth", "query"]);
-  assert.match(out, /^Wrote \.\.\/\.\.\/\.github\/workflows\/load-test\.yml$/m);
-  const workflow = await read(root, ".github/workflows/load-test.yml");
+  assert.match(out, /^Wrote \.\.\/\.\.\/\.github\/workflows\/packages-chat-perf\.yml$/m);
+  const workflow = await read(root, ".github/workflows/packages-chat-perf.yml");
+  assert.match(workflow, /^name: "packages-chat-perf"$/m);
   assert.match(workflow, /profile: packages\/chat\/perf\/profile\.json$/m);
   assert.match(workflow, /^ {12}PROTOCOL_FILE=packages\/chat\/perf\/protocol\.json\n {12}AUTH=query$/m);
 });

@@ -51,7 +51,8 @@ test("k6 with the extension runs a scenario on the engine's sockets, where it ha
 test("a scenario on the engine says which k6 it needs, and how to build it", async () => {
   await assert.rejects(requireK6For(await findScript("massconnect", "/"), stock), {
     name: "UserError",
-    message: /^massconnect needs k6 with the extension, which k6 \(v2\.2\.0\) has not\. .*npm run build:k6/,
+    message:
+      /^massconnect needs k6 with the extension, which k6 \(v2\.2\.0\) has not\. .*npx k6-realtime setup/,
   });
   await requireK6For(await findScript("massconnect", "/"), { ...stock, extension: true });
   await requireK6For(await findScript("chat-soak", "/"), stock);

@@ -109,7 +109,7 @@ test("a pact that was written has the messages and the exchange, and is kept by 
   const written = await run([...argv, "--", ...flags], folder);
   assert.equal(
     written.out,
-    "wrote Web-Push.json: 3 messages and 1 exchanges, of 6 messages seen\n",
+    "wrote Web-Push.json: 3 messages and 1 exchange, of 6 messages seen\n",
     written.err,
   );
   const pact = JSON.parse(await readFile(join(folder, "Web-Push.json"), "utf8"));

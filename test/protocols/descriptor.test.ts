@@ -243,7 +243,7 @@ const wrong: [sentence: string, json: unknown, ...lines: string[]][] = [
   [
     "a reply without a match",
     { name: "x", probe, reply: [{ name: "r" }] },
-    "reply[0].match: expected a value, for this field is required, got nothing",
+    'reply[0].match: expected "id" or "whole" or "fifo", for this field is required, got nothing',
   ],
   [
     "a match that is none",
