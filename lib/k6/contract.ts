@@ -22,7 +22,7 @@ export const CONTRACT_METRICS = [
   "ws_contract_seen",
 ] as const satisfies readonly MetricName[];
 
-/** At 0.2 ms for a message of 1 KiB, a tenth of a processor's time for each virtual user. */
+/** At 0.6 ms for a message of 1 KiB (bench/contract-cost.ts), a third of a processor's time for each virtual user. */
 const BUDGET = { now, perSecond: 1_000, burst: 10_000 };
 
 /** Items whose sight is told of by metrics: more would be too many series. */

@@ -1,0 +1,152 @@
+/**
+ * What a contract costs: mass-soak at 20,000 messages of 1 KB a second without and with one, in turn, and a message on
+ * stock k6. Server and clients share the machine.
+ *
+ *   npm run bench:contract-cost                  tables
+ *   PAIRS=10 npm run bench:contract-cost         of so many pairs of runs
+ *
+ * On a machine that has other work, run it before that, as CAP_SYS_NICE permits:
+ *
+ *   chrt -r 1 node --import tsx bench/contract-cost.ts
+ */
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { loadavg, tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+import { count, trend } from "../test/k6/figures.ts";
+import { STOCK_K6 } from "../test/k6/run.ts";
+import { forK6 } from "../tools/bundles.mjs";
+import { round } from "./packets.ts";
+import { median, startServer, variables, watch } from "./processes.ts";
+import { runScenario } from "./scenario.ts";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const PAIRS = Number(process.env.PAIRS ?? 4);
+
+const items = Array.from({ length: 12 }, (_, i) => ({
+  sku: `SKU-${1_000 + i}`,
+  qty: i + 1,
+  price: 100.25 + i,
+  state: "filled",
+  note: null,
+}));
+const orders = { type: "orders", id: 4_711, at: "2026-11-30T15:00:00Z", room: "lobby", items };
+const message = JSON.stringify({ ...orders, probe: "1000-1000" });
+
+const protocol = {
+  name: "orders",
+  probe: { send: JSON.stringify({ ...orders, probe: "@" }).replace('"@"', '"$' + '{id}"') },
+  reply: [{ name: "echo", match: "id", where: { "/type": "orders" }, id: "/probe" }],
+};
+
+const contract = {
+  $defs: {
+    item: {
+      type: "object",
+      required: ["sku", "qty", "price", "state"],
+      additionalProperties: false,
+      properties: {
+        sku: { type: "string", minLength: 3 },
+        qty: { type: "integer", minimum: 1, maximum: 1_000 },
+        price: { type: "number", exclusiveMinimum: 0 },
+        state: { enum: ["open", "filled", "cancelled"] },
+        note: { type: ["string", "null"] },
+      },
+    },
+  },
+  messages: {
+    welcome: { type: "object", required: ["type"], properties: { type: { const: "welcome" } } },
+    orders: {
+      type: "object",
+      required: ["type", "id", "at", "items"],
+      additionalProperties: false,
+      properties: {
+        type: { const: "orders" },
+        id: { type: "integer", minimum: 1 },
+        at: { type: "string", format: "date-time" },
+        room: { type: "string", maxLength: 64 },
+        probe: { type: "string" },
+        items: { type: "array", maxItems: 100, items: { $ref: "#/$defs/item" } },
+      },
+    },
+  },
+};
+
+const directory = await mkdtemp(join(tmpdir(), "k6-realtime-"));
+const file = (name: string) => join(directory, name);
+
+async function soak(url: string, withContract: boolean) {
+  const { summary, cpuSeconds } = await runScenario("mass-soak", {
+    WS_URL: url,
+    PROTOCOL_FILE: file("protocol.json"),
+    CHECK: "none",
+    CONNECTIONS: 1_000,
+    RATE: 1_000,
+    PROBE_INTERVAL: "50ms",
+    DURATION: "5s",
+    ...(withContract && { CONTRACT: file("contract.json") }),
+  });
+  const [service, response] = [trend(summary, "ws_msg_service_ms"), trend(summary, "ws_msg_rtt_ms")];
+  return {
+    contract: withContract ? "with" : "without",
+    replies: count(summary, "ws_replies"),
+    checked: count(summary, "ws_contract_messages"),
+    "left out": count(summary, "ws_contract_unchecked"),
+    "response p50, ms": round(response.p50!),
+    "response p99, ms": round(response.p99!),
+    "service p50, ms": round(service.p50!),
+    "service p99, ms": round(service.p99!),
+    "CPU seconds": cpuSeconds,
+  };
+}
+
+try {
+  await writeFile(file("protocol.json"), JSON.stringify(protocol));
+  await writeFile(file("contract.json"), JSON.stringify(contract));
+  console.log(
+    `${PAIRS} pairs of runs, messages of ${message.length} bytes; load average ${round(loadavg()[0]!)}`,
+  );
+  const server = await startServer("echo-server", "--listen", "127.0.0.1:0");
+  const rows: Awaited<ReturnType<typeof soak>>[] = [];
+  try {
+    for (let pair = 0; pair < PAIRS; pair++)
+      for (const withContract of [false, true]) rows.push(await soak(server.url, withContract));
+  } finally {
+    await server.stop();
+  }
+  console.table(rows);
+  for (const column of ["response p50, ms", "response p99, ms", "service p99, ms", "CPU seconds"] as const) {
+    const of = (contract: string) =>
+      rows.filter((row) => row.contract === contract).map((row) => row[column]);
+    const [without, withOne] = [of("without"), of("with")];
+    console.log(
+      `${column}: median ${round(median(without))} without, ${round(median(withOne))} with; from run to run ${round(Math.min(...without))} to ${round(Math.max(...without))} without`,
+    );
+  }
+
+  await build({
+    ...forK6,
+    entryPoints: [join(root, "bench/k6-contract.ts")],
+    outfile: file("k6-contract.js"),
+    bundle: true,
+  });
+  const stock = await watch(STOCK_K6, [
+    ...["run", "--quiet", "--no-usage-report"],
+    ...variables({
+      SCRIPT: join(root, "dist/contract.js"),
+      CONTRACT: file("contract.json"),
+      MESSAGE: message,
+    }),
+    file("k6-contract.js"),
+  ]);
+  const [, us] = /microseconds ([\d.]+)/.exec(stock.output) ?? [];
+  if (us === undefined) throw new Error(`stock k6 said no figure:\n${stock.output}`);
+  console.log(`stock k6: ${us} µs for a message of ${message.length} bytes`);
+  if (rows.some((row) => row.contract === "with" && row.checked !== row.replies)) {
+    console.error("expected every reply to be checked");
+    process.exitCode = 1;
+  }
+} finally {
+  await rm(directory, { recursive: true, force: true });
+}
