@@ -22,6 +22,9 @@ type Case struct {
 	Testee Testee
 	// Open is the opening handshake. Default: a lawful one.
 	Open Opening
+	// Stream has the case be about HTTP/2 itself, frame by frame, in the place of
+	// Open and of all that follows. Default: any version of HTTP.
+	Stream *streamOpening
 	// Script is what follows.
 	Script []Step
 	// OK are the events that pass, in their order. Pings are not among them.

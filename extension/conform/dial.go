@@ -150,6 +150,9 @@ func (o *Opening) offers() []string {
 
 // onServer plays one case against a server.
 func onServer(ctx context.Context, target *Target, c *Case, silence time.Duration) Result {
+	if c.Stream != nil {
+		return onStream(ctx, target, c, silence)
+	}
 	log, t := newWireLog(), &Trace{}
 	conn, err := target.dial(ctx, silence)
 	if err != nil {

@@ -47,7 +47,8 @@ type Selection struct {
 	ExcludeAgent map[string][]string
 	// Quick leaves out what is not in the quick mode.
 	Quick bool
-	// HTTP2 leaves out the cases that are about HTTP/1.1's handshake.
+	// HTTP2 leaves out the cases that are about HTTP/1.1's handshake. Without it
+	// those about HTTP/2's are left out.
 	HTTP2 bool
 }
 
@@ -64,7 +65,8 @@ func (s *Selection) Select(testee Testee) ([]*Case, error) {
 			len(s.Cases) > 0 && !anyMatches(s.Cases, c.ID),
 			anyMatches(s.Exclude, c.ID),
 			s.Quick && !c.Quick(),
-			s.HTTP2 && c.needsHTTP1():
+			s.HTTP2 && c.needsHTTP1(),
+			!s.HTTP2 && c.Stream != nil:
 		default:
 			chosen = append(chosen, c)
 		}

@@ -12,7 +12,7 @@ import (
 var Cases = sync.OnceValue(func() []*Case {
 	var all []*Case
 	for _, group := range [][]Case{
-		echoCases(), pingCases(), reservedCases(), fragmentCases(), utf8Cases(), closeCases(), limitCases(), compressionCases(), openingCases(), moreCases(), deflateCases(),
+		echoCases(), pingCases(), reservedCases(), fragmentCases(), utf8Cases(), closeCases(), limitCases(), compressionCases(), openingCases(), moreCases(), deflateCases(), http2Cases(),
 	} {
 		for i := range group {
 			all = append(all, &group[i])

@@ -13,7 +13,22 @@ func (s *Session) fieldsWrong() string {
 	if s.fields > s.o.HeaderBytes {
 		return TooLarge
 	}
+	for _, f := range s.decoded {
+		if f.IsPseudo() && !isDefined(f.Name, s.o.Server) {
+			return "a pseudo-header field that is not defined"
+		}
+	}
 	return fieldsWrong(s.decoded)
+}
+
+// isDefined tells a pseudo-header field of a request from other ones, or one of
+// an answer (RFC 9113 section 8.3, RFC 8441 section 4).
+func isDefined(name string, ofRequest bool) bool {
+	switch name {
+	case ":method", ":scheme", ":authority", ":path", ":protocol":
+		return ofRequest
+	}
+	return name == ":status" && !ofRequest
 }
 
 // fieldsWrong is how fields break RFC 9113 section 8.2 and 8.3, "" if they do

@@ -67,6 +67,7 @@ var hostile = []struct {
 	{"a name in upper case", answer(hpack.HeaderField{Name: ":status", Value: "200"}, hpack.HeaderField{Name: "Upper", Value: "x"}), 0, "PROTOCOL_ERROR a field's name is malformed"},
 	{"a pseudo-header field twice", answer(hpack.HeaderField{Name: ":status", Value: "200"}, hpack.HeaderField{Name: ":status", Value: "403"}), 0, "PROTOCOL_ERROR a pseudo-header field twice"},
 	{"a pseudo-header field last", answer(hpack.HeaderField{Name: "x", Value: "200"}, hpack.HeaderField{Name: ":status", Value: "200"}), 0, "PROTOCOL_ERROR a pseudo-header field after others"},
+	{"a pseudo-header field of requests", answer(hpack.HeaderField{Name: ":status", Value: "200"}, hpack.HeaderField{Name: ":path", Value: "/"}), 0, "PROTOCOL_ERROR a pseudo-header field that is not defined"},
 	{"a field of HTTP/1.1", answer(hpack.HeaderField{Name: ":status", Value: "200"}, hpack.HeaderField{Name: "upgrade", Value: "websocket"}), 0, "PROTOCOL_ERROR a field of HTTP/1.1's connections"},
 	{"a line's end in a value", answer(hpack.HeaderField{Name: ":status", Value: "200"}, hpack.HeaderField{Name: "x", Value: "a\r\nb"}), 0, "PROTOCOL_ERROR a field's value is malformed"},
 	{"a field section that is interrupted", join(bytesOf(frameHeaders, 0, 1), bytesOf(framePing, 0, 0, make([]byte, 8)...)), ProtocolError, ""},
