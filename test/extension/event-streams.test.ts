@@ -69,6 +69,29 @@ test("probes by HTTP are each connection's own, although all of a room see them"
   assert.ok(server.stats().streamEvents > 10, "more than each one's own");
 });
 
+test("a proxy that buffers is named", async (t) => {
+  const { server } = await reference(t);
+  const origin = await startStreamProxy(t, server.httpUrl, { bufferBytes: 2_000 });
+  const { summary } = await summaryOf(t, "fan-out", {
+    SSE_URL: `${origin}/sse/rooms/\${room}`,
+    CONNECTIONS: 2,
+    ROOMS: 1,
+    PUBLISH_RATE: 50,
+    DURATION: "2s",
+    REPLY_TIMEOUT: "1s",
+  });
+  const together = count(summary, "sse_events{read:together}");
+  assert.ok(together > count(summary, "sse_events{read:alone}"));
+  assert.ok(
+    count(summary, "sse_reads") * 4 < count(summary, "sse_events"),
+    "some ten of them fit the buffer",
+  );
+  const said = (summary.notes ?? []).filter((note) =>
+    /of events came several in one read, .* a proxy on the way buffers/.test(note),
+  );
+  assert.equal(said.length, 1, String(summary.notes));
+});
+
 test("an answer that is no event stream is named", async (t) => {
   const server = createServer((_, response) =>
     response.writeHead(200, { "content-type": "text/html" }).end("<p>"),
