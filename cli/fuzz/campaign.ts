@@ -1,30 +1,23 @@
-/** A fuzzing run as a whole: sequences until the time is over, each finding made small and seen again. */
+/** A fuzzing run of a route: sequences until the time is over, each finding made small and seen again. */
 import fc from "fast-check";
-import {
-  cut,
-  entriesOf,
-  FINDING_FORMAT,
-  type Finding,
-  KIND_TITLES,
-  likenessOf,
-  placeOf,
-  sentLines,
-  stateOf,
-} from "../../lib/fuzz/finding.ts";
+import type { Finding } from "../../lib/fuzz/finding.ts";
+import { findingOf } from "../../lib/fuzz/finding-of.ts";
+import { Findings } from "../../lib/fuzz/findings.ts";
 import type { Observation } from "../../lib/fuzz/observation.ts";
-import { judge, type Rules, type Symptom, signatureOf } from "../../lib/fuzz/oracle.ts";
+import { judge, type Symptom, signatureOf } from "../../lib/fuzz/oracle.ts";
 import { inTurn, mixed } from "../../lib/fuzz/order.ts";
-import { describeStep, type Sequence } from "../../lib/fuzz/sequence.ts";
+import type { Sequence } from "../../lib/fuzz/sequence.ts";
 import { SequenceArbitrary } from "../../lib/fuzz/sequence-arbitrary.ts";
-import { execute, executeAlone, type Running, serves } from "./run.ts";
+import { runAgain, TIMED } from "./again.ts";
+import { execute, serves } from "./run.ts";
+import { type Suspicion, smallestOf } from "./smallest.ts";
 import { NoStage, Stage } from "./stage.ts";
+import { type Shown, type TrialRules, Trials } from "./trials.ts";
 
 /** What a campaign is. */
-export interface Campaign {
+export interface Campaign extends TrialRules {
   readonly route: string;
   readonly url: string;
-  readonly running: Running;
-  readonly rules: Rules;
   readonly seed: number;
   /** Sequences at the most. */
   readonly runs: number;
@@ -35,9 +28,6 @@ export interface Campaign {
   /** Sequences that come first but for chance between them, the first list before the second. */
   readonly sweep: readonly (readonly Sequence[])[];
   readonly chance: fc.Arbitrary<Sequence>;
-  readonly signal: AbortSignal;
-  /** How long a server may take to come back. */
-  readonly recoverMs: number;
   onProgress?(progress: Progress): void;
   onFinding?(finding: Finding): void;
 }
@@ -69,54 +59,41 @@ const ROUND = 20;
 const BY_CHANCE = 6;
 /** Runs that share neighbours. */
 const RUNS_PER_STAGE = 25;
-/** How many findings of one kind and code are made small. */
-const MOST_OF_A_KIND = 6;
-/** Runs that one finding may take to become small. */
-const MOST_SHRINKS = 250;
-const MOST_SHRINK_MS = 20_000;
-
-/** Kinds that rest on time alone: they must not show without the messages, too. */
-const TIMED: readonly string[] = [
-  "silence",
-  "neighbour-slow",
-  "neighbour-lost",
-  "close-unanswered",
-  "growth",
-];
-
 /** As many are asked where new connections are turned away. */
 const MOST_RECENT = 4;
 
 const GONE = { kind: "server-gone", key: "" } as const;
 
-interface Suspicion {
-  readonly sequence: Sequence;
-  readonly symptom: Symptom;
-  readonly seen: Observation;
-  readonly round: { readonly seed: number; readonly path: string };
-  readonly run: number;
-}
-
+/** @returns once the time is over, or the server does not come back */
 export async function campaign(what: Campaign): Promise<Outcome> {
-  return await new Running_(what).all();
+  return await new Ongoing(what).all();
 }
 
-class Running_ {
+class Ongoing {
   readonly #what: Campaign;
-  readonly #findings: Finding[] = [];
-  readonly #likeness = new Map<string, number>();
+  readonly #trials: Trials;
+  readonly #findings = new Findings();
   readonly #notes = new Set<string>();
+  /** The sequences before, the last one last. */
+  readonly #recent: Sequence[] = [];
   #stage: Stage | undefined;
   #runs = 0;
   #messages = 0;
   #tried = 0;
-  /** The sequences before, the last one last. */
-  readonly #recent: Sequence[] = [];
   #onceOnly = 0;
-  #ended: string | undefined;
+
+  readonly #progress = (doing: string): void => {
+    this.#what.onProgress?.({
+      runs: this.#runs,
+      messages: this.#messages + this.#trials.messages,
+      findings: this.#findings.all.length,
+      doing,
+    });
+  };
 
   constructor(what: Campaign) {
     this.#what = what;
+    this.#trials = new Trials(what, this.#progress);
   }
 
   async all(): Promise<Outcome> {
@@ -130,9 +107,9 @@ class Running_ {
     }
     await this.#stage?.close();
     return {
-      findings: this.#findings,
+      findings: this.#findings.all,
       runs: this.#runs,
-      messages: this.#messages,
+      messages: this.#messages + this.#trials.messages,
       tried: this.#tried,
       notes: [
         ...this.#notes,
@@ -142,13 +119,15 @@ class Running_ {
             ]
           : []),
       ],
-      ended: this.#ended,
+      ended: this.#trials.ended,
     };
   }
 
   get #isOver(): boolean {
     const { signal, until, runs } = this.#what;
-    return signal.aborted || this.#ended !== undefined || performance.now() >= until || this.#runs >= runs;
+    return (
+      signal.aborted || this.#trials.ended !== undefined || performance.now() >= until || this.#runs >= runs
+    );
   }
 
   /** Some of the sweep and some by chance, which fast-check makes. */
@@ -169,42 +148,14 @@ class Running_ {
       });
       await fc.check(property, { seed, numRuns: ROUND, examples, endOnFailure: true });
       if (!suspicion) return;
-      await this.#conclude(await this.#smallest(suspicion), suspicion);
+      await this.#conclude(suspicion);
       if (this.#isOver) return;
       from = Number(suspicion.round.path) + 1;
     }
   }
 
-  /** The smallest sequence that shows the same, as far as fast-check comes within bounds. */
-  async #smallest(suspicion: Suspicion): Promise<Suspicion> {
-    let smallest = suspicion;
-    let tried = 0;
-    const since = performance.now();
-    const property = fc.asyncProperty(new SequenceArbitrary(this.#what.chance), async (sequence) => {
-      if (tried++ === 0) return false; // as it was found
-      if (this.#ended !== undefined || this.#what.signal.aborted) return true;
-      if (tried > MOST_SHRINKS || performance.now() - since > MOST_SHRINK_MS) return true;
-      this.#progress(`making a finding smaller: ${KIND_TITLES[suspicion.symptom.kind]}`);
-      const usual = isLate(suspicion, this.#what.running) ? this.#patient : this.#what.running;
-      const found = await this.#alone(sequence, suspicion.symptom, usual);
-      if (!found) return true;
-      smallest = { ...suspicion, ...found, sequence };
-      return false;
-    });
-    const { seed, path } = suspicion.round;
-    const { counterexamplePath } = await fc.check(property, {
-      seed,
-      numRuns: 1,
-      examples: [[suspicion.sequence]],
-    });
-    const steps = (counterexamplePath ?? "0").split(":").slice(1);
-    return { ...smallest, round: { seed, path: [path, ...steps].join(":") } };
-  }
-
   /** Runs a sequence among neighbours that are there already; gives a symptom that is worth looking into. */
-  async #first(
-    sequence: Sequence,
-  ): Promise<(Pick<Suspicion, "symptom" | "seen"> & { readonly sequence?: Sequence }) | undefined> {
+  async #first(sequence: Sequence): Promise<(Shown & { readonly sequence?: Sequence }) | undefined> {
     this.#progress("sending");
     const stage = await this.#stageNow();
     if (!stage) return undefined;
@@ -223,30 +174,28 @@ class Running_ {
     symptoms = judge(sequence, whole, this.#what.rules);
     const [symptom] = symptoms;
     if (!symptom) return undefined;
-    if (!state.ok && !(await this.#comesBack())) {
-      this.#ended = `the server did not come back within ${Math.round(this.#what.recoverMs / 1_000)} s`;
+    if (!state.ok && !(await this.#trials.comesBack())) {
+      this.#trials.ended = `the server did not come back within ${Math.round(this.#what.recoverMs / 1_000)} s`;
       return { symptom, seen: whole };
     }
-    if (this.#isKnown(symptom, sequence)) return undefined;
+    if (this.#findings.countsAs(symptom, sequence)) return undefined;
     if (TIMED.includes(symptom.kind) && state.ok) return await this.#lookAgain(sequence, symptom);
     return { symptom, seen: whole };
   }
 
   /** New connections are turned away, though neighbours stay: one of the last sequences has done that. */
-  async #whoDidIt(): Promise<
-    (Pick<Suspicion, "symptom" | "seen"> & { readonly sequence: Sequence }) | undefined
-  > {
+  async #whoDidIt(): Promise<(Shown & { readonly sequence: Sequence }) | undefined> {
     await this.#stage?.close();
     this.#stage = undefined;
     const recent = this.#recent.splice(0).reverse();
-    if (!(await this.#comesBack())) {
-      this.#ended = "the server takes no more connections";
+    if (!(await this.#trials.comesBack())) {
+      this.#trials.ended = "the server takes no more connections";
       return undefined;
     }
     for (const sequence of recent) {
-      const found = await this.#alone(sequence, GONE);
+      const found = await this.#trials.showing(sequence, GONE);
       if (this.#isOver && !found) return undefined;
-      if (found && !this.#isKnown(found.symptom, sequence)) return { ...found, sequence };
+      if (found && !this.#findings.countsAs(found.symptom, sequence)) return { ...found, sequence };
     }
     this.#onceOnly++;
     return undefined;
@@ -263,191 +212,41 @@ class Running_ {
         return this.#stage;
       } catch (error) {
         if (!(error instanceof NoStage)) throw error;
-        if (await this.#comesBack()) continue;
-        this.#ended = `the server no longer serves new connections: ${error.message}`;
+        if (await this.#trials.comesBack()) continue;
+        this.#trials.ended = `the server no longer serves new connections: ${error.message}`;
         return undefined;
       }
     }
-  }
-
-  /** Waits for a server that is gone. */
-  async #comesBack(): Promise<boolean> {
-    const by = performance.now() + this.#what.recoverMs;
-    while (performance.now() < by && !this.#what.signal.aborted) {
-      this.#progress("waiting for the server to come back");
-      if ((await serves(this.#what.running)).ok) return true;
-      await new Promise((resolve) => setTimeout(resolve, 250));
-    }
-    return false;
-  }
-
-  /** Whether a finding says as much already, or there are enough of its kind. */
-  #isKnown(symptom: Symptom, sequence: Sequence): boolean {
-    const alike = this.#findings.findIndex((finding) => {
-      if (signatureOf(finding) !== signatureOf(symptom)) return false;
-      const culprits = finding.sequence.steps.map(placeOf);
-      const places = sequence.steps.map(placeOf);
-      return culprits.every((place) => places.includes(place));
-    });
-    const ofKind = this.#findings.filter((finding) => signatureOf(finding) === signatureOf(symptom));
-    const known =
-      alike >= 0 ? this.#findings[alike] : ofKind.length >= MOST_OF_A_KIND ? ofKind[0] : undefined;
-    if (!known) return false;
-    this.#findings[this.#findings.indexOf(known)] = { ...known, times: known.times + 1 };
-    return true;
-  }
-
-  /** Runs it among neighbours of its own; gives the symptom where it is the same. */
-  async #alone(
-    sequence: Sequence,
-    like: Pick<Symptom, "kind" | "key">,
-    running = this.#what.running,
-  ): Promise<Pick<Suspicion, "symptom" | "seen"> | undefined> {
-    const run = await this.#runAlone(sequence, running);
-    const symptom =
-      run?.symptoms.find((one) => signatureOf(one) === signatureOf(like)) ??
-      // What is late for a short wait is slow for a long one.
-      run?.symptoms.find(({ kind }) => like.kind === "neighbour-lost" && kind === "neighbour-slow");
-    return run && symptom && { symptom, seen: run.seen };
-  }
-
-  async #runAlone(sequence: Sequence, running: Running) {
-    const seen = await executeAlone(sequence, running);
-    this.#messages += sequence.steps.length;
-    const isGone = !seen || seen.serves?.ok === false;
-    if (isGone && !(await this.#comesBack())) this.#ended = "the server did not come back";
-    return seen && { seen, symptoms: judge(sequence, seen, this.#what.rules) };
-  }
-
-  /** With all the time that an answer may take. */
-  get #patient(): Running {
-    const { running } = this.#what;
-    return { ...running, waitMs: running.target.messageTimeoutMs };
   }
 
   /**
    * Looks once more at what rests on time, before it is made smaller in many runs. With more time it may be something
    * else: a Close that came late.
    */
-  async #lookAgain(
-    sequence: Sequence,
-    symptom: Symptom,
-  ): Promise<Pick<Suspicion, "symptom" | "seen"> | undefined> {
-    const run = await this.#runAlone(sequence, this.#patient);
+  async #lookAgain(sequence: Sequence, symptom: Symptom): Promise<Shown | undefined> {
+    const run = await this.#trials.all(sequence, this.#trials.patient);
     const same = run?.symptoms.find((one) => signatureOf(one) === signatureOf(symptom));
     const found = same ?? run?.symptoms[0];
-    if (run && found && (same || !this.#isKnown(found, sequence))) return { symptom: found, seen: run.seen };
+    if (run && found && (same || !this.#findings.countsAs(found, sequence)))
+      return { symptom: found, seen: run.seen };
     if (!found) this.#onceOnly++;
     return undefined;
   }
 
-  /** Sees it again, or does not, and keeps it. */
-  async #conclude(smallest: Suspicion, first: Suspicion): Promise<void> {
-    const { running, again, signal } = this.#what;
-    // What comes late is waited for.
-    const usual = isLate(smallest, running) ? this.#patient : running;
-    let { seen, symptom } = smallest;
-    const counts = { seen: 0, of: 0, control: 0 };
-    const isTimed = TIMED.includes(symptom.kind);
-    const nothing: Sequence = {
-      connections: smallest.sequence.connections.map(({ start }) => ({ start })),
-      steps: [],
-    };
-    for (let i = 0; i < again && this.#ended === undefined && !signal.aborted; i++) {
-      this.#progress(`seeing a finding again: ${KIND_TITLES[symptom.kind]}`);
-      // The first time with all the time that an answer may take: what it shows is what is told.
-      const found = await this.#alone(smallest.sequence, symptom, i === 0 ? this.#patient : usual);
-      counts.of++;
-      if (found) {
-        counts.seen++;
-        if (counts.seen === 1) ({ seen, symptom } = found);
-      }
-      if (isTimed && (await this.#alone(nothing, symptom, running))) counts.control++;
-      // What was not seen in three runs is not worth more of them.
-      if (i === 2 && counts.seen === 0) break;
-    }
-    const isOwn = counts.of > 0 && counts.seen === 0 && isTimed;
-    const shows =
-      isTimed && counts.seen > 0 ? counts.seen > counts.of / 2 && counts.seen > 3 * counts.control : true;
-    if (
-      isOwn ||
-      !shows ||
-      (counts.of > 0 && counts.seen === 0 && symptom.kind === "server-gone" && this.#ended === undefined)
-    ) {
-      const last = smallest.sequence.steps.at(-1);
-      this.#notes.add(
-        `not a finding: ${KIND_TITLES[symptom.kind]}${last ? `, after ${cut(describeStep(last), 80)}` : ""}: seen again ${counts.seen} of ${counts.of} times, and ${counts.control} times without the messages`,
-      );
+  /** Makes it small, runs it again, and keeps it if it is a finding. */
+  async #conclude(first: Suspicion): Promise<void> {
+    const { again, chance } = this.#what;
+    const smallest = await smallestOf(first, chance, this.#trials, this.#progress);
+    const verdict = await runAgain(smallest, again, this.#trials, this.#progress);
+    if (!verdict.isFinding) {
+      this.#notes.add(verdict.note);
       return;
     }
-    const likeness = likenessOf(symptom, smallest.sequence);
-    const before = this.#likeness.get(likeness);
-    if (before !== undefined) {
-      const known = this.#findings[before]!;
-      this.#findings[before] = { ...known, times: known.times + 1 };
-      return;
-    }
-    this.#likeness.set(likeness, this.#findings.length);
-    const finding = this.#findingOf({ ...smallest, seen, symptom }, counts, smallest !== first);
-    this.#findings.push(finding);
-    this.#what.onFinding?.(finding);
-  }
-
-  #findingOf(
-    { sequence, symptom, seen, round, run }: Suspicion,
-    again: Finding["again"],
-    shrunk: boolean,
-  ): Finding {
-    const { route, url, seed, rules, running } = this.#what;
-    const all = [...seen.connections, ...seen.neighbours];
-    const also = judge(sequence, seen, rules)
-      .filter((one) => signatureOf(one) !== signatureOf(symptom))
-      .map(({ kind, on, received }) => `${KIND_TITLES[kind]} (${on}): ${cut(received, 120)}`);
-    const culprit = sequence.steps[symptom.step ?? -1];
-    return {
-      format: FINDING_FORMAT,
-      url,
-      route,
-      protocol: running.target.protocol.name,
-      kind: symptom.kind,
-      key: symptom.key,
-      also: [...new Set(also)],
-      title: `${KIND_TITLES[symptom.kind]}${culprit ? ` after ${cut(describeStep(culprit), 120)}` : ""}`,
-      sent: sentLines(sequence),
-      expected: symptom.expected,
-      received: cut(symptom.received),
-      ...(symptom.step !== undefined && { index: symptom.step }),
-      on: symptom.on,
-      ...(symptom.closeCode !== undefined && {
-        closeCode: symptom.closeCode,
-        closeReason: symptom.closeReason ?? "",
-      }),
-      atMs: symptom.atMs,
-      connections: all.map(stateOf),
-      again,
-      shrunk,
-      seed,
-      round,
-      run,
-      times: 1,
-      sequence,
-      log: entriesOf(all),
-    };
-  }
-
-  #progress(doing: string): void {
-    this.#what.onProgress?.({
-      runs: this.#runs,
-      messages: this.#messages,
-      findings: this.#findings.length,
-      doing,
-    });
+    const { suspicion } = verdict;
+    const finding = findingOf(suspicion, verdict.again, smallest !== first, this.#what);
+    if (this.#findings.keep(finding, suspicion.symptom)) this.#what.onFinding?.(finding);
   }
 }
-
-/** Whether it showed so late that a short wait would miss it. */
-const isLate = ({ symptom: { atMs } }: Suspicion, { waitMs }: Running): boolean =>
-  Number.isFinite(atMs) && atMs > waitMs / 2;
 
 /** Whether a connection that was opened as any other had no upgrade. */
 const isTurnedAway = ({ connections }: Sequence, seen: Observation): boolean =>

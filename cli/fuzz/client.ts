@@ -1,34 +1,20 @@
 /** One connection of a fuzzing run, hostile or well-behaved: everything that happens on it goes into its log. */
 import type { Socket } from "node:net";
-import { type RawData, WebSocket } from "ws";
-import type { ConnectionSeen, LogEntry, Meaning, ProbeSeen, Shown } from "../../lib/fuzz/observation.ts";
-import { type Opening, STANDS_FOR, type Step } from "../../lib/fuzz/sequence.ts";
+import type { RawData, WebSocket } from "ws";
+import { fill } from "../../lib/fuzz/fill.ts";
+import type { ConnectionSeen, Meaning, ProbeSeen, Shown } from "../../lib/fuzz/observation.ts";
+import type { Opening, Step } from "../../lib/fuzz/sequence.ts";
 import type { Identity } from "../../lib/identity.ts";
-import { HEADER_BYTES } from "../../lib/ours.ts";
-import type { Conversation, Effect, Frame, Protocol, Send } from "../../lib/protocols/index.ts";
-import { wireOf } from "../../lib/protocols/wire.ts";
-import { type Written, write } from "../../lib/protocols/write.ts";
+import type { Conversation, Effect, Frame, Send } from "../../lib/protocols/index.ts";
 import { ms } from "../../lib/units.ts";
 import { appendToUrl, encodeTarget } from "../../lib/url.ts";
-import { readBody, reasonOf, sendAsGiven, tolerateSubprotocol } from "../try/handshake.ts";
-import { type Network, Road } from "../try/road.ts";
-import { closePayload, frameBytes } from "./frames.ts";
-
-/** How connections of a target are made. */
-export interface Target {
-  readonly protocol: Protocol;
-  readonly userAgent: string | undefined;
-  readonly messageBytes: number;
-  readonly connectTimeoutMs: number;
-  readonly messageTimeoutMs: number;
-  /** Whether a subprotocol that was not offered is a fault. */
-  readonly checkSubprotocols: boolean;
-  /** Who connects, once a login is done. */
-  identityOf(
-    index: number,
-    variables: Readonly<Record<string, string>>,
-  ): Promise<{ readonly identity: Identity; readonly network: Network }>;
-}
+import { readBody, reasonOf, tolerateSubprotocol } from "../try/handshake.ts";
+import type { Network } from "../try/road.ts";
+import { dial } from "./dial.ts";
+import { frameBytes } from "./frames.ts";
+import { Journal, shownFrame } from "./journal.ts";
+import type { Target } from "./target.ts";
+import { writeStep } from "./write-step.ts";
 
 /** Who a connection is. */
 export interface Part {
@@ -42,9 +28,6 @@ export interface Part {
   readonly opening: Opening;
 }
 
-/** Text of a message that is kept; of the rest only its length. */
-const KEPT = 4_096;
-
 /** The longest payload that a server must take. */
 const MODEST = 1_024;
 
@@ -56,14 +39,9 @@ export const nextIdentifier = (): number => ++identifiers;
 export class Client {
   readonly part: Part;
   readonly #target: Target;
-  readonly #origin: number;
-  readonly #log: LogEntry[] = [];
-  readonly #probes: ProbeSeen[] = [];
+  readonly #journal: Journal;
   readonly #waiting = new Map<string, (outcome: ProbeSeen["outcome"], reason?: string) => void>();
-  readonly #listeners = new Set<() => void>();
-  readonly #foreign: Shown[] = [];
   readonly #controls = new AbortController();
-  readonly #deliveries = new Map<string, number[]>();
   #variables: Readonly<Record<string, string>> = {};
   #socket: WebSocket | undefined;
   #tcp: Socket | undefined;
@@ -76,16 +54,19 @@ export class Client {
   #closeAnswered: boolean | undefined;
   #isValidSoFar = true;
 
-  /** @param origin the instant by `performance.now()` that its times count from */
-  private constructor(part: Part, target: Target, origin: number) {
+  private constructor(part: Part, target: Target, journal: Journal) {
     this.part = part;
     this.#target = target;
-    this.#origin = origin;
+    this.#journal = journal;
   }
 
-  /** Opens one. Resolves when its session is ready, or that has failed: its log says which. */
+  /**
+   * Opens one. Resolves when its session is ready, or that has failed: its log says which.
+   *
+   * @param origin the instant by `performance.now()` that its times count from
+   */
   static async open(part: Part, target: Target, origin: number): Promise<Client> {
-    const client = new Client(part, target, origin);
+    const client = new Client(part, target, new Journal(origin));
     await client.#open();
     return client;
   }
@@ -102,28 +83,21 @@ export class Client {
     return this.#variables.user ?? "";
   }
 
-  /** Its log as it stands, from a place on. */
-  seen(from = 0): ConnectionSeen {
+  /** Its log as it stands. */
+  seen(): ConnectionSeen {
     return {
+      ...this.#journal.seen(),
       name: this.part.name,
       role: this.part.role,
-      log: this.#log.slice(from),
-      probes: [...this.#probes],
-      deliveries: [],
       ponged: this.#ponged,
       closeAnswered: this.#closeAnswered,
       session: this.#session,
-      foreign: [...this.#foreign],
     };
   }
 
   /** Forgets what it has seen, but for the end of the connection: a neighbour begins its next run. */
   forget(): void {
-    const end = this.#log.filter(({ event }) => event === "closed" || event === "violation");
-    this.#log.splice(0, this.#log.length, ...end);
-    this.#probes.length = 0;
-    this.#foreign.length = 0;
-    this.#deliveries.clear();
+    this.#journal.forget();
   }
 
   async #open(): Promise<void> {
@@ -131,7 +105,7 @@ export class Client {
     const given = { room, vu: String(index + 1), ...opening.variables };
     const known = await this.#target.identityOf(index, given).catch((error: Error) => error);
     if (known instanceof Error) {
-      this.#tell({ event: "unconnected", reason: known.message });
+      this.#journal.tell({ event: "unconnected", reason: known.message });
       this.#state = "over";
       return;
     }
@@ -151,34 +125,21 @@ export class Client {
 
   #connect(identity: Identity, network: Network, done: () => void): void {
     const { opening } = this.part;
-    const { connectTimeoutMs, messageBytes, userAgent } = this.#target;
+    const { connectTimeoutMs } = this.#target;
     const url =
       opening.query === undefined
         ? identity.url
         : appendToUrl(identity.url, `?${encodeTarget(opening.query)}`);
     const subprotocols = opening.subprotocols ?? identity.subprotocols;
-    const road = new Road(url, network, this.#controls.signal);
     let socket: WebSocket;
     try {
-      socket = new WebSocket(url, [...subprotocols], {
-        finishRequest: (request) => {
-          if (userAgent) request.setHeader("User-Agent", userAgent);
-          sendAsGiven({ ...identity, url, subprotocols }, request);
-        },
-        // The types know no connection that is made later, as Node.js does.
-        createConnection: ((_: unknown, made: (error: Error | null, socket?: Socket) => void) => {
-          road.take(ms(connectTimeoutMs)).then((tcp) => {
-            this.#tcp = tcp;
-            made(null, tcp);
-          }, made);
-        }) as never,
-        perMessageDeflate: false,
-        maxPayload: messageBytes,
-        maxHeaderSize: HEADER_BYTES,
-        skipUTF8Validation: false,
-      });
+      const onTcp = (tcp: Socket) => {
+        this.#tcp = tcp;
+      };
+      const call = { identity: { ...identity, url, subprotocols }, network, onTcp };
+      socket = dial({ ...call, signal: this.#controls.signal }, this.#target);
     } catch (error) {
-      this.#tell({ event: "unconnected", reason: (error as Error).message });
+      this.#journal.tell({ event: "unconnected", reason: (error as Error).message });
       this.#state = "over";
       done();
       return;
@@ -186,7 +147,7 @@ export class Client {
     this.#socket = socket;
     const settled = () => {
       clearTimeout(late);
-      this.#listeners.delete(look);
+      ignore();
       done();
     };
     const look = () => {
@@ -197,10 +158,10 @@ export class Client {
       )
         settled();
     };
-    this.#listeners.add(look);
+    const ignore = this.#journal.listen(look);
     const late = setTimeout(() => {
       if (this.#state === "connecting") {
-        this.#tell({
+        this.#journal.tell({
           event: "unconnected",
           reason: `no answer to the upgrade request within ${connectTimeoutMs} ms`,
         });
@@ -217,17 +178,17 @@ export class Client {
       const agreed = tolerateSubprotocol(response, subprotocols);
       subprotocol = agreed.subprotocol;
       if (subprotocol !== null && agreed.problem && this.#target.checkSubprotocols)
-        this.#tell({ event: "violation", detail: agreed.problem });
+        this.#journal.tell({ event: "violation", detail: agreed.problem });
     });
     socket.on("open", () => {
       this.#state = "open";
-      this.#tell({ event: "opened", subprotocol });
+      this.#journal.tell({ event: "opened", subprotocol });
       if (this.#conversation) this.#apply(this.#conversation.open(this.#now()));
       this.#arm();
     });
     socket.on("unexpected-response", (request, response) => {
       void readBody(response, ms(2_000)).then((body) => {
-        this.#tell({ event: "refused", status: response.statusCode ?? 0, body });
+        this.#journal.tell({ event: "refused", status: response.statusCode ?? 0, body });
         request.destroy();
         this.#end();
       });
@@ -235,26 +196,27 @@ export class Client {
     socket.on("message", (data: RawData, isBinary: boolean) => this.#received(data as Buffer, isBinary));
     socket.on("pong", () => {
       this.#pongs++;
-      this.#tell({ event: "pong" });
+      this.#journal.tell({ event: "pong" });
     });
     socket.on("error", (error: NodeJS.ErrnoException) => {
       if (this.#state === "connecting") {
         const [reason, detail] = reasonOf(error);
-        this.#tell({ event: "unconnected", reason: `${reason}: ${detail}` });
+        this.#journal.tell({ event: "unconnected", reason: `${reason}: ${detail}` });
         this.#end();
       } else if (error.code === "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH") {
-        this.#tell({ event: "limit", detail: error.message });
-      } else if (error.code?.startsWith("WS_ERR")) this.#tell({ event: "violation", detail: error.message });
+        this.#journal.tell({ event: "limit", detail: error.message });
+      } else if (error.code?.startsWith("WS_ERR"))
+        this.#journal.tell({ event: "violation", detail: error.message });
     });
     socket.on("close", (code, reason) => {
       if (this.#state === "over") return;
       if (this.#state === "connecting")
-        this.#tell({ event: "unconnected", reason: "reset: the connection ended before an answer" });
-      const isViolated = this.#log.some(({ event }) => event === "violation" || event === "limit");
+        this.#journal.tell({ event: "unconnected", reason: "reset: the connection ended before an answer" });
       const answered = code !== 1006;
-      const by = this.#state === "closing" || isViolated ? "us" : answered ? "server" : "network";
+      const by =
+        this.#state === "closing" || this.#journal.isViolated ? "us" : answered ? "server" : "network";
       if (this.#state === "closing") this.#closeAnswered ??= answered;
-      this.#tell({
+      this.#journal.tell({
         event: "closed",
         code: !answered || code === 1005 ? null : code,
         reason: reason.toString(),
@@ -276,28 +238,22 @@ export class Client {
     const frame: Frame = isBinary ? new Uint8Array(data) : data.toString();
     const at = this.#now();
     if (!this.#conversation) {
-      this.#tell({ event: "received", meaning: [], ...shownFrame(frame) });
+      this.#journal.tell({ event: "received", meaning: [], ...shownFrame(frame) });
       return;
     }
     for (const { message = frame, role, effects } of this.#conversation.receiveEach(frame, at)) {
       const meaning = effects.filter((effect) => effect.kind !== "send");
       this.#note(message, meaning);
-      this.#tell({ event: "received", meaning, role, ...shownFrame(message) });
+      this.#journal.tell({ event: "received", meaning, role, ...shownFrame(message) });
       this.#apply(effects);
     }
     this.#arm();
   }
 
-  /** Whether a message is another connection's: it has the name of a room that this one is not in. */
   #note(message: Frame, meaning: readonly Meaning[]): void {
-    for (const one of meaning) {
-      if (one.kind === "delivery" && one.id !== undefined) {
-        const times = this.#deliveries.get(one.id) ?? [];
-        this.#deliveries.set(one.id, [...times, this.#now()]);
-      }
-    }
+    this.#journal.noteDeliveries(meaning);
     const text = typeof message === "string" ? message : Buffer.from(message).toString("latin1");
-    if (this.isForeign?.(text, meaning)) this.#foreign.push(shownFrame(message));
+    if (this.isForeign?.(text, meaning)) this.#journal.foreign.push(shownFrame(message));
   }
 
   /** Says whether a message is for another connection. */
@@ -305,7 +261,7 @@ export class Client {
 
   /** When each delivery of a message came, by `performance.now()`. */
   deliveriesOf(id: string): readonly number[] {
-    return this.#deliveries.get(id) ?? [];
+    return this.#journal.deliveriesOf(id);
   }
 
   #apply(effects: readonly Effect[]): void {
@@ -317,12 +273,17 @@ export class Client {
       else if (effect.kind === "error" && effect.id !== undefined)
         this.#waiting.get(effect.id)?.("error", effect.reason);
     }
-    this.#wake();
+    this.#journal.wake();
   }
 
   #write({ frame, json, purpose }: Send, step?: number): void {
     if (!this.isOpen) return;
-    this.#tell({ event: "sent", purpose, ...(step !== undefined && { step }), ...shownFrame(json ?? frame) });
+    this.#journal.tell({
+      event: "sent",
+      purpose,
+      ...(step !== undefined && { step }),
+      ...shownFrame(json ?? frame),
+    });
     this.#socket!.send(frame);
   }
 
@@ -336,7 +297,7 @@ export class Client {
         if (!this.isOpen) return;
         const effects = this.#conversation!.due(this.#now());
         const meaning = effects.filter((effect) => effect.kind !== "send");
-        if (meaning.length > 0) this.#tell({ event: "elapsed", meaning });
+        if (meaning.length > 0) this.#journal.tell({ event: "elapsed", meaning });
         this.#apply(effects);
         this.#arm();
       },
@@ -356,59 +317,24 @@ export class Client {
       return;
     }
     this.#isValidSoFar = false;
-    const note = (shown: Shown) => this.#tell({ event: "sent", purpose: "step", step: index, ...shown });
-    if (step.text !== undefined) this.#sendText(this.#filled(step.text), step.coded === true, note);
-    else if (step.hex !== undefined) {
-      const bytes = Buffer.from(step.hex, "hex");
-      note(shownFrame(bytes));
-      this.#socket!.send(bytes);
-    } else if (step.frames) {
-      note({ text: `${step.frames.length} frames`, bytes: 0 });
-      const frames = step.frames.map((frame) =>
-        frame.text === undefined ? frame : { ...frame, text: this.#filled(frame.text) },
-      );
-      this.#tcp!.write(Buffer.concat(frames.map(frameBytes)));
-    } else if (step.close) {
-      note({ text: `Close ${step.close.code ?? ""}`, bytes: 0 });
-      this.#tcp!.write(
-        frameBytes({
-          fin: true,
-          opcode: 8,
-          hex: closePayload(step.close as { code?: number; reason: string }),
-        }),
-      );
-    } else if (step.cut) {
+    const note = (shown: Shown) =>
+      this.#journal.tell({ event: "sent", purpose: "step", step: index, ...shown });
+    if (step.cut) {
       note({ text: "cut", bytes: 0 });
       this.#state = "closing";
       this.#socket!.terminate();
+      return;
     }
-  }
-
-  #sendText(text: string, coded: boolean, note: (shown: Shown) => void): void {
-    const written = coded ? this.#coded(text) : undefined;
-    note(shownFrame(text));
-    this.#socket!.send(written?.frame ?? text);
-  }
-
-  /** As the protocol writes it; as it is where the codec cannot write such a message. */
-  #coded(text: string): Written | undefined {
-    const { descriptor, inCode } = this.#target.protocol;
-    if (inCode) return undefined;
-    const probe = descriptor.probe ?? descriptor.publish;
-    try {
-      const wire = wireOf(descriptor);
-      return write(text, wire, probe?.encoding === "binary" || wire.isBytes);
-    } catch (error) {
-      if (!(error instanceof RangeError)) throw error;
-      return undefined;
-    }
+    const { protocol } = this.#target;
+    const filled = (text: string) => this.#filled(text);
+    writeStep(step, { socket: this.#socket!, tcp: this.#tcp!, protocol, filled, note });
   }
 
   #sendValid({ kind, payload }: NonNullable<Step["valid"]>, index: number, waitMs: number): void {
     if (!this.isReady || !this.#conversation!.ready) {
       // Before the session: the same message, whatever may be made of it.
       this.#isValidSoFar = false;
-      this.#tell({
+      this.#journal.tell({
         event: "sent",
         purpose: "step",
         step: index,
@@ -473,7 +399,7 @@ export class Client {
       const settle = (outcome: ProbeSeen["outcome"], reason?: string) => {
         clearTimeout(timer);
         this.#waiting.delete(id);
-        this.#listeners.delete(look);
+        ignore();
         resolve({
           ...common,
           outcome,
@@ -485,12 +411,12 @@ export class Client {
       const look = () => {
         if (!this.isOpen) settle("ended");
       };
-      this.#listeners.add(look);
+      const ignore = this.#journal.listen(look);
       this.#waiting.set(id, settle);
       this.#write(send, step);
       look();
     });
-    this.#probes.push(seen);
+    this.#journal.probes.push(seen);
     return seen;
   }
 
@@ -499,7 +425,7 @@ export class Client {
     if (!this.isOpen) return true;
     const before = this.#pongs;
     this.#tcp!.write(frameBytes({ fin: true, opcode: 9, text: "fuzz" }));
-    const answered = await this.#until(() => this.#pongs > before || !this.isOpen, withinMs);
+    const answered = await this.#journal.until(() => this.#pongs > before || !this.isOpen, withinMs);
     this.#ponged = answered;
     return answered;
   }
@@ -512,63 +438,28 @@ export class Client {
     }
     this.#state = "closing";
     this.#socket!.close(1000);
-    const answered = await this.#until(() => this.#state === "over", withinMs);
+    const answered = await this.#journal.until(() => this.#state === "over", withinMs);
     this.#closeAnswered ??= answered;
     this.#end();
   }
 
-  /** Waits until something happens that makes it true. */
-  async #until(isSo: () => boolean, withinMs: number): Promise<boolean> {
-    if (isSo()) return true;
-    return await new Promise((resolve) => {
-      const settle = (result: boolean) => {
-        clearTimeout(timer);
-        this.#listeners.delete(look);
-        resolve(result);
-      };
-      const look = () => {
-        if (isSo()) settle(true);
-      };
-      const timer = setTimeout(() => settle(isSo()), withinMs);
-      this.#listeners.add(look);
-    });
-  }
-
   /** Waits until a message has come this often. */
   delivered(id: string, withinMs: number): Promise<boolean> {
-    return this.#until(() => this.deliveriesOf(id).length > 0 || !this.isOpen, withinMs);
+    return this.#journal.until(() => this.deliveriesOf(id).length > 0 || !this.isOpen, withinMs);
   }
 
   /** The same in all steps of the connection: what is sent twice has the same identifier twice. */
   readonly #number = nextIdentifier();
 
   #filled(text: string): string {
-    const number = this.#number;
-    const instead: readonly (readonly [string, string])[] = [
-      [STANDS_FOR.room, this.part.room],
-      [STANDS_FOR.user, this.user],
-      [STANDS_FOR.neighbour, this.part.neighbourUser],
-      [STANDS_FOR.token, JSON.stringify(this.#variables.token ?? "").slice(1, -1)],
-      [STANDS_FOR.id, `fz-${number}`.padEnd(STANDS_FOR.id.length, "x")],
-      [STANDS_FOR.number, String(70_000_000 + (number % 9_999_999))],
-    ];
-    let filled = text;
-    for (const [name, value] of instead) filled = filled.replaceAll(name, value);
-    for (const [name, { text: value, json }] of Object.entries(this.#conversation?.captured ?? {})) {
-      filled = filled
-        .replaceAll(`"fuzz-captured-${name}-"`, json)
-        .replaceAll(`fuzz-captured-${name}-`, value);
-    }
-    return filled;
-  }
-
-  #tell(entry: LogEntry extends infer E ? (E extends LogEntry ? Omit<E, "atMs"> : never) : never): void {
-    this.#log.push({ atMs: performance.now() - this.#origin, ...entry } as LogEntry);
-    this.#wake();
-  }
-
-  #wake(): void {
-    for (const listener of [...this.#listeners]) listener();
+    return fill(text, {
+      room: this.part.room,
+      user: this.user,
+      neighbour: this.part.neighbourUser,
+      token: this.#variables.token ?? "",
+      number: this.#number,
+      captured: this.#conversation?.captured ?? {},
+    });
   }
 
   #end(): void {
@@ -579,18 +470,10 @@ export class Client {
       this.#controls.abort();
       this.#socket?.terminate();
     }
-    this.#wake();
+    this.#journal.wake();
   }
 
   #now() {
     return ms(performance.now());
   }
-}
-
-function shownFrame(frame: Frame): Shown {
-  if (typeof frame === "string") return { text: frame.slice(0, KEPT), bytes: Buffer.byteLength(frame) };
-  const bytes = Buffer.from(frame.buffer, frame.byteOffset, frame.byteLength);
-  const text = bytes.toString("utf8");
-  if (!text.includes("\ufffd")) return { text: text.slice(0, KEPT), bytes: frame.length };
-  return { hex: bytes.subarray(0, 1_024).toString("hex"), bytes: frame.length };
 }

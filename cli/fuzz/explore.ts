@@ -10,7 +10,8 @@ import {
   ofType,
   typesOf,
 } from "../../lib/fuzz/vocabulary.ts";
-import { Client, type Target } from "./client.ts";
+import { Client } from "./client.ts";
+import type { Target } from "./target.ts";
 
 /** What was learned. */
 export interface Explored {

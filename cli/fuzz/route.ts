@@ -9,13 +9,13 @@ import { COMMON_MESSAGES, type KnownMessage, type Message, messagesOf } from "..
 import type { Protocol } from "../../lib/protocols/index.ts";
 import { EXIT, UserError } from "../command.ts";
 import { campaign, type Progress } from "./campaign.ts";
-import { Client, type Target } from "./client.ts";
+import { Client } from "./client.ts";
 import type { FuzzContract } from "./contract.ts";
 import { explore } from "./explore.ts";
 import { type Options, RATES } from "./options.ts";
 import { findCalm, type Running } from "./run.ts";
 import { NoStage } from "./stage.ts";
-import type { Aim } from "./target.ts";
+import type { Aim, Target } from "./target.ts";
 
 /** What is sent beside what every route is sent. */
 export interface Extra {

@@ -2,9 +2,10 @@
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import type { Calm, ConnectionSeen, Observation } from "../../lib/fuzz/observation.ts";
 import type { Sequence } from "../../lib/fuzz/sequence.ts";
-import { Client, type Target } from "./client.ts";
+import { Client } from "./client.ts";
 import type { FuzzContract } from "./contract.ts";
 import { NoStage, Stage } from "./stage.ts";
+import type { Target } from "./target.ts";
 
 /** How runs are made. */
 export interface Running {

@@ -1,6 +1,7 @@
 /** The neighbours of a run: well-behaved connections, two in the room that is attacked and one elsewhere. */
 import type { Calm, ConnectionSeen, Meaning, ProbeSeen } from "../../lib/fuzz/observation.ts";
-import { Client, type Part, type Target } from "./client.ts";
+import { Client, type Part } from "./client.ts";
+import type { Target } from "./target.ts";
 
 /** The neighbours could not be had: the server takes no connections, or does not serve them. */
 export class NoStage extends Error {

@@ -1,7 +1,7 @@
 /** What is fuzzed: endpoint, protocol, who connects and by which way, as for any run; and whether that may be. */
 
 import { authorityOf, bytesOf } from "../../lib/address.ts";
-import { identities } from "../../lib/identity.ts";
+import { type Identity, identities } from "../../lib/identity.ts";
 import { hasFailed, type LoggedIn, type Login } from "../../lib/login/login.ts";
 import { compile, DescriptorError, type Protocol } from "../../lib/protocols/index.ts";
 import { overridden } from "../../lib/request.ts";
@@ -16,10 +16,25 @@ import { networkFor } from "../try/network.ts";
 import { aliasOf, type Network } from "../try/road.ts";
 import { masker } from "../try/safe-text.ts";
 import { headersOf, inFlags, loginOf, protocolOf, readUsers, settingsOf, userAgentOf } from "../try.ts";
-import type { Target } from "./client.ts";
 
 /** Flags that a target is made of, as they were given. */
 export type TargetArgs = Readonly<Record<string, string | boolean | undefined>>;
+
+/** How connections of a target are made. */
+export interface Target {
+  readonly protocol: Protocol;
+  readonly userAgent: string | undefined;
+  readonly messageBytes: number;
+  readonly connectTimeoutMs: number;
+  readonly messageTimeoutMs: number;
+  /** Whether a subprotocol that was not offered is a fault. */
+  readonly checkSubprotocols: boolean;
+  /** Who connects, once a login is done. */
+  identityOf(
+    index: number,
+    variables: Readonly<Record<string, string>>,
+  ): Promise<{ readonly identity: Identity; readonly network: Network }>;
+}
 
 /** Everything of a target that holds for each of its routes. */
 export interface Aim {
