@@ -357,7 +357,7 @@ export class Client {
       if (!(error instanceof RangeError)) throw error;
       return undefined;
     }
-    if (this.#isValidSoFar && payload.length <= MODEST) this.published.push(id);
+    if (this.#isValidSoFar && payload.length <= MODEST) this.#published.push(id);
     return id;
   }
 
@@ -367,8 +367,14 @@ export class Client {
   /** The identifier of the probe that it sent last. */
   lastProbe: string | undefined;
 
-  /** What it has published that others are owed. */
-  readonly published: string[] = [];
+  readonly #published: string[] = [];
+  /** How many of these the server has read: it answered something that was sent behind them. */
+  #read = 0;
+
+  /** What it has published that others are owed. Nobody is owed what was on its way when the connection ended. */
+  get owed(): readonly string[] {
+    return this.isOpen ? this.#published : this.#published.slice(0, this.#read);
+  }
 
   /** Sends a probe of the protocol, and waits for all of its replies. */
   async probe(
@@ -380,6 +386,7 @@ export class Client {
     const number = nextIdentifier();
     const id = this.#target.protocol.numericIds ? String(number) : `fz-${number}`;
     const sentAt = this.#now();
+    const published = this.#published.length;
     const common = {
       id,
       payloadBytes: Buffer.byteLength(payload),
@@ -416,6 +423,7 @@ export class Client {
       this.#write(send, step);
       look();
     });
+    if (seen.outcome === "reply") this.#read = Math.max(this.#read, published);
     this.#journal.probes.push(seen);
     return seen;
   }
@@ -424,9 +432,11 @@ export class Client {
   async ping(withinMs: number): Promise<boolean> {
     if (!this.isOpen) return true;
     const before = this.#pongs;
+    const published = this.#published.length;
     this.#tcp!.write(frameBytes({ fin: true, opcode: 9, text: "fuzz" }));
     const answered = await this.#journal.until(() => this.#pongs > before || !this.isOpen, withinMs);
     this.#ponged = answered;
+    if (this.#pongs > before) this.#read = Math.max(this.#read, published);
     return answered;
   }
 

@@ -2,7 +2,7 @@
 import { readFile } from "node:fs/promises";
 import * as v from "valibot";
 import { type Finding, FindingSchema, KIND_TITLES } from "../../lib/fuzz/finding.ts";
-import { judge, type Symptom, signatureOf } from "../../lib/fuzz/oracle.ts";
+import { isAgain, judge } from "../../lib/fuzz/oracle.ts";
 import { UserError } from "../command.ts";
 import type { Options } from "./options.ts";
 import { type Beside, runningOf } from "./route.ts";
@@ -66,7 +66,7 @@ export async function replay(
       break;
     }
     const symptoms = judge(finding.sequence, observation, rules);
-    const same = symptoms.find((one) => isSame(one, finding));
+    const same = symptoms.find((one) => isAgain(one, finding));
     if (same) {
       seen++;
       received = same.received;
@@ -75,7 +75,3 @@ export async function replay(
   }
   return { seen, of, received, others: [...others] };
 }
-
-const isSame = (symptom: Symptom, finding: Finding): boolean =>
-  signatureOf(symptom) === signatureOf(finding) ||
-  (finding.kind === "neighbour-lost" && symptom.kind === "neighbour-slow");

@@ -121,7 +121,7 @@ async function callOn(
       ]);
     }
   };
-  for (const client of clients) for (const id of client.published) owe(id, client);
+  for (const client of clients) for (const id of client.owed) owe(id, client);
   if (calm.deliveries) owe(inRoom[0]?.publish("x"), inRoom[0]!);
   await Promise.all(
     stage.neighbours.map((client) => (calm.probes ? stage.probe(client, waitMs) : client.ping(waitMs))),

@@ -5,7 +5,7 @@ import { type Identity, identities } from "../../lib/identity.ts";
 import { hasFailed, type LoggedIn, type Login } from "../../lib/login/login.ts";
 import { compile, DescriptorError, type Protocol } from "../../lib/protocols/index.ts";
 import { overridden } from "../../lib/request.ts";
-import { SettingsError } from "../../lib/settings.ts";
+import { type Settings, SettingsError } from "../../lib/settings.ts";
 import { redactUrl } from "../../lib/url.ts";
 import type { Users } from "../../lib/users.ts";
 import { type Surroundings, UserError } from "../command.ts";
@@ -70,6 +70,7 @@ export async function aimOf(
       throw new UserError("fuzz: expected --url, such as ws://127.0.0.1:8080/ws, got none");
     }
     const settings = settingsOf(args, headersOf(headers), env);
+    refuseOtherTransports(settings, env);
     const users = await readUsers(settings, cwd);
     const login = await loginOf(settings, users.columns, { cwd, env });
     const given = login?.variables ?? [];
@@ -79,6 +80,7 @@ export async function aimOf(
     const protocol = isNamed
       ? await protocolOf(settings, columns, { cwd, env, hosted }, source)
       : compile(NOTHING_KNOWN);
+    requireOneConnection(protocol);
     const config =
       args.config === undefined ? {} : await readConfigFile("--config", String(args.config), cwd);
     const insecure = args["insecure-skip-tls-verify"] === true || env.K6_INSECURE_SKIP_TLS_VERIFY === "true";
@@ -147,6 +149,32 @@ export async function aimOf(
     if (error instanceof SettingsError) throw new UserError(inFlags(error.message, args));
     throw error instanceof DescriptorError ? new UserError(error.message) : error;
   }
+}
+
+/** What these ask for would be left out of every connection. */
+function refuseOtherTransports(
+  { HTTP_VERSION, COMPRESSION }: Settings<"HTTP_VERSION" | "COMPRESSION">,
+  { SSE_URL = "" }: NodeJS.ProcessEnv,
+): void {
+  const expected: readonly (readonly [name: string, got: string, wanted: string, why: string])[] = [
+    ["SSE_URL", SSE_URL, "", "fuzzing has no use for event streams, which take no messages"],
+    ["HTTP_VERSION", HTTP_VERSION, "1.1", "fuzzing writes frames on a TCP connection of its own"],
+    ["COMPRESSION", COMPRESSION, "off", "fuzzing sends its frames as they are"],
+  ];
+  for (const [name, got, wanted, why] of expected) {
+    if (got === wanted) continue;
+    const shown = name === "SSE_URL" ? "a URL" : got;
+    throw new SettingsError(`${name}: expected ${wanted || "nothing"}, since ${why}, got ${shown}`);
+  }
+}
+
+/** A body for HTTP is no message of the connection. */
+function requireOneConnection({ descriptor }: Protocol): void {
+  const beside = (["probe", "publish"] as const).find((name) => descriptor[name]?.http);
+  if (beside === undefined) return;
+  throw new SettingsError(
+    `PROTOCOL_FILE: expected messages on the connection, since fuzzing sends none beside it, got "${beside}" with "http"`,
+  );
 }
 
 const secretColumns = (users: Users): string[] =>

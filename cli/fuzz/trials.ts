@@ -1,6 +1,6 @@
 /** Runs of one sequence among neighbours of its own: for what is made smaller, and for what is seen again. */
 import type { Observation } from "../../lib/fuzz/observation.ts";
-import { judge, type Rules, type Symptom, signatureOf } from "../../lib/fuzz/oracle.ts";
+import { isAgain, judge, type Rules, type Symptom, signatureOf } from "../../lib/fuzz/oracle.ts";
 import type { Sequence } from "../../lib/fuzz/sequence.ts";
 import { executeAlone, type Running, serves } from "./run.ts";
 
@@ -53,8 +53,7 @@ export class Trials {
     const run = await this.all(sequence, running);
     const symptom =
       run?.symptoms.find((one) => signatureOf(one) === signatureOf(like)) ??
-      // What is late for a short wait is slow for a long one.
-      run?.symptoms.find(({ kind }) => like.kind === "neighbour-lost" && kind === "neighbour-slow");
+      run?.symptoms.find((one) => isAgain(one, like));
     return run && symptom && { symptom, seen: run.seen };
   }
 

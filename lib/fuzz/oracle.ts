@@ -86,6 +86,15 @@ export function judge(sequence: Sequence, seen: Observation, rules: Rules): Symp
 /** What tells like symptoms from others. */
 export const signatureOf = ({ kind, key }: Pick<Symptom, "kind" | "key">): string => `${kind} ${key}`;
 
+/**
+ * Whether a run shows again what another one did. What is late for a short wait is slow for a long one, and an end without
+ * a Close stays what it is when our own Close is left out.
+ */
+export const isAgain = (one: Pick<Symptom, "kind" | "key">, before: Pick<Symptom, "kind" | "key">): boolean =>
+  signatureOf(one) === signatureOf(before) ||
+  (before.kind === "neighbour-lost" && one.kind === "neighbour-slow") ||
+  (before.kind === "abrupt-end" && one.kind === "abrupt-end");
+
 function base(kind: FindingKind, key: string, { steps }: Sequence, on: string, step?: number) {
   return { kind, key, on, step: step ?? (steps.length > 0 ? steps.length - 1 : undefined), atMs: 0 };
 }

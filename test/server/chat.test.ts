@@ -137,3 +137,29 @@ test("a resume without a room gets an error", async () => {
   const client = await Client.connect(chat);
   assert.equal((await client.request({ type: "resume", after: 0 })).reason, "not_subscribed");
 });
+
+test("JSON that is nested too deeply to be written again is refused by name, and no other message is lost", async () => {
+  const nested = `${"[".repeat(20_000)}${"]".repeat(20_000)}`;
+  const [client, bystander] = [await Client.connect(chat), await Client.connect(chat)];
+  await Promise.all([client.subscribe("deep"), bystander.subscribe("deep")]);
+  const messages: [field: string, rest: string][] = [
+    ["type", ""],
+    ["echoId", '"type":"echo",'],
+    ["room", '"type":"subscribe",'],
+    ["room", '"type":"publish",'],
+    ["text", '"type":"publish","room":"deep",'],
+    ["publisher", '"type":"publish","room":"deep",'],
+    ["room", '"type":"unsubscribe",'],
+    ["after", '"type":"resume",'],
+  ];
+  for (const [field, rest] of messages) {
+    client.ws.send(`{${rest}"${field}":${nested}}`);
+    const { type, reason } = await client.json();
+    assert.deepEqual([rest, field, type, reason], [rest, field, "error", "bad_message"]);
+  }
+  client.send({ type: "publish", room: "deep", id: "after" });
+  for (const one of [client, bystander]) {
+    const { id, seq } = await one.json();
+    assert.deepEqual([id, seq], ["after", 1]);
+  }
+});

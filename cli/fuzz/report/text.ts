@@ -6,14 +6,14 @@ import { formatDuration, ms } from "../../../lib/units.ts";
 const LINE = "=".repeat(60);
 
 export function findingText(finding: Finding, number: number): string {
-  const { title, route, sent, expected, received, index, connections, again, also, atMs } = finding;
+  const { title, route, sent, expected, received, index, connections, sequence, again, also, atMs } = finding;
   const lines = [
     LINE,
     `FINDING ${number}${route === "" ? "" : ` on ${route}`}: ${title}`,
     LINE,
     ...(index === undefined
       ? ["At:         the opening of the connection"]
-      : [`At:         message ${index + 1} of ${sent.length}`]),
+      : [`At:         message ${index + 1} of ${sequence.steps.length}`]),
     ...sent.map((line, i) => `${i === 0 ? "Sent:       " : "            "}${line}`),
     `Expected:   ${expected}`,
     `Received:   ${received} (${finding.on}${atMs > 0 && Number.isFinite(atMs) ? `, after ${atMs.toFixed(1)} ms` : ""})`,
