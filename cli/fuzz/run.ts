@@ -198,6 +198,10 @@ export async function findCalm(target: Target, neighbours: number): Promise<Calm
       id !== undefined && second !== undefined && (await second.delivered(id, Math.min(timeout, 1_000)));
     const ownDeliveries = deliveries && first!.deliveriesOf(id!).length > 0;
     const isProbed = probes.every((probe) => probe?.outcome === "reply");
+    // Once these are answered, what was published has come wherever it comes.
+    await Promise.all(
+      stage.neighbours.map((client) => (isProbed ? stage.probe(client, timeout) : client.ping(timeout))),
+    );
     const seen = stage.neighbours.map((client) => client.seen());
     const last = await Client.open(
       { ...first!.part, name: "the last", index: stage.neighbours.length, opening: { start: "ready" } },

@@ -9,13 +9,18 @@ export interface GraphqlShapes {
 export interface GraphqlOperation {
   readonly kind: "subscription" | "query" | "mutation";
   readonly name: string;
-  readonly args: readonly { readonly name: string; readonly type: string; readonly required: boolean }[];
+  readonly args: readonly {
+    readonly name: string;
+    readonly type: string;
+    /** Values at the edges, as GraphQL writes them. */
+    readonly values: readonly string[];
+  }[];
   readonly hasFields: boolean;
 }
 
-/** Asks for the operations, without the types behind them. */
+/** Asks for the operations and for what their arguments are made of, without the types of results. */
 export const INTROSPECTION =
-  "{ __schema { queryType { name } mutationType { name } subscriptionType { name } types { name kind fields { name args { name type { kind name ofType { kind name ofType { kind name ofType { kind name } } } } } type { kind name ofType { kind name ofType { kind name ofType { kind name } } } } } } } }";
+  "{ __schema { queryType { name } mutationType { name } subscriptionType { name } types { name kind enumValues { name } inputFields { name type { kind name ofType { kind name ofType { kind name ofType { kind name } } } } } fields { name args { name type { kind name ofType { kind name ofType { kind name ofType { kind name } } } } } type { kind name ofType { kind name ofType { kind name ofType { kind name } } } } } } } }";
 
 interface TypeRef {
   readonly kind: string;
@@ -26,7 +31,7 @@ interface TypeRef {
 /** Reads what introspection answered; no operations where it is something else. */
 export function shapesOf(data: unknown): GraphqlShapes {
   const schema = (data as { __schema?: Record<string, unknown> } | undefined)?.__schema;
-  const types = (schema?.types ?? []) as { name: string; fields: Field[] | null }[];
+  const types = (schema?.types ?? []) as Type[];
   const kinds = ["subscription", "query", "mutation"] as const;
   const operations = kinds.flatMap((kind) => {
     const root = (schema?.[`${kind}Type`] as { name: string } | null | undefined)?.name;
@@ -38,13 +43,20 @@ export function shapesOf(data: unknown): GraphqlShapes {
         args: args.map((arg) => ({
           name: arg.name,
           type: typeText(arg.type),
-          required: arg.type.kind === "NON_NULL",
+          values: [0, 1, 2, 3].map((edge) => exampleOf(arg.type, edge, types)),
         })),
         hasFields: ["OBJECT", "INTERFACE", "UNION"].includes(named(type).kind),
       }),
     );
   });
   return { operations };
+}
+
+interface Type {
+  readonly name: string;
+  readonly fields: readonly Field[] | null;
+  readonly enumValues?: readonly { readonly name: string }[] | null;
+  readonly inputFields?: readonly { readonly name: string; readonly type: TypeRef }[] | null;
 }
 
 interface Field {
@@ -67,6 +79,24 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
   Float: ["0", "-1.5", "1e308"],
   Boolean: ["true", "false"],
 };
+
+/** Input objects within one another that are filled in; those below have only what they must have. */
+const DEEPEST = 2;
+
+/** A value of a type; which one of those at its edges, the number says. */
+function exampleOf(type: TypeRef, edge: number, types: readonly Type[], depth = 0): string {
+  if (type.kind === "NON_NULL") return exampleOf(type.ofType!, edge, types, depth);
+  if (type.kind === "LIST") return `[${exampleOf(type.ofType!, edge, types, depth)}]`;
+  const { enumValues, inputFields } = types.find(({ name }) => name === type.name) ?? {};
+  const choices = enumValues?.map(({ name }) => name) ?? EDGES[type.name ?? ""] ?? EDGES.String!;
+  if (!inputFields) return choices[edge % choices.length] ?? "null";
+  // A type that must hold itself cannot be had at all.
+  if (depth > 2 * DEEPEST) return "{}";
+  const fields = inputFields
+    .filter((field) => depth < DEEPEST || field.type.kind === "NON_NULL")
+    .map((field) => `${field.name}: ${exampleOf(field.type, edge, types, depth + 1)}`);
+  return `{ ${fields.join(", ")} }`;
+}
 
 /** Protocol messages in and out of order, and each operation with values at the edges. */
 export function graphqlMessages({ operations }: GraphqlShapes): Message[] {
@@ -125,10 +155,7 @@ export function graphqlMessages({ operations }: GraphqlShapes): Message[] {
 }
 
 function queryOf({ kind, name, args, hasFields }: GraphqlOperation, edge: number): string {
-  const given = args.map((arg) => {
-    const edges = EDGES[arg.type.replace(/!$/, "")] ?? ["null"];
-    return `${arg.name}: ${edges[edge % edges.length]}`;
-  });
+  const given = args.map((arg) => `${arg.name}: ${arg.values[edge % arg.values.length]}`);
   const list = given.length > 0 ? `(${given.join(", ")})` : "";
   return `${kind} { ${name}${list}${hasFields ? " { __typename }" : ""} }`;
 }

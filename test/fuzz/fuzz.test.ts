@@ -1,12 +1,15 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdir, readFile, symlink } from "node:fs/promises";
+import { once } from "node:events";
+import { mkdir, readFile, symlink, writeFile } from "node:fs/promises";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
+import { WebSocketServer } from "ws";
 import { packageFile } from "../../cli/package-file.ts";
 import { FINDING_FORMAT } from "../../lib/fuzz/finding.ts";
 import type { FindingKind } from "../../lib/fuzz/oracle.ts";
-import { besides, type Fault, startFaulty } from "./faulty-server.ts";
+import { ACME, besides, type Fault, startFaulty } from "./faulty-server.ts";
 import { fuzzDirectory, fuzzJson, runFuzz } from "./run.ts";
 
 /** So that a run ends by its count of sequences, and a machine that is slow only takes longer. */
@@ -45,6 +48,41 @@ for (const [fault, kind, more] of faults) {
     assert.equal(replayed.code, 99);
   });
 }
+
+test("a message that was on its way when the server closed its sender's connection is owed to nobody", async (t) => {
+  const server = new WebSocketServer({ port: 0, host: "127.0.0.1" });
+  await once(server, "listening");
+  t.after(() => server.close());
+  server.on("connection", (socket) =>
+    socket.on("message", (data) => {
+      const text = data.toString();
+      if (!text.startsWith("{")) return socket.close(1008);
+      // A moment later, as frameworks do that hand messages on: by then the connection may be over.
+      setImmediate(() => {
+        const { type, ...message } = JSON.parse(text);
+        if (socket.readyState !== socket.OPEN) return;
+        if (type === "echo") return socket.send(JSON.stringify({ type: "echoed", ...message }));
+        for (const one of server.clients) one.send(JSON.stringify({ type: "said", ...message }));
+      });
+    }),
+  );
+  const url = `ws://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const directory = await fuzzDirectory(t);
+  const { session: _, ...descriptor } = ACME;
+  await writeFile(join(directory, "plain.json"), JSON.stringify(descriptor));
+  const say = { on: 0, origin: { name: "publish" }, valid: { kind: "publish", payload: "x" } };
+  const bad = { on: 0, origin: { name: "text" }, text: "no JSON" };
+  const lost = (steps: object[]) => ({
+    ...{ format: FINDING_FORMAT, url, route: "", protocol: ACME.name, kind: "neighbour-lost", key: "" },
+    ...{ also: [], title: "lost", sent: [], expected: "", received: "", on: "neighbour 1", atMs: 0 },
+    ...{ connections: [], again: { seen: 1, of: 1, control: 0 }, shrunk: true, seed: 1, run: 1, times: 1 },
+    ...{ round: { seed: 1, path: "0" }, log: [], sequence: { connections: [{ start: "ready" }], steps } },
+  });
+  await writeFile(join(directory, "lost.json"), JSON.stringify(lost([{ ...say, burst: true }, bad])));
+  const args = ["--protocol-file", "plain.json", "--again", "3", "--replay", "lost.json"];
+  const { code, out } = await runFuzz(directory, args);
+  assert.deepEqual([code, out], [0, "lost: seen 0 of 3 times\n  expected: \n"]);
+});
 
 test("a server without faults bears it, and a finding that is gone is not seen", async (t) => {
   const server = await startFaulty();

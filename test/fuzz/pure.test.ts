@@ -9,7 +9,7 @@ import { placeOf } from "../../lib/fuzz/finding.ts";
 import { chosen } from "../../lib/fuzz/globs.ts";
 import { edited, jsonIn, pathsOf } from "../../lib/fuzz/json-edit.ts";
 import type { Calm, ConnectionSeen, LogEntry, Observation, ProbeSeen } from "../../lib/fuzz/observation.ts";
-import { FINDING_KINDS, judge } from "../../lib/fuzz/oracle.ts";
+import { FINDING_KINDS, isAgain, judge } from "../../lib/fuzz/oracle.ts";
 import { breaksWire, type Sequence, type Step } from "../../lib/fuzz/sequence.ts";
 import { smaller } from "../../lib/fuzz/shrink.ts";
 import { changesOf, messagesOf, ofType } from "../../lib/fuzz/vocabulary.ts";
@@ -320,4 +320,15 @@ test("of metrics, whole gauges count that a quiet server holds still", () => {
       ["rooms", 2],
     ],
   );
+});
+
+test("an end without a Close is the same one without our Close, and what was lost may come late", () => {
+  const [lost, slow] = [
+    { kind: "neighbour-lost", key: "" },
+    { kind: "neighbour-slow", key: "" },
+  ] as const;
+  assert.ok(isAgain({ kind: "abrupt-end", key: "" }, { kind: "abrupt-end", key: "after a Close" }));
+  assert.ok(isAgain(slow, lost));
+  assert.ok(!isAgain(lost, slow));
+  assert.ok(!isAgain({ kind: "server-error", key: "1011" }, { kind: "server-error", key: "1012" }));
 });
