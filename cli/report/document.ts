@@ -2,6 +2,7 @@
 import { termsIn } from "../../lib/glossary.ts";
 import { COUNT_HEADER, LATENCY_HEADER, layout } from "../../lib/summary/layout.ts";
 import type { Chart } from "./chart.ts";
+import { contract, contractNotes } from "./contract.ts";
 import { type Html, html, json } from "./html.ts";
 import { caption, environment, figure, findings, limits, section, table, tiles, verdict } from "./parts.ts";
 import { type Assets, shell } from "./shell.ts";
@@ -75,6 +76,9 @@ export function contentOf(views: readonly RunView[], charts: readonly Chart[]): 
     "Limits",
     views.map((view) => limits(view, isOneOfSeveral)),
   )}${section(
+    "Contract",
+    views.map((view) => contract(view, caption(view, views))),
+  )}${section(
     "Steps",
     views.map((view) => {
       const { steps, stepHeader } = layout(view.summary);
@@ -92,7 +96,7 @@ export function contentOf(views: readonly RunView[], charts: readonly Chart[]): 
     views.map((view) => table(caption(view, views), TERMS_HEADER, termRows(view))),
   )}${section(
     "Environment",
-    views.map((view) => environment(view, isOneOfSeveral)),
+    views.map((view) => environment(view, isOneOfSeveral, contractNotes(view))),
   )}`;
   return { above, figures: html`${charts.map(figure)}`, below };
 }

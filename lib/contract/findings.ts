@@ -28,6 +28,9 @@ export interface ContractFigures {
 /** Whether a note is one of {@link notesOnContract} that tells how messages broke the contract. */
 export const isContractFinding = (note: string): boolean => /^contract: .* (once|\d+ times)$/.test(note);
 
+/** Whether a note is about a contract: one of {@link notesOnContract}, or of those that a virtual user's log has. */
+export const isContractNote = (note: string): boolean => /^contract( [^:]*)?: /.test(note);
+
 /** Names that are listed one by one. */
 const MOST_LISTED = 20;
 
