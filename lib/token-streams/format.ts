@@ -71,12 +71,17 @@ export const STREAM_FORMATS = {
       "/data/choices/0/delta/content",
       "/data/choices/0/delta/reasoning_content",
       "/data/choices/0/delta/reasoning",
+      "/data/choices/0/delta/refusal",
       "/data/choices/0/delta/tool_calls/0/function/arguments",
     ],
     tokens: "/data/usage/completion_tokens",
     promptTokens: "/data/usage/prompt_tokens",
     done: { where: { "/data": "[DONE]" } },
-    error: { where: { "/data/error": { exists: true } } },
+    // Not any "error": some say in each event that it is null. TGI's is a text with a type beside it.
+    error: [
+      { where: { "/data/error/message": { exists: true } } },
+      { where: { "/data/error_type": { exists: true } } },
+    ],
     errorText: "/data/error/message",
     body: {
       model: "${model}",

@@ -28,6 +28,14 @@ type Format struct {
 	ErrorText string `json:"errorText"`
 }
 
+const (
+	// mostTokens is more than any model writes: a server that says so does not know,
+	// and the sum over a run could not hold it.
+	mostTokens = 1_000_000_000
+	// mostErrorText is how many bytes are kept of what a server says of an error.
+	mostErrorText = 64 << 10
+)
+
 // none is the number of a place that a Format does not have.
 const none = -1
 
@@ -78,7 +86,8 @@ func (c *compiled) read(r *protocol.ShapeReader, message []byte, binary bool) (m
 	if c.holds(r, c.done, c.failures) {
 		m.failed = true
 		if c.errorText != none {
-			m.errorText = string(r.Text(c.errorText))
+			text := r.Text(c.errorText)
+			m.errorText = string(text[:min(len(text), mostErrorText)])
 		}
 		return m
 	}
@@ -88,7 +97,7 @@ func (c *compiled) read(r *protocol.ShapeReader, message []byte, binary bool) (m
 			m.characters += charactersIn(text)
 		}
 	}
-	m.tokens, m.prompt = wholeAt(r, c.tokens), wholeAt(r, c.prompt)
+	m.tokens, m.prompt = tokensAt(r, c.tokens), tokensAt(r, c.prompt)
 	m.done = c.holds(r, 0, c.done)
 	return m
 }
@@ -103,9 +112,10 @@ func (c *compiled) holds(r *protocol.ShapeReader, first, n int) bool {
 	return false
 }
 
-func wholeAt(r *protocol.ShapeReader, place int) int64 {
+// tokensAt is a number of tokens; -1 where there is none that can be one.
+func tokensAt(r *protocol.ShapeReader, place int) int64 {
 	if place != none {
-		if n, ok := r.Whole(place); ok {
+		if n, ok := r.Whole(place); ok && n <= mostTokens {
 			return n
 		}
 	}
