@@ -95,7 +95,9 @@ func (s *tokenStreams) start() (*tokenShard, error) {
 	t.Request = o.ask
 	t.Body = func(n int) []byte { return o.bodies[n%len(o.bodies)].fill(n) }
 	out := newTokenRecorder(s.instance, o)
-	t.Notice = out.hearOfTokens
+	t.Notice = func(n int, outcome tokens.Outcome, text string) {
+		out.hearOfTokens(outcome, text, o.request.value("token", n))
+	}
 	run, err := tokens.Start(e, t)
 	if err != nil {
 		s.process.release()
@@ -176,12 +178,12 @@ func (s *tokenShard) push() {
 }
 
 // hearOfTokens is called on a loop's goroutine with what a server said about a
-// failure.
-func (r *recorder) hearOfTokens(o tokens.Outcome, text string) {
+// failure, which may repeat the secrets of the request.
+func (r *recorder) hearOfTokens(o tokens.Outcome, text string, secrets ...string) {
 	if text == "" {
 		return
 	}
-	r.process.notices.add("token "+o.String(), "a request failed ("+o.String()+"): "+peerText(text))
+	r.process.notices.add("token "+o.String(), "a request failed ("+o.String()+"): "+peerText(text, secrets...))
 }
 
 // failureOfTokens is the reason that a request's failure counts by.

@@ -50,8 +50,9 @@ type Options struct {
 	Good Good
 
 	Shard, Shards int
-	// Notice hears what servers said about failures: once for each loop and text.
-	Notice func(o Outcome, text string)
+	// Notice hears what servers said about the failure of request n: once for each
+	// loop and text.
+	Notice func(n int, o Outcome, text string)
 }
 
 // Good are limits of one request; 0 is no limit. A good request also finished.

@@ -239,7 +239,7 @@ func (r *request) end(outcome Outcome, at clock.Time, text string) {
 		now.Good++
 	}
 	if outcome != Finished && outcome != Stopped {
-		p.tell(outcome, text)
+		p.tell(r.number, outcome, text)
 	}
 	p.ended(at)
 }

@@ -239,14 +239,14 @@ func (p *part) stop() {
 	p.settle()
 }
 
-func (p *part) tell(o Outcome, text string) {
+func (p *part) tell(n int, o Outcome, text string) {
 	const kinds = 20
 	key := o.String() + ": " + text
 	if p.run.o.Notice == nil || p.told[key] || len(p.told) == kinds {
 		return
 	}
 	p.told[key] = true
-	p.run.o.Notice(o, text)
+	p.run.o.Notice(n, o, text)
 }
 
 // userQueue is when users make their next requests, the earliest first; see

@@ -28,8 +28,11 @@ var openAI = Format{
 	Tokens:       "/data/usage/completion_tokens",
 	PromptTokens: "/data/usage/prompt_tokens",
 	Done:         conditions{{Where: map[string]any{"/data": "[DONE]"}}},
-	Error:        conditions{{Where: map[string]any{"/data/error": map[string]any{"exists": true}}}},
-	ErrorText:    "/data/error/message",
+	Error: conditions{
+		{Where: map[string]any{"/data/error/message": map[string]any{"exists": true}}},
+		{Where: map[string]any{"/data/error_type": map[string]any{"exists": true}}},
+	},
+	ErrorText: "/data/error/message",
 }
 
 // script is what a server says, a flush after each element.
@@ -133,6 +136,10 @@ func TestEveryRequestEndsInOneWay(t *testing.T) {
 		{"without content", script{role, usage, done}, once(), Empty, 3, 0, 7, 0},
 		{"refused", http.NotFoundHandler(), once(), Refused, 0, 0, 0, 0},
 		{"another type", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "{}") }), once(), Refused, 0, 0, 0, 0},
+		{"with an error that is a text", script{role, "data: {\"error\":\"overloaded\",\"error_type\":\"overloaded\"}\n\n"}, once(), Errored, 2, 0, 0, 0},
+		{"each event says that there is no error", script{"data: {\"error\":null,\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\n", done}, once(), Finished, 2, 1, 0, 1},
+		{"it says more tokens than can be", script{delta("a"), "data: {\"usage\":{\"completion_tokens\":9007199254740991}}\n\n", done}, once(), Finished, 3, 1, 0, 1},
+		{"it says fewer than none", script{delta("a"), "data: {\"usage\":{\"completion_tokens\":-5}}\n\n", done}, once(), Finished, 3, 1, 0, 1},
 		{"never on", script{role, delta("a"), "hang"}, short, TimedOut, 2, 1, 0, 1},
 		{"never", http.HandlerFunc(neverAnswers), short, TimedOut, 0, 0, 0, 0},
 	} {
@@ -315,10 +322,23 @@ func TestWhatServersSaidIsTold(t *testing.T) {
 	defer server.Close()
 	var told []string
 	o := Options{Rate: 100, For: 50 * time.Millisecond}
-	o.Notice = func(o Outcome, text string) { told = append(told, o.String()+": "+text) }
+	o.Notice = func(_ int, o Outcome, text string) { told = append(told, o.String()+": "+text) }
 	load(t, enginetest.Start(t, engine.Options{Loops: 1}), server.URL, o)
 	if len(told) != 1 || told[0] != "error_event: out of memory" {
 		t.Errorf("told %q", told)
+	}
+}
+
+// What a server says of an error may be as long as a message.
+func TestLongErrorsAreCut(t *testing.T) {
+	server := httptest.NewServer(script{"data: {\"error\":{\"message\":\"" + strings.Repeat("x", 1<<20) + "\"}}\n\n"})
+	defer server.Close()
+	told := 0
+	o := once()
+	o.Notice = func(_ int, _ Outcome, text string) { told = len(text) }
+	load(t, enginetest.Start(t, engine.Options{Loops: 1}), server.URL, o)
+	if told != mostErrorText {
+		t.Errorf("told %d bytes, want %d", told, mostErrorText)
 	}
 }
 
