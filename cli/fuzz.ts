@@ -1,4 +1,4 @@
-import { relative, resolve } from "node:path";
+import { relative, resolve, sep } from "node:path";
 import { type ArgsDef, type CommandDef, defineCommand } from "citty";
 import type { Finding } from "../lib/fuzz/finding.ts";
 import { FUZZ_FORMAT, type FuzzResult, type RouteResult } from "../lib/fuzz/result.ts";
@@ -205,7 +205,13 @@ async function fuzzAll(
     routes: results,
     findings,
   };
-  const files = await writeResults(directory, whole, aim.protocol, aim.mask);
+  const files = await writeResults(
+    directory,
+    whole,
+    aim.protocol,
+    protocolGiven(args, directory, around),
+    aim.mask,
+  );
   if (args.json) out.write(`${aim.mask(JSON.stringify({ ...whole, files }))}\n`);
   else {
     out.write(`${lines(aim.mask(resultText(whole)))}\n`);
@@ -213,6 +219,19 @@ async function fuzzAll(
   }
   if (whole.verdict === "fail") return EXIT.fail;
   return whole.verdict === "pass" ? EXIT.pass : EXIT.undecided;
+}
+
+/** The protocol as it was given, for tests in the directory of the results. */
+function protocolGiven(args: Args, directory: string, { cwd, env }: Pick<Surroundings, "cwd" | "env">) {
+  const file = args["protocol-file"] ?? (args.protocol === undefined ? env.PROTOCOL_FILE : undefined);
+  if (file) {
+    const path = relative(directory, resolve(cwd, String(file)))
+      .split(sep)
+      .join("/");
+    return { protocolFile: path.startsWith("..") ? path : `./${path}` };
+  }
+  const protocol = args.protocol ?? env.PROTOCOL;
+  return protocol ? { protocol: String(protocol) } : {};
 }
 
 /** What is known of the server beside its descriptor. */

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
+import { execFile } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, readFile, symlink, writeFile } from "node:fs/promises";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
+import { promisify } from "node:util";
 import { WebSocketServer } from "ws";
 import { packageFile } from "../../cli/package-file.ts";
 import { FINDING_FORMAT } from "../../lib/fuzz/finding.ts";
@@ -111,12 +112,13 @@ test("^C keeps what was found; the test and the k6 script of a finding are files
 
   await mkdir(join(directory, "node_modules"));
   await symlink(packageFile("."), join(directory, "node_modules/k6-realtime"));
-  const options = JSON.stringify({ protocolFile: join(directory, "acme.json"), again: 1 });
-  const again = spawnSync(process.execPath, ["--test", join(results, "finding-1.test.mjs")], {
+  const options = JSON.stringify({ again: 1 });
+  // The server is in this process, so waiting must not block it.
+  const again = await promisify(execFile)(process.execPath, ["--test", join(results, "finding-1.test.mjs")], {
     env: { ...process.env, FUZZ_OPTIONS: options, NODE_TEST_CONTEXT: undefined },
-    encoding: "utf8",
-  });
+  }).catch((error) => error);
   assert.match(again.stdout, /not again: the server closes with a code for a fault of its own/);
+  assert.match(again.stdout, /code: 'ERR_ASSERTION'/);
   assert.match(again.stdout, /# fail 1/);
 });
 

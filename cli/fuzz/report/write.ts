@@ -8,7 +8,7 @@ import { makeDirectory } from "../../directory.ts";
 import { fuzzJunit } from "./junit.ts";
 import { k6Script, unscriptable } from "./k6-script.ts";
 import { fuzzPage } from "./page.ts";
-import { testFile } from "./test-file.ts";
+import { type GivenProtocol, testFile } from "./test-file.ts";
 
 /** Files of ours, which an earlier run may have left. */
 const OURS = /^(results\.json|report\.html|junit\.xml|finding-\d+\.(json|k6\.js|test\.mjs))$/;
@@ -35,13 +35,14 @@ export async function writeResults(
   directory: string,
   result: FuzzResult,
   protocol: Protocol,
+  given: GivenProtocol,
   mask: (text: string) => string,
 ): Promise<string[]> {
   const files: [name: string, text: string][] = result.findings.flatMap((finding, i) => {
     const name = `finding-${i + 1}`;
     return [
       [`${name}.json`, `${JSON.stringify(finding, null, 2)}\n`],
-      [`${name}.test.mjs`, testFile(finding, `${name}.json`)],
+      [`${name}.test.mjs`, testFile(finding, `${name}.json`, given)],
       ...(unscriptable(finding, protocol) === undefined
         ? [[`${name}.k6.js`, k6Script(finding, protocol)] as [string, string]]
         : []),
