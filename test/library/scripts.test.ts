@@ -201,23 +201,23 @@ for (const engine of [false, true]) {
 
 test("metrics, settings and limits of a scenario's own are recorded, checked and judged", async (t) => {
   const { file, source, env } = await pageOf("own-scenarios");
-  const quick = { ...env, THINK_TIME: "100ms" };
+  const quick = { ...env, CLASS_PAUSE: "100ms" };
   const { summary, stdout } = await runScript(t, file, source, { env: quick, engine: true });
   assert.equal(summary.verdict, "pass", stdout);
   assert.equal(trend(summary, "class_heard_ms").count, 6);
   assert.equal(trend(summary, "class_heard_ms{role:teacher}").count, 1);
   assert.equal(trend(summary, "class_heard_ms{role:pupil}").count, 5);
-  assert.equal(summary.tested?.settings.THINK_TIME, "100ms");
+  assert.equal(summary.tested?.settings.CLASS_PAUSE, "100ms");
   assert.match(stdout, /class_heard_ms/);
 });
 
 const refusals: Record<string, { change?: [string, string]; env?: Record<string, string>; says: RegExp }> = {
   "a wrong value of a setting of its own": {
-    env: { THINK_TIME: "soon" },
-    says: /THINK_TIME: expected a duration such as 500ms, 10s or 1m30s, got \\?"soon/,
+    env: { CLASS_PAUSE: "soon" },
+    says: /CLASS_PAUSE: expected a duration such as 500ms, 10s or 1m30s, got \\?"soon/,
   },
   "a setting of its own that is the toolkit's": {
-    change: ["ownSettings: { THINK_TIME", "ownSettings: { SESSION"],
+    change: ["ownSettings: { CLASS_PAUSE", "ownSettings: { SESSION"],
     says: /ownSettings: expected a name in capitals that is not taken, got \\?"SESSION/,
   },
   "a limit on a metric that is not recorded": {

@@ -184,16 +184,20 @@ func TestRequestsAreMadeWhenTheyAreDue(t *testing.T) {
 	}))
 	defer server.Close()
 	enginetest.OnEachTransport(t, func(t *testing.T, e *engine.Engine) {
+		mu.Lock()
 		bodies = nil
+		mu.Unlock()
 		o := Options{Rate: 200, For: 500 * time.Millisecond, Body: func(n int) []byte { return fmt.Appendf(nil, "%d", n) }}
 		w := load(t, e, server.URL, o)
 		if w.Requests != 100 || w.Outcomes[Finished] != 100 || w.Tokens != 700 || w.PromptTokens != 300 {
 			t.Errorf("%d requests, %d finished, %d tokens, %d of prompts", w.Requests, w.Outcomes[Finished], w.Tokens, w.PromptTokens)
 		}
 		seen := map[string]bool{}
+		mu.Lock()
 		for _, body := range bodies {
 			seen[body] = true
 		}
+		mu.Unlock()
 		if len(seen) != 100 {
 			t.Errorf("%d different requests came", len(seen))
 		}
@@ -230,8 +234,12 @@ func TestUsersTakeTurns(t *testing.T) {
 	}))
 	defer server.Close()
 	enginetest.OnEachTransport(t, func(t *testing.T, e *engine.Engine) {
+		mu.Lock()
 		most = 0
+		mu.Unlock()
 		w := load(t, e, server.URL, Options{Users: 3, Think: time.Millisecond, For: 200 * time.Millisecond})
+		mu.Lock()
+		defer mu.Unlock()
 		if most > 3 || w.Requests < 4 || w.Outcomes[Finished] != w.Requests {
 			t.Errorf("%d at a time, %d requests, outcomes %v", most, w.Requests, w.Outcomes)
 		}
