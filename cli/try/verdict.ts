@@ -249,6 +249,7 @@ function hint({ status, headers }: TryEvent & { event: "refused" }): string {
 function hintOfStream({ status, headers }: TryEvent & { event: "refused" }): string {
   const field = (wanted: string) => headers.find(([name]) => name.toLowerCase() === wanted)?.[1];
   if (status === 401 || status === 403) return ": it does not let you in, see --token, --auth and --header";
+  if (status === 426 || status === 101) return ": it wants a WebSocket, so write ws:// or wss://";
   if (status === 204) return ", which asks clients not to come again";
   if (status >= 300 && status < 400)
     return `, a redirect to ${locationOf(headers)}: scenarios follow it within the host, try takes the URL itself`;

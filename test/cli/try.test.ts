@@ -403,11 +403,7 @@ test("of one message of WebSocket each of the protocol is shown, with what it wa
 describe("a wrong command line is refused before anything is sent", () => {
   const rows: [sentence: string, argv: string[], message: RegExp][] = [
     ["an unknown flag", ["--tokne", "x"], /^try: unknown flag --tokne, did you mean --token\?$/m],
-    [
-      "a wrong URL",
-      ["--url", "http://a"],
-      /^--url: expected a ws:\/\/ or wss:\/\/ URL .*, got one that begins with http:\/\/: write ws:\/\/\n$/,
-    ],
+    ["a wrong URL", ["--url", "ftp://a"], /^--url: expected a ws:\/\/ or wss:\/\/ URL .*, got one /],
     [
       "a URL that only looks like one",
       ["--url", "ws://[::1"],
