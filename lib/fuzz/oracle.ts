@@ -247,7 +247,8 @@ function ofConnection(
   const end = endOf(log);
   if (end && end.by !== "us") {
     const more = { closeCode: end.code, closeReason: end.reason };
-    const isLoose = own.some((step) => breaksWire(step) || step.cut) || saysMore(own);
+    // Behind a message without its end, our next one is a breach of RFC 6455 section 5.4.
+    const isLoose = own.some((step) => breaksWire(step) || isUnfinished(step)) || saysMore(own);
     const asked = own.some((step) => step.close || step.frames?.some(({ opcode }) => opcode === 8));
     const isExpected = expect.code(end.code ?? 1006);
     if (isExpected) {

@@ -31,7 +31,7 @@ test("the examples: echo and channels pass, the private one wants its token, the
     "echo",
     ...BOUNDED,
     "--runs",
-    "150",
+    "60",
   ]);
   assert.deepEqual([echo.code, echo.result.findings], [0, []]);
 
@@ -43,18 +43,18 @@ test("the examples: echo and channels pass, the private one wants its token, the
     "--exclude",
     "/ws/ch*",
   ];
-  const several = await fuzzJson(cwd, ["--url", url, ...routes, ...BOUNDED, "--runs", "40"]);
+  const several = await fuzzJson(cwd, ["--url", url, ...routes, ...BOUNDED, "--runs", "20"]);
   assert.deepEqual([several.code, several.result.findings], [0, []]);
   assert.deepEqual(
     several.result.routes.map(({ route }) => route),
     ["/ws/echo", "/ws/subscribe/{channel}"],
   );
 
-  const closed = await runFuzz(cwd, ["--url", `${url}/ws/private`, ...BOUNDED, "--runs", "50"]);
+  const closed = await runFuzz(cwd, ["--url", `${url}/ws/private`, ...BOUNDED, "--runs", "20"]);
   assert.equal(closed.code, 1);
   assert.match(closed.err, /4001/);
   const token = ["--auth", "query", "--token", "secret"];
-  const open = await fuzzJson(cwd, ["--url", `${url}/ws/private`, ...token, ...BOUNDED, "--runs", "40"]);
+  const open = await fuzzJson(cwd, ["--url", `${url}/ws/private`, ...token, ...BOUNDED, "--runs", "20"]);
   assert.deepEqual([open.code, open.result.findings], [0, []]);
   assert.ok(!JSON.stringify(open.result).includes("secret"));
 

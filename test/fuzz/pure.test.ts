@@ -77,6 +77,12 @@ const verdicts: [sentence: string, sent: Sequence, seen: Partial<Observation>, k
     { connections: [seenOn([closed(null, "network")])] },
     [],
   ],
+  [
+    "the same after a message without its end, which our next one comes into",
+    sequence({ on: 0, origin: { name: "frames" }, frames: [{ fin: false, opcode: 1, text: "{" }] }),
+    { connections: [seenOn([closed(null, "network")])] },
+    [],
+  ],
   ["we ended it ourselves", sequence(hostile), { connections: [seenOn([closed(null, "us")])] }, []],
   ["closed after valid messages", sequence(valid), { connections: [seenOn([closed(4000)])] }, ["gone"]],
   ["closed after others", sequence(hostile), { connections: [seenOn([closed(4000)])] }, []],
