@@ -411,7 +411,8 @@ const givenFlags = (args: Args) =>
 export function inFlags(message: string, args: Args): string {
   const flagOf = (name: string) => givenFlags(args).find(([, setting]) => setting === name)?.[0];
   return message.replace(/^\w+(?=:)/gm, (name) => {
-    const flag = flagOf(name) ?? (name === "SSE_URL" && args.url !== undefined ? "url" : undefined);
+    const flag =
+      flagOf(name) ?? (name === "SSE_URL" && /^https?:/i.test(String(args.url)) ? "url" : undefined);
     return flag === undefined ? name : `--${flag}`;
   });
 }
