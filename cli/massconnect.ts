@@ -2,6 +2,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { type ArgsDef, type CommandDef, defineCommand, runCommand } from "citty";
 import * as v from "valibot";
+import { fieldPath } from "../lib/issues.ts";
 import { EXIT, type Surroundings, UserError } from "./command.ts";
 import { run } from "./run.ts";
 
@@ -117,9 +118,8 @@ export function parseSpec(text: string, path: string): Spec {
   }
   const { success, output, issues } = v.safeParse(Spec, value);
   if (success) return output;
-  const [{ message, path: at }] = issues;
-  const field = at?.map(({ key }) => (typeof key === "number" ? `[${key}]` : `.${key}`)).join("") ?? "";
-  throw new UserError(`${path}: ${field.replace(/^\./, "") || "the spec"}: ${message}`);
+  const [issue] = issues;
+  throw new UserError(`${path}: ${fieldPath(issue) || "the spec"}: ${issue.message}`);
 }
 
 async function text(path: string): Promise<string> {

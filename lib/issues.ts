@@ -21,6 +21,19 @@ export const linesOf = (
     })
     .join("\n");
 
+/** Where the field is, as JavaScript would write it: `servers[0].uri`. Empty where it is the whole. */
+export const fieldPath = ({ path }: Pick<BaseIssue<unknown>, "path">): string =>
+  (path ?? [])
+    .map(({ key }) =>
+      typeof key === "number"
+        ? `[${key}]`
+        : /^[A-Za-z_$][\w$]*$/.test(String(key))
+          ? `.${String(key)}`
+          : `[${JSON.stringify(key)}]`,
+    )
+    .join("")
+    .replace(/^\./, "");
+
 function shapeOfAny(value: unknown): string {
   if (value === undefined) return "nothing";
   return typeof value === "string" ? shapeOf(value) : kindOf(value);

@@ -1,7 +1,7 @@
 /** Servers side by side, from rounds in which each was measured in turn. docs/guides/echo-performance.md says how. Pure. */
 import jstat from "jstat";
 import * as v from "valibot";
-import { FALSE_ALARMS, median } from "../gate/prediction.ts";
+import { average, FALSE_ALARMS, median, squares } from "../gate/prediction.ts";
 
 const { studentt } = jstat.jStat;
 
@@ -176,7 +176,7 @@ function ratioOf(own: readonly Row[], first: readonly Row[]): { against?: Ratio 
     return same ? [Math.log(timeOf(row) / timeOf(same))] : [];
   });
   if (logs.length < LEAST_ROUNDS) return {};
-  const middle = mean(logs);
+  const middle = average(logs);
   const half = halfWidth(logs);
   const [ratio, low, high] = [Math.exp(middle), Math.exp(middle - half), Math.exp(middle + half)];
   return { against: { ratio, low, high, word: low > 1 ? "slower" : high < 1 ? "faster" : "alike" } };
@@ -184,11 +184,6 @@ function ratioOf(own: readonly Row[], first: readonly Row[]): { against?: Ratio 
 
 /** Half of the interval about the mean, by Student's t. */
 function halfWidth(values: readonly number[]): number {
-  const middle = mean(values);
-  const squares = values.reduce((sum, value) => sum + (value - middle) ** 2, 0);
-  const error = Math.sqrt(squares / (values.length - 1) / values.length);
+  const error = Math.sqrt(squares(values) / (values.length - 1) / values.length);
   return studentt.inv(1 - FALSE_ALARMS / 2, values.length - 1) * error;
 }
-
-const mean = (values: readonly number[]): number =>
-  values.reduce((sum, value) => sum + value, 0) / values.length;

@@ -1,6 +1,7 @@
 /** The page of a run of conformance tests: testees side by side, and the wire log of each case. */
 import { readFile } from "node:fs/promises";
 import { packageFile } from "../package-file.ts";
+import { DETAILS_SCRIPT, DETAILS_STYLE } from "../report/details.ts";
 import { Html, html } from "../report/html.ts";
 import { shell } from "../report/shell.ts";
 import {
@@ -31,7 +32,12 @@ export function pageOf(results: ConformResults, house: string): string {
 ${matrix(agents)}
 ${agents.map(([agent, own]) => html`<section><h2>${agent}</h2>${own.map(caseOf)}</section>`)}
 </main>`;
-  return shell({ title, body, assets: { script: SCRIPT, style: `${house}\n${STYLE}` }, isLive: false });
+  return shell({
+    title,
+    body,
+    assets: { script: `${DETAILS_SCRIPT}${SCRIPT}`, style: `${house}\n${DETAILS_STYLE}${STYLE}` },
+    isLive: false,
+  });
 }
 
 function headline(agent: string, own: readonly CaseResult[]): Html {
@@ -98,29 +104,14 @@ const STYLE = `
 #matrix .plain { display: none; }
 #matrix.all .plain { display: table-row; }
 #matrix td { white-space: normal; text-align: left; }
-details { border-top: 1px solid var(--grid); padding: 4px 0; }
-details:target { background: var(--card); }
-summary { cursor: pointer; overflow-wrap: anywhere; }
-dl { display: grid; grid-template-columns: max-content 1fr; gap: 2px 12px; margin: 8px 0; }
-dt { color: var(--quiet); }
-dd { margin: 0; overflow-wrap: anywhere; }
 .held { color: var(--held); }
-.broken { color: var(--broken); font-weight: 600; }
 .known { color: var(--undecided); text-decoration: line-through; }
 .other { color: var(--undecided); }
-.wire td { vertical-align: top; text-align: left; white-space: pre-wrap; overflow-wrap: anywhere; }
 .wire .note td { color: var(--quiet); }
-.wire code { font-size: 12px; }
 `;
 
-/** Opens the case that the address names, and shows or hides what all pass. */
+/** Shows or hides what all pass. */
 const SCRIPT = `
-const open = () => {
-  const at = document.getElementById(decodeURIComponent(location.hash.slice(1)));
-  if (at instanceof HTMLDetailsElement) { at.open = true; at.scrollIntoView(); }
-};
-addEventListener("hashchange", open);
-open();
 const all = document.getElementById("all");
 const show = () => document.getElementById("matrix").classList.toggle("all", all.checked);
 all.addEventListener("change", show);

@@ -191,10 +191,12 @@ export function median(values: readonly number[]): number {
   return (sorted[Math.ceil(half) - 1]! + sorted[Math.floor(half)]!) / 2;
 }
 
-const average = (values: readonly number[]): number =>
+/** The mean; NaN of none. */
+export const average = (values: readonly number[]): number =>
   values.reduce((sum, value) => sum + value, 0) / values.length;
 
-function squares(values: readonly number[]): number {
+/** The sum of the squares of what sets each apart from the mean. */
+export function squares(values: readonly number[]): number {
   const center = average(values);
   return values.reduce((sum, value) => sum + (value - center) ** 2, 0);
 }

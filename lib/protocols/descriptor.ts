@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { fieldPath } from "../issues.ts";
 import { checkReferences } from "./check.ts";
 import { DescriptorError, describe } from "./problem.ts";
 import { type Descriptor, DescriptorSchema } from "./schema.ts";
@@ -14,24 +15,11 @@ import { type Descriptor, DescriptorSchema } from "./schema.ts";
 export function parseDescriptor(json: unknown, source: string, columns: readonly string[] = []): Descriptor {
   const result = v.safeParse(DescriptorSchema, json, { abortPipeEarly: true });
   const problems = (result.issues ?? []).map((issue) => ({
-    path: fieldPath(issue.path ?? []),
+    path: fieldPath(issue) || "the document",
     expected: issue.message,
     got: describe(issue.input),
   }));
   if (result.typed) problems.push(...checkReferences(result.output, columns));
   if (problems.length > 0) throw new DescriptorError(source, problems);
   return result.output as Descriptor;
-}
-
-function fieldPath(path: readonly { key?: unknown }[]): string {
-  const text = path
-    .map(({ key }) =>
-      typeof key === "number"
-        ? `[${key}]`
-        : /^[A-Za-z_$][\w$]*$/.test(String(key))
-          ? `.${String(key)}`
-          : `[${JSON.stringify(key)}]`,
-    )
-    .join("");
-  return text === "" ? "the document" : text.replace(/^\./, "");
 }

@@ -3,30 +3,21 @@ import assert from "node:assert/strict";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
-import { text } from "node:stream/consumers";
 import { type TestContext, test } from "node:test";
 import { stripVTControlCharacters } from "node:util";
 import { readAsyncApi } from "../../cli/asyncapi-file.ts";
 import { Interview } from "../../cli/import/interview.ts";
-import { main } from "../../cli/main.ts";
 import { packageFile } from "../../cli/package-file.ts";
 import { describedBy } from "../../lib/asyncapi/index.ts";
 import { objection } from "../../lib/import/question.ts";
 import { playDocument } from "../../server/asyncapi.ts";
+import { runMain } from "../cli/run-main.ts";
 import { lastLine, tryOut } from "../cli/try-out.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";
 
 const QUOTES = packageFile("examples/asyncapi/quotes.yaml");
 
-async function run(argv: readonly string[], cwd: string) {
-  const [out, err] = [new PassThrough(), new PassThrough()];
-  const said = Promise.all([text(out), text(err)]);
-  const code = await main(argv, { out, err, cwd, env: {}, signal: new AbortController().signal });
-  out.end();
-  err.end();
-  const [stdout, stderr] = await said;
-  return { code, out: stdout, err: stderr };
-}
+const run = (argv: readonly string[], cwd: string) => runMain(argv, { cwd });
 
 /** Imports a document into `made` and reads what was written. */
 async function imported(t: TestContext, document: string, ...flags: string[]) {

@@ -3,23 +3,14 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { WebSocketServer } from "ws";
-import { main } from "../../cli/main.ts";
+import { runMain } from "../cli/run-main.ts";
 import { OUR_K6 } from "../k6/run.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";
 
-async function run(args: readonly string[], cwd: string, signal = new AbortController().signal) {
-  let out = "";
-  let err = "";
-  const sink = (take: (text: string) => void) =>
-    ({ write: (chunk: unknown) => take(String(chunk)) }) as unknown as NodeJS.WritableStream;
-  const exitCode = await main(["bench", ...args], {
-    out: sink((text) => (out += text)),
-    err: sink((text) => (err += text)),
-    cwd,
-    env: { ...process.env, K6_PATH: OUR_K6, K6_AUTO_EXTENSION_RESOLUTION: "false" },
-    signal,
-  });
-  return { exitCode, out, err };
+async function run(args: readonly string[], cwd: string, signal?: AbortSignal) {
+  const env = { ...process.env, K6_PATH: OUR_K6, K6_AUTO_EXTENSION_RESOLUTION: "false" };
+  const { code, out, err } = await runMain(["bench", ...args], { cwd, env, ...(signal && { signal }) });
+  return { exitCode: code, out, err };
 }
 
 /** A server that sends back what `answer` makes of each message. */

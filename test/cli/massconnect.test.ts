@@ -5,30 +5,18 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { WebSocketServer } from "ws";
-import { main } from "../../cli/main.ts";
 import { flagsOf, parseSpec } from "../../cli/massconnect.ts";
 import { OUR_K6 } from "../k6/run.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";
+import { runMain } from "./run-main.ts";
 
 const spec = (...uris: readonly string[]) => ({
   servers: uris.map((uri) => ({ name: "../a server", uri, desc: "on localhost" })),
   options: { connections: 30, batchsize: 20, batchdelay: 50, retrydelay: 10 },
 });
 
-async function massconnect(cwd: string, args: readonly string[]) {
-  let out = "";
-  let err = "";
-  const sink = (take: (text: string) => void) =>
-    ({ write: (chunk: unknown) => take(String(chunk)) }) as unknown as NodeJS.WritableStream;
-  const exitCode = await main(["massconnect", ...args], {
-    out: sink((text) => (out += text)),
-    err: sink((text) => (err += text)),
-    cwd,
-    env: { ...process.env, K6_PATH: OUR_K6 },
-    signal: new AbortController().signal,
-  });
-  return { exitCode, out, err };
-}
+const massconnect = (cwd: string, args: readonly string[]) =>
+  runMain(["massconnect", ...args], { cwd, env: { ...process.env, K6_PATH: OUR_K6 } });
 
 async function server(t: TestContext) {
   const sockets = new WebSocketServer({ host: "127.0.0.1", port: 0 });
@@ -47,8 +35,8 @@ async function server(t: TestContext) {
 
 test("without a spec file a template is written, which is one", async (t) => {
   const cwd = await temporaryDirectory(t);
-  const { exitCode, out } = await massconnect(cwd, []);
-  assert.equal(exitCode, 0);
+  const { code, out } = await massconnect(cwd, []);
+  assert.equal(code, 0);
   assert.equal(out, "wrote massconnect.json: name your servers in it, and run this again\n");
   const template = parseSpec(await readFile(join(cwd, "massconnect.json"), "utf8"), "massconnect.json");
   assert.deepEqual(flagsOf(template, 0, "5s").slice(0, 4), [
@@ -63,8 +51,8 @@ test("each server gets its connections, and a directory of its own", async (t) =
   const servers = [await server(t), await server(t)];
   const cwd = await temporaryDirectory(t);
   await writeFile(join(cwd, "spec.json"), JSON.stringify(spec(...servers.map(({ url }) => url))));
-  const { exitCode, err } = await massconnect(cwd, ["spec.json", "--hold", "200ms", "--results", "found"]);
-  assert.ok(exitCode === 0 || exitCode === 3, err); // 3 where the machine is too busy to say
+  const { code, err } = await massconnect(cwd, ["spec.json", "--hold", "200ms", "--results", "found"]);
+  assert.ok(code === 0 || code === 3, err); // 3 where the machine is too busy to say
   for (const [i, { connections }] of servers.entries()) {
     assert.ok(connections() >= 30, `${connections()} connections`);
     const path = join(cwd, "found", `${i + 1}-_a_server`, "massconnect.summary.json");

@@ -2,23 +2,14 @@
 import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { PassThrough } from "node:stream";
-import { text } from "node:stream/consumers";
 import { type TestContext, test } from "node:test";
-import { main } from "../../cli/main.ts";
+import { runMain } from "../cli/run-main.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";
 
 async function diff(t: TestContext, files: Readonly<Record<string, string>>, ...argv: string[]) {
   const cwd = await temporaryDirectory(t);
   for (const [name, content] of Object.entries(files)) await writeFile(join(cwd, name), content);
-  const [out, err] = [new PassThrough(), new PassThrough()];
-  const said = Promise.all([text(out), text(err)]);
-  const signal = new AbortController().signal;
-  const code = await main(["contract-diff", ...argv], { out, err, cwd, env: {}, signal });
-  out.end();
-  err.end();
-  const [stdout, stderr] = await said;
-  return { code, out: stdout, err: stderr };
+  return runMain(["contract-diff", ...argv], { cwd });
 }
 
 const asyncApi = (type: string) => `asyncapi: 3.0.0

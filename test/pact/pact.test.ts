@@ -4,25 +4,15 @@ import { once } from "node:events";
 import { readFile, writeFile } from "node:fs/promises";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { PassThrough } from "node:stream";
-import { text } from "node:stream/consumers";
 import { type TestContext, test } from "node:test";
 import { WebSocketServer } from "ws";
-import { main } from "../../cli/main.ts";
 import { packageFile } from "../../cli/package-file.ts";
+import { runMain } from "../cli/run-main.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";
 
 const NOTIFICATIONS = packageFile("examples/pacts/notifications.json");
 
-async function run(argv: readonly string[], cwd: string) {
-  const [out, err] = [new PassThrough(), new PassThrough()];
-  const said = Promise.all([text(out), text(err)]);
-  const code = await main(argv, { out, err, cwd, env: {}, signal: new AbortController().signal });
-  out.end();
-  err.end();
-  const [stdout, stderr] = await said;
-  return { code, out: stdout, err: stderr };
-}
+const run = (argv: readonly string[], cwd: string) => runMain(argv, { cwd });
 
 /** A server that sends these messages and answers pings, with a descriptor for it. */
 async function served(t: TestContext, messages: readonly unknown[]) {

@@ -1,18 +1,12 @@
-/** The gate as it is called, and runs for it. */
-import { PassThrough } from "node:stream";
-import { text } from "node:stream/consumers";
 import type { TestContext } from "node:test";
 import { seeded } from "../../cli/gate/bootstrap.ts";
-import { main } from "../../cli/main.ts";
+import { runMain } from "../cli/run-main.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";
 import { latencies } from "./made-up-run.ts";
 import { encoded, RTT, record, type Synthetic } from "./synthetic.ts";
 
 export async function gate(cwd: string, ...argv: string[]) {
-  const [out, err] = [new PassThrough(), new PassThrough()];
-  const signal = new AbortController().signal;
-  const code = await main(["gate", ...argv], { out, err, cwd, env: {}, signal });
-  const [said, errors] = [await text(out.end()), await text(err.end())];
+  const { code, out: said, err: errors } = await runMain(["gate", ...argv], { cwd });
   return { code, last: said.trimEnd().split("\n").at(-1), said, errors };
 }
 

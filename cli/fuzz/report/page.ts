@@ -4,6 +4,7 @@ import { describeClose, type Finding, likeWords } from "../../../lib/fuzz/findin
 import type { FuzzResult } from "../../../lib/fuzz/result.ts";
 import { formatDuration, ms } from "../../../lib/units.ts";
 import { packageFile } from "../../package-file.ts";
+import { DETAILS_SCRIPT, DETAILS_STYLE } from "../../report/details.ts";
 import { type Html, html } from "../../report/html.ts";
 import { shell } from "../../report/shell.ts";
 
@@ -25,7 +26,7 @@ ${routes(result)}
   return shell({
     title: `Fuzzing: ${verdict}`,
     body,
-    assets: { script: SCRIPT, style: `${house}\n${STYLE}` },
+    assets: { script: DETAILS_SCRIPT, style: `${house}\n${DETAILS_STYLE}${STYLE}` },
     isLive: false,
   });
 }
@@ -67,26 +68,7 @@ ${also.length > 0 ? html`<dt>besides</dt><dd>${also.map((line) => html`${line}<b
 }
 
 const STYLE = `
-details { border-top: 1px solid var(--grid); padding: 4px 0; }
-details:target { background: var(--card); }
-summary { cursor: pointer; overflow-wrap: anywhere; }
-dl { display: grid; grid-template-columns: max-content 1fr; gap: 2px 12px; margin: 8px 0; }
-dt { color: var(--quiet); }
-dd { margin: 0; overflow-wrap: anywhere; }
 dd ol { margin: 0; padding-left: 1.4em; }
-.broken { color: var(--broken); font-weight: 600; }
 #routes td { text-align: left; white-space: normal; vertical-align: top; }
-.wire td { vertical-align: top; text-align: left; white-space: pre-wrap; overflow-wrap: anywhere; }
-.wire code { font-size: 12px; }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; }
-`;
-
-/** Opens the finding that the address names. */
-const SCRIPT = `
-const open = () => {
-  const at = document.getElementById(decodeURIComponent(location.hash.slice(1)));
-  if (at instanceof HTMLDetailsElement) { at.open = true; at.scrollIntoView(); }
-};
-addEventListener("hashchange", open);
-open();
 `;
