@@ -61,6 +61,9 @@ func clientCommand(name, short string, prepare func(cmd *cobra.Command) (*client
 			if err != nil {
 				return fmt.Errorf("--url: %w", err)
 			}
+			if err := requireStraight(url); err != nil {
+				return err
+			}
 			fields, err := target.fields()
 			if err != nil {
 				return err

@@ -103,6 +103,9 @@ func (f *serverFlags) targets(spec *conform.Spec) ([]*conform.Target, error) {
 		if err != nil || u.Scheme != "ws" && u.Scheme != "wss" || u.Host == "" {
 			return fmt.Errorf("%s: expected a URL such as ws://127.0.0.1:9001, got %q", field, redacted(u, address))
 		}
+		if err := requireStraight(address); err != nil {
+			return err
+		}
 		targets = append(targets, &conform.Target{Agent: firstNonEmpty(agent, u.Host), URL: u, Header: header, TLS: config, HTTP2: f.http2})
 		return nil
 	}

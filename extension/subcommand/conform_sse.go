@@ -142,6 +142,9 @@ func (f *sseServerFlags) server() (*sse.Server, error) {
 			return nil, err
 		}
 	}
+	if err := requireStraight(given, f.publish, f.gone); err != nil {
+		return nil, err
+	}
 	for _, h := range f.header {
 		name, value, ok := strings.Cut(h, ":")
 		if !ok || name == "" || strings.ContainsAny(h, "\r\n") {
@@ -186,6 +189,9 @@ func (f *sseClientFlags) run(cmd *cobra.Command) error {
 	}
 	service, err := httpURL("--url", f.url)
 	if err != nil {
+		return err
+	}
+	if err := requireStraight(f.url); err != nil {
 		return err
 	}
 	l, err := listenAt("--listen", f.listen)

@@ -75,6 +75,11 @@ func (f *benchFlags) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
+	for _, server := range spec.Servers {
+		if err := requireStraight(server.URI); err != nil {
+			return err
+		}
+	}
 	if err := checkOutfiles(spec); err != nil {
 		return err
 	}

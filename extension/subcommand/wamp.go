@@ -73,6 +73,9 @@ func NewWAMPClient(*state.GlobalState) *cobra.Command {
 			if _, _, err := engine.ParseURL(o.URL); err != nil {
 				return fmt.Errorf("--url: %w", err)
 			}
+			if err := requireStraight(o.URL); err != nil {
+				return err
+			}
 			if o.Interval < 0 {
 				return fmt.Errorf("--interval: expected a duration of at least 0, got %s", o.Interval)
 			}
