@@ -85,11 +85,10 @@ func TestAFailureOffTheListIsStillNamed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &recorder{metrics: set}
 	for reason, want := range map[engine.Reason]string{
 		401: "http_401", 418: "http_rejected", engine.ReasonBadAccept: "bad_accept", engine.ReasonOther: "other",
 	} {
-		if got := r.failure(reason); got != want {
+		if got := failureReason(set.ConnectFailures, reason); got != want {
 			t.Errorf("%s is %q, want %q", reason, got, want)
 		}
 	}

@@ -79,7 +79,7 @@ func (i *instance) newSwarm(call sobek.ConstructorCall) *sobek.Object {
 	if err != nil {
 		common.Throw(rt, err)
 	}
-	s := &swarmObject{instance: i, options: o}
+	s := &swarmObject{runner: runner{instance: i, of: "Swarm", itself: "this swarm is"}, options: o}
 	if err := call.This.Set("run", s.run); err != nil {
 		common.Throw(rt, err)
 	}

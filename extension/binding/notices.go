@@ -70,7 +70,7 @@ func (r *recorder) hear(said swarm.Notice, secrets ...string) {
 	text := peerText(said.Text, secrets...)
 	if said.Failure != engine.ReasonNone {
 		reason := said.Failure
-		name := r.failure(reason)
+		name := failureReason(r.metrics.ConnectFailures, reason)
 		switch {
 		case reason >= 100 && (name == statusOffTheList || text != ""):
 			r.process.notices.add(reason.String(), "an upgrade was answered with "+reason.String()+

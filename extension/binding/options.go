@@ -74,7 +74,6 @@ func readOptions(given any) (*options, error) {
 	o := &options{}
 	servers := r.texts("servers")
 	o.swarm.Connections = r.whole("connections", 0, 1, maxConnections)
-	o.swarm.Shards = r.whole("shards", 1, 1, maxShards)
 	o.swarm.Pace = readPace(r)
 	o.swarm.Retries = r.whole("retries", 0, -1, math.MaxInt32)
 	o.swarm.RetryDelay = r.milliseconds("retryDelayMs", time.Second, 1)
@@ -90,27 +89,16 @@ func readOptions(given any) (*options, error) {
 		o.swarm.Sources = append(o.swarm.Sources, addr)
 	}
 	o.messagesPerSecond = r.number("messagesPerSecond", 1, 0, 1e6)
-	o.timeouts = readTimeouts(r.object("timeouts"))
-	o.realTime = r.choice("priority", "normal", "realtime") == "realtime"
-	o.limits = readLimits(r)
 	o.swarm.Deflate = readCompression(r)
 	o.swarm.StreamsPerConnection = readHTTPVersion(r)
 	o.step = readStep(r)
 	o.contract = readContract(r)
-	o.request = &requests{
-		protocols: r.texts("subprotocols"),
-		variables: readVariables(r.object("variables")),
-		shards:    o.swarm.Shards,
-	}
-	readUserColumns(r, o.request.variables)
-	readHeaders(r, o.request)
+	o.readCommon(r)
 	if len(servers) == 0 {
 		r.wrong("servers", "at least one URL", servers)
 	}
 	for _, server := range servers {
-		if err := o.request.addServer(server); err != nil {
-			r.fail(err)
-		}
+		r.fail(o.request.addServer(server))
 		o.swarm.Servers = append(o.swarm.Servers, originOf(server))
 	}
 	if o.request.isStream && o.swarm.StreamsPerConnection > 0 {
@@ -141,6 +129,21 @@ func readOptions(given any) (*options, error) {
 		r.fail(o.request.check())
 	}
 	return o, r.done()
+}
+
+// readCommon reads what a Swarm and TokenStreams have in common.
+func (o *options) readCommon(r *reader) {
+	o.swarm.Shards = r.whole("shards", 1, 1, maxShards)
+	o.timeouts = readTimeouts(r.object("timeouts"))
+	o.realTime = r.choice("priority", "normal", "realtime") == "realtime"
+	o.limits = readLimits(r)
+	o.request = &requests{
+		protocols: r.texts("subprotocols"),
+		variables: readVariables(r.object("variables")),
+		shards:    o.swarm.Shards,
+	}
+	readUserColumns(r, o.request.variables)
+	readHeaders(r, o.request)
 }
 
 // readPace takes rate, or batchSize with batchDelayMs.

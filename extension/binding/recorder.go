@@ -46,12 +46,18 @@ var phaseNames = map[swarm.Series]string{
 	swarm.TLSPhase: "tls", swarm.SettingsPhase: "settings", swarm.UpgradePhase: "upgrade",
 }
 
-func newRecorder(i *instance, o *options) *recorder {
+// newPlainRecorder is one without series.
+func newPlainRecorder(i *instance) *recorder {
 	state := i.vu.State()
-	r := &recorder{
+	return &recorder{
 		metrics: i.metrics, builtin: state.BuiltinMetrics, tags: state.Tags.GetCurrentValues().Tags,
-		out: state.Samples, process: i.process, logger: state.Logger, step: i.process.beginStep(o.step), streams: o.request.isStream,
+		out: state.Samples, process: i.process, logger: state.Logger,
 	}
+}
+
+func newRecorder(i *instance, o *options) *recorder {
+	r := newPlainRecorder(i)
+	r.step, r.streams = i.process.beginStep(o.step), o.request.isStream
 	if r.step != nil {
 		r.tags = r.tags.With(stepTag, o.step)
 	}
@@ -65,7 +71,7 @@ func newRecorder(i *instance, o *options) *recorder {
 	set(swarm.ConnectLatency, i.metrics.ConnectLatency, "", "")
 	set(swarm.ConnectDelay, i.metrics.GeneratorDelay, bySide, "send")
 	set(swarm.ReceiveDelay, i.metrics.GeneratorDelay, bySide, "receive")
-	set(swarm.SessionTime, state.BuiltinMetrics.WSSessionDuration, "", "")
+	set(swarm.SessionTime, r.builtin.WSSessionDuration, "", "")
 	set(swarm.FirstByte, i.metrics.FirstByte, "", "")
 	set(swarm.FirstEvent, i.metrics.FirstEvent, "", "")
 	set(swarm.EventGap, i.metrics.EventGap, "", "")
@@ -110,8 +116,8 @@ func (r *recorder) distribution(t *trend, d *hist.Distribution, at time.Time) {
 	}
 }
 
-// setRatios fixes which fraction of each series k6 sees, from what the whole
-// run is expected to measure.
+// setRatios has k6 see what it can keep of what the whole run is expected to
+// measure.
 func (r *recorder) setRatios(o *options) {
 	connections := int64(o.swarm.Connections)
 	perSecond, held := o.messagesPerSecond, o.swarm.Hold+o.swarm.CloseOver
@@ -123,22 +129,29 @@ func (r *recorder) setRatios(o *options) {
 		perSecond, held = max(perSecond, replies), p.For+p.Timeout
 	}
 	messages := int64(float64(connections) * perSecond * held.Seconds())
-	var expected []int64
-	for series, t := range r.trends {
-		n := connections
+	setRatios(r.trends, func(series int) int64 {
 		if s := swarm.Series(series); s == swarm.ReceiveDelay || s == swarm.EventGap {
-			n = messages
+			return messages
 		}
-		expected = append(expected, n)
+		return connections
+	})
+}
+
+// setRatios fixes which fraction of each series k6 sees, of as many values as are
+// expected of it.
+func setRatios(trends []trend, expected func(series int) int64) {
+	var all []int64
+	for series, t := range trends {
+		all = append(all, expected(series))
 		if t.total.tag != "" {
-			expected = append(expected, n) // k6 keeps them again for the submetric
+			all = append(all, expected(series)) // k6 keeps them again for the submetric
 		}
 	}
-	ratios := samples.Ratios(expected)
-	for series := range r.trends {
-		r.trends[series].oneIn = ratios[0]
+	ratios := samples.Ratios(all)
+	for series := range trends {
+		trends[series].oneIn = ratios[0]
 		ratios = ratios[1:]
-		if r.trends[series].total.tag != "" {
+		if trends[series].total.tag != "" {
 			ratios = ratios[1:]
 		}
 	}
@@ -169,7 +182,7 @@ func (r *recorder) window(w *swarm.Window) {
 	s.count(r.metrics.WireBytes, w.WireBytesReceived, byDirection, received)
 	for reason, n := range w.Failures {
 		if reason != engine.ReasonAborted { // this side's own stop
-			s.count(r.metrics.ConnectFailures, n, "reason", r.failure(reason))
+			s.count(r.metrics.ConnectFailures, n, "reason", failureReason(r.metrics.ConnectFailures, reason))
 		}
 	}
 	dropped := int64(0)
@@ -216,10 +229,10 @@ const (
 	proxyStatusOffTheList = "proxy_rejected"
 )
 
-// failure is a reason of the closed list; a status that is not on it is
-// http_rejected, one of a proxy's proxy_rejected.
-func (r *recorder) failure(reason engine.Reason) string {
-	name := listed(r.metrics.ConnectFailures, "reason", reason.String())
+// failureReason is a reason of the closed list of a metric; a status that is not
+// on it is http_rejected, one of a proxy's proxy_rejected.
+func failureReason(of *metrics.Metric, reason engine.Reason) string {
+	name := listed(of, "reason", reason.String())
 	switch {
 	case name == "other" && reason.OfProxy():
 		return proxyStatusOffTheList

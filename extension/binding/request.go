@@ -104,23 +104,47 @@ func splitURL(url string) (origin, path string) {
 	return url, ""
 }
 
+// server is the URL of one.
+type server struct {
+	origin   string
+	endpoint engine.Endpoint
+	isStream bool   // of events, not a WebSocket's
+	path     string // with the query; variables may stand in both
+}
+
+// parseServer takes a server's URL. Its errors show the origin alone: a token may
+// stand in the rest.
+func parseServer(url string) (s server, err error) {
+	s.origin, s.path = splitURL(url)
+	if s.endpoint, _, s.isStream, err = engine.ParseServer(s.origin); err != nil {
+		return s, err
+	}
+	if strings.Contains(s.path, "#") {
+		return s, fmt.Errorf("%s: want no fragment (RFC 6455 section 3)", s.origin)
+	}
+	if !strings.HasPrefix(s.path, "/") {
+		s.path = "/" + s.path
+	}
+	return s, nil
+}
+
 // addServer takes the path and the query of a server's URL.
 func (q *requests) addServer(url string) error {
-	origin, path := splitURL(url)
-	_, _, isStream, err := engine.ParseServer(origin)
+	s, err := parseServer(url)
+	if err == nil {
+		q.isStream = s.isStream
+		err = q.addPath(s)
+	}
 	if err != nil {
 		return fmt.Errorf("Swarm.servers: %w", err)
 	}
-	q.isStream = isStream
-	if strings.Contains(path, "#") {
-		return fmt.Errorf("Swarm.servers: %s: want no fragment (RFC 6455 section 3)", origin)
-	}
-	if !strings.HasPrefix(path, "/") {
-		path = "/" + path
-	}
-	t, err := compile(path, q.variables)
+	return nil
+}
+
+func (q *requests) addPath(s server) error {
+	t, err := compile(s.path, q.variables)
 	if err != nil {
-		return fmt.Errorf("Swarm.servers: %s: %w", origin, err)
+		return fmt.Errorf("%s: %w", s.origin, err)
 	}
 	q.paths = append(q.paths, t)
 	return nil

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"xk6-realtime/engine"
 	"xk6-realtime/engine/tokens"
 )
 
@@ -42,18 +41,8 @@ func readTokenOptions(given any) (*tokenOptions, error) {
 	}
 	r := &reader{of: "TokenStreams", fields: fields}
 	o := &tokenOptions{}
-	o.swarm.Shards = r.whole("shards", 1, 1, maxShards)
-	o.timeouts = readTimeouts(r.object("timeouts"))
-	o.realTime = r.choice("priority", "normal", "realtime") == "realtime"
-	o.limits = readLimits(r)
 	o.works = true
-	o.request = &requests{
-		protocols: r.texts("subprotocols"),
-		variables: readVariables(r.object("variables")),
-		shards:    o.swarm.Shards,
-	}
-	readUserColumns(r, o.request.variables)
-	readHeaders(r, o.request)
+	o.readCommon(r)
 	for _, text := range r.texts("bodies") {
 		o.bodies = append(o.bodies, strings.Split(text, requestVariable))
 	}
@@ -67,27 +56,15 @@ func readTokenOptions(given any) (*tokenOptions, error) {
 	return o, r.done()
 }
 
-func (o *tokenOptions) readServer(url string) (err error) {
-	origin, path := splitURL(url)
-	o.tokens.EventStream = strings.HasPrefix(strings.ToLower(origin), "http")
-	parse := engine.ParseURL
-	if o.tokens.EventStream {
-		parse = engine.ParseStreamURL
+func (o *tokenOptions) readServer(url string) error {
+	s, err := parseServer(url)
+	if err == nil {
+		o.tokens.Endpoint, o.tokens.EventStream = s.endpoint, s.isStream
+		err = o.request.addPath(s)
 	}
-	if o.tokens.Endpoint, _, err = parse(origin); err != nil {
+	if err != nil {
 		return fmt.Errorf("TokenStreams.server: %w", err)
 	}
-	if strings.Contains(path, "#") {
-		return fmt.Errorf("TokenStreams.server: %s: want no fragment", origin)
-	}
-	if !strings.HasPrefix(path, "/") {
-		path = "/" + path
-	}
-	t, err := compile(path, o.request.variables)
-	if err != nil {
-		return fmt.Errorf("TokenStreams.server: %s: %w", origin, err)
-	}
-	o.request.paths = []template{t}
 	return nil
 }
 

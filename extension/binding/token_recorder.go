@@ -4,18 +4,13 @@ import (
 	"time"
 
 	"xk6-realtime/engine/tokens"
-	"xk6-realtime/samples"
 )
 
 const byBasis, reported, estimated = "basis", "reported", "estimated"
 
 // newTokenRecorder is newRecorder for TokenStreams.
 func newTokenRecorder(i *instance, o *tokenOptions) *recorder {
-	state := i.vu.State()
-	r := &recorder{
-		metrics: i.metrics, builtin: state.BuiltinMetrics, tags: state.Tags.GetCurrentValues().Tags,
-		out: state.Samples, process: i.process, logger: state.Logger,
-	}
+	r := newPlainRecorder(i)
 	m := i.metrics
 	r.activity = []trend{
 		tokens.FirstByte:     r.trend(m.TokenFirstByte, "", ""),
@@ -32,19 +27,12 @@ func newTokenRecorder(i *instance, o *tokenOptions) *recorder {
 	// How long answers are is not known beforehand.
 	const eventsEach = 200
 	requests := int64(o.requestsExpected())
-	expected := make([]int64, len(r.activity))
-	for series, t := range r.activity {
-		expected[series] = requests
+	setRatios(r.activity, func(series int) int64 {
 		if s := tokens.Series(series); s == tokens.ContentGap || s == tokens.ReceiveDelay {
-			expected[series] *= eventsEach
+			return requests * eventsEach
 		}
-		if t.total.tag != "" {
-			expected[series] *= 2 // k6 keeps them again for the submetric
-		}
-	}
-	for series, oneIn := range samples.Ratios(expected) {
-		r.activity[series].oneIn = oneIn
-	}
+		return requests
+	})
 	return r
 }
 
@@ -71,7 +59,7 @@ func (r *recorder) tokenWindow(w *tokens.Window) {
 	refused := int64(0)
 	for reason, n := range w.Refusals {
 		refused += n
-		s.count(m.TokenFailures, n, "reason", r.failureOfTokens(reason))
+		s.count(m.TokenFailures, n, "reason", failureReason(m.TokenFailures, reason))
 	}
 	ended := int64(0)
 	for _, o := range tokens.Outcomes() {

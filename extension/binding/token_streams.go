@@ -5,22 +5,19 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/grafana/sobek"
 	"go.k6.io/k6/v2/js/common"
 
-	"xk6-realtime/engine"
 	"xk6-realtime/engine/handshake"
 	"xk6-realtime/engine/tokens"
 )
 
 // tokenStreams is TokenStreams as a script holds it.
 type tokenStreams struct {
-	*instance
+	runner
 	options *tokenOptions
-	running atomic.Bool
 }
 
 // tokenOutcome is how the shard of one VU went, as the promise of run gives it.
@@ -36,62 +33,38 @@ func (i *instance) newTokenStreams(call sobek.ConstructorCall) *sobek.Object {
 	if err != nil {
 		common.Throw(rt, err)
 	}
-	s := &tokenStreams{instance: i, options: o}
+	s := &tokenStreams{runner: runner{instance: i, of: "TokenStreams", itself: "these are"}, options: o}
 	if err := call.This.Set("run", s.run); err != nil {
 		common.Throw(rt, err)
 	}
 	return nil
 }
 
-// run makes the requests of the VU's shard. The promise settles when all have
-// ended.
+// run makes the requests of the VU's shard.
 func (s *tokenStreams) run() *sobek.Promise {
-	rt := s.vu.Runtime()
 	sh, err := s.start()
 	if err != nil {
-		common.Throw(rt, err)
+		common.Throw(s.vu.Runtime(), err)
 	}
-	promise, resolve, reject := rt.NewPromise()
-	settle := s.vu.RegisterCallback()
-	ctx := s.vu.Context()
-	go func() {
-		result, err := sh.drive(ctx)
-		s.process.release()
-		s.running.Store(false)
-		settle(func() error {
-			if err != nil {
-				return reject(rt.ToValue(rt.NewGoError(err)))
-			}
-			return resolve(result)
-		})
-	}()
-	return promise
+	return drive(&s.runner, sh.drive)
 }
 
 func (s *tokenStreams) start() (*tokenShard, error) {
-	state := s.vu.State()
-	if state == nil {
-		return nil, errors.New("TokenStreams.run: expected to be called by a virtual user, was called in the init context")
-	}
 	o := s.options
-	number, scenario, err := s.shardNumber(state, "TokenStreams", o.swarm.Shards)
+	name, err := s.shard(o.swarm.Shards)
 	if err != nil {
 		return nil, err
 	}
 	if _, err := proxyFor(o.tokens.Endpoint); err != nil {
 		return nil, fmt.Errorf("TokenStreams.server: %w", err)
 	}
-	o.request.setUserAgent(state.Options.UserAgent.String)
-	if !s.running.CompareAndSwap(false, true) {
-		return nil, errors.New("TokenStreams.run: these are running already")
-	}
-	e, err := s.process.useEngine(state, &o.options)
+	o.request.setUserAgent(s.vu.State().Options.UserAgent.String)
+	e, err := s.begin(&o.options)
 	if err != nil {
-		s.running.Store(false)
 		return nil, err
 	}
 	t := o.tokens
-	t.Shard = number
+	t.Shard = name.index
 	t.Request = o.ask
 	t.Body = func(n int) []byte { return o.bodies[n%len(o.bodies)].fill(n) }
 	out := newTokenRecorder(s.instance, o)
@@ -100,11 +73,10 @@ func (s *tokenStreams) start() (*tokenShard, error) {
 	}
 	run, err := tokens.Start(e, t)
 	if err != nil {
-		s.process.release()
-		s.running.Store(false)
+		s.end()
 		return nil, err
 	}
-	return &tokenShard{run: run, name: shardName{scenario, number}, process: s.process, out: out, atMost: t.For + t.Timeout}, nil
+	return &tokenShard{run: run, name: name, process: s.process, out: out, atMost: t.For + t.Timeout}, nil
 }
 
 // ask fills in what request n asks for.
@@ -184,16 +156,4 @@ func (r *recorder) hearOfTokens(o tokens.Outcome, text string, secrets ...string
 		return
 	}
 	r.process.notices.add("token "+o.String(), "a request failed ("+o.String()+"): "+peerText(text, secrets...))
-}
-
-// failureOfTokens is the reason that a request's failure counts by.
-func (r *recorder) failureOfTokens(reason engine.Reason) string {
-	name := listed(r.metrics.TokenFailures, "reason", reason.String())
-	switch {
-	case name == "other" && reason.OfProxy():
-		return proxyStatusOffTheList
-	case name == "other" && reason >= 100:
-		return statusOffTheList
-	}
-	return name
 }

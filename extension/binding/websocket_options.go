@@ -87,22 +87,16 @@ func readSocketOptions(state *lib.State, arguments []sobek.Value) (*socketOption
 	return o, nil
 }
 
-func (o *socketOptions) readURL() (err error) {
-	origin, path := splitURL(o.url)
-	if o.endpoint, _, o.isStream, err = engine.ParseServer(origin); err != nil {
+func (o *socketOptions) readURL() error {
+	s, err := parseServer(o.url)
+	if err != nil {
 		return fmt.Errorf("WebSocket.url: %w", err)
 	}
-	if strings.Contains(path, "#") {
-		return fmt.Errorf("WebSocket.url: %s: want no fragment (RFC 6455 section 3)", origin)
+	if strings.ContainsFunc(s.path, func(c rune) bool { return c <= ' ' || c >= 0x7F }) {
+		return fmt.Errorf("WebSocket.url: %s: want path and query percent-encoded", s.origin)
 	}
-	if !strings.HasPrefix(path, "/") {
-		path = "/" + path
-	}
-	if strings.ContainsFunc(path, func(c rune) bool { return c <= ' ' || c >= 0x7F }) {
-		return fmt.Errorf("WebSocket.url: %s: want path and query percent-encoded", origin)
-	}
-	o.request.Path = path
-	if err := requireRoads([]string{origin}); err != nil {
+	o.endpoint, o.isStream, o.request.Path = s.endpoint, s.isStream, s.path
+	if _, err := proxyFor(s.endpoint); err != nil {
 		return fmt.Errorf("WebSocket.url: %w", err)
 	}
 	return nil
