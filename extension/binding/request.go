@@ -158,8 +158,15 @@ func isUserAgent(name string) bool { return strings.EqualFold(name, userAgent) }
 
 // setUserAgent adds that header, unless the script has one or it is empty.
 func (q *requests) setUserAgent(agent string) {
-	if agent != "" && !slices.ContainsFunc(q.fields, func(f field) bool { return isUserAgent(f.name) }) {
-		q.fields = append(q.fields, newField(userAgent, template{{literal: agent}}))
+	if agent != "" {
+		q.setDefault(userAgent, agent)
+	}
+}
+
+// setDefault adds a header, unless the script has one of that name.
+func (q *requests) setDefault(name, value string) {
+	if !slices.ContainsFunc(q.fields, func(f field) bool { return strings.EqualFold(f.name, name) }) {
+		q.fields = append(q.fields, newField(name, template{{literal: value}}))
 	}
 }
 

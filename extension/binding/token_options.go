@@ -65,6 +65,10 @@ func (o *tokenOptions) readServer(url string) error {
 	if err != nil {
 		return fmt.Errorf("TokenStreams.server: %w", err)
 	}
+	if s.isStream {
+		o.request.protocols = nil
+		o.request.setDefault("Content-Type", "application/json")
+	}
 	return nil
 }
 

@@ -36,7 +36,7 @@ func TestTokenOptions(t *testing.T) {
 	}
 	for n, want := range []struct{ body, key string }{{`{"n":"0"}`, "a"}, {`{}`, "b"}, {`{"n":"2"}`, "a"}} {
 		r := handshake.Request{Host: e.Authority}
-		o.ask(n, &r)
+		o.request.fill(n, &r)
 		if got := string(o.bodies[n%len(o.bodies)].fill(n)); got != want.body {
 			t.Errorf("body %d is %s, want %s", n, got, want.body)
 		}

@@ -4,13 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/grafana/sobek"
 	"go.k6.io/k6/v2/js/common"
 
-	"xk6-realtime/engine/handshake"
 	"xk6-realtime/engine/tokens"
 )
 
@@ -65,7 +63,7 @@ func (s *tokenStreams) start() (*tokenShard, error) {
 	}
 	t := o.tokens
 	t.Shard = name.index
-	t.Request = o.ask
+	t.Request = o.request.fill
 	t.Body = func(n int) []byte { return o.bodies[n%len(o.bodies)].fill(n) }
 	out := newTokenRecorder(s.instance, o)
 	t.Notice = func(n int, outcome tokens.Outcome, text string) {
@@ -77,21 +75,6 @@ func (s *tokenStreams) start() (*tokenShard, error) {
 		return nil, err
 	}
 	return &tokenShard{run: run, name: name, process: s.process, out: out, atMost: t.For + t.Timeout}, nil
-}
-
-// ask fills in what request n asks for.
-func (o *tokenOptions) ask(n int, r *handshake.Request) {
-	o.request.fill(n, r)
-	if !o.tokens.EventStream {
-		return
-	}
-	r.Protocols = nil
-	for _, f := range r.Fields {
-		if strings.EqualFold(f.Name, "Content-Type") {
-			return
-		}
-	}
-	r.Fields = append(r.Fields, handshake.Field{Name: "Content-Type", Value: "application/json"})
 }
 
 // tokenShard is the running part of TokenStreams that one virtual user drives.

@@ -70,7 +70,6 @@ type CloseWant struct {
 // Step is a part of a script.
 type Step struct {
 	Frames []Frame
-	Raw    []byte
 	// Chop is how many octets are written at once. Default: the whole step.
 	Chop int
 	// Upto writes the step's one frame only up to so many octets of its
@@ -124,7 +123,6 @@ func send(frames ...Frame) Step               { return Step{Frames: frames} }
 func sendEach(frames ...Frame) Step           { return Step{Frames: frames, EachFrame: true} }
 func chopped(n int, frames ...Frame) Step     { return Step{Frames: frames, Chop: n} }
 func closing(frames ...Frame) Step            { return Step{Frames: frames, Closes: true} }
-func raw(b []byte) Step                       { return Step{Raw: b} }
 func wait(d time.Duration) Step               { return Step{Wait: d} }
 func await(events int) Step                   { return Step{Await: events} }
 func pause(d time.Duration, mark string) Step { return Step{Wait: d, Mark: mark} }

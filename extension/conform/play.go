@@ -90,10 +90,7 @@ func (p *player) send(s *Step) {
 			}
 		}
 	} else {
-		b := s.Raw
-		if b != nil {
-			p.log.raw(b)
-		}
+		var b []byte
 		for _, f := range s.Frames {
 			b = p.encode(b, p.ready(f))
 		}

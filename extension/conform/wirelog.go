@@ -85,10 +85,6 @@ func (l *wireLog) received(f *received) {
 	l.add(Entry{From: "testee", What: describe(f.fin, f.rsv, f.op, f.payload), Hex: hexOf(shown), Bytes: len(f.head) + len(f.payload)})
 }
 
-func (l *wireLog) raw(b []byte) {
-	l.add(Entry{From: "us", What: fmt.Sprintf("%d raw bytes", len(b)), Hex: hexOf(b), Bytes: len(b)})
-}
-
 func (l *wireLog) note(s string) { l.add(Entry{What: s}) }
 
 func hexOf(b []byte) string { return fmt.Sprintf("%x", b[:min(len(b), loggedBytes)]) }

@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -110,7 +109,6 @@ type serverPlay struct {
 	*Server
 	ctx   context.Context
 	wire  *wire
-	mu    sync.Mutex
 	conns []net.Conn
 	said  []string // events, for the result
 }

@@ -13,7 +13,7 @@ const mostCovered = 10_000
 // cover notes which fields a message has, and which values of enums, for
 // messages that the acceptor did not accept. As lib/contract/coverage.ts does.
 func (a *acceptor) cover(s *jsonschema.Schema, c *Contract, message any) {
-	if a.seen == nil || len(a.seen) == 0 {
+	if len(a.seen) == 0 {
 		return
 	}
 	w := coverage{c: c, seen: a.seen, left: mostCovered}

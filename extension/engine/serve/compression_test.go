@@ -21,8 +21,6 @@ import (
 	"xk6-realtime/engine/internal/enginetest"
 )
 
-const patience = 60 * time.Second
-
 var takeover = &deflate.Options{ServerTakeover: true, ClientTakeover: true}
 
 // messages is how many are exchanged; MESSAGES asks for more by hand.
