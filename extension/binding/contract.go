@@ -238,11 +238,7 @@ func (s *shardContract) guest(loop, _ int) swarm.Guest { return swarm.Checked(s.
 
 // push tells k6 what messages came to since the last time.
 func (s *shardContract) push(r *recorder) {
-	record := s.Snapshot(func(loop int, take func()) {
-		if !s.loops[loop].Await(take) {
-			take() // the loop has ended
-		}
-	})
+	record := s.Snapshot(func(loop int, take func()) { s.loops[loop].Look(take) })
 	r.contract(s.shared.Contract, record)
 	r.process.tellFindings(s.shared.Contract, record)
 	s.shared.add(record)

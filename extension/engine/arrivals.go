@@ -68,7 +68,7 @@ func (a *arrivals) of(stamp int64, since, now clock.Time) (_ wire.Arrival, exact
 	switch {
 	case at > now: // the wall clock was set back meanwhile
 		return wire.Arrival{Since: since, At: now, Read: now}, false
-	case at < since.Add(-certainWithin):
+	case at < since.Add(-CertainWithin):
 		// The wall clock was set forward, or a packet overtook an earlier one that
 		// had to be sent again: its stamp is from before the bytes could be read.
 		return wire.Arrival{Since: at, At: now, Read: now}, false
@@ -77,5 +77,6 @@ func (a *arrivals) of(stamp int64, since, now clock.Time) (_ wire.Arrival, exact
 	return wire.Arrival{Since: min(since, at), At: at, Read: now}, true
 }
 
-// certainWithin is how well an arrival is to be known.
-const certainWithin = time.Millisecond
+// CertainWithin is how well an arrival is to be known: one that is bound less well
+// counts as uncertain.
+const CertainWithin = time.Millisecond

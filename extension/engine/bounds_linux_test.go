@@ -24,7 +24,7 @@ type sending struct{ before, after clock.Time }
 // holds tells whether a message's bounds have room for when it was sent. On a
 // busy machine a packet that was sent may take a moment to its socket.
 func (s sending) holds(m Message) bool {
-	return m.Since.Sub(s.after) <= certainWithin && s.before <= m.At && m.At <= m.Read
+	return m.Since.Sub(s.after) <= CertainWithin && s.before <= m.At && m.At <= m.Read
 }
 
 // sender writes numbered messages of a size and notes when.

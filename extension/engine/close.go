@@ -37,9 +37,6 @@ func (c *Conn) Reset() {
 	}
 }
 
-// abort is Reset for the end of the engine: no handshake is owed to anyone.
-func (c *Conn) abort() { c.Reset() }
-
 // broken is called by the poller when the TCP connection ended: io.EOF for the
 // peer's FIN, or what the kernel said.
 func (l *Loop) broken(c *Conn, err error) {
@@ -101,12 +98,7 @@ func (c *Conn) end() End {
 // part sends a FIN behind all that is still to be sent, and waits for the
 // peer's, for as long as a close may take. See wire.Link.
 func (c *Conn) part() {
-	c.state = parting
-	c.StopAlarm()
-	c.setDeadline(c.loop.options.Timeouts.Close)
-	c.paused = false
-	c.SetReadRate(0)
-	c.read(true)
+	c.awaitEnd(c.loop.options.Timeouts.Close)
 	if len(c.unsent) == 0 {
 		c.shut()
 	}
@@ -119,10 +111,13 @@ const lingers = 500 * time.Millisecond
 // linger waits for the server's END_STREAM, and resets a stream that it does not
 // end: some servers never do, and some break off the whole connection where the
 // client is the first.
-func (c *Conn) linger() {
+func (c *Conn) linger() { c.awaitEnd(min(lingers, c.loop.options.Timeouts.Close)) }
+
+// awaitEnd waits for the end of what the peer sends.
+func (c *Conn) awaitEnd(within time.Duration) {
 	c.state = parting
 	c.StopAlarm()
-	c.setDeadline(min(lingers, c.loop.options.Timeouts.Close))
+	c.setDeadline(within)
 	c.paused = false
 	c.SetReadRate(0)
 	c.read(true)

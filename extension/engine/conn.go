@@ -86,7 +86,7 @@ func (t *Traffic) received(m *Message, bytes int) {
 	if m.Kind.IsData() {
 		t.Messages++
 		t.MessageBytes += int64(bytes)
-		if m.At.Sub(m.Since) > certainWithin {
+		if m.At.Sub(m.Since) > CertainWithin {
 			t.Uncertain++
 		}
 	}

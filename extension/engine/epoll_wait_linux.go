@@ -128,7 +128,7 @@ func (p *epoll) block(until clock.Time) int {
 	p.runDelay.begin()
 	n := p.sleep(until)
 	// A short wait bounds the arrivals well enough by itself.
-	if over := clock.Now(); over.Sub(p.arrivals.since) > certainWithin/2 {
+	if over := clock.Now(); over.Sub(p.arrivals.since) > CertainWithin/2 {
 		p.arrivals.woken(p.runDelay.woken(over))
 	}
 	return n

@@ -10,17 +10,11 @@ import (
 
 // greet begins the wire's handshake: the way to the endpoint stands.
 func (c *Conn) greet() {
-	l, o := c.loop, c.opening
 	if c.wire == streams {
 		c.carrier.greet()
 		return
 	}
-	c.state = greeting
-	c.setDeadline(l.options.Timeouts.Upgrade)
-	o.upgrade.Request.Host = o.endpoint.Authority
-	if o.fill != nil {
-		o.fill(c, &o.upgrade.Request)
-	}
+	c.makeRequest()
 	request, err := c.ask()
 	if err != nil {
 		c.fail(ReasonOther, err)
@@ -29,6 +23,22 @@ func (c *Conn) greet() {
 	if err := c.write(request); err != nil {
 		c.fail(errnoReason(err), err)
 	}
+}
+
+// makeRequest begins the wire's handshake with what is to be asked for.
+func (c *Conn) makeRequest() {
+	o := c.opening
+	c.state = greeting
+	c.setDeadline(c.loop.options.Timeouts.Upgrade)
+	o.upgrade.Request.Host = o.endpoint.Authority
+	if o.fill != nil {
+		o.fill(c, &o.upgrade.Request)
+	}
+}
+
+// refused ends a connection whose request got a wrong answer.
+func (c *Conn) refused(err error, status int, location []byte) {
+	c.fail(handshakeReason(err, status), refusal(err, status, location))
 }
 
 // greeted takes bytes of the peer's handshake, and returns those that are
@@ -52,7 +62,7 @@ func (c *Conn) greeted(b []byte, more bool, a wire.Arrival) (rest []byte) {
 		c.decline(Failure{handshakeReason(wrong.Err, 0), wrong.Err})
 		return nil
 	case wrong != nil:
-		c.fail(handshakeReason(wrong.Err, wrong.Response.Status), refusal(wrong.Err, wrong.Response.Status, wrong.Response.Location))
+		c.refused(wrong.Err, wrong.Response.Status, wrong.Response.Location)
 		return nil
 	case !c.socket.IsOpen():
 		return nil

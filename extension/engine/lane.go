@@ -83,15 +83,10 @@ func (ln *lane) begin() {
 		ln.elsewhere()
 		return
 	}
-	l, o := c.loop, c.opening
-	c.state = greeting
-	c.setDeadline(l.options.Timeouts.Upgrade)
+	o := c.opening
 	o.Asked = clock.Now()
-	o.upgrade.Request.Host = o.endpoint.Authority
-	if o.fill != nil {
-		o.fill(c, &o.upgrade.Request)
-	}
-	fields, err := l.sockets.AskFields(&o.upgrade, o.endpoint.Secure)
+	c.makeRequest()
+	fields, err := c.loop.sockets.AskFields(&o.upgrade, o.endpoint.Secure)
 	if err == nil {
 		err = k.session.Open(&ln.Stream, ln, fields)
 	}
@@ -136,7 +131,7 @@ func (ln *lane) Fields(fields []hpack.HeaderField, a wire.Arrival) {
 	chosen, wrong := c.socket.AnsweredFields(c.loop.sockets, &c.opening.upgrade, fields)
 	switch {
 	case wrong != nil:
-		c.fail(handshakeReason(wrong.Err, wrong.Response.Status), refusal(wrong.Err, wrong.Response.Status, wrong.Response.Location))
+		c.refused(wrong.Err, wrong.Response.Status, wrong.Response.Location)
 	case c.socket.IsOpen():
 		c.opening.Protocol, c.opening.Deflate = chosen.Protocol, chosen.Deflate
 		c.opening.Opened = a.At

@@ -124,6 +124,15 @@ func (l *Loop) Await(f func()) bool {
 	return true
 }
 
+// Look calls f and waits for it: on the loop's goroutine, or on the caller's once
+// the loop has ended. Either way f has what is the loop's to itself. Not from a
+// loop's goroutine.
+func (l *Loop) Look(f func()) {
+	if !l.Await(f) {
+		f()
+	}
+}
+
 // run serves the loop until it is told to close. Each turn first handles what
 // the kernel holds, and last rings the deadlines, so that nothing which has come
 // is taken for missing.
@@ -169,7 +178,7 @@ func (l *Loop) end() {
 	for turn := 0; ; turn++ {
 		for i := 0; i < len(l.conns); i++ { // a handler may dial
 			if c := l.conns[i]; c != nil {
-				c.abort()
+				c.Reset() // no handshake is owed to anyone
 			}
 		}
 		if l.closePosted(turn == lastTurns) {

@@ -182,7 +182,7 @@ func (c *Conn) streamAnswered(b []byte, at clock.Time) (rest []byte) {
 		c.redirected(answer)
 		return nil
 	case err != nil:
-		c.fail(handshakeReason(err, answer.Status), refusal(err, answer.Status, answer.Location))
+		c.refused(err, answer.Status, answer.Location)
 		return nil
 	case n == 0:
 		if len(o.answer) == 0 {
@@ -219,14 +219,13 @@ const maxRedirects = 20
 // that did not name it, and none to show a token to.
 func (c *Conn) redirected(a handshake.Answer) {
 	l, o := c.loop, c.opening
-	refuse := func(err error) { c.fail(statusReason(a.Status), err) }
 	to, path, err := resolveLocation(o.endpoint, o.redirectPath, string(a.Location))
 	switch {
 	case o.redirects == maxRedirects:
-		refuse(&RedirectError{Endless: true})
+		c.fail(statusReason(a.Status), &RedirectError{Endless: true})
 		return
 	case err != nil, !followable(&o.endpoint, &to):
-		refuse(refusal(handshake.ErrStatus, a.Status, a.Location))
+		c.refused(handshake.ErrStatus, a.Status, a.Location)
 		return
 	}
 	o.redirects++

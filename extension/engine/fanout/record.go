@@ -84,16 +84,13 @@ type Window struct {
 func (r *Run) Snapshot() *Window {
 	for _, l := range r.loops {
 		var written *record
-		take := func() {
+		l.loop.Look(func() {
 			l.tellCoarse()
 			written = l.records.Swap()
 			for i, spreads := range r.spreads {
 				spreads.Take(l.arrivals[i])
 			}
-		}
-		if !l.loop.Await(take) {
-			take() // the loop has ended
-		}
+		})
 		written.moveTo(r.window)
 	}
 	now := clock.Now()

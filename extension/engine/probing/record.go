@@ -76,13 +76,10 @@ type Window struct {
 func (r *Run) Snapshot() *Window {
 	for _, l := range r.loops {
 		var written *record
-		take := func() {
+		l.loop.Look(func() {
 			l.missUntil(clock.Now())
 			written = l.records.Swap()
-		}
-		if !l.loop.Await(take) {
-			take() // the loop has ended
-		}
+		})
 		written.moveTo(r.window)
 	}
 	w := &Window{Counts: r.window.Counts, Series: r.window.series.Take()}

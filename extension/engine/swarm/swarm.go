@@ -146,13 +146,10 @@ func (s *Swarm) Snapshot() *Window {
 	w := &Window{From: s.last}
 	for _, p := range s.parts {
 		var written *record
-		take := func() {
+		p.loop.Look(func() {
 			written = p.take()
 			w.Active += p.active
-		}
-		if !p.loop.Await(take) {
-			take() // the loop has ended
-		}
+		})
 		written.moveTo(s.window)
 	}
 	s.last = clock.Now()

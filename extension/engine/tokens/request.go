@@ -12,9 +12,6 @@ import (
 const (
 	// together is how close two arrivals are that count as one burst.
 	together = 200 * time.Microsecond
-	// certainWithin is how well an arrival must be known for that: what this side
-	// read late and at once may have come one by one.
-	certainWithin = time.Millisecond
 	// chunksToTell is how many content events a stream must have before it is
 	// called buffered, and how many of them come in one burst on average.
 	chunksToTell, chunksInBurst = 4, 4
@@ -110,7 +107,8 @@ func (r *request) Message(c *engine.Conn, m engine.Message) {
 	}
 	said := p.run.format.read(p.reader, m.Data, m.Kind == engine.Binary)
 	if said.content {
-		r.content(m.At, m.At.Sub(m.Since) <= certainWithin, int64(said.characters))
+		// What this side read late and at once may have come one by one.
+		r.content(m.At, m.At.Sub(m.Since) <= engine.CertainWithin, int64(said.characters))
 	}
 	if said.tokens >= 0 {
 		r.tokens = said.tokens + 1

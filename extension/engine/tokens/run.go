@@ -87,13 +87,10 @@ func (r *Run) Snapshot() *Window {
 	w := &Window{}
 	for _, p := range r.parts {
 		var written *record
-		take := func() {
+		p.loop.Look(func() {
 			written = p.take()
 			w.Active += len(p.active)
-		}
-		if !p.loop.Await(take) {
-			take() // the loop has ended
-		}
+		})
 		written.moveTo(r.window)
 	}
 	w.Counts = r.window.Counts
