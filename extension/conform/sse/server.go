@@ -130,17 +130,17 @@ type stream struct {
 // ask sends a request for the stream, with lines of the case's own, and reads the
 // head of the answer.
 func (p *serverPlay) ask(lines ...string) (*stream, error) {
-	return p.askFor("GET", p.URL, "HTTP/1.1", lines...)
+	return p.askFor(p.URL, "HTTP/1.1", lines...)
 }
 
-func (p *serverPlay) askFor(method string, at *url.URL, version string, lines ...string) (*stream, error) {
+func (p *serverPlay) askFor(at *url.URL, version string, lines ...string) (*stream, error) {
 	conn, err := p.dial(p.ctx)
 	if err != nil {
 		return nil, err
 	}
 	p.conns = append(p.conns, conn)
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "%s %s %s\r\nHost: %s\r\nUser-Agent: k6-realtime conform\r\n", method, at.RequestURI(), version, at.Host)
+	fmt.Fprintf(&b, "GET %s %s\r\nHost: %s\r\nUser-Agent: k6-realtime conform\r\n", at.RequestURI(), version, at.Host)
 	own := strings.ToLower(strings.Join(lines, "\n"))
 	if !strings.Contains(own, "accept:") {
 		b.WriteString("Accept: text/event-stream\r\n")
@@ -162,7 +162,7 @@ func (p *serverPlay) askFor(method string, at *url.URL, version string, lines ..
 	if _, err := conn.Write(b.Bytes()); err != nil {
 		return nil, err
 	}
-	response, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: method})
+	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
 		p.wire.add("", "no answer: "+err.Error())
 		return nil, err
