@@ -147,3 +147,9 @@ export function together(first: Thresholds, second: Thresholds): Thresholds {
   }
   return all;
 }
+
+/** Limits of ours that a profile may loosen: where it limits the same metric, ours does not hold. */
+export function limitsBeside(limits: Thresholds, profile: Profile | undefined): Thresholds {
+  const limited = new Set<string | undefined>(Object.keys(profile?.thresholds ?? {}).map(metricOf));
+  return Object.fromEntries(Object.entries(limits).filter(([metric]) => !limited.has(metric)));
+}

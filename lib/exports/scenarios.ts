@@ -6,7 +6,7 @@ export { type Boundary, type HandshakeSpec, handshake } from "../k6/handshake.ts
 export { type IdleSpec, idle, type Silence } from "../k6/idle.ts";
 export { type OrderingSpec, ordering, type Talk } from "../k6/ordering.ts";
 export { type ReconnectSpec, type Rooms, reconnect } from "../k6/reconnect.ts";
-export type { Floor, ScenarioSpec } from "../k6/scenario.ts";
+export type { Floor, ScenarioSpec } from "../k6/scenario-spec.ts";
 export { type SoakSpec, type SoakTraffic, soak, type User } from "../k6/soak.ts";
 export { type SwarmSpec, swarm } from "../k6/swarm.ts";
 export { type ExpiringToken, type TokenExpirySpec, tokenExpiry } from "../k6/token-expiry.ts";

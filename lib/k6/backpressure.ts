@@ -16,11 +16,13 @@ import type { SettingName, Settings } from "../settings.ts";
 import { type Duration, durationsOf, formatDuration, type Ms, ms, type WithDurations } from "../units.ts";
 import { callAt, every, now, sleepUntil } from "./clock.ts";
 import { CONNECTION_METRICS, PROBE_METRICS } from "./connection.ts";
+import type { Shard } from "./plan.ts";
 import { publishWhenDue, randomMark } from "./publish.ts";
 import { Reader, type Room } from "./reader.ts";
 import { realtime } from "./realtime.ts";
 import { requireProbe, requirePublications } from "./requirements.ts";
-import { type ScenarioSpec, type Shard, scenario } from "./scenario.ts";
+import { scenario } from "./scenario.ts";
+import type { ScenarioSpec } from "./scenario-spec.ts";
 import { engineSocket } from "./socket.ts";
 
 type Needs = "EXPECT" | "CONNECT_TIMEOUT" | "REPLY_TIMEOUT" | "PAYLOAD_BYTES";

@@ -4,7 +4,8 @@ import type { NoSettings, OwnSettings, SettingName, Settings, Values } from "../
 import { durationsOf, formatDuration, type Ms, ms, type WithDurations } from "../units.ts";
 import { now, sleepUntil } from "./clock.ts";
 import { CONNECTION_METRICS, Connection } from "./connection.ts";
-import { type ScenarioSpec, scenario } from "./scenario.ts";
+import { scenario } from "./scenario.ts";
+import type { ScenarioSpec } from "./scenario-spec.ts";
 
 type Needs = "CONNECT_TIMEOUT" | "REPLY_TIMEOUT";
 

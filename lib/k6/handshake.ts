@@ -21,7 +21,9 @@ import { requireNoForwarding } from "../road.ts";
 import { type SettingName, type Settings, SettingsError } from "../settings.ts";
 import { type Ms, ms } from "../units.ts";
 import { readJsonInput } from "./files.ts";
-import { type Plan, type ScenarioSpec, scenario } from "./scenario.ts";
+import type { Plan } from "./plan.ts";
+import { scenario } from "./scenario.ts";
+import type { ScenarioSpec } from "./scenario-spec.ts";
 
 /** Requests at the boundary of an upgrade: what the server must answer. */
 export interface HandshakeSpec<N extends SettingName> extends ScenarioSpec<N> {

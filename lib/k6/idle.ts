@@ -7,8 +7,9 @@ import { type Duration, formatDuration, inMs, type Ms, ms } from "../units.ts";
 import { callAt, every, now } from "./clock.ts";
 import { Connection, type ConnectionOptions } from "./connection.ts";
 import { outcomeTrial, type TrialNeeds } from "./outcome-trial.ts";
+import type { Shard } from "./plan.ts";
 import { requireProbe } from "./requirements.ts";
-import type { ScenarioSpec, Shard } from "./scenario.ts";
+import type { ScenarioSpec } from "./scenario-spec.ts";
 
 /** Connections that say nothing for a while and are then asked whether they are still there. */
 export interface IdleSpec<N extends SettingName> extends ScenarioSpec<N> {

@@ -7,6 +7,7 @@ import {
   type LoggedIn,
   type Login,
   type LoginFailure,
+  parseLogin,
   RENEW_BEFORE,
   type Send,
 } from "../login/login.ts";
@@ -14,11 +15,13 @@ import { Renewing } from "../login/renewing.ts";
 import type { MetricName } from "../metrics.ts";
 import { proxyFor } from "../proxy.ts";
 import { LOGIN_REASONS, type LoginReason, loginReason } from "../reasons.ts";
-import { SettingsError } from "../settings.ts";
+import { type SettingName, type Settings, SettingsError } from "../settings.ts";
 import { type Ms, ms } from "../units.ts";
 import { now } from "./clock.ts";
+import { readJsonInput } from "./files.ts";
 import { notice } from "./notices.ts";
 import type { Record as Recorder } from "./recorder.ts";
+import type { ScenarioSpec } from "./scenario-spec.ts";
 
 /** What logins record. */
 export const LOGIN_METRICS = [
@@ -45,8 +48,30 @@ export interface LoginFunction {
   login(user: { readonly [variable: string]: string }): UserLogin | Promise<UserLogin>;
 }
 
+/** The login before each connection: the scenario's own, or the one of `LOGIN_FILE`. */
+export function loginFor<N extends SettingName>(
+  { name, login, loginVariables = [], noLogin }: ScenarioSpec<N>,
+  settings: Settings<"LOGIN_FILE" | "WS_URL">,
+  columns: readonly string[],
+): Login | undefined {
+  const { LOGIN_FILE, WS_URL } = settings;
+  if (noLogin !== undefined && (login || LOGIN_FILE !== "")) {
+    throw new SettingsError(`LOGIN_FILE: expected none for ${name}, ${noLogin}: ${WITH_LOGIN}`);
+  }
+  if (LOGIN_FILE === "") return login && fromFunction({ login, loginVariables });
+  if (login)
+    throw new SettingsError(`LOGIN_FILE: expected nothing for ${name}, which has a login of its own`);
+  return parseLogin(readJsonInput("LOGIN_FILE", LOGIN_FILE), LOGIN_FILE, {
+    columns,
+    endpoint: WS_URL,
+    env: __ENV,
+  });
+}
+
+const WITH_LOGIN = "chat-soak, connect, idle, ordering, reconnect and backpressure log in";
+
 /** A scenario's own login, as one from a file. */
-export const fromFunction = ({ loginVariables, login }: LoginFunction): Login => ({
+const fromFunction = ({ loginVariables, login }: LoginFunction): Login => ({
   variables: loginVariables,
   requests: 1,
   endpoints: [],

@@ -12,9 +12,11 @@ import type { Thresholds } from "../summary/summarize.ts";
 import { durationsOf, formatDuration, type Ms, ms, type WithDurations } from "../units.ts";
 import { now, sleepUntil } from "./clock.ts";
 import { CONNECTION_METRICS, Connection } from "./connection.ts";
+import type { Shard } from "./plan.ts";
 import { publishWhenDue, randomMark } from "./publish.ts";
 import { requirePublications } from "./requirements.ts";
-import { type ScenarioSpec, type Shard, scenario } from "./scenario.ts";
+import { scenario } from "./scenario.ts";
+import type { ScenarioSpec } from "./scenario-spec.ts";
 
 type Needs = "PAYLOAD_BYTES" | "CONNECT_TIMEOUT" | "REPLY_TIMEOUT";
 

@@ -6,7 +6,9 @@ import type { SettingName, Settings } from "../settings.ts";
 import { type Ms, ms } from "../units.ts";
 import { sleepUntil } from "./clock.ts";
 import { CONNECTION_METRICS, PROBE_METRICS } from "./connection.ts";
-import { type Plan, type ScenarioSpec, type Shard, scenario } from "./scenario.ts";
+import type { Plan, Shard } from "./plan.ts";
+import { scenario } from "./scenario.ts";
+import type { ScenarioSpec } from "./scenario-spec.ts";
 
 /** What a trial records. */
 const TRIAL_METRICS = [

@@ -17,9 +17,9 @@ import { formatDuration, type Ms, ms } from "../units.ts";
 import { redactUrl } from "../url.ts";
 import { now, sleep, sleepUntil } from "./clock.ts";
 import { Connection } from "./connection.ts";
+import type { Shard } from "./plan.ts";
 import { publishWhenDue, randomMark } from "./publish.ts";
 import type { Record } from "./recorder.ts";
-import type { Shard } from "./scenario.ts";
 import type { SocketOptions } from "./socket.ts";
 import type { BesideSwarm } from "./swarm.ts";
 

@@ -19,8 +19,8 @@ import { number } from "../summary/verdict.ts";
 import { formatDuration, type Ms, ms } from "../units.ts";
 import { now } from "./clock.ts";
 import { Connection } from "./connection.ts";
+import type { Shard } from "./plan.ts";
 import type { Record } from "./recorder.ts";
-import type { Shard } from "./scenario.ts";
 import type { K6WebSocket } from "./socket.ts";
 
 /** What the connections of a room share. */

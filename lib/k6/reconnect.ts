@@ -15,10 +15,12 @@ import { durationsOf, formatDuration, inMs, type Ms, ms, type WithDurations } fr
 import { isEventStream } from "../url.ts";
 import { callAt, now, sleepUntil } from "./clock.ts";
 import { CONNECTION_METRICS, Connection } from "./connection.ts";
+import type { Shard } from "./plan.ts";
 import { Posts } from "./posts.ts";
 import { publishWhenDue, randomMark } from "./publish.ts";
 import { requirePublications } from "./requirements.ts";
-import { type ScenarioSpec, type Shard, scenario } from "./scenario.ts";
+import { scenario } from "./scenario.ts";
+import type { ScenarioSpec } from "./scenario-spec.ts";
 
 type Needs = "PAYLOAD_BYTES" | "CONNECT_TIMEOUT" | "REPLY_TIMEOUT";
 

@@ -13,8 +13,10 @@ import {
 import { durationsOf, formatDuration, inMs, type Ms, ms, type WithDurations } from "../units.ts";
 import { CLIENT_METRICS, Client } from "./client.ts";
 import type { Connection } from "./connection.ts";
+import type { Shard } from "./plan.ts";
 import { requireProbe } from "./requirements.ts";
-import { type ScenarioSpec, type Shard, scenario } from "./scenario.ts";
+import { scenario } from "./scenario.ts";
+import type { ScenarioSpec } from "./scenario-spec.ts";
 
 type Needs = "PAYLOAD_BYTES" | "CONNECT_TIMEOUT" | "REPLY_TIMEOUT";
 

@@ -3,7 +3,7 @@ import { evidenceOf, judgeStep, nextSize, type StepEvidence } from "../steps.ts"
 import { percentilesOf } from "../summary/exact.ts";
 import { type Thresholds, trendStats } from "../summary/summarize.ts";
 import type { StepSummary } from "../summary/summary.ts";
-import type { Engine, StepsPlan } from "./scenario.ts";
+import type { Engine, StepsPlan } from "./plan.ts";
 
 /** One load of several, which records under its size. */
 export interface Step {

@@ -13,9 +13,11 @@ import { number } from "../summary/verdict.ts";
 import { durationsOf, formatDuration, type Ms, ms, type WithDurations } from "../units.ts";
 import { isEventStream } from "../url.ts";
 import { CLOSE_TIMEOUT, PROBE_METRICS } from "./connection.ts";
+import type { Beside, Shard } from "./plan.ts";
 import { realtime } from "./realtime.ts";
 import { requireDescriptor, requireProbe } from "./requirements.ts";
-import { type Beside, type ScenarioSpec, type Shard, scenario } from "./scenario.ts";
+import { scenario } from "./scenario.ts";
+import type { ScenarioSpec } from "./scenario-spec.ts";
 import { engineSocket, type SocketOptions } from "./socket.ts";
 
 type Needs = (typeof NEEDS)[number];

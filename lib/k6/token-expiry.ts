@@ -7,7 +7,7 @@ import { now } from "./clock.ts";
 import { Connection } from "./connection.ts";
 import { outcomeTrial, type TrialNeeds } from "./outcome-trial.ts";
 import { requireProbe } from "./requirements.ts";
-import type { ScenarioSpec } from "./scenario.ts";
+import type { ScenarioSpec } from "./scenario-spec.ts";
 
 /** Connections that outlive their token. */
 export interface TokenExpirySpec<N extends SettingName> extends ScenarioSpec<N> {

@@ -11,7 +11,8 @@ import { formatDuration, ms } from "../units.ts";
 import type { Users as UsersOfFile } from "../users.ts";
 import { readInput, readJsonInput } from "./files.ts";
 import { realtime } from "./realtime.ts";
-import { type ScenarioSpec, scenario } from "./scenario.ts";
+import { scenario } from "./scenario.ts";
+import type { ScenarioSpec } from "./scenario-spec.ts";
 
 /** Settings of every such scenario. */
 const NEEDS = [

@@ -1,11 +1,13 @@
 import { fail } from "k6";
 import http from "k6/http";
 import ws from "k6/ws";
+import type { Identity, Known } from "../identity.ts";
+import { hasFailed } from "../login/login.ts";
 import { type ConnectReason, connectReason } from "../reasons.ts";
 import type { UpgradeRequest } from "../request.ts";
 import { describeFailure } from "../road.ts";
 import { type Ms, ms } from "../units.ts";
-import { now } from "./clock.ts";
+import { callAt, now } from "./clock.ts";
 import type { Record } from "./recorder.ts";
 import { onStockSockets, Socket, type SocketOptions } from "./socket.ts";
 
@@ -63,6 +65,22 @@ export function requireUpgrades(
       closed() {},
     });
   }
+}
+
+/** Logs each in, then asks; or fails the set-up, past any promise. */
+export function afterLogins(
+  requests: readonly (Identity & { readonly shown: string })[],
+  ask: (known: readonly Asked[]) => void,
+): void {
+  const all = requests.map(async ({ login, shown }) => ({ shown, known: await login!.take(now()) }));
+  void Promise.all(all).then((results) =>
+    callAt(now(), () => {
+      const refused = results.map(({ known }) => known).find(hasFailed);
+      if (refused)
+        fail(`expected a login before the load to succeed, got ${refused.reason}: ${refused.said}`);
+      ask(results.map(({ known, shown }) => ({ ...(known as Known).identity, shown })));
+    }),
+  );
 }
 
 interface Refusal {

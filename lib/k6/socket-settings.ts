@@ -1,0 +1,24 @@
+/** Settings that all sockets of a scenario share, as far as stock k6 can follow them. */
+import { beyondStock, type CompressionSettings, compressionOf } from "../compression.ts";
+import { type HttpSettings, httpVersionOf } from "../http-version.ts";
+import { SettingsError } from "../settings.ts";
+import { compressMessages, connectBy } from "./socket.ts";
+
+/** Has the sockets offer what the settings say, as far as those that are used can. */
+export function offerCompression(settings: CompressionSettings, stock: boolean): void {
+  const offered = compressionOf(settings);
+  const beyond = stock && beyondStock(offered);
+  if (beyond)
+    throw new SettingsError(`${beyond} on stock k6, whose sockets offer nothing else; use dist/x on bin/k6`);
+  compressMessages(offered);
+}
+
+/** Has the sockets connect by the version of HTTP that the settings say, if those that are used can. */
+export function chooseHttpVersion(settings: HttpSettings, stock: boolean): void {
+  const version = httpVersionOf(settings);
+  if (stock && version.httpVersion !== "1.1")
+    throw new SettingsError(
+      "HTTP_VERSION: expected 1.1 on stock k6, whose sockets speak no other; use dist/x on bin/k6",
+    );
+  connectBy(version);
+}
