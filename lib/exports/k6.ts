@@ -8,7 +8,6 @@ export {
   Connection,
   type ConnectionOptions,
   type Outcome,
-  PROBE_METRICS,
   type Probing,
 } from "../k6/connection.ts";
 export {
@@ -20,6 +19,7 @@ export {
   type Subscriber,
 } from "../k6/fan-out.ts";
 export { MeasuredSocket, type MeasuredSocketOptions, SOCKET_METRICS } from "../k6/measured-socket.ts";
+export { PROBE_METRICS } from "../k6/probes.ts";
 export { publishWhenDue, randomMark } from "../k6/publish.ts";
 export { type Record, recorder } from "../k6/recorder.ts";
 export { ROUND_TRIP_METRICS, type RoundTripOptions, RoundTrips, type Schedule } from "../k6/round-trips.ts";

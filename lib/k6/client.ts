@@ -5,7 +5,8 @@ import { type Backoff, backoffMs, Grid } from "../pacing.ts";
 import type { Effect, Protocol } from "../protocols/protocol.ts";
 import { type Ms, ms } from "../units.ts";
 import { now, sleepUntil } from "./clock.ts";
-import { CONNECTION_METRICS, Connection, PROBE_METRICS, type Probing } from "./connection.ts";
+import { CONNECTION_METRICS, Connection, type Probing } from "./connection.ts";
+import { PROBE_METRICS } from "./probes.ts";
 import type { Record } from "./recorder.ts";
 
 /** What clients and their connections record. */

@@ -10,8 +10,10 @@ import { type Ms, ms } from "../units.ts";
 import { isEventStream } from "../url.ts";
 import { callAt, now, unixOffset } from "./clock.ts";
 import type { Checks, ConnectionCheck } from "./contract.ts";
-import { notice } from "./notices.ts";
+import { EventTimes } from "./event-times.ts";
+import { notice, tellOfClose, tellOfFailure } from "./notices.ts";
 import { Posts } from "./posts.ts";
+import { ProbeRecorder } from "./probes.ts";
 import type { Record } from "./recorder.ts";
 import {
   type Frame,
@@ -46,26 +48,6 @@ export const CONNECTION_METRICS = [
   "ws_sessions_compressed",
   // The engine counts these beside the sockets of a script.
   ...(onStockSockets ? [] : (["ws_message_bytes", "ws_wire_bytes", "ws_tcp_connections"] as const)),
-] as const satisfies readonly MetricName[];
-
-/** What they record of event streams beside. */
-export const STREAM_METRICS = [
-  "sse_first_byte_ms",
-  "sse_first_event_ms",
-  "sse_event_gap_ms",
-  "sse_longest_stall_ms",
-] as const satisfies readonly MetricName[];
-
-/** What the probes of a connection record. */
-export const PROBE_METRICS = [
-  "ws_msg_rtt_ms",
-  "ws_msg_service_ms",
-  "ws_probes",
-  "ws_replies",
-  "ws_reply_success_rate",
-  "ws_messages_lost",
-  "ws_messages_duplicated",
-  "ws_messages_late",
 ] as const satisfies readonly MetricName[];
 
 export interface ConnectionOptions extends SocketOptions, Identity {
@@ -137,8 +119,7 @@ export class Connection {
   private dueTimes: DueTimes | undefined;
   private disarm = () => {};
   private armedFor: number | undefined;
-  /** Replies past their time-out that have not come since. */
-  private overdue = 0;
+  private readonly probes: ProbeRecorder;
   private settle!: (outcome: Outcome) => void;
   private markClosed!: () => void;
   private openedAt: Ms | undefined;
@@ -149,14 +130,14 @@ export class Connection {
   private readonly posts: Posts;
   private readonly mark = Math.floor(Math.random() * 2 ** 32);
   private readonly isStream: boolean;
-  private lastEventAt: Ms | undefined;
-  private longestStall = 0;
+  private eventTimes: EventTimes | undefined;
   /** Of an event stream that is over: where the next one goes on. */
   resumption: Resumption | undefined;
 
   constructor(options: ConnectionOptions) {
     this.options = options;
     this.posts = options.posts ?? new Posts();
+    this.probes = new ProbeRecorder(options.record, options.replyTimeout);
     this.isStream = isEventStream(options.url);
     this.outcome = new Promise((resolve) => {
       this.settle = resolve;
@@ -210,6 +191,7 @@ export class Connection {
     });
     this.conversation = conversation;
     const check = checks?.open(record);
+    if (this.isStream) this.eventTimes = new EventTimes(record, options.intended);
     const { lastEventId = "" } = options;
     const headers =
       lastEventId === "" ? options.headers : { ...options.headers, "Last-Event-ID": lastEventId };
@@ -220,9 +202,7 @@ export class Connection {
           record("ws_connect_latency_ms", at - options.intended);
           record("ws_sessions_opened", 1);
           if (compressed) record("ws_sessions_compressed", 1);
-          if (this.isStream && firstByteAt !== undefined) {
-            record("sse_first_byte_ms", firstByteAt - options.intended);
-          }
+          this.eventTimes?.opened(firstByteAt);
           this.openedAt = at;
           // The session's time-outs count from its first message, which goes out now.
           const handledAt = now();
@@ -237,7 +217,7 @@ export class Connection {
         },
         received: (frame, at, handledAt) => {
           record("ws_generator_delay_ms", handledAt - at, { side: "receive" });
-          if (this.isStream) this.measureEvent(at);
+          this.eventTimes?.received(at);
           const effects = check ? this.receiveChecked(check, frame, at) : conversation.receive(frame, at);
           this.apply(this.muted ? effects.filter(({ kind }) => kind !== "send") : effects, handledAt);
           this.arm();
@@ -251,18 +231,6 @@ export class Connection {
         },
       },
     );
-  }
-
-  private measureEvent(at: Ms): void {
-    const { record, intended } = this.options;
-    if (this.lastEventAt === undefined) record("sse_first_event_ms", at - intended);
-    else {
-      // What was read at once has one time stamp.
-      const gap = Math.max(0, at - this.lastEventAt);
-      record("sse_event_gap_ms", gap);
-      this.longestStall = Math.max(this.longestStall, gap);
-    }
-    this.lastEventAt = at;
   }
 
   private receiveChecked(check: ConnectionCheck, frame: Frame, at: Ms): Effect[] {
@@ -452,36 +420,25 @@ export class Connection {
           this.tell("session", effect.detail, `a session failed at ${effect.step}`);
           this.close({ kind: "failed", at: handledAt });
           break;
-        case "reply": {
-          const { dueAt, sentAt = dueAt } = effect;
-          // A reply cannot come before its probe: the wall clock was set back just now.
-          const at = effect.at < sentAt ? handledAt : effect.at;
-          const tags = { reply: effect.name };
-          record("ws_msg_rtt_ms", at - dueAt, tags);
-          record("ws_msg_service_ms", at - sentAt, tags);
-          record("ws_replies", 1, tags);
-          record("ws_reply_success_rate", true);
+        case "reply":
+          this.probes.replied(effect, effect.at, { reply: effect.name }, handledAt);
           break;
-        }
         case "timeout":
-          this.overdue++;
-          this.missed(effect.name);
+          this.probes.timedOut({ reply: effect.name });
           break;
         case "late":
-          this.overdue--;
-          record("ws_messages_late", 1);
+          this.probes.late();
           break;
         case "lost":
-          record("ws_messages_lost", 1);
-          this.missed(effect.name);
+          this.probes.lost({ reply: effect.name });
           break;
         case "duplicate":
-          record("ws_messages_duplicated", 1);
+          this.probes.duplicate();
           break;
         case "error":
           record("ws_message_errors", 1, { reason: "error_reply" });
           this.tell("error_reply", effect.reason, "the server answered with an error");
-          for (const _ of effect.names ?? []) record("ws_reply_success_rate", false);
+          for (const _ of effect.names ?? []) this.probes.refused();
           break;
         case "invalid":
           record("ws_message_errors", 1, { reason: effect.reason });
@@ -508,12 +465,6 @@ export class Connection {
 
   private tell(reason: MessageReason, said: string, what: string): void {
     notice(reason, said, (text) => `${what}: ${text}`, this.secrets);
-  }
-
-  /** An expected reply did not come: it fails, and stands in the distribution with the time it was given. */
-  private missed(reply: string): void {
-    this.options.record("ws_reply_success_rate", false);
-    this.options.record("ws_msg_rtt_ms", this.options.replyTimeout, { reply });
   }
 
   /** Ends the connection from our side. At the planned end no probe is open: none falls due that late. */
@@ -547,13 +498,10 @@ export class Connection {
     this.disarm();
     if (this.options.probing) this.endPosts(); // its probes are lost by now
     this.apply(this.conversation!.drop(at), at);
-    if (this.overdue > 0) record("ws_messages_lost", this.overdue);
+    this.probes.end();
     record("ws_sessions_closed", 1);
     record("ws_connection_drop_rate", !this.ending);
-    // Silence before a planned end is no stall: there may have been nothing to say.
-    const silence = this.lastEventAt !== undefined && !this.ending ? at - this.lastEventAt : 0;
-    const stall = Math.max(this.longestStall, silence);
-    if (stall > 0) record("sse_longest_stall_ms", stall);
+    this.eventTimes?.ended(at, this.ending);
     if (this.severed) this.settle({ kind: "dropped", at, code: undefined });
     if (!this.ending) {
       this.ending = true;
@@ -561,32 +509,5 @@ export class Connection {
       this.settle({ kind: "dropped", at, code: closeCode });
     }
     this.markClosed();
-  }
-}
-
-/** What the closed list of close codes does not tell. */
-function tellOfClose(code: number | undefined, text: string, secrets: readonly string[]): void {
-  const isOther = dropCode(code) === "other";
-  if (code === undefined || (!isOther && text === "")) return;
-  const counted = isOther ? ", which counts as ws_connection_drops{code:other}" : "";
-  notice(
-    `closed ${code}`,
-    text,
-    (said) => `a connection was closed with ${code}${said === "" ? "" : ` and "${said}"`}${counted}`,
-    secrets,
-  );
-}
-
-/** Reasons of which the sockets know more than their name. */
-const TOLD: readonly ConnectReason[] = ["dns", "tls", "other", "bad_upgrade"];
-
-/** What the closed list of failures does not tell. */
-function tellOfFailure(reason: ConnectReason, text: string, secrets: readonly string[]): void {
-  const status = /^http_\d{3}/.exec(text)?.[0];
-  if (status !== undefined && (reason !== status || text !== status)) {
-    const counted = reason === status ? "" : `, which counts as ws_connect_failures{reason:${reason}}`;
-    notice(status, text, (said) => `an upgrade was answered with ${said}${counted}`, secrets);
-  } else if (TOLD.includes(reason) && text !== "") {
-    notice(reason, text, (said) => `a connection failed (${reason}): ${said}`, secrets);
   }
 }

@@ -1,4 +1,5 @@
 import { peerText } from "../peer-text.ts";
+import { type ConnectReason, dropCode } from "../reasons.ts";
 
 /**
  * What closed lists leave out, said once each: the text of a Close frame, where a redirect leads to, why a look-up
@@ -54,3 +55,30 @@ export function notice(
 
 /** What the extension has kept of all virtual users of this process. */
 export const noticesSoFar = (): readonly string[] => keeper?.notices() ?? [];
+
+/** What the closed list of close codes does not tell. */
+export function tellOfClose(code: number | undefined, text: string, secrets: readonly string[]): void {
+  const isOther = dropCode(code) === "other";
+  if (code === undefined || (!isOther && text === "")) return;
+  const counted = isOther ? ", which counts as ws_connection_drops{code:other}" : "";
+  notice(
+    `closed ${code}`,
+    text,
+    (said) => `a connection was closed with ${code}${said === "" ? "" : ` and "${said}"`}${counted}`,
+    secrets,
+  );
+}
+
+/** Reasons of which the sockets know more than their name. */
+const TOLD: readonly ConnectReason[] = ["dns", "tls", "other", "bad_upgrade"];
+
+/** What the closed list of failures does not tell. */
+export function tellOfFailure(reason: ConnectReason, text: string, secrets: readonly string[]): void {
+  const status = /^http_\d{3}/.exec(text)?.[0];
+  if (status !== undefined && (reason !== status || text !== status)) {
+    const counted = reason === status ? "" : `, which counts as ws_connect_failures{reason:${reason}}`;
+    notice(status, text, (said) => `an upgrade was answered with ${said}${counted}`, secrets);
+  } else if (TOLD.includes(reason) && text !== "") {
+    notice(reason, text, (said) => `a connection failed (${reason}): ${said}`, secrets);
+  }
+}

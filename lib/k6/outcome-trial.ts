@@ -5,8 +5,9 @@ import type { Outcome } from "../reasons.ts";
 import type { SettingName, Settings } from "../settings.ts";
 import { type Ms, ms } from "../units.ts";
 import { sleepUntil } from "./clock.ts";
-import { CONNECTION_METRICS, PROBE_METRICS } from "./connection.ts";
+import { CONNECTION_METRICS } from "./connection.ts";
 import type { Plan, Shard } from "./plan.ts";
+import { PROBE_METRICS } from "./probes.ts";
 import { scenario } from "./scenario.ts";
 import type { ScenarioSpec } from "./scenario-spec.ts";
 

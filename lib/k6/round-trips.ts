@@ -4,7 +4,7 @@ import { Grid } from "../pacing.ts";
 import { Ledger, type Probe } from "../protocols/ledger.ts";
 import { type Duration, inMs, type Ms, ms } from "../units.ts";
 import { callAt, now } from "./clock.ts";
-import { PROBE_METRICS } from "./connection.ts";
+import { PROBE_METRICS, ProbeRecorder } from "./probes.ts";
 import type { Record } from "./recorder.ts";
 
 /** What round trips record. */
@@ -29,7 +29,6 @@ export interface Schedule {
 /** Each probe expects one reply. */
 const REPLIES = 1;
 const REPLY = 0;
-const AGAIN_OR_LATE = { late: "ws_messages_late", duplicate: "ws_messages_duplicated" } as const;
 
 /** Probes that this virtual user has made. */
 let made = 0;
@@ -43,7 +42,7 @@ export class RoundTrips {
   readonly #record: Record;
   readonly #timeout: Ms;
   readonly #ledger: Ledger;
-  #overdue = 0;
+  readonly #probes: ProbeRecorder;
   #isOver = false;
   #stopWaiting = () => {};
   #finish = () => {};
@@ -52,6 +51,7 @@ export class RoundTrips {
     this.#record = record;
     this.#timeout = inMs(timeout, "timeout");
     this.#ledger = new Ledger(REPLIES, this.#timeout);
+    this.#probes = new ProbeRecorder(record, this.#timeout);
   }
 
   /**
@@ -117,7 +117,7 @@ export class RoundTrips {
   failed(id: string): void {
     this.#record("ws_message_errors", 1, { reason: "error_reply" });
     const probe = this.#ledger.byId(id);
-    if (probe && this.#ledger.fail(probe)) this.#record("ws_reply_success_rate", false);
+    if (probe && this.#ledger.fail(probe)) this.#probes.refused();
   }
 
   /** The connection is over: what it still waited for is lost. To be called at its end, planned or not. */
@@ -125,37 +125,19 @@ export class RoundTrips {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#stopWaiting();
-    for (const _ of this.#ledger.lose()) {
-      this.#record("ws_messages_lost", 1);
-      this.#missed();
-    }
-    if (this.#overdue > 0) this.#record("ws_messages_lost", this.#overdue);
+    for (const _ of this.#ledger.lose()) this.#probes.lost();
+    this.#probes.end();
     this.#finish();
   }
 
   #take(probe: Probe, readAt: Ms): void {
     const verdict = this.#ledger.answer(REPLY, probe);
-    if (verdict === "late") this.#overdue--;
-    if (verdict === "late" || verdict === "duplicate") this.#record(AGAIN_OR_LATE[verdict], 1);
-    if (verdict !== "reply-last") return;
-    const { dueAt, sentAt = dueAt } = probe;
-    // A reply cannot come before its probe: the wall clock was set back just now.
-    const at = readAt < sentAt ? now() : readAt;
-    this.#record("ws_msg_rtt_ms", at - dueAt);
-    this.#record("ws_msg_service_ms", at - sentAt);
-    this.#record("ws_replies", 1);
-    this.#record("ws_reply_success_rate", true);
+    if (verdict === "late") this.#probes.late();
+    if (verdict === "duplicate") this.#probes.duplicate();
+    if (verdict === "reply-last") this.#probes.replied(probe, readAt);
   }
 
   #expire(): void {
-    for (const _ of this.#ledger.expire(now())) {
-      this.#overdue++;
-      this.#missed();
-    }
-  }
-
-  #missed(): void {
-    this.#record("ws_reply_success_rate", false);
-    this.#record("ws_msg_rtt_ms", this.#timeout);
+    for (const _ of this.#ledger.expire(now())) this.#probes.timedOut();
   }
 }
