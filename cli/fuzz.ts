@@ -16,9 +16,9 @@ import { type Extra, fuzzRoute } from "./fuzz/route.ts";
 import { routesOf } from "./fuzz/routes.ts";
 import { type Aim, aimOf } from "./fuzz/target.ts";
 import type { ReplayOptions } from "./node.ts";
+import { TARGET_ARGS } from "./try/args.ts";
 import type { Hosted } from "./try/in-k6.ts";
 import { printable } from "./try/safe-text.ts";
-import { TARGET_ARGS } from "./try.ts";
 
 const text = (valueHint: string, description: string) =>
   ({ type: "string", valueHint, description }) as const;

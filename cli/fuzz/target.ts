@@ -2,20 +2,21 @@
 
 import { authorityOf, bytesOf } from "../../lib/address.ts";
 import { type Identity, identities } from "../../lib/identity.ts";
-import { hasFailed, type LoggedIn, type Login } from "../../lib/login/login.ts";
-import { compile, DescriptorError, type Protocol } from "../../lib/protocols/index.ts";
+import { columnsWith, hasFailed, type LoggedIn, type Login } from "../../lib/login/login.ts";
+import { compile, type Protocol } from "../../lib/protocols/index.ts";
 import { overridden } from "../../lib/request.ts";
 import { type Settings, SettingsError } from "../../lib/settings.ts";
 import { redactUrl } from "../../lib/url.ts";
 import type { Users } from "../../lib/users.ts";
 import { type Surroundings, UserError } from "../command.ts";
 import { readConfigFile } from "../run/k6-config.ts";
+import { asUserError, headersOf } from "../try/args.ts";
 import type { Hosted } from "../try/in-k6.ts";
 import { asSocketUrl, send } from "../try/login.ts";
 import { networkFor } from "../try/network.ts";
 import { aliasOf, type Network } from "../try/road.ts";
 import { masker } from "../try/safe-text.ts";
-import { headersOf, inFlags, loginOf, protocolOf, readUsers, settingsOf, userAgentOf } from "../try.ts";
+import { loginOf, protocolOf, readUsers, settingsOf, userAgentOf } from "../try/target.ts";
 
 /** Flags that a target is made of, as they were given. */
 export type TargetArgs = Readonly<Record<string, string | boolean | undefined>>;
@@ -74,7 +75,7 @@ export async function aimOf(
     const users = await readUsers(settings, cwd);
     const login = await loginOf(settings, users.columns, { cwd, env });
     const given = login?.variables ?? [];
-    const columns = [...users.columns, ...given.filter((name) => name !== "token")];
+    const columns = columnsWith(users.columns, given);
     const isNamed = [args.protocol, args["protocol-file"], env.PROTOCOL, env.PROTOCOL_FILE].some(Boolean);
     const source = args["protocol-file"] === undefined ? "PROTOCOL_FILE" : "--protocol-file";
     const protocol = isNamed
@@ -146,8 +147,7 @@ export async function aimOf(
       },
     };
   } catch (error) {
-    if (error instanceof SettingsError) throw new UserError(inFlags(error.message, args));
-    throw error instanceof DescriptorError ? new UserError(error.message) : error;
+    throw asUserError(error, args);
   }
 }
 

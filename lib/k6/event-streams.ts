@@ -1,4 +1,5 @@
 /** An event stream as the endpoint of a scenario. */
+import { requireHttp1 } from "../event-streams.ts";
 import { SETTINGS, type SettingName, type Settings, SettingsError } from "../settings.ts";
 import { isEventStream } from "../url.ts";
 import { WITH_STREAMS } from "./requirements.ts";
@@ -48,8 +49,6 @@ export function withEventStream<
       "KEEPALIVE: expected none with SSE_URL, since event streams have no pings, got ping",
     );
   }
-  if (settings.HTTP_VERSION !== "1.1") {
-    throw new SettingsError(`HTTP_VERSION: expected 1.1 with SSE_URL, got ${settings.HTTP_VERSION}`);
-  }
+  requireHttp1(settings);
   return { ...settings, WS_URL: SSE_URL };
 }

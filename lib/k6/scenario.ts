@@ -9,7 +9,7 @@ import { requireOneWay } from "../event-streams.ts";
 import { HTTP_SETTINGS, HTTP_VERSION_TAG, notesOnHttp } from "../http-version.ts";
 import { FIRST_ROOM, IDENTITY_SETTINGS, type Identity, identities, tokensIn } from "../identity.ts";
 import { type Own, replacedOptions } from "../k6-overrides.ts";
-import type { LoggedIn } from "../login/login.ts";
+import { columnsWith, type LoggedIn } from "../login/login.ts";
 import { type MetricName, type OwnMetrics, requireOwnNames } from "../metrics.ts";
 import { limitsBeside, limitsOn, together } from "../profile.ts";
 import type { Protocol } from "../protocols/index.ts";
@@ -138,7 +138,7 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
   const users = usersOf(USERS === "" ? NO_TABLE : readUsers(USERS, extension), WS_TOKEN);
   const login = loginFor(spec as ScenarioSpec<N>, settings, users.columns);
   const given = login?.variables ?? [];
-  const columns = [...users.columns, ...given.filter((name) => name !== "token")];
+  const columns = columnsWith(users.columns, given);
   const protocol = protocolFor(
     settings,
     columns,

@@ -79,6 +79,12 @@ export interface Login {
   perform(variables: Readonly<Record<string, string>>, send: Send): Promise<LoggedIn | LoginFailure>;
 }
 
+/** The variables that a protocol may name beside its own: columns of `USERS`, and what a login gives but the token. */
+export const columnsWith = (columns: readonly string[], given: readonly string[]): string[] => [
+  ...columns,
+  ...given.filter((name) => name !== "token"),
+];
+
 /** How long before its end a login is renewed, unless it says. */
 export const RENEW_BEFORE = ms(30_000);
 
