@@ -48,27 +48,32 @@ func (t *Target) dialTCP(ctx context.Context, silence time.Duration) (net.Conn, 
 		ctx, cancel = context.WithTimeout(ctx, max(silence, connectTimeout))
 		defer cancel()
 	}
-	host, secure := t.URL.Host, t.URL.Scheme == "wss"
-	if t.URL.Port() == "" {
+	protocols := []string{"http/1.1"}
+	if t.HTTP2 {
+		protocols = []string{"h2", "http/1.1"}
+	}
+	return Dial(ctx, t.URL, t.TLS, protocols...)
+}
+
+// Dial connects to a server, with TLS where the URL's scheme is wss or https.
+// config is as in a Target; protocols are those of HTTP that may be spoken (ALPN).
+func Dial(ctx context.Context, to *url.URL, config *tls.Config, protocols ...string) (net.Conn, error) {
+	host, secure := to.Host, to.Scheme == "wss" || to.Scheme == "https"
+	if to.Port() == "" {
 		port := "80"
 		if secure {
 			port = "443"
 		}
-		host = net.JoinHostPort(t.URL.Hostname(), port)
+		host = net.JoinHostPort(to.Hostname(), port)
 	}
 	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", host)
 	if err != nil || !secure {
 		return conn, err
 	}
-	config := t.TLS.Clone()
-	if config == nil {
+	if config = config.Clone(); config == nil {
 		config = &tls.Config{}
 	}
-	config.ServerName = t.URL.Hostname()
-	config.NextProtos = []string{"http/1.1"}
-	if t.HTTP2 {
-		config.NextProtos = []string{"h2", "http/1.1"}
-	}
+	config.ServerName, config.NextProtos = to.Hostname(), protocols
 	secured := tls.Client(conn, config)
 	if err := secured.HandshakeContext(ctx); err != nil {
 		conn.Close()

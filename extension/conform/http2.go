@@ -68,9 +68,12 @@ func (c *overHTTP2) carry(ctx context.Context, session *http2.ClientConn, target
 	}
 	c.passedOn(len(all))
 	request := (&http.Request{
-		Method: http.MethodConnect, URL: target, Host: target.Host, Body: body, Header: http.Header{":protocol": {"websocket"}},
+		Method: http.MethodConnect, Host: target.Host, Body: body, Header: http.Header{":protocol": {"websocket"}},
+		URL: &url.URL{
+			Scheme: map[string]string{"ws": "http", "wss": "https"}[target.Scheme],
+			Host:   target.Host, Path: target.Path, RawPath: target.RawPath, RawQuery: target.RawQuery,
+		},
 	}).WithContext(ctx)
-	request.URL = &url.URL{Scheme: map[string]string{"ws": "http", "wss": "https"}[target.Scheme], Host: target.Host, Path: target.Path, RawPath: target.RawPath, RawQuery: target.RawQuery}
 	key := ""
 	for _, line := range asked.lines {
 		switch strings.ToLower(line.name) {

@@ -98,8 +98,8 @@ func (f *conformFlags) prepare(testee conform.Testee) (*prepared, error) {
 	if f.timeout < 0 {
 		return nil, fmt.Errorf("--timeout: expected a duration of at least 0, got %s", f.timeout)
 	}
-	if f.parallel < 0 || f.parallel > 1000 {
-		return nil, fmt.Errorf("--parallel: expected 1 to 1000, got %d", f.parallel)
+	if err := f.prepareShared(p); err != nil {
+		return nil, err
 	}
 	p.selection = &conform.Selection{
 		Cases: f.cases, Exclude: slices.Concat(f.exclude, p.spec.ExcludeCases),
@@ -114,17 +114,23 @@ func (f *conformFlags) prepare(testee conform.Testee) (*prepared, error) {
 	for _, c := range p.cases {
 		p.ids = append(p.ids, c.ID)
 	}
-	if f.baseline != "" {
-		if p.baseline, err = conform.ReadBaseline(f.baseline); err != nil {
-			return nil, err
-		}
-	}
 	p.results = firstNonEmpty(f.results, p.spec.Outdir, "conform-results")
 	p.options = conform.Options{Parallel: f.parallel, Silence: f.timeout}
 	if f.timeout == 0 {
 		p.options.Silence, p.options.Parallel = -1, 1
 	}
 	return p, nil
+}
+
+// prepareShared is what is prepared alike for all roles.
+func (f *conformFlags) prepareShared(p *prepared) (err error) {
+	if f.parallel < 0 || f.parallel > 1000 {
+		return fmt.Errorf("--parallel: expected 1 to 1000, got %d", f.parallel)
+	}
+	if f.baseline != "" {
+		p.baseline, err = conform.ReadBaseline(f.baseline)
+	}
+	return err
 }
 
 func firstNonEmpty(values ...string) string {

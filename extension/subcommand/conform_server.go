@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/url"
 	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -88,10 +87,8 @@ func (f *serverFlags) targets(spec *conform.Spec) ([]*conform.Target, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, h := range f.header {
-		if name, _, ok := strings.Cut(h, ":"); !ok || name == "" || strings.ContainsAny(h, "\r\n") {
-			return nil, fmt.Errorf("--header: expected a line such as 'Origin: https://example.com', got one without a colon or with a line break")
-		}
+	if _, err := f.fields(); err != nil {
+		return nil, err
 	}
 	header := f.header
 	if token := os.Getenv("WS_TOKEN"); token != "" && f.spec == "" {

@@ -3,6 +3,7 @@ package subcommand
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -31,8 +32,8 @@ func (f *sseFlags) register(cmd *cobra.Command) {
 	flags.DurationVar(&f.calm, "calm", 2*time.Second, "how long a testee must do nothing where it must do nothing")
 }
 
-// prepareSSE is prepare for these roles.
-func (f *sseFlags) prepareSSE(listed []sse.Listed, progress func(cases int) func(conform.Result)) (*prepared, sse.Options, error) {
+// prepareSSE is prepare for these roles. Progress goes to out.
+func (f *sseFlags) prepareSSE(listed []sse.Listed, out io.Writer) (*prepared, sse.Options, error) {
 	p := &prepared{subject: conform.ServerSentEvents, selection: &conform.Selection{}, results: firstNonEmpty(f.results, "conform-results")}
 	if f.timeout <= 0 {
 		return nil, sse.Options{}, fmt.Errorf("--timeout: expected a duration above 0, got %s", f.timeout)
@@ -40,8 +41,8 @@ func (f *sseFlags) prepareSSE(listed []sse.Listed, progress func(cases int) func
 	if f.calm <= 0 {
 		return nil, sse.Options{}, fmt.Errorf("--calm: expected a duration above 0, got %s", f.calm)
 	}
-	if f.parallel < 0 || f.parallel > 1000 {
-		return nil, sse.Options{}, fmt.Errorf("--parallel: expected 1 to 1000, got %d", f.parallel)
+	if err := f.prepareShared(p); err != nil {
+		return nil, sse.Options{}, err
 	}
 	var all []string
 	for _, c := range listed {
@@ -51,12 +52,7 @@ func (f *sseFlags) prepareSSE(listed []sse.Listed, progress func(cases int) func
 	if p.ids, err = conform.Choose(all, f.cases, f.exclude); err != nil {
 		return nil, sse.Options{}, err
 	}
-	if f.baseline != "" {
-		if p.baseline, err = conform.ReadBaseline(f.baseline); err != nil {
-			return nil, sse.Options{}, err
-		}
-	}
-	return p, sse.Options{Parallel: f.parallel, Silence: f.timeout, Calm: f.calm, Done: progress(len(p.ids))}, nil
+	return p, sse.Options{Parallel: f.parallel, Silence: f.timeout, Calm: f.calm, Done: newProgress(out, len(p.ids)).note}, nil
 }
 
 func (p *prepared) chosen(id string) bool { return slices.Contains(p.ids, id) }
@@ -100,7 +96,7 @@ func conformSSEServer() *cobra.Command {
 }
 
 func (f *sseServerFlags) run(cmd *cobra.Command) error {
-	p, o, err := f.prepareSSE(sse.ServerCases(), func(n int) func(conform.Result) { return newProgress(cmd.ErrOrStderr(), n).note })
+	p, o, err := f.prepareSSE(sse.ServerCases(), cmd.ErrOrStderr())
 	if err != nil {
 		return err
 	}
@@ -145,12 +141,12 @@ func (f *sseServerFlags) server() (*sse.Server, error) {
 	if err := requireStraight(given, f.publish, f.gone); err != nil {
 		return nil, err
 	}
-	for _, h := range f.header {
-		name, value, ok := strings.Cut(h, ":")
-		if !ok || name == "" || strings.ContainsAny(h, "\r\n") {
-			return nil, errors.New("--header: expected a line such as 'Origin: https://example.com', got one without a colon or with a line break")
-		}
-		s.Header.Add(strings.TrimSpace(name), strings.TrimSpace(value))
+	fields, err := f.fields()
+	if err != nil {
+		return nil, err
+	}
+	for _, h := range fields {
+		s.Header.Add(strings.TrimSpace(h.Name), h.Value)
 	}
 	if token := os.Getenv("WS_TOKEN"); token != "" && s.Header.Get("Authorization") == "" {
 		s.Header.Set("Authorization", "Bearer "+token)
@@ -180,7 +176,7 @@ func conformSSEClient() *cobra.Command {
 }
 
 func (f *sseClientFlags) run(cmd *cobra.Command) error {
-	p, o, err := f.prepareSSE(sse.ClientCases(), func(n int) func(conform.Result) { return newProgress(cmd.ErrOrStderr(), n).note })
+	p, o, err := f.prepareSSE(sse.ClientCases(), cmd.ErrOrStderr())
 	if err != nil {
 		return err
 	}

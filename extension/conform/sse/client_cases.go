@@ -109,17 +109,23 @@ func grammarCases(oneByte bool) (all []clientCase) {
 		}
 		c.answers = []answer{{body: string(row.Bytes()), oneByte: oneByte}, held()}
 		c.check = func(r []asked) (conform.Behavior, string) {
-			if got := r[1].header.Get("Last-Event-ID"); got != row.LastEventID {
-				return conform.Failed, fmt.Sprintf("it came back with Last-Event-ID %q, expected %q", got, row.LastEventID)
-			}
-			if row.RetryMs != nil {
+			v, why := cameBackWith(row.LastEventID)(r)
+			if v == conform.OK && row.RetryMs != nil {
 				return waited(r, time.Duration(*row.RetryMs)*time.Millisecond)
 			}
-			return conform.OK, ""
+			return v, why
 		}
 		all = append(all, c)
 	}
 	return all
+}
+
+// cameBackWith tells whether the last request had a Last-Event-ID.
+func cameBackWith(id string) func(r []asked) (conform.Behavior, string) {
+	return func(r []asked) (conform.Behavior, string) {
+		got := r[len(r)-1].header.Get("Last-Event-ID")
+		return ok(got == id, conform.Failed, "it came back with Last-Event-ID %q, expected %q", got, id)
+	}
 }
 
 // waited tells whether the client came back no sooner than it was told.
@@ -136,24 +142,15 @@ func message(data string) want { return want{kind: "message", data: data} }
 
 func reconnectCases() []clientCase {
 	spec := func(title string) Listed { return Listed{Title: title, Spec: reconnecting} }
-	lastID := func(id string) func(r []asked) (conform.Behavior, string) {
-		return func(r []asked) (conform.Behavior, string) {
-			last := r[len(r)-1]
-			if got := last.header.Get("Last-Event-ID"); got != id {
-				return conform.Failed, fmt.Sprintf("it came back with Last-Event-ID %q, expected %q", got, id)
-			}
-			return conform.OK, ""
-		}
-	}
 	one := want{"message", "1", "7", "7"}
 	return []clientCase{
-		{Listed: spec("A response that comes to its end: the client comes back."), answers: []answer{{body: "id: 7\ndata: 1\n\n"}, held()}, want: []want{one}, check: lastID("7")},
-		{Listed: spec("A response that is cut: the client comes back."), answers: []answer{{body: "id: 7\ndata: 1\n\n", end: cuts}, held()}, want: []want{one}, check: lastID("7")},
-		{Listed: spec("A connection that is reset: the client comes back."), answers: []answer{{body: "id: 7\ndata: 1\n\n", end: resets}, held()}, want: []want{one}, check: lastID("7")},
-		{Listed: spec("Three ends in a row: the client comes back each time."), answers: []answer{{body: "id: 5\ndata: 1\n\n"}, {body: ""}, {body: "id: 7\ndata: 2\n\n"}, held()}, want: []want{{"message", "1", "5", "5"}, {"message", "2", "7", "7"}}, check: lastID("7")},
-		{Listed: spec("Half an event before a cut is no event, nor is its id the last."), answers: []answer{{body: "id: 7\ndata: 1\n\nid: 8\ndata: 2\n", end: cuts}, held()}, want: []want{one}, check: lastID("7")},
+		{Listed: spec("A response that comes to its end: the client comes back."), answers: []answer{{body: "id: 7\ndata: 1\n\n"}, held()}, want: []want{one}, check: cameBackWith("7")},
+		{Listed: spec("A response that is cut: the client comes back."), answers: []answer{{body: "id: 7\ndata: 1\n\n", end: cuts}, held()}, want: []want{one}, check: cameBackWith("7")},
+		{Listed: spec("A connection that is reset: the client comes back."), answers: []answer{{body: "id: 7\ndata: 1\n\n", end: resets}, held()}, want: []want{one}, check: cameBackWith("7")},
+		{Listed: spec("Three ends in a row: the client comes back each time."), answers: []answer{{body: "id: 5\ndata: 1\n\n"}, {body: ""}, {body: "id: 7\ndata: 2\n\n"}, held()}, want: []want{{"message", "1", "5", "5"}, {"message", "2", "7", "7"}}, check: cameBackWith("7")},
+		{Listed: spec("Half an event before a cut is no event, nor is its id the last."), answers: []answer{{body: "id: 7\ndata: 1\n\nid: 8\ndata: 2\n", end: cuts}, held()}, want: []want{one}, check: cameBackWith("7")},
 		{Listed: spec("retry: 300: the client waits at least so long."), answers: []answer{{body: "retry: 300\ndata: 1\n\n"}, held()}, want: []want{message("1")}, check: func(r []asked) (conform.Behavior, string) { return waited(r, 300*time.Millisecond) }},
-		{Listed: spec("The id stays over an end without an event."), answers: []answer{{body: "id: 7\ndata: 1\n\n"}, {body: ": nothing\n\n"}, held()}, want: []want{one}, check: lastID("7")},
+		{Listed: spec("The id stays over an end without an event."), answers: []answer{{body: "id: 7\ndata: 1\n\n"}, {body: ": nothing\n\n"}, held()}, want: []want{one}, check: cameBackWith("7")},
 		{Listed: spec("The type and data of half an event do not live on after a cut."), answers: []answer{{body: "event: x\ndata: 1\n", end: cuts}, {body: "data: 2\n\n"}, held()}, want: []want{message("2")}},
 	}
 }

@@ -83,25 +83,7 @@ func (s *Server) Run(ctx context.Context, chosen func(id string) bool, o Options
 func (s *Server) dial(ctx context.Context) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.o.Silence)
 	defer cancel()
-	host := s.URL.Host
-	if s.URL.Port() == "" {
-		host = net.JoinHostPort(s.URL.Hostname(), map[string]string{"http": "80", "https": "443"}[s.URL.Scheme])
-	}
-	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", host)
-	if err != nil || s.URL.Scheme == "http" {
-		return conn, err
-	}
-	config := s.TLS.Clone()
-	if config == nil {
-		config = &tls.Config{}
-	}
-	config.ServerName, config.NextProtos = s.URL.Hostname(), []string{"http/1.1"}
-	secured := tls.Client(conn, config)
-	if err := secured.HandshakeContext(ctx); err != nil {
-		conn.Close()
-		return nil, err
-	}
-	return secured, nil
+	return conform.Dial(ctx, s.URL, s.TLS, "http/1.1")
 }
 
 // serverPlay is one case under way.

@@ -20,9 +20,7 @@ type strict struct {
 	r *bufio.Reader
 	// wrong are breaches, odd what readers skip but nobody means.
 	wrong, odd []string
-	comments   int
 	retries    []string
-	bytes      int
 	lines      int
 	afterCR    bool
 }
@@ -43,7 +41,6 @@ func (s *strict) line() (string, error) {
 			}
 			return "", err
 		}
-		s.bytes++
 		if s.afterCR {
 			s.afterCR = false
 			if b == '\n' {
@@ -100,8 +97,7 @@ func (s *strict) next() (e event, err error) {
 		name, value, _ := strings.Cut(line, ":")
 		value = strings.TrimPrefix(value, " ")
 		switch name {
-		case "":
-			s.comments++
+		case "": // a comment
 		case "data":
 			data = append(data, value)
 		case "event":

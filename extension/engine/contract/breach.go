@@ -154,6 +154,7 @@ func pointerOf(place []string) string {
 	return out.String()
 }
 
+// valueAt is the value at a place within another, nil for none.
 func valueAt(value any, place []string) any {
 	for _, token := range place {
 		switch of := value.(type) {
@@ -165,6 +166,8 @@ func valueAt(value any, place []string) any {
 				return nil
 			}
 			value = of[i]
+		default:
+			return nil
 		}
 	}
 	return value

@@ -162,22 +162,7 @@ func locationOf(uri string) string {
 // keyword is the value that stands at a location.
 func (c *Contract) keyword(at string) any {
 	document, pointer, _ := strings.Cut(at, "#")
-	value := c.documents[document]
-	for _, token := range tokens(pointer) {
-		switch of := value.(type) {
-		case map[string]any:
-			value = of[token]
-		case []any:
-			var i int
-			if _, err := fmt.Sscan(token, &i); err != nil || i < 0 || i >= len(of) {
-				return nil
-			}
-			value = of[i]
-		default:
-			return nil
-		}
-	}
-	return value
+	return valueAt(c.documents[document], tokens(pointer))
 }
 
 func tokens(pointer string) []string {

@@ -24,7 +24,7 @@ type findingKey struct {
 	schema string
 }
 
-// mostFindings bounds how many are kept apart.
+// mostFindings bounds how many are kept. Breaches beyond are counted all the same.
 const mostFindings = 100
 
 // Record is what happened over some time.
@@ -35,7 +35,6 @@ type Record struct {
 	Seen      []bool  // by item of the coverage
 
 	findings map[findingKey]*Finding
-	more     int64 // breaches of findings that are not kept
 }
 
 // NewRecord makes an empty Record.
@@ -60,7 +59,6 @@ func (r *Record) find(kind int, b *Breach) {
 	f := r.findings[key]
 	if f == nil {
 		if len(r.findings) == mostFindings {
-			r.more++
 			return
 		}
 		f = &Finding{Kind: kind, First: *b}
@@ -91,15 +89,11 @@ func (r *Record) MoveTo(to *Record) {
 		switch {
 		case known != nil:
 			known.Count += f.Count
-		case len(to.findings) == mostFindings:
-			to.more += f.Count
-		default:
+		case len(to.findings) < mostFindings:
 			to.findings[key] = f
 		}
 	}
 	clear(r.findings)
-	to.more += r.more
-	r.more = 0
 }
 
 func (r *Record) reset() {
@@ -107,7 +101,7 @@ func (r *Record) reset() {
 	clear(r.Breaches)
 	clear(r.Seen)
 	clear(r.findings)
-	r.Unchecked, r.more = 0, 0
+	r.Unchecked = 0
 }
 
 // Findings are all that are kept, in no order.

@@ -106,7 +106,7 @@ func (d *body) step(c byte) error {
 		case '\r':
 			d.at = chunkLF
 		case '\n':
-			d.at, d.seen, d.left = chunkSize, 0, -1
+			d.nextChunk()
 		default:
 			return errFraming
 		}
@@ -114,7 +114,7 @@ func (d *body) step(c byte) error {
 		if c != '\n' {
 			return errFraming
 		}
-		d.at, d.seen, d.left = chunkSize, 0, -1
+		d.nextChunk()
 	case trailer:
 		switch c {
 		case '\n':
@@ -156,6 +156,9 @@ func (d *body) size(c byte) error {
 	return nil
 }
 
+// nextChunk goes on behind a chunk's end.
+func (d *body) nextChunk() { d.at, d.seen, d.left = chunkSize, 0, -1 }
+
 // sized goes on behind a chunk's head.
 func (d *body) sized() {
 	d.at, d.seen = chunkData, 0
@@ -170,6 +173,6 @@ func (d *body) skip(b []byte) int {
 	if d.framing != chunked || d.at != chunkCR || len(b) < 2 || b[0] != '\r' || b[1] != '\n' {
 		return 0
 	}
-	d.at, d.seen, d.left = chunkSize, 0, -1
+	d.nextChunk()
 	return 2
 }
