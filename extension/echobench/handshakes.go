@@ -9,7 +9,6 @@ import (
 
 	"xk6-realtime/engine"
 	"xk6-realtime/engine/clock"
-	"xk6-realtime/engine/handshake"
 	"xk6-realtime/engine/hist"
 )
 
@@ -33,8 +32,8 @@ type lane struct {
 	dial    engine.Dial
 	count   int // handshakes in all
 	begun   int
-	there   map[*engine.Conn]struct{}
-	over    bool // nothing that happens counts any more
+	there   map[*engine.Conn]bool // true once it is open, and so told to close
+	over    bool                  // nothing that happens counts any more
 	cleared bool
 	idle    time.Duration // the loop's, from the first handshake to the last
 	busy    float64
@@ -51,10 +50,8 @@ func measureHandshakes(ctx context.Context, e *engine.Engine, server *Server, o 
 	for i := range lanes {
 		l := &lane{
 			handshakes: h, number: i, loop: loops[i], count: (h.Count - i + lanes - 1) / lanes,
-			there: map[*engine.Conn]struct{}{},
-			dial: engine.Dial{Endpoint: server.endpoint, Request: func(_ *engine.Conn, r *handshake.Request) {
-				r.Path, r.Fields = server.path, o.Header
-			}},
+			there: map[*engine.Conn]bool{},
+			dial:  server.dial(o),
 		}
 		l.timer = l.loop.NewTimer(l.due)
 		l.latencies, l.delays = make([]time.Duration, 0, l.count), make([]time.Duration, 0, l.count)
@@ -148,7 +145,7 @@ func (l *lane) next(due clock.Time) {
 	}
 	l.begun++
 	l.dial.Due = due
-	l.there[l.loop.Dial(&l.dial, l)] = struct{}{}
+	l.there[l.loop.Dial(&l.dial, l)] = false
 }
 
 // end tells that the lane is done, or why it failed.
@@ -163,12 +160,12 @@ func (l *lane) end(why string) {
 	l.ended <- why
 }
 
-// clear ends what is still there.
+// clear ends what is still there: what is open has been told to close.
 func (l *lane) clear() {
 	l.over, l.cleared = true, true
 	l.timer.Stop()
-	for c := range l.there {
-		if !c.Open() {
+	for c, opened := range l.there {
+		if !opened {
 			c.Reset()
 		}
 	}
@@ -183,6 +180,7 @@ func (l *lane) tellGone() {
 }
 
 func (l *lane) Opened(c *engine.Conn, o *engine.Opening) {
+	l.there[c] = true
 	c.Close()
 	if l.over {
 		return

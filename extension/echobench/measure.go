@@ -74,6 +74,13 @@ func Measure(ctx context.Context, e *engine.Engine, server *Server, c Case, o Op
 	return row
 }
 
+// dial is what connects to the server.
+func (s *Server) dial(o Options) engine.Dial {
+	return engine.Dial{Endpoint: s.endpoint, Request: func(_ *engine.Conn, r *handshake.Request) {
+		r.Path, r.Fields = s.path, o.Header
+	}}
+}
+
 // payload is a message's bytes, but for its number.
 func (m *measurement) payload() []byte {
 	b := make([]byte, m.Size)
@@ -86,9 +93,7 @@ func (m *measurement) payload() []byte {
 // open opens all connections.
 func (m *measurement) open(ctx context.Context, server *Server, o Options) error {
 	opened := make(chan error, m.Connections)
-	d := &engine.Dial{Endpoint: server.endpoint, Request: func(_ *engine.Conn, r *handshake.Request) {
-		r.Path, r.Fields = server.path, o.Header
-	}}
+	d := server.dial(o)
 	awaited := 0
 	wait := func() error {
 		awaited--
@@ -113,7 +118,7 @@ func (m *measurement) open(ctx context.Context, server *Server, o Options) error
 			p.delays = make([]time.Duration, 0, messages)
 		}
 		m.probes = append(m.probes, p)
-		s.loop.Await(func() { p.conn = s.loop.Dial(d, p) })
+		s.loop.Await(func() { p.conn = s.loop.Dial(&d, p) })
 	}
 	for awaited > 0 {
 		if err := wait(); err != nil {
