@@ -98,6 +98,14 @@ func (c *Case) Words() string {
 	return words
 }
 
+// Volume is how much a case moves, in words.
+func (c *Case) Volume() string {
+	if c.Handshakes {
+		return fmt.Sprintf("%d handshakes", c.Count)
+	}
+	return fmt.Sprintf("%d messages of %d bytes", c.Count, c.Size)
+}
+
 // what a case counts.
 func (c *Case) what() string {
 	if c.Handshakes {

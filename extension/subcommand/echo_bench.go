@@ -178,7 +178,7 @@ func (f *benchFlags) fill(ctx context.Context, cmd *cobra.Command, e *engine.Eng
 		if f.rounds > 1 {
 			round = fmt.Sprintf(", round %d of %d", turn.Round, f.rounds)
 		}
-		fmt.Fprintf(cmd.ErrOrStderr(), "%s: %d messages of %d bytes, %s%s\n", server.Name, c.Count, c.Size, c.Words(), round)
+		fmt.Fprintf(cmd.ErrOrStderr(), "%s: %s, %s%s\n", server.Name, c.Volume(), c.Words(), round)
 		row := echobench.Measure(ctx, e, server, c, f.options)
 		row.Turn = turn
 		t.Rows = append(t.Rows, row)
