@@ -273,16 +273,17 @@ async function again(
   const { out, cwd, signal } = around;
   const finding = await readFinding(resolve(cwd, String(args.replay)));
   const { replayed, mask } = await replayAs(finding, args, headers, around, hosted);
-  const { seen, of, received, others } = replayed;
+  const { seen, of, received, others, unreached } = replayed;
   const said = [
     `${finding.title}: seen ${seen} of ${of} times`,
     ...finding.sent.map((line) => `  sent: ${line}`),
     `  expected: ${finding.expected}`,
     ...(seen > 0 ? [`  received: ${received}`] : []),
     ...others.map((other) => `  besides: ${other}`),
+    ...(unreached === undefined ? [] : [`  not sent again: ${unreached}`]),
   ];
   out.write(args.json ? `${mask(JSON.stringify(replayed))}\n` : `${lines(mask(said.join("\n")))}\n`);
-  if (signal.aborted && seen === 0) return EXIT.undecided;
+  if ((signal.aborted || unreached !== undefined) && seen === 0) return EXIT.undecided;
   return seen > 0 ? EXIT.fail : EXIT.pass;
 }
 

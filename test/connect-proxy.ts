@@ -10,6 +10,8 @@ export interface ProxyOptions {
   readonly credentials?: string;
   /** Status line of its refusal, such as `502 Bad Gateway`; undefined opens the tunnel. Default: it opens all. */
   refuse?(tunnel: number): string | undefined;
+  /** Asked at each piece of the client's; true cuts that tunnel. Default: it cuts none. */
+  cut?(tunnel: number, pieces: number): boolean;
 }
 
 export interface ConnectProxy {
@@ -23,7 +25,7 @@ export interface ConnectProxy {
 
 export async function connectProxy(
   t: Pick<TestContext, "after">,
-  { credentials, refuse }: ProxyOptions = {},
+  { credentials, refuse, cut }: ProxyOptions = {},
 ): Promise<ConnectProxy> {
   const wanted = credentials && `Basic ${Buffer.from(credentials).toString("base64")}`;
   const sockets = new Set<Socket>();
@@ -48,11 +50,18 @@ export async function connectProxy(
       client.end(`HTTP/1.1 ${line}\r\nContent-Length: 0\r\n\r\n`);
       return;
     }
-    tunnels++;
+    const tunnel = tunnels++;
     const port = Number(/:(\d+)$/.exec(url)?.[1]);
     const server = keep(connect(port, "127.0.0.1"));
     server.once("connect", () => {
       client.write("HTTP/1.1 200 Connection established\r\nVia: 1.1 test\r\n\r\n");
+      let pieces = 0;
+      if (cut)
+        client.on("data", () => {
+          if (!cut(tunnel, ++pieces)) return;
+          client.resetAndDestroy();
+          server.destroy();
+        });
       client.pipe(server).pipe(client);
     });
     server.once("error", () => client.destroy());

@@ -1,17 +1,9 @@
 /** A suspicion is run again: what shows once, or as often without its messages, is no finding. */
 import { cut, type Finding, KIND_TITLES } from "../../lib/fuzz/finding.ts";
+import { TIMED } from "../../lib/fuzz/oracle.ts";
 import { describeStep, type Sequence } from "../../lib/fuzz/sequence.ts";
 import { isLate, type Suspicion } from "./smallest.ts";
 import type { Trials } from "./trials.ts";
-
-/** Kinds that rest on time alone: they must not show without the messages, too. */
-export const TIMED: readonly string[] = [
-  "silence",
-  "neighbour-slow",
-  "neighbour-lost",
-  "close-unanswered",
-  "growth",
-];
 
 /** What came of it: a finding is told by what it showed, anything else by why it is none. */
 export type Verdict =
@@ -49,9 +41,13 @@ export async function runAgain(
     if (i === 2 && again.seen === 0) break;
   }
   const isUnseen = again.of > 0 && again.seen === 0;
-  const isGone = symptom.kind === "server-gone" && trials.ended !== undefined;
+  const isGone = symptom.kind === "server-gone" && trials.ended !== undefined && !trials.isEndedByUs;
   const isRare = again.seen <= again.of / 2 || again.seen <= 3 * again.control;
-  if (isUnseen ? isTimed || (symptom.kind === "server-gone" && !isGone) : isTimed && again.of > 0 && isRare) {
+  const isCutShort = again.of === 0 && trials.isEndedByUs;
+  const restsOnMore = isTimed || symptom.kind === "server-gone";
+  if (
+    isUnseen ? restsOnMore && !isGone : (isTimed && again.of > 0 && isRare) || (restsOnMore && isCutShort)
+  ) {
     const last = sequence.steps.at(-1);
     const after = last ? `, after ${cut(describeStep(last), 80)}` : "";
     return {

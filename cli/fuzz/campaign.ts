@@ -4,12 +4,12 @@ import type { Finding } from "../../lib/fuzz/finding.ts";
 import { findingOf } from "../../lib/fuzz/finding-of.ts";
 import { Findings } from "../../lib/fuzz/findings.ts";
 import type { Observation } from "../../lib/fuzz/observation.ts";
-import { judge, type Symptom, signatureOf } from "../../lib/fuzz/oracle.ts";
+import { judge, type Symptom, signatureOf, TIMED } from "../../lib/fuzz/oracle.ts";
 import { inTurn, mixed } from "../../lib/fuzz/order.ts";
 import type { Sequence } from "../../lib/fuzz/sequence.ts";
 import { SequenceArbitrary } from "../../lib/fuzz/sequence-arbitrary.ts";
-import { runAgain, TIMED } from "./again.ts";
-import { execute, serves } from "./run.ts";
+import { runAgain } from "./again.ts";
+import { execute, serves, unsentIn } from "./run.ts";
 import { type Suspicion, smallestOf } from "./smallest.ts";
 import { NoStage, Stage } from "./stage.ts";
 import { type Shown, type TrialRules, Trials } from "./trials.ts";
@@ -160,6 +160,8 @@ class Ongoing {
     const stage = await this.#stageNow();
     if (!stage) return undefined;
     const seen = await execute(sequence, stage, this.#what.running);
+    const unsent = unsentIn(seen);
+    if (unsent) return await this.#unsent(unsent);
     this.#runs++;
     this.#messages += sequence.steps.length;
     let symptoms = judge(sequence, seen, this.#what.rules);
@@ -175,12 +177,20 @@ class Ongoing {
     const [symptom] = symptoms;
     if (!symptom) return undefined;
     if (!state.ok && !(await this.#trials.comesBack())) {
-      this.#trials.ended = `the server did not come back within ${Math.round(this.#what.recoverMs / 1_000)} s`;
+      this.#trials.end(`the server did not come back within ${Math.round(this.#what.recoverMs / 1_000)} s`);
       return { symptom, seen: whole };
     }
     if (this.#findings.countsAs(symptom, sequence)) return undefined;
     if (TIMED.includes(symptom.kind) && state.ok) return await this.#lookAgain(sequence, symptom);
     return { symptom, seen: whole };
+  }
+
+  /** The proxy or this machine kept a connection from the server: nothing of that run is judged. */
+  async #unsent({ message }: NoStage): Promise<undefined> {
+    this.#notes.add(`not judged: a sequence that did not reach the server: ${message}`);
+    await this.#stage?.close();
+    this.#stage = undefined;
+    if (!(await this.#trials.comesBack())) this.#trials.end("the server takes no more connections");
   }
 
   /** New connections are turned away, though neighbours stay: one of the last sequences has done that. */
@@ -189,7 +199,7 @@ class Ongoing {
     this.#stage = undefined;
     const recent = this.#recent.splice(0).reverse();
     if (!(await this.#trials.comesBack())) {
-      this.#trials.ended = "the server takes no more connections";
+      this.#trials.end("the server takes no more connections");
       return undefined;
     }
     for (const sequence of recent) {
@@ -213,7 +223,7 @@ class Ongoing {
       } catch (error) {
         if (!(error instanceof NoStage)) throw error;
         if (await this.#trials.comesBack()) continue;
-        this.#trials.ended = `the server no longer serves new connections: ${error.message}`;
+        this.#trials.end(`the server no longer serves new connections: ${error.message}`);
         return undefined;
       }
     }

@@ -5,10 +5,12 @@ import { fill } from "../../lib/fuzz/fill.ts";
 import type { ConnectionSeen, Meaning, ProbeSeen, Shown } from "../../lib/fuzz/observation.ts";
 import type { Opening, Step } from "../../lib/fuzz/sequence.ts";
 import type { Identity } from "../../lib/identity.ts";
+import { isOurs } from "../../lib/ours.ts";
 import type { Conversation, Effect, Frame, Send } from "../../lib/protocols/index.ts";
 import { ms } from "../../lib/units.ts";
 import { appendToUrl, encodeTarget } from "../../lib/url.ts";
 import { readBody, reasonOf, tolerateSubprotocol } from "../try/handshake.ts";
+import { nameOf } from "../try/proxy.ts";
 import type { Network } from "../try/road.ts";
 import { dial } from "./dial.ts";
 import { frameBytes } from "./frames.ts";
@@ -53,6 +55,8 @@ export class Client {
   #ponged: boolean | undefined;
   #closeAnswered: boolean | undefined;
   #isValidSoFar = true;
+  /** Then an end without a Close may be the proxy's doing. */
+  #isProxied = false;
 
   private constructor(part: Part, target: Target, journal: Journal) {
     this.part = part;
@@ -105,7 +109,9 @@ export class Client {
     const given = { room, vu: String(index + 1), ...opening.variables };
     const known = await this.#target.identityOf(index, given).catch((error: Error) => error);
     if (known instanceof Error) {
-      this.#journal.tell({ event: "unconnected", reason: known.message });
+      const [, reason = ""] = /^the login failed: (\w+)/.exec(known.message) ?? [];
+      const ours = isOurs("ws_login_failures", reason) && { isOurs: true };
+      this.#journal.tell({ event: "unconnected", reason: known.message, ...ours });
       this.#state = "over";
       return;
     }
@@ -161,15 +167,25 @@ export class Client {
     const ignore = this.#journal.listen(look);
     const late = setTimeout(() => {
       if (this.#state === "connecting") {
-        this.#journal.tell({
-          event: "unconnected",
-          reason: `no answer to the upgrade request within ${connectTimeoutMs} ms`,
-        });
+        const reason =
+          network.proxy && !this.#tcp
+            ? `proxy_timeout: no tunnel through the proxy ${nameOf(network.proxy)} within ${connectTimeoutMs} ms`
+            : `no answer to the upgrade request within ${connectTimeoutMs} ms`;
+        this.#unconnected(reason);
         this.#end();
       } else this.#session = "failed";
       settled();
     }, connectTimeoutMs);
+    this.#isProxied = network.proxy !== undefined;
     this.#listen(socket, subprotocols);
+  }
+
+  /** @param reason one of the closed list before its colon */
+  #unconnected(reason: string): void {
+    const [known = ""] = reason.split(":");
+    const isCut = this.#isProxied && (known === "reset" || known === "closed");
+    const ours = (isCut || isOurs("ws_connect_failures", known)) && { isOurs: true };
+    this.#journal.tell({ event: "unconnected", reason, ...ours });
   }
 
   #listen(socket: WebSocket, subprotocols: readonly string[]): void {
@@ -201,7 +217,7 @@ export class Client {
     socket.on("error", (error: NodeJS.ErrnoException) => {
       if (this.#state === "connecting") {
         const [reason, detail] = reasonOf(error);
-        this.#journal.tell({ event: "unconnected", reason: `${reason}: ${detail}` });
+        this.#unconnected(`${reason}: ${detail}`);
         this.#end();
       } else if (error.code === "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH") {
         this.#journal.tell({ event: "limit", detail: error.message });
@@ -210,8 +226,7 @@ export class Client {
     });
     socket.on("close", (code, reason) => {
       if (this.#state === "over") return;
-      if (this.#state === "connecting")
-        this.#journal.tell({ event: "unconnected", reason: "reset: the connection ended before an answer" });
+      if (this.#state === "connecting") this.#unconnected("reset: the connection ended before an answer");
       const answered = code !== 1006;
       const by =
         this.#state === "closing" || this.#journal.isViolated ? "us" : answered ? "server" : "network";
@@ -221,6 +236,7 @@ export class Client {
         code: !answered || code === 1005 ? null : code,
         reason: reason.toString(),
         by,
+        ...(by === "network" && this.#isProxied && { isOurs: true }),
       });
       this.#end();
     });

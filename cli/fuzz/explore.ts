@@ -32,24 +32,30 @@ const FIRST: readonly string[] = [
   "[]",
 ];
 
-/** Each message on a connection of its own: a server may close after any of them. */
+/**
+ * Each message on a connection of its own: a server may close after any of them.
+ *
+ * @param isOver says that there is no more time
+ */
 export async function explore(
   target: Target,
   messages: readonly KnownMessage[],
   withGraphql: boolean,
+  isOver: () => boolean,
 ): Promise<Explored> {
   const texts: string[] = [];
   const known =
     target.protocol.descriptor.session !== undefined || target.protocol.descriptor.probe !== undefined;
   const tries = known ? FIRST.slice(0, 2) : [...FIRST, ...COMMON_MESSAGES.map(({ text }) => text)];
   for (const text of tries) {
+    if (isOver()) break;
     texts.push(...(await answersTo(target, { on: 0, origin: { name: "explore" }, text })).texts);
   }
   const words = wordsIn(texts).slice(0, 60);
   return {
     words,
     seen: shapesIn(texts, tries),
-    verbs: await verbsOf(target, messages.length > 0 ? messages : COMMON_MESSAGES, words),
+    verbs: await verbsOf(target, messages.length > 0 ? messages : COMMON_MESSAGES, words, isOver),
     graphql: withGraphql ? await introspect(target) : undefined,
   };
 }
@@ -82,7 +88,9 @@ async function verbsOf(
   target: Target,
   messages: readonly KnownMessage[],
   words: readonly string[],
+  isOver: () => boolean,
 ): Promise<KnownMessage[]> {
+  if (isOver()) return [];
   const tried = async (word: string) => {
     const message = ofType(messages, word);
     if (!message) return undefined;
@@ -103,6 +111,7 @@ async function verbsOf(
   const candidates = [...new Set([...words, ...COMMON_WORDS])].filter((word) => !known.includes(word));
   const verbs: KnownMessage[] = [];
   for (const word of candidates.slice(0, MOST_WORDS)) {
+    if (isOver()) break;
     const answered = await tried(word);
     if (answered && answered.answer !== one.answer.replaceAll(NONSENSE[0], word))
       verbs.push(answered.message);

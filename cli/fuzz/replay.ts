@@ -7,6 +7,7 @@ import { UserError } from "../command.ts";
 import type { Options } from "./options.ts";
 import { type Beside, runningOf } from "./route.ts";
 import { executeAlone } from "./run.ts";
+import { NoStage } from "./stage.ts";
 import type { Aim } from "./target.ts";
 
 /** What came of it. */
@@ -18,6 +19,8 @@ export interface Replayed {
   readonly received: string;
   /** Other things that were wrong. */
   readonly others: readonly string[];
+  /** Why the last run did not reach the server, where the proxy or this machine stopped it. */
+  readonly unreached?: string;
 }
 
 /** @throws {@link UserError} where the file is no finding */
@@ -54,6 +57,7 @@ export async function replay(
     beside,
   );
   let received = "";
+  let unreached: string | undefined;
   let seen = 0;
   let of = 0;
   const others = new Set<string>();
@@ -61,8 +65,9 @@ export async function replay(
     const waitMs = i === 0 ? running.target.messageTimeoutMs : running.waitMs;
     const observation = await executeAlone(finding.sequence, { ...running, waitMs });
     of++;
-    if (!observation) {
-      others.add("the server no longer serves new connections");
+    if (observation instanceof NoStage) {
+      if (observation.isOurs) unreached = observation.message;
+      else others.add("the server no longer serves new connections");
       break;
     }
     const symptoms = judge(finding.sequence, observation, rules);
@@ -73,5 +78,5 @@ export async function replay(
     }
     for (const one of symptoms) if (one !== same) others.add(`${KIND_TITLES[one.kind]}: ${one.received}`);
   }
-  return { seen, of, received, others: [...others] };
+  return { seen, of, received, others: [...others], ...(unreached !== undefined && { unreached }) };
 }

@@ -106,7 +106,8 @@ export async function fuzzRoute(
   const { descriptor } = target.protocol;
   const isGraphql = target.protocol.subprotocols.some((name) => name.startsWith("graphql"));
   const known = [...messagesOf(descriptor), ...extra.messages, ...(what.contract?.messages ?? [])];
-  const explored = await explore(target, known, isGraphql && options.only.includes("graphql"));
+  const isOver = () => signal.aborted || performance.now() >= until;
+  const explored = await explore(target, known, isGraphql && options.only.includes("graphql"), isOver);
   const material: Material = {
     messages: [...known, ...explored.verbs, ...explored.seen, ...(known.length === 0 ? COMMON_MESSAGES : [])],
     words: explored.words,
@@ -149,7 +150,7 @@ export async function fuzzRoute(
       runs,
       messages: sent,
       sweep: { tried, of: sweep.flat().length },
-      ...judgedOf(calm, target.protocol, options),
+      ...judgedOf(calm, target.protocol, options, aim),
       notes: [
         ...(brokenInPeace === undefined
           ? []
@@ -184,9 +185,15 @@ function judgedOf(
   calm: Calm,
   { descriptor }: Protocol,
   { neighbours }: Options,
+  { proxy }: Aim,
 ): Pick<RouteResult, "judged" | "notJudged"> {
   const rows: readonly (readonly [holds: boolean, judged: string, notJudged: string])[] = [
     [true, "how connections end", ""],
+    [
+      proxy === undefined,
+      "ends without a Close",
+      `ends without a Close: the proxy ${proxy} may have made them, unless NO_PROXY names the server`,
+    ],
     [calm.pongs, "Pongs", "Pongs: the server sent none in peace either"],
     [calm.closeAnswered, "answers to a Close", "answers to a Close: the server sent none in peace either"],
     [

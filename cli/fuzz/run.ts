@@ -4,7 +4,7 @@ import type { Calm, ConnectionSeen, Observation } from "../../lib/fuzz/observati
 import type { Sequence } from "../../lib/fuzz/sequence.ts";
 import { Client } from "./client.ts";
 import type { FuzzContract } from "./contract.ts";
-import { NoStage, Stage } from "./stage.ts";
+import { endedByUs, NoStage, Stage } from "./stage.ts";
 import type { Target } from "./target.ts";
 
 /** How runs are made. */
@@ -209,6 +209,7 @@ export async function findCalm(target: Target, neighbours: number): Promise<Calm
       performance.now(),
     );
     await last.close(Math.min(timeout, 1_000));
+    if (endedByUs(last.seen())) throw NoStage.because(last.seen());
     const usesRoom = target.protocol.variables.includes("room");
     return {
       probes: isProbed,
@@ -229,17 +230,27 @@ export async function findCalm(target: Target, neighbours: number): Promise<Calm
 }
 
 /** Sends a sequence among neighbours of its own, and sees afterwards whether new connections are served. */
-export async function executeAlone(sequence: Sequence, running: Running): Promise<Observation | undefined> {
+export async function executeAlone(sequence: Sequence, running: Running): Promise<Observation | NoStage> {
   let stage: Stage;
   try {
     stage = await Stage.open(running.target, running.calm, running.neighbours);
   } catch (error) {
     if (!(error instanceof NoStage)) throw error;
-    return undefined;
+    return error;
   }
   const seen = await execute(sequence, stage, running);
   await stage.close();
+  const unsent = unsentIn(seen);
+  if (unsent) return unsent;
   return { ...seen, serves: await serves(running) };
+}
+
+/** Why a sequence was not sent, or not all of it, where the proxy or this machine kept a connection from the server. */
+export function unsentIn({ connections }: Observation): NoStage | undefined {
+  const unsent = connections.find(({ log }) =>
+    log.some((entry) => entry.event === "unconnected" && entry.isOurs),
+  );
+  return unsent && NoStage.because(unsent);
 }
 
 /** Whether new connections are served. */
@@ -252,6 +263,6 @@ export async function serves({
     return { ok: true, detail: "" };
   } catch (error) {
     if (!(error instanceof NoStage)) throw error;
-    return { ok: false, detail: error.message };
+    return { ok: false, detail: error.message, isOurs: error.isOurs };
   }
 }

@@ -6,6 +6,18 @@ import type { Target } from "./target.ts";
 /** The neighbours could not be had: the server takes no connections, or does not serve them. */
 export class NoStage extends Error {
   override name = "NoStage";
+  /** The proxy or this machine stopped them, or may have. */
+  readonly isOurs: boolean;
+
+  constructor(message: string, isOurs = false) {
+    super(message);
+    this.isOurs = isOurs;
+  }
+
+  /** Because of a connection that is not ready. */
+  static because(seen: ConnectionSeen): NoStage {
+    return new NoStage(whyNot(seen), endedByUs(seen));
+  }
 }
 
 let stages = 0;
@@ -61,9 +73,9 @@ export class Stage {
     for (const client of neighbours) stage.#watch(client);
     const missing = neighbours.find((client) => !client.isReady);
     if (missing) {
-      const said = whyNot(missing.seen());
+      const why = NoStage.because(missing.seen());
       await stage.close();
-      throw new NoStage(said);
+      throw why;
     }
     const within = target.messageTimeoutMs;
     const served = await Promise.all(
@@ -75,9 +87,9 @@ export class Stage {
     );
     const ended = neighbours.find((client) => !client.isReady);
     if (ended) {
-      const said = whyNot(ended.seen());
+      const why = NoStage.because(ended.seen());
       await stage.close();
-      throw new NoStage(said);
+      throw why;
     }
     const silent = calm?.probes ? served.findIndex((probe) => probe?.outcome !== "reply") : -1;
     if (silent >= 0) {
@@ -152,12 +164,19 @@ export class Stage {
   }
 }
 
+/** Whether the proxy or this machine kept a connection from the server, or ended it, or may have. */
+export const endedByUs = ({ log }: ConnectionSeen): boolean =>
+  log.some((entry) => (entry.event === "unconnected" || entry.event === "closed") && entry.isOurs === true);
+
 /** Why a connection is not ready, from its log. */
 export function whyNot({ log, session }: ConnectionSeen): string {
   const last = log.findLast(({ event }) => ["refused", "unconnected", "closed"].includes(event));
   if (last?.event === "refused") return `a new connection was refused with status ${last.status}`;
   if (last?.event === "unconnected") return `no new connection: ${last.reason}`;
-  if (last?.event === "closed") return `a new connection was closed with ${last.code ?? "no Close (1006)"}`;
+  if (last?.event === "closed") {
+    const maybe = last.isOurs ? ", maybe by the proxy" : "";
+    return `a new connection was closed with ${last.code ?? "no Close (1006)"}${maybe}`;
+  }
   return session === "failed"
     ? "a new connection's session was not had"
     : "a new connection was not ready in time";

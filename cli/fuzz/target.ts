@@ -14,6 +14,7 @@ import { asUserError, headersOf } from "../try/args.ts";
 import type { Hosted } from "../try/in-k6.ts";
 import { asSocketUrl, send } from "../try/login.ts";
 import { networkFor } from "../try/network.ts";
+import { nameOf } from "../try/proxy.ts";
 import { aliasOf, type Network } from "../try/road.ts";
 import { masker } from "../try/safe-text.ts";
 import { loginOf, protocolOf, readUsers, settingsOf, userAgentOf } from "../try/target.ts";
@@ -42,6 +43,8 @@ export interface Aim {
   /** Without the values of its query. */
   readonly shownUrl: string;
   readonly isLoopback: boolean;
+  /** The proxy on the way to the server, as it may be shown. */
+  readonly proxy: string | undefined;
   readonly protocol: Protocol;
   readonly notices: readonly string[];
   readonly mask: (text: string) => string;
@@ -99,12 +102,14 @@ export async function aimOf(
     const areLoopback = await Promise.all(
       endpoints.map(async (url) => isLoopback(url, await networkOf(url))),
     );
+    const { proxy } = await networkOf(settings.WS_URL);
     const isGiven = { token: users.length > 0 || (args.token ?? env.WS_TOKEN) !== undefined };
     const logIn = login && loginWith(login, networkOf, userAgent, settings.CONNECT_TIMEOUT);
     const isAllowed = args["yes-i-may"] === true;
     return {
       shownUrl: redactUrl(settings.WS_URL),
       isLoopback: areLoopback.every(Boolean),
+      proxy: proxy && nameOf(proxy),
       protocol,
       notices: overridden(settings, [settings.WS_URL], isGiven),
       mask: masker(settings.WS_TOKEN, [...Object.values(settings.HEADERS), ...secretColumns(users)]),

@@ -1,8 +1,9 @@
 /** Runs of one sequence among neighbours of its own: for what is made smaller, and for what is seen again. */
-import type { Observation } from "../../lib/fuzz/observation.ts";
+import type { Observation, Serves } from "../../lib/fuzz/observation.ts";
 import { isAgain, judge, type Rules, type Symptom, signatureOf } from "../../lib/fuzz/oracle.ts";
 import type { Sequence } from "../../lib/fuzz/sequence.ts";
 import { executeAlone, type Running, serves } from "./run.ts";
+import { NoStage } from "./stage.ts";
 
 /** How trials are made, and when they end. */
 export interface TrialRules {
@@ -26,6 +27,7 @@ export class Trials {
   messages = 0;
   /** Why there can be no more of them; undefined while there can. */
   ended: string | undefined;
+  #last: Serves | undefined;
   readonly #rules: Rules;
   readonly #recoverMs: number;
   readonly #progress: (doing: string) => void;
@@ -64,9 +66,22 @@ export class Trials {
   ): Promise<{ readonly seen: Observation; readonly symptoms: readonly Symptom[] } | undefined> {
     const seen = await executeAlone(sequence, running);
     this.messages += sequence.steps.length;
-    const isGone = !seen || seen.serves?.ok === false;
-    if (isGone && !(await this.comesBack())) this.ended = "the server did not come back";
-    return seen && { seen, symptoms: judge(sequence, seen, this.#rules) };
+    const isUnseen = seen instanceof NoStage;
+    if ((isUnseen || seen.serves?.ok === false) && !(await this.comesBack()))
+      this.end("the server did not come back");
+    return isUnseen ? undefined : { seen, symptoms: judge(sequence, seen, this.#rules) };
+  }
+
+  /** There can be no more of them: by what the server did, unless the proxy or this machine stopped the last connection. */
+  end(said: string): void {
+    this.ended = this.isEndedByUs
+      ? `connections were stopped before the server: ${this.#last?.detail}`
+      : said;
+  }
+
+  /** Whether the proxy or this machine stopped the last connection, or may have. */
+  get isEndedByUs(): boolean {
+    return this.#last?.isOurs === true;
   }
 
   /** Waits for a server that is gone. */
@@ -74,7 +89,9 @@ export class Trials {
     const by = performance.now() + this.#recoverMs;
     while (performance.now() < by && !this.signal.aborted) {
       this.#progress("waiting for the server to come back");
-      if ((await serves(this.running)).ok) return true;
+      const state = await serves(this.running);
+      this.#last = state;
+      if (state.ok) return true;
       await new Promise((resolve) => setTimeout(resolve, 250));
     }
     return false;

@@ -9,11 +9,11 @@ export interface Shown {
   readonly bytes: number;
 }
 
-/** Something that happened on a connection. */
+/** Something that happened on a connection; `isOurs` where the proxy or this machine did it, or may have. */
 export type LogEntry = { readonly atMs: number } & (
   | { readonly event: "opened"; readonly subprotocol: string | null }
   | { readonly event: "refused"; readonly status: number; readonly body: string }
-  | { readonly event: "unconnected"; readonly reason: string }
+  | { readonly event: "unconnected"; readonly reason: string; readonly isOurs?: boolean }
   | ({ readonly event: "sent"; readonly step?: number; readonly purpose: string } & Shown)
   | ({
       readonly event: "received";
@@ -32,6 +32,8 @@ export type LogEntry = { readonly atMs: number } & (
       readonly reason: string;
       /** Who ended it: a Close frame of the server's, ours, or nobody's. */
       readonly by: "server" | "us" | "network";
+      /** A proxy stands between, which may have done it. */
+      readonly isOurs?: boolean;
     }
 );
 
@@ -73,12 +75,20 @@ export interface ConnectionSeen {
   readonly foreign: readonly Shown[];
 }
 
+/** Whether new connections are served, or why not. */
+export interface Serves {
+  readonly ok: boolean;
+  readonly detail: string;
+  /** The proxy or this machine stopped them, or may have. */
+  readonly isOurs?: boolean;
+}
+
 /** All that was seen of a run. */
 export interface Observation {
   readonly connections: readonly ConnectionSeen[];
   readonly neighbours: readonly ConnectionSeen[];
   /** Whether new connections were served afterwards; undefined where that was not tried. */
-  readonly serves: { readonly ok: boolean; readonly detail: string } | undefined;
+  readonly serves: Serves | undefined;
   /** How long our own event loop stood still at the longest. */
   readonly ownDelayMs: number;
   /** The time waited for an answer. */

@@ -30,6 +30,15 @@ export const FINDING_KINDS = [
 /** What is wrong. */
 export type FindingKind = (typeof FINDING_KINDS)[number];
 
+/** Kinds that rest on time alone: they must not show without the messages, nor where a connection ended by our doing. */
+export const TIMED: readonly FindingKind[] = [
+  "silence",
+  "neighbour-slow",
+  "neighbour-lost",
+  "close-unanswered",
+  "growth",
+];
+
 /** Something that the server should not have done. */
 export interface Symptom {
   readonly kind: FindingKind;
@@ -77,9 +86,10 @@ export function judge(sequence: Sequence, seen: Observation, rules: Rules): Symp
       received: String(after),
     })),
   ];
+  const isUntimely = [...seen.connections, ...seen.neighbours].some(({ log }) => endOf(log)?.isOurs);
   const order = (kind: FindingKind) => FINDING_KINDS.indexOf(kind);
   return symptoms
-    .filter(({ kind }) => !rules.expect.kind(kind))
+    .filter(({ kind }) => !rules.expect.kind(kind) && !(isUntimely && TIMED.includes(kind)))
     .sort((a, b) => order(a.kind) - order(b.kind));
 }
 
@@ -100,7 +110,7 @@ function base(kind: FindingKind, key: string, { steps }: Sequence, on: string, s
 }
 
 function goneServer(sequence: Sequence, { serves }: Observation): Symptom[] {
-  if (!serves || serves.ok) return [];
+  if (!serves || serves.ok || serves.isOurs) return [];
   return [
     {
       ...base("server-gone", "", sequence, "a new connection"),
@@ -122,7 +132,7 @@ function ofNeighbour(
   const end = endOf(log);
   const add = (kind: FindingKind, key: string, expected: string, received: string, atMs = 0) =>
     found.push({ ...base(kind, key, sequence, name), expected, received, atMs });
-  if (end && end.by !== "us") {
+  if (end && end.by !== "us" && !end.isOurs) {
     found.push({
       ...base("neighbour-dropped", "", sequence, name),
       expected: "its connection stays, for it did nothing wrong",
@@ -266,7 +276,7 @@ function ofConnection(
         );
       }
     } else if (end.by === "network") {
-      if (!isLoose && !(asked && !calm.closeAnswered)) {
+      if (!end.isOurs && !isLoose && !(asked && !calm.closeAnswered)) {
         add(
           "abrupt-end",
           asked ? "after a Close" : "",

@@ -72,6 +72,24 @@ const verdicts: [sentence: string, sent: Sequence, seen: Partial<Observation>, k
     ["abrupt-end"],
   ],
   [
+    "the same where a proxy stands between, and what was owed then",
+    sequence(hostile),
+    {
+      connections: [seenOn([{ ...closed(null, "network"), isOurs: true } as LogEntry])],
+      neighbours: [
+        neighbourSeen({}, [{ ...closed(null, "network"), isOurs: true } as LogEntry]),
+        neighbourSeen({ probes: [probe("silence")] }),
+      ],
+    },
+    [],
+  ],
+  [
+    "new connections that the proxy or this machine stopped",
+    sequence(hostile),
+    { serves: { ok: false, detail: "no", isOurs: true } },
+    [],
+  ],
+  [
     "the same after a frame that RFC 6455 forbids",
     sequence({ on: 0, origin: { name: "frames" }, frames: [{ fin: true, opcode: 3, text: "" }] }),
     { connections: [seenOn([closed(null, "network")])] },

@@ -27,13 +27,14 @@ export async function runFuzz(
   cwd: string,
   args: readonly string[],
   onError?: (chunk: string, stop: AbortController) => void,
+  env: Readonly<Record<string, string>> = {},
 ): Promise<Ran> {
   const [out, err] = [new PassThrough(), new PassThrough()];
   const stop = new AbortController();
   if (onError) err.on("data", (chunk) => onError(String(chunk), stop));
   const said = onError ? Promise.resolve("") : text(err);
   const printed = text(out);
-  const code = await main(["fuzz", ...args], { out, err, cwd, env: {}, signal: stop.signal });
+  const code = await main(["fuzz", ...args], { out, err, cwd, env, signal: stop.signal });
   out.end();
   err.end();
   return { code, out: await printed, err: await said };
