@@ -26,8 +26,8 @@ type recorder struct {
 	step    *step   // nil without steps
 	streams bool    // the connections are event streams
 	trends  []trend // by swarm.Series; without a metric where none is kept
-	// activity is by fanout.Series or probing.Series; nil where connections are
-	// only held.
+	// activity is by fanout.Series, probing.Series or tokens.Series; nil where
+	// connections are only held.
 	activity []trend
 	replies  []string // that each probe expects
 }

@@ -45,11 +45,27 @@ func (p *framePeer) answers(id uint32, status string, ended bool) {
 	p.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: b.Bytes(), EndHeaders: true, EndStream: ended})
 }
 
-// opened answers the first stream.
-func (p *framePeer) opened(settings ...http2.Setting) {
-	p.greeted(settings...)
+// asked reads up to the first request.
+func (p *framePeer) asked() {
+	p.greeted()
 	p.until(http2.FrameHeaders)
+}
+
+// opened answers the first request.
+func (p *framePeer) opened() {
+	p.asked()
 	p.answers(1, "200", false)
+}
+
+// each takes all further frames, with their streams.
+func (p *framePeer) each(take func(id uint32, f http2.Frame)) {
+	for {
+		f, err := p.ReadFrame()
+		if err != nil {
+			return
+		}
+		take(f.Header().StreamID, f)
+	}
 }
 
 // http2Peer starts a server that does to each connection what serve does.
@@ -85,22 +101,20 @@ func TestEveryEndOverHTTP2HasAName(t *testing.T) {
 			p.greeted(http2.Setting{ID: http2.SettingMaxConcurrentStreams, Val: 0})
 		}, reason: ReasonHTTP2Refused},
 		{name: "GOAWAY before the request", serve: func(p *framePeer) { p.greeted(); goAway(p) }, reason: ReasonHTTP2GoAway, says: "GOAWAY ENHANCE_YOUR_CALM: full"},
-		{name: "GOAWAY before the answer", serve: func(p *framePeer) { p.greeted(); p.until(http2.FrameHeaders); goAway(p) }, reason: ReasonHTTP2GoAway},
-		{name: "RST_STREAM before the answer", serve: func(p *framePeer) { p.greeted(); p.until(http2.FrameHeaders); reset(p) }, reason: ReasonHTTP2Reset, says: "RST_STREAM ENHANCE_YOUR_CALM"},
+		{name: "GOAWAY before the answer", serve: func(p *framePeer) { p.asked(); goAway(p) }, reason: ReasonHTTP2GoAway},
+		{name: "RST_STREAM before the answer", serve: func(p *framePeer) { p.asked(); reset(p) }, reason: ReasonHTTP2Reset, says: "RST_STREAM ENHANCE_YOUR_CALM"},
 		{name: "a refused stream", serve: func(p *framePeer) {
-			p.greeted()
-			p.until(http2.FrameHeaders)
+			p.asked()
 			p.WriteRSTStream(1, http2.ErrCodeRefusedStream)
 		}, reason: ReasonHTTP2Refused},
-		{name: "a status", serve: func(p *framePeer) { p.greeted(); p.until(http2.FrameHeaders); p.answers(1, "403", true) }, reason: Reason(403)},
+		{name: "a status", serve: func(p *framePeer) { p.asked(); p.answers(1, "403", true) }, reason: Reason(403)},
 		{name: "an answer without a status", serve: func(p *framePeer) {
-			p.greeted()
-			p.until(http2.FrameHeaders)
+			p.asked()
 			p.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, EndHeaders: true})
 		}, reason: ReasonBadUpgrade},
-		{name: "an answer that ends the stream", serve: func(p *framePeer) { p.greeted(); p.until(http2.FrameHeaders); p.answers(1, "200", true) }, by: ByNetwork},
-		{name: "DATA before the answer", serve: func(p *framePeer) { p.greeted(); p.until(http2.FrameHeaders); p.WriteData(1, false, []byte("x")) }, reason: ReasonHTTP2Broken},
-		{name: "a frame that breaks HTTP/2 before the answer", serve: func(p *framePeer) { p.greeted(); p.until(http2.FrameHeaders); p.WriteWindowUpdate(77, 1) }, reason: ReasonHTTP2Broken},
+		{name: "an answer that ends the stream", serve: func(p *framePeer) { p.asked(); p.answers(1, "200", true) }, by: ByNetwork},
+		{name: "DATA before the answer", serve: func(p *framePeer) { p.asked(); p.WriteData(1, false, []byte("x")) }, reason: ReasonHTTP2Broken},
+		{name: "a frame that breaks HTTP/2 before the answer", serve: func(p *framePeer) { p.asked(); p.WriteWindowUpdate(77, 1) }, reason: ReasonHTTP2Broken},
 		{name: "RST_STREAM", serve: func(p *framePeer) { p.opened(); reset(p) }, by: ByServer, breach: nameReset},
 		{name: "GOAWAY and FIN", serve: func(p *framePeer) { p.opened(); goAway(p) }, by: ByServer, breach: nameGoAway},
 		{name: "END_STREAM without a Close", serve: func(p *framePeer) { p.opened(); p.WriteData(1, true, nil) }, by: ByNetwork},
@@ -201,12 +215,7 @@ func TestAPausedStreamStopsAlone(t *testing.T) {
 					windows[id] -= n
 				}
 			}
-			for {
-				f, err := p.ReadFrame()
-				if err != nil {
-					return
-				}
-				id := f.Header().StreamID
+			p.each(func(id uint32, f http2.Frame) {
 				switch f := f.(type) {
 				case *http2.HeadersFrame:
 					p.answers(id, "200", false)
@@ -221,7 +230,7 @@ func TestAPausedStreamStopsAlone(t *testing.T) {
 						send(id)
 					}
 				}
-			}
+			})
 		})
 		e := start(t, o)
 		slow, quick := newWitness(t), newWitness(t)
@@ -254,12 +263,7 @@ func TestAStreamThatIsNotReadIsHeldAlone(t *testing.T) {
 		o.UnsentBytes = limit
 		url := http2Peer(t, func(p *framePeer) {
 			p.greeted()
-			for {
-				f, err := p.ReadFrame()
-				if err != nil {
-					return
-				}
-				id := f.Header().StreamID
+			p.each(func(id uint32, f http2.Frame) {
 				switch f := f.(type) {
 				case *http2.HeadersFrame:
 					p.answers(id, "200", false)
@@ -271,7 +275,7 @@ func TestAStreamThatIsNotReadIsHeldAlone(t *testing.T) {
 						p.WriteWindowUpdate(0, f.Length)
 					}
 				}
-			}
+			})
 		})
 		e := start(t, o)
 		stuck, other := newWitness(t), newWitness(t)
