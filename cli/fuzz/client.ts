@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import type { RawData, WebSocket } from "ws";
 import { fill } from "../../lib/fuzz/fill.ts";
 import type { ConnectionSeen, Meaning, ProbeSeen, Shown } from "../../lib/fuzz/observation.ts";
+import { MODEST_BYTES } from "../../lib/fuzz/oracle.ts";
 import type { Opening, Step } from "../../lib/fuzz/sequence.ts";
 import type { Identity } from "../../lib/identity.ts";
 import { isOurs } from "../../lib/ours.ts";
@@ -29,9 +30,6 @@ export interface Part {
   readonly neighbourUser: string;
   readonly opening: Opening;
 }
-
-/** The longest payload that a server must take. */
-const MODEST = 1_024;
 
 /** Counts all connections of this process, so that no identifier comes twice. */
 let identifiers = 1_000_000;
@@ -373,7 +371,7 @@ export class Client {
       if (!(error instanceof RangeError)) throw error;
       return undefined;
     }
-    if (this.#isValidSoFar && payload.length <= MODEST) this.#published.push(id);
+    if (this.#isValidSoFar && payload.length <= MODEST_BYTES) this.#published.push(id);
     return id;
   }
 

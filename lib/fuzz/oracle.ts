@@ -1,7 +1,19 @@
 /** What of a run is a fault of the server: decided from what was seen alone. Pure. */
 import type { Expectations } from "./expect.ts";
-import type { Calm, ConnectionSeen, LogEntry, Observation, ProbeSeen, Shown } from "./observation.ts";
+import {
+  complaintsOf,
+  duplicatesOf,
+  type End,
+  ended,
+  endOf,
+  garbledIn,
+  lastStep,
+  shown,
+  violationsOf,
+} from "./log.ts";
+import type { Calm, ConnectionSeen, Observation, ProbeSeen } from "./observation.ts";
 import { breaksWire, isHostile, type Sequence, type Step } from "./sequence.ts";
+import { traceIn } from "./traces.ts";
 
 /** The kinds of findings, the gravest first: a run that shows several is told by the first. */
 export const FINDING_KINDS = [
@@ -67,7 +79,7 @@ export interface Rules {
 const SERVER_FAULTS: readonly number[] = [1011, 1012, 1013, 1014];
 
 /** Valid payloads up to this size must be taken; a server may have limits above. */
-const MODEST_BYTES = 1_024;
+export const MODEST_BYTES = 1_024;
 
 /** All that is wrong with a run, the gravest first. */
 export function judge(sequence: Sequence, seen: Observation, rules: Rules): Symptom[] {
@@ -193,6 +205,16 @@ function ofNeighbour(
   return found;
 }
 
+/** Adds a symptom of a connection. */
+type Add = (
+  kind: FindingKind,
+  key: string,
+  expected: string,
+  received: string,
+  atMs: number,
+  more?: Partial<Symptom>,
+) => void;
+
 function ofConnection(
   connection: ConnectionSeen,
   on: number,
@@ -204,14 +226,9 @@ function ofConnection(
   const own = sequence.steps.filter((step) => step.on === on);
   const found: Symptom[] = [];
   const stepAt = (atMs: number) => lastStep(log, atMs);
-  const add = (
-    kind: FindingKind,
-    key: string,
-    expected: string,
-    received: string,
-    atMs: number,
-    more: Partial<Symptom> = {},
-  ) => found.push({ kind, key, on: name, step: stepAt(atMs), expected, received, atMs, ...more });
+  const add: Add = (kind, key, expected, received, atMs, more = {}) => {
+    found.push({ kind, key, on: name, step: stepAt(atMs), expected, received, atMs, ...more });
+  };
 
   for (const entry of log) {
     if (entry.event === "refused" && entry.status >= 500 && !expect.status(entry.status)) {
@@ -255,106 +272,111 @@ function ofConnection(
   for (const probe of probes) refusals(probe, expect, add);
 
   const end = endOf(log);
-  if (end && end.by !== "us") {
-    const more = { closeCode: end.code, closeReason: end.reason };
-    // Behind a message without its end, our next one is a breach of RFC 6455 section 5.4.
-    const isLoose = own.some((step) => breaksWire(step) || isUnfinished(step)) || saysMore(own);
-    const asked = own.some((step) => step.close || step.frames?.some(({ opcode }) => opcode === 8));
-    const isExpected = expect.code(end.code ?? 1006);
-    if (isExpected) {
-      // As the user says.
-    } else if (end.code !== null && SERVER_FAULTS.includes(end.code)) {
-      // A server may send back the code that it was sent (RFC 6455 section 5.5.1).
-      if (!own.some(({ close }) => close?.code === end.code)) {
-        add(
-          "server-error",
-          String(end.code),
-          "no code by which the server owns up to a fault",
-          ended(end),
-          end.atMs,
-          more,
-        );
-      }
-    } else if (end.by === "network") {
-      if (!end.isOurs && !isLoose && !(asked && !calm.closeAnswered)) {
-        add(
-          "abrupt-end",
-          asked ? "after a Close" : "",
-          "the connection stays, or a Close says why not",
-          "the connection ended without a Close (1006)",
-          end.atMs,
-          more,
-        );
-      }
-    } else if (own.every((step) => !isHostile(step)) && isModest(own) && connection.session === "ready") {
-      add(
-        "gone",
-        String(end.code),
-        "the connection stays: every message was as the descriptor has it",
-        ended(end),
-        end.atMs,
-        more,
-      );
-    }
-  } else {
-    const asked = own.some(({ close }) => close) && !own.some(breaksWire);
-    const silent = probes.find(({ outcome }) => outcome === "silence");
-    const owesNothing = own.some(({ text }) => text !== undefined && expect.farewell(text));
-    if (asked && calm.closeAnswered) {
-      add(
-        "close-unanswered",
-        "",
-        "a Close in answer to ours (RFC 6455 section 5.5.1)",
-        `nothing within ${Math.round(seen.waitedMs)} ms`,
-        Infinity,
-      );
-    } else if (silent && calm.probes && !owesNothing && !own.some(isUnfinished)) {
-      add(
-        "silence",
-        "",
-        "an answer to a probe, or a Close",
-        `nothing within ${Math.round(silent.afterMs)} ms, and the connection stays open`,
-        Infinity,
-        silent.step === undefined ? {} : { step: silent.step },
-      );
-    } else if (connection.ponged === false && calm.pongs && !own.some(breaksWire)) {
-      add(
-        "silence",
-        "pong",
-        "a Pong to a Ping (RFC 6455 section 5.5.2), or a Close",
-        `nothing within ${Math.round(seen.waitedMs)} ms`,
-        Infinity,
-      );
-    }
-  }
+  if (end && end.by !== "us") ofEnd(end, connection.session, own, { calm, expect }, add);
+  else ofSilence(connection, own, seen, { calm, expect }, add);
   if (
     connection.closeAnswered === false &&
     calm.closeAnswered &&
     !own.some((step) => breaksWire(step) || step.cut) &&
     found.length === 0
   ) {
-    add(
-      "close-unanswered",
-      "",
-      "a Close in answer to ours (RFC 6455 section 5.5.1)",
-      `nothing within ${Math.round(seen.waitedMs)} ms`,
-      Infinity,
-    );
+    closeUnanswered(seen, add);
   }
   return found;
 }
 
+/** Who ended a connection, and how, that it was not for us to end. */
+function ofEnd(
+  end: End,
+  session: ConnectionSeen["session"],
+  own: readonly Step[],
+  { calm, expect }: Pick<Rules, "calm" | "expect">,
+  add: Add,
+): void {
+  if (expect.code(end.code ?? 1006)) return;
+  const more = { closeCode: end.code, closeReason: end.reason };
+  // Behind a message without its end, our next one is a breach of RFC 6455 section 5.4.
+  const isLoose = own.some((step) => breaksWire(step) || isUnfinished(step)) || saysMore(own);
+  const asked = own.some((step) => step.close || step.frames?.some(({ opcode }) => opcode === 8));
+  if (end.code !== null && SERVER_FAULTS.includes(end.code)) {
+    // A server may send back the code that it was sent (RFC 6455 section 5.5.1).
+    if (own.some(({ close }) => close?.code === end.code)) return;
+    add(
+      "server-error",
+      String(end.code),
+      "no code by which the server owns up to a fault",
+      ended(end),
+      end.atMs,
+      more,
+    );
+  } else if (end.by === "network") {
+    if (end.isOurs || isLoose || (asked && !calm.closeAnswered)) return;
+    add(
+      "abrupt-end",
+      asked ? "after a Close" : "",
+      "the connection stays, or a Close says why not",
+      ended(end),
+      end.atMs,
+      more,
+    );
+  } else if (own.every((step) => !isHostile(step)) && isModest(own) && session === "ready") {
+    add(
+      "gone",
+      String(end.code),
+      "the connection stays: every message was as the descriptor has it",
+      ended(end),
+      end.atMs,
+      more,
+    );
+  }
+}
+
+/** What a connection that stayed open still owes. */
+function ofSilence(
+  { probes, ponged }: ConnectionSeen,
+  own: readonly Step[],
+  seen: Observation,
+  { calm, expect }: Pick<Rules, "calm" | "expect">,
+  add: Add,
+): void {
+  const asked = own.some(({ close }) => close) && !own.some(breaksWire);
+  const silent = probes.find(({ outcome }) => outcome === "silence");
+  const owesNothing = own.some(({ text }) => text !== undefined && expect.farewell(text));
+  if (asked && calm.closeAnswered) closeUnanswered(seen, add);
+  else if (silent && calm.probes && !owesNothing && !own.some(isUnfinished)) {
+    add(
+      "silence",
+      "",
+      "an answer to a probe, or a Close",
+      `nothing within ${Math.round(silent.afterMs)} ms, and the connection stays open`,
+      Infinity,
+      silent.step === undefined ? {} : { step: silent.step },
+    );
+  } else if (ponged === false && calm.pongs && !own.some(breaksWire)) {
+    add(
+      "silence",
+      "pong",
+      "a Pong to a Ping (RFC 6455 section 5.5.2), or a Close",
+      `nothing within ${Math.round(seen.waitedMs)} ms`,
+      Infinity,
+    );
+  }
+}
+
+/** To a Close in the sequence, or to ours behind it. */
+const closeUnanswered = ({ waitedMs }: Observation, add: Add): void =>
+  add(
+    "close-unanswered",
+    "",
+    "a Close in answer to ours (RFC 6455 section 5.5.1)",
+    `nothing within ${Math.round(waitedMs)} ms`,
+    Infinity,
+  );
+
 function refusals(
   { outcome, reason = "", afterValid, payloadBytes, step }: ProbeSeen,
   expect: Expectations,
-  add: (
-    kind: FindingKind,
-    key: string,
-    expected: string,
-    received: string,
-    atMs: number,
-    more?: Partial<Symptom>,
-  ) => void,
+  add: Add,
 ): void {
   if (outcome !== "error" || !afterValid || payloadBytes > MODEST_BYTES || expect.error(reason)) return;
   add(
@@ -377,94 +399,3 @@ const isUnfinished = ({ frames, cut }: Step): boolean =>
 
 const isModest = (steps: readonly Step[]): boolean =>
   steps.every(({ valid }) => valid === undefined || valid.payload.length <= MODEST_BYTES);
-
-type End = Extract<LogEntry, { event: "closed" }>;
-
-const endOf = (log: readonly LogEntry[]): End | undefined => log.find((entry) => entry.event === "closed");
-
-const ended = ({ code, reason, by }: End): string =>
-  by === "network"
-    ? "the connection ended without a Close (1006)"
-    : `Close ${code ?? "without a code"}${reason === "" ? "" : ` ${JSON.stringify(reason)}`}`;
-
-const violationsOf = (log: readonly LogEntry[]): string[] =>
-  log.flatMap((entry) => (entry.event === "violation" ? [entry.detail] : []));
-
-/**
- * Messages that break the descriptor, told by the machine. What others sent is passed on to a room as it is: a delivery of
- * odd values is no fault of the server's, nor is their text itself.
- *
- * @param others steps of other connections
- */
-const complaintsOf = (
-  log: readonly LogEntry[],
-  others: readonly Step[] = [],
-): { text: string; atMs: number }[] =>
-  log.flatMap((entry) => {
-    if (entry.event !== "received") return [];
-    const isPassedOn = others.some(({ text, hex }) =>
-      (text ?? hex ?? "").includes(entry.text ?? entry.hex ?? ""),
-    );
-    return entry.meaning.flatMap((one) => {
-      if (one.kind !== "invalid") return [];
-      const isOdd = one.detail.startsWith("delivery with") && others.some(isHostile);
-      return isPassedOn || isOdd ? [] : [{ text: `${one.reason}: ${one.detail}`, atMs: entry.atMs }];
-    });
-  });
-
-/** Messages that cannot be read at all, unless the server only gave back what it was given. */
-const garbledIn = (log: readonly LogEntry[], own: readonly Step[]): { text: string; atMs: number }[] =>
-  log.flatMap((entry) => {
-    if (entry.event !== "received") return [];
-    const broken = entry.meaning.find((one) => one.kind === "invalid" && one.reason === "unparsable");
-    const isEcho = own.some(({ text, hex }) => (text ?? hex ?? "").includes(entry.text ?? entry.hex ?? ""));
-    return broken && !isEcho ? [{ text: "unparsable: a message that is not JSON", atMs: entry.atMs }] : [];
-  });
-
-const duplicatesOf = (log: readonly LogEntry[]): string[] =>
-  log.flatMap((entry) =>
-    entry.event === "received"
-      ? entry.meaning.flatMap((one) =>
-          one.kind === "duplicate" ? [`the reply ${one.name} to ${one.id} came again`] : [],
-        )
-      : [],
-  );
-
-/** The last step that was sent before an instant. */
-function lastStep(log: readonly LogEntry[], atMs: number): number | undefined {
-  let step: number | undefined;
-  for (const entry of log)
-    if (entry.event === "sent" && entry.step !== undefined && entry.atMs <= atMs) step = entry.step;
-  return step;
-}
-
-const shown = ({ text, hex = "", bytes }: Shown): string =>
-  text === undefined ? `${bytes} bytes ${hex.slice(0, 80)}` : text.slice(0, 300);
-
-/** What an answer holds that is of the server's inside: a stack, or an exception's name. */
-const TRACES: readonly (readonly [name: string, pattern: RegExp])[] = [
-  ["a stack of Python", /Traceback \(most recent call last\)|\bFile \\?"[^"]+", line \d+/],
-  ["a stack of JavaScript", /(?:\\n|\n)\s+at .{1,200}(?::\d+:\d+|<anonymous>)/],
-  [
-    "a stack of the JVM",
-    /(?:\\n|\n)\\?t?\s*at [\w$.]+\([\w$]+\.(?:java|kt|scala):\d+\)|\bjava\.(?:lang|util|io)\.\w+(?:Exception|Error)/,
-  ],
-  ["a stack of .NET", /\bSystem\.\w*(?:Exception)\b|\bat [\w.]+\(.{0,80}\) in .{1,120}:line \d+/],
-  ["a panic of Go", /\bgoroutine \d+ \[|\bruntime error: /],
-  [
-    "a JavaScript exception",
-    /\b(?:TypeError|ReferenceError|RangeError): |Cannot read propert|is not a function\b/,
-  ],
-  [
-    "a Python exception",
-    /\b(?:KeyError|AttributeError|IndexError|UnboundLocalError|RecursionError)\b|object has no attribute|'NoneType'|unhashable type/,
-  ],
-  ["an error of a database", /\bSQLSTATE\b|\bSQLITE_ERROR\b|syntax error at or near|ORA-\d{5}/],
-  ["JSON-RPC's internal error", /"code"\s*:\s*-32603\b/],
-];
-
-function traceIn(text: string, own: readonly Step[]): string | undefined {
-  if (text === "") return undefined;
-  const sent = own.map((step) => step.text ?? "");
-  return TRACES.find(([, pattern]) => pattern.test(text) && !sent.some((one) => pattern.test(one)))?.[0];
-}
