@@ -191,7 +191,7 @@ const MOST_CELLS_LIVE = 300;
 /** What the files of a run are named by: the script's file, unless the toolkit made its scenario, which has a name. */
 function scenarioOf(script: string, scenarios: Readonly<Record<string, PlannedScenario>>): string {
   const [[name, only] = [], ...more] = Object.entries(scenarios);
-  const isOurs = more.length === 0 && only?.tags?.profile !== undefined; // as lib/k6/scenario.ts makes it
+  const isOurs = more.length === 0 && only?.tags?.profile !== undefined; // as lib/k6/options.ts makes it
   return isOurs && name !== undefined ? name : parse(script).name;
 }
 

@@ -1,12 +1,11 @@
 import { fail } from "k6";
 import exec from "k6/execution";
-import type { Options } from "k6/options";
 import * as sockets from "k6/websockets";
 import { decideCheck } from "../check.ts";
 import { COMPRESSION_SETTINGS } from "../compression.ts";
 import { notesOnContract } from "../contract/findings.ts";
 import { requireOneWay } from "../event-streams.ts";
-import { HTTP_SETTINGS, HTTP_VERSION_TAG, notesOnHttp } from "../http-version.ts";
+import { HTTP_SETTINGS, notesOnHttp } from "../http-version.ts";
 import { FIRST_ROOM, IDENTITY_SETTINGS, type Identity, identities, tokensIn } from "../identity.ts";
 import { type Own, replacedOptions } from "../k6-overrides.ts";
 import { columnsWith, type LoggedIn } from "../login/login.ts";
@@ -28,7 +27,7 @@ import {
   unread,
   type Values,
 } from "../settings.ts";
-import { onStep, requireLimitsOfSteps, STEPS_OF_TAG, stepsSummary } from "../steps.ts";
+import { onStep, requireLimitsOfSteps, stepsSummary } from "../steps.ts";
 import { percentilesOf } from "../summary/exact.ts";
 import { SUMMARY_FORMS } from "../summary/forms.ts";
 import { requireLimits } from "../summary/limits.ts";
@@ -41,12 +40,12 @@ import {
 } from "../summary/summarize.ts";
 import type { Summary } from "../summary/summary.ts";
 import { terminal } from "../summary/terminal.ts";
-import { givenSettings, HOST_VARIABLE, TESTED_VARIABLE, type Tested, testedUrls } from "../summary/tested.ts";
-import { formatDuration, ms } from "../units.ts";
+import { givenSettings, HOST_VARIABLE, type Tested, testedUrls } from "../summary/tested.ts";
+import { ms } from "../units.ts";
 import { redactUrl } from "../url.ts";
 import { NO_TABLE, type Users, usersOf } from "../users.ts";
 import { now } from "./clock.ts";
-import { CLOSE_TIMEOUT, checkMessages } from "./connection.ts";
+import { checkMessages } from "./connection.ts";
 import { type Checks, CONTRACT_METRICS, checksOf } from "./contract.ts";
 import { refuseOverrides, strangeNotes } from "./environment.ts";
 import { withEventStream } from "./event-streams.ts";
@@ -54,6 +53,7 @@ import { STREAM_METRICS } from "./event-times.ts";
 import { resultsDir } from "./files.ts";
 import { LOGIN_METRICS, Logins, loginFor } from "./login.ts";
 import { hideInNotices, noticesSoFar } from "./notices.ts";
+import { optionsOf } from "./options.ts";
 import type { Plan, Shard, StepsPlan } from "./plan.ts";
 import { profileFor, profileLabel } from "./profile.ts";
 import { protocolFor } from "./protocol.ts";
@@ -92,22 +92,6 @@ const COMMON = [
   "K6_VERSION",
 ] as const;
 type Common = (typeof COMMON)[number];
-
-/** k6's default system tags without `url` and `name`: k6 puts the whole URL there, and its query may carry a token. */
-const SYSTEM_TAGS = [
-  "proto",
-  "subproto",
-  "status",
-  "method",
-  "group",
-  "check",
-  "error",
-  "error_code",
-  "tls_version",
-  "scenario",
-  "service",
-  "expected_response",
-];
 
 /** Makes of a description and a plan what k6 looks for in a script. */
 export function scenario<N extends SettingName, O extends OwnSettings = NoSettings>(
@@ -203,54 +187,18 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
   };
   const replaceable: Own = { scenario: spec.name, limits, trendStats: stats, load: spec.settings };
 
-  const once = {
-    executor: "per-vu-iterations" as const,
-    iterations: 1,
-    maxDuration: formatDuration(
-      ms((plan.longest ?? plan.duration) + loginTime + settings.CONNECT_TIMEOUT + CLOSE_TIMEOUT),
-    ),
-    gracefulStop: "5s",
-  };
+  const options = optionsOf(spec.name, plan, {
+    profile: profileLabel(spec.profile),
+    httpVersion: settings.HTTP_VERSION,
+    shards,
+    connectWithin: ms(loginTime + settings.CONNECT_TIMEOUT),
+    floor,
+    tested,
+    thresholds: together(breakdownThresholds(allNames, breakdowns, ownMetrics), limits),
+    stats,
+    network,
+  });
   const { beside } = plan;
-  const options: Options = {
-    scenarios: {
-      [spec.name]: {
-        ...once,
-        vus: shards,
-        // For recordings: k6's own outputs know how long a load may take, not how long it is to take, and of the limits
-        // not which of them no profile replaces.
-        env: {
-          FLOOR: JSON.stringify(floor),
-          [TESTED_VARIABLE]: JSON.stringify(tested),
-          ...(plan.duration > 0 && { PLANNED_MS: String(plan.duration) }),
-        },
-        // On every sample, so that dashboards can draw the limits. Tags of the whole test `--tag` would replace.
-        tags: {
-          profile: profileLabel(spec.profile),
-          [HTTP_VERSION_TAG]: settings.HTTP_VERSION,
-          ...(steps && { [STEPS_OF_TAG]: steps.of }),
-        },
-      },
-      ...(beside && {
-        [beside.name]: {
-          ...once,
-          vus: beside.shards,
-          exec: "runBeside",
-          tags: { profile: profileLabel(spec.profile) },
-          ...(beside.options && { options: beside.options }),
-        },
-      }),
-    },
-    thresholds: together(breakdownThresholds(allNames, breakdowns, ownMetrics), limits) as NonNullable<
-      Options["thresholds"]
-    >,
-    // The endpoints are asked at the same time, each with a time-out of its own; then their connections are closed.
-    setupTimeout: formatDuration(ms(loginTime + settings.CONNECT_TIMEOUT + CLOSE_TIMEOUT)),
-    summaryTrendStats: stats,
-    ...plan.options,
-    systemTags: SYSTEM_TAGS as NonNullable<Options["systemTags"]>,
-    ...network,
-  };
 
   const shardOf = (index: number, of: number): Shard => {
     const vu = String(index + 1);
@@ -276,8 +224,7 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
       const replaced = replacedOptions(exec.test.options, replaceable);
       if (replaced) fail(replaced);
       requireShard(shards);
-      const urls = endpoints;
-      console.log(`${spec.name}: ${plan.load}, against ${urls.map(redactUrl).join(", ")}`);
+      console.log(`${spec.name}: ${plan.load}, against ${endpoints.map(redactUrl).join(", ")}`);
       const proxies = proxiesOf(endpoints, __ENV);
       if (proxies.length > 0) console.log(`connections go by ${proxies.join(", ")}`);
       const idle = unread(read, __ENV);
@@ -287,19 +234,19 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
       for (const note of strangeNotes(strange())) console.warn(note);
       const hasToken = tokensIn(settings, users);
       const isGiven = { token: hasToken && (__ENV.WS_TOKEN !== undefined || users.length > 0) };
-      for (const sentence of overridden(settings, urls, isGiven)) console.warn(sentence);
+      for (const sentence of overridden(settings, endpoints, isGiven)) console.warn(sentence);
       const check =
         spec.noCheck !== undefined
           ? { skipped: spec.noCheck }
           : decideCheck(settings.CHECK, {
               connections: plan.connections ?? plan.size,
               reused: plan.reusesCredentials ?? false,
-              endpoints: urls.length,
+              endpoints: endpoints.length,
               users: users.length,
               hasCredentials:
                 (hasToken && !login) ||
                 Object.keys(settings.HEADERS).length > 0 ||
-                urls.some((url) => url.includes("?")),
+                endpoints.some((url) => url.includes("?")),
               isPart: isLaterPart(),
             });
       // What the summary takes for the sign that the set-up was done.
@@ -316,7 +263,7 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
       const secret = ["token", ...users.columns, ...given].filter((name) => name !== "user");
       const hidden = Object.fromEntries(secret.map((name) => [name, "***"]));
       const requests = check.as.map((connection, i) => {
-        const at = identityAt(urls[i]!);
+        const at = identityAt(endpoints[i]!);
         const variables = { vu: String((connection % shards) + 1), ...variablesOf(connection) };
         const shown = redactUrl(at(connection, { ...variables, ...hidden }).url);
         return { ...(logins ? identity(connection, variables) : at(connection, variables)), shown };

@@ -1,0 +1,91 @@
+import type { Options } from "k6/options";
+import { HTTP_VERSION_TAG } from "../http-version.ts";
+import { STEPS_OF_TAG } from "../steps.ts";
+import type { Thresholds } from "../summary/summarize.ts";
+import { TESTED_VARIABLE, type Tested } from "../summary/tested.ts";
+import { formatDuration, type Ms, ms } from "../units.ts";
+import { CLOSE_TIMEOUT } from "./connection.ts";
+import type { Plan } from "./plan.ts";
+
+/** k6's default system tags without `url` and `name`: k6 puts the whole URL there, and its query may carry a token. */
+const SYSTEM_TAGS = [
+  "proto",
+  "subproto",
+  "status",
+  "method",
+  "group",
+  "check",
+  "error",
+  "error_code",
+  "tls_version",
+  "scenario",
+  "service",
+  "expected_response",
+];
+
+/** What k6's options follow from, beside the plan. */
+interface Facts {
+  /** The profile's name. */
+  readonly profile: string;
+  readonly httpVersion: string;
+  readonly shards: number;
+  /** How long a connection may take, with a login before it. */
+  readonly connectWithin: Ms;
+  readonly floor: Thresholds;
+  readonly tested: Tested;
+  readonly thresholds: Thresholds;
+  /** Of Trends, what k6 is to sum up. */
+  readonly stats: string[];
+  readonly network: Pick<Options, "hosts">;
+}
+
+/** What k6 is told of a scenario: who drives its load and for how long at the most, and by what it is judged. */
+export function optionsOf(
+  name: string,
+  { duration, longest = duration, steps, beside, options }: Plan,
+  { profile, httpVersion, shards, connectWithin, floor, tested, thresholds, stats, network }: Facts,
+): Options {
+  const once = {
+    executor: "per-vu-iterations" as const,
+    iterations: 1,
+    maxDuration: formatDuration(ms(longest + connectWithin + CLOSE_TIMEOUT)),
+    gracefulStop: "5s",
+  };
+  return {
+    scenarios: {
+      [name]: {
+        ...once,
+        vus: shards,
+        // For recordings: k6's own outputs know how long a load may take, not how long it is to take, and of the limits
+        // not which of them no profile replaces.
+        env: {
+          FLOOR: JSON.stringify(floor),
+          [TESTED_VARIABLE]: JSON.stringify(tested),
+          ...(duration > 0 && { PLANNED_MS: String(duration) }),
+        },
+        // On every sample, so that dashboards can draw the limits. Tags of the whole test `--tag` would replace.
+        tags: {
+          profile,
+          [HTTP_VERSION_TAG]: httpVersion,
+          ...(steps && { [STEPS_OF_TAG]: steps.of }),
+        },
+      },
+      ...(beside && {
+        [beside.name]: {
+          ...once,
+          vus: beside.shards,
+          exec: "runBeside",
+          tags: { profile },
+          ...(beside.options && { options: beside.options }),
+        },
+      }),
+    },
+    thresholds: thresholds as NonNullable<Options["thresholds"]>,
+    // The endpoints are asked at the same time, each with a time-out of its own; then their connections are closed.
+    setupTimeout: formatDuration(ms(connectWithin + CLOSE_TIMEOUT)),
+    summaryTrendStats: stats,
+    ...options,
+    systemTags: SYSTEM_TAGS as NonNullable<Options["systemTags"]>,
+    ...network,
+  };
+}
