@@ -146,14 +146,15 @@ describe("Socket.IO", { concurrency: 3 }, () => {
     let recovered = 0;
     io.on("connection", (socket) => {
       if (socket.recovered) recovered++;
-      if (seen.connected === 2) setTimeout(() => socket.conn.close(), 2_000);
+      // The subscribers come first. Of one alone, a short absence might fall between two publications.
+      if (seen.connected <= 4) setTimeout(() => socket.conn.close(), 2_000);
     });
     const env = { CONNECTIONS: 4, ROOMS: 1, DURATION: "4s", MESSAGE_INTERVAL: "20ms", BACKOFF_BASE: "500ms" };
     const { stderr, of } = await runExample(t, "socket.io-recovery", url, {
       scenario: "reconnect",
       env: { ...env, REPLAY: "required" },
     });
-    assert.deepEqual([recovered, seen.connected, of("ws_reconnects")], [1, 6, 1], stderr);
+    assert.deepEqual([recovered, seen.connected, of("ws_reconnects")], [4, 9, 4], stderr);
     assert.ok(seen.published > 100, JSON.stringify(seen));
     assert.deepEqual([of("ws_publications"), of("ws_deliveries")], [seen.published, 5 * seen.published]);
     assert.deepEqual([of("ws_gap_messages{fate:lost}"), of("ws_messages_lost")], [0, 0]);
