@@ -20,7 +20,7 @@ interface Where {
  * Reads a document of AsyncAPI with the files that it refers to: none outside of the document's folder, also not by a
  * symbolic link.
  *
- * @throws {@link UserError} naming what is wrong
+ * @throws {@link UserError} naming the problem
  */
 export const readAsyncApi = (path: string, where: Where): AsyncApiDocument =>
   reading(path, where, loadAsyncApi);
@@ -29,7 +29,7 @@ export const readAsyncApi = (path: string, where: Where): AsyncApiDocument =>
  * Has a document read, and the files beside it that it refers to.
  *
  * @param load gets the document's path in the folder, and what reads from that folder
- * @throws {@link UserError} naming what is wrong
+ * @throws {@link UserError} naming the problem
  */
 export function reading<T>(path: string, { cwd, root }: Where, load: (file: string, read: ReadText) => T): T {
   try {

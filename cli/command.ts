@@ -11,7 +11,7 @@ export interface Surroundings {
   readonly env: NodeJS.ProcessEnv;
   /** Aborted when the user asks to stop; the reason is the signal's name. */
   readonly signal: AbortSignal;
-  /** Where answers come from; undefined where nobody is there to ask. */
+  /** The source of answers; undefined if there is nobody to ask. */
   readonly input?: NodeJS.ReadableStream;
 }
 
@@ -33,7 +33,7 @@ export class UserError extends Error {
  * Reads a number from 1.
  *
  * @param source How to name it in errors.
- * @throws {@link UserError} where it is none.
+ * @throws {@link UserError} if it is not one.
  */
 export function wholeNumber(source: string, text: string): number {
   const number = Number(text);
@@ -46,7 +46,7 @@ export function wholeNumber(source: string, text: string): number {
  *
  * @param source How to name it in errors.
  * @returns it as a share
- * @throws {@link UserError} where it is none.
+ * @throws {@link UserError} if it is not one.
  */
 export function percentage(source: string, text: string): number {
   const [, digits] = /^(\d+(?:\.\d+)?)\s*%?$/.exec(text.trim()) ?? [];
@@ -83,7 +83,7 @@ export function flagsAndPaths<const O extends NonNullable<ParseArgsConfig["optio
   return { values, paths };
 }
 
-/** Node.js calls a value that begins with a dash ambiguous: one line says so, and no stack. */
+/** Node.js calls a value that begins with a dash ambiguous. One line reports it, without a stack. */
 export function strictly<T>(command: string, parse: () => T): T {
   try {
     return parse();
@@ -142,7 +142,7 @@ export function refuseUnknown(
   }
 }
 
-/** What to say of a flag that is none: what does it, what is nearly it, or where all are listed. */
+/** The advice for an unknown flag: another way to do it, the nearest flag, or where all are listed. */
 function instead(
   name: string,
   named: readonly (readonly [string, ArgDef])[],
@@ -190,7 +190,7 @@ export function readAgain(rawArgs: readonly string[], defined: ArgsDef) {
   };
 }
 
-/** A command that takes any number of words says so by a hint: `RUN…`. */
+/** A command that takes any number of words has a hint such as `RUN…`. */
 const takesMoreWords = (defined: ArgsDef): boolean =>
   Object.values(defined).some((arg) => arg.type === "positional" && arg.valueHint?.endsWith("…"));
 

@@ -65,7 +65,7 @@ export const conform = ({ out, err, cwd, env, signal }: Surroundings): CommandDe
     },
   });
 
-/** Where the results go: `--results`, else the spec file's `outdir`, else a directory of their own. */
+/** The directory of the results: `--results`, else the spec file's `outdir`, else a directory of their own. */
 async function resultsDirectory(args: readonly string[], cwd: string): Promise<string> {
   const given = flagValue(args, "--results");
   if (given !== undefined) return given;
@@ -75,7 +75,7 @@ async function resultsDirectory(args: readonly string[], cwd: string): Promise<s
       const { outdir } = JSON.parse(await readFile(resolve(cwd, spec), "utf8"));
       if (typeof outdir === "string" && outdir !== "") return outdir;
     } catch {
-      // k6 says what is wrong with it.
+      // k6 reports the problem.
     }
   }
   return "conform-results";

@@ -105,7 +105,7 @@ async function seenIn(file: string, cwd: string): Promise<readonly Seen[]> {
   }
 }
 
-/** Undefined of what is no JSON, which no contract is about. */
+/** Undefined for a message that is not JSON: no contract describes it. */
 function parsed(message: string): unknown {
   try {
     return JSON.parse(message);

@@ -9,8 +9,8 @@ import { UserError } from "./command.ts";
 /**
  * Reads a contract, with the files in its folder that it refers to.
  *
- * @param name of what it was given by: a flag or a variable
- * @throws UserError saying what is wrong with it
+ * @param name the flag or variable that it was given by
+ * @throws UserError describing the problem
  */
 export function readContractFile(path: string, cwd: string, name: string): Contract {
   const file = resolve(cwd, path);
@@ -26,10 +26,10 @@ export function readContractFile(path: string, cwd: string, name: string): Contr
 }
 
 /**
- * Checks messages in Node.js, whose own regular expressions may take without end: patterns are matched as the engine
+ * Checks messages in Node.js. Its own regular expressions may never end, so patterns are matched as the engine
  * matches them.
  *
- * @throws ContractError where a schema is none
+ * @throws ContractError if a schema is not valid
  */
 export const checkerFor = (contract: Contract): Checker =>
   new Checker(contract, {

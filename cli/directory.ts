@@ -2,10 +2,10 @@ import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
 
 /**
- * Makes a directory, and those that lead to it, unless they are there. Not by Node.js's `recursive`, which tries for
- * ever where the parent is there but has no room for it, such as /proc.
+ * Makes a directory and its missing parents. It does not use Node.js's `recursive`, which tries for ever if the
+ * parent exists but cannot hold a new directory, such as /proc.
  *
- * @throws the system's error where that cannot be done
+ * @throws the system's error if that fails
  */
 export async function makeDirectory(path: string): Promise<void> {
   try {

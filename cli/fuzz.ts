@@ -234,7 +234,7 @@ function protocolGiven(args: Args, directory: string, { cwd, env }: Pick<Surroun
   return protocol ? { protocol: String(protocol) } : {};
 }
 
-/** What is known of the server beside its descriptor. */
+/** Facts about the server, beside its descriptor. */
 async function besideOf({ contract: given, metrics }: Args, { cwd, env }: Surroundings) {
   const contract = given ?? env.CONTRACT;
   return {

@@ -125,7 +125,7 @@ export const gate = ({ out, cwd, env }: Pick<Surroundings, "out" | "cwd" | "env"
  * Reads percentages, as flags and inputs have them.
  *
  * @param prefix How to name them in errors, before `tolerance` and `spread`.
- * @throws {@link UserError} where one is none
+ * @throws {@link UserError} if one is not a percentage
  */
 export const strictnessOf = (prefix: string, tolerance: string, spread: string | undefined): Strictness => ({
   tolerance: percentage(`${prefix}tolerance`, tolerance),

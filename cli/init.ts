@@ -87,7 +87,7 @@ export const init = ({ out, cwd, signal, input }: Surroundings): CommandDef =>
     },
   });
 
-/** @throws {@link UserError} on a flag whose value is none of its question's answers */
+/** @throws {@link UserError} on a flag whose value is not an answer to its question */
 function answersGiven(
   questions: readonly Question[],
   args: Readonly<Record<string, unknown>>,

@@ -47,7 +47,7 @@ export const list = ({ out }: Pick<Surroundings, "out">): CommandDef =>
 
 const MORE = "k6-realtime list SCENARIO has its settings, k6-realtime run SCENARIO --url URL runs it.";
 
-/** What to say of a name that is no scenario's. */
+/** The error about an unknown scenario. */
 export function unknownScenario(name: string, names: readonly string[]): string {
   const meant = closest(name, names);
   const hint = meant === undefined ? "" : `, did you mean ${meant}?`;

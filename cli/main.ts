@@ -88,7 +88,7 @@ const PASSED_ON: Readonly<Record<string, string>> = {
   server: SERVER_MANUAL,
 };
 
-/** Of a flag that is none, what does what it says. */
+/** Flags that do not exist, each with the way to do what its name suggests. */
 const HINTS: Readonly<Record<string, Readonly<Record<string, string>>>> = { run: RUN_HINTS };
 
 /** Commands that give what follows `--` to another program. */

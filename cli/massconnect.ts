@@ -108,7 +108,7 @@ export function flagsOf({ servers, options }: Spec, i: number, hold: string): st
 /** Each server has one of its own, whatever its name. */
 const directoryOf = (name: string, i: number): string => `${i + 1}-${name.replace(/[^\w-]+/g, "_")}`;
 
-/** Reads a spec file; an error names the field, what was expected and what came. */
+/** Reads a spec file; an error names the field, the expected value and the actual one. */
 export function parseSpec(text: string, path: string): Spec {
   let value: unknown;
   try {

@@ -8,8 +8,8 @@ type Decision = Pick<Summary, "verdict" | "reason">;
 type Judged = Decision & Pick<Summary, "thresholds">;
 
 /**
- * The verdict that stands. A run that was ended from outside, or whose k6 failed, is incomplete whatever its
- * summary says, for the summary cannot know; so is one that left none.
+ * The verdict that stands. A run that was ended from outside, or whose k6 failed, is incomplete whatever its summary
+ * says, for the summary cannot know. A run without a summary is incomplete, too.
  */
 export function decide(ending: Ending, summary: Judged | undefined): Decision {
   if (ending.endedBecause !== undefined) return incomplete(ending.endedBecause);

@@ -6,8 +6,8 @@ import { findK6 } from "./find-k6.ts";
 /**
  * Runs `k6 x …` with the arguments given, to which its output and exit code belong.
  *
- * @param what What a k6 without the extension lacks, to say so.
- * @throws {@link UserError} where k6 has no extension
+ * @param what The feature that a k6 without the extension lacks, for the error.
+ * @throws {@link UserError} if k6 has no extension
  */
 export async function passOn(
   args: readonly string[],

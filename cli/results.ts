@@ -9,13 +9,13 @@ import { makeDirectory } from "./directory.ts";
 
 /**
  * Gives `work` a directory of its own below `resultsDir`, and moves what it left there up when it is done. So the
- * summary of an earlier or a parallel run is never taken for this one's, and a reader never sees half a file. What an
- * earlier run of the scenario left is removed first: were this one killed, it would pass for its result.
+ * summary of an earlier or a parallel run is never taken for this one's, and a reader never sees half a file. The
+ * results of an earlier run of the scenario are removed first: if this run were killed, they would pass for its result.
  *
- * Where `work` or the move fails, the directory stays with all that is in it, and the error names it: a recording
+ * If `work` or the move fails, the directory stays with all that is in it, and the error names it: a recording
  * of hours outlives a mistake made after it.
  *
- * @throws {@link UserError} where nothing can be written there
+ * @throws {@link UserError} if nothing can be written there
  */
 export async function withOwnDirectory<T>(
   resultsDir: string,
@@ -46,7 +46,7 @@ export async function withOwnDirectory<T>(
 /** What a short run leaves, its report most of it. */
 const LEAST_BYTES = 512 * 1024;
 
-/** The error with a line more; one of the machine's, such as a full disk, is no defect and needs no stack. */
+/** The error with a line more; an error of the machine, such as a full disk, is not a defect and needs no stack. */
 function withMore(error: Error, line: string): Error {
   if (error instanceof UserError) return new UserError(`${error.message}\n${line}`, error.exitCode);
   if (isFull(error)) return new UserError(`no space left on the device\n${line}`, EXIT.error);
@@ -76,7 +76,7 @@ const isFull = (error: unknown): boolean =>
 /** By which the command line finds recordings in a directory. */
 const RECORDING = ".realtime.jsonl";
 
-/** Where instance `index` (from 0) of `instances` records. */
+/** The path of the recording of instance `index` (from 0) of `instances`. */
 export const recordingPath = (
   directory: string,
   scenario: string,
@@ -92,7 +92,7 @@ export async function recordingsIn(directory: string): Promise<string[]> {
 
 const REPORT = ".report.html";
 
-/** Where the page of a run is. */
+/** The path of a run's page. */
 export const reportPath = (directory: string, scenario: string): string => join(directory, scenario + REPORT);
 
 /** The page in a directory that one run had to itself. */
@@ -109,8 +109,8 @@ function isOf(scenario: string, name: string): boolean {
 }
 
 /**
- * The summary that k6 wrote; undefined when there is none, k6 was ended while writing it, or it is no summary of
- * this version's form.
+ * The summary that k6 wrote; undefined if there is none, k6 was ended while writing it, or it does not have this
+ * version's form.
  */
 export async function readSummary(directory: string, scenario: string): Promise<Summary | undefined> {
   try {

@@ -35,7 +35,7 @@ export interface K6Run {
   readonly script: string;
   /** Settings of the scenario; `RESULTS_DIR` and `K6_VERSION` are added here. */
   readonly settings: Readonly<Record<string, string>>;
-  /** Where the files of the run end up; made when it is missing. */
+  /** The directory for the files of the run; made if it is missing. */
   readonly resultsDir: string;
   /** More arguments for `k6 run`. Default none. */
   readonly args?: readonly string[];
@@ -47,7 +47,7 @@ export interface K6Run {
   readonly env: NodeJS.ProcessEnv;
   /** Ends the run when aborted; its reason names the signal. */
   readonly signal: AbortSignal;
-  /** Where k6's output goes. Default `inherit`. */
+  /** The target of k6's output. Default `inherit`. */
   readonly output?: Output;
   /** Told in a line every ten seconds how the run stands, and what happens to instances. Default nobody. */
   readonly say?: (line: string) => void;
@@ -185,7 +185,7 @@ function argsFor(
   ];
 }
 
-/** Stretches of time that a live page shows at the most: its memory is bounded by them. */
+/** The largest number of stretches of time on a live page. It bounds the page's memory. */
 const MOST_CELLS_LIVE = 300;
 
 /** What the files of a run are named by: the script's file, unless the toolkit made its scenario, which has a name. */
@@ -204,17 +204,17 @@ interface PlannedScenario {
 const DEFAULT_SETUP_TIMEOUT = ms(60_000);
 
 interface RunPlan extends Plan {
-  /** The longest that the set-up may take. */
+  /** The longest that the setup may take. */
   readonly setup: Ms;
   /** Virtual users that share it. */
   readonly shards: number;
   /** The name of its limits; empty for a script of the user's own. */
   readonly profile: string;
-  /** What it tests, where it says so. */
+  /** The target of the test, if the script states it. */
   readonly tested: Tested | undefined;
 }
 
-/** What the run is to do by its own plan. */
+/** The run's own plan. */
 async function planOf({ k6, script }: K6Run, env: NodeJS.ProcessEnv): Promise<RunPlan> {
   // To where we read it, and as we do, whatever K6_LOG_OUTPUT and K6_LOG_FORMAT say.
   const log = ["--log-output=stderr", "--log-format=text"];

@@ -5,7 +5,7 @@ import type { Readable } from "node:stream";
 import { formatDuration, type Ms, ms } from "../lib/units.ts";
 import { errorIn } from "./live/k6-log.ts";
 
-/** Where the output of a process goes: where ours goes, all of it to standard error, nowhere, or to a function. */
+/** The target of a process's output: the same as ours, all of it to standard error, nowhere, or a function. */
 export type Output = "inherit" | "stderr" | "ignore" | ((line: string) => void);
 
 /** A k6 process and the bounds on its life. */
@@ -39,15 +39,15 @@ const KILL_AFTER = ms(10_000);
 /** Longest delay of a Node.js timer, nearly 25 days: a longer one would fire at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
-/** Those that end with this process. */
+/** The processes that end with this one. */
 const running = new Set<ChildProcess>();
 const killAll = () => {
   for (const k6 of running) signalGroup(k6, "SIGKILL");
 };
 
 /**
- * Runs k6 until it ends, which it always does: a peer that never answers a Close frame holds k6's own sockets for
- * ever, past SIGTERM too, so a run that is overdue or asked to stop is interrupted and then killed.
+ * Runs k6 until it ends, which it always does. A peer that never answers a Close frame holds k6's own sockets for
+ * ever, past SIGTERM too. A run that is overdue or asked to stop is therefore interrupted and then killed.
  */
 export async function supervise(life: Supervision): Promise<Ending> {
   let endedBecause: string | undefined;

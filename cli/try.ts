@@ -116,5 +116,5 @@ export const tryOut = ({ out, err, cwd, env, signal }: Surroundings): CommandDef
     },
   });
 
-/** Fields of events whose values are words of ours, which are no secret even where a token is the same word. */
+/** Fields of events whose values are our own words. They are not secret, even if a token is the same word. */
 const OUR_WORDS: ReadonlySet<string> = new Set(["event", "kind", "purpose", "by"]);

@@ -43,7 +43,7 @@ export function panel(metric: MetricName, source: Source) {
   return withQueries(withLimits(made), [overTime(metric, source), ...limits(metric, source)], "time_series");
 }
 
-/** Titles of bytes say so themselves. */
+/** Titles of bytes name their unit themselves. */
 const IN: { readonly [unit: string]: string } = { [MS]: "(ms)", percentunit: "(%)" };
 
 /** Colours by meaning, none of them red: that is the limits'. */
@@ -90,7 +90,7 @@ function withLimits(made: timeseries.PanelBuilder): timeseries.PanelBuilder {
 }
 
 /**
- * On an axis from 0 a share of 0.999 and its limit of 0.995 would be one line; and around a share that is always 0
+ * On an axis from 0, a share of 0.999 and its limit of 0.995 would be one line. Around a share that is always 0,
  * Grafana draws an axis up to 10,000 %.
  */
 function aroundLimit(metric: MetricName, made: timeseries.PanelBuilder): void {
@@ -100,8 +100,9 @@ function aroundLimit(metric: MetricName, made: timeseries.PanelBuilder): void {
 }
 
 /**
- * An axis on which a median of a millisecond and a limit of a second are both to be seen. It begins at the decade of the
- * lowest value. Where values can be next to 0 it begins at 10 µs, or a single nanosecond would take most of the axis.
+ * An axis on which a median of a millisecond and a limit of a second are both to be seen. It begins at the decade of
+ * the lowest value. If values can be next to 0 it begins at 10 µs, or a single nanosecond would take most of the
+ * axis.
  */
 export function logarithmic(made: timeseries.PanelBuilder, ...metrics: readonly MetricName[]): void {
   made.scaleDistribution(
@@ -127,7 +128,7 @@ const ELSEWHEN: { readonly [S in Source]: string } = {
   value: "choose the time range in which the run ran.",
 };
 
-/** What is asked of the server: connections on the left, messages a second on the right. */
+/** The load on the server: connections on the left, messages a second on the right. */
 export function load(source: Source) {
   const made = timeSeries(
     "Load",
@@ -169,7 +170,7 @@ function connectionsBehind(made: timeseries.PanelBuilder, source: Source): Query
     : overTime("ws_active_sessions", source, { prefix: CONNECTIONS });
 }
 
-/** What is counted of the load: its name and its colour, that of the latency which belongs to it. */
+/** The counts of the load: the name of each and its colour, which its latency has, too. */
 const COUNTS = {
   ws_probes: ["Probes", "light-blue"],
   ws_replies: ["Replies", "blue"],

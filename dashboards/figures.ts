@@ -353,7 +353,7 @@ const VERDICT_MAPPINGS = {
   ],
 };
 
-/** Leads to a run and the time when it ran, by columns or labels that say so. */
+/** Links to a run and the time when it ran, by columns or labels that hold them. */
 export const linkTo = (of: "__data.fields" | "__field.labels", run: string) => ({
   title: "Open this run",
   url: `/d/k6-realtime-live?\${datasource:queryparam}&var-run=\${${of}.${run}:percentencode}&from=\${${of}.from}&to=\${${of}.until}`,
@@ -415,7 +415,7 @@ const tableOf = (
       { id: "unit", value: "dateTimeAsIso" },
     ])
     .overrideByName("Run", [
-      // Where a row says when the run was.
+      // The columns of a row that hold the time of the run.
       { id: "links", value: columns.includes("from") ? [linkTo("__data.fields", "Run")] : [] },
     ])
     .overrideByName("Duration", [{ id: "unit", value: "dthms" }])

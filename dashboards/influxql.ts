@@ -46,7 +46,7 @@ export const isCumulative = (metric: MetricName): boolean =>
 
 const perSecond = "/ ($__interval_ms / 1000)";
 
-/** What is shown of each kind, by source. Percentiles of seconds are never averaged: the worst second stands. */
+/** The values that show each kind, by source. Percentiles of seconds are never averaged: the worst second stands. */
 const COLUMNS: { readonly [K in MetricKind]: { readonly [S in Source]: Columns } } = {
   trend: {
     aggregates: columns(LINES, (line) => `max("${line}")`),
@@ -62,7 +62,7 @@ const COLUMNS: { readonly [K in MetricKind]: { readonly [S in Source]: Columns }
   gauge: { aggregates: { most: 'max("max")' }, value: { most: 'max("value")' } },
 };
 
-/** What a whole run of stock k6 came to. Of our own output's it is the result that says so. */
+/** The figures of a whole run of stock k6. For our own output, its result holds them. */
 const RUN_COLUMNS: { readonly [K in MetricKind]: Columns } = {
   trend: { p50: 'percentile("value", 50)', p99: 'percentile("value", 99)', max: 'max("value")' },
   counter: { count: 'sum("value")' },
@@ -163,8 +163,9 @@ export const bySteps = (metric: MetricName, of: StepsOf): Query => ({
 });
 
 /**
- * The limits that profiles set on a metric and that its panel can show, each as a line while a run is judged by it: those
- * in the unit of what is drawn. A limit on a count is on the whole run's, which no chart of counts per second shows.
+ * The limits that profiles set on a metric, as far as its panel can show them: they have the panel's unit. Each is a
+ * line while a run is judged by it. A limit on a count is on the whole run's, which no chart of counts per second
+ * shows.
  */
 export function limits(metric: MetricName, source: Source): Query[] {
   const { kind } = METRICS[metric];
@@ -210,7 +211,7 @@ function columnsOf(metric: MetricName, source: Source): Columns {
   return Object.fromEntries(Object.entries(all).filter(([line]) => FEW_LINES.includes(line)));
 }
 
-/** What a metric is broken down by; the cases of a handshake are no closed list. */
+/** The tags that break a metric down; the cases of a handshake are an open list. */
 export function tagsOf(metric: MetricName): readonly string[] {
   const { by }: MetricSpec = METRICS[metric];
   return metric === "ws_handshake_status" ? ["case"] : Object.keys(by ?? {});

@@ -15,7 +15,7 @@ export const row = (title: string, panels: Row["panels"]): Row => ({ title, pane
 
 export const collapsed = (row: Row): Row => ({ ...row, collapsed: true });
 
-/** What a dashboard is, beside its panels. */
+/** The properties of a dashboard, beside its panels. */
 export interface Page {
   readonly uid: string;
   readonly title: string;

@@ -22,7 +22,7 @@ const figure = (metric: MetricName, of: string, title: string): Figure => ({
   unit: of === "count" ? "none" : unitOf(metric),
 });
 
-/** What to look at first. Each run has those that its scenario records. */
+/** The figures to look at first. Each run has the ones that its scenario records. */
 export const FIGURES: readonly Figure[] = [
   figure("ws_msg_rtt_ms", "p50", "Response, p50"),
   figure("ws_msg_rtt_ms", "p99", "Response, p99"),
@@ -70,7 +70,7 @@ export const resultsInRange = (columns: Columns): Query => ({
   alias: "",
 });
 
-/** Where a series of one run's point says how to get there: labels that links read. */
+/** The labels of a run's point that links read. */
 const LINK_TAGS = ["run", "from", "until"];
 
 /** Figures of the runs of a time range, a series for each run and figure. */
@@ -110,9 +110,9 @@ export function usualRange({ title, ...one }: Pick<Figure, "metric" | "of" | "ti
 }
 
 /**
- * Figures of each run of a time range, a query for each verdict; and of each figure a line through all runs, and the
- * limit that the runs were judged by, from the first run on. A query each: of one with several columns, Grafana names
- * those without a value in the legend, too.
+ * Figures of each run of a time range, with a query for each verdict. Each figure also has a line through all runs,
+ * and the limit that the runs were judged by, from the first run on. Each has its own query: of a query with several
+ * columns, Grafana's legend also names the ones without a value.
  */
 export function overRuns(figures: readonly Pick<Figure, "metric" | "of" | "title">[]): Query[] {
   const columns = figures.map((one) => `"${fieldOf(one)}" AS "${one.title}"`).join(", ");

@@ -1,4 +1,4 @@
-/** Every metric over time, by subject: closed rows, of which a scenario fills those that it records. */
+/** Every metric over time, by subject: closed rows, which a scenario fills as far as it records their metrics. */
 import type { MetricName } from "../lib/metrics.ts";
 import { panel, usage } from "./charts.ts";
 import { NAMES } from "./common.ts";

@@ -3,7 +3,10 @@
 /** Of an IPv4 or IPv6 address; an IPv4 address written as one of IPv6 is one of IPv4. */
 export type Bytes = readonly number[];
 
-/** Host, without brackets, and port of a `ws://`, `wss://`, `http://` or `https://` URL; the host is empty where it is none. */
+/**
+ * Host, without brackets, and port of a `ws://`, `wss://`, `http://` or `https://` URL; the host of any other text is
+ * empty.
+ */
 export function authorityOf(url: string): { host: string; port: number; isSecure: boolean } {
   const [, scheme = "", authority = ""] = /^(wss?|https?):\/\/([^/?#]*)/i.exec(url) ?? [];
   const isSecure = ["wss", "https"].includes(scheme.toLowerCase());
@@ -22,7 +25,7 @@ export const bracketed = (host: string): string => (host.includes(":") ? `[${hos
 
 export const isAddress = (text: string): boolean => bytesOf(text) !== undefined;
 
-/** Undefined for what is no IP address. */
+/** Undefined unless the text is an IP address. */
 export function bytesOf(text: string): Bytes | undefined {
   if (!text.includes(":")) return ipv4(text);
   const dotted = /^(.*:)([\d.]+\.[\d.]+)$/.exec(text);

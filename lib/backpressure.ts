@@ -108,8 +108,8 @@ export interface SlowReaderSighting {
 }
 
 /**
- * What became of a reader that was as silent as the slow ones, for as long, and was owed nothing: an end that both
- * come to says nothing of slow readers.
+ * What became of a reader that was as silent as the slow ones, for as long, but was owed nothing. If both end the
+ * same way, slowness is not the cause.
  */
 export interface Control {
   /** Whether it was there to compare with. */
@@ -117,7 +117,7 @@ export interface Control {
   readonly endedAt: Ms | undefined;
 }
 
-/** An idle time-out may find one of two connections that much later than the other: servers look in rounds. */
+/** An idle timeout may find one of two connections that much later than the other, because servers look in rounds. */
 const ROUND = ms(1_000);
 
 const wasForSlowness = (endedAt: Ms, control: Control): boolean =>
@@ -131,8 +131,9 @@ export function slowReaderOutcome(seen: SlowReaderSighting): SlowReaderOutcome {
 }
 
 /**
- * When the first publication was made that, at the `moment` when the slow readers read again, was older than
- * `patience` and had reached none of the others, and reached them later: they waited for the slow ones.
+ * When the other readers began to wait for the slow ones. That is the time of the first publication that reached the
+ * others late. At the `moment` when the slow readers read again, it was older than `patience` and had reached none of
+ * the others.
  */
 export function withheldSince(
   others: readonly Reading[],
@@ -189,7 +190,7 @@ export function p95(values: readonly number[]): number | undefined {
   return sorted[Math.ceil(0.95 * sorted.length) - 1];
 }
 
-/** What was measured of one healthy reader: while everybody read, and beside the slow ones. */
+/** The measurements of one healthy reader: while everybody read, and beside the slow ones. */
 export interface Comparison {
   readonly before: readonly number[];
   readonly beside: readonly number[];

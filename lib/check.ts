@@ -20,8 +20,8 @@ export interface CheckedLoad {
 export type Check = { readonly as: readonly number[] } | { readonly skipped: string };
 
 /**
- * Decides the check. A credential that a single connection of the load uses may be a ticket that works once: the check
- * does not ask with it, but with a spare line of `USERS`, or not at all.
+ * Decides who makes the check. A credential that a single connection of the load uses may be a ticket that works only
+ * once. The check therefore uses a spare line of `USERS`, or is left out.
  */
 export function decideCheck(mode: "auto" | "always" | "none", load: CheckedLoad): Check {
   const { connections, reused, endpoints, users, hasCredentials, isPart } = load;

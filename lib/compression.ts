@@ -1,9 +1,9 @@
-/** Compression of messages (RFC 7692): what is offered, and what it came to. Pure. */
+/** Compression of messages (RFC 7692): the offer, and its effect on the traffic. Pure. */
 import type { Settings } from "./settings.ts";
 import type { Summary } from "./summary/summary.ts";
 import { countOf, number } from "./summary/verdict.ts";
 
-/** The settings that say what is offered. */
+/** The settings that make up the offer. */
 export const COMPRESSION_SETTINGS = [
   "COMPRESSION",
   "CONTEXT_TAKEOVER",

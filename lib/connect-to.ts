@@ -1,7 +1,7 @@
 /** Connections that go elsewhere than their URL says, in the form of curl's `--connect-to`. Pure. */
 import { authorityOf, isAddress } from "./address.ts";
 
-/** Where connections to one endpoint go. */
+/** The destination of connections to one endpoint. */
 export interface ConnectTo {
   /** In lower case; empty for the host of any URL. */
   readonly host: string;
@@ -30,7 +30,7 @@ export function parseConnectTo(text: string): readonly ConnectTo[] | undefined {
 const isPort = (text: string): boolean => text === "" || (Number(text) >= 1 && Number(text) <= 65_535);
 const given = (port: string): number | undefined => (port === "" ? undefined : Number(port));
 
-/** Where connections to a URL go: the first entry that speaks of it. */
+/** The destination of connections to a URL, by the first entry that matches it. */
 export function destinationOf(url: string, entries: readonly ConnectTo[]): ConnectTo | undefined {
   const { host, port } = authorityOf(url);
   return entries.find((entry) => speaksOf(entry, host, port));

@@ -6,14 +6,14 @@ type Metrics = Summary["metrics"];
 const countOf = (metric: MetricFigures | undefined): number =>
   metric?.kind === "counter" ? metric.count : 0;
 
-/** What is asked of the connections themselves where they are put to a test: then their end is what was sought. */
+/** The metrics of scenarios that test the connections themselves, whose ends are therefore expected. */
 const TESTS_OF_CONNECTIONS = ["ws_outcomes", "ws_gap_messages"];
 
 /**
- * Why a run whose limits all held is no plain pass: more connections failed or dropped than not. Undefined where that
- * is not so.
+ * Why a run whose limits all held is not a plain pass: more connections failed or dropped than not. Undefined if most
+ * were there.
  *
- * @param wanted how many connections the load consists of, where that is known
+ * @param wanted how many connections the load consists of, if that is known
  */
 export function whyMostlyUnconnected(metrics: Metrics, wanted?: number): string | undefined {
   if (TESTS_OF_CONNECTIONS.some((name) => Object.hasOwn(metrics, name))) return undefined;
@@ -27,7 +27,7 @@ export function whyMostlyUnconnected(metrics: Metrics, wanted?: number): string 
   return opened > 0 && dropped * 2 > opened ? `${dropped} of ${opened} connections dropped` : undefined;
 }
 
-/** Of connections that come back, those that were there are not known one by one: then attempts are told. */
+/** Connections that come back are not known one by one, so the sentence counts their attempts. */
 const onlyOf = (opened: number, failed: number, wanted: number | undefined): string =>
   wanted !== undefined && opened < wanted
     ? `only ${opened} of ${wanted} connected`

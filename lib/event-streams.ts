@@ -8,8 +8,8 @@ import { countOf, number } from "./summary/verdict.ts";
 const MANY = 0.5;
 
 /**
- * Events that come several at once although their server writes them one by one speak of a buffer on the way: a proxy's,
- * the server's own, or a generator that reads late.
+ * If events arrive several at once although their server writes them one by one, something holds them back: a proxy's
+ * buffer, the server's own, or a generator that reads late.
  */
 export function notesOnEvents(metrics: Summary["metrics"]): string[] {
   const { sse_events: events, sse_reads: reads } = metrics;

@@ -1,6 +1,6 @@
 /**
- * What each reason, code and cause means, and what to do about it: for docs/reference/glossary.md and for a report, which lists
- * those that occurred. Pure.
+ * The meaning of each reason, code and cause, and what to do about it. The source of docs/reference/glossary.md, and
+ * of a report's list of the reasons that occurred. Pure.
  */
 import { OURS } from "./ours.ts";
 import {

@@ -121,7 +121,7 @@ export const HANDSHAKE_CASES: readonly HandshakeCase[] = v.parse(CasesSchema, bu
 /**
  * The cases of a file, together with the toolkit's own unless it leaves them out.
  *
- * @throws {@link SettingsError} naming each wrong field, with what was expected and what came
+ * @throws {@link SettingsError} naming each wrong field, with the expected value and the actual one
  */
 export function parseCases(json: unknown, source: string): readonly HandshakeCase[] {
   const { success, output, issues } = v.safeParse(CasesSchema, json);
@@ -220,7 +220,7 @@ export function describeExpected({ expect }: Pick<HandshakeCase, "expect">): str
   return [answers.join(" or "), ...conditions].join(" ");
 }
 
-/** One row for each case: what came, and what was expected. */
+/** One row for each case: the actual answer and the expected one. */
 export function handshakeNotes(metrics: Summary["metrics"], cases: readonly HandshakeCase[]): string[] {
   return cases.map((one) => {
     const figures = metrics.ws_handshake_status?.by?.case?.[one.name];

@@ -10,11 +10,11 @@ export type HttpSettings = Settings<(typeof HTTP_SETTINGS)[number]>;
 /** What the engine's connections use. */
 export interface HttpVersion {
   readonly httpVersion: "1.1" | "2";
-  /** With HTTP/2, so many connections at the most share a TCP connection. */
+  /** With HTTP/2, at most this many connections share a TCP connection. */
   readonly streamsPerConnection: number;
 }
 
-/** The tag of what was measured that says which version it was. */
+/** The tag of samples that names the HTTP version. */
 export const HTTP_VERSION_TAG = "http_version";
 
 export const HTTP_1_1: HttpVersion = { httpVersion: "1.1", streamsPerConnection: 100 };

@@ -3,9 +3,9 @@ import { describe } from "./protocols/problem.ts";
 import { kindOf, shapeOf } from "./shape.ts";
 
 /**
- * What is wrong with a file, a line for each field: what was expected, and what came.
+ * The problems of a file, a line for each field: the expected value and the actual one.
  *
- * @param whole what to call the file where no field of it is to blame
+ * @param whole the file's name, used if no field of it is to blame
  * @param isSecret whether a field's value must not be said, but its shape
  */
 export const linesOf = (
@@ -21,7 +21,7 @@ export const linesOf = (
     })
     .join("\n");
 
-/** Where the field is, as JavaScript would write it: `servers[0].uri`. Empty where it is the whole. */
+/** The path of the field, as JavaScript would write it: `servers[0].uri`. Empty for the whole file. */
 export const fieldPath = ({ path }: Pick<BaseIssue<unknown>, "path">): string =>
   (path ?? [])
     .map(({ key }) =>

@@ -1,11 +1,11 @@
 /**
- * Parses the text of a JSON file. A byte order mark, which editors on Windows write, is no part of the document.
+ * Parses the text of a JSON file. It skips a byte order mark, which editors on Windows write.
  *
- * @throws SyntaxError where it is no JSON; of one in UTF-16, as PowerShell's `>` writes it, saying so. It quotes nothing
- * of the text, which may hold a secret.
+ * @throws SyntaxError if it is not JSON. The error names UTF-16, which PowerShell's `>` writes. It does not quote the
+ * text, which may hold a secret.
  */
 export function parseJsonText(text: string): unknown {
-  // The byte order mark of UTF-16 is no UTF-8; half of each letter of JSON is a zero.
+  // The byte order mark of UTF-16 is not valid UTF-8. Half of each letter of JSON is a zero.
   if (text.startsWith("\ufffd\ufffd") || text.slice(0, 2).includes("\0")) {
     throw new SyntaxError("it is UTF-16: expected UTF-8");
   }

@@ -1,4 +1,4 @@
-/** What k6's own options would take from a scenario: its load, its limits, its set-up, its figures. Pure. */
+/** What a scenario would lose to k6's own options: its load, its limits, its setup, its figures. Pure. */
 import type { Thresholds } from "./summary/summarize.ts";
 
 /** The variables by which k6 is told so, and what they would replace. */

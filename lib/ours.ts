@@ -1,6 +1,6 @@
 /**
- * What this side did itself, or its machine: nothing of it is the server's. The one table of that, by metric and tag;
- * the engine's own lists are held to it by a test. Pure.
+ * Failures that the generator or its machine caused, and that are never put down to the server. This is the one table
+ * of them, by metric and tag. A test holds the engine's own lists to it. Pure.
  */
 import { MOST_MESSAGES } from "./protocols/reader.ts";
 import { PROXY_REASONS, type ProxyReason } from "./reasons.ts";

@@ -5,7 +5,7 @@ import type { MetricSummary } from "./summary/summary.ts";
 import { number } from "./summary/verdict.ts";
 import { type Ms, ms } from "./units.ts";
 
-/** One that publishes, and one on either side of the page in the order of those who joined. */
+/** One that publishes, one that joins before the page, and one that joins after it. */
 export const CONNECTIONS_OF_A_PAGE = 3;
 
 /** What to add to an instant of the page's clock to get one of this run's, and how wrong that may be. */
@@ -86,7 +86,7 @@ export function pageNotes(metrics: Readonly<Record<string, MetricSummary>>): str
   });
   const wire = medians[0]?.p50;
   if (wire === undefined) {
-    // A set-up that failed has told why. Without a browser, k6 ends the run as soon as it begins.
+    // A failed setup has given its reason. Without a browser, k6 ends the run as soon as it begins.
     const failures = metrics.ws_connect_failures;
     if (failures?.kind === "counter" && failures.count > 0) return [];
     return [

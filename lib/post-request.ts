@@ -14,7 +14,7 @@ export interface PostRequest {
   readonly headers: { readonly [name: string]: string };
 }
 
-/** Where and how whoever the connection is sends a message of its own. */
+/** The request that sends a message of the connection's own. */
 export function postRequest(
   { url, headers, variables }: Identity,
   { method = "POST", path, headers: own = {} }: HttpSpec,

@@ -113,10 +113,10 @@ export const PROFILES = {
 export type ProfileName = keyof typeof PROFILES;
 
 /**
- * Checks what a profile's file holds.
+ * Checks the content of a profile's file.
  *
  * @param source how to name it in errors
- * @throws {@link SettingsError} naming each wrong field, with what was expected and what came
+ * @throws {@link SettingsError} naming each wrong field, with the expected value and the actual one
  */
 export function parseProfile(json: unknown, source: string): Profile {
   const { success, output, issues } = v.safeParse(ProfileSchema, json);

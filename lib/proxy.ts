@@ -8,7 +8,7 @@ import { authorityOf, type Bytes, bytesOf, splitAuthority } from "./address.ts";
 export interface ProxyServer {
   /** The variable, as it is spelt in the environment. */
   readonly variable: string;
-  /** In lower case, such as `http`; empty where the variable is no URL. */
+  /** In lower case, such as `http`; empty if the variable is not a URL. */
   readonly scheme: string;
   /** Without brackets. */
   readonly host: string;
@@ -42,7 +42,7 @@ function firstOf(env: Environment, ...names: string[]): [name: string, value: st
 const PROXY_URL = /^([a-z][a-z\d+.-]*):\/\/(?:([^/?#]*)@)?([^/?#@\s]+)([/?#]|$)/i;
 const STANDARD_PORTS: Readonly<Record<string, number>> = { http: 80, https: 443, socks5: 1080 };
 
-/** What is no URL as it stands may be one without its scheme. */
+/** A text that is not a URL may be one without its scheme. */
 const parse = (variable: string, value: string): ProxyServer =>
   parseUrl(variable, value) ??
   parseUrl(variable, `http://${value}`) ?? { variable, scheme: "", host: "", port: 0, user: "" };

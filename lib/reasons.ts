@@ -3,7 +3,7 @@
  * wording. What is not on its list counts as `other`.
  */
 
-/** The status of a refused upgrade, where it is one of those that proxies and servers commonly give. */
+/** The status of a refused upgrade, if it is one that proxies and servers commonly give. */
 const HTTP_REASONS = [
   "http_200",
   "http_204",
@@ -22,8 +22,8 @@ const HTTP_REASONS = [
 ] as const;
 
 /**
- * What a proxy on the way did, or that it could not be reached: never the server's doing. The status is one of those
- * that proxies commonly give.
+ * Refusals of a proxy on the way, or that it could not be reached: never the server's doing. The status is one that
+ * proxies commonly give.
  */
 export const PROXY_REASONS = [
   "proxy_dns", // the proxy's name does not resolve
@@ -166,7 +166,7 @@ const BREACHES = [
   "bad_chunk", // an event stream whose chunks break HTTP (RFC 9112 section 7.1)
 ] as const;
 
-/** What a message was that should not have come like that. */
+/** The fault of a message that should not have come like that. */
 export const MESSAGE_REASONS = [
   "error_reply", // the protocol's own error message
   "unparsable", // not the format that the protocol speaks
@@ -336,7 +336,7 @@ const TO_PROXY: Readonly<Partial<Record<ConnectReason, ConnectReason>>> = {
   closed: "proxy_closed",
 };
 
-/** What a reason is called where the connection was one to a proxy. */
+/** The name of a reason if the connection was one to a proxy. */
 export const ofProxy = (reason: ConnectReason): ConnectReason => TO_PROXY[reason] ?? reason;
 
 /**
@@ -364,7 +364,7 @@ export function loginReason(error: string, isProxied = false): LoginReason {
   return (LOGIN_REASONS as readonly string[]).includes(reason) ? (reason as LoginReason) : "other";
 }
 
-/** Puts the engine's word for what was wrong with a message on the closed list. */
+/** Maps the engine's word for a faulty message to the closed list. */
 export function messageReason(error: string): MessageReason {
   return (MESSAGE_REASONS as readonly string[]).includes(error) ? (error as MessageReason) : "other";
 }

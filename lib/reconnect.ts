@@ -1,4 +1,7 @@
-/** What a subscriber that was cut off had of a room's messages in the end. Pure: what was published and what came is told. */
+/**
+ * Which of a room's messages a subscriber has in the end, although it was cut off. Pure: the caller reports the
+ * publications and the deliveries.
+ */
 import { Sequence } from "./order.ts";
 import type { GAP_FATES, Outcome } from "./reasons.ts";
 
@@ -75,8 +78,8 @@ export class GapAccount {
   arrive(seq: number): GapArrival {
     const arrival = this.sequence.arrive(seq);
     const gap = this.gapOf(seq);
-    // What came before the last cut comes again with a replay only, be the client whole by then or not: of a protocol
-    // whose sessions have no steps it is so at once.
+    // Only a replay brings again a message from before the last cut, whether the client is whole by then or not. In a
+    // protocol whose sessions have no steps, the client is whole at once.
     const isOld = seq <= (this.gaps.at(-1)?.after ?? 0);
     if (arrival === "duplicated" && (gap || isOld)) return { fate: "repeated" };
     if (!gap) return { fate: undefined, arrival };

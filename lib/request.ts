@@ -23,7 +23,10 @@ import {
   withoutParameter,
 } from "./url.ts";
 
-/** What is sent to open a connection. Names of headers are spelt as Go's net/http spells them, and each is there once. */
+/**
+ * The request that opens a connection. Names of headers are spelt as Go's net/http spells them, and each is there
+ * once.
+ */
 export interface UpgradeRequest {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
@@ -148,7 +151,7 @@ export function overridden(
   ];
 }
 
-/** Where a token travels, and whether the user has put something there. */
+/** The places in which a token travels, and whether the user has put something there. */
 const TOKEN_PLACES: Readonly<
   Record<
     Settings<"AUTH">["AUTH"],
@@ -201,7 +204,7 @@ export function canonicalHeaders(headers: Readonly<Record<string, string>>): Rec
 const canonicalName = (name: string): string =>
   name.toLowerCase().replace(/(^|-)[a-z]/g, (start) => start.toUpperCase());
 
-/** RFC 9110 section 5.5: spaces around a value are no part of it, and it is one line. */
+/** RFC 9110 section 5.5: spaces around a value do not belong to it, and it is one line. */
 function fieldValue(name: string, text: string): string {
   const value = text.replace(/^[ \t]+|[ \t]+$/g, "");
   if (!CONTROL.test(value)) return value;
@@ -226,7 +229,7 @@ function subprotocolsOf(given: string, protocol: Protocol): readonly string[] {
   );
 }
 
-/** What `make` gives; what is wrong with it is the setting's. */
+/** The result of `make`. Its errors name the setting. */
 function parsed<T extends string | Template>(setting: string, make: () => T, known?: readonly string[]): T {
   try {
     const made = make();

@@ -11,7 +11,10 @@ export interface RunResult {
   readonly steps: readonly Fields[];
 }
 
-/** Where k6's output takes the result: addresses separated by spaces, which it puts into the script's environment. */
+/**
+ * The addresses at which k6's output takes the result, separated by spaces. It puts them into the script's
+ * environment.
+ */
 export const RESULT_VARIABLE = "K6_REALTIME_RESULT_URL";
 
 /** In k6's environment with the value `elsewhere`: who started k6 stores the result. */

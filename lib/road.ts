@@ -106,7 +106,7 @@ function hostsFor(entries: readonly ConnectTo[], urls: readonly string[]): Recor
     const to = destinationOf(url, entries);
     if (!to) continue;
     const { host, port } = authorityOf(url);
-    // What k6's option takes (validHostPattern in lib/types/hosts.go): no IPv6, no underscore.
+    // k6's option takes neither IPv6 nor underscores (validHostPattern in lib/types/hosts.go).
     if (!/^([a-z\d]([a-z\d-]*[a-z\d])?\.)*[a-z\d]([a-z\d-]*[a-z\d])?$/i.test(host)) {
       throw new SettingsError(
         `CONNECT_TO: expected a URL whose host is a name of letters, digits, - and ., or an IPv4 address, got ${host}`,

@@ -3,22 +3,22 @@ import { METRICS, type MetricName } from "./metrics.ts";
 import type { Profile } from "./profile.ts";
 import type { Thresholds } from "./summary/summarize.ts";
 
-/** What is recorded only where each delivery is accounted for. */
+/** Metrics that are recorded only if each delivery is accounted for. */
 const ACCOUNTS: readonly MetricName[] = ["ws_delivery_success_rate", "ws_publications", "ws_gap_messages"];
 
-/** What is recorded where connections are put to a test of their own. */
+/** Metrics of scenarios that test the connections themselves. */
 const TRIALS: readonly MetricName[] = ["ws_outcomes", "ws_handshake_status"];
 
-/** What is recorded where requests are answered by streams: there are no deliveries. */
+/** Metrics of requests that streams answer: there are no deliveries. */
 const STREAMS: readonly MetricName[] = ["token_requests"];
 
 /**
- * Says which questions a scenario leaves open: whether deliveries arrive, and the limits of its profile that it records
- * no metric for.
+ * Lists the questions that a scenario leaves open: whether deliveries arrive, and the limits of its profile for which
+ * it records no metric.
  *
- * @param metrics those that the scenario records
- * @param limits those that it is judged by
- * @param profile the profile and its name, where there is one
+ * @param metrics the metrics that the scenario records
+ * @param limits the limits that judge it
+ * @param profile the profile and its name, if there is one
  */
 export function notesOnScope(
   scenario: string,

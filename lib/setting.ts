@@ -81,7 +81,7 @@ export const CONTROL = /[\u0000-\u0008\u000a-\u001f\u007f-\u009f]/;
 
 /**
  * RFC 9110 section 5.1 and 5.5: a name is a token, a value has no control characters. The handshake's own headers are
- * not free, nor are those that frame a body, which this request has none of.
+ * not free. Headers that frame a body are not free either, since this request has no body.
  */
 export function parseHeaders(text: string): Readonly<Record<string, string>> | undefined {
   const value = parseJson(text);
@@ -91,7 +91,7 @@ export function parseHeaders(text: string): Readonly<Record<string, string>> | u
   return Object.entries(value).every(isHeader) ? (value as Record<string, string>) : undefined;
 }
 
-/** Headers of the handshake itself, and those that frame a body. */
+/** Headers of the handshake itself, and headers that frame a body. */
 export const isReservedHeader = (name: string): boolean =>
   /^(sec-websocket-.*|upgrade|connection|host|content-length|transfer-encoding|trailer)$/i.test(name);
 

@@ -1,7 +1,6 @@
 /**
- * Every environment variable a scenario reads (`k6 run -e NAME=value`), once. Documentation derives
- * from this table; a wrong value ends the run before any connection, as a misspelt name does among
- * what was given on purpose.
+ * Every environment variable that a scenario reads (`k6 run -e NAME=value`), once. Documentation derives from this
+ * table. An invalid value ends the run before any connection, as does a misspelled name that was given on purpose.
  */
 import { distance } from "fastest-levenshtein";
 import { parseConnectTo } from "./connect-to.ts";
@@ -31,7 +30,7 @@ const windowBits = (whose: string) =>
     15,
   );
 
-/** Where the reference server streams tokens. */
+/** The address at which the reference server streams tokens. */
 export const REFERENCE_COMPLETIONS = "http://127.0.0.1:8080/v1/chat/completions";
 
 export const SETTINGS = {
@@ -458,8 +457,8 @@ export class SettingsError extends Error {
 /**
  * Reads the named settings from `env`; `defaults` come before the settings' own.
  *
- * @throws {@link SettingsError} naming each variable that is wrong, with what was expected and what was
- * given (a secret's value is not repeated).
+ * @throws {@link SettingsError} naming each invalid variable, with the expected value and the given one (a secret's
+ * value is not repeated).
  */
 export function readSettings<N extends SettingName>(
   names: readonly N[],
@@ -495,7 +494,7 @@ function requireOwnSettings(own: OwnSettings): void {
   }
 }
 
-/** What a message of the protocol has beside its filler, at the most that is allowed for. */
+/** The largest allowance for the parts of a message beside its filler. */
 const REST_OF_A_MESSAGE_BYTES = 1_024;
 
 /**
@@ -530,7 +529,7 @@ const isForAnother = (name: SettingName, env: Env, defaults: Env): boolean =>
     (env.SERVERS ?? defaults.SERVERS ?? "") !== "");
 type Env = Readonly<Record<string, string | undefined>>;
 
-/** Settings that are given but not among those that are read: they change nothing, which whoever gave them should hear. */
+/** Settings that are given but not read. They change nothing, and a warning tells whoever gave them. */
 export function unread(
   names: readonly SettingName[],
   env: Readonly<Record<string, string | undefined>>,
@@ -547,7 +546,7 @@ export const secretsInQuotes = (
 ): SettingName[] =>
   names.filter((name) => (SETTINGS[name] as Setting<unknown>).secret && isInQuotes(env[name] ?? ""));
 
-/** A name that is none of ours and may be meant for one. */
+/** An unknown name that may be meant for one of ours. */
 export interface Stranger {
   readonly name: string;
   /** Undefined where it only carries our prefix. */
@@ -555,9 +554,9 @@ export interface Stranger {
 }
 
 /**
- * Names that are one or two slips away from one of ours, or carry our prefix, but are not ours. Of what was given on
- * purpose (`-e`) these are mistakes; the environment holds the like for reasons of its own, such as `TRACE`, or
- * `WS_PORT` beside a Kubernetes service of the name `ws`.
+ * Unknown names that are one or two slips away from one of ours, or carry our prefix. Given on purpose (`-e`) they
+ * are mistakes. The environment may hold such names for its own reasons: `TRACE`, or `WS_PORT` beside a Kubernetes
+ * service of the name `ws`.
  */
 export function strangers(names: readonly string[], own: OwnSettings = {}): Stranger[] {
   const ours = Object.keys(SETTINGS) as SettingName[];
@@ -567,7 +566,7 @@ export function strangers(names: readonly string[], own: OwnSettings = {}): Stra
     .filter(({ name, meant }) => meant !== undefined || name.startsWith("WS_"));
 }
 
-/** A stranger among what was given on purpose, as a line for an error. */
+/** A misspelled name that was given on purpose, as a line for an error. */
 export const describeStranger = ({ name, meant }: Stranger): string =>
   meant === undefined
     ? `${name}: unknown variable, expected one of ${Object.keys(SETTINGS).join(", ")}`

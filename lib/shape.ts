@@ -39,7 +39,7 @@ const MEANT: Readonly<Record<"ws" | "http", Readonly<Record<string, string>>>> =
   http: { "ws://": "http://", "wss://": "https://" },
 };
 
-/** The shape of what is no URL of a WebSocket, or of an event stream. */
+/** The shape of a text that is not a URL of a WebSocket, or of an event stream. */
 export function shapeOfUrl(text: string, wanted: "ws" | "http" = "ws"): string {
   if (text === "") return "an empty text";
   const facts = factsOf(text);
@@ -69,7 +69,10 @@ export function shapeOfList(
 /** A header field's name (RFC 9110 section 5.1). */
 export const TOKEN = /^[!#$%&'*+.^`|~\w-]+$/;
 
-/** The shape of what is no object of header lines. Names are shown where they can be some, values never. */
+/**
+ * The shape of a value that is not an object of header lines. Names are shown if they are possible header names,
+ * values never.
+ */
 export function shapeOfHeaders(text: string, isReserved: (name: string) => boolean): string {
   let value: unknown;
   try {

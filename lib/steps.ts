@@ -15,7 +15,7 @@ import type {
 import { parseLimit } from "./summary/threshold.ts";
 import { grouped, judge, whyHollow } from "./summary/verdict.ts";
 
-/** The loads to try: each of a list, or those that a search between two asks for. */
+/** The loads to try: each of a list, or the ones that a search between two bounds asks for. */
 export type Steps = { readonly sizes: readonly number[] } | { readonly from: number; readonly to: number };
 
 /** Sizes that a search may try. */
@@ -49,7 +49,7 @@ export function sizesOf(steps: Steps, multiple = 1): Sizes {
   return { coarse: rising(coarse), all: rising([...coarse, ...between]) };
 }
 
-/** How many steps there are at the most. */
+/** The largest possible number of steps. */
 export const mostSteps = ({ coarse, all }: Sizes): number =>
   all.length > coarse.length ? coarse.length + Math.log2(PARTS) : coarse.length;
 

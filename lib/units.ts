@@ -39,7 +39,7 @@ export type Duration = Ms | string;
  * The duration in milliseconds.
  *
  * @param what the field, for an error
- * @throws RangeError where the text is no duration
+ * @throws RangeError if the text is not a duration
  */
 export function inMs(given: Duration, what: string): Ms {
   const value = typeof given === "string" ? parseDuration(given) : given;
@@ -50,7 +50,7 @@ export function inMs(given: Duration, what: string): Ms {
 /** `T` with durations as scripts may give them. */
 export type WithDurations<T> = { readonly [K in keyof T]: T[K] extends Ms ? Duration : T[K] };
 
-/** The same with these fields in milliseconds. Throws RangeError naming the field that is no duration. */
+/** The same with these fields in milliseconds. Throws RangeError naming the field that is not a duration. */
 export function durationsOf<T extends object>(given: WithDurations<T>, ...fields: (keyof T & string)[]): T {
   const values = { ...given } as { -readonly [K in keyof T]: unknown };
   for (const field of fields) values[field] = inMs(given[field] as Duration, field);

@@ -23,8 +23,8 @@ function coarse(metrics: Metrics): { count: number; unit: string } | undefined {
 }
 
 /**
- * Why a limit without a value is not broken: all there is to go by are the server's own stamps and identifiers, and they
- * tell nothing. Undefined where that is no excuse.
+ * Why a limit without a value is not broken: it depends on the server's own stamps and identifiers, and these cannot
+ * be used. Undefined if that is not the reason.
  */
 export function whyUnjudged({ metric, value }: ThresholdSummary, metrics: Metrics): string | undefined {
   const deliveries = countOf(metrics.ws_deliveries);

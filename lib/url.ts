@@ -43,8 +43,8 @@ export function withoutParameter(url: string, name: string): string {
 }
 
 /**
- * Text of a path or query as a request line takes it: what RFC 3986 does not allow there is percent-encoded, so that no
- * client does it in a way of its own. What is percent-encoded already stays.
+ * Text of a path or query as a request line takes it. Characters that RFC 3986 does not allow there are
+ * percent-encoded, so that no client encodes them in its own way. Existing percent-encodings stay.
  */
 export const encodeTarget = (text: string): string =>
   text.replace(/%(?![\da-f]{2})/gi, "%25").replace(/[^\w\-.~!$&'()*+,;=:@/?[\]%]+/g, encodeURIComponent);

@@ -2,7 +2,7 @@
 import { parsePointer } from "./protocols/pointer.ts";
 import { sourceText } from "./protocols/source-text.ts";
 
-/** Where a line is wrong, counted from 1, and why. */
+/** A wrong line: its number, counted from 1, and the reason. */
 export class JsonLineError extends Error {
   readonly line: number;
   readonly column: string | undefined;
@@ -18,7 +18,10 @@ export class JsonLineError extends Error {
   }
 }
 
-/** Whether a file holds JSON lines, or a list of JSON, which is none: a header of CSV begins with neither bracket. */
+/**
+ * Whether a file holds JSON lines, or a JSON list, which is not accepted: a header of CSV begins with neither
+ * bracket.
+ */
 export const isJsonFile = (text: string): boolean => /^\ufeff?\s*[[{]/.test(text);
 
 /**

@@ -10,7 +10,7 @@ export interface Users {
   readonly length: number;
   /** The names in its header line. */
   readonly columns: readonly string[];
-  /** Where they are kept. */
+  /** The table that keeps them. */
   readonly table: UserTable;
   /**
    * The variables of a connection, numbered from 0 within the run: the columns of its line, over again when there are
@@ -60,7 +60,10 @@ export interface UserFile {
   readonly blocks: readonly string[];
 }
 
-/** So few that one is taken apart at no cost, so many that a hundred thousand users are no hundred thousand texts. */
+/**
+ * Few enough that splitting a block costs nothing, many enough that a hundred thousand users do not become a hundred
+ * thousand texts.
+ */
 const LINES_PER_BLOCK = 16;
 
 /** @param blockAt where each block comes from */
@@ -129,7 +132,7 @@ export function parseUsers(given: string, source: string): UserFile {
   return { columns, length, blocks };
 }
 
-/** JSON lines as CSV; what is wrong with them is said as of any file. */
+/** JSON lines as CSV, with errors worded as for any file. */
 function rewritten(
   given: string,
   wrong: (line: number, column: string | undefined, problem: Problem) => SettingsError,
@@ -193,7 +196,7 @@ const valueProblem = (value: string): Problem | undefined => {
 };
 
 interface Line {
-  /** Where it begins, counted from 1; then in the text, and where the next one does. */
+  /** The line in which it begins, counted from 1; then its index in the text, and the index of the next one. */
   readonly line: number;
   readonly at: number;
   readonly end: number;

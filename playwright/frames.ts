@@ -8,7 +8,7 @@ import { type Direction, type HubEvent, hubOf, isMeant } from "./hub.ts";
 export interface FrameRecord extends Recognized {
   /** As the page sees it. */
   readonly direction: Direction;
-  /** Milliseconds since {@link frames} was called, when Playwright told of it. */
+  /** Milliseconds from the call of {@link frames} until Playwright reported the frame. */
   readonly atMs: number;
   /** Which of the page's connections, numbered from 1. */
   readonly connection: number;
@@ -43,12 +43,12 @@ export class Frames implements Iterable<FrameRecord> {
     return this.#records;
   }
 
-  /** Those that the page sent. */
+  /** The frames that the page sent. */
   get sent(): readonly FrameRecord[] {
     return this.#records.filter(({ direction }) => direction === "sent");
   }
 
-  /** Those that the page received. */
+  /** The frames that the page received. */
   get received(): readonly FrameRecord[] {
     return this.#records.filter(({ direction }) => direction === "received");
   }

@@ -1,4 +1,4 @@
-/** The connections of a page, real ones and those that {@link server} plays, as one stream of events. */
+/** The connections of a page, real ones and ones that {@link server} plays, as one stream of events. */
 import { Buffer } from "node:buffer";
 import type { Page, WebSocket } from "@playwright/test";
 import type { Frame } from "../lib/protocols/reader.ts";

@@ -8,7 +8,7 @@ import { matchers } from "./matchers.ts";
 
 useAllCodecs();
 
-/** Playwright's own, with {@link matchers}. Where you have one of your own: `mergeExpects(yours, expect)`. */
+/** Playwright's own, with {@link matchers}. If you have an `expect` of your own: `mergeExpects(yours, expect)`. */
 export const expect = base.extend(matchers);
 
 export { chat } from "../lib/protocols/chat.ts";

@@ -202,7 +202,7 @@ function onlyLine(page: Page): Line {
   return line;
 }
 
-/** Runs in the page: a close event with 1006 is never clean, but Playwright makes one that says so. */
+/** Runs in the page: a close event with 1006 is never clean, but Playwright makes one that claims to be. */
 function closeUncleanly(abnormal: number): void {
   // biome-ignore lint/suspicious/noExplicitAny: the types of a page are not those of Node.js
   const { prototype } = (globalThis as any).CloseEvent;

@@ -23,11 +23,11 @@ export interface Patience {
   readonly timeout?: number;
 }
 
-/** Where the page shows deliveries. */
+/** The place where the page shows deliveries. */
 export interface Shown {
   /** The elements that show a delivery each, in the order in which the page has them: `list.locator("li")`. */
   readonly shownIn: Locator;
-  /** Where a delivery's text is that an element has to contain: a JSON Pointer. Default: `/text`. */
+  /** The place of the text in a delivery that an element has to contain: a JSON Pointer. Default: `/text`. */
   readonly text?: string;
 }
 

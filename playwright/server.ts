@@ -44,7 +44,7 @@ type Step = Pick<
 
 /** Plays the server of a page. It answers at once and rightly, until it is told otherwise. */
 export class PlayedServer extends Line {
-  /** How long each message to the page waits, in milliseconds; those due together keep their order. */
+  /** How long each message to the page waits, in milliseconds. Messages due together keep their order. */
   delayMs: number;
   readonly #descriptor: Descriptor;
   readonly #page: Page;
@@ -55,7 +55,7 @@ export class PlayedServer extends Line {
     WebSocketRoute,
     { readonly number: number; readonly recognizer: Recognizer }
   >();
-  /** Errors to give instead of what is due. */
+  /** Errors to give instead of the next replies. */
   readonly #errors: string[] = [];
   /** Deliveries that are kept back, and how many are to be, to go out the last one first. */
   #kept: { readonly atMost: number; readonly held: (() => void)[] } | undefined;
@@ -286,8 +286,8 @@ export class PlayedServer extends Line {
 }
 
 /**
- * Plays the server of the page's connections, as the descriptor describes it: it takes the session's steps, replies to
- * probes and delivers what is published. No real server is asked. Call it before the page opens its connection.
+ * Plays the server of the page's connections, as the descriptor describes it: it takes the session's steps, replies
+ * to probes and delivers publications. No real server is asked. Call it before the page opens its connection.
  */
 export async function server(
   page: Page,

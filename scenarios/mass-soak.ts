@@ -1,5 +1,5 @@
-// Thousands of people who are there and say something now and then: reach a number of connections, each of which
-// asks every PROBE_INTERVAL, and time each answer from when the question was due.
+// Thousands of people who are there and say something now and then: open a number of connections, each of which sends
+// a probe every PROBE_INTERVAL. Each reply is timed from when its probe was due.
 //   bin/k6 run -e WS_URL=wss://… -e CONNECTIONS=15000 -e RATE=2000 -e DURATION=5m dist/mass-soak.js
 import { swarm } from "../lib/k6/swarm.ts";
 import { backoffOf } from "../lib/pacing.ts";

@@ -1,5 +1,6 @@
-// What people wait for whose answers a language model writes: requests at a rate, or of users who take turns, each answered
-// by a stream of tokens; timed from when it was due to its first content, from token to token, to its end.
+// What people wait for when a language model writes the answers. Requests come at a rate, or from users who take
+// turns, and a stream of tokens answers each. Times run from when a request was due to its first content, from token
+// to token, and to its end.
 //   bin/k6 run -e SSE_URL=https://…/v1/chat/completions -e WS_TOKEN=… -e MODEL=… -e RATE=10 -e DURATION=1m dist/token-stream.js
 import { tokenStreams } from "../lib/k6/token-streams.ts";
 import { REFERENCE_COMPLETIONS } from "../lib/settings.ts";

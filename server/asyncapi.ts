@@ -32,7 +32,7 @@ export interface PlayOptions {
 export interface Play {
   /** `ws://HOST:PORT` and the path that the document's server has. */
   readonly url: string;
-  /** How many messages of each kind came; those that fit none are `unknown`. */
+  /** How many messages of each kind came; messages of no kind are `unknown`. */
   readonly received: ReadonlyMap<string, number>;
   readonly sent: ReadonlyMap<string, number>;
   /** Ends all connections with 1001, and stops listening. */

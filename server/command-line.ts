@@ -126,7 +126,7 @@ ${FLAGS.map(({ flag, value, env, help }) => `  --${`${flag} ${value ?? ""}`.padE
 A flag wins over its environment variable, in brackets. Endpoints, wire protocol and faults: docs/reference/server.md.
 `;
 
-/** What the server is from a command line, unless flags or environment say otherwise. */
+/** The options of a server that is started from a command line, unless flags or environment set others. */
 export const DEFAULTS: Partial<ServerOptions> = { port: 8_080, faultControl: false };
 
 /** Runs the server until SIGTERM or SIGINT. Resolves to the exit code. */

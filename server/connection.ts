@@ -47,7 +47,7 @@ export class Connection implements Subscriber {
     this.write(encodeFrame(JSON.stringify(message)));
   }
 
-  /** Tells the peer what was wrong with its message, and which probe of its that settles. */
+  /** Tells the peer the fault of its message, and which of its probes that settles. */
   sendError(reason: string, detail: string, echoId?: string | number): void {
     this.#counts.errorsSent++;
     this.sendJson({ type: "error", reason, detail, echoId });
@@ -55,8 +55,8 @@ export class Connection implements Subscriber {
 
   /**
    * Writes an encoded frame past `ws`, which would encode it anew for each connection and write header and payload
-   * apart. Safe because nothing else is ever half sent: there is no fragmentation. Where there is compression, `ws`
-   * sends it after all: what a message is compressed to depends on the connection.
+   * apart. Safe because nothing else is ever half sent: there is no fragmentation. With compression, `ws` sends it
+   * after all: the compressed bytes depend on the connection.
    */
   write(frame: Buffer): void {
     if (!this.open) return;

@@ -12,7 +12,7 @@ export interface DeliveryOptions {
   readonly maxBufferedBytes: number;
 }
 
-/** Makes deliveries: as the slow-reader policy says, and lost, twice or out of order where a fault says so. */
+/** Makes deliveries: by the slow-reader policy, and lost, twice or out of order if a fault asks for it. */
 export class Deliveries {
   readonly #options: DeliveryOptions;
   readonly #faults: Faults;

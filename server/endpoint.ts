@@ -12,7 +12,7 @@ export interface Shared {
   readonly replies: Replies;
   /** How long the next teacher of the IM protocol takes for a reply, in milliseconds. */
   readonly teacherDelayMs: () => number;
-  /** When the tokens of a completion come, unless its request says so. */
+  /** When the tokens of a completion come, unless its request sets that. */
   readonly timing: Timing;
 }
 

@@ -37,7 +37,7 @@ export const FaultsSchema = v.strictObject({
 
   /** Replies that are never sent. */
   loseReplies: v.nullish(some({})),
-  /** Replies that are sent twice; numbered among those that are not lost. */
+  /** Replies that are sent twice; numbered among the replies that are not lost. */
   repeatReplies: v.nullish(some({})),
 
   /** Deliveries, one for each subscriber of a published message, that are never made. */
@@ -56,7 +56,7 @@ export const FaultsSchema = v.strictObject({
 
   /** Upgrade requests that get no answer; their TCP connections stay. */
   neverUpgrade: v.nullish(some({})),
-  /** Upgrade requests that get an HTTP error. Numbered among those that get an answer. */
+  /** Upgrade requests that get an HTTP error. Numbered among the requests that get an answer. */
   refuseUpgrades: v.nullish(
     some({ status: v.optional(v.pipe(v.number(), v.integer(), v.minValue(400), v.maxValue(599)), 503) }),
   ),
@@ -143,8 +143,8 @@ export class Faults {
   /**
    * Changes the faults that are named and leaves the others. Naming one starts it anew: a selection counts from 1, a
    * distribution from its seed, and the record of applied delays is emptied with `delay`. Faults of connections act
-   * on those open now, in the order of their opening, and on those that open later.
-   * Throws InvalidInput on a wrong value or an unknown name; nothing is changed then.
+   * on the connections open now, in the order of their opening, and on later ones. Throws InvalidInput on a wrong
+   * value or an unknown name; nothing is changed then.
    */
   set(changes: FaultSettings): void {
     const given = parse(FaultsSchema, changes, "faults");

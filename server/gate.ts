@@ -5,8 +5,8 @@ export interface Freezable {
 }
 
 /**
- * Everything the server does in answer to the outside passes here, so that it can be frozen: as if the process were
- * stopped, yet with the event loop free for whoever runs in the same process.
+ * Everything that the server does in answer to the outside passes here, so that it can be frozen. It then behaves as
+ * if the process were stopped, yet the event loop stays free for other code in the process.
  */
 export class Gate {
   readonly #others: Freezable;

@@ -3,7 +3,7 @@ import { InvalidInput } from "./validation.ts";
 
 const MAX_BODY_BYTES = 1_048_576;
 
-/** Reads a request's body as JSON. Rejects with InvalidInput when it is none, or more than 1 MiB. */
+/** Reads a request's body as JSON. Rejects with InvalidInput if it is not JSON, or longer than 1 MiB. */
 export async function readJson(request: IncomingMessage): Promise<unknown> {
   const chunks: Buffer[] = [];
   let bytes = 0;

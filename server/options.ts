@@ -38,7 +38,7 @@ export const OptionsSchema = v.strictObject({
   slowReader: v.optional(v.picklist(SLOW_READER_POLICIES), "close"),
   /** Bytes that may wait for one subscriber beyond what the kernel takes. At least 64 KiB, default 1 MiB. */
   maxBufferedBytes: v.optional(v.pipe(count, v.minValue(65_536)), 1_048_576),
-  /** What a room remembers for those who resume: at most so many messages … Default 1000. */
+  /** The history that a room keeps for clients that resume: at most this many messages … Default 1000. */
   historyMessages: v.optional(count, 1_000),
   /** … and so many bytes. Default 1 MiB. */
   historyBytes: v.optional(count, 1_048_576),

@@ -14,7 +14,7 @@ export interface Reply {
   readonly fromMs?: number;
 }
 
-/** Sends replies: late, never or twice where a fault says so. */
+/** Sends replies: late, never or twice if a fault asks for it. */
 export class Replies {
   readonly #faults: Faults;
   readonly #scheduler: Scheduler;

@@ -38,7 +38,7 @@ export interface RunningServer {
   readonly faults: Faults;
   /** A copy of the counts up to now. */
   stats(): ServerStats;
-  /** Ends all connections with 1001, those that do not answer by force after `closeTimeoutMs`, and stops listening. */
+  /** Ends all connections with 1001, by force if they do not answer within `closeTimeoutMs`, and stops listening. */
   close(): Promise<void>;
 }
 
@@ -106,7 +106,7 @@ export async function startServer(given: Partial<ServerOptions> = {}): Promise<R
 
   const stopListening = async (): Promise<void> => {
     await new Promise((resolve) => http.close(resolve));
-    // ws tells of a connection's end after its socket has gone.
+    // ws reports a connection's end after its socket has gone.
     await Promise.all([...connections].map(({ ws }) => new Promise((resolve) => ws.once("close", resolve))));
   };
   let stopped: Promise<void> | undefined;

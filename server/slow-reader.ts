@@ -1,7 +1,7 @@
 /**
- * What becomes of a subscriber that reads more slowly than its room publishes:
- * `close` ends it with 1013 when its queue is full; `drop` skips messages while the queue is full; `block` makes the
- * whole room wait until the queue has drained; `queue` has no limit.
+ * The treatment of a subscriber that reads more slowly than its room publishes. `close` ends it with 1013 when its
+ * queue is full. `drop` skips messages while the queue is full. `block` makes the whole room wait until the queue has
+ * drained; `queue` has no limit.
  */
 export const SLOW_READER_POLICIES = ["close", "drop", "block", "queue"] as const;
 export type SlowReaderPolicy = (typeof SLOW_READER_POLICIES)[number];

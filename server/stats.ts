@@ -21,7 +21,7 @@ export interface Counts {
   deliveriesLost: number;
   deliveriesRepeated: number;
   deliveriesReordered: number;
-  /** Messages sent to those who resumed, and those that faults left out, moved or sent again. */
+  /** Messages sent to clients that resumed, also ones that faults left out, moved or sent again. */
   replaysSent: number;
   replaysLost: number;
   replaysReordered: number;
@@ -54,7 +54,7 @@ export interface Counts {
 
 /** What the server did, and how it stands. */
 export interface ServerStats extends Counts {
-  /** Bytes that wait for slow readers in the server, beyond what the kernel has taken. */
+  /** Bytes that wait for slow readers in the server, beyond the ones that the kernel has taken. */
   bufferedBytes: number;
 }
 

@@ -41,8 +41,8 @@ export const streamFaultEntries = {
     ),
   ),
   /**
-   * Streams with characters of several bytes that come in halves: `split` sends the second half in a write of its own,
-   * 5 ms later, so that nothing is wrong with the whole; `invalid` never sends it.
+   * Streams whose characters of several bytes come in halves. `split` sends the second half in a write of its own, 5
+   * ms later, so that the whole is valid; `invalid` never sends it.
    */
   halveCharacters: v.nullish(some({ how: v.optional(v.picklist(["split", "invalid"]), "split") })),
 

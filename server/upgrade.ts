@@ -70,7 +70,7 @@ export class Upgrader {
     this.#parts.gate.run(() => this.#decide(request, socket, head));
   };
 
-  /** Asks every connection to end; ws ends those that do not answer. */
+  /** Asks every connection to end; ws ends the ones that do not answer. */
   close(): void {
     for (const connection of this.#parts.connections) connection.close(1001, "server shutting down");
     for (const socket of this.#unanswered) socket.destroy();

@@ -4,7 +4,7 @@ import * as v from "valibot";
 export const timerMs = v.pipe(v.number(), v.finite(), v.minValue(0), v.maxValue(2 ** 31 - 1));
 export const positive = v.pipe(v.number(), v.safeInteger(), v.minValue(1));
 
-/** What was given does not fit: the message names each field, what was expected and what came. */
+/** Invalid input. The message names each field, the expected value and the actual one. */
 export class InvalidInput extends Error {
   override readonly name = "InvalidInput";
 }
@@ -19,7 +19,7 @@ export function parse<S extends v.GenericSchema>(schema: S, input: unknown, what
 }
 
 function describe(issue: v.BaseIssue<unknown>, schema: v.GenericSchema): string {
-  // A union reports itself; the branch that got furthest says what is wrong.
+  // A union reports itself. The branch that got furthest names the problem.
   const deepest = issue.issues?.reduce((a, b) => ((b.path?.length ?? 0) > (a.path?.length ?? 0) ? b : a));
   if (deepest?.path) {
     const path = [...(issue.path ?? []), ...deepest.path] as typeof issue.path;

@@ -8,9 +8,9 @@ import { step } from "./step.mjs";
 /** What runs inside k6. @satisfies {import("esbuild").BuildOptions} */
 export const forK6 = /** @type {const} */ ({
   format: "esm",
-  // Neither browser nor Node.js: nothing of either is assumed or put in.
+  // Neither browser nor Node.js: no feature of either is assumed or put in.
   platform: "neutral",
-  // Where npm packages name their entry: with a neutral platform esbuild looks nowhere by itself.
+  // The fields in which npm packages name their entry: with a neutral platform esbuild has no default.
   mainFields: ["module", "main"],
   // k6's own modules, its extensions included, are resolved by k6 when it loads the script.
   external: ["k6", "k6/*"],
@@ -27,8 +27,8 @@ export const forK6 = /** @type {const} */ ({
 export const forEngine = /** @type {const} */ ({ ...forK6, alias: { "k6/websockets": "k6/x/realtime" } });
 
 /**
- * The library, to be bundled once more by whoever uses it: a module for each source file, so that a script takes
- * along no more than what it imports. @satisfies {import("esbuild").BuildOptions}
+ * The library, for others to bundle once more: a module for each source file, so that a script takes along only the
+ * modules that it imports. @satisfies {import("esbuild").BuildOptions}
  */
 const asLibrary = /** @type {const} */ ({
   splitting: true,
@@ -60,7 +60,7 @@ const forBoth = /** @type {const} */ ({
   bundle: true,
   // Written below, whole: a running k6 or a second build never reads half a file.
   write: false,
-  // For the list of what was bundled.
+  // For the list of bundled files.
   metafile: true,
   // k6, and Node.js with --enable-source-maps, then name the TypeScript line in a stack trace.
   sourcemap: "linked",
@@ -74,7 +74,7 @@ const forBoth = /** @type {const} */ ({
 /** CODEC_NAMES of lib/protocols/codecs/codec.ts, to which a test holds them. */
 export const CODECS = ["msgpack", "cbor", "protobuf", "mqtt"];
 
-/** Where everything that is bundled lies, beside node_modules. */
+/** The folders of all bundled sources, beside node_modules. */
 const SOURCES = ["lib", "scenarios", "thresholds", "server", "cli", "playwright", "tools"];
 
 /** Bundles dist/. */

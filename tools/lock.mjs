@@ -1,4 +1,4 @@
-/** One set-up at a time in one clone: two `npm ci` at once destroy each other's node_modules. */
+/** One setup at a time in one clone: two `npm ci` at once destroy each other's node_modules. */
 import { randomUUID } from "node:crypto";
 import { existsSync, mkdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -68,7 +68,8 @@ async function released(path, abandonedAfterMs, signal) {
     await sleep(POLL_MS, undefined, signal && { signal });
     const now = touchedAt(path);
     if (now === undefined) return;
-    // Timed by this process's own clock: a wall clock that was set, or a machine that slept, is no silence.
+    // Timed by this process's own clock: setting the wall clock, or a sleep of the machine, does not count as
+    // silence.
     if (now !== seen) [seen, since] = [now, performance.now()];
     else if (performance.now() - since > abandonedAfterMs) return removeAbandoned(path);
   }

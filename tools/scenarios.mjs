@@ -4,7 +4,7 @@ import { basename, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { root } from "./files.mjs";
 
-/** Where all scenarios hand over what they are. */
+/** The module to which all scenarios hand their description. */
 const MAKER = "lib/k6/scenario.ts";
 
 /** k6's modules do not exist here: whatever is asked of them is a function that gives the same. */

@@ -9,7 +9,7 @@ import { OLDEST_NODE } from "./oldest.mjs";
 import { runTool, StepError, step } from "./step.mjs";
 
 /**
- * Sets up dependencies and bundles, and of k6 what is asked for.
+ * Sets up dependencies and bundles, and the requested builds of k6.
  *
  * @param {"no k6" | "k6" | "k6 and stock k6"} k6 `k6` is left to the user without Go; both together need it.
  * @param {AbortSignal} signal

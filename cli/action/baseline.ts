@@ -1,4 +1,4 @@
-/** The action's step that fetches what a run is compared with: earlier green runs, from artifacts or from InfluxDB. */
+/** The action's step that fetches the baseline of a run: earlier green runs, from artifacts or from InfluxDB. */
 import { execFile } from "node:child_process";
 import { mkdir, mkdtemp, readdir, readFile, rename, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -16,18 +16,18 @@ import { noticeLine, setOutputs, warningLine } from "./runner.ts";
 interface Found {
   /** How many runs. */
   readonly runs: number;
-  /** Where nothing was, in words. */
+  /** The place without any runs, in words. */
   readonly nothing: string;
   /** What was there and could not be used, in words. */
   readonly leftOut: readonly string[];
 }
 
 /**
- * Fetches the newest green runs into a directory, and sets the output `path` to it. Where there is none yet that is
- * said, and is no error: the first run has nothing to be compared with.
+ * Fetches the newest green runs into a directory, and sets the output `path` to it. Without a green run it says that
+ * there is none yet, which is not an error: the first run has nothing to be compared with.
  *
  * @param env With the inputs `baseline`, `baseline-runs`, `baseline-branch`, `scenario`, `influxdb-url` and `artifact`.
- * @throws {@link UserError} where runs are there and none can be fetched: that is no first run
+ * @throws {@link UserError} if there are runs but none can be fetched: this is not a first run
  */
 export async function baselineStep(env: NodeJS.ProcessEnv, print: (line: string) => void): Promise<void> {
   const last = wholeNumber("input baseline-runs", line(env, "baseline-runs"));
@@ -121,7 +121,7 @@ async function hasArtifact(env: NodeJS.ProcessEnv, run: number, name: string): P
 /** Tries at a download, for a network fails now and then. */
 const TRIES = 3;
 
-/** @returns why the run is no baseline; undefined where it is one */
+/** @returns why the run is not a baseline; undefined if it is one */
 async function download(
   env: NodeJS.ProcessEnv,
   run: number,

@@ -10,7 +10,7 @@ import { addToJobSummary, errorLine, plainLine, setOutputs, withoutCommands } fr
 /** The name that stands in a scenario's place. */
 export const CONFORM = "conform";
 
-/** Hostile text is no conformance test either: whoever reads the inputs refuses it. */
+/** Hostile text does not count as a conformance test either: the code that reads the inputs refuses it. */
 export const isConformance = (env: NodeJS.ProcessEnv): boolean =>
   env[variable("scenario")]?.trim() === CONFORM;
 

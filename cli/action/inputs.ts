@@ -23,7 +23,7 @@ export const variable = (input: string) => `INPUT_${input.toUpperCase().replaceA
 /**
  * Reads the inputs that a run needs.
  *
- * @throws {@link UserError} naming the input, what was expected and what came
+ * @throws {@link UserError} naming the input, the expected value and the actual one
  */
 export function readInputs(env: NodeJS.ProcessEnv): Inputs {
   const inputs: Inputs = {

@@ -59,7 +59,7 @@ export async function runStep(step: Step): Promise<number> {
   return exitCode;
 }
 
-/** What the step comes to, and the text that says so. */
+/** The step's result, and the text that reports it. */
 interface Outcome {
   readonly exitCode: number;
   readonly verdict: string;
@@ -77,7 +77,7 @@ async function outcome(step: Step, results: string): Promise<Outcome> {
   if ("said" in ran) return refused(ran);
   const { summary, exitCode } = ran;
   const recordings = await recordingsIn(results);
-  // Of a run that did not come to its end, the command line that ended it knows more than what was recorded.
+  // If a run did not come to its end, the command line that ended it knows more than the recording.
   if (recordings.length === 0 || summary.verdict === "incomplete") {
     return { ...summary, exitCode, text: markdown(summary), summary };
   }

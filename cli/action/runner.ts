@@ -37,7 +37,10 @@ export const errorLine = annotation("error");
 export const warningLine = annotation("warning");
 export const noticeLine = annotation("notice");
 
-/** One line that is no command, whatever is in it: the runner also takes the old form `##[…]` from the middle of one. */
+/**
+ * One line that the runner does not take for a command, whatever is in it. The runner also takes the old form `##[…]`
+ * from the middle of a line.
+ */
 export const plainLine = (message: string): string =>
   message
     .replace(/[\r\n]+/g, " ")

@@ -77,7 +77,7 @@ function path({ seconds, cellSeconds }: Timeline, values: Values, x: Scale, y: S
     .join("");
 }
 
-/** 1, 2 or 5 times a power of ten, so that about {@link TICKS} of it are in what is shown. */
+/** 1, 2 or 5 times a power of ten, so that about {@link TICKS} steps cover the axis. */
 function niceStep(most: number): number {
   const power = 10 ** Math.floor(Math.log10(most / TICKS));
   return [1, 2, 5, 10].map((times) => times * power).find((step) => most / step <= TICKS)!;

@@ -5,7 +5,7 @@ import { average, FALSE_ALARMS, median, squares } from "../gate/prediction.ts";
 
 const { studentt } = jstat.jStat;
 
-/** Fewer rounds say nothing of how far they differ. */
+/** Fewer rounds do not show how far they differ. */
 export const LEAST_ROUNDS = 3;
 export const ROUNDS = 7;
 
@@ -40,7 +40,7 @@ export type Row = v.InferOutput<typeof Row>;
 /** Reads what `k6 x echo-bench --format json` prints. */
 export const parseRows = (text: string): Row[] => v.parse(v.array(Row), JSON.parse(text));
 
-/** What is compared: the time that one echo takes, in microseconds. */
+/** The compared measure: the time that one echo takes, in microseconds. */
 export type Measure = "median latency" | "time per echo";
 
 /** Whether a server's figures of a case can be relied on. */
@@ -169,7 +169,7 @@ function differenceOf(times: readonly number[]): number {
   return Math.expm1(Math.SQRT2 * halfWidth(times.map(Math.log)));
 }
 
-/** Both servers met the same surroundings in a round: their ratio there is what is told of. */
+/** Both servers met the same conditions in a round, so the ratio is taken within each round. */
 function ratioOf(own: readonly Row[], first: readonly Row[]): { against?: Ratio } {
   const logs = own.flatMap((row) => {
     const same = first.find(({ round }) => round === row.round);

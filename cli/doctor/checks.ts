@@ -3,13 +3,13 @@ import { OLDEST_GO_MINOR, OLDEST_NODE } from "../../tools/oldest.mjs";
 import type { K6 } from "../find-k6.ts";
 import type { Machine, Surrounds } from "./machine.ts";
 
-/** `change`: what was asked for cannot work without. `note`: it works; this may spoil it, or is missed. */
+/** `change`: the request cannot work without this change. `note`: it works, but this may spoil it, or is missing. */
 export type State = "ok" | "note" | "change";
 
 export interface Check {
   readonly name: string;
   readonly state: State;
-  /** What was found, and what was needed. */
+  /** The value found, and the value needed. */
   readonly found: string;
   /** What to do about it. */
   readonly advice?: string;

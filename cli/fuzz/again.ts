@@ -1,11 +1,11 @@
-/** A suspicion is run again: what shows once, or as often without its messages, is no finding. */
+/** Runs a suspicion again. A symptom that shows only once, or as often without the messages, is not a finding. */
 import { cut, type Finding, KIND_TITLES } from "../../lib/fuzz/finding.ts";
 import { TIMED } from "../../lib/fuzz/oracle.ts";
 import { describeStep, type Sequence } from "../../lib/fuzz/sequence.ts";
 import { isLate, type Suspicion } from "./smallest.ts";
 import type { Trials } from "./trials.ts";
 
-/** What came of it: a finding is told by what it showed, anything else by why it is none. */
+/** The outcome: a finding with its symptom, anything else with the reason why it is not one. */
 export type Verdict =
   | { readonly isFinding: true; readonly suspicion: Suspicion; readonly again: Finding["again"] }
   | { readonly isFinding: false; readonly note: string };
@@ -29,7 +29,7 @@ export async function runAgain(
   const again = { seen: 0, of: 0, control: 0 };
   for (let i = 0; i < times && trials.ended === undefined && !trials.signal.aborted; i++) {
     progress(`seeing a finding again: ${KIND_TITLES[symptom.kind]}`);
-    // The first time with all the time that an answer may take: what it shows is what is told.
+    // The first time, an answer may take all its time. The report shows this run.
     const found = await trials.showing(sequence, told.symptom, i === 0 ? trials.patient : usual);
     again.of++;
     if (found) {

@@ -14,12 +14,12 @@ import { type Suspicion, smallestOf } from "./smallest.ts";
 import { NoStage, Stage } from "./stage.ts";
 import { type Shown, type TrialRules, Trials } from "./trials.ts";
 
-/** What a campaign is. */
+/** The terms of a campaign. */
 export interface Campaign extends TrialRules {
   readonly route: string;
   readonly url: string;
   readonly seed: number;
-  /** Sequences at the most. */
+  /** The largest number of sequences. */
   readonly runs: number;
   /** Until when, by `performance.now()`. */
   readonly until: number;
@@ -185,7 +185,7 @@ class Ongoing {
     return { symptom, seen: whole };
   }
 
-  /** The proxy or this machine kept a connection from the server: nothing of that run is judged. */
+  /** The proxy or this machine kept a connection from the server: that run is not judged. */
   async #unsent({ message }: NoStage): Promise<undefined> {
     this.#notes.add(`not judged: a sequence that did not reach the server: ${message}`);
     await this.#stage?.close();

@@ -472,7 +472,7 @@ export class Client {
     return this.#journal.until(() => this.deliveriesOf(id).length > 0 || !this.isOpen, withinMs);
   }
 
-  /** The same in all steps of the connection: what is sent twice has the same identifier twice. */
+  /** The same in all steps of the connection: a message that is sent twice has the same identifier twice. */
   readonly #number = nextIdentifier();
 
   #filled(text: string): string {

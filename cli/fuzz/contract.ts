@@ -22,7 +22,7 @@ import { checkerFor, readContractFile } from "../contract-file.ts";
 export interface FuzzContract {
   /** One for each message that clients send. */
   readonly messages: readonly KnownMessage[];
-  /** Says what is wrong with a message of the server's; undefined for one that was agreed on, or that is no JSON. */
+  /** The breach of a message of the server's; undefined if it keeps to the contract, or is not JSON. */
   violation(text: string, role: MessageRole | undefined): string | undefined;
 }
 
@@ -91,7 +91,7 @@ function mapOf(document: unknown): Sides {
     messages?: Record<string, { schema?: JsonSchema; from?: string }>;
     definitions?: unknown;
   };
-  // One JSON Schema for all messages says nothing of who sends which.
+  // One JSON Schema for all messages does not tell who sends which.
   if (typeof messages !== "object" || messages === null) return { fromClient: [] };
   const all = Object.entries(messages).flatMap(([name, { schema, from = "both" }]) => {
     if (schema === undefined) return [];

@@ -17,7 +17,7 @@ export interface Call {
   onTcp(tcp: Socket): void;
 }
 
-/** @throws where the URL or a subprotocol is none */
+/** @throws if the URL or a subprotocol is not valid */
 export function dial(
   { identity, network, signal, onTcp }: Call,
   { connectTimeoutMs, messageBytes, userAgent }: Target,

@@ -13,7 +13,7 @@ import {
 import { Client } from "./client.ts";
 import type { Target } from "./target.ts";
 
-/** What was learned. */
+/** Facts learned by listening. */
 export interface Explored {
   readonly words: readonly string[];
   /** Messages that the server sent: it may understand the like. */

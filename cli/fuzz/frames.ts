@@ -1,11 +1,12 @@
-/** Frames of a client, written as they are told: `ws` writes only those that RFC 6455 allows. Pure. */
+/** Frames of a client, written exactly as asked: `ws` writes only frames that RFC 6455 allows. Pure. */
 import type { RawFrame } from "../../lib/fuzz/sequence.ts";
 
 /** A masked frame (RFC 6455 section 5.2). */
 export function frameBytes({ fin, opcode, text, hex = "", rsv = 0 }: RawFrame): Buffer {
   const payload = text === undefined ? Buffer.from(hex, "hex") : Buffer.from(text);
   const first = (fin ? 0x80 : 0) | (rsv << 4) | opcode;
-  // What the mask is makes no difference on a connection without an adversary in between; one that shows is read easily.
+  // The mask makes no difference on a connection without an adversary in between. A fixed one is easy to read in a
+  // capture.
   const mask = Buffer.from([0x6b, 0x36, 0x72, 0x74]);
   const masked = payload.map((byte, i) => byte ^ mask[i & 3]!);
   return Buffer.concat([Buffer.from([first]), lengthBytes(payload.length), mask, masked]);

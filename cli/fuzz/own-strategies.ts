@@ -44,7 +44,7 @@ interface Registered {
  * Reads a strategies file.
  *
  * @param path absolute
- * @returns what is sent on a route: of a path, or undefined for the URL as it was given
+ * @returns the strategies of a route: of a path, or undefined for the URL as it was given
  * @throws {@link UserError}
  */
 export async function readStrategies(path: string): Promise<(route: string | undefined) => Extra> {

@@ -23,7 +23,7 @@ export interface Replayed {
   readonly unreached?: string;
 }
 
-/** @throws {@link UserError} where the file is no finding */
+/** @throws {@link UserError} if the file is not a finding */
 export async function readFinding(path: string): Promise<Finding> {
   const wrong = (got: string) =>
     new UserError(`--replay: expected the file of a finding, got ${path} (${got})`);

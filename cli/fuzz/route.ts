@@ -17,13 +17,13 @@ import { findCalm, type Running } from "./run.ts";
 import { NoStage } from "./stage.ts";
 import type { Aim, Target } from "./target.ts";
 
-/** What is sent beside what every route is sent. */
+/** Messages beside the ones that every route gets. */
 export interface Extra {
   readonly messages: readonly KnownMessage[];
   readonly own: readonly fc.Arbitrary<Message>[];
 }
 
-/** What is known of the server beside its descriptor. */
+/** Facts about the server, beside its descriptor. */
 export interface Beside {
   readonly contract?: FuzzContract;
   readonly gauges?: NonNullable<Running["gauges"]>;

@@ -18,7 +18,7 @@ export interface Running {
   pace(): Promise<void>;
   /** The server's own counts, where it tells them. */
   readonly gauges?: () => Promise<ReadonlyMap<string, number>>;
-  /** Says what is wrong with a message of the server by the contract. */
+  /** The breach of the contract by a message of the server. */
   readonly violation?: FuzzContract["violation"];
 }
 
@@ -93,8 +93,8 @@ export async function execute(sequence: Sequence, stage: Stage, running: Running
 }
 
 /**
- * Waits until the server has read what was sent: it answers a Ping behind it, or there is time enough for an answer.
- * Gives whether it did not leave a Ping unanswered.
+ * Waits until the server has read the messages: it answers a Ping behind them, or has had time enough for an answer.
+ * Returns whether it answered every Ping.
  */
 async function settled(client: Client, calm: Calm, waitMs: number): Promise<boolean> {
   const answered = !calm.pongs || (await client.ping(waitMs));
@@ -198,7 +198,7 @@ export async function findCalm(target: Target, neighbours: number): Promise<Calm
       id !== undefined && second !== undefined && (await second.delivered(id, Math.min(timeout, 1_000)));
     const ownDeliveries = deliveries && first!.deliveriesOf(id!).length > 0;
     const isProbed = probes.every((probe) => probe?.outcome === "reply");
-    // Once these are answered, what was published has come wherever it comes.
+    // Once these are answered, every publication has reached all whom it reaches.
     await Promise.all(
       stage.neighbours.map((client) => (isProbed ? stage.probe(client, timeout) : client.ping(timeout))),
     );

@@ -6,10 +6,10 @@ import { SequenceArbitrary } from "../../lib/fuzz/sequence-arbitrary.ts";
 import type { Running } from "./run.ts";
 import type { Shown, Trials } from "./trials.ts";
 
-/** Something wrong, and what was sent before it. */
+/** A symptom, and the messages sent before it. */
 export interface Suspicion extends Shown {
   readonly sequence: Sequence;
-  /** Where it came up: the seed of the round, and fast-check's path in it. */
+  /** The round that showed it: its seed, and fast-check's path in it. */
   readonly round: { readonly seed: number; readonly path: string };
   readonly run: number;
 }

@@ -125,7 +125,7 @@ export class Stage {
     return this.#origin;
   }
 
-  /** Sees to it that a connection knows which messages are none of its own. */
+  /** Tells a connection which messages others sent. */
   watch(client: Client): void {
     this.#watch(client);
   }

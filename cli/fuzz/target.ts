@@ -1,4 +1,4 @@
-/** What is fuzzed: endpoint, protocol, who connects and by which way, as for any run; and whether that may be. */
+/** The target of fuzzing: endpoint, protocol, identity and network, as for any run; and whether it may be fuzzed. */
 
 import { authorityOf, bytesOf } from "../../lib/address.ts";
 import { type Identity, identities } from "../../lib/identity.ts";
@@ -173,7 +173,7 @@ function refuseOtherTransports(
   }
 }
 
-/** A body for HTTP is no message of the connection. */
+/** A body for HTTP is not a message of the connection. */
 function requireOneConnection({ descriptor }: Protocol): void {
   const beside = (["probe", "publish"] as const).find((name) => descriptor[name]?.http);
   if (beside === undefined) return;
@@ -208,7 +208,7 @@ const authorityKey = (url: string): string => {
   return `${isSecure} ${host} ${port}`;
 };
 
-/** Whether what is sent stays on this machine. */
+/** Whether all messages stay on this machine. */
 function isLoopback(url: string, { hosts, proxy }: Network): boolean {
   if (proxy) return false;
   const { host, port } = authorityOf(url);

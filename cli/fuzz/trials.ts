@@ -1,4 +1,4 @@
-/** Runs of one sequence among neighbours of its own: for what is made smaller, and for what is seen again. */
+/** Runs of one sequence among neighbours of its own: to make it smaller, and to see its symptom again. */
 import type { Observation, Serves } from "../../lib/fuzz/observation.ts";
 import { isAgain, judge, type Rules, type Symptom, signatureOf } from "../../lib/fuzz/oracle.ts";
 import type { Sequence } from "../../lib/fuzz/sequence.ts";

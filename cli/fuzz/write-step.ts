@@ -9,7 +9,7 @@ import { type Written, write } from "../../lib/protocols/write.ts";
 import { closePayload, frameBytes } from "./frames.ts";
 import { shownFrame } from "./journal.ts";
 
-/** Where it goes. */
+/** The connection that it is written to. */
 export interface Way {
   readonly socket: WebSocket;
   /** The connection below, for frames that `ws` does not write. */
@@ -17,7 +17,7 @@ export interface Way {
   readonly protocol: Protocol;
   /** Puts this run's values in. */
   filled(text: string): string;
-  /** Is told what is sent, before it is. */
+  /** Called with each message before it is sent. */
   note(shown: Shown): void;
 }
 

@@ -1,4 +1,4 @@
-/** Opens the runs that one is compared with, and says of each that is no baseline why it is not. */
+/** Opens the runs to compare with, and reports why any of them is not a baseline. */
 import { basename, relative } from "node:path";
 import type { StepsSummary } from "../../lib/summary/summary.ts";
 import type { Tested } from "../../lib/summary/tested.ts";
@@ -20,12 +20,12 @@ export interface Baseline {
 }
 
 /**
- * Opens earlier runs, one after the other: only what is compared stays in memory.
+ * Opens earlier runs, one after the other: only the compared values stay in memory.
  *
  * @param files Their recordings.
- * @param run The recordings of the run that is judged. Where it is among the baselines, it is left out: it is no slower
- *   than itself, whatever it is.
- * @throws {@link UserError} where none of them can be read, or one is of another scenario
+ * @param run The recordings of the run that is judged. If it is among the baselines, it is left out: no run is slower
+ *   than itself.
+ * @throws {@link UserError} if none of them can be read, or one is of another scenario
  */
 export async function openBaselines(
   files: readonly string[],

@@ -1,7 +1,7 @@
 /**
  * How far quantiles of a run would vary if it were run again under the same conditions, from its own seconds alone.
- * Neighbouring seconds are alike (a garbage collection, a queue that drains), so whole blocks of them are drawn: the
- * stationary bootstrap (Politis and Romano 1994), with block lengths after Politis and White (2004).
+ * Neighbouring seconds are alike (a garbage collection, a queue that drains), so whole blocks of them are drawn. This
+ * is the stationary bootstrap (Politis and Romano 1994), with block lengths after Politis and White (2004).
  */
 import { bucketMiddle, type Histogram, merge } from "../recording/histogram.ts";
 
@@ -92,9 +92,9 @@ function resampler(cells: readonly Histogram[], whole: Histogram) {
 }
 
 /**
- * The quantile of the mid-distribution function (Ma, Genton and Parzen 2011), which counts half of the values that are
- * alike as smaller. A clock of whole milliseconds makes most values alike: there an ordinary quantile stays where it is
- * or jumps by a whole millisecond, and this one moves with the share of values on either side.
+ * The quantile of the mid-distribution function (Ma, Genton and Parzen 2011), which counts half of the equal values
+ * as smaller. A clock of whole milliseconds makes most values equal. An ordinary quantile then stays the same or
+ * jumps by a whole millisecond. This one moves with the share of values on either side.
  */
 function midQuantile(counts: Float64Array, middles: Float64Array, share: number): number {
   const total = counts.reduce((sum, count) => sum + count, 0);
@@ -114,8 +114,8 @@ function midQuantile(counts: Float64Array, middles: Float64Array, share: number)
 }
 
 /**
- * The error of a clock whose step hides everything: where more than half of the values are one and the same, the true
- * ones may lie anywhere within a step of it. As a share of the value.
+ * The error of a clock whose step hides everything. If more than half of the values are the same, the true ones may
+ * lie anywhere within a step of it. As a share of the value.
  */
 function clockError({ counts, total }: Histogram, middles: Float64Array, value: number): number {
   const most = counts.indexOf(Math.max(...counts));
@@ -144,10 +144,11 @@ function exceedances(cells: readonly Histogram[], limit: number): number[] {
 }
 
 /**
- * By how much to widen a standard error. Blocks cut through what goes on for longer than they do, and deviations are
- * taken from the run's own mean: both hide variation. So the variance of the mean that such blocks give is held
- * against that of the first-order autoregression with the correlation that neighbours have, which knows no blocks
- * (the prewhitening of Andrews and Monahan 1992), the correlation corrected for its bias in short series (Kendall 1954).
+ * The factor by which to widen a standard error. Blocks cut through events that last longer than a block, and
+ * deviations are taken from the run's own mean: both hide variation. So two variances of the mean are compared. One
+ * comes from such blocks, the other from a first-order autoregression, which has no blocks (the prewhitening of
+ * Andrews and Monahan 1992). The autoregression takes the correlation of neighbours, corrected for its bias in short
+ * series (Kendall 1954).
  */
 function whatBlocksMiss(series: readonly number[], length: number): number {
   const n = series.length;
@@ -170,9 +171,9 @@ const MOST_CORRELATION = 0.97;
 
 /**
  * The mean length of the blocks: twice the one that estimates the variance of a mean best (Politis and White 2004,
- * corrected by Patton, Politis and White 2009), as with that one intervals are too narrow where seconds are much
- * alike. At least the cube root of the length of the series, for a short one cannot tell how alike they are, and at
- * most a quarter of it.
+ * corrected by Patton, Politis and White 2009). With the single length, intervals are too narrow if seconds are much
+ * alike. The length is at least the cube root of the series' length, because a short series cannot tell how alike its
+ * seconds are, and at most a quarter of it.
  */
 export function blockLength(series: readonly number[]): number {
   const n = series.length;

@@ -24,7 +24,7 @@ export interface Compared {
   readonly regression: Regression;
   /** Of loads that grew; in words where they could not be compared. */
   readonly capacity?: CapacityComparison | string | undefined;
-  /** Runs that were given and are no baselines, with the cause, in words. */
+  /** Runs that were given but are not baselines, with the cause, in words. */
   readonly leftOut: readonly string[];
   /** What of the run was left out as warm-up, in words. Default: nothing. */
   readonly warmUps?: readonly string[];
@@ -85,7 +85,7 @@ const PLAIN = 1.2;
 /** Whether so much is left to chance that a plain change could be there and nobody would know. */
 export const isRestless = ({ high }: Comparison): boolean => high > PLAIN;
 
-/** Where so much is left to chance that a plain change would have been, too: no news is no good news there. */
+/** The metrics with so much noise that a plain change would go unseen: for these, no finding is not good news. */
 function unsure(comparisons: readonly Comparison[]): string {
   const few = comparisons.filter(isFew);
   const vague = comparisons.filter((one) => isRestless(one) && !few.includes(one));
@@ -202,7 +202,7 @@ function describeSlower(one: Comparison): string {
   );
 }
 
-/** Of several baselines, those that the worst latency is slower than. */
+/** The baselines that the worst latency is slower than. */
 function slowerThan(slower: readonly Comparison[]): string[] {
   const [first] = slower;
   if (!first || first.baselines.length < 2) return [];

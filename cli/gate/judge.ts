@@ -26,7 +26,7 @@ export interface Question {
   readonly baselines: readonly string[];
   /** Which runs of those addresses. */
   readonly stored: Stored;
-  /** How strict the comparison is. Default: {@link TOLERANCE}, and what is assumed of any. */
+  /** How strict the comparison is. Default: {@link TOLERANCE}, and the spread that is assumed for any server. */
   readonly strictness?: Strictness | undefined;
   /** Name or path. Default: the limits that the recordings hold. */
   readonly profile?: string | undefined;
@@ -84,7 +84,7 @@ export async function judgeRun(question: Question) {
 
 interface Earlier {
   readonly files: readonly string[];
-  /** What was found and is no baseline, in words. */
+  /** Runs that were found but are not baselines, in words. */
   readonly skipped: readonly string[];
   /** The recordings of the run that is judged. */
   readonly group: readonly Source[];

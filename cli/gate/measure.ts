@@ -17,7 +17,7 @@ const COMPARED_METRICS = [
 ] as const satisfies readonly MetricName[];
 const COMPARED_SHARES = [0.5, 0.95, 0.99] as const;
 
-/** Below this many stretches of time with values, a run says nothing of its own variation. */
+/** With fewer stretches of time with values than this, a run does not show its own variation. */
 const LEAST_CELLS = 8;
 /** A quantile is compared where so many values lie beyond it in both runs. */
 const LEAST_BEYOND = 10;
@@ -25,7 +25,7 @@ const LEAST_BEYOND = 10;
 const MOST_CELLS = 120;
 /** The part of a run that may pass for its warm-up. */
 const LONGEST_WARM_UP = 1 / 3;
-/** What is not this much slower than the rest is no warm-up, but how the run varies. */
+/** A beginning that is not this much slower than the rest is not a warm-up, but normal variation. */
 const WARM_UP_SLOWER = 1.25;
 
 /** One quantile of one metric. */
@@ -40,7 +40,7 @@ export interface Latency {
   readonly lacking?: string;
 }
 
-/** A run, reduced to what is compared. */
+/** A run, reduced to the compared values. */
 export interface Measured {
   readonly label: string;
   readonly latencies: readonly Latency[];
@@ -102,7 +102,7 @@ interface Cell {
   readonly histogram: Histogram;
 }
 
-/** A metric's values by stretches of time. Those without values are left out: they say nothing of how values vary. */
+/** A metric's values by stretches of time. Stretches without values are left out: they do not show how values vary. */
 function cellsOf(series: readonly SeriesOf<"trend">[], cellSeconds: number): Cell[] {
   const keys = series.flatMap(({ cells }) => [...cells.keys()]);
   if (keys.length === 0) return [];
@@ -123,9 +123,9 @@ function cellsOf(series: readonly SeriesOf<"trend">[], cellSeconds: number): Cel
 }
 
 /**
- * Leaves out a beginning that is slower than the rest, as caches and compilers make it: its values would be those
- * beyond p99, and hide what happens to all the others. Where it ends is told by White's marginal standard error rule
- * (MSER, 1997): the rest's mean is then the surest.
+ * Leaves out a beginning that is slower than the rest, because of caches and compilers. Its values would be the ones
+ * beyond p99, and hide changes in all the others. White's marginal standard error rule (MSER, 1997) finds its end:
+ * the point at which the mean of the rest is the surest.
  */
 function withoutWarmUp(cells: readonly Cell[]): { rest: readonly Cell[]; warmUp: number } {
   const levels = cells.map(({ histogram }) => Math.log(Math.max(mean(histogram), Number.MIN_VALUE)));

@@ -1,6 +1,6 @@
 /**
- * What the next run would come to if nothing but chance set it apart from earlier ones: a prediction interval about
- * the median of the baselines, from how far they differ among themselves. docs/concepts/gate.md says how and why. Pure.
+ * A prediction of the next run, if nothing but chance sets it apart from earlier ones. It is an interval about the
+ * median of the baselines, from how far they differ among themselves. docs/concepts/gate.md explains it. Pure.
  */
 import jstat from "jstat";
 import type { Estimate } from "./bootstrap.ts";
@@ -17,10 +17,10 @@ export const ASSUMED_SPREAD = 0.05;
 /** The same where there are too few baselines to show anything. */
 export const UNKNOWN_SPREAD = 0.1;
 
-/** A baseline that is so many times as slow or as fast as the median of all is no measure of the others. */
+/** A baseline this many times as slow or as fast as the median of all does not represent the others. */
 const ODD = 2;
 
-/** What is expected of a run, and how it compares. */
+/** The prediction for a run, and how the run compares with it. */
 export interface Prediction {
   /** The median of the baselines that count. */
   readonly before: number;
@@ -39,8 +39,8 @@ export interface Spread {
   /** A standard deviation, as a share. */
   readonly share: number;
   /**
-   * Who says so: somebody who knows; the baselines; nobody, and it is assumed, as the baselines show no more than that;
-   * nobody, for there are too few baselines to show anything.
+   * The source of the spread. `stated`: the user. `baselines`: the baselines themselves. `assumed`: nobody, since the
+   * baselines show no more than the assumed spread. `unknown`: nobody, since there are too few baselines.
    */
   readonly from: "stated" | "baselines" | "assumed" | "unknown";
 }
@@ -52,7 +52,7 @@ export interface Assumption {
   readonly isRefuted: boolean;
 }
 
-/** The baselines of one latency: those that count, and the indexes of those that do not (see {@link ODD}). */
+/** The baselines of one latency: the ones that count, and the indexes of the others (see {@link ODD}). */
 export interface Usual {
   readonly estimates: readonly Estimate[];
   readonly odd: readonly number[];

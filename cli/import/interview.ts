@@ -18,7 +18,7 @@ interface Source {
   /** A file of them, a line each. */
   readonly file: string | undefined;
   readonly cwd: string;
-  /** Where questions go. They are asked where this and the input are a terminal. */
+  /** The output for questions. They are asked only if both it and the input are terminals. */
   readonly err: NodeJS.WritableStream & { readonly isTTY?: boolean };
   readonly input?: NodeJS.ReadableStream & { readonly isTTY?: boolean };
 }

@@ -12,7 +12,7 @@ interface Result {
   readonly taken: readonly Taken[];
 }
 
-/** What was written, what was guessed, and what comes next. */
+/** The report of an import: the files, the guesses, and the next steps. */
 export function reportOf({ plan, name, folder, files, notes, taken }: Result): string {
   const { address, unread, probe } = plan;
   const hasContract = files.includes(`${name}.contract.json`);

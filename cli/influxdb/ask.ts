@@ -50,7 +50,7 @@ export async function ask({ url, headers, body, answers, unauthorized }: Questio
 
 export const failed = (why: string): UserError => new UserError(printable(`reading from InfluxDB: ${why}`));
 
-/** Where a redirect leads, without a query, which may carry what is nobody's business. */
+/** The target of a redirect, without its query, which may carry a secret. */
 function target(response: Response, url: string): string {
   const to = response.headers.get("location") ?? "";
   if (!URL.canParse(to, url)) return "nowhere";

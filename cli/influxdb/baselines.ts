@@ -27,11 +27,12 @@ export interface Stored {
 }
 
 /**
- * Does `work` with paths of all baselines, and with what was found and is none, in words. Of an address, `influxdb:` and what `--out realtime-influxdb=` takes, the
- * latest green runs of the scenario are fetched into a directory that is gone afterwards. Only runs that were over when
- * this one began: it may be stored there itself.
+ * Does `work` with the paths of all baselines, and with the runs that are not baselines, in words. An address is
+ * `influxdb:` and a value that `--out realtime-influxdb=` takes. Its latest green runs of the scenario are fetched
+ * into a directory that is gone afterwards. Only runs that were over when this one began: it may be stored there
+ * itself.
  *
- * @throws {@link UserError} where an address is wrong, or no such run is stored there (exit code 3)
+ * @throws {@link UserError} if an address is wrong, or no such run is stored there (exit code 3)
  */
 export async function withBaselines<T>(
   baselines: readonly string[],

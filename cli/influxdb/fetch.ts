@@ -18,9 +18,9 @@ export interface Wanted {
   readonly run?: string | undefined;
   /** So many of the latest. */
   readonly last: number;
-  /** Those that were over by then, in milliseconds since 1970. Default: all. */
+  /** Only runs that had ended by then, in milliseconds since 1970. Default: all. */
   readonly overBy?: number;
-  /** Whether a run is none of those, by its header. Default: all are. */
+  /** Whether to leave a run out, by its header. Default: none. */
   readonly isNone?: (header: Header) => boolean;
 }
 
@@ -32,13 +32,12 @@ export interface Fetched {
 }
 
 /**
- * Fetches the latest green runs, those that pass by their own limits over all their instances; or the one that is
- * named. A run that is not over is none. One that cannot be read, as it is of another version of the format, does not
- * end the search.
+ * Fetches the latest green runs, or the one that is named. A green run has ended, and passes by its own limits over
+ * all its instances. A run that cannot be read, because its format has another version, does not end the search.
  *
  * @param into A directory that is there.
- * @returns The latest first; and those that could not be read, in words.
- * @throws {@link UserError} where the one that is named cannot be read, or the store does not answer
+ * @returns The latest first; and the runs that could not be read, in words.
+ * @throws {@link UserError} if the named run cannot be read, or the store does not answer
  */
 export async function fetchRuns(
   store: Store,
@@ -103,7 +102,7 @@ async function openFetched(run: string, paths: readonly string[]): Promise<Run> 
   }
 }
 
-/** What a run is called may hold anything. */
+/** The name of a run may hold any character. */
 const fileName = (run: string): string =>
   run
     .replace(/[^\w.-]/g, "_")

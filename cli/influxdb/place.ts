@@ -1,10 +1,13 @@
-/** Where runs are stored: the address that `--out realtime-influxdb=` takes, and the same environment variables. */
+/**
+ * The place where runs are stored: the address that `--out realtime-influxdb=` takes, and the same environment
+ * variables.
+ */
 import { isToken, shapeOf } from "../../lib/shape.ts";
 import { UserError } from "../command.ts";
 
 export interface Place2 {
   readonly major: 2;
-  /** Where InfluxDB answers, without a slash at the end. */
+  /** The base URL of InfluxDB, without a slash at the end. */
   readonly url: string;
   readonly org: string;
   readonly bucket: string;

@@ -3,7 +3,7 @@ import { flux, fluxDateTime, linesToTables, stringToLines } from "@influxdata/in
 import { ask, failed } from "./ask.ts";
 import type { Place, Place1, Place2 } from "./place.ts";
 
-/** One process's part of a run, as its point in `realtime_run` tells of it. */
+/** One process's part of a run, from its point in `realtime_run`. */
 export interface StoredRun {
   readonly run: string;
   readonly instance: string;
@@ -22,7 +22,7 @@ export interface StoredPoint {
   readonly fields: Readonly<Record<string, string | number>>;
 }
 
-/** What is stored of a run beside its series. */
+/** The measurements of a run, beside its series. */
 const OF_THE_RUN = ["realtime_run", "realtime_result", "realtime_step", "realtime_event", "realtime_open"];
 
 /** What must be known of a point: the rest is for dashboards. */

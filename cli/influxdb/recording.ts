@@ -1,4 +1,4 @@
-/** Turns what is stored of one process back into its recording: the same series, seconds and histograms. */
+/** Turns the stored points of one process back into its recording: the same series, seconds and histograms. */
 import { open } from "node:fs/promises";
 import * as v from "valibot";
 import { UserError } from "../command.ts";
@@ -8,20 +8,20 @@ import type { Store, StoredPoint, StoredRun } from "./read.ts";
 
 /** So much of a run is in memory at once. */
 const WINDOW_S = 600;
-/** A set-up comes before the load, and a clock may be off. */
+/** A setup comes before the load, and a clock may be off. */
 const MARGIN_S = 60;
 
 /** Tags that the output adds; a sample's own of these names begin with the prefix (extension/influxdb/points.go). */
 const ADDED = ["source", "run", "scenario", "instance", "commit", "unit"];
 const PREFIX = "k6_";
 
-/** What is stored is not what the output writes, or what another version of it writes. */
+/** The stored points do not come from the output, or come from another version of it. */
 export class Unreadable extends UserError {
   override name = "Unreadable";
 }
 
 /**
- * The header of what is stored of a process.
+ * The header of a process's stored points.
  *
  * @throws {@link Unreadable}
  */

@@ -75,7 +75,7 @@ export function storedIn(
 
 const OUTPUT = "realtime-influxdb=";
 
-/** What is given with a flag, which k6 takes as `--tag x`, `--tag=x`, `-o x`, `-o=x` and `-ox`. */
+/** The values of a flag, which k6 takes as `--tag x`, `--tag=x`, `-o x`, `-o=x` and `-ox`. */
 function valuesOf(flags: readonly string[], names: readonly string[]): string[] {
   return flags.flatMap((flag, index) => {
     for (const name of names) {

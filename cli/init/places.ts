@@ -1,9 +1,9 @@
-/** Where the project, its repository and the package are. */
+/** The places of the project, its repository and the package. */
 import { existsSync } from "node:fs";
 import { dirname, join, relative, resolve, sep } from "node:path";
 import { packageFile } from "../package-file.ts";
 
-/** Where things are, each as a relative path with slashes. */
+/** Places, each as a relative path with slashes. */
 export interface Places {
   /** The project, from where the command runs. */
   readonly project: string;

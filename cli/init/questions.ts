@@ -26,7 +26,7 @@ export interface Question {
   readonly fallback: string;
   /** The answers there are; undefined for free text. */
   readonly choices?: readonly string[];
-  /** What is wrong with an answer, as "expected …, got …"; undefined if nothing is. */
+  /** The objection to an answer, as "expected …, got …"; undefined if there is none. */
   refuse(answer: string): string | undefined;
 }
 

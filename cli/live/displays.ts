@@ -1,4 +1,4 @@
-/** Where a run is shown while it goes on: a terminal, or a log. */
+/** The displays of a run while it goes on: a terminal, or a log. */
 import { createLogUpdate } from "log-update";
 import { type Ms, ms } from "../../lib/units.ts";
 import { blockOf, lineOf, type Plan } from "./text.ts";

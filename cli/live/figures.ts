@@ -32,7 +32,7 @@ export interface LiveFigures {
     };
     /** Messages in a second, over the last seconds. */
     readonly perSecond: { readonly sent: number; readonly received: number };
-    /** Those that the scenario records, what users wait for first. */
+    /** The latencies that the scenario records, the ones that users wait for first. */
     readonly latencies: readonly LiveLatency[];
     /** The 99th percentile, in milliseconds, of what the generator added by itself; null without values. */
     readonly generatorDelay: number | null;
@@ -70,7 +70,7 @@ const ERRORS = [
   "token_request_failures",
 ] as const satisfies readonly MetricName[];
 
-/** What the engine has open: a scenario has one of them. */
+/** The engine's gauges of open connections: a scenario has one of them. */
 const OPEN = ["ws_active_sessions", "token_active_streams"] as const satisfies readonly MetricName[];
 
 /**
@@ -105,7 +105,7 @@ export function figuresSoFar(elapsed: Ms, summary: Summary, recent: Run): LiveFi
   };
 }
 
-/** As the engine counts them; else those opened so far without those closed. */
+/** As the engine counts them; otherwise the opened ones minus the closed ones. */
 function openConnections(metrics: Summary["metrics"], recent: Run): number {
   const gauges = OPEN.flatMap((metric) => ofKind(select(recent, { metric, tags: [] }), "gauge"));
   if (gauges.length > 0) {

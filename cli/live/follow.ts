@@ -26,9 +26,9 @@ export class Follower {
   }
 
   /**
-   * Reads what was written since the last call. A file that is not there yet has nothing.
+   * Reads the lines written since the last call. A file that does not exist yet has no lines.
    *
-   * @throws UserError where what was written is no recording
+   * @throws UserError if the file is not a recording
    */
   async read(): Promise<void> {
     this.#file ??= await openIfThere(this.#path);

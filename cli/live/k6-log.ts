@@ -10,8 +10,8 @@ export function readable(line: string): string {
 }
 
 /**
- * What an error in k6's log says, without the stack and where it was thrown; undefined for any other line. Where a URL
- * in it has a user or a query, those are left out.
+ * The text of an error in k6's log, without the stack and the place where it was thrown; undefined for any other
+ * line. The user and the query of a URL in it are left out.
  */
 export function errorIn(line: string): string | undefined {
   if (!/^time="[^"]*" level=error /.test(line)) return undefined;
@@ -22,7 +22,7 @@ export function errorIn(line: string): string | undefined {
   return text.replace(/\b\w+:\/\/[^\s"')]+/g, redactUrl).trim();
 }
 
-/** Go quotes as JSON does, but for what is no text; such a line stays as it is. */
+/** Go quotes as JSON does, except for invalid text. A line with such text stays as it is. */
 function unquoted(text: string): string {
   try {
     return String(JSON.parse(text));

@@ -25,7 +25,7 @@ const MOST_UNREAD_BYTES = 4 * 1024 * 1024;
 export async function serveLive(plan: Plan): Promise<LivePage> {
   const assets = await pageAssets();
   const pages = new Set<ServerResponse>();
-  /** What is shown is worked out when somebody looks. */
+  /** The views are computed when somebody looks. */
   let shown: { views: () => readonly RunView[]; headline: Html } = {
     views: () => [],
     headline: runningHeadline(plan.scenario, "starting"),

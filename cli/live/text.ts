@@ -5,7 +5,7 @@ import { formatDuration, type Ms, ms } from "../../lib/units.ts";
 import type { LiveFigures, LiveLatency, LiveLimits, Percentiles } from "./figures.ts";
 import { RECENT_SECONDS } from "./figures.ts";
 
-/** What a run is, as far as its progress tells. */
+/** The facts about a run that its progress shows. */
 export interface Plan {
   readonly scenario: string;
   /** How long the load is to take; 0 where the script does not say. */

@@ -8,13 +8,13 @@ import { Follower } from "./follow.ts";
 
 /** Who shows a run while it goes on. */
 export interface Display {
-  /** Called each second; `run` is what was recorded so far, in stretches of the seconds asked for. */
+  /** Called each second. `run` is the recording so far, in stretches of the seconds asked for. */
   show(figures: LiveFigures, run: Run | undefined): void;
 }
 
 /** A run that goes on. */
 export interface Watched {
-  /** Where each instance records; empty where none does. */
+  /** The recording of each instance; empty if none records. */
   readonly recordings: readonly string[];
   /** Seconds that count as one in what displays are handed of the run. Default: they are handed none. */
   readonly cellSeconds?: number;

@@ -2,7 +2,7 @@ import type { Pact } from "../../lib/pact/read.ts";
 import type { Verified } from "../../lib/pact/verify.ts";
 import { printable } from "../try/safe-text.ts";
 
-/** The result for people: each interaction, and what is wrong with it. */
+/** The result for people: each interaction, and its mismatches. */
 export function reportOf(pact: Pact, results: readonly Verified[], received: number): string {
   const { consumer, provider, interactions, others } = pact;
   const kept = results.filter(({ isKept }) => isKept).length;

@@ -31,7 +31,7 @@ const unquoted = (text: string): string => text.trim().replace(/^(["'])(.*)\1$/,
 export const select = ({ series }: Run, { metric, tags }: Selector): Series[] =>
   series.filter((one) => one.metric === metric && tags.every(([tag, value]) => one.tags[tag] === value));
 
-/** The histogram of all values; undefined where there are none, or the series are no Trend. */
+/** The histogram of all values; undefined if there are none, or the series are not of a Trend. */
 export function histogramOf(series: readonly Series[]): Histogram | undefined {
   const parts = ofKind(series, "trend").flatMap(({ cells }) => [...cells.values()]);
   return parts.length > 0 ? merge(parts) : undefined;

@@ -4,7 +4,7 @@ import { TestedSchema } from "../../lib/summary/tested.ts";
 
 export const FORMAT_VERSION = 1;
 
-/** A year: what a recording says of its length bounds what is made of it in memory. */
+/** A year: the length that a recording states bounds the memory for it. */
 const LONGEST_RUN_MS = 366 * 86_400_000;
 
 const text = v.pipe(v.string(), v.maxLength(10_000));

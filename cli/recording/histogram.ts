@@ -21,7 +21,7 @@ const PER_DOUBLING = FINE / 2;
 const BUCKETS = (48 - 10 + 1) * PER_DOUBLING;
 const PER_UNIT = 1e6;
 
-/** The middle of a bucket, in the metric's unit: off by 0.05 % of itself at the most. */
+/** The middle of a bucket, in the metric's unit: off by at most 0.05 % of itself. */
 export function bucketMiddle(bucket: number): number {
   if (bucket < FINE) return bucket / PER_UNIT;
   const width = 2 ** (Math.floor(bucket / PER_DOUBLING) - 1);
@@ -105,7 +105,7 @@ const LONGEST_BYTES = HEADER_BYTES + BUCKETS * 9;
 /**
  * Reads a histogram in HdrHistogram's V2 compressed encoding, in base64.
  *
- * @throws Error saying what is wrong with it
+ * @throws Error describing the problem
  */
 export function decode(text: string): Histogram {
   const outer = Buffer.from(text, "base64");

@@ -1,4 +1,4 @@
-/** What a summary that is made from recordings says beside its figures. Pure. */
+/** The notes of a summary that is made from recordings. Pure. */
 import { SLOW_READER_MEANINGS } from "../../lib/backpressure.ts";
 import { notesOnHttp } from "../../lib/http-version.ts";
 import { IDLE_MEANINGS } from "../../lib/idle.ts";

@@ -12,8 +12,8 @@ const SUFFIX = ".realtime.jsonl";
 const MOST_CELLS = 600;
 
 /**
- * The recordings that paths name: a file, or all in a directory; where it has none itself, all in the directories
- * within it, as several runs with a `--results` of their own leave them.
+ * The recordings that paths name: a file, or all in a directory. If the directory has none itself, all in the
+ * directories within it, as several runs with a `--results` of their own leave them.
  *
  * @throws {@link UserError} for a path that is not there, and a directory without recordings
  */
@@ -90,7 +90,7 @@ export async function commonCellSeconds(groups: readonly (readonly Source[])[]):
 /** The last line is short. */
 const TAIL_BYTES = 4_096;
 
-/** When a recording ends, in milliseconds since 1970; NaN where its last line does not say so. */
+/** When a recording ends, in milliseconds since 1970; NaN if its last line does not state it. */
 async function endOf(path: string): Promise<number> {
   const file = await open(path);
   try {

@@ -64,7 +64,7 @@ const DAY_S = 86_400;
  *
  * @param path
  * @param cellSeconds Seconds that count as one: a long run's are too many to keep.
- * @throws {@link UserError} naming the file, the line and what is wrong with it
+ * @throws {@link UserError} naming the file, the line and the problem
  */
 export async function readRecording(path: string, cellSeconds = 1): Promise<Recording> {
   const reader = new RecordingReader(path, cellSeconds);
@@ -81,9 +81,9 @@ export async function readRecording(path: string, cellSeconds = 1): Promise<Reco
 }
 
 /**
- * Reads the first line of a recording alone.
+ * Reads only the first line of a recording.
  *
- * @throws {@link UserError} where the file is no recording, or not one that can be read
+ * @throws {@link UserError} if the file is not a recording, or cannot be read
  */
 export async function readHeader(path: string): Promise<Header> {
   for await (const line of linesOf(path)) return parseHeader(path, line.text);
@@ -104,8 +104,8 @@ export async function isRecording(path: string): Promise<boolean> {
 /**
  * Reads the text of a first line.
  *
- * @param path How to name what it is of in errors.
- * @throws {@link UserError} where it is none, or one of another version of the format
+ * @param path The name of its source, for errors.
+ * @throws {@link UserError} if it is not a header, or has another version of the format
  */
 export function parseHeader(path: string, text: string): Header {
   let line: unknown;
@@ -150,7 +150,7 @@ export class RecordingReader {
     this.#cellSeconds = cellSeconds;
   }
 
-  /** @throws {@link UserError} naming the file, the line and what is wrong with it */
+  /** @throws {@link UserError} naming the file, the line and the problem */
   take({ number, text }: Pick<Line, "number" | "text">): void {
     if (!this.#header) {
       this.#header = parseHeader(this.#path, text);
@@ -196,7 +196,7 @@ export class RecordingReader {
     const { t, d } = checked(SecondLine, line, where);
     const { startedAt, longestMs } = this.#header!;
     const start = Math.floor(Date.parse(startedAt) / 1000);
-    // A set-up comes before the load, and a clock may be set.
+    // A setup comes before the load, and a clock may be set.
     if (t < start - DAY_S || t > start + longestMs / 1000 + DAY_S) {
       throw new UserError(`${where}: "t": expected a second of the run that began at ${start}, got ${t}`);
     }

@@ -27,10 +27,10 @@ export interface Run {
 const START_TOGETHER_MS = 60_000;
 
 /**
- * Finds the recordings that belong together: those with the same test id (`k6 run --tag testid=…`), else those that
- * ran different parts (`--execution-segment`) of the same scenario and began together. Any other is a run of its own.
+ * Finds the recordings that belong together. They have the same test id (`k6 run --tag testid=…`), or they ran
+ * different parts (`--execution-segment`) of the same scenario and began together. Any other is a run of its own.
  *
- * @throws {@link UserError} where one recording is given twice, or two ran the same part of one run
+ * @throws {@link UserError} if one recording is given twice, or two ran the same part of one run
  */
 export function groupRuns<S extends Source>(sources: readonly S[]): S[][] {
   const groups: S[][] = [];
@@ -76,7 +76,7 @@ export function cellSecondsFor(sources: readonly Source[], most: number): number
   return Math.max(1, Math.ceil(longestMs / 1000 / most));
 }
 
-/** Merges the instances of one run. Histograms, counts and rates add up; so do gauges, one moment at a time. */
+/** Merges the instances of one run. Histograms, counts and rates add up. Gauges add up, too, one moment at a time. */
 export function mergeRun(instances: readonly Recording[], cellSeconds: number): Run {
   const [first] = instances;
   const merged = new Map<string, Series>();

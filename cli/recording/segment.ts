@@ -11,7 +11,7 @@ export const WHOLE: Segment = { from: 0, to: 1 };
 /** Fractions come as floating-point numbers: 1/3 + 1/3 + 1/3 is to be 1. */
 const TOLERANCE = 1e-9;
 
-/** Reads a segment as k6 writes it, `1/4:1/2`; undefined where it is none. */
+/** Reads a segment as k6 writes it, `1/4:1/2`; undefined if it is not a segment. */
 export function parseSegment(text: string): Segment | undefined {
   const bounds = text.split(":").map(fraction);
   const [from, to] = bounds.length === 1 ? [0, bounds[0]] : bounds;

@@ -39,9 +39,9 @@ const K6_OWN =
  * Sums a run up and judges it.
  *
  * @param run
- * @param profile Limits to judge by, instead of the script's on the same metrics. All others hold, and so do the
+ * @param profile Limits to judge by, instead of the script's on the same metrics. All others hold, also the
  *   scenario's own, which no profile replaces.
- * @throws SettingsError where the profile limits nothing that was recorded, or what a step cannot be judged by
+ * @throws SettingsError if the profile limits no recorded metric, or one that a step cannot be judged by
  */
 export function summarizeRun(run: Run, profile?: Profile): Summary {
   const [first] = run.instances;
@@ -79,7 +79,7 @@ export function summarizeRun(run: Run, profile?: Profile): Summary {
   };
 }
 
-/** What the recordings say was tested, and on which machine. */
+/** The target of the test and its machine, as the recordings state them. */
 function testedBy({ tested, environment: { host } }: Header): Tested | undefined {
   if (!tested) return undefined;
   return host === undefined ? tested : { ...tested, host };
@@ -135,7 +135,7 @@ function spanOf({ instances, cellSeconds }: Run): { startedAt: number; durationM
   return { startedAt, durationMs: Math.max(...ends) - startedAt };
 }
 
-/** The script's limits, without those that are there for k6 to break metrics down by tag. */
+/** The script's limits, without the ones that only make k6 break metrics down by tag. */
 function recordedLimits(run: Run): Thresholds {
   const limits = thresholdsOf(run);
   return Object.fromEntries(
@@ -207,7 +207,10 @@ function metricSummary(run: Run, metric: string): MetricSummary {
   return Object.keys(by).length > 0 ? { ...whole, by } : whole;
 }
 
-/** The tag values that a metric is broken down by: those of its table, and those that the script's settings made. */
+/**
+ * The tag values that a metric is broken down by: the ones of its table, and the ones that the script's settings
+ * made.
+ */
 function breakdownOf(run: Run, metric: string): (readonly [tag: string, value: string])[] {
   if (!Object.hasOwn(METRICS, metric)) return [];
   const { by = {} }: MetricSpec = METRICS[metric as MetricName];

@@ -1,4 +1,7 @@
-/** What a chart is, between the code that makes it and the page that draws it. Imports nothing: both sides do. */
+/**
+ * The data of a chart, between the code that makes it and the page that draws it. It imports nothing, since both
+ * sides import it.
+ */
 
 /** What an open page of a run that goes on is told each second: markup of its parts, and its charts. */
 export interface Update {

@@ -159,7 +159,7 @@ const namesIn = (
   ...new Set(views.flatMap(({ recorded }) => Object.keys(recorded ? of(recorded.timeline) : {}))),
 ];
 
-/** What a latency is to be seen with: the load at that time, and what of it may be the generator's own. */
+/** The context of a latency: the load at that time, and the share that may be the generator's own. */
 function beneath({ seconds: x, connections, generatorDelay }: Timeline): Line[] {
   const sides = Object.values(generatorDelay).map(({ p99 }) => p99);
   const slower = x.map((_, i) => {

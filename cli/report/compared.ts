@@ -155,7 +155,7 @@ function latencies(views: readonly RunView[]): Html | "" {
 const trendOf = (metric: MetricSummary | undefined) =>
   metric?.kind === "trend" && metric.count > 0 ? metric : undefined;
 
-/** What was counted in each run. Limits judge it, and no interval: nobody knows how such counts vary by themselves. */
+/** The counts of each run. Limits judge them, not intervals: nobody knows how such counts vary by themselves. */
 function counts(views: readonly RunView[]): Html | "" {
   const rows = namesIn(views).flatMap((name) => {
     if (name.startsWith("ws_shards_")) return [];

@@ -103,6 +103,6 @@ export function contentOf(views: readonly RunView[], charts: readonly Chart[]): 
 
 const TERMS_HEADER = ["reason", "times", "means", "what to do"];
 
-/** Those that occurred; docs/reference/glossary.md has them all. */
+/** The reasons and codes that occurred; docs/reference/glossary.md has them all. */
 const termRows = ({ summary }: RunView): string[][] =>
   termsIn(summary.metrics).map(({ name, count, means, advice }) => [name, String(count), means, advice]);

@@ -26,10 +26,10 @@ export function incidentsOf(timeline: Timeline): Incident[] {
 }
 
 /**
- * Stretches without a message between stretches with some, though connections were open: a server that froze. How
- * long a silence must be follows from how many messages there are otherwise, and from how far apart they come: a
- * publisher that speaks every ten seconds is not frozen in between. Nor is a server that nothing was asked of, as
- * when the sessions of all clients end together.
+ * Stretches without a message between stretches with some, though connections were open: a server that froze. The
+ * shortest silence that counts follows from the usual number of messages and from the gaps between them. A publisher
+ * that speaks every ten seconds is not frozen in between. A server that nobody asked anything is not frozen either,
+ * as when the sessions of all clients end together.
  */
 function silences(timeline: Timeline): Incident[] {
   const { latencies, rates, connections, seconds, cellSeconds } = timeline;
@@ -61,7 +61,10 @@ function silences(timeline: Timeline): Incident[] {
     }));
 }
 
-/** Whether a message was due between two stretches. A generator that stood still counts what was due only afterwards. */
+/**
+ * Whether a message was due between two stretches. A generator that stood still counts the due messages only
+ * afterwards.
+ */
 function wasAsked({ rates, generatorDelay, cellSeconds }: Timeline, since: number, to: number): boolean {
   const due = rates.ws_probes;
   if (!due || rates.ws_deliveries?.some((count) => count)) return true;
@@ -72,7 +75,7 @@ function wasAsked({ rates, generatorDelay, cellSeconds }: Timeline, since: numbe
   );
 }
 
-/** A silence this many times as long as usual is none of the usual ones. */
+/** A silence this many times as long as usual is unusual. */
 const RATHER_LONG = 3;
 
 const median = (values: readonly number[]): number =>

@@ -44,7 +44,7 @@ const sumAt = (values: Values | undefined, cells: readonly number[]): number =>
 
 function describe(incident: Incident, all: readonly Incident[], timeline: Timeline): Finding {
   const { from, to } = incident;
-  // What follows belongs to the first of those that overlap.
+  // The effects belong to the first of several incidents that overlap.
   const others = all.filter((other) => other !== incident && other.from < from);
   const taken = new Set(others.flatMap((other) => cellsOf(other, timeline)));
   const cells = cellsOf(incident, timeline).filter((i) => !taken.has(i));
@@ -194,7 +194,7 @@ function slowTail(timeline: Timeline, { metrics }: Summary): Finding[] {
   const trend = main && metrics[main.metric];
   if (trend?.kind !== "trend" || trend.p50 === null || trend.count < 100) return [];
   const { p50 } = trend;
-  // That of most seconds: a single bad one is no tail.
+  // The p99 of most seconds: a single bad second is not a tail.
   const p99 = typicalP99(main!.latency, () => true) ?? 0;
   if (p99 < NOTABLE_MS || p99 < MANY_TIMES * p50 || generatorAdds(timeline) > p99 / 10) return [];
   return [

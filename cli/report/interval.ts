@@ -6,7 +6,7 @@ const WIDTH = 260;
 const HEIGHT = 18;
 const MARGIN = 22;
 
-/** Where ratios stand: on a logarithmic axis, so that twice and half are equally far from 1. */
+/** The scale of ratios: a logarithmic axis, so that twice and half are equally far from 1. */
 export interface Scale {
   readonly low: number;
   readonly high: number;
@@ -80,7 +80,7 @@ function guides({ tolerated, ...rest }: Scale): Html {
   return html`<line class="same" x1="${x(1)}" x2="${x(1)}" y1="0" y2="${HEIGHT}"></line><line class="tolerated" x1="${x(tolerated)}" x2="${x(tolerated)}" y1="0" y2="${HEIGHT}"></line>`;
 }
 
-/** Where a ratio stands; at the edge where it lies beyond. */
+/** The position of a ratio; at the edge if it lies beyond. */
 function positions({ low, high }: Scale): (ratio: number) => string {
   const [from, to] = [Math.log(low), Math.log(high)];
   return (ratio) => {

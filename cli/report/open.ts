@@ -10,7 +10,7 @@ import { distinctLabels, type RunView, viewOf } from "./view.ts";
 /**
  * Opens runs to show: recordings, directories of them, and summaries. Summaries come last.
  *
- * @throws {@link UserError} naming the file that is none of them, and what is wrong with it
+ * @throws {@link UserError} naming the file that is neither, and the problem
  */
 export async function openViews(paths: readonly string[], cwd: string): Promise<RunView[]> {
   const summaries: string[] = [];

@@ -52,10 +52,10 @@ export function limits({ label, summary }: RunView, isOneOfSeveral: boolean): Ht
 }
 
 const BAR = 120;
-/** Where the limit stands in a bar: there is room for what is beyond it. */
+/** The position of the limit in a bar, with room for values beyond it. */
 const AT_LIMIT = 90;
 
-/** How far a value is from its limit; nothing where the limit is none to come near to. */
+/** How far a value is from its limit; nothing for a limit without such a distance. */
 function bar({ expression, value, ok }: ThresholdSummary): Html | "" {
   const limit = parseLimit(expression);
   if (!limit || value === null || limit.bound <= 0 || !/^[<>]/.test(limit.operator)) return "";

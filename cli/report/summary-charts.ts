@@ -33,7 +33,7 @@ const trendsOf = (summary: Summary): [string, TrendSummary][] =>
     (entry): entry is [string, TrendSummary] => entry[1].kind === "trend" && entry[1].count > 0,
   );
 
-/** Of summaries alone: what was counted by kind. */
+/** The counts by kind, for summaries without a recording. */
 export function closes(views: readonly RunView[]): Chart {
   const counted = views.map(({ summary }) => kindsOf(summary));
   const names = [...new Set(counted.flatMap((kinds) => [...kinds.keys()]))];

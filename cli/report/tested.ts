@@ -1,4 +1,4 @@
-/** What was tested: where, by which load and settings, with what. Pure. */
+/** What a run tested: the target, the load, the settings, and the machine and k6 that ran it. Pure. */
 import { NOT_GIVEN, type Terms, termsOf } from "../../lib/summary/tested-otherwise.ts";
 import { type Html, html } from "./html.ts";
 import { colored, section } from "./parts.ts";

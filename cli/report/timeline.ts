@@ -18,7 +18,7 @@ export interface Latency {
 export interface Timeline {
   /** Length of a stretch. */
   readonly cellSeconds: number;
-  /** Where each stretch begins, in seconds since the first instance started. */
+  /** The start of each stretch, in seconds since the first instance started. */
   readonly seconds: readonly number[];
   /** When the load began: where the first connection was opened, or the first value was measured. */
   readonly loadStart: number;
@@ -74,7 +74,7 @@ const FAULTS = [
   "token_buffered_streams",
 ] as const satisfies readonly MetricName[];
 
-/** Lays a run out in time. Its stretches are those that it was read with. */
+/** Lays a run out in time. Its stretches are the ones that it was read with. */
 export function timelineOf(run: Run): Timeline {
   const start = Math.min(
     ...run.instances.map(({ header }) => Math.floor(Date.parse(header.startedAt) / 1000)),
@@ -121,7 +121,7 @@ function loadStartOf({ seconds, connections, rates, latencies }: Omit<Timeline, 
   return seconds.find((_, i) => columns.some((column) => (column[i] ?? 0) > 0)) ?? seconds[0] ?? 0;
 }
 
-/** Without what there is nothing of. */
+/** Only the entries that have a value. */
 const present = <T>(entries: readonly (readonly [string, T | undefined])[]): { [name: string]: T } =>
   Object.fromEntries(entries.filter((entry): entry is [string, T] => entry[1] !== undefined));
 
@@ -164,7 +164,7 @@ function counts(series: readonly Series[], cells: readonly number[]): number[] |
 const rate = (series: readonly Series[], cells: readonly number[], cellSeconds: number) =>
   counts(series, cells)?.map((count) => count / cellSeconds);
 
-/** As the engine counts them; on stock k6, which cannot, those opened so far without those closed. */
+/** As the engine counts them. Stock k6 cannot, so there it is the opened ones minus the closed ones. */
 function connections(of: (metric: MetricName) => Series[], cells: readonly number[]): Values {
   // A scenario has one of them.
   const gauges = ofKind([...of("ws_active_sessions"), ...of("token_active_streams")], "gauge");

@@ -12,7 +12,7 @@ import { type Timeline, timelineOf } from "./timeline.ts";
 export interface RunView {
   readonly label: string;
   readonly summary: Summary;
-  /** What is known of a recorded run beyond its summary. */
+  /** Facts about a recorded run, beyond its summary. */
   readonly recorded?: Recorded;
 }
 

@@ -14,7 +14,7 @@ const NO_FLAGS: readonly SettingName[] = [
   "BASELINE", // which is a time here, and earlier runs to the gate
 ];
 
-/** Those that `run --help` lists; `k6-realtime list SCENARIO` has the others. */
+/** The settings that `run --help` lists; `k6-realtime list SCENARIO` has the others. */
 const LISTED: readonly SettingName[] = [
   "WS_URL",
   "SSE_URL",
@@ -46,7 +46,7 @@ export function settingOf(flag: string): SettingName | undefined {
   return NAMES.find((name) => !NO_FLAGS.includes(name) && flagOf(name) === flag);
 }
 
-/** Of every setting, as citty takes them. Those that are not listed in the help are marked as hidden. */
+/** A flag for every setting, as citty takes them. The ones that the help does not list are marked as hidden. */
 export const SETTING_ARGS: ArgsDef = Object.fromEntries(
   [...LISTED, ...NAMES.filter((name) => !LISTED.includes(name))]
     .filter((name) => name === "WS_URL" || name === "WS_TOKEN" || !NO_FLAGS.includes(name))

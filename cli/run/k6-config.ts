@@ -26,7 +26,7 @@ export async function readK6Config(
     : {};
 }
 
-/** Where k6 looks: Go's os.UserConfigDir. */
+/** The path where k6 looks, by Go's os.UserConfigDir. */
 function usualPath({ XDG_CONFIG_HOME, HOME, AppData }: Readonly<Record<string, string | undefined>>) {
   const below = (folder: string | undefined, ...path: string[]) =>
     folder ? join(folder, ...path, "k6", "config.json") : undefined;

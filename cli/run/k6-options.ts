@@ -32,7 +32,7 @@ export const K6_OPTIONS = {
   executionSegmentSequence: { instead: "--instances" },
   paused: { env: "K6_PAUSED", instead: end },
   linger: { env: "K6_LINGER", instead: end },
-  // Limits, set-up and summary.
+  // Limits, setup and summary.
   thresholds: { env: "K6_THRESHOLDS", instead: limits },
   noSetup: { env: "K6_NO_SETUP", instead: setUp },
   setupTimeout: { env: "K6_SETUP_TIMEOUT", instead: "-e CONNECT_TIMEOUT" },
@@ -48,14 +48,14 @@ export const K6_OPTIONS = {
   tlsVersion: {},
   tlsCipherSuites: { env: "K6_TLS_CIPHER_SUITES" },
   userAgent: { env: "K6_USER_AGENT" },
-  // What is recorded where.
+  // Outputs of samples.
   out: { env: "K6_OUT" },
   collectors: {},
   tags: { env: "K6_TAGS" },
   webDashboard: { env: "K6_WEB_DASHBOARD" },
   metricSamplesBufferSize: { env: "K6_METRIC_SAMPLES_BUFFER_SIZE" },
   summaryTimeUnit: { env: "K6_SUMMARY_TIME_UNIT" },
-  // What changes nothing that a scenario of the toolkit does, or only what a script of one's own does.
+  // Options that do not change a scenario of the toolkit, or only change your own script.
   noTeardown: { env: "K6_NO_TEARDOWN" },
   teardownTimeout: { env: "K6_TEARDOWN_TIMEOUT" },
   handleSummaryTimeout: { env: "K6_HANDLE_SUMMARY_TIMEOUT" },
@@ -89,8 +89,7 @@ const OTHER_VARIABLES: Readonly<Record<string, string>> = {
 const NO_CHANGE: readonly (string | undefined)[] = [undefined, "", "false", "0", "compact", "full"];
 
 /**
- * Refuses variables by which k6 would replace load, limits, set-up or summary, as the flags are
- * refused that do.
+ * Refuses variables by which k6 would replace load, limits, setup or summary, like the flags with that effect.
  *
  * @throws {@link UserError} naming the first of them
  */
@@ -113,8 +112,8 @@ export type K6Config = { readonly [N in K6OptionName]?: unknown };
  * Reads a configuration file of k6's.
  *
  * @param source how to name it in errors, such as `-- -c k6.json`
- * @throws {@link UserError} where it is no JSON object, or holds an option that a run keeps for itself, or one that
- * is none of k6's; never with a value, which may be a private key
+ * @throws {@link UserError} if it is not a JSON object, or holds an option that a run keeps for itself, or one that
+ * k6 does not have. It never quotes a value, which may be a private key
  */
 export function parseK6Config(source: string, json: string): K6Config {
   let document: unknown;

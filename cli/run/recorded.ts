@@ -5,7 +5,10 @@ import { readHeader, readRecording } from "../recording/read.ts";
 import { cellSecondsFor, mergeRun } from "../recording/run.ts";
 import { summarizeRun } from "../recording/summarize.ts";
 
-/** Stretches of time to keep apart at the most: the figures of a whole run need none, its memory is bounded by them. */
+/**
+ * The largest number of stretches of time to keep apart. The figures of a whole run need none; the number bounds the
+ * memory.
+ */
 const MOST_CELLS = 1_000;
 
 /** The summary over all instances of one run; undefined where none of them recorded anything. */

@@ -1,8 +1,8 @@
 import { join, parse } from "node:path";
 
 /**
- * What a script says is wrong with its settings or its protocol, taken out of the line that k6 logs: without the stack,
- * which says nothing to who gave them. Undefined where k6 refuses for another reason.
+ * A script's complaint about its settings or its protocol, taken out of the line that k6 logs. It leaves out the
+ * stack, which does not help the person who gave them. Undefined if k6 refuses for another reason.
  */
 export function settingsProblem(log: string): string | undefined {
   const [, quoted] = /msg=("(?:SettingsError|DescriptorError): (?:[^"\\]|\\.)*")/.exec(log) ?? [];

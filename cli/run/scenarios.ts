@@ -1,4 +1,4 @@
-/** The scenarios of the toolkit, as they tell of themselves (tools/scenarios.mjs). */
+/** The scenarios of the toolkit, as they describe themselves (tools/scenarios.mjs). */
 import { readFile } from "node:fs/promises";
 import type { SettingName } from "../../lib/settings.ts";
 import { UserError } from "../command.ts";
@@ -12,7 +12,7 @@ export interface Scenario {
   readonly profile: string | null;
   /** What its settings are unless given, where that is not what they are elsewhere. */
   readonly defaults: Readonly<Partial<Record<SettingName, string>>>;
-  /** Its own settings, and those that every scenario has. */
+  /** Its own settings, and the ones that every scenario has. */
   readonly settings: readonly SettingName[];
   readonly common: readonly SettingName[];
 }

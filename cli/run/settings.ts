@@ -14,7 +14,7 @@ import { isEventStream } from "../../lib/url.ts";
 import { UserError } from "../command.ts";
 import { settingOf } from "./flags.ts";
 
-/** Settings that a command line, which everyone on the machine may read, is no place for. */
+/** Settings that do not belong on a command line, which everyone on the machine may read. */
 const SECRETS: readonly string[] = ["WS_TOKEN", "HEADERS"] satisfies SettingName[];
 
 /** Settings that a run makes itself, and what is there instead. */
@@ -28,8 +28,9 @@ const SET_HERE: { readonly [name: string]: string | undefined } = {
  *
  * @param flags each flag of a setting, with its value
  * @param pairs each `-e`, as `NAME=value`
- * @param takesStreams whether `--url` may be that of an event stream: elsewhere `https://` is a slip for `wss://`
- * @throws {@link UserError} for a pair that is none, a name given twice, a secret, and what a run sets itself
+ * @param takesStreams whether `--url` may be the URL of an event stream: elsewhere `https://` is a slip for `wss://`
+ * @throws {@link UserError} for a malformed pair, a name given twice, a secret, and a setting that the run sets
+ * itself
  */
 export function settingsOf(
   flags: readonly (readonly [flag: string, value: string])[],
@@ -63,8 +64,8 @@ export function settingsOf(
 }
 
 /**
- * Refuses misspelt names among what the command line gives a scenario of the toolkit. The environment may hold the
- * like for reasons of its own.
+ * Refuses misspelled names that the command line gives a scenario of the toolkit. The environment may hold such names
+ * for reasons of its own.
  *
  * @throws {@link UserError} naming each
  */
@@ -108,7 +109,7 @@ export interface Asks {
   /** Local addresses that it connects from in turn. */
   readonly sources: number;
   readonly urls: readonly string[];
-  /** Where connections to them go instead. */
+  /** The addresses that connections to them go to instead. */
   readonly connectTo: readonly ConnectTo[];
   /** Whether it goes on with fewer connections where the machine gives no more. */
   readonly makesDo: boolean;

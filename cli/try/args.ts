@@ -5,7 +5,7 @@ import { DescriptorError } from "../../lib/protocols/index.ts";
 import { SETTINGS, type SettingName, SettingsError } from "../../lib/settings.ts";
 import { UserError } from "../command.ts";
 
-/** Settings of the scenarios that are flags here, so that what was tried can be run as it stands. */
+/** Settings of the scenarios that are flags here, so that `run` takes the flags that `try` took. */
 const FLAGS = {
   url: "WS_URL",
   protocol: "PROTOCOL",
@@ -95,7 +95,7 @@ function inFlags(message: string, args: Args): string {
   });
 }
 
-/** What the user is told of a mistake in settings or in a descriptor; any other error as it is. */
+/** The error that the user sees for a mistake in settings or in a descriptor; any other error as it is. */
 export function asUserError(error: unknown, args: Args): unknown {
   if (error instanceof SettingsError) return new UserError(inFlags(error.message, args));
   return error instanceof DescriptorError ? new UserError(error.message) : error;

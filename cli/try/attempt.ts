@@ -26,7 +26,7 @@ import { type Network, Road } from "./road.ts";
 /** One connection to be tried, as one connection of a scenario would be made. */
 export interface Attempt {
   readonly identity: Identity;
-  /** Where the identity has none. */
+  /** Used if the identity has none. */
   readonly userAgent: string | undefined;
   readonly protocol: Protocol;
   /** Probes to send, the first as soon as the session is ready; none where the protocol has none. */
@@ -115,7 +115,7 @@ class Try {
   #nextProbe: Ms | undefined;
   #published = 0;
   #nextPublication: Ms | undefined;
-  /** What was sent beside an event stream: each waits for the answer to the one before. */
+  /** The requests sent beside an event stream: each waits for the answer to the one before. */
   #posted: Promise<unknown> = Promise.resolve();
 
   constructor(
@@ -387,7 +387,7 @@ class Try {
     this.#nextPublication = seq < publications ? ms(at + INTERVAL) : undefined;
   }
 
-  /** Waits for whatever is next: a probe, a time-out of the conversation, the end. */
+  /** Waits for whatever is next: a probe, a timeout of the conversation, the end. */
   #arm(): void {
     if (this.#state === "closing" || this.#state === "over") return; // the alarm is the Close's
     clearTimeout(this.#alarm);

@@ -21,7 +21,7 @@ export interface EventStreamOptions {
 interface Events {
   /** The stream is open. */
   open: [response: IncomingMessage];
-  /** The answer is no event stream. */
+  /** The answer is not an event stream. */
   refused: [response: IncomingMessage];
   event: [text: string];
   comment: [text: string];

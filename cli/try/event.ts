@@ -31,15 +31,15 @@ export type TryEvent = {
       readonly event: "connected";
       readonly subprotocol: string | null;
       readonly headers: HeaderLines;
-      /** What was agreed on, null for no compression; absent where none was offered. */
+      /** The agreed compression, null for none; absent if none was offered. */
       readonly compression?: string | null;
       readonly eventStream?: true;
       /** The version of HTTP, where it is not 1.1. */
       readonly httpVersion?: "2";
-      /** Where the answer breaks RFC 6455 and k6 takes it nevertheless. */
+      /** How the answer breaks RFC 6455, if k6 takes it nevertheless. */
       readonly problem?: string;
     }
-  /** An HTTP answer that is no 101. */
+  /** An HTTP answer other than 101. */
   | {
       readonly event: "refused";
       readonly status: number;
@@ -47,7 +47,7 @@ export type TryEvent = {
       readonly headers: HeaderLines;
       readonly body: string;
     }
-  /** No HTTP answer, or one that is no WebSocket handshake. */
+  /** No HTTP answer, or one that is not a WebSocket handshake. */
   | { readonly event: "unconnected"; readonly reason: ConnectReason; readonly detail: string }
   | ({ readonly event: "sent"; readonly purpose: Purpose; readonly probe?: string } & FrameText)
   | ({
@@ -88,7 +88,7 @@ export type TryEvent = {
 /** An event before it has its time. */
 export type Untimed = TryEvent extends infer E ? (E extends TryEvent ? Omit<E, "atMs"> : never) : never;
 
-/** What a message was taken for. */
+/** The meaning that a message was taken to have. */
 export type Meaning = Exclude<Effect, { readonly kind: "send" }>;
 
 export type HeaderLines = readonly (readonly [name: string, value: string])[];

@@ -11,8 +11,8 @@ import type { HeaderLines } from "./event.ts";
 const SHOWN_BODY_BYTES = 2_048;
 
 /**
- * Sends the request byte for byte as k6 sends it: `ws` would resolve the path's dots and join subprotocols without a
- * space, and Node.js would write what is beyond ASCII in Latin-1.
+ * Sends the request byte for byte as k6 sends it. `ws` would resolve the path's dots and join subprotocols without a
+ * space, and Node.js would write non-ASCII characters in Latin-1.
  */
 export function sendAsGiven({ url, headers, subprotocols }: UpgradeRequest, request: ClientRequest): void {
   const [, authority = "", target = "/"] = /^\w+:\/\/([^/]*)(.*)$/s.exec(url) ?? [];
@@ -63,9 +63,9 @@ export async function readBody(response: IncomingMessage, within: Ms): Promise<s
 }
 
 /**
- * What was agreed on. RFC 6455 section 4.1 has a client fail where the server names what was not offered, and `ws`
- * fails where it names nothing, too; k6 takes both, and this is to show what k6 will meet. So `ws` is shown an
- * answer that it takes.
+ * The agreed subprotocol. RFC 6455 section 4.1 has a client fail if the server names one that was not offered. `ws`
+ * also fails if the server names none. k6 takes both, and this command is to show what k6 will meet. So `ws` is shown
+ * an answer that it takes.
  */
 export function tolerateSubprotocol(
   response: IncomingMessage,

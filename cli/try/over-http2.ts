@@ -49,7 +49,7 @@ class OverHttp2 extends Duplex {
     this.#session.on("close", () => this.#lost(undefined));
   }
 
-  // What a socket has that `ws` and Node.js call.
+  // The members of a socket that `ws` and Node.js call.
   setTimeout(): this {
     return this;
   }

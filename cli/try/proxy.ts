@@ -34,7 +34,7 @@ type Refuse = (reason: ConnectReason, detail: string) => NoRoad;
 const HUNG_UP = ["proxy_closed", "ended the connection before it answered"] as const;
 const OTHER_PROTOCOL = ["proxy_bad_answer", "answered with something else than a proxy does"] as const;
 
-/** An answer's head that is longer is none. */
+/** A longer head is not taken for an answer. */
 const HEAD_BYTES = 16_384;
 
 async function byConnect(

@@ -41,7 +41,7 @@ export class Road {
     this.#protocols = protocols;
   }
 
-  /** Whether a proxy, or the way to it, is what is waited for. */
+  /** Whether the wait is for a proxy, or for the way to it. */
   get awaitsProxy(): boolean {
     return this.#network.proxy !== undefined && !this.#isTunnelled;
   }
@@ -110,7 +110,10 @@ function inOrder(addresses: readonly string[], policy: DnsPolicy): string[] {
   }
 }
 
-/** Where `hosts` sends connections: with the port before without, and the longest of several patterns. */
+/**
+ * The target to which `hosts` sends connections. An entry with the port precedes one without; of several patterns the
+ * longest wins.
+ */
 export function aliasOf(
   hosts: Network["hosts"],
   host: string,

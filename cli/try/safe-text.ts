@@ -1,6 +1,6 @@
 /** Text of a stranger, made fit for a terminal and a log. */
 
-/** Secrets shorter than this, tokens aside, would black out half of what is shown. */
+/** Secrets shorter than this, tokens aside, would black out half of the text. */
 const SHORTEST_SECRET = 6;
 
 /** Makes the function that blacks out secrets, however they are written: as they are, in JSON, in a URL, in hex. */

@@ -8,7 +8,7 @@ import { cut } from "./safe-text.ts";
 /** Characters of a message that are shown. */
 const SHOWN = 300;
 
-/** The lines that tell of an event. What came from the server stands in them as it came: see `printable`. */
+/** The lines that report an event. Text from the server stands in them as it came: see `printable`. */
 export function linesOf(event: TryEvent): string[] {
   const [first = "", ...more] = wordsOf(event);
   return [

@@ -1,8 +1,8 @@
-/** Whose certificates are trusted: on Linux and BSD those that k6 trusts, elsewhere those of Node.js. */
+/** The trusted authorities: on Linux and BSD the ones that k6 trusts, elsewhere the ones of Node.js. */
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 
-/** Where Go looks (crypto/x509/root_linux.go): the first file that there is, and every directory. */
+/** The places that Go reads (crypto/x509/root_linux.go): the first file that there is, and every directory. */
 const FILES = [
   "/etc/ssl/certs/ca-certificates.crt", // Debian, Ubuntu, Gentoo
   "/etc/pki/tls/certs/ca-bundle.crt", // Fedora, RHEL 6
@@ -17,8 +17,8 @@ const DIRECTORIES = ["/etc/ssl/certs", "/etc/pki/tls/certs"];
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
 
 /**
- * The certificates of the authorities that are trusted, in PEM, by SSL_CERT_FILE and SSL_CERT_DIR where these are set;
- * undefined for those that Node.js brings along.
+ * The certificates of the trusted authorities, in PEM, by SSL_CERT_FILE and SSL_CERT_DIR if these are set; undefined
+ * for the ones that Node.js brings along.
  */
 export async function trustedRoots({
   SSL_CERT_FILE,

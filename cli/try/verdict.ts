@@ -25,7 +25,7 @@ export class Judge {
   #delivered = 0;
   #answered = 0;
   readonly #roundTrips: number[] = [];
-  /** What was wrong with each message that broke the protocol. */
+  /** The fault of each message that broke the protocol. */
   readonly #strange: string[] = [];
   #strangeDeliveries = 0;
   /** Whether any delivery was as the descriptor has it. */
@@ -76,7 +76,7 @@ export class Judge {
       case "elapsed":
         for (const meaning of event.meaning) this.#takeMeaning(meaning, event.atMs);
         if (event.event === "received" && event.checked) this.#takeChecked(event.checked);
-        // One with a stamp that is none is a delivery nevertheless, and breaks the protocol.
+        // A delivery with an invalid stamp still counts as a delivery, and breaks the protocol.
         if (event.meaning.some(isDelivery) && !event.meaning.some(isOfDelivery)) this.#soundly = true;
         break;
       case "violation":
@@ -157,7 +157,7 @@ export class Judge {
     }
   }
 
-  /** Where none was of use, nothing that counts deliveries would count any. */
+  /** If none was usable, no scenario that counts deliveries would count any. */
   #misread(): string | undefined {
     const count = this.#strangeDeliveries;
     if (count === 0 || this.#soundly || this.#ours !== undefined) return undefined;
@@ -222,7 +222,7 @@ export class Judge {
 
 const isDelivery = ({ kind }: Meaning): boolean => kind === "delivery";
 
-/** Whether it says what is wrong with a delivery. */
+/** Whether it reports a fault of a delivery. */
 const isOfDelivery = (meaning: Meaning): boolean =>
   meaning.kind === "invalid" && /^(a )?delivery /.test(meaning.detail);
 
@@ -258,6 +258,6 @@ function hintOfStream({ status, headers }: TryEvent & { event: "refused" }): str
   return "";
 }
 
-/** Where a redirect leads to. */
+/** The target of a redirect. */
 const locationOf = (headers: HeaderLines): string =>
   headers.find(([name]) => name.toLowerCase() === "location")?.[1] || "no Location";

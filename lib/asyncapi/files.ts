@@ -16,7 +16,7 @@ export const isFields = (value: unknown): value is Fields =>
  * Reads a file below the folder that may be read.
  *
  * @param path relative, with slashes; never leads out of the folder by its text
- * @throws AsyncApiError where it is none, or leads out of the folder by a symbolic link
+ * @throws AsyncApiError if there is no such file, or a symbolic link leads out of the folder
  */
 export type ReadText = (path: string) => string;
 
@@ -130,5 +130,5 @@ function besides(from: string, path: string, reference: string, place: Place): s
   return segments.join("/");
 }
 
-/** What is expected of a path that leads out. */
+/** The expectation that an error states when a path leads out of the folder. */
 export const INSIDE = "a $ref to a file in the document's folder, or in the one that is given as its root";

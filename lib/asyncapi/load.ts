@@ -12,7 +12,7 @@ const VERSIONS = { 2: readVersion2, 3: readVersion3 } as const;
  * Reads a document of AsyncAPI 2.x or 3.x with all that it refers to.
  *
  * @param file its path, relative to the folder that `read` reads from
- * @throws AsyncApiError naming the file, the place in it, what was expected and what came
+ * @throws AsyncApiError naming the file, the place in it, the expected value and the actual one
  */
 export function loadAsyncApi(file: string, read: ReadText): AsyncApiDocument {
   const files = new Files(read);

@@ -70,14 +70,14 @@ export interface Message {
   readonly contentType: string;
   /** Undefined where any payload will do, and where {@link unreadFormat} says why it is not known. */
   readonly payload?: JsonSchema;
-  /** The schema's format, where it is none that is JSON Schema, such as `application/vnd.apache.avro`. */
+  /** The schema's format if that is not JSON Schema, such as `application/vnd.apache.avro`. */
   readonly unreadFormat?: string;
   readonly headers?: JsonSchema;
   readonly correlationId?: CorrelationId;
   readonly examples: readonly Example[];
 }
 
-/** Where a message carries what ties a reply to its request. */
+/** The place in a message of the identifier that ties a reply to its request. */
 export interface CorrelationId {
   readonly in: "payload" | "header";
   /** A JSON Pointer (RFC 6901). */

@@ -1,6 +1,6 @@
 import { describe } from "../protocols/problem.ts";
 
-/** A document that cannot be used: where, what was expected there, and what came. */
+/** A document that cannot be used. The message names the place, the expected value and the actual one. */
 export class AsyncApiError extends Error {
   override readonly name = "AsyncApiError";
 }

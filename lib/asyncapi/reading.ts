@@ -22,7 +22,7 @@ export interface Traited {
   raw(name: string): Located | undefined;
 }
 
-/** Reads what is common, and keeps what was read once. */
+/** Reads the parts that both versions share, and keeps each after its first reading. */
 export class Reading {
   readonly files: Files;
   readonly #schemas: Schemas;

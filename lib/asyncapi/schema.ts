@@ -41,7 +41,7 @@ const REFUSED: ReadonlySet<string> = new Set([
   "$recursiveRef",
 ]);
 
-/** Keywords of JSON Schema whose values may be objects or lists, and are no schemas. */
+/** Keywords of JSON Schema whose values may be objects or lists, but not schemas. */
 const VALUES: ReadonlySet<string> = new Set([
   "const",
   "default",
@@ -53,7 +53,7 @@ const VALUES: ReadonlySet<string> = new Set([
   "type",
 ]);
 
-/** What nobody knows may hold references that lead nowhere: it says nothing of messages. */
+/** An unknown keyword may hold references that lead nowhere: it does not describe messages. */
 const isKnown = (keyword: string, value: unknown): boolean =>
   typeof value !== "object" ||
   SCHEMAS.has(keyword) ||
@@ -79,7 +79,7 @@ export class Schemas {
   readonly #files: Files;
   readonly #definitions = new Map<string, Definition>();
   readonly #names = new Names();
-  /** Those that were referred to, and are to be copied yet. */
+  /** Definitions that were referred to and still have to be copied. */
   readonly #pending: Definition[] = [];
 
   constructor(files: Files) {

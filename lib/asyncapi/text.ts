@@ -18,7 +18,7 @@ export const MOST = {
   aliases: 10_000,
 } as const;
 
-/** Counts what was read so far; shared by the files of one document. */
+/** Counts the bytes and values read so far; shared by the files of one document. */
 export interface Budget {
   values: number;
 }

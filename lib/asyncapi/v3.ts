@@ -87,7 +87,7 @@ function repliesOf(reading: Reading, reply: Located, channels: readonly Placed[]
   return messagesOf(reading, reply, at && channelAt(at, channels));
 }
 
-/** Those that it lists, otherwise all of its channel. */
+/** The messages that the operation lists, otherwise all of its channel. */
 function messagesOf(reading: Reading, of: Located, channel: Channel | undefined): readonly Message[] {
   const listed = reading.files.field(of, "messages");
   if (listed === undefined) return channel?.messages ?? [];

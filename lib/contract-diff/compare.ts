@@ -208,7 +208,7 @@ function otherNameOf(name: string, written: Flat, read: Flat): string {
     : "no such field";
 }
 
-/** Whether a reader takes the value, by what is told of values as a whole. */
+/** Whether a reader takes the value, by its type, its listed values and its bounds. */
 function accepts({ types, values, numbers }: Flat, value: unknown): boolean {
   if (values && !includes(values, value)) return false;
   if (types && !typesOf(value).some((type) => types.has(type))) return false;

@@ -7,7 +7,7 @@ export interface Change {
   readonly level: Level;
   readonly kind: string;
   readonly from: "server" | "client";
-  /** Where in the message; empty for the message itself. */
+  /** The place in the message; empty for the message itself. */
   readonly at: string;
   readonly rule: Gap["rule"] | "kind" | "seen";
   /** One sentence, without the kind. */
@@ -77,7 +77,7 @@ function inKind(from: "server" | "client", before: KindSchema, after: KindSchema
     const known = { ...head, at, rule, ...(subject !== undefined && { subject }) };
     if (from === "server")
       return { ...known, level, what: `the server may send ${writes}; clients expect ${reads}` };
-    // A new field that nobody need send is no change for those who do not.
+    // A new optional field changes nothing for senders that leave it out.
     if (rule === "dropped") return { ...known, level: "compatible", what: "the server takes this field now" };
     return { ...known, level, what: `clients may send ${writes}; the server now takes ${reads}` };
   });
@@ -89,7 +89,10 @@ function inKind(from: "server" | "client", before: KindSchema, after: KindSchema
   return [...gaps, ...others];
 }
 
-/** What the same gap is the other way around, where it harms nobody; `$` stands for what may be no longer, or now. */
+/**
+ * The change that the same gap is in the other direction, where it harms nobody. `$` stands for the value that is no
+ * longer allowed, or newly so.
+ */
 const COMPATIBLE: Readonly<Record<"server" | "client", Readonly<Record<Gap["rule"], string>>>> = {
   server: {
     type: "the server no longer sends $",

@@ -15,8 +15,8 @@ export interface KindSchema {
  * Reads an AsyncAPI document, a map of messages to schemas as `CONTRACT` takes it, or one JSON Schema, whose messages the
  * server sends.
  *
- * @param described whose operations an AsyncAPI document tells
- * @throws AsyncApiError where it is none of them
+ * @param described whose operations an AsyncAPI document describes
+ * @throws AsyncApiError if it is neither
  */
 export function readKinds(file: string, read: ReadText, described: Side): readonly KindSchema[] {
   const files = new Files(read);

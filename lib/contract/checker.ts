@@ -1,5 +1,5 @@
 /**
- * Checks each message of a connection: which kind it is, and whether it is what was agreed on. Its twin in Go is
+ * Checks each message of a connection: which kind it is, and whether it keeps to the contract. Its twin in Go is
  * extension/engine/contract/checker.go; one table of fixtures holds both.
  */
 import {
@@ -17,7 +17,7 @@ import { Recogniser } from "./recognise.ts";
 import { type Patterns, Validator } from "./validator.ts";
 import { textOf } from "./words.ts";
 
-/** What a message was found to be. */
+/** The kind of a message, and its breaches of the contract. */
 export interface Checked {
   /** The name of its kind, or {@link UNKNOWN}. */
   readonly kind: string;
@@ -65,7 +65,7 @@ export class Checker {
   readonly #budget: Budget | undefined;
   readonly #hasFirst: boolean;
 
-  /** @throws ContractError where a schema is none */
+  /** @throws ContractError if a schema is not valid */
   constructor(contract: Contract, { mayTrust = false, patterns, budget }: CheckerOptions = {}) {
     this.#contract = contract;
     this.#recogniser = new Recogniser(contract);
@@ -76,9 +76,9 @@ export class Checker {
   }
 
   /**
-   * @param message JSON, or bytes that are none
+   * @param message JSON, or bytes that are not JSON
    * @param role what a descriptor takes the message for
-   * @returns undefined for a message that is no JSON and that the descriptor knows: no schema could describe it
+   * @returns undefined for a message that is not JSON and that the descriptor knows: no schema could describe it
    */
   check(
     session: ContractSession,

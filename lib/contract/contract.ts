@@ -1,4 +1,4 @@
-/** What was agreed on: which kinds of message there are, and which JSON Schema each of them follows. Pure. */
+/** A contract: the kinds of messages, and the JSON Schema that each kind follows. Pure. */
 
 import type { MessageRole } from "../protocols/protocol.ts";
 
@@ -60,7 +60,7 @@ export interface Kind {
   readonly role?: ContractRole | undefined;
   /** Whether it comes before all other messages of the server. */
   readonly first?: boolean | undefined;
-  /** Whether a connection has it once at the most. */
+  /** Whether a connection has it at most once. */
   readonly once?: boolean | undefined;
   /** Kinds of which one must have come, or gone, before on the same connection. */
   readonly after?: readonly string[] | undefined;
@@ -98,7 +98,7 @@ export const MOST_NESTED = 1_000;
 /**
  * What a message can break beside the keywords of JSON Schema.
  *
- * - `not_json`: it is no JSON.
+ * - `not_json`: it is not JSON.
  * - `unknown_kind`: no schema describes it.
  * - `wrong_time`: a kind that must be the first, or come once, or come after another.
  * - `wrong_sender`: a kind that only the other side sends.
@@ -149,7 +149,7 @@ export interface Breach {
   readonly rule: Rule;
   /** JSON Pointer into the message. */
   readonly at: string;
-  /** The absolute location of the keyword, `""` for a rule that is no keyword. */
+  /** The absolute location of the keyword; `""` for a rule of our own. */
   readonly schema: string;
   /** What the contract asks for, in words. */
   readonly expected: string;
@@ -157,5 +157,5 @@ export interface Breach {
   readonly found: string;
 }
 
-/** A contract that cannot be used. The message names the file, the place, what was expected and what came. */
+/** A contract that cannot be used. The message names the file, the place, the expected value and the actual one. */
 export class ContractError extends Error {}

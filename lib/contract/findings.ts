@@ -17,7 +17,7 @@ export function describeBreach(
   return `contract: ${kind}${place}: expected ${expected}, got ${peerText(found, secrets)} (${rule})`;
 }
 
-/** What is known of a contract at the end of a run beside its metrics. */
+/** Facts about a contract at the end of a run, beside its metrics. */
 export interface ContractFigures {
   /** Names of the fields and values that no message had; undefined where that is not known. */
   readonly unseen?: readonly string[] | undefined;
@@ -28,7 +28,7 @@ export interface ContractFigures {
 /** Whether a note is one of {@link notesOnContract} that tells how messages broke the contract. */
 export const isContractFinding = (note: string): boolean => /^contract: .* (once|\d+ times)$/.test(note);
 
-/** Whether a note is about a contract: one of {@link notesOnContract}, or of those that a virtual user's log has. */
+/** Whether a note is about a contract: from {@link notesOnContract}, or from a virtual user's log. */
 export const isContractNote = (note: string): boolean => /^contract( [^:]*)?: /.test(note);
 
 /** Names that are listed one by one. */
@@ -60,7 +60,7 @@ export function notesOnContract(
   ].filter((note) => !note.endsWith(": "));
 }
 
-/** What is missing of a kind that never came goes without saying. */
+/** A kind that never came lacks all its fields: that is not said again. */
 const ofKinds = (unseen: readonly string[], missing: readonly string[]): string[] =>
   unseen.filter((name) => !missing.includes(name.split(/[/=]/)[0]!));
 

@@ -26,10 +26,10 @@ import {
 
 const MOST_KINDS = 200;
 
-/** Reads the text of a file by its path relative to the contract's folder, and makes JSON of it. */
+/** Reads a JSON file by its path relative to the contract's folder. */
 export type ReadJson = (path: string) => Json;
 
-/** What is known of a kind before its schema is looked into. */
+/** Facts about a kind, known before its schema is read. */
 export interface Stated {
   readonly name: string;
   readonly place: Place;
@@ -207,7 +207,7 @@ function nameOfBranch(branch: Json): string | undefined {
   return tagOf(last?.replace(/(\.schema)?\.(json|ya?ml)$/, "")) ?? tagOf(title);
 }
 
-/** A text as the name of a kind; undefined where nothing of it can be. */
+/** A text as the name of a kind; undefined if no name can be made from it. */
 export function tagOf(text: Json | undefined): string | undefined {
   if (typeof text !== "string") return undefined;
   const name = text

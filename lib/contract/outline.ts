@@ -21,7 +21,7 @@ export interface Node {
   /** The items of a list by their place, and those after them. */
   readonly prefix: Node[];
   rest: Node | undefined;
-  /** Those that hold for the same value, all of them. */
+  /** The nodes that all hold for the same value. */
   readonly all: Node[];
   /** Those of which one or another holds for the same value. */
   readonly some: Node[];
@@ -46,7 +46,7 @@ const LONGEST_PATTERN = 1_000;
 export class Outline {
   readonly #documents: Documents;
   readonly #nodes = new Map<string, Node>();
-  /** Those that were found not to apply themselves to the same value. */
+  /** Nodes that were found not to apply themselves to the same value. */
   readonly #ends = new Set<Node>();
   isRecursive = false;
   hasUnicodeClasses = false;
@@ -105,7 +105,7 @@ export class Outline {
       for (const [i, one] of list(schema[keyword]).entries()) node.some.push(sub(one, keyword, String(i)));
     for (const keyword of CONDITIONAL)
       if (schema[keyword] !== undefined) node.some.push(sub(schema[keyword]!, keyword));
-    // Those tell nothing of what a message holds, but may be hostile all the same.
+    // These keywords do not describe what a message holds, but may be hostile all the same.
     for (const keyword of ["not", "propertyNames", "contains"] as const)
       if (isObject(schema[keyword])) node.aside.push(sub(schema[keyword]!, keyword));
   }
@@ -180,7 +180,7 @@ function reachable(from: Node, next: (node: Node) => Node[]): Node[] {
   return [...found];
 }
 
-/** Whether a way from a node meets itself. Of those that it went through without doing so, `ends` takes note. */
+/** Whether a way from a node meets itself. `ends` collects the nodes that it went through without meeting itself. */
 function leadsBack(from: Node, next: (node: Node) => Node[], ends: Set<Node>): boolean {
   const way = new Set<Node>();
   const stack: { readonly node: Node; readonly left: Node[] }[] = [];
@@ -234,8 +234,8 @@ export function marksOf(from: Node): Mark[] {
 }
 
 /**
- * Of the marks of all kinds those that tell them apart, and no more: what a message has at another mark may be wrong
- * without its being of another kind.
+ * The marks that tell the kinds apart, and no others. A message may be wrong at another mark and still be of the same
+ * kind.
  */
 export function tellApart(all: readonly (readonly Mark[])[]): readonly (readonly Mark[])[] {
   const chosen: (readonly Mark[])[] = all.map(() => []);

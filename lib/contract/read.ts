@@ -9,8 +9,8 @@ import { Documents, type Json } from "./refs.ts";
 export type ReadText = (path: string) => string;
 
 /**
- * @param path of the file; of its folder nothing is read but what it refers to, and that through `read`
- * @throws {@link ContractError} naming the file, the place, what was expected and what came
+ * @param path of the file. Only the files that it refers to are read from its folder, and only through `read`
+ * @throws {@link ContractError} naming the file, the place, the expected value and the actual one
  */
 export function readContract(path: string, read: ReadText): Contract {
   const name = path.replace(/^.*[/\\]/, "");

@@ -8,7 +8,7 @@ export type JsonObject = { readonly [name: string]: Json };
 export const isObject = (value: unknown): value is JsonObject =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** Where documents of a contract live: their paths from its folder follow. No machine's paths show. */
+/** The base URL of a contract's documents. Their paths from its folder follow it, so that no machine's paths show. */
 export const ROOT = "contract:///";
 
 /** Keywords that hold values, not schemas. */
@@ -56,13 +56,13 @@ export interface Place {
 /** Reads a document beside others; `path` is relative to the contract's folder. */
 export type ReadDocument = (path: string) => Json;
 
-/** Where {@link Documents} are in one. */
+/** The position of {@link Documents} in a document. */
 interface Indexing {
   readonly at: string;
   readonly base: string;
   readonly path: string;
   readonly depth: number;
-  /** Whether the members have names of their own, which are no keywords. */
+  /** Whether the members have names of their own rather than keywords. */
   readonly isMap: boolean;
 }
 
@@ -177,7 +177,7 @@ export class Documents {
   target(from: Place, reference: string): Place {
     const uri = absolute(from.base, reference);
     const [document, fragment] = split(uri);
-    // Those that describe JSON Schema itself, every validator has.
+    // Every validator has the schemas that describe JSON Schema itself.
     if (METASCHEMAS.test(document)) return { at: `${document}#${fragment}`, value: {}, base: document };
     const resource = this.#resources.get(document);
     if (!resource) throw new ContractError(`${shown(from.at)}: ${this.#unknown(document, reference)}`);
@@ -319,7 +319,7 @@ function split(uri: string): [document: string, fragment: string] {
   try {
     fragment = decodeURIComponent(fragment);
   } catch {
-    // It is no percent-encoding, then.
+    // Then it is not a percent-encoding.
   }
   return [uri.slice(0, at), fragment];
 }

@@ -31,10 +31,10 @@ export class Validator {
   readonly #places = new WeakMap<object, string>();
 
   /**
-   * @param mayTrust whether the schemas were checked before, as in each of many virtual users
-   * @param patterns compiles patterns. Default: JavaScript's own regular expressions, which in k6 take no longer than the
-   * text is long; those of Node.js may take without end
-   * @throws ContractError where a schema is none
+   * @param mayTrust whether the schemas have already been checked, as for each of many virtual users
+   * @param patterns compiles patterns. Default: JavaScript's own regular expressions. In k6 their time grows with the
+   * length of the text; in Node.js they may never end
+   * @throws ContractError if a schema is not valid
    */
   constructor(contract: Contract, mayTrust = false, patterns?: Patterns) {
     this.#contract = contract;
@@ -48,7 +48,7 @@ export class Validator {
     this.#compiled = contract.kinds.map(({ schema }) => this.#compile(schema));
   }
 
-  /** Whether a message is valid; says nothing of why not. */
+  /** Whether a message is valid, without the reason. */
   isValid(kind: number, message: unknown): boolean {
     return this.#compiled[kind]!(message) as boolean;
   }
@@ -108,7 +108,10 @@ export class Validator {
   }
 }
 
-/** Those that hide others at the same place, the strongest first: of a value of another type nothing else is to be said. */
+/**
+ * Rules that hide others at the same place, the strongest first: a value of the wrong type needs no further
+ * complaint.
+ */
 const STRONG: readonly Rule[] = ["type", "const", "enum", "format"];
 const WEAK: readonly Rule[] = ["unevaluatedProperties", "unevaluatedItems"];
 

@@ -1,7 +1,7 @@
-/** What a user says is no fault: close codes, HTTP statuses, errors and kinds of findings. Pure. */
+/** The close codes, HTTP statuses, errors and kinds of findings that a user declares not to be faults. Pure. */
 import type { FindingKind } from "./oracle.ts";
 
-/** What is expected of the server, stated once. */
+/** The expectations of the server, stated once. */
 export interface Expectations {
   code(code: number): boolean;
   status(status: number): boolean;

@@ -2,7 +2,7 @@
 import type { Conversation } from "../protocols/index.ts";
 import { STANDS_FOR } from "./sequence.ts";
 
-/** What a connection has to put in. */
+/** The values of a connection that fill a message's variables. */
 export interface Values {
   readonly room: string;
   readonly user: string;

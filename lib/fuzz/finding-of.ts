@@ -1,17 +1,17 @@
-/** Writes a finding down: what was sent, what came, and how each connection stood. Pure. */
+/** Writes a finding down: the messages sent, the messages received, and the state of each connection. Pure. */
 import { cut, entriesOf, FINDING_FORMAT, type Finding, KIND_TITLES, sentLines, stateOf } from "./finding.ts";
 import type { Observation } from "./observation.ts";
 import { judge, type Rules, type Symptom, signatureOf } from "./oracle.ts";
 import { describeStep, type Sequence } from "./sequence.ts";
 
-/** What was wrong, what was sent, and where it came up. */
+/** The fault, the messages before it, and the connection that showed it. */
 export interface Evidence extends Pick<Finding, "round" | "run"> {
   readonly sequence: Sequence;
   readonly symptom: Symptom;
   readonly seen: Observation;
 }
 
-/** What was fuzzed. */
+/** The target of the fuzzing. */
 export interface Circumstances extends Pick<Finding, "route" | "url" | "seed"> {
   readonly rules: Rules;
   readonly running: { readonly target: { readonly protocol: { readonly name: string } } };

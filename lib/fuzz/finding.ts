@@ -96,8 +96,8 @@ export function likenessOf(
 }
 
 /**
- * What of a message is wrong, roughly: all that is no JSON is alike, and all that is nested deep; otherwise the field that
- * was changed.
+ * Roughly which part of a message is wrong. All messages that are not JSON are alike, and so all that nest deeply;
+ * otherwise it is the changed field.
  */
 export function placeOf({ origin: { name, at = "", change = "" }, text, hex }: Step): string {
   if (change.includes("nested")) return "nested deep";
@@ -115,7 +115,7 @@ export function placeOf({ origin: { name, at = "", change = "" }, text, hex }: S
   }
 }
 
-/** Secrets and stand-ins aside, what was sent. */
+/** The messages sent, without secrets and stand-ins. */
 export const sentLines = ({ connections, steps }: Sequence): string[] => [
   ...connections.flatMap(({ start, variables, subprotocols, query }, i) => {
     const odd = [

@@ -83,7 +83,7 @@ const EDGES: Readonly<Record<string, readonly string[]>> = {
 /** Input objects within one another that are filled in; those below have only what they must have. */
 const DEEPEST = 2;
 
-/** A value of a type; which one of those at its edges, the number says. */
+/** A value of a type. The number picks one of the values at the type's edges. */
 function exampleOf(type: TypeRef, edge: number, types: readonly Type[], depth = 0): string {
   if (type.kind === "NON_NULL") return exampleOf(type.ofType!, edge, types, depth);
   if (type.kind === "LIST") return `[${exampleOf(type.ofType!, edge, types, depth)}]`;

@@ -1,7 +1,7 @@
 /** Changes to one place of a JSON text, as source: so that keys may come twice and numbers be larger than any. Pure. */
 import { withoutFrameEnd } from "../protocols/template.ts";
 
-/** Where a value is. */
+/** The place of a value. */
 export type Path = readonly (string | number)[];
 
 /** A change at a path. */

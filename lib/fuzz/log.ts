@@ -16,8 +16,8 @@ export const violationsOf = (log: readonly LogEntry[]): string[] =>
   log.flatMap((entry) => (entry.event === "violation" ? [entry.detail] : []));
 
 /**
- * Messages that break the descriptor, told by the machine. What others sent is passed on to a room as it is: a delivery of
- * odd values is no fault of the server's, nor is their text itself.
+ * Messages that break the descriptor, as the machine reports them. A server passes on to a room what others sent as
+ * it is: it is not to blame for a delivery of odd values, or for their text.
  *
  * @param others steps of other connections
  */

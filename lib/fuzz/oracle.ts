@@ -39,7 +39,7 @@ export const FINDING_KINDS = [
   "growth",
 ] as const;
 
-/** What is wrong. */
+/** The kind of fault. */
 export type FindingKind = (typeof FINDING_KINDS)[number];
 
 /** Kinds that rest on time alone: they must not show without the messages, nor where a connection ended by our doing. */
@@ -67,7 +67,7 @@ export interface Symptom {
   readonly atMs: number;
 }
 
-/** By what a run is judged. */
+/** The rules that a run is judged by. */
 export interface Rules {
   readonly calm: Calm;
   readonly expect: Expectations;

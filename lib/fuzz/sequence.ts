@@ -18,7 +18,7 @@ const FrameSchema = object({
   rsv: optional(v.pipe(count, v.maxValue(7, "at most 7"))),
 });
 
-/** Where a message comes from: whose mutation it is, for words and for telling like findings from others. */
+/** The origin of a message: whose mutation it is. It gives findings their words, and tells like ones from others. */
 const OriginSchema = object({
   /** The message that it was made of, such as `probe`, or the strategy that made it. */
   name: v.string("text"),
@@ -56,7 +56,7 @@ const OpeningSchema = object({
   start: v.picklist(["ready", "raw"], "ready or raw"),
   /** Variables of the protocol that differ from what they are by default. */
   variables: optional(v.record(v.string(), v.string("text"))),
-  /** Subprotocols in place of those that the protocol offers. */
+  /** Subprotocols that replace the protocol's own. */
   subprotocols: optional(v.array(v.string("text"))),
   /** What to append to the URL's query. */
   query: optional(v.string("text")),
@@ -78,7 +78,7 @@ export type Opening = v.InferOutput<typeof OpeningSchema>;
 export type Step = v.InferOutput<typeof StepSchema>;
 /** What one run sends. */
 export type Sequence = v.InferOutput<typeof SequenceSchema>;
-/** Where a message comes from. */
+/** The origin of a message. */
 export type Origin = v.InferOutput<typeof OriginSchema>;
 
 /** Whether the server may answer a step as it likes: no message of the protocol as it should be. */

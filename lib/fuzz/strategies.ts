@@ -1,4 +1,4 @@
-/** What is sent: strategies as arbitraries of fast-check, and how a sequence is made smaller. Pure. */
+/** The messages to send: strategies as arbitraries of fast-check, and how a sequence is made smaller. Pure. */
 import fc from "fast-check";
 import type { GraphqlShapes } from "./graphql.ts";
 import { graphqlMessages } from "./graphql.ts";
@@ -42,13 +42,13 @@ export interface Material {
 }
 
 /**
- * Messages that are tried one by one before chance is: each change to one field, each edge. First those that break most
- * servers.
+ * Messages that are tried one by one before chance is: each change to one field, each edge. The ones that break most
+ * servers come first.
  */
 export function sweepOf(material: Material): { readonly early: Message[]; readonly later: Message[] } {
   const has = (name: StrategyName) => material.strategies.includes(name);
   const { messages, words, maxMessageBytes } = material;
-  // What the server sends is a message to it by chance alone.
+  // A message that the server sends is only by chance one that it understands.
   const changes = (has("protocol") ? messages : []).flatMap((message) =>
     changesOf(message).map((change) => ({ ...change, early: change.early && message.source !== "seen" })),
   );
@@ -281,7 +281,7 @@ function messageArbitrary(material: Material, sweep: readonly Message[]): fc.Arb
         ]
       : []),
   ];
-  // Where all strategies are left out that make messages of their own, as is the least of texts.
+  // When all strategies that make messages are left out, the smallest text remains.
   if (options.length === 0) return fc.constant({ origin: { name: "text", change: "a letter" }, text: "a" });
   return fc.oneof(...options);
 }

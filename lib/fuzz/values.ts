@@ -4,7 +4,7 @@
 export interface EdgeValue {
   readonly name: string;
   readonly json: string;
-  /** Whether it is tried before others, as that which breaks most servers. */
+  /** Whether it is tried before others, because it breaks most servers. */
   readonly early: boolean;
 }
 

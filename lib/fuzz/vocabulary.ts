@@ -11,7 +11,7 @@ export interface KnownMessage {
   readonly text: string;
   /** Whether the protocol's codec, framing and delimiter are put on it. */
   readonly coded: boolean;
-  /** Where it comes from: the descriptor, a contract, a strategy, or what the server itself sent. */
+  /** Its origin: the descriptor, a contract, a strategy, or the server's own messages. */
   readonly source: "protocol" | "contract" | "strategy" | "type" | "seen";
 }
 
@@ -108,7 +108,7 @@ function fieldChanges({ name, coded }: KnownMessage, { head, value, foot }: Json
   return made;
 }
 
-/** Values near the one that is there, and those that mean somebody else. */
+/** Values near the present one, and values that mean somebody else. */
 function relatives(old: unknown): (readonly [words: string, json: string])[] {
   const quoted = JSON.stringify;
   if (typeof old === "number") {
@@ -189,7 +189,7 @@ export const COMMON_WORDS: readonly string[] = (
   "debug status stats config reset close connect disconnect call invoke resume sync batch"
 ).split(" ");
 
-/** Where a message says which one it is: a member of this name. */
+/** Names of members by which a message says what kind it is. */
 const TYPE_KEYS: readonly string[] = [
   "type",
   "action",

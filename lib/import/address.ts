@@ -1,4 +1,4 @@
-/** Where a channel is: the server's URL, and the path and query behind it. */
+/** The address of a channel: the server's URL, then its path and query. */
 import { isFields } from "../asyncapi/files.ts";
 import type { AsyncApiDocument, Channel, JsonSchema, Parameter, Server } from "../asyncapi/index.ts";
 import { AnswerError, type Ask } from "./question.ts";
@@ -130,10 +130,10 @@ async function parameterOf(parameter: Parameter, isOnly: boolean, ask: Ask): Pro
   });
 }
 
-/** Text of a template that is no variable. */
+/** Literal text of a template. */
 const literal = (text: string): string => text.replaceAll("${", "%24{");
 
-/** What the `ws` binding wants in the query: what is required, and what has a value. */
+/** The query that the `ws` binding asks for: required parameters, and parameters with a value. */
 async function queryOf(channels: readonly Channel[], ask: Ask): Promise<[name: string, value: string][]> {
   const pairs = new Map<string, string>();
   for (const { ws } of channels) {

@@ -20,7 +20,7 @@ import { isIdName, isTextName } from "./words.ts";
 
 export interface Imported {
   readonly descriptor: Descriptor;
-  /** What was guessed, and what is to be known: a sentence each. */
+  /** The guesses, and what else to know: a sentence each. */
   readonly notes: readonly string[];
 }
 

@@ -3,7 +3,7 @@ import type { Message, Sides } from "../asyncapi/index.ts";
 import { formsOf, freeType } from "./fields.ts";
 import { isAnswerTo, isIdName, means } from "./words.ts";
 
-/** A message and those that may answer it. */
+/** A message and its possible answers. */
 export interface Pair {
   readonly askedBy: "server" | "client";
   readonly request: Message;
@@ -18,7 +18,7 @@ export function pairsOf({ exchanges, fromClient, fromServer }: Sides): readonly 
   );
   const guessed = [
     ...guesses("client", fromClient, fromServer),
-    // To answer by itself what was no question is worse than to leave one unanswered.
+    // An answer to a message that asks nothing is worse than an unanswered question.
     ...guesses(
       "server",
       fromServer.filter(({ name }) => means(name, "ping")),
@@ -51,7 +51,7 @@ function guesses(
   });
 }
 
-/** Where a request and its reply carry the same identifier. */
+/** The places of the identifier that a request and its reply share. */
 export interface Tie {
   readonly request: string;
   readonly reply: string;
@@ -65,7 +65,7 @@ export function tieOf(request: Message, reply: Message): Tie | undefined {
   const [told] = formsOf(reply.payload ?? true);
   const typeAt = (pointer: string) => {
     const field = asked?.get(pointer);
-    // A document may tell where it is, and nothing of its schema.
+    // A document may name the place of a field without giving its schema.
     return field === undefined ? "string" : freeType(field);
   };
   const of = ({ correlationId }: Message) =>

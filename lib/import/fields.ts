@@ -1,4 +1,4 @@
-/** What a schema says of the fields of its messages, as far as a descriptor can make use of it. Pure. */
+/** The fields of a schema's messages, as far as a descriptor can use them. Pure. */
 import { isFields } from "../asyncapi/files.ts";
 import type { JsonSchema } from "../asyncapi/index.ts";
 
@@ -22,7 +22,7 @@ const MOST_FIELDS = 200;
 /** Schemas looked at, each time that one is referred to. */
 const MOST_STEPS = 10_000;
 
-/** The forms of messages of a schema; one without fields where it says nothing of any. */
+/** The forms of messages of a schema; one form without fields if the schema names none. */
 export function formsOf(schema: JsonSchema): readonly Form[] {
   if (!isFields(schema)) return [new Map()];
   const definitions = isFields(schema.definitions) ? schema.definitions : {};

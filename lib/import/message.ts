@@ -5,7 +5,7 @@ import { type Field, type Form, formsOf, freeType } from "./fields.ts";
 import type { Sample } from "./sample.ts";
 import { variableFor } from "./words.ts";
 
-/** Where a variable stands in a message, by JSON Pointer. */
+/** The JSON Pointers of the variables in a message. */
 export type Places = Readonly<Record<string, string>>;
 
 /** Whether messages of it are sent as they are, without the quotation marks that JSON has around a text. */
@@ -30,7 +30,7 @@ export function templateOf(message: Message, sample: Sample | undefined, places:
   return (JSON.stringify(whole) ?? "null")
     .replaceAll("${", "\\u0024{")
     .replace(MARKED, (_, variable: string) =>
-      // A text alone is no JSON to a template: its quotation marks stay.
+      // A template does not take a lone text for JSON: its quotation marks stay.
       typeof whole === "string" ? `"\${${variable}}"` : `\${${variable}}`,
     );
 }

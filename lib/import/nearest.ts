@@ -9,7 +9,7 @@ export interface Known {
   readonly forms: readonly Form[];
 }
 
-/** Of those that a message follows, the one that says most of its fields. */
+/** Of the schemas that a message follows, the one that describes most of its fields. */
 export function nearest<T extends Known>(
   candidates: readonly T[],
   valueFor: (candidate: T) => unknown,

@@ -11,9 +11,9 @@ export interface Question {
   /** What is most likely, and why; none where any choice is as good as another. */
   readonly guess?: { readonly value: string; readonly why: string };
   /**
-   * Why the answer will not do.
+   * Why the answer is refused.
    *
-   * @returns what was expected instead; undefined where it will do
+   * @returns the expectation it fails; undefined if the answer is fine
    */
   readonly refuse?: (answer: string) => string | undefined;
 }
@@ -26,7 +26,7 @@ export class AnswerError extends Error {
   override readonly name = "AnswerError";
 }
 
-/** What is expected of an answer; undefined where it will do. */
+/** The expectation that an answer fails; undefined if the answer is fine. */
 export function objection({ choices, refuse }: Question, answer: string): string | undefined {
   if (choices && !choices.includes(answer)) return `one of ${choices.join(", ")}`;
   return refuse?.(answer);

@@ -219,7 +219,7 @@ async function drive(shard: Shard, origin: Ms, trial: Trial, around: Surrounding
     if (publisher.open) await sleepUntil(ms(start + duration));
   }
 
-  /** Waits until those that are still connected have the last publication, `DRAIN` at most. */
+  /** Waits until all connected readers have the last publication, `DRAIN` at most. */
   async function whole(waited: readonly Reader[]): Promise<void> {
     const until = now() + phases.drain;
     while (now() < until && waited.some((reader) => reader.lacks(published.length))) {

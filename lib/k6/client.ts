@@ -32,8 +32,8 @@ export interface Traffic extends Identity {
 }
 
 /**
- * One client from the start of its span to the end: session after session, coming back after a drop or a
- * failed attempt, so that the load stays what was planned.
+ * One client from the start of its span to the end. Session follows session. It comes back after a drop or a failed
+ * attempt, so that the load stays as planned.
  */
 export class Client {
   private readonly name: string;
@@ -61,8 +61,8 @@ export class Client {
   }
 
   /**
-   * Keeps one session up until its end. Where its last attempt to connect went on past that, returns
-   * when it gave up: the next session cannot have been due earlier.
+   * Keeps one session up until its end. If its last attempt to connect went on past that, returns when the attempt
+   * gave up: the next session cannot have been due earlier.
    */
   private async hold({ end }: Span, start: Ms): Promise<Ms | undefined> {
     const { traffic, record } = this;

@@ -13,7 +13,7 @@ export const unixOffset = (): Ms => ms(Date.now() - now());
 
 interface Call {
   readonly at: Ms;
-  /** Of those due at the same instant, the one that was asked for first goes first. */
+  /** Timers due at the same instant fire in the order of the calls that set them. */
   readonly number: number;
   /** Nothing once it is called, or called off. */
   callback: (() => void) | undefined;

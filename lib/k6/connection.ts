@@ -204,7 +204,7 @@ export class Connection {
           if (compressed) record("ws_sessions_compressed", 1);
           this.eventTimes?.opened(firstByteAt);
           this.openedAt = at;
-          // The session's time-outs count from its first message, which goes out now.
+          // The session's timeouts count from its first message, which goes out now.
           const handledAt = now();
           this.apply(conversation.open(handledAt), handledAt);
           this.arm();
@@ -273,7 +273,9 @@ export class Connection {
     this.socket?.ping();
   }
 
-  /** Whether what comes is answered by nothing, as if it were not read. What is due by time is sent all the same. */
+  /**
+   * Whether incoming messages get no answer, as if they were not read. Messages that are due by time are still sent.
+   */
   mute(on: boolean): void {
     this.muted = on;
   }
@@ -342,7 +344,7 @@ export class Connection {
     this.arm();
   }
 
-  /** Waits for whatever comes next: a probe, a time-out of the conversation, the planned end. */
+  /** Waits for whatever comes next: a probe, a timeout of the conversation, the planned end. */
   private arm(): void {
     if (this.ending || this.openedAt === undefined) return;
     const next = Math.min(

@@ -25,7 +25,7 @@ export const CONTRACT_METRICS = [
 /** At 0.6 ms for a message of 1 KiB (bench/contract-cost.ts), a third of a processor's time for each virtual user. */
 const BUDGET = { now, perSecond: 1_000, burst: 10_000 };
 
-/** Items whose sight is told of by metrics: more would be too many series. */
+/** Items that metrics report as seen. More would be too many series. */
 const MOST_ITEMS_BY_METRICS = 300;
 
 /** A contract that messages of a run are checked by. */
@@ -50,7 +50,7 @@ export type ConnectionCheck = (
 /**
  * Reads the contract of a file. To be called in the init context.
  *
- * @throws {@link SettingsError} saying what is wrong with it
+ * @throws {@link SettingsError} describing the problem
  */
 export function checksOf(path: string, extension: Engine): Checks | undefined {
   if (path === "") return undefined;
@@ -155,7 +155,7 @@ function checkByScript(
   };
 }
 
-/** What was told of already, so that a sentence is made once. */
+/** Items already reported, so that each sentence is made once. */
 const told = new Set<string>();
 
 function tell(kind: string, breach: Breach, secrets: readonly string[]): void {

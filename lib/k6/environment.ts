@@ -11,8 +11,8 @@ import {
 import type { Helper } from "./scenario-spec.ts";
 
 /**
- * Ends the run where k6's own variables would replace what the scenario says, or what was given on purpose is
- * misspelt: only a k6 with the extension can tell that from what the environment happens to hold.
+ * Ends the run if k6's own variables would replace parts of the scenario, or if a name given on purpose is
+ * misspelled. Only a k6 with the extension can tell such a name from the rest of the environment.
  *
  * @throws {@link SettingsError} naming each variable
  */

@@ -18,7 +18,7 @@ export function withEventStream<
   { name, eventStreams, defaults }: ScenarioSpec<N>,
   given: S & Partial<Settings<"KEEPALIVE" | "SERVERS">>,
 ): S {
-  // Where the scenario has one by default, WS_URL takes its place.
+  // If the scenario has one by default, WS_URL takes its place.
   const isDefault = __ENV.SSE_URL === undefined && given.SSE_URL === defaults?.SSE_URL;
   const settings = isDefault && __ENV.WS_URL ? { ...given, SSE_URL: "" } : given;
   const { SSE_URL, SERVERS = [] } = settings;

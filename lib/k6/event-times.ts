@@ -30,7 +30,7 @@ export class EventTimes {
   received(at: Ms): void {
     if (this.#lastAt === undefined) this.#record("sse_first_event_ms", at - this.#intended);
     else {
-      // What was read at once has one time stamp.
+      // Events of one read share a timestamp.
       const gap = Math.max(0, at - this.#lastAt);
       this.#record("sse_event_gap_ms", gap);
       this.#longestStall = Math.max(this.#longestStall, gap);
@@ -39,7 +39,7 @@ export class EventTimes {
   }
 
   ended(at: Ms, isPlanned: boolean): void {
-    // Silence before a planned end is no stall: there may have been nothing to say.
+    // Silence before a planned end is not a stall: there may have been nothing to send.
     const silence = this.#lastAt !== undefined && !isPlanned ? at - this.#lastAt : 0;
     const stall = Math.max(this.#longestStall, silence);
     if (stall > 0) this.#record("sse_longest_stall_ms", stall);

@@ -50,9 +50,9 @@ interface Published {
 }
 
 /**
- * One room of a script that sends and reads its messages itself (docs/guides/fan-out-in-scripts.md): who is in it, what was
- * published, and when whom it reached. Publishers and subscribers must be in one virtual user, which has one clock and
- * knows what was due to whom.
+ * One room of a script that sends and reads its messages itself (docs/guides/fan-out-in-scripts.md): its members, its
+ * publications, and the times of their deliveries. Publishers and subscribers must be in one virtual user, which has
+ * one clock and knows which deliveries are due.
  */
 export class FanOut {
   readonly #record: Record;
@@ -67,7 +67,7 @@ export class FanOut {
     this.#timeout = inMs(timeout, "timeout");
   }
 
-  /** A subscriber is there: what is published from here on is due to it. */
+  /** Adds a subscriber. Every publication from here on is due to it. */
   join(): Subscriber {
     const member: Member = {
       from: this.#published.map(({ length }) => length),
@@ -82,10 +82,10 @@ export class FanOut {
   }
 
   /**
-   * Publishes whenever that is due, whatever became of what was published before.
+   * Publishes at each due time, whatever became of earlier publications.
    *
-   * @param send sends a publication; false where there is no connection to send it on any more, which ends it
-   * @returns resolves when the last publication had its time to arrive
+   * @param send sends a publication; false if no connection is left to send it on, which ends the publishing
+   * @returns resolves when the last publication has had its time to arrive
    */
   async publish(
     { every, for: lasts }: Publishing,
@@ -163,6 +163,6 @@ export interface Subscriber {
    * @param at when it was read: `arrivalOf(event)` of a WebSocket's event
    */
   arrived(id: string, at: Ms): void;
-  /** It goes, or its connection is over: what was due to it and has not come is lost. */
+  /** It goes, or its connection is over. Deliveries that were due and have not come are lost. */
   leave(): void;
 }

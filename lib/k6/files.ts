@@ -25,7 +25,7 @@ export function unreadable(variable: string, path: string, error: unknown): Sett
   return new SettingsError(`${variable}: expected a readable file, got ${path} (${reasonOf(error)})${hint}`);
 }
 
-/** Reads a JSON file that a variable names. Throws as {@link readInput} does, and where it is no JSON. */
+/** Reads a JSON file that a variable names. Throws as {@link readInput} does, and if the text is not JSON. */
 export function readJsonInput(variable: string, path: string): unknown {
   const text = readInput(variable, path);
   try {
@@ -71,8 +71,8 @@ function tryToWrite(path: string, tryDirectory: ((path: string) => void) | undef
 }
 
 /**
- * Whether a file is missing in an archive (`k6 archive`), which holds what scripts opened when it was made and shows
- * nothing of the disk. Its words are those of k6's file system in memory, not of the operating system.
+ * Whether a file is missing in an archive (`k6 archive`), which holds the files that scripts opened when it was made,
+ * and hides the disk. The error's words come from k6's file system in memory, not from the operating system.
  */
 const isArchived = (error: unknown): boolean => /file does not exist/.test(String(error));
 

@@ -39,7 +39,7 @@ export interface Boundary {
 
 type Needs = "CONNECT_TIMEOUT" | "HTTP_VERSION" | "ORIGIN" | "AUTH" | "WS_URL";
 
-/** One request for each case, one after the other: they are no load. */
+/** One request for each case, one after the other: this is not a load. */
 export function handshake<N extends SettingName>(spec: HandshakeSpec<N>) {
   return scenario(
     { ...spec, noLogin: "which tests single handshakes" },
@@ -79,7 +79,7 @@ export function handshake<N extends SettingName>(spec: HandshakeSpec<N>) {
         load: `${cases.length} handshakes, one after the other`,
         size: 1,
         reusesCredentials: true, // by all cases
-        // Nothing of one case is left for the next.
+        // No connection of one case is left for the next.
         options: { noConnectionReuse: true },
         duration: ms(0), // as long as the server takes
         longest: ms(cases.length * CONNECT_TIMEOUT),

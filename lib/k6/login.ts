@@ -40,8 +40,8 @@ export interface LoginFunction {
   /** The variables that {@link login} gives: usable in the URL, headers, subprotocols, and messages. */
   readonly loginVariables: readonly string[];
   /**
-   * Logs a connection in, before each attempt to connect, or again once what it gave has expired. Where it throws, the
-   * attempt has failed; an error's `reason`, such as `http_401`, is what that is counted by.
+   * Logs a connection in before each attempt to connect, or again once its result has expired. If it throws, the
+   * attempt has failed. An error's `reason`, such as `http_401`, becomes the reason that the failure is counted by.
    *
    * @param user the connection's variables: user, token, connection, and the columns of `USERS`
    */

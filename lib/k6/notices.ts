@@ -30,11 +30,11 @@ export function hideInNotices(texts: readonly string[]): void {
 }
 
 /**
- * Says what a peer said.
+ * Reports a peer's words.
  *
  * @param group the reason or close code that it is counted by
  * @param said the peer's words, as they came
- * @param sentence makes of these words, once they are fit to be printed, what is told
+ * @param sentence makes the notice from the words, once they are safe to print
  * @param more further secrets that must not be in them
  */
 export function notice(
@@ -53,7 +53,7 @@ export function notice(
   else console.warn(told);
 }
 
-/** What the extension has kept of all virtual users of this process. */
+/** The notices of all virtual users of this process, as the extension has kept them. */
 export const noticesSoFar = (): readonly string[] => keeper?.notices() ?? [];
 
 /** What the closed list of close codes does not tell. */

@@ -39,7 +39,10 @@ interface Facts {
   readonly network: Pick<Options, "hosts">;
 }
 
-/** What k6 is told of a scenario: who drives its load and for how long at the most, and by what it is judged. */
+/**
+ * k6's options for a scenario: which virtual users drive its load, for how long at most, and the limits that judge
+ * it.
+ */
 export function optionsOf(
   name: string,
   { duration, longest = duration, steps, beside, options }: Plan,
@@ -81,7 +84,7 @@ export function optionsOf(
       }),
     },
     thresholds: thresholds as NonNullable<Options["thresholds"]>,
-    // The endpoints are asked at the same time, each with a time-out of its own; then their connections are closed.
+    // The endpoints are asked at the same time, each with its own timeout. Then their connections are closed.
     setupTimeout: formatDuration(ms(connectWithin + CLOSE_TIMEOUT)),
     summaryTrendStats: stats,
     ...options,

@@ -28,7 +28,7 @@ export interface OrderingSpec<N extends SettingName, O extends OwnSettings = NoS
 
 export interface Talk {
   readonly connections: number;
-  /** Each is whole in one virtual user, so that what was published and what came meet. */
+  /** Each room is whole in one virtual user, which sees its publications and its deliveries. */
   readonly rooms: number;
   /** For how long everybody publishes. */
   readonly duration: Ms;
@@ -132,7 +132,7 @@ async function driveRoom(
     return connection;
   });
 
-  // What is published before everybody is there would be due to some only.
+  // A publication made before everybody has joined would be due to some only.
   await Promise.all(joined);
   const start = now();
   const present = members.map(({ open }) => open);

@@ -37,7 +37,7 @@ const PAGE_METRICS = [
 /** How often a page is asked what it has seen. */
 const ASK_EVERY = ms(1_000);
 
-/** How often it is tried whether the page shows what is published, before that counts. */
+/** The time between publications that find out whether the page shows anything, before publications count. */
 const TRY_EVERY = ms(250);
 
 export interface PagesSpec {
@@ -185,7 +185,7 @@ class WatchedPage {
     return `${scheme === "wss" ? "https" : "http"}://${host}${path}`;
   }
 
-  /** Publishes until the page shows it: then it is connected, in the room, and shows what is published there. */
+  /** Publishes until the page shows it. Then the page is connected, is in the room, and shows publications. */
   async #untilShown(page: BrowserPage, publisher: Connection): Promise<void> {
     const deadline = ms(now() + this.#spec.connectTimeout);
     for (;;) {

@@ -23,7 +23,7 @@ export interface Plan {
   readonly metrics?: readonly MetricName[];
   /** How long that may take. Default: no longer. */
   readonly longest?: Ms;
-  /** Shards that the load is cut into. Default: as many as there are things, 20 at the most. */
+  /** Shards that the load is cut into. Default: one for each connection or room, at most 20. */
   readonly shards?: number;
   /** The endpoints, where it is not `WS_URL` alone. */
   readonly servers?: readonly string[];
@@ -33,9 +33,9 @@ export interface Plan {
   readonly reusesCredentials?: boolean;
   /** Makes the sockets of the load, where they are not those of `k6/websockets`. */
   readonly connect?: NonNullable<SocketOptions["connect"]>;
-  /** Variables of connection `connection`, beside those that every connection has. Default: {@link FIRST_ROOM}. */
+  /** Variables of connection `connection`, beside the ones that every connection has. Default: {@link FIRST_ROOM}. */
   variables?(connection: number): { readonly [name: string]: string };
-  /** k6's own, beside those that all scenarios have. */
+  /** Options of k6, beside the ones that all scenarios have. */
   readonly options?: Pick<Options, "noConnectionReuse">;
   /** The extension, where it does the measuring. */
   readonly engine?: Engine;
@@ -47,7 +47,7 @@ export interface Plan {
   readonly breakdowns?: Breakdowns;
   /** What runs beside the load from its start, in virtual users of its own. */
   readonly beside?: Beside;
-  /** What the summary is to say beside its figures. */
+  /** Sentences that the summary shows beside its figures. */
   notes?(metrics: Summary["metrics"]): string[];
   /** Drives the share of one shard, whose load starts at `origin` on the run's clock. */
   drive(shard: Shard, origin: Ms): Promise<unknown>;

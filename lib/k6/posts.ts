@@ -18,7 +18,7 @@ export class Posts {
     return sent;
   }
 
-  /** Gives up the messages that still wait: each might take its whole time-out, long after the client left. */
+  /** Gives up the messages that still wait. Each might take its whole timeout, long after the client left. */
   end(): void {
     this.ended = true;
   }

@@ -28,7 +28,7 @@ interface Sent {
 export class ProbeRecorder {
   readonly #record: Record;
   readonly #timeout: Ms;
-  /** Replies past their time-out that have not come since. */
+  /** Replies past their timeout that have not come since. */
   #overdue = 0;
 
   /** @param timeout from a probe's due time: how long its reply may take */
@@ -52,7 +52,7 @@ export class ProbeRecorder {
     this.#missed(tags);
   }
 
-  /** A reply came after its time-out. */
+  /** A reply came after its timeout. */
   late(): void {
     this.#overdue--;
     this.#record("ws_messages_late", 1);

@@ -1,6 +1,6 @@
 /**
- * Runs a protocol in code for `k6-realtime try`, which is a program of Node.js and has none of k6's modules: asks it for
- * the next call on the protocol, makes it, and answers with what came of it (cli/try/in-k6.ts).
+ * Runs a protocol in code for `k6-realtime try`, which is a program of Node.js and has none of k6's modules. It asks
+ * `try` for the next call on the protocol, makes the call, and answers with the result (cli/try/in-k6.ts).
  */
 import http from "k6/http";
 import type { Options } from "k6/options";

@@ -11,7 +11,7 @@ import { fromWorkingDir, readInput, readJsonInput, reasonOf } from "./files.ts";
 // biome-ignore lint/suspicious/noExplicitAny: what its connections remember is nobody else's business
 export type OwnProtocol = Protocol | ProtocolInCode<any>;
 
-/** @throws {@link SettingsError} or DescriptorError saying what is wrong with it */
+/** @throws {@link SettingsError} or DescriptorError describing the problem */
 export function protocolFor(
   { PROTOCOL, PROTOCOL_FILE }: Settings<"PROTOCOL" | "PROTOCOL_FILE">,
   columns: readonly string[],

@@ -3,12 +3,12 @@ import type { Ms } from "../units.ts";
 import { now, sleepUntil } from "./clock.ts";
 import type { Record } from "./recorder.ts";
 
-/** What became of a publication that was due: sent, left out, or the first of those that nobody can send any more. */
+/** The fate of a publication that was due: sent, left out, or the first one that nobody can send any more. */
 type Attempt = "published" | "left-out" | "over";
 
 /**
- * Publishes at each due time, whatever became of those before (an open model), and records what was published and how
- * late that was.
+ * Publishes at each due time, whatever became of earlier publications (an open model). Records each publication and
+ * how late it was.
  *
  * @param publish sends the publication that was due at `due`, at `at` on the script's clock
  */

@@ -62,7 +62,7 @@ export class Reader {
     this.role = role;
     this.name = `${role} reader ${index}`;
     this.record = (metric, value, tags) => {
-      // What a slow reader leaves unread is no delay of the generator's.
+      // The generator did not delay what a slow reader leaves unread.
       if (role === "control" || (role === "slow" && metric === "ws_generator_delay_ms")) return;
       record(metric, value, { ...tags, role, phase: room.phase });
     };
@@ -220,7 +220,7 @@ export class Reader {
     this.compare(this.lag, publication.phase, at - publication.at);
   }
 
-  /** The generator's own lateness is none of the server's: these times count from the write. */
+  /** The server is not to blame for the generator's own lateness: these times count from the write. */
   private compare(to: { before: number[]; beside: number[] }, phase: Phase, took: number): void {
     if (phase === "baseline") to.before.push(took);
     else if (phase !== "resume" && phase !== "drain") to.beside.push(took);

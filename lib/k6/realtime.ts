@@ -3,8 +3,8 @@ import type * as Realtime from "k6/x/realtime";
 import { keepNotices } from "./notices.ts";
 
 /**
- * The extension. It is not imported: a k6 without it would then look for one to download, and fail with a
- * message that says nothing of what to do.
+ * The extension. It is not imported. A k6 without it would then look for one to download, and fail with a message
+ * that does not say what to do.
  *
  * @throws Error naming the k6 that the scenario needs. To be called in the init context.
  */

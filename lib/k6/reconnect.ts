@@ -32,13 +32,13 @@ export interface ReconnectSpec<N extends SettingName, O extends OwnSettings = No
 
 export interface Rooms {
   readonly subscribers: number;
-  /** Each is whole in one virtual user, so that what was published and what came meet. */
+  /** Each room is whole in one virtual user, which sees its publications and its deliveries. */
   readonly rooms: number;
   /** For how long is published, once a room is whole. */
   readonly duration: Ms;
   /** Time between two publications into one room. */
   readonly interval: Ms;
-  /** Whether what is published while a subscriber is away must reach it later. */
+  /** Whether publications made while a subscriber is away must reach it later. */
   readonly replay: "required" | "optional";
   /** How often this side cuts each subscriber's connection, evenly over the publications. */
   readonly cuts: number;

@@ -3,13 +3,13 @@ import { deliveriesOf, type Protocol } from "../protocols/index.ts";
 import { SettingsError } from "../settings.ts";
 
 /**
- * What is held and never asked anything tells nothing of the server.
+ * Connections that are held without a single probe prove nothing about the server.
  *
- * @throws {@link SettingsError} where the protocol has no probe
+ * @throws {@link SettingsError} if the protocol has no probe
  */
 export function requireProbe({ name, descriptor }: Protocol): void {
   if (descriptor.probe) return;
-  // Of those that come with the toolkit, event streams' alone have none.
+  // Of the built-in protocols, only the ones of event streams have no probe.
   const setting = __ENV.PROTOCOL_FILE ? "PROTOCOL_FILE" : "PROTOCOL";
   const hint = __ENV.SSE_URL ? "; on an event stream a probe goes by HTTP, see event-streams.md" : "";
   throw new SettingsError(`${setting}: expected a protocol with a "probe", got "${name}" without one${hint}`);

@@ -22,7 +22,7 @@ export interface RoundTripOptions {
 /** When probes are due. */
 export interface Schedule {
   readonly every: Duration;
-  /** From now on. No probe falls due within the time-out of the end, so that each reply has its time. */
+  /** From now on. No probe falls due within the reply timeout before the end, so that each reply has its time. */
   readonly for: Duration;
 }
 

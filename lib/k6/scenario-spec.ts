@@ -15,7 +15,7 @@ export interface ScenarioSpec<N extends SettingName, O extends OwnSettings = NoS
   extends Partial<LoginFunction> {
   /** The file's name, in lower case with hyphens. */
   readonly name: string;
-  /** The settings it reads beside those that all scenarios have. */
+  /** The settings it reads, beside the ones that all scenarios have. */
   readonly settings: readonly N[];
   /** Settings of its own: `{ MY_VAR: duration("What it is for.", "10s") }`. */
   readonly ownSettings?: O;

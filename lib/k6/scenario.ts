@@ -103,7 +103,7 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
   const ownMetrics: OwnMetrics = spec.metrics ?? {};
   requireOwnNames(ownMetrics);
   const remindOfSummary = summaryReminder(spec.name);
-  // Where the sockets are the extension's (tools/bundles.mjs), all of it is there.
+  // If the sockets are the extension's (tools/bundles.mjs), all of the extension is there.
   const extension = (spec.extension ?? sockets) as Partial<Helper>;
   refuseOverrides(spec.settings, ownSettings, extension);
   const profile = profileFor(spec.profile);
@@ -165,7 +165,7 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
   const breakdowns = { ...plan.breakdowns, ...checks?.breakdowns };
   requireLimits("floor", floor, allNames, ownMetrics);
   const all = profile ? together(floor, limitsOn(names, profile)) : floor;
-  /** Looked for where it is told of, not by each virtual user. */
+  /** Looked for once, where the result is reported, not in each virtual user. */
   const strange = () =>
     strangers(Object.keys(__ENV).sort(), ownSettings).filter(
       ({ meant }) => meant === undefined || read.includes(meant),
@@ -249,7 +249,7 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
                 endpoints.some((url) => url.includes("?")),
               isPart: isLaterPart(),
             });
-      // What the summary takes for the sign that the set-up was done.
+      // The summary takes this for the sign that the setup was done.
       const data = { upgraded: false };
       const accepted = () => {
         data.upgraded = true;

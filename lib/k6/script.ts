@@ -88,7 +88,7 @@ export function script<M extends string = never>(spec: ScriptSpec<M>) {
   function summaryOf(data: K6Data): Summary {
     const dropped = data.metrics.dropped_iterations?.values.count ?? 0;
     return summarize(
-      // What a set-up of the script's own returns says nothing; without one iteration there is no load.
+      // The result of a script's own setup proves nothing. Without a single iteration there is no load.
       { ...data, setup_data: { upgraded: true } },
       {
         scenario: spec.name,

@@ -10,8 +10,8 @@ export const SHARD_METRICS = [
 ] as const satisfies readonly MetricName[];
 
 /**
- * Virtual users at the most. Each drives many connections on one event loop, because a virtual user
- * costs far more memory than a connection; several, because each has one processor at the most.
+ * The largest number of virtual users. Each drives many connections on one event loop, because a virtual user costs
+ * far more memory than a connection. There are several, because each uses at most one processor.
  */
 export const MAX_SHARDS = 20;
 

@@ -30,8 +30,8 @@ export interface SoakSpec<N extends SettingName, O extends OwnSettings = NoSetti
   /** Hears of all that happens on a connection, such as deliveries, once it is recorded. */
   observe?(effect: Effect, user: User<Values<N, O>>): void;
   /**
-   * What a user does beside its probes: called whenever a session is ready, again after each reconnect. Where it throws,
-   * the run is incomplete.
+   * The actions of a user beside its probes. Called whenever a session is ready, again after each reconnect. If it
+   * throws, the run is incomplete.
    */
   act?(connection: Connection, user: User<Values<N, O>>): void | Promise<void>;
 }

@@ -4,7 +4,7 @@ import { type HttpSettings, httpVersionOf } from "../http-version.ts";
 import { SettingsError } from "../settings.ts";
 import { compressMessages, connectBy } from "./socket.ts";
 
-/** Has the sockets offer what the settings say, as far as those that are used can. */
+/** Has the sockets offer the compression of the settings, as far as this kind of socket can. */
 export function offerCompression(settings: CompressionSettings, stock: boolean): void {
   const offered = compressionOf(settings);
   const beyond = stock && beyondStock(offered);
@@ -13,7 +13,7 @@ export function offerCompression(settings: CompressionSettings, stock: boolean):
   compressMessages(offered);
 }
 
-/** Has the sockets connect by the version of HTTP that the settings say, if those that are used can. */
+/** Has the sockets connect by the HTTP version of the settings, if this kind of socket can. */
 export function chooseHttpVersion(settings: HttpSettings, stock: boolean): void {
   const version = httpVersionOf(settings);
   if (stock && version.httpVersion !== "1.1")

@@ -29,7 +29,7 @@ export interface SocketObserver {
    * whether compression was agreed on.
    */
   opened(at: Ms, compressed: boolean, firstByteAt?: Ms): void;
-  /** There will be no connection. `said` is what the socket said of that beside the reason. */
+  /** The connection failed. `said` holds the socket's words, beside the reason. */
   failed(reason: ConnectReason, said: string): void;
   /** A message: when its bytes were read, and when this call was made. */
   received(frame: Frame, at: Ms, handledAt: Ms): void;
@@ -43,7 +43,7 @@ export interface SocketObserver {
   closed(code: number | undefined, by: DropCause, text: string, resumption?: Resumption): void;
 }
 
-/** Where an event stream goes on. */
+/** The point from which an event stream resumes. */
 export interface Resumption {
   /** To be sent as `Last-Event-ID`, unless it is empty. */
   readonly lastEventId: string;
@@ -63,7 +63,10 @@ export interface SocketOptions {
   connect?(url: string, subprotocols: readonly string[], params: ConnectParams): K6WebSocket;
 }
 
-/** What a socket is given beside its URL: the engine's takes time-outs and has no cookie jar, k6's own the reverse. */
+/**
+ * The parameters of a socket beside its URL. The engine's takes timeouts and has no cookie jar; with k6's own it is
+ * the reverse.
+ */
 interface ConnectParams extends MessageLimits, Compression, HttpVersion {
   readonly headers: { readonly [name: string]: string };
   readonly timeouts?: Timeouts;
@@ -109,7 +112,7 @@ export function compressMessages(offered: Compression): void {
  */
 export interface K6WebSocket {
   readonly readyState: number;
-  /** What was agreed on: of stock k6 one text for each header line. */
+  /** The agreed extensions. Stock k6 gives one text for each header line. */
   readonly extensions: string | readonly string[];
   binaryType: "arraybuffer" | "blob";
   /** `firstByteMs` is how long before the event the answer's first byte came; the engine's alone, of event streams. */
@@ -148,8 +151,8 @@ export const onStockSockets = !("Swarm" in sockets);
 if (!onStockSockets) keepNotices(sockets as unknown as Keeper);
 
 /**
- * k6 gives the sockets of a virtual user one cookie jar, out of which a cookie that one simulated client was given
- * would be sent by the next: each has an empty jar of its own.
+ * Each client has an empty cookie jar of its own. k6 gives the sockets of a virtual user one jar, so the next client
+ * would send a cookie that was set for another.
  */
 const withK6: NonNullable<SocketOptions["connect"]> = (url, subprotocols, { headers, ...more }) =>
   new K6WebSocket(
@@ -266,9 +269,9 @@ export class Socket {
   }
 
   /**
-   * Sends Close and ends the TCP connection without waiting for an answer: a peer that is gone never answers, and
-   * would hold k6 past the end of the test. Stock k6 has no such call, but ends a connection that it fails to write to,
-   * as it must after a Close; send() refuses to by itself, unless the Close comes while it looks at what to send.
+   * Sends Close and ends the TCP connection without waiting for an answer. A peer that is gone never answers, and
+   * would hold k6 past the end of the test. Stock k6 has no such call, but it ends a connection when a write fails. A
+   * write must fail after a Close. send() refuses by itself, unless the Close comes while it looks at what to send.
    */
   cut(): void {
     if (this.state === "connecting") this.abandon();

@@ -101,7 +101,7 @@ export interface SwarmSpec<N extends SettingName> extends ScenarioSpec<N> {
   load(settings: Settings<N>): GivenSwarmLoad;
   /** Variables of the protocol: a text for all connections, or texts that they take in turn. */
   variables(settings: Settings<N>): Readonly<Record<string, string | readonly string[]>>;
-  /** What they do while they are held, one of these. Absent: nothing. */
+  /** The activity of the connections while they are held. At most one is given; absent, they do nothing. */
   fanOut?(settings: Settings<N>): WithDurations<FanOutLoad>;
   probing?(settings: Settings<N>): GivenProbing;
   /** What runs beside the swarm, and what it records. Absent: nothing. */
@@ -133,7 +133,7 @@ export interface Climb {
   /** What sizes are multiples of. Default 1. */
   readonly multiple?: number;
   readonly setting: "CONNECTIONS" | "PUBLISH_RATE";
-  /** What the sizes are numbers of. */
+  /** The unit of the sizes. */
   readonly of: StepsOf;
   /** What all steps have in common, in words: `in 1 room`. */
   readonly fixed: string;
@@ -345,7 +345,7 @@ export function swarm<N extends SettingName>(spec: SwarmSpec<N>) {
     // One that leaves and comes back is opened more than once.
     const comeBack = (spec.fanOut?.(settings as Settings<N>).churn ?? 0) > 0;
     const stepGap = later.length * CLOSE_TIMEOUT;
-    // A search tries some of those that it may: no more than so many, the largest at worst.
+    // A search tries some of the possible sizes: no more than this many, at worst the largest.
     const tried = sizes.length > 0 ? loads.slice(-mostSteps(planned)) : loads;
     return {
       load: [describeLoads(loads, planned), ...(beside ? [beside.load] : [])].join("; beside them "),

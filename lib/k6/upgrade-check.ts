@@ -21,13 +21,13 @@ export interface Asked extends UpgradeRequest {
 }
 
 /**
- * Asks each endpoint for a WebSocket upgrade, all at the same time, by the kind of socket that the load uses. Where one
- * does not accept, ends the run, naming those that did not and what they did instead. To be called in `setup`, which
- * ends after the answers; no promise, since k6 has another exit code for one that is rejected.
+ * Asks each endpoint for a WebSocket upgrade, all at the same time, by the kind of socket that the load uses. If an
+ * endpoint does not accept, ends the run, naming each such endpoint and its answer. To be called in `setup`, which
+ * ends after the answers. It returns no promise, since k6 has another exit code for a rejected one.
  *
  * @param within how long each may take
- * @param accepted called once all have accepted; never, where the run is interrupted before
- * @param connect makes the load's sockets, where they are not those of `k6/websockets`
+ * @param accepted called once all have accepted; never if the run is interrupted before
+ * @param connect makes the load's sockets, if not `k6/websockets` makes them
  */
 export function requireUpgrades(
   requests: readonly Asked[],
@@ -67,7 +67,7 @@ export function requireUpgrades(
   }
 }
 
-/** Logs each in, then asks; or fails the set-up, past any promise. */
+/** Logs each in, then asks. Otherwise fails the setup, past any promise. */
 export function afterLogins(
   requests: readonly (Identity & { readonly shown: string })[],
   ask: (known: readonly Asked[]) => void,

@@ -5,10 +5,10 @@ import { parseUsers, RESERVED, tableOf, type UserFile, type UserTable } from "..
 import { fromWorkingDir, readInput, reasonOf, unreadable } from "./files.ts";
 
 /**
- * Reads the users' file once for the process: k6 keeps one copy of a shared array, where each virtual user would have
- * its own of anything else. The extension needs none in JavaScript.
+ * Reads the users' file once for the process. k6 keeps one copy of a shared array, but one copy for each virtual user
+ * of anything else. The extension needs no copy in JavaScript.
  *
- * @throws {@link SettingsError} naming what is wrong; never a token
+ * @throws {@link SettingsError} naming the problem, never a token
  */
 export function readUsers(
   path: string,

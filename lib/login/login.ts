@@ -51,7 +51,7 @@ export interface LoginFailure {
 /** A login that did. */
 export interface LoggedIn {
   readonly variables: Readonly<Record<string, string>>;
-  /** Where the connection goes, if not to `WS_URL`. */
+  /** The URL of the connection, if not `WS_URL`. */
   readonly endpoint?: string | undefined;
   /** How long it can be used again; undefined: for one attempt to connect. */
   readonly validFor?: Ms | undefined;
@@ -66,9 +66,9 @@ export type Send = (request: HttpRequest) => Promise<HttpAnswer | LoginFailure>;
 export interface Login {
   /** The variables that it gives. */
   readonly variables: readonly string[];
-  /** Requests, at the most, each of which may take as long as a connection. */
+  /** The largest number of requests. Each may take as long as a connection. */
   readonly requests: number;
-  /** Where its requests go, as far as that is known before. */
+  /** The endpoints of its requests, as far as they are known before. */
   readonly endpoints: readonly string[];
   /** Whether it says where the connection goes. */
   readonly givesEndpoint: boolean;
@@ -106,11 +106,11 @@ interface CompiledRequest {
   readonly captures: readonly (readonly [name: string, from: Capture])[];
 }
 
-/** What is known where a login is read. */
+/** The facts that are known when a login is read. */
 export interface LoginContext {
   /** Names in the users' file. */
   readonly columns: readonly string[];
-  /** Names that the scenario gives beside those that every connection has. */
+  /** Names that the scenario gives, beside the ones that every connection has. */
   readonly more?: readonly string[];
   /** The endpoint, whose host a path is on. */
   readonly endpoint: string;
@@ -120,7 +120,8 @@ export interface LoginContext {
 /**
  * Reads a file of login requests.
  *
- * @throws {@link SettingsError} naming each wrong field, with what was expected and, unless it may be a secret, what came
+ * @throws {@link SettingsError} naming each wrong field, with the expected value and, unless it may be a secret, the
+ * actual one
  */
 export function parseLogin(json: unknown, source: string, context: LoginContext): Login {
   const { success, output, issues } = v.safeParse(LoginSchema, json);

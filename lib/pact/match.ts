@@ -229,7 +229,7 @@ const isEmpty = (value: unknown): boolean =>
   (Array.isArray(value) && value.length === 0) ||
   (isFields(value) && Object.keys(value).length === 0);
 
-/** A scalar as a text; what is none as JSON. */
+/** A scalar as a text, anything else as JSON. */
 function textOf(value: unknown): string {
   if (typeof value === "string") return value;
   return isNumber(value) ? String(value) : String(JSON.stringify(value));

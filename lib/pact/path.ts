@@ -7,7 +7,7 @@ export const ANY: unique symbol = Symbol("*");
 
 const TOKEN = /\.(\*|[^.[\]\s]+)|\[(?:(\d+)|(\*)|'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)")\]/y;
 
-/** @throws PactError where it is none */
+/** @throws PactError if it is not a path */
 export function parsePath(source: string): readonly Token[] {
   const refused = () =>
     new PactError(`expected a path such as "$.items[*].id", got ${JSON.stringify(source)}`);

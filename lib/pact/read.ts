@@ -49,7 +49,7 @@ const MOST_DEPTH = 200;
 /**
  * @param text the file's
  * @param source how to call it in errors
- * @throws PactError naming the field, what was expected and what came
+ * @throws PactError naming the field, the expected value and the actual one
  */
 export function readPact(text: string, source: string): Pact {
   if (text.length > MOST_CHARACTERS)

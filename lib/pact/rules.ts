@@ -43,7 +43,7 @@ export interface RuleList {
 /** Rules by where they hold. */
 export type Rules = readonly { readonly at: readonly Token[]; readonly list: RuleList }[];
 
-/** Where rules stand, for errors. */
+/** The place of rules in the pact, for errors. */
 type Source = string;
 
 /** By their names in the file: `min` without a name is a type's, `datetime` is an older name. */

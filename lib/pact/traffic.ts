@@ -18,7 +18,7 @@ type Fields = { readonly [name: string]: unknown };
 
 /**
  * @param lines a JSON object a line
- * @throws PactError where they are none of `try --json`
+ * @throws PactError if `try --json` did not write them
  */
 export function readTraffic(lines: string, source: string): readonly Passed[] {
   const events = lines.split("\n").flatMap((line, i): Fields[] => {

@@ -1,4 +1,4 @@
-/** Whether what a server sent is what a pact expects. Pure. */
+/** Whether a server's messages are the ones that a pact expects. Pure. */
 import { isLosslessNumber } from "lossless-json";
 import { compare, type Mismatch } from "./match.ts";
 import type { Expected, Interaction, Pact } from "./read.ts";
@@ -10,9 +10,9 @@ export interface Verified {
   readonly isKept: boolean;
   /** Messages, or exchanges, that are as expected. */
   readonly right: number;
-  /** Those that should be, and are not. */
+  /** The number of expected messages that did not come. */
   readonly wrong: number;
-  /** What is wrong with the first of them, or with the one that comes nearest. */
+  /** The mismatches of the first of them, or of the message that comes nearest. */
   readonly mismatches: readonly Mismatch[];
   /** Why it is not kept. */
   readonly why?: string;
@@ -80,7 +80,7 @@ function ofExchange(interaction: Interaction, traffic: readonly Passed[]): Verif
   };
 }
 
-/** Looks for the answers in their order; gives what is wrong with the nearest to the first that is missing. */
+/** Looks for the answers in their order; gives the mismatches of the message nearest to the first missing one. */
 function answersIn(received: readonly Passed[], expected: readonly Expected[]): readonly Mismatch[] {
   let from = 0;
   for (const message of expected) {

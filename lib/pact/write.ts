@@ -1,4 +1,4 @@
-/** A pact of version 4, made of what a server was seen to send. Pure. */
+/** A pact of version 4, made from the messages that a server sent. Pure. */
 import { isLosslessNumber } from "lossless-json";
 import { showPath } from "./path.ts";
 import type { Passed } from "./traffic.ts";

@@ -6,8 +6,8 @@ import { CONNECTION_VARIABLES, kindOf } from "./variables.ts";
 import { hasWire, refusal, type Wire, type WireSpec, wireOf, wireProblems } from "./wire.ts";
 
 /**
- * What the fields of a descriptor say of one another: that a group is one of the regex beside it, that a
- * variable has a value by then, that a reply has a probe to answer.
+ * Checks the fields of a descriptor against one another. The regex beside a group must have that group, a variable
+ * must have a value by then, a reply must have a probe to answer.
  *
  * @param columns variables of the users' file
  */
@@ -222,7 +222,7 @@ export const deliveriesOf = ({ delivery = [] }: Descriptor): readonly DeliverySp
 export const errorsOf = ({ error = [] }: Descriptor): readonly ErrorSpec[] =>
   Array.isArray(error) ? error : [error];
 
-/** Where an error names its probe: where it says, otherwise where the first reply with an identifier has it. */
+/** The place where an error names its probe: its own `id`, otherwise the `id` of the first reply that has one. */
 export const errorId = (d: Descriptor, error: ErrorSpec): string | undefined =>
   error.id ?? d.reply?.find((reply) => reply.match === "id")?.id;
 
@@ -235,7 +235,7 @@ class Checker {
     this.written(d, "", true);
   }
 
-  /** Says how the messages are written that are looked at from here on. `prefix` is of the fields that say so. */
+  /** Sets the format of the messages that are checked from here on. `prefix` is that of the fields which state it. */
   written(spec: WireSpec, prefix: string, isNew: boolean): void {
     const problems = isNew ? wireProblems(spec) : [];
     for (const { path, expected, got } of problems) this.add(prefix + path, expected, got);

@@ -21,7 +21,7 @@ import type { ConditionSpec, DeliverySpec, Descriptor, ErrorSpec } from "./schem
 import { CODE } from "./template.ts";
 import type { VariableName } from "./variables.ts";
 
-/** Values that a message is made from: those of the connection, what was captured, and `id`, `seq` and `payload`. */
+/** Values that a message is made from: the connection's variables, captured values, and `id`, `seq` and `payload`. */
 export type Variables = { readonly [K in VariableName]: string } & { readonly [name: string]: string };
 
 /**
@@ -158,7 +158,7 @@ function withoutFunctions(value: unknown, path: string, functions: Map<string, C
   );
 }
 
-/** Elements of a list are read out of its JSON, and are no messages that a function could be given. */
+/** Elements of a list are read out of its JSON. They are not messages that a function could take. */
 const isOfElement = (field: string, delivery: object): boolean =>
   field === "where" && "each" in delivery && delivery.each !== undefined;
 
@@ -203,7 +203,7 @@ class Places {
         ...error,
         condition: this.#condition(error.condition, errorAt(i)),
         reason: this.#locator(error.reason, `${errorAt(i)}.reason`),
-        // Where it names none itself, it takes the first reply's: a function there is its, too.
+        // If it names none itself, it takes the first reply's, even if that is a function.
         id: this.#locator(error.id, errorsOf(d)[i]?.id === undefined ? replyWithId(d) : `${errorAt(i)}.id`),
       })),
       answers: c.answers.map((answer, i) => {

@@ -30,7 +30,7 @@ export interface Compiled {
   readonly wire: Wire;
   /** Whether any of its messages is other than text. */
   readonly hasWires: boolean;
-  /** Where messages have strings that hold JSON. */
+  /** The places of strings that hold JSON. */
   readonly nested: readonly (readonly string[])[];
   readonly session: readonly CompiledStep[];
   readonly resume: CompiledStep | undefined;
@@ -111,7 +111,7 @@ export interface CompiledDelivery extends DeliveryFields {
 }
 
 export interface CompiledList extends CompiledDelivery {
-  /** Where the list is. */
+  /** The place of the list. */
   readonly each: readonly string[];
   /** What an element must look like. */
   readonly element: Condition["where"];
@@ -140,7 +140,7 @@ function toMs(sentAt: DeliverySpec["sentAt"]): CompiledDelivery["toMs"] {
 export const compile = (d: Descriptor, columns: readonly string[] = []): Protocol =>
   protocolOf(d, compileParts(d), columns);
 
-/** A protocol of what has been compiled. */
+/** A protocol from its compiled parts. */
 export function protocolOf(d: Descriptor, compiled: Compiled, columns: readonly string[]): Protocol {
   const path = d.path === undefined ? undefined : parsePathTemplate(d.path);
   const used = new Set([...(path?.variables ?? []), ...usedBy(compiled)]);

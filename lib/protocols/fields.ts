@@ -19,7 +19,7 @@ export function readCaptures(reader: Reader, captures: readonly Capture[]): Map<
   return taken;
 }
 
-/** The delivery that the message is, with what is wrong with it, and where one could resume after it. */
+/** The delivery that the message is, with its faults, and the point to resume from after it. */
 export function readDelivery(
   reader: Reader,
   delivery: CompiledDelivery,

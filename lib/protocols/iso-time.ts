@@ -1,7 +1,7 @@
 /**
  * Times as text, as RFC 3339 section 5.6 writes them: a date, a time and its offset from UTC.
  *
- * @returns Unix time in milliseconds, fractional; undefined for what is none
+ * @returns Unix time in milliseconds, fractional; undefined for any other text
  */
 export function isoTimeMs(text: string): number | undefined {
   const [whole, year, month, day, hour, minute, second, fraction = "", sign, hours = "0", minutes = "0"] =

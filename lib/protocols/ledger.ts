@@ -14,7 +14,7 @@ export interface Probe {
   answered: number;
   /** Which replies' turn, or message, was taken. */
   taken: number;
-  /** What was sent, where a reply is the message itself. */
+  /** The message sent, if a reply is the message itself. */
   message: string | undefined;
   state: "open" | "answered" | "timed-out" | "failed" | "lost" | "forgotten";
 }
@@ -33,11 +33,11 @@ const isUnanswered = (probe: Probe): boolean => probe.answered === 0 && hasTurn(
 const isKnown = ({ state }: Probe): boolean => state !== "forgotten";
 
 /**
- * The probes of one connection. Each reply of each probe ends in exactly one way: it came in time, it timed
- * out, an error took its place, or the connection was lost. A settled probe stays known, so that a reply that comes
- * again or too late is told apart from one that nobody asked for, until one is made that is due a reply time-out after
- * its deadline, and {@link KEPT} or more are known; one that timed out and still has its turn longer than that, but
- * of more than {@link MOST_KEPT} the oldest goes.
+ * The probes of one connection. Each reply of each probe ends in exactly one way: it came in time, it timed out, an
+ * error took its place, or the connection was lost. A settled probe stays known, so that a repeated or late reply is
+ * told apart from one that nobody asked for. It is forgotten when {@link KEPT} or more are known and a probe is made
+ * that is due one reply timeout after its deadline. A probe that timed out and still has its turn is kept longer; of
+ * more than {@link MOST_KEPT}, the oldest goes.
  */
 export class Ledger {
   readonly #all: number;

@@ -22,7 +22,7 @@ import { type Written, write, writeOwn } from "./write.ts";
 
 const NONE: readonly Effect[] = [];
 
-/** Nothing of one message outlives its reading, so that all connections can share one reader, and one for elements. */
+/** No part of a message outlives its reading, so all connections can share one reader, and one for elements. */
 const reader = new Reader();
 const element = new Reader();
 
@@ -134,7 +134,7 @@ export class Machine implements Conversation {
     return step?.wire ?? this.#protocol.wire;
   }
 
-  /** Takes a message; gives it as text where a codec could make one of it. */
+  /** Takes a message; gives it as text if a codec could decode it. */
   #takeIncoming(incoming: Incoming | StreamEnd, at: Ms, effects: Effect[]): Omit<Received, "effects"> {
     if (typeof incoming === "string") {
       if (!this.#isEnded()) effects.push({ kind: "invalid", ...this.#streamEnd(incoming) });
@@ -399,7 +399,7 @@ export class Machine implements Conversation {
       this.#deliver(reader, deliveries[i]!, at, effects);
       return true;
     }
-    // One that brings a list, by its regex, and whose JSON is none.
+    // A message that brings a list, by its regex, but whose JSON is not valid.
     const broken = lists.find(
       ({ condition }) => condition.pattern && reader.matches(condition) && !reader.isJson,
     );
@@ -462,10 +462,10 @@ export class Machine implements Conversation {
   }
 
   /**
-   * A message of a protocol's own code is made when it is read, which is when it is sent: one that is kept back takes no
-   * number of a sequence that is counted there.
+   * A protocol in code makes a message when the message is read, which is when it is sent. A message that is kept
+   * back therefore uses up no sequence number of that code.
    *
-   * @throws RangeError on what the codec cannot write
+   * @throws RangeError on a message that the codec cannot write
    */
   #send(message: Outgoing, purpose: Purpose, at: Ms, locals?: ReadonlyMap<string, Value>): Send {
     if (!message.encode) return { kind: "send", ...frameOf(this.#written(message, at, locals)), purpose };

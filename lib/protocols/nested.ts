@@ -5,7 +5,8 @@ import { placeOf } from "./source-text.ts";
  * Puts JSON in the place of strings that hold it.
  *
  * @param text a message; what is not JSON stays as it is
- * @param nested where the strings are, one after the other: a pointer may lead into what an earlier one has unfolded
+ * @param nested the places of the strings, in order: a pointer may lead into a string that an earlier one has
+ * unfolded
  */
 export function unfold(text: string, nested: readonly (readonly string[])[]): string {
   let whole = text;

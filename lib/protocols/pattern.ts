@@ -18,7 +18,7 @@ export interface Pattern {
 export interface PatternMatch {
   /** What each named group took; undefined where it took no part. */
   readonly groups: readonly (string | undefined)[];
-  /** Where the text after the match begins. */
+  /** The start of the text after the match. */
   readonly end: number;
 }
 
@@ -57,7 +57,7 @@ export function compilePattern(source: string): Pattern {
   };
 }
 
-/** What is known of a part of the pattern that was read. */
+/** Facts about a part of the pattern that was read. */
 interface Piece {
   readonly js: string;
   /** Whether it can match nothing: repeating that differs between the two engines. */

@@ -1,4 +1,4 @@
-/** What is wrong with one field. */
+/** A problem with one field. */
 export interface Problem {
   /** The field, as one writes it in JavaScript: `session[0].within`. */
   readonly path: string;

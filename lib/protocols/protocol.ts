@@ -46,7 +46,7 @@ export type Effect =
       readonly dueAt: Ms;
       readonly at: Ms;
     }
-  /** A reply that had not come by the reply time-out; one for each reply. */
+  /** A reply that had not come by the reply timeout; one for each reply. */
   | { readonly kind: "timeout"; readonly name: string; readonly id: string; readonly dueAt: Ms }
   /** A reply that was still in time to come when the connection ended; one for each reply. */
   | { readonly kind: "lost"; readonly name: string; readonly id: string; readonly dueAt: Ms }
@@ -70,7 +70,7 @@ export type Effect =
       readonly dueAt?: Ms;
       readonly names?: readonly string[];
     }
-  /** A message that breaks the protocol. `detail` holds nothing of the message itself. */
+  /** A message that breaks the protocol. `detail` does not quote the message. */
   | {
       readonly kind: "invalid";
       readonly reason:
@@ -82,7 +82,7 @@ export type Effect =
         | "protocol_code";
       readonly detail: string;
     }
-  /** A message that the descriptor says nothing of and that may be ignored. */
+  /** A message that matches no rule of the descriptor and may be ignored. */
   | { readonly kind: "unmatched" }
   /** A variable taken from a message of the session. */
   | { readonly kind: "captured"; readonly name: string; readonly value: string };
@@ -133,9 +133,9 @@ export interface Received {
 export type MessageRole = "session" | "heartbeat" | "refresh" | "error" | "reply" | "delivery";
 
 /**
- * One connection's state machine. It reads no clock and writes to no socket: instants are given, what is to be
- * done comes back as {@link Effect}s. Instants share one origin; those given to {@link due} do not go back, while
- * a message may have been read a little before the last of them.
+ * One connection's state machine. It reads no clock and writes to no socket: the caller gives instants, and gets the
+ * things to do as {@link Effect}s. Instants share one origin. The ones given to {@link due} never go back, while a
+ * message may have been read a little before the last of them.
  */
 export interface Conversation {
   /** The 101 has come: starts the session. */
@@ -145,20 +145,20 @@ export interface Conversation {
   /** As {@link receive}: the protocol's messages that a message of WebSocket brings, each with what came of it. */
   receiveEach(frame: Frame, at: Ms): Iterable<Received>;
   /**
-   * Makes a probe that was due at `dueAt`, from which its response time and its time-out count.
-   * Throws before `ready`, after the end, and RangeError on an id that was used already or that cannot be
-   * written (with `probe.id` "number": what is no whole number), or on a message that the codec cannot write.
+   * Makes a probe that was due at `dueAt`, from which its response time and its timeout count. Throws before `ready`
+   * and after the end. Throws RangeError on an id that was used already or cannot be written (with `probe.id`
+   * "number": anything but a whole number), or on a message that the codec cannot write.
    */
   probe(id: string, dueAt: Ms, payload?: string): Send;
   /** The probe was written at `at`: service time counts from here. */
   sent(id: string, at: Ms): void;
   /** Makes a publication. Throws before `ready` and after the end. */
   publish(publication: Publication, at: Ms): Send;
-  /** Replaces the token, for what is sent from now on; sets the time of the next refresh. */
+  /** Replaces the token in all later messages, and sets the time of the next refresh. */
   setToken(token: string, expiresAt?: Ms): void;
   /** When {@link due} has something to do; undefined when nothing is waited for. */
   nextDue(): Ms | undefined;
-  /** Does what has fallen due by `at`: time-outs, heartbeats, refresh. */
+  /** Does everything that is due by `at`: timeouts, heartbeats, refresh. */
   due(at: Ms): readonly Effect[];
   /** The connection ended at `at`: every reply still waited for comes back as `lost`. Nothing happens after. */
   drop(at: Ms): readonly Effect[];

@@ -1,4 +1,4 @@
-/** First in, first out, in constant time for each item; those that no longer count are dropped on the way. */
+/** First in, first out, in constant time for each item. Items that no longer count are dropped on the way. */
 export class Queue<T> {
   #items: T[] = [];
   #head = 0;

@@ -16,8 +16,8 @@ export const MOST_MESSAGES = 65_536;
 export const MESSAGE_BYTES = 2 ** 26;
 
 /**
- * The protocol's messages in one of WebSocket: what stands between delimiters, but for what is empty. From the
- * {@link MOST_MESSAGES}th on the rest is one, and so are bytes that are not UTF-8.
+ * The protocol's messages in one WebSocket message: the segments between delimiters, without empty ones. From the
+ * {@link MOST_MESSAGES}th on, the rest is one message. Bytes that are not UTF-8 are one message, too.
  */
 export function* messagesIn(frame: Frame, delimiter: string): Generator<Frame> {
   const text = typeof frame === "string" ? frame : decodeUtf8(frame);
@@ -41,7 +41,7 @@ export interface Message {
   readonly bytes: Uint8Array;
   /** Whether it came as a binary message. */
   readonly isBinary: boolean;
-  /** What it is as JSON, parsed when first asked for; undefined when it is none. */
+  /** The message as JSON, parsed when first asked for; undefined if it is not JSON. */
   // biome-ignore lint/suspicious/noExplicitAny: whoever writes a protocol knows what its messages hold
   readonly json: any;
 }
@@ -60,7 +60,10 @@ export interface Condition {
 /** A value, or whether there is to be any. */
 type Wanted = string | number | boolean | null | { readonly exists: boolean };
 
-/** Where a field is, parsed once: in the JSON, in a group of the regex, or where a protocol's own code finds it. */
+/**
+ * The place of a field, parsed once: in the JSON, in a group of the regex, or wherever a protocol's own code finds
+ * it.
+ */
 export type Locator =
   | { readonly tokens: readonly string[] }
   | { readonly group: number }
@@ -98,11 +101,11 @@ export class Reader {
   #text: string | undefined;
   #sent: string | undefined;
   #groups = NO_GROUPS;
-  /** Where the JSON begins: after the regex's match. */
+  /** The start of the JSON: after the regex's match. */
   #from = 0;
   #parsed: { from: number; value: unknown } | undefined;
   #wantedJson = false;
-  /** Whether a text or regex has said what the message is, even if nothing came of it. */
+  /** Whether a text or regex has recognised the message, even if the rest of it was not as expected. */
   #recognised = false;
   #frame: Frame = "";
   /** What the connection remembers for a protocol's own code. */
@@ -158,7 +161,7 @@ export class Reader {
     return this.#failure;
   }
 
-  /** The message as JSON, whole; undefined when it is none. */
+  /** The message as JSON, whole; undefined if it is not JSON. */
   wholeJson(): unknown {
     this.#from = 0;
     return this.#json();
@@ -307,7 +310,10 @@ export class Reader {
   }
 }
 
-/** What a reader has loaded. One object for all messages, since nothing of one outlives its reading. */
+/**
+ * The message that a reader has loaded. One object serves all messages, since no part of a message outlives its
+ * reading.
+ */
 const messageOf = (reader: Reader): Message => ({
   get text() {
     return reader.text;
@@ -323,7 +329,7 @@ const messageOf = (reader: Reader): Message => ({
   },
 });
 
-/** A value that a protocol's own code gave; a number that is none has none. */
+/** A value that a protocol's own code gave. NaN and infinities do not count as values. */
 function valueGiven(read: unknown): Value | undefined {
   if (typeof read === "string") return stringValue(read);
   if (typeof read === "number" && Number.isFinite(read)) return numberValue(String(read));

@@ -23,7 +23,7 @@ import {
   wireOf,
 } from "./wire.ts";
 
-/** What a message is. The last two: the descriptor says nothing of it; it is not what the codec or framing reads. */
+/** The kind of a message. The last two: it matches no rule of the descriptor; the codec or framing cannot read it. */
 export type MessageKind =
   | "session"
   | "probe"
@@ -39,14 +39,14 @@ export type MessageKind =
 
 /** A delivery: the fields that the descriptor finds in it, and its JSON, from which they are. */
 export type DeliveryFound = Omit<Extract<Effect, { kind: "delivery" }>, "kind" | "at"> & {
-  /** Of one that came in a list: the element. Undefined where it is no JSON. */
+  /** The message, or the element if it came in a list. Undefined if it is not JSON. */
   readonly content: unknown;
 };
 
 /** What a descriptor takes a message for. */
 interface Taken {
   readonly kind: MessageKind;
-  /** Which part of the descriptor says so, such as `session[0]` or `reply[0]`. */
+  /** The part of the descriptor that matched, such as `session[0]` or `reply[0]`. */
   readonly field?: string;
   /** Of a reply: its name. Of an error: its reason. */
   readonly name?: string;
@@ -54,7 +54,7 @@ interface Taken {
   readonly values?: Readonly<Record<string, string>>;
   /** Of a reply: the probe that it answers. */
   readonly answers?: Recognized;
-  /** Those that the message brings. */
+  /** The deliveries that the message brings. */
   readonly deliveries?: readonly DeliveryFound[];
 }
 
@@ -92,7 +92,7 @@ export class Recognizer {
   /** The step of the session whose message is awaited. */
   #step = 0;
   readonly #byId = new Map<string, Recognized>();
-  /** Those that wait for their own message to come back. */
+  /** Probes that wait for their own message to come back. */
   readonly #byText = new Map<string, Recognized[]>();
   /** Of each reply, the probes that wait for their turn. */
   readonly #turns: Recognized[][];
@@ -287,7 +287,7 @@ function wholeOf({ frame: raw, wire }: Incoming): Whole | undefined {
   return text === undefined ? undefined : { text, raw };
 }
 
-/** The descriptor as the server has it: what a client receives is what the server sends, and the reverse. */
+/** The descriptor from the server's side: it sends the messages that a client receives, and the reverse. */
 export const mirrored = (descriptor: Descriptor): Descriptor => ({
   ...descriptor,
   ...mirroredWire(descriptor),

@@ -16,7 +16,7 @@ export interface Call {
   readonly args: readonly unknown[];
 }
 
-/** What is told of the protocol first. */
+/** The facts about the protocol that come first. */
 export type HostFacts = Pick<
   Protocol,
   "name" | "subprotocols" | "descriptor" | "variables" | "replies" | "numericIds"

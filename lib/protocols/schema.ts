@@ -9,7 +9,7 @@ import { isoTimeMs } from "./iso-time.ts";
 import { compilePattern, PatternError } from "./pattern.ts";
 import { parsePathTemplate, TemplateError } from "./template.ts";
 
-/** A text that `parse` accepts; the message of the error it throws says what was expected. */
+/** A text that `parse` accepts. The error that it throws states the expectation. */
 const parsed = (parse: (source: string) => unknown, failure: new (message: string) => Error, what: string) =>
   v.pipe(
     v.string("text"),
@@ -36,7 +36,9 @@ const list = <T extends v.GenericSchema>(item: T, what: string) =>
 
 const optional = v.exactOptional;
 
-/** An item or a list of them, with the JSON Schema of a union: what is wrong is said of the form that it has. */
+/**
+ * An item or a list of them, with the JSON Schema of a union. Problems are reported for the form that the value has.
+ */
 const oneOrList = <T extends v.GenericSchema>(item: T, what: string) => {
   const many = list(item, what);
   const either = v.union([item, many]);
@@ -169,7 +171,7 @@ const CodecObject = object(
   "The format of the messages, with its options.",
 );
 
-/** What is wrong is said of the form that it has. */
+/** Problems are reported for the form that the value has. */
 const codec = (() => {
   const either = v.union([codecName, CodecObject]);
   const run: (typeof either)["~run"] = (dataset, config) =>

@@ -1,14 +1,15 @@
 /**
  * Templates of outgoing messages: text with `${variable}` in it.
  *
- * The JSON of a template is the longest stretch that begins at a `{` or `[`, reaches to the end (a
- * NUL at the end, as STOMP has, aside) and is JSON when each variable stands for a value. Before it, what stands
- * between a `{` or `[` and where that closes is JSON too, if there is a text in quotation marks in it. Inside JSON a
- * variable is written as JSON: whole where a value stands, escaped where it stands inside a string. Elsewhere it is
- * written as it is. So `42${id}["echo",{"user":${user}}]` does what it looks like. A template that begins with `{` or
- * `[` and is not JSON is a slip, and refused.
+ * The JSON of a template is the longest stretch that begins at a `{` or `[`, reaches to the end and is JSON when each
+ * variable stands for a value. A NUL at the end, as STOMP has, does not count. Before it, a stretch from a `{` or `[`
+ * to its closing bracket is JSON too, if it holds a text in quotation marks. Inside JSON a variable is written as
+ * JSON: whole where a value stands, escaped where it stands inside a string. Elsewhere it is written as it is. So
+ * `42${id}["echo",{"user":${user}}]` does what it looks like. A template that begins with `{` or `[` and is not JSON
+ * is a slip, and refused.
  *
- * Where a delimiter ends each message of the protocol, a template may hold several: each is a template of its own.
+ * If a delimiter ends each message of the protocol, a template may hold several messages: each is a template of its
+ * own.
  */
 
 /** What stands for a variable: its plain text, and the JSON that says the same. */
@@ -45,7 +46,7 @@ export interface Template {
   expand(scope: Scope): string;
 }
 
-/** Why a text is no template: `message` continues "expected". */
+/** Why a text is not a template: `message` continues "expected". */
 export class TemplateError extends Error {}
 
 type Place = "raw" | "value" | "string" | "uri" | "cookie";
@@ -76,9 +77,9 @@ export function parseTemplate(source: string, delimiter?: string): Template {
 export const parsePathTemplate = (source: string): Template => parsePlainTemplate(source, "uri");
 
 /**
- * Parses a template that is no message. `place` says how its variables are written: `raw` as they are, `uri`
- * percent-encoded, `cookie` so that they stay within a cookie's value (RFC 6265 section 4.1.1). `literal` rewrites the
- * text between them. Throws {@link TemplateError}.
+ * Parses a template of something other than a message. `place` says how its variables are written: `raw` as they are,
+ * `uri` percent-encoded, `cookie` so that they stay within a cookie's value (RFC 6265 section 4.1.1). `literal`
+ * rewrites the text between them. Throws {@link TemplateError}.
  */
 export function parsePlainTemplate(
   source: string,

@@ -1,5 +1,5 @@
 /**
- * The reverse of a template: whether a message is one of those that it makes, and what stood for its variables. Other
+ * The reverse of a template: whether it could have made a message, and with which values of its variables. Other
  * clients write the same message with its fields in another order, with more of them, or without some, so JSON is
  * compared by its fields.
  */
@@ -39,7 +39,7 @@ export function mouldsOf(template: string, delimiter?: string): Mould[] {
   return messages.map(split);
 }
 
-/** Undefined where the message is none of the template's. */
+/** Undefined if the template cannot have made the message. */
 export function unfill({ text, json }: Mould, message: string): Unfilled | undefined {
   const given = split(message);
   const found: Found = { values: {}, literals: 0, keys: 0, absent: 0, source: given.source };
@@ -109,7 +109,7 @@ function fits(wanted: unknown, given: unknown, path: readonly string[], found: F
   });
 }
 
-/** Where the template has a variable, any value may stand, or none. */
+/** In the place of a variable any value may stand, or nothing at all. */
 function fills(wanted: string, given: unknown, path: readonly string[], found: Found): boolean {
   if (given === undefined) {
     found.absent++;

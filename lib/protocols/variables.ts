@@ -27,7 +27,7 @@ export const VARIABLES = {
 
 export type VariableName = keyof typeof VARIABLES;
 
-/** Those that a connection has from the start and that whoever opens it gives. */
+/** The variables that a connection has from the start, given by the code that opens it. */
 export const CONNECTION_VARIABLES = [
   "room",
   "user",
@@ -36,7 +36,7 @@ export const CONNECTION_VARIABLES = [
   "connection",
 ] as const satisfies readonly VariableName[];
 
-/** How the variable is written in JSON; undefined for a name that is none. */
+/** How the variable is written in JSON; undefined for an unknown name. */
 export const kindOf = (name: string): VariableKind | undefined =>
   Object.hasOwn(VARIABLES, name) ? VARIABLES[name as VariableName] : undefined;
 

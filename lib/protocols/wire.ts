@@ -195,7 +195,7 @@ function find(bytes: Uint8Array, { framing, delimiter }: Wire): Found {
   return { start: 0, end, next };
 }
 
-/** Where a delimiter stands, and what is after it; the end of all where it does not. */
+/** The position of a delimiter, and of the bytes after it; the end of all bytes if there is no delimiter. */
 function endOf(bytes: Uint8Array, delimiter: Uint8Array): [end: number, next: number] {
   const first = delimiter[0]!;
   for (let at = bytes.indexOf(first); at !== -1; at = bytes.indexOf(first, at + 1)) {

@@ -3,8 +3,8 @@ import type { ComparisonSummary, Summary, ThresholdSummary } from "./summary.ts"
 import { describeLimit } from "./words.ts";
 
 /**
- * The summary as JUnit XML, which CI systems show: a test case for each limit and each comparison with earlier runs, and
- * one for the run itself, which is an error when it is neither pass nor fail.
+ * The summary as JUnit XML, which CI systems show. Each limit, each comparison with earlier runs and the run itself
+ * are test cases. The run is an error if it neither passes nor fails.
  */
 export function junit(summary: Summary): string {
   const {
@@ -37,7 +37,7 @@ export function junit(summary: Summary): string {
   ].join("\n");
 }
 
-/** @param details what is known of a failure beside the figure */
+/** @param details facts about a failure, beside the figure */
 function limitCase(scenario: string, limit: ThresholdSummary, details: readonly string[]): string {
   const text = details.map(inert).join("\n");
   const failure = limit.ok

@@ -8,7 +8,7 @@ import { grouped, number, percent, valueBeside } from "./words.ts";
 export interface Layout {
   readonly headline: string;
   readonly facts: string;
-  /** What was tested, and by which settings, in sentences; none where that is not known. */
+  /** The target and the settings of the test, in sentences; empty if they are not known. */
   readonly tested: readonly string[];
   /** A row for each step of a load that grew. */
   readonly steps: readonly string[][];
@@ -102,7 +102,7 @@ function countRow(name: string, metric: MetricSummary): string[][] {
   if (metric.kind === "rate" && metric.rate !== null) {
     return [[name, percent(metric.rate), `${metric.passes} of ${metric.passes + metric.fails}`]];
   }
-  // What a gauge last was tells nothing where each of its parts is of something else: notes tell those.
+  // The last value of a gauge means nothing if each of its parts measures something else: notes show the parts.
   return metric.kind === "gauge" && metric.max > 0 && metric.by === undefined
     ? [[name, String(metric.value), `at most ${metric.max}`]]
     : [];

@@ -6,8 +6,8 @@ import { holds, parseLimit } from "./threshold.ts";
 /**
  * @param field what to call the limits in an error
  * @param names the metrics that are recorded
- * @param own what those are that are the script's own
- * @throws RangeError where a limit is on no recorded metric, or is none, or where none asks for traffic
+ * @param own the kinds of the script's own metrics
+ * @throws RangeError if a limit is on no recorded metric, is not a valid limit, or if no limit asks for traffic
  */
 export function requireLimits(
   field: string,

@@ -22,7 +22,7 @@ export function trendStats(thresholds: Thresholds): string[] {
 export interface K6Data {
   readonly state: { readonly testRunDurationMs: number };
   readonly metrics: { readonly [name: string]: K6Metric };
-  /** What `setup` returned; absent where it failed. It is done where `upgraded` says so. */
+  /** The result of `setup`; absent if it failed. `upgraded` tells whether it was completed. */
   readonly setup_data?: { readonly upgraded: boolean } | null | undefined;
 }
 
@@ -100,7 +100,7 @@ export function summarize(data: K6Data, facts: RunFacts): Summary {
   const metrics = metricsOf(measured, facts.metrics, facts.breakdowns, facts.own);
   const { judged, unjudged } = thresholdSummaries(data, measured, facts.limits, facts.own);
   const evidence: Evidence = {
-    // Without a set-up (--no-setup) the load may have begun all the same.
+    // Without a setup (--no-setup) the load may have begun all the same.
     setupDone:
       data.setup_data?.upgraded === true ||
       (data.setup_data == null && countOf(metrics.ws_shards_started) > 0),
@@ -198,8 +198,8 @@ const isJudgedByK6 = (data: K6Data, limits: Thresholds): boolean =>
   Object.keys(limits).length === 0 || Object.values(data.metrics).some(({ thresholds }) => thresholds);
 
 /**
- * What each limit came to: as k6 decided it, or where k6 did not, by the figures. Where k6 did not even compute those,
- * the limit is not judged.
+ * The result of each limit: as k6 decided it, otherwise by the figures. If k6 did not compute the figures either, the
+ * limit is not judged.
  */
 function thresholdSummaries(data: K6Data, measured: K6Data, limits: Thresholds, own: OwnMetrics = {}) {
   const judged: ThresholdSummary[] = [];

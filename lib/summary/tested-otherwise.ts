@@ -4,7 +4,7 @@ import type { Tested } from "./tested.ts";
 /** What a run tested, by names that people read. */
 export type Terms = { readonly [name: string]: string };
 
-/** Where, what and how, then the settings that were given. */
+/** The target, the scenario and the load, then the settings that were given. */
 export function termsOf({ urls, protocol, profile, load, settings, host }: Tested): Terms {
   return {
     server: urls.join(", "),

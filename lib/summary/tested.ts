@@ -41,7 +41,7 @@ export type Tested = v.InferOutput<typeof TestedSchema>;
 /** By which variable a scenario tells k6's outputs, and the command line, what it tests. */
 export const TESTED_VARIABLE = "TESTED";
 
-/** Where the command line says which machine this is, which a script cannot ask. */
+/** The variable in which the command line names this machine, since a script cannot ask. */
 export const HOST_VARIABLE = "K6_REALTIME_HOST";
 
 /** Settings that say where to put files, or that stand in a field of their own. */
@@ -80,7 +80,7 @@ export function parseTested(json: string | undefined): Tested | undefined {
 /** Endpoints that are named one by one. */
 const MOST_NAMED = 3;
 
-/** In two sentences: what was tested, and by which settings. */
+/** Two sentences: the target of the test, and its settings. */
 export function describeTested({ urls, protocol, profile, load, settings, host }: Tested): string[] {
   const more = urls.length - MOST_NAMED;
   const named = [...urls.slice(0, MOST_NAMED), ...(more > 0 ? [`${more} more`] : [])].join(", ");

@@ -8,7 +8,7 @@ export interface Limit {
 const EXPRESSION =
   /^\s*(count|rate|value|min|max|avg|med|p\(\d+(?:\.\d+)?\))\s*(<=|>=|===|==|!=|<|>)\s*(-?[\d.]+(?:e[+-]?\d+)?)\s*$/;
 
-/** Takes a threshold expression apart; undefined when it is none that k6 takes. */
+/** Takes a threshold expression apart; undefined if k6 would not take it. */
 export function parseLimit(expression: string): Limit | undefined {
   const [, aggregate, operator, bound] = EXPRESSION.exec(expression) ?? [];
   if (aggregate === undefined || !Number.isFinite(Number(bound))) return undefined;

@@ -58,7 +58,7 @@ export function judge(evidence: Evidence): { verdict: Verdict; reason: string } 
 /** Of a script of the user's own: it broke none, which says nothing. */
 export const NO_LIMITS = "there is no limit to judge it by";
 
-/** Judges a run whose load grew step by step: by its first step, for a later one that breaks is what was sought. */
+/** Judges a run whose load grew step by step by its first step only, since a later step is expected to break. */
 export function judgeSteps(evidence: Evidence, steps: StepsSummary): { verdict: Verdict; reason: string } {
   const gap = whyIncomplete(evidence);
   if (gap) return { verdict: "incomplete", reason: gap };
@@ -68,8 +68,8 @@ export function judgeSteps(evidence: Evidence, steps: StepsSummary): { verdict: 
 }
 
 /**
- * k6 cuts off a set-up that takes too long, mostly before it can count why, and begins none where one of its outputs
- * does not start: the summary cannot tell which.
+ * k6 cuts off a setup that takes too long, mostly before the setup can count why. It begins no setup if one of its
+ * outputs does not start. The summary cannot tell which.
  */
 export const NOTHING_BEGAN =
   "the load did not begin: an output of k6 did not start, or the set-up was interrupted or took too long; k6's message says which";
@@ -127,8 +127,8 @@ export function whyHollow({
 }
 
 /**
- * A reply that did not come counts with the time it was given. Where a percentile is such a value, and a limit beyond
- * it seems to hold, nobody knows whether it does.
+ * A reply that did not come counts with its timeout. If a percentile is such a value, and a limit above it seems to
+ * hold, nobody knows whether it does.
  */
 function whyOpen({ metrics, thresholds }: Evidence): string | undefined {
   const unjudged = thresholds.flatMap((limit) => whyUnjudged(limit, metrics) ?? []);

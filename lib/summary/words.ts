@@ -4,7 +4,7 @@ import { TITLES } from "../titles.ts";
 import type { ThresholdSummary } from "./summary.ts";
 import { holds, type Limit, parseLimit } from "./threshold.ts";
 
-/** Where a title is no noun that fits into a sentence. */
+/** Nouns for titles that do not fit into a sentence. */
 const NOUNS: { readonly [M in MetricName]?: string } = {
   ws_msg_rtt_ms: "round trip",
   ws_connect_failures: "failed attempts to connect",
@@ -104,10 +104,10 @@ export function valueBeside(metric: string, expression: string, value: number): 
 }
 
 /**
- * A figure as people read it, with as many more digits as it takes for it to be on the side of the limit where it is, and
- * for 0.9998 not to read as all.
+ * A figure as people read it. It has enough digits to stand on its own side of the limit, and for 0.9998 not to read
+ * as all.
  *
- * @param all what all of something is
+ * @param all the value that means all of something
  */
 function beside(limit: Limit | undefined, value: number, all: number): string {
   const tells = (shown: number): boolean =>

@@ -1,4 +1,4 @@
-/** What the answers of services that stream tokens look like, and what is asked of them. Pure. */
+/** The formats of services that stream tokens: their requests and their answers. Pure. */
 import * as v from "valibot";
 import { linesOf } from "../issues.ts";
 import { SettingsError } from "../settings.ts";
@@ -117,13 +117,13 @@ export const STREAM_FORMATS = {
   },
 } as const satisfies Record<string, StreamFormat>;
 
-/** The names of those that come with the toolkit. */
+/** The names of the built-in formats. */
 export const STREAM_FORMAT_NAMES = ["openai", "openai-responses", "anthropic"] as const;
 
 /**
- * Checks what a format's file holds.
+ * Checks the content of a format's file.
  *
- * @throws {@link SettingsError} naming each wrong field, with what was expected and what came
+ * @throws {@link SettingsError} naming each wrong field, with the expected value and the actual one
  */
 export function parseStreamFormat(json: unknown, source: string): StreamFormat {
   const { success, output, issues } = v.safeParse(StreamFormatSchema, json);

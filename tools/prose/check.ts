@@ -1,14 +1,13 @@
-/** `npm run check:prose [-- FILE…]`: checks the prose of the documents, or of the files named. */
-import { readFileSync } from "node:fs";
-import { filesUnder } from "../files.mjs";
-import { findings } from "./findings.ts";
-
-const all = ["README.md", "CONTRIBUTING.md", ...filesUnder("docs").filter((file) => file.endsWith(".md"))];
+/** `npm run check:prose [-- FILE…]`: checks the prose of documents and comments, or of the files named. */
+import { commentedFiles, documents, findingsIn, pending } from "./files.ts";
 
 const named = process.argv.slice(2);
+const waits = new Set(pending());
+const all = [...documents(), ...commentedFiles()].filter((file) => !waits.has(file));
+
 for (const file of named.length > 0 ? named : all) {
-  for (const finding of await findings(readFileSync(file, "utf8"))) {
-    console.error(`${file}:${finding}`);
+  for (const finding of await findingsIn(file)) {
+    console.error(finding);
     process.exitCode = 1;
   }
 }

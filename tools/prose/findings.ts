@@ -5,7 +5,7 @@ import { plainWords } from "./rules.ts";
 
 const kernel = new TextlintKernel();
 
-/** What is wrong with the prose of a Markdown text, as `line:column message`. */
+/** The faults in the prose of a Markdown text, as `line:column message`. */
 export async function findings(text: string): Promise<string[]> {
   const { messages } = await kernel.lintText(text, {
     ext: ".md",

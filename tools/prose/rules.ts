@@ -73,7 +73,7 @@ export function* habitsIn(text: string): Generator<Fault> {
   }
 }
 
-/** What is wrong with a sentence, and at which of its characters. */
+/** The faults of a sentence, each with the character at which it begins. */
 export function* faultsOf(sentence: string): Generator<Fault> {
   const words = wordsIn(sentence);
   if (words > LONGEST_SENTENCE)

@@ -1,5 +1,5 @@
 /** The sentences of a Markdown block, with code as one word each and every character traced to its source. */
-/** What is used of a node of textlint's syntax tree. */
+/** The used parts of a node of textlint's syntax tree. */
 export interface MarkdownNode {
   readonly type: string;
   readonly range: readonly [number, number];
@@ -9,7 +9,7 @@ export interface MarkdownNode {
 
 export interface Sentence {
   readonly text: string;
-  /** Where a character of {@link text} stands in the source, counted from the block's beginning. */
+  /** The position in the source of a character of {@link text}, counted from the block's beginning. */
   readonly sourceOf: (index: number) => number;
 }
 

@@ -13,7 +13,7 @@ export function followRun(draw: (charts: readonly Chart[], figures: string) => v
     if (over) source.close();
   };
   source.onerror = () => {
-    // What is shown stays: the run's own process is gone.
+    // The page keeps its content: the run's own process is gone.
     if (source.readyState !== EventSource.CLOSED) return;
     document.body.classList.add("lost");
   };

@@ -84,7 +84,7 @@ function rangeOf({ y, limits }: Chart): uPlot.Range.Function {
       .filter(({ axis, at, broken }) => axis === "y" && (broken || (at < max * NEAR && at > min / NEAR)))
       .map(({ at }) => at);
     const [lowest, highest] = [Math.min(min, ...bounds), Math.max(max, ...bounds)];
-    // No decade beyond what is there: half of one below and above at the most.
+    // No decade beyond the values: at most half of one below and above.
     if (y.scale === "log") return [lowest / 1.5, highest * 1.5];
     return [Math.min(0, lowest), highest * 1.08 || 1];
   };
@@ -97,7 +97,7 @@ function seriesOf(line: Line, y: Axis, stroke: string, area: string): uPlot.Seri
     width: line.isStrong ? 2.5 : 1.5,
     ...(line.axis === "right" && { scale: "right" }),
     points: { size: 4, fill: stroke },
-    // Where nothing is pointed at, the legend says between which values the line runs.
+    // When the pointer is elsewhere, the legend shows the range of the line.
     value: (plot, value, index) => {
       if (value !== null && value !== undefined) return tick(y, value);
       return plot.cursor.idx === null || plot.cursor.idx === undefined ? spanOf(plot.data[index], y) : "–";

@@ -4,7 +4,7 @@ import type { Chart, Line } from "../chart.ts";
 /** A column of x, then one for each line. */
 export type Table = [x: number[], ...lines: (number | null | undefined)[][]];
 
-/** uPlot takes one column of x for all lines of a chart: what a line has no value at is null. */
+/** uPlot takes one column of x for all lines of a chart: a missing value of a line is null. */
 export function tableOf({ lines }: Chart): Table {
   const points = lines.some(({ style, x }) => style === "points" && new Set(x).size < x.length);
   if (points) return scattered(lines);

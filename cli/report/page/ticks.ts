@@ -1,4 +1,4 @@
-/** Where logarithmic axes have their lines, and which of those have figures. Pure. */
+/** The grid lines of logarithmic axes, and which of the lines have figures. Pure. */
 
 /** From 1 to 9 times each power of ten that lies between two values. */
 export function logTicks(min: number, max: number): number[] {
@@ -30,5 +30,5 @@ export function hasFigure(tick: number, ticks: readonly number[]): boolean {
 /** 50 %, 90 %, 99 % and so on, as 1 / (1 - p). */
 const PERCENTILES: readonly number[] = [1, 2, 10, 100, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8];
 
-/** Those that an axis up to `max` reaches. */
+/** The ticks that an axis up to `max` reaches. */
 export const percentileTicks = (max: number): number[] => PERCENTILES.filter((tick) => tick <= max);

@@ -30,7 +30,7 @@ export function decodeBase64(text: string): Uint8Array | undefined {
   return bytes;
 }
 
-/** A text out of bytes that ought to be UTF-8: those that are not become U+FFFD. */
+/** A text out of bytes that ought to be UTF-8. Invalid bytes become U+FFFD. */
 export function lenientText(bytes: Uint8Array): string {
   // All engines that scripts run in have a TextDecoder now; most texts need none.
   return decodeUtf8(bytes) ?? new TextDecoder().decode(bytes);

@@ -32,7 +32,7 @@ function requireLevels(value: unknown, level: number): void {
   for (const inner of Object.values(value)) requireLevels(inner, level + 1);
 }
 
-/** The next value as JSON. Whatever a tag says, what is tagged stands for itself. */
+/** The next value as JSON. A tag is dropped: the tagged value stands for itself. */
 function value(tokens: Tokenizer, byteStrings: ByteStrings, level: number): string {
   const json = valueOrEnd(tokens, byteStrings, level);
   if (json === undefined) throw new CodecError("want no end here");

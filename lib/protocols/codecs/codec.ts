@@ -2,7 +2,7 @@ import type { Framing } from "./framing.ts";
 
 /** Turns messages of one format into JSON text and back. It keeps no state, so that all connections share it. */
 export interface Codec {
-  /** What the format is called in complaints: "an MQTT 5 packet". */
+  /** The format's name in complaints: "an MQTT 5 packet". */
   readonly title: string;
   /** How its messages end, where the format itself says that. */
   readonly framing?: Framing;
@@ -12,7 +12,7 @@ export interface Codec {
   encode(json: string): Uint8Array;
 }
 
-/** Why a message cannot be written: `message` names the field and says what was wanted, but nothing of its value. */
+/** Why a message cannot be written. `message` names the field and the expectation, but not the field's value. */
 export class CodecError extends Error {
   override readonly name = "CodecError";
 }
@@ -43,10 +43,10 @@ export type CodecName = (typeof CODEC_NAMES)[number];
 export interface MakeCodec {
   (options: CodecOptions): Codec;
   /**
-   * The types of a schema and of what it imports, as a descriptor carries them. Absent: the codec has no schemas.
+   * The types of a schema and of its imports, as a descriptor carries them. Absent: the codec has no schemas.
    *
    * @param read gives the text of a file by its path
-   * @throws Error saying what is wrong with it
+   * @throws Error describing the problem
    */
   typesOf?(path: string, read: (path: string) => string): unknown;
 }
@@ -56,12 +56,12 @@ export const MOST_LEVELS = 200;
 
 const made = new Map<CodecName, MakeCodec>();
 
-/** Adds a codec to those that descriptors may name: formats are loaded where one is named, and not before. */
+/** Adds a codec that descriptors may name. A format is loaded when a descriptor names it, and not before. */
 export function useCodec(name: CodecName, make: MakeCodec): void {
   made.set(name, make);
 }
 
-/** Whether {@link useCodec} was told of it. */
+/** Whether {@link useCodec} has added it. */
 export const hasCodec = (name: CodecName): boolean => made.has(name);
 
 /** What reads the schema of a codec, where it has one. */

@@ -1,7 +1,7 @@
 import { encodeUtf8 } from "../utf8.ts";
 import { CodecError } from "./codec.ts";
 
-/** Where a message is in a stream of bytes, and where the next one begins. */
+/** The position of a message in a stream of bytes, and of the next one. */
 export type Found =
   | { readonly start: number; readonly end: number; readonly next: number }
   /** It has not come whole: how many bytes there must be before more can be said. */

@@ -23,7 +23,7 @@ const framing: Framing = {
   wrap: (packet) => packet,
 };
 
-/** Packets of MQTT, each as the JSON object that mqtt-packet makes of it. */
+/** Packets of MQTT, each as the JSON object of mqtt-packet. */
 export function mqtt(options: CodecOptions): Codec {
   const is5 = options.version === "5";
   const byteStrings = new ByteStrings(options);

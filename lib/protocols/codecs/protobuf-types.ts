@@ -25,10 +25,10 @@ interface FieldType {
 }
 
 /**
- * Reads a schema and what it imports.
+ * Reads a schema and its imports.
  *
  * @param read gives the text of a file by its path
- * @throws Error saying what is wrong with it
+ * @throws Error describing the problem
  */
 export function typesOf(path: string, read: (path: string) => string): Types {
   const root = new protobufjs.Root();

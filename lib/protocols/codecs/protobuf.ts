@@ -49,7 +49,7 @@ function jsonOfMessage(message: Fields, type: Type, byteStrings: ByteStrings, le
   return `{${members.join()}}`;
 }
 
-/** Undefined for an empty list or map, which is none on the wire. */
+/** Undefined for an empty list or map, which has no bytes on the wire. */
 function jsonOfField(
   value: unknown,
   field: Field,
@@ -96,7 +96,7 @@ function jsonOfValue(value: unknown, field: Field, byteStrings: ByteStrings, lev
   }
 }
 
-/** Where a value stands in the JSON text of a message. */
+/** The position of a value in the JSON text of a message. */
 class Source {
   readonly #json: string;
   readonly #path: readonly string[];

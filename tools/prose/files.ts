@@ -1,0 +1,39 @@
+/** The files whose prose is checked. Paths are relative to the repository's root. */
+import { readFileSync } from "node:fs";
+import { filesUnder, root } from "../files.mjs";
+import { commentsOf } from "./comments.ts";
+import { findings } from "./findings.ts";
+
+const COMMENTED = ["lib", "cli", "scenarios", "playwright", "server", "dashboards", "tools", "extension"];
+const read = (file: string): string => readFileSync(`${root}/${file}`, "utf8");
+
+/** The pages that people read. */
+export const documents = (): string[] => [
+  "README.md",
+  "CONTRIBUTING.md",
+  ...filesUnder("docs").filter((file) => file.endsWith(".md")),
+];
+
+/** The files whose comments are checked: everything but tests and their material. */
+export const commentedFiles = (): string[] =>
+  COMMENTED.flatMap(filesUnder).filter(
+    (file) => /\.(ts|mjs|go)$/.test(file) && !/_test\.go$|(^|\/)(testdata|node_modules)\//.test(file),
+  );
+
+/** The files whose comments are not in plain words yet. The list only ever shrinks. */
+export const pending = (): string[] =>
+  read("tools/prose/pending.txt")
+    .split("\n")
+    .filter((line) => line !== "" && !line.startsWith("#"));
+
+/** The findings in one file, as `file:line:column message`: in all of a document, or in the comments of code. */
+export async function findingsIn(file: string): Promise<string[]> {
+  const text = read(file);
+  const parts = file.endsWith(".md") ? [{ line: 1, markdown: text }] : commentsOf(text);
+  const found = parts.map(async ({ line, markdown }) =>
+    (await findings(markdown)).map((finding) =>
+      finding.replace(/^\d+/, (inPart) => `${file}:${line - 1 + Number(inPart)}`),
+    ),
+  );
+  return (await Promise.all(found)).flat();
+}
