@@ -176,6 +176,7 @@ const CONNECT: Readonly<Record<Exclude<ConnectReason, ProxyOrOurs>, Term>> = {
 
 /** Errors in messages: `ws_message_errors`. */
 const MESSAGE: Readonly<Record<MessageReason, Term>> = {
+  proxy: ours("proxy"),
   protocol_code: ours("protocol_code"),
   error_reply: term(
     "The server answered with the protocol's own error message.",

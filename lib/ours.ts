@@ -158,6 +158,13 @@ export const OURS: readonly Ours[] = [
   {
     metric: "ws_message_errors",
     tag: "reason",
+    value: "proxy",
+    says: (n) =>
+      `${WHO} did not take ${messages(n)} sent by HTTP (proxy). The notes or the log quote the answer`,
+  },
+  {
+    metric: "ws_message_errors",
+    tag: "reason",
     value: "protocol_code",
     says: (n) =>
       `the protocol's own code failed at ${messages(n)} (protocol_code): a warning says which function threw what`,
@@ -189,7 +196,7 @@ export function oursIn(
   });
   // A limit on messages is why it ended the connections, and says more.
   const isExplained = happened.some(
-    ({ row }) => row.metric === "ws_message_errors" && row.value !== "protocol_code",
+    ({ row }) => row.metric === "ws_message_errors" && !["protocol_code", "proxy"].includes(row.value),
   );
   return happened
     .filter(({ row }) => !(isExplained && row.metric === "ws_connection_drops"))

@@ -1,7 +1,9 @@
-/** The request that carries a message beside a connection. Pure. */
+/** The request that carries a message beside a connection, and what its answer means. Pure. */
 import type { Identity } from "./identity.ts";
 import type { HttpSpec } from "./protocols/index.ts";
 import { parsePathTemplate, stringValue } from "./protocols/template.ts";
+import { forwardedRefusal, type ProxyServer } from "./proxy.ts";
+import type { MessageReason } from "./reasons.ts";
 import { canonicalHeaders } from "./request.ts";
 import { originOf } from "./url.ts";
 
@@ -19,11 +21,40 @@ export function postRequest(
   { url, headers, variables }: Identity,
   { method = "POST", path, headers: own = {} }: HttpSpec,
 ): PostRequest {
+  const endpoint = url.replace(/^ws/i, "http"); // a WebSocket's server answers HTTP on the same port
   const scope = (name: string) => stringValue(variables[name] ?? "");
   const usual = Object.entries(headers).filter(([name]) => !OF_THE_STREAM.includes(name));
   return {
     method,
-    url: path === undefined ? url : originOf(url) + parsePathTemplate(path).expand(scope),
+    url: path === undefined ? endpoint : originOf(endpoint) + parsePathTemplate(path).expand(scope),
     headers: { "Content-Type": "application/json", ...Object.fromEntries(usual), ...canonicalHeaders(own) },
   };
+}
+
+/** Why a message was not taken. */
+export interface PostFailure {
+  readonly reason: Extract<MessageReason, "error_reply" | "proxy" | "unsent">;
+  /** `http_503`, or what k6 says of a request without an answer. */
+  readonly said: string;
+}
+
+/** An answer; status 0 says that there was none, and the error why. */
+export interface PostAnswer {
+  readonly status: number;
+  readonly error: string;
+}
+
+/**
+ * What was wrong with a message sent by HTTP; undefined where the server took it. In the engine it is `refusal` of
+ * `extension/binding/post.go`: one table of fixtures holds both.
+ */
+export function postFailure(
+  url: string,
+  proxy: ProxyServer | undefined,
+  { status, error }: PostAnswer,
+): PostFailure | undefined {
+  if (status === 0) return { reason: proxy ? "proxy" : "unsent", said: error };
+  if (status >= 200 && status < 300) return undefined;
+  const reason = forwardedRefusal(proxy, url, status) ? "proxy" : "error_reply";
+  return { reason, said: `http_${status}` };
 }

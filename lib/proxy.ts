@@ -3,6 +3,7 @@
  * and the engine follow. Pure.
  */
 import { authorityOf, type Bytes, bytesOf, splitAuthority } from "./address.ts";
+import type { LoginReason, ProxyReason } from "./reasons.ts";
 
 /** What a proxy's variable says. */
 export interface ProxyServer {
@@ -20,6 +21,10 @@ export interface ProxyServer {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
+/** The proxy for an HTTP request to a URL; undefined for none. */
+export const proxyForHttp = (url: string, env: Environment): ProxyServer | undefined =>
+  proxyFor(url.replace(/^http/i, "ws"), env);
+
 /** The proxy for connections to a `ws://` or `wss://` URL; undefined for none. A loopback address never has one. */
 export function proxyFor(url: string, env: Environment): ProxyServer | undefined {
   const { host, port, isSecure } = authorityOf(url);
@@ -28,6 +33,26 @@ export function proxyFor(url: string, env: Environment): ProxyServer | undefined
   const [variable, value] =
     (isSecure ? firstOf(env, "HTTPS_PROXY", "https_proxy") : firstOf(env, "HTTP_PROXY", "http_proxy")) ?? [];
   return variable === undefined ? undefined : parse(variable, value!);
+}
+
+/** What a proxy that forwards plain HTTP answers in the server's place, or the server behind it: nothing tells the two apart. */
+const FORWARDED_REFUSALS: Readonly<Record<number, ProxyReason & LoginReason>> = {
+  407: "proxy_407",
+  502: "proxy_502",
+  503: "proxy_503",
+  504: "proxy_504",
+};
+
+/**
+ * Why an HTTP request was refused where it may be the proxy's doing; undefined where the answer is certainly the server's.
+ * A proxy sees nothing of HTTPS, and a SOCKS proxy nothing of HTTP.
+ */
+export function forwardedRefusal(
+  proxy: ProxyServer | undefined,
+  url: string,
+  status: number,
+): (ProxyReason & LoginReason) | undefined {
+  return proxy?.scheme === "http" && /^http:/i.test(url) ? FORWARDED_REFUSALS[status] : undefined;
 }
 
 /** The first of these variables that is not empty. */

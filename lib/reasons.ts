@@ -177,6 +177,7 @@ export const MESSAGE_REASONS = [
   "session", // a step of the session did not succeed
   "unsent", // fell due without a connection, or the peer does not read
   "clock_differs", // a time stamp that cannot be, by this machine's clock
+  "proxy", // sent by HTTP, and the proxy, or the server behind it, did not take it: ours
   "protocol_code", // a function of the protocol's own code threw: ours
   "close_unanswered", // the peer did not answer our Close (RFC 6455 section 5.5.1)
   ...BREACHES,

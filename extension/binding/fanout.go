@@ -115,6 +115,7 @@ func (r *recorder) fanOut(w *fanout.Window) {
 	s.count(m.Unmeasured, w.Forgotten, "reason", "forgotten")
 	s.count(m.Unmeasured, w.Undecided, "reason", "undecided")
 	s.count(m.MessageErrors, w.Unsent, "reason", "unsent")
+	s.count(m.MessageErrors, w.Proxy, "reason", "proxy")
 	s.count(m.MessageErrors, w.Sessions, "reason", "session")
 	s.count(m.MessageErrors, w.Errors, "reason", "error_reply")
 	s.count(m.MessageErrors, w.Invalid, "reason", "contract")

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -15,7 +16,6 @@ import (
 	"go.k6.io/k6/v2/lib"
 
 	"xk6-realtime/engine/clock"
-	"xk6-realtime/engine/fanout"
 	"xk6-realtime/engine/handshake"
 	"xk6-realtime/engine/protocol"
 )
@@ -103,17 +103,38 @@ func (p *poster) send(i int, message []byte) error {
 	if err != nil {
 		return err
 	}
+	proxy, _ := http.ProxyFromEnvironment(r) // as k6's transport asks
 	answer, err := p.client.Do(r)
 	if err != nil {
-		return withoutURL(err)
+		return refusal(r.URL, proxy, 0, withoutURL(err))
 	}
 	defer answer.Body.Close()
 	const most = 64 << 10 // so that the connection can be used again
 	io.Copy(io.Discard, io.LimitReader(answer.Body, most))
-	if answer.StatusCode < 200 || answer.StatusCode > 299 {
-		return fmt.Errorf("%w: http_%d", fanout.ErrRefused, answer.StatusCode)
+	return refusal(r.URL, proxy, answer.StatusCode, nil)
+}
+
+// refusal is what was wrong with a message sent by HTTP, by the status of its
+// answer, or by why there was none. In lib/post-request.ts it is postFailure: one
+// table of fixtures holds both.
+func refusal(to, proxy *url.URL, status int, err error) error {
+	switch {
+	case err != nil && proxy != nil:
+		return fmt.Errorf("%w: %w", protocol.ErrProxy, err)
+	case err != nil:
+		return err
+	case status >= 200 && status <= 299:
+		return nil
+	case proxy != nil && proxy.Scheme == "http" && to.Scheme == "http" && slices.Contains(forwardedRefusals, status):
+		return fmt.Errorf("%w: http_%d", protocol.ErrProxy, status)
 	}
-	return nil
+	return fmt.Errorf("%w: http_%d", protocol.ErrRefused, status)
+}
+
+// forwardedRefusals are the answers of a proxy that forwards plain HTTP and does
+// not reach the server, or has no credentials.
+var forwardedRefusals = []int{
+	http.StatusProxyAuthRequired, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout,
 }
 
 // request is a message of connection i, who sends it as itself.
@@ -124,7 +145,7 @@ func (p *poster) request(i int, message []byte) (*http.Request, error) {
 	if len(p.path) > 0 {
 		path = p.requests.render(p.path, i, percentEncoded)
 	}
-	r, err := http.NewRequest(cmp.Or(p.spec.Method, http.MethodPost), p.servers[i%len(p.servers)]+path, bytes.NewReader(message))
+	r, err := http.NewRequest(cmp.Or(p.spec.Method, http.MethodPost), httpOrigin(p.servers[i%len(p.servers)])+path, bytes.NewReader(message))
 	if err != nil {
 		return nil, withoutURL(err)
 	}
@@ -138,6 +159,15 @@ func (p *poster) request(i int, message []byte) (*http.Request, error) {
 		r.Header.Set(name, value)
 	}
 	return r, nil
+}
+
+// httpOrigin is where the server of a connection, which may be a WebSocket,
+// answers HTTP.
+func httpOrigin(origin string) string {
+	if rest, ok := strings.CutPrefix(origin, "ws"); ok {
+		return "http" + rest
+	}
+	return origin
 }
 
 // isOfTheStream tells a header field that asks for a stream.

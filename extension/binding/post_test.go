@@ -1,11 +1,15 @@
 package binding
 
 import (
+	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -14,7 +18,6 @@ import (
 	"go.k6.io/k6/v2/lib"
 
 	"xk6-realtime/engine/clock"
-	"xk6-realtime/engine/fanout"
 	"xk6-realtime/engine/protocol"
 )
 
@@ -117,11 +120,55 @@ func TestAMessageThatIsNotTakenSaysWhyAndNoURL(t *testing.T) {
 		p.post(0, nil, func(_ clock.Time, err error) { done <- err })
 		return <-done
 	}
-	if err := fails(); !errors.Is(err, fanout.ErrRefused) || !strings.Contains(err.Error(), "http_307") {
+	if err := fails(); !errors.Is(err, protocol.ErrRefused) || !strings.Contains(err.Error(), "http_307") {
 		t.Errorf("refused with %v", err)
 	}
 	server.Close()
-	if err := fails(); err == nil || errors.Is(err, fanout.ErrRefused) || strings.Contains(err.Error(), "secret") {
+	if err := fails(); err == nil || errors.Is(err, protocol.ErrRefused) || strings.Contains(err.Error(), "secret") {
 		t.Errorf("without a server: %v", err)
+	}
+}
+
+// test/unit/post-request.test.ts runs the same table.
+func TestWhoseDoingARefusalIs(t *testing.T) {
+	b, err := os.ReadFile("../../lib/post-request-fixtures.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rows []struct {
+		Sentence, URL, Proxy, Error string
+		Status                      int
+		Reason                      *string
+		Said                        string
+	}
+	if err := json.Unmarshal(b, &rows); err != nil || len(rows) == 0 {
+		t.Fatalf("%d rows, %v", len(rows), err)
+	}
+	reasons := map[string]error{"error_reply": protocol.ErrRefused, "proxy": protocol.ErrProxy}
+	for _, row := range rows {
+		to, _ := url.Parse(cmp.Or(row.URL, "http://h/x"))
+		var proxy *url.URL
+		if row.Proxy != "" {
+			proxy, _ = url.Parse(row.Proxy)
+		}
+		var cause error
+		if row.Error != "" {
+			cause = errors.New(row.Error)
+		}
+		got := refusal(to, proxy, row.Status, cause)
+		if row.Reason == nil {
+			if got != nil {
+				t.Errorf("%s: %v, want it taken", row.Sentence, got)
+			}
+			continue
+		}
+		if got == nil || !strings.HasSuffix(got.Error(), row.Said) {
+			t.Errorf("%s: %v, want %s", row.Sentence, got, row.Said)
+		}
+		for reason, as := range reasons { // unsent is neither
+			if errors.Is(got, as) != (reason == *row.Reason) {
+				t.Errorf("%s: %v, want %s", row.Sentence, got, *row.Reason)
+			}
+		}
 	}
 }

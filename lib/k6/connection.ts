@@ -315,11 +315,11 @@ export class Connection {
 
   /** Sends a message beside the connection. One that the server does not take is an error of its own. */
   private async post(http: HttpSpec, message: Frame): Promise<boolean> {
-    const wrong = await this.posts.send(this.options, http, message, this.options.replyTimeout);
-    if (wrong === undefined) return true;
-    const reason = /^http_/.test(wrong) ? "error_reply" : "unsent";
+    const failure = await this.posts.send(this.options, http, message, this.options.replyTimeout);
+    if (failure === undefined) return true;
+    const { reason, said } = failure;
     this.options.record("ws_message_errors", 1, { reason });
-    this.tell(reason, wrong, "a message sent by HTTP was not taken");
+    this.tell(reason, said, "a message sent by HTTP was not taken");
     return false;
   }
 

@@ -13,7 +13,7 @@ import {
 } from "../login/login.ts";
 import { Renewing } from "../login/renewing.ts";
 import type { MetricName } from "../metrics.ts";
-import { proxyFor } from "../proxy.ts";
+import { forwardedRefusal, proxyForHttp } from "../proxy.ts";
 import { LOGIN_REASONS, type LoginReason, loginReason } from "../reasons.ts";
 import { type SettingName, type Settings, SettingsError } from "../settings.ts";
 import { type Ms, ms } from "../units.ts";
@@ -181,12 +181,13 @@ async function send(request: HttpRequest, timeout: Ms): Promise<HttpAnswer | Log
     redirects: 0,
     responseCallback: http.expectedStatuses(...expected(request)),
   };
-  const isProxied = proxyFor(url.replace(/^http/i, "ws"), __ENV) !== undefined;
+  const proxy = proxyForHttp(url, __ENV);
+  const isProxied = proxy !== undefined;
   try {
     const answer = await http.asyncRequest(method, url, body ?? null, params);
     if (answer.status === 0)
       return { reason: loginReason(answer.error, isProxied), said: withoutUrl(answer.error, url) };
-    const refusal = isProxied && url.startsWith("http:") ? PROXY_STATUS[answer.status] : undefined;
+    const refusal = forwardedRefusal(proxy, url, answer.status);
     if (refusal)
       return { reason: refusal, said: `HTTP ${answer.status}, by the proxy or the server behind it` };
     const cookies = Object.entries(answer.cookies).flatMap(([name, all]) => {
@@ -203,14 +204,6 @@ async function send(request: HttpRequest, timeout: Ms): Promise<HttpAnswer | Log
     return { reason: loginReason(String(error), isProxied), said: withoutUrl(String(error), url) };
   }
 }
-
-/** What a proxy that forwards plain HTTP answers in the server's place, or the server behind it: it is not told apart. */
-const PROXY_STATUS: Readonly<Record<number, LoginReason>> = {
-  407: "proxy_407",
-  502: "proxy_502",
-  503: "proxy_503",
-  504: "proxy_504",
-};
 
 /** What k6 is to take for no failure, which its own `http_req_failed` counts. */
 function expected({ accepts }: HttpRequest): number[] {

@@ -1,22 +1,26 @@
 import http from "k6/http";
 import type { Identity } from "../identity.ts";
-import { postRequest } from "../post-request.ts";
+import { type PostFailure, postFailure, postRequest } from "../post-request.ts";
 import type { HttpSpec } from "../protocols/index.ts";
+import { proxyForHttp } from "../proxy.ts";
 import type { Frame } from "./socket.ts";
 
 /**
  * Sends a message beside its connection, as whoever the connection is.
  *
- * @returns what went wrong, as `http_503` or in words; undefined where the server took it
+ * @returns what went wrong; undefined where the server took it
  */
 export async function post(
   identity: Identity,
   spec: HttpSpec,
   message: Frame,
   timeoutMs: number,
-): Promise<string | undefined> {
+): Promise<PostFailure | undefined> {
   const { method, url, headers } = postRequest(identity, spec);
+  const proxy = proxyForHttp(url, __ENV);
   const body = typeof message === "string" ? message : message.slice().buffer;
+  const failure = (status: number, said: string) =>
+    postFailure(url, proxy, { status, error: said.replace(/\?\S*/g, "?…") });
   try {
     const { status, error } = await http.asyncRequest(method as "POST", url, body, {
       headers,
@@ -25,9 +29,8 @@ export async function post(
       timeout: timeoutMs,
       responseType: "none",
     });
-    if (status >= 200 && status < 300) return undefined;
-    return status > 0 ? `http_${status}` : error.replace(/\?\S*/g, "?…");
+    return failure(status, error);
   } catch (error) {
-    return String(error).replace(/\?\S*/g, "?…");
+    return failure(0, String(error));
   }
 }

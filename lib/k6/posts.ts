@@ -1,18 +1,27 @@
 import type { Identity } from "../identity.ts";
+import type { PostFailure } from "../post-request.ts";
 import type { HttpSpec } from "../protocols/index.ts";
 import { post } from "./post.ts";
 import type { Frame } from "./socket.ts";
 
-/** Why a message was not sent whose client had left before its turn. */
-export const LEFT = "its client left while earlier messages waited for their answers";
+/** What becomes of a message whose client leaves before its turn. */
+const LEFT: PostFailure = {
+  reason: "unsent",
+  said: "its client left while earlier messages waited for their answers",
+};
 
 /** The messages that one client sends by HTTP, one after the other: two at once might change places. */
 export class Posts {
   private last: Promise<unknown> = Promise.resolve();
   private ended = false;
 
-  /** Sends a message after those before it, and gives what went wrong, as {@link post} does, or {@link LEFT}. */
-  send(identity: Identity, spec: HttpSpec, message: Frame, timeoutMs: number): Promise<string | undefined> {
+  /** Sends a message after those before it, and gives what went wrong, as {@link post} does. */
+  send(
+    identity: Identity,
+    spec: HttpSpec,
+    message: Frame,
+    timeoutMs: number,
+  ): Promise<PostFailure | undefined> {
     const sent = this.last.then(() => (this.ended ? LEFT : post(identity, spec, message, timeoutMs)));
     this.last = sent;
     return sent;

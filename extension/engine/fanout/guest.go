@@ -247,8 +247,10 @@ func (g *guest) post(message []byte) {
 				r.Published++
 				r.series.Of(SendDelay).Record(posted.Sub(due))
 				return
-			case errors.Is(err, ErrRefused):
+			case errors.Is(err, protocol.ErrRefused):
 				r.Errors++
+			case errors.Is(err, protocol.ErrProxy):
+				r.Proxy++
 			default:
 				r.Unsent++
 			}

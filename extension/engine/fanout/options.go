@@ -21,11 +21,9 @@ type Options struct {
 	Variables func(i int) []string
 	// Authenticate: see [protocol.Init].
 	Authenticate bool
-	// Post sends what connection i publishes beside it, where the protocol has
-	// PublishHTTP, in its order. It does not wait, and calls done on a goroutine of
-	// its own: with when this side was done with it, and what was wrong. An error
-	// that wraps ErrRefused says that the server did not take it.
-	Post func(i int, message []byte, done func(posted clock.Time, err error))
+	// Post sends publications where the protocol has PublishHTTP, and is required
+	// there.
+	Post protocol.Post
 	// Checking checks every message that comes. Default: nothing does.
 	Checking *contract.Checking
 	// Unwritable is told why a message could not be written, once for each
@@ -47,10 +45,6 @@ type Options struct {
 	// come back at once. Default 0.
 	Churn float64
 }
-
-// ErrRefused: the server answered a publication that went by HTTP, and did not
-// take it.
-var ErrRefused = errors.New("the server did not take a publication")
 
 // Check tells what is wrong with the Options, before a Run is made of them.
 func (o Options) Check() error {

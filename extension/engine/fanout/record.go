@@ -31,6 +31,7 @@ type Counts struct {
 	Reordered  int64 // after a later one of the same publisher here
 	Foreign    int64 // of other processes, or of nobody
 	Unsent     int64 // publications that fell due without a connection to send them
+	Proxy      int64 // publications by HTTP that the proxy, or the server behind it, did not take
 	Sessions   int64 // that could not be had
 	Errors     int64 // error messages of the server
 	Invalid    int64 // messages that break the protocol

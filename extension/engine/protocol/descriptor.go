@@ -70,17 +70,6 @@ type StepSpec struct {
 	Delimiter string      `json:"delimiter"`
 }
 
-// HTTPSpec says that a message is the body of an HTTP request beside the
-// connection, which may then be an event stream.
-type HTTPSpec struct {
-	Method string `json:"method"` // default POST
-	// Path is a template, of a path and query on the host of the connection's URL;
-	// empty for those of that URL.
-	Path string `json:"path"`
-	// Headers come beside those of the connection.
-	Headers map[string]string `json:"headers"`
-}
-
 // PublishSpec is the message that is delivered to subscribers.
 type PublishSpec struct {
 	MessageSpec
