@@ -21,11 +21,16 @@ export const BENCH_MANUAL = `Measure how fast WebSocket servers echo.
   --header LINE            a line to add to each handshake
   --ca FILE                certificates to trust for wss; --insecure takes any
   --silence 30s            ends a case in which no echo comes for so long
+  --instances 4            processes that share each case's connections; they
+                           are started here
+  --listen HOST:PORT       waits there for the instances in place of starting
+                           them; each is a: k6-realtime bench --join HOST:PORT
   --rounds ${ROUNDS}               how often each server is measured
   --results DIR            where --compare writes report.html, report.md and
                            results.json (bench-results)
 
-The exit code is 0, or 99 where an echo was missing or wrong.
+The exit code is 0, 99 where an echo was missing or wrong, or 3 where an
+instance was lost.
 `;
 
 const WHAT = "benchmark of echoes";

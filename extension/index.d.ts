@@ -510,6 +510,16 @@ declare module "k6/x/realtime" {
    */
   export function readUsers(path: string, reserved?: readonly string[]): Users;
 
+  /**
+   * Measures as one instance of a benchmark of echoes (`k6 x echo-bench --listen`) until it has no more to measure.
+   * Connections are made with k6's own options of TLS, hosts and DNS. The promise rejects where the benchmark cannot be
+   * joined, or ends the connection amid a case.
+   *
+   * @param leader its address, such as `echo-bench:9900`
+   * @param headers for each handshake
+   */
+  export function joinEchoBench(leader: string, headers?: Readonly<Record<string, string>>): Promise<void>;
+
   /** Writes 64 KiB into a directory and removes them again; throws where that cannot be done. @param path absolute */
   export function tryDirectory(path: string): void;
 

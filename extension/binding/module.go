@@ -45,6 +45,7 @@ func (i *instance) Exports() modules.Exports {
 		"TokenStreams":  i.newTokenStreams,
 		"WebSocket":     i.newWebSocket,
 		"Contract":      i.newContract,
+		"joinEchoBench": i.joinEchoBench,
 		"readUsers":     i.readUsers,
 		"tryDirectory":  i.tryDirectory,
 		"inherits":      func(name string) bool { _, is := os.LookupEnv(name); return is },

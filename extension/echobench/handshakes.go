@@ -4,19 +4,20 @@ import (
 	"context"
 	"fmt"
 	"runtime"
-	"slices"
 	"time"
 
 	"xk6-realtime/engine"
 	"xk6-realtime/engine/clock"
-	"xk6-realtime/engine/hist"
 )
 
-// handshakes is a case of opening handshakes with one server. Each connection is
-// closed as soon as it is open. In a closed load as many are there at once as the
-// case has connections, and the next begins when one is gone.
+// handshakes is an instance's part of a case of opening handshakes with one
+// server. Each connection is closed as soon as it is open. In a closed load as
+// many are there at once as the case has connections, and the next begins when
+// one is gone.
 type handshakes struct {
 	Case
+	Instance
+	own   int // connections of this instance
 	began clock.Time
 	lanes []*lane
 	ended chan string   // from each lane that is done: why it failed, "" if it did not
@@ -42,14 +43,18 @@ type lane struct {
 	last              clock.Time
 }
 
-// measureHandshakes fills the row of a case of handshakes.
-func measureHandshakes(ctx context.Context, e *engine.Engine, server *Server, o Options, row *Row) {
+// measureHandshakes measures a part of a case of handshakes.
+func measureHandshakes(ctx context.Context, e *engine.Engine, server *Server, c Case, o Options, part *Part, hooks hooks) {
 	loops := e.Loops()
-	lanes := min(len(loops), row.Case.Connections)
-	h := &handshakes{Case: row.Case, ended: make(chan string, lanes), gone: make(chan struct{}, lanes)}
+	count, own := o.Instance.of(c.Count), o.Instance.of(c.Connections)
+	if c.Rate > 0 {
+		own = min(count, 1)
+	}
+	lanes := min(len(loops), own)
+	h := &handshakes{Case: c, Instance: o.Instance, own: own, ended: make(chan string, lanes), gone: make(chan struct{}, lanes)}
 	for i := range lanes {
 		l := &lane{
-			handshakes: h, number: i, loop: loops[i], count: (h.Count - i + lanes - 1) / lanes,
+			handshakes: h, number: i, loop: loops[i], count: (count - i + lanes - 1) / lanes,
 			there: map[*engine.Conn]bool{},
 			dial:  server.dial(o),
 		}
@@ -58,20 +63,32 @@ func measureHandshakes(ctx context.Context, e *engine.Engine, server *Server, o 
 		h.lanes = append(h.lanes, l)
 	}
 	runtime.GC() // now rather than among the handshakes
-	theirs := usageOf(server.PID)
+	if err := hooks.ready(ctx); err != nil {
+		part.Outcome, part.Why = Failed, err.Error()
+	} else {
+		h.load(ctx, part, hooks.began)
+	}
+	hooks.done(part)
+}
+
+// load makes the handshakes, and waits until all connections are gone.
+func (h *handshakes) load(ctx context.Context, part *Part, began func()) {
 	h.began = clock.Now().Add(headStart)
 	for _, l := range h.lanes {
 		l.loop.Do(l.begin)
 	}
-	row.Outcome, row.Why = h.wait(ctx)
-	if server.PID != 0 {
-		row.Local = usageOf(server.PID).since(theirs).local()
+	if began != nil {
+		for _, l := range h.lanes {
+			l.loop.Await(func() {})
+		}
+		began()
 	}
+	part.Outcome, part.Why = h.wait(ctx)
 	for _, l := range h.lanes {
 		l.loop.Do(l.clear)
 		<-h.gone
 	}
-	h.sum(row)
+	h.sum(part)
 }
 
 func (h *handshakes) wait(ctx context.Context) (Outcome, string) {
@@ -92,23 +109,18 @@ func (h *handshakes) wait(ctx context.Context) (Outcome, string) {
 	return Passed, ""
 }
 
-// sum puts what the lanes hold into the row. They have no more to add.
-func (h *handshakes) sum(row *Row) {
+// sum puts what the lanes hold into the part. They have no more to add.
+func (h *handshakes) sum(part *Part) {
 	var last clock.Time
-	var delays []time.Duration
 	for _, l := range h.lanes {
-		row.latencies = append(row.latencies, l.latencies...)
-		delays = append(delays, l.delays...)
+		part.Latencies = append(part.Latencies, l.latencies...)
+		part.Delays = append(part.Delays, l.delays...)
 		last = max(last, l.last)
-		if row.KernelStamps {
-			row.busy = max(row.busy, l.busy)
+		if part.KernelStamps {
+			part.Busy = max(part.Busy, l.busy)
 		}
 	}
-	if last > h.began {
-		row.EchoesPerSecond = float64(len(row.latencies)) / last.Sub(h.began).Seconds()
-	}
-	slices.Sort(delays)
-	row.judge(delays, hist.New())
+	part.Took = max(last.Sub(h.began), 0)
 }
 
 // begin starts what may go at once.
@@ -119,7 +131,7 @@ func (l *lane) begin() {
 		return
 	}
 	lanes := len(l.lanes)
-	for range (l.Connections - l.number + lanes - 1) / lanes {
+	for range (l.own - l.number + lanes - 1) / lanes {
 		l.next(0)
 	}
 }
@@ -128,7 +140,7 @@ func (l *lane) begin() {
 // turns.
 func (l *lane) due(now clock.Time) {
 	for !l.over && l.begun < l.count {
-		n := l.number + l.begun*len(l.lanes)
+		n := l.Instance.number(l.number + l.begun*len(l.lanes))
 		due := l.began.Add(time.Duration(float64(n) / l.Rate * float64(time.Second)))
 		if due > now {
 			l.timer.Set(due)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime"
-	"slices"
 	"time"
 
 	"xk6-realtime/engine"
@@ -21,14 +20,28 @@ type Options struct {
 	// Silence ends a case in which an echo is awaited, and none came for so long.
 	// Default 30 s.
 	Silence time.Duration
+	// Instance is which part of each case to measure. Default: the whole.
+	Instance Instance
 }
 
 // DefaultSilence is the default of Options.Silence.
 const DefaultSilence = 30 * time.Second
 
+// hooks let others know how far a measurement is.
+type hooks struct {
+	// ready is called before the first message, and may wait for others. Its error
+	// ends the case.
+	ready func(context.Context) error
+	// began is called once all loops have begun. It may be nil.
+	began func()
+	// done is called after the last echo, and before connections are closed.
+	done func(*Part)
+}
+
 // measurement is one case with one server.
 type measurement struct {
 	Case
+	Instance
 	began  clock.Time
 	probes []*probe
 	shares []*share
@@ -52,26 +65,49 @@ const opensAtOnce = 64
 
 // Measure is one row: it opens the connections, sends, and closes them.
 func Measure(ctx context.Context, e *engine.Engine, server *Server, c Case, o Options) *Row {
+	var row *Row
+	var before usage
+	measure(ctx, e, server, c, o, hooks{
+		ready: func(context.Context) error { before = usageOf(server.PID); return nil },
+		done: func(p *Part) {
+			row = rowOfParts(server.Name, c, []*Part{p}, 0)
+			if before.known {
+				row.Local = usageOf(server.PID).since(before).local()
+			}
+		},
+	})
+	return row
+}
+
+// measure is one instance's part of a row.
+func measure(ctx context.Context, e *engine.Engine, server *Server, c Case, o Options, h hooks) {
 	if o.Silence == 0 {
 		o.Silence = DefaultSilence
 	}
-	row := &Row{Server: server.Name, Case: c, KernelStamps: e.Options().Transport == engine.Epoll}
+	part := &Part{KernelStamps: e.Options().Transport == engine.Epoll}
 	if c.Handshakes {
-		measureHandshakes(ctx, e, server, o, row)
-		return row
+		measureHandshakes(ctx, e, server, c, o, part, h)
+		return
 	}
-	m := &measurement{Case: c, ended: make(chan struct{}, c.Connections), closed: make(chan struct{}, c.Connections)}
+	own := o.Instance.of(c.Connections)
+	m := &measurement{Case: c, Instance: o.Instance, ended: make(chan struct{}, own), closed: make(chan struct{}, own)}
 	for _, loop := range e.Loops() {
 		m.shares = append(m.shares, &share{loop: loop, payload: m.payload(), gaps: hist.New()})
 	}
-	if err := m.open(ctx, server, o); err != nil {
-		row.Outcome, row.Why = Failed, err.Error()
-	} else {
-		m.load(ctx, server, o, row)
+	err := m.open(ctx, server, o)
+	if err == nil {
+		runtime.GC() // now rather than among the messages
+		err = h.ready(ctx)
 	}
+	if err != nil {
+		part.Outcome, part.Why = Failed, err.Error()
+	} else {
+		m.load(ctx, o, part, h.began)
+	}
+	m.stop()
+	m.sum(part)
+	h.done(part)
 	m.close()
-	m.sum(row)
-	return row
 }
 
 // dial is what connects to the server.
@@ -92,7 +128,8 @@ func (m *measurement) payload() []byte {
 
 // open opens all connections.
 func (m *measurement) open(ctx context.Context, server *Server, o Options) error {
-	opened := make(chan error, m.Connections)
+	own := m.Instance.of(m.Connections)
+	opened := make(chan error, own)
 	d := server.dial(o)
 	awaited := 0
 	wait := func() error {
@@ -104,7 +141,7 @@ func (m *measurement) open(ctx context.Context, server *Server, o Options) error
 			return errInterrupted
 		}
 	}
-	for i := range m.Connections {
+	for i := range own {
 		if awaited == opensAtOnce {
 			if err := wait(); err != nil {
 				return err
@@ -112,8 +149,9 @@ func (m *measurement) open(ctx context.Context, server *Server, o Options) error
 		}
 		awaited++
 		s := m.shares[i%len(m.shares)]
-		messages := (m.Count - i + m.Connections - 1) / m.Connections
-		p := &probe{m: m, share: s, number: i, times: make([]int64, messages), opened: opened}
+		number := m.Instance.number(i)
+		messages := (m.Count - number + m.Connections - 1) / m.Connections
+		p := &probe{m: m, share: s, number: number, times: make([]int64, messages), opened: opened}
 		if m.Rate > 0 {
 			p.delays = make([]time.Duration, 0, messages)
 		}
@@ -132,9 +170,7 @@ func (m *measurement) open(ctx context.Context, server *Server, o Options) error
 const headStart = time.Millisecond
 
 // load sends, and waits for the last echo.
-func (m *measurement) load(ctx context.Context, server *Server, o Options, row *Row) {
-	runtime.GC() // now rather than among the messages
-	theirs := usageOf(server.PID)
+func (m *measurement) load(ctx context.Context, o Options, part *Part, began func()) {
 	m.began = clock.Now().Add(headStart)
 	for _, s := range m.shares {
 		s.loop.Do(func() {
@@ -147,12 +183,13 @@ func (m *measurement) load(ctx context.Context, server *Server, o Options, row *
 			}
 		})
 	}
-	row.Outcome, row.Why = m.wait(ctx, o)
-	if row.KernelStamps {
-		row.busy = m.busy()
+	if began != nil {
+		m.each(func(*probe) {})
+		began()
 	}
-	if server.PID != 0 {
-		row.Local = usageOf(server.PID).since(theirs).local()
+	part.Outcome, part.Why = m.wait(ctx, o)
+	if part.KernelStamps {
+		part.Busy = m.busy()
 	}
 }
 
@@ -246,12 +283,18 @@ func (m *measurement) failure() (why string) {
 	return why
 }
 
+// stop has nothing that happens count any more.
+func (m *measurement) stop() {
+	m.each(func(p *probe) {
+		p.over = true
+		p.conn.StopAlarm()
+	})
+}
+
 // close ends all connections and waits until they are gone, so that the next
 // row has the server for itself.
 func (m *measurement) close() {
 	m.each(func(p *probe) {
-		p.over = true
-		p.conn.StopAlarm()
 		if p.conn.Open() {
 			p.conn.Close()
 		} else {
@@ -263,15 +306,14 @@ func (m *measurement) close() {
 	}
 }
 
-// sum puts what the probes and loops hold into the row.
-func (m *measurement) sum(row *Row) {
+// sum puts what the probes and loops hold into the part.
+func (m *measurement) sum(part *Part) {
 	var first, last clock.Time
-	var delays []time.Duration
 	m.each(func(p *probe) {
 		for _, ns := range p.times[:p.got] {
-			row.latencies = append(row.latencies, time.Duration(ns))
+			part.Latencies = append(part.Latencies, time.Duration(ns))
 		}
-		delays = append(delays, p.delays...)
+		part.Delays = append(part.Delays, p.delays...)
 		if p.got > 0 {
 			if first == 0 || p.first < first {
 				first = p.first
@@ -279,15 +321,12 @@ func (m *measurement) sum(row *Row) {
 			last = max(last, p.last)
 		}
 	})
-	if last > first {
-		row.EchoesPerSecond = float64(len(row.latencies)) / last.Sub(first).Seconds()
-	}
+	part.Took = max(last.Sub(first), 0)
 	gaps := hist.New()
 	for _, s := range m.shares {
 		gaps.Merge(s.gaps)
 	}
-	slices.Sort(delays)
-	row.judge(delays, gaps)
+	part.Gaps = gaps.Distribution()
 }
 
 // mask is a frame's (RFC 6455 section 5.3).

@@ -42,7 +42,7 @@ func newEngine(t *testing.T) *engine.Engine {
 // spec is of one server and case, which is given as JSON.
 func spec(t *testing.T, uri, c string) (*Server, Case) {
 	t.Helper()
-	s, err := ParseSpec(fmt.Appendf(nil, `{"servers":[{"uri":%q}],"testsets":[{"mode":"echo","cases":[%s]}]}`, uri, c))
+	s, err := ParseSpec(fmt.Appendf(nil, `{"servers":[{"uri":%q}],"testsets":[{"mode":"echo","cases":[%s]}]}`, uri, c), 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -199,7 +199,7 @@ func TestAnInterruptionEndsTheCase(t *testing.T) {
 // handshakesOf is a case of handshakes with a server.
 func handshakesOf(t *testing.T, uri, c string) (*Server, Case) {
 	t.Helper()
-	s, err := ParseSpec(fmt.Appendf(nil, `{"servers":[{"uri":%q}],"testsets":[{"mode":"handshake","cases":[%s]}]}`, uri, c))
+	s, err := ParseSpec(fmt.Appendf(nil, `{"servers":[{"uri":%q}],"testsets":[{"mode":"handshake","cases":[%s]}]}`, uri, c), 1)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,7 +11,10 @@ import (
 
 // reader takes apart what was decoded from JSON, and keeps the first thing
 // that is wrong.
-type reader struct{ err error }
+type reader struct {
+	err       error
+	instances int // that share each case
+}
 
 // required marks a whole number without a default.
 const required = -1

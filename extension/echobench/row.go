@@ -143,6 +143,15 @@ func (r *Row) judge(delays []time.Duration, gaps *hist.Histogram) {
 	}
 }
 
+// judgeBeginning finds out whether the instances began so far apart that less
+// than the whole load was there for more than a tenth of the time.
+func (r *Row) judgeBeginning(apart, took time.Duration) {
+	if r.Ours != Bound && float64(apart) > oursAtMost*float64(took) {
+		r.Ours = Bound
+		r.Because = fmt.Sprintf("the instances began up to %s apart, of %s in all", apart.Round(time.Microsecond), took.Round(time.Microsecond))
+	}
+}
+
 // at is a quantile of ascending values, 0 without any.
 func at(ascending []time.Duration, q float64) time.Duration {
 	if len(ascending) == 0 {

@@ -101,22 +101,23 @@ var template []byte
 // Template is a spec file to begin with.
 func Template() []byte { return bytes.Clone(template) }
 
-// ReadSpec reads a spec file.
-func ReadSpec(path string) (*Spec, error) {
+// ReadSpec reads a spec file for so many instances, and returns its text beside
+// it.
+func ReadSpec(path string, instances int) (*Spec, []byte, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	s, err := ParseSpec(data)
+	s, err := ParseSpec(data, instances)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, nil, fmt.Errorf("%s: %w", path, err)
 	}
-	return s, nil
+	return s, data, nil
 }
 
-// ParseSpec reads what a spec file holds. The error names the field, what was
-// expected and what came.
-func ParseSpec(data []byte) (*Spec, error) {
+// ParseSpec reads what a spec file holds, for so many instances that share each
+// case. The error names the field, what was expected and what came.
+func ParseSpec(data []byte, instances int) (*Spec, error) {
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.UseNumber()
 	var v any
@@ -126,7 +127,7 @@ func ParseSpec(data []byte) (*Spec, error) {
 	if d.More() {
 		return nil, fmt.Errorf("expected one JSON object, and more follows it on line %d", lineOf(data, d.InputOffset()))
 	}
-	r := &reader{}
+	r := &reader{instances: instances}
 	top := r.object("", v, "options", "servers", "testsets")
 	r.object("options", top["options"], "debug")
 	s := &Spec{Servers: r.servers(top["servers"])}
@@ -227,30 +228,37 @@ func (r *reader) testCase(testset string, i int, v any, options map[string]any, 
 	if handshakes {
 		least = 0 // there is no message
 	}
+	where, value := field("rate")
+	rate := r.number(where, value, 0, 0.001, mostRate)
+	connections := r.instances // each has one
+	if handshakes && rate > 0 {
+		connections = 1 // it stands for none
+	}
 	c := Case{
 		Handshakes:  handshakes,
 		Count:       whole("count", required, 1, mostCount),
 		Size:        whole("size", least, 0, mostSize),
 		Binary:      flag("binary", true),
 		Verify:      flag("verify", false),
-		Connections: whole("connections", 1, 1, mostConnections),
+		Connections: whole("connections", connections, 1, mostConnections),
 		Depth:       whole("depth", 0, 1, mostCount),
+		Rate:        rate,
 	}
-	where, value := field("timeout")
-	c.Timeout = time.Duration(r.number(where, value, 60, 0.001, mostSeconds) * float64(time.Second))
-	where, value = field("rate")
-	c.Rate = r.number(where, value, 0, 0.001, mostRate)
 	if c.Rate > 0 && c.Depth > 0 {
 		r.fail(where, "no rate beside depth: an open load does not wait for echoes", value)
 	}
-	if connections, value := field("connections"); handshakes && c.Rate > 0 && c.Connections > 1 {
-		r.fail(connections, "no connections beside the rate of handshakes: it does not wait for any", value)
+	if where, value := field("connections"); handshakes && c.Rate > 0 && c.Connections > 1 {
+		r.fail(where, "no connections beside the rate of handshakes: it does not wait for any", value)
 	}
+	where, value = field("timeout")
+	c.Timeout = time.Duration(r.number(where, value, 60, 0.001, mostSeconds) * float64(time.Second))
 	if !handshakes && flag("sync", true) && c.Depth == 0 && c.Rate == 0 {
 		c.Depth = 1
 	}
 	if where, value := field("connections"); r.err == nil && c.Connections > c.Count {
 		r.fail(where, fmt.Sprintf("no more connections than the count, %d", c.Count), value)
+	} else if c.Connections < connections {
+		r.fail(where, fmt.Sprintf("a connection for each of the %d instances at least", r.instances), value)
 	}
 	return c
 }

@@ -19,7 +19,7 @@ const seed = `{
 }`
 
 func TestASpecFileOfTheOlderSuiteIsRead(t *testing.T) {
-	s, err := ParseSpec([]byte(seed))
+	s, err := ParseSpec([]byte(seed), 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +45,7 @@ func TestASpecFileOfTheOlderSuiteIsRead(t *testing.T) {
 func TestATestsetOfHandshakesHasNoMessages(t *testing.T) {
 	const handshakes = `{"servers": [{"uri": "ws://127.0.0.1:9001"}], "testsets": [{"mode": "handshake",
 		"options": {"count": 100}, "cases": [{}, {"connections": 10}, {"rate": 50}]}]}`
-	s, err := ParseSpec([]byte(handshakes))
+	s, err := ParseSpec([]byte(handshakes), 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,14 +54,14 @@ func TestATestsetOfHandshakesHasNoMessages(t *testing.T) {
 			t.Errorf("case %d is %s, want %s", i, got, want)
 		}
 	}
-	_, err = ParseSpec([]byte(strings.Replace(handshakes, "{}", `{"size": 64}`, 1)))
+	_, err = ParseSpec([]byte(strings.Replace(handshakes, "{}", `{"size": 64}`, 1)), 1)
 	if want := "testsets[0].cases[0].size: expected one of the fields count, timeout, connections, rate"; err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("error %v, want one that says %q", err, want)
 	}
 }
 
 func TestTheTemplateIsRead(t *testing.T) {
-	if _, err := ParseSpec(Template()); err != nil {
+	if _, err := ParseSpec(Template(), 1); err != nil {
 		t.Error(err)
 	}
 }
@@ -89,7 +89,7 @@ func TestAWrongSpecNamesTheField(t *testing.T) {
 		if text == seed {
 			t.Fatalf("%s: nothing was replaced", test.name)
 		}
-		if _, err := ParseSpec([]byte(text)); err == nil || !strings.Contains(err.Error(), test.want) {
+		if _, err := ParseSpec([]byte(text), 1); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: error %v, want one that says %q", test.name, err, test.want)
 		}
 	}
@@ -97,7 +97,7 @@ func TestAWrongSpecNamesTheField(t *testing.T) {
 
 func TestAnErrorKeepsASecretInAURL(t *testing.T) {
 	for _, uri := range []string{"ws://ann:geheim@127.0.0.1:9001", "ws://ann:geheim@[", "http://127.0.0.1/?token=geheim"} {
-		_, err := ParseSpec([]byte(strings.Replace(seed, "ws://127.0.0.1:9001", uri, 1)))
+		_, err := ParseSpec([]byte(strings.Replace(seed, "ws://127.0.0.1:9001", uri, 1)), 1)
 		if err == nil || !strings.Contains(err.Error(), "servers[0].uri") {
 			t.Errorf("%s: error %v, want one that names the field", uri, err)
 		} else if strings.Contains(err.Error(), "geheim") && !strings.Contains(uri, "token") {

@@ -13,7 +13,6 @@ import (
 	"go.k6.io/k6/v2/errext/exitcodes"
 
 	"xk6-realtime/echobench"
-	"xk6-realtime/engine"
 )
 
 // EchoBench is the name of the command that measures how fast servers echo.
@@ -26,10 +25,14 @@ const defaultSpec = "echo-bench.json"
 // benchFlags are those of `k6 x echo-bench`.
 type benchFlags struct {
 	targetFlags
+	teamFlags
 	format  string
 	rounds  int
 	options echobench.Options
 }
+
+// incomplete is the exit code where instances were lost.
+const incomplete exitcodes.ExitCode = 3
 
 // mostRounds is how often a case is measured of each server at most.
 const mostRounds = 1_000
@@ -44,7 +47,8 @@ func NewEchoBench(*state.GlobalState) *cobra.Command {
 		Args: cobra.MaximumNArgs(1), SilenceUsage: true,
 		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args) },
 	}
-	f.register(cmd)
+	f.targetFlags.register(cmd)
+	f.teamFlags.register(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&f.format, "format", "text", "of the table that is printed: text, markdown or json")
 	flags.IntVar(&f.rounds, "rounds", 1, "measures each case so often of each server, the servers in turn")
@@ -53,14 +57,15 @@ func NewEchoBench(*state.GlobalState) *cobra.Command {
 }
 
 func (f *benchFlags) run(cmd *cobra.Command, args []string) error {
-	if f.format != "text" && f.format != "markdown" && f.format != "json" {
-		return fmt.Errorf("--format: expected text, markdown or json, got %q", f.format)
+	if err := f.check(args); err != nil {
+		return err
 	}
-	if f.options.Silence <= 0 {
-		return fmt.Errorf("--silence: expected a duration above 0, got %s", f.options.Silence)
+	var err error
+	if f.options.Header, err = f.fields(); err != nil {
+		return err
 	}
-	if f.rounds < 1 || f.rounds > mostRounds {
-		return fmt.Errorf("--rounds: expected a whole number from 1 to %d, got %d", mostRounds, f.rounds)
+	if f.join != "" {
+		return f.joinIn(cmd)
 	}
 	path := defaultSpec
 	if len(args) > 0 {
@@ -71,31 +76,68 @@ func (f *benchFlags) run(cmd *cobra.Command, args []string) error {
 		}
 		return err
 	}
-	spec, err := echobench.ReadSpec(path)
+	spec, text, err := echobench.ReadSpec(path, f.instances)
 	if err != nil {
 		return err
 	}
-	for _, server := range spec.Servers {
-		if err := requireStraight(server.URI); err != nil {
-			return err
-		}
+	if err := checkServers(spec); err != nil {
+		return err
 	}
 	if err := checkOutfiles(spec); err != nil {
 		return err
 	}
-	if f.options.Header, err = f.fields(); err != nil {
-		return err
-	}
-	config, err := f.tls()
+	ctx, stop := interruptible()
+	defer stop()
+	m, stop, err := f.measurer(ctx, cmd, spec, text)
+	defer stop()
 	if err != nil {
-		return err
+		return orInterrupted(ctx, err)
 	}
-	e, err := engine.New(engine.Options{TLS: config})
+	return f.measure(ctx, cmd, m, spec)
+}
+
+func (f *benchFlags) check(args []string) error {
+	if f.format != "text" && f.format != "markdown" && f.format != "json" {
+		return fmt.Errorf("--format: expected text, markdown or json, got %q", f.format)
+	}
+	if f.options.Silence <= 0 {
+		return fmt.Errorf("--silence: expected a duration above 0, got %s", f.options.Silence)
+	}
+	if f.rounds < 1 || f.rounds > mostRounds {
+		return fmt.Errorf("--rounds: expected a whole number from 1 to %d, got %d", mostRounds, f.rounds)
+	}
+	return f.teamFlags.check(args)
+}
+
+// measurer measures one row.
+type measurer func(server, testset, c int) (*echobench.Row, error)
+
+// measurer is this process, or several. stop ends what it needs.
+func (f *benchFlags) measurer(ctx context.Context, cmd *cobra.Command, spec *echobench.Spec, text []byte) (m measurer, stop func(), err error) {
+	if f.isTeam() {
+		l, stop, err := f.lead(ctx, cmd, spec, text)
+		if err != nil {
+			return nil, stop, err
+		}
+		return func(server, testset, c int) (*echobench.Row, error) {
+			return l.Measure(ctx, server, testset, c)
+		}, func() { l.Close(); stop() }, nil
+	}
+	e, err := f.engine()
 	if err != nil {
-		return err
+		return nil, func() {}, err
 	}
-	defer e.Close()
-	return f.measure(cmd, e, spec)
+	return func(server, testset, c int) (*echobench.Row, error) {
+		return echobench.Measure(ctx, e, &spec.Servers[server], spec.Testsets[testset].Cases[c], f.options), nil
+	}, e.Close, nil
+}
+
+// orInterrupted is an error, or an interruption that it came of.
+func orInterrupted(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return withCode(errors.New("interrupted: not all cases were run"), exitcodes.ExternalAbort)
+	}
+	return err
 }
 
 // writeTemplate writes a file unless it is there.
@@ -136,19 +178,20 @@ func checkOutfiles(spec *echobench.Spec) error {
 	return nil
 }
 
-func (f *benchFlags) measure(cmd *cobra.Command, e *engine.Engine, spec *echobench.Spec) error {
-	ctx, stop := interruptible()
-	defer stop()
+func (f *benchFlags) measure(ctx context.Context, cmd *cobra.Command, m measurer, spec *echobench.Spec) error {
 	var tables []*echobench.Table
+	var lost error // there can be no further row
 	failed := 0
 	for i := range spec.Testsets {
 		t := &echobench.Table{Testset: &spec.Testsets[i]}
 		tables = append(tables, t)
-		failed += f.fill(ctx, cmd, e, spec.Servers, t)
+		var n int
+		n, lost = f.fill(ctx, cmd, m, spec.Servers, t, i)
+		failed += n
 		if err := f.show(cmd, t); err != nil {
 			return err
 		}
-		if ctx.Err() != nil {
+		if ctx.Err() != nil || lost != nil {
 			break
 		}
 	}
@@ -158,8 +201,8 @@ func (f *benchFlags) measure(cmd *cobra.Command, e *engine.Engine, spec *echoben
 		}
 	}
 	switch {
-	case ctx.Err() != nil:
-		return withCode(errors.New("interrupted: not all cases were run"), exitcodes.ExternalAbort)
+	case ctx.Err() != nil || lost != nil:
+		return orInterrupted(ctx, withCode(lost, incomplete))
 	case failed > 0:
 		return withCode(fmt.Errorf("%d rows did not pass", failed), exitcodes.ThresholdsHaveFailed)
 	}
@@ -167,11 +210,11 @@ func (f *benchFlags) measure(cmd *cobra.Command, e *engine.Engine, spec *echoben
 }
 
 // fill measures a testset's rows and returns how many did not pass.
-func (f *benchFlags) fill(ctx context.Context, cmd *cobra.Command, e *engine.Engine, servers []echobench.Server, t *echobench.Table) (failed int) {
+func (f *benchFlags) fill(ctx context.Context, cmd *cobra.Command, m measurer, servers []echobench.Server, t *echobench.Table, testset int) (failed int, err error) {
 	t.Rounds = f.rounds
 	for turn := range echobench.Turns(len(servers), len(t.Testset.Cases), f.rounds) {
 		if ctx.Err() != nil {
-			return failed
+			return failed, nil
 		}
 		server, c := &servers[turn.Server], t.Testset.Cases[turn.Case]
 		round := ""
@@ -179,14 +222,17 @@ func (f *benchFlags) fill(ctx context.Context, cmd *cobra.Command, e *engine.Eng
 			round = fmt.Sprintf(", round %d of %d", turn.Round, f.rounds)
 		}
 		fmt.Fprintf(cmd.ErrOrStderr(), "%s: %s, %s%s\n", server.Name, c.Volume(), c.Words(), round)
-		row := echobench.Measure(ctx, e, server, c, f.options)
+		row, err := m(turn.Server, testset, turn.Case)
+		if err != nil {
+			return failed, err
+		}
 		row.Turn = turn
 		t.Rows = append(t.Rows, row)
 		if row.Outcome != echobench.Passed {
 			failed++
 		}
 	}
-	return failed
+	return failed, nil
 }
 
 // show prints a table and writes it to its file.

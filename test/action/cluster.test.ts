@@ -3,12 +3,14 @@ import assert from "node:assert/strict";
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { describe, type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { WebSocketServer } from "ws";
 import type { Judged } from "../../cli/gate/judge.ts";
 import type { ServerOptions } from "../../server/options.ts";
 import { startServer } from "../../server/server.ts";
@@ -21,7 +23,7 @@ const K6 = join(root, "bin/k6");
 
 interface TestRun {
   readonly metadata: { readonly name: string };
-  readonly spec: { readonly arguments: string; readonly script: { readonly localFile: string } };
+  readonly spec: { readonly arguments: string; readonly script: { readonly localFile?: string } };
 }
 
 /** A load for this machine, in the place of the manifest's. */
@@ -46,21 +48,32 @@ function argumentsOf({ spec }: TestRun, url: string): string[] {
 }
 
 /** What k6-operator starts in pod `index` (from 1) of `count`. */
-const podCommand = (run: TestRun, url: string, index: number, count: number, port: number): string[] => {
+const podCommand = (run: TestRun, url: string, index: number, count: number, port: number): string[] =>
+  operatorCommand(
+    run,
+    [...argumentsOf(run, url), join(root, run.spec.script.localFile!.replace("/opt/k6-realtime/", ""))],
+    { index, count, port },
+  );
+
+/** The same around a run's own arguments and script. */
+function operatorCommand(
+  run: TestRun,
+  own: readonly string[],
+  { index, count, port }: { index: number; count: number; port: number },
+): string[] {
   const bound = (i: number) => (i === 0 ? "0" : i === count ? "1" : `${i}/${count}`);
   return [
     "run",
     "--quiet",
     `--execution-segment=${bound(index - 1)}:${bound(index)}`,
     `--execution-segment-sequence=${Array.from({ length: count + 1 }, (_, i) => bound(i)).join(",")}`,
-    ...argumentsOf(run, url),
-    join(root, run.spec.script.localFile.replace("/opt/k6-realtime/", "")),
+    ...own,
     `--address=127.0.0.1:${port}`,
     "--paused",
     ...["--tag", `instance_id=${index}`],
     ...["--tag", `testrun_name=${run.metadata.name}`],
   ];
-};
+}
 
 function k6(t: TestContext, args: readonly string[], out: string, cwd: string) {
   const env = { ...process.env, WS_TOKEN: "test-token", K6_OUT: out };
@@ -186,6 +199,70 @@ describe("the way through a cluster", { concurrency: true }, () => {
       );
     });
   }
+
+  test("a benchmark of echoes: four pods, and the Job that leads them", async (t) => {
+    const received: string[] = [];
+    const server = new WebSocketServer({ port: 0, host: "127.0.0.1" });
+    server.on("connection", (socket) =>
+      socket.on("message", (data, isBinary) => {
+        received.push(`${data}`);
+        socket.send(data as Buffer, { binary: isBinary });
+      }),
+    );
+    await once(server, "listening");
+    t.after(() => server.close());
+    const [config, , job] = (await readYaml(join(root, "deploy/k6-operator/echo-bench.yaml"))) as [
+      { data: Record<string, string> },
+      unknown,
+      { spec: { template: { spec: { containers: { command: string[] }[] } } } },
+    ];
+    const [run] = (await readYaml(join(root, "deploy/k6-operator/echo-bench-instances.yaml"))) as [TestRun];
+    const directory = await temporaryDirectory(t);
+    const spec = JSON.parse(config.data["spec.json"]!);
+    spec.servers[0].uri = `ws://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    spec.testsets[0].options.count = 401;
+    await writeFile(join(directory, "spec.json"), JSON.stringify(spec));
+    await writeFile(join(directory, "instance.js"), config.data["instance.js"]!);
+
+    const leader = `127.0.0.1:${await freePort()}`;
+    const [, ...command] = job.spec.template.spec.containers[0]!.command.map((word) =>
+      word.replace("/etc/echo-bench", directory).replace("0.0.0.0:9900", leader),
+    );
+    const env = { ...process.env, K6_PATH: K6, K6_AUTO_EXTENSION_RESOLUTION: "false" };
+    const args = [join(root, "dist/cli.js"), ...command, "--format", "json"];
+    const leads = spawn(process.execPath, args, { cwd: directory, env, stdio: ["ignore", "pipe", "pipe"] });
+    t.after(() => leads.kill("SIGKILL"));
+    const rows = text(leads.stdout);
+    const ended = once(leads, "close");
+    let said = "";
+    await new Promise<void>((resolve) => {
+      leads.stderr.on("data", (chunk) => {
+        said += chunk;
+        if (said.includes("waiting on")) resolve();
+      });
+      leads.on("close", () => resolve());
+    });
+    const ports = await Promise.all([1, 2, 3, 4].map(freePort));
+    const pods = ports.map((port, i) => {
+      const own = run.spec.arguments.split(" ").map((word) => word.replace("echo-bench:9900", leader));
+      const how = { index: i + 1, count: 4, port };
+      return k6(t, operatorCommand(run, [...own, join(directory, "instance.js")], how), "", directory);
+    });
+    await Promise.all(pods.map(({ child }, i) => release(ports[i]!, child)));
+    for (const { ended, said } of pods) assert.deepEqual(await ended, [0, null], (await said).join(""));
+    assert.deepEqual(await ended, [0, null], said);
+    assert.deepEqual(
+      JSON.parse(await rows).map(({ size, outcome, echoes, connections }: Record<string, unknown>) => [
+        ...[size, outcome, echoes, connections],
+      ]),
+      [0, 64, 1024].map((size) => [size, "PASSED", 401, 40]),
+    );
+    const sizes = received.map(({ length }) => length);
+    assert.deepEqual(
+      [0, 64, 1024].map((size) => sizes.filter((one) => one === size).length),
+      [401, 401, 401],
+    );
+  });
 
   test("the recordings of three pods of four are no run", async (t) => {
     const server = await startServer();

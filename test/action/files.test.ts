@@ -16,7 +16,9 @@ const filesIn = (folder: string) => readdirSync(join(root, folder)).map((name) =
 
 const WORKFLOWS = [...filesIn(".github/workflows"), ...filesIn("docs/workflows")];
 const MANIFESTS = filesIn("deploy/k6-operator");
-const TEST_RUNS = MANIFESTS.filter((file) => /massconnect|fan-out/.test(file));
+/** Those of scenarios. */
+const SCENARIO_RUNS = MANIFESTS.filter((file) => /massconnect|fan-out/.test(file));
+const TEST_RUNS = [...SCENARIO_RUNS, "deploy/k6-operator/echo-bench-instances.yaml"];
 /** The CustomResourceDefinition of TestRun, v1.6 of k6-operator, where it is at hand. */
 const CRD = join(root, "../shared/schemas/k6.io_testruns.crd.yaml");
 
@@ -63,10 +65,10 @@ test("inputs and secrets reach the action's shells through the environment alone
   }
 });
 
-test("Job and volume follow Kubernetes' own schemas", async () => {
+test("Jobs, Service, ConfigMap and volume follow Kubernetes' own schemas", async () => {
   const checker = join(await schemaPackages(), "bin/kubernetes-validate");
   const others = MANIFESTS.filter((file) => !TEST_RUNS.includes(file));
-  assert.equal(others.length, 2);
+  assert.equal(others.length, 3);
   await check(checker, "--kubernetes-version=1.35", "--strict", ...others);
 });
 
@@ -103,7 +105,7 @@ function closed<S>(schema: S): S {
 }
 
 test("each TestRun names a scenario that is in the image, and settings that it has", async () => {
-  for (const file of TEST_RUNS) {
+  for (const file of SCENARIO_RUNS) {
     const [{ spec }] = (await readYaml(join(root, file))) as [
       { spec: { script: { localFile: string }; arguments: string } },
     ];

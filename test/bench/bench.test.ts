@@ -97,6 +97,25 @@ test("without a spec file it writes a template once, and then uses it", async (t
   );
 });
 
+test("instances share each case, and every latency of each is in the row", async (t) => {
+  let messages = 0;
+  const url = await echoes(t, (data) => {
+    messages++;
+    return data;
+  });
+  const shared = spec(url);
+  Object.assign(shared.testsets[0]!.options, { rtts: true, count: 51 });
+  const { cwd } = await specFile(t, shared);
+  const { exitCode, out, err } = await run(["spec.json", "--instances", "3", "--format", "json"], cwd);
+  assert.equal(exitCode, 0, err);
+  const rows = JSON.parse(out) as { size: number; echoes: number; connections: number; rttsUs: number[] }[];
+  assert.deepEqual(
+    rows.map(({ size, echoes, connections, rttsUs }) => [size, echoes, connections, rttsUs.length]),
+    [0, 64, 1024].map((size) => [size, 51, 3, 51]),
+  );
+  assert.equal(messages, 3 * 51);
+});
+
 test("a server that changes messages fails its rows alone", async (t) => {
   const wrong = spec(await echoes(t), await echoes(t, (data) => Buffer.alloc(data.length)));
   Object.assign(wrong.testsets[0]!.options, { verify: true });
@@ -121,6 +140,21 @@ const mistakes: [sentence: string, args: readonly string[], spec: unknown, says:
     ["spec.json", "--format", "xml"],
     {},
     /--format: expected text, markdown or json/,
+  ],
+  [
+    "more instances than connections",
+    ["spec.json", "--instances", "3"],
+    {
+      ...spec("ws://127.0.0.1:1"),
+      testsets: [{ mode: "echo", cases: [{ size: 0, count: 9, connections: 2 }] }],
+    },
+    /testsets\[0\]\.cases\[0\]\.connections: expected a connection for each of the 3 instances/,
+  ],
+  [
+    "a spec beside --join",
+    ["spec.json", "--join", "127.0.0.1:1"],
+    {},
+    /--join: expected no spec, --instances or --listen beside it/,
   ],
   ["a flag that is none", ["spec.json", "--wrong"], {}, /unknown flag: --wrong/],
 ];

@@ -1,0 +1,117 @@
+package echobench
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+
+	"xk6-realtime/engine/hist"
+)
+
+// Instance is one of several processes that measure together. Connections, and
+// handshakes, are dealt out to them in turn. The zero Instance measures alone.
+type Instance struct {
+	// Index is its number among the instances, from 0.
+	Index int
+	// Of is how many there are.
+	Of int
+}
+
+// of is how many of n are this instance's.
+func (i Instance) of(n int) int { return (n - i.Index + i.count() - 1) / i.count() }
+
+// number is that of this instance's n-th among those of all instances.
+func (i Instance) number(n int) int { return i.Index + n*i.count() }
+
+func (i Instance) count() int { return max(i.Of, 1) }
+
+// Part is what one instance measured of a case.
+type Part struct {
+	Outcome Outcome `json:"outcome"`
+	Why     string  `json:"why,omitempty"` // unless it passed
+	// Latencies are in the order of the echoes, one connection after the other.
+	Latencies []time.Duration `json:"latencies"`
+	// Delays are how late the messages of an open load were written.
+	Delays []time.Duration `json:"delays"`
+	// Gaps are of each echo the time within which its arrival is known.
+	Gaps *hist.Distribution `json:"gaps,omitempty"`
+	// Took is from the first message to the last echo.
+	Took time.Duration `json:"took"`
+	// Busy is the share of the time in which the busiest loop was not idle; 0 where
+	// unknown.
+	Busy         float64 `json:"busy"`
+	KernelStamps bool    `json:"kernelStamps"`
+}
+
+// check finds out whether a part that another process handed over can be one,
+// of so many latencies at most.
+func (p *Part) check(most int) error {
+	if p.Outcome != Passed && p.Outcome != Failed && p.Outcome != TimedOut || len(p.Latencies) > most || len(p.Delays) > most {
+		return fmt.Errorf("expected a part of %d latencies at most, got one of %d, %d delays and outcome %.20q", most, len(p.Latencies), len(p.Delays), p.Outcome)
+	}
+	p.Why = strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return unicode.ReplacementChar
+	}, p.Why)
+	return nil
+}
+
+// rowOfParts puts together what all instances measured of a case: every latency
+// of each, so that the figures are those of one process with the whole load.
+// apart is within which time the instances began.
+func rowOfParts(server string, c Case, parts []*Part, apart time.Duration) *Row {
+	row := &Row{Server: server, Case: c, Outcome: Passed, KernelStamps: true}
+	var took time.Duration
+	var delays []time.Duration
+	gaps := hist.New()
+	for i, p := range parts {
+		if worse(p, row) {
+			row.Outcome, row.Why = p.Outcome, p.Why
+			if len(parts) > 1 {
+				row.Why = fmt.Sprintf("instance %d of %d: %s", i+1, len(parts), p.Why)
+			}
+		}
+		row.KernelStamps = row.KernelStamps && p.KernelStamps
+		row.latencies = append(row.latencies, p.Latencies...)
+		delays = append(delays, p.Delays...)
+		if p.Gaps != nil {
+			gaps.Add(p.Gaps)
+		}
+		took = max(took, p.Took)
+		row.busy = max(row.busy, p.Busy)
+	}
+	if took > 0 {
+		row.EchoesPerSecond = float64(len(row.latencies)) / took.Seconds()
+	}
+	slices.Sort(delays)
+	row.judge(delays, gaps)
+	if row.Outcome == Passed {
+		row.judgeBeginning(apart, took)
+	}
+	return row
+}
+
+// abandoned is why an instance measured nothing: another one could not begin.
+const abandoned = "another instance could not begin"
+
+// worse tells whether a part says more of why a row did not pass than what the
+// row says so far.
+func worse(p *Part, row *Row) bool {
+	return gravity(p.Outcome, p.Why) > gravity(row.Outcome, row.Why)
+}
+
+func gravity(o Outcome, why string) int {
+	switch {
+	case o == Passed:
+		return 0
+	case why == abandoned:
+		return 1
+	case o == TimedOut:
+		return 2
+	}
+	return 3
+}
