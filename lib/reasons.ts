@@ -269,6 +269,7 @@ export const UNMEASURED = [
   "stamp_10ms",
   "forgotten", // a publication of so many at once that its spread, or who missed it, is no longer known
   "undecided", // a delivery so long after its publication that it may have come before
+  "cuts", // of CUTS, for which a connection was not back before the publications ended
   "out_of_range", // a time below zero, or beyond 78 hours: it counts as the nearest that is kept
   "not_taken", // a time that k6 did not take for so long that no more was kept for it
 ] as const;

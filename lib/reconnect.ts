@@ -46,6 +46,10 @@ export class GapAccount {
   private readonly sequence = new Sequence();
   private readonly gaps: Gap[] = [];
   private away = false;
+  /** What this connection asked the server to go on after. */
+  private askedAfter = Number.POSITIVE_INFINITY;
+  /** What came to it again because it asked so. */
+  private readonly again = new Set<number>();
 
   /** The connection ended without our doing. */
   dropped(): void {
@@ -55,8 +59,15 @@ export class GapAccount {
     this.gaps.push({ after: highest, upTo: Number.POSITIVE_INFINITY, replayedUpTo: highest, highest });
   }
 
-  /** A new connection is open, and its session begins; `delivered` is the highest number that anybody had up to now. */
-  opened(delivered: number): void {
+  /**
+   * A new connection is open, and its session begins.
+   *
+   * @param delivered the highest number that anybody had up to now
+   * @param askedAfter the number after which it asks the server to go on, where that is known
+   */
+  opened(delivered: number, askedAfter = Number.POSITIVE_INFINITY): void {
+    this.askedAfter = askedAfter;
+    this.again.clear();
     if (this.away) this.gaps.at(-1)!.replayedUpTo = delivered;
   }
 
@@ -81,7 +92,14 @@ export class GapAccount {
     // Only a replay brings again a message from before the last cut, whether the client is whole by then or not. In a
     // protocol whose sessions have no steps, the client is whole at once.
     const isOld = seq <= (this.gaps.at(-1)?.after ?? 0);
-    if (arrival === "duplicated" && (gap || isOld)) return { fate: "repeated" };
+    if (arrival === "duplicated" && (gap || isOld)) {
+      // Who was cut off while it caught up asks for some of it again.
+      if (seq > this.askedAfter && !this.again.has(seq)) {
+        this.again.add(seq);
+        return { fate: undefined, arrival: "in-order" };
+      }
+      return { fate: "repeated" };
+    }
     if (!gap) return { fate: undefined, arrival };
     if (seq > gap.replayedUpTo) return { fate: "replayed" };
     if (seq < gap.highest) return { fate: "reordered" };

@@ -1,5 +1,6 @@
 /** What a run cannot tell, because the server gave nothing to tell it by. Pure. */
 import type { MetricSummary, Summary, ThresholdSummary } from "./summary/summary.ts";
+import { holds, parseLimit } from "./summary/threshold.ts";
 
 type Metrics = Summary["metrics"];
 
@@ -23,10 +24,12 @@ function coarse(metrics: Metrics): { count: number; unit: string } | undefined {
 }
 
 /**
- * Why a limit without a value is not broken: it depends on the server's own stamps and identifiers, and these cannot
- * be used. Undefined if that is not the reason.
+ * Why a limit that did not hold is not broken: the run could not show it. Either it depends on the server's own stamps
+ * and identifiers, and these cannot be used, or this side did less than planned. Undefined if neither is the reason.
  */
-export function whyUnjudged({ metric, value }: ThresholdSummary, metrics: Metrics): string | undefined {
+export function whyUnjudged(limit: ThresholdSummary, metrics: Metrics): string | undefined {
+  const { metric, value } = limit;
+  if (metric === "ws_reconnects") return whyFewerCuts(limit, metrics);
   const deliveries = countOf(metrics.ws_deliveries);
   if (value !== null || deliveries === 0) return undefined;
   const listens = !metrics.ws_probes && countOf(metrics.ws_publications) === 0;
@@ -41,6 +44,14 @@ export function whyUnjudged({ metric, value }: ThresholdSummary, metrics: Metric
       return whyNoLag(deliveries, metrics);
   }
   return undefined;
+}
+
+/** A connection that was not cut as often as planned could not come back as often. */
+function whyFewerCuts({ expression, value }: ThresholdSummary, metrics: Metrics): string | undefined {
+  const left = unmeasured(metrics, "cuts");
+  const limit = parseLimit(expression);
+  if (!limit || value === null || holds(value, limit) || !holds(value + left, limit)) return undefined;
+  return `${left} of the planned cuts were not made, for their connections were not back before the publications ended: make DURATION longer, or CUTS fewer`;
 }
 
 /** Why the server's time stamps told no lag at all. */
@@ -81,8 +92,12 @@ export function notesOnGaps(metrics: Metrics): string[] {
     "deliveries came so long after their publication that nobody knows whether they had come before: they count as neither late nor duplicated",
   );
   say(
+    unmeasured(metrics, "cuts"),
+    "planned cuts were not made, for their connections were not back before the publications ended",
+  );
+  say(
     unmeasured(metrics, "out_of_range"),
-    "times were below zero or beyond 78 hours and count as the nearest that is kept: a clock was set meanwhile",
+    "times were below zero or beyond 78 hours and count as the nearest that is kept, as where a clock was set meanwhile",
   );
   say(
     unmeasured(metrics, "not_taken"),

@@ -245,6 +245,7 @@ function evidenceOf(
   return {
     setupDone: !(hasFailed && noneBegan),
     connections: tested?.connections,
+    replyTimeoutMs: tested?.replyTimeoutMs,
     metrics: withTheirParts,
     thresholds,
   };

@@ -64,6 +64,7 @@ const RECONNECT_METRICS = [
   "ws_messages_reordered",
   "ws_messages_foreign",
   "ws_outcomes",
+  "ws_unmeasured",
 ] as const;
 
 /** Everybody stays for the whole run, coming back after each cut, and every message is accounted for. */
@@ -172,7 +173,7 @@ async function driveRoom(
           account.dropped();
           awaySince ??= at;
         },
-        opened: () => account.opened(furthest),
+        opened: (askedAfter) => account.opened(furthest, askedAfter),
         whole(at) {
           account.whole(published);
           noteCaughtUp(at);
@@ -215,6 +216,7 @@ async function driveRoom(
   for (const [subscriber, member] of members.entries()) {
     const outcome = member.outcome();
     record("ws_outcomes", 1, { outcome });
+    if (member.owed() > 0) record("ws_unmeasured", member.owed(), { reason: "cuts" });
     if (!present[subscriber]) continue;
     const { inGap, outside } = accounts[subscriber]!.missing(published, due);
     recordFate("lost", inGap);
@@ -296,6 +298,9 @@ async function driveRoom(
       let lastSeq: string | undefined;
       let captured: Captured = {};
       let lastEventId: string | undefined;
+      /** The cursor, as it last moved, and the message that moved it. */
+      let placed: string | undefined;
+      let place: number | undefined;
       for (let attempt = 0; ; attempt++) {
         let begun = false;
         current = new Connection({
@@ -313,7 +318,7 @@ async function driveRoom(
           observe(effect) {
             if (!begun) {
               begun = true;
-              observer.opened();
+              observer.opened(place);
             }
             if (effect.kind === "ready") {
               attempt = 0;
@@ -327,6 +332,10 @@ async function driveRoom(
               return;
             }
             observer.delivered(seq, effect.at);
+            if (current.lastSeq !== placed) {
+              placed = current.lastSeq;
+              place = seq;
+            }
             if (hasPlace) return;
             hasPlace = true;
             cutIfOwed();
@@ -363,6 +372,7 @@ async function driveRoom(
         owed++;
         cutIfOwed();
       },
+      owed: () => owed,
       outcome() {
         if (!wasReady) return "not_ready";
         if (downSince !== undefined) return "gone";
@@ -382,8 +392,8 @@ async function driveRoom(
 interface MemberObserver {
   /** Its connection was cut. */
   dropped(at: Ms): void;
-  /** A connection of its is open: its session begins. */
-  opened(): void;
+  /** A connection of its is open: its session begins, and asks for what came after a message where that is known. */
+  opened(askedAfter: number | undefined): void;
   /** Its session is ready, for the first time or again. */
   whole(at: Ms): void;
   delivered(seq: number, at: Ms): void;
@@ -397,6 +407,8 @@ interface Member {
   publish(id: string, seq: number): Promise<boolean>;
   /** Cuts its connection, or its next one where it is away. */
   cut(): void;
+  /** How many of these cuts it was never there for. */
+  owed(): number;
   outcome(): (typeof RECONNECT_OUTCOMES)[number];
   /** Resolves when its connection is closed. */
   leave(): Promise<void>;

@@ -181,6 +181,7 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
     profile: profile ? profileLabel(spec.profile) : null,
     load: plan.load,
     connections: plan.connections ?? plan.size,
+    replyTimeoutMs: settings.REPLY_TIMEOUT,
     ...(plan.steps && { fixed: plan.steps.fixed }),
     settings: givenSettings(read, __ENV, ownSettings),
     ...(__ENV[HOST_VARIABLE] && { host: __ENV[HOST_VARIABLE] }),

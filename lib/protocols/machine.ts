@@ -48,6 +48,8 @@ export class Machine implements Conversation {
   #stepDeadline: Ms | undefined;
   #refreshAt: Ms | undefined;
   #lastSeq: Value | undefined;
+  /** Whether a message of its session asks for what the connection before missed. */
+  readonly #resumes: boolean;
 
   constructor(protocol: Compiled, init: ConnectionInit) {
     this.#protocol = protocol;
@@ -63,6 +65,7 @@ export class Machine implements Conversation {
     if (init.lastSeq !== undefined) this.#lastSeq = parseValue(init.lastSeq);
     for (const [name, value] of Object.entries(init.captured ?? {})) this.#capture(name, value);
     this.#steps = stepsOf(protocol, init);
+    this.#resumes = init.lastSeq !== undefined && protocol.resume !== undefined;
     this.#own = protocol.newState?.();
   }
 
@@ -438,7 +441,9 @@ export class Machine implements Conversation {
 
   #deliver(from: Reader, delivery: CompiledDelivery, at: Ms, effects: Effect[]): void {
     const read = readDelivery(from, delivery, at);
-    if (read.cursor) this.#lastSeq = read.cursor;
+    // Until what was missed has been asked for and answered, live deliveries come before it: whoever is cut off then
+    // must ask from the same place again.
+    if (read.cursor && (this.ready || !this.#resumes)) this.#lastSeq = read.cursor;
     if (read.complaint) effects.push(read.complaint);
     effects.push(read.effect);
   }

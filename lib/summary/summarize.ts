@@ -106,6 +106,7 @@ export function summarize(data: K6Data, facts: RunFacts): Summary {
       (data.setup_data == null && countOf(metrics.ws_shards_started) > 0),
     refusal: facts.refusal,
     connections: facts.tested?.connections,
+    replyTimeoutMs: facts.tested?.replyTimeoutMs,
     metrics,
     thresholds: judged,
     unjudged,

@@ -24,6 +24,13 @@ export const TestedSchema = v.pipe(
       v.minValue(0),
       v.description("How many connections the load consists of."),
     ),
+    replyTimeoutMs: v.exactOptional(
+      v.pipe(
+        v.number(),
+        v.minValue(0),
+        v.description("How long a message had to come before it counted as missing: REPLY_TIMEOUT."),
+      ),
+    ),
     fixed: v.exactOptional(
       v.pipe(text, v.description("Of a load that grew: what all of its steps had in common, in words.")),
     ),

@@ -16,6 +16,9 @@ import { describeBroken, number } from "./words.ts";
 /** The share of a latency limit that the generator may add by itself. */
 const GENERATOR_SHARE = 0.1;
 
+/** The share of the time for a message to come that the generator may take up, and messages still count as missing. */
+const LATE_SHARE = 0.5;
+
 /** What decides a run. */
 export interface Evidence {
   readonly setupDone: boolean;
@@ -27,6 +30,8 @@ export interface Evidence {
   readonly unjudged?: readonly string[];
   /** How many connections the load consists of, where that is known. */
   readonly connections?: number | undefined;
+  /** How long a message had to come, where that is known. */
+  readonly replyTimeoutMs?: number | undefined;
 }
 
 /** Whether there was a load at all. */
@@ -155,7 +160,24 @@ function quantileOf(expression: string): number {
   return aggregate === "med" ? 0.5 : Number(/^p\((.+)\)$/.exec(aggregate)?.[1] ?? 0) / 100;
 }
 
-function whyGeneratorBound({ metrics, thresholds }: Evidence): string | undefined {
+function whyGeneratorBound(evidence: Evidence): string | undefined {
+  return whySlowForLatency(evidence) ?? whySlowForCounts(evidence);
+}
+
+/** Messages that this side sent or read so late that they had little time to come are not known to be missing. */
+function whySlowForCounts({ metrics, thresholds, replyTimeoutMs }: Evidence): string | undefined {
+  const isBroken = thresholds.some(({ metric, ok, value }) => !ok && value !== null && MISSING.test(metric));
+  if (replyTimeoutMs === undefined || !isBroken) return undefined;
+  for (const [side, delay] of Object.entries(metrics.ws_generator_delay_ms?.by?.side ?? {})) {
+    const { max } = delay as TrendSummary;
+    if (max !== null && max >= LATE_SHARE * replyTimeoutMs) {
+      return `the generator was the bottleneck: ws_generator_delay_ms{side:${side}} was up to ${number(max)} ms, of the ${number(replyTimeoutMs)} ms (REPLY_TIMEOUT) that messages had to come`;
+    }
+  }
+  return undefined;
+}
+
+function whySlowForLatency({ metrics, thresholds }: Evidence): string | undefined {
   const limit = decisiveBound(thresholds, MESSAGE_LATENCY) ?? decisiveBound(thresholds, CONNECT_LATENCY);
   if (limit === undefined) return undefined;
   for (const [side, delay] of Object.entries(metrics.ws_generator_delay_ms?.by?.side ?? {})) {
@@ -175,6 +197,9 @@ function brokenBeside(broken: readonly ThresholdSummary[]): string[] {
   return others.length > 0 ? [`also broken: ${describeBroken(others)}`] : [];
 }
 
+/** What counts as missing because it did not come in time. */
+const MISSING =
+  /^ws_(messages_(lost|late)|(reply|delivery)_success_rate|gap_messages\{fate:lost\}|outcomes(\{|$))/;
 const MESSAGE_LATENCY = /^(ws_(msg_rtt|fanout_lag)|token_(first_content|content_gap|stream))_ms/;
 const CONNECT_LATENCY = /^ws_connect_latency_ms/;
 

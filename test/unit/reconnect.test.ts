@@ -57,6 +57,22 @@ test("once it is whole, history still counts as a replay, and what came since do
   assert.deepEqual(gap.arrive(7), { fate: "repeated" }, "of whatever connection it was had");
 });
 
+test("who is cut off while it catches up asks for some of it again, once", () => {
+  const gap = account();
+  for (const seq of [7, 3, 4]) assert.deepEqual(gap.arrive(seq), { fate: "replayed" });
+  gap.dropped();
+  gap.opened(7, 4);
+  for (const seq of [5, 6]) assert.deepEqual(gap.arrive(seq), { fate: "replayed" });
+  assert.deepEqual(gap.arrive(7), { fate: undefined, arrival: "in-order" });
+  assert.deepEqual(gap.arrive(7), { fate: "repeated" });
+  assert.deepEqual(gap.arrive(4), { fate: "repeated" }, "before what it asked for");
+  gap.whole(7);
+  assert.deepEqual(
+    gap.missing(7, () => true),
+    { inGap: 0, outside: 0 },
+  );
+});
+
 test("who was never cut off has duplicates only", () => {
   const never = new GapAccount();
   never.arrive(1);

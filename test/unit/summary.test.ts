@@ -17,6 +17,7 @@ import {
 } from "../../lib/summary/summarize.ts";
 import { SummarySchema, type Verdict } from "../../lib/summary/summary.ts";
 import { terminal } from "../../lib/summary/terminal.ts";
+import type { Tested } from "../../lib/summary/tested.ts";
 import { parseLimit } from "../../lib/summary/threshold.ts";
 import { describeLimit } from "../../lib/summary/words.ts";
 
@@ -89,15 +90,43 @@ function unjudged(changes: K6Data["metrics"] = {}): K6Data {
   return { ...data, metrics: Object.fromEntries(metrics) };
 }
 
-const summaryOf = (data: K6Data, limits: Thresholds = LIMITS) =>
+const summaryOf = (data: K6Data, limits: Thresholds = LIMITS, tested?: Tested) =>
   summarize(data, {
     scenario: "chat-soak",
+    tested,
     plannedMs: 12_000,
     metrics: METRIC_NAMES,
     limits,
     k6: { version: "v2.2.0", extension: null },
     endedAt: new Date("2026-01-02T03:04:17.000Z"),
   });
+
+describe("messages that did not come are the generator's doing where it took up their time", () => {
+  const lost: K6Data["metrics"] = {
+    ws_delivery_success_rate: {
+      values: { rate: 0.9, passes: 90, fails: 10 },
+      thresholds: { "rate>0.995": { ok: false } },
+    },
+  };
+  const late = { "ws_generator_delay_ms{side:send}": trend(50) }; // 100 ms at the most
+  const rows: [replyTimeoutMs: number, metrics: K6Data["metrics"], verdict: string, reason: RegExp][] = [
+    [
+      200,
+      { ...late, ...lost },
+      "generator-bound",
+      /side:send\} was up to 100 ms, of the 200 ms \(REPLY_TIMEOUT\) that messages had to come; also broken: share delivered in time 90 % /,
+    ],
+    [201, { ...late, ...lost }, "fail", /^share delivered in time 90 % /],
+    [200, late, "pass", /^all 4 limits held$/],
+  ];
+  for (const [replyTimeoutMs, metrics, verdict, reason] of rows)
+    test(`${verdict} at ${replyTimeoutMs} ms`, () => {
+      const tested = { urls: [], protocol: "chat", profile: null, load: "", connections: 1, settings: {} };
+      const summary = summaryOf(k6Data(metrics), LIMITS, { ...tested, replyTimeoutMs });
+      assert.equal(summary.verdict, verdict, summary.reason);
+      assert.match(summary.reason, reason);
+    });
+});
 
 describe("a run is judged", () => {
   const brokenRtt = {

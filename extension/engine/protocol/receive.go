@@ -325,7 +325,11 @@ func (c *Conversation) deliver(e Events, r *reader, rule *delivery, at clock.Tim
 		// It came all the same, and counts without that field.
 		e.Invalid(Contract, "delivery with an unusable "+unusable)
 	}
-	c.last.set(position)
+	// Until what was missed has been asked for and answered, live deliveries come
+	// before it: whoever is cut off then must ask from the same place again.
+	if c.state == ready || !c.resumes {
+		c.last.set(position)
+	}
 	e.Delivered(d)
 }
 
