@@ -104,6 +104,11 @@ declare module "k6/x/realtime" {
      * of which connection i takes element i, over again when there are fewer. `connection` and `vu` are there always.
      */
     variables?: Readonly<Record<string, string | readonly string[]>>;
+    /**
+     * Variables that a login gives each connection, before {@link variables} and {@link users}. {@link Swarm.run} then
+     * takes who logs in. Default: none comes first.
+     */
+    loginVariables?: readonly string[];
     /** From {@link readUsers}: each column is a variable, of which connection i takes line i, before {@link variables}. */
     users?: Users;
     /** Bounds on each phase. Defaults: 10 s, and 5 s to close. */
@@ -244,8 +249,31 @@ declare module "k6/x/realtime" {
      * Opens, holds and closes the shard of the virtual user that calls it: number `exec.vu.idInTest` - 1. Resolves
      * when all its connections have ended. Rejects when it was interrupted, when the connections were not open in
      * time, and when the machine gave no more. Throws when the virtual user has no shard.
+     *
+     * @param logIn with {@link SwarmOptions.loginVariables}, and only then
      */
-    run(): Promise<Outcome>;
+    run(logIn?: LogIn): Promise<Outcome>;
+  }
+
+  /**
+   * Logs a connection in, before each attempt to connect. At most 1,000 calls of a virtual user are under way at a time;
+   * others wait, which counts in `ws_generator_delay_ms`. It must not reject.
+   *
+   * @param lateMs how long ago it was due
+   * @returns undefined where the login failed: then the attempt has, by the reason `login`
+   */
+  export type LogIn = (connection: number, lateMs: number) => Promise<LoggedIn | undefined>;
+
+  /** What a login gave. */
+  export interface LoggedIn {
+    /** Of {@link SwarmOptions.loginVariables}, in their order. */
+    readonly values: readonly string[];
+    /** Where the connection goes instead of to its server, path and query included. Default: there. */
+    readonly url?: string;
+    /** In how long an open connection is to have another login; its token is then sent as the descriptor's `refresh` says. Default: never. */
+    readonly renewInMs?: number;
+    /** In how long this one stops being good. */
+    readonly endsInMs?: number;
   }
 
   /** Requests whose answers are streams of tokens. Names of fields and their meaning are those of the scenario's settings. */

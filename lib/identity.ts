@@ -68,6 +68,7 @@ export interface HandshakeTemplate {
  * The same handshakes as of {@link identities}, as one template for all connections.
  *
  * @param more variables of the scenario, in addition to the ones of every connection
+ * @param login variables that a login gives
  * @throws {@link SettingsError} as {@link identities}
  */
 export function handshakeTemplate(
@@ -75,10 +76,11 @@ export function handshakeTemplate(
   protocol: Protocol,
   users: Users,
   more: readonly string[] = [],
+  login: readonly string[] = [],
 ): HandshakeTemplate {
   const { AUTH, WS_TOKEN } = settings;
-  const hasToken = tokensIn(settings, users);
-  const known = knownVariables(users, more);
+  const hasToken = tokensIn(settings, users) || login.includes("token");
+  const known = knownVariables(users, [...more, ...login]);
   const requests = endpointsOf(settings).map(({ url, setting }) => {
     requireToken(settings, url, hasToken, setting);
     const template = withoutPast(requestTemplate(settings, protocol, url, { setting, hasToken }), protocol);

@@ -3,6 +3,7 @@ package binding
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"go.k6.io/k6/v2/lib"
@@ -48,12 +49,18 @@ func (s *shard) drivenBy(stop <-chan struct{}) <-chan error {
 
 // readProtocol compiles a descriptor, which lib/protocols has checked.
 func readProtocol(r *reader) *protocol.Protocol {
-	given, _ := r.take("protocol")
+	descriptor, _ := r.take("protocol")
 	var columns []string
 	if table, ok := r.parent.fields["users"].(*userTable); ok {
 		columns = table.Columns
 	}
-	p, err := compileDescriptor(given, columns)
+	given, _ := r.parent.fields[loginVariables].([]any)
+	for _, name := range given {
+		if name, is := name.(string); is && name != "token" {
+			columns = append(slices.Clip(columns), name)
+		}
+	}
+	p, err := compileDescriptor(descriptor, columns)
 	if err != nil {
 		r.fail(fmt.Errorf("%s.protocol: %w", r.of, err))
 	}

@@ -96,6 +96,12 @@ func (n *notices) unwritable(why error) {
 	n.add("unsent", peerText(why.Error())+", which counts as ws_message_errors{reason:unsent}")
 }
 
+// crowded is called on the event loop, often.
+func (n *notices) crowded() {
+	n.add("logins", fmt.Sprintf("logins waited for their turn: a virtual user has %d under way at a time; "+
+		"the wait is in ws_login_ms and, as this side's, in ws_generator_delay_ms; raise SHARDS, or connect more slowly", mostLogins))
+}
+
 func prefixed(prefix, text string) string {
 	if text == "" {
 		return ""

@@ -92,7 +92,7 @@ func readOptions(given any) (*options, error) {
 	o.swarm.StreamsPerConnection = readHTTPVersion(r)
 	o.step = readStep(r)
 	o.contract = readContract(r)
-	o.readCommon(r)
+	o.readCommon(r, r.texts(loginVariables))
 	if len(servers) == 0 {
 		r.wrong("servers", "at least one URL", servers)
 	}
@@ -130,8 +130,11 @@ func readOptions(given any) (*options, error) {
 	return o, r.done()
 }
 
+// loginVariables is the option with the names of what logins give.
+const loginVariables = "loginVariables"
+
 // readCommon reads what a Swarm and TokenStreams have in common.
-func (o *options) readCommon(r *reader) {
+func (o *options) readCommon(r *reader, logins []string) {
 	o.swarm.Shards = r.whole("shards", 1, 1, maxShards)
 	o.timeouts = readTimeouts(r.object("timeouts"))
 	o.realTime = r.choice("priority", "normal", "realtime") == "realtime"
@@ -142,6 +145,7 @@ func (o *options) readCommon(r *reader) {
 		shards:    o.swarm.Shards,
 	}
 	readUserColumns(r, o.request.variables)
+	readLoginVariables(r, o.request, logins)
 	readHeaders(r, o.request)
 }
 
@@ -232,6 +236,19 @@ func readUserColumns(r *reader, variables map[string]variable) {
 			r.wrong("users", "no column "+connectionVariable, "one")
 		}
 		variables[name] = variable{users: table.users, column: column}
+	}
+}
+
+// readLoginVariables takes what logins give for variables, before all others.
+func readLoginVariables(r *reader, q *requests, names []string) {
+	if len(names) > 0 {
+		q.logins = &loginValues{names: names, shards: q.shards}
+	}
+	for column, name := range names {
+		if name == connectionVariable || name == vuVariable || !variableName.MatchString(name) {
+			r.wrong(loginVariables, "names of letters, digits and _ other than "+connectionVariable+" and "+vuVariable, name)
+		}
+		q.variables[name] = variable{logins: q.logins, column: column}
 	}
 }
 

@@ -70,6 +70,7 @@ func newRecorder(i *instance, o *options) *recorder {
 	}
 	set(swarm.ConnectLatency, i.metrics.ConnectLatency, "", "")
 	set(swarm.ConnectDelay, i.metrics.GeneratorDelay, bySide, "send")
+	set(swarm.LoginDelay, i.metrics.GeneratorDelay, bySide, "send")
 	set(swarm.ReceiveDelay, i.metrics.GeneratorDelay, bySide, "receive")
 	set(swarm.SessionTime, r.builtin.WSSessionDuration, "", "")
 	set(swarm.FirstByte, i.metrics.FirstByte, "", "")

@@ -27,6 +27,7 @@ type requests struct {
 	protocols []string
 	fields    []field
 	variables map[string]variable
+	logins    *loginValues // nil where no logins come first
 	shards    int
 	isStream  bool // of events, not a WebSocket's handshake
 }
@@ -47,11 +48,12 @@ func newField(name string, value template) field {
 }
 
 // variable has a value for each connection: a column of users, an element of
-// list, or text.
+// list, what a login gave, or text.
 type variable struct {
 	users  *users.Users
 	column int
 	list   []string
+	logins *loginValues // with column
 	text   template
 }
 
@@ -203,7 +205,9 @@ func try(r *handshake.Request, isStream bool) error {
 
 // fill makes the request of a connection.
 func (q *requests) fill(connection int, r *handshake.Request) {
-	r.Path = q.render(q.paths[connection%len(q.paths)], connection, percentEncoded)
+	if r.Path = q.logins.at(connection).path; r.Path == "" {
+		r.Path = q.render(q.paths[connection%len(q.paths)], connection, percentEncoded)
+	}
 	r.Protocols = q.protocols
 	for _, f := range q.fields {
 		r.Fields = appendField(r.Fields, f.name, q.render(f.value, connection, f.encode))
@@ -247,6 +251,9 @@ func (q *requests) value(name string, connection int) string {
 	v := q.variables[name]
 	if v.users != nil {
 		return v.users.Value(connection, v.column)
+	}
+	if v.logins != nil {
+		return v.logins.at(connection).values[v.column]
 	}
 	if len(v.list) > 0 {
 		return v.list[connection%len(v.list)]

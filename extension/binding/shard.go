@@ -25,11 +25,13 @@ type shard struct {
 	closeTimeout time.Duration
 	process      *process
 	out          *recorder
+	desk         *loginDesk // nil where no logins come first
 }
 
 // drive tells k6 each second what happened, until all connections have ended.
 // An interruption begins the end, which is bounded.
 func (s *shard) drive(ctx context.Context) (*outcome, error) {
+	defer s.desk.close()
 	tick := time.NewTicker(pushEvery)
 	defer tick.Stop()
 	overdue := time.NewTimer(s.options.reachWithin)

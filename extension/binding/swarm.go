@@ -1,6 +1,7 @@
 package binding
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/grafana/sobek"
@@ -24,8 +25,8 @@ type outcome struct {
 }
 
 // run drives the VU's shard.
-func (s *swarmObject) run() *sobek.Promise {
-	sh, err := s.start()
+func (s *swarmObject) run(logIn sobek.Value) *sobek.Promise {
+	sh, err := s.start(logIn)
 	if err != nil {
 		common.Throw(s.vu.Runtime(), err)
 	}
@@ -33,7 +34,7 @@ func (s *swarmObject) run() *sobek.Promise {
 }
 
 // start checks what is known only now, and starts the shard.
-func (s *swarmObject) start() (*shard, error) {
+func (s *swarmObject) start(logIn sobek.Value) (*shard, error) {
 	o := s.options.swarm
 	name, err := s.shard(o.Shards)
 	if err != nil {
@@ -65,17 +66,38 @@ func (s *swarmObject) start() (*shard, error) {
 	}
 	var running *swarm.Swarm
 	var out *recorder
+	var desk *loginDesk
 	if err == nil {
 		out = newRecorder(s.instance, s.options)
-		o.Notice = func(i int, n swarm.Notice) { out.hear(n, s.options.request.value("token", i)) }
+		o.Notice = func(i int, n swarm.Notice) { out.hear(n, s.options.request.secrets(i)...) }
+		desk, err = s.desk(logIn)
+	}
+	if err == nil {
+		if desk != nil {
+			o.LogIn = desk.ask
+		}
 		running, err = swarm.Start(e, o)
 	}
 	if err != nil {
+		desk.close()
 		s.end()
 		return nil, err
 	}
 	return &shard{
 		swarm: running, activity: does, checked: checked, name: name, options: s.options, closeTimeout: e.Options().Timeouts.Close,
-		process: s.process, out: out,
+		process: s.process, out: out, desk: desk,
 	}, nil
+}
+
+// desk is where connections log in, nil where they do not.
+func (s *swarmObject) desk(logIn sobek.Value) (*loginDesk, error) {
+	call, given := sobek.AssertFunction(logIn)
+	if wanted := s.options.request.logins != nil; given != wanted {
+		return nil, errors.New("Swarm.run: expected a function exactly where there are loginVariables")
+	}
+	if !given {
+		return nil, nil
+	}
+	s.options.request.logins.begin(s.options.swarm.Connections)
+	return openLoginDesk(s.vu, call, s.options.request, s.process.notices.crowded), nil
 }

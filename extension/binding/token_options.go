@@ -42,7 +42,7 @@ func readTokenOptions(given any) (*tokenOptions, error) {
 	r := &reader{of: "TokenStreams", fields: fields}
 	o := &tokenOptions{}
 	o.works = true
-	o.readCommon(r)
+	o.readCommon(r, nil)
 	for _, text := range r.texts("bodies") {
 		o.bodies = append(o.bodies, strings.Split(text, requestVariable))
 	}

@@ -40,6 +40,7 @@ const (
 	ReasonBlocked        // the address or host is not allowed
 	ReasonAborted        // given up by this side, as on an early stop
 	ReasonOther
+	ReasonLogin // a login before it failed
 
 	// A proxy's, which the endpoint has no part in.
 	ReasonProxyDNS         // its name has no address
@@ -93,7 +94,7 @@ func ofProxy(r Reason) Reason {
 
 var reasonNames = [...]string{"", "dns", "refused", "unreachable", "reset", "closed", "tls",
 	"timeout_resolve", "timeout_tcp", "timeout_tls", "timeout_upgrade", "bad_upgrade", "bad_accept",
-	"bad_subprotocol", "bad_extension", "header_too_large", "no_ports", "no_descriptors", "no_memory", "blocked", "aborted", "other",
+	"bad_subprotocol", "bad_extension", "header_too_large", "no_ports", "no_descriptors", "no_memory", "blocked", "aborted", "other", "login",
 	"proxy_dns", "proxy_refused", "proxy_unreachable", "proxy_closed", "proxy_timeout", "proxy_bad_answer",
 	"bad_content_type", "bad_content_encoding",
 	"http2_unsupported", "http2_no_websocket", "http2_refused", "http2_reset", "http2_goaway", "http2_broken"}

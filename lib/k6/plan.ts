@@ -36,7 +36,7 @@ export interface Plan {
   /** Variables of connection `connection`, beside the ones that every connection has. Default: {@link FIRST_ROOM}. */
   variables?(connection: number): { readonly [name: string]: string };
   /** Options of k6, beside the ones that all scenarios have. */
-  readonly options?: Pick<Options, "noConnectionReuse">;
+  readonly options?: Pick<Options, "noConnectionReuse" | "batch" | "batchPerHost">;
   /** The extension, where it does the measuring. */
   readonly engine?: Engine;
   /** Loads to drive one after the other, instead of {@link drive}. */

@@ -8,7 +8,7 @@ import { requireOneWay } from "../event-streams.ts";
 import { HTTP_SETTINGS, notesOnHttp } from "../http-version.ts";
 import { FIRST_ROOM, IDENTITY_SETTINGS, type Identity, identities, tokensIn } from "../identity.ts";
 import { type Own, replacedOptions } from "../k6-overrides.ts";
-import { columnsWith, type LoggedIn } from "../login/login.ts";
+import { columnsWith, type LoggedIn, type Login } from "../login/login.ts";
 import { type MetricName, type OwnMetrics, requireOwnNames } from "../metrics.ts";
 import { limitsBeside, limitsOn, together } from "../profile.ts";
 import type { Protocol } from "../protocols/index.ts";
@@ -97,7 +97,13 @@ type Common = (typeof COMMON)[number];
 export function scenario<N extends SettingName, O extends OwnSettings = NoSettings>(
   spec: ScenarioSpec<N, O>,
   metrics: readonly MetricName[],
-  planOf: (settings: Values<N | Common, O>, protocol: Protocol, users: Users, checks?: Checks) => Plan,
+  planOf: (
+    settings: Values<N | Common, O>,
+    protocol: Protocol,
+    users: Users,
+    checks?: Checks,
+    login?: Login,
+  ) => Plan,
 ) {
   const ownSettings: OwnSettings = spec.ownSettings ?? {};
   const ownMetrics: OwnMetrics = spec.metrics ?? {};
@@ -131,7 +137,7 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
   if (settings.SSE_URL !== "") requireOneWay(protocol, __ENV.PROTOCOL_FILE ? "PROTOCOL_FILE" : "PROTOCOL");
   const checks = checksOf(settings.CONTRACT, extension);
   checkMessages(checks);
-  const plan = planOf(settings, protocol, users, checks);
+  const plan = planOf(settings, protocol, users, checks, login);
   const stock = onStockSockets && spec.extension === undefined && plan.connect === undefined;
   offerCompression(settings, stock);
   chooseHttpVersion(settings, stock);
@@ -294,7 +300,7 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
       // Of this scenario, over all instances: a virtual user's own number counts those of others in the test.
       const index = exec.scenario.iterationInTest;
       const shard = shardOf(index, shards);
-      if (steps) await climb(steps, engine!, names, all);
+      if (steps) await climb(shard, steps, engine!, names, all);
       else await plan.drive(shard, now());
       record("ws_shards_completed", 1);
     },

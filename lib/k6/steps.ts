@@ -3,16 +3,17 @@ import { evidenceOf, judgeStep, nextSize, type StepEvidence } from "../steps.ts"
 import { percentilesOf } from "../summary/exact.ts";
 import { type Thresholds, trendStats } from "../summary/summarize.ts";
 import type { StepSummary } from "../summary/summary.ts";
-import type { Engine, StepsPlan } from "./plan.ts";
+import type { Engine, Shard, StepsPlan } from "./plan.ts";
 
 /** One load of several, which records under its size. */
 export interface Step {
   readonly size: number;
-  drive(): Promise<unknown>;
+  drive(shard: Shard): Promise<unknown>;
 }
 
 /** Drives one load after the other, by what the figures of those before let expect. */
 export async function climb(
+  shard: Shard,
   { each, sizes }: Pick<StepsPlan, "each" | "sizes">,
   engine: Engine,
   names: readonly MetricName[],
@@ -21,7 +22,7 @@ export async function climb(
   const tried: { size: number; verdict: StepSummary["verdict"] }[] = [];
   for (let size = nextSize(sizes, tried); size !== undefined; size = nextSize(sizes, tried)) {
     const { drive } = each.find((step) => step.size === size)!;
-    const failure = await drive().then(
+    const failure = await drive(shard).then(
       () => undefined,
       (error: unknown) => ({ error }),
     );

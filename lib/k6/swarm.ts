@@ -20,6 +20,7 @@ import { requireDescriptor, requireProbe } from "./requirements.ts";
 import { scenario } from "./scenario.ts";
 import type { ScenarioSpec } from "./scenario-spec.ts";
 import { engineSocket, type SocketOptions } from "./socket.ts";
+import { LOGINS_AT_ONCE, loginsOf } from "./swarm-login.ts";
 
 type Needs = (typeof NEEDS)[number];
 
@@ -206,10 +207,9 @@ export function swarm<N extends SettingName>(spec: SwarmSpec<N>) {
     ...spec,
     settings: [...NEEDS, ...spec.settings] as (N | Needs)[],
     extension,
-    noLogin: "whose connections the engine opens by itself",
   };
 
-  return scenario(withNeeds, SWARM_METRICS, (settings, protocol, users, checks) => {
+  return scenario(withNeeds, SWARM_METRICS, (settings, protocol, users, checks, login) => {
     requireDescriptor(protocol, spec.name);
     const {
       AUTH,
@@ -230,7 +230,14 @@ export function swarm<N extends SettingName>(spec: SwarmSpec<N>) {
       protocol,
       users,
       Object.keys(own),
+      login?.variables,
     );
+    const variablesOf = (connection: number) =>
+      Object.fromEntries(
+        Object.entries(own).map(([name, value]) => [name, valueFor(value, connection)] as const),
+      );
+    const logIn = (shard: Shard) =>
+      login && loginsOf(shard, login, variablesOf, protocol.descriptor.refresh !== undefined);
 
     /** One load, as the settings state it. */
     const loadOf = (stated: Settings<N>, size?: number) => {
@@ -282,6 +289,7 @@ export function swarm<N extends SettingName>(spec: SwarmSpec<N>) {
           upgradeMs: CONNECT_TIMEOUT,
         },
         messagesPerSecond: MESSAGES_PER_SECOND,
+        ...(login && { loginVariables: login.variables }),
         ...(checks?.engine && { contract: checks.engine }),
         ...(fanOut && {
           fanOut: {
@@ -324,7 +332,7 @@ export function swarm<N extends SettingName>(spec: SwarmSpec<N>) {
         hold: load.hold,
         duration: ramp + load.hold,
         longest: load.reachWithin + (fanOut ? SESSION_WITHIN : 0) + load.hold + drain,
-        drive: () => swarm.run(),
+        drive: (shard: Shard) => swarm.run(logIn(shard)),
       };
     };
 
@@ -354,10 +362,8 @@ export function swarm<N extends SettingName>(spec: SwarmSpec<N>) {
       // Those of one step come again in the next.
       reusesCredentials: later.length > 0 || comeBack,
       connect: socket,
-      variables: (connection) =>
-        Object.fromEntries(
-          Object.entries(own).map(([name, value]) => [name, valueFor(value, connection)] as const),
-        ),
+      variables: variablesOf,
+      ...(login && { options: { batch: LOGINS_AT_ONCE, batchPerHost: LOGINS_AT_ONCE } }),
       metrics: [...new Set([...first.metrics, ...(beside?.metrics ?? [])])],
       // Who could not join is due nothing: what the others had would pass for all.
       ...(spec.fanOut && { limits: { "ws_message_errors{reason:session}": ["count==0"] } }),

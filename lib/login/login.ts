@@ -28,9 +28,13 @@ export interface HttpRequest {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | undefined;
-  /** Whether a status is right. */
-  accepts(status: number): boolean;
+  /** The statuses that are right; undefined for 200 to 299. */
+  readonly status: readonly number[] | undefined;
 }
+
+/** Whether a status is right. */
+export const accepts = ({ status }: HttpRequest, given: number): boolean =>
+  status ? status.includes(given) : given >= 200 && given < 300;
 
 /** What came back. */
 export interface HttpAnswer {
@@ -163,6 +167,7 @@ class Compiler {
     const requests = this.#spec.requests.map((request, i) => this.#request(request, `requests.${i}`));
     const address = this.#spec.url === undefined ? undefined : this.#address("url", this.#spec.url);
     if (this.#problems.length > 0) throw notLogin(this.#source, this.#problems.join("\n"));
+    const scheme = /^http/i.test(this.#context.endpoint) ? "http" : "ws";
     const lifetime = {
       after,
       seconds: expires?.seconds === undefined ? undefined : parsePointer(expires.seconds)!,
@@ -177,7 +182,7 @@ class Compiler {
       before,
       shared,
       perform: (variables, send) =>
-        perform(requests, { ...variables, ...given }, { address, ...lifetime }, send),
+        perform(requests, { ...variables, ...given }, { address, scheme, ...lifetime }, send),
     };
   }
 
@@ -238,7 +243,7 @@ class Compiler {
 
   #absolute(url: string): string {
     if (!url.startsWith("/")) return url;
-    const [, secure = "", host = ""] = /^ws(s?):\/\/([^/?#]*)/i.exec(this.#context.endpoint) ?? [];
+    const [, secure = "", host = ""] = /^(?:ws|http)(s?):\/\/([^/?#]*)/i.exec(this.#context.endpoint) ?? [];
     return `http${secure}://${host}${url}`;
   }
 
@@ -286,6 +291,8 @@ const captureOf = (from: string | { header: string } | { cookie: string }): Capt
 
 interface Rest {
   readonly address: Template | undefined;
+  /** Of an address that has the other kind: WebSocket's, or an event stream's. */
+  readonly scheme: "ws" | "http";
   readonly after: Ms | undefined;
   readonly seconds: readonly string[] | undefined;
 }
@@ -293,7 +300,7 @@ interface Rest {
 async function perform(
   requests: readonly CompiledRequest[],
   given: Readonly<Record<string, string>>,
-  { address, after, seconds }: Rest,
+  { address, scheme, after, seconds }: Rest,
   send: Send,
 ): Promise<LoggedIn | LoginFailure> {
   const variables: Record<string, string> = { ...given };
@@ -310,7 +317,7 @@ async function perform(
     if (typeof made === "string") return failed("contract", made);
     const answer = await send(made);
     if (hasFailed(answer)) return failed(answer.reason, `failed: ${answer.said}`);
-    if (!made.accepts(answer.status))
+    if (!accepts(made, answer.status))
       return failed(loginReason(`http_${answer.status}`), `was answered ${answer.status}`);
     const body = new Body(answer.body);
     for (const [name, from] of request.captures) {
@@ -329,7 +336,10 @@ async function perform(
       validFor = ms(number * 1_000);
     }
   }
-  const endpoint = address?.expand(scope).replace(/^http/i, "ws").replaceAll("${", "$%7B");
+  const endpoint = address
+    ?.expand(scope)
+    .replace(/^(?:http|ws)/i, scheme)
+    .replaceAll("${", "$%7B");
   return { variables: taken, endpoint, validFor };
 }
 
@@ -352,13 +362,12 @@ function requestOf(
   if (!/^https?:\/\/[^\s/?#@]+([/?][^\s#]*)?$/i.test(url))
     return "would go to what is no http:// or https:// URL";
   const form = r.form?.map(([name, value]) => `${encodeURIComponent(name)}=${value.expand(scope)}`).join("&");
-  const { status } = r;
   return {
     method: r.method,
     url,
     headers,
     body: form ?? r.body?.expand(scope),
-    accepts: (given) => (status ? status.includes(given) : given >= 200 && given < 300),
+    status: r.status,
   };
 }
 

@@ -1,6 +1,6 @@
 /** A login before each connection: what it gives arrives, is renewed, counted and timed, and shown nowhere. */
 import assert from "node:assert/strict";
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -8,8 +8,9 @@ import { build } from "esbuild";
 import type { MetricSummary, Summary, TrendSummary } from "../../lib/summary/summary.ts";
 import { forK6 } from "../../tools/bundles.mjs";
 import { temporaryDirectory } from "../temporary-directory.ts";
+import { everything } from "./everything.ts";
 import { LOGIN, loginServer, SEATED, SECRET } from "./login-server.ts";
-import { type K6Run, OUR_K6, runK6, STOCK_K6 } from "./run.ts";
+import { OUR_K6, runK6, STOCK_K6 } from "./run.ts";
 
 type CounterSummary = Extract<MetricSummary, { readonly kind: "counter" }>;
 
@@ -35,13 +36,6 @@ const reasons = (summary: Summary | undefined, name: string) =>
       (part as CounterSummary).count,
     ]),
   );
-
-/** Everything that a run printed and wrote. */
-async function everything(run: K6Run): Promise<string> {
-  const files = await readdir(run.results);
-  const texts = await Promise.all(files.map((name) => readFile(join(run.results, name), "utf8")));
-  return [run.stdout, run.stderr, ...texts].join("\n");
-}
 
 const SOAK = {
   CONNECTIONS: 6,
@@ -216,7 +210,7 @@ test("a login in code gives variables, and what it throws is counted by its reas
 });
 
 for (const [scenario, k6] of [
-  ["massconnect", OUR_K6],
+  ["token-expiry", STOCK_K6],
   ["handshake", STOCK_K6],
 ] as const) {
   test(`${scenario} refuses a login, naming the scenarios that take one`, async (t) => {
@@ -225,7 +219,7 @@ for (const [scenario, k6] of [
     assert.notEqual(code, 0);
     assert.match(
       stderr,
-      /LOGIN_FILE: expected none for \w+, .*: chat-soak, connect, idle, ordering, reconnect and backpressure log in/,
+      /LOGIN_FILE: expected none for [\w-]+, .*: chat-soak, .* massconnect, mass-soak and fan-out log in/,
     );
     assert.equal(server.counts.tokens, 0);
   });

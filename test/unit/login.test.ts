@@ -156,6 +156,18 @@ test("captures keep their digits, and come from headers and cookies too", async 
   assert.equal(endpoint, "wss://b.example/rooms/9007199254740993?c=a%2Fb");
 });
 
+test("where it sends an event stream is the URL of one", async () => {
+  const file = { requests: [{ url: "/in", capture: { host: "/host" } }], url: "wss://${host}/events" };
+  const login = parseLogin(file, "login.json", { ...CONTEXT, endpoint: "https://a.example/events" });
+  const asked: HttpRequest[] = [];
+  const result = await login.perform({ user: "u" }, async (request) => {
+    asked.push(request);
+    return { status: 200, headers: {}, cookies: {}, body: '{"host":"b.example"}' };
+  });
+  assert.equal(asked[0]?.url, "https://a.example/in");
+  assert.equal((result as LoggedIn).endpoint, "https://b.example/events");
+});
+
 const failing: [sentence: string, answer: Partial<HttpAnswer>, reason: string][] = [
   ["another status", { status: 401 }, "http_401"],
   ["a status that is not listed", { status: 418 }, "http_rejected"],

@@ -296,3 +296,9 @@ func (g *guest) Ignored() {}
 
 // Captured is called by the conversation.
 func (g *guest) Captured(string, string) {}
+
+// Renew is called by the swarm.
+func (g *guest) Renew(token string, ends clock.Time) {
+	g.conversation.SetToken(token, ends)
+	g.wait()
+}

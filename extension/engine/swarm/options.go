@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"xk6-realtime/engine"
+	"xk6-realtime/engine/clock"
 	"xk6-realtime/engine/deflate"
 	"xk6-realtime/engine/handshake"
 )
@@ -60,6 +61,11 @@ type Options struct {
 	// Request fills in what connection i asks for; its Host, and the path of
 	// its server's URL, are set. It is called on a loop's goroutine.
 	Request func(i int, r *handshake.Request)
+	// LogIn gets what connection i needs before an attempt to connect that was due at
+	// an instant, and again to renew it. It is called on a loop's goroutine and does
+	// not wait. It calls done once, on any goroutine. Default: connections need
+	// nothing.
+	LogIn func(i int, due clock.Time, done func(Login))
 	// Guest makes what else hears of connection i, before its first attempt,
 	// on the goroutine of the loop, the engine's number loop. Default: nothing.
 	Guest func(loop, i int) Guest

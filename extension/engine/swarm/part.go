@@ -89,11 +89,15 @@ func (p *part) begin(now clock.Time) {
 		}
 		if again {
 			r := p.retries.take()
+			if r.renews != 0 {
+				r.session.renew(r.renews, due)
+				continue
+			}
 			if r.failed {
 				r.session.retries++
 				p.records.Now.Retries++
 			}
-			p.dial(r.session, due)
+			r.session.begin(due)
 			continue
 		}
 		s := &session{part: p, index: int32(p.first + len(p.sessions)*p.step)}
@@ -101,7 +105,7 @@ func (p *part) begin(now clock.Time) {
 			s.guest = guest(p.number, int(s.index))
 		}
 		p.sessions = append(p.sessions, s)
-		p.dial(s, due)
+		s.begin(due)
 	}
 	p.setTurn(clock.Now() + 1)
 }
@@ -136,13 +140,17 @@ func (p *part) later(r retry) {
 	}
 }
 
-func (p *part) dial(s *session, due clock.Time) {
+// dial begins a connection, to its server where it is not sent elsewhere.
+func (p *part) dial(s *session, due clock.Time, elsewhere *engine.Endpoint) {
 	o := &p.swarm.o
 	server := &p.swarm.servers[int(s.index)%len(p.swarm.servers)]
 	d := engine.Dial{Endpoint: server.endpoint, Request: p.fill, Due: due, Deflate: o.Deflate, Traffic: &p.traffic,
 		EventStream: server.isStream, StreamsPerConnection: o.StreamsPerConnection}
 	if s.guest != nil {
 		d.Receiver = s.guest
+	}
+	if elsewhere != nil {
+		d.Endpoint = *elsewhere
 	}
 	if len(o.Sources) > 0 {
 		// By rounds of the servers, so that each server sees each source.
@@ -202,10 +210,15 @@ func (p *part) stop(over time.Duration) {
 	p.closeBegan, p.closeOver = now, over
 	p.timer.Stop()
 	for _, r := range p.retries.due {
-		p.giveUp(r.session)
+		if r.renews == 0 {
+			p.giveUp(r.session)
+		}
 	}
 	p.retries = retries{}
 	for _, s := range p.sessions {
+		if s.dropLogin() {
+			p.giveUp(s)
+		}
 		if s.conn != nil && !s.conn.Open() && s.openedAt == 0 {
 			s.conn.Close()
 		}

@@ -21,6 +21,7 @@ const (
 	UpgradePhase
 	ReceiveDelay // kernel arrival, the earliest that it can have been, to read: the generator's own
 	SessionTime  // the 101 to the end
+	LoginDelay   // a login's due time to its beginning: the generator's own
 
 	// Of event streams; see engine.StreamMeter.
 	FirstByte

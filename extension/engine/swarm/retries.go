@@ -8,6 +8,9 @@ type retry struct {
 	turn    uint64 // among those due at once
 	session *session
 	failed  bool // else it is opened anew because its guest asked for it
+	// renews is the login that is to be followed by another while its connection is
+	// open; 0 to dial.
+	renews int32
 }
 
 func (r *retry) before(other *retry) bool {

@@ -36,6 +36,7 @@ type session struct {
 	openedAt clock.Time // 0 before the first time
 	index    int32      // of all connections of all shards
 	retries  int32
+	access   *access // nil where no login comes first
 	// lastEventID is where an event stream that dropped goes on, and retry how long
 	// its server asked to wait before.
 	lastEventID string
@@ -62,6 +63,9 @@ func (s *session) Opened(c *engine.Conn, o *engine.Opening) {
 	}
 	if s.guest != nil {
 		s.guest.Opened(c, o)
+	}
+	if s.access != nil {
+		s.renewLater(s.access.RenewAt)
 	}
 	p.settle()
 }
@@ -93,6 +97,12 @@ func (s *session) Failed(_ *engine.Conn, o *engine.Opening, f engine.Failure) {
 	p.records.Now.Failures[f.Reason]++
 	p.notice(s, noticeOfFailure(f))
 	p.swarm.noteFailure(f, p)
+	s.attemptFailed()
+}
+
+// attemptFailed has the guest or the plan decide whether there is another.
+func (s *session) attemptFailed() {
+	p := s.part
 	if !p.stopping && s.guest != nil {
 		if now := clock.Now(); s.returns(now, s.guest.Unopened(now)) {
 			return
