@@ -548,6 +548,16 @@ declare module "k6/x/realtime" {
    */
   export function joinEchoBench(leader: string, headers?: Readonly<Record<string, string>>): Promise<void>;
 
+  /**
+   * Asks by GET and gives the head of the answer, whose body may be a stream that does not end. Redirects are answers.
+   * Status 0, with an error in words: none came within `timeoutMs`.
+   */
+  export function answerTo(
+    url: string,
+    headers: Readonly<Record<string, string>>,
+    timeoutMs: number,
+  ): { readonly status: number; readonly headers: Readonly<Record<string, string>>; readonly error: string };
+
   /** Writes 64 KiB into a directory and removes them again; throws where that cannot be done. @param path absolute */
   export function tryDirectory(path: string): void;
 

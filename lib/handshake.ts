@@ -5,8 +5,10 @@ import builtIn from "./handshake-cases.json" with { type: "json" };
 import { linesOf } from "./issues.ts";
 import type { Outcome } from "./reasons.ts";
 import { SettingsError } from "./settings.ts";
+import streamCases from "./stream-cases.json" with { type: "json" };
 import type { Thresholds } from "./summary/summarize.ts";
 import type { Summary } from "./summary/summary.ts";
+import { originOf } from "./url.ts";
 
 const headerValue = v.pipe(
   v.string("a text or null"),
@@ -55,6 +57,13 @@ const CaseSchema = v.pipe(
         v.description("Headers to add or replace, those of the handshake included; null leaves one out."),
       ),
     ),
+    path: v.exactOptional(
+      v.pipe(
+        v.string("a text"),
+        v.regex(/^\/[\x21-\x7e]*$/, 'a path, with or without a query, that begins with "/"'),
+        v.description("Path and query in the place of the URL's."),
+      ),
+    ),
     urlBytes: v.exactOptional(
       v.pipe(
         v.number("a number"),
@@ -66,7 +75,10 @@ const CaseSchema = v.pipe(
     ),
     expect: v.strictObject(
       {
-        status: statuses(101, "The HTTP statuses that are right; 101 takes the upgrade."),
+        status: statuses(
+          101,
+          "The HTTP statuses that are right; 101 takes the upgrade, and 200 opens an event stream.",
+        ),
         closed: v.exactOptional(
           v.pipe(
             v.boolean("true or false"),
@@ -115,22 +127,32 @@ const isSecret = (path: string): boolean => /^cases\.\d+\.(token|headers(\..*)?)
 /** One request, and what must answer it. */
 export type HandshakeCase = v.InferOutput<typeof CaseSchema>;
 
-/** The cases that come with the toolkit. */
+/** The cases that come with the toolkit, of WebSocket handshakes. */
 export const HANDSHAKE_CASES: readonly HandshakeCase[] = v.parse(CasesSchema, builtIn).cases;
+
+/** The same of requests for event streams. */
+export const STREAM_CASES: readonly HandshakeCase[] = v.parse(CasesSchema, streamCases).cases;
+
+/** The status that opens a connection: of an upgrade, or of an event stream. */
+export type Opening = 101 | 200;
 
 /**
  * The cases of a file, together with the toolkit's own unless it leaves them out.
  *
  * @throws {@link SettingsError} naming each wrong field, with the expected value and the actual one
  */
-export function parseCases(json: unknown, source: string): readonly HandshakeCase[] {
+export function parseCases(
+  json: unknown,
+  source: string,
+  own: readonly HandshakeCase[] = HANDSHAKE_CASES,
+): readonly HandshakeCase[] {
   const { success, output, issues } = v.safeParse(CasesSchema, json);
   if (!success) {
     throw new SettingsError(
       `CASES_FILE: ${source} is no file of cases:\n${linesOf(issues, "the file", isSecret)}`,
     );
   }
-  const byName = new Map(output.builtIn === false ? [] : HANDSHAKE_CASES.map((own) => [own.name, own]));
+  const byName = new Map(output.builtIn === false ? [] : own.map((one) => [one.name, one]));
   const given = new Set<string>();
   for (const one of output.cases) {
     if (given.has(one.name)) {
@@ -157,6 +179,10 @@ export function withHeaders(
   for (const [name, value] of Object.entries(headers)) if (value !== null) all.push([name, value]);
   return Object.fromEntries(all);
 }
+
+/** The URL with a case's path and query in the place of its own. */
+export const withPath = (url: string, path: string | undefined): string =>
+  path === undefined ? url : originOf(url) + path;
 
 /** The URL, with a query that makes it `bytes` long where it is shorter. */
 export function padded(url: string, bytes = 0): string {
@@ -189,11 +215,12 @@ const HANDSHAKE_OUTCOMES = [
 export function handshakeOutcome(
   { expect }: Pick<HandshakeCase, "expect">,
   answer: HandshakeAnswer,
+  opening: Opening = 101,
 ): (typeof HANDSHAKE_OUTCOMES)[number] {
   if ("ended" in answer) return answer.ended === "cut" && expect.closed ? "as_specified" : answer.ended;
   if (!expect.status.includes(answer.status)) {
-    if (answer.status === 101) return "accepted";
-    return expect.status.every((status) => status === 101) ? "refused" : "wrong_status";
+    if (answer.status === opening) return "accepted";
+    return expect.status.every((status) => status === opening) ? "refused" : "wrong_status";
   }
   const given = new Map(Object.entries(answer.headers).map(([name, value]) => [name.toLowerCase(), value]));
   const right =

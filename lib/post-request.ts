@@ -45,7 +45,7 @@ export interface PostAnswer {
 }
 
 /**
- * What was wrong with a message sent by HTTP; undefined where the server took it. In the engine it is `refusal` of
+ * The fault of a message sent by HTTP; undefined where the server took it. In the engine it is `refusal` of
  * `extension/binding/post.go`: one table of fixtures holds both.
  */
 export function postFailure(

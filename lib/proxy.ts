@@ -45,7 +45,7 @@ const FORWARDED_REFUSALS: Readonly<Record<number, ProxyReason & LoginReason>> = 
 
 /**
  * Why an HTTP request was refused where it may be the proxy's doing; undefined where the answer is certainly the server's.
- * A proxy sees nothing of HTTPS, and a SOCKS proxy nothing of HTTP.
+ * A proxy does not see HTTPS, and a SOCKS proxy no HTTP.
  */
 export function forwardedRefusal(
   proxy: ProxyServer | undefined,

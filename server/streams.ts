@@ -82,11 +82,12 @@ export class Streams {
   }
 
   #admit(request: IncomingMessage, url: URL): Grant | Pick<Denial, "status" | "reason"> {
-    const { options, shared } = this.#parts;
+    const { options, shared, faults } = this.#parts;
     const { origin } = request.headers;
     const isForeign = origin !== undefined && options.origins.length > 0 && !options.origins.includes(origin);
-    if (isForeign) return { status: 403, reason: "origin not allowed" };
-    return shared.authority.check(tokenOf(request, url));
+    if (isForeign && !faults.overlooks("origin")) return { status: 403, reason: "origin not allowed" };
+    const grant = shared.authority.check(tokenOf(request, url));
+    return "status" in grant && faults.overlooks(grant.defect) ? {} : grant;
   }
 
   #openStream(response: ServerResponse, grant: Grant): EventStream {

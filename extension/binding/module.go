@@ -46,6 +46,7 @@ func (i *instance) Exports() modules.Exports {
 		"WebSocket":     i.newWebSocket,
 		"Contract":      i.newContract,
 		"joinEchoBench": i.joinEchoBench,
+		"answerTo":      i.answerTo,
 		"readUsers":     i.readUsers,
 		"tryDirectory":  i.tryDirectory,
 		"inherits":      func(name string) bool { _, is := os.LookupEnv(name); return is },

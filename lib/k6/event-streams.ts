@@ -39,7 +39,7 @@ export function withEventStream<
     );
   }
   if (__ENV.WS_URL) throw new SettingsError("SSE_URL: expected no WS_URL beside it, got both");
-  if (eventStreams === "sockets" && onStockSockets) {
+  if ((eventStreams === "sockets" || eventStreams === "requests") && onStockSockets) {
     throw new SettingsError(
       `SSE_URL: expected bin/k6 with dist/x/${name}.js, since stock k6 has no streaming HTTP, got stock k6's sockets`,
     );

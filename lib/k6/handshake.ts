@@ -1,4 +1,5 @@
 import http, { type RefinedParams } from "k6/http";
+import * as sockets from "k6/websockets";
 import ws from "k6/ws";
 import {
   describeExpected,
@@ -12,18 +13,22 @@ import {
   lacking,
   NO_ANSWER,
   NOT_ASKED,
+  type Opening,
   padded,
   parseCases,
+  STREAM_CASES,
   withHeaders,
+  withPath,
 } from "../handshake.ts";
 import { FIRST_ROOM, type Identity, type IdentitySettings, identities } from "../identity.ts";
 import { requireNoForwarding } from "../road.ts";
 import { type SettingName, type Settings, SettingsError } from "../settings.ts";
 import { type Ms, ms } from "../units.ts";
+import { isEventStream } from "../url.ts";
 import { readJsonInput } from "./files.ts";
 import type { Plan } from "./plan.ts";
 import { scenario } from "./scenario.ts";
-import type { ScenarioSpec } from "./scenario-spec.ts";
+import type { Helper, ScenarioSpec } from "./scenario-spec.ts";
 
 /** Requests at the boundary of an upgrade: what the server must answer. */
 export interface HandshakeSpec<N extends SettingName> extends ScenarioSpec<N> {
@@ -46,6 +51,10 @@ export function handshake<N extends SettingName>(spec: HandshakeSpec<N>) {
     ["ws_outcomes", "ws_handshake_status", "ws_connect_failures"],
     (settings, protocol, users): Plan => {
       const { CONNECT_TIMEOUT, HTTP_VERSION, ORIGIN, AUTH, WS_URL } = settings as Settings<Needs>;
+      const isStream = isEventStream(WS_URL);
+      const [own, opening]: [readonly HandshakeCase[], Opening] = isStream
+        ? [STREAM_CASES, 200]
+        : [HANDSHAKE_CASES, 101];
       requireNoForwarding(WS_URL, __ENV);
       if (HTTP_VERSION !== "1.1") {
         throw new SettingsError(
@@ -59,7 +68,7 @@ export function handshake<N extends SettingName>(spec: HandshakeSpec<N>) {
         EXPIRED_TOKEN: expiredToken,
       };
       const variable = (name: string): string => ours[name] ?? __ENV[name] ?? "";
-      const all = file === "" ? HANDSHAKE_CASES : parseCases(readJsonInput("CASES_FILE", file), file);
+      const all = file === "" ? own : parseCases(readJsonInput("CASES_FILE", file), file, own);
       const cases = all.filter((one) => lacking(one, (name) => variable(name) !== "") === undefined);
       if (cases.length === 0)
         throw new SettingsError("CASES_FILE: expected a case that can be tried, got none");
@@ -76,7 +85,7 @@ export function handshake<N extends SettingName>(spec: HandshakeSpec<N>) {
       }
 
       return {
-        load: `${cases.length} handshakes, one after the other`,
+        load: `${cases.length} ${isStream ? "requests for event streams" : "handshakes"}, one after the other`,
         size: 1,
         reusesCredentials: true, // by all cases
         // No connection of one case is left for the next.
@@ -102,13 +111,13 @@ export function handshake<N extends SettingName>(spec: HandshakeSpec<N>) {
                     vu: usual.variables.vu ?? "",
                     room: FIRST_ROOM,
                   });
-            const answer = ask(one, given, CONNECT_TIMEOUT);
+            const answer = (isStream ? askForStream : ask)(one, given, CONNECT_TIMEOUT);
             if (answer === undefined) {
               record("ws_connect_failures", 1, { reason: "http2" });
               record("ws_handshake_status", NOT_ASKED, { case: one.name });
               continue;
             }
-            const outcome = handshakeOutcome(one, answer);
+            const outcome = handshakeOutcome(one, answer, opening);
             record("ws_handshake_status", answer.status, { case: one.name });
             record("ws_outcomes", 1, { case: one.name, outcome });
             if (outcome !== "as_specified") {
@@ -122,12 +131,27 @@ export function handshake<N extends SettingName>(spec: HandshakeSpec<N>) {
   );
 }
 
+const urlOf = ({ path, urlBytes }: HandshakeCase, { url }: Identity): string =>
+  padded(withPath(url, path), urlBytes);
+
+/** By the extension: k6's HTTP client gives no answer before its body has ended. */
+function askForStream(one: HandshakeCase, identity: Identity, timeout: Ms): HandshakeAnswer {
+  const { answerTo } = sockets as unknown as Helper;
+  const headers = { Accept: "text/event-stream", "Cache-Control": "no-cache", ...identity.headers };
+  const {
+    status,
+    headers: answered,
+    error,
+  } = answerTo(urlOf(one, identity), withHeaders(headers, one), timeout);
+  return status > 0 ? { status, headers: answered } : { status: NO_ANSWER, ended: endOf(error) };
+}
+
 /**
  * With k6's WebSocket client where it can make the request: it alone shows the headers of a 101. Undefined where k6's
  * HTTP client could not ask.
  */
 function ask(one: HandshakeCase, identity: Identity, timeout: Ms): HandshakeAnswer | undefined {
-  const url = padded(identity.url, one.urlBytes);
+  const url = urlOf(one, identity);
   const asked = identity.subprotocols.join(", ");
   const headers = { ...identity.headers, ...(asked !== "" && { "Sec-WebSocket-Protocol": asked }) };
   const wantsHeaders = one.expect.status.includes(101) && !isRaw(one.headers);

@@ -38,6 +38,7 @@ export const WITH_STREAMS = [
   "token-expiry",
   "chat-soak",
   "backpressure",
+  "handshake",
 ].join(", ");
 
 /**

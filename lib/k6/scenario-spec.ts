@@ -35,10 +35,11 @@ export interface ScenarioSpec<N extends SettingName, O extends OwnSettings = NoS
   /** What its messages look like, whatever `PROTOCOL` and `PROTOCOL_FILE` say of other scenarios. */
   readonly protocol?: OwnProtocol;
   /**
-   * Whether it takes `SSE_URL`, and what its connections are: the engine's `swarm`; `sockets` of a script, the engine's
-   * in `dist/x` alone; or `engine-sockets` in any case. Default: it does not take it.
+   * Whether it takes `SSE_URL`, and by which connections. `swarm` is the engine's. `sockets` are a script's, the engine's
+   * in `dist/x` alone; `engine-sockets` are so in any case. `requests` are single ones, in `dist/x` alone. Default: it
+   * does not take it.
    */
-  readonly eventStreams?: "swarm" | "sockets" | "engine-sockets";
+  readonly eventStreams?: "swarm" | "sockets" | "engine-sockets" | "requests";
   /** The same where settings decide it. */
   protocolOf?(settings: Settings<N>): Protocol;
   /** Why no check comes before its load. Default: `CHECK` decides. */
@@ -50,5 +51,5 @@ export interface ScenarioSpec<N extends SettingName, O extends OwnSettings = NoS
 /** What the extension can do that a script cannot. */
 export type Helper = Pick<
   typeof import("k6/x/realtime"),
-  "readUsers" | "inherits" | "tryDirectory" | "Contract"
+  "answerTo" | "readUsers" | "inherits" | "tryDirectory" | "Contract"
 >;

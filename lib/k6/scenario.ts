@@ -149,7 +149,7 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
     identities({ ...settings, WS_URL }, protocol, users, { more: Object.keys(variablesOf(0)), login: given });
   const plain = identityAt(settings.WS_URL);
   const shards = plan.shards ?? Math.min(plan.size, MAX_SHARDS);
-  const streamed = spec.eventStreams !== "swarm" && settings.SSE_URL !== "" ? STREAM_METRICS : [];
+  const streamed = /sockets/.test(spec.eventStreams ?? "") && settings.SSE_URL !== "" ? STREAM_METRICS : [];
   const names = [
     ...(plan.metrics ?? metrics),
     ...streamed,

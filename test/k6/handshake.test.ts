@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { readFile, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
 import { createSecureServer } from "node:http2";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -9,14 +10,14 @@ import { type Duplex, PassThrough } from "node:stream";
 import { describe, type TestContext, test } from "node:test";
 import { WebSocketServer } from "ws";
 import { main } from "../../cli/main.ts";
-import { HANDSHAKE_CASES } from "../../lib/handshake.ts";
+import { HANDSHAKE_CASES, STREAM_CASES } from "../../lib/handshake.ts";
 import type { Summary } from "../../lib/summary/summary.ts";
 import { type FaultSettings, type ServerOptions, signToken, startServer } from "../../server/server.ts";
 import { selfSignedCertificate } from "../../server/tls.ts";
 import { accept, rawServer } from "../raw-server.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";
 import { count } from "./figures.ts";
-import { runK6 } from "./run.ts";
+import { OUR_K6, runK6 } from "./run.ts";
 
 const SECRET = "a key of tests";
 
@@ -93,6 +94,81 @@ const handshakes: Record<string, HandshakeRow> = {
     wrong: ["no-token", "unanswered", "no HTTP answer"],
   },
 };
+
+const streams: Record<string, HandshakeRow> = {
+  "a server that answers as it should": {},
+  "one that streams to who has no token": overlooks("missing-token", ["no-token", "accepted", "200"]),
+  "one that streams to any token": overlooks("invalid-token", ["wrong-token", "accepted", "200"]),
+  "one that streams to an expired token": overlooks("expired-token", ["expired-token", "accepted", "200"]),
+  "one whose streams have no type": {
+    faults: { mistypeStreams: { type: "text/plain", ordinals: [2] } },
+    wrong: ["as-it-should-be", "wrong_header", "200"],
+  },
+  "one that refuses who has a token": {
+    faults: { refuseStreams: { ordinals: [2], status: 204 } },
+    wrong: ["as-it-should-be", "refused", "204"],
+  },
+  "one that fails on an identifier it never gave": {
+    faults: { refuseStreams: { ordinals: [4], status: 500 } },
+    wrong: ["unknown-last-event-id", "wrong_status", "500"],
+  },
+  "one that takes a URL of any length": {
+    options: { maxHeaderBytes: 65_536 },
+    wrong: ["too-long-url", "accepted", "200"],
+  },
+};
+
+describe("handshake of event streams", { concurrency: 4 }, () => {
+  for (const [sentence, row] of Object.entries(streams)) {
+    test(sentence, async (t) => {
+      const { run, said } = await shakeHands(t, row, undefined, true);
+      const { summary } = run;
+      const [wrong, outcome, got] = row.wrong ?? [];
+      const cases = STREAM_CASES.length;
+      assert.equal(count(summary, "ws_outcomes"), cases, said);
+      assert.equal(count(summary, "ws_outcomes{outcome:as_specified}"), cases - (wrong ? 1 : 0), said);
+      assert.deepEqual([run.code, summary.verdict], wrong ? [99, "fail"] : [0, "pass"], said);
+      if (wrong === undefined) return;
+      assert.equal(summary.reason, `0 outcomes with case ${wrong} and outcome as_specified (expected 1)`);
+      assert.equal(count(summary, `ws_outcomes{outcome:${outcome}}`), 1, said);
+      assert.ok(
+        summary.notes!.some((note) => note.startsWith(`${wrong}: got ${got}, expected `)),
+        said,
+      );
+    });
+  }
+
+  test("a page of another origin that may read the stream is found, although it is open to all", async (t) => {
+    const cors = createServer((request, response) => {
+      response.writeHead(request.url === "/events" ? 200 : 404, {
+        "content-type": "text/event-stream",
+        "access-control-allow-origin": request.headers.origin ?? "",
+      });
+      response.flushHeaders();
+    });
+    await once(cors.listen(0, "127.0.0.1"), "listening");
+    t.after(() => cors.close().closeAllConnections());
+    const { port } = cors.address() as AddressInfo;
+    const { summary, stderr } = await runK6(t, {
+      scenario: "x/handshake",
+      k6: OUR_K6,
+      env: {
+        PROFILE: "",
+        WS_TOKEN: "",
+        ORIGIN: "https://our.example",
+        SSE_URL: `http://127.0.0.1:${port}/events`,
+      },
+    });
+    assert.ok(summary, stderr);
+    assert.match(
+      summary.notes!.join("\n"),
+      /wrong-origin: got 200, expected 200 or 400 or 401 or 403 without Access-Control-Allow-Origin/,
+    );
+    assert.equal(count(summary, "ws_outcomes{outcome:wrong_header}"), 1);
+    assert.match(summary.notes!.join("\n"), /wrong-path: got 404/);
+    assert.match(summary.notes!.join("\n"), /no-token: not tried without WS_TOKEN/);
+  });
+});
 
 describe("handshake", { concurrency: 4 }, () => {
   for (const [sentence, row] of Object.entries(handshakes)) {
@@ -234,16 +310,21 @@ describe("handshake: a case that was not tried is no answer", () => {
   });
 });
 
-async function shakeHands(t: TestContext, { env, faults = {}, options }: HandshakeRow, cases?: string) {
+async function shakeHands(
+  t: TestContext,
+  { env, faults = {}, options }: HandshakeRow,
+  cases?: string,
+  isStream = false,
+) {
   const server = await startServer({ faults, secret: SECRET, origins: ["https://our.example"], ...options });
   t.after(() => server.close());
   const file = join(await temporaryDirectory(t), "cases.json");
   if (cases !== undefined) await writeFile(file, cases);
   const run = await runK6(t, {
-    scenario: "handshake",
+    ...(isStream ? { scenario: "x/handshake", k6: OUR_K6 } : { scenario: "handshake" }),
     env: {
       PROFILE: "",
-      WS_URL: `${server.url}/ws/chat`,
+      ...(isStream ? { SSE_URL: `${server.httpUrl}/sse/rooms/lobby` } : { WS_URL: `${server.url}/ws/chat` }),
       ORIGIN: "https://our.example",
       EXPIRED_TOKEN: signToken("ann", -60, SECRET),
       ...(cases !== undefined && { CASES_FILE: file }),

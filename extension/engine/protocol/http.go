@@ -19,7 +19,7 @@ type HTTPSpec struct {
 
 // Post sends a message of connection i beside it, in the order of that
 // connection's messages. It does not wait, and calls done on a goroutine of its
-// own: with when this side was done with the message, and what was wrong. An
+// own: with when this side was done with the message, and with its fault. An
 // error that wraps ErrRefused says that the server did not take it, and ErrProxy
 // that the proxy did not, or the server behind it.
 type Post func(i int, message []byte, done func(posted clock.Time, err error))
