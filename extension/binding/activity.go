@@ -25,13 +25,12 @@ type activity interface {
 }
 
 // newActivity makes the shard's, nil where its connections are only held.
-// unwritable is told why a message could not be written.
-func newActivity(e *engine.Engine, state *lib.State, o *options, shard int, checking *contract.Checking, unwritable func(error)) (activity, error) {
+func newActivity(e *engine.Engine, state *lib.State, o *options, shard int, checking *contract.Checking, heard *notices) (activity, error) {
 	switch {
 	case o.fanOut != nil:
-		return newFanOut(e, state, o, shard, checking, unwritable)
+		return newFanOut(e, state, o, shard, checking, heard)
 	case o.probing != nil:
-		return newProbing(e, o, shard, checking, unwritable)
+		return newProbing(e, o, shard, checking, heard)
 	}
 	return nil, nil
 }

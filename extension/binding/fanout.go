@@ -49,7 +49,7 @@ func readFanOut(r *reader, subscribers, shards int) (*fanout.Options, error) {
 // shardFanOut is a shard's fan-out.
 type shardFanOut struct{ *fanout.Run }
 
-func newFanOut(e *engine.Engine, state *lib.State, o *options, shard int, checking *contract.Checking, unwritable func(error)) (*shardFanOut, error) {
+func newFanOut(e *engine.Engine, state *lib.State, o *options, shard int, checking *contract.Checking, heard *notices) (*shardFanOut, error) {
 	f := *o.fanOut
 	if spec := f.Protocol.PublishHTTP; spec != nil {
 		p, err := newPoster(state, o.request, o.swarm.Servers, spec, f.Timeout)
@@ -59,7 +59,7 @@ func newFanOut(e *engine.Engine, state *lib.State, o *options, shard int, checki
 		f.Post = p.post
 	}
 	f.Plan.Shard = shard
-	f.Unwritable, f.Checking = unwritable, checking
+	f.Unwritable, f.Complain, f.Checking = heard.unwritable, heard.complaintsOf(o.request), checking
 	f.Variables = o.request.valuesFor(f.Protocol, shard)
 	run, err := fanout.New(e, f)
 	return &shardFanOut{run}, err

@@ -10,6 +10,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"xk6-realtime/engine"
+	"xk6-realtime/engine/protocol"
 	"xk6-realtime/engine/swarm"
 )
 
@@ -100,6 +101,27 @@ func (n *notices) unwritable(why error) {
 func (n *notices) crowded() {
 	n.add("logins", fmt.Sprintf("logins waited for their turn: a virtual user has %d under way at a time; "+
 		"the wait is in ws_login_ms and, as this side's, in ws_generator_delay_ms; raise SHARDS, or connect more slowly", mostLogins))
+}
+
+// complaintsOf hears, on a loop's goroutine, what errors in the messages of a
+// connection say.
+func (n *notices) complaintsOf(r *requests) func(i int, c protocol.Complaint) {
+	return func(i int, c protocol.Complaint) {
+		if c.Detail == "" {
+			return
+		}
+		what := "a message broke the protocol (" + c.Reason + ")"
+		switch c.Reason {
+		case "session":
+			what = "a session failed"
+			if c.Step != "" {
+				what += " at " + c.Step
+			}
+		case "error_reply":
+			what = "the server answered with an error"
+		}
+		n.add(c.Reason, what+": "+peerText(c.Detail, r.value("token", i)))
+	}
 }
 
 func prefixed(prefix, text string) string {

@@ -50,9 +50,9 @@ var errTwoActivities = errors.New("Swarm.probing: expected nothing beside fanOut
 // shardProbing is a shard's probes.
 type shardProbing struct{ *probing.Run }
 
-func newProbing(e *engine.Engine, o *options, shard int, checking *contract.Checking, unwritable func(error)) (*shardProbing, error) {
+func newProbing(e *engine.Engine, o *options, shard int, checking *contract.Checking, heard *notices) (*shardProbing, error) {
 	p := *o.probing
-	p.Unwritable, p.Checking = unwritable, checking
+	p.Unwritable, p.Complain, p.Checking = heard.unwritable, heard.complaintsOf(o.request), checking
 	p.Variables = o.request.valuesFor(p.Protocol, shard)
 	run, err := probing.New(e, p)
 	return &shardProbing{run}, err

@@ -58,7 +58,7 @@ func (s *swarmObject) start(logIn sobek.Value) (*shard, error) {
 		o.Sources = localIPs(state, o.Connections)
 	}
 	checked := newShardContract(e, s.options.contract)
-	does, err := newActivity(e, state, s.options, o.Shard, checked.checking(), s.process.notices.unwritable)
+	does, err := newActivity(e, state, s.options, o.Shard, checked.checking(), &s.process.notices)
 	if does != nil {
 		o.Guest = does.guest
 	} else if checked != nil {

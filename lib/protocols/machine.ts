@@ -441,8 +441,8 @@ export class Machine implements Conversation {
 
   #deliver(from: Reader, delivery: CompiledDelivery, at: Ms, effects: Effect[]): void {
     const read = readDelivery(from, delivery, at);
-    // Until what was missed has been asked for and answered, live deliveries come before it: whoever is cut off then
-    // must ask from the same place again.
+    // Until the server has answered the resume message, live deliveries overtake the missed ones: a client that is cut
+    // off then must ask from the same place again.
     if (read.cursor && (this.ready || !this.#resumes)) this.#lastSeq = read.cursor;
     if (read.complaint) effects.push(read.complaint);
     effects.push(read.effect);

@@ -8,6 +8,8 @@ import { massSoak, reference } from "./short-soak.ts";
 
 interface Row extends Account {
   readonly path?: string;
+  /** A note on what the server said. Default: none is asked for. */
+  readonly says?: string;
 }
 
 const wellHeld = {
@@ -105,6 +107,7 @@ const rows: Record<string, Row> = {
       ws_messages_lost: 0,
     }),
     failed: (of) => of("ws_probes"),
+    says: "the server answered with an error: unknown_type",
   },
   "messages that break the protocol": {
     verdict: "fail",
@@ -123,6 +126,7 @@ const rows: Record<string, Row> = {
       ws_messages_lost: repliesSent,
     }),
     failed: (of) => of("ws_probes"),
+    says: "a message broke the protocol (unparsable): a message that is not JSON",
   },
   "a connection that is reset, and comes back": {
     verdict: "fail",
@@ -224,6 +228,7 @@ async function check(t: TestContext, row: Row): Promise<void> {
   const of = (series: string) => count(summary!, series);
   assertCounts(summary!, server.stats(), row, said);
   const failed = assertDelivered(summary!, row);
+  if (row.says) assert.ok(summary!.notes?.includes(row.says), summary!.notes?.join("\n"));
   // Ten each, fewer by those who begin late on a busy machine; five where nobody comes back after half the time.
   assert.ok(of("ws_probes") > 20 * 5, `${of("ws_probes")} probes: a drop takes none of the load away`);
   const rtt = trend(summary!, "ws_msg_rtt_ms");

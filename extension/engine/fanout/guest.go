@@ -269,7 +269,8 @@ func (g *guest) Ready() {
 }
 
 // SessionFailed is called by the conversation.
-func (g *guest) SessionFailed(string, protocol.Fault, []byte) {
+func (g *guest) SessionFailed(step string, _ protocol.Fault, detail []byte) {
+	g.loop.complaints.SessionFailed(int(g.number), step, detail)
 	g.loop.records.Now.Sessions++
 	g.failed = true // closed by the alarm, not within the call
 }
@@ -329,10 +330,14 @@ func (g *guest) Delivered(d *protocol.Delivery) {
 }
 
 // Failed is called by the conversation.
-func (g *guest) Failed([]byte, *protocol.Probe, uint16) { g.loop.records.Now.Errors++ }
+func (g *guest) Failed(reason []byte, _ *protocol.Probe, _ uint16) {
+	g.loop.complaints.Failed(int(g.number), reason)
+	g.loop.records.Now.Errors++
+}
 
 // Invalid is called by the conversation.
-func (g *guest) Invalid(why protocol.Fault, _ string) {
+func (g *guest) Invalid(why protocol.Fault, detail string) {
+	g.loop.complaints.Invalid(int(g.number), why, detail)
 	switch r := g.loop.records.Now; why {
 	case protocol.TooMany:
 		r.TooMany++

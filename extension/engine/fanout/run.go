@@ -44,22 +44,23 @@ type Run struct {
 // loop is what a Run keeps for one loop of the engine. It is used on that
 // loop's goroutine.
 type loop struct {
-	run       *Run
-	loop      *engine.Loop
-	interpret *protocol.Interpreter
-	records   tally.Pair[record]
-	arrivals  []*ledger.Arrivals // by publisher of the shard
-	ears      []*ledger.Ear      // by room of the shard, where subscribers are compared
-	finest    Resolution         // of the server's stamps, as far as they show
-	coarse    *hist.Histogram    // lags by stamps that do not show to tell any
-	guests    []*guest
-	told      bool       // why a message could not be written
-	now       clock.Time // of the message that is being read
-	wall      clock.Wall
-	idBuffer  []byte
-	churner   *engine.Timer
-	nextChurn clock.Time
-	churnAt   int // the guest whose turn it is to leave
+	run        *Run
+	loop       *engine.Loop
+	interpret  *protocol.Interpreter
+	records    tally.Pair[record]
+	arrivals   []*ledger.Arrivals // by publisher of the shard
+	ears       []*ledger.Ear      // by room of the shard, where subscribers are compared
+	finest     Resolution         // of the server's stamps, as far as they show
+	coarse     *hist.Histogram    // lags by stamps that do not show to tell any
+	guests     []*guest
+	told       bool // why a message could not be written
+	complaints protocol.Complaints
+	now        clock.Time // of the message that is being read
+	wall       clock.Wall
+	idBuffer   []byte
+	churner    *engine.Timer
+	nextChurn  clock.Time
+	churnAt    int // the guest whose turn it is to leave
 }
 
 // tellUnwritable says why a message could not be written, the first time.
@@ -97,6 +98,7 @@ func New(e *engine.Engine, o Options) (*Run, error) {
 	pieces := protocol.Pieces{MessageBytes: int(e.Options().MessageBytes), Memory: e.Buffer()}
 	for i, at := range e.Loops() {
 		l := &loop{run: r, loop: at, records: tally.NewPair(newRecord), coarse: hist.New()}
+		l.complaints.Hear = o.Complain
 		l.interpret = o.Protocol.NewInterpreter(o.Timeout, l.unix, pieces)
 		l.interpret.CheckBy(o.Checking.Loop(i))
 		for _, s := range r.streams {

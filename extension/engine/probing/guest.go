@@ -236,7 +236,8 @@ func (g *guest) Ready() {
 }
 
 // SessionFailed is called by the conversation.
-func (g *guest) SessionFailed(string, protocol.Fault, []byte) {
+func (g *guest) SessionFailed(step string, _ protocol.Fault, detail []byte) {
+	g.loop.complaints.SessionFailed(int(g.number), step, detail)
 	g.loop.records.Now.Sessions++
 	g.failed = true // closed by the alarm, not within the call
 }
@@ -280,13 +281,17 @@ func (g *guest) Replied(reply *protocol.Reply) {
 }
 
 // Failed is called by the conversation.
-func (g *guest) Failed(_ []byte, _ *protocol.Probe, missing uint16) {
+func (g *guest) Failed(reason []byte, _ *protocol.Probe, missing uint16) {
+	g.loop.complaints.Failed(int(g.number), reason)
 	g.loop.records.Now.Errors++
 	g.loop.records.Now.Refused += int64(bits.OnesCount16(missing))
 }
 
 // Invalid is called by the conversation.
-func (g *guest) Invalid(why protocol.Fault, _ string) { g.loop.records.Now.Invalid[why]++ }
+func (g *guest) Invalid(why protocol.Fault, detail string) {
+	g.loop.complaints.Invalid(int(g.number), why, detail)
+	g.loop.records.Now.Invalid[why]++
+}
 
 // Delivered is called by the conversation.
 func (g *guest) Delivered(*protocol.Delivery) { g.loop.records.Now.Deliveries++ }

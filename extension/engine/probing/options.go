@@ -27,6 +27,9 @@ type Options struct {
 	// Unwritable is told why a message could not be written, once for each
 	// loop, on its goroutine. Optional.
 	Unwritable func(why error)
+	// Complain is told what an error in the messages of connection i says, each
+	// wording once, on a loop's goroutine. Default: nobody is.
+	Complain func(i int, c protocol.Complaint)
 	// Interval is the time between two probes of one connection. Required.
 	Interval time.Duration
 	// Payload fills the probes that have a place for it.

@@ -27,14 +27,15 @@ type Run struct {
 // loop is what a Run keeps for one loop of the engine. It is used on that
 // loop's goroutine.
 type loop struct {
-	run       *Run
-	loop      *engine.Loop
-	interpret *protocol.Interpreter
-	records   tally.Pair[record]
-	guests    []*guest
-	told      bool // why a message could not be written
-	awaiting  int  // connections that await a reply, or their next probe
-	id        []byte
+	run        *Run
+	loop       *engine.Loop
+	interpret  *protocol.Interpreter
+	records    tally.Pair[record]
+	guests     []*guest
+	told       bool // why a message could not be written
+	complaints protocol.Complaints
+	awaiting   int // connections that await a reply, or their next probe
+	id         []byte
 }
 
 // tellUnwritable says why a message could not be written, the first time.
@@ -57,10 +58,11 @@ func New(e *engine.Engine, o Options) (*Run, error) {
 		interpret := o.Protocol.NewInterpreter(o.Timeout, unix, pieces)
 		interpret.CheckBy(o.Checking.Loop(i))
 		r.loops = append(r.loops, &loop{
-			run:       r,
-			loop:      at,
-			interpret: interpret,
-			records:   tally.NewPair(func() *record { return newRecord(o.Protocol) }),
+			run:        r,
+			loop:       at,
+			interpret:  interpret,
+			records:    tally.NewPair(func() *record { return newRecord(o.Protocol) }),
+			complaints: protocol.Complaints{Hear: o.Complain},
 		})
 	}
 	return r, nil

@@ -325,8 +325,9 @@ func (c *Conversation) deliver(e Events, r *reader, rule *delivery, at clock.Tim
 		// It came all the same, and counts without that field.
 		e.Invalid(Contract, "delivery with an unusable "+unusable)
 	}
-	// Until what was missed has been asked for and answered, live deliveries come
-	// before it: whoever is cut off then must ask from the same place again.
+	// Until the server has answered the resume message, live deliveries overtake
+	// the missed ones: a client that is cut off then must ask from the same place
+	// again.
 	if c.state == ready || !c.resumes {
 		c.last.set(position)
 	}
