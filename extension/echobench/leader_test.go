@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"slices"
 	"strings"
@@ -181,9 +182,12 @@ func TestASpecSaysEnoughConnectionsForItsInstances(t *testing.T) {
 
 func TestPartsMakeTheRowOfOneProcess(t *testing.T) {
 	whole := rowOf(40, 10, 30, 20)
-	one := &Part{Outcome: Passed, Latencies: whole.latencies[:1], Took: 2, KernelStamps: true}
-	two := &Part{Outcome: Passed, Latencies: whole.latencies[1:], Took: 4, KernelStamps: true}
+	one := &Part{Outcome: Passed, Latencies: whole.latencies[:1], Took: 4, KernelStamps: true}
+	two := &Part{Outcome: Passed, Latencies: whole.latencies[1:], Took: 2, KernelStamps: true}
 	row := rowOfParts("one", whole.Case, []*Part{one, two}, 0)
+	if math.Abs(row.EchoesPerSecond-1e9) > 1 {
+		t.Errorf("%v echoes a second, want 4 in the 4 ns of the slower instance", row.EchoesPerSecond)
+	}
 	table := func(r *Row) string {
 		var b bytes.Buffer
 		r.EchoesPerSecond = 0
@@ -198,5 +202,22 @@ func TestPartsMakeTheRowOfOneProcess(t *testing.T) {
 	}
 	if row := rowOfParts("one", whole.Case, []*Part{one, two}, 1); row.Ours != Bound || !strings.Contains(row.Because, "began up to") {
 		t.Errorf("instances that began a quarter of the time apart: %q, %q", row.Ours, row.Because)
+	}
+}
+
+func TestARowSaysTheGravestReason(t *testing.T) {
+	passed, gave := &Part{Outcome: Passed}, &Part{Outcome: Failed, Why: abandoned}
+	late, failed := &Part{Outcome: TimedOut, Why: "late"}, &Part{Outcome: Failed, Why: "refused"}
+	for _, test := range []struct {
+		parts []*Part
+		want  string
+	}{
+		{[]*Part{gave, failed, late, passed}, "instance 2 of 4: refused"},
+		{[]*Part{gave, passed, late}, "instance 3 of 3: late"},
+		{[]*Part{passed, failed, {Outcome: Failed, Why: "reset"}}, "instance 2 of 3: refused"},
+	} {
+		if row := rowOfParts("one", Case{}, test.parts, 0); row.Why != test.want || row.Outcome == Passed {
+			t.Errorf("%s, %q, want %q", row.Outcome, row.Why, test.want)
+		}
 	}
 }

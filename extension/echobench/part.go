@@ -64,17 +64,12 @@ func (p *Part) check(most int) error {
 // of each, so that the figures are those of one process with the whole load.
 // apart is within which time the instances began.
 func rowOfParts(server string, c Case, parts []*Part, apart time.Duration) *Row {
-	row := &Row{Server: server, Case: c, Outcome: Passed, KernelStamps: true}
+	row := &Row{Server: server, Case: c, KernelStamps: true}
+	row.Outcome, row.Why = outcomeOf(parts)
 	var took time.Duration
 	var delays []time.Duration
 	gaps := hist.New()
-	for i, p := range parts {
-		if worse(p, row) {
-			row.Outcome, row.Why = p.Outcome, p.Why
-			if len(parts) > 1 {
-				row.Why = fmt.Sprintf("instance %d of %d: %s", i+1, len(parts), p.Why)
-			}
-		}
+	for _, p := range parts {
 		row.KernelStamps = row.KernelStamps && p.KernelStamps
 		row.latencies = append(row.latencies, p.Latencies...)
 		delays = append(delays, p.Delays...)
@@ -98,19 +93,28 @@ func rowOfParts(server string, c Case, parts []*Part, apart time.Duration) *Row 
 // abandoned is why an instance measured nothing: another one could not begin.
 const abandoned = "another instance could not begin"
 
-// worse tells whether a part says more of why a row did not pass than what the
-// row says so far.
-func worse(p *Part, row *Row) bool {
-	return gravity(p.Outcome, p.Why) > gravity(row.Outcome, row.Why)
+// outcomeOf is the gravest outcome of all parts, the first of several.
+func outcomeOf(parts []*Part) (Outcome, string) {
+	worst := 0
+	for i, p := range parts {
+		if p.gravity() > parts[worst].gravity() {
+			worst = i
+		}
+	}
+	p := parts[worst]
+	if p.Outcome == Passed || len(parts) == 1 {
+		return p.Outcome, p.Why
+	}
+	return p.Outcome, fmt.Sprintf("instance %d of %d: %s", worst+1, len(parts), p.Why)
 }
 
-func gravity(o Outcome, why string) int {
+func (p *Part) gravity() int {
 	switch {
-	case o == Passed:
+	case p.Outcome == Passed:
 		return 0
-	case why == abandoned:
+	case p.Why == abandoned:
 		return 1
-	case o == TimedOut:
+	case p.Outcome == TimedOut:
 		return 2
 	}
 	return 3
