@@ -1,10 +1,12 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
 import { Writable } from "node:stream";
 import { type CommandDef, defineCommand } from "citty";
-import { type Compared, compareServers, LEAST_ROUNDS, parseRows, ROUNDS } from "./bench/compare.ts";
+import { type Compared, compareServers, parseRows, ROUNDS } from "./bench/compare.ts";
+import { LEAST_ROUNDS } from "./bench/estimate.ts";
 import { comparisonMarkdown, comparisonText } from "./bench/forms.ts";
 import { comparisonPage } from "./bench/page.ts";
+import { type Before, parseBefore, since } from "./bench/since.ts";
 import { type Surroundings, UserError, wholeNumber } from "./command.ts";
 import { passOn } from "./pass-on.ts";
 
@@ -28,6 +30,8 @@ export const BENCH_MANUAL = `Measure how fast WebSocket servers echo.
   --rounds ${ROUNDS}               how often each server is measured
   --results DIR            where --compare writes report.html, report.md and
                            results.json (bench-results)
+  --before FILE            the results.json of an earlier --compare: what became
+                           of each ratio since
 
 The exit code is 0, 99 where an echo was missing or wrong, or 3 where an
 instance was lost.
@@ -41,9 +45,10 @@ export const bench = (around: Surroundings): CommandDef =>
   defineCommand({
     meta: { name: "bench", description: "Measure how fast WebSocket servers echo" },
     run: ({ rawArgs }): Promise<number> => {
-      const { "--compare": compares, "--results": results, ...flags } = take(rawArgs);
-      if (compares !== undefined) return comparison(flags, results ?? "bench-results", around);
+      const { "--compare": compares, "--results": results, "--before": before, ...flags } = take(rawArgs);
+      if (compares !== undefined) return comparison(flags, results ?? "bench-results", before, around);
       if (results !== undefined) throw new UserError("--results: expected --compare beside it");
+      if (before !== undefined) throw new UserError("--before: expected --compare beside it");
       return passOn(["echo-bench", ...rawArgs], WHAT, around);
     },
   });
@@ -51,10 +56,14 @@ export const bench = (around: Surroundings): CommandDef =>
 interface Flags {
   "--compare"?: string;
   "--results"?: string;
+  "--before"?: string;
   "--rounds"?: string;
   "--format"?: string;
   rest: string[];
 }
+
+const VALUED = ["--results", "--before", "--rounds", "--format"] as const;
+const isValued = (name: string): name is (typeof VALUED)[number] => VALUED.some((one) => one === name);
 
 /** Sets the flags aside that a comparison has a use for. */
 function take(args: readonly string[]): Flags {
@@ -62,7 +71,7 @@ function take(args: readonly string[]): Flags {
   for (let i = 0; i < args.length; i++) {
     const [name, value] = args[i]!.split(/=(.*)/s, 2) as [string, string?];
     if (name === "--compare") flags[name] = "";
-    else if (name === "--results" || name === "--rounds" || name === "--format") {
+    else if (isValued(name)) {
       flags[name] = value ?? args[++i] ?? "";
       if (flags[name] === "") throw new UserError(`${name}: expected a value, got nothing`);
     } else flags.rest.push(args[i]!);
@@ -73,6 +82,7 @@ function take(args: readonly string[]): Flags {
 async function comparison(
   { "--rounds": given = `${ROUNDS}`, "--format": format = "text", rest }: Flags,
   results: string,
+  before: string | undefined,
   around: Surroundings,
 ): Promise<number> {
   const rounds = wholeNumber("--rounds", given);
@@ -81,6 +91,7 @@ async function comparison(
   if (!FORMATS.some((one) => one === format))
     throw new UserError(`--format: expected ${FORMATS.join(", ")}, got ${JSON.stringify(format)}`);
   const { out, cwd } = around;
+  const earlier = before === undefined ? undefined : await readBefore(resolve(cwd, before));
   const directory = resolve(cwd, results);
   await mkdir(directory, { recursive: true }); // before the first message
   const { exitCode, text } = await collect(rest, rounds, around);
@@ -88,7 +99,8 @@ async function comparison(
     out.write(text); // a template was written, or nothing was measured
     return exitCode;
   }
-  const compared = compareServers(parseRows(text));
+  const now = compareServers(parseRows(text));
+  const compared = earlier ? since(earlier, now) : now;
   await writeFile(join(directory, "results.json"), `${JSON.stringify(compared, null, 2)}\n`);
   await writeFile(join(directory, "report.md"), comparisonMarkdown(compared));
   const page = join(directory, "report.html");
@@ -96,6 +108,14 @@ async function comparison(
   out.write(formOf(compared, format));
   (format === "text" ? out : around.err).write(`report: ${relative(cwd, page)}\n`);
   return exitCode;
+}
+
+async function readBefore(path: string): Promise<Before> {
+  try {
+    return parseBefore(await readFile(path, "utf8"));
+  } catch (error) {
+    throw new UserError(`--before: expected the results.json of a comparison: ${(error as Error).message}`);
+  }
 }
 
 function formOf(compared: readonly Compared[], format: string): string {
@@ -112,7 +132,7 @@ async function collect(args: readonly string[], rounds: number, around: Surround
       done();
     },
   });
-  const wanted = ["echo-bench", ...args, "--rounds", `${rounds}`, "--format", "json"];
+  const wanted = ["echo-bench", ...args, "--rounds", `${rounds}`, "--yardstick", "--format", "json"];
   const exitCode = await passOn(wanted, WHAT, { ...around, out });
   return { exitCode, text: Buffer.concat(chunks).toString() };
 }

@@ -1,13 +1,10 @@
 /** Servers side by side, from rounds in which each was measured in turn. docs/guides/echo-performance.md says how. Pure. */
-import jstat from "jstat";
 import * as v from "valibot";
-import { average, FALSE_ALARMS, median, squares } from "../gate/prediction.ts";
+import { type FALSE_ALARMS, median } from "../gate/prediction.ts";
+import { type Middle, middleOf } from "./estimate.ts";
 
-const { studentt } = jstat.jStat;
-
-/** Fewer rounds do not show how far they differ. */
-export const LEAST_ROUNDS = 3;
-export const ROUNDS = 7;
+/** Many short rounds tell more than a few long ones: what disturbs one of them is left out. */
+export const ROUNDS = 21;
 
 /** Two comparisons of the same servers are to agree this well. A row in which they would not is restless. */
 export const AGREE = 0.03;
@@ -32,6 +29,7 @@ const Row = v.object({
   echoesPerSecond: v.number(),
   generator: v.picklist(["ok", "tail", "bound"]),
   because: v.optional(v.string()),
+  yardstickUs: v.optional(v.number()),
 });
 
 /** One case, measured once of one server: an element of what `k6 x echo-bench --format json` prints. */
@@ -46,8 +44,10 @@ export type Measure = "median latency" | "time per echo";
 /** Whether a server's figures of a case can be relied on. */
 export type State = "ok" | "restless" | "generator-bound" | "failed";
 
-/** A server's time as a share of the first server's, in the same rounds. */
+/** A server's time as a share of another's, in the same rounds. */
 export interface Ratio {
+  /** The first server; for that one itself the bare loop, which tells how fast the machine is. */
+  readonly to: "first" | "bare loop";
   readonly ratio: number;
   /** The interval that holds the ratio, but for {@link FALSE_ALARMS} of all comparisons. */
   readonly low: number;
@@ -67,14 +67,39 @@ export interface Line {
   /** Microseconds: the median of the rounds; NaN without any. */
   readonly us: number;
   readonly echoesPerSecond: number;
-  /** How far a second comparison's figure may lie from this one, as a share; Infinity with too few rounds. */
-  readonly mayDiffer: number;
-  /** Undefined for the first server, and where one of the two failed. */
+  /**
+   * How far a second comparison's ratio, or without one its time, may lie from this one's, as a share; undefined with too
+   * few rounds.
+   */
+  readonly mayDiffer?: number;
+  /** Undefined where one of the two failed, or there is no bare loop. */
   readonly against?: Ratio;
+  /** What became of its ratio since an earlier comparison. */
+  readonly since?: Since;
+}
+
+/** A ratio as a share of the same in an earlier comparison. */
+export interface Since {
+  readonly ratio: number;
+  readonly low: number;
+  readonly high: number;
+  readonly word: "slower" | "faster" | "same";
+}
+
+/** What the bare loop took meanwhile: one thread that writes and reads on a TCP connection with itself. */
+export interface Yardstick {
+  /** Microseconds: the median of the rounds. */
+  readonly us: number;
+  /** By how much more it took in the second half of the rounds, as a share. */
+  readonly drift: number;
+  /** By how much more it took than in an earlier comparison, as a share. */
+  readonly sinceBefore?: number;
 }
 
 /** One case of all servers. */
 export interface Compared {
+  /** Undefined on systems that have none. */
+  readonly yardstick?: Yardstick;
   /** Such as "64 bytes, pipelined:16x10". */
   readonly title: string;
   readonly measure: Measure;
@@ -86,12 +111,22 @@ export function compareServers(rows: readonly Row[]): Compared[] {
   return groups(rows, (row) => `${row.testset} ${row.case}`).map((rows) => {
     const servers = groups(rows, ({ server }) => server).sort(([a], [b]) => a!.server - b!.server);
     const first = servers[0]!;
+    const yardstick = yardstickOf(rows);
     return {
       title: titleOf(first[0]!),
       measure: measureOf(first[0]!),
-      lines: servers.map((own, i) => lineOf(own, i === 0 ? undefined : first)),
+      ...(yardstick && { yardstick }),
+      lines: servers.map((own, i) => lineOf(own, i === 0 ? "bare loop" : first)),
     };
   });
+}
+
+function yardstickOf(rows: readonly Row[]): Yardstick | undefined {
+  const rounds = groups(rows, ({ round }) => round).flatMap(([row]) => row!.yardstickUs ?? []);
+  if (rounds.length === 0) return undefined;
+  const half = Math.floor(rounds.length / 2);
+  const drift = half === 0 ? 0 : median(rounds.slice(-half)) / median(rounds.slice(0, half)) - 1;
+  return { us: median(rounds), drift };
 }
 
 function groups(rows: readonly Row[], key: (row: Row) => unknown): Row[][] {
@@ -122,17 +157,19 @@ const timeOf = (row: Row): number =>
 
 const isPassed = ({ outcome, medianUs }: Row): boolean => outcome === "PASSED" && medianUs !== null;
 
-function lineOf(own: readonly Row[], first: readonly Row[] | undefined): Line {
+function lineOf(own: readonly Row[], to: "bare loop" | readonly Row[]): Line {
   const passed = own.filter(isPassed);
-  const mayDiffer = differenceOf(passed.map(timeOf));
+  const against = middleOf(to === "bare loop" ? againstLoop(passed) : againstFirst(passed, to));
+  const isKnown = Number.isFinite(against.half);
+  const mayDiffer = differenceOf(isKnown ? against : middleOf(passed.map((row) => Math.log(timeOf(row)))));
   return {
     server: own[0]!.name,
     ...stateOf(own, passed, mayDiffer),
     rounds: passed.length,
     us: median(passed.map(timeOf)),
     echoesPerSecond: median(passed.map(({ echoesPerSecond }) => echoesPerSecond)),
-    mayDiffer,
-    ...(first === undefined ? {} : ratioOf(passed, first.filter(isPassed))),
+    ...(Number.isFinite(mayDiffer) && { mayDiffer }),
+    ...(isKnown && { against: ratioOf(against, to === "bare loop" ? to : "first") }),
   };
 }
 
@@ -164,26 +201,26 @@ function stateOf(
 }
 
 /** By how much two comparisons of this one's kind may differ, as a share: from the differences between its rounds. */
-function differenceOf(times: readonly number[]): number {
-  if (times.length < LEAST_ROUNDS) return Number.POSITIVE_INFINITY;
-  return Math.expm1(Math.SQRT2 * halfWidth(times.map(Math.log)));
-}
+const differenceOf = ({ half }: Middle): number => Math.expm1(Math.SQRT2 * half);
 
-/** Both servers met the same conditions in a round, so the ratio is taken within each round. */
-function ratioOf(own: readonly Row[], first: readonly Row[]): { against?: Ratio } {
-  const logs = own.flatMap((row) => {
-    const same = first.find(({ round }) => round === row.round);
+/** Both servers met the same surroundings in a round: their ratio there is what is told of. */
+const againstFirst = (own: readonly Row[], first: readonly Row[]): number[] =>
+  own.flatMap((row) => {
+    const same = first.filter(isPassed).find(({ round }) => round === row.round);
     return same ? [Math.log(timeOf(row) / timeOf(same))] : [];
   });
-  if (logs.length < LEAST_ROUNDS) return {};
-  const middle = average(logs);
-  const half = halfWidth(logs);
-  const [ratio, low, high] = [Math.exp(middle), Math.exp(middle - half), Math.exp(middle + half)];
-  return { against: { ratio, low, high, word: low > 1 ? "slower" : high < 1 ? "faster" : "alike" } };
+
+const againstLoop = (own: readonly Row[]): number[] =>
+  own.flatMap((row) => (row.yardstickUs === undefined ? [] : [Math.log(timeOf(row) / row.yardstickUs)]));
+
+function ratioOf(middle: Middle, to: Ratio["to"]): Ratio {
+  const { ratio, low, high } = differsBy(middle);
+  return { to, ratio, low, high, word: low > 1 ? "slower" : high < 1 ? "faster" : "alike" };
 }
 
-/** Half of the interval about the mean, by Student's t. */
-function halfWidth(values: readonly number[]): number {
-  const error = Math.sqrt(squares(values) / (values.length - 1) / values.length);
-  return studentt.inv(1 - FALSE_ALARMS / 2, values.length - 1) * error;
-}
+/** A middle of logarithms as a ratio, with its interval. */
+export const differsBy = ({ middle, half }: Middle) => ({
+  ratio: Math.exp(middle),
+  low: Math.exp(middle - half),
+  high: Math.exp(middle + half),
+});

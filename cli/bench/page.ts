@@ -5,7 +5,7 @@ import { type Html, html } from "../report/html.ts";
 import { interval, type Scale, scaleHeader } from "../report/interval.ts";
 import { shell } from "../report/shell.ts";
 import { type Compared, failures, type Line } from "./compare.ts";
-import { ratioText } from "./forms.ts";
+import { againstText, notesOf, ratioText, wordOf } from "./forms.ts";
 
 /** The page, in the style of the other reports. It opens anywhere and loads nothing. */
 export async function comparisonPage(compared: readonly Compared[]): Promise<string> {
@@ -27,24 +27,25 @@ export function pageOf(compared: readonly Compared[], house: string): string {
   return shell({ title, body, assets: { script: "", style: `${house}\n${STYLE}` }, isLive: false });
 }
 
-function section({ title, measure, lines }: Compared, scale: Scale): Html {
+function section({ title, measure, lines, yardstick }: Compared, scale: Scale): Html {
+  const isSince = lines.some(({ since }) => since);
   return html`<section><h2>${title}: ${measure}</h2>
-<div class="scroll"><table><thead><tr><th>server</th><th>µs</th><th>echoes/s</th><th>against ${lines[0]!.server}</th><th>${scaleHeader(scale)}</th><th></th></tr></thead>
-<tbody>${lines.map((line) => row(line, scale))}</tbody></table></div>
-${lines.flatMap(({ server, why }) => (why === undefined ? [] : [html`<p class="facts">${server}: ${why}</p>`]))}</section>`;
+<div class="scroll"><table><thead><tr><th>server</th><th>µs</th><th>echoes/s</th><th>against ${lines[0]!.server}</th><th>${scaleHeader(scale)}</th><th></th>${isSince ? html`<th>since before</th><th></th>` : ""}</tr></thead>
+<tbody>${lines.map((line) => row(line, scale, isSince))}</tbody></table></div>
+${notesOf(lines, yardstick).map((note) => html`<p class="facts">${note}</p>`)}</section>`;
 }
 
-function row({ server, us, echoesPerSecond, against, state }: Line, scale: Scale): Html {
-  const word = state === "ok" ? (against?.word ?? "") : state;
+function row(line: Line, scale: Scale, isSince: boolean): Html {
+  const { server, us, echoesPerSecond, against, state, since } = line;
   const figure = (value: number, digits: number) => (Number.isNaN(value) ? "–" : value.toFixed(digits));
   return html`<tr><td>${server}</td><td class="figure">${figure(us, 1)}</td><td class="figure">${figure(echoesPerSecond, 0)}</td>
-<td class="figure">${against ? ratioText(against) : ""}</td><td>${against ? interval({ ...against, ok: state === "ok" && against.word !== "slower" }, scale) : ""}</td><td>${word}</td></tr>`;
+<td class="figure">${againstText(against)}</td><td>${against?.to === "first" ? interval({ ...against, ok: state === "ok" && against.word !== "slower" }, scale) : ""}</td><td>${wordOf(line)}</td>${isSince ? html`<td class="figure">${since ? ratioText(since) : ""}</td><td>${since?.word ?? ""}</td>` : ""}</tr>`;
 }
 
 /** One scale for all cases, so that they can be compared by eye. */
 function scaleOf(compared: readonly Compared[]): Scale {
   const bounds = compared.flatMap(({ lines }) =>
-    lines.flatMap(({ against }) => (against ? [against.low, against.high] : [])),
+    lines.flatMap(({ against }) => (against?.to === "first" ? [against.low, against.high] : [])),
   );
   return { low: Math.min(0.5, ...bounds), high: Math.max(2, ...bounds), tolerated: 1 };
 }

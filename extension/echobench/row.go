@@ -38,6 +38,9 @@ type Row struct {
 	KernelStamps bool
 	// Local is what the server needed, where its process is known.
 	Local *Local
+	// Yardstick is what the bare loop took just before, 0 where it was not asked
+	// for. See [Yardstick].
+	Yardstick time.Duration
 
 	latencies []time.Duration // in the order of the echoes, one connection after the other
 	busy      float64         // of the time, the share in which our busiest loop was not idle; 0 where unknown

@@ -228,6 +228,7 @@ type jsonRow struct {
 	ServerCPUUs     *float64  `json:"serverCpuUsPerEcho,omitempty"`
 	ServerBytes     *int64    `json:"serverResidentBytes,omitempty"`
 	RTTsUs          []float64 `json:"rttsUs,omitempty"`
+	YardstickUs     float64   `json:"yardstickUs,omitempty"`
 }
 
 // WriteJSON writes all rows of tables as one list.
@@ -251,7 +252,7 @@ func (r *Row) asJSON(set *Testset) jsonRow {
 		Name: r.Server, Server: r.Turn.Server, Case: r.Turn.Case, Round: r.Turn.Round, Outcome: r.Outcome, Why: r.Why, Count: c.Count, Echoes: len(r.latencies), Size: c.Size,
 		Binary: c.Binary, Verify: c.Verify, Mode: c.Mode(), Connections: c.Connections, Depth: c.Depth, Rate: c.Rate,
 		QuantilesUs: []float64{}, EchoesPerSecond: r.EchoesPerSecond,
-		Generator: r.Ours, Because: r.Because, KernelStamps: r.KernelStamps,
+		Generator: r.Ours, Because: r.Because, KernelStamps: r.KernelStamps, YardstickUs: microseconds(r.Yardstick),
 	}
 	f := r.Figures(set.Quantiles)
 	if f == nil {

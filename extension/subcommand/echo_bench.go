@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
 	"go.k6.io/k6/v2/cmd/state"
@@ -26,9 +27,10 @@ const defaultSpec = "echo-bench.json"
 type benchFlags struct {
 	targetFlags
 	teamFlags
-	format  string
-	rounds  int
-	options echobench.Options
+	format    string
+	rounds    int
+	yardstick bool
+	options   echobench.Options
 }
 
 // incomplete is the exit code where instances were lost.
@@ -52,6 +54,7 @@ func NewEchoBench(*state.GlobalState) *cobra.Command {
 	flags := cmd.Flags()
 	flags.StringVar(&f.format, "format", "text", "of the table that is printed: text, markdown or json")
 	flags.IntVar(&f.rounds, "rounds", 1, "measures each case so often of each server, the servers in turn")
+	flags.BoolVar(&f.yardstick, "yardstick", false, "measures a bare loop before each round, for --format json")
 	flags.DurationVar(&f.options.Silence, "silence", echobench.DefaultSilence, "ends a case in which no echo comes for so long")
 	return cmd
 }
@@ -212,6 +215,8 @@ func (f *benchFlags) measure(ctx context.Context, cmd *cobra.Command, m measurer
 // fill measures a testset's rows and returns how many did not pass.
 func (f *benchFlags) fill(ctx context.Context, cmd *cobra.Command, m measurer, servers []echobench.Server, t *echobench.Table, testset int) (failed int, err error) {
 	t.Rounds = f.rounds
+	var bare time.Duration // of the round
+	measured := 0
 	for turn := range echobench.Turns(len(servers), len(t.Testset.Cases), f.rounds) {
 		if ctx.Err() != nil {
 			return failed, nil
@@ -222,10 +227,17 @@ func (f *benchFlags) fill(ctx context.Context, cmd *cobra.Command, m measurer, s
 			round = fmt.Sprintf(", round %d of %d", turn.Round, f.rounds)
 		}
 		fmt.Fprintf(cmd.ErrOrStderr(), "%s: %s, %s%s\n", server.Name, c.Volume(), c.Words(), round)
+		if f.yardstick && turn.Round != measured {
+			if bare, err = echobench.Yardstick(c.Size); err != nil {
+				return failed, err
+			}
+			measured = turn.Round
+		}
 		row, err := m(turn.Server, testset, turn.Case)
 		if err != nil {
 			return failed, err
 		}
+		row.Yardstick = bare
 		row.Turn = turn
 		t.Rows = append(t.Rows, row)
 		if row.Outcome != echobench.Passed {

@@ -209,6 +209,8 @@ test("servers are compared in rounds: a page, Markdown and JSON", async (t) => {
     assert.ok(us > 0);
     if (against) assert.ok(against.low <= against.ratio && against.ratio <= against.high);
   }
+  assert.ok(compared[0].yardstick.us > 0);
+  assert.equal(compared[0].lines[0].against.to, "bare loop");
   assert.match(await readFile(join(cwd, "found", "report.md"), "utf8"), /^### 0 bytes, sync: median latency/);
   assert.match(await readFile(join(cwd, "found", "report.html"), "utf8"), /<svg class="interval/);
 });
@@ -226,6 +228,11 @@ for (const [args, says] of [
   [["spec.json", "--compare", "--rounds", "x"], /--rounds: expected a whole number from 1, got "x"/],
   [["spec.json", "--compare", "--format", "xml"], /--format: expected text, markdown, json, got "xml"/],
   [["spec.json", "--results", "found"], /--results: expected --compare beside it/],
+  [["spec.json", "--before", "found"], /--before: expected --compare beside it/],
+  [
+    ["spec.json", "--compare", "--before", "spec.json"],
+    /--before: expected the results\.json of a comparison: /,
+  ],
   [["spec.json", "--compare", "--rounds"], /--rounds: expected a value, got nothing/],
 ] as const) {
   test(`bench ${args.join(" ")} is refused`, async (t) => {

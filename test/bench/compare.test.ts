@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { compareServers, failures, type Row } from "../../cli/bench/compare.ts";
 import { comparisonMarkdown, comparisonText } from "../../cli/bench/forms.ts";
 import { pageOf } from "../../cli/bench/page.ts";
+import { parseBefore, since } from "../../cli/bench/since.ts";
 
 const row = (server: number, round: number, medianUs: number, more: Partial<Row> = {}): Row => ({
   name: `server ${server}`,
@@ -66,10 +67,72 @@ test("what the machine does to a whole round is not put down to a server", () =>
 });
 
 test("rows are restless just where two comparisons would differ by more than 3 %", () => {
-  // Of seven rounds, t(0.975, 6) = 2.4469: √2 · 2.4469 · s / √7 is 1.3080 s.
+  // Of seven rounds five are kept, t(0.975, 4) = 2.7764: √2 · 2.7764 · √(6 s² / (5 · 4)) is 2.1506 s.
   const spread = (s: number) => [-1, 1, -1, 1, -1, 1, 0].map((side) => 100 * Math.exp(side * s));
-  assert.equal(lines(rounds(0, spread(0.022)))[0]!.state, "ok"); // expm1(1.3080 · 0.022) = 2.9 %
-  assert.equal(lines(rounds(0, spread(0.024)))[0]!.state, "restless"); // 3.2 %
+  assert.equal(lines(rounds(0, spread(0.0135)))[0]!.state, "ok"); // expm1(2.1506 · 0.0135) = 2.95 %
+  assert.equal(lines(rounds(0, spread(0.014)))[0]!.state, "restless"); // 3.06 %
+});
+
+test("a pause of the machine in a fifth of the rounds moves nothing", () => {
+  const ten = [...EVEN, 100, 100, 100];
+  const paused = ten.map((us, i) => (i < 2 ? us * 40 : us));
+  const [, even] = lines([...rounds(0, ten), ...rounds(1, ten)]);
+  const [, late] = lines([...rounds(0, ten), ...rounds(1, paused)]);
+  assert.equal(late!.state, "ok");
+  assert.ok(Math.abs(late!.against!.ratio / even!.against!.ratio - 1) < 0.01, `${late!.against!.ratio}`);
+});
+
+/** Rounds in which the bare loop took so long. */
+const paced = (server: number, medians: readonly number[], loop: readonly number[]): Row[] =>
+  rounds(server, medians).map((one, i) => ({ ...one, yardstickUs: loop[i]! }));
+
+const LOOP = [10, 10.1, 9.9, 10, 10.1, 9.9, 10];
+const slowed = (values: readonly number[], by: number) => values.map((value) => value * by);
+
+test("the first server is told in times of the bare loop, which divides out the machine", () => {
+  const busy = [100, 130, 90, 160, 100, 110, 95];
+  const [first] = lines(paced(0, busy, slowed(busy, 0.1)));
+  assert.deepEqual([first!.state, first!.against!.to], ["ok", "bare loop"]);
+  assert.ok(Math.abs(first!.against!.ratio - 10) < 1e-9);
+  const text = comparisonText(compareServers(paced(0, EVEN, LOOP)));
+  assert.match(text, /10\.00 \(10\.00 to 10\.00\) times the bare loop$/m);
+  assert.doesNotMatch(text, /drift/);
+});
+
+test("a machine that becomes slower amid a case is told as drift", () => {
+  const loop = LOOP.map((us, i) => (i < 4 ? us : us * 1.08));
+  const text = comparisonText(compareServers(paced(0, EVEN, loop)));
+  assert.match(
+    text,
+    /drift: the bare loop \(10\.\d µs\) took \d\.\d % longer in the second half of the rounds than in the first: rely on ratios/,
+  );
+});
+
+test("a slower machine is no change since an earlier comparison, and a slower server is one", () => {
+  const before = compareServers([...paced(0, EVEN, LOOP), ...paced(1, slowed(EVEN, 1.2), LOOP)]);
+  const loop = slowed(LOOP, 1.16);
+  const now = compareServers([
+    ...paced(0, slowed(EVEN, 1.16), loop),
+    ...paced(1, slowed(EVEN, 1.16 * 1.3), loop),
+  ]);
+  const compared = since(parseBefore(JSON.stringify(before)), now);
+  const [first, second] = compared[0]!.lines;
+  assert.equal(first!.since!.word, "same");
+  assert.equal(second!.since!.word, "slower");
+  assert.ok(Math.abs(second!.since!.ratio - 1.3 / 1.2) < 1e-9);
+  for (const text of [comparisonText(compared), comparisonMarkdown(compared), pageOf(compared, "")]) {
+    assert.match(text, /since before/);
+    assert.match(text, /8\.3 %.*slower/);
+    assert.match(text, /took 16\.0 % longer than in the earlier comparison/);
+  }
+});
+
+test("what an earlier comparison could not rely on, or has not, is left out", () => {
+  const restless = compareServers(paced(0, [100, 130, 90, 160, 100, 110, 95], LOOP));
+  const now = compareServers(paced(0, EVEN, LOOP));
+  assert.equal(restless[0]!.lines[0]!.state, "restless");
+  assert.equal(since(parseBefore(JSON.stringify(restless)), now)[0]!.lines[0]!.since, undefined);
+  assert.deepEqual(since([], now), now);
 });
 
 test("a generator that was the bottleneck in half of the rounds is named", () => {
