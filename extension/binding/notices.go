@@ -120,7 +120,7 @@ func (n *notices) complaintsOf(r *requests) func(i int, c protocol.Complaint) {
 		case "error_reply":
 			what = "the server answered with an error"
 		}
-		n.add(c.Reason, what+": "+peerText(c.Detail, r.value("token", i)))
+		n.add(c.Reason, what+": "+peerText(c.Detail, r.secrets(i)...))
 	}
 }
 
