@@ -218,7 +218,9 @@ export class Connection {
         received: (frame, at, handledAt) => {
           record("ws_generator_delay_ms", handledAt - at, { side: "receive" });
           this.eventTimes?.received(at);
-          const effects = check ? this.receiveChecked(check, frame, at) : conversation.receive(frame, at);
+          const effects = check
+            ? this.receiveChecked(check, frame, at, handledAt)
+            : conversation.receive(frame, at, handledAt);
           this.apply(this.muted ? effects.filter(({ kind }) => kind !== "send") : effects, handledAt);
           this.arm();
         },
@@ -233,9 +235,9 @@ export class Connection {
     );
   }
 
-  private receiveChecked(check: ConnectionCheck, frame: Frame, at: Ms): Effect[] {
+  private receiveChecked(check: ConnectionCheck, frame: Frame, at: Ms, handledAt: Ms): Effect[] {
     const all: Effect[] = [];
-    for (const { message, role, effects } of this.conversation!.receiveEach(frame, at)) {
+    for (const { message, role, effects } of this.conversation!.receiveEach(frame, at, handledAt)) {
       const text = typeof message === "object" ? decodeUtf8(message) : message;
       if (text !== undefined) check(text, role, this.secrets);
       all.push(...effects);

@@ -50,6 +50,8 @@ export class Machine implements Conversation {
   #lastSeq: Value | undefined;
   /** Whether a message of its session asks for what the connection before missed. */
   readonly #resumes: boolean;
+  /** When the message at hand was taken up: what answers it is sent then, however long before it came. */
+  #handledAt: Ms = ms(0);
 
   constructor(protocol: Compiled, init: ConnectionInit) {
     this.#protocol = protocol;
@@ -97,16 +99,18 @@ export class Machine implements Conversation {
     return effects;
   }
 
-  receive(frame: Frame, at: Ms): readonly Effect[] {
+  receive(frame: Frame, at: Ms, handledAt: Ms = at): readonly Effect[] {
     if (this.#state === "new" || this.#state === "ended") return NONE;
+    this.#handledAt = handledAt;
     const effects: Effect[] = [];
     this.#elapse(at, effects);
     for (const incoming of this.#messagesIn(frame)) this.#takeIncoming(incoming, at, effects);
     return effects;
   }
 
-  *receiveEach(frame: Frame, at: Ms): Generator<Received> {
+  *receiveEach(frame: Frame, at: Ms, handledAt: Ms = at): Generator<Received> {
     if (this.#state === "new" || this.#state === "ended") return;
+    this.#handledAt = handledAt;
     let effects: Effect[] = [];
     this.#elapse(at, effects);
     for (const incoming of this.#messagesIn(frame)) {
@@ -170,8 +174,8 @@ export class Machine implements Conversation {
   }
 
   #takeAs(brought: boolean, at: Ms, effects: Effect[]): MessageRole | undefined {
-    if (this.#takeAwaited(at, effects)) return "session";
-    if (this.#takeHeartbeat(at, effects)) return "heartbeat";
+    if (this.#takeAwaited(effects)) return "session";
+    if (this.#takeHeartbeat(effects)) return "heartbeat";
     if (this.#takeRefreshed()) return "refresh";
     if (this.#takeError(effects)) return "error";
     if (this.#takeReply(at, effects)) return "reply";
@@ -264,7 +268,7 @@ export class Machine implements Conversation {
     return effects;
   }
 
-  /** Goes through the steps as far as nothing is awaited. */
+  /** Goes through the steps as far as nothing is awaited; `at` is when their messages are sent. */
   #runSteps(at: Ms, effects: Effect[]): void {
     for (; this.#step < this.#steps.length; this.#step++) {
       const step = this.#steps[this.#step]!;
@@ -300,7 +304,7 @@ export class Machine implements Conversation {
     for (const probe of this.#ledger.expire(at)) this.#endReplies("timeout", probe, effects);
   }
 
-  #takeAwaited(at: Ms, effects: Effect[]): boolean {
+  #takeAwaited(effects: Effect[]): boolean {
     if (this.#state !== "session") return false;
     const step = this.#steps[this.#step];
     if (!step?.awaits || !reader.matches(step.awaits)) return false;
@@ -314,7 +318,7 @@ export class Machine implements Conversation {
       effects.push({ kind: "captured", name, value: value.text });
     }
     this.#step++;
-    this.#runSteps(at, effects);
+    this.#runSteps(this.#handledAt, effects);
     return true;
   }
 
@@ -323,12 +327,12 @@ export class Machine implements Conversation {
     this.#captured.set(name, value);
   }
 
-  #takeHeartbeat(at: Ms, effects: Effect[]): boolean {
+  #takeHeartbeat(effects: Effect[]): boolean {
     for (const { condition, captures, answer, consumes } of this.#protocol.answers) {
       if (!reader.matches(condition)) continue;
       const taken = readCaptures(reader, captures);
       if (typeof taken === "string") effects.push(contract(`heartbeat: nothing to capture as "${taken}"`));
-      else if (answer) effects.push(this.#sendOrTell(answer, "heartbeat", at, taken));
+      else if (answer) effects.push(this.#sendOrTell(answer, "heartbeat", this.#handledAt, taken));
       if (consumes) return true;
       this.#wasAnswered = true;
     }

@@ -138,12 +138,15 @@ export type MessageRole = "session" | "heartbeat" | "refresh" | "error" | "reply
  * message may have been read a little before the last of them.
  */
 export interface Conversation {
-  /** The 101 has come: starts the session. */
+  /** The connection is open: starts the session. Its first message is sent at `at`. */
   open(at: Ms): readonly Effect[];
-  /** A message came in, read at `at`. Never throws. */
-  receive(frame: Frame, at: Ms): readonly Effect[];
+  /**
+   * A message came in, read at `at`. What answers it is sent at `handledAt`, from which a session's next time-out counts.
+   * Default: `at`. Never throws.
+   */
+  receive(frame: Frame, at: Ms, handledAt?: Ms): readonly Effect[];
   /** As {@link receive}: the protocol's messages that a message of WebSocket brings, each with what came of it. */
-  receiveEach(frame: Frame, at: Ms): Iterable<Received>;
+  receiveEach(frame: Frame, at: Ms, handledAt?: Ms): Iterable<Received>;
   /**
    * Makes a probe that was due at `dueAt`, from which its response time and its timeout count. Throws before `ready`
    * and after the end. Throws RangeError on an id that was used already or cannot be written (with `probe.id`

@@ -28,6 +28,8 @@ export interface Step {
   readonly every?: number;
   readonly do: "open" | "receive" | "probe" | "sent" | "publish" | "due" | "setToken" | "drop";
   readonly at: Ms;
+  /** Of a message that was handled later than it came. */
+  readonly handledAt?: Ms;
   readonly dueAt: Ms;
   readonly expiresAt?: Ms;
   readonly id: string;
@@ -187,7 +189,7 @@ export function perform(conversation: Conversation, step: Step): readonly Effect
     case "open":
       return conversation.open(step.at);
     case "receive":
-      return conversation.receive(frameFromJson(step.frame), step.at);
+      return conversation.receive(frameFromJson(step.frame), step.at, step.handledAt);
     case "probe":
       return [conversation.probe(step.id, step.dueAt, step.payload)];
     case "sent":

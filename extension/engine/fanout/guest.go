@@ -48,7 +48,7 @@ func (g *guest) Opened(c *engine.Conn, o *engine.Opening) {
 	g.loop.interpret.Open(&g.conversation, g, protocol.Init{
 		Variables:    r.o.Variables(int(g.number)),
 		Authenticate: r.o.Authenticate,
-	}, o.Opened)
+	}, clock.Now())
 	g.wait()
 }
 
@@ -57,7 +57,7 @@ func (g *guest) Message(c *engine.Conn, m engine.Message) {
 		return
 	}
 	g.loop.now = m.Read
-	g.conversation.Receive(g, m.Data, m.Kind == engine.Binary, m.Since, m.At)
+	g.conversation.Receive(g, m.Data, m.Kind == engine.Binary, m.Since, m.At, m.Read)
 	if g.leaveBy != 0 && g.isComplete() {
 		g.end()
 		return

@@ -39,7 +39,7 @@ func (g *guest) Opened(c *engine.Conn, o *engine.Opening) {
 	g.loop.interpret.Open(&g.conversation, g, protocol.Init{
 		Variables:    r.o.Variables(int(g.number)),
 		Authenticate: r.o.Authenticate,
-	}, o.Opened)
+	}, g.now)
 	g.wait()
 }
 
@@ -48,7 +48,7 @@ func (g *guest) Message(_ *engine.Conn, m engine.Message) {
 		return
 	}
 	g.now = m.Read
-	g.conversation.Receive(g, m.Data, m.Kind == engine.Binary, m.Since, m.At)
+	g.conversation.Receive(g, m.Data, m.Kind == engine.Binary, m.Since, m.At, m.Read)
 	g.wait()
 }
 

@@ -87,10 +87,10 @@ func interpretWithoutAllocation(t *testing.T, descriptor, delimiter string) {
 		c.Sent(id, now)
 		reply = append(append(append(reply[:0], `{"type":"echo_reply","echoId":"`...), id...), `"}`...)
 		if delimiter == "" {
-			c.Receive(e, reply, false, now, now)
-			c.Receive(e, delivery, false, now, now)
+			c.Receive(e, reply, false, now, now, now)
+			c.Receive(e, delivery, false, now, now, now)
 		} else {
-			c.Receive(e, append(append(append(reply, delimiter...), delivery...), delimiter...), false, now, now)
+			c.Receive(e, append(append(append(reply, delimiter...), delivery...), delimiter...), false, now, now, now)
 		}
 		if err := c.Publish(e, id, int64(n), payload, now); err != nil {
 			t.Fatal(err)
@@ -110,7 +110,7 @@ func interpretWithoutAllocation(t *testing.T, descriptor, delimiter string) {
 func TestListsAreTakenApartWithoutAllocation(t *testing.T) {
 	c, e := openConversation(t, strings.Replace(chat, `"delivery": {`, `"delivery": { "each": "/list",`, 1), "lobby")
 	message := []byte(`{"list":[` + aDelivery + `,{"type":"other"},` + aDelivery + `]}`)
-	run := func() { c.Receive(e, message, false, origin, origin) }
+	run := func() { c.Receive(e, message, false, origin, origin, origin) }
 	run()
 	if allocs := testing.AllocsPerRun(100, run); allocs != 0 {
 		t.Errorf("%v allocations for two deliveries in a list, want 0", allocs)
@@ -127,7 +127,7 @@ func TestStringsOfJSONAreUnfoldedWithoutAllocation(t *testing.T) {
 		t.Fatal(err)
 	}
 	message := []byte(`{"inside":` + string(inside) + `}`)
-	run := func() { c.Receive(e, message, false, origin, origin) }
+	run := func() { c.Receive(e, message, false, origin, origin, origin) }
 	run()
 	if allocs := testing.AllocsPerRun(100, run); allocs != 0 {
 		t.Errorf("%v allocations for a delivery in a string of JSON, want 0", allocs)
@@ -145,14 +145,14 @@ func TestSettledProbesAreForgottenLater(t *testing.T) {
 			t.Fatal(err)
 		}
 		if n != 0 {
-			c.Receive(e, []byte(`{"type":"echo_reply","echoId":"`+string(id)+`"}`), false, origin, origin)
+			c.Receive(e, []byte(`{"type":"echo_reply","echoId":"`+string(id)+`"}`), false, origin, origin, origin)
 		}
 	}
 	// The first was never answered, so it is still open.
 	if c.OpenProbes() != 1 || e.replies != 3*kept-1 {
 		t.Errorf("%d open, %d answered", c.OpenProbes(), e.replies)
 	}
-	c.Receive(e, []byte(`{"type":"echo_reply","echoId":"0"}`), false, origin, origin)
+	c.Receive(e, []byte(`{"type":"echo_reply","echoId":"0"}`), false, origin, origin, origin)
 	if c.OpenProbes() != 0 || e.replies != 3*kept {
 		t.Errorf("its reply at last: %d open, %d answered", c.OpenProbes(), e.replies)
 	}
@@ -192,7 +192,7 @@ func TestDescriptorsThatCannotBeInterpreted(t *testing.T) {
 
 func TestOneMessageIsTakenApartIntoSoMany(t *testing.T) {
 	c, e := openConversation(t, `{"name":"x","delimiter":"\n","delivery":{"regex":"^x"}}`)
-	c.Receive(e, []byte(strings.Repeat("x\n\n", mostMessages-1)+"no\nx"), false, origin, origin)
+	c.Receive(e, []byte(strings.Repeat("x\n\n", mostMessages-1)+"no\nx"), false, origin, origin, origin)
 	if e.deliveries != mostMessages-1 || e.others != 1 {
 		t.Errorf("%d deliveries and %d others, want %d and 1", e.deliveries, e.others, mostMessages-1)
 	}
@@ -202,7 +202,7 @@ func TestAListIsReadUpToOurLimit(t *testing.T) {
 	c, e := openConversation(t, `{"name":"x","delivery":{"each":"/l"}}`)
 	for _, row := range []struct{ elements, deliveries int }{{mostMessages, mostMessages}, {mostMessages + 1, mostMessages}} {
 		*e = nothing{}
-		c.Receive(e, []byte(`{"l":[`+strings.Repeat("1,", row.elements-1)+`1]}`), false, origin, origin)
+		c.Receive(e, []byte(`{"l":[`+strings.Repeat("1,", row.elements-1)+`1]}`), false, origin, origin, origin)
 		if tooMany := row.elements - row.deliveries; e.deliveries != row.deliveries || e.faults[TooMany] != tooMany {
 			t.Errorf("of %d: %d deliveries and %v, want %d", row.elements, e.deliveries, e.faults, row.deliveries)
 		}
@@ -214,6 +214,6 @@ func BenchmarkDelivery(b *testing.B) {
 	message := []byte(aDelivery)
 	b.SetBytes(int64(len(message)))
 	for b.Loop() {
-		c.Receive(e, message, false, origin, origin)
+		c.Receive(e, message, false, origin, origin, origin)
 	}
 }

@@ -24,7 +24,7 @@ func TestMessagesOfACodecAreInterpretedWithoutAllocation(t *testing.T) {
 	id, n := []byte("p1-17"), 0
 	run := func() {
 		n++
-		c.Receive(e, mqttDelivery, true, origin, origin)
+		c.Receive(e, mqttDelivery, true, origin, origin, origin)
 		if err := c.Publish(e, id, int64(n), nil, origin); err != nil {
 			t.Fatal(err)
 		}
@@ -42,7 +42,7 @@ func BenchmarkDeliveryOfMQTT(b *testing.B) {
 	c, e := openConversation(b, mqttChat, "rooms/lobby")
 	b.SetBytes(int64(len(mqttDelivery)))
 	for b.Loop() {
-		c.Receive(e, mqttDelivery, true, origin, origin)
+		c.Receive(e, mqttDelivery, true, origin, origin, origin)
 	}
 	if e.others != 0 {
 		b.Fatal("no deliveries")
@@ -54,7 +54,7 @@ func BenchmarkDeliveryOfMQTT(b *testing.B) {
 func TestWhatIsKeptOfAMessageIsBounded(t *testing.T) {
 	c, e := openConversation(t, mqttChat, "rooms/lobby")
 	for i := range mqttDelivery {
-		c.Receive(e, mqttDelivery[i:i+1], true, origin, origin)
+		c.Receive(e, mqttDelivery[i:i+1], true, origin, origin, origin)
 	}
 	if e.deliveries != 1 || e.others != 0 || c.rare.stream.pending != nil {
 		t.Errorf("byte by byte: %d deliveries, %d others, %d bytes kept", e.deliveries, e.others, len(c.rare.stream.pending))
@@ -63,9 +63,9 @@ func TestWhatIsKeptOfAMessageIsBounded(t *testing.T) {
 	memory := frame.NewBuffer(4 << 20)
 	c.in.pieces.Memory = memory
 	justBelow := []byte{0x30, 0xFF, 0xFF, 0x3F}
-	c.Receive(e, justBelow, true, origin, origin)
+	c.Receive(e, justBelow, true, origin, origin, origin)
 	for range 40 {
-		c.Receive(e, make([]byte, 1<<15), true, origin, origin)
+		c.Receive(e, make([]byte, 1<<15), true, origin, origin, origin)
 		if kept := cap(c.rare.stream.pending); kept > 2<<20 || kept > 4<<10 && memory.Bytes() != int64(kept) {
 			t.Fatalf("%d bytes are kept, %d are counted", kept, memory.Bytes())
 		}
@@ -77,9 +77,9 @@ func TestWhatIsKeptOfAMessageIsBounded(t *testing.T) {
 
 	other, e := openConversation(t, mqttChat, "rooms/lobby")
 	other.in.pieces.Memory = frame.NewBuffer(1 << 16)
-	other.Receive(e, justBelow, true, origin, origin)
+	other.Receive(e, justBelow, true, origin, origin, origin)
 	for range 2 {
-		other.Receive(e, make([]byte, 1<<15), true, origin, origin)
+		other.Receive(e, make([]byte, 1<<15), true, origin, origin, origin)
 	}
 	if end := other.rare.stream.end; end != noRoom || other.rare.stream.pending != nil || e.others != 1 {
 		t.Errorf("without room the stream ended with %v, %d others; %d bytes are kept", end, e.others, cap(other.rare.stream.pending))

@@ -28,6 +28,7 @@ type Interpreter struct {
 	unix         func(clock.Time) int64
 	pieces       Pieces
 	since        clock.Time // of the message that is being read
+	read         clock.Time // when that is
 	reader       reader
 	element      reader // of a list that a message brings
 	reply        Reply
@@ -236,7 +237,8 @@ func (c *Conversation) OpenProbes() int {
 	return c.ledger.open
 }
 
-// Open starts the session: the 101 has come.
+// Open starts the session: the connection is open. Its first message is sent
+// at that instant.
 func (c *Conversation) Open(e Events, at clock.Time) {
 	if c.state == fresh {
 		c.state = inSession

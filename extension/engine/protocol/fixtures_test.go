@@ -64,6 +64,7 @@ type fixtureStep struct {
 	Times                int     // it is done, # being the number of the time
 	Every                float64 // milliseconds from one time to the next
 	At, DueAt, ExpiresAt float64
+	HandledAt            *float64 // of a message that was handled later than it came
 	ID                   string
 	Seq                  int64
 	Payload, Token       string
@@ -272,16 +273,20 @@ func (s *fixtureStep) perform(c *Conversation, e Events, n int) error {
 		return []byte(text)
 	}
 	at, due := instant(s.At+float64(n)*s.Every), instant(s.DueAt+float64(n)*s.Every)
+	read := at
+	if s.HandledAt != nil {
+		read = instant(*s.HandledAt)
+	}
 	switch s.Do {
 	case "open":
 		c.Open(e, at)
 	case "receive":
 		if s.Frame.Hex == nil {
-			c.Receive(e, numbered(*s.Frame.Text), false, at, at)
+			c.Receive(e, numbered(*s.Frame.Text), false, at, at, read)
 			return nil
 		}
 		b, err := hex.DecodeString(*s.Frame.Hex)
-		c.Receive(e, b, true, at, at)
+		c.Receive(e, b, true, at, at, read)
 		return err
 	case "probe":
 		return c.Probe(e, numbered(s.ID), []byte(s.Payload), due)
@@ -318,7 +323,7 @@ func continued(t *testing.T, lastSeq string) *Conversation {
 	}
 	e := &named{&collector{}, nil}
 	c.Open(e, origin)
-	c.Receive(e, []byte(lastSeq), false, origin, origin)
+	c.Receive(e, []byte(lastSeq), false, origin, origin, origin)
 	if got := c.LastSeq(nil); string(got) != lastSeq {
 		t.Fatalf("the one before kept %s, want %s", got, lastSeq)
 	}

@@ -14,8 +14,9 @@ import (
 )
 
 // Receive takes a message that came at an instant, or, where that is not known
-// exactly, between since and then. One that may have come in time did.
-func (c *Conversation) Receive(e Events, message []byte, binary bool, since, at clock.Time) {
+// exactly, between since and then. One that may have come in time did. What
+// answers it is sent when it is read, from which a session's next time-out counts.
+func (c *Conversation) Receive(e Events, message []byte, binary bool, since, at, read clock.Time) {
 	if c.state == fresh || c.state == over {
 		return
 	}
@@ -23,7 +24,7 @@ func (c *Conversation) Receive(e Events, message []byte, binary bool, since, at 
 	if c.state == over {
 		return
 	}
-	c.in.since = since
+	c.in.since, c.in.read = since, read
 	if c.in.protocol.hasWires {
 		c.receiveFramed(e, message, binary, at)
 		return
@@ -67,9 +68,9 @@ func (c *Conversation) takeAs(e Events, at clock.Time) (role string) {
 	c.in.answered = false
 	brought := c.takeLists(e, at)
 	switch {
-	case c.takeAwaited(e, at):
+	case c.takeAwaited(e):
 		return contract.RoleSession
-	case c.takeHeartbeat(e, at):
+	case c.takeHeartbeat(e):
 		return contract.RoleHeartbeat
 	case c.takeRefreshed():
 		return contract.RoleRefresh
@@ -85,7 +86,7 @@ func (c *Conversation) takeAs(e Events, at clock.Time) (role string) {
 	return ""
 }
 
-func (c *Conversation) takeAwaited(e Events, at clock.Time) bool {
+func (c *Conversation) takeAwaited(e Events) bool {
 	if c.state != inSession {
 		return false
 	}
@@ -108,18 +109,18 @@ func (c *Conversation) takeAwaited(e Events, at clock.Time) bool {
 		e.Captured(captured.name, c.values[captured.slot].Text)
 	}
 	c.step++
-	c.runSteps(e, at)
+	c.runSteps(e, c.in.read)
 	return true
 }
 
-func (c *Conversation) takeHeartbeat(e Events, at clock.Time) bool {
+func (c *Conversation) takeHeartbeat(e Events) bool {
 	r := &c.in.reader
 	for i := range c.in.protocol.answers {
 		a := &c.in.protocol.answers[i]
 		if !r.matches(&a.condition) {
 			continue
 		}
-		c.answer(e, a, at)
+		c.answer(e, a)
 		if !a.passes {
 			return true
 		}
@@ -129,7 +130,7 @@ func (c *Conversation) takeHeartbeat(e Events, at clock.Time) bool {
 }
 
 // answer answers the message that the reader has.
-func (c *Conversation) answer(e Events, a *answer, at clock.Time) {
+func (c *Conversation) answer(e Events, a *answer) {
 	l := &c.in.own
 	l.captured = l.captured[:0]
 	for i := range a.captures {
@@ -142,7 +143,7 @@ func (c *Conversation) answer(e Events, a *answer, at clock.Time) {
 		l.captured = append(l.captured, Value{unsafe.String(unsafe.SliceData(text), len(text)), kind})
 	}
 	if a.message != nil {
-		c.sendOrTell(e, a.message, at, l, ForHeartbeat)
+		c.sendOrTell(e, a.message, c.in.read, l, ForHeartbeat)
 	}
 }
 

@@ -30,7 +30,8 @@ func (c *Conversation) currentStep() *step {
 	return nil
 }
 
-// runSteps goes through the steps as far as nothing is awaited.
+// runSteps goes through the steps as far as nothing is awaited. Their messages
+// are sent at that instant.
 func (c *Conversation) runSteps(e Events, at clock.Time) {
 	for ; ; c.step++ {
 		s := c.currentStep()
