@@ -25,6 +25,9 @@ type Case struct {
 	// Stream has the case be about HTTP/2 itself, frame by frame, in the place of
 	// Open and of all that follows. Default: any version of HTTP.
 	Stream *streamOpening
+	// Reply has the case be about HTTP/2 itself, with a client as the testee.
+	// Default: any version of HTTP.
+	Reply *streamReply
 	// Script is what follows.
 	Script []Step
 	// OK are the events that pass, in their order. Pings are not among them.

@@ -23,6 +23,9 @@ func (c *Case) needsHTTP1() bool {
 		o.Check != nil || o.CheckRefusal != nil || o.Want != Accept
 }
 
+// isOfHTTP2 tells a case that is about HTTP/2 itself.
+func (c *Case) isOfHTTP2() bool { return c.Stream != nil || c.Reply != nil }
+
 // overHTTP2 is a connection on a stream of HTTP/2 (RFC 8441), the only one of its
 // TCP connection. A case sees one of HTTP/1.1, whose upgrade stands for the
 // extended CONNECT, and whose FIN is END_STREAM.

@@ -20,6 +20,9 @@ type FuzzingServer struct {
 	Cases     []*Case
 	Selection *Selection
 	Options   Options
+	// HTTP2 has each connection be a stream of HTTP/2 (RFC 8441), by prior knowledge,
+	// or chosen in the TLS handshake.
+	HTTP2 bool
 	// Update hears that a client has ended, with its results so far.
 	Update func(agent string, results []Result)
 
@@ -45,6 +48,10 @@ func (s *FuzzingServer) Serve(ctx context.Context, l net.Listener) error {
 		}
 		s.open.Go(func() {
 			defer conn.Close()
+			if s.HTTP2 {
+				serveHTTP2(ctx, conn, s.Options.silence(), func(stream net.Conn) { s.serve(ctx, stream) })
+				return
+			}
 			s.serve(ctx, conn)
 		})
 	}
@@ -196,8 +203,15 @@ func (s *FuzzingServer) runCase(l *link, request *head, u *url.URL, agent string
 	}
 	l.random = seeded(c.ID)
 	t := &Trace{}
+	stream, _ := l.conn.(*clientStream)
+	if stream != nil && c.Reply != nil {
+		stream.how = c.Reply
+	}
 	if l.openClient(c, t, request) {
 		l.play(c, t)
+	}
+	if stream != nil && t.Opening == "" {
+		stream.judge(t)
 	}
 	r := resultOf(c, agent, t, l.log)
 	s.mu.Lock()
@@ -233,6 +247,9 @@ func (s *FuzzingServer) begin(agent string) bool {
 func (l *link) openClient(c *Case, t *Trace, request *head) bool {
 	o := &c.Open
 	b := checkRequest(request)
+	if stream, is := l.conn.(*clientStream); is {
+		b = checkConnect(stream)
+	}
 	if b == nil && o.Check != nil {
 		b = o.Check(request, nil)
 	}
@@ -258,7 +275,7 @@ func (l *link) openClient(c *Case, t *Trace, request *head) bool {
 		extension = []headerLine{{"Sec-WebSocket-Extensions", answer}}
 	}
 	l.accept(request, extension, o)
-	if o.Want == Refuse {
+	if o.Want == Refuse || c.Reply != nil && c.Reply.Want == Refuse {
 		l.judgeClient(t)
 		return false
 	}

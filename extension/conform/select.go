@@ -66,7 +66,7 @@ func (s *Selection) Select(testee Testee) ([]*Case, error) {
 			anyMatches(s.Exclude, c.ID),
 			s.Quick && !c.Quick(),
 			s.HTTP2 && c.needsHTTP1(),
-			!s.HTTP2 && c.Stream != nil:
+			!s.HTTP2 && c.isOfHTTP2():
 		default:
 			chosen = append(chosen, c)
 		}

@@ -39,7 +39,32 @@ type conformFlags struct {
 	json          bool
 	parallel      int
 	timeout       time.Duration
-	http2         bool // of a server
+	http2         bool
+}
+
+// httpVersion is the value of --http-version: whether it is 2.
+type httpVersion struct{ is2 *bool }
+
+func (v httpVersion) String() string {
+	if v.is2 != nil && *v.is2 {
+		return "2"
+	}
+	return "1.1"
+}
+
+func (v httpVersion) Set(s string) error {
+	if s != "1.1" && s != "2" {
+		return errors.New("expected 1.1 or 2")
+	}
+	*v.is2 = s == "2"
+	return nil
+}
+
+func (httpVersion) Type() string { return "string" }
+
+// registerHTTPVersion says what 2 does, in a clause.
+func registerHTTPVersion(cmd *cobra.Command, is2 *bool, does string) {
+	cmd.Flags().Var(httpVersion{is2}, "http-version", "2 "+does)
 }
 
 // NewConform makes the command `k6 x conform` with its roles.

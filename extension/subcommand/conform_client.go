@@ -35,6 +35,7 @@ func conformClient() *cobra.Command {
 	flags := cmd.Flags()
 	flags.StringVar(&f.listen, "listen", "", "address and port for ws; default the spec file's url, or 127.0.0.1:9001")
 	flags.StringVar(&f.listenTLS, "listen-tls", "", "address and port for wss")
+	registerHTTPVersion(cmd, &f.http2, "has each connection be a stream of HTTP/2 (RFC 8441), without the cases about HTTP/1.1's handshake")
 	flags.BoolVar(&f.once, "once", false, "end when a client asks /updateReports; default when interrupted")
 	return cmd
 }
@@ -53,7 +54,7 @@ func (f *clientFlags) run(cmd *cobra.Command) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	finished := make(chan struct{}, 1)
-	server := &conform.FuzzingServer{Cases: p.cases, Selection: p.selection, Options: p.options}
+	server := &conform.FuzzingServer{Cases: p.cases, Selection: p.selection, Options: p.options, HTTP2: f.http2}
 	server.Options.Done = newProgress(cmd.ErrOrStderr(), len(p.cases)).note
 	var writing sync.Mutex
 	server.Update = func(agent string, results []conform.Result) {
@@ -121,9 +122,13 @@ func (f *clientFlags) listeners(spec *conform.Spec) ([]net.Listener, error) {
 	if f.cert == "" || f.key == "" {
 		return nil, errors.New("--listen-tls: expected --cert and --key beside it")
 	}
-	secured, err := f.certificateFlags.http1()
+	secured, err := f.config()
 	if err != nil {
 		return nil, err
+	}
+	secured.NextProtos = []string{"http/1.1"}
+	if f.http2 {
+		secured.NextProtos = []string{"h2"}
 	}
 	l, err := listenAt("--listen-tls", f.listenTLS)
 	if err != nil {

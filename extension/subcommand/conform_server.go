@@ -18,9 +18,8 @@ const exitError = 1
 type serverFlags struct {
 	conformFlags
 	targetFlags
-	url         string
-	agent       string
-	httpVersion string
+	url   string
+	agent string
 }
 
 func conformServer() *cobra.Command {
@@ -34,17 +33,13 @@ func conformServer() *cobra.Command {
 	flags := cmd.Flags()
 	flags.StringVar(&f.url, "url", "", "the server, such as ws://127.0.0.1:9001 or wss://localhost:9002/echo; default the variable WS_URL, where there is no --spec")
 	flags.StringVar(&f.agent, "agent", "", "its name in the results; default its host and port")
-	flags.StringVar(&f.httpVersion, "http-version", "1.1", "2 has each case on a stream of HTTP/2 (RFC 8441), without the cases about HTTP/1.1's handshake")
+	registerHTTPVersion(cmd, &f.http2, "has each case on a stream of HTTP/2 (RFC 8441), without the cases about HTTP/1.1's handshake")
 	flags.Lookup("header").Usage += "; the variable WS_TOKEN adds a Bearer token, where there is no --spec"
 	flags.IntVar(&f.parallel, "parallel", 0, "cases at a time; default 24, of those that move megabytes as many as processors")
 	return cmd
 }
 
 func (f *serverFlags) run(cmd *cobra.Command) error {
-	if f.httpVersion != "1.1" && f.httpVersion != "2" {
-		return fmt.Errorf("--http-version: expected 1.1 or 2, got %q", f.httpVersion)
-	}
-	f.http2 = f.httpVersion == "2"
 	p, err := f.prepare(conform.Server)
 	if err != nil {
 		return err

@@ -29,6 +29,7 @@ func TestOurServerConforms(t *testing.T) { testOurServer(t, false) }
 func TestOurServerConformsOverHTTP2(t *testing.T) { testOurServer(t, true) }
 
 func testOurServer(t *testing.T, http2 bool) {
+	t.Parallel()
 	server, err := serve.Start(serve.Options{Listen: netip.MustParseAddrPort("127.0.0.1:0"), Engine: engine.Options{Deflate: contexts()}})
 	if err != nil {
 		t.Fatal(err)
@@ -50,15 +51,20 @@ func testOurServer(t *testing.T, http2 bool) {
 	}
 }
 
-func TestOurClientConforms(t *testing.T) {
+func TestOurClientConforms(t *testing.T) { testOurClient(t, false) }
+
+func TestOurClientConformsOverHTTP2(t *testing.T) { testOurClient(t, true) }
+
+func testOurClient(t *testing.T, http2 bool) {
+	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := &conform.FuzzingServer{Cases: quickCases(t, conform.Client, false)}
+	server := &conform.FuzzingServer{Cases: quickCases(t, conform.Client, http2), HTTP2: http2}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(context.Background(), l) }()
-	testee := &testeeFlags{url: "ws://" + l.Addr().String(), agent: "ours"}
+	testee := &testeeFlags{url: "ws://" + l.Addr().String(), agent: "ours", http2: http2}
 	if err := testee.connect(context.Background(), &cobra.Command{}); err != nil {
 		t.Fatal(err)
 	}

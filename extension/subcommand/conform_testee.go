@@ -25,7 +25,7 @@ type testeeFlags struct {
 	targetFlags
 	certificateFlags
 	listen, url, agent, fault string
-	faults                    bool
+	faults, http2             bool
 }
 
 func conformTestee() *cobra.Command {
@@ -41,6 +41,7 @@ func conformTestee() *cobra.Command {
 	flags.StringVar(&f.listen, "listen", "", "address and port of our server")
 	flags.StringVar(&f.url, "url", "", "the fuzzing server that our client is to ask for cases, such as ws://127.0.0.1:9001")
 	flags.StringVar(&f.agent, "agent", "k6-realtime", "our client's name in the results")
+	registerHTTPVersion(cmd, &f.http2, "has our client connect over HTTP/2 (RFC 8441); our server takes both")
 	flags.StringVar(&f.fault, "fault", "", "a server with this fault, in place of our own")
 	flags.BoolVar(&f.faults, "faults", false, "list the faults")
 	return cmd
@@ -128,7 +129,7 @@ func (f *testeeFlags) connect(ctx context.Context, cmd *cobra.Command) error {
 		return err
 	}
 	defer e.Close()
-	t := &engineTestee{ctx: ctx, loop: e.Loops()[0], base: strings.TrimSuffix(f.url, "/"), fields: fields}
+	t := &engineTestee{ctx: ctx, http2: f.http2, loop: e.Loops()[0], base: strings.TrimSuffix(f.url, "/"), fields: fields}
 	count, err := t.ask("/getCaseCount")
 	if err != nil {
 		return err
@@ -155,6 +156,7 @@ type engineTestee struct {
 	base string
 	// fields are further header fields of each handshake.
 	fields []handshake.Field
+	http2  bool
 }
 
 // ask is the message that a connection to path gets.
@@ -176,12 +178,17 @@ func (t *engineTestee) visit(path string, v *visit) error {
 		return err
 	}
 	v.over = make(chan struct{})
+	streams := 0
+	if t.http2 {
+		streams = 1
+	}
 	var c *engine.Conn
 	t.loop.Await(func() {
 		c = t.loop.Dial(&engine.Dial{
-			Endpoint: endpoint,
-			Deflate:  contexts(),
-			Request:  func(_ *engine.Conn, r *handshake.Request) { r.Path, r.Fields = path, t.fields },
+			Endpoint:             endpoint,
+			Deflate:              contexts(),
+			StreamsPerConnection: streams,
+			Request:              func(_ *engine.Conn, r *handshake.Request) { r.Path, r.Fields = path, t.fields },
 		}, v)
 	})
 	select {

@@ -1,52 +1,11 @@
 import assert from "node:assert/strict";
-import { once } from "node:events";
 import { readFile, writeFile } from "node:fs/promises";
-import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { PassThrough } from "node:stream";
-import { type TestContext, test } from "node:test";
+import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { type ServerOptions, WebSocket, WebSocketServer } from "ws";
 import { runStep } from "../../cli/action/run.ts";
-import { main } from "../../cli/main.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";
-
-/** An echo server of a library that the tests of conformance do not know. Returns its URL. */
-async function echoServer(t: TestContext, options: ServerOptions = {}): Promise<string> {
-  const server = new WebSocketServer({ host: "127.0.0.1", port: 0, perMessageDeflate: true, ...options });
-  await once(server, "listening");
-  server.on("connection", (socket) => {
-    socket.on("message", (data, binary) => socket.send(data, { binary }));
-    socket.on("error", () => {}); // what breaks the protocol is expected here
-  });
-  t.after(() => {
-    for (const client of server.clients) client.terminate();
-    server.close();
-  });
-  return `ws://127.0.0.1:${(server.address() as AddressInfo).port}`;
-}
-
-function collect(): { stream: PassThrough; text: () => string } {
-  const stream = new PassThrough();
-  const chunks: Buffer[] = [];
-  stream.on("data", (chunk) => chunks.push(chunk));
-  return { stream, text: () => Buffer.concat(chunks).toString() };
-}
-
-async function conform(cwd: string, args: readonly string[], signal = new AbortController().signal) {
-  const out = collect();
-  const err = collect();
-  const exitCode = await main(["conform", ...args], {
-    out: out.stream,
-    err: err.stream,
-    cwd,
-    env: process.env,
-    signal,
-  });
-  return { exitCode, out: out.text(), err: err.text() };
-}
-
-const jsonOf = async (path: string) => JSON.parse(await readFile(path, "utf8"));
+import { conform, echoServer, firstMessage, freePort, jsonOf, play } from "./run-conform.ts";
 
 test("a server is tested, and the report tells of each case", async (t) => {
   const cwd = await temporaryDirectory(t);
@@ -187,33 +146,3 @@ test("the Action's step tests a server, and tells the runner what came of it", a
     "a flag that does not exist is no failure of the server",
   );
 });
-
-async function freePort(): Promise<number> {
-  const server = new WebSocketServer({ host: "127.0.0.1", port: 0 });
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
-}
-
-/** Connects until the server listens, and returns its first message. */
-async function firstMessage(base: string, path: string): Promise<string> {
-  for (;;) {
-    const socket = new WebSocket(base + path);
-    try {
-      const [data] = await once(socket, "message");
-      return String(data);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "ECONNREFUSED") throw error;
-    }
-  }
-}
-
-/** Echoes until the connection is over, however it ends. */
-async function play(url: string): Promise<void> {
-  const socket = new WebSocket(url);
-  socket.on("message", (data, binary) => socket.send(data, { binary }));
-  socket.on("error", () => {});
-  await new Promise((resolve) => socket.on("close", resolve));
-}
