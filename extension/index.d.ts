@@ -86,8 +86,8 @@ declare module "k6/x/realtime" {
     /** With compression, the window of what the server sends, 8 to 15 bits. Default 15. */
     serverWindowBits?: number;
     /**
-     * "2" connects by HTTP/2 (RFC 8441): over `wss` by ALPN, over `ws` without an upgrade. Connections are then streams
-     * that share TCP connections. Default "1.1".
+     * "2" connects by HTTP/2 (WebSockets by RFC 8441): over `wss` and `https` by ALPN, else without an upgrade.
+     * Connections are then streams that share TCP connections. Default "1.1".
      */
     httpVersion?: "1.1" | "2";
     /** With HTTP/2, how many share a TCP connection at the most, 1 to 10,000. Default 100. */
@@ -280,6 +280,10 @@ declare module "k6/x/realtime" {
   export interface TokenStreamsOptions {
     /** `http://` or `https://`: requests are POST, answers event streams. `ws://` or `wss://`: a connection each. */
     server: string;
+    /** As in {@link SwarmOptions}, by request instead of connection. Default "1.1". */
+    httpVersion?: "1.1" | "2";
+    /** With HTTP/2, how many requests share a TCP connection at a time, 1 to 10,000. Default 100. */
+    streamsPerConnection?: number;
     /** Subprotocols of WebSocket connections. Default none. */
     subprotocols?: readonly string[];
     /** As in {@link SwarmOptions}, by request instead of connection. `Content-Type` is `application/json` unless given. */
@@ -370,8 +374,8 @@ declare module "k6/x/realtime" {
     /** With compression, the window of what the server sends, 8 to 15 bits. Default 15. */
     serverWindowBits?: number;
     /**
-     * "2" connects by HTTP/2 (RFC 8441): over `wss` by ALPN, over `ws` without an upgrade. Connections are then streams
-     * that share TCP connections. Default "1.1".
+     * "2" connects by HTTP/2 (WebSockets by RFC 8441): over `wss` and `https` by ALPN, else without an upgrade.
+     * Connections are then streams that share TCP connections. Default "1.1".
      */
     httpVersion?: "1.1" | "2";
     /** With HTTP/2, how many share a TCP connection at the most, 1 to 10,000. Default 100. */

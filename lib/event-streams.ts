@@ -1,6 +1,6 @@
 /** What protocols of event streams may be, and what their figures say of what is on the way. Pure. */
 import { type Protocol, sentOnConnection } from "./protocols/index.ts";
-import { type Settings, SettingsError } from "./settings.ts";
+import { SettingsError } from "./settings.ts";
 import type { Summary } from "./summary/summary.ts";
 import { countOf, number } from "./summary/verdict.ts";
 
@@ -39,14 +39,4 @@ export function requireOneWay({ name, descriptor, inCode }: Protocol, setting: s
   throw new SettingsError(
     `${setting}: expected a protocol that sends nothing on the connection, since SSE_URL is an event stream (publish and probe may have "http"), got "${name}" with ${sent}`,
   );
-}
-
-/**
- * Event streams are read by HTTP/1.1.
- *
- * @throws {@link SettingsError} where another version is to be used
- */
-export function requireHttp1({ HTTP_VERSION }: Settings<"HTTP_VERSION">): void {
-  if (HTTP_VERSION === "1.1") return;
-  throw new SettingsError(`HTTP_VERSION: expected 1.1 with SSE_URL, got ${HTTP_VERSION}`);
 }

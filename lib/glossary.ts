@@ -137,7 +137,7 @@ const CONNECT: Readonly<Record<Exclude<ConnectReason, ProxyOrOurs>, Term>> = {
   ),
   http2_unsupported: term(
     "HTTP/2 was asked for, and the server does not speak it.",
-    "Over wss:// the server has to offer h2 (ALPN); over ws:// it has to take HTTP/2 without an upgrade. Else use HTTP_VERSION=1.1.",
+    "Over wss:// and https:// the server has to offer h2 (ALPN); else it has to take HTTP/2 without an upgrade. Else use HTTP_VERSION=1.1.",
   ),
   http2_no_websocket: term(
     "The server speaks HTTP/2, but its SETTINGS allow no WebSocket over it (RFC 8441).",
@@ -215,7 +215,7 @@ const MESSAGE: Readonly<Record<MessageReason, Term>> = {
   message_too_big: ours("message_too_big"),
   buffer_limit: ours("buffer_limit"),
   http2_reset: term(
-    "The server ended the connection by resetting its stream (RST_STREAM), without a Close.",
+    "The server ended the connection by resetting its stream (RST_STREAM), without a Close or END_STREAM.",
     "The notes name the error code; the server's log says why.",
   ),
   http2_goaway: term(

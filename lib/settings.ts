@@ -152,7 +152,7 @@ export const SETTINGS = {
   CLIENT_WINDOW_BITS: windowBits("the client"),
   SERVER_WINDOW_BITS: windowBits("the server"),
   HTTP_VERSION: choice(
-    "The version of HTTP to connect with: 1.1 takes one TCP connection for each WebSocket, 2 makes them streams of shared TCP connections (RFC 8441). Needs bin/k6. See http2.md.",
+    "The version of HTTP to connect with: 1.1 takes one TCP connection for each WebSocket or event stream, 2 makes them streams of shared TCP connections. Needs bin/k6. See http2.md.",
     ["1.1", "2"],
   ),
   STREAMS_PER_CONNECTION: count(

@@ -19,7 +19,7 @@ import { frameText, type HeaderLines, type Meaning, type Untimed } from "./event
 import { EventStreamReader } from "./event-stream.ts";
 import { headerLines, readBody, reasonOf, sendAsGiven, tolerateSubprotocol } from "./handshake.ts";
 import { send } from "./login.ts";
-import { overHttp2 } from "./over-http2.ts";
+import { BOTH_VERSIONS, overHttp2 } from "./over-http2.ts";
 import { nameOf } from "./proxy.ts";
 import { type Network, Road } from "./road.ts";
 
@@ -142,7 +142,7 @@ class Try {
       identity.url,
       what.network,
       this.#controls.signal,
-      isHttp2 ? ["h2", "http/1.1"] : undefined,
+      isHttp2 ? BOTH_VERSIONS : undefined,
     );
     this.#socket = isEventStream(identity.url) ? this.#openStream() : this.#openSocket();
     this.#tell({
@@ -163,7 +163,7 @@ class Try {
       request: identity,
       userAgent,
       messageBytes,
-      connect: () => this.#road.take(this.#deadline()),
+      connect: () => this.#connect(),
     });
     stream.on(
       "open",
@@ -171,7 +171,13 @@ class Try {
         const at = this.#now();
         this.#state = "open";
         this.#tell(
-          { event: "connected", eventStream: true, subprotocol: null, headers: headerLines(rawHeaders) },
+          {
+            event: "connected",
+            eventStream: true,
+            subprotocol: null,
+            headers: headerLines(rawHeaders),
+            ...this.#version(),
+          },
           at,
         );
         this.#happened(this.#conversation.open(at), at);
@@ -186,18 +192,21 @@ class Try {
     stream.on("comment", (text) => this.#tell({ event: "comment", text }));
     stream.on("retry", (retryMs) => this.#tell({ event: "retry", retryMs }));
     stream.on("error", (error) => this.#failed(error));
-    stream.on("close", (isComplete) => {
+    stream.on("close", (isComplete, broken) => {
       if (this.#state === "over") return;
       this.#drop();
-      this.#tell({ event: "ended", by: isComplete ? "server" : "network" });
+      this.#tell({
+        event: "ended",
+        by: isComplete || broken ? "server" : "network",
+        ...(broken && { detail: `${broken.message} (${broken.reason})` }),
+      });
       this.#end();
     });
     return stream;
   }
 
   #openSocket(): WebSocket {
-    const { identity, httpVersion } = this.#what;
-    const isHttp2 = httpVersion === "2";
+    const { identity } = this.#what;
     const socket = new WebSocket(identity.url, [...identity.subprotocols], {
       finishRequest: (request) => {
         if (this.#what.userAgent) request.setHeader("User-Agent", this.#what.userAgent);
@@ -205,12 +214,7 @@ class Try {
       },
       // The types know no connection that is made later, as Node.js does.
       createConnection: ((_: unknown, made: (error: Error | null, socket?: Socket) => void) => {
-        this.#road
-          .take(this.#deadline())
-          .then((socket) =>
-            isHttp2 ? (overHttp2(socket, identity.url.startsWith("wss:")) as Socket) : socket,
-          )
-          .then((socket) => made(null, socket), made);
+        this.#connect().then((socket) => made(null, socket), made);
       }) as never,
       perMessageDeflate: offerOf(this.#what.compression),
       maxPayload: this.#what.messageBytes,
@@ -218,6 +222,17 @@ class Try {
     });
     this.#listen(socket);
     return socket;
+  }
+
+  /** Makes the connection, or the stream of HTTP/2 that looks like one. */
+  async #connect(): Promise<Socket> {
+    const { identity, httpVersion } = this.#what;
+    const socket = await this.#road.take(this.#deadline());
+    return httpVersion === "2" ? (overHttp2(socket, /^(wss|https):/.test(identity.url)) as Socket) : socket;
+  }
+
+  #version(): { httpVersion?: "2" } {
+    return this.#what.httpVersion === "2" ? { httpVersion: "2" } : {};
   }
 
   #listen(socket: WebSocket): void {
@@ -242,7 +257,7 @@ class Try {
             headers,
             ...agreed,
             ...(compression !== undefined && { compression }),
-            ...(this.#what.httpVersion === "2" && { httpVersion: "2" }),
+            ...this.#version(),
           },
           at,
         );
@@ -353,12 +368,13 @@ class Try {
 
   /** Sends a message beside an event stream. */
   #post(frame: Frame, purpose: Send["purpose"]): void {
-    const { identity, network, replyTimeout, userAgent, protocol } = this.#what;
+    const { identity, network, replyTimeout, userAgent, protocol, httpVersion } = this.#what;
     const { probe, publish } = protocol.descriptor;
     const spec = (purpose === "probe" ? probe : publish)?.http;
     if (!spec) return;
     const request = { ...postRequest(identity, spec), body: frame };
-    const sending = { network, timeout: replyTimeout, userAgent, signal: this.#controls.signal };
+    const signal = this.#controls.signal;
+    const sending = { network, timeout: replyTimeout, userAgent, signal, httpVersion };
     this.#posted = this.#posted.then(async () => {
       const answer = await send(request as Parameters<typeof send>[0], sending);
       if (this.#state !== "open") return;

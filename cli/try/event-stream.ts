@@ -7,7 +7,7 @@ import { createGunzip, createInflate } from "node:zlib";
 import { createParser, type EventSourceMessage } from "eventsource-parser";
 import { HEADER_BYTES } from "../../lib/ours.ts";
 import type { UpgradeRequest } from "../../lib/request.ts";
-import { sendAsGiven } from "./handshake.ts";
+import { NoRoad, sendAsGiven } from "./handshake.ts";
 
 export interface EventStreamOptions {
   readonly request: UpgradeRequest;
@@ -28,8 +28,8 @@ interface Events {
   retry: [ms: number];
   /** There is no answer, or an event is larger than this side takes. */
   error: [error: Error];
-  /** It is over, by the end of the response or without one. */
-  close: [isComplete: boolean];
+  /** It is over, by the end of the response or without one; `broken` is how HTTP/2 names the latter. */
+  close: [isComplete: boolean, broken: NoRoad | undefined];
 }
 
 /** An event as descriptors see it. */
@@ -53,6 +53,8 @@ export class EventStreamReader extends EventEmitter<Events> {
   readonly #asked: ClientRequest;
   #body: Readable | undefined;
   #isOver = false;
+  /** How HTTP/2 says that the connection ended. */
+  #broken: NoRoad | undefined;
 
   constructor(options: EventStreamOptions) {
     super();
@@ -61,7 +63,12 @@ export class EventStreamReader extends EventEmitter<Events> {
     this.#asked = startRequest({
       // The types know no connection that is made later, as Node.js does.
       createConnection: ((_: unknown, made: (error: Error | null, socket?: Socket) => void) => {
-        connect().then((socket) => made(null, socket), made);
+        connect().then((socket) => {
+          socket.once("error", (error) => {
+            if (error instanceof NoRoad) this.#broken = error;
+          });
+          made(null, socket);
+        }, made);
       }) as never,
       maxHeaderSize: HEADER_BYTES,
     });
@@ -143,6 +150,6 @@ export class EventStreamReader extends EventEmitter<Events> {
   #ended(isComplete: boolean): void {
     if (this.#isOver) return;
     this.terminate();
-    this.emit("close", isComplete);
+    this.emit("close", isComplete, this.#broken);
   }
 }

@@ -67,7 +67,12 @@ export type TryEvent = {
   /** A message beside an event stream that the server did not take. */
   | { readonly event: "not-taken"; readonly purpose: Purpose; readonly detail: string }
   /** The end of an event stream. `network`: it broke off before the response was complete. */
-  | { readonly event: "ended"; readonly by: "us" | "server" | "network" }
+  | {
+      readonly event: "ended";
+      readonly by: "us" | "server" | "network";
+      /** How HTTP/2 says it, where that is no regular end. */
+      readonly detail?: string;
+    }
   /** The peer broke the WebSocket protocol. */
   | { readonly event: "violation"; readonly detail: string }
   /** A message was larger than what this side takes, which ended the connection. */

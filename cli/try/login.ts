@@ -1,6 +1,8 @@
 /** The requests of a login, sent as the one connection goes: by the same proxy, to the same addresses, with the same trust. */
 import { type IncomingMessage, request as startRequest } from "node:http";
 import type { Socket } from "node:net";
+import type { TLSSocket } from "node:tls";
+import type { HttpVersion } from "../../lib/http-version.ts";
 import type { Identity } from "../../lib/identity.ts";
 import {
   type HttpAnswer,
@@ -17,6 +19,7 @@ import { type Ms, ms } from "../../lib/units.ts";
 import { redactUrl } from "../../lib/url.ts";
 import type { Untimed } from "./event.ts";
 import { reasonOf } from "./handshake.ts";
+import { BOTH_VERSIONS, overHttp2 } from "./over-http2.ts";
 import { type Network, Road } from "./road.ts";
 
 /** The largest answer taken. */
@@ -28,6 +31,8 @@ export interface Sending {
   readonly timeout: Ms;
   readonly userAgent: string | undefined;
   readonly signal: AbortSignal;
+  /** With 2, HTTP/2 where TLS chooses it. Default 1.1. */
+  readonly httpVersion?: HttpVersion["httpVersion"];
 }
 
 /** Logs in, and gives what is then known of the connection; nothing where that failed, which it has told. */
@@ -80,13 +85,15 @@ export const asSocketUrl = (url: string): string => url.replace(/^http/i, "ws");
 /** Sends a request. Never rejects. */
 export async function send(
   request: HttpRequest,
-  { network, timeout, userAgent, signal: outer }: Sending,
+  { network, timeout, userAgent, signal: outer, httpVersion }: Sending,
 ): Promise<HttpAnswer | LoginFailure> {
   const late = AbortSignal.timeout(timeout);
   const signal = AbortSignal.any([outer, late]);
   try {
-    const road = new Road(asSocketUrl(request.url), network, signal);
-    return await exchange(request, await road.take(timeout), userAgent, signal);
+    const offers = httpVersion === "2" ? BOTH_VERSIONS : undefined;
+    const socket = await new Road(asSocketUrl(request.url), network, signal, offers).take(timeout);
+    const isHttp2 = (socket as TLSSocket).alpnProtocol === "h2";
+    return await exchange(request, isHttp2 ? (overHttp2(socket, true) as Socket) : socket, userAgent, signal);
   } catch (error) {
     if (late.aborted) return { reason: "timeout", said: `no answer within ${timeout} ms` };
     if (error instanceof TooLarge)

@@ -1,6 +1,6 @@
 /**
- * A WebSocket over HTTP/2 (RFC 8441) for `ws`, which knows HTTP/1.1 alone: what looks to it like a connection is a stream,
- * whose extended CONNECT stands for the upgrade.
+ * HTTP/2 for clients that know HTTP/1.1 alone: what looks to them like a connection is a stream. Its request stands for
+ * theirs: an extended CONNECT for the upgrade of `ws` (RFC 8441), a plain request for that of Node.js.
  */
 import { createHash } from "node:crypto";
 import {
@@ -14,6 +14,9 @@ import type { Socket } from "node:net";
 import { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
 import { NoRoad } from "./handshake.ts";
+
+/** What TLS offers where HTTP/2 is wanted (ALPN). */
+export const BOTH_VERSIONS = ["h2", "http/1.1"];
 
 /** Header fields that HTTP/1.1's handshake has beyond that of HTTP/2. */
 const OF_HTTP1 = new Set(["host", "upgrade", "connection", "sec-websocket-key"]);
@@ -29,8 +32,10 @@ class OverHttp2 extends Duplex {
   readonly #session: ClientHttp2Session;
   readonly #scheme: string;
   #stream: ClientHttp2Stream | undefined;
-  /** Of the request, until it is whole. */
+  /** Of the request, until its head is whole. */
   #head = Buffer.alloc(0);
+  /** Bytes of the request's body that are still to come. */
+  #left = 0;
   #settled = false;
   /** The error of the last GOAWAY, and what was said beside. */
   #away: string | undefined;
@@ -67,14 +72,40 @@ class OverHttp2 extends Duplex {
   }
 
   override _write(chunk: Buffer, _encoding: string, done: (error?: Error | null) => void): void {
+    if (chunk.length === 0) {
+      done(); // which Node.js writes at a request's end
+      return;
+    }
     if (this.#stream) {
-      this.#stream.write(chunk, done);
+      this.#body(this.#stream, chunk, done);
       return;
     }
     this.#head = Buffer.concat([this.#head, chunk]);
-    const head = this.#head.toString("latin1");
-    if (head.endsWith("\r\n\r\n")) this.#ask(head);
-    done();
+    const end = this.#head.indexOf(END_OF_HEAD);
+    if (end < 0) {
+      done();
+      return;
+    }
+    const head = this.#head.toString("latin1", 0, end);
+    const rest = this.#head.subarray(end + END_OF_HEAD.length);
+    this.#ready(() => {
+      const stream = this.#ask(head);
+      if (stream && rest.length > 0) this.#body(stream, rest, done);
+      else done();
+    });
+  }
+
+  #body(stream: ClientHttp2Stream, chunk: Buffer, done: (error?: Error | null) => void): void {
+    stream.write(chunk, done);
+    if (this.#left === 0) return; // a WebSocket's
+    this.#left -= chunk.length;
+    if (this.#left <= 0) stream.end();
+  }
+
+  /** Calls back once the server's SETTINGS have come. */
+  #ready(act: () => void): void {
+    if (this.#settled) act();
+    else this.#session.once("remoteSettings", act);
   }
 
   override _final(done: (error?: Error | null) => void): void {
@@ -92,64 +123,66 @@ class OverHttp2 extends Duplex {
     done(error);
   }
 
-  /** Sends the request that HTTP/1.1's stands for, once the server's SETTINGS allow it. */
-  #ask(head: string): void {
-    if (!this.#settled) {
-      this.#session.once("remoteSettings", () => this.#ask(head));
-      return;
-    }
-    if (!this.#session.remoteSettings.enableConnectProtocol) {
+  /** Sends the request that HTTP/1.1's stands for, if the server's SETTINGS allow it. */
+  #ask(head: string): ClientHttp2Stream | undefined {
+    const { method, path, fields, key } = parsed(head);
+    const isWebSocket = key !== undefined;
+    if (isWebSocket && !this.#session.remoteSettings.enableConnectProtocol) {
       this.destroy(
         new NoRoad(
           "http2_no_websocket",
           "the server's SETTINGS have no SETTINGS_ENABLE_CONNECT_PROTOCOL (RFC 8441)",
         ),
       );
-      return;
+      return undefined;
     }
-    const { path, fields, key } = parsed(head);
-    const authority = fields.find(([name]) => name === "host")?.[1] ?? "";
+    const fieldOf = (wanted: string) => fields.find(([name]) => name === wanted)?.[1];
     const headers: Record<string, string | string[]> = {
-      ":method": "CONNECT",
-      ":protocol": "websocket",
+      ":method": isWebSocket ? "CONNECT" : method,
+      ...(isWebSocket && { ":protocol": "websocket" }),
       ":scheme": this.#scheme,
       ":path": path,
-      ":authority": authority,
+      ":authority": fieldOf("host") ?? "",
     };
     for (const [name, value] of fields) if (!OF_HTTP1.has(name)) headers[name] = value;
-    const stream = this.#session.request(headers, { endStream: false });
+    this.#left = isWebSocket ? 0 : Number(fieldOf("content-length") ?? 0);
+    const stream = this.#session.request(headers, { endStream: !isWebSocket && this.#left === 0 });
     this.#stream = stream;
     stream.on("response", (answer, _flags, raw?: string[]) => this.#answered(answer, raw ?? [], key));
     stream.on("data", (chunk: Buffer) => {
       if (!this.push(chunk)) stream.pause();
     });
-    stream.on("end", () => this.push(null));
+    stream.on("end", () => {
+      // A stream that is reset ends, too.
+      if (stream.rstCode) this.destroy(this.#reset(stream, undefined));
+      else this.push(null);
+    });
     stream.on("error", (error: NodeJS.ErrnoException) => this.destroy(this.#reset(stream, error)));
     stream.on("close", () => {
       if (stream.rstCode !== constants.NGHTTP2_NO_ERROR) this.destroy(this.#reset(stream, undefined));
     });
+    return stream;
   }
 
-  /** Says to `ws` in HTTP/1.1 what the server answered. */
+  /** Says in HTTP/1.1 what the server answered. */
   #answered(
     answer: IncomingHttpHeaders & { readonly ":status"?: number | undefined },
     raw: readonly string[],
-    key: string,
+    key: string | undefined,
   ): void {
     const { ":status": status = 0 } = answer;
     const lines: string[] = [];
     for (let i = 0; i + 1 < raw.length; i += 2)
       if (!raw[i]!.startsWith(":")) lines.push(`${raw[i]}: ${raw[i + 1]}`);
-    const isOpen = status >= 200 && status < 300;
-    const accept = createHash("sha1").update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest("base64");
-    const head = isOpen
-      ? [
-          "HTTP/1.1 101 Switching Protocols",
-          "upgrade: websocket",
-          "connection: upgrade",
-          `sec-websocket-accept: ${accept}`,
-        ]
-      : [`HTTP/1.1 ${status} `, "connection: close"];
+    const head =
+      key !== undefined && status >= 200 && status < 300
+        ? [
+            "HTTP/1.1 101 Switching Protocols",
+            "upgrade: websocket",
+            "connection: upgrade",
+            `sec-websocket-accept: ${acceptOf(key)}`,
+          ]
+        : [`HTTP/1.1 ${status} `, "connection: close"];
     this.push(Buffer.from([...head, ...lines, "", ""].join("\r\n"), "latin1"));
   }
 
@@ -172,10 +205,17 @@ class OverHttp2 extends Duplex {
   }
 }
 
+const END_OF_HEAD = "\r\n\r\n";
+
+const acceptOf = (key: string): string =>
+  createHash("sha1").update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest("base64");
+
 function parsed(head: string): {
+  method: string;
   path: string;
   fields: readonly (readonly [name: string, value: string])[];
-  key: string;
+  /** Of a WebSocket's handshake. */
+  key: string | undefined;
 } {
   const [line = "", ...lines] = head.split("\r\n");
   const fields = lines
@@ -184,8 +224,9 @@ function parsed(head: string): {
       const colon = one.indexOf(":");
       return [one.slice(0, colon).toLowerCase(), one.slice(colon + 1).trim()] as const;
     });
-  const key = fields.find(([name]) => name === "sec-websocket-key")?.[1] ?? "";
-  return { path: line.split(" ")[1] ?? "/", fields, key };
+  const key = fields.find(([name]) => name === "sec-websocket-key")?.[1];
+  const [method = "GET", path = "/"] = line.split(" ");
+  return { method, path, fields, key };
 }
 
 /** Error codes by their numbers (RFC 9113 section 7). */

@@ -3,7 +3,6 @@ import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { COMPRESSION_SETTINGS } from "../../lib/compression.ts";
-import { requireHttp1 } from "../../lib/event-streams.ts";
 import { IDENTITY_SETTINGS } from "../../lib/identity.ts";
 import { parseJsonText } from "../../lib/json-text.ts";
 import { type Login, parseLogin } from "../../lib/login/login.ts";
@@ -58,7 +57,6 @@ export function settingsOf(
   const defaults = SSE_URL === "" ? {} : { PROTOCOL: "events" };
   const settings = readSettings(NAMES, { ...env, ...values, ...target }, defaults);
   requireRoomForMessages(settings);
-  if (SSE_URL !== "") requireHttp1(settings);
   // From here on an event stream is told by its scheme.
   const WS_URL = SSE_URL || settings.WS_URL;
   return {

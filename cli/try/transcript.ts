@@ -37,7 +37,8 @@ function wordsOf(event: TryEvent): string[] {
       ];
     }
     case "connected":
-      if (event.eventStream) return ["← 200, an event stream"];
+      if (event.eventStream)
+        return [`← 200${event.httpVersion === "2" ? " over HTTP/2" : ""}, an event stream`];
       return [
         `← ${event.httpVersion === "2" ? "200 over HTTP/2" : "101"}, ${event.subprotocol === null ? "no subprotocol" : `subprotocol ${event.subprotocol}`}`,
         ...(event.compression === undefined
@@ -74,7 +75,9 @@ function wordsOf(event: TryEvent): string[] {
     case "not-taken":
       return [`! the server did not take the ${event.purpose}: ${cut(event.detail, SHOWN)}`];
     case "ended":
-      return [ENDS[event.by]];
+      return [
+        event.detail === undefined ? ENDS[event.by] : `! the stream ended: ${cut(event.detail, SHOWN)}`,
+      ];
     case "violation":
       return [`! the server broke the WebSocket protocol: ${event.detail}`];
     case "limit":

@@ -88,7 +88,7 @@ export class Judge {
       case "ended":
         if (event.by === "us") break;
         this.#fail(
-          `${event.by === "server" ? "the server ended the stream" : "the stream broke off"} ${formatDuration(ms(Math.round(event.atMs - (this.#connectedAt ?? event.atMs))))} after it opened`,
+          `${event.by === "server" ? "the server ended the stream" : "the stream broke off"} ${formatDuration(ms(Math.round(event.atMs - (this.#connectedAt ?? event.atMs))))} after it opened${event.detail === undefined ? "" : `: ${event.detail}`}`,
         );
         break;
       case "limit":

@@ -2,9 +2,6 @@ package binding
 
 import "xk6-realtime/engine"
 
-// noHTTP2 is what is expected of event streams.
-const noHTTP2 = "1.1 for an event stream"
-
 // readHTTPVersion reads httpVersion and how many streams are to share a TCP
 // connection: 0 for HTTP/1.1.
 func readHTTPVersion(r *reader) (streamsPerConnection int) {

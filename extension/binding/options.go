@@ -100,9 +100,7 @@ func readOptions(given any) (*options, error) {
 		r.fail(o.request.addServer(server))
 		o.swarm.Servers = append(o.swarm.Servers, originOf(server))
 	}
-	if o.request.isStream && o.swarm.StreamsPerConnection > 0 {
-		r.wrong("httpVersion", noHTTP2, "2")
-	}
+	o.request.isHTTP2 = o.swarm.StreamsPerConnection > 0
 	var err error
 	if o.fanOut, err = readFanOut(r.object("fanOut"), o.swarm.Connections, o.swarm.Shards); err != nil {
 		r.fail(err)

@@ -64,8 +64,9 @@ func TestWrongOptionsAreRefused(t *testing.T) {
 		want    string
 	}{
 		{"an unknown option", object("conections", int64(1)), "Swarm.conections: unknown option, expected one of servers, connections"},
-		{"HTTP/2 for an event stream", map[string]any{"servers": []any{"http://127.0.0.1:1/"}, "connections": int64(1), "rate": int64(1), "httpVersion": "2"},
-			`Swarm.httpVersion: expected 1.1 for an event stream, got "2"`},
+		{"a header that HTTP/2 has none of", object("httpVersion", "2", "headers", object("Keep-Alive", "timeout=5")), `Swarm: header "Keep-Alive" cannot stand in HTTP/2`},
+		{"such a header for an event stream", map[string]any{"servers": []any{"http://127.0.0.1:1/"}, "connections": int64(1), "rate": int64(1), "httpVersion": "2",
+			"headers": object("Keep-Alive", "timeout=5")}, `Swarm: header "Keep-Alive" cannot stand in HTTP/2`},
 		{"no connections", object("connections", nil), "Swarm.connections: expected a whole number from 1 to 1000000, got nothing"},
 		{"half a connection", object("connections", 1.5), "got 1.5"},
 		{"a text for a number", object("connections", "10"), `got "10"`},

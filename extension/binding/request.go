@@ -30,6 +30,7 @@ type requests struct {
 	logins    *loginValues // nil where no logins come first
 	shards    int
 	isStream  bool // of events, not a WebSocket's handshake
+	isHTTP2   bool
 }
 
 // field is a header field.
@@ -177,7 +178,7 @@ func (q *requests) setDefault(name, value string) {
 func (q *requests) check() error {
 	r := handshake.Request{Host: "localhost"}
 	q.fill(0, &r)
-	if err := try(&r, q.isStream); err != nil {
+	if err := try(&r, q.isStream, q.isHTTP2); err != nil {
 		return fmt.Errorf("Swarm: %w", err)
 	}
 	for _, f := range q.fields {
@@ -194,12 +195,17 @@ func (q *requests) check() error {
 }
 
 // try tells why a request cannot be sent.
-func try(r *handshake.Request, isStream bool) error {
-	if isStream {
-		_, err := r.AppendStream(nil)
-		return err
+func try(r *handshake.Request, isStream, isHTTP2 bool) (err error) {
+	switch {
+	case isStream && isHTTP2:
+		_, err = r.AppendStreamFields(nil, false)
+	case isStream:
+		_, err = r.AppendStream(nil)
+	case isHTTP2:
+		_, err = r.AppendFields(nil, false)
+	default:
+		_, err = r.Append(nil, handshake.Key{})
 	}
-	_, err := r.Append(nil, handshake.Key{})
 	return err
 }
 

@@ -51,6 +51,8 @@ func readTokenOptions(given any) (*tokenOptions, error) {
 	}
 	o.tokens = readTokens(r)
 	o.tokens.Shards = o.swarm.Shards
+	o.tokens.StreamsPerConnection = readHTTPVersion(r)
+	o.request.isHTTP2 = o.tokens.StreamsPerConnection > 0
 	r.fail(o.readServer(r.text("server")))
 	r.fail(readFormat(r, &o.tokens.Format))
 	return o, r.done()

@@ -65,9 +65,6 @@ func readSocketOptions(state *lib.State, arguments []sobek.Value) (*socketOption
 	}
 	r := &reader{of: "WebSocket", fields: params}
 	o.readParams(r)
-	if o.isStream && o.streamsPerConnection > 0 {
-		r.wrong("httpVersion", noHTTP2, "2")
-	}
 	if err := r.done(); err != nil {
 		return nil, err
 	}
@@ -75,7 +72,7 @@ func readSocketOptions(state *lib.State, arguments []sobek.Value) (*socketOption
 		o.request.Fields = append(o.request.Fields, handshake.Field{Name: userAgent, Value: agent})
 	}
 	o.request.Host = o.endpoint.Authority
-	if err := try(&o.request, o.isStream); err != nil {
+	if err := try(&o.request, o.isStream, o.streamsPerConnection > 0); err != nil {
 		return nil, fmt.Errorf("WebSocket: %w", err)
 	}
 	if pool := state.Options.LocalIPs; pool.Valid {

@@ -16,7 +16,7 @@ var (
 // Ready is called by the session, as are those below.
 func (k *carrier) Ready(peer http2.Settings) {
 	c := k.conn
-	if !k.server && !peer.Connect {
+	if !k.server && !peer.Connect && k.group.key.wire == webSocket {
 		k.over = true
 		c.fail(ReasonHTTP2NoWebSocket, errNoConnect)
 		return
@@ -124,7 +124,7 @@ func (k *carrier) broken(err error) {
 		if k.away != nil {
 			ln.cut(*k.away, nameGoAway)
 		} else {
-			k.loop.broken(ln.conn, err)
+			ln.lost(err)
 		}
 	}
 	k.conn.finish(false)

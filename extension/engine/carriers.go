@@ -17,6 +17,7 @@ type carriers struct {
 type carrierKey struct {
 	endpoint Endpoint
 	source   netip.Addr
+	wire     wireKind
 	most     int
 }
 

@@ -30,8 +30,8 @@ type Dial struct {
 	// package eventstream. Nothing can be sent on it but the request, whose method
 	// and body Request may give. Redirects are followed, within the host.
 	EventStream bool
-	// StreamsPerConnection has the connection be a stream of HTTP/2 (RFC 8441): so many
-	// at the most share a TCP connection, with others of the same number that go to
+	// StreamsPerConnection has the connection be a stream of HTTP/2, a WebSocket by
+	// RFC 8441: so many at the most share a TCP connection, with others of the same number that go to
 	// the same Endpoint from the same Source. Default 0: it is one of HTTP/1.1, on a
 	// TCP connection of its own.
 	StreamsPerConnection int
@@ -74,6 +74,7 @@ type opening struct {
 	redirects    int
 	redirectPath string // where the last of them leads
 	asGet        bool   // it takes neither method nor body along
+	most         int    // streams of HTTP/2 on a TCP connection, 0 for HTTP/1.1
 	cancel       context.CancelFunc
 }
 
@@ -97,7 +98,7 @@ func (l *Loop) Dial(d *Dial, h Handler) *Conn {
 	if o.Due == 0 {
 		o.Due = o.Began
 	}
-	if d.StreamsPerConnection > 0 && !d.EventStream {
+	if d.StreamsPerConnection > 0 {
 		c.dialLane(d.StreamsPerConnection)
 		return c
 	}

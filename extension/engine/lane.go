@@ -46,7 +46,8 @@ func (c *Conn) dialLane(most int) {
 		c.failSoon(ReasonAborted, nil)
 		return
 	}
-	c.loop.join(ln, carrierKey{o.endpoint, o.source, most})
+	o.most = most
+	c.loop.join(ln, carrierKey{o.endpoint, o.source, c.wire, most})
 }
 
 // came notes how the carrier came about, for the lane that it was opened for: the
@@ -71,7 +72,7 @@ func (ln *lane) elsewhere() {
 	c.loop.join(ln, g.key)
 }
 
-// begin asks the server for a WebSocket.
+// begin asks the server for a WebSocket, or an event stream.
 func (ln *lane) begin() {
 	c, k := ln.conn, ln.carrier
 	if c.state != joining {
@@ -86,15 +87,38 @@ func (ln *lane) begin() {
 	o := c.opening
 	o.Asked = clock.Now()
 	c.makeRequest()
-	fields, err := c.loop.sockets.AskFields(&o.upgrade, o.endpoint.Secure)
-	if err == nil {
-		err = k.session.Open(&ln.Stream, ln, fields)
-	}
-	if err != nil {
+	if err := ln.ask(); err != nil {
 		c.fail(ReasonOther, err)
 		return
 	}
 	ln.flush()
+}
+
+// ask writes the wire's request.
+func (ln *lane) ask() error {
+	c, session := ln.conn, ln.carrier.session
+	o := c.opening
+	if c.wire != eventStream {
+		fields, err := c.loop.sockets.AskFields(&o.upgrade, o.endpoint.Secure)
+		if err != nil {
+			return err
+		}
+		return session.Open(&ln.Stream, ln, fields, false)
+	}
+	r := o.streamRequest()
+	fields, err := c.loop.streams.AskFields(r, o.endpoint.Secure)
+	if err != nil {
+		return err
+	}
+	if err := session.Open(&ln.Stream, ln, fields, len(r.Body) == 0); err != nil {
+		return err
+	}
+	if n := session.Write(&ln.Stream, r.Body); n < len(r.Body) {
+		c.keepUnsent(r.Body[n:]) // its end follows: see writable
+	} else {
+		session.Finish(&ln.Stream)
+	}
+	return nil
 }
 
 // flush sends what was written. A client's goes out at once, for it is measured
@@ -126,6 +150,10 @@ func (ln *lane) Fields(fields []hpack.HeaderField, a wire.Arrival) {
 	}
 	if c.overdue(a.Since) {
 		c.late()
+		return
+	}
+	if c.wire == eventStream {
+		c.streamAnsweredFields(fields, a.At)
 		return
 	}
 	chosen, wrong := c.socket.AnsweredFields(c.loop.sockets, &c.opening.upgrade, fields)
@@ -211,6 +239,15 @@ func (ln *lane) Ended() {
 	ln.conn.loop.broken(ln.conn, io.EOF)
 }
 
+// lost ends the connection, whose carrier is gone: the end of TCP is none of a
+// stream.
+func (ln *lane) lost(err error) {
+	if err == io.EOF && ln.conn.state >= up {
+		err = io.ErrUnexpectedEOF
+	}
+	ln.conn.loop.broken(ln.conn, err)
+}
+
 func (ln *lane) Reset(code http2.Code, breach string) {
 	f, name := Failure{ReasonHTTP2Reset, fmt.Errorf("RST_STREAM %s", code)}, nameReset
 	switch {
@@ -234,7 +271,7 @@ func (ln *lane) cut(f Failure, name string) {
 	case c.state < up:
 		c.fail(f.Reason, f.Err)
 	case c.state == up:
-		c.socket.Cut((*link)(c), ByServer, name, f.Err.Error())
+		c.wireCut(name, f.Err.Error())
 	case c.state == parting:
 		c.free(false)
 	}

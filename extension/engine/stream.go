@@ -5,6 +5,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/net/http2/hpack"
+
 	"xk6-realtime/engine/clock"
 	"xk6-realtime/engine/eventstream"
 	"xk6-realtime/engine/handshake"
@@ -47,7 +49,9 @@ type stream struct {
 	due     clock.Time // its intended start
 	last    clock.Time // its last event
 	longest time.Duration
-	told    int64 // comments that were counted
+	told    int64      // comments that were counted
+	readAt  clock.Time // when its last events were read
+	alone   bool       // of which there was one
 }
 
 // StreamMeter is what event streams are measured by. It belongs to one loop.
@@ -87,19 +91,28 @@ func (s *stream) event(m *StreamMeter, at clock.Time) {
 }
 
 // read counts what one read brought.
-func (s *stream) read(m *StreamMeter, events int64) {
+func (s *stream) read(m *StreamMeter, events int64, at clock.Time) {
 	if comments := s.Comments(); comments > s.told {
 		m.Comments += comments - s.told
 		s.told = comments
 	}
 	switch {
+	case events == 0:
+		return
+	case s.readAt == at: // a further frame of HTTP/2, or record of TLS
+		if s.alone {
+			m.EventsAlone--
+			events++
+		}
+		m.EventsTogether += events
+		s.alone = false
+		return
 	case events == 1:
 		m.EventsAlone++
-	case events > 1:
-		m.EventsTogether += events
 	default:
-		return
+		m.EventsTogether += events
 	}
+	s.readAt, s.alone = at, events == 1
 	m.Reads++
 }
 
@@ -144,7 +157,7 @@ func (c *Conn) takeEvents(b []byte, more bool, a wire.Arrival) {
 		c.receiver.Message(c, m)
 	}
 	if meter != nil {
-		c.stream.read(meter, events)
+		c.stream.read(meter, events, a.Read)
 	}
 }
 
@@ -154,6 +167,11 @@ func (c *Conn) ask() ([]byte, error) {
 	if c.wire != eventStream {
 		return c.loop.sockets.Ask(&o.upgrade)
 	}
+	return c.loop.streams.Ask(o.streamRequest())
+}
+
+// streamRequest is the request for an event stream, redirected as it may be.
+func (o *opening) streamRequest() *handshake.Request {
 	r := &o.upgrade.Request
 	if o.redirects > 0 {
 		r.Path = o.redirectPath
@@ -162,7 +180,7 @@ func (c *Conn) ask() ([]byte, error) {
 		r.Method, r.Body = "", nil
 	}
 	o.redirectPath = r.Path
-	return c.loop.streams.Ask(r)
+	return r
 }
 
 // streamAnswered takes bytes of the answer's head, and returns those behind it.
@@ -178,11 +196,8 @@ func (c *Conn) streamAnswered(b []byte, at clock.Time) (rest []byte) {
 	}
 	n, answer, err := c.stream.Answered(c.loop.streams, head)
 	switch {
-	case err == handshake.ErrStatus && isRedirect(answer.Status) && len(answer.Location) > 0:
-		c.redirected(answer)
-		return nil
 	case err != nil:
-		c.refused(err, answer.Status, answer.Location)
+		c.streamRefused(err, answer)
 		return nil
 	case n == 0:
 		if len(o.answer) == 0 {
@@ -190,17 +205,47 @@ func (c *Conn) streamAnswered(b []byte, at clock.Time) (rest []byte) {
 		}
 		return nil
 	}
+	rest = b[len(b)-(len(head)-n):]
+	c.streamOpened(at)
+	if c.state == up && len(rest) == 0 {
+		c.takeEvents(nil, false, wire.Arrival{Since: at, At: at, Read: at}) // a body may be empty
+	}
+	return rest
+}
+
+// streamAnsweredFields takes the answer over HTTP/2.
+func (c *Conn) streamAnsweredFields(fields []hpack.HeaderField, at clock.Time) {
+	o := c.opening
+	if o.FirstByte == 0 {
+		o.FirstByte = at
+	}
+	answer, err := c.stream.AnsweredFields(fields)
+	switch {
+	case err != nil:
+		c.streamRefused(err, answer)
+	case c.stream.IsOpen():
+		c.streamOpened(at)
+	}
+}
+
+// streamOpened: the answer is that of an event stream.
+func (c *Conn) streamOpened(at clock.Time) {
+	o := c.opening
 	o.Opened = at
 	c.stream.due = o.Due
 	if meter := c.streamMeter(); meter != nil {
 		meter.FirstByte.Record(o.FirstByte.Sub(o.Due))
 	}
-	rest = b[len(b)-(len(head)-n):]
 	c.opened()
-	if c.state == up && len(rest) == 0 {
-		c.takeEvents(nil, false, wire.Arrival{Since: at, At: at, Read: at}) // a body may be empty
+}
+
+// streamRefused: the answer is another one, which may lead elsewhere.
+func (c *Conn) streamRefused(err error, a handshake.Answer) {
+	if err == handshake.ErrStatus && isRedirect(a.Status) && len(a.Location) > 0 {
+		c.redirected(a)
+		return
 	}
-	return rest
+	c.refused(err, a.Status, a.Location)
 }
 
 // isRedirect tells whether a status sends elsewhere (RFC 9110 section 15.4).
@@ -231,7 +276,11 @@ func (c *Conn) redirected(a handshake.Answer) {
 	o.redirects++
 	o.redirectPath = path
 	o.asGet = o.asGet || a.Status != 307 && a.Status != 308
-	l.poll.close(c, false)
+	if c.lane != nil {
+		c.lane.close(false)
+	} else {
+		l.poll.close(c, false)
+	}
 	if c.secure != nil {
 		c.secure.free()
 		c.secure, c.between = nil, c.throttle != nil
@@ -240,9 +289,14 @@ func (c *Conn) redirected(a handshake.Answer) {
 	c.unsent, c.full = nil, false
 	o.answer = o.answer[:0]
 	o.endpoint, o.first = to, Failure{}
-	o.Tunnelled, o.Secured, o.FirstByte = 0, 0, 0
+	o.FirstByte = 0
 	o.upgrade.Reset()
 	c.stopDeadline()
+	if o.most > 0 {
+		c.dialLane(o.most)
+		return
+	}
+	o.Tunnelled, o.Secured = 0, 0
 	c.setOut()
 }
 

@@ -13,12 +13,20 @@ import (
 	"testing"
 	"time"
 
+	"xk6-realtime/engine/clock"
 	"xk6-realtime/engine/handshake"
 )
 
 // dialStream opens an event stream; what is asked for is the URL's, and what ask
 // makes of it.
 func dialStream(t *testing.T, e *Engine, url string, w *witness, ask func(r *handshake.Request)) *Conn {
+	t.Helper()
+	return dialStreamOf(t, 0, e, url, w, ask)
+}
+
+// dialStreamOf is dialStream with so many streams of HTTP/2 on a TCP connection, 0
+// for HTTP/1.1.
+func dialStreamOf(t *testing.T, most int, e *Engine, url string, w *witness, ask func(r *handshake.Request)) *Conn {
 	t.Helper()
 	endpoint, path, err := ParseStreamURL(url)
 	if err != nil {
@@ -27,7 +35,7 @@ func dialStream(t *testing.T, e *Engine, url string, w *witness, ask func(r *han
 	var c *Conn
 	l := e.Loops()[0]
 	l.Await(func() {
-		c = l.Dial(&Dial{Endpoint: endpoint, EventStream: true, Request: func(_ *Conn, r *handshake.Request) {
+		c = l.Dial(&Dial{Endpoint: endpoint, EventStream: true, StreamsPerConnection: most, Request: func(_ *Conn, r *handshake.Request) {
 			r.Path = path
 			if ask != nil {
 				ask(r)
@@ -128,12 +136,33 @@ func TestAnswersThatAreNoEventStream(t *testing.T) {
 func saysWhatWasAsked(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
 	w.Header().Set("Content-Type", "text/event-stream")
-	fmt.Fprintf(w, "id: 7\nretry: 1500\nevent: asked\ndata: %s %s %s %s %s [%s]\n\n:bye\n", r.Method, r.URL, r.Header.Get("Accept"),
+	fmt.Fprintf(w, "id: 7\nretry: 1500\nevent: asked\ndata: %s %s %s %s %s %s [%s]\n\n:bye\n", r.Proto, r.Method, r.URL, r.Header.Get("Accept"),
 		r.Header.Get("Authorization"), r.Header.Get("Last-Event-Id"), body)
 }
 
+// serveHTTP serves one version of HTTP, and tells how requests call it.
+func serveHTTP(t *testing.T, h http.Handler, secure, http2 bool) (s *httptest.Server, proto string) {
+	t.Helper()
+	s, proto = httptest.NewUnstartedServer(h), "HTTP/1.1"
+	if http2 {
+		proto = "HTTP/2.0"
+		s.EnableHTTP2 = true
+		s.Config.Protocols = &http.Protocols{}
+		s.Config.Protocols.SetHTTP2(true)
+		s.Config.Protocols.SetUnencryptedHTTP2(true)
+	}
+	if secure {
+		s.StartTLS()
+	} else {
+		s.Start()
+	}
+	t.Cleanup(s.Close)
+	return s, proto
+}
+
 func TestRequestsForEventStreams(t *testing.T) {
-	for _, secure := range []bool{false, true} {
+	for i := range 4 {
+		secure, most := i&1 != 0, i>>1
 		mux := http.NewServeMux()
 		mux.HandleFunc("/", saysWhatWasAsked)
 		for status, path := range map[int]string{301: "/moved", 303: "/other", 307: "/again", 308: "/for-ever"} {
@@ -146,12 +175,7 @@ func TestRequestsForEventStreams(t *testing.T) {
 		mux.HandleFunc("/away", func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "http://elsewhere.invalid/secret?token=x", http.StatusFound)
 		})
-		server := httptest.NewServer(mux)
-		if secure {
-			server.Close()
-			server = httptest.NewTLSServer(mux)
-		}
-		t.Cleanup(server.Close)
+		server, proto := serveHTTP(t, mux, secure, most > 0)
 		post := func(r *handshake.Request) {
 			r.Method, r.Body = "POST", []byte(`{"stream":true}`)
 			r.Fields = append(r.Fields, handshake.Field{Name: "Authorization", Value: "Bearer t"},
@@ -171,22 +195,23 @@ func TestRequestsForEventStreams(t *testing.T) {
 			{"/round", nil, "http_302: it redirects more than 20 times"},
 			{"/away", nil, "http_302: it redirects to http://elsewhere.invalid/secret"},
 		} {
-			t.Run(fmt.Sprintf("%v %s", secure, row.path), func(t *testing.T) {
+			t.Run(fmt.Sprintf("%s %v %s", proto, secure, row.path), func(t *testing.T) {
 				onEachTransport(t, func(t *testing.T, o Options) {
 					o.TLS = &tls.Config{InsecureSkipVerify: true}
 					e, w := start(t, o), newWitness(t)
-					c := dialStream(t, e, server.URL+row.path, w, row.ask)
+					c := dialStreamOf(t, most, e, server.URL+row.path, w, row.ask)
 					if strings.HasPrefix(row.want, "http_") {
 						if f := w.next("failed").failure; f.Error() != row.want {
 							t.Errorf("failed as %v, want %s", f, row.want)
 						}
+						nothingIsLeft(t, c)
 						return
 					}
 					came := w.next("opened").opening
 					if came.FirstByte == 0 || came.FirstByte > came.Opened || came.FirstByte < came.Connected {
 						t.Errorf("first byte at %d, open at %d", came.FirstByte, came.Opened)
 					}
-					if m := w.next("message").message; string(m.Data) != `{"event":"asked","id":"7","data":`+row.want+`}` {
+					if m := w.next("message").message; string(m.Data) != `{"event":"asked","id":"7","data":"`+proto+" "+row.want[1:]+`}` {
 						t.Errorf("got %s, want %s", m.Data, row.want)
 					}
 					w.next("closed")
@@ -276,4 +301,31 @@ func TestCompressedEventStreams(t *testing.T) {
 			e.Close()
 		}
 	})
+}
+
+// Events of one read count as such, in however many frames of HTTP/2 or records of
+// TLS they came.
+func TestEventsOfOneReadAreCountedTogether(t *testing.T) {
+	for _, row := range []struct {
+		sentence string
+		frames   [][2]int64 // when each was read, and its events
+		want     StreamCounts
+	}{
+		{"one by one", [][2]int64{{1, 1}, {2, 1}}, StreamCounts{EventsAlone: 2, Reads: 2}},
+		{"in one frame", [][2]int64{{1, 3}}, StreamCounts{EventsTogether: 3, Reads: 1}},
+		{"in two frames of one read", [][2]int64{{1, 1}, {1, 1}, {2, 1}}, StreamCounts{EventsAlone: 1, EventsTogether: 2, Reads: 2}},
+		{"in three", [][2]int64{{1, 1}, {1, 1}, {1, 2}}, StreamCounts{EventsTogether: 4, Reads: 1}},
+		{"with frames that end none", [][2]int64{{1, 1}, {1, 0}, {1, 1}, {2, 0}}, StreamCounts{EventsTogether: 2, Reads: 1}},
+	} {
+		t.Run(row.sentence, func(t *testing.T) {
+			var m StreamMeter
+			s := &stream{}
+			for _, frame := range row.frames {
+				s.read(&m, frame[1], clock.Time(frame[0]))
+			}
+			if m.StreamCounts != row.want {
+				t.Errorf("counted %+v, want %+v", m.StreamCounts, row.want)
+			}
+		})
+	}
 }

@@ -45,6 +45,15 @@ func (c *Conn) wireAbandon() {
 	}
 }
 
+// wireCut: the peer broke off the stream of HTTP/2, in a way that has a name.
+func (c *Conn) wireCut(name, text string) {
+	if c.wire == eventStream {
+		c.stream.Cut((*link)(c), ByServer, name, text)
+	} else {
+		c.socket.Cut((*link)(c), ByServer, name, text)
+	}
+}
+
 // wireEnded: the peer's bytes ended, by a FIN or else.
 func (c *Conn) wireEnded(by wire.By, fin bool) {
 	if c.wire == eventStream {

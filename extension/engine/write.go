@@ -111,11 +111,16 @@ func (c *Conn) writeWire(b []byte) error {
 		b = b[n:]
 	}
 	if len(b) > 0 {
-		c.unsent = append(c.unsent, b...)
-		c.loop.unsent += len(b)
-		c.full = true
+		c.keepUnsent(b)
 	}
 	return nil
+}
+
+// keepUnsent has bytes wait for room.
+func (c *Conn) keepUnsent(b []byte) {
+	c.unsent = append(c.unsent, b...)
+	c.loop.unsent += len(b)
+	c.full = true
 }
 
 // hand hands bytes to the kernel, or to the stream of HTTP/2, whose connection
@@ -161,6 +166,8 @@ func (l *Loop) writable(c *Conn) {
 			}
 		case c.wire == streams:
 			c.carrier.writable()
+		case c.wire == eventStream && c.lane != nil:
+			c.shut() // the request's body was all
 		}
 	}
 }

@@ -1,5 +1,4 @@
 /** An event stream as the endpoint of a scenario. */
-import { requireHttp1 } from "../event-streams.ts";
 import { SETTINGS, type SettingName, type Settings, SettingsError } from "../settings.ts";
 import { isEventStream } from "../url.ts";
 import { WITH_STREAMS } from "./requirements.ts";
@@ -11,10 +10,7 @@ import { onStockSockets } from "./socket.ts";
  *
  * @throws {@link SettingsError} where the scenario or this k6 has none
  */
-export function withEventStream<
-  N extends SettingName,
-  S extends Settings<"HTTP_VERSION" | "SSE_URL" | "WS_URL">,
->(
+export function withEventStream<N extends SettingName, S extends Settings<"SSE_URL" | "WS_URL">>(
   { name, eventStreams, defaults }: ScenarioSpec<N>,
   given: S & Partial<Settings<"KEEPALIVE" | "SERVERS">>,
 ): S {
@@ -49,6 +45,5 @@ export function withEventStream<
       "KEEPALIVE: expected none with SSE_URL, since event streams have no pings, got ping",
     );
   }
-  requireHttp1(settings);
   return { ...settings, WS_URL: SSE_URL };
 }

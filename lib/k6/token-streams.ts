@@ -1,4 +1,5 @@
 import type { Users } from "k6/x/realtime";
+import { type HttpSettings, httpVersionOf } from "../http-version.ts";
 import { handshakeTemplate, tokensIn } from "../identity.ts";
 import type { MetricName } from "../metrics.ts";
 import { notesOnTimes } from "../notes.ts";
@@ -111,6 +112,7 @@ export function tokenStreams(spec: TokenStreamsSpec) {
       },
       shards: SHARDS,
       priority: settings.PRIORITY,
+      ...httpVersionOf(settings as unknown as HttpSettings),
       messageBytes: settings.MESSAGE_BYTES,
       bufferedBytes: settings.BUFFERED_BYTES,
       timeouts: {

@@ -126,7 +126,6 @@ describe("a wrong command line is refused before anything is sent", () => {
   const url = "http://127.0.0.1:1/";
   const rows: [argv: string[], env: NodeJS.ProcessEnv, said: RegExp][] = [
     [["--url", url, "--protocol", "chat"], {}, /--protocol: expected a protocol that sends nothing/],
-    [["--url", url, "--http-version", "2"], {}, /--http-version: expected 1\.1 with SSE_URL/],
     [["--url", "http://user@127.0.0.1:1/"], {}, /--url: expected .*got one with a user name/],
     [[], { SSE_URL: url, WS_URL: "ws://127.0.0.1:1/" }, /SSE_URL: expected no WS_URL beside it/],
   ];

@@ -7,6 +7,8 @@ package eventstream
 import (
 	"io"
 
+	"golang.org/x/net/http2/hpack"
+
 	"xk6-realtime/engine/frame"
 	"xk6-realtime/engine/handshake"
 	"xk6-realtime/engine/wire"
@@ -22,8 +24,11 @@ type Stream struct {
 	planned bool
 	by      wire.By
 	code    uint16
-	breach  string
+	fault   *fault
 }
+
+// fault is what the peer did wrong.
+type fault struct{ name, text string }
 
 // Options tunes the streams of a loop.
 type Options struct {
@@ -37,6 +42,7 @@ type Shared struct {
 	o       Options
 	parser  *Parser
 	scratch []byte // one request or message at a time
+	fields  []hpack.HeaderField
 }
 
 // NewShared makes the Shared of a loop.
@@ -63,12 +69,15 @@ func (s *Stream) Answered(sh *Shared, head []byte) (n int, a handshake.Answer, e
 	case a.Length >= 0:
 		f, length = byLength, a.Length
 	}
-	s.body = newBody(f, length)
+	s.begin(newBody(f, length), &a)
+	return n, a, nil
+}
+
+func (s *Stream) begin(b body, a *handshake.Answer) {
+	s.body, s.open = b, true
 	if a.Encoded() {
 		s.inflate = newInflater(encodingOf(a.Gzipped()))
 	}
-	s.open = true
-	return n, a, nil
 }
 
 // IsOpen tells whether events may come.
@@ -206,15 +215,15 @@ func (s *Stream) complete(l wire.Link) {
 }
 
 func (s *Stream) refuse(l wire.Link, breach string, by wire.By) {
-	s.over, s.by, s.breach, s.code = true, by, breach, frame.CodeProtocolError
+	s.over, s.by, s.fault, s.code = true, by, &fault{name: breach}, frame.CodeProtocolError
 	if by == wire.ByGenerator {
 		s.code = frame.CodeMessageTooBig
 	}
 	l.Finish(true)
 }
 
-// Close ends the stream. HTTP has no word for that: a client that wants no more
-// ends the TCP connection.
+// Close ends the stream. HTTP/1.1 has no word for that: a client that wants no
+// more ends the TCP connection.
 func (s *Stream) Close(l wire.Link) {
 	if s.over {
 		return
@@ -225,6 +234,13 @@ func (s *Stream) Close(l wire.Link) {
 
 // Abandon notes that this side gives the stream up.
 func (s *Stream) Abandon() { s.over, s.planned, s.by = true, true, wire.ByClient }
+
+// Cut is called when the peer broke off the connection below, in a way that has a
+// name, with what it said of it.
+func (s *Stream) Cut(l wire.Link, by wire.By, name, text string) {
+	s.over, s.by, s.fault, s.code = true, by, &fault{name, text}, frame.CodeAbnormal
+	l.Finish(false)
+}
 
 // Ended is called when the peer's bytes ended. fin says that the peer ended them
 // itself, which is the end of a body that has no other; else by is to blame.
@@ -240,7 +256,11 @@ func (s *Stream) Ended(l wire.Link, by wire.By, fin bool) {
 // code 0 and is ByServer; one that was cut off in its body has 1006 and is
 // ByNetwork.
 func (s *Stream) End() wire.End {
-	return wire.End{Code: s.code, By: s.by, Planned: s.planned, Breach: s.breach}
+	e := wire.End{Code: s.code, By: s.by, Planned: s.planned}
+	if s.fault != nil {
+		e.Breach, e.Text = s.fault.name, s.fault.text
+	}
+	return e
 }
 
 // Release frees what s holds of its loop.

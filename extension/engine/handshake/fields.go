@@ -13,6 +13,21 @@ func (r *Request) AppendFields(dst []hpack.HeaderField, secure bool) ([]hpack.He
 	if err := r.check(); err != nil {
 		return dst, err
 	}
+	dst = append(dst,
+		hpack.HeaderField{Name: ":method", Value: "CONNECT"},
+		hpack.HeaderField{Name: ":protocol", Value: "websocket"})
+	dst = append(r.appendTarget(dst, secure), hpack.HeaderField{Name: "sec-websocket-version", Value: "13"})
+	if len(r.Protocols) > 0 {
+		dst = append(dst, hpack.HeaderField{Name: "sec-websocket-protocol", Value: strings.Join(r.Protocols, ", ")})
+	}
+	if r.Extensions != "" {
+		dst = append(dst, hpack.HeaderField{Name: "sec-websocket-extensions", Value: r.Extensions})
+	}
+	return r.appendOwnFields(dst)
+}
+
+// appendTarget appends what is asked for.
+func (r *Request) appendTarget(dst []hpack.HeaderField, secure bool) []hpack.HeaderField {
 	scheme, path := "http", r.Path
 	if secure {
 		scheme = "https"
@@ -20,21 +35,16 @@ func (r *Request) AppendFields(dst []hpack.HeaderField, secure bool) ([]hpack.He
 	if path == "" {
 		path = "/"
 	}
-	dst = append(dst,
-		hpack.HeaderField{Name: ":method", Value: "CONNECT"},
-		hpack.HeaderField{Name: ":protocol", Value: "websocket"},
+	return append(dst,
 		hpack.HeaderField{Name: ":scheme", Value: scheme},
 		// A query may be a secret, and is seldom the same twice.
 		hpack.HeaderField{Name: ":path", Value: path, Sensitive: strings.Contains(path, "?")},
 		hpack.HeaderField{Name: ":authority", Value: r.Host},
-		hpack.HeaderField{Name: "sec-websocket-version", Value: "13"},
 	)
-	if len(r.Protocols) > 0 {
-		dst = append(dst, hpack.HeaderField{Name: "sec-websocket-protocol", Value: strings.Join(r.Protocols, ", ")})
-	}
-	if r.Extensions != "" {
-		dst = append(dst, hpack.HeaderField{Name: "sec-websocket-extensions", Value: r.Extensions})
-	}
+}
+
+// appendOwnFields appends the request's own fields.
+func (r *Request) appendOwnFields(dst []hpack.HeaderField) ([]hpack.HeaderField, error) {
 	for _, f := range r.Fields {
 		name := strings.ToLower(f.Name)
 		if isOfConnection(name) {

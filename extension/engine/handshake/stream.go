@@ -11,10 +11,29 @@ import (
 // 9.2.2), with its body. Header fields of the request's own take the place of
 // those that every such request has. It fails as Append does.
 func (r *Request) AppendStream(dst []byte) ([]byte, error) {
-	method := r.Method
-	if method == "" {
-		method = "GET"
+	dst, err := r.appendStreamHead(dst)
+	if err != nil {
+		return dst, err
 	}
+	return append(dst, r.Body...), nil
+}
+
+// ofEveryStream is what each request for an event stream has.
+var ofEveryStream = [...]Field{{"Accept", "text/event-stream"}, {"Cache-Control", "no-cache"}}
+
+// method is the request's, of one for an event stream.
+func (r *Request) method() string {
+	if r.Method == "" {
+		return "GET"
+	}
+	return r.Method
+}
+
+// hasLength tells whether a request for an event stream says how long its body is.
+func (r *Request) hasLength() bool { return len(r.Body) > 0 || r.method() != "GET" }
+
+func (r *Request) appendStreamHead(dst []byte) ([]byte, error) {
+	method := r.method()
 	if !isToken(method) {
 		return dst, fmt.Errorf("method %q: want a token (RFC 9110 section 5.6.2)", method)
 	}
@@ -22,7 +41,7 @@ func (r *Request) AppendStream(dst []byte) ([]byte, error) {
 	if err != nil {
 		return dst, err
 	}
-	for _, own := range [...]Field{{"Accept", "text/event-stream"}, {"Cache-Control", "no-cache"}} {
+	for _, own := range ofEveryStream {
 		if !r.has(own.Name) {
 			dst, _ = appendField(dst, own.Name, own.Value)
 		}
@@ -35,12 +54,12 @@ func (r *Request) AppendStream(dst []byte) ([]byte, error) {
 			return dst, err
 		}
 	}
-	if len(r.Body) > 0 || method != "GET" {
+	if r.hasLength() {
 		dst = append(dst, "Content-Length: "...)
 		dst = strconv.AppendInt(dst, int64(len(r.Body)), 10)
 		dst = append(dst, "\r\n"...)
 	}
-	return append(append(dst, "\r\n"...), r.Body...), nil
+	return append(dst, "\r\n"...), nil
 }
 
 func (r *Request) has(name string) bool {
@@ -105,7 +124,7 @@ func ReadAnswer(b []byte, limit int) (a Answer, n int, err error) {
 		if err == errIncomplete {
 			return a, 0, tooLarge(b, limit)
 		}
-		if err != nil || a.Status >= 200 {
+		if err != nil || !a.IsInterim() {
 			break
 		}
 		// An interim answer, such as 103 Early Hints: the real one follows.
@@ -139,29 +158,38 @@ func readAnswer(head *lines) (a Answer, err error) {
 		if len(line) == 0 {
 			break
 		}
-		if err := a.take(line); err != nil {
+		name, value, err := field(line)
+		if err == nil {
+			err = a.take(name, value)
+		}
+		if err != nil {
 			return a, err
 		}
 	}
+	return a, a.check()
+}
+
+// IsInterim tells an answer that another one follows.
+func (a *Answer) IsInterim() bool { return a.Status < 200 }
+
+// check tells what is wrong with the answer as that of an event stream.
+func (a *Answer) check() error {
 	switch {
-	case a.Status < 200:
-		return a, nil
+	case a.IsInterim():
+		return nil
 	case a.Status != 200:
-		return a, ErrStatus
+		return ErrStatus
 	case !isEventStream(a.ContentType):
-		return a, ErrContentType
+		return ErrContentType
 	case a.Encoded() && !a.Gzipped() && !is(a.Encoding, "deflate"):
-		return a, ErrEncoding
+		return ErrEncoding
 	}
-	return a, nil
+	return nil
 }
 
 // take takes one header field.
-func (a *Answer) take(line []byte) error {
-	name, value, err := field(line)
+func (a *Answer) take(name, value []byte) error {
 	switch {
-	case err != nil:
-		return err
 	case is(name, "Content-Type"):
 		a.ContentType = value
 	case is(name, "Content-Encoding"):

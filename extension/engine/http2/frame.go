@@ -1,7 +1,7 @@
-// Package http2 is HTTP/2 (RFC 9113) as far as WebSocket over it needs it (RFC
-// 8441): one connection's frames, settings, header compression, streams and flow
-// control, on either side. It is handed bytes with their arrival and gives bytes
-// back; it knows neither sockets nor WebSocket.
+// Package http2 is HTTP/2 (RFC 9113) as far as WebSockets (RFC 8441) and event
+// streams need it: one connection's frames, settings, header compression, streams
+// and flow control, on either side. It is handed bytes with their arrival and gives
+// bytes back; it knows neither sockets nor what streams are for.
 package http2
 
 import (

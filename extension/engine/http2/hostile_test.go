@@ -126,14 +126,19 @@ func bomb() []byte {
 
 const limit = 8 << 10
 
-func victim(t testing.TB) (*side, *user) {
+func victim(t testing.TB) (*side, *user) { return victimOf(t, request) }
+
+// get is a request whose answer has a body.
+var get = []hpack.HeaderField{{Name: ":method", Value: "GET"}, {Name: ":path", Value: "/events"}}
+
+func victimOf(t testing.TB, request []hpack.HeaderField) (*side, *user) {
 	t.Helper()
 	c := newSide(Options{HeaderBytes: limit, StreamWindow: 100})
 	if err := c.Received(greeting, false, wire.Arrival{}); err != nil {
 		t.Fatal(err)
 	}
 	u := c.user()
-	if err := c.Open(&u.Stream, u, request); err != nil {
+	if err := c.Open(&u.Stream, u, request, false); err != nil {
 		t.Fatal(err)
 	}
 	return c, u
@@ -235,17 +240,74 @@ func TestABombTakesLittleMemory(t *testing.T) {
 	}
 }
 
+// bodies are what a server may answer to a GET with.
+var bodies = []struct {
+	name   string
+	says   []byte
+	stream string // how it is reset, "" for not
+	data   string
+	ended  bool
+}{
+	{"without a length", join(accepted, bytesOf(frameData, flagEndStream, 1, 'h', 'i')), "", "hi", true},
+	{"of its length", join(sized("2"), bytesOf(frameData, 0, 1, 'h'), bytesOf(frameData, flagEndStream, 1, 'i')), "", "hi", true},
+	{"of its length, with an end of its own", join(sized("2"), bytesOf(frameData, 0, 1, 'h', 'i'), bytesOf(frameData, flagEndStream, 1)), "", "hi", true},
+	{"of its length beside padding", join(sized("2"), bytesOf(frameData, flagPadded|flagEndStream, 1, 3, 'h', 'i', 0, 0, 0)), "", "hi", true},
+	{"of the length 0", bytesOf(frameHeaders, flagEndHeaders|flagEndStream, 1, block(hpack.HeaderField{Name: ":status", Value: "200"}, hpack.HeaderField{Name: "content-length", Value: "0"})...), "", "", true},
+	{"that is short", join(sized("3"), bytesOf(frameData, flagEndStream, 1, 'h', 'i')), "PROTOCOL_ERROR " + otherLength, "hi", false},
+	{"that is missing", bytesOf(frameHeaders, flagEndHeaders|flagEndStream, 1, block(hpack.HeaderField{Name: ":status", Value: "200"}, hpack.HeaderField{Name: "content-length", Value: "3"})...), "PROTOCOL_ERROR " + otherLength, "", false},
+	{"that is short before trailers", join(sized("3"), bytesOf(frameHeaders, flagEndHeaders|flagEndStream, 1, block(hpack.HeaderField{Name: "x", Value: "y"})...)), "PROTOCOL_ERROR " + otherLength, "", false},
+	{"that is long", join(sized("0"), bytesOf(frameData, flagEndStream, 1, 'h', 'i')), "PROTOCOL_ERROR " + otherLength, "", false},
+	{"of two lengths", sized("1", "2"), "PROTOCOL_ERROR a content-length that is none", "", false},
+	{"of one length twice", join(sized("1", "1"), bytesOf(frameData, flagEndStream, 1, 'h')), "", "h", true},
+	{"of a length below 0", sized("-1"), "PROTOCOL_ERROR a content-length that is none", "", false},
+	{"with a status in its trailers", join(accepted, answer(hpack.HeaderField{Name: ":status", Value: "200"})[:4], []byte{flagEndHeaders | flagEndStream}, answer(hpack.HeaderField{Name: ":status", Value: "200"})[5:]), "PROTOCOL_ERROR a pseudo-header field in trailers", "", false},
+	{"behind an interim answer that ends it", bytesOf(frameHeaders, flagEndHeaders|flagEndStream, 1, block(hpack.HeaderField{Name: ":status", Value: "103"})...), "PROTOCOL_ERROR an interim answer with END_STREAM", "", false},
+}
+
+// sized is an answer whose body is of a length, said once or more.
+func sized(lengths ...string) []byte {
+	fields := []hpack.HeaderField{{Name: ":status", Value: "200"}}
+	for _, length := range lengths {
+		fields = append(fields, hpack.HeaderField{Name: "content-length", Value: length})
+	}
+	return answer(fields...)
+}
+
+func TestABodyHasTheLengthThatIsSaid(t *testing.T) {
+	for _, row := range bodies {
+		t.Run(row.name, func(t *testing.T) {
+			for _, size := range []int{math.MaxInt, 1} {
+				c, u := victimOf(t, get)
+				fed(t, c, row.says, size)
+				if got := strings.Join(u.reset, ", "); got != row.stream || string(u.data) != row.data || u.ended != row.ended {
+					t.Errorf("in pieces of %d: reset %q with the data %q, ended %v; want %q, %q and %v", size, got, u.data, u.ended, row.stream, row.data, row.ended)
+				}
+			}
+		})
+	}
+}
+
 // Of all that a client may hear, nothing makes it panic, answer more than it
 // heard, or keep what is over.
 func FuzzClient(f *testing.F) {
 	for _, row := range hostile {
 		if len(row.says) < 2_000 {
-			f.Add(row.says, uint16(7))
+			f.Add(row.says, uint16(7), false)
 		}
 	}
-	f.Fuzz(func(t *testing.T, says []byte, piece uint16) {
-		c, u := victim(t)
+	for _, row := range bodies {
+		f.Add(row.says, uint16(7), true)
+	}
+	f.Fuzz(func(t *testing.T, says []byte, piece uint16, body bool) {
+		asked := request
+		if body {
+			asked = get
+		}
+		c, u := victimOf(t, asked)
 		fed(t, c, says, int(piece))
+		if length, ok := bodyLength(u.fields); body && ok && length >= 0 && (int64(len(u.data)) > length || u.ended && int64(len(u.data)) < length) {
+			t.Errorf("%d bytes came of a body of %d, ended %v", len(u.data), length, u.ended)
+		}
 		if len(u.data) > len(says) {
 			t.Errorf("%d bytes came of %d", len(u.data), len(says))
 		}

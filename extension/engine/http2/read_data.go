@@ -65,6 +65,10 @@ func (s *Session) data(b []byte, more bool, a wire.Arrival) (rest []byte, _ *Err
 		var chunk []byte
 		chunk, b = b[:n], b[n:]
 		in.rest -= n
+		if st != nil && !st.fits(n) {
+			s.breach(st, ProtocolError, otherLength)
+			in.ignored, st = true, nil
+		}
 		if st != nil {
 			st.user.Data(chunk, more || len(b) > 0, a)
 		}
@@ -88,7 +92,26 @@ func (s *Session) data(b []byte, more bool, a wire.Arrival) (rest []byte, _ *Err
 	return b, nil
 }
 
+// otherLength: an answer is malformed (RFC 9113 section 8.1.1).
+const otherLength = "a body of another length than its content-length"
+
+// fits tells whether n bytes more are part of the body, and counts them.
+func (st *Stream) fits(n int) bool {
+	switch {
+	case st.left < 0:
+		return true
+	case int64(n) > st.left:
+		return false
+	}
+	st.left -= int64(n)
+	return true
+}
+
 func (s *Session) remoteEnded(st *Stream) {
+	if st.left > 0 {
+		s.breach(st, ProtocolError, otherLength)
+		return
+	}
 	st.remoteEnded = true
 	if st.localEnded {
 		s.close(st)

@@ -1,6 +1,9 @@
 package http2
 
 import (
+	"slices"
+	"strconv"
+
 	"golang.org/x/net/http2/hpack"
 
 	"xk6-realtime/engine/wire"
@@ -89,19 +92,60 @@ func (s *Session) fieldsCame(a wire.Arrival) *Error {
 	case wrong != "":
 		s.breach(st, ProtocolError, wrong)
 	case s.o.Server || st.answered:
-		if !in.ends {
-			s.breach(st, ProtocolError, "HEADERS again")
-			return nil
-		}
-		s.remoteEnded(st)
+		s.trailersCame(st)
 	default:
-		st.answered = !isInterim(s.decoded)
-		st.user.Fields(s.decoded, a)
-		if in.ends && !st.closed {
-			s.remoteEnded(st)
-		}
+		s.answerCame(st, a)
 	}
 	return nil
+}
+
+// trailersCame takes the fields behind a body.
+func (s *Session) trailersCame(st *Stream) {
+	switch {
+	case !s.in.ends:
+		s.breach(st, ProtocolError, "HEADERS again")
+	case slices.ContainsFunc(s.decoded, hpack.HeaderField.IsPseudo):
+		s.breach(st, ProtocolError, "a pseudo-header field in trailers")
+	default:
+		s.remoteEnded(st)
+	}
+}
+
+// answerCame takes a server's answer, or an interim one.
+func (s *Session) answerCame(st *Stream, a wire.Arrival) {
+	st.answered = !isInterim(s.decoded)
+	switch {
+	case !st.answered && s.in.ends:
+		s.breach(st, ProtocolError, "an interim answer with END_STREAM")
+		return
+	case st.answered && !st.tunnels:
+		left, ok := bodyLength(s.decoded)
+		if !ok {
+			s.breach(st, ProtocolError, "a content-length that is none")
+			return
+		}
+		st.left = left
+	}
+	st.user.Fields(s.decoded, a)
+	if s.in.ends && !st.closed {
+		s.remoteEnded(st)
+	}
+}
+
+// bodyLength is the value of content-length, -1 without one.
+func bodyLength(fields []hpack.HeaderField) (length int64, ok bool) {
+	length = -1
+	for _, f := range fields {
+		if f.Name != "content-length" {
+			continue
+		}
+		n, err := strconv.ParseUint(f.Value, 10, 62)
+		if err != nil || length >= 0 && length != int64(n) {
+			return 0, false
+		}
+		length = int64(n)
+	}
+	return length, true
 }
 
 func isInterim(fields []hpack.HeaderField) bool {

@@ -109,7 +109,7 @@ func pair(t *testing.T, client, server Options, piece func() int) (c, s *side) {
 func (s *side) openStream(t *testing.T, fields []hpack.HeaderField) *user {
 	t.Helper()
 	u := s.user()
-	if err := s.Open(&u.Stream, u, fields); err != nil {
+	if err := s.Open(&u.Stream, u, fields, false); err != nil {
 		t.Fatal(err)
 	}
 	return u
@@ -229,7 +229,7 @@ func TestAServersLimitOfStreamsIsKept(t *testing.T) {
 	c, s := pair(t, Options{}, Options{MaxStreams: 2}, whole)
 	first := c.openStream(t, request)
 	c.openStream(t, request)
-	if err := c.Open(&Stream{}, c.user(), request); err != ErrNoStream {
+	if err := c.Open(&Stream{}, c.user(), request, false); err != ErrNoStream {
 		t.Errorf("a third stream: %v, want %v", err, ErrNoStream)
 	}
 	pass(t, c, s, whole)

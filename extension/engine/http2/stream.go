@@ -2,6 +2,7 @@ package http2
 
 import (
 	"errors"
+	"slices"
 
 	"golang.org/x/net/http2/hpack"
 )
@@ -18,6 +19,9 @@ type Stream struct {
 	remoteEnded bool // nor does the peer
 	closed      bool
 	waits       bool // for room, among the session's waiting
+	tunnels     bool // it was asked for by CONNECT: DATA are no body
+
+	left int64 // of the answer's body, by its content-length; -1 for not known
 
 	user User
 }
@@ -36,19 +40,22 @@ func (s *Session) CanOpen() bool {
 	return s.ready && !s.over && !s.leaving && s.nextID < maxWindow && uint32(len(s.streams)) < s.peer.MaxStreams
 }
 
-// Open asks the server for what the fields say, on a fresh stream.
-func (s *Session) Open(st *Stream, user User, fields []hpack.HeaderField) error {
+// Open asks the server for what the fields say, on a fresh stream. With ended, that
+// is all.
+func (s *Session) Open(st *Stream, user User, fields []hpack.HeaderField, ended bool) error {
 	if !s.CanOpen() {
 		return ErrNoStream
 	}
 	s.begin(st, user, s.nextID)
 	s.nextID += 2
-	s.headers(st, fields, false)
+	st.tunnels = slices.Contains(fields, hpack.HeaderField{Name: ":method", Value: "CONNECT"})
+	s.headers(st, fields, ended)
+	st.localEnded = ended
 	return nil
 }
 
 func (s *Session) begin(st *Stream, user User, id uint32) {
-	*st = Stream{id: id, send: s.peer.initialWindow, recv: int32(s.o.StreamWindow), user: user}
+	*st = Stream{id: id, send: s.peer.initialWindow, recv: int32(s.o.StreamWindow), left: -1, user: user}
 	s.streams[id] = st
 }
 

@@ -44,7 +44,7 @@ func Start(e *engine.Engine, o Options) (*Run, error) {
 		r.parts = append(r.parts, &part{
 			run: r, loop: loop, reader: format.NewReader(), records: tally.NewPair(newRecord),
 			first: o.Shard + i*o.Shards, step: len(loops) * o.Shards,
-			dial: engine.Dial{Endpoint: o.Endpoint, EventStream: o.EventStream},
+			dial: engine.Dial{Endpoint: o.Endpoint, EventStream: o.EventStream, StreamsPerConnection: o.StreamsPerConnection},
 		})
 	}
 	for _, p := range r.parts {
