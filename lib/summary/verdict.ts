@@ -178,7 +178,7 @@ function whySlowForCounts({ metrics, thresholds, replyTimeoutMs }: Evidence): st
 }
 
 function whySlowForLatency({ metrics, thresholds }: Evidence): string | undefined {
-  const limit = decisiveBound(thresholds, MESSAGE_LATENCY) ?? decisiveBound(thresholds, CONNECT_LATENCY);
+  const limit = decisiveBound(thresholds);
   if (limit === undefined) return undefined;
   for (const [side, delay] of Object.entries(metrics.ws_generator_delay_ms?.by?.side ?? {})) {
     const { p99 } = delay as TrendSummary;
@@ -205,23 +205,32 @@ const CONNECT_LATENCY = /^ws_connect_latency_ms/;
 
 /**
  * The upper bound that the generator's own delay is held against: the tightest one that broke, for that is what it may
- * have broken; where none did, the highest. A limit without a value is not broken by a delay. Undefined where the limits
- * put none on a latency.
+ * have broken; where none did, the highest, of messages if there is one. A limit without a value is not broken by a
+ * delay. Undefined where the limits put none on a latency.
  */
 function decisiveBound(
   thresholds: readonly ThresholdSummary[],
-  latency: RegExp,
 ): { bound: number; which: string } | undefined {
   const bounds = thresholds
-    .filter(({ metric }) => latency.test(metric))
-    .map(({ expression, ok, value }) => ({ limit: parseLimit(expression), isBroken: !ok && value !== null }))
+    .map(({ metric, expression, ok, value }) => ({
+      metric,
+      limit: parseLimit(expression),
+      isBroken: !ok && value !== null,
+    }))
     .filter(({ limit }) => limit?.operator.startsWith("<"))
-    .map(({ limit, isBroken }) => ({ bound: limit!.bound, isBroken }));
-  const broken = bounds.filter(({ isBroken }) => isBroken).map(({ bound }) => bound);
-  if (broken.length > 0)
-    return { bound: Math.min(...broken), which: "the tightest latency limit that broke" };
-  const all = bounds.map(({ bound }) => bound);
-  return all.length > 0 ? { bound: Math.max(...all), which: "the highest latency limit" } : undefined;
+    .map(({ metric, limit, isBroken }) => ({ metric, bound: limit!.bound, isBroken }));
+  const of = (latency: RegExp) => bounds.filter(({ metric }) => latency.test(metric));
+  const [messages, connects] = [of(MESSAGE_LATENCY), of(CONNECT_LATENCY)];
+  const broken = [...messages, ...connects].filter(({ isBroken }) => isBroken);
+  if (broken.length > 0) {
+    return {
+      bound: Math.min(...broken.map(({ bound }) => bound)),
+      which: "the tightest latency limit that broke",
+    };
+  }
+  const all = messages.length > 0 ? messages : connects;
+  if (all.length === 0) return undefined;
+  return { bound: Math.max(...all.map(({ bound }) => bound)), which: "the highest latency limit" };
 }
 
 export const countOf = (metric: MetricSummary | undefined): number =>

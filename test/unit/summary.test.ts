@@ -329,6 +329,15 @@ describe("what the generator may add is a tenth of", () => {
   }
 });
 
+test("what the generator may add is a tenth of a connect latency's limit that broke, though those on messages held", () => {
+  const data = k6Data({
+    ws_connect_latency_ms: { ...trend(600), thresholds: { "p(95)<500": { ok: false } } },
+    "ws_generator_delay_ms{side:send}": trend(51),
+  });
+  const limits = { ws_connect_latency_ms: ["p(95)<500"], ws_msg_rtt_ms: ["p(99)<1000"] };
+  assert.equal(summaryOf(data, limits).verdict, "generator-bound");
+});
+
 test("a summary has its documented shape, and its figures are k6's", () => {
   const summary = v.parse(SummarySchema, JSON.parse(JSON.stringify(summaryOf(k6Data()))));
   assert.equal(summary.startedAt, "2026-01-02T03:04:04.999Z");
