@@ -11,9 +11,11 @@ await orExit((signal) => setUp("k6 and stock k6", signal));
 
 const named = process.argv.slice(2);
 const files = named.length ? named : filesUnder("test").filter((file) => file.endsWith(".test.ts"));
-// One file at a time: tests that run k6 measure, and would measure each other.
-const options = ["--import", "tsx", "--test", "--test-reporter=spec", "--test-concurrency=1"];
-const runner = spawn(process.execPath, [...options, ...files], { stdio: ["ignore", "inherit", "inherit"] });
+// Of the runner, which hands them to each file's process.
+const options = ["--import", "tsx", "--import", "./test/assertions.mjs"];
+const runner = spawn(process.execPath, [...options, "tools/run-tests.mjs", ...files], {
+  stdio: ["ignore", "inherit", "inherit"],
+});
 // The runner ends its test processes itself, and gets a terminal's ^C too.
 for (const name of /** @type {const} */ (["SIGINT", "SIGTERM", "SIGHUP"]))
   process.on(name, () => runner.kill(name));

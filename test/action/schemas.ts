@@ -5,6 +5,7 @@ import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { buildOnce } from "../build-once.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const run = promisify(execFile);
@@ -13,7 +14,7 @@ let installed: Promise<string> | undefined;
 
 /** The directory of a Python environment that has the packages; made when it is missing or of other versions. */
 export function schemaPackages(): Promise<string> {
-  installed ??= install();
+  installed ??= buildOnce("schemas", install);
   return installed;
 }
 

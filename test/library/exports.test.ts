@@ -9,6 +9,7 @@ import { promisify } from "node:util";
 import { build } from "esbuild";
 import { packageFile } from "../../cli/package-file.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";
+import { pack } from "./pack.ts";
 
 const run = promisify(execFile);
 
@@ -131,10 +132,7 @@ test("the packed package", async (t) => {
 /** A directory with the packed package in its node_modules. */
 async function withPackage(t: TestContext): Promise<string> {
   const project = await temporaryDirectory(t);
-  const packed = await run("npm", ["pack", "--silent", "--pack-destination", project], {
-    cwd: packageFile("."),
-  });
-  await run("tar", ["xf", packed.stdout.trim().split("\n").at(-1)!], { cwd: project });
+  await run("tar", ["xf", await pack(project)], { cwd: project });
   await mkdir(join(project, "node_modules"));
   await symlink(join(project, "package"), join(project, "node_modules/k6-realtime"));
   // Its dependencies are found as npm would have put them.

@@ -1,6 +1,6 @@
 /**
  * Runs that a gate could pass although something is wrong, each with what it says instead. That an Action's log, summary
- * and exit code have one verdict is in test/action/action.test.ts ("a run that is slower than the baseline fails"), and
+ * and exit code have one verdict is in test/action/action.alone.test.ts ("a run that is slower than the baseline fails"), and
  * that of a run whose k6 has an output that does not start in test/cli/run.test.ts.
  */
 import assert from "node:assert/strict";

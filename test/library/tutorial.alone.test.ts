@@ -9,6 +9,7 @@ import { packageFile } from "../../cli/package-file.ts";
 import { freePort } from "../free-port.ts";
 import { STOCK_K6 } from "../k6/run.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";
+import { pack } from "./pack.ts";
 import { assertShown, type Block, codeBlocks, follow } from "./page.ts";
 
 test("the tutorial works as it is written", async (t) => {
@@ -40,7 +41,7 @@ async function besideTheClone(t: TestContext) {
   const directory = await temporaryDirectory(t);
   const [clone, project, programs] = ["k6-realtime", "load-test", "bin"].map((name) => join(directory, name));
   for (const path of [clone!, project!, programs!]) await mkdir(path);
-  await promisify(execFile)("npm", ["pack", "--pack-destination", clone!], { cwd: packageFile(".") });
+  await pack(clone!);
   await symlink(STOCK_K6, join(programs!, "k6"));
   return { project: project!, env: { ...process.env, PATH: `${programs}${delimiter}${process.env.PATH}` } };
 }

@@ -156,7 +156,7 @@ async function runOf(t: TestContext, { scenario, env, faults = {}, options, mean
   const run = await runK6(t, {
     scenario,
     k6: OUR_K6,
-    env: { WS_URL: `${server.url}/ws/chat`, CONNECT_TIMEOUT: "5s", ...LOADS[scenario], ...env },
+    env: { WS_URL: `${server.url}/ws/chat`, CONNECT_TIMEOUT: "30s", ...LOADS[scenario], ...env },
     args: [`--out=realtime=${recording}`],
     onStart: (k6) => {
       done = meanwhile?.(server, t, k6.pid!);
