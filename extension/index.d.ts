@@ -18,7 +18,10 @@ declare module "k6/x/realtime" {
     closeMs?: number;
   }
 
-  /** What a {@link Swarm} is. A wrong or unknown option throws, with its name, what was expected and what came. */
+  /**
+   * The options of a {@link Swarm}. An invalid or unknown option throws an error with its name, the expected value
+   * and the actual one.
+   */
   export interface SwarmOptions {
     /**
      * ws:// or wss:// URLs, or http:// or https:// URLs of event streams, taken in turn by the connections. `${name}` in a path or query stands for one of
@@ -90,7 +93,7 @@ declare module "k6/x/realtime" {
      * Connections are then streams that share TCP connections. Default "1.1".
      */
     httpVersion?: "1.1" | "2";
-    /** With HTTP/2, how many share a TCP connection at the most, 1 to 10,000. Default 100. */
+    /** With HTTP/2, the largest number of connections that share a TCP connection, 1 to 10,000. Default 100. */
     streamsPerConnection?: number;
     /** Subprotocols offered, the preferred one first. Default none. */
     subprotocols?: readonly string[];
@@ -100,8 +103,9 @@ declare module "k6/x/realtime" {
      */
     headers?: Readonly<Record<string, string>>;
     /**
-     * Values for `${name}`: a text, in which `${connection}` stands for the connection's number (from 0), or a list
-     * of which connection i takes element i, over again when there are fewer. `connection` and `vu` are there always.
+     * Values for `${name}`: a text or a list. In a text, `${connection}` stands for the connection's number (from 0).
+     * Of a list, connection i takes element i, starting over if there are fewer elements. `connection` and `vu`
+     * always have values.
      */
     variables?: Readonly<Record<string, string | readonly string[]>>;
     /**
@@ -129,7 +133,7 @@ declare module "k6/x/realtime" {
      */
     probing?: Probing;
     /**
-     * Where a test is several swarms, one after the other: which one this is, as the tag `step` on all of its samples
+     * If a test is several swarms, one after the other: which one this is, as the tag `step` on all of its samples
      * and in {@link steps}. Up to 32 letters, digits, `_` and `.`. Default: no tag.
      */
     step?: string;
@@ -194,9 +198,9 @@ declare module "k6/x/realtime" {
   export interface Outcome {
     /** Connections of this shard. */
     readonly wanted: number;
-    /** Those that opened, each once however often it did. */
+    /** Connections that opened, each counted once however often it did. */
     readonly opened: number;
-    /** Those that ended before they were meant to. */
+    /** Connections that ended before they were meant to. */
     readonly dropped: number;
     /** Start until all were open; null when that never was. */
     readonly reachedInMs: number | null;
@@ -214,12 +218,12 @@ declare module "k6/x/realtime" {
 
   export interface ContractSession {
     /**
-     * Says what a message is.
+     * Tells the kind of a message.
      *
-     * @param role what a descriptor takes it for, "" for nothing
+     * @param role the role that a descriptor takes it for, "" for none
      * @param sender "server" or "client"
-     * @returns its kind and the rules that it breaks, apart by spaces; "" for one that needs no schema, "-" for one that
-     * there was no time for
+     * @returns its kind and the rules that it breaks, separated by spaces; "" for a message that needs no schema, "-"
+     * for one that there was no time for
      */
     check(message: string | Uint8Array, role: string, sender: string): string;
   }
@@ -310,7 +314,7 @@ declare module "k6/x/realtime" {
     stallMs?: number;
     /** Estimates the tokens of streams whose server reports none. Default 4. */
     charactersPerToken?: number;
-    /** What a request must keep to be a good one; 0 or absent is no limit. */
+    /** The limits that a good request keeps; 0 or absent means unlimited. */
     good?: { firstContentMs?: number; perTokenMs?: number; wholeMs?: number };
     /** Parts of the load, each one virtual user's. Default 1. */
     shards?: number;
@@ -322,7 +326,7 @@ declare module "k6/x/realtime" {
 
   /** How one virtual user's share of the requests went. */
   export interface TokenOutcome {
-    /** Those that fell due. */
+    /** Requests that fell due. */
     readonly requests: number;
     /** Those whose stream came to its end in time. */
     readonly finished: number;
@@ -336,7 +340,10 @@ declare module "k6/x/realtime" {
     run(): Promise<TokenOutcome>;
   }
 
-  /** What a {@link WebSocket} may be given. A wrong or unknown one throws, with its name, what was expected and what came. */
+  /**
+   * The parameters of a {@link WebSocket}. An invalid or unknown one throws an error with its name, the expected
+   * value and the actual one.
+   */
   export interface WebSocketParams {
     /**
      * Header fields of the upgrade request, by name, each once whatever its case. `Cookie` is one of them; there is no
@@ -378,7 +385,7 @@ declare module "k6/x/realtime" {
      * Connections are then streams that share TCP connections. Default "1.1".
      */
     httpVersion?: "1.1" | "2";
-    /** With HTTP/2, how many share a TCP connection at the most, 1 to 10,000. Default 100. */
+    /** With HTTP/2, the largest number of connections that share a TCP connection, 1 to 10,000. Default 100. */
     streamsPerConnection?: number;
     /** Bounds on each phase. Defaults: 10 s, and 5 s to close. */
     timeouts?: Timeouts;
@@ -403,19 +410,19 @@ declare module "k6/x/realtime" {
     /** Text, or the bytes of a binary message. */
     readonly data: string | ArrayBuffer;
     /**
-     * When the kernel received the last bytes that were read with the message, by {@link now}. Where the platform
-     * does not tell, when it was read.
+     * When the kernel received the last bytes that were read with the message, by {@link now}. If the platform does
+     * not tell, when the message was read.
      */
     readonly receivedAtMs: number;
   }
   export interface ErrorEvent extends WebSocketEvent {
     /**
-     * Why: a reason of `ws_connect_failures`, such as `refused`, `timeout_upgrade` or `http_401`, before the
-     * connection was open, or `aborted`: closed by this side before; of `ws_message_errors`, such as
-     * `masked_frame`, where the peer broke the protocol.
+     * The reason. Before the connection was open: a reason of `ws_connect_failures`, such as `refused`,
+     * `timeout_upgrade` or `http_401`, or `aborted` if this side closed it first. If the peer broke the protocol: a
+     * reason of `ws_message_errors`, such as `masked_frame`.
      */
     readonly error: string;
-    /** More in words, such as what is wrong with a certificate or where it redirects to; "" where `error` says all. */
+    /** Details in words, such as the fault of a certificate or the target of a redirect; "" if `error` says all. */
     readonly message: string;
   }
   export interface CloseEvent extends WebSocketEvent {
@@ -429,9 +436,10 @@ declare module "k6/x/realtime" {
     /** Whether the peer's Close frame came. */
     readonly wasClean: boolean;
     /**
-     * Who ended it: this side as it was told, the server by a Close frame or a breach, the network, a time that ran
-     * out, or the generator: a limit of its own, or of its machine.
-     */
+     * Who ended it. `client`: this side, as it was told. `server`: a Close frame of the server, or its breach of the
+   * protocol. `network`: the TCP connection ended without the protocol's end. `timeout`: a time ran out. `generator`: a
+   * limit of the generator's own, or of its machine.
+   */
     readonly by: "client" | "server" | "network" | "timeout" | "generator";
     /** Of an event stream: what a reconnection sends as `Last-Event-ID`, or "". */
     readonly lastEventId?: string;
@@ -465,7 +473,7 @@ declare module "k6/x/realtime" {
     readonly readyState: 0 | 1 | 2 | 3;
     /** The subprotocol that the server chose, or "". */
     readonly protocol: string;
-    /** What was agreed on, such as `permessage-deflate; client_no_context_takeover`, or "". */
+    /** The agreed extensions, such as `permessage-deflate; client_no_context_takeover`, or "". */
     readonly extensions: string;
     /** Bytes of messages sent that the kernel has not taken yet. */
     readonly bufferedAmount: number;
@@ -482,16 +490,16 @@ declare module "k6/x/realtime" {
       listener: (event: WebSocketEvents[E]) => unknown,
     ): void;
     /**
-     * Sends a message. Throws unless the connection is open. Where the peer does not read and 1 MiB waits already, or
+     * Sends a message. Throws unless the connection is open. A peer may not read. If 1 MiB waits for it already, or
      * 256 MiB for all such peers together, the message is not sent and there is an `error` event, `unsent`.
      */
     send(data: string | ArrayBuffer | ArrayBufferView): void;
     /**
      * Begins the closing handshake; of a connection that is not open yet, gives it up. The end comes within
      * `timeouts.closeMs`. A paused or slowed connection reads at full speed again, so that the answer can be seen;
-     * what was still to be read is delivered first.
-     * @param code from 0 to 65535, those that must not be sent (RFC 6455 section 7.4) too; 1005 sends none.
-     * Default 1000.
+     * unread messages are delivered first.
+     * @param code from 0 to 65535, even codes that must not be sent (RFC 6455 section 7.4); 1005 sends none. Default
+     * 1000.
      * @param reason at most 123 bytes
      */
     close(code?: number, reason?: string): void;

@@ -1,8 +1,7 @@
-// Package realtime is the k6 extension of k6-realtime: importing it registers
-// the JavaScript module k6/x/realtime, the output realtime and the commands
-// k6 x echo-server, k6 x broadcast-server, k6 x room-server,
-// k6 x echo-client, k6 x broadcast-client, k6 x wamp-server, k6 x wamp-client,
-// k6 x conform and k6 x echo-bench.
+// Package realtime is the k6 extension of k6-realtime. Importing it registers the JavaScript
+// module k6/x/realtime, the outputs and the commands of `k6 x`. The commands are k6 x
+// echo-server, broadcast-server, room-server, echo-client, broadcast-client, wamp-server,
+// wamp-client, conform and echo-bench.
 package realtime
 
 import (

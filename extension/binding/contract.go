@@ -90,8 +90,8 @@ func (c *contractObject) Open() (*contractSession, error) {
 	}, nil
 }
 
-// Check says what a message is: its kind and the rules that it breaks, apart by
-// spaces; empty for one that needs no schema, "-" for one that was left out.
+// Check tells a message's kind and the rules that it breaks, separated by spaces; empty for one
+// that needs no schema, "-" for one that was left out.
 func (s *contractSession) Check(message sobek.Value, role, sender string) (string, error) {
 	text, isText := message.Export().(string)
 	if !isText && common.IsNullish(message) {

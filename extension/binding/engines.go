@@ -21,7 +21,7 @@ type engines struct {
 
 const keepsEngine = 10 * time.Second
 
-// bounds is what an engine has for all its connections.
+// bounds is the memory of an engine for all its connections.
 type bounds struct {
 	timeouts      engine.Timeouts
 	receiveBuffer int

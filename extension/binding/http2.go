@@ -15,8 +15,8 @@ func readHTTPVersion(r *reader) (streamsPerConnection int) {
 	return most
 }
 
-// connected counts the TCP connection that was made for a socket, if one was, but
-// for those of a setup: the check before a load is none of its connections.
+// connected counts the TCP connection that was made for a socket, if one was. The setup does not
+// count: the check before a load does not belong to its connections.
 func (r *socketRecorder) connected(o *engine.Opening) {
 	if o.Founded() && r.until == nil {
 		r.tcpConnections++

@@ -1,5 +1,5 @@
-// Package binding makes the engine usable from k6 scripts as k6/x/realtime:
-// options in, samples out. What a connection does is the engine's.
+// Package binding makes the engine usable from k6 scripts as k6/x/realtime: options in, samples
+// out. The engine does the work of the connections.
 package binding
 
 import (
@@ -99,7 +99,7 @@ func (i *instance) notice(group, sentence string) error {
 	return nil
 }
 
-// distributions is what the process has measured so far, exactly.
+// distributions is the exact distributions of the process so far.
 func (i *instance) distributions(percentiles []float64) ([]exact, error) {
 	if err := checkPercentiles("distributions", percentiles); err != nil {
 		return nil, err

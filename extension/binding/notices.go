@@ -48,7 +48,7 @@ func (n *notices) add(group, sentence string) {
 	n.all = append(n.all, sentence)
 }
 
-// log logs what was added since.
+// log logs the notices added since.
 func (n *notices) log(logger logrus.FieldLogger) {
 	n.mu.Lock()
 	news := n.all[n.logged:]

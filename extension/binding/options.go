@@ -16,17 +16,17 @@ import (
 
 // options is what a script gave to Swarm, checked. index.d.ts describes each.
 type options struct {
-	// swarm lacks what is known only when it runs: the shard, k6's local
-	// addresses and the requests.
+	// swarm lacks facts that are known only when it runs: the shard, k6's local addresses and the
+	// requests.
 	swarm       swarm.Options
 	request     *requests
 	reachWithin time.Duration
 	timeouts    engine.Timeouts
 	realTime    bool
 	limits      limits
-	// messagesPerSecond is what is expected of each connection.
+	// messagesPerSecond is the expected rate of each connection.
 	messagesPerSecond float64
-	// One of these at most; without, connections are only held.
+	// At most one of the next two; without either, connections are only held.
 	fanOut  *fanout.Options
 	probing *probing.Options
 	// works says that connections do something while they last.
@@ -62,8 +62,8 @@ const (
 	untilDone = 10 * 365 * 24 * time.Hour
 )
 
-// readOptions checks what a script gave. An error names the option, what was
-// expected and what came; never the value of one that may hold a secret.
+// readOptions checks what a script gave. An error names the option, the expected value and the
+// actual one, but never the value of an option that may hold a secret.
 func readOptions(given any) (*options, error) {
 	fields, ok := given.(map[string]any)
 	if !ok {

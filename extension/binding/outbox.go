@@ -9,10 +9,9 @@ import (
 	"go.k6.io/k6/v2/metrics"
 )
 
-// outbox hands the samples of single sockets to k6 from a goroutine of its own,
-// in order: k6 takes them from a channel that is full while k6 is busy, and a
-// loop that waited for that would hold up all its sockets. The goroutine is
-// there while there is something to hand over.
+// outbox hands the samples of single sockets to k6 from a goroutine of its own, in order. k6
+// takes them from a channel that is full while k6 is busy. A loop that waited for the channel
+// would hold up all its sockets. The goroutine is there while there is something to hand over.
 type outbox struct {
 	limit int // of what waits; 0 for the default
 

@@ -54,7 +54,7 @@ func newPoster(state *lib.State, q *requests, servers []string, spec *protocol.H
 	return &poster{
 		client: &http.Client{
 			Transport: state.Transport, Timeout: timeout,
-			// Where it leads, nobody asked for.
+			// The target of a redirect was never asked for.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 		requests: q, servers: servers, spec: spec, path: path, queues: map[int][]posting{},

@@ -14,8 +14,8 @@ import (
 	"xk6-realtime/engine/hist"
 )
 
-// process is what the shards of one process share: the engine, and what was
-// measured, exactly, whatever k6 keeps of it.
+// process is shared by the shards of one process: the engine, and the exact measurements, however
+// few of them k6 keeps.
 type process struct {
 	mu       sync.Mutex
 	engine   *engine.Engine

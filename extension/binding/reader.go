@@ -187,7 +187,7 @@ func (r *reader) names() []string {
 	return names
 }
 
-// finish hands what was wrong to the object around this one.
+// finish hands the error to the object around this one.
 func (r *reader) finish() { r.parent.fail(r.done()) }
 
 // done is the first thing wrong, a field that nothing asked for included.

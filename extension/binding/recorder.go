@@ -13,9 +13,9 @@ import (
 	"xk6-realtime/samples"
 )
 
-// recorder turns what a shard did into k6's samples. Samples of the last
-// moments must reach k6 although the virtual user's context is done by then,
-// so they are sent whatever it says: k6 reads them until the shard has ended.
+// recorder turns the records of a shard into k6's samples. Samples of the last moments must reach
+// k6 although the virtual user's context is done by then. They are sent regardless of the
+// context: k6 reads them until the shard has ended.
 type recorder struct {
 	metrics *metricSet
 	builtin *metrics.BuiltinMetrics
@@ -117,8 +117,8 @@ func (r *recorder) distribution(t *trend, d *hist.Distribution, at time.Time) {
 	}
 }
 
-// setRatios has k6 see what it can keep of what the whole run is expected to
-// measure.
+// setRatios limits the values that k6 sees to as many as it can keep, by the number that the
+// whole run is expected to have.
 func (r *recorder) setRatios(o *options) {
 	connections := int64(o.swarm.Connections)
 	perSecond, held := o.messagesPerSecond, o.swarm.Hold+o.swarm.CloseOver

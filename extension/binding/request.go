@@ -64,7 +64,7 @@ type template []part
 // part is a literal, or the variable of that name, or both.
 type part struct{ literal, variable string }
 
-// errNoVariable says nothing of the text, which may be a secret.
+// errNoVariable does not quote the text, which may be a secret.
 var errNoVariable = errors.New(`want "${" only where a variable such as ${user} begins`)
 
 func compile(text string, known map[string]variable) (t template, err error) {
@@ -220,8 +220,8 @@ func (q *requests) fill(connection int, r *handshake.Request) {
 	}
 }
 
-// appendField appends a field as net/http writes it: spaces around a value are
-// no part of it, and an empty User-Agent is none.
+// appendField appends a field as net/http writes it: spaces around a value do not belong to it,
+// and an empty User-Agent is left out.
 func appendField(fields []handshake.Field, name, value string) []handshake.Field {
 	value = strings.Trim(value, " \t")
 	if value == "" && isUserAgent(name) {

@@ -63,8 +63,8 @@ func (r *socketRecorder) sample(metric *metrics.Metric, value float64, tags *met
 	return metrics.Sample{TimeSeries: metrics.TimeSeries{Metric: metric, Tags: tags}, Time: time.Now(), Value: value}
 }
 
-// flush tells what was counted since it was told last. While k6 takes nothing,
-// counts wait for the next time.
+// flush reports the counts since the last report. While k6 takes no samples, counts wait for the
+// next time.
 func (r *socketRecorder) flush(t engine.Traffic) {
 	if !r.outbox.full() {
 		r.put(r.counted(t), nil)

@@ -15,8 +15,8 @@ import (
 // stepTag is on all samples of a step.
 const stepTag = "step"
 
-// step is what one step of a growing load came to, exactly: k6 tells a script
-// nothing of its own metrics before the end. A nil step keeps nothing.
+// step is the exact figures of one step of a growing load: k6 does not show a script its own
+// metrics before the end. A nil step keeps nothing.
 type step struct {
 	mu    sync.Mutex
 	name  string

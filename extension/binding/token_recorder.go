@@ -69,7 +69,7 @@ func (r *recorder) tokenWindow(w *tokens.Window) {
 			continue // this side's own
 		case tokens.Finished, tokens.Refused:
 		case tokens.Ours:
-			// Those that were never opened have a reason of their own.
+			// Requests that were never opened have a reason of their own.
 			s.count(m.TokenFailures, n-(refused-w.Outcomes[tokens.Refused]), "reason", o.String())
 		default:
 			s.count(m.TokenFailures, n, "reason", o.String())

@@ -92,7 +92,7 @@ type tokenShard struct {
 func (s *tokenShard) drive(ctx context.Context) (*tokenOutcome, error) {
 	tick := time.NewTicker(pushEvery)
 	defer tick.Stop()
-	// Each request has its own time-out: this is for what has none, and a bug.
+	// Each request has its own timeout: this one is for a request without, and for a bug.
 	overdue := time.NewTimer(s.atMost + endWithin)
 	defer overdue.Stop()
 	interrupted := ctx.Done()

@@ -22,8 +22,7 @@ type userTable struct {
 	users *users.Users
 }
 
-// userFiles are those that the process has read: each once, for all its
-// virtual users.
+// userFiles are the files that the process has read: each once, for all its virtual users.
 type userFiles struct {
 	mu   sync.Mutex
 	read map[string]*userTable

@@ -31,7 +31,7 @@ type socketObject struct {
 	link      *socketLink
 	state     int64
 	protocol  string
-	// extensions are those that were agreed on.
+	// extensions are the agreed ones.
 	extensions string
 }
 
@@ -113,7 +113,7 @@ func (s *socketObject) requireOpen(method string) {
 	}
 }
 
-// requireTwoWay refuses what an event stream has no way for.
+// requireTwoWay refuses a method that an event stream cannot serve.
 func (s *socketObject) requireTwoWay(method string) {
 	if s.link.isStream {
 		common.Throw(s.rt, errors.New("WebSocket."+method+": expected a ws:// or wss:// URL, got an event stream's, on which nothing can be sent"))

@@ -107,8 +107,8 @@ func (l *socketLink) ping() {
 
 func (l *socketLink) post(e *socketEvent) { l.mail.post(e) }
 
-// failure is an error event. Of what err says, a peer may have chosen some:
-// nothing of it may reach a terminal but what can be printed.
+// failure is an error event. A peer may have chosen parts of err's text: only printable
+// characters of it may reach a terminal.
 func failure(at clock.Time, state int64, reason string, err error) *socketEvent {
 	message := ""
 	if err != nil {
@@ -136,7 +136,7 @@ func (l *socketLink) Opened(c *engine.Conn, o *engine.Opening) {
 	l.post(&socketEvent{kind: "open", at: o.Opened, state: stateOpen, fields: fields})
 }
 
-// extensions are those that were agreed on, as the server's answer says them.
+// extensions are the agreed ones, as the server's answer writes them.
 func extensions(o *engine.Opening) string {
 	if o.Deflate == nil {
 		return ""
@@ -235,7 +235,7 @@ func (l *socketLink) ponged(m engine.Message) {
 	}
 }
 
-// Alarm tells k6 once a second what was counted.
+// Alarm gives k6 the counts once a second.
 func (l *socketLink) Alarm(c *engine.Conn, now clock.Time) {
 	l.out.flush(l.traffic)
 	c.SetAlarm(now.Add(pushEvery))

@@ -29,7 +29,7 @@ type socketOptions struct {
 	tags                 map[string]string
 }
 
-// maxReceiveBuffer is what Linux takes at the most (net/core/sock.c).
+// maxReceiveBuffer is the largest value that Linux takes (net/core/sock.c).
 const maxReceiveBuffer = 1 << 30
 
 // readSocketOptions checks the constructor's arguments. Like those of

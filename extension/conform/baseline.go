@@ -47,7 +47,7 @@ func ReadBaseline(path string) (*Baseline, error) {
 // WriteBaseline writes the failures among results.
 func WriteBaseline(path string, results []Result) error { return writeJSON(path, BaselineOf(results)) }
 
-// Outcome is a run's failures, told apart by what was known before.
+// Outcome is a run's failures, split into known and new ones.
 type Outcome struct {
 	// Failed are new: no baseline knows them.
 	Failed []*Result
@@ -57,8 +57,7 @@ type Outcome struct {
 	UnexpectedPasses []*Result
 }
 
-// Compare sorts results by a baseline, which may be nil, and marks those that
-// it knows.
+// Compare sorts results by a baseline, which may be nil, and marks the ones that it knows.
 func Compare(results []Result, b *Baseline) (o Outcome) {
 	for i := range results {
 		r := &results[i]

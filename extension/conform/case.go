@@ -2,7 +2,7 @@ package conform
 
 import "time"
 
-// Testee is the role of what is tested.
+// Testee is the role of the implementation under test.
 type Testee byte
 
 // The roles; a case that is for both is zero.
@@ -12,8 +12,8 @@ const (
 	Client
 )
 
-// Case is one test: what is sent, and which outcomes pass. A case that matches
-// no outcome is FAILED.
+// Case is one test: the bytes to send, and the outcomes that pass. A case that matches no outcome
+// is FAILED.
 type Case struct {
 	ID    string
 	Title string // what is sent, and what must follow
@@ -55,8 +55,8 @@ type CloseWant struct {
 	// dropping TCP. Otherwise this side closes with code 1000, when the events
 	// match.
 	ByTestee bool
-	// Either allows both: the testee fails the connection (OK), or takes what
-	// was sent, with the events of NonStrict, and this side closes.
+	// Either allows both: the testee fails the connection (OK), or takes the message, with the
+	// events of NonStrict, and this side closes.
 	Either bool
 	// Codes that a Close frame of the testee may carry. It may carry none. No
 	// Codes means any.

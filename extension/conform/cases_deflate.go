@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// deflateCases are groups 23 and 24: permessage-deflate beyond the groups that
-// the field knows, and what is offered besides.
+// deflateCases are groups 23 and 24: permessage-deflate beyond the groups that the field knows,
+// and unusual offers.
 func deflateCases() []Case {
 	var all []Case
 	numbered := func(group string, cases ...Case) {

@@ -48,9 +48,8 @@ func limitCases() (all []Case) {
 	})
 }
 
-// fragments are a message's frames; size 0 makes one of it. Where the size
-// divides the message, an empty frame ends it: a sender does not always know
-// that its message is over.
+// fragments are a message's frames; size 0 means a single frame. If the size divides the message,
+// an empty frame ends it: a sender does not always know that its message is over.
 func fragments(op Op, payload []byte, size int) (frames []Frame) {
 	if size == 0 || size >= len(payload) {
 		return []Frame{{Fin: true, Op: op, Payload: payload}}

@@ -161,8 +161,8 @@ func masks() []Case {
 	}
 }
 
-// lengths are forms of a length that a sender must not choose. The RFC does not
-// oblige a receiver to notice those that are merely too long.
+// lengths are forms of a length that a sender must not choose. The RFC does not oblige a receiver
+// to notice forms that are merely too long.
 func lengths() []Case {
 	const rfc = "RFC 6455 5.2"
 	form := func(title string, f Frame, bytes int) Case {

@@ -55,8 +55,8 @@ func (t *Target) dialTCP(ctx context.Context, silence time.Duration) (net.Conn, 
 	return Dial(ctx, t.URL, t.TLS, protocols...)
 }
 
-// Dial connects to a server, with TLS where the URL's scheme is wss or https.
-// config is as in a Target; protocols are those of HTTP that may be spoken (ALPN).
+// Dial connects to a server, with TLS if the URL's scheme is wss or https. The config is as in a
+// Target; protocols are the versions of HTTP that may be spoken (ALPN).
 func Dial(ctx context.Context, to *url.URL, config *tls.Config, protocols ...string) (net.Conn, error) {
 	host, secure := to.Host, to.Scheme == "wss" || to.Scheme == "https"
 	if to.Port() == "" {

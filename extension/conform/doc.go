@@ -7,6 +7,6 @@
 // judges the record ([Judge]). It writes raw bytes and reads with a strict
 // reader of its own, so it shares no code with the engine.
 //
-// Verdicts depend on the order of events. A time-out only ends a case in which
-// the testee does nothing.
+// Verdicts depend on the order of events. A timeout only ends a case in which the testee does
+// nothing.
 package conform

@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// Kind is what an event is.
+// Kind is the kind of an event.
 type Kind byte
 
 // The kinds of events. Only those up to Stop, but not Ping and

@@ -35,7 +35,7 @@ type caseFile struct {
 	RemoteReason *string `json:"remoteCloseReason"`
 }
 
-// Subject is what is tested, as reports name it.
+// Subject is the implementation under test, as reports name it.
 type Subject string
 
 // The subjects.

@@ -33,8 +33,8 @@ type FuzzingServer struct {
 	open    sync.WaitGroup
 }
 
-// Serve takes connections until the listener is closed, and then waits for
-// those that are open. Cancelling ctx drops them.
+// Serve takes connections until the listener is closed, and then waits for the open ones.
+// Cancelling ctx drops them.
 func (s *FuzzingServer) Serve(ctx context.Context, l net.Listener) error {
 	defer s.open.Wait()
 	s.prepare()
@@ -362,7 +362,7 @@ func (l *link) tell(request *head, text string) {
 	l.play(c, &Trace{})
 }
 
-// drain lets the peer read what was sent before the connection is dropped.
+// drain lets the peer read everything sent before the connection is dropped.
 func (l *link) drain() {
 	l.closeWrite()
 	l.conn.SetReadDeadline(time.Now().Add(time.Second))

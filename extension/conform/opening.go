@@ -18,7 +18,7 @@ type Opening struct {
 	Edit []edit
 	// Chop is how many octets of the head are written at once. Default: all.
 	Chop int
-	// Want is what the testee must make of it. Default: accept.
+	// Want is the answer that the testee must give. Default: accept.
 	Want OpenWant
 	// Statuses are those with which a server should refuse. Others that refuse
 	// are NON-STRICT. Default: any from 400 to 499.
@@ -77,7 +77,7 @@ const (
 	Either // both are lawful
 )
 
-// suits tells whether what was agreed is what the case needs.
+// suits tells whether the agreed extension is the one that the case needs.
 func (o *Opening) suits(noTakeover bool) bool {
 	return !(o.NeedTakeover && noTakeover || o.NeedNoTakeover && !noTakeover)
 }

@@ -73,8 +73,8 @@ func (p *player) step(s *Step) {
 	}
 }
 
-// send writes a step. That the testee is gone is no failure of this side: what
-// it did before decides.
+// send writes a step. A testee that is gone is not a failure of this side: its earlier behaviour
+// decides.
 func (p *player) send(s *Step) {
 	if s.Closes {
 		p.sent = true

@@ -24,8 +24,8 @@ type Spec struct {
 	ExcludeAgentCases map[string][]string `json:"exclude-agent-cases"`
 }
 
-// ReadSpec reads a spec file. Fields that it does not know are no error:
-// the older suite has options that mean nothing here.
+// ReadSpec reads a spec file. Unknown fields are not an error: the older suite has options that
+// mean nothing here.
 func ReadSpec(path string) (*Spec, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -87,8 +87,8 @@ func (s *Selection) Excluded(agent, id string) bool {
 	return false
 }
 
-// Choose are those of the numbers that cases name, without those that exclude
-// does, as a Selection has them.
+// Choose picks the numbers that cases name, without the ones that exclude names, as a Selection
+// has them.
 func Choose(ids, cases, exclude []string) (chosen []string, err error) {
 	for _, pattern := range slices.Concat(cases, exclude) {
 		if !slices.ContainsFunc(ids, func(id string) bool { return matchesCase(pattern, id) }) {

@@ -135,8 +135,7 @@ func (s *rawStreams) judge(target *Target, o *streamOpening, t *Trace) (Behavior
 	return OK, "the server accepted: " + got.String()
 }
 
-// greet begins the connection, and returns what is wrong with the server's
-// SETTINGS.
+// greet begins the connection, and returns the fault of the server's SETTINGS.
 func (s *rawStreams) greet(t *Trace) string {
 	io.WriteString(s.conn, http2.ClientPreface)
 	s.framer.WriteSettings(http2.Setting{ID: http2.SettingEnablePush, Val: 0})
@@ -209,7 +208,7 @@ func (a *streamAnswer) has(name string) bool {
 
 func (a *streamAnswer) accepts() bool { return a != nil && strings.HasPrefix(a.get(":status"), "2") }
 
-// wrong is what is wrong with an answer that accepts.
+// wrong is the fault of an answer that accepts.
 func (a *streamAnswer) wrong() string {
 	for _, name := range [...]string{"connection", "upgrade", "transfer-encoding"} {
 		if a.has(name) {

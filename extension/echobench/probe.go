@@ -57,7 +57,7 @@ func (p *probe) Closed(_ *engine.Conn, e engine.End) {
 	p.m.closed <- struct{}{}
 }
 
-// fail ends the case. What happens after its end is no failure.
+// fail ends the case. Later events are not failures.
 func (p *probe) fail(format string, args ...any) {
 	if p.over || p.got == len(p.times) {
 		return
@@ -230,7 +230,7 @@ func (p *probe) Message(_ *engine.Conn, m engine.Message) {
 	}
 }
 
-// wrong says what is wrong with an echo.
+// wrong describes the fault of an echo.
 func (p *probe) wrong(m *engine.Message) string {
 	switch {
 	case (m.Kind == engine.Binary) != p.m.Binary:

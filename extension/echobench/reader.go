@@ -9,8 +9,7 @@ import (
 	"strings"
 )
 
-// reader takes apart what was decoded from JSON, and keeps the first thing
-// that is wrong.
+// reader takes apart decoded JSON, and keeps the first error.
 type reader struct {
 	err       error
 	instances int // that share each case
@@ -19,8 +18,7 @@ type reader struct {
 // required marks a whole number without a default.
 const required = -1
 
-// fail says what was expected at a field, and what came. nil stands for
-// nothing.
+// fail reports the expected value of a field, and the actual one. nil stands for a missing one.
 func (r *reader) fail(field, expected string, got any) {
 	if r.err != nil {
 		return

@@ -20,7 +20,7 @@ const (
 	TimedOut Outcome = "TIMEOUT" // echoes were missing when the time was over
 )
 
-// Row is what was measured of one case with one server.
+// Row is the measurements of one case with one server.
 type Row struct {
 	Server  string
 	Case    Case

@@ -115,8 +115,8 @@ func ReadSpec(path string, instances int) (*Spec, []byte, error) {
 	return s, data, nil
 }
 
-// ParseSpec reads what a spec file holds, for so many instances that share each
-// case. The error names the field, what was expected and what came.
+// ParseSpec reads the content of a spec file, for so many instances that share each case. The
+// error names the field, the expected value and the actual one.
 func ParseSpec(data []byte, instances int) (*Spec, error) {
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.UseNumber()
@@ -166,8 +166,7 @@ func (r *reader) servers(v any) (servers []Server) {
 	return servers
 }
 
-// caseFields are those that stand in a case, or for all cases in the testset's
-// options.
+// caseFields are the fields of a case. In the testset's options they hold for all cases.
 var caseFields = []string{"count", "size", "timeout", "binary", "sync", "verify", "connections", "depth", "rate"}
 
 // handshakeFields are those of them that a case of handshakes has.

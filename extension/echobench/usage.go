@@ -9,7 +9,7 @@ type usage struct {
 	resident int64         // bytes
 }
 
-// since is what was needed after an earlier look.
+// since is the use after an earlier look.
 func (u usage) since(before usage) usage {
 	u.known = u.known && before.known
 	u.cpu -= before.cpu

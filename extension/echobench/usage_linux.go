@@ -12,11 +12,11 @@ import (
 // keepTime has the present thread woken when its timers are due, rather than up
 // to 50 µs later (PR_SET_TIMERSLACK in prctl(2)).
 func keepTime() {
-	// Where it fails, messages are written later, which is measured.
+	// If it fails, messages are written later, which is measured.
 	_ = unix.Prctl(unix.PR_SET_TIMERSLACK, 1, 0, 0, 0)
 }
 
-// usageOf reads what a process has needed from /proc (proc(5)).
+// usageOf reads a process's use of CPU and memory from /proc (proc(5)).
 func usageOf(pid int) (u usage) {
 	if pid == 0 {
 		return u

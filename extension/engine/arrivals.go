@@ -20,8 +20,8 @@ type arrivals struct {
 	since clock.Time
 	wall  clock.Wall // read right before the last look, for the kernel's stamps
 
-	// Of looks that the kernel had more to tell than they have room for: from
-	// the look at mark on, so many sockets may still have to be told of.
+	// For looks with less room than the kernel had reports: untold is how many
+	// sockets it may still have to report, from the look at mark on.
 	mark   clock.Time
 	untold int
 }
@@ -29,12 +29,12 @@ type arrivals struct {
 // look begins a look: the kernel is to be asked right after.
 func (a *arrivals) look() { a.wall = a.wall.Again() }
 
-// handled ends a round: what the last look told of is read. told is of how many
-// sockets that was, room of how many it could be, sockets how many there may be.
+// handled ends a round: the sockets of the last look are read. The look reported
+// told sockets and had room for room; there may be sockets of them.
 //
-// The kernel tells of sockets in the order in which they became readable, and
-// of each once at a time. So after full looks at as many as there are, none is
-// left of those that were readable at the first.
+// The kernel reports sockets in the order in which they became readable, and
+// each once at a time. So after full looks at as many sockets as there are, none
+// is left that was readable at the first look.
 func (a *arrivals) handled(told, room, sockets int) {
 	if told < room {
 		a.since, a.untold = a.wall.Read, 0
@@ -57,9 +57,9 @@ func (a *arrivals) handled(told, room, sockets int) {
 func (a *arrivals) woken(at clock.Time) { a.since = max(a.since, at) }
 
 // of is the arrival of bytes that were read just now from a socket where
-// nothing had been left unread at since. stamp is the kernel's, in nanoseconds
-// since the Unix epoch, 0 for none. exact tells whether at is known to be when
-// the last packet arrived.
+// nothing had been left unread at since. The kernel's stamp is in nanoseconds
+// since the Unix epoch, 0 for none. If the last packet is known to have arrived
+// at the result's At, exact is true.
 func (a *arrivals) of(stamp int64, since, now clock.Time) (_ wire.Arrival, exact bool) {
 	if stamp == 0 {
 		return wire.Arrival{Since: since, At: now, Read: now}, false

@@ -138,7 +138,7 @@ func (k *carrier) settle() {
 		k.fail(errFlood)
 		return
 	}
-	// Where that fails, the poller tells of it.
+	// If that fails, the poller reports it.
 	_ = k.send()
 	if len(k.lanes) == 0 && !k.server && k.conn.state == up {
 		k.part(http2.NoError, "")

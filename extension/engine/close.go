@@ -14,9 +14,9 @@ func (c *Conn) Close() {
 	c.CloseWith(normal, "")
 }
 
-// CloseWith is Close with a code and reason of WebSocket (RFC 6455 section
-// 7.1.2). code goes out as it is, but for 1005, which is a Close frame without
-// one; of reason, its first 123 bytes.
+// CloseWith is Close with a code and reason of WebSocket (RFC 6455 section 7.1.2). code goes out
+// unchanged, except 1005, which sends a Close frame without a code. The first 123 bytes of reason
+// are sent.
 func (c *Conn) CloseWith(code uint16, reason string) {
 	switch {
 	case c.state < up:
@@ -108,9 +108,8 @@ func (c *Conn) part() {
 // on which both have said their last.
 const lingers = 500 * time.Millisecond
 
-// linger waits for the server's END_STREAM, and resets a stream that it does not
-// end: some servers never do, and some break off the whole connection where the
-// client is the first.
+// linger waits for the server's END_STREAM, and resets a stream that it does not end. Some
+// servers never do, and some break off the whole connection if the client is the first.
 func (c *Conn) linger() { c.awaitEnd(min(lingers, c.loop.options.Timeouts.Close)) }
 
 // awaitEnd waits for the end of what the peer sends.

@@ -136,7 +136,7 @@ func (c *Conn) AwaitsProxy() bool {
 	return c.state <= tunnelling && c.opening.proxy != nil
 }
 
-// setBetween is called where one of these came or went.
+// setBetween is called when one of them came or went.
 func (c *Conn) setBetween() {
 	c.between = c.secure != nil || c.throttle != nil || c.lane != nil
 }

@@ -22,8 +22,7 @@ type Dial struct {
 	Source netip.Addr
 	// Due is the intended start. Default: now.
 	Due clock.Time
-	// Deflate is what is offered to compress messages by (RFC 7692). Default: they
-	// are not compressed.
+	// Deflate is the offer to compress messages (RFC 7692). Default: they are not compressed.
 	Deflate *deflate.Options
 	// EventStream asks for an event stream (WHATWG HTML section 9.2) instead of a
 	// WebSocket connection. Its messages are JSON text, {"event", "id", "data"}: see

@@ -79,8 +79,7 @@ func parseURL(raw, plain, secure string) (e Endpoint, path string, err error) {
 	return e, u.RequestURI(), nil
 }
 
-// parseError is what is wrong with a URL, without the URL: secrets may be in it,
-// and which part of it they are is not known.
+// parseError is the fault of a URL, without the URL: any part of it may be a secret.
 func parseError(raw string, err error) error {
 	if strings.Contains(raw, "@") {
 		return errors.New("engine: a URL that cannot be read: want no user or password in it; send an Authorization header")

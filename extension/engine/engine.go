@@ -66,8 +66,8 @@ func (e *Engine) Loops() []*Loop { return e.loops }
 // Options are the options in effect, defaults included.
 func (e *Engine) Options() Options { return e.options }
 
-// Buffer is the memory of half received messages, which Options.BufferedBytes
-// bounds, for those who keep some, too.
+// Buffer is the memory of half received messages, which Options.BufferedBytes bounds. Others that
+// keep some share it.
 func (e *Engine) Buffer() *frame.Buffer { return e.options.buffer }
 
 // Close ends all connections at once, without a Close frame, and waits for the

@@ -64,8 +64,8 @@ type sock struct {
 	unread  bool // it may hold what arrived before arrivals.since; see Conn.unreadSince
 }
 
-// events are what the kernel is to tell of, each time anew, not for as long as
-// it lasts: so it looks at a socket once for each arrival.
+// events are the ones that the kernel reports, each time anew, not for as long as they last. So
+// it looks at a socket once for each arrival.
 func (s *sock) events() uint32 {
 	const always = unix.EPOLLOUT | unix.EPOLLET
 	if s.reading {
@@ -168,11 +168,10 @@ func (p *epoll) socketError(slot int32) error {
 	return io.EOF
 }
 
-// readable reads until nothing is left. The kernel tells of each arrival once,
-// so a connection that is not read to its end is to be told of again. That less
-// was read than was asked for shows the end, but for two things: the
-// connection's own end, which no arrival will tell of, and urgent data, before
-// which every read ends (tcp(7), MSG_OOB).
+// readable reads until nothing is left. The kernel reports each arrival once, so a connection
+// that is not read to its end must be asked for again. A short read shows that nothing is left,
+// with two exceptions. No arrival reports the connection's own end, and every read ends before
+// urgent data (tcp(7), MSG_OOB).
 func (p *epoll) readable(c *Conn, slot int32, turn uint16, events uint32) {
 	toTheEnd, urgent := events&^(unix.EPOLLIN|unix.EPOLLOUT) != 0, events&unix.EPOLLPRI != 0
 	since := p.arrivals.since
@@ -243,7 +242,7 @@ func (p *epoll) leaveUnread(c *Conn) {
 	}
 }
 
-// arm has the kernel tell of what c's socket holds already.
+// arm has the kernel report the bytes that c's socket holds already.
 func (p *epoll) arm(c *Conn) {
 	s := &p.socks[c.slot]
 	p.control(unix.EPOLL_CTL_MOD, int(s.fd), s.events(), c.slot, int32(s.turn))
@@ -315,8 +314,7 @@ func (p *epoll) unread(c *Conn) int {
 }
 
 func (p *epoll) settled(c *Conn) clock.Time {
-	// A peer that sends faster than it is read must not put off all time-outs for
-	// ever.
+	// A peer that sends faster than it is read must not put off all timeouts for ever.
 	const longest = time.Second
 	settled := p.loop.settled
 	if int(c.slot) < len(p.socks) && p.socks[c.slot].reading && p.socks[c.slot].unread {

@@ -87,10 +87,10 @@ func (p *epoll) poll(until clock.Time) int {
 }
 
 const (
-	// unheard is how long a loop that waits leaves the scheduler without a word.
-	// After 10 ms it would be taken for stuck and looked after every 20 µs
-	// (retake and sysmon in Go's runtime/proc.go), which costs a process that
-	// waits as often as it works a tenth of its processor time.
+	// unheard is how long a loop that waits leaves the scheduler without a word. After 10 ms the
+	// scheduler would take it for stuck and look at it every 20 µs (retake and sysmon in Go's
+	// runtime/proc.go). That costs a process that waits as often as it works a tenth of its
+	// processor time.
 	unheard = 5 * time.Millisecond
 	// quiet is after how long without an event a loop waits on without that.
 	quiet = 100 * time.Millisecond
@@ -110,9 +110,9 @@ func (p *epoll) mayWait(until clock.Time) clock.Time {
 	return until
 }
 
-// unusedBounds is after how many waits whose bound on the next arrivals was of no
-// use the loop goes without in its shorter ones: where each read has one message,
-// the stamp alone tells its arrival.
+// unusedBounds counts waits whose bound on the next arrivals was useless. After that many, the
+// loop takes no bound in its shorter waits: if each read has one message, the stamp alone tells
+// its arrival.
 const unusedBounds = 1000
 
 // block waits for events, at most until the instant given (0: for ever), and

@@ -134,7 +134,7 @@ func (p *goroutines) wait(until clock.Time) (settled clock.Time) {
 			more = false
 		}
 	}
-	// Two goroutines to a socket at the most wait for their turns, in order.
+	// At most two goroutines to a socket wait for their turns, in order.
 	p.arrivals.handled(told, room, room+2*len(p.socks))
 	return p.arrivals.since
 }

@@ -41,8 +41,7 @@ func (c *Conn) refused(err error, status int, location []byte) {
 	c.fail(handshakeReason(err, status), refusal(err, status, location))
 }
 
-// greeted takes bytes of the peer's handshake, and returns those that are
-// messages already.
+// greeted takes bytes of the peer's handshake, and returns the ones that are messages already.
 func (c *Conn) greeted(b []byte, more bool, a wire.Arrival) (rest []byte) {
 	if c.wire == eventStream {
 		return c.streamAnswered(b, a.At)
@@ -103,7 +102,7 @@ func (c *Conn) speaks(b []byte) []byte {
 	return b
 }
 
-// decline answers a request that is no handshake, and ends the connection.
+// decline answers a request that is not a handshake, and ends the connection.
 func (c *Conn) decline(f Failure) {
 	if err := c.write([]byte(websocket.Declined(f.Err))); err != nil {
 		c.fail(errnoReason(err), err)

@@ -12,7 +12,7 @@ import (
 type (
 	// Message is one message as it came in.
 	Message = wire.Message
-	// Kind is what a message is.
+	// Kind is the kind of a message.
 	Kind = wire.Kind
 	// End is how an open connection ended.
 	End = wire.End

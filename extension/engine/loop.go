@@ -172,8 +172,7 @@ func (l *Loop) runPosted() {
 // connections, and about the end of that, is gone along with.
 const lastTurns = 100
 
-// end aborts all connections. What is posted meanwhile still runs, and what is
-// dialled meanwhile fails.
+// end aborts all connections. Functions posted meanwhile still run, and dials meanwhile fail.
 func (l *Loop) end() {
 	for turn := 0; ; turn++ {
 		for i := 0; i < len(l.conns); i++ { // a handler may dial

@@ -52,11 +52,10 @@ type Options struct {
 	// receive buffer, in bytes; of HTTP/2 it is each stream's window. Default: the
 	// kernel's own choice, and 65,535 bytes (RFC 9113 section 6.9.2).
 	ReceiveBuffer int
-	// Coalesce is how long a loop that had nothing to do waits, after the first
-	// arrival, for more, as network cards do: it reads many at once, and
-	// whoever sends need not wake it for each. Receive times are the kernel's
-	// and stay exact; what a handler does about a message is later by so much.
-	// Epoll only. Default 0: each arrival is read at once.
+	// Coalesce is how long an idle loop waits for more after the first arrival, as network cards
+	// do. It reads many at once, and a sender need not wake it for each. Receive times are the
+	// kernel's and stay exact; a handler's reaction to a message is later by this time. Epoll
+	// only. Default 0: each arrival is read at once.
 	Coalesce time.Duration
 	// RealTime has the loops run before every ordinary thread of the machine,
 	// so that they read on time beside a busy server. New fails where the
@@ -82,9 +81,8 @@ type Options struct {
 	// taken from the URL where it has none, and renegotiation is refused
 	// whatever it says. Default: the system's roots.
 	TLS *tls.Config
-	// ServerTLS is what a Listener's connections are secured by; it needs a
-	// certificate. Where it has no NextProtos, HTTP/2 and HTTP/1.1 are chosen.
-	// Default: they are not secured.
+	// ServerTLS secures a Listener's connections; it needs a certificate. If it has no
+	// NextProtos, HTTP/2 and HTTP/1.1 are chosen. Default: they are not secured.
 	ServerTLS *tls.Config
 }
 

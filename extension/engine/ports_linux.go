@@ -6,10 +6,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ports narrows the kernel's search for a local port. Left alone, connect
-// tries one port after the other, first the even then the odd ones: beyond
-// some 14,000 connections to one server that is thousands of tries for each,
-// and most of the time that connecting takes. A window of a few ports that
+// ports narrows the kernel's search for a local port. Left alone, connect tries one port after
+// the other, first the even then the odd ones. Beyond some 14,000 connections to one server, each
+// takes thousands of tries, and most of the time goes into them. A window of a few ports that
 // moves on with each connection finds a free one at once.
 type ports struct {
 	low, high int // the system's ephemeral ports; 0 where windows cannot be used

@@ -5,9 +5,9 @@ import (
 	"xk6-realtime/engine/wire"
 )
 
-// received is called by the poller with bytes as they came, which are good
-// during the call. more says that others may have been there to be read with
-// them, after them: then a.At is only the latest that their last can have come.
+// received is called by the poller with bytes as they came, which are good during the call. If
+// more bytes may have been there to be read after them, more is true: then a.At is only the
+// latest time at which their last can have come.
 func (l *Loop) received(c *Conn, b []byte, more bool, a wire.Arrival) {
 	if c.traffic != nil {
 		c.traffic.Received += int64(len(b))
@@ -48,7 +48,7 @@ func (c *Conn) takeBytes(b []byte, more bool, a wire.Arrival) {
 	}
 }
 
-// takeOther is takeBytes for wires that are no WebSocket on a connection of its own.
+// takeOther is takeBytes for wires other than a WebSocket on a connection of its own.
 func (c *Conn) takeOther(b []byte, more bool, a wire.Arrival) {
 	if c.wire == eventStream {
 		c.takeEvents(b, more, a)
@@ -57,8 +57,8 @@ func (c *Conn) takeOther(b []byte, more bool, a wire.Arrival) {
 	}
 }
 
-// takeEarly takes bytes that came before the connection was open, and returns
-// those that are messages already.
+// takeEarly takes bytes that came before the connection was open, and returns the ones that are
+// messages already.
 func (c *Conn) takeEarly(b []byte, more bool, a wire.Arrival) (rest []byte) {
 	earliest := a.At
 	if more {
@@ -87,10 +87,10 @@ func (c *Conn) takeEarly(b []byte, more bool, a wire.Arrival) (rest []byte) {
 // be (RFC 6455 section 5.5.2): a peer that does not read answers none.
 func (c *Conn) AnswerPings(on bool) { c.socket.AnswerPings(on) }
 
-// Settled is an instant up to which all that arrived on the connection was handed
-// out: what has not come by a time-out before it has not come in time. After it,
-// something may lie in the kernel that the loop has not come round to. What a
-// pause or a read rate leaves there counts as not come.
+// Settled is an instant up to which all messages that arrived on the connection were handed out.
+// A message with a timeout before it that was not handed out has not come in time. Later bytes
+// may lie in the kernel that the loop has not come round to. Bytes that a pause or a read rate
+// leaves there count as not come.
 func (c *Conn) Settled() clock.Time {
 	if c.lane != nil && c.lane.carrier != nil {
 		return c.loop.poll.settled(c.lane.carrier.conn)
@@ -98,8 +98,8 @@ func (c *Conn) Settled() clock.Time {
 	return c.loop.poll.settled(c)
 }
 
-// Pause stops reading from the socket, so that the peer's window closes. What
-// was read already is still handed out.
+// Pause stops reading from the socket, so that the peer's window closes. Messages that were read
+// already are still handed out.
 func (c *Conn) Pause() {
 	if !c.paused && c.state <= up {
 		c.paused = true

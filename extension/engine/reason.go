@@ -11,12 +11,12 @@ import (
 	"xk6-realtime/engine/handshake"
 )
 
-// Reason is why a connection was never opened, out of a closed list: the
-// constants below, each HTTP status from 100 to 599 as itself, and each of a
-// proxy as ProxyStatus makes it.
+// Reason is why a connection was never opened, out of a closed list. The list is the constants
+// below, each HTTP status from 100 to 599 as itself, and each status of a proxy in the form of
+// ProxyStatus.
 type Reason uint16
 
-// Reasons that are no HTTP status.
+// Reasons other than an HTTP status.
 const (
 	ReasonNone           Reason = iota
 	ReasonDNS                   // the host name has no address
@@ -75,7 +75,7 @@ func (r Reason) OfProxy() bool {
 	return r >= proxyStatuses || r >= ReasonProxyDNS && r <= ReasonProxyBadAnswer
 }
 
-// ofProxy is what a reason is called where the other end was a proxy.
+// ofProxy is the name of a reason if the other end was a proxy.
 func ofProxy(r Reason) Reason {
 	switch r {
 	case ReasonDNS:
@@ -176,7 +176,7 @@ var ErrBlocked = errors.New("not allowed")
 // behave.
 var ours = [...]Reason{ReasonHeaderTooLarge, ReasonNoPorts, ReasonNoDescriptors, ReasonNoMemory, ReasonBlocked, ReasonAborted}
 
-// IsOurs tells whether the reason says nothing of the peer.
+// IsOurs tells whether this side or its machine is the cause, not the peer.
 func (r Reason) IsOurs() bool { return slices.Contains(ours[:], r) || r.OfProxy() }
 
 // A Failure is why one connection was never opened.

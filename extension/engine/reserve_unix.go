@@ -4,11 +4,10 @@ package engine
 
 import "golang.org/x/sys/unix"
 
-// ReserveDescriptors makes room in the process's table of descriptors for so
-// many more. On Linux that table grows by doubling, and each time a process
-// with several threads waits for all processors: tens of milliseconds in which
-// no loop runs, in the midst of a ramp. Where the limit is lower, it makes room
-// up to it.
+// ReserveDescriptors makes room in the process's table of descriptors for so many more. On Linux
+// that table grows by doubling. Each time, a process with several threads waits for all
+// processors: for tens of milliseconds no loop runs, in the midst of a ramp. If the limit is
+// lower than n, it makes room up to the limit.
 func ReserveDescriptors(n int) {
 	fd, err := unix.Dup(2) // any that is open
 	if err != nil {

@@ -11,10 +11,10 @@ import (
 	"xk6-realtime/engine/clock"
 )
 
-// runDelay tells when the kernel woke a thread from a wait, however late the
-// thread ran then. The scheduler keeps account of how long each thread was ready
-// and had no processor, in /proc/self/task/…/schedstat; where it does not, or the
-// goroutine came back from the wait on another thread, nothing is told.
+// runDelay tells when the kernel woke a thread from a wait, however late the thread ran then. The
+// scheduler keeps account of how long each thread was ready and had no processor, in
+// /proc/self/task/…/schedstat. Without that account, or if the goroutine came back from the wait
+// on another thread, there is no answer.
 type runDelay struct {
 	threads []threadAccount // of the threads that the loop ran on last
 	waiting *threadAccount  // of the present wait; nil where none is kept
@@ -24,9 +24,8 @@ type runDelay struct {
 
 type threadAccount struct{ thread, fd int }
 
-// ranLate is a thread's account: how long it was ready without a processor, how
-// often it was given one, how often it went to rest, and how often it was made to
-// leave its processor.
+// ranLate is a thread's account. It has the time that the thread was ready without a processor,
+// and how often it was given one, went to rest, and was made to leave its processor.
 type ranLate struct {
 	delay         time.Duration
 	turns         uint64

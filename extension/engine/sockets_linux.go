@@ -154,8 +154,7 @@ func (p *epoll) accept(s *listening) {
 		switch errno {
 		case 0:
 		case unix.EMFILE, unix.ENFILE:
-			// Others may close. Until then the kernel would tell of those that
-			// wait at each look.
+			// Others may close. Until then the kernel would report the waiting ones at each look.
 			const rest = 10 * time.Millisecond
 			p.control(unix.EPOLL_CTL_MOD, s.fd, 0, 0, listenMark)
 			s.again.Set(until(rest))

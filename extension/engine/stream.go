@@ -43,7 +43,7 @@ func (c *Conn) Comments() int64 {
 	return c.stream.Comments()
 }
 
-// stream is an event stream, and what is measured of it.
+// stream is an event stream, and its measurements.
 type stream struct {
 	eventstream.Stream
 	due     clock.Time // its intended start

@@ -2,9 +2,8 @@ package engine
 
 import "xk6-realtime/engine/clock"
 
-// timers is a heap of what is due, four children to a node. An owner may have
-// several entries, told apart by kind, and keeps each one's place so that a
-// change costs no search.
+// timers is a heap of due times, four children to a node. An owner may have several entries, told
+// apart by kind, and keeps each one's place so that a change costs no search.
 type timers struct {
 	heap    []timer
 	ringing clock.Time // what is due by then is ringing; 0 while nothing is
@@ -77,7 +76,7 @@ func (h *timers) remove(i int) {
 	}
 }
 
-// fire rings what is due at now.
+// fire rings the timers that are due at now.
 func (h *timers) fire(now clock.Time) {
 	h.ringing = now
 	for len(h.heap) > 0 && h.heap[0].at <= now {

@@ -15,10 +15,10 @@ import (
 // plaintextBytes holds one TLS record (RFC 8446 section 5.1).
 const plaintextBytes = 16 << 10
 
-// secure is the TLS layer of a connection. crypto/tls wants a connection that
-// blocks during the handshake, so that runs in a goroutine, fed by the loop.
-// Afterwards it reads what the loop has received until errWait, which it takes
-// as a pause because it is temporary: a connection at rest has no goroutine.
+// secure is the TLS layer of a connection. crypto/tls wants a connection that blocks during the
+// handshake, so that runs in a goroutine, fed by the loop. Afterwards it reads the bytes that the
+// loop has received, until errWait. It takes that error as a pause because it is temporary: a
+// connection at rest has no goroutine.
 type secure struct {
 	c   *Conn
 	tls *tls.Conn

@@ -7,7 +7,7 @@ import (
 	"xk6-realtime/engine/handshake"
 )
 
-// tunnelStep is what a proxy is to answer.
+// tunnelStep is the answer that a proxy owes.
 type tunnelStep uint8
 
 const (
@@ -71,8 +71,8 @@ func (c *Conn) tunnelled(b []byte, at clock.Time) (rest []byte) {
 	return nil
 }
 
-// answeredByProxy reads the answer to the present step from the start of b: its
-// size, 0 while it is incomplete, or what is wrong.
+// answeredByProxy reads the answer to the present step from the start of b: its size, 0 while it
+// is incomplete, or its fault.
 func (c *Conn) answeredByProxy(b []byte) (n int, r Reason, err error) {
 	o := c.opening
 	status := 0

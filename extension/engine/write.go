@@ -18,8 +18,8 @@ var (
 	ErrUnsent = errors.New("engine: the peer does not read, and the limit of unsent bytes is reached")
 )
 
-// Send sends one message, or a Ping or Pong. written is when this side went to
-// the kernel with it, room there or not: what comes later is not its doing.
+// Send sends one message, or a Ping or Pong. written is when this side went to the kernel with
+// it, room there or not: later delays are not its doing.
 func (c *Conn) Send(kind Kind, payload []byte) (written clock.Time, err error) {
 	if err := c.room(len(payload)); err != nil {
 		return 0, err

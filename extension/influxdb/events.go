@@ -11,14 +11,13 @@ import (
 
 const eventMeasurement = "realtime_event"
 
-// Tags of what was measured at one size of a load that grows (lib/steps.ts).
+// Tags of samples from one size of a load that grows (lib/steps.ts).
 const (
 	stepTag    = "step"
 	stepsOfTag = "steps_of"
 )
 
-// faults are the counters of what went wrong, and in which words the axis of time
-// says so.
+// faults are the counters of faults, each with its words on the axis of time.
 var faults = [...]struct{ metric, words string }{
 	{"ws_connect_failures", "connections could not be opened"},
 	{"ws_connection_drops", "connections dropped"},
@@ -33,7 +32,7 @@ const (
 	mostMarks = 50
 )
 
-// outbreak is what is known of one kind of fault.
+// outbreak is the state of one kind of fault.
 type outbreak struct {
 	last  int64 // the second of the last one
 	marks int

@@ -8,8 +8,8 @@ import (
 
 const openMeasurement = "realtime_open"
 
-// open counts the connections of this process, from those that were opened and
-// those that ended: not every scenario has a gauge of them.
+// open counts the connections of this process, from the opened and the ended ones: not every
+// scenario has a gauge of them.
 type open struct {
 	identity    identity
 	connections float64
@@ -22,7 +22,7 @@ func (o *open) of(all []seconds.Second, now time.Time) []*point {
 	var points []*point
 	for _, second := range all {
 		o.connections += opened(second)
-		// What comes late for a second that was told of is in the next one's.
+		// Late samples of a second that was reported count in the next one.
 		if second.Unix >= o.last {
 			o.last = second.Unix
 			points = append(points, o.at(second.Unix))

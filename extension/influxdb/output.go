@@ -1,6 +1,5 @@
-// Package influxdb is the k6 output `--out realtime-influxdb=URL`: what each
-// series came to in each second, in InfluxDB 1 or 2. docs/guides/influxdb.md describes
-// what is stored.
+// Package influxdb is the k6 output `--out realtime-influxdb=URL`: the figures of each series in
+// each second, in InfluxDB 1 or 2. docs/guides/influxdb.md describes the stored points.
 package influxdb
 
 import (

@@ -108,8 +108,8 @@ func tagged(name string) string {
 type pointer struct {
 	identity   identity
 	histograms *seconds.Histograms
-	// parts counts how often each second was given: samples that come late make
-	// a further part, which must not replace what was stored before.
+	// parts counts how often each second was given: samples that come late make a further part,
+	// which must not replace earlier points.
 	parts map[int64]int64
 }
 
@@ -222,8 +222,8 @@ func (f facts) addTo(tags map[string]string) map[string]string {
 	return tags
 }
 
-// runPoint tells of a run what the first line of a recording does; once it is
-// over, the last line too, in the same point.
+// runPoint holds the facts of a recording's first line; once the run is over, also of its last
+// line, in the same point.
 func runPoint(identity identity, facts facts, header seconds.Header, end *seconds.End) *point {
 	tags := facts.addTo(identity.tags())
 	// The name as a field: dashboards list runs by time, which tags are not.

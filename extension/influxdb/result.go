@@ -39,9 +39,9 @@ type result struct {
 func (r result) points(identity identity, facts facts, startedAt, endedAt time.Time, part string) []*point {
 	tags := facts.addTo(identity.tags())
 	tags["part"] = part
-	// For links, which take a time range from labels. Whole seconds: the points
-	// of the first second have the time when that second began, and the mark of
-	// the end comes a part of a millisecond after the last whole one.
+	// For links, which take a time range from labels. Whole seconds: the points of the first
+	// second have the time when that second began. The mark of the end comes a part of a
+	// millisecond after the last whole one.
 	tags["from"] = strconv.FormatInt(startedAt.Truncate(time.Second).UnixMilli(), 10)
 	tags["until"] = strconv.FormatInt(endedAt.Add(time.Second-1).Truncate(time.Second).UnixMilli(), 10)
 	points := []*point{{measurement: resultMeasurement, tags: tags, fields: r.Fields, at: startedAt}}

@@ -40,8 +40,8 @@ func createFile(path string, h seconds.Header) (*file, error) {
 	return &file{path: path, f: f}, nil
 }
 
-// begin writes the header. Without one it is no recording: where that fails the
-// file is not left in the way of the next run.
+// begin writes the header. Without one it is not a recording: if that fails, the file is not left
+// in the way of the next run.
 func (f *file) begin(header []byte) error {
 	err := f.write(header)
 	if err != nil {
@@ -59,7 +59,7 @@ func (f *file) write(lines []byte) error {
 	if n, err := f.f.Write(lines); err != nil {
 		f.err = fmt.Errorf("writing the recording: %w", err)
 		if n > 0 {
-			// Where this fails too, the reader meets a line cut short, and copes.
+			// If this fails too, the reader meets a line cut short, and copes.
 			_ = f.f.Truncate(f.size)
 		}
 		return errors.Join(f.err, f.f.Close())

@@ -1,6 +1,6 @@
-// Package recording is the k6 output `--out realtime=FILE`: one process's part
-// of a run, second by second, in a form that merges exactly with the parts of
-// other processes. docs/reference/recording-format.md describes the file.
+// Package recording is the k6 output `--out realtime=FILE`. It writes one process's part of a
+// run, second by second, in a form that merges exactly with the parts of other processes.
+// docs/reference/recording-format.md describes the file.
 package recording
 
 import (

@@ -25,10 +25,10 @@ import (
 // that matches: name such a series to [Ratios] as often.
 const MaxRepresentatives = 250_000
 
-// Ratios is the k of 1:k for each series of a process, from the values that are
-// expected of each in the whole run, such that their representatives stay below
-// [MaxRepresentatives] together. Series divide that equally; what one does not
-// need is for the others. Where k is 1, k6 sees every value.
+// Ratios is the k of 1:k for each series of a process, from the number of values that each is
+// expected to have in the whole run. The representatives of all series together stay below
+// [MaxRepresentatives]. Series divide that equally, and a series that needs less leaves the rest
+// to the others. If k is 1, k6 sees every value.
 func Ratios(expected []int64) []int64 {
 	ascending := make([]int, len(expected))
 	for i := range ascending {

@@ -7,12 +7,11 @@ import (
 	"xk6-realtime/engine/hist/bucket"
 )
 
-// A sampler picks one value of each `ratio` as a representative so that, over
-// all distributions that it was given so far, the distribution of the
-// representatives follows the exact one: at no value do the two cumulative
-// counts differ by more than a few representatives, whatever the order in which
-// the values came. What one of them leaves over is carried to the next, so a
-// tail too thin to be picked in any one second is still picked in its turn.
+// A sampler picks one value of each `ratio` as a representative. Over all distributions that it
+// was given so far, the distribution of the representatives follows the exact one. At no value do
+// the two cumulative counts differ by more than a few representatives, whatever the order in
+// which the values came. A remainder is carried to the next distribution, so a tail too thin to
+// be picked in any one second is still picked in its turn.
 type sampler struct {
 	ratio int64
 	// residual is, for each bucket, the values seen minus ratio times the
@@ -59,14 +58,13 @@ func (s *sampler) pick(bars []hist.Bar) []int {
 	return buckets
 }
 
-// place gives as many representatives as are due in all, where they bring the
-// cumulative counts closest together.
+// place gives as many representatives as are due in all, at the values that bring the cumulative
+// counts closest together.
 //
-// `due` is how many values up to a bucket have no representative yet. It may
-// fall from one bucket to the next, for representatives cannot be taken back,
-// but what is given up to a bucket can only rise. So the target is the
-// non-decreasing function with the least squared distance to `due` (isotonic
-// regression, by pooling adjacent violators), in whole representatives.
+// `due` is how many values up to a bucket have no representative yet. It may fall from one bucket
+// to the next, for representatives cannot be taken back, but the number given up to a bucket can
+// only rise. So the target is a non-decreasing function, in whole representatives. It has the
+// least squared distance to `due` (isotonic regression, by pooling adjacent violators).
 func (s *sampler) place(buckets []int) []int {
 	steps := s.steps[:0]
 	due := int64(0)

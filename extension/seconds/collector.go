@@ -19,7 +19,7 @@ type Collector struct {
 	give  func([]Second, Process)
 	usage usage
 
-	// One goroutine folds, another takes what is folded.
+	// One goroutine folds, another takes the folded seconds.
 	mu        sync.Mutex
 	fold      *fold
 	discarded bool
@@ -52,8 +52,7 @@ func (c *Collector) AddMetricSamples(containers []metrics.SampleContainer) {
 	}
 }
 
-// Discard drops what was folded, and all that comes: there is nowhere to give
-// it to.
+// Discard drops the folded seconds and all later ones: nobody takes them.
 func (c *Collector) Discard() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

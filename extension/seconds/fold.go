@@ -70,10 +70,10 @@ type Excluded struct {
 	// histogram's range and count as its bound. Those of the engine were bounded
 	// before.
 	OutOfRange int64 `json:"outOfRange"`
-	// NotFinite is how many values were left out because they are no numbers.
+	// NotFinite is how many values were left out because they are not finite numbers.
 	NotFinite int64 `json:"notFinite"`
-	// WithoutTags is how many series of k6, at the least, count in one without
-	// tags, as there were too many.
+	// WithoutTags is at least how many series of k6 count in one without tags, because there were
+	// too many.
 	WithoutTags int64 `json:"withoutTags"`
 }
 

@@ -50,11 +50,11 @@ type Header struct {
 	SegmentSequence string `json:"segmentSequence,omitempty"`
 	// Thresholds are the script's, whether or not k6 evaluates them.
 	Thresholds map[string][]string `json:"thresholds"`
-	// Floor are those that hold whatever the profile, as the script says in the
-	// environment of its k6 scenarios; nil where it does not.
+	// Floor are the limits that hold whatever the profile, from the environment of the script's
+	// k6 scenarios; nil if it is not there.
 	Floor map[string][]string `json:"floor,omitempty"`
-	// Tested is what was tested and how, as the script says in the environment
-	// of its k6 scenarios; nil where it does not.
+	// Tested is the target and the settings of the test, from the environment of the script's k6
+	// scenarios; nil if it is not there.
 	Tested      json.RawMessage `json:"tested,omitempty"`
 	K6          string          `json:"k6,omitempty"`
 	Extension   string          `json:"extension,omitempty"`

@@ -11,7 +11,7 @@ import (
 // certificateFlags are those of a server that may be secured.
 type certificateFlags struct{ cert, key string }
 
-// register says what the certificate is for, in a clause.
+// register adds the flags; purpose is a clause that names the certificate's use.
 func (f *certificateFlags) register(cmd *cobra.Command, purpose string) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.cert, "cert", "", "certificate in PEM, "+purpose)
@@ -30,7 +30,7 @@ func (f *certificateFlags) http1() (*tls.Config, error) {
 	return config, err
 }
 
-// config is what a server is to be secured by, nil for nothing.
+// config secures a server, nil for an unsecured one.
 func (f *certificateFlags) config() (*tls.Config, error) {
 	if f.cert == "" && f.key == "" {
 		return nil, nil

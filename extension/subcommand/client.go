@@ -134,7 +134,7 @@ func (c *client) run(ctx context.Context, log io.Writer, o engine.Options, d *en
 	return c.why(ctx.Err() != nil)
 }
 
-// why is what was wrong with the end, nil for nothing.
+// why is the fault of the end, nil for none.
 func (c *client) why(interrupted bool) error {
 	switch {
 	case interrupted:

@@ -147,7 +147,7 @@ func (f *conformFlags) prepare(testee conform.Testee) (*prepared, error) {
 	return p, nil
 }
 
-// prepareShared is what is prepared alike for all roles.
+// prepareShared makes the preparations that all roles share.
 func (f *conformFlags) prepareShared(p *prepared) (err error) {
 	if f.parallel < 0 || f.parallel > 1000 {
 		return fmt.Errorf("--parallel: expected 1 to 1000, got %d", f.parallel)
@@ -167,8 +167,7 @@ func firstNonEmpty(values ...string) string {
 	return ""
 }
 
-// conclude writes the results and tells of them. The error carries the exit
-// code: 99 for failures.
+// conclude writes the results and reports them. The error carries the exit code: 99 for failures.
 func (f *conformFlags) conclude(out io.Writer, p *prepared, role conform.Testee, results []conform.Result, interrupted bool) error {
 	o := conform.Compare(results, p.baseline)
 	err := conform.Write(p.results, p.subject, role, results)
@@ -201,8 +200,7 @@ func withCode(err error, code exitcodes.ExitCode) error {
 	return errext.WithExitCodeIfNone(err, code)
 }
 
-// missingCases are how many cases each agent has not run, of those that are
-// for it.
+// missingCases are how many of its cases each agent has not run.
 func missingCases(p *prepared, results []conform.Result) map[string]int {
 	missing := map[string]int{}
 	for _, agent := range conform.Agents(results) {

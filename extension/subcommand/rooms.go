@@ -14,9 +14,8 @@ import (
 
 const maxLoops = 64
 
-// NewRoom makes the command that serves rooms: what is published into one
-// goes to all its subscribers. At the end it prints, as one line of JSON, what
-// it did.
+// NewRoom makes the command that serves rooms: a publication to one goes to all its subscribers.
+// At the end it prints its counts as one line of JSON.
 func NewRoom(*state.GlobalState) *cobra.Command {
 	o := serve.RoomOptions{}
 	var faults string

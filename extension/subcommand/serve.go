@@ -1,7 +1,7 @@
-// Package subcommand is the commands that k6 gets: `k6 x echo-server`, `k6 x
-// broadcast-server` and `k6 x room-server`, servers to try a load test against
-// that are not its bottleneck; clients to try a server with; and what tests and
-// measures WebSocket implementations.
+// Package subcommand is the commands that k6 gets. `k6 x echo-server`, `k6 x
+// broadcast-server` and `k6 x room-server` are servers to try a load test
+// against, which are not its bottleneck. The other commands are clients to try a
+// server with, and tests and measurements of WebSocket implementations.
 package subcommand
 
 import (

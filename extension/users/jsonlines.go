@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// isJSON tells whether a file holds JSON lines, or a list of JSON, which is
-// none: a header of CSV begins with neither bracket.
+// isJSON tells whether a file holds JSON lines, or a JSON list, which is not accepted: a header
+// of CSV begins with neither bracket.
 func isJSON(text string) bool { return begins(text, "{") || begins(text, "[") }
 
 func begins(text, with string) bool {

@@ -31,7 +31,7 @@ func IsToken(text string) bool {
 	return text != "" && !has(text, func(c byte) bool { return c < 0x21 || c > 0x7e })
 }
 
-// ShapeOf says what is wrong with a token, without any part of it.
+// ShapeOf describes the fault of a token, without quoting any part of it.
 func ShapeOf(token string) string {
 	var found []string
 	for _, f := range facts {

@@ -120,8 +120,8 @@ func endOfRecords(text string) int {
 
 var columnName = regexp.MustCompile(`^[A-Za-z_][0-9A-Za-z_]{0,63}$`)
 
-// readHeader takes the names of the columns. Only those that cannot be a token
-// are repeated in errors: a file without a header line begins with one.
+// readHeader takes the names of the columns. Only names that cannot be a token are repeated in
+// errors: a file without a header line begins with one.
 func (u *Users) readHeader(fields []string, reserved []string) error {
 	u.columns = make([]string, len(fields))
 	for i, field := range fields {
@@ -194,7 +194,7 @@ func wrong(line int, column, expected, got string) error {
 	return &lineError{line, column, expected, got}
 }
 
-// lineError is what is wrong with a line, counted from 1.
+// lineError is the fault of a line, counted from 1.
 type lineError struct {
 	line                  int
 	column, expected, got string
@@ -208,9 +208,9 @@ func (e *lineError) Error() string {
 	return fmt.Sprintf("%s: expected %s, got %s", where, e.expected, e.got)
 }
 
-// record takes the record that begins at start apart, as far as its first most
-// fields; 0 for all. next is where the one after it begins, where all were
-// taken; ok is false where its quotes do not close.
+// record takes the record that begins at start apart, as far as its first most fields; 0 for all.
+// If all were taken, next is the start of the one after it. If its quotes do not close, ok is
+// false.
 func record(text string, start, most int) (fields []string, next int, ok bool) {
 	for at := start; ; {
 		var field string

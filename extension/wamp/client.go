@@ -161,8 +161,7 @@ func (v *visitor) count(what *int) {
 // shownBytes is how much of a message is shown.
 const shownBytes = 4 << 10
 
-// show prints a line that does nothing to a terminal: quoted JSON escapes what
-// is no printable character.
+// show prints a line that does nothing to a terminal: quoted JSON escapes unprintable characters.
 func (v *visitor) show(what, name string, args wamp.List, kwargs wamp.Dict) {
 	shown, err := json.Marshal([]any{args, kwargs})
 	if err != nil {

@@ -1,6 +1,6 @@
-// Package wamp is a WAMP router to try a load test against, and a client to try
-// a router with (the basic profile of the WAMP specification: sessions, publish
-// and subscribe, calls). Messages are JSON, MessagePack or CBOR.
+// Package wamp is a WAMP router to try a load test against, and a client to try a router with.
+// They speak the basic profile of the WAMP specification: sessions, publish and subscribe, calls.
+// Messages are JSON, MessagePack or CBOR.
 package wamp
 
 import (
@@ -19,8 +19,8 @@ import (
 // DefaultRealm is the realm where none is given.
 const DefaultRealm = "realm1"
 
-// queue is how many messages may wait for a session. The router drops what is
-// beyond, and says so.
+// queue is how many messages may wait for a session. The router drops any beyond that, and
+// reports it.
 const queue = 1 << 16
 
 // ServerOptions says how to serve.
@@ -88,7 +88,7 @@ func Start(o ServerOptions) (*Server, error) {
 // URL is the address as a client writes it.
 func (s *Server) URL() string { return s.scheme + "://" + s.listener.Addr().String() }
 
-// Report tells what the server has done until now.
+// Report is the server's counts until now.
 func (s *Server) Report() Report {
 	return Report{Published: s.counts.published.Load(), Events: s.counts.events.Load()}
 }

@@ -20,12 +20,6 @@ export const commentedFiles = (): string[] =>
     (file) => /\.(ts|mjs|go)$/.test(file) && !/_test\.go$|(^|\/)(testdata|node_modules)\//.test(file),
   );
 
-/** The files whose comments are not in plain words yet. The list only ever shrinks. */
-export const pending = (): string[] =>
-  read("tools/prose/pending.txt")
-    .split("\n")
-    .filter((line) => line !== "" && !line.startsWith("#"));
-
 /** The findings in one file, as `file:line:column message`: in all of a document, or in the comments of code. */
 export async function findingsIn(file: string): Promise<string[]> {
   const text = read(file);

@@ -22,7 +22,7 @@ type captureFigures struct {
 	// than was kept.
 	Missed    uint32 `json:"missed"`
 	Truncated int    `json:"truncated"`
-	// Retransmitted packets are not among those that count.
+	// Retransmitted packets do not count.
 	Retransmitted int     `json:"retransmitted"`
 	P50Ms         float64 `json:"p50Ms"`
 	P90Ms         float64 `json:"p90Ms"`

@@ -27,9 +27,8 @@ type eventFigures struct {
 	Written map[string][][2]int64 `json:"written"`
 }
 
-// eventServer is rooms as event streams: what is posted to one goes to all who
-// read it, with the server's time stamp. GET /clocked writes events at known
-// times to whoever asks at once.
+// eventServer is rooms as event streams: a message posted to one goes to all who read it, with
+// the server's timestamp. GET /clocked writes events at known times to whoever asks at once.
 type eventServer struct {
 	mu      sync.Mutex
 	rooms   map[string][]net.Conn

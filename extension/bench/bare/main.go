@@ -1,7 +1,7 @@
 //go:build linux
 
-// Command bare is what the benchmarks hold the engine against: loops that do
-// one thing and nothing else. It is no part of k6.
+// Command bare is the yardstick of the benchmarks: loops that do one thing and nothing else. It
+// does not belong to k6.
 //
 //	bare tcp CONNECTIONS
 //	bare connect 127.0.0.1:9100 CONNECTIONS THREADS

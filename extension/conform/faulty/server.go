@@ -12,8 +12,7 @@ import (
 	"time"
 )
 
-// Serve takes connections until the listener is closed. An empty fault is
-// none.
+// Serve takes connections until the listener is closed. An empty fault means a correct server.
 func Serve(l net.Listener, fault string) error {
 	for {
 		conn, err := l.Accept()

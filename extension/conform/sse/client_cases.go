@@ -10,13 +10,13 @@ import (
 	"xk6-realtime/engine/eventstream/grammar"
 )
 
-// clientCase is one test of a client: what it is told, what it is answered, and
-// what it must make of it.
+// clientCase is one test of a client: its orders, the answers to its requests, and the events
+// that it must report.
 type clientCase struct {
 	Listed
 	// needs is a capability that the service must have.
 	needs string
-	// told is beside the addresses in what the service is told to open.
+	// told has the further fields, beside the addresses, of the order to the service.
 	told map[string]any
 	// answers are those to its requests, in turn. The last one is held open after
 	// [endOfCase], but for those of a case that ends in stops.
@@ -25,7 +25,7 @@ type clientCase struct {
 	want []want
 	// stops says that no request may follow the answers.
 	stops bool
-	// stopsStrictly: one that does is no NON-STRICT.
+	// stopsStrictly: a client that does is not NON-STRICT.
 	stopsStrictly bool
 	// comments are to be told, beside events.
 	comments []string
@@ -33,10 +33,10 @@ type clientCase struct {
 	check func(r []asked) (conform.Behavior, string)
 }
 
-// want is an event that a client must tell of.
+// want is an event that a client must report.
 type want struct{ kind, data, id, ownID string }
 
-// answer is what a request is answered.
+// answer is the answer to a request.
 type answer struct {
 	status  int    // default 200
 	head    string // more lines of the head, each with its end

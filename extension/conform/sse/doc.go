@@ -1,12 +1,12 @@
 // Package sse tests implementations of server-sent events (WHATWG HTML section
 // 9.2), servers and clients. Results have the shape of those of package conform.
 //
-// A client is tested through a service around it, which speaks the contract of
-// the test services that clients in the field have: it opens a stream when it is
-// told to and calls back with what it got. A server is tested by requests.
+// A client is tested through a service around it. The service speaks the contract of the test
+// services that clients in the field have: it opens a stream on request and calls back with the
+// events. A server is tested by requests.
 //
-// Verdicts depend on the order of what happens. A time-out only ends a case in
-// which the testee does nothing, or must do nothing.
+// Verdicts depend on the order of what happens. A timeout only ends a case in which the testee
+// does nothing, or must do nothing.
 package sse
 
 import (

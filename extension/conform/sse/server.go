@@ -25,9 +25,8 @@ type Server struct {
 	URL *url.URL
 	// Header are lines to add to each request.
 	Header http.Header
-	// Publish makes the server write an event, by POST; nil where it writes some
-	// by itself. Body is what is posted: ${text} stands for a text, as in a JSON
-	// string.
+	// Publish makes the server write an event, by POST; nil if it writes events by itself. Body
+	// is the body of the request: ${text} stands for a text, as in a JSON string.
 	Publish *url.URL
 	Body    string
 	// Gone is a stream that the server has no more, which 204 says; nil for none.

@@ -135,7 +135,7 @@ func keepsAlive(p *serverPlay, s *stream) (conform.Behavior, string) {
 		if err != nil {
 			return preferred("nothing came within %v but at the start", p.KeepAlive)
 		}
-		// What comes at the start is no sign of life.
+		// Bytes at the start are not a sign of life.
 		if preamble = preamble && time.Since(p.wire.began) < time.Second; !preamble {
 			return pass()
 		}

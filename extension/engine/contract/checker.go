@@ -24,9 +24,8 @@ func (c *Contract) NewChecker(r *Record) *Checker {
 	return &Checker{contract: c, record: r}
 }
 
-// Check checks a message. role is what a descriptor takes it for, empty for
-// nothing; sender is who sent it. text is JSON where isText says so: bytes are
-// not.
+// Check checks a message. The role is the one that a descriptor takes it for, empty for none;
+// sender is who sent it. The text is JSON only if isText: bytes are not.
 func (k *Checker) Check(s *Session, text []byte, isText bool, role string, sender Sender) {
 	if !isText {
 		k.notJSON("bytes", role)
@@ -154,8 +153,8 @@ func (k *Checker) take(s *Session, kind int, sender Sender) {
 	}
 }
 
-// notJSON is for a text that is none. One that a descriptor knows needs no
-// schema: a schema could not describe it.
+// notJSON handles a text that is not JSON. One that a descriptor knows needs no schema: a schema
+// could not describe it.
 func (k *Checker) notJSON(text, role string) {
 	if role != "" {
 		return

@@ -30,9 +30,8 @@ func (k *Checking) Loop(i int) *Checker {
 	return k.loops[i]
 }
 
-// Snapshot takes what has happened since the last one, which is good until the
-// next. on calls a function on the goroutine of a loop, or anywhere once that
-// has ended, and waits for it.
+// Snapshot takes the counts since the last one. It is good until the next. on calls a function on
+// the goroutine of a loop, or anywhere once that has ended, and waits for it.
 func (k *Checking) Snapshot(on func(loop int, take func())) *Record {
 	k.window.reset()
 	for i := range k.loops {

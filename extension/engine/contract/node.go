@@ -90,7 +90,7 @@ const (
 	exactDigits = 15
 )
 
-// node is what is known of a schema. Its own schemas follow in finish.
+// node is the facts about a schema. Its own schemas follow in finish.
 func (c *Contract) node(s *jsonschema.Schema) *node {
 	if s == nil {
 		return nil

@@ -74,8 +74,7 @@ type finder struct {
 	plain []byte
 }
 
-// find looks at every place of a text that is one value of JSON, or says that
-// it is none.
+// find looks at every place of a text that is one value of JSON, or reports that it is not.
 func (f *finder) find(r *recogniser, text []byte) bool {
 	for len(f.keys) < len(r.places) {
 		f.keys = append(f.keys, nil)
@@ -140,9 +139,8 @@ func (f *finder) at(key, text []byte, place []string) ([]byte, bool) {
 	return key, true
 }
 
-// member finds the first member of a name in the object that begins at i, -1 for
-// none. Where one comes twice, the last counts: then no acceptor takes the
-// message, and findIn looks again.
+// member finds the first member of a name in the object that begins at i, -1 for none. If one
+// comes twice, the last counts: then no acceptor takes the message, and findIn looks again.
 func (f *finder) member(text []byte, i int, name string) (at int, ok bool) {
 	for i = jsontext.Space(text, i+1); i < len(text); {
 		if text[i] == '}' {

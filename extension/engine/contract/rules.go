@@ -12,7 +12,7 @@ var Rules = []string{
 	"additionalItems", "unevaluatedItems", "uniqueItems", "contains", "anyOf", "oneOf", "not", "false",
 }
 
-// Those that are no keywords.
+// Rules that are not keywords.
 const (
 	NotJSON Rule = iota
 	UnknownKind

@@ -1,8 +1,7 @@
-// Package deflate is WebSocket's compression, permessage-deflate (RFC 7692):
-// what is agreed on in the handshake, and how messages are compressed. It is
-// pure. Inflaters and Deflaters serve all connections of a loop, one message at
-// a time; what a connection keeps is a Window for each direction in which its
-// messages refer to earlier ones, and nothing elsewhere.
+// Package deflate is WebSocket's compression, permessage-deflate (RFC 7692): the negotiation in
+// the handshake, and the compression of messages. It is pure. Inflaters and Deflaters serve all
+// connections of a loop, one message at a time. A connection keeps only a Window for each
+// direction in which its messages refer to earlier ones.
 package deflate
 
 import (
@@ -68,16 +67,16 @@ func (s *sink) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// dictionaryBytes is how much of a Window a Deflater looks at. More would take
-// long for each message: the Deflater knows nothing of it from the last one.
+// dictionaryBytes is how much of a Window a Deflater looks at. More would take long for each
+// message: the Deflater keeps no knowledge of it from the last one.
 const dictionaryBytes = 8 << 10
 
-// syncBytes end what is flushed, and are left out of a message (section 7.2.1).
+// syncBytes end the flushed data, and are left out of a message (section 7.2.1).
 const syncBytes = 4
 
-// Deflate compresses a message for a peer that keeps a window of so many bits.
-// w is what it may refer to, nil for nothing; the caller adds the message to it
-// once it is sent. The result is good until the next call.
+// Deflate compresses a message for a peer that keeps a window of windowBits bits. The data that
+// it may refer to is in w, nil for none. The caller adds the message to it once it is sent. The
+// result is good until the next call.
 func (d *Deflater) Deflate(message []byte, windowBits uint8, w *Window) ([]byte, error) {
 	const kept = 64 << 10
 	if cap(d.out) > kept {

@@ -80,7 +80,7 @@ func (s *scanner) param() (p param, ok bool) {
 	s.space()
 	p.hasValue = true
 	if s.take('"') {
-		// What is quoted must be a token all the same, so nothing in it is escaped.
+		// A quoted value must be a token, too, so nothing in it is escaped.
 		p.value = s.token()
 		return p, p.value != "" && s.take('"')
 	}

@@ -8,9 +8,9 @@ import (
 	"github.com/klauspost/compress/flate"
 )
 
-// What is wrong with a compressed message.
+// The faults of a compressed message.
 var (
-	// ErrData: it is no DEFLATE data, or refers to what is not in the window.
+	// ErrData: it is not DEFLATE data, or refers to bytes outside the window.
 	ErrData = errors.New("deflate: no DEFLATE data")
 	// ErrTooBig: it has more bytes than the limit.
 	ErrTooBig = errors.New("deflate: the message is larger than the limit")

@@ -34,7 +34,7 @@ type Options struct {
 // Params is what both sides agreed on.
 type Params Options
 
-// Check tells what is wrong with the options.
+// Check returns an error for invalid options.
 func (o Options) Check() error {
 	for _, bits := range [...]struct {
 		name string
@@ -78,7 +78,7 @@ func (o Options) Offer() string {
 	return offer
 }
 
-// AnswerError is what is wrong with a server's answer to an Offer.
+// AnswerError is the fault of a server's answer to an Offer.
 type AnswerError struct{ Detail string }
 
 func (e *AnswerError) Error() string { return "Sec-WebSocket-Extensions: " + e.Detail }
@@ -161,7 +161,7 @@ func (o Options) Accept(offers []byte) (answer string, agreed *Params) {
 	return "", nil
 }
 
-// String is the value of Sec-WebSocket-Extensions that says so.
+// String is the value of Sec-WebSocket-Extensions that states them.
 func (p Params) String() string {
 	answer := extension
 	if !p.ServerTakeover {
@@ -185,8 +185,8 @@ type params struct {
 	serverBits, clientBits                            uint8
 }
 
-// readParams reads them, or says what is wrong. In an offer, clientMaxBits may
-// be without a value.
+// readParams reads them, or describes the fault. In an offer, clientMaxBits may be without a
+// value.
 func readParams(list []param, isOffer bool) (p params, wrong string) {
 	seen := map[string]bool{}
 	for _, given := range list {

@@ -31,8 +31,8 @@ func appendText(dst, text []byte) []byte {
 	return jsontext.AppendString(dst, Decoded(text))
 }
 
-// Decoded is text as the decoder of the WHATWG Encoding Standard reads it: what
-// is no UTF-8 becomes U+FFFD, once for each maximal part of a character.
+// Decoded is text as the decoder of the WHATWG Encoding Standard reads it: invalid UTF-8 becomes
+// U+FFFD, once for each maximal part of a character.
 func Decoded(text []byte) []byte {
 	if utf8.Valid(text) {
 		return text

@@ -14,8 +14,8 @@ var (
 	ErrBufferLimit = errors.New("eventstream: no memory is left for events half received")
 )
 
-// Event is one event as the WHATWG grammar dispatches it. Its texts are bytes as
-// they came, which may be no UTF-8, and good until the next call.
+// Event is one event as the WHATWG grammar dispatches it. Its texts are bytes as they came,
+// perhaps invalid UTF-8. They are good until the next call.
 type Event struct {
 	// Type is "message" where the stream names none.
 	Type []byte
@@ -339,8 +339,7 @@ func (p *Parser) newBlock() *block {
 	return &block{held: true}
 }
 
-// dispatch ends a block. One without data is no event (section 9.2.6), but its
-// id counts.
+// dispatch ends a block. One without data is not an event (section 9.2.6), but its id counts.
 func (p *Parser) dispatch(s *State, k *block) (e Event, ok bool, err error) {
 	if k.hasID {
 		if err := p.append(sliced(&s.lastID), k.id); err != nil {
@@ -392,8 +391,8 @@ func (p *Parser) forget(s *State) {
 	}
 }
 
-// Release frees what a stream holds of its loop, for one that ends in the middle
-// of an event: that is no event (section 9.2.6). Its last event ID stays good.
+// Release frees the memory that a stream holds of its loop. The stream may end in the middle of
+// an event, which then does not count (section 9.2.6). Its last event ID stays good.
 func (p *Parser) Release(s *State) {
 	p.forget(s)
 	if !s.released {

@@ -1,7 +1,7 @@
-// Package eventstream is server-sent events (WHATWG HTML section 9.2) as a wire
-// of the engine's: a request, an answer whose body has no end, and the events
-// in it as messages. It is handed bytes with their arrival, on a [wire.Link],
-// and knows neither sockets nor pollers. It has nothing to send once it is open.
+// Package eventstream is server-sent events (WHATWG HTML section 9.2) as a wire of the engine: a
+// request, an answer with an endless body, and the events in it as messages. It is handed bytes
+// with their arrival, on a [wire.Link], and knows neither sockets nor pollers. It has nothing to
+// send once it is open.
 package eventstream
 
 import (
@@ -92,11 +92,10 @@ func (s *Stream) RetryMs() (ms int64, given bool) { return s.state.RetryMs() }
 // Comments is how many lines were comments.
 func (s *Stream) Comments() int64 { return s.state.Comments() }
 
-// Next takes bytes from the front of b, n of them, until an event is whole; the
-// message is of Kind None when b is used up, or the stream is over. payload is
-// the size of the event's data. more says that others may have been there to be
-// read with b, after it. Call it once with no bytes, too, for a stream that ends
-// before it begins.
+// Next takes bytes from the front of b, n of them, until an event is whole. The message is of
+// Kind None when b is used up, or the stream is over. The size of the event's data is payload. If
+// more is true, more bytes may have been there to be read with b, after it. Call it once with no
+// bytes, too, for a stream that ends before it begins.
 func (s *Stream) Next(l wire.Link, sh *Shared, b []byte, more bool, a wire.Arrival) (m wire.Message, payload, n int) {
 	if s.inflate != nil {
 		return s.nextInflated(l, sh, b, more, a)

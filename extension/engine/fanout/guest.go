@@ -98,8 +98,8 @@ func (g *guest) Closed(c *engine.Conn, e engine.End) swarm.Return {
 	return swarm.Return{Wanted: left && !g.loop.run.leaving.Load()}
 }
 
-// lost is what was due to a subscriber that has ended and did not come. What a
-// stopped run did not wait for is not lost.
+// lost is how many publications were due to a subscriber that has ended and did not come.
+// Publications that a stopped run did not wait for are not lost.
 func (g *guest) lost(e engine.End) uint64 {
 	r := g.loop.run
 	if r.compares() {
@@ -193,7 +193,7 @@ func (g *guest) publish(now clock.Time) {
 	}
 }
 
-// forsake counts what a publisher that has no connection will not publish.
+// forsake counts the publications that a publisher without a connection will not make.
 func (g *guest) forsake() {
 	p, r := g.publisher, g.loop.run
 	ends := clock.Time(r.ends.Load())

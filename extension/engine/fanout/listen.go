@@ -8,8 +8,8 @@ import (
 	"xk6-realtime/engine/protocol"
 )
 
-// Where nobody publishes here, the subscribers of a room are compared: what two
-// of them hear is due to all who were there.
+// If nobody publishes here, the subscribers of a room are compared: a publication that two of
+// them hear is due to all who were there.
 
 const (
 	// identifiers is about how many of a shard are remembered, of all its rooms;
@@ -17,8 +17,8 @@ const (
 	identifiers = 1 << 19
 	// leastIdentifiers are of one room.
 	leastIdentifiers = 1 << 5
-	// joinedAfter is how long after its session is ready a subscriber counts as
-	// there: what was published before may come after.
+	// joinedAfter is how long after its session is ready a subscriber counts as there: earlier
+	// publications may come after.
 	joinedAfter = 100 * time.Millisecond
 )
 
@@ -41,7 +41,7 @@ func newListeningRoom(of int) *ledger.Room {
 // overheard takes a delivery that was published elsewhere.
 func (g *guest) overheard(d *protocol.Delivery) {
 	l, r := g.loop, g.loop.records.Now
-	// What comes at once may be history, whose age is no lag.
+	// Deliveries that come at once may be history, whose age is not lag.
 	early := !g.conversation.Ready() || d.At < g.joinedAt
 	if d.ID != nil && l.run.compares() {
 		g.credit()
@@ -79,11 +79,11 @@ func (g *guest) overheard(d *protocol.Delivery) {
 	}
 }
 
-// credit counts what the subscriber was the first to hear.
+// credit counts the publications that the subscriber was the first to hear.
 func (g *guest) credit() { g.loop.records.Now.InTime += g.subscription.Credit() }
 
-// leaveAll ends what is due to the subscribers that are compared: what is
-// published from now on is not.
+// leaveAll ends the dues of the subscribers that are compared: later publications are not due to
+// them.
 func (r *Run) leaveAll() {
 	for _, l := range r.loops {
 		l.loop.Await(func() {

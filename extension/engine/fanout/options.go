@@ -11,7 +11,7 @@ import (
 	"xk6-realtime/engine/protocol"
 )
 
-// Options says what a Run is. A zero field means the default.
+// Options describes a Run. A zero field means the default.
 type Options struct {
 	Plan Plan
 	// Protocol is how messages look. Required; with publishers it must have a
@@ -21,8 +21,7 @@ type Options struct {
 	Variables func(i int) []string
 	// Authenticate: see [protocol.Init].
 	Authenticate bool
-	// Post sends publications where the protocol has PublishHTTP, and is required
-	// there.
+	// Post sends publications if the protocol has PublishHTTP, and is required then.
 	Post protocol.Post
 	// Checking checks every message that comes. Default: nothing does.
 	Checking *contract.Checking
@@ -49,7 +48,7 @@ type Options struct {
 	Churn float64
 }
 
-// Check tells what is wrong with the Options, before a Run is made of them.
+// Check returns an error for invalid Options, before a Run is made from them.
 func (o Options) Check() error {
 	if o.Post == nil { // which is known only when it runs
 		o.Post = func(int, []byte, func(clock.Time, error)) {}
@@ -87,8 +86,8 @@ func (o Options) withDefaults() (Options, error) {
 }
 
 const (
-	// remembered is how long a stream looks back, beyond the time-out, for
-	// those who receive its publications.
+	// remembered is how long a stream looks back, beyond the timeout, for the subscribers that
+	// receive its publications.
 	remembered = 5 * time.Second
 	// mostRemembered publications are of all streams of the shard together; each
 	// takes some 70 bytes.

@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// Plan is who is in which room and who publishes when. Subscribers and rooms
-// are numbered over all shards; a shard holds whole rooms, so that all who are
-// to hear a publication are in the process that made it, on one clock.
+// Plan is who is in which room and who publishes when. Subscribers and rooms are numbered over
+// all shards; a shard holds whole rooms. So the subscribers of a publication are in the process
+// that made it, on one clock.
 type Plan struct {
 	// Subscribers of all shards together, spread evenly over the rooms: a
 	// multiple of Rooms.
@@ -27,7 +27,7 @@ type Plan struct {
 	Shard, Shards int
 }
 
-// Check tells what is wrong with a Plan.
+// Check returns an error for an invalid Plan.
 func (p Plan) Check() error {
 	switch {
 	case p.Shards < 1 || p.Shard < 0 || p.Shard >= p.Shards:

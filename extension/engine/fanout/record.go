@@ -41,8 +41,8 @@ type Counts struct {
 	PiecesLimit int64
 	// ClockDiffers is how many stamps cannot be, by this machine's clock.
 	ClockDiffers int64
-	// Joining deliveries came so soon after their subscriber that they may be
-	// history: their age is no lag.
+	// Joining deliveries came so soon after their subscriber that they may be history: their age
+	// is not lag.
 	Joining int64
 	// Unstamped deliveries lack the usable time stamp that the protocol says they
 	// have, where nothing else tells when they were published.

@@ -136,9 +136,9 @@ func (r *Run) Guest(loop, i int) swarm.Guest {
 // ErrStopped: the swarm ended before the fan-out did.
 var ErrStopped = errors.New("fanout: the connections ended before the publications did")
 
-// Drive waits until the swarm's connections are open and subscribed, has them
-// publish and receive, waits for what is still to come, and begins the swarm's
-// end. stop, when closed, begins that end at once.
+// Drive waits until the swarm's connections are open and subscribed, and has them publish and
+// receive. Then it waits for the last deliveries and begins the swarm's end. Closing stop begins
+// that end at once.
 func (r *Run) Drive(s *swarm.Swarm, stop <-chan struct{}) error {
 	defer s.Stop(0)
 	defer r.leaving.Store(true)
@@ -155,7 +155,7 @@ func (r *Run) Drive(s *swarm.Swarm, stop <-chan struct{}) error {
 		}
 		return false, nil
 	}
-	// until waits for what is looked at now and then.
+	// until waits for a condition that is looked at now and then.
 	until := func(holds func(*guest) bool, deadline time.Time) (ended bool, err error) {
 		for !r.all(holds) && time.Now().Before(deadline) {
 			if ended, err = wait(nil, time.After(lookEvery)); ended {
@@ -245,7 +245,7 @@ func (l *loop) fromUnix(ms float64) clock.Time {
 	return l.wallAt(l.now).Time(int64(ms * 1e6))
 }
 
-// wallAt reads the wall clock ten times a second at the most.
+// wallAt reads the wall clock at most ten times a second.
 func (l *loop) wallAt(now clock.Time) clock.Wall {
 	if l.wall == (clock.Wall{}) || now.Sub(l.wall.Read) >= 100*time.Millisecond {
 		l.wall = clock.ReadWall()

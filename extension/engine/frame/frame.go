@@ -1,9 +1,9 @@
 // Package frame reads and writes WebSocket frames (RFC 6455 section 5). It is
 // pure: bytes in, messages out, and the other way round.
 //
-// A Parser belongs to one event loop and serves all its connections; what a
-// connection keeps between two reads is a State, and a State at rest, with no
-// message half received, owns no memory beyond one pointer.
+// A Parser belongs to one event loop and serves all its connections. Between two reads a
+// connection keeps only a State. A State at rest, with no message half received, owns no memory
+// beyond one pointer.
 package frame
 
 // Opcode says what a frame carries.

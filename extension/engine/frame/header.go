@@ -11,9 +11,9 @@ type header struct {
 	length int64
 }
 
-// parseHeader reads a header from the start of b. n is its size, or 0 when b
-// ends before it does; what can be refused from the first two bytes is refused
-// without waiting for the rest. deflated says that messages may be compressed.
+// parseHeader reads a header from the start of b. Its size is n, or 0 when b ends before it does.
+// A fault of the first two bytes is refused without waiting for the rest. If messages may be
+// compressed, deflated is true.
 func parseHeader(b []byte, deflated bool) (h header, n int, err error) {
 	if len(b) < 2 {
 		return h, 0, nil

@@ -124,8 +124,8 @@ func (ps *Parser) Next(s *State, b []byte) (m Message, n int, err error) {
 	return ps.NextOf(s, b, false)
 }
 
-// NextOf is Next for a connection whose messages may be compressed, if deflated
-// says so: such a one has an Op with Deflated added, and is as it was sent.
+// NextOf is Next for a connection whose messages may be compressed, if deflated is true. A
+// compressed message has an Op with Deflated added, and is as it was sent.
 func (ps *Parser) NextOf(s *State, b []byte, deflated bool) (m Message, n int, err error) {
 	if s.p != nil && s.p.idle() {
 		ps.Release(s)
@@ -255,9 +255,9 @@ func (ps *Parser) payload(p *partial, b []byte) (n int, err error) {
 	return len(b), nil
 }
 
-// sizeFor is how large the message's memory is to be for n more bytes: twice
-// what it is, so that a long message is not copied too often, but no more than
-// its last frame will fill. What a peer only declares takes no memory.
+// sizeFor is the new size of the message's memory for n more bytes. It is twice the old one, so
+// that a long message is not copied too often, but no more than its last frame will fill. A
+// length that a peer only declares takes no memory.
 func (p *partial) sizeFor(n int) int {
 	needed := len(p.message) + n
 	if needed <= cap(p.message) {

@@ -5,9 +5,9 @@ import (
 	"encoding/base64"
 )
 
-// ReadRequest reads a client's request from the start of b, as a server does
-// (section 4.2.1). n is the size of its head, or 0 when b ends before the head
-// does. limit bounds the head in bytes. extensions is as in a Response.
+// ReadRequest reads a client's request from the start of b, as a server does (section 4.2.1). The
+// size of its head is n, or 0 when b ends before the head does; limit bounds it in bytes. The
+// extensions are as in a Response.
 func ReadRequest(b []byte, limit int) (key Key, extensions []byte, n int, err error) {
 	if start := b[:min(len(b), len(method))]; string(start) != method[:len(start)] {
 		return key, nil, 0, ErrMalformed

@@ -17,10 +17,9 @@ func AppendConnect(dst []byte, authority, authorization string) []byte {
 	return append(dst, "\r\n"...)
 }
 
-// ReadConnected reads a proxy's answer to that request from the start of b. n
-// is the size of its head, after which the tunnel begins, or 0 when b ends
-// before the head does. Any status but a successful one is ErrStatus. limit
-// bounds the head in bytes.
+// ReadConnected reads a proxy's answer to that request from the start of b. The size of its head
+// is n, or 0 while the head is incomplete. The tunnel begins after the head. Any status but a
+// successful one is ErrStatus. limit bounds the head in bytes.
 func ReadConnected(b []byte, limit int) (status, n int, err error) {
 	const protocol = "HTTP/1."
 	if start := b[:min(len(b), len(protocol))]; string(start) != protocol[:len(start)] {

@@ -62,8 +62,8 @@ func (r *Request) check() error {
 	return err
 }
 
-// isOfConnection tells a field that is of one connection of HTTP/1.1, beside
-// those that the handshake sets.
+// isOfConnection tells a field that is of one connection of HTTP/1.1, beside the ones that the
+// handshake sets.
 func isOfConnection(name string) bool {
 	switch name {
 	case "proxy-connection", "keep-alive", "transfer-encoding", "te", "http2-settings":

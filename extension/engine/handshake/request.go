@@ -33,8 +33,8 @@ func (k Key) Accept() (accept [28]byte) {
 
 // Request is what a client asks for.
 type Request struct {
-	// Method and Body are for what is no WebSocket handshake. Default GET,
-	// without a body.
+	// Method and Body are for requests other than a WebSocket handshake. Default GET, without a
+	// body.
 	Method string
 	Body   []byte
 	// Host is the Host header: the authority of the URL.
@@ -43,7 +43,7 @@ type Request struct {
 	Path string
 	// Protocols are the subprotocols offered, the preferred one first.
 	Protocols []string
-	// Extensions is what is offered, as Sec-WebSocket-Extensions says it.
+	// Extensions is the offer, in the form of Sec-WebSocket-Extensions.
 	Extensions string
 	// Fields are further header fields, in the order they are sent.
 	Fields []Field

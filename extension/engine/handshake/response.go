@@ -2,12 +2,12 @@ package handshake
 
 import "bytes"
 
-// Error is why an answer is no WebSocket handshake. The values below are all
-// there are, so they compare with ==.
+// Error is why an answer is not a WebSocket handshake. The values below are all there are, so
+// they compare with ==.
 type Error struct {
 	// Reason is a short name for counting, such as "bad_accept".
 	Reason string
-	// Detail says what was expected.
+	// Detail states the expectation.
 	Detail string
 }
 
@@ -40,10 +40,9 @@ type Response struct {
 	Location []byte
 }
 
-// ReadResponse reads the answer to a request with key and the subprotocols
-// offered from the start of b (section 4.1). n is the size of its head, or 0
-// when b ends before the head does; a wrong answer is refused as soon as it
-// shows. limit bounds the head in bytes.
+// ReadResponse reads the answer to a request with key and the subprotocols offered from the start
+// of b (section 4.1). The size of its head is n, or 0 when b ends before the head does; limit
+// bounds it in bytes. A wrong answer is refused as soon as it shows.
 func ReadResponse(b []byte, key Key, offered []string, limit int) (r Response, n int, err error) {
 	for {
 		var size int

@@ -28,8 +28,8 @@ func AppendSocksGreeting(dst []byte, withPassword bool) []byte {
 	return append(dst, socksVersion, 1, socksNoAuth)
 }
 
-// ReadSocksMethod reads the answer to the greeting. n is its size, 0 while it
-// is incomplete. ErrStatus: the proxy takes nothing of what was offered.
+// ReadSocksMethod reads the answer to the greeting. n is its size, 0 while it is incomplete.
+// ErrStatus: the proxy takes none of the offered methods.
 func ReadSocksMethod(b []byte) (wantsPassword bool, n int, err error) {
 	if len(b) > 0 && b[0] != socksVersion {
 		return false, 0, ErrMalformed

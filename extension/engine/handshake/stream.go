@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// AppendStream appends the request for an event stream (WHATWG HTML section
-// 9.2.2), with its body. Header fields of the request's own take the place of
-// those that every such request has. It fails as Append does.
+// AppendStream appends the request for an event stream (WHATWG HTML section 9.2.2), with its
+// body. Header fields of the request's own replace the ones that every such request has. It fails
+// as Append does.
 func (r *Request) AppendStream(dst []byte) ([]byte, error) {
 	dst, err := r.appendStreamHead(dst)
 	if err != nil {
@@ -102,16 +102,16 @@ func (a *Answer) Encoded() bool { return len(a.Encoding) > 0 && !is(a.Encoding, 
 // Gzipped tells whether it is by gzip.
 func (a *Answer) Gzipped() bool { return is(a.Encoding, "gzip") || is(a.Encoding, "x-gzip") }
 
-// What is wrong with an answer to the request for an event stream, beside
-// ErrStatus, ErrTooLarge and ErrMalformed.
+// Faults of an answer to the request for an event stream, beside ErrStatus, ErrTooLarge and
+// ErrMalformed.
 var (
 	ErrContentType = &Error{"bad_content_type", "want Content-Type text/event-stream"}
 	ErrEncoding    = &Error{"bad_content_encoding", "want no Content-Encoding but gzip and deflate, no Transfer-Encoding but chunked"}
 )
 
-// ReadAnswer reads the answer to the request for an event stream from the start
-// of b. n is the size of its head, or 0 when b ends before the head does. Any
-// status but 200 is ErrStatus. limit bounds the head in bytes.
+// ReadAnswer reads the answer to the request for an event stream from the start of b. The size of
+// its head is n, or 0 when b ends before the head does. Any status but 200 is ErrStatus. limit
+// bounds the head in bytes.
 func ReadAnswer(b []byte, limit int) (a Answer, n int, err error) {
 	const protocol = "HTTP/1."
 	if start := b[:min(len(b), len(protocol))]; string(start) != protocol[:len(start)] {

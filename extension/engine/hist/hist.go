@@ -35,8 +35,8 @@ func New() *Histogram {
 	}
 }
 
-// Record adds one value. A negative one, which only clocks that disagree can
-// give, counts as 0 and as beyond the range; so does one above Highest.
+// Record adds one value. A negative one, which only clocks that disagree can give, counts as 0
+// and as beyond the range. One above Highest counts as Highest and as beyond the range.
 func (h *Histogram) Record(d time.Duration) {
 	if d < 0 || d > Highest {
 		h.beyond++
@@ -109,9 +109,9 @@ func (h *Histogram) Mean() time.Duration {
 	return time.Duration(h.sumNs / float64(h.Count()))
 }
 
-// Quantile is the value that a share q, from 0 to 1, of all values does not
-// exceed, to within the digits kept: interpolated between neighbouring ranks,
-// as k6 does for its thresholds, so that few values too have one median.
+// Quantile is the value that a share q, from 0 to 1, of all values does not exceed, to within the
+// digits kept. It is interpolated between neighbouring ranks, as k6 does for its thresholds. So
+// even a few values have one median.
 func (h *Histogram) Quantile(q float64) time.Duration {
 	if h.Count() == 0 {
 		return 0
@@ -132,7 +132,7 @@ func (h *Histogram) at(rank float64) time.Duration {
 	return h.clamp(h.counts.ValueAtQuantile((rank + 1) / float64(h.Count()) * 100))
 }
 
-// clamp keeps the rounding of a bucket within what was recorded.
+// clamp keeps the rounding of a bucket within the recorded values.
 func (h *Histogram) clamp(value int64) time.Duration {
 	return min(max(time.Duration(value), h.min), h.max)
 }
@@ -156,7 +156,7 @@ func (h *Histogram) Distribution() *Distribution {
 	return d
 }
 
-// Distribution is what was recorded over some time. It does not change.
+// Distribution is the values recorded over some time. It does not change.
 type Distribution struct {
 	Count    int64
 	SumNs    float64 // as [Histogram.SumNs]

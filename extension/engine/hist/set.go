@@ -15,8 +15,8 @@ func (s Set[S]) Of(number S) *Histogram {
 	return s[number]
 }
 
-// patience is how often in a row a Histogram is moved empty before its memory is
-// given back: most series of a ramp have nothing to tell once that is over.
+// patience is how often in a row a Histogram is moved empty before its memory is given back. Most
+// series of a ramp get no values once the ramp is over.
 const patience = 10
 
 // MoveTo adds all to a Set of as many numbers, and leaves s empty.

@@ -6,7 +6,7 @@ import (
 	"golang.org/x/net/http2/hpack"
 )
 
-// TooLarge is how a Reset names fields that pass our limit, which is no breach.
+// TooLarge is how a Reset names fields beyond our limit, which is not a breach.
 const TooLarge = "the header fields are longer than our limit"
 
 func (s *Session) fieldsWrong() string {
@@ -31,9 +31,9 @@ func isDefined(name string, ofRequest bool) bool {
 	return name == ":status" && !ofRequest
 }
 
-// fieldsWrong is how fields break RFC 9113 section 8.2 and 8.3, "" if they do
-// not: names are in lower case, pseudo-header fields come first and once each,
-// and none is of HTTP/1.1's connections.
+// fieldsWrong is how fields break RFC 9113 section 8.2 and 8.3, "" if they do not. Names must be
+// in lower case, pseudo-header fields must come first and once each, and fields of HTTP/1.1's
+// connections must not come.
 func fieldsWrong(fields []hpack.HeaderField) string {
 	regular := false
 	for i, f := range fields {

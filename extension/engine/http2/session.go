@@ -25,9 +25,9 @@ type Options struct {
 	Buffer func() []byte
 }
 
-// connectionWindow is how much the peer may send on all streams together. It is
-// given back as it comes, for a stream that is not read must not stop the others:
-// what is held of each is bounded by its own window.
+// connectionWindow is how much the peer may send on all streams together. It is given back as
+// data comes, for a stream that is not read must not stop the others. The data held of each is
+// bounded by its own window.
 const connectionWindow = 16 << 20
 
 // tableBytes bounds the tables of header compression: the default (RFC 9113
@@ -157,7 +157,7 @@ func (s *Session) window(streamID uint32, more int32) {
 // Ready tells whether the peer's SETTINGS have come.
 func (s *Session) Ready() bool { return s.ready }
 
-// Peer is what the peer has said of itself.
+// Peer is the settings that the peer has announced.
 func (s *Session) Peer() Settings { return s.peer }
 
 // Streams is how many streams there are.
@@ -186,7 +186,7 @@ func (s *Session) Hold(on bool) {
 	}
 }
 
-// wake has those that wait for room try again.
+// wake lets streams that wait for room try again.
 func (s *Session) wake() {
 	waiting := s.waiting
 	s.waiting, s.spare = s.spare[:0], nil

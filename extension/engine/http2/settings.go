@@ -13,7 +13,7 @@ const (
 	settingConnect       = 8
 )
 
-// Settings is what the peer has said of itself.
+// Settings is the settings that the peer has announced.
 type Settings struct {
 	// MaxStreams is how many streams it takes at once.
 	MaxStreams uint32

@@ -71,7 +71,7 @@ func (s *Session) Answer(st *Stream, fields []hpack.HeaderField, ended bool) {
 	}
 }
 
-// headers sends fields, in as many frames as the peer's limit makes of them.
+// headers sends fields, in as many frames as the peer's limit requires.
 func (s *Session) headers(st *Stream, fields []hpack.HeaderField, ended bool) {
 	s.encoded.Reset()
 	for _, f := range fields {

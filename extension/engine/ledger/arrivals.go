@@ -50,8 +50,8 @@ func (s *Stream) NewSpreads(timeout time.Duration) *Spreads {
 	return &Spreads{stream: s, timeout: timeout, slots: make([]arrived, len(s.slots))}
 }
 
-// Take moves here what a loop has noted. It is called on that loop's
-// goroutine, while nobody else uses p.
+// Take moves a loop's notes here. It is called on that loop's goroutine, while nobody else uses
+// p.
 func (p *Spreads) Take(a *Arrivals) {
 	for sequence := p.next; sequence < p.stream.Published(); sequence++ {
 		i := sequence & uint64(len(a.slots)-1)

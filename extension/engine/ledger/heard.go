@@ -11,7 +11,7 @@ import (
 // numbered from what subscribers hear, once a second one hears the same
 // identifier: what only one hears may be for it alone, and is due to nobody.
 
-// heard is what a room has heard, guarded by the room's lock.
+// heard is the publications that a room has heard, guarded by the room's lock.
 type heard struct {
 	// entries are by identifier, the last as many as the stream remembers.
 	entries map[uint64]entry
@@ -41,8 +41,7 @@ type entry struct {
 	sequence uint64
 }
 
-// credit is what a stay is owed: publications that it was the first to hear,
-// before they had a number.
+// credit is publications that a stay was the first to hear, before they had a number.
 type credit struct {
 	waiting   atomic.Bool
 	sequences []uint64 // guarded by the room's lock
@@ -76,7 +75,7 @@ func (r *Room) Forgotten(now clock.Time, while time.Duration) (identifiers int64
 	return identifiers
 }
 
-// hearing is what an identifier was to who heard it.
+// hearing is the kind of an identifier for its hearer.
 type hearing uint8
 
 const (
@@ -243,7 +242,7 @@ func (s *Subscription) PassedOver(before clock.Time) (publications uint64) {
 	return publications
 }
 
-// Outstanding tells whether the last of what is due may still come.
+// Outstanding tells whether the last due publications may still come.
 func (s *Subscription) Outstanding() bool {
 	if s.room == nil || s.room.heard.apart.Load() {
 		return false

@@ -1,6 +1,6 @@
-// Package ledger keeps exact account of a fan-out: which publications each
-// subscriber was due, by publisher and sequence and by who was subscribed
-// when, and which of them came, twice, late or never.
+// Package ledger keeps exact account of a fan-out. It knows which publications each subscriber
+// was due, by publisher and sequence and by who was subscribed when. It knows which of them came
+// once, twice, late or never.
 //
 // A publication is due to every subscriber whose subscription was confirmed
 // before it was made and who had not begun to leave. One that is made between
@@ -25,9 +25,8 @@ type Room struct {
 	heard   *heard // where the server publishes by itself
 }
 
-// NewRoom makes a room of as many publishers as streams. Each stream remembers
-// its last publications, at least remember of them, for those who receive
-// them.
+// NewRoom makes a room of as many publishers as streams. Each stream remembers its last
+// publications, at least remember of them, for the subscribers that receive them.
 func NewRoom(streams, remember int) *Room {
 	r := &Room{}
 	for range streams {

@@ -16,8 +16,8 @@ type Subscription struct {
 	others    []track // of its other streams
 	confirmed bool
 	leaving   bool
-	// Where the server publishes by itself: what it is owed, and one more than
-	// the last turn of those that came.
+	// Used if the server publishes by itself: the publications that it is owed, and one more than
+	// the last turn of the ones that came.
 	credit *credit
 	turns  uint64
 }
@@ -52,8 +52,7 @@ func (s *Subscription) track(stream int) *track {
 	return &s.others[stream-1]
 }
 
-// Confirm notes that the server has confirmed the subscription: what is
-// published from now on is due.
+// Confirm notes that the server has confirmed the subscription: every later publication is due.
 func (s *Subscription) Confirm() {
 	if s.confirmed || s.leaving || s.room == nil {
 		return
@@ -67,9 +66,8 @@ func (s *Subscription) Confirm() {
 	}
 }
 
-// Leave notes that the subscriber begins to leave, or was cut off: nothing
-// that is published from now on is due. What was due may still come, until
-// [Subscription.Lost] settles it.
+// Leave notes that the subscriber begins to leave, or was cut off: no later publication is due.
+// Earlier ones may still come, until [Subscription.Lost] settles them.
 func (s *Subscription) Leave() {
 	if s.leaving || s.room == nil {
 		return
@@ -85,7 +83,7 @@ func (s *Subscription) Leave() {
 	}
 }
 
-// Arrival says what a delivery was. More than one may be true at once.
+// Arrival describes a delivery. More than one may be true at once.
 type Arrival struct {
 	// Foreign: no publication of that number was made on that stream. Nothing
 	// else is said of it.
@@ -157,8 +155,8 @@ type track struct {
 // gaps are what did not come of one stream.
 type gaps struct {
 	open []span // in ascending order
-	// Of those that are kept no longer: where the last of them ended, and how
-	// many that were due they held.
+	// Of the stretches that are kept no longer: the end of the last one, and how many due
+	// publications they held.
 	settled, lost uint64
 }
 
@@ -256,7 +254,7 @@ func (t *track) fill(sequence uint64) bool {
 	return true
 }
 
-// missing is how many of those due below end did not come.
+// missing is how many publications that were due below end did not come.
 func (t *track) missing(end uint64) (publications uint64) {
 	if t.first >= end {
 		return 0

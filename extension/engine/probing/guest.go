@@ -59,9 +59,9 @@ func (g *guest) Alarm(c *engine.Conn, now clock.Time) {
 		return
 	}
 	g.conversation.Due(g, c.Settled())
-	// One in a turn of the loop, even if more are due. Otherwise a loop that is
-	// behind has more to send in each turn than in the one before, and comes
-	// ever more rarely to what else is due, as the opening of connections.
+	// One in a turn of the loop, even if more are due. Otherwise a loop that is behind has more
+	// to send in each turn than in the one before. It comes ever more rarely to its other work,
+	// such as opening connections.
 	if g.probeDue() <= now {
 		g.probe()
 	}
@@ -198,8 +198,8 @@ func (g *guest) wait() {
 	}
 }
 
-// note keeps the loop's count of those that await a reply, or their turn to
-// ask: a loop that is late must not be taken for one that is done.
+// note keeps the loop's count of the guests that await a reply, or their turn to ask. A loop that
+// is late must not be taken for one that is done.
 func (g *guest) note() {
 	awaiting := g.conversation.OpenProbes() > 0 || g.probeDue() != never
 	if awaiting == g.awaiting {
@@ -256,8 +256,8 @@ func (g *guest) Replied(reply *protocol.Reply) {
 			sent = reply.Due // a server that answers what was not asked
 		}
 		r.InTime++
-		// Read late, it may have come after its time-out; it is not held against
-		// the server. Its probe may have been sent after that, too.
+		// Read late, it may have come after its timeout; it is not held against the server. Its
+		// probe may have been sent after that, too.
 		timeout := g.loop.run.o.Timeout
 		r.series.Of(RTT(reply.Index)).Record(min(at.Sub(reply.Due), timeout))
 		r.series.Of(Service(reply.Index)).Record(min(at.Sub(sent), timeout))

@@ -1,6 +1,6 @@
-// Package probing times request and reply on many connections: each of a
-// Swarm's connections sends probes on due times of its own, whether or not the
-// last reply came, and every reply is accounted for.
+// Package probing times request and reply on many connections. Each of a Swarm's connections
+// sends probes on due times of its own, whether or not the last reply came. Every reply is
+// accounted for.
 package probing
 
 import (
@@ -13,7 +13,7 @@ import (
 	"xk6-realtime/engine/protocol"
 )
 
-// Options says what a Run is. A zero field means the default.
+// Options describes a Run. A zero field means the default.
 type Options struct {
 	// Protocol is how messages look. Required, with a probe.
 	Protocol *protocol.Protocol
@@ -40,9 +40,9 @@ type Options struct {
 	// Timeout is how long after a probe's due time a reply may come. Default
 	// 5s.
 	Timeout time.Duration
-	// BackoffBase and BackoffCap bound how long one that dropped waits before
-	// it comes back: at random, up to the base before the first try, then twice
-	// as long with each that fails, up to the cap. Defaults 500ms and 10s.
+	// BackoffBase and BackoffCap bound how long a dropped connection waits before it comes back.
+	// The wait is random: up to the base before the first try, then up to twice as long after
+	// each failed try, up to the cap. Defaults 500ms and 10s.
 	BackoffBase, BackoffCap time.Duration
 }
 
@@ -74,18 +74,18 @@ func (o Options) withDefaults() (Options, error) {
 	return o, nil
 }
 
-// phase is how long after it is ready connection i sends its first probe:
-// within an interval, and spread over it evenly for any number of connections
-// (multiples of the golden ratio leave the most even gaps).
+// phase is how long connection i waits, once it is ready, before it sends its first probe. It is
+// less than an interval, and spread evenly for any number of connections (multiples of the golden
+// ratio leave the most even gaps).
 func (o *Options) phase(i int) time.Duration {
 	const golden = 0.6180339887498949
 	turns := float64(i) * golden
 	return time.Duration((turns - float64(int64(turns))) * float64(o.Interval))
 }
 
-// backOff is how long to wait before a try to come back, counted from 0:
-// exponential with full jitter, so that connections which were cut off together
-// do not come back together. random is uniform in [0, 1).
+// backOff is how long to wait before a try to come back, counted from 0: exponential with full
+// jitter. So connections that were cut off together do not come back together. The random number
+// is uniform in [0, 1).
 func (o *Options) backOff(attempt int, random float64) time.Duration {
 	longest := min(float64(o.BackoffCap), math.Ldexp(float64(o.BackoffBase), attempt))
 	return time.Duration(random * longest)

@@ -39,8 +39,8 @@ const (
 	ofReplies
 )
 
-// RTT is a probe's due time to its reply of that index. A reply that timed out,
-// was cut or missed counts with the time-out.
+// RTT is a probe's due time to its reply of that index. A reply that timed out, was cut or missed
+// counts with the timeout.
 func RTT(reply int) Series { return ofReplies + Series(2*reply) }
 
 // Service is a probe's writing to its reply of that index, if that came in

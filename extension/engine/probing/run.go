@@ -76,7 +76,7 @@ func (r *Run) end() clock.Time {
 	return never
 }
 
-// missUntil counts what falls due to those that have no session.
+// missUntil counts the probes that fall due on connections without a session.
 func (l *loop) missUntil(now clock.Time) {
 	until := min(now, l.run.end())
 	for _, g := range l.guests {
@@ -100,9 +100,8 @@ func (r *Run) Guest(loop, i int) swarm.Guest {
 // ErrStopped: the swarm ended before the probing did.
 var ErrStopped = errors.New("probing: the connections ended before the probes did")
 
-// Drive waits until the swarm's connections are open, has them probe for the
-// time given, waits for the last replies, and begins the swarm's end. stop,
-// when closed, begins that end at once.
+// Drive waits until the swarm's connections are open, and has them probe for the given time. Then
+// it waits for the last replies and begins the swarm's end. Closing stop begins that end at once.
 func (r *Run) Drive(s *swarm.Swarm, stop <-chan struct{}) error {
 	defer s.Stop(0)
 	defer func() { r.ends.Store(int64(min(r.end(), clock.Now()))) }()

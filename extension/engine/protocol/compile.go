@@ -211,8 +211,8 @@ func (c *compiler) message(field, source, encoding string, own []capture) *templ
 	return c.bind(field, &t, own)
 }
 
-// bind says of each variable of a template where its value is. own are those
-// captured from the very message that it answers.
+// bind says of each variable of a template where its value is. The variables own are captured
+// from the very message that it answers.
 func (c *compiler) bind(field string, t *template, own []capture) *template {
 	special := map[string]int{
 		"id": idSlot, "seq": seqSlot, "payload": payloadSlot, "nowMs": nowSlot, "lastSeq": lastSeqSlot,

@@ -13,15 +13,15 @@ import (
 	"xk6-realtime/engine/protocol/jsontext"
 )
 
-// Errors of what is asked of a Conversation.
+// Errors of calls that a Conversation refuses.
 var (
 	ErrNotReady  = errors.New("protocol: the session is not ready, or over")
 	ErrNoProbe   = errors.New("protocol: the descriptor has no probe")
 	ErrNoPublish = errors.New("protocol: the descriptor has no publish")
 )
 
-// Interpreter runs the Conversations of one loop. Nothing of one message
-// outlives its reading, so that they share what reading and writing take.
+// Interpreter runs the Conversations of one loop. No part of a message outlives its reading, so
+// they share the memory for reading and writing.
 type Interpreter struct {
 	protocol     *Protocol
 	replyTimeout time.Duration
@@ -44,9 +44,9 @@ type Interpreter struct {
 	answered     bool // the message that is read, which may be something else, too
 }
 
-// NewInterpreter makes an Interpreter. replyTimeout is how long replies may
-// take from their probe's due time; unix turns an instant into nanoseconds
-// since 1970; pieces bounds what is kept of messages that have not come whole.
+// NewInterpreter makes an Interpreter. Replies may take replyTimeout from their probe's due time.
+// A function, unix, turns an instant into nanoseconds since 1970; pieces bounds the memory of
+// messages that have not come whole.
 func (p *Protocol) NewInterpreter(replyTimeout time.Duration, unix func(clock.Time) int64, pieces Pieces) *Interpreter {
 	in := &Interpreter{protocol: p, replyTimeout: replyTimeout, unix: unix, pieces: pieces}
 	if in.pieces.MessageBytes == 0 {
@@ -121,8 +121,7 @@ type rare struct {
 	contract  contract.Session
 }
 
-// cursor is the last delivery's, in a form that needs memory only where it is
-// no whole number.
+// cursor is the last delivery's, in a form that needs memory only if it is not a whole number.
 type cursor struct {
 	number int64
 	text   *[]byte // where it is no whole number
@@ -246,9 +245,8 @@ func (c *Conversation) Open(e Events, at clock.Time) {
 	}
 }
 
-// Probe makes a probe that was due at an instant, from which its response time
-// and its time-out count. The message is handed to Events.Send; call Sent with
-// the time of its writing.
+// Probe makes a probe that was due at an instant, from which its response time and its timeout
+// count. The message is handed to Events.Send; call Sent with the time of its writing.
 func (c *Conversation) Probe(e Events, id, payload []byte, due clock.Time) error {
 	p := c.in.protocol
 	switch {
@@ -312,8 +310,8 @@ func (c *Conversation) Publish(e Events, id []byte, seq int64, payload []byte, a
 	return c.send(e, p.publish, at, &locals, ForPublish)
 }
 
-// SetToken replaces the token for what is sent from now on, and sets the time
-// of the next refresh; 0 is never.
+// SetToken replaces the token in all later messages, and sets the time of the next refresh; 0 is
+// never.
 func (c *Conversation) SetToken(token string, expires clock.Time) {
 	for i, name := range c.in.protocol.Variables {
 		if name == "token" {
@@ -366,9 +364,8 @@ func earlier(a, b clock.Time) clock.Time {
 	return a
 }
 
-// Due does what has fallen due by an instant: time-outs, heartbeats, refresh.
-// Whatever came before that instant must have been received: what has not is
-// timed out.
+// Due does everything that is due by an instant: timeouts, heartbeats, refresh. Hand over all
+// messages that came before that instant first: replies that have not been received time out.
 func (c *Conversation) Due(e Events, at clock.Time) {
 	c.elapse(e, at)
 	if c.state != ready || c.rare == nil {

@@ -82,9 +82,8 @@ func (f Fault) String() string {
 	return [...]string{"unparsable", "contract", "unmatched", "too_many_elements", "pieces_limit", "timeout", "error"}[f]
 }
 
-// Events is told what happens in a Conversation. What is passed is good during
-// the call. An Events may end the connection, but not use the Conversation,
-// within a call.
+// Events hears what happens in a Conversation. Arguments are good during the call. An Events may
+// end the connection, but not use the Conversation, within a call.
 type Events interface {
 	// Send: the message is to be written, now.
 	Send(message []byte, binary bool, why Purpose)
@@ -100,9 +99,9 @@ type Events interface {
 	// Failed: an error message came. probe is the one that it settles, nil for
 	// none, and missing are the replies, as bits, that it stands for.
 	Failed(reason []byte, probe *Probe, missing uint16)
-	// Invalid: a message breaks the protocol. detail holds nothing of it.
+	// Invalid: a message breaks the protocol. detail does not quote it.
 	Invalid(why Fault, detail string)
-	// Ignored: a message that the descriptor says nothing of.
+	// Ignored: a message that matches no rule of the descriptor.
 	Ignored()
 	// Captured: a variable was taken from a message of the session.
 	Captured(name, value string)

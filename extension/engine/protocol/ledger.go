@@ -30,13 +30,12 @@ const (
 	probeLost
 )
 
-// ledger holds the probes of one connection, the oldest first. Each reply of
-// each probe ends in exactly one way: it came in time, it timed out, an error
-// took its place, or the connection was lost. A settled probe stays known, so
-// that a reply that comes again or too late is told apart from one that nobody
-// asked for, until one is made that is due a reply time-out after its deadline,
-// and kept or more are known; one that timed out and still has its turn longer
-// than that, but of more than mostKept the oldest goes.
+// ledger holds the probes of one connection, the oldest first. Each reply of each probe ends in
+// exactly one way: it came in time, it timed out, an error took its place, or the connection was
+// lost. A settled probe stays known, so that a repeated or late reply is told apart from one that
+// nobody asked for. It is forgotten when kept or more are known and a probe is made that is due
+// one reply timeout after its deadline. A probe that timed out and still has its turn is kept
+// longer; of more than mostKept, the oldest goes.
 type ledger struct {
 	ring  []Probe // a power of two of them
 	first uint64  // number of the oldest probe that is known

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// ConnectionVariables are the variables that a connection has from the start;
-// whoever opens it gives those that the descriptor uses.
+// ConnectionVariables are the variables that a connection has from the start; the code that opens
+// it gives the ones that the descriptor uses.
 var ConnectionVariables = []string{"room", "user", "token", "vu", "connection"}
 
 // numeric are the variables that are written in JSON as numbers.

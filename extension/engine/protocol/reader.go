@@ -57,8 +57,8 @@ type reader struct {
 	body    []byte // what was scanned
 	isJSON  bool
 	lacked  bool // something asked for JSON where there was none
-	// recognised says that a text or regex has said what the message is, even
-	// if nothing came of it.
+	// recognised: a text or regex has recognised the message, even if the rest of it was not as
+	// expected.
 	recognised bool
 	unquoted   []byte
 }
@@ -336,10 +336,9 @@ func wholeNumber(b []byte) (n int64, ok bool) {
 	return n, true
 }
 
-// parseNumber reads what numberEnd has accepted. A whole number and a power of
-// ten that a float64 both holds exactly give a quotient that is rounded once,
-// as ParseFloat rounds (Clinger, "How to read floating point numbers
-// accurately", 1990): that is the case of nearly every time stamp.
+// parseNumber reads what numberEnd has accepted. If a float64 holds both the whole number and the
+// power of ten exactly, their quotient is rounded once, as ParseFloat rounds. See Clinger, "How
+// to read floating point numbers accurately", 1990. Nearly every timestamp is such a number.
 func parseNumber(digits []byte) float64 {
 	const mostDigits = 18 // which an int64 holds
 	var n int64

@@ -63,7 +63,7 @@ func (c *Conversation) take(e Events, at clock.Time) {
 	}
 }
 
-// takeAs tells what the message is, empty for nothing that is known.
+// takeAs tells the role of the message, empty for an unknown one.
 func (c *Conversation) takeAs(e Events, at clock.Time) (role string) {
 	c.in.answered = false
 	brought := c.takeLists(e, at)
@@ -139,7 +139,7 @@ func (c *Conversation) answer(e Events, a *answer) {
 			e.Invalid(Contract, `heartbeat: nothing to capture as "`+a.captures[i].name+`"`)
 			return
 		}
-		// Good until the message is written, as what the reader has.
+		// Good until the message is written, like the reader's values.
 		l.captured = append(l.captured, Value{unsafe.String(unsafe.SliceData(text), len(text)), kind})
 	}
 	if a.message != nil {
@@ -248,7 +248,7 @@ func (c *Conversation) takeDelivery(e Events, at clock.Time) bool {
 		}
 	}
 	for i := range p.lists {
-		// One that brings a list, by its regex, and whose JSON is none.
+		// A message that brings a list, by its regex, but whose JSON is not valid.
 		if l := &p.lists[i]; l.regex != nil && r.matches(&l.condition) && !r.json() {
 			c.deliver(e, r, &l.delivery, at)
 			return true

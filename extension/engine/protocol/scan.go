@@ -22,9 +22,8 @@ type span struct {
 // maxDepth bounds the nesting of a document that is read as JSON.
 const maxDepth = 10_000
 
-// scanner checks a document against the grammar of JSON (RFC 8259) and notes
-// where the values stand that a tree of nodes asks for, in one pass and
-// without building anything.
+// scanner checks a document against the grammar of JSON (RFC 8259), in one pass and without
+// building anything. It notes the places of the values that a tree of nodes asks for.
 type scanner struct {
 	spans []span // by slot
 	stack []level

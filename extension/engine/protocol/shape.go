@@ -40,7 +40,7 @@ func (s *Shape) NewReader() *ShapeReader {
 	return r
 }
 
-// Load takes the next message. What is read of it is good until the next Load.
+// Load takes the next message. Values read from it are good until the next Load.
 func (r *ShapeReader) Load(message []byte, binary bool) { r.reader.load(message, binary) }
 
 // Text is the string at a place, by its number in the Shape; nil where there is

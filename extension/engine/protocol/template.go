@@ -59,11 +59,10 @@ const (
 
 var name = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
-// parseTemplate reads a message template. Its JSON is the longest stretch that
-// begins at a { or [, reaches to the end (STOMP's NUL aside) and is JSON when
-// each variable stands for a value; before it, what stands between a { or [ and
-// where that closes is JSON too, if there is a text in quotation marks in it.
-// With a delimiter it may hold several messages, each a template of its own.
+// parseTemplate reads a message template. Its JSON is the longest stretch that begins at a { or
+// [, reaches to the end (STOMP's NUL aside) and is JSON when each variable stands for a value.
+// Before it, a stretch from a { or [ to its closing bracket is JSON too, if it holds a text in
+// quotation marks. With a delimiter it may hold several messages, each a template of its own.
 func parseTemplate(source, delimiter string) (t template, err error) {
 	parts, err := split(source)
 	if err != nil {
@@ -101,7 +100,7 @@ func parsePathTemplate(source string) (template, error) {
 // Piece is a stretch of a template: a literal, or the variable of a name.
 type Piece struct{ Literal, Variable string }
 
-// Split takes a template apart at each ${variable}. An error says what is no
+// Split takes a template apart at each ${variable}. An error names the text that is not a
 // variable.
 func Split(source string) (pieces []Piece, err error) {
 	for {

@@ -248,8 +248,8 @@ func unwritable(err error) error {
 	return fmt.Errorf("a message that cannot be written: %w", err)
 }
 
-// send sends the message of a template. One that cannot be written, since
-// what was captured is of the wrong kind, breaks the contract.
+// send sends the message of a template. One that cannot be written, since a captured value is of
+// the wrong kind, breaks the contract.
 func (c *Conversation) send(e Events, t *template, at clock.Time, l *locals, why Purpose) error {
 	frame, _, err := c.write(t, at, l)
 	if err != nil {

@@ -29,8 +29,8 @@ func newBase(o engine.Options) (base, error) {
 	return base{engine: e}, nil
 }
 
-// listen has all loops of the engine take connections at one address. Where
-// that fails, the engine ends.
+// listen has all loops of the engine take connections at one address. If that fails, the engine
+// ends.
 func (b *base) listen(addr netip.AddrPort, handler func(loop int, c *engine.Conn) engine.Handler) error {
 	loops := b.engine.Loops()
 	for i, loop := range loops {

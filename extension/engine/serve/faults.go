@@ -15,9 +15,9 @@ type Faults struct {
 	Reorder Fault `json:"reorderDeliveries"`
 	// Repeat: made twice. Numbered among those neither lost nor reordered.
 	Repeat Fault `json:"repeatDeliveries"`
-	// FromConnection up to, not including, ToConnection are those that are
-	// hit, numbered from 0 in the order in which they opened: so connections
-	// that come and go can be spared. Default: all.
+	// FromConnection up to, not including, ToConnection are the connections that are hit,
+	// numbered from 0 in the order in which they opened. So connections that come and go can be
+	// spared. Default: all.
 	FromConnection int64 `json:"fromConnection"`
 	ToConnection   int64 `json:"toConnection"`
 }

@@ -27,9 +27,8 @@ type RoomOptions struct {
 	Engine engine.Options
 }
 
-// RoomServer speaks the chat protocol's subscribe, publish and echo: what is
-// published into a room goes to all its subscribers but the publisher, with
-// the server's time stamp.
+// RoomServer speaks the chat protocol's subscribe, publish and echo: a publication to a room goes
+// to all its subscribers but the publisher, with the server's timestamp.
 type RoomServer struct {
 	base
 	shards []*roomShard
@@ -105,7 +104,7 @@ type RoomReport struct {
 	TooSlow int64 `json:"tooSlow"`
 }
 
-// Report tells what the server has done until now.
+// Report is the server's counts until now.
 func (s *RoomServer) Report() (all RoomReport) {
 	for _, sh := range s.shards {
 		sh.loop.Await(func() {

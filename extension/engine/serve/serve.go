@@ -1,6 +1,5 @@
-// Package serve is WebSocket servers fast enough not to be the bottleneck of
-// what is tried against them: one that echoes, one that broadcasts, and one
-// with rooms to publish into.
+// Package serve is WebSocket servers that are fast enough not to be the bottleneck of a test. One
+// echoes, one broadcasts, and one has rooms to publish into.
 package serve
 
 import (

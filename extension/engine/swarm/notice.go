@@ -4,8 +4,8 @@ import (
 	"xk6-realtime/engine"
 )
 
-// Notice is what a failure, or an end that was not planned, says beside what
-// is counted. Its Text is the peer's or the system's, as it came.
+// Notice is the words of a failure, or of an end that was not planned, beside the counts. Its
+// Text is the peer's or the system's, as it came.
 type Notice struct {
 	// Failure is why the connection was never opened; ReasonNone if it was.
 	Failure engine.Reason

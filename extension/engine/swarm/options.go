@@ -17,7 +17,7 @@ import (
 // ports.
 type Exhausted string
 
-// What a Swarm can do then. Either way the result says so.
+// What a Swarm can do then. Either way the result tells.
 const (
 	// Fail ends the swarm.
 	Fail Exhausted = "fail"
@@ -25,7 +25,7 @@ const (
 	Continue Exhausted = "continue"
 )
 
-// Options says what a Swarm is. A zero field means the default.
+// Options describes a Swarm. A zero field means the default.
 type Options struct {
 	// Servers are the URLs, taken in turn: ws and wss, or http and https for event
 	// streams. At least one.
@@ -55,8 +55,8 @@ type Options struct {
 	// Deflate is what each connection offers to compress messages by. Default: they
 	// are not compressed.
 	Deflate *deflate.Options
-	// StreamsPerConnection has the connections be streams of HTTP/2, so many at the
-	// most on one TCP connection. Default 0: HTTP/1.1. See engine.Dial.
+	// StreamsPerConnection makes the connections streams of HTTP/2, at most this many on one TCP
+	// connection. Default 0: HTTP/1.1. See engine.Dial.
 	StreamsPerConnection int
 	// Request fills in what connection i asks for; its Host, and the path of
 	// its server's URL, are set. It is called on a loop's goroutine.
@@ -69,9 +69,8 @@ type Options struct {
 	// Guest makes what else hears of connection i, before its first attempt,
 	// on the goroutine of the loop, the engine's number loop. Default: nothing.
 	Guest func(loop, i int) Guest
-	// Notice hears what the counts do not tell of connection i, on a loop's
-	// goroutine: each wording once for each loop, and a bounded number. Default:
-	// nothing.
+	// Notice hears details of connection i beyond the counts, on a loop's goroutine: each wording
+	// once for each loop, and a bounded number. Default: nothing.
 	Notice func(i int, n Notice)
 	// OnExhausted. Default Fail.
 	OnExhausted Exhausted
@@ -86,7 +85,7 @@ type server struct {
 	isStream bool // of events, instead of a WebSocket
 }
 
-// Check tells what is wrong with the options, as Start would.
+// Check returns the error that Start would return for invalid options.
 func (o Options) Check() error {
 	_, _, err := o.withDefaults()
 	return err

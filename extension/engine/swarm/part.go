@@ -71,7 +71,7 @@ func (p *part) start() {
 	p.settle()
 }
 
-// begin begins what is due, a few at a time.
+// begin begins the due connections, a few at a time.
 func (p *part) begin(now clock.Time) {
 	if p.stopping {
 		return
@@ -228,7 +228,7 @@ func (p *part) stop(over time.Duration) {
 	p.settle()
 }
 
-// take gives away what was recorded, and goes on with an empty record.
+// take gives away the record, and goes on with an empty one.
 func (p *part) take() *record {
 	r, t := p.records.Swap(), &p.traffic
 	r.BytesSent, r.BytesReceived = t.Sent, t.Received
@@ -255,7 +255,7 @@ func (p *part) measure() {
 	}
 }
 
-// closeDue closes what is due to be closed, the last opened first.
+// closeDue closes the connections whose close is due, the last opened first.
 func (p *part) closeDue(now clock.Time) {
 	total := len(p.sessions)
 	for ; p.toClose > 0; p.toClose-- {

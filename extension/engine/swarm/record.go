@@ -36,7 +36,7 @@ type Counts struct {
 	Attempts int64 // connections begun, retries too
 	Opened   int64
 	Closed   int64 // of those opened, whichever way
-	// Compressed is how many of those opened agreed on compression.
+	// Compressed is how many of the opened connections agreed on compression.
 	Compressed int64
 	// TCPConnections is how many there came to be. Streams of HTTP/2 share one.
 	TCPConnections int64
@@ -50,8 +50,8 @@ type Counts struct {
 
 	MessagesSent     int64
 	MessagesReceived int64
-	// Uncertain is how many of those received were read together with later ones, and
-	// may have come more than a millisecond before these.
+	// Uncertain is how many of the received messages were read together with later ones, and may
+	// have come more than a millisecond before these.
 	Uncertain     int64
 	BytesSent     int64
 	BytesReceived int64

@@ -17,8 +17,7 @@ func (r *retry) before(other *retry) bool {
 	return r.at < other.at || r.at == other.at && r.turn < other.turn
 }
 
-// retries is a heap of what is due, the first on top: many connections may drop
-// at once.
+// retries is a heap of due retries, the first on top: many connections may drop at once.
 type retries struct {
 	due  []retry
 	turn uint64
@@ -40,7 +39,7 @@ func (h *retries) add(r retry) {
 	h.due[i] = r
 }
 
-// first is what is due first, nil for nothing.
+// first is the retry that is due first, nil for none.
 func (h *retries) first() *retry {
 	if len(h.due) == 0 {
 		return nil

@@ -20,9 +20,9 @@ type Guest interface {
 	Closed(c *engine.Conn, e engine.End) Return
 }
 
-// Return is whether a guest wants its connection to be opened anew, which is
-// no retry, and when; an event stream that dropped not before its server asked
-// for. It is not heard once the Swarm closes.
+// Return is whether and when a guest wants its connection to be opened anew. That is not a retry.
+// A dropped event stream is not opened before the time that its server asked for. Return is
+// ignored once the Swarm closes.
 type Return struct {
 	Wanted bool
 	After  time.Duration

@@ -29,8 +29,8 @@ type Format struct {
 }
 
 const (
-	// mostTokens is more than any model writes: a server that says so does not know,
-	// and the sum over a run could not hold it.
+	// mostTokens is more than any model writes: a server that reports more does not know, and the
+	// sum over a run could not hold it.
 	mostTokens = 1_000_000_000
 	// mostErrorText is how many bytes are kept of what a server says of an error.
 	mostErrorText = 64 << 10

@@ -1,7 +1,7 @@
-// Package tokens makes requests whose answers are streams of tokens, as language
-// models give them, and times each: from when it was due to its first content,
-// from there to the next, to its end. Every request ends in one of the ways of
-// [Outcome]. Chunks are what came; tokens are what the server says it generated.
+// Package tokens makes requests whose answers are streams of tokens, as language models give
+// them. It times each from when it was due to its first content, from there to the next, to its
+// end. Every request ends in one of the ways of [Outcome]. Chunks are the received pieces; tokens
+// are the ones that the server says it generated.
 package tokens
 
 import (
@@ -13,7 +13,7 @@ import (
 	"xk6-realtime/engine/handshake"
 )
 
-// Options says what a Run is. A zero field means the default.
+// Options describes a Run. A zero field means the default.
 type Options struct {
 	Endpoint engine.Endpoint
 	// EventStream: requests are HTTP requests whose answers are event streams.
@@ -58,7 +58,7 @@ type Options struct {
 	Notice func(n int, o Outcome, text string)
 }
 
-// Good are limits of one request; 0 is no limit. A good request also finished.
+// Good are limits of one request; 0 means unlimited. A good request also finished.
 type Good struct {
 	FirstContent time.Duration // due time to the first content
 	PerToken     time.Duration // time per output token

@@ -67,8 +67,8 @@ type Counts struct {
 
 	Events int64 // of streams, whatever they said
 	Chunks int64 // with content
-	// Tokens are those that servers reported, and Guessed those estimated of
-	// streams that reported none.
+	// Tokens are the tokens that servers reported. Guessed are the ones estimated for streams
+	// that reported none.
 	Tokens, Guessed int64
 	PromptTokens    int64 // reported
 	Stalls          int64

@@ -179,7 +179,7 @@ func (r *request) outcomeOf(e engine.End) (Outcome, string) {
 	return Finished, ""
 }
 
-// late: the time-out. What arrived by then counts, so it is handled first.
+// late: the timeout. What arrived by then counts, so it is handled first.
 func (r *request) late(now clock.Time) {
 	if r.over {
 		return

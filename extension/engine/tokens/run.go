@@ -149,7 +149,7 @@ func (p *part) take() *record {
 // others again.
 const startsEach = 16
 
-// begin begins what is due, and sets the timer for what comes next.
+// begin begins the due requests, and sets the timer for the next one.
 func (p *part) begin(now clock.Time) {
 	for n := 0; ; n++ {
 		due, any := p.nextDue()

@@ -7,9 +7,9 @@ import (
 	"xk6-realtime/engine/wire"
 )
 
-// Close begins the closing handshake (section 7.1.2) of an open connection. code
-// goes out as it is, but for 1005, which is a Close frame without one; of
-// reason, its first 123 bytes.
+// Close begins the closing handshake (section 7.1.2) of an open connection. code goes out
+// unchanged, except 1005, which sends a Close frame without a code. The first 123 bytes of reason
+// are sent.
 func (s *Socket) Close(l wire.Link, sh *Shared, code uint16, reason string) {
 	if s.phase != open {
 		return
@@ -33,7 +33,7 @@ func (s *Socket) sendClose(l wire.Link, sh *Shared, code uint16, reason string) 
 	if len(reason) > most {
 		reason = strings.ToValidUTF8(reason[:most], "") // without half a character
 	}
-	// Where that fails, the connection is over anyway.
+	// If that fails, the connection is over anyway.
 	_ = l.SendLast(sh.frameOf(s, frame.Close, frame.ClosePayload(payload[:0], code, reason)))
 }
 
@@ -67,7 +67,7 @@ func (s *Socket) refuse(l wire.Link, sh *Shared, breach *frame.Error) {
 	s.leave(l, sh)
 }
 
-// blame is whose doing a breach is: a limit of ours is no breach of the peer's.
+// blame is whose doing a breach is: the peer is not to blame for a limit of ours.
 func blame(breach *frame.Error) wire.By {
 	if breach.IsLimit() {
 		return wire.ByGenerator

@@ -52,7 +52,7 @@ func (s *Socket) AskedFields(sh *Shared, fields []hpack.HeaderField) (answer []h
 	return sh.fields, chosen, nil
 }
 
-// DeclinedFields is what a server answers over HTTP/2 to what is no handshake.
+// DeclinedFields is a server's answer over HTTP/2 to a request that is not a handshake.
 func DeclinedFields() []hpack.HeaderField {
 	return []hpack.HeaderField{{Name: ":status", Value: "400"}}
 }

@@ -6,10 +6,10 @@ import (
 	"xk6-realtime/engine/wire"
 )
 
-// Next takes bytes from the front of b, n of them, until a message, a Ping or a
-// Pong is whole; it is of Kind None when b is used up, or the connection takes
-// no more. Pings are answered, and a Close or a breach of the protocol is dealt
-// with. more says that others may have been there to be read with b, after it.
+// Next takes bytes from the front of b, n of them, until a message, a Ping or a Pong is whole. It
+// is of Kind None when b is used up, or the connection takes no more. Pings are answered, and a
+// Close or a breach of the protocol is dealt with. If more is true, more bytes may have been
+// there to be read with b, after it.
 func (s *Socket) Next(l wire.Link, sh *Shared, b []byte, more bool, a wire.Arrival) (m wire.Message, n int) {
 	f, n, err := sh.parserOf(s).NextOf(&s.frames, b, s.deflates)
 	if err != nil {

@@ -94,7 +94,7 @@ func (sh *Shared) accepted(u *Upgrade, head []byte) (n int, chosen Chosen, wrong
 	return n, chosen, nil
 }
 
-// chosen is what a server's answer chose of what was offered.
+// chosen is the part of the offer that a server's answer chose.
 func (sh *Shared) chosen(u *Upgrade, r *handshake.Response) (chosen Chosen, err error) {
 	switch {
 	case len(r.Extensions) == 0:
@@ -128,8 +128,8 @@ func (sh *Shared) accept(head []byte) (n int, reply []byte, chosen Chosen, wrong
 	return n, sh.scratch, chosen, nil
 }
 
-// Declined is what a server answers to what is no handshake. To a client of
-// another version it says which one it speaks (RFC 6455 section 4.4).
+// Declined is a server's answer to a request that is not a handshake. It names the supported
+// version to a client of another one (RFC 6455 section 4.4).
 func Declined(why error) string {
 	const behind = "Connection: close\r\nContent-Length: 0\r\n\r\n"
 	if why == handshake.ErrVersion {

@@ -10,7 +10,7 @@ import (
 	"xk6-realtime/engine/clock"
 )
 
-// Kind is what a message is. Every wire has Text.
+// Kind is the kind of a message. Every wire has Text.
 type Kind uint8
 
 // The kinds. Only WebSocket has others than Text.
@@ -35,15 +35,14 @@ type Message struct {
 	Kind Kind
 	// Data is good during the call that hands it out.
 	Data []byte
-	// Since and At are the bounds within which the message became complete in
-	// the kernel. They are the same where its arrival is known, as the kernel's
-	// own time stamp. The kernel stamps only the last packet of what is read at
-	// once. A message that others followed in the same read arrived by At, and
-	// not before Since: the engine had found nothing left to read then, or was
-	// woken by the first arrival since.
+	// Since and At are the bounds within which the message became complete in the kernel. They
+	// are the same if its arrival is known, as the kernel's own timestamp. The kernel stamps only
+	// the last packet of one read. A message that others followed in the same read arrived by At,
+	// and not before Since. At Since, the engine had found nothing left to read, or was woken by
+	// the first arrival.
 	//
-	// Latencies that count to At are never too low. A time-out that is judged by
-	// Since never blames the peer for what this side read late.
+	// Latencies that count to At are never too low. A timeout that is judged by Since never
+	// blames the peer for bytes that this side read late.
 	//
 	// The Goroutines transport knows no arrivals. There, Since and At are when
 	// the system call that read the message had returned.
@@ -102,11 +101,10 @@ type Link interface {
 	Overdue(arrived clock.Time) bool
 	// Finish ends the connection, with a FIN or a RST, and tells its handler.
 	Finish(reset bool)
-	// Part sends a FIN behind all that was written, and tells the handler of the
-	// end. What still comes is read and thrown away, until the peer's FIN or for
-	// as long as a close may take: a socket that is closed with something unread
-	// sends a RST, and the peer might never see our last bytes. A client's stream of
-	// HTTP/2 leaves its end to the server for a moment, and then is reset.
+	// Part sends a FIN behind all written bytes, and reports the end to the handler. Later bytes
+	// are read and thrown away, until the peer's FIN or for as long as a close may take. A socket
+	// that is closed with unread bytes sends a RST, and the peer might never see our last bytes.
+	// A client's stream of HTTP/2 leaves its end to the server for a moment, and then is reset.
 	Part()
 	// IsStream tells a stream of HTTP/2 from a TCP connection.
 	IsStream() bool

@@ -1,5 +1,5 @@
-// Package grammar is the table of what event streams say, by the grammar of the
-// WHATWG: the engine's reader is held to it, and so are those of others.
+// Package grammar is a table of event streams and their events, by the grammar of the WHATWG. The
+// engine's reader and the readers of others are held to it.
 package grammar
 
 import (

@@ -21,7 +21,7 @@ func Main(m *testing.M) int {
 	if code := m.Run(); code != 0 {
 		return code
 	}
-	// What was told to end may still be ending.
+	// A goroutine that was told to end may still be ending.
 	for range 300 {
 		if runtime.NumGoroutine() <= goroutines && openDescriptors() <= descriptors {
 			return 0
@@ -34,7 +34,7 @@ func Main(m *testing.M) int {
 	return 1
 }
 
-// openDescriptors counts what the process has open, 0 where it cannot tell.
+// openDescriptors counts the process's open descriptors, 0 if it cannot tell.
 func openDescriptors() (n int) {
 	entries, err := os.ReadDir("/proc/self/fd")
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 // Codec turns messages of one format into JSON text and back. It keeps no
 // state, so that all connections share it.
 type Codec interface {
-	// Title is what the format is called in complaints.
+	// Title is the format's name in complaints.
 	Title() string
 	// AppendJSON appends the JSON text of a message, which holds no more than
 	// one value. It returns false where the message is not of the format; dst

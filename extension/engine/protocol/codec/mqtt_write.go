@@ -61,7 +61,7 @@ func (f *fields) field(name []byte) *[]byte {
 	return nil
 }
 
-// read reads the members of an object, of which null is none.
+// read reads the members of an object; null counts as absent.
 func (f *fields) read(text []byte) error {
 	if text[0] != '{' {
 		return wanted("an object", text)
