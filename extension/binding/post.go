@@ -114,9 +114,9 @@ func (p *poster) send(i int, message []byte) error {
 	return refusal(r.URL, proxy, answer.StatusCode, nil)
 }
 
-// refusal is what was wrong with a message sent by HTTP, by the status of its
-// answer, or by why there was none. In lib/post-request.ts it is postFailure: one
-// table of fixtures holds both.
+// refusal is the failure of a message sent by HTTP, by the status of its answer, or by the error
+// if there was no answer. In lib/post-request.ts it is postFailure: one table of fixtures holds
+// both.
 func refusal(to, proxy *url.URL, status int, err error) error {
 	switch {
 	case err != nil && proxy != nil:

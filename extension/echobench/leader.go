@@ -18,9 +18,8 @@ type Leader struct {
 // helloWithin is how long a connection may take to say what it is.
 const helloWithin = 10 * time.Second
 
-// Lead waits on a listener for so many instances, and then closes it. text is the
-// spec as it was read. What connects and is no instance is told so, and not
-// counted.
+// Lead waits on a listener for so many instances, and then closes it. The text is the spec as it
+// was read. A peer that is not an instance gets an error, and does not count.
 func Lead(ctx context.Context, listener net.Listener, spec *Spec, text []byte, instances int) (*Leader, error) {
 	stop := context.AfterFunc(ctx, func() { listener.Close() })
 	defer stop()
@@ -45,10 +44,10 @@ func Lead(ctx context.Context, listener net.Listener, spec *Spec, text []byte, i
 	return l, nil
 }
 
-// isInstance tells whether the other end is an instance. It closes what is none.
+// isInstance tells whether the other end is an instance. It closes any other peer.
 func (p *peer) isInstance() bool {
 	var h hello
-	// Where the deadline cannot be set, reading fails too.
+	// If the deadline cannot be set, reading fails too.
 	_ = p.conn.SetReadDeadline(time.Now().Add(helloWithin))
 	err := p.hear(&h, smallBytes)
 	if err == nil && h.Protocol == protocol {
@@ -123,8 +122,8 @@ func (l *Leader) tellThose(parts []*Part, o order) error {
 	return nil
 }
 
-// hear waits until each instance has said what is expected of it, or has handed
-// over its part of so many latencies at most; nil expects the part.
+// hear waits until each instance has sent the expected message, or has handed over its part, of
+// at most so many latencies; nil expects the part.
 func (l *Leader) hear(parts []*Part, most int, expected func(*word) bool) error {
 	for i, p := range l.peers {
 		if parts[i] != nil {

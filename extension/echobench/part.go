@@ -60,9 +60,9 @@ func (p *Part) check(most int) error {
 	return nil
 }
 
-// rowOfParts puts together what all instances measured of a case: every latency
-// of each, so that the figures are those of one process with the whole load.
-// apart is within which time the instances began.
+// rowOfParts puts together the measurements of a case by all instances: every latency of each. So
+// the figures are the same as those of one process with the whole load. The instances began
+// within the time apart.
 func rowOfParts(server string, c Case, parts []*Part, apart time.Duration) *Row {
 	row := &Row{Server: server, Case: c, KernelStamps: true}
 	row.Outcome, row.Why = outcomeOf(parts)

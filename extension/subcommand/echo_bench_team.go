@@ -84,8 +84,8 @@ func checkServers(spec *echobench.Spec) error {
 	return nil
 }
 
-// lead waits for the instances, which it starts unless they come from elsewhere.
-// stop ends those that it started.
+// lead waits for the instances, which it starts unless they come from elsewhere. A call of stop
+// ends the ones that it started.
 func (f *benchFlags) lead(ctx context.Context, cmd *cobra.Command, spec *echobench.Spec, text []byte) (l *echobench.Leader, stop func(), err error) {
 	address := f.listen
 	if address == "" {
