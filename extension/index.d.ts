@@ -272,7 +272,7 @@ declare module "k6/x/realtime" {
   export interface LoggedIn {
     /** Of {@link SwarmOptions.loginVariables}, in their order. */
     readonly values: readonly string[];
-    /** Where the connection goes instead of to its server, path and query included. Default: there. */
+    /** The URL that replaces the server's, path and query included. Default: the server's. */
     readonly url?: string;
     /** In how long an open connection is to have another login; its token is then sent as the descriptor's `refresh` says. Default: never. */
     readonly renewInMs?: number;

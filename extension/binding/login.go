@@ -48,7 +48,7 @@ func (l *loginValues) begin(connections int) {
 	l.of = make([]atomic.Pointer[access], connections/l.shards+1)
 }
 
-// at is what a connection was given; of one without a login nothing.
+// at is the login of a connection, empty for one without.
 func (l *loginValues) at(connection int) *access {
 	if l == nil {
 		return &access{}

@@ -33,7 +33,7 @@ func (s *swarmObject) run(logIn sobek.Value) *sobek.Promise {
 	return drive(&s.runner, sh.drive)
 }
 
-// start checks what is known only now, and starts the shard.
+// start checks the facts that are known only now, and starts the shard.
 func (s *swarmObject) start(logIn sobek.Value) (*shard, error) {
 	o := s.options.swarm
 	name, err := s.shard(o.Shards)

@@ -7,9 +7,9 @@ import (
 	"xk6-realtime/engine/clock"
 )
 
-// Login is what a connection is given before it is dialled.
+// Login is the credentials of a connection, given before it is dialled.
 type Login struct {
-	// Began is when this side began with it. What it was late by is the generator's.
+	// Began is when this side began with it. Its lateness is the generator's.
 	Began clock.Time
 	// Failed says that there is none: the attempt to connect has failed.
 	Failed bool
