@@ -437,9 +437,9 @@ declare module "k6/x/realtime" {
     readonly wasClean: boolean;
     /**
      * Who ended it. `client`: this side, as it was told. `server`: a Close frame of the server, or its breach of the
-   * protocol. `network`: the TCP connection ended without the protocol's end. `timeout`: a time ran out. `generator`: a
-   * limit of the generator's own, or of its machine.
-   */
+     * protocol. `network`: the TCP connection ended without the protocol's end. `timeout`: a time ran out. `generator`: a
+     * limit of the generator's own, or of its machine.
+     */
     readonly by: "client" | "server" | "network" | "timeout" | "generator";
     /** Of an event stream: what a reconnection sends as `Last-Event-ID`, or "". */
     readonly lastEventId?: string;

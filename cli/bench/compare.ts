@@ -203,7 +203,7 @@ function stateOf(
 /** By how much two comparisons of this one's kind may differ, as a share: from the differences between its rounds. */
 const differenceOf = ({ half }: Middle): number => Math.expm1(Math.SQRT2 * half);
 
-/** Both servers met the same surroundings in a round: their ratio there is what is told of. */
+/** Both servers met the same conditions in a round, so the ratio is taken within each round. */
 const againstFirst = (own: readonly Row[], first: readonly Row[]): number[] =>
   own.flatMap((row) => {
     const same = first.filter(isPassed).find(({ round }) => round === row.round);

@@ -7,7 +7,7 @@ import { average, FALSE_ALARMS, squares } from "../gate/prediction.ts";
 
 const { studentt } = jstat.jStat;
 
-/** Fewer values say nothing of how far they differ. */
+/** Fewer values do not show how far they differ. */
 export const LEAST_ROUNDS = 3;
 
 /** The share of the values that is left out at either end. */

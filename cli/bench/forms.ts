@@ -3,7 +3,7 @@ import { inert } from "../markdown.ts";
 import { AGREE, type Compared, type Line, type Ratio, type Yardstick } from "./compare.ts";
 
 const HEAD = ["server", "µs", "echoes/s", "against the first", ""] as const;
-/** Where there is an earlier comparison. */
+/** The columns for an earlier comparison. */
 const SINCE = ["since before", ""] as const;
 
 const headOf = (lines: readonly Line[]): string[] => [...HEAD, ...(isSince(lines) ? SINCE : [])];

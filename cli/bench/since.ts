@@ -12,10 +12,10 @@ const Before = v.array(
   }),
 );
 
-/** What is read of the results.json of an earlier comparison. */
+/** The used fields of the results.json of an earlier comparison. */
 export type Before = v.InferOutput<typeof Before>;
 
-/** @throws where the text is no such file */
+/** @throws if the text is not such a file */
 export const parseBefore = (text: string): Before => v.parse(Before, JSON.parse(text));
 
 /** Adds to each row and case what became of it since. What one of the two has not, or could not rely on, is left out. */

@@ -258,7 +258,7 @@ func (s *clientSession) isAcked(data [8]byte, within time.Duration) bool {
 	return s.acked[data]
 }
 
-// deadline wakes those who wait for a session when it has passed.
+// deadline wakes the waiters of a session when it has passed.
 type deadline struct {
 	at    time.Time // 0 for none
 	timer *time.Timer

@@ -120,7 +120,7 @@ func (c *clientStream) Read(b []byte) (int, error) {
 	return n, nil
 }
 
-// allowance is what the client is granted at first.
+// allowance is the window that the client is granted at first.
 func (c *clientStream) allowance() int64 {
 	if c.how.Window > 0 {
 		return int64(c.how.Window)
@@ -166,7 +166,7 @@ func (c *clientStream) answer(text []byte) error {
 	return c.write(func() error { return c.how.greet(c, fields) })
 }
 
-// answerOf are the fields of an answer that HTTP/1.1 says so.
+// answerOf are the fields of HTTP/2 for an answer of HTTP/1.1.
 func answerOf(h *head) []hpack.HeaderField {
 	status := statusOf(h.line)
 	if status == 101 {

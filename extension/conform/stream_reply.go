@@ -59,7 +59,7 @@ func (r *streamReply) most() int {
 	return r.Octets
 }
 
-// greet sends the answer, and what the case has come before it.
+// greet sends the answer, and the frames of the case before it.
 func (r *streamReply) greet(c *clientStream, fields []hpack.HeaderField) error {
 	var errs []error
 	did := func(err error) { errs = append(errs, err) }
@@ -175,7 +175,7 @@ func (c *clientStream) endedAtOnce() bool {
 	return errors.Is(c.end, errEndedAtOnce)
 }
 
-// connectionFields are those that HTTP/2 forbids (RFC 9113 8.2.2).
+// connectionFields are the fields that HTTP/2 forbids (RFC 9113 8.2.2).
 var connectionFields = []string{"connection", "upgrade", "keep-alive", "proxy-connection", "transfer-encoding"}
 
 // judge decides a case about HTTP/2 whose connection went as it should.

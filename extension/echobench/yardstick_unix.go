@@ -21,10 +21,10 @@ const (
 	yardstickBytes = 4 << 10
 )
 
-// Yardstick is the median round trip of a bare loop: one thread that writes and
-// reads so many bytes, from 1 to 4 KiB, at both ends of a TCP connection of the
-// loopback address. No other thread is to be woken, so it tells how fast the
-// machine's processor and its TCP are at the moment, and nothing else.
+// Yardstick is the median round trip of a bare loop. One thread writes and reads so many bytes,
+// from 1 to 4 KiB, at both ends of a TCP connection of the loopback address. No other thread is
+// to be woken, so it tells how fast the machine's processor and its TCP are at the moment, and
+// nothing else.
 func Yardstick(bytes int) (time.Duration, error) {
 	near, far, err := loopback()
 	if err != nil {

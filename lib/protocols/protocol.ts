@@ -141,8 +141,8 @@ export interface Conversation {
   /** The connection is open: starts the session. Its first message is sent at `at`. */
   open(at: Ms): readonly Effect[];
   /**
-   * A message came in, read at `at`. What answers it is sent at `handledAt`, from which a session's next time-out counts.
-   * Default: `at`. Never throws.
+   * A message came in, read at `at`. Answers to it are sent at `handledAt`, from which a session's next timeout
+   * counts. Default: `at`. Never throws.
    */
   receive(frame: Frame, at: Ms, handledAt?: Ms): readonly Effect[];
   /** As {@link receive}: the protocol's messages that a message of WebSocket brings, each with what came of it. */

@@ -13,9 +13,9 @@ import (
 	"xk6-realtime/engine/protocol/jsontext"
 )
 
-// Receive takes a message that came at an instant, or, where that is not known
-// exactly, between since and then. One that may have come in time did. What
-// answers it is sent when it is read, from which a session's next time-out counts.
+// Receive takes a message that came at an instant, or, where that is not known exactly, between
+// since and then. One that may have come in time did. Answers to it are sent when it is read,
+// from which a session's next timeout counts.
 func (c *Conversation) Receive(e Events, message []byte, binary bool, since, at, read clock.Time) {
 	if c.state == fresh || c.state == over {
 		return
