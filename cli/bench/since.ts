@@ -18,7 +18,7 @@ export type Before = v.InferOutput<typeof Before>;
 /** @throws if the text is not such a file */
 export const parseBefore = (text: string): Before => v.parse(Before, JSON.parse(text));
 
-/** Adds to each row and case what became of it since. What one of the two has not, or could not rely on, is left out. */
+/** Adds to each row and case what became of it since. A row is left out unless both could rely on it. */
 export function since(before: Before, now: readonly Compared[]): Compared[] {
   return now.map((one) => {
     const same = before.find(({ title }) => title === one.title);
