@@ -6,6 +6,7 @@
  * @type {Record<string, { label: string, value: number | boolean }>}
  */
 const FAULTS = {
+  busy: { label: "Busy again and again, ms at a stretch", value: 0 },
   work: { label: "Busy before a message is shown, ms", value: 0 },
   wait: { label: "Timer before a message is shown, ms", value: 0 },
   paint: { label: "Busy before the next frame, ms", value: 0 },
@@ -101,6 +102,28 @@ function showMessage(message) {
   if (paintMs > 0) requestAnimationFrame(() => block(paintMs));
 }
 
+/** Between two stretches of being busy: enough for what came meanwhile to be shown. */
+const FRAMES_BETWEEN = 3;
+let isBusy = false;
+
+/** Busy as long as the fault says so: a message that comes meanwhile waits for its handler. */
+function keepBusy() {
+  const busyMs = Number(FAULTS.busy?.value);
+  if (isBusy || busyMs === 0) return;
+  isBusy = true;
+  block(busyMs);
+  afterFrames(FRAMES_BETWEEN, () => {
+    isBusy = false;
+    keepBusy();
+  });
+}
+
+/** @param {number} count @param {() => void} then */
+function afterFrames(count, then) {
+  if (count > 0) requestAnimationFrame(() => afterFrames(count - 1, then));
+  else setTimeout(then);
+}
+
 /** Does nothing else for a while. @param {number} durationMs */
 function block(durationMs) {
   const end = performance.now() + durationMs;
@@ -142,6 +165,7 @@ function offerFaults() {
     }
     input.oninput = () => {
       fault.value = input.type === "checkbox" ? input.checked : Math.max(0, Number(input.value) || 0);
+      keepBusy();
     };
     const label = document.createElement("label");
     label.htmlFor = input.id;
@@ -163,3 +187,4 @@ byId("form").onsubmit = (event) => {
 byId("faults").onsubmit = (event) => event.preventDefault();
 offerFaults();
 connect();
+keepBusy();

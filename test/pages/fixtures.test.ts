@@ -1,7 +1,7 @@
 /** The fixtures for Playwright, run by Playwright: the examples pass, and what is faulty is told in a sentence. */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { after, test } from "node:test";
+import { after, describe, test } from "node:test";
 import { stripVTControlCharacters } from "node:util";
 import { packageFile } from "../../cli/package-file.ts";
 import { startServer } from "../../server/server.ts";
@@ -31,19 +31,22 @@ interface Suite {
   }[];
 }
 
-for (const config of ["examples/playwright", "test/pages/passing", "test/pages/faulty"]) {
-  test(`${config}`, async (t) => {
-    const executablePath = await chromiumFor(t);
-    if (executablePath === undefined) return;
-    const results = await run(config, executablePath, await temporaryDirectory(t));
-    assert.ok(results.length > 0);
-    for (const { title, ok, said } of results) {
-      assert.ok(ok, `${title}\n${said}`); // of the faulty: it failed, as it must
-      if (config.endsWith("faulty")) assert.ok(said.includes(title), `${title}\n${said}`);
-    }
-    if (config.startsWith("examples")) assert.equal(results.length, 5);
-  });
-}
+// They wait more than they work.
+describe("run by Playwright", { concurrency: true }, () => {
+  for (const config of ["examples/playwright", "test/pages/passing", "test/pages/faulty"]) {
+    test(`${config}`, async (t) => {
+      const executablePath = await chromiumFor(t);
+      if (executablePath === undefined) return;
+      const results = await run(config, executablePath, await temporaryDirectory(t));
+      assert.ok(results.length > 0);
+      for (const { title, ok, said } of results) {
+        assert.ok(ok, `${title}\n${said}`); // of the faulty: it failed, as it must
+        if (config.endsWith("faulty")) assert.ok(said.includes(title), `${title}\n${said}`);
+      }
+      if (config.startsWith("examples")) assert.equal(results.length, 5);
+    });
+  }
+});
 
 /** The tests of a configuration, whether they pass or not. */
 async function run(config: string, executablePath: string, output: string): Promise<Result[]> {
