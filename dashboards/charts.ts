@@ -39,9 +39,12 @@ export function panel(metric: MetricName, source: Source) {
   if (kind === "rate") aroundLimit(metric, made);
   else if (kind === "trend" && metric !== "ws_generator_delay_ms" && !isSingle(metric))
     logarithmic(made, metric);
-  else made.min(0);
+  else made.min(0).axisSoftMax(NOTHING_COUNTED);
   return withQueries(withLimits(made), [overTime(metric, source), ...limits(metric, source)], "time_series");
 }
+
+/** Where all that was counted is 0, Grafana would draw an axis up to 100. */
+const NOTHING_COUNTED = 1;
 
 /** Titles of bytes name their unit themselves. */
 const IN: { readonly [unit: string]: string } = { [MS]: "(ms)", percentunit: "(%)" };
@@ -111,7 +114,7 @@ export function logarithmic(made: timeseries.PanelBuilder, ...metrics: readonly 
   if (!metrics.every((metric) => ROUND_TRIPS.includes(metric))) made.min(0.01);
 }
 
-/** Times that hold at least one way between two processes. */
+/** Times that hold at least one way between two processes, or the making of a token. */
 const ROUND_TRIPS: readonly MetricName[] = [
   "ws_msg_rtt_ms",
   "ws_msg_service_ms",
@@ -120,6 +123,9 @@ const ROUND_TRIPS: readonly MetricName[] = [
   "ws_connect_latency_ms",
   "ws_login_ms",
   "ws_reconnect_time_ms",
+  "token_first_content_ms",
+  "token_per_token_ms",
+  "token_stream_ms",
 ];
 
 /** How to find the time when a run ran. */
@@ -132,10 +138,10 @@ const ELSEWHEN: { readonly [S in Source]: string } = {
 export function load(source: Source) {
   const made = timeSeries(
     "Load",
-    "Open connections, by the second; and what is sent, received and opened per second. All instances together.",
+    "Open connections, or requests under way, by the second; and what is sent, received and opened per second. All instances together.",
     "none",
   )
-    .noValue(`No load in this time range: ${ELSEWHEN[source]}`)
+    .noValue(`No load was counted in this time range. For that of another time, ${ELSEWHEN[source]}`)
     .min(0)
     .span(24)
     .height(7)
@@ -144,30 +150,38 @@ export function load(source: Source) {
     made.overrideByName(prefix, [fixed(fixedColor)]);
     return perSecond(metric, source, prefix);
   });
-  return withQueries(made, [connectionsBehind(made, source), ...queries], "time_series");
+  return withQueries(made, [...openBehind(made, source), ...queries], "time_series");
 }
 
 const CONNECTIONS = "Open connections";
+const REQUESTS = titleOf("token_active_streams");
+
+/** What is open, of which a scenario has one. */
+const OPEN = [CONNECTIONS, REQUESTS] as const;
 
 /** An area behind the lines, with an axis on the right: charts one above the other then have the same axis of time. */
-function connectionsBehind(made: timeseries.PanelBuilder, source: Source): Query {
-  made
-    .axisWidth(70)
-    .overrideByName(CONNECTIONS, [
+function openBehind(made: timeseries.PanelBuilder, source: Source): Query[] {
+  made.axisWidth(70);
+  for (const name of OPEN) {
+    made.overrideByName(name, [
       { id: "unit", value: "none" },
       { id: "min", value: 0 },
       { id: "custom.scaleDistribution", value: { type: common.ScaleDistribution.Linear } },
       { id: "custom.axisPlacement", value: common.AxisPlacement.Right },
-      { id: "custom.axisLabel", value: "open connections" },
+      { id: "custom.axisLabel", value: name.toLowerCase() },
       { id: "custom.axisWidth", value: 50 },
       { id: "custom.fillOpacity", value: 12 },
       { id: "custom.lineInterpolation", value: common.LineInterpolation.StepAfter },
       { id: "custom.showPoints", value: common.VisibilityMode.Never },
       fixed("#8e8e8e"),
     ]);
-  return source === "aggregates"
-    ? openConnections(CONNECTIONS)
-    : overTime("ws_active_sessions", source, { prefix: CONNECTIONS });
+  }
+  return [
+    source === "aggregates"
+      ? openConnections(CONNECTIONS)
+      : overTime("ws_active_sessions", source, { prefix: CONNECTIONS }),
+    overTime("token_active_streams", source, { prefix: REQUESTS }),
+  ];
 }
 
 /** The counts of the load: the name of each and its colour, which its latency has, too. */
@@ -177,6 +191,10 @@ const COUNTS = {
   ws_publications: ["Publications", "light-green"],
   ws_deliveries: ["Deliveries", "green"],
   ws_sessions_opened: ["Connections opened", "purple"],
+  ws_page_shown: ["Shown by pages", "orange"],
+  ws_outcomes: [titleOf("ws_outcomes"), "yellow"],
+  token_requests: ["Requests", "light-blue"],
+  token_output_tokens: [titleOf("token_output_tokens"), "blue"],
 } as const satisfies { [M in MetricName]?: readonly [name: string, colour: string] };
 
 /** A colour that no palette changes. */
@@ -185,36 +203,45 @@ export const fixed = (fixedColor: string) => ({ id: "color", value: { mode: "fix
 const perSecond = (metric: string, source: Source, prefix: string): Query =>
   overTime(metric as MetricName, source, { prefix, apart: false });
 
-/** The latencies that people wait for, below the load. */
+/** The latencies that people wait for, each in its colour. */
+const WAITS = {
+  ws_msg_rtt_ms: "blue",
+  ws_fanout_lag_ms: "green",
+  ws_page_lag_ms: "orange",
+  ws_connect_latency_ms: "purple",
+  ws_reconnect_time_ms: "yellow",
+  token_first_content_ms: "blue",
+  token_per_token_ms: "green",
+  token_stream_ms: "purple",
+} as const satisfies { [M in MetricName]?: string };
+
+/** They are below the load. */
 export function latencies(source: Source) {
+  const waits = Object.entries(WAITS) as [MetricName, string][];
   const made = timeSeries(
     "Latency (ms)",
-    `With the open connections behind. Response time: ${METRICS.ws_msg_rtt_ms.help} Fan-out lag: ${METRICS.ws_fanout_lag_ms.help} Page lag, over it: ${METRICS.ws_page_lag_ms.help} Time to connect: ${METRICS.ws_connect_latency_ms.help} ${source === "aggregates" ? WORST : ""}`,
+    `With the load behind. ${waits.map(([metric]) => `${titleOf(metric)}: ${METRICS[metric].help}`).join(" ")} ${source === "aggregates" ? WORST : ""}`,
     MS,
   )
     .noValue(`No latency was measured in this time range. If Load is empty too, ${ELSEWHEN[source]}`)
     .span(24)
     .height(9)
-    .axisLabel("latency")
-    // The axis names them; on a second line the legend would take from the chart.
-    .overrideByName(CONNECTIONS, [
+    .axisLabel("latency");
+  // The axis names them; on a second line the legend would take from the chart.
+  for (const name of OPEN) {
+    made.overrideByName(name, [
       { id: "custom.hideFrom", value: { legend: true, tooltip: false, viz: false } },
     ]);
-  const lines = {
-    ws_msg_rtt_ms: "blue",
-    ws_fanout_lag_ms: "green",
-    ws_page_lag_ms: "orange",
-    ws_connect_latency_ms: "purple",
-  } as const satisfies { [M in MetricName]?: string };
-  logarithmic(made, ...(Object.keys(lines) as MetricName[]));
-  const queries = Object.entries(lines).map(([metric, colour]) => {
+  }
+  logarithmic(made, ...waits.map(([metric]) => metric));
+  const queries = waits.map(([metric, colour]) => {
     const prefix = `${titleOf(metric)},`;
     made
       .overrideByName(`${prefix} p50`, [fixed(`light-${colour}`)])
       .overrideByName(`${prefix} p99`, [fixed(`dark-${colour}`), { id: "custom.lineWidth", value: 2 }]);
-    return overTime(metric as MetricName, source, { columns: ["p50", "p99"], prefix, apart: false });
+    return overTime(metric, source, { columns: ["p50", "p99"], prefix, apart: false });
   });
-  return withQueries(made, [connectionsBehind(made, source), ...queries], "time_series");
+  return withQueries(made, [...openBehind(made, source), ...queries], "time_series");
 }
 
 /** Colours of what nobody wants to see. Red is the limits'. */
@@ -226,6 +253,13 @@ const WRONG = {
   ws_message_errors: "dark-orange",
   ws_messages_duplicated: "light-green",
   ws_messages_reordered: "#8e8e8e",
+  ws_login_failures: "dark-purple",
+  ws_readers_harmed: "dark-yellow",
+  ws_contract_violations: "light-orange",
+  ws_page_missed: "dark-blue",
+  token_request_failures: "light-purple",
+  token_stalls: "light-blue",
+  token_buffered_streams: "dark-green",
 } as const satisfies { [M in MetricName]?: string };
 
 /** What nobody wants to see. */
@@ -237,6 +271,7 @@ export function wrongs(source: Source) {
     "suffix:/s",
   )
     .min(0)
+    .axisSoftMax(NOTHING_COUNTED)
     .drawStyle(common.GraphDrawStyle.Bars)
     .fillOpacity(60)
     .noValue(

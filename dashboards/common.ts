@@ -24,7 +24,7 @@ export function withQueries<P extends { withTarget(target: Builder<Dataquery>): 
       made.withTarget({
         build: () =>
           ({
-            refId: String.fromCharCode("A".charCodeAt(0) + index),
+            refId: refId(index),
             datasource,
             rawQuery: true,
             query: influxql,
@@ -35,3 +35,7 @@ export function withQueries<P extends { withTarget(target: Builder<Dataquery>): 
     panel,
   );
 }
+
+/** A to Z, then A1 to Z1. */
+const refId = (index: number): string =>
+  String.fromCharCode("A".charCodeAt(0) + (index % 26)) + (index < 26 ? "" : Math.floor(index / 26));

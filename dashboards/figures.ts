@@ -7,14 +7,16 @@ import { METRICS, type MetricName, type MetricSpec } from "../lib/metrics.ts";
 import { STEP_TAG, type StepsOf } from "../lib/steps.ts";
 import { TITLES, titleOf } from "../lib/titles.ts";
 import { datasource, MS, unitOf, withQueries } from "./common.ts";
-import { bySteps, inRange, type Source } from "./influxql.ts";
+import { bySteps, inRange, type Query, type Source } from "./influxql.ts";
 import {
   byRun,
   type Columns,
   FIGURES,
   type Figure,
   fieldOf,
+  figuresInRange,
   ofRun,
+  outcomesOfRun,
   processesOfRun,
   resultsInRange,
   resultsOfRun,
@@ -87,15 +89,15 @@ export const whatRan = () =>
 
 /** The runs of a time range with their main figures. */
 export function runs() {
-  const { from, until, Run, Reason, Duration, Scenario, ...how } = RUN;
-  const figures = Object.fromEntries(FIGURES.map((one) => [one.title, fieldOf(one)]));
+  const { from, until, Run, Reason, Duration, Limits, Commit, Branch } = RUN;
   // All are of one scenario.
-  const shown = { Run, Verdict: "verdict", Reason, Duration, ...figures, ...how };
+  const first = { Run, Verdict: "verdict", Reason, Duration };
+  const last = { Limits, Commit, Branch };
   const made = tableOf(
     "Runs",
     "The runs of this time range, the latest first, with the figures of their summaries. A run's name leads to it.",
-    [...Object.keys(shown), "from", "until"],
-    { reasonWidth: 520 },
+    [...Object.keys(first), ...FIGURES.map(({ title }) => title), ...Object.keys(last), "from", "until"],
+    { reasonWidth: 300, before: [{ id: "merge", options: {} }] },
   )
     .noValue("No run of this scenario and branch has ended in this time range")
     .span(24)
@@ -107,7 +109,11 @@ export function runs() {
       ...(of.endsWith("rate") ? [{ id: "decimals", value: 3 }] : []),
     ]);
   }
-  return withQueries(made, [resultsInRange({ ...shown, from, until })], "table");
+  return withQueries(
+    made,
+    [resultsInRange({ ...first, ...last, from, until }), ...figuresInRange(FIGURES)],
+    "table",
+  );
 }
 
 /** Counts of failures of each run, apart by the values of a tag: a row for each that was counted at all. */
@@ -178,6 +184,7 @@ export const figures = (source: Source) =>
     source,
     source === "aggregates" ? "Figures of the whole run" : "Figures of this time range",
     FIGURES.filter((one) => !isOfGenerator(one)),
+    source === "aggregates" ? [outcomesOfRun()] : [],
   ).span(source === "aggregates" ? 19 : 24);
 
 /** How late the load generator itself was, apart from what the server did. */
@@ -186,15 +193,20 @@ export const generatorFigures = () =>
 
 const isOfGenerator = ({ metric }: Figure): boolean => metric === "ws_generator_delay_ms";
 
-function tiles(source: Source, title: string, shown: readonly Figure[]) {
+function tiles(source: Source, title: string, shown: readonly Figure[], more: readonly Query[] = []) {
+  const fields = shown.map((one) => `${one.title}: ${fieldOf(one)}.`);
+  const from =
+    source === "aggregates"
+      ? "As the summary has them: percentiles are merged over all seconds and instances."
+      : "Of the samples in this time range.";
   const made = new stat.PanelBuilder()
     .title(title)
-    .description(
-      `${shown.map((one) => `${one.title}: ${fieldOf(one)}.`).join(" ")} Those that the scenario records. ${source === "aggregates" ? "As the summary has them: percentiles are merged over all seconds and instances." : "Of the samples in this time range."}`,
-    )
+    .description(`${fields.join(" ")} Those that the scenario records. ${from}`)
     .datasource(datasource)
     .noValue(
-      source === "aggregates" ? "Stored when the run is over" : "Nothing was measured in this time range",
+      source === "aggregates"
+        ? "Stored at the end of a run that records any"
+        : "Nothing was measured in this time range",
     )
     .height(4)
     .orientation(common.VizOrientation.Vertical)
@@ -219,7 +231,8 @@ function tiles(source: Source, title: string, shown: readonly Figure[]) {
       ? ofRun(one)
       : inRange(one.metric, { rate: "share" }[one.of] ?? one.of, one.title),
   );
-  return withQueries(made, queries, "time_series");
+  made.overrideByRegexp("/^Outcome: /", [{ id: "unit", value: "locale" }]);
+  return withQueries(made, [...queries, ...more], "time_series");
 }
 
 const STEPS = {

@@ -30,6 +30,10 @@ const LINES = [
   { colour: "yellow", dash: [2, 8] },
   { colour: "purple", dash: [10, 10] },
   { colour: "#8e8e8e", dash: [14, 4] },
+  { colour: "dark-purple", dash: [4, 4] },
+  { colour: "dark-blue", dash: [24, 4, 4, 4] },
+  { colour: "light-yellow", dash: [2, 3] },
+  { colour: "light-blue", dash: [10, 3] },
 ] as const;
 
 /** side_send_p99 as send p99. */
@@ -117,6 +121,8 @@ export const nights = [
       ...of("ws_msg_rtt_ms", "p99"),
       ...of("ws_fanout_lag_ms", "p99"),
       ...of("ws_connect_latency_ms", "p95"),
+      ...of("ws_page_lag_ms", "p99"),
+      ...of("token_first_content_ms", "p99"),
     ).span(24),
     night(
       "What went wrong in each run",
@@ -124,6 +130,10 @@ export const nights = [
       ...of("ws_connection_drops", "count"),
       ...of("ws_messages_lost", "count"),
       ...of("ws_message_errors", "count"),
+      ...of("ws_contract_violations", "count"),
+      ...of("ws_page_missed", "count"),
+      ...of("token_request_failures", "count"),
+      ...of("token_stalls", "count"),
     ).span(24),
   ]),
   collapsed(
@@ -133,6 +143,9 @@ export const nights = [
       alone("ws_fanout_spread_ms", "p50", "p99"),
       alone("ws_connect_latency_ms", "p50", "p95", "p99"),
       alone("ws_reconnect_time_ms", "p50", "p99"),
+      alone("ws_page_lag_ms", "p50", "p99"),
+      alone("token_first_content_ms", "p50", "p99"),
+      alone("token_per_token_ms", "p50", "p99"),
       alone("ws_generator_delay_ms", "side_send_p99", "side_receive_p99"),
     ]),
   ),
@@ -140,6 +153,8 @@ export const nights = [
     row("Each failure", [
       alone("ws_reply_success_rate", "rate"),
       alone("ws_delivery_success_rate", "rate"),
+      alone("token_success_rate", "rate"),
+      alone("token_good_rate", "rate"),
       alone("ws_messages_lost", "count"),
       alone("ws_connection_drops", "count"),
       alone("ws_connect_failures", "count"),

@@ -2,7 +2,6 @@
 
 import type { MetricName } from "../lib/metrics.ts";
 import { VERDICTS } from "../lib/summary/summary.ts";
-import { TITLES } from "../lib/titles.ts";
 import { unitOf } from "./common.ts";
 import type { Query } from "./influxql.ts";
 
@@ -28,10 +27,24 @@ export const FIGURES: readonly Figure[] = [
   figure("ws_msg_rtt_ms", "p99", "Response, p99"),
   figure("ws_fanout_lag_ms", "p50", "Fan-out lag, p50"),
   figure("ws_fanout_lag_ms", "p99", "Fan-out lag, p99"),
+  figure("ws_page_lag_ms", "p50", "Page lag, p50"),
+  figure("ws_page_lag_ms", "p99", "Page lag, p99"),
+  figure("token_first_content_ms", "p50", "First content, p50"),
+  figure("token_first_content_ms", "p99", "First content, p99"),
+  figure("token_per_token_ms", "p99", "Per token, p99"),
+  figure("ws_reconnect_time_ms", "p99", "Whole again, p99"),
   figure("ws_connect_latency_ms", "p99", "Connect, p99"),
+  figure("sse_longest_stall_ms", "max", "Longest stall"),
+  figure("token_success_rate", "rate", "Finished"),
+  figure("token_good_rate", "rate", "Good requests"),
   figure("ws_reply_success_rate", "rate", "Replies in time"),
   figure("ws_delivery_success_rate", "rate", "Deliveries in time"),
-  figure("ws_messages_lost", "count", TITLES.ws_messages_lost),
+  figure("ws_messages_lost", "count", "Lost"),
+  figure("ws_page_missed", "count", "Not shown"),
+  figure("ws_readers_harmed", "count", "Readers harmed"),
+  figure("ws_contract_violations", "count", "Contract broken"),
+  figure("token_stalls", "count", "Stalls"),
+  figure("token_buffered_streams", "count", "Buffered"),
   figure("ws_connect_failures", "count", "Not connected"),
   figure("ws_connection_drops", "count", "Dropped"),
   figure("ws_generator_delay_ms", "side_send_p99", "Generator send, p99"),
@@ -48,6 +61,12 @@ const OF_RUNS =
 export const ofRun = (one: Figure): Query => ({
   influxql: `SELECT last("${fieldOf(one)}") AS "${fieldOf(one)}" FROM "realtime_result" WHERE ${OF_RUN}`,
   alias: one.title,
+});
+
+/** How many of the chosen run's connections under test had which outcome, whatever time range is shown. */
+export const outcomesOfRun = (): Query => ({
+  influxql: `SELECT sum("sum") FROM "ws_outcomes" WHERE "source" = 'aggregates' AND "run" =~ /^\${run:regex}$/ GROUP BY "outcome"`,
+  alias: "Outcome: $tag_outcome",
 });
 
 /** Columns by the name that people read, each with the field or tag that it comes from, or an expression of them. */
@@ -69,6 +88,13 @@ export const resultsInRange = (columns: Columns): Query => ({
   influxql: `${table(columns, "realtime_result")} WHERE ${OF_RUNS} ORDER BY time DESC LIMIT 500`,
   alias: "",
 });
+
+/** Each figure of the runs of a time range, a query each: a figure that no run has then takes no column. */
+export const figuresInRange = (figures: readonly Figure[]): Query[] =>
+  figures.map((one) => ({
+    influxql: `${table({ [one.title]: fieldOf(one), Run: "run" }, "realtime_result")} WHERE ${OF_RUNS} ORDER BY time DESC LIMIT 500`,
+    alias: "",
+  }));
 
 /** The labels of a run's point that links read. */
 const LINK_TAGS = ["run", "from", "until"];

@@ -13,22 +13,28 @@ const openMeasurement = "realtime_open"
 type open struct {
 	identity    identity
 	connections float64
+	any         bool  // whether one was opened yet
 	last        int64 // second that was told of
 }
 
 // of is how many were open at the end of each second, of quiet ones that just
-// passed too: a line that stops would look like a load that does.
+// passed too: a line that stops would look like a load that does. Before the
+// first one it is nothing: a scenario that opens none has no such line.
 func (o *open) of(all []seconds.Second, now time.Time) []*point {
 	var points []*point
 	for _, second := range all {
-		o.connections += opened(second)
+		more := opened(second)
+		o.connections += more
+		o.any = o.any || more != 0
 		// Late samples of a second that was reported count in the next one.
 		if second.Unix >= o.last {
 			o.last = second.Unix
-			points = append(points, o.at(second.Unix))
+			if o.any {
+				points = append(points, o.at(second.Unix))
+			}
 		}
 	}
-	if passed := now.Unix() - 1; passed > o.last {
+	if passed := now.Unix() - 1; o.any && passed > o.last {
 		o.last = passed
 		points = append(points, o.at(passed))
 	}

@@ -103,7 +103,7 @@ async function ask(influx: InfluxServer, panel: Panel, chosen: Chosen): Promise<
 /** The rows of a table, its columns as the panel orders and names them. */
 async function rowsOf(influx: InfluxServer, panel: Panel, chosen: Chosen): Promise<Record<string, Cell>[]> {
   const order = panel.transformations!.find(({ id }) => id === "organize")!.options.indexByName!;
-  return (await ask(influx, panel, chosen)).flatMap(({ tags, columns, values }) => {
+  const rows = (await ask(influx, panel, chosen)).flatMap(({ tags, columns, values }) => {
     for (const column of [
       ...columns.map((name) => (name === "time" ? "Time" : name)),
       ...Object.keys(tags),
@@ -118,6 +118,17 @@ async function rowsOf(influx: InfluxServer, panel: Panel, chosen: Chosen): Promi
       ...Object.fromEntries(columns.map((name, i) => [name, row[i]!])),
     }));
   });
+  return panel.transformations!.some(({ id }) => id === "merge") ? merged(rows) : rows;
+}
+
+/** Rows of several queries that are about the same run, as one. */
+function merged(rows: readonly Record<string, Cell>[]): Record<string, Cell>[] {
+  const all = new Map<string, Record<string, Cell>>();
+  for (const row of rows) {
+    const key = JSON.stringify([row.time, row.Run]);
+    all.set(key, { ...all.get(key), ...row });
+  }
+  return [...all.values()];
 }
 
 async function optionsOf(influx: InfluxServer, file: string, name: string): Promise<string[]> {
@@ -199,8 +210,8 @@ async function assertFigures(influx: InfluxServer, { summary, chosen }: Stored):
   const elsewhen = { ...chosen, from: 0, to: 1 };
   const shown: [title: string, value: Cell][] = [];
   for (const title of ["Figures of the whole run", "Generator delay"]) {
-    for (const { alias, values } of await ask(influx, panelOf("live.json", title), elsewhen)) {
-      shown.push([alias, values[0]![1]!]);
+    for (const { alias, tags, values } of await ask(influx, panelOf("live.json", title), elsewhen)) {
+      shown.push([alias.replace("$tag_outcome", tags.outcome!), values[0]![1]!]);
     }
   }
   const { fields } = resultOf(summary);
@@ -208,7 +219,17 @@ async function assertFigures(influx: InfluxServer, { summary, chosen }: Stored):
     const value = fields[`${metric}_${of}`];
     return value === undefined ? [] : [[title, value]];
   });
-  assert.deepEqual(shown, expected, chosen.run);
+  const isOutcome = ([title]: [string, Cell]) => title.startsWith("Outcome: ");
+  assert.deepEqual(
+    shown.filter((one) => !isOutcome(one)),
+    expected,
+    chosen.run,
+  );
+  const outcomes = Object.entries(summary.metrics.ws_outcomes?.by?.outcome ?? {}).flatMap(
+    ([outcome, part]) =>
+      part.kind === "counter" && part.count > 0 ? [[`Outcome: ${outcome}`, part.count] as const] : [],
+  );
+  assert.deepEqual(Object.fromEntries(shown.filter(isOutcome)), Object.fromEntries(outcomes), chosen.run);
   assert.ok(shown.length >= 3, `${chosen.run}: ${shown.length} figures`);
   const { ws_msg_rtt_ms: rtt, ws_generator_delay_ms: delay } = summary.metrics;
   const of = Object.fromEntries(shown);
@@ -316,7 +337,7 @@ async function assertUsualRange(influx: InfluxServer, runs: readonly Stored[]): 
     assert.deepEqual([...new Set(column)], [expected], alias);
     areas += 1;
   }
-  assert.equal(areas, 2 * 3, "a range of each latency");
+  assert.equal(areas, 2 * 4, "a range of each latency that a run has");
 }
 
 async function assertSteps(influx: InfluxServer, { summary, chosen }: Stored): Promise<void> {
@@ -445,11 +466,13 @@ async function assertAllAnswer(
       const most = answers.flatMap(({ alias, values }) =>
         alias === "Open connections" ? values.map((row) => Number(row[1])) : [],
       );
-      const { ws_sessions_opened: opened } = summary.metrics as { [name: string]: { count: number } };
-      if (source === "aggregates" && opened!.count > 0) {
-        assert.ok(Math.max(...most) > 0 && Math.max(...most) <= opened!.count, `${chosen.run}: ${most}`);
+      const { ws_sessions_opened: opened } = summary.metrics as {
+        [name: string]: { count: number } | undefined;
+      };
+      if (source === "aggregates" && opened) {
+        assert.ok(Math.max(...most) > 0 && Math.max(...most) <= opened.count, `${chosen.run}: ${most}`);
         assert.equal(most.at(-1), 0, `${chosen.run}: all are closed at the end`);
-      }
+      } else if (!opened) assert.deepEqual(most, [], `${chosen.run}: it opens no connections to count`);
     }
     if (panel.title === "Latency (ms)") {
       assert.ok(answers.filter(({ alias }) => /p50|p99|\$col/.test(alias)).length > 0, chosen.run);

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import type { Summary } from "../../lib/summary/summary.ts";
 import { type FaultSettings, startServer } from "../../server/server.ts";
 import { type Cleanup, OUR_K6, runK6 } from "../k6/run.ts";
@@ -25,18 +26,21 @@ const SOAK = {
   PROBE_INTERVAL: "100ms",
   REPLY_TIMEOUT: "1s",
 };
+const CHAT_CONTRACT = fileURLToPath(new URL("../../examples/contracts/chat.json", import.meta.url));
 const CLIMB = { RATE: 1_000, DURATION: "2s", REPLY_TIMEOUT: "5s", ROOMS: 1 };
 
 export const RUNS: readonly {
   readonly name: string;
   readonly scenario: string;
   readonly env: Record<string, string | number>;
+  /** Where its event streams come from, in place of WebSockets. */
+  readonly streams?: string;
   readonly faults?: FaultSettings;
   /** Limits in place of those of chat. */
   readonly limits?: Record<string, string[]>;
   readonly verdict?: Summary["verdict"];
 }[] = [
-  { name: "a chat soak", scenario: "chat-soak", env: SOAK },
+  { name: "a chat soak", scenario: "chat-soak", env: { ...SOAK, CONTRACT: CHAT_CONTRACT } },
   {
     name: "fan-out that loses deliveries",
     scenario: "fan-out",
@@ -64,6 +68,19 @@ export const RUNS: readonly {
     scenario: "backpressure",
     env: { CONNECTIONS: 6, RATE: 100, PUBLISH_RATE: 20, DURATION: "4s", REPLY_TIMEOUT: "1s" },
   },
+  {
+    name: "fan-out of events",
+    scenario: "fan-out",
+    streams: "/sse/rooms/${room}",
+    env: { ...CLIMB, PROTOCOL: "room-events", CONNECTIONS: 20, PUBLISH_RATE: 10 },
+  },
+  {
+    name: "token streams",
+    scenario: "token-stream",
+    streams: "/v1/chat/completions",
+    env: { RATE: 20, DURATION: "2s", MAX_TOKENS: 20, STREAM_TIMEOUT: "30s" },
+    limits: { token_first_content_ms: ["p(99)<60000"] },
+  },
   // In another order than their texts.
   {
     name: "fan-out by subscribers",
@@ -88,7 +105,7 @@ const PATIENT = {
 export async function store(
   cleanup: Cleanup,
   servers: readonly InfluxServer[],
-  { name, scenario, env, faults = {}, limits = PATIENT, verdict }: (typeof RUNS)[number],
+  { name, scenario, env, streams, faults = {}, limits = PATIENT, verdict }: (typeof RUNS)[number],
 ): Promise<Stored> {
   const server = await startServer({ faults });
   cleanup.after(() => server.close());
@@ -99,7 +116,11 @@ export async function store(
   const { summary, code, stderr } = await runK6(cleanup, {
     k6: OUR_K6,
     scenario,
-    env: { WS_URL: `${server.url}/ws/chat`, ...env, PROFILE: profile },
+    env: {
+      ...(streams ? { SSE_URL: server.httpUrl + streams } : { WS_URL: `${server.url}/ws/chat` }),
+      ...env,
+      PROFILE: profile,
+    },
     processEnv: Object.assign({}, ...servers.flatMap(({ env, stock }) => [env, stock.env])),
     args: [
       ...servers.flatMap(({ out, stock }) => [
