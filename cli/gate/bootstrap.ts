@@ -3,7 +3,7 @@
  * Neighbouring seconds are alike (a garbage collection, a queue that drains), so whole blocks of them are drawn. This
  * is the stationary bootstrap (Politis and Romano 1994), with block lengths after Politis and White (2004).
  */
-import { bucketMiddle, type Histogram, merge } from "../recording/histogram.ts";
+import { bucketMiddle, type Counts, type Histogram, merge } from "../recording/histogram.ts";
 
 /** Uniform random numbers in [0, 1). */
 export type Random = () => number;
@@ -96,8 +96,9 @@ function resampler(cells: readonly Histogram[], whole: Histogram) {
  * as smaller. A clock of whole milliseconds makes most values equal. An ordinary quantile then stays the same or
  * jumps by a whole millisecond. This one moves with the share of values on either side.
  */
-function midQuantile(counts: Float64Array, middles: Float64Array, share: number): number {
-  const total = counts.reduce((sum, count) => sum + count, 0);
+function midQuantile(counts: Counts, middles: Float64Array, share: number): number {
+  let total = 0;
+  for (const count of counts) total += count;
   let seen = 0;
   let [rank, value] = [Number.NaN, Number.NaN];
   for (let i = 0; i < counts.length; i++) {
@@ -135,8 +136,8 @@ function deviation(values: readonly number[]): number {
 /** For each cell, the share of its values beyond a limit: what a quantile's variance comes from. */
 function exceedances(cells: readonly Histogram[], limit: number): number[] {
   return cells.map(({ buckets, counts, total }) => {
-    const beyond = counts.reduce(
-      (sum, count, i) => (bucketMiddle(buckets[i]!) > limit ? sum + count : sum),
+    const beyond = buckets.reduce(
+      (sum, bucket, i) => (bucketMiddle(bucket) > limit ? sum + counts[i]! : sum),
       0,
     );
     return beyond / total;

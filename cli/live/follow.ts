@@ -2,27 +2,27 @@
 import { type FileHandle, open } from "node:fs/promises";
 import { RecordingReader } from "../recording/read.ts";
 
-const CHUNK_BYTES = 256 * 1024;
+const CHUNK_BYTES = 64 * 1024;
 
-/** Hands the lines of a file that grows to readers, each line once and whole. */
+/** Hands the lines of a file that grows to a reader, each line once and whole. */
 export class Follower {
   readonly #path: string;
-  readonly #readers: readonly RecordingReader[];
+  readonly #reader: RecordingReader;
   #file: FileHandle | undefined;
   #offset = 0;
   #lines = 0;
   /** What came of a line whose end has not come. */
   #rest = Buffer.alloc(0);
 
-  /** @param cells for each reader, how many seconds count as one */
-  constructor(path: string, cells: readonly number[]) {
+  /** @param cellSeconds one or several: how many seconds count as one */
+  constructor(path: string, ...cellSeconds: readonly [number, ...number[]]) {
     this.#path = path;
-    this.#readers = cells.map((seconds) => new RecordingReader(path, seconds));
+    this.#reader = new RecordingReader(path, ...cellSeconds);
   }
 
-  /** The readers, once the header came. */
-  get readers(): readonly RecordingReader[] {
-    return this.#lines > 0 ? this.#readers : [];
+  /** The reader, once the header came. */
+  get reader(): RecordingReader | undefined {
+    return this.#lines > 0 ? this.#reader : undefined;
   }
 
   /**
@@ -52,7 +52,7 @@ export class Follower {
     let start = 0;
     for (let end = all.indexOf(10); end >= 0; end = all.indexOf(10, start)) {
       const line = { number: ++this.#lines, text: all.toString("utf8", start, end) };
-      for (const reader of this.#readers) reader.take(line);
+      this.#reader.take(line);
       start = end + 1;
     }
     this.#rest = Buffer.from(all.subarray(start));

@@ -30,7 +30,7 @@ const ALL = 2 ** 40;
 export function watchRun({ recordings, cellSeconds, onUnreadable }: Watched, displays: readonly Display[]) {
   const startedAt = performance.now();
   let followers = recordings.map(
-    (path) => new Follower(path, [ALL, 1, ...(cellSeconds === undefined ? [] : [cellSeconds])]),
+    (path) => new Follower(path, ALL, 1, ...(cellSeconds === undefined ? [] : [cellSeconds])),
   );
   const look = async () => {
     const elapsed = ms(performance.now() - startedAt);
@@ -62,9 +62,9 @@ export function watchRun({ recordings, cellSeconds, onUnreadable }: Watched, dis
 }
 
 function soFar(followers: readonly Follower[], cellSeconds: number | undefined, elapsed: Ms) {
-  const begun = followers.map(({ readers }) => readers).filter(({ length }) => length > 0);
+  const begun = followers.flatMap(({ reader }) => reader ?? []);
   if (begun.length === 0) return { figures: { elapsed }, run: undefined };
-  const read = (i: number) => begun.map((readers) => readers[i]!.done());
+  const read = (nth: number) => begun.map((reader) => reader.done(nth));
   const [whole, seconds] = [read(0), read(1)];
   forgetOld(seconds);
   const summary = summarizeRun(mergeRun(whole.map(asIfEnded), ALL));

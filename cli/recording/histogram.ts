@@ -9,8 +9,18 @@ export interface Histogram {
   /** Indexes of the buckets that are not empty, ascending. */
   readonly buckets: Uint16Array;
   /** How many values each of them holds. */
-  readonly counts: Float64Array;
+  readonly counts: Counts;
   readonly total: number;
+}
+
+/** The narrowest array that holds them: a run keeps a histogram for each stretch of time. */
+export type Counts = Uint16Array | Uint32Array | Float64Array;
+
+function narrow(counts: Counts | readonly number[]): Counts {
+  let most = 0;
+  for (const count of counts) if (count > most) most = count;
+  if (most < 2 ** 16) return Uint16Array.from(counts);
+  return most < 2 ** 32 ? Uint32Array.from(counts) : Float64Array.from(counts);
 }
 
 const DIGITS = 3;
@@ -28,16 +38,19 @@ export function bucketMiddle(bucket: number): number {
   return ((PER_DOUBLING + (bucket % PER_DOUBLING)) * width + Math.floor(width / 2)) / PER_UNIT;
 }
 
+/** Of one sum at a time. It has 312 KiB: one for each sum would be most of what a run under way leaves behind. */
+const sums = new Float64Array(BUCKETS);
+
 /** Adds histograms up. */
 export function merge(histograms: readonly Histogram[]): Histogram {
   const [first, second, third] = histograms;
   if (first && !second) return first;
   if (first && second && !third) return mergeTwo(first, second);
-  const sums = new Float64Array(BUCKETS);
+  sums.fill(0);
   for (const { buckets, counts } of histograms) {
     for (let i = 0; i < buckets.length; i++) sums[buckets[i]!]! += counts[i]!;
   }
-  return sparse(sums);
+  return sparse();
 }
 
 /** Without the array of all buckets: this is done for nearly every line of a recording. */
@@ -51,10 +64,14 @@ function mergeTwo(a: Histogram, b: Histogram): Histogram {
     if (a.buckets[i] === bucket) counts[length]! += a.counts[i++]!;
     if (b.buckets[j] === bucket) counts[length]! += b.counts[j++]!;
   }
-  return { buckets: buckets.slice(0, length), counts: counts.slice(0, length), total: a.total + b.total };
+  return {
+    buckets: buckets.slice(0, length),
+    counts: narrow(counts.subarray(0, length)),
+    total: a.total + b.total,
+  };
 }
 
-function sparse(sums: Float64Array): Histogram {
+function sparse(): Histogram {
   const filled: number[] = [];
   let total = 0;
   for (let bucket = 0; bucket < sums.length; bucket++) {
@@ -62,7 +79,7 @@ function sparse(sums: Float64Array): Histogram {
     filled.push(bucket);
     total += sums[bucket]!;
   }
-  const counts = Float64Array.from(filled, (bucket) => sums[bucket]!);
+  const counts = narrow(filled.map((bucket) => sums[bucket]!));
   return { buckets: Uint16Array.from(filled), counts, total };
 }
 
@@ -88,7 +105,7 @@ function valueAtRank({ buckets, counts }: Histogram, rank: number): number {
 }
 
 export const mean = ({ buckets, counts, total }: Histogram): number =>
-  counts.reduce((sum, count, i) => sum + count * bucketMiddle(buckets[i]!), 0) / total;
+  buckets.reduce((sum, bucket, i) => sum + counts[i]! * bucketMiddle(bucket), 0) / total;
 
 export const smallest = ({ buckets }: Histogram): number =>
   buckets.length > 0 ? bucketMiddle(buckets[0]!) : Number.NaN;
@@ -172,5 +189,5 @@ function counters(bytes: Buffer): Histogram {
     if (bucket > BUCKETS) throw new Error("of more buckets than there are");
   }
   if (!Number.isSafeInteger(total)) throw new Error("of more values than can be counted");
-  return { buckets: Uint16Array.from(buckets), counts: Float64Array.from(counts), total };
+  return { buckets: Uint16Array.from(buckets), counts: narrow(counts), total };
 }

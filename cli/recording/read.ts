@@ -139,15 +139,15 @@ function checked<S extends v.GenericSchema>(schema: S, value: unknown, where: st
 /** Takes the lines of one file in their order, the whole file at once or as it grows. */
 export class RecordingReader {
   readonly #path: string;
-  readonly #cellSeconds: number;
   #header: Header | undefined;
   #end: End | undefined;
-  readonly #series: Series[] = [];
+  readonly #views: readonly { readonly cellSeconds: number; readonly series: Series[] }[];
   readonly #usage: ProcessUsage[] = [];
 
-  constructor(path: string, cellSeconds: number) {
+  /** @param cellSeconds one or several: how many seconds count as one. Each line is read once for all of them. */
+  constructor(path: string, ...cellSeconds: readonly [number, ...number[]]) {
     this.#path = path;
-    this.#cellSeconds = cellSeconds;
+    this.#views = cellSeconds.map((seconds) => ({ cellSeconds: seconds, series: [] }));
   }
 
   /** @throws {@link UserError} naming the file, the line and the problem */
@@ -172,13 +172,17 @@ export class RecordingReader {
     else this.#end = checked(EndLine, line, where).end;
   }
 
-  /** @throws {@link UserError} where not even the header came */
-  done(): Recording {
+  /**
+   * What was read until now, in stretches of the nth of `cellSeconds`.
+   *
+   * @throws {@link UserError} where not even the header came
+   */
+  done(nth = 0): Recording {
     if (!this.#header) throw notARecording(this.#path, "it is empty");
     return {
       path: this.#path,
       header: this.#header,
-      series: this.#series,
+      series: this.#views[nth]!.series,
       usage: this.#usage,
       end: this.#end,
     };
@@ -186,10 +190,11 @@ export class RecordingReader {
 
   #takeSeries(line: unknown, where: string): void {
     const { series, metric, kind, unit, tags = {} } = checked(SeriesLine, line, where);
-    if (series !== this.#series.length) {
-      throw new UserError(`${where}: "series": expected ${this.#series.length}, the next one, got ${series}`);
+    const next = this.#views[0]!.series.length;
+    if (series !== next) {
+      throw new UserError(`${where}: "series": expected ${next}, the next one, got ${series}`);
     }
-    this.#series.push({ kind, metric, unit, tags, cells: new Map() });
+    for (const view of this.#views) view.series.push({ kind, metric, unit, tags, cells: new Map() });
   }
 
   #takeSecond(line: unknown, where: string): void {
@@ -200,41 +205,50 @@ export class RecordingReader {
     if (t < start - DAY_S || t > start + longestMs / 1000 + DAY_S) {
       throw new UserError(`${where}: "t": expected a second of the run that began at ${start}, got ${t}`);
     }
-    const cell = t - (t % this.#cellSeconds);
     for (const [index, value] of d) {
-      const series = this.#series[index];
-      if (!series) throw new UserError(`${where}: expected a series that was described before, got ${index}`);
-      addTo(series, cell, value, `${where}: ${printable(cut(series.metric, 100))}`);
+      const one = this.#views[0]!.series[index];
+      if (!one) throw new UserError(`${where}: expected a series that was described before, got ${index}`);
+      const came = cellOf(one.kind, value, `${where}: ${printable(cut(one.metric, 100))}`);
+      for (const { cellSeconds, series } of this.#views) add(series[index]!, t - (t % cellSeconds), came);
     }
   }
 }
 
-/** Adds what a line says of a series to what the lines before said of the same stretch of time. */
-function addTo(series: Series, cell: number, value: unknown, where: string): void {
-  switch (series.kind) {
-    case "trend": {
-      const before = series.cells.get(cell);
-      const histogram = decoded(checked(Values.trend, value, where), where);
-      series.cells.set(cell, before ? merge([before, histogram]) : histogram);
-      break;
-    }
+/** What a line says of a series, as {@link CellOf} has it of that kind. */
+function cellOf(kind: Kind, value: unknown, where: string): CellOf[Kind] {
+  switch (kind) {
+    case "trend":
+      return decoded(checked(Values.trend, value, where), where);
     case "counter":
-      series.cells.set(cell, (series.cells.get(cell) ?? 0) + checked(Values.counter, value, where));
-      break;
+      return checked(Values.counter, value, where);
     case "rate": {
       const [passes, total] = checked(Values.rate, value, where);
-      const before = series.cells.get(cell) ?? { passes: 0, total: 0 };
-      series.cells.set(cell, { passes: before.passes + passes, total: before.total + total });
-      break;
+      return { passes, total };
     }
     case "gauge": {
       const [last, min, max] = checked(Values.gauge, value, where);
-      const before = series.cells.get(cell) ?? { min, max };
-      series.cells.set(cell, { last, min: Math.min(before.min, min), max: Math.max(before.max, max) });
-      break;
+      return { last, min, max };
     }
   }
 }
+
+/** Adds it to what the lines before said of the same stretch of time. */
+function add(series: Series, cell: number, value: CellOf[Kind]): void {
+  const cells = series.cells as Map<number, CellOf[Kind]>;
+  const before = cells.get(cell);
+  cells.set(cell, before === undefined ? value : SUMS[series.kind](before as never, value as never));
+}
+
+const SUMS: { readonly [K in Kind]: (before: CellOf[K], value: CellOf[K]) => CellOf[K] } = {
+  trend: (before, histogram) => merge([before, histogram]),
+  counter: (before, count) => before + count,
+  rate: (before, { passes, total }) => ({ passes: before.passes + passes, total: before.total + total }),
+  gauge: (before, { last, min, max }) => ({
+    last,
+    min: Math.min(before.min, min),
+    max: Math.max(before.max, max),
+  }),
+};
 
 function decoded(text: string, where: string): Histogram {
   try {

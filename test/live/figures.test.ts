@@ -120,16 +120,16 @@ test("a run that is not recorded is told by its time alone", () => {
 
 test("a line that is not whole yet is read when it is", async (t) => {
   const path = join(await temporaryDirectory(t), "run.jsonl");
-  const follower = new Follower(path, [1]);
+  const follower = new Follower(path, 1);
   await follower.read();
-  assert.equal(follower.readers.length, 0, "there is no file yet");
+  assert.equal(follower.reader, undefined, "there is no file yet");
   const all = `${linesOf(recording).join("\n")}\n`;
   for (let at = 0; at < all.length; at += 1_000) {
     await appendFile(path, all.slice(at, at + 1_000));
     await follower.read();
   }
   await follower.close();
-  const replies = follower.readers[0]!.done().series.find(({ metric }) => metric === "ws_replies")!;
+  const replies = follower.reader!.done().series.find(({ metric }) => metric === "ws_replies")!;
   assert.equal(
     [...replies.cells.values()].reduce((a, b) => Number(a) + Number(b), 0),
     600,
