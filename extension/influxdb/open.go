@@ -26,12 +26,11 @@ func (o *open) of(all []seconds.Second, now time.Time) []*point {
 		more := opened(second)
 		o.connections += more
 		o.any = o.any || more != 0
-		// Late samples of a second that was reported count in the next one.
-		if second.Unix >= o.last {
-			o.last = second.Unix
-			if o.any {
-				points = append(points, o.at(second.Unix))
-			}
+		// What comes late for an earlier second replaces the last one that was told
+		// of: there may be none after it.
+		o.last = max(o.last, second.Unix)
+		if o.any {
+			points = append(points, o.at(o.last))
 		}
 	}
 	if passed := now.Unix() - 1; o.any && passed > o.last {
