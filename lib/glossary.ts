@@ -25,10 +25,10 @@ const BROKEN_SERVER = "The server or a proxy breaks RFC 6455: its log and k6-rea
 const SEE_LOG = "The server's log says why.";
 
 /** What this side did, in the words of its own table. */
-const ours = (value: string): Term =>
+const ours = (value: string, metric?: (typeof OURS)[number]["metric"]): Term =>
   term(
     "This side or its machine did it, not the server.",
-    OURS.find((row) => row.value === value)!.says("1"),
+    OURS.find((row) => row.value === value && (metric ?? row.metric) === row.metric)!.says("1"),
   );
 
 type ProxyOrOurs =
@@ -176,6 +176,7 @@ const CONNECT: Readonly<Record<Exclude<ConnectReason, ProxyOrOurs>, Term>> = {
 
 /** Errors in messages: `ws_message_errors`. */
 const MESSAGE: Readonly<Record<MessageReason, Term>> = {
+  generator: ours("generator", "ws_message_errors"),
   proxy: ours("proxy"),
   protocol_code: ours("protocol_code"),
   error_reply: term(

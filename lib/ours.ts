@@ -158,6 +158,14 @@ export const OURS: readonly Ours[] = [
   {
     metric: "ws_message_errors",
     tag: "reason",
+    value: "generator",
+    exhausted: true,
+    says: (n) =>
+      `this machine gave no connection for ${messages(n)} sent by HTTP (generator): k6-realtime doctor says what to change`,
+  },
+  {
+    metric: "ws_message_errors",
+    tag: "reason",
     value: "proxy",
     says: (n) =>
       `${WHO} did not take ${messages(n)} sent by HTTP (proxy). The notes or the log quote the answer`,
@@ -196,7 +204,8 @@ export function oursIn(
   });
   // A limit on messages is why it ended the connections, and says more.
   const isExplained = happened.some(
-    ({ row }) => row.metric === "ws_message_errors" && !["protocol_code", "proxy"].includes(row.value),
+    ({ row }) =>
+      row.metric === "ws_message_errors" && !["protocol_code", "proxy", "generator"].includes(row.value),
   );
   return happened
     .filter(({ row }) => !(isExplained && row.metric === "ws_connection_drops"))

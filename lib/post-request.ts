@@ -3,7 +3,7 @@ import type { Identity } from "./identity.ts";
 import type { HttpSpec } from "./protocols/index.ts";
 import { parsePathTemplate, stringValue } from "./protocols/template.ts";
 import { forwardedRefusal, type ProxyServer } from "./proxy.ts";
-import type { MessageReason } from "./reasons.ts";
+import { type MessageReason, saysExhausted } from "./reasons.ts";
 import { canonicalHeaders } from "./request.ts";
 import { originOf } from "./url.ts";
 
@@ -33,7 +33,7 @@ export function postRequest(
 
 /** Why a message was not taken. */
 export interface PostFailure {
-  readonly reason: Extract<MessageReason, "error_reply" | "proxy" | "unsent">;
+  readonly reason: Extract<MessageReason, "error_reply" | "generator" | "proxy" | "unsent">;
   /** `http_503`, or what k6 says of a request without an answer. */
   readonly said: string;
 }
@@ -53,6 +53,7 @@ export function postFailure(
   proxy: ProxyServer | undefined,
   { status, error }: PostAnswer,
 ): PostFailure | undefined {
+  if (status === 0 && saysExhausted(error)) return { reason: "generator", said: error };
   if (status === 0) return { reason: proxy ? "proxy" : "unsent", said: error };
   if (status >= 200 && status < 300) return undefined;
   const reason = forwardedRefusal(proxy, url, status) ? "proxy" : "error_reply";

@@ -177,6 +177,7 @@ export const MESSAGE_REASONS = [
   "session", // a step of the session did not succeed
   "unsent", // fell due without a connection, or the peer does not read
   "clock_differs", // a time stamp that cannot be, by this machine's clock
+  "generator", // sent by HTTP, and this machine gave no connection for it: ours
   "proxy", // sent by HTTP, and the proxy, or the server behind it, did not take it: ours
   "protocol_code", // a function of the protocol's own code threw: ours
   "close_unanswered", // the peer did not answer our Close (RFC 6455 section 5.5.1)
@@ -359,6 +360,10 @@ export function connectReason(error: string, isProxied = false): ConnectReason {
     (error.startsWith("proxy: ") && SOCKS_ERRORS.find(([pattern]) => pattern.test(error))?.[1]);
   return refusal || (listed ? ofProxy(listed) : "proxy_rejected");
 }
+
+/** Whether an error says that this machine gives no more. In the engine it is `exhausted` of `extension/binding/post.go`. */
+export const saysExhausted = (error: string): boolean =>
+  ["no_descriptors", "no_ports", "no_memory"].includes(connectReason(error));
 
 /** As {@link connectReason}, for a login. */
 export function loginReason(error: string, isProxied = false): LoginReason {

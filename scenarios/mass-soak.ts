@@ -7,6 +7,7 @@ import { formatDuration } from "../lib/units.ts";
 
 export const { options, setup, run, handleSummary } = swarm({
   name: "mass-soak",
+  eventStreams: "swarm",
   settings: [
     "CONNECTIONS",
     "RATE",

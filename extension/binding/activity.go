@@ -30,7 +30,7 @@ func newActivity(e *engine.Engine, state *lib.State, o *options, shard int, chec
 	case o.fanOut != nil:
 		return newFanOut(e, state, o, shard, checking, heard)
 	case o.probing != nil:
-		return newProbing(e, o, shard, checking, heard)
+		return newProbing(e, state, o, shard, checking, heard)
 	}
 	return nil, nil
 }

@@ -47,27 +47,31 @@ func readFanOut(r *reader, subscribers, shards int) (*fanout.Options, error) {
 }
 
 // shardFanOut is a shard's fan-out.
-type shardFanOut struct{ *fanout.Run }
+type shardFanOut struct {
+	*fanout.Run
+	posts *poster // nil where nothing goes by HTTP
+}
 
 func newFanOut(e *engine.Engine, state *lib.State, o *options, shard int, checking *contract.Checking, heard *notices) (*shardFanOut, error) {
 	f := *o.fanOut
-	if spec := f.Protocol.PublishHTTP; spec != nil {
-		p, err := newPoster(state, o.request, o.swarm.Servers, spec, f.Timeout)
-		if err != nil {
-			return nil, err
-		}
-		f.Post = p.post
+	p, err := newPoster(state, o, "publish.http.path", f.Protocol.PublishHTTP, f.Timeout)
+	if err != nil {
+		return nil, err
 	}
+	f.Post = p.poster()
 	f.Plan.Shard = shard
 	f.Unwritable, f.Complain, f.Checking = heard.unwritable, heard.complaintsOf(o.request), checking
 	f.Variables = o.request.valuesFor(f.Protocol, shard)
 	run, err := fanout.New(e, f)
-	return &shardFanOut{run}, err
+	return &shardFanOut{run, p}, err
 }
 
 func (f *shardFanOut) guest(loop, i int) swarm.Guest { return f.Guest(loop, i) }
 
-func (f *shardFanOut) drive(s *swarm.Swarm, stop <-chan struct{}) error { return f.Drive(s, stop) }
+func (f *shardFanOut) drive(s *swarm.Swarm, stop <-chan struct{}) error {
+	defer f.posts.end()
+	return f.Drive(s, stop)
+}
 
 func (f *shardFanOut) push(r *recorder) { r.fanOut(f.Snapshot()) }
 
@@ -115,7 +119,7 @@ func (r *recorder) fanOut(w *fanout.Window) {
 	s.count(m.Unmeasured, w.Forgotten, "reason", "forgotten")
 	s.count(m.Unmeasured, w.Undecided, "reason", "undecided")
 	s.count(m.MessageErrors, w.Unsent, "reason", "unsent")
-	s.count(m.MessageErrors, w.Proxy, "reason", "proxy")
+	s.untaken(&w.Untaken)
 	s.count(m.MessageErrors, w.Sessions, "reason", "session")
 	s.count(m.MessageErrors, w.Errors, "reason", "error_reply")
 	s.count(m.MessageErrors, w.Invalid, "reason", "contract")

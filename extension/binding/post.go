@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -37,43 +39,77 @@ type poster struct {
 // posting is a message that is to be sent.
 type posting struct {
 	message []byte
-	at      clock.Time // when this side was done with it
-	done    func(posted clock.Time, err error)
+	at      clock.Time // when it was handed over
+	waits   bool       // for the answer to the one before
+	to      protocol.Posted
 }
 
 // mostPosts bounds how many messages may wait for those before them.
 const mostPosts = 10_000
 
-var errManyPosts = fmt.Errorf("a publication found %d others that wait for the server's answers", mostPosts)
+var errManyPosts = fmt.Errorf("a message found %d others that wait for the server's answers", mostPosts)
 
-func newPoster(state *lib.State, q *requests, servers []string, spec *protocol.HTTPSpec, timeout time.Duration) (*poster, error) {
-	path, err := compile(spec.Path, q.variables)
+// newPoster is nil where nothing goes by HTTP, without a spec.
+func newPoster(state *lib.State, o *options, field string, spec *protocol.HTTPSpec, timeout time.Duration) (*poster, error) {
+	if spec == nil {
+		return nil, nil
+	}
+	path, err := compile(spec.Path, o.request.variables)
 	if err != nil {
-		return nil, fmt.Errorf("publish.http.path: %w", err)
+		return nil, fmt.Errorf("%s: %w", field, err)
 	}
 	return &poster{
 		client: &http.Client{
-			Transport: state.Transport, Timeout: timeout,
+			Transport: manyConnections(state.Transport), Timeout: timeout,
 			// The target of a redirect was never asked for.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
-		requests: q, servers: servers, spec: spec, path: path, queues: map[int][]posting{},
+		requests: o.request, servers: o.swarm.Servers, spec: spec, path: path, queues: map[int][]posting{},
 	}, nil
 }
 
-// post is for [fanout.Options]. What one connection sends goes out in its order:
+// manyConnections is k6's transport for all connections of a swarm. k6's own keeps
+// as few idle ones as a single virtual user needs: each message of many users would
+// cost a TCP connection.
+func manyConnections(by http.RoundTripper) http.RoundTripper {
+	t, ok := by.(*http.Transport)
+	if !ok {
+		return by
+	}
+	t = t.Clone()
+	t.MaxIdleConns, t.MaxIdleConnsPerHost = 0, 1<<20
+	return t
+}
+
+// poster is for the engine, nil for none.
+func (p *poster) poster() protocol.Post {
+	if p == nil {
+		return nil
+	}
+	return p.post
+}
+
+// end gives up the connections that are kept for further messages.
+func (p *poster) end() {
+	if p != nil {
+		p.client.CloseIdleConnections()
+	}
+}
+
+// post is a [protocol.Post]. What one connection sends goes out in its order:
 // each message once the one before was answered, for two at once might change
 // places.
-func (p *poster) post(i int, message []byte, done func(posted clock.Time, err error)) {
-	next := posting{message, clock.Now(), done}
+func (p *poster) post(i int, message []byte, to protocol.Posted) {
+	next := posting{message: message, at: clock.Now(), to: to}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.waiting == mostPosts {
-		go done(next.at, errManyPosts)
+		go to.Done(errManyPosts)
 		return
 	}
 	p.waiting++
 	queue, busy := p.queues[i]
+	next.waits = busy
 	p.queues[i] = append(queue, next)
 	if !busy {
 		go p.work(i)
@@ -94,16 +130,23 @@ func (p *poster) work(i int) {
 		p.queues[i] = queue[1:]
 		p.waiting--
 		p.mu.Unlock()
-		next.done(next.at, p.send(i, next.message))
+		next.to.Done(p.send(i, next))
 	}
 }
 
-func (p *poster) send(i int, message []byte) error {
-	r, err := p.request(i, message)
+func (p *poster) send(i int, next posting) error {
+	began := next.at
+	if next.waits {
+		began = clock.Now()
+	}
+	r, err := p.request(i, next.message)
 	if err != nil {
 		return err
 	}
 	proxy, _ := http.ProxyFromEnvironment(r) // as k6's transport asks
+	if next.to.Wrote != nil {
+		r = r.WithContext(httptrace.WithClientTrace(r.Context(), tracing(began, next.to.Wrote)))
+	}
 	answer, err := p.client.Do(r)
 	if err != nil {
 		return refusal(r.URL, proxy, 0, withoutURL(err))
@@ -114,11 +157,33 @@ func (p *poster) send(i int, message []byte) error {
 	return refusal(r.URL, proxy, answer.StatusCode, nil)
 }
 
+// tracing tells when a request that began is written, and how much of the time
+// until then was not spent on making a connection.
+func tracing(began clock.Time, wrote func(at clock.Time, delay time.Duration)) *httptrace.ClientTrace {
+	var asked clock.Time // for a connection
+	var connecting time.Duration
+	return &httptrace.ClientTrace{
+		GetConn: func(string) { asked = clock.Now() },
+		GotConn: func(got httptrace.GotConnInfo) {
+			if !got.WasIdle { // it was made, or another message's answer was awaited
+				connecting += clock.Now().Sub(asked)
+			}
+		},
+		// The transport calls it before it flushes its buffer.
+		WroteRequest: func(httptrace.WroteRequestInfo) {
+			at := clock.Now()
+			wrote(at, at.Sub(began)-connecting)
+		},
+	}
+}
+
 // refusal is the failure of a message sent by HTTP, by the status of its answer, or by the error
 // if there was no answer. In lib/post-request.ts it is postFailure: one table of fixtures holds
 // both.
 func refusal(to, proxy *url.URL, status int, err error) error {
 	switch {
+	case err != nil && exhausted.MatchString(err.Error()):
+		return fmt.Errorf("%w: %w", protocol.ErrExhausted, err)
 	case err != nil && proxy != nil:
 		return fmt.Errorf("%w: %w", protocol.ErrProxy, err)
 	case err != nil:
@@ -130,6 +195,11 @@ func refusal(to, proxy *url.URL, status int, err error) error {
 	}
 	return fmt.Errorf("%w: http_%d", protocol.ErrRefused, status)
 }
+
+// exhausted is what the system says that gives no more. In lib/reasons.ts it is
+// CONNECT_ERRORS.
+var exhausted = regexp.MustCompile(`(?i)too many open files|cannot assign requested address|address already in use|` +
+	`cannot allocate memory|no buffer space|no space left on device`)
 
 // forwardedRefusals are the answers of a proxy that forwards plain HTTP and does
 // not reach the server, or has no credentials.

@@ -17,8 +17,8 @@ import (
 
 	"go.k6.io/k6/v2/lib"
 
-	"xk6-realtime/engine/clock"
 	"xk6-realtime/engine/protocol"
+	"xk6-realtime/engine/swarm"
 )
 
 // posters makes one for a server, whose connections have a token and a header of
@@ -34,7 +34,8 @@ func posters(t *testing.T, server *httptest.Server, spec *protocol.HTTPSpec) *po
 		t.Fatal(err)
 	}
 	q.fields = []field{newField("Authorization", value), newField("Accept-Encoding", template{{literal: "gzip"}})}
-	p, err := newPoster(&lib.State{Transport: server.Client().Transport}, q, []string{server.URL}, spec, 0)
+	p, err := newPoster(&lib.State{Transport: server.Client().Transport},
+		&options{request: q, swarm: swarm.Options{Servers: []string{server.URL}}}, "publish.http.path", spec, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +59,7 @@ func TestMessagesBesideAConnectionAreItsOwn(t *testing.T) {
 	} {
 		p := posters(t, server, spec)
 		done := make(chan error, 1)
-		p.post(0, []byte("hello"), func(_ clock.Time, err error) { done <- err })
+		p.post(0, []byte("hello"), protocol.Posted{Done: func(err error) { done <- err }})
 		if err := <-done; err != nil {
 			t.Fatal(err)
 		}
@@ -89,12 +90,12 @@ func TestMessagesOfOneConnectionKeepTheirOrder(t *testing.T) {
 	for n := range each {
 		for connection := range 2 {
 			all.Add(1)
-			p.post(connection, fmt.Append(nil, n), func(_ clock.Time, err error) {
+			p.post(connection, fmt.Append(nil, n), protocol.Posted{Done: func(err error) {
 				defer all.Done()
 				if err != nil {
 					t.Error(err)
 				}
-			})
+			}})
 		}
 	}
 	all.Wait()
@@ -117,7 +118,7 @@ func TestAMessageThatIsNotTakenSaysWhyAndNoURL(t *testing.T) {
 	p := posters(t, server, &protocol.HTTPSpec{Path: "/secret"})
 	fails := func() error {
 		done := make(chan error, 1)
-		p.post(0, nil, func(_ clock.Time, err error) { done <- err })
+		p.post(0, nil, protocol.Posted{Done: func(err error) { done <- err }})
 		return <-done
 	}
 	if err := fails(); !errors.Is(err, protocol.ErrRefused) || !strings.Contains(err.Error(), "http_307") {
@@ -144,7 +145,7 @@ func TestWhoseDoingARefusalIs(t *testing.T) {
 	if err := json.Unmarshal(b, &rows); err != nil || len(rows) == 0 {
 		t.Fatalf("%d rows, %v", len(rows), err)
 	}
-	reasons := map[string]error{"error_reply": protocol.ErrRefused, "proxy": protocol.ErrProxy}
+	reasons := map[string]error{"error_reply": protocol.ErrRefused, "proxy": protocol.ErrProxy, "generator": protocol.ErrExhausted}
 	for _, row := range rows {
 		to, _ := url.Parse(cmp.Or(row.URL, "http://h/x"))
 		var proxy *url.URL

@@ -1,12 +1,15 @@
 package binding
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"math"
 	"slices"
 	"strings"
 	"time"
+
+	"go.k6.io/k6/v2/lib"
 
 	"xk6-realtime/engine"
 	"xk6-realtime/engine/contract"
@@ -31,12 +34,16 @@ func readProbing(r *reader) *probing.Options {
 		Timeout:      r.milliseconds("timeoutMs", 5*time.Second, 1),
 		BackoffBase:  r.milliseconds("backoffBaseMs", 500*time.Millisecond, 1),
 		BackoffCap:   r.milliseconds("backoffCapMs", 10*time.Second, 1),
+		// Unique among the processes whose probes may come to the same rooms.
+		Name: strings.ToLower(rand.Text()[:10]),
 	}
 	if o.BackoffCap < o.BackoffBase {
 		r.wrong("backoffCapMs", fmt.Sprintf("at least backoffBaseMs, %v", milliseconds(o.BackoffBase)), milliseconds(o.BackoffCap))
 	}
 	if p := o.Protocol; p != nil && !p.HasProbe() {
 		r.wrong("protocol", "one with a probe", p.Name)
+	} else if p != nil && p.ProbeHTTP != nil && p.IDsInTwoBytes() {
+		r.wrong("protocol", "identifiers that are unique among all connections, for probes by HTTP", `"uint16"`)
 	}
 	r.finish()
 	if r.parent.err != nil {
@@ -48,19 +55,30 @@ func readProbing(r *reader) *probing.Options {
 var errTwoActivities = errors.New("Swarm.probing: expected nothing beside fanOut, got both")
 
 // shardProbing is a shard's probes.
-type shardProbing struct{ *probing.Run }
+type shardProbing struct {
+	*probing.Run
+	posts *poster // nil where nothing goes by HTTP
+}
 
-func newProbing(e *engine.Engine, o *options, shard int, checking *contract.Checking, heard *notices) (*shardProbing, error) {
+func newProbing(e *engine.Engine, state *lib.State, o *options, shard int, checking *contract.Checking, heard *notices) (*shardProbing, error) {
 	p := *o.probing
+	posts, err := newPoster(state, o, "probe.http.path", p.Protocol.ProbeHTTP, p.Timeout)
+	if err != nil {
+		return nil, err
+	}
+	p.Post = posts.poster()
 	p.Unwritable, p.Complain, p.Checking = heard.unwritable, heard.complaintsOf(o.request), checking
 	p.Variables = o.request.valuesFor(p.Protocol, shard)
 	run, err := probing.New(e, p)
-	return &shardProbing{run}, err
+	return &shardProbing{run, posts}, err
 }
 
 func (p *shardProbing) guest(loop, i int) swarm.Guest { return p.Guest(loop, i) }
 
-func (p *shardProbing) drive(s *swarm.Swarm, stop <-chan struct{}) error { return p.Drive(s, stop) }
+func (p *shardProbing) drive(s *swarm.Swarm, stop <-chan struct{}) error {
+	defer p.posts.end()
+	return p.Drive(s, stop)
+}
 
 func (p *shardProbing) push(r *recorder) { r.probing(p.Snapshot()) }
 
@@ -119,6 +137,7 @@ func (r *recorder) probing(w *probing.Window) {
 	s.count(m.MessageErrors, w.Errors, "reason", "error_reply")
 	s.count(m.MessageErrors, w.Sessions, "reason", "session")
 	s.count(m.MessageErrors, w.Unsent, "reason", "unsent")
+	s.untaken(&w.Untaken)
 	for fault, n := range w.Invalid {
 		s.count(m.MessageErrors, n, "reason", faultReasons[fault])
 	}

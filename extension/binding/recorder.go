@@ -9,6 +9,7 @@ import (
 
 	"xk6-realtime/engine"
 	"xk6-realtime/engine/hist"
+	"xk6-realtime/engine/protocol"
 	"xk6-realtime/engine/swarm"
 	"xk6-realtime/samples"
 )
@@ -278,6 +279,15 @@ func (b *batch) count(metric *metrics.Metric, n int64, tags ...string) {
 		set = set.With(tags[0], tags[1])
 	}
 	b.add(metric, float64(n), set)
+}
+
+// untaken counts messages that went by HTTP and were not taken.
+func (b *batch) untaken(u *protocol.Untaken) {
+	errors := b.r.metrics.MessageErrors
+	b.count(errors, u.Refused, "reason", "error_reply")
+	b.count(errors, u.Proxy, "reason", "proxy")
+	b.count(errors, u.Exhausted, "reason", "generator")
+	b.count(errors, u.Unsent, "reason", "unsent")
 }
 
 func (b *batch) add(metric *metrics.Metric, value float64, tags *metrics.TagSet) {

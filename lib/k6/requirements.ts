@@ -30,6 +30,7 @@ export const TAKES_CODE = [
 /** The scenarios that take event streams. */
 export const WITH_STREAMS = [
   "massconnect",
+  "mass-soak",
   "fan-out",
   "connect",
   "ordering",

@@ -69,6 +69,55 @@ test("probes by HTTP are each connection's own, although all of a room see them"
   assert.ok(server.stats().streamEvents > 10, "more than each one's own");
 });
 
+describe("mass-soak: probes go by HTTP, and their events come on the stream", { concurrency: true }, () => {
+  const SOAK = { CONNECTIONS: 6, ROOMS: 3, PROBE_INTERVAL: "200ms", DURATION: "2s" };
+
+  test("every probe is accounted for, each on its own connection of those in a room", async (t) => {
+    const { server, url } = await reference(t);
+    const { summary, code } = await summaryOf(t, "mass-soak", { SSE_URL: url, ...SOAK });
+    assert.equal(code, 0, summary.reason);
+    const { published, streamEvents } = server.stats();
+    assert.ok(published > 0);
+    assert.equal(count(summary, "ws_probes"), published);
+    assert.equal(count(summary, "ws_replies"), published);
+    assert.deepEqual(outcomes(summary, "ws_reply_success_rate"), { passes: published, fails: 0 });
+    // Two hear each room, one of whom asked. The other may be gone before the last event of its room.
+    const heard = count(summary, "sse_events");
+    assert.ok(published < heard && heard <= streamEvents, `${heard} of ${streamEvents}`);
+    assert.ok(streamEvents <= 2 * published);
+    for (const fault of ["duplicated", "lost", "late"])
+      assert.equal(count(summary, `ws_messages_${fault}`), 0, fault);
+    const service = trend(summary, "ws_msg_service_ms");
+    const rtt = trend(summary, "ws_msg_rtt_ms");
+    assert.deepEqual([service.count, rtt.count], [published, published]);
+    assert.ok(0 < service.min! && service.max! <= rtt.max!);
+    const delays = trend(summary, "ws_generator_delay_ms{side:send}").count;
+    assert.equal(delays, published + SOAK.CONNECTIONS, "of each probe, and of each connection");
+  });
+
+  test("probes that the server does not take are refused, and not lost beside", async (t) => {
+    let refused = 0;
+    const server = createServer((request, response) => {
+      if (request.method !== "POST") {
+        response.writeHead(200, { "content-type": "text/event-stream" }).flushHeaders();
+        return;
+      }
+      refused++;
+      response.writeHead(429).end();
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    t.after(() => server.close().closeAllConnections());
+    const { port } = server.address() as { port: number };
+    const { summary } = await summaryOf(t, "mass-soak", { SSE_URL: `http://127.0.0.1:${port}/`, ...SOAK });
+    assert.ok(refused > 0);
+    assert.equal(count(summary, "ws_probes"), refused);
+    assert.equal(count(summary, "ws_message_errors{reason:error_reply}"), refused);
+    assert.deepEqual(outcomes(summary, "ws_reply_success_rate"), { passes: 0, fails: refused });
+    assert.equal(count(summary, "ws_messages_lost"), 0);
+    assert.match(JSON.stringify(summary.notes), /the server did not take a message sent by HTTP: http_429/);
+  });
+});
+
 test("a proxy that buffers is named", async (t) => {
   const { server } = await reference(t);
   const origin = await startStreamProxy(t, server.httpUrl, { bufferBytes: 2_000 });
@@ -241,11 +290,18 @@ describe("what cannot be is refused by name", () => {
       /SSE_URL: expected bin\/k6 with dist\/x\/connect\.js/,
     ],
     [
-      "a scenario that sends",
-      "mass-soak",
+      "a scenario that has no use for them",
+      "browser-chat",
       { SSE_URL: url },
       OUR_K6,
-      /SSE_URL: expected WS_URL, since mass-soak has no use/,
+      /SSE_URL: expected WS_URL, since browser-chat has no use/,
+    ],
+    [
+      "a protocol without a probe",
+      "mass-soak",
+      { SSE_URL: url, PROTOCOL: "events" },
+      OUR_K6,
+      /PROTOCOL: expected a protocol with a \\?"probe\\?", got \\?"events\\?" without one; on an event stream a probe goes by HTTP/,
     ],
     [
       "a protocol that sends",

@@ -23,6 +23,20 @@ describe("better-sse", { concurrency: true }, () => {
     assert.equal(of("sse_events"), seen.delivered);
   });
 
+  test("mass-soak: each probe by HTTP has its event on the stream", async (t) => {
+    const { url, seen } = await betterSseServer(t);
+    const { verdict, stderr, of } = await runExample(t, "./better-sse-probe.json", url, {
+      scenario: "mass-soak",
+      k6: OUR_K6,
+      env: { CONNECTIONS: 20, ROOMS: 20, PROBE_INTERVAL: "250ms", DURATION: "2s" },
+    });
+    assert.equal(verdict, "pass", stderr);
+    assert.ok(seen.published > 0);
+    assert.equal(of("ws_probes"), seen.published);
+    assert.equal(of("ws_replies"), seen.published);
+    assert.equal(of("sse_events"), seen.delivered);
+  });
+
   test("reconnect: who was cut off has each event once, in order", async (t) => {
     const { url, seen } = await betterSseServer(t);
     const { verdict, stderr, of } = await runExample(t, DESCRIPTOR, url, {

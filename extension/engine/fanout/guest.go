@@ -2,7 +2,7 @@ package fanout
 
 import (
 	"bytes"
-	"errors"
+	"sync/atomic"
 	"time"
 
 	"xk6-realtime/engine"
@@ -238,24 +238,22 @@ func (g *guest) Send(message []byte, binary bool, why protocol.Purpose) {
 
 // post sends a publication beside the connection.
 func (g *guest) post(message []byte) {
-	l, due := g.loop, g.publisher.due
-	l.run.o.Post(int(g.number), bytes.Clone(message), func(posted clock.Time, err error) {
-		l.loop.Do(func() {
-			r := l.records.Now
-			switch {
-			case err == nil:
-				r.Published++
-				r.series.Of(SendDelay).Record(posted.Sub(due))
-				return
-			case errors.Is(err, protocol.ErrRefused):
-				r.Errors++
-			case errors.Is(err, protocol.ErrProxy):
-				r.Proxy++
-			default:
-				r.Unsent++
-			}
-			l.tellUnwritable(err)
-		})
+	l, late := g.loop, clock.Now().Sub(g.publisher.due)
+	var delay atomic.Int64
+	l.run.o.Post(int(g.number), bytes.Clone(message), protocol.Posted{
+		Wrote: func(_ clock.Time, ours time.Duration) { delay.Store(int64(ours)) },
+		Done: func(err error) {
+			l.loop.Do(func() {
+				r := l.records.Now
+				if err == nil {
+					r.Published++
+					r.series.Of(SendDelay).Record(late + time.Duration(delay.Load()))
+					return
+				}
+				r.Untaken.Count(err)
+				l.tellUnwritable(err)
+			})
+		},
 	})
 }
 

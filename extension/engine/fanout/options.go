@@ -6,7 +6,6 @@ import (
 	"math"
 	"time"
 
-	"xk6-realtime/engine/clock"
 	"xk6-realtime/engine/contract"
 	"xk6-realtime/engine/protocol"
 )
@@ -51,7 +50,7 @@ type Options struct {
 // Check returns an error for invalid Options, before a Run is made from them.
 func (o Options) Check() error {
 	if o.Post == nil { // which is known only when it runs
-		o.Post = func(int, []byte, func(clock.Time, error)) {}
+		o.Post = func(int, []byte, protocol.Posted) {}
 	}
 	_, err := o.withDefaults()
 	return err

@@ -5,6 +5,7 @@ import (
 
 	"xk6-realtime/engine/clock"
 	"xk6-realtime/engine/hist"
+	"xk6-realtime/engine/protocol"
 	"xk6-realtime/engine/tally"
 )
 
@@ -28,14 +29,14 @@ type Counts struct {
 	Late       int64 // after the time-out
 	Lost       int64 // were due and never came
 	Duplicated int64
-	Reordered  int64 // after a later one of the same publisher here
-	Foreign    int64 // of other processes, or of nobody
-	Unsent     int64 // publications that fell due without a connection to send them
-	Proxy      int64 // publications by HTTP that the proxy, or the server behind it, did not take
-	Sessions   int64 // that could not be had
-	Errors     int64 // error messages of the server
-	Invalid    int64 // messages that break the protocol
-	TooMany    int64 // messages with a longer list than is read
+	Reordered  int64            // after a later one of the same publisher here
+	Foreign    int64            // of other processes, or of nobody
+	Unsent     int64            // publications that fell due without a connection to send them
+	Untaken    protocol.Untaken // publications by HTTP
+	Sessions   int64            // that could not be had
+	Errors     int64            // error messages of the server
+	Invalid    int64            // messages that break the protocol
+	TooMany    int64            // messages with a longer list than is read
 	// PiecesLimit is how many messages in pieces were longer than is kept, or
 	// came after such a one.
 	PiecesLimit int64

@@ -25,10 +25,11 @@ type guest struct {
 	probes       int32
 	overdue      int32 // replies that timed out and have not come since
 	awaiting     bool
-	attempts     int8 // to come back
-	opened       bool // once at least
-	failed       bool // its session could not be had
-	ending       bool // this side is done with it
+	attempts     int8     // to come back
+	opened       bool     // once at least
+	failed       bool     // its session could not be had
+	ending       bool     // this side is done with it
+	posts        *posting // on their way, the last one first
 	conversation protocol.Conversation
 }
 
@@ -48,6 +49,7 @@ func (g *guest) Message(_ *engine.Conn, m engine.Message) {
 		return
 	}
 	g.now = m.Read
+	g.noteWritten()
 	g.conversation.Receive(g, m.Data, m.Kind == engine.Binary, m.Since, m.At, m.Read)
 	g.wait()
 }
@@ -158,11 +160,7 @@ func (g *guest) probe() {
 	due := g.next
 	g.next = due.Add(o.Interval)
 	g.probes++
-	l.id = l.id[:0]
-	if !o.Protocol.NumericIDs() {
-		l.id = append(strconv.AppendInt(l.id, int64(g.number), 10), '-')
-	}
-	l.id = strconv.AppendInt(l.id, int64(g.probes), 10)
+	l.id = g.appendID(l.id[:0])
 	l.records.Now.Probes++
 	g.written = 0
 	if err := g.conversation.Probe(g, l.id, o.Payload, due); err != nil {
@@ -176,7 +174,21 @@ func (g *guest) probe() {
 		return
 	}
 	g.conversation.Sent(l.id, g.written)
-	l.records.Now.series.Of(SendDelay).Record(g.written.Sub(due))
+	if o.Protocol.ProbeHTTP == nil { // else it is known later
+		l.records.Now.series.Of(SendDelay).Record(g.written.Sub(due))
+	}
+}
+
+// appendID names the probe that is made.
+func (g *guest) appendID(id []byte) []byte {
+	o := &g.loop.run.o
+	switch {
+	case o.Protocol.ProbeHTTP != nil:
+		return appendSharedID(id, o.Name, o.Protocol.NumericIDs(), g.number, g.probes)
+	case !o.Protocol.NumericIDs():
+		id = append(strconv.AppendInt(id, int64(g.number), 10), '-')
+	}
+	return strconv.AppendInt(id, int64(g.probes), 10)
 }
 
 // wait sets the alarm for what comes next.
@@ -215,6 +227,11 @@ func (g *guest) note() {
 
 // Send is called by the conversation.
 func (g *guest) Send(message []byte, binary bool, why protocol.Purpose) {
+	if why == protocol.ForProbe && g.loop.run.o.Protocol.ProbeHTTP != nil {
+		g.written = clock.Now()
+		g.post(message)
+		return
+	}
 	written, err := g.conn.SendMessage(message, binary)
 	if why == protocol.ForProbe && err == nil {
 		g.written = written

@@ -22,6 +22,12 @@ type Options struct {
 	Variables func(i int) []string
 	// Authenticate: see [protocol.Init].
 	Authenticate bool
+	// Name is part of each probe's identifier where probes go by HTTP: what comes
+	// of one may come to others. Required there, unique among the processes of a
+	// server.
+	Name string
+	// Post sends probes where the protocol has ProbeHTTP, and is required there.
+	Post protocol.Post
 	// Checking checks every message that comes. Default: nothing does.
 	Checking *contract.Checking
 	// Unwritable is told why a message could not be written, once for each
@@ -63,6 +69,8 @@ func (o Options) withDefaults() (Options, error) {
 		return o, fmt.Errorf("probing: Protocol: want one with a probe, got %q", o.Protocol.Name)
 	case len(o.Protocol.Variables) > 0 && o.Variables == nil:
 		return o, fmt.Errorf("probing: Variables: want values for %v", o.Protocol.Variables)
+	case o.Protocol.ProbeHTTP != nil && (o.Post == nil || o.Name == ""):
+		return o, errors.New("probing: Post, Name: want both for a protocol that probes by HTTP")
 	case o.Interval <= 0 || o.For <= 0 || o.Timeout < 0:
 		return o, errors.New("probing: Interval, For, Timeout: want times above 0")
 	case o.BackoffBase < 0 || o.BackoffCap < o.BackoffBase:

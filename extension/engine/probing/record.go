@@ -23,9 +23,10 @@ type Counts struct {
 	Errors     int64                         // error messages of the server
 	Invalid    [protocol.MessageFaults]int64 // messages that break the protocol, by protocol.Fault
 	Deliveries int64
-	Sessions   int64 // that could not be had
-	Reconnects int64 // sessions that were had again, or after a failed attempt
-	Unsent     int64 // probes that could not be written
+	Sessions   int64            // that could not be had
+	Reconnects int64            // sessions that were had again, or after a failed attempt
+	Unsent     int64            // probes that could not be written
+	Untaken    protocol.Untaken // probes by HTTP
 }
 
 // Series is one distribution of times that a Run keeps.

@@ -123,6 +123,9 @@ func (c *compiler) compile(d *Descriptor) {
 	if d.Publish != nil {
 		p.PublishHTTP = d.Publish.HTTP
 	}
+	if d.Probe != nil {
+		p.ProbeHTTP = d.Probe.HTTP
+	}
 	p.sends = sends(d)
 }
 

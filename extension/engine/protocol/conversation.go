@@ -289,6 +289,23 @@ func (c *Conversation) Sent(id []byte, at clock.Time) {
 	}
 }
 
+// Refuse fails a probe that the server did not take, beside the connection, and
+// tells which of its replies will not come: a bit for each.
+func (c *Conversation) Refuse(id []byte) (missing uint16) {
+	if c.ledger == nil {
+		return 0
+	}
+	probe := c.ledger.byID(id)
+	if probe == nil {
+		return 0
+	}
+	missing = c.in.protocol.allReplies &^ probe.answered
+	if !c.ledger.fail(probe) {
+		return 0
+	}
+	return missing
+}
+
 // idInTwoBytes is an identifier as two bytes hold it: from 1 to 65535, then from
 // 1 again.
 func (c *Conversation) idInTwoBytes(id []byte) []byte {

@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"errors"
+	"time"
 
 	"xk6-realtime/engine/clock"
 )
@@ -18,11 +19,20 @@ type HTTPSpec struct {
 }
 
 // Post sends a message of connection i beside it, in the order of that
-// connection's messages. It does not wait, and calls done on a goroutine of its
-// own: with when this side was done with the message, and with its fault. An
-// error that wraps ErrRefused says that the server did not take it, and ErrProxy
-// that the proxy did not, or the server behind it.
-type Post func(i int, message []byte, done func(posted clock.Time, err error))
+// connection's messages. It does not wait.
+type Post func(i int, message []byte, to Posted)
+
+// Posted hears what becomes of such a message, on goroutines of others.
+type Posted struct {
+	// Wrote is called right before the request is written, with that instant and
+	// this side's part of the time since Post. The wait for the answer to an earlier
+	// message and the making of a TCP connection do not count. A request that
+	// goes out once more is reported once more. Optional.
+	Wrote func(at clock.Time, delay time.Duration)
+	// Done is called once, when the request is over, with nil where the server took
+	// the message. ErrRefused, ErrProxy and ErrExhausted are causes that have a name.
+	Done func(err error)
+}
 
 // ErrRefused: the server answered a message that went by HTTP, and did not take
 // it.
@@ -31,3 +41,32 @@ var ErrRefused = errors.New("the server did not take a message sent by HTTP")
 // ErrProxy: a message that went by HTTP and a proxy was not taken, and it is
 // unknown by which of proxy and server.
 var ErrProxy = errors.New("the proxy, or the server behind it, did not take a message sent by HTTP")
+
+// ErrExhausted: this machine gave no connection for a message that was to go by
+// HTTP, as for want of descriptors or ports.
+var ErrExhausted = errors.New("this machine gave no connection for a message sent by HTTP")
+
+// IsRefused tells whether the server answered, and did not take the message.
+func IsRefused(err error) bool { return errors.Is(err, ErrRefused) }
+
+// Untaken is how many messages that went by HTTP were not taken, by why.
+type Untaken struct {
+	Refused   int64 // ErrRefused
+	Proxy     int64 // ErrProxy
+	Exhausted int64 // ErrExhausted
+	Unsent    int64 // without an answer, or never sent
+}
+
+// Count counts one of them.
+func (u *Untaken) Count(why error) {
+	switch {
+	case errors.Is(why, ErrRefused):
+		u.Refused++
+	case errors.Is(why, ErrProxy):
+		u.Proxy++
+	case errors.Is(why, ErrExhausted):
+		u.Exhausted++
+	default:
+		u.Unsent++
+	}
+}

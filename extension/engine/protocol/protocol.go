@@ -23,6 +23,8 @@ type Protocol struct {
 	// PublishHTTP is how a publication goes beside the connection, nil where it
 	// goes on it.
 	PublishHTTP *HTTPSpec
+	// ProbeHTTP is the same of a probe.
+	ProbeHTTP *HTTPSpec
 
 	sends string // the first field that sends on the connection
 
@@ -129,6 +131,9 @@ func (p *Protocol) HasProbe() bool { return p.probe != nil }
 
 // NumericIDs tells whether a probe's identifier must be a whole number.
 func (p *Protocol) NumericIDs() bool { return p.numericID }
+
+// IDsInTwoBytes tells whether identifiers repeat after 65,535 probes.
+func (p *Protocol) IDsInTwoBytes() bool { return p.idsInTwoBytes }
 
 // Sends is the first field of the descriptor that sends something on the
 // connection, which an event stream has no way for; empty where it only reads.

@@ -1,0 +1,91 @@
+package probing
+
+import (
+	"bytes"
+	"hash/fnv"
+	"math/bits"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"xk6-realtime/engine/clock"
+	"xk6-realtime/engine/protocol"
+)
+
+// posting is a probe on its way by HTTP, beside its connection.
+type posting struct {
+	id      []byte
+	late    time.Duration // from its due time until it was handed over
+	noted   bool          // its delay is recorded
+	next    *posting      // of the same guest
+	written atomic.Int64  // clock.Time; 0 until the request is written
+	delay   atomic.Int64  // of this side, since the probe was handed over
+}
+
+// post sends the probe that is being made.
+func (g *guest) post(message []byte) {
+	l := g.loop
+	due := g.next.Add(-l.run.o.Interval) // the next one is set by now
+	p := &posting{id: bytes.Clone(l.id), late: g.written.Sub(due), next: g.posts}
+	g.posts = p
+	l.run.o.Post(int(g.number), bytes.Clone(message), protocol.Posted{
+		Wrote: func(at clock.Time, delay time.Duration) {
+			p.delay.Store(int64(delay))
+			p.written.Store(int64(at))
+		},
+		Done: func(err error) { l.loop.Do(func() { g.posted(p, err) }) },
+	})
+}
+
+// noteWritten gives the conversation the times at which probes were written, so
+// that it has them before their replies.
+func (g *guest) noteWritten() {
+	for p := g.posts; p != nil; p = p.next {
+		at := clock.Time(p.written.Load())
+		if at == 0 {
+			continue
+		}
+		g.conversation.Sent(p.id, at)
+		if !p.noted {
+			p.noted = true
+			g.loop.records.Now.series.Of(SendDelay).Record(p.late + time.Duration(p.delay.Load()))
+		}
+	}
+}
+
+// posted is called when a probe's request is over.
+func (g *guest) posted(p *posting, err error) {
+	g.noteWritten()
+	for at := &g.posts; *at != nil; at = &(*at).next {
+		if *at == p {
+			*at = p.next
+			break
+		}
+	}
+	if err == nil {
+		return
+	}
+	r := g.loop.records.Now
+	r.Untaken.Count(err)
+	g.loop.tellUnwritable(err)
+	if protocol.IsRefused(err) {
+		r.Refused += int64(bits.OnesCount16(g.conversation.Refuse(p.id)))
+		g.wait()
+	}
+}
+
+// appendSharedID names a probe uniquely among all connections of all processes.
+// As a number, which JSON's readers keep whole up to 53 bits, it has 13 bits of the
+// process' name, 20 of the connection and 20 of the probe.
+func appendSharedID(id []byte, name string, numeric bool, connection, probe int32) []byte {
+	if !numeric {
+		id = append(append(id, name...), '-')
+		id = append(strconv.AppendInt(id, int64(connection), 10), '-')
+		return strconv.AppendInt(id, int64(probe), 10)
+	}
+	const eachBits, each = 20, 1<<20 - 1
+	mark := fnv.New32a()
+	mark.Write([]byte(name))
+	process := uint64(mark.Sum32() & (1<<13 - 1))
+	return strconv.AppendUint(id, process<<(2*eachBits)|uint64(connection)&each<<eachBits|uint64(probe)&each, 10)
+}
