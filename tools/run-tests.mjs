@@ -1,6 +1,6 @@
 /**
- * Runs test files (`node --import tsx tools/run-tests.mjs FILE…`): first side by side, then those named `….alone.test.ts`
- * one at a time. Their results end in one summary.
+ * Runs test files (`node --import tsx tools/run-tests.mjs FILE…`): first side by side, then the ones named
+ * `….alone.test.ts` one at a time. Their results end in one summary.
  */
 import { setMaxListeners } from "node:events";
 import { availableParallelism } from "node:os";

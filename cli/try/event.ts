@@ -70,7 +70,7 @@ export type TryEvent = {
   | {
       readonly event: "ended";
       readonly by: "us" | "server" | "network";
-      /** How HTTP/2 says it, where that is no regular end. */
+      /** The words of HTTP/2 for an irregular end. */
       readonly detail?: string;
     }
   /** The peer broke the WebSocket protocol. */

@@ -39,6 +39,7 @@ func (s *shard) drive(ctx context.Context) (*outcome, error) {
 	reached, interrupted := s.swarm.Settled(), ctx.Done()
 	var tooLate <-chan time.Time
 	var failure error
+	var refusals swarm.Refusals
 	stopActivity := make(chan struct{})
 	done := s.drivenBy(stopActivity)
 	end := func(why error) {
@@ -55,7 +56,12 @@ func (s *shard) drive(ctx context.Context) (*outcome, error) {
 	for {
 		select {
 		case <-tick.C:
-			s.push(s.swarm.Snapshot())
+			w := s.swarm.Snapshot()
+			s.push(w)
+			if reached != nil && failure == nil && s.mayGiveUp() && refusals.Certain(w, s.options.swarm.Connections-w.Active) {
+				end(fmt.Errorf("Swarm: the server refuses all further connections: %d of %d are open",
+					w.Active, s.options.swarm.Connections))
+			}
 		case err := <-done:
 			done = nil
 			if err != nil && failure == nil {
@@ -75,6 +81,13 @@ func (s *shard) drive(ctx context.Context) (*outcome, error) {
 			return nil, fmt.Errorf("Swarm: its connections had not ended %s after they were told to", s.closeTimeout+endWithin)
 		}
 	}
+}
+
+// mayGiveUp tells whether the shard ends early if its server takes no more connections: a step of a
+// growing load does, unless somebody has said how often to retry.
+func (s *shard) mayGiveUp() bool {
+	o := &s.options.swarm
+	return s.options.step != "" && o.Shards <= 1 && o.Retries < 0
 }
 
 // finish accounts for the last moments and for the run as a whole.

@@ -29,10 +29,10 @@ type Dial struct {
 	// package eventstream. Nothing can be sent on it but the request, whose method
 	// and body Request may give. Redirects are followed, within the host.
 	EventStream bool
-	// StreamsPerConnection has the connection be a stream of HTTP/2, a WebSocket by
-	// RFC 8441: so many at the most share a TCP connection, with others of the same number that go to
-	// the same Endpoint from the same Source. Default 0: it is one of HTTP/1.1, on a
-	// TCP connection of its own.
+	// StreamsPerConnection makes the connection a stream of HTTP/2, a WebSocket by RFC 8441. At
+	// most this many share a TCP connection, if they have the same number and go to the same
+	// Endpoint from the same Source. Default 0: it is one of HTTP/1.1, on a TCP connection of its
+	// own.
 	StreamsPerConnection int
 	// Receiver hears the messages in the Handler's place, for a Handler whose
 	// memory need not be looked at for each. Default: the Handler.

@@ -239,8 +239,7 @@ func (ln *lane) Ended() {
 	ln.conn.loop.broken(ln.conn, io.EOF)
 }
 
-// lost ends the connection, whose carrier is gone: the end of TCP is none of a
-// stream.
+// lost ends the connection, whose carrier is gone: the end of TCP does not end a stream in order.
 func (ln *lane) lost(err error) {
 	if err == io.EOF && ln.conn.state >= up {
 		err = io.ErrUnexpectedEOF

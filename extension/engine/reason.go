@@ -75,6 +75,9 @@ func (r Reason) OfProxy() bool {
 	return r >= proxyStatuses || r >= ReasonProxyDNS && r <= ReasonProxyBadAnswer
 }
 
+// OfAnswer tells whether the server's answer is the reason, by its HTTP status.
+func (r Reason) OfAnswer() bool { return r >= 100 && r < proxyStatuses }
+
 // ofProxy is the name of a reason if the other end was a proxy.
 func ofProxy(r Reason) Reason {
 	switch r {

@@ -204,9 +204,9 @@ const MESSAGE_LATENCY = /^(ws_(msg_rtt|fanout_lag)|token_(first_content|content_
 const CONNECT_LATENCY = /^ws_connect_latency_ms/;
 
 /**
- * The upper bound that the generator's own delay is held against: the tightest one that broke, for that is what it may
- * have broken; where none did, the highest, of messages if there is one. A limit without a value is not broken by a
- * delay. Undefined where the limits put none on a latency.
+ * The upper bound that the generator's own delay is held against. It is the tightest one that broke, since the delay
+ * may have broken it. If none broke, it is the highest, of messages if there is one. A delay does not break a limit
+ * without a value. Undefined if no limit is on a latency.
  */
 function decisiveBound(
   thresholds: readonly ThresholdSummary[],

@@ -241,8 +241,8 @@ func (s *Stream) Cut(l wire.Link, by wire.By, name, text string) {
 	l.Finish(false)
 }
 
-// Ended is called when the peer's bytes ended. fin says that the peer ended them
-// itself, which is the end of a body that has no other; else by is to blame.
+// Ended is called when the peer's bytes ended. If the peer ended them itself, fin is true: that
+// is the end of a body that has no other. Otherwise by is to blame.
 func (s *Stream) Ended(l wire.Link, by wire.By, fin bool) {
 	s.over, s.by, s.code = true, by, frame.CodeAbnormal
 	if fin && s.body.framing == toTheEnd {

@@ -26,7 +26,7 @@ func (r *Request) AppendFields(dst []hpack.HeaderField, secure bool) ([]hpack.He
 	return r.appendOwnFields(dst)
 }
 
-// appendTarget appends what is asked for.
+// appendTarget appends the target of the request.
 func (r *Request) appendTarget(dst []hpack.HeaderField, secure bool) []hpack.HeaderField {
 	scheme, path := "http", r.Path
 	if secure {

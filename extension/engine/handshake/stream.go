@@ -172,7 +172,7 @@ func readAnswer(head *lines) (a Answer, err error) {
 // IsInterim tells an answer that another one follows.
 func (a *Answer) IsInterim() bool { return a.Status < 200 }
 
-// check tells what is wrong with the answer as that of an event stream.
+// check returns the fault of the answer as that of an event stream.
 func (a *Answer) check() error {
 	switch {
 	case a.IsInterim():

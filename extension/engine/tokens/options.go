@@ -20,8 +20,8 @@ type Options struct {
 	// Else they are WebSocket connections, of which each sends its body as a
 	// message once it is open.
 	EventStream bool
-	// StreamsPerConnection has requests be streams of HTTP/2, of which so many at the
-	// most share a TCP connection at a time. Default 0: one of HTTP/1.1 each.
+	// StreamsPerConnection makes requests streams of HTTP/2, of which at most this many share a
+	// TCP connection at a time. Default 0: one of HTTP/1.1 each.
 	StreamsPerConnection int
 	// Request fills in what request n asks for, but for its body. Required.
 	Request func(n int, r *handshake.Request)
