@@ -52,7 +52,7 @@ test("go test ./...", async (t) => {
     [probe.exitCode === 0 ? ["-race"] : [], packages.filter((name) => !ONE_GOROUTINE.test(name))],
     [[], packages.filter((name) => ONE_GOROUTINE.test(name))],
   ] as const)
-    runs.push(await go("test", "-json", "-count=1", "-timeout=5m", ...options, ...of));
+    runs.push(await go("test", "-json", "-count=1", "-timeout=30m", ...options, ...of));
 
   const events: GoEvent[] = runs
     .flatMap(({ stdout }) => stdout.split("\n"))

@@ -13,9 +13,9 @@ const SHORT = {
   RAMP: "500ms",
   DURATION: "5s",
   RAMP_DOWN: "500ms",
-  SESSION: "3s",
+  SESSION: "4s",
   PROBE_INTERVAL: "100ms",
-  REPLY_TIMEOUT: "1s",
+  REPLY_TIMEOUT: "3s",
 };
 
 async function soak(

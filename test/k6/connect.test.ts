@@ -30,7 +30,7 @@ test("every 7th upgrade refused: exactly those are counted, by reason, and none 
 });
 
 test("slow handshakes hold up none behind them, and stand in the latency whole", async (t) => {
-  const slowMs = 1_000;
+  const slowMs = 5_000;
   const { url, arrivedAt } = await slowServer(t, (nth) => (nth % 5 === 0 ? slowMs : 0));
   const run = await runK6(t, { scenario: "connect", env: { ...HUNDRED, WS_URL: url, PROTOCOL: "echo" } });
   const summary = run.summary!;

@@ -52,7 +52,9 @@ describe("ordering", { concurrency: 4 }, () => {
         MESSAGE_INTERVAL: "50ms",
         REPLY_TIMEOUT: "3s",
       };
-      const { run, summary, stats } = await judge(t, "ordering", { ...talk, ...env }, { faults }, reason);
+      const judged = await judge(t, "ordering", { ...talk, ...env }, { faults }, reason);
+      if (!judged) return;
+      const { run, summary, stats } = judged;
       assert.deepEqual(
         [
           "ws_publications",

@@ -85,6 +85,8 @@ describe("a message of MESSAGE_BYTES is taken", () => {
         ...command.env,
         WS_URL: await echoServer(t, () => "é".repeat(LIMIT / 2)),
         MESSAGE_BYTES: LIMIT,
+        DURATION: "6s",
+        REPLY_TIMEOUT: "5s",
       };
       const run = await runK6(t, { ...command, env: { ...env, PAYLOAD_BYTES: LIMIT - 1_024 } });
       assert.ok(run.summary, run.stderr);

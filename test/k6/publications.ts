@@ -3,7 +3,10 @@ import type { TestContext } from "node:test";
 import { type ServerOptions, startServer } from "../../server/server.ts";
 import { runK6 } from "./run.ts";
 
-/** Runs a scenario of publications, which must pass, or fail for the reason given. */
+/**
+ * Runs a scenario of publications, which must pass, or fail for the reason given. Undefined where this machine was too
+ * busy: then the right verdict is that the generator was too slow, and the test is skipped.
+ */
 export async function judge(
   t: TestContext,
   scenario: string,
@@ -17,6 +20,10 @@ export async function judge(
   const run = await runK6(t, { scenario, env: { PROFILE: "", WS_URL, CONNECT_TIMEOUT: "30s", ...env } });
   const { summary } = run;
   assert.ok(summary, run.stderr);
+  if (summary.verdict === "generator-bound") {
+    t.skip(summary.reason);
+    return undefined;
+  }
   const expected = reason ? { code: 99, verdict: "fail" } : { code: 0, verdict: "pass" };
   assert.deepEqual({ code: run.code, verdict: summary.verdict }, expected, summary.reason);
   if (reason) assert.match(summary.reason, reason);

@@ -25,7 +25,7 @@ interface ReconnectRow {
 }
 
 /** Connection 1 is the set-up's, then come the four subscribers and the publisher. */
-const cut = (...ordinals: number[]): FaultSettings => ({ resetConnections: { ordinals, afterMs: 1_000 } });
+const cut = (...ordinals: number[]): FaultSettings => ({ resetConnections: { ordinals, afterMs: 2_000 } });
 const SUBSCRIBERS = cut(2, 3, 4, 5);
 const someReplays = { every: 2 };
 
@@ -74,7 +74,9 @@ describe("reconnect", { concurrency: 4 }, () => {
         REPLY_TIMEOUT: "2s",
       };
       const flawed = { faults, ...options };
-      const { run, summary, stats } = await judge(t, "reconnect", { ...talk, ...env }, flawed, reason);
+      const judged = await judge(t, "reconnect", { ...talk, ...env }, flawed, reason);
+      if (!judged) return;
+      const { run, summary, stats } = judged;
       const [lost, repeated, reordered] = ["lost", "repeated", "reordered"].map((fate) =>
         count(summary, `ws_gap_messages{fate:${fate}}`),
       );
@@ -100,13 +102,15 @@ test("reconnect: who is refused tries again as BACKOFF_BASE and BACKOFF_CAP say"
   const faults = { ...SUBSCRIBERS, refuseUpgrades: { ordinals: refused } };
   const talk = { CONNECTIONS: 4, ROOMS: 1, DURATION: "4s", MESSAGE_INTERVAL: "10ms", REPLY_TIMEOUT: "1s" };
   const env = { ...talk, BACKOFF_BASE: "5ms", BACKOFF_CAP: "5ms" };
-  const { summary } = await judge(
+  const judged = await judge(
     t,
     "reconnect",
     env,
     { faults },
     /^0 reconnections \(expected more than 0\); 2 more limits broken$/,
   );
+  if (!judged) return;
+  const { summary } = judged;
   assert.equal(count(summary, "ws_outcomes{outcome:gone}"), 4);
   // By default four clients knock about 16 times in these three seconds, here 4,000 times where nothing else runs.
   assert.ok(count(summary, "ws_connect_failures") > 50, `${count(summary, "ws_connect_failures")} tries`);

@@ -7,8 +7,8 @@ import { runExample } from "./example.ts";
 import { wampRouter } from "./wamp.ts";
 
 const SOAK = {
-  ...{ CONNECTIONS: 5, RAMP: "200ms", DURATION: "4s", RAMP_DOWN: "200ms" },
-  ...{ SESSION: "3s", PROBE_INTERVAL: "50ms" },
+  ...{ CONNECTIONS: 5, RAMP: "200ms", DURATION: "6s", RAMP_DOWN: "200ms" },
+  ...{ SESSION: "5s", PROBE_INTERVAL: "50ms", REPLY_TIMEOUT: "4s" },
 };
 const FAN_OUT = { CONNECTIONS: 20, ROOMS: 2, RATE: 100, PUBLISH_RATE: 20, DURATION: "2s" };
 const ORDERING = {

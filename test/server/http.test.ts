@@ -63,7 +63,7 @@ test("faults are set, read and cleared over HTTP, and the delays they caused can
 });
 
 test("a frozen server still answers about its faults", async () => {
-  await post("/faults", { freeze: { forMs: 200 } });
+  await post("/faults", { freeze: { forMs: 2_000 } });
   const health = fetch(`${server.httpUrl}/health`);
   const { frozen } = (await (await fetch(`${server.httpUrl}/faults`)).json()) as { frozen: boolean };
   assert.equal(frozen, true);
