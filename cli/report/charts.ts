@@ -311,8 +311,17 @@ const processors = (views: readonly RunView[]) =>
     ({ processors }) => [{ label: views.length === 1 ? "busy" : "", y: processors }],
   );
 
+const DISTRIBUTIONS = [
+  "ws_msg_rtt_ms",
+  "ws_fanout_lag_ms",
+  "ws_page_lag_ms",
+  "token_first_content_ms",
+  "token_per_token_ms",
+  "ws_connect_latency_ms",
+] as const satisfies readonly MetricName[];
+
 function distributions(views: readonly RunView[]): Chart[] {
-  const metrics = ["ws_msg_rtt_ms", "ws_fanout_lag_ms", "ws_connect_latency_ms"].filter((metric) =>
+  const metrics = DISTRIBUTIONS.filter((metric) =>
     views.some(({ recorded }) => recorded?.histograms[metric]),
   );
   return metrics.map((metric) => ({

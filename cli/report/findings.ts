@@ -2,6 +2,7 @@
  * What stands out in a run, in sentences made from its data: what happened when, and whose doing it was where the data
  * tell. A clean run has none. Pure.
  */
+import { pageNotes } from "../../lib/page-legs.ts";
 import type { MetricSummary, Summary } from "../../lib/summary/summary.ts";
 import { grouped, number } from "../../lib/summary/verdict.ts";
 import { formatDuration, ms } from "../../lib/units.ts";
@@ -23,6 +24,8 @@ export function findingsOf(summary: Summary, timeline: Timeline): Finding[] {
   const whole = [
     ...faults(summary, timeline, incidents),
     ...generatorBound(summary, timeline),
+    ...stalledStreams(summary, timeline),
+    ...slowPages(summary),
     ...harmedReaders(summary),
     ...growth(timeline),
   ];
@@ -104,6 +107,14 @@ const FAULTS = {
     "messages were errors or broke the protocol",
   ],
   ws_connect_failures: ["attempt to connect failed", "attempts to connect failed"],
+  ws_page_missed: ["publication was not shown by its page", "publications were not shown by their page"],
+  ws_contract_violations: ["rule of the contract was broken", "rules of the contract were broken"],
+  token_request_failures: ["request for tokens failed", "requests for tokens failed"],
+  token_stalls: ["token stream stalled", "stalls of token streams"],
+  token_buffered_streams: [
+    "token stream came in bursts: something on its way held it back",
+    "token streams came in bursts: something on their way held them back, such as a proxy that buffers",
+  ],
 } as const;
 
 /** What went wrong outside of all incidents. */
@@ -140,6 +151,31 @@ function generatorBound({ verdict }: Summary, { generatorDelay }: Timeline): Fin
       text: `the load generator was too slow: on its ${side} side it added up to ${number(most)} ms by itself (p99 of a second), so these figures are not the server's`,
     },
   ];
+}
+
+/** A pause is notable where it is so many times as long as nearly all others, and longer than people notice. */
+const STALL = { timesP99: 4, atLeastMs: 1_000 } as const;
+
+/** Event streams that paused, though their connection stayed. */
+function stalledStreams({ metrics }: Summary, timeline: Timeline): Finding[] {
+  const gap = metrics.sse_event_gap_ms;
+  if (gap?.kind !== "trend" || gap.max === null || gap.p99 === null || gap.count < 100) return [];
+  if (gap.max < STALL.atLeastMs || gap.max < STALL.timesP99 * gap.p99) return [];
+  const own = Object.values(timeline.generatorDelay).flatMap(({ max }) => max.map((value) => value ?? 0));
+  if (Math.max(0, ...own) > gap.max / 2) return [];
+  return [
+    {
+      text: `an event stream stalled: ${number(gap.max)} ms passed between two of its events, where 99 % of all pauses were within ${number(gap.p99)} ms`,
+    },
+  ];
+}
+
+/** Whether the server or the page holds publications up. */
+function slowPages({ metrics }: Summary): Finding[] {
+  if (!metrics.ws_page_leg_ms?.by?.leg) return [];
+  return pageNotes(metrics)
+    .filter((note) => note.startsWith("server "))
+    .map((text) => ({ text }));
 }
 
 function harmedReaders({ metrics }: Summary): Finding[] {

@@ -51,6 +51,7 @@ const LATENCIES = [
   "token_first_content_ms",
   "token_content_gap_ms",
   "token_stream_ms",
+  "sse_event_gap_ms",
 ] as const satisfies readonly MetricName[];
 
 const RATES = [
@@ -69,6 +70,8 @@ const FAULTS = [
   "ws_messages_reordered",
   "ws_message_errors",
   "ws_connect_failures",
+  "ws_page_missed",
+  "ws_contract_violations",
   "token_request_failures",
   "token_stalls",
   "token_buffered_streams",

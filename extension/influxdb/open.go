@@ -26,8 +26,8 @@ func (o *open) of(all []seconds.Second, now time.Time) []*point {
 		more := opened(second)
 		o.connections += more
 		o.any = o.any || more != 0
-		// What comes late for an earlier second replaces the last one that was told
-		// of: there may be none after it.
+		// Late samples of an earlier second replace the last report: no other may
+		// follow.
 		o.last = max(o.last, second.Unix)
 		if o.any {
 			points = append(points, o.at(o.last))

@@ -158,7 +158,7 @@ func TestOpenConnectionsAreThoseThatHaveNotEnded(t *testing.T) {
 	}{
 		{[]seconds.Second{in(10, 7, 0)}, 11},
 		{nil, 12}, // nothing opened, nothing ended
-		{[]seconds.Second{in(10, 1, 0), in(12, 1, 3), in(13, 0, 5)}, 13}, // the first comes late, and replaces what was told of 11
+		{[]seconds.Second{in(10, 1, 0), in(12, 1, 3), in(13, 0, 5)}, 13}, // the first comes late, and replaces the report of 11
 	} {
 		for _, point := range o.of(flush.all, time.Unix(flush.now, 0)) {
 			got = append(got, fmt.Sprintf("%d: %v", point.at.Unix(), point.fields["connections"]))

@@ -10,7 +10,15 @@ import { OUR_K6, runK6 } from "../k6/run.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";
 
 interface Row {
-  readonly scenario: "massconnect" | "mass-soak" | "fan-out" | "x/chat-soak" | "backpressure";
+  readonly scenario:
+    | "massconnect"
+    | "mass-soak"
+    | "fan-out"
+    | "x/chat-soak"
+    | "backpressure"
+    | "token-stream";
+  /** Where its event streams come from, in place of WebSockets. */
+  readonly streams?: string;
   readonly env?: Readonly<Record<string, string | number>>;
   readonly faults?: FaultSettings;
   readonly options?: Partial<ServerOptions>;
@@ -35,6 +43,7 @@ const LOADS = {
     BACKOFF_BASE: "200ms",
     BACKOFF_CAP: "500ms",
   },
+  "token-stream": { RATE: 10, DURATION: "4s", MAX_TOKENS: 40, PROFILE: "token-batch" },
   backpressure: { BASELINE: "1s", PAUSE: "1s", BURST: "2s", HOLD: "1s", RESUME: "1s", DRAIN: "3s" },
 } as const;
 
@@ -130,6 +139,20 @@ const rows: Record<string, Row> = {
     options: { slowReader: "block" },
     findings: [/^\d+ healthy readers lost messages, dropped or slowed down beside a slow one$/],
   },
+  "token streams that are held back": {
+    scenario: "token-stream",
+    streams: "/v1/chat/completions",
+    faults: { bufferStreams: { bytes: 4_096 } },
+    options: { completions: { firstMs: 20, gapMs: 5 } },
+    findings: [/^\d+ token streams came in bursts: something on their way held them back/],
+  },
+  "an event stream that pauses": {
+    scenario: "fan-out",
+    streams: "/sse/rooms/${room}",
+    env: { PROTOCOL: "room-events", CONNECTIONS: 20 },
+    faults: { stallStreams: { every: 10, afterEvents: 20, forMs: 2_000 } },
+    findings: [/^an event stream stalled: 2\d\d\d ms passed between two of its events/],
+  },
   "one that dies and comes back": {
     scenario: "x/chat-soak",
     async meanwhile(server, t) {
@@ -148,7 +171,7 @@ const rows: Record<string, Row> = {
 };
 
 /** Runs the row's load against its server, and says what stands out in the recording, beside all else that was said. */
-async function runOf(t: TestContext, { scenario, env, faults = {}, options, meanwhile }: Row) {
+async function runOf(t: TestContext, { scenario, streams, env, faults = {}, options, meanwhile }: Row) {
   const server = await startServer({ faults, ...options });
   t.after(() => server.close());
   const recording = join(await temporaryDirectory(t), "run.jsonl");
@@ -156,7 +179,13 @@ async function runOf(t: TestContext, { scenario, env, faults = {}, options, mean
   const run = await runK6(t, {
     scenario,
     k6: OUR_K6,
-    env: { WS_URL: `${server.url}/ws/chat`, CONNECT_TIMEOUT: "30s", ...LOADS[scenario], ...env },
+    env: {
+      ...(streams
+        ? { SSE_URL: server.httpUrl + streams }
+        : { WS_URL: `${server.url}/ws/chat`, CONNECT_TIMEOUT: "30s" }),
+      ...LOADS[scenario],
+      ...env,
+    },
     args: [`--out=realtime=${recording}`],
     onStart: (k6) => {
       done = meanwhile?.(server, t, k6.pid!);
