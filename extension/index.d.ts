@@ -95,7 +95,7 @@ declare module "k6/x/realtime" {
     httpVersion?: "1.1" | "2";
     /** With HTTP/2, the largest number of connections that share a TCP connection, 1 to 10,000. Default 100. */
     streamsPerConnection?: number;
-    /** Subprotocols offered, the preferred one first. Default none. */
+    /** Subprotocols offered, the preferred one first; `${name}` stands for one of {@link variables}. Default none. */
     subprotocols?: readonly string[];
     /**
      * Header fields by name. `${name}` stands for one of {@link variables}; in a `Cookie`, what cannot stand in a

@@ -2,6 +2,7 @@
  * Failures that the generator or its machine caused, and that are never put down to the server. This is the one table
  * of them, by metric and tag. A test holds the engine's own lists to it. Pure.
  */
+import { MOST_VALUES } from "./protocols/codecs/codec.ts";
 import { MOST_MESSAGES } from "./protocols/reader.ts";
 import { PROXY_REASONS, type ProxyReason } from "./reasons.ts";
 import type { Summary } from "./summary/summary.ts";
@@ -146,7 +147,7 @@ export const OURS: readonly Ours[] = [
     tag: "reason",
     value: "too_many_elements",
     says: (n) =>
-      `${messages(n)} with a list of more than ${MOST_MESSAGES} elements, of which the generator read no more (too_many_elements)`,
+      `${messages(n)} with more elements than the generator reads: ${MOST_MESSAGES} of a list of deliveries, ${MOST_VALUES} of a message of Protocol Buffers (too_many_elements)`,
   },
   {
     metric: "ws_message_errors",

@@ -118,6 +118,9 @@ export function compileRequest(
     const place = name === "Cookie" ? "cookie" : "raw";
     return [name, parsed(`HEADERS: ${name}`, () => parsePlainTemplate(value, place), known)] as const;
   });
+  const offers = subprotocols.map((name) =>
+    parsed("SUBPROTOCOL", () => parsePlainTemplate(name, "raw"), known),
+  );
   return {
     fill(variables) {
       const scope = (name: string) => stringValue(variables[name] ?? "");
@@ -126,7 +129,7 @@ export function compileRequest(
         headers: Object.fromEntries(
           fields.map(([name, value]) => [name, fieldValue(name, value.expand(scope))]),
         ),
-        subprotocols,
+        subprotocols: offers.map((name) => subprotocol(name.expand(scope))).filter((name) => name !== ""),
       };
     },
   };
@@ -226,6 +229,14 @@ function subprotocolsOf(given: string, protocol: Protocol): readonly string[] {
   if (twice === undefined) return all;
   throw new SettingsError(
     `${given === "" ? "PROTOCOL_FILE: subprotocols" : "SUBPROTOCOL"}: expected names that differ, got ${twice} twice`,
+  );
+}
+
+/** The name of a subprotocol (RFC 6455 section 4.1); "" for none. */
+function subprotocol(name: string): string {
+  if (/^[!#$%&'*+.^`|~\w-]*$/.test(name)) return name;
+  throw new SettingsError(
+    "SUBPROTOCOL: expected variables whose values can stand in a subprotocol (RFC 9110 section 5.6.2), got one that cannot",
   );
 }
 

@@ -85,11 +85,13 @@ export const SETTINGS = {
     parse: (text: string) => (/^([a-z][a-z0-9+.-]*:\/\/[^\s/]+)?$/.test(text) ? text : undefined),
   },
   SUBPROTOCOL: {
-    help: "Subprotocols to offer, in order of preference, instead of the descriptor's.",
+    help: "Subprotocols to offer, in order of preference, instead of the descriptor's. They may have variables such as ${token} in them.",
     expects: "names separated by commas",
     default: "",
     parse: (text: string) =>
-      /^([!#$%&'*+.^`|~\w-]+(,[!#$%&'*+.^`|~\w-]+)*)?$/.test(text) ? text : undefined,
+      /^((?:[!#$%&'*+.^`|~\w-]|\$\{\w+\})+(,(?:[!#$%&'*+.^`|~\w-]|\$\{\w+\})+)*)?$/.test(text)
+        ? text
+        : undefined,
   },
   CONNECT_TO: {
     help: "Another address to connect to, as with curl's --connect-to. Host header, server name and certificate stay those of the URL. See network.md.",

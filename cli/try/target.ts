@@ -97,7 +97,12 @@ export async function protocolOf(
   }
   useAllCodecs();
   const json = await readJson(PROTOCOL_FILE, cwd, name);
-  const whole = withTypes(json, PROTOCOL_FILE, (path) => readFileSync(resolve(cwd, path), "utf8"));
+  const whole = withTypes(
+    json,
+    PROTOCOL_FILE,
+    (path) => readFileSync(resolve(cwd, path), "utf8"),
+    (path) => readFileSync(resolve(cwd, path)),
+  );
   return compile(parseDescriptor(whole, PROTOCOL_FILE, columns), columns);
 }
 

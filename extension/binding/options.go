@@ -138,13 +138,13 @@ func (o *options) readCommon(r *reader, logins []string) {
 	o.realTime = r.choice("priority", "normal", "realtime") == "realtime"
 	o.limits = readLimits(r)
 	o.request = &requests{
-		protocols: r.texts("subprotocols"),
 		variables: readVariables(r.object("variables")),
 		shards:    o.swarm.Shards,
 	}
 	readUserColumns(r, o.request.variables)
 	readLoginVariables(r, o.request, logins)
 	readHeaders(r, o.request)
+	readSubprotocols(r, o.request)
 }
 
 // readPace takes rate, or batchSize with batchDelayMs.
@@ -262,6 +262,16 @@ func readHeaders(r *reader, q *requests) {
 	}
 	headers.fail(refuseTwice(headers))
 	headers.finish()
+}
+
+func readSubprotocols(r *reader, q *requests) {
+	for _, name := range r.texts("subprotocols") {
+		t, err := compile(name, q.variables)
+		if err != nil {
+			r.fail(fmt.Errorf("%s.subprotocols: %w", r.of, err))
+		}
+		q.protocols = append(q.protocols, t)
+	}
 }
 
 // refuseTwice refuses header fields whose names differ in case alone.

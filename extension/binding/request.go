@@ -24,7 +24,7 @@ var variableName = regexp.MustCompile(`^[A-Za-z_]\w*$`)
 // lib/request-fixtures.json holds both to them.
 type requests struct {
 	paths     []template // by server
-	protocols []string
+	protocols []template
 	fields    []field
 	variables map[string]variable
 	logins    *loginValues // nil where no logins come first
@@ -214,7 +214,12 @@ func (q *requests) fill(connection int, r *handshake.Request) {
 	if r.Path = q.logins.at(connection).path; r.Path == "" {
 		r.Path = q.render(q.paths[connection%len(q.paths)], connection, percentEncoded)
 	}
-	r.Protocols = q.protocols
+	r.Protocols = r.Protocols[:0]
+	for _, name := range q.protocols {
+		if offer := q.render(name, connection, asItIs); offer != "" {
+			r.Protocols = append(r.Protocols, offer)
+		}
+	}
 	for _, f := range q.fields {
 		r.Fields = appendField(r.Fields, f.name, q.render(f.value, connection, f.encode))
 	}

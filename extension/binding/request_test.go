@@ -57,9 +57,12 @@ func (f requestFixture) fill() (string, error) {
 		}
 	}
 	changes := map[string]any{"variables": variables}
-	if f.In == "url" {
+	switch f.In {
+	case "url":
 		changes["servers"] = []any{f.Template}
-	} else {
+	case "subprotocol":
+		changes["subprotocols"] = []any{f.Template}
+	default:
 		changes["headers"] = map[string]any{f.In: f.Template}
 	}
 	o, err := readOptions(given(changes))
@@ -68,8 +71,13 @@ func (f requestFixture) fill() (string, error) {
 	}
 	var r handshake.Request
 	o.request.fill(connection, &r)
-	if f.In == "url" {
+	switch {
+	case f.In == "url":
 		return originOf(f.Template) + r.Path, nil
+	case f.In == "subprotocol" && len(r.Protocols) == 0:
+		return "none", nil
+	case f.In == "subprotocol":
+		return r.Protocols[0], nil
 	}
 	return r.Fields[0].Value, nil
 }

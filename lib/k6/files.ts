@@ -7,10 +7,17 @@ import { SettingsError } from "../settings.ts";
  *
  * @throws {@link SettingsError} naming the absolute path tried
  */
-export function readInput(variable: string, path: string): string {
+export const readInput = (variable: string, path: string): string =>
+  opened(variable, path, (absolute) => open(absolute));
+
+/** As {@link readInput}, for a binary file. */
+export const readBytes = (variable: string, path: string): Uint8Array =>
+  opened(variable, path, (absolute) => new Uint8Array(open(absolute, "b")));
+
+function opened<T>(variable: string, path: string, read: (absolute: string) => T): T {
   const absolute = fromWorkingDir(path);
   try {
-    return open(absolute);
+    return read(absolute);
   } catch (error) {
     throw unreadable(variable, absolute, error);
   }

@@ -37,6 +37,8 @@ interface Facts {
   /** Of Trends, what k6 is to sum up. */
   readonly stats: string[];
   readonly network: Pick<Options, "hosts">;
+  /** Whether the subprotocol may hold a secret. */
+  readonly hidesSubprotocol: boolean;
 }
 
 /**
@@ -46,7 +48,18 @@ interface Facts {
 export function optionsOf(
   name: string,
   { duration, longest = duration, steps, beside, options }: Plan,
-  { profile, httpVersion, shards, connectWithin, floor, tested, thresholds, stats, network }: Facts,
+  {
+    profile,
+    httpVersion,
+    shards,
+    connectWithin,
+    floor,
+    tested,
+    thresholds,
+    stats,
+    network,
+    hidesSubprotocol,
+  }: Facts,
 ): Options {
   const once = {
     executor: "per-vu-iterations" as const,
@@ -88,7 +101,9 @@ export function optionsOf(
     setupTimeout: formatDuration(ms(connectWithin + CLOSE_TIMEOUT)),
     summaryTrendStats: stats,
     ...options,
-    systemTags: SYSTEM_TAGS as NonNullable<Options["systemTags"]>,
+    systemTags: SYSTEM_TAGS.filter((tag) => !hidesSubprotocol || tag !== "subproto") as NonNullable<
+      Options["systemTags"]
+    >,
     ...network,
   };
 }

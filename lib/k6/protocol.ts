@@ -5,7 +5,7 @@ import { compile, PROTOCOLS, type Protocol, parseDescriptor } from "../protocols
 import { isScript } from "../protocols/remote.ts";
 import { type Settings, SettingsError } from "../settings.ts";
 import { loadCodecs } from "./codecs.ts";
-import { fromWorkingDir, readInput, readJsonInput, reasonOf } from "./files.ts";
+import { fromWorkingDir, readBytes, readInput, readJsonInput, reasonOf } from "./files.ts";
 
 /** What a script may state: a protocol in code or a descriptor, compiled or not. */
 // biome-ignore lint/suspicious/noExplicitAny: what its connections remember is nobody else's business
@@ -31,7 +31,12 @@ export function protocolFor(
   if (isScript(PROTOCOL_FILE)) return compiled(loadScript(PROTOCOL_FILE), columns, PROTOCOL_FILE);
   const json = readJsonInput("PROTOCOL_FILE", PROTOCOL_FILE);
   loadCodecs(json);
-  const whole = withTypes(json, PROTOCOL_FILE, (path) => readInput("PROTOCOL_FILE", path));
+  const whole = withTypes(
+    json,
+    PROTOCOL_FILE,
+    (path) => readInput("PROTOCOL_FILE", path),
+    (path) => readBytes("PROTOCOL_FILE", path),
+  );
   return compile(parseDescriptor(whole, PROTOCOL_FILE, columns), columns);
 }
 

@@ -204,6 +204,7 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
     thresholds: together(breakdownThresholds(allNames, breakdowns, ownMetrics), limits),
     stats,
     network,
+    hidesSubprotocol: settings.SUBPROTOCOL.includes("${"),
   });
   const { beside } = plan;
 

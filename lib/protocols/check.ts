@@ -1,7 +1,13 @@
 import { compilePattern } from "./pattern.ts";
 import { describe, type Problem } from "./problem.ts";
 import type { ConditionSpec, DeliverySpec, Descriptor, ErrorSpec, HttpSpec } from "./schema.ts";
-import { parsePathTemplate, parseTemplate, type Template, TemplateError } from "./template.ts";
+import {
+  parsePathTemplate,
+  parsePlainTemplate,
+  parseTemplate,
+  type Template,
+  TemplateError,
+} from "./template.ts";
 import { CONNECTION_VARIABLES, kindOf } from "./variables.ts";
 import { hasWire, refusal, type Wire, type WireSpec, wireOf, wireProblems } from "./wire.ts";
 
@@ -12,9 +18,9 @@ import { hasWire, refusal, type Wire, type WireSpec, wireOf, wireProblems } from
  * @param columns variables of the users' file
  */
 export function checkReferences(d: Descriptor, columns: readonly string[] = []): Problem[] {
-  const checker = new Checker(d);
   const captured = new Set<string>();
   const given = new Set<string>([...CONNECTION_VARIABLES, ...columns]);
+  const checker = new Checker(d, given, captured);
   const later: readonly string[] = [...given, "nowMs", "lastSeq"];
   const carried = (d.session ?? []).flatMap(({ capture }) => Object.keys(capture ?? {}));
 
@@ -230,8 +236,16 @@ class Checker {
   readonly problems: Problem[] = [];
   /** How the messages are written that are looked at now; undefined where that is refused. */
   #wire: Wire | undefined;
+  readonly #given: ReadonlySet<string>;
+  readonly #captured: ReadonlySet<string>;
 
-  constructor(d: WireSpec) {
+  /**
+   * @param given variables that connections have from the start
+   * @param captured names of the captures that were checked before
+   */
+  constructor(d: WireSpec, given: ReadonlySet<string>, captured: ReadonlySet<string>) {
+    this.#given = given;
+    this.#captured = captured;
     this.written(d, "", true);
   }
 
@@ -296,6 +310,15 @@ class Checker {
     if (given.length === 0 && kind === "required") this.add(path, '"text", "regex" or "where"', "none");
     if (c.text !== undefined && given.length > 1) {
       this.add(`${path}.text`, `"text" alone, without ${given.slice(1).join(" and ")}`, describe(c.text));
+    }
+    for (const [pointer, wanted] of Object.entries(c.where ?? {})) {
+      if (typeof wanted !== "string" || !wanted.includes("${")) continue;
+      const at = `${path}.where.${pointer}`;
+      const template = templateOf(
+        () => parsePlainTemplate(wanted, "raw"),
+        ({ message }) => this.add(at, message, describe(wanted)),
+      );
+      this.known(at, template, [...this.#given], this.#captured);
     }
   }
 

@@ -7,6 +7,7 @@ import {
   type Capture,
   type Compiled,
   type CompiledDelivery,
+  type CompiledList,
   type CompiledStep,
   compileParts,
   type DeliveryFields,
@@ -40,6 +41,11 @@ type Code = (...args: never[]) => unknown;
 /** `T` with these fields instead of its own. */
 type With<T, O> = Omit<T, keyof O> & O;
 type Fields<S, K extends string> = { readonly [F in K]?: string | Read<S> };
+/**
+ * The deliveries that a message brings, each as a text, as bytes, or as a value that JSON can hold; undefined where it
+ * brings no list. Each is then read as a message of its own.
+ */
+type List<S> = (message: Message, state: S) => readonly unknown[] | undefined;
 /** As in a descriptor, or with a function at `where`. */
 type ConditionInCode<S> = With<ConditionSpec, { readonly where?: ConditionSpec["where"] | Test<S> }>;
 type Captures<S> = { readonly [name: string]: string | Read<S> };
@@ -58,6 +64,7 @@ type ReplyInCode<S> = With<
 type DeliveryInCode<S> = With<
   Omit<DeliverySpec, keyof ConditionSpec>,
   Fields<S, "id" | "seq" | "cursor" | "publisher" | "room"> & {
+    readonly each?: string | List<S>;
     readonly sentAt?: With<NonNullable<DeliverySpec["sentAt"]>, { readonly at: string | Read<S> }>;
   }
 > &
@@ -137,7 +144,7 @@ const STAND_INS: { readonly [field: string]: unknown } = {
   await: { where: { "": { exists: true } } },
   when: { where: { "": { exists: true } } },
   ...Object.fromEntries(
-    ["id", "seq", "cursor", "publisher", "room", "at", "reason"].map((field) => [field, ""]),
+    ["id", "seq", "cursor", "publisher", "room", "at", "reason", "each"].map((field) => [field, ""]),
   ),
 };
 
@@ -150,17 +157,13 @@ function withoutFunctions(value: unknown, path: string, functions: Map<string, C
       const at = path === "" ? field : `${path}.${field}`;
       if (inner === undefined) return [];
       if (typeof inner !== "function") return [[field, withoutFunctions(inner, at, functions)]];
-      const standIn = /\.capture$/.test(path) ? "" : isOfElement(field, value) ? undefined : STAND_INS[field];
+      const standIn = /\.capture$/.test(path) ? "" : STAND_INS[field];
       if (standIn === undefined) return [[field, inner]]; // which the check refuses
       functions.set(at, inner as Code);
       return [[field, at === "probe.send" ? `${CODE}\${id}` : standIn]];
     }),
   );
 }
-
-/** Elements of a list are read out of its JSON. They are not messages that a function could take. */
-const isOfElement = (field: string, delivery: object): boolean =>
-  field === "where" && "each" in delivery && delivery.each !== undefined;
 
 /** A function of the protocol's own code threw. `message` names the field. */
 export class ProtocolCodeError extends Error {
@@ -198,7 +201,7 @@ class Places {
         id: this.#locator(reply.id, `reply[${i}].id`),
       })),
       deliveries: c.deliveries.map((one, i) => this.#delivery(one, deliveryAt(whole[i]!))),
-      lists: c.lists.map((one, i) => ({ ...one, ...this.#fields(one, deliveryAt(lists[i]!)) })),
+      lists: c.lists.map((one, i) => this.#list(one, deliveryAt(lists[i]!))),
       errors: c.errors.map((error, i) => ({
         ...error,
         condition: this.#condition(error.condition, errorAt(i)),
@@ -235,6 +238,19 @@ class Places {
     const fields = this.#fields(delivery, path);
     const condition = this.#condition(delivery.condition, path);
     return { ...delivery, ...fields, condition, isJson: Object.values(fields).some(isInJson) };
+  }
+
+  #list(list: CompiledList, path: string): CompiledList {
+    const fields = this.#fields(list, path);
+    const find = this.#at<NonNullable<CompiledList["find"]>>(`${path}.each`);
+    const test = this.#at<NonNullable<CompiledList["test"]>>(`${path}.where`);
+    return {
+      ...list,
+      ...fields,
+      isJson: Object.values(fields).some(isInJson),
+      ...(find && { find }),
+      ...(test && { test, element: [] }),
+    };
   }
 
   #fields(delivery: DeliveryFields, path: string): DeliveryFields {

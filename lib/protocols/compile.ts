@@ -4,7 +4,7 @@ import { isoTimeMs } from "./iso-time.ts";
 import { Machine } from "./machine.ts";
 import { parsePointer } from "./pointer.ts";
 import type { Protocol } from "./protocol.ts";
-import { type Condition, compileCondition, compileLocator, type Locator } from "./reader.ts";
+import { type Condition, compileCondition, compileLocator, type Locator, type Message } from "./reader.ts";
 import type { ConditionSpec, DeliverySpec, Descriptor, ErrorSpec } from "./schema.ts";
 import { parsePathTemplate, parseTemplate, stringValue, type Template } from "./template.ts";
 import { CONNECTION_VARIABLES, isWhole, kindOf } from "./variables.ts";
@@ -115,6 +115,9 @@ export interface CompiledList extends CompiledDelivery {
   readonly each: readonly string[];
   /** What an element must look like. */
   readonly element: Condition["where"];
+  /** Functions of a protocol in code: what finds the list, and what an element must pass. */
+  readonly find?: (message: Message, state: unknown) => readonly unknown[] | undefined;
+  readonly test?: NonNullable<Condition["test"]>;
 }
 
 /** Divisions by whole numbers, so that a time in Go comes out the same to the last bit. */
@@ -317,5 +320,21 @@ function usedBy(c: Compiled): string[] {
     ...c.answers.map(({ answer }) => answer),
     ...c.beats.map(({ message }) => message),
   ];
-  return messages.flatMap((message) => message?.template.variables ?? []);
+  const conditions = [
+    ...[...c.session, c.resume, c.refresh?.step].map((step) => step?.awaits),
+    ...[...c.replies, ...c.deliveries, ...c.lists, ...c.errors, ...c.answers].map(
+      ({ condition }) => condition,
+    ),
+  ];
+  const where = [
+    ...conditions.flatMap((condition) => condition?.where ?? []),
+    ...c.lists.flatMap(({ element }) => element),
+  ];
+  return [
+    ...messages.flatMap((message) => message?.template.variables ?? []),
+    ...where.flatMap(({ wanted }) => (isTemplate(wanted) ? wanted.variables : [])),
+  ];
 }
+
+const isTemplate = (wanted: unknown): wanted is Template =>
+  typeof wanted === "object" && wanted !== null && "variables" in wanted;

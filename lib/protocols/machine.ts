@@ -1,4 +1,5 @@
 import { type Ms, ms } from "../units.ts";
+import { MOST_VALUES } from "./codecs/codec.ts";
 import { latin1 } from "./codecs/framing.ts";
 import type { Compiled, CompiledDelivery, CompiledList, Outgoing } from "./compile.ts";
 import { contract, readCaptures, readDelivery } from "./fields.ts";
@@ -14,7 +15,7 @@ import type {
   Received,
   Send,
 } from "./protocol.ts";
-import { type Frame, MESSAGE_BYTES, MOST_MESSAGES, Reader } from "./reader.ts";
+import { type Frame, MESSAGE_BYTES, MOST_MESSAGES, Reader, type Scope } from "./reader.ts";
 import { NO_VALUE, numberValue, stringValue, type Value } from "./template.ts";
 import { isWhole, kindOf, VARIABLES } from "./variables.ts";
 import { Inbox, type Incoming, plainMessages, type StreamEnd, type Wire } from "./wire.ts";
@@ -41,6 +42,7 @@ export class Machine implements Conversation {
   readonly #messageBytes: number;
   /** Whether some reply is the message that was sent. */
   readonly #comparesWhole: boolean;
+  readonly #scope: Scope;
   /** Whether the message was answered, and may be something else all the same. */
   #wasAnswered = false;
   #state: "new" | "session" | "ready" | "ended" = "new";
@@ -60,6 +62,8 @@ export class Machine implements Conversation {
     for (const [name, text] of Object.entries(init.variables)) {
       this.#variables.set(name, kindOf(name) === "number" ? numberValue(text) : stringValue(text));
     }
+    // Not where it is declared: k6's JavaScript engine fails at a private field that is set to a function there.
+    this.#scope = (name) => this.#variables.get(name)?.text;
     this.#comparesWhole = protocol.replies.some(({ match }) => match === "whole");
     this.#messageBytes = init.messageBytes ?? MESSAGE_BYTES;
     this.#inbox = protocol.hasWires ? new Inbox(this.#messageBytes) : undefined;
@@ -150,15 +154,26 @@ export class Machine implements Conversation {
     const { frame, wire } = incoming;
     if (this.#isEnded()) return { message: frame }; // by time, or by the message before
     if (!wire.codec || typeof frame === "string") {
-      reader.load(frame, this.#own, undefined, this.#protocol.nested);
+      reader.load(frame, this.#own, undefined, this.#protocol.nested, this.#scope);
       return { message: frame, role: this.#take(at, effects) };
     }
     const json = wire.codec.decode(frame);
+    if (json === undefined && wire.codec.hasTooMany?.(frame)) {
+      const detail = `more than ${MOST_VALUES} values in one message`;
+      effects.push({ kind: "invalid", reason: "too_many_elements", detail });
+      return { message: frame };
+    }
     if (json === undefined) {
       effects.push(unparsable(`bytes that are not ${wire.codec.title}`));
       return { message: frame };
     }
-    reader.load(json, this.#own, this.#comparesWhole ? latin1(frame) : "", this.#protocol.nested);
+    reader.load(
+      json,
+      this.#own,
+      this.#comparesWhole ? latin1(frame) : "",
+      this.#protocol.nested,
+      this.#scope,
+    );
     return { message: json, bytes: frame.length, role: this.#take(at, effects) };
   }
 
@@ -419,26 +434,29 @@ export class Machine implements Conversation {
     const { lists } = this.#protocol;
     for (let i = 0; i < lists.length; i++) {
       const list = lists[i]!;
-      const elements = reader.matches(list.condition) ? reader.elements(list.each) : undefined;
+      const elements = reader.matches(list.condition) ? elementsOf(list) : undefined;
       if (elements && this.#takeElements(elements, list, at, effects)) return true;
     }
     return false;
   }
 
   /** Whether any is a delivery, or there is none at all. */
-  #takeElements(elements: Iterable<string>, list: CompiledList, at: Ms, effects: Effect[]): boolean {
+  #takeElements(elements: Iterable<Frame>, list: CompiledList, at: Ms, effects: Effect[]): boolean {
     let count = 0;
     let fitting = 0;
-    for (const json of elements) {
+    for (const one of elements) {
       if (count++ === MOST_MESSAGES) {
         const detail = `more than ${MOST_MESSAGES} elements in the list of one message`;
         effects.push({ kind: "invalid", reason: "too_many_elements", detail });
         return true;
       }
-      element.loadElement(json, reader);
-      if (!element.fits(list.element)) continue;
-      fitting++;
-      this.#deliver(element, list, at, effects);
+      element.loadElement(one, reader);
+      if (element.fits(list.element, list.test)) {
+        fitting++;
+        this.#deliver(element, list, at, effects);
+      }
+      if (element.failure !== undefined)
+        effects.push({ kind: "invalid", reason: "protocol_code", detail: element.failure });
     }
     return fitting > 0 || count === 0;
   }
@@ -558,6 +576,9 @@ function stepsOf(
   if (init.lastSeq === undefined || !resume) return [...first, ...session];
   return [...first, ...session.slice(0, resumeReplaces), resume, ...session.slice(resumeReplaces + 1)];
 }
+
+const elementsOf = ({ find, each }: CompiledList): Iterable<Frame> | undefined =>
+  find ? reader.elementsBy(find) : reader.elements(each);
 
 const frameOf = ({ frame, json }: Written) => (json === undefined ? { frame } : { frame, json });
 

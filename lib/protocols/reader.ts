@@ -3,7 +3,14 @@ import { compilePattern, type Pattern } from "./pattern.ts";
 import { parsePointer, resolvePointer } from "./pointer.ts";
 import type { ConditionSpec } from "./schema.ts";
 import { elementTexts, sourceText } from "./source-text.ts";
-import { numberValue, stringValue, type Value, withoutFrameEnd } from "./template.ts";
+import {
+  numberValue,
+  parsePlainTemplate,
+  stringValue,
+  type Template,
+  type Value,
+  withoutFrameEnd,
+} from "./template.ts";
 import { decodeUtf8, encodeUtf8 } from "./utf8.ts";
 
 /** A message as it came: text, or the bytes of a binary one. */
@@ -57,8 +64,11 @@ export interface Condition {
   readonly test?: (message: Message, state: unknown) => boolean;
 }
 
-/** A value, or whether there is to be any. */
-type Wanted = string | number | boolean | null | { readonly exists: boolean };
+/** A value, a text with variables in it, or whether there is to be any. */
+type Wanted = string | number | boolean | null | Template | { readonly exists: boolean };
+
+/** The text of a connection's variable; undefined while it has none. */
+export type Scope = (name: string) => string | undefined;
 
 /**
  * The place of a field, parsed once: in the JSON, in a group of the regex, or wherever a protocol's own code finds
@@ -75,7 +85,8 @@ export function compileCondition(spec: ConditionSpec): Condition {
     pattern: spec.regex === undefined ? undefined : compilePattern(spec.regex),
     where: Object.entries(spec.where ?? {}).map(([pointer, wanted]) => ({
       tokens: tokensOf(pointer),
-      wanted,
+      wanted:
+        typeof wanted === "string" && wanted.includes("${") ? parsePlainTemplate(wanted, "raw") : wanted,
     })),
     always: spec.text === undefined && spec.regex === undefined && spec.where === undefined,
   };
@@ -111,18 +122,22 @@ export class Reader {
   /** What the connection remembers for a protocol's own code. */
   #state: unknown;
   #failure: string | undefined;
+  #scope: Scope | undefined;
   readonly #message: Message = messageOf(this);
 
   /**
    * @param sent what stands for the message as it was sent, where a codec made the text of it
    * @param nested where it has strings that hold JSON
+   * @param scope the connection's variables; without, any text may stand for one
    */
   load(
     frame: Frame,
     state?: unknown,
     sent?: string,
     nested: readonly (readonly string[])[] = NOTHING_NESTED,
+    scope?: Scope,
   ): void {
+    this.#scope = scope;
     this.#frame = frame;
     this.#state = state;
     this.#failure = undefined;
@@ -219,15 +234,27 @@ export class Reader {
     return Array.isArray(resolvePointer(this.#json(), each)) ? elementTexts(this.#rest(), each) : undefined;
   }
 
+  /** The list that a function finds in the message, each element as a message of its own; undefined where there is none. */
+  elementsBy(
+    find: (message: Message, state: unknown) => readonly unknown[] | undefined,
+  ): Frame[] | undefined {
+    const found = this.#ask(find);
+    if (!Array.isArray(found)) return undefined;
+    return found.map((one: unknown) =>
+      typeof one === "string" || one instanceof Uint8Array ? one : (JSON.stringify(one) ?? "null"),
+    );
+  }
+
   /** Loads an element of a message's list. The groups of the message's regex are the element's too. */
-  loadElement(json: string, message: Reader): void {
-    this.load(json);
+  loadElement(element: Frame, message: Reader): void {
+    this.load(element, message.#state);
+    this.#scope = message.#scope;
     this.#groups = message.#groups;
   }
 
   /** Whether an element looks like this. */
-  fits(where: Condition["where"]): boolean {
-    return this.#holds(where);
+  fits(where: Condition["where"], test?: Condition["test"]): boolean {
+    return this.#holds(where) && (!test || this.#ask(test) === true);
   }
 
   /** A string, number or boolean as a variable's value: text by its decoded characters, a number by its digits. */
@@ -289,11 +316,22 @@ export class Reader {
       const json = this.#json();
       if (json === undefined) return false;
       const found = resolvePointer(json, tokens);
-      if (typeof wanted === "object" && wanted !== null) {
+      if (typeof wanted !== "object" || wanted === null) {
+        if (found !== wanted) return false;
+      } else if ("exists" in wanted) {
         if ((found !== undefined) !== wanted.exists) return false;
-      } else if (found !== wanted) return false;
+      } else if (!this.#isText({ tokens }, wanted)) return false;
     }
     return true;
+  }
+
+  /** Whether a text, or the digits of a number, is what a template makes of the connection's variables. */
+  #isText(locator: Locator, wanted: Template): boolean {
+    const found = this.textAt(locator);
+    const scope = this.#scope;
+    if (found === undefined || !scope) return found !== undefined;
+    if (wanted.variables.some((name) => scope(name) === undefined)) return false;
+    return found === wanted.expand((name) => stringValue(scope(name)!));
   }
 
   /** Undefined where there is none: JSON itself has no such value. */

@@ -113,7 +113,7 @@ const condition = {
       ),
       v.minEntries(1, "at least one pointer and its value"),
       v.description(
-        'JSON Pointers, and the value that must stand at each; { "exists": false } where none may stand.',
+        'JSON Pointers, and the value that must stand at each. A text may have `${variables}` of the connection in it. { "exists": false } where none may stand.',
       ),
     ),
   ),
@@ -147,7 +147,10 @@ const CodecObject = object(
     ),
     version: optional(choice(["3.1.1", "5"], "Of MQTT. Default: 3.1.1.")),
     schema: optional(
-      v.pipe(v.string("text"), v.description("Of protobuf: the .proto file, beside the descriptor.")),
+      v.pipe(
+        v.string("text"),
+        v.description("Of protobuf: the .proto file, or a descriptor set, beside the descriptor."),
+      ),
     ),
     send: optional(
       v.pipe(

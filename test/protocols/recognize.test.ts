@@ -41,8 +41,10 @@ function byRecognizer(messages: readonly Recognized[]): Counts {
   return counts;
 }
 
-// A page's connection forgets no probe: it has not thousands in a second.
-for (const fixture of fixtures.cases.filter(({ name }) => !name.startsWith("known:"))) {
+// A page's connection forgets no probe: it has not thousands in a second. Its variables are not known, so that any text
+// may stand for one in a condition.
+const comparable = ({ name, descriptor }: Case) => !name.startsWith("known:") && descriptor !== "addressed";
+for (const fixture of fixtures.cases.filter(comparable)) {
   test(`as a connection takes them: ${fixture.name}`, () => compare(fixture));
 }
 

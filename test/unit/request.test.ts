@@ -15,7 +15,7 @@ interface Fixtures {
 }
 interface Fixture {
   readonly sentence: string;
-  /** `url`, or the header's name. */
+  /** `url`, `subprotocol`, or the header's name. */
   readonly in: string;
   readonly template: string;
   readonly variables: Readonly<Record<string, string>>;
@@ -27,12 +27,14 @@ const fixtures = JSON.parse(
 describe("variables in a request", () => {
   const fill = (fixture: Fixture): string | undefined => {
     const isUrl = fixture.in === "url";
+    const isSubprotocol = fixture.in === "subprotocol";
     const request: UpgradeRequest = {
       url: isUrl ? fixture.template : "ws://h/",
-      headers: isUrl ? {} : { [fixture.in]: fixture.template },
-      subprotocols: [],
+      headers: isUrl || isSubprotocol ? {} : { [fixture.in]: fixture.template },
+      subprotocols: isSubprotocol ? [fixture.template] : [],
     };
     const filled = compileRequest(request, Object.keys(fixture.variables)).fill(fixture.variables);
+    if (isSubprotocol) return filled.subprotocols[0] ?? "none";
     return isUrl ? filled.url : filled.headers[fixture.in];
   };
   for (const fixture of fixtures.requests) {

@@ -64,7 +64,7 @@ func (c *compiler) compile(d *Descriptor) {
 		c.captures = append(c.captures, sortedKeys(s.Capture)...)
 	}
 	c.variables(d)
-	p.names = append(slices.Clone(p.Variables), c.captures...)
+	p.names = append(append([]string{}, p.Variables...), c.captures...)
 
 	p.wire = c.wire("", d.Codec, d.Framing, d.Delimiter)
 	p.hasWires = !p.wire.isPlain()
@@ -172,13 +172,25 @@ func (c *compiler) variables(d *Descriptor) {
 			used[p.name] = true
 		}
 	}
+	lookAt := func(s *ConditionSpec) {
+		if s == nil {
+			return
+		}
+		for _, wanted := range s.Where {
+			if text, is := wanted.(string); is {
+				look(&text)
+			}
+		}
+	}
 	look(&d.Path)
 	for i := range d.Session {
 		look(d.Session[i].Send)
+		lookAt(d.Session[i].Await)
 	}
 	for _, s := range []*StepSpec{d.Refresh, d.Resume} {
 		if s != nil {
 			look(s.Send)
+			lookAt(s.Await)
 		}
 	}
 	if d.Probe != nil {
@@ -190,6 +202,16 @@ func (c *compiler) variables(d *Descriptor) {
 	for _, b := range d.Heartbeat {
 		look(b.Answer)
 		look(b.Send)
+		lookAt(b.When)
+	}
+	for i := range d.Reply {
+		lookAt(&d.Reply[i].ConditionSpec)
+	}
+	for i := range d.Delivery {
+		lookAt(&d.Delivery[i].ConditionSpec)
+	}
+	for i := range d.Error {
+		lookAt(&d.Error[i].ConditionSpec)
 	}
 	for _, variable := range append(slices.Clone(ConnectionVariables), c.columns...) {
 		if used[variable] && !slices.Contains(c.p.Variables, variable) {

@@ -27,6 +27,9 @@ func (c *compiler) condition(field string, s *ConditionSpec) condition {
 		switch v := s.Where[pointer].(type) {
 		case string:
 			w.kind, w.text = '"', v
+			if strings.Contains(v, "${") {
+				w.kind, w.filled = filled, c.filling(field+".where", v)
+			}
 		case float64:
 			w.kind, w.number, w.digits = '0', v, strconv.FormatFloat(v, 'f', -1, 64)
 		case bool:
@@ -50,6 +53,28 @@ func (c *compiler) condition(field string, s *ConditionSpec) condition {
 		compiled.where = append(compiled.where, w)
 	}
 	return compiled
+}
+
+// filling is a text with variables in it that connections have from the start, or
+// capture.
+func (c *compiler) filling(field, source string) []part {
+	parts, err := split(source)
+	if err != nil {
+		c.fail(field, "%w", err)
+		return nil
+	}
+	if c.p.names == nil {
+		return parts // of a Shape, for which no connection exists
+	}
+	for i := range parts {
+		if parts[i].name == "" {
+			continue
+		}
+		if parts[i].slot = slices.Index(c.p.names, parts[i].name); parts[i].slot < 0 {
+			c.fail(field, "want a variable that is known here, got ${%s}", parts[i].name)
+		}
+	}
+	return parts
 }
 
 func (c *compiler) capture(field string, captures map[string]string, from *condition) (compiled []capture) {

@@ -21,10 +21,11 @@ type condition struct {
 // wanted is what must stand in a slot.
 type wanted struct {
 	slot   int
-	kind   byte // as in a span, or present: anything; 0 for nothing
+	kind   byte // as in a span, present: anything, or filled: a text; 0 for nothing
 	text   string
 	number float64
 	digits string // the number as JSON has it most likely
+	filled []part // a text with the connection's variables in it
 }
 
 func (c *condition) always() bool { return c.text == nil && c.regex == nil && c.where == nil }
@@ -61,6 +62,9 @@ type reader struct {
 	// expected.
 	recognised bool
 	unquoted   []byte
+	// values are those of the connection's variables; nil where there is no
+	// connection, and any text may stand for one.
+	values []Value
 }
 
 func (r *reader) load(message []byte, binary bool) {
@@ -139,7 +143,7 @@ func (r *reader) list(each locator) []byte {
 func (r *reader) loadElement(json []byte, root *node, message *reader) {
 	r.load(json, false)
 	r.root = root
-	r.groups, r.whole = message.groups, message.whole
+	r.groups, r.whole, r.values = message.groups, message.whole, message.values
 }
 
 // lackedJSON tells whether the message should have been JSON, as far as one
@@ -173,10 +177,16 @@ func withoutFrameEnd(text []byte) []byte {
 // present is the kind of a wanted value that may be any.
 const present = '*'
 
+// filled is the kind of a wanted value that is a text with variables in it.
+const filled = '$'
+
 func (r *reader) holds(w *wanted) bool {
 	s := r.spans[w.slot]
-	if w.kind == present {
+	switch w.kind {
+	case present:
 		return s.kind != 0
+	case filled:
+		return r.isFilled(s, w.filled)
 	}
 	if s.kind != w.kind {
 		return false
@@ -189,6 +199,38 @@ func (r *reader) holds(w *wanted) bool {
 		return string(digits) == w.digits || parseNumber(digits) == w.number
 	}
 	return true // true, false, null, nothing
+}
+
+// isFilled tells whether a text, or the digits of a number, is what the parts make
+// of the connection's variables.
+func (r *reader) isFilled(s span, parts []part) bool {
+	var text []byte
+	switch s.kind {
+	case '"':
+		text = r.unquote(s)
+	case '0':
+		text = r.body[s.start:s.end]
+	default:
+		return false
+	}
+	if r.values == nil {
+		return true
+	}
+	for i := range parts {
+		next := parts[i].literal
+		if parts[i].name != "" {
+			v := &r.values[parts[i].slot]
+			if v.kind == noValue {
+				return false
+			}
+			next = v.Text
+		}
+		if len(text) < len(next) || string(text[:len(next)]) != next {
+			return false
+		}
+		text = text[len(next):]
+	}
+	return len(text) == 0
 }
 
 // unquote is what a JSON string says.

@@ -25,6 +25,7 @@ func (c *Conversation) Receive(e Events, message []byte, binary bool, since, at,
 		return
 	}
 	c.in.since, c.in.read = since, read
+	c.in.reader.values = c.values
 	if c.in.protocol.hasWires {
 		c.receiveFramed(e, message, binary, at)
 		return

@@ -6,11 +6,16 @@ export interface Codec {
   readonly title: string;
   /** How its messages end, where the format itself says that. */
   readonly framing?: Framing;
-  /** The message as JSON text; undefined where it is not of the format. Never throws. */
+  /** The message as JSON text; undefined where it is not of the format, or has too many values. Never throws. */
   decode(message: Uint8Array): string | undefined;
+  /** Whether a message that was not decoded has more values than {@link MOST_VALUES}. */
+  hasTooMany?(message: Uint8Array): boolean;
   /** The message that JSON text stands for. Throws {@link CodecError} where the format has none such. */
   encode(json: string): Uint8Array;
 }
+
+/** How many values of one message are read where each takes memory many times its bytes. */
+export const MOST_VALUES = 2 ** 20;
 
 /** Why a message cannot be written. `message` names the field and the expectation, but not the field's value. */
 export class CodecError extends Error {
@@ -39,6 +44,10 @@ export interface CodecOptions {
 export const CODEC_NAMES = ["msgpack", "cbor", "protobuf", "mqtt"] as const;
 export type CodecName = (typeof CODEC_NAMES)[number];
 
+/** Give a file by its path. */
+export type ReadText = (path: string) => string;
+export type ReadBytes = (path: string) => Uint8Array;
+
 /** Makes a codec for what a descriptor says. */
 export interface MakeCodec {
   (options: CodecOptions): Codec;
@@ -46,9 +55,10 @@ export interface MakeCodec {
    * The types of a schema and of its imports, as a descriptor carries them. Absent: the codec has no schemas.
    *
    * @param read gives the text of a file by its path
+   * @param readBytes gives its bytes
    * @throws Error describing the problem
    */
-  typesOf?(path: string, read: (path: string) => string): unknown;
+  typesOf?(path: string, read: ReadText, readBytes: ReadBytes): unknown;
 }
 
 /** How deep a message may be nested. */

@@ -1,5 +1,13 @@
 /** The types of a schema of Protocol Buffers, as data that both interpreters read. */
-import protobufjs, { type Field, type IParserResult, type MapField, type ReflectionObject } from "protobufjs";
+import protobufjs, {
+  type Field,
+  type IParserResult,
+  type MapField,
+  type ReflectionObject,
+  type Root,
+} from "protobufjs";
+import descriptor from "protobufjs/ext/descriptor.js";
+import type { ReadBytes, ReadText } from "./codec.ts";
 
 /** Messages and enumerations by their full names. */
 export type Types = Readonly<Record<string, MessageType | EnumType>>;
@@ -25,12 +33,19 @@ interface FieldType {
 }
 
 /**
- * Reads a schema and its imports.
+ * Reads a schema and its imports: a `.proto` file, or else a descriptor set (`protoc -o`, `buf build`).
  *
  * @param read gives the text of a file by its path
+ * @param readBytes gives its bytes
  * @throws Error describing the problem
  */
-export function typesOf(path: string, read: (path: string) => string): Types {
+export function typesOf(path: string, read: ReadText, readBytes: ReadBytes): Types {
+  const root = /\.proto$/i.test(path) ? parsed(path, read) : described(path, readBytes(path));
+  root.resolveAll();
+  return Object.fromEntries([...typesIn(root)]);
+}
+
+function parsed(path: string, read: ReadText): Root {
   const root = new protobufjs.Root();
   const done = new Set<string>();
   const load = (file: string) => {
@@ -52,8 +67,27 @@ export function typesOf(path: string, read: (path: string) => string): Types {
     }
   };
   load(path);
-  root.resolveAll();
-  return Object.fromEntries([...typesIn(root)]);
+  return root;
+}
+
+function described(path: string, bytes: Uint8Array): Root {
+  try {
+    const { file } = descriptor.FileDescriptorSet.decode(bytes) as unknown as { file: FileDescriptor[] };
+    if (file.length === 0) throw new Error("it has no files");
+    const missing = file
+      .flatMap(({ dependency }) => dependency)
+      .find((imported) => !file.some(({ name }) => name === imported));
+    if (missing) throw new Error(`it lacks ${missing}, which it imports: protoc needs --include_imports`);
+    return protobufjs.Root.fromDescriptor(bytes, { keepCase: true });
+  } catch (error) {
+    throw new Error(`${path} is no descriptor set that can be used: ${(error as Error).message}`);
+  }
+}
+
+/** The part of a file in a descriptor set that is read here. */
+interface FileDescriptor {
+  readonly name: string;
+  readonly dependency: readonly string[];
 }
 
 /** Imports are looked for beside the schema that a descriptor names. */

@@ -4,8 +4,16 @@ import protobufjs, { type Field, type MapField, type Type } from "protobufjs";
 import { sourceText } from "../source-text.ts";
 import { ByteStrings, inField, wanted } from "./byte-strings.ts";
 import { booleanOf } from "./byte-writer.ts";
-import { type Codec, CodecError, type CodecOptions, type MakeCodec, MOST_LEVELS } from "./codec.ts";
+import {
+  type Codec,
+  CodecError,
+  type CodecOptions,
+  type MakeCodec,
+  MOST_LEVELS,
+  MOST_VALUES,
+} from "./codec.ts";
 import { jsonOfFloat, valuesOf } from "./json-values.ts";
+import { CountingReader, TooManyValues } from "./protobuf-reader.ts";
 import { rootOf, type Types, typesOf } from "./protobuf-types.ts";
 
 // Without it the library reads whole numbers of 64 bits as floating-point ones.
@@ -20,13 +28,25 @@ function make(options: CodecOptions): Codec {
   const byName = rootOf(types as Types);
   const [sent, received] = [byName(send), byName(receive)];
   const byteStrings = new ByteStrings(options);
+  // Each value has a byte, at least.
+  const sourceOf = (bytes: Uint8Array) =>
+    bytes.length > MOST_VALUES ? new CountingReader(bytes, MOST_VALUES) : bytes;
+  const fieldsIn = (bytes: Uint8Array) => received.decode(sourceOf(bytes)) as unknown as Fields;
   return {
     title: `a ${receive}`,
     decode(bytes) {
       try {
-        return jsonOfMessage(received.decode(bytes) as unknown as Fields, received, byteStrings, 0);
+        return jsonOfMessage(fieldsIn(bytes), received, byteStrings, 0);
       } catch {
         return undefined; // the library throws errors of several kinds
+      }
+    },
+    hasTooMany(bytes) {
+      try {
+        fieldsIn(bytes);
+        return false;
+      } catch (error) {
+        return error instanceof TooManyValues;
       }
     },
     encode(json) {

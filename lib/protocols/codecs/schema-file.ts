@@ -1,5 +1,5 @@
 import { DescriptorError } from "../problem.ts";
-import { schemaReaderOf } from "./codec.ts";
+import { type ReadBytes, type ReadText, schemaReaderOf } from "./codec.ts";
 
 /**
  * The descriptor with the types of each schema that it names, which are read from a file beside it.
@@ -7,27 +7,44 @@ import { schemaReaderOf } from "./codec.ts";
  * @param json read from JSON, whatever is wrong with it
  * @param source the descriptor's path
  * @param read gives the text of a file by its path
+ * @param readBytes gives its bytes. Default: no schema is a descriptor set
  * @throws DescriptorError where a schema cannot be read
  */
-export function withTypes(json: unknown, source: string, read: (path: string) => string): unknown {
+export function withTypes(
+  json: unknown,
+  source: string,
+  read: ReadText,
+  readBytes: ReadBytes = noSets,
+): unknown {
   if (!isObject(json)) return json;
   const { session } = json;
+  const typesOf = (path: string) => schemaReaderOf("protobuf")?.(path, read, readBytes);
   return {
-    ...partWithTypes(json, "", source, read),
+    ...partWithTypes(json, "", source, typesOf),
     ...(Array.isArray(session) && {
-      session: session.map((step, i) => partWithTypes(step, `session[${i}].`, source, read)),
+      session: session.map((step, i) => partWithTypes(step, `session[${i}].`, source, typesOf)),
     }),
   };
 }
 
-function partWithTypes(part: unknown, at: string, source: string, read: (path: string) => string): object {
+function partWithTypes(
+  part: unknown,
+  at: string,
+  source: string,
+  typesOf: (path: string) => unknown,
+): object {
   if (!isObject(part) || !isObject(part.codec)) return part as object;
   const { codec } = part;
-  const typesOf = codec.name === "protobuf" ? schemaReaderOf("protobuf") : undefined;
-  if (!typesOf || typeof codec.schema !== "string" || codec.types !== undefined) return part;
+  if (
+    codec.name !== "protobuf" ||
+    !schemaReaderOf("protobuf") ||
+    typeof codec.schema !== "string" ||
+    codec.types !== undefined
+  )
+    return part;
   const path = source.replace(/[^/\\]*$/, "") + codec.schema;
   try {
-    return { ...part, codec: { ...codec, types: typesOf(path, read) } };
+    return { ...part, codec: { ...codec, types: typesOf(path) } };
   } catch (error) {
     const expected = `a schema of Protocol Buffers beside the descriptor (${(error as Error).message})`;
     throw new DescriptorError(source, [
@@ -35,6 +52,10 @@ function partWithTypes(part: unknown, at: string, source: string, read: (path: s
     ]);
   }
 }
+
+const noSets: ReadBytes = (path) => {
+  throw new Error(`${path} is no .proto file`);
+};
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
