@@ -123,7 +123,7 @@ func readOptions(given any) (*options, error) {
 		r.fail(o.swarm.Check())
 	}
 	if r.err == nil {
-		r.fail(o.request.check())
+		r.fail(o.request.check("Swarm"))
 	}
 	return o, r.done()
 }

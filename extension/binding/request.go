@@ -175,11 +175,11 @@ func (q *requests) setDefault(name, value string) {
 
 // check tries the requests, so that a header that cannot be sent is told before
 // any connection: the first connection's, and each value that stands in others.
-func (q *requests) check() error {
+func (q *requests) check(of string) error {
 	r := handshake.Request{Host: "localhost"}
 	q.fill(0, &r)
 	if err := try(&r, q.isStream, q.isHTTP2); err != nil {
-		return fmt.Errorf("Swarm: %w", err)
+		return fmt.Errorf("%s: %w", of, err)
 	}
 	for _, f := range q.fields {
 		for _, p := range f.value {
@@ -187,7 +187,7 @@ func (q *requests) check() error {
 				return !handshake.IsFieldValue(f.encode(value))
 			})
 			if at >= 0 {
-				return fmt.Errorf("Swarm.headers.%s: element %d of the variable %s has control characters", f.name, at, p.variable)
+				return fmt.Errorf("%s.headers.%s: element %d of the variable %s has control characters", of, f.name, at, p.variable)
 			}
 		}
 	}

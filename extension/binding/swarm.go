@@ -45,7 +45,7 @@ func (s *swarmObject) start(logIn sobek.Value) (*shard, error) {
 		return nil, fmt.Errorf("Swarm.servers: %w", err)
 	}
 	s.options.request.setUserAgent(state.Options.UserAgent.String)
-	if err := s.options.request.check(); err != nil {
+	if err := s.options.request.check("Swarm"); err != nil {
 		return nil, err
 	}
 	e, err := s.begin(s.options)

@@ -55,6 +55,9 @@ func readTokenOptions(given any) (*tokenOptions, error) {
 	o.request.isHTTP2 = o.tokens.StreamsPerConnection > 0
 	r.fail(o.readServer(r.text("server")))
 	r.fail(readFormat(r, &o.tokens.Format))
+	if r.err == nil {
+		r.fail(o.request.check("TokenStreams"))
+	}
 	return o, r.done()
 }
 
@@ -62,6 +65,7 @@ func (o *tokenOptions) readServer(url string) error {
 	s, err := parseServer(url)
 	if err == nil {
 		o.tokens.Endpoint, o.tokens.EventStream = s.endpoint, s.isStream
+		o.request.isStream = s.isStream
 		err = o.request.addPath(s)
 	}
 	if err != nil {

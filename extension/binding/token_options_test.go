@@ -68,6 +68,8 @@ func TestWrongTokenOptionsAreRefused(t *testing.T) {
 		{"a format without content", []any{"format", map[string]any{}}, "TokenStreams.format.content"},
 		{"a format with an unknown field", []any{"format", map[string]any{"contents": []any{}}}, `unknown field "contents"`},
 		{"a limit that is negative", []any{"good", map[string]any{"wholeMs": int64(-1)}}, "TokenStreams.good.wholeMs"},
+		{"a header that the request sets itself", []any{"headers", map[string]any{"Content-Length": "5"}}, `TokenStreams: header "Content-Length" is set by the request itself`},
+		{"a key with a line end", []any{"variables", map[string]any{"token": []any{"a", "b\r\nX: y"}}}, "TokenStreams.headers.Authorization: element 1 of the variable token has control characters"},
 		{"an unknown option", []any{"rates", int64(1)}, "TokenStreams.rates: unknown option"},
 	} {
 		if _, err := readTokenOptions(tokenFields(row.changes...)); err == nil || !strings.Contains(err.Error(), row.says) {
