@@ -24,6 +24,8 @@ export class Sequence {
 export class RoomOrder {
   /** How many messages each publisher has sent. */
   private readonly published: number[];
+  /** Of them, by publisher, those that the server did not take. */
+  private readonly withdrawn: Set<number>[];
   /** By subscriber and publisher. */
   private readonly sequences: Sequence[][];
   /** By subscriber: the messages as they came first, as one number each. */
@@ -33,6 +35,7 @@ export class RoomOrder {
   constructor(members: number) {
     this.members = members;
     this.published = Array.from({ length: members }, () => 0);
+    this.withdrawn = this.published.map(() => new Set());
     this.sequences = this.published.map(() => this.published.map(() => new Sequence()));
     this.arrivals = this.published.map(() => []);
   }
@@ -41,6 +44,11 @@ export class RoomOrder {
   next(publisher: number): number {
     this.published[publisher] = this.published[publisher]! + 1;
     return this.published[publisher];
+  }
+
+  /** Takes a publication back which the server did not take, or may not have taken: nobody is due it. */
+  withdraw(publisher: number, seq: number): void {
+    this.withdrawn[publisher]!.add(seq);
   }
 
   arrive(subscriber: number, publisher: number, seq: number): Arrival {
@@ -53,10 +61,10 @@ export class RoomOrder {
 
   /** Deliveries to the subscriber that were due and have not come. */
   lost(subscriber: number): number {
-    return this.sequences[subscriber]!.reduce(
-      (sum, { highest, missing }, publisher) => sum + missing.size + this.published[publisher]! - highest,
-      0,
-    );
+    return this.sequences[subscriber]!.reduce((sum, { highest, missing }, publisher) => {
+      const notDue = [...this.withdrawn[publisher]!].filter((seq) => seq > highest || missing.has(seq));
+      return sum + missing.size + this.published[publisher]! - highest - notDue.length;
+    }, 0);
   }
 
   /**

@@ -99,6 +99,8 @@ async function driveRoom(
   const order = new RoomOrder(indices.length);
   /** When each publisher's messages were due, by their sequence. */
   const dueTimes: Ms[][] = indices.map(() => []);
+  /** Publications by HTTP that the server has not answered yet, or did not take. */
+  const untaken = new Set<{ readonly publisher: number; readonly seq: number }>();
   // Later than any end below, even where the generator is late.
   const latestEnd = ms(origin + 2 * (connect + duration + drain));
   const joined: Promise<unknown>[] = [];
@@ -138,6 +140,7 @@ async function driveRoom(
   const present = members.map(({ open }) => open);
   await Promise.all(members.map((member, publisher) => publishAll(member, publisher)));
   await sleepUntil(ms(Math.max(start + duration, now()) + drain));
+  for (const { publisher, seq } of untaken) order.withdraw(publisher, seq);
   for (const [subscriber, member] of members.entries()) {
     if (present[subscriber]) {
       const lost = order.lost(subscriber);
@@ -156,7 +159,11 @@ async function driveRoom(
       if (!member.open) return "over";
       const seq = order.next(publisher);
       dueTimes[publisher]!.push(due);
-      void member.publish({ id: `${mark}-${publisher}-${seq}`, seq, payload });
+      const publication = { publisher, seq };
+      untaken.add(publication);
+      void member.publish({ id: `${mark}-${publisher}-${seq}`, seq, payload }).then((isTaken) => {
+        if (isTaken) untaken.delete(publication);
+      });
       return "published";
     });
   }

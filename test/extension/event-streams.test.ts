@@ -178,6 +178,29 @@ test("a server that refuses publications is named", async (t) => {
   assert.doesNotMatch(JSON.stringify(summary), /hidden/);
 });
 
+test("ordering: a publication that the server does not take is an error, and not lost", async (t) => {
+  const { server } = await reference(t);
+  let refused = 0;
+  let asked = 0;
+  const origin = await startStreamProxy(t, server.httpUrl, {
+    refuse: ({ method }) => method === "POST" && ++asked % 3 === 0 && ++refused > 0,
+  });
+  const { summary } = await summaryOf(t, "x/ordering", {
+    SSE_URL: `${origin}/sse/rooms/\${room}`,
+    CONNECTIONS: 3,
+    ROOMS: 1,
+    MESSAGE_INTERVAL: "100ms",
+    DURATION: "1s",
+    REPLY_TIMEOUT: "2s",
+  });
+  const { published } = server.stats();
+  assert.ok(refused > 0);
+  assert.equal(count(summary, "ws_publications"), published + refused);
+  assert.equal(count(summary, "ws_message_errors{reason:error_reply}"), refused);
+  assert.equal(count(summary, "ws_messages_lost"), 0);
+  assert.deepEqual(outcomes(summary, "ws_delivery_success_rate"), { passes: 3 * published, fails: 0 });
+});
+
 describe("what becomes of events while a client is away is counted exactly", { concurrency: true }, () => {
   const ROOM = { CONNECTIONS: 4, ROOMS: 1, MESSAGE_INTERVAL: "50ms", DURATION: "4s", REPLY_TIMEOUT: "6s" };
   const rows: [sentence: string, env: Env, faults: Parameters<Server["faults"]["set"]>[0]][] = [

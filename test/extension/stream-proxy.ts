@@ -7,6 +7,8 @@ import type { Cleanup } from "../k6/run.ts";
 interface StreamProxy {
   /** Called with each request; its answer waits for the promise. */
   readonly hold?: (request: IncomingMessage, body: string) => Promise<unknown> | undefined;
+  /** Whether a request is answered with 429 in the server's place. Default: none is. */
+  readonly refuse?: (request: IncomingMessage) => boolean;
   /** Passes a body on in portions of so many bytes; the last one may be smaller. Default: as it comes. */
   readonly bufferBytes?: number;
 }
@@ -15,11 +17,15 @@ interface StreamProxy {
 export async function startStreamProxy(
   t: Cleanup,
   target: string,
-  { hold, bufferBytes = 0 }: StreamProxy,
+  { hold, refuse, bufferBytes = 0 }: StreamProxy,
 ): Promise<string> {
   const server = createServer(async (asked, answer) => {
     const body = await text(asked);
     await hold?.(asked, body);
+    if (refuse?.(asked)) {
+      answer.writeHead(429).end();
+      return;
+    }
     const { method, headers } = asked;
     const passedOn = send(target + asked.url, { method, headers, agent: false }, (answered) => {
       answer.writeHead(answered.statusCode!, answered.headers).flushHeaders();

@@ -51,3 +51,16 @@ test("two subscribers may have different publishers' messages in different order
   assert.equal(order.crossed(1), 1);
   assert.equal(order.crossed(0), 0);
 });
+
+test("what the server did not take is due to nobody", () => {
+  const order = new RoomOrder(2);
+  for (let seq = 1; seq <= 4; seq++) assert.equal(order.next(0), seq);
+  order.arrive(1, 0, 1);
+  order.arrive(1, 0, 3);
+  order.withdraw(0, 2);
+  order.withdraw(0, 4);
+  assert.deepEqual([order.lost(0), order.lost(1)], [2, 0]);
+  // It came all the same: who did not hear it lacks nothing that was promised.
+  order.arrive(1, 0, 4);
+  assert.deepEqual([order.lost(0), order.lost(1)], [2, 0]);
+});
