@@ -48,8 +48,8 @@ export class GapAccount {
   private away = false;
   /** What this connection asked the server to go on after. */
   private askedAfter = Number.POSITIVE_INFINITY;
-  /** What came to it again because it asked so. */
-  private readonly again = new Set<number>();
+  /** What this connection brought of a gap: a message comes to it once, even where it asked for it again. */
+  private readonly brought = new Set<number>();
 
   /** The connection ended without our doing. */
   dropped(): void {
@@ -67,7 +67,7 @@ export class GapAccount {
    */
   opened(delivered: number, askedAfter = Number.POSITIVE_INFINITY): void {
     this.askedAfter = askedAfter;
-    this.again.clear();
+    this.brought.clear();
     if (this.away) this.gaps.at(-1)!.replayedUpTo = delivered;
   }
 
@@ -94,13 +94,14 @@ export class GapAccount {
     const isOld = seq <= (this.gaps.at(-1)?.after ?? 0);
     if (arrival === "duplicated" && (gap || isOld)) {
       // Who was cut off while it caught up asks for some of it again.
-      if (seq > this.askedAfter && !this.again.has(seq)) {
-        this.again.add(seq);
+      if (seq > this.askedAfter && !this.brought.has(seq)) {
+        this.brought.add(seq);
         return { fate: undefined, arrival: "in-order" };
       }
       return { fate: "repeated" };
     }
     if (!gap) return { fate: undefined, arrival };
+    this.brought.add(seq);
     if (seq > gap.replayedUpTo) return { fate: "replayed" };
     if (seq < gap.highest) return { fate: "reordered" };
     gap.highest = seq;

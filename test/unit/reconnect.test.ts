@@ -73,6 +73,16 @@ test("who is cut off while it catches up asks for some of it again, once", () =>
   );
 });
 
+test("a replay that comes twice on one connection is repeated, although that asked for it", () => {
+  const gap = new GapAccount();
+  for (const seq of [1, 2]) gap.arrive(seq);
+  gap.dropped();
+  gap.opened(4, 2);
+  gap.whole(4);
+  for (const seq of [3, 4]) assert.deepEqual(gap.arrive(seq), { fate: "replayed" });
+  assert.deepEqual(gap.arrive(4), { fate: "repeated" });
+});
+
 test("who was never cut off has duplicates only", () => {
   const never = new GapAccount();
   never.arrive(1);
