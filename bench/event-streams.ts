@@ -1,7 +1,7 @@
 /**
  * Event streams held against what their server and the kernel know: gaps between events beside those that the server
  * wrote, by this engine and by npm's eventsource; memory of 15,000 streams; lag of a fan-out beside the packets' own
- * times; and what a delivery takes of the processor beside one of WebSocket. Server and clients share this machine.
+ * times; and what a delivery takes of the processor beside one of WebSocket and one over HTTP/2. Server and clients share this machine.
  * Needs Linux, and the right to capture packets (CAP_NET_RAW).
  *
  *   npm run bench:event-streams      tables, and results/bench-event-streams.json
@@ -105,6 +105,15 @@ const ofRooms = {
 };
 const streams = (url: string) =>
   runScenario("fan-out", { ...ofRooms, SSE_URL: `${url}/rooms/\${room}`, PROTOCOL: "room-events" });
+/** As streams of HTTP/2, on 100 TCP connections and fewer. */
+const shared = { HTTP_VERSION: "2", STREAMS_PER_CONNECTION: 100 };
+const streamsOfHttp2 = (url: string) =>
+  runScenario("fan-out", {
+    ...ofRooms,
+    ...shared,
+    SSE_URL: `${url}/rooms/\${room}`,
+    PROTOCOL: "room-events",
+  });
 const sockets = (url: string) => runScenario("fan-out", { ...ofRooms, WS_URL: url });
 
 /** The reported lag beside that of the packets. */
@@ -120,7 +129,7 @@ async function lags() {
 }
 
 /** What each held stream takes of memory, beyond the first few. */
-async function memory() {
+async function memory(more: Readonly<Record<string, string | number>>) {
   const held = async (connections: number) => {
     const { result } = await withEvents((url) =>
       runScenario("massconnect", {
@@ -128,36 +137,55 @@ async function memory() {
         CONNECTIONS: connections,
         RATE: 5_000,
         DURATION: "3s",
+        ...more,
       }),
     );
     return Math.max(...result.usage.map(({ residentBytes }) => residentBytes));
   };
   const few = await held(100);
   const many = await held(CONNECTIONS);
-  return { streams: CONNECTIONS, "bytes each": Math.round((many - few) / (CONNECTIONS - 100)) };
+  const { HTTP_VERSION: version = "1.1" } = more;
+  return { version, streams: CONNECTIONS, "bytes each": Math.round((many - few) / (CONNECTIONS - 100)) };
 }
 
 /** Processor time of the k6 process for the same deliveries, by either wire. */
 async function costs() {
-  const rows: { wire: string; deliveries: number; cpuSeconds: number }[] = [];
+  const rows: Record<string, string | number>[] = [];
+  const row = (wire: string, { summary, cpuSeconds }: Awaited<ReturnType<typeof runScenario>>) => {
+    const [lag, delay] = [trend(summary, "ws_fanout_lag_ms"), trend(summary, "ws_generator_delay_ms")];
+    const deliveries = count(summary, "ws_deliveries");
+    rows.push({
+      wire,
+      deliveries,
+      cpuSeconds,
+      "lag p50, ms": round(lag.p50!),
+      "p99, ms": round(lag.p99!),
+      "this side's delay p99, ms": round(delay.p99!),
+    });
+  };
   for (let round = 0; round < ROUNDS; round++) {
-    const events = (await withEvents(streams)).result;
-    rows.push({
-      wire: "event streams",
-      deliveries: count(events.summary, "ws_deliveries"),
-      cpuSeconds: events.cpuSeconds,
-    });
+    row("event streams", (await withEvents(streams)).result);
+    const http2 = await withEvents(streamsOfHttp2);
+    row("event streams over HTTP/2", http2.result);
+    const sent = http2.server.deliveriesSent;
+    if (
+      sent !==
+      count(http2.result.summary, "ws_deliveries") + count(http2.result.summary, "ws_publications")
+    )
+      console.log(`over HTTP/2 the server sent ${sent}, publishers' own included`);
     const server = await startServer("room-server", "--listen", "127.0.0.1:0");
-    const plain = await sockets(server.url).finally(server.stop);
-    rows.push({
-      wire: "WebSocket",
-      deliveries: count(plain.summary, "ws_deliveries"),
-      cpuSeconds: plain.cpuSeconds,
-    });
+    row("WebSocket", await sockets(server.url).finally(server.stop));
   }
   const typical = (wire: string) =>
-    median(rows.filter((row) => row.wire === wire).map((row) => row.cpuSeconds / row.deliveries));
-  return { rows, ratio: round(typical("event streams") / typical("WebSocket"), 2) };
+    median(
+      rows.filter((row) => row.wire === wire).map((row) => Number(row.cpuSeconds) / Number(row.deliveries)),
+    );
+  const ratio = (wire: string, beside: string) => round(typical(wire) / typical(beside), 2);
+  return {
+    rows,
+    ratio: ratio("event streams", "WebSocket"),
+    ofHttp2: ratio("event streams over HTTP/2", "event streams"),
+  };
 }
 
 const loads: Record<string, number> = {};
@@ -172,13 +200,13 @@ const figures = {
   processors: cpus().length,
   loads,
   gaps: await part("gaps", gaps),
-  memory: await part("memory", memory),
+  memory: [await part("memory", () => memory({})), await part("memory over HTTP/2", () => memory(shared))],
   lags: await part("lags", lags),
   costs: await part("processor time", costs),
 };
 console.log("\nGaps between events, against those that the server wrote");
 console.table(figures.gaps);
-console.table([figures.memory]);
+console.table(figures.memory);
 console.log("Lag from the server's stamp, as reported and by the times of the packets (a separate process)");
 console.table(timesRows(`${CONNECTIONS} event streams`, figures.lags.reported, figures.lags.kernel));
 console.log(
@@ -186,7 +214,7 @@ console.log(
 );
 console.table(figures.costs.rows);
 console.log(
-  `A delivery by event stream takes ${figures.costs.ratio} times the processor time of WebSocket's`,
+  `A delivery by event stream takes ${figures.costs.ratio} times the processor time of WebSocket's, over HTTP/2 ${figures.costs.ofHttp2} times that over HTTP/1.1`,
 );
 await mkdir(join(root, "results"), { recursive: true });
 const file = join(root, "results/bench-event-streams.json");

@@ -31,22 +31,24 @@ type eventFigures struct {
 // the server's timestamp. GET /clocked writes events at known times to whoever asks at once.
 type eventServer struct {
 	mu      sync.Mutex
-	rooms   map[string][]net.Conn
+	rooms   map[string][]io.Writer
 	figures eventFigures
+	stopped chan struct{}
 }
 
 const eventHead = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-cache\r\n\r\n"
 
 // events serves until interrupted.
 func events() (*eventFigures, error) {
-	s := &eventServer{rooms: map[string][]net.Conn{}, figures: eventFigures{Written: map[string][][2]int64{}}}
+	s := &eventServer{rooms: map[string][]io.Writer{}, figures: eventFigures{Written: map[string][][2]int64{}}, stopped: make(chan struct{})}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /rooms/{room}", func(w http.ResponseWriter, r *http.Request) {
-		c := hijacked(w)
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.figures.Streams++
-		s.rooms[r.PathValue("room")] = append(s.rooms[r.PathValue("room")], c)
+		if r.ProtoMajor == 1 {
+			s.join(r.PathValue("room"), hijacked(w))
+			return
+		}
+		s.join(r.PathValue("room"), begun(w))
+		<-s.stopped // for a handler that returns has ended its stream
 	})
 	mux.HandleFunc("POST /rooms/{room}", func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
@@ -57,15 +59,18 @@ func events() (*eventFigures, error) {
 	if err != nil {
 		return nil, err
 	}
-	server := &http.Server{Handler: mux}
+	server := &http.Server{Handler: mux, Protocols: &http.Protocols{}}
+	server.Protocols.SetHTTP1(true)
+	server.Protocols.SetUnencryptedHTTP2(true)
 	go server.Serve(l)
 	fmt.Printf("listening on http://%s\n", l.Addr())
 	stop := make(chan os.Signal, 1)
 	signal.Notify(stop, os.Interrupt, syscall.SIGTERM)
 	<-stop
-	server.Close()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	close(s.stopped)
+	server.Close()
 	return &s.figures, nil
 }
 
@@ -78,6 +83,34 @@ func hijacked(w http.ResponseWriter) net.Conn {
 	}
 	io.WriteString(c, eventHead)
 	return c
+}
+
+// flushed is a stream of HTTP/2 that is open.
+type flushed struct {
+	http.ResponseWriter
+	*http.ResponseController
+}
+
+func begun(w http.ResponseWriter) flushed {
+	w.Header().Set("Content-Type", "text/event-stream")
+	f := flushed{w, http.NewResponseController(w)}
+	f.Flush()
+	return f
+}
+
+func (f flushed) Write(b []byte) (int, error) {
+	n, err := f.ResponseWriter.Write(b)
+	if err == nil {
+		err = f.Flush()
+	}
+	return n, err
+}
+
+func (s *eventServer) join(room string, stream io.Writer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.figures.Streams++
+	s.rooms[room] = append(s.rooms[room], stream)
 }
 
 func (s *eventServer) publish(room string, body []byte) {
