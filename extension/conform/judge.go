@@ -41,7 +41,12 @@ func Judge(c *Case, t *Trace) Verdict {
 	}
 	if c.needsDeflate() && !t.Compressed {
 		why := "the testee did not agree to what the case needs of permessage-deflate"
-		return Verdict{Unimplemented, why, Unimplemented, why}
+		v := Verdict{Unimplemented, why, Unimplemented, why}
+		// Its end counts where it is a good one, and never against the testee.
+		if end, whyEnd := judgeClose(&closesNormally, t); end == OK {
+			v.Close, v.WhyClose = end, whyEnd
+		}
+		return v
 	}
 	v := Verdict{}
 	v.Behavior, v.Why = judgeEvents(c, t)

@@ -28,7 +28,8 @@ func TestJudge(t *testing.T) {
 		{"failed without the echo", fail, Trace{Close: closed(1002)}, NonStrict, OK},
 		{"failed by dropping TCP", fail, Trace{Events: events(texts("a")), End: "closed"}, OK, OK},
 		{"not failed", fail, Trace{Events: events(texts("a")), ClosedByMe: true, TimedOut: true}, OK, Failed},
-		{"no compression", deflated, Trace{ClosedByMe: true, Close: closed(1000)}, Unimplemented, Unimplemented},
+		{"no compression", deflated, Trace{ClosedByMe: true, Close: closed(1000)}, Unimplemented, OK},
+		{"no compression, and TCP dropped", deflated, Trace{End: "reset"}, Unimplemented, Unimplemented},
 		{"a handshake that decides", echo, Trace{Opening: Failed, OpeningWhy: "refused"}, Failed, Failed},
 	}
 	for _, test := range tests {

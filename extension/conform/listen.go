@@ -266,7 +266,7 @@ func (l *link) openClient(c *Case, t *Trace, request *head) bool {
 			l.accept(request, nil)
 			l.listen(nil)
 			t.Compressed = false
-			l.play(&Case{Close: closesNormally}, &Trace{})
+			l.play(&Case{Close: closesNormally}, t)
 			return false
 		}
 	}
