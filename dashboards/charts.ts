@@ -43,7 +43,7 @@ export function panel(metric: MetricName, source: Source) {
   return withQueries(withLimits(made), [overTime(metric, source), ...limits(metric, source)], "time_series");
 }
 
-/** Where all that was counted is 0, Grafana would draw an axis up to 100. */
+/** Of counts that are all 0, Grafana would draw an axis up to 100. */
 const NOTHING_COUNTED = 1;
 
 /** Titles of bytes name their unit themselves. */

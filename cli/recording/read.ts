@@ -173,7 +173,7 @@ export class RecordingReader {
   }
 
   /**
-   * What was read until now, in stretches of the nth of `cellSeconds`.
+   * The recording until now, in stretches of the nth of `cellSeconds`.
    *
    * @throws {@link UserError} where not even the header came
    */
