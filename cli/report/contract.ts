@@ -28,10 +28,26 @@ export function contract(view: RunView, caption: string): Html | "" {
 const listOf = (notes: readonly string[]): Html =>
   html`<ul>${notes.map((note) => html`<li>${note.replace(/^contract: /, "")}</li>`)}</ul>`;
 
-const byKind = (metric: MetricSummary | undefined): Record<string, number> =>
+/** The violations of each rule in several runs side by side. Nothing for one run, or where no rule was broken. */
+export function rulesOf(views: readonly RunView[]): Html | "" {
+  const broken = views.map(({ summary }) => countsBy(summary.metrics.ws_contract_violations, "rule"));
+  const rules = [...new Set(broken.flatMap(Object.keys))].filter((rule) => broken.some((by) => by[rule]));
+  if (views.length === 1) return "";
+  const rows = rules.map((rule) => [
+    rule,
+    ...broken.map((by, i) => (isChecked(views[i]!) ? grouped(by[rule] ?? 0) : "not checked")),
+  ]);
+  return table("Violations by rule", ["rule", ...views.map(({ label }) => label)], rows);
+}
+
+const isChecked = ({ summary }: RunView): boolean => summary.metrics.ws_contract_messages !== undefined;
+
+const byKind = (metric: MetricSummary | undefined) => countsBy(metric, "kind");
+
+const countsBy = (metric: MetricSummary | undefined, tag: string): Record<string, number> =>
   Object.fromEntries(
-    Object.entries(metric?.by?.kind ?? {}).map(([kind, figures]) => [
-      kind,
+    Object.entries(metric?.by?.[tag] ?? {}).map(([value, figures]) => [
+      value,
       figures.kind === "counter" ? figures.count : 0,
     ]),
   );

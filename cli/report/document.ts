@@ -2,7 +2,7 @@
 import { termsIn } from "../../lib/glossary.ts";
 import { COUNT_HEADER, LATENCY_HEADER, layout } from "../../lib/summary/layout.ts";
 import type { Chart } from "./chart.ts";
-import { contract, contractNotes } from "./contract.ts";
+import { contract, contractNotes, rulesOf } from "./contract.ts";
 import { type Html, html, json } from "./html.ts";
 import { caption, environment, figure, findings, limits, section, table, tiles, verdict } from "./parts.ts";
 import { type Assets, shell } from "./shell.ts";
@@ -75,10 +75,10 @@ export function contentOf(views: readonly RunView[], charts: readonly Chart[]): 
   )}${section(
     "Limits",
     views.map((view) => limits(view, isOneOfSeveral)),
-  )}${section(
-    "Contract",
-    views.map((view) => contract(view, caption(view, views))),
-  )}${section(
+  )}${section("Contract", [
+    ...views.map((view) => contract(view, caption(view, views))),
+    rulesOf(views),
+  ])}${section(
     "Steps",
     views.map((view) => {
       const { steps, stepHeader } = layout(view.summary);

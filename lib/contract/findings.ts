@@ -38,7 +38,7 @@ const MOST_LISTED = 20;
 export function notesOnContract(
   contract: Contract,
   metrics: Summary["metrics"],
-  { unseen, findings = [] }: ContractFigures,
+  { unseen, findings }: ContractFigures,
 ): string[] {
   const by = countsBy(metrics.ws_contract_messages, "kind");
   const checked = Object.values(by).reduce((sum, count) => sum + count, 0);
@@ -51,13 +51,24 @@ export function notesOnContract(
       ? ""
       : `, ${percent(checked / (checked + left))} of those received: the rest was beyond the bound on checks`;
   return [
-    ...findings.map((finding) => `${describeBreach(finding.kind, finding)}, ${times(finding.count)}`),
+    ...(findings?.map((finding) => `${describeBreach(finding.kind, finding)}, ${times(finding.count)}`) ??
+      brokenRules(metrics)),
     `contract ${contract.source}: ${checked} messages were checked${share}`,
     ...(missing.length > 0 ? [`contract: kinds that never came: ${listed(missing)}`] : []),
     ...(unseen && unseen.length > 0
       ? [`contract: fields and values that never came: ${listed(ofKinds(unseen, missing))}`]
       : []),
   ].filter((note) => !note.endsWith(": "));
+}
+
+/** The broken rules alone, the most frequent first: virtual users of stock k6 can pass on no more. */
+function brokenRules(metrics: Summary["metrics"]): string[] {
+  const rules = Object.entries(countsBy(metrics.ws_contract_violations, "rule"))
+    .filter(([, count]) => count > 0)
+    .sort(([, a], [, b]) => b - a);
+  return rules.map(
+    ([rule, count]) => `contract: ${rule} was broken, with places in the log, ${times(count)}`,
+  );
 }
 
 /** A kind that never came lacks all its fields: that is not said again. */

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Contract } from "../../lib/contract/contract.ts";
-import { describeBreach, notesOnContract } from "../../lib/contract/findings.ts";
+import { describeBreach, isContractFinding, notesOnContract } from "../../lib/contract/findings.ts";
 import { loadContract } from "../../lib/contract/load.ts";
 import { junit } from "../../lib/summary/junit.ts";
 import type { Summary } from "../../lib/summary/summary.ts";
@@ -51,6 +51,24 @@ test("the summary names each way once, the share that was checked, and what neve
     "contract: kinds that never came: cancelled",
     "contract: fields and values that never came: order/side=sell",
   ]);
+});
+
+test("without findings, as on stock k6, the broken rules are named by their counts", () => {
+  const count = (n: number) => ({ kind: "counter" as const, unit: "1" as const, count: n });
+  const metrics = {
+    ws_contract_messages: counter(9, { order: 9 }),
+    ws_contract_violations: {
+      ...count(4),
+      by: { rule: { type: count(1), enum: count(3), format: count(0) } },
+    },
+  } as unknown as Summary["metrics"];
+  const notes = notesOnContract(contract, metrics, {});
+  assert.deepEqual(notes.slice(0, 2), [
+    "contract: enum was broken, with places in the log, 3 times",
+    "contract: type was broken, with places in the log, once",
+  ]);
+  assert.ok(notes.slice(0, 2).every(isContractFinding));
+  assert.doesNotMatch(notesOnContract(contract, metrics, { findings: [] }).join(), /was broken/);
 });
 
 test("no secret is shown", () => {

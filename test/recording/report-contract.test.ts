@@ -60,6 +60,38 @@ test("the page has the kinds of a contract, the ways in which it was broken, and
   assert.match(below.markup, /3 connections were slow/);
 });
 
+test("a page of several runs has the violations of each rule side by side", () => {
+  const count = (n: number): MetricSummary => ({ kind: "counter", unit: "1", count: n });
+  const run = (label: string, rules: Record<string, number>, isChecked = true) => {
+    const rule = Object.fromEntries(Object.entries(rules).map(([name, n]) => [name, count(n)]));
+    const view = viewOf(
+      {
+        ...(isChecked && { ws_contract_messages: counter({ order: 10 }) }),
+        ws_contract_violations: { ...count(0), by: { rule } } as MetricSummary,
+      },
+      [],
+    );
+    return { ...view, label } as RunView;
+  };
+  const { above } = contentOf(
+    [run("before", { type: 1_500, format: 0 }), run("after", { enum: 2, format: 0 }), run("bare", {}, false)],
+    [],
+  );
+  const [, rules = ""] = /<caption>Violations by rule<\/caption>(.*?)<\/table>/s.exec(above.markup) ?? [];
+  const rows = [...rules.matchAll(/<tr>(.*?)<\/tr>/gs)].map(([, row]) =>
+    row!.split(/<\/t[dh]>/).map((cell) => cell.replace(/<[^>]*>/g, "")),
+  );
+  assert.deepEqual(
+    rows.map((row) => row.slice(0, 4)),
+    [
+      ["rule", "before", "after", "bare"],
+      ["type", "1,500", "0", "not checked"],
+      ["enum", "0", "2", "not checked"],
+    ],
+  );
+  assert.doesNotMatch(contentOf([run("before", { type: 1 })], []).above.markup, /Violations by rule/);
+});
+
 test("a page of a run without a contract has no word on contracts", () => {
   const { above } = contentOf([viewOf({}, [])], []);
   assert.doesNotMatch(above.markup, /[Cc]ontract/);
