@@ -24,7 +24,7 @@ export class Sequence {
 export class RoomOrder {
   /** How many messages each publisher has sent. */
   private readonly published: number[];
-  /** Of them, by publisher, those that the server did not take. */
+  /** By publisher: the numbers of messages that the server did not take. */
   private readonly withdrawn: Set<number>[];
   /** By subscriber and publisher. */
   private readonly sequences: Sequence[][];
