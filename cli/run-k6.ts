@@ -14,6 +14,7 @@ import { serveLive } from "./live/serve.ts";
 import type { Plan } from "./live/text.ts";
 import { watchRun } from "./live/watch.ts";
 import { decide, decideTogether, exitCodeFor } from "./outcome.ts";
+import { withExample } from "./protocol-example.ts";
 import {
   readSummary,
   recordingPath,
@@ -222,7 +223,9 @@ async function planOf({ k6, script }: K6Run, env: NodeJS.ProcessEnv): Promise<Ru
   const { stdout } = await promisify(execFile)(k6.command, args, { env }).catch((error) => {
     const said = String(error.stderr || error.message).trim();
     const problem = settingsProblem(said) ?? packageProblem(script, said);
-    throw problem ? new UserError(problem) : new UserError(`k6 refuses ${script}:\n${said}`, EXIT.error);
+    throw problem
+      ? new UserError(withExample(problem))
+      : new UserError(`k6 refuses ${script}:\n${said}`, EXIT.error);
   });
   const { totalDuration, setupTimeout, maxVUs, scenarios = {} } = JSON.parse(stdout);
   const longest = parseDuration(String(totalDuration));

@@ -24,7 +24,7 @@ export const SLOW_READER_MEANINGS: Readonly<Record<SlowReaderOutcome, string>> =
   closed: "the server ended the connection, and not that of a reader just as silent that was owed nothing",
   blocked: "everything came, but the others were made to wait for the slow reader",
   unclear:
-    "the connection ended, and that of a reader just as silent that was owed nothing did not outlast it, as with an idle time-out",
+    "the connection ended, and that of a reader just as silent that was owed nothing did not outlast it, as with an idle timeout",
   not_ready: "the connection or its session was never had, or nobody could publish beside it",
 };
 

@@ -9,7 +9,7 @@ const REPLACING = {
   K6_STAGES: "the load",
   K6_MIN_ITERATION_DURATION: "the load",
   K6_THRESHOLDS: "the limits",
-  K6_SETUP_TIMEOUT: "the time-out of the set-up",
+  K6_SETUP_TIMEOUT: "the timeout of the setup",
   K6_SUMMARY_TREND_STATS: "the percentiles",
   K6_NEW_MACHINE_READABLE_SUMMARY: "the data of the summary",
   K6_SYSTEM_TAGS: "the tags, of which k6's url and name may hold a token",
@@ -18,7 +18,7 @@ const REPLACING = {
 /** What this scenario is told them by instead. */
 const INSTEAD: Readonly<Record<string, string>> = {
   "the limits": ": use -e PROFILE",
-  "the time-out of the set-up": ": use -e CONNECT_TIMEOUT",
+  "the timeout of the setup": ": use -e CONNECT_TIMEOUT",
 };
 
 /**

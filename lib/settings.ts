@@ -109,7 +109,7 @@ export const SETTINGS = {
       "room-events",
     ]),
     expects:
-      "chat or echo or im, of event streams events or room-events; PROTOCOL_FILE takes the descriptor of another one, see protocols.md",
+      "chat, echo or im, or events or room-events for event streams; any other needs a descriptor in PROTOCOL_FILE, see protocols.md",
   },
   PROTOCOL_FILE: file(
     "Your own protocol: a descriptor (protocols.md), or a script (protocol-in-code.md).",

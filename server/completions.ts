@@ -22,7 +22,7 @@ const RequestSchema = v.looseObject({
   timing: v.optional(TimingSchema, {}),
 });
 
-/** `POST /v1/chat/completions`, as OpenAI has it. docs/server.md has how much of it. */
+/** `POST /v1/chat/completions`, as OpenAI has it. docs/reference/server.md has how much of it. */
 export const completions: StreamEndpoint = {
   method: "POST",
   path: /^\/v1\/chat\/completions$/,

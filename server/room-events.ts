@@ -17,7 +17,7 @@ const MessageSchema = v.looseObject({
   publisher: v.optional(identifier, "http"),
 });
 
-/** `GET /sse/rooms/NAME`: a room's messages as events. docs/server.md has the protocol. */
+/** `GET /sse/rooms/NAME`: a room's messages as events. docs/reference/server.md has the protocol. */
 export const roomEvents: StreamEndpoint = { method: "GET", path: PATH, run: subscribe };
 
 /** `POST /sse/rooms/NAME`: publishes a message to a room. */

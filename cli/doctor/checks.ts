@@ -101,7 +101,7 @@ function processors({ processors, load }: Machine): Check {
     found,
     advice:
       "Something else is at work here, and a run would measure it too: end it, or wait. A run that it slowed " +
-      "down beyond its limits is told as generator-bound.",
+      "down beyond its limits is reported as generator-bound.",
   };
 }
 

@@ -101,7 +101,7 @@ const FAULTS = {
   ws_messages_lost: ["message was lost", "messages were lost"],
   ws_messages_duplicated: ["message came again", "messages came again"],
   ws_messages_reordered: ["message came after a later one", "messages came after later ones"],
-  ws_messages_late: ["message came after its time-out", "messages came after their time-out"],
+  ws_messages_late: ["message came after its timeout", "messages came after their timeout"],
   ws_message_errors: [
     "message was an error or broke the protocol",
     "messages were errors or broke the protocol",

@@ -16,7 +16,7 @@ interface K6Option {
 const load = "-e, with which a scenario's load is set";
 const limits = "--profile, which holds the limits";
 const summary = "nothing: a run is judged and summed up";
-const setUp = "nothing: the set-up belongs to the scenario";
+const setUp = "nothing: the setup belongs to the scenario";
 const end = "nothing: a run ends by itself";
 
 /** By the name that the configuration file has for it. */

@@ -86,7 +86,7 @@ const NOT_PASSED_ON: readonly [pattern: RegExp, instead: string][] = [
     /^--(no-thresholds|summary-mode|summary-trend-stats|new-machine-readable-summary)/,
     "nothing: a run is judged and summed up",
   ],
-  [/^--no-setup/, "nothing: the set-up belongs to the scenario"],
+  [/^--no-setup/, "nothing: the setup belongs to the scenario"],
   [/^--system-tags/, "nothing: k6's url tag may hold a token"],
   [/^(-[pl]|--(paused|linger))/, "nothing: a run begins and ends by itself"],
   [/^(-t|--type(=|$))/, "nothing: a run is of a script"],

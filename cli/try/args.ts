@@ -4,6 +4,7 @@ import { FIRST_ROOM } from "../../lib/identity.ts";
 import { DescriptorError } from "../../lib/protocols/index.ts";
 import { SETTINGS, type SettingName, SettingsError } from "../../lib/settings.ts";
 import { UserError } from "../command.ts";
+import { withExample } from "../protocol-example.ts";
 
 /** Settings of the scenarios that are flags here, so that `run` takes the flags that `try` took. */
 const FLAGS = {
@@ -97,7 +98,7 @@ function inFlags(message: string, args: Args): string {
 
 /** The error that the user sees for a mistake in settings or in a descriptor; any other error as it is. */
 export function asUserError(error: unknown, args: Args): unknown {
-  if (error instanceof SettingsError) return new UserError(inFlags(error.message, args));
+  if (error instanceof SettingsError) return new UserError(withExample(inFlags(error.message, args)));
   return error instanceof DescriptorError ? new UserError(error.message) : error;
 }
 

@@ -112,7 +112,7 @@ func (s *tokenShard) drive(ctx context.Context) (*tokenOutcome, error) {
 				s.push()
 				return nil, failure
 			}
-			failure = errors.New("TokenStreams: requests had not ended after their time-out")
+			failure = errors.New("TokenStreams: requests had not ended after their timeout")
 		case <-s.run.Done():
 			s.push()
 			if failure != nil {

@@ -65,7 +65,7 @@ export class RoundTrips {
     const interval = inMs(schedule.every, "every");
     const lasts = inMs(schedule.for, "for");
     if (lasts < interval + this.#timeout) {
-      throw new RangeError(`for: expected at least "every" and the time-out together, got ${lasts} ms`);
+      throw new RangeError(`for: expected at least "every" and the timeout together, got ${lasts} ms`);
     }
     const start = now();
     const end = ms(start + lasts);

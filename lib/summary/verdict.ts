@@ -77,7 +77,7 @@ export function judgeSteps(evidence: Evidence, steps: StepsSummary): { verdict: 
  * outputs does not start. The summary cannot tell which.
  */
 export const NOTHING_BEGAN =
-  "the load did not begin: an output of k6 did not start, or the set-up was interrupted or took too long; k6's message says which";
+  "the load did not begin: an output of k6 did not start, or the setup was interrupted or took too long; k6's message says which";
 
 /** What to do about the first of several reasons. */
 function adviceIn([reason]: readonly string[]): string {
@@ -89,19 +89,19 @@ function whyIncomplete({ setupDone, refusal, metrics }: Evidence): string | unde
   if (refusal) return refusal;
   if (!setupDone) {
     const ours = oursIn(metrics);
-    if (ours.length > 0) return `the set-up failed: ${ours.join("; ")}`;
+    if (ours.length > 0) return `the setup failed: ${ours.join("; ")}`;
     const logins = Object.keys(metrics.ws_login_failures?.by?.reason ?? {});
-    if (logins.length > 0) return `the set-up failed: a login before it failed (${logins.join(", ")})`;
+    if (logins.length > 0) return `the setup failed: a login before it failed (${logins.join(", ")})`;
     const failures = Object.keys(metrics.ws_connect_failures?.by?.reason ?? {});
     if (failures.length === 0) return NOTHING_BEGAN;
     // Declared for event streams alone, whether or not there are values.
     const isStream = "sse_first_byte_ms" in metrics;
     if (failures.includes("timeout")) {
       const asked = isStream ? "the request for an event stream" : "the WebSocket upgrade";
-      return `the set-up failed: the server did not answer ${asked} in time`;
+      return `the setup failed: the server did not answer ${asked} in time`;
     }
     const refused = isStream ? "the server opened no event stream" : "the server took no WebSocket upgrade";
-    return `the set-up failed: ${refused} (${failures.join(", ")})${adviceIn(failures)}`;
+    return `the setup failed: ${refused} (${failures.join(", ")})${adviceIn(failures)}`;
   }
   const started = countOf(metrics.ws_shards_started);
   const completed = countOf(metrics.ws_shards_completed);
@@ -113,7 +113,7 @@ function whyIncomplete({ setupDone, refusal, metrics }: Evidence): string | unde
   }
   const unclear = countOf(metrics.ws_outcomes?.by?.outcome?.unclear as MetricSummary | undefined);
   if (unclear > 0) {
-    return `whether ${unclear} slow ${unclear === 1 ? "reader was" : "readers were"} ended for being slow is not known: a reader just as silent that was owed nothing did not outlast ${unclear === 1 ? "it" : "them"}, as with an idle time-out; make PAUSE, BURST and HOLD together shorter than that`;
+    return `whether ${unclear} slow ${unclear === 1 ? "reader was" : "readers were"} ended for being slow is not known: a reader just as silent that was owed nothing did not outlast ${unclear === 1 ? "it" : "them"}, as with an idle timeout; make PAUSE, BURST and HOLD together shorter than that`;
   }
   const ahead = countOf(metrics.ws_message_errors?.by?.reason?.clock_differs as MetricSummary | undefined);
   if (ahead > 0 && countOf(metrics.ws_publications) === 0) {

@@ -1,4 +1,4 @@
-/** The reference server's chat as a page, with faults of its own to switch on. docs/server.md describes it. */
+/** The reference server's chat as a page, with faults of its own to switch on. docs/reference/server.md describes it. */
 
 /**
  * Each fault with its default, which is none. The page's address sets them (`?work=50`), and so does its form.

@@ -112,7 +112,7 @@ describe("a workflow that uses the action", { concurrency: 3 }, () => {
     assert.equal(run.exitCode, 3);
     assert.equal(run.outputs.verdict, "incomplete");
     assert.match(run.outputs.reason!, /took no WebSocket upgrade \(refused\)/);
-    assert.match(run.jobSummary, /^## chat-soak: incomplete\n\nthe set-up failed: .*refused/);
+    assert.match(run.jobSummary, /^## chat-soak: incomplete\n\nthe setup failed: .*refused/);
     assert.doesNotMatch(run.jobSummary, /mermaid/);
   });
 

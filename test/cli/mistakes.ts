@@ -101,7 +101,7 @@ export const MISTAKES: readonly Mistake[] = [
   {
     what: "a protocol that there is not",
     argv: [...soak, "--protocol", "mqtt"],
-    says: ["PROTOCOL: expected chat or echo or im", '"mqtt"', "PROTOCOL_FILE"],
+    says: ["PROTOCOL: expected chat, echo or im", '"mqtt"', "PROTOCOL_FILE"],
   },
   {
     what: "a profile that there is not",

@@ -254,7 +254,7 @@ const refusals: [sentence: string, argv: string[], code: number, message: RegExp
       "a variable of k6's after -e, which reaches k6 as the environment does",
       ["chat-soak", "-e", "K6_NO_SETUP=true"],
       2,
-      /^K6_NO_SETUP: expected nothing: the set-up belongs to the scenario$/m,
+      /^K6_NO_SETUP: expected nothing: the setup belongs to the scenario$/m,
     ],
     [
       "limits that k6 is told to leave alone",
@@ -320,7 +320,7 @@ test("without the proxy's credentials a run is incomplete by the proxy, with exi
   assert.equal(code, 3);
   const { verdict, reason } = JSON.parse(out).summary;
   assert.equal(verdict, "incomplete");
-  assert.match(reason, /^the set-up failed: the proxy took no credentials.*\(proxy_407\)/);
+  assert.match(reason, /^the setup failed: the proxy took no credentials.*\(proxy_407\)/);
   assert.equal(proxy.tunnels(), 0);
 });
 
@@ -350,7 +350,7 @@ test("a run leaves its summary and its recording, and --json tells both", async 
   assert.equal(
     summary.metrics.ws_sessions_opened.count,
     server.stats().connectionsOpened - 1,
-    "but for the set-up's",
+    "but for the setup's",
   );
   assert.deepEqual(files, [
     "chat-soak.junit.xml",

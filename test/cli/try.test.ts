@@ -412,7 +412,7 @@ describe("a wrong command line is refused before anything is sent", () => {
     [
       "a protocol that we do not have",
       ["--protocol", "mqtt"],
-      /^--protocol: expected chat or echo or im.*; PROTOCOL_FILE takes .*, got "mqtt"/,
+      /^--protocol: expected chat, echo or im.* PROTOCOL_FILE.*, got "mqtt": try --protocol-file .*examples.protocols.mqtt\.json$/m,
     ],
     [
       "two protocols",

@@ -153,14 +153,14 @@ describe("a login that fails is counted by its reason, and retried as a connecti
     );
   });
 
-  test("no answer in time, and the set-up says so", async (t) => {
+  test("no answer in time, and the setup says so", async (t) => {
     const server = await loginServer(t, { failing: { every: 1, status: 0 } });
     const env = { ...(await settings(t, server)), CONNECT_TIMEOUT: "500ms" };
     const run = await runK6(t, { scenario: "chat-soak", env });
     assert.equal(run.summary?.verdict, "incomplete");
     assert.deepEqual(reasons(run.summary, "ws_login_failures"), { timeout: 1 });
     assert.match(run.stderr, /expected a login before the load to succeed, got timeout: login request 2 /);
-    assert.match(run.summary?.reason ?? "", /the set-up failed: a login before it failed \(timeout\)/);
+    assert.match(run.summary?.reason ?? "", /the setup failed: a login before it failed \(timeout\)/);
   });
 
   test("a login that blacklistIPs forbids is ours: the run is incomplete", async (t) => {

@@ -198,7 +198,7 @@ const variables: Row<Record<string, string>>[] = [
   [
     "a protocol that we do not have",
     { PROTOCOL: "mqtt" },
-    'PROTOCOL: expected chat or echo or im, of event streams events or room-events; PROTOCOL_FILE takes the descriptor of another one, see protocols.md, got "mqtt"',
+    'PROTOCOL: expected chat, echo or im, or events or room-events for event streams; any other needs a descriptor in PROTOCOL_FILE, see protocols.md, got "mqtt"',
   ],
   [
     "two things wrong",

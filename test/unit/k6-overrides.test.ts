@@ -13,7 +13,7 @@ describe("a variable of k6's that replaces what a scenario says is refused by it
     ["K6_STAGES", "the load"],
     ["K6_MIN_ITERATION_DURATION", "the load"],
     ["K6_THRESHOLDS", "the limits of this script: use -e PROFILE"],
-    ["K6_SETUP_TIMEOUT", "the time-out of the set-up of this script: use -e CONNECT_TIMEOUT"],
+    ["K6_SETUP_TIMEOUT", "the timeout of the setup of this script: use -e CONNECT_TIMEOUT"],
     ["K6_SUMMARY_TREND_STATS", "the percentiles"],
     ["K6_NEW_MACHINE_READABLE_SUMMARY", "the data of the summary"],
     ["K6_SYSTEM_TAGS", "the tags, of which k6's url and name may hold a token"],

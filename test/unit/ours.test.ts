@@ -26,7 +26,7 @@ describe("what this side did is never put down to the server", () => {
       assert.match(reason, /\b3 /);
       assert.match(reason, new RegExp(value));
       const atSetUp = judge({ setupDone: false, metrics, thresholds: broken });
-      assert.deepEqual(atSetUp, { verdict: "incomplete", reason: `the set-up failed: ${reason}` });
+      assert.deepEqual(atSetUp, { verdict: "incomplete", reason: `the setup failed: ${reason}` });
     });
 
     test(`${metric}{${tag}:${value}} ends a load that grows, and is not the server's capacity`, () => {
