@@ -4,6 +4,7 @@ import { PassThrough } from "node:stream";
 import { text } from "node:stream/consumers";
 import { parseArgs } from "node:util";
 import { type ArgsDef, type CommandDef, defineCommand, runCommand } from "citty";
+import { counted } from "../lib/counted.ts";
 import { PactError } from "../lib/pact/problem.ts";
 import { readPact } from "../lib/pact/read.ts";
 import { type Passed, readTraffic } from "../lib/pact/traffic.ts";
@@ -184,5 +185,3 @@ async function textOf(file: string, name: string, { cwd }: Surroundings): Promis
     );
   }
 }
-
-const counted = (count: number, of: string): string => `${count} ${of}${count === 1 ? "" : "s"}`;

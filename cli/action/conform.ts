@@ -1,7 +1,9 @@
 /** The action's main step where the scenario is `conform`: the conformance tests against the server. */
+
 import { existsSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { counted } from "../../lib/counted.ts";
 import { EXIT, UserError } from "../command.ts";
 import { readInputs, variable } from "./inputs.ts";
 import { command, refusal, type Step } from "./run.ts";
@@ -52,6 +54,9 @@ async function attempt(step: Step, results: string): Promise<{ exitCode: number;
 
 /** What `k6 x conform server --json` says, in a sentence. */
 function inWords({ cases, failed, known }: { cases: number; failed: unknown[]; known: unknown[] }): string {
-  const beside = known.length > 0 ? `, ${known.length} failures are known from the baseline` : "";
-  return `${failed.length} of ${cases} cases failed${beside}`;
+  const beside =
+    known.length > 0
+      ? `, ${counted(known.length, "failure is", "failures are")} known from the baseline`
+      : "";
+  return `${failed.length} of ${counted(cases, "case")} failed${beside}`;
 }

@@ -1,6 +1,8 @@
 /** The events of a try as people read them. Pure. */
+
 import type { Checked } from "../../lib/contract/checker.ts";
 import { describeBreach } from "../../lib/contract/findings.ts";
+import { counted } from "../../lib/counted.ts";
 import { number } from "../../lib/summary/verdict.ts";
 import type { FrameText, Meaning, TryEvent } from "./event.ts";
 import { cut } from "./safe-text.ts";
@@ -67,7 +69,7 @@ function wordsOf(event: TryEvent): string[] {
     case "elapsed":
       return [`· ${event.meaning.map(wordsOfMeaning).join("; ")}`];
     case "ping":
-      return [`← ping, ${event.bytes} bytes; pong sent`];
+      return [`← ping, ${counted(event.bytes, "byte")}; pong sent`];
     case "comment":
       return [`← comment${event.text === "" ? "" : `  ${cut(event.text, SHOWN)}`}`];
     case "retry":
@@ -104,7 +106,7 @@ const ENDS = {
 };
 
 const shown = (frame: FrameText): string => {
-  const size = frame.kind === "binary" ? `${frame.bytes} bytes binary` : `${frame.bytes} bytes`;
+  const size = `${counted(frame.bytes, "byte")}${frame.kind === "binary" ? " binary" : ""}`;
   return `${size}  ${"text" in frame ? cut(frame.text, SHOWN) : `hex ${cut(frame.hex, SHOWN)}`}`;
 };
 

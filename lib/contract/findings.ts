@@ -1,4 +1,5 @@
 /** How a contract was kept, in sentences: for the summary and for the terminal. Pure. */
+import { counted } from "../counted.ts";
 import { peerText } from "../peer-text.ts";
 import type { Summary } from "../summary/summary.ts";
 import type { Breach, Contract } from "./contract.ts";

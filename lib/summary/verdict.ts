@@ -1,4 +1,5 @@
 import { whyMostlyUnconnected } from "../connecting.ts";
+import { counted } from "../counted.ts";
 import { adviceOn } from "../glossary.ts";
 import { oursIn } from "../ours.ts";
 import { whyUnjudged } from "../unmeasured.ts";
@@ -108,7 +109,8 @@ function whyIncomplete({ setupDone, refusal, metrics }: Evidence): string | unde
   if (started === 0) return "no part of the load began";
   if (completed < started) {
     const missing = countOf(metrics.ws_connections_given_up);
-    const because = missing > 0 ? `: ${missing} connections were never open` : "";
+    const because =
+      missing > 0 ? `: ${counted(missing, "connection was", "connections were")} never open` : "";
     return `${started - completed} of ${started} parts of the load ended before their planned end${because}`;
   }
   const unclear = countOf(metrics.ws_outcomes?.by?.outcome?.unclear as MetricSummary | undefined);

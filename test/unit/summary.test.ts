@@ -238,7 +238,7 @@ describe("a run is judged", () => {
       "incomplete after a failed set-up",
       k6Data(NOT_BEGUN, null),
       "incomplete",
-      /^the load did not begin: an output of k6 did not start, or the set-up/,
+      /^the load did not begin: an output of k6 did not start, or the setup/,
     ],
     [
       "incomplete after a refused upgrade, with the reason",

@@ -1,4 +1,5 @@
 /** What a fuzzing run found, for a terminal. Pure. */
+import { counted } from "../../../lib/counted.ts";
 import { describeClose, type Finding, likeWords } from "../../../lib/fuzz/finding.ts";
 import type { FuzzResult } from "../../../lib/fuzz/result.ts";
 import { formatDuration, ms } from "../../../lib/units.ts";
@@ -22,7 +23,7 @@ export function findingText(finding: Finding, number: number): string {
       ({ name, state }, i) => `${i === 0 ? "State:      " : "            "}${name}: ${state}`,
     ),
     ...also.map((line, i) => `${i === 0 ? "Besides:    " : "            "}${line}`),
-    `Seen again: ${again.seen} of ${again.of}${again.control > 0 ? `, and ${again.control} times without these messages` : ""}; ${likeWords(finding)}`,
+    `Seen again: ${again.seen} of ${again.of}${again.control > 0 ? `, and ${counted(again.control, "time")} without these messages` : ""}; ${likeWords(finding)}`,
   ];
   return lines.join("\n");
 }
@@ -36,7 +37,7 @@ export function resultText({ findings, routes, verdict, reason, seed, durationMs
     ...(findings.length > 0 ? [LINE] : []),
     ...routes.map(
       ({ url, runs, messages, sweep }) =>
-        `${url}: ${runs} sequences, ${messages} messages; ${sweep.tried} of ${sweep.of} single messages tried`,
+        `${url}: ${counted(runs, "sequence")}, ${counted(messages, "message")}; ${sweep.tried} of ${sweep.of} single messages tried`,
     ),
     ...judged,
     ...routes.flatMap(({ notes }) => notes),
