@@ -58,5 +58,5 @@ function inWords({ cases, failed, known }: { cases: number; failed: unknown[]; k
     known.length > 0
       ? `, ${counted(known.length, "failure is", "failures are")} known from the baseline`
       : "";
-  return `${failed.length} of ${counted(cases, "case")} failed${beside}`;
+  return `${failed.length} of ${cases} cases failed${beside}`;
 }
