@@ -54,7 +54,7 @@ export function notesOnContract(
   return [
     ...(findings?.map((finding) => `${describeBreach(finding.kind, finding)}, ${times(finding.count)}`) ??
       brokenRules(metrics)),
-    `contract ${contract.source}: ${checked} messages were checked${share}`,
+    `contract ${contract.source}: ${counted(checked, "message was", "messages were")} checked${share}`,
     ...(missing.length > 0 ? [`contract: kinds that never came: ${listed(missing)}`] : []),
     ...(unseen && unseen.length > 0
       ? [`contract: fields and values that never came: ${listed(ofKinds(unseen, missing))}`]
