@@ -37,6 +37,7 @@ type process struct {
 
 	activeMu sync.Mutex
 	active   map[shardName]int // connections open
+	streams  int               // event streams open among the scripts' own sockets
 
 	totals map[total]*hist.Histogram
 	oneIn  map[total]int64
@@ -122,6 +123,15 @@ func (p *process) setActive(shard shardName, n int, tell func(all int)) {
 		all += n
 	}
 	tell(all)
+}
+
+// countStream adds to how many event streams the scripts' own sockets have open, and tells how many
+// they are, one socket at a time.
+func (p *process) countStream(change int, tell func(all int)) {
+	p.activeMu.Lock()
+	defer p.activeMu.Unlock()
+	p.streams += change
+	tell(p.streams)
 }
 
 // add keeps a distribution for the whole run, for its series and for its

@@ -21,18 +21,19 @@ type socketRecorder struct {
 	metrics                                  *metricSet
 	tags                                     *metrics.TagSet
 	out                                      chan<- metrics.SampleContainer
-	outbox                                   *outbox
+	process                                  *process
 	logger                                   logrus.FieldLogger
 	sessions, messagesSent, messagesReceived int64
 	tcpConnections                           int64 // made for a socket
 	missed                                   int64 // times that found the outbox full
 	told                                     engine.Traffic
+	toldStreams                              engine.StreamCounts
 }
 
 func (i *instance) newSocketRecorder(state *lib.State, tags map[string]string) *socketRecorder {
 	r := &socketRecorder{
 		builtin: state.BuiltinMetrics, metrics: i.metrics, tags: state.Tags.GetCurrentValues().Tags.WithTagsFromMap(tags),
-		out: state.Samples, outbox: &i.process.outbox, logger: state.Logger,
+		out: state.Samples, process: i.process, logger: state.Logger,
 	}
 	if state.VUIDGlobal == 0 { // setup() and teardown()
 		r.until = i.vu.Context()
@@ -51,12 +52,19 @@ func (r *socketRecorder) closed(after time.Duration) { r.time(r.builtin.WSSessio
 
 // time tells k6 one time, unless it has taken none for long.
 func (r *socketRecorder) time(metric *metrics.Metric, d time.Duration) {
-	if r.outbox.full() {
+	if r.process.outbox.full() {
 		r.missed++
-		r.outbox.warn(r.logger)
+		r.process.outbox.warn(r.logger)
 		return
 	}
 	r.put(metrics.Samples{r.sample(metric, milliseconds(d), r.tags)}, nil)
+}
+
+// streams tells k6 how many event streams are open, of which this one is one more or less.
+func (r *socketRecorder) streams(change int) {
+	r.process.countStream(change, func(all int) {
+		r.put(metrics.Samples{r.sample(r.metrics.ActiveStreams, float64(all), r.tags)}, nil)
+	})
 }
 
 func (r *socketRecorder) sample(metric *metrics.Metric, value float64, tags *metrics.TagSet) metrics.Sample {
@@ -66,7 +74,7 @@ func (r *socketRecorder) sample(metric *metrics.Metric, value float64, tags *met
 // flush reports the counts since the last report. While k6 takes no samples, counts wait for the
 // next time.
 func (r *socketRecorder) flush(t engine.Traffic) {
-	if !r.outbox.full() {
+	if !r.process.outbox.full() {
 		r.put(r.counted(t), nil)
 	}
 }
@@ -77,10 +85,15 @@ func (r *socketRecorder) end(t engine.Traffic, then func()) {
 }
 
 func (r *socketRecorder) put(samples metrics.Samples, then func()) {
-	r.outbox.put(outgoing{to: r.out, until: r.until, samples: samples, then: then})
+	r.process.outbox.put(outgoing{to: r.out, until: r.until, samples: samples, then: then})
 }
 
 func (r *socketRecorder) counted(t engine.Traffic) (counts metrics.Samples) {
+	var streams engine.StreamCounts
+	if t.Streams != nil {
+		streams = t.Streams.StreamCounts
+	}
+	aloneTags, togetherTags := r.tags.With("read", "alone"), r.tags.With("read", "together")
 	sentTags, receivedTags := r.tags.With(byDirection, sent), r.tags.With(byDirection, received)
 	for _, c := range [...]struct {
 		metric *metrics.Metric
@@ -97,8 +110,12 @@ func (r *socketRecorder) counted(t engine.Traffic) (counts metrics.Samples) {
 		{r.metrics.MessageBytes, receivedTags, t.MessageBytes - r.told.MessageBytes},
 		{r.metrics.WireBytes, sentTags, t.WireBytesSent - r.told.WireBytesSent},
 		{r.metrics.WireBytes, receivedTags, t.WireBytes - r.told.WireBytes},
+		{r.metrics.Events, aloneTags, streams.EventsAlone - r.toldStreams.EventsAlone},
+		{r.metrics.Events, togetherTags, streams.EventsTogether - r.toldStreams.EventsTogether},
+		{r.metrics.EventReads, r.tags, streams.Reads - r.toldStreams.Reads},
+		{r.metrics.Comments, r.tags, streams.Comments - r.toldStreams.Comments},
 	} {
-		if c.n > 0 {
+		if c.n != 0 {
 			counts = append(counts, r.sample(c.metric, float64(c.n), c.tags))
 		}
 	}
@@ -106,5 +123,6 @@ func (r *socketRecorder) counted(t engine.Traffic) (counts metrics.Samples) {
 		counts = append(counts, r.sample(r.metrics.Unmeasured, float64(r.missed), r.tags.With("reason", "not_taken")))
 	}
 	r.sessions, r.tcpConnections, r.messagesSent, r.messagesReceived, r.missed, r.told = 0, 0, 0, 0, 0, t
+	r.toldStreams = streams
 	return counts
 }

@@ -57,6 +57,9 @@ func (i *instance) newWebSocket(call sobek.ConstructorCall) *sobek.Object {
 		loop: e.Loops()[0], isStream: o.isStream, mail: openMailbox(i.vu, &i.process.mail, s.heard), out: out,
 		warnCrowded: func() { i.process.mail.warn(state.Logger) },
 	}
+	if o.isStream {
+		s.link.traffic.Streams = &engine.StreamMeter{} // times are the script's to take
+	}
 	s.link.mail.roomy = s.link.roomy
 	dial := o.dial(&s.link.traffic)
 	release := func() { i.process.sockets.release(o.bounds) }

@@ -131,6 +131,7 @@ func (l *socketLink) Opened(c *engine.Conn, o *engine.Opening) {
 	c.SetAlarm(clock.Now().Add(pushEvery))
 	fields := map[string]any{"protocol": o.Protocol, "extensions": extensions(o)}
 	if l.isStream {
+		l.out.streams(1)
 		fields["firstByteMs"] = milliseconds(o.Opened.Sub(o.FirstByte))
 	}
 	l.post(&socketEvent{kind: "open", at: o.Opened, state: stateOpen, fields: fields})
@@ -238,6 +239,9 @@ func (l *socketLink) ponged(m engine.Message) {
 // Alarm gives k6 the counts once a second.
 func (l *socketLink) Alarm(c *engine.Conn, now clock.Time) {
 	l.out.flush(l.traffic)
+	if l.isStream {
+		l.out.streams(0)
+	}
 	c.SetAlarm(now.Add(pushEvery))
 }
 
@@ -245,6 +249,9 @@ func (l *socketLink) Alarm(c *engine.Conn, now clock.Time) {
 func (l *socketLink) Closed(c *engine.Conn, e engine.End) {
 	l.resumption = c.Resumption()
 	l.out.closed(e.At.Sub(l.opened))
+	if l.isStream {
+		l.out.streams(-1)
+	}
 	if e.Breach != "" {
 		l.post(failure(e.At, stateClosing, e.Breach, nil))
 	}

@@ -77,8 +77,8 @@ func (c *Conn) finish(reset bool) {
 		return
 	}
 	told := c.state == parting
-	if meter := c.streamMeter(); c.wire == eventStream && meter != nil {
-		c.stream.ended(meter, clock.Now())
+	if times := c.streamTimes(); c.wire == eventStream && times != nil {
+		c.stream.ended(times, clock.Now())
 	}
 	if c.secure != nil && !reset {
 		c.secure.goodbye()

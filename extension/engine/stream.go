@@ -56,6 +56,13 @@ type stream struct {
 
 // StreamMeter is what event streams are measured by. It belongs to one loop.
 type StreamMeter struct {
+	// Times, if given, keeps when things came.
+	Times *StreamTimes
+	StreamCounts
+}
+
+// StreamTimes are a StreamMeter's times.
+type StreamTimes struct {
 	// FirstByte is the intended start of a stream to the first byte of its answer,
 	// FirstEvent to its first event.
 	FirstByte, FirstEvent *hist.Histogram
@@ -65,7 +72,6 @@ type StreamMeter struct {
 	// LongestStall is the longest time between two events of each stream that is
 	// over, or from its last one to an end that was not planned.
 	LongestStall *hist.Histogram
-	StreamCounts
 }
 
 // StreamCounts are a StreamMeter's counts.
@@ -79,7 +85,7 @@ type StreamCounts struct {
 }
 
 // event measures one event.
-func (s *stream) event(m *StreamMeter, at clock.Time) {
+func (s *stream) event(m *StreamTimes, at clock.Time) {
 	if s.last == 0 {
 		m.FirstEvent.Record(at.Sub(s.due))
 	} else {
@@ -117,13 +123,21 @@ func (s *stream) read(m *StreamMeter, events int64, at clock.Time) {
 }
 
 // ended measures a stream that is over.
-func (s *stream) ended(m *StreamMeter, at clock.Time) {
+func (s *stream) ended(m *StreamTimes, at clock.Time) {
 	if s.last != 0 && !s.End().Planned {
 		s.longest = max(s.longest, at.Sub(s.last))
 	}
 	if s.longest > 0 {
 		m.LongestStall.Record(s.longest)
 	}
+}
+
+// streamTimes is what keeps the times of c, nil for nothing.
+func (c *Conn) streamTimes() *StreamTimes {
+	if meter := c.streamMeter(); meter != nil {
+		return meter.Times
+	}
+	return nil
 }
 
 // streamMeter is what measures c, nil for nothing.
@@ -136,7 +150,7 @@ func (c *Conn) streamMeter() *StreamMeter {
 
 // takeEvents is takeBytes for an event stream that is open.
 func (c *Conn) takeEvents(b []byte, more bool, a wire.Arrival) {
-	events, meter := int64(0), c.streamMeter()
+	events, meter, times := int64(0), c.streamMeter(), c.streamTimes()
 	for c.state == up && c.stream.IsOpen() {
 		m, payload, n := c.stream.Next((*link)(c), c.loop.streams, b, more, a)
 		if c.traffic != nil {
@@ -151,8 +165,8 @@ func (c *Conn) takeEvents(b []byte, more bool, a wire.Arrival) {
 		if c.traffic != nil {
 			c.traffic.received(&m, payload)
 		}
-		if events++; meter != nil {
-			c.stream.event(meter, m.At)
+		if events++; times != nil {
+			c.stream.event(times, m.At)
 		}
 		c.receiver.Message(c, m)
 	}
@@ -233,8 +247,8 @@ func (c *Conn) streamOpened(at clock.Time) {
 	o := c.opening
 	o.Opened = at
 	c.stream.due = o.Due
-	if meter := c.streamMeter(); meter != nil {
-		meter.FirstByte.Record(o.FirstByte.Sub(o.Due))
+	if times := c.streamTimes(); times != nil {
+		times.FirstByte.Record(o.FirstByte.Sub(o.Due))
 	}
 	c.opened()
 }

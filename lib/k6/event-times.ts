@@ -2,12 +2,16 @@ import type { MetricName } from "../metrics.ts";
 import type { Ms } from "../units.ts";
 import type { Record } from "./recorder.ts";
 
-/** What connections record of event streams beside. */
+/** Metrics of event streams. Of a script's own sockets, the engine counts events, reads, comments and open streams. */
 export const STREAM_METRICS = [
   "sse_first_byte_ms",
   "sse_first_event_ms",
   "sse_event_gap_ms",
   "sse_longest_stall_ms",
+  "sse_events",
+  "sse_reads",
+  "sse_comments",
+  "sse_active_streams",
 ] as const satisfies readonly MetricName[];
 
 /** Records when the events of one event stream came. */

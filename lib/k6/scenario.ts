@@ -4,7 +4,7 @@ import * as sockets from "k6/websockets";
 import { decideCheck } from "../check.ts";
 import { COMPRESSION_SETTINGS } from "../compression.ts";
 import { notesOnContract } from "../contract/findings.ts";
-import { requireOneWay } from "../event-streams.ts";
+import { notesOnEvents, requireOneWay } from "../event-streams.ts";
 import { HTTP_SETTINGS, notesOnHttp } from "../http-version.ts";
 import { FIRST_ROOM, IDENTITY_SETTINGS, type Identity, identities, tokensIn } from "../identity.ts";
 import { type Own, replacedOptions } from "../k6-overrides.ts";
@@ -325,6 +325,7 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
         refusal: replacedOptions(exec.test.options, replaceable),
         notes: (metrics) => [
           ...(plan.notes?.(metrics) ?? []),
+          ...notesOnEvents(metrics),
           ...notesOnHttp(metrics),
           ...notesOnScope(
             spec.name,

@@ -1,5 +1,4 @@
 import { type CompressionSettings, compressionOf } from "../compression.ts";
-import { notesOnEvents } from "../event-streams.ts";
 import { type HttpSettings, httpVersionOf } from "../http-version.ts";
 import { endpointsOf, handshakeTemplate, type IdentitySettings } from "../identity.ts";
 import type { MetricName } from "../metrics.ts";
@@ -13,6 +12,7 @@ import { number } from "../summary/verdict.ts";
 import { durationsOf, formatDuration, type Ms, ms, type WithDurations } from "../units.ts";
 import { isEventStream } from "../url.ts";
 import { CLOSE_TIMEOUT } from "./connection.ts";
+import { STREAM_METRICS } from "./event-times.ts";
 import type { Beside, Shard } from "./plan.ts";
 import { PROBE_METRICS } from "./probes.ts";
 import { realtime } from "./realtime.ts";
@@ -55,18 +55,6 @@ const SWARM_METRICS = [
   "ws_generator_delay_ms",
   "ws_arrivals_uncertain",
   "ws_unmeasured",
-] as const satisfies readonly MetricName[];
-
-/** What it records of event streams beside. */
-const STREAM_METRICS = [
-  "sse_first_byte_ms",
-  "sse_first_event_ms",
-  "sse_event_gap_ms",
-  "sse_longest_stall_ms",
-  "sse_events",
-  "sse_reads",
-  "sse_comments",
-  "sse_active_streams",
 ] as const satisfies readonly MetricName[];
 
 /** What it records beside where something tells when a delivery was published. */
@@ -393,7 +381,6 @@ export function swarm<N extends SettingName>(spec: SwarmSpec<N>) {
         ...first.unknown,
         ...(beside?.notes(metrics) ?? []),
         ...notesOnTimes(metrics),
-        ...notesOnEvents(metrics),
       ],
     };
   });

@@ -196,6 +196,12 @@ test("ordering: a publication that the server does not take is an error, and not
   const { published } = server.stats();
   assert.ok(refused > 0);
   assert.equal(count(summary, "ws_publications"), published + refused);
+  assert.equal(server.stats().streamEvents, 3 * published);
+  assert.equal(count(summary, "sse_events"), 3 * published);
+  const reads = count(summary, "sse_reads");
+  assert.ok(0 < reads && reads <= 3 * published, `${reads} reads`);
+  const open = summary.metrics.sse_active_streams;
+  assert.ok(open?.kind === "gauge" && open.max === 3 && open.value === 0, JSON.stringify(open));
   assert.equal(count(summary, "ws_message_errors{reason:error_reply}"), refused);
   assert.equal(count(summary, "ws_messages_lost"), 0);
   assert.deepEqual(outcomes(summary, "ws_delivery_success_rate"), { passes: 3 * published, fails: 0 });

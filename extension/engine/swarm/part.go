@@ -248,10 +248,10 @@ func (p *part) measure() {
 	series := p.records.Now.series
 	p.traffic.ReceiveDelay = series.Of(ReceiveDelay)
 	if p.swarm.servers[0].isStream {
-		p.traffic.Streams = &engine.StreamMeter{
+		p.traffic.Streams = &engine.StreamMeter{Times: &engine.StreamTimes{
 			FirstByte: series.Of(FirstByte), FirstEvent: series.Of(FirstEvent),
 			Gap: series.Of(EventGap), LongestStall: series.Of(LongestStall),
-		}
+		}}
 	}
 }
 
