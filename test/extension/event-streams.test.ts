@@ -251,7 +251,10 @@ describe("what becomes of events while a client is away is counted exactly", { c
       assert.ok(got("replayed") > 0);
       const waits = trend(summary, "ws_reconnect_time_ms");
       assert.ok(waits.min! >= 100, `whole again after ${waits.min} ms, where the server asked for 100`);
-      if (isCutHere && replaysLost === 0) assert.equal(trend(summary, "ws_caught_up_ms").count, 12);
+      const caughtUp = trend(summary, "ws_caught_up_ms").count;
+      // One that is cut off again before it has caught up does so once.
+      if (isCutHere && replaysLost === 0)
+        assert.ok(0 < caughtUp && caughtUp <= count(summary, "ws_reconnects"), `${caughtUp} times caught up`);
     });
   }
 });

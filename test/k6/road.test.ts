@@ -30,7 +30,7 @@ async function named(t: TestContext, options: Parameters<typeof startServer>[0] 
 const opened = (server: RunningServer): number => server.stats().connectionsOpened;
 
 for (const [name, make] of MAKERS) {
-  describe(name, () => {
+  describe(name, { concurrency: 4 }, () => {
     test("goes by the proxy, with every connection and its credentials", async (t) => {
       const { server, url } = await named(t);
       const proxy = await connectProxy(t, { credentials: "us@er:pa:ss" });
