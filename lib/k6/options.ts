@@ -5,6 +5,7 @@ import type { Thresholds } from "../summary/summarize.ts";
 import { TESTED_VARIABLE, type Tested } from "../summary/tested.ts";
 import { formatDuration, type Ms, ms } from "../units.ts";
 import { CLOSE_TIMEOUT } from "./connection.ts";
+import type { OwnExecutors } from "./executors.ts";
 import type { Plan } from "./plan.ts";
 
 /** k6's default system tags without `url` and `name`: k6 puts the whole URL there, and its query may carry a token. */
@@ -32,6 +33,8 @@ interface Facts {
   /** How long a connection may take, with a login before it. */
   readonly connectWithin: Ms;
   readonly floor: Thresholds;
+  /** Of the script's own, beside the load. */
+  readonly executors: OwnExecutors;
   readonly tested: Tested;
   readonly thresholds: Thresholds;
   /** Of Trends, what k6 is to sum up. */
@@ -54,6 +57,7 @@ export function optionsOf(
     shards,
     connectWithin,
     floor,
+    executors,
     tested,
     thresholds,
     stats,
@@ -95,6 +99,9 @@ export function optionsOf(
           ...(beside.options && { options: beside.options }),
         },
       }),
+      ...Object.fromEntries(
+        Object.entries(executors).map(([key, own]) => [key, { ...own, tags: { profile, ...own.tags } }]),
+      ),
     },
     thresholds: thresholds as NonNullable<Options["thresholds"]>,
     // The endpoints are asked at the same time, each with its own timeout. Then their connections are closed.

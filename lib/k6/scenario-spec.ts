@@ -2,6 +2,7 @@ import type { MetricName, OwnMetrics } from "../metrics.ts";
 import type { Profile, ProfileName } from "../profile.ts";
 import type { Protocol } from "../protocols/index.ts";
 import type { NoSettings, OwnSettings, SettingName, Settings } from "../settings.ts";
+import type { OwnExecutors } from "./executors.ts";
 import type { LoginFunction } from "./login.ts";
 import type { OwnProtocol } from "./protocol.ts";
 
@@ -21,6 +22,17 @@ export interface ScenarioSpec<N extends SettingName, O extends OwnSettings = NoS
   readonly ownSettings?: O;
   /** Metrics of its own: `{ my_time_ms: trend("…") }`. */
   readonly metrics?: OwnMetrics;
+  /**
+   * Executors of its own, beside the load: k6's, each with the function that it runs as `exec`. That function wraps what
+   * it does in `iteration`, and records with `record`. Default: none.
+   */
+  readonly executors?: OwnExecutors;
+  /**
+   * Metrics of the toolkit that its own executors record, such as {@link SOCKET_METRICS}. If its load records a
+   * metric, too, the summary breaks the metric down by executor: a limit may be on
+   * `ws_sessions_opened{scenario:NAME}`. Beside a swarm, none of the swarm's. Default: none.
+   */
+  readonly records?: readonly MetricName[];
   /** What its settings are unless given, where that is not what they are elsewhere. */
   readonly defaults?: Profile["settings"];
   /** The limits by which it is judged unless `PROFILE` says otherwise. Default: none beside its own. */

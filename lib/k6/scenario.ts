@@ -50,6 +50,7 @@ import { type Checks, CONTRACT_METRICS, checksOf } from "./contract.ts";
 import { refuseOverrides, strangeNotes } from "./environment.ts";
 import { withEventStream } from "./event-streams.ts";
 import { STREAM_METRICS } from "./event-times.ts";
+import { byExecutor, iterationsLeftOut, iterationsOf, requireApart, requireExecutors } from "./executors.ts";
 import { resultsDir } from "./files.ts";
 import { LOGIN_METRICS, Logins, loginFor } from "./login.ts";
 import { hideInNotices, noticesSoFar } from "./notices.ts";
@@ -150,14 +151,18 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
   const plain = identityAt(settings.WS_URL);
   const shards = plan.shards ?? Math.min(plan.size, MAX_SHARDS);
   const streamed = /sockets/.test(spec.eventStreams ?? "") && settings.SSE_URL !== "" ? STREAM_METRICS : [];
-  const names = [
+  const { executors = {}, records = [] } = spec;
+  requireExecutors(executors, [spec.name, ...(plan.beside ? [plan.beside.name] : [])]);
+  const loadNames = [
     ...(plan.metrics ?? metrics),
     ...streamed,
     ...(login ? LOGIN_METRICS : []),
     ...(checks ? CONTRACT_METRICS : []),
     ...SHARD_METRICS,
   ];
+  const names = [...new Set([...loadNames, ...records])];
   const record = recorder<string>(names, ownMetrics);
+  const iteration = iterationsOf(record);
   const allNames = [...names, ...Object.keys(ownMetrics)];
   const logins = login && new Logins(login, record, settings.CONNECT_TIMEOUT);
   const identity = (connection: number, variables: { readonly [name: string]: string }): Identity => {
@@ -168,7 +173,12 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
   };
   const own = together(spec.floor as Thresholds, plan.limits ?? {});
   const floor = checks ? together(own, limitsBeside(checks.limits, profile)) : own;
-  const breakdowns = { ...plan.breakdowns, ...checks?.breakdowns };
+  const shared = records.filter((name) => loadNames.includes(name));
+  if (plan.engine) requireApart(shared);
+  const breakdowns = byExecutor(shared, [spec.name, ...Object.keys(executors)], {
+    ...plan.breakdowns,
+    ...checks?.breakdowns,
+  });
   requireLimits("floor", floor, allNames, ownMetrics);
   const all = profile ? together(floor, limitsOn(names, profile)) : floor;
   /** Looked for once, where the result is reported, not in each virtual user. */
@@ -181,11 +191,13 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
   // By its first step, a run passes or fails: see capacity.md.
   const limits = steps ? onStep(all, steps.each[0]!.size) : all;
   const stats = trendStats(limits);
+  const besides = Object.keys(executors).join(", ");
+  const load = besides === "" ? plan.load : `${plan.load}; beside them ${besides}`;
   const tested: Tested = {
     urls: testedUrls(endpoints),
     protocol: protocol.descriptor.name,
     profile: profile ? profileLabel(spec.profile) : null,
-    load: plan.load,
+    load,
     connections: plan.connections ?? plan.size,
     replyTimeoutMs: settings.REPLY_TIMEOUT,
     ...(plan.steps && { fixed: plan.steps.fixed }),
@@ -200,6 +212,7 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
     shards,
     connectWithin: ms(loginTime + settings.CONNECT_TIMEOUT),
     floor,
+    executors,
     tested,
     thresholds: together(breakdownThresholds(allNames, breakdowns, ownMetrics), limits),
     stats,
@@ -227,12 +240,16 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
 
   return {
     options,
+    /** Adds to a metric: one that it records, or one of its own. */
+    record,
+    /** One iteration of an executor of the script's own. One that throws, or that k6 interrupts, leaves the run incomplete. */
+    iteration,
 
     setup() {
       const replaced = replacedOptions(exec.test.options, replaceable);
       if (replaced) fail(replaced);
       requireShard(shards);
-      console.log(`${spec.name}: ${plan.load}, against ${endpoints.map(redactUrl).join(", ")}`);
+      console.log(`${spec.name}: ${load}, against ${endpoints.map(redactUrl).join(", ")}`);
       const proxies = proxiesOf(endpoints, __ENV);
       if (proxies.length > 0) console.log(`connections go by ${proxies.join(", ")}`);
       const idle = unread(read, __ENV);
@@ -287,23 +304,18 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
 
     /** Of {@link Plan.beside}. */
     async runBeside() {
-      record("ws_shards_started", 1);
       const index = exec.scenario.iterationInTest;
-      await beside!.drive(shardOf(index, beside!.shards), now());
-      record("ws_shards_completed", 1);
+      await iteration(() => beside!.drive(shardOf(index, beside!.shards), now()));
     },
 
     async run() {
       const replaced = replacedOptions(exec.test.options, replaceable); // the set-up may have been left out
       if (replaced) exec.test.abort(replaced);
       remindOfSummary();
-      record("ws_shards_started", 1);
       // Of this scenario, over all instances: a virtual user's own number counts those of others in the test.
       const index = exec.scenario.iterationInTest;
       const shard = shardOf(index, shards);
-      if (steps) await climb(shard, steps, engine!, names, all);
-      else await plan.drive(shard, now());
-      record("ws_shards_completed", 1);
+      await iteration(() => (steps ? climb(shard, steps, engine!, names, all) : plan.drive(shard, now())));
     },
 
     handleSummary(data: K6Data) {
@@ -322,7 +334,7 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
         endedAt: new Date(),
         distributions: engine?.distributions(percentilesOf(stats)),
         steps: steps && outcomeOf(steps),
-        refusal: replacedOptions(exec.test.options, replaceable),
+        refusal: replacedOptions(exec.test.options, replaceable) ?? iterationsLeftOut(data),
         notes: (metrics) => [
           ...(plan.notes?.(metrics) ?? []),
           ...notesOnEvents(metrics),

@@ -13,6 +13,7 @@ import {
 import type { Summary } from "../summary/summary.ts";
 import { terminal } from "../summary/terminal.ts";
 import { type Duration, inMs, ms } from "../units.ts";
+import { iterationsLeftOut, iterationsOf } from "./executors.ts";
 import { resultsDir } from "./files.ts";
 import { noticesSoFar } from "./notices.ts";
 import { type Record, recorder } from "./recorder.ts";
@@ -53,6 +54,7 @@ export function script<M extends string = never>(spec: ScriptSpec<M>) {
   const limits = spec.limits as Thresholds;
   requireLimits("limits", limits, names, own);
   const record: Record<M> = recorder([...spec.records, ...SHARD_METRICS], own);
+  const counted = iterationsOf(record);
   const results = resultsDir(spec.resultsDir ?? __ENV.RESULTS_DIR ?? "");
   const remindOfSummary = summaryReminder(spec.name);
   const plannedMs = spec.planned === undefined ? ms(0) : inMs(spec.planned, "planned");
@@ -70,10 +72,7 @@ export function script<M extends string = never>(spec: ScriptSpec<M>) {
     /** One iteration. One that k6 interrupts, or that throws, leaves the run incomplete. */
     async iteration<T>(drive: () => T | Promise<T>): Promise<T> {
       remindOfSummary();
-      record("ws_shards_started", 1);
-      const result = await drive();
-      record("ws_shards_completed", 1);
-      return result;
+      return counted(drive);
     },
 
     handleSummary(data: K6Data): { [path: string]: string } {
@@ -86,7 +85,6 @@ export function script<M extends string = never>(spec: ScriptSpec<M>) {
   };
 
   function summaryOf(data: K6Data): Summary {
-    const dropped = data.metrics.dropped_iterations?.values.count ?? 0;
     return summarize(
       // The result of a script's own setup proves nothing. Without a single iteration there is no load.
       { ...data, setup_data: { upgraded: true } },
@@ -98,10 +96,7 @@ export function script<M extends string = never>(spec: ScriptSpec<M>) {
         limits,
         k6: { version: __ENV.K6_VERSION || null, extension: null },
         endedAt: new Date(),
-        refusal:
-          dropped > 0
-            ? `k6 left out ${dropped} iterations that were due, for want of virtual users: raise maxVUs`
-            : undefined,
+        refusal: iterationsLeftOut(data),
         notes: () => [...noticesSoFar()],
       },
     );

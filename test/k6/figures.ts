@@ -5,7 +5,7 @@ type Kind = MetricSummary["kind"];
 
 /** The figures of a metric, `ws_replies`, or of one value of a tag, `ws_connection_drops{code:4001}`. */
 function figures(summary: Summary, series: string) {
-  const [, name = "", tag, value] = /^(\w+)(?:\{(\w+):(\w+)\})?$/.exec(series) ?? [];
+  const [, name = "", tag, value] = /^(\w+)(?:\{(\w+):([\w-]+)\})?$/.exec(series) ?? [];
   return tag === undefined ? summary.metrics[name] : summary.metrics[name]?.by?.[tag]?.[value!];
 }
 

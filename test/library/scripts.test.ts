@@ -53,7 +53,8 @@ async function runScript(t: TestContext, file: string, source: string, { faults,
   const scenario = await bundleScript(path, join(directory, "dist", file.replace(/ts$/, "js")), engine);
   const WS_URL = `${server.url}/ws/chat`;
   const k6 = engine ? OUR_K6 : STOCK_K6;
-  const run = await runK6(t, { scenario, env: { WS_URL, WS_TOKEN: "test-token", ...env }, k6 });
+  const API_URL = `${server.url.replace("ws:", "http:")}/health`;
+  const run = await runK6(t, { scenario, env: { WS_URL, API_URL, WS_TOKEN: "test-token", ...env }, k6 });
   const summary = JSON.parse(
     await readFile(join(run.results, file.replace(/ts$/, "summary.json")), "utf8").catch(() => {
       throw new Error(run.stderr || run.stdout);
@@ -277,4 +278,112 @@ test("a scenario runs beside executors of the script's own, and leaves its teard
   assert.equal(summary.verdict, "pass", summary.reason);
   assert.match(stderr, /beside the class/);
   assert.match(stderr, /class is over/);
+});
+
+describe("two loads in one script", { concurrency: 2 }, () => {
+  const env = {
+    ...{ CONNECTIONS: 4, RAMP: "0s", DURATION: "2s", RAMP_DOWN: "0s", SESSION: "2s", REPLY_TIMEOUT: "1s" },
+    ...{ PROBE_INTERVAL: "200ms", API_DURATION: "1s" },
+  };
+  const exampleOf = async (...changes: readonly (readonly [from: string, to: string])[]) => {
+    let source = await readFile(packageFile("examples/scripts/chat-and-api.ts"), "utf8");
+    // The counts, whatever this machine's times.
+    const counts = ['profile: "chat",', ""] as const;
+    for (const [from, to] of [counts, ["p(95)<300", "max>0"] as const, ...changes]) {
+      assert.ok(source.includes(from), from);
+      source = source.replace(from, to);
+    }
+    return source;
+  };
+
+  test("the example chat-and-api.ts judges both, and leaves the teardown to the script", async (t) => {
+    const source = await exampleOf();
+    const { summary, stats, stdout, stderr } = await runScript(t, "chat-and-api.ts", source, { env });
+    assert.equal(summary.verdict, "pass", stdout);
+    assert.match(summary.tested!.load, /^4 connections for 2s; beside them api$/);
+    assert.equal(count(summary, "ws_sessions_opened"), stats.connectionsOpened - 1, "but for the check");
+    const requests = count(summary, "api_requests");
+    assert.ok(requests >= 5, `${requests}`);
+    assert.equal(rate(summary, "api_success_rate").passes, requests);
+    assert.equal(trend(summary, "api_ms").count, requests);
+    assert.equal(count(summary, "ws_shards_completed"), count(summary, "ws_shards_started"));
+    assert.match(stderr, /both loads are over/);
+  });
+
+  test("a run whose second load broke a limit fails by that one alone", async (t) => {
+    const wrong = ["http.get(API_URL", "http.get(`${API_URL}/nowhere`"] as const;
+    const { summary } = await runScript(t, "chat-and-api.ts", await exampleOf(wrong), { env });
+    assert.equal(summary.verdict, "fail");
+    const broken = summary.thresholds.filter(({ ok }) => !ok).map(({ metric }) => metric);
+    assert.deepEqual(broken.sort(), ["api_ms", "api_success_rate"]);
+  });
+
+  test("an iteration of the second load that throws leaves the run incomplete", async (t) => {
+    const throws = [
+      'record("api_requests", 1);',
+      'record("api_requests", 1); throw new Error("no");',
+    ] as const;
+    const { summary } = await runScript(t, "chat-and-api.ts", await exampleOf(throws), { env });
+    assert.equal(summary.verdict, "incomplete");
+    assert.match(summary.reason, /parts of the load ended before their planned end/);
+  });
+
+  test("what both loads record is told apart by executor", async (t) => {
+    const source = await exampleOf(
+      ['import http from "k6/http";', 'import { MeasuredSocket, SOCKET_METRICS } from "k6-realtime/k6";'],
+      ["floor: {", 'records: SOCKET_METRICS, floor: { "ws_sessions_opened{scenario:api}": ["count>=5"],'],
+      ["iteration(() => {", "iteration(async () => {"],
+      [
+        'const { status, timings } = http.get(API_URL, { timeout: "10s" });',
+        `const socket = new MeasuredSocket(__ENV.WS_URL, { record, headers: { Authorization: "Bearer test-token" } });
+         const status = (await socket.opened) ? 200 : 0, timings = { duration: 1 };
+         await socket.close();`,
+      ],
+    );
+    const { summary, stats, stdout } = await runScript(t, "chat-and-api.ts", source, { env });
+    assert.equal(summary.verdict, "pass", stdout);
+    const [chat, api] = ["chat-and-api", "api"].map((name) =>
+      count(summary, `ws_sessions_opened{scenario:${name}}`),
+    );
+    assert.equal(api, count(summary, "api_requests"));
+    assert.equal(chat! + api!, count(summary, "ws_sessions_opened"));
+    assert.equal(chat! + api!, stats.connectionsOpened - 1, "but for the check");
+  });
+
+  test("beside a swarm, the second load records nothing that the swarm does", async (t) => {
+    const source = `
+      import { SOCKET_METRICS } from "k6-realtime/k6";
+      import { swarm } from "k6-realtime/scenarios";
+      const load = { connections: 1, pace: { rate: 1 }, retries: 0, retryDelay: "1s", reachWithin: "1s", hold: "1s" };
+      const { run, ...rest } = swarm({
+        ...{ name: "held", settings: [], load: () => load, variables: () => ({}), records: SOCKET_METRICS },
+        floor: { ws_sessions_opened: ["count>0"] },
+      });
+      export const { options, setup, handleSummary } = rest;
+      export default run;`;
+    await assert.rejects(runScript(t, "held.ts", source, { engine: true }), ({ message }) =>
+      /records: expected metrics that the swarm does not record, .*, got ws_connect_latency_ms, /.test(
+        message,
+      ),
+    );
+  });
+
+  for (const [what, from, to, says] of [
+    [
+      "the load's name",
+      "    api: {",
+      '    "chat-and-api": {',
+      /executors: expected a name that is not taken, got \\?"chat-and-api/,
+    ],
+    [
+      "no function of its own",
+      'exec: "api"',
+      'exec: "default"',
+      /executors: api: exec: expected the name of a function .*got \\?"default/,
+    ],
+  ] as const)
+    test(`an executor with ${what} is refused`, async (t) => {
+      const run = runScript(t, "chat-and-api.ts", await exampleOf([from, to]), { env });
+      await assert.rejects(run, ({ message }) => says.test(message));
+    });
 });
