@@ -174,6 +174,7 @@ test("a server that refuses publications is named", async (t) => {
   });
   assert.notEqual(code, 0);
   assert.equal(count(summary, "ws_message_errors{reason:error_reply}"), 5);
+  assert.equal(count(summary, "ws_messages_lost"), 0);
   assert.match(JSON.stringify(summary.notes), /the server did not take a message sent by HTTP: http_503/);
   assert.doesNotMatch(JSON.stringify(summary), /hidden/);
 });

@@ -36,6 +36,7 @@ type publisher struct {
 	next   clock.Time // 0 before the publications begin
 	taken  int
 	due    clock.Time // of the publication that is being sent
+	made   uint64     // its sequence
 }
 
 func (g *guest) Opened(c *engine.Conn, o *engine.Opening) {
@@ -184,10 +185,12 @@ func (g *guest) publish(now clock.Time) {
 			continue
 		}
 		sequence := p.stream.Publish(p.due)
+		p.made = sequence
 		id := appendID(g.loop.idBuffer[:0], r.o.Name, p.number, sequence)
 		g.loop.idBuffer = id
 		if err := g.conversation.Publish(g, id, int64(sequence), r.o.Payload, now); err != nil {
-			g.loop.records.Now.Unsent++ // it is in the ledger, and will be missed by all
+			g.loop.records.Now.Unsent++
+			p.stream.Answered(sequence, false)
 			g.loop.tellUnwritable(err)
 		}
 	}
@@ -230,6 +233,7 @@ func (g *guest) Send(message []byte, binary bool, why protocol.Purpose) {
 	}
 	if err != nil {
 		r.Unsent++
+		g.publisher.stream.Answered(g.publisher.made, false)
 		return
 	}
 	r.Published++
@@ -239,10 +243,13 @@ func (g *guest) Send(message []byte, binary bool, why protocol.Purpose) {
 // post sends a publication beside the connection.
 func (g *guest) post(message []byte) {
 	l, late := g.loop, clock.Now().Sub(g.publisher.due)
+	stream, sequence := g.publisher.stream, g.publisher.made
+	stream.Await(sequence)
 	var delay atomic.Int64
 	l.run.o.Post(int(g.number), bytes.Clone(message), protocol.Posted{
 		Wrote: func(_ clock.Time, ours time.Duration) { delay.Store(int64(ours)) },
 		Done: func(err error) {
+			stream.Answered(sequence, err == nil)
 			l.loop.Do(func() {
 				r := l.records.Now
 				if err == nil {

@@ -71,7 +71,7 @@ func (p *Spreads) Take(a *Arrivals) {
 
 // Settle calls spread for each publication that is complete, or timed out, by
 // now. One that was due to nobody has no spread; neither has one that the
-// stream no longer remembers, which forgotten counts.
+// server did not take, or that the stream no longer remembers, which forgotten counts.
 func (p *Spreads) Settle(now clock.Time, spread func(time.Duration)) (forgotten int) {
 	for ; p.next < p.stream.Published(); p.next++ {
 		due, known := p.stream.Due(p.next)
@@ -84,13 +84,14 @@ func (p *Spreads) Settle(now clock.Time, spread func(time.Duration)) (forgotten 
 			continue
 		}
 		came := p.slots[p.next&uint64(len(p.slots)-1)]
-		switch complete := came.sequence == p.next+1 && came.count >= audience; {
+		someCame := came.sequence == p.next+1
+		switch complete := someCame && came.count >= audience; {
 		case complete:
 			spread(came.last.Sub(due))
-		case now.Sub(due) >= p.timeout:
-			spread(p.timeout)
-		default:
+		case now.Sub(due) < p.timeout:
 			return forgotten
+		case someCame || p.stream.isTaken(p.next):
+			spread(p.timeout)
 		}
 	}
 	return forgotten

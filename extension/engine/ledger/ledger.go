@@ -42,6 +42,7 @@ func (r *Room) Streams() []*Stream { return r.streams }
 type Stream struct {
 	room      *Room
 	published atomic.Uint64
+	withheld  withheld
 	slots     []publication // by sequence modulo their number, a power of two
 }
 
@@ -78,6 +79,19 @@ func (s *Stream) publish(due clock.Time) (sequence uint64) {
 	slot.sequence.Store(sequence + 1)
 	s.published.Store(sequence + 1)
 	return sequence
+}
+
+// Await notes that the server is asked whether it takes a publication. Until Answered it may come,
+// and is not lost if it does not.
+func (s *Stream) Await(sequence uint64) { s.withheld.await(sequence) }
+
+// Answered notes what became of that. One that the server did not take is due to nobody, nor is one
+// that this side could not send.
+func (s *Stream) Answered(sequence uint64, taken bool) { s.withheld.answered(sequence, taken) }
+
+// isTaken tells whether the server has taken a publication, as far as it was asked.
+func (s *Stream) isTaken(sequence uint64) bool {
+	return s.withheld.excused(span{sequence, sequence + 1}, true) == 0
 }
 
 // Published is how many publications there were.

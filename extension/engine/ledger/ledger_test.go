@@ -107,6 +107,40 @@ func TestWhatIsDueDependsOnWhoWasThere(t *testing.T) {
 	}
 }
 
+// A publication that the server has not answered yet may still come, and is waited for. It is not
+// lost, and one that was refused is not even waited for.
+func TestWhatTheServerDidNotTakeIsNotLost(t *testing.T) {
+	room := ledger.NewRoom(1, 16)
+	stream, s := room.Streams()[0], confirmed(room)
+	spreads := stream.NewSpreads(time.Second)
+	publish(stream, 4)
+	for sequence := range uint64(4) {
+		stream.Await(sequence)
+	}
+	look := func(sentence string, lost uint64, complete bool) {
+		t.Helper()
+		if s.Lost() != lost || s.Complete() != complete {
+			t.Errorf("%s: got lost %d, complete %v, want %d, %v", sentence, s.Lost(), s.Complete(), lost, complete)
+		}
+	}
+	look("all without an answer", 0, false)
+	stream.Answered(1, false)
+	stream.Answered(2, true)
+	look("one taken", 1, false)
+	s.Deliver(0, 2)
+	look("which came", 0, false)
+	stream.Answered(3, false)
+	stream.Answered(0, false)
+	look("the others refused", 0, true)
+	if s.Deliver(0, 1) != (ledger.Arrival{Due: true, Reordered: true}) {
+		t.Error("one that was refused, and came all the same, is no other delivery")
+	}
+	n := 0
+	if forgotten := spreads.Settle(clock.Time(time.Minute), func(time.Duration) { n++ }); n != 1 || forgotten != 0 {
+		t.Errorf("got %d spreads, %d forgotten, want that of the one that was taken", n, forgotten)
+	}
+}
+
 func TestStreamsOfARoomAreApart(t *testing.T) {
 	room := ledger.NewRoom(2, 16)
 	s := confirmed(room)
@@ -195,6 +229,15 @@ func TestCountsAreTheServersOwn(t *testing.T) {
 				default:
 					stream := random.IntN(len(room.Streams()))
 					sequence := room.Streams()[stream].Publish(0)
+					if fate := random.IntN(8); fate < 3 {
+						room.Streams()[stream].Await(sequence)
+						if fate > 0 {
+							room.Streams()[stream].Answered(sequence, fate == 2)
+						}
+						if fate < 2 {
+							continue
+						}
+					}
 					for _, s := range there {
 						copies := 1
 						if chance := random.IntN(20); chance == 0 {

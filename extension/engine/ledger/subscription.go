@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"math"
-	"slices"
 
 	"xk6-realtime/engine/clock"
 )
@@ -110,26 +109,29 @@ func (s *Subscription) Deliver(stream int, sequence uint64) Arrival {
 	if stream < 0 || stream >= s.streams() || sequence >= s.room.streams[stream].Published() {
 		return Arrival{Foreign: true}
 	}
-	return s.track(stream).deliver(sequence, s.room.streams[stream].remembers())
+	of := s.room.streams[stream]
+	return s.track(stream).deliver(sequence, of.remembers(), &of.withheld)
 }
 
-// Complete tells whether all that was due until now has come.
+// Complete tells whether all that was due until now has come, but for publications that the server
+// did not take.
 func (s *Subscription) Complete() bool {
 	for i := range s.streams() {
-		t := s.track(i)
-		if t.missing(min(t.end, s.room.streams[i].Published())) > 0 {
+		t, of := s.track(i), s.room.streams[i]
+		if t.lacking(min(t.end, of.Published()), &of.withheld, false) > 0 {
 			return false
 		}
 	}
 	return true
 }
 
-// Lost is how many publications were due and have not come. It is final once
-// the subscription has ended and its last messages were read.
+// Lost is how many publications were due and have not come. The server has taken each of them: one
+// without an answer is not lost. It is final once the subscription has ended and its last messages
+// were read.
 func (s *Subscription) Lost() (publications uint64) {
 	for i := range s.streams() {
-		t := s.track(i)
-		publications += t.missing(min(t.end, s.room.streams[i].Published()))
+		t, of := s.track(i), s.room.streams[i]
+		publications += t.lacking(min(t.end, of.Published()), &of.withheld, true)
 	}
 	return publications
 }
@@ -137,8 +139,8 @@ func (s *Subscription) Lost() (publications uint64) {
 // LostBefore is Lost, of those only that were due before an instant.
 func (s *Subscription) LostBefore(at clock.Time) (publications uint64) {
 	for i := range s.streams() {
-		t := s.track(i)
-		publications += t.missing(min(t.end, s.room.streams[i].dueFrom(at)))
+		t, of := s.track(i), s.room.streams[i]
+		publications += t.lacking(min(t.end, of.dueFrom(at)), &of.withheld, true)
 	}
 	return publications
 }
@@ -154,7 +156,7 @@ type track struct {
 
 // gaps are what did not come of one stream.
 type gaps struct {
-	open []span // in ascending order
+	open spans
 	// Of the stretches that are kept no longer: the end of the last one, and how many due
 	// publications they held.
 	settled, lost uint64
@@ -171,8 +173,8 @@ const (
 type span struct{ begin, end uint64 }
 
 // deliver notes that a publication came, of a stream that remembers so many of
-// its last.
-func (t *track) deliver(sequence, remembered uint64) Arrival {
+// its last and withholds some.
+func (t *track) deliver(sequence, remembered uint64, of *withheld) Arrival {
 	if sequence < t.from {
 		return Arrival{Early: true}
 	}
@@ -181,9 +183,9 @@ func (t *track) deliver(sequence, remembered uint64) Arrival {
 	case sequence == t.next:
 		t.next++
 	case sequence > t.next:
-		t.skip(sequence, remembered)
+		t.skip(sequence, remembered, of)
 		t.next = sequence + 1
-	case t.fill(sequence):
+	case t.fill(sequence, of):
 		a.Reordered = true
 	case t.gaps != nil && sequence < t.gaps.settled:
 		return Arrival{Forgotten: true}
@@ -194,19 +196,19 @@ func (t *track) deliver(sequence, remembered uint64) Arrival {
 }
 
 // skip notes the gap before a sequence beyond next.
-func (t *track) skip(sequence, remembered uint64) {
+func (t *track) skip(sequence, remembered uint64, of *withheld) {
 	if t.gaps == nil {
 		t.gaps = &gaps{}
 	}
 	if open := t.gaps.open; len(open) >= fewGaps && len(open) == cap(open) {
-		t.settle(sequence - min(sequence, remembered))
+		t.settle(sequence-min(sequence, remembered), of)
 	}
 	t.gaps.open = append(t.gaps.open, span{t.next, sequence})
 }
 
 // settle counts the gaps before a sequence as final, and keeps them no longer;
 // of too many, the older half too.
-func (t *track) settle(before uint64) {
+func (t *track) settle(before uint64, of *withheld) {
 	n, open := 0, t.gaps.open
 	for n < len(open) && open[n].end <= before {
 		n++
@@ -215,57 +217,41 @@ func (t *track) settle(before uint64) {
 		n = max(n, len(open)/2)
 	}
 	for _, g := range open[:n] {
-		t.gaps.lost += overlap(g, t.first, t.end)
+		due := span{max(g.begin, t.first), min(g.end, t.end)}
+		t.gaps.lost += overlap(g, t.first, t.end) - of.excused(due, true)
 		t.gaps.settled = g.end
 	}
-	t.gaps.open = append(make([]span, 0, min(max(2*(len(open)-n), fewGaps), mostGaps)), open[n:]...)
+	t.gaps.open = append(make(spans, 0, min(max(2*(len(open)-n), fewGaps), mostGaps)), open[n:]...)
 }
 
 // fill takes a sequence out of the gaps; false when it is in none.
-func (t *track) fill(sequence uint64) bool {
-	if t.gaps == nil {
+func (t *track) fill(sequence uint64, of *withheld) bool {
+	if t.gaps == nil || !t.gaps.open.remove(sequence) {
 		return false
 	}
-	open := t.gaps.open
-	i, _ := slices.BinarySearchFunc(open, sequence, func(g span, sequence uint64) int {
-		if g.end <= sequence {
-			return -1
-		}
-		return 1
-	})
-	if i == len(open) || open[i].begin > sequence {
-		return false
-	}
-	switch g := &open[i]; {
-	case g.begin == sequence && g.end == sequence+1:
-		t.gaps.open = slices.Delete(open, i, i+1)
-	case g.begin == sequence:
-		g.begin++
-	case g.end == sequence+1:
-		g.end--
-	default:
-		rest := span{sequence + 1, g.end}
-		g.end = sequence
-		t.gaps.open = slices.Insert(open, i+1, rest)
-		if len(t.gaps.open) >= mostGaps {
-			t.settle(0)
-		}
+	if len(t.gaps.open) >= mostGaps {
+		t.settle(0, of)
 	}
 	return true
 }
 
-// missing is how many publications that were due below end did not come.
-func (t *track) missing(end uint64) (publications uint64) {
+// lacking is how many publications that were due below end did not come, without those that are
+// excused; see [withheld.excused].
+func (t *track) lacking(end uint64, of *withheld, pending bool) (publications uint64) {
 	if t.first >= end {
 		return 0
+	}
+	without := func(s span) uint64 {
+		s = span{max(s.begin, t.first), min(s.end, end)}
+		return overlap(s, t.first, end) - of.excused(s, pending)
 	}
 	if t.gaps != nil {
 		publications = t.gaps.lost
 		for _, g := range t.gaps.open {
-			publications += overlap(g, t.first, end)
+			publications += without(g)
 		}
 	}
-	return publications + overlap(span{t.next, end}, t.first, end)
+	return publications + without(span{t.next, end})
 }
 
 func overlap(s span, begin, end uint64) uint64 {
