@@ -6,13 +6,13 @@ import { readFile, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { toJsonSchema } from "@valibot/to-json-schema";
 import { files as dashboards } from "../dashboards/generate.ts";
-import { GLOSSARY } from "../lib/glossary.ts";
 import { CasesSchema } from "../lib/handshake.ts";
 import { LoginSchema } from "../lib/login/schema.ts";
 import { METRICS, type MetricName, type MetricSpec } from "../lib/metrics.ts";
 import { OURS } from "../lib/ours.ts";
 import { ProfileSchema } from "../lib/profile.ts";
 import { DescriptorSchema } from "../lib/protocols/schema.ts";
+import { MEANINGS } from "../lib/reason-meanings.ts";
 import type { Setting } from "../lib/setting.ts";
 import { SETTINGS } from "../lib/settings.ts";
 import { SummarySchema } from "../lib/summary/summary.ts";
@@ -27,7 +27,7 @@ export function documents(): Record<string, string> {
     ...Object.fromEntries([...dashboards()].map(([name, text]) => [`../dashboards/json/${name}`, text])),
     "reference/settings.md": settings(),
     "reference/metrics.md": metrics(),
-    "reference/glossary.md": glossary(),
+    "reference/reasons-and-codes.md": reasonsAndCodes(),
     "schemas/summary.schema.json": schema("A run's summary", SummarySchema),
     "schemas/profile.schema.json": schema("A threshold profile", ProfileSchema),
     "schemas/handshake-cases.schema.json": schema("Handshakes and what must answer them", CasesSchema),
@@ -118,8 +118,8 @@ ${table(["name", "kind", "one sample is", "by tag"], rows)}
 `;
 }
 
-function glossary(): string {
-  const parts = Object.entries(GLOSSARY).flatMap(([metric, tags]) =>
+function reasonsAndCodes(): string {
+  const parts = Object.entries(MEANINGS).flatMap(([metric, tags]) =>
     Object.entries(tags).map(([tag, terms]) => {
       const rows = Object.entries(terms).map(([value, { means, advice }]) => [`\`${value}\``, means, advice]);
       return `## ${TITLES[metric as MetricName]}, by ${tag}: \`${metric}\`\n\n${table([tag, "means", "what to do"], rows)}\n`;

@@ -1,5 +1,5 @@
 /** The page of a report: text and tables here, charts by the script that it carries. Pure. */
-import { termsIn } from "../../lib/glossary.ts";
+import { meaningsIn } from "../../lib/reason-meanings.ts";
 import { COUNT_HEADER, LATENCY_HEADER, layout } from "../../lib/summary/layout.ts";
 import type { Chart } from "./chart.ts";
 import { contract, contractNotes, rulesOf } from "./contract.ts";
@@ -103,6 +103,6 @@ export function contentOf(views: readonly RunView[], charts: readonly Chart[]): 
 
 const TERMS_HEADER = ["reason", "times", "means", "what to do"];
 
-/** The reasons and codes that occurred; docs/reference/glossary.md has them all. */
+/** The reasons and codes that occurred; docs/reference/reasons-and-codes.md has them all. */
 const termRows = ({ summary }: RunView): string[][] =>
-  termsIn(summary.metrics).map(({ name, count, means, advice }) => [name, String(count), means, advice]);
+  meaningsIn(summary.metrics).map(({ name, count, means, advice }) => [name, String(count), means, advice]);

@@ -1,7 +1,7 @@
 import { whyMostlyUnconnected } from "../connecting.ts";
 import { counted } from "../counted.ts";
-import { adviceOn } from "../glossary.ts";
 import { oursIn } from "../ours.ts";
+import { adviceOn } from "../reason-meanings.ts";
 import { whyUnjudged } from "../unmeasured.ts";
 import type {
   MetricSummary,

@@ -3,8 +3,8 @@ import { describe, test } from "node:test";
 import fc from "fast-check";
 import * as v from "valibot";
 import { notesOnSilence } from "../../lib/connecting.ts";
-import { GLOSSARY, termsIn } from "../../lib/glossary.ts";
 import type { MetricName } from "../../lib/metrics.ts";
+import { MEANINGS, meaningsIn } from "../../lib/reason-meanings.ts";
 import { CONNECT_REASONS } from "../../lib/reasons.ts";
 import { fold } from "../../lib/summary/fold.ts";
 import { markdown } from "../../lib/summary/markdown.ts";
@@ -539,10 +539,10 @@ test("a soak whose sessions never got ready says so", () => {
 });
 
 test("each reason of a failed attempt has a meaning and advice, and a report lists those that occurred", () => {
-  const reasons = Object.keys(GLOSSARY.ws_connect_failures!.reason!);
+  const reasons = Object.keys(MEANINGS.ws_connect_failures!.reason!);
   assert.deepEqual([...reasons].sort(), [...CONNECT_REASONS].sort());
   const count = (n: number) => ({ kind: "counter", unit: "1", count: n }) as const;
-  const terms = termsIn({
+  const terms = meaningsIn({
     ws_connect_failures: { ...count(3), by: { reason: { refused: count(3), dns: count(0) } } },
     ws_connection_drops: { ...count(2), by: { code: { 1006: count(2) }, by: { network: count(2) } } },
   });

@@ -1,5 +1,5 @@
 /**
- * The meaning of each reason, code and cause, and what to do about it. The source of docs/reference/glossary.md, and
+ * The meaning of each reason, code and cause, and what to do about it. The source of docs/reference/reasons-and-codes.md, and
  * of a report's list of the reasons that occurred. Pure.
  */
 import { OURS } from "./ours.ts";
@@ -357,7 +357,7 @@ const OURS_TO_CONNECT = [
 ] as const;
 
 /** By metric and tag, every term in the order of its list. */
-export const GLOSSARY: Readonly<Record<string, Readonly<Record<string, Readonly<Record<string, Term>>>>>> = {
+export const MEANINGS: Readonly<Record<string, Readonly<Record<string, Readonly<Record<string, Term>>>>>> = {
   ws_connect_failures: {
     reason: { ...CONNECT, ...Object.fromEntries(OURS_TO_CONNECT.map((value) => [value, ours(value)])) },
   },
@@ -374,11 +374,11 @@ export const GLOSSARY: Readonly<Record<string, Readonly<Record<string, Readonly<
 
 /** What to do where connections fail for a reason. */
 export const adviceOn = (reason: string): string | undefined =>
-  GLOSSARY.ws_connect_failures?.reason?.[reason]?.advice;
+  MEANINGS.ws_connect_failures?.reason?.[reason]?.advice;
 
 /** The terms that occur in a run's figures, each with how often. */
-export function termsIn(metrics: Summary["metrics"]): (Term & { name: string; count: number })[] {
-  return Object.entries(GLOSSARY).flatMap(([metric, tags]) =>
+export function meaningsIn(metrics: Summary["metrics"]): (Term & { name: string; count: number })[] {
+  return Object.entries(MEANINGS).flatMap(([metric, tags]) =>
     Object.entries(tags).flatMap(([tag, terms]) =>
       Object.entries(metrics[metric]?.by?.[tag] ?? {}).flatMap(([value, figures]) => {
         const found = terms[value];
