@@ -2,7 +2,8 @@
  * What a contract costs: mass-soak at 20,000 messages of 1 KB a second without and with one, in pairs of runs that begin
  * with the one and the other in turn, and a message on stock k6. Server and clients share the machine. Each figure is told
  * as the ratio within pairs, with the interval that holds it in 95 of 100 cases; a p99 is "within 5 %" or "more than 5 %"
- * only if its whole interval is, otherwise undecided.
+ * only if its whole interval is, otherwise undecided. The processor time of a message is that of k6 while all connections
+ * were open; start and end of k6, where it reads the contract, are told apart.
  *
  *   npm run bench:contract-cost                  tables
  *   PAIRS=20 npm run bench:contract-cost         of so many pairs of runs
@@ -22,7 +23,7 @@ import { count, trend } from "../test/k6/figures.ts";
 import { STOCK_K6 } from "../test/k6/run.ts";
 import { forK6 } from "../tools/bundles.mjs";
 import { round } from "./packets.ts";
-import { median, startServer, variables, watch } from "./processes.ts";
+import { cpuWhileHeld, median, startServer, variables, watch } from "./processes.ts";
 import { runScenario } from "./scenario.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -34,6 +35,10 @@ if (!(PAIRS >= LEAST_ROUNDS))
 const GENERATOR_SHARE = 0.1;
 /** By how much a contract may raise the p99. */
 const TOLERATED = 0.05;
+
+const CONNECTIONS = 1_000;
+const INTERVAL_MS = 50;
+const MESSAGES_PER_SECOND = (CONNECTIONS * 1_000) / INTERVAL_MS;
 
 const items = Array.from({ length: 12 }, (_, i) => ({
   sku: `SKU-${1_000 + i}`,
@@ -88,18 +93,19 @@ const directory = await mkdtemp(join(tmpdir(), "k6-realtime-"));
 const file = (name: string) => join(directory, name);
 
 async function soak(url: string, withContract: boolean) {
-  const { summary, cpuSeconds } = await runScenario("mass-soak", {
+  const { summary, usage, cpuSeconds } = await runScenario("mass-soak", {
     WS_URL: url,
     PROTOCOL_FILE: file("protocol.json"),
     CHECK: "none",
-    CONNECTIONS: 1_000,
+    CONNECTIONS,
     RATE: 1_000,
-    PROBE_INTERVAL: "50ms",
+    PROBE_INTERVAL: `${INTERVAL_MS}ms`,
     DURATION: "5s",
     ...(withContract && { CONTRACT: file("contract.json") }),
   });
   const [service, response] = [trend(summary, "ws_msg_service_ms"), trend(summary, "ws_msg_rtt_ms")];
   const delay = trend(summary, "ws_generator_delay_ms");
+  const loaded = cpuWhileHeld(usage, CONNECTIONS);
   return {
     contract: withContract ? "with" : "without",
     replies: count(summary, "ws_replies"),
@@ -110,7 +116,8 @@ async function soak(url: string, withContract: boolean) {
     "service p50, ms": round(service.p50!),
     "service p99, ms": round(service.p99!),
     "generator p99, ms": round(delay.p99!),
-    "CPU seconds": cpuSeconds,
+    "CPU of a message, µs": round((loaded.cpuSeconds * 1e6) / (loaded.seconds * MESSAGES_PER_SECOND)),
+    "CPU of the rest, s": round(cpuSeconds - loaded.cpuSeconds),
   };
 }
 
@@ -130,10 +137,19 @@ try {
     await server.stop();
   }
   console.table(rows);
-  for (const column of ["response p50, ms", "response p99, ms", "service p99, ms", "CPU seconds"] as const) {
-    const of = (contract: string) =>
-      rows.filter((row) => row.contract === contract).map((row) => row[column]);
-    const [without, withOne] = [of("without"), of("with")];
+  const columns = [
+    "response p50, ms",
+    "response p99, ms",
+    "service p99, ms",
+    "CPU of a message, µs",
+    "CPU of the rest, s",
+  ] as const;
+  const pairsOf = (column: (typeof columns)[number]) =>
+    ["without", "with"].map((contract) =>
+      rows.filter((row) => row.contract === contract).map((row) => row[column]),
+    ) as [number[], number[]];
+  for (const column of columns) {
+    const [without, withOne] = pairsOf(column);
     const { ratio, low, high } = differsBy(
       middleOf(without.map((value, i) => Math.log(withOne[i]! / value))),
     );
@@ -142,6 +158,11 @@ try {
       `${column}: median ${round(median(without))} without, ${round(median(withOne))} with; ratio ${ratio.toFixed(3)} (${low.toFixed(3)} to ${high.toFixed(3)}): ${word}`,
     );
   }
+  const [without, withOne] = pairsOf("CPU of a message, µs");
+  const { middle, half } = middleOf(without.map((value, i) => withOne[i]! - value));
+  console.log(
+    `checking a message: ${round(middle)} µs of processor time (${round(middle - half)} to ${round(middle + half)})`,
+  );
   const bound = rows.filter((row) => row["generator p99, ms"] > row["response p99, ms"] * GENERATOR_SHARE);
   if (bound.length > 0)
     console.log(

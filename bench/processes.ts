@@ -161,6 +161,17 @@ export function heldBytes(usage: readonly Usage[], descriptors: number): number 
   return median(holding.slice(holding.length / 2).map(({ residentBytes }) => residentBytes));
 }
 
+/** What a process computed while it held at least so many descriptors, and how long that was: no start, and no end. */
+export function cpuWhileHeld(usage: readonly Usage[], descriptors: number) {
+  const holding = usage.filter((at) => at.descriptors >= descriptors);
+  const [first, last] = [holding[0], holding.at(-1)];
+  if (first === undefined || last === undefined || last.atMs - first.atMs < 1_000)
+    throw new Error(
+      `expected ${descriptors} descriptors to be held for a second, got ${holding.length} samples`,
+    );
+  return { seconds: (last.atMs - first.atMs) / 1_000, cpuSeconds: last.cpuSeconds - first.cpuSeconds };
+}
+
 /** A script's variables as k6's flags. */
 export const variables = (given: Readonly<Record<string, string | number>>): string[] =>
   Object.entries(given).flatMap(([name, value]) => ["-e", `${name}=${value}`]);

@@ -60,6 +60,9 @@ func (a *acceptor) value(n *node, i, depth int) (end int, said answer) {
 		if end, said = a.value(n.all[0], i, depth); end < 0 || said == unsure {
 			return end, unsure
 		}
+		if !n.combines {
+			return end, said
+		}
 		return end, worse(said, a.combined(n, n.all[1:], i, depth))
 	}
 	switch c := a.text[i]; {
@@ -78,6 +81,9 @@ func (a *acceptor) value(n *node, i, depth int) (end int, said answer) {
 	}
 	if end < 0 || said == unsure {
 		return end, unsure
+	}
+	if !n.combines {
+		return end, said
 	}
 	return end, worse(said, a.combined(n, n.all, i, depth))
 }
@@ -199,7 +205,7 @@ func (a *acceptor) object(n *node, i, depth int) (int, answer) {
 			return -1, unsure
 		}
 		var next answer
-		if m := n.members[unsafe.String(unsafe.SliceData(name), len(name))]; m != nil {
+		if m, ok := n.byName.find(unsafe.String(unsafe.SliceData(name), len(name))); ok {
 			if had[m.index/64]&(1<<(m.index%64)) != 0 {
 				return -1, unsure // which of the two counts, the validator's reader decides
 			}
@@ -313,7 +319,7 @@ func (a *acceptor) string(n *node, i int) (int, answer) {
 		text = a.plain
 	}
 	if n.scalars != nil {
-		item, ok := n.scalars.texts[unsafe.String(unsafe.SliceData(text), len(text))]
+		item, ok := n.scalars.byText.find(unsafe.String(unsafe.SliceData(text), len(text)))
 		if !ok {
 			return end, invalid
 		}
@@ -330,7 +336,7 @@ func (a *acceptor) string(n *node, i int) (int, answer) {
 	if n.pattern != nil && !n.pattern.MatchString(unsafe.String(unsafe.SliceData(text), len(text))) {
 		return end, invalid
 	}
-	if n.format != nil && n.format.Validate(string(text)) != nil {
+	if n.format != nil && !(n.format.Name == "date-time" && isPlainDateTime(text)) && n.format.Validate(string(text)) != nil {
 		return end, invalid
 	}
 	return end, said
@@ -399,6 +405,9 @@ func plainNumber(digits []byte) (value float64, whole, ok bool) {
 	}
 	if negative {
 		n = -n
+	}
+	if places == 0 {
+		return float64(n), true, true
 	}
 	value = float64(n) / math.Pow10(places)
 	return value, value == math.Trunc(value), true

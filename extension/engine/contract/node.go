@@ -14,16 +14,20 @@ type node struct {
 	// does not, it accepts nothing.
 	exact bool
 	// bare says that the schema says nothing itself, but for the first of all.
-	bare    bool
-	always  bool // true accepts all
-	never   bool // false accepts nothing
-	types   types
-	scalars *scalars // of enum or const
+	bare bool
+	// combines says that schemas hold for the same value, but for the first of all
+	// where bare.
+	combines bool
+	always   bool // true accepts all
+	never    bool // false accepts nothing
+	types    types
+	scalars  *scalars // of enum or const
 
 	members  map[string]*member
-	required []uint8 // indexes of members
-	rest     *node   // of members that have no schema of their own; nil for any
-	closed   bool    // there may be no others
+	byName   names[*member] // members, as finish leaves them
+	required []uint8        // indexes of members
+	rest     *node          // of members that have no schema of their own; nil for any
+	closed   bool           // there may be no others
 
 	prefix    []*node
 	items     *node // of those after prefix; nil for any
@@ -79,6 +83,7 @@ var typeNames = map[string]types{
 // coverage, -1 for none.
 type scalars struct {
 	texts                map[string]int
+	byText               names[int] // texts, as finish leaves them
 	numbers              map[float64]int
 	null, isTrue, isFlse int
 	has                  [3]bool // null, true, false
@@ -322,6 +327,11 @@ func (c *Contract) finish() {
 	var inexact []*node
 	for _, n := range c.nodes {
 		n.bare = n.isBare()
+		n.combines = len(n.all) > 1 || len(n.all) == 1 && !n.bare || len(n.any)+len(n.one) > 0 || n.not != nil || n.when != nil
+		n.byName = newNames(n.members)
+		if n.scalars != nil {
+			n.scalars.byText = newNames(n.scalars.texts)
+		}
 		for _, one := range n.applied() {
 			if one != nil {
 				appliedBy[one] = append(appliedBy[one], n)

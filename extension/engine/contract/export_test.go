@@ -1,0 +1,6 @@
+package contract
+
+// For the tests outside the package, which may use what is built on it.
+const Orders = orders
+
+var Kilobyte = kilobyte
