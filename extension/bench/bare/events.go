@@ -22,13 +22,15 @@ type eventFigures struct {
 	Streams   int64 `json:"streams"`
 	Published int64 `json:"published"`
 	Sent      int64 `json:"deliveriesSent"`
+	// CPUSeconds is the processor time of the process.
+	CPUSeconds float64 `json:"cpuSeconds"`
 	// Written is, of each stream with known times, when the write of each event
 	// began and when it had returned, in nanoseconds since 1970.
 	Written map[string][][2]int64 `json:"written"`
 }
 
-// eventServer is rooms as event streams: a message posted to one goes to all who read it, with
-// the server's timestamp. GET /clocked writes events at known times to whoever asks at once.
+// eventServer is rooms as event streams, and as WebSockets for who asks for one: a message posted
+// to one goes to all who read it, with the server's timestamp. GET /clocked writes events at known times to whoever asks at once.
 type eventServer struct {
 	mu      sync.Mutex
 	rooms   map[string][]io.Writer
@@ -43,6 +45,10 @@ func events() (*eventFigures, error) {
 	s := &eventServer{rooms: map[string][]io.Writer{}, figures: eventFigures{Written: map[string][][2]int64{}}, stopped: make(chan struct{})}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /rooms/{room}", func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Sec-WebSocket-Key") != "" {
+			s.join(r.PathValue("room"), upgraded(w, r))
+			return
+		}
 		if r.ProtoMajor == 1 {
 			s.join(r.PathValue("room"), hijacked(w))
 			return
@@ -71,7 +77,17 @@ func events() (*eventFigures, error) {
 	defer s.mu.Unlock()
 	close(s.stopped)
 	server.Close()
+	s.figures.CPUSeconds = processorTime()
 	return &s.figures, nil
+}
+
+// processorTime is that of the process so far, in seconds.
+func processorTime() float64 {
+	var used syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+		panic(err) // it cannot fail for one's own process
+	}
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano()).Seconds()
 }
 
 // hijacked is a stream, open, whose connection is the caller's. What the client
@@ -122,10 +138,16 @@ func (s *eventServer) publish(room string, body []byte) {
 	defer s.mu.Unlock()
 	s.figures.Published++
 	micros := time.Now().UnixMicro()
-	event := fmt.Appendf(nil, "id: %d\ndata: {\"type\":\"message\",\"room\":%q,\"id\":%s,\"publisher\":%s,\"publisherSeq\":%s,\"payload\":%s,\"timestamp\":%d.%03d}\n\n",
-		s.figures.Published, room, given["id"], given["publisher"], given["seq"], given["payload"], micros/1000, micros%1000)
+	data := fmt.Appendf(nil, "{\"type\":\"message\",\"room\":%q,\"id\":%s,\"publisher\":%s,\"publisherSeq\":%s,\"payload\":%s,\"timestamp\":%d.%03d}",
+		room, given["id"], given["publisher"], given["seq"], given["payload"], micros/1000, micros%1000)
+	event := fmt.Appendf(nil, "id: %d\ndata: %s\n\n", s.figures.Published, data)
+	frame := textFrame(fmt.Appendf(nil, `{"event":"message","id":"%d","data":%s}`, s.figures.Published, data))
 	for _, c := range s.rooms[room] {
-		if _, err := c.Write(event); err == nil {
+		message := event
+		if _, is := c.(socket); is {
+			message = frame
+		}
+		if _, err := c.Write(message); err == nil {
 			s.figures.Sent++
 		}
 	}

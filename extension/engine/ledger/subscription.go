@@ -235,8 +235,8 @@ func (t *track) fill(sequence uint64, of *withheld) bool {
 	return true
 }
 
-// lacking is how many publications that were due below end did not come, without those that are
-// excused; see [withheld.excused].
+// lacking is how many publications that were due below end did not come, without the ones that
+// [withheld.excused] counts.
 func (t *track) lacking(end uint64, of *withheld, pending bool) (publications uint64) {
 	if t.first >= end {
 		return 0

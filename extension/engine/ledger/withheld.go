@@ -7,7 +7,7 @@ import (
 )
 
 // withheld is what a stream's subscribers are not owed, or not yet: publications that wait for the
-// server's word, and those that it did not take. The zero value is empty.
+// server's word, and publications that it did not take. The zero value is empty.
 type withheld struct {
 	some    atomic.Bool // spares the lock where all are taken at once
 	mu      sync.Mutex
@@ -34,8 +34,8 @@ func (w *withheld) answered(sequence uint64, taken bool) {
 	w.some.Store(len(w.pending)+len(w.untaken) > 0)
 }
 
-// excused is how many of the publications in s nobody is to blame for not having, those without
-// an answer included if pending says so.
+// excused is how many publications in s were not taken. If pending is true, publications without an
+// answer count, too.
 func (w *withheld) excused(s span, pending bool) (publications uint64) {
 	if !w.some.Load() || s.begin >= s.end {
 		return 0
