@@ -46,7 +46,12 @@ export const StreamFormatSchema = v.strictObject(
     error: v.exactOptional(
       v.pipe(Conditions, v.description("A message that says that the model failed, or several such.")),
     ),
-    errorText: v.exactOptional(v.pipe(Pointer, v.description("Where that says why."))),
+    errorText: v.exactOptional(
+      v.pipe(
+        v.union([Pointer, v.array(Pointer)], "a JSON Pointer or a list of them"),
+        v.description("Where that says why, or several such places: the first with a text counts."),
+      ),
+    ),
     body: v.pipe(
       v.union([v.record(v.string(), v.unknown()), v.array(v.unknown())], "a JSON object or list"),
       v.description(
@@ -101,7 +106,7 @@ export const STREAM_FORMATS = {
       { where: { "/data/type": "response.incomplete" } },
     ],
     error: [{ where: { "/data/type": "error" } }, { where: { "/data/type": "response.failed" } }],
-    errorText: "/data/message",
+    errorText: ["/data/message", "/data/response/error/message"],
     body: { model: "${model}", input: "${prompt}", max_output_tokens: "${max_tokens}", stream: true },
   },
   anthropic: {

@@ -24,8 +24,8 @@ type Format struct {
 	Done protocol.OneOrMore[protocol.ConditionSpec] `json:"done"`
 	// Error are messages that say that the model failed.
 	Error protocol.OneOrMore[protocol.ConditionSpec] `json:"error"`
-	// ErrorText is where it says why.
-	ErrorText string `json:"errorText"`
+	// ErrorText is where it says why; the first place with a text counts.
+	ErrorText protocol.OneOrMore[string] `json:"errorText"`
 }
 
 const (
@@ -42,16 +42,17 @@ const none = -1
 // compiled is a Format ready to read with.
 type compiled struct {
 	*protocol.Shape
-	content                   int // how many places from 0 on
-	tokens, prompt, errorText int
-	done, failures            int // how many conditions, in that order
+	content        int // how many places from 0 on
+	tokens, prompt int
+	errorTexts     []int
+	done, failures int // how many conditions, in that order
 }
 
 func (f *Format) compile() (*compiled, error) {
 	if len(f.Content) == 0 {
 		return nil, fmt.Errorf("tokens: Format.Content: want at least one JSON Pointer")
 	}
-	c := &compiled{content: len(f.Content), tokens: none, prompt: none, errorText: none, done: len(f.Done), failures: len(f.Error)}
+	c := &compiled{content: len(f.Content), tokens: none, prompt: none, done: len(f.Done), failures: len(f.Error)}
 	places := slices.Clone(f.Content)
 	place := func(pointer string, at *int) {
 		if pointer != "" {
@@ -61,7 +62,10 @@ func (f *Format) compile() (*compiled, error) {
 	}
 	place(f.Tokens, &c.tokens)
 	place(f.PromptTokens, &c.prompt)
-	place(f.ErrorText, &c.errorText)
+	c.errorTexts = make([]int, len(f.ErrorText))
+	for i, pointer := range f.ErrorText {
+		place(pointer, &c.errorTexts[i])
+	}
 	var err error
 	if c.Shape, err = protocol.CompileShape(places, slices.Concat(f.Done, f.Error)); err != nil {
 		return nil, fmt.Errorf("tokens: Format: %w", err)
@@ -85,9 +89,11 @@ func (c *compiled) read(r *protocol.ShapeReader, message []byte, binary bool) (m
 	r.Load(message, binary)
 	if c.holds(r, c.done, c.failures) {
 		m.failed = true
-		if c.errorText != none {
-			text := r.Text(c.errorText)
-			m.errorText = string(text[:min(len(text), mostErrorText)])
+		for _, place := range c.errorTexts {
+			if text := r.Text(place); len(text) > 0 {
+				m.errorText = string(text[:min(len(text), mostErrorText)])
+				break
+			}
 		}
 		return m
 	}

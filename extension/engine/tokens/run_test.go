@@ -32,7 +32,7 @@ var openAI = Format{
 		{Where: map[string]any{"/data/error/message": map[string]any{"exists": true}}},
 		{Where: map[string]any{"/data/error_type": map[string]any{"exists": true}}},
 	},
-	ErrorText: "/data/error/message",
+	ErrorText: protocol.OneOrMore[string]{"/data/error/message", "/data/response/error/message"},
 }
 
 // script is what a server says, a flush after each element.
@@ -326,14 +326,17 @@ func TestStreamsOverWebSocket(t *testing.T) {
 }
 
 func TestWhatServersSaidIsTold(t *testing.T) {
-	server := httptest.NewServer(script{role, fail})
-	defer server.Close()
-	var told []string
-	o := Options{Rate: 100, For: 50 * time.Millisecond}
-	o.Notice = func(_ int, o Outcome, text string) { told = append(told, o.String()+": "+text) }
-	load(t, enginetest.Start(t, engine.Options{Loops: 1}), server.URL, o)
-	if len(told) != 1 || told[0] != "error_event: out of memory" {
-		t.Errorf("told %q", told)
+	const elsewhere = "data: {\"error_type\":\"failed\",\"response\":{\"error\":{\"message\":\"out of memory\"}}}\n\n"
+	for _, event := range []string{fail, elsewhere} {
+		server := httptest.NewServer(script{role, event})
+		defer server.Close()
+		var told []string
+		o := Options{Rate: 100, For: 50 * time.Millisecond}
+		o.Notice = func(_ int, o Outcome, text string) { told = append(told, o.String()+": "+text) }
+		load(t, enginetest.Start(t, engine.Options{Loops: 1}), server.URL, o)
+		if len(told) != 1 || told[0] != "error_event: out of memory" {
+			t.Errorf("told %q of %s", told, event)
+		}
 	}
 }
 
