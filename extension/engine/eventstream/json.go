@@ -19,7 +19,8 @@ func appendJSON(dst []byte, e *Event) []byte {
 		dst = appendText(dst, e.ID)
 	}
 	dst = append(dst, `,"data":`...)
-	if data := e.Data; len(data) > 0 && jsontext.Valid(data) && utf8.Valid(data) {
+	// A browser decodes the stream before it looks at what is in it.
+	if data := Decoded(e.Data); len(data) > 0 && jsontext.Valid(data) {
 		dst = append(dst, data...)
 	} else {
 		dst = appendText(dst, data)
