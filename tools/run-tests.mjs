@@ -31,7 +31,8 @@ await orExit(async (signal) => {
   setMaxListeners(0, signal); // one for each file
   for (const part of parts) {
     if (part.files.length === 0) continue;
-    for await (const event of run({ ...part, signal })) {
+    // What a failed test leaves open, a server say, must not keep its file from ending.
+    for await (const event of run({ ...part, signal, forceExit: true })) {
       if (event.type === "test:fail") process.exitCode = 1;
       const counted = countIn(event);
       if (counted) summary.set(counted.name, (summary.get(counted.name) ?? 0) + counted.value);

@@ -133,6 +133,7 @@ async function record(
   file: string,
 ): Promise<void> {
   const server = await startServer({ faults: faults ?? {} });
+  cleanup.after(() => server.close());
   const { stderr, summary } = await runK6(cleanup, {
     k6: OUR_K6,
     scenario: "chat-soak",
@@ -144,7 +145,7 @@ async function record(
       RAMP_DOWN: "500ms",
       SESSION: "2s",
       PROBE_INTERVAL: "100ms",
-      REPLY_TIMEOUT: "500ms",
+      REPLY_TIMEOUT: "1500ms",
     },
     processEnv: Object.assign({}, ...servers.map(({ env }) => env)),
     args: [
@@ -154,7 +155,6 @@ async function record(
     ],
   });
   assert.equal(summary?.verdict, faults ? "fail" : "pass", stderr);
-  await server.close();
 }
 
 const baseline = (influx: Pick<InfluxServer, "out" | "env">, args: readonly string[]) =>

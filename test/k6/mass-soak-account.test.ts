@@ -86,8 +86,8 @@ const rows: Record<string, Row> = {
   },
   "replies late": {
     verdict: "fail",
-    env: { REPLY_TIMEOUT: "200ms" },
-    faults: { delay: 400 },
+    env: { REPLY_TIMEOUT: "800ms" },
+    faults: { delay: 1_200 },
     counts: (_, of) => ({
       ...wellHeld,
       ws_replies: 0,

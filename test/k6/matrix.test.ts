@@ -152,8 +152,8 @@ const soaks: Record<string, Row> = {
   "chat, replies late": {
     ...fail,
     path: "/ws/chat",
-    env: { REPLY_TIMEOUT: "200ms" },
-    faults: { delay: 400 },
+    env: { REPLY_TIMEOUT: "800ms" },
+    faults: { delay: 1_200 },
     counts: (_, of) => ({
       ...wellHeld,
       ws_replies: 0,

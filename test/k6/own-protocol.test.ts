@@ -166,7 +166,7 @@ test("what is tried first is understood the same way", async (t) => {
   assert.equal(code, 0, printed);
   assert.match(printed, /← 101, subprotocol pigeon.v3\n/);
   assert.match(printed, /\$\{seat\} is 1\n/);
-  assert.match(printed, /← 1 bytes {2}\?\n.*\n.*→ 1 bytes {2}!\n +. heartbeat/);
+  assert.match(printed, /← 1 byte {2}\?\n.*\n.*→ 1 byte {2}!\n +. heartbeat/);
   assert.match(printed, /9 bytes binary {2}#1 answer\n +. reply "answer" to probe 1, RTT/);
   assert.deepEqual({ answers: seen.answers, offences: seen.offences }, { answers: 3, offences: [] });
 });

@@ -103,7 +103,12 @@ describe("logins of swarms", { concurrency: true }, () => {
       [count(run.summary, "ws_logins"), count(run.summary, "ws_sessions_opened"), unseated],
       [seated - 1, seated - 1, 0],
     );
-    assert.equal(count(run.summary, "ws_replies"), echoes);
+    // A cut may overtake the echo before it.
+    const [replies, cuts] = [count(run.summary, "ws_replies"), count(run.summary, "ws_reconnects")];
+    assert.ok(
+      replies <= echoes && replies >= echoes - cuts,
+      `${replies} replies, ${echoes} echoes, ${cuts} cuts`,
+    );
   });
 
   test("one login is shared, used again, and renewed while it is good", async (t) => {

@@ -217,7 +217,11 @@ test("users take turns, a format and a body of one's own go over WebSocket, and 
   const of = (series: string) => count(summary!, series);
   const requests = of("token_requests");
   assert.ok(requests >= 4, `${requests}`);
-  assert.equal(asked[0], 'Bearer hunter2hunter2 {"say":"one","tone":"kind","n":"0"}');
+  // The users ask at one time.
+  assert.ok(
+    asked.slice(0, 2).includes('Bearer hunter2hunter2 {"say":"one","tone":"kind","n":"0"}'),
+    asked[0],
+  );
   assert.deepEqual(
     [asked.length, of("token_chunks"), of("token_output_tokens{basis:estimated}")],
     [requests, 3 * requests, 3 * requests],
