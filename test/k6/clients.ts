@@ -34,7 +34,7 @@ export const NO_PROXIES = Object.fromEntries(
   ]),
 );
 const PEOPLE = { CONNECTIONS: 3, RAMP: "0s", RAMP_DOWN: "0s", SESSION: "20s", DURATION: "3s" };
-const OFTEN = { PROFILE: "", PROBE_INTERVAL: "200ms", REPLY_TIMEOUT: "2s", CONNECT_TIMEOUT: "30s" };
+const OFTEN = { PROBE_INTERVAL: "200ms", REPLY_TIMEOUT: "2s", CONNECT_TIMEOUT: "30s" };
 
 export type Maker = (t: TestContext, url: string, how?: How) => Promise<Made>;
 

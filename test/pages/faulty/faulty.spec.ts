@@ -17,7 +17,8 @@ const rows = (page: Page) => page.getByTestId("message-list").locator("li");
 
 async function open(page: Page, query = ""): Promise<void> {
   await page.goto(`/chat?room=${room()}${query}`);
-  await expect(page.getByTestId("connected-indicator")).toBeVisible();
+  // No fault is in this: a busy machine may take its time.
+  await expect(page.getByTestId("connected-indicator")).toBeVisible({ timeout: 30_000 });
 }
 
 /** A page that has got two messages. */
