@@ -146,6 +146,8 @@ declare module "k6/x/realtime" {
   export interface FanOut {
     /** A protocol descriptor that has `publish` with `${id}`, and `delivery` with `id`. */
     protocol: object;
+    /** How publishers connect and what they speak. Default: as the subscribers. */
+    publisher?: Publisher;
     /** Whether the descriptor's `refresh` message opens each session, for servers that take the token in a message. */
     authenticate?: boolean;
     /** Rooms, a multiple of the shards, of which the subscribers are a multiple. Default 1. */
@@ -165,6 +167,16 @@ declare module "k6/x/realtime" {
     timeoutMs?: number;
     /** Subscribers of each shard that leave in a second, each to come back at once. Default 0. */
     churnPerSecond?: number;
+  }
+
+  /** Connections that publish and hear no deliveries. */
+  export interface Publisher {
+    /** A protocol descriptor that has `publish` with `${id}`, which that of the subscribers then needs not have. */
+    protocol: object;
+    /** URLs in the places of those of {@link SwarmOptions.servers}: of each, the path and the query count. */
+    servers: readonly string[];
+    /** What they offer instead of {@link SwarmOptions.subprotocols}. Default: nothing. */
+    subprotocols?: readonly string[];
   }
 
   /**

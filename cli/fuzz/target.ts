@@ -3,7 +3,7 @@
 import { authorityOf, bytesOf } from "../../lib/address.ts";
 import { type Identity, identities } from "../../lib/identity.ts";
 import { columnsWith, hasFailed, type LoggedIn, type Login } from "../../lib/login/login.ts";
-import { compile, type Protocol } from "../../lib/protocols/index.ts";
+import { compile, type Protocol, subscriberOf } from "../../lib/protocols/index.ts";
 import { overridden } from "../../lib/request.ts";
 import { type Settings, SettingsError } from "../../lib/settings.ts";
 import { redactUrl } from "../../lib/url.ts";
@@ -81,9 +81,10 @@ export async function aimOf(
     const columns = columnsWith(users.columns, given);
     const isNamed = [args.protocol, args["protocol-file"], env.PROTOCOL, env.PROTOCOL_FILE].some(Boolean);
     const source = args["protocol-file"] === undefined ? "PROTOCOL_FILE" : "--protocol-file";
-    const protocol = isNamed
+    const named = isNamed
       ? await protocolOf(settings, columns, { cwd, env, hosted }, source)
       : compile(NOTHING_KNOWN);
+    const protocol = named.publisher ? compile(subscriberOf(named.descriptor), columns) : named;
     requireOneConnection(protocol);
     const config =
       args.config === undefined ? {} : await readConfigFile("--config", String(args.config), cwd);

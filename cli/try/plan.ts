@@ -73,6 +73,11 @@ export async function planOf(
     if (publications > 0 && !protocol.descriptor.publish) {
       throw new UserError(`--publish: expected a protocol with "publish", got "${protocol.descriptor.name}"`);
     }
+    if (publications > 0 && protocol.publisher) {
+      throw new UserError(
+        `--publish: expected a protocol without "publisher", since try opens one connection, a subscriber's, got "${protocol.name}" with one`,
+      );
+    }
     const userAgent = await userAgentOf(identity.headers, env.K6_USER_AGENT ?? config.userAgent, env);
     return {
       what: {

@@ -49,11 +49,15 @@ func (s *shard) drivenBy(stop <-chan struct{}) <-chan error {
 // readProtocol compiles a descriptor, which lib/protocols has checked.
 func readProtocol(r *reader) *protocol.Protocol {
 	descriptor, _ := r.take("protocol")
+	top := r
+	for top.parent != nil {
+		top = top.parent
+	}
 	var columns []string
-	if table, ok := r.parent.fields["users"].(*userTable); ok {
+	if table, ok := top.fields["users"].(*userTable); ok {
 		columns = table.Columns
 	}
-	given, _ := r.parent.fields[loginVariables].([]any)
+	given, _ := top.fields[loginVariables].([]any)
 	for _, name := range given {
 		if name, is := name.(string); is && name != "token" {
 			columns = append(slices.Clip(columns), name)

@@ -2,6 +2,7 @@ package binding
 
 import (
 	"crypto/rand"
+	"fmt"
 	"math"
 	"strings"
 	"time"
@@ -18,7 +19,7 @@ import (
 
 // readFanOut checks what a script gave of a fan-out, nil for none. The shard
 // and what connections start from are known later.
-func readFanOut(r *reader, subscribers, shards int) (*fanout.Options, error) {
+func readFanOut(r *reader, subscribers int, q *requests) (*fanout.Options, error) {
 	if r.fields == nil {
 		return nil, nil
 	}
@@ -28,7 +29,7 @@ func readFanOut(r *reader, subscribers, shards int) (*fanout.Options, error) {
 			Rooms:       r.whole("rooms", 1, 1, maxConnections),
 			Publishers:  r.whole("publishers", 1, 0, maxConnections),
 			Rate:        r.number("publicationsPerSecond", 1, 1e-3, 1e6),
-			Shards:      shards,
+			Shards:      q.shards,
 		},
 		Payload:      []byte(strings.Repeat("x", r.whole("payloadBytes", 0, 0, 1<<24))),
 		For:          r.neededMilliseconds("forMs", 1),
@@ -36,14 +37,38 @@ func readFanOut(r *reader, subscribers, shards int) (*fanout.Options, error) {
 		Churn:        r.number("churnPerSecond", 0, 0, 1e6),
 		Authenticate: r.boolean("authenticate"),
 		// Unique among the processes that may publish into the same rooms.
-		Name:     strings.ToLower(rand.Text()[:10]),
-		Protocol: readProtocol(r),
+		Name:       strings.ToLower(rand.Text()[:10]),
+		Protocol:   readProtocol(r),
+		Publishing: readPublisher(r.object("publisher"), subscribers, q),
 	}
 	r.finish()
 	if r.parent.err != nil {
 		return nil, nil
 	}
+	if o.Publishing == nil {
+		o.Publishing = o.Protocol
+	}
 	return o, o.Check()
+}
+
+// readPublisher reads how publishers connect and what they speak, nil where that
+// is as subscribers do.
+func readPublisher(r *reader, subscribers int, q *requests) *protocol.Protocol {
+	if r.fields == nil {
+		return nil
+	}
+	q.publishers = &offer{}
+	q.publishersFrom = subscribers
+	for _, url := range r.texts("servers") {
+		r.fail(q.publishers.addServer(url, r.of, q.variables))
+	}
+	if got, want := len(q.publishers.paths), len(q.paths); got != want && r.err == nil {
+		r.wrong("servers", fmt.Sprintf("as many URLs as there are servers (%d)", want), got)
+	}
+	readSubprotocols(r, q.publishers, q.variables)
+	p := readProtocol(r)
+	r.finish()
+	return p
 }
 
 // shardFanOut is a shard's fan-out.
@@ -54,7 +79,7 @@ type shardFanOut struct {
 
 func newFanOut(e *engine.Engine, state *lib.State, o *options, shard int, checking *contract.Checking, heard *notices) (*shardFanOut, error) {
 	f := *o.fanOut
-	p, err := newPoster(state, o, "publish.http.path", f.Protocol.PublishHTTP, f.Timeout)
+	p, err := newPoster(state, o, "publish.http.path", f.Publishing.PublishHTTP, f.Timeout)
 	if err != nil {
 		return nil, err
 	}
@@ -62,6 +87,15 @@ func newFanOut(e *engine.Engine, state *lib.State, o *options, shard int, checki
 	f.Plan.Shard = shard
 	f.Unwritable, f.Complain, f.Checking = heard.unwritable, heard.complaintsOf(o.request), checking
 	f.Variables = o.request.valuesFor(f.Protocol, shard)
+	if f.Publishing != f.Protocol {
+		subscribers, publishers := f.Variables, o.request.valuesFor(f.Publishing, shard)
+		f.Variables = func(connection int) []string {
+			if f.Plan.IsPublisher(connection) {
+				return publishers(connection)
+			}
+			return subscribers(connection)
+		}
+	}
 	run, err := fanout.New(e, f)
 	return &shardFanOut{run, p}, err
 }

@@ -11,6 +11,7 @@ import (
 	"xk6-realtime/engine"
 	"xk6-realtime/engine/fanout"
 	"xk6-realtime/engine/probing"
+	"xk6-realtime/engine/protocol"
 	"xk6-realtime/engine/swarm"
 )
 
@@ -102,12 +103,14 @@ func readOptions(given any) (*options, error) {
 	}
 	o.request.isHTTP2 = o.swarm.StreamsPerConnection > 0
 	var err error
-	if o.fanOut, err = readFanOut(r.object("fanOut"), o.swarm.Connections, o.swarm.Shards); err != nil {
+	if o.fanOut, err = readFanOut(r.object("fanOut"), o.swarm.Connections, o.request); err != nil {
 		r.fail(err)
 	}
 	if o.fanOut != nil {
-		r.fail(o.request.checkVariables(o.fanOut.Protocol.Variables))
-		r.fail(o.request.checkOneWay(o.fanOut.Protocol))
+		for _, p := range []*protocol.Protocol{o.fanOut.Protocol, o.fanOut.Publishing} {
+			r.fail(o.request.checkVariables(p.Variables))
+			r.fail(o.request.checkOneWay(p))
+		}
 		o.swarm.Connections = o.fanOut.Plan.Connections()
 		o.swarm.Hold = untilDone
 	}
@@ -144,7 +147,7 @@ func (o *options) readCommon(r *reader, logins []string) {
 	readUserColumns(r, o.request.variables)
 	readLoginVariables(r, o.request, logins)
 	readHeaders(r, o.request)
-	readSubprotocols(r, o.request)
+	readSubprotocols(r, &o.request.offer, o.request.variables)
 }
 
 // readPace takes rate, or batchSize with batchDelayMs.
@@ -264,13 +267,13 @@ func readHeaders(r *reader, q *requests) {
 	headers.finish()
 }
 
-func readSubprotocols(r *reader, q *requests) {
+func readSubprotocols(r *reader, to *offer, known map[string]variable) {
 	for _, name := range r.texts("subprotocols") {
-		t, err := compile(name, q.variables)
+		t, err := compile(name, known)
 		if err != nil {
 			r.fail(fmt.Errorf("%s.subprotocols: %w", r.of, err))
 		}
-		q.protocols = append(q.protocols, t)
+		to.protocols = append(to.protocols, t)
 	}
 }
 

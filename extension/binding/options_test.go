@@ -1,6 +1,7 @@
 package binding
 
 import (
+	"fmt"
 	"maps"
 	"strings"
 	"testing"
@@ -58,6 +59,12 @@ func TestWrongOptionsAreRefused(t *testing.T) {
 		maps.Copy(good, object(fields...))
 		return good
 	}
+	rooms := func(fields ...any) map[string]any {
+		good := object("forMs", int64(1), "protocol", object("name", "rooms", "publish", object("send", "${id}"),
+			"delivery", object("where", object("/t", "m"), "id", "/id")))
+		maps.Copy(good, object(fields...))
+		return good
+	}
 	tests := []struct {
 		name    string
 		changes map[string]any
@@ -106,9 +113,18 @@ func TestWrongOptionsAreRefused(t *testing.T) {
 		{"a protocol without a probe", object("probing", probes("protocol", object("name", "mute"))), `Swarm.probing.protocol: expected one with a probe, got "mute"`},
 		{"a protocol whose variable is not given", object("probing", probes("protocol", object("name", "own", "path", "/${room}",
 			"probe", object("send", "${id}"), "reply", []any{object("name", "r", "match", "whole")}))), `Swarm.variables: expected "room"`},
-		{"probes beside a fan-out", object("probing", probes(), "fanOut", object("forMs", int64(1), "protocol", object("name", "rooms",
-			"publish", object("send", "${id}"), "delivery", object("where", object("/t", "m"), "id", "/id")))),
+		{"probes beside a fan-out", object("probing", probes(), "fanOut", rooms()),
 			"Swarm.probing: expected nothing beside fanOut, got both"},
+		{"publishers within the protocol", object("fanOut", rooms("protocol", object("name", "rooms", "publisher", object()))),
+			"Swarm.fanOut.protocol: publisher: want a descriptor of its own"},
+		{"publishers that publish nothing", object("fanOut", rooms("publisher", object("servers", []any{"ws://a/pub"}, "protocol", object("name", "mute")))),
+			`want one with a publish message, got "mute"`},
+		{"publishers without a server", object("fanOut", rooms("publisher", object("protocol", object("name", "mute")))),
+			"Swarm.fanOut.publisher.servers: expected as many URLs as there are servers (1), got 0"},
+		{"publishers with a variable that is not given", object("fanOut", rooms("publisher", object("servers", []any{"ws://a/${nobody}"}, "protocol", object("name", "mute")))),
+			`Swarm.fanOut.publisher.servers: ws://a: unknown variable "nobody"`},
+		{"an unknown option of publishers", object("fanOut", rooms("publisher", object("servers", []any{"ws://a"}, "protocol", object("name", "mute"), "path", "/"))),
+			"Swarm.fanOut.publisher.path: unknown option, expected one of servers, subprotocols, protocol"},
 		{"a subprotocol that is none", object("subprotocols", []any{"a b"}), `subprotocol "a b"`},
 	}
 	for _, test := range tests {
@@ -152,5 +168,33 @@ func TestEachConnectionAsksForItself(t *testing.T) {
 	}
 	if user := o.request.value("user", 7); user != "user-7" {
 		t.Errorf("user %q, want user-7", user)
+	}
+}
+
+func TestPublishersAskForTheirOwnPath(t *testing.T) {
+	object := func(fields ...any) map[string]any {
+		m := map[string]any{}
+		for ; len(fields) > 0; fields = fields[2:] {
+			m[fields[0].(string)] = fields[1]
+		}
+		return m
+	}
+	hears := object("name", "hears", "delivery", object("where", object("/t", "m"), "id", "/id"))
+	speaks := object("name", "speaks", "publish", object("send", "${id} ${room}"))
+	o, err := readOptions(map[string]any{
+		"servers": []any{"ws://a/sub/${room}", "ws://b/other/${room}"}, "connections": int64(4), "rate": int64(1),
+		"variables": object("room", []any{"r0", "r1"}, "who", "w${connection}"), "subprotocols": []any{"v1"},
+		"fanOut": object("forMs", int64(1), "rooms", int64(2), "publishers", int64(2), "protocol", hears, "publisher",
+			object("servers", []any{"ws://a/pub/${room}", "ws://b/more/${who}"}, "subprotocols", []any{"p1"}, "protocol", speaks)),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for connection, want := range []string{"/sub/r0 [v1]", "/other/r1 [v1]", "/sub/r0 [v1]", "/other/r1 [v1]", "/pub/r0 [p1]", "/more/w5 [p1]"} {
+		var r handshake.Request
+		o.request.fill(connection, &r)
+		if got := fmt.Sprint(r.Path, " ", r.Protocols); got != want {
+			t.Errorf("connection %d asks for %s, want %s", connection, got, want)
+		}
 	}
 }

@@ -23,14 +23,51 @@ var variableName = regexp.MustCompile(`^[A-Za-z_]\w*$`)
 // of connections that a script opens one by one, by the same rules: the table
 // lib/request-fixtures.json holds both to them.
 type requests struct {
+	offer
+	publishers     *offer // of connections that only publish; nil where it is the same
+	publishersFrom int    // the first of them
+	fields         []field
+	variables      map[string]variable
+	logins         *loginValues // nil where no logins come first
+	shards         int
+	isStream       bool // of events, not a WebSocket's handshake
+	isHTTP2        bool
+}
+
+// offer is where connections go on their servers, and the subprotocols that they
+// offer there.
+type offer struct {
 	paths     []template // by server
 	protocols []template
-	fields    []field
-	variables map[string]variable
-	logins    *loginValues // nil where no logins come first
-	shards    int
-	isStream  bool // of events, not a WebSocket's handshake
-	isHTTP2   bool
+}
+
+// addServer takes the path of the URL of a server, whose origin is known.
+func (o *offer) addServer(url, of string, known map[string]variable) error {
+	s, err := parseServer(url)
+	if err == nil {
+		err = o.addPath(s, known)
+	}
+	if err != nil {
+		return fmt.Errorf("%s.servers: %w", of, err)
+	}
+	return nil
+}
+
+func (o *offer) addPath(s server, known map[string]variable) error {
+	t, err := compile(s.path, known)
+	if err != nil {
+		return fmt.Errorf("%s: %w", s.origin, err)
+	}
+	o.paths = append(o.paths, t)
+	return nil
+}
+
+// offerOf is a connection's.
+func (q *requests) offerOf(connection int) *offer {
+	if q.publishers != nil && connection >= q.publishersFrom {
+		return q.publishers
+	}
+	return &q.offer
 }
 
 // field is a header field.
@@ -136,20 +173,11 @@ func (q *requests) addServer(url string) error {
 	s, err := parseServer(url)
 	if err == nil {
 		q.isStream = s.isStream
-		err = q.addPath(s)
+		err = q.addPath(s, q.variables)
 	}
 	if err != nil {
 		return fmt.Errorf("Swarm.servers: %w", err)
 	}
-	return nil
-}
-
-func (q *requests) addPath(s server) error {
-	t, err := compile(s.path, q.variables)
-	if err != nil {
-		return fmt.Errorf("%s: %w", s.origin, err)
-	}
-	q.paths = append(q.paths, t)
 	return nil
 }
 
@@ -176,10 +204,16 @@ func (q *requests) setDefault(name, value string) {
 // check tries the requests, so that a header that cannot be sent is told before
 // any connection: the first connection's, and each value that stands in others.
 func (q *requests) check(of string) error {
-	r := handshake.Request{Host: "localhost"}
-	q.fill(0, &r)
-	if err := try(&r, q.isStream, q.isHTTP2); err != nil {
-		return fmt.Errorf("%s: %w", of, err)
+	first := []int{0}
+	if q.publishers != nil {
+		first = append(first, q.publishersFrom)
+	}
+	for _, connection := range first {
+		r := handshake.Request{Host: "localhost"}
+		q.fill(connection, &r)
+		if err := try(&r, q.isStream, q.isHTTP2); err != nil {
+			return fmt.Errorf("%s: %w", of, err)
+		}
 	}
 	for _, f := range q.fields {
 		for _, p := range f.value {
@@ -211,11 +245,12 @@ func try(r *handshake.Request, isStream, isHTTP2 bool) (err error) {
 
 // fill makes the request of a connection.
 func (q *requests) fill(connection int, r *handshake.Request) {
+	o := q.offerOf(connection)
 	if r.Path = q.logins.at(connection).path; r.Path == "" {
-		r.Path = q.render(q.paths[connection%len(q.paths)], connection, percentEncoded)
+		r.Path = q.render(o.paths[connection%len(o.paths)], connection, percentEncoded)
 	}
 	r.Protocols = r.Protocols[:0]
-	for _, name := range q.protocols {
+	for _, name := range o.protocols {
 		if offer := q.render(name, connection, asItIs); offer != "" {
 			r.Protocols = append(r.Protocols, offer)
 		}

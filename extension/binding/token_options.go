@@ -66,7 +66,7 @@ func (o *tokenOptions) readServer(url string) error {
 	if err == nil {
 		o.tokens.Endpoint, o.tokens.EventStream = s.endpoint, s.isStream
 		o.request.isStream = s.isStream
-		err = o.request.addPath(s)
+		err = o.request.addPath(s, o.request.variables)
 	}
 	if err != nil {
 		return fmt.Errorf("TokenStreams.server: %w", err)

@@ -21,7 +21,7 @@ import { PROBE_METRICS } from "./probes.ts";
 import { publishWhenDue, randomMark } from "./publish.ts";
 import { Reader, type Room } from "./reader.ts";
 import { realtime } from "./realtime.ts";
-import { requireProbe, requirePublications } from "./requirements.ts";
+import { requireOneConnection, requireProbe, requirePublications } from "./requirements.ts";
 import { scenario } from "./scenario.ts";
 import type { ScenarioSpec } from "./scenario-spec.ts";
 import { engineSocket } from "./socket.ts";
@@ -92,6 +92,7 @@ export function backpressure<N extends SettingName>(spec: BackpressureSpec<N>) {
   return scenario(withNeeds, BACKPRESSURE_METRICS, (settings, protocol) => {
     const { EXPECT, CONNECT_TIMEOUT, REPLY_TIMEOUT, PAYLOAD_BYTES } = settings as unknown as Settings<Needs>;
     const trial = trialOf(spec.trial(settings as unknown as Settings<N>));
+    requireOneConnection(protocol, spec.name);
     requireProbe(protocol);
     requirePublications(protocol);
     const allowed = expectedOutcomes(EXPECT);

@@ -1,5 +1,6 @@
 import { RoomOrder } from "../order.ts";
 import { Grid } from "../pacing.ts";
+import type { Effect, Protocol } from "../protocols/index.ts";
 import {
   type NoSettings,
   type OwnSettings,
@@ -62,10 +63,11 @@ export function ordering<N extends SettingName = never, O extends OwnSettings = 
       throw new SettingsError(`ROOMS: expected at most CONNECTIONS (${talk.connections}), got ${talk.rooms}`);
     }
     const timing = { payload: "x".repeat(PAYLOAD_BYTES), connect: CONNECT_TIMEOUT, drain: REPLY_TIMEOUT };
+    const { publisher } = protocol;
     return {
-      load: `${talk.connections} connections in ${talk.rooms} ${talk.rooms === 1 ? "room" : "rooms"}, each publishing every ${formatDuration(talk.interval)} for ${formatDuration(talk.duration)}`,
+      load: `${talk.connections} connections${publisher ? " and a publisher for each" : ""} in ${talk.rooms} ${talk.rooms === 1 ? "room" : "rooms"}, each publishing every ${formatDuration(talk.interval)} for ${formatDuration(talk.duration)}`,
       size: talk.rooms,
-      connections: talk.connections,
+      connections: (publisher ? 2 : 1) * talk.connections,
       variables: () => ({ room: "load-test-order-0-check" }),
       duration: ms(talk.duration + timing.drain),
       longest: ms(timing.connect + talk.duration + timing.drain),
@@ -105,14 +107,15 @@ async function driveRoom(
   const latestEnd = ms(origin + 2 * (connect + duration + drain));
   const joined: Promise<unknown>[] = [];
 
-  const members = indices.map((index, subscriber) => {
+  /** A connection, and what it does with what it hears. */
+  const join = (index: number, as: Protocol, hear: (effect: Effect) => void) => {
     let ready = () => {};
     const isReady = new Promise<void>((resolve) => {
       ready = resolve;
     });
     const connection = new Connection({
-      ...identity(index, { room: `load-test-order-${room}-${mark}` }),
-      protocol,
+      ...identity(index, { room: `load-test-order-${room}-${mark}` }, as),
+      protocol: as,
       replyTimeout: drain,
       intended: origin,
       connectBy: ms(origin + connect),
@@ -120,25 +123,35 @@ async function driveRoom(
       record,
       observe(effect) {
         if (effect.kind === "ready") ready();
-        if (effect.kind !== "delivery") return;
-        const [owner, publisher, seq] = (effect.id ?? "").split("-");
-        const arrival = owner === mark ? order.arrive(subscriber, Number(publisher), Number(seq)) : "foreign";
-        if (arrival !== "in-order") record(`ws_messages_${arrival}`, 1);
-        if (arrival === "foreign" || arrival === "duplicated") return;
-        const lag = effect.at - dueTimes[Number(publisher)]![Number(seq) - 1]!;
-        record("ws_fanout_lag_ms", lag);
-        record("ws_delivery_success_rate", true); // what has not come by the end has failed
+        hear(effect);
       },
     });
     joined.push(Promise.race([isReady, connection.outcome]));
     return connection;
-  });
+  };
+  const members = indices.map((index, subscriber) =>
+    join(index, protocol, (effect) => {
+      if (effect.kind !== "delivery") return;
+      const [owner, publisher, seq] = (effect.id ?? "").split("-");
+      const arrival = owner === mark ? order.arrive(subscriber, Number(publisher), Number(seq)) : "foreign";
+      if (arrival !== "in-order") record(`ws_messages_${arrival}`, 1);
+      if (arrival === "foreign" || arrival === "duplicated") return;
+      const lag = effect.at - dueTimes[Number(publisher)]![Number(seq) - 1]!;
+      record("ws_fanout_lag_ms", lag);
+      record("ws_delivery_success_rate", true); // what has not come by the end has failed
+    }),
+  );
+  const { publisher: publishing } = protocol;
+  /** Everybody, unless publishers have connections of their own. */
+  const publishers = publishing
+    ? indices.map((index) => join(connections + index, publishing, () => {}))
+    : members;
 
   // A publication made before everybody has joined would be due to some only.
   await Promise.all(joined);
   const start = now();
   const present = members.map(({ open }) => open);
-  await Promise.all(members.map((member, publisher) => publishAll(member, publisher)));
+  await Promise.all(publishers.map((connection, publisher) => publishAll(connection, publisher)));
   await sleepUntil(ms(Math.max(start + duration, now()) + drain));
   for (const { publisher, seq } of untaken) order.withdraw(publisher, seq);
   for (const [subscriber, member] of members.entries()) {
@@ -150,18 +163,19 @@ async function driveRoom(
     }
     member.finish();
   }
-  await Promise.all(members.map(({ closed }) => closed));
+  for (const publisher of publishers) publisher.finish();
+  await Promise.all([...members, ...publishers].map(({ closed }) => closed));
 
-  function publishAll(member: Connection, publisher: number): Promise<void> {
+  function publishAll(connection: Connection, publisher: number): Promise<void> {
     const phase = Math.random() * interval;
     const grid = new Grid(ms(start + phase), interval, ms(start + duration));
     return publishWhenDue(grid, record, (due) => {
-      if (!member.open) return "over";
+      if (!connection.open) return "over";
       const seq = order.next(publisher);
       dueTimes[publisher]!.push(due);
       const publication = { publisher, seq };
       untaken.add(publication);
-      void member.publish({ id: `${mark}-${publisher}-${seq}`, seq, payload }).then((isTaken) => {
+      void connection.publish({ id: `${mark}-${publisher}-${seq}`, seq, payload }).then((isTaken) => {
         if (isTaken) untaken.delete(publication);
       });
       return "published";

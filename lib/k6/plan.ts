@@ -84,6 +84,6 @@ export interface Shard {
   readonly of: number;
   readonly protocol: Protocol;
   readonly record: Record;
-  /** How connection `connection` of the run presents itself. */
-  identity(connection: number, variables?: { readonly [name: string]: string }): Identity;
+  /** How connection `connection` of the run presents itself; `as` is {@link protocol} (default) or its `publisher`. */
+  identity(connection: number, variables?: { readonly [name: string]: string }, as?: Protocol): Identity;
 }

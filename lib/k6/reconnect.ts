@@ -18,7 +18,7 @@ import { CONNECTION_METRICS, Connection } from "./connection.ts";
 import type { Shard } from "./plan.ts";
 import { Posts } from "./posts.ts";
 import { publishWhenDue, randomMark } from "./publish.ts";
-import { requirePublications } from "./requirements.ts";
+import { requireOneConnection, requirePublications } from "./requirements.ts";
 import { scenario } from "./scenario.ts";
 import type { ScenarioSpec } from "./scenario-spec.ts";
 
@@ -82,6 +82,7 @@ export function reconnect<N extends SettingName = never, O extends OwnSettings =
       backoff: durationsOf<Backoff>(given.backoff, "base", "cap"),
     };
     requirePublications(protocol);
+    requireOneConnection(protocol, spec.name);
     if (rooms.replay === "required" && !resumes(protocol, settings as Settings<"WS_URL" | "HEADERS">)) {
       throw new SettingsError(
         `PROTOCOL: expected a protocol with "resume" or with \${lastSeq} before it is ready, or REPLAY=optional, got "${protocol.name}" without`,

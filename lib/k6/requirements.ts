@@ -54,6 +54,21 @@ export function requireDescriptor({ name, inCode }: Protocol, scenario: string):
   );
 }
 
+/** Scenarios whose publishers may have connections of their own. */
+const TAKES_PUBLISHER = ["fan-out", "ordering"] as const;
+
+/**
+ * Who publishes and hears of it on one connection has no second one to publish on.
+ *
+ * @throws {@link SettingsError} naming the scenarios that take a descriptor with a `publisher`
+ */
+export function requireOneConnection({ name, descriptor }: Protocol, scenario: string): void {
+  if (!descriptor.publisher) return;
+  throw new SettingsError(
+    `PROTOCOL_FILE: expected a descriptor without "publisher", since publishers of ${scenario} hear deliveries on the same connection, got "${name}" with one; ${TAKES_PUBLISHER.join(", ")} take one`,
+  );
+}
+
 /**
  * Who publishes must know its messages again.
  *

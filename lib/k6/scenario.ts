@@ -146,9 +146,10 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
   const network = networkOptions([...endpoints, ...(login?.endpoints ?? [])], settings);
   const loginTime = (login?.requests ?? 0) * settings.CONNECT_TIMEOUT;
   const variablesOf = plan.variables ?? (() => ({ room: FIRST_ROOM }));
-  const identityAt = (WS_URL: string) =>
-    identities({ ...settings, WS_URL }, protocol, users, { more: Object.keys(variablesOf(0)), login: given });
+  const identityAt = (WS_URL: string, as = protocol) =>
+    identities({ ...settings, WS_URL }, as, users, { more: Object.keys(variablesOf(0)), login: given });
   const plain = identityAt(settings.WS_URL);
+  const publishing = protocol.publisher && identityAt(settings.WS_URL, protocol.publisher);
   const shards = plan.shards ?? Math.min(plan.size, MAX_SHARDS);
   const streamed = /sockets/.test(spec.eventStreams ?? "") && settings.SSE_URL !== "" ? STREAM_METRICS : [];
   const { executors = {}, records = [] } = spec;
@@ -165,10 +166,15 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
   const iteration = iterationsOf(record);
   const allNames = [...names, ...Object.keys(ownMetrics)];
   const logins = login && new Logins(login, record, settings.CONNECT_TIMEOUT);
-  const identity = (connection: number, variables: { readonly [name: string]: string }): Identity => {
-    const anybody = plain(connection, variables);
+  const identity = (
+    connection: number,
+    variables: { readonly [name: string]: string },
+    as = protocol,
+  ): Identity => {
+    const usual = (as !== protocol && publishing) || plain;
+    const anybody = usual(connection, variables);
     const known = ({ variables: more, endpoint }: LoggedIn) =>
-      (endpoint === undefined ? plain : identityAt(endpoint))(connection, { ...variables, ...more });
+      (endpoint === undefined ? usual : identityAt(endpoint, as))(connection, { ...variables, ...more });
     return logins ? { ...anybody, login: logins.before(connection, anybody.variables, known) } : anybody;
   };
   const own = together(spec.floor as Thresholds, plan.limits ?? {});
@@ -228,7 +234,7 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
       of,
       protocol,
       record,
-      identity: (connection, variables) => identity(connection, { vu, ...variables }),
+      identity: (connection, variables, as) => identity(connection, { vu, ...variables }, as),
     };
   };
 

@@ -13,16 +13,22 @@ export const LOGINS_AT_ONCE = 1_000;
  * How a shard's connections log in.
  *
  * @param variablesOf the scenario's variables of a connection
+ * @param publishersFrom the first connection that only publishes
  * @param renews whether the protocol can renew the token of an open connection
  */
 export function loginsOf(
   shard: Shard,
   { variables: names, givesEndpoint }: Login,
   variablesOf: (connection: number) => Readonly<Record<string, string>>,
+  publishersFrom: number,
   renews: boolean,
 ): LogIn {
   return async (connection, lateMs) => {
-    const { login } = shard.identity(connection, variablesOf(connection));
+    const { login } = shard.identity(
+      connection,
+      variablesOf(connection),
+      connection < publishersFrom ? undefined : shard.protocol.publisher,
+    );
     const known = await login!.take(ms(now() - lateMs));
     if (hasFailed(known)) return undefined;
     const { identity, renewAt, expiresAt } = known;

@@ -4,7 +4,7 @@ import { endpointsOf, handshakeTemplate, type IdentitySettings } from "../identi
 import type { MetricName } from "../metrics.ts";
 import { notesOnTimes } from "../notes.ts";
 import type { Backoff } from "../pacing.ts";
-import type { Protocol } from "../protocols/index.ts";
+import { type Protocol, subscriberOf } from "../protocols/index.ts";
 import { type SettingName, type Settings, SettingsError } from "../settings.ts";
 import { mostSteps, type Sizes, type Steps, type StepsOf, sizesOf } from "../steps.ts";
 import type { MetricSummary, Summary } from "../summary/summary.ts";
@@ -16,7 +16,7 @@ import { STREAM_METRICS } from "./event-times.ts";
 import type { Beside, Shard } from "./plan.ts";
 import { PROBE_METRICS } from "./probes.ts";
 import { realtime } from "./realtime.ts";
-import { requireDescriptor, requireProbe } from "./requirements.ts";
+import { requireDescriptor, requireOneConnection, requireProbe } from "./requirements.ts";
 import { scenario } from "./scenario.ts";
 import type { ScenarioSpec } from "./scenario-spec.ts";
 import { engineSocket, type SocketOptions } from "./socket.ts";
@@ -199,6 +199,7 @@ export function swarm<N extends SettingName>(spec: SwarmSpec<N>) {
 
   return scenario(withNeeds, SWARM_METRICS, (settings, protocol, users, checks, login) => {
     requireDescriptor(protocol, spec.name);
+    if (spec.beside) requireOneConnection(protocol, spec.name);
     const {
       AUTH,
       WS_URL,
@@ -213,19 +214,27 @@ export function swarm<N extends SettingName>(spec: SwarmSpec<N>) {
       BUFFERED_BYTES,
     } = settings as unknown as Settings<Needs | "AUTH" | "WS_URL" | "MESSAGE_BYTES" | "BUFFERED_BYTES">;
     const own = spec.variables(settings as Settings<N>);
-    const { variables, authenticate, ...handshake } = handshakeTemplate(
-      settings as unknown as IdentitySettings & Settings<"SERVERS">,
-      protocol,
-      users,
-      Object.keys(own),
-      login?.variables,
-    );
+    const handshakeOf = (as: Protocol) =>
+      handshakeTemplate(
+        settings as unknown as IdentitySettings & Settings<"SERVERS">,
+        as,
+        users,
+        Object.keys(own),
+        login?.variables,
+      );
+    const { variables, authenticate, ...handshake } = handshakeOf(protocol);
+    const descriptor = subscriberOf(protocol.descriptor);
+    const publisher = protocol.publisher && {
+      protocol: protocol.publisher.descriptor,
+      servers: handshakeOf(protocol.publisher).servers,
+      subprotocols: handshakeOf(protocol.publisher).subprotocols,
+    };
     const variablesOf = (connection: number) =>
       Object.fromEntries(
         Object.entries(own).map(([name, value]) => [name, valueFor(value, connection)] as const),
       );
-    const logIn = (shard: Shard) =>
-      login && loginsOf(shard, login, variablesOf, protocol.descriptor.refresh !== undefined);
+    const logIn = (shard: Shard, publishersFrom: number) =>
+      login && loginsOf(shard, login, variablesOf, publishersFrom, protocol.descriptor.refresh !== undefined);
 
     /** One load, as the settings state it. */
     const loadOf = (stated: Settings<N>, size?: number) => {
@@ -281,7 +290,8 @@ export function swarm<N extends SettingName>(spec: SwarmSpec<N>) {
         ...(checks?.engine && { contract: checks.engine }),
         ...(fanOut && {
           fanOut: {
-            protocol: protocol.descriptor,
+            protocol: descriptor,
+            ...(publisher && fanOut.publishers > 0 && { publisher }),
             authenticate,
             rooms: fanOut.rooms,
             publishers: fanOut.publishers,
@@ -294,7 +304,7 @@ export function swarm<N extends SettingName>(spec: SwarmSpec<N>) {
         }),
         ...(probing && {
           probing: {
-            protocol: protocol.descriptor,
+            protocol: descriptor,
             authenticate,
             intervalMs: probing.interval,
             payloadBytes: probing.payloadBytes,
@@ -320,7 +330,7 @@ export function swarm<N extends SettingName>(spec: SwarmSpec<N>) {
         hold: load.hold,
         duration: ramp + load.hold,
         longest: load.reachWithin + (fanOut ? SESSION_WITHIN : 0) + load.hold + drain,
-        drive: (shard: Shard) => swarm.run(logIn(shard)),
+        drive: (shard: Shard) => swarm.run(logIn(shard, load.connections)),
       };
     };
 

@@ -1,5 +1,6 @@
 import { compilePattern } from "./pattern.ts";
 import { describe, type Problem } from "./problem.ts";
+import { publisherOf, subscriberOf } from "./publisher.ts";
 import type { ConditionSpec, DeliverySpec, Descriptor, ErrorSpec, HttpSpec } from "./schema.ts";
 import {
   parsePathTemplate,
@@ -18,6 +19,32 @@ import { hasWire, refusal, type Wire, type WireSpec, wireOf, wireProblems } from
  * @param columns variables of the users' file
  */
 export function checkReferences(d: Descriptor, columns: readonly string[] = []): Problem[] {
+  return d.publisher ? checkBoth(d, columns) : checkOne(d, columns);
+}
+
+/** Of both kinds of connections: what a publisher's session captures is its own. */
+function checkBoth(d: Descriptor, columns: readonly string[]): Problem[] {
+  const { publish, publisher = {} } = d;
+  const subscribers = checkOne(subscriberOf(d), columns);
+  const known = new Set(subscribers.map(({ path }) => path));
+  const publishers = checkOne(publisherOf(d), columns).map((problem) => {
+    const [field = ""] = /^\w+/.exec(problem.path) ?? [];
+    return Object.hasOwn(publisher, field) ? { ...problem, path: `publisher.${problem.path}` } : problem;
+  });
+  const problems = [...subscribers, ...publishers.filter(({ path }) => !known.has(path))];
+  if (!publish) {
+    problems.push({ path: "publish", expected: 'one, since there is a "publisher"', got: "nothing" });
+  } else if (publish.http) {
+    problems.push({
+      path: "publisher",
+      expected: 'none beside "publish.http", which publishes on no connection',
+      got: describe(publisher),
+    });
+  }
+  return problems;
+}
+
+function checkOne(d: Descriptor, columns: readonly string[]): Problem[] {
   const captured = new Set<string>();
   const given = new Set<string>([...CONNECTION_VARIABLES, ...columns]);
   const checker = new Checker(d, given, captured);

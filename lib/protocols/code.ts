@@ -15,7 +15,7 @@ import {
   protocolOf,
 } from "./compile.ts";
 import { parseDescriptor } from "./descriptor.ts";
-import { DescriptorError } from "./problem.ts";
+import { DescriptorError, describe } from "./problem.ts";
 import type { Protocol } from "./protocol.ts";
 import type { Condition, Locator, Message } from "./reader.ts";
 import type { ConditionSpec, DeliverySpec, Descriptor, ErrorSpec } from "./schema.ts";
@@ -86,7 +86,7 @@ type HeartbeatInCode<S> = With<
  * `S` is what one connection remembers.
  */
 export type ProtocolInCode<S = undefined> = With<
-  Descriptor,
+  Omit<Descriptor, "publisher">,
   {
     /** What a connection remembers, made anew for each. Default: nothing. */
     readonly state?: () => S;
@@ -122,6 +122,11 @@ export function defineProtocol<S = undefined>(
     ]);
   }
   const { state, path, ...rest } = definition;
+  if ("publisher" in rest) {
+    throw new DescriptorError(source ?? `protocol "${String(definition.name)}"`, [
+      { path: "publisher", expected: "none in a protocol in code", got: describe(rest.publisher) },
+    ]);
+  }
   const functions = new Map<string, Code>();
   const plain = withoutFunctions(rest, "", functions) as Record<string, unknown>;
   const isComputed = typeof path === "function";

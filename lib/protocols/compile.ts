@@ -4,6 +4,7 @@ import { isoTimeMs } from "./iso-time.ts";
 import { Machine } from "./machine.ts";
 import { parsePointer } from "./pointer.ts";
 import type { Protocol } from "./protocol.ts";
+import { publisherOf } from "./publisher.ts";
 import { type Condition, compileCondition, compileLocator, type Locator, type Message } from "./reader.ts";
 import type { ConditionSpec, DeliverySpec, Descriptor, ErrorSpec } from "./schema.ts";
 import { parsePathTemplate, parseTemplate, stringValue, type Template } from "./template.ts";
@@ -140,8 +141,10 @@ function toMs(sentAt: DeliverySpec["sentAt"]): CompiledDelivery["toMs"] {
  *
  * @param columns variables of the users' file, as it was told there
  */
-export const compile = (d: Descriptor, columns: readonly string[] = []): Protocol =>
-  protocolOf(d, compileParts(d), columns);
+export const compile = (d: Descriptor, columns: readonly string[] = []): Protocol => ({
+  ...protocolOf(d, compileParts(d), columns),
+  ...(d.publisher && { publisher: compile(publisherOf(d), columns) }),
+});
 
 /** A protocol from its compiled parts. */
 export function protocolOf(d: Descriptor, compiled: Compiled, columns: readonly string[]): Protocol {

@@ -21,6 +21,7 @@ export type {
   Received,
   Send,
 } from "./protocol.ts";
+export { subscriberOf } from "./publisher.ts";
 export { type Frame, messagesIn } from "./reader.ts";
 export type { Descriptor, HttpSpec } from "./schema.ts";
 

@@ -188,6 +188,8 @@ export interface Protocol {
   readonly replies: readonly string[];
   /** Whether a probe's identifier must be a whole number (in decimal digits) rather than any text. */
   readonly numericIds: boolean;
+  /** What connections that only publish speak, where the descriptor has a `publisher`. */
+  readonly publisher?: Protocol;
   /** Whether functions make or read its messages: {@link descriptor} then has only stand-ins for them. */
   readonly inCode: boolean;
   /** Of a path in code: as {@link path}, from a connection's variables. */

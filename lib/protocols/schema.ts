@@ -312,27 +312,40 @@ const Http = object(
 );
 const http = optional(Http);
 
+const Subprotocol = text(
+  /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/,
+  "a token (RFC 9110 section 5.6.2)",
+  "A subprotocol.",
+);
+const Path = parsed(
+  parsePathTemplate,
+  TemplateError,
+  "What to append to the URL: path, query or both; variables are percent-encoded.",
+);
+const Step = object(
+  { send: optional(template("A message")), ...step, capture, ...wire },
+  "A step: send, await, or both. With a codec, framing or delimiter of its own none of the protocol's holds for it.",
+);
+
+/** What subscribers have and publishers may do without. */
+const Publisher = object(
+  {
+    subprotocols: optional(v.pipe(v.array(Subprotocol, "a list"), v.description("What they offer."))),
+    path: optional(
+      v.pipe(Path, v.regex(/^(?:[/?]|$)/, 'a text that begins with "/" or "?", or an empty one')),
+    ),
+    session: optional(v.pipe(v.array(Step, "a list"), v.description("Their steps after the 101."))),
+  },
+  "How publishers connect where subscribers connect in another way; they then hear no deliveries. What is not here is as the descriptor has it. An empty text or list stands for none.",
+);
+
 /** The shape of a descriptor; what its fields say of one another is checked apart. */
 export const DescriptorSchema = object(
   {
     $schema: optional(v.string("text")),
     name: label("What the protocol is called in reports."),
-    subprotocols: optional(
-      list(
-        text(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, "a token (RFC 9110 section 5.6.2)", "A subprotocol."),
-        "What to offer in Sec-WebSocket-Protocol, most wanted first.",
-      ),
-    ),
-    path: optional(
-      v.pipe(
-        parsed(
-          parsePathTemplate,
-          TemplateError,
-          "What to append to the URL: path, query or both; variables are percent-encoded.",
-        ),
-        v.regex(/^[/?]/, 'a text that begins with "/" or "?"'),
-      ),
-    ),
+    subprotocols: optional(list(Subprotocol, "What to offer in Sec-WebSocket-Protocol, most wanted first.")),
+    path: optional(v.pipe(Path, v.regex(/^[/?]/, 'a text that begins with "/" or "?"'))),
     ...wire,
     nested: optional(
       list(
@@ -341,13 +354,7 @@ export const DescriptorSchema = object(
       ),
     ),
     session: optional(
-      list(
-        object(
-          { send: optional(template("A message")), ...step, capture, ...wire },
-          "A step: send, await, or both. With a codec, framing or delimiter of its own none of the protocol's holds for it.",
-        ),
-        "What happens after the 101, step by step, before the connection is ready.",
-      ),
+      list(Step, "What happens after the 101, step by step, before the connection is ready."),
     ),
     probe: optional(
       object(
@@ -374,6 +381,7 @@ export const DescriptorSchema = object(
         "The message that is delivered to subscribers.",
       ),
     ),
+    publisher: optional(Publisher),
     delivery: optional(
       oneOrList(Delivery, "Deliveries of several forms: the first that a message fits counts."),
     ),

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { useAllCodecs } from "../../lib/protocols/codecs/all.ts";
 import { CODEC_NAMES } from "../../lib/protocols/codecs/codec.ts";
 import { compile, DescriptorError, PROTOCOLS, parseDescriptor } from "../../lib/protocols/index.ts";
+import { ms } from "../../lib/units.ts";
 
 const probe = { send: '{"id":${id}}' };
 const reply = [{ name: "r", where: { "/type": "r" }, match: "id", id: "/id" }];
@@ -23,12 +24,44 @@ const wrong: [sentence: string, json: unknown, ...lines: string[]][] = [
   [
     "a misspelt field",
     { name: "x", sesion: [] },
-    'sesion: expected a field of this object (name, subprotocols, path, codec, framing, delimiter, nested, session, probe, reply, publish, delivery, error, heartbeat, refresh, resume, unmatched), got "sesion"',
+    'sesion: expected a field of this object (name, subprotocols, path, codec, framing, delimiter, nested, session, probe, reply, publish, publisher, delivery, error, heartbeat, refresh, resume, unmatched), got "sesion"',
   ],
   [
     "a misspelt field deep inside",
     { name: "x", session: [{ sned: "hi" }] },
     'session[0].sned: expected a field of this object (send, encoding, await, within, capture, codec, framing, delimiter), got "sned"',
+  ],
+  [
+    "a misspelt field of publishers",
+    { name: "x", publish: { send: "p" }, publisher: { url: "/p" } },
+    'publisher.url: expected a field of this object (subprotocols, path, session), got "url"',
+  ],
+  [
+    "a path of publishers that is none",
+    { name: "x", publish: { send: "p" }, publisher: { path: "p" } },
+    'publisher.path: expected a text that begins with "/" or "?", or an empty one, got "p"',
+  ],
+  [
+    "publishers with nothing to publish",
+    { name: "x", publisher: { path: "/p" } },
+    'publish: expected one, since there is a "publisher", got nothing',
+  ],
+  [
+    "publishers that need no connection",
+    { name: "x", publish: { send: "p", http: {} }, publisher: {} },
+    'publisher: expected none beside "publish.http", which publishes on no connection, got {}',
+  ],
+  [
+    "publishers that use what only subscribers capture",
+    {
+      name: "x",
+      session: [{ await: { where: { "/a": 1 } }, capture: { topic: "/t" } }],
+      publish: { send: "${topic}" },
+      publisher: { path: "/${id}", session: [{ send: "${seq}" }] },
+    },
+    'publisher.path: expected a variable that is known here (room, user, token, vu, connection, lastSeq), got "${id}"',
+    'publisher.session[0].send: expected a variable that is known here (room, user, token, vu, connection, nowMs, lastSeq), got "${seq}"',
+    'publish.send: expected a variable that is known here (room, user, token, vu, connection, nowMs, lastSeq, id, seq, payload), got "${topic}"',
   ],
   [
     "nested strings of the whole message",
@@ -470,4 +503,35 @@ test("a column of the users' file is a variable where it is told of, in messages
   assert.throws(() => parseDescriptor(json, "x"), unknown);
   const taken = /session\[0\]\.capture\.who: expected no column's name, got "who"/;
   assert.throws(() => parseDescriptor(json, "x", ["tenant", "who"]), taken);
+});
+
+test("publishers have their own path, subprotocols and session, and what they leave out is everybody's", () => {
+  const everybody = {
+    name: "x",
+    path: "/sub/${room}",
+    subprotocols: ["a"],
+    session: [{ send: "join", await: { text: "joined" } }],
+    publish: { send: "${token} ${id}" },
+    delivery: { where: { "/d": { exists: true } }, id: "/d" },
+    unmatched: "error" as const,
+  };
+  const of = (publisher: object) =>
+    compile(parseDescriptor({ ...everybody, publisher }, "x.json")).publisher!;
+  const open = (publisher: object) =>
+    of(publisher).connection({ variables: { room: "r", token: "t" }, replyTimeoutMs: ms(1) });
+  const same = of({});
+  assert.deepEqual([same.path({ room: "r", token: "t" }), same.subprotocols], ["/sub/r", ["a"]]);
+  assert.deepEqual(
+    open({})
+      .open(ms(0))
+      .map(({ kind }) => kind),
+    ["send"],
+  );
+  const own = of({ path: "", subprotocols: ["b"], session: [] });
+  assert.deepEqual([own.path({ room: "r", token: "t" }), own.subprotocols], ["", ["b"]]);
+  const conversation = open({ session: [] });
+  assert.deepEqual(conversation.open(ms(0)), [{ kind: "ready" }]);
+  assert.deepEqual(conversation.publish({ id: "1", seq: 1 }, ms(0)).frame, "t 1");
+  // It hears no deliveries, which are no errors there either.
+  assert.deepEqual(conversation.receive('{"d":"1"}', ms(1)), [{ kind: "unmatched" }]);
 });

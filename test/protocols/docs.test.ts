@@ -29,7 +29,7 @@ test("each descriptor in docs/reference/protocols.md is accepted", () => {
   for (const json of shown) parseDescriptor(json, "docs/reference/protocols.md");
   assert.deepEqual(
     shown.map(({ name }) => name),
-    ["acme-chat", "history"],
+    ["acme-chat", "acme-topics", "history"],
   );
 });
 

@@ -43,10 +43,12 @@ func (g *guest) Opened(c *engine.Conn, o *engine.Opening) {
 	r := g.loop.run
 	g.conn = c
 	g.alarm, g.leaveBy, g.failed, g.joining = 0, 0, false, false
+	interpret := g.loop.publishing
 	if g.publisher == nil {
+		interpret = g.loop.interpret
 		r.room(int(g.room)).Subscribe(&g.subscription)
 	}
-	g.loop.interpret.Open(&g.conversation, g, protocol.Init{
+	interpret.Open(&g.conversation, g, protocol.Init{
 		Variables:    r.o.Variables(int(g.number)),
 		Authenticate: r.o.Authenticate,
 	}, clock.Now())
@@ -222,7 +224,7 @@ func (g *guest) isComplete() bool {
 
 // Send is called by the conversation.
 func (g *guest) Send(message []byte, binary bool, why protocol.Purpose) {
-	if why == protocol.ForPublish && g.loop.run.o.Protocol.PublishHTTP != nil {
+	if why == protocol.ForPublish && g.loop.run.o.Publishing.PublishHTTP != nil {
 		g.post(message)
 		return
 	}

@@ -16,7 +16,10 @@ type Options struct {
 	// Protocol is how messages look. Required; with publishers it must have a
 	// publication that carries the identifier, and a delivery that tells it.
 	Protocol *protocol.Protocol
-	// Variables are the values of Protocol.Variables for connection i.
+	// Publishing is how messages of publishers look, which then hear nothing. Default:
+	// Protocol.
+	Publishing *protocol.Protocol
+	// Variables are the values that connection i has of the Variables of its protocol.
 	Variables func(i int) []string
 	// Authenticate: see [protocol.Init].
 	Authenticate bool
@@ -63,14 +66,17 @@ func (o Options) withDefaults() (Options, error) {
 	if err := o.Plan.Check(); err != nil {
 		return o, err
 	}
+	if o.Publishing == nil {
+		o.Publishing = o.Protocol
+	}
 	switch {
 	case o.Protocol == nil:
 		return o, errors.New("fanout: Protocol: want one")
 	case !o.Protocol.HasDelivery():
 		return o, fmt.Errorf("fanout: Protocol: want one with a delivery, got %q", o.Protocol.Name)
-	case o.Plan.Publishers > 0 && !o.Protocol.HasPublish():
-		return o, fmt.Errorf("fanout: Protocol: want one with a publish message, got %q", o.Protocol.Name)
-	case o.Plan.Publishers > 0 && o.Protocol.PublishHTTP != nil && o.Post == nil:
+	case o.Plan.Publishers > 0 && !o.Publishing.HasPublish():
+		return o, fmt.Errorf("fanout: Protocol: want one with a publish message, got %q", o.Publishing.Name)
+	case o.Plan.Publishers > 0 && o.Publishing.PublishHTTP != nil && o.Post == nil:
 		return o, errors.New("fanout: Post: want one for a protocol that publishes by HTTP")
 	case o.Plan.Publishers > 0 && o.Name == "":
 		return o, errors.New("fanout: Name: want one")

@@ -47,6 +47,7 @@ type loop struct {
 	run        *Run
 	loop       *engine.Loop
 	interpret  *protocol.Interpreter
+	publishing *protocol.Interpreter // of publishers; interpret unless they have a protocol of their own
 	records    tally.Pair[record]
 	arrivals   []*ledger.Arrivals // by publisher of the shard
 	ears       []*ledger.Ear      // by room of the shard, where subscribers are compared
@@ -100,7 +101,13 @@ func New(e *engine.Engine, o Options) (*Run, error) {
 		l := &loop{run: r, loop: at, records: tally.NewPair(newRecord), coarse: hist.New()}
 		l.complaints.Hear = o.Complain
 		l.interpret = o.Protocol.NewInterpreter(o.Timeout, l.unix, pieces)
-		l.interpret.CheckBy(o.Checking.Loop(i))
+		l.publishing = l.interpret
+		if o.Publishing != o.Protocol {
+			l.publishing = o.Publishing.NewInterpreter(o.Timeout, l.unix, pieces)
+		}
+		for _, interpret := range []*protocol.Interpreter{l.interpret, l.publishing} {
+			interpret.CheckBy(o.Checking.Loop(i))
+		}
 		for _, s := range r.streams {
 			l.arrivals = append(l.arrivals, s.NewArrivals())
 		}

@@ -60,6 +60,9 @@ func (c *compiler) fail(field, format string, a ...any) {
 
 func (c *compiler) compile(d *Descriptor) {
 	p := c.p
+	if d.Publisher != nil {
+		c.fail("publisher", "want a descriptor of its own for connections that only publish")
+	}
 	for _, s := range d.Session {
 		c.captures = append(c.captures, sortedKeys(s.Capture)...)
 	}

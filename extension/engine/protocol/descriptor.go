@@ -22,24 +22,26 @@ import (
 
 // Descriptor is a descriptor as JSON has it.
 type Descriptor struct {
-	Schema       string                  `json:"$schema"`
-	Name         string                  `json:"name"`
-	Subprotocols []string                `json:"subprotocols"`
-	Path         string                  `json:"path"`
-	Delimiter    string                  `json:"delimiter"`
-	Codec        *codec.Spec             `json:"codec"`
-	Framing      string                  `json:"framing"`
-	Nested       []string                `json:"nested"`
-	Session      []StepSpec              `json:"session"`
-	Probe        *ProbeSpec              `json:"probe"`
-	Reply        []ReplySpec             `json:"reply"`
-	Publish      *PublishSpec            `json:"publish"`
-	Delivery     OneOrMore[DeliverySpec] `json:"delivery"`
-	Error        OneOrMore[ErrorSpec]    `json:"error"`
-	Heartbeat    []BeatSpec              `json:"heartbeat"`
-	Refresh      *StepSpec               `json:"refresh"`
-	Resume       *StepSpec               `json:"resume"`
-	Unmatched    string                  `json:"unmatched"`
+	Schema       string       `json:"$schema"`
+	Name         string       `json:"name"`
+	Subprotocols []string     `json:"subprotocols"`
+	Path         string       `json:"path"`
+	Delimiter    string       `json:"delimiter"`
+	Codec        *codec.Spec  `json:"codec"`
+	Framing      string       `json:"framing"`
+	Nested       []string     `json:"nested"`
+	Session      []StepSpec   `json:"session"`
+	Probe        *ProbeSpec   `json:"probe"`
+	Reply        []ReplySpec  `json:"reply"`
+	Publish      *PublishSpec `json:"publish"`
+	// Publisher is refused: lib/protocols/publisher.ts splits such a descriptor in two.
+	Publisher json.RawMessage         `json:"publisher"`
+	Delivery  OneOrMore[DeliverySpec] `json:"delivery"`
+	Error     OneOrMore[ErrorSpec]    `json:"error"`
+	Heartbeat []BeatSpec              `json:"heartbeat"`
+	Refresh   *StepSpec               `json:"refresh"`
+	Resume    *StepSpec               `json:"resume"`
+	Unmatched string                  `json:"unmatched"`
 }
 
 // ConditionSpec is what a message must look like; of several all must hold.

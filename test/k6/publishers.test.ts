@@ -1,0 +1,57 @@
+/** Publishers on another path, with another subprotocol and session than subscribers. */
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { count, trend } from "./figures.ts";
+import { OUR_K6, runK6 } from "./run.ts";
+import { twoWayServer } from "./two-way-server.ts";
+
+const PROTOCOL_FILE = fileURLToPath(new URL("two-way.json", import.meta.url));
+
+const RUNS = [
+  ["ordering", {}, { CONNECTIONS: 6, ROOMS: 2, DURATION: "2s", MESSAGE_INTERVAL: "50ms" }, 6],
+  ["x/ordering", { k6: OUR_K6 }, { CONNECTIONS: 6, ROOMS: 2, DURATION: "2s", MESSAGE_INTERVAL: "50ms" }, 6],
+  [
+    "fan-out",
+    { k6: OUR_K6 },
+    { CONNECTIONS: 20, RATE: 100, ROOMS: 2, PUBLISHERS: 2, PUBLISH_RATE: 100, DURATION: "2s" },
+    4,
+  ],
+] as const;
+
+// At once, since they count and do not measure: most of the time they wait.
+describe("publishers on another path", { concurrency: 3 }, () => {
+  for (const [scenario, more, load, publishers] of RUNS) {
+    test(`${scenario} publishes on connections of their own, and counts what the server does`, async (t) => {
+      const { url, seen } = await twoWayServer(t);
+      const env = { ...load, WS_URL: url, WS_TOKEN: "", PROTOCOL_FILE, REPLY_TIMEOUT: "5s" };
+      const { code, stderr, summary } = await runK6(t, { scenario, ...more, env });
+      assert.deepEqual([code, summary?.verdict, seen.offences], [0, "pass", []], stderr);
+      assert.deepEqual([seen.subscribers, seen.publishers], [load.CONNECTIONS, publishers]);
+      assert.ok(seen.published > 50, JSON.stringify(seen));
+      const of = (series: string) => count(summary!, series);
+      assert.deepEqual(
+        [of("ws_sessions_opened"), of("ws_publications"), of("ws_deliveries"), of("ws_messages_lost")],
+        [load.CONNECTIONS + publishers, seen.published, seen.delivered, 0],
+      );
+      assert.equal(trend(summary!, "ws_fanout_lag_ms").count, seen.delivered);
+    });
+  }
+
+  for (const [scenario, k6] of [
+    ["reconnect", undefined],
+    ["backpressure", OUR_K6],
+  ] as const) {
+    test(`${scenario} refuses them and names who takes them`, async (t) => {
+      const env = { WS_URL: "ws://127.0.0.1:1", PROTOCOL_FILE };
+      const { code, stderr } = await runK6(t, { scenario, ...(k6 && { k6 }), env });
+      assert.notEqual(code, 0);
+      assert.match(
+        stderr,
+        new RegExp(
+          `PROTOCOL_FILE: expected a descriptor without \\\\?"publisher\\\\?", since publishers of ${scenario} hear .* fan-out, ordering take one`,
+        ),
+      );
+    });
+  }
+});
