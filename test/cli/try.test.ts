@@ -7,6 +7,7 @@ import type { AddressInfo, Socket } from "node:net";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { describe, type TestContext, test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { WebSocketServer } from "ws";
 import { packageFile } from "../../cli/package-file.ts";
 import { PROTOCOLS } from "../../lib/protocols/index.ts";
@@ -430,6 +431,11 @@ describe("a wrong command line is refused before anything is sent", () => {
       "a publication where nothing is published",
       ["--protocol", "echo", "--publish", "1"],
       /^--publish: expected a protocol with "publish", got "echo"\n$/,
+    ],
+    [
+      "a publication where publishers connect in another way",
+      ["--protocol-file", fileURLToPath(new URL("../k6/two-way.json", import.meta.url)), "--publish", "1"],
+      /^--publish: expected a protocol without "publisher", .*, got "two-way" with one\n$/,
     ],
     ["too many probes", ["--probes", "9999"], /^--probes: expected a whole number up to 1000, got "9999"/],
     ["a header without a colon", ["--header", "s3cr3t"], /^--header: expected 'Name: value'/],

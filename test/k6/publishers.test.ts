@@ -1,7 +1,13 @@
 /** Publishers on another path, with another subprotocol and session than subscribers. */
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
 import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { temporaryDirectory } from "../temporary-directory.ts";
 import { count, trend } from "./figures.ts";
 import { OUR_K6, runK6 } from "./run.ts";
 import { twoWayServer } from "./two-way-server.ts";
@@ -37,6 +43,29 @@ describe("publishers on another path", { concurrency: 3 }, () => {
       assert.equal(trend(summary!, "ws_fanout_lag_ms").count, seen.delivered);
     });
   }
+
+  test("a login that names the address sends publishers to their own path there", async (t) => {
+    const { url, seen } = await twoWayServer(t);
+    const desk = createServer((_, response) =>
+      response.end(JSON.stringify({ host: url.slice("ws://".length) })),
+    );
+    desk.listen(0, "127.0.0.1");
+    await once(desk, "listening");
+    t.after(() => desk.close());
+    const { port } = desk.address() as AddressInfo;
+    const LOGIN_FILE = join(await temporaryDirectory(t), "login.json");
+    const requests = [{ url: "/login", capture: { host: "/host" } }];
+    await writeFile(LOGIN_FILE, JSON.stringify({ requests, url: "ws://${host}" }));
+    const env = {
+      ...{ WS_URL: `ws://127.0.0.1:${port}`, WS_TOKEN: "", PROTOCOL_FILE, LOGIN_FILE },
+      ...{ CONNECTIONS: 6, RATE: 100, ROOMS: 2, PUBLISHERS: 1, PUBLISH_RATE: 50, DURATION: "1s" },
+    };
+    const { stderr, summary } = await runK6(t, { scenario: "fan-out", k6: OUR_K6, env });
+    assert.deepEqual([summary?.verdict, seen.offences], ["pass", []], stderr);
+    assert.deepEqual([seen.subscribers, seen.publishers], [6, 2]);
+    assert.ok(seen.published > 10);
+    assert.equal(count(summary!, "ws_deliveries"), seen.delivered);
+  });
 
   for (const [scenario, k6] of [
     ["reconnect", undefined],
