@@ -93,8 +93,8 @@ func (r *recorder) hear(said swarm.Notice, secrets ...string) {
 }
 
 // unwritable is called on a loop's goroutine.
-func (n *notices) unwritable(why error) {
-	n.add("unsent", peerText(why.Error())+", which counts as ws_message_errors{reason:unsent}")
+func (n *notices) unwritable(reason string, why error) {
+	n.add("unsent", peerText(why.Error())+", which counts as ws_message_errors{reason:"+reason+"}")
 }
 
 // crowded is called on the event loop, often.

@@ -283,11 +283,7 @@ func (b *batch) count(metric *metrics.Metric, n int64, tags ...string) {
 
 // untaken counts messages that went by HTTP and were not taken.
 func (b *batch) untaken(u *protocol.Untaken) {
-	errors := b.r.metrics.MessageErrors
-	b.count(errors, u.Refused, "reason", "error_reply")
-	b.count(errors, u.Proxy, "reason", "proxy")
-	b.count(errors, u.Exhausted, "reason", "generator")
-	b.count(errors, u.Unsent, "reason", "unsent")
+	u.Each(func(reason string, n int64) { b.count(b.r.metrics.MessageErrors, n, "reason", reason) })
 }
 
 func (b *batch) add(metric *metrics.Metric, value float64, tags *metrics.TagSet) {

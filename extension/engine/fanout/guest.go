@@ -193,7 +193,7 @@ func (g *guest) publish(now clock.Time) {
 		if err := g.conversation.Publish(g, id, int64(sequence), r.o.Payload, now); err != nil {
 			g.loop.records.Now.Unsent++
 			p.stream.Answered(sequence, false)
-			g.loop.tellUnwritable(err)
+			g.loop.complaints.Unsent(err)
 		}
 	}
 }
@@ -260,7 +260,7 @@ func (g *guest) post(message []byte) {
 					return
 				}
 				r.Untaken.Count(err)
-				l.tellUnwritable(err)
+				l.complaints.Unsent(err)
 			})
 		},
 	})

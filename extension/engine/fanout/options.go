@@ -27,9 +27,10 @@ type Options struct {
 	Post protocol.Post
 	// Checking checks every message that comes. Default: nothing does.
 	Checking *contract.Checking
-	// Unwritable is told why a message could not be written, once for each
-	// loop, on its goroutine. Optional.
-	Unwritable func(why error)
+	// Unwritable is told why a message could not be written, or was not taken, and
+	// the reason that it counts as: each reason once for each loop, on its
+	// goroutine. Optional.
+	Unwritable func(reason string, why error)
 	// Complain is told what an error in the messages of connection i says, each
 	// wording once, on a loop's goroutine. Default: nobody is.
 	Complain func(i int, c protocol.Complaint)

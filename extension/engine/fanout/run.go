@@ -54,7 +54,6 @@ type loop struct {
 	finest     Resolution         // of the server's stamps, as far as they show
 	coarse     *hist.Histogram    // lags by stamps that do not show to tell any
 	guests     []*guest
-	told       bool // why a message could not be written
 	complaints protocol.Complaints
 	now        clock.Time // of the message that is being read
 	wall       clock.Wall
@@ -62,14 +61,6 @@ type loop struct {
 	churner    *engine.Timer
 	nextChurn  clock.Time
 	churnAt    int // the guest whose turn it is to leave
-}
-
-// tellUnwritable says why a message could not be written, the first time.
-func (l *loop) tellUnwritable(why error) {
-	if tell := l.run.o.Unwritable; tell != nil && !l.told {
-		l.told = true
-		tell(why)
-	}
 }
 
 // New makes a Run for the loops of an engine.
@@ -99,7 +90,7 @@ func New(e *engine.Engine, o Options) (*Run, error) {
 	pieces := protocol.Pieces{MessageBytes: int(e.Options().MessageBytes), Memory: e.Buffer()}
 	for i, at := range e.Loops() {
 		l := &loop{run: r, loop: at, records: tally.NewPair(newRecord), coarse: hist.New()}
-		l.complaints.Hear = o.Complain
+		l.complaints.Hear, l.complaints.HearUnsent = o.Complain, o.Unwritable
 		l.interpret = o.Protocol.NewInterpreter(o.Timeout, l.unix, pieces)
 		l.publishing = l.interpret
 		if o.Publishing != o.Protocol {

@@ -165,7 +165,7 @@ func (g *guest) probe() {
 	g.written = 0
 	if err := g.conversation.Probe(g, l.id, o.Payload, due); err != nil {
 		l.records.Now.Unsent++
-		l.tellUnwritable(err)
+		l.complaints.Unsent(err)
 		g.missOne()
 		return
 	}

@@ -67,7 +67,7 @@ func (g *guest) posted(p *posting, err error) {
 	}
 	r := g.loop.records.Now
 	r.Untaken.Count(err)
-	g.loop.tellUnwritable(err)
+	g.loop.complaints.Unsent(err)
 	if protocol.IsRefused(err) {
 		r.Refused += int64(bits.OnesCount16(g.conversation.Refuse(p.id)))
 		g.wait()

@@ -32,18 +32,9 @@ type loop struct {
 	interpret  *protocol.Interpreter
 	records    tally.Pair[record]
 	guests     []*guest
-	told       bool // why a message could not be written
 	complaints protocol.Complaints
 	awaiting   int // connections that await a reply, or their next probe
 	id         []byte
-}
-
-// tellUnwritable says why a message could not be written, the first time.
-func (l *loop) tellUnwritable(why error) {
-	if tell := l.run.o.Unwritable; tell != nil && !l.told {
-		l.told = true
-		tell(why)
-	}
 }
 
 // New makes a Run for the loops of an engine.
@@ -62,7 +53,7 @@ func New(e *engine.Engine, o Options) (*Run, error) {
 			loop:       at,
 			interpret:  interpret,
 			records:    tally.NewPair(func() *record { return newRecord(o.Protocol) }),
-			complaints: protocol.Complaints{Hear: o.Complain},
+			complaints: protocol.Complaints{Hear: o.Complain, HearUnsent: o.Unwritable},
 		})
 	}
 	return r, nil

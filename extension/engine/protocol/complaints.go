@@ -18,7 +18,11 @@ const mostComplaints = 16
 type Complaints struct {
 	// Hear is told, on the loop's goroutine, what connection i met.
 	Hear func(i int, c Complaint)
+	// HearUnsent is told, on the loop's goroutine, why a message was not written, or
+	// not taken, and the reason that it counts as.
+	HearUnsent func(reason string, why error)
 
+	unsent            [len(unsent)]bool
 	sessions, replies map[string]bool
 	faults            [ErrorFault + 1]map[string]bool
 }
@@ -41,6 +45,15 @@ func (k *Complaints) Failed(i int, reason []byte) {
 func (k *Complaints) Invalid(i int, why Fault, detail string) {
 	if k.Hear != nil && !k.faults[why][detail] && k.isNew(&k.faults[why], []byte(detail)) {
 		k.Hear(i, Complaint{Reason: why.String(), Detail: detail})
+	}
+}
+
+// Unsent is told when a message could not be written, or was not taken. Only the
+// first of each reason is told: a wording may hold a port that changes each time.
+func (k *Complaints) Unsent(why error) {
+	if i := unsentFor(why); k.HearUnsent != nil && !k.unsent[i] {
+		k.unsent[i] = true
+		k.HearUnsent(unsent[i].reason, why)
 	}
 }
 

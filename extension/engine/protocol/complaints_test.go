@@ -1,7 +1,9 @@
 package protocol
 
 import (
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 )
@@ -42,4 +44,28 @@ func TestComplaintsHeardBeforeNeedNoMemory(t *testing.T) {
 		t.Errorf("%v allocations, want 0", n)
 	}
 	(&Complaints{}).Failed(1, words) // nobody hears
+}
+
+func TestTheFirstUnsentMessageOfEachReasonIsTold(t *testing.T) {
+	var heard []string
+	k := &Complaints{HearUnsent: func(reason string, why error) { heard = append(heard, reason+" "+why.Error()) }}
+	var counted Untaken
+	for _, why := range []error{
+		errors.New("port 1"), errors.New("port 2"), fmt.Errorf("%w: http_503", ErrRefused), ErrNotReady,
+		fmt.Errorf("%w: http_502", ErrProxy), fmt.Errorf("%w: no ports", ErrExhausted), fmt.Errorf("%w: http_500", ErrRefused),
+	} {
+		k.Unsent(why)
+		counted.Count(why)
+	}
+	want := []string{"unsent port 1", "error_reply " + ErrRefused.Error() + ": http_503",
+		"proxy " + ErrProxy.Error() + ": http_502", "generator " + ErrExhausted.Error() + ": no ports"}
+	if !slices.Equal(heard, want) {
+		t.Errorf("heard %q, want %q", heard, want)
+	}
+	each := map[string]int64{}
+	counted.Each(func(reason string, n int64) { each[reason] = n })
+	if want := map[string]int64{"unsent": 3, "error_reply": 2, "proxy": 1, "generator": 1}; !maps.Equal(each, want) {
+		t.Errorf("counted %v, want %v", each, want)
+	}
+	(&Complaints{}).Unsent(ErrRefused) // nobody hears
 }

@@ -49,24 +49,33 @@ var ErrExhausted = errors.New("this machine gave no connection for a message sen
 // IsRefused tells whether the server answered, and did not take the message.
 func IsRefused(err error) bool { return errors.Is(err, ErrRefused) }
 
-// Untaken is how many messages that went by HTTP were not taken, by why.
-type Untaken struct {
-	Refused   int64 // ErrRefused
-	Proxy     int64 // ErrProxy
-	Exhausted int64 // ErrExhausted
-	Unsent    int64 // without an answer, or never sent
+// unsent are the reasons that a message which was not taken counts as.
+var unsent = [...]struct {
+	reason string
+	cause  error // nil for any other: without an answer, or never sent
+}{
+	{"error_reply", ErrRefused},
+	{"proxy", ErrProxy},
+	{"generator", ErrExhausted},
+	{"unsent", nil},
 }
 
+func unsentFor(why error) (i int) {
+	for unsent[i].cause != nil && !errors.Is(why, unsent[i].cause) {
+		i++
+	}
+	return i
+}
+
+// Untaken is how many messages that went by HTTP were not taken, by reason.
+type Untaken [len(unsent)]int64
+
 // Count counts one of them.
-func (u *Untaken) Count(why error) {
-	switch {
-	case errors.Is(why, ErrRefused):
-		u.Refused++
-	case errors.Is(why, ErrProxy):
-		u.Proxy++
-	case errors.Is(why, ErrExhausted):
-		u.Exhausted++
-	default:
-		u.Unsent++
+func (u *Untaken) Count(why error) { u[unsentFor(why)]++ }
+
+// Each gives the number of each reason.
+func (u *Untaken) Each(take func(reason string, n int64)) {
+	for i, n := range u {
+		take(unsent[i].reason, n)
 	}
 }
