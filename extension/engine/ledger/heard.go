@@ -190,8 +190,7 @@ func (e *Ear) Deliver(s *Subscription, key uint64, at clock.Time) Heard {
 // hear notes that a numbered publication came.
 func (s *Subscription) hear(sequence uint64) Arrival {
 	s.turns = max(s.turns, s.room.heard.turn(sequence).Load()+1)
-	of := s.room.streams[0]
-	return s.lead.deliver(sequence, of.remembers(), &of.withheld)
+	return s.lead.deliver(sequence, s.room.streams[0])
 }
 
 func (e *Ear) remember(key, sequence uint64) {
@@ -234,7 +233,7 @@ func (s *Subscription) PassedOver(before clock.Time) (publications uint64) {
 	end := min(t.end, s.room.streams[0].Published())
 	// Few are numbered out of turn.
 	young := min(end, max(t.next, s.room.streams[0].dueFrom(before)))
-	publications = t.lacking(young, &s.room.streams[0].withheld, true)
+	publications = t.lacking(young, s.room.streams[0], true)
 	for sequence := max(young, t.first); sequence < end; sequence++ {
 		if s.isPassed(sequence) {
 			publications++

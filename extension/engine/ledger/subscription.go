@@ -109,8 +109,7 @@ func (s *Subscription) Deliver(stream int, sequence uint64) Arrival {
 	if stream < 0 || stream >= s.streams() || sequence >= s.room.streams[stream].Published() {
 		return Arrival{Foreign: true}
 	}
-	of := s.room.streams[stream]
-	return s.track(stream).deliver(sequence, of.remembers(), &of.withheld)
+	return s.track(stream).deliver(sequence, s.room.streams[stream])
 }
 
 // Complete tells whether all that was due until now has come, but for publications that the server
@@ -118,7 +117,7 @@ func (s *Subscription) Deliver(stream int, sequence uint64) Arrival {
 func (s *Subscription) Complete() bool {
 	for i := range s.streams() {
 		t, of := s.track(i), s.room.streams[i]
-		if t.lacking(min(t.end, of.Published()), &of.withheld, false) > 0 {
+		if t.lacking(min(t.end, of.Published()), of, false) > 0 {
 			return false
 		}
 	}
@@ -131,7 +130,7 @@ func (s *Subscription) Complete() bool {
 func (s *Subscription) Lost() (publications uint64) {
 	for i := range s.streams() {
 		t, of := s.track(i), s.room.streams[i]
-		publications += t.lacking(min(t.end, of.Published()), &of.withheld, true)
+		publications += t.lacking(min(t.end, of.Published()), of, true)
 	}
 	return publications
 }
@@ -140,7 +139,7 @@ func (s *Subscription) Lost() (publications uint64) {
 func (s *Subscription) LostBefore(at clock.Time) (publications uint64) {
 	for i := range s.streams() {
 		t, of := s.track(i), s.room.streams[i]
-		publications += t.lacking(min(t.end, of.dueFrom(at)), &of.withheld, true)
+		publications += t.lacking(min(t.end, of.dueFrom(at)), of, true)
 	}
 	return publications
 }
@@ -172,9 +171,8 @@ const (
 // span is the sequences from begin up to, not including, end.
 type span struct{ begin, end uint64 }
 
-// deliver notes that a publication came, of a stream that remembers so many of
-// its last and withholds some.
-func (t *track) deliver(sequence, remembered uint64, of *withheld) Arrival {
+// deliver notes that a publication came, of its stream.
+func (t *track) deliver(sequence uint64, of *Stream) Arrival {
 	if sequence < t.from {
 		return Arrival{Early: true}
 	}
@@ -183,7 +181,7 @@ func (t *track) deliver(sequence, remembered uint64, of *withheld) Arrival {
 	case sequence == t.next:
 		t.next++
 	case sequence > t.next:
-		t.skip(sequence, remembered, of)
+		t.skip(sequence, of)
 		t.next = sequence + 1
 	case t.fill(sequence, of):
 		a.Reordered = true
@@ -196,19 +194,19 @@ func (t *track) deliver(sequence, remembered uint64, of *withheld) Arrival {
 }
 
 // skip notes the gap before a sequence beyond next.
-func (t *track) skip(sequence, remembered uint64, of *withheld) {
+func (t *track) skip(sequence uint64, of *Stream) {
 	if t.gaps == nil {
 		t.gaps = &gaps{}
 	}
 	if open := t.gaps.open; len(open) >= fewGaps && len(open) == cap(open) {
-		t.settle(sequence-min(sequence, remembered), of)
+		t.settle(sequence-min(sequence, of.remembers()), of)
 	}
 	t.gaps.open = append(t.gaps.open, span{t.next, sequence})
 }
 
 // settle counts the gaps before a sequence as final, and keeps them no longer;
 // of too many, the older half too.
-func (t *track) settle(before uint64, of *withheld) {
+func (t *track) settle(before uint64, of *Stream) {
 	n, open := 0, t.gaps.open
 	for n < len(open) && open[n].end <= before {
 		n++
@@ -217,15 +215,14 @@ func (t *track) settle(before uint64, of *withheld) {
 		n = max(n, len(open)/2)
 	}
 	for _, g := range open[:n] {
-		due := span{max(g.begin, t.first), min(g.end, t.end)}
-		t.gaps.lost += overlap(g, t.first, t.end) - of.excused(due, true)
+		t.gaps.lost += of.withheld.owed(g.clip(t.first, t.end), true)
 		t.gaps.settled = g.end
 	}
 	t.gaps.open = append(make(spans, 0, min(max(2*(len(open)-n), fewGaps), mostGaps)), open[n:]...)
 }
 
 // fill takes a sequence out of the gaps; false when it is in none.
-func (t *track) fill(sequence uint64, of *withheld) bool {
+func (t *track) fill(sequence uint64, of *Stream) bool {
 	if t.gaps == nil || !t.gaps.open.remove(sequence) {
 		return false
 	}
@@ -237,27 +234,23 @@ func (t *track) fill(sequence uint64, of *withheld) bool {
 
 // lacking is how many publications that were due below end did not come, without the ones that
 // [withheld.excused] counts.
-func (t *track) lacking(end uint64, of *withheld, pending bool) (publications uint64) {
+func (t *track) lacking(end uint64, of *Stream, pending bool) (publications uint64) {
 	if t.first >= end {
 		return 0
-	}
-	without := func(s span) uint64 {
-		s = span{max(s.begin, t.first), min(s.end, end)}
-		return overlap(s, t.first, end) - of.excused(s, pending)
 	}
 	if t.gaps != nil {
 		publications = t.gaps.lost
 		for _, g := range t.gaps.open {
-			publications += without(g)
+			publications += of.withheld.owed(g.clip(t.first, end), pending)
 		}
 	}
-	return publications + without(span{t.next, end})
+	return publications + of.withheld.owed(span{t.next, end}.clip(t.first, end), pending)
 }
 
-func overlap(s span, begin, end uint64) uint64 {
-	begin, end = max(s.begin, begin), min(s.end, end)
-	if begin >= end {
-		return 0
-	}
-	return end - begin
+// clip is the part of a span from begin up to, not including, end.
+func (s span) clip(begin, end uint64) span {
+	begin = max(s.begin, begin)
+	return span{begin, max(begin, min(s.end, end))}
 }
+
+func (s span) length() uint64 { return s.end - s.begin }

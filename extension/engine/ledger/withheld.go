@@ -49,6 +49,11 @@ func (w *withheld) excused(s span, pending bool) (publications uint64) {
 	return publications
 }
 
+// owed is how many publications in s are owed: all but the ones that excused counts.
+func (w *withheld) owed(s span, pending bool) (publications uint64) {
+	return s.length() - w.excused(s, pending)
+}
+
 // spans is a set of sequences, in ascending order and apart.
 type spans []span
 
@@ -108,7 +113,7 @@ func (s spans) within(of span) (sequences uint64) {
 		if one.begin >= of.end {
 			break
 		}
-		sequences += overlap(one, of.begin, of.end)
+		sequences += one.clip(of.begin, of.end).length()
 	}
 	return sequences
 }
