@@ -2,9 +2,7 @@ package binding
 
 import (
 	"context"
-	"errors"
 	"net/http"
-	"time"
 )
 
 // answer is what a server answers to a request, as far as its body.
@@ -20,14 +18,14 @@ type answer struct {
 // that does not end. It goes by k6's own HTTP transport, whose options hold, and
 // follows no redirect.
 func (i *instance) answerTo(url string, headers map[string]string, timeoutMs float64) (*answer, error) {
-	state := i.vu.State()
-	if state == nil {
-		return nil, errors.New("answerTo: expected to be called by a virtual user, was called in the init context")
+	state, err := i.state("answerTo")
+	if err != nil {
+		return nil, err
 	}
 	if !(timeoutMs > 0) {
 		return nil, wrong("answerTo", "a timeout in milliseconds, above 0", timeoutMs)
 	}
-	ctx, cancel := context.WithTimeout(i.vu.Context(), time.Duration(timeoutMs*float64(time.Millisecond)))
+	ctx, cancel := context.WithTimeout(i.vu.Context(), inTime(timeoutMs))
 	defer cancel() // which ends the connection of a body that was not read
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {

@@ -80,9 +80,9 @@ type contractSession struct {
 
 // Open begins a connection, whose messages are then checked one by one.
 func (c *contractObject) Open() (*contractSession, error) {
-	state := c.of.vu.State()
-	if state == nil {
-		return nil, errors.New("Contract.open: expected to be called by a virtual user, was called in the init context")
+	state, err := c.of.state("Contract.open")
+	if err != nil {
+		return nil, err
 	}
 	record := c.shared.NewRecord()
 	return &contractSession{

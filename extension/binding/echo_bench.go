@@ -1,6 +1,7 @@
 package binding
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -16,9 +17,9 @@ import (
 // address, until that has no more to measure.
 func (i *instance) joinEchoBench(leader string, headers map[string]string) *sobek.Promise {
 	rt := i.vu.Runtime()
-	state := i.vu.State()
-	if state == nil {
-		common.Throw(rt, errors.New("joinEchoBench: expected to be called by a virtual user, was called in the init context"))
+	state, err := i.state("joinEchoBench")
+	if err != nil {
+		common.Throw(rt, err)
 	}
 	o := echobench.Options{}
 	for name, value := range headers {
@@ -32,20 +33,13 @@ func (i *instance) joinEchoBench(leader string, headers map[string]string) *sobe
 	if err != nil {
 		common.Throw(rt, err)
 	}
-	promise, resolve, reject := rt.NewPromise()
-	settle := i.vu.RegisterCallback()
-	ctx := i.vu.Context()
-	go func() {
+	return i.promise(func(ctx context.Context) (any, error) {
 		defer e.Close()
-		err := echobench.Join(ctx, leader, e, o, requireNoProxies)
-		settle(func() error {
-			if err != nil {
-				return reject(rt.NewGoError(fmt.Errorf("joinEchoBench: %w", err)))
-			}
-			return resolve(sobek.Undefined())
-		})
-	}()
-	return promise
+		if err := echobench.Join(ctx, leader, e, o, requireNoProxies); err != nil {
+			return nil, fmt.Errorf("joinEchoBench: %w", err)
+		}
+		return sobek.Undefined(), nil
+	})
 }
 
 // requireNoProxies refuses servers that are behind a proxy, which would be

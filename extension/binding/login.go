@@ -6,7 +6,6 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/grafana/sobek"
 	"go.k6.io/k6/v2/js/modules"
@@ -219,5 +218,3 @@ func (d *loginDesk) loggedIn(connection int, result sobek.Value) (swarm.Login, e
 	q.logins.of[connection/q.logins.shards].Store(a)
 	return login, nil
 }
-
-func inTime(ms float64) time.Duration { return time.Duration(ms * float64(time.Millisecond)) }

@@ -3,13 +3,14 @@
 package binding
 
 import (
-	"errors"
+	"fmt"
 	"os"
 	"runtime/debug"
 
 	"github.com/grafana/sobek"
 	"go.k6.io/k6/v2/js/common"
 	"go.k6.io/k6/v2/js/modules"
+	"go.k6.io/k6/v2/lib"
 
 	"xk6-realtime/engine/clock"
 )
@@ -36,6 +37,14 @@ type instance struct {
 	process *process
 	metrics *metricSet
 	numbers map[string]int // of this virtual user, by scenario
+}
+
+// state is the virtual user's. A function named of was called, which needs one.
+func (i *instance) state(of string) (*lib.State, error) {
+	if state := i.vu.State(); state != nil {
+		return state, nil
+	}
+	return nil, fmt.Errorf("%s: expected to be called by a virtual user, was called in the init context", of)
 }
 
 // Exports lists what a script can import; index.d.ts describes it.
@@ -90,9 +99,9 @@ func (i *instance) newSwarm(call sobek.ConstructorCall) *sobek.Object {
 
 // notice keeps a sentence of the script's, and logs it if it is new.
 func (i *instance) notice(group, sentence string) error {
-	state := i.vu.State()
-	if state == nil {
-		return errors.New("notice: expected to be called by a virtual user, was called in the init context")
+	state, err := i.state("notice")
+	if err != nil {
+		return err
 	}
 	i.process.notices.add(group, sentence)
 	i.process.notices.log(state.Logger)

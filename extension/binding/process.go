@@ -194,3 +194,5 @@ func describe(t total, h *hist.Histogram, oneIn int64, percentiles []float64) ex
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
+func inTime(ms float64) time.Duration { return time.Duration(ms * float64(time.Millisecond)) }

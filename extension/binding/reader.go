@@ -106,7 +106,7 @@ func (r *reader) milliseconds(name string, fallback time.Duration, least float64
 		r.known = append(r.known, name)
 		return fallback
 	}
-	return time.Duration(r.number(name, 0, least, most) * float64(time.Millisecond))
+	return inTime(r.number(name, 0, least, most))
 }
 
 // neededMilliseconds reads a time that has no default.

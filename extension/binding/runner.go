@@ -22,9 +22,9 @@ type runner struct {
 
 // shard is the name of the virtual user's shard, one of so many.
 func (r *runner) shard(shards int) (shardName, error) {
-	state := r.vu.State()
-	if state == nil {
-		return shardName{}, fmt.Errorf("%s.run: expected to be called by a virtual user, was called in the init context", r.of)
+	state, err := r.state(r.of + ".run")
+	if err != nil {
+		return shardName{}, err
 	}
 	number, scenario, err := r.number(state)
 	if err != nil {
@@ -76,23 +76,30 @@ func (r *runner) end() {
 	r.running.Store(false)
 }
 
-// drive drives a shard that has begun. The promise settles when all its
-// connections have ended; k6 waits for it, and interrupts it at the end of the
-// scenario.
-func drive[T any](r *runner, shard func(context.Context) (*T, error)) *sobek.Promise {
-	rt := r.vu.Runtime()
+// promise is of the result of work on a goroutine of its own. k6 waits for it, and
+// ends its context at the end of the scenario.
+func (i *instance) promise(work func(context.Context) (any, error)) *sobek.Promise {
+	rt := i.vu.Runtime()
 	promise, resolve, reject := rt.NewPromise()
-	settle := r.vu.RegisterCallback()
-	ctx := r.vu.Context()
+	settle := i.vu.RegisterCallback()
+	ctx := i.vu.Context()
 	go func() {
-		result, err := shard(ctx)
-		r.end()
+		result, err := work(ctx)
 		settle(func() error {
 			if err != nil {
-				return reject(rt.ToValue(rt.NewGoError(err)))
+				return reject(rt.NewGoError(err))
 			}
 			return resolve(result)
 		})
 	}()
 	return promise
+}
+
+// drive drives a shard that has begun. The promise settles when all its
+// connections have ended.
+func drive[T any](r *runner, shard func(context.Context) (*T, error)) *sobek.Promise {
+	return r.promise(func(ctx context.Context) (any, error) {
+		defer r.end()
+		return shard(ctx)
+	})
 }
