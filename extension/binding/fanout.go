@@ -60,7 +60,8 @@ func readPublisher(r *reader, subscribers int, q *requests) *protocol.Protocol {
 	q.publishers = &offer{}
 	q.publishersFrom = subscribers
 	for _, url := range r.texts("servers") {
-		r.fail(q.publishers.addServer(url, r.of, q.variables))
+		_, err := q.publishers.addServer(url, r.of, q.variables)
+		r.fail(err)
 	}
 	if got, want := len(q.publishers.paths), len(q.paths); got != want && r.err == nil {
 		r.wrong("servers", fmt.Sprintf("as many URLs as there are servers (%d)", want), got)

@@ -41,16 +41,15 @@ type offer struct {
 	protocols []template
 }
 
-// addServer takes the path of the URL of a server, whose origin is known.
-func (o *offer) addServer(url, of string, known map[string]variable) error {
-	s, err := parseServer(url)
-	if err == nil {
+// addServer takes the path and the query of a server's URL.
+func (o *offer) addServer(url, of string, known map[string]variable) (s server, err error) {
+	if s, err = parseServer(url); err == nil {
 		err = o.addPath(s, known)
 	}
 	if err != nil {
-		return fmt.Errorf("%s.servers: %w", of, err)
+		return s, fmt.Errorf("%s.servers: %w", of, err)
 	}
-	return nil
+	return s, nil
 }
 
 func (o *offer) addPath(s server, known map[string]variable) error {
@@ -168,17 +167,11 @@ func parseServer(url string) (s server, err error) {
 	return s, nil
 }
 
-// addServer takes the path and the query of a server's URL.
+// addServer takes a server's URL.
 func (q *requests) addServer(url string) error {
-	s, err := parseServer(url)
-	if err == nil {
-		q.isStream = s.isStream
-		err = q.addPath(s, q.variables)
-	}
-	if err != nil {
-		return fmt.Errorf("Swarm.servers: %w", err)
-	}
-	return nil
+	s, err := q.offer.addServer(url, "Swarm", q.variables)
+	q.isStream = s.isStream
+	return err
 }
 
 // userAgent is the header of k6's option of that name. Without --user-agent that

@@ -2,6 +2,7 @@ package probing
 
 import (
 	"bytes"
+	"errors"
 	"hash/fnv"
 	"math/bits"
 	"strconv"
@@ -68,7 +69,7 @@ func (g *guest) posted(p *posting, err error) {
 	r := g.loop.records.Now
 	r.Untaken.Count(err)
 	g.loop.complaints.Unsent(err)
-	if protocol.IsRefused(err) {
+	if errors.Is(err, protocol.ErrRefused) {
 		r.Refused += int64(bits.OnesCount16(g.conversation.Refuse(p.id)))
 		g.wait()
 	}

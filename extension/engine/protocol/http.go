@@ -46,9 +46,6 @@ var ErrProxy = errors.New("the proxy, or the server behind it, did not take a me
 // HTTP, as for want of descriptors or ports.
 var ErrExhausted = errors.New("this machine gave no connection for a message sent by HTTP")
 
-// IsRefused tells whether the server answered, and did not take the message.
-func IsRefused(err error) bool { return errors.Is(err, ErrRefused) }
-
 // unsent are the reasons that a message which was not taken counts as.
 var unsent = [...]struct {
 	reason string
