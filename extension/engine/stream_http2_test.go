@@ -3,6 +3,7 @@ package engine
 import (
 	"bytes"
 	"crypto/tls"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -230,15 +231,7 @@ func TestAClientEndsItsEventStreamAlone(t *testing.T) {
 				t.Error("another TCP connection was opened, with room on the first")
 			}
 			w.next("message")
-			do(c, func() {
-				if _, err := c.Send(Text, []byte("x")); err != ErrOneWay || !c.Open() {
-					t.Errorf("send gives %v, open %v; want %v and true", err, c.Open(), ErrOneWay)
-				}
-				end(c)
-			})
-			if got := w.next("closed").end; got.By != ByClient || !got.Planned || got.Code != 0 {
-				t.Errorf("ended with %+v", got)
-			}
+			endOneWay(t, fmt.Sprint("end ", i), c, w, end)
 			waitFor(t, "the server to hear of it", func() bool { return int(over.Load()) == i+1 })
 		}
 		do(kept, func() {

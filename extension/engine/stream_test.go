@@ -241,20 +241,26 @@ func TestAnEventStreamIsReadOnly(t *testing.T) {
 			c := dialStream(t, e, server.URL, w, nil)
 			w.next("opened")
 			w.next("message")
-			do(c, func() {
-				if _, err := c.Send(Text, []byte("x")); err != ErrOneWay || !c.Open() {
-					t.Errorf("send gives %v, open %v; want %v and true", err, c.Open(), ErrOneWay)
-				}
-				end(c)
-			})
-			if got := w.next("closed").end; got.By != ByClient || !got.Planned || got.Code != 0 {
-				t.Errorf("%s: ended with %+v", name, got)
-			}
+			endOneWay(t, name, c, w, end)
 			if held := e.Buffer().Bytes(); held > 8<<10 {
 				t.Errorf("%d bytes are held", held)
 			}
 		}
 	})
+}
+
+// endOneWay ends an open event stream, on which nothing can be sent.
+func endOneWay(t *testing.T, name string, c *Conn, w *witness, end func(c *Conn)) {
+	t.Helper()
+	do(c, func() {
+		if _, err := c.Send(Text, []byte("x")); err != ErrOneWay || !c.Open() {
+			t.Errorf("%s: send gives %v, open %v; want %v and true", name, err, c.Open(), ErrOneWay)
+		}
+		end(c)
+	})
+	if got := w.next("closed").end; got.By != ByClient || !got.Planned || got.Code != 0 {
+		t.Errorf("%s: ended with %+v", name, got)
+	}
 }
 
 // A compressed stream is read in a coroutine of the loop's, which at real-time
