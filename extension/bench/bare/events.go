@@ -15,6 +15,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"xk6-realtime/engine/frame"
 )
 
 // eventFigures is what a server of event streams has done.
@@ -141,11 +143,11 @@ func (s *eventServer) publish(room string, body []byte) {
 	data := fmt.Appendf(nil, "{\"type\":\"message\",\"room\":%q,\"id\":%s,\"publisher\":%s,\"publisherSeq\":%s,\"payload\":%s,\"timestamp\":%d.%03d}",
 		room, given["id"], given["publisher"], given["seq"], given["payload"], micros/1000, micros%1000)
 	event := fmt.Appendf(nil, "id: %d\ndata: %s\n\n", s.figures.Published, data)
-	frame := textFrame(fmt.Appendf(nil, `{"event":"message","id":"%d","data":%s}`, s.figures.Published, data))
+	text := frame.Append(nil, frame.Text, fmt.Appendf(nil, `{"event":"message","id":"%d","data":%s}`, s.figures.Published, data))
 	for _, c := range s.rooms[room] {
 		message := event
 		if _, is := c.(socket); is {
-			message = frame
+			message = text
 		}
 		if _, err := c.Write(message); err == nil {
 			s.figures.Sent++
