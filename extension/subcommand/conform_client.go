@@ -122,11 +122,10 @@ func (f *clientFlags) listeners(spec *conform.Spec) ([]net.Listener, error) {
 	if f.cert == "" || f.key == "" {
 		return nil, errors.New("--listen-tls: expected --cert and --key beside it")
 	}
-	secured, err := f.config()
+	secured, err := f.http1()
 	if err != nil {
 		return nil, err
 	}
-	secured.NextProtos = []string{"http/1.1"}
 	if f.http2 {
 		secured.NextProtos = []string{"h2"}
 	}
