@@ -72,14 +72,22 @@ func (l *Leader) Close() {
 func (l *Leader) Measure(ctx context.Context, server, testset, c int) (*Row, error) {
 	stop := context.AfterFunc(ctx, l.Close)
 	defer stop()
-	to, what := &l.spec.Servers[server], l.spec.Testsets[testset].Cases[c]
-	parts := make([]*Part, len(l.peers))
-	if err := l.tell(order{Turn: &address{server, testset, c}}); err != nil {
+	row, err := l.measure(address{server, testset, c})
+	if err != nil {
 		return nil, either(ctx, err)
+	}
+	return row, nil
+}
+
+func (l *Leader) measure(a address) (*Row, error) {
+	to, what := &l.spec.Servers[a.Server], l.spec.Testsets[a.Testset].Cases[a.Case]
+	parts := make([]*Part, len(l.peers))
+	if err := l.tell(parts, order{Turn: &a}); err != nil {
+		return nil, err
 	}
 	// An instance that cannot begin hands over its part in place of being ready.
 	if err := l.hear(parts, what.Count, func(w *word) bool { return w.Ready }); err != nil {
-		return nil, either(ctx, err)
+		return nil, err
 	}
 	goes := true
 	for _, p := range parts {
@@ -87,30 +95,25 @@ func (l *Leader) Measure(ctx context.Context, server, testset, c int) (*Row, err
 	}
 	before, told := usageOf(to.PID), time.Now()
 	var apart time.Duration
-	if err := l.tellThose(parts, order{Go: goes}); err != nil {
-		return nil, either(ctx, err)
+	if err := l.tell(parts, order{Go: goes}); err != nil {
+		return nil, err
 	}
 	if goes {
 		if err := l.hear(parts, what.Count, func(w *word) bool { return w.Began }); err != nil {
-			return nil, either(ctx, err)
+			return nil, err
 		}
 		apart = time.Since(told)
 	}
 	if err := l.hear(parts, what.Count, nil); err != nil {
-		return nil, either(ctx, err)
+		return nil, err
 	}
 	row := rowOfParts(to.Name, what, parts, apart)
-	if before.known {
-		row.Local = usageOf(to.PID).since(before).local()
-	}
+	row.Local = usageOf(to.PID).since(before).local()
 	return row, nil
 }
 
-// tell says the same to all.
-func (l *Leader) tell(o order) error { return l.tellThose(make([]*Part, len(l.peers)), o) }
-
-// tellThose says the same to all that have not handed over their part.
-func (l *Leader) tellThose(parts []*Part, o order) error {
+// tell says the same to all that have not handed over their part.
+func (l *Leader) tell(parts []*Part, o order) error {
 	for i, p := range l.peers {
 		if parts[i] != nil {
 			continue

@@ -71,9 +71,7 @@ func Measure(ctx context.Context, e *engine.Engine, server *Server, c Case, o Op
 		ready: func(context.Context) error { before = usageOf(server.PID); return nil },
 		done: func(p *Part) {
 			row = rowOfParts(server.Name, c, []*Part{p}, 0)
-			if before.known {
-				row.Local = usageOf(server.PID).since(before).local()
-			}
+			row.Local = usageOf(server.PID).since(before).local()
 		},
 	})
 	return row
