@@ -2,7 +2,6 @@ package conform
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -28,8 +27,7 @@ type clientSession struct {
 	writing sync.Mutex // a frame at a time
 	greeted bool
 	held    []byte // until this side has greeted
-	block   bytes.Buffer
-	encoder *hpack.Encoder
+	block   fieldBlock
 
 	mu      sync.Mutex
 	changed *sync.Cond // anything below, or of a stream
@@ -68,7 +66,7 @@ func serveHTTP2(ctx context.Context, tcp net.Conn, silence time.Duration, serve 
 		window: defaultWindow, initial: defaultWindow, frame: defaultFrame,
 		streams: map[uint32]*clientStream{}, acked: map[[8]byte]bool{},
 	}
-	s.changed, s.encoder = sync.NewCond(&s.mu), hpack.NewEncoder(&s.block)
+	s.changed = sync.NewCond(&s.mu)
 	s.framer = http2.NewFramer(deadlineWriter{s}, s.buffer)
 	s.framer.SetMaxReadFrameSize(defaultFrame)
 	s.framer.ReadMetaHeaders, s.framer.MaxHeaderListSize = hpack.NewDecoder(4096, nil), maxHead

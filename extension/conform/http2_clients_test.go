@@ -1,7 +1,6 @@
 package conform
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -74,12 +73,7 @@ func (c *looseClient) ask(authority string) {
 	case "key":
 		add("sec-websocket-key", keyOf(16))
 	}
-	var block bytes.Buffer
-	encoder := hpack.NewEncoder(&block)
-	for _, f := range fields {
-		encoder.WriteField(f)
-	}
-	c.framer.WriteHeaders(http2.HeadersFrameParam{StreamID: looseStream, BlockFragment: block.Bytes(), EndHeaders: true})
+	c.framer.WriteHeaders(http2.HeadersFrameParam{StreamID: looseStream, BlockFragment: new(fieldBlock).of(fields), EndHeaders: true})
 }
 
 // take tells whether the stream is over.

@@ -1,7 +1,6 @@
 package conform
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -70,8 +69,7 @@ func insertField(name, value string) fieldEdit {
 type rawStreams struct {
 	conn    net.Conn
 	framer  *http2.Framer
-	encoder *hpack.Encoder
-	block   bytes.Buffer
+	block   fieldBlock
 	silence time.Duration
 	log     *wireLog
 	next    uint32
@@ -88,7 +86,6 @@ func onStream(ctx context.Context, target *Target, c *Case, silence time.Duratio
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
 	s := &rawStreams{conn: conn, framer: http2.NewFramer(conn, conn), silence: silence, log: log, next: 1}
-	s.encoder = hpack.NewEncoder(&s.block)
 	s.framer.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 	t.opened(s.judge(target, c.Stream, t))
 	return resultOf(c, target.Agent, t, log)
@@ -174,15 +171,13 @@ func (s *rawStreams) ask(target *Target, edits []fieldEdit) (id uint32) {
 	for _, e := range edits {
 		fields = e(fields)
 	}
-	s.block.Reset()
 	var words []string
 	for _, f := range fields {
-		s.encoder.WriteField(f)
 		words = append(words, f.Name+": "+f.Value)
 	}
 	s.note("us", target.hide("HEADERS\n"+strings.Join(words, "\n")))
 	id, s.next = s.next, s.next+2
-	s.framer.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: s.block.Bytes(), EndHeaders: true})
+	s.framer.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: s.block.of(fields), EndHeaders: true})
 	return id
 }
 
@@ -193,20 +188,13 @@ type streamAnswer struct {
 	isRST  bool
 }
 
-func (a *streamAnswer) get(name string) string {
-	for _, f := range a.fields {
-		if f.Name == name {
-			return f.Value
-		}
-	}
-	return ""
-}
+func (a *streamAnswer) status() string { return fieldOf(a.fields, ":status") }
 
 func (a *streamAnswer) has(name string) bool {
-	return slices.ContainsFunc(a.fields, func(f hpack.HeaderField) bool { return f.Name == name })
+	return len(fieldsOf(a.fields, name)) > 0
 }
 
-func (a *streamAnswer) accepts() bool { return a != nil && strings.HasPrefix(a.get(":status"), "2") }
+func (a *streamAnswer) accepts() bool { return a != nil && strings.HasPrefix(a.status(), "2") }
 
 // wrong is the fault of an answer that accepts.
 func (a *streamAnswer) wrong() string {
@@ -220,7 +208,7 @@ func (a *streamAnswer) wrong() string {
 
 // refusal judges an answer to what must be refused.
 func (a *streamAnswer) refusal() (Behavior, string) {
-	status := a.get(":status")
+	status := a.status()
 	switch {
 	case a.accepts():
 		return Failed, "the server accepted"
@@ -239,7 +227,7 @@ func (a *streamAnswer) String() string {
 	case a.isRST:
 		return "RST_STREAM " + a.reset.String()
 	}
-	return "status " + a.get(":status")
+	return "status " + a.status()
 }
 
 var errGone = errors.New("the server ended the connection")
@@ -269,7 +257,7 @@ func (s *rawStreams) answer(id uint32, t *Trace) (*streamAnswer, error) {
 		case *http2.MetaHeadersFrame:
 			a := &streamAnswer{fields: f.Fields}
 			s.note("testee", "HEADERS, "+a.String())
-			if status := a.get(":status"); strings.HasPrefix(status, "1") && status != "101" {
+			if status := a.status(); strings.HasPrefix(status, "1") && status != "101" {
 				continue
 			}
 			return a, nil

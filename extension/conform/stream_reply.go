@@ -1,7 +1,6 @@
 package conform
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"strings"
@@ -87,11 +86,7 @@ func pingData(id uint32) (data [8]byte) {
 }
 
 func (c *clientStream) headers(fields []hpack.HeaderField, ends bool) error {
-	c.block.Reset()
-	for _, f := range fields {
-		c.encoder.WriteField(f)
-	}
-	block := bytes.Clone(c.block.Bytes())
+	block := c.block.of(fields)
 	p := http2.HeadersFrameParam{StreamID: c.id, BlockFragment: block, EndStream: ends, EndHeaders: !c.how.Cut, PadLength: c.how.Pad}
 	if !c.how.Cut {
 		return c.framer.WriteHeaders(p)
@@ -126,24 +121,6 @@ func (r *streamReply) leave(c *clientStream) error {
 		return nil
 	}
 	return c.framer.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: streamWindow})
-}
-
-func fieldOf(fields []hpack.HeaderField, name string) string {
-	for _, f := range fields {
-		if f.Name == name {
-			return f.Value
-		}
-	}
-	return ""
-}
-
-func fieldsOf(fields []hpack.HeaderField, name string) (values []string) {
-	for _, f := range fields {
-		if f.Name == name {
-			values = append(values, f.Value)
-		}
-	}
-	return values
 }
 
 // checkConnect finds fault with the pseudo-header fields of an extended CONNECT
