@@ -6,8 +6,10 @@ const HEAD = ["server", "µs", "echoes/s", "against the first", ""] as const;
 /** The columns for an earlier comparison. */
 const SINCE = ["since before", ""] as const;
 
+/** Whether a case has the columns for an earlier comparison. */
+export const isSince = (lines: readonly Line[]): boolean => lines.some(({ since }) => since);
+
 const headOf = (lines: readonly Line[]): string[] => [...HEAD, ...(isSince(lines) ? SINCE : [])];
-const isSince = (lines: readonly Line[]): boolean => lines.some(({ since }) => since);
 
 /** For a terminal: a table for each case, and below it why rows cannot be relied on. */
 export function comparisonText(compared: readonly Compared[]): string {

@@ -5,7 +5,7 @@ import { type Html, html } from "../report/html.ts";
 import { interval, type Scale, scaleHeader } from "../report/interval.ts";
 import { shell } from "../report/shell.ts";
 import { type Compared, failures, type Line } from "./compare.ts";
-import { againstText, notesOf, ratioText, wordOf } from "./forms.ts";
+import { againstText, isSince, notesOf, ratioText, wordOf } from "./forms.ts";
 
 /** The page, in the style of the other reports. It opens anywhere and loads nothing. */
 export async function comparisonPage(compared: readonly Compared[]): Promise<string> {
@@ -28,18 +28,18 @@ export function pageOf(compared: readonly Compared[], house: string): string {
 }
 
 function section({ title, measure, lines, yardstick }: Compared, scale: Scale): Html {
-  const isSince = lines.some(({ since }) => since);
+  const hasSince = isSince(lines);
   return html`<section><h2>${title}: ${measure}</h2>
-<div class="scroll"><table><thead><tr><th>server</th><th>µs</th><th>echoes/s</th><th>against ${lines[0]!.server}</th><th>${scaleHeader(scale)}</th><th></th>${isSince ? html`<th>since before</th><th></th>` : ""}</tr></thead>
-<tbody>${lines.map((line) => row(line, scale, isSince))}</tbody></table></div>
+<div class="scroll"><table><thead><tr><th>server</th><th>µs</th><th>echoes/s</th><th>against ${lines[0]!.server}</th><th>${scaleHeader(scale)}</th><th></th>${hasSince ? html`<th>since before</th><th></th>` : ""}</tr></thead>
+<tbody>${lines.map((line) => row(line, scale, hasSince))}</tbody></table></div>
 ${notesOf(lines, yardstick).map((note) => html`<p class="facts">${note}</p>`)}</section>`;
 }
 
-function row(line: Line, scale: Scale, isSince: boolean): Html {
+function row(line: Line, scale: Scale, hasSince: boolean): Html {
   const { server, us, echoesPerSecond, against, state, since } = line;
   const figure = (value: number, digits: number) => (Number.isNaN(value) ? "–" : value.toFixed(digits));
   return html`<tr><td>${server}</td><td class="figure">${figure(us, 1)}</td><td class="figure">${figure(echoesPerSecond, 0)}</td>
-<td class="figure">${againstText(against)}</td><td>${against?.to === "first" ? interval({ ...against, ok: state === "ok" && against.word !== "slower" }, scale) : ""}</td><td>${wordOf(line)}</td>${isSince ? html`<td class="figure">${since ? ratioText(since) : ""}</td><td>${since?.word ?? ""}</td>` : ""}</tr>`;
+<td class="figure">${againstText(against)}</td><td>${against?.to === "first" ? interval({ ...against, ok: state === "ok" && against.word !== "slower" }, scale) : ""}</td><td>${wordOf(line)}</td>${hasSince ? html`<td class="figure">${since ? ratioText(since) : ""}</td><td>${since?.word ?? ""}</td>` : ""}</tr>`;
 }
 
 /** One scale for all cases, so that they can be compared by eye. */
