@@ -16,8 +16,8 @@ import { fileURLToPath } from "node:url";
 import mqtt, { type Packet } from "mqtt-packet";
 import { WebSocket } from "ws";
 import descriptor from "../examples/protocols/mqtt.json" with { type: "json" };
-import { freePort } from "../test/free-port.ts";
 import { count, trend } from "../test/k6/figures.ts";
+import { mosquittoIn } from "../test/real-servers/mqtt.ts";
 import { captured, round, timesOf, timesRows } from "./packets.ts";
 import { buildBare, startAndWait } from "./processes.ts";
 import { runScenario } from "./scenario.ts";
@@ -94,17 +94,6 @@ async function publish(url: string) {
 
 const directory = await mkdtemp(join(tmpdir(), "k6-realtime-"));
 try {
-  const port = await freePort();
-  const config = join(directory, "mosquitto.conf");
-  await writeFile(
-    config,
-    [
-      `listener 0 ${join(directory, "socket")}`, // without one that is no WebSocket it does not start
-      ...[`listener ${port} 127.0.0.1`, "protocol websockets", "socket_domain ipv4", "allow_anonymous true"],
-      ...["log_dest stderr", "log_type information", "connection_messages false", "persistence false"],
-      ...["max_queued_messages 0", "sys_interval 1", "set_tcp_nodelay true", "user root"],
-    ].join("\n"),
-  );
   const protocol = join(directory, "mqtt-stamped.json");
   const { $schema: _, ...rest } = descriptor;
   const delivery = {
@@ -115,9 +104,11 @@ try {
   await writeFile(protocol, JSON.stringify({ ...rest, delivery }));
   const bare = await buildBare();
   const load = round(loadavg()[0]!);
-  const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin` };
-  const broker = await startAndWait("mosquitto", ["-c", config], /mosquitto version .* running/, env);
-  const url = `ws://127.0.0.1:${port}`;
+  const { args, env, readyWhen, url } = await mosquittoIn(
+    directory,
+    ...["log_type information", "connection_messages false", "sys_interval 1", "set_tcp_nodelay true"],
+  );
+  const broker = await startAndWait("mosquitto", args, readyWhen, env);
   const settings = {
     ...{ PROFILE: join(root, "test/k6/patient-profile.json"), WS_URL: url, PROTOCOL_FILE: protocol },
     ...{ CONNECTIONS: subscribers, RATE: 1_000, ROOMS, PUBLISHERS: 0, REPLY_TIMEOUT: "60s" },

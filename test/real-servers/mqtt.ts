@@ -2,10 +2,11 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
-import { type AddressInfo, createServer as createTcpServer } from "node:net";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { Aedes, type Client } from "aedes";
 import { createWebSocketStream, WebSocketServer } from "ws";
+import { freePort } from "../free-port.ts";
 import type { Cleanup } from "../k6/run.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";
 
@@ -63,9 +64,8 @@ export async function aedesBroker(t: Cleanup, refused: readonly string[] = []) {
   return { url: `ws://127.0.0.1:${(http.address() as AddressInfo).port}`, seen };
 }
 
-/** Mosquitto, of which its own log tells what it did. Undefined where it is not installed. */
-export async function mosquitto(t: Cleanup & Parameters<typeof temporaryDirectory>[0]) {
-  const folder = await temporaryDirectory(t);
+/** How to start mosquitto, with files in a folder and further settings. It runs once it has said so. */
+export async function mosquittoIn(folder: string, ...settings: readonly string[]) {
   const port = await freePort();
   const config = join(folder, "mosquitto.conf");
   await writeFile(
@@ -73,20 +73,25 @@ export async function mosquitto(t: Cleanup & Parameters<typeof temporaryDirector
     [
       `listener 0 ${join(folder, "socket")}`, // without one that is no WebSocket it does not start
       ...[`listener ${port} 127.0.0.1`, "protocol websockets", "socket_domain ipv4", "allow_anonymous true"],
-      ...["log_dest stderr", "log_type all", "persistence false", "max_queued_messages 0", "user root"],
+      ...["log_dest stderr", "persistence false", "max_queued_messages 0", "user root", ...settings],
     ].join("\n"),
   );
-  const broker = spawn("mosquitto", ["-c", config], {
-    stdio: ["ignore", "ignore", "pipe"],
-    env: { ...process.env, PATH: `${process.env.PATH}:/usr/sbin` },
-  });
+  const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin` };
+  const readyWhen = /mosquitto version .* running/;
+  return { args: ["-c", config], env, readyWhen, url: `ws://127.0.0.1:${port}` };
+}
+
+/** Mosquitto, of which its own log tells what it did. Undefined where it is not installed. */
+export async function mosquitto(t: Cleanup & Parameters<typeof temporaryDirectory>[0]) {
+  const { args, env, readyWhen, url } = await mosquittoIn(await temporaryDirectory(t), "log_type all");
+  const broker = spawn("mosquitto", args, { stdio: ["ignore", "ignore", "pipe"], env });
   t.after(() => broker.kill());
   if (!(await started(broker))) return undefined;
   let log = "";
   const listening = new Promise<void>((resolve, reject) => {
     broker.stderr!.setEncoding("utf8").on("data", (text: string) => {
       log += text;
-      if (/mosquitto version .* running/.test(log)) resolve();
+      if (readyWhen.test(log)) resolve();
     });
     broker.once("exit", () => reject(new Error(log)));
   });
@@ -106,18 +111,8 @@ export async function mosquitto(t: Cleanup & Parameters<typeof temporaryDirector
       deliveriesAcknowledged: lines(/Received PUBACK from/g),
     };
   };
-  return { url: `ws://127.0.0.1:${port}`, counts };
+  return { url, counts };
 }
 
 const started = (child: ChildProcess): Promise<boolean> =>
   Promise.race([once(child, "spawn").then(() => true), once(child, "error").then(() => false)]);
-
-/** A port that was free just now: mosquitto cannot say which one it took. */
-async function freePort(): Promise<number> {
-  const server = createTcpServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
-}
