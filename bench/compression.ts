@@ -5,12 +5,12 @@
  *   npm run bench:compression              tables, and results/bench-compression.json
  *   CONNECTIONS=2000 SUBSCRIBERS=5000 npm run bench:compression
  */
-import { mkdir, writeFile } from "node:fs/promises";
 import { cpus, loadavg } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { count, trend } from "../test/k6/figures.ts";
 import { OUR_K6, STOCK_K6 } from "../test/k6/run.ts";
+import { writeFigures } from "./figures-file.ts";
 import { heldBytes, median, startServer, variables, watch } from "./processes.ts";
 import { runScenario } from "./scenario.ts";
 
@@ -159,8 +159,7 @@ for (const { off, deflate } of pairs) console.table({ off, deflate });
 const ratio = median(pairs.map(({ off, deflate }) => deflate.perSecond / off.perSecond)) ?? 0;
 console.log(`deliveries a second with compression, of those without: ${ratio.toFixed(2)}`);
 
-await mkdir(join(root, "results"), { recursive: true });
-await writeFile(
-  join(root, "results/bench-compression.json"),
-  `${JSON.stringify({ memory, fanOut: { subscribers: SUBSCRIBERS, flood: FLOOD, pairs, ratio } }, undefined, 2)}\n`,
-);
+await writeFigures("compression", {
+  memory,
+  fanOut: { subscribers: SUBSCRIBERS, flood: FLOOD, pairs, ratio },
+});

@@ -5,11 +5,11 @@
  *   npm run bench              a table, and results/bench-engine.json
  *   CONNECTIONS=2000 npm run bench
  */
-import { mkdir, writeFile } from "node:fs/promises";
 import { cpus, totalmem } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { OUR_K6, STOCK_K6 } from "../test/k6/run.ts";
+import { writeFigures } from "./figures-file.ts";
 import { buildBare, heldBytes, startServer, type Watched, watch } from "./processes.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -151,11 +151,5 @@ for (const own of best) {
     );
   }
 }
-await mkdir(join(root, "results"), { recursive: true });
-const file = join(root, "results/bench-engine.json");
 const machine = { processors: cpus().length, memoryBytes: totalmem(), platform: process.platform };
-await writeFile(
-  file,
-  `${JSON.stringify({ at: new Date().toISOString(), machine, rows, onlyTcpPerSecond: bound, plainClientPerSecond: plain }, null, 2)}\n`,
-);
-console.log(file);
+await writeFigures("engine", { machine, rows, onlyTcpPerSecond: bound, plainClientPerSecond: plain });

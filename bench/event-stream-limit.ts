@@ -7,11 +7,11 @@
  *
  *   npm run bench:event-stream-limit      a table, and results/bench-event-stream-limit.json
  */
-import { mkdir, writeFile } from "node:fs/promises";
 import { cpus, loadavg } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { count, trend } from "../test/k6/figures.ts";
+import { writeFigures } from "./figures-file.ts";
 import { lastLine, round } from "./packets.ts";
 import { buildBare, startAndWait } from "./processes.ts";
 import { runScenario } from "./scenario.ts";
@@ -115,23 +115,10 @@ for (let first = 0; WIRES.some((wire) => turnsLeft[wire] > 0); first = 1 - first
   }
 }
 
-const [streams, sockets] = WIRES.map((wire) => limits[wire]) as [
-  (typeof limits)[Wire],
-  (typeof limits)[Wire],
-];
+const { "event streams": streams, WebSocket: sockets } = limits;
 if (streams.kept === 0 || sockets.kept === 0)
   throw new Error(`a wire kept up with no rate: take a lower one than FIRST=${FIRST}`);
 const ratio = round(streams.kept / sockets.kept);
-const figures = {
-  at: new Date().toISOString(),
-  processors: cpus().length,
-  loads: { before: loadBefore, after: round(loadavg()[0]!) },
-  subscribers: SUBSCRIBERS,
-  secondsEach: SECONDS,
-  attempts,
-  limits,
-  ratio,
-};
 console.table(attempts);
 for (const wire of WIRES) {
   const { kept, missed } = limits[wire];
@@ -140,7 +127,12 @@ for (const wire of WIRES) {
   );
 }
 console.log(`Event streams take ${ratio} times the deliveries a second of WebSocket's`);
-await mkdir(join(root, "results"), { recursive: true });
-const file = join(root, "results/bench-event-stream-limit.json");
-await writeFile(file, `${JSON.stringify(figures, null, 2)}\n`);
-console.log(file);
+await writeFigures("event-stream-limit", {
+  processors: cpus().length,
+  loads: { before: loadBefore, after: round(loadavg()[0]!) },
+  subscribers: SUBSCRIBERS,
+  secondsEach: SECONDS,
+  attempts,
+  limits,
+  ratio,
+});

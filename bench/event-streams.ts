@@ -6,7 +6,6 @@
  *
  *   npm run bench:event-streams      tables, and results/bench-event-streams.json
  */
-import { mkdir, writeFile } from "node:fs/promises";
 import { cpus, loadavg } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -14,6 +13,7 @@ import { build } from "esbuild";
 import { count, trend } from "../test/k6/figures.ts";
 import { OUR_K6 } from "../test/k6/run.ts";
 import { forK6 } from "../tools/bundles.mjs";
+import { writeFigures } from "./figures-file.ts";
 import { captured, lastLine, round, timesOf, timesRows } from "./packets.ts";
 import { buildBare, median, startAndWait, startServer, variables, watch } from "./processes.ts";
 import { runScenario } from "./scenario.ts";
@@ -196,7 +196,6 @@ async function part<T>(name: string, run: () => Promise<T>): Promise<T> {
 }
 
 const figures = {
-  at: new Date().toISOString(),
   processors: cpus().length,
   loads,
   gaps: await part("gaps", gaps),
@@ -216,7 +215,4 @@ console.table(figures.costs.rows);
 console.log(
   `A delivery by event stream takes ${figures.costs.ratio} times the processor time of WebSocket's, over HTTP/2 ${figures.costs.ofHttp2} times that over HTTP/1.1`,
 );
-await mkdir(join(root, "results"), { recursive: true });
-const file = join(root, "results/bench-event-streams.json");
-await writeFile(file, `${JSON.stringify(figures, null, 2)}\n`);
-console.log(file);
+await writeFigures("event-streams", figures);

@@ -6,12 +6,12 @@
  *
  *   npm run bench:fan-out      tables, and results/bench-fan-out.json
  */
-import { mkdir, writeFile } from "node:fs/promises";
 import { cpus, loadavg } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { count, trend } from "../test/k6/figures.ts";
 import { STOCK_K6 } from "../test/k6/run.ts";
+import { writeFigures } from "./figures-file.ts";
 import { captured, lastLine, round, type Times, timesOf, timesRows } from "./packets.ts";
 import { buildBare, median, startServer, variables, watch } from "./processes.ts";
 import { runScenario } from "./scenario.ts";
@@ -282,10 +282,7 @@ console.log(
 );
 console.table(exact.rows);
 
-await mkdir(join(root, "results"), { recursive: true });
-const file = join(root, "results/bench-fan-out.json");
-const figures = {
-  at: new Date().toISOString(),
+await writeFigures("fan-out", {
   processors: cpus().length,
   loads,
   large,
@@ -297,7 +294,5 @@ const figures = {
   flooded,
   floodedBare,
   exact,
-};
-await writeFile(file, `${JSON.stringify(figures, null, 2)}\n`);
-console.log(file);
+});
 if (exact.rows.some(({ server, counted }) => server !== counted)) process.exitCode = 1;

@@ -4,16 +4,13 @@
  *
  *   npm run bench:hundred-thousand        a table, and results/bench-hundred-thousand.json
  */
-import { mkdir, writeFile } from "node:fs/promises";
 import { cpus } from "node:os";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import type { Summary } from "../lib/summary/summary.ts";
 import { count } from "../test/k6/figures.ts";
+import { writeFigures } from "./figures-file.ts";
 import { heldBytes, startServer } from "./processes.ts";
 import { runScenario } from "./scenario.ts";
 
-const root = fileURLToPath(new URL("..", import.meta.url));
 const CONNECTIONS = Number(process.env.CONNECTIONS ?? 100_000);
 const PROCESSES = 6;
 /** Of all processes together. */
@@ -97,17 +94,12 @@ try {
     `${total.opened} opened, ${total.failed} tries failed, ${total.dropped} dropped, ${total.closed} closed; ` +
       `${peak} open at the same time`,
   );
-  await mkdir(join(root, "results"), { recursive: true });
-  const file = join(root, "results/bench-hundred-thousand.json");
-  const report = {
-    at: new Date().toISOString(),
+  await writeFigures("hundred-thousand", {
     processors: cpus().length,
     rows,
     total,
     openAtOnce: peak,
-  };
-  await writeFile(file, `${JSON.stringify(report, null, 2)}\n`);
-  console.log(file);
+  });
   const complete = total.opened === CONNECTIONS && total.closed === CONNECTIONS && peak === CONNECTIONS;
   if (!complete) {
     console.error(`expected ${CONNECTIONS} connections to be opened, held together and closed`);

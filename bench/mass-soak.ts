@@ -5,11 +5,11 @@
  *
  *   npm run bench:mass-soak      tables, and results/bench-mass-soak.json
  */
-import { mkdir, writeFile } from "node:fs/promises";
 import { cpus, loadavg } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { count, trend } from "../test/k6/figures.ts";
+import { writeFigures } from "./figures-file.ts";
 import { captured, round, timesOf, timesRows } from "./packets.ts";
 import { buildBare, startServer } from "./processes.ts";
 import { runScenario } from "./scenario.ts";
@@ -87,11 +87,7 @@ console.log(
 );
 console.table(measured.flatMap(({ load, service, kernel }) => timesRows(nameOf(load), service, kernel)));
 
-await mkdir(join(root, "results"), { recursive: true });
-const file = join(root, "results/bench-mass-soak.json");
-const figures = { at: new Date().toISOString(), processors: cpus().length, measured };
-await writeFile(file, `${JSON.stringify(figures, null, 2)}\n`);
-console.log(file);
+await writeFigures("mass-soak", { processors: cpus().length, measured });
 if (measured.some(({ probes, replies, kernel }) => replies !== probes || kernel.count !== replies)) {
   console.error("expected a reply to each probe, and both in packets");
   process.exitCode = 1;

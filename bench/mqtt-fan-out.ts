@@ -8,7 +8,7 @@
  * Default: 15000 subscribers in 10 rooms, 10 publications a second of all rooms together, which are 15,000 deliveries a
  * second. Prints a table, and writes results/bench-mqtt-fan-out.json.
  */
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { cpus, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -18,6 +18,7 @@ import { WebSocket } from "ws";
 import descriptor from "../examples/protocols/mqtt.json" with { type: "json" };
 import { count, trend } from "../test/k6/figures.ts";
 import { mosquittoIn } from "../test/real-servers/mqtt.ts";
+import { writeFigures } from "./figures-file.ts";
 import { captured, round, timesOf, timesRows } from "./packets.ts";
 import { buildBare, startAndWait } from "./processes.ts";
 import { runScenario } from "./scenario.ts";
@@ -130,10 +131,7 @@ try {
     `${due} deliveries due, ${deliveries} counted, ${kernel.count} in packets, ${kernel.missed} packets missed, ${uncertain} arrivals uncertain`,
   );
   console.table(timesRows("MQTT", reported, kernel));
-  const file = join(root, "results/bench-mqtt-fan-out.json");
-  await mkdir(join(root, "results"), { recursive: true });
-  const figures = {
-    at: new Date().toISOString(),
+  await writeFigures("mqtt-fan-out", {
     load,
     subscribers,
     due,
@@ -142,9 +140,7 @@ try {
     cpuSeconds,
     reported,
     kernel,
-  };
-  await writeFile(file, `${JSON.stringify(figures, null, 2)}\n`);
-  console.log(file);
+  });
   if (deliveries < due) console.log("The broker did not deliver all in time: it was asked for too much");
   if (deliveries !== kernel.count) process.exitCode = 1;
 } finally {
