@@ -12,7 +12,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { count, trend } from "../test/k6/figures.ts";
 import { writeFigures } from "./figures-file.ts";
-import { lastLine, round } from "./packets.ts";
+import { round, whileRunning } from "./packets.ts";
 import { buildBare, startAndWait } from "./processes.ts";
 import { runScenario } from "./scenario.ts";
 
@@ -34,10 +34,10 @@ const bare = await buildBare();
 /** One fan-out at so many deliveries a second. */
 async function attempt(wire: Wire, perSecond: number) {
   const server = await startAndWait(bare, ["events"], /listening on (\S+)\s/);
-  try {
-    const url = `${server.ready}/rooms/\${room}`;
-    const publishRate = perSecond / SUBSCRIBERS;
-    const { summary, cpuSeconds } = await runScenario("fan-out", {
+  const url = `${server.ready}/rooms/\${room}`;
+  const publishRate = perSecond / SUBSCRIBERS;
+  const { result, figures: used } = await whileRunning(server, () =>
+    runScenario("fan-out", {
       ...(wire === "WebSocket" ? { WS_URL: url.replace(/^http/, "ws") } : { SSE_URL: url }),
       PROTOCOL: "room-events",
       PROFILE: join(root, "test/k6/patient-profile.json"),
@@ -49,27 +49,25 @@ async function attempt(wire: Wire, perSecond: number) {
       PAYLOAD_BYTES: 64,
       DURATION: `${SECONDS}s`,
       REPLY_TIMEOUT: "10s",
-    });
-    const used: { cpuSeconds: number; deliveriesSent: number } = lastLine(await server.stop());
-    const deliveries = count(summary, "ws_deliveries");
-    const published = count(summary, "ws_publications");
-    const lost = count(summary, "ws_messages_lost");
-    const lagP99 = deliveries > 0 ? trend(summary, "ws_fanout_lag_ms").p99! : Number.POSITIVE_INFINITY;
-    const due = Math.floor(publishRate * SECONDS) * SUBSCRIBERS;
-    return {
-      wire,
-      "deliveries a second": Math.round(perSecond),
-      deliveries,
-      published,
-      lost,
-      "lag p99, ms": round(lagP99),
-      "generator, µs each": round((1e6 * cpuSeconds) / deliveries),
-      "server, µs each": round((1e6 * used.cpuSeconds) / deliveries),
-      "keeps up": lost === 0 && deliveries >= due && lagP99 <= KEEPS_UP_MS,
-    };
-  } finally {
-    await server.stop();
-  }
+    }),
+  );
+  const { summary, cpuSeconds } = result;
+  const deliveries = count(summary, "ws_deliveries");
+  const published = count(summary, "ws_publications");
+  const lost = count(summary, "ws_messages_lost");
+  const lagP99 = deliveries > 0 ? trend(summary, "ws_fanout_lag_ms").p99! : Number.POSITIVE_INFINITY;
+  const due = Math.floor(publishRate * SECONDS) * SUBSCRIBERS;
+  return {
+    wire,
+    "deliveries a second": Math.round(perSecond),
+    deliveries,
+    published,
+    lost,
+    "lag p99, ms": round(lagP99),
+    "generator, µs each": round((1e6 * cpuSeconds) / deliveries),
+    "server, µs each": round((1e6 * used.cpuSeconds) / deliveries),
+    "keeps up": lost === 0 && deliveries >= due && lagP99 <= KEEPS_UP_MS,
+  };
 }
 type Attempt = Awaited<ReturnType<typeof attempt>>;
 

@@ -1,8 +1,8 @@
 /**
  * Event streams held against what their server and the kernel know: gaps between events beside those that the server
  * wrote, by this engine and by npm's eventsource; memory of 15,000 streams; lag of a fan-out beside the packets' own
- * times; and what a delivery takes of the processor beside one of WebSocket and one over HTTP/2. Server and clients share this machine.
- * Needs Linux, and the right to capture packets (CAP_NET_RAW).
+ * times; and what a delivery takes of the processor beside one of WebSocket and one over HTTP/2. Server and clients
+ * share this machine. Needs Linux, and the right to capture packets (CAP_NET_RAW).
  *
  *   npm run bench:event-streams      tables, and results/bench-event-streams.json
  */
@@ -14,7 +14,7 @@ import { count, trend } from "../test/k6/figures.ts";
 import { OUR_K6 } from "../test/k6/run.ts";
 import { forK6 } from "../tools/bundles.mjs";
 import { writeFigures } from "./figures-file.ts";
-import { captured, lastLine, round, timesOf, timesRows } from "./packets.ts";
+import { captured, round, timesOf, timesRows, whileRunning } from "./packets.ts";
 import { buildBare, median, startAndWait, startServer, variables, watch } from "./processes.ts";
 import { runScenario } from "./scenario.ts";
 
@@ -29,12 +29,8 @@ const bare = await buildBare();
 
 async function withEvents<T>(use: (url: string) => Promise<T>) {
   const server = await startAndWait(bare, ["events"], /listening on (\S+)\s/);
-  try {
-    const result = await use(server.ready);
-    return { result, server: lastLine(await server.stop()) };
-  } finally {
-    await server.stop();
-  }
+  const { result, figures } = await whileRunning(server, () => use(server.ready));
+  return { result, server: figures };
 }
 
 const quantile = (sorted: readonly number[], q: number) => sorted[Math.floor(q * (sorted.length - 1))]!;
@@ -94,6 +90,7 @@ async function gaps() {
   });
 }
 
+type Settings = Readonly<Record<string, string | number>>;
 const ofRooms = {
   PROFILE: join(root, "test/k6/patient-profile.json"),
   CONNECTIONS,
@@ -103,17 +100,10 @@ const ofRooms = {
   DURATION: `${LOAD.seconds}s`,
   REPLY_TIMEOUT: "60s",
 };
-const streams = (url: string) =>
-  runScenario("fan-out", { ...ofRooms, SSE_URL: `${url}/rooms/\${room}`, PROTOCOL: "room-events" });
+const streams = (url: string, more: Settings = {}) =>
+  runScenario("fan-out", { ...ofRooms, ...more, SSE_URL: `${url}/rooms/\${room}`, PROTOCOL: "room-events" });
 /** As streams of HTTP/2, on 100 TCP connections and fewer. */
 const shared = { HTTP_VERSION: "2", STREAMS_PER_CONNECTION: 100 };
-const streamsOfHttp2 = (url: string) =>
-  runScenario("fan-out", {
-    ...ofRooms,
-    ...shared,
-    SSE_URL: `${url}/rooms/\${room}`,
-    PROTOCOL: "room-events",
-  });
 const sockets = (url: string) => runScenario("fan-out", { ...ofRooms, WS_URL: url });
 
 /** The reported lag beside that of the packets. */
@@ -129,7 +119,7 @@ async function lags() {
 }
 
 /** What each held stream takes of memory, beyond the first few. */
-async function memory(more: Readonly<Record<string, string | number>>) {
+async function memory(more: Settings) {
   const held = async (connections: number) => {
     const { result } = await withEvents((url) =>
       runScenario("massconnect", {
@@ -164,8 +154,8 @@ async function costs() {
     });
   };
   for (let round = 0; round < ROUNDS; round++) {
-    row("event streams", (await withEvents(streams)).result);
-    const http2 = await withEvents(streamsOfHttp2);
+    row("event streams", (await withEvents((url) => streams(url))).result);
+    const http2 = await withEvents((url) => streams(url, shared));
     row("event streams over HTTP/2", http2.result);
     const sent = http2.server.deliveriesSent;
     if (

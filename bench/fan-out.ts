@@ -12,7 +12,7 @@ import { fileURLToPath } from "node:url";
 import { count, trend } from "../test/k6/figures.ts";
 import { STOCK_K6 } from "../test/k6/run.ts";
 import { writeFigures } from "./figures-file.ts";
-import { captured, lastLine, round, type Times, timesOf, timesRows } from "./packets.ts";
+import { captured, lastLine, round, type Times, timesOf, timesRows, whileRunning } from "./packets.ts";
 import { buildBare, median, startServer, variables, watch } from "./processes.ts";
 import { runScenario } from "./scenario.ts";
 
@@ -54,12 +54,8 @@ async function withServer<T>(
   ...args: readonly string[]
 ): Promise<{ result: T; server: ServerReport }> {
   const server = await startServer("room-server", "--listen", "127.0.0.1:0", ...args);
-  try {
-    const result = await use(server.url);
-    return { result, server: lastLine(await server.stop()) };
-  } finally {
-    await server.stop();
-  }
+  const { result, figures } = await whileRunning(server, () => use(server.url));
+  return { result, server: figures };
 }
 
 const fanOut = (url: string, load: Load, env: Record<string, string | number> = {}) =>

@@ -1,5 +1,5 @@
 import type { TrendSummary } from "../lib/summary/summary.ts";
-import { startAndWait } from "./processes.ts";
+import { type Running, startAndWait } from "./processes.ts";
 
 /** Percentiles of times. */
 export interface Times {
@@ -33,11 +33,17 @@ export async function captured<T>(
 ): Promise<{ result: T; kernel: Captured }> {
   // The kernel notes the times, so that it can look at them when nobody else wants the processor.
   const capture = await startAndWait("nice", ["-n", "19", bare, what, new URL(url).port], /capturing/);
+  const { result, figures } = await whileRunning(capture, during);
+  return { result, kernel: figures };
+}
+
+/** Does something while another process runs, and then ends that process for the figures of its last line. */
+export async function whileRunning<T>({ stop }: Pick<Running, "stop">, during: () => Promise<T>) {
   try {
     const result = await during();
-    return { result, kernel: lastLine(await capture.stop()) };
+    return { result, figures: lastLine(await stop()) };
   } finally {
-    await capture.stop();
+    await stop();
   }
 }
 
