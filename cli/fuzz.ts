@@ -1,5 +1,6 @@
 import { relative, resolve, sep } from "node:path";
 import { type ArgsDef, type CommandDef, defineCommand } from "citty";
+import { counted } from "../lib/counted.ts";
 import type { Finding } from "../lib/fuzz/finding.ts";
 import { FUZZ_FORMAT, type FuzzResult, type RouteResult } from "../lib/fuzz/result.ts";
 import { STRATEGY_NAMES } from "../lib/fuzz/strategies.ts";
@@ -254,7 +255,7 @@ function verdictOf(
   const runs = routes.reduce((sum, route) => sum + route.runs, 0);
   const ended = routes.find((route) => route.ended !== undefined)?.ended;
   if (findings.length > 0) {
-    return { verdict: "fail", reason: findings.length === 1 ? "1 finding" : `${findings.length} findings` };
+    return { verdict: "fail", reason: counted(findings.length, "finding") };
   }
   if (signal.aborted)
     return { verdict: "incomplete", reason: `interrupted after ${runs} sequences, nothing found until then` };

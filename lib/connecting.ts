@@ -1,4 +1,5 @@
 /** How many connections there were, where percentiles do not tell. Pure. */
+import { counted } from "./counted.ts";
 import type { MetricFigures, Summary } from "./summary/summary.ts";
 
 type Metrics = Summary["metrics"];
@@ -53,6 +54,6 @@ export function notesOnConnecting(metrics: Metrics, wanted?: number): string[] {
   const opened = countOf(metrics.ws_sessions_opened);
   const failed = countOf(metrics.ws_connect_failures);
   if (failed === 0 || opened === 0) return [];
-  const attempts = failed === 1 ? "1 attempt that failed" : `${failed} attempts that failed`;
+  const attempts = counted(failed, "attempt that failed", "attempts that failed");
   return [`${onlyOf(opened, failed, wanted)}: ws_connect_latency_ms leaves out ${attempts}`];
 }

@@ -2,6 +2,7 @@
  * Failures that the generator or its machine caused, and that are never put down to the server. This is the one table
  * of them, by metric and tag. A test holds the engine's own lists to it. Pure.
  */
+import { counted } from "./counted.ts";
 import { MOST_VALUES } from "./protocols/codecs/codec.ts";
 import { MOST_MESSAGES } from "./protocols/reader.ts";
 import { PROXY_REASONS, type ProxyReason } from "./reasons.ts";
@@ -20,20 +21,18 @@ export interface Ours {
   /** Whether this machine gave no more. */
   readonly exhausted?: boolean;
   /** What happened, and what to do about it. */
-  readonly says: (count: string) => string;
+  readonly says: (count: number) => string;
 }
 
 /** The largest head of an answer to an upgrade: the engine's `HeaderBytes`, and that of `try`. */
 export const HEADER_BYTES = 65_536;
 
-const counted = (one: string, many: string) => (count: string) =>
-  count === "1" ? `1 ${one}` : `${count} ${many}`;
-const attempts = counted("attempt to connect", "attempts to connect");
-const logins = counted("login", "logins");
-const requests = counted("request", "requests");
-const messages = counted("message", "messages");
-const connections = counted("connection", "connections");
-const its = (count: string): string => (count === "1" ? "its connection" : "their connections");
+const attempts = (count: number) => counted(count, "attempt to connect", "attempts to connect");
+const logins = (count: number) => counted(count, "login");
+const requests = (count: number) => counted(count, "request");
+const messages = (count: number) => counted(count, "message");
+const connections = (count: number) => counted(count, "connection");
+const its = (count: number): string => (count === 1 ? "its connection" : "their connections");
 
 const WHO = "the proxy, or the server behind it,";
 const NAMES_THE_PROXY = "HTTP_PROXY, HTTPS_PROXY and NO_PROXY say which one connections go by";
@@ -60,7 +59,7 @@ const PROXY: Readonly<Record<ProxyReason, readonly [what: string, advice: string
 /** What may befall a connection, and the requests of a login before it. */
 const connecting = (
   metric: "ws_connect_failures" | "ws_login_failures" | "token_request_failures",
-  these: (count: string) => string,
+  these: (count: number) => string,
 ): Ours[] => [
   {
     metric,
@@ -126,7 +125,7 @@ export const OURS: readonly Ours[] = [
     tag: "reason",
     value: "http2",
     says: (n) =>
-      `k6 took HTTP/2, which has no such handshake, for ${counted("request", "requests")(n)} (http2): run it with GODEBUG=http2client=0`,
+      `k6 took HTTP/2, which has no such handshake, for ${requests(n)} (http2): run it with GODEBUG=http2client=0`,
   },
   {
     metric: "ws_message_errors",
@@ -210,7 +209,7 @@ export function oursIn(
   );
   return happened
     .filter(({ row }) => !(isExplained && row.metric === "ws_connection_drops"))
-    .map(({ row, count }) => row.says(String(count)));
+    .map(({ row, count }) => row.says(count));
 }
 
 /** Whether a failure's reason, as `ws_connect_failures` or `ws_message_errors` has it, is our doing. */

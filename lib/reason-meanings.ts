@@ -28,7 +28,7 @@ const SEE_LOG = "The server's log says why.";
 const ours = (value: string, metric?: (typeof OURS)[number]["metric"]): Term =>
   term(
     "This side or its machine did it, not the server.",
-    OURS.find((row) => row.value === value && (metric ?? row.metric) === row.metric)!.says("1"),
+    OURS.find((row) => row.value === value && (metric ?? row.metric) === row.metric)!.says(1),
   );
 
 type ProxyOrOurs =
@@ -343,7 +343,7 @@ const CAUSES: Readonly<Record<DropCause, Term>> = {
 
 const OURS_OF_TOKENS = term(
   "This side or its machine did it, not the server.",
-  OURS.find(({ metric, value }) => metric === "token_request_failures" && value === "generator")!.says("1"),
+  OURS.find(({ metric, value }) => metric === "token_request_failures" && value === "generator")!.says(1),
 );
 
 const OURS_TO_CONNECT = [

@@ -1,4 +1,5 @@
 /** The users of a run, from a file of CSV or JSON lines: one line for each connection, each column a variable. Pure. */
+import { counted } from "./counted.ts";
 import { VARIABLES } from "./protocols/variables.ts";
 import { SettingsError } from "./settings.ts";
 import { isToken, shapeOf } from "./shape.ts";
@@ -179,7 +180,7 @@ function headerProblem(columns: readonly string[]): Problem | undefined {
 
 function countProblem(fields: readonly string[], columns: readonly string[]): Problem {
   const got = fields.length === 1 && fields[0]!.trim() === "" ? "an empty line" : String(fields.length);
-  return [columns.length === 1 ? "1 field" : `${columns.length} fields`, got];
+  return [counted(columns.length, "field"), got];
 }
 
 const tokenProblem = (value: string): Problem | undefined => {

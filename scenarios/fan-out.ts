@@ -1,5 +1,6 @@
 // One message, thousands of subscribers: how long until each has it, until the last has it, and who missed it.
 //   bin/k6 run -e WS_URL=wss://… -e CONNECTIONS=15000 -e ROOMS=1 -e PUBLISH_RATE=5 -e DURATION=1m dist/fan-out.js
+import { counted } from "../lib/counted.ts";
 import { swarm } from "../lib/k6/swarm.ts";
 import { SettingsError } from "../lib/settings.ts";
 
@@ -42,7 +43,7 @@ export const { options, setup, run, handleSummary } = swarm({
   }),
 
   climb: ({ STEPS, STEPS_OF, PUBLISHERS, PUBLISH_RATE, CONNECTIONS, ROOMS }) => {
-    const rooms = `in ${ROOMS} ${ROOMS === 1 ? "room" : "rooms"}`;
+    const rooms = `in ${counted(ROOMS, "room")}`;
     if (STEPS_OF === "connections") {
       return {
         steps: STEPS,

@@ -1,5 +1,4 @@
 /** The action's main step where the scenario is `conform`: the conformance tests against the server. */
-
 import { existsSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";

@@ -1,5 +1,6 @@
 /** How far a fuzzing run is: a line that changes in a terminal, a line now and then elsewhere. */
 import { createLogUpdate } from "log-update";
+import { counted } from "../../lib/counted.ts";
 import { formatDuration, ms } from "../../lib/units.ts";
 import { printable } from "../try/safe-text.ts";
 import type { Progress } from "./campaign.ts";
@@ -24,7 +25,7 @@ export class ProgressLine {
     if (now - this.#shownAt < (this.#update ? SHOWN_MS : LINE_MS)) return;
     this.#shownAt = now;
     const elapsed = formatDuration(ms(Math.round((now - this.#startedAt) / 1_000) * 1_000));
-    const line = `${elapsed}: ${runs} sequences, ${messages} messages, ${findings} ${findings === 1 ? "finding" : "findings"}; ${doing}`;
+    const line = `${elapsed}: ${runs} sequences, ${messages} messages, ${counted(findings, "finding")}; ${doing}`;
     if (this.#update) this.#update(line);
     else this.#err.write(`${line}\n`);
   }

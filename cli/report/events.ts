@@ -1,4 +1,5 @@
 /** What happened in a run that one must see in every chart: silence, and connections that dropped. Pure. */
+import { counted } from "../../lib/counted.ts";
 import { formatDuration, ms } from "../../lib/units.ts";
 import type { Event, Values } from "./chart.ts";
 import type { Timeline } from "./timeline.ts";
@@ -94,7 +95,7 @@ function drops({ drops, seconds, cellSeconds }: Timeline): Incident[] {
       .map(([code, counts]) => [code, total(counts.slice(from, i + 1))] as const)
       .filter(([, count]) => count > 0);
     const count = total(all.slice(from, i + 1));
-    const text = `${count} ${count === 1 ? "connection" : "connections"} dropped (${parts.map(([code, n]) => (parts.length > 1 ? `${code}: ${n}` : code)).join(", ")})`;
+    const text = `${counted(count, "connection")} dropped (${parts.map(([code, n]) => (parts.length > 1 ? `${code}: ${n}` : code)).join(", ")})`;
     events.push({
       kind: "drops",
       before: Math.max(0, from - 1),

@@ -1,4 +1,5 @@
 /** What a report knows of one run, wherever it comes from. */
+import { counted } from "../../lib/counted.ts";
 import type { Summary } from "../../lib/summary/summary.ts";
 import { histogramOf, select } from "../recording/figures.ts";
 import type { Histogram } from "../recording/histogram.ts";
@@ -59,7 +60,7 @@ function instanceOf({ header, end }: Run["instances"][number]): Instance {
   const known = [
     host,
     `${os}/${arch}`,
-    `${cpus} ${cpus === 1 ? "processor" : "processors"}`,
+    counted(cpus, "processor"),
     memoryBytes && `${Math.round(memoryBytes / 2 ** 30)} GiB memory`,
     descriptors && `${descriptors} descriptors`,
   ];

@@ -1,5 +1,4 @@
 /** The events of a try as people read them. Pure. */
-
 import type { Checked } from "../../lib/contract/checker.ts";
 import { describeBreach } from "../../lib/contract/findings.ts";
 import { counted } from "../../lib/counted.ts";

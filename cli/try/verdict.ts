@@ -1,6 +1,7 @@
 /** Whether a try went well, from its events. Pure. */
 import type { Checked } from "../../lib/contract/checker.ts";
 import { describeBreach } from "../../lib/contract/findings.ts";
+import { counted } from "../../lib/counted.ts";
 import { isOurs } from "../../lib/ours.ts";
 import { number } from "../../lib/summary/verdict.ts";
 import { formatDuration, type Ms, ms } from "../../lib/units.ts";
@@ -169,7 +170,7 @@ export class Judge {
   /** What broke the contract. */
   #broken(): string | undefined {
     if (this.#breaking === 0) return undefined;
-    const many = this.#breaking === 1 ? "1 message" : `${this.#breaking} messages`;
+    const many = counted(this.#breaking, "message");
     return `${many} broke the contract, the first: ${this.#firstBreach!.replace(/^contract: /, "")}`;
   }
 
@@ -196,7 +197,7 @@ export class Judge {
   #breaches(): string {
     const [first] = this.#strange;
     if (first === undefined) return "";
-    const many = this.#strange.length === 1 ? "1 message" : `${this.#strange.length} messages`;
+    const many = counted(this.#strange.length, "message");
     return `; ${many} broke the protocol, the first: ${first}`;
   }
 

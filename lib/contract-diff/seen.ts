@@ -1,4 +1,5 @@
 /** What messages that were seen say of changes. Pure. */
+import { counted } from "../counted.ts";
 import { formsOf } from "../import/fields.ts";
 import { type Known, nearest } from "../import/nearest.ts";
 import { validatorOf } from "../import/sample.ts";
@@ -56,7 +57,7 @@ function sorted(kinds: readonly KindSchema[], messages: readonly Seen[]): Map<st
 }
 
 function seenOf({ at, rule, subject }: Change, values: readonly unknown[]): string {
-  const all = `${values.length} message${values.length === 1 ? "" : "s"}`;
+  const all = counted(values.length, "message");
   if (values.length === 0) return "no such message was seen";
   const tokens = parsePointer(at) ?? [];
   const having = values.filter((value) => {
@@ -92,7 +93,7 @@ function refusals(after: readonly KindSchema[], byKind: ReadonlyMap<string, unkn
         at: first?.instancePath ?? "",
         rule: "seen",
         what: `messages that clients were seen to send would be refused: ${first?.message ?? "it is not valid"}`,
-        seen: `in ${errors.length} of ${values.length} message${values.length === 1 ? "" : "s"} seen`,
+        seen: `in ${errors.length} of ${counted(values.length, "message")} seen`,
       },
     ];
   });

@@ -1,3 +1,4 @@
+import { counted } from "../counted.ts";
 import { RoomOrder } from "../order.ts";
 import { Grid } from "../pacing.ts";
 import type { Effect, Protocol } from "../protocols/index.ts";
@@ -65,7 +66,7 @@ export function ordering<N extends SettingName = never, O extends OwnSettings = 
     const timing = { payload: "x".repeat(PAYLOAD_BYTES), connect: CONNECT_TIMEOUT, drain: REPLY_TIMEOUT };
     const { publisher } = protocol;
     return {
-      load: `${talk.connections} connections${publisher ? " and a publisher for each" : ""} in ${talk.rooms} ${talk.rooms === 1 ? "room" : "rooms"}, each publishing every ${formatDuration(talk.interval)} for ${formatDuration(talk.duration)}`,
+      load: `${talk.connections} connections${publisher ? " and a publisher for each" : ""} in ${counted(talk.rooms, "room")}, each publishing every ${formatDuration(talk.interval)} for ${formatDuration(talk.duration)}`,
       size: talk.rooms,
       connections: (publisher ? 2 : 1) * talk.connections,
       variables: () => ({ room: "load-test-order-0-check" }),

@@ -1,5 +1,6 @@
 /** Pages in browsers beside a swarm: when each publication came to the page's handler, to the DOM and to a frame. */
 import { type Page as BrowserPage, browser } from "k6/browser";
+import { counted } from "../counted.ts";
 import type { MetricName } from "../metrics.ts";
 import { Grid } from "../pacing.ts";
 import {
@@ -61,7 +62,7 @@ export const pages = (spec: PagesSpec): BesideSwarm => ({
   shards: spec.browsers,
   options: { browser: { type: "chromium" } },
   metrics: PAGE_METRICS,
-  load: `${spec.browsers} ${spec.browsers === 1 ? "browser" : "browsers"}, each watched for a publication every ${formatDuration(spec.interval)}`,
+  load: `${counted(spec.browsers, "browser")}, each watched for a publication every ${formatDuration(spec.interval)}`,
   connections: spec.browsers * CONNECTIONS_OF_A_PAGE,
   drain: ms(spec.timeout + spec.connectTimeout),
   notes: pageNotes,

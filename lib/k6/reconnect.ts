@@ -1,3 +1,4 @@
+import { counted } from "../counted.ts";
 import { variablesFrom } from "../identity.ts";
 import { outcomeLimits, outcomeNotes } from "../outcomes.ts";
 import { type Backoff, backoffMs, Grid } from "../pacing.ts";
@@ -95,7 +96,7 @@ export function reconnect<N extends SettingName = never, O extends OwnSettings =
     }
     const timing = { payload: "x".repeat(PAYLOAD_BYTES), connect: CONNECT_TIMEOUT, drain: REPLY_TIMEOUT };
     return {
-      load: `${rooms.subscribers} subscribers in ${rooms.rooms} ${rooms.rooms === 1 ? "room" : "rooms"}, each with a publication every ${formatDuration(rooms.interval)} for ${formatDuration(rooms.duration)}${rooms.cuts > 0 ? `, each subscriber cut off ${rooms.cuts} ${rooms.cuts === 1 ? "time" : "times"}` : ""}`,
+      load: `${rooms.subscribers} subscribers in ${counted(rooms.rooms, "room")}, each with a publication every ${formatDuration(rooms.interval)} for ${formatDuration(rooms.duration)}${rooms.cuts > 0 ? `, each subscriber cut off ${counted(rooms.cuts, "time")}` : ""}`,
       size: rooms.rooms,
       connections: rooms.subscribers,
       // Who is cut off comes back as itself.

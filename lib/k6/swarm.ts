@@ -1,4 +1,5 @@
 import { type CompressionSettings, compressionOf } from "../compression.ts";
+import { counted } from "../counted.ts";
 import { type HttpSettings, httpVersionOf } from "../http-version.ts";
 import { endpointsOf, handshakeTemplate, type IdentitySettings } from "../identity.ts";
 import type { MetricName } from "../metrics.ts";
@@ -433,7 +434,7 @@ function describeHold(
   if (!fanOut) return `held for ${formatDuration(hold)}`;
   const { rooms, publishers, rate } = fanOut;
   if (publishers === 0) return `listening for ${formatDuration(hold)}`;
-  return `${rate} publications a second into ${rooms} ${rooms === 1 ? "room" : "rooms"} for ${formatDuration(hold)}`;
+  return `${rate} publications a second into ${counted(rooms, "room")} for ${formatDuration(hold)}`;
 }
 
 /** What the connections record: of a server that publishes by itself, no more than its deliveries tell. */
@@ -506,7 +507,7 @@ function reachedIn(pace: SwarmLoad["pace"], metrics: Readonly<Record<string, Met
   if (reach?.kind !== "trend" || !reach.max || opened?.kind !== "counter") return [];
   const later = opened.count - ("rate" in pace ? 1 : pace.batchSize);
   const perSecond = later > 0 ? `: ${number(later / (reach.max / 1_000))} in a second` : "";
-  const all = opened.count === 1 ? "1 connection was" : `${opened.count} connections were`;
+  const all = counted(opened.count, "connection was", "connections were");
   return [`${all} open after ${number(reach.max)} ms${perSecond}`];
 }
 

@@ -115,7 +115,7 @@ function whyIncomplete({ setupDone, refusal, metrics }: Evidence): string | unde
   }
   const unclear = countOf(metrics.ws_outcomes?.by?.outcome?.unclear as MetricSummary | undefined);
   if (unclear > 0) {
-    return `whether ${unclear} slow ${unclear === 1 ? "reader was" : "readers were"} ended for being slow is not known: a reader just as silent that was owed nothing did not outlast ${unclear === 1 ? "it" : "them"}, as with an idle timeout; make PAUSE, BURST and HOLD together shorter than that`;
+    return `whether ${counted(unclear, "slow reader was", "slow readers were")} ended for being slow is not known: a reader just as silent that was owed nothing did not outlast ${unclear === 1 ? "it" : "them"}, as with an idle timeout; make PAUSE, BURST and HOLD together shorter than that`;
   }
   const ahead = countOf(metrics.ws_message_errors?.by?.reason?.clock_differs as MetricSummary | undefined);
   if (ahead > 0 && countOf(metrics.ws_publications) === 0) {

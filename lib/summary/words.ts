@@ -1,4 +1,5 @@
 /** Limits and what came of them, as people say it. Pure. */
+import { counted } from "../counted.ts";
 import { METRICS, type MetricName } from "../metrics.ts";
 import { TITLES } from "../titles.ts";
 import type { ThresholdSummary } from "./summary.ts";
@@ -127,7 +128,7 @@ function beside(limit: Limit | undefined, value: number, all: number): string {
 export function describeBroken(broken: readonly ThresholdSummary[]): string {
   const [first, ...more] = broken;
   if (!first) return "";
-  const others = more.length === 1 ? "1 more limit broken" : `${more.length} more limits broken`;
+  const others = counted(more.length, "more limit broken", "more limits broken");
   return more.length === 0 ? describeLimit(first) : `${describeLimit(first)}; ${others}`;
 }
 
