@@ -1,5 +1,5 @@
 /** How the contract of a run was kept, and what of it no message showed. Pure. */
-import { isContractFinding, isContractNote } from "../../lib/contract/findings.ts";
+import { countsBy, isContractFinding, isContractNote } from "../../lib/contract/findings.ts";
 import type { MetricSummary } from "../../lib/summary/summary.ts";
 import { grouped } from "../../lib/summary/verdict.ts";
 import { type Html, html } from "./html.ts";
@@ -43,11 +43,3 @@ export function rulesOf(views: readonly RunView[]): Html | "" {
 const isChecked = ({ summary }: RunView): boolean => summary.metrics.ws_contract_messages !== undefined;
 
 const byKind = (metric: MetricSummary | undefined) => countsBy(metric, "kind");
-
-const countsBy = (metric: MetricSummary | undefined, tag: string): Record<string, number> =>
-  Object.fromEntries(
-    Object.entries(metric?.by?.[tag] ?? {}).map(([value, figures]) => [
-      value,
-      figures.kind === "counter" ? figures.count : 0,
-    ]),
-  );

@@ -1,7 +1,7 @@
 /** How a contract was kept, in sentences: for the summary and for the terminal. Pure. */
 import { counted } from "../counted.ts";
 import { peerText } from "../peer-text.ts";
-import type { Summary } from "../summary/summary.ts";
+import type { MetricSummary, Summary } from "../summary/summary.ts";
 import type { Breach, Contract } from "./contract.ts";
 
 /**
@@ -86,10 +86,11 @@ const times = (count: number): string => (count === 1 ? "once" : `${count} times
 
 const percent = (share: number): string => `${Number((share * 100).toPrecision(3))} %`;
 
-const countOf = (metric: Summary["metrics"][string] | undefined): number =>
+const countOf = (metric: MetricSummary | undefined): number =>
   metric?.kind === "counter" ? metric.count : 0;
 
-function countsBy(metric: Summary["metrics"][string] | undefined, tag: string): Record<string, number> {
+/** The counts of a metric by the values of a tag. */
+export function countsBy(metric: MetricSummary | undefined, tag: string): Record<string, number> {
   const parts = metric?.by?.[tag] ?? {};
   return Object.fromEntries(
     Object.entries(parts).map(([value, figures]) => [value, figures.kind === "counter" ? figures.count : 0]),

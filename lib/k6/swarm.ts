@@ -225,10 +225,11 @@ export function swarm<N extends SettingName>(spec: SwarmSpec<N>) {
       );
     const { variables, authenticate, ...handshake } = handshakeOf(protocol);
     const descriptor = subscriberOf(protocol.descriptor);
-    const publisher = protocol.publisher && {
-      protocol: protocol.publisher.descriptor,
-      servers: handshakeOf(protocol.publisher).servers,
-      subprotocols: handshakeOf(protocol.publisher).subprotocols,
+    const publishing = protocol.publisher && handshakeOf(protocol.publisher);
+    const publisher = publishing && {
+      protocol: protocol.publisher!.descriptor,
+      servers: publishing.servers,
+      subprotocols: publishing.subprotocols,
     };
     const variablesOf = (connection: number) =>
       Object.fromEntries(

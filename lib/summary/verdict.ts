@@ -170,23 +170,32 @@ function whyGeneratorBound(evidence: Evidence): string | undefined {
 function whySlowForCounts({ metrics, thresholds, replyTimeoutMs }: Evidence): string | undefined {
   const isBroken = thresholds.some(({ metric, ok, value }) => !ok && value !== null && MISSING.test(metric));
   if (replyTimeoutMs === undefined || !isBroken) return undefined;
-  for (const [side, delay] of Object.entries(metrics.ws_generator_delay_ms?.by?.side ?? {})) {
-    const { max } = delay as TrendSummary;
-    if (max !== null && max >= LATE_SHARE * replyTimeoutMs) {
-      return `the generator was the bottleneck: ws_generator_delay_ms{side:${side}} was up to ${number(max)} ms, of the ${number(replyTimeoutMs)} ms (REPLY_TIMEOUT) that messages had to come`;
-    }
-  }
-  return undefined;
+  const slow = slowSide(metrics, "max", (delay) => delay >= LATE_SHARE * replyTimeoutMs);
+  return (
+    slow &&
+    `the generator was the bottleneck: ${slow.series} was up to ${number(slow.delay)} ms, of the ${number(replyTimeoutMs)} ms (REPLY_TIMEOUT) that messages had to come`
+  );
 }
 
 function whySlowForLatency({ metrics, thresholds }: Evidence): string | undefined {
   const limit = decisiveBound(thresholds);
   if (limit === undefined) return undefined;
-  for (const [side, delay] of Object.entries(metrics.ws_generator_delay_ms?.by?.side ?? {})) {
-    const { p99 } = delay as TrendSummary;
-    if (p99 !== null && p99 > GENERATOR_SHARE * limit.bound) {
-      return `the generator was the bottleneck: ws_generator_delay_ms{side:${side}} p99 was ${number(p99)} ms, more than ${GENERATOR_SHARE * 100} % of ${limit.which} (${limit.bound} ms)`;
-    }
+  const slow = slowSide(metrics, "p99", (delay) => delay > GENERATOR_SHARE * limit.bound);
+  return (
+    slow &&
+    `the generator was the bottleneck: ${slow.series} p99 was ${number(slow.delay)} ms, more than ${GENERATOR_SHARE * 100} % of ${limit.which} (${limit.bound} ms)`
+  );
+}
+
+/** The first side, sending or receiving, on which the generator's own delay is too long. */
+function slowSide(
+  metrics: Summary["metrics"],
+  figure: "max" | "p99",
+  isTooLong: (delay: number) => boolean,
+): { series: string; delay: number } | undefined {
+  for (const [side, trend] of Object.entries(metrics.ws_generator_delay_ms?.by?.side ?? {})) {
+    const delay = (trend as TrendSummary)[figure];
+    if (delay !== null && isTooLong(delay)) return { series: `ws_generator_delay_ms{side:${side}}`, delay };
   }
   return undefined;
 }

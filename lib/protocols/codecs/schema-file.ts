@@ -16,9 +16,10 @@ export function withTypes(
   read: ReadText,
   readBytes: ReadBytes = noSets,
 ): unknown {
-  if (!isObject(json)) return json;
+  const readTypes = schemaReaderOf("protobuf");
+  if (!readTypes || !isObject(json)) return json;
   const { session } = json;
-  const typesOf = (path: string) => schemaReaderOf("protobuf")?.(path, read, readBytes);
+  const typesOf = (path: string) => readTypes(path, read, readBytes);
   return {
     ...partWithTypes(json, "", source, typesOf),
     ...(Array.isArray(session) && {
@@ -35,13 +36,7 @@ function partWithTypes(
 ): object {
   if (!isObject(part) || !isObject(part.codec)) return part as object;
   const { codec } = part;
-  if (
-    codec.name !== "protobuf" ||
-    !schemaReaderOf("protobuf") ||
-    typeof codec.schema !== "string" ||
-    codec.types !== undefined
-  )
-    return part;
+  if (codec.name !== "protobuf" || typeof codec.schema !== "string" || codec.types !== undefined) return part;
   const path = source.replace(/[^/\\]*$/, "") + codec.schema;
   try {
     return { ...part, codec: { ...codec, types: typesOf(path) } };
