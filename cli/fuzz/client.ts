@@ -16,7 +16,7 @@ import type { Network } from "../try/road.ts";
 import { dial } from "./dial.ts";
 import { frameBytes } from "./frames.ts";
 import { Journal, shownFrame } from "./journal.ts";
-import type { Target } from "./target.ts";
+import { LoginFailed, type Target } from "./target.ts";
 import { writeStep } from "./write-step.ts";
 
 /** Who a connection is. */
@@ -107,8 +107,7 @@ export class Client {
     const given = { room, vu: String(index + 1), ...opening.variables };
     const known = await this.#target.identityOf(index, given).catch((error: Error) => error);
     if (known instanceof Error) {
-      const [, reason = ""] = /^the login failed: (\w+)/.exec(known.message) ?? [];
-      const ours = isOurs("ws_login_failures", reason) && { isOurs: true };
+      const ours = known instanceof LoginFailed && known.isOurs && { isOurs: true };
       this.#journal.tell({ event: "unconnected", reason: known.message, ...ours });
       this.#state = "over";
       return;

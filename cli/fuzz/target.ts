@@ -2,7 +2,14 @@
 
 import { authorityOf, bytesOf } from "../../lib/address.ts";
 import { type Identity, identities } from "../../lib/identity.ts";
-import { columnsWith, hasFailed, type LoggedIn, type Login } from "../../lib/login/login.ts";
+import {
+  columnsWith,
+  hasFailed,
+  type LoggedIn,
+  type Login,
+  type LoginFailure,
+} from "../../lib/login/login.ts";
+import { isOurs } from "../../lib/ours.ts";
 import { compile, type Protocol, subscriberOf } from "../../lib/protocols/index.ts";
 import { overridden } from "../../lib/request.ts";
 import { type Settings, SettingsError } from "../../lib/settings.ts";
@@ -21,6 +28,18 @@ import { loginOf, protocolOf, readUsers, settingsOf, userAgentOf } from "../try/
 
 /** Flags that a target is made of, as they were given. */
 export type TargetArgs = Readonly<Record<string, string | boolean | undefined>>;
+
+/** A connection was not made, since its login failed. */
+export class LoginFailed extends Error {
+  override name = "LoginFailed";
+  /** Whether the proxy or this machine stopped the login. */
+  readonly isOurs: boolean;
+
+  constructor({ reason, said }: LoginFailure) {
+    super(`the login failed: ${reason}: ${said}`);
+    this.isOurs = isOurs("ws_login_failures", reason);
+  }
+}
 
 /** How connections of a target are made. */
 export interface Target {
@@ -199,7 +218,7 @@ function loginWith(
     const result = await login.perform(variables, async (request) =>
       send(request, { network: await networkOf(asSocketUrl(request.url)), timeout, userAgent, signal }),
     );
-    if (hasFailed(result)) throw new Error(`the login failed: ${result.reason}: ${result.said}`);
+    if (hasFailed(result)) throw new LoginFailed(result);
     return result;
   };
 }
