@@ -1,7 +1,8 @@
 import { type Ms, ms } from "../units.ts";
 import { MOST_VALUES } from "./codecs/codec.ts";
 import { latin1 } from "./codecs/framing.ts";
-import type { Compiled, CompiledDelivery, CompiledList, Outgoing } from "./compile.ts";
+import type { Compiled, CompiledDelivery, CompiledList } from "./compile.ts";
+import { Composer, frameOf } from "./composer.ts";
 import { contract, readCaptures, readDelivery } from "./fields.ts";
 import { Ledger, type Probe } from "./ledger.ts";
 import type {
@@ -11,15 +12,13 @@ import type {
   Effect,
   MessageRole,
   Publication,
-  Purpose,
   Received,
   Send,
 } from "./protocol.ts";
-import { type Frame, MESSAGE_BYTES, MOST_MESSAGES, Reader, type Scope } from "./reader.ts";
-import { NO_VALUE, numberValue, stringValue, type Value } from "./template.ts";
-import { isWhole, kindOf, VARIABLES } from "./variables.ts";
+import { type Frame, MESSAGE_BYTES, MOST_MESSAGES, Reader } from "./reader.ts";
+import { numberValue, stringValue } from "./template.ts";
+import { isWhole } from "./variables.ts";
 import { Inbox, type Incoming, plainMessages, type StreamEnd, type Wire } from "./wire.ts";
-import { type Written, write, writeOwn } from "./write.ts";
 
 const NONE: readonly Effect[] = [];
 
@@ -31,25 +30,19 @@ const element = new Reader();
 export class Machine implements Conversation {
   readonly #protocol: Compiled;
   readonly #ledger: Ledger;
-  readonly #unixOffsetMs: Ms;
-  readonly #variables = new Map<string, Value>();
-  readonly #captured = new Map<string, Value>();
+  readonly #composer: Composer;
   readonly #steps: Compiled["session"];
   readonly #nextBeats: Ms[] = [];
-  /** What the connection remembers for a protocol's own code. */
-  readonly #own: unknown;
   readonly #inbox: Inbox | undefined;
   readonly #messageBytes: number;
   /** Whether some reply is the message that was sent. */
   readonly #comparesWhole: boolean;
-  readonly #scope: Scope;
   /** Whether the message was answered, and may be something else all the same. */
   #wasAnswered = false;
   #state: "new" | "session" | "ready" | "ended" = "new";
   #step = 0;
   #stepDeadline: Ms | undefined;
   #refreshAt: Ms | undefined;
-  #lastSeq: Value | undefined;
   /** Whether a message of its session asks for what the connection before missed. */
   readonly #resumes: boolean;
   /** When the message at hand was taken up: what answers it is sent then, however long before it came. */
@@ -58,21 +51,13 @@ export class Machine implements Conversation {
   constructor(protocol: Compiled, init: ConnectionInit) {
     this.#protocol = protocol;
     this.#ledger = new Ledger(protocol.replies.length, init.replyTimeoutMs);
-    this.#unixOffsetMs = init.unixOffsetMs ?? ms(0);
-    for (const [name, text] of Object.entries(init.variables)) {
-      this.#variables.set(name, kindOf(name) === "number" ? numberValue(text) : stringValue(text));
-    }
-    // Not where it is declared: k6's JavaScript engine fails at a private field that is set to a function there.
-    this.#scope = (name) => this.#variables.get(name)?.text;
+    this.#composer = new Composer(init, protocol.newState?.());
     this.#comparesWhole = protocol.replies.some(({ match }) => match === "whole");
     this.#messageBytes = init.messageBytes ?? MESSAGE_BYTES;
     this.#inbox = protocol.hasWires ? new Inbox(this.#messageBytes) : undefined;
     this.#scheduleRefresh(init.tokenExpiresAt);
-    if (init.lastSeq !== undefined) this.#lastSeq = parseValue(init.lastSeq);
-    for (const [name, value] of Object.entries(init.captured ?? {})) this.#capture(name, value);
     this.#steps = stepsOf(protocol, init);
     this.#resumes = init.lastSeq !== undefined && protocol.resume !== undefined;
-    this.#own = protocol.newState?.();
   }
 
   get ready(): boolean {
@@ -84,11 +69,11 @@ export class Machine implements Conversation {
   }
 
   get lastSeq(): string | undefined {
-    return this.#lastSeq?.json;
+    return this.#composer.lastSeq?.json;
   }
 
   get captured(): Captured {
-    return Object.fromEntries(this.#captured);
+    return this.#composer.captured;
   }
 
   openProbes(): number {
@@ -152,9 +137,10 @@ export class Machine implements Conversation {
       return { message: undefined };
     }
     const { frame, wire } = incoming;
+    const { own, scope } = this.#composer;
     if (this.#isEnded()) return { message: frame }; // by time, or by the message before
     if (!wire.codec || typeof frame === "string") {
-      reader.load(frame, this.#own, undefined, this.#protocol.nested, this.#scope);
+      reader.load(frame, own, undefined, this.#protocol.nested, scope);
       return { message: frame, role: this.#take(at, effects) };
     }
     const json = wire.codec.decode(frame);
@@ -167,13 +153,7 @@ export class Machine implements Conversation {
       effects.push(unparsable(`bytes that are not ${wire.codec.title}`));
       return { message: frame };
     }
-    reader.load(
-      json,
-      this.#own,
-      this.#comparesWhole ? latin1(frame) : "",
-      this.#protocol.nested,
-      this.#scope,
-    );
+    reader.load(json, own, this.#comparesWhole ? latin1(frame) : "", this.#protocol.nested, scope);
     return { message: json, bytes: frame.length, role: this.#take(at, effects) };
   }
 
@@ -210,7 +190,7 @@ export class Machine implements Conversation {
       ["id", probe.numericId ? numberValue(own) : stringValue(own)],
       ["payload", stringValue(payload)],
     ]);
-    const written = this.#written(probe, dueAt, locals);
+    const written = this.#composer.written(probe, dueAt, locals);
     const opened = this.#ledger.add(own, dueAt);
     for (const [index, { match }] of this.#protocol.replies.entries()) {
       if (match === "fifo") this.#ledger.awaitTurn(index, opened);
@@ -241,11 +221,11 @@ export class Machine implements Conversation {
       ["seq", numberValue(String(seq))],
       ["payload", stringValue(payload)],
     ]);
-    return this.#send(publish, "publish", at, locals);
+    return this.#composer.send(publish, "publish", at, locals);
   }
 
   setToken(token: string, expiresAt?: Ms): void {
-    this.#variables.set("token", stringValue(token));
+    this.#composer.setToken(token);
     this.#scheduleRefresh(expiresAt);
   }
 
@@ -264,13 +244,13 @@ export class Machine implements Conversation {
     for (const [index, { every, message }] of this.#protocol.beats.entries()) {
       const dueAt = this.#nextBeats[index]!;
       if (dueAt > at) continue;
-      effects.push(this.#sendOrTell(message, "heartbeat", at));
+      effects.push(this.#composer.sendOrTell(message, "heartbeat", at));
       // Beats that were missed are not made up for: they would arrive in a burst.
       this.#nextBeats[index] = ms(dueAt + every > at ? dueAt + every : at + every);
     }
     if (this.#refreshAt !== undefined && this.#refreshAt <= at) {
       this.#refreshAt = undefined;
-      effects.push(this.#sendOrTell(this.#protocol.refresh!.step.message!, "refresh", at));
+      effects.push(this.#composer.sendOrTell(this.#protocol.refresh!.step.message!, "refresh", at));
     }
     return effects;
   }
@@ -288,7 +268,7 @@ export class Machine implements Conversation {
     for (; this.#step < this.#steps.length; this.#step++) {
       const step = this.#steps[this.#step]!;
       if (step.message) {
-        const sent = this.#sendOrTell(step.message, step.purpose, at);
+        const sent = this.#composer.sendOrTell(step.message, step.purpose, at);
         if (sent.kind === "invalid") {
           this.#failSession("contract", sent.detail, effects);
           return;
@@ -329,7 +309,7 @@ export class Machine implements Conversation {
       return true;
     }
     for (const [name, value] of taken) {
-      this.#capture(name, value);
+      this.#composer.capture(name, value);
       effects.push({ kind: "captured", name, value: value.text });
     }
     this.#step++;
@@ -337,17 +317,12 @@ export class Machine implements Conversation {
     return true;
   }
 
-  #capture(name: string, value: Value): void {
-    this.#variables.set(name, value);
-    this.#captured.set(name, value);
-  }
-
   #takeHeartbeat(effects: Effect[]): boolean {
     for (const { condition, captures, answer, consumes } of this.#protocol.answers) {
       if (!reader.matches(condition)) continue;
       const taken = readCaptures(reader, captures);
       if (typeof taken === "string") effects.push(contract(`heartbeat: nothing to capture as "${taken}"`));
-      else if (answer) effects.push(this.#sendOrTell(answer, "heartbeat", this.#handledAt, taken));
+      else if (answer) effects.push(this.#composer.sendOrTell(answer, "heartbeat", this.#handledAt, taken));
       if (consumes) return true;
       this.#wasAnswered = true;
     }
@@ -465,7 +440,7 @@ export class Machine implements Conversation {
     const read = readDelivery(from, delivery, at);
     // Until the server has answered the resume message, live deliveries overtake the missed ones: a client that is cut
     // off then must ask from the same place again.
-    if (read.cursor && (this.ready || !this.#resumes)) this.#lastSeq = read.cursor;
+    if (read.cursor && (this.ready || !this.#resumes)) this.#composer.lastSeq = read.cursor;
     if (read.complaint) effects.push(read.complaint);
     effects.push(read.effect);
   }
@@ -486,70 +461,6 @@ export class Machine implements Conversation {
   /** Names of the replies that a probe has not had. */
   #missing({ answered }: Pick<Probe, "answered">): string[] {
     return this.#protocol.replies.flatMap(({ name }, index) => (answered & (2 ** index) ? [] : [name]));
-  }
-
-  /**
-   * A protocol in code makes a message when the message is read, which is when it is sent. A message that is kept
-   * back therefore uses up no sequence number of that code.
-   *
-   * @throws RangeError on a message that the codec cannot write
-   */
-  #send(message: Outgoing, purpose: Purpose, at: Ms, locals?: ReadonlyMap<string, Value>): Send {
-    if (!message.encode) return { kind: "send", ...frameOf(this.#written(message, at, locals)), purpose };
-    const make = () => this.#written(message, at, locals).frame;
-    let made: Frame | undefined;
-    return {
-      kind: "send",
-      purpose,
-      get frame() {
-        made ??= make();
-        return made;
-      },
-    };
-  }
-
-  #written(message: Outgoing, at: Ms, locals?: ReadonlyMap<string, Value>): Written {
-    const { template, wire, binary, encode } = message;
-    if (!encode) {
-      return write(
-        template.expand((name) => locals?.get(name) ?? this.#value(name, at)),
-        wire,
-        binary,
-      );
-    }
-    const own = encode(this.#values(at, locals), this.#own);
-    if (typeof own === "string") return write(own, wire, binary);
-    return writeOwn(own instanceof ArrayBuffer ? new Uint8Array(own) : own, wire);
-  }
-
-  /** All variables that there are, as texts. */
-  #values(at: Ms, locals: ReadonlyMap<string, Value> = new Map()): Record<string, string> {
-    const values: Record<string, string> = {};
-    for (const name of Object.keys(VARIABLES)) values[name] = this.#value(name, at).text;
-    for (const [name, { text }] of this.#variables) values[name] = text;
-    for (const [name, { text }] of locals) values[name] = text;
-    return values;
-  }
-
-  /** As {@link #send}; what cannot be written, since the peer gave something else than expected, breaks the contract. */
-  #sendOrTell(
-    message: Outgoing,
-    purpose: Purpose,
-    at: Ms,
-    locals?: ReadonlyMap<string, Value>,
-  ): Send | Extract<Effect, { kind: "invalid" }> {
-    try {
-      return this.#send(message, purpose, at, locals);
-    } catch (error) {
-      if (!(error instanceof RangeError)) throw error;
-      return { kind: "invalid", reason: "contract", detail: error.message };
-    }
-  }
-
-  #value(name: string, at: Ms): Value {
-    if (name === "nowMs") return numberValue(String(Math.floor(at + this.#unixOffsetMs)));
-    if (name === "lastSeq") return this.#lastSeq ?? NO_VALUE;
-    return this.#variables.get(name) ?? NO_VALUE;
   }
 
   #scheduleRefresh(expiresAt: Ms | undefined): void {
@@ -580,14 +491,7 @@ function stepsOf(
 const elementsOf = ({ find, each }: CompiledList): Iterable<Frame> | undefined =>
   find ? reader.elementsBy(find) : reader.elements(each);
 
-const frameOf = ({ frame, json }: Written) => (json === undefined ? { frame } : { frame, json });
-
 const unparsable = (detail: string): Effect => ({ kind: "invalid", reason: "unparsable", detail });
 
 const earlier = (a: Ms | undefined, b: Ms | undefined): Ms | undefined =>
   a === undefined || (b !== undefined && b < a) ? b : a;
-
-function parseValue(json: string): Value {
-  const value: unknown = JSON.parse(json);
-  return typeof value === "string" ? stringValue(value) : numberValue(json);
-}
