@@ -46,14 +46,14 @@ export interface ScenarioSpec<N extends SettingName, O extends OwnSettings = NoS
   readonly extension?: Helper;
   /** What its messages look like, whatever `PROTOCOL` and `PROTOCOL_FILE` say of other scenarios. */
   readonly protocol?: OwnProtocol;
+  /** The same where settings decide it. */
+  protocolOf?(settings: Settings<N>): Protocol;
   /**
    * Whether it takes `SSE_URL`, and by which connections. `swarm` is the engine's. `sockets` are a script's, the engine's
    * in `dist/x` alone; `engine-sockets` are so in any case. `requests` are single ones, in `dist/x` alone. Default: it
    * does not take it.
    */
   readonly eventStreams?: "swarm" | "sockets" | "engine-sockets" | "requests";
-  /** The same where settings decide it. */
-  protocolOf?(settings: Settings<N>): Protocol;
   /** Why no check comes before its load. Default: `CHECK` decides. */
   readonly noCheck?: string;
   /** Why no login comes before its connections, in words that go on from its name. Default: one may. */
