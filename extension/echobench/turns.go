@@ -6,6 +6,9 @@ import "iter"
 // round, from 1.
 type Turn struct{ Server, Case, Round int }
 
+// SameRound tells whether two turns measure the same case in the same round.
+func (t Turn) SameRound(other Turn) bool { return t.Case == other.Case && t.Round == other.Round }
+
 // Turns is the order of a testset's rows. In one round a server has all its cases
 // in a row, as in the older suite. With more rounds the servers take turns at
 // each case, so that what the machine does meanwhile meets all of them; each

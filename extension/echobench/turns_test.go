@@ -25,3 +25,20 @@ func TestTurns(t *testing.T) {
 		}
 	}
 }
+
+// A yardstick is taken for each case: their messages differ in size.
+func TestEachCaseHasRoundsOfItsOwn(t *testing.T) {
+	for _, row := range []struct{ servers, cases, rounds, want int }{{1, 3, 1, 3}, {2, 1, 1, 1}, {2, 3, 2, 6}, {3, 2, 3, 6}} {
+		var last Turn
+		got := 0
+		for turn := range Turns(row.servers, row.cases, row.rounds) {
+			if !turn.SameRound(last) {
+				got++
+			}
+			last = turn
+		}
+		if got != row.want {
+			t.Errorf("%+v: %d", row, got)
+		}
+	}
+}

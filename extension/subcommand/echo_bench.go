@@ -215,8 +215,8 @@ func (f *benchFlags) measure(ctx context.Context, cmd *cobra.Command, m measurer
 // fill measures a testset's rows and returns how many did not pass.
 func (f *benchFlags) fill(ctx context.Context, cmd *cobra.Command, m measurer, servers []echobench.Server, t *echobench.Table, testset int) (failed int, err error) {
 	t.Rounds = f.rounds
-	var bare time.Duration // of the round
-	measured := 0
+	var bare time.Duration
+	var last echobench.Turn // for which bare was taken
 	for turn := range echobench.Turns(len(servers), len(t.Testset.Cases), f.rounds) {
 		if ctx.Err() != nil {
 			return failed, nil
@@ -227,11 +227,11 @@ func (f *benchFlags) fill(ctx context.Context, cmd *cobra.Command, m measurer, s
 			round = fmt.Sprintf(", round %d of %d", turn.Round, f.rounds)
 		}
 		fmt.Fprintf(cmd.ErrOrStderr(), "%s: %s, %s%s\n", server.Name, c.Volume(), c.Words(), round)
-		if f.yardstick && turn.Round != measured {
+		if f.yardstick && !turn.SameRound(last) {
 			if bare, err = echobench.Yardstick(c.Size); err != nil {
 				return failed, err
 			}
-			measured = turn.Round
+			last = turn
 		}
 		row, err := m(turn.Server, testset, turn.Case)
 		if err != nil {
