@@ -1,8 +1,6 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { dirname } from "node:path";
-import { PassThrough } from "node:stream";
-import { text } from "node:stream/consumers";
 import { test } from "node:test";
 import { UserError } from "../../cli/command.ts";
 import {
@@ -15,9 +13,9 @@ import {
 } from "../../cli/doctor/checks.ts";
 import { type Machine, parsePorts, readMachine } from "../../cli/doctor/machine.ts";
 import { linesOf } from "../../cli/doctor.ts";
-import { main } from "../../cli/main.ts";
 import { packageFile } from "../../cli/package-file.ts";
 import { fakeK6 } from "./fake-k6.ts";
+import { runMain } from "./run-main.ts";
 
 const roomy: Machine = {
   platform: "linux",
@@ -227,13 +225,7 @@ test("advice stands below what it is about", () => {
   );
 });
 
-async function run(env: NodeJS.ProcessEnv, ...argv: string[]) {
-  const out = new PassThrough();
-  const err = new PassThrough();
-  const signal = new AbortController().signal;
-  const code = await main(["doctor", ...argv], { out, err, cwd: "/", env, signal });
-  return { code, out: await text(out.end()), err: await text(err.end()) };
-}
+const run = (env: NodeJS.ProcessEnv, ...argv: string[]) => runMain(["doctor", ...argv], { cwd: "/", env });
 
 test("--json tells the same, and whether all is well, in one object", async (t) => {
   const PATH = dirname(await fakeK6(t, {}));

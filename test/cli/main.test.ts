@@ -1,19 +1,13 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { PassThrough } from "node:stream";
-import { text } from "node:stream/consumers";
 import { test } from "node:test";
 import type { ArgsDef } from "citty";
 import { refuseUnknown } from "../../cli/command.ts";
 import { main } from "../../cli/main.ts";
+import { runMain } from "./run-main.ts";
 
-async function run(...argv: string[]) {
-  const out = new PassThrough();
-  const err = new PassThrough();
-  const signal = new AbortController().signal;
-  const code = await main(argv, { out, err, cwd: "/", env: {}, signal });
-  return { code, out: await text(out.end()), err: await text(err.end()) };
-}
+const run = (...argv: string[]) => runMain(argv, { cwd: "/" });
 
 const COMMANDS =
   "baseline, bench, conform, contract-diff, demo, doctor, fuzz, gate, import, init, list, massconnect, pact, report, run, server, setup, try";

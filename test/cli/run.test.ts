@@ -5,9 +5,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { basename, join } from "node:path";
 import { PassThrough } from "node:stream";
-import { text } from "node:stream/consumers";
 import { describe, type TestContext, test } from "node:test";
-import { main } from "../../cli/main.ts";
 import { packageFile } from "../../cli/package-file.ts";
 import { bundledScenarios, bundleFor, findScript, requireK6For } from "../../cli/run/script.ts";
 import { asksOf, checkK6Flags, settingsOf } from "../../cli/run/settings.ts";
@@ -15,6 +13,7 @@ import { SETTINGS } from "../../lib/settings.ts";
 import { startServer } from "../../server/server.ts";
 import { connectProxy } from "../connect-proxy.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";
+import { runMain } from "./run-main.ts";
 
 const stock = { command: "k6", version: "v2.2.0", extension: false };
 
@@ -186,21 +185,8 @@ async function run(
   more: { signal?: AbortSignal; err?: PassThrough; env?: NodeJS.ProcessEnv } = {},
 ) {
   const cwd = await temporaryDirectory(t);
-  const out = new PassThrough();
-  const err = more.err ?? new PassThrough();
-  const told = Promise.all([text(out), text(err)]);
-  const signal = more.signal ?? new AbortController().signal;
-  const code = await main(["run", ...argv], {
-    out,
-    err,
-    cwd,
-    env: { WS_TOKEN: SETTINGS.WS_TOKEN.default, ...process.env, ...more.env },
-    signal,
-  });
-  out.end();
-  err.end();
-  const [printed, errors] = await told;
-  return { code, out: printed, err: errors, cwd };
+  const env = { WS_TOKEN: SETTINGS.WS_TOKEN.default, ...process.env, ...more.env };
+  return { ...(await runMain(["run", ...argv], { ...more, cwd, env })), cwd };
 }
 
 const refusals: [sentence: string, argv: string[], code: number, message: RegExp, env?: NodeJS.ProcessEnv][] =
@@ -497,25 +483,16 @@ test("an output that does not start is told as the cause, and no limit is judged
   const server = await startServer();
   t.after(() => Promise.all([server.close(), store.close()]));
   const { port } = store.address() as AddressInfo;
-  const cwd = await temporaryDirectory(t);
-  const [out, err] = [new PassThrough(), new PassThrough()];
-  const code = await main(
+  const { code, out } = await run(
+    t,
     [
-      "run",
-      "chat-soak",
-      "--json",
-      "--url",
-      `${server.url}/ws/chat`,
-      "--profile",
-      "smoke",
-      "--",
-      "--out",
-    ].concat(`realtime-influxdb=http://127.0.0.1:${port}/?org=a&bucket=none`),
-    { out, err, cwd, env: { ...process.env, INFLUX_TOKEN: "secret" }, signal: new AbortController().signal },
+      ...["chat-soak", "--json", "--url", `${server.url}/ws/chat`, "--profile", "smoke"],
+      ...["--", "--out", `realtime-influxdb=http://127.0.0.1:${port}/?org=a&bucket=none`],
+    ],
+    { env: { INFLUX_TOKEN: "secret" } },
   );
-  const said = await text(out.end());
-  const { summary } = JSON.parse(said);
-  assert.deepEqual([code, summary.verdict, summary.thresholds], [3, "incomplete", []], said);
+  const { summary } = JSON.parse(out);
+  assert.deepEqual([code, summary.verdict, summary.thresholds], [3, "incomplete", []], out);
   assert.match(
     summary.reason,
     /^the load did not begin: writing to InfluxDB \(http:.*bucket none.*\): no such bucket$/,

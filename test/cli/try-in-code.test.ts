@@ -2,19 +2,16 @@
 import assert from "node:assert/strict";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { PassThrough } from "node:stream";
-import { text } from "node:stream/consumers";
 import { type TestContext, test } from "node:test";
-import { main } from "../../cli/main.ts";
 import { packageFile } from "../../cli/package-file.ts";
 import { SIGNING_KEY, signedServer } from "../signed-server.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";
+import { runMain } from "./run-main.ts";
 
 const SIGNED = packageFile("examples/scripts/signed-protocol.ts");
 
 async function tryOut(t: TestContext, protocol: string, { key = SIGNING_KEY, more = [] as string[] } = {}) {
   const server = await signedServer(t);
-  const [out, err] = [new PassThrough(), new PassThrough()];
   const { WS_TOKEN: _, ...env } = process.env;
   const argv = [
     "try",
@@ -28,13 +25,8 @@ async function tryOut(t: TestContext, protocol: string, { key = SIGNING_KEY, mor
     "3s",
     ...more,
   ];
-  const code = await main(argv, {
-    ...{ out, err, cwd: packageFile("."), signal: new AbortController().signal },
-    env: { ...env, SIGNING_KEY: key },
-  });
-  out.end();
-  err.end();
-  return { code, seen: server.seen, out: await text(out), err: await text(err) };
+  const ran = await runMain(argv, { cwd: packageFile("."), env: { ...env, SIGNING_KEY: key } });
+  return { ...ran, seen: server.seen };
 }
 
 async function changed(t: TestContext, from: string, to: string): Promise<string> {

@@ -4,8 +4,9 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { runStep } from "../../cli/action/run.ts";
+import { freePort } from "../free-port.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";
-import { conform, echoServer, firstMessage, freePort, jsonOf, play } from "./run-conform.ts";
+import { conform, echoServer, firstMessage, jsonOf, play } from "./run-conform.ts";
 
 test("a server is tested, and the report tells of each case", async (t) => {
   const cwd = await temporaryDirectory(t);

@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, test } from "node:test";
+import { freePort } from "../free-port.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";
-import { conform, echoServer, firstMessage, freePort, jsonOf, listens, play } from "./run-conform.ts";
+import { conform, echoServer, firstMessage, jsonOf, listens, play } from "./run-conform.ts";
 
 /** The arguments of `k6-realtime conform` that do what a mode of the older suite did, as our document has them. */
 async function retyped(mode: string, replaced: Readonly<Record<string, string>>): Promise<string[]> {

@@ -4,26 +4,16 @@ import { readFile } from "node:fs/promises";
 import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { PassThrough } from "node:stream";
 import { type TestContext, test } from "node:test";
 import { createChannel, createSession } from "better-sse";
-import { main } from "../../cli/main.ts";
 import { startServer } from "../../server/server.ts";
+import { runMain } from "../cli/run-main.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";
 import { eventSourceService } from "./event-source-service.ts";
 
 async function conform(cwd: string, args: readonly string[], env: Record<string, string> = {}) {
-  const out = new PassThrough();
-  const chunks: Buffer[] = [];
-  out.on("data", (chunk) => chunks.push(chunk));
-  const exitCode = await main(["conform", ...args], {
-    out,
-    err: new PassThrough().resume(),
-    cwd,
-    env: { ...process.env, ...env },
-    signal: new AbortController().signal,
-  });
-  return { exitCode, out: Buffer.concat(chunks).toString() };
+  const { code, out, err } = await runMain(["conform", ...args], { cwd, env: { ...process.env, ...env } });
+  return { exitCode: code, out, err };
 }
 
 async function serve(t: TestContext, listener: RequestListener): Promise<string> {
@@ -145,17 +135,8 @@ const refusals: [args: string[], says: RegExp][] = [
 for (const [args, says] of refusals) {
   test(`conform ${args.join(" ")} is refused`, async (t) => {
     const cwd = await temporaryDirectory(t);
-    const err = new PassThrough();
-    const chunks: Buffer[] = [];
-    err.on("data", (chunk) => chunks.push(chunk));
-    const exitCode = await main(["conform", ...args], {
-      out: new PassThrough().resume(),
-      err,
-      cwd,
-      env: { ...process.env, SSE_URL: "" },
-      signal: new AbortController().signal,
-    });
+    const { exitCode, err } = await conform(cwd, args, { SSE_URL: "" });
     assert.notEqual(exitCode, 0);
-    assert.match(Buffer.concat(chunks).toString(), says);
+    assert.match(err, says);
   });
 }

@@ -2,17 +2,15 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { PassThrough } from "node:stream";
-import { text } from "node:stream/consumers";
 import { test } from "node:test";
 import type { Page } from "playwright-core";
-import { main } from "../../cli/main.ts";
 import { chartsOf } from "../../cli/report/charts.ts";
 import { interval, scaleHeader, scaleOf } from "../../cli/report/interval.ts";
 import { openViews } from "../../cli/report/open.ts";
 import { tableOf } from "../../cli/report/page/table.ts";
 import { hasFigure, logTicks, percentileTicks } from "../../cli/report/page/ticks.ts";
 import { openPage, withBrowser } from "../browser.ts";
+import { runMain } from "../cli/run-main.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";
 import { files, gate, run } from "./gate.ts";
 import { record, type Synthetic } from "./synthetic.ts";
@@ -100,12 +98,7 @@ test("the page has the gate's figures, intervals and words, each baseline's valu
   });
 });
 
-async function report(cwd: string, ...argv: string[]) {
-  const [out, err] = [new PassThrough(), new PassThrough()];
-  const signal = new AbortController().signal;
-  const code = await main(["report", ...argv], { out, err, cwd, env: {}, signal });
-  return { code, said: await text(out.end()), errors: await text(err.end()) };
-}
+const report = (cwd: string, ...argv: string[]) => runMain(["report", ...argv], { cwd });
 
 test("report --baseline writes the same page as the gate, and ends well whatever it says", async (t) => {
   const { directory, path, baselines } = await files(t, named("tonight", 1, 1.4), named("monday", 2));

@@ -1,28 +1,21 @@
 import assert from "node:assert/strict";
 import { readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { PassThrough } from "node:stream";
-import { text } from "node:stream/consumers";
 import { test } from "node:test";
 import type { Browser } from "playwright-core";
 import { seeded } from "../../cli/gate/bootstrap.ts";
-import { main } from "../../cli/main.ts";
 import { decode } from "../../cli/recording/histogram.ts";
 import { chartsOf, percentileCurve } from "../../cli/report/charts.ts";
 import { html, json } from "../../cli/report/html.ts";
 import { openViews } from "../../cli/report/open.ts";
 import type { Summary } from "../../lib/summary/summary.ts";
 import { openPage, withBrowser } from "../browser.ts";
+import { runMain } from "../cli/run-main.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";
 import { latencies } from "./made-up-run.ts";
 import { encoded, RTT, record, START, STARTED_AT, type Synthetic } from "./synthetic.ts";
 
-async function report(cwd: string, ...argv: string[]) {
-  const [out, err] = [new PassThrough(), new PassThrough()];
-  const signal = new AbortController().signal;
-  const code = await main(["report", ...argv], { out, err, cwd, env: {}, signal });
-  return { code, said: await text(out.end()), errors: await text(err.end()) };
-}
+const report = (cwd: string, ...argv: string[]) => runMain(["report", ...argv], { cwd });
 
 const FREEZE = [20, 21, 22];
 const DROPS_AT = 30;
@@ -347,7 +340,7 @@ for (const [sentence, make, plots] of PAGES) {
   test(`the page of ${sentence} opens without a network, draws every chart and complains of nothing`, async (t) => {
     const directory = await temporaryDirectory(t);
     const answer = await report(directory, ...(await make(directory)), "--output", "page.html");
-    assert.deepEqual([answer.code, answer.errors], [0, ""]);
+    assert.deepEqual([answer.code, answer.err], [0, ""]);
     const path = join(directory, "page.html");
     assert.doesNotMatch(await readFile(path, "utf8"), /(src|href)=["']?(https?:|\/\/)/);
     await withBrowser(t, (browser) => assertDraws(browser, path, plots));
@@ -369,8 +362,8 @@ test("Markdown has each run's figures, and nothing of it is markup of the file's
 
 test("--json tells the files and the verdicts", async (t) => {
   const directory = await temporaryDirectory(t);
-  const { said } = await report(directory, await record(directory, minute(1)), "--json");
-  const { files, runs } = JSON.parse(said);
+  const { out } = await report(directory, await record(directory, minute(1)), "--json");
+  const { files, runs } = JSON.parse(out);
   assert.deepEqual(files, [join(directory, "report.html")]);
   assert.deepEqual(runs, [{ label: "made-up", verdict: "pass", reason: "all 3 limits held" }]);
 });
@@ -392,8 +385,8 @@ test("what the user gets wrong is told in one line, with exit code 2, and writes
     [[path, "--output", "no/such/page.html"], /^cannot write .*no\/such\/page\.html: ENOENT/],
   ];
   for (const [argv, message] of mistakes) {
-    const { code, errors } = await report(directory, ...argv);
-    assert.match(errors, message);
+    const { code, err } = await report(directory, ...argv);
+    assert.match(err, message);
     assert.equal(code, 2);
   }
   await assert.rejects(readFile(join(directory, "report.html")));
