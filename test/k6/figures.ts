@@ -21,6 +21,15 @@ export function count(summary: Summary, series: string): number {
   return found?.kind === "counter" ? found.count : 0;
 }
 
+/** How many a Counter has of each reason. */
+export const reasons = (summary: Summary, name: string): Record<string, number> =>
+  Object.fromEntries(
+    Object.keys(summary.metrics[name]?.by?.reason ?? {}).map((reason) => [
+      reason,
+      count(summary, `${name}{reason:${reason}}`),
+    ]),
+  );
+
 /** A Rate: how many of its samples were true, and how many were not. */
 export const rate = (summary: Summary, series: string) => ofKind(summary, series, "rate");
 

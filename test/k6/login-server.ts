@@ -164,5 +164,12 @@ export const LOGIN = {
 
 export const SECRET = "s3cret/ä&";
 
+/** A protocol whose messages hold the seat that the connection's login gave. */
+export const SEATS = {
+  name: "seats",
+  probe: { send: '{"id":${id},"seat":${seat},"n":${number}}' },
+  reply: [{ name: "echo", match: "id", id: "/id" }],
+};
+
 /** Where the seat goes. */
 export const SEATED = { HEADERS: JSON.stringify({ Cookie: "sid=${sid}", "X-Region": "${region}" }) };

@@ -1,41 +1,18 @@
 /** A login before each connection: what it gives arrives, is renewed, counted and timed, and shown nowhere. */
 import assert from "node:assert/strict";
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
-import type { MetricSummary, Summary, TrendSummary } from "../../lib/summary/summary.ts";
+import type { Summary, TrendSummary } from "../../lib/summary/summary.ts";
 import { forK6 } from "../../tools/bundles.mjs";
+import { jsonFile } from "../json-file.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";
 import { everything } from "./everything.ts";
-import { LOGIN, loginServer, SEATED, SECRET } from "./login-server.ts";
+import { count, reasons } from "./figures.ts";
+import { LOGIN, loginServer, SEATED, SEATS, SECRET } from "./login-server.ts";
 import { OUR_K6, runK6, STOCK_K6 } from "./run.ts";
-
-type CounterSummary = Extract<MetricSummary, { readonly kind: "counter" }>;
-
-const ECHO = {
-  name: "seats",
-  probe: { send: '{"id":${id},"seat":${seat},"n":${number}}' },
-  reply: [{ name: "echo", match: "id", id: "/id" }],
-};
-
-async function fileOf(t: TestContext, json: unknown): Promise<string> {
-  const path = join(await temporaryDirectory(t), "file.json");
-  await writeFile(path, JSON.stringify(json));
-  return path;
-}
-
-const count = (summary: Summary | undefined, name: string): number =>
-  (summary?.metrics[name] as CounterSummary | undefined)?.count ?? 0;
-
-const reasons = (summary: Summary | undefined, name: string) =>
-  Object.fromEntries(
-    Object.entries(summary?.metrics[name]?.by?.reason ?? {}).map(([reason, part]) => [
-      reason,
-      (part as CounterSummary).count,
-    ]),
-  );
 
 const SOAK = {
   CONNECTIONS: 6,
@@ -58,20 +35,20 @@ for (const [sockets, scenario, k6] of [
       ...SOAK,
       ...SEATED,
       WS_URL: `${server.ws}/rooms?seat=\${seat}`,
-      LOGIN_FILE: await fileOf(t, LOGIN),
-      PROTOCOL_FILE: await fileOf(t, ECHO),
+      LOGIN_FILE: await jsonFile(t, LOGIN),
+      PROTOCOL_FILE: await jsonFile(t, SEATS),
       BENCH_SECRET: SECRET,
     };
     const run = await runK6(t, { scenario, k6, env });
     const { counts } = server;
     assert.equal(run.summary?.verdict, "pass", run.stderr + run.stdout);
-    const opened = count(run.summary, "ws_sessions_opened");
+    const opened = count(run.summary!, "ws_sessions_opened");
     assert.ok(opened >= 6);
     // The check's login, and its connection, are in the server's counts alone.
-    assert.equal(count(run.summary, "ws_logins"), opened);
+    assert.equal(count(run.summary!, "ws_logins"), opened);
     assert.deepEqual([counts.tokens, counts.seats, counts.seated], Array(3).fill(opened + 1));
     assert.deepEqual([counts.refused, counts.unseated], [0, 0]);
-    assert.equal(count(run.summary, "ws_replies"), counts.echoes);
+    assert.equal(count(run.summary!, "ws_replies"), counts.echoes);
     assert.deepEqual(
       [...new Set(server.users)].sort(),
       [0, 1, 2, 3, 4, 5].map((i) => `user-${i}`),
@@ -92,8 +69,8 @@ async function settings(t: TestContext, server: { readonly ws: string }, login: 
     ...SOAK,
     ...SEATED,
     WS_URL: `${server.ws}/rooms?seat=\${seat}`,
-    LOGIN_FILE: await fileOf(t, login),
-    PROTOCOL_FILE: await fileOf(t, ECHO),
+    LOGIN_FILE: await jsonFile(t, login),
+    PROTOCOL_FILE: await jsonFile(t, SEATS),
     BENCH_SECRET: SECRET,
   };
 }
@@ -102,7 +79,7 @@ test("one login is shared, used again and renewed before it ends", async (t) => 
   const server = await loginServer(t, { expiresIn: 2 });
   const [token] = LOGIN.requests;
   const renewing = {
-    ...ECHO,
+    ...SEATS,
     probe: { send: '{"id":${id}}' },
     refresh: { send: '{"token":${token}}', before: "500ms", await: { where: { "/renewed": true } } },
   };
@@ -120,14 +97,14 @@ test("one login is shared, used again and renewed before it ends", async (t) => 
     AUTH: "message",
     HEADERS: "{}",
     WS_URL: `${server.ws}/open`,
-    PROTOCOL_FILE: await fileOf(t, renewing),
+    PROTOCOL_FILE: await jsonFile(t, renewing),
     DURATION: "5s",
   };
   const run = await runK6(t, { scenario: "chat-soak", env });
   assert.equal(run.summary?.verdict, "pass", run.stderr + run.stdout);
-  const logins = count(run.summary, "ws_logins");
+  const logins = count(run.summary!, "ws_logins");
   assert.equal(server.counts.tokens, logins + 1);
-  assert.equal(count(run.summary, "ws_sessions_opened"), 3);
+  assert.equal(count(run.summary!, "ws_sessions_opened"), 3);
   // One message opens each session, the others renew the token while the last one is good.
   assert.ok(logins > 3, `${logins} logins`);
   const { renewed } = server.counts;
@@ -142,6 +119,7 @@ describe("a login that fails is counted by its reason, and retried as a connecti
     const server = await loginServer(t, { failing: { every: 3, status: 429 } });
     const env = { ...(await settings(t, server)), CHECK: "none", BACKOFF_BASE: "50ms" };
     const run = await runK6(t, { scenario: "chat-soak", env });
+    assert.ok(run.summary, run.stderr + run.stdout);
     const failed = reasons(run.summary, "ws_login_failures");
     assert.deepEqual(failed, { http_429: server.counts.refused });
     assert.deepEqual(reasons(run.summary, "ws_connect_failures"), { login: server.counts.refused });
@@ -158,7 +136,7 @@ describe("a login that fails is counted by its reason, and retried as a connecti
     const env = { ...(await settings(t, server)), CONNECT_TIMEOUT: "500ms" };
     const run = await runK6(t, { scenario: "chat-soak", env });
     assert.equal(run.summary?.verdict, "incomplete");
-    assert.deepEqual(reasons(run.summary, "ws_login_failures"), { timeout: 1 });
+    assert.deepEqual(reasons(run.summary!, "ws_login_failures"), { timeout: 1 });
     assert.match(run.stderr, /expected a login before the load to succeed, got timeout: login request 2 /);
     assert.match(run.summary?.reason ?? "", /the setup failed: a login before it failed \(timeout\)/);
   });

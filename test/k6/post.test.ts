@@ -1,11 +1,9 @@
 /** Messages sent by HTTP go by the environment's proxy, whose refusals are not the server's. Real k6, real proxy. */
 import assert from "node:assert/strict";
-import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import { describe, test } from "node:test";
 import { startServer } from "../../server/server.ts";
 import { connectProxy } from "../connect-proxy.ts";
-import { temporaryDirectory } from "../temporary-directory.ts";
+import { jsonFile } from "../json-file.ts";
 import { NO_PROXIES } from "./clients.ts";
 import { count } from "./figures.ts";
 import { OUR_K6, runK6, STOCK_K6 } from "./run.ts";
@@ -32,15 +30,13 @@ describe("a proxy that takes no messages sent by HTTP", { concurrency: true }, (
       t.after(() => server.close());
       // It opens tunnels for connections, and answers whatever is not one with 502.
       const proxy = await connectProxy(t);
-      const file = join(await temporaryDirectory(t), "beside.json");
-      await writeFile(file, JSON.stringify(BESIDE));
       const { summary, stderr } = await runK6(t, {
         scenario,
         k6,
         env: {
           ...LOAD,
           WS_URL: `${server.url.replace("127.0.0.1", "server.test")}/ws/echo`,
-          PROTOCOL_FILE: file,
+          PROTOCOL_FILE: await jsonFile(t, BESIDE),
         },
         processEnv: { ...NO_PROXIES, HTTP_PROXY: `http://${proxy.address}` },
       });

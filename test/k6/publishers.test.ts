@@ -1,13 +1,11 @@
 /** Publishers on another path, with another subprotocol and session than subscribers. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { join } from "node:path";
 import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { temporaryDirectory } from "../temporary-directory.ts";
+import { jsonFile } from "../json-file.ts";
 import { count, trend } from "./figures.ts";
 import { OUR_K6, runK6 } from "./run.ts";
 import { twoWayServer } from "./two-way-server.ts";
@@ -53,9 +51,8 @@ describe("publishers on another path", { concurrency: 3 }, () => {
     await once(desk, "listening");
     t.after(() => desk.close());
     const { port } = desk.address() as AddressInfo;
-    const LOGIN_FILE = join(await temporaryDirectory(t), "login.json");
     const requests = [{ url: "/login", capture: { host: "/host" } }];
-    await writeFile(LOGIN_FILE, JSON.stringify({ requests, url: "ws://${host}" }));
+    const LOGIN_FILE = await jsonFile(t, { requests, url: "ws://${host}" });
     const env = {
       ...{ WS_URL: `ws://127.0.0.1:${port}`, WS_TOKEN: "", PROTOCOL_FILE, LOGIN_FILE },
       ...{ CONNECTIONS: 6, RATE: 100, ROOMS: 2, PUBLISHERS: 1, PUBLISH_RATE: 50, DURATION: "1s" },

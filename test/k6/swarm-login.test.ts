@@ -1,22 +1,12 @@
 /** Logins before the connections of swarms: what they give arrives, is renewed, counted and timed, and shown nowhere. */
 import assert from "node:assert/strict";
-import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
-import type { MetricSummary, Summary, TrendSummary } from "../../lib/summary/summary.ts";
-import { temporaryDirectory } from "../temporary-directory.ts";
+import type { TrendSummary } from "../../lib/summary/summary.ts";
+import { jsonFile } from "../json-file.ts";
 import { everything } from "./everything.ts";
-import { LOGIN, type LoginServer, loginServer, SEATED, SECRET } from "./login-server.ts";
+import { count, reasons } from "./figures.ts";
+import { LOGIN, type LoginServer, loginServer, SEATED, SEATS, SECRET } from "./login-server.ts";
 import { OUR_K6, runK6 } from "./run.ts";
-
-type CounterSummary = Extract<MetricSummary, { readonly kind: "counter" }>;
-
-/** Each connection presents the seat that its login gave, in its messages too. */
-const ECHO = {
-  name: "seats",
-  probe: { send: '{"id":${id},"seat":${seat},"n":${number}}' },
-  reply: [{ name: "echo", match: "id", id: "/id" }],
-};
 
 const RENEWING = {
   name: "renewing",
@@ -25,27 +15,10 @@ const RENEWING = {
   refresh: { send: '{"token":${token}}', before: "500ms", await: { where: { "/renewed": true } } },
 };
 
-async function fileOf(t: TestContext, json: unknown): Promise<string> {
-  const path = join(await temporaryDirectory(t), "file.json");
-  await writeFile(path, JSON.stringify(json));
-  return path;
-}
-
-const count = (summary: Summary | undefined, name: string): number =>
-  (summary?.metrics[name] as CounterSummary | undefined)?.count ?? 0;
-
-const reasons = (summary: Summary | undefined, name: string) =>
-  Object.fromEntries(
-    Object.entries(summary?.metrics[name]?.by?.reason ?? {}).map(([reason, part]) => [
-      reason,
-      (part as CounterSummary).count,
-    ]),
-  );
-
 const settings = async (t: TestContext, server: LoginServer, login: unknown = LOGIN) => ({
   ...SEATED,
   WS_URL: `${server.ws}/rooms?seat=\${seat}`,
-  LOGIN_FILE: await fileOf(t, login),
+  LOGIN_FILE: await jsonFile(t, login),
   BENCH_SECRET: SECRET,
   WS_TOKEN: "",
   CONNECTIONS: 60,
@@ -60,8 +33,8 @@ describe("logins of swarms", { concurrency: true }, () => {
     const run = await runK6(t, { scenario: "massconnect", k6: OUR_K6, env });
     const { counts } = server;
     assert.equal(run.summary?.verdict, "pass", run.stderr + run.stdout);
-    assert.equal(count(run.summary, "ws_sessions_opened"), 60);
-    assert.equal(count(run.summary, "ws_logins"), 60);
+    assert.equal(count(run.summary!, "ws_sessions_opened"), 60);
+    assert.equal(count(run.summary!, "ws_logins"), 60);
     // The check's login, and its connection, are in the server's counts alone.
     assert.deepEqual([counts.tokens, counts.seats, counts.seated], [61, 61, 61]);
     assert.deepEqual([counts.refused, counts.unseated], [0, 0]);
@@ -77,6 +50,7 @@ describe("logins of swarms", { concurrency: true }, () => {
     const server = await loginServer(t, { failing: { every: 3, status: 429 } });
     const env = { ...(await settings(t, server)), CHECK: "none", RETRIES: "unlimited", RETRY_DELAY: "50ms" };
     const run = await runK6(t, { scenario: "massconnect", k6: OUR_K6, env });
+    assert.ok(run.summary, run.stderr + run.stdout);
     const { refused, seated } = server.counts;
     assert.deepEqual([count(run.summary, "ws_sessions_opened"), seated], [60, 60], run.stderr);
     assert.ok(refused > 0);
@@ -89,7 +63,7 @@ describe("logins of swarms", { concurrency: true }, () => {
     const server = await loginServer(t, { cutAfter: 4 });
     const env = {
       ...(await settings(t, server)),
-      PROTOCOL_FILE: await fileOf(t, ECHO),
+      PROTOCOL_FILE: await jsonFile(t, SEATS),
       CONNECTIONS: 10,
       PROBE_INTERVAL: "200ms",
       DURATION: "3s",
@@ -97,14 +71,15 @@ describe("logins of swarms", { concurrency: true }, () => {
       BACKOFF_BASE: "50ms",
     };
     const run = await runK6(t, { scenario: "mass-soak", k6: OUR_K6, env });
+    assert.ok(run.summary, run.stderr + run.stdout);
     const { seated, unseated, echoes } = server.counts;
     assert.ok(count(run.summary, "ws_reconnects") > 0, run.stderr + run.stdout);
     assert.deepEqual(
-      [count(run.summary, "ws_logins"), count(run.summary, "ws_sessions_opened"), unseated],
+      [count(run.summary, "ws_logins"), count(run.summary!, "ws_sessions_opened"), unseated],
       [seated - 1, seated - 1, 0],
     );
     // A cut may overtake the echo before it.
-    const [replies, cuts] = [count(run.summary, "ws_replies"), count(run.summary, "ws_reconnects")];
+    const [replies, cuts] = [count(run.summary, "ws_replies"), count(run.summary!, "ws_reconnects")];
     assert.ok(
       replies <= echoes && replies >= echoes - cuts,
       `${replies} replies, ${echoes} echoes, ${cuts} cuts`,
@@ -121,7 +96,7 @@ describe("logins of swarms", { concurrency: true }, () => {
     };
     const env = {
       ...(await settings(t, server, shared)),
-      PROTOCOL_FILE: await fileOf(t, RENEWING),
+      PROTOCOL_FILE: await jsonFile(t, RENEWING),
       AUTH: "message",
       HEADERS: "{}",
       WS_URL: `${server.ws}/open`,
@@ -132,10 +107,10 @@ describe("logins of swarms", { concurrency: true }, () => {
     };
     const run = await runK6(t, { scenario: "mass-soak", k6: OUR_K6, env });
     assert.equal(run.summary?.verdict, "pass", run.stderr + run.stdout);
-    const logins = count(run.summary, "ws_logins");
+    const logins = count(run.summary!, "ws_logins");
     assert.ok(logins > 1 && logins < 20, `${logins} logins`);
     assert.equal(server.counts.tokens, logins + 1);
-    assert.equal(count(run.summary, "ws_sessions_opened"), 20);
+    assert.equal(count(run.summary!, "ws_sessions_opened"), 20);
     // The first message opens each session. Then all 20 renew with each further login but one that came last.
     const { renewed } = server.counts;
     assert.ok(
