@@ -413,7 +413,7 @@ describe("a wrong command line is refused before anything is sent", () => {
     [
       "a protocol that we do not have",
       ["--protocol", "mqtt"],
-      /^--protocol: expected chat, echo or im.* PROTOCOL_FILE.*, got "mqtt": try --protocol-file .*examples.protocols.mqtt\.json$/m,
+      /^--protocol: expected chat, echo or im, or events or room-events for event streams; any other needs a descriptor in PROTOCOL_FILE, see protocols\.md, got "mqtt": try --protocol-file .*examples.protocols.mqtt\.json$/m,
     ],
     [
       "two protocols",

@@ -197,7 +197,7 @@ for (const [scenario, k6] of [
     assert.notEqual(code, 0);
     assert.match(
       stderr,
-      /LOGIN_FILE: expected none for [\w-]+, .*: chat-soak, .* massconnect, mass-soak and fan-out log in/,
+      /LOGIN_FILE: expected none for [\w-]+, .*: chat-soak, connect, idle, ordering, reconnect, backpressure, massconnect, mass-soak and fan-out log in/,
     );
     assert.equal(server.counts.tokens, 0);
   });

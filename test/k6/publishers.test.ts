@@ -75,7 +75,7 @@ describe("publishers on another path", { concurrency: 3 }, () => {
       assert.match(
         stderr,
         new RegExp(
-          `PROTOCOL_FILE: expected a descriptor without \\\\?"publisher\\\\?", since publishers of ${scenario} hear .* fan-out, ordering take one`,
+          `PROTOCOL_FILE: expected a descriptor without \\\\?"publisher\\\\?", since publishers of ${scenario} hear deliveries on the same connection, got \\\\?"two-way\\\\?" with one; fan-out, ordering take one`,
         ),
       );
     });
