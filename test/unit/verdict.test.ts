@@ -1,0 +1,249 @@
+/** Verdicts of runs, by what k6 hands over. */
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import type { K6Data, Thresholds } from "../../lib/summary/summarize.ts";
+import type { Verdict } from "../../lib/summary/summary.ts";
+import { k6Data, summaryOf, trend, unjudged } from "./k6-data.ts";
+
+/** No part of the load. */
+const NOT_BEGUN: K6Data["metrics"] = {
+  ws_shards_started: { values: { count: 0, rate: 0 } },
+  ws_shards_completed: { values: { count: 0, rate: 0 } },
+};
+
+describe("messages that did not come are the generator's doing where it took up their time", () => {
+  const lost: K6Data["metrics"] = {
+    ws_delivery_success_rate: {
+      values: { rate: 0.9, passes: 90, fails: 10 },
+      thresholds: { "rate>0.995": { ok: false } },
+    },
+  };
+  const late = { "ws_generator_delay_ms{side:send}": trend(50) }; // 100 ms at the most
+  const rows: [replyTimeoutMs: number, metrics: K6Data["metrics"], verdict: string, reason: RegExp][] = [
+    [
+      200,
+      { ...late, ...lost },
+      "generator-bound",
+      /side:send\} was up to 100 ms, of the 200 ms \(REPLY_TIMEOUT\) that messages had to come; also broken: share delivered in time 90 % /,
+    ],
+    [201, { ...late, ...lost }, "fail", /^share delivered in time 90 % /],
+    [200, late, "pass", /^all 4 limits held$/],
+  ];
+  for (const [replyTimeoutMs, metrics, verdict, reason] of rows)
+    test(`${verdict} at ${replyTimeoutMs} ms`, () => {
+      const tested = { urls: [], protocol: "chat", profile: null, load: "", connections: 1, settings: {} };
+      const summary = summaryOf(k6Data(metrics), undefined, { ...tested, replyTimeoutMs });
+      assert.equal(summary.verdict, verdict, summary.reason);
+      assert.match(summary.reason, reason);
+    });
+});
+
+describe("a run is judged", () => {
+  const brokenRtt = {
+    ...trend(1_200),
+    thresholds: { "p(95)<500": { ok: false }, "p(99)<1000": { ok: false } },
+  };
+  const unsampledRtt = {
+    values: trend(0, 0).values,
+    thresholds: { "p(95)<500": { ok: true }, "p(99)<1000": { ok: true } },
+  };
+  const slowSend = { "ws_generator_delay_ms{side:send}": trend(101) };
+  const slightlySlowSend = { "ws_generator_delay_ms{side:send}": trend(51) };
+  const rows: [sentence: string, data: K6Data, verdict: Verdict, reason: RegExp][] = [
+    ["pass when every limit held", k6Data(), "pass", /^all 4 limits held$/],
+    [
+      "fail when limits broke, with their values",
+      k6Data({ ws_msg_rtt_ms: brokenRtt }),
+      "fail",
+      /^round trip p95 800 ms \(limit 500 ms\); 1 more limit broken$/,
+    ],
+    [
+      "fail where k6 calls a limit without samples ok",
+      k6Data({ ws_msg_rtt_ms: unsampledRtt }),
+      "fail",
+      /^no value for round trip p95 \(limit 500 ms\)/,
+    ],
+    [
+      "generator-bound when it added over a tenth of the highest limit",
+      k6Data(slowSend),
+      "generator-bound",
+      /side:send} p99 was 101 ms, more than 10 % of the highest latency limit \(1000 ms\)$/,
+    ],
+    [
+      "generator-bound rather than fail",
+      k6Data({ ...slowSend, ws_msg_rtt_ms: brokenRtt }),
+      "generator-bound",
+      /bottleneck/,
+    ],
+    [
+      "generator-bound, with what broke beside latencies",
+      k6Data({
+        ...slowSend,
+        ws_msg_rtt_ms: brokenRtt,
+        ws_replies: { values: { count: 0, rate: 0 }, thresholds: { "count>0": { ok: false } } },
+      }),
+      "generator-bound",
+      /of the tightest latency limit that broke \(500 ms\); also broken: 0 replies \(expected more than 0\)$/,
+    ],
+    [
+      "generator-bound by the tightest limit that broke, however high the others are",
+      k6Data({ ...slightlySlowSend, ws_msg_rtt_ms: brokenRtt }),
+      "generator-bound",
+      /side:send} p99 was 51 ms, more than 10 % of the tightest latency limit that broke \(500 ms\)$/,
+    ],
+    ["pass by the highest limit where none broke", k6Data(slightlySlowSend), "pass", /^all 4 limits held$/],
+    [
+      "not generator-bound at exactly a tenth",
+      k6Data({ "ws_generator_delay_ms{side:send}": trend(100) }),
+      "pass",
+      /limits held/,
+    ],
+    [
+      "incomplete when a percentile that held is of replies that were not waited for long enough",
+      k6Data({ ws_replies: { values: { count: 94, rate: 8 }, thresholds: { "count>0": { ok: true } } } }),
+      "incomplete",
+      /^whether ws_msg_rtt_ms p\(95\)<500 and ws_msg_rtt_ms p\(99\)<1000 held is not known: 6 of 100 replies had not come/,
+    ],
+    [
+      "pass when fewer replies are missing than a limit lets pass",
+      k6Data({ ws_replies: { values: { count: 99, rate: 8 }, thresholds: { "count>0": { ok: true } } } }),
+      "pass",
+      /limits held/,
+    ],
+    [
+      "fail where a delivery rate has no value although something was published",
+      k6Data({
+        ws_deliveries: { values: { count: 3, rate: 0 } },
+        ws_publications: { values: { count: 3, rate: 0 } },
+        ws_delivery_success_rate: { values: { rate: 0, passes: 0, fails: 0 }, thresholds: {} },
+      }),
+      "fail",
+      /^no value for share delivered in time \(expected more than 99\.5 %\)$/,
+    ],
+    [
+      "incomplete where nobody published here and no subscriber heard what another did",
+      k6Data({
+        ws_deliveries: { values: { count: 3, rate: 0 } },
+        ws_delivery_success_rate: { values: { rate: 0, passes: 0, fails: 0 }, thresholds: {} },
+      }),
+      "incomplete",
+      /^whether ws_delivery_success_rate rate>0.995 held is not known: no delivery came to two subscribers/,
+    ],
+    [
+      "incomplete where lag is known by the stamps of another clock alone",
+      k6Data({ "ws_message_errors{reason:clock_differs}": { values: { count: 3, rate: 0 } } }),
+      "incomplete",
+      /^the server's clock is not this machine's: 3 deliveries are stamped later than they came/,
+    ],
+    [
+      "pass where what was published here tells, whatever the server's clock",
+      k6Data({
+        "ws_message_errors{reason:clock_differs}": { values: { count: 3, rate: 0 } },
+        ws_publications: { values: { count: 3, rate: 0 } },
+      }),
+      "pass",
+      /limits held/,
+    ],
+    [
+      "incomplete after a failed set-up",
+      k6Data(NOT_BEGUN, null),
+      "incomplete",
+      /^the load did not begin: an output of k6 did not start, or the setup/,
+    ],
+    [
+      "incomplete after a refused upgrade, with the reason",
+      k6Data(
+        { ...NOT_BEGUN, "ws_connect_failures{reason:refused}": { values: { count: 1, rate: 0 } } },
+        null,
+      ),
+      "incomplete",
+      /took no WebSocket upgrade \(refused\)\. Check host and port/,
+    ],
+    ["pass where the set-up was left out and the load was there", k6Data({}, null), "pass", /limits held/],
+    ["pass by figures that k6 did not judge", unjudged(), "pass", /^all 4 limits held$/],
+    [
+      "fail by figures that k6 did not judge",
+      unjudged({ ws_msg_rtt_ms: trend(1_200) }),
+      "fail",
+      /^round trip p95 800 ms \(limit 500 ms\); 1 more limit broken$/,
+    ],
+    [
+      "fail where k6 judged nothing and there was no value",
+      unjudged({ ws_delivery_success_rate: { values: { rate: 0, passes: 0, fails: 0 } } }),
+      "fail",
+      /^no value for share delivered in time \(expected more than 99\.5 %\)$/,
+    ],
+    [
+      "incomplete where k6 neither judged a limit nor computed what it is on",
+      unjudged({ ws_msg_rtt_ms: { values: { count: 9, min: 1, max: 3 } } }),
+      "incomplete",
+      /^not judged, for k6 did not compute it: ws_msg_rtt_ms p\(95\)<500, ws_msg_rtt_ms p\(99\)<1000$/,
+    ],
+    [
+      "incomplete when part of the load ended early",
+      k6Data({ ws_shards_completed: { values: { count: 7, rate: 1 } } }),
+      "incomplete",
+      /^3 of 10 parts of the load/,
+    ],
+    [
+      "incomplete when connections could not be had, with how many",
+      k6Data({
+        ws_shards_completed: { values: { count: 9, rate: 1 } },
+        ws_connections_given_up: { values: { count: 20, rate: 1 } },
+      }),
+      "incomplete",
+      /^1 of 10 parts of the load ended before their planned end: 20 connections were never open$/,
+    ],
+    [
+      "incomplete when nothing began",
+      k6Data({ ws_shards_started: { values: { count: 0, rate: 0 } } }),
+      "incomplete",
+      /^no part of the load began$/,
+    ],
+  ];
+  for (const [sentence, data, verdict, reason] of rows) {
+    test(sentence, () => {
+      const summary = summaryOf(data);
+      assert.equal(summary.verdict, verdict, summary.reason);
+      assert.match(summary.reason, reason);
+    });
+  }
+});
+
+describe("what the generator may add is a tenth of", () => {
+  const rows: [sentence: string, limits: Thresholds, delay: number, verdict: Verdict][] = [
+    [
+      "the connect latency's limit where there is none on messages",
+      { ws_connect_latency_ms: ["p(95)<500"] },
+      51,
+      "generator-bound",
+    ],
+    ["that, but no less", { ws_connect_latency_ms: ["p(95)<500"] }, 49, "pass"],
+    [
+      "the messages' limit where there are both",
+      { ws_connect_latency_ms: ["p(95)<500"], ws_msg_rtt_ms: ["p(99)<1000"] },
+      51,
+      "pass",
+    ],
+    ["nothing where no latency is limited", { ws_replies: ["count>0"] }, 1e6, "pass"],
+  ];
+  for (const [sentence, limits, delay, verdict] of rows) {
+    test(sentence, () => {
+      const connect = { ...trend(20), thresholds: { "p(95)<500": { ok: true } } };
+      const data = k6Data({
+        ws_connect_latency_ms: connect,
+        "ws_generator_delay_ms{side:send}": trend(delay),
+      });
+      assert.equal(summaryOf(data, limits).verdict, verdict);
+    });
+  }
+});
+
+test("what the generator may add is a tenth of a connect latency's limit that broke, though those on messages held", () => {
+  const data = k6Data({
+    ws_connect_latency_ms: { ...trend(600), thresholds: { "p(95)<500": { ok: false } } },
+    "ws_generator_delay_ms{side:send}": trend(51),
+  });
+  const limits = { ws_connect_latency_ms: ["p(95)<500"], ws_msg_rtt_ms: ["p(99)<1000"] };
+  assert.equal(summaryOf(data, limits).verdict, "generator-bound");
+});
