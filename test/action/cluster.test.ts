@@ -252,9 +252,9 @@ describe("the way through a cluster", { concurrency: true }, () => {
     for (const { ended, said } of pods) assert.deepEqual(await ended, [0, null], (await said).join(""));
     assert.deepEqual(await ended, [0, null], said);
     assert.deepEqual(
-      JSON.parse(await rows).map(({ size, outcome, echoes, connections }: Record<string, unknown>) => [
-        ...[size, outcome, echoes, connections],
-      ]),
+      JSON.parse(await rows).map((row: Record<string, unknown>) =>
+        ["size", "outcome", "echoes", "connections"].map((column) => row[column]),
+      ),
       [0, 64, 1024].map((size) => [size, "PASSED", 401, 40]),
     );
     const sizes = received.map(({ length }) => length);

@@ -205,20 +205,10 @@ describe("try opens an event stream over HTTP/2", { concurrency: true }, () => {
   ] as const)
     test(name, async (t) => {
       const { front, url } = await reference(t, secure ? { tls: await selfSignedCertificate() } : {});
+      const publishes = ["--protocol", "room-events", "--probes", "0", "--publish", "1"];
       const { code, out, err } = await tryOut(
         [
-          ...[
-            "--url",
-            url,
-            "--protocol",
-            "room-events",
-            "--probes",
-            "0",
-            "--publish",
-            "1",
-            "--http-version",
-            "2",
-          ],
+          ...["--url", url, "--http-version", "2", ...publishes],
           ...(secure ? ["--insecure-skip-tls-verify"] : []),
         ],
         { until: /delivery id=published-1 / },
