@@ -16,7 +16,7 @@ import (
 
 // activity is what the connections of a shard do beside being held.
 type activity interface {
-	guest(loop, i int) swarm.Guest
+	handler(loop, i int) swarm.Handler
 	// drive has them do it, then begins the swarm's end; at once when stop is
 	// closed.
 	drive(s *swarm.Swarm, stop <-chan struct{}) error

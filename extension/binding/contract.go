@@ -233,8 +233,8 @@ func (s *shardContract) checking() *contract.Checking {
 	return s.Checking
 }
 
-// guest is for connections that are only held.
-func (s *shardContract) guest(loop, _ int) swarm.Guest { return swarm.Checked(s.Loop(loop)) }
+// handler is for connections that are only held.
+func (s *shardContract) handler(loop, _ int) swarm.Handler { return swarm.Checked(s.Loop(loop)) }
 
 // push tells k6 what messages came to since the last time.
 func (s *shardContract) push(r *recorder) {

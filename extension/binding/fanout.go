@@ -101,7 +101,7 @@ func newFanOut(e *engine.Engine, state *lib.State, o *options, shard int, checki
 	return &shardFanOut{run, p}, err
 }
 
-func (f *shardFanOut) guest(loop, i int) swarm.Guest { return f.Guest(loop, i) }
+func (f *shardFanOut) handler(loop, i int) swarm.Handler { return f.Handler(loop, i) }
 
 func (f *shardFanOut) drive(s *swarm.Swarm, stop <-chan struct{}) error {
 	defer f.posts.end()

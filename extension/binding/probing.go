@@ -73,7 +73,7 @@ func newProbing(e *engine.Engine, state *lib.State, o *options, shard int, check
 	return &shardProbing{run, posts}, err
 }
 
-func (p *shardProbing) guest(loop, i int) swarm.Guest { return p.Guest(loop, i) }
+func (p *shardProbing) handler(loop, i int) swarm.Handler { return p.Handler(loop, i) }
 
 func (p *shardProbing) drive(s *swarm.Swarm, stop <-chan struct{}) error {
 	defer p.posts.end()

@@ -60,9 +60,9 @@ func (s *swarmObject) start(logIn sobek.Value) (*shard, error) {
 	checked := newShardContract(e, s.options.contract)
 	does, err := newActivity(e, state, s.options, o.Shard, checked.checking(), &s.process.notices)
 	if does != nil {
-		o.Guest = does.guest
+		o.Handler = does.handler
 	} else if checked != nil {
-		o.Guest = checked.guest
+		o.Handler = checked.handler
 	}
 	var running *swarm.Swarm
 	var out *recorder

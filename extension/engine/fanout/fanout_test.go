@@ -171,7 +171,7 @@ func fanOut(t *testing.T, e *engine.Engine, url string, o Options) (total Counts
 		t.Fatal(err)
 	}
 	s, err := swarm.Start(e, swarm.Options{
-		Servers: []string{url}, Connections: o.Plan.Connections(), Pace: swarm.Rate(5_000), Hold: time.Hour, Guest: run.Guest,
+		Servers: []string{url}, Connections: o.Plan.Connections(), Pace: swarm.Rate(5_000), Hold: time.Hour, Handler: run.Handler,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -242,7 +242,7 @@ func TestWhatAStoppedRunDidNotWaitForIsNotLost(t *testing.T) {
 			}
 			url := startRooms(t, &roomServer{lose: never, repeat: never, delay: never})
 			s, err := swarm.Start(e, swarm.Options{
-				Servers: []string{url}, Connections: plan.Connections(), Pace: swarm.Rate(10_000), Hold: time.Hour, Guest: r.Guest,
+				Servers: []string{url}, Connections: plan.Connections(), Pace: swarm.Rate(10_000), Hold: time.Hour, Handler: r.Handler,
 			})
 			if err != nil {
 				t.Fatal(err)

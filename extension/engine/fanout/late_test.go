@@ -30,12 +30,12 @@ func TestADeliveryIsLateOnlyForCertain(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		g := r.Guest(0, 0).(*guest)
-		r.room(0).Subscribe(&g.subscription)
-		g.subscription.Confirm()
+		m := r.Handler(0, 0).(*member)
+		r.room(0).Subscribe(&m.subscription)
+		m.subscription.Confirm()
 		id := appendID(nil, "run", 0, r.streams[0].Publish(due))
-		g.Delivered(&protocol.Delivery{ID: id, Since: due.Add(row.since), At: due.Add(row.at)})
-		if got := g.loop.records.Now; got.InTime != row.inTime || got.Late != row.late {
+		m.Delivered(&protocol.Delivery{ID: id, Since: due.Add(row.since), At: due.Add(row.at)})
+		if got := m.loop.records.Now; got.InTime != row.inTime || got.Late != row.late {
 			t.Errorf("%s: in time %d, late %d, want %d, %d", row.sentence, got.InTime, got.Late, row.inTime, row.late)
 		}
 	}

@@ -39,13 +39,13 @@ func newListeningRoom(of int) *ledger.Room {
 }
 
 // overheard takes a delivery that was published elsewhere.
-func (g *guest) overheard(d *protocol.Delivery) {
-	l, r := g.loop, g.loop.records.Now
+func (m *member) overheard(d *protocol.Delivery) {
+	l, r := m.loop, m.loop.records.Now
 	// Deliveries that come at once may be history, whose age is not lag.
-	early := !g.conversation.Ready() || d.At < g.joinedAt
+	early := !m.conversation.Ready() || d.At < m.joinedAt
 	if d.ID != nil && l.run.compares() {
-		g.credit()
-		h := l.ears[l.run.indexOf(g.room)].Deliver(&g.subscription, maphash.Bytes(keySeed, d.ID), d.At)
+		m.credit()
+		h := l.ears[l.run.indexOf(m.room)].Deliver(&m.subscription, maphash.Bytes(keySeed, d.ID), d.At)
 		r.InTime += h.Credited
 		switch {
 		case h.Duplicate:
@@ -71,7 +71,7 @@ func (g *guest) overheard(d *protocol.Delivery) {
 		r.Joining++
 		return
 	}
-	switch lag, of, ok := g.serverLag(d, 0); {
+	switch lag, of, ok := m.serverLag(d, 0); {
 	case ok:
 		l.stamped(lag, of)
 	case !d.HasSentAt:
@@ -80,16 +80,16 @@ func (g *guest) overheard(d *protocol.Delivery) {
 }
 
 // credit counts the publications that the subscriber was the first to hear.
-func (g *guest) credit() { g.loop.records.Now.InTime += g.subscription.Credit() }
+func (m *member) credit() { m.loop.records.Now.InTime += m.subscription.Credit() }
 
 // leaveAll ends the dues of the subscribers that are compared: later publications are not due to
 // them.
 func (r *Run) leaveAll() {
 	for _, l := range r.loops {
 		l.loop.Await(func() {
-			for _, g := range l.guests {
-				g.credit()
-				g.subscription.Leave()
+			for _, m := range l.members {
+				m.credit()
+				m.subscription.Leave()
 			}
 		})
 	}

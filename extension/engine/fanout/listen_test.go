@@ -85,7 +85,7 @@ func listen(t *testing.T, e *engine.Engine, subscribers, publications int, messa
 		t.Fatal(err)
 	}
 	sw, err := swarm.Start(e, swarm.Options{
-		Servers: []string{url}, Connections: subscribers, Pace: swarm.Rate(5_000), Hold: time.Hour, Guest: run.Guest,
+		Servers: []string{url}, Connections: subscribers, Pace: swarm.Rate(5_000), Hold: time.Hour, Handler: run.Handler,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -93,7 +93,7 @@ func listen(t *testing.T, e *engine.Engine, subscribers, publications int, messa
 	stop, driven := make(chan struct{}), make(chan error)
 	go func() { driven <- run.Drive(sw, stop) }()
 	deadline := time.Now().Add(patience)
-	for !run.all(func(g *guest) bool { return g.conversation.Ready() && !g.joining }) || connected(run) < subscribers {
+	for !run.all(func(m *member) bool { return m.conversation.Ready() && !m.joining }) || connected(run) < subscribers {
 		if time.Now().After(deadline) {
 			t.Fatal("not all subscribers came to be there")
 		}
@@ -130,11 +130,11 @@ func listen(t *testing.T, e *engine.Engine, subscribers, publications int, messa
 	return c, func(s Series) int64 { return counts[s] }
 }
 
-func connected(r *Run) (guests int) {
+func connected(r *Run) (members int) {
 	for _, l := range r.loops {
-		l.loop.Await(func() { guests += len(l.guests) })
+		l.loop.Await(func() { members += len(l.members) })
 	}
-	return guests
+	return members
 }
 
 func head(id any, stamp string) string { return fmt.Sprintf(`{"hash":"0x%v"%s}`, id, stamp) }

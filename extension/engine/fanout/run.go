@@ -23,7 +23,7 @@ const (
 	lookEvery = 50 * time.Millisecond
 )
 
-// Run is one shard of a fan-out: the guest of a Swarm that holds its
+// Run is one shard of a fan-out: the Handlers of a Swarm that holds its
 // connections.
 type Run struct {
 	o       Options
@@ -53,14 +53,14 @@ type loop struct {
 	ears       []*ledger.Ear      // by room of the shard, where subscribers are compared
 	finest     Resolution         // of the server's stamps, as far as they show
 	coarse     *hist.Histogram    // lags by stamps that do not show to tell any
-	guests     []*guest
+	members    []*member
 	complaints protocol.Complaints
 	now        clock.Time // of the message that is being read
 	wall       clock.Wall
 	idBuffer   []byte
 	churner    *engine.Timer
 	nextChurn  clock.Time
-	churnAt    int // the guest whose turn it is to leave
+	churnAt    int // the member whose turn it is to leave
 }
 
 // New makes a Run for the loops of an engine.
@@ -119,16 +119,16 @@ func (r *Run) room(room int) *ledger.Room { return r.rooms[r.indexOf(int32(room)
 // indexOf is the number of a room among those of the shard.
 func (r *Run) indexOf(room int32) int { return int(room) / r.o.Plan.Shards }
 
-// Guest is for [swarm.Options].
-func (r *Run) Guest(loop, i int) swarm.Guest {
+// Handler is for [swarm.Options].
+func (r *Run) Handler(loop, i int) swarm.Handler {
 	l := r.loops[loop]
-	g := &guest{loop: l, number: int32(i), room: int32(r.o.Plan.RoomOf(i))}
+	m := &member{loop: l, number: int32(i), room: int32(r.o.Plan.RoomOf(i))}
 	if r.o.Plan.IsPublisher(i) {
-		g.publisher = &publisher{number: r.o.Plan.publisher(i)}
-		g.publisher.stream = r.streams[g.publisher.number/r.o.Plan.Shards]
+		m.publisher = &publisher{number: r.o.Plan.publisher(i)}
+		m.publisher.stream = r.streams[m.publisher.number/r.o.Plan.Shards]
 	}
-	l.guests = append(l.guests, g)
-	return g
+	l.members = append(l.members, m)
+	return m
 }
 
 // ErrStopped: the swarm ended before the fan-out did.
@@ -154,7 +154,7 @@ func (r *Run) Drive(s *swarm.Swarm, stop <-chan struct{}) error {
 		return false, nil
 	}
 	// until waits for a condition that is looked at now and then.
-	until := func(holds func(*guest) bool, deadline time.Time) (ended bool, err error) {
+	until := func(holds func(*member) bool, deadline time.Time) (ended bool, err error) {
 		for !r.all(holds) && time.Now().Before(deadline) {
 			if ended, err = wait(nil, time.After(lookEvery)); ended {
 				return ended, err
@@ -166,7 +166,7 @@ func (r *Run) Drive(s *swarm.Swarm, stop <-chan struct{}) error {
 		return err
 	}
 	// Each step of a session has its own bound, and what fails is counted.
-	if ended, err := until((*guest).isDecided, farFuture()); ended {
+	if ended, err := until((*member).isDecided, farFuture()); ended {
 		return err
 	}
 	r.begin()
@@ -176,7 +176,7 @@ func (r *Run) Drive(s *swarm.Swarm, stop <-chan struct{}) error {
 	if r.compares() {
 		r.leaveAll()
 	}
-	_, err := until((*guest).isComplete, time.Now().Add(r.o.Timeout))
+	_, err := until((*member).isComplete, time.Now().Add(r.o.Timeout))
 	return err
 }
 
@@ -192,26 +192,26 @@ func (r *Run) begin() {
 	}
 }
 
-// all tells whether something holds for every guest.
-func (r *Run) all(holds func(*guest) bool) bool {
+// all tells whether something holds for every member.
+func (r *Run) all(holds func(*member) bool) bool {
 	all := true
 	for _, l := range r.loops {
-		l.loop.Await(func() { all = all && !slices.ContainsFunc(l.guests, func(g *guest) bool { return !holds(g) }) })
+		l.loop.Await(func() { all = all && !slices.ContainsFunc(l.members, func(m *member) bool { return !holds(m) }) })
 	}
 	return all
 }
 
 func (l *loop) begin(start clock.Time) {
-	for _, g := range l.guests {
-		if p := g.publisher; p != nil {
+	for _, m := range l.members {
+		if p := m.publisher; p != nil {
 			p.next = start.Add(l.run.o.Plan.offset(p.number))
-			if g.conn == nil {
-				g.forsake()
+			if m.conn == nil {
+				m.forsake()
 			}
-			g.wait()
+			m.wait()
 		}
 	}
-	if l.run.o.Churn > 0 && len(l.guests) > 0 {
+	if l.run.o.Churn > 0 && len(l.members) > 0 {
 		l.nextChurn = start
 		l.churner.Set(start)
 	}
@@ -222,10 +222,10 @@ func (l *loop) churn(now clock.Time) {
 	every := time.Duration(float64(len(l.run.loops)) / l.run.o.Churn * float64(time.Second))
 	for l.nextChurn <= now {
 		l.nextChurn = l.nextChurn.Add(every)
-		for range l.guests {
-			g := l.guests[l.churnAt%len(l.guests)]
+		for range l.members {
+			m := l.members[l.churnAt%len(l.members)]
 			l.churnAt++
-			if g.publisher == nil && g.leave() {
+			if m.publisher == nil && m.leave() {
 				break
 			}
 		}

@@ -45,11 +45,11 @@ func resolutionOf(ms float64) Resolution {
 // is a stamp, and the resolution of that stamp alone. One after the arrival, or
 // before the publication was due, is of another clock: counted, and no lag. due
 // is 0 where it is not known.
-func (g *guest) serverLag(d *protocol.Delivery, due clock.Time) (lag time.Duration, of Resolution, ok bool) {
+func (m *member) serverLag(d *protocol.Delivery, due clock.Time) (lag time.Duration, of Resolution, ok bool) {
 	if !d.HasSentAt {
 		return 0, 0, false
 	}
-	l := g.loop
+	l := m.loop
 	of = resolutionOf(d.SentAtMs)
 	slack := stampSlack
 	if finest := max(of, l.finest); finest < fine {

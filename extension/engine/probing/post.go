@@ -18,60 +18,60 @@ type posting struct {
 	id      []byte
 	late    time.Duration // from its due time until it was handed over
 	noted   bool          // its delay is recorded
-	next    *posting      // of the same guest
+	next    *posting      // of the same prober
 	written atomic.Int64  // clock.Time; 0 until the request is written
 	delay   atomic.Int64  // of this side, since the probe was handed over
 }
 
 // post sends the probe that is being made.
-func (g *guest) post(message []byte) {
-	l := g.loop
-	due := g.next.Add(-l.run.o.Interval) // the next one is set by now
-	p := &posting{id: bytes.Clone(l.id), late: g.written.Sub(due), next: g.posts}
-	g.posts = p
-	l.run.o.Post(int(g.number), bytes.Clone(message), protocol.Posted{
+func (p *prober) post(message []byte) {
+	l := p.loop
+	due := p.next.Add(-l.run.o.Interval) // the next one is set by now
+	post := &posting{id: bytes.Clone(l.id), late: p.written.Sub(due), next: p.posts}
+	p.posts = post
+	l.run.o.Post(int(p.number), bytes.Clone(message), protocol.Posted{
 		Wrote: func(at clock.Time, delay time.Duration) {
-			p.delay.Store(int64(delay))
-			p.written.Store(int64(at))
+			post.delay.Store(int64(delay))
+			post.written.Store(int64(at))
 		},
-		Done: func(err error) { l.loop.Do(func() { g.posted(p, err) }) },
+		Done: func(err error) { l.loop.Do(func() { p.posted(post, err) }) },
 	})
 }
 
 // noteWritten gives the conversation the times at which probes were written, so
 // that it has them before their replies.
-func (g *guest) noteWritten() {
-	for p := g.posts; p != nil; p = p.next {
-		at := clock.Time(p.written.Load())
+func (p *prober) noteWritten() {
+	for post := p.posts; post != nil; post = post.next {
+		at := clock.Time(post.written.Load())
 		if at == 0 {
 			continue
 		}
-		g.conversation.Sent(p.id, at)
-		if !p.noted {
-			p.noted = true
-			g.loop.records.Now.series.Of(SendDelay).Record(p.late + time.Duration(p.delay.Load()))
+		p.conversation.Sent(post.id, at)
+		if !post.noted {
+			post.noted = true
+			p.loop.records.Now.series.Of(SendDelay).Record(post.late + time.Duration(post.delay.Load()))
 		}
 	}
 }
 
 // posted is called when a probe's request is over.
-func (g *guest) posted(p *posting, err error) {
-	g.noteWritten()
-	for at := &g.posts; *at != nil; at = &(*at).next {
-		if *at == p {
-			*at = p.next
+func (p *prober) posted(post *posting, err error) {
+	p.noteWritten()
+	for at := &p.posts; *at != nil; at = &(*at).next {
+		if *at == post {
+			*at = post.next
 			break
 		}
 	}
 	if err == nil {
 		return
 	}
-	r := g.loop.records.Now
+	r := p.loop.records.Now
 	r.Untaken.Count(err)
-	g.loop.complaints.Unsent(err)
+	p.loop.complaints.Unsent(err)
 	if errors.Is(err, protocol.ErrRefused) {
-		r.Refused += int64(bits.OnesCount16(g.conversation.Refuse(p.id)))
-		g.wait()
+		r.Refused += int64(bits.OnesCount16(p.conversation.Refuse(post.id)))
+		p.wait()
 	}
 }
 

@@ -89,7 +89,7 @@ func start(t *testing.T, e *engine.Engine, url string, connections int, o Option
 		t.Fatal(err)
 	}
 	s, err := swarm.Start(e, swarm.Options{
-		Servers: []string{url}, Connections: connections, Pace: swarm.Rate(1e6), Hold: time.Hour, Guest: r.Guest,
+		Servers: []string{url}, Connections: connections, Pace: swarm.Rate(1e6), Hold: time.Hour, Handler: r.Handler,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -228,12 +228,12 @@ func TestALoopThatIsBehindCatchesUpProbeByProbe(t *testing.T) {
 	sent := make(chan int32)
 	l.loop.Do(func() {
 		const behind = 20
-		g := l.guests[0]
-		for until := g.next.Add(behind * time.Millisecond); clock.Now() < until; {
+		p := l.probers[0]
+		for until := p.next.Add(behind * time.Millisecond); clock.Now() < until; {
 			time.Sleep(time.Millisecond)
 		}
-		before := g.probes
-		l.loop.Do(func() { sent <- g.probes - before }) // after the next turn's alarms
+		before := p.probes
+		l.loop.Do(func() { sent <- p.probes - before }) // after the next turn's alarms
 	})
 	if n := <-sent; n != 1 {
 		t.Errorf("%d probes were sent in one turn, want 1", n)
@@ -261,7 +261,7 @@ func TestServiceTimesBeginWithTheSending(t *testing.T) {
 		due := clock.Now()
 		sent := due.Add(3 * timeout)
 		at := sent.Add(timeout / 2)
-		(&guest{loop: l, now: at}).Replied(&protocol.Reply{Outcome: protocol.InTime, Due: due, Sent: sent, At: at})
+		(&prober{loop: l, now: at}).Replied(&protocol.Reply{Outcome: protocol.InTime, Due: due, Sent: sent, At: at})
 	})
 	w := r.Snapshot()
 	if rtt, service := w.Series[RTT(0)], w.Series[Service(0)]; rtt.Max.Round(10*time.Millisecond) != timeout ||

@@ -15,7 +15,7 @@ import (
 // lookEvery is how often is looked whether replies are still awaited.
 const lookEvery = 20 * time.Millisecond
 
-// Run is one shard of the probing: the guest of a Swarm that holds its
+// Run is one shard of the probing: the Handlers of a Swarm that holds its
 // connections.
 type Run struct {
 	o      Options
@@ -31,7 +31,7 @@ type loop struct {
 	loop       *engine.Loop
 	interpret  *protocol.Interpreter
 	records    tally.Pair[record]
-	guests     []*guest
+	probers    []*prober
 	complaints protocol.Complaints
 	awaiting   int // connections that await a reply, or their next probe
 	id         []byte
@@ -70,9 +70,9 @@ func (r *Run) end() clock.Time {
 // missUntil counts the probes that fall due on connections without a session.
 func (l *loop) missUntil(now clock.Time) {
 	until := min(now, l.run.end())
-	for _, g := range l.guests {
-		if g.downSince != 0 {
-			g.miss(until)
+	for _, p := range l.probers {
+		if p.downSince != 0 {
+			p.miss(until)
 		}
 	}
 }
@@ -80,12 +80,12 @@ func (l *loop) missUntil(now clock.Time) {
 // unix is an instant in nanoseconds since 1970.
 func unix(at clock.Time) int64 { return clock.ReadWall().UnixNano(at) }
 
-// Guest is for [swarm.Options].
-func (r *Run) Guest(loop, i int) swarm.Guest {
+// Handler is for [swarm.Options].
+func (r *Run) Handler(loop, i int) swarm.Handler {
 	l := r.loops[loop]
-	g := &guest{loop: l, number: int32(i)}
-	l.guests = append(l.guests, g)
-	return g
+	p := &prober{loop: l, number: int32(i)}
+	l.probers = append(l.probers, p)
+	return p
 }
 
 // ErrStopped: the swarm ended before the probing did.

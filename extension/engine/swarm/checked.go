@@ -6,24 +6,24 @@ import (
 	"xk6-realtime/engine/contract"
 )
 
-// Checked is a Guest for a connection that is only held: it checks what comes.
-func Checked(checker *contract.Checker) Guest { return &checked{checker: checker} }
+// Checked is a Handler for a connection that is only held: it checks what comes.
+func Checked(checker *contract.Checker) Handler { return &checked{checker: checker} }
 
 type checked struct {
 	checker *contract.Checker
 	session contract.Session
 }
 
-func (g *checked) Opened(*engine.Conn, *engine.Opening) { g.session = contract.Session{} }
+func (c *checked) Opened(*engine.Conn, *engine.Opening) { c.session = contract.Session{} }
 
-func (g *checked) Message(_ *engine.Conn, m engine.Message) {
+func (c *checked) Message(_ *engine.Conn, m engine.Message) {
 	if m.Kind.IsData() {
-		g.checker.Check(&g.session, m.Data, m.Kind == engine.Text, "", contract.Server)
+		c.checker.Check(&c.session, m.Data, m.Kind == engine.Text, "", contract.Server)
 	}
 }
 
-func (g *checked) Alarm(*engine.Conn, clock.Time) {}
+func (c *checked) Alarm(*engine.Conn, clock.Time) {}
 
-func (g *checked) Unopened(clock.Time) Return { return Return{} }
+func (c *checked) AttemptFailed(clock.Time) Reopen { return Reopen{} }
 
-func (g *checked) Closed(*engine.Conn, engine.End) Return { return Return{} }
+func (c *checked) Closed(*engine.Conn, engine.End) Reopen { return Reopen{} }

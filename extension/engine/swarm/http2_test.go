@@ -12,7 +12,7 @@ import (
 	"xk6-realtime/engine/serve"
 )
 
-// restless is a guest that sends, pauses, and leaves as it likes, and comes again.
+// restless is a handler that sends, pauses, and leaves as it likes, and comes again.
 type restless struct{ open, closed int }
 
 func (r *restless) Opened(c *engine.Conn, _ *engine.Opening) {
@@ -44,11 +44,11 @@ func (r *restless) Alarm(c *engine.Conn, now clock.Time) {
 	c.SetAlarm(now.Add(time.Duration(rand.IntN(5)) * time.Millisecond))
 }
 
-func (r *restless) Unopened(clock.Time) Return { return Return{} }
+func (r *restless) AttemptFailed(clock.Time) Reopen { return Reopen{} }
 
-func (r *restless) Closed(*engine.Conn, engine.End) Return {
+func (r *restless) Closed(*engine.Conn, engine.End) Reopen {
 	r.closed++
-	return Return{Wanted: true, After: time.Duration(rand.IntN(4)) * time.Millisecond}
+	return Reopen{Wanted: true, After: time.Duration(rand.IntN(4)) * time.Millisecond}
 }
 
 // Streams come and go in every state, and each is accounted for.
@@ -59,10 +59,10 @@ func TestStreamsThatComeAndGoAreAccountedFor(t *testing.T) {
 	}
 	defer s.Close()
 	e := enginetest.Start(t, engine.Options{Loops: 1, ReceiveBuffer: 30_000})
-	guests := make([]restless, 60)
+	handlers := make([]restless, 60)
 	w, err := Start(e, Options{
-		Servers: []string{s.URL()}, Connections: len(guests), Pace: Rate(1_000), Hold: time.Hour, StreamsPerConnection: 7,
-		Guest: func(_, i int) Guest { return &guests[i] },
+		Servers: []string{s.URL()}, Connections: len(handlers), Pace: Rate(1_000), Hold: time.Hour, StreamsPerConnection: 7,
+		Handler: func(_, i int) Handler { return &handlers[i] },
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -76,14 +76,14 @@ func TestStreamsThatComeAndGoAreAccountedFor(t *testing.T) {
 	r := w.Result()
 	delete(r.Failures, engine.ReasonAborted) // by our own Stop
 	open, closed := 0, 0
-	for i := range guests {
-		open += guests[i].open
-		closed += guests[i].closed
+	for i := range handlers {
+		open += handlers[i].open
+		closed += handlers[i].closed
 	}
 	if r.Opened != int64(open) || r.Closed != int64(closed) || open != closed || len(r.Breaches) > 0 || len(r.Failures) > 0 {
-		t.Errorf("opened %d, closed %d; to the guests %d and %d; breaches %v, failures %v", r.Opened, r.Closed, open, closed, r.Breaches, r.Failures)
+		t.Errorf("opened %d, closed %d; to the handlers %d and %d; breaches %v, failures %v", r.Opened, r.Closed, open, closed, r.Breaches, r.Failures)
 	}
-	if most := int64(open); r.TCPConnections < int64(len(guests)/7) || r.TCPConnections > most {
+	if most := int64(open); r.TCPConnections < int64(len(handlers)/7) || r.TCPConnections > most {
 		t.Errorf("%d TCP connections for %d streams", r.TCPConnections, open)
 	}
 	for end := time.Now().Add(20 * time.Second); s.Connections() > 0; time.Sleep(10 * time.Millisecond) {

@@ -23,7 +23,7 @@ type Login struct {
 	Ends clock.Time
 }
 
-// Renewable is a Guest whose open connection can take another token.
+// Renewable is a Handler whose open connection can take another token.
 type Renewable interface {
 	// Renew is called on the loop's goroutine. The token before is good until ends.
 	Renew(token string, ends clock.Time)
@@ -88,7 +88,7 @@ func (s *session) loggedIn(l Login, took time.Duration) {
 
 // renewLater has an open connection given another login at an instant.
 func (s *session) renewLater(at clock.Time) {
-	if _, can := s.guest.(Renewable); can && at != 0 && !s.part.stopping {
+	if _, can := s.handler.(Renewable); can && at != 0 && !s.part.stopping {
 		s.part.later(retry{at: at, session: s, renews: s.access.number})
 	}
 }
@@ -104,7 +104,7 @@ func (s *session) renew(number int32, due clock.Time) {
 		case s.conn == nil || !s.conn.Open():
 		case !l.Failed:
 			s.access.Login = l
-			s.guest.(Renewable).Renew(l.Token, before)
+			s.handler.(Renewable).Renew(l.Token, before)
 			s.renewLater(l.RenewAt)
 		case again < before:
 			s.renewLater(again)

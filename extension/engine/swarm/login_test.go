@@ -115,7 +115,7 @@ func TestStopDropsLogins(t *testing.T) {
 	}
 }
 
-// renewing is a guest that hears of renewals.
+// renewing is a handler that hears of renewals.
 type renewing struct {
 	checked
 	renewed chan string
@@ -128,7 +128,7 @@ func TestAnOpenConnectionIsGivenAnotherLogin(t *testing.T) {
 	server, desk := startServer(t, serve.Options{}), newDesk()
 	g := &renewing{renewed: make(chan string, 2)}
 	s := start(t, e, Options{Servers: []string{server.URL()}, Connections: 1, Pace: Rate(1), Hold: time.Hour,
-		LogIn: desk.logIn, Guest: func(int, int) Guest { return g }})
+		LogIn: desk.logIn, Handler: func(int, int) Handler { return g }})
 	now := clock.Now()
 	login := func(token string) Login {
 		return Login{Token: token, Began: now, RenewAt: now.Add(time.Millisecond), Ends: now.Add(time.Hour)}

@@ -66,9 +66,9 @@ type Options struct {
 	// not wait. It calls done once, on any goroutine. Default: connections need
 	// nothing.
 	LogIn func(i int, due clock.Time, done func(Login))
-	// Guest makes what else hears of connection i, before its first attempt,
-	// on the goroutine of the loop, the engine's number loop. Default: nothing.
-	Guest func(loop, i int) Guest
+	// Handler makes the handler of connection i, before its first attempt, on the
+	// goroutine of the loop, the engine's number loop. Default: none.
+	Handler func(loop, i int) Handler
 	// Notice hears details of connection i beyond the counts, on a loop's goroutine: each wording
 	// once for each loop, and a bounded number. Default: nothing.
 	Notice func(i int, n Notice)

@@ -101,8 +101,8 @@ func (p *part) begin(now clock.Time) {
 			continue
 		}
 		s := &session{part: p, index: int32(p.first + len(p.sessions)*p.step)}
-		if guest := p.swarm.o.Guest; guest != nil {
-			s.guest = guest(p.number, int(s.index))
+		if handler := p.swarm.o.Handler; handler != nil {
+			s.handler = handler(p.number, int(s.index))
 		}
 		p.sessions = append(p.sessions, s)
 		s.begin(due)
@@ -146,8 +146,8 @@ func (p *part) dial(s *session, due clock.Time, elsewhere *engine.Endpoint) {
 	server := &p.swarm.servers[int(s.index)%len(p.swarm.servers)]
 	d := engine.Dial{Endpoint: server.endpoint, Request: p.fill, Due: due, Deflate: o.Deflate, Traffic: &p.traffic,
 		EventStream: server.isStream, StreamsPerConnection: o.StreamsPerConnection}
-	if s.guest != nil {
-		d.Receiver = s.guest
+	if s.handler != nil {
+		d.Receiver = s.handler
 	}
 	if elsewhere != nil {
 		d.Endpoint = *elsewhere

@@ -7,7 +7,7 @@ type retry struct {
 	at      clock.Time
 	turn    uint64 // among those due at once
 	session *session
-	failed  bool // else it is opened anew because its guest asked for it
+	failed  bool // else it is opened again because its handler asked for it
 	// renews is the login that is to be followed by another while its connection is
 	// open; 0 to dial.
 	renews int32

@@ -7,32 +7,11 @@ import (
 	"xk6-realtime/engine/clock"
 )
 
-// Guest hears of one connection beside the Swarm's own account of it, on its
-// loop's goroutine, through all its attempts.
-type Guest interface {
-	engine.Receiver
-	Opened(c *engine.Conn, o *engine.Opening)
-	Alarm(c *engine.Conn, now clock.Time)
-	// Unopened: an attempt failed. If nothing is wanted, the Swarm's Retries
-	// decide.
-	Unopened(at clock.Time) Return
-	// Closed: an opened connection is over.
-	Closed(c *engine.Conn, e engine.End) Return
-}
-
-// Return is whether and when a guest wants its connection to be opened anew. That is not a retry.
-// A dropped event stream is not opened before the time that its server asked for. Return is
-// ignored once the Swarm closes.
-type Return struct {
-	Wanted bool
-	After  time.Duration
-}
-
 // session is one connection of a Swarm, through all its attempts.
 type session struct {
 	part     *part
 	conn     *engine.Conn
-	guest    Guest      // nil for none
+	handler  Handler    // nil for none
 	openedAt clock.Time // 0 before the first time
 	index    int32      // of all connections of all shards
 	retries  int32
@@ -61,8 +40,8 @@ func (s *session) Opened(c *engine.Conn, o *engine.Opening) {
 	if o.Founded() {
 		r.founded(o)
 	}
-	if s.guest != nil {
-		s.guest.Opened(c, o)
+	if s.handler != nil {
+		s.handler.Opened(c, o)
 	}
 	if s.access != nil {
 		s.renewLater(s.access.RenewAt)
@@ -100,11 +79,11 @@ func (s *session) Failed(_ *engine.Conn, o *engine.Opening, f engine.Failure) {
 	s.attemptFailed()
 }
 
-// attemptFailed has the guest or the plan decide whether there is another.
+// attemptFailed has the handler or the plan decide whether there is another.
 func (s *session) attemptFailed() {
 	p := s.part
-	if !p.stopping && s.guest != nil {
-		if now := clock.Now(); s.returns(now, s.guest.Unopened(now)) {
+	if !p.stopping && s.handler != nil {
+		if now := clock.Now(); s.reopens(now, s.handler.AttemptFailed(now)) {
 			return
 		}
 	}
@@ -116,13 +95,13 @@ func (s *session) attemptFailed() {
 	p.retryLater(s)
 }
 
-// Message hears nothing: messages go to the guest, if there is one, and the
+// Message hears nothing: messages go to the handler, if there is one, and the
 // part's traffic counts them.
 func (s *session) Message(*engine.Conn, engine.Message) {}
 
 func (s *session) Alarm(c *engine.Conn, now clock.Time) {
-	if s.guest != nil {
-		s.guest.Alarm(c, now)
+	if s.handler != nil {
+		s.handler.Alarm(c, now)
 	}
 }
 
@@ -150,15 +129,15 @@ func (s *session) Closed(c *engine.Conn, e engine.End) {
 		on := c.Resumption()
 		s.lastEventID, s.retry = on.LastEventID, max(on.Retry, 0)
 	}
-	if s.guest != nil && s.returns(clock.Now(), s.guest.Closed(c, e)) {
+	if s.handler != nil && s.reopens(clock.Now(), s.handler.Closed(c, e)) {
 		return
 	}
 	p.ended++
 	p.settle()
 }
 
-// returns sees to it that the connection is opened anew, if that is wanted.
-func (s *session) returns(now clock.Time, r Return) bool {
+// reopens sees to it that the connection is opened again, if that is wanted.
+func (s *session) reopens(now clock.Time, r Reopen) bool {
 	if !r.Wanted || s.part.stopping {
 		return false
 	}

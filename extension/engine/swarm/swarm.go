@@ -166,7 +166,7 @@ type Result struct {
 	Window
 	Wanted int // connections of this shard
 	// Reached is how many of them were ever open. Opened counts one that its
-	// guest opens anew each time.
+	// handler opens again each time.
 	Reached int
 	// Settled is when every connection was open or given up, 0 if never.
 	Settled clock.Time
