@@ -38,13 +38,13 @@ type access struct {
 	Login
 	number int32      // of the connection's logins, from 1
 	due    clock.Time // of the attempt to connect, or of the renewal
-	asked  clock.Time // when the part came to it; 0 while none is under way
+	asked  clock.Time // when the share came to it; 0 while none is under way
 }
 
 // begin begins an attempt to connect, after a login where there is one.
 func (s *session) begin(due clock.Time) {
-	if s.part.swarm.o.LogIn == nil {
-		s.part.dial(s, due, nil)
+	if s.share.swarm.o.LogIn == nil {
+		s.share.dial(s, due, nil)
 		return
 	}
 	s.logIn(due, s.loggedIn)
@@ -53,7 +53,7 @@ func (s *session) begin(due clock.Time) {
 // logIn asks for a login. What comes of it is dropped where nobody waits for it any
 // more.
 func (s *session) logIn(due clock.Time, then func(l Login, took time.Duration)) {
-	p := s.part
+	sh := s.share
 	if s.access == nil {
 		s.access = &access{}
 	}
@@ -61,12 +61,12 @@ func (s *session) logIn(due clock.Time, then func(l Login, took time.Duration)) 
 	a.number++
 	a.due, a.asked = due, clock.Now()
 	number := a.number
-	p.swarm.o.LogIn(int(s.index), due, func(l Login) {
-		p.loop.Do(func() {
+	sh.swarm.o.LogIn(int(s.index), due, func(l Login) {
+		sh.loop.Do(func() {
 			if a.number != number || a.asked == 0 {
 				return
 			}
-			p.records.Now.series.Of(LoginDelay).Record(max(0, l.Began.Sub(due)))
+			sh.records.Now.series.Of(LoginDelay).Record(max(0, l.Began.Sub(due)))
 			took := clock.Now().Sub(a.asked)
 			a.asked = 0
 			then(l, took)
@@ -78,18 +78,18 @@ func (s *session) logIn(due clock.Time, then func(l Login, took time.Duration)) 
 // much later.
 func (s *session) loggedIn(l Login, took time.Duration) {
 	if l.Failed {
-		s.part.records.Now.Failures[engine.ReasonLogin]++
+		s.share.records.Now.Failures[engine.ReasonLogin]++
 		s.attemptFailed()
 		return
 	}
 	s.access.Login = l
-	s.part.dial(s, s.access.due.Add(took), l.Endpoint)
+	s.share.dial(s, s.access.due.Add(took), l.Endpoint)
 }
 
 // renewLater has an open connection given another login at an instant.
 func (s *session) renewLater(at clock.Time) {
-	if _, can := s.handler.(Renewable); can && at != 0 && !s.part.stopping {
-		s.part.later(retry{at: at, session: s, renews: s.access.number})
+	if _, can := s.handler.(Renewable); can && at != 0 && !s.share.stopping {
+		s.share.later(retry{at: at, session: s, renews: s.access.number})
 	}
 }
 

@@ -109,7 +109,7 @@ func TestStopDropsLogins(t *testing.T) {
 	for _, done := range pending {
 		done(Login{Began: clock.Now()})
 	}
-	s.parts[0].loop.Await(func() {})
+	s.shares[0].loop.Await(func() {})
 	if r := s.Result(); r.Opened != 0 || r.Attempts != 0 || server.Connections() != 0 {
 		t.Errorf("%+v", r.Counts)
 	}

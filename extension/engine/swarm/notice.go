@@ -19,20 +19,20 @@ type Notice struct {
 // mostWordings bounds what is kept of one reason or code.
 const mostWordings = 16
 
-func (p *part) notice(s *session, n Notice) {
-	hear := p.swarm.o.Notice
-	if hear == nil || n == (Notice{}) || p.noticed[n] {
+func (sh *share) notice(s *session, n Notice) {
+	hear := sh.swarm.o.Notice
+	if hear == nil || n == (Notice{}) || sh.noticed[n] {
 		return
 	}
-	if p.noticed == nil {
-		p.noticed, p.wording = map[Notice]bool{}, map[Notice]int{}
+	if sh.noticed == nil {
+		sh.noticed, sh.wording = map[Notice]bool{}, map[Notice]int{}
 	}
 	kind := Notice{Failure: n.Failure, Code: n.Code}
-	if p.wording[kind] >= mostWordings {
+	if sh.wording[kind] >= mostWordings {
 		return
 	}
-	p.wording[kind]++
-	p.noticed[n] = true
+	sh.wording[kind]++
+	sh.noticed[n] = true
 	hear(int(s.index), n)
 }
 

@@ -9,7 +9,7 @@ import (
 
 // session is one connection of a Swarm, through all its attempts.
 type session struct {
-	part     *part
+	share    *share
 	conn     *engine.Conn
 	handler  Handler    // nil for none
 	openedAt clock.Time // 0 before the first time
@@ -23,13 +23,13 @@ type session struct {
 }
 
 func (s *session) Opened(c *engine.Conn, o *engine.Opening) {
-	p := s.part
-	r := p.records.Now
+	sh := s.share
+	r := sh.records.Now
 	if s.openedAt == 0 {
-		p.reached++
+		sh.reached++
 	}
 	s.openedAt = o.Opened
-	p.active++
+	sh.active++
 	r.Opened++
 	if o.Deflate != nil {
 		r.Compressed++
@@ -46,7 +46,7 @@ func (s *session) Opened(c *engine.Conn, o *engine.Opening) {
 	if s.access != nil {
 		s.renewLater(s.access.RenewAt)
 	}
-	p.settle()
+	sh.settle()
 }
 
 // founded records what came before the request on a TCP connection of its own.
@@ -68,35 +68,35 @@ func (r *record) founded(o *engine.Opening) {
 }
 
 func (s *session) Failed(_ *engine.Conn, o *engine.Opening, f engine.Failure) {
-	p := s.part
+	sh := s.share
 	s.conn = nil
 	if o.Founded() {
-		p.records.Now.TCPConnections++
+		sh.records.Now.TCPConnections++
 	}
-	p.records.Now.Failures[f.Reason]++
-	p.notice(s, noticeOfFailure(f))
-	p.swarm.noteFailure(f, p)
+	sh.records.Now.Failures[f.Reason]++
+	sh.notice(s, noticeOfFailure(f))
+	sh.swarm.noteFailure(f, sh)
 	s.attemptFailed()
 }
 
 // attemptFailed has the handler or the plan decide whether there is another.
 func (s *session) attemptFailed() {
-	p := s.part
-	if !p.stopping && s.handler != nil {
+	sh := s.share
+	if !sh.stopping && s.handler != nil {
 		if now := clock.Now(); s.reopens(now, s.handler.AttemptFailed(now)) {
 			return
 		}
 	}
-	if p.stopping || p.swarm.o.Retries >= 0 && int(s.retries) >= p.swarm.o.Retries {
-		p.giveUp(s)
-		p.settle()
+	if sh.stopping || sh.swarm.o.Retries >= 0 && int(s.retries) >= sh.swarm.o.Retries {
+		sh.giveUp(s)
+		sh.settle()
 		return
 	}
-	p.retryLater(s)
+	sh.retryLater(s)
 }
 
 // Message hears nothing: messages go to the handler, if there is one, and the
-// part's traffic counts them.
+// share's traffic counts them.
 func (s *session) Message(*engine.Conn, engine.Message) {}
 
 func (s *session) Alarm(c *engine.Conn, now clock.Time) {
@@ -106,17 +106,17 @@ func (s *session) Alarm(c *engine.Conn, now clock.Time) {
 }
 
 func (s *session) Closed(c *engine.Conn, e engine.End) {
-	p := s.part
-	r := p.records.Now
+	sh := s.share
+	r := sh.records.Now
 	s.conn = nil
-	p.active--
+	sh.active--
 	r.Closed++
 	r.series.Of(SessionTime).Record(e.At.Sub(s.openedAt))
 	switch {
 	case !e.Planned:
 		r.Drops[Drop{e.Code, e.By}]++
 		if e.By == engine.ByServer && (e.Breach == "" || e.Text != "") {
-			p.notice(s, Notice{Code: e.Code, Text: e.Text})
+			sh.notice(s, Notice{Code: e.Code, Text: e.Text})
 		}
 	case e.By == engine.ByTimeout:
 		r.Unanswered++
@@ -132,15 +132,15 @@ func (s *session) Closed(c *engine.Conn, e engine.End) {
 	if s.handler != nil && s.reopens(clock.Now(), s.handler.Closed(c, e)) {
 		return
 	}
-	p.ended++
-	p.settle()
+	sh.ended++
+	sh.settle()
 }
 
 // reopens sees to it that the connection is opened again, if that is wanted.
 func (s *session) reopens(now clock.Time, r Reopen) bool {
-	if !r.Wanted || s.part.stopping {
+	if !r.Wanted || s.share.stopping {
 		return false
 	}
-	s.part.later(retry{at: now.Add(max(r.After, s.retry)), session: s})
+	s.share.later(retry{at: now.Add(max(r.After, s.retry)), session: s})
 	return true
 }

@@ -20,10 +20,10 @@ type Swarm struct {
 	o         Options
 	servers   []server
 	began     clock.Time
-	parts     []*part
+	shares    []*share
 	unsettled atomic.Int32
 	running   atomic.Int32
-	hold      *engine.Timer // on the first part's loop
+	hold      *engine.Timer // on the first share's loop
 	settled   chan struct{}
 	done      chan struct{}
 
@@ -59,7 +59,7 @@ func Start(e *engine.Engine, o Options) (*Swarm, error) {
 	s.unsettled.Store(int32(len(loops)))
 	s.running.Store(int32(len(loops)))
 	for i, loop := range loops {
-		s.parts = append(s.parts, &part{
+		s.shares = append(s.shares, &share{
 			swarm:   s,
 			loop:    loop,
 			number:  i,
@@ -69,8 +69,8 @@ func Start(e *engine.Engine, o Options) (*Swarm, error) {
 		})
 	}
 	s.hold = loops[0].NewTimer(func(clock.Time) { s.Stop(o.CloseOver) })
-	for _, p := range s.parts {
-		p.loop.Do(p.start)
+	for _, sh := range s.shares {
+		sh.loop.Do(sh.start)
 	}
 	return s, nil
 }
@@ -84,14 +84,14 @@ func (s *Swarm) Done() <-chan struct{} { return s.done }
 // Stop begins the planned end early. The connections close over the time
 // given. Once they do, a further call hastens it, or does nothing.
 func (s *Swarm) Stop(over time.Duration) {
-	for _, p := range s.parts {
-		p.loop.Do(func() { p.stop(over) })
+	for _, sh := range s.shares {
+		sh.loop.Do(func() { sh.stop(over) })
 	}
-	s.parts[0].loop.Do(s.hold.Stop)
+	s.shares[0].loop.Do(s.hold.Stop)
 }
 
-// partSettled is called on a part's loop; the last one begins the hold.
-func (s *Swarm) partSettled() {
+// shareSettled is called on a share's loop; the last one begins the hold.
+func (s *Swarm) shareSettled() {
 	if s.unsettled.Add(-1) > 0 {
 		return
 	}
@@ -99,28 +99,28 @@ func (s *Swarm) partSettled() {
 	s.settledAt = clock.Now()
 	s.mu.Unlock()
 	close(s.settled)
-	s.parts[0].loop.Do(func() {
-		if !s.parts[0].stopping {
+	s.shares[0].loop.Do(func() {
+		if !s.shares[0].stopping {
 			s.hold.Set(s.settledAt.Add(s.o.Hold))
 		}
 	})
 }
 
-func (s *Swarm) partFinished() {
+func (s *Swarm) shareFinished() {
 	if s.running.Add(-1) == 0 {
 		close(s.done)
 	}
 }
 
-// noteFailure is called on a part's loop.
-func (s *Swarm) noteFailure(f engine.Failure, p *part) {
+// noteFailure is called on a share's loop.
+func (s *Swarm) noteFailure(f engine.Failure, sh *share) {
 	if f.Reason != engine.ReasonNoDescriptors && f.Reason != engine.ReasonNoPorts {
 		return
 	}
 	s.mu.Lock()
 	first := s.exhausted == nil
 	if first {
-		s.exhausted = &ExhaustedError{Reason: f.Reason, Open: p.active * len(s.parts), Wanted: s.o.Connections}
+		s.exhausted = &ExhaustedError{Reason: f.Reason, Open: sh.active * len(s.shares), Wanted: s.o.Connections}
 	}
 	s.mu.Unlock()
 	if first && s.o.OnExhausted == Fail {
@@ -144,11 +144,11 @@ func (s *Swarm) Snapshot() *Window {
 	s.reading.Lock()
 	defer s.reading.Unlock()
 	w := &Window{From: s.last}
-	for _, p := range s.parts {
+	for _, sh := range s.shares {
 		var written *record
-		p.loop.Look(func() {
-			written = p.take()
-			w.Active += p.active
+		sh.loop.Look(func() {
+			written = sh.take()
+			w.Active += sh.active
 		})
 		written.moveTo(s.window)
 	}
@@ -196,9 +196,9 @@ func (s *Swarm) Result() *Result {
 	r.Counts = newCounts()
 	tally.Add(&r.Counts, &s.total.Counts)
 	r.Series = s.total.series.Distributions()
-	for _, p := range s.parts {
-		r.Wanted += p.size()
-		r.Reached += p.reached
+	for _, sh := range s.shares {
+		r.Wanted += sh.size()
+		r.Reached += sh.reached
 	}
 	if s.exhausted != nil {
 		r.Exhausted = s.exhausted

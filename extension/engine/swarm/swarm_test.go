@@ -100,12 +100,12 @@ func TestABusyLoopDoesNotHoldUpTheRest(t *testing.T) {
 	e := enginetest.Start(t, engine.Options{Loops: 1})
 	server := startServer(t, serve.Options{})
 	s := start(t, e, Options{Servers: []string{server.URL()}, Connections: 100, Pace: notBefore(time.Hour)})
-	p := s.parts[0]
+	sh := s.shares[0]
 	var before, after int
-	p.loop.Await(func() {
-		before = len(p.sessions)
-		p.begin(s.began.Add(24 * time.Hour))
-		after = len(p.sessions)
+	sh.loop.Await(func() {
+		before = len(sh.sessions)
+		sh.begin(s.began.Add(24 * time.Hour))
+		after = len(sh.sessions)
 	})
 	if before != 1 || after != 100 {
 		t.Errorf("%d connections were begun, %d after a day; want 1 and 100", before, after)
@@ -115,7 +115,7 @@ func TestABusyLoopDoesNotHoldUpTheRest(t *testing.T) {
 	await(t, "ended", s.Done())
 }
 
-// A part that did not wait leaves its loop to the others after a few.
+// A share that did not wait leaves its loop to the others after a few.
 func TestStartsAreShared(t *testing.T) {
 	for _, row := range []struct {
 		sentence      string

@@ -22,7 +22,7 @@ const (
 
 // request is one request. It is used on its loop's goroutine.
 type request struct {
-	part    *part
+	share   *share
 	conn    *engine.Conn
 	timeout *engine.Timer
 	number  int
@@ -41,7 +41,7 @@ type request struct {
 }
 
 func (r *request) fill(_ *engine.Conn, q *handshake.Request) {
-	o := &r.part.run.o
+	o := &r.share.run.o
 	o.Request(r.number, q)
 	if o.EventStream {
 		q.Method, q.Body = "POST", o.Body(r.number)
@@ -49,22 +49,22 @@ func (r *request) fill(_ *engine.Conn, q *handshake.Request) {
 }
 
 func (r *request) Opened(c *engine.Conn, o *engine.Opening) {
-	p := r.part
+	sh := r.share
 	r.opened = o.Opened
-	now := p.records.Now
+	now := sh.records.Now
 	r.connected(o)
-	if p.run.o.EventStream {
+	if sh.run.o.EventStream {
 		now.series.Of(FirstByte).Record(o.FirstByte.Sub(r.due))
 		return
 	}
-	if _, err := c.SendMessage(p.run.o.Body(r.number), false); err != nil {
+	if _, err := c.SendMessage(sh.run.o.Body(r.number), false); err != nil {
 		r.end(Ours, clock.Now(), err.Error())
 		c.Close()
 	}
 }
 
 func (r *request) connected(o *engine.Opening) {
-	now := r.part.records.Now
+	now := r.share.records.Now
 	now.series.Of(SendDelay).Record(o.Late())
 	if o.Connected != 0 {
 		now.series.Of(Connect).Record(max(o.Connected, o.Tunnelled, o.Secured).Sub(r.due))
@@ -73,7 +73,7 @@ func (r *request) connected(o *engine.Opening) {
 
 func (r *request) Failed(_ *engine.Conn, o *engine.Opening, f engine.Failure) {
 	if r.over {
-		r.part.gone(r)
+		r.share.gone(r)
 		return
 	}
 	r.connected(o)
@@ -85,27 +85,27 @@ func (r *request) Failed(_ *engine.Conn, o *engine.Opening, f engine.Failure) {
 		outcome = Ours
 	}
 	if outcome != Stopped {
-		r.part.records.Now.Refusals[f.Reason]++
+		r.share.records.Now.Refusals[f.Reason]++
 	}
 	r.end(outcome, clock.Now(), text)
-	r.part.gone(r)
+	r.share.gone(r)
 }
 
 func (r *request) Message(c *engine.Conn, m engine.Message) {
 	if !m.Kind.IsData() || r.over {
 		return
 	}
-	p := r.part
-	now := p.records.Now
+	sh := r.share
+	now := sh.records.Now
 	now.Events++
 	if !r.began {
 		r.began = true
 		now.series.Of(FirstEvent).Record(m.At.Sub(r.due))
-		if !p.run.o.EventStream {
+		if !sh.run.o.EventStream {
 			now.series.Of(FirstByte).Record(m.At.Sub(r.due))
 		}
 	}
-	said := p.run.format.read(p.reader, m.Data, m.Kind == engine.Binary)
+	said := sh.run.format.read(sh.reader, m.Data, m.Kind == engine.Binary)
 	if said.content {
 		// What this side read late and at once may have come one by one.
 		r.content(m.At, m.At.Sub(m.Since) <= engine.CertainWithin, int64(said.characters))
@@ -128,7 +128,7 @@ func (r *request) Message(c *engine.Conn, m engine.Message) {
 
 // content takes note of an event with content, and of whether its arrival is known.
 func (r *request) content(at clock.Time, isCertain bool, characters int64) {
-	now := r.part.records.Now
+	now := r.share.records.Now
 	now.Chunks++
 	r.chunks++
 	r.characters += characters
@@ -142,7 +142,7 @@ func (r *request) content(at clock.Time, isCertain bool, characters int64) {
 		if gap > together || !isCertain {
 			r.bursts++
 		}
-		if gap >= r.part.run.o.Stall {
+		if gap >= r.share.run.o.Stall {
 			now.Stalls++
 		}
 	}
@@ -157,7 +157,7 @@ func (r *request) Closed(_ *engine.Conn, e engine.End) {
 		outcome, text := r.outcomeOf(e)
 		r.end(outcome, e.At, text)
 	}
-	r.part.gone(r)
+	r.share.gone(r)
 }
 
 // outcomeOf is what the end of a connection says of a stream that has not ended.
@@ -173,7 +173,7 @@ func (r *request) outcomeOf(e engine.End) (Outcome, string) {
 		return Cut, ""
 	case e.By == engine.ByTimeout:
 		return TimedOut, ""
-	case r.part.run.format.done > 0:
+	case r.share.run.format.done > 0:
 		return NoDone, e.Text
 	}
 	return Finished, ""
@@ -184,7 +184,7 @@ func (r *request) late(now clock.Time) {
 	if r.over {
 		return
 	}
-	by := r.due.Add(r.part.run.o.Timeout)
+	by := r.due.Add(r.share.run.o.Timeout)
 	if r.conn.Open() && r.conn.Settled() < by {
 		r.timeout.Set(now)
 		return
@@ -202,8 +202,8 @@ func (r *request) stop() {
 
 // end notes how the request ended, once.
 func (r *request) end(outcome Outcome, at clock.Time, text string) {
-	p := r.part
-	o, now := &p.run.o, p.records.Now
+	sh := r.share
+	o, now := &sh.run.o, sh.records.Now
 	r.over = true
 	r.timeout.Stop()
 	whole := at.Sub(r.due)
@@ -237,18 +237,18 @@ func (r *request) end(outcome Outcome, at clock.Time, text string) {
 		now.Good++
 	}
 	if outcome != Finished && outcome != Stopped {
-		p.tell(r.number, outcome, text)
+		sh.tell(r.number, outcome, text)
 	}
-	p.ended(at)
+	sh.ended(at)
 }
 
 // countTokens counts what the stream brought, and gives the time per token, 0
 // where it has none.
 func (r *request) countTokens(outcome Outcome) (perToken time.Duration) {
-	now := r.part.records.Now
+	now := r.share.records.Now
 	tokens, series := r.tokens-1, PerToken
 	if r.tokens == 0 {
-		tokens, series = int64(math.Ceil(float64(r.characters)/r.part.run.o.CharactersPerToken)), PerTokenGuess
+		tokens, series = int64(math.Ceil(float64(r.characters)/r.share.run.o.CharactersPerToken)), PerTokenGuess
 		now.Guessed += tokens
 	} else {
 		now.Tokens += tokens

@@ -18,7 +18,7 @@ type Run struct {
 	o       Options
 	format  *compiled
 	began   clock.Time
-	parts   []*part
+	shares  []*share
 	running atomic.Int32
 	done    chan struct{}
 
@@ -41,14 +41,14 @@ func Start(e *engine.Engine, o Options) (*Run, error) {
 	loops := e.Loops()
 	r.running.Store(int32(len(loops)))
 	for i, loop := range loops {
-		r.parts = append(r.parts, &part{
+		r.shares = append(r.shares, &share{
 			run: r, loop: loop, reader: format.NewReader(), records: tally.NewPair(newRecord),
 			first: o.Shard + i*o.Shards, step: len(loops) * o.Shards,
 			dial: engine.Dial{Endpoint: o.Endpoint, EventStream: o.EventStream, StreamsPerConnection: o.StreamsPerConnection},
 		})
 	}
-	for _, p := range r.parts {
-		p.loop.Do(p.start)
+	for _, sh := range r.shares {
+		sh.loop.Do(sh.start)
 	}
 	return r, nil
 }
@@ -68,12 +68,12 @@ func (r *Run) Done() <-chan struct{} { return r.done }
 
 // Stop lets nothing more fall due, and ends what is under way.
 func (r *Run) Stop() {
-	for _, p := range r.parts {
-		p.loop.Do(p.stop)
+	for _, sh := range r.shares {
+		sh.loop.Do(sh.stop)
 	}
 }
 
-func (r *Run) partFinished() {
+func (r *Run) shareFinished() {
 	if r.running.Add(-1) == 0 {
 		close(r.done)
 	}
@@ -85,11 +85,11 @@ func (r *Run) Snapshot() *Window {
 	r.reading.Lock()
 	defer r.reading.Unlock()
 	w := &Window{}
-	for _, p := range r.parts {
+	for _, sh := range r.shares {
 		var written *record
-		p.loop.Look(func() {
-			written = p.take()
-			w.Active += len(p.active)
+		sh.loop.Look(func() {
+			written = sh.take()
+			w.Active += len(sh.active)
 		})
 		written.moveTo(r.window)
 	}
@@ -101,8 +101,8 @@ func (r *Run) Snapshot() *Window {
 	return w
 }
 
-// part is the share of a Run that one loop drives, on that loop's goroutine.
-type part struct {
+// share is the requests of a Run that one loop drives, on that loop's goroutine.
+type share struct {
 	run     *Run
 	loop    *engine.Loop
 	reader  *protocol.ShapeReader
@@ -111,7 +111,7 @@ type part struct {
 	dial    engine.Dial
 	timer   *engine.Timer
 
-	first, step int // requests, or users, first, first+step, … are this part's
+	first, step int // requests, or users, first, first+step, … are this share's
 	next        int // requests begun, or users
 	thinking    userQueue
 	active      map[*request]struct{}
@@ -120,130 +120,130 @@ type part struct {
 	told        map[string]bool
 }
 
-func (p *part) start() {
-	p.active = map[*request]struct{}{}
-	p.told = map[string]bool{}
-	p.dial.Traffic = &p.traffic
-	p.traffic.ReceiveDelay = p.records.Now.series.Of(ReceiveDelay)
-	p.timer = p.loop.NewTimer(p.begin)
-	if p.run.o.Users > 0 {
-		for n := p.first; n < p.run.o.Users; n += p.step {
-			heap.Push(&p.thinking, p.run.began.Add(p.run.o.first(n)))
+func (sh *share) start() {
+	sh.active = map[*request]struct{}{}
+	sh.told = map[string]bool{}
+	sh.dial.Traffic = &sh.traffic
+	sh.traffic.ReceiveDelay = sh.records.Now.series.Of(ReceiveDelay)
+	sh.timer = sh.loop.NewTimer(sh.begin)
+	if sh.run.o.Users > 0 {
+		for n := sh.first; n < sh.run.o.Users; n += sh.step {
+			heap.Push(&sh.thinking, sh.run.began.Add(sh.run.o.first(n)))
 		}
 	}
-	p.begin(clock.Now())
+	sh.begin(clock.Now())
 }
 
 // take hands over the record that was written, and accounts for the bytes.
-func (p *part) take() *record {
-	r := p.records.Now
-	t := &p.traffic
+func (sh *share) take() *record {
+	r := sh.records.Now
+	t := &sh.traffic
 	r.BytesSent, r.BytesReceived, r.Uncertain = t.Sent, t.Received, t.Uncertain
 	t.Sent, t.Received, t.Uncertain = 0, 0, 0
-	p.records.Swap()
-	t.ReceiveDelay = p.records.Now.series.Of(ReceiveDelay)
+	sh.records.Swap()
+	t.ReceiveDelay = sh.records.Now.series.Of(ReceiveDelay)
 	return r
 }
 
-// startsEach is how many requests a part begins before its loop looks to the
+// startsEach is how many requests a share begins before its loop looks to the
 // others again.
 const startsEach = 16
 
 // begin begins the due requests, and sets the timer for the next one.
-func (p *part) begin(now clock.Time) {
+func (sh *share) begin(now clock.Time) {
 	for n := 0; ; n++ {
-		due, any := p.nextDue()
+		due, any := sh.nextDue()
 		if !any {
-			p.settle()
+			sh.settle()
 			return
 		}
 		if due > now || n == startsEach {
-			p.timer.Set(max(due, now))
+			sh.timer.Set(max(due, now))
 			return
 		}
-		p.request(due)
+		sh.request(due)
 	}
 }
 
 // nextDue is when the next request is due, if one is still to come.
-func (p *part) nextDue() (due clock.Time, any bool) {
-	o := &p.run.o
-	if p.stopping {
+func (sh *share) nextDue() (due clock.Time, any bool) {
+	o := &sh.run.o
+	if sh.stopping {
 		return 0, false
 	}
 	if o.Users > 0 {
-		if len(p.thinking) == 0 {
+		if len(sh.thinking) == 0 {
 			return 0, false
 		}
-		due = p.thinking[0]
+		due = sh.thinking[0]
 	} else {
-		due = p.run.began.Add(o.due(p.first + p.next*p.step))
+		due = sh.run.began.Add(o.due(sh.first + sh.next*sh.step))
 	}
-	return due, due < p.run.began.Add(o.For)
+	return due, due < sh.run.began.Add(o.For)
 }
 
 // request begins the request that is due.
-func (p *part) request(due clock.Time) {
-	o := &p.run.o
-	n := p.first + p.next*p.step
-	p.next++
+func (sh *share) request(due clock.Time) {
+	o := &sh.run.o
+	n := sh.first + sh.next*sh.step
+	sh.next++
 	if o.Users > 0 {
-		heap.Pop(&p.thinking)
+		heap.Pop(&sh.thinking)
 	}
-	p.records.Now.Requests++
-	r := &request{part: p, number: n, due: due}
-	p.active[r] = struct{}{}
-	p.dial.Due = due
-	p.dial.Request = r.fill
-	r.conn = p.loop.Dial(&p.dial, r)
-	r.timeout = p.loop.NewTimer(r.late)
+	sh.records.Now.Requests++
+	r := &request{share: sh, number: n, due: due}
+	sh.active[r] = struct{}{}
+	sh.dial.Due = due
+	sh.dial.Request = r.fill
+	r.conn = sh.loop.Dial(&sh.dial, r)
+	r.timeout = sh.loop.NewTimer(r.late)
 	r.timeout.Set(due.Add(o.Timeout))
 }
 
 // ended is called once for each request: its user thinks about the next.
-func (p *part) ended(at clock.Time) {
-	if p.run.o.Users > 0 {
-		heap.Push(&p.thinking, at.Add(p.run.o.Think))
-		if due, any := p.nextDue(); any {
-			p.timer.Set(due)
+func (sh *share) ended(at clock.Time) {
+	if sh.run.o.Users > 0 {
+		heap.Push(&sh.thinking, at.Add(sh.run.o.Think))
+		if due, any := sh.nextDue(); any {
+			sh.timer.Set(due)
 		}
 	}
 }
 
 // gone is called once for each request, when its connection is over.
-func (p *part) gone(r *request) {
-	delete(p.active, r)
-	p.settle()
+func (sh *share) gone(r *request) {
+	delete(sh.active, r)
+	sh.settle()
 }
 
 // settle tells the Run once nothing is under way, nor to come.
-func (p *part) settle() {
-	if p.finished || len(p.active) > 0 {
+func (sh *share) settle() {
+	if sh.finished || len(sh.active) > 0 {
 		return
 	}
-	if _, any := p.nextDue(); any {
+	if _, any := sh.nextDue(); any {
 		return
 	}
-	p.finished = true
-	p.run.partFinished()
+	sh.finished = true
+	sh.run.shareFinished()
 }
 
-func (p *part) stop() {
-	p.stopping = true
-	for r := range p.active {
+func (sh *share) stop() {
+	sh.stopping = true
+	for r := range sh.active {
 		r.stop()
 	}
-	p.settle()
+	sh.settle()
 }
 
-func (p *part) tell(n int, o Outcome, text string) {
+func (sh *share) tell(n int, o Outcome, text string) {
 	const kinds = 20
 	key := o.String() + ": " + text
-	if p.run.o.Notice == nil || p.told[key] || len(p.told) == kinds {
+	if sh.run.o.Notice == nil || sh.told[key] || len(sh.told) == kinds {
 		return
 	}
-	p.told[key] = true
-	p.run.o.Notice(n, o, text)
+	sh.told[key] = true
+	sh.run.o.Notice(n, o, text)
 }
 
 // userQueue is when users make their next requests, the earliest first; see

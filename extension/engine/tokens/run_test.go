@@ -411,14 +411,14 @@ func TestBuffering(t *testing.T) {
 				t.Fatal(err)
 			}
 			l := enginetest.Start(t, engine.Options{Loops: 1}).Loops()[0]
-			p := &part{run: &Run{o: o, format: format}, loop: l, reader: format.NewReader(), records: tally.NewPair(newRecord), told: map[string]bool{}}
-			r := &request{part: p, timeout: l.NewTimer(func(clock.Time) {})}
+			sh := &share{run: &Run{o: o, format: format}, loop: l, reader: format.NewReader(), records: tally.NewPair(newRecord), told: map[string]bool{}}
+			r := &request{share: sh, timeout: l.NewTimer(func(clock.Time) {})}
 			for _, at := range row.arrivals {
 				data := []byte(`{"event":"message","data":{"choices":[{"delta":{"content":"a"}}]}}`)
 				r.Message(nil, engine.Message{Kind: engine.Text, Data: data, Since: at.Add(-row.since), At: at, Read: at})
 			}
 			l.Await(func() { r.end(Finished, row.arrivals[len(row.arrivals)-1], "") })
-			now := p.records.Now
+			now := sh.records.Now
 			if now.Buffered != row.buffered || now.Bursts != row.bursts || now.Chunks != int64(len(row.arrivals)) {
 				t.Errorf("%d buffered, %d bursts, %d chunks; want %d, %d", now.Buffered, now.Bursts, now.Chunks, row.buffered, row.bursts)
 			}
