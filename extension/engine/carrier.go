@@ -141,7 +141,7 @@ func (k *carrier) settle() {
 	// If that fails, the poller reports it.
 	_ = k.send()
 	if len(k.lanes) == 0 && !k.server && k.conn.state == up {
-		k.part(http2.NoError, "")
+		k.goAway(http2.NoError, "")
 	}
 }
 
@@ -181,21 +181,21 @@ func (k *carrier) fail(err *http2.Error) {
 		k.conn.fail(ReasonHTTP2Unsupported, err)
 		return
 	}
-	k.part(err.Code, err.Detail)
+	k.goAway(err.Code, err.Detail)
 	for _, ln := range slices.Clone(k.lanes) {
 		ln.cut(Failure{ReasonHTTP2Broken, err}, nameBroken)
 	}
 }
 
-// part ends a connection on which all is said: with a GOAWAY and a FIN.
-func (k *carrier) part(code http2.Code, detail string) {
+// goAway ends a connection on which all is said: with a GOAWAY and a FIN.
+func (k *carrier) goAway(code http2.Code, detail string) {
 	k.over = true
 	k.counted()
 	k.session.Leave(code, detail)
 	k.session.End()
 	_ = k.send()
 	if k.conn.state == up {
-		k.conn.part()
+		k.conn.closeWrite()
 	}
 	k.leave()
 }

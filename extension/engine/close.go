@@ -60,9 +60,9 @@ func (l *Loop) broken(c *Conn, err error) {
 			return
 		}
 		c.fail(errnoReason(err), err)
-	case c.state == parting && err == io.EOF && len(c.unsent) > 0:
+	case c.state == halfClosed && err == io.EOF && len(c.unsent) > 0:
 		c.gone = true // but it may still read
-	case c.state == parting:
+	case c.state == halfClosed:
 		c.free(false)
 	case errnoReason(err) == ReasonNoMemory:
 		c.wireEnded(ByGenerator, false)
@@ -76,7 +76,7 @@ func (c *Conn) finish(reset bool) {
 	if c.state == dead {
 		return
 	}
-	told := c.state == parting
+	told := c.state == halfClosed
 	if times := c.streamTimes(); c.wire == eventStream && times != nil {
 		c.stream.ended(times, clock.Now())
 	}
@@ -95,9 +95,9 @@ func (c *Conn) end() End {
 	return e
 }
 
-// part sends a FIN behind all that is still to be sent, and waits for the
+// closeWrite sends a FIN behind all that is still to be sent, and waits for the
 // peer's, for as long as a close may take. See wire.Link.
-func (c *Conn) part() {
+func (c *Conn) closeWrite() {
 	c.awaitEnd(c.loop.options.Timeouts.Close)
 	if len(c.unsent) == 0 {
 		c.shut()
@@ -114,7 +114,7 @@ func (c *Conn) linger() { c.awaitEnd(min(lingers, c.loop.options.Timeouts.Close)
 
 // awaitEnd waits for the end of what the peer sends.
 func (c *Conn) awaitEnd(within time.Duration) {
-	c.state = parting
+	c.state = halfClosed
 	c.StopAlarm()
 	c.setDeadline(within)
 	c.paused = false

@@ -18,7 +18,7 @@ const (
 	joining          // a connection of HTTP/2 that is not ready yet
 	greeting         // the wire's handshake: request and answer
 	up               // open, or closing by the wire's rules
-	parting          // all is said, and the handler has heard the end: the peer's FIN is awaited
+	halfClosed       // all is said, and the handler has heard the end: the peer's FIN is awaited
 	dead
 )
 
@@ -144,7 +144,7 @@ func (c *Conn) setBetween() {
 // SetAlarm makes the handler's Alarm be called at the instant given, instead
 // of any earlier set one.
 func (c *Conn) SetAlarm(at clock.Time) {
-	if c.state < parting {
+	if c.state < halfClosed {
 		c.loop.timers.set(c, alarmTimer, at)
 	}
 }
@@ -186,7 +186,7 @@ func (c *Conn) late() {
 		c.fail(ReasonTimeoutUpgrade, nil)
 	case up:
 		c.wireLate()
-	case parting:
+	case halfClosed:
 		c.free(true)
 	}
 }

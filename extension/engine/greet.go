@@ -108,7 +108,7 @@ func (c *Conn) decline(f Failure) {
 		c.fail(errnoReason(err), err)
 		return
 	}
-	c.part()
+	c.closeWrite()
 	c.handler.Failed(c, &c.opening.Opening, f)
 	c.freeOpening()
 }

@@ -271,7 +271,7 @@ func (ln *lane) cut(f Failure, name string) {
 		c.fail(f.Reason, f.Err)
 	case c.state == up:
 		c.wireCut(name, f.Err.Error())
-	case c.state == parting:
+	case c.state == halfClosed:
 		c.free(false)
 	}
 }

@@ -26,13 +26,13 @@ func (l *link) Overdue(arrived clock.Time) bool { return (*Conn)(l).overdue(arri
 
 func (l *link) Finish(reset bool) { (*Conn)(l).finish(reset) }
 
-func (l *link) Part() {
+func (l *link) CloseWrite() {
 	c := (*Conn)(l)
 	end := c.end()
 	if c.lane != nil && !c.socket.IsServer() {
 		c.linger()
 	} else {
-		c.part()
+		c.closeWrite()
 	}
 	c.handler.Closed(c, end)
 }

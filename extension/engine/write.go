@@ -159,7 +159,7 @@ func (l *Loop) writable(c *Conn) {
 	if c.unsent = c.unsent[n:]; len(c.unsent) == 0 {
 		c.unsent, c.full = nil, false
 		switch {
-		case c.state == parting:
+		case c.state == halfClosed:
 			c.shut()
 			if c.gone {
 				c.free(false)

@@ -24,7 +24,7 @@ func (l *paperLink) SendLast([]byte) error   { return nil }
 func (l *paperLink) Within(time.Duration)    {}
 func (l *paperLink) Overdue(clock.Time) bool { return false }
 func (l *paperLink) Finish(reset bool)       { l.finished, l.reset = true, reset }
-func (l *paperLink) Part()                   {}
+func (l *paperLink) CloseWrite()             {}
 func (l *paperLink) Alive() bool             { return !l.finished }
 func (l *paperLink) IsStream() bool          { return false }
 

@@ -47,7 +47,7 @@ func (s *Socket) leave(l wire.Link, sh *Shared) {
 	s.Release(sh)
 	switch {
 	case s.server || l.IsStream():
-		l.Part()
+		l.CloseWrite()
 	case !begun:
 		l.Within(sh.o.CloseWithin)
 	}

@@ -17,7 +17,7 @@ type paperLink struct {
 	within          time.Duration
 	overdue         bool
 	finished, reset bool
-	parted          bool
+	writeClosed     bool
 }
 
 func (l *paperLink) Send(b []byte) error     { l.sent = append(l.sent, b...); return nil }
@@ -25,7 +25,7 @@ func (l *paperLink) SendLast(b []byte) error { return l.Send(b) }
 func (l *paperLink) Within(d time.Duration)  { l.within = d }
 func (l *paperLink) Overdue(clock.Time) bool { return l.overdue }
 func (l *paperLink) Finish(reset bool)       { l.finished, l.reset = true, reset }
-func (l *paperLink) Part()                   { l.parted = true }
+func (l *paperLink) CloseWrite()             { l.writeClosed = true }
 func (l *paperLink) IsStream() bool          { return false }
 func (l *paperLink) Alive() bool             { return !l.finished }
 
@@ -65,18 +65,18 @@ func TestHowASocketEnds(t *testing.T) {
 	}
 	masked := func(b string) string { return string(frame.AppendMasked(nil, frame.Close, [4]byte{}, []byte(b))) }
 	for _, row := range []struct {
-		sentence string
-		server   bool
-		does     func(s *Socket, l *paperLink, sh *Shared)
-		end      wire.End
-		sent     string // after its mask, which is not looked at
-		finished bool
-		parted   bool
+		sentence    string
+		server      bool
+		does        func(s *Socket, l *paperLink, sh *Shared)
+		end         wire.End
+		sent        string // after its mask, which is not looked at
+		finished    bool
+		writeClosed bool
 	}{
 		{"the peer closes, a client waits for its FIN", false, func(s *Socket, l *paperLink, sh *Shared) {
 			read(s, l, sh, closeFrame(4001, "expired"), wire.Arrival{})
 		}, wire.End{Code: 4001, By: wire.ByServer, Text: "expired"}, "\x88\x82", false, false},
-		{"a client closes, a server parts at once", true, func(s *Socket, l *paperLink, sh *Shared) {
+		{"a client closes, a server sends its FIN at once", true, func(s *Socket, l *paperLink, sh *Shared) {
 			read(s, l, sh, []byte(masked("\x03\xe8")), wire.Arrival{})
 		}, wire.End{Code: 1000, By: wire.ByServer}, "\x88\x02\x03\xe8", false, true},
 		{"no answer in time", false, func(s *Socket, l *paperLink, sh *Shared) {
@@ -105,10 +105,10 @@ func TestHowASocketEnds(t *testing.T) {
 		if !strings.HasPrefix(string(l.sent), row.sent) || row.sent == "" && len(l.sent) > 0 {
 			t.Errorf("%s: sent %q, want %q", row.sentence, l.sent, row.sent)
 		}
-		if l.finished != row.finished || l.parted != row.parted {
-			t.Errorf("%s: finished %v, parted %v; want %v, %v", row.sentence, l.finished, l.parted, row.finished, row.parted)
+		if l.finished != row.finished || l.writeClosed != row.writeClosed {
+			t.Errorf("%s: finished %v, write closed %v; want %v, %v", row.sentence, l.finished, l.writeClosed, row.finished, row.writeClosed)
 		}
-		if !row.finished && !row.parted && l.within != closeWithin {
+		if !row.finished && !row.writeClosed && l.within != closeWithin {
 			t.Errorf("%s: its end is bounded by %v, want %v", row.sentence, l.within, closeWithin)
 		}
 	}

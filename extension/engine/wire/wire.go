@@ -101,11 +101,11 @@ type Link interface {
 	Overdue(arrived clock.Time) bool
 	// Finish ends the connection, with a FIN or a RST, and tells its handler.
 	Finish(reset bool)
-	// Part sends a FIN behind all written bytes, and reports the end to the handler. Later bytes
+	// CloseWrite sends a FIN behind all written bytes, and reports the end to the handler. Later bytes
 	// are read and thrown away, until the peer's FIN or for as long as a close may take. A socket
 	// that is closed with unread bytes sends a RST, and the peer might never see our last bytes.
 	// A client's stream of HTTP/2 leaves its end to the server for a moment, and then is reset.
-	Part()
+	CloseWrite()
 	// IsStream tells a stream of HTTP/2 from a TCP connection.
 	IsStream() bool
 	// Alive is false once the connection has ended.
