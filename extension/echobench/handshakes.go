@@ -10,7 +10,7 @@ import (
 	"xk6-realtime/engine/clock"
 )
 
-// handshakes is an instance's part of a case of opening handshakes with one
+// handshakes is an instance's share of a case of opening handshakes with one
 // server. Each connection is closed as soon as it is open. In a closed load as
 // many are there at once as the case has connections, and the next begins when
 // one is gone.
@@ -43,8 +43,8 @@ type lane struct {
 	last              clock.Time
 }
 
-// measureHandshakes measures a part of a case of handshakes.
-func measureHandshakes(ctx context.Context, e *engine.Engine, server *Server, c Case, o Options, part *Part, hooks hooks) {
+// measureHandshakes measures an instance's share of a case of handshakes.
+func measureHandshakes(ctx context.Context, e *engine.Engine, server *Server, c Case, o Options, result *InstanceResult, hooks hooks) {
 	loops := e.Loops()
 	count, own := o.Instance.of(c.Count), o.Instance.of(c.Connections)
 	if c.Rate > 0 {
@@ -64,15 +64,15 @@ func measureHandshakes(ctx context.Context, e *engine.Engine, server *Server, c 
 	}
 	runtime.GC() // now rather than among the handshakes
 	if err := hooks.ready(ctx); err != nil {
-		part.Outcome, part.Why = Failed, err.Error()
+		result.Outcome, result.Why = Failed, err.Error()
 	} else {
-		h.load(ctx, part, hooks.began)
+		h.load(ctx, result, hooks.began)
 	}
-	hooks.done(part)
+	hooks.done(result)
 }
 
 // load makes the handshakes, and waits until all connections are gone.
-func (h *handshakes) load(ctx context.Context, part *Part, began func()) {
+func (h *handshakes) load(ctx context.Context, result *InstanceResult, began func()) {
 	h.began = clock.Now().Add(headStart)
 	for _, l := range h.lanes {
 		l.loop.Do(l.begin)
@@ -83,12 +83,12 @@ func (h *handshakes) load(ctx context.Context, part *Part, began func()) {
 		}
 		began()
 	}
-	part.Outcome, part.Why = h.wait(ctx)
+	result.Outcome, result.Why = h.wait(ctx)
 	for _, l := range h.lanes {
 		l.loop.Do(l.clear)
 		<-h.gone
 	}
-	h.sum(part)
+	h.sum(result)
 }
 
 func (h *handshakes) wait(ctx context.Context) (Outcome, string) {
@@ -109,18 +109,18 @@ func (h *handshakes) wait(ctx context.Context) (Outcome, string) {
 	return Passed, ""
 }
 
-// sum puts what the lanes hold into the part. They have no more to add.
-func (h *handshakes) sum(part *Part) {
+// sum puts what the lanes hold into the result. They have no more to add.
+func (h *handshakes) sum(result *InstanceResult) {
 	var last clock.Time
 	for _, l := range h.lanes {
-		part.Latencies = append(part.Latencies, l.latencies...)
-		part.Delays = append(part.Delays, l.delays...)
+		result.Latencies = append(result.Latencies, l.latencies...)
+		result.Delays = append(result.Delays, l.delays...)
 		last = max(last, l.last)
-		if part.KernelStamps {
-			part.Busy = max(part.Busy, l.busy)
+		if result.KernelStamps {
+			result.Busy = max(result.Busy, l.busy)
 		}
 	}
-	part.Took = max(last.Sub(h.began), 0)
+	result.Took = max(last.Sub(h.began), 0)
 }
 
 // begin starts what may go at once.

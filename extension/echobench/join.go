@@ -91,7 +91,7 @@ func (m *member) work(ctx context.Context, stop context.CancelFunc, e *engine.En
 	return nil
 }
 
-// turn measures one part.
+// turn measures the instance's share of one case.
 func (m *member) turn(ctx context.Context, e *engine.Engine, a address, o Options) error {
 	if !a.within(m.spec) {
 		return fmt.Errorf("the leader asked for a case that its spec has not: %+v", a)
@@ -99,8 +99,8 @@ func (m *member) turn(ctx context.Context, e *engine.Engine, a address, o Option
 	var said error
 	measure(ctx, e, &m.spec.Servers[a.Server], m.spec.Testsets[a.Testset].Cases[a.Case], o, hooks{
 		ready: m.ready,
-		began: func() { _ = m.say(word{Began: true}) }, // who does not hear it is gone, which the part finds out
-		done:  func(p *Part) { said = m.say(word{Part: p}) },
+		began: func() { _ = m.say(word{Began: true}) }, // a leader that does not hear it is gone, which handing over the result shows
+		done:  func(r *InstanceResult) { said = m.say(word{Result: r}) },
 	})
 	if ctx.Err() != nil {
 		return errLeaderGone

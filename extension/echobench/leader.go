@@ -81,41 +81,41 @@ func (l *Leader) Measure(ctx context.Context, server, testset, c int) (*Row, err
 
 func (l *Leader) measure(a address) (*Row, error) {
 	to, what := &l.spec.Servers[a.Server], l.spec.Testsets[a.Testset].Cases[a.Case]
-	parts := make([]*Part, len(l.peers))
-	if err := l.tell(parts, order{Turn: &a}); err != nil {
+	results := make([]*InstanceResult, len(l.peers))
+	if err := l.tell(results, order{Turn: &a}); err != nil {
 		return nil, err
 	}
-	// An instance that cannot begin hands over its part in place of being ready.
-	if err := l.hear(parts, what.Count, func(w *word) bool { return w.Ready }); err != nil {
+	// An instance that cannot begin hands over its result in place of being ready.
+	if err := l.hear(results, what.Count, func(w *word) bool { return w.Ready }); err != nil {
 		return nil, err
 	}
 	goes := true
-	for _, p := range parts {
+	for _, p := range results {
 		goes = goes && p == nil
 	}
 	before, told := usageOf(to.PID), time.Now()
 	var apart time.Duration
-	if err := l.tell(parts, order{Go: goes}); err != nil {
+	if err := l.tell(results, order{Go: goes}); err != nil {
 		return nil, err
 	}
 	if goes {
-		if err := l.hear(parts, what.Count, func(w *word) bool { return w.Began }); err != nil {
+		if err := l.hear(results, what.Count, func(w *word) bool { return w.Began }); err != nil {
 			return nil, err
 		}
 		apart = time.Since(told)
 	}
-	if err := l.hear(parts, what.Count, nil); err != nil {
+	if err := l.hear(results, what.Count, nil); err != nil {
 		return nil, err
 	}
-	row := rowOfParts(to.Name, what, parts, apart)
+	row := mergeResults(to.Name, what, results, apart)
 	row.Local = usageOf(to.PID).since(before).local()
 	return row, nil
 }
 
-// tell says the same to all that have not handed over their part.
-func (l *Leader) tell(parts []*Part, o order) error {
+// tell says the same to all that have not handed over their result.
+func (l *Leader) tell(results []*InstanceResult, o order) error {
 	for i, p := range l.peers {
-		if parts[i] != nil {
+		if results[i] != nil {
 			continue
 		}
 		if err := p.say(o); err != nil {
@@ -125,22 +125,22 @@ func (l *Leader) tell(parts []*Part, o order) error {
 	return nil
 }
 
-// hear waits until each instance has sent the expected message, or has handed over its part, of
-// at most so many latencies; nil expects the part.
-func (l *Leader) hear(parts []*Part, most int, expected func(*word) bool) error {
+// hear waits until each instance has sent the expected message, or has handed over its result, of
+// at most so many latencies; nil expects the result.
+func (l *Leader) hear(results []*InstanceResult, most int, expected func(*word) bool) error {
 	for i, p := range l.peers {
-		if parts[i] != nil {
+		if results[i] != nil {
 			continue
 		}
 		var w word
-		if err := p.hear(&w, partBytes+int64(most)*latencyBytes); err != nil {
+		if err := p.hear(&w, resultBytes+int64(most)*latencyBytes); err != nil {
 			return l.lost(i, err)
 		}
-		if w.Part != nil {
-			if err := w.Part.check(most); err != nil {
+		if w.Result != nil {
+			if err := w.Result.check(most); err != nil {
 				return l.lost(i, err)
 			}
-			parts[i] = w.Part
+			results[i] = w.Result
 		} else if expected == nil || !expected(&w) {
 			return l.lost(i, errors.New("it said something else than was expected"))
 		}

@@ -147,14 +147,14 @@ func TestAnInstanceThatGoesEndsTheRun(t *testing.T) {
 		p := newPeer(c)
 		p.apply()
 		p.hear(&order{}, smallBytes)
-		io.WriteString(c, `{"part":{"outcome":"PASSED","latencies":[`+strings.Repeat("1,", 20)+`1]}}`)
+		io.WriteString(c, `{"result":{"outcome":"PASSED","latencies":[`+strings.Repeat("1,", 20)+`1]}}`)
 	}()
 	l, err := Lead(context.Background(), listener, spec, []byte(text), 1)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	if _, err = l.Measure(context.Background(), 0, 0, 0); err == nil || !strings.Contains(err.Error(), "instance 1 of 1 is gone: expected a part of 20 latencies at most, got one of 21") {
+	if _, err = l.Measure(context.Background(), 0, 0, 0); err == nil || !strings.Contains(err.Error(), "instance 1 of 1 is gone: expected a result of 20 latencies at most, got one of 21") {
 		t.Errorf("error %v", err)
 	}
 	l.peers[0].conn.Close()
@@ -182,9 +182,9 @@ func TestASpecSaysEnoughConnectionsForItsInstances(t *testing.T) {
 
 func TestPartsMakeTheRowOfOneProcess(t *testing.T) {
 	whole := rowOf(40, 10, 30, 20)
-	one := &Part{Outcome: Passed, Latencies: whole.latencies[:1], Took: 4, KernelStamps: true}
-	two := &Part{Outcome: Passed, Latencies: whole.latencies[1:], Took: 2, KernelStamps: true}
-	row := rowOfParts("one", whole.Case, []*Part{one, two}, 0)
+	one := &InstanceResult{Outcome: Passed, Latencies: whole.latencies[:1], Took: 4, KernelStamps: true}
+	two := &InstanceResult{Outcome: Passed, Latencies: whole.latencies[1:], Took: 2, KernelStamps: true}
+	row := mergeResults("one", whole.Case, []*InstanceResult{one, two}, 0)
 	if math.Abs(row.EchoesPerSecond-1e9) > 1 {
 		t.Errorf("%v echoes a second, want 4 in the 4 ns of the slower instance", row.EchoesPerSecond)
 	}
@@ -200,23 +200,23 @@ func TestPartsMakeTheRowOfOneProcess(t *testing.T) {
 	if got, want := table(row), table(whole); got != want {
 		t.Errorf("got\n%swant\n%s", got, want)
 	}
-	if row := rowOfParts("one", whole.Case, []*Part{one, two}, 1); row.Ours != Bound || !strings.Contains(row.Because, "began up to") {
+	if row := mergeResults("one", whole.Case, []*InstanceResult{one, two}, 1); row.Ours != Bound || !strings.Contains(row.Because, "began up to") {
 		t.Errorf("instances that began a quarter of the time apart: %q, %q", row.Ours, row.Because)
 	}
 }
 
 func TestARowSaysTheGravestReason(t *testing.T) {
-	passed, gave := &Part{Outcome: Passed}, &Part{Outcome: Failed, Why: abandoned}
-	late, failed := &Part{Outcome: TimedOut, Why: "late"}, &Part{Outcome: Failed, Why: "refused"}
+	passed, gave := &InstanceResult{Outcome: Passed}, &InstanceResult{Outcome: Failed, Why: abandoned}
+	late, failed := &InstanceResult{Outcome: TimedOut, Why: "late"}, &InstanceResult{Outcome: Failed, Why: "refused"}
 	for _, test := range []struct {
-		parts []*Part
-		want  string
+		results []*InstanceResult
+		want    string
 	}{
-		{[]*Part{gave, failed, late, passed}, "instance 2 of 4: refused"},
-		{[]*Part{gave, passed, late}, "instance 3 of 3: late"},
-		{[]*Part{passed, failed, {Outcome: Failed, Why: "reset"}}, "instance 2 of 3: refused"},
+		{[]*InstanceResult{gave, failed, late, passed}, "instance 2 of 4: refused"},
+		{[]*InstanceResult{gave, passed, late}, "instance 3 of 3: late"},
+		{[]*InstanceResult{passed, failed, {Outcome: Failed, Why: "reset"}}, "instance 2 of 3: refused"},
 	} {
-		if row := rowOfParts("one", Case{}, test.parts, 0); row.Why != test.want || row.Outcome == Passed {
+		if row := mergeResults("one", Case{}, test.results, 0); row.Why != test.want || row.Outcome == Passed {
 			t.Errorf("%s, %q, want %q", row.Outcome, row.Why, test.want)
 		}
 	}

@@ -20,7 +20,7 @@ type Options struct {
 	// Silence ends a case in which an echo is awaited, and none came for so long.
 	// Default 30 s.
 	Silence time.Duration
-	// Instance is which part of each case to measure. Default: the whole.
+	// Instance is whose share of each case to measure. Default: the whole.
 	Instance Instance
 }
 
@@ -35,7 +35,7 @@ type hooks struct {
 	// began is called once all loops have begun. It may be nil.
 	began func()
 	// done is called after the last echo, and before connections are closed.
-	done func(*Part)
+	done func(*InstanceResult)
 }
 
 // measurement is one case with one server.
@@ -69,22 +69,22 @@ func Measure(ctx context.Context, e *engine.Engine, server *Server, c Case, o Op
 	var before usage
 	measure(ctx, e, server, c, o, hooks{
 		ready: func(context.Context) error { before = usageOf(server.PID); return nil },
-		done: func(p *Part) {
-			row = rowOfParts(server.Name, c, []*Part{p}, 0)
+		done: func(r *InstanceResult) {
+			row = mergeResults(server.Name, c, []*InstanceResult{r}, 0)
 			row.Local = usageOf(server.PID).since(before).local()
 		},
 	})
 	return row
 }
 
-// measure is one instance's part of a row.
+// measure measures one instance's share of a row.
 func measure(ctx context.Context, e *engine.Engine, server *Server, c Case, o Options, h hooks) {
 	if o.Silence == 0 {
 		o.Silence = DefaultSilence
 	}
-	part := &Part{KernelStamps: e.Options().Transport == engine.Epoll}
+	result := &InstanceResult{KernelStamps: e.Options().Transport == engine.Epoll}
 	if c.Handshakes {
-		measureHandshakes(ctx, e, server, c, o, part, h)
+		measureHandshakes(ctx, e, server, c, o, result, h)
 		return
 	}
 	own := o.Instance.of(c.Connections)
@@ -98,13 +98,13 @@ func measure(ctx context.Context, e *engine.Engine, server *Server, c Case, o Op
 		err = h.ready(ctx)
 	}
 	if err != nil {
-		part.Outcome, part.Why = Failed, err.Error()
+		result.Outcome, result.Why = Failed, err.Error()
 	} else {
-		m.load(ctx, o, part, h.began)
+		m.load(ctx, o, result, h.began)
 	}
 	m.stop()
-	m.sum(part)
-	h.done(part)
+	m.sum(result)
+	h.done(result)
 	m.close()
 }
 
@@ -168,7 +168,7 @@ func (m *measurement) open(ctx context.Context, server *Server, o Options) error
 const headStart = time.Millisecond
 
 // load sends, and waits for the last echo.
-func (m *measurement) load(ctx context.Context, o Options, part *Part, began func()) {
+func (m *measurement) load(ctx context.Context, o Options, result *InstanceResult, began func()) {
 	m.began = clock.Now().Add(headStart)
 	for _, s := range m.shares {
 		s.loop.Do(func() {
@@ -185,9 +185,9 @@ func (m *measurement) load(ctx context.Context, o Options, part *Part, began fun
 		m.each(func(*probe) {})
 		began()
 	}
-	part.Outcome, part.Why = m.wait(ctx, o)
-	if part.KernelStamps {
-		part.Busy = m.busy()
+	result.Outcome, result.Why = m.wait(ctx, o)
+	if result.KernelStamps {
+		result.Busy = m.busy()
 	}
 }
 
@@ -304,14 +304,14 @@ func (m *measurement) close() {
 	}
 }
 
-// sum puts what the probes and loops hold into the part.
-func (m *measurement) sum(part *Part) {
+// sum puts what the probes and loops hold into the result.
+func (m *measurement) sum(result *InstanceResult) {
 	var first, last clock.Time
 	m.each(func(p *probe) {
 		for _, ns := range p.times[:p.got] {
-			part.Latencies = append(part.Latencies, time.Duration(ns))
+			result.Latencies = append(result.Latencies, time.Duration(ns))
 		}
-		part.Delays = append(part.Delays, p.delays...)
+		result.Delays = append(result.Delays, p.delays...)
 		if p.got > 0 {
 			if first == 0 || p.first < first {
 				first = p.first
@@ -319,12 +319,12 @@ func (m *measurement) sum(part *Part) {
 			last = max(last, p.last)
 		}
 	})
-	part.Took = max(last.Sub(first), 0)
+	result.Took = max(last.Sub(first), 0)
 	gaps := hist.New()
 	for _, s := range m.shares {
 		gaps.Merge(s.gaps)
 	}
-	part.Gaps = gaps.Distribution()
+	result.Gaps = gaps.Distribution()
 }
 
 // mask is a frame's (RFC 6455 section 5.3).

@@ -11,10 +11,10 @@ import (
 // What a leader and the instances that joined it say to each other: JSON, one
 // object after the other. An instance says hello and is given its job. Then, for
 // each row, it is told its turn, says that it is ready, is told to go, says that
-// it began, and hands over its part.
+// it began, and hands over its result.
 
 // protocol is what an instance says first, so that nothing else is taken for one.
-const protocol = "k6-realtime echo-bench 1"
+const protocol = "k6-realtime echo-bench 2"
 
 type hello struct {
 	Protocol string `json:"protocol"`
@@ -43,20 +43,20 @@ type address struct {
 
 // word is what an instance says, one of them at a time.
 type word struct {
-	Ready bool  `json:"ready,omitempty"`
-	Began bool  `json:"began,omitempty"`
-	Part  *Part `json:"part,omitempty"`
+	Ready  bool            `json:"ready,omitempty"`
+	Began  bool            `json:"began,omitempty"`
+	Result *InstanceResult `json:"result,omitempty"`
 }
 
 const (
-	// smallBytes bounds every word but a part and a spec.
+	// smallBytes bounds every word but a result and a spec.
 	smallBytes = 4 << 10
 	// specBytes bounds a spec file.
 	specBytes = 8 << 20
 	// latencyBytes is the most that one latency and its delay take in JSON.
 	latencyBytes = 2 * 21
-	// partBytes is the most that the rest of a part takes.
-	partBytes = 1 << 20
+	// resultBytes is the most that the rest of a result takes.
+	resultBytes = 1 << 20
 )
 
 // peer is the other end of a connection between leader and instance.

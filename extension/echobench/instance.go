@@ -27,8 +27,8 @@ func (i Instance) number(n int) int { return i.Index + n*i.count() }
 
 func (i Instance) count() int { return max(i.Of, 1) }
 
-// Part is what one instance measured of a case.
-type Part struct {
+// InstanceResult is what one instance measured of a case.
+type InstanceResult struct {
 	Outcome Outcome `json:"outcome"`
 	Why     string  `json:"why,omitempty"` // unless it passed
 	// Latencies are in the order of the echoes, one connection after the other.
@@ -45,39 +45,39 @@ type Part struct {
 	KernelStamps bool    `json:"kernelStamps"`
 }
 
-// check finds out whether a part that another process handed over can be one,
+// check finds out whether a result that another process handed over can be one,
 // of so many latencies at most.
-func (p *Part) check(most int) error {
-	if p.Outcome != Passed && p.Outcome != Failed && p.Outcome != TimedOut || len(p.Latencies) > most || len(p.Delays) > most {
-		return fmt.Errorf("expected a part of %d latencies at most, got one of %d, %d delays and outcome %.20q", most, len(p.Latencies), len(p.Delays), p.Outcome)
+func (r *InstanceResult) check(most int) error {
+	if r.Outcome != Passed && r.Outcome != Failed && r.Outcome != TimedOut || len(r.Latencies) > most || len(r.Delays) > most {
+		return fmt.Errorf("expected a result of %d latencies at most, got one of %d, %d delays and outcome %.20q", most, len(r.Latencies), len(r.Delays), r.Outcome)
 	}
-	p.Why = strings.Map(func(r rune) rune {
+	r.Why = strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {
 			return r
 		}
 		return unicode.ReplacementChar
-	}, p.Why)
+	}, r.Why)
 	return nil
 }
 
-// rowOfParts puts together the measurements of a case by all instances: every latency of each. So
+// mergeResults puts together the measurements of a case by all instances: every latency of each. So
 // the figures are the same as those of one process with the whole load. The instances began
 // within the time apart.
-func rowOfParts(server string, c Case, parts []*Part, apart time.Duration) *Row {
+func mergeResults(server string, c Case, results []*InstanceResult, apart time.Duration) *Row {
 	row := &Row{Server: server, Case: c, KernelStamps: true}
-	row.Outcome, row.Why = outcomeOf(parts)
+	row.Outcome, row.Why = outcomeOf(results)
 	var took time.Duration
 	var delays []time.Duration
 	gaps := hist.New()
-	for _, p := range parts {
-		row.KernelStamps = row.KernelStamps && p.KernelStamps
-		row.latencies = append(row.latencies, p.Latencies...)
-		delays = append(delays, p.Delays...)
-		if p.Gaps != nil {
-			gaps.Add(p.Gaps)
+	for _, r := range results {
+		row.KernelStamps = row.KernelStamps && r.KernelStamps
+		row.latencies = append(row.latencies, r.Latencies...)
+		delays = append(delays, r.Delays...)
+		if r.Gaps != nil {
+			gaps.Add(r.Gaps)
 		}
-		took = max(took, p.Took)
-		row.busy = max(row.busy, p.Busy)
+		took = max(took, r.Took)
+		row.busy = max(row.busy, r.Busy)
 	}
 	if took > 0 {
 		row.EchoesPerSecond = float64(len(row.latencies)) / took.Seconds()
@@ -93,28 +93,28 @@ func rowOfParts(server string, c Case, parts []*Part, apart time.Duration) *Row 
 // abandoned is why an instance measured nothing: another one could not begin.
 const abandoned = "another instance could not begin"
 
-// outcomeOf is the gravest outcome of all parts, the first of several.
-func outcomeOf(parts []*Part) (Outcome, string) {
+// outcomeOf is the gravest outcome of all results, the first of several.
+func outcomeOf(results []*InstanceResult) (Outcome, string) {
 	worst := 0
-	for i, p := range parts {
-		if p.gravity() > parts[worst].gravity() {
+	for i, r := range results {
+		if r.gravity() > results[worst].gravity() {
 			worst = i
 		}
 	}
-	p := parts[worst]
-	if p.Outcome == Passed || len(parts) == 1 {
-		return p.Outcome, p.Why
+	r := results[worst]
+	if r.Outcome == Passed || len(results) == 1 {
+		return r.Outcome, r.Why
 	}
-	return p.Outcome, fmt.Sprintf("instance %d of %d: %s", worst+1, len(parts), p.Why)
+	return r.Outcome, fmt.Sprintf("instance %d of %d: %s", worst+1, len(results), r.Why)
 }
 
-func (p *Part) gravity() int {
+func (r *InstanceResult) gravity() int {
 	switch {
-	case p.Outcome == Passed:
+	case r.Outcome == Passed:
 		return 0
-	case p.Why == abandoned:
+	case r.Why == abandoned:
 		return 1
-	case p.Outcome == TimedOut:
+	case r.Outcome == TimedOut:
 		return 2
 	}
 	return 3
