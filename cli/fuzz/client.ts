@@ -12,7 +12,7 @@ import { ms } from "../../lib/units.ts";
 import { appendToUrl, encodeTarget } from "../../lib/url.ts";
 import { readBody, reasonOf, tolerateSubprotocol } from "../try/handshake.ts";
 import { nameOf } from "../try/proxy.ts";
-import type { Network } from "../try/road.ts";
+import type { Network } from "../try/route.ts";
 import { dial } from "./dial.ts";
 import { frameBytes } from "./frames.ts";
 import { Journal, shownFrame } from "./journal.ts";

@@ -1,17 +1,17 @@
-/** Opens a WebSocket as the target wants it: its road, its headers, and no compression. */
+/** Opens a WebSocket as the target wants it: its route, its headers, and no compression. */
 import type { Socket } from "node:net";
 import { WebSocket } from "ws";
 import type { Identity } from "../../lib/identity.ts";
 import { HEADER_BYTES } from "../../lib/ours.ts";
 import { ms } from "../../lib/units.ts";
 import { sendAsGiven } from "../try/handshake.ts";
-import { type Network, Road } from "../try/road.ts";
+import { type Network, Route } from "../try/route.ts";
 import type { Target } from "./target.ts";
 
 export interface Call {
   readonly identity: Identity;
   readonly network: Network;
-  /** Ends it, also while the road to the server is still being taken. */
+  /** Ends it, also while the server is still being connected to. */
   readonly signal: AbortSignal;
   /** Is given the connection below, for frames that `ws` does not write. */
   onTcp(tcp: Socket): void;
@@ -23,7 +23,7 @@ export function dial(
   { connectTimeoutMs, messageBytes, userAgent }: Target,
 ): WebSocket {
   const { url, subprotocols } = identity;
-  const road = new Road(url, network, signal);
+  const route = new Route(url, network, signal);
   return new WebSocket(url, [...subprotocols], {
     finishRequest: (request) => {
       if (userAgent) request.setHeader("User-Agent", userAgent);
@@ -31,7 +31,7 @@ export function dial(
     },
     // The types know no connection that is made later, as Node.js does.
     createConnection: ((_: unknown, made: (error: Error | null, socket?: Socket) => void) => {
-      road.take(ms(connectTimeoutMs)).then((tcp) => {
+      route.connect(ms(connectTimeoutMs)).then((tcp) => {
         onTcp(tcp);
         made(null, tcp);
       }, made);

@@ -22,7 +22,7 @@ import type { Hosted } from "../try/in-k6.ts";
 import { asSocketUrl, send } from "../try/login.ts";
 import { networkFor } from "../try/network.ts";
 import { nameOf } from "../try/proxy.ts";
-import { aliasOf, type Network } from "../try/road.ts";
+import { aliasOf, type Network } from "../try/route.ts";
 import { masker } from "../try/safe-text.ts";
 import { loginOf, protocolOf, readUsers, settingsOf, userAgentOf } from "../try/target.ts";
 

@@ -21,7 +21,7 @@ import { headerLines, readBody, reasonOf, sendAsGiven, tolerateSubprotocol } fro
 import { send } from "./login.ts";
 import { BOTH_VERSIONS, overHttp2 } from "./over-http2.ts";
 import { nameOf } from "./proxy.ts";
-import { type Network, Road } from "./road.ts";
+import { type Network, Route } from "./route.ts";
 
 /** One connection to be tried, as one connection of a scenario would be made. */
 export interface Attempt {
@@ -106,7 +106,7 @@ class Try {
   readonly #socket: WebSocket | EventStreamReader;
   readonly #conversation: Conversation;
   readonly #controls = new AbortController();
-  readonly #road: Road;
+  readonly #route: Route;
   #state: "connecting" | "open" | "closing" | "over" = "connecting";
   #alarm: NodeJS.Timeout | undefined;
   /** From when on the stay counts: the 101, then the end of the session's steps. */
@@ -138,7 +138,7 @@ class Try {
       unixOffsetMs: ms(performance.timeOrigin + this.#origin),
     });
     const isHttp2 = what.httpVersion === "2";
-    this.#road = new Road(
+    this.#route = new Route(
       identity.url,
       what.network,
       this.#controls.signal,
@@ -227,7 +227,7 @@ class Try {
   /** Makes the connection, or the stream of HTTP/2 that looks like one. */
   async #connect(): Promise<Socket> {
     const { identity, httpVersion } = this.#what;
-    const socket = await this.#road.take(this.#deadline());
+    const socket = await this.#route.connect(this.#deadline());
     return httpVersion === "2" ? (overHttp2(socket, /^(wss|https):/.test(identity.url)) as Socket) : socket;
   }
 
@@ -454,7 +454,7 @@ class Try {
   #leave(): void {
     if (this.#state === "connecting") {
       const waited = Math.round(this.#now());
-      if (this.#road.awaitsProxy) {
+      if (this.#route.awaitsProxy) {
         this.#unconnected("proxy_timeout", `no tunnel through the proxy within ${waited} ms`);
         return;
       }

@@ -7,7 +7,7 @@ import { createGunzip, createInflate } from "node:zlib";
 import { createParser, type EventSourceMessage } from "eventsource-parser";
 import { HEADER_BYTES } from "../../lib/ours.ts";
 import type { UpgradeRequest } from "../../lib/request.ts";
-import { NoRoad, sendAsGiven } from "./handshake.ts";
+import { ConnectError, sendAsGiven } from "./handshake.ts";
 
 export interface EventStreamOptions {
   readonly request: UpgradeRequest;
@@ -29,7 +29,7 @@ interface Events {
   /** There is no answer, or an event is larger than this side takes. */
   error: [error: Error];
   /** It is over, by the end of the response or without one; `broken` is how HTTP/2 names the latter. */
-  close: [isComplete: boolean, broken: NoRoad | undefined];
+  close: [isComplete: boolean, broken: ConnectError | undefined];
 }
 
 /** An event as descriptors see it. */
@@ -54,7 +54,7 @@ export class EventStreamReader extends EventEmitter<Events> {
   #body: Readable | undefined;
   #isOver = false;
   /** How HTTP/2 says that the connection ended. */
-  #broken: NoRoad | undefined;
+  #broken: ConnectError | undefined;
 
   constructor(options: EventStreamOptions) {
     super();
@@ -65,7 +65,7 @@ export class EventStreamReader extends EventEmitter<Events> {
       createConnection: ((_: unknown, made: (error: Error | null, socket?: Socket) => void) => {
         connect().then((socket) => {
           socket.once("error", (error) => {
-            if (error instanceof NoRoad) this.#broken = error;
+            if (error instanceof ConnectError) this.#broken = error;
           });
           made(null, socket);
         }, made);

@@ -101,9 +101,9 @@ const CODES: readonly (readonly [RegExp, ConnectReason, string])[] = [
   [/^HPE_/, "http_rejected", "the answer is no HTTP"],
 ];
 
-/** There is no way to the server, and why. */
-export class NoRoad extends Error {
-  override name = "NoRoad";
+/** The server could not be reached, and why. */
+export class ConnectError extends Error {
+  override name = "ConnectError";
   readonly reason: ConnectReason;
 
   constructor(reason: ConnectReason, message: string) {
@@ -114,7 +114,7 @@ export class NoRoad extends Error {
 
 /** Why there is no connection: on the closed list, and in words. */
 export function reasonOf(error: Error): [ConnectReason, string] {
-  if (error instanceof NoRoad) return [error.reason, error.message];
+  if (error instanceof ConnectError) return [error.reason, error.message];
   const { code = "" } = error as NodeJS.ErrnoException;
   const known = CODES.find(([pattern]) => pattern.test(code));
   if (known) return [known[1], error.message === "" ? known[2] : `${known[2]} (${error.message})`];

@@ -20,7 +20,7 @@ import { redactUrl } from "../../lib/url.ts";
 import type { Untimed } from "./event.ts";
 import { reasonOf } from "./handshake.ts";
 import { BOTH_VERSIONS, overHttp2 } from "./over-http2.ts";
-import { type Network, Road } from "./road.ts";
+import { type Network, Route } from "./route.ts";
 
 /** The largest answer taken. */
 const MOST_BYTES = 1_048_576;
@@ -91,7 +91,7 @@ export async function send(
   const signal = AbortSignal.any([outer, late]);
   try {
     const offers = httpVersion === "2" ? BOTH_VERSIONS : undefined;
-    const socket = await new Road(asSocketUrl(request.url), network, signal, offers).take(timeout);
+    const socket = await new Route(asSocketUrl(request.url), network, signal, offers).connect(timeout);
     const isHttp2 = (socket as TLSSocket).alpnProtocol === "h2";
     return await exchange(request, isHttp2 ? (overHttp2(socket, true) as Socket) : socket, userAgent, signal);
   } catch (error) {

@@ -1,11 +1,11 @@
 /** The network and TLS options of `try`: those of k6's that stand in its configuration file or the environment. */
 import { type ConnectionOptions, createSecureContext, getCiphers, type SecureVersion } from "node:tls";
 import { proxyFor } from "../../lib/proxy.ts";
-import { roadTo } from "../../lib/road.ts";
+import { hostsOption } from "../../lib/route.ts";
 import { type Settings, SettingsError } from "../../lib/settings.ts";
 import { UserError } from "../command.ts";
 import type { K6Config, K6OptionName } from "../run/k6-options.ts";
-import { DNS_POLICIES, type DnsPolicy, type Network } from "./road.ts";
+import { DNS_POLICIES, type DnsPolicy, type Network } from "./route.ts";
 import { trustedRoots } from "./trust.ts";
 
 /** Options of k6's on the network that are not honoured here: who relies on them is to hear. */
@@ -39,7 +39,7 @@ export async function networkFor(
 ): Promise<Network> {
   const wrong = (name: string, expected: string) => new UserError(`${source}: ${name}: expected ${expected}`);
   const [url] = urls;
-  const connectTo = roadTo(urls, settings, env);
+  const connectTo = hostsOption(urls, settings, env);
   if (settings.CONNECT_TO.length > 0 && config.hosts !== undefined) {
     throw new SettingsError(`CONNECT_TO: expected no hosts in ${source} beside it, got both`);
   }

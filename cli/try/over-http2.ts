@@ -13,7 +13,7 @@ import {
 import type { Socket } from "node:net";
 import { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
-import { NoRoad } from "./handshake.ts";
+import { ConnectError } from "./handshake.ts";
 
 /** What TLS offers where HTTP/2 is wanted (ALPN). */
 export const BOTH_VERSIONS = ["h2", "http/1.1"];
@@ -21,10 +21,10 @@ export const BOTH_VERSIONS = ["h2", "http/1.1"];
 /** Header fields that HTTP/1.1's handshake has beyond that of HTTP/2. */
 const OF_HTTP1 = new Set(["host", "upgrade", "connection", "sec-websocket-key"]);
 
-/** @throws {@link NoRoad} where TLS did not choose HTTP/2 */
+/** @throws {@link ConnectError} where TLS did not choose HTTP/2 */
 export function overHttp2(socket: Socket, isSecure: boolean): Duplex {
   if (isSecure && (socket as TLSSocket).alpnProtocol !== "h2")
-    throw new NoRoad("http2_unsupported", "the server did not choose h2 in the TLS handshake (ALPN)");
+    throw new ConnectError("http2_unsupported", "the server did not choose h2 in the TLS handshake (ALPN)");
   return new OverHttp2(socket, isSecure);
 }
 
@@ -129,7 +129,7 @@ class OverHttp2 extends Duplex {
     const isWebSocket = key !== undefined;
     if (isWebSocket && !this.#session.remoteSettings.enableConnectProtocol) {
       this.destroy(
-        new NoRoad(
+        new ConnectError(
           "http2_no_websocket",
           "the server's SETTINGS have no SETTINGS_ENABLE_CONNECT_PROTOCOL (RFC 8441)",
         ),
@@ -188,20 +188,20 @@ class OverHttp2 extends Duplex {
 
   #reset(stream: ClientHttp2Stream, error: Error | undefined): Error {
     const code = stream.rstCode ?? constants.NGHTTP2_NO_ERROR;
-    if (this.#away !== undefined) return new NoRoad("http2_goaway", this.#away);
-    if (code === constants.NGHTTP2_NO_ERROR) return error ?? new NoRoad("closed", "the stream ended");
+    if (this.#away !== undefined) return new ConnectError("http2_goaway", this.#away);
+    if (code === constants.NGHTTP2_NO_ERROR) return error ?? new ConnectError("closed", "the stream ended");
     const reason = code === constants.NGHTTP2_REFUSED_STREAM ? "http2_refused" : "http2_reset";
-    return new NoRoad(reason, `RST_STREAM ${nameOf(code)}`);
+    return new ConnectError(reason, `RST_STREAM ${nameOf(code)}`);
   }
 
   /** The session is over. What a stream of it knew of that comes first. */
   #lost(error: NodeJS.ErrnoException | undefined): void {
     if (this.destroyed) return;
-    if (this.#away !== undefined) this.destroy(new NoRoad("http2_goaway", this.#away));
+    if (this.#away !== undefined) this.destroy(new ConnectError("http2_goaway", this.#away));
     else if (!this.#settled && (error === undefined || error.code?.startsWith("ERR_HTTP2")))
-      this.destroy(new NoRoad("http2_unsupported", "the server does not speak HTTP/2"));
+      this.destroy(new ConnectError("http2_unsupported", "the server does not speak HTTP/2"));
     else if (error) this.destroy(error);
-    else if (!this.#stream) this.destroy(new NoRoad("closed", "the connection ended before an answer"));
+    else if (!this.#stream) this.destroy(new ConnectError("closed", "the connection ended before an answer"));
   }
 }
 

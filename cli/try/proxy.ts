@@ -3,7 +3,7 @@ import type { Socket } from "node:net";
 import { bracketed, bytesOf } from "../../lib/address.ts";
 import type { ProxyServer } from "../../lib/proxy.ts";
 import { type ConnectReason, connectReason } from "../../lib/reasons.ts";
-import { NoRoad } from "./handshake.ts";
+import { ConnectError } from "./handshake.ts";
 
 /** A proxy as it may be shown. */
 export const nameOf = ({ scheme, host, port, variable }: ProxyServer): string =>
@@ -13,7 +13,7 @@ export const nameOf = ({ scheme, host, port, variable }: ProxyServer): string =>
  * Asks a proxy for a way to a host.
  *
  * @param socket a connection to the proxy, which then is one to the host
- * @throws {@link NoRoad}
+ * @throws {@link ConnectError}
  */
 export async function throughProxy(
   socket: Socket,
@@ -23,13 +23,13 @@ export async function throughProxy(
 ): Promise<void> {
   const refuse = (reason: ConnectReason, detail: string) => {
     socket.destroy();
-    return new NoRoad(reason, `the proxy ${nameOf(proxy)} ${detail}`);
+    return new ConnectError(reason, `the proxy ${nameOf(proxy)} ${detail}`);
   };
   if (proxy.scheme === "socks5") await bySocks(socket, proxy, host, port, refuse);
   else await byConnect(socket, proxy, `${bracketed(host)}:${port}`, refuse);
 }
 
-type Refuse = (reason: ConnectReason, detail: string) => NoRoad;
+type Refuse = (reason: ConnectReason, detail: string) => ConnectError;
 
 const HUNG_UP = ["proxy_closed", "ended the connection before it answered"] as const;
 const OTHER_PROTOCOL = ["proxy_bad_answer", "answered with something else than a proxy does"] as const;

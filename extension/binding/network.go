@@ -12,7 +12,7 @@ import (
 // engineOptions makes k6's own options hold for the engine: hosts, dns,
 // blockHostnames, blacklistIPs and those of TLS; and the environment's proxies.
 func engineOptions(state *lib.State, timeouts engine.Timeouts) (engine.Options, error) {
-	road, err := newRoad(state)
+	router, err := newRouter(state)
 	if err != nil {
 		return engine.Options{}, err
 	}
@@ -22,8 +22,8 @@ func engineOptions(state *lib.State, timeouts engine.Timeouts) (engine.Options, 
 	return engine.Options{
 		Timeouts: timeouts,
 		TLS:      tls,
-		Route:    road.route,
-		Resolve:  road.resolve,
+		Route:    router.route,
+		Resolve:  router.resolve,
 		Blocked: func(_ string, addr netip.Addr) bool {
 			if !addr.IsValid() {
 				return false // a name: resolve tells

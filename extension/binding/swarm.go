@@ -41,7 +41,7 @@ func (s *swarmObject) start(logIn sobek.Value) (*shard, error) {
 		return nil, err
 	}
 	state := s.vu.State()
-	if err := requireRoads(o.Servers); err != nil {
+	if err := requireRoutes(o.Servers); err != nil {
 		return nil, fmt.Errorf("Swarm.servers: %w", err)
 	}
 	s.options.request.setUserAgent(state.Options.UserAgent.String)

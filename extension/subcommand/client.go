@@ -61,7 +61,7 @@ func clientCommand(name, short string, prepare func(cmd *cobra.Command) (*client
 			if err != nil {
 				return fmt.Errorf("--url: %w", err)
 			}
-			if err := requireStraight(url); err != nil {
+			if err := requireNoProxy(url); err != nil {
 				return err
 			}
 			fields, err := target.fields()

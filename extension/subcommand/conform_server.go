@@ -95,7 +95,7 @@ func (f *serverFlags) targets(spec *conform.Spec) ([]*conform.Target, error) {
 		if err != nil || u.Scheme != "ws" && u.Scheme != "wss" || u.Host == "" {
 			return fmt.Errorf("%s: expected a URL such as ws://127.0.0.1:9001, got %q", field, redacted(u, address))
 		}
-		if err := requireStraight(address); err != nil {
+		if err := requireNoProxy(address); err != nil {
 			return err
 		}
 		targets = append(targets, &conform.Target{Agent: firstNonEmpty(agent, u.Host), URL: u, Header: header, TLS: config, HTTP2: f.http2})

@@ -138,7 +138,7 @@ func (f *sseServerFlags) server() (*sse.Server, error) {
 			return nil, err
 		}
 	}
-	if err := requireStraight(given, f.publish, f.gone); err != nil {
+	if err := requireNoProxy(given, f.publish, f.gone); err != nil {
 		return nil, err
 	}
 	fields, err := f.fields()
@@ -187,7 +187,7 @@ func (f *sseClientFlags) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	if err := requireStraight(f.url); err != nil {
+	if err := requireNoProxy(f.url); err != nil {
 		return err
 	}
 	l, err := listenAt("--listen", f.listen)

@@ -121,7 +121,7 @@ func (f *testeeFlags) connect(ctx context.Context, cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	if err := requireStraight(f.url); err != nil {
+	if err := requireNoProxy(f.url); err != nil {
 		return err
 	}
 	e, err := engine.New(engine.Options{Loops: 1, UnsentBytes: testeeUnsent, TLS: config})

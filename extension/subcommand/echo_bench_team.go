@@ -77,7 +77,7 @@ func (f *benchFlags) engine() (*engine.Engine, error) {
 
 func checkServers(spec *echobench.Spec) error {
 	for _, server := range spec.Servers {
-		if err := requireStraight(server.URI); err != nil {
+		if err := requireNoProxy(server.URI); err != nil {
 			return err
 		}
 	}

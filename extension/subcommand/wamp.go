@@ -73,7 +73,7 @@ func NewWAMPClient(*state.GlobalState) *cobra.Command {
 			if _, _, err := engine.ParseURL(o.URL); err != nil {
 				return fmt.Errorf("--url: %w", err)
 			}
-			if err := requireStraight(o.URL); err != nil {
+			if err := requireNoProxy(o.URL); err != nil {
 				return err
 			}
 			if o.Interval < 0 {

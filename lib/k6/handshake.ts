@@ -21,7 +21,7 @@ import {
   withPath,
 } from "../handshake.ts";
 import { FIRST_ROOM, type Identity, type IdentitySettings, identities } from "../identity.ts";
-import { requireNoForwarding } from "../road.ts";
+import { requireNoForwarding } from "../route.ts";
 import { type SettingName, type Settings, SettingsError } from "../settings.ts";
 import { type Ms, ms } from "../units.ts";
 import { isEventStream } from "../url.ts";

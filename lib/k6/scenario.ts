@@ -13,7 +13,7 @@ import { type MetricName, type OwnMetrics, requireOwnNames } from "../metrics.ts
 import { limitsBeside, limitsOn, together } from "../profile.ts";
 import type { Protocol } from "../protocols/index.ts";
 import { overridden } from "../request.ts";
-import { proxiesOf } from "../road.ts";
+import { proxiesOf } from "../route.ts";
 import { notesOnScope } from "../scope.ts";
 import {
   type NoSettings,
@@ -53,6 +53,7 @@ import { STREAM_METRICS } from "./event-times.ts";
 import { byExecutor, iterationsLeftOut, iterationsOf, requireApart, requireExecutors } from "./executors.ts";
 import { resultsDir } from "./files.ts";
 import { LOGIN_METRICS, Logins, loginFor } from "./login.ts";
+import { networkOptions } from "./network-options.ts";
 import { hideInNotices, noticesSoFar } from "./notices.ts";
 import { optionsOf } from "./options.ts";
 import type { Plan, Shard, StepsPlan } from "./plan.ts";
@@ -60,7 +61,6 @@ import { profileFor, profileLabel } from "./profile.ts";
 import { protocolFor } from "./protocol.ts";
 import { recorder } from "./recorder.ts";
 import { handOver } from "./result.ts";
-import { networkOptions } from "./road.ts";
 import type { Helper, ScenarioSpec } from "./scenario-spec.ts";
 import { isLaterPart, MAX_SHARDS, requireShard, SHARD_METRICS } from "./shards.ts";
 import { limitMessages, onStockSockets } from "./socket.ts";

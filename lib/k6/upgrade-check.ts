@@ -5,7 +5,7 @@ import type { Identity, Known } from "../identity.ts";
 import { hasFailed } from "../login/login.ts";
 import { type ConnectReason, connectReason } from "../reasons.ts";
 import type { UpgradeRequest } from "../request.ts";
-import { describeFailure } from "../road.ts";
+import { describeFailure } from "../route.ts";
 import { type Ms, ms } from "../units.ts";
 import { callAt, now } from "./clock.ts";
 import type { Record } from "./recorder.ts";

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { describe, test } from "node:test";
 import { getCiphers } from "node:tls";
 import { inOpenSsl, networkFor, unhonoured } from "../../cli/try/network.ts";
-import { aliasOf } from "../../cli/try/road.ts";
+import { aliasOf } from "../../cli/try/route.ts";
 import { trustedRoots } from "../../cli/try/trust.ts";
 import { selfSignedCertificate } from "../../server/tls.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";

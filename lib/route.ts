@@ -1,4 +1,4 @@
-/** The way of connections to their endpoints: what must be known, and refused, before there is one. Pure. */
+/** Routes to endpoints: what must be known, and refused, before there is a connection. Pure. */
 import { authorityOf, bracketed, isAddress } from "./address.ts";
 import { type ConnectTo, destinationOf, speaksOf } from "./connect-to.ts";
 import { type ProxyServer, proxyFor } from "./proxy.ts";
@@ -12,12 +12,12 @@ type Environment = Readonly<Record<string, string | undefined>>;
 const PROXY_SCHEMES: readonly string[] = ["http", "socks5"];
 
 /**
- * Looks at the way to each endpoint.
+ * Checks that each endpoint can be reached.
  *
  * @returns what `CONNECT_TO` says, as k6's option `hosts`
  * @throws {@link SettingsError} naming what no socket can do
  */
-export function roadTo(
+export function hostsOption(
   urls: readonly string[],
   { CONNECT_TO }: Settings<"CONNECT_TO">,
   env: Environment,

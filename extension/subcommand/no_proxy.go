@@ -9,10 +9,10 @@ import (
 	"golang.org/x/net/http/httpproxy"
 )
 
-// requireStraight refuses a server that the environment names a proxy for, by
+// requireNoProxy refuses a server that the environment names a proxy for, by
 // the rules of k6's own sockets. These commands connect straight to the server:
 // a proxy between would be judged, or measured, with it.
-func requireStraight(servers ...string) error {
+func requireNoProxy(servers ...string) error {
 	proxyFor := httpproxy.FromEnvironment().ProxyFunc()
 	for _, server := range servers {
 		u, err := url.Parse(server)

@@ -1,5 +1,5 @@
 import type { Options } from "k6/options";
-import { roadTo } from "../road.ts";
+import { hostsOption } from "../route.ts";
 import { type Settings, SettingsError } from "../settings.ts";
 
 /**
@@ -11,7 +11,7 @@ export function networkOptions(
   urls: readonly string[],
   settings: Settings<"CONNECT_TO">,
 ): Pick<Options, "hosts"> {
-  const hosts = roadTo(urls, settings, __ENV);
+  const hosts = hostsOption(urls, settings, __ENV);
   if (Object.keys(hosts).length === 0) return {};
   if (__ENV.K6_HOSTS) throw new SettingsError("CONNECT_TO: expected no K6_HOSTS beside it, got both");
   return { hosts };

@@ -1,4 +1,4 @@
-/** The way of the one connection that is tried: addresses, proxy, TLS, as k6 would take it. */
+/** The route of the one connection that is tried: addresses, proxy, TLS, as k6 would take it. */
 import { lookup } from "node:dns/promises";
 import { connect, isIP, type Socket } from "node:net";
 import { type ConnectionOptions, connect as startTls } from "node:tls";
@@ -6,7 +6,7 @@ import { authorityOf } from "../../lib/address.ts";
 import type { ProxyServer } from "../../lib/proxy.ts";
 import { ofProxy } from "../../lib/reasons.ts";
 import { type Ms, ms } from "../../lib/units.ts";
-import { NoRoad, reasonOf } from "./handshake.ts";
+import { ConnectError, reasonOf } from "./handshake.ts";
 import { nameOf, throughProxy } from "./proxy.ts";
 
 /** Which of a name's addresses are tried, and which first: k6's option `dns.policy`. */
@@ -22,8 +22,8 @@ export interface Network {
   readonly tls: ConnectionOptions;
 }
 
-/** One way, taken once. */
-export class Road {
+/** A route to one server, used once. */
+export class Route {
   readonly #url: string;
   readonly #network: Network;
   readonly #signal: AbortSignal;
@@ -31,7 +31,7 @@ export class Road {
   #isTunnelled = false;
 
   /**
-   * @param signal gives up the way while it is taken
+   * @param signal gives up connecting
    * @param protocols what TLS offers above it
    */
   constructor(url: string, network: Network, signal: AbortSignal, protocols = ["http/1.1"]) {
@@ -41,23 +41,23 @@ export class Road {
     this.#protocols = protocols;
   }
 
-  /** Whether the wait is for a proxy, or for the way to it. */
+  /** Whether the wait is for a proxy, or for the connection to it. */
   get awaitsProxy(): boolean {
     return this.#network.proxy !== undefined && !this.#isTunnelled;
   }
 
   /**
-   * Takes it.
+   * Connects.
    *
    * @param within how long all addresses together may take
-   * @throws {@link NoRoad}
+   * @throws {@link ConnectError}
    */
-  async take(within: Ms): Promise<Socket> {
+  async connect(within: Ms): Promise<Socket> {
     const { proxy } = this.#network;
     const { host, port, isSecure } = authorityOf(this.#url);
     const socket = await this.#dial(proxy?.host ?? host, proxy?.port ?? port, within).catch((error) => {
       const [reason, detail] = reasonOf(error);
-      throw proxy ? new NoRoad(ofProxy(reason), `the proxy ${nameOf(proxy)}: ${detail}`) : error;
+      throw proxy ? new ConnectError(ofProxy(reason), `the proxy ${nameOf(proxy)}: ${detail}`) : error;
     });
     this.#signal.addEventListener("abort", () => socket.destroy(), { once: true });
     if (proxy) await throughProxy(socket, proxy, host, port);
@@ -90,7 +90,7 @@ export class Road {
     const all = [...new Set([...found, ...(host === "localhost" ? ["127.0.0.1", "::1"] : [])])];
     const ordered = inOrder(all, this.#network.policy);
     if (ordered.length > 0) return ordered;
-    throw new NoRoad("dns", `the host name has no address that ${this.#network.policy} allows`);
+    throw new ConnectError("dns", `the host name has no address that ${this.#network.policy} allows`);
   }
 }
 

@@ -1,5 +1,5 @@
 /**
- * One road: whoever makes a connection takes the way that k6's own sockets take, or says before the load that it
+ * One route: whoever makes a connection takes the one that k6's own sockets take, or says before the load that it
  * cannot. Real k6s, real proxies, real servers.
  */
 import assert from "node:assert/strict";

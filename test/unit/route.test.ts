@@ -1,9 +1,9 @@
-/** What is known of the way to a server before there is a connection. */
+/** What is known of the route to a server before there is a connection. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { parseConnectTo } from "../../lib/connect-to.ts";
 import { connectReason } from "../../lib/reasons.ts";
-import { describeFailure, proxiesOf, requireNoForwarding, roadTo } from "../../lib/road.ts";
+import { describeFailure, hostsOption, proxiesOf, requireNoForwarding } from "../../lib/route.ts";
 
 const connectTo = (text: string) => {
   const CONNECT_TO = parseConnectTo(text);
@@ -39,7 +39,7 @@ describe("CONNECT_TO is k6's option hosts", () => {
     ],
   ];
   for (const [sentence, text, urls, hosts] of rows) {
-    test(sentence, () => assert.deepEqual(roadTo(urls, connectTo(text), {}), hosts));
+    test(sentence, () => assert.deepEqual(hostsOption(urls, connectTo(text), {}), hosts));
   }
 
   for (const text of [
@@ -92,7 +92,7 @@ describe("CONNECT_TO is k6's option hosts", () => {
   ];
   for (const [sentence, text, url, env, message] of refused) {
     test(`${sentence} is refused`, () =>
-      assert.throws(() => roadTo([url], connectTo(text), env), { name: "SettingsError", message }));
+      assert.throws(() => hostsOption([url], connectTo(text), env), { name: "SettingsError", message }));
   }
 });
 
@@ -107,7 +107,7 @@ describe("a proxy that no socket can use", () => {
   ];
   for (const [HTTPS_PROXY, isUsable] of rows) {
     test(`${HTTPS_PROXY}: ${isUsable ? "used" : "refused"}`, () => {
-      const ask = (...urls: string[]) => roadTo(urls, { CONNECT_TO: [] }, { HTTPS_PROXY });
+      const ask = (...urls: string[]) => hostsOption(urls, { CONNECT_TO: [] }, { HTTPS_PROXY });
       assert.deepEqual(ask("ws://a.example", "wss://127.0.0.1"), {}, "where it is not used");
       if (isUsable) {
         assert.deepEqual(ask("wss://a.example"), {});

@@ -59,7 +59,7 @@ func TestCommandsThatConnectStraightRefuseAProxy(t *testing.T) {
 				t.Error("it shows the credentials")
 			}
 			t.Setenv("NO_PROXY", "server.test")
-			if err := requireStraight("ws://server.test:1/", "https://server.test/"); err != nil {
+			if err := requireNoProxy("ws://server.test:1/", "https://server.test/"); err != nil {
 				t.Error(err)
 			}
 		})

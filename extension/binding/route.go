@@ -23,9 +23,9 @@ import (
 	"xk6-realtime/engine/handshake"
 )
 
-// road is the way that k6's own sockets would take: by the environment's
+// router finds the route that k6's own sockets would take: by the environment's
 // proxies, to what k6's hosts and dns say.
-type road struct {
+type router struct {
 	resolver lib.AddrResolver
 	hosts    *types.Hosts
 	blocked  *types.HostnameTrie
@@ -35,8 +35,8 @@ type road struct {
 	others map[string]*standIns
 }
 
-func newRoad(state *lib.State) (*road, error) {
-	r := &road{
+func newRouter(state *lib.State) (*router, error) {
+	r := &router{
 		resolver: state.GetAddrResolver(), hosts: state.Options.Hosts.Trie, blocked: state.Options.BlockedHostnames.Trie,
 		policy: cmp.Or(state.Options.DNS.Policy.DNSPolicy, types.DNSpreferIPv4), others: map[string]*standIns{},
 	}
@@ -46,9 +46,9 @@ func newRoad(state *lib.State) (*road, error) {
 	return r, nil
 }
 
-// route is the way to an endpoint. A proxy that cannot be used was refused by
-// requireRoads.
-func (r *road) route(e engine.Endpoint) engine.Route {
+// route is the route to an endpoint. A proxy that cannot be used was refused by
+// requireRoutes.
+func (r *router) route(e engine.Endpoint) engine.Route {
 	hop := e
 	p, err := proxyFor(e)
 	if err == nil && p != nil {
@@ -62,9 +62,9 @@ func (r *road) route(e engine.Endpoint) engine.Route {
 	return engine.Route{Hop: hop, Proxy: p}
 }
 
-// requireRoads refuses URLs that could not be reached as k6's own sockets
+// requireRoutes refuses URLs that could not be reached as k6's own sockets
 // would reach them.
-func requireRoads(urls []string) error {
+func requireRoutes(urls []string) error {
 	for _, u := range urls {
 		e, _, _, err := engine.ParseServer(u)
 		if err == nil {
@@ -129,7 +129,7 @@ func proxyOf(u *url.URL) (*engine.Proxy, error) {
 
 // resolve is where k6 would connect to, and after it the name's other
 // addresses, which k6 would not try.
-func (r *road) resolve(_ context.Context, host string, port uint16) ([]netip.AddrPort, error) {
+func (r *router) resolve(_ context.Context, host string, port uint16) ([]netip.AddrPort, error) {
 	if r.isAlias(host, port) || r.isBlocked(host) {
 		first, err := r.first(host, port)
 		return []netip.AddrPort{first}, err
@@ -160,7 +160,7 @@ func familyRank(a, first netip.AddrPort) int {
 	return 1
 }
 
-func (r *road) first(host string, port uint16) (netip.AddrPort, error) {
+func (r *router) first(host string, port uint16) (netip.AddrPort, error) {
 	ip, to, err := r.resolver.ResolveAddr(net.JoinHostPort(host, strconv.Itoa(int(port))))
 	var blockedIP netext.BlackListedIPError
 	var blockedName netext.BlockedHostError
@@ -181,14 +181,14 @@ func (r *road) first(host string, port uint16) (netip.AddrPort, error) {
 }
 
 // isAlias tells whether k6's hosts say where that is.
-func (r *road) isAlias(host string, port uint16) bool {
+func (r *router) isAlias(host string, port uint16) bool {
 	if r.hosts == nil {
 		return false
 	}
 	return r.hosts.Match(net.JoinHostPort(host, strconv.Itoa(int(port)))) != nil || r.hosts.Match(host) != nil
 }
 
-func (r *road) isBlocked(host string) bool {
+func (r *router) isBlocked(host string) bool {
 	if r.blocked == nil {
 		return false
 	}
@@ -196,7 +196,7 @@ func (r *road) isBlocked(host string) bool {
 	return blocked
 }
 
-func (r *road) allows(addr netip.Addr) bool {
+func (r *router) allows(addr netip.Addr) bool {
 	switch r.policy {
 	case types.DNSonlyIPv4:
 		return addr.Is4()
@@ -218,7 +218,7 @@ const standInsFor = 5 * time.Minute
 
 const standInsWithin = 10 * time.Second
 
-func (r *road) standInsOf(host string) *standIns {
+func (r *router) standInsOf(host string) *standIns {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	known := r.others[host]
