@@ -6,10 +6,10 @@ import { readFile, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { toJsonSchema } from "@valibot/to-json-schema";
 import { files as dashboards } from "../dashboards/generate.ts";
+import { GENERATOR_FAULTS } from "../lib/generator-faults.ts";
 import { CasesSchema } from "../lib/handshake.ts";
 import { LoginSchema } from "../lib/login/schema.ts";
 import { METRICS, type MetricName, type MetricSpec } from "../lib/metrics.ts";
-import { OURS } from "../lib/ours.ts";
 import { ProfileSchema } from "../lib/profile.ts";
 import { DescriptorSchema } from "../lib/protocols/schema.ts";
 import { MEANINGS } from "../lib/reason-meanings.ts";
@@ -52,7 +52,7 @@ const pathOf = (path: string): string => fileURLToPath(new URL(path, import.meta
 function metricTable(): string {
   const rows = Object.entries(METRICS as Record<string, MetricSpec>).map(([name, spec]) => {
     const ours: { [tag: string]: string[] } = {};
-    for (const { metric, tag, value } of OURS) {
+    for (const { metric, tag, value } of GENERATOR_FAULTS) {
       if (metric === name) ours[tag] = [...(ours[tag] ?? []), value];
     }
     return [name, { ...spec, ...(Object.keys(ours).length > 0 && { ours }) }];

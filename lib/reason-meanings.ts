@@ -2,7 +2,7 @@
  * The meaning of each reason, code and cause, and what to do about it. The source of docs/reference/reasons-and-codes.md, and
  * of a report's list of the reasons that occurred. Pure.
  */
-import { OURS } from "./ours.ts";
+import { GENERATOR_FAULTS } from "./generator-faults.ts";
 import {
   type ConnectReason,
   type DropCause,
@@ -25,10 +25,10 @@ const BROKEN_SERVER = "The server or a proxy breaks RFC 6455: its log and k6-rea
 const SEE_LOG = "The server's log says why.";
 
 /** What this side did, in the words of its own table. */
-const ours = (value: string, metric?: (typeof OURS)[number]["metric"]): Term =>
+const ours = (value: string, metric?: (typeof GENERATOR_FAULTS)[number]["metric"]): Term =>
   term(
     "This side or its machine did it, not the server.",
-    OURS.find((row) => row.value === value && (metric ?? row.metric) === row.metric)!.says(1),
+    GENERATOR_FAULTS.find((row) => row.value === value && (metric ?? row.metric) === row.metric)!.says(1),
   );
 
 type ProxyOrOurs =
@@ -343,7 +343,9 @@ const CAUSES: Readonly<Record<DropCause, Term>> = {
 
 const OURS_OF_TOKENS = term(
   "This side or its machine did it, not the server.",
-  OURS.find(({ metric, value }) => metric === "token_request_failures" && value === "generator")!.says(1),
+  GENERATOR_FAULTS.find(
+    ({ metric, value }) => metric === "token_request_failures" && value === "generator",
+  )!.says(1),
 );
 
 const OURS_TO_CONNECT = [

@@ -222,7 +222,7 @@ export type DropCode = (typeof DROP_CODES)[number];
 /** Which way bytes went, as this side sees it. */
 export const DIRECTIONS = ["sent", "received"] as const;
 
-/** Who ended a connection that was meant to stay: `generator` is a limit of our own, see ours.ts. */
+/** Who ended a connection that was meant to stay: `generator` is a limit of our own, see generator-faults.ts. */
 export const DROP_CAUSES = ["server", "network", "timeout", "generator"] as const;
 export type DropCause = (typeof DROP_CAUSES)[number];
 

@@ -1,7 +1,7 @@
 /** How much a server holds: a load that grows step by step up to the first that breaks a limit. Pure. */
 import type { StepFigures } from "k6/x/realtime";
+import { generatorFaultsIn } from "./generator-faults.ts";
 import { METRICS, type MetricName } from "./metrics.ts";
-import { oursIn } from "./ours.ts";
 import { SettingsError } from "./settings.ts";
 import { withExactFigures } from "./summary/exact.ts";
 import { evaluate, metricsOf, type Thresholds, trendStats } from "./summary/summarize.ts";
@@ -192,7 +192,7 @@ export function judgeStep({
   interrupted,
 }: StepEvidence): Pick<StepSummary, "verdict" | "reason"> {
   if (interrupted) return { verdict: "incomplete", reason: "the step was cut short" };
-  const missing = oursIn(metrics, ({ exhausted }) => exhausted === true);
+  const missing = generatorFaultsIn(metrics, ({ exhausted }) => exhausted === true);
   if (missing.length > 0) {
     return { verdict: "generator-bound", reason: `the generator was the bottleneck: ${missing.join("; ")}` };
   }

@@ -5,8 +5,8 @@ import { fill } from "../../lib/fuzz/fill.ts";
 import type { ConnectionSeen, Meaning, ProbeSeen, Shown } from "../../lib/fuzz/observation.ts";
 import { MODEST_BYTES } from "../../lib/fuzz/oracle.ts";
 import type { Opening, Step } from "../../lib/fuzz/sequence.ts";
+import { isGeneratorFault } from "../../lib/generator-faults.ts";
 import type { Identity } from "../../lib/identity.ts";
-import { isOurs } from "../../lib/ours.ts";
 import type { Conversation, Effect, Frame, Send } from "../../lib/protocols/index.ts";
 import { ms } from "../../lib/units.ts";
 import { appendToUrl, encodeTarget } from "../../lib/url.ts";
@@ -181,7 +181,7 @@ export class Client {
   #unconnected(reason: string): void {
     const [known = ""] = reason.split(":");
     const isCut = this.#isProxied && (known === "reset" || known === "closed");
-    const ours = (isCut || isOurs("ws_connect_failures", known)) && { isOurs: true };
+    const ours = (isCut || isGeneratorFault("ws_connect_failures", known)) && { isOurs: true };
     this.#journal.tell({ event: "unconnected", reason, ...ours });
   }
 

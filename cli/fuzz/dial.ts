@@ -1,8 +1,8 @@
 /** Opens a WebSocket as the target wants it: its route, its headers, and no compression. */
 import type { Socket } from "node:net";
 import { WebSocket } from "ws";
+import { HEADER_BYTES } from "../../lib/generator-faults.ts";
 import type { Identity } from "../../lib/identity.ts";
-import { HEADER_BYTES } from "../../lib/ours.ts";
 import { ms } from "../../lib/units.ts";
 import { sendAsGiven } from "../try/handshake.ts";
 import { type Network, Route } from "../try/route.ts";

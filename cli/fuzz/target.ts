@@ -1,6 +1,7 @@
 /** The target of fuzzing: endpoint, protocol, identity and network, as for any run; and whether it may be fuzzed. */
 
 import { authorityOf, bytesOf } from "../../lib/address.ts";
+import { isGeneratorFault } from "../../lib/generator-faults.ts";
 import { type Identity, identities } from "../../lib/identity.ts";
 import {
   columnsWith,
@@ -9,7 +10,6 @@ import {
   type Login,
   type LoginFailure,
 } from "../../lib/login/login.ts";
-import { isOurs } from "../../lib/ours.ts";
 import { compile, type Protocol, subscriberOf } from "../../lib/protocols/index.ts";
 import { overridden } from "../../lib/request.ts";
 import { type Settings, SettingsError } from "../../lib/settings.ts";
@@ -37,7 +37,7 @@ export class LoginFailed extends Error {
 
   constructor({ reason, said }: LoginFailure) {
     super(`the login failed: ${reason}: ${said}`);
-    this.isOurs = isOurs("ws_login_failures", reason);
+    this.isOurs = isGeneratorFault("ws_login_failures", reason);
   }
 }
 

@@ -5,7 +5,7 @@ import type { Socket } from "node:net";
 import { pipeline, type Readable } from "node:stream";
 import { createGunzip, createInflate } from "node:zlib";
 import { createParser, type EventSourceMessage } from "eventsource-parser";
-import { HEADER_BYTES } from "../../lib/ours.ts";
+import { HEADER_BYTES } from "../../lib/generator-faults.ts";
 import type { UpgradeRequest } from "../../lib/request.ts";
 import { ConnectError, sendAsGiven } from "./handshake.ts";
 

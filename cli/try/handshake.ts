@@ -1,6 +1,6 @@
 /** What a server answered to an upgrade request, or why it did not. */
 import type { ClientRequest, IncomingMessage } from "node:http";
-import { HEADER_BYTES } from "../../lib/ours.ts";
+import { HEADER_BYTES } from "../../lib/generator-faults.ts";
 import type { ConnectReason } from "../../lib/reasons.ts";
 import type { UpgradeRequest } from "../../lib/request.ts";
 import type { Ms } from "../../lib/units.ts";

@@ -2,6 +2,7 @@
 import { type IncomingMessage, request as startRequest } from "node:http";
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
+import { HEADER_BYTES } from "../../lib/generator-faults.ts";
 import type { HttpVersion } from "../../lib/http-version.ts";
 import type { Identity } from "../../lib/identity.ts";
 import {
@@ -12,7 +13,6 @@ import {
   type Login,
   type LoginFailure,
 } from "../../lib/login/login.ts";
-import { HEADER_BYTES } from "../../lib/ours.ts";
 import { loginReason } from "../../lib/reasons.ts";
 import { SettingsError } from "../../lib/settings.ts";
 import { type Ms, ms } from "../../lib/units.ts";

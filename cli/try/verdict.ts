@@ -2,7 +2,7 @@
 import type { Checked } from "../../lib/contract/checker.ts";
 import { describeBreach } from "../../lib/contract/findings.ts";
 import { counted } from "../../lib/counted.ts";
-import { isOurs } from "../../lib/ours.ts";
+import { isGeneratorFault } from "../../lib/generator-faults.ts";
 import { number } from "../../lib/summary/verdict.ts";
 import { formatDuration, type Ms, ms } from "../../lib/units.ts";
 import type { HeaderLines, Meaning, TryEvent } from "./event.ts";
@@ -49,7 +49,7 @@ export class Judge {
   take(event: TryEvent): void {
     switch (event.event) {
       case "login-failed":
-        if (isOurs("ws_login_failures", event.reason)) this.#give(`no login: ${event.detail}`);
+        if (isGeneratorFault("ws_login_failures", event.reason)) this.#give(`no login: ${event.detail}`);
         else this.#fail(`no login: ${event.detail}`);
         break;
       case "connecting":
@@ -66,7 +66,8 @@ export class Judge {
         );
         break;
       case "unconnected":
-        if (isOurs("ws_connect_failures", event.reason)) this.#give(`no connection: ${event.detail}`);
+        if (isGeneratorFault("ws_connect_failures", event.reason))
+          this.#give(`no connection: ${event.detail}`);
         else this.#fail(`no connection: ${event.detail}`);
         break;
       case "sent":

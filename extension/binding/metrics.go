@@ -21,7 +21,7 @@ type metricSpec struct {
 	Kind string              `json:"kind"`
 	Unit string              `json:"unit"`
 	By   map[string][]string `json:"by"`
-	// Ours is what of By is this side's own doing: see lib/ours.ts.
+	// Ours is what of By is this side's own doing: see lib/generator-faults.ts.
 	Ours map[string][]string `json:"ours"`
 }
 

@@ -54,10 +54,10 @@ func TestTheTableOfOursIsTheEnginesOwn(t *testing.T) {
 	failures := metricTable["ws_connect_failures"].Ours["reason"]
 	for reason := engine.ReasonDNS; reason <= engine.ReasonProxyBadAnswer; reason++ {
 		if reason != engine.ReasonAborted && reason.IsOurs() != slices.Contains(failures, reason.String()) {
-			t.Errorf("%q: the engine says ours: %t, lib/ours.ts does not", reason, reason.IsOurs())
+			t.Errorf("%q: the engine says ours: %t, lib/generator-faults.ts does not", reason, reason.IsOurs())
 		}
 	}
-	source, err := os.ReadFile("../../lib/ours.ts")
+	source, err := os.ReadFile("../../lib/generator-faults.ts")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,16 +67,16 @@ func TestTheTableOfOursIsTheEnginesOwn(t *testing.T) {
 	}
 	defer e.Close()
 	if want := "HEADER_BYTES = 65_536;"; e.Options().HeaderBytes != 65_536 || !strings.Contains(string(source), want) {
-		t.Errorf("the engine takes headers of %d bytes, want lib/ours.ts to say so", e.Options().HeaderBytes)
+		t.Errorf("the engine takes headers of %d bytes, want lib/generator-faults.ts to say so", e.Options().HeaderBytes)
 	}
 	errors := metricTable["ws_message_errors"].Ours["reason"]
 	for _, breach := range frame.Errors {
 		if breach.IsLimit() != slices.Contains(errors, breach.Reason) {
-			t.Errorf("%q: the engine says ours: %t, lib/ours.ts does not", breach.Reason, breach.IsLimit())
+			t.Errorf("%q: the engine says ours: %t, lib/generator-faults.ts does not", breach.Reason, breach.IsLimit())
 		}
 	}
 	if by := metricTable["ws_connection_drops"].Ours["by"]; !slices.Equal(by, []string{engine.ByGenerator.String()}) {
-		t.Errorf("lib/ours.ts has %q of ws_connection_drops, want the generator", by)
+		t.Errorf("lib/generator-faults.ts has %q of ws_connection_drops, want the generator", by)
 	}
 }
 

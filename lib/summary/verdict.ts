@@ -1,6 +1,6 @@
 import { whyMostlyUnconnected } from "../connecting.ts";
 import { counted } from "../counted.ts";
-import { oursIn } from "../ours.ts";
+import { generatorFaultsIn } from "../generator-faults.ts";
 import { adviceOn } from "../reason-meanings.ts";
 import { whyUnjudged } from "../unmeasured.ts";
 import type {
@@ -40,7 +40,7 @@ export const hasBegun = ({ setupDone, refusal }: Evidence): boolean => setupDone
 
 /** Judges a run. A broken run is not judged by its limits, nor is one that the generator cut short or slowed down. */
 export function judge(evidence: Evidence): { verdict: Verdict; reason: string } {
-  const ours = evidence.setupDone ? oursIn(evidence.metrics) : [];
+  const ours = evidence.setupDone ? generatorFaultsIn(evidence.metrics) : [];
   if (ours.length > 0) return { verdict: "incomplete", reason: ours.join("; ") };
   const gap = whyIncomplete(evidence);
   if (gap) return { verdict: "incomplete", reason: gap };
@@ -89,7 +89,7 @@ function adviceIn([reason]: readonly string[]): string {
 function whyIncomplete({ setupDone, refusal, metrics }: Evidence): string | undefined {
   if (refusal) return refusal;
   if (!setupDone) {
-    const ours = oursIn(metrics);
+    const ours = generatorFaultsIn(metrics);
     if (ours.length > 0) return `the setup failed: ${ours.join("; ")}`;
     const logins = Object.keys(metrics.ws_login_failures?.by?.reason ?? {});
     if (logins.length > 0) return `the setup failed: a login before it failed (${logins.join(", ")})`;

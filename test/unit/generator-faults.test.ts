@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { GENERATOR_FAULTS, generatorFaultsIn, isGeneratorFault } from "../../lib/generator-faults.ts";
 import { METRICS, type MetricSpec } from "../../lib/metrics.ts";
-import { isOurs, OURS, oursIn } from "../../lib/ours.ts";
 import { judgeStep } from "../../lib/steps.ts";
 import type { MetricSummary, Summary } from "../../lib/summary/summary.ts";
 import { judge } from "../../lib/summary/verdict.ts";
@@ -16,13 +16,13 @@ const happened = (metric: string, tag: string, value: string): Summary["metrics"
 });
 
 describe("what this side did is never put down to the server", () => {
-  for (const { metric, tag, value, exhausted } of OURS) {
+  for (const { metric, tag, value, exhausted } of GENERATOR_FAULTS) {
     const metrics = happened(metric, tag, value);
 
     test(`${metric}{${tag}:${value}}: incomplete for that reason, whatever limits it broke`, () => {
       const { verdict, reason } = judge({ setupDone: true, metrics, thresholds: broken });
       assert.equal(verdict, "incomplete");
-      assert.deepEqual([reason], oursIn(metrics));
+      assert.deepEqual([reason], generatorFaultsIn(metrics));
       assert.match(reason, /\b3 /);
       assert.match(reason, new RegExp(value));
       const atSetUp = judge({ setupDone: false, metrics, thresholds: broken });
@@ -36,7 +36,7 @@ describe("what this side did is never put down to the server", () => {
 
     test(`${metric} has ${tag}:${value} on its closed list`, () => {
       assert.ok((METRICS[metric] as MetricSpec).by?.[tag]?.includes(value));
-      assert.ok(isOurs(metric, value));
+      assert.ok(isGeneratorFault(metric, value));
     });
   }
 });
@@ -46,9 +46,9 @@ test("a message too big is said once, not again as the drop that it caused", () 
     ...happened("ws_message_errors", "reason", "message_too_big"),
     ...happened("ws_connection_drops", "by", "generator"),
   };
-  assert.equal(oursIn(metrics).length, 1);
+  assert.equal(generatorFaultsIn(metrics).length, 1);
   assert.match(
-    oursIn(metrics)[0]!,
+    generatorFaultsIn(metrics)[0]!,
     /^3 messages larger than MESSAGE_BYTES, for which the generator ended their connections/,
   );
 });
@@ -59,6 +59,6 @@ test("what the server did is the server's", () => {
     ...happened("ws_connection_drops", "by", "server"),
     ...happened("ws_connect_failures", "reason", "refused"),
   };
-  assert.deepEqual(oursIn(metrics), []);
+  assert.deepEqual(generatorFaultsIn(metrics), []);
   assert.equal(judge({ setupDone: true, metrics, thresholds: broken }).verdict, "fail");
 });

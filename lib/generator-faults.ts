@@ -8,8 +8,8 @@ import { MOST_MESSAGES } from "./protocols/reader.ts";
 import { PROXY_REASONS, type ProxyReason } from "./reasons.ts";
 import type { Summary } from "./summary/summary.ts";
 
-/** One value of a tag that is our doing. */
-export interface Ours {
+/** A fault of the generator or its machine: one value of a tag. */
+export interface GeneratorFault {
   readonly metric:
     | "ws_connect_failures"
     | "ws_login_failures"
@@ -60,7 +60,7 @@ const PROXY: Readonly<Record<ProxyReason, readonly [what: string, advice: string
 const connecting = (
   metric: "ws_connect_failures" | "ws_login_failures" | "token_request_failures",
   these: (count: number) => string,
-): Ours[] => [
+): GeneratorFault[] => [
   {
     metric,
     tag: "reason",
@@ -91,7 +91,7 @@ const connecting = (
     value: "blocked",
     says: (n) => `k6's own blacklistIPs or blockHostnames refused ${these(n)} (blocked)`,
   },
-  ...PROXY_REASONS.map((value): Ours => {
+  ...PROXY_REASONS.map((value): GeneratorFault => {
     const [what, advice] = PROXY[value];
     return {
       metric,
@@ -102,7 +102,7 @@ const connecting = (
   }),
 ];
 
-export const OURS: readonly Ours[] = [
+export const GENERATOR_FAULTS: readonly GeneratorFault[] = [
   ...connecting("ws_connect_failures", attempts),
   ...connecting("ws_login_failures", logins),
   ...connecting("token_request_failures", requests),
@@ -112,7 +112,7 @@ export const OURS: readonly Ours[] = [
       ["token_request_failures", requests],
     ] as const
   ).map(
-    ([metric, these]): Ours => ({
+    ([metric, these]): GeneratorFault => ({
       metric,
       tag: "reason",
       value: "header_too_large",
@@ -193,12 +193,12 @@ export const OURS: readonly Ours[] = [
   },
 ];
 
-/** What of it happened in a run, in sentences. @param only which rows to look at. Default: all. */
-export function oursIn(
+/** The faults that occurred in a run, in sentences. @param only which rows to look at. Default: all. */
+export function generatorFaultsIn(
   metrics: Summary["metrics"],
-  only: (row: Ours) => boolean = () => true,
+  only: (row: GeneratorFault) => boolean = () => true,
 ): readonly string[] {
-  const happened = OURS.filter(only).flatMap((row) => {
+  const happened = GENERATOR_FAULTS.filter(only).flatMap((row) => {
     const part = metrics[row.metric]?.by?.[row.tag]?.[row.value];
     return part?.kind === "counter" && part.count > 0 ? [{ row, count: part.count }] : [];
   });
@@ -213,5 +213,5 @@ export function oursIn(
 }
 
 /** Whether a failure's reason, as `ws_connect_failures` or `ws_message_errors` has it, is our doing. */
-export const isOurs = (metric: Ours["metric"], value: string): boolean =>
-  OURS.some((row) => row.metric === metric && row.value === value);
+export const isGeneratorFault = (metric: GeneratorFault["metric"], value: string): boolean =>
+  GENERATOR_FAULTS.some((row) => row.metric === metric && row.value === value);
