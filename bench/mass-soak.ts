@@ -36,7 +36,7 @@ async function measure(load: Load) {
   console.log(`${nameOf(load)} … (load average before: ${loadBefore})`);
   const server = await startServer("echo-server", "--listen", "127.0.0.1:0");
   try {
-    const { result, kernel } = await captured(bare, "services", server.url, () =>
+    const { result, kernel } = await captured(bare, "service-times", server.url, () =>
       runScenario("mass-soak", {
         PROFILE: join(root, "test/k6/patient-profile.json"),
         WS_URL: server.url,

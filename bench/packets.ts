@@ -23,11 +23,11 @@ export interface Captured extends Times {
 
 /**
  * Does something while another process, `bare`, captures the packets of a server: the `lags` of its deliveries from
- * their stamps, or the `services`, from each request's packet to its reply's.
+ * their stamps, or the `service-times`, from each request's packet to its reply's.
  */
 export async function captured<T>(
   bare: string,
-  what: "lags" | "services",
+  what: "lags" | "service-times",
   url: string,
   during: () => Promise<T>,
 ): Promise<{ result: T; kernel: Captured }> {

@@ -8,7 +8,7 @@
 //	bare read 127.0.0.1:9100 CONNECTIONS ROOMS PUBLICATIONS_PER_SECOND SECONDS PAYLOAD_BYTES
 //	bare echo 127.0.0.1:9100 COUNT BYTES
 //	bare lags PORT
-//	bare services PORT
+//	bare service-times PORT
 //	bare events
 //
 // Each prints its figures as one line of JSON.
@@ -33,7 +33,7 @@ func main() {
 	}
 }
 
-const usage = "expected tcp CONNECTIONS, connect ADDRESS CONNECTIONS THREADS, read ADDRESS CONNECTIONS ROOMS PUBLICATIONS_PER_SECOND SECONDS PAYLOAD_BYTES, echo ADDRESS COUNT BYTES, lags PORT, services PORT, or events"
+const usage = "expected tcp CONNECTIONS, connect ADDRESS CONNECTIONS THREADS, read ADDRESS CONNECTIONS ROOMS PUBLICATIONS_PER_SECOND SECONDS PAYLOAD_BYTES, echo ADDRESS COUNT BYTES, lags PORT, service-times PORT, or events"
 
 func run(args []string) (figures any, err error) {
 	if len(args) == 0 {
@@ -65,8 +65,8 @@ func run(args []string) (figures any, err error) {
 		return lags(n[0])
 	case mode == "events0":
 		return events()
-	case mode == "services1":
-		return services(n[0])
+	case mode == "service-times1":
+		return serviceTimes(n[0])
 	}
 	return nil, fmt.Errorf("%s, got %q", usage, strings.Join(args, " "))
 }

@@ -8,10 +8,10 @@ const (
 	wholeBinary = 0x82
 )
 
-// services is, of each reply from a port, the time from its request's packet
+// serviceTimes is, of each reply from a port, the time from its request's packet
 // to its own, as the kernel received them. Replies must come in the order of
 // the requests.
-func services(port int) (*captureFigures, error) {
+func serviceTimes(port int) (*captureFigures, error) {
 	var times []int64
 	var requests, replies unpaired
 	figures, err := capture(port, func(p packet) {
