@@ -71,7 +71,7 @@ function settings(): string {
 
 Give a setting as a flag of \`npx k6-realtime run\`, as \`-e NAME=value\`, or as an environment variable. An invalid value
 stops the run before it connects. So that a typo cannot pass, a misspelled name after \`-e\` does the same
-([exceptions](surroundings.md#the-environment)). A scenario ignores settings it does not use, with a warning.
+([exceptions](environment.md#the-environment)). A scenario ignores settings it does not use, with a warning.
 
 ${table(["name", "default", "meaning", "expects"], rows)}
 `;

@@ -1,4 +1,4 @@
-/** What surrounds a run: others' variables, k6's own, and flags that leave out a part of it. */
+/** The environment of a run: others' variables, k6's own, and flags that leave out a part of it. */
 import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
 import { startServer } from "../../server/server.ts";
