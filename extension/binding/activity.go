@@ -3,7 +3,6 @@ package binding
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strconv"
 
 	"go.k6.io/k6/v2/lib"
@@ -47,23 +46,9 @@ func (s *shard) drivenBy(stop <-chan struct{}) <-chan error {
 }
 
 // readProtocol compiles a descriptor, which lib/protocols has checked.
-func readProtocol(r *reader) *protocol.Protocol {
+func readProtocol(r *reader, q *requests) *protocol.Protocol {
 	descriptor, _ := r.take("protocol")
-	top := r
-	for top.parent != nil {
-		top = top.parent
-	}
-	var columns []string
-	if table, ok := top.fields["users"].(*userTable); ok {
-		columns = table.Columns
-	}
-	given, _ := top.fields[loginVariables].([]any)
-	for _, name := range given {
-		if name, is := name.(string); is && name != "token" {
-			columns = append(slices.Clip(columns), name)
-		}
-	}
-	p, err := compileDescriptor(descriptor, columns)
+	p, err := compileDescriptor(descriptor, q.columns)
 	if err != nil {
 		r.fail(fmt.Errorf("%s.protocol: %w", r.of, err))
 	}

@@ -38,7 +38,7 @@ func readFanOut(r *reader, subscribers int, q *requests) (*fanout.Options, error
 		Authenticate: r.boolean("authenticate"),
 		// Unique among the processes that may publish into the same rooms.
 		Name:       strings.ToLower(rand.Text()[:10]),
-		Protocol:   readProtocol(r),
+		Protocol:   readProtocol(r, q),
 		Publishing: readPublisher(r.object("publisher"), subscribers, q),
 	}
 	r.finish()
@@ -67,7 +67,7 @@ func readPublisher(r *reader, subscribers int, q *requests) *protocol.Protocol {
 		r.wrong("servers", fmt.Sprintf("as many URLs as there are servers (%d)", want), got)
 	}
 	readSubprotocols(r, q.publishers, q.variables)
-	p := readProtocol(r)
+	p := readProtocol(r, q)
 	r.finish()
 	return p
 }

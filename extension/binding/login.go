@@ -62,7 +62,7 @@ func (l *loginValues) at(connection int) *access {
 
 // secrets is what must not be shown of a connection.
 func (q *requests) secrets(connection int) []string {
-	return append([]string{q.value("token", connection)}, q.logins.at(connection).values...)
+	return append([]string{q.value(tokenVariable, connection)}, q.logins.at(connection).values...)
 }
 
 // loginDesk has the virtual user's script log connections in. While it is open one
@@ -210,7 +210,7 @@ func (d *loginDesk) loggedIn(connection int, result sobek.Value) (swarm.Login, e
 		}
 		login.Endpoint, a.path = &s.endpoint, s.path
 	}
-	if i := slices.Index(q.logins.names, "token"); i >= 0 && g.RenewInMs > 0 {
+	if i := slices.Index(q.logins.names, tokenVariable); i >= 0 && g.RenewInMs > 0 {
 		now := clock.Now()
 		login.Token = g.Values[i]
 		login.RenewAt, login.Ends = now.Add(inTime(g.RenewInMs)), now.Add(inTime(g.EndsInMs))

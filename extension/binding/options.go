@@ -114,7 +114,7 @@ func readOptions(given any) (*options, error) {
 		o.swarm.Connections = o.fanOut.Plan.Connections()
 		o.swarm.Hold = untilDone
 	}
-	if o.probing = readProbing(r.object("probing")); o.probing != nil {
+	if o.probing = readProbing(r.object("probing"), o.request); o.probing != nil {
 		r.fail(o.request.checkVariables(o.probing.Protocol.Variables))
 		r.fail(o.request.checkOneWay(o.probing.Protocol))
 		o.swarm.Hold = untilDone
@@ -144,7 +144,7 @@ func (o *options) readCommon(r *reader, logins []string) {
 		variables: readVariables(r.object("variables")),
 		shards:    o.swarm.Shards,
 	}
-	readUserColumns(r, o.request.variables)
+	readUserColumns(r, o.request)
 	readLoginVariables(r, o.request, logins)
 	readHeaders(r, o.request)
 	readSubprotocols(r, &o.request.offer, o.request.variables)
@@ -223,7 +223,7 @@ func readVariables(r *reader) map[string]variable {
 }
 
 // readUserColumns takes the columns of users for variables.
-func readUserColumns(r *reader, variables map[string]variable) {
+func readUserColumns(r *reader, q *requests) {
 	value, given := r.take("users")
 	table, ok := value.(*userTable)
 	if given && !ok {
@@ -236,7 +236,8 @@ func readUserColumns(r *reader, variables map[string]variable) {
 		if name == connectionVariable {
 			r.wrong("users", "no column "+connectionVariable, "one")
 		}
-		variables[name] = variable{users: table.users, column: column}
+		q.variables[name] = variable{users: table.users, column: column}
+		q.columns = append(q.columns, name)
 	}
 }
 
@@ -250,6 +251,9 @@ func readLoginVariables(r *reader, q *requests, names []string) {
 			r.wrong(loginVariables, "names of letters, digits and _ other than "+connectionVariable+" and "+vuVariable, name)
 		}
 		q.variables[name] = variable{logins: q.logins, column: column}
+		if name != tokenVariable {
+			q.columns = append(q.columns, name)
+		}
 	}
 }
 

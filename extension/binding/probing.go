@@ -21,12 +21,12 @@ import (
 
 // readProbing checks what a script gave of probes, nil for none. What
 // connections start from is known later.
-func readProbing(r *reader) *probing.Options {
+func readProbing(r *reader, q *requests) *probing.Options {
 	if r.fields == nil {
 		return nil
 	}
 	o := &probing.Options{
-		Protocol:     readProtocol(r),
+		Protocol:     readProtocol(r, q),
 		Authenticate: r.boolean("authenticate"),
 		Interval:     r.neededMilliseconds("intervalMs", 1),
 		Payload:      []byte(strings.Repeat("x", r.whole("payloadBytes", 0, 0, 1<<24))),

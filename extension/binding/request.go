@@ -17,6 +17,9 @@ import (
 // connectionVariable is the number of the connection, from 0 within the run.
 const connectionVariable = "connection"
 
+// tokenVariable is what connections authenticate with.
+const tokenVariable = "token"
+
 var variableName = regexp.MustCompile(`^[A-Za-z_]\w*$`)
 
 // requests makes the handshake of each connection. lib/request.ts makes those
@@ -28,6 +31,7 @@ type requests struct {
 	publishersFrom int    // the first of them
 	fields         []field
 	variables      map[string]variable
+	columns        []string     // variables of users and of logins, which a protocol may name
 	logins         *loginValues // nil where no logins come first
 	shards         int
 	isStream       bool // of events, not a WebSocket's handshake

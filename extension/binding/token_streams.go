@@ -67,7 +67,7 @@ func (s *tokenStreams) start() (*tokenShard, error) {
 	t.Body = func(n int) []byte { return o.bodies[n%len(o.bodies)].fill(n) }
 	out := newTokenRecorder(s.instance, o)
 	t.Notice = func(n int, outcome tokens.Outcome, text string) {
-		out.hearOfTokens(outcome, text, o.request.value("token", n))
+		out.hearOfTokens(outcome, text, o.request.value(tokenVariable, n))
 	}
 	run, err := tokens.Start(e, t)
 	if err != nil {
