@@ -1,7 +1,8 @@
 /** Compression of messages (RFC 7692): the offer, and its effect on the traffic. Pure. */
 import type { Settings } from "./settings.ts";
+import { countOf } from "./summary/counts.ts";
 import type { Summary } from "./summary/summary.ts";
-import { countOf, number } from "./summary/verdict.ts";
+import { number } from "./summary/verdict.ts";
 
 /** The settings that make up the offer. */
 export const COMPRESSION_SETTINGS = [

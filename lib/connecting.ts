@@ -1,11 +1,9 @@
 /** How many connections there were, where percentiles do not tell. Pure. */
 import { counted } from "./counted.ts";
-import type { MetricFigures, Summary } from "./summary/summary.ts";
+import { countOf } from "./summary/counts.ts";
+import type { Summary } from "./summary/summary.ts";
 
 type Metrics = Summary["metrics"];
-
-const countOf = (metric: MetricFigures | undefined): number =>
-  metric?.kind === "counter" ? metric.count : 0;
 
 /** The metrics of scenarios that test the connections themselves, whose ends are therefore expected. */
 const TESTS_OF_CONNECTIONS = ["ws_outcomes", "ws_gap_messages"];

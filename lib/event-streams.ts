@@ -1,8 +1,9 @@
 /** What protocols of event streams may be, and what their figures say of what is on the way. Pure. */
 import { type Protocol, sentOnConnection } from "./protocols/index.ts";
 import { SettingsError } from "./settings.ts";
+import { countOf } from "./summary/counts.ts";
 import type { Summary } from "./summary/summary.ts";
-import { countOf, number } from "./summary/verdict.ts";
+import { number } from "./summary/verdict.ts";
 
 /** From this share on, events that came together are worth a word. */
 const MANY = 0.5;

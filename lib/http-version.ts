@@ -1,7 +1,8 @@
 /** Which version of HTTP connections use: one TCP connection each, or many as streams of one (RFC 8441). Pure. */
 import type { Settings } from "./settings.ts";
+import { countOf } from "./summary/counts.ts";
 import type { Summary } from "./summary/summary.ts";
-import { countOf, number } from "./summary/verdict.ts";
+import { number } from "./summary/verdict.ts";
 
 /** The settings that say which. */
 export const HTTP_SETTINGS = ["HTTP_VERSION", "STREAMS_PER_CONNECTION"] as const;

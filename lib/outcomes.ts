@@ -1,6 +1,7 @@
 /** What became of the connections that were put to a test, and what of it the user's specification allows. Pure. */
 import type { Outcome } from "./reasons.ts";
 import { SettingsError } from "./settings.ts";
+import { countOf } from "./summary/counts.ts";
 import type { Thresholds } from "./summary/summarize.ts";
 import type { Summary } from "./summary/summary.ts";
 
@@ -39,7 +40,6 @@ export function outcomeNotes(
 ): string[] {
   const counts = Object.entries(metrics.ws_outcomes?.by?.outcome ?? {});
   return counts.map(([outcome, figures]) => {
-    const count = figures.kind === "counter" ? figures.count : 0;
-    return `${outcome} (${count}): ${meanings[outcome as Outcome]}`;
+    return `${outcome} (${countOf(figures)}): ${meanings[outcome as Outcome]}`;
   });
 }

@@ -1,10 +1,9 @@
 /** What a run cannot tell, because the server gave nothing to tell it by. Pure. */
-import type { MetricSummary, Summary, ThresholdSummary } from "./summary/summary.ts";
+import { countOf } from "./summary/counts.ts";
+import type { Summary, ThresholdSummary } from "./summary/summary.ts";
 import { holds, parseLimit } from "./summary/threshold.ts";
 
 type Metrics = Summary["metrics"];
-
-const countOf = (metric: unknown): number => (metric as MetricSummary & { count?: number })?.count ?? 0;
 
 const unmeasured = (metrics: Metrics, reason: string): number =>
   countOf(metrics.ws_unmeasured?.by?.reason?.[reason]);

@@ -1,5 +1,6 @@
 /** What a run comes to while it goes on, in the few figures that one watches. Pure. */
 import type { MetricName } from "../../lib/metrics.ts";
+import { countOf } from "../../lib/summary/counts.ts";
 import type { MetricSummary, Summary, ThresholdSummary } from "../../lib/summary/summary.ts";
 import { parseLimit } from "../../lib/summary/threshold.ts";
 import { type Ms, ms } from "../../lib/units.ts";
@@ -142,6 +143,3 @@ function mayStillHold({ expression, value }: ThresholdSummary): boolean {
   if (value === null || !limit) return true;
   return limit.aggregate === "count" && !limit.operator.startsWith("<") && value < limit.bound;
 }
-
-const countOf = (metric: MetricSummary | undefined): number =>
-  metric?.kind === "counter" ? metric.count : 0;

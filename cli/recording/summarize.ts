@@ -12,6 +12,7 @@ import {
   STEPS_OF_TAG,
   stepsSummary,
 } from "../../lib/steps.ts";
+import { countOf } from "../../lib/summary/counts.ts";
 import { alwaysHolds, type Thresholds } from "../../lib/summary/summarize.ts";
 import type {
   MetricFigures,
@@ -304,6 +305,3 @@ function countsParts({ series, instances }: Run): boolean {
     )
   );
 }
-
-const countOf = (metric: MetricSummary | undefined): number =>
-  metric?.kind === "counter" ? metric.count : 0;

@@ -1,5 +1,6 @@
 /** How the contract of a run was kept, and what of it no message showed. Pure. */
-import { countsBy, isContractFinding, isContractNote } from "../../lib/contract/findings.ts";
+import { isContractFinding, isContractNote } from "../../lib/contract/findings.ts";
+import { countsBy } from "../../lib/summary/counts.ts";
 import type { MetricSummary } from "../../lib/summary/summary.ts";
 import { grouped } from "../../lib/summary/verdict.ts";
 import { type Html, html } from "./html.ts";

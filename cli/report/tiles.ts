@@ -1,6 +1,7 @@
 /** A run's headline figures in plain words. Pure. */
 import type { MetricName } from "../../lib/metrics.ts";
-import type { MetricSummary, Summary } from "../../lib/summary/summary.ts";
+import { countOf } from "../../lib/summary/counts.ts";
+import type { Summary } from "../../lib/summary/summary.ts";
 import { grouped, number } from "../../lib/summary/verdict.ts";
 import { TITLES } from "../../lib/titles.ts";
 
@@ -98,6 +99,3 @@ function generator(metrics: Metrics): Tile[] {
     },
   ];
 }
-
-const countOf = (metric: MetricSummary | undefined): number =>
-  metric?.kind === "counter" ? metric.count : 0;

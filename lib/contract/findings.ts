@@ -1,7 +1,8 @@
 /** How a contract was kept, in sentences: for the summary and for the terminal. Pure. */
 import { counted } from "../counted.ts";
 import { peerText } from "../peer-text.ts";
-import type { MetricSummary, Summary } from "../summary/summary.ts";
+import { countOf, countsBy } from "../summary/counts.ts";
+import type { Summary } from "../summary/summary.ts";
 import type { Breach, Contract } from "./contract.ts";
 
 /**
@@ -85,14 +86,3 @@ function listed(names: readonly string[]): string {
 const times = (count: number): string => (count === 1 ? "once" : `${count} times`);
 
 const percent = (share: number): string => `${Number((share * 100).toPrecision(3))} %`;
-
-const countOf = (metric: MetricSummary | undefined): number =>
-  metric?.kind === "counter" ? metric.count : 0;
-
-/** The counts of a metric by the values of a tag. */
-export function countsBy(metric: MetricSummary | undefined, tag: string): Record<string, number> {
-  const parts = metric?.by?.[tag] ?? {};
-  return Object.fromEntries(
-    Object.entries(parts).map(([value, figures]) => [value, figures.kind === "counter" ? figures.count : 0]),
-  );
-}

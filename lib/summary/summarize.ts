@@ -1,11 +1,12 @@
 import type { Distribution } from "k6/x/realtime";
 import { notesOnConnecting, notesOnSilence } from "../connecting.ts";
 import { METRICS, type MetricName, type MetricSpec, type OwnMetrics, specOf } from "../metrics.ts";
+import { countOf } from "./counts.ts";
 import { samplingNotes, withExactFigures } from "./exact.ts";
 import type { MetricFigures, MetricSummary, StepsSummary, Summary, ThresholdSummary } from "./summary.ts";
 import type { Tested } from "./tested.ts";
 import { holds, parseLimit } from "./threshold.ts";
-import { countOf, type Evidence, hasBegun, judge, judgeSteps } from "./verdict.ts";
+import { type Evidence, hasBegun, judge, judgeSteps } from "./verdict.ts";
 
 const TREND_STATS = ["count", "min", "avg", "p(50)", "p(90)", "p(95)", "p(99)", "max"];
 

@@ -3,14 +3,8 @@ import { counted } from "../counted.ts";
 import { generatorFaultsIn } from "../generator-faults.ts";
 import { adviceOn } from "../reason-meanings.ts";
 import { whyUnjudged } from "../unmeasured.ts";
-import type {
-  MetricSummary,
-  StepsSummary,
-  Summary,
-  ThresholdSummary,
-  TrendSummary,
-  Verdict,
-} from "./summary.ts";
+import { countOf } from "./counts.ts";
+import type { StepsSummary, Summary, ThresholdSummary, TrendSummary, Verdict } from "./summary.ts";
 import { parseLimit } from "./threshold.ts";
 import { describeBroken, number } from "./words.ts";
 
@@ -113,11 +107,11 @@ function whyIncomplete({ setupDone, refusal, metrics }: Evidence): string | unde
       missing > 0 ? `: ${counted(missing, "connection was", "connections were")} never open` : "";
     return `${started - completed} of ${started} parts of the load ended before their planned end${because}`;
   }
-  const unclear = countOf(metrics.ws_outcomes?.by?.outcome?.unclear as MetricSummary | undefined);
+  const unclear = countOf(metrics.ws_outcomes?.by?.outcome?.unclear);
   if (unclear > 0) {
     return `whether ${counted(unclear, "slow reader was", "slow readers were")} ended for being slow is not known: a reader just as silent that was owed nothing did not outlast ${unclear === 1 ? "it" : "them"}, as with an idle timeout; make PAUSE, BURST and HOLD together shorter than that`;
   }
-  const ahead = countOf(metrics.ws_message_errors?.by?.reason?.clock_differs as MetricSummary | undefined);
+  const ahead = countOf(metrics.ws_message_errors?.by?.reason?.clock_differs);
   if (ahead > 0 && countOf(metrics.ws_publications) === 0) {
     return `the server's clock is not this machine's: ${ahead} deliveries are stamped later than they came, and nothing else tells when they were published`;
   }
@@ -243,8 +237,5 @@ function decisiveBound(
   if (all.length === 0) return undefined;
   return { bound: Math.max(...all.map(({ bound }) => bound)), which: "the highest latency limit" };
 }
-
-export const countOf = (metric: MetricSummary | undefined): number =>
-  metric?.kind === "counter" ? metric.count : 0;
 
 export { describeBroken, describeLimit, grouped, number } from "./words.ts";

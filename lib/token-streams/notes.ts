@@ -1,12 +1,11 @@
 /** What the figures of token streams say, in sentences. Pure. */
+import { countOf } from "../summary/counts.ts";
 import type { MetricFigures, Summary } from "../summary/summary.ts";
 import { grouped, number } from "../summary/words.ts";
 import type { Ms } from "../units.ts";
 
 type Metrics = Summary["metrics"];
 
-const countOf = (metric: MetricFigures | undefined): number =>
-  metric?.kind === "counter" ? metric.count : 0;
 const medianOf = (metric: MetricFigures | undefined): number | null =>
   metric?.kind === "trend" ? metric.p50 : null;
 
