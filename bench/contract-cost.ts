@@ -178,7 +178,7 @@ try {
   const stock = await watch(STOCK_K6, [
     ...["run", "--quiet", "--no-usage-report"],
     ...variables({
-      SCRIPT: join(root, "dist/contract.js"),
+      SCRIPTS: join(root, "dist"),
       CONTRACT: file("contract.json"),
       MESSAGE: message,
     }),

@@ -105,10 +105,14 @@ export async function buildBundles() {
       ...["dist", "dist/x"].map((folder) =>
         build({ ...forBoth, ...forK6, entryPoints: codecs, outdir: `${folder}/codecs` }),
       ),
-      // Likewise, where there is a contract.
-      ...["dist", "dist/x"].map((outdir) =>
-        build({ ...forBoth, ...forK6, entryPoints: { contract: "lib/contract/index.ts" }, outdir }),
-      ),
+      // Likewise, where there is a contract. The engine has a checker of its own.
+      build({
+        ...forBoth,
+        ...forK6,
+        entryPoints: { contract: "lib/contract/read.ts", "contract-checker": "lib/contract/checker.ts" },
+        outdir: "dist",
+      }),
+      build({ ...forBoth, ...forK6, entryPoints: { contract: "lib/contract/read.ts" }, outdir: "dist/x" }),
       build({ ...forBoth, ...forK6, ...asLibrary, entryPoints: modules, outdir: "dist/library" }),
       build({ ...forBoth, ...forEngine, ...asLibrary, entryPoints: modules, outdir: "dist/x/library" }),
       build({

@@ -57,6 +57,8 @@ export interface CheckerOptions {
   readonly budget?: CheckBudget;
 }
 
+export { ContractError } from "./contract.ts";
+
 export class Checker {
   readonly coverage: Coverage;
   readonly #contract: Contract;

@@ -3,7 +3,12 @@ import { counted } from "../counted.ts";
 import { peerText } from "../peer-text.ts";
 import { countOf, countsBy } from "../summary/counts.ts";
 import type { Summary } from "../summary/summary.ts";
-import type { Breach, Contract } from "./contract.ts";
+import type { Breach, Contract, Kind } from "./contract.ts";
+
+/** What a run says of a contract. */
+export interface ContractNames extends Pick<Contract, "source"> {
+  readonly kinds: readonly Pick<Kind, "name" | "from">[];
+}
 
 /**
  * One way in which a message broke its contract.
@@ -38,7 +43,7 @@ const MOST_LISTED = 20;
 
 /** How the contract was kept, and what of it no message showed. */
 export function notesOnContract(
-  contract: Contract,
+  contract: ContractNames,
   metrics: Summary["metrics"],
   { unseen, findings }: ContractFigures,
 ): string[] {

@@ -5,6 +5,8 @@ import { type Contract, ContractError, type Draft } from "./contract.ts";
 import { contractOf, loadContract, type Stated, tagOf } from "./load.ts";
 import { Documents, type Json } from "./refs.ts";
 
+export { ContractError } from "./contract.ts";
+
 /** Reads the text of a file by its path relative to the contract's folder. Throws where it cannot. */
 export type ReadText = (path: string) => string;
 

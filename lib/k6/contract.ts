@@ -1,7 +1,9 @@
 /** Checks what comes against a contract: by the engine where there is one, elsewhere by a script of its own. */
-import type { Breach, Contract } from "../contract/contract.ts";
-import { type ContractFigures, describeBreach } from "../contract/findings.ts";
-import type * as Contracts from "../contract/index.ts";
+import { SharedArray } from "k6/data";
+import type * as CheckerScript from "../contract/checker.ts";
+import { type Breach, type Contract, UNKNOWN } from "../contract/contract.ts";
+import { type ContractFigures, type ContractNames, describeBreach } from "../contract/findings.ts";
+import type * as Reader from "../contract/read.ts";
 import type { MetricName } from "../metrics.ts";
 import type { MessageRole } from "../protocols/protocol.ts";
 import { SettingsError } from "../settings.ts";
@@ -30,7 +32,7 @@ const MOST_ITEMS_BY_METRICS = 300;
 
 /** A contract that messages of a run are checked by. */
 export interface Checks {
-  readonly contract: Contract;
+  readonly contract: ContractNames;
   /** Of the extension, for its swarms. */
   readonly engine: EngineContract | undefined;
   readonly breakdowns: Breakdowns;
@@ -47,6 +49,13 @@ export type ConnectionCheck = (
   secrets: readonly string[],
 ) => void;
 
+/** A contract that was read, as the virtual users of a process share it. */
+interface Shared {
+  readonly names: ContractNames & Pick<Contract, "hasUnicodeClasses">;
+  /** The whole {@link Contract} as JSON. */
+  readonly text: string;
+}
+
 /**
  * Reads the contract of a file. To be called in the init context.
  *
@@ -54,62 +63,94 @@ export type ConnectionCheck = (
  */
 export function checksOf(path: string, extension: Engine): Checks | undefined {
   if (path === "") return undefined;
-  const script = loadScript();
-  const folder = fromWorkingDir(path).replace(/[^/\\]*$/, "");
-  let contract: Contract;
-  try {
-    contract = script.readContract(path, (file) => readInput("CONTRACT", folder + file));
-  } catch (error) {
-    throw asSettingsError(script, error);
-  }
-  if (contract.hasUnicodeClasses && !extension.Contract)
+  const { names, text } = sharedContract(path);
+  if (names.hasUnicodeClasses && !extension.Contract)
     throw new SettingsError(
       "CONTRACT: expected patterns without classes of Unicode (\\p{…}) on stock k6, whose JavaScript does not know them, got one; use dist/x on bin/k6",
     );
-  // Compiled here and not when the first message comes, which would wait for it. k6's first pass over the script checks
-  // the schemas, so that virtual users need not.
-  const checker = checkerOf(script, contract, extension);
-  const engine = extension.Contract && new extension.Contract(JSON.stringify(contract));
-  const kinds = [...contract.kinds.map(({ name }) => name), script.UNKNOWN];
-  const followed = engine ? [] : contract.items.slice(0, MOST_ITEMS_BY_METRICS);
+  return extension.Contract
+    ? checksByEngine(names, text, extension.Contract)
+    : checksByScript(JSON.parse(text) as Contract);
+}
+
+/**
+ * The contract as k6's first pass over the script has read it. Virtual users load neither the reader nor its parser of
+ * YAML, which would be in their memory for the whole run.
+ */
+function sharedContract(path: string): Shared {
+  const shared: readonly unknown[] = new SharedArray(`CONTRACT ${path}`, () => {
+    const contract = readContractFile(path);
+    const { source, hasUnicodeClasses } = contract;
+    const kinds = contract.kinds.map(({ name, from }) => ({ name, from }));
+    const names: Shared["names"] = { source, hasUnicodeClasses, kinds };
+    return [names, JSON.stringify(contract)] as unknown[];
+  });
+  return { names: shared[0] as Shared["names"], text: shared[1] as string };
+}
+
+function readContractFile(path: string): Contract {
+  const { readContract, ContractError } = loadScript<typeof Reader>("./contract.js");
+  const folder = fromWorkingDir(path).replace(/[^/\\]*$/, "");
+  return orSettingsError(ContractError, () =>
+    readContract(path, (file) => readInput("CONTRACT", folder + file)),
+  );
+}
+
+const LIMITS: Thresholds = { ws_contract_violations: ["count==0"], ws_contract_messages: ["count>0"] };
+
+const kindsOf = (contract: ContractNames): string[] => [...contract.kinds.map(({ name }) => name), UNKNOWN];
+
+function checksByEngine(
+  contract: ContractNames,
+  text: string,
+  EngineContract: NonNullable<Engine["Contract"]>,
+): Checks {
+  const engine = orSettingsError(Error, () => new EngineContract(text));
+  const kinds = kindsOf(contract);
   return {
     contract,
     engine,
+    breakdowns: { ws_contract_messages: { kind: kinds }, ws_contract_violations: { kind: kinds } },
+    limits: LIMITS,
+    figures: () => engine.figures() as ContractFigures,
+    open: (record) => checkByEngine(engine, record),
+  };
+}
+
+function checksByScript(contract: Contract): Checks {
+  const script = loadScript<typeof CheckerScript>("./contract-checker.js");
+  // Compiled here and not when the first message comes, which would wait for it. k6's first pass over the script checks
+  // the schemas, so that virtual users need not.
+  const checker = orSettingsError(
+    script.ContractError,
+    () => new script.Checker(contract, { mayTrust: __VU > 0, budget: BUDGET }),
+  );
+  const kinds = kindsOf(contract);
+  const followed = contract.items.slice(0, MOST_ITEMS_BY_METRICS);
+  return {
+    contract,
+    engine: undefined,
     breakdowns: {
       ws_contract_messages: { kind: kinds },
       ws_contract_violations: { kind: kinds },
       ...(followed.length > 0 && { ws_contract_seen: { item: [...followed.keys()].map(String) } }),
     },
-    limits: { ws_contract_violations: ["count==0"], ws_contract_messages: ["count>0"] },
-    figures: (seen) =>
-      engine
-        ? (engine.figures() as ContractFigures)
-        : {
-            unseen: followed.filter((_, i) => !seen.includes(String(i))).map(({ name }) => name),
-          },
-    open(record) {
-      if (engine) return checkByEngine(engine, record);
-      return checkByScript(script, checker!, record, followed.length);
-    },
+    limits: LIMITS,
+    figures: (seen) => ({
+      unseen: followed.filter((_, i) => !seen.includes(String(i))).map(({ name }) => name),
+    }),
+    open: (record) => checkByScript(script, checker, record, followed.length),
   };
 }
 
-/** Undefined in virtual users where the engine checks. */
-function checkerOf(
-  script: typeof Contracts,
-  contract: Contract,
-  { Contract: engine }: Engine,
-): Contracts.Checker | undefined {
-  if (__VU > 0 && engine) return undefined;
+/** Makes a {@link SettingsError} of an error of a kind. */
+function orSettingsError<T>(kind: abstract new (...given: never[]) => Error, make: () => T): T {
   try {
-    return new script.Checker(contract, { mayTrust: __VU > 0, budget: BUDGET });
+    return make();
   } catch (error) {
-    throw asSettingsError(script, error);
+    throw error instanceof kind ? new SettingsError(`CONTRACT: ${error.message}`) : error;
   }
 }
-
-const asSettingsError = (script: typeof Contracts, error: unknown): unknown =>
-  error instanceof script.ContractError ? new SettingsError(`CONTRACT: ${error.message}`) : error;
 
 function checkByEngine(engine: EngineContract, record: Record): ConnectionCheck {
   const session = engine.open();
@@ -127,8 +168,8 @@ function checkByEngine(engine: EngineContract, record: Record): ConnectionCheck 
 }
 
 function checkByScript(
-  script: typeof Contracts,
-  checker: Contracts.Checker,
+  script: typeof CheckerScript,
+  checker: CheckerScript.Checker,
   record: Record,
   followed: number,
 ): ConnectionCheck {
@@ -165,11 +206,10 @@ function tell(kind: string, breach: Breach, secrets: readonly string[]): void {
   notice(`contract ${key}`, key, () => describeBreach(kind, breach, secrets), secrets);
 }
 
-function loadScript(): typeof Contracts {
-  const path = "./contract.js";
+function loadScript<T>(path: string): T {
   try {
     // No import: it would be a part of every scenario.
-    return (globalThis as unknown as { require(path: string): typeof Contracts }).require(path);
+    return (globalThis as unknown as { require(path: string): T }).require(path);
   } catch (error) {
     throw new SettingsError(
       `CONTRACT: expected the script that checks contracts in ${path} beside the scenario's, got none (${(error as Error).message})`,

@@ -1,6 +1,6 @@
 /** Messages against a contract: on stock sockets, on the engine's, and in swarms, every count is exact. */
 import assert from "node:assert/strict";
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -150,6 +150,13 @@ test("a profile may loosen the limit", async (t) => {
     limits.map(({ expression, ok }) => [expression, ok]),
     [["count<1000", true]],
   );
+});
+
+test("the script that reads contracts, which the engine needs too, has no validator in it", async () => {
+  const script = (name: string) => readFile(new URL(`../../dist/${name}.js`, import.meta.url), "utf8");
+  const ajv = /^\/\/ node_modules\/ajv\//m;
+  assert.match(await script("contract-checker"), ajv);
+  for (const reader of ["contract", "x/contract"]) assert.doesNotMatch(await script(reader), ajv);
 });
 
 test("a contract that cannot be used ends the run before the first connection", async (t) => {

@@ -132,7 +132,7 @@ func Compile(spec *Spec) (*Contract, error) {
 	for _, kind := range spec.Kinds {
 		schema, err := compiler.Compile(uriOf(kind.Schema))
 		if err != nil {
-			return nil, fmt.Errorf("contract: %s: %w", kind.Name, err)
+			return nil, unusable(spec.Draft, kind.Name, err)
 		}
 		c.schemas = append(c.schemas, schema)
 		c.accept = append(c.accept, c.node(schema))
@@ -142,6 +142,30 @@ func Compile(spec *Spec) (*Contract, error) {
 	var err error
 	c.ordered, err = orderings(spec.Kinds)
 	return c, err
+}
+
+// root is where a contract's documents are, as lib/contract/refs.ts has it.
+const root = "contract:///"
+
+// unusable says why the schema of a kind cannot be compiled, as
+// lib/contract/validator.ts does.
+func unusable(draft, kind string, err error) error {
+	at, why := kind, err.Error()
+	var schema *jsonschema.SchemaValidationError
+	var failure *jsonschema.ValidationError
+	if errors.As(err, &schema) && errors.As(schema.Err, &failure) {
+		for len(failure.Causes) > 0 {
+			failure = failure.Causes[0]
+		}
+		at = strings.TrimPrefix(locationOf(schema.URL), root)
+		for _, token := range failure.InstanceLocation {
+			at += "/" + escape(token)
+		}
+		if _, reason, found := strings.Cut(failure.Error(), "': "); found {
+			why = reason
+		}
+	}
+	return fmt.Errorf("%s: expected a JSON Schema of draft %s, got one that is none (%s)", at, draft, why)
 }
 
 // uriOf is a location with its pointer encoded.
