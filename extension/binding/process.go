@@ -78,9 +78,10 @@ func (p *process) useEngine(state *lib.State, by *options) (*engine.Engine, erro
 			return nil, err
 		}
 		p.timeouts, p.realTime, p.limits = by.timeouts, by.realTime, by.limits
-		p.restoreMemory = func() {}
 		if by.isAtRest() {
 			p.restoreMemory = keepMemoryLean()
+		} else {
+			p.restoreMemory = keepCollectionsRare()
 		}
 	}
 	p.users++
@@ -95,6 +96,7 @@ func (p *process) release() {
 	} else {
 		p.engine = nil
 		p.restoreMemory()
+		p.restoreMemory = nil
 	}
 	p.mu.Unlock()
 	if e != nil {
