@@ -125,7 +125,7 @@ func checkPatience(c *clientStream) (Behavior, string) {
 }
 
 func checkHop(c *clientStream) (Behavior, string) {
-	for _, name := range connectionFields {
+	for _, name := range ConnectionFields {
 		if values := fieldsOf(c.fields, name); len(values) > 0 {
 			return Failed, fmt.Sprintf("the request has the field %s: %s", name, strings.Join(values, ", "))
 		}

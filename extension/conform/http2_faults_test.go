@@ -73,8 +73,8 @@ func answerLoosely(framer *http2.Framer, id uint32, asked []hpack.HeaderField, f
 		status = "400"
 	}
 	answer := []hpack.HeaderField{{Name: ":status", Value: status}}
-	if fault == "upgrade-in-answer" {
-		answer = append(answer, hpack.HeaderField{Name: "upgrade", Value: "websocket"})
+	if name, is := strings.CutPrefix(fault, "answers "); is {
+		answer = append(answer, hpack.HeaderField{Name: name, Value: "x"})
 	}
 	framer.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: new(fieldBlock).of(answer), EndHeaders: true})
 }
@@ -86,7 +86,11 @@ func TestEachFaultOverHTTP2IsFound(t *testing.T) {
 		{"", ""},
 		{"no-connect", "27.1.1 27.1.2 27.1.3 27.1.4"},
 		{"status-101", "27.1.1 27.1.2 27.1.3 27.1.4"},
-		{"upgrade-in-answer", "27.1.1 27.1.2 27.1.3 27.1.4"},
+		{"answers connection", "27.1.1 27.1.2 27.1.3 27.1.4"},
+		{"answers proxy-connection", "27.1.1 27.1.2 27.1.3 27.1.4"},
+		{"answers keep-alive", "27.1.1 27.1.2 27.1.3 27.1.4"},
+		{"answers transfer-encoding", "27.1.1 27.1.2 27.1.3 27.1.4"},
+		{"answers upgrade", "27.1.1 27.1.2 27.1.3 27.1.4"},
 		{"key-refused", "27.1.2"},
 		{"ignores-end", "27.1.3"},
 		{"reset-ends-all", "27.1.4"},

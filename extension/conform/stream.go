@@ -198,7 +198,7 @@ func (a *streamAnswer) accepts() bool { return a != nil && strings.HasPrefix(a.s
 
 // wrong is the fault of an answer that accepts.
 func (a *streamAnswer) wrong() string {
-	for _, name := range [...]string{"connection", "upgrade", "transfer-encoding"} {
+	for _, name := range ConnectionFields {
 		if a.has(name) {
 			return "the answer has the field " + name + ", which HTTP/2 forbids (RFC 9113 8.2.2)"
 		}

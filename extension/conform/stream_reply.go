@@ -152,8 +152,8 @@ func (c *clientStream) endedAtOnce() bool {
 	return errors.Is(c.end, errEndedAtOnce)
 }
 
-// connectionFields are the fields that HTTP/2 forbids (RFC 9113 8.2.2).
-var connectionFields = []string{"connection", "upgrade", "keep-alive", "proxy-connection", "transfer-encoding"}
+// ConnectionFields are the fields that HTTP/2 forbids (RFC 9113 8.2.2).
+var ConnectionFields = []string{"connection", "upgrade", "keep-alive", "proxy-connection", "transfer-encoding"}
 
 // judge decides a case about HTTP/2 whose connection went as it should.
 func (c *clientStream) judge(t *Trace) {
