@@ -48,16 +48,12 @@ func (t *Target) dialTCP(ctx context.Context, silence time.Duration) (net.Conn, 
 		ctx, cancel = context.WithTimeout(ctx, max(silence, connectTimeout))
 		defer cancel()
 	}
-	protocols := []string{"http/1.1"}
-	if t.HTTP2 {
-		protocols = []string{"h2", "http/1.1"}
-	}
-	return Dial(ctx, t.URL, t.TLS, protocols...)
+	return Dial(ctx, t.URL, t.TLS, t.HTTP2)
 }
 
 // Dial connects to a server, with TLS if the URL's scheme is wss or https. The config is as in a
-// Target; protocols are the versions of HTTP that may be spoken (ALPN).
-func Dial(ctx context.Context, to *url.URL, config *tls.Config, protocols ...string) (net.Conn, error) {
+// Target. HTTP/2 is offered in the TLS handshake (ALPN) only if it is wanted.
+func Dial(ctx context.Context, to *url.URL, config *tls.Config, http2 bool) (net.Conn, error) {
 	host, secure := to.Host, to.Scheme == "wss" || to.Scheme == "https"
 	if to.Port() == "" {
 		port := "80"
@@ -73,7 +69,10 @@ func Dial(ctx context.Context, to *url.URL, config *tls.Config, protocols ...str
 	if config = config.Clone(); config == nil {
 		config = &tls.Config{}
 	}
-	config.ServerName, config.NextProtos = to.Hostname(), protocols
+	config.ServerName, config.NextProtos = to.Hostname(), []string{"http/1.1"}
+	if http2 {
+		config.NextProtos = []string{"h2", "http/1.1"}
+	}
 	secured := tls.Client(conn, config)
 	if err := secured.HandshakeContext(ctx); err != nil {
 		conn.Close()
@@ -84,11 +83,17 @@ func Dial(ctx context.Context, to *url.URL, config *tls.Config, protocols ...str
 
 // Reach tells why there is no connection to the server, nil if there is one.
 func (t *Target) Reach(ctx context.Context, o Options) error {
-	conn, err := t.dial(ctx, o.silence())
+	conn, err := t.dialTCP(ctx, o.silence())
+	if err == nil {
+		defer conn.Close()
+		if t.HTTP2 {
+			err = ReachHTTP2(ctx, conn, o.silence())
+		}
+	}
 	if err != nil {
 		return fmt.Errorf("could not connect to %s://%s: %w", t.URL.Scheme, t.URL.Host, err)
 	}
-	return conn.Close()
+	return nil
 }
 
 func (t *Target) request(o *Opening) *head {

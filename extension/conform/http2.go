@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/net/http2"
 )
@@ -40,11 +41,34 @@ type overHTTP2 struct {
 	moved    chan struct{}         // that passed has grown
 }
 
-func newOverHTTP2(tcp net.Conn, target *url.URL) (*overHTTP2, error) {
-	if secured, is := tcp.(*tls.Conn); is && secured.ConnectionState().NegotiatedProtocol != http2.NextProtoTLS {
+// BeginHTTP2 speaks HTTP/2 on a connection: one whose TLS handshake chose it, or one without TLS.
+func BeginHTTP2(conn net.Conn) (*http2.ClientConn, error) {
+	if secured, is := conn.(*tls.Conn); is && secured.ConnectionState().NegotiatedProtocol != http2.NextProtoTLS {
 		return nil, fmt.Errorf("the server did not choose h2 in the TLS handshake (ALPN)")
 	}
-	session, err := (&http2.Transport{AllowHTTP: true, DisableCompression: true}).NewClientConn(tcp)
+	return (&http2.Transport{AllowHTTP: true, DisableCompression: true}).NewClientConn(conn)
+}
+
+// ReachHTTP2 tells why a server does not speak HTTP/2 on a connection, nil if it does. It waits
+// for silence at most, 0 for ever.
+func ReachHTTP2(ctx context.Context, conn net.Conn, silence time.Duration) error {
+	session, err := BeginHTTP2(conn)
+	if err != nil {
+		return err
+	}
+	if silence > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, silence)
+		defer cancel()
+	}
+	if err := session.Ping(ctx); err != nil {
+		return fmt.Errorf("the server does not answer a PING of HTTP/2: %w", err)
+	}
+	return nil
+}
+
+func newOverHTTP2(tcp net.Conn, target *url.URL) (*overHTTP2, error) {
+	session, err := BeginHTTP2(tcp)
 	if err != nil {
 		return nil, err
 	}

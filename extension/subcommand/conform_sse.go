@@ -91,16 +91,17 @@ func conformSSEServer() *cobra.Command {
 	flags.StringVar(&f.body, "publish-body", `{"text":"${text}"}`, "what is posted: ${text} stands for a text, as in a JSON string")
 	flags.StringVar(&f.gone, "gone", "", "URL of a stream that the server has no more, to be answered with 204")
 	flags.DurationVar(&f.keepAlive, "keep-alive", 20*time.Second, "within which time a comment or an event must come")
+	registerHTTPVersion(cmd, &f.http2, "has each request be a stream of HTTP/2, without the cases about HTTP/1.1")
 	flags.Lookup("header").Usage += "; the variable WS_TOKEN adds a Bearer token"
 	return cmd
 }
 
 func (f *sseServerFlags) run(cmd *cobra.Command) error {
-	p, o, err := f.prepareSSE(sse.ServerCases(), cmd.ErrOrStderr())
+	s, err := f.server()
 	if err != nil {
 		return err
 	}
-	s, err := f.server()
+	p, o, err := f.prepareSSE(s.Cases(), cmd.ErrOrStderr())
 	if err != nil {
 		return err
 	}
@@ -121,7 +122,7 @@ func (f *sseServerFlags) server() (*sse.Server, error) {
 	if given == "" {
 		return nil, errors.New("no server to test: expected --url")
 	}
-	s := &sse.Server{Agent: f.agent, Body: f.body, KeepAlive: f.keepAlive, Header: http.Header{}}
+	s := &sse.Server{Agent: f.agent, Body: f.body, KeepAlive: f.keepAlive, Header: http.Header{}, HTTP2: f.http2}
 	var err error
 	if s.URL, err = httpURL(field, given); err != nil {
 		return nil, err

@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
-import { createServer, type RequestListener } from "node:http";
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from "node:http";
+import {
+  createServer as createHttp2Server,
+  Http2ServerRequest,
+  type Http2ServerResponse,
+  type ServerHttp2Session,
+} from "node:http2";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -51,8 +57,26 @@ test("the reference server's rooms are event streams as the standard has them", 
   );
 });
 
+/** A server of HTTP/2 without TLS. */
+async function serveHttp2(t: TestContext, listener: Listener): Promise<string> {
+  const server = createHttp2Server(listener).listen(0, "127.0.0.1");
+  const sessions = new Set<ServerHttp2Session>();
+  server.on("session", (session) => sessions.add(session));
+  t.after(() => {
+    for (const session of sessions) session.destroy();
+    server.close();
+  });
+  await once(server, "listening");
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+type Listener = (
+  request: IncomingMessage | Http2ServerRequest,
+  response: ServerResponse | Http2ServerResponse,
+) => void;
+
 /** A server by better-sse, which keeps no history: it was not written with these cases in mind. */
-const betterSse = (): RequestListener => {
+const betterSse = (): Listener => {
   const channel = createChannel();
   let id = 0;
   return (request, response) => {
@@ -66,25 +90,32 @@ const betterSse = (): RequestListener => {
         response.end();
       });
     } else {
-      void createSession(request, response).then((session) => channel.register(session));
+      const session =
+        request instanceof Http2ServerRequest
+          ? createSession(request, response as Http2ServerResponse)
+          : createSession(request, response as ServerResponse);
+      void session.then((session) => channel.register(session));
     }
   };
 };
 
-test("better-sse follows the standard, and does not replay by itself", async (t) => {
-  const cwd = await temporaryDirectory(t);
-  const url = await serve(t, betterSse());
-  const { exitCode, out } = await conform(cwd, [
-    ...["sse-server", "--url", url, "--publish", url],
-    ...["--exclude", "4.2", "--agent", "better-sse"],
-  ]);
-  assert.equal(exitCode, 0, out);
-  const found = await verdicts(cwd);
-  assert.deepEqual(
-    [found["1.1"], found["2.1"], found["2.3"], found["3.2"]],
-    ["OK", "OK", "OK", "NON-STRICT"],
-  );
-});
+for (const [version, start, its] of [
+  ["1.1", serve, { "1.5": "OK", "5.1": undefined, "5.2": undefined, "5.3": undefined }],
+  ["2", serveHttp2, { "1.5": undefined, "5.1": "OK", "5.2": "OK", "5.3": "OK" }],
+] as const) {
+  test(`better-sse over HTTP/${version} follows the standard, and does not replay by itself`, async (t) => {
+    const cwd = await temporaryDirectory(t);
+    const url = await start(t, betterSse());
+    const { exitCode, out } = await conform(cwd, [
+      ...["sse-server", "--url", url, "--publish", url, "--http-version", version],
+      ...["--exclude", "4.2", "--agent", "better-sse"],
+    ]);
+    assert.equal(exitCode, 0, out);
+    const found = await verdicts(cwd);
+    const wanted = { "1.1": "OK", "2.1": "OK", "2.3": "OK", "3.2": "NON-STRICT", ...its };
+    assert.deepEqual(Object.fromEntries(Object.keys(wanted).map((id) => [id, found[id]])), wanted);
+  });
+}
 
 test("a client is tested by its service, and a baseline knows its failures", async (t) => {
   const cwd = await temporaryDirectory(t);

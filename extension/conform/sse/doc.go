@@ -45,7 +45,12 @@ func (o Options) withDefaults() Options {
 }
 
 // Listed is what is said of a case before it runs.
-type Listed struct{ ID, Title, Spec string }
+type Listed struct {
+	ID, Title, Spec string
+	// HTTP is the only version of HTTP that the case can be played over, "1.1" or "2". Default:
+	// both.
+	HTTP string
+}
 
 const (
 	parsing      = "WHATWG HTML 9.2.6"

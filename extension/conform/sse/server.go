@@ -2,7 +2,6 @@ package sse
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -11,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -34,12 +34,15 @@ type Server struct {
 	// KeepAlive is within which time a comment is looked for. Default 20s.
 	KeepAlive time.Duration
 	TLS       *tls.Config
+	// HTTP2 has each request be a stream of HTTP/2: by prior knowledge, or chosen in the TLS
+	// handshake.
+	HTTP2 bool
 
 	o         Options
 	published atomic.Int64
 }
 
-// ServerCases are the cases, as they are listed.
+// ServerCases are all cases, as they are listed.
 func ServerCases() (all []Listed) {
 	for _, c := range serverCases() {
 		all = append(all, c.Listed)
@@ -47,14 +50,29 @@ func ServerCases() (all []Listed) {
 	return all
 }
 
+// Cases are those over the version of HTTP that the server is asked in.
+func (s *Server) Cases() []Listed {
+	other := "2"
+	if s.HTTP2 {
+		other = "1.1"
+	}
+	return slices.DeleteFunc(ServerCases(), func(c Listed) bool { return c.HTTP == other })
+}
+
 // Reach tells why there is no connection to the server, nil if there is one.
 func (s *Server) Reach(ctx context.Context, o Options) error {
 	s.o = o.withDefaults()
-	conn, err := s.dial(ctx)
+	conn, err := s.dial(ctx, s.URL)
+	if err == nil {
+		defer conn.Close()
+		if s.HTTP2 {
+			err = conform.ReachHTTP2(ctx, conn, s.o.Silence)
+		}
+	}
 	if err != nil {
 		return fmt.Errorf("could not connect to %s://%s: %w", s.URL.Scheme, s.URL.Host, err)
 	}
-	return conn.Close()
+	return nil
 }
 
 // Run plays the cases that chosen names, one after the other: they publish to the
@@ -66,8 +84,9 @@ func (s *Server) Run(ctx context.Context, chosen func(id string) bool, o Options
 		s.KeepAlive = 20 * time.Second
 	}
 	var cases []*serverCase
+	listed := s.Cases()
 	for i := range serverCases() {
-		if one := &serverCases()[i]; chosen(one.ID) {
+		if one := &serverCases()[i]; slices.Contains(listed, one.Listed) && chosen(one.ID) {
 			cases = append(cases, one)
 		}
 	}
@@ -79,10 +98,10 @@ func (s *Server) Run(ctx context.Context, chosen func(id string) bool, o Options
 	})
 }
 
-func (s *Server) dial(ctx context.Context) (net.Conn, error) {
+func (s *Server) dial(ctx context.Context, at *url.URL) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.o.Silence)
 	defer cancel()
-	return conform.Dial(ctx, s.URL, s.TLS, "http/1.1")
+	return conform.Dial(ctx, at, s.TLS, s.HTTP2)
 }
 
 // serverPlay is one case under way.
@@ -108,42 +127,73 @@ type stream struct {
 	response *http.Response
 }
 
-// ask sends a request for the stream, with lines of the case's own, and reads the
-// head of the answer.
-func (p *serverPlay) ask(lines ...string) (*stream, error) {
-	return p.askFor(p.URL, "HTTP/1.1", lines...)
+// connect dials. The connection ends with the case.
+func (p *serverPlay) connect(at *url.URL) (net.Conn, error) {
+	conn, err := p.dial(p.ctx, at)
+	if err == nil {
+		p.conns = append(p.conns, conn)
+	}
+	return conn, err
 }
 
-func (p *serverPlay) askFor(at *url.URL, version string, lines ...string) (*stream, error) {
-	conn, err := p.dial(p.ctx)
+// ask sends a request for the stream, with lines of the case's own, and reads the
+// head of the answer.
+func (p *serverPlay) ask(lines ...string) (*stream, error) { return p.askFor(p.URL, lines...) }
+
+func (p *serverPlay) askFor(at *url.URL, lines ...string) (*stream, error) {
+	if !p.HTTP2 {
+		return p.askInHTTP1(at, "HTTP/1.1", lines...)
+	}
+	s, err := p.session(at)
 	if err != nil {
 		return nil, err
 	}
-	p.conns = append(p.conns, conn)
-	var b bytes.Buffer
-	fmt.Fprintf(&b, "GET %s %s\r\nHost: %s\r\nUser-Agent: k6-realtime conform\r\n", at.RequestURI(), version, at.Host)
-	own := strings.ToLower(strings.Join(lines, "\n"))
-	if !strings.Contains(own, "accept:") {
-		b.WriteString("Accept: text/event-stream\r\n")
+	return s.ask(at, lines...)
+}
+
+// fields are the lines of a request: the case's own, the usual ones, and the caller's. In shown,
+// the values of the caller's are left out.
+func (p *serverPlay) fields(own []string) (all, shown []string) {
+	all = []string{"User-Agent: k6-realtime conform"}
+	if !strings.Contains(strings.ToLower(strings.Join(own, "\n")), "accept:") {
+		all = append(all, "Accept: text/event-stream")
 	}
-	shown := b.String()
+	all = append(all, own...)
+	shown = slices.Clone(all)
 	for name, values := range p.Header {
 		for _, value := range values {
-			fmt.Fprintf(&b, "%s: %s\r\n", name, value)
-			shown += name + ": (not shown)\r\n"
+			all = append(all, name+": "+value)
+			shown = append(shown, name+": (not shown)")
 		}
 	}
-	for _, line := range lines {
-		b.WriteString(line + "\r\n")
-		shown += line + "\r\n"
+	return all, shown
+}
+
+// target is where a request goes, without what may be secret.
+func target(at *url.URL) string {
+	return strings.Replace(at.RequestURI(), at.RawQuery, "(not shown)", min(len(at.RawQuery), 1))
+}
+
+func (p *serverPlay) askInHTTP1(at *url.URL, version string, own ...string) (*stream, error) {
+	conn, err := p.connect(at)
+	if err != nil {
+		return nil, err
 	}
-	b.WriteString("\r\n")
-	p.wire.add("us", strings.Replace(shown, at.RawQuery, "(not shown)", min(len(at.RawQuery), 1)))
+	fields, shown := p.fields(own)
+	head := func(target string, fields []string) string {
+		return fmt.Sprintf("GET %s %s\r\nHost: %s\r\n%s\r\n\r\n", target, version, at.Host, strings.Join(fields, "\r\n"))
+	}
+	p.wire.add("us", head(target(at), shown))
 	conn.SetDeadline(time.Now().Add(p.o.Silence))
-	if _, err := conn.Write(b.Bytes()); err != nil {
+	defer conn.SetDeadline(time.Time{})
+	if _, err := io.WriteString(conn, head(at.RequestURI(), fields)); err != nil {
 		return nil, err
 	}
 	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	return p.answered(conn, response, err)
+}
+
+func (p *serverPlay) answered(conn net.Conn, response *http.Response, err error) (*stream, error) {
 	if err != nil {
 		p.wire.add("", "no answer: "+err.Error())
 		return nil, err
@@ -153,8 +203,9 @@ func (p *serverPlay) askFor(at *url.URL, version string, lines ...string) (*stre
 }
 
 // open is ask, where a stream must be the answer.
-func (p *serverPlay) open(lines ...string) (*stream, error) {
-	s, err := p.ask(lines...)
+func (p *serverPlay) open(lines ...string) (*stream, error) { return mustBeOpen(p.ask(lines...)) }
+
+func mustBeOpen(s *stream, err error) (*stream, error) {
 	if err == nil && s.response.StatusCode != http.StatusOK {
 		err = fmt.Errorf("the answer was %s", s.response.Status)
 	}
@@ -167,6 +218,7 @@ var errNothing = errors.New("no event came")
 // read reads an event within the time that a testee has.
 func (s *stream) read() (event, error) {
 	s.conn.SetReadDeadline(time.Now().Add(s.play.o.Silence))
+	defer s.conn.SetReadDeadline(time.Time{}) // a session of HTTP/2 reads all the time
 	e, err := s.next()
 	var late net.Error
 	if errors.As(err, &late) && late.Timeout() {
@@ -198,6 +250,15 @@ func (p *serverPlay) text() string {
 	return fmt.Sprintf("conform-%d-%d", time.Now().UnixNano(), p.published.Add(1))
 }
 
+// protocols are the versions of HTTP for publications.
+func (s *Server) protocols() *http.Protocols {
+	var all http.Protocols
+	all.SetHTTP1(!s.HTTP2)
+	all.SetHTTP2(s.HTTP2)
+	all.SetUnencryptedHTTP2(s.HTTP2)
+	return &all
+}
+
 // publish has the server write an event with a text in it. It returns false where
 // the server is not told to: it writes what it likes.
 func (p *serverPlay) publish(text string) (bool, error) {
@@ -215,7 +276,9 @@ func (p *serverPlay) publish(text string) (bool, error) {
 	}
 	request.Header.Set("Content-Type", "application/json")
 	p.wire.add("us", "POST "+body)
-	client := &http.Client{Timeout: p.o.Silence, Transport: &http.Transport{TLSClientConfig: p.TLS.Clone(), DisableKeepAlives: true}}
+	client := &http.Client{Timeout: p.o.Silence, Transport: &http.Transport{
+		TLSClientConfig: p.TLS.Clone(), DisableKeepAlives: true, Protocols: p.protocols(),
+	}}
 	response, err := client.Do(request)
 	if err != nil {
 		return true, fmt.Errorf("the publication failed: %w", err)

@@ -1,6 +1,7 @@
 package sse
 
 import (
+	"errors"
 	"fmt"
 	"mime"
 	"net"
@@ -49,14 +50,15 @@ func comesAtOnce(p *serverPlay) (conform.Behavior, string) {
 	if err == nil {
 		return pass()
 	}
-	if late, is := err.(net.Error); is && late.Timeout() {
+	var late net.Error
+	if errors.As(err, &late) && late.Timeout() {
 		return preferred("no head came within %v, in which nothing was published: browsers have no stream until then", waits)
 	}
 	return failed("%v", err)
 }
 
 func knowsOldHTTP(p *serverPlay) (conform.Behavior, string) {
-	s, err := p.askFor(p.URL, "HTTP/1.0")
+	s, err := p.askInHTTP1(p.URL, "HTTP/1.0")
 	if err != nil {
 		return preferred("no answer: %v", err)
 	}
@@ -83,11 +85,10 @@ func withAccept(line string, must bool) play {
 }
 
 func headSlowly(p *serverPlay) (conform.Behavior, string) {
-	conn, err := p.dial(p.ctx)
+	conn, err := p.connect(p.URL)
 	if err != nil {
 		return failed("%v", err)
 	}
-	p.conns = append(p.conns, conn)
 	conn.SetDeadline(time.Now().Add(p.o.Silence))
 	head := fmt.Sprintf("GET %s HTTP/1.1\r\nHost: %s\r\nAccept: text/event-stream\r\n", p.URL.RequestURI(), p.URL.Host)
 	for name, values := range p.Header {
@@ -109,7 +110,7 @@ func isGone(p *serverPlay) (conform.Behavior, string) {
 	if p.Gone == nil {
 		return unimplemented("it needs --gone, a stream that the server has no more")
 	}
-	s, err := p.askFor(p.Gone, "HTTP/1.1")
+	s, err := p.askFor(p.Gone)
 	switch {
 	case err != nil:
 		return failed("%v", err)

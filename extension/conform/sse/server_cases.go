@@ -65,15 +65,19 @@ var serverCases = sync.OnceValue(func() (all []serverCase) {
 	one := func(title, spec string, play play) serverCase {
 		return serverCase{Listed{Title: title, Spec: spec}, play}
 	}
+	over := func(version string, c serverCase) serverCase {
+		c.HTTP = version
+		return c
+	}
 	numbered(1,
 		one("The answer is 200 with the type text/event-stream.", processing, hasType),
 		one("The charset is utf-8 or none.", "WHATWG HTML 9.2.5", onStream(hasCharset)),
 		one("The answer may not be stored (Cache-Control: no-store or no-cache).", authoring, onStream(isUncached)),
 		one("The head comes at once, before any event.", processing, comesAtOnce),
-		one("HTTP/1.0 gets no chunks.", "RFC 9112 6.1", knowsOldHTTP),
+		over("1.1", one("HTTP/1.0 gets no chunks.", "RFC 9112 6.1", knowsOldHTTP)),
 		one("A client that takes other types too gets the stream.", processing, withAccept("Accept: */*", true)),
 		one("A client that does not take event streams: tells what it gets.", "RFC 9110 12.5.1", withAccept("Accept: application/json", false)),
-		one("The head octet by octet.", "RFC 9112 2", headSlowly),
+		over("1.1", one("The head octet by octet.", "RFC 9112 2", headSlowly)),
 	)
 	numbered(2,
 		one("What is written is lines of the grammar, in UTF-8.", parsing, isGrammatical),
@@ -95,6 +99,11 @@ var serverCases = sync.OnceValue(func() (all []serverCase) {
 		one("retry has digits: tells what the server asks for.", parsing, hasRetry),
 		one("A comment, or an event, comes often enough to keep a connection alive.", authoring, onStream(keepsAlive)),
 		one("204 No Content tells a client to stop.", processing, isGone),
+	)
+	numbered(5,
+		over("2", one("The answer has none of the fields that HTTP/2 forbids, such as Connection.", "RFC 9113 8.2.2", onStream(hasNoHop))),
+		over("2", one("Two streams of one connection get the same events.", "RFC 9113 5", needsPublish(sharesConnection))),
+		over("2", one("RST_STREAM ends its stream alone: another one of its connection goes on.", "RFC 9113 5.4.2", endsOneStream)),
 	)
 	return all
 })

@@ -118,6 +118,11 @@ func reachesBoth(p *serverPlay, first *stream) (conform.Behavior, string) {
 	if err != nil {
 		return failed("%v", err)
 	}
+	return getTheSame(p, first, second)
+}
+
+// getTheSame publishes to two streams.
+func getTheSame(p *serverPlay, first, second *stream) (conform.Behavior, string) {
 	text := p.text()
 	if _, err := p.publish(text); err != nil {
 		return failed("%v", err)

@@ -3,6 +3,8 @@ package sse
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -257,8 +259,11 @@ type hub struct {
 	wrong string
 	mu    sync.Mutex
 	sent  []string
-	subs  map[chan string]bool
+	subs  map[chan string]string // the connections
 }
+
+// connectionKey is that of the connection in a request's context.
+type connectionKey struct{}
 
 func (h *hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path == "/gone" {
@@ -291,6 +296,9 @@ func (h *hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", kind)
 	w.Header().Set("Cache-Control", "no-store")
+	if h.wrong == "hop" {
+		w.Header().Set("Keep-Alive", "timeout=5")
+	}
 	io.WriteString(w, "retry: 10\n\n")
 	var last int
 	if _, err := fmt.Sscan(r.Header.Get("Last-Event-ID"), &last); err == nil && last <= len(h.sent) {
@@ -303,9 +311,17 @@ func (h *hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	w.(http.Flusher).Flush()
 	sub := make(chan string, 100)
-	h.subs[sub] = true
+	for other, from := range h.subs {
+		if from == r.RemoteAddr && h.wrong == "one-each" {
+			delete(h.subs, other)
+		}
+	}
+	h.subs[sub] = r.RemoteAddr
 	h.mu.Unlock()
 	defer func() {
+		if h.wrong == "ends-all" {
+			r.Context().Value(connectionKey{}).(net.Conn).Close()
+		}
 		h.mu.Lock()
 		delete(h.subs, sub)
 		h.mu.Unlock()
@@ -325,13 +341,32 @@ func (h *hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func testServer(t *testing.T, wrong string, chosen func(id string) bool) map[string]conform.Behavior {
+// versions are the ways to speak to a server.
+var versions = []string{"HTTP/1.1", "HTTP/2", "HTTP/2 over TLS"}
+
+func testServer(t *testing.T, version, wrong string, chosen func(id string) bool) map[string]conform.Behavior {
 	t.Helper()
-	server := httptest.NewServer(&hub{wrong: wrong, subs: map[chan string]bool{}})
+	server := httptest.NewUnstartedServer(&hub{wrong: wrong, subs: map[chan string]string{}})
+	server.Config.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
+		return context.WithValue(ctx, connectionKey{}, c)
+	}
+	if version == "HTTP/2 over TLS" {
+		server.EnableHTTP2 = true
+		server.StartTLS()
+	} else {
+		server.Config.Protocols = new(http.Protocols)
+		server.Config.Protocols.SetHTTP1(version == "HTTP/1.1")
+		server.Config.Protocols.SetUnencryptedHTTP2(version == "HTTP/2")
+		server.Start()
+	}
 	defer server.CloseClientConnections()
 	s := &Server{
 		Agent: "hub", URL: mustURL(t, server.URL+"/events?key=secret"), Publish: mustURL(t, server.URL), Body: `{"text":"${text}"}`,
-		Gone: mustURL(t, server.URL+"/gone"), Header: http.Header{"Authorization": {"Bearer hunter2"}},
+		Gone: mustURL(t, server.URL+"/gone"), Header: http.Header{"Authorization": {"Bearer hunter2"}}, HTTP2: version != "HTTP/1.1",
+	}
+	if certificate := server.Certificate(); certificate != nil {
+		s.TLS = &tls.Config{RootCAs: x509.NewCertPool()}
+		s.TLS.RootCAs.AddCert(certificate)
 	}
 	if err := s.Reach(t.Context(), quick); err != nil {
 		t.Fatal(err)
@@ -349,31 +384,66 @@ func testServer(t *testing.T, wrong string, chosen func(id string) bool) map[str
 }
 
 func TestAServerThatIsRight(t *testing.T) {
-	got := testServer(t, "", anyCase)
 	tells := []string{"1.7", "3.1", "4.1"} // what is no matter of right and wrong
-	for _, c := range ServerCases() {
-		want := conform.OK
-		if slices.Contains(tells, c.ID) {
-			want = conform.Informational
-		}
-		if got[c.ID] != want {
-			t.Errorf("%s: %s, want %s", c.ID, got[c.ID], want)
-		}
+	for _, version := range versions {
+		t.Run(version, func(t *testing.T) {
+			t.Parallel()
+			got, wanted := testServer(t, version, "", anyCase), 0
+			for _, c := range (&Server{HTTP2: version != "HTTP/1.1"}).Cases() {
+				want := conform.OK
+				if slices.Contains(tells, c.ID) {
+					want = conform.Informational
+				}
+				if got[c.ID] != want {
+					t.Errorf("%s: %s, want %s", c.ID, got[c.ID], want)
+				}
+				wanted++
+			}
+			if _, is := got["5.1"]; len(got) != wanted || is != (version != "HTTP/1.1") {
+				t.Errorf("%d cases, want %d", len(got), wanted)
+			}
+		})
 	}
 }
 
 func TestServersThatAreWrong(t *testing.T) {
 	for _, row := range []struct {
 		wrong, id string
+		over      []string
 	}{
-		{"type", "1.1"},
-		{"injects", "2.3"},
-		{"latin1", "2.4"},
-		{"repeats", "3.2"},
-		{"repeats", "3.3"},
+		{"type", "1.1", versions},
+		{"injects", "2.3", versions},
+		{"latin1", "2.4", versions},
+		{"repeats", "3.2", versions},
+		{"repeats", "3.3", versions},
+		{"hop", "5.1", versions[1:]},
+		{"one-each", "5.2", versions[1:]},
+		{"ends-all", "5.3", versions[1:]},
 	} {
-		if got := testServer(t, row.wrong, func(id string) bool { return id == row.id })[row.id]; got != conform.Failed {
-			t.Errorf("a server that does %q wrong: %s is %s", row.wrong, row.id, got)
+		for _, version := range row.over {
+			t.Run(row.wrong+" "+version, func(t *testing.T) {
+				t.Parallel()
+				if got := testServer(t, version, row.wrong, func(id string) bool { return id == row.id })[row.id]; got != conform.Failed {
+					t.Errorf("%s is %s", row.id, got)
+				}
+			})
+		}
+	}
+}
+
+func TestAServerThatDoesNotSpeakHTTP2(t *testing.T) {
+	for _, row := range []struct {
+		start func(http.Handler) *httptest.Server
+		says  string
+	}{
+		{httptest.NewTLSServer, "did not choose h2"},
+		{httptest.NewServer, "does not answer a PING"},
+	} {
+		server := row.start(http.NotFoundHandler())
+		defer server.Close()
+		s := &Server{URL: mustURL(t, server.URL), TLS: &tls.Config{InsecureSkipVerify: true}, HTTP2: true}
+		if err := s.Reach(t.Context(), quick); err == nil || !strings.Contains(err.Error(), row.says) {
+			t.Errorf("%v, want that it %s", err, row.says)
 		}
 	}
 }
