@@ -51,6 +51,7 @@ const SUBJECTS: { readonly [title: string]: readonly MetricName[] } = {
     "sse_events",
     "sse_reads",
     "sse_comments",
+    "sse_events_invalid_utf8",
   ],
   "Errors and losses": [
     "ws_reply_success_rate",

@@ -8,11 +8,26 @@ import { number } from "./summary/verdict.ts";
 /** From this share on, events that came together are worth a word. */
 const MANY = 0.5;
 
+export const notesOnEvents = (metrics: Summary["metrics"]): string[] => [
+  ...notesOnReads(metrics),
+  ...notesOnText(metrics),
+];
+
+/** Event streams are UTF-8 (WHATWG HTML 9.2.5), so a server that writes other bytes is not understood. */
+function notesOnText({ sse_events_invalid_utf8: invalid }: Summary["metrics"]): string[] {
+  const count = countOf(invalid);
+  return count === 0
+    ? []
+    : [
+        `events with bytes that are not UTF-8: ${count} (sse_events_invalid_utf8); U+FFFD replaced these bytes`,
+      ];
+}
+
 /**
  * If events arrive several at once although their server writes them one by one, something holds them back: a proxy's
  * buffer, the server's own, or a generator that reads late.
  */
-export function notesOnEvents(metrics: Summary["metrics"]): string[] {
+function notesOnReads(metrics: Summary["metrics"]): string[] {
   const { sse_events: events, sse_reads: reads } = metrics;
   const together = countOf(events?.by?.read?.together);
   const all = countOf(events);

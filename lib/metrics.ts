@@ -174,6 +174,9 @@ export const METRICS = {
   ),
   sse_reads: counter("Reads that brought events: sse_events by this is how many came at once."),
   sse_comments: counter("Comments on event streams, which many servers send to keep them alive."),
+  sse_events_invalid_utf8: counter(
+    "Events with bytes that are not UTF-8. U+FFFD replaced them, as in browsers.",
+  ),
   sse_active_streams: gauge("Event streams open now in this process."),
   token_requests: counter("Requests for a stream of tokens that fell due."),
   token_request_failures: counter("Requests that did not come to their end in time, by reason.", {

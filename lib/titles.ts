@@ -73,6 +73,7 @@ export const TITLES = {
   sse_events: "Events",
   sse_reads: "Reads with events",
   sse_comments: "Comments on streams",
+  sse_events_invalid_utf8: "Events with invalid UTF-8",
   sse_active_streams: "Open event streams",
   token_requests: "Requests for tokens",
   token_request_failures: "Failed requests for tokens",

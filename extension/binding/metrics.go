@@ -80,6 +80,7 @@ type metricSet struct {
 	Events             *metrics.Metric `metric:"sse_events"`
 	EventReads         *metrics.Metric `metric:"sse_reads"`
 	Comments           *metrics.Metric `metric:"sse_comments"`
+	InvalidEvents      *metrics.Metric `metric:"sse_events_invalid_utf8"`
 	ActiveStreams      *metrics.Metric `metric:"sse_active_streams"`
 
 	TokenRequests     *metrics.Metric `metric:"token_requests"`

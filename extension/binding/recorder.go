@@ -201,6 +201,7 @@ func (r *recorder) window(w *swarm.Window) {
 	s.count(r.metrics.Events, w.Streams.EventsTogether, "read", "together")
 	s.count(r.metrics.EventReads, w.Streams.Reads)
 	s.count(r.metrics.Comments, w.Streams.Comments)
+	s.count(r.metrics.InvalidEvents, w.Streams.InvalidUTF8)
 	s.push()
 	r.repeat(r.metrics.DropRate, 1, min(dropped, w.Closed))
 	r.repeat(r.metrics.DropRate, 0, w.Closed-dropped)

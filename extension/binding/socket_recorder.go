@@ -114,6 +114,7 @@ func (r *socketRecorder) counted(t engine.Traffic) (counts metrics.Samples) {
 		{r.metrics.Events, togetherTags, streams.EventsTogether - r.toldStreams.EventsTogether},
 		{r.metrics.EventReads, r.tags, streams.Reads - r.toldStreams.Reads},
 		{r.metrics.Comments, r.tags, streams.Comments - r.toldStreams.Comments},
+		{r.metrics.InvalidEvents, r.tags, streams.InvalidUTF8 - r.toldStreams.InvalidUTF8},
 	} {
 		if c.n != 0 {
 			counts = append(counts, r.sample(c.metric, float64(c.n), c.tags))

@@ -49,10 +49,13 @@ type stream struct {
 	due     clock.Time // its intended start
 	last    clock.Time // its last event
 	longest time.Duration
-	told    int64      // comments that were counted
+	told    told
 	readAt  clock.Time // when its last events were read
 	alone   bool       // of which there was one
 }
+
+// told are the counts of one stream that its meter has.
+type told struct{ comments, invalid int64 }
 
 // StreamMeter is what event streams are measured by. It belongs to one loop.
 type StreamMeter struct {
@@ -82,6 +85,8 @@ type StreamCounts struct {
 	// Reads is how many brought an event, in whole or in part.
 	Reads    int64
 	Comments int64
+	// InvalidUTF8 are events with bytes that are not UTF-8, which U+FFFD replaced.
+	InvalidUTF8 int64
 }
 
 // event measures one event.
@@ -98,10 +103,10 @@ func (s *stream) event(m *StreamTimes, at clock.Time) {
 
 // read counts what one read brought.
 func (s *stream) read(m *StreamMeter, events int64, at clock.Time) {
-	if comments := s.Comments(); comments > s.told {
-		m.Comments += comments - s.told
-		s.told = comments
-	}
+	now := told{s.Comments(), s.InvalidUTF8()}
+	m.Comments += now.comments - s.told.comments
+	m.InvalidUTF8 += now.invalid - s.told.invalid
+	s.told = now
 	switch {
 	case events == 0:
 		return

@@ -11,6 +11,7 @@ export const STREAM_METRICS = [
   "sse_events",
   "sse_reads",
   "sse_comments",
+  "sse_events_invalid_utf8",
   "sse_active_streams",
 ] as const satisfies readonly MetricName[];
 

@@ -40,6 +40,26 @@ test("streams are opened and held", async (t) => {
   assert.ok(firstByte.count === 50 && firstByte.min! > 0 && firstByte.max! <= connect.max! + 0.01);
 });
 
+test("events that are not UTF-8 are counted, and a note says so", async (t) => {
+  const server = createServer((_, response) => {
+    response.writeHead(200, { "content-type": "text/event-stream" });
+    response.write(Buffer.from("data: caf\xe9\n\ndata: cafe\n\n", "latin1"));
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  t.after(() => server.close().closeAllConnections());
+  const { port } = server.address() as { port: number };
+  const { summary } = await summaryOf(t, "massconnect", {
+    SSE_URL: `http://127.0.0.1:${port}/`,
+    PROTOCOL: "events",
+    CONNECTIONS: 5,
+    DURATION: "1s",
+  });
+  const events = count(summary, "sse_events");
+  assert.ok(events > 0);
+  assert.equal(count(summary, "sse_events_invalid_utf8") * 2, events);
+  assert.match(JSON.stringify(summary.notes), /events with bytes that are not UTF-8: \d+/);
+});
+
 test("publications by HTTP come once to all of their room", async (t) => {
   const { server, url } = await reference(t);
   const { summary, code } = await summaryOf(t, "fan-out", {

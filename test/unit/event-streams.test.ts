@@ -88,8 +88,16 @@ test("a stream's end has a name of its own", () => {
   assert.deepEqual([dropCode(0), dropCode(undefined), dropCode(1002)], ["end_of_stream", "1006", "1002"]);
 });
 
+const counter = (count: number) => ({ kind: "counter" as const, unit: "1", count });
+
+test("a note says how many events were not UTF-8", () => {
+  assert.deepEqual(notesOnEvents({ sse_events_invalid_utf8: counter(0) }), []);
+  assert.deepEqual(notesOnEvents({ sse_events_invalid_utf8: counter(1200) }), [
+    "events with bytes that are not UTF-8: 1200 (sse_events_invalid_utf8); U+FFFD replaced these bytes",
+  ]);
+});
+
 test("a note says where most events came several at once", () => {
-  const counter = (count: number) => ({ kind: "counter" as const, unit: "1", count });
   const metrics = (alone: number, together: number, reads: number) => ({
     sse_events: {
       ...counter(alone + together),

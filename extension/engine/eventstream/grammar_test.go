@@ -179,7 +179,7 @@ func TestEventsAreReadWithoutAllocation(t *testing.T) {
 	var out []byte
 	if allocs := testing.AllocsPerRun(100, func() {
 		e, n, ok, err := p.Next(s, b)
-		out = appendJSON(out[:0], &e)
+		out, _ = appendJSON(out[:0], &e)
 		if n != len(b) || !ok || err != nil {
 			t.Fatal(n, ok, err)
 		}
@@ -219,7 +219,7 @@ func FuzzParser(f *testing.F) {
 		}
 		for _, e := range whole.Events {
 			raw := Event{Type: []byte(e.Event), Data: []byte(e.Data)}
-			if out := appendJSON(nil, &raw); !json.Valid(out) {
+			if out, _ := appendJSON(nil, &raw); !json.Valid(out) {
 				t.Fatalf("%q is no JSON", out)
 			}
 		}

@@ -25,6 +25,7 @@ type Stream struct {
 	by      wire.By
 	code    uint16
 	fault   *fault
+	invalid int64 // events
 }
 
 // fault is what the peer did wrong.
@@ -91,6 +92,9 @@ func (s *Stream) RetryMs() (ms int64, given bool) { return s.state.RetryMs() }
 
 // Comments is how many lines were comments.
 func (s *Stream) Comments() int64 { return s.state.Comments() }
+
+// InvalidUTF8 is how many events had bytes that are not UTF-8.
+func (s *Stream) InvalidUTF8() int64 { return s.invalid }
 
 // Next takes bytes from the front of b, n of them, until an event is whole. The message is of
 // Kind None when b is used up, or the stream is over. The size of the event's data is payload. If
@@ -188,7 +192,10 @@ func (s *Stream) message(sh *Shared, e *Event, followed bool, a wire.Arrival) wi
 	if cap(sh.scratch) > keptBytes {
 		sh.scratch = nil
 	}
-	sh.scratch = appendJSON(sh.scratch[:0], e)
+	var isUTF8 bool
+	if sh.scratch, isUTF8 = appendJSON(sh.scratch[:0], e); !isUTF8 {
+		s.invalid++
+	}
 	m := wire.Message{Kind: wire.Text, Data: sh.scratch, Since: a.At, At: a.At, Read: a.Read}
 	if followed {
 		m.Since = a.Since
