@@ -148,6 +148,11 @@ declare module "k6/x/realtime" {
     protocol: object;
     /** How publishers connect and what they speak. Default: as the subscribers. */
     publisher?: Publisher;
+    /**
+     * The URLs of publications by HTTP, which publishers take in turn; variables may stand in the path and the query. Default:
+     * to the server of their connection.
+     */
+    publishUrls?: readonly string[];
     /** Whether the descriptor's `refresh` message opens each session, for servers that take the token in a message. */
     authenticate?: boolean;
     /** Rooms, a multiple of the shards, of which the subscribers are a multiple. Default 1. */
@@ -173,7 +178,7 @@ declare module "k6/x/realtime" {
   export interface Publisher {
     /** A protocol descriptor that has `publish` with `${id}`, which that of the subscribers then needs not have. */
     protocol: object;
-    /** URLs in the places of those of {@link SwarmOptions.servers}: of each, the path and the query count. */
+    /** URLs that publishers take in turn, as {@link SwarmOptions.servers} are; the same ones with other paths, or others. */
     servers: readonly string[];
     /** What they offer instead of {@link SwarmOptions.subprotocols}. Default: nothing. */
     subprotocols?: readonly string[];

@@ -6,6 +6,7 @@ import {
   compileRequest,
   type EndpointSetting,
   placesToken,
+  type RequestOptions,
   requestTemplate,
   settingOf,
   type UpgradeRequest,
@@ -21,6 +22,8 @@ export interface Identity extends UpgradeRequest {
   readonly variables: Readonly<Record<string, string>>;
   /** Whether the protocol's refresh message opens the session. */
   readonly authenticate: boolean;
+  /** The URL of its publications by HTTP, if they do not go to the connection's server. */
+  readonly publishUrl?: string;
   /** Makes the login, if there is one, and gives the identity that results. */
   readonly login?: LoginFirst;
 }
@@ -49,13 +52,16 @@ export interface Known {
 export const IDENTITY_SETTINGS = ["WS_URL", "WS_TOKEN", "AUTH", "HEADERS", "ORIGIN", "SUBPROTOCOL"] as const;
 
 /** Their values. */
-export type IdentitySettings = Settings<(typeof IDENTITY_SETTINGS)[number]>;
+export type IdentitySettings = Settings<(typeof IDENTITY_SETTINGS)[number]> &
+  Partial<Settings<"PUBLISH_URL">>;
 
 /** The requests of all connections as one, with `${variable}` where they differ: how the engine takes it. */
 export interface HandshakeTemplate {
   readonly servers: readonly string[];
   readonly headers: Readonly<Record<string, string>>;
   readonly subprotocols: readonly string[];
+  /** The URLs of publications by HTTP, which connections take in turn; empty for their servers. */
+  readonly publishUrls: readonly string[];
   /** Whether the protocol's refresh message opens the session. */
   readonly authenticate: boolean;
   /** A text for all connections, or texts that they take in turn. */
@@ -69,6 +75,7 @@ export interface HandshakeTemplate {
  *
  * @param more variables of the scenario, in addition to the ones of every connection
  * @param login variables that a login gives
+ * @param endpoints where they go
  * @throws {@link SettingsError} as {@link identities}
  */
 export function handshakeTemplate(
@@ -77,21 +84,27 @@ export function handshakeTemplate(
   users: Users,
   more: readonly string[] = [],
   login: readonly string[] = [],
+  endpoints: readonly Endpoint[] = endpointsOf(settings),
 ): HandshakeTemplate {
   const { AUTH, WS_TOKEN } = settings;
   const hasToken = tokensIn(settings, users) || login.includes("token");
   const known = knownVariables(users, [...more, ...login]);
-  const requests = endpointsOf(settings).map(({ url, setting }) => {
+  const requests = endpoints.map(({ url, setting }) => {
     requireToken(settings, url, hasToken, setting);
     const template = withoutPast(requestTemplate(settings, protocol, url, { setting, hasToken }), protocol);
     compileRequest(template, known, setting);
     return template;
   });
   const { headers, subprotocols } = requests[0]!;
+  const publications = publicationsOf(settings, protocol, { hasToken }).map((template) => {
+    compileRequest(template, known, "PUBLISH_URL");
+    return template.url;
+  });
   return {
     servers: requests.map(({ url }) => url),
     headers,
     subprotocols,
+    publishUrls: publications,
     authenticate: hasToken && AUTH === "message" && refreshes(protocol),
     // What a column of the users' file has comes before these. The token is a list, since it may have "${" in it.
     variables: { user: "user-${connection}", token: [WS_TOKEN] },
@@ -99,11 +112,25 @@ export function handshakeTemplate(
   };
 }
 
-/** The endpoints that connections go to in turn, and the setting that has them. */
-export const endpointsOf = ({ WS_URL, SERVERS }: Settings<"WS_URL"> & Partial<Settings<"SERVERS">>) =>
-  SERVERS && SERVERS.length > 0
-    ? SERVERS.map((url) => ({ url, setting: "SERVERS" as const }))
+/** An endpoint, and the setting that has it. */
+export interface Endpoint {
+  readonly url: string;
+  readonly setting: EndpointSetting;
+}
+
+type EndpointSettings = Settings<"WS_URL"> & Partial<Settings<"SERVERS" | "PUBLISH_URL">>;
+
+/** The endpoints that connections go to in turn. */
+export const endpointsOf = ({ WS_URL, SERVERS = [] }: EndpointSettings): readonly Endpoint[] =>
+  SERVERS.length > 0
+    ? SERVERS.map((url) => ({ url, setting: "SERVERS" }))
     : [{ url: WS_URL, setting: settingOf(WS_URL) }];
+
+/** The endpoints that connections go to in turn which only publish. */
+export const publishersEndpointsOf = (settings: EndpointSettings): readonly Endpoint[] =>
+  settings.PUBLISH_URL && settings.PUBLISH_URL.length > 0
+    ? settings.PUBLISH_URL.map((url) => ({ url, setting: "PUBLISH_URL" }))
+    : endpointsOf(settings);
 
 /** How each connection presents itself. */
 export interface IdentityOptions {
@@ -113,6 +140,8 @@ export interface IdentityOptions {
   readonly token?: string | undefined;
   /** Variables that a login gives. */
   readonly login?: readonly string[];
+  /** The setting that `WS_URL` comes from, for messages. Default: by its scheme. */
+  readonly setting?: EndpointSetting;
 }
 
 /**
@@ -124,7 +153,7 @@ export function identities(
   settings: IdentitySettings,
   protocol: Protocol,
   users: Users,
-  { more = [], token: instead, login = [] }: IdentityOptions = {},
+  { more = [], token: instead, login = [], setting = settingOf(settings.WS_URL) }: IdentityOptions = {},
 ): (connection: number, variables: Readonly<Record<string, string>>) => Identity {
   const { AUTH, WS_URL } = settings;
   const sendsToken = protocol.inCode || protocol.variables.includes("token");
@@ -135,13 +164,14 @@ export function identities(
   }
   const hasToken =
     instead === undefined ? tokensIn(settings, users) || login.includes("token") : instead !== "";
-  if (instead === undefined) requireToken(settings, WS_URL, hasToken);
-  const template = requestTemplate(settings, protocol, WS_URL, {
-    hasToken,
-    tokenWins: instead !== undefined,
-  });
+  if (instead === undefined) requireToken(settings, WS_URL, hasToken, setting);
+  const token = { hasToken, tokenWins: instead !== undefined };
+  const template = requestTemplate(settings, protocol, WS_URL, { setting, ...token });
   const known = knownVariables(users, [...more, ...login, ...pastOf(protocol)]);
-  const request = compileRequest(template, known, settingOf(WS_URL));
+  const request = compileRequest(template, known, setting);
+  const publications = publicationsOf(settings, protocol, token).map((template) =>
+    compileRequest(template, known, "PUBLISH_URL"),
+  );
   const authenticate = hasToken && AUTH === "message" && refreshes(protocol);
   return (connection, extra) => {
     const user = users.at(connection);
@@ -153,8 +183,25 @@ export function identities(
     };
     const filled = request.fill(variables);
     const url = protocol.computePath ? appendToUrl(filled.url, protocol.computePath(variables)) : filled.url;
-    return { ...filled, url, variables, authenticate };
+    const publication = publications[connection % publications.length];
+    const publishUrl = publication && { publishUrl: publication.fill(variables).url };
+    return { ...filled, ...publishUrl, url, variables, authenticate };
   };
+}
+
+/** The requests that publications by HTTP go by, in turn, where `PUBLISH_URL` says; none where they do not. */
+function publicationsOf(
+  settings: IdentitySettings,
+  protocol: Protocol,
+  token: Pick<RequestOptions, "hasToken" | "tokenWins">,
+): UpgradeRequest[] {
+  const { publish } = protocol.descriptor;
+  if (!publish?.http || !settings.PUBLISH_URL) return [];
+  const options = { setting: "PUBLISH_URL", path: publish.http.path ?? "", ...token } as const;
+  return settings.PUBLISH_URL.map((url) => {
+    requireToken(settings, url, token.hasToken, "PUBLISH_URL");
+    return withoutPast(requestTemplate(settings, protocol, url, options), protocol);
+  });
 }
 
 /** The room of whoever has none in particular: the first of most scenarios. */

@@ -10,6 +10,12 @@ import { originOf } from "./url.ts";
 /** Headers that ask for a stream, and none of a message's. */
 const OF_THE_STREAM = ["Accept", "Cache-Control", "Last-Event-Id", "Accept-Encoding"];
 
+/** How a message is sent. */
+export interface PostSpec extends HttpSpec {
+  /** The URL, whatever `path` says. Default: `path` on the connection's server. */
+  readonly to?: string | undefined;
+}
+
 export interface PostRequest {
   readonly method: string;
   readonly url: string;
@@ -19,14 +25,14 @@ export interface PostRequest {
 /** The request that sends a message of the connection's own. */
 export function postRequest(
   { url, headers, variables }: Identity,
-  { method = "POST", path, headers: own = {} }: HttpSpec,
+  { method = "POST", path, headers: own = {}, to }: PostSpec,
 ): PostRequest {
   const endpoint = url.replace(/^ws/i, "http"); // a WebSocket's server answers HTTP on the same port
   const scope = (name: string) => stringValue(variables[name] ?? "");
   const usual = Object.entries(headers).filter(([name]) => !OF_THE_STREAM.includes(name));
   return {
     method,
-    url: path === undefined ? endpoint : originOf(endpoint) + parsePathTemplate(path).expand(scope),
+    url: to ?? (path === undefined ? endpoint : originOf(endpoint) + parsePathTemplate(path).expand(scope)),
     headers: { "Content-Type": "application/json", ...Object.fromEntries(usual), ...canonicalHeaders(own) },
   };
 }

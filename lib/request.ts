@@ -37,12 +37,14 @@ export interface UpgradeRequest {
 export type RequestSettings = Settings<"AUTH" | "HEADERS" | "ORIGIN" | "SUBPROTOCOL">;
 
 /** The setting that an endpoint comes from. */
-export type EndpointSetting = "WS_URL" | "SSE_URL" | "SERVERS";
+export type EndpointSetting = "WS_URL" | "SSE_URL" | "SERVERS" | "PUBLISH_URL";
 
 /** What one of the settings cannot be sent with. */
 export interface RequestOptions {
   /** The setting that `url` comes from, for messages. */
   readonly setting?: EndpointSetting;
+  /** What goes behind the endpoint. Default: the protocol's `path`. */
+  readonly path?: string;
   /** Whether connections have a token, which travels as `AUTH` says. */
   readonly hasToken: boolean;
   /** Whether that token, or its absence, takes the place of a credential that the user's headers or URL have. Default false. */
@@ -59,14 +61,19 @@ export function requestTemplate(
   settings: RequestSettings,
   protocol: Protocol,
   endpoint: string,
-  { setting = settingOf(endpoint), hasToken, tokenWins = false }: RequestOptions,
+  {
+    setting = settingOf(endpoint),
+    path = protocol.descriptor.path ?? "",
+    hasToken,
+    tokenWins = false,
+  }: RequestOptions,
 ): UpgradeRequest {
   const { AUTH, HEADERS, ORIGIN, SUBPROTOCOL } = settings;
   const headers = new Map(Object.entries(canonicalHeaders(HEADERS)));
   const place = TOKEN_PLACES[AUTH];
   let url = appendToUrl(
     parsed(setting, () => endpointOf(endpoint)),
-    protocol.descriptor.path ?? "",
+    path,
   );
   if (tokenWins) {
     if (AUTH === "query") url = withoutParameter(url, "token");
@@ -88,7 +95,7 @@ export function requestTemplate(
   };
 }
 
-/** The setting that an endpoint comes from, where it is not one of SERVERS. */
+/** The setting that an endpoint comes from, where it is not one of SERVERS or PUBLISH_URL. */
 export const settingOf = (endpoint: string): "WS_URL" | "SSE_URL" =>
   isEventStream(endpoint) ? "SSE_URL" : "WS_URL";
 

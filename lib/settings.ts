@@ -30,6 +30,19 @@ const windowBits = (whose: string) =>
     15,
   );
 
+/** Several endpoints, which connections take in turn. */
+const endpoints = (help: string, expects: string) => ({
+  help,
+  expects,
+  default: "",
+  secret: true, // as that of WS_URL
+  shape: (text: string) => shapeOfList(text.split(","), isEndpoint, shapeOfUrl),
+  parse(text: string) {
+    const urls = text === "" ? [] : text.split(",");
+    return urls.every(isEndpoint) || urls.every(isStreamEndpoint) ? urls : undefined;
+  },
+});
+
 /** The address at which the reference server streams tokens. */
 export const REFERENCE_COMPLETIONS = "http://127.0.0.1:8080/v1/chat/completions";
 
@@ -183,18 +196,10 @@ export const SETTINGS = {
   },
   RETRY_DELAY: duration("Time from a failed connection to its retry.", "1s", 1),
   REACH_TIMEOUT: duration("Time within which all connections must be open, retries included.", "5m", 1),
-  SERVERS: {
-    help: "Several endpoints instead of WS_URL; connections take them in turn.",
-    expects:
-      "ws:// or wss:// URLs without a user name or a fragment, separated by commas; http:// or https:// URLs beside SSE_URL",
-    default: "",
-    secret: true, // as that of WS_URL
-    shape: (text: string) => shapeOfList(text.split(","), isEndpoint, shapeOfUrl),
-    parse: (text: string) => {
-      const urls = text === "" ? [] : text.split(",");
-      return urls.every(isEndpoint) || urls.every(isStreamEndpoint) ? urls : undefined;
-    },
-  },
+  SERVERS: endpoints(
+    "Several endpoints instead of WS_URL; connections take them in turn.",
+    "ws:// or wss:// URLs without a user name or a fragment, separated by commas; http:// or https:// URLs beside SSE_URL",
+  ),
   SOURCE_IPS: {
     help: "Local addresses to connect from, in turn. Each address has its own range of ports. Empty: the system chooses.",
     expects: "IP addresses of this machine, separated by commas",
@@ -249,6 +254,10 @@ export const SETTINGS = {
     "1",
     0,
     10_000,
+  ),
+  PUBLISH_URL: endpoints(
+    "The publishers' endpoint instead of WS_URL, or the one for publications by HTTP. Several are taken in turn. See fan-out.md.",
+    "ws:// or wss:// URLs without a user name or a fragment, separated by commas; http:// or https:// URLs for publications by HTTP",
   ),
   PUBLISH_RATE: rate("Publications per second, all publishers together.", "10"),
   CHURN: count("Subscribers that leave and come back at once, per second.", "0", 0, 100_000),
@@ -527,6 +536,7 @@ export function requireRoomForMessages(
 const isForAnother = (name: SettingName, env: Env, defaults: Env): boolean =>
   name === "WS_TOKEN" &&
   ((env.WS_URL ?? defaults.WS_URL ?? SETTINGS.WS_URL.default) !== SETTINGS.WS_URL.default ||
+    !["", SETTINGS.WS_URL.default].includes(env.PUBLISH_URL ?? "") ||
     !["", REFERENCE_COMPLETIONS].includes(env.SSE_URL ?? defaults.SSE_URL ?? "") ||
     (env.SERVERS ?? defaults.SERVERS ?? "") !== "");
 type Env = Readonly<Record<string, string | undefined>>;

@@ -151,11 +151,12 @@ const ASKED = [
   "ROOMS",
   "PUBLISHERS",
   "BROWSERS",
+  "PUBLISH_URL",
 ] as const satisfies SettingName[];
 
 /** Connections at the same time, those of a load that grows at its largest. */
 function connectionsOf(scenario: string, settings: Settings<(typeof ASKED)[number]>): number {
-  const { CONNECTIONS, RATE, HOLD, STEPS, STEPS_OF, ROOMS, PUBLISHERS, BROWSERS } = settings;
+  const { CONNECTIONS, RATE, HOLD, STEPS, STEPS_OF, ROOMS, PUBLISHERS, BROWSERS, PUBLISH_URL } = settings;
   const largest = sizesOf(STEPS).all.at(-1) ?? CONNECTIONS;
   switch (scenario) {
     case "connect":
@@ -165,6 +166,8 @@ function connectionsOf(scenario: string, settings: Settings<(typeof ASKED)[numbe
       return largest;
     case "fan-out":
       return (STEPS_OF === "connections" ? largest : CONNECTIONS) + PUBLISHERS * ROOMS;
+    case "ordering":
+      return CONNECTIONS * (PUBLISH_URL.length > 0 && !PUBLISH_URL.some(isEventStream) ? 2 : 1);
     case "browser-chat":
       return CONNECTIONS + PUBLISHERS * ROOMS + CONNECTIONS_OF_A_PAGE * BROWSERS;
     default:

@@ -8,7 +8,7 @@ import { HEADER_BYTES } from "../../lib/generator-faults.ts";
 import type { HttpVersion } from "../../lib/http-version.ts";
 import type { Identity } from "../../lib/identity.ts";
 import { hasFailed } from "../../lib/login/login.ts";
-import { postRequest } from "../../lib/post-request.ts";
+import { type PostSpec, postRequest } from "../../lib/post-request.ts";
 import type { Conversation, Effect, Frame, Protocol, Send } from "../../lib/protocols/index.ts";
 import type { MessageRole } from "../../lib/protocols/protocol.ts";
 import type { ConnectReason } from "../../lib/reasons.ts";
@@ -44,6 +44,8 @@ export interface Attempt {
   /** From the first byte to our Close, whatever happens. */
   readonly stayFor: Ms;
   readonly network: Network;
+  /** The same for publications by HTTP that go to another server. */
+  readonly publishNetwork?: Network;
   /** What messages are checked against. Absent: they are not. */
   readonly contract?: Contract;
 }
@@ -115,7 +117,7 @@ class Try {
   #nextProbe: Ms | undefined;
   #published = 0;
   #nextPublication: Ms | undefined;
-  /** The requests sent beside an event stream: each waits for the answer to the one before. */
+  /** The requests sent beside the connection: each waits for the answer to the one before. */
   #posted: Promise<unknown> = Promise.resolve();
 
   constructor(
@@ -360,18 +362,25 @@ class Try {
 
   #send({ frame, json, purpose }: Send, probe?: string): void {
     if (this.#state !== "open") return;
-    if (this.#socket instanceof EventStreamReader) this.#post(frame, purpose);
-    else this.#socket.send(frame);
+    const spec = this.#httpOf(purpose);
+    if (spec) this.#post(frame, purpose, spec);
+    else if (!(this.#socket instanceof EventStreamReader)) this.#socket.send(frame);
     const message = json === undefined ? frameText(frame) : frameText(json, frame.length);
     this.#tell({ event: "sent", purpose, ...(probe !== undefined && { probe }), ...message });
   }
 
-  /** Sends a message beside an event stream. */
-  #post(frame: Frame, purpose: Send["purpose"]): void {
-    const { identity, network, replyTimeout, userAgent, protocol, httpVersion } = this.#what;
+  /** How a message is sent beside the connection; undefined for one that goes out on it. */
+  #httpOf(purpose: Send["purpose"]): PostSpec | undefined {
+    const { protocol, identity } = this.#what;
     const { probe, publish } = protocol.descriptor;
-    const spec = (purpose === "probe" ? probe : publish)?.http;
-    if (!spec) return;
+    if (purpose === "probe") return probe?.http;
+    return purpose === "publish" && publish?.http ? { ...publish.http, to: identity.publishUrl } : undefined;
+  }
+
+  /** Sends a message beside the connection. */
+  #post(frame: Frame, purpose: Send["purpose"], spec: PostSpec): void {
+    const { identity, publishNetwork, replyTimeout, userAgent, httpVersion } = this.#what;
+    const network = (spec.to !== undefined && publishNetwork) || this.#what.network;
     const request = { ...postRequest(identity, spec), body: frame };
     const signal = this.#controls.signal;
     const sending = { network, timeout: replyTimeout, userAgent, signal, httpVersion };

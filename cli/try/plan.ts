@@ -3,6 +3,7 @@ import { compressionOf } from "../../lib/compression.ts";
 import { requireOneWay } from "../../lib/event-streams.ts";
 import { FIRST_ROOM, identities } from "../../lib/identity.ts";
 import { columnsWith, type LoggedIn } from "../../lib/login/login.ts";
+import { withPublishersAt } from "../../lib/publish-url.ts";
 import { overridden } from "../../lib/request.ts";
 import { isInQuotes } from "../../lib/shape.ts";
 import { parseDuration } from "../../lib/units.ts";
@@ -45,11 +46,22 @@ export async function planOf(
       { cwd, env, hosted },
       args["protocol-file"] === undefined ? "PROTOCOL_FILE" : "--protocol-file",
     );
+    const publications = read("--publish", args.publish ?? "0", "a whole number up to 1000", upToThousand);
+    if (publications > 0 && !protocol.descriptor.publish) {
+      throw new UserError(`--publish: expected a protocol with "publish", got "${protocol.descriptor.name}"`);
+    }
+    if (publications > 0 && protocol.publisher) {
+      throw new UserError(
+        `--publish: expected a protocol without "publisher", since try opens one connection, a subscriber's, got "${protocol.name}" with one`,
+      );
+    }
+    const PUBLISH_URL = publications > 0 ? settings.PUBLISH_URL : [];
+    withPublishersAt(PUBLISH_URL, protocol, "try", "members");
     if (isEventStream(settings.WS_URL))
       requireOneWay(protocol, settings.PROTOCOL_FILE === "" ? "PROTOCOL" : "PROTOCOL_FILE");
     const config =
       args.config === undefined ? {} : await readConfigFile("--config", String(args.config), cwd);
-    const endpoints = [settings.WS_URL, ...(login?.endpoints ?? []).map(asSocketUrl)];
+    const endpoints = [settings.WS_URL, ...[...PUBLISH_URL, ...(login?.endpoints ?? [])].map(asSocketUrl)];
     const networkOf = (url: string) =>
       networkFor([url, ...endpoints], settings, {
         config,
@@ -62,22 +74,12 @@ export async function planOf(
     const room = text(args.room) ?? FIRST_ROOM;
     const variables = { room, vu: "1", ...(user && { user }) };
     const identityOf = ({ variables: more, endpoint }: LoggedIn) =>
-      identities({ ...settings, WS_URL: endpoint ?? settings.WS_URL }, protocol, users, { login: given })(0, {
-        ...variables,
-        ...more,
-      });
+      identities({ ...settings, PUBLISH_URL, WS_URL: endpoint ?? settings.WS_URL }, protocol, users, {
+        login: given,
+      })(0, { ...variables, ...more });
     const identity = identityOf({ variables: {} });
     const isGiven = { token: users.length > 0 || (args.token ?? env.WS_TOKEN) !== undefined };
     const probes = read("--probes", args.probes ?? "3", "a whole number up to 1000", upToThousand);
-    const publications = read("--publish", args.publish ?? "0", "a whole number up to 1000", upToThousand);
-    if (publications > 0 && !protocol.descriptor.publish) {
-      throw new UserError(`--publish: expected a protocol with "publish", got "${protocol.descriptor.name}"`);
-    }
-    if (publications > 0 && protocol.publisher) {
-      throw new UserError(
-        `--publish: expected a protocol without "publisher", since try opens one connection, a subscriber's, got "${protocol.name}" with one`,
-      );
-    }
     const userAgent = await userAgentOf(identity.headers, env.K6_USER_AGENT ?? config.userAgent, env);
     return {
       what: {
@@ -99,6 +101,7 @@ export async function planOf(
           (given) => parseDuration(given) || undefined,
         ),
         network,
+        ...(identity.publishUrl && { publishNetwork: await networkOf(asSocketUrl(identity.publishUrl)) }),
         ...(settings.CONTRACT !== "" && {
           contract: readContractFile(
             settings.CONTRACT,
@@ -123,6 +126,7 @@ export async function planOf(
             .map((name) => identity.headers[name] ?? "")
             .filter((value) => value !== identity.variables.user), // which is in most messages
           ...secretsIn(identity.url),
+          ...secretsIn(identity.publishUrl ?? ""),
           ...Object.entries(users.at(0)).flatMap(([column, value]) => (column === "user" ? [] : [value])),
         ]),
       json: args.json === true,
@@ -132,7 +136,7 @@ export async function planOf(
               `${args.token === undefined ? "WS_TOKEN" : "--token"} is in quotes, which are sent as a part of it`,
             ]
           : []),
-        ...overridden(settings, [settings.WS_URL], isGiven),
+        ...overridden(settings, [settings.WS_URL, ...PUBLISH_URL], isGiven),
         ...unhonoured(config).map((name) => `--config ${args.config}: try has no use for ${name}`),
       ],
     };

@@ -22,6 +22,7 @@ import { type Hosted, protocolInK6 } from "./in-k6.ts";
 const NAMES = [
   ...IDENTITY_SETTINGS,
   "SSE_URL",
+  "PUBLISH_URL",
   "USERS",
   "LOGIN_FILE",
   "PROTOCOL",

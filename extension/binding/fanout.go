@@ -41,6 +41,7 @@ func readFanOut(r *reader, subscribers int, q *requests) (*fanout.Options, error
 		Protocol:   readProtocol(r, q),
 		Publishing: readPublisher(r.object("publisher"), subscribers, q),
 	}
+	readPublications(r, q)
 	r.finish()
 	if r.parent.err != nil {
 		return nil, nil
@@ -60,16 +61,39 @@ func readPublisher(r *reader, subscribers int, q *requests) *protocol.Protocol {
 	q.publishers = &offer{}
 	q.publishersFrom = subscribers
 	for _, url := range r.texts("servers") {
-		_, err := q.publishers.addServer(url, r.of, q.variables)
+		s, err := q.publishers.addServer(url, r.of, q.variables)
 		r.fail(err)
+		if err == nil && s.isStream {
+			r.wrong("servers", "URLs of WebSockets", s.origin)
+		}
 	}
-	if got, want := len(q.publishers.paths), len(q.paths); got != want && r.err == nil {
-		r.wrong("servers", fmt.Sprintf("as many URLs as there are servers (%d)", want), got)
+	if len(q.publishers.servers) == 0 && r.err == nil {
+		r.wrong("servers", "at least one URL", "none")
 	}
 	readSubprotocols(r, q.publishers, q.variables)
 	p := readProtocol(r, q)
 	r.finish()
 	return p
+}
+
+// readPublications reads where publications by HTTP go that do not go to their
+// connection's server.
+func readPublications(r *reader, q *requests) {
+	for _, url := range r.texts("publishUrls") {
+		if q.publications == nil {
+			q.publications = &offer{}
+		}
+		s, err := parseServer(url)
+		if err == nil && !s.isStream {
+			err = fmt.Errorf("%s: want http:// or https://", s.origin)
+		}
+		if err == nil {
+			err = q.publications.addPath(s, q.variables)
+		}
+		if err != nil {
+			r.fail(fmt.Errorf("%s.publishUrls: %w", r.of, err))
+		}
+	}
 }
 
 // shardFanOut is a shard's fan-out.
@@ -83,6 +107,9 @@ func newFanOut(e *engine.Engine, state *lib.State, o *options, shard int, checki
 	p, err := newPoster(state, o, "publish.http.path", f.Publishing.PublishHTTP, f.Timeout)
 	if err != nil {
 		return nil, err
+	}
+	if p != nil {
+		p.to = o.request.publications
 	}
 	f.Post = p.poster()
 	f.Plan.Shard = shard

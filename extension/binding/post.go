@@ -30,6 +30,7 @@ type poster struct {
 	servers  []string // their origins
 	spec     *protocol.HTTPSpec
 	path     template // empty for the connection's own
+	to       *offer   // where they go, whatever path says; nil for the connections' servers
 
 	mu      sync.Mutex
 	queues  map[int][]posting // by connection; there while one of its messages is on its way
@@ -215,7 +216,12 @@ func (p *poster) request(i int, message []byte) (*http.Request, error) {
 	if len(p.path) > 0 {
 		path = p.requests.render(p.path, i, percentEncoded)
 	}
-	r, err := http.NewRequest(cmp.Or(p.spec.Method, http.MethodPost), httpOrigin(p.servers[i%len(p.servers)])+path, bytes.NewReader(message))
+	origin := p.servers[i%len(p.servers)]
+	if p.to != nil {
+		at := p.to.at(i)
+		origin, path = p.to.servers[at].origin, p.requests.render(p.to.paths[at], i, percentEncoded)
+	}
+	r, err := http.NewRequest(cmp.Or(p.spec.Method, http.MethodPost), httpOrigin(origin)+path, bytes.NewReader(message))
 	if err != nil {
 		return nil, withoutURL(err)
 	}

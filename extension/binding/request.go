@@ -29,6 +29,7 @@ type requests struct {
 	offer
 	publishers     *offer // of connections that only publish; nil where it is the same
 	publishersFrom int    // the first of them
+	publications   *offer // where those by HTTP go; nil for the connections' servers
 	fields         []field
 	variables      map[string]variable
 	columns        []string     // variables of users and of logins, which a protocol may name
@@ -38,11 +39,22 @@ type requests struct {
 	isHTTP2        bool
 }
 
-// offer is where connections go on their servers, and the subprotocols that they
-// offer there.
+// offer is where connections go, and the subprotocols that they offer there.
 type offer struct {
+	servers   []server
 	paths     []template // by server
 	protocols []template
+}
+
+// at is the number of a connection's server.
+func (o *offer) at(connection int) int { return connection % len(o.servers) }
+
+// origins are the servers without their paths.
+func (o *offer) origins() (urls []string) {
+	for _, s := range o.servers {
+		urls = append(urls, s.origin)
+	}
+	return urls
 }
 
 // addServer takes the path and the query of a server's URL.
@@ -61,7 +73,7 @@ func (o *offer) addPath(s server, known map[string]variable) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", s.origin, err)
 	}
-	o.paths = append(o.paths, t)
+	o.servers, o.paths = append(o.servers, s), append(o.paths, t)
 	return nil
 }
 
@@ -71,6 +83,15 @@ func (q *requests) offerOf(connection int) *offer {
 		return q.publishers
 	}
 	return &q.offer
+}
+
+// elsewhere is for [swarm.Options].
+func (q *requests) elsewhere(connection int) *engine.Endpoint {
+	o := q.offerOf(connection)
+	if o != q.publishers {
+		return nil
+	}
+	return &o.servers[o.at(connection)].endpoint
 }
 
 // field is a header field.
@@ -244,7 +265,7 @@ func try(r *handshake.Request, isStream, isHTTP2 bool) (err error) {
 func (q *requests) fill(connection int, r *handshake.Request) {
 	o := q.offerOf(connection)
 	if r.Path = q.logins.at(connection).path; r.Path == "" {
-		r.Path = q.render(o.paths[connection%len(o.paths)], connection, percentEncoded)
+		r.Path = q.render(o.paths[o.at(connection)], connection, percentEncoded)
 	}
 	r.Protocols = r.Protocols[:0]
 	for _, name := range o.protocols {

@@ -44,6 +44,12 @@ func (s *swarmObject) start(logIn sobek.Value) (*shard, error) {
 	if err := requireRoutes(o.Servers); err != nil {
 		return nil, fmt.Errorf("Swarm.servers: %w", err)
 	}
+	if publishers := s.options.request.publishers; publishers != nil {
+		if err := requireRoutes(publishers.origins()); err != nil {
+			return nil, fmt.Errorf("Swarm.fanOut.publisher.servers: %w", err)
+		}
+		o.Elsewhere = s.options.request.elsewhere
+	}
 	s.options.request.setUserAgent(state.Options.UserAgent.String)
 	if err := s.options.request.check("Swarm"); err != nil {
 		return nil, err

@@ -88,7 +88,11 @@ const UNSENT_BYTES = 524_288;
 /** Everybody reads; some stop while much is published; they read again, and every publication is accounted for. */
 export function backpressure<N extends SettingName>(spec: BackpressureSpec<N>) {
   const { WebSocket } = realtime(spec.name);
-  const withNeeds = { ...spec, settings: ["EXPECT", ...spec.settings] as (N | Needs)[] };
+  const withNeeds = {
+    ...spec,
+    settings: ["EXPECT", ...spec.settings] as (N | Needs)[],
+    publishers: "members" as const,
+  };
   return scenario(withNeeds, BACKPRESSURE_METRICS, (settings, protocol) => {
     const { EXPECT, CONNECT_TIMEOUT, REPLY_TIMEOUT, PAYLOAD_BYTES } = settings as unknown as Settings<Needs>;
     const trial = trialOf(spec.trial(settings as unknown as Settings<N>));

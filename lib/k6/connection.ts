@@ -2,7 +2,7 @@ import type { Identity, Known, LoginFirst } from "../identity.ts";
 import { hasFailed } from "../login/login.ts";
 import type { MetricName } from "../metrics.ts";
 import type { DueTimes } from "../pacing.ts";
-import type { HttpSpec } from "../protocols/index.ts";
+import type { PostSpec } from "../post-request.ts";
 import type { Captured, Conversation, Effect, Protocol, Publication } from "../protocols/protocol.ts";
 import { decodeUtf8 } from "../protocols/utf8.ts";
 import { type ConnectReason, type DropCause, dropCode, type MessageReason } from "../reasons.ts";
@@ -60,6 +60,8 @@ export interface ConnectionOptions extends SocketOptions, Identity {
   readonly record: Record;
   /** Absent: the connection is only held. */
   readonly probing?: Probing;
+  /** Whether it is there to publish alone: deliveries that come to it are nobody's. Default false. */
+  readonly onlyPublishes?: boolean;
   /** Sends none of the protocol's heartbeats. Default false. */
   readonly silent?: boolean;
   /** {@link Connection.lastSeq} of the connection that this one continues; then the protocol's `resume` is sent. */
@@ -310,13 +312,13 @@ export class Connection {
     if (!this.conversation) throw new Error("a publish before the session is ready");
     const { frame } = this.conversation.publish(publication, now());
     const http = this.options.protocol.descriptor.publish?.http;
-    if (http) return this.post(http, frame);
+    if (http) return this.post({ ...http, to: this.options.publishUrl }, frame);
     this.socket!.send(frame);
     return Promise.resolve(true);
   }
 
   /** Sends a message beside the connection. One that the server does not take is an error of its own. */
-  private async post(http: HttpSpec, message: Frame): Promise<boolean> {
+  private async post(http: PostSpec, message: Frame): Promise<boolean> {
     const failure = await this.posts.send(this.options, http, message, this.options.replyTimeout);
     if (failure === undefined) return true;
     const { reason, said } = failure;
@@ -455,7 +457,7 @@ export class Connection {
           );
           break;
         case "delivery":
-          record("ws_deliveries", 1);
+          if (!this.options.onlyPublishes) record("ws_deliveries", 1);
           break;
       }
       this.options.observe?.(effect);

@@ -56,7 +56,8 @@ const ORDERING_METRICS = [
 export function ordering<N extends SettingName = never, O extends OwnSettings = NoSettings>(
   spec: OrderingSpec<N, O>,
 ) {
-  return scenario(spec, ORDERING_METRICS, (settings: Values<N | Needs, O>, protocol) => {
+  const described = { ...spec, publishers: "apart" as const };
+  return scenario(described, ORDERING_METRICS, (settings: Values<N | Needs, O>, protocol) => {
     const { PAYLOAD_BYTES, CONNECT_TIMEOUT, REPLY_TIMEOUT } = settings as unknown as Settings<Needs>;
     const talk = durationsOf<Talk>(spec.talk(settings), "duration", "interval");
     requirePublications(protocol);
@@ -69,6 +70,7 @@ export function ordering<N extends SettingName = never, O extends OwnSettings = 
       load: `${talk.connections} connections${publisher ? " and a publisher for each" : ""} in ${counted(talk.rooms, "room")}, each publishing every ${formatDuration(talk.interval)} for ${formatDuration(talk.duration)}`,
       size: talk.rooms,
       connections: (publisher ? 2 : 1) * talk.connections,
+      publishersApart: publisher !== undefined,
       variables: () => ({ room: "load-test-order-0-check" }),
       duration: ms(talk.duration + timing.drain),
       longest: ms(timing.connect + talk.duration + timing.drain),
@@ -117,6 +119,7 @@ async function driveRoom(
     const connection = new Connection({
       ...identity(index, { room: `load-test-order-${room}-${mark}` }, as),
       protocol: as,
+      onlyPublishes: as !== protocol,
       replyTimeout: drain,
       intended: origin,
       connectBy: ms(origin + connect),

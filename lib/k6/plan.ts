@@ -27,6 +27,8 @@ export interface Plan {
   readonly shards?: number;
   /** The endpoints, where it is not `WS_URL` alone. */
   readonly servers?: readonly string[];
+  /** Whether some of the connections only publish, as {@link Protocol.publisher} or at `PUBLISH_URL`. Default false. */
+  readonly publishersApart?: boolean;
   /** Connections that present themselves, each by the credentials of its number. Default: {@link size}. */
   readonly connections?: number;
   /** Whether the load presents each connection's credentials more than once in any case. Default false. */

@@ -1,7 +1,6 @@
 import http from "k6/http";
 import type { Identity } from "../identity.ts";
-import { type PostFailure, postFailure, postRequest } from "../post-request.ts";
-import type { HttpSpec } from "../protocols/index.ts";
+import { type PostFailure, type PostSpec, postFailure, postRequest } from "../post-request.ts";
 import { proxyForHttp } from "../proxy.ts";
 import type { Frame } from "./socket.ts";
 
@@ -12,7 +11,7 @@ import type { Frame } from "./socket.ts";
  */
 export async function post(
   identity: Identity,
-  spec: HttpSpec,
+  spec: PostSpec,
   message: Frame,
   timeoutMs: number,
 ): Promise<PostFailure | undefined> {

@@ -1,6 +1,5 @@
 import type { Identity } from "../identity.ts";
-import type { PostFailure } from "../post-request.ts";
-import type { HttpSpec } from "../protocols/index.ts";
+import type { PostFailure, PostSpec } from "../post-request.ts";
 import { post } from "./post.ts";
 import type { Frame } from "./socket.ts";
 
@@ -18,7 +17,7 @@ export class Posts {
   /** Sends a message after those before it, and gives what went wrong, as {@link post} does. */
   send(
     identity: Identity,
-    spec: HttpSpec,
+    spec: PostSpec,
     message: Frame,
     timeoutMs: number,
   ): Promise<PostFailure | undefined> {

@@ -72,7 +72,8 @@ const RECONNECT_METRICS = [
 export function reconnect<N extends SettingName = never, O extends OwnSettings = NoSettings>(
   spec: ReconnectSpec<N, O>,
 ) {
-  return scenario(spec, RECONNECT_METRICS, (settings: Values<N | Needs, O>, protocol) => {
+  const described = { ...spec, publishers: "members" as const };
+  return scenario(described, RECONNECT_METRICS, (settings: Values<N | Needs, O>, protocol) => {
     const { PAYLOAD_BYTES, CONNECT_TIMEOUT, REPLY_TIMEOUT } = settings as unknown as Settings<Needs>;
     const given = spec.rooms(settings);
     const rooms: Rooms = {

@@ -1,5 +1,6 @@
 /** What a scenario asks of the protocol. */
 import { deliveriesOf, type Protocol } from "../protocols/index.ts";
+import { PUBLISHERS_APART } from "../publish-url.ts";
 import { SettingsError } from "../settings.ts";
 
 /**
@@ -54,9 +55,6 @@ export function requireDescriptor({ name, inCode }: Protocol, scenario: string):
   );
 }
 
-/** Scenarios whose publishers may have connections of their own. */
-const TAKES_PUBLISHER = ["fan-out", "ordering"] as const;
-
 /**
  * Who publishes and hears of it on one connection has no second one to publish on.
  *
@@ -65,7 +63,7 @@ const TAKES_PUBLISHER = ["fan-out", "ordering"] as const;
 export function requireOneConnection({ name, descriptor }: Protocol, scenario: string): void {
   if (!descriptor.publisher) return;
   throw new SettingsError(
-    `PROTOCOL_FILE: expected a descriptor without "publisher", since publishers of ${scenario} hear deliveries on the same connection, got "${name}" with one; ${TAKES_PUBLISHER.join(", ")} take one`,
+    `PROTOCOL_FILE: expected a descriptor without "publisher", since publishers of ${scenario} hear deliveries on the same connection, got "${name}" with one; ${PUBLISHERS_APART} take one`,
   );
 }
 

@@ -1,6 +1,7 @@
 import type { MetricName, OwnMetrics } from "../metrics.ts";
 import type { Profile, ProfileName } from "../profile.ts";
 import type { Protocol } from "../protocols/index.ts";
+import type { Publishers } from "../publish-url.ts";
 import type { NoSettings, OwnSettings, SettingName, Settings } from "../settings.ts";
 import type { OwnExecutors } from "./executors.ts";
 import type { LoginFunction } from "./login.ts";
@@ -54,6 +55,8 @@ export interface ScenarioSpec<N extends SettingName, O extends OwnSettings = NoS
    * does not take it.
    */
   readonly eventStreams?: "swarm" | "sockets" | "engine-sockets" | "requests";
+  /** Who publishes, and so whether it takes `PUBLISH_URL`. Default: nobody does. */
+  readonly publishers?: Publishers;
   /** Why no check comes before its load. Default: `CHECK` decides. */
   readonly noCheck?: string;
   /** Why no login comes before its connections, in words that go on from its name. Default: one may. */

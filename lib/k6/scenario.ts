@@ -6,13 +6,22 @@ import { COMPRESSION_SETTINGS } from "../compression.ts";
 import { notesOnContract } from "../contract/findings.ts";
 import { notesOnEvents, requireOneWay } from "../event-streams.ts";
 import { HTTP_SETTINGS, notesOnHttp } from "../http-version.ts";
-import { FIRST_ROOM, IDENTITY_SETTINGS, type Identity, identities, tokensIn } from "../identity.ts";
+import {
+  type Endpoint,
+  FIRST_ROOM,
+  IDENTITY_SETTINGS,
+  type Identity,
+  identities,
+  publishersEndpointsOf,
+  tokensIn,
+} from "../identity.ts";
 import { type Own, replacedOptions } from "../k6-overrides.ts";
 import { columnsWith, type LoggedIn, type Login } from "../login/login.ts";
 import { type MetricName, type OwnMetrics, requireOwnNames } from "../metrics.ts";
 import { limitsBeside, limitsOn, together } from "../profile.ts";
 import type { Protocol } from "../protocols/index.ts";
-import { overridden } from "../request.ts";
+import { withPublishersAt } from "../publish-url.ts";
+import { overridden, settingOf } from "../request.ts";
 import { proxiesOf } from "../route.ts";
 import { notesOnScope } from "../scope.ts";
 import {
@@ -76,6 +85,7 @@ const COMMON = [
   "USERS",
   "LOGIN_FILE",
   "SSE_URL",
+  "PUBLISH_URL",
   "PROTOCOL",
   "PROTOCOL_FILE",
   "CONTRACT",
@@ -130,10 +140,12 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
   const login = loginFor(spec as ScenarioSpec<N>, settings, users.columns);
   const given = login?.variables ?? [];
   const columns = columnsWith(users.columns, given);
-  const protocol = protocolFor(
-    settings,
-    columns,
-    spec.protocolOf?.(settings as unknown as Settings<N>) ?? spec.protocol,
+  const { PUBLISH_URL } = settings;
+  const protocol = withPublishersAt(
+    PUBLISH_URL,
+    protocolFor(settings, columns, spec.protocolOf?.(settings as unknown as Settings<N>) ?? spec.protocol),
+    spec.name,
+    spec.publishers,
   );
   if (settings.SSE_URL !== "") requireOneWay(protocol, __ENV.PROTOCOL_FILE ? "PROTOCOL_FILE" : "PROTOCOL");
   const checks = checksOf(settings.CONTRACT, extension);
@@ -143,13 +155,35 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
   offerCompression(settings, stock);
   chooseHttpVersion(settings, stock);
   const endpoints = plan.servers ?? [settings.WS_URL];
-  const network = networkOptions([...endpoints, ...(login?.endpoints ?? [])], settings);
+  const reached = [...new Set([...endpoints, ...PUBLISH_URL])];
+  const network = networkOptions([...reached, ...(login?.endpoints ?? [])], settings);
   const loginTime = (login?.requests ?? 0) * settings.CONNECT_TIMEOUT;
   const variablesOf = plan.variables ?? (() => ({ room: FIRST_ROOM }));
-  const identityAt = (WS_URL: string, as = protocol) =>
-    identities({ ...settings, WS_URL }, as, users, { more: Object.keys(variablesOf(0)), login: given });
-  const plain = identityAt(settings.WS_URL);
-  const publishing = protocol.publisher && identityAt(settings.WS_URL, protocol.publisher);
+  const identityAt = ({ url, setting }: Endpoint, as = protocol) =>
+    identities({ ...settings, WS_URL: url }, as, users, {
+      more: Object.keys(variablesOf(0)),
+      login: given,
+      setting,
+    });
+  const fromUrl = (url: string): Endpoint => ({ url, setting: settingOf(url) });
+  /** How connections to an endpoint present themselves, after a login where there is one. */
+  const presentAt = (at: Endpoint, as = protocol) => {
+    const usual = identityAt(at, as);
+    // A login says where a connection goes in the place of WS_URL, not of PUBLISH_URL.
+    const isFixed = at.setting === "PUBLISH_URL";
+    return (connection: number, variables: { readonly [name: string]: string }): Identity => {
+      const anybody = usual(connection, variables);
+      const known = ({ variables: more, endpoint }: LoggedIn) =>
+        (endpoint === undefined || isFixed ? usual : identityAt(fromUrl(endpoint), as))(connection, {
+          ...variables,
+          ...more,
+        });
+      return logins ? { ...anybody, login: logins.before(connection, anybody.variables, known) } : anybody;
+    };
+  };
+  const plain = presentAt(fromUrl(settings.WS_URL));
+  const publishersAt = protocol.publisher ? publishersEndpointsOf(settings) : [];
+  const publishing = publishersAt.map((at) => presentAt(at, protocol.publisher));
   const shards = plan.shards ?? Math.min(plan.size, MAX_SHARDS);
   const streamed = /sockets/.test(spec.eventStreams ?? "") && settings.SSE_URL !== "" ? STREAM_METRICS : [];
   const { executors = {}, records = [] } = spec;
@@ -170,13 +204,8 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
     connection: number,
     variables: { readonly [name: string]: string },
     as = protocol,
-  ): Identity => {
-    const usual = (as !== protocol && publishing) || plain;
-    const anybody = usual(connection, variables);
-    const known = ({ variables: more, endpoint }: LoggedIn) =>
-      (endpoint === undefined ? usual : identityAt(endpoint, as))(connection, { ...variables, ...more });
-    return logins ? { ...anybody, login: logins.before(connection, anybody.variables, known) } : anybody;
-  };
+  ): Identity =>
+    (as === protocol ? plain : publishing[connection % publishing.length]!)(connection, variables);
   const own = together(spec.floor as Thresholds, plan.limits ?? {});
   const floor = checks ? together(own, limitsBeside(checks.limits, profile)) : own;
   const shared = records.filter((name) => loadNames.includes(name));
@@ -201,6 +230,7 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
   const load = besides === "" ? plan.load : `${plan.load}; beside them ${besides}`;
   const tested: Tested = {
     urls: testedUrls(endpoints),
+    ...(PUBLISH_URL.length > 0 && { publishUrls: testedUrls(PUBLISH_URL) }),
     protocol: protocol.descriptor.name,
     profile: profile ? profileLabel(spec.profile) : null,
     load,
@@ -255,8 +285,11 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
       const replaced = replacedOptions(exec.test.options, replaceable);
       if (replaced) fail(replaced);
       requireShard(shards);
-      console.log(`${spec.name}: ${load}, against ${endpoints.map(redactUrl).join(", ")}`);
-      const proxies = proxiesOf(endpoints, __ENV);
+      const publishersThere = PUBLISH_URL.map(redactUrl).join(", ");
+      console.log(
+        `${spec.name}: ${load}, against ${endpoints.map(redactUrl).join(", ")}${publishersThere && `, publishers at ${publishersThere}`}`,
+      );
+      const proxies = proxiesOf(reached, __ENV);
       if (proxies.length > 0) console.log(`connections go by ${proxies.join(", ")}`);
       const idle = unread(read, __ENV);
       for (const name of secretsInQuotes(read, __ENV))
@@ -265,19 +298,25 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
       for (const note of strangeNotes(strange())) console.warn(note);
       const hasToken = tokensIn(settings, users);
       const isGiven = { token: hasToken && (__ENV.WS_TOKEN !== undefined || users.length > 0) };
-      for (const sentence of overridden(settings, endpoints, isGiven)) console.warn(sentence);
+      for (const sentence of overridden(settings, reached, isGiven)) console.warn(sentence);
+      const targets = [
+        ...endpoints.map((url) => ({ at: fromUrl(url), as: protocol, isPublishers: false })),
+        ...(plan.publishersApart ? publishersAt : []).map((at) => ({
+          ...{ at, as: protocol.publisher!, isPublishers: true },
+        })),
+      ];
       const check =
         spec.noCheck !== undefined
           ? { skipped: spec.noCheck }
           : decideCheck(settings.CHECK, {
               connections: plan.connections ?? plan.size,
               reused: plan.reusesCredentials ?? false,
-              endpoints: endpoints.length,
+              endpoints: targets.length,
               users: users.length,
               hasCredentials:
                 (hasToken && !login) ||
                 Object.keys(settings.HEADERS).length > 0 ||
-                endpoints.some((url) => url.includes("?")),
+                targets.some(({ at }) => at.url.includes("?")),
               isPart: isLaterPart(),
             });
       // The summary takes this for the sign that the setup was done.
@@ -294,13 +333,16 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
       const secret = ["token", ...users.columns, ...given].filter((name) => name !== "user");
       const hidden = Object.fromEntries(secret.map((name) => [name, "***"]));
       const requests = check.as.map((connection, i) => {
-        const at = identityAt(endpoints[i]!);
+        const { at, as, isPublishers } = targets[i]!;
         const variables = { vu: String((connection % shards) + 1), ...variablesOf(connection) };
-        const shown = redactUrl(at(connection, { ...variables, ...hidden }).url);
-        return { ...(logins ? identity(connection, variables) : at(connection, variables)), shown };
+        const shown = redactUrl(identityAt(at, as)(connection, { ...variables, ...hidden }).url);
+        return { ...presentAt(at, as)(connection, variables), shown, isPublishers };
       });
       const ask = (known: readonly Asked[]) =>
-        requireUpgrades(known, settings.CONNECT_TIMEOUT, record, accepted, plan.connect);
+        requireUpgrades(known, settings.CONNECT_TIMEOUT, record, accepted, {
+          connect: plan.connect,
+          publishUrls: protocol.publisher ? [] : PUBLISH_URL,
+        });
       if (logins) {
         logins.isLoad = false;
         afterLogins(requests, ask);

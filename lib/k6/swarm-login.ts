@@ -14,6 +14,7 @@ export const LOGINS_AT_ONCE = 1_000;
  *
  * @param variablesOf the scenario's variables of a connection
  * @param publishersFrom the first connection that only publishes
+ * @param publishElsewhere whether publishers go where `PUBLISH_URL` says, whatever the login does
  * @param renews whether the protocol can renew the token of an open connection
  */
 export function loginsOf(
@@ -21,13 +22,15 @@ export function loginsOf(
   { variables: names, givesEndpoint }: Login,
   variablesOf: (connection: number) => Readonly<Record<string, string>>,
   publishersFrom: number,
+  publishElsewhere: boolean,
   renews: boolean,
 ): LogIn {
   return async (connection, lateMs) => {
+    const isPublisher = connection >= publishersFrom;
     const { login } = shard.identity(
       connection,
       variablesOf(connection),
-      connection < publishersFrom ? undefined : shard.protocol.publisher,
+      isPublisher ? shard.protocol.publisher : undefined,
     );
     const known = await login!.take(ms(now() - lateMs));
     if (hasFailed(known)) return undefined;
@@ -36,7 +39,7 @@ export function loginsOf(
     const inMs = (at: Ms | undefined) => Math.max(1, at! - from);
     return {
       values: names.map((name) => identity.variables[name] ?? ""),
-      ...(givesEndpoint && { url: identity.url }),
+      ...(givesEndpoint && !(isPublisher && publishElsewhere) && { url: identity.url }),
       ...(renews && renewAt !== undefined && { renewInMs: inMs(renewAt), endsInMs: inMs(expiresAt) }),
     };
   };

@@ -1,7 +1,13 @@
 import { type CompressionSettings, compressionOf } from "../compression.ts";
 import { counted } from "../counted.ts";
 import { type HttpSettings, httpVersionOf } from "../http-version.ts";
-import { endpointsOf, handshakeTemplate, type IdentitySettings } from "../identity.ts";
+import {
+  type Endpoint,
+  endpointsOf,
+  handshakeTemplate,
+  type IdentitySettings,
+  publishersEndpointsOf,
+} from "../identity.ts";
 import type { MetricName } from "../metrics.ts";
 import { notesOnTimes } from "../notes.ts";
 import type { Backoff } from "../pacing.ts";
@@ -196,6 +202,7 @@ export function swarm<N extends SettingName>(spec: SwarmSpec<N>) {
     ...spec,
     settings: [...NEEDS, ...spec.settings] as (N | Needs)[],
     extension,
+    ...(spec.fanOut && !spec.beside && { publishers: "apart" as const }),
   };
 
   return scenario(withNeeds, SWARM_METRICS, (settings, protocol, users, checks, login) => {
@@ -205,6 +212,7 @@ export function swarm<N extends SettingName>(spec: SwarmSpec<N>) {
       AUTH,
       WS_URL,
       SERVERS,
+      PUBLISH_URL,
       CONNECT_TIMEOUT,
       SHARDS,
       SOURCE_IPS,
@@ -213,19 +221,25 @@ export function swarm<N extends SettingName>(spec: SwarmSpec<N>) {
       MESSAGES_PER_SECOND,
       MESSAGE_BYTES,
       BUFFERED_BYTES,
-    } = settings as unknown as Settings<Needs | "AUTH" | "WS_URL" | "MESSAGE_BYTES" | "BUFFERED_BYTES">;
+    } = settings as unknown as Settings<
+      Needs | "AUTH" | "WS_URL" | "PUBLISH_URL" | "MESSAGE_BYTES" | "BUFFERED_BYTES"
+    >;
     const own = spec.variables(settings as Settings<N>);
-    const handshakeOf = (as: Protocol) =>
+    const handshakeOf = (as: Protocol, endpoints: readonly Endpoint[]) =>
       handshakeTemplate(
         settings as unknown as IdentitySettings & Settings<"SERVERS">,
         as,
         users,
         Object.keys(own),
         login?.variables,
+        endpoints,
       );
-    const { variables, authenticate, ...handshake } = handshakeOf(protocol);
+    const endpoints = endpointsOf({ WS_URL, SERVERS });
+    const { variables, authenticate, publishUrls, ...handshake } = handshakeOf(protocol, endpoints);
     const descriptor = subscriberOf(protocol.descriptor);
-    const publishing = protocol.publisher && handshakeOf(protocol.publisher);
+    const publishing =
+      protocol.publisher &&
+      handshakeOf(protocol.publisher, publishersEndpointsOf({ WS_URL, SERVERS, PUBLISH_URL }));
     const publisher = publishing && {
       protocol: protocol.publisher!.descriptor,
       servers: publishing.servers,
@@ -236,7 +250,15 @@ export function swarm<N extends SettingName>(spec: SwarmSpec<N>) {
         Object.entries(own).map(([name, value]) => [name, valueFor(value, connection)] as const),
       );
     const logIn = (shard: Shard, publishersFrom: number) =>
-      login && loginsOf(shard, login, variablesOf, publishersFrom, protocol.descriptor.refresh !== undefined);
+      login &&
+      loginsOf(
+        shard,
+        login,
+        variablesOf,
+        publishersFrom,
+        publishing !== undefined && PUBLISH_URL.length > 0,
+        protocol.descriptor.refresh !== undefined,
+      );
 
     /** One load, as the settings state it. */
     const loadOf = (stated: Settings<N>, size?: number) => {
@@ -251,6 +273,11 @@ export function swarm<N extends SettingName>(spec: SwarmSpec<N>) {
         );
       }
       if (fanOut) requireWholeRooms(load, fanOut, SHARDS);
+      if (fanOut?.publishers === 0 && PUBLISH_URL.length > 0) {
+        throw new SettingsError(
+          "PUBLISH_URL: expected none with PUBLISHERS=0, since nobody publishes, got one",
+        );
+      }
       if (probing) {
         requireProbe(protocol);
         requireTimeForProbes(load, probing);
@@ -294,6 +321,7 @@ export function swarm<N extends SettingName>(spec: SwarmSpec<N>) {
           fanOut: {
             protocol: descriptor,
             ...(publisher && fanOut.publishers > 0 && { publisher }),
+            ...(publishUrls.length > 0 && { publishUrls }),
             authenticate,
             rooms: fanOut.rooms,
             publishers: fanOut.publishers,
@@ -321,6 +349,7 @@ export function swarm<N extends SettingName>(spec: SwarmSpec<N>) {
       return {
         size: size ?? load.connections,
         connections: load.connections + (fanOut?.publishers ?? 0),
+        publishersApart: publisher !== undefined && (fanOut?.publishers ?? 0) > 0,
         pace: load.pace,
         load: `${load.connections} connections, ${describePace(load)}, ${describeHold(load, fanOut, probing)}`,
         metrics: [
@@ -368,7 +397,8 @@ export function swarm<N extends SettingName>(spec: SwarmSpec<N>) {
       // Who could not join is due nothing: what the others had would pass for all.
       ...(spec.fanOut && { limits: { "ws_message_errors{reason:session}": ["count==0"] } }),
       shards: SHARDS,
-      servers: endpointsOf({ WS_URL, SERVERS }).map(({ url }) => url),
+      servers: endpoints.map(({ url }) => url),
+      publishersApart: first.publishersApart,
       duration: ms(tried.reduce((sum, { duration }) => sum + duration, 0)),
       longest: ms(tried.reduce((sum, { longest }) => sum + longest, stepGap) + (beside?.drain ?? 0)),
       drive: first.drive,

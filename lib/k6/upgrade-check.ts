@@ -3,10 +3,12 @@ import http from "k6/http";
 import ws from "k6/ws";
 import type { Identity, Known } from "../identity.ts";
 import { hasFailed } from "../login/login.ts";
-import { type ConnectReason, connectReason } from "../reasons.ts";
+import { forwardedRefusal, proxyForHttp } from "../proxy.ts";
+import { type ConnectReason, connectReason, isProxyReason } from "../reasons.ts";
 import type { UpgradeRequest } from "../request.ts";
-import { describeFailure } from "../route.ts";
+import { describeFailure, proxiesOf } from "../route.ts";
 import { type Ms, ms } from "../units.ts";
+import { originOf } from "../url.ts";
 import { callAt, now } from "./clock.ts";
 import type { Record } from "./recorder.ts";
 import { onStockSockets, Socket, type SocketOptions } from "./socket.ts";
@@ -18,6 +20,16 @@ const CLOSE_WITHIN = ms(500);
 export interface Asked extends UpgradeRequest {
   /** Its URL without what may be secret. */
   readonly shown: string;
+  /** Whether connections that go there only publish. */
+  readonly isPublishers?: boolean;
+}
+
+/** What else there is to ask, and how. */
+export interface AskOptions {
+  /** Makes the load's sockets, if not `k6/websockets` makes them. */
+  readonly connect?: SocketOptions["connect"] | undefined;
+  /** The URLs of publications by HTTP that go to no connection's server: any answer will do. */
+  readonly publishUrls?: readonly string[];
 }
 
 /**
@@ -27,23 +39,31 @@ export interface Asked extends UpgradeRequest {
  *
  * @param within how long each may take
  * @param accepted called once all have accepted; never if the run is interrupted before
- * @param connect makes the load's sockets, if not `k6/websockets` makes them
  */
 export function requireUpgrades(
   requests: readonly Asked[],
   within: Ms,
   record: Record,
   accepted: () => void,
-  connect?: SocketOptions["connect"],
+  { connect, publishUrls = [] }: AskOptions = {},
 ): void {
   const refusals: Refusal[] = [];
-  let waiting = requests.length;
+  const origins = [...new Set(publishUrls.map(originOf))];
+  let waiting = requests.length + origins.length;
   const done = () => {
     waiting--;
     if (waiting > 0) return;
     if (refusals.length === 0) accepted();
     else tell(refusals, within, record, onStockSockets && connect === undefined);
   };
+  for (const origin of origins) {
+    void unanswered(origin, within).then((said) =>
+      callAt(now(), () => {
+        if (said !== undefined) refusals.push(said);
+        done();
+      }),
+    );
+  }
   for (const request of requests) {
     const options = {
       ...request,
@@ -69,22 +89,26 @@ export function requireUpgrades(
 
 /** Logs each in, then asks. Otherwise fails the setup, past any promise. */
 export function afterLogins(
-  requests: readonly (Identity & { readonly shown: string })[],
+  requests: readonly (Identity & Pick<Asked, "shown" | "isPublishers">)[],
   ask: (known: readonly Asked[]) => void,
 ): void {
-  const all = requests.map(async ({ login, shown }) => ({ shown, known: await login!.take(now()) }));
+  const all = requests.map(async ({ login, shown, isPublishers = false }) => ({
+    asked: { shown, isPublishers },
+    known: await login!.take(now()),
+  }));
   void Promise.all(all).then((results) =>
     callAt(now(), () => {
       const refused = results.map(({ known }) => known).find(hasFailed);
       if (refused)
         fail(`expected a login before the load to succeed, got ${refused.reason}: ${refused.said}`);
-      ask(results.map(({ known, shown }) => ({ ...(known as Known).identity, shown })));
+      ask(results.map(({ known, asked }) => ({ ...(known as Known).identity, ...asked })));
     }),
   );
 }
 
 interface Refusal {
-  readonly request: Asked;
+  /** The request; of one by HTTP, what it was sent to. */
+  readonly request: Asked | string;
   readonly reason: ConnectReason;
   /** What the socket said. */
   readonly error: string;
@@ -92,11 +116,32 @@ interface Refusal {
 
 function tell(refusals: readonly Refusal[], within: Ms, record: Record, hidesStatus: boolean): never {
   const told = refusals.map(({ request, reason, error }) => {
+    if (typeof request === "string") {
+      record("ws_connect_failures", 1, { reason });
+      const by = isProxyReason(reason) ? ` from ${proxiesOf([request], __ENV).join()}` : "";
+      return `expected ${request}, where publications go, to answer HTTP, got ${describe(reason, error, within)}${by}`;
+    }
     const got = hidesStatus && reason === "http_rejected" ? askAgain(request) : error;
     record("ws_connect_failures", 1, { reason: connectReasonOf(reason, got) });
-    return `${describeFailure(request.shown, reason, describe(reason, got, within), __ENV)}${hintOf(request, got)}`;
+    return `${describeFailure(request.shown, reason, describe(reason, got, within), __ENV)}${request.isPublishers ? ", where publishers connect" : ""}${hintOf(request, got)}`;
   });
   return fail(told.join("; "));
+}
+
+/** Asks a server for anything by HTTP, with no credentials, and gives the fault where no answer comes. */
+async function unanswered(origin: string, within: Ms): Promise<Refusal | undefined> {
+  const proxy = proxyForHttp(origin, __ENV);
+  const { status, error } = await http
+    .asyncRequest("HEAD", `${origin}/`, null, {
+      jar: new http.CookieJar(),
+      redirects: 0,
+      timeout: within,
+      responseCallback: http.expectedStatuses({ min: 100, max: 599 }),
+    })
+    .catch((error) => ({ status: 0, error: String(error) }));
+  if (status === 0) return { request: origin, reason: connectReason(error, proxy !== undefined), error };
+  const reason = forwardedRefusal(proxy, origin, status);
+  return reason && { request: origin, reason, error: `http_${status}` };
 }
 
 /** What an endpoint did, by what its socket said. */

@@ -12,6 +12,12 @@ export const TestedSchema = v.pipe(
       v.array(text),
       v.description("The endpoints, without user, password and query, where tokens travel."),
     ),
+    publishUrls: v.exactOptional(
+      v.pipe(
+        v.array(text),
+        v.description("The endpoints of publishers that have their own, or of publications by HTTP."),
+      ),
+    ),
     protocol: v.pipe(text, v.description("The name of the protocol's descriptor.")),
     profile: v.pipe(
       v.nullable(text),
@@ -52,7 +58,14 @@ export const TESTED_VARIABLE = "TESTED";
 export const HOST_VARIABLE = "K6_REALTIME_HOST";
 
 /** Settings that say where to put files, or that stand in a field of their own. */
-const ELSEWHERE: readonly SettingName[] = ["RESULTS_DIR", "K6_VERSION", "WS_URL", "SERVERS", "PROFILE"];
+const ELSEWHERE: readonly SettingName[] = [
+  "RESULTS_DIR",
+  "K6_VERSION",
+  "WS_URL",
+  "SERVERS",
+  "PUBLISH_URL",
+  "PROFILE",
+];
 
 /** The given ones of the settings that a scenario reads, by name; a secret's value is not among them. */
 export function givenSettings(
@@ -88,13 +101,21 @@ export function parseTested(json: string | undefined): Tested | undefined {
 const MOST_NAMED = 3;
 
 /** Two sentences: the target of the test, and its settings. */
-export function describeTested({ urls, protocol, profile, load, settings, host }: Tested): string[] {
-  const more = urls.length - MOST_NAMED;
-  const named = [...urls.slice(0, MOST_NAMED), ...(more > 0 ? [`${more} more`] : [])].join(", ");
+export function describeTested(tested: Tested): string[] {
+  const { urls, publishUrls = [], protocol, profile, load, settings, host } = tested;
+  const named = [
+    someOf(urls),
+    ...(publishUrls.length > 0 ? [`publishers at ${someOf(publishUrls)}`] : []),
+  ].join(", ");
   const limits = profile === null ? "the scenario's own limits" : `profile ${profile}`;
   const given = Object.entries(settings).map(([name, value]) => `${name}=${value}`);
   return [
     `${named}: ${load}; protocol ${protocol}, ${limits}${host === undefined ? "" : `; from ${host}`}`,
     ...(given.length > 0 ? [`settings given: ${given.join(" ")}`] : []),
   ];
+}
+
+function someOf(urls: readonly string[]): string {
+  const more = urls.length - MOST_NAMED;
+  return [...urls.slice(0, MOST_NAMED), ...(more > 0 ? [`${more} more`] : [])].join(", ");
 }

@@ -162,6 +162,8 @@ const asks: [sentence: string, scenario: string, env: Record<string, string>, co
     6,
   ],
   ["a page brings three beside the subscribers", "browser-chat", { BROWSERS: "2", ROOMS: "1" }, 12],
+  ["publishers elsewhere have connections of their own", "ordering", { PUBLISH_URL: "ws://b" }, 10],
+  ["publications by HTTP have none", "ordering", { PUBLISH_URL: "http://b" }, 5],
   ["STEPS changes nothing where nothing grows", "chat-soak", { STEPS: "10,500" }, 5],
   ["arrivals hold as many as come in while one stays", "connect", { RATE: "200", HOLD: "3s" }, 600],
 ];

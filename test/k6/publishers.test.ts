@@ -31,7 +31,8 @@ describe("publishers on another path", { concurrency: 3 }, () => {
       const env = { ...load, WS_URL: url, WS_TOKEN: "", PROTOCOL_FILE, REPLY_TIMEOUT: "5s" };
       const { code, stderr, summary } = await runK6(t, { scenario, ...more, env });
       assert.deepEqual([code, summary?.verdict, seen.offences], [0, "pass", []], stderr);
-      assert.deepEqual([seen.subscribers, seen.publishers], [load.CONNECTIONS, publishers]);
+      // The check before the load connects as a publisher, too.
+      assert.deepEqual([seen.subscribers, seen.publishers], [load.CONNECTIONS, publishers + 1]);
       assert.ok(seen.published > 50, JSON.stringify(seen));
       const of = (series: string) => count(summary!, series);
       assert.deepEqual(
@@ -59,7 +60,7 @@ describe("publishers on another path", { concurrency: 3 }, () => {
     };
     const { stderr, summary } = await runK6(t, { scenario: "fan-out", k6: OUR_K6, env });
     assert.deepEqual([summary?.verdict, seen.offences], ["pass", []], stderr);
-    assert.deepEqual([seen.subscribers, seen.publishers], [6, 2]);
+    assert.deepEqual([seen.subscribers, seen.publishers], [6, 3]);
     assert.ok(seen.published > 10);
     assert.equal(count(summary!, "ws_deliveries"), seen.delivered);
   });

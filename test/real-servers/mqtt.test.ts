@@ -132,8 +132,8 @@ describe("MQTT 5 with QoS 1 on mosquitto", () => {
   const run = (t: TestContext, url: string, command: K6Command) => runExample(t, "mqtt-5", url, command);
 
   /** Fails in continuous integration, where mosquitto is to be installed. */
-  const broker = async (t: TestContext) => {
-    const found = await mosquitto(t);
+  const broker = async (t: TestContext, publishersApart = false) => {
+    const found = await mosquitto(t, { publishersApart });
     if (found) return found;
     assert.ok(!process.env.CI, "mosquitto is not installed");
     t.skip("mosquitto is not installed");
@@ -170,4 +170,39 @@ describe("MQTT 5 with QoS 1 on mosquitto", () => {
     );
     assert.equal(seen.deliveriesAcknowledged, seen.delivered);
   });
+
+  for (const [scenario, load, publishers] of [
+    ["fan-out", FAN_OUT, 2],
+    [
+      "ordering",
+      {
+        CONNECTIONS: 6,
+        ROOMS: 2,
+        DURATION: "1s",
+        MESSAGE_INTERVAL: "50ms",
+        REPLY_TIMEOUT: "10s",
+        WS_TOKEN: "",
+      },
+      6,
+    ],
+  ] as const) {
+    test(`${scenario}: publishers are at a second listener, since nobody may publish at the first`, async (t) => {
+      const found = await broker(t, true);
+      if (!found) return;
+      const k6 = scenario === "fan-out" ? { k6: OUR_K6 } : {};
+      const env = { ...load, PUBLISH_URL: found.publishUrl };
+      const { code, verdict, stderr, of } = await run(t, found.url, { scenario, ...k6, env });
+      assert.deepEqual({ code, verdict }, { code: 0, verdict: "pass" }, stderr);
+      const seen = await found.counts();
+      const each = load.CONNECTIONS / load.ROOMS;
+      assert.ok(seen.published > 20, JSON.stringify(seen));
+      assert.deepEqual(
+        [of("ws_sessions_opened"), of("ws_publications"), of("ws_deliveries"), of("ws_messages_lost")],
+        [load.CONNECTIONS + publishers, seen.published, each * seen.published, 0],
+      );
+      // Publishers subscribe too, and have copies that are nobody's.
+      assert.equal(seen.delivered, (each + publishers / load.ROOMS) * seen.published);
+      assert.equal(seen.denied, 0);
+    });
+  }
 });

@@ -71,6 +71,7 @@ export async function mosquittoIn(folder: string, ...settings: readonly string[]
   await writeFile(
     config,
     [
+      "per_listener_settings true",
       `listener 0 ${join(folder, "socket")}`, // without one that is no WebSocket it does not start
       ...[`listener ${port} 127.0.0.1`, "protocol websockets", "socket_domain ipv4", "allow_anonymous true"],
       ...["log_dest stderr", "persistence false", "max_queued_messages 0", "user root", ...settings],
@@ -81,9 +82,24 @@ export async function mosquittoIn(folder: string, ...settings: readonly string[]
   return { args: ["-c", config], env, readyWhen, url: `ws://127.0.0.1:${port}` };
 }
 
-/** Mosquitto, of which its own log tells what it did. Undefined where it is not installed. */
-export async function mosquitto(t: Cleanup & Parameters<typeof temporaryDirectory>[0]) {
-  const { args, env, readyWhen, url } = await mosquittoIn(await temporaryDirectory(t), "log_type all");
+/**
+ * Mosquitto, of which its own log tells what it did, with a second listener: nobody may publish at `url`, if
+ * `publishersApart`. Undefined where it is not installed.
+ */
+export async function mosquitto(
+  t: Cleanup & Parameters<typeof temporaryDirectory>[0],
+  { publishersApart = false } = {},
+) {
+  const folder = await temporaryDirectory(t);
+  const onlyReads = join(folder, "acl");
+  await writeFile(onlyReads, "topic read rooms/#\n");
+  const port = await freePort();
+  const { args, env, readyWhen, url } = await mosquittoIn(
+    folder,
+    "log_type all",
+    ...(publishersApart ? [`acl_file ${onlyReads}`] : []),
+    ...[`listener ${port} 127.0.0.1`, "protocol websockets", "socket_domain ipv4", "allow_anonymous true"],
+  );
   const broker = spawn("mosquitto", args, { stdio: ["ignore", "ignore", "pipe"], env });
   t.after(() => broker.kill());
   if (!(await started(broker))) return undefined;
@@ -107,11 +123,12 @@ export async function mosquitto(t: Cleanup & Parameters<typeof temporaryDirector
       probes: lines(/Received PUBLISH from .*'users\//g),
       acknowledged: lines(/Sending PUBACK to/g),
       published: lines(/Received PUBLISH from .*'rooms\//g),
+      denied: lines(/Denied PUBLISH from/g),
       delivered: lines(/Sending PUBLISH to .*'rooms\//g),
       deliveriesAcknowledged: lines(/Received PUBACK from/g),
     };
   };
-  return { url, counts };
+  return { url, publishUrl: `ws://127.0.0.1:${port}`, counts };
 }
 
 const started = (child: ChildProcess): Promise<boolean> =>

@@ -30,6 +30,9 @@ type Options struct {
 	// Servers are the URLs, taken in turn: ws and wss, or http and https for event
 	// streams. At least one.
 	Servers []string
+	// Elsewhere is where connection i goes instead of to its server, nil for there. It is
+	// called on a loop's goroutine. What a login says comes before. Default: nil for all.
+	Elsewhere func(i int) *engine.Endpoint
 	// Connections is how many there are to be, of all shards together. At
 	// least one.
 	Connections int

@@ -149,6 +149,9 @@ func (sh *share) dial(s *session, due clock.Time, elsewhere *engine.Endpoint) {
 	if s.handler != nil {
 		d.Receiver = s.handler
 	}
+	if elsewhere == nil && o.Elsewhere != nil {
+		elsewhere = o.Elsewhere(int(s.index))
+	}
 	if elsewhere != nil {
 		d.Endpoint = *elsewhere
 	}
