@@ -41,6 +41,8 @@ export function judge(evidence: Evidence): { verdict: Verdict; reason: string } 
   const slow = whyGeneratorBound(evidence);
   const broken = evidence.thresholds.filter((limit) => !limit.ok && !whyUnjudged(limit, evidence.metrics));
   if (slow) return { verdict: "generator-bound", reason: [slow, ...brokenBeside(broken)].join("; ") };
+  const unasked = whyUnasked(evidence, broken);
+  if (unasked) return { verdict: "incomplete", reason: unasked };
   if (broken.length > 0) return { verdict: "fail", reason: describeBroken(broken) };
   const { unjudged = [] } = evidence;
   if (unjudged.length > 0) {
@@ -116,6 +118,19 @@ function whyIncomplete({ setupDone, refusal, metrics }: Evidence): string | unde
     return `the server's clock is not this machine's: ${ahead} deliveries are stamped later than they came, and nothing else tells when they were published`;
   }
   return undefined;
+}
+
+/**
+ * Why there are no replies where nothing was asked: sessions became ready so late that their probes were no longer due.
+ * Undefined where that is not so, or another limit tells more.
+ */
+function whyUnasked({ metrics }: Evidence, broken: readonly ThresholdSummary[]): string | undefined {
+  const measured = broken.filter(({ value }) => value !== null);
+  if (measured.length === 0 || measured.some(({ metric }) => metric !== "ws_replies")) return undefined;
+  const wereReady = countOf(metrics.ws_sessions_opened) > 0;
+  const neverReady = countOf(metrics.ws_message_errors?.by?.reason?.session) > 0;
+  if (!wereReady || neverReady || !metrics.ws_probes || countOf(metrics.ws_probes) > 0) return undefined;
+  return "no probe fell due: no session was ready as long as REPLY_TIMEOUT before its end. Make SESSION and DURATION longer; ws_connect_latency_ms says how long connecting took";
 }
 
 /** Why limits that held say little: most of the connections were not there. Undefined where that is not so. */

@@ -38,8 +38,8 @@ const descriptor = {
   reply: [{ name: "echo", match: "id", id: "/id" }],
 };
 const SOAK = {
-  ...{ CONNECTIONS: 2, RAMP: "0s", DURATION: "3s", RAMP_DOWN: "0s" },
-  ...{ SESSION: "3s", PROBE_INTERVAL: "100ms" },
+  ...{ CONNECTIONS: 2, RAMP: "0s", DURATION: "6s", RAMP_DOWN: "0s" },
+  ...{ SESSION: "20s", PROBE_INTERVAL: "100ms" },
 };
 
 describe("messages in pieces", { concurrency: 3 }, () => {
@@ -57,7 +57,7 @@ describe("messages in pieces", { concurrency: 3 }, () => {
           WS_URL: url,
           PROTOCOL_FILE: file,
           WS_TOKEN: "",
-          REPLY_TIMEOUT: "1s",
+          REPLY_TIMEOUT: "4s",
           PAYLOAD_BYTES: 0,
         };
         const { summary, stderr } = await runK6(t, { scenario, k6, env: { ...given, ...env, ...limit } });

@@ -40,11 +40,11 @@ const rows: Record<string, Row> = {
     env: {
       CONNECTIONS: 4,
       RAMP: "200ms",
-      DURATION: "3s",
+      DURATION: "6s",
       RAMP_DOWN: "200ms",
       SESSION: "20s",
       PROBE_INTERVAL: "200ms",
-      REPLY_TIMEOUT: "1s",
+      REPLY_TIMEOUT: "4s",
     },
     counts: ({ repliesSent }) => ({
       ws_sessions_opened: 4,

@@ -193,7 +193,7 @@ test("a server that refuses publications is named", async (t) => {
     ROOMS: 1,
     PUBLISH_RATE: 5,
     DURATION: "1s",
-    REPLY_TIMEOUT: "1s",
+    REPLY_TIMEOUT: "8s",
   });
   assert.notEqual(code, 0);
   assert.equal(count(summary, "ws_message_errors{reason:error_reply}"), 5);

@@ -53,10 +53,10 @@ describe("a load over HTTP/2 is what the server counts", () => {
         ...TWO,
         CONNECTIONS: 6,
         RAMP: "0s",
-        DURATION: "2s",
+        DURATION: "6s",
         RAMP_DOWN: "0s",
         PROBE_INTERVAL: "500ms",
-        REPLY_TIMEOUT: "1s",
+        REPLY_TIMEOUT: "4s",
       },
     });
     assert.ok(summary, stderr);

@@ -17,11 +17,11 @@ import { type InfluxServer, type Major, startInflux } from "./servers.ts";
 const SETTINGS = {
   CONNECTIONS: "10",
   RAMP: "500ms",
-  DURATION: "3s",
+  DURATION: "6s",
   RAMP_DOWN: "500ms",
-  SESSION: "3s",
+  SESSION: "20s",
   PROBE_INTERVAL: "100ms",
-  REPLY_TIMEOUT: "1s",
+  REPLY_TIMEOUT: "4s",
   WS_TOKEN: DEFAULTS.WS_TOKEN.default,
   PROFILE: join(import.meta.dirname, "../k6/patient-profile.json"),
 };
@@ -122,7 +122,7 @@ test("what is stored beside the series of a run is no part of the recording that
     scenario: "fan-out",
     env: {
       ...{ WS_URL: `${server.url}/ws/chat`, STEPS: "10,20", RATE: 1_000, ROOMS: 1, PUBLISH_RATE: 10 },
-      ...{ DURATION: "1s", REPLY_TIMEOUT: "1s" },
+      ...{ DURATION: "1s", REPLY_TIMEOUT: "30s" },
     },
     processEnv: influx.env,
     args: ["--out", `realtime-influxdb=${influx.out}`, "--tag", "testid=steps"],

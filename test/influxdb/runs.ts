@@ -44,7 +44,7 @@ export const RUNS: readonly {
   {
     name: "fan-out that loses deliveries",
     scenario: "fan-out",
-    env: { CONNECTIONS: 50, RATE: 200, ROOMS: 1, PUBLISH_RATE: 5, DURATION: "4s", REPLY_TIMEOUT: "1s" },
+    env: { CONNECTIONS: 50, RATE: 200, ROOMS: 1, PUBLISH_RATE: 5, DURATION: "4s", REPLY_TIMEOUT: "8s" },
     faults: { loseDeliveries: { every: 50 } },
     limits: { ws_delivery_success_rate: ["rate>0.995"] },
     verdict: "fail",

@@ -23,6 +23,15 @@ export interface Row {
 
 export const noStrangeMessage = { ws_message_errors: 0, ws_messages_duplicated: 0, ws_messages_late: 0 };
 
+/**
+ * How many sessions `clients` that come back again and again have opened, by what the server opened: all but the
+ * set-up's, and no more than one of each client on its way when the run ended.
+ */
+export function openedOf(clients: number, connectionsOpened: number, of: (series: string) => number): number {
+  const most = connectionsOpened - 1;
+  return Math.min(Math.max(of("ws_sessions_opened"), most - clients), most);
+}
+
 /** The variables that name the row's files, once they are written, and a profile that forgives nothing. */
 export async function filesOf(t: TestContext, { files = {} }: Row): Promise<Record<string, string>> {
   const directory = await temporaryDirectory(t);

@@ -22,7 +22,6 @@ const SHORT = {
   DURATION: "4s",
   PAGE_INTERVAL: "800ms",
   REPLY_TIMEOUT: "10s",
-  CONNECT_TIMEOUT: "30s",
 };
 
 /** Above every time that the machine takes by itself where nothing is planted. */

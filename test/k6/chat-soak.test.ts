@@ -19,7 +19,6 @@ const SHORT = {
   SESSION: "6s",
   PROBE_INTERVAL: "100ms",
   REPLY_TIMEOUT: "4s",
-  CONNECT_TIMEOUT: "30s",
 };
 
 async function soak(

@@ -299,7 +299,7 @@ describe("handshake: a case that was not tried is no answer", () => {
     });
     const { summary, stderr } = await runK6(t, {
       scenario: "handshake",
-      env: { PROFILE: "", WS_URL, CONNECT_TIMEOUT: "30s" },
+      env: { PROFILE: "", WS_URL },
       onStart: (k6) => {
         interrupt = () => k6.kill("SIGINT");
       },

@@ -19,6 +19,8 @@ export interface LoginCounts {
   /** Tokens that came in messages of the protocol. */
   renewed: number;
   echoes: number;
+  /** Connections cut off after their last echo. */
+  cuts: number;
 }
 
 export interface LoginServer {
@@ -48,6 +50,7 @@ export async function loginServer(t: Cleanup, options: LoginServerOptions = {}):
     unseated: 0,
     renewed: 0,
     echoes: 0,
+    cuts: 0,
   };
   const tokens = new Set<string>();
   const seats = new Map<string, { readonly user: string; readonly sid: string }>();
@@ -121,7 +124,9 @@ export async function loginServer(t: Cleanup, options: LoginServerOptions = {}):
         }
         counts.echoes++;
         opened.send(String(data));
-        if (++echoes === cutAfter) opened.terminate();
+        if (++echoes !== cutAfter) return;
+        counts.cuts++;
+        opened.terminate();
       });
     });
   }

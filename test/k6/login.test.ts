@@ -17,11 +17,11 @@ import { OUR_K6, runK6, STOCK_K6 } from "./run.ts";
 const SOAK = {
   CONNECTIONS: 6,
   RAMP: "500ms",
-  DURATION: "4s",
+  DURATION: "10s",
   RAMP_DOWN: "0s",
-  SESSION: "2s",
+  SESSION: "5s",
   PROBE_INTERVAL: "500ms",
-  REPLY_TIMEOUT: "1s",
+  REPLY_TIMEOUT: "4s",
   WS_TOKEN: "",
 };
 
@@ -133,7 +133,7 @@ describe("a login that fails is counted by its reason, and retried as a connecti
 
   test("no answer in time, and the setup says so", async (t) => {
     const server = await loginServer(t, { failing: { every: 1, status: 0 } });
-    const env = { ...(await settings(t, server)), CONNECT_TIMEOUT: "500ms" };
+    const env = { ...(await settings(t, server)), CONNECT_TIMEOUT: "3s" };
     const run = await runK6(t, { scenario: "chat-soak", env });
     assert.equal(run.summary?.verdict, "incomplete");
     assert.deepEqual(reasons(run.summary!, "ws_login_failures"), { timeout: 1 });
@@ -171,8 +171,8 @@ test("a login in code gives variables, and what it throws is counted by its reas
     PROTOCOL: "echo",
     PROFILE: "",
     RAMP: "300ms",
-    DURATION: "3s",
-    REPLY_TIMEOUT: "1s",
+    DURATION: "6s",
+    REPLY_TIMEOUT: "4s",
     CHECK: "none",
     LOGIN_URL: server.http,
     BASIC: `Basic ${Buffer.from(`bench:${SECRET}`).toString("base64")}`,

@@ -1,7 +1,14 @@
 /** What mass-soak counts, held against what the server counted: each row is one run against one kind of server. */
 import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
-import { type Row as Account, assertCounts, assertDelivered, filesOf, noStrangeMessage } from "./account.ts";
+import {
+  type Row as Account,
+  assertCounts,
+  assertDelivered,
+  filesOf,
+  noStrangeMessage,
+  openedOf,
+} from "./account.ts";
 import { NO_WELCOME_TO_PROBES, WRONG_PROBE } from "./descriptors.ts";
 import { count, trend } from "./figures.ts";
 import { massSoak, reference } from "./short-soak.ts";
@@ -86,8 +93,8 @@ const rows: Record<string, Row> = {
   },
   "replies late": {
     verdict: "fail",
-    env: { REPLY_TIMEOUT: "800ms" },
-    faults: { delay: 1_200 },
+    env: { REPLY_TIMEOUT: "3s" },
+    faults: { delay: 4_000 },
     counts: (_, of) => ({
       ...wellHeld,
       ws_replies: 0,
@@ -159,8 +166,9 @@ const rows: Record<string, Row> = {
   },
   "connections closed by the server, which refuses the first that wants to come back": {
     verdict: "fail",
+    env: { DURATION: "5s", BACKOFF_BASE: "50ms", BACKOFF_CAP: "50ms" },
     faults: {
-      closeConnections: { ordinals: [2, 4], code: 1012, reason: "restart", afterMs: 700 },
+      closeConnections: { ordinals: [2, 4], code: 1012, reason: "restart", afterMs: 1_500 },
       refuseUpgrades: { ordinals: [22], status: 503 }, // after that of the set-up and the 20
     },
     counts: (_, of) => ({
@@ -182,8 +190,8 @@ const rows: Record<string, Row> = {
     path: "/ws/echo",
     files: { PROTOCOL_FILE: NO_WELCOME_TO_PROBES },
     counts: ({ connectionsOpened }, of) => ({
-      ws_sessions_opened: connectionsOpened - 1,
-      ws_sessions_closed: connectionsOpened - 1,
+      ws_sessions_opened: openedOf(20, connectionsOpened, of),
+      ws_sessions_closed: of("ws_sessions_opened"),
       ws_message_errors: of("ws_message_errors{reason:session}"),
       ws_connection_drops: 0,
       ws_connections_given_up: 0,

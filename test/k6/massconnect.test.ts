@@ -9,7 +9,7 @@ import { temporaryDirectory } from "../temporary-directory.ts";
 import { count } from "./figures.ts";
 import { type K6Command, type K6Run, OUR_K6, runK6, STOCK_K6 } from "./run.ts";
 
-const SHORT = { CONNECTIONS: 50, RATE: 1000, DURATION: "1s", CONNECT_TIMEOUT: "30s" };
+const SHORT = { CONNECTIONS: 50, RATE: 1000, DURATION: "1s" };
 
 const massconnect = (t: TestContext, { env, ...command }: Partial<K6Command> = {}): Promise<K6Run> =>
   runK6(t, { scenario: "massconnect", k6: OUR_K6, ...command, env: { ...SHORT, ...env } });

@@ -31,7 +31,7 @@ async function echoServer(t: TestContext, more?: () => string | Buffer): Promise
 }
 
 const PEOPLE = { CONNECTIONS: 3, RAMP: "0s", RAMP_DOWN: "0s", SESSION: "20s" };
-const OFTEN = { PROTOCOL: "echo", DURATION: "2s", PROBE_INTERVAL: "200ms", REPLY_TIMEOUT: "1s" };
+const OFTEN = { PROTOCOL: "echo", DURATION: "5s", PROBE_INTERVAL: "200ms", REPLY_TIMEOUT: "1s" };
 const CLIENTS = [
   ["stock sockets", { scenario: "chat-soak", k6: STOCK_K6, env: { ...OFTEN, ...PEOPLE } }],
   ["the engine's sockets", { scenario: "x/chat-soak", k6: OUR_K6, env: { ...OFTEN, ...PEOPLE } }],
@@ -46,7 +46,7 @@ const TOO_BIG: readonly [name: string, message: () => string | Buffer][] = [
   ["bytes", () => Buffer.alloc(LIMIT + 1)],
 ];
 
-describe("a message above MESSAGE_BYTES ends its connection by the generator", () => {
+describe("a message above MESSAGE_BYTES ends its connection by the generator", { concurrency: 4 }, () => {
   for (const [client, command] of CLIENTS) {
     for (const [message, make] of TOO_BIG) {
       test(`${client}: ${message}`, async (t) => {
@@ -78,7 +78,7 @@ describe("a message above MESSAGE_BYTES ends its connection by the generator", (
   });
 });
 
-describe("a message of MESSAGE_BYTES is taken", () => {
+describe("a message of MESSAGE_BYTES is taken", { concurrency: 4 }, () => {
   for (const [client, command] of CLIENTS) {
     test(client, async (t) => {
       const env = {
@@ -98,7 +98,9 @@ describe("a message of MESSAGE_BYTES is taken", () => {
   }
 });
 
-describe("an answer with longer headers than what is taken is no failure of the server", () => {
+describe("an answer with longer headers than what is taken is no failure of the server", {
+  concurrency: 4,
+}, () => {
   const padding = (bytes: number) => `X-Padding: ${"x".repeat(bytes)}`;
 
   for (const [client, { scenario, k6, env }] of CLIENTS.slice(1)) {
@@ -130,7 +132,7 @@ describe("an answer with longer headers than what is taken is no failure of the 
   });
 });
 
-describe("a machine that gives no more descriptors is no failure of the server", () => {
+describe("a machine that gives no more descriptors is no failure of the server", { concurrency: 4 }, () => {
   for (const [client, command] of CLIENTS) {
     test(client, async (t) => {
       const k6 = join(await temporaryDirectory(t), "k6");

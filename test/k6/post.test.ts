@@ -17,7 +17,7 @@ const BESIDE = {
   },
   delivery: { where: { "/type": "message" }, id: "/id", seq: "/seq" },
 };
-const LOAD = { CONNECTIONS: 2, ROOMS: 1, DURATION: "1s", REPLY_TIMEOUT: "1s" };
+const LOAD = { CONNECTIONS: 2, ROOMS: 1, DURATION: "1s", REPLY_TIMEOUT: "6s" };
 
 describe("a proxy that takes no messages sent by HTTP", { concurrency: true }, () => {
   for (const [sentence, scenario, k6] of [

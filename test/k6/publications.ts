@@ -17,7 +17,7 @@ export async function judge(
   const server = await startServer(options);
   t.after(() => server.close());
   const WS_URL = `${server.url}/ws/chat`;
-  const run = await runK6(t, { scenario, env: { PROFILE: "", WS_URL, CONNECT_TIMEOUT: "30s", ...env } });
+  const run = await runK6(t, { scenario, env: { PROFILE: "", WS_URL, ...env } });
   const { summary } = run;
   assert.ok(summary, run.stderr);
   if (summary.verdict === "generator-bound") {

@@ -13,6 +13,9 @@ export const STOCK_K6 = join(root, ".cache/k6-stock");
 /** k6 with our extension. */
 export const OUR_K6 = join(root, "bin/k6");
 
+/** Long enough for a connection, and for the check before the load, on a busy machine. */
+const CONNECT_TIMEOUT = "30s";
+
 /** Limits on what is counted, none that a busy machine could break. What runs are judged by unless they say. */
 const PATIENT = join(root, "test/k6/patient-profile.json");
 
@@ -54,7 +57,7 @@ export async function runK6(t: Cleanup, command: K6Command): Promise<K6Run> {
   const { scenario, k6 = STOCK_K6, args = [], onOutput } = command;
   const own = scenario.endsWith(".js");
   const script = own ? scenario : join(root, "dist", `${scenario}.js`);
-  const given = { PROFILE: PATIENT, WS_TOKEN: SETTINGS.WS_TOKEN.default };
+  const given = { PROFILE: PATIENT, WS_TOKEN: SETTINGS.WS_TOKEN.default, CONNECT_TIMEOUT };
   const env = { RESULTS_DIR: results, ...(!own && given), ...command.env };
   const child = spawn(
     k6,

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
 import type { TrendSummary } from "../../lib/summary/summary.ts";
 import { jsonFile } from "../json-file.ts";
+import { openedOf } from "./account.ts";
 import { everything } from "./everything.ts";
 import { count, reasons } from "./figures.ts";
 import { LOGIN, type LoginServer, loginServer, SEATED, SEATS, SECRET } from "./login-server.ts";
@@ -67,19 +68,22 @@ describe("logins of swarms", { concurrency: true }, () => {
       CONNECTIONS: 10,
       PROBE_INTERVAL: "200ms",
       DURATION: "3s",
-      REPLY_TIMEOUT: "1s",
+      REPLY_TIMEOUT: "4s",
       BACKOFF_BASE: "50ms",
     };
     const run = await runK6(t, { scenario: "mass-soak", k6: OUR_K6, env });
     assert.ok(run.summary, run.stderr + run.stdout);
-    const { seated, unseated, echoes } = server.counts;
+    const { seated, unseated, echoes, cuts } = server.counts;
     assert.ok(count(run.summary, "ws_reconnects") > 0, run.stderr + run.stdout);
-    assert.deepEqual(
-      [count(run.summary, "ws_logins"), count(run.summary!, "ws_sessions_opened"), unseated],
-      [seated - 1, seated - 1, 0],
+    const of = (series: string) => count(run.summary!, series);
+    assert.deepEqual([of("ws_sessions_opened"), unseated], [openedOf(10, seated, of), 0]);
+    // The run may end between a login and its connection.
+    assert.ok(
+      seated - 1 <= of("ws_logins") && of("ws_logins") <= seated - 1 + 10,
+      `${of("ws_logins")} logins`,
     );
     // A cut may overtake the echo before it.
-    const [replies, cuts] = [count(run.summary, "ws_replies"), count(run.summary!, "ws_reconnects")];
+    const replies = of("ws_replies");
     assert.ok(
       replies <= echoes && replies >= echoes - cuts,
       `${replies} replies, ${echoes} echoes, ${cuts} cuts`,
@@ -103,7 +107,7 @@ describe("logins of swarms", { concurrency: true }, () => {
       CONNECTIONS: 20,
       PROBE_INTERVAL: "500ms",
       DURATION: "4s",
-      REPLY_TIMEOUT: "1s",
+      REPLY_TIMEOUT: "30s",
     };
     const run = await runK6(t, { scenario: "mass-soak", k6: OUR_K6, env });
     assert.equal(run.summary?.verdict, "pass", run.stderr + run.stdout);
@@ -111,11 +115,8 @@ describe("logins of swarms", { concurrency: true }, () => {
     assert.ok(logins > 1 && logins < 20, `${logins} logins`);
     assert.equal(server.counts.tokens, logins + 1);
     assert.equal(count(run.summary!, "ws_sessions_opened"), 20);
-    // The first message opens each session. Then all 20 renew with each further login but one that came last.
+    // The first message opens each session. All 20 renew once at least, and with each further login at the most.
     const { renewed } = server.counts;
-    assert.ok(
-      renewed >= 20 * (logins - 1) && renewed <= 20 * logins,
-      `${renewed} renewals, ${logins} logins`,
-    );
+    assert.ok(renewed >= 40 && renewed <= 20 * logins, `${renewed} renewals, ${logins} logins`);
   });
 });

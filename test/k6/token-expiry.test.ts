@@ -3,16 +3,16 @@ import { describe, test } from "node:test";
 import { check, type Row } from "./trial.ts";
 
 const rows: Record<string, Row> = {
-  "a server that closes with 4001": { tokenFor: 5, outcome: "closed", passes: true },
+  "a server that closes with 4001": { tokenFor: 10, outcome: "closed", passes: true },
   "one whose token is renewed in the session": {
-    tokenFor: 5,
+    tokenFor: 10,
     nextToken: true,
     env: { EXPECT: "refreshed" },
     outcome: "refreshed",
     passes: true,
   },
   "one that was to be renewed and closes": {
-    tokenFor: 5,
+    tokenFor: 10,
     env: { EXPECT: "refreshed" },
     outcome: "closed",
     passes: false,

@@ -7,7 +7,7 @@ import { runK6 } from "./run.ts";
 
 const SECRET = "a key of tests";
 const CONNECTIONS = 3;
-const COMMON = { PROFILE: "", CONNECTIONS, RAMP: "0", REPLY_TIMEOUT: "1s", CONNECT_TIMEOUT: "30s" };
+const COMMON = { PROFILE: "", CONNECTIONS, RAMP: "0", REPLY_TIMEOUT: "1s" };
 
 export interface Row {
   readonly env?: Readonly<Record<string, string | number>>;

@@ -31,14 +31,16 @@ const LOADS = [
   {
     scenario: "chat-soak",
     k6: STOCK_K6,
-    env: { RAMP: "500ms", DURATION: "2s", RAMP_DOWN: "0s", SESSION: "20s", REPLY_TIMEOUT: "1s" },
+    env: { RAMP: "500ms", DURATION: "6s", RAMP_DOWN: "0s", SESSION: "20s", REPLY_TIMEOUT: "4s" },
   },
-  { scenario: "mass-soak", k6: OUR_K6, env: { RATE: 200, DURATION: "1s", REPLY_TIMEOUT: "1s" } },
+  { scenario: "mass-soak", k6: OUR_K6, env: { RATE: 200, DURATION: "1s", REPLY_TIMEOUT: "30s" } },
 ] as const;
 
 const ECHO = { PROTOCOL: "echo", PROBE_INTERVAL: "1s" };
 
-describe("each connection has a line of its own, over again when there are fewer", () => {
+describe("each connection has a line of its own, over again when there are fewer", {
+  concurrency: true,
+}, () => {
   for (const { env, ...load } of LOADS) {
     test(load.scenario, async (t) => {
       const { url, seen } = await echo(t);
@@ -51,7 +53,7 @@ describe("each connection has a line of its own, over again when there are fewer
   }
 });
 
-describe("a column of any name is a variable of messages", () => {
+describe("a column of any name is a variable of messages", { concurrency: true }, () => {
   const descriptor = {
     name: "tenants",
     session: [{ send: '{"join":${tenant},"as":${user}}', await: { where: { "/joined": true } } }],

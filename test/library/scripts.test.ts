@@ -282,7 +282,7 @@ test("a scenario runs beside executors of the script's own, and leaves its teard
 
 describe("two loads in one script", { concurrency: 2 }, () => {
   const env = {
-    ...{ CONNECTIONS: 4, RAMP: "0s", DURATION: "2s", RAMP_DOWN: "0s", SESSION: "2s", REPLY_TIMEOUT: "1s" },
+    ...{ CONNECTIONS: 4, RAMP: "0s", DURATION: "5s", RAMP_DOWN: "0s", SESSION: "5s", REPLY_TIMEOUT: "4s" },
     ...{ PROBE_INTERVAL: "200ms", API_DURATION: "1s" },
   };
   const exampleOf = async (...changes: readonly (readonly [from: string, to: string])[]) => {
@@ -300,7 +300,7 @@ describe("two loads in one script", { concurrency: 2 }, () => {
     const source = await exampleOf();
     const { summary, stats, stdout, stderr } = await runScript(t, "chat-and-api.ts", source, { env });
     assert.equal(summary.verdict, "pass", stdout);
-    assert.match(summary.tested!.load, /^4 connections for 2s; beside them api$/);
+    assert.match(summary.tested!.load, /^4 connections for 5s; beside them api$/);
     assert.equal(count(summary, "ws_sessions_opened"), stats.connectionsOpened - 1, "but for the check");
     const requests = count(summary, "api_requests");
     assert.ok(requests >= 5, `${requests}`);

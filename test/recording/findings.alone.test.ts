@@ -180,9 +180,7 @@ async function runOf(t: TestContext, { scenario, streams, env, faults = {}, opti
     scenario,
     k6: OUR_K6,
     env: {
-      ...(streams
-        ? { SSE_URL: server.httpUrl + streams }
-        : { WS_URL: `${server.url}/ws/chat`, CONNECT_TIMEOUT: "30s" }),
+      ...(streams ? { SSE_URL: server.httpUrl + streams } : { WS_URL: `${server.url}/ws/chat` }),
       ...LOADS[scenario],
       ...env,
     },

@@ -4,6 +4,7 @@ import type { Tested } from "../../lib/summary/tested.ts";
 
 const METRIC_NAMES: MetricName[] = [
   "ws_msg_rtt_ms",
+  "ws_sessions_opened",
   "ws_generator_delay_ms",
   "ws_replies",
   "ws_publications",
@@ -52,6 +53,7 @@ export function k6Data(
       },
       ws_generator_delay_ms: trend(3),
       "ws_generator_delay_ms{side:send}": { ...trend(3), thresholds: { "max>=0": { ok: true } } },
+      ws_sessions_opened: { values: { count: 10, rate: 1 } },
       ws_shards_started: { values: { count: 10, rate: 1 } },
       ws_shards_completed: { values: { count: 10, rate: 1 } },
       ...changes,
@@ -72,7 +74,7 @@ export const summaryOf = (data: K6Data, limits: Thresholds = LIMITS, tested?: Te
     scenario: "chat-soak",
     tested,
     plannedMs: 12_000,
-    metrics: METRIC_NAMES,
+    metrics: data.metrics.ws_probes ? [...METRIC_NAMES, "ws_probes"] : METRIC_NAMES,
     limits,
     k6: { version: "v2.2.0", extension: null },
     endedAt: new Date("2026-01-02T03:04:17.000Z"),

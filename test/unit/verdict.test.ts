@@ -5,6 +5,14 @@ import type { K6Data, Thresholds } from "../../lib/summary/summarize.ts";
 import type { Verdict } from "../../lib/summary/summary.ts";
 import { k6Data, summaryOf, trend, unjudged } from "./k6-data.ts";
 
+/** Sessions of which none was ready in time for a probe. */
+const UNASKED: K6Data["metrics"] = {
+  ws_sessions_opened: { values: { count: 4, rate: 1 } },
+  ws_probes: { values: { count: 0, rate: 0 } },
+  ws_replies: { values: { count: 0, rate: 0 }, thresholds: { "count>0": { ok: false } } },
+  ws_msg_rtt_ms: { ...trend(0, 0), thresholds: { "p(95)<500": { ok: true }, "p(99)<1000": { ok: true } } },
+};
+
 /** No part of the load. */
 const NOT_BEGUN: K6Data["metrics"] = {
   ws_shards_started: { values: { count: 0, rate: 0 } },
@@ -62,6 +70,42 @@ describe("a run is judged", () => {
       k6Data({ ws_msg_rtt_ms: unsampledRtt }),
       "fail",
       /^no value for round trip p95 \(limit 500 ms\)/,
+    ],
+    [
+      "incomplete without replies where no probe fell due",
+      k6Data(UNASKED),
+      "incomplete",
+      /^no probe fell due: no session was ready as long as REPLY_TIMEOUT before its end/,
+    ],
+    [
+      "fail without replies where a probe fell due",
+      k6Data({ ...UNASKED, ws_probes: { values: { count: 1, rate: 1 } } }),
+      "fail",
+      /^0 replies \(expected more than 0\)/,
+    ],
+    [
+      "fail without replies where the server left a session waiting",
+      k6Data({ ...UNASKED, "ws_message_errors{reason:session}": { values: { count: 1, rate: 1 } } }),
+      "fail",
+      /^0 replies \(expected more than 0\)/,
+    ],
+    [
+      "fail without replies where no connection was opened",
+      k6Data({ ...UNASKED, ws_sessions_opened: { values: { count: 0, rate: 0 } } }),
+      "fail",
+      /^0 replies \(expected more than 0\)/,
+    ],
+    [
+      "fail by another limit, though no probe fell due",
+      k6Data({
+        ...UNASKED,
+        ws_delivery_success_rate: {
+          values: { rate: 0.9, passes: 9, fails: 1 },
+          thresholds: { "rate>0.995": { ok: false } },
+        },
+      }),
+      "fail",
+      /^0 replies \(expected more than 0\); 3 more limits broken$/,
     ],
     [
       "generator-bound when it added over a tenth of the highest limit",

@@ -7,6 +7,7 @@ export default defineConfig({
   testDir: ".",
   workers: 2,
   fullyParallel: true,
+  timeout: 180_000,
   expect: { timeout: 1_000 },
   use: { baseURL: process.env.BASE_URL, launchOptions: executablePath ? { executablePath } : {} },
 });

@@ -7,6 +7,7 @@ export default defineConfig({
   testDir: ".",
   workers: 2,
   fullyParallel: true,
-  expect: { timeout: 5_000 },
+  timeout: 180_000,
+  expect: { timeout: 60_000 },
   use: { baseURL: process.env.BASE_URL, launchOptions: executablePath ? { executablePath } : {} },
 });
