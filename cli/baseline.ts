@@ -12,7 +12,7 @@ const ARGS = {
     type: "string",
     required: true,
     valueHint: "URL",
-    description: "Where k6 run --out realtime-influxdb=URL stored them: the same address.",
+    description: "The address that k6 run --out realtime-influxdb=URL stored them at.",
   },
   scenario: {
     type: "string",

@@ -25,7 +25,7 @@ const ARGS = {
     type: "string",
     valueHint: "FILE",
     description:
-      'What "try --json" printed: says of each change how many messages have it. - for the standard input.',
+      'What "try --json" printed: counts the messages that have each change. - for the standard input.',
   },
   describes: {
     type: "string",
@@ -35,7 +35,7 @@ const ARGS = {
   root: {
     type: "string",
     valueHint: "DIR",
-    description: "A folder above both that they may refer to files in.",
+    description: "A folder above both, in which they may refer to files.",
   },
   format: { type: "string", valueHint: "FORMAT", description: "text, markdown or json. (text)" },
 } as const satisfies ArgsDef;
@@ -48,7 +48,7 @@ export const CONTRACT_DIFF_MANUAL = `WHAT IT COMPARES
   sends by NEW must be what they expect, and what they send it must still take.
 
     breaking    a client that follows OLD can get, or send, what is not agreed
-    risky       it depends on what clients make of it
+    risky       it depends on the clients
     compatible  nobody is harmed
 
 EXAMPLES

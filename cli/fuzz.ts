@@ -64,7 +64,7 @@ const ARGS = {
   include: text("GLOBS", "Routes to fuzz, such as /ws/*. (all)"),
   exclude: text("GLOBS", "Routes to leave out, such as /ws/internal/*."),
   strategies: text("FILE", "Your own messages by route: .json, .js or .mjs."),
-  metrics: text("URL", "The server's metrics, for counts that grow and do not come back."),
+  metrics: text("URL", "URL of the server's metrics, to find counts that grow and do not fall again."),
   "any-subprotocol": flag("Do not judge which subprotocol the server chooses."),
   only: text("LIST", `Strategies to use, of ${STRATEGY_NAMES.join(", ")}. (all)`),
   expect: text(
@@ -73,7 +73,7 @@ const ARGS = {
   ),
   again: withDefault("again", "N", "How often a finding is run again."),
   replay: text("FILE", "Run a finding again instead."),
-  results: text("DIR", `Where the files go. (${RESULTS})`),
+  results: text("DIR", `Directory for the files. (${RESULTS})`),
   json: flag("One JSON object on standard output instead of text."),
   "yes-i-may": flag("Fuzz a server that is not on this machine."),
 } as const satisfies ArgsDef;
@@ -146,7 +146,7 @@ async function begin(
 function requireLeave(aim: Aim, args: Args): void {
   if (aim.isLoopback || args["yes-i-may"] === true) return;
   throw new UserError(
-    `--url: expected a server on this machine, got ${aim.shownUrl}. Fuzzing sends what breaks servers: --yes-i-may says that you may do that to this one`,
+    `--url: expected a server on this machine, got ${aim.shownUrl}. Fuzzing may break a server: --yes-i-may states that you are allowed to`,
   );
 }
 

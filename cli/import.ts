@@ -16,7 +16,7 @@ import { reportOf } from "./import/report.ts";
 
 const ARGS = {
   document: { type: "positional", required: true, valueHint: "asyncapi.yaml", description: "The document." },
-  out: { type: "string", valueHint: "DIR", description: "Where to write. (the document's title)" },
+  out: { type: "string", valueHint: "DIR", description: "Folder to write to. (the document's title)" },
   channel: {
     type: "string",
     valueHint: "CHANNEL",
@@ -31,7 +31,7 @@ const ARGS = {
   root: {
     type: "string",
     valueHint: "DIR",
-    description: "A folder above the document that it may refer to files in. (the document's own)",
+    description: "A folder above the document, in which it may refer to files. (the document's own)",
   },
   force: { type: "boolean", description: "Write over files that are there." },
 } as const satisfies ArgsDef;

@@ -12,7 +12,7 @@ import { writeNew } from "./init/write.ts";
 import { packageFile } from "./package-file.ts";
 
 const ARGS = {
-  dir: { type: "string", valueHint: "DIRECTORY", description: "Where the project goes. (load-test)" },
+  dir: { type: "string", valueHint: "DIRECTORY", description: "Folder for the project. (load-test)" },
   url: {
     type: "string",
     valueHint: "URL",

@@ -71,7 +71,7 @@ function settingsOf({ name, does, profile, settings, common, defaults }: Scenari
     "Its settings, each with -e NAME=value, in the environment, or as a flag (--name value):",
     ...settings.flatMap((one) => settingLines(one, defaults[one])),
     "",
-    "Those that every scenario has:",
+    "Settings of every scenario:",
     ...others.flatMap((one) => settingLines(one, defaults[one])),
   ];
 }

@@ -16,7 +16,10 @@ export async function passOn(
 ): Promise<number> {
   const { command, extension } = await findK6(env);
   if (!extension) {
-    throw new UserError(`${command} has no ${what}: npx k6-realtime setup builds a k6 that has`, EXIT.error);
+    throw new UserError(
+      `${command} has no ${what}: npx k6-realtime setup builds one that has it`,
+      EXIT.error,
+    );
   }
   const child = spawn(command, ["x", ...args], { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
   child.stdout.on("data", (chunk) => out.write(chunk));

@@ -12,9 +12,9 @@ With --asyncapi FILE it plays that AsyncAPI document instead: it accepts and sen
 the messages that the document gives to this side.
 
   --asyncapi FILE         the document, 2.x or 3.x
-  --describes SIDE        whose operations it tells: server or client (by its title)
+  --describes SIDE        whose operations it describes: server or client (by its title)
   --interval DURATION     time between two messages that nobody asked for (1s)
-  --root DIR              a folder above the document that it may refer to files in
+  --root DIR              a folder above the document, in which it may refer to files
   --port, --host          as above
 `;
 

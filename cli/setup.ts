@@ -43,4 +43,4 @@ export const setup = ({ out, env, signal }: Surroundings): CommandDef =>
 const describe = ({ command, version, extension }: K6): string =>
   extension
     ? `k6 ${version} with the extension: ${command}`
-    : `k6 ${version} without the extension: ${command} on the PATH. It runs every scenario but those that k6-realtime list says need it, and records nothing.`;
+    : `k6 ${version} without the extension: ${command} on the PATH. It runs every scenario except the ones marked by k6-realtime list, and records nothing.`;

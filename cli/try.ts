@@ -98,7 +98,7 @@ export const tryOut = ({ out, err, cwd, env, signal }: Surroundings): CommandDef
             throw new UserError(
               URL.canParse(what.identity.url)
                 ? "--subprotocol: expected subprotocols that differ, got one twice"
-                : "--url: expected a URL, got one whose host or port is none",
+                : "--url: expected a URL, got one without a usable host or port",
             );
           });
         const { ok, undecided, reason } = judge.verdict(signal.aborted ? String(signal.reason) : undefined);

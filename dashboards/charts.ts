@@ -138,7 +138,7 @@ const ELSEWHEN: { readonly [S in Source]: string } = {
 export function load(source: Source) {
   const made = timeSeries(
     "Load",
-    "Open connections, or requests under way, by the second; and what is sent, received and opened per second. All instances together.",
+    "Open connections, or requests under way, by the second. Messages sent and received, and connections opened, per second. All instances together.",
     "none",
   )
     .noValue(`No load was counted in this time range. For that of another time, ${ELSEWHEN[source]}`)
@@ -288,7 +288,7 @@ export function wrongs(source: Source) {
 export function generatorDelay(source: Source) {
   const made = timeSeries(
     "Generator delay, p99 (ms)",
-    `ws_generator_delay_ms: ${METRICS.ws_generator_delay_ms.help} Where the p99 of the whole run is more than a tenth of the highest latency limit, the run says nothing of the server, and its verdict is generator-bound.`,
+    `ws_generator_delay_ms: ${METRICS.ws_generator_delay_ms.help} If the p99 of the whole run exceeds a tenth of the highest latency limit, the verdict is generator-bound: the run says nothing about the server.`,
     MS,
   )
     .min(0)

@@ -32,7 +32,7 @@ export const verdict = () =>
     new stat.PanelBuilder()
       .title("Verdict")
       .description(
-        "pass: every limit held. fail: one was broken. generator-bound: the load generator was too slow for these limits. incomplete: the run did not do what was planned.",
+        "pass: every limit held. fail: one was broken. generator-bound: the load generator was too slow for these limits. incomplete: the run left its plan.",
       )
       .datasource(datasource)
       .noValue("No verdict yet, see What ran")
@@ -72,7 +72,7 @@ export const whatRan = () =>
   withQueries(
     tableOf(
       "What ran",
-      "The run, and the sentence that says why its verdict is what it is, as its summary has it. The run's name sets the time range to the run's own.",
+      "The run, and the sentence of its summary that explains the verdict. The run's name sets the time range to the run's own.",
       Object.keys(RUN),
       // Of one run, the marks on the axis of time show when it began.
       { hasTime: false },
@@ -124,7 +124,7 @@ export const kinds = () => {
   return withQueries(
     tableOf(
       "By reason, code and outcome",
-      "What the failures, drops and outcomes of each run were, the latest run first. A run has those that it counted.",
+      "Failures, drops and outcomes of each run, the latest run first. A run shows the ones that it counted.",
       ["Run", "What", LAST, "from", "until", "Field"],
       {
         names: { [LAST]: "Count" },
@@ -201,7 +201,7 @@ function tiles(source: Source, title: string, shown: readonly Figure[], more: re
       : "Of the samples in this time range.";
   const made = new stat.PanelBuilder()
     .title(title)
-    .description(`${fields.join(" ")} Those that the scenario records. ${from}`)
+    .description(`${fields.join(" ")} A scenario shows the ones that it records. ${from}`)
     .datasource(datasource)
     .noValue(
       source === "aggregates"
@@ -257,7 +257,7 @@ export const steps = () =>
       (made, name) => made.overrideByName(name, [{ id: "unit", value: MS }]),
       tableOf(
         "By the size of the load",
-        "Each of the STEPS that were tried, as the summary has it: what it came to, and the latency that it was judged by. Stored when the run is over.",
+        "Each of the STEPS that were tried, from the summary: its result, and the latency that it was judged by. Stored when the run is over.",
         Object.keys(STEPS),
         { hasTime: false, reasonWidth: 270 },
       )
@@ -317,7 +317,7 @@ export const processes = () =>
   withQueries(
     tableOf(
       "Processes",
-      "The k6 processes of this run, and what k6 said of their own limits (its exit code). The verdict is above: where the load generator was too slow, or the run incomplete, neither held nor broken limits say anything of the server.",
+      "The k6 processes of this run, and what k6 said of their own limits (its exit code). The verdict is above. If the load generator was too slow, or the run incomplete, neither held nor broken limits say anything about the server.",
       Object.keys(PROCESSES),
     )
       .noValue("No process of this run is stored")

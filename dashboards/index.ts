@@ -72,7 +72,7 @@ const stockRun = () =>
         new text.PanelBuilder()
           .title("What stock k6 cannot show")
           .content(
-            "Stock k6 stores samples, and no more: **the verdict is in the run's summary alone**. It tells instances of one run not apart, nor when runs began, so they are sorted by name, and figures are those of the time range shown. `--out realtime-influxdb` stores all of this.",
+            "Stock k6 stores samples, and no more: **the verdict is in the run's summary alone**. It does not tell instances of one run apart, or when runs began. Runs are therefore sorted by name, and figures cover the time range shown. `--out realtime-influxdb` stores all of this.",
           )
           .mode(text.TextMode.Markdown)
           .span(24)

@@ -19,13 +19,13 @@ export const SLOW_READER_OUTCOMES = [
 export type SlowReaderOutcome = (typeof SLOW_READER_OUTCOMES)[number];
 
 export const SLOW_READER_MEANINGS: Readonly<Record<SlowReaderOutcome, string>> = {
-  queued: "everything came in the end: the server kept what the reader did not take",
+  queued: "everything came in the end: the server queued the unread messages",
   dropped: "the connection stayed, and messages are missing",
-  closed: "the server ended the connection, and not that of a reader just as silent that was owed nothing",
-  blocked: "everything came, but the others were made to wait for the slow reader",
+  closed: "the server ended the connection, but not an equally silent one that was owed no messages",
+  blocked: "everything came, but the other readers had to wait for the slow one",
   unclear:
-    "the connection ended, and that of a reader just as silent that was owed nothing did not outlast it, as with an idle timeout",
-  not_ready: "the connection or its session was never had, or nobody could publish beside it",
+    "the connection ended, and an equally silent one that was owed no messages did not outlast it, as with an idle timeout",
+  not_ready: "the connection or its session never opened, or no publisher was ready",
 };
 
 /** What a specification may promise, as `EXPECT` has it, and what a reader sees of it. */

@@ -34,7 +34,7 @@ export function decideCheck(mode: "auto" | "always" | "none", load: CheckedLoad)
   const lines = connections + endpoints;
   const why =
     users > 0
-      ? `each line of USERS is one connection's, and may be a ticket that works once: with ${lines} lines the check takes one that is spare`
-      : "the credentials are one connection's, and may be a ticket that works once";
-  return { skipped: `${why}; CHECK=always asks all the same` };
+      ? `each line of USERS belongs to one connection and may be a one-time ticket: with ${lines} lines, the check uses a spare one`
+      : "the credentials belong to one connection and may be a one-time ticket";
+  return { skipped: `${why}; CHECK=always checks anyway` };
 }

@@ -38,11 +38,11 @@ export function notesOnSilence(metrics: Metrics): string[] {
     return [];
   if (countOf(metrics.ws_probes) > 0)
     return [
-      "no probe had a reply: k6-realtime try shows what the probe sends, what comes instead, and what the descriptor takes it for",
+      "no probe got a reply: k6-realtime try shows the probe, the server's messages, and how the descriptor reads them",
     ];
   return countOf(metrics.ws_message_errors?.by?.reason?.session) > 0
     ? [
-        "no session got ready, so no probe was sent: k6-realtime try shows which step of the session failed, and what came instead",
+        "no session got ready, so no probe was sent: k6-realtime try shows the step that failed, and the server's messages",
       ]
     : [];
 }

@@ -11,7 +11,7 @@ export const object = <E extends v.ObjectEntries>(entries: E, what: string) => {
     v.strictObject(entries, ({ expected }) => {
       if (expected === "never") return `a field of this object (${known})`;
       if (expected === "Object") return "an object";
-      return `${choiceOf(entries, expected)}, for this field is required`;
+      return `${choiceOf(entries, expected)}, since this field is required`;
     }),
     v.check((value) => !Array.isArray(value), "an object"),
     v.description(what),

@@ -35,7 +35,7 @@ const connections = (count: number) => counted(count, "connection");
 const its = (count: number): string => (count === 1 ? "its connection" : "their connections");
 
 const WHO = "the proxy, or the server behind it,";
-const NAMES_THE_PROXY = "HTTP_PROXY, HTTPS_PROXY and NO_PROXY say which one connections go by";
+const NAMES_THE_PROXY = "HTTP_PROXY, HTTPS_PROXY and NO_PROXY decide which proxy connections use";
 const PROXY: Readonly<Record<ProxyReason, readonly [what: string, advice: string]>> = {
   proxy_dns: ["the proxy's name did not resolve", NAMES_THE_PROXY],
   proxy_refused: ["nothing listened at the proxy's address", NAMES_THE_PROXY],
@@ -46,7 +46,7 @@ const PROXY: Readonly<Record<ProxyReason, readonly [what: string, advice: string
   proxy_rejected: ["the proxy opened no tunnel", NAMES_THE_PROXY],
   proxy_403: ["the proxy forbade the tunnel", "have it allow the server, or name the server in NO_PROXY"],
   proxy_407: [
-    "the proxy took no credentials, or not those it got",
+    "the proxy wants credentials, or rejects the given ones",
     "give them in HTTP_PROXY or HTTPS_PROXY, as http://user:password@host:port",
   ],
   proxy_429: ["the proxy allows fewer connections", "have it allow more, or name the server in NO_PROXY"],
@@ -117,7 +117,7 @@ export const GENERATOR_FAULTS: readonly GeneratorFault[] = [
       tag: "reason",
       value: "header_too_large",
       says: (n) =>
-        `the generator takes answers with headers of up to ${HEADER_BYTES / 1_024} KiB, which ${these(n)} got more of (header_too_large)`,
+        `the generator takes answers with headers of up to ${HEADER_BYTES / 1_024} KiB, and ${these(n)} got more (header_too_large)`,
     }),
   ),
   {
@@ -125,7 +125,7 @@ export const GENERATOR_FAULTS: readonly GeneratorFault[] = [
     tag: "reason",
     value: "http2",
     says: (n) =>
-      `k6 took HTTP/2, which has no such handshake, for ${requests(n)} (http2): run it with GODEBUG=http2client=0`,
+      `k6 took HTTP/2 for ${requests(n)}, which has no such handshake (http2): run it with GODEBUG=http2client=0`,
   },
   {
     metric: "ws_message_errors",
@@ -153,7 +153,7 @@ export const GENERATOR_FAULTS: readonly GeneratorFault[] = [
     tag: "reason",
     value: "pieces_limit",
     says: (n) =>
-      `the generator keeps MESSAGE_BYTES of a message that comes in pieces, and BUFFERED_BYTES of all, and read no more of connections that needed more: ${messages(n)} (pieces_limit). Look whether codec and framing are the server's, or raise these settings`,
+      `the generator keeps MESSAGE_BYTES of a message that comes in pieces, and BUFFERED_BYTES of all, and stopped reading connections that needed more: ${messages(n)} (pieces_limit). Check that codec and framing are the server's, or raise these settings`,
   },
   {
     metric: "ws_message_errors",

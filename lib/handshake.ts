@@ -45,16 +45,19 @@ const CaseSchema = v.pipe(
       v.pipe(
         v.string("a text"),
         v.regex(/^[\x21-\x7e]*$/, "printable ASCII without spaces"),
-        v.description("Instead of WS_TOKEN, where that travels; empty: none."),
+        v.description("A token in place of WS_TOKEN. Empty: no token."),
       ),
     ),
     tokenFrom: v.exactOptional(
-      v.pipe(variable, v.description("The variable that holds the token: secrets do not stand in files.")),
+      v.pipe(
+        variable,
+        v.description("The environment variable with the token, so that the file holds no secret."),
+      ),
     ),
     headers: v.exactOptional(
       v.pipe(
         v.record(headerName, v.nullable(headerValue), "an object of headers"),
-        v.description("Headers to add or replace, those of the handshake included; null leaves one out."),
+        v.description("Headers to add or replace, the handshake's own included; null leaves one out."),
       ),
     ),
     path: v.exactOptional(
@@ -75,10 +78,7 @@ const CaseSchema = v.pipe(
     ),
     expect: v.strictObject(
       {
-        status: statuses(
-          101,
-          "The HTTP statuses that are right; 101 takes the upgrade, and 200 opens an event stream.",
-        ),
+        status: statuses(101, "The right HTTP statuses. 101 accepts the upgrade, 200 opens an event stream."),
         closed: v.exactOptional(
           v.pipe(
             v.boolean("true or false"),
@@ -105,7 +105,7 @@ const CaseSchema = v.pipe(
   v.check(({ token, tokenFrom }) => token === undefined || tokenFrom === undefined, "token or tokenFrom"),
   v.check(
     ({ headers, expect }) => !expect.status.includes(101) || !isRaw(headers) || !looksAtHeaders(expect),
-    "no look at headers where 101 is right and the handshake's own headers are changed: k6 does not show them then",
+    "no headers or lacks beside 101 where the handshake's own headers change, since k6 does not show the answer's then",
   ),
 );
 
@@ -149,7 +149,7 @@ export function parseCases(
   const { success, output, issues } = v.safeParse(CasesSchema, json);
   if (!success) {
     throw new SettingsError(
-      `CASES_FILE: ${source} is no file of cases:\n${linesOf(issues, "the file", isSecret)}`,
+      `CASES_FILE: ${source} is not a file of cases:\n${linesOf(issues, "the file", isSecret)}`,
     );
   }
   const byName = new Map(output.builtIn === false ? [] : own.map((one) => [one.name, one]));
@@ -257,8 +257,8 @@ export function handshakeNotes(metrics: Summary["metrics"], cases: readonly Hand
 
 function describeGot(figures: Summary["metrics"][string] | undefined): string {
   const status = figures?.kind === "gauge" ? figures.value : NOT_TRIED;
-  if (status === NOT_TRIED) return "nothing: not tried, for the run ended before";
+  if (status === NOT_TRIED) return "nothing: not tried, since the run ended first";
   if (status === NOT_ASKED)
-    return "nothing: not tried, for k6 took HTTP/2 (GODEBUG=http2client=0 has it take HTTP/1.1)";
+    return "nothing: not tried, since k6 took HTTP/2 (GODEBUG=http2client=0 has it take HTTP/1.1)";
   return status === NO_ANSWER ? "no HTTP answer" : String(status);
 }

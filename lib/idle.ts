@@ -17,15 +17,15 @@ export const IDLE_OUTCOMES = [
 export const IDLE_MEANINGS: Readonly<Record<(typeof IDLE_OUTCOMES)[number], string>> = {
   alive: "the probe after the silence was answered in time",
   closed: "the server sent Close during the silence: the client knows",
-  cut: "the connection ended during the silence without Close: the client knows, but not why",
+  cut: "the connection ended during the silence without a Close: the client notices, but cannot tell why",
   closed_on_probe: "the server sent Close only when the probe came",
-  cut_on_probe: "the connection had ended, and the client learnt of it only when it sent the probe",
+  cut_on_probe: "the connection had ended, and the client noticed only when it sent the probe",
   half_open:
-    "open as far as the client could tell, yet the probe had neither an answer nor a close, while a new connection was answered: a client waits for ever",
-  late: "the probe was answered, but not within REPLY_TIMEOUT: slow, not gone",
+    "the connection looked open, but the probe got neither an answer nor a close, while a new connection was answered: a client waits for ever",
+  late: "the probe was answered after REPLY_TIMEOUT: the connection is slow, not gone",
   unanswered:
-    "the probe was not answered, but neither was that of a new connection, or other messages still came: not for the silence",
-  not_ready: "the connection or its session was never had",
+    "the probe was not answered, but the silence is not the cause: a new connection was not answered either, or other messages still came",
+  not_ready: "the connection or its session never opened",
 };
 
 /** What was seen of one connection. */

@@ -49,16 +49,16 @@ export const METRICS = {
     reason: CONNECT_REASONS,
   }),
   ws_connect_phase_ms: trend("One phase of a connection's way to the 101 response.", { phase: PHASES }),
-  ws_connections_given_up: counter("Connections of the load that were never opened, all tries used up."),
+  ws_connections_given_up: counter("Connections of the load that never opened: every try failed."),
   ws_time_to_reach_ms: trend(
     "Start of the load until all connections were open, one value for each shard that came so far.",
   ),
   ws_login_ms: trend("Due time of a login to its last answer, all of its requests together."),
-  ws_logins: counter("Logins before a connection that gave all that they were to give."),
-  ws_login_failures: counter("Logins before a connection that did not, by reason.", {
+  ws_logins: counter("Logins before a connection that gave every required value."),
+  ws_login_failures: counter("Logins before a connection that failed, by reason.", {
     reason: LOGIN_REASONS,
   }),
-  ws_msg_rtt_ms: trend("Due time of a probe to its matching reply: a stalled server shows whole.", {
+  ws_msg_rtt_ms: trend("Due time of a probe to its matching reply: a server's stall counts in full.", {
     role: ROLES,
   }),
   ws_msg_service_ms: trend("Actual write of a probe to its matching reply."),
@@ -143,7 +143,9 @@ export const METRICS = {
   ws_slow_reader_held_ms: trend(
     "Time from a reader becoming slow to the first publication it missed, or to its next read.",
   ),
-  ws_slow_reader_held_bytes: gauge("Bytes published in that time that reached the slow reader."),
+  ws_slow_reader_held_bytes: gauge(
+    "Bytes that reached a slow reader, published before the first publication it missed, or before its next read.",
+  ),
   ws_slow_reader_unread_bytes: gauge("Bytes in the kernel's receive queue of a slow reader."),
   ws_slow_reader_catch_up_ms: trend("From a slow reader's next read to the last publication from before it."),
   ws_readers_harmed: counter(
@@ -153,7 +155,7 @@ export const METRICS = {
     "Due time of a publication to the frame in which a page shows it; a missed one counts with its timeout.",
   ),
   ws_page_leg_ms: trend(
-    "One leg of that way: to the engine (wire), to the page's handler, to the DOM, to the next frame.",
+    "One leg of a publication's way: to the engine (wire), to the page's handler, to the DOM, to the next frame.",
     { leg: PAGE_LEGS },
   ),
   ws_page_shown: counter("Publications that a page showed in time."),
@@ -172,7 +174,9 @@ export const METRICS = {
     "Events, by whether they came in a read of their own or together with others of their stream.",
     { read: EVENT_READS },
   ),
-  sse_reads: counter("Reads that brought events: sse_events by this is how many came at once."),
+  sse_reads: counter(
+    "Reads that brought events. sse_events divided by it is the number of events in a read.",
+  ),
   sse_comments: counter("Comments on event streams, which many servers send to keep them alive."),
   sse_events_invalid_utf8: counter(
     "Events with bytes that are not UTF-8. U+FFFD replaced them, as in browsers.",
@@ -188,17 +192,19 @@ export const METRICS = {
   ),
   token_connect_ms: trend("Due time of a request to a connection that it can be made on: name, TCP and TLS."),
   token_first_byte_ms: trend("Due time of a request to the first byte of its answer."),
-  token_first_event_ms: trend("Due time of a request to the first event of its stream, whatever that says."),
+  token_first_event_ms: trend(
+    "Due time of a request to the first event of its stream, whatever its content.",
+  ),
   token_first_content_ms: trend(
-    "Due time of a request to the first event with content; STREAM_TIMEOUT where none came.",
+    "Due time of a request to the first event with content; STREAM_TIMEOUT if none came.",
   ),
   token_content_gap_ms: trend("Time between two events with content of one stream."),
   token_per_token_ms: trend(
     "First to last content of a stream, for each token after the first, by whether the server reported how many there were.",
     { basis: TOKEN_BASES },
   ),
-  token_stream_ms: trend("Due time of a request to the end of its stream; STREAM_TIMEOUT where it failed."),
-  token_events: counter("Events of streams, whatever they said."),
+  token_stream_ms: trend("Due time of a request to the end of its stream; STREAM_TIMEOUT if it failed."),
+  token_events: counter("Events of streams, whatever their content."),
   token_chunks: counter("Events with content, which may have several tokens each, or parts of one."),
   token_output_tokens: counter(
     "Tokens generated, by whether the server reported them or CHARACTERS_PER_TOKEN estimates them.",
@@ -209,8 +215,8 @@ export const METRICS = {
   token_buffered_streams: counter(
     "Streams of four or more chunks that came in bursts of four or more: something held them back.",
   ),
-  token_bursts: counter("Bursts of such streams: chunks that came within 0.2 ms of each other."),
-  token_burst_chunks: counter("Chunks of such streams."),
+  token_bursts: counter("Bursts of buffered streams: chunks that came within 0.2 ms of each other."),
+  token_burst_chunks: counter("Chunks of buffered streams."),
   token_active_streams: gauge("Requests under way now in this process."),
 } as const satisfies Record<`${"ws" | "sse" | "token"}_${string}`, MetricSpec>;
 

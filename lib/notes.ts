@@ -24,7 +24,7 @@ function uncertainty(metrics: Summary["metrics"]): string[] {
   if (share <= UNCERTAIN_SHARE) return [];
   const percent = share * 100;
   return [
-    `${number(percent)} % of the messages were read late and together with later ones: the true p99 of a latency may be as low as the p${number(Math.max(99 - percent, 0))}, less 1 ms; give the generator more processors or fewer connections`,
+    `${number(percent)} % of the messages were read late and together with later ones. The true p99 of a latency may be as low as the p${number(Math.max(99 - percent, 0))}, less 1 ms. Give the generator more processors or fewer connections`,
   ];
 }
 
@@ -33,6 +33,6 @@ function otherClock({ ws_message_errors: errors }: Summary["metrics"]): string[]
   const differs = errors?.by?.reason?.clock_differs;
   if (differs?.kind !== "counter" || differs.count === 0) return [];
   return [
-    `the server's clock is not this machine's: ${differs.count} time stamps lie after their arrival or before their publication, so ws_fanout_server_lag_ms, which leaves them out, says nothing`,
+    `the clocks of the server and this machine differ: ${differs.count} time stamps lie after their arrival or before their publication. ws_fanout_server_lag_ms leaves them out and says nothing`,
   ];
 }

@@ -27,7 +27,7 @@ const SEE_LOG = "The server's log says why.";
 /** What this side did, in the words of its own table. */
 const ours = (value: string, metric?: (typeof GENERATOR_FAULTS)[number]["metric"]): Term =>
   term(
-    "This side or its machine did it, not the server.",
+    "The cause is this side or its machine, not the server.",
     GENERATOR_FAULTS.find((row) => row.value === value && (metric ?? row.metric) === row.metric)!.says(1),
   );
 
@@ -52,11 +52,11 @@ const CONNECT: Readonly<Record<Exclude<ConnectReason, ProxyOrOurs>, Term>> = {
   ),
   timeout: term(
     "There was no 101 response within CONNECT_TIMEOUT.",
-    "Look whether the server accepts connections; raise CONNECT_TIMEOUT where it is only slow.",
+    "Check whether the server accepts connections. If it is only slow, raise CONNECT_TIMEOUT.",
   ),
   timeout_resolve: term(
     "The host's name was not resolved in time.",
-    "Check the name server; CONNECT_TO leaves it out.",
+    "Check the name server, or give an address with CONNECT_TO.",
   ),
   timeout_tcp: term(
     "TCP did not connect in time.",
@@ -67,7 +67,7 @@ const CONNECT: Readonly<Record<Exclude<ConnectReason, ProxyOrOurs>, Term>> = {
     "The server is short of processor time, or the port speaks no TLS: try ws:// for wss://.",
   ),
   timeout_upgrade: term(
-    "TCP and TLS were there, but the answer to the upgrade did not come in time.",
+    "TCP and TLS connected, but the upgrade was not answered in time.",
     "The server or its proxy holds the request: look at its authentication and its queue.",
   ),
   reset: term(
@@ -86,8 +86,8 @@ const CONNECT: Readonly<Record<Exclude<ConnectReason, ProxyOrOurs>, Term>> = {
   ),
   http_200: term("A web page answered: that path takes no WebSocket.", "Check the path of the URL."),
   http_204: term(
-    "The server has no event stream for this client any more, which tells it to stay away.",
-    "Look at what the server takes for the end: an unknown Last-Event-ID, a session that is over.",
+    "The server has no event stream for this client any more. 204 tells it to stop reconnecting.",
+    "Find out what ended the stream for the server: an unknown Last-Event-ID, or a session that is over.",
   ),
   http_301: term("The endpoint has moved.", "Use the URL that it redirects to; redirects are not followed."),
   http_302: term(
@@ -100,7 +100,7 @@ const CONNECT: Readonly<Record<Exclude<ConnectReason, ProxyOrOurs>, Term>> = {
   ),
   http_401: term(
     "The server wants credentials, or other ones.",
-    "Give WS_TOKEN, or LOGIN_FILE where a login gives the token, and AUTH where it does not travel as a Bearer token.",
+    "Give WS_TOKEN, or LOGIN_FILE if a login gives the token. Set AUTH if it is not sent as a Bearer token.",
   ),
   http_403: term(
     "The server forbids it.",
@@ -136,8 +136,8 @@ const CONNECT: Readonly<Record<Exclude<ConnectReason, ProxyOrOurs>, Term>> = {
     BROKEN_SERVER,
   ),
   http2_unsupported: term(
-    "HTTP/2 was asked for, and the server does not speak it.",
-    "Over wss:// and https:// the server has to offer h2 (ALPN); else it has to take HTTP/2 without an upgrade. Else use HTTP_VERSION=1.1.",
+    "The run asked for HTTP/2, which the server does not speak.",
+    "Over wss:// and https:// the server must offer h2 (ALPN). Over ws:// and http:// it must accept HTTP/2 without an upgrade. Otherwise use HTTP_VERSION=1.1.",
   ),
   http2_no_websocket: term(
     "The server speaks HTTP/2, but its SETTINGS allow no WebSocket over it (RFC 8441).",
@@ -192,7 +192,7 @@ const MESSAGE: Readonly<Record<MessageReason, Term>> = {
     "k6-realtime try shows it: the descriptor or the server is wrong.",
   ),
   unmatched: term(
-    "A message matches no rule of the descriptor, which allows none such.",
+    "A message matches no rule of the descriptor, whose unmatched is error.",
     "Add a rule for it, or set unmatched to ignore.",
   ),
   session: term(
@@ -204,7 +204,7 @@ const MESSAGE: Readonly<Record<MessageReason, Term>> = {
     "Look at the drops: the server or the network ended connections. A notice says what a codec cannot write.",
   ),
   clock_differs: term(
-    "A time stamp of the server cannot be, by this machine's clock.",
+    "A time stamp of the server is impossible by this machine's clock.",
     "Set both clocks by the same time server.",
   ),
   close_unanswered: term(
@@ -265,7 +265,7 @@ const CODES: Readonly<Partial<Record<DropCode, Term>>> = {
   "1005": term("A Close without a code.", "Engine.IO and others close like that: look at the server's log."),
   "1006": term(
     "The connection ended without a Close.",
-    "A crash, a proxy's timeout or the network: the tag by says who.",
+    'A crash, a proxy\'s timeout or the network. The tag "by" names the side.',
   ),
   "1007": term("The server saw text that is not UTF-8.", "Check the payload."),
   "1008": term("A policy was violated.", "Credentials or a limit on messages are the usual causes."),
@@ -301,7 +301,7 @@ const CODES: Readonly<Partial<Record<DropCode, Term>>> = {
 const TOKENS: Readonly<Partial<Record<TokenReason, Term>>> = {
   timeout: term(
     "The stream had not come to its end by STREAM_TIMEOUT.",
-    "Look at the server's queue; raise STREAM_TIMEOUT where answers are longer than that.",
+    "Look at the server's queue. If answers take longer, raise STREAM_TIMEOUT.",
   ),
   http_429: term(
     "The service limits requests, or tokens in a minute.",
@@ -337,12 +337,12 @@ const CONNECT_AS_REQUESTS = TOKEN_REASONS.filter(
 const CAUSES: Readonly<Record<DropCause, Term>> = {
   server: term("The server sent a Close.", "The code says why."),
   network: term("The connection was cut without a Close.", "A crash, a proxy or the network."),
-  timeout: term("The peer did not answer in time, and this side gave up.", "Look whether the server hangs."),
+  timeout: term("The peer did not answer in time, and this side gave up.", "Check whether the server hangs."),
   generator: ours("generator"),
 };
 
 const OURS_OF_TOKENS = term(
-  "This side or its machine did it, not the server.",
+  "The cause is this side or its machine, not the server.",
   GENERATOR_FAULTS.find(
     ({ metric, value }) => metric === "token_request_failures" && value === "generator",
   )!.says(1),

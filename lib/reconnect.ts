@@ -17,7 +17,7 @@ export const RECONNECT_MEANINGS: Readonly<Record<(typeof RECONNECT_OUTCOMES)[num
   came_back: "was cut off, and whole again before the end",
   stayed: "was never cut off",
   gone: "was cut off and not whole again by the end",
-  not_ready: "the first connection or its session was never had",
+  not_ready: "the first connection or its session never opened",
 };
 
 /** What became of a message that was published while a subscriber was away. */

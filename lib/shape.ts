@@ -85,7 +85,7 @@ export function shapeOfHeaders(text: string, isReserved: (name: string) => boole
   if (typeof value !== "object" || value === null || Array.isArray(value))
     return `JSON that is ${kindOf(value)}`;
   for (const [name, content] of Object.entries(value)) {
-    if (!TOKEN.test(name)) return `a name that is none of a header: ${shapeOfName(name)}`;
+    if (!TOKEN.test(name)) return `a name that no header may have: ${shapeOfName(name)}`;
     if (isReserved(name)) return `${name}, which the handshake sets itself`;
     if (typeof content !== "string") return `${kindOf(content)} as the value of ${name}`;
     if (!/^[\t\x20-\x7e\x80-\xff]*$/.test(content))

@@ -24,7 +24,7 @@ export const TOKEN_MEANINGS: Readonly<Record<(typeof TOKEN_OUTCOMES)[number], st
   accepted: "a message was answered as usual although the token had expired: a security failure",
   early: "the connection ended before its token did",
   unanswered: "a message after the expiry had neither an answer nor a close",
-  not_ready: "the connection or its session was never had",
+  not_ready: "the connection or its session never opened",
 };
 
 /** What was seen of one connection. */

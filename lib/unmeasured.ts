@@ -35,7 +35,7 @@ export function whyUnjudged(limit: ThresholdSummary, metrics: Metrics): string |
   switch (metric.replace(/\{.*/, "")) {
     case "ws_delivery_success_rate":
       return listens
-        ? "no delivery came to two subscribers of a room, so that none could be missed by another"
+        ? "no delivery came to two subscribers of a room, so missed ones cannot be told"
         : undefined;
     case "ws_fanout_lag_ms":
       return listens ? whyNoLag(deliveries, metrics) : undefined;
@@ -50,7 +50,7 @@ function whyFewerCuts({ expression, value }: ThresholdSummary, metrics: Metrics)
   const left = unmeasured(metrics, "cuts");
   const limit = parseLimit(expression);
   if (!limit || value === null || holds(value, limit) || !holds(value + left, limit)) return undefined;
-  return `${left} of the planned cuts were not made, for their connections were not back before the publications ended: make DURATION longer, or CUTS fewer`;
+  return `${left} of the planned cuts were not made, since their connections were not back before the publications ended: raise DURATION, or lower CUTS`;
 }
 
 /** Why the server's time stamps told no lag at all. */
@@ -92,15 +92,15 @@ export function notesOnGaps(metrics: Metrics): string[] {
   );
   say(
     unmeasured(metrics, "cuts"),
-    "planned cuts were not made, for their connections were not back before the publications ended",
+    "planned cuts were not made, since their connections were not back before the publications ended",
   );
   say(
     unmeasured(metrics, "out_of_range"),
-    "times were below zero or beyond 78 hours and count as the nearest that is kept, as where a clock was set meanwhile",
+    "times were below zero or beyond 78 hours and count as the nearest that is kept, as after a change of the clock",
   );
   say(
     unmeasured(metrics, "not_taken"),
-    "times are missing, for k6 did not take them in time: give the generator more processors",
+    "times are missing, since k6 did not take them in time: give the generator more processors",
   );
   return notes;
 }

@@ -182,7 +182,7 @@ async function shownWrongly(deliveries: readonly Delivery[], where: Shown): Prom
   const texts = deliveries.map(({ content }) => resolvePointer(content, tokens));
   const without = texts.findIndex((value) => typeof value !== "string" || value === "");
   if (without !== -1) {
-    return `Message ${without + 1} of those delivered has no text at ${shown(text)}, so it cannot be found on the page. Say where with { text: "/…" }.`;
+    return `Delivered message ${without + 1} has no text at ${shown(text)}, so it cannot be found on the page. Say where with { text: "/…" }.`;
   }
   return misplaced(texts as string[], await shownIn.allTextContents());
 }

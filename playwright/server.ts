@@ -200,7 +200,7 @@ export class PlayedServer extends Line {
 
   #delivery(content: object, fields: DeliveryFields): string {
     const [delivery] = deliveriesOf(this.#descriptor);
-    if (!delivery) throw new NoAnswerError("delivery: the descriptor says nothing of deliveries");
+    if (!delivery) throw new NoAnswerError("delivery: the descriptor describes no deliveries");
     const { each, where, text, regex, sentAt, ...at } = delivery;
     const count = ++this.#delivered;
     const { id = String(count), seq = count, publisher = "server", room = this.#room } = fields;
@@ -229,7 +229,7 @@ export class PlayedServer extends Line {
 
   #error(reason: string, message: Recognized): string {
     const [error] = errorsOf(this.#descriptor);
-    if (!error) throw new NoAnswerError("error: the descriptor says nothing of errors");
+    if (!error) throw new NoAnswerError("error: the descriptor describes no errors");
     const { reason: at, settles, id, ...condition } = error;
     const replies = this.#descriptor.reply?.find((reply) => reply.id !== undefined);
     return answerFor(

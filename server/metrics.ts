@@ -21,7 +21,7 @@ const COUNTERS: Record<Exclude<StatName<number>, keyof typeof GAUGES>, [name: st
   deliveriesLost: ["deliveries_lost_total", "Deliveries lost on purpose."],
   deliveriesRepeated: ["deliveries_repeated_total", "Deliveries made a second time on purpose."],
   deliveriesReordered: ["deliveries_reordered_total", "Deliveries made after a later one on purpose."],
-  replaysSent: ["replays_sent_total", "Messages sent again to those who resumed."],
+  replaysSent: ["replays_sent_total", "Messages sent again to subscribers who resumed."],
   replaysLost: ["replays_lost_total", "Replays left out on purpose."],
   replaysReordered: ["replays_reordered_total", "Replays made after a later one on purpose."],
   replaysRepeated: ["replays_repeated_total", "Replays made twice on purpose."],

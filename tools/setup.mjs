@@ -18,7 +18,7 @@ export async function setUp(k6, signal) {
   if (Number.parseInt(process.versions.node, 10) < OLDEST_NODE) {
     throw new StepError(`Node.js ${OLDEST_NODE} or newer is needed, this is ${process.version}`);
   }
-  const onWait = () => console.log("Another set-up is at work in this folder: waiting for it …");
+  const onWait = () => console.log("Another setup is running in this folder: waiting for it …");
   await withLock(join(root, ".cache/setup.lock"), { onWait, signal }, async () => {
     await installDependencies(signal);
     await buildBundles();

@@ -115,7 +115,7 @@ class Ongoing {
         ...this.#notes,
         ...(this.#onceOnly > 0
           ? [
-              `${this.#onceOnly} times an answer was late or missing that was not when the same was sent again`,
+              `${this.#onceOnly} times an answer was late or missing, but came in time when the same messages were sent again`,
             ]
           : []),
       ],

@@ -194,13 +194,17 @@ function judgedOf(
       "ends without a Close",
       `ends without a Close: the proxy ${proxy} may have made them, unless NO_PROXY names the server`,
     ],
-    [calm.pongs, "Pongs", "Pongs: the server sent none in peace either"],
-    [calm.closeAnswered, "answers to a Close", "answers to a Close: the server sent none in peace either"],
+    [calm.pongs, "Pongs", "Pongs: the server sent none without an attack either"],
+    [
+      calm.closeAnswered,
+      "answers to a Close",
+      "answers to a Close: the server sent none without an attack either",
+    ],
     [
       calm.probes,
       "replies",
       descriptor.probe
-        ? "replies: a probe had none in peace either"
+        ? "replies: a probe got none without an attack either"
         : "whether a connection still answers: give a descriptor with a probe (--protocol-file)",
     ],
     [neighbours > 0, "neighbours", "neighbours: there are none (--neighbours)"],
@@ -208,7 +212,7 @@ function judgedOf(
       calm.deliveries,
       "deliveries",
       descriptor.publish && descriptor.delivery
-        ? "deliveries: a neighbour got none in peace either"
+        ? "deliveries: a neighbour got none without an attack either"
         : 'deliveries: the descriptor has no "publish" and "delivery"',
     ],
   ];

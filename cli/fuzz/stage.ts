@@ -178,6 +178,6 @@ export function whyNot({ log, session }: ConnectionSeen): string {
     return `a new connection was closed with ${last.code ?? "no Close (1006)"}${maybe}`;
   }
   return session === "failed"
-    ? "a new connection's session was not had"
+    ? "a new connection's session did not open"
     : "a new connection was not ready in time";
 }

@@ -180,7 +180,7 @@ function tooFewValues(
     const needed = Math.ceil(100 / (100 - percent) - 1e-6);
     const present = values(metric);
     if (present < needed) {
-      return `${metric} ${expression} takes ${needed} values at least, there were ${present}`;
+      return `${metric} ${expression} takes ${needed} values or more, there were ${present}`;
     }
   }
   return undefined;

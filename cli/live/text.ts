@@ -71,7 +71,7 @@ export function lineOf(plan: Plan, { elapsed, recorded }: LiveFigures): string {
 }
 
 /** Why a run shows no figures while it goes on. */
-export const NOT_RECORDED = "at the end (bin/k6 records, and so tells them while it runs)";
+export const NOT_RECORDED = "at the end (bin/k6 records, and shows them during the run)";
 
 const NAMES: Partial<Record<MetricName, string>> = {
   ws_msg_rtt_ms: "round trip",

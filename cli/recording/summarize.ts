@@ -268,7 +268,7 @@ function verdictOf(run: Run, evidence: Evidence, steps: StepsSummary | undefined
         verdict: "fail",
         reason: `stopped early, as a limit was broken: ${describeBroken(broken)}`,
       }
-    : incomplete("a threshold stopped an instance early that holds over all of them");
+    : incomplete("a threshold that holds over all instances stopped one of them early");
 }
 
 const judgeWhole = (evidence: Evidence, steps: StepsSummary | undefined): Judgement =>

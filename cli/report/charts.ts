@@ -225,7 +225,7 @@ const faults = (views: readonly RunView[]) =>
   countCharts(
     views,
     "Faults",
-    "What was lost, late, repeated, out of order or in error, and connections that failed, when that was known.",
+    "Lost, late, repeated, disordered and erroneous messages, and failed connections, by the time each was known.",
     linear("in each stretch"),
     ({ faults }) => faults,
   );
@@ -256,7 +256,7 @@ const drops = (views: readonly RunView[]) =>
   timeChart(
     views,
     "Drops",
-    "Connections that ended without being asked to, by close code; 1006 is none at all.",
+    "Connections that ended unasked, by close code; 1006 means without any.",
     linear("drops"),
     ({ drops }) =>
       Object.entries(drops).map(([code, y]) => ({
@@ -296,7 +296,7 @@ const generatorDelay = (views: readonly RunView[]) =>
   timeChart(
     views,
     "Generator delay",
-    "What the load generator itself added, p99 by side: where this nears the limits, the figures are not the server's.",
+    "What the load generator itself added, p99 by side. If it nears the limits, the figures are not the server's.",
     MILLISECONDS,
     ({ generatorDelay }) =>
       Object.entries(generatorDelay).map(([side, { p99 }]) => ({ label: side, y: p99 })),

@@ -48,7 +48,5 @@ async function openSummary(path: string, cwd: string): Promise<RunView> {
   const { success, output, issues } = v.safeParse(SummarySchema, document);
   if (success) return { label: basename(path).replace(/(\.summary)?\.json$/, ""), summary: output };
   const field = v.getDotPath(issues[0]) ?? "it";
-  throw new UserError(
-    `${path}: expected a summary as a scenario writes it, but "${field}" is not as it should be`,
-  );
+  throw new UserError(`${path}: expected a summary as a scenario writes it, but "${field}" is invalid`);
 }

@@ -67,7 +67,7 @@ function instanceOf({ header, end }: Run["instances"][number]): Instance {
   const { outOfRange = 0, notFinite = 0, withoutTags = 0 } = end?.excluded ?? {};
   const excluded = [
     outOfRange && `${outOfRange} values out of range counted as its bound`,
-    notFinite && `${notFinite} values that are no numbers left out`,
+    notFinite && `${notFinite} values left out, since they are not numbers`,
     withoutTags && `${withoutTags} series counted without their tags`,
   ];
   return {

@@ -35,7 +35,7 @@ export async function browserEnv(
   const path = given || (await onPath(env.PATH ?? ""));
   if (path === undefined) {
     throw new UserError(
-      `${scenario} opens pages in Chromium, and none of ${CHROMIUM_NAMES.join(", ")} is on the PATH: install one (Debian and Ubuntu: apt-get install chromium; macOS: brew install --cask chromium), or name it in K6_BROWSER_EXECUTABLE_PATH`,
+      `${scenario} opens pages in Chromium, but the PATH has none of ${CHROMIUM_NAMES.join(", ")}. Install one (Debian and Ubuntu: apt-get install chromium; macOS: brew install --cask chromium), or name it in K6_BROWSER_EXECUTABLE_PATH`,
       EXIT.error,
     );
   }

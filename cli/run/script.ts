@@ -65,7 +65,7 @@ export async function requireK6For(script: Script, k6: K6): Promise<void> {
 
 const WITH_EXTENSION = "k6 with the extension";
 const without = ({ command, version }: K6): string =>
-  `which ${command} (${version}) has not. Build it with Go 1.${OLDEST_GO_MINOR} or newer: npx k6-realtime setup.`;
+  `which ${command} (${version}) lacks. Build it with Go 1.${OLDEST_GO_MINOR} or newer: npx k6-realtime setup.`;
 
 /** @throws {@link UserError} where several instances cannot be put together again */
 export function requireK6ForInstances(k6: K6): void {

@@ -96,9 +96,9 @@ const CODES: readonly (readonly [RegExp, ConnectReason, string])[] = [
   [
     /^HPE_HEADER_OVERFLOW$/,
     "header_too_large",
-    `the answer has headers of more than ${HEADER_BYTES / 1_024} KiB, which is more than this side takes`,
+    `the answer has headers of more than ${HEADER_BYTES / 1_024} KiB, more than this side accepts`,
   ],
-  [/^HPE_/, "http_rejected", "the answer is no HTTP"],
+  [/^HPE_/, "http_rejected", "the answer is not HTTP"],
 ];
 
 /** The server could not be reached, and why. */

@@ -164,8 +164,8 @@ export class Judge {
     const count = this.#strangeDeliveries;
     if (count === 0 || this.#soundly || this.#ours !== undefined) return undefined;
     return count === 1
-      ? "the only delivery was not as the descriptor has it"
-      : `none of ${count} deliveries was as the descriptor has it`;
+      ? "the only delivery did not match the descriptor"
+      : `none of ${count} deliveries matched the descriptor`;
   }
 
   /** What broke the contract. */
@@ -178,7 +178,7 @@ export class Judge {
   #gap(interruptedBy: string | undefined): string | undefined {
     const before = interruptedBy === undefined ? "when the time was over" : `when ${interruptedBy} came`;
     if (this.#readyAt === undefined) {
-      const what = this.#awaiting === undefined ? "" : `: ${this.#awaiting} had not had what it awaits`;
+      const what = this.#awaiting === undefined ? "" : `: ${this.#awaiting} still waits for its message`;
       return `the session was not ready ${before}${what}`;
     }
     if (this.#sent < this.#wanted && interruptedBy === undefined)

@@ -30,8 +30,8 @@ func (m *mail) full() bool { return m.waiting.Load() > cmp.Or(m.limit, defaultMa
 // warn says once what a full mailbox does to the run.
 func (m *mail) warn(logger logrus.FieldLogger) {
 	m.warned.Do(func() {
-		logger.Warn("the script takes messages more slowly than they come: its sockets are not read until it has caught up, " +
-			"so that the server has to wait too; use more virtual users, or have each message do less")
+		logger.Warn("the script takes messages more slowly than they come. Its sockets are not read until it has caught up, " +
+			"so the server has to wait too. Use more virtual users, or do less for each message")
 	})
 }
 

@@ -99,8 +99,8 @@ func (n *notices) unwritable(reason string, why error) {
 
 // crowded is called on the event loop, often.
 func (n *notices) crowded() {
-	n.add("logins", fmt.Sprintf("logins waited for their turn: a virtual user has %d under way at a time; "+
-		"the wait is in ws_login_ms and, as this side's, in ws_generator_delay_ms; raise SHARDS, or connect more slowly", mostLogins))
+	n.add("logins", fmt.Sprintf("logins waited for their turn: a virtual user has %d under way at a time. "+
+		"The wait is in ws_login_ms and, as this side's, in ws_generator_delay_ms. Raise SHARDS, or connect more slowly", mostLogins))
 }
 
 // complaintsOf hears, on a loop's goroutine, what errors in the messages of a

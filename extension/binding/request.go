@@ -139,7 +139,7 @@ func compile(text string, known map[string]variable) (t template, err error) {
 			return nil, errNoVariable
 		}
 		if _, ok := known[name]; !ok && name != connectionVariable && name != vuVariable {
-			return nil, fmt.Errorf("unknown variable %q, expected one of those in variables, %s or %s", name, connectionVariable, vuVariable)
+			return nil, fmt.Errorf("unknown variable %q, expected a name in variables, %s or %s", name, connectionVariable, vuVariable)
 		}
 		t = append(t, part{literal, name})
 		text = rest

@@ -221,7 +221,7 @@ func subprotocols() []Case {
 		offer(rfc, "Fifty subprotocols.", long...),
 		lines,
 		informational(accepted(Server, "RFC 6455 4.1 (10)", "An empty Sec-WebSocket-Protocol: tells whether the server refuses it.", Opening{Edit: edits(add("Sec-WebSocket-Protocol", ""))})),
-		informational(accepted(Server, "RFC 6455 9.1", "A Sec-WebSocket-Extensions that is no list of extensions: tells whether the server refuses it.", Opening{Edit: edits(add("Sec-WebSocket-Extensions", ";;=,"))})),
+		informational(accepted(Server, "RFC 6455 9.1", "A Sec-WebSocket-Extensions that is not a list of extensions: tells whether the server refuses it.", Opening{Edit: edits(add("Sec-WebSocket-Extensions", ";;=,"))})),
 		informational(accepted(Server, "RFC 6455 4.1 (10)", "The same subprotocol twice: tells whether the server refuses it.", Opening{Protocols: []string{"one.example", "one.example"}})),
 	}
 }

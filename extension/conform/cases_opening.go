@@ -215,7 +215,7 @@ func refusedByClients() []Case {
 		c(rfc, "Status 200 must be refused.", firstLine(switching, "200 OK"), add("Content-Length", "0")),
 		c(rfc, "Status 400 must be refused.", firstLine(switching, "400 Bad Request"), add("Content-Length", "0")),
 		c(rfc, "Status 503 must be refused.", firstLine(switching, "503 Service Unavailable"), add("Content-Length", "0")),
-		c(rfc, "What is no HTTP must be refused.", statusLine("SSH-2.0-test")),
+		c(rfc, "A request that is not HTTP must be refused.", statusLine("SSH-2.0-test")),
 		c(rfc, "A response without Upgrade must be refused.", drop("Upgrade")),
 		c(rfc, "Upgrade: h2c must be refused.", set("Upgrade", "h2c")),
 		c(rfc, "A response without Connection must be refused.", drop("Connection")),

@@ -33,7 +33,7 @@ var utf8Payloads = []struct{ group, about, octets string }{
 	{"6.20", "one UTF-16 surrogate", `-eda080 -edadbf -edae80 -edafbf -edb080 -edbe80 -edbfbf`},
 	{"6.21", "two UTF-16 surrogates", `-eda080edb080 -eda080edbfbf -edadbfedb080 -edadbfedbfbf -edae80edb080 -edae80edbfbf -edafbfedb080
 		-edafbfedbfbf`},
-	{"6.22", "code points that are no characters, which UTF-8 allows", `efbfbe efbfbf f09fbfbe f09fbfbf f0afbfbe f0afbfbf f0bfbfbe f0bfbfbf f18fbfbe f18fbfbf f19fbfbe
+	{"6.22", "code points of noncharacters, which UTF-8 allows", `efbfbe efbfbf f09fbfbe f09fbfbf f0afbfbe f0afbfbf f0bfbfbe f0bfbfbf f18fbfbe f18fbfbf f19fbfbe
 		f19fbfbf f1afbfbe f1afbfbf f1bfbfbe f1bfbfbf f28fbfbe f28fbfbf f29fbfbe f29fbfbf f2afbfbe f2afbfbf
 		f2bfbfbe f2bfbfbf f38fbfbe f38fbfbf f39fbfbe f39fbfbf f3afbfbe f3afbfbf f3bfbfbe f3bfbfbf f48fbfbe
 		f48fbfbf`},

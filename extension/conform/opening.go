@@ -210,7 +210,7 @@ func readHead(r *bufio.Reader) (*head, string, error) {
 		default:
 			name, value, ok := strings.Cut(text, ":")
 			if !ok || name == "" || strings.ContainsAny(name, " \t") {
-				return nil, all.String(), breach("RFC 9112 5", "a header line that is none: %q", text)
+				return nil, all.String(), breach("RFC 9112 5", "a header line without a name and a colon: %q", text)
 			}
 			h.lines = append(h.lines, headerLine{name, strings.Trim(value, " \t")})
 		}

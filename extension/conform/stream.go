@@ -142,7 +142,7 @@ func (s *rawStreams) greet(t *Trace) string {
 	}
 	settings, is := f.(*http2.SettingsFrame)
 	if !is || settings.IsAck() {
-		return fmt.Sprintf("the first frame is no SETTINGS: %v", f)
+		return fmt.Sprintf("the first frame is not SETTINGS: %v", f)
 	}
 	value, _ := settings.Value(http2.SettingEnableConnectProtocol)
 	s.note("testee", fmt.Sprintf("SETTINGS, SETTINGS_ENABLE_CONNECT_PROTOCOL is %d", value))

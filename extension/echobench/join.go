@@ -94,7 +94,7 @@ func (m *member) work(ctx context.Context, stop context.CancelFunc, e *engine.En
 // turn measures the instance's share of one case.
 func (m *member) turn(ctx context.Context, e *engine.Engine, a address, o Options) error {
 	if !a.within(m.spec) {
-		return fmt.Errorf("the leader asked for a case that its spec has not: %+v", a)
+		return fmt.Errorf("the leader asked for a case that is not in its spec: %+v", a)
 	}
 	var said error
 	measure(ctx, e, &m.spec.Servers[a.Server], m.spec.Testsets[a.Testset].Cases[a.Case], o, hooks{

@@ -142,7 +142,7 @@ func (l *Leader) hear(results []*InstanceResult, most int, expected func(*word) 
 			}
 			results[i] = w.Result
 		} else if expected == nil || !expected(&w) {
-			return l.lost(i, errors.New("it said something else than was expected"))
+			return l.lost(i, errors.New("it sent an unexpected message"))
 		}
 	}
 	return nil

@@ -137,7 +137,7 @@ func TestAWrongServerFailsTheCase(t *testing.T) {
 				c.WriteMessage(kind, data)
 			}
 			return nil
-		}, Failed, "a message came that is no echo"},
+		}, Failed, "a message that is not an echo came"},
 		{"silence", usual, func(*websocket.Conn, int, []byte) error { return nil }, TimedOut, "no echo came for 100ms"},
 		{"a time-out", `{"count":5,"size":64,"timeout":0.05}`, func(*websocket.Conn, int, []byte) error { return nil }, TimedOut, "not all echoes had come after 50ms"},
 	}

@@ -204,7 +204,7 @@ func (p *probe) Message(_ *engine.Conn, m engine.Message) {
 		return
 	}
 	if p.got == p.sent {
-		p.fail("a message came that is no echo, after %d echoes", p.got)
+		p.fail("a message that is not an echo came after %d echoes", p.got)
 		return
 	}
 	if why := p.wrong(&m); why != "" {

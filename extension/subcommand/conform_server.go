@@ -35,7 +35,7 @@ func conformServer() *cobra.Command {
 	flags.StringVar(&f.agent, "agent", "", "its name in the results; default its host and port")
 	registerHTTPVersion(cmd, &f.http2, "has each case on a stream of HTTP/2 (RFC 8441), without the cases about HTTP/1.1's handshake")
 	flags.Lookup("header").Usage += "; the variable WS_TOKEN adds a Bearer token, where there is no --spec"
-	flags.IntVar(&f.parallel, "parallel", 0, "cases at a time; default 24, of those that move megabytes as many as processors")
+	flags.IntVar(&f.parallel, "parallel", 0, "cases at a time; default 24, or one for each processor if they move megabytes")
 	return cmd
 }
 

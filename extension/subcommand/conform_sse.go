@@ -88,7 +88,7 @@ func conformSSEServer() *cobra.Command {
 	flags := cmd.Flags()
 	flags.StringVar(&f.url, "url", "", "an event stream, such as http://127.0.0.1:8080/events; default the variable SSE_URL")
 	flags.StringVar(&f.publish, "publish", "", "URL to which a POST makes the server write an event; without it, the cases read what comes by itself")
-	flags.StringVar(&f.body, "publish-body", `{"text":"${text}"}`, "what is posted: ${text} stands for a text, as in a JSON string")
+	flags.StringVar(&f.body, "publish-body", `{"text":"${text}"}`, "the posted body: ${text} stands for a text, as in a JSON string")
 	flags.StringVar(&f.gone, "gone", "", "URL of a stream that the server has no more, to be answered with 204")
 	flags.DurationVar(&f.keepAlive, "keep-alive", 20*time.Second, "within which time a comment or an event must come")
 	registerHTTPVersion(cmd, &f.http2, "has each request be a stream of HTTP/2, without the cases about HTTP/1.1")

@@ -55,7 +55,7 @@ func (f *testeeFlags) run(cmd *cobra.Command) error {
 		}
 		return nil
 	case f.fault != "" && faulty.Find(f.fault) == nil:
-		return fmt.Errorf("--fault: expected one of those that --faults lists, got %q", f.fault)
+		return fmt.Errorf("--fault: expected a fault that --faults lists, got %q", f.fault)
 	case f.listen != "" && f.url == "":
 		return f.serve(cmd)
 	case f.url != "" && f.listen == "" && f.fault == "":

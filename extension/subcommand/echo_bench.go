@@ -167,7 +167,7 @@ func checkOutfiles(spec *echobench.Spec) error {
 		}
 		path := filepath.Clean(t.Outfile)
 		if other, taken := named[path]; taken {
-			return fmt.Errorf("%s: expected a file of its own, got that of testsets[%d], %q", field, other, t.Outfile)
+			return fmt.Errorf("%s: expected a file of its own, got the file of testsets[%d], %q", field, other, t.Outfile)
 		}
 		named[path] = i
 		file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o644)

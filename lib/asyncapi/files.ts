@@ -118,7 +118,7 @@ function decoded(text: string, place: Place): string {
 /** The path of a file that another one names, without a way out of the folder that both are in. */
 function besides(from: string, path: string, reference: string, place: Place): string {
   if (/^[a-z][a-z\d+.-]*:|^\/\//i.test(path)) {
-    return refuse(place, "a $ref to a local file, for URLs are not read", reference);
+    return refuse(place, "a $ref to a local file, since URLs are not read", reference);
   }
   if (/^\/|[\\\0]/.test(path)) return refuse(place, "a $ref with a relative path and slashes", reference);
   const segments = from.split("/").slice(0, -1);

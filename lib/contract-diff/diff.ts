@@ -49,8 +49,8 @@ function of(
       const renamed = same ? `; "${same.name}" may be its new name` : "";
       const what =
         from === "server"
-          ? `the server sends it no longer${renamed}`
-          : `the server takes it no longer${renamed}`;
+          ? `the server no longer sends it${renamed}`
+          : `the server no longer takes it${renamed}`;
       return { level: "breaking", kind: name, from, at: "", rule: "kind", what };
     }),
     ...added.map(({ name }): Change => {
@@ -108,7 +108,7 @@ const COMPATIBLE: Readonly<Record<"server" | "client", Readonly<Record<Gap["rule
     type: "the server takes $, too",
     value: "the server takes $, too",
     missing: "this field need not be sent any more",
-    dropped: "the server has no use for this field any more",
+    dropped: "the server no longer uses this field",
     extra: "the server takes this field now",
     bound: "the server takes values with $, too",
     text: "the server takes $, too",

@@ -56,7 +56,7 @@ export function notesOnContract(
   const share =
     left === 0
       ? ""
-      : `, ${percent(checked / (checked + left))} of those received: the rest was beyond the bound on checks`;
+      : `, ${percent(checked / (checked + left))} of the received ones: the rest exceeded the bound on checks`;
   return [
     ...(findings?.map((finding) => `${describeBreach(finding.kind, finding)}, ${times(finding.count)}`) ??
       brokenRules(metrics)),

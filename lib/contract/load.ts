@@ -126,7 +126,7 @@ function requireOneDraft(documents: Documents, draft: Draft): void {
     const own = draftOf(document, uri.slice(ROOT.length));
     if (own !== draft)
       throw new ContractError(
-        `${uri.slice(ROOT.length)}: $schema: expected that of the contract, draft ${draft}, got draft ${own}`,
+        `${uri.slice(ROOT.length)}: $schema: expected the contract's draft, ${draft}, got draft ${own}`,
       );
   }
 }

@@ -131,7 +131,7 @@ export class Outline {
     const looped = all.find((node) => !this.#ends.has(node) && leadsBack(node, same, this.#ends));
     if (looped) {
       throw new ContractError(
-        `${shown(looped.at)}: expected a schema that applies itself only to what is inside a value, got one that applies itself to the same value`,
+        `${shown(looped.at)}: expected a schema that applies itself only to parts of a value, got one that applies itself to the same value`,
       );
     }
     this.isRecursive ||= leadsBack(from, everything, new Set());

@@ -73,7 +73,7 @@ export class Validator {
       return make();
     } catch (error) {
       throw new ContractError(
-        `${shown(at)}: expected a JSON Schema of draft ${this.#contract.draft}, got one that is none (${(error as Error).message})`,
+        `${shown(at)}: expected a JSON Schema of draft ${this.#contract.draft}, got an invalid one (${(error as Error).message})`,
       );
     }
   }

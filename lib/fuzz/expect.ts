@@ -57,7 +57,7 @@ function patternOf(source: string): RegExp {
     return new RegExp(source, "u");
   } catch (error) {
     throw new ExpectError(
-      `a regular expression behind quiet:, got one that is none (${(error as Error).message})`,
+      `a regular expression behind quiet:, got an invalid one (${(error as Error).message})`,
     );
   }
 }

@@ -70,20 +70,20 @@ export const KIND_TITLES: Readonly<Record<FindingKind, string>> = {
   "neighbour-repeated": "a neighbour gets a message twice",
   "neighbour-refused": "a neighbour is refused",
   "neighbour-slow": "a neighbour is held up",
-  misdirected: "a message reaches a connection that it is not for",
+  misdirected: "a message reaches the wrong connection",
   "upgrade-5xx": "the upgrade is answered with a server error",
-  "server-error": "the server closes with a code for a fault of its own",
+  "server-error": "the server closes with a code for an internal fault",
   "abrupt-end": "the connection ends without a Close",
   wire: "the server breaks RFC 6455",
   contract: "a message breaks the contract",
   protocol: "a message breaks the protocol's descriptor",
-  "internal-error": "an answer shows the server's inside",
-  unasked: "an answer to nothing that was asked",
+  "internal-error": "an answer reveals internals of the server",
+  unasked: "an answer that nobody asked for",
   refused: "a valid message is refused",
   gone: "the connection is closed after valid messages",
-  silence: "the connection stays open and answers no more",
+  silence: "the connection stays open but stops answering",
   "close-unanswered": "our Close is not answered",
-  growth: "a count of the server's grows and does not come back",
+  growth: "a count of the server grows and does not fall again",
 };
 
 /** By what findings are alike: what went wrong, and which field of which message brought it about. */
@@ -138,7 +138,7 @@ export const describeClose = ({ closeCode, closeReason }: Finding): string[] =>
 
 /** How often the like was seen. */
 export const likeWords = ({ times }: Finding): string =>
-  times === 1 ? "nothing like it besides" : `${times - 1} more sequences showed the like`;
+  times === 1 ? "no other sequence showed it" : `${times - 1} more sequences showed it`;
 
 const MOST = 300;
 

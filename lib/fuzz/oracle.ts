@@ -147,22 +147,22 @@ function ofNeighbour(
   if (end && end.by !== "us" && !end.isOurs) {
     found.push({
       ...base("neighbour-dropped", "", sequence, name),
-      expected: "its connection stays, for it did nothing wrong",
+      expected: "its connection stays, since it did nothing wrong",
       received: ended(end),
       closeCode: end.code,
       closeReason: end.reason,
       atMs: end.atMs,
     });
   }
-  for (const violation of violationsOf(log)) add("wire", violation, "frames as RFC 6455 has them", violation);
+  for (const violation of violationsOf(log)) add("wire", violation, "frames that follow RFC 6455", violation);
   for (const { text, atMs } of complaintsOf(log, sequence.steps))
-    add("protocol", text, "messages as the descriptor has them", text, atMs);
+    add("protocol", text, "messages that follow the descriptor", text, atMs);
   if (foreign.length > 0)
     add(
       "misdirected",
       "",
       "messages for this connection alone",
-      `one that is another's: ${shown(foreign[0]!)}`,
+      `a message for another connection: ${shown(foreign[0]!)}`,
     );
   for (const duplicate of duplicatesOf(log))
     add("unasked", "duplicate", "one reply to each probe", duplicate);
@@ -198,7 +198,7 @@ function ofNeighbour(
     add(
       "neighbour-slow",
       "",
-      `an answer within ${neighbourLimitMs} ms, as before (${Math.ceil(calm.answerMs)} ms at the most)`,
+      `an answer within ${neighbourLimitMs} ms, as before (${Math.ceil(calm.answerMs)} ms at most)`,
       `one after ${Math.round(slowest)} ms`,
     );
   }
@@ -243,30 +243,24 @@ function ofConnection(
     if (entry.event !== "received") continue;
     const trace = traceIn(entry.text ?? "", own);
     if (trace)
-      add(
-        "internal-error",
-        trace,
-        "an answer that tells nothing of the server's inside",
-        shown(entry),
-        entry.atMs,
-      );
+      add("internal-error", trace, "an answer without internals of the server", shown(entry), entry.atMs);
   }
   for (const violation of violationsOf(log))
-    add("wire", violation, "frames as RFC 6455 has them", violation, Infinity);
+    add("wire", violation, "frames that follow RFC 6455", violation, Infinity);
   if (own.every((step) => !isHostile(step))) {
     for (const { text, atMs } of complaintsOf(log, sequence.steps))
-      add("protocol", text, "messages as the descriptor has them", text, atMs);
+      add("protocol", text, "messages that follow the descriptor", text, atMs);
     for (const duplicate of duplicatesOf(log))
       add("unasked", "duplicate", "one reply to each probe", duplicate, Infinity);
   } else
     for (const { text, atMs } of garbledIn(log, own))
-      add("protocol", text, "messages as the descriptor has them", text, atMs);
+      add("protocol", text, "messages that follow the descriptor", text, atMs);
   if (connection.foreign.length > 0)
     add(
       "misdirected",
       "",
       "messages for this connection alone",
-      `one that is another's: ${shown(connection.foreign[0]!)}`,
+      `a message for another connection: ${shown(connection.foreign[0]!)}`,
       Infinity,
     );
   for (const probe of probes) refusals(probe, expect, add);
@@ -301,14 +295,7 @@ function ofEnd(
   if (end.code !== null && SERVER_FAULTS.includes(end.code)) {
     // A server may send back the code that it was sent (RFC 6455 section 5.5.1).
     if (own.some(({ close }) => close?.code === end.code)) return;
-    add(
-      "server-error",
-      String(end.code),
-      "no code by which the server owns up to a fault",
-      ended(end),
-      end.atMs,
-      more,
-    );
+    add("server-error", String(end.code), "no close code for an internal fault", ended(end), end.atMs, more);
   } else if (end.by === "network") {
     if (end.isOurs || isLoose || (asked && !calm.closeAnswered)) return;
     add(
@@ -323,7 +310,7 @@ function ofEnd(
     add(
       "gone",
       String(end.code),
-      "the connection stays: every message was as the descriptor has it",
+      "the connection stays, since every message followed the descriptor",
       ended(end),
       end.atMs,
       more,
@@ -382,7 +369,7 @@ function refusals(
   add(
     "refused",
     reason,
-    "a reply: the message is as the descriptor has it",
+    "a reply, since the message follows the descriptor",
     `the error ${reason}`,
     Infinity,
     step === undefined ? {} : { step },

@@ -132,7 +132,7 @@ function relatives(old: unknown): (readonly [words: string, json: string])[] {
     ["= the neighbour's user", quoted(STANDS_FOR.neighbour)],
     ["= its own user", quoted(STANDS_FOR.user)],
     ["= its room", quoted(STANDS_FOR.room)],
-    ["= a number that is no text", STANDS_FOR.number],
+    ["= a number, not a text", STANDS_FOR.number],
   ];
 }
 

@@ -90,7 +90,7 @@ class Writer {
     else if (sample.from === "schema") {
       const invented = inventedFields(kind.message, sample, all);
       if (invented.length > 0)
-        this.#note(`of ${kind.name} these are made up, as the schema lets them be: ${listOf(invented)}`);
+        this.#note(`made-up values in ${kind.name}, within its schema: ${listOf(invented)}`);
     }
     return templateOf(kind.message, sample, all);
   }
@@ -139,7 +139,9 @@ class Writer {
     if (tie && !tie.isTold)
       this.#note(`${kind.name} and ${reply.name} are matched by ${tie.request}, which both have`);
     if (match === "fifo")
-      this.#note(`nothing ties ${reply.name} to ${kind.name}: the nth is taken for the answer to the nth`);
+      this.#note(
+        `no field ties ${reply.name} to ${kind.name}: they are matched by order, the nth to the nth`,
+      );
     // Its answer is told by itself: nothing else is the message that was sent, and others have no such identifier.
     const where = isEcho ? {} : this.#replyCondition(reply, tie);
     return {
@@ -160,7 +162,7 @@ class Writer {
 
   #publish(kind: Kind) {
     const at = textField(kind.message, isIdName) ?? textField(kind.message, isTextName);
-    this.#note(`${kind.name} goes both ways: the server is taken to deliver what is published`);
+    this.#note(`${kind.name} goes both ways: the server is taken to deliver publications`);
     return { send: this.#send(kind, at === undefined ? {} : { [at]: "id" }) };
   }
 

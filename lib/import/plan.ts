@@ -55,7 +55,7 @@ export async function planOf(document: AsyncApiDocument, ask: Ask): Promise<Plan
   const guess = describedBy(document);
   const side = (await ask({
     name: "describes",
-    ask: "Whose operations does the document tell, the server's or the client's?",
+    ask: "Whose operations does the document describe, the server's or the client's?",
     choices: ["server", "client"],
     guess: { value: guess.side, why: guess.why },
   })) as Side;
@@ -134,7 +134,7 @@ class Planner {
       choices: [...this.#sent.map(({ name }) => name), "none"],
       guess: best
         ? { value: best.kind.name, why: best.why }
-        : { value: "none", why: "the document has none that is answered, and may be sent again and again" },
+        : { value: "none", why: "the document has no message that is answered and may be repeated" },
     });
     const kind = this.#sent.find(({ name }) => name === answer);
     if (!kind) return undefined;
@@ -248,7 +248,7 @@ class Planner {
       );
     const answer = await this.#ask({
       name: "heartbeat",
-      ask: "What keeps a connection alive, and what has a client to answer to?",
+      ask: "What keeps a connection alive, and which messages must a client answer?",
       form: 'none, or "answer ping with pong", "send beat every 30s", with commas between them',
       guess:
         likely.length > 0

@@ -31,7 +31,7 @@ export function strangeNotes(all: readonly Stranger[]): string[] {
   const slips = all.filter(({ meant }) => meant !== undefined);
   const others = all.filter(({ meant }) => meant === undefined).map(({ name }) => name);
   return [
-    ...slips.map(({ name, meant }) => `${name} is no setting and changes nothing: is ${meant} meant?`),
+    ...slips.map(({ name, meant }) => `${name} is not a setting and has no effect: did you mean ${meant}?`),
     ...(others.length > 0 ? [`no settings, though they begin with WS_: ${others.join(", ")}`] : []),
   ];
 }

@@ -39,7 +39,7 @@ export function readJsonInput(variable: string, path: string): unknown {
     return parseJsonText(text);
   } catch (error) {
     throw new SettingsError(
-      `${variable}: expected JSON, got ${fromWorkingDir(path)}, which is none (${reasonOf(error)})`,
+      `${variable}: expected JSON, got ${fromWorkingDir(path)}, which is not JSON (${reasonOf(error)})`,
     );
   }
 }

@@ -58,7 +58,7 @@ export function handshake<N extends SettingName>(spec: HandshakeSpec<N>) {
       requireNoForwarding(WS_URL, __ENV);
       if (HTTP_VERSION !== "1.1") {
         throw new SettingsError(
-          `HTTP_VERSION: expected 1.1, since the cases of this scenario are those of HTTP/1.1's handshake, got ${HTTP_VERSION}`,
+          `HTTP_VERSION: expected 1.1, since this scenario tests HTTP/1.1's handshake, got ${HTTP_VERSION}`,
         );
       }
       const { file, expiredToken } = spec.boundary(settings as Settings<N>);
@@ -74,7 +74,7 @@ export function handshake<N extends SettingName>(spec: HandshakeSpec<N>) {
         throw new SettingsError("CASES_FILE: expected a case that can be tried, got none");
       if (AUTH === "message" && cases.some((one) => tokenOf(one) !== undefined)) {
         throw new SettingsError(
-          "AUTH: expected header, query or cookie: in a message the token is no part of the handshake",
+          "AUTH: expected header, query or cookie, since a token in a message is not part of the handshake, got message",
         );
       }
       const untried = all.filter((one) => !cases.includes(one));

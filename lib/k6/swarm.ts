@@ -506,7 +506,7 @@ function unknown(load: SwarmLoad, fanOut: FanOutLoad, protocol: Protocol): strin
     ...(stamps ? [] : ["the lag is not judged: the protocol's delivery names no time stamp (sentAt)"]),
     ...(identifies
       ? []
-      : ["what some subscribers never got is not known: the protocol's delivery names no identifier (id)"]),
+      : ["missed deliveries are not counted: the protocol's delivery names no identifier (id)"]),
   ];
 }
 
@@ -548,6 +548,6 @@ function silence({ descriptor }: Protocol, metrics: Readonly<Record<string, Metr
   const drops = metrics.ws_connection_drops;
   if (unsaid.length === 0 || drops?.kind !== "counter" || drops.count === 0) return [];
   return [
-    `these connections sent nothing, so no ${unsaid.join(" and no ")} of ${descriptor.name}: a server that waits for one closes them; mass-soak sends both`,
+    `these connections sent nothing, so no ${unsaid.join(" and no ")} of ${descriptor.name}. A server that waits for one closes them. Use mass-soak, which sends both`,
   ];
 }

@@ -174,7 +174,7 @@ function askAgain({ url, headers, subprotocols }: UpgradeRequest): string {
     socket.close();
   });
   if (accepted) return "a refusal at first; sent once more, the same request was accepted";
-  if (status === 101) return "HTTP 101 that is no answer to this handshake (RFC 6455 section 4.1)";
+  if (status === 101) return "HTTP 101 that does not answer this handshake (RFC 6455 section 4.1)";
   return status ? `http_${status}` : `a refusal; sent once more, the same request failed: ${error}`;
 }
 

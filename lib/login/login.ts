@@ -138,7 +138,7 @@ const isSecret = (path: string): boolean =>
   /^requests\.\d+\.(headers|form|basic|body|url)\b|^url$/.test(path);
 
 const notLogin = (source: string, problems: string) =>
-  new SettingsError(`LOGIN_FILE: ${source} is no file of login requests:\n${problems}`);
+  new SettingsError(`LOGIN_FILE: ${source} is not a file of login requests:\n${problems}`);
 
 class Compiler {
   readonly #spec: LoginSpec;
@@ -324,7 +324,7 @@ async function perform(
       const value = captured(from, answer, body);
       if (value === undefined || CONTROL.test(value)) {
         const reason = "tokens" in from && !body.isJson ? "unparsable" : "contract";
-        return failed(reason, `gave nothing of use for "${name}"`);
+        return failed(reason, `gave no usable value for "${name}"`);
       }
       variables[name] = value;
       taken[name] = value;
@@ -332,7 +332,7 @@ async function perform(
     if (seconds && i === requests.length - 1) {
       const number = body.number(seconds);
       if (number === undefined || number <= 0)
-        return failed("contract", "did not say for how many seconds it is good");
+        return failed("contract", "did not say for how many seconds it is valid");
       validFor = ms(number * 1_000);
     }
   }
@@ -360,7 +360,7 @@ function requestOf(
   }
   const url = r.url.expand(scope).replace(/^ws/i, "http");
   if (!/^https?:\/\/[^\s/?#@]+([/?][^\s#]*)?$/i.test(url))
-    return "would go to what is no http:// or https:// URL";
+    return "has a URL that is neither http:// nor https://";
   const form = r.form?.map(([name, value]) => `${encodeURIComponent(name)}=${value.expand(scope)}`).join("&");
   return {
     method: r.method,

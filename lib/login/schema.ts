@@ -26,7 +26,7 @@ const oneLine = v.pipe(
 
 const Capture = v.union(
   [
-    v.pipe(pointer, v.description("Where in the JSON of the answer: a JSON Pointer (RFC 6901).")),
+    v.pipe(pointer, v.description("The place in the JSON of the answer: a JSON Pointer (RFC 6901).")),
     v.strictObject({ header: v.pipe(headerName, v.description("A header of the answer, in any case.")) }),
     v.strictObject({ cookie: v.pipe(headerName, v.description("A cookie that the answer sets.")) }),
   ],
@@ -48,7 +48,7 @@ const Request = object(
         "an http:// or https:// URL without a user name or a fragment, or a path that begins with /",
       ),
       v.description(
-        "Where to. A path is on the host of WS_URL. Variables in path and query are percent-encoded.",
+        "The URL. A path is on the host of WS_URL. Variables in path and query are percent-encoded.",
       ),
     ),
     headers: v.exactOptional(
@@ -73,7 +73,7 @@ const Request = object(
       ),
     ),
     status: v.exactOptional(
-      statuses(200, "The statuses that are right. Default: any from 200 to 299. Redirects are not followed."),
+      statuses(200, "The right statuses. Default: any from 200 to 299. Redirects are not followed."),
     ),
     capture: v.exactOptional(
       v.pipe(
@@ -96,14 +96,14 @@ export const LoginSchema = object(
           v.pipe(v.string("a text"), v.regex(NAME, "the name of an environment variable")),
           "an object of names",
         ),
-        v.description("Variables for the requests from the environment: secrets do not stand in files."),
+        v.description("Variables for the requests from the environment, so that the file holds no secret."),
       ),
     ),
     requests: v.pipe(
       v.array(Request, "a list of requests"),
       v.minLength(1, "at least one request"),
       v.maxLength(16, "at most 16 requests"),
-      v.description("What is asked before a connection, one after the other."),
+      v.description("The requests before a connection, one after the other."),
     ),
     url: v.exactOptional(
       v.pipe(
@@ -113,29 +113,32 @@ export const LoginSchema = object(
           "a ws://, wss://, http:// or https:// URL without a user name or a fragment",
         ),
         v.description(
-          "Where the connection then goes, in the place of WS_URL. Variables in its path and query are percent-encoded, those before are not.",
+          "The URL to connect to, in place of WS_URL. Variables in its path and query are percent-encoded; earlier ones are not.",
         ),
       ),
     ),
     expires: v.exactOptional(
       object(
         {
-          after: v.exactOptional(duration("How long a login is good, from when its last answer came.")),
+          after: v.exactOptional(duration("How long a login is valid, counted from its last answer.")),
           seconds: v.exactOptional(
-            v.pipe(pointer, v.description("Where the last answer says so, as a number of seconds.")),
+            v.pipe(
+              pointer,
+              v.description("The place of that time in the last answer, as a number of seconds."),
+            ),
           ),
           before: v.exactOptional(
-            duration("How long before its end it is renewed, at most half of its time. Default 30s."),
+            duration("How long before its end to renew it, at most half of its time. Default 30s."),
           ),
         },
-        "How long a login can be used again. Without it, each attempt to connect has a login of its own.",
+        "How long a login can be reused. Without it, each attempt to connect has its own login.",
       ),
     ),
     shared: v.exactOptional(
       v.pipe(
         v.boolean("true or false"),
         v.description(
-          "Whether all connections of a virtual user, of which a run has 20 at most, share one login. Default false.",
+          "Whether all connections of a virtual user share one login. A run has at most 20 virtual users. Default false.",
         ),
       ),
     ),

@@ -74,7 +74,7 @@ function ofExchange(interaction: Interaction, traffic: readonly Passed[]): Verif
     ...(!isKept && {
       why:
         asked.length === 0
-          ? "no message that was sent is its request: try it with a descriptor that sends it"
+          ? "its request was never sent: use a descriptor that sends it"
           : `${wrong} of ${asked.length} requests had no such answer`,
     }),
   };

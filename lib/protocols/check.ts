@@ -303,7 +303,11 @@ class Checker {
     );
     this.known(path, template, variables, captured);
     if (wire?.isBytes && encoding === "text") {
-      this.add(path.replace(/[^.]+$/, "encoding"), '"binary", for its bytes are no text', describe(encoding));
+      this.add(
+        path.replace(/[^.]+$/, "encoding"),
+        '"binary", since its bytes are not text',
+        describe(encoding),
+      );
     }
     if (wire?.codec && template) {
       const why = refusal(template, source, wire.codec);
@@ -331,7 +335,7 @@ class Checker {
     const given = ["text", "regex", "where"].filter((field) => c[field as keyof ConditionSpec] !== undefined);
     for (const field of ["text", "regex"] as const) {
       if (this.#wire?.codec && c[field] !== undefined) {
-        this.add(`${path}.${field}`, '"where" alone, for the message is no text', describe(c[field]));
+        this.add(`${path}.${field}`, '"where" alone, since the message is not a text', describe(c[field]));
       }
     }
     if (given.length === 0 && kind === "required") this.add(path, '"text", "regex" or "where"', "none");
@@ -372,7 +376,7 @@ class Checker {
         path,
         names.length > 0
           ? `a group of the regex (${names.join(", ")})`
-          : "a JSON Pointer, for there is no regex with groups",
+          : "a JSON Pointer, since there is no regex with groups",
         describe(where),
       );
     }

@@ -294,7 +294,7 @@ export class Machine implements Conversation {
   #elapse(at: Ms, effects: Effect[]): void {
     if (this.#state === "session" && this.#stepDeadline !== undefined && this.#stepDeadline <= at) {
       const { within } = this.#steps[this.#step]!;
-      this.#failSession("timeout", `what was awaited did not come within ${within} ms`, effects);
+      this.#failSession("timeout", `the awaited message did not come within ${within} ms`, effects);
     }
     for (const probe of this.#ledger.expire(at)) this.#endReplies("timeout", probe, effects);
   }
@@ -451,7 +451,11 @@ export class Machine implements Conversation {
       return { kind: "invalid", reason: "unparsable", detail };
     }
     if (!this.#protocol.unmatchedIsError) return { kind: "unmatched" };
-    return { kind: "invalid", reason: "unmatched", detail: "a message that the descriptor says nothing of" };
+    return {
+      kind: "invalid",
+      reason: "unmatched",
+      detail: "a message that the descriptor does not describe",
+    };
   }
 
   #endReplies(kind: "timeout" | "lost", { id, dueAt, answered }: Probe, effects: Effect[]): void {

@@ -142,7 +142,7 @@ const CodecObject = object(
     bytes: optional(
       choice(
         ["base64", "json"],
-        "How byte strings are written in JSON: as base64 (default), or as the object or list of JSON that they hold, where they do.",
+        "How byte strings are written in JSON: as base64 (default), or as the object or list if they hold JSON.",
       ),
     ),
     version: optional(choice(["3.1.1", "5"], "Of MQTT. Default: 3.1.1.")),
@@ -167,7 +167,7 @@ const CodecObject = object(
     types: optional(
       v.pipe(
         v.looseObject({}),
-        v.description("Of protobuf: what was read from the schema. Left to the program."),
+        v.description("Of protobuf: the types read from the schema, set by the program."),
       ),
     ),
   },
@@ -190,7 +190,7 @@ const wire = {
   framing: optional(
     choice(
       Object.keys(FRAMINGS) as FramingName[],
-      "Where a message ends, within one of WebSocket or over several: its length comes before it, or the lines of NATS.",
+      "How to find the end of a message, within a WebSocket message or over several: by the length before it, or by the lines of NATS.",
     ),
   ),
   delimiter: optional(
@@ -198,7 +198,7 @@ const wire = {
       v.string("text"),
       v.nonEmpty("at least one character"),
       v.description(
-        "What ends each message of the protocol within one of WebSocket, which may then hold several; the last one's may be missing. It is put after each message sent, and may part several in one template.",
+        "The text that ends each message of the protocol, for several in one WebSocket message. The last one may lack it. It follows each message sent, and may separate several in one template.",
       ),
     ),
   ),
@@ -207,7 +207,7 @@ const wire = {
 const step = {
   encoding,
   await: optional(Condition),
-  within: optional(duration("How long to wait for it. Default 10s; a duration")),
+  within: optional(duration("How long to wait for that message. Default 10s; a duration")),
 };
 
 const Reply = object(
@@ -216,7 +216,7 @@ const Reply = object(
     ...condition,
     match: choice(
       ["id", "whole", "fifo"],
-      "How it finds its probe: by the identifier it carries, by being the message that was sent, or by its turn.",
+      "How a reply finds its probe: by its identifier, by being the message that was sent, or by its turn.",
     ),
     id: optional(locator("The identifier")),
   },
@@ -230,7 +230,7 @@ const Delivery = object(
       text(
         POINTER,
         'a JSON Pointer such as "/publications"',
-        "Where a list is whose elements are deliveries, for a message that brings several; `where` and all pointers then look into the element.",
+        "The place of a list of deliveries, for a message that brings several. `where` and all pointers then look into one element.",
       ),
     ),
     id: optional(locator("The identifier that `publish` gave it")),
@@ -271,7 +271,7 @@ const ErrorMessage = object(
     settles: optional(
       choice(
         ["id", "oldest"],
-        "Which probe it answers: the one it names, or the oldest without any reply. Default: none.",
+        "Which probe the error answers: the one it names, or the oldest without any reply. Default: none.",
       ),
     ),
     id: optional(locator("The identifier (default: as in the first reply that has one)")),
@@ -324,33 +324,35 @@ const Path = parsed(
 );
 const Step = object(
   { send: optional(template("A message")), ...step, capture, ...wire },
-  "A step: send, await, or both. With a codec, framing or delimiter of its own none of the protocol's holds for it.",
+  "A step: send, await, or both. If a step has its own codec, framing or delimiter, none of the protocol's applies to it.",
 );
 
 /** What subscribers have and publishers may do without. */
 const Publisher = object(
   {
-    subprotocols: optional(v.pipe(v.array(Subprotocol, "a list"), v.description("What they offer."))),
+    subprotocols: optional(
+      v.pipe(v.array(Subprotocol, "a list"), v.description("The subprotocols that publishers offer.")),
+    ),
     path: optional(
       v.pipe(Path, v.regex(/^(?:[/?]|$)/, 'a text that begins with "/" or "?", or an empty one')),
     ),
-    session: optional(v.pipe(v.array(Step, "a list"), v.description("Their steps after the 101."))),
+    session: optional(v.pipe(v.array(Step, "a list"), v.description("The publishers' steps after the 101."))),
   },
-  "How publishers connect where subscribers connect in another way; they then hear no deliveries. What is not here is as the descriptor has it. An empty text or list stands for none.",
+  "How publishers connect, if not as subscribers do. Publishers then hear no deliveries. An absent field is as in the descriptor. An empty text or list stands for none.",
 );
 
 /** The shape of a descriptor; what its fields say of one another is checked apart. */
 export const DescriptorSchema = object(
   {
     $schema: optional(v.string("text")),
-    name: label("What the protocol is called in reports."),
+    name: label("The protocol's name in reports."),
     subprotocols: optional(list(Subprotocol, "What to offer in Sec-WebSocket-Protocol, most wanted first.")),
     path: optional(v.pipe(Path, v.regex(/^[/?]/, 'a text that begins with "/" or "?"'))),
     ...wire,
     nested: optional(
       list(
         v.pipe(v.string("text"), v.regex(/^(?:\/(?:[^~/]|~[01])*)+$/, 'a JSON Pointer such as "/data"')),
-        "Pointers to strings that hold JSON in messages that come. An object or a list in them is taken as if it stood there itself, so that other pointers lead into it.",
+        "Pointers to strings that hold JSON in messages that come. An object or list in such a string counts as if it stood there itself, so that other pointers lead into it.",
       ),
     ),
     session: optional(
@@ -398,14 +400,14 @@ export const DescriptorSchema = object(
             consume: optional(
               v.pipe(
                 v.boolean("true or false"),
-                v.description("Whether the message is nothing else. Default: true."),
+                v.description("Whether the message counts as a heartbeat only. Default: true."),
               ),
             ),
             every: optional(duration("How often to send, from ready on")),
             send: optional(template("The message")),
             encoding,
           },
-          "What to answer to a message (`when`, and `answer` unless none is due), or what to send `every` so often.",
+          "An answer to a message (`when`, and `answer` unless none is due), or a message to send at an interval (`every`).",
         ),
         "What keeps the connection alive.",
       ),
@@ -432,16 +434,16 @@ export const DescriptorSchema = object(
               v.integer("a whole number"),
               v.minValue(0, "at least 0"),
               v.description(
-                "The step of the session in whose place it comes, counted from 0. Default: it comes after all of them.",
+                "The step of the session that it replaces, counted from 0. Default: it follows the last step.",
               ),
             ),
           ),
         },
-        "What a reconnected session asks for what it missed.",
+        "The request of a reconnected session for the messages that it missed.",
       ),
     ),
     unmatched: optional(
-      choice(["ignore", "error"], "What a message is that matches nothing here. Default: ignore."),
+      choice(["ignore", "error"], "How to treat a message that matches no rule. Default: ignore."),
     ),
   },
   "How messages look in one protocol of a real-time backend.",

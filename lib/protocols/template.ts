@@ -65,7 +65,7 @@ export function parseTemplate(source: string, delimiter?: string): Template {
   const messages = delimiter === undefined ? [split(source)] : messagesOf(split(source), delimiter);
   if (messages.length > 1 && messages.some((parts) => parts.length === 0)) {
     throw new TemplateError(
-      `a message on both sides of each delimiter (${JSON.stringify(delimiter)}); what is sent has it at its end already`,
+      `a message on both sides of each delimiter (${JSON.stringify(delimiter)}); a sent message ends with one already`,
     );
   }
   const placed = messages.map(placeInMessage);
@@ -159,7 +159,7 @@ function placeInMessage(parts: readonly Part[]): readonly Part[] {
     const placed = placeHoles(parts);
     if (placed) return placed;
     throw new TemplateError(
-      `JSON to its end, since it begins with "${begins.trim()}" (a variable may stand for a value or inside a string, not for a key; several messages in one take a "delimiter")`,
+      `JSON to its end, since it begins with "${begins.trim()}" (a variable may be a value or part of a string, not a key; several messages in one need a "delimiter")`,
     );
   }
   for (const [before, from] of brackets(parts)) {

@@ -56,11 +56,11 @@ export function wireProblems(spec: WireSpec): Problem[] {
   if (options?.name === "mqtt" && spec.framing !== undefined) {
     problems.push({
       path: "framing",
-      expected: "none, for packets of MQTT say how long they are",
+      expected: "none, since packets of MQTT state their length",
       got: given,
     });
   } else if (options && spec.delimiter !== undefined) {
-    problems.push({ path: "delimiter", expected: "none, for the codec's messages are bytes", got: given });
+    problems.push({ path: "delimiter", expected: "none, since the codec's messages are bytes", got: given });
   } else if (spec.framing !== undefined && spec.delimiter !== undefined) {
     problems.push({ path: "delimiter", expected: 'none beside "framing"', got: given });
   }

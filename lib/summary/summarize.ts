@@ -139,7 +139,7 @@ export function summarize(data: K6Data, facts: RunFacts): Summary {
 
 /** What stands beside limits that k6 was told to leave alone. */
 const BY_US_NOTE =
-  "k6 judged no limits (--no-thresholds), and its exit code says nothing of them: they are judged here";
+  "k6 judged no limits (--no-thresholds), and its exit code ignores them. They are judged here";
 
 /** What stands beside the figures of a load that grew. */
 export const STEPS_NOTE =

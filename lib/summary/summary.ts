@@ -99,7 +99,7 @@ const Steps = v.pipe(
     of: v.pipe(v.string(), v.description("What grew, such as subscribers.")),
     capacity: v.pipe(
       v.string(),
-      v.description("One sentence: the largest step that held, and why none beyond."),
+      v.description("One sentence: the largest step that held, and why no larger one did."),
     ),
     holds: v.pipe(
       v.nullable(count),
@@ -107,7 +107,7 @@ const Steps = v.pipe(
     ),
     curve: v.pipe(v.array(Step), v.description("The steps that were tried, in their order.")),
   }),
-  v.description("What came of a load that grew step by step. Absent where it did not."),
+  v.description("The result of a load that grew step by step. Absent for other loads."),
 );
 
 export const SummarySchema = v.strictObject({
@@ -116,7 +116,7 @@ export const SummarySchema = v.strictObject({
   verdict: v.pipe(
     v.picklist([...VERDICTS, "too-little-data"]),
     v.description(
-      "pass: every limit held. fail: at least one was broken, or the run is slower than earlier ones. generator-bound: the generator itself was too slow for the limits asked for. incomplete: the run did not do what was planned, or did not wait long enough for replies to judge a limit. too-little-data: of the gate alone; there are too few values to judge by.",
+      "`pass`: every limit held. `fail`: at least one was broken, or the run is slower than earlier ones. `generator-bound`: the generator was too slow for these limits. `incomplete`: the run left its plan, or did not wait long enough for replies to judge a limit. `too-little-data`: only from the gate, which had too few values.",
     ),
   ),
   reason: v.pipe(v.string(), v.description("One sentence: why.")),
@@ -124,9 +124,7 @@ export const SummarySchema = v.strictObject({
   durationMs: v.number(),
   plannedMs: v.pipe(
     v.number(),
-    v.description(
-      "How long the load was to take; 0 where that is not known, or nothing but the server decides it.",
-    ),
+    v.description("The planned duration of the load; 0 if it is unknown, or if the server alone decides it."),
   ),
   k6: v.strictObject({
     version: v.nullable(v.string()),
@@ -145,7 +143,7 @@ export const SummarySchema = v.strictObject({
     v.pipe(
       v.array(Comparison),
       v.description(
-        "With earlier runs, where the gate was given any; what could not be compared is left out.",
+        "The comparison with earlier runs, if the gate was given any. Values that could not be compared are left out.",
       ),
     ),
   ),

@@ -42,11 +42,11 @@ export const TestedSchema = v.pipe(
     ),
     settings: v.pipe(
       v.record(v.string(), text),
-      v.description("The settings that were given, as they were given; of a secret only that it was: ***."),
+      v.description("The given settings, as they were given. A secret is shown as ***."),
     ),
     host: v.exactOptional(v.pipe(text, v.description("The machine that made the load."))),
   }),
-  v.description("What was tested, and how. Absent where a script of one's own does not say."),
+  v.description("The subject of the test, and how it was tested. Absent if your own script does not say."),
 );
 
 export type Tested = v.InferOutput<typeof TestedSchema>;

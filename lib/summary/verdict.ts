@@ -46,7 +46,10 @@ export function judge(evidence: Evidence): { verdict: Verdict; reason: string } 
   if (broken.length > 0) return { verdict: "fail", reason: describeBroken(broken) };
   const { unjudged = [] } = evidence;
   if (unjudged.length > 0) {
-    return { verdict: "incomplete", reason: `not judged, for k6 did not compute it: ${unjudged.join(", ")}` };
+    return {
+      verdict: "incomplete",
+      reason: `not judged, since k6 did not compute it: ${unjudged.join(", ")}`,
+    };
   }
   const open = whyOpen(evidence);
   if (open) return { verdict: "incomplete", reason: open };
@@ -111,11 +114,11 @@ function whyIncomplete({ setupDone, refusal, metrics }: Evidence): string | unde
   }
   const unclear = countOf(metrics.ws_outcomes?.by?.outcome?.unclear);
   if (unclear > 0) {
-    return `whether ${counted(unclear, "slow reader was", "slow readers were")} ended for being slow is not known: a reader just as silent that was owed nothing did not outlast ${unclear === 1 ? "it" : "them"}, as with an idle timeout; make PAUSE, BURST and HOLD together shorter than that`;
+    return `whether ${counted(unclear, "slow reader was", "slow readers were")} ended for being slow is unknown: an equally silent reader that was owed no messages did not outlast ${unclear === 1 ? "it" : "them"}, as with an idle timeout. Make PAUSE, BURST and HOLD together shorter than that timeout`;
   }
   const ahead = countOf(metrics.ws_message_errors?.by?.reason?.clock_differs);
   if (ahead > 0 && countOf(metrics.ws_publications) === 0) {
-    return `the server's clock is not this machine's: ${ahead} deliveries are stamped later than they came, and nothing else tells when they were published`;
+    return `the clocks of the server and this machine differ: ${ahead} deliveries are stamped later than they came, and nothing else tells when they were published`;
   }
   return undefined;
 }
@@ -150,7 +153,7 @@ function whyOpen({ metrics, thresholds }: Evidence): string | undefined {
   const unjudged = thresholds.flatMap((limit) => whyUnjudged(limit, metrics) ?? []);
   if (unjudged.length > 0) {
     const limits = thresholds.filter((limit) => whyUnjudged(limit, metrics));
-    return `whether ${limits.map(({ metric, expression }) => `${metric} ${expression}`).join(" and ")} held is not known: ${[...new Set(unjudged)].join("; ")}`;
+    return `whether ${limits.map(({ metric, expression }) => `${metric} ${expression}`).join(" and ")} held is unknown: ${[...new Set(unjudged)].join("; ")}`;
   }
   const { ws_msg_rtt_ms: rtt, ws_replies: replies } = metrics;
   if (rtt?.kind !== "trend" || replies?.kind !== "counter" || rtt.count <= replies.count) return undefined;
@@ -160,7 +163,7 @@ function whyOpen({ metrics, thresholds }: Evidence): string | undefined {
   );
   if (open.length === 0) return undefined;
   const limits = open.map(({ metric, expression }) => `${metric} ${expression}`).join(" and ");
-  return `whether ${limits} held is not known: ${rtt.count - replies.count} of ${rtt.count} replies had not come when REPLY_TIMEOUT was over, which is shorter than this limit`;
+  return `whether ${limits} held is unknown: ${rtt.count - replies.count} of ${rtt.count} replies were missing after REPLY_TIMEOUT, which is shorter than this limit`;
 }
 
 /** Which share of the values an upper bound speaks of; 0 where it speaks of none in particular. */

@@ -31,13 +31,10 @@ export const StreamFormatSchema = v.strictObject(
     content: v.pipe(
       v.array(Pointer, "a list of JSON Pointers"),
       v.minLength(1, "at least one JSON Pointer"),
-      v.description("Where a message may have text of the model's: what it answers, thinks or calls."),
+      v.description("The places of the model's text in a message: answers, thoughts, calls."),
     ),
     tokens: v.exactOptional(
-      v.pipe(
-        Pointer,
-        v.description("Where the server says how many tokens it generated; the last one counts."),
-      ),
+      v.pipe(Pointer, v.description("The place of the number of generated tokens; the last one counts.")),
     ),
     promptTokens: v.exactOptional(v.pipe(Pointer, v.description("The same of the prompt."))),
     done: v.exactOptional(
@@ -49,13 +46,15 @@ export const StreamFormatSchema = v.strictObject(
     errorText: v.exactOptional(
       v.pipe(
         v.union([Pointer, v.array(Pointer)], "a JSON Pointer or a list of them"),
-        v.description("Where that says why, or several such places: the first with a text counts."),
+        v.description(
+          "The place of the reason in such a message, or several places: the first with a text counts.",
+        ),
       ),
     ),
     body: v.pipe(
       v.union([v.record(v.string(), v.unknown()), v.array(v.unknown())], "a JSON object or list"),
       v.description(
-        "What is asked, with ${prompt}, ${max_tokens}, ${model}, ${request} and the fields of PROMPTS in its texts.",
+        "The body of a request, with ${prompt}, ${max_tokens}, ${model}, ${request} and the fields of PROMPTS in its texts.",
       ),
     ),
     headers: v.exactOptional(

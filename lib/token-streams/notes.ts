@@ -45,7 +45,7 @@ function buffering(metrics: Metrics): string[] {
   if (buffered === 0) return [];
   const each = countOf(metrics.token_burst_chunks) / countOf(metrics.token_bursts);
   return [
-    `${streams(buffered)} of ${grouped(countOf(metrics.token_requests))} came buffered, ${number(each)} chunks in a burst on average: a proxy on the way (nginx: proxy_buffering off, or X-Accel-Buffering: no), compression or the server itself holds them back, so that the first content and the gaps are those of the buffer`,
+    `${streams(buffered)} of ${grouped(countOf(metrics.token_requests))} came buffered, ${number(each)} chunks in a burst on average. A proxy (nginx: proxy_buffering off, or X-Accel-Buffering: no), compression or the server itself holds them back. The first content and the gaps then belong to the buffer`,
   ];
 }
 

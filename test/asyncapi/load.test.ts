@@ -258,17 +258,17 @@ for (const [what, text, expected] of [
   [
     "a reference to a URL",
     message('{ $ref: "http://127.0.0.1:1/s.json" }'),
-    `${AT}/$ref: expected a $ref to a local file, for URLs are not read, got "http://127.0.0.1:1/s.json"`,
+    `${AT}/$ref: expected a $ref to a local file, since URLs are not read, got "http://127.0.0.1:1/s.json"`,
   ],
   [
     "a reference to a URL of a file",
     message('{ $ref: "file:///etc/passwd" }'),
-    `${AT}/$ref: expected a $ref to a local file, for URLs are not read, got "file:///etc/passwd"`,
+    `${AT}/$ref: expected a $ref to a local file, since URLs are not read, got "file:///etc/passwd"`,
   ],
   [
     "a reference to another host",
     message('{ $ref: "//example.com/x" }'),
-    `${AT}/$ref: expected a $ref to a local file, for URLs are not read, got "//example.com/x"`,
+    `${AT}/$ref: expected a $ref to a local file, since URLs are not read, got "//example.com/x"`,
   ],
   [
     "an absolute path",

@@ -24,7 +24,7 @@ test("without a browser it says what to install, and what is wrong with one that
   await assert.rejects(browserEnv("browser-chat", { PATH: "/nowhere" }), {
     name: "UserError",
     message:
-      /browser-chat opens pages in Chromium, .*install one \(Debian and Ubuntu: apt-get install chromium/,
+      /browser-chat opens pages in Chromium, .*Install one \(Debian and Ubuntu: apt-get install chromium/,
   });
   await assert.rejects(browserEnv("browser-chat", { K6_BROWSER_EXECUTABLE_PATH: "/nowhere/x" }), {
     message: 'K6_BROWSER_EXECUTABLE_PATH: expected the executable of a Chromium, got "/nowhere/x"',

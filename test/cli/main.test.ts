@@ -127,6 +127,6 @@ test("list names every scenario, and the settings of one with their flags' value
     /^backpressure +What does the server .* Needs k6 with the extension\.\nbrowser-chat +Pages .*\nchat-soak +A chat/s,
   );
   assert.match(soak.out, / CONNECTIONS +100 +Connections held at the same time\. Expects a whole number/);
-  assert.match(soak.out, /Those that every scenario has:\n.* WS_URL +ws:\S+ The WebSocket endpoint/s);
+  assert.match(soak.out, /Settings of every scenario:\n.* WS_URL +ws:\S+ The WebSocket endpoint/s);
   assert.match(wrong.err, /got "chatsoak", did you mean chat-soak\?/);
 });

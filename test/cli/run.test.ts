@@ -141,7 +141,7 @@ test("without the proxy's credentials a run is incomplete by the proxy, with exi
   assert.equal(code, 3);
   const { verdict, reason } = JSON.parse(out).summary;
   assert.equal(verdict, "incomplete");
-  assert.match(reason, /^the setup failed: the proxy took no credentials.*\(proxy_407\)/);
+  assert.match(reason, /^the setup failed: the proxy wants credentials.*\(proxy_407\)/);
   assert.equal(proxy.tunnels(), 0);
 });
 
@@ -201,7 +201,7 @@ test("what others have in the environment ends no run, and what may be meant is 
   const { summary } = await soak(t, [], FOREIGN);
   assert.equal(summary.k6.version, "v2.2.0");
   const notes = summary.notes.join("\n");
-  assert.match(notes, /^ROOM is no setting and changes nothing: is ROOMS meant\?$/m);
+  assert.match(notes, /^ROOM is not a setting and has no effect: did you mean ROOMS\?$/m);
   assert.match(notes, /^no settings, though they begin with WS_: WS_PORT, WS_SERVICE_HOST$/m);
   assert.doesNotMatch(notes, /TRACE|SERVER /, "a soak has neither GRACE nor SERVERS");
 });

@@ -126,7 +126,7 @@ const answers: [sentence: string, answer: (request: string) => string | Buffer, 
   [
     "garbage instead of HTTP",
     () => "\u0000\u001b[2Jnonsense\r\n\r\n",
-    /no connection: the answer is no HTTP/,
+    /no connection: the answer is not HTTP/,
   ],
   [
     "headers without an end",

@@ -63,7 +63,7 @@ describe("a server that is well: exit code 0, each message with what it was take
       ],
     ],
     [
-      "echo: a greeting that the descriptor says nothing of",
+      "echo: a greeting that the descriptor does not describe",
       "/ws/echo?welcome=1",
       ["--protocol", "echo"],
       {},
@@ -258,7 +258,7 @@ describe("a server that is not well: exit code 1, and why", () => {
     });
     const tried = await tryOut(["--url", `${server.url}/ws/echo`, "--protocol-file", file]);
     assert.equal(tried.code, 1);
-    assert.match(lastLine(tried), /the session failed at session\[0\]: what was awaited did not come/);
+    assert.match(lastLine(tried), /the session failed at session\[0\]: the awaited message did not come/);
   });
 
   test("the reply's identifier is looked for where it is not", async (t) => {
@@ -336,7 +336,7 @@ describe("deliveries that are not as the descriptor has them", () => {
     assert.equal(tried.code, 1, tried.out);
     assert.match(
       lastLine(tried),
-      /^failed: none of 2 deliveries was as the descriptor has it; 2 messages broke the protocol, the first: delivery with an unusable sentAt/,
+      /^failed: none of 2 deliveries matched the descriptor; 2 messages broke the protocol, the first: delivery with an unusable sentAt/,
     );
   });
 
@@ -369,7 +369,7 @@ test("an interrupt before the session is ready leaves it open how it went: exit 
   assert.equal(tried.code, 3, tried.out);
   assert.match(
     lastLine(tried),
-    /^undecided: the session was not ready when SIGINT came: session\[0\] had not had what it awaits$/,
+    /^undecided: the session was not ready when SIGINT came: session\[0\] still waits for its message$/,
   );
   assert.deepEqual(await closesOf(server), { 1000: 1 });
 });

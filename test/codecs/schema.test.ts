@@ -81,8 +81,8 @@ test("a descriptor set that cannot be used says why", () => {
       set(importing),
       /lacks google\/protobuf\/timestamp\.proto, which it imports: protoc needs --include_imports/,
     ],
-    [set(), /a\.desc is no descriptor set that can be used: it has no files/],
-    [Buffer.from("syntax"), /a\.desc is no descriptor set that can be used: /],
+    [set(), /a\.desc is not a usable descriptor set: it has no files/],
+    [Buffer.from("syntax"), /a\.desc is not a usable descriptor set: /],
   ] as const) {
     assert.throws(() => read(bytes), expected);
   }

@@ -64,7 +64,7 @@ test("Markdown shows names of others, and is never theirs", async (t) => {
   assert.match(out, /^### Breaking: 1$/m);
   assert.match(
     out,
-    /^\| &#60;img src=x&#62;&#124;&#64;everyone &#35; &#96;hi&#96; \| {2}\| server \| the server sends it no longer/m,
+    /^\| &#60;img src=x&#62;&#124;&#64;everyone &#35; &#96;hi&#96; \| {2}\| server \| the server no longer sends it/m,
   );
   assert.equal(code, 99);
   const json = JSON.parse((await diff(t, files, "a.json", "b.json", "--format", "json")).out);
@@ -89,7 +89,7 @@ for (const [sentence, files, argv, expected] of [
     "a reference to a URL",
     { "a.json": '{"$ref":"https://example.com/s.json"}', "b.json": "{}" },
     ["a.json", "b.json"],
-    /^a\.json#\/\$ref: expected a \$ref to a local file, for URLs are not read/,
+    /^a\.json#\/\$ref: expected a \$ref to a local file, since URLs are not read/,
   ],
   [
     "a sender that is none",

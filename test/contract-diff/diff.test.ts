@@ -186,8 +186,8 @@ test("kinds that are gone, new, or have another name", () => {
   assert.deepEqual(
     changes.map(({ level, kind, from, what }) => [level, kind, from, what]),
     [
-      ["breaking", "old", "server", 'the server sends it no longer; "fresh" may be its new name'],
-      ["breaking", "ask", "client", "the server takes it no longer"],
+      ["breaking", "old", "server", 'the server no longer sends it; "fresh" may be its new name'],
+      ["breaking", "ask", "client", "the server no longer takes it"],
       ["risky", "fresh", "server", "the server may send it, and clients do not know it"],
       ["risky", "more", "server", "the server may send it, and clients do not know it"],
     ],

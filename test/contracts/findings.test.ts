@@ -47,7 +47,7 @@ test("the summary names each way once, the share that was checked, and what neve
   const unseen = ["order/side=sell", "cancelled/id"];
   assert.deepEqual(notesOnContract(contract, metrics, { unseen, findings: [finding] }), [
     `contract: order /qty: expected integer, got "12" (type), 3 times`,
-    "contract orders.json: 75 messages were checked, 75 % of those received: the rest was beyond the bound on checks",
+    "contract orders.json: 75 messages were checked, 75 % of the received ones: the rest exceeded the bound on checks",
     "contract: kinds that never came: cancelled",
     "contract: fields and values that never came: order/side=sell",
   ]);

@@ -117,7 +117,7 @@ test("^C keeps what was found; the test and the k6 script of a finding are files
   const again = await promisify(execFile)(process.execPath, ["--test", join(results, "finding-1.test.mjs")], {
     env: { ...process.env, FUZZ_OPTIONS: options, NODE_TEST_CONTEXT: undefined },
   }).catch((error) => error);
-  assert.match(again.stdout, /not again: the server closes with a code for a fault of its own/);
+  assert.match(again.stdout, /not again: the server closes with a code for an internal fault/);
   assert.match(again.stdout, /code: 'ERR_ASSERTION'/);
   assert.match(again.stdout, /# fail 1/);
 });

@@ -35,7 +35,7 @@ describe("what changes nothing ends no run", { concurrency: true }, () => {
 
   test("a name that may be misspelt is named, in a warning and beside the figures", async (t) => {
     const { stderr, notes } = await passes(t, { env: { SESSIONS: "5" } });
-    const said = /SESSIONS is no setting and changes nothing: is SESSION meant\?/;
+    const said = /SESSIONS is not a setting and has no effect: did you mean SESSION\?/;
     assert.match(stderr, said);
     assert.match(notes, said);
   });

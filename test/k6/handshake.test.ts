@@ -253,7 +253,7 @@ describe("handshake: a case that was not tried is no answer", () => {
   }
   const trusting = { args: ["--insecure-skip-tls-verify"] };
   const notTried = (notes: readonly string[] = []) =>
-    notes.filter((note) => note.includes("for k6 took HTTP/2"));
+    notes.filter((note) => note.includes("since k6 took HTTP/2"));
 
   test("k6 took HTTP/2: incomplete, and said of each case", async (t) => {
     const env = { PROFILE: "", WS_URL: await http2Server(t), ORIGIN: "https://our.example" };
@@ -305,7 +305,7 @@ describe("handshake: a case that was not tried is no answer", () => {
       },
     });
     assert.equal(summary?.verdict, "incomplete", stderr);
-    const ended = summary.notes?.filter((note) => note.includes("not tried, for the run ended before")) ?? [];
+    const ended = summary.notes?.filter((note) => note.includes("not tried, since the run ended first")) ?? [];
     assert.ok(ended.length > 5, summary.notes?.join("\n"));
   });
 });

@@ -128,7 +128,7 @@ test("reconnect: cuts that this side could not make say nothing of the server", 
   assert.equal(verdict, "incomplete", reason ?? stderr);
   assert.match(
     reason!,
-    /^whether ws_reconnects count>=80 held is not known: \d+ of the planned cuts were not made, for their connections were not back before the publications ended: make DURATION longer, or CUTS fewer$/,
+    /^whether ws_reconnects count>=80 held is unknown: \d+ of the planned cuts were not made, since their connections were not back before the publications ended: raise DURATION, or lower CUTS$/,
   );
   assert.equal(code, 99, "k6's own limit is broken");
   const left = count(summary!, "ws_unmeasured{reason:cuts}");

@@ -18,7 +18,7 @@ const reply = [{ name: "r", match: "whole" }];
 
 const descriptors: Row<unknown>[] = [
   ["no object", "chat", 'the document: expected an object, got "chat"'],
-  ["no name", {}, "name: expected a value, for this field is required, got nothing"],
+  ["no name", {}, "name: expected a value, since this field is required, got nothing"],
   ["a misspelt field", { name: "a", prob: {} }, "prob: expected a field of this object ("],
   [
     "a name with a space",

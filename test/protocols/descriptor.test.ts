@@ -13,9 +13,9 @@ useAllCodecs();
 
 const wrong: [sentence: string, json: unknown, ...lines: string[]][] = [
   ["nothing", undefined, "the document: expected an object, got nothing"],
-  ["a list", [], "name: expected a value, for this field is required, got nothing"],
+  ["a list", [], "name: expected a value, since this field is required, got nothing"],
   ["a text", "chat", 'the document: expected an object, got "chat"'],
-  ["no name", {}, "name: expected a value, for this field is required, got nothing"],
+  ["no name", {}, "name: expected a value, since this field is required, got nothing"],
   [
     "a name with a space",
     { name: "my chat" },
@@ -160,7 +160,7 @@ const wrong: [sentence: string, json: unknown, ...lines: string[]][] = [
   [
     "a group without a regex",
     { name: "x", delivery: { where: { "/a": 1 }, sentAt: { at: "time", unit: "ms" } } },
-    'delivery.sentAt.at: expected a JSON Pointer, for there is no regex with groups, got "time"',
+    'delivery.sentAt.at: expected a JSON Pointer, since there is no regex with groups, got "time"',
   ],
   [
     "a field of a plain text",
@@ -191,7 +191,7 @@ const wrong: [sentence: string, json: unknown, ...lines: string[]][] = [
         { each: "", id: "a" },
       ],
     },
-    'delivery[1].id: expected a JSON Pointer, for there is no regex with groups, got "a"',
+    'delivery[1].id: expected a JSON Pointer, since there is no regex with groups, got "a"',
   ],
   [
     "a delivery that is everything",
@@ -226,27 +226,27 @@ const wrong: [sentence: string, json: unknown, ...lines: string[]][] = [
   [
     "JSON with a slip",
     { name: "x", publish: { send: '{"id":${id}' } },
-    'publish.send: expected JSON to its end, since it begins with "{" (a variable may stand for a value or inside a string, not for a key; several messages in one take a "delimiter"), got "{\\"id\\":${id}"',
+    'publish.send: expected JSON to its end, since it begins with "{" (a variable may be a value or part of a string, not a key; several messages in one need a "delimiter"), got "{\\"id\\":${id}"',
   ],
   [
     "a variable glued to a number",
     { name: "x", publish: { send: '{"id":1${seq}}' } },
-    'publish.send: expected JSON to its end, since it begins with "{" (a variable may stand for a value or inside a string, not for a key; several messages in one take a "delimiter"), got "{\\"id\\":1${seq}}"',
+    'publish.send: expected JSON to its end, since it begins with "{" (a variable may be a value or part of a string, not a key; several messages in one need a "delimiter"), got "{\\"id\\":1${seq}}"',
   ],
   [
     "two messages that nothing parts",
     { name: "x", session: [{ send: '{"a":${user}}\n{"b":${room}}' }] },
-    'session[0].send: expected JSON to its end, since it begins with "{" (a variable may stand for a value or inside a string, not for a key; several messages in one take a "delimiter"), got "{\\"a\\":${user}}\\n{\\"b\\":${room}}"',
+    'session[0].send: expected JSON to its end, since it begins with "{" (a variable may be a value or part of a string, not a key; several messages in one need a "delimiter"), got "{\\"a\\":${user}}\\n{\\"b\\":${room}}"',
   ],
   [
     "JSON over several lines where a line is a message",
     { name: "x", delimiter: "\n", publish: { send: '{\n"id":${id}}' } },
-    'publish.send: expected JSON to its end, since it begins with "{" (a variable may stand for a value or inside a string, not for a key; several messages in one take a "delimiter"), got "{\\n\\"id\\":${id}}"',
+    'publish.send: expected JSON to its end, since it begins with "{" (a variable may be a value or part of a string, not a key; several messages in one need a "delimiter"), got "{\\n\\"id\\":${id}}"',
   ],
   [
     "a delimiter at the end of a message",
     { name: "x", delimiter: ";", heartbeat: [{ every: "1s", send: "ping;" }] },
-    'heartbeat[0].send: expected a message on both sides of each delimiter (";"); what is sent has it at its end already, got "ping;"',
+    'heartbeat[0].send: expected a message on both sides of each delimiter (";"); a sent message ends with one already, got "ping;"',
   ],
   [
     "several messages that one is to come back as",
@@ -276,7 +276,7 @@ const wrong: [sentence: string, json: unknown, ...lines: string[]][] = [
   [
     "a reply without a match",
     { name: "x", probe, reply: [{ name: "r" }] },
-    'reply[0].match: expected "id" or "whole" or "fifo", for this field is required, got nothing',
+    'reply[0].match: expected "id" or "whole" or "fifo", since this field is required, got nothing',
   ],
   [
     "a match that is none",
@@ -337,7 +337,7 @@ const wrong: [sentence: string, json: unknown, ...lines: string[]][] = [
   [
     "errors of several forms, and what is wrong with each",
     { name: "x", error: [{ where: { "/e": 1 }, reason: "why" }, { settles: "oldest" }] },
-    'error[0].reason: expected a JSON Pointer, for there is no regex with groups, got "why"',
+    'error[0].reason: expected a JSON Pointer, since there is no regex with groups, got "why"',
     'error[1]: expected "text", "regex" or "where", got none',
     'error[1].settles: expected a "probe" to settle, got none',
   ],
@@ -367,7 +367,7 @@ const wrong: [sentence: string, json: unknown, ...lines: string[]][] = [
   [
     "a refresh without a time",
     { name: "x", refresh: { send: "t" } },
-    "refresh.before: expected a value, for this field is required, got nothing",
+    "refresh.before: expected a value, since this field is required, got nothing",
   ],
   [
     "a resume from nowhere",
@@ -408,12 +408,12 @@ const wrong: [sentence: string, json: unknown, ...lines: string[]][] = [
   [
     "a framing beside packets that frame themselves",
     { name: "x", codec: "mqtt", framing: "varint", session: [{ await: { where: { "/cmd": "connack" } } }] },
-    'framing: expected none, for packets of MQTT say how long they are, got "varint"',
+    'framing: expected none, since packets of MQTT state their length, got "varint"',
   ],
   [
     "a delimiter between bytes, in a step of its own",
     { name: "x", session: [{ send: "{}", codec: "mqtt", delimiter: "\n" }] },
-    'session[0].delimiter: expected none, for the codec\'s messages are bytes, got "\\n"',
+    'session[0].delimiter: expected none, since the codec\'s messages are bytes, got "\\n"',
   ],
   [
     "text where messages are bytes",
@@ -424,9 +424,9 @@ const wrong: [sentence: string, json: unknown, ...lines: string[]][] = [
       reply: [{ name: "a", regex: "^a", match: "fifo" }],
       heartbeat: [{ when: { text: "hi" } }],
     },
-    'probe.encoding: expected "binary", for its bytes are no text, got "text"',
-    'reply[0].regex: expected "where" alone, for the message is no text, got "^a"',
-    'heartbeat[0].when.text: expected "where" alone, for the message is no text, got "hi"',
+    'probe.encoding: expected "binary", since its bytes are not text, got "text"',
+    'reply[0].regex: expected "where" alone, since the message is not a text, got "^a"',
+    'heartbeat[0].when.text: expected "where" alone, since the message is not a text, got "hi"',
   ],
   [
     "templates that the codec cannot write",

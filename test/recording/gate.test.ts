@@ -94,7 +94,7 @@ const answers: [sentence: string, run: Synthetic, argv: readonly string[], code:
     },
     [],
     3,
-    /^too-little-data: ws_msg_rtt_ms p\(99\)<100 takes 100 values at least, there were 2$/,
+    /^too-little-data: ws_msg_rtt_ms p\(99\)<100 takes 100 values or more, there were 2$/,
   ],
 ];
 for (const [sentence, recording, argv, code, last] of answers) {

@@ -33,7 +33,7 @@ const uncertain = (count: number): Synthetic => ({
 test("how certain the percentiles are is told of all instances together", async (t) => {
   assert.deepEqual(await notes(t, uncertain(0), uncertain(0)), []);
   const [note, ...more] = (await notes(t, uncertain(4), uncertain(0)))!;
-  assert.match(note!, /^2 % of the messages .* as low as the p97, less 1 ms;/, "4 of 100 and 0 of 100");
+  assert.match(note!, /^2 % of the messages .* as low as the p97, less 1 ms\./, "4 of 100 and 0 of 100");
   assert.deepEqual(more, []);
 });
 

@@ -378,10 +378,7 @@ test("what the user gets wrong is told in one line, with exit code 2, and writes
     [[path, "--ouptut", "x"], /^report: unknown flag --ouptut/],
     [["no-such.json"], /^no-such\.json: expected a summary, got no file there\n$/],
     [["broken.json"], /^broken\.json: expected a summary, got what is not JSON\n$/],
-    [
-      ["other.json"],
-      /^other\.json: expected a summary as a scenario writes it, but "verdict" is not as it should be\n$/,
-    ],
+    [["other.json"], /^other\.json: expected a summary as a scenario writes it, but "verdict" is invalid\n$/],
     [[path, "--output", "no/such/page.html"], /^cannot write .*no\/such\/page\.html: ENOENT/],
   ];
   for (const [argv, message] of mistakes) {

@@ -96,7 +96,7 @@ describe("a wrong file is refused", () => {
         () => parse(file),
         (error: unknown) => {
           assert.ok(error instanceof SettingsError);
-          assert.match(error.message, /^LOGIN_FILE: login\.json is no file of login requests:\n/);
+          assert.match(error.message, /^LOGIN_FILE: login\.json is not a file of login requests:\n/);
           assert.match(error.message, message);
           assert.ok(!error.message.includes("hush-hush"), error.message);
           return true;

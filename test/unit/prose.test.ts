@@ -1,13 +1,19 @@
 /** What `npm run check:prose` finds, and what it lets pass. */
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
+import { join, relative } from "node:path";
 import { PassThrough } from "node:stream";
 import { text } from "node:stream/consumers";
 import { describe, test } from "node:test";
 import { main } from "../../cli/main.ts";
+import { packageFile } from "../../cli/package-file.ts";
 import { commentsOf } from "../../tools/prose/comments.ts";
 import { commentedFiles, findingsIn } from "../../tools/prose/files.ts";
 import { findings } from "../../tools/prose/findings.ts";
 import { habitsIn } from "../../tools/prose/rules.ts";
+import { stringsOf } from "../../tools/prose/strings.ts";
+import { temporaryDirectory } from "../temporary-directory.ts";
 
 const words = (count: number) => `${Array.from({ length: count }, (_, index) => `W${index}`).join(" ")}.`;
 
@@ -122,6 +128,72 @@ test("the comments of all code but tests are checked, and a finding names the fi
   // Here is one: 2 s at the most.
   const [found = ""] = await findingsIn("test/unit/prose.test.ts");
   assert.match(found, /^test\/unit\/prose\.test\.ts:\d+:18 "at the most": write/);
+});
+
+const textsOf = (source: string, language: "go" | "js"): string[] =>
+  stringsOf(source, language).map(({ line, text }) => `${line}: ${text}`);
+
+test("strings of TypeScript are read: placeholders and code as one word, joined ones as one", () => {
+  const source = [
+    "// it's a comment with `backquotes` and words enough",
+    'const pattern = /it\'s "one" of these/;',
+    'throw new Error(`${name}: expected ${list(`one ${a} of`)} to be there, got "${b}"`);',
+    "const note = 'the server\\'s log says why' +",
+    "  ' and `try` shows it ' + count + ' times.';",
+    "const label = 'Three words only';",
+    "const css = 'td { text-align left and other words }';",
+    "const help = `First words of a help text\n  flag   what the flag is for, at most\n`;",
+  ].join("\n");
+  assert.deepEqual(textsOf(source, "js"), [
+    '3: CODE: expected CODE to be there, got "CODE"',
+    "4: the server's log says why and CODE shows it CODE times.",
+    "8: First words of a help text",
+    "8: what the flag is for, at most",
+  ]);
+});
+
+test("strings of Go are read: verbs as one word, joined ones as one", () => {
+  const source = [
+    '// a comment with "quotes" and enough words in them',
+    "const quote = '\"'",
+    'return fmt.Errorf("%s: expected one of %q at most, "+',
+    '\t"got %.1f in 100 %% of cases", name)',
+    'log.Print("the server of " + h.name() + " did not answer in time")',
+    "raw := `a raw string of two lines\nand a break`",
+  ].join("\n");
+  assert.deepEqual(textsOf(source, "go"), [
+    "3: CODE: expected one of CODE at most, got CODE in 100 % of cases",
+    "5: the server of CODE did not answer in time",
+    "6: a raw string of two lines and a break",
+  ]);
+});
+
+test("a bad sentence in a message is found, in TypeScript and in Go", async (t) => {
+  const directory = await temporaryDirectory(t);
+  const planted = {
+    "planted.ts": "\nthrow new SettingsError(`${name}: expected a URL, got one that is none (${why})`);\n",
+    "planted.go": `\nreturn fmt.Errorf("%s takes %d values at the most", name, n)\n`,
+    "long.go": `var long = "${words(31)}"\n`,
+  };
+  const found = await Promise.all(
+    Object.entries(planted).map(async ([name, source]) => {
+      await writeFile(join(directory, name), source);
+      return findingsIn(relative(packageFile("."), join(directory, name)));
+    }),
+  );
+  assert.deepEqual(
+    found.flat().map((finding) => finding.replace(/^.*\//, "").replace(/: write.*|: ".*/, "")),
+    ['planted.ts:2 "is none"', 'planted.go:2 "at the most"', "long.go:1 31 words, at most 30"],
+  );
+});
+
+test("the strings of all code but tests are checked", () => {
+  const count = commentedFiles()
+    .map(
+      (file) => stringsOf(readFileSync(packageFile(file), "utf8"), file.endsWith(".go") ? "go" : "js").length,
+    )
+    .reduce((sum, of) => sum + of);
+  assert.ok(count > 3_000, String(count));
 });
 
 test("help has no such habits", async () => {

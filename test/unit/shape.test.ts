@@ -51,7 +51,7 @@ describe("of a wrong secret its shape is said", () => {
     ["HEADERS", '"s3cr3t"', "JSON that is a text"],
     ["HEADERS", '{"X-Key":5}', "a number as the value of X-Key"],
     ["HEADERS", '{"X-Key":null}', "null as the value of X-Key"],
-    ["HEADERS", '{"X-Key: s3cr3t":""}', "a name that is none of a header: one that has a colon in it"],
+    ["HEADERS", '{"X-Key: s3cr3t":""}', "a name that no header may have: one that has a colon in it"],
     [
       "HEADERS",
       '{"X-Key":"s3cr3t\\n"}',

@@ -198,7 +198,7 @@ test("a soak without any reply says where to look", () => {
       ws_replies: { kind: "counter", unit: "1", count: replies },
       ws_sessions_opened: { kind: "counter", unit: "1", count: 4 },
     }) as const;
-  assert.match(notesOnSilence(metrics(0)).join(), /^no probe had a reply: k6-realtime try shows/);
+  assert.match(notesOnSilence(metrics(0)).join(), /^no probe got a reply: k6-realtime try shows/);
   assert.deepEqual(notesOnSilence(metrics(1)), []);
 });
 

@@ -146,7 +146,7 @@ describe("a run is judged", () => {
       "incomplete when a percentile that held is of replies that were not waited for long enough",
       k6Data({ ws_replies: { values: { count: 94, rate: 8 }, thresholds: { "count>0": { ok: true } } } }),
       "incomplete",
-      /^whether ws_msg_rtt_ms p\(95\)<500 and ws_msg_rtt_ms p\(99\)<1000 held is not known: 6 of 100 replies had not come/,
+      /^whether ws_msg_rtt_ms p\(95\)<500 and ws_msg_rtt_ms p\(99\)<1000 held is unknown: 6 of 100 replies were missing/,
     ],
     [
       "pass when fewer replies are missing than a limit lets pass",
@@ -171,13 +171,13 @@ describe("a run is judged", () => {
         ws_delivery_success_rate: { values: { rate: 0, passes: 0, fails: 0 }, thresholds: {} },
       }),
       "incomplete",
-      /^whether ws_delivery_success_rate rate>0.995 held is not known: no delivery came to two subscribers/,
+      /^whether ws_delivery_success_rate rate>0.995 held is unknown: no delivery came to two subscribers/,
     ],
     [
       "incomplete where lag is known by the stamps of another clock alone",
       k6Data({ "ws_message_errors{reason:clock_differs}": { values: { count: 3, rate: 0 } } }),
       "incomplete",
-      /^the server's clock is not this machine's: 3 deliveries are stamped later than they came/,
+      /^the clocks of the server and this machine differ: 3 deliveries are stamped later than they came/,
     ],
     [
       "pass where what was published here tells, whatever the server's clock",
@@ -221,7 +221,7 @@ describe("a run is judged", () => {
       "incomplete where k6 neither judged a limit nor computed what it is on",
       unjudged({ ws_msg_rtt_ms: { values: { count: 9, min: 1, max: 3 } } }),
       "incomplete",
-      /^not judged, for k6 did not compute it: ws_msg_rtt_ms p\(95\)<500, ws_msg_rtt_ms p\(99\)<1000$/,
+      /^not judged, since k6 did not compute it: ws_msg_rtt_ms p\(95\)<500, ws_msg_rtt_ms p\(99\)<1000$/,
     ],
     [
       "incomplete when part of the load ended early",

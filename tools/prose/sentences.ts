@@ -21,6 +21,12 @@ interface Piece {
 /** Between two sentences: behind a mark that ends one, before what can begin one. */
 const END = /(?<=[.?!][)"*]*)(?<!\b(?:e\.g|i\.e|etc)\.)\s+(?=[\p{Lu}\p{N}"(*]|k6\b)/u;
 
+/** Stands for a piece of code, or for the value of a placeholder. It counts as one word. */
+export const CODE = "CODE";
+
+/** The sentences of a text without markup. */
+export const sentencesIn = (text: string): string[] => text.split(END);
+
 /** @param block a paragraph or a table cell */
 export function sentencesOf(block: MarkdownNode): Sentence[] {
   const pieces = [...piecesOf(block)];
@@ -34,7 +40,7 @@ export function sentencesOf(block: MarkdownNode): Sentence[] {
     return 0;
   };
   let from = 0;
-  return text.split(END).map((sentence) => {
+  return sentencesIn(text).map((sentence) => {
     const start = text.indexOf(sentence, from);
     from = start + sentence.length;
     return { text: sentence, sourceOf: (index) => sourceOf(start + index) };
@@ -44,7 +50,7 @@ export function sentencesOf(block: MarkdownNode): Sentence[] {
 /** The words that a reader sees. A piece of code counts as one word, so that its dots end no sentence. */
 function* piecesOf(node: MarkdownNode): Generator<Piece> {
   const at = node.range[0];
-  if (node.type === "Code") yield { text: "CODE", at };
+  if (node.type === "Code") yield { text: CODE, at };
   else if (node.type === "Str") yield { text: (node.value ?? "").replaceAll("\n", " "), at };
   else if (node.type === "Break") yield { text: " ", at };
   else if (node.type !== "Image" && node.type !== "Html") {

@@ -89,9 +89,9 @@ var serverCases = sync.OnceValue(func() (all []serverCase) {
 		one("Events have ids.", reconnecting, hasIDs),
 		one("Last-Event-ID: what came after it is sent again, in order and once.", reconnecting, resumes),
 		one("Last-Event-ID of the last event: nothing is sent again.", reconnecting, needsPublish(resumesAtEnd)),
-		one("An unknown Last-Event-ID is no error.", reconnecting, oddID("no-such-id")),
+		one("An unknown Last-Event-ID is not an error.", reconnecting, oddID("no-such-id")),
 		one("A Last-Event-ID of 4,000 characters does the server no harm.", reconnecting, oddID(strings.Repeat("x", 4_000))),
-		one("A Last-Event-ID in UTF-8 is no error.", processing, oddID("naïve 東京")),
+		one("A Last-Event-ID in UTF-8 is not an error.", processing, oddID("naïve 東京")),
 		one("Two subscribers get the same events.", processing, needsPublish(onStream(reachesBoth))),
 		one("A subscriber that is reset does the others no harm.", processing, onStream(survivesReset)),
 	)

@@ -51,7 +51,7 @@ func resumes(p *serverPlay) (conform.Behavior, string) {
 	}
 	came, err := again.readUntil(end)
 	if err != nil {
-		return preferred("what had come after the id was not sent again: %v", err)
+		return preferred("the events after the id were not sent again: %v", err)
 	}
 	var ids []string
 	for _, e := range came {
@@ -64,7 +64,7 @@ func resumes(p *serverPlay) (conform.Behavior, string) {
 	case slices.Equal(ids, wanted):
 		return pass()
 	case len(ids) == 0:
-		return preferred("the server does not replay: nothing of what had come after the id was sent again")
+		return preferred("the server does not replay: it sent no event after the id again")
 	}
 	return failed("after %q came the ids %q, expected %q", all[1].id, ids, wanted)
 }

@@ -66,7 +66,7 @@ func (s *strict) whole(line []byte) string {
 		line = bytes.TrimPrefix(line, []byte("\xEF\xBB\xBF"))
 	}
 	if !utf8.Valid(line) {
-		s.breach("line %d is no UTF-8: %s", s.lines, shorten(string(line)))
+		s.breach("line %d is not UTF-8: %s", s.lines, shorten(string(line)))
 	}
 	return string(line)
 }

@@ -77,7 +77,7 @@ var drafts = map[string]*jsonschema.Draft{
 type noLoader struct{}
 
 func (noLoader) Load(url string) (any, error) {
-	return nil, fmt.Errorf("%s is none of the contract's documents, and nothing is fetched", url)
+	return nil, fmt.Errorf("%s is not one of the contract's documents, and nothing is fetched", url)
 }
 
 // codePoint is how JavaScript writes a character by its number.

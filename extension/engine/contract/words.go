@@ -43,13 +43,13 @@ func expectedOf(rule string, value any, name string) string {
 	case "additionalProperties", "unevaluatedProperties":
 		return cut("no member " + asJSON(name))
 	case "anyOf":
-		return "a value that fits one of the schemas or more"
+		return "a value that fits at least one of the schemas"
 	case "oneOf":
 		return "a value that fits exactly one of the schemas"
 	case "not":
 		return "a value that does not fit the schema"
 	case "contains":
-		return "items that fit the schema, as many as it asks for"
+		return "the required number of items that fit the schema"
 	case "propertyNames":
 		return cut("no member named " + asJSON(name))
 	case "uniqueItems":

@@ -257,9 +257,9 @@ var bodies = []struct {
 	{"that is missing", bytesOf(frameHeaders, flagEndHeaders|flagEndStream, 1, block(hpack.HeaderField{Name: ":status", Value: "200"}, hpack.HeaderField{Name: "content-length", Value: "3"})...), "PROTOCOL_ERROR " + otherLength, "", false},
 	{"that is short before trailers", join(sized("3"), bytesOf(frameHeaders, flagEndHeaders|flagEndStream, 1, block(hpack.HeaderField{Name: "x", Value: "y"})...)), "PROTOCOL_ERROR " + otherLength, "", false},
 	{"that is long", join(sized("0"), bytesOf(frameData, flagEndStream, 1, 'h', 'i')), "PROTOCOL_ERROR " + otherLength, "", false},
-	{"of two lengths", sized("1", "2"), "PROTOCOL_ERROR a content-length that is none", "", false},
+	{"of two lengths", sized("1", "2"), "PROTOCOL_ERROR a content-length that is not a length", "", false},
 	{"of one length twice", join(sized("1", "1"), bytesOf(frameData, flagEndStream, 1, 'h')), "", "h", true},
-	{"of a length below 0", sized("-1"), "PROTOCOL_ERROR a content-length that is none", "", false},
+	{"of a length below 0", sized("-1"), "PROTOCOL_ERROR a content-length that is not a length", "", false},
 	{"with a status in its trailers", join(accepted, answer(hpack.HeaderField{Name: ":status", Value: "200"})[:4], []byte{flagEndHeaders | flagEndStream}, answer(hpack.HeaderField{Name: ":status", Value: "200"})[5:]), "PROTOCOL_ERROR a pseudo-header field in trailers", "", false},
 	{"behind an interim answer that ends it", bytesOf(frameHeaders, flagEndHeaders|flagEndStream, 1, block(hpack.HeaderField{Name: ":status", Value: "103"})...), "PROTOCOL_ERROR an interim answer with END_STREAM", "", false},
 }

@@ -95,7 +95,7 @@ func (s *Session) begun() *Error {
 	case h.length > frameBytes:
 		return broken(FrameSizeError, "a frame is longer than SETTINGS_MAX_FRAME_SIZE")
 	case !s.ready && (h.kind != frameSettings || h.has(flagAck)):
-		return broken(ProtocolError, "the first frame is no SETTINGS")
+		return broken(ProtocolError, "the first frame is not SETTINGS")
 	case in.section != 0 && (h.kind != frameContinuation || h.streamID != in.section):
 		return broken(ProtocolError, "a field section is interrupted")
 	case in.section == 0 && h.kind == frameContinuation:

@@ -121,7 +121,7 @@ func (s *Session) answerCame(st *Stream, a wire.Arrival) {
 	case st.answered && !st.tunnels:
 		left, ok := bodyLength(s.decoded)
 		if !ok {
-			s.breach(st, ProtocolError, "a content-length that is none")
+			s.breach(st, ProtocolError, "a content-length that is not a length")
 			return
 		}
 		st.left = left

@@ -11,7 +11,7 @@ import (
 func (c *compiler) condition(field string, s *ConditionSpec) condition {
 	compiled := condition{text: s.Text}
 	if c.now.codec != nil && (s.Text != nil || s.Regex != nil) {
-		c.fail(field, `want "where", for the message is no text`)
+		c.fail(field, `want "where", since the message is not a text`)
 	}
 	if s.Regex != nil {
 		re, err := regexp.Compile(*s.Regex)

@@ -39,7 +39,7 @@ func TestComplaintsHeardBeforeNeedNoMemory(t *testing.T) {
 	if n := testing.AllocsPerRun(100, func() {
 		k.Failed(1, words)
 		k.SessionFailed(1, "", words)
-		k.Invalid(1, Unmatched, "a message that the descriptor says nothing of")
+		k.Invalid(1, Unmatched, "a message that the descriptor does not describe")
 	}); n != 0 {
 		t.Errorf("%v allocations, want 0", n)
 	}

@@ -377,7 +377,7 @@ func (c *Conversation) unknown(e Events) {
 	case r.lackedJSON():
 		e.Invalid(Unparsable, "a message that is not JSON")
 	case c.in.protocol.unmatchedErrors:
-		e.Invalid(Unmatched, "a message that the descriptor says nothing of")
+		e.Invalid(Unmatched, "a message that the descriptor does not describe")
 	default:
 		e.Ignored()
 	}

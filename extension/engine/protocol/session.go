@@ -70,7 +70,7 @@ func (c *Conversation) failSession(e Events, why Fault, detail []byte) {
 func (c *Conversation) elapse(e Events, at clock.Time) {
 	if c.state == inSession && c.stepDeadline <= at {
 		within := float64(c.currentStep().within) / float64(time.Millisecond)
-		c.failSession(e, TimeoutFault, fmt.Appendf(nil, "what was awaited did not come within %v ms", within))
+		c.failSession(e, TimeoutFault, fmt.Appendf(nil, "the awaited message did not come within %v ms", within))
 	}
 	if c.ledger == nil {
 		return

@@ -80,7 +80,7 @@ function described(path: string, bytes: Uint8Array): Root {
     if (missing) throw new Error(`it lacks ${missing}, which it imports: protoc needs --include_imports`);
     return protobufjs.Root.fromDescriptor(bytes, { keepCase: true });
   } catch (error) {
-    throw new Error(`${path} is no descriptor set that can be used: ${(error as Error).message}`);
+    throw new Error(`${path} is not a usable descriptor set: ${(error as Error).message}`);
   }
 }
 
