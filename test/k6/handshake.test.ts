@@ -305,7 +305,8 @@ describe("handshake: a case that was not tried is no answer", () => {
       },
     });
     assert.equal(summary?.verdict, "incomplete", stderr);
-    const ended = summary.notes?.filter((note) => note.includes("not tried, since the run ended first")) ?? [];
+    const ended =
+      summary.notes?.filter((note) => note.includes("not tried, since the run ended first")) ?? [];
     assert.ok(ended.length > 5, summary.notes?.join("\n"));
   });
 });

@@ -32,7 +32,12 @@ describe("the check uses up no credential that the load needs", () => {
       /^each line of USERS/,
     ],
     ["a load that uses them again", "auto", { users: 10, reused: true }, [0]],
-    ["a single connection with a token", "auto", { connections: 1 }, /^the credentials belong to one connection/],
+    [
+      "a single connection with a token",
+      "auto",
+      { connections: 1 },
+      /^the credentials belong to one connection/,
+    ],
     ["a single connection without any", "auto", { connections: 1, hasCredentials: false }, [0]],
     ["asked for all the same", "always", { users: 10 }, [0]],
     ["not wanted", "none", {}, /^CHECK=none$/],

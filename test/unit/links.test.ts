@@ -1,8 +1,13 @@
-/** Every relative link of the documents leads to a file, and to a heading of it where it names one. */
+/**
+ * Every relative link of the documents leads to a file, and to a heading of it where it names one: in a clone, and in the
+ * package that npm installs.
+ */
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 import { test } from "node:test";
+import { promisify } from "node:util";
 import { packageFile } from "../../cli/package-file.ts";
 import { filesUnder } from "../../tools/files.mjs";
 
@@ -31,11 +36,19 @@ function anchorsOf(text: string): string[] {
   );
 }
 
-/** What is wrong with a link, if anything. */
-function problem(page: string, link: string): string | undefined {
+/** The file or folder that a link leads to, and the heading in it. Undefined for a link to the web. */
+function targetOf(page: string, link: string): { target: string; anchor: string | undefined } | undefined {
   if (/^(https?|mailto):/.test(link)) return undefined;
   const [path = "", anchor] = link.split("#");
-  const target = path === "" ? page : normalize(join(dirname(page), path));
+  const target = path === "" ? page : normalize(join(dirname(page), path)).replace(/\/$/, "");
+  return { target, anchor };
+}
+
+/** What is wrong with a link, if anything. */
+function problem(page: string, link: string): string | undefined {
+  const to = targetOf(page, link);
+  if (to === undefined) return undefined;
+  const { target, anchor } = to;
   if (!existsSync(join(root, target))) return `${target} does not exist`;
   if (anchor === undefined || !target.endsWith(".md")) return undefined;
   const anchors = anchorsOf(readFileSync(join(root, target), "utf8"));
@@ -60,6 +73,63 @@ test("every page is in the index", () => {
   const pagesBelow = pages.filter((page) => page.startsWith("docs/") && page !== "docs/README.md");
   assert.deepEqual(
     pagesBelow.filter((page) => !index.includes(page)),
+    [],
+  );
+});
+
+/** The files of the package, relative to its root. What is built first is in dist, to which no page links. */
+async function packedFiles(): Promise<string[]> {
+  const options = ["pack", "--dry-run", "--json", "--ignore-scripts"];
+  const { stdout } = await promisify(execFile)("npm", options, { cwd: root, maxBuffer: 64 << 20 });
+  const [{ files }] = JSON.parse(stdout) as [{ files: { path: string }[] }];
+  return files.map(({ path }) => path);
+}
+
+/** The links of an installed package that lead nowhere, as `page: link`. */
+function deadLinks(packed: readonly string[], read: (page: string) => string): string[] {
+  const files = new Set(packed);
+  const isThere = (target: string) =>
+    files.has(target) || packed.some((path) => path.startsWith(`${target}/`));
+  return packed
+    .filter((path) => path.endsWith(".md"))
+    .flatMap((page) =>
+      linksOf(read(page))
+        .filter(({ link }) => !isThere(targetOf(page, link)?.target ?? page))
+        .map(({ link }) => `${page}: ${link}`),
+    );
+}
+
+test("every link of the pages in the package leads to a file in the package", async () => {
+  const packed = await packedFiles();
+  assert.ok(packed.filter((path) => path.endsWith(".md")).length > 50);
+  assert.deepEqual(
+    deadLinks(packed, (page) => readFileSync(join(root, page), "utf8")),
+    [],
+  );
+});
+
+test("a link out of the package is found", () => {
+  const text =
+    "[a](../lib/a.ts), [b](b.md#x), [c](#y), [d](../examples/), [e](https://example.com), `[f](f)`";
+  assert.deepEqual(
+    deadLinks(["docs/a.md", "examples/x.json"], () => text),
+    ["docs/a.md: ../lib/a.ts", "docs/a.md: b.md#x"],
+  );
+});
+
+const PATH =
+  /^(?:lib|cli|extension|test|bench|server|tools|scenarios|examples|thresholds|dashboards|deploy|playwright)\/[\w./-]*$/;
+
+test("every path of the repository that a page names exists", () => {
+  const named = pages.flatMap((page) =>
+    [...readFileSync(join(root, page), "utf8").matchAll(/`([^`\n]+)`/g)]
+      .map(([, code = ""]) => code)
+      .filter((code) => PATH.test(code) && !code.includes("NAME"))
+      .map((path) => ({ page, path })),
+  );
+  assert.ok(named.length > 50);
+  assert.deepEqual(
+    named.filter(({ path }) => !existsSync(join(root, path))),
     [],
   );
 });
