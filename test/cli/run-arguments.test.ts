@@ -43,7 +43,7 @@ test("a scenario on the engine says which k6 it needs, and how to build it", asy
   await assert.rejects(requireK6For(await findScript("massconnect", "/"), stock), {
     name: "UserError",
     message:
-      /^massconnect needs k6 with the extension, which k6 \(v2\.2\.0\) has not\. .*npx k6-realtime setup/,
+      /^massconnect needs k6 with the extension, which k6 \(v2\.2\.0\) lacks\. .*npx k6-realtime setup/,
   });
   await requireK6For(await findScript("massconnect", "/"), { ...stock, extension: true });
   await requireK6For(await findScript("chat-soak", "/"), stock);
