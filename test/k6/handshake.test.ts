@@ -259,7 +259,7 @@ describe("handshake: a case that was not tried is no answer", () => {
     const env = { PROFILE: "", WS_URL: await http2Server(t), ORIGIN: "https://our.example" };
     const { summary, stderr } = await runK6(t, { scenario: "handshake", env, ...trusting });
     assert.equal(summary?.verdict, "incomplete", stderr);
-    assert.match(summary.reason, /^k6 took HTTP\/2, .* run it with GODEBUG=http2client=0$/);
+    assert.match(summary.reason, /^k6 took HTTP\/2 for .* run it with GODEBUG=http2client=0$/);
     // Go's client takes HTTP/1.1 for a request that has both headers.
     assert.deepEqual(
       notTried(summary.notes).map((note) => note.split(":")[0]),
