@@ -58,7 +58,7 @@ function sectionsOf(page: string): Section[] {
     page,
     title: section.split("\n")[0] ?? "",
     text: section,
-    prose: section.replace(/`[^`]*`/g, "`").replace(COMMENT, ""),
+    prose: section.replace(/`[^`]*`/g, "`").replace(/<!--.*?-->/gs, ""),
   }));
 }
 
@@ -109,7 +109,7 @@ const made = (text: string): Section => ({
   page: "p.md",
   title: "# t",
   text,
-  prose: text.replace(COMMENT, ""),
+  prose: text.replace(/<!--.*?-->/gs, ""),
 });
 
 test("a figure without a source is found, and one that is not in its source", () => {

@@ -165,7 +165,7 @@ func unusable(draft, kind string, err error) error {
 			why = reason
 		}
 	}
-	return fmt.Errorf("%s: expected a JSON Schema of draft %s, got one that is none (%s)", at, draft, why)
+	return fmt.Errorf("%s: expected a JSON Schema of draft %s, got an invalid one (%s)", at, draft, why)
 }
 
 // uriOf is a location with its pointer encoded.

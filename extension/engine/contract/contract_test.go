@@ -8,22 +8,22 @@ func TestSchemasThatCannotBeUsed(t *testing.T) {
 	for _, c := range []struct{ document, schema, want string }{
 		{
 			`{"properties": {"a/b": {"type": "strin"}}}`, "contract:///a.json#",
-			"a.json#/properties/a~1b/type: expected a JSON Schema of draft 2020-12, got one that is none " +
+			"a.json#/properties/a~1b/type: expected a JSON Schema of draft 2020-12, got an invalid one " +
 				"(value must be one of 'array', 'boolean', 'integer', 'null', 'number', 'object', 'string')",
 		},
 		{
 			`{"messages": {"m": {"minLength": -1}}}`, "contract:///a.json#/messages/m",
-			"a.json#/messages/m/minLength: expected a JSON Schema of draft 2020-12, got one that is none (minimum: got -1, want 0)",
+			"a.json#/messages/m/minLength: expected a JSON Schema of draft 2020-12, got an invalid one (minimum: got -1, want 0)",
 		},
 		{
 			`{"pattern": "\\cA"}`, "contract:///a.json#",
-			"a.json#/pattern: expected a JSON Schema of draft 2020-12, got one that is none " +
+			"a.json#/pattern: expected a JSON Schema of draft 2020-12, got an invalid one " +
 				"('\\\\cA' is not valid regex: error parsing regexp: invalid escape sequence: `\\c`)",
 		},
 		{
 			`{"$ref": "none.json"}`, "contract:///a.json#",
-			"m: expected a JSON Schema of draft 2020-12, got one that is none " +
-				`(failing loading "contract:///none.json": contract:///none.json is none of the contract's documents, and nothing is fetched)`,
+			"m: expected a JSON Schema of draft 2020-12, got an invalid one " +
+				`(failing loading "contract:///none.json": contract:///none.json is not one of the contract's documents, and nothing is fetched)`,
 		},
 	} {
 		_, err := Parse([]byte(`{"draft": "2020-12", "documents": {"contract:///a.json": ` + c.document + `},
