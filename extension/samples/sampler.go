@@ -2,6 +2,7 @@ package samples
 
 import (
 	"math"
+	"sync"
 
 	"xk6-realtime/engine/hist"
 	"xk6-realtime/engine/hist/bucket"
@@ -19,9 +20,11 @@ type sampler struct {
 	residual []int64
 	// lowest and highest bucket seen; none yet where lowest > highest.
 	lowest, highest int
-	// steps is scratch space of place.
-	steps []step
 }
+
+// scratch is space of place, as []step: up to 1 MB, which a series needs once a
+// second.
+var scratch = sync.Pool{New: func() any { return new([]step) }}
 
 func newSampler(ratio int64) *sampler {
 	return &sampler{
@@ -66,7 +69,9 @@ func (s *sampler) pick(bars []hist.Bar) []int {
 // only rise. So the target is a non-decreasing function, in whole representatives. It has the
 // least squared distance to `due` (isotonic regression, by pooling adjacent violators).
 func (s *sampler) place(buckets []int) []int {
-	steps := s.steps[:0]
+	space := scratch.Get().(*[]step)
+	defer scratch.Put(space)
+	steps := (*space)[:0]
 	due := int64(0)
 	for bucket := s.lowest; bucket <= s.highest; bucket++ {
 		due += s.residual[bucket]
@@ -77,7 +82,7 @@ func (s *sampler) place(buckets []int) []int {
 			steps = steps[:n-1]
 		}
 	}
-	s.steps = steps
+	*space = steps
 
 	all := s.whole(float64(due))
 	given := int64(0)

@@ -65,11 +65,7 @@ func (l *ledger) add(id []byte, due, deadline clock.Time, message []byte) {
 		l.first++
 	}
 	if int(l.end-l.first) == len(l.ring) {
-		grown := make([]Probe, max(4, 2*len(l.ring)))
-		for n := l.first; n < l.end; n++ {
-			grown[n&uint64(len(grown)-1)] = *l.at(n)
-		}
-		l.ring = grown
+		l.grow(len(id) + idRoom)
 	}
 	p := l.at(l.end)
 	*p = Probe{ID: append(p.ID[:0], id...), Due: due, deadline: deadline, message: hash(message)}
@@ -78,6 +74,28 @@ func (l *ledger) add(id []byte, due, deadline clock.Time, message []byte) {
 	if l.nearest == 0 || deadline < l.nearest {
 		l.nearest = deadline
 	}
+}
+
+// idRoom is by how many characters later IDs may be longer than the one that the
+// ring grew for: they end with a number that counts up. Longer ones get memory of
+// their own.
+const idRoom = 3
+
+// grow doubles the ring. Its IDs share one piece of memory: with one each, they
+// would be most of the objects on the heap, and most of the collector's work.
+func (l *ledger) grow(idBytes int) {
+	grown := make([]Probe, max(4, 2*len(l.ring)))
+	ids := make([]byte, len(grown)*idBytes)
+	for i := range grown {
+		grown[i].ID = ids[i*idBytes : i*idBytes : (i+1)*idBytes]
+	}
+	for n := l.first; n < l.end; n++ {
+		from, to := l.at(n), &grown[n&uint64(len(grown)-1)]
+		id := append(to.ID, from.ID...)
+		*to = *from
+		to.ID = id
+	}
+	l.ring = grown
 }
 
 // forgettable tells whether the oldest probe may be forgotten when one is made
