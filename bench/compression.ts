@@ -1,165 +1,264 @@
 /**
- * What compression costs: memory of connections at rest, with windows that are full, and deliveries a second of a
- * fan-out, beside the same without it. Server and clients share this machine.
+ * What compression costs: memory of connections at rest, with windows that are full, deliveries a second of a fan-out
+ * beside the same without it, and how far the reported lag is from the packets' own times. Server and clients share this
+ * machine. Needs Linux, and for the lag the right to capture packets (CAP_NET_RAW).
  *
- *   npm run bench:compression              tables, and results/bench-compression.json
+ *   npm run bench:compression                       tables, and results/bench-compression.json
+ *   npm run bench:compression -- memory lag         parts: memory, deliveries, lag
  *   CONNECTIONS=2000 SUBSCRIBERS=5000 npm run bench:compression
  */
 import { cpus, loadavg } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { count, trend } from "../test/k6/figures.ts";
+import { freePort } from "../test/free-port.ts";
+import { count } from "../test/k6/figures.ts";
 import { OUR_K6, STOCK_K6 } from "../test/k6/run.ts";
+import { flood, type Load, lagOf, miscounted } from "./fan-out-load.ts";
 import { writeFigures } from "./figures-file.ts";
-import { heldBytes, median, startServer, variables, watch } from "./processes.ts";
-import { runScenario } from "./scenario.ts";
+import { round, timesRows } from "./packets.ts";
+import { buildBare, heldBytes, median, startServer, variables, watch } from "./processes.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
+const PARTS = ["memory", "deliveries", "lag"] as const;
+type Part = (typeof PARTS)[number];
+const parts = process.argv.slice(2);
+for (const part of parts)
+  if (!PARTS.includes(part as Part)) throw new RangeError(`expected ${PARTS.join(", ")}, got ${part}`);
+const wants = (part: Part) => parts.length === 0 || parts.includes(part);
+
 const CONNECTIONS = Number(process.env.CONNECTIONS ?? 10_000);
 const SUBSCRIBERS = Number(process.env.SUBSCRIBERS ?? 15_000);
 const PAIRS = Number(process.env.PAIRS ?? 3);
+const ROUNDS = Number(process.env.ROUNDS ?? 2);
 const BASELINE = 100;
-/** Resident memory depends on when the garbage collector ran last: a single round is off by some 0.3 KB a connection. */
-const ROUNDS = 3;
-const HOLD_S = 6;
+const KIB = 1_024;
 
 type Settings = Readonly<Record<string, string | number>>;
 
 interface Held {
   readonly name: string;
+  /** What a connection may take at most. */
+  readonly limitBytes?: number;
   /** What fills a window and is inflated alike by all. */
   readonly messageBytes: number;
-  readonly run: (url: string, connections: number) => ReturnType<typeof watch>;
+  readonly k6: string;
+  readonly script: string;
+  readonly settings: (url: string, connections: number, holdS: number) => Settings;
 }
 
-const engine = (name: string, messageBytes: number, settings: Settings): Held => ({
+const engine = (name: string, messageBytes: number, settings: Settings, limitBytes?: number): Held => ({
   name: `this engine, ${name}`,
+  ...(limitBytes === undefined ? {} : { limitBytes }),
   messageBytes,
-  run: (url, connections) =>
-    watch(OUR_K6, [
-      ...["run", "--quiet", "--no-usage-report"],
-      ...variables({
-        WS_URL: url,
-        CONNECTIONS: connections,
-        RATE: 100_000,
-        DURATION: `${HOLD_S}s`,
-        ...settings,
-      }),
-      join(root, "dist/massconnect.js"),
-    ]),
+  k6: OUR_K6,
+  script: "dist/massconnect.js",
+  settings: (url, connections, holdS) => ({
+    WS_URL: url,
+    CONNECTIONS: connections,
+    RATE: 100_000,
+    DURATION: `${holdS}s`,
+    ...settings,
+  }),
 });
 
 const stock = (name: string, settings: Settings): Held => ({
   name: `stock k6/websockets, ${name}`,
   messageBytes: 700,
-  run: (url, connections) =>
-    watch(STOCK_K6, [
-      ...["run", "--quiet", "--no-usage-report"],
-      ...variables({ URL: url, CONNECTIONS: connections, VUS: 10, HOLD_MS: HOLD_S * 1_000, ...settings }),
-      join(root, "bench/k6-websockets.ts"),
-    ]),
+  k6: STOCK_K6,
+  script: "bench/k6-websockets.ts",
+  settings: (url, connections, holdS) => ({
+    URL: url,
+    CONNECTIONS: connections,
+    VUS: 10,
+    HOLD_MS: holdS * 1_000,
+    ...settings,
+  }),
 });
 
-/** Bytes that one connection holds, above the same program with few: each round's, the least first. */
-async function bytesAtRest({ run, messageBytes }: Held): Promise<number[]> {
-  const once = async (connections: number) => {
-    const server = await startServer(
-      ...["broadcast-server", "--listen", "127.0.0.1:0", "--interval", "1s", "--size", String(messageBytes)],
-      ...["--compression", "deflate"],
-    );
-    try {
-      const { usage, output } = await run(server.url, connections);
-      if (usage.length === 0) throw new Error(output);
-      return heldBytes(usage, connections);
-    } finally {
-      await server.stop();
-    }
-  };
-  const rounds: number[] = [];
-  for (let i = 0; i < ROUNDS; i++) {
-    rounds.push(Math.round(((await once(CONNECTIONS)) - (await once(BASELINE))) / (CONNECTIONS - BASELINE)));
-  }
-  return rounds.sort((a, b) => a - b);
+/** What a process takes. */
+interface Memory {
+  /** What is kept: objects that a collection leaves, stacks, and the runtime's tables of both. */
+  readonly liveBytes: number;
+  /** What is in the machine's memory until then: that, and garbage. The swarms let it grow to a quarter of the heap. */
+  readonly residentBytes: number;
 }
 
-const BOTH = { COMPRESSION: "deflate", CONTEXT_TAKEOVER: "both" };
-const HELD: readonly Held[] = [
-  engine("no compression", 700, {}),
-  engine("no context takeover", 700, { COMPRESSION: "deflate" }),
-  engine("context takeover, windows of 1 KiB", 700, {
-    ...BOTH,
-    SERVER_WINDOW_BITS: 10,
-    CLIENT_WINDOW_BITS: 10,
-  }),
-  engine("context takeover, windows of 4 KiB", 4_000, {
-    ...BOTH,
-    SERVER_WINDOW_BITS: 12,
-    CLIENT_WINDOW_BITS: 12,
-  }),
-  stock("no compression", {}),
-  stock("no context takeover", { COMPRESSION: "deflate" }),
-];
+/** Has a k6 process collect its garbage, and reads what is left (runtime.MemStats). */
+async function live(address: string): Promise<number> {
+  const heap = async () =>
+    (
+      await fetch(`http://${address}/debug/pprof/heap?gc=1&debug=1`, { signal: AbortSignal.timeout(20_000) })
+    ).text();
+  await heap(); // the second collection takes what pools still held
+  const text = await heap();
+  return ["HeapAlloc", "Stack", "MSpan", "GCSys"]
+    .map((name) => {
+      const bytes = new RegExp(`^# ${name} = (\\d+)`, "m").exec(text)?.[1];
+      if (bytes === undefined) throw new Error(`the heap's profile has no ${name}`);
+      return Number(bytes);
+    })
+    .reduce((sum, bytes) => sum + bytes, 0);
+}
 
-/** Publications into ten rooms, more than the machine can do. */
-const FLOOD = { publicationsPerSecond: 200, seconds: 3, payloadBytes: 64 };
-
-async function fanOut(settings: Settings) {
-  const server = await startServer("room-server", "--listen", "127.0.0.1:0", "--compression", "deflate");
+/** Memory of a process that holds connections to a server which sends to all at an interval. */
+async function held({ messageBytes, k6, script, settings }: Held, connections: number): Promise<Memory> {
+  // The server deflates each message for each connection anew.
+  const intervalS = Math.max(2, messageBytes / (4 * KIB));
+  const server = await startServer(
+    ...["broadcast-server", "--listen", "127.0.0.1:0", "--interval", `${intervalS}s`],
+    ...["--size", String(messageBytes), "--compression", "deflate"],
+  );
+  const address = `127.0.0.1:${await freePort()}`;
+  let used: Promise<number> | undefined;
+  let asked = 0;
   try {
-    const { summary, cpuSeconds } = await runScenario("fan-out", {
-      PROFILE: join(root, "test/k6/patient-profile.json"),
-      WS_URL: server.url,
-      CONNECTIONS: SUBSCRIBERS,
-      RATE: 2_000,
-      ROOMS: 10,
-      PUBLISHERS: 1,
-      PUBLISH_RATE: FLOOD.publicationsPerSecond,
-      PAYLOAD_BYTES: FLOOD.payloadBytes,
-      DURATION: `${FLOOD.seconds}s`,
-      REPLY_TIMEOUT: "60s",
-      ...settings,
-    });
-    const deliveries = count(summary, "ws_deliveries");
-    const publications = FLOOD.publicationsPerSecond * FLOOD.seconds;
-    const elapsedMs =
-      ((publications - 1) * 1_000) / FLOOD.publicationsPerSecond + trend(summary, "ws_fanout_lag_ms").max!;
-    const saved =
-      count(summary, "ws_message_bytes{direction:received}") /
-      count(summary, "ws_wire_bytes{direction:received}");
-    return {
-      deliveries,
-      lost: count(summary, "ws_messages_lost"),
-      perSecond: Math.round((deliveries * 1_000) / elapsedMs),
-      cpuSeconds,
-      saved,
-    };
+    const { usage, output } = await watch(
+      k6,
+      [
+        ...["run", "--quiet", "--no-usage-report", "--address", address, "--profiling-enabled"],
+        ...variables(settings(server.url, connections, 3 * intervalS + 3)),
+        join(root, script),
+      ],
+      ({ descriptors }) => {
+        if (descriptors >= connections)
+          used ??= sleep((2 * intervalS + 1) * 1_000).then(() => {
+            asked = performance.now();
+            return live(address);
+          });
+      },
+    );
+    if (used === undefined) throw new Error(output);
+    const before = usage.filter(({ atMs }) => atMs < asked);
+    return { liveBytes: await used, residentBytes: heldBytes(before, connections) };
   } finally {
     await server.stop();
   }
 }
 
-console.log(`load average ${loadavg().map((load) => load.toFixed(1))}, ${cpus().length} processors`);
-const memory: { contender: string; connections: number; bytes: number; rounds: readonly number[] }[] = [];
-for (const held of HELD) {
-  console.log(`${held.name} …`);
-  const rounds = await bytesAtRest(held);
-  memory.push({ contender: held.name, connections: CONNECTIONS, bytes: median(rounds), rounds });
+/** Bytes that one connection takes, above the same program with few: of each round, the least first. */
+async function bytesAtRest(of: Held): Promise<{ live: number[]; resident: number[] }> {
+  const rounds: { live: number[]; resident: number[] } = { live: [], resident: [] };
+  for (let i = 0; i < ROUNDS; i++) {
+    const [many, few] = [await held(of, CONNECTIONS), await held(of, BASELINE)];
+    const each = (name: keyof Memory) => Math.round((many[name] - few[name]) / (CONNECTIONS - BASELINE));
+    rounds.live.push(each("liveBytes"));
+    rounds.resident.push(each("residentBytes"));
+  }
+  for (const values of Object.values(rounds)) values.sort((a, b) => a - b);
+  return rounds;
 }
-console.table(
-  memory.map(({ contender, bytes, rounds, ...row }) => ({
-    ...{ contender, ...row, "KB each": bytes / 1_000 },
-    "from, to": [rounds[0], rounds.at(-1)].map((each) => each! / 1_000).join(", "),
-  })),
-);
 
-const pairs: { off: Awaited<ReturnType<typeof fanOut>>; deflate: Awaited<ReturnType<typeof fanOut>> }[] = [];
-for (let i = 0; i < PAIRS; i++)
-  pairs.push({ off: await fanOut({}), deflate: await fanOut({ COMPRESSION: "deflate" }) });
-for (const { off, deflate } of pairs) console.table({ off, deflate });
-const ratio = median(pairs.map(({ off, deflate }) => deflate.perSecond / off.perSecond)) ?? 0;
-console.log(`deliveries a second with compression, of those without: ${ratio.toFixed(2)}`);
+const WINDOW_BITS = (process.env.WINDOW_BITS ?? "8,9,10,11,12,13,14,15").split(",").map(Number);
+const HELD: readonly Held[] = [
+  engine("no compression", 700, {}),
+  engine("no context takeover", 700, { COMPRESSION: "deflate" }, 1.5 * KIB),
+  ...WINDOW_BITS.map((bits) =>
+    engine(
+      `context takeover of the server, windows of ${bits} bits`,
+      2 ** bits,
+      { COMPRESSION: "deflate", CONTEXT_TAKEOVER: "server", SERVER_WINDOW_BITS: bits },
+      2 ** bits + KIB,
+    ),
+  ),
+  stock("no compression", {}),
+  stock("no context takeover", { COMPRESSION: "deflate" }),
+];
 
+async function memoryAtRest() {
+  const rows = [];
+  for (const of of HELD) {
+    console.log(`${of.name} …`);
+    const { live, resident } = await bytesAtRest(of);
+    const limitBytes = of.limitBytes ?? null;
+    rows.push({ contender: of.name, connections: CONNECTIONS, limitBytes, live, resident });
+  }
+  const kib = (bytes: number) => round(bytes / KIB);
+  const range = (rounds: readonly number[]) =>
+    `${kib(median(rounds))} (${kib(rounds[0]!)} to ${kib(rounds.at(-1)!)})`;
+  console.table(
+    rows.map(({ contender, limitBytes, live, resident }) => ({
+      [`${CONNECTIONS} connections`]: contender,
+      "live, KiB each": range(live),
+      "resident, KiB each": range(resident),
+      "at most": limitBytes === null ? "" : kib(limitBytes),
+    })),
+  );
+  for (const { contender, limitBytes, live } of rows)
+    if (limitBytes !== null && median(live) > limitBytes) {
+      console.log(`${contender}: above the limit`);
+      process.exitCode = 1;
+    }
+  return rows;
+}
+
+const DEFLATE = { COMPRESSION: "deflate" };
+const SERVER = ["--compression", "deflate"];
+
+/** Publications into ten rooms, more than the machine can do. */
+const FLOOD: Load = { connections: SUBSCRIBERS, publicationsPerSecond: 200, seconds: 3 };
+
+async function flooded(settings: Settings) {
+  const { summary, ...figures } = await flood(FLOOD, settings, ...SERVER);
+  const saved =
+    count(summary, "ws_message_bytes{direction:received}") /
+    count(summary, "ws_wire_bytes{direction:received}");
+  return { ...figures, saved };
+}
+
+async function deliveries() {
+  const pairs: { off: Awaited<ReturnType<typeof flooded>>; deflate: Awaited<ReturnType<typeof flooded>> }[] =
+    [];
+  for (let i = 0; i < PAIRS; i++) pairs.push({ off: await flooded({}), deflate: await flooded(DEFLATE) });
+  for (const { off, deflate } of pairs) console.table({ off, deflate });
+  const ratio = median(pairs.map(({ off, deflate }) => deflate.perSecond / off.perSecond)) ?? 0;
+  console.log(`deliveries a second with compression, of those without: ${ratio.toFixed(2)}`);
+  return { load: FLOOD, pairs, ratio };
+}
+
+/** Publications into ten rooms, which the machine can do. */
+const STEADY: Load = {
+  connections: SUBSCRIBERS,
+  publicationsPerSecond: Number(process.env.PUBLISH_RATE ?? 10),
+  seconds: 10,
+};
+
+/** The reported lag beside that of the packets, without compression and with it in turn. */
+async function lag() {
+  const bare = await buildBare();
+  const rows = [];
+  for (let i = 0; i < PAIRS; i++)
+    for (const [who, settings] of Object.entries({ "no compression": {}, compression: DEFLATE })) {
+      console.log(`lag, ${who} …`);
+      rows.push({ who, ...(await lagOf(bare, STEADY, settings, ...SERVER)) });
+    }
+  console.table(
+    rows.map(({ who, deliveries, lost, uncertain, generatorDelayP99Ms, kernel }) => ({
+      "": who,
+      deliveries,
+      "in packets": kernel.count,
+      lost,
+      "receive delay p99, ms": round(generatorDelayP99Ms),
+      "arrivals uncertain": uncertain,
+    })),
+  );
+  console.log(
+    "Lag from the server's stamp, as reported and by the times of the packets (a separate process)",
+  );
+  console.table(rows.flatMap(({ who, reported, kernel }) => timesRows(who, reported, kernel)));
+  for (const row of rows)
+    for (const words of miscounted(row.who, row)) {
+      console.log(words);
+      process.exitCode = 1;
+    }
+  return rows;
+}
+
+const load = loadavg().map((each) => round(each));
+console.log(`load average ${load}, ${cpus().length} processors`);
 await writeFigures("compression", {
-  memory,
-  fanOut: { subscribers: SUBSCRIBERS, flood: FLOOD, pairs, ratio },
+  load,
+  memory: wants("memory") ? await memoryAtRest() : null,
+  fanOut: wants("deliveries") ? await deliveries() : null,
+  lag: wants("lag") ? await lag() : null,
 });

@@ -9,87 +9,37 @@
 import { cpus, loadavg } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { count, trend } from "../test/k6/figures.ts";
+import { count } from "../test/k6/figures.ts";
 import { STOCK_K6 } from "../test/k6/run.ts";
+import {
+  deliveriesOf,
+  fanOut,
+  flood,
+  type Load,
+  lagOf,
+  miscounted,
+  PAYLOAD_BYTES,
+  ROOMS,
+  withServer,
+} from "./fan-out-load.ts";
 import { writeFigures } from "./figures-file.ts";
-import { captured, lastLine, round, type Times, timesOf, timesRows, whileRunning } from "./packets.ts";
-import { buildBare, median, startServer, variables, watch } from "./processes.ts";
-import { runScenario } from "./scenario.ts";
+import { captured, lastLine, round, type Times, timesRows } from "./packets.ts";
+import { buildBare, median, variables, watch } from "./processes.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const PAYLOAD_BYTES = 64;
-const ROOMS = 10;
 /** Of what differs from one to the next by a tenth. */
 const ROUNDS = 9;
 const CPU_ROUNDS = 3;
 
-/** Publications a second go into ROOMS rooms, each to connections ÷ ROOMS subscribers. */
-interface Load {
-  readonly connections: number;
-  readonly publicationsPerSecond: number;
-  readonly seconds: number;
-}
 const LARGE: Load = { connections: 15_000, publicationsPerSecond: 40, seconds: 10 };
 const FLOOD: Load = { connections: 15_000, publicationsPerSecond: 200, seconds: 3 };
 const SMALL: Load = { connections: 5_000, publicationsPerSecond: 40, seconds: 30 };
 const FAULTY: Load = { connections: 15_000, publicationsPerSecond: 60, seconds: 12 };
 
-const publicationsOf = ({ publicationsPerSecond, seconds }: Load) => publicationsPerSecond * seconds;
-const deliveriesOf = (load: Load) => (publicationsOf(load) * load.connections) / ROOMS;
-
-interface ServerReport {
-  readonly deliveriesSent: number;
-  readonly deliveriesLost: number;
-  readonly deliveriesRepeated: number;
-  readonly deliveriesReordered: number;
-  readonly deliveriesHeld: number;
-  readonly tooSlow: number;
-}
-
 const bare = await buildBare();
 
-/** Does something with a room server of its own, and returns what came of it and what the server did. */
-async function withServer<T>(
-  use: (url: string) => Promise<T>,
-  ...args: readonly string[]
-): Promise<{ result: T; server: ServerReport }> {
-  const server = await startServer("room-server", "--listen", "127.0.0.1:0", ...args);
-  const { result, figures } = await whileRunning(server, () => use(server.url));
-  return { result, server: figures };
-}
-
-const fanOut = (url: string, load: Load, env: Record<string, string | number> = {}) =>
-  runScenario("fan-out", {
-    PROFILE: join(root, "test/k6/patient-profile.json"),
-    WS_URL: url,
-    CONNECTIONS: load.connections,
-    RATE: 2_000, // whose confirmations are read in time too
-    ROOMS,
-    PUBLISHERS: 1,
-    PUBLISH_RATE: load.publicationsPerSecond,
-    PAYLOAD_BYTES,
-    DURATION: `${load.seconds}s`,
-    REPLY_TIMEOUT: "60s",
-    ...env,
-  });
-
-/** The reported lag beside that of the packets. */
-async function accuracy(load: Load, priority: "normal" | "realtime" = "normal") {
-  const { result } = await withServer((url) =>
-    captured(bare, "lags", url, () => fanOut(url, load, { PRIORITY: priority })),
-  );
-  const { summary, cpuSeconds } = result.result;
-  return {
-    load,
-    deliveries: count(summary, "ws_deliveries"),
-    lost: count(summary, "ws_messages_lost"),
-    uncertain: count(summary, "ws_arrivals_uncertain"),
-    generatorDelayP99Ms: trend(summary, "ws_generator_delay_ms{side:receive}").p99!,
-    cpuSeconds,
-    reported: timesOf(trend(summary, "ws_fanout_server_lag_ms")),
-    kernel: result.kernel,
-  };
-}
+const accuracy = (load: Load, priority: "normal" | "realtime" = "normal") =>
+  lagOf(bare, load, { PRIORITY: priority });
 
 /** Stock k6 in our place. */
 async function stockFanOut(url: string, load: Load) {
@@ -129,20 +79,9 @@ async function stockCpu(load: Load) {
   return { deliveries, cpuSeconds };
 }
 
-/** More than the machine can do: how many deliveries a second are had, until all have come. */
-async function flood(load: Load) {
-  const { result } = await withServer((url) => fanOut(url, load));
-  const deliveries = count(result.summary, "ws_deliveries");
-  // The last to come is the one that waited longest: of the last publication.
-  const elapsedMs =
-    ((publicationsOf(load) - 1) * 1_000) / load.publicationsPerSecond +
-    trend(result.summary, "ws_fanout_lag_ms").max!;
-  return {
-    deliveries,
-    lost: count(result.summary, "ws_messages_lost"),
-    perSecond: Math.round((deliveries * 1_000) / elapsedMs),
-    cpuSeconds: result.cpuSeconds,
-  };
+async function flooding(load: Load) {
+  const { summary: _, ...figures } = await flood(load);
+  return figures;
 }
 
 /** The same to a loop that only reads. */
@@ -223,7 +162,7 @@ const [cpu5000, rivalCpu5000] = await inTurn(
 );
 const [flooded, floodedBare] = await inTurn(
   ROUNDS,
-  ["more than the machine can do", () => flood(FLOOD)],
+  ["more than the machine can do", () => flooding(FLOOD)],
   ["the same to a loop that only reads", () => floodBare(FLOOD)],
 );
 const exact = await part("deliveries that go wrong, 15,000 subscribers", () => exactness(FAULTY));
@@ -251,10 +190,8 @@ console.table([
   ...timesRows("stock k6, 5,000, Date.now()", rival.handled, rival.kernel),
   ...timesRows("stock k6, 5,000, event.timestamp", rival.read, rival.kernel),
 ]);
-for (const [who, { deliveries, kernel }] of Object.entries({ ...own, rival })) {
-  if (kernel.count !== deliveries || kernel.missed > 0)
-    console.log(`${who}: ${deliveries} counted, ${kernel.count} in packets, ${kernel.missed} packets missed`);
-}
+for (const [who, measured] of Object.entries({ ...own, rival }))
+  for (const words of miscounted(who, measured)) console.log(words);
 console.log(`Processor time for ${deliveriesOf(SMALL)} deliveries to 5,000 subscribers, nobody capturing`);
 console.table([
   ...cpu5000.map((row) => ({ "": "this engine", ...row })),

@@ -8,12 +8,14 @@ import (
 )
 
 // lags is, of each delivery from a port, the time at which the kernel received
-// its packet, less the server's time stamp in it.
+// its packet, less the server's time stamp in it. Compressed deliveries must refer to no earlier
+// ones.
 func lags(port int) (*captureFigures, error) {
 	var times []int64
+	frames := inflater{}
 	figures, err := capture(port, func(p packet) {
 		if p.fromServer {
-			times = appendLags(times, p.data, p.received)
+			times = appendLags(times, frames.plain(p.data), p.received)
 		}
 	})
 	if err != nil {

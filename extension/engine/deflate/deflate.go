@@ -10,15 +10,22 @@ import (
 	"github.com/klauspost/compress/flate"
 )
 
-// Window is the end of what one direction of a connection carried so far, to
-// which later messages may refer.
+// Window is the end of what one direction of a connection carried so far, to which later messages
+// may refer. The zero Window and nil keep nothing. It takes memory as it fills.
 type Window struct {
 	bytes []byte
 	size  int
 }
 
-// NewWindow makes an empty Window of so many bits. It takes memory as it fills.
-func NewWindow(windowBits uint8) *Window { return &Window{size: 1 << windowBits} }
+// NewWindow makes an empty Window of so many bits for messages that come.
+func NewWindow(windowBits uint8) Window { return Window{size: 1 << windowBits} }
+
+// NewSentWindow makes one for messages that a Deflater is to compress, which looks no further
+// back than lookBackBits say.
+func NewSentWindow(windowBits uint8) Window { return NewWindow(min(windowBits, lookBackBits)) }
+
+// Keeps tells whether it is other than the zero Window.
+func (w *Window) Keeps() bool { return w != nil && w.size > 0 }
 
 // Bytes is what the Window holds, good until the next Add.
 func (w *Window) Bytes() []byte {
@@ -36,7 +43,7 @@ func (w *Window) last(n int) []byte {
 
 // Add appends a message.
 func (w *Window) Add(b []byte) {
-	if w == nil {
+	if !w.Keeps() {
 		return
 	}
 	b = b[max(0, len(b)-w.size):]
@@ -67,9 +74,12 @@ func (s *sink) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// dictionaryBytes is how much of a Window a Deflater looks at. More would take long for each
-// message: the Deflater keeps no knowledge of it from the last one.
-const dictionaryBytes = 8 << 10
+// lookBackBits bound how far back a Deflater looks. Further would take long for each message: the
+// Deflater keeps no knowledge of a Window from the last one.
+const (
+	lookBackBits  = 13
+	lookBackBytes = 1 << lookBackBits
+)
 
 // syncBytes end the flushed data, and are left out of a message (section 7.2.1).
 const syncBytes = 4
@@ -87,7 +97,7 @@ func (d *Deflater) Deflate(message []byte, windowBits uint8, w *Window) ([]byte,
 	var err error
 	if windowBits == MaxBits || len(message) <= size {
 		// Nothing in it is further apart than the window.
-		err = flate.StatelessDeflate(&d.out, message, false, w.last(min(dictionaryBytes, size-min(size, len(message)))))
+		err = flate.StatelessDeflate(&d.out, message, false, w.last(min(lookBackBytes, size-min(size, len(message)))))
 	} else {
 		err = d.write(message, windowBits, w)
 	}
@@ -105,7 +115,7 @@ func (d *Deflater) write(message []byte, windowBits uint8, w *Window) (err error
 		}
 	}
 	writer := d.writers[windowBits]
-	writer.ResetDict(&d.out, w.last(dictionaryBytes))
+	writer.ResetDict(&d.out, w.last(lookBackBytes))
 	if _, err := writer.Write(message); err != nil {
 		return err
 	}

@@ -53,24 +53,29 @@ func TestMessagesComeBackWhateverWasAgreed(t *testing.T) {
 			random := rand.New(rand.NewPCG(uint64(bits), 1))
 			var d Deflater
 			f := NewInflater(1<<20, roomy())
-			var in, out *Window
+			var in, out Window
 			if takeover {
-				in, out = NewWindow(bits), NewWindow(bits)
+				in, out = NewWindow(bits), NewSentWindow(bits)
 			}
 			for i := range 80 {
 				message := text(random, size(random))
-				compressed, err := d.Deflate(message, bits, out)
+				compressed, err := d.Deflate(message, bits, &out)
 				if err != nil {
 					t.Fatal(err)
 				}
 				out.Add(message)
-				got, err := f.Inflate(compressed, in)
+				got, err := f.Inflate(compressed, &in)
 				if err != nil || !bytes.Equal(got, message) {
 					t.Fatalf("%d bits, takeover %v, message %d of %d bytes: got %d bytes (%v)", bits, takeover, i, len(message), len(got), err)
 				}
 			}
-			if takeover && cap(in.Bytes()) > 1<<bits {
-				t.Errorf("a window of %d bits takes %d bytes", bits, cap(in.Bytes()))
+			for name, w := range map[string]struct {
+				Window
+				most int
+			}{"received": {in, 1 << bits}, "sent": {out, min(1<<bits, lookBackBytes)}} {
+				if takes := cap(w.Bytes()); takeover && takes != w.most || !takeover && takes > 0 {
+					t.Errorf("%d bits, takeover %v: the window of what is %s takes %d bytes, want %d with it", bits, takeover, name, takes, w.most)
+				}
 			}
 		}
 	}
@@ -102,7 +107,7 @@ func TestShortMessagesGainByWhatWasSaidBefore(t *testing.T) {
 		t.Fatal(err)
 	}
 	first := len(alone)
-	again, err := d.Deflate(message, MaxBits, w)
+	again, err := d.Deflate(message, MaxBits, &w)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,7 +126,7 @@ func TestExamplesOfTheSpecification(t *testing.T) { // RFC 7692 section 7.2.3
 		{"two blocks", "\xf2\x48\x05\x00\x00\x00\xff\xff\xca\xc9\xc9\x07\x00", "Hello"},
 		{"an empty message", "\x00", ""},
 	} {
-		if got, err := f.Inflate([]byte(row.in), w); err != nil || string(got) != row.want {
+		if got, err := f.Inflate([]byte(row.in), &w); err != nil || string(got) != row.want {
 			t.Errorf("%s: got %q (%v), want %q", row.sentence, got, err, row.want)
 		}
 	}
@@ -187,7 +192,7 @@ func TestInflatingTakesNoAllocation(t *testing.T) {
 	f := NewInflater(1<<20, roomy())
 	w := NewWindow(10)
 	if allocs := testing.AllocsPerRun(100, func() {
-		if _, err := f.Inflate(compressed, w); err != nil {
+		if _, err := f.Inflate(compressed, &w); err != nil {
 			t.Fatal(err)
 		}
 	}); allocs > 0 {
@@ -207,7 +212,7 @@ func FuzzInflate(f *testing.F) {
 		w := NewWindow(MaxBits)
 		w.Add(before)
 		memory := roomy()
-		got, err := NewInflater(limit, memory).Inflate(in, w)
+		got, err := NewInflater(limit, memory).Inflate(in, &w)
 		if memory.most > limit+1 {
 			t.Fatalf("%d bytes were taken", memory.most)
 		}

@@ -63,7 +63,8 @@ func (s *Socket) refuse(l wire.Link, sh *Shared, breach *frame.Error) {
 	if !l.Alive() {
 		return
 	}
-	s.more().breach, s.by, s.code = breach.Reason, blame(breach), breach.CloseCode
+	s.say(lastWords{breach: breach.Reason})
+	s.by, s.code = blame(breach), breach.CloseCode
 	s.leave(l, sh)
 }
 
@@ -83,8 +84,7 @@ func (s *Socket) Cut(l wire.Link, by wire.By, name, text string) {
 		s.by, s.code = by, frame.CodeAbnormal
 	}
 	if s.phase == open { // else it is all that is left of an end that was asked for
-		more := s.more()
-		more.breach, more.text = name, text
+		s.say(lastWords{breach: name, text: text})
 	}
 	l.Finish(false)
 }

@@ -28,7 +28,7 @@ func (s *Socket) deflate(sh *Shared, p *deflate.Params) {
 		r.in = deflate.NewWindow(max(inBits, least))
 	}
 	if out {
-		r.out = deflate.NewWindow(r.outBits(s.server))
+		r.out = deflate.NewSentWindow(r.outBits(s.server))
 	}
 }
 
@@ -42,7 +42,7 @@ func (r *rest) outBits(server bool) uint8 {
 
 // inflate is what a compressed message says, good until the next one.
 func (sh *Shared) inflate(s *Socket, f frame.Message) ([]byte, error) {
-	b, err := sh.inflater.Inflate(f.Data, s.rest.in)
+	b, err := sh.inflater.Inflate(f.Data, &s.rest.in)
 	switch {
 	case err == deflate.ErrTooBig:
 		return nil, frame.ErrMessageTooBig
@@ -60,7 +60,7 @@ func (sh *Shared) inflate(s *Socket, f frame.Message) ([]byte, error) {
 // One that compression does not make smaller stays as it is, and no later one
 // refers to it (RFC 7692 section 6).
 func (sh *Shared) compressed(s *Socket, op frame.Opcode, payload []byte) (frame.Opcode, []byte) {
-	b, err := sh.deflater.Deflate(payload, s.rest.outBits(s.server), s.rest.out)
+	b, err := sh.deflater.Deflate(payload, s.rest.outBits(s.server), &s.rest.out)
 	if err != nil || len(b) >= len(payload) {
 		return op, payload
 	}
@@ -102,7 +102,7 @@ func (sh *Shared) Prepared(s *Socket, p *Prepared) []byte {
 		return sh.Message(s, p.kind, p.payload)
 	case !s.deflates:
 		return p.plain
-	case s.rest.out != nil || s.rest.params.ServerBits < deflate.MaxBits:
+	case s.rest.out.Keeps() || s.rest.params.ServerBits < deflate.MaxBits:
 		return sh.Message(s, p.kind, p.payload)
 	case p.deflated != nil:
 		return p.deflated

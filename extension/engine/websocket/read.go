@@ -58,7 +58,7 @@ func (s *Socket) closed(l wire.Link, sh *Shared, m *wire.Message) {
 	}
 	s.code = code
 	if len(text) > 0 {
-		s.more().text = string(text)
+		s.say(lastWords{text: string(text)})
 	}
 	if s.phase == open {
 		s.by = wire.ByServer

@@ -43,21 +43,24 @@ type Socket struct {
 // rest is what few connections have.
 type rest struct {
 	params  deflate.Params
-	in, out *deflate.Window // what messages may refer to; nil where they refer to none
+	in, out deflate.Window // what messages may refer to
+	words   *lastWords     // nil while there are none
+}
 
-	// What little a close code leaves to be said.
+// lastWords are what little a close code leaves to be said.
+type lastWords struct {
 	breach string // of the peer's
 	text   string // of its Close frame
 }
 
-// more is a rest of the Socket's own, for last words.
-func (s *Socket) more() *rest {
+// say notes last words.
+func (s *Socket) say(w lastWords) {
 	own := rest{}
 	if s.rest != nil {
 		own = *s.rest // which others may share
 	}
+	own.words = &w
 	s.rest = &own
-	return s.rest
 }
 
 // Options tunes the Sockets of a loop.
@@ -138,8 +141,8 @@ func (s *Socket) AnswerPings(on bool) { s.mute = !on }
 // End is how the connection ended, without the instant.
 func (s *Socket) End() wire.End {
 	e := wire.End{Code: s.code, By: s.by, Planned: s.planned}
-	if s.rest != nil {
-		e.Breach, e.Text = s.rest.breach, s.rest.text
+	if s.rest != nil && s.rest.words != nil {
+		e.Breach, e.Text = s.rest.words.breach, s.rest.words.text
 	}
 	return e
 }
@@ -147,7 +150,7 @@ func (s *Socket) End() wire.End {
 // Release frees what s holds of its loop.
 func (s *Socket) Release(sh *Shared) {
 	sh.parserOf(s).Release(&s.frames)
-	if s.rest != nil && (s.rest.in != nil || s.rest.out != nil) {
-		s.rest.in, s.rest.out = nil, nil
+	if s.rest != nil && (s.rest.in.Keeps() || s.rest.out.Keeps()) {
+		s.rest.in, s.rest.out = deflate.Window{}, deflate.Window{}
 	}
 }
