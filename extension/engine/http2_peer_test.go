@@ -93,7 +93,9 @@ func TestEveryEndOverHTTP2HasAName(t *testing.T) {
 		by     By
 		breach string
 	}{
-		{name: "an answer of HTTP/1.1", serve: func(p *framePeer) { io.WriteString(p.c, "HTTP/1.1 400 Bad Request\r\n\r\n") }, reason: ReasonHTTP2Unsupported},
+		{name: "an answer of HTTP/1.1", serve: func(p *framePeer) { io.WriteString(p.c, "HTTP/1.1 400 Bad Request\r\n\r\n") }, reason: ReasonHTTP2Unsupported, says: "http2: PROTOCOL_ERROR: the peer answers by HTTP/1.1"},
+		{name: "an answer of HTTP/1.0", serve: func(p *framePeer) { io.WriteString(p.c, "HTTP/1.0 505 HTTP Version Not Supported\r\n\r\n") }, reason: ReasonHTTP2Unsupported, says: "http2: PROTOCOL_ERROR: the peer answers by HTTP/1.1"},
+		{name: "a frame too long at once", serve: func(p *framePeer) { p.WriteRawFrame(http2.FrameSettings, 0, 0, make([]byte, 20_000)) }, reason: ReasonHTTP2Unsupported, says: "http2: FRAME_SIZE_ERROR: a frame is longer than SETTINGS_MAX_FRAME_SIZE"},
 		{name: "a FIN at once", serve: func(p *framePeer) { p.c.CloseWrite() }, reason: ReasonClosed},
 		{name: "no SETTINGS", serve: func(p *framePeer) { p.WritePing(false, [8]byte{}) }, reason: ReasonHTTP2Unsupported},
 		{name: "SETTINGS without extended CONNECT", serve: func(p *framePeer) { p.WriteSettings() }, reason: ReasonHTTP2NoWebSocket},

@@ -241,6 +241,7 @@ describe("a server that takes no WebSocket over HTTP/2 is named", () => {
     const server = await rawServer(t, (socket) => socket.end("HTTP/1.1 400 Bad Request\r\n\r\n"));
     const { summary, stderr } = await massSoak(t, { env: { WS_URL: server, ...TWO } });
     assert.equal(count(summary!, "ws_connect_failures{reason:http2_unsupported}"), 1, stderr);
+    assert.match(stderr, /answers by HTTP\/1\.1/);
   });
 
   test("one that does not choose it in TLS", async (t) => {

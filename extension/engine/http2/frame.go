@@ -64,6 +64,18 @@ func parseHeader(b []byte) frameHeader {
 	}
 }
 
+// http1 is what the start of an answer by HTTP/1.1 looks like as a header.
+var http1 = parseHeader([]byte("HTTP/1.1 "))
+
+const speaksHTTP1 = "the peer answers by HTTP/1.1"
+
+// isHTTP1 tells whether a header is the start of an answer by any HTTP/1.
+func (h *frameHeader) isHTTP1() bool {
+	const version = 16 // bits of the streamID, from which on "1." stands
+	return h.length == http1.length && h.kind == http1.kind && h.flags == http1.flags &&
+		h.streamID>>version == http1.streamID>>version
+}
+
 func appendHeader(dst []byte, length int, kind frameType, flags uint8, streamID uint32) []byte {
 	dst = append(dst, byte(length>>16), byte(length>>8), byte(length), byte(kind), flags)
 	return binary.BigEndian.AppendUint32(dst, streamID)

@@ -92,6 +92,8 @@ func (s *Session) begun() *Error {
 		in.part = nil
 	}
 	switch {
+	case !s.ready && h.isHTTP1():
+		return broken(ProtocolError, speaksHTTP1)
 	case h.length > frameBytes:
 		return broken(FrameSizeError, "a frame is longer than SETTINGS_MAX_FRAME_SIZE")
 	case !s.ready && (h.kind != frameSettings || h.has(flagAck)):
