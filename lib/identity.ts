@@ -60,8 +60,6 @@ export interface HandshakeTemplate {
   readonly servers: readonly string[];
   readonly headers: Readonly<Record<string, string>>;
   readonly subprotocols: readonly string[];
-  /** The URLs of publications by HTTP, which connections take in turn; empty for their servers. */
-  readonly publishUrls: readonly string[];
   /** Whether the protocol's refresh message opens the session. */
   readonly authenticate: boolean;
   /** A text for all connections, or texts that they take in turn. */
@@ -96,20 +94,36 @@ export function handshakeTemplate(
     return template;
   });
   const { headers, subprotocols } = requests[0]!;
-  const publications = publicationsOf(settings, protocol, { hasToken }).map((template) => {
-    compileRequest(template, known, "PUBLISH_URL");
-    return template.url;
-  });
   return {
     servers: requests.map(({ url }) => url),
     headers,
     subprotocols,
-    publishUrls: publications,
     authenticate: hasToken && AUTH === "message" && refreshes(protocol),
     // What a column of the users' file has comes before these. The token is a list, since it may have "${" in it.
     variables: { user: "user-${connection}", token: [WS_TOKEN] },
     ...(users.length > 0 && { users: users.table }),
   };
+}
+
+/**
+ * The URLs of publications by HTTP that `PUBLISH_URL` sends elsewhere, which connections take in turn, as templates;
+ * empty where they go to the connections' servers.
+ *
+ * @throws {@link SettingsError} as {@link handshakeTemplate}
+ */
+export function publicationTemplates(
+  settings: IdentitySettings,
+  protocol: Protocol,
+  users: Users,
+  more: readonly string[],
+  login: readonly string[] = [],
+): readonly string[] {
+  const hasToken = tokensIn(settings, users) || login.includes("token");
+  const known = knownVariables(users, [...more, ...login]);
+  return publicationsOf(settings, protocol, { hasToken }).map((template) => {
+    compileRequest(template, known, "PUBLISH_URL");
+    return template.url;
+  });
 }
 
 /** An endpoint, and the setting that has it. */

@@ -6,6 +6,7 @@ import {
   endpointsOf,
   handshakeTemplate,
   type IdentitySettings,
+  publicationTemplates,
   publishersEndpointsOf,
 } from "../identity.ts";
 import type { MetricName } from "../metrics.ts";
@@ -235,7 +236,14 @@ export function swarm<N extends SettingName>(spec: SwarmSpec<N>) {
         endpoints,
       );
     const endpoints = endpointsOf({ WS_URL, SERVERS });
-    const { variables, authenticate, publishUrls, ...handshake } = handshakeOf(protocol, endpoints);
+    const { variables, authenticate, ...handshake } = handshakeOf(protocol, endpoints);
+    const publishUrls = publicationTemplates(
+      settings as unknown as IdentitySettings,
+      protocol,
+      users,
+      Object.keys(own),
+      login?.variables,
+    );
     const descriptor = subscriberOf(protocol.descriptor);
     const publishing =
       protocol.publisher &&
