@@ -99,8 +99,8 @@ function codeValue(name: string): number | string {
 /** What a section says and the code does not, each in a line. */
 function wrongIn(section: string): string[] {
   const prose = section.replace(/<!--.*?-->/gs, "").replace(/\s+/g, " ");
-  const claims = [...section.matchAll(/<!-- values: (.*?) -->/gs)].flatMap(([, list = ""]) =>
-    list.split(/;\s+/),
+  const claims = [...section.replace(/`[^`\n]*`/g, "").matchAll(/<!-- values: (.*?) -->/gs)].flatMap(
+    ([, list = ""]) => list.split(/;\s+/),
   );
   return claims.flatMap((claim) => {
     const [quote = "", name = ""] = claim.split(" = ").map((part) => part.trim());
