@@ -4,6 +4,7 @@
  */
 import { setMaxListeners } from "node:events";
 import { availableParallelism } from "node:os";
+import { relative } from "node:path";
 import { run } from "node:test";
 import { spec as Spec } from "node:test/reporters";
 import { orExit } from "./step.mjs";
@@ -11,7 +12,22 @@ import { orExit } from "./step.mjs";
 /** Most files wait for servers and loads most of the time. */
 const FILES_A_PROCESSOR = 2;
 
-const files = process.argv.slice(2);
+/** Longer than any file takes, however busy the machine is. What hangs is ended then, by name. */
+const FILE_TIMEOUT_MS = 30 * 60_000;
+
+/** They take minutes, so they begin first: begun late, each would run on alone at the end. */
+const LONGEST = [
+  "test/go.test.ts",
+  "test/influxdb/agree.test.ts",
+  "test/k6/route.test.ts",
+  "test/library/scripts.test.ts",
+];
+
+/** @param {string} file */
+const isLong = (file) => LONGEST.includes(relative("", file));
+
+const given = process.argv.slice(2);
+const files = [...given.filter(isLong), ...given.filter((file) => !isLong(file))];
 /** @param {string} file */
 const wantsMachine = (file) => file.endsWith(".alone.test.ts");
 const parts = [
@@ -32,7 +48,7 @@ await orExit(async (signal) => {
   for (const part of parts) {
     if (part.files.length === 0) continue;
     // What a failed test leaves open, a server say, must not keep its file from ending.
-    for await (const event of run({ ...part, signal, forceExit: true })) {
+    for await (const event of run({ ...part, signal, forceExit: true, timeout: FILE_TIMEOUT_MS })) {
       if (event.type === "test:fail") process.exitCode = 1;
       const counted = countIn(event);
       if (counted) summary.set(counted.name, (summary.get(counted.name) ?? 0) + counted.value);
