@@ -65,7 +65,7 @@ export interface UserFile {
  * Few enough that splitting a block costs nothing, many enough that a hundred thousand users do not become a hundred
  * thousand texts.
  */
-const LINES_PER_BLOCK = 16;
+export const LINES_PER_BLOCK = 16;
 
 /** @param blockAt where each block comes from */
 export const tableOf = (
@@ -115,12 +115,8 @@ export function parseUsers(given: string, source: string): UserFile {
       start = end;
       continue;
     }
-    if (fields.length !== columns.length) throw wrong(line, undefined, countProblem(fields, columns));
-    for (let column = 0; column < columns.length; column++) {
-      const value = fields[column]!;
-      const problem = columns[column] === "token" ? tokenProblem(value) : valueProblem(value);
-      if (problem) throw wrong(line, columns[column], problem);
-    }
+    const problem = rowProblem(fields, columns);
+    if (problem) throw wrong(line, problem.column, problem.what);
     if (length > 0 && length % LINES_PER_BLOCK === 0) {
       blocks.push(text.slice(start, at));
       start = at;
@@ -163,7 +159,7 @@ const NAME = /^[A-Za-z_]\w{0,63}$/;
 type Problem = readonly [expected: string, got: string];
 
 /** Only names that cannot be a token are repeated: a file without a header line begins with one. */
-function headerProblem(columns: readonly string[]): Problem | undefined {
+export function headerProblem(columns: readonly string[]): Problem | undefined {
   const isKnown = columns.some((name) => name === "user" || name === "token");
   for (const [index, name] of columns.entries()) {
     const meant = ["user", "token"].find((known) => known !== name && known === name.toLowerCase());
@@ -174,6 +170,20 @@ function headerProblem(columns: readonly string[]): Problem | undefined {
       return [HEADER, name.includes("\0") ? "UTF-16, where UTF-8 is expected" : "something else"];
     }
     if (columns.indexOf(name) !== index) return [`each column once`, `${name} twice`];
+  }
+  return undefined;
+}
+
+/** The first error of a line, and its column; undefined for a line without one. */
+export function rowProblem(
+  fields: readonly string[],
+  columns: readonly string[],
+): { readonly column: string | undefined; readonly what: Problem } | undefined {
+  if (fields.length !== columns.length) return { column: undefined, what: countProblem(fields, columns) };
+  for (let column = 0; column < columns.length; column++) {
+    const value = fields[column]!;
+    const what = columns[column] === "token" ? tokenProblem(value) : valueProblem(value);
+    if (what) return { column: columns[column], what };
   }
   return undefined;
 }
@@ -209,7 +219,7 @@ interface Line {
  * The records of a text without the blank ones at its end. Lines without quotes, of which there may be a hundred
  * thousand, are split by the engine's own functions: k6 interprets everything else a hundred times more slowly.
  */
-function* records(text: string): Generator<Line> {
+export function* records(text: string): Generator<Line> {
   let blank: Line[] = [];
   let line = 1;
   for (let at = 0; at < text.length; ) {

@@ -2,7 +2,8 @@ import { SharedArray } from "k6/data";
 import type * as Realtime from "k6/x/realtime";
 import { SettingsError } from "../settings.ts";
 import { parseUsers, RESERVED, tableOf, type UserFile, type UserTable } from "../users.ts";
-import { fromWorkingDir, readInput, reasonOf, unreadable } from "./files.ts";
+import { findUsers } from "../users-bytes.ts";
+import { fromWorkingDir, readBytes, readInput, reasonOf, unreadable } from "./files.ts";
 
 /**
  * Reads the users' file once for the process. k6 keeps one copy of a shared array, but one copy for each virtual user
@@ -18,11 +19,26 @@ export function readUsers(
 }
 
 function shared(path: string): UserTable {
-  const shared: readonly unknown[] = new SharedArray(`USERS ${path}`, () => {
-    const { blocks, ...file } = parseUsers(readInput("USERS", path), path);
-    return [file, ...blocks] as unknown[];
-  });
+  const shared: readonly unknown[] = new SharedArray(`USERS ${path}`, () => elementsOf(path));
   return tableOf(shared[0] as UserFile, (index) => shared[index + 1] as string);
+}
+
+/**
+ * The file's columns and length, then its blocks. k6 takes them one by one, so that blocks found in its bytes are texts
+ * one at a time.
+ */
+function elementsOf(path: string): unknown[] {
+  const found = findUsers(readBytes("USERS", path));
+  if (!found) {
+    const { blocks, ...file } = parseUsers(readInput("USERS", path), path);
+    return [file, ...blocks];
+  }
+  const { columns, length, blocks, blockAt } = found;
+  const elements: unknown[] = [{ columns, length }];
+  for (let index = 0; index < blocks; index++) {
+    Object.defineProperty(elements, index + 1, { get: () => blockAt(index), enumerable: true });
+  }
+  return elements;
 }
 
 function byExtension(path: string, read: typeof Realtime.readUsers): UserTable {

@@ -4,6 +4,7 @@ import { describe, test } from "node:test";
 import fc from "fast-check";
 import { SettingsError } from "../../lib/settings.ts";
 import { NO_TABLE, parseUsers, RESERVED, tableOf, type UserTable, usersOf } from "../../lib/users.ts";
+import { findUsers } from "../../lib/users-bytes.ts";
 
 interface Fixture {
   readonly name: string;
@@ -17,6 +18,12 @@ interface Fixture {
 function table(csv: string) {
   const file = parseUsers(csv, "u.csv");
   return tableOf(file, (index) => file.blocks[index]!);
+}
+
+/** The same file found in its bytes, of which some lines make a piece; undefined where it must be read whole. */
+function found(csv: string, pieceBytes: number): UserTable | undefined {
+  const blocks = findUsers(new TextEncoder().encode(csv), pieceBytes);
+  return blocks && tableOf(blocks, blocks.blockAt);
 }
 
 const rowsOf = ({ length, row }: UserTable) => Array.from({ length }, (_, index) => row(index));
@@ -37,6 +44,45 @@ describe("a file of users", () => {
       }
     });
   }
+});
+
+describe("a file of users is found in its bytes as it is read whole", () => {
+  for (const { name, csv, columns, rows, error } of files) {
+    test(name, () => {
+      for (const pieceBytes of [1, 40, 1_000]) {
+        const read = found(csv, pieceBytes);
+        if (read === undefined) continue;
+        assert.equal(error, undefined);
+        assert.deepEqual([read.columns, rowsOf(read)], [columns, rows]);
+      }
+    });
+  }
+
+  test("in pieces of some lines each, with characters of several bytes", () => {
+    const field = fc.stringMatching(/^[a-zé漢😀]{1,8}$/u);
+    const lines = fc.array(fc.tuple(field, field), { minLength: 1, maxLength: 200 });
+    fc.assert(
+      fc.property(lines, fc.boolean(), fc.constantFrom("\n", "\r\n"), (rows, hasMark, end) => {
+        const csv = `${hasMark ? "\ufeff" : ""}user,tenant${end}${rows.map((row) => row.join(",") + end).join("")}${end}`;
+        for (const pieceBytes of [1_200, 100_000]) {
+          const read = found(csv, pieceBytes);
+          assert.deepEqual(rowsOf(read!), rows);
+        }
+      }),
+    );
+  });
+
+  test("lines whose quotes or blanks go over the end of a piece are left to who reads it whole", () => {
+    const lines = Array.from({ length: 40 }, (_, n) => `user${n},acme`);
+    const csv = (...more: string[]) => ["user,tenant", ...lines, ...more, ...lines].join("\n");
+    assert.equal(found(csv(), 300)?.length, 80);
+    for (const wrong of ["", 'ann,"acme', "ann", "ann,a,b", "ann,\0", "ann,\ufffd\n"]) {
+      assert.throws(() => parseUsers(csv(wrong), "u.csv"));
+      // Some of these pieces end right behind it.
+      for (let pieceBytes = 250; pieceBytes < 650; pieceBytes++)
+        assert.equal(found(csv(wrong), pieceBytes), undefined, `${JSON.stringify(wrong)} ${pieceBytes}`);
+    }
+  });
 });
 
 test("the names that no column may have are those of the table", () => assert.deepEqual(RESERVED, reserved));
