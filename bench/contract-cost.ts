@@ -7,6 +7,7 @@
  *
  *   npm run bench:contract-cost                  tables
  *   PAIRS=20 npm run bench:contract-cost         of so many pairs of runs
+ *   DURATION=15s npm run bench:contract-cost     each of that length: percentiles of longer runs vary less
  *
  * On a machine that has other work, run it before that, as CAP_SYS_NICE permits:
  *
@@ -30,6 +31,9 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const PAIRS = Number(process.env.PAIRS ?? 10);
 if (!(PAIRS >= LEAST_ROUNDS))
   throw new Error(`PAIRS: expected ${LEAST_ROUNDS} at least, got ${process.env.PAIRS}`);
+
+/** Of the load of a run. */
+const DURATION = process.env.DURATION ?? "5s";
 
 /** The share of a latency that may be the generator's. */
 const GENERATOR_SHARE = 0.1;
@@ -100,7 +104,7 @@ async function soak(url: string, withContract: boolean) {
     CONNECTIONS,
     RATE: 1_000,
     PROBE_INTERVAL: `${INTERVAL_MS}ms`,
-    DURATION: "5s",
+    DURATION,
     ...(withContract && { CONTRACT: file("contract.json") }),
   });
   const [service, response] = [trend(summary, "ws_msg_service_ms"), trend(summary, "ws_msg_rtt_ms")];
@@ -125,7 +129,7 @@ try {
   await writeFile(file("protocol.json"), JSON.stringify(protocol));
   await writeFile(file("contract.json"), JSON.stringify(contract));
   console.log(
-    `${PAIRS} pairs of runs, messages of ${message.length} bytes; load average ${round(loadavg()[0]!)}`,
+    `${PAIRS} pairs of runs of ${DURATION}, messages of ${message.length} bytes; load average ${round(loadavg()[0]!)}`,
   );
   const server = await startServer("echo-server", "--listen", "127.0.0.1:0");
   const rows: Awaited<ReturnType<typeof soak>>[] = [];
