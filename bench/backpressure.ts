@@ -12,7 +12,7 @@ const OUTCOMES = { close: "closed", drop: "dropped", block: "blocked", queue: "q
 const ENV = {
   PROFILE: "",
   CONNECTIONS: 3,
-  BASELINE: "1s",
+  BASELINE_TIME: "1s",
   PAUSE: "200ms",
   BURST: "1500ms",
   BURST_RATE: 100,

@@ -100,7 +100,7 @@ async function soak(url: string, withContract: boolean) {
   const { summary, usage, cpuSeconds } = await runScenario("mass-soak", {
     WS_URL: url,
     PROTOCOL_FILE: file("protocol.json"),
-    CHECK: "none",
+    PREFLIGHT: "none",
     CONNECTIONS,
     RATE: 1_000,
     PROBE_INTERVAL: `${INTERVAL_MS}ms`,

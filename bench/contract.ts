@@ -17,7 +17,7 @@ const run = await runK6(
     k6: OUR_K6,
     env: {
       WS_URL: server.url,
-      CHECK: "none",
+      PREFLIGHT: "none",
       CONNECTIONS: connections,
       RATE: 1_000,
       DURATION: "1h",

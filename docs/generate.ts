@@ -6,6 +6,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { toJsonSchema } from "@valibot/to-json-schema";
 import { files as dashboards } from "../dashboards/generate.ts";
+import { FORMER_NAMES } from "../lib/former-names.ts";
 import { GENERATOR_FAULTS } from "../lib/generator-faults.ts";
 import { CasesSchema } from "../lib/handshake.ts";
 import { LoginSchema } from "../lib/login/schema.ts";
@@ -74,6 +75,15 @@ stops the run before it connects. So that a typo cannot pass, a misspelled name 
 ([exceptions](environment.md#the-environment)). A scenario ignores settings it does not use, with a warning.
 
 ${table(["name", "default", "meaning", "expects"], rows)}
+
+## Former names
+
+These work up to the next version, with a note. If both names are given, the present one holds.
+
+${table(
+  ["former name", "name"],
+  Object.entries(FORMER_NAMES).map(([former, name]) => [`\`${former}\``, `\`${name}\``]),
+)}
 `;
 }
 

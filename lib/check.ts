@@ -25,7 +25,7 @@ export type Check = { readonly as: readonly number[] } | { readonly skipped: str
  */
 export function decideCheck(mode: "auto" | "always" | "none", load: CheckedLoad): Check {
   const { connections, reused, endpoints, users, hasCredentials, isPart } = load;
-  if (mode === "none") return { skipped: "CHECK=none" };
+  if (mode === "none") return { skipped: "PREFLIGHT=none" };
   const first = Array.from({ length: endpoints }, (_, endpoint) => endpoint);
   const differ = Math.max(users, 1);
   if (mode === "always" || reused || !hasCredentials || connections > differ) return { as: first };
@@ -36,5 +36,5 @@ export function decideCheck(mode: "auto" | "always" | "none", load: CheckedLoad)
     users > 0
       ? `each line of USERS belongs to one connection and may be a one-time ticket: with ${lines} lines, the check uses a spare one`
       : "the credentials belong to one connection and may be a one-time ticket";
-  return { skipped: `${why}; CHECK=always checks anyway` };
+  return { skipped: `${why}; PREFLIGHT=always checks anyway` };
 }

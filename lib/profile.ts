@@ -6,6 +6,7 @@ import smoke from "../thresholds/smoke.json" with { type: "json" };
 import tokenBatch from "../thresholds/token-batch.json" with { type: "json" };
 import tokenChat from "../thresholds/token-chat.json" with { type: "json" };
 import trading from "../thresholds/trading.json" with { type: "json" };
+import { isFormer } from "./former-names.ts";
 import { linesOf } from "./issues.ts";
 import { METRICS, type MetricKind, type MetricName } from "./metrics.ts";
 import { SETTINGS, type SettingName, SettingsError } from "./settings.ts";
@@ -76,7 +77,10 @@ const Presets = v.pipe(
   v.record(
     v.pipe(
       v.string(),
-      v.check((name) => Object.hasOwn(SETTINGS, name), "a setting of docs/reference/settings.md"),
+      v.check(
+        (name) => Object.hasOwn(SETTINGS, name) || isFormer(name),
+        "a setting of docs/reference/settings.md",
+      ),
     ),
     v.string("a text, as it is written with -e"),
     "an object of values by variable",

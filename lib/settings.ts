@@ -4,6 +4,7 @@
  */
 import { distance } from "fastest-levenshtein";
 import { parseConnectTo } from "./connect-to.ts";
+import { isFormer, nameGiven } from "./former-names.ts";
 import { MESSAGE_BYTES } from "./protocols/reader.ts";
 import {
   CONTROL,
@@ -215,7 +216,7 @@ export const SETTINGS = {
     1,
     10_000,
   ),
-  EXHAUSTED: choice(
+  ON_EXHAUSTED: choice(
     "What the run does when this machine runs out of descriptors or ports: end, or continue. It is incomplete either way.",
     ["fail", "continue"],
   ),
@@ -282,7 +283,7 @@ export const SETTINGS = {
     1,
   ),
   REPLY_TIMEOUT: duration("Time from a probe's due time until it fails without a reply.", "5s", 1),
-  CHECK: choice(
+  PREFLIGHT: choice(
     "Whether to open one connection to each endpoint before the load. auto leaves it out if it would use up a ticket that the load needs. See handshake.md.",
     ["auto", "always", "none"],
   ),
@@ -309,14 +310,13 @@ export const SETTINGS = {
     "at-least-once",
     "at-most-once",
   ]),
-  MODE: choice("Behaviour of slow readers: stop reading, read READ_RATE bytes a second, or read in bursts.", [
-    "stop",
-    "trickle",
-    "stop-and-go",
-  ]),
+  SLOW_READER_MODE: choice(
+    "Behaviour of slow readers: stop reading, read READ_RATE bytes a second, or read in bursts.",
+    ["stop", "trickle", "stop-and-go"],
+  ),
   SLOW_READERS: count("Readers that become slow, in addition to CONNECTIONS healthy ones.", "1", 1, 1_000),
   READ_RATE: count(
-    "With MODE=trickle, bytes per second that a slow reader takes.",
+    "With SLOW_READER_MODE=trickle, bytes per second that a slow reader takes.",
     "10000",
     1,
     1_000_000_000,
@@ -327,7 +327,7 @@ export const SETTINGS = {
     0,
     1_073_741_824,
   ),
-  BASELINE: duration(
+  BASELINE_TIME: duration(
     "Time before the slow readers become slow. A BURST follows it, for comparison.",
     "10s",
     1,
@@ -342,7 +342,7 @@ export const SETTINGS = {
     1,
   ),
   DRAIN: duration("Longest wait for outstanding messages at the end.", "30s", 1),
-  HARM: duration(
+  HARM_THRESHOLD: duration(
     "How much the 95th percentile of a healthy reader's round trips or lag may rise beside slow readers.",
     "500ms",
     1,
@@ -474,7 +474,7 @@ export class SettingsError extends Error {
 export function readSettings<N extends SettingName>(
   names: readonly N[],
   env: Readonly<Record<string, string | undefined>>,
-  defaults: Readonly<Partial<Record<SettingName, string>>> = {},
+  defaults: Env = {},
   own: OwnSettings = {},
 ): Settings<N> {
   const problems: string[] = [];
@@ -482,11 +482,15 @@ export function readSettings<N extends SettingName>(
   requireOwnSettings(own);
   for (const name of [...names, ...(Object.keys(own) as SettingName[])]) {
     const setting: Setting<unknown> = SETTINGS[name] ?? own[name];
-    const given = env[name] ?? defaults[name] ?? (isForAnother(name, env, defaults) ? "" : undefined);
+    const source = nameGiven(name, env);
+    const given =
+      env[source] ??
+      defaults[nameGiven(name, defaults)] ??
+      (isForAnother(name, env, defaults) ? "" : undefined);
     const value = setting.parse(given ?? setting.default);
     if (value === undefined) {
       problems.push(
-        `${name}: expected ${setting.expects}, got ${setting.secret ? (setting.shape ?? shapeOf)(given ?? "") : JSON.stringify(given ?? "")}`,
+        `${source}: expected ${setting.expects}, got ${setting.secret ? (setting.shape ?? shapeOf)(given ?? "") : JSON.stringify(given ?? "")}`,
       );
     }
     values[name] = value;
@@ -498,7 +502,8 @@ export function readSettings<N extends SettingName>(
 /** @throws {@link SettingsError} on a name that is taken, or that no variable of an environment has */
 function requireOwnSettings(own: OwnSettings): void {
   for (const name of Object.keys(own)) {
-    if (/^[A-Z][A-Z0-9_]*$/.test(name) && !Object.hasOwn(SETTINGS, name) && !/^K6_/.test(name)) continue;
+    const isTaken = Object.hasOwn(SETTINGS, name) || isFormer(name);
+    if (/^[A-Z][A-Z0-9_]*$/.test(name) && !isTaken && !/^K6_/.test(name)) continue;
     throw new SettingsError(
       `ownSettings: expected a name in capitals that is not taken, got ${JSON.stringify(name)}`,
     );
@@ -573,7 +578,7 @@ export interface Stranger {
 export function strangers(names: readonly string[], own: OwnSettings = {}): Stranger[] {
   const ours = Object.keys(SETTINGS) as SettingName[];
   return names
-    .filter((name) => !Object.hasOwn(SETTINGS, name) && !Object.hasOwn(own, name))
+    .filter((name) => !Object.hasOwn(SETTINGS, name) && !Object.hasOwn(own, name) && !isFormer(name))
     .map((name) => ({ name, meant: closest(name.toUpperCase(), ours) }))
     .filter(({ name, meant }) => meant !== undefined || name.startsWith("WS_"));
 }

@@ -8,10 +8,10 @@ export const { options, setup, run, handleSummary } = backpressure({
   settings: [
     "CONNECTIONS",
     "SLOW_READERS",
-    "MODE",
+    "SLOW_READER_MODE",
     "READ_RATE",
     "RECEIVE_BUFFER",
-    "BASELINE",
+    "BASELINE_TIME",
     "PAUSE",
     "BURST",
     "HOLD",
@@ -21,7 +21,7 @@ export const { options, setup, run, handleSummary } = backpressure({
     "BURST_RATE",
     "BURST_BYTES",
     "PROBE_INTERVAL",
-    "HARM",
+    "HARM_THRESHOLD",
   ],
   defaults: { CONNECTIONS: "5", PROBE_INTERVAL: "250ms" },
 
@@ -29,12 +29,12 @@ export const { options, setup, run, handleSummary } = backpressure({
     healthy: settings.CONNECTIONS,
     slow: settings.SLOW_READERS,
     slowness:
-      settings.MODE === "trickle"
-        ? { mode: settings.MODE, bytesPerSecond: settings.READ_RATE }
-        : { mode: settings.MODE },
+      settings.SLOW_READER_MODE === "trickle"
+        ? { mode: settings.SLOW_READER_MODE, bytesPerSecond: settings.READ_RATE }
+        : { mode: settings.SLOW_READER_MODE },
     receiveBufferBytes: settings.RECEIVE_BUFFER,
     phases: {
-      baseline: settings.BASELINE,
+      baseline: settings.BASELINE_TIME,
       pause: settings.PAUSE,
       burst: settings.BURST,
       hold: settings.HOLD,
@@ -44,7 +44,7 @@ export const { options, setup, run, handleSummary } = backpressure({
     rate: settings.PUBLISH_RATE,
     burst: { rate: settings.BURST_RATE, bytes: settings.BURST_BYTES },
     probeInterval: settings.PROBE_INTERVAL,
-    allowance: settings.HARM,
+    allowance: settings.HARM_THRESHOLD,
   }),
 
   floor: {

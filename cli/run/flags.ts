@@ -1,5 +1,6 @@
 /** A flag for each setting that a command line may hold: --probe-interval 1s is -e PROBE_INTERVAL=1s. Pure. */
 import type { ArgsDef } from "citty";
+import { FORMER_NAMES } from "../../lib/former-names.ts";
 import { SETTINGS, type SettingName } from "../../lib/settings.ts";
 
 /** Flags whose name is another one than their setting's. */
@@ -11,7 +12,6 @@ const NO_FLAGS: readonly SettingName[] = [
   "RESULTS_DIR",
   "K6_VERSION",
   "SHARDS", // --instances
-  "BASELINE", // which is a time here, and earlier runs to the gate
 ];
 
 /** The settings that `run --help` lists; `k6-realtime list SCENARIO` has the others. */
@@ -40,27 +40,42 @@ export const flagOf = (name: SettingName): string => {
   return other ?? name.toLowerCase().replaceAll("_", "-");
 };
 
-/** The setting that a flag stands for; undefined for a flag that stands for none. */
-export function settingOf(flag: string): SettingName | undefined {
+/** The flags of settings' former names. `BASELINE` had no flag: `--baseline` is an earlier run to the gate. */
+const FORMER_FLAGS: ReadonlyMap<string, keyof typeof FORMER_NAMES> = new Map(
+  (["CHECK", "EXHAUSTED", "HARM", "MODE"] as const).map((name) => [name.toLowerCase(), name]),
+);
+
+/** The setting that a flag stands for, by the name that it was given; undefined for a flag that stands for none. */
+export function settingOf(flag: string): SettingName | keyof typeof FORMER_NAMES | undefined {
+  const former = FORMER_FLAGS.get(flag);
+  if (former !== undefined) return former;
   if (Object.hasOwn(OTHER_NAMES, flag)) return OTHER_NAMES[flag as keyof typeof OTHER_NAMES];
   return NAMES.find((name) => !NO_FLAGS.includes(name) && flagOf(name) === flag);
 }
 
 /** A flag for every setting, as citty takes them. The ones that the help does not list are marked as hidden. */
-export const SETTING_ARGS: ArgsDef = Object.fromEntries(
-  [...LISTED, ...NAMES.filter((name) => !LISTED.includes(name))]
-    .filter((name) => name === "WS_URL" || name === "WS_TOKEN" || !NO_FLAGS.includes(name))
-    .map((name) => {
-      const { help, default: fallback } = SETTINGS[name];
-      const otherwise = fallback === "" ? `[${name}]` : `[${name}] (${fallback})`;
-      return [
-        flagOf(name),
-        {
-          type: "string" as const,
-          valueHint: name.replace(/^.*_/, ""),
-          description: `${help} ${otherwise}`,
-          hidden: !LISTED.includes(name),
-        },
-      ];
-    }),
-);
+export const SETTING_ARGS: ArgsDef = {
+  ...Object.fromEntries(
+    [...LISTED, ...NAMES.filter((name) => !LISTED.includes(name))]
+      .filter((name) => name === "WS_URL" || name === "WS_TOKEN" || !NO_FLAGS.includes(name))
+      .map((name) => {
+        const { help, default: fallback } = SETTINGS[name];
+        const otherwise = fallback === "" ? `[${name}]` : `[${name}] (${fallback})`;
+        return [
+          flagOf(name),
+          {
+            type: "string" as const,
+            valueHint: name.replace(/^.*_/, ""),
+            description: `${help} ${otherwise}`,
+            hidden: !LISTED.includes(name),
+          },
+        ];
+      }),
+  ),
+  ...Object.fromEntries(
+    [...FORMER_FLAGS].map(([flag, name]) => [
+      flag,
+      { type: "string" as const, description: `Now --${flagOf(FORMER_NAMES[name])}.`, hidden: true },
+    ]),
+  ),
+};

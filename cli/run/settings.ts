@@ -127,17 +127,17 @@ export function asksOf(
   presets: Profile["settings"],
 ): Asks {
   const settings = readSettings(
-    [...ASKED, "WS_URL", "SSE_URL", "SERVERS", "SOURCE_IPS", "EXHAUSTED", "CONNECT_TO"],
+    [...ASKED, "WS_URL", "SSE_URL", "SERVERS", "SOURCE_IPS", "ON_EXHAUSTED", "CONNECT_TO"],
     env,
     presets,
   );
-  const { WS_URL, SSE_URL, SERVERS, SOURCE_IPS, EXHAUSTED, CONNECT_TO } = settings;
+  const { WS_URL, SSE_URL, SERVERS, SOURCE_IPS, ON_EXHAUSTED, CONNECT_TO } = settings;
   return {
     connections: connectionsOf(scenario, settings),
     sources: Math.max(1, SOURCE_IPS.length),
     urls: SERVERS.length > 0 ? SERVERS : [SSE_URL || WS_URL],
     connectTo: CONNECT_TO,
-    makesDo: EXHAUSTED === "continue",
+    makesDo: ON_EXHAUSTED === "continue",
   };
 }
 

@@ -57,7 +57,7 @@ export interface ScenarioSpec<N extends SettingName, O extends OwnSettings = NoS
   readonly eventStreams?: "swarm" | "sockets" | "engine-sockets" | "requests";
   /** Who publishes, and so whether it takes `PUBLISH_URL`. Default: nobody does. */
   readonly publishers?: Publishers;
-  /** Why no check comes before its load. Default: `CHECK` decides. */
+  /** Why no check comes before its load. Default: `PREFLIGHT` decides. */
   readonly noCheck?: string;
   /** Why no login comes before its connections, in words that go on from its name. Default: one may. */
   readonly noLogin?: string;

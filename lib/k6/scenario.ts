@@ -5,6 +5,7 @@ import { decideCheck } from "../check.ts";
 import { COMPRESSION_SETTINGS } from "../compression.ts";
 import { notesOnContract } from "../contract/findings.ts";
 import { notesOnEvents, requireOneWay } from "../event-streams.ts";
+import { formerNotes } from "../former-names.ts";
 import { HTTP_SETTINGS, notesOnHttp } from "../http-version.ts";
 import {
   type Endpoint,
@@ -96,7 +97,7 @@ const COMMON = [
   ...COMPRESSION_SETTINGS,
   ...HTTP_SETTINGS,
   "REPLY_TIMEOUT",
-  "CHECK",
+  "PREFLIGHT",
   "CONNECT_TIMEOUT",
   "CONNECT_TO",
   "RESULTS_DIR",
@@ -127,6 +128,7 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
   const read: readonly SettingName[] = [...COMMON, ...spec.settings];
   const stream = __ENV.SSE_URL ? { PROTOCOL: "events", EXPECT_CODE: "" } : {};
   const presets = { ...stream, ...spec.defaults, ...profile?.settings };
+  const renamed = formerNotes(read, { ...presets, ...__ENV });
   const settings = withEventStream(
     spec as ScenarioSpec<N>,
     readSettings(read, __ENV, presets, ownSettings) as Values<N | Common, O> & Settings<Common>,
@@ -295,7 +297,7 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
       for (const name of secretsInQuotes(read, __ENV))
         console.warn(`${name} is in quotes, which are sent as a part of it`);
       if (idle.length > 0) console.warn(`${spec.name} has no use for ${idle.join(", ")}`);
-      for (const note of strangeNotes(strange())) console.warn(note);
+      for (const note of [...renamed, ...strangeNotes(strange())]) console.warn(note);
       const hasToken = tokensIn(settings, users);
       const isGiven = { token: hasToken && (__ENV.WS_TOKEN !== undefined || users.length > 0) };
       for (const sentence of overridden(settings, reached, isGiven)) console.warn(sentence);
@@ -308,7 +310,7 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
       const check =
         spec.noCheck !== undefined
           ? { skipped: spec.noCheck }
-          : decideCheck(settings.CHECK, {
+          : decideCheck(settings.PREFLIGHT, {
               connections: plan.connections ?? plan.size,
               reused: plan.reusesCredentials ?? false,
               endpoints: targets.length,
@@ -395,6 +397,7 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
           ),
           ...(checks ? notesOnContract(checks.contract, metrics, checks.figures(itemsIn(metrics))) : []),
           ...noticesSoFar().filter((note) => !checks?.engine || !note.startsWith("contract: ")),
+          ...renamed,
           ...strangeNotes(strange()),
         ],
       });

@@ -1,4 +1,5 @@
 /** In what runs differ that are compared: another load is another experiment. Pure. */
+import { withPresentNames } from "../former-names.ts";
 import type { Tested } from "./tested.ts";
 
 /** What a run tested, by names that people read. */
@@ -13,7 +14,7 @@ export function termsOf({ urls, publishUrls, protocol, profile, load, settings, 
     protocol,
     limits: profile ?? "the scenario's own",
     ...(host !== undefined && { machine: host }),
-    ...settings,
+    ...withPresentNames(settings),
   };
 }
 

@@ -1,5 +1,6 @@
 /** What a run tested, and how: beside its figures in every form of a summary, and in its recording. Pure. */
 import * as v from "valibot";
+import { nameGiven } from "../former-names.ts";
 import type { Setting } from "../setting.ts";
 import { type OwnSettings, SETTINGS, type SettingName } from "../settings.ts";
 import { redactUrl } from "../url.ts";
@@ -74,10 +75,11 @@ export function givenSettings(
   own: OwnSettings = {},
 ): Tested["settings"] {
   const all = [...names, ...(Object.keys(own) as SettingName[])];
-  const given = all.filter((name) => env[name] !== undefined && !ELSEWHERE.includes(name));
-  return Object.fromEntries(
-    [...new Set(given)].map((name) => [name, isSecret(name, own) ? "***" : env[name]!] as const),
-  );
+  const given = [...new Set(all)].flatMap((name) => {
+    const value = env[nameGiven(name, env)];
+    return value === undefined || ELSEWHERE.includes(name) ? [] : [[name, value] as const];
+  });
+  return Object.fromEntries(given.map(([name, value]) => [name, isSecret(name, own) ? "***" : value]));
 }
 
 const isSecret = (name: SettingName, own: OwnSettings): boolean =>

@@ -4,8 +4,10 @@ import { readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { test } from "node:test";
 import { packageFile } from "../../cli/package-file.ts";
+import { flagOf, SETTING_ARGS } from "../../cli/run/flags.ts";
 import { bundledScenarios, bundleFor, findScript, requireK6For } from "../../cli/run/script.ts";
 import { asksOf, checkK6Flags, settingsOf } from "../../cli/run/settings.ts";
+import { FORMER_NAMES } from "../../lib/former-names.ts";
 
 const stock = { command: "k6", version: "v2.2.0", extension: false };
 
@@ -53,6 +55,14 @@ test("a script that is not there is named by its absolute path", async () => {
   await assert.rejects(requireK6For(await findScript("./none.js", "/home/me"), stock), {
     message: "SCENARIO: expected a readable file, got /home/me/none.js (ENOENT)",
   });
+});
+
+test("a flag of a setting's former name gives it by that name, and each has one that has a flag now", () => {
+  assert.deepEqual(settingsOf([["mode", "trickle"]], []), { MODE: "trickle" });
+  for (const [former, name] of Object.entries(FORMER_NAMES)) {
+    assert.ok(SETTING_ARGS[flagOf(name)], name);
+    assert.equal(SETTING_ARGS[former.toLowerCase()] !== undefined, former !== "BASELINE", former);
+  }
 });
 
 test("flags and -e together are the settings", () => {

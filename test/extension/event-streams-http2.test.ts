@@ -180,7 +180,7 @@ test("a slow reader of a stream stops none that shares its TCP connection", asyn
     SSE_URL: url,
     CONNECTIONS: 4,
     SLOW_READERS: 2,
-    BASELINE: "1s",
+    BASELINE_TIME: "1s",
     PAUSE: "200ms",
     BURST: "2s",
     BURST_RATE: 20,
@@ -188,7 +188,7 @@ test("a slow reader of a stream stops none that shares its TCP connection", asyn
     HOLD: "1s",
     RESUME: "1s",
     DRAIN: "20s",
-    HARM: "5s",
+    HARM_THRESHOLD: "5s",
     REPLY_TIMEOUT: "10s",
   });
   assert.equal(summary.verdict, "pass", `${summary.reason}\n${stderr}`);

@@ -16,7 +16,7 @@ const ENV = {
   PROFILE: "",
   CONNECTIONS: 2,
   SLOW_READERS: 1,
-  BASELINE: "1s",
+  BASELINE_TIME: "1s",
   PAUSE: "200ms",
   BURST: "2s",
   BURST_RATE: 100,
@@ -27,7 +27,7 @@ const ENV = {
   // The kernel would take up to 32 MB by itself.
   RECEIVE_BUFFER: 131_072,
   // A room that waits does so for four seconds; a busy machine is a long way from that.
-  HARM: "2s",
+  HARM_THRESHOLD: "2s",
   REPLY_TIMEOUT: "10s",
 };
 
@@ -62,12 +62,12 @@ const rows: Record<string, Row> = {
   },
   "one that closes on a reader that trickles": {
     policy: "close",
-    env: { MODE: "trickle", READ_RATE: 20_000 },
+    env: { SLOW_READER_MODE: "trickle", READ_RATE: 20_000 },
     outcome: "closed",
   },
   "one that drops for a reader that stops and goes": {
     policy: "drop",
-    env: { MODE: "stop-and-go", BURST_RATE: 200 },
+    env: { SLOW_READER_MODE: "stop-and-go", BURST_RATE: 200 },
     outcome: "dropped",
   },
 };
@@ -182,7 +182,7 @@ describe("an idle time-out that ends who is silent is no policy for slow readers
         const server = await startServer({ slowReader: "queue", closeTimeoutMs: 60_000 });
         t.after(() => server.close());
         const WS_URL = await idleTimeout(t, server.port, 3_000, end);
-        const env = { ...ENV, EXPECT, WS_URL, BASELINE: "100ms", BURST: "1s" };
+        const env = { ...ENV, EXPECT, WS_URL, BASELINE_TIME: "100ms", BURST: "1s" };
         const { summary, stderr } = await runK6(t, { scenario: "backpressure", k6: OUR_K6, env });
         assert.equal(summary?.verdict, "incomplete", `${summary?.reason}\n${stderr}`);
         assert.match(summary.reason, /^whether 1 slow reader was ended for being slow is unknown/);

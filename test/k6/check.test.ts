@@ -107,9 +107,9 @@ for (const scenario of scenarios) {
     });
 
     test("can be left out", async (t) => {
-      const run = await load(t, scenario, {}, { CHECK: "none" });
+      const run = await load(t, scenario, {}, { PREFLIGHT: "none" });
       assert.deepEqual([run.code, run.requests.length], [0, 5], run.stderr);
-      assert.match(run.stderr, /no check of the server before the load: CHECK=none/);
+      assert.match(run.stderr, /no check of the server before the load: PREFLIGHT=none/);
     });
 
     for (const [lines, checked] of [
@@ -213,7 +213,7 @@ test("the scenarios as they are built send one request, and so does try", async 
   const given = {
     PROTOCOL: "echo",
     CONNECTIONS: 1,
-    CHECK: "always",
+    PREFLIGHT: "always",
     WS_URL: `${server.url}/ws/\${user}?n=\${connection}`,
     WS_TOKEN: "t;0",
     AUTH: "cookie",

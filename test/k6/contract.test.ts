@@ -29,7 +29,7 @@ async function untilRead(t: TestContext, server: BreakingServer, command: K6Comm
   t.after(() => server.close());
   const run = await runK6(t, {
     ...command,
-    env: { WS_URL: server.url, CHECK: "none", CONNECTIONS, CONTRACT, ...command.env },
+    env: { WS_URL: server.url, PREFLIGHT: "none", CONNECTIONS, CONTRACT, ...command.env },
     onStart: (k6) => void server.done.then(() => k6.kill("SIGINT")),
   });
   assert.ok(run.summary, run.stderr);

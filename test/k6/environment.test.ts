@@ -33,11 +33,16 @@ describe("what changes nothing ends no run", { concurrency: true }, () => {
     return { ...run, notes: run.summary.notes!.join("\n") };
   }
 
-  test("a name that may be misspelt is named, in a warning and beside the figures", async (t) => {
-    const { stderr, notes } = await passes(t, { env: { SESSIONS: "5" } });
-    const said = /SESSIONS is not a setting and has no effect: did you mean SESSION\?/;
-    assert.match(stderr, said);
-    assert.match(notes, said);
+  test("a name that may be misspelt, and a former one, are named in a warning and beside the figures", async (t) => {
+    const { stderr, notes } = await passes(t, { env: { SESSIONS: "5", CHECK: "none" } });
+    for (const said of [
+      /SESSIONS is not a setting and has no effect: did you mean SESSION\?/,
+      /CHECK is called PREFLIGHT now: the next version will not know CHECK/,
+    ]) {
+      assert.match(stderr, said);
+      assert.match(notes, said);
+    }
+    assert.match(stderr, /no check of the server before the load: PREFLIGHT=none/);
   });
 
   test("limits that k6 is told to leave alone are judged all the same", async (t) => {

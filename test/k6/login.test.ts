@@ -117,7 +117,7 @@ test("one login is shared, used again and renewed before it ends", async (t) => 
 describe("a login that fails is counted by its reason, and retried as a connection is", () => {
   test("the server's refusals are the server's", async (t) => {
     const server = await loginServer(t, { failing: { every: 3, status: 429 } });
-    const env = { ...(await settings(t, server)), CHECK: "none", BACKOFF_BASE: "50ms" };
+    const env = { ...(await settings(t, server)), PREFLIGHT: "none", BACKOFF_BASE: "50ms" };
     const run = await runK6(t, { scenario: "chat-soak", env });
     assert.ok(run.summary, run.stderr + run.stdout);
     const failed = reasons(run.summary, "ws_login_failures");
@@ -146,7 +146,7 @@ describe("a login that fails is counted by its reason, and retried as a connecti
     const elsewhere = { requests: [{ url: "http://127.0.0.2:1/token" }] };
     const env = {
       ...(await settings(t, server, elsewhere)),
-      CHECK: "none",
+      PREFLIGHT: "none",
       WS_URL: server.ws,
       HEADERS: "{}",
     };
@@ -173,7 +173,7 @@ test("a login in code gives variables, and what it throws is counted by its reas
     RAMP: "300ms",
     DURATION: "6s",
     REPLY_TIMEOUT: "4s",
-    CHECK: "none",
+    PREFLIGHT: "none",
     LOGIN_URL: server.http,
     BASIC: `Basic ${Buffer.from(`bench:${SECRET}`).toString("base64")}`,
     K6_VERSION: "v2.2.0",

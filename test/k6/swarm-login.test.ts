@@ -49,7 +49,12 @@ describe("logins of swarms", { concurrency: true }, () => {
 
   test("logins that fail are counted by their reason, and retried as connections are", async (t) => {
     const server = await loginServer(t, { failing: { every: 3, status: 429 } });
-    const env = { ...(await settings(t, server)), CHECK: "none", RETRIES: "unlimited", RETRY_DELAY: "50ms" };
+    const env = {
+      ...(await settings(t, server)),
+      PREFLIGHT: "none",
+      RETRIES: "unlimited",
+      RETRY_DELAY: "50ms",
+    };
     const run = await runK6(t, { scenario: "massconnect", k6: OUR_K6, env });
     assert.ok(run.summary, run.stderr + run.stdout);
     const { refused, seated } = server.counts;

@@ -44,7 +44,7 @@ const LOADS = {
     BACKOFF_CAP: "500ms",
   },
   "token-stream": { RATE: 10, DURATION: "4s", MAX_TOKENS: 40, PROFILE: "token-batch" },
-  backpressure: { BASELINE: "1s", PAUSE: "1s", BURST: "2s", HOLD: "1s", RESUME: "1s", DRAIN: "3s" },
+  backpressure: { BASELINE_TIME: "1s", PAUSE: "1s", BURST: "2s", HOLD: "1s", RESUME: "1s", DRAIN: "3s" },
 } as const;
 
 const opened = async (server: RunningServer, connections: number) => {

@@ -21,7 +21,12 @@ describe("the check uses up no credential that the load needs", () => {
     ["a token that all share", "auto", {}, [0]],
     ["each endpoint as its own first connection", "auto", { endpoints: 3 }, [0, 1, 2]],
     ["fewer lines than connections", "auto", { users: 9 }, [0]],
-    ["a line for each connection", "auto", { users: 10 }, /^each line of USERS.*with 11 lines.*CHECK=always/],
+    [
+      "a line for each connection",
+      "auto",
+      { users: 10 },
+      /^each line of USERS.*with 11 lines.*PREFLIGHT=always/,
+    ],
     ["one more", "auto", { users: 11 }, [10]],
     ["one more, for two endpoints", "auto", { users: 11, endpoints: 2 }, /with 12 lines/],
     ["two more, for two endpoints", "auto", { users: 12, endpoints: 2 }, [10, 11]],
@@ -40,7 +45,7 @@ describe("the check uses up no credential that the load needs", () => {
     ],
     ["a single connection without any", "auto", { connections: 1, hasCredentials: false }, [0]],
     ["asked for all the same", "always", { users: 10 }, [0]],
-    ["not wanted", "none", {}, /^CHECK=none$/],
+    ["not wanted", "none", {}, /^PREFLIGHT=none$/],
   ];
   for (const [sentence, mode, changes, expected] of rows) {
     test(sentence, () => {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
+import { FORMER_NAMES, formerNotes } from "../../lib/former-names.ts";
 import {
   readSettings,
   requireRoomForMessages,
@@ -10,6 +11,8 @@ import {
   strangers,
   unread,
 } from "../../lib/settings.ts";
+import { givenSettings } from "../../lib/summary/tested.ts";
+import { differences, termsOf } from "../../lib/summary/tested-otherwise.ts";
 import { formatDuration, ms, parseDuration } from "../../lib/units.ts";
 
 const ALL = Object.keys(SETTINGS) as SettingName[];
@@ -23,6 +26,42 @@ test("every default is a value that its own setting takes", () => {
 test("what is given and not read is named, whatever else is in the environment", () => {
   const env = { RATE: "5", RAMP: "2s", ROOMS: "", PATH: "/bin", SHARDS: "4" };
   assert.deepEqual(unread(["RATE"], env), ["RAMP", "ROOMS"]);
+});
+
+describe("a setting's former name", () => {
+  for (const [former, name] of Object.entries(FORMER_NAMES)) {
+    test(`${former} is read as ${name}, with a note`, () => {
+      const { default: fallback } = SETTINGS[name];
+      assert.ok(!Object.hasOwn(SETTINGS, former), `${former} is a setting`);
+      assert.deepEqual(formerNotes([name], { [former]: fallback }), [
+        `${former} is called ${name} now: the next version will not know ${former}`,
+      ]);
+      assert.throws(() => readSettings([name], { [former]: "?" }), {
+        message: new RegExp(`^${former}: expected .*got "\\?"$`),
+      });
+      assert.deepEqual(strangers([former]), []);
+    });
+  }
+
+  test("gives way to the present one, in the environment as among defaults", () => {
+    const both = { CHECK: "always", PREFLIGHT: "none" };
+    assert.equal(readSettings(["PREFLIGHT"], both).PREFLIGHT, "none");
+    assert.deepEqual(formerNotes(["PREFLIGHT"], both), []);
+    assert.equal(readSettings(["PREFLIGHT"], {}, { CHECK: "always" }).PREFLIGHT, "always");
+    assert.equal(readSettings(["PREFLIGHT"], { CHECK: "none" }, { PREFLIGHT: "always" }).PREFLIGHT, "none");
+  });
+
+  test("stands in no summary: neither a new one nor an earlier one to compare with", () => {
+    const given = { MODE: "trickle", WS_TOKEN: "s3cret", HOLD: "1s" };
+    const settings = givenSettings(["SLOW_READER_MODE", "WS_TOKEN"], given);
+    assert.deepEqual(settings, { SLOW_READER_MODE: "trickle", WS_TOKEN: "***" });
+    const tested = { urls: [], protocol: "chat", profile: null, load: "", connections: 1 };
+    const before = termsOf({ ...tested, settings: { MODE: "trickle", WS_TOKEN: "***" } });
+    assert.deepEqual(differences(termsOf({ ...tested, settings }), before), []);
+  });
+
+  test("is not noted where the setting is not read", () =>
+    assert.deepEqual(formerNotes(["PREFLIGHT"], { MODE: "production" }), []));
 });
 
 describe("a message limit leaves room for the filler", () => {
