@@ -146,7 +146,7 @@ export const GENERATOR_FAULTS: readonly GeneratorFault[] = [
     tag: "reason",
     value: "too_many_elements",
     says: (n) =>
-      `${messages(n)} with more elements than the generator reads: ${MOST_MESSAGES} of a list of deliveries, ${MOST_VALUES} of a message of Protocol Buffers (too_many_elements)`,
+      `${messages(n)} with more elements than the generator reads: ${MOST_MESSAGES} of a list of deliveries, ${MOST_VALUES} values of a message (too_many_elements)`,
   },
   {
     metric: "ws_message_errors",

@@ -26,6 +26,12 @@ const NONE: readonly Effect[] = [];
 const reader = new Reader();
 const element = new Reader();
 
+const TOO_MANY: Effect = {
+  kind: "invalid",
+  reason: "too_many_elements",
+  detail: `more than ${MOST_VALUES} values in one message`,
+};
+
 /** Interprets a compiled descriptor for one connection. See {@link Conversation} for what each method promises. */
 export class Machine implements Conversation {
   readonly #protocol: Compiled;
@@ -145,8 +151,7 @@ export class Machine implements Conversation {
     }
     const json = wire.codec.decode(frame);
     if (json === undefined && wire.codec.hasTooMany?.(frame)) {
-      const detail = `more than ${MOST_VALUES} values in one message`;
-      effects.push({ kind: "invalid", reason: "too_many_elements", detail });
+      effects.push(TOO_MANY);
       return { message: frame };
     }
     if (json === undefined) {
@@ -164,7 +169,7 @@ export class Machine implements Conversation {
     const role = this.#takeAs(brought, at, effects);
     if (reader.failure !== undefined) {
       effects.push({ kind: "invalid", reason: "protocol_code", detail: reader.failure });
-    } else if (role === undefined) effects.push(this.#unknown());
+    } else if (role === undefined) effects.push(reader.hasTooMany ? TOO_MANY : this.#unknown());
     return role;
   }
 

@@ -1,3 +1,4 @@
+import { excessOf } from "./json-bounds.ts";
 import { unfold } from "./nested.ts";
 import { compilePattern, type Pattern } from "./pattern.ts";
 import { parsePointer, resolvePointer } from "./pointer.ts";
@@ -122,6 +123,7 @@ export class Reader {
   /** What the connection remembers for a protocol's own code. */
   #state: unknown;
   #failure: string | undefined;
+  #hasTooMany = false;
   #scope: Scope | undefined;
   readonly #message: Message = messageOf(this);
 
@@ -143,7 +145,9 @@ export class Reader {
     this.#failure = undefined;
     this.#text = typeof frame === "string" ? frame : decodeUtf8(frame);
     this.#sent = sent ?? this.#text;
-    if (nested.length > 0 && this.#text !== undefined) this.#text = unfold(this.#text, nested);
+    this.#hasTooMany = false;
+    if (nested.length > 0 && this.#text !== undefined && this.#isReadable(this.#text))
+      this.#text = unfold(this.#text, nested);
     this.#parsed = undefined;
     this.#wantedJson = false;
     this.#recognised = false;
@@ -164,6 +168,18 @@ export class Reader {
   /** Whether the message should have been JSON, as far as one can tell. */
   get lackedJson(): boolean {
     return this.#wantedJson && !this.#recognised;
+  }
+
+  /** Whether it was not read as JSON, as it has more values than are read. */
+  get hasTooMany(): boolean {
+    return this.#hasTooMany;
+  }
+
+  /** Whether a text may be parsed. */
+  #isReadable(text: string): boolean {
+    const excess = excessOf(text);
+    if (excess === "values") this.#hasTooMany = true;
+    return excess === undefined;
   }
 
   /** The message as it came. */
@@ -336,8 +352,10 @@ export class Reader {
 
   /** Undefined where there is none: JSON itself has no such value. */
   #json(): unknown {
-    if (this.#parsed?.from !== this.#from)
-      this.#parsed = { from: this.#from, value: parseJson(this.#rest()) };
+    if (this.#parsed?.from !== this.#from) {
+      const rest = this.#rest();
+      this.#parsed = { from: this.#from, value: this.#isReadable(rest) ? parseJson(rest) : NOT_JSON };
+    }
     if (this.#parsed.value !== NOT_JSON) return this.#parsed.value;
     this.#wantedJson = true;
     return undefined;

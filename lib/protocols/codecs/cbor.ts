@@ -1,22 +1,25 @@
 /** CBOR (RFC 8949). */
 import { encode, type Token, Tokenizer } from "cborg";
 import { ByteStrings } from "./byte-strings.ts";
-import { type Codec, CodecError, type CodecOptions, MOST_LEVELS } from "./codec.ts";
+import { type Codec, CodecError, type CodecOptions, MOST_LEVELS, MOST_VALUES } from "./codec.ts";
 import { jsonOfFloat, nameOf, valuesOf } from "./json-values.ts";
 
 export function cbor(options: CodecOptions): Codec {
   const byteStrings = new ByteStrings(options);
+  /** Null for a message of too many values, undefined for none. */
+  const read = (bytes: Uint8Array): { readonly json: string } | null | undefined => {
+    const tokens = new CountingTokenizer(bytes, { allowBigInt: true });
+    try {
+      const json = value(tokens, byteStrings, 0);
+      return tokens.done() ? { json } : undefined;
+    } catch {
+      return tokens.count > MOST_VALUES ? null : undefined; // the tokenizer throws errors of several kinds
+    }
+  };
   return {
     title: "CBOR",
-    decode(bytes) {
-      const tokens = new Tokenizer(bytes, { allowBigInt: true });
-      try {
-        const json = value(tokens, byteStrings, 0);
-        return tokens.done() ? json : undefined;
-      } catch {
-        return undefined; // the tokenizer throws errors of several kinds
-      }
-    },
+    decode: (bytes) => read(bytes)?.json,
+    hasTooMany: (bytes) => bytes.length > MOST_VALUES && read(bytes) === null,
     encode(json) {
       const values = valuesOf(json);
       requireLevels(values, 0);
@@ -24,6 +27,16 @@ export function cbor(options: CodecOptions): Codec {
       return encode(values, { float64: true, mapSorter: () => 0 });
     },
   };
+}
+
+/** Takes a message apart, up to a number of its items. */
+class CountingTokenizer extends Tokenizer {
+  count = 0;
+
+  override next(): Token {
+    if (++this.count > MOST_VALUES) throw new CodecError(`want at most ${MOST_VALUES} values`);
+    return super.next();
+  }
 }
 
 function requireLevels(value: unknown, level: number): void {

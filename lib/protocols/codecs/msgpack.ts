@@ -1,24 +1,34 @@
 /** MessagePack. */
 import { ByteReader } from "./byte-reader.ts";
 import { ByteStrings, encodeBase64, lenientText } from "./byte-strings.ts";
-import { type Codec, CodecError, type CodecOptions, isCodecError, MOST_LEVELS } from "./codec.ts";
+import {
+  type Codec,
+  CodecError,
+  type CodecOptions,
+  isCodecError,
+  MOST_LEVELS,
+  MOST_VALUES,
+} from "./codec.ts";
 import { jsonOfFloat, nameOf, valuesOf } from "./json-values.ts";
 import { writeMsgpack } from "./msgpack-write.ts";
 
 export function msgpack(options: CodecOptions): Codec {
   const byteStrings = new ByteStrings(options);
+  /** Null for a message of too many values, undefined for none. */
+  const read = (bytes: Uint8Array): { readonly json: string } | null | undefined => {
+    const message = new Message(bytes, byteStrings);
+    try {
+      const json = message.value(0);
+      return message.left === 0 ? { json } : undefined;
+    } catch (error) {
+      if (isCodecError(error)) return message.hasTooMany ? null : undefined;
+      throw error;
+    }
+  };
   return {
     title: "MessagePack",
-    decode(bytes) {
-      try {
-        const message = new Message(bytes, byteStrings);
-        const json = message.value(0);
-        return message.left === 0 ? json : undefined;
-      } catch (error) {
-        if (isCodecError(error)) return undefined;
-        throw error;
-      }
-    },
+    decode: (bytes) => read(bytes)?.json,
+    hasTooMany: (bytes) => bytes.length > MOST_VALUES && read(bytes) === null,
     encode: (json) => writeMsgpack(valuesOf(json)),
   };
 }
@@ -29,15 +39,21 @@ export function msgpack(options: CodecOptions): Codec {
  */
 class Message extends ByteReader {
   readonly #byteStrings: ByteStrings;
+  #values = 0;
 
   constructor(bytes: Uint8Array, byteStrings: ByteStrings) {
     super(bytes);
     this.#byteStrings = byteStrings;
   }
 
+  get hasTooMany(): boolean {
+    return this.#values > MOST_VALUES;
+  }
+
   /** The next value (MessagePack specification, "Formats"). */
   value(level: number): string {
     if (level > MOST_LEVELS) throw new CodecError(`want at most ${MOST_LEVELS} levels`);
+    if (++this.#values > MOST_VALUES) throw new CodecError(`want at most ${MOST_VALUES} values`);
     const c = this.uint8();
     if (c < 0x80) return String(c);
     if (c >= 0xe0) return String(c - 0x100);
