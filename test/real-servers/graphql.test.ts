@@ -100,7 +100,7 @@ describe("graphql-ws", { concurrency: 3 }, () => {
     assert.deepEqual([of("ws_connection_drops{code:4408}"), of("ws_connection_drops")], [5, 5]);
     assert.match(
       stdout,
-      /sent nothing, so no session and no heartbeat of graphql-transport-ws: .*mass-soak/s,
+      /sent nothing, so no session and no heartbeat of graphql-transport-ws\. .*mass-soak/s,
     );
   });
 });
