@@ -137,7 +137,7 @@ function reasonsAndCodes(): string {
   );
   return `# What the reasons and codes mean, and what to do
 
-A summary counts failures by reason, close code and cause. A [report](cli.md#report) explains the ones that occurred in its
+A summary counts failures by reason, close code, cause and rule. A [report](cli.md#report) explains the ones that occurred in its
 run. This page lists all of them. Other words and codes count as \`other\`, and the notes of the summary quote the first ones.
 
 ${parts.join("\n")}`;

@@ -231,6 +231,8 @@ declare module "k6/x/realtime" {
     open(): ContractSession;
     /** How messages of this process kept to it so far. */
     figures(): ContractFigures;
+    /** How a message that is to be sent would break it, a sentence each. Counts nothing. */
+    describe(message: string): string[];
   }
 
   export interface ContractSession {
@@ -251,15 +253,19 @@ declare module "k6/x/realtime" {
     readonly unchecked: number;
     /** Fields and values of enums that no message had. */
     readonly unseen: readonly string[];
-    readonly findings: readonly {
-      readonly kind: string;
-      readonly rule: string;
-      readonly at: string;
-      readonly schema: string;
-      readonly expected: string;
-      readonly found: string;
-      readonly count: number;
-    }[];
+    readonly findings: readonly ContractFinding[];
+    /** Those of what this side sent. */
+    readonly sent: readonly ContractFinding[];
+  }
+
+  export interface ContractFinding {
+    readonly kind: string;
+    readonly rule: string;
+    readonly at: string;
+    readonly schema: string;
+    readonly expected: string;
+    readonly found: string;
+    readonly count: number;
   }
 
   /** Many connections, driven outside JavaScript. Metrics are those of docs/reference/metrics.md. */

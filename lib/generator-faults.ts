@@ -3,9 +3,11 @@
  * of them, by metric and tag. A test holds the engine's own lists to it. Pure.
  */
 import { counted } from "./counted.ts";
+import type { MetricName } from "./metrics.ts";
 import { MOST_VALUES } from "./protocols/codecs/codec.ts";
 import { MOST_MESSAGES } from "./protocols/reader.ts";
 import { PROXY_REASONS, type ProxyReason } from "./reasons.ts";
+import { countOf } from "./summary/counts.ts";
 import type { Summary } from "./summary/summary.ts";
 
 /** A fault of the generator or its machine: one value of a tag. */
@@ -193,24 +195,40 @@ export const GENERATOR_FAULTS: readonly GeneratorFault[] = [
   },
 ];
 
+/** Metrics of which every value is a fault of the generator or its user. */
+const WHOLE_METRICS = {
+  ws_contract_sent_violations: (n: number) =>
+    `${n === 1 ? "a message" : "messages"} of ours broke the contract${n === 1 ? "" : ` (${n} rules in all)`}: the notes or the log say how. Mend the descriptor or the contract, or leave our messages unchecked (CONTRACT_SENT=none)`,
+} as const satisfies Partial<Record<MetricName, (count: number) => string>>;
+
 /** The faults that occurred in a run, in sentences. @param only which rows to look at. Default: all. */
 export function generatorFaultsIn(
   metrics: Summary["metrics"],
-  only: (row: GeneratorFault) => boolean = () => true,
+  only?: (row: GeneratorFault) => boolean,
 ): readonly string[] {
-  const happened = GENERATOR_FAULTS.filter(only).flatMap((row) => {
+  const happened = GENERATOR_FAULTS.filter(only ?? (() => true)).flatMap((row) => {
     const part = metrics[row.metric]?.by?.[row.tag]?.[row.value];
     return part?.kind === "counter" && part.count > 0 ? [{ row, count: part.count }] : [];
   });
+  const whole = only ? [] : wholesIn(metrics);
   // A limit on messages is why it ended the connections, and says more.
   const isExplained = happened.some(
     ({ row }) =>
       row.metric === "ws_message_errors" && !["protocol_code", "proxy", "generator"].includes(row.value),
   );
-  return happened
-    .filter(({ row }) => !(isExplained && row.metric === "ws_connection_drops"))
-    .map(({ row, count }) => row.says(count));
+  return [
+    ...whole,
+    ...happened
+      .filter(({ row }) => !(isExplained && row.metric === "ws_connection_drops"))
+      .map(({ row, count }) => row.says(count)),
+  ];
 }
+
+const wholesIn = (metrics: Summary["metrics"]): string[] =>
+  Object.entries(WHOLE_METRICS).flatMap(([name, says]) => {
+    const count = countOf(metrics[name]);
+    return count > 0 ? [says(count)] : [];
+  });
 
 /** Whether a failure's reason, as `ws_connect_failures` or `ws_message_errors` has it, is our doing. */
 export const isGeneratorFault = (metric: GeneratorFault["metric"], value: string): boolean =>

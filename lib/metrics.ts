@@ -136,6 +136,14 @@ export const METRICS = {
     { rule: RULES },
   ),
   ws_contract_unchecked: counter("Messages left unchecked because the checks reached their bound."),
+  ws_contract_sent_messages: counter("Messages of ours checked against the contract, by kind."),
+  ws_contract_sent_violations: counter(
+    "Contract rules that messages of ours broke, each rule once for each message, by kind and rule. Not the server's doing: any leaves the run incomplete.",
+    { rule: RULES },
+  ),
+  ws_contract_sent_unchecked: counter(
+    "Messages of ours left unchecked because the checks reached their bound.",
+  ),
   ws_contract_seen: counter(
     "First sights of a contract's fields and values by a virtual user, by item number. Stock k6 only: the engine keeps them itself.",
   ),

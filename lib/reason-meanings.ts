@@ -12,6 +12,7 @@ import {
   TOKEN_REASONS,
   type TokenReason,
 } from "./reasons.ts";
+import { RULE_TERMS } from "./rule-meanings.ts";
 import type { Summary } from "./summary/summary.ts";
 
 export interface Term {
@@ -372,6 +373,7 @@ export const MEANINGS: Readonly<Record<string, Readonly<Record<string, Readonly<
     },
   },
   ws_connection_drops: { code: CODES as Record<string, Term>, by: CAUSES },
+  ws_contract_violations: { rule: RULE_TERMS },
 };
 
 /** What to do where connections fail for a reason. */

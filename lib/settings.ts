@@ -139,6 +139,10 @@ export const SETTINGS = {
     "What messages were agreed to be, which each one received is checked against: a JSON Schema, a map of message kinds to schemas, or an AsyncAPI document. Empty: nothing is checked.",
     "JSON or YAML",
   ),
+  CONTRACT_SENT: choice(
+    "Whether messages of ours are checked as well. auto checks them if the contract has kinds that the client sends.",
+    ["auto", "none"],
+  ),
   PAYLOAD_BYTES: count(
     "Size of the filler text, in messages whose template has ${payload}.",
     "64",

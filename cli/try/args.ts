@@ -28,6 +28,7 @@ const FLAGS = {
   "connect-to": "CONNECT_TO",
   "login-file": "LOGIN_FILE",
   contract: "CONTRACT",
+  "contract-sent": "CONTRACT_SENT",
 } as const satisfies Record<string, SettingName>;
 
 const SETTING_ARGS = Object.fromEntries(

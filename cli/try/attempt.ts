@@ -3,7 +3,7 @@ import type { Socket } from "node:net";
 import { type RawData, WebSocket } from "ws";
 import type { Compression } from "../../lib/compression.ts";
 import { type Checked, ContractSession, LEFT_OUT } from "../../lib/contract/checker.ts";
-import type { Contract } from "../../lib/contract/contract.ts";
+import type { Contract, Sender } from "../../lib/contract/contract.ts";
 import { HEADER_BYTES } from "../../lib/generator-faults.ts";
 import type { HttpVersion } from "../../lib/http-version.ts";
 import type { Identity } from "../../lib/identity.ts";
@@ -67,7 +67,9 @@ const CLOSE_TIMEOUT = ms(2_000);
 export const attempt = (what: Attempt, report: Report, signal: AbortSignal): Promise<void> =>
   new Promise((resolve, reject) => {
     try {
-      new Try(what, report, signal, resolve, reject);
+      // Before the time of the try begins, for schemas take long to compile on a busy machine.
+      const check = what.contract && checkBy(what.contract);
+      new Try(what, check, report, signal, resolve, reject);
     } catch (error) {
       reject(error);
     }
@@ -90,9 +92,18 @@ function offerOf({ compression, contextTakeover, clientWindowBits, serverWindowB
 function checkBy(contract: Contract) {
   const checker = checkerFor(contract);
   const session = new ContractSession();
-  return (message: string, role: MessageRole | undefined): Checked | undefined => {
-    const checked = checker.check(session, message, role);
+  const check = (message: string, role: MessageRole | undefined, sender: Sender): Checked | undefined => {
+    const checked = checker.check(session, message, role, sender);
     return checked === LEFT_OUT ? undefined : checked;
+  };
+  return {
+    received: (message: string, role: MessageRole | undefined) => check(message, role, "server"),
+    /** Of several messages in one the first that breaks it, otherwise the first. */
+    sent(messages: readonly string[]): Checked | undefined {
+      if (!contract.checksSent) return undefined;
+      const all = messages.flatMap((message) => check(message, undefined, "client") ?? []);
+      return all.find(({ breaches }) => breaches.length > 0) ?? all[0];
+    },
   };
 }
 
@@ -122,6 +133,7 @@ class Try {
 
   constructor(
     what: Attempt,
+    check: ReturnType<typeof checkBy> | undefined,
     report: Report,
     signal: AbortSignal,
     done: () => void,
@@ -130,7 +142,7 @@ class Try {
     this.#broke = broke;
     const { identity, protocol } = what;
     this.#what = what;
-    this.#check = what.contract && checkBy(what.contract);
+    this.#check = check;
     this.#report = report;
     this.#done = done;
     this.#conversation = protocol.connection({
@@ -326,7 +338,7 @@ class Try {
       count++;
       const meaning = meaningOf(effects);
       const text = frameText(message, bytes);
-      const checked = "text" in text ? this.#check?.(text.text, role) : undefined;
+      const checked = "text" in text ? this.#check?.received(text.text, role) : undefined;
       congested = this.#tell({ event: "received", ...text, meaning, ...(checked && { checked }) }, at);
       this.#apply(effects, at);
     }
@@ -360,13 +372,20 @@ class Try {
     if (this.#what.publications > 0) this.#nextPublication = at;
   }
 
-  #send({ frame, json, purpose }: Send, probe?: string): void {
+  #send({ frame, json, messages, purpose }: Send, probe?: string): void {
     if (this.#state !== "open") return;
     const spec = this.#httpOf(purpose);
     if (spec) this.#post(frame, purpose, spec);
     else if (!(this.#socket instanceof EventStreamReader)) this.#socket.send(frame);
     const message = json === undefined ? frameText(frame) : frameText(json, frame.length);
-    this.#tell({ event: "sent", purpose, ...(probe !== undefined && { probe }), ...message });
+    const checked = this.#check?.sent(messages ?? ("text" in message ? [message.text] : []));
+    this.#tell({
+      event: "sent",
+      purpose,
+      ...(probe !== undefined && { probe }),
+      ...message,
+      ...(checked && { checked }),
+    });
   }
 
   /** How a message is sent beside the connection; undefined for one that goes out on it. */

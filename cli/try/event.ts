@@ -49,7 +49,13 @@ export type TryEvent = {
     }
   /** No HTTP answer, or one that is not a WebSocket handshake. */
   | { readonly event: "unconnected"; readonly reason: ConnectReason; readonly detail: string }
-  | ({ readonly event: "sent"; readonly purpose: Purpose; readonly probe?: string } & FrameText)
+  | ({
+      readonly event: "sent";
+      readonly purpose: Purpose;
+      readonly probe?: string;
+      /** Its kind, and how it breaks the contract, where the contract describes messages of the client. */
+      readonly checked?: Checked;
+    } & FrameText)
   | ({
       readonly event: "received";
       readonly meaning: readonly Meaning[];

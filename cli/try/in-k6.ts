@@ -153,6 +153,7 @@ export async function protocolInK6(
     ...known,
     inCode: true,
     path: () => "",
+    drafts: () => [],
     ...(hasPath && {
       computePath: (variables: Readonly<Record<string, string>>) => call<string>("computePath", variables),
     }),

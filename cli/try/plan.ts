@@ -1,5 +1,6 @@
 /** What is to be tried, of the command line and all that it names. */
 import { compressionOf } from "../../lib/compression.ts";
+import type { Contract } from "../../lib/contract/contract.ts";
 import { requireOneWay } from "../../lib/event-streams.ts";
 import { FIRST_ROOM, identities } from "../../lib/identity.ts";
 import { columnsWith, type LoggedIn } from "../../lib/login/login.ts";
@@ -27,6 +28,15 @@ export interface Plan {
   readonly notices: readonly string[];
   /** Logs in first, and gives what is then tried; nothing where that failed. */
   readonly login?: LogIn;
+}
+
+function contractOf(
+  { CONTRACT, CONTRACT_SENT }: ReturnType<typeof settingsOf>,
+  args: Args,
+  cwd: string,
+): Contract {
+  const contract = readContractFile(CONTRACT, cwd, args.contract === undefined ? "CONTRACT" : "--contract");
+  return { ...contract, checksSent: contract.checksSent && CONTRACT_SENT === "auto" };
 }
 
 /** Everything that can be wrong with the command line is found here, before anything is sent. */
@@ -102,13 +112,7 @@ export async function planOf(
         ),
         network,
         ...(identity.publishUrl && { publishNetwork: await networkOf(asSocketUrl(identity.publishUrl)) }),
-        ...(settings.CONTRACT !== "" && {
-          contract: readContractFile(
-            settings.CONTRACT,
-            cwd,
-            args.contract === undefined ? "CONTRACT" : "--contract",
-          ),
-        }),
+        ...(settings.CONTRACT !== "" && { contract: contractOf(settings, args, cwd) }),
       },
       ...(login && {
         login: logInBy(login, identity.variables, {

@@ -1,6 +1,6 @@
 /** The events of a try as people read them. Pure. */
 import type { Checked } from "../../lib/contract/checker.ts";
-import { describeBreach } from "../../lib/contract/findings.ts";
+import { describeBreach, describeOwn } from "../../lib/contract/findings.ts";
 import { counted } from "../../lib/counted.ts";
 import { number } from "../../lib/summary/verdict.ts";
 import type { FrameText, Meaning, TryEvent } from "./event.ts";
@@ -56,7 +56,11 @@ function wordsOf(event: TryEvent): string[] {
     case "unconnected":
       return [`! ${event.detail} (${event.reason})`];
     case "sent":
-      return [`→ ${shown(event)}`, `= ${event.probe === undefined ? event.purpose : `probe ${event.probe}`}`];
+      return [
+        `→ ${shown(event)}`,
+        `= ${event.probe === undefined ? event.purpose : `probe ${event.probe}`}`,
+        ...(event.checked ? wordsOfChecked(event.checked, describeOwn) : []),
+      ];
     case "received":
       return [
         `← ${shown(event)}`,
@@ -112,9 +116,9 @@ const shown = (frame: FrameText): string => {
 const meaningsOf = (meaning: readonly Meaning[], none: string): string[] =>
   (meaning.length > 0 ? meaning.map(wordsOfMeaning) : [none]).map((words) => `= ${words}`);
 
-function wordsOfChecked({ kind, breaches }: Checked): string[] {
+function wordsOfChecked({ kind, breaches }: Checked, describe = describeBreach): string[] {
   if (breaches.length === 0) return [`= contract: ${kind}`];
-  return breaches.map((breach) => `! ${describeBreach(kind, breach)}`);
+  return breaches.map((breach) => `! ${describe(kind, breach)}`);
 }
 
 function wordsOfMeaning(meaning: Meaning): string {

@@ -1,6 +1,6 @@
 /** Whether a try went well, from its events. Pure. */
 import type { Checked } from "../../lib/contract/checker.ts";
-import { describeBreach } from "../../lib/contract/findings.ts";
+import { describeBreach, describeOwn, OUR_OWN } from "../../lib/contract/findings.ts";
 import { counted } from "../../lib/counted.ts";
 import { isGeneratorFault } from "../../lib/generator-faults.ts";
 import { number } from "../../lib/summary/verdict.ts";
@@ -71,6 +71,7 @@ export class Judge {
         else this.#fail(`no connection: ${event.detail}`);
         break;
       case "sent":
+        this.#takeOwn(event.checked);
         if (event.purpose === "probe") this.#sent++;
         if (event.purpose === "publish") this.#published++;
         break;
@@ -110,6 +111,12 @@ export class Judge {
     if (!first) return;
     this.#breaking++;
     this.#firstBreach ??= describeBreach(kind, first);
+  }
+
+  /** A message of ours that breaks the contract explains much of what comes after it. */
+  #takeOwn(checked: Checked | undefined): void {
+    const [first] = checked?.breaches ?? [];
+    if (checked && first) this.#give(describeOwn(checked.kind, first));
   }
 
   /** @param interruptedBy the signal that ended it before its time */
@@ -170,7 +177,7 @@ export class Judge {
 
   /** What broke the contract. */
   #broken(): string | undefined {
-    if (this.#breaking === 0) return undefined;
+    if (this.#breaking === 0 || this.#ours?.startsWith(OUR_OWN)) return undefined;
     const many = counted(this.#breaking, "message");
     return `${many} broke the contract, the first: ${this.#firstBreach!.replace(/^contract: /, "")}`;
   }

@@ -12,6 +12,7 @@ import (
 	"github.com/grafana/sobek"
 	"github.com/sirupsen/logrus"
 	"go.k6.io/k6/v2/js/common"
+	"go.k6.io/k6/v2/metrics"
 
 	"xk6-realtime/engine"
 	"xk6-realtime/engine/contract"
@@ -30,6 +31,7 @@ type sharedContract struct {
 	*contract.Contract
 	mu    sync.Mutex // guards what follows
 	total *contract.Record
+	sent  *contract.Record
 }
 
 // use compiles a contract, once for each text.
@@ -46,7 +48,7 @@ func (c *contracts) use(text string) (*sharedContract, error) {
 	if c.byText == nil {
 		c.byText = map[string]*sharedContract{}
 	}
-	shared := &sharedContract{Contract: compiled, total: compiled.NewRecord()}
+	shared := &sharedContract{Contract: compiled, total: compiled.NewRecord(), sent: compiled.NewRecord()}
 	c.byText[text] = shared
 	return shared, nil
 }
@@ -70,12 +72,22 @@ func (i *instance) newContract(call sobek.ConstructorCall) *sobek.Object {
 
 // contractSession checks the messages of one connection of a script.
 type contractSession struct {
-	process *process
-	logger  logrus.FieldLogger
-	shared  *sharedContract
+	process        *process
+	logger         logrus.FieldLogger
+	shared         *sharedContract
+	received, sent sideOfSession
+	session        contract.Session
+}
+
+// sideOfSession checks the messages of one side.
+type sideOfSession struct {
 	checker *contract.Checker
 	record  *contract.Record
-	session contract.Session
+}
+
+func newSide(c *contract.Contract) sideOfSession {
+	record := c.NewRecord()
+	return sideOfSession{c.NewChecker(record), record}
 }
 
 // Open begins a connection, whose messages are then checked one by one.
@@ -84,10 +96,11 @@ func (c *contractObject) Open() (*contractSession, error) {
 	if err != nil {
 		return nil, err
 	}
-	record := c.shared.NewRecord()
-	return &contractSession{
-		process: c.of.process, logger: state.Logger, shared: c.shared, checker: c.shared.NewChecker(record), record: record,
-	}, nil
+	s := &contractSession{process: c.of.process, logger: state.Logger, shared: c.shared, received: newSide(c.shared.Contract)}
+	if c.shared.ChecksSent {
+		s.sent = newSide(c.shared.Contract)
+	}
+	return s, nil
 }
 
 // Check tells a message's kind and the rules that it breaks, separated by spaces; empty for one
@@ -97,38 +110,61 @@ func (s *contractSession) Check(message sobek.Value, role, sender string) (strin
 	if !isText && common.IsNullish(message) {
 		return "", errors.New("Contract.check: expected a message, got nothing")
 	}
-	s.checker.Check(&s.session, []byte(text), isText, role, contract.Sender(sender))
-	said := s.said()
-	if s.process.tellFindings(s.shared.Contract, s.record) {
+	side, tell, total := s.received, describeBreach, s.shared.total
+	if contract.Sender(sender) == contract.Client {
+		if !s.shared.ChecksSent {
+			return "", nil
+		}
+		side, tell, total = s.sent, describeSent, s.shared.sent
+	}
+	side.checker.Check(&s.session, []byte(text), isText, role, contract.Sender(sender))
+	said := s.said(side.record)
+	if s.process.tellFindings(s.shared.Contract, side.record, tell) {
 		s.process.notices.log(s.logger)
 	}
-	s.shared.add(s.record)
+	s.shared.add(side.record, total)
 	return said, nil
 }
 
-func (s *contractSession) said() string {
-	if s.record.Unchecked > 0 {
+func (s *contractSession) said(r *contract.Record) string {
+	if r.Unchecked > 0 {
 		return "-"
 	}
-	kind := slices.IndexFunc(s.record.Messages, func(n int64) bool { return n > 0 })
+	kind := slices.IndexFunc(r.Messages, func(n int64) bool { return n > 0 })
 	if kind < 0 {
 		return ""
 	}
 	var out strings.Builder
 	out.WriteString(s.shared.KindName(kind))
 	for rule, name := range contract.Rules {
-		if s.record.Breaches[kind*len(contract.Rules)+rule] > 0 {
+		if r.Breaches[kind*len(contract.Rules)+rule] > 0 {
 			out.WriteString(" " + name)
 		}
 	}
 	return out.String()
 }
 
+// Describe tells how a message that is to be sent would break the contract, a
+// sentence each. Nothing counts it.
+func (c *contractObject) Describe(message string) []string {
+	side := newSide(c.shared.Contract)
+	side.checker.Check(nil, []byte(message), true, "", contract.Client)
+	sentences := []string{}
+	for _, found := range side.record.Findings() {
+		if found.First.Rule == contract.WrongTime {
+			continue
+		}
+		sentences = append(sentences, describeSent(c.shared.KindName(found.Kind), &found.First))
+	}
+	slices.Sort(sentences)
+	return sentences
+}
+
 // add keeps what happened for the whole run, and leaves the record empty.
-func (s *sharedContract) add(r *contract.Record) {
+func (s *sharedContract) add(r, total *contract.Record) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r.MoveTo(s.total)
+	r.MoveTo(total)
 }
 
 // contractFigures are what messages came to so far.
@@ -137,6 +173,7 @@ type contractFigures struct {
 	Unchecked int64             `js:"unchecked"`
 	Unseen    []string          `js:"unseen"`
 	Findings  []contractFinding `js:"findings"`
+	Sent      []contractFinding `js:"sent"` // of what this side sent
 }
 
 type contractFinding struct {
@@ -154,7 +191,10 @@ func (o *contractObject) Figures() contractFigures {
 	c := o.shared
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	f := contractFigures{Messages: map[string]int64{}, Unchecked: c.total.Unchecked, Unseen: []string{}, Findings: []contractFinding{}}
+	f := contractFigures{
+		Messages: map[string]int64{}, Unchecked: c.total.Unchecked, Unseen: []string{},
+		Findings: findingsOf(c.Contract, c.total), Sent: findingsOf(c.Contract, c.sent),
+	}
 	for kind, n := range c.total.Messages {
 		f.Messages[c.KindName(kind)] = n
 	}
@@ -163,26 +203,32 @@ func (o *contractObject) Figures() contractFigures {
 			f.Unseen = append(f.Unseen, c.Items[i].Name)
 		}
 	}
-	all := c.total.Findings()
+	return f
+}
+
+func findingsOf(c *contract.Contract, r *contract.Record) []contractFinding {
+	findings := []contractFinding{}
+	all := r.Findings()
 	slices.SortFunc(all, func(a, b *contract.Finding) int {
 		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.First.Rule, b.First.Rule))
 	})
 	for _, found := range all {
 		b := &found.First
-		f.Findings = append(f.Findings, contractFinding{
+		findings = append(findings, contractFinding{
 			Kind: c.KindName(found.Kind), Rule: b.Rule.String(), At: b.At, Schema: b.Schema,
 			Expected: b.Expected, Found: peerText(b.Found), Count: found.Count,
 		})
 	}
-	return f
+	return findings
 }
 
 // tellFindings says each way in which messages broke a contract once.
-func (p *process) tellFindings(c *contract.Contract, r *contract.Record) (isAny bool) {
+func (p *process) tellFindings(c *contract.Contract, r *contract.Record, tell func(kind string, b *contract.Breach) string) (isAny bool) {
 	for _, found := range r.Findings() {
 		b := &found.First
-		kind := c.KindName(found.Kind)
-		p.notices.add("contract "+kind+" "+b.Rule.String()+" "+b.Schema, describeBreach(kind, b))
+		sentence := tell(c.KindName(found.Kind), b)
+		what, _, _ := strings.Cut(sentence, ":")
+		p.notices.add(what+" "+c.KindName(found.Kind)+" "+b.Rule.String()+" "+b.Schema, sentence)
 	}
 	return len(r.Findings()) > 0
 }
@@ -194,6 +240,15 @@ func describeBreach(kind string, b *contract.Breach) string {
 		at = " " + peerText(b.At)
 	}
 	return fmt.Sprintf("contract: %s%s: expected %s, got %s (%s)", kind, at, b.Expected, peerText(b.Found), b.Rule)
+}
+
+// describeSent is describeSent of lib/contract/findings.ts.
+func describeSent(kind string, b *contract.Breach) string {
+	own := *b
+	if strings.HasPrefix(own.Found, `"`) {
+		own.Found = "a text"
+	}
+	return "contract, our own message" + strings.TrimPrefix(describeBreach(kind, &own), "contract")
 }
 
 // readContract takes what new Contract gave, nil for none.
@@ -238,22 +293,29 @@ func (s *shardContract) handler(loop, _ int) swarm.Handler { return swarm.Checke
 
 // push tells k6 what messages came to since the last time.
 func (s *shardContract) push(r *recorder) {
-	record := s.Snapshot(func(loop int, take func()) { s.loops[loop].Look(take) })
-	r.contract(s.shared.Contract, record)
-	r.process.tellFindings(s.shared.Contract, record)
-	s.shared.add(record)
+	received, sent := s.Snapshot(func(loop int, take func()) { s.loops[loop].Look(take) })
+	m := r.metrics
+	r.contract(s.shared.Contract, received, m.ContractMessages, m.ContractViolations, m.ContractUnchecked)
+	r.process.tellFindings(s.shared.Contract, received, describeBreach)
+	s.shared.add(received, s.shared.total)
+	if sent == nil {
+		return
+	}
+	r.contract(s.shared.Contract, sent, m.ContractSentMessages, m.ContractSentViolations, m.ContractSentUnchecked)
+	r.process.tellFindings(s.shared.Contract, sent, describeSent)
+	s.shared.add(sent, s.shared.sent)
 }
 
 // contract tells k6 how messages kept to a contract.
-func (r *recorder) contract(c *contract.Contract, record *contract.Record) {
+func (r *recorder) contract(c *contract.Contract, record *contract.Record, messages, violations, unchecked *metrics.Metric) {
 	b := batch{r: r, at: time.Now()}
 	for kind, n := range record.Messages {
-		b.count(r.metrics.ContractMessages, n, "kind", c.KindName(kind))
+		b.count(messages, n, "kind", c.KindName(kind))
 	}
 	for i, n := range record.Breaches {
 		kind, rule := i/len(contract.Rules), i%len(contract.Rules)
-		b.count(r.metrics.ContractViolations, n, "kind", c.KindName(kind), "rule", contract.Rules[rule])
+		b.count(violations, n, "kind", c.KindName(kind), "rule", contract.Rules[rule])
 	}
-	b.count(r.metrics.ContractUnchecked, record.Unchecked)
+	b.count(unchecked, record.Unchecked)
 	b.push()
 }

@@ -83,6 +83,10 @@ type metricSet struct {
 	InvalidEvents      *metrics.Metric `metric:"sse_events_invalid_utf8"`
 	ActiveStreams      *metrics.Metric `metric:"sse_active_streams"`
 
+	ContractSentMessages   *metrics.Metric `metric:"ws_contract_sent_messages"`
+	ContractSentViolations *metrics.Metric `metric:"ws_contract_sent_violations"`
+	ContractSentUnchecked  *metrics.Metric `metric:"ws_contract_sent_unchecked"`
+
 	TokenRequests     *metrics.Metric `metric:"token_requests"`
 	TokenFailures     *metrics.Metric `metric:"token_request_failures"`
 	TokenFinished     *metrics.Metric `metric:"token_success_rate"`

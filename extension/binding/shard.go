@@ -118,7 +118,6 @@ func (s *shard) exhausted(r *swarm.Result) error {
 
 func (s *shard) push(w *swarm.Window) {
 	s.out.window(w)
-	s.process.notices.log(s.out.logger)
 	s.process.setActive(s.name, w.Active, s.out.active)
 	if s.activity != nil {
 		s.activity.push(s.out)
@@ -126,4 +125,5 @@ func (s *shard) push(w *swarm.Window) {
 	if s.checked != nil {
 		s.checked.push(s.out)
 	}
+	s.process.notices.log(s.out.logger)
 }

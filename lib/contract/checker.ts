@@ -31,14 +31,15 @@ export const LEFT_OUT = "left-out";
 /** What is kept of one connection: which kinds it had. */
 export class ContractSession {
   readonly had = new Set<string>();
-  begun = false;
+  /** Who has sent anything. */
+  readonly begun = new Set<Sender>();
   /** A message was left out, whose kind is not known. */
   isLost = false;
 }
 
 /**
- * How much a virtual user checks, so that checking does not take the time that measuring needs: counted, for a clock would
- * count what other programs of the machine took. A message costs one, and one more for each KiB.
+ * How much a virtual user checks of each side's messages, so that measuring has its time. It is counted, for a clock would
+ * count the time of other programs too. A message costs one, and one more for each KiB.
  */
 export interface CheckBudget {
   /** Milliseconds. */
@@ -59,13 +60,16 @@ export interface CheckerOptions {
 
 export { ContractError } from "./contract.ts";
 
+const SIDES: readonly Sender[] = ["server", "client"];
+
 export class Checker {
   readonly coverage: Coverage;
   readonly #contract: Contract;
   readonly #recogniser: Recogniser;
   readonly #validator: Validator;
-  readonly #budget: Budget | undefined;
-  readonly #hasFirst: boolean;
+  /** What this side sends takes nothing from what is there for the server's. */
+  readonly #budgets: ReadonlyMap<Sender, Budget>;
+  readonly #first: readonly Kind[];
 
   /** @throws ContractError if a schema is not valid */
   constructor(contract: Contract, { mayTrust = false, patterns, budget }: CheckerOptions = {}) {
@@ -73,14 +77,14 @@ export class Checker {
     this.#recogniser = new Recogniser(contract);
     this.#validator = new Validator(contract, mayTrust, patterns);
     this.coverage = new Coverage(contract, patterns);
-    this.#budget = budget && new Budget(budget);
-    this.#hasFirst = contract.kinds.some(({ first }) => first === true);
+    this.#budgets = new Map(budget ? SIDES.map((side) => [side, new Budget(budget)]) : []);
+    this.#first = contract.kinds.filter(({ first }) => first === true);
   }
 
   /**
    * @param message JSON, or bytes that are not JSON
    * @param role what a descriptor takes the message for
-   * @returns undefined for a message that is not JSON and that the descriptor knows: no schema could describe it
+   * @returns undefined for a message that is not JSON and that the descriptor knows, or sends: no schema could describe it
    */
   check(
     session: ContractSession,
@@ -88,42 +92,44 @@ export class Checker {
     role?: ContractRole,
     sender: Sender = "server",
   ): Checked | typeof LEFT_OUT | undefined {
-    if (this.#budget?.take(message.length) === false) {
+    if (this.#budgets.get(sender)?.take(message.length) === false) {
       session.isLost = true;
       return LEFT_OUT;
     }
-    return this.#check(session, message, role, sender);
+    return this.look(session, message, role, sender);
   }
 
-  #check(
+  /** As {@link check}, whatever the budget. */
+  look(
     session: ContractSession,
     message: string | Uint8Array,
     role: ContractRole | undefined,
     sender: Sender,
   ): Checked | undefined {
-    if (typeof message !== "string") return notJson("bytes", role);
+    const isKnown = role !== undefined || sender === "client";
+    if (typeof message !== "string") return isKnown ? undefined : notJson("bytes");
     if (nestsTooDeep(message))
       return unknown("too_deep", `a message of at most ${MOST_NESTED} levels`, "a deeper one");
     const value = parsed(message);
-    if (value === NO_JSON) return notJson(message, role);
+    if (value === NO_JSON) return isKnown ? undefined : notJson(message);
     return this.#judge(session, value, role, sender);
   }
 
   #judge(session: ContractSession, value: unknown, role: ContractRole | undefined, sender: Sender): Checked {
-    const { candidates, isCertain } = this.#recogniser.recognise(value, role);
+    const { candidates, isCertain } = this.#recogniser.recognise(value, role, sender);
     let kind = isCertain ? candidates[0] : candidates.find((one) => this.#validator.isValid(one, value));
     if (kind === undefined) {
       kind = candidates.find((one) => this.#isMarked(one));
       if (kind === undefined) {
-        session.begun = true;
+        session.begun.add(sender);
         return unknown("unknown_kind", "a message that a schema describes", this.#recogniser.describe(value));
       }
     }
-    if (!this.coverage.isComplete) this.coverage.note(kind, value);
+    if (sender === "server" && !this.coverage.isComplete) this.coverage.note(kind, value);
     const breaches = [
       ...this.#validator.breaches(kind, value),
       ...this.#wrongSender(this.#contract.kinds[kind]!, sender),
-      ...this.#wrongTime(this.#contract.kinds[kind]!, session),
+      ...this.#wrongTime(this.#contract.kinds[kind]!, session, sender),
     ];
     return { kind: this.#contract.kinds[kind]!.name, breaches };
   }
@@ -138,19 +144,21 @@ export class Checker {
     return [ownBreach("wrong_sender", `one that the ${from} sends`, `one from the ${sender}`)];
   }
 
-  #wrongTime({ name, first, once, after = [] }: Kind, session: ContractSession): Breach[] {
-    const { had, begun, isLost } = session;
+  #wrongTime({ name, first, once, after = [] }: Kind, session: ContractSession, sender: Sender): Breach[] {
+    const { had, isLost } = session;
+    const begun = session.begun.has(sender);
     const wrong = ((): [expected: string, found: string] | undefined => {
       if (isLost) return undefined;
       if (first && begun) return ["to be the first message", "one that came before it"];
-      if (this.#hasFirst && !first && !begun) return ["another kind to be the first message", "this one"];
+      if (!first && !begun && this.#first.some(({ from }) => from === sender || from === "both"))
+        return ["another kind to be the first message", "this one"];
       if (once && had.has(name)) return ["to come once", "another"];
       if (after.length > 0 && !after.some((other) => had.has(other)))
         return ["a message of another kind before it", "none"];
       return undefined;
     })();
     had.add(name);
-    session.begun = true;
+    session.begun.add(sender);
     return wrong ? [ownBreach("wrong_time", ...wrong)] : [];
   }
 }
@@ -171,8 +179,7 @@ const unknown = (rule: Rule, expected: string, found: string): Checked => ({
   breaches: [ownBreach(rule, expected, found)],
 });
 
-const notJson = (message: string, role: ContractRole | undefined): Checked | undefined =>
-  role === undefined ? unknown("not_json", "JSON", textOf(message)) : undefined;
+const notJson = (message: string): Checked => unknown("not_json", "JSON", textOf(message));
 
 const NO_JSON = Symbol("no JSON");
 

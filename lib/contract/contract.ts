@@ -58,7 +58,7 @@ export interface Kind {
   readonly marks: readonly Mark[];
   /** What the descriptor takes its messages for, where that is how they are recognised. */
   readonly role?: ContractRole | undefined;
-  /** Whether it comes before all other messages of the server. */
+  /** Whether it comes before all other messages of its sender. */
   readonly first?: boolean | undefined;
   /** Whether a connection has it at most once. */
   readonly once?: boolean | undefined;
@@ -87,6 +87,8 @@ export interface Contract {
   readonly hasUnicodeClasses: boolean;
   /** Whether a schema refers to itself, so that only the message bounds how deep a validator goes. */
   readonly isRecursive: boolean;
+  /** Whether messages of the client are checked, too. By default: if the contract describes any. */
+  readonly checksSent: boolean;
 }
 
 /** The kind of a message that is of none: a tag beside the names of kinds. */

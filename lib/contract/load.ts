@@ -101,6 +101,7 @@ export function contractOf(
     items: [...items.values()],
     isRecursive: outline.isRecursive,
     hasUnicodeClasses: outline.hasUnicodeClasses,
+    checksSent: kinds.some(({ from }) => from !== "server"),
   };
 }
 

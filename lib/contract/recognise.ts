@@ -1,5 +1,5 @@
 /** Which kind of message is this? The one module that answers it. Pure. */
-import type { Contract, ContractRole, Kind, Mark, MarkValue } from "./contract.ts";
+import type { Contract, ContractRole, Kind, Mark, MarkValue, Sender } from "./contract.ts";
 import { tokensOf } from "./refs.ts";
 import { foundOf, textOf } from "./words.ts";
 
@@ -38,10 +38,12 @@ export class Recogniser {
   }
 
   /**
+   * Kinds that the sender sends come before others.
+   *
    * @param message as JSON gives it
    * @param role what a descriptor takes it for, where there is one
    */
-  recognise(message: unknown, role?: ContractRole): Recognised {
+  recognise(message: unknown, role?: ContractRole, sender: Sender = "server"): Recognised {
     const kinds = this.#kinds;
     if (kinds.length === 1) return { candidates: [0], isCertain: true };
     const marked: number[] = [];
@@ -53,8 +55,14 @@ export class Recogniser {
       } else if (marks.length === 0) unmarked.push(i);
       else if (marks.every((mark) => hasMark(message, mark))) marked.push(i);
     }
-    if (marked.length > 0) return { candidates: marked, isCertain: marked.length === 1 };
-    return { candidates: unmarked, isCertain: false };
+    const isOwn = (kind: number) => kinds[kind]!.from === sender || kinds[kind]!.from === "both";
+    if (marked.length > 0) {
+      const own = marked.filter(isOwn);
+      const candidates = own.length > 0 ? own : marked;
+      return { candidates, isCertain: candidates.length === 1 };
+    }
+    const others = unmarked.filter((kind) => !isOwn(kind));
+    return { candidates: [...unmarked.filter(isOwn), ...others], isCertain: false };
   }
 }
 

@@ -3,7 +3,7 @@ import { hasFailed } from "../login/login.ts";
 import type { MetricName } from "../metrics.ts";
 import type { DueTimes } from "../pacing.ts";
 import type { PostSpec } from "../post-request.ts";
-import type { Captured, Conversation, Effect, Protocol, Publication } from "../protocols/protocol.ts";
+import type { Captured, Conversation, Effect, Protocol, Publication, Send } from "../protocols/protocol.ts";
 import { decodeUtf8 } from "../protocols/utf8.ts";
 import { type ConnectReason, type DropCause, dropCode, type MessageReason } from "../reasons.ts";
 import { type Ms, ms } from "../units.ts";
@@ -115,6 +115,7 @@ export class Connection {
   private socket: Socket | undefined;
   /** What its login gave. */
   private given: readonly string[] = [];
+  private check: ConnectionCheck | undefined;
   /** When its login is to be made anew, where the protocol can renew a token. */
   private renewal: Ms | undefined;
   private loginEnds: Ms | undefined;
@@ -193,6 +194,7 @@ export class Connection {
     });
     this.conversation = conversation;
     const check = checks?.open(record);
+    this.check = check;
     if (this.isStream) this.eventTimes = new EventTimes(record, options.intended);
     const { lastEventId = "" } = options;
     const headers =
@@ -241,10 +243,18 @@ export class Connection {
     const all: Effect[] = [];
     for (const { message, role, effects } of this.conversation!.receiveEach(frame, at, handledAt)) {
       const text = typeof message === "object" ? decodeUtf8(message) : message;
-      if (text !== undefined) check(text, role, this.secrets);
+      if (text !== undefined) check.received(text, role, this.secrets);
       all.push(...effects);
     }
     return all;
+  }
+
+  private checkSent(send: Send): void {
+    if (!this.check?.checksSent) return;
+    for (const message of send.messages ?? [send.json ?? send.frame]) {
+      const text = typeof message === "object" ? decodeUtf8(message) : message;
+      if (text !== undefined) this.check.sent(text, this.secrets);
+    }
   }
 
   /** Closes the connection before its planned end. */
@@ -310,11 +320,14 @@ export class Connection {
    */
   publish(publication: Publication): Promise<boolean> {
     if (!this.conversation) throw new Error("a publish before the session is ready");
-    const { frame } = this.conversation.publish(publication, now());
+    const sent = this.conversation.publish(publication, now());
     const http = this.options.protocol.descriptor.publish?.http;
-    if (http) return this.post({ ...http, to: this.options.publishUrl }, frame);
-    this.socket!.send(frame);
-    return Promise.resolve(true);
+    const taken = http
+      ? this.post({ ...http, to: this.options.publishUrl }, sent.frame)
+      : Promise.resolve(true);
+    if (!http) this.socket!.send(sent.frame);
+    this.checkSent(sent);
+    return taken;
   }
 
   /** Sends a message beside the connection. One that the server does not take is an error of its own. */
@@ -396,13 +409,14 @@ export class Connection {
     const { record } = this.options;
     const http = this.options.protocol.descriptor.probe?.http;
     const id = http ? this.idForAll(nextId()) : nextId();
-    const { frame } = this.conversation!.probe(id, due, payload);
+    const sent = this.conversation!.probe(id, due, payload);
     const sentAt = now();
     record("ws_probes", 1);
-    if (http) void this.post(http, frame);
-    else if (!this.socket!.send(frame)) return; // its end is on the way, and counts the open probe as lost
+    if (http) void this.post(http, sent.frame);
+    else if (!this.socket!.send(sent.frame)) return; // its end is on the way, and counts the open probe as lost
     this.conversation!.sent(id, sentAt);
     record("ws_generator_delay_ms", sentAt - due, { side: "send" });
+    this.checkSent(sent);
   }
 
   /** An identifier that no other connection uses: what a probe by HTTP brings may come to all of a room. */
@@ -416,7 +430,9 @@ export class Connection {
     for (const effect of effects) {
       switch (effect.kind) {
         case "send":
-          if (!(this.options.silent && effect.purpose === "heartbeat")) this.socket!.send(effect.frame);
+          if (this.options.silent && effect.purpose === "heartbeat") break;
+          this.socket!.send(effect.frame);
+          this.checkSent(effect);
           break;
         case "ready":
           this.dueTimes = probing?.begin(handledAt);

@@ -1,12 +1,17 @@
-/** Checks what comes against a contract: by the engine where there is one, elsewhere by a script of its own. */
+/** Checks messages in both directions against a contract: by the engine where there is one, elsewhere by a script of its own. */
 import { SharedArray } from "k6/data";
 import type * as CheckerScript from "../contract/checker.ts";
-import { type Breach, type Contract, UNKNOWN } from "../contract/contract.ts";
-import { type ContractFigures, type ContractNames, describeBreach } from "../contract/findings.ts";
+import { type Breach, type Contract, type Sender, UNKNOWN } from "../contract/contract.ts";
+import {
+  type ContractFigures,
+  type ContractNames,
+  describeBreach,
+  describeSent,
+} from "../contract/findings.ts";
 import type * as Reader from "../contract/read.ts";
 import type { MetricName } from "../metrics.ts";
-import type { MessageRole } from "../protocols/protocol.ts";
-import { SettingsError } from "../settings.ts";
+import type { Draft, MessageRole } from "../protocols/protocol.ts";
+import { type Settings, SettingsError } from "../settings.ts";
 import type { Breakdowns, Thresholds } from "../summary/summarize.ts";
 import { now } from "./clock.ts";
 import { fromWorkingDir, readInput } from "./files.ts";
@@ -24,6 +29,30 @@ export const CONTRACT_METRICS = [
   "ws_contract_seen",
 ] as const satisfies readonly MetricName[];
 
+export const SENT_METRICS = [
+  "ws_contract_sent_messages",
+  "ws_contract_sent_violations",
+  "ws_contract_sent_unchecked",
+] as const satisfies readonly MetricName[];
+
+/** The metrics of one side's messages. */
+interface Counts {
+  readonly messages: MetricName;
+  readonly violations: MetricName;
+  readonly unchecked: MetricName;
+}
+
+const RECEIVED: Counts = {
+  messages: "ws_contract_messages",
+  violations: "ws_contract_violations",
+  unchecked: "ws_contract_unchecked",
+};
+const SENT: Counts = {
+  messages: "ws_contract_sent_messages",
+  violations: "ws_contract_sent_violations",
+  unchecked: "ws_contract_sent_unchecked",
+};
+
 /** At 0.6 ms for a message of 1 KiB (bench/contract-cost.ts), a third of a processor's time for each virtual user. */
 const BUDGET = { now, perSecond: 1_000, burst: 10_000 };
 
@@ -35,19 +64,27 @@ export interface Checks {
   readonly contract: ContractNames;
   /** Of the extension, for its swarms. */
   readonly engine: EngineContract | undefined;
+  readonly metrics: readonly MetricName[];
   readonly breakdowns: Breakdowns;
   readonly limits: Thresholds;
+  /**
+   * Refuses messages that would break the contract, before anything connects.
+   *
+   * @throws {@link SettingsError} naming the first
+   */
+  requireKept(drafts: readonly Draft[]): void;
   figures(seen: readonly string[]): ContractFigures;
   /** Begins a connection. */
   open(record: Record): ConnectionCheck;
 }
 
 /** Checks the messages of one connection. */
-export type ConnectionCheck = (
-  message: Frame,
-  role: MessageRole | undefined,
-  secrets: readonly string[],
-) => void;
+export interface ConnectionCheck {
+  /** Whether sent messages are checked, too. */
+  readonly checksSent: boolean;
+  received(message: Frame, role: MessageRole | undefined, secrets: readonly string[]): void;
+  sent(message: Frame, secrets: readonly string[]): void;
+}
 
 /** A contract that was read, as the virtual users of a process share it. */
 interface Shared {
@@ -61,9 +98,12 @@ interface Shared {
  *
  * @throws {@link SettingsError} describing the problem
  */
-export function checksOf(path: string, extension: Engine): Checks | undefined {
-  if (path === "") return undefined;
-  const { names, text } = sharedContract(path);
+export function checksOf(
+  { CONTRACT, CONTRACT_SENT }: Settings<"CONTRACT" | "CONTRACT_SENT">,
+  extension: Engine,
+): Checks | undefined {
+  if (CONTRACT === "") return undefined;
+  const { names, text } = sharedContract(CONTRACT, CONTRACT_SENT === "auto");
   if (names.hasUnicodeClasses && !extension.Contract)
     throw new SettingsError(
       "CONTRACT: expected patterns without classes of Unicode (\\p{…}) on stock k6, whose JavaScript does not know them, got one; use dist/x on bin/k6",
@@ -77,12 +117,13 @@ export function checksOf(path: string, extension: Engine): Checks | undefined {
  * The contract as k6's first pass over the script has read it. Virtual users load neither the reader nor its parser of
  * YAML, which would be in their memory for the whole run.
  */
-function sharedContract(path: string): Shared {
+function sharedContract(path: string, mayCheckSent: boolean): Shared {
   const shared: readonly unknown[] = new SharedArray(`CONTRACT ${path}`, () => {
-    const contract = readContractFile(path);
-    const { source, hasUnicodeClasses } = contract;
+    const read = readContractFile(path);
+    const contract: Contract = { ...read, checksSent: read.checksSent && mayCheckSent };
+    const { source, hasUnicodeClasses, checksSent } = contract;
     const kinds = contract.kinds.map(({ name, from }) => ({ name, from }));
-    const names: Shared["names"] = { source, hasUnicodeClasses, kinds };
+    const names: Shared["names"] = { source, hasUnicodeClasses, checksSent, kinds };
     return [names, JSON.stringify(contract)] as unknown[];
   });
   return { names: shared[0] as Shared["names"], text: shared[1] as string };
@@ -98,7 +139,30 @@ function readContractFile(path: string): Contract {
 
 const LIMITS: Thresholds = { ws_contract_violations: ["count==0"], ws_contract_messages: ["count>0"] };
 
-const kindsOf = (contract: ContractNames): string[] => [...contract.kinds.map(({ name }) => name), UNKNOWN];
+/** What the metrics of a contract are, and how they are broken down. */
+function metricsOf({ kinds, checksSent }: ContractNames): Pick<Checks, "metrics" | "breakdowns"> {
+  const kind = [...kinds.map(({ name }) => name), UNKNOWN];
+  return {
+    metrics: [...CONTRACT_METRICS, ...(checksSent ? SENT_METRICS : [])],
+    breakdowns: {
+      ws_contract_messages: { kind },
+      ws_contract_violations: { kind },
+      ...(checksSent && { ws_contract_sent_messages: { kind }, ws_contract_sent_violations: { kind } }),
+    },
+  };
+}
+
+/** @param describe how a message would break the contract, a sentence each */
+const requireKeptBy =
+  ({ checksSent }: ContractNames, describe: (message: string) => readonly string[]): Checks["requireKept"] =>
+  (drafts) => {
+    if (!checksSent) return;
+    for (const { path, messages } of drafts)
+      for (const wrong of messages.flatMap(describe))
+        throw new SettingsError(
+          `CONTRACT: expected messages of ours to keep to it, got ${path} of the protocol, which does not (${wrong}). Mend the descriptor or the contract, or leave our messages unchecked (CONTRACT_SENT=none)`,
+        );
+  };
 
 function checksByEngine(
   contract: ContractNames,
@@ -106,14 +170,14 @@ function checksByEngine(
   EngineContract: NonNullable<Engine["Contract"]>,
 ): Checks {
   const engine = orSettingsError(Error, () => new EngineContract(text));
-  const kinds = kindsOf(contract);
   return {
     contract,
     engine,
-    breakdowns: { ws_contract_messages: { kind: kinds }, ws_contract_violations: { kind: kinds } },
+    ...metricsOf(contract),
     limits: LIMITS,
+    requireKept: requireKeptBy(contract, (message) => engine.describe(message)),
     figures: () => engine.figures() as ContractFigures,
-    open: (record) => checkByEngine(engine, record),
+    open: (record) => checkByEngine(engine, contract, record),
   };
 }
 
@@ -125,21 +189,22 @@ function checksByScript(contract: Contract): Checks {
     script.ContractError,
     () => new script.Checker(contract, { mayTrust: __VU > 0, budget: BUDGET }),
   );
-  const kinds = kindsOf(contract);
+  const { metrics, breakdowns } = metricsOf(contract);
   const followed = contract.items.slice(0, MOST_ITEMS_BY_METRICS);
   return {
     contract,
     engine: undefined,
+    metrics,
     breakdowns: {
-      ws_contract_messages: { kind: kinds },
-      ws_contract_violations: { kind: kinds },
+      ...breakdowns,
       ...(followed.length > 0 && { ws_contract_seen: { item: [...followed.keys()].map(String) } }),
     },
     limits: LIMITS,
+    requireKept: requireKeptBy(contract, (message) => describeDraft(script, checker, message)),
     figures: (seen) => ({
       unseen: followed.filter((_, i) => !seen.includes(String(i))).map(({ name }) => name),
     }),
-    open: (record) => checkByScript(script, checker, record, followed.length),
+    open: (record) => checkByScript(script, checker, contract, record, followed.length),
   };
 }
 
@@ -152,58 +217,94 @@ function orSettingsError<T>(kind: abstract new (...given: never[]) => Error, mak
   }
 }
 
-function checkByEngine(engine: EngineContract, record: Record): ConnectionCheck {
+/** How a message of ours would break the contract, a sentence each. */
+function describeDraft(
+  script: typeof CheckerScript,
+  checker: CheckerScript.Checker,
+  message: string,
+): string[] {
+  const checked = checker.look(new script.ContractSession(), message, undefined, "client");
+  if (checked === undefined) return [];
+  const { kind, breaches } = checked;
+  return breaches.filter(({ rule }) => rule !== "wrong_time").map((breach) => describeSent(kind, breach));
+}
+
+function checkByEngine(
+  engine: EngineContract,
+  { checksSent }: ContractNames,
+  record: Record,
+): ConnectionCheck {
   const session = engine.open();
-  return (message, role) => {
-    const said = session.check(message, role ?? "", "server");
+  const check = (message: Frame, role: MessageRole | "", sender: Sender, counts: Counts) => {
+    const said = session.check(message, role, sender);
     if (said === "") return;
     if (said === "-") {
-      record("ws_contract_unchecked", 1);
+      record(counts.unchecked, 1);
       return;
     }
     const [kind = "", ...rules] = said.split(" ");
-    record("ws_contract_messages", 1, { kind });
-    for (const rule of rules) record("ws_contract_violations", 1, { kind, rule });
+    record(counts.messages, 1, { kind });
+    for (const rule of rules) record(counts.violations, 1, { kind, rule });
+  };
+  return {
+    checksSent,
+    received: (message, role) => check(message, role ?? "", "server", RECEIVED),
+    sent: (message) => check(message, "", "client", SENT),
   };
 }
 
 function checkByScript(
   script: typeof CheckerScript,
   checker: CheckerScript.Checker,
+  { checksSent }: ContractNames,
   record: Record,
   followed: number,
 ): ConnectionCheck {
   const session = new script.ContractSession();
   const { seen } = checker.coverage;
   let told = seen.size;
-  return (message, role, secrets) => {
-    const checked = checker.check(session, message, role);
+  const check = (
+    message: Frame,
+    role: MessageRole | undefined,
+    sender: Sender,
+    { messages, violations, unchecked }: Counts,
+    secrets: readonly string[],
+  ) => {
+    const checked = checker.check(session, message, role, sender);
     if (checked === undefined) return;
     if (checked === script.LEFT_OUT) {
-      record("ws_contract_unchecked", 1);
+      record(unchecked, 1);
       return;
     }
     const { kind, breaches } = checked;
-    record("ws_contract_messages", 1, { kind });
-    if (seen.size > told) {
+    record(messages, 1, { kind });
+    if (breaches.length === 0) return;
+    for (const rule of script.rulesOf(checked)) record(violations, 1, { kind, rule });
+    for (const breach of breaches) tell(kind, breach, sender, secrets);
+  };
+  return {
+    checksSent,
+    received(message, role, secrets) {
+      check(message, role, "server", RECEIVED, secrets);
+      if (seen.size === told) return;
       for (const item of [...seen].slice(told))
         if (item < followed) record("ws_contract_seen", 1, { item: String(item) });
       told = seen.size;
-    }
-    if (breaches.length === 0) return;
-    for (const rule of script.rulesOf(checked)) record("ws_contract_violations", 1, { kind, rule });
-    for (const breach of breaches) tell(kind, breach, secrets);
+    },
+    sent: (message, secrets) => check(message, undefined, "client", SENT, secrets),
   };
 }
 
 /** Items already reported, so that each sentence is made once. */
 const told = new Set<string>();
 
-function tell(kind: string, breach: Breach, secrets: readonly string[]): void {
-  const key = `${kind} ${breach.rule} ${breach.schema}`;
+function tell(kind: string, breach: Breach, sender: Sender, secrets: readonly string[]): void {
+  const key = `${sender} ${kind} ${breach.rule} ${breach.schema}`;
   if (told.has(key)) return;
   told.add(key);
-  notice(`contract ${key}`, key, () => describeBreach(kind, breach, secrets), secrets);
+  const describe = () =>
+    sender === "client" ? describeSent(kind, breach) : describeBreach(kind, breach, secrets);
+  notice(`contract ${key}`, key, describe, secrets);
 }
 
 function loadScript<T>(path: string): T {

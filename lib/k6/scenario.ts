@@ -3,7 +3,7 @@ import exec from "k6/execution";
 import * as sockets from "k6/websockets";
 import { decideCheck } from "../check.ts";
 import { COMPRESSION_SETTINGS } from "../compression.ts";
-import { notesOnContract } from "../contract/findings.ts";
+import { isTold, notesOnContract } from "../contract/findings.ts";
 import { notesOnEvents, requireOneWay } from "../event-streams.ts";
 import { formerNotes } from "../former-names.ts";
 import { HTTP_SETTINGS, notesOnHttp } from "../http-version.ts";
@@ -56,7 +56,7 @@ import { redactUrl } from "../url.ts";
 import { NO_TABLE, type Users, usersOf } from "../users.ts";
 import { now } from "./clock.ts";
 import { checkMessages } from "./connection.ts";
-import { type Checks, CONTRACT_METRICS, checksOf } from "./contract.ts";
+import { type Checks, checksOf } from "./contract.ts";
 import { refuseOverrides, strangeNotes } from "./environment.ts";
 import { withEventStream } from "./event-streams.ts";
 import { STREAM_METRICS } from "./event-times.ts";
@@ -90,6 +90,7 @@ const COMMON = [
   "PROTOCOL",
   "PROTOCOL_FILE",
   "CONTRACT",
+  "CONTRACT_SENT",
   "PROFILE",
   "PAYLOAD_BYTES",
   "MESSAGE_BYTES",
@@ -150,7 +151,7 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
     spec.publishers,
   );
   if (settings.SSE_URL !== "") requireOneWay(protocol, __ENV.PROTOCOL_FILE ? "PROTOCOL_FILE" : "PROTOCOL");
-  const checks = checksOf(settings.CONTRACT, extension);
+  const checks = checksOf(settings, extension);
   checkMessages(checks);
   const plan = planOf(settings, protocol, users, checks, login);
   const stock = onStockSockets && spec.extension === undefined && plan.connect === undefined;
@@ -186,6 +187,18 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
   const plain = presentAt(fromUrl(settings.WS_URL));
   const publishersAt = protocol.publisher ? publishersEndpointsOf(settings) : [];
   const publishing = publishersAt.map((at) => presentAt(at, protocol.publisher));
+  if (checks && __VU === 0) {
+    const { token, ...variables } = identityAt(fromUrl(settings.WS_URL))(0, {
+      vu: "1",
+      ...variablesOf(0),
+    }).variables;
+    const known = Object.entries({ ...variables, ...(token && { token }) }).filter(
+      ([name]) => !given.includes(name),
+    );
+    const drafts = { variables: Object.fromEntries(known), payload: "x".repeat(settings.PAYLOAD_BYTES) };
+    for (const spoken of [protocol, ...(protocol.publisher ? [protocol.publisher] : [])])
+      checks.requireKept(spoken.drafts(drafts));
+  }
   const shards = plan.shards ?? Math.min(plan.size, MAX_SHARDS);
   const streamed = /sockets/.test(spec.eventStreams ?? "") && settings.SSE_URL !== "" ? STREAM_METRICS : [];
   const { executors = {}, records = [] } = spec;
@@ -194,7 +207,7 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
     ...(plan.metrics ?? metrics),
     ...streamed,
     ...(login ? LOGIN_METRICS : []),
-    ...(checks ? CONTRACT_METRICS : []),
+    ...(checks?.metrics ?? []),
     ...SHARD_METRICS,
   ];
   const names = [...new Set([...loadNames, ...records])];
@@ -396,7 +409,7 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
             profile && { ...profile, name: profileLabel(spec.profile) },
           ),
           ...(checks ? notesOnContract(checks.contract, metrics, checks.figures(itemsIn(metrics))) : []),
-          ...noticesSoFar().filter((note) => !checks?.engine || !note.startsWith("contract: ")),
+          ...noticesSoFar().filter((note) => !checks?.engine || !isTold(note)),
           ...renamed,
           ...strangeNotes(strange()),
         ],

@@ -1,5 +1,6 @@
 import { type Ms, ms, parseDuration } from "../units.ts";
 import { deliveriesOf, errorId, errorsOf } from "./check.ts";
+import { draftsOf } from "./drafts.ts";
 import { isoTimeMs } from "./iso-time.ts";
 import { Machine } from "./machine.ts";
 import { parsePointer } from "./pointer.ts";
@@ -177,6 +178,7 @@ export function protocolOf(d: Descriptor, compiled: Compiled, columns: readonly 
       require(given, path.variables.filter((name) => variables.includes(name)));
       return path.expand((name) => stringValue(given[name] ?? ""));
     },
+    drafts: (of) => draftsOf(compiled, of),
     connection(init) {
       require(init.variables, variables);
       if (init.authenticate && !compiled.refresh) {

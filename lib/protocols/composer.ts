@@ -112,7 +112,11 @@ export class Composer {
   }
 }
 
-export const frameOf = ({ frame, json }: Written) => (json === undefined ? { frame } : { frame, json });
+export const frameOf = ({ frame, json, messages }: Written) => ({
+  frame,
+  ...(json !== undefined && { json }),
+  ...(messages && { messages }),
+});
 
 function parseValue(json: string): Value {
   const value: unknown = JSON.parse(json);

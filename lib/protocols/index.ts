@@ -14,6 +14,7 @@ export type {
   Captured,
   ConnectionInit,
   Conversation,
+  Draft,
   Effect,
   Protocol,
   Publication,

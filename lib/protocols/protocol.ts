@@ -11,6 +11,8 @@ export interface Send {
   readonly frame: Frame;
   /** The message as JSON, where a codec made the frame of it. */
   readonly json?: string;
+  /** The protocol's messages in it, where a delimiter or a framing stands beside them. */
+  readonly messages?: readonly string[];
   readonly purpose: Purpose;
 }
 
@@ -107,6 +109,20 @@ export interface ConnectionInit {
   readonly captured?: Captured | undefined;
 }
 
+/** What {@link Protocol.drafts} are made from. */
+export interface DraftsOf {
+  readonly variables: Readonly<Record<string, string>>;
+  readonly payload: string;
+}
+
+/** A message that a connection will send. */
+export interface Draft {
+  /** The field of the descriptor: `session[0]`, `probe`. */
+  readonly path: string;
+  /** The protocol's messages in it, without delimiters or framing; of a codec their JSON. */
+  readonly messages: readonly string[];
+}
+
 /** Variables taken from messages, each as its text and as JSON. */
 export type Captured = Readonly<Record<string, { readonly text: string; readonly json: string }>>;
 
@@ -196,6 +212,11 @@ export interface Protocol {
   computePath?(variables: Readonly<Record<string, string>>): string;
   /** What to append to the server's URL, variables percent-encoded; "" when nothing. Throws RangeError on a missing variable. */
   path(variables: Readonly<Record<string, string>>): string;
+  /**
+   * The messages of connections that are known before anything has come. Messages made by functions are left out, and
+   * messages with a variable that has no value here, such as a captured one.
+   */
+  drafts(given: DraftsOf): readonly Draft[];
   /** Starts one connection's conversation. Throws RangeError on a missing variable, or nothing to authenticate with. */
   connection(init: ConnectionInit): Conversation;
 }

@@ -11,6 +11,8 @@ export interface Written {
   readonly message: string;
   /** The JSON of which a codec made it. */
   readonly json?: string;
+  /** The protocol's messages in it, where a delimiter or a framing stands beside them. */
+  readonly messages?: readonly string[];
 }
 
 /**
@@ -22,19 +24,24 @@ export interface Written {
 export function write(text: string, wire: Wire, binary: boolean): Written {
   if (isPlain(wire)) {
     const whole = wire.delimiter === undefined ? text : text + wire.delimiter;
-    return { frame: binary ? encodeUtf8(whole) : whole, message: text };
+    const messages = wire.delimiter === undefined ? {} : { messages: messagesIn(text, wire) };
+    return { frame: binary ? encodeUtf8(whole) : whole, message: text, ...messages };
   }
   try {
     const bytes = wire.codec ? wire.codec.encode(text) : encodeUtf8(text);
     const framed = wire.framing ? wire.framing.wrap(bytes) : bytes;
     const message = wire.codec ? latin1(bytes) : text;
     const frame = binary ? framed : (decodeUtf8(framed) ?? framed);
-    return { frame, message, ...(wire.codec && { json: text }) };
+    return { frame, message, ...(wire.codec ? { json: text } : { messages: [text] }) };
   } catch (error) {
     if (!isCodecError(error)) throw error;
     throw new RangeError(`a message that cannot be written: ${error.message}`);
   }
 }
+
+/** The protocol's messages that a template holds. */
+export const messagesIn = (text: string, { delimiter }: Wire): readonly string[] =>
+  delimiter === undefined ? [text] : text.split(delimiter).filter((one) => one !== "");
 
 /** Writes bytes that a protocol's own code has made: a message of the codec, where there is one, without its framing. */
 export function writeOwn(bytes: Uint8Array, { codec, framing, delimiter = "" }: Wire): Written {

@@ -29,6 +29,8 @@ const counter = (count: number, kind: Record<string, number> = {}) => ({
   },
 });
 
+const own = "; of our own, 12 messages were checked";
+
 const finding = {
   kind: "order",
   rule: "type" as const,
@@ -43,11 +45,14 @@ test("the summary names each way once, the share that was checked, and what neve
   const metrics = {
     ws_contract_messages: counter(75, { order: 75 }),
     ws_contract_unchecked: counter(25),
+    ws_contract_sent_messages: counter(12, { ask: 12 }),
   } as unknown as Summary["metrics"];
-  const unseen = ["order/side=sell", "cancelled/id"];
-  assert.deepEqual(notesOnContract(contract, metrics, { unseen, findings: [finding] }), [
+  const unseen = ["order/side=sell", "cancelled/id", "ask/id"];
+  const sent = [{ ...finding, kind: "ask", count: 1 }];
+  assert.deepEqual(notesOnContract(contract, metrics, { unseen, findings: [finding], sent }), [
     `contract: order /qty: expected integer, got "12" (type), 3 times`,
-    "contract orders.json: 75 messages were checked, 75 % of the received ones: the rest exceeded the bound on checks",
+    "contract, our own message: ask /qty: expected integer, got a text (type), once",
+    `contract orders.json: 75 messages were checked, 75 % of the received ones: the rest exceeded the bound on checks${own}`,
     "contract: kinds that never came: cancelled",
     "contract: fields and values that never came: order/side=sell",
   ]);

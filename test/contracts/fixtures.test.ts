@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { Checker, ContractSession } from "../../lib/contract/checker.ts";
-import type { Breach, Contract, ContractRole } from "../../lib/contract/contract.ts";
+import type { Breach, Contract, ContractRole, Sender } from "../../lib/contract/contract.ts";
 import { loadContract } from "../../lib/contract/load.ts";
 import type { Json } from "../../lib/contract/refs.ts";
 
@@ -16,6 +16,8 @@ interface Fixture {
   readonly sessions: readonly (readonly {
     readonly message: string;
     readonly role?: ContractRole;
+    /** Default: server. */
+    readonly sender?: Sender;
     /** null for a message that needs no schema. */
     readonly kind: string | null;
     readonly breaches?: readonly Breach[];
@@ -37,8 +39,8 @@ for (const { about, file, files, spec, sessions, unseen } of fixtures) {
     const checker = new Checker(contract);
     for (const messages of sessions) {
       const session = new ContractSession();
-      for (const { message, role, kind, breaches = [] } of messages) {
-        const checked = checker.check(session, message, role);
+      for (const { message, role, sender, kind, breaches = [] } of messages) {
+        const checked = checker.check(session, message, role, sender);
         assert.deepEqual(checked, kind === null ? undefined : { kind, breaches }, message);
       }
     }

@@ -69,6 +69,7 @@ function contractOf(suite: Suite, folder: keyof typeof DRAFTS, schema: Json): Co
     items: [],
     isRecursive: false,
     hasUnicodeClasses: false,
+    checksSent: false,
   };
 }
 

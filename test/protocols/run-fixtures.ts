@@ -209,7 +209,9 @@ export function perform(conversation: Conversation, step: Step): readonly Effect
 
 const effectToJson = (effect: Effect): unknown =>
   // The JSON that a codec wrote is told for people alone.
-  effect.kind === "send" ? { ...effect, json: undefined, frame: frameToJson(effect.frame) } : effect;
+  effect.kind === "send"
+    ? { ...effect, json: undefined, messages: undefined, frame: frameToJson(effect.frame) }
+    : effect;
 
 export const frameToJson = (frame: Frame): FrameJson =>
   typeof frame === "string"

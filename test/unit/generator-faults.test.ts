@@ -53,6 +53,15 @@ test("a message too big is said once, not again as the drop that it caused", () 
   );
 });
 
+test("messages of ours that broke the contract leave a run, or a step, incomplete", () => {
+  const metrics = { ...whole, ws_contract_sent_violations: counter(3), ws_contract_violations: counter(9) };
+  const { verdict, reason } = judge({ setupDone: true, metrics, thresholds: broken });
+  assert.equal(verdict, "incomplete");
+  assert.match(reason, /^messages of ours broke the contract \(3 rules in all\): .*CONTRACT_SENT=none/);
+  assert.equal(judgeStep({ size: 10, metrics, thresholds: broken }).verdict, "incomplete");
+  assert.deepEqual(generatorFaultsIn({ ...whole, ws_contract_sent_violations: counter(0) }), []);
+});
+
 test("what the server did is the server's", () => {
   const metrics = {
     ...happened("ws_message_errors", "reason", "bad_utf8"),

@@ -221,6 +221,7 @@ test("each reason of a failed attempt has a meaning and advice, and a report lis
   const terms = meaningsIn({
     ws_connect_failures: { ...count(3), by: { reason: { refused: count(3), dns: count(0) } } },
     ws_connection_drops: { ...count(2), by: { code: { 1006: count(2) }, by: { network: count(2) } } },
+    ws_contract_violations: { ...count(5), by: { kind: { order: count(5) }, rule: { enum: count(5) } } },
   });
   assert.deepEqual(
     terms.map(({ name, count }) => [name, count]),
@@ -228,6 +229,7 @@ test("each reason of a failed attempt has a meaning and advice, and a report lis
       ["reason refused", 3],
       ["code 1006", 2],
       ["by network", 2],
+      ["rule enum", 5],
     ],
   );
   for (const { means, advice } of terms) assert.ok(means.length > 10 && advice.length > 10);

@@ -17,6 +17,10 @@ type Checker struct {
 	candidates []int
 	record     *Record
 	slow       budget
+
+	// Sent checks what this side sends, nil where nobody does. What it finds is not
+	// the server's doing, so it has a record and a bound of its own.
+	Sent *Checker
 }
 
 // NewChecker makes a Checker that notes what it finds in a Record.
@@ -28,10 +32,10 @@ func (c *Contract) NewChecker(r *Record) *Checker {
 // sender is who sent it. The text is JSON only if isText: bytes are not.
 func (k *Checker) Check(s *Session, text []byte, isText bool, role string, sender Sender) {
 	if !isText {
-		k.notJSON("bytes", role)
+		k.notJSON("bytes", role, sender)
 		return
 	}
-	if kind := k.accepted(text, role); kind >= 0 {
+	if kind := k.accepted(text, role, sender); kind >= 0 {
 		k.take(s, kind, sender)
 		return
 	}
@@ -39,20 +43,20 @@ func (k *Checker) Check(s *Session, text []byte, isText bool, role string, sende
 		k.leave(s)
 		return
 	}
-	if message, ok := k.decode(text, role); ok {
+	if message, ok := k.decode(text, role, sender); ok {
 		k.ask(s, message, role, sender)
 	}
 }
 
 // accepted is the kind of a message that its acceptor takes, -1 where the
 // validator is to be asked.
-func (k *Checker) accepted(text []byte, role string) (kind int) {
+func (k *Checker) accepted(text []byte, role string, sender Sender) (kind int) {
 	c := k.contract
 	if len(c.Kinds) > 1 && !k.finder.find(&c.marks, text) {
 		return -1
 	}
 	var certain bool
-	k.candidates, certain = c.marks.candidates(k.candidates, &k.finder, role)
+	k.candidates, certain = c.marks.candidates(k.candidates, &k.finder, role, sender)
 	k.acceptor.seen = k.record.Seen
 	for _, kind := range k.candidates {
 		switch k.acceptor.accept(c.accept[kind], text) {
@@ -74,7 +78,7 @@ func (k *Checker) ask(s *Session, message any, role string, sender Sender) {
 	c := k.contract
 	k.finder.findIn(&c.marks, message)
 	var certain bool
-	k.candidates, certain = c.marks.candidates(k.candidates, &k.finder, role)
+	k.candidates, certain = c.marks.candidates(k.candidates, &k.finder, role, sender)
 	if !certain {
 		for _, kind := range k.candidates {
 			if c.schemas[kind].Validate(message) == nil {
@@ -87,7 +91,7 @@ func (k *Checker) ask(s *Session, message any, role string, sender Sender) {
 			k.count(c.Unknown())
 			k.breach(c.Unknown(), UnknownKind, "a message that a schema describes", c.marks.describe(message))
 			if s != nil {
-				s.begun = true
+				s.begun |= sender.side()
 			}
 			return
 		}
@@ -106,7 +110,7 @@ func (k *Checker) leave(s *Session) {
 }
 
 // decode makes values of a text for the validator.
-func (k *Checker) decode(text []byte, role string) (message any, ok bool) {
+func (k *Checker) decode(text []byte, role string, sender Sender) (message any, ok bool) {
 	if nestsTooDeep(text) {
 		k.count(k.contract.Unknown())
 		k.breach(k.contract.Unknown(), TooDeep, "a message of at most 1000 levels", "a deeper one")
@@ -116,7 +120,7 @@ func (k *Checker) decode(text []byte, role string) (message any, ok bool) {
 		return message, true
 	}
 	if !jsontext.Valid(text) {
-		k.notJSON(string(text[:min(len(text), 8*longest)]), role)
+		k.notJSON(string(text[:min(len(text), 8*longest)]), role, sender)
 		return nil, false
 	}
 	numbers := json.NewDecoder(bytes.NewReader(text)) // some of them are out of a float64's range
@@ -148,15 +152,15 @@ func (k *Checker) take(s *Session, kind int, sender Sender) {
 	if c.ordered == nil || s == nil || s.isLost {
 		return
 	}
-	if expected, found := c.ordered[kind].take(s); expected != "" {
+	if expected, found := c.ordered[kind].take(s, sender.side()); expected != "" {
 		k.breach(kind, WrongTime, expected, found)
 	}
 }
 
-// notJSON handles a text that is not JSON. One that a descriptor knows needs no schema: a schema
-// could not describe it.
-func (k *Checker) notJSON(text, role string) {
-	if role != "" {
+// notJSON handles a text that is not JSON. One that a descriptor knows, or sends, needs no schema: a
+// schema could not describe it.
+func (k *Checker) notJSON(text, role string, sender Sender) {
+	if role != "" || sender == Client {
 		return
 	}
 	k.count(k.contract.Unknown())

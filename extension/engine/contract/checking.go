@@ -6,20 +6,38 @@ import "xk6-realtime/engine/tally"
 // engine.
 type Checking struct {
 	Contract *Contract
-	loops    []*Checker
-	records  []tally.Pair[Record]
-	window   *Record
+	received *direction
+	sent     *direction // nil where nobody checks what is sent
+}
+
+// direction checks the messages of one side.
+type direction struct {
+	loops   []*Checker
+	records []tally.Pair[Record]
+	window  *Record
 }
 
 // NewChecking is for so many loops.
 func (c *Contract) NewChecking(loops int) *Checking {
-	k := &Checking{Contract: c, window: c.NewRecord()}
-	for range loops {
-		records := tally.NewPair(c.NewRecord)
-		k.records = append(k.records, records)
-		k.loops = append(k.loops, c.NewChecker(records.Now))
+	k := &Checking{Contract: c, received: c.newDirection(loops)}
+	if !c.ChecksSent {
+		return k
+	}
+	k.sent = c.newDirection(loops)
+	for i, of := range k.received.loops {
+		of.Sent = k.sent.loops[i]
 	}
 	return k
+}
+
+func (c *Contract) newDirection(loops int) *direction {
+	d := &direction{window: c.NewRecord()}
+	for range loops {
+		records := tally.NewPair(c.NewRecord)
+		d.records = append(d.records, records)
+		d.loops = append(d.loops, c.NewChecker(records.Now))
+	}
+	return d
 }
 
 // Loop is the Checker of a loop, nil where nothing is checked.
@@ -27,20 +45,29 @@ func (k *Checking) Loop(i int) *Checker {
 	if k == nil {
 		return nil
 	}
-	return k.loops[i]
+	return k.received.loops[i]
 }
 
-// Snapshot takes the counts since the last one. It is good until the next. on calls a function on
-// the goroutine of a loop, or anywhere once that has ended, and waits for it.
-func (k *Checking) Snapshot(on func(loop int, take func())) *Record {
-	k.window.reset()
-	for i := range k.loops {
+// Snapshot takes the counts since the last one: of received messages, and of sent ones, nil where
+// nobody checks those. They are good until the next. on calls a function on the goroutine of a loop, or
+// anywhere once that has ended, and waits for it.
+func (k *Checking) Snapshot(on func(loop int, take func())) (received, sent *Record) {
+	received = k.received.snapshot(on)
+	if k.sent != nil {
+		sent = k.sent.snapshot(on)
+	}
+	return received, sent
+}
+
+func (d *direction) snapshot(on func(loop int, take func())) *Record {
+	d.window.reset()
+	for i := range d.loops {
 		var written *Record
 		on(i, func() {
-			written = k.records[i].Swap()
-			k.loops[i].record = k.records[i].Now
+			written = d.records[i].Swap()
+			d.loops[i].record = d.records[i].Now
 		})
-		written.MoveTo(k.window)
+		written.MoveTo(d.window)
 	}
-	return k.window
+	return d.window
 }

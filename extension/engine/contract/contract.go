@@ -18,6 +18,8 @@ type Spec struct {
 	Documents map[string]any `json:"documents"`
 	Kinds     []Kind         `json:"kinds"`
 	Items     []Item         `json:"items"`
+	// ChecksSent says that what this side sends is checked, too.
+	ChecksSent bool `json:"checksSent"`
 }
 
 // Kind is one kind of message.
@@ -57,8 +59,9 @@ type Item struct {
 
 // Contract is a Spec, compiled for all connections of a process.
 type Contract struct {
-	Kinds []Kind
-	Items []Item
+	Kinds      []Kind
+	Items      []Item
+	ChecksSent bool
 
 	documents map[string]any
 	schemas   []*jsonschema.Schema
@@ -123,7 +126,7 @@ func Compile(spec *Spec) (*Contract, error) {
 		}
 	}
 	c := &Contract{
-		Kinds: spec.Kinds, Items: spec.Items, documents: spec.Documents,
+		Kinds: spec.Kinds, Items: spec.Items, ChecksSent: spec.ChecksSent, documents: spec.Documents,
 		items: map[string]int{}, nodes: map[*jsonschema.Schema]*node{},
 	}
 	for i, item := range spec.Items {

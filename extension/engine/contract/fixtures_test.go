@@ -20,6 +20,7 @@ type fixture struct {
 type fixtureMessage struct {
 	Message  string
 	Role     string
+	Sender   Sender
 	Kind     *string
 	Breaches []fixtureBreach
 }
@@ -48,9 +49,17 @@ func TestFixtures(t *testing.T) {
 			seen := c.NewRecord()
 			for _, messages := range f.Sessions {
 				record := c.NewRecord()
+				sent := c.NewRecord()
 				k, s := c.NewChecker(record), &Session{}
+				k.Sent = c.NewChecker(sent)
 				for _, m := range messages {
-					k.slow = budget{} // what takes long on a busy machine is checked all the same
+					k.slow, k.Sent.slow = budget{}, budget{} // what takes long on a busy machine is checked all the same
+					if m.Sender == Client {
+						k.Sent.Check(s, []byte(m.Message), true, m.Role, Client)
+						checkFound(t, c, sent, m)
+						sent.reset()
+						continue
+					}
 					k.Check(s, []byte(m.Message), true, m.Role, Server)
 					checkFound(t, c, record, m)
 					record.MoveTo(seen)

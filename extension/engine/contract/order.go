@@ -11,14 +11,31 @@ type ordering struct {
 	after uint64 // one of these must have come, 0 for any time
 	first bool
 	once  bool
-	// later says that another kind must be the first.
-	later bool
+	later side // another kind of these senders must be the first
+}
+
+// side is one sender, or both.
+type side uint8
+
+const (
+	fromServer side = 1 << iota
+	fromClient
+)
+
+func (s Sender) side() side {
+	switch s {
+	case Client:
+		return fromClient
+	case Both:
+		return fromServer | fromClient
+	}
+	return fromServer
 }
 
 // Session is what is kept of one connection.
 type Session struct {
 	had    uint64
-	begun  bool
+	begun  side // who has sent anything
 	isLost bool // a message was left out, whose kind is not known
 }
 
@@ -37,10 +54,17 @@ func orderings(kinds []Kind) ([]ordering, error) {
 		}
 		return all[i].bit
 	}
-	hasFirst := slices.ContainsFunc(kinds, func(k Kind) bool { return k.First })
+	var first side // those of whom one kind must be the first
+	for _, kind := range kinds {
+		if kind.First {
+			first |= kind.From.side()
+		}
+	}
 	for i, kind := range kinds {
 		all[i].first, all[i].once = kind.First, kind.Once
-		all[i].later = hasFirst && !kind.First
+		if !kind.First {
+			all[i].later = first
+		}
 		if kind.Once {
 			bit(i)
 		}
@@ -60,11 +84,11 @@ func orderings(kinds []Kind) ([]ordering, error) {
 
 // take notes that a message of a kind came, and tells why it may not have come
 // now, in words; empty where it may.
-func (o *ordering) take(s *Session) (expected, found string) {
+func (o *ordering) take(s *Session, by side) (expected, found string) {
 	switch {
-	case o.first && s.begun:
+	case o.first && s.begun&by != 0:
 		expected, found = "to be the first message", "one that came before it"
-	case o.later && !s.begun:
+	case o.later&by != 0 && s.begun&by == 0:
 		expected, found = "another kind to be the first message", "this one"
 	case o.once && s.had&o.bit != 0:
 		expected, found = "to come once", "another"
@@ -72,6 +96,6 @@ func (o *ordering) take(s *Session) (expected, found string) {
 		expected, found = "a message of another kind before it", "none"
 	}
 	s.had |= o.bit
-	s.begun = true
+	s.begun |= by
 	return expected, found
 }

@@ -18,6 +18,7 @@ type recogniser struct {
 }
 
 type kindMarks struct {
+	from  side
 	role  string
 	marks []kindMark
 }
@@ -31,7 +32,7 @@ func newRecogniser(kinds []Kind) recogniser {
 	var r recogniser
 	known := map[string]int{}
 	for _, kind := range kinds {
-		of := kindMarks{role: kind.Role}
+		of := kindMarks{from: kind.From.side(), role: kind.Role}
 		for _, mark := range kind.Marks {
 			place, ok := known[mark.At]
 			if !ok {
@@ -222,8 +223,8 @@ func (r *recogniser) describe(message any) string {
 type nothing struct{}
 
 // candidates are the kinds that a message may be of, in dst; certain where its
-// marks tell.
-func (r *recogniser) candidates(dst []int, f *finder, role string) (kinds []int, certain bool) {
+// marks tell. Kinds of its sender come before others.
+func (r *recogniser) candidates(dst []int, f *finder, role string, sender Sender) (kinds []int, certain bool) {
 	dst = dst[:0]
 	if len(r.kinds) == 1 {
 		return append(dst, 0), true
@@ -234,14 +235,33 @@ func (r *recogniser) candidates(dst []int, f *finder, role string) (kinds []int,
 		}
 	}
 	if len(dst) > 0 {
+		dst = r.ofSender(dst, sender.side())
 		return dst, len(dst) == 1
 	}
-	for i := range r.kinds {
-		if k := &r.kinds[i]; k.role == "" && len(k.marks) == 0 {
-			dst = append(dst, i)
+	for _, isOwn := range [...]bool{true, false} {
+		for i := range r.kinds {
+			if k := &r.kinds[i]; k.role == "" && len(k.marks) == 0 && (k.from&sender.side() != 0) == isOwn {
+				dst = append(dst, i)
+			}
 		}
 	}
 	return dst, false
+}
+
+// ofSender leaves of several kinds the sender's, all where it sends none of
+// them.
+func (r *recogniser) ofSender(kinds []int, by side) []int {
+	own := 0
+	for _, kind := range kinds {
+		if r.kinds[kind].from&by != 0 {
+			kinds[own] = kind
+			own++
+		}
+	}
+	if own == 0 {
+		return kinds
+	}
+	return kinds[:own]
 }
 
 // isMarked tells whether the messages of a kind have something that tells it.

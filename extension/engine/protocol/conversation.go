@@ -41,6 +41,9 @@ type Interpreter struct {
 	number       [24]byte
 	own          locals // of an answer
 	checker      *contract.Checker
+	taking       bool   // a message that is not checked yet
+	answers      []byte // what it has this side send, one after another
+	answerEnds   []int
 	answered     bool // the message that is read, which may be something else, too
 }
 
@@ -65,7 +68,8 @@ func (p *Protocol) NewInterpreter(replyTimeout time.Duration, unix func(clock.Ti
 	return in
 }
 
-// CheckBy has every message that comes checked; nil for none.
+// CheckBy has every message that comes checked, and every one that is sent where
+// the Checker has another for that; nil for none.
 func (in *Interpreter) CheckBy(checker *contract.Checker) { in.checker = checker }
 
 // Protocol is what it interprets.
@@ -272,6 +276,7 @@ func (c *Conversation) Probe(e Events, id, payload []byte, due clock.Time) error
 		c.ledger = &ledger{turns: p.turns}
 	}
 	c.ledger.add(locals.id, due, due.Add(c.in.replyTimeout), message)
+	c.checkSent(p.probe)
 	e.Send(frame, p.probe.binary, ForProbe)
 	return nil
 }

@@ -55,12 +55,18 @@ const mostMessages = 65_536
 
 // take takes the protocol's message that the reader has.
 func (c *Conversation) take(e Events, at clock.Time) {
+	in := c.in
+	in.taking = true
 	role := c.takeAs(e, at)
 	if role == "" {
 		c.unknown(e)
 	}
-	if r := &c.in.reader; c.in.checker != nil && r.isText {
-		c.in.checker.Check(&c.needRare().contract, r.text, true, role, contract.Server)
+	in.taking = false
+	if r := &in.reader; in.checker != nil && r.isText {
+		in.checker.Check(&c.needRare().contract, r.text, true, role, contract.Server)
+	}
+	if len(in.answerEnds) > 0 {
+		c.checkAnswers()
 	}
 }
 

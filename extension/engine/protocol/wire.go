@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"xk6-realtime/engine/clock"
+	"xk6-realtime/engine/contract"
 	"xk6-realtime/engine/protocol/codec"
 	"xk6-realtime/engine/protocol/jsontext"
 )
@@ -255,8 +256,42 @@ func (c *Conversation) send(e Events, t *template, at clock.Time, l *locals, why
 	if err != nil {
 		return err
 	}
+	c.checkSent(t)
 	e.Send(frame, t.binary, why)
 	return nil
+}
+
+// checkSent checks the message that was just written: each, where a delimiter
+// parts several. An answer to a message is checked after the message.
+func (c *Conversation) checkSent(t *template) {
+	in := c.in
+	if in.checker == nil || in.checker.Sent == nil {
+		return
+	}
+	for rest, more := in.out, true; more; {
+		one := rest
+		if more = len(t.wire.delimiter) > 0; more {
+			one, rest, more = bytes.Cut(rest, t.wire.delimiter)
+		}
+		switch {
+		case len(one) == 0:
+		case in.taking:
+			in.answers = append(in.answers, one...)
+			in.answerEnds = append(in.answerEnds, len(in.answers))
+		default:
+			in.checker.Sent.Check(&c.needRare().contract, one, true, "", contract.Client)
+		}
+	}
+}
+
+// checkAnswers checks the answers to the message at hand.
+func (c *Conversation) checkAnswers() {
+	in, from := c.in, 0
+	for _, end := range in.answerEnds {
+		in.checker.Sent.Check(&c.needRare().contract, in.answers[from:end], true, "", contract.Client)
+		from = end
+	}
+	in.answers, in.answerEnds = in.answers[:0], in.answerEnds[:0]
 }
 
 // sendOrTell is send for what nobody waits for.
