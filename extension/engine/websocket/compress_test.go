@@ -74,6 +74,38 @@ func TestWhatMayStandBetweenCompressedMessages(t *testing.T) {
 	}
 }
 
+// A short message gains nothing by compression until an earlier one says the same.
+func TestLaterMessagesGainByAShortFirstOne(t *testing.T) {
+	message := []byte(`{"t":"echo","n":17}`)
+	for _, row := range []struct {
+		agreed *deflate.Params
+		gains  bool
+	}{
+		{bothTakeOver, true},
+		{&deflate.Params{ServerBits: 15, ClientBits: 15}, false},
+	} {
+		sh := shared()
+		client, server := agreed(sh, row.agreed)
+		first := bytes.Clone(sh.Message(server, wire.Text, message))
+		second := bytes.Clone(sh.Message(server, wire.Text, message))
+		if got := len(second) <= len(message)/2; got != row.gains {
+			t.Errorf("%+v: frames of %d and %d bytes for a message of %d", row.agreed, len(first), len(second), len(message))
+		}
+		if first[0]&0x40 != 0 != row.gains {
+			t.Errorf("%+v: the first frame begins with %#x", row.agreed, first[0])
+		}
+		got := read(client, &paperLink{}, sh, append(first, second...), wire.Arrival{})
+		if len(got) != 2 {
+			t.Fatalf("%+v: %d messages came, want 2", row.agreed, len(got))
+		}
+		for i, m := range got {
+			if !bytes.Equal(m.Data, message) {
+				t.Errorf("message %d: got %q", i, m.Data)
+			}
+		}
+	}
+}
+
 func TestBreachesOfCompression(t *testing.T) {
 	for _, row := range []struct {
 		sentence string
