@@ -58,7 +58,7 @@ func (sh *Shared) inflate(s *Socket, f frame.Message) ([]byte, error) {
 
 // compressed is a message's payload as it is to be sent, and its opcode then.
 // One that compression does not make smaller stays as it is (RFC 7692 section 6).
-// Where later ones may refer to it, it is compressed all the same. A first short
+// If later ones may refer to it, it is compressed all the same. A first short
 // message is never smaller by itself, and equal ones after it gain by it.
 func (sh *Shared) compressed(s *Socket, op frame.Opcode, payload []byte) (frame.Opcode, []byte) {
 	b, err := sh.deflater.Deflate(payload, s.rest.outBits(s.server), &s.rest.out)
