@@ -55,3 +55,21 @@ export function notesOnConnecting(metrics: Metrics, wanted?: number): string[] {
   const attempts = counted(failed, "attempt that failed", "attempts that failed");
   return [`${onlyOf(opened, failed, wanted)}: ws_connect_latency_ms leaves out ${attempts}`];
 }
+
+/**
+ * Who may have ended connections that went by a proxy: of an end without a Close frame nothing tells whether the proxy
+ * or the server behind it made it.
+ *
+ * @param proxies the proxies, in words
+ */
+export function notesOnProxies(metrics: Metrics, proxies: readonly string[] = []): string[] {
+  const failures = metrics.ws_connect_failures?.by?.reason;
+  const ended =
+    countOf(metrics.ws_connection_drops?.by?.by?.network) +
+    countOf(failures?.reset) +
+    countOf(failures?.closed);
+  if (proxies.length === 0 || ended === 0) return [];
+  return [
+    `connections went through the proxy ${proxies.join(", ")}; ${ended} ended without a Close frame: the proxy or the server ended ${ended === 1 ? "it" : "them"}`,
+  ];
+}

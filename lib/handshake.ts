@@ -3,7 +3,7 @@ import * as v from "valibot";
 import { headerName, statuses } from "./forms.ts";
 import builtIn from "./handshake-cases.json" with { type: "json" };
 import { linesOf } from "./issues.ts";
-import type { Outcome } from "./reasons.ts";
+import { type ConnectReason, connectReason, isProxyReason, type Outcome } from "./reasons.ts";
 import { SettingsError } from "./settings.ts";
 import streamCases from "./stream-cases.json" with { type: "json" };
 import type { Thresholds } from "./summary/summarize.ts";
@@ -194,12 +194,36 @@ export function padded(url: string, bytes = 0): string {
 const NOT_TRIED = 0;
 export const NO_ANSWER = -1;
 /** k6's HTTP client agreed with the server on HTTP/2: nothing was asked. */
-export const NOT_ASKED = -2;
+const NOT_ASKED = -2;
+/** A proxy refused, or ended the request, or the server behind it did: it is not known what the server answers. */
+const PROXY_FAILED = -3;
 
 /** What came of a request: an HTTP answer, or how it ended without one. */
 export type HandshakeAnswer =
   | { readonly status: number; readonly headers: Readonly<Record<string, string>> }
   | { readonly status: typeof NO_ANSWER; readonly ended: "unanswered" | "cut" };
+
+/** A request that does not show what the server answers, and why. */
+export interface Unanswered {
+  readonly status: typeof NOT_ASKED | typeof PROXY_FAILED;
+  readonly reason: ConnectReason;
+}
+
+/** What k6's HTTP client could not ask, since it took HTTP/2. */
+export const TOOK_HTTP2: Unanswered = { status: NOT_ASKED, reason: "http2" };
+
+/**
+ * What a request without an HTTP answer comes to.
+ *
+ * @param error the words of k6's (Go's) error; those of its HTTP client begin with method and URL
+ * @param isProxied whether the request was to go by a proxy
+ */
+export function withoutAnswer(error: string, isProxied: boolean): HandshakeAnswer | Unanswered {
+  const words = error.replace(/^(GoError: )?(Get "[^"]*": )?/, "");
+  const reason = connectReason(words, isProxied);
+  if (isProxyReason(reason)) return { status: PROXY_FAILED, reason };
+  return { status: NO_ANSWER, ended: /timeout|deadline/i.test(words) ? "unanswered" : "cut" };
+}
 
 /** What a request at the boundary comes to, what is right first. */
 const HANDSHAKE_OUTCOMES = [
@@ -260,5 +284,6 @@ function describeGot(figures: Summary["metrics"][string] | undefined): string {
   if (status === NOT_TRIED) return "nothing: not tried, since the run ended first";
   if (status === NOT_ASKED)
     return "nothing: not tried, since k6 took HTTP/2 (GODEBUG=http2client=0 has it take HTTP/1.1)";
+  if (status === PROXY_FAILED) return "nothing from the server: the proxy, or the way to it, is the reason";
   return status === NO_ANSWER ? "no HTTP answer" : String(status);
 }

@@ -125,7 +125,7 @@ export const METRICS = {
     "A drop to the last of the messages that were published until the client was whole again.",
   ),
   ws_handshake_status: gauge(
-    "The HTTP status that answered a handshake case, by case. -1: no answer, -2: k6 took HTTP/2 and could not ask, 0: not tried.",
+    "The HTTP status that answered a handshake case, by case. -1: no answer, -2: k6 took HTTP/2 and could not ask, -3: a proxy ended the request, 0: not tried.",
   ),
   ws_gap_messages: counter("Messages published while a subscriber was cut off, by their fate.", {
     fate: GAP_FATES,

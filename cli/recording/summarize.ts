@@ -1,6 +1,6 @@
 /** The summary of a run from its recordings: the same form and verdict as a scenario's own, over all instances. */
 import { basename } from "node:path";
-import { notesOnConnecting, notesOnSilence } from "../../lib/connecting.ts";
+import { notesOnConnecting, notesOnProxies, notesOnSilence } from "../../lib/connecting.ts";
 import { METRICS, type MetricName, type MetricSpec } from "../../lib/metrics.ts";
 import { limitsOn, PROFILES, type Profile, type ProfileName, together } from "../../lib/profile.ts";
 import { notesOnScope } from "../../lib/scope.ts";
@@ -71,6 +71,7 @@ export function summarizeRun(run: Run, profile?: Profile): Summary {
     notes: [
       ...notesOnConnecting(metrics, tested?.connections),
       ...notesOnSilence(metrics),
+      ...notesOnProxies(metrics, tested?.proxies),
       ...notesOf({ scenario, metrics, ...(steps && { steps }) }, run.instances.length),
       ...(tested ? notesOnScope(scenario, declaredBy(run), limits, profileOf(tested, profile)) : []),
     ],

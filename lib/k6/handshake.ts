@@ -11,16 +11,18 @@ import {
   handshakeOutcome,
   isRaw,
   lacking,
-  NO_ANSWER,
-  NOT_ASKED,
   type Opening,
   padded,
   parseCases,
   STREAM_CASES,
+  TOOK_HTTP2,
+  type Unanswered,
   withHeaders,
+  withoutAnswer,
   withPath,
 } from "../handshake.ts";
 import { FIRST_ROOM, type Identity, type IdentitySettings, identities } from "../identity.ts";
+import { proxyFor } from "../proxy.ts";
 import { requireNoForwarding } from "../route.ts";
 import { type SettingName, type Settings, SettingsError } from "../settings.ts";
 import { type Ms, ms } from "../units.ts";
@@ -112,16 +114,15 @@ export function handshake<N extends SettingName>(spec: HandshakeSpec<N>) {
                     room: FIRST_ROOM,
                   });
             const answer = (isStream ? askForStream : ask)(one, given, CONNECT_TIMEOUT);
-            if (answer === undefined) {
-              record("ws_connect_failures", 1, { reason: "http2" });
-              record("ws_handshake_status", NOT_ASKED, { case: one.name });
+            record("ws_handshake_status", answer.status, { case: one.name });
+            if ("reason" in answer) {
+              record("ws_connect_failures", 1, { reason: answer.reason });
               continue;
             }
             const outcome = handshakeOutcome(one, answer, opening);
-            record("ws_handshake_status", answer.status, { case: one.name });
             record("ws_outcomes", 1, { case: one.name, outcome });
             if (outcome !== "as_specified") {
-              const got = answer.status === NO_ANSWER ? "no HTTP answer" : answer.status;
+              const got = "ended" in answer ? "no HTTP answer" : answer.status;
               console.error(`${one.name}: expected ${describeExpected(one)}, got ${got} (${outcome})`);
             }
           }
@@ -135,7 +136,7 @@ const urlOf = ({ path, urlBytes }: HandshakeCase, { url }: Identity): string =>
   padded(withPath(url, path), urlBytes);
 
 /** By the extension: k6's HTTP client gives no answer before its body has ended. */
-function askForStream(one: HandshakeCase, identity: Identity, timeout: Ms): HandshakeAnswer {
+function askForStream(one: HandshakeCase, identity: Identity, timeout: Ms): HandshakeAnswer | Unanswered {
   const { answerTo } = sockets as unknown as Helper;
   const headers = { Accept: "text/event-stream", "Cache-Control": "no-cache", ...identity.headers };
   const {
@@ -143,40 +144,50 @@ function askForStream(one: HandshakeCase, identity: Identity, timeout: Ms): Hand
     headers: answered,
     error,
   } = answerTo(urlOf(one, identity), withHeaders(headers, one), timeout);
-  return status > 0 ? { status, headers: answered } : { status: NO_ANSWER, ended: endOf(error) };
+  return status > 0 ? { status, headers: answered } : withoutAnswer(error, isProxied(identity));
 }
 
-/**
- * With k6's WebSocket client where it can make the request: it alone shows the headers of a 101. Undefined where k6's
- * HTTP client could not ask.
- */
-function ask(one: HandshakeCase, identity: Identity, timeout: Ms): HandshakeAnswer | undefined {
+/** With k6's WebSocket client where it can make the request: it alone shows the headers of a 101. */
+function ask(one: HandshakeCase, identity: Identity, timeout: Ms): HandshakeAnswer | Unanswered {
   const url = urlOf(one, identity);
   const asked = identity.subprotocols.join(", ");
   const headers = { ...identity.headers, ...(asked !== "" && { "Sec-WebSocket-Protocol": asked }) };
   const wantsHeaders = one.expect.status.includes(101) && !isRaw(one.headers);
-  if (wantsHeaders) return upgrade(url, withHeaders(headers, one));
+  const isByProxy = isProxied(identity);
+  if (wantsHeaders) return upgrade(url, withHeaders(headers, one), isByProxy);
   const handshake = {
     Upgrade: "websocket",
     Connection: "Upgrade",
     "Sec-WebSocket-Version": "13",
     "Sec-WebSocket-Key": "bG9hZC10ZXN0LW5vbmNlIQ==", // any 16 bytes
   };
-  return request(url.replace(/^ws/, "http"), withHeaders({ ...handshake, ...headers }, one), timeout);
+  const all = withHeaders({ ...handshake, ...headers }, one);
+  return request(url.replace(/^ws/, "http"), all, timeout, isByProxy);
 }
 
-function upgrade(url: string, headers: Record<string, string>): HandshakeAnswer {
+const isProxied = ({ url }: Identity): boolean => proxyFor(url, __ENV) !== undefined;
+
+function upgrade(
+  url: string,
+  headers: Record<string, string>,
+  isByProxy: boolean,
+): HandshakeAnswer | Unanswered {
   const params = { headers, jar: new http.CookieJar() };
   const { status, headers: answered, error } = ws.connect(url, params, (socket) => socket.close());
   if (status) return { status, headers: answered };
-  return { status: NO_ANSWER, ended: endOf(String(error)) };
+  return withoutAnswer(String(error), isByProxy);
 }
 
 /**
  * A request that no WebSocket library would make. k6's HTTP client throws on a 101, which tells that the server took
  * it. Its errors are not shown: they hold the URL, in which a token may travel.
  */
-function request(url: string, headers: Record<string, string>, timeout: Ms): HandshakeAnswer | undefined {
+function request(
+  url: string,
+  headers: Record<string, string>,
+  timeout: Ms,
+  isByProxy: boolean,
+): HandshakeAnswer | Unanswered {
   const params: RefinedParams<"none"> & { throw: boolean } = {
     headers,
     jar: new http.CookieJar(),
@@ -192,10 +203,6 @@ function request(url: string, headers: Record<string, string>, timeout: Ms): Han
   } catch (error) {
     const said = String(error);
     if (/response status: 101/.test(said)) return { status: 101, headers: {} };
-    if (/http2: invalid/.test(said)) return undefined;
-    return { status: NO_ANSWER, ended: endOf(said) };
+    return /http2: invalid/.test(said) ? TOOK_HTTP2 : withoutAnswer(said, isByProxy);
   }
 }
-
-const endOf = (error: string): "unanswered" | "cut" =>
-  /timeout|deadline/i.test(error) ? "unanswered" : "cut";

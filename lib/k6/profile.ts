@@ -14,6 +14,8 @@ export function profileFor(own: ProfileName | undefined): Profile | undefined {
   );
 }
 
-/** The profile's name; of one given as a path, its file's without the extension. */
-export const profileLabel = (own = "none"): string =>
-  (__ENV.PROFILE || own).replace(/^.*[/\\]/, "").replace(/\.json$/, "");
+/** The profile's name, as people read it; of one given as a path, its file's. */
+export const profileName = (own = "none"): string => (__ENV.PROFILE || own).replace(/^.*[/\\]/, "");
+
+/** The profile's name as a tag, which joins the runs that are compared: without the file's extension. */
+export const profileLabel = (own?: string): string => profileName(own).replace(/\.json$/, "");

@@ -67,7 +67,7 @@ import { networkOptions } from "./network-options.ts";
 import { hideInNotices, noticesSoFar } from "./notices.ts";
 import { optionsOf } from "./options.ts";
 import type { Plan, Shard, StepsPlan } from "./plan.ts";
-import { profileFor, profileLabel } from "./profile.ts";
+import { profileFor, profileLabel, profileName } from "./profile.ts";
 import { protocolFor } from "./protocol.ts";
 import { recorder } from "./recorder.ts";
 import { handOver } from "./result.ts";
@@ -243,11 +243,13 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
   const stats = trendStats(limits);
   const besides = Object.keys(executors).join(", ");
   const load = besides === "" ? plan.load : `${plan.load}; beside them ${besides}`;
+  const proxies = proxiesOf(reached, __ENV);
   const tested: Tested = {
     urls: testedUrls(endpoints),
     ...(PUBLISH_URL.length > 0 && { publishUrls: testedUrls(PUBLISH_URL) }),
+    ...(proxies.length > 0 && { proxies }),
     protocol: protocol.descriptor.name,
-    profile: profile ? profileLabel(spec.profile) : null,
+    profile: profile ? profileName(spec.profile) : null,
     load,
     connections: plan.connections ?? plan.size,
     replyTimeoutMs: settings.REPLY_TIMEOUT,
@@ -304,7 +306,6 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
       console.log(
         `${spec.name}: ${load}, against ${endpoints.map(redactUrl).join(", ")}${publishersThere && `, publishers at ${publishersThere}`}`,
       );
-      const proxies = proxiesOf(reached, __ENV);
       if (proxies.length > 0) console.log(`connections go by ${proxies.join(", ")}`);
       const idle = unread(read, __ENV);
       for (const name of secretsInQuotes(read, __ENV))
@@ -406,7 +407,7 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
             spec.name,
             names,
             limits,
-            profile && { ...profile, name: profileLabel(spec.profile) },
+            profile && { ...profile, name: profileName(spec.profile) },
           ),
           ...(checks ? notesOnContract(checks.contract, metrics, checks.figures(itemsIn(metrics))) : []),
           ...noticesSoFar().filter((note) => !checks?.engine || !isTold(note)),

@@ -231,10 +231,12 @@ class Places {
   }
 
   #step(step: CompiledStep, path: string): CompiledStep {
+    const awaits = step.awaits && this.#condition(step.awaits, `${path}.await`);
     return {
       ...step,
       message: step.message && this.#outgoing(step.message, `${path}.send`),
-      awaits: step.awaits && this.#condition(step.awaits, `${path}.await`),
+      awaits,
+      awaited: awaits?.test ? "message that its function takes" : step.awaited,
       captures: this.#captures(step.captures, path),
     };
   }

@@ -1,4 +1,5 @@
 import { type Ms, ms, parseDuration } from "../units.ts";
+import { describeAwaited } from "./awaited.ts";
 import { deliveriesOf, errorId, errorsOf } from "./check.ts";
 import { draftsOf } from "./drafts.ts";
 import { isoTimeMs } from "./iso-time.ts";
@@ -86,6 +87,8 @@ export interface CompiledStep {
   readonly wire: Wire | undefined;
   readonly message: Outgoing | undefined;
   readonly awaits: Condition | undefined;
+  /** What it awaits, in words. */
+  readonly awaited: string;
   readonly captures: readonly Capture[];
   readonly within: Ms;
   readonly purpose: "session" | "refresh" | "resume";
@@ -265,6 +268,7 @@ function compileStep(
     wire,
     message,
     awaits,
+    awaited: describeAwaited(step.await ?? {}),
     captures: awaits ? capturesOf(step.capture, awaits) : [],
     within: step.within === undefined ? DEFAULT_WITHIN : parseDuration(step.within)!,
     purpose,

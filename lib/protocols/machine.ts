@@ -298,8 +298,8 @@ export class Machine implements Conversation {
   /** What time alone brings about, before anything else that happens at `at`. */
   #elapse(at: Ms, effects: Effect[]): void {
     if (this.#state === "session" && this.#stepDeadline !== undefined && this.#stepDeadline <= at) {
-      const { within } = this.#steps[this.#step]!;
-      this.#failSession("timeout", `the awaited message did not come within ${within} ms`, effects);
+      const { awaited, within } = this.#steps[this.#step]!;
+      this.#failSession("timeout", `no ${awaited} came within ${within} ms`, effects);
     }
     for (const probe of this.#ledger.expire(at)) this.#endReplies("timeout", probe, effects);
   }

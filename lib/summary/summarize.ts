@@ -1,5 +1,5 @@
 import type { Distribution } from "k6/x/realtime";
-import { notesOnConnecting, notesOnSilence } from "../connecting.ts";
+import { notesOnConnecting, notesOnProxies, notesOnSilence } from "../connecting.ts";
 import { METRICS, type MetricName, type MetricSpec, type OwnMetrics, specOf } from "../metrics.ts";
 import { countOf } from "./counts.ts";
 import { samplingNotes, withExactFigures } from "./exact.ts";
@@ -126,6 +126,7 @@ export function summarize(data: K6Data, facts: RunFacts): Summary {
       ...(steps ? [STEPS_NOTE] : []),
       ...notesOnConnecting(metrics, facts.tested?.connections),
       ...notesOnSilence(metrics),
+      ...notesOnProxies(metrics, facts.tested?.proxies),
       ...(facts.notes?.(metrics) ?? []),
       ...samplingNotes(distributions),
       ...(isJudgedByK6(data, facts.limits) ? [] : [BY_US_NOTE]),

@@ -6,10 +6,20 @@ import type { Tested } from "./tested.ts";
 export type Terms = { readonly [name: string]: string };
 
 /** The target, the scenario and the load, then the settings that were given. */
-export function termsOf({ urls, publishUrls, protocol, profile, load, settings, host }: Tested): Terms {
+export function termsOf({
+  urls,
+  publishUrls,
+  proxies,
+  protocol,
+  profile,
+  load,
+  settings,
+  host,
+}: Tested): Terms {
   return {
     server: urls.join(", "),
     ...(publishUrls && { publishers: publishUrls.join(", ") }),
+    ...(proxies && { proxy: proxies.join(", ") }),
     load,
     protocol,
     limits: profile ?? "the scenario's own",

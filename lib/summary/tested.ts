@@ -19,6 +19,9 @@ export const TestedSchema = v.pipe(
         v.description("The endpoints of publishers that have their own, or of publications by HTTP."),
       ),
     ),
+    proxies: v.exactOptional(
+      v.pipe(v.array(text), v.description("The proxies that connections go by, without credentials.")),
+    ),
     protocol: v.pipe(text, v.description("The name of the protocol's descriptor.")),
     profile: v.pipe(
       v.nullable(text),

@@ -14,8 +14,10 @@ import { HANDSHAKE_CASES, STREAM_CASES } from "../../lib/handshake.ts";
 import type { Summary } from "../../lib/summary/summary.ts";
 import { type FaultSettings, type ServerOptions, signToken, startServer } from "../../server/server.ts";
 import { selfSignedCertificate } from "../../server/tls.ts";
+import { connectProxy } from "../connect-proxy.ts";
 import { accept, rawServer } from "../raw-server.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";
+import { NO_PROXIES } from "./clients.ts";
 import { count } from "./figures.ts";
 import { OUR_K6, runK6 } from "./run.ts";
 
@@ -227,6 +229,55 @@ describe("handshake", { concurrency: 4 }, () => {
     assert.equal(run.summary, undefined);
     assert.match(run.stderr, /cases\.0\.expect\.status\.0: expected a status, got \\"401\\"/);
   });
+});
+
+describe("handshake behind a proxy that fails in mid-run", { concurrency: 3 }, () => {
+  const refusals: [line: string, reason: string][] = [
+    ["407 Proxy Authentication Required", "proxy_407"],
+    ["503 Service Unavailable", "proxy_503"],
+  ];
+  for (const [scenario, k6] of [
+    ["handshake", undefined],
+    ["x/handshake", OUR_K6],
+  ] as const) {
+    for (const [line, reason] of refusals) {
+      test(`${scenario}: ${line} is the proxy's answer`, async (t) => {
+        const server = await startServer({
+          tls: await selfSignedCertificate(),
+          secret: SECRET,
+          origins: ["https://our.example"],
+        });
+        t.after(() => server.close());
+        // The check's tunnel and the first case's are opened.
+        const proxy = await connectProxy(t, { refuse: (tunnel) => (tunnel < 2 ? undefined : line) });
+        const named = (url: string) => url.replace("127.0.0.1", "server.test");
+        const { summary, stderr } = await runK6(t, {
+          scenario,
+          ...(k6 && { k6 }),
+          env: {
+            PROFILE: "",
+            ...(k6
+              ? { SSE_URL: `${named(server.httpUrl)}/sse/rooms/lobby` }
+              : { WS_URL: `${named(server.url)}/ws/chat` }),
+            ORIGIN: "https://our.example",
+            WS_TOKEN: signToken("ann", 600, SECRET),
+          },
+          processEnv: { ...NO_PROXIES, HTTPS_PROXY: `http://${proxy.address}` },
+          args: ["--insecure-skip-tls-verify"],
+        });
+        const said = `${summary?.notes?.join("\n")}\n${summary?.reason}\n${stderr}`;
+        assert.equal(summary?.verdict, "incomplete", said);
+        assert.match(summary!.reason, new RegExp(`^the proxy .*\\(${reason}\\)`), said);
+        const [first, ...others] = summary!.notes!.filter((note) => /: (got|nothing)/.test(note));
+        assert.match(first!, /^as-it-should-be: got (101|200), /, said);
+        assert.ok(others.length > 5, said);
+        for (const note of others) assert.match(note, /: got nothing from the server: the proxy/, said);
+        assert.equal(count(summary!, `ws_connect_failures{reason:${reason}}`), others.length, said);
+        assert.equal(count(summary!, "ws_outcomes"), 1, said);
+        assert.equal(proxy.tunnels(), 2);
+      });
+    }
+  }
 });
 
 describe("handshake: a case that was not tried is no answer", () => {

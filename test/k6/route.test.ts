@@ -17,7 +17,7 @@ import { rawServer } from "../raw-server.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";
 import { MAKERS, NO_PROXIES } from "./clients.ts";
 import { count } from "./figures.ts";
-import { OUR_K6, runK6 } from "./run.ts";
+import { OUR_K6, runK6, STOCK_K6 } from "./run.ts";
 
 /** A server, and its URL under a name that nothing but a proxy or k6's hosts resolves. */
 async function named(t: TestContext, options: Parameters<typeof startServer>[0] = {}) {
@@ -248,6 +248,43 @@ describe("a proxy that refuses after the set-up", () => {
       assert.equal(made.verdict, "incomplete", made.said);
       assert.match(made.reason, /the proxy was overloaded, .*\(proxy_503\)/);
       assert.ok(made.failures("proxy_503") > 0);
+    });
+  }
+});
+
+describe("a connection that ends in a proxy's open tunnel", { concurrency: 3 }, () => {
+  for (const [scenario, k6] of [
+    ["chat-soak", STOCK_K6],
+    ["x/chat-soak", OUR_K6],
+    ["mass-soak", OUR_K6],
+  ] as const) {
+    test(`${scenario}: counts as a drop, and a note names the proxy and the server`, async (t) => {
+      const { server, url } = await named(t);
+      let cuts = 0;
+      // After the check's: an upgrade and some messages of one connection.
+      const cut = (tunnel: number, pieces: number) => tunnel === 1 && pieces === 4 && ++cuts > 0;
+      const proxy = await connectProxy(t, { cut });
+      const { summary, stderr } = await runK6(t, {
+        scenario,
+        k6,
+        env: {
+          ...{ WS_URL: url, CONNECTIONS: 3, PROBE_INTERVAL: "200ms", REPLY_TIMEOUT: "4s", DURATION: "5s" },
+          ...(scenario !== "mass-soak" && { RAMP: "0s", RAMP_DOWN: "0s", SESSION: "20s" }),
+        },
+        processEnv: { ...NO_PROXIES, HTTP_PROXY: `http://${proxy.address}` },
+      });
+      assert.equal(cuts, 1);
+      assert.ok(opened(server) > 1);
+      assert.ok(summary, stderr);
+      assert.equal(count(summary, "ws_connection_drops{by:network}"), 1, stderr);
+      const shown = `http://${proxy.address} (HTTP_PROXY)`;
+      assert.deepEqual(summary.tested?.proxies, [shown]);
+      assert.deepEqual(
+        summary.notes?.filter((note) => note.includes("proxy")),
+        [
+          `connections went through the proxy ${shown}; 1 ended without a Close frame: the proxy or the server ended it`,
+        ],
+      );
     });
   }
 });

@@ -1,9 +1,11 @@
+import { describeAwaited } from "../../lib/protocols/awaited.ts";
 import { useAllCodecs } from "../../lib/protocols/codecs/all.ts";
 import { compile } from "../../lib/protocols/compile.ts";
 import { parseDescriptor } from "../../lib/protocols/descriptor.ts";
 import type { ConnectionInit, Conversation, Effect, Frame } from "../../lib/protocols/index.ts";
 import { compilePattern } from "../../lib/protocols/pattern.ts";
 import { parsePointer } from "../../lib/protocols/pointer.ts";
+import type { ConditionSpec } from "../../lib/protocols/schema.ts";
 import { sourceText } from "../../lib/protocols/source-text.ts";
 import {
   NO_VALUE,
@@ -76,6 +78,7 @@ export interface Fixtures {
     readonly pointer: string;
     readonly source: string | null;
   }[];
+  readonly awaited: readonly { readonly condition: ConditionSpec; readonly words: string }[];
 }
 
 /** One row of the table: what it says, what came of it, what should have. Both are JSON, keys in one order. */
@@ -114,6 +117,13 @@ export function* runFixtures(fixtures: Fixtures): Generator<Row> {
   for (const { json, pointer, source } of fixtures.sources) {
     const actual = sourceText(json, parsePointer(pointer) ?? ["no pointer"]) ?? null;
     yield { name: `source of ${JSON.stringify(pointer)} in ${json}`, actual, expected: source };
+  }
+  for (const { condition, words } of fixtures.awaited) {
+    yield {
+      name: `words of ${JSON.stringify(condition)}`,
+      actual: describeAwaited(condition),
+      expected: words,
+    };
   }
 }
 

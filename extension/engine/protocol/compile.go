@@ -281,6 +281,7 @@ func (c *compiler) step(field string, purpose Purpose, s *StepSpec) step {
 	}
 	awaits := c.condition(field+".await", s.Await)
 	compiled.awaits = &awaits
+	compiled.awaited = describeAwaited(s.Await)
 	compiled.captures = c.capture(field+".capture", s.Capture, &awaits)
 	if s.Within != "" {
 		compiled.within = c.duration(field+".within", s.Within)

@@ -41,6 +41,10 @@ type fixtures struct {
 		JSON, Pointer string
 		Source        *string
 	}
+	Awaited []struct {
+		Condition ConditionSpec
+		Words     string
+	}
 }
 
 type fixture struct {
@@ -84,7 +88,7 @@ func load(t *testing.T) (f fixtures) {
 	if err := json.Unmarshal(b, &f); err != nil {
 		t.Fatal(err)
 	}
-	if len(f.Cases) == 0 || len(f.Patterns) == 0 || len(f.Sources) == 0 || len(f.Templates.Messages) == 0 {
+	if len(f.Cases) == 0 || len(f.Patterns) == 0 || len(f.Sources) == 0 || len(f.Awaited) == 0 || len(f.Templates.Messages) == 0 {
 		t.Fatal("the table is empty")
 	}
 	return f
@@ -491,4 +495,12 @@ func FuzzScan(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestFixturesOfAwaited(t *testing.T) {
+	for _, test := range load(t).Awaited {
+		if got := describeAwaited(&test.Condition); got != test.Words {
+			t.Errorf("got %q, want %q", got, test.Words)
+		}
+	}
 }

@@ -116,6 +116,7 @@ type step struct {
 	wire     *wire // where it is not the protocol's
 	message  *template
 	awaits   *condition
+	awaited  string // in words
 	captures []capture
 	within   time.Duration
 }

@@ -69,8 +69,9 @@ func (c *Conversation) failSession(e Events, why Fault, detail []byte) {
 // elapse does what time alone brings about.
 func (c *Conversation) elapse(e Events, at clock.Time) {
 	if c.state == inSession && c.stepDeadline <= at {
-		within := float64(c.currentStep().within) / float64(time.Millisecond)
-		c.failSession(e, TimeoutFault, fmt.Appendf(nil, "the awaited message did not come within %v ms", within))
+		s := c.currentStep()
+		within := float64(s.within) / float64(time.Millisecond)
+		c.failSession(e, TimeoutFault, fmt.Appendf(nil, "no %s came within %v ms", s.awaited, within))
 	}
 	if c.ledger == nil {
 		return
