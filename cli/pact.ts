@@ -24,8 +24,9 @@ export const PACT_MANUAL = `Verify what a server sends against a message pact, o
   k6-realtime pact verify PACT.json --messages FILE
   k6-realtime pact write --consumer NAME --provider NAME -- FLAGS OF try
 
-  --messages FILE          what "try --json" printed, in place of a try; - for
-                           the standard input
+  --messages FILE          what "try --json" printed, or what a run kept with
+                           CONTRACT_EXAMPLES, in place of a try; - for the
+                           standard input. write takes it several times
   --result FILE            verify: the result, as the Pact Broker takes it
   --provider-version NAME  verify: the version of the provider in that result
   --build-url URL          verify: where it was made, for that result
@@ -44,7 +45,7 @@ EXIT CODE
 `;
 
 const OPTIONS = {
-  messages: { type: "string" },
+  messages: { type: "string", multiple: true },
   result: { type: "string" },
   "provider-version": { type: "string" },
   "build-url": { type: "string" },
@@ -75,7 +76,9 @@ export const pact = (around: Surroundings): CommandDef =>
     },
   });
 
-type Values = { readonly [K in keyof typeof OPTIONS]?: string | boolean };
+type Values = { readonly [K in Exclude<keyof typeof OPTIONS, "messages">]?: string | boolean } & {
+  readonly messages?: readonly string[];
+};
 
 async function verifyPact(
   [file, ...more]: readonly string[],
@@ -91,6 +94,9 @@ async function verifyPact(
   const version = values["provider-version"];
   if (values.result !== undefined && version === undefined)
     throw new UserError("pact verify: expected --provider-version beside --result: the broker wants it");
+  // An answer is looked for after its request: in the same file.
+  if (values.messages && values.messages.length > 1)
+    throw new UserError(`pact verify: expected one --messages FILE, got ${values.messages.length}`);
   const known = readPact(await textOf(file, "PACT.json", around), file);
   if (known.interactions.length === 0)
     throw new UserError(
@@ -150,16 +156,24 @@ function refuse(values: Values, names: readonly (keyof Values)[], action: string
   if (given !== undefined) throw new UserError(`pact ${action}: unexpected flag --${given}`);
 }
 
-/** What went and came: of a file, or of a try that is made now. */
+/** What went and came: of files, one after the other, or of a try that is made now. */
 async function trafficOf(
-  messages: string | boolean | undefined,
+  messages: readonly string[] | undefined,
   flags: readonly string[],
   around: Surroundings,
 ): Promise<readonly Passed[]> {
   if (messages !== undefined && flags.length > 0)
     throw new UserError("pact: expected either --messages or the flags of a try behind --");
   if (messages === undefined) return readTraffic(await tried(flags, around), "try");
-  return readTraffic(await textOf(String(messages), "--messages", around), String(messages));
+  const all: Passed[] = [];
+  for (const [i, file] of messages.entries()) {
+    const passed = readTraffic(await textOf(file, "--messages", around), file);
+    // Each try numbers its probes from 1.
+    all.push(
+      ...passed.map((one) => (one.probe === undefined ? one : { ...one, probe: `${i} ${one.probe}` })),
+    );
+  }
+  return all;
 }
 
 async function tried(flags: readonly string[], { err, cwd, env, signal }: Surroundings): Promise<string> {

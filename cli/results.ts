@@ -2,6 +2,7 @@
 import { mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as v from "valibot";
+import { MESSAGES } from "../lib/contract/examples.ts";
 import { SUMMARY_FORMS } from "../lib/summary/forms.ts";
 import { type Summary, SummarySchema } from "../lib/summary/summary.ts";
 import { EXIT, UserError } from "./command.ts";
@@ -105,7 +106,7 @@ export async function reportIn(directory: string): Promise<string | undefined> {
 function isOf(scenario: string, name: string): boolean {
   if (!name.startsWith(scenario)) return false;
   const suffix = name.slice(scenario.length).replace(/^\.\d+(?=\.)/, "");
-  return suffix === RECORDING || suffix === REPORT || Object.hasOwn(SUMMARY_FORMS, suffix);
+  return [RECORDING, REPORT, MESSAGES].includes(suffix) || Object.hasOwn(SUMMARY_FORMS, suffix);
 }
 
 /**

@@ -96,6 +96,10 @@ export async function runK6(run: K6Run): Promise<K6Result> {
       `${scenario}: ${plan.shards} virtual users share this load, so at most as many instances can, got ${instances}`,
     );
   }
+  if (instances > 1 && (run.settings.CONTRACT_EXAMPLES ?? run.env.CONTRACT_EXAMPLES) === "true")
+    throw new UserError(
+      `CONTRACT_EXAMPLES: expected one instance, since the summary writes them and ${instances} instances have none`,
+    );
   const page = run.live ? await serveLive(plan) : undefined;
   if (page) say(`Live: ${page.url}`);
   const { result, files } = await withOwnDirectory(run.resultsDir, scenario, async (directory) => {

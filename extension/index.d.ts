@@ -233,6 +233,16 @@ declare module "k6/x/realtime" {
     figures(): ContractFigures;
     /** How a message that is to be sent would break it, a sentence each. Counts nothing. */
     describe(message: string): string[];
+    /** The first valid message of each kind that this process received or sent; none unless the text has `keepsExamples`. */
+    examples(): readonly ContractExample[];
+  }
+
+  export interface ContractExample {
+    readonly kind: string;
+    readonly from: "server" | "client";
+    /** The role that a descriptor took it for, "" for none. */
+    readonly role: string;
+    readonly text: string;
   }
 
   export interface ContractSession {

@@ -25,18 +25,24 @@ const isSafe = (character: string): boolean => {
   return UNSAFE.every(([first, last]) => point < first || point > last);
 };
 
+/** The text without the secrets given or what looks like one. */
+export function withoutSecrets(text: string, secrets: readonly string[]): string {
+  let safe = text;
+  for (const secret of secrets) if (secret.length >= SHORTEST_SECRET) safe = safe.split(secret).join("***");
+  // A token, or an identifier that is another each time.
+  return safe.replace(/[A-Za-z0-9_+=~-]{25,}/g, (word) =>
+    /[0-9]/.test(word) && /[A-Za-z]/.test(word) ? "***" : word,
+  );
+}
+
 /**
  * Makes a peer's text printable and bounded, without the secrets given or what looks like one. Its twin in Go is
  * extension/binding/notices.go; one table holds them together.
  */
 export function peerText(text: string, secrets: readonly string[] = []): string {
-  let safe = text;
-  for (const secret of secrets) if (secret.length >= SHORTEST_SECRET) safe = safe.split(secret).join("***");
-  // A token, or an identifier that is another each time.
-  safe = safe.replace(/[A-Za-z0-9_+=~-]{25,}/g, (word) =>
-    /[0-9]/.test(word) && /[A-Za-z]/.test(word) ? "***" : word,
+  const characters = [...withoutSecrets(text, secrets)].map((character) =>
+    isSafe(character) ? character : "\ufffd",
   );
-  const characters = [...safe].map((character) => (isSafe(character) ? character : "\ufffd"));
   return characters.length > MOST_CHARACTERS
     ? `${characters.slice(0, MOST_CHARACTERS).join("")}…`
     : characters.join("");

@@ -143,6 +143,10 @@ export const SETTINGS = {
     "Whether messages of ours are checked as well. auto checks them if the contract has kinds that the client sends.",
     ["auto", "none"],
   ),
+  CONTRACT_EXAMPLES: choice(
+    "Whether to keep the first valid message of each kind, in SCENARIO.messages.jsonl of RESULTS_DIR, for pact write. Needs CONTRACT and bin/k6. See pact.md.",
+    ["false", "true"],
+  ),
   PAYLOAD_BYTES: count(
     "Size of the filler text, in messages whose template has ${payload}.",
     "64",

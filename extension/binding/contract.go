@@ -32,6 +32,8 @@ type sharedContract struct {
 	mu    sync.Mutex // guards what follows
 	total *contract.Record
 	sent  *contract.Record
+
+	examples *contract.Examples // nil for none; has its own lock
 }
 
 // use compiles a contract, once for each text.
@@ -48,7 +50,9 @@ func (c *contracts) use(text string) (*sharedContract, error) {
 	if c.byText == nil {
 		c.byText = map[string]*sharedContract{}
 	}
-	shared := &sharedContract{Contract: compiled, total: compiled.NewRecord(), sent: compiled.NewRecord()}
+	shared := &sharedContract{
+		Contract: compiled, total: compiled.NewRecord(), sent: compiled.NewRecord(), examples: compiled.NewExamples(),
+	}
 	c.byText[text] = shared
 	return shared, nil
 }
@@ -85,9 +89,12 @@ type sideOfSession struct {
 	record  *contract.Record
 }
 
-func newSide(c *contract.Contract) sideOfSession {
+// newSide is for a side whose valid messages may be kept, nil for none.
+func newSide(c *contract.Contract, examples *contract.Examples) sideOfSession {
 	record := c.NewRecord()
-	return sideOfSession{c.NewChecker(record), record}
+	checker := c.NewChecker(record)
+	checker.Examples = examples
+	return sideOfSession{checker, record}
 }
 
 // Open begins a connection, whose messages are then checked one by one.
@@ -96,9 +103,10 @@ func (c *contractObject) Open() (*contractSession, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &contractSession{process: c.of.process, logger: state.Logger, shared: c.shared, received: newSide(c.shared.Contract)}
+	s := &contractSession{process: c.of.process, logger: state.Logger, shared: c.shared}
+	s.received = newSide(c.shared.Contract, c.shared.examples)
 	if c.shared.ChecksSent {
-		s.sent = newSide(c.shared.Contract)
+		s.sent = newSide(c.shared.Contract, c.shared.examples)
 	}
 	return s, nil
 }
@@ -147,7 +155,7 @@ func (s *contractSession) said(r *contract.Record) string {
 // Describe tells how a message that is to be sent would break the contract, a
 // sentence each. Nothing counts it.
 func (c *contractObject) Describe(message string) []string {
-	side := newSide(c.shared.Contract)
+	side := newSide(c.shared.Contract, nil)
 	side.checker.Check(nil, []byte(message), true, "", contract.Client)
 	sentences := []string{}
 	for _, found := range side.record.Findings() {
@@ -222,6 +230,24 @@ func findingsOf(c *contract.Contract, r *contract.Record) []contractFinding {
 	return findings
 }
 
+// contractExample is a message that was kept.
+type contractExample struct {
+	Kind string `js:"kind"`
+	From string `js:"from"`
+	Role string `js:"role"`
+	Text string `js:"text"`
+}
+
+// Examples are the first valid messages of each kind, as this process received
+// or sent them; none where the contract is to keep none.
+func (o *contractObject) Examples() []contractExample {
+	examples := []contractExample{}
+	for _, e := range o.shared.examples.All() {
+		examples = append(examples, contractExample{o.shared.KindName(e.Kind), string(e.Sender), e.Role, e.Text})
+	}
+	return examples
+}
+
 // tellFindings says each way in which messages broke a contract once.
 func (p *process) tellFindings(c *contract.Contract, r *contract.Record, tell func(kind string, b *contract.Breach) string) (isAny bool) {
 	for _, found := range r.Findings() {
@@ -277,7 +303,7 @@ func newShardContract(e *engine.Engine, shared *sharedContract) *shardContract {
 		return nil
 	}
 	loops := e.Loops()
-	return &shardContract{shared.NewChecking(len(loops)), shared, loops}
+	return &shardContract{shared.NewChecking(len(loops), shared.examples), shared, loops}
 }
 
 // checking is nil where nothing is checked.

@@ -56,7 +56,7 @@ const OF_MEMBERS: readonly Rule[] = ["required", "dependencies", "dependentRequi
 const OF_EXTRA_MEMBERS: readonly Rule[] = ["additionalProperties", "unevaluatedProperties", "propertyNames"];
 
 /** Names of members whose values are not told. */
-const SECRET = /token|secret|passw|authori[sz]ation|credential|cookie|api_?key|session_?id/i;
+export const SECRET = /token|secret|passw|authori[sz]ation|credential|cookie|api_?key|session_?id/i;
 
 /** @param at JSON Pointer of the value */
 export function foundOf(rule: Rule, value: unknown, at: string): string {

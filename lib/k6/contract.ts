@@ -2,6 +2,7 @@
 import { SharedArray } from "k6/data";
 import type * as CheckerScript from "../contract/checker.ts";
 import { type Breach, type Contract, type Sender, UNKNOWN } from "../contract/contract.ts";
+import type { Example } from "../contract/examples.ts";
 import {
   type ContractFigures,
   type ContractNames,
@@ -74,6 +75,8 @@ export interface Checks {
    */
   requireKept(drafts: readonly Draft[]): void;
   figures(seen: readonly string[]): ContractFigures;
+  /** The first valid message of each kind, where the run keeps them. */
+  examples(): readonly Example[];
   /** Begins a connection. */
   open(record: Record): ConnectionCheck;
 }
@@ -99,11 +102,17 @@ interface Shared {
  * @throws {@link SettingsError} describing the problem
  */
 export function checksOf(
-  { CONTRACT, CONTRACT_SENT }: Settings<"CONTRACT" | "CONTRACT_SENT">,
+  {
+    CONTRACT,
+    CONTRACT_SENT,
+    CONTRACT_EXAMPLES,
+  }: Settings<"CONTRACT" | "CONTRACT_SENT" | "CONTRACT_EXAMPLES">,
   extension: Engine,
 ): Checks | undefined {
+  const keepsExamples = CONTRACT_EXAMPLES === "true";
+  if (keepsExamples) requireKeeper(CONTRACT, extension);
   if (CONTRACT === "") return undefined;
-  const { names, text } = sharedContract(CONTRACT, CONTRACT_SENT === "auto");
+  const { names, text } = sharedContract(CONTRACT, CONTRACT_SENT === "auto", keepsExamples);
   if (names.hasUnicodeClasses && !extension.Contract)
     throw new SettingsError(
       "CONTRACT: expected patterns without classes of Unicode (\\p{…}) on stock k6, whose JavaScript does not know them, got one; use dist/x on bin/k6",
@@ -113,18 +122,28 @@ export function checksOf(
     : checksByScript(JSON.parse(text) as Contract);
 }
 
+/** Virtual users of stock k6 share nothing with the summary, which writes the examples. */
+function requireKeeper(contract: string, { Contract }: Engine): void {
+  if (contract === "")
+    throw new SettingsError("CONTRACT_EXAMPLES: expected CONTRACT with it, which tells the kinds, got none");
+  if (!Contract)
+    throw new SettingsError(
+      "CONTRACT_EXAMPLES: expected bin/k6 and a scenario on the extension (a swarm, or dist/x), got stock k6's sockets, which share no messages with the summary",
+    );
+}
+
 /**
  * The contract as k6's first pass over the script has read it. Virtual users load neither the reader nor its parser of
  * YAML, which would be in their memory for the whole run.
  */
-function sharedContract(path: string, mayCheckSent: boolean): Shared {
+function sharedContract(path: string, mayCheckSent: boolean, keepsExamples: boolean): Shared {
   const shared: readonly unknown[] = new SharedArray(`CONTRACT ${path}`, () => {
     const read = readContractFile(path);
     const contract: Contract = { ...read, checksSent: read.checksSent && mayCheckSent };
     const { source, hasUnicodeClasses, checksSent } = contract;
     const kinds = contract.kinds.map(({ name, from }) => ({ name, from }));
     const names: Shared["names"] = { source, hasUnicodeClasses, checksSent, kinds };
-    return [names, JSON.stringify(contract)] as unknown[];
+    return [names, JSON.stringify({ ...contract, keepsExamples })] as unknown[];
   });
   return { names: shared[0] as Shared["names"], text: shared[1] as string };
 }
@@ -177,6 +196,7 @@ function checksByEngine(
     limits: LIMITS,
     requireKept: requireKeptBy(contract, (message) => engine.describe(message)),
     figures: () => engine.figures() as ContractFigures,
+    examples: () => engine.examples(),
     open: (record) => checkByEngine(engine, contract, record),
   };
 }
@@ -204,6 +224,7 @@ function checksByScript(contract: Contract): Checks {
     figures: (seen) => ({
       unseen: followed.filter((_, i) => !seen.includes(String(i))).map(({ name }) => name),
     }),
+    examples: () => [],
     open: (record) => checkByScript(script, checker, contract, record, followed.length),
   };
 }

@@ -3,6 +3,7 @@ import exec from "k6/execution";
 import * as sockets from "k6/websockets";
 import { decideCheck } from "../check.ts";
 import { COMPRESSION_SETTINGS } from "../compression.ts";
+import { exampleLines, MESSAGES } from "../contract/examples.ts";
 import { isTold, notesOnContract } from "../contract/findings.ts";
 import { notesOnEvents, requireOneWay } from "../event-streams.ts";
 import { formerNotes } from "../former-names.ts";
@@ -91,6 +92,7 @@ const COMMON = [
   "PROTOCOL_FILE",
   "CONTRACT",
   "CONTRACT_SENT",
+  "CONTRACT_EXAMPLES",
   "PROFILE",
   "PAYLOAD_BYTES",
   "MESSAGE_BYTES",
@@ -136,7 +138,8 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
   );
   requireRoomForMessages(settings);
   limitMessages(settings);
-  hideInNotices([settings.WS_TOKEN, ...Object.values(settings.HEADERS)]);
+  const secrets = [settings.WS_TOKEN, ...Object.values(settings.HEADERS)];
+  hideInNotices(secrets);
   const results = resultsDir(settings.RESULTS_DIR, extension.tryDirectory);
   const { USERS, WS_TOKEN } = settings;
   const users = usersOf(USERS === "" ? NO_TABLE : readUsers(USERS, extension), WS_TOKEN);
@@ -301,6 +304,8 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
     setup() {
       const replaced = replacedOptions(exec.test.options, replaceable);
       if (replaced) fail(replaced);
+      if (settings.CONTRACT_EXAMPLES === "true" && results === "")
+        fail("CONTRACT_EXAMPLES: expected RESULTS_DIR with it, where the messages go, got none");
       requireShard(shards);
       const publishersThere = PUBLISH_URL.map(redactUrl).join(", ");
       console.log(
@@ -421,6 +426,8 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
         for (const [suffix, write] of Object.entries(SUMMARY_FORMS)) {
           files[`${results}/${spec.name}${suffix}`] = write(summary);
         }
+        if (settings.CONTRACT_EXAMPLES === "true")
+          files[`${results}/${spec.name}${MESSAGES}`] = exampleLines(checks!.examples(), secrets);
       }
       return files;
     },

@@ -10,6 +10,8 @@ export interface Passed {
   readonly value: unknown;
   /** Words on what it was taken for: `reply echo`, `delivery`. Undefined where it was nothing. */
   readonly meaning?: string;
+  /** The kind of a contract that it is of and keeps to. Undefined without a contract. */
+  readonly kind?: string;
   /** The probe that it is, or answers. */
   readonly probe?: string;
 }
@@ -33,21 +35,31 @@ export function readTraffic(lines: string, source: string): readonly Passed[] {
   });
   return events.flatMap((event): Passed[] => {
     if (typeof event.text !== "string") return [];
+    const kind = kindOf(event.checked);
     if (event.event === "sent") {
       const probe = typeof event.probe === "string" ? { probe: event.probe } : {};
+      const meaning = typeof event.purpose === "string" ? { meaning: event.purpose } : {};
       return [
         {
           from: "client",
           text: event.text,
           value: jsonOf(event.text),
-          meaning: String(event.purpose),
+          ...meaning,
           ...probe,
+          ...kind,
         },
       ];
     }
     if (event.event !== "received") return [];
-    return [{ from: "server", text: event.text, value: jsonOf(event.text), ...meaningOf(event.meaning) }];
+    return [
+      { from: "server", text: event.text, value: jsonOf(event.text), ...meaningOf(event.meaning), ...kind },
+    ];
   });
+}
+
+function kindOf(checked: unknown): Pick<Passed, "kind"> {
+  const { kind, breaches } = (checked ?? {}) as Fields;
+  return typeof kind === "string" && Array.isArray(breaches) && breaches.length === 0 ? { kind } : {};
 }
 
 function meaningOf(meanings: unknown): Pick<Passed, "meaning" | "probe"> {

@@ -1,5 +1,6 @@
 /** A pact of version 4, made from the messages that a server sent. Pure. */
 import { isLosslessNumber } from "lossless-json";
+import { KIND_FIELD } from "./kind-field.ts";
 import { showPath } from "./path.ts";
 import type { Passed } from "./traffic.ts";
 
@@ -15,9 +16,6 @@ type Rules = Record<string, { readonly combine: "AND"; readonly matchers: readon
 
 const isFields = (value: unknown): value is Fields =>
   typeof value === "object" && value !== null && !Array.isArray(value) && !isLosslessNumber(value);
-
-/** Fields whose value says what kind of message it is: they stay as they are. */
-const KIND = /^(type|event|kind|op|action|method|msgtype|messagetype|channel)$/i;
 
 /** More kinds are not kinds. */
 const MOST_KINDS = 200;
@@ -41,15 +39,13 @@ export function pactOf(traffic: readonly Passed[], { consumer, provider, version
       ...partOf(messages),
       metadata: {},
     })),
-    ...kindsBy(exchanges, ({ request, reply }) => `${keyOf(request.value)} ${keyOf(reply.value)}`).map(
-      (several) => ({
-        type: "Synchronous/Messages",
-        description: `${nameOf(several[0]!.request)}, answered with ${nameOf(several[0]!.reply)}`,
-        pending: false,
-        request: { ...partOf(several.map(({ request }) => request)), metadata: {} },
-        response: [{ ...partOf(several.map(({ reply }) => reply)), metadata: {} }],
-      }),
-    ),
+    ...kindsBy(exchanges, ({ request, reply }) => `${keyOf(request)} ${keyOf(reply)}`).map((several) => ({
+      type: "Synchronous/Messages",
+      description: `${nameOf(several[0]!.request)}, answered with ${nameOf(several[0]!.reply)}`,
+      pending: false,
+      request: { ...partOf(several.map(({ request }) => request)), metadata: {} },
+      response: [{ ...partOf(several.map(({ reply }) => reply)), metadata: {} }],
+    })),
   ];
   return {
     pact: {
@@ -81,7 +77,7 @@ function exchangesIn(traffic: readonly Passed[]): Exchange[] {
 /** Messages that look alike, by a description that no others have. */
 function kindsOf(messages: readonly Passed[]): [string, readonly Passed[]][] {
   const taken = new Map<string, number>();
-  return kindsBy(messages, ({ value }) => keyOf(value)).map((several) => {
+  return kindsBy(messages, keyOf).map((several) => {
     const name = nameOf(several[0]!);
     const count = (taken.get(name) ?? 0) + 1;
     taken.set(name, count);
@@ -100,18 +96,19 @@ function kindsBy<T>(items: readonly T[], keyOf: (item: T) => string): T[][] {
   return [...kinds.values()];
 }
 
-/** What messages of one kind share: which fields there are, and what says the kind. */
-function keyOf(value: unknown): string {
+/** What messages of one kind share: the kind of a contract, or which fields there are and what says the kind. */
+function keyOf({ value, kind }: Passed): string {
+  if (kind !== undefined) return `of ${kind}`;
   if (!isFields(value)) return Array.isArray(value) ? "list" : typeof value;
   return Object.keys(value)
     .sort()
-    .map((key) => (KIND.test(key) ? `${key}=${textOf(value[key])}` : key))
+    .map((key) => (KIND_FIELD.test(key) ? `${key}=${textOf(value[key])}` : key))
     .join("&");
 }
 
-function nameOf({ value, meaning }: Passed): string {
-  const kind = isFields(value) ? Object.keys(value).find((key) => KIND.test(key)) : undefined;
-  const told = kind === undefined ? "" : textOf((value as Fields)[kind]);
+function nameOf({ value, meaning, kind }: Passed): string {
+  const field = isFields(value) ? Object.keys(value).find((key) => KIND_FIELD.test(key)) : undefined;
+  const told = (field !== undefined && textOf((value as Fields)[field])) || (kind ?? "");
   return told !== "" ? `a message "${told.slice(0, 60)}"` : `a message, ${meaning ?? "of no known kind"}`;
 }
 
@@ -176,7 +173,7 @@ function matcherOf(values: readonly unknown[], name: string | number | undefined
   if (kinds.size === 2 && kinds.has("integer") && kinds.has("decimal")) return { match: "number" };
   const [kind] = kinds;
   if (kinds.size !== 1) return null;
-  const isKind = typeof name === "string" && KIND.test(name) && new Set(values.map(textOf)).size === 1;
+  const isKind = typeof name === "string" && KIND_FIELD.test(name) && new Set(values.map(textOf)).size === 1;
   if (isKind || kind === "object") return undefined;
   if (kind === "null") return { match: "null" };
   if (kind === "integer" || kind === "decimal") return { match: kind };

@@ -18,6 +18,9 @@ type Checker struct {
 	record     *Record
 	slow       budget
 
+	// Examples keeps valid messages, nil for none.
+	Examples *Examples
+
 	// Sent checks what this side sends, nil where nobody does. What it finds is not
 	// the server's doing, so it has a record and a bound of its own.
 	Sent *Checker
@@ -36,7 +39,9 @@ func (k *Checker) Check(s *Session, text []byte, isText bool, role string, sende
 		return
 	}
 	if kind := k.accepted(text, role, sender); kind >= 0 {
-		k.take(s, kind, sender)
+		if k.take(s, kind, sender) {
+			k.Examples.keep(kind, text, role, sender)
+		}
 		return
 	}
 	if !k.slow.take(len(text)) {
@@ -44,7 +49,9 @@ func (k *Checker) Check(s *Session, text []byte, isText bool, role string, sende
 		return
 	}
 	if message, ok := k.decode(text, role, sender); ok {
-		k.ask(s, message, role, sender)
+		if kind, isValid := k.ask(s, message, role, sender); isValid {
+			k.Examples.keep(kind, text, role, sender)
+		}
 	}
 }
 
@@ -73,8 +80,8 @@ func (k *Checker) accepted(text []byte, role string, sender Sender) (kind int) {
 }
 
 // ask has the validator judge a message: of the kind that its marks tell, or of
-// the first whose schema takes it.
-func (k *Checker) ask(s *Session, message any, role string, sender Sender) {
+// the first whose schema takes it. It reports whether the message is valid.
+func (k *Checker) ask(s *Session, message any, role string, sender Sender) (kind int, isValid bool) {
 	c := k.contract
 	k.finder.findIn(&c.marks, message)
 	var certain bool
@@ -83,8 +90,7 @@ func (k *Checker) ask(s *Session, message any, role string, sender Sender) {
 		for _, kind := range k.candidates {
 			if c.schemas[kind].Validate(message) == nil {
 				k.acceptor.cover(c.schemas[kind], c, message)
-				k.take(s, kind, sender)
-				return
+				return kind, k.take(s, kind, sender)
 			}
 		}
 		if len(k.candidates) == 0 || !c.marks.isMarked(k.candidates[0]) {
@@ -93,11 +99,12 @@ func (k *Checker) ask(s *Session, message any, role string, sender Sender) {
 			if s != nil {
 				s.begun |= sender.side()
 			}
-			return
+			return c.Unknown(), false
 		}
 	}
-	k.judge(k.candidates[0], message)
-	k.take(s, k.candidates[0], sender)
+	kind = k.candidates[0]
+	fits := k.judge(kind, message)
+	return kind, k.take(s, kind, sender) && fits
 }
 
 // leave counts a message that is not checked. What must come
@@ -128,33 +135,39 @@ func (k *Checker) decode(text []byte, role string, sender Sender) (message any, 
 	return message, numbers.Decode(&message) == nil
 }
 
-// judge asks the validator.
-func (k *Checker) judge(kind int, message any) {
+// judge asks the validator, and reports whether the message fits the schema.
+func (k *Checker) judge(kind int, message any) (fits bool) {
 	c := k.contract
 	k.acceptor.cover(c.schemas[kind], c, message)
 	told := map[Rule]bool{}
-	for _, b := range c.breaches(kind, message) {
+	breaches := c.breaches(kind, message)
+	for _, b := range breaches {
 		if !told[b.Rule] {
 			told[b.Rule] = true
 			k.record.count(kind, b.Rule)
 		}
 		k.record.find(kind, &b)
 	}
+	return len(breaches) == 0
 }
 
-// take counts a message of a kind, and looks at when it came and from whom.
-func (k *Checker) take(s *Session, kind int, sender Sender) {
+// take counts a message of a kind, and reports whether its sender and its time are right.
+func (k *Checker) take(s *Session, kind int, sender Sender) (isRight bool) {
 	c := k.contract
 	k.count(kind)
-	if from := c.Kinds[kind].From; from != Both && from != sender {
+	from := c.Kinds[kind].From
+	isRight = from == Both || from == sender
+	if !isRight {
 		k.breach(kind, WrongSender, "one that the "+string(from)+" sends", "one from the "+string(sender))
 	}
 	if c.ordered == nil || s == nil || s.isLost {
-		return
+		return isRight
 	}
 	if expected, found := c.ordered[kind].take(s, sender.side()); expected != "" {
 		k.breach(kind, WrongTime, expected, found)
+		return false
 	}
+	return isRight
 }
 
 // notJSON handles a text that is not JSON. One that a descriptor knows, or sends, needs no schema: a

@@ -17,25 +17,27 @@ type direction struct {
 	window  *Record
 }
 
-// NewChecking is for so many loops.
-func (c *Contract) NewChecking(loops int) *Checking {
-	k := &Checking{Contract: c, received: c.newDirection(loops)}
+// NewChecking is for so many loops, which share the examples, nil for none.
+func (c *Contract) NewChecking(loops int, examples *Examples) *Checking {
+	k := &Checking{Contract: c, received: c.newDirection(loops, examples)}
 	if !c.ChecksSent {
 		return k
 	}
-	k.sent = c.newDirection(loops)
+	k.sent = c.newDirection(loops, examples)
 	for i, of := range k.received.loops {
 		of.Sent = k.sent.loops[i]
 	}
 	return k
 }
 
-func (c *Contract) newDirection(loops int) *direction {
+func (c *Contract) newDirection(loops int, examples *Examples) *direction {
 	d := &direction{window: c.NewRecord()}
 	for range loops {
 		records := tally.NewPair(c.NewRecord)
 		d.records = append(d.records, records)
-		d.loops = append(d.loops, c.NewChecker(records.Now))
+		checker := c.NewChecker(records.Now)
+		checker.Examples = examples
+		d.loops = append(d.loops, checker)
 	}
 	return d
 }

@@ -20,6 +20,8 @@ type Spec struct {
 	Items     []Item         `json:"items"`
 	// ChecksSent says that what this side sends is checked, too.
 	ChecksSent bool `json:"checksSent"`
+	// KeepsExamples says that the first valid message of each kind is kept.
+	KeepsExamples bool `json:"keepsExamples"`
 }
 
 // Kind is one kind of message.
@@ -59,9 +61,10 @@ type Item struct {
 
 // Contract is a Spec, compiled for all connections of a process.
 type Contract struct {
-	Kinds      []Kind
-	Items      []Item
-	ChecksSent bool
+	Kinds         []Kind
+	Items         []Item
+	ChecksSent    bool
+	KeepsExamples bool
 
 	documents map[string]any
 	schemas   []*jsonschema.Schema
@@ -126,8 +129,8 @@ func Compile(spec *Spec) (*Contract, error) {
 		}
 	}
 	c := &Contract{
-		Kinds: spec.Kinds, Items: spec.Items, ChecksSent: spec.ChecksSent, documents: spec.Documents,
-		items: map[string]int{}, nodes: map[*jsonschema.Schema]*node{},
+		Kinds: spec.Kinds, Items: spec.Items, ChecksSent: spec.ChecksSent, KeepsExamples: spec.KeepsExamples,
+		documents: spec.Documents, items: map[string]int{}, nodes: map[*jsonschema.Schema]*node{},
 	}
 	for i, item := range spec.Items {
 		c.items[item.At] = i

@@ -1,0 +1,224 @@
+/** A pact from a run: the engine keeps a message of each kind, from which `pact write` makes it. */
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { readdir, readFile, writeFile } from "node:fs/promises";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { describe, type TestContext, test } from "node:test";
+import { WebSocketServer } from "ws";
+import { exampleLines, redacted } from "../../lib/contract/examples.ts";
+import { readTraffic } from "../../lib/pact/traffic.ts";
+import { runMain } from "../cli/run-main.ts";
+import { OUR_K6, runK6, STOCK_K6 } from "../k6/run.ts";
+import { temporaryDirectory } from "../temporary-directory.ts";
+
+const PROTOCOL = {
+  name: "market",
+  probe: { send: `{"type":"ask","id":\${id},"pin":\${token}}` },
+  reply: [{ name: "answer", match: "id", where: { "/type": "answer" }, id: "/id" }],
+  delivery: { where: { "/type": "price" } },
+};
+
+const kind = (type: string, required: Record<string, object>, more: Record<string, object> = {}) => ({
+  type: "object",
+  required: ["type", ...Object.keys(required)],
+  additionalProperties: false,
+  properties: { type: { const: type }, ...required, ...more },
+});
+const [text, number, integer] = [{ type: "string" }, { type: "number" }, { type: "integer" }];
+
+const CONTRACT = {
+  messages: {
+    welcome: kind("welcome", { token: text, motd: text }),
+    price: kind("price", { symbol: text, value: number, lot: integer }),
+    answer: kind("answer", { id: text }),
+    news: kind("news", { text }),
+    ask: { from: "client", schema: kind("ask", { id: text, pin: text }) },
+  },
+};
+
+const ASKS = 4;
+const OPEN_SESAME = "open-sesame";
+const SIGNED = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0x";
+
+/** @param value that prices have */
+async function market(t: TestContext, value: unknown) {
+  const server = new WebSocketServer({ port: 0, host: "127.0.0.1" });
+  t.after(() => {
+    for (const socket of server.clients) socket.terminate();
+    server.close();
+  });
+  await once(server, "listening");
+  let [asks, enough] = [0, () => {}];
+  const asked = new Promise<void>((resolve) => {
+    enough = resolve;
+  });
+  server.on("connection", (socket) => {
+    const send = (message: object) => socket.send(JSON.stringify(message));
+    send({ type: "welcome", token: "4711", motd: `by ${OPEN_SESAME} and ${SIGNED}` });
+    socket.on("message", (data) => {
+      const { id } = JSON.parse(String(data));
+      send({ type: "price", symbol: "ACME", value, lot: 3 });
+      send({ type: "answer", id });
+      if (id.startsWith("try-")) socket.close(4000, "all was said");
+      if (++asks >= ASKS) enough();
+    });
+  });
+  return { url: `ws://127.0.0.1:${(server.address() as AddressInfo).port}`, asked };
+}
+
+async function files(t: TestContext) {
+  const folder = await temporaryDirectory(t);
+  await writeFile(join(folder, "market.json"), JSON.stringify(PROTOCOL));
+  await writeFile(join(folder, "contract.json"), JSON.stringify(CONTRACT));
+  return {
+    folder,
+    PROTOCOL_FILE: join(folder, "market.json"),
+    env: { CONTRACT: join(folder, "contract.json"), CONTRACT_EXAMPLES: "true" },
+  };
+}
+
+const load = { CONNECTIONS: 2, DURATION: "10m", PROBE_INTERVAL: "500ms", WS_TOKEN: OPEN_SESAME };
+
+describe("a pact from a run", { concurrency: true }, () => {
+  for (const [name, scenario, more] of [
+    ["a swarm", "mass-soak", { RATE: 100 }],
+    ["the engine's sockets", "x/chat-soak", { RAMP: "100ms", SESSION: "10m" }],
+  ] as const)
+    test(`${name}: the server keeps it, and one that breaks the contract does not`, async (t) => {
+      const { url, asked } = await market(t, 1.5);
+      const { folder, PROTOCOL_FILE, env } = await files(t);
+      const { stderr, results } = await runK6(t, {
+        scenario,
+        k6: OUR_K6,
+        env: { ...load, ...more, ...env, PROTOCOL_FILE, WS_URL: url },
+        onStart: (k6) => void asked.then(() => k6.kill("SIGINT")),
+      });
+      const kept = (await readdir(results)).find((one) => one.endsWith(".messages.jsonl"));
+      assert.equal(kept, `${scenario.replace("x/", "")}.messages.jsonl`, stderr);
+      const lines = await readFile(join(results, kept), "utf8");
+      const traffic = readTraffic(lines, kept);
+      assert.deepEqual(
+        traffic.map(({ from, kind }) => `${from} ${kind}`),
+        ["client ask", "server welcome", "server price", "server answer"],
+      );
+      for (const secret of [OPEN_SESAME, SIGNED, "4711"]) assert.ok(!lines.includes(secret), secret);
+
+      const argv = [
+        "pact",
+        "write",
+        "--consumer",
+        "Desk",
+        "--provider",
+        "Market",
+        "--messages",
+        join(results, kept),
+      ];
+      const written = await runMain(argv, { cwd: folder });
+      assert.equal(
+        written.out,
+        "wrote Desk-Market.json: 3 messages and 0 exchanges, of 4 messages seen\n",
+        written.err,
+      );
+
+      const verifyAt = (at: string) =>
+        runMain(
+          [
+            "pact",
+            "verify",
+            "Desk-Market.json",
+            "--",
+            "--url",
+            at,
+            "--protocol-file",
+            "market.json",
+            "--probes",
+            "1",
+          ],
+          {
+            cwd: folder,
+          },
+        );
+      const same = await verifyAt(url);
+      assert.match(same.out, /^3 of 3 interactions kept/m);
+      assert.equal(same.code, 0, same.out + same.err);
+      const other = await verifyAt((await market(t, "1.5")).url);
+      assert.match(other.out, /\$\.value: expected a number with decimal places, got "1\.5" \(decimal\)/);
+      assert.equal(other.code, 99);
+    });
+
+  test("where it cannot be, it is refused by name", async (t) => {
+    const { env: given, folder } = await files(t);
+    const { CONTRACT_EXAMPLES } = given;
+    const env = { ...given, CONTRACT_SENT: "none" };
+    for (const [scenario, k6, settings, said] of [
+      [
+        "massconnect",
+        OUR_K6,
+        { CONTRACT_EXAMPLES },
+        /CONTRACT_EXAMPLES: expected CONTRACT with it, .*got none/,
+      ],
+      ["chat-soak", STOCK_K6, env, /CONTRACT_EXAMPLES: expected bin\/k6 .*got stock k6's sockets/],
+      ["massconnect", OUR_K6, { ...env, RESULTS_DIR: "" }, /CONTRACT_EXAMPLES: expected RESULTS_DIR with it/],
+    ] as const) {
+      const { code, stderr } = await runK6(t, { scenario, k6, env: { CONNECTIONS: 1, ...settings } });
+      assert.match(stderr, said);
+      assert.notEqual(code, 0);
+    }
+    const argv = [
+      "run",
+      "massconnect",
+      "--instances",
+      "2",
+      "--contract",
+      env.CONTRACT,
+      "--contract-sent",
+      "none",
+    ];
+    const { err, code } = await runMain([...argv, "--contract-examples", "true"], { cwd: folder });
+    assert.match(err, /CONTRACT_EXAMPLES: expected one instance/);
+    assert.equal(code, 2);
+  });
+});
+
+test("what a member with a secret's name holds is hidden, with its types; all else stays as it is written", () => {
+  const hide = (value: string) => value.replace("hunter2", "***");
+  for (const [json, left] of [
+    [`{"a" : 1.0, "b":[1e2,"x\\u0041"]}`, `{"a" : 1.0, "b":[1e2,"x\\u0041"]}`],
+    [`{"token":"a","b":"token"}`, `{"token":"***","b":"token"}`],
+    [
+      `{"session_id":{"a":[7,1.5,true,null,"x"]},"b":7}`,
+      `{"session_id":{"a":[0,0.0,true,null,"***"]},"b":7}`,
+    ],
+    [`{"\\u0074oken":"a\\"}","b":"c"}`, `{"\\u0074oken":"***","b":"c"}`],
+    [`["hunter2",{"text":"is hunter2","type":"hunter2"}]`, `["***",{"text":"is ***","type":"hunter2"}]`],
+    [`"hunter2"`, `"***"`],
+  ] as const)
+    assert.equal(redacted(json, hide), left);
+});
+
+test("of our own messages no text is kept but the kind's", () => {
+  const text = `{"type":"login","user":"ann","age":7}`;
+  const [line] = readTraffic(exampleLines([{ kind: "login", from: "client", role: "", text }], []), "lines");
+  assert.equal(line!.text, `{"type":"login","user":"***","age":7}`);
+});
+
+test("several files are read as one: what all messages of a kind have, by their contract", async (t) => {
+  const folder = await temporaryDirectory(t);
+  const messages = [`{"t":1,"price":2,"note":"x"}`, `{"t":1,"price":2.5}`];
+  for (const [i, text] of messages.entries()) {
+    const lines = exampleLines([{ kind: "tick", from: "server", role: "delivery", text }], []);
+    await writeFile(join(folder, `${i}.jsonl`), lines);
+  }
+  const given = ["--messages", "0.jsonl", "--messages", "1.jsonl"];
+  const { out } = await runMain(["pact", "write", "--consumer", "a", "--provider", "b", ...given], {
+    cwd: folder,
+  });
+  assert.match(out, /^wrote a-b\.json: 1 message and 0 exchanges/);
+  const [only] = JSON.parse(await readFile(join(folder, "a-b.json"), "utf8")).interactions;
+  assert.equal(only.description, 'a message "tick"');
+  assert.deepEqual(only.contents.content, { t: 1, price: 2 });
+  assert.deepEqual(only.matchingRules.body["$.price"].matchers, [{ match: "number" }]);
+  const { err } = await runMain(["pact", "verify", "a-b.json", ...given], { cwd: folder });
+  assert.match(err, /expected one --messages FILE, got 2/);
+});
