@@ -1,21 +1,13 @@
 /** The example of SignalR against a hub that writes several messages of the protocol in one of WebSocket. */
 import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
-import { runExample } from "../real-servers/example.ts";
+import { runExample, SOAK } from "../real-servers/example.ts";
 import { outcomes, trend } from "./figures.ts";
 import { hubServer } from "./hub-server.ts";
 import { type K6Command, OUR_K6 } from "./run.ts";
 
 const run = (t: TestContext, url: string, command: K6Command) => runExample(t, "signalr", url, command);
 
-const SOAK = {
-  CONNECTIONS: 5,
-  RAMP: "0s",
-  DURATION: "3s",
-  RAMP_DOWN: "0s",
-  SESSION: "3s",
-  PROBE_INTERVAL: "50ms",
-};
 const RAMP = { CONNECTIONS: 10, RATE: 100, DURATION: "2s" };
 
 // At once, since they count and do not measure: most of the time they wait.
