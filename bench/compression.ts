@@ -42,44 +42,60 @@ interface Held {
   readonly limitBytes?: number;
   /** What fills a window and is inflated alike by all. */
   readonly messageBytes: number;
-  readonly k6: string;
-  readonly script: string;
-  readonly settings: (url: string, connections: number, holdS: number) => Settings;
+  /** Holds so many connections for so long. A k6 process answers for its heap at the address. */
+  readonly command: (url: string, connections: number, holdS: number, address: string) => readonly string[];
+  /** Whether its heap can be asked for. */
+  readonly isK6: boolean;
 }
+
+const k6 = (command: string, script: string, address: string, settings: Settings): readonly string[] => [
+  ...[command, "run", "--quiet", "--no-usage-report", "--address", address, "--profiling-enabled"],
+  ...[...variables(settings), join(root, script)],
+];
 
 const engine = (name: string, messageBytes: number, settings: Settings, limitBytes?: number): Held => ({
   name: `this engine, ${name}`,
   ...(limitBytes === undefined ? {} : { limitBytes }),
   messageBytes,
-  k6: OUR_K6,
-  script: "dist/massconnect.js",
-  settings: (url, connections, holdS) => ({
-    WS_URL: url,
-    CONNECTIONS: connections,
-    RATE: 100_000,
-    DURATION: `${holdS}s`,
-    ...settings,
-  }),
+  isK6: true,
+  command: (url, connections, holdS, address) =>
+    k6(OUR_K6, "dist/massconnect.js", address, {
+      WS_URL: url,
+      CONNECTIONS: connections,
+      RATE: 100_000,
+      DURATION: `${holdS}s`,
+      ...settings,
+    }),
 });
 
 const stock = (name: string, settings: Settings): Held => ({
   name: `stock k6/websockets, ${name}`,
   messageBytes: 700,
-  k6: STOCK_K6,
-  script: "bench/k6-websockets.ts",
-  settings: (url, connections, holdS) => ({
-    URL: url,
-    CONNECTIONS: connections,
-    VUS: 10,
-    HOLD_MS: holdS * 1_000,
-    ...settings,
-  }),
+  isK6: true,
+  command: (url, connections, holdS, address) =>
+    k6(STOCK_K6, "bench/k6-websockets.ts", address, {
+      URL: url,
+      CONNECTIONS: connections,
+      VUS: 10,
+      HOLD_MS: holdS * 1_000,
+      ...settings,
+    }),
+});
+
+const nodeWs = (name: string, compression: string): Held => ({
+  name: `Node.js ws, ${name}`,
+  messageBytes: 700,
+  isK6: false,
+  command: (url, connections, holdS) => [
+    ...[process.execPath, join(root, "bench/node-websockets.mjs")],
+    ...[url, String(connections), String(holdS), compression],
+  ],
 });
 
 /** What a process takes. */
 interface Memory {
   /** What is kept: objects that a collection leaves, stacks, and the runtime's tables of both. */
-  readonly liveBytes: number;
+  readonly liveBytes: number | null;
   /** What is in the machine's memory until then: that, and garbage. The swarms let it grow to a quarter of the heap. */
   readonly residentBytes: number;
 }
@@ -102,7 +118,7 @@ async function live(address: string): Promise<number> {
 }
 
 /** Memory of a process that holds connections to a server which sends to all at an interval. */
-async function held({ messageBytes, k6, script, settings }: Held, connections: number): Promise<Memory> {
+async function held({ messageBytes, isK6, command }: Held, connections: number): Promise<Memory> {
   // The server deflates each message for each connection anew.
   const intervalS = Math.max(2, messageBytes / (4 * KIB));
   const server = await startServer(
@@ -110,24 +126,17 @@ async function held({ messageBytes, k6, script, settings }: Held, connections: n
     ...["--size", String(messageBytes), "--compression", "deflate"],
   );
   const address = `127.0.0.1:${await freePort()}`;
-  let used: Promise<number> | undefined;
+  let used: Promise<number | null> | undefined;
   let asked = 0;
   try {
-    const { usage, output } = await watch(
-      k6,
-      [
-        ...["run", "--quiet", "--no-usage-report", "--address", address, "--profiling-enabled"],
-        ...variables(settings(server.url, connections, 3 * intervalS + 3)),
-        join(root, script),
-      ],
-      ({ descriptors }) => {
-        if (descriptors >= connections)
-          used ??= sleep((2 * intervalS + 1) * 1_000).then(() => {
-            asked = performance.now();
-            return live(address);
-          });
-      },
-    );
+    const [program, ...args] = command(server.url, connections, 3 * intervalS + 3, address);
+    const { usage, output } = await watch(program!, args, ({ descriptors }) => {
+      if (descriptors >= connections)
+        used ??= sleep((2 * intervalS + 1) * 1_000).then(() => {
+          asked = performance.now();
+          return isK6 ? live(address) : null;
+        });
+    });
     if (used === undefined) throw new Error(output);
     const before = usage.filter(({ atMs }) => atMs < asked);
     return { liveBytes: await used, residentBytes: heldBytes(before, connections) };
@@ -141,9 +150,10 @@ async function bytesAtRest(of: Held): Promise<{ live: number[]; resident: number
   const rounds: { live: number[]; resident: number[] } = { live: [], resident: [] };
   for (let i = 0; i < ROUNDS; i++) {
     const [many, few] = [await held(of, CONNECTIONS), await held(of, BASELINE)];
-    const each = (name: keyof Memory) => Math.round((many[name] - few[name]) / (CONNECTIONS - BASELINE));
-    rounds.live.push(each("liveBytes"));
-    rounds.resident.push(each("residentBytes"));
+    const each = (all: number, base: number) => Math.round((all - base) / (CONNECTIONS - BASELINE));
+    if (many.liveBytes !== null && few.liveBytes !== null)
+      rounds.live.push(each(many.liveBytes, few.liveBytes));
+    rounds.resident.push(each(many.residentBytes, few.residentBytes));
   }
   for (const values of Object.values(rounds)) values.sort((a, b) => a - b);
   return rounds;
@@ -163,6 +173,8 @@ const HELD: readonly Held[] = [
   ),
   stock("no compression", {}),
   stock("no context takeover", { COMPRESSION: "deflate" }),
+  nodeWs("no compression", "off"),
+  nodeWs("context takeover of the server", "deflate"),
 ];
 
 async function memoryAtRest() {
@@ -175,7 +187,7 @@ async function memoryAtRest() {
   }
   const kib = (bytes: number) => round(bytes / KIB);
   const range = (rounds: readonly number[]) =>
-    `${kib(median(rounds))} (${kib(rounds[0]!)} to ${kib(rounds.at(-1)!)})`;
+    rounds.length === 0 ? "" : `${kib(median(rounds))} (${kib(rounds[0]!)} to ${kib(rounds.at(-1)!)})`;
   console.table(
     rows.map(({ contender, limitBytes, live, resident }) => ({
       [`${CONNECTIONS} connections`]: contender,
