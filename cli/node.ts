@@ -22,7 +22,7 @@ export {
   startServer,
 } from "../server/server.ts";
 export { UserError } from "./command.ts";
-export type { Register, StrategiesModule, StrategyKind } from "./fuzz/own-strategies.ts";
+export type { RegisterStrategy, StrategiesModule, StrategyKind } from "./fuzz/own-strategies.ts";
 export type { Replayed } from "./fuzz/replay.ts";
 export type { Judged } from "./gate/judge.ts";
 

@@ -31,7 +31,7 @@ export interface UserTable {
 }
 
 /** What there is without a file. */
-export const NO_TABLE: UserTable = { columns: [], length: 0, row: () => [] };
+export const NO_USERS: UserTable = { columns: [], length: 0, row: () => [] };
 
 /** @param token for those whose line has none */
 export function usersOf(table: UserTable, token: string): Users {

@@ -18,5 +18,11 @@ export type { Descriptor } from "../lib/protocols/schema.ts";
 export { NoAnswerError } from "./answers.ts";
 export { type FrameRecord, Frames, type FramesOptions, frames } from "./frames.ts";
 export { type DropOptions, dropConnection, expectReconnect, Line, passThrough, type Within } from "./line.ts";
-export { type MatcherResult, type MatcherState, matchers, type Patience, type Shown } from "./matchers.ts";
+export {
+  type MatcherResult,
+  type MatcherState,
+  matchers,
+  type ShownDeliveries,
+  type WaitOptions,
+} from "./matchers.ts";
 export { type Answer, type DeliveryFields, PlayedServer, type ServerOptions, server } from "./server.ts";

@@ -18,13 +18,13 @@ export interface MatcherResult {
   readonly message: () => string;
 }
 
-export interface Patience {
+export interface WaitOptions {
   /** How long to wait for it, in milliseconds. Default: that of `expect`. */
   readonly timeout?: number;
 }
 
 /** The place where the page shows deliveries. */
-export interface Shown {
+export interface ShownDeliveries {
   /** The elements that show a delivery each, in the order in which the page has them: `list.locator("li")`. */
   readonly shownIn: Locator;
   /** The place of the text in a delivery that an element has to contain: a JSON Pointer. Default: `/text`. */
@@ -42,12 +42,12 @@ export const matchers = {
    *
    * @param name which of the descriptor's replies. Default: any.
    */
-  toHaveReply(this: MatcherState, frames: Frames, name?: string, patience: Patience = {}) {
+  toHaveReply(this: MatcherState, frames: Frames, name?: string, wait: WaitOptions = {}) {
     const known = requireFrames(frames, "toHaveReply").descriptor.reply?.map((reply) => reply.name) ?? [];
     if (name !== undefined && !known.includes(name)) {
       throw new Error(`toHaveReply: the descriptor has the replies ${listed(known)}, got ${shown(name)}.`);
     }
-    return settle(this, "toHaveReply", patience, () => withoutReply(frames, name));
+    return settle(this, "toHaveReply", wait, () => withoutReply(frames, name));
   },
 
   /**
@@ -55,18 +55,18 @@ export const matchers = {
    *
    * @param expected what it has: fields that the descriptor finds (`id`, `seq`, `publisher`, `room`), and fields of its JSON
    */
-  toHaveDelivery(this: MatcherState, frames: Frames, expected: object = {}, patience: Patience = {}) {
+  toHaveDelivery(this: MatcherState, frames: Frames, expected: object = {}, wait: WaitOptions = {}) {
     requireFrames(frames, "toHaveDelivery");
-    return settle(this, "toHaveDelivery", patience, () => withoutDelivery(frames, expected));
+    return settle(this, "toHaveDelivery", wait, () => withoutDelivery(frames, expected));
   },
 
   /**
    * Waits until the deliveries are in order: those of each publisher came as it numbered them, and once. With `shownIn`,
    * the page also shows each one once, in the order in which they came.
    */
-  toKeepOrder(this: MatcherState, frames: Frames, where?: Shown, patience: Patience = {}) {
+  toKeepOrder(this: MatcherState, frames: Frames, where?: ShownDeliveries, wait: WaitOptions = {}) {
     requireFrames(frames, "toKeepOrder");
-    return settle(this, "toKeepOrder", patience, async () => {
+    return settle(this, "toKeepOrder", wait, async () => {
       const deliveries = deliveriesIn(frames);
       if (deliveries.length === 0)
         return `Nothing was delivered to the page, so there is no order. ${got(frames)}`;
@@ -79,10 +79,10 @@ export const matchers = {
 async function settle(
   { isNot, timeout }: MatcherState,
   name: string,
-  patience: Patience,
+  wait: WaitOptions,
   look: () => Complaint | Promise<Complaint>,
 ): Promise<MatcherResult> {
-  const withinMs = patience.timeout ?? timeout;
+  const withinMs = wait.timeout ?? timeout;
   const end = performance.now() + withinMs;
   for (;;) {
     const complaint = await look();
@@ -174,7 +174,7 @@ function outOfOrder(deliveries: readonly Delivery[]): Complaint {
   return undefined;
 }
 
-async function shownWrongly(deliveries: readonly Delivery[], where: Shown): Promise<Complaint> {
+async function shownWrongly(deliveries: readonly Delivery[], where: ShownDeliveries): Promise<Complaint> {
   const { shownIn, text = "/text" } = where;
   const tokens = parsePointer(text);
   if (!tokens)

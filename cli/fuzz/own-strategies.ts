@@ -15,11 +15,15 @@ export const KINDS = ["text", "json", "bytes"] as const;
 export type StrategyKind = (typeof KINDS)[number];
 
 /** How a strategies module registers one. */
-export type Register = (pattern: string, kind: StrategyKind, arbitrary: fc.Arbitrary<unknown>) => void;
+export type RegisterStrategy = (
+  pattern: string,
+  kind: StrategyKind,
+  arbitrary: fc.Arbitrary<unknown>,
+) => void;
 
 /** What a strategies module exports by default. */
 export type StrategiesModule = (given: {
-  readonly register: Register;
+  readonly register: RegisterStrategy;
   readonly fc: typeof fc;
 }) => void | Promise<void>;
 
@@ -94,7 +98,7 @@ async function fromJson(path: string): Promise<Registered[]> {
 
 async function fromModule(path: string): Promise<Registered[]> {
   const registered: Registered[] = [];
-  const register: Register = (pattern, given, arbitrary) => {
+  const register: RegisterStrategy = (pattern, given, arbitrary) => {
     if (!v.is(kind, given))
       throw wrong(`${KINDS.join(", ")} as the kind for ${pattern}`, JSON.stringify(given));
     if (typeof (arbitrary as Partial<fc.Arbitrary<unknown>> | undefined)?.generate !== "function") {

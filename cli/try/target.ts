@@ -13,7 +13,7 @@ import { isScript } from "../../lib/protocols/remote.ts";
 import { canonicalHeaders } from "../../lib/request.ts";
 import { readSettings, requireRoomForMessages, type Settings, SettingsError } from "../../lib/settings.ts";
 import { isEventStream } from "../../lib/url.ts";
-import { NO_TABLE, parseUsers, tableOf, type Users, usersOf } from "../../lib/users.ts";
+import { NO_USERS, parseUsers, tableOf, type Users, usersOf } from "../../lib/users.ts";
 import { type Surroundings, UserError } from "../command.ts";
 import { findK6 } from "../find-k6.ts";
 import { type Args, givenFlags } from "./args.ts";
@@ -126,7 +126,7 @@ export async function readUsers(
   { USERS, WS_TOKEN }: { USERS: string; WS_TOKEN: string },
   cwd: string,
 ): Promise<Users> {
-  if (USERS === "") return usersOf(NO_TABLE, WS_TOKEN);
+  if (USERS === "") return usersOf(NO_USERS, WS_TOKEN);
   const path = resolve(cwd, USERS);
   const csv = await readFile(path, "utf8").catch((error) => {
     throw new UserError(`USERS: expected a readable file, got ${path} (${error.message})`);

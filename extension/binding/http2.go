@@ -18,7 +18,7 @@ func readHTTPVersion(r *reader) (streamsPerConnection int) {
 // connected counts the TCP connection that was made for a socket, if one was. The setup does not
 // count: the check before a load does not belong to its connections.
 func (r *socketRecorder) connected(o *engine.Opening) {
-	if o.Founded() && r.until == nil {
+	if o.OpenedTCP() && r.until == nil {
 		r.tcpConnections++
 	}
 }

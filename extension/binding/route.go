@@ -32,13 +32,13 @@ type router struct {
 	policy   types.DNSPolicy
 
 	mu     sync.Mutex
-	others map[string]*standIns
+	others map[string]*addressSet
 }
 
 func newRouter(state *lib.State) (*router, error) {
 	r := &router{
 		resolver: state.GetAddrResolver(), hosts: state.Options.Hosts.Trie, blocked: state.Options.BlockedHostnames.Trie,
-		policy: cmp.Or(state.Options.DNS.Policy.DNSPolicy, types.DNSpreferIPv4), others: map[string]*standIns{},
+		policy: cmp.Or(state.Options.DNS.Policy.DNSPolicy, types.DNSpreferIPv4), others: map[string]*addressSet{},
 	}
 	if r.resolver == nil {
 		return nil, errors.New("this k6 cannot resolve addresses for extensions")
@@ -134,7 +134,7 @@ func (r *router) resolve(_ context.Context, host string, port uint16) ([]netip.A
 		first, err := r.first(host, port)
 		return []netip.AddrPort{first}, err
 	}
-	known := r.standInsOf(host)
+	known := r.addressesOf(host)
 	go known.find(host) // beside k6's own look-up, not after it
 	first, err := r.first(host, port)
 	if err != nil {
@@ -206,33 +206,33 @@ func (r *router) allows(addr netip.Addr) bool {
 	return true
 }
 
-// standIns are all addresses of a name, as found by whoever asked first.
-type standIns struct {
+// addressSet is all addresses of a name, as found by whoever asked first.
+type addressSet struct {
 	once  sync.Once
 	until time.Time
 	addrs []netip.Addr
 }
 
-// standInsFor is for how long they are kept, as k6 keeps its own by default.
-const standInsFor = 5 * time.Minute
+// addressesKeptFor is for how long they are kept, as k6 keeps its own by default.
+const addressesKeptFor = 5 * time.Minute
 
-const standInsWithin = 10 * time.Second
+const lookupWithin = 10 * time.Second
 
-func (r *router) standInsOf(host string) *standIns {
+func (r *router) addressesOf(host string) *addressSet {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	known := r.others[host]
 	if known == nil || time.Now().After(known.until) {
-		known = &standIns{until: time.Now().Add(standInsFor)}
+		known = &addressSet{until: time.Now().Add(addressesKeptFor)}
 		r.others[host] = known
 	}
 	return known
 }
 
 // find looks them up, once; the others wait for whoever came first.
-func (k *standIns) find(host string) []netip.Addr {
+func (k *addressSet) find(host string) []netip.Addr {
 	k.once.Do(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), standInsWithin)
+		ctx, cancel := context.WithTimeout(context.Background(), lookupWithin)
 		defer cancel()
 		addrs, _ := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 		if host == "localhost" { // both, whatever the hosts file says (RFC 6761 section 6.3)

@@ -57,7 +57,7 @@ const (
 )
 
 // Asked takes a client's stream.
-func (k *carrier) Asked() (*http2.Stream, http2.User) {
+func (k *carrier) Asked() (*http2.Stream, http2.StreamHandler) {
 	l := k.loop
 	c := &Conn{loop: l, opening: l.newOpening(), state: greeting}
 	c.socket.Server()

@@ -116,9 +116,9 @@ func (o *Opening) AwaitSettings() time.Duration {
 	return o.Settings.Sub(max(o.Connected, o.Tunnelled, o.Secured))
 }
 
-// Founded tells whether a TCP connection was opened for this one. A stream of
+// OpenedTCP tells whether a TCP connection was opened for this one. A stream of
 // HTTP/2 that joins others has none of the phases before its own.
-func (o *Opening) Founded() bool { return o.Connected != 0 }
+func (o *Opening) OpenedTCP() bool { return o.Connected != 0 }
 
 // Latency is intended start to the 101: what a user waits.
 func (o *Opening) Latency() time.Duration { return o.Opened.Sub(o.Due) }

@@ -328,7 +328,7 @@ func TestATCPConnectionIsUsedAgain(t *testing.T) {
 		for range 5 {
 			w := newWitness(t)
 			c := dialOverHTTP2(t, e, url, 2, w)
-			if opening := w.next("opened").opening; opening.Founded() {
+			if opening := w.next("opened").opening; opening.OpenedTCP() {
 				t.Error("another TCP connection was opened, with room on the first")
 			}
 			do(c, c.Close)
@@ -380,7 +380,7 @@ func TestAServerThatWillGoKeepsItsStreams(t *testing.T) {
 		}
 		second := newWitness(t)
 		d := dialOverHTTP2(t, e, url, 10, second)
-		if opening := second.next("opened").opening; !opening.Founded() {
+		if opening := second.next("opened").opening; !opening.OpenedTCP() {
 			t.Error("another stream was opened on a connection that will go")
 		}
 		p.WriteData(1, true, frame.Append(nil, frame.Close, []byte("\x03\xe9")))

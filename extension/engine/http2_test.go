@@ -95,7 +95,7 @@ func TestEchoOverHTTP2(t *testing.T) {
 				founded := 0
 				for _, w := range ws {
 					opened := w.next("opened").opening
-					if opened.Founded() {
+					if opened.OpenedTCP() {
 						founded++
 					}
 					if opened.Asked < opened.Began || opened.Opened < opened.Asked {

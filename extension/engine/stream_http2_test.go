@@ -227,7 +227,7 @@ func TestAClientEndsItsEventStreamAlone(t *testing.T) {
 		for i, end := range []func(*Conn){(*Conn).Close, (*Conn).Reset} {
 			w := newWitness(t)
 			c := dialStreamOf(t, 10, e, server.URL, w, nil)
-			if opened := w.next("opened").opening; opened.Founded() {
+			if opened := w.next("opened").opening; opened.OpenedTCP() {
 				t.Error("another TCP connection was opened, with room on the first")
 			}
 			w.next("message")

@@ -7,4 +7,4 @@ export {
   type IdentitySettings,
   identities,
 } from "../identity.ts";
-export { NO_TABLE, parseUsers, tableOf, type Users, usersOf } from "../users.ts";
+export { NO_USERS, parseUsers, tableOf, type Users, usersOf } from "../users.ts";

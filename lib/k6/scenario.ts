@@ -54,7 +54,7 @@ import { terminal } from "../summary/terminal.ts";
 import { givenSettings, HOST_VARIABLE, type Tested, testedUrls } from "../summary/tested.ts";
 import { ms } from "../units.ts";
 import { redactUrl } from "../url.ts";
-import { NO_TABLE, type Users, usersOf } from "../users.ts";
+import { NO_USERS, type Users, usersOf } from "../users.ts";
 import { now } from "./clock.ts";
 import { checkMessages } from "./connection.ts";
 import { type Checks, checksOf } from "./contract.ts";
@@ -142,7 +142,7 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
   hideInNotices(secrets);
   const results = resultsDir(settings.RESULTS_DIR, extension.tryDirectory);
   const { USERS, WS_TOKEN } = settings;
-  const users = usersOf(USERS === "" ? NO_TABLE : readUsers(USERS, extension), WS_TOKEN);
+  const users = usersOf(USERS === "" ? NO_USERS : readUsers(USERS, extension), WS_TOKEN);
   const login = loginFor(spec as ScenarioSpec<N>, settings, users.columns);
   const given = login?.variables ?? [];
   const columns = columnsWith(users.columns, given);

@@ -19,7 +19,7 @@ export const FAULTS = {
   "join-twice": "who joins twice is delivered everything twice, and so is everybody in the room",
   "echo-before-join": "an echo before any join is a fault of its own: 1011",
   "say-after-leave": "a say after a leave is a fault of its own: 1011",
-  "negative-seq": "a negative seq blocks the room for 300 ms",
+  "negative-seq": "a negative seq blocks the room for 1.2 s",
   "name-takeover": "a join with another user's name drops that user's connection",
   "history-without-limit": "a history without a limit is a fault of its own: 1011",
   "ping-125": "a Ping of 125 bytes ends the connection without a Close",
@@ -322,7 +322,7 @@ class Faulty {
     }
     if (!Number.isSafeInteger(seq)) throw new Refused("bad_seq");
     if ((seq as number) < 0) {
-      if (this.#has("negative-seq")) this.#blocked.set(room, performance.now() + 300);
+      if (this.#has("negative-seq")) this.#blocked.set(room, performance.now() + 1_200);
       throw new Refused("bad_seq");
     }
     if (typeof id !== "string") throw new Refused("bad_id");

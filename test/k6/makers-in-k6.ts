@@ -13,7 +13,7 @@ import { readUsers } from "../../lib/k6/users.ts";
 import { compile, parseDescriptor } from "../../lib/protocols/index.ts";
 import { readSettings } from "../../lib/settings.ts";
 import { ms } from "../../lib/units.ts";
-import { NO_TABLE, usersOf } from "../../lib/users.ts";
+import { NO_USERS, usersOf } from "../../lib/users.ts";
 import type { WrittenRow } from "./makers.ts";
 
 export const options = { iterations: 1, insecureSkipTLSVerify: true };
@@ -23,7 +23,7 @@ const protocols = rows.map(({ protocol }) => compile(parseDescriptor(protocol, "
 const settings = rows.map(({ env }) => readSettings([...IDENTITY_SETTINGS, "SERVERS"], env));
 const extension = onStockSockets ? {} : realtime("this test");
 const read = (path: string) => readUsers(path, extension);
-const users = rows.map(({ file }, i) => usersOf(file ? read(file) : NO_TABLE, settings[i]!.WS_TOKEN));
+const users = rows.map(({ file }, i) => usersOf(file ? read(file) : NO_USERS, settings[i]!.WS_TOKEN));
 const swarms: readonly Swarm[] = onStockSockets
   ? []
   : rows.map((_row, i) => {

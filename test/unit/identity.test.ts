@@ -3,9 +3,9 @@ import { describe, test } from "node:test";
 import { handshakeTemplate, identities } from "../../lib/identity.ts";
 import { compile } from "../../lib/protocols/index.ts";
 import { readSettings, SettingsError } from "../../lib/settings.ts";
-import { NO_TABLE, usersOf } from "../../lib/users.ts";
+import { NO_USERS, usersOf } from "../../lib/users.ts";
 
-const nobody = usersOf(NO_TABLE, "t0ken");
+const nobody = usersOf(NO_USERS, "t0ken");
 const NAMES = ["WS_URL", "WS_TOKEN", "AUTH", "HEADERS", "ORIGIN", "SUBPROTOCOL", "SERVERS"] as const;
 const settings = (AUTH: string) => readSettings(NAMES, { WS_URL: "ws://h/ws", WS_TOKEN: "t0ken", AUTH });
 

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { SettingsError } from "../../lib/settings.ts";
-import { NO_TABLE, parseUsers, RESERVED, tableOf, type UserTable, usersOf } from "../../lib/users.ts";
+import { NO_USERS, parseUsers, RESERVED, tableOf, type UserTable, usersOf } from "../../lib/users.ts";
 import { findUsers } from "../../lib/users-bytes.ts";
 
 interface Fixture {
@@ -113,5 +113,5 @@ describe("who a connection is", () => {
   });
 
   test("all of it where there is no file", () =>
-    assert.deepEqual(usersOf(NO_TABLE, "t0").at(7), { user: "user-7", token: "t0" }));
+    assert.deepEqual(usersOf(NO_USERS, "t0").at(7), { user: "user-7", token: "t0" }));
 });

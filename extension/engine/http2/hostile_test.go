@@ -40,7 +40,7 @@ var (
 
 // hostile are servers' bytes after SETTINGS, to a client with one stream whose
 // window is 100 bytes. What ends the connection is said by its code, what ends the
-// stream by what its user hears.
+// stream by what its handler hears.
 var hostile = []struct {
 	name       string
 	says       []byte

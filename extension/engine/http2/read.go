@@ -222,7 +222,7 @@ func (s *Session) windowCame(more uint32) *Error {
 	default:
 		st.send += int32(more)
 		if st.waits {
-			st.user.Writable()
+			st.handler.Writable()
 		}
 	}
 	return nil
@@ -234,12 +234,12 @@ func (s *Session) resetCame(code Code) *Error {
 		return err
 	}
 	s.close(st)
-	st.user.Reset(code, "")
+	st.handler.Reset(code, "")
 	return nil
 }
 
 // breach ends a stream on which the peer broke the protocol.
 func (s *Session) breach(st *Stream, code Code, how string) {
 	s.Reset(st, code)
-	st.user.Reset(code, how)
+	st.handler.Reset(code, how)
 }

@@ -70,7 +70,7 @@ func (s *Session) data(b []byte, more bool, a wire.Arrival) (rest []byte, _ *Err
 			in.ignored, st = true, nil
 		}
 		if st != nil {
-			st.user.Data(chunk, more || len(b) > 0, a)
+			st.handler.Data(chunk, more || len(b) > 0, a)
 		}
 	}
 	n := min(in.padding, len(b))
@@ -116,5 +116,5 @@ func (s *Session) remoteEnded(st *Stream) {
 	if st.localEnded {
 		s.close(st)
 	}
-	st.user.Ended()
+	st.handler.Ended()
 }

@@ -126,7 +126,7 @@ func (s *Session) answerCame(st *Stream, a wire.Arrival) {
 		}
 		st.left = left
 	}
-	st.user.Fields(s.decoded, a)
+	st.handler.Fields(s.decoded, a)
 	if s.in.ends && !st.closed {
 		s.remoteEnded(st)
 	}
@@ -166,10 +166,10 @@ func (s *Session) asked(id uint32, a wire.Arrival) *Error {
 		s.reset(id, ProtocolError)
 		return nil
 	}
-	st, user := s.owner.Asked()
-	s.begin(st, user, id)
+	st, handler := s.owner.Asked()
+	s.begin(st, handler, id)
 	s.open++
-	user.Fields(s.decoded, a)
+	handler.Fields(s.decoded, a)
 	if s.in.ends && !st.closed && !s.over {
 		s.remoteEnded(st)
 	}

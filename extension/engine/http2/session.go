@@ -41,16 +41,16 @@ const fieldOverhead = 32
 type Owner interface {
 	// Ready: the peer's first SETTINGS came.
 	Ready(s Settings)
-	// Asked: a client opened a stream, for which a fresh one and its user are to be
+	// Asked: a client opened a stream, for which a fresh one and its handler are to be
 	// given. It hears the request at once, by Fields.
-	Asked() (*Stream, User)
+	Asked() (*Stream, StreamHandler)
 	// GoingAway: the peer takes no streams beyond the last, and ends the connection
 	// once these are over. text is what it said beside, good during the call.
 	GoingAway(last uint32, code Code, text []byte)
 }
 
-// User hears what happens on one stream.
-type User interface {
+// StreamHandler hears what happens on one stream.
+type StreamHandler interface {
 	// Fields: the server's answer came, or an interim one; or a client's request.
 	// They are good during the call.
 	Fields(fields []hpack.HeaderField, a wire.Arrival)
@@ -194,7 +194,7 @@ func (s *Session) wake() {
 		waiting[i] = nil
 		st.waits = false
 		if !st.closed && !s.over {
-			st.user.Writable()
+			st.handler.Writable()
 		}
 	}
 	s.spare = waiting[:0]

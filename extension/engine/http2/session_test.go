@@ -39,7 +39,7 @@ func newSide(o Options) *side {
 
 func (s *side) Ready(Settings)                          { s.ready = true }
 func (s *side) GoingAway(_ uint32, code Code, _ []byte) { s.away = append(s.away, code) }
-func (s *side) Asked() (*Stream, User) {
+func (s *side) Asked() (*Stream, StreamHandler) {
 	u := s.user()
 	return &u.Stream, u
 }

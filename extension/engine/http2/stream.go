@@ -23,7 +23,7 @@ type Stream struct {
 
 	left int64 // of the answer's body, by its content-length; -1 for not known
 
-	user User
+	handler StreamHandler
 }
 
 // ErrNoStream: the connection takes no more streams.
@@ -42,11 +42,11 @@ func (s *Session) CanOpen() bool {
 
 // Open asks the server for what the fields say, on a fresh stream. With ended, that
 // is all.
-func (s *Session) Open(st *Stream, user User, fields []hpack.HeaderField, ended bool) error {
+func (s *Session) Open(st *Stream, handler StreamHandler, fields []hpack.HeaderField, ended bool) error {
 	if !s.CanOpen() {
 		return ErrNoStream
 	}
-	s.begin(st, user, s.nextID)
+	s.begin(st, handler, s.nextID)
 	s.nextID += 2
 	st.tunnels = slices.Contains(fields, hpack.HeaderField{Name: ":method", Value: "CONNECT"})
 	s.headers(st, fields, ended)
@@ -54,8 +54,8 @@ func (s *Session) Open(st *Stream, user User, fields []hpack.HeaderField, ended 
 	return nil
 }
 
-func (s *Session) begin(st *Stream, user User, id uint32) {
-	*st = Stream{id: id, send: s.peer.initialWindow, recv: int32(s.o.StreamWindow), left: -1, user: user}
+func (s *Session) begin(st *Stream, handler StreamHandler, id uint32) {
+	*st = Stream{id: id, send: s.peer.initialWindow, recv: int32(s.o.StreamWindow), left: -1, handler: handler}
 	s.streams[id] = st
 }
 
@@ -96,7 +96,7 @@ func (s *Session) headers(st *Stream, fields []hpack.HeaderField, ended bool) {
 }
 
 // Write sends bytes as far as the peer takes them now, and returns how many
-// these are. After fewer than all the user hears of room.
+// these are. After fewer than all the handler hears of room.
 func (s *Session) Write(st *Stream, b []byte) int {
 	if st.closed || st.localEnded {
 		return 0
@@ -136,7 +136,7 @@ func (s *Session) ended(st *Stream) {
 	}
 }
 
-// Reset ends the stream at once. Its user hears nothing.
+// Reset ends the stream at once. Its handler hears nothing.
 func (s *Session) Reset(st *Stream, code Code) {
 	if st.closed || st.id == 0 {
 		return
@@ -160,7 +160,7 @@ func (s *Session) close(st *Stream) {
 	}
 }
 
-// Took says that the user is done with bytes that came, so that the peer may
+// Took says that the handler is done with bytes that came, so that the peer may
 // send as many more. It is told in portions, as most do.
 func (s *Session) Took(st *Stream, n int) {
 	st.owed += int32(n)

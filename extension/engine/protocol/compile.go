@@ -392,7 +392,7 @@ func (c *compiler) error(field string, d *Descriptor, e *ErrorSpec) {
 	c.p.errors = append(c.p.errors, compiled)
 }
 
-func (c *compiler) beat(field string, b *BeatSpec) {
+func (c *compiler) beat(field string, b *HeartbeatSpec) {
 	switch {
 	case b.When != nil && b.Every == "":
 		compiled := answer{condition: c.condition(field+".when", b.When), passes: b.Consume != nil && !*b.Consume}

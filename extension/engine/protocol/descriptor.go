@@ -38,7 +38,7 @@ type Descriptor struct {
 	Publisher json.RawMessage         `json:"publisher"`
 	Delivery  OneOrMore[DeliverySpec] `json:"delivery"`
 	Error     OneOrMore[ErrorSpec]    `json:"error"`
-	Heartbeat []BeatSpec              `json:"heartbeat"`
+	Heartbeat []HeartbeatSpec         `json:"heartbeat"`
 	Refresh   *StepSpec               `json:"refresh"`
 	Resume    *StepSpec               `json:"resume"`
 	Unmatched string                  `json:"unmatched"`
@@ -129,9 +129,9 @@ func (s *OneOrMore[T]) UnmarshalJSON(b []byte) error {
 	return decode(b, (*[]T)(s))
 }
 
-// BeatSpec is what keeps a connection alive: an answer, or a message sent at
+// HeartbeatSpec is what keeps a connection alive: an answer, or a message sent at
 // intervals.
-type BeatSpec struct {
+type HeartbeatSpec struct {
 	When     *ConditionSpec    `json:"when"`
 	Capture  map[string]string `json:"capture"`
 	Answer   *string           `json:"answer"`

@@ -37,7 +37,7 @@ func (s *session) Opened(c *engine.Conn, o *engine.Opening) {
 	r.series.Of(ConnectLatency).Record(o.Latency())
 	r.series.Of(ConnectDelay).Record(o.Late())
 	r.series.Of(UpgradePhase).Record(o.Upgrade())
-	if o.Founded() {
+	if o.OpenedTCP() {
 		r.founded(o)
 	}
 	if s.handler != nil {
@@ -70,7 +70,7 @@ func (r *record) founded(o *engine.Opening) {
 func (s *session) Failed(_ *engine.Conn, o *engine.Opening, f engine.Failure) {
 	sh := s.share
 	s.conn = nil
-	if o.Founded() {
+	if o.OpenedTCP() {
 		sh.records.Now.TCPConnections++
 	}
 	sh.records.Now.Failures[f.Reason]++
