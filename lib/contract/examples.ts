@@ -1,6 +1,8 @@
 /** The messages that a run keeps as examples, one of each kind, as `try --json` writes messages. Pure. */
 import { KIND_FIELD } from "../pact/kind-field.ts";
 import { withoutSecrets } from "../peer-text.ts";
+import type { Contract } from "./contract.ts";
+import { looseOf } from "./expected.ts";
 import { SECRET } from "./words.ts";
 
 /** A message that kept to the contract, the first of its kind. */
@@ -18,15 +20,23 @@ export interface Example {
 export const MESSAGES = ".messages.jsonl";
 
 /**
- * A JSON object a line, for `pact write --messages`.
+ * A JSON object a line, for `pact write --messages`. With each message stands what the contract does not promise of
+ * others of its kind.
  *
  * @param secrets what must not be in them
  */
-export const exampleLines = (examples: readonly Example[], secrets: readonly string[]): string =>
-  examples.map((example) => `${JSON.stringify(eventOf(example, secrets))}\n`).join("");
+export const exampleLines = (
+  contract: Pick<Contract, "documents" | "kinds">,
+  examples: readonly Example[],
+  secrets: readonly string[],
+): string => examples.map((example) => `${JSON.stringify(eventOf(contract, example, secrets))}\n`).join("");
 
-function eventOf({ kind, from, role, text }: Example, secrets: readonly string[]): object {
-  const checked = { kind, breaches: [] };
+function eventOf(
+  contract: Pick<Contract, "documents" | "kinds">,
+  { kind, from, role, text }: Example,
+  secrets: readonly string[],
+): object {
+  const checked = { kind, breaches: [], ...looseOf(contract, kind, JSON.parse(text)) };
   // Texts of ours may be secrets of the user's, and nobody needs them to know what the server sends.
   if (from === "client") return { event: "sent", text: redacted(text, () => HIDDEN), checked };
   const hide = (value: string) => withoutSecrets(value, secrets);

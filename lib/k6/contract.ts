@@ -2,7 +2,7 @@
 import { SharedArray } from "k6/data";
 import type * as CheckerScript from "../contract/checker.ts";
 import { type Breach, type Contract, type Sender, UNKNOWN } from "../contract/contract.ts";
-import type { Example } from "../contract/examples.ts";
+import { exampleLines } from "../contract/examples.ts";
 import {
   type ContractFigures,
   type ContractNames,
@@ -75,8 +75,8 @@ export interface Checks {
    */
   requireKept(drafts: readonly Draft[]): void;
   figures(seen: readonly string[]): ContractFigures;
-  /** The first valid message of each kind, where the run keeps them. */
-  examples(): readonly Example[];
+  /** The first valid message of each kind, as lines of JSON, without these secrets; "" where the run keeps none. */
+  examples(secrets: readonly string[]): string;
   /** Begins a connection. */
   open(record: Record): ConnectionCheck;
 }
@@ -92,8 +92,8 @@ export interface ConnectionCheck {
 /** A contract that was read, as the virtual users of a process share it. */
 interface Shared {
   readonly names: ContractNames & Pick<Contract, "hasUnicodeClasses">;
-  /** The whole {@link Contract} as JSON. */
-  readonly text: string;
+  /** The whole {@link Contract} as JSON. Each call makes a copy. */
+  text(): string;
 }
 
 /**
@@ -112,14 +112,15 @@ export function checksOf(
   const keepsExamples = CONTRACT_EXAMPLES === "true";
   if (keepsExamples) requireKeeper(CONTRACT, extension);
   if (CONTRACT === "") return undefined;
-  const { names, text } = sharedContract(CONTRACT, CONTRACT_SENT === "auto", keepsExamples);
+  const shared = sharedContract(CONTRACT, CONTRACT_SENT === "auto", keepsExamples);
+  const { names, text } = shared;
   if (names.hasUnicodeClasses && !extension.Contract)
     throw new SettingsError(
       "CONTRACT: expected patterns without classes of Unicode (\\p{…}) on stock k6, whose JavaScript does not know them, got one; use dist/x on bin/k6",
     );
   return extension.Contract
-    ? checksByEngine(names, text, extension.Contract)
-    : checksByScript(JSON.parse(text) as Contract);
+    ? checksByEngine(shared, extension.Contract)
+    : checksByScript(JSON.parse(text()) as Contract);
 }
 
 /** Virtual users of stock k6 share nothing with the summary, which writes the examples. */
@@ -145,7 +146,7 @@ function sharedContract(path: string, mayCheckSent: boolean, keepsExamples: bool
     const names: Shared["names"] = { source, hasUnicodeClasses, checksSent, kinds };
     return [names, JSON.stringify({ ...contract, keepsExamples })] as unknown[];
   });
-  return { names: shared[0] as Shared["names"], text: shared[1] as string };
+  return { names: shared[0] as Shared["names"], text: () => shared[1] as string };
 }
 
 function readContractFile(path: string): Contract {
@@ -184,11 +185,10 @@ const requireKeptBy =
   };
 
 function checksByEngine(
-  contract: ContractNames,
-  text: string,
+  { names: contract, text }: Shared,
   EngineContract: NonNullable<Engine["Contract"]>,
 ): Checks {
-  const engine = orSettingsError(Error, () => new EngineContract(text));
+  const engine = orSettingsError(Error, () => new EngineContract(text()));
   return {
     contract,
     engine,
@@ -196,7 +196,7 @@ function checksByEngine(
     limits: LIMITS,
     requireKept: requireKeptBy(contract, (message) => engine.describe(message)),
     figures: () => engine.figures() as ContractFigures,
-    examples: () => engine.examples(),
+    examples: (secrets) => exampleLines(JSON.parse(text()), engine.examples(), secrets),
     open: (record) => checkByEngine(engine, contract, record),
   };
 }
@@ -224,7 +224,7 @@ function checksByScript(contract: Contract): Checks {
     figures: (seen) => ({
       unseen: followed.filter((_, i) => !seen.includes(String(i))).map(({ name }) => name),
     }),
-    examples: () => [],
+    examples: () => "",
     open: (record) => checkByScript(script, checker, contract, record, followed.length),
   };
 }

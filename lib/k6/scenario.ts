@@ -3,7 +3,7 @@ import exec from "k6/execution";
 import * as sockets from "k6/websockets";
 import { decideCheck } from "../check.ts";
 import { COMPRESSION_SETTINGS } from "../compression.ts";
-import { exampleLines, MESSAGES } from "../contract/examples.ts";
+import { MESSAGES } from "../contract/examples.ts";
 import { isTold, notesOnContract } from "../contract/findings.ts";
 import { notesOnEvents, requireOneWay } from "../event-streams.ts";
 import { formerNotes } from "../former-names.ts";
@@ -427,7 +427,7 @@ export function scenario<N extends SettingName, O extends OwnSettings = NoSettin
           files[`${results}/${spec.name}${suffix}`] = write(summary);
         }
         if (settings.CONTRACT_EXAMPLES === "true")
-          files[`${results}/${spec.name}${MESSAGES}`] = exampleLines(checks!.examples(), secrets);
+          files[`${results}/${spec.name}${MESSAGES}`] = checks!.examples(secrets);
       }
       return files;
     },

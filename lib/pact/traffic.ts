@@ -1,5 +1,6 @@
 /** Messages that went to a server and came from it, as `try --json` writes them. Pure. */
 import { parse } from "lossless-json";
+import { loosened } from "./loosen.ts";
 import { PactError } from "./problem.ts";
 import { requireShallow } from "./read.ts";
 
@@ -12,6 +13,8 @@ export interface Passed {
   readonly meaning?: string;
   /** The kind of a contract that it is of and keeps to. Undefined without a contract. */
   readonly kind?: string;
+  /** Its value, without what the contract leaves open for messages of the kind. Undefined for those of a try. */
+  readonly promised?: unknown;
   /** The probe that it is, or answers. */
   readonly probe?: string;
 }
@@ -35,7 +38,7 @@ export function readTraffic(lines: string, source: string): readonly Passed[] {
   });
   return events.flatMap((event): Passed[] => {
     if (typeof event.text !== "string") return [];
-    const kind = kindOf(event.checked);
+    const kind = kindOf(event.checked, event.text);
     if (event.event === "sent") {
       const probe = typeof event.probe === "string" ? { probe: event.probe } : {};
       const meaning = typeof event.purpose === "string" ? { meaning: event.purpose } : {};
@@ -57,9 +60,11 @@ export function readTraffic(lines: string, source: string): readonly Passed[] {
   });
 }
 
-function kindOf(checked: unknown): Pick<Passed, "kind"> {
-  const { kind, breaches } = (checked ?? {}) as Fields;
-  return typeof kind === "string" && Array.isArray(breaches) && breaches.length === 0 ? { kind } : {};
+function kindOf(checked: unknown, text: string): Pick<Passed, "kind" | "promised"> {
+  const { kind, breaches, optional, numbers } = (checked ?? {}) as Fields;
+  if (typeof kind !== "string" || !Array.isArray(breaches) || breaches.length > 0) return {};
+  if (!Array.isArray(optional) || !Array.isArray(numbers)) return { kind };
+  return { kind, promised: loosened(jsonOf(text), new Set(optional), new Set(numbers)) };
 }
 
 function meaningOf(meanings: unknown): Pick<Passed, "meaning" | "probe"> {

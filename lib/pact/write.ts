@@ -1,6 +1,7 @@
 /** A pact of version 4, made from the messages that a server sent. Pure. */
 import { isLosslessNumber } from "lossless-json";
 import { KIND_FIELD } from "./kind-field.ts";
+import { AnyNumber } from "./loosen.ts";
 import { showPath } from "./path.ts";
 import type { Passed } from "./traffic.ts";
 
@@ -118,7 +119,7 @@ const textOf = (value: unknown): string =>
 /** The first of several as an example, with rules that all of them keep. */
 function partOf(messages: readonly Passed[]) {
   const rules: Rules = {};
-  const values = messages.map(({ value }) => value);
+  const values = messages.map(({ value, promised = value }) => promised);
   const content = example(values, [], rules);
   const isText = typeof values[0] === "string" && messages[0]!.text === values[0];
   return {
@@ -170,17 +171,23 @@ function listOf(
 /** The narrowest rule that all values keep; undefined for equality, null for none. */
 function matcherOf(values: readonly unknown[], name: string | number | undefined): Fields | undefined | null {
   const kinds = new Set(values.map(kindOf));
-  if (kinds.size === 2 && kinds.has("integer") && kinds.has("decimal")) return { match: "number" };
+  const areNumbers = [...kinds].every((one) => NUMBERS.includes(one));
+  if (areNumbers && (kinds.size > 1 || kinds.has("number"))) return { match: "number" };
   const [kind] = kinds;
   if (kinds.size !== 1) return null;
   const isKind = typeof name === "string" && KIND_FIELD.test(name) && new Set(values.map(textOf)).size === 1;
   if (isKind || kind === "object") return undefined;
   if (kind === "null") return { match: "null" };
+  // Many servers write 2.0 as 2: one number does not tell that all have decimal places.
+  if (kind === "decimal" && values.length === 1) return { match: "number" };
   if (kind === "integer" || kind === "decimal") return { match: kind };
   return { match: "type" };
 }
 
+const NUMBERS: readonly string[] = ["integer", "decimal", "number"];
+
 function kindOf(value: unknown): string {
+  if (value instanceof AnyNumber) return "number";
   if (value === null) return "null";
   if (Array.isArray(value)) return "list";
   if (isLosslessNumber(value)) return /^-?\d+$/.test(value.value) ? "integer" : "decimal";
