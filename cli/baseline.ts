@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import { type ArgsDef, type CommandDef, defineCommand } from "citty";
-import { EXIT, type Surroundings, UserError, wholeNumber } from "./command.ts";
+import { type Context, EXIT, UserError, wholeNumber } from "./command.ts";
 import { makeDirectory } from "./directory.ts";
 import { fetchRuns } from "./influxdb/fetch.ts";
 import { parsePlace } from "./influxdb/place.ts";
@@ -53,7 +53,7 @@ EXAMPLE
 `;
 
 /** `k6-realtime baseline`: the last green runs, to compare with. */
-export const baseline = ({ out, err, cwd, env }: Surroundings): CommandDef =>
+export const baseline = ({ out, err, cwd, env }: Context): CommandDef =>
   defineCommand({
     meta: { name: "baseline", description: "Fetch earlier runs from InfluxDB, to compare with" },
     args: ARGS as ArgsDef,

@@ -7,7 +7,7 @@ import { LEAST_ROUNDS } from "./bench/estimate.ts";
 import { comparisonMarkdown, comparisonText } from "./bench/forms.ts";
 import { comparisonPage } from "./bench/page.ts";
 import { type Before, parseBefore, since } from "./bench/since.ts";
-import { type Surroundings, UserError, wholeNumber } from "./command.ts";
+import { type Context, UserError, wholeNumber } from "./command.ts";
 import { passOn } from "./pass-on.ts";
 
 /** What `--help` says. */
@@ -41,7 +41,7 @@ const WHAT = "benchmark of echoes";
 const FORMATS = ["text", "markdown", "json"] as const;
 
 /** `k6-realtime bench`: passes its arguments to `k6 x echo-bench`, and compares what that found. */
-export const bench = (around: Surroundings): CommandDef =>
+export const bench = (around: Context): CommandDef =>
   defineCommand({
     meta: { name: "bench", description: "Measure how fast WebSocket servers echo" },
     run: ({ rawArgs }): Promise<number> => {
@@ -83,7 +83,7 @@ async function comparison(
   { "--rounds": given = `${ROUNDS}`, "--format": format = "text", rest }: Flags,
   results: string,
   before: string | undefined,
-  around: Surroundings,
+  around: Context,
 ): Promise<number> {
   const rounds = wholeNumber("--rounds", given);
   if (rounds < LEAST_ROUNDS)
@@ -124,7 +124,7 @@ function formOf(compared: readonly Compared[], format: string): string {
 }
 
 /** Runs the rounds; what k6 prints of its work goes on to the terminal. */
-async function collect(args: readonly string[], rounds: number, around: Surroundings) {
+async function collect(args: readonly string[], rounds: number, around: Context) {
   const chunks: Buffer[] = [];
   const out = new Writable({
     write(chunk, _, done) {

@@ -1,10 +1,10 @@
-/** What the commands share: their surroundings, their exit codes, and flags taken strictly. */
+/** What the commands share: their context, their exit codes, and flags taken strictly. */
 import { type ParseArgsConfig, parseArgs } from "node:util";
 import type { ArgDef, ArgsDef } from "citty";
 import { distance } from "fastest-levenshtein";
 
 /** What a command sees of the process that it runs in. */
-export interface Surroundings {
+export interface Context {
   readonly out: NodeJS.WritableStream;
   readonly err: NodeJS.WritableStream;
   readonly cwd: string;

@@ -1,7 +1,7 @@
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
 import { type CommandDef, defineCommand } from "citty";
-import { type Surroundings, UserError } from "./command.ts";
+import { type Context, UserError } from "./command.ts";
 import { conformJunit } from "./conform/junit.ts";
 import { conformMarkdown } from "./conform/markdown.ts";
 import { conformPage } from "./conform/page.ts";
@@ -39,7 +39,7 @@ is 0, or 99 where a case failed that the baseline does not know.
 const ROLES = ["server", "client", "sse-server", "sse-client"];
 
 /** `k6-realtime conform`: passes its arguments to `k6 x conform`, and renders what that found. */
-export const conform = ({ out, err, cwd, env, signal }: Surroundings): CommandDef =>
+export const conform = ({ out, err, cwd, env, signal }: Context): CommandDef =>
   defineCommand({
     meta: { name: "conform", description: "Test WebSocket servers and clients against the RFCs" },
     async run({ rawArgs }): Promise<number> {
@@ -88,7 +88,7 @@ function flagValue(args: readonly string[], flag: string): string | undefined {
 }
 
 /** Writes the report's forms beside the results, where there are any. */
-async function render(directory: string, { out, cwd }: Pick<Surroundings, "out" | "cwd">): Promise<void> {
+async function render(directory: string, { out, cwd }: Pick<Context, "out" | "cwd">): Promise<void> {
   let results: ConformResults;
   const source = join(directory, "results.json");
   try {

@@ -9,7 +9,7 @@ import { type Seen, weigh } from "../lib/contract-diff/seen.ts";
 import { PactError } from "../lib/pact/problem.ts";
 import { readTraffic } from "../lib/pact/traffic.ts";
 import { reading } from "./asyncapi-file.ts";
-import { EXIT, type Surroundings, UserError } from "./command.ts";
+import { type Context, EXIT, UserError } from "./command.ts";
 import { FORMATS, type Format } from "./contract-diff/report.ts";
 import { inTime } from "./in-time.ts";
 
@@ -66,7 +66,7 @@ EXIT CODE
 `;
 
 /** `k6-realtime contract-diff`: which changes of a contract break clients that are there. */
-export const contractDiff = ({ out, cwd }: Surroundings): CommandDef =>
+export const contractDiff = ({ out, cwd }: Context): CommandDef =>
   defineCommand({
     meta: { name: "contract-diff", description: "See which changes of a contract break existing clients" },
     args: ARGS as ArgsDef,

@@ -2,7 +2,7 @@ import { resolve } from "node:path";
 import { defineCommand } from "citty";
 import { SETTINGS } from "../lib/settings.ts";
 import { startServer } from "../server/server.ts";
-import type { Surroundings } from "./command.ts";
+import type { Context } from "./command.ts";
 import { findK6 } from "./find-k6.ts";
 import { terminalScreen } from "./live/displays.ts";
 import { closingLines } from "./run/closing-lines.ts";
@@ -35,7 +35,7 @@ EXIT CODE
 `;
 
 /** `k6-realtime demo`: the chat soak against the reference server. */
-export const demo = ({ out, cwd, env, signal }: Surroundings) =>
+export const demo = ({ out, cwd, env, signal }: Context) =>
   defineCommand({
     meta: { name: "demo", description: "Run the chat soak, in its short form, against the reference server" },
     async run(): Promise<number> {

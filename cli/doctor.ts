@@ -1,7 +1,7 @@
 import { type ArgsDef, type CommandDef, defineCommand } from "citty";
 import { SETTINGS } from "../lib/settings.ts";
 import { fold } from "../lib/summary/fold.ts";
-import { EXIT, type Surroundings, UserError } from "./command.ts";
+import { type Context, EXIT, UserError } from "./command.ts";
 import { type Check, checkK6, checkMachine, checkSurrounds } from "./doctor/checks.ts";
 import { readMachine, readSurrounds } from "./doctor/machine.ts";
 import { findK6 } from "./find-k6.ts";
@@ -33,7 +33,7 @@ EXIT CODE
 `;
 
 /** `k6-realtime doctor`: whether this machine can make the load asked for, and what to change. */
-export const doctor = ({ out, env }: Surroundings): CommandDef =>
+export const doctor = ({ out, env }: Context): CommandDef =>
   defineCommand({
     meta: { name: "doctor", description: "Check what this machine allows, and say what to change" },
     args: ARGS as ArgsDef,

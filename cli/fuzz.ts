@@ -4,7 +4,7 @@ import { counted } from "../lib/counted.ts";
 import type { Finding } from "../lib/fuzz/finding.ts";
 import { FUZZ_FORMAT, type FuzzResult, type RouteResult } from "../lib/fuzz/result.ts";
 import { STRATEGY_NAMES } from "../lib/fuzz/strategies.ts";
-import { EXIT, readAgain, type Surroundings, UserError } from "./command.ts";
+import { type Context, EXIT, readAgain, UserError } from "./command.ts";
 import { readFuzzContract } from "./fuzz/contract.ts";
 import { gaugesAt } from "./fuzz/gauges.ts";
 import { DEFAULTS, type Options, optionsOf, RATES } from "./fuzz/options.ts";
@@ -111,7 +111,7 @@ EXIT CODE
 `;
 
 /** `k6-realtime fuzz`: finds the message that breaks the server. */
-export const fuzz = (around: Surroundings): CommandDef =>
+export const fuzz = (around: Context): CommandDef =>
   defineCommand({
     meta: { name: "fuzz", description: "Find the message that breaks the server" },
     args: ARGS as ArgsDef,
@@ -130,12 +130,7 @@ export const fuzz = (around: Surroundings): CommandDef =>
   });
 
 /** Everything that can be wrong with the flags is found here, before anything is sent. */
-async function begin(
-  args: Args,
-  headers: readonly string[],
-  { cwd, env, err }: Surroundings,
-  hosted: Hosted[],
-) {
+async function begin(args: Args, headers: readonly string[], { cwd, env, err }: Context, hosted: Hosted[]) {
   const options = optionsOf(args);
   const aim = await aimOf(args, headers, options.messageTimeoutMs, { cwd, env, hosted });
   requireLeave(aim, args);
@@ -153,7 +148,7 @@ function requireLeave(aim: Aim, args: Args): void {
 async function fuzzAll(
   args: Args,
   headers: readonly string[],
-  around: Surroundings,
+  around: Context,
   hosted: Hosted[],
 ): Promise<number> {
   const { out, err, cwd, signal } = around;
@@ -223,7 +218,7 @@ async function fuzzAll(
 }
 
 /** The protocol as it was given, for tests in the directory of the results. */
-function protocolGiven(args: Args, directory: string, { cwd, env }: Pick<Surroundings, "cwd" | "env">) {
+function protocolGiven(args: Args, directory: string, { cwd, env }: Pick<Context, "cwd" | "env">) {
   const file = args["protocol-file"] ?? (args.protocol === undefined ? env.PROTOCOL_FILE : undefined);
   if (file) {
     const path = relative(directory, resolve(cwd, String(file)))
@@ -236,7 +231,7 @@ function protocolGiven(args: Args, directory: string, { cwd, env }: Pick<Surroun
 }
 
 /** Facts about the server, beside its descriptor. */
-async function besideOf({ contract: given, metrics }: Args, { cwd, env }: Surroundings) {
+async function besideOf({ contract: given, metrics }: Args, { cwd, env }: Context) {
   const contract = given ?? env.CONTRACT;
   return {
     ...(contract && { contract: await readFuzzContract(String(contract), cwd) }),
@@ -268,7 +263,7 @@ function verdictOf(
 async function again(
   args: Args,
   headers: readonly string[],
-  around: Surroundings,
+  around: Context,
   hosted: Hosted[],
 ): Promise<number> {
   const { out, cwd, signal } = around;
@@ -292,7 +287,7 @@ async function replayAs(
   finding: Finding,
   args: Args,
   headers: readonly string[],
-  around: Surroundings,
+  around: Context,
   hosted: Hosted[],
 ) {
   const { options, aim } = await begin({ ...args, url: args.url ?? finding.url }, headers, around, hosted);

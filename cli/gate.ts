@@ -1,7 +1,7 @@
 import { relative, resolve } from "node:path";
 import { type ArgsDef, type CommandDef, defineCommand } from "citty";
 import { terminal } from "../lib/summary/terminal.ts";
-import { flagsAndPaths, percentage, type Surroundings, wholeNumber } from "./command.ts";
+import { type Context, flagsAndPaths, percentage, wholeNumber } from "./command.ts";
 import { type Judged, judgeRun } from "./gate/judge.ts";
 import { ASSUMED_SPREAD, UNKNOWN_SPREAD } from "./gate/prediction.ts";
 import { type Strictness, TOLERANCE } from "./gate/regression.ts";
@@ -87,7 +87,7 @@ EXAMPLES
 `;
 
 /** `k6-realtime gate`: may this go out? */
-export const gate = ({ out, cwd, env }: Pick<Surroundings, "out" | "cwd" | "env">): CommandDef =>
+export const gate = ({ out, cwd, env }: Pick<Context, "out" | "cwd" | "env">): CommandDef =>
   defineCommand({
     meta: { name: "gate", description: "Decide about a run by its limits and by earlier runs" },
     args: ARGS as ArgsDef,

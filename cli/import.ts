@@ -9,7 +9,7 @@ import { type Plan, planOf } from "../lib/import/plan.ts";
 import { AnswerError } from "../lib/import/question.ts";
 import { type Sample, sampleOf } from "../lib/import/sample.ts";
 import { readAsyncApi } from "./asyncapi-file.ts";
-import { EXIT, readAgain, type Surroundings, UserError } from "./command.ts";
+import { type Context, EXIT, readAgain, UserError } from "./command.ts";
 import { makeDirectory } from "./directory.ts";
 import { Interview } from "./import/interview.ts";
 import { reportOf } from "./import/report.ts";
@@ -62,7 +62,7 @@ EXIT CODE
 `;
 
 /** `k6-realtime import`: a descriptor, a contract and example messages from an AsyncAPI document. */
-export const importDocument = ({ out, err, cwd }: Surroundings): CommandDef =>
+export const importDocument = ({ out, err, cwd }: Context): CommandDef =>
   defineCommand({
     meta: { name: "import", description: "Make a protocol descriptor of an AsyncAPI document" },
     args: ARGS as ArgsDef,

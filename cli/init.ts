@@ -2,7 +2,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { type ArgsDef, type CommandDef, defineCommand } from "citty";
 import { PROFILES, type ProfileName } from "../lib/profile.ts";
 import { PROTOCOLS } from "../lib/protocols/index.ts";
-import { EXIT, type Surroundings, UserError } from "./command.ts";
+import { type Context, EXIT, UserError } from "./command.ts";
 import { ask } from "./init/ask.ts";
 import { type Places, placesOf } from "./init/places.ts";
 import { projectFiles, type Starter } from "./init/project.ts";
@@ -65,7 +65,7 @@ EXIT CODE
 `;
 
 /** `k6-realtime init`: a small project that tests a server. */
-export const init = ({ out, cwd, signal, input }: Surroundings): CommandDef =>
+export const init = ({ out, cwd, signal, input }: Context): CommandDef =>
   defineCommand({
     meta: { name: "init", description: "Write a small load-test project" },
     args: ARGS as ArgsDef,

@@ -3,7 +3,7 @@ import { type ArgsDef, type CommandDef, defineCommand } from "citty";
 import type { Setting } from "../lib/setting.ts";
 import { SETTINGS, type SettingName } from "../lib/settings.ts";
 import { fold } from "../lib/summary/fold.ts";
-import { closest, EXIT, type Surroundings, UserError } from "./command.ts";
+import { type Context, closest, EXIT, UserError } from "./command.ts";
 import { packageFile } from "./package-file.ts";
 import { readScenarios, type Scenario } from "./run/scenarios.ts";
 
@@ -20,7 +20,7 @@ export const LIST_MANUAL = `EXAMPLES
 `;
 
 /** `k6-realtime list`: the scenarios, and what can be set of each. */
-export const list = ({ out }: Pick<Surroundings, "out">): CommandDef =>
+export const list = ({ out }: Pick<Context, "out">): CommandDef =>
   defineCommand({
     meta: { name: "list", description: "List the scenarios, or the settings of one" },
     args: ARGS as ArgsDef,

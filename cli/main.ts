@@ -3,7 +3,7 @@ import { type ArgsDef, type CommandDef, defineCommand, renderUsage, runCommand }
 import { fold } from "../lib/summary/fold.ts";
 import { BASELINE_MANUAL, baseline } from "./baseline.ts";
 import { BENCH_MANUAL, bench } from "./bench.ts";
-import { closest, EXIT, isHidden, refuseUnknown, type Surroundings, UserError } from "./command.ts";
+import { type Context, closest, EXIT, isHidden, refuseUnknown, UserError } from "./command.ts";
 import { CONFORM_MANUAL, conform } from "./conform.ts";
 import { CONTRACT_DIFF_MANUAL, contractDiff } from "./contract-diff.ts";
 import { DEMO_MANUAL, demo } from "./demo.ts";
@@ -24,7 +24,7 @@ import { TRY_MANUAL, tryOut } from "./try.ts";
 import { VERSION } from "./version.ts";
 
 /** Each command's `run` returns the exit code. */
-const commands = (around: Surroundings): Record<string, CommandDef> => ({
+const commands = (around: Context): Record<string, CommandDef> => ({
   baseline: baseline(around),
   bench: bench(around),
   conform: conform(around),
@@ -95,7 +95,7 @@ const HINTS: Readonly<Record<string, Readonly<Record<string, string>>>> = { run:
 const PASSES_ON: readonly string[] = ["run"];
 
 /** Runs one command line and returns its exit code. Never throws, never ends the process. */
-export async function main(argv: readonly string[], around: Surroundings): Promise<number> {
+export async function main(argv: readonly string[], around: Context): Promise<number> {
   try {
     return await dispatch(argv, around);
   } catch (error) {
@@ -104,7 +104,7 @@ export async function main(argv: readonly string[], around: Surroundings): Promi
   }
 }
 
-async function dispatch(argv: readonly string[], around: Surroundings): Promise<number> {
+async function dispatch(argv: readonly string[], around: Context): Promise<number> {
   const subCommands = commands(around);
   const root = defineCommand({
     meta: {
@@ -156,7 +156,7 @@ async function passedOn(
   command: CommandDef,
   manual: string,
   args: readonly string[],
-  { out }: Surroundings,
+  { out }: Context,
 ): Promise<number> {
   if (args[0] === "--help" || args[0] === "-h") {
     out.write(folded(manual));

@@ -3,7 +3,7 @@ import { join, resolve } from "node:path";
 import { type ArgsDef, type CommandDef, defineCommand, runCommand } from "citty";
 import * as v from "valibot";
 import { fieldPath } from "../lib/issues.ts";
-import { EXIT, type Surroundings, UserError } from "./command.ts";
+import { type Context, EXIT, UserError } from "./command.ts";
 import { run } from "./run.ts";
 
 const DEFAULT_SPEC = "massconnect.json";
@@ -68,7 +68,7 @@ const Spec = v.strictObject({
 type Spec = v.InferOutput<typeof Spec>;
 
 /** `k6-realtime massconnect`: the scenario of that name for each server of a spec file. */
-export const massconnect = (around: Surroundings): CommandDef =>
+export const massconnect = (around: Context): CommandDef =>
   defineCommand({
     meta: { name: "massconnect", description: "Open many connections to each server of a spec file" },
     args: ARGS as ArgsDef,

@@ -10,7 +10,7 @@ import { readPact } from "../lib/pact/read.ts";
 import { type Passed, readTraffic } from "../lib/pact/traffic.ts";
 import { verify } from "../lib/pact/verify.ts";
 import { pactOf } from "../lib/pact/write.ts";
-import { EXIT, refuseUnknown, type Surroundings, strictly, UserError } from "./command.ts";
+import { type Context, EXIT, refuseUnknown, strictly, UserError } from "./command.ts";
 import { inTime } from "./in-time.ts";
 import { brokerResult, reportOf } from "./pact/report.ts";
 import { printable } from "./try/safe-text.ts";
@@ -56,7 +56,7 @@ const OPTIONS = {
 } as const;
 
 /** `k6-realtime pact`. */
-export const pact = (around: Surroundings): CommandDef =>
+export const pact = (around: Context): CommandDef =>
   defineCommand({
     meta: { name: "pact", description: "Verify what a server sends against a message pact, or write one" },
     async run({ rawArgs }): Promise<number> {
@@ -84,7 +84,7 @@ async function verifyPact(
   [file, ...more]: readonly string[],
   values: Values,
   flags: readonly string[],
-  around: Surroundings,
+  around: Context,
 ): Promise<number> {
   refuse(values, ["consumer", "provider", "out", "force"], "verify");
   if (file === undefined || more.length > 0)
@@ -122,7 +122,7 @@ async function writePact(
   words: readonly string[],
   values: Values,
   flags: readonly string[],
-  around: Surroundings,
+  around: Context,
 ): Promise<number> {
   refuse(values, ["result", "provider-version", "build-url"], "write");
   const { consumer, provider } = values;
@@ -160,7 +160,7 @@ function refuse(values: Values, names: readonly (keyof Values)[], action: string
 async function trafficOf(
   messages: readonly string[] | undefined,
   flags: readonly string[],
-  around: Surroundings,
+  around: Context,
 ): Promise<readonly Passed[]> {
   if (messages !== undefined && flags.length > 0)
     throw new UserError("pact: expected either --messages or the flags of a try behind --");
@@ -176,7 +176,7 @@ async function trafficOf(
   return all;
 }
 
-async function tried(flags: readonly string[], { err, cwd, env, signal }: Surroundings): Promise<string> {
+async function tried(flags: readonly string[], { err, cwd, env, signal }: Context): Promise<string> {
   const out = new PassThrough();
   let lines = "";
   out.setEncoding("utf8").on("data", (chunk) => {
@@ -190,7 +190,7 @@ async function tried(flags: readonly string[], { err, cwd, env, signal }: Surrou
   return lines;
 }
 
-async function textOf(file: string, name: string, { cwd }: Surroundings): Promise<string> {
+async function textOf(file: string, name: string, { cwd }: Context): Promise<string> {
   try {
     return file === "-" ? await text(process.stdin) : await readFile(resolve(cwd, file), "utf8");
   } catch (error) {

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { EXIT, type Surroundings, UserError } from "./command.ts";
+import { type Context, EXIT, UserError } from "./command.ts";
 import { findK6 } from "./find-k6.ts";
 
 /**
@@ -12,7 +12,7 @@ import { findK6 } from "./find-k6.ts";
 export async function passOn(
   args: readonly string[],
   what: string,
-  { out, err, cwd, env, signal }: Surroundings,
+  { out, err, cwd, env, signal }: Context,
 ): Promise<number> {
   const { command, extension } = await findK6(env);
   if (!extension) {

@@ -1,7 +1,7 @@
 import { relative, resolve } from "node:path";
 import { type ArgsDef, type CommandDef, defineCommand } from "citty";
 import { markdown } from "../lib/summary/markdown.ts";
-import { flagsAndPaths, type Surroundings } from "./command.ts";
+import { type Context, flagsAndPaths } from "./command.ts";
 import { judgeRun } from "./gate/judge.ts";
 import { openViews } from "./report/open.ts";
 import type { RunView } from "./report/view.ts";
@@ -50,7 +50,7 @@ EXAMPLES
 `;
 
 /** `k6-realtime report`: one page of one run or several. */
-export const report = ({ out, cwd, env }: Pick<Surroundings, "out" | "cwd" | "env">): CommandDef =>
+export const report = ({ out, cwd, env }: Pick<Context, "out" | "cwd" | "env">): CommandDef =>
   defineCommand({
     meta: { name: "report", description: "Make a page that shows runs and opens anywhere" },
     args: ARGS as ArgsDef,

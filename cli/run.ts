@@ -2,7 +2,7 @@ import { resolve } from "node:path";
 import { type ArgsDef, type CommandDef, defineCommand } from "citty";
 import { SETTINGS } from "../lib/settings.ts";
 import { fold } from "../lib/summary/fold.ts";
-import { readAgain, type Surroundings, UserError } from "./command.ts";
+import { type Context, readAgain, UserError } from "./command.ts";
 import { findK6 } from "./find-k6.ts";
 import { terminalScreen } from "./live/displays.ts";
 import { browserEnv } from "./run/browser.ts";
@@ -119,7 +119,7 @@ EXIT CODE
 `;
 
 /** `k6-realtime run`: one scenario, from checking the machine to its verdict. */
-export const run = ({ out, err, cwd, env, signal }: Surroundings): CommandDef =>
+export const run = ({ out, err, cwd, env, signal }: Context): CommandDef =>
   defineCommand({
     meta: { name: "run", description: "Run a scenario, record it, and judge it" },
     args: ARGS as ArgsDef,

@@ -3,7 +3,7 @@ import { type CommandDef, defineCommand } from "citty";
 import { DEFAULTS, readOptions, serverHelp } from "../server/command-line.ts";
 import { startServer } from "../server/server.ts";
 import { InvalidInput } from "../server/validation.ts";
-import { EXIT, type Surroundings, UserError } from "./command.ts";
+import { type Context, EXIT, UserError } from "./command.ts";
 import { play } from "./server/play.ts";
 
 /** What `--help` says. */
@@ -19,7 +19,7 @@ the messages that the document gives to this side.
 `;
 
 /** `k6-realtime server`: the reference server, until it is interrupted. */
-export const server = ({ out, cwd, env, signal }: Surroundings): CommandDef =>
+export const server = ({ out, cwd, env, signal }: Context): CommandDef =>
   defineCommand({
     meta: { name: "server", description: "Start the reference server, to try scenarios on" },
     async run({ rawArgs }): Promise<number> {

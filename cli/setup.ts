@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { type ArgsDef, type CommandDef, defineCommand } from "citty";
 import { buildK6, GoMissing } from "../tools/k6.mjs";
 import { StepError } from "../tools/step.mjs";
-import { EXIT, type Surroundings, UserError } from "./command.ts";
+import { type Context, EXIT, UserError } from "./command.ts";
 import { findK6, type K6 } from "./find-k6.ts";
 import { packageFile } from "./package-file.ts";
 
@@ -21,7 +21,7 @@ EXIT CODE
 `;
 
 /** `k6-realtime setup`: a k6 to run scenarios with, and where it is. */
-export const setup = ({ out, env, signal }: Surroundings): CommandDef =>
+export const setup = ({ out, env, signal }: Context): CommandDef =>
   defineCommand({
     meta: { name: "setup", description: "Build or find the k6 that runs the scenarios" },
     args: {} as ArgsDef,

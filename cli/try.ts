@@ -1,6 +1,6 @@
 import { type ArgsDef, type CommandDef, defineCommand } from "citty";
 import type { Ms } from "../lib/units.ts";
-import { EXIT, readAgain, type Surroundings, UserError } from "./command.ts";
+import { type Context, EXIT, readAgain, UserError } from "./command.ts";
 import { ARGS, type Args, headersOf } from "./try/args.ts";
 import { attempt } from "./try/attempt.ts";
 import type { TryEvent, Untimed } from "./try/event.ts";
@@ -52,7 +52,7 @@ EXIT CODE
 `;
 
 /** `k6-realtime try`: one connection, message by message. */
-export const tryOut = ({ out, err, cwd, env, signal }: Surroundings): CommandDef =>
+export const tryOut = ({ out, err, cwd, env, signal }: Context): CommandDef =>
   defineCommand({
     meta: { name: "try", description: "Try one connection and see how each message is understood" },
     args: ARGS as ArgsDef,

@@ -22,7 +22,7 @@ import { line, readInputs, runCommand } from "./inputs.ts";
 import { addToJobSummary, errorLine, plainLine, setOutputs, withoutCommands } from "./runner.ts";
 import { latencySvg } from "./svg.ts";
 
-/** A step's surroundings. */
+/** A step's context. */
 export interface Step {
   readonly env: NodeJS.ProcessEnv;
   readonly cwd: string;

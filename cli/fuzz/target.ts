@@ -15,7 +15,7 @@ import { overridden } from "../../lib/request.ts";
 import { type Settings, SettingsError } from "../../lib/settings.ts";
 import { redactUrl } from "../../lib/url.ts";
 import type { Users } from "../../lib/users.ts";
-import { type Surroundings, UserError } from "../command.ts";
+import { type Context, UserError } from "../command.ts";
 import { readConfigFile } from "../run/k6-config.ts";
 import { asUserError, headersOf } from "../try/args.ts";
 import type { Hosted } from "../try/in-k6.ts";
@@ -86,7 +86,7 @@ export async function aimOf(
   args: TargetArgs,
   headers: readonly string[],
   messageTimeoutMs: number,
-  { cwd, env, hosted }: Pick<Surroundings, "cwd" | "env"> & { readonly hosted: Hosted[] },
+  { cwd, env, hosted }: Pick<Context, "cwd" | "env"> & { readonly hosted: Hosted[] },
 ): Promise<Aim> {
   try {
     if (args.url === undefined && env.WS_URL === undefined) {

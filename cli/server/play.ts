@@ -4,7 +4,7 @@ import { describedBy, type Side } from "../../lib/asyncapi/index.ts";
 import { parseDuration } from "../../lib/units.ts";
 import { playDocument } from "../../server/asyncapi.ts";
 import { readAsyncApi } from "../asyncapi-file.ts";
-import { EXIT, type Surroundings, strictly, UserError } from "../command.ts";
+import { type Context, EXIT, strictly, UserError } from "../command.ts";
 import { printable } from "../try/safe-text.ts";
 
 const OPTIONS = {
@@ -19,7 +19,7 @@ const OPTIONS = {
 /** Plays an AsyncAPI document until it is interrupted, and says then what came and went. */
 export async function play(
   args: readonly string[],
-  { out, cwd, signal }: Pick<Surroundings, "out" | "cwd" | "signal">,
+  { out, cwd, signal }: Pick<Context, "out" | "cwd" | "signal">,
 ): Promise<number> {
   const { values } = strictly("server", () => parseArgs({ args: [...args], options: OPTIONS }));
   const document = readAsyncApi(values.asyncapi!, {

@@ -9,7 +9,7 @@ import { overridden } from "../../lib/request.ts";
 import { isInQuotes } from "../../lib/shape.ts";
 import { parseDuration } from "../../lib/units.ts";
 import { isEventStream } from "../../lib/url.ts";
-import { type Surroundings, UserError } from "../command.ts";
+import { type Context, UserError } from "../command.ts";
 import { readContractFile } from "../contract-file.ts";
 import { readConfigFile } from "../run/k6-config.ts";
 import { type Args, asUserError } from "./args.ts";
@@ -43,7 +43,7 @@ function contractOf(
 export async function planOf(
   args: Args,
   headers: Readonly<Record<string, string>>,
-  { cwd, env, hosted }: Pick<Surroundings, "cwd" | "env"> & { readonly hosted: Hosted[] },
+  { cwd, env, hosted }: Pick<Context, "cwd" | "env"> & { readonly hosted: Hosted[] },
 ): Promise<Plan> {
   try {
     const settings = settingsOf(args, headers, env, true);

@@ -14,7 +14,7 @@ import { canonicalHeaders } from "../../lib/request.ts";
 import { readSettings, requireRoomForMessages, type Settings, SettingsError } from "../../lib/settings.ts";
 import { isEventStream } from "../../lib/url.ts";
 import { NO_USERS, parseUsers, tableOf, type Users, usersOf } from "../../lib/users.ts";
-import { type Surroundings, UserError } from "../command.ts";
+import { type Context, UserError } from "../command.ts";
 import { findK6 } from "../find-k6.ts";
 import { type Args, givenFlags } from "./args.ts";
 import { type Hosted, protocolInK6 } from "./in-k6.ts";
@@ -78,7 +78,7 @@ function streamIn({ WS_URL }: Record<string, string>, env: NodeJS.ProcessEnv): s
 export async function loginOf(
   { LOGIN_FILE, WS_URL }: Settings<"LOGIN_FILE" | "WS_URL">,
   columns: readonly string[],
-  { cwd, env }: Pick<Surroundings, "cwd" | "env">,
+  { cwd, env }: Pick<Context, "cwd" | "env">,
 ): Promise<Login | undefined> {
   if (LOGIN_FILE === "") return undefined;
   const json = await readJson(LOGIN_FILE, cwd, "LOGIN_FILE");
@@ -88,7 +88,7 @@ export async function loginOf(
 export async function protocolOf(
   { PROTOCOL, PROTOCOL_FILE }: { PROTOCOL: keyof typeof PROTOCOLS; PROTOCOL_FILE: string },
   columns: readonly string[],
-  { cwd, env, hosted }: Pick<Surroundings, "cwd" | "env"> & { readonly hosted: Hosted[] },
+  { cwd, env, hosted }: Pick<Context, "cwd" | "env"> & { readonly hosted: Hosted[] },
   name: string,
 ): Promise<Protocol> {
   if (PROTOCOL_FILE === "") return compile(PROTOCOLS[PROTOCOL]);

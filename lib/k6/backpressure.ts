@@ -127,7 +127,7 @@ export function backpressure<N extends SettingName>(spec: BackpressureSpec<N>) {
   });
 }
 
-interface Surroundings {
+interface TrialContext {
   readonly connect: Ms;
   readonly reply: Ms;
   /** Filler of the messages outside of the burst. */
@@ -135,7 +135,7 @@ interface Surroundings {
   readonly WebSocket: typeof EngineSocket;
 }
 
-async function drive(shard: Shard, origin: Ms, trial: Trial, around: Surroundings): Promise<void> {
+async function drive(shard: Shard, origin: Ms, trial: Trial, around: TrialContext): Promise<void> {
   const { record } = shard;
   const { phases } = trial;
   const published: Published[] = [];
