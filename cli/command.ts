@@ -1,7 +1,7 @@
 /** What the commands share: their context, their exit codes, and flags taken strictly. */
 import { type ParseArgsConfig, parseArgs } from "node:util";
 import type { ArgDef, ArgsDef } from "citty";
-import { distance } from "fastest-levenshtein";
+import { distance } from "../lib/distance.ts";
 
 /** What a command sees of the process that it runs in. */
 export interface Context {

@@ -9,11 +9,11 @@ import { files as dashboards } from "../dashboards/generate.ts";
 import { FORMER_NAMES } from "../lib/former-names.ts";
 import { GENERATOR_FAULTS } from "../lib/generator-faults.ts";
 import { CasesSchema } from "../lib/handshake.ts";
-import { LoginSchema } from "../lib/login/schema.ts";
+import { loginSchema } from "../lib/login/schema.ts";
 import { METRICS, type MetricName, type MetricSpec } from "../lib/metrics.ts";
-import { ProfileSchema } from "../lib/profile.ts";
-import { DescriptorSchema } from "../lib/protocols/schema.ts";
-import { MEANINGS } from "../lib/reason-meanings.ts";
+import { profileSchema } from "../lib/profile.ts";
+import { descriptorSchema } from "../lib/protocols/schema.ts";
+import { meanings } from "../lib/reason-meanings.ts";
 import type { Setting } from "../lib/setting.ts";
 import { SETTINGS } from "../lib/settings.ts";
 import { SummarySchema } from "../lib/summary/summary.ts";
@@ -30,11 +30,11 @@ export function documents(): Record<string, string> {
     "reference/metrics.md": metrics(),
     "reference/reasons-and-codes.md": reasonsAndCodes(),
     "schemas/summary.schema.json": schema("A run's summary", SummarySchema),
-    "schemas/profile.schema.json": schema("A threshold profile", ProfileSchema),
+    "schemas/profile.schema.json": schema("A threshold profile", profileSchema()),
     "schemas/handshake-cases.schema.json": schema("Handshakes and what must answer them", CasesSchema),
-    "schemas/login.schema.json": schema("Requests before a connection", LoginSchema),
+    "schemas/login.schema.json": schema("Requests before a connection", loginSchema()),
     "schemas/stream-format.schema.json": schema("What a service streams tokens in", StreamFormatSchema),
-    "schemas/protocol.schema.json": schema("A protocol descriptor", DescriptorSchema),
+    "schemas/protocol.schema.json": schema("A protocol descriptor", descriptorSchema()),
   };
 }
 
@@ -129,7 +129,7 @@ ${table(["name", "kind", "one sample is", "by tag"], rows)}
 }
 
 function reasonsAndCodes(): string {
-  const parts = Object.entries(MEANINGS).flatMap(([metric, tags]) =>
+  const parts = Object.entries(meanings()).flatMap(([metric, tags]) =>
     Object.entries(tags).map(([tag, terms]) => {
       const rows = Object.entries(terms).map(([value, { means, advice }]) => [`\`${value}\``, means, advice]);
       return `## ${TITLES[metric as MetricName]}, by ${tag}: \`${metric}\`\n\n${table([tag, "means", "what to do"], rows)}\n`;

@@ -26,7 +26,7 @@ function choiceOf(entries: v.ObjectEntries, quoted: string | null): string {
 }
 
 /** The name of a header line. */
-export const headerName = v.pipe(v.string(), v.regex(TOKEN, "the name of a header"));
+export const headerName = () => v.pipe(v.string(), v.regex(TOKEN, "the name of a header"));
 
 /** A list of HTTP statuses, none below `least`. */
 export const statuses = (least: number, what: string) =>

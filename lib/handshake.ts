@@ -56,7 +56,7 @@ const CaseSchema = v.pipe(
     ),
     headers: v.exactOptional(
       v.pipe(
-        v.record(headerName, v.nullable(headerValue), "an object of headers"),
+        v.record(headerName(), v.nullable(headerValue), "an object of headers"),
         v.description("Headers to add or replace, the handshake's own included; null leaves one out."),
       ),
     ),
@@ -87,13 +87,13 @@ const CaseSchema = v.pipe(
         ),
         headers: v.exactOptional(
           v.pipe(
-            v.record(headerName, headerValue, "an object of texts"),
+            v.record(headerName(), headerValue, "an object of texts"),
             v.description("Headers that the answer must have, each with a text that it must contain."),
           ),
         ),
         lacks: v.exactOptional(
           v.pipe(
-            v.array(headerName, "a list of headers"),
+            v.array(headerName(), "a list of headers"),
             v.description("Headers that the answer must not have."),
           ),
         ),

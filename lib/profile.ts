@@ -28,77 +28,79 @@ const metricOf = (series: string): MetricName | undefined => {
   return name !== undefined && Object.hasOwn(METRICS, name) ? (name as MetricName) : undefined;
 };
 
-const Expressions = v.pipe(
-  v.array(
-    v.pipe(
-      v.string("a text"),
-      v.check(
-        (text) => parseLimit(text) !== undefined,
-        "a threshold such as p(95)<500, count<5 or rate>0.995",
+/** The JSON form of a profile. Made anew each time, so that virtual users keep none. */
+export function profileSchema() {
+  const Expressions = v.pipe(
+    v.array(
+      v.pipe(
+        v.string("a text"),
+        v.check(
+          (text) => parseLimit(text) !== undefined,
+          "a threshold such as p(95)<500, count<5 or rate>0.995",
+        ),
       ),
+      "a list of thresholds",
     ),
-    "a list of thresholds",
-  ),
-  v.minLength(1, "at least one threshold"),
-);
+    v.minLength(1, "at least one threshold"),
+  );
 
-const Limits = v.pipe(
-  v.record(
-    v.pipe(
-      v.string(),
-      v.check((series) => metricOf(series) !== undefined, `a metric of docs/reference/metrics.md`),
+  const Limits = v.pipe(
+    v.record(
+      v.pipe(
+        v.string(),
+        v.check((series) => metricOf(series) !== undefined, `a metric of docs/reference/metrics.md`),
+      ),
+      Expressions,
+      "an object of thresholds by metric",
     ),
-    Expressions,
-    "an object of thresholds by metric",
-  ),
-  v.rawCheck(({ dataset, addIssue }) => {
-    if (!dataset.typed) return;
-    for (const [series, expressions] of Object.entries(dataset.value)) {
-      const metric = metricOf(series);
-      if (metric === undefined) continue; // told already, as is what is no threshold
-      const { kind } = METRICS[metric];
-      for (const [index, expression] of expressions.entries()) {
-        const limit = parseLimit(expression);
-        if (limit === undefined || AGGREGATES[kind].test(limit.aggregate)) continue;
-        addIssue({
-          message: `an aggregate that a ${kind} has`,
-          input: expression,
-          path: [
-            { type: "object", origin: "value", input: dataset.value, key: series, value: expressions },
-            { type: "array", origin: "value", input: expressions, key: index, value: expression },
-          ],
-        });
+    v.rawCheck(({ dataset, addIssue }) => {
+      if (!dataset.typed) return;
+      for (const [series, expressions] of Object.entries(dataset.value)) {
+        const metric = metricOf(series);
+        if (metric === undefined) continue; // told already, as is what is no threshold
+        const { kind } = METRICS[metric];
+        for (const [index, expression] of expressions.entries()) {
+          const limit = parseLimit(expression);
+          if (limit === undefined || AGGREGATES[kind].test(limit.aggregate)) continue;
+          addIssue({
+            message: `an aggregate that a ${kind} has`,
+            input: expression,
+            path: [
+              { type: "object", origin: "value", input: dataset.value, key: series, value: expressions },
+              { type: "array", origin: "value", input: expressions, key: index, value: expression },
+            ],
+          });
+        }
       }
-    }
-  }),
-);
+    }),
+  );
 
-const Presets = v.pipe(
-  v.record(
-    v.pipe(
-      v.string(),
-      v.check(
-        (name) => Object.hasOwn(SETTINGS, name) || isFormer(name),
-        "a setting of docs/reference/settings.md",
+  const Presets = v.pipe(
+    v.record(
+      v.pipe(
+        v.string(),
+        v.check(
+          (name) => Object.hasOwn(SETTINGS, name) || isFormer(name),
+          "a setting of docs/reference/settings.md",
+        ),
       ),
+      v.string("a text, as it is written with -e"),
+      "an object of values by variable",
     ),
-    v.string("a text, as it is written with -e"),
-    "an object of values by variable",
-  ),
-  v.description("Defaults for the scenario's settings. -e and the environment take precedence."),
-);
+    v.description("Defaults for the scenario's settings. -e and the environment take precedence."),
+  );
 
-/** The JSON form of a profile. */
-export const ProfileSchema = v.strictObject(
-  {
-    $schema: v.exactOptional(v.string()),
-    description: v.exactOptional(v.string("a text")),
-    settings: v.exactOptional(Presets),
-    thresholds: Limits,
-  },
-  ({ expected }) =>
-    expected === "never" ? "a field of a profile (description, settings, thresholds)" : "an object",
-);
+  return v.strictObject(
+    {
+      $schema: v.exactOptional(v.string()),
+      description: v.exactOptional(v.string("a text")),
+      settings: v.exactOptional(Presets),
+      thresholds: Limits,
+    },
+    ({ expected }) =>
+      expected === "never" ? "a field of a profile (description, settings, thresholds)" : "an object",
+  );
+}
 
 export interface Profile {
   readonly settings: Readonly<Partial<Record<SettingName, string>>>;
@@ -123,7 +125,7 @@ export type ProfileName = keyof typeof PROFILES;
  * @throws {@link SettingsError} naming each wrong field, with the expected value and the actual one
  */
 export function parseProfile(json: unknown, source: string): Profile {
-  const { success, output, issues } = v.safeParse(ProfileSchema, json);
+  const { success, output, issues } = v.safeParse(profileSchema(), json);
   if (success) return { settings: output.settings ?? {}, thresholds: output.thresholds };
   throw new SettingsError(`PROFILE: ${source} is not a profile:\n${linesOf(issues, "profile")}`);
 }

@@ -12,7 +12,7 @@ import {
   TOKEN_REASONS,
   type TokenReason,
 } from "./reasons.ts";
-import { RULE_TERMS } from "./rule-meanings.ts";
+import { ruleTerms } from "./rule-meanings.ts";
 import type { Summary } from "./summary/summary.ts";
 
 export interface Term {
@@ -42,7 +42,7 @@ type ProxyOrOurs =
   | "http2";
 
 /** Why a connection did not reach the 101 response: `ws_connect_failures`. */
-const CONNECT: Readonly<Record<Exclude<ConnectReason, ProxyOrOurs>, Term>> = {
+const connect = (): Readonly<Record<Exclude<ConnectReason, ProxyOrOurs>, Term>> => ({
   refused: term(
     "Nothing listens at that address and port.",
     "Check host and port, and that the server runs and listens on that address.",
@@ -173,10 +173,10 @@ const CONNECT: Readonly<Record<Exclude<ConnectReason, ProxyOrOurs>, Term>> = {
     "The reasons of ws_login_failures say why: docs/guides/login.md.",
   ),
   other: term("Another reason, which the notes of the summary quote.", "Read the notes."),
-};
+});
 
 /** Errors in messages: `ws_message_errors`. */
-const MESSAGE: Readonly<Record<MessageReason, Term>> = {
+const message = (): Readonly<Record<MessageReason, Term>> => ({
   generator: ours("generator", "ws_message_errors"),
   proxy: ours("proxy"),
   protocol_code: ours("protocol_code"),
@@ -252,10 +252,10 @@ const MESSAGE: Readonly<Record<MessageReason, Term>> = {
     BROKEN_SERVER,
   ),
   other: term("Another reason, which the notes of the summary quote.", "Read the notes."),
-};
+});
 
 /** Close codes of connections that dropped: `ws_connection_drops`. */
-const CODES: Readonly<Partial<Record<DropCode, Term>>> = {
+const codes = (): Readonly<Partial<Record<DropCode, Term>>> => ({
   "1000": term(
     "The server closed as if all was done.",
     "Look for a limit on how long a connection may last.",
@@ -296,10 +296,10 @@ const CODES: Readonly<Partial<Record<DropCode, Term>>> = {
     "A code of the application, which the notes of the summary name.",
     "The server's documentation says what it means.",
   ),
-};
+});
 
 /** Why a request for a stream of tokens failed, beside what a connection fails for: `token_request_failures`. */
-const TOKENS: Readonly<Partial<Record<TokenReason, Term>>> = {
+const tokens = (): Readonly<Partial<Record<TokenReason, Term>>> => ({
   timeout: term(
     "The stream had not come to its end by STREAM_TIMEOUT.",
     "Look at the server's queue. If answers take longer, raise STREAM_TIMEOUT.",
@@ -326,21 +326,25 @@ const TOKENS: Readonly<Partial<Record<TokenReason, Term>>> = {
     "Check the body, and that STREAM_FORMAT is the server's.",
   ),
   other: term("Another reason, which the notes of the summary name.", SEE_LOG),
-};
+});
 
 /** Those of connections that a request may fail for, too. */
-const CONNECT_AS_REQUESTS = TOKEN_REASONS.filter(
-  (reason): reason is Exclude<TokenReason & keyof typeof CONNECT, keyof typeof TOKENS> =>
-    Object.hasOwn(CONNECT, reason) && !Object.hasOwn(TOKENS, reason),
-);
+function connectAsRequests(): Record<string, Term> {
+  const ofConnections: Readonly<Record<string, Term>> = connect();
+  const own = tokens();
+  const shared = TOKEN_REASONS.filter(
+    (reason) => Object.hasOwn(ofConnections, reason) && !Object.hasOwn(own, reason),
+  );
+  return Object.fromEntries(shared.map((reason) => [reason, ofConnections[reason]!]));
+}
 
 /** Who ended a connection. */
-const CAUSES: Readonly<Record<DropCause, Term>> = {
+const causes = (): Readonly<Record<DropCause, Term>> => ({
   server: term("The server sent a Close.", "The code says why."),
   network: term("The connection was cut without a Close.", "A crash, a proxy or the network."),
   timeout: term("The peer did not answer in time, and this side gave up.", "Check whether the server hangs."),
   generator: ours("generator"),
-};
+});
 
 const OURS_OF_TOKENS = term(
   "The cause is this side or its machine, not the server.",
@@ -359,30 +363,32 @@ const OURS_TO_CONNECT = [
   ...PROXY_REASONS,
 ] as const;
 
-/** By metric and tag, every term in the order of its list. */
-export const MEANINGS: Readonly<Record<string, Readonly<Record<string, Readonly<Record<string, Term>>>>>> = {
+/** By metric and tag, every term in the order of its list. Made when it is asked for: virtual users need none. */
+export const meanings = (): Readonly<
+  Record<string, Readonly<Record<string, Readonly<Record<string, Term>>>>>
+> => ({
   ws_connect_failures: {
-    reason: { ...CONNECT, ...Object.fromEntries(OURS_TO_CONNECT.map((value) => [value, ours(value)])) },
+    reason: { ...connect(), ...Object.fromEntries(OURS_TO_CONNECT.map((value) => [value, ours(value)])) },
   },
-  ws_message_errors: { reason: MESSAGE },
+  ws_message_errors: { reason: message() },
   token_request_failures: {
     reason: {
-      ...Object.fromEntries(CONNECT_AS_REQUESTS.map((value) => [value, CONNECT[value]])),
-      ...(TOKENS as Record<string, Term>),
+      ...connectAsRequests(),
+      ...(tokens() as Record<string, Term>),
       generator: OURS_OF_TOKENS,
     },
   },
-  ws_connection_drops: { code: CODES as Record<string, Term>, by: CAUSES },
-  ws_contract_violations: { rule: RULE_TERMS },
-};
+  ws_connection_drops: { code: codes() as Record<string, Term>, by: causes() },
+  ws_contract_violations: { rule: ruleTerms() },
+});
 
 /** What to do where connections fail for a reason. */
 export const adviceOn = (reason: string): string | undefined =>
-  MEANINGS.ws_connect_failures?.reason?.[reason]?.advice;
+  meanings().ws_connect_failures?.reason?.[reason]?.advice;
 
 /** The terms that occur in a run's figures, each with how often. */
 export function meaningsIn(metrics: Summary["metrics"]): (Term & { name: string; count: number })[] {
-  return Object.entries(MEANINGS).flatMap(([metric, tags]) =>
+  return Object.entries(meanings()).flatMap(([metric, tags]) =>
     Object.entries(tags).flatMap(([tag, terms]) =>
       Object.entries(metrics[metric]?.by?.[tag] ?? {}).flatMap(([value, figures]) => {
         const found = terms[value];

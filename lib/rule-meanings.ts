@@ -12,7 +12,7 @@ const SCHEMA_OR_SENDER =
 const rule = (means: string, advice = SCHEMA_OR_SENDER): RuleTerm => ({ means, advice });
 
 /** Rules of our own first, then the keywords of JSON Schema. */
-export const RULE_TERMS: Readonly<Record<Rule, RuleTerm>> = {
+export const ruleTerms = (): Readonly<Record<Rule, RuleTerm>> => ({
   not_json: rule(
     "The message is not JSON, and the descriptor does not know it either.",
     "If it is a heartbeat in plain text, add it to the descriptor.",
@@ -79,4 +79,4 @@ export const RULE_TERMS: Readonly<Record<Rule, RuleTerm>> = {
   ),
   not: rule("A value fits a schema that it must not fit."),
   false: rule("There is a value where the schema allows none."),
-};
+});

@@ -2,8 +2,8 @@
  * Every environment variable that a scenario reads (`k6 run -e NAME=value`), once. Documentation derives from this
  * table. An invalid value ends the run before any connection, as does a misspelled name that was given on purpose.
  */
-import { distance } from "fastest-levenshtein";
 import { parseConnectTo } from "./connect-to.ts";
+import { distance } from "./distance.ts";
 import { isFormer, nameGiven } from "./former-names.ts";
 import { MESSAGE_BYTES } from "./protocols/reader.ts";
 import {
@@ -606,6 +606,6 @@ function closest(name: string, ours: readonly SettingName[]): SettingName | unde
     if (known.length < 5) return false;
     const slips = known.length >= 9 ? 2 : 1;
     // Lengths first: a distance costs, in k6 most of all.
-    return Math.abs(known.length - name.length) <= slips && distance(name, known) <= slips;
+    return Math.abs(known.length - name.length) <= slips && distance(name, known, slips) <= slips;
   });
 }

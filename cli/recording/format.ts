@@ -1,6 +1,6 @@
 /** The lines of a recording, as docs/reference/recording-format.md describes them. */
 import * as v from "valibot";
-import { TestedSchema } from "../../lib/summary/tested.ts";
+import { TestedSchema } from "../../lib/summary/tested-schema.ts";
 
 export const FORMAT_VERSION = 1;
 

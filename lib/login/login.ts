@@ -20,7 +20,7 @@ import { CONTROL } from "../setting.ts";
 import { SettingsError } from "../settings.ts";
 import { type Ms, ms, parseDuration } from "../units.ts";
 import { RESERVED } from "../users.ts";
-import { LoginSchema, type LoginSpec } from "./schema.ts";
+import { type LoginSpec, loginSchema } from "./schema.ts";
 
 /** A request as it is to be sent. No redirect is to be followed, and no cookie sent but those in `headers`. */
 export interface HttpRequest {
@@ -128,7 +128,7 @@ export interface LoginContext {
  * actual one
  */
 export function parseLogin(json: unknown, source: string, context: LoginContext): Login {
-  const { success, output, issues } = v.safeParse(LoginSchema, json);
+  const { success, output, issues } = v.safeParse(loginSchema(), json);
   if (!success) throw notLogin(source, linesOf(issues, "the file", isSecret));
   return new Compiler(output, source, context).compile();
 }

@@ -2,7 +2,7 @@ import * as v from "valibot";
 import { fieldPath } from "../issues.ts";
 import { checkReferences } from "./check.ts";
 import { DescriptorError, describe } from "./problem.ts";
-import { type Descriptor, DescriptorSchema } from "./schema.ts";
+import { type Descriptor, descriptorSchema } from "./schema.ts";
 
 /**
  * Checks a descriptor read from JSON.
@@ -13,7 +13,7 @@ import { type Descriptor, DescriptorSchema } from "./schema.ts";
  *   field has the right type.
  */
 export function parseDescriptor(json: unknown, source: string, columns: readonly string[] = []): Descriptor {
-  const result = v.safeParse(DescriptorSchema, json, { abortPipeEarly: true });
+  const result = v.safeParse(descriptorSchema(), json, { abortPipeEarly: true });
   const problems = (result.issues ?? []).map((issue) => ({
     path: fieldPath(issue) || "the document",
     expected: issue.message,

@@ -1,6 +1,6 @@
 /** What a run leaves behind: `<scenario>.summary.json`. docs/schemas/summary.schema.json derives from this. */
 import * as v from "valibot";
-import { TestedSchema } from "./tested.ts";
+import { TestedSchema } from "./tested-schema.ts";
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
 const figure = v.nullable(v.number());

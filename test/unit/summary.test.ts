@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 import fc from "fast-check";
 import * as v from "valibot";
 import { notesOnSilence } from "../../lib/connecting.ts";
-import { MEANINGS, meaningsIn } from "../../lib/reason-meanings.ts";
+import { meanings, meaningsIn } from "../../lib/reason-meanings.ts";
 import { CONNECT_REASONS } from "../../lib/reasons.ts";
 import { fold } from "../../lib/summary/fold.ts";
 import { markdown } from "../../lib/summary/markdown.ts";
@@ -215,7 +215,7 @@ test("a soak whose sessions never got ready says so", () => {
 });
 
 test("each reason of a failed attempt has a meaning and advice, and a report lists those that occurred", () => {
-  const reasons = Object.keys(MEANINGS.ws_connect_failures!.reason!);
+  const reasons = Object.keys(meanings().ws_connect_failures!.reason!);
   assert.deepEqual([...reasons].sort(), [...CONNECT_REASONS].sort());
   const count = (n: number) => ({ kind: "counter", unit: "1", count: n }) as const;
   const terms = meaningsIn({
