@@ -38,7 +38,7 @@ export class Recogniser {
   }
 
   /**
-   * Kinds that the sender sends come before others.
+   * Kinds of the sender alone, if any may fit. The only kind of a sender is certain, unless marks tell another.
    *
    * @param message as JSON gives it
    * @param role what a descriptor takes it for, where there is one
@@ -61,8 +61,10 @@ export class Recogniser {
       const candidates = own.length > 0 ? own : marked;
       return { candidates, isCertain: candidates.length === 1 };
     }
-    const others = unmarked.filter((kind) => !isOwn(kind));
-    return { candidates: [...unmarked.filter(isOwn), ...others], isCertain: false };
+    // A loose schema of the other side takes any message: it says nothing about one of this side.
+    const own = unmarked.filter(isOwn);
+    if (own.length === 0) return { candidates: unmarked, isCertain: false };
+    return { candidates: own, isCertain: kinds.filter((_, i) => isOwn(i)).length === 1 };
   }
 }
 

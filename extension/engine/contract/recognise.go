@@ -222,8 +222,9 @@ func (r *recogniser) describe(message any) string {
 // nothing stands where there is no value.
 type nothing struct{}
 
-// candidates are the kinds that a message may be of, in dst; certain where its
-// marks tell. Kinds of its sender come before others.
+// candidates are the kinds that a message may be of, in dst: of its sender,
+// unless that has none. Certain where its marks tell, and for a sender's only
+// kind.
 func (r *recogniser) candidates(dst []int, f *finder, role string, sender Sender) (kinds []int, certain bool) {
 	dst = dst[:0]
 	if len(r.kinds) == 1 {
@@ -238,14 +239,25 @@ func (r *recogniser) candidates(dst []int, f *finder, role string, sender Sender
 		dst = r.ofSender(dst, sender.side())
 		return dst, len(dst) == 1
 	}
-	for _, isOwn := range [...]bool{true, false} {
-		for i := range r.kinds {
-			if k := &r.kinds[i]; k.role == "" && len(k.marks) == 0 && (k.from&sender.side() != 0) == isOwn {
-				dst = append(dst, i)
-			}
+	for i := range r.kinds {
+		if k := &r.kinds[i]; k.role == "" && len(k.marks) == 0 {
+			dst = append(dst, i)
 		}
 	}
-	return dst, false
+	// A loose schema of the other side takes any message: it says nothing about one
+	// of this side.
+	dst = r.ofSender(dst, sender.side())
+	return dst, len(dst) == 1 && r.isOnly(dst[0], sender.side())
+}
+
+// isOnly tells whether a kind is the only one of a sender.
+func (r *recogniser) isOnly(kind int, by side) bool {
+	for i := range r.kinds {
+		if isOwn := r.kinds[i].from&by != 0; isOwn != (i == kind) {
+			return false
+		}
+	}
+	return true
 }
 
 // ofSender leaves of several kinds the sender's, all where it sends none of
