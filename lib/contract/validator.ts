@@ -12,7 +12,7 @@ import {
   RULES,
   type Rule,
 } from "./contract.ts";
-import { escapeToken, shown, uriOf } from "./refs.ts";
+import { escapeToken, isObject, shown, uriOf } from "./refs.ts";
 import { expectedOf, foundOf } from "./words.ts";
 
 const CLASSES = { "7": Ajv, "2019-09": Ajv2019, "2020-12": Ajv2020 } as const satisfies Record<
@@ -27,8 +27,12 @@ export type Patterns = (source: string) => { test(text: string): boolean };
 export class Validator {
   readonly #contract: Contract;
   readonly #ajv: Ajv;
+  /** Validates schemas, and reports each fault of one in full. */
+  #schemas: Ajv | undefined;
   readonly #compiled: readonly ValidateFunction[];
   readonly #places = new WeakMap<object, string>();
+  /** What stands at each location, by its URI: for schemas that are still to be checked. */
+  readonly #values = new Map<string, { readonly at: string; readonly value: unknown }>();
 
   /**
    * @param mayTrust whether the schemas have already been checked, as for each of many virtual users
@@ -39,13 +43,23 @@ export class Validator {
   constructor(contract: Contract, mayTrust = false, patterns?: Patterns) {
     this.#contract = contract;
     const { draft, documents } = contract;
-    this.#ajv = new CLASSES[draft](optionsOf(mayTrust, patterns));
+    this.#ajv = new CLASSES[draft](optionsOf(patterns));
+    if (!mayTrust) this.#schemas = new CLASSES[draft](optionsOf(patterns));
     for (const keyword of ["anyOf", "oneOf", "contains"]) quieten(this.#ajv, keyword);
     for (const [uri, document] of Object.entries(documents)) {
       this.#note(document, `${uri}#`);
-      this.#try(uri, () => this.#ajv.addSchema(document as object, uri));
+      if (this.#schemas) this.#noteValues(document, `${uri}#`);
+      this.#try(uri, () => {
+        // A document may say which of the others describes schemas like it.
+        this.#schemas?.addSchema(document as object, uri);
+        this.#requireSchema(uriOf(`${uri}#`));
+        this.#ajv.addSchema(document as object, uri);
+      });
     }
+    if (this.#schemas) before(this.#ajv, "$ref", (uri) => this.#requireSchema(uri as string));
     this.#compiled = contract.kinds.map(({ schema }) => this.#compile(schema));
+    this.#schemas = undefined;
+    this.#values.clear();
   }
 
   /** Whether a message is valid, without the reason. */
@@ -61,6 +75,7 @@ export class Validator {
   }
 
   #compile(schema: string): ValidateFunction {
+    this.#requireSchema(uriOf(schema));
     return this.#try(schema, () => {
       const found = this.#ajv.getSchema(uriOf(schema).replace(/#$/, ""));
       if (!found) throw new Error("there is nothing");
@@ -72,10 +87,39 @@ export class Validator {
     try {
       return make();
     } catch (error) {
-      throw new ContractError(
-        `${shown(at)}: expected a JSON Schema of draft ${this.#contract.draft}, got an invalid one (${(error as Error).message})`,
-      );
+      throw error instanceof ContractError ? error : this.#invalid(at, (error as Error).message);
     }
+  }
+
+  #invalid(at: string, why: string): ContractError {
+    return new ContractError(
+      `${shown(at)}: expected a JSON Schema of draft ${this.#contract.draft}, got an invalid one (${why})`,
+    );
+  }
+
+  /**
+   * Refuses a value that is not a schema. Ajv by itself validates documents only. JSON Schema does not know the member
+   * `messages` of a document, so the kinds of a map would go unchecked.
+   */
+  #requireSchema(uri: string): void {
+    const found = this.#values.get(uri);
+    if (!this.#schemas || found === undefined) return; // It is trusted, or a part of JSON Schema itself.
+    this.#values.delete(uri); // Once is enough.
+    const { at, value } = found;
+    if (typeof value !== "boolean" && !isObject(value)) throw this.#invalid(at, "must be object or boolean");
+    if (!this.#schemas.validateSchema(value)) {
+      const [first] = this.#schemas.errors ?? [];
+      throw this.#invalid(at + (first?.instancePath ?? ""), first?.message ?? "");
+    }
+    // Ajv follows a reference that stands alone without compiling it.
+    if (isObject(value) && typeof value.$ref === "string") this.#requireSchema(value.$ref);
+  }
+
+  #noteValues(value: unknown, at: string): void {
+    this.#values.set(uriOf(at), { at, value });
+    if (typeof value !== "object" || value === null) return;
+    for (const [name, member] of Object.entries(value))
+      this.#noteValues(member, `${at}/${escapeToken(name)}`);
   }
 
   #note(value: unknown, at: string): void {
@@ -147,7 +191,7 @@ const ruleOf = (keyword: string): Rule => {
   return (RULES as readonly string[]).includes(keyword) ? (keyword as Rule) : "false";
 };
 
-const optionsOf = (mayTrust: boolean, patterns: Patterns | undefined): Options => ({
+const optionsOf = (patterns: Patterns | undefined): Options => ({
   ...(patterns && { code: { regExp: Object.assign(patterns, { code: "" }) } }),
   allErrors: true,
   verbose: true,
@@ -155,7 +199,8 @@ const optionsOf = (mayTrust: boolean, patterns: Patterns | undefined): Options =
   logger: false,
   // A member called "constructor" is one that came.
   ownProperties: true,
-  validateSchema: !mayTrust,
+  // Done by #requireSchema, of every schema that is used.
+  validateSchema: false,
   addUsedSchema: false,
   formats: Object.fromEntries(FORMATS.map((name) => [name, fullFormats[name]!])) as NonNullable<
     Options["formats"]
@@ -164,21 +209,33 @@ const optionsOf = (mayTrust: boolean, patterns: Patterns | undefined): Options =
 
 /** Has a keyword that looks at several schemas tell that none fits, and not why each of them does not. */
 function quieten(ajv: Ajv, keyword: string): void {
-  const rule = ajv.RULES.all[keyword];
-  if (typeof rule !== "object") throw new Error(`this Ajv has no ${keyword}`);
-  const { code } = rule.definition as unknown as { code(cxt: KeywordContext): void };
-  const quiet = (cxt: KeywordContext) => {
+  wrap(ajv, keyword, (cxt) => {
     const { error } = cxt;
     cxt.error = (append, params, paths) => {
       cxt.reset();
       error.call(cxt, append, params, paths);
     };
+  });
+}
+
+/** Looks at what a keyword says before it is compiled. */
+function before(ajv: Ajv, keyword: string, look: (value: unknown) => void): void {
+  wrap(ajv, keyword, ({ schema }) => look(schema));
+}
+
+function wrap(ajv: Ajv, keyword: string, prepare: (cxt: KeywordContext) => void): void {
+  const rule = ajv.RULES.all[keyword];
+  if (typeof rule !== "object") throw new Error(`this Ajv has no ${keyword}`);
+  const { code } = rule.definition as unknown as { code(cxt: KeywordContext): void };
+  const prepared = (cxt: KeywordContext) => {
+    prepare(cxt);
     code(cxt);
   };
-  rule.definition = { ...rule.definition, code: quiet } as unknown as typeof rule.definition;
+  rule.definition = { ...rule.definition, code: prepared } as unknown as typeof rule.definition;
 }
 
 interface KeywordContext {
+  readonly schema: unknown;
   error(append?: boolean, params?: object, paths?: object): void;
   reset(): void;
 }

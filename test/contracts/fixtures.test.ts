@@ -1,9 +1,15 @@
-/** One table of contracts and messages holds the two checkers, of TypeScript and of Go, together. */
+/** Two tables hold the checkers of TypeScript and of Go together: contracts with messages, and schemas that are refused. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { Checker, ContractSession } from "../../lib/contract/checker.ts";
-import type { Breach, Contract, ContractRole, Sender } from "../../lib/contract/contract.ts";
+import {
+  type Breach,
+  type Contract,
+  ContractError,
+  type ContractRole,
+  type Sender,
+} from "../../lib/contract/contract.ts";
 import { loadContract } from "../../lib/contract/load.ts";
 import type { Json } from "../../lib/contract/refs.ts";
 
@@ -48,6 +54,34 @@ for (const { about, file, files, spec, sessions, unseen } of fixtures) {
     assert.deepEqual(
       missing.map(({ name }) => name),
       unseen,
+    );
+  });
+}
+
+interface Refused extends Pick<Contract, "draft" | "documents"> {
+  readonly about: string;
+  readonly schema: string;
+  /** What the refusal names; null for none. */
+  readonly place: string | null;
+}
+
+const refused: readonly Refused[] = JSON.parse(
+  readFileSync(new URL("../../lib/contract/refused.json", import.meta.url), "utf8"),
+);
+
+for (const { about, draft, documents, schema, place } of refused) {
+  test(`refused: ${about}`, () => {
+    const compile = () =>
+      new Checker({
+        ...{ source: "a.json", draft, documents, items: [] },
+        kinds: [{ name: "m", schema, from: "server", marks: [] }],
+        ...{ hasUnicodeClasses: false, isRecursive: false, checksSent: false },
+      });
+    if (place === null) return assert.ok(compile());
+    const start = `${place}: expected a JSON Schema of draft ${draft}, got an invalid one (`;
+    assert.throws(
+      compile,
+      (error: Error) => error instanceof ContractError && error.message.startsWith(start),
     );
   });
 }
