@@ -37,6 +37,9 @@ const asLibrary = /** @type {const} */ ({
   chunkNames: "chunks/[name]-[hash]",
 });
 
+/** What lib/k6/contract.ts evaluates by itself, so that k6 does not keep it. @satisfies {import("esbuild").BuildOptions} */
+const asReader = /** @type {const} */ ({ ...forK6, format: "cjs", sourcemap: false });
+
 /** What runs in Node.js. @satisfies {import("esbuild").BuildOptions} */
 const forNode = /** @type {const} */ ({
   format: "esm",
@@ -109,10 +112,17 @@ export async function buildBundles() {
       build({
         ...forBoth,
         ...forK6,
-        entryPoints: { contract: "lib/contract/read.ts", "contract-checker": "lib/contract/checker.ts" },
+        entryPoints: { "contract-checker": "lib/contract/checker.ts" },
         outdir: "dist",
       }),
-      build({ ...forBoth, ...forK6, entryPoints: { contract: "lib/contract/read.ts" }, outdir: "dist/x" }),
+      ...["dist", "dist/x"].map((folder) =>
+        build({
+          ...forBoth,
+          ...asReader,
+          entryPoints: { contract: "lib/contract/read.ts" },
+          outdir: folder,
+        }),
+      ),
       build({ ...forBoth, ...forK6, ...asLibrary, entryPoints: modules, outdir: "dist/library" }),
       build({ ...forBoth, ...forEngine, ...asLibrary, entryPoints: modules, outdir: "dist/x/library" }),
       build({

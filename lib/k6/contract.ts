@@ -133,10 +133,7 @@ function requireKeeper(contract: string, { Contract }: Engine): void {
     );
 }
 
-/**
- * The contract as k6's first pass over the script has read it. Virtual users load neither the reader nor its parser of
- * YAML, which would be in their memory for the whole run.
- */
+/** The contract as k6's first pass over the script has read it. Virtual users do not load the reader. */
 function sharedContract(path: string, mayCheckSent: boolean, keepsExamples: boolean): Shared {
   const shared: readonly unknown[] = new SharedArray(`CONTRACT ${path}`, () => {
     const read = readContractFile(path);
@@ -150,7 +147,7 @@ function sharedContract(path: string, mayCheckSent: boolean, keepsExamples: bool
 }
 
 function readContractFile(path: string): Contract {
-  const { readContract, ContractError } = loadScript<typeof Reader>("./contract.js");
+  const { readContract, ContractError } = evaluated<typeof Reader>("./contract.js");
   const folder = fromWorkingDir(path).replace(/[^/\\]*$/, "");
   return orSettingsError(ContractError, () =>
     readContract(path, (file) => readInput("CONTRACT", folder + file)),
@@ -329,9 +326,24 @@ function tell(kind: string, breach: Breach, sender: Sender, secrets: readonly st
 }
 
 function loadScript<T>(path: string): T {
+  // No import: it would be a part of every scenario.
+  return orMissing(path, () => (globalThis as unknown as { require(path: string): T }).require(path));
+}
+
+/**
+ * The exports of a CommonJS script that is needed once. k6 keeps a script that `require` loads, with its syntax tree, for
+ * the whole run. Every garbage collection would go through them: 7 MB for the reader with its parser of YAML.
+ */
+function evaluated<T>(path: string): T {
+  const text = orMissing(path, () => open(import.meta.resolve(path)));
+  const module = { exports: {} as T };
+  new Function("module", text)(module);
+  return module.exports;
+}
+
+function orMissing<T>(path: string, load: () => T): T {
   try {
-    // No import: it would be a part of every scenario.
-    return (globalThis as unknown as { require(path: string): T }).require(path);
+    return load();
   } catch (error) {
     throw new SettingsError(
       `CONTRACT: expected the script that checks contracts in ${path} beside the scenario's, got none (${(error as Error).message})`,

@@ -12,9 +12,11 @@ import { OUR_K6, runK6, STOCK_K6 } from "./run.ts";
 
 const DESCRIPTOR = {
   name: "own-echo",
-  probe: { send: "${id}" },
+  probe: { send: '"${id}"' },
   reply: [{ name: "echo", match: "whole" }],
 };
+/** In two files, of which the first names the second. */
+const CONTRACT = ["$ref: own-text.json\n", { type: "string", minLength: 3 }] as const;
 const PROFILE = { thresholds: { ws_replies: ["count>0"], ws_messages_lost: ["count==0"] } };
 
 /** Archives a scenario with each kind of file, and removes the files. */
@@ -30,6 +32,7 @@ async function archived(
   const files = {
     PROTOCOL_FILE: ["own.json", `\ufeff${JSON.stringify(DESCRIPTOR)}`],
     PROFILE: ["own-profile.json", `\ufeff${JSON.stringify(PROFILE)}\r\n\r\n`],
+    CONTRACT: ["own.yaml", CONTRACT[0]],
     USERS: ["users.csv", "user,token\nann,test-token\nbob,test-token\n"],
   } as const;
   const given: Record<string, string | number> = { WS_URL: `${server.url}/ws/echo`, ...env };
@@ -37,6 +40,7 @@ async function archived(
     given[name] = join(made, file);
     await writeFile(given[name], text);
   }
+  await writeFile(join(made, "own-text.json"), JSON.stringify(CONTRACT[1]));
   const archive = join(await temporaryDirectory(t), "run.tar");
   const settings = Object.entries(given).flatMap(([name, value]) => ["-e", `${name}=${value}`]);
   await promisify(execFile)(k6, ["archive", ...settings, "-O", archive, packageFile(`dist/${bundle}.js`)]);
@@ -79,6 +83,7 @@ describe("an archive runs where none of its files is", () => {
       assert.match(run.stdout, /-soak: pass, all /);
       const summary = `${bundle.replace("x/", "")}.summary.json`;
       assert.ok((await readdir(results)).includes(summary), "there is no summary");
+      assert.match(run.stdout, /contract own\.yaml: \d+ messages were checked/);
     });
   }
 });
