@@ -279,6 +279,7 @@ describe("a connection that ends in a proxy's open tunnel", { concurrency: 3 }, 
       assert.equal(count(summary, "ws_connection_drops{by:network}"), 1, stderr);
       const shown = `http://${proxy.address} (HTTP_PROXY)`;
       assert.deepEqual(summary.tested?.proxies, [shown]);
+      assert.equal(summary.tested.profile, "patient-profile.json", "a file by its name");
       assert.deepEqual(
         summary.notes?.filter((note) => note.includes("proxy")),
         [
