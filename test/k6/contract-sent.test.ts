@@ -95,7 +95,7 @@ function countOf(metric: MetricSummary | undefined): number {
 }
 
 const often = { CONNECTIONS: 3, DURATION: "10m", PROBE_INTERVAL: "500ms" };
-const soak = { ...often, RAMP: "100ms", SESSION: "10m" };
+const soak = { ...often, RAMP: "100ms", RAMP_DOWN: "100ms", SESSION: "10m" };
 const mass = { ...often, RATE: 100 };
 const KINDS = [
   ["stock k6", "chat-soak", STOCK_K6, soak],
@@ -106,13 +106,19 @@ const KINDS = [
 describe("messages of ours", { concurrency: true }, () => {
   for (const [name, scenario, k6, load] of KINDS) {
     test(`${name}: those that break the contract are counted, and leave the run incomplete`, async (t) => {
-      const { url, got, asked } = await desk(t, 9);
-      const env = { ...load, WS_URL: url, ...(await files(t, { type: "string" })) };
-      const onStart = (process: ChildProcess) => void asked.then(() => process.kill("SIGINT"));
-      const { summary, stderr } = await runK6(t, { scenario, k6, env, onStart });
+      const { url, got } = await desk(t, 9);
+      // It ends by itself: an interrupted script may have counted a probe that it did not check yet.
+      const env = {
+        ...load,
+        DURATION: "4s",
+        REPLY_TIMEOUT: "2s",
+        WS_URL: url,
+        ...(await files(t, { type: "string" })),
+      };
+      const { summary, stderr } = await runK6(t, { scenario, k6, env });
       assert.ok(summary, stderr);
       const ask = countOf(summary.metrics.ws_probes);
-      assert.ok(ask >= ASKS);
+      assert.ok(ask > 0, stderr);
       assert.deepEqual(by(summary, "ws_contract_sent_messages", "kind"), { join: got.join, ask });
       assert.deepEqual(by(summary, "ws_contract_sent_violations", "kind"), { ask });
       assert.deepEqual(by(summary, "ws_contract_sent_violations", "rule"), { maximum: ask });
