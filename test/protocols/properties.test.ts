@@ -5,7 +5,6 @@ import {
   type Conversation,
   compile,
   type Effect,
-  type Frame,
   PROTOCOLS,
   type Protocol,
   parseDescriptor,
@@ -98,17 +97,17 @@ test("messages in one of WebSocket are as messages one by one", () => {
       for (const conversation of [together, apart]) conversation.open(ms(0));
       const effects = together.receive(binary ? encodeUtf8(text) : text, ms(1));
       assert.deepEqual(
-        effects.map((effect) =>
-          effect.kind === "send" ? { ...effect, frame: undelimited(effect.frame) } : effect,
-        ),
+        effects.map((effect) => (effect.kind === "send" ? undelimited(effect) : effect)),
         pieces.flatMap((piece) => apart.receive(piece, ms(1))),
       );
     }),
     { numRuns: 500 },
   );
-  function undelimited(frame: Frame): Frame {
-    assert.ok(typeof frame === "string" && frame.endsWith(delimiter));
-    return frame.slice(0, -1);
+  function undelimited({ messages, ...effect }: Extract<Effect, { kind: "send" }>): Effect {
+    assert.ok(typeof effect.frame === "string" && effect.frame.endsWith(delimiter));
+    const frame = effect.frame.slice(0, -1);
+    assert.deepEqual(messages, [frame]);
+    return { ...effect, frame };
   }
 });
 
