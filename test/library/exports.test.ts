@@ -20,7 +20,7 @@ const IMPORTS = [
   { from: "k6-realtime/pacing", name: "Grid", most: 1_500 },
   { from: "k6-realtime/order", name: "Sequence", most: 1_500 },
   { from: "k6-realtime/protocols", name: "chat", most: 3_000 },
-  { from: "k6-realtime/protocols", name: "compile", most: 40_000 },
+  { from: "k6-realtime/protocols", name: "compile", most: 42_000 },
   { from: "k6-realtime/codecs", name: "mqtt", most: 15_000 },
   { from: "k6-realtime/identity", name: "identities", most: 40_000 },
   { from: "k6-realtime/summary", name: "parseLimit", most: 1_000 },
