@@ -17,7 +17,7 @@ import { OUR_K6, STOCK_K6 } from "../test/k6/run.ts";
 import { flood, type Load, lagOf, miscounted } from "./fan-out-load.ts";
 import { writeFigures } from "./figures-file.ts";
 import { round, timesRows } from "./packets.ts";
-import { buildBare, heldBytes, median, startServer, variables, watch } from "./processes.ts";
+import { buildBare, heldBytes, median, type Settings, startServer, variables, watch } from "./processes.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const PARTS = ["memory", "deliveries", "lag"] as const;
@@ -33,8 +33,6 @@ const PAIRS = Number(process.env.PAIRS ?? 3);
 const ROUNDS = Number(process.env.ROUNDS ?? 2);
 const BASELINE = 100;
 const KIB = 1_024;
-
-type Settings = Readonly<Record<string, string | number>>;
 
 interface Held {
   readonly name: string;

@@ -9,7 +9,7 @@ import { mkdtemp, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { OUR_K6, STOCK_K6 } from "../test/k6/run.ts";
-import { startAndWait, startServer, variables, watch } from "./processes.ts";
+import { type Settings, startAndWait, startServer, variables, watch } from "./processes.ts";
 
 const HOLD_S = Number(process.env.HOLD_S ?? 30);
 const MB = 1e6;
@@ -101,12 +101,7 @@ async function recordingTable() {
   }
 }
 
-async function costOf(
-  k6: string,
-  script: string,
-  settings: Readonly<Record<string, string | number>>,
-  flags: readonly string[] = [],
-) {
+async function costOf(k6: string, script: string, settings: Settings, flags: readonly string[] = []) {
   const given = variables({ ...settings, RESULTS_DIR: directory });
   const { code, output, usage } = await watch(k6, ["run", "--quiet", ...flags, ...given, script]);
   if (code !== 0 && code !== 99) throw new Error(`${script} ended with ${code}: ${output}`);

@@ -15,7 +15,15 @@ import { OUR_K6 } from "../test/k6/run.ts";
 import { forK6 } from "../tools/bundles.mjs";
 import { writeFigures } from "./figures-file.ts";
 import { captured, round, timesOf, timesRows, whileRunning } from "./packets.ts";
-import { buildBare, median, startAndWait, startServer, variables, watch } from "./processes.ts";
+import {
+  buildBare,
+  median,
+  type Settings,
+  startAndWait,
+  startServer,
+  variables,
+  watch,
+} from "./processes.ts";
 import { runScenario } from "./scenario.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -90,7 +98,6 @@ async function gaps() {
   });
 }
 
-type Settings = Readonly<Record<string, string | number>>;
 const ofRooms = {
   PROFILE: join(root, "test/k6/patient-profile.json"),
   CONNECTIONS,

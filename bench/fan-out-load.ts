@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { count, trend } from "../test/k6/figures.ts";
 import { captured, timesOf, whileRunning } from "./packets.ts";
-import { startServer } from "./processes.ts";
+import { type Settings, startServer } from "./processes.ts";
 import { runScenario } from "./scenario.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -17,9 +17,7 @@ export interface Load {
   readonly seconds: number;
 }
 
-type Settings = Readonly<Record<string, string | number>>;
-
-export const publicationsOf = ({ publicationsPerSecond, seconds }: Load) => publicationsPerSecond * seconds;
+const publicationsOf = ({ publicationsPerSecond, seconds }: Load) => publicationsPerSecond * seconds;
 export const deliveriesOf = (load: Load) => (publicationsOf(load) * load.connections) / ROOMS;
 
 interface ServerReport {

@@ -172,8 +172,11 @@ export function cpuWhileHeld(usage: readonly Usage[], descriptors: number) {
   return { seconds: (last.atMs - first.atMs) / 1_000, cpuSeconds: last.cpuSeconds - first.cpuSeconds };
 }
 
+/** A script's variables. */
+export type Settings = Readonly<Record<string, string | number>>;
+
 /** A script's variables as k6's flags. */
-export const variables = (given: Readonly<Record<string, string | number>>): string[] =>
+export const variables = (given: Settings): string[] =>
   Object.entries(given).flatMap(([name, value]) => ["-e", `${name}=${value}`]);
 
 export function median(values: readonly number[]): number {

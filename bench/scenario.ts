@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Summary } from "../lib/summary/summary.ts";
 import { OUR_K6 } from "../test/k6/run.ts";
-import { type Usage, variables, type Watched, watch } from "./processes.ts";
+import { type Settings, type Usage, variables, type Watched, watch } from "./processes.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
@@ -18,7 +18,7 @@ export interface Ran extends Watched {
 /** Runs a scenario on `bin/k6`; `args` are further flags of k6. Throws when no summary comes of it. */
 export async function runScenario(
   name: string,
-  settings: Readonly<Record<string, string | number>>,
+  settings: Settings,
   { args = [], onSample }: { args?: readonly string[]; onSample?: (usage: Usage) => void } = {},
 ): Promise<Ran> {
   const directory = await mkdtemp(join(tmpdir(), "k6-realtime-"));

@@ -11,7 +11,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { startServer } from "../server/server.ts";
 import { OUR_K6, STOCK_K6 } from "../test/k6/run.ts";
-import { heldBytes, variables, watch } from "./processes.ts";
+import { heldBytes, type Settings, variables, watch } from "./processes.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const CONNECTIONS = Number(process.env.CONNECTIONS ?? 10_000);
@@ -24,7 +24,7 @@ const HOLD_S = 8;
 type Run = (url: string, connections: number, directory: string) => ReturnType<typeof watch>;
 
 const scenario =
-  (name: string, settings: Record<string, string | number>): Run =>
+  (name: string, settings: Settings): Run =>
   (url, connections, directory) =>
     watch(OUR_K6, [
       ...["run", "--quiet", "--no-usage-report", "--insecure-skip-tls-verify"],
