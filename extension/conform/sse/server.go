@@ -52,12 +52,10 @@ func ServerCases() (all []Listed) {
 
 // Cases are those over the version of HTTP that the server is asked in.
 func (s *Server) Cases() []Listed {
-	other := "2"
-	if s.HTTP2 {
-		other = "1.1"
-	}
-	return slices.DeleteFunc(ServerCases(), func(c Listed) bool { return c.HTTP == other })
+	return slices.DeleteFunc(ServerCases(), func(c Listed) bool { return !s.plays(c) })
 }
+
+func (s *Server) plays(c Listed) bool { return c.HTTP == "" || s.HTTP2 == (c.HTTP == "2") }
 
 // Reach tells why there is no connection to the server, nil if there is one.
 func (s *Server) Reach(ctx context.Context, o Options) error {
@@ -84,9 +82,8 @@ func (s *Server) Run(ctx context.Context, chosen func(id string) bool, o Options
 		s.KeepAlive = 20 * time.Second
 	}
 	var cases []*serverCase
-	listed := s.Cases()
 	for i := range serverCases() {
-		if one := &serverCases()[i]; slices.Contains(listed, one.Listed) && chosen(one.ID) {
+		if one := &serverCases()[i]; s.plays(one.Listed) && chosen(one.ID) {
 			cases = append(cases, one)
 		}
 	}
