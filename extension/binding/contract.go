@@ -153,15 +153,12 @@ func (s *contractSession) said(r *contract.Record) string {
 }
 
 // Describe tells how a message that is to be sent would break the contract, a
-// sentence each. Nothing counts it.
+// sentence each. Nothing counts it, and without a session it has no wrong time.
 func (c *contractObject) Describe(message string) []string {
 	side := newSide(c.shared.Contract, nil)
 	side.checker.Check(nil, []byte(message), true, "", contract.Client)
 	sentences := []string{}
 	for _, found := range side.record.Findings() {
-		if found.First.Rule == contract.WrongTime {
-			continue
-		}
 		sentences = append(sentences, describeSent(c.shared.KindName(found.Kind), &found.First))
 	}
 	slices.Sort(sentences)
