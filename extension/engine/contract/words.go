@@ -1,13 +1,13 @@
 package contract
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"xk6-realtime/engine/protocol/jsontext"
 )
 
 // longest is how many characters of a value are told.
@@ -33,15 +33,15 @@ func expectedOf(rule string, value any, name string) string {
 		values, _ := value.([]any)
 		texts := make([]string, len(values))
 		for i, one := range values {
-			texts[i] = asJSON(one)
+			texts[i] = jsontext.Stringify(one)
 		}
 		return cut("one of " + strings.Join(texts, ", "))
 	case "format":
 		return fmt.Sprintf("a text in the format %v", value)
 	case "required", "dependencies", "dependentRequired":
-		return cut("a member " + asJSON(name))
+		return cut("a member " + jsontext.Stringify(name))
 	case "additionalProperties", "unevaluatedProperties":
-		return cut("no member " + asJSON(name))
+		return cut("no member " + jsontext.Stringify(name))
 	case "anyOf":
 		return "a value that fits at least one of the schemas"
 	case "oneOf":
@@ -51,7 +51,7 @@ func expectedOf(rule string, value any, name string) string {
 	case "contains":
 		return "the required number of items that fit the schema"
 	case "propertyNames":
-		return cut("no member named " + asJSON(name))
+		return cut("no member named " + jsontext.Stringify(name))
 	case "uniqueItems":
 		return "items that are all different"
 	case "items", "additionalItems", "unevaluatedItems":
@@ -59,7 +59,7 @@ func expectedOf(rule string, value any, name string) string {
 	case "false":
 		return "no value"
 	}
-	return cut(rule + " " + asJSON(value))
+	return cut(rule + " " + jsontext.Stringify(value))
 }
 
 // secret is in the names of members whose values are not told.
@@ -88,19 +88,7 @@ func textOf(value any) string {
 	case map[string]any:
 		return fmt.Sprintf("an object of %d", len(v))
 	}
-	return cut(asJSON(value))
-}
-
-// asJSON writes as JavaScript does, but for the exponents of very large and very
-// small numbers.
-func asJSON(value any) string {
-	var out bytes.Buffer
-	encoder := json.NewEncoder(&out)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(value); err != nil {
-		return "nothing"
-	}
-	return strings.TrimSuffix(out.String(), "\n")
+	return cut(jsontext.Stringify(value))
 }
 
 func cut(text string) string {

@@ -1,9 +1,9 @@
 package protocol
 
 import (
-	"bytes"
-	"encoding/json"
 	"strings"
+
+	"xk6-realtime/engine/protocol/jsontext"
 )
 
 const mostAwaited = 60 // characters
@@ -14,7 +14,7 @@ const mostAwaited = 60 // characters
 func describeAwaited(s *ConditionSpec) string {
 	words := []string{"message"}
 	if s.Text != nil {
-		words = append(words, literal(*s.Text))
+		words = append(words, jsontext.Stringify(*s.Text))
 	}
 	if s.Regex != nil {
 		words = append(words, "matching /"+*s.Regex+"/")
@@ -44,16 +44,5 @@ func describeWanted(wanted any) string {
 		}
 		return "absent"
 	}
-	return literal(wanted)
-}
-
-// literal writes a value as JavaScript's JSON.stringify does.
-func literal(value any) string {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if e.Encode(value) != nil {
-		return "?"
-	}
-	return strings.TrimSuffix(b.String(), "\n")
+	return jsontext.Stringify(wanted)
 }
