@@ -26,38 +26,24 @@ function count(text: string, character: string, most: number): number {
   return found;
 }
 
-/** What begins a string or a value, and what ends a level. */
-const MARKS = ['"', "[", "{", ",", "]", "}"] as const;
+const [COMMA, QUOTE, LIST, LIST_END, OBJECT, OBJECT_END] = [0x2c, 0x22, 0x5b, 0x5d, 0x7b, 0x7d];
 
 /** Counts lists, objects and the commas between values outside of strings: no fewer values than that. */
 function excessIn(text: string): "values" | "levels" | undefined {
-  const next = MARKS.map((mark) => text.indexOf(mark));
   let values = 0;
   let strings = 0;
   let level = 0;
-  for (;;) {
-    let mark = -1;
-    let at = text.length;
-    for (let i = 0; i < MARKS.length; i++) {
-      const place = next[i]!;
-      if (place !== -1 && place < at) {
-        mark = i;
-        at = place;
-      }
-    }
-    let from = at + 1;
-    if (mark === -1) return undefined;
-    if (mark === 0) {
-      from = stringEnd(text, at);
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === QUOTE) {
+      at = stringEnd(text, at) - 1;
       if (++strings > 2 * MOST_VALUES) return "values"; // a name and a value each
-    } else if (mark <= 3) {
+    } else if (code === COMMA || code === LIST || code === OBJECT) {
       if (++values > MOST_VALUES) return "values";
-      if (mark < 3 && ++level > MOST_JSON_LEVELS) return "levels";
-    } else level--;
-    for (let i = 0; i < MARKS.length; i++) {
-      if (next[i]! !== -1 && next[i]! < from) next[i] = text.indexOf(MARKS[i]!, from);
-    }
+      if (code !== COMMA && ++level > MOST_JSON_LEVELS) return "levels";
+    } else if (code === LIST_END || code === OBJECT_END) level--;
   }
+  return undefined;
 }
 
 /** Behind the quotation mark that ends the string which begins at an index. */
