@@ -112,11 +112,11 @@ export class Composer {
   }
 }
 
-export const frameOf = ({ frame, json, messages }: Written) => ({
-  frame,
-  ...(json !== undefined && { json }),
-  ...(messages && { messages }),
-});
+/** What of a message goes out. A codec's has its JSON, others may have their messages. */
+export function frameOf({ frame, json, messages }: Written): Pick<Send, "frame" | "json" | "messages"> {
+  if (messages) return { frame, messages };
+  return json === undefined ? { frame } : { frame, json };
+}
 
 function parseValue(json: string): Value {
   const value: unknown = JSON.parse(json);

@@ -24,8 +24,9 @@ export interface Written {
 export function write(text: string, wire: Wire, binary: boolean): Written {
   if (isPlain(wire)) {
     const whole = wire.delimiter === undefined ? text : text + wire.delimiter;
-    const messages = wire.delimiter === undefined ? {} : { messages: messagesIn(text, wire) };
-    return { frame: binary ? encodeUtf8(whole) : whole, message: text, ...messages };
+    const frame = binary ? encodeUtf8(whole) : whole;
+    if (wire.delimiter === undefined) return { frame, message: text };
+    return { frame, message: text, messages: messagesIn(text, wire) };
   }
   try {
     const bytes = wire.codec ? wire.codec.encode(text) : encodeUtf8(text);
@@ -40,8 +41,11 @@ export function write(text: string, wire: Wire, binary: boolean): Written {
 }
 
 /** The protocol's messages that a template holds. */
-export const messagesIn = (text: string, { delimiter }: Wire): readonly string[] =>
-  delimiter === undefined ? [text] : text.split(delimiter).filter((one) => one !== "");
+export function messagesIn(text: string, { delimiter }: Wire): readonly string[] {
+  if (delimiter === undefined) return [text];
+  if (text !== "" && !text.includes(delimiter)) return [text]; // most, without a list to filter
+  return text.split(delimiter).filter((one) => one !== "");
+}
 
 /** Writes bytes that a protocol's own code has made: a message of the codec, where there is one, without its framing. */
 export function writeOwn(bytes: Uint8Array, { codec, framing, delimiter = "" }: Wire): Written {
