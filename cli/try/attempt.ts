@@ -2,24 +2,20 @@ import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import { type RawData, WebSocket } from "ws";
 import type { Compression } from "../../lib/compression.ts";
-import { type Checked, ContractSession, LEFT_OUT } from "../../lib/contract/checker.ts";
-import type { Contract, Sender } from "../../lib/contract/contract.ts";
+import type { Contract } from "../../lib/contract/contract.ts";
 import { HEADER_BYTES } from "../../lib/generator-faults.ts";
 import type { HttpVersion } from "../../lib/http-version.ts";
 import type { Identity } from "../../lib/identity.ts";
-import { hasFailed } from "../../lib/login/login.ts";
-import { type PostSpec, postRequest } from "../../lib/post-request.ts";
 import type { Conversation, Effect, Frame, Protocol, Send } from "../../lib/protocols/index.ts";
-import type { MessageRole } from "../../lib/protocols/protocol.ts";
 import type { ConnectReason } from "../../lib/reasons.ts";
 import { type Ms, ms } from "../../lib/units.ts";
 import { isEventStream, redactUrlOf } from "../../lib/url.ts";
-import { checkerFor } from "../contract-file.ts";
+import { type ContractCheck, checkBy } from "./contract-check.ts";
 import { frameText, type HeaderLines, type Meaning, type Untimed } from "./event.ts";
 import { EventStreamReader } from "./event-stream.ts";
-import { headerLines, readBody, reasonOf, sendAsGiven, tolerateSubprotocol } from "./handshake.ts";
-import { send } from "./login.ts";
+import { headerLines, offerOf, readBody, reasonOf, sendAsGiven, tolerateSubprotocol } from "./handshake.ts";
 import { BOTH_VERSIONS, overHttp2 } from "./over-http2.ts";
+import { Posts } from "./posts.ts";
 import { nameOf } from "./proxy.ts";
 import { type Network, Route } from "./route.ts";
 
@@ -75,41 +71,9 @@ export const attempt = (what: Attempt, report: Report, signal: AbortSignal): Pro
     }
   });
 
-/** What `ws` is to offer, as the engine's connections do. */
-function offerOf({ compression, contextTakeover, clientWindowBits, serverWindowBits }: Compression) {
-  if (compression === "off") return false;
-  const takesOver = (side: "client" | "server") => contextTakeover === side || contextTakeover === "both";
-  return {
-    threshold: 0,
-    serverNoContextTakeover: !takesOver("server"),
-    clientNoContextTakeover: !takesOver("client"),
-    ...(serverWindowBits < 15 && { serverMaxWindowBits: serverWindowBits }),
-    ...(clientWindowBits < 15 && { clientMaxWindowBits: clientWindowBits }),
-  };
-}
-
-/** Checks the messages of one connection against a contract. */
-function checkBy(contract: Contract) {
-  const checker = checkerFor(contract);
-  const session = new ContractSession();
-  const check = (message: string, role: MessageRole | undefined, sender: Sender): Checked | undefined => {
-    const checked = checker.check(session, message, role, sender);
-    return checked === LEFT_OUT ? undefined : checked;
-  };
-  return {
-    received: (message: string, role: MessageRole | undefined) => check(message, role, "server"),
-    /** Of several messages in one the first that breaks it, otherwise the first. */
-    sent(messages: readonly string[]): Checked | undefined {
-      if (!contract.checksSent) return undefined;
-      const all = messages.flatMap((message) => check(message, undefined, "client") ?? []);
-      return all.find(({ breaches }) => breaches.length > 0) ?? all[0];
-    },
-  };
-}
-
 class Try {
   readonly #what: Attempt;
-  readonly #check: ReturnType<typeof checkBy> | undefined;
+  readonly #check: ContractCheck | undefined;
   readonly #report: Report;
   readonly #done: () => void;
   /** The protocol's own code threw: that ends it. */
@@ -120,6 +84,7 @@ class Try {
   readonly #conversation: Conversation;
   readonly #controls = new AbortController();
   readonly #route: Route;
+  readonly #posts: Posts;
   #state: "connecting" | "open" | "closing" | "over" = "connecting";
   #alarm: NodeJS.Timeout | undefined;
   /** From when on the stay counts: the 101, then the end of the session's steps. */
@@ -128,12 +93,10 @@ class Try {
   #nextProbe: Ms | undefined;
   #published = 0;
   #nextPublication: Ms | undefined;
-  /** The requests sent beside the connection: each waits for the answer to the one before. */
-  #posted: Promise<unknown> = Promise.resolve();
 
   constructor(
     what: Attempt,
-    check: ReturnType<typeof checkBy> | undefined,
+    check: ContractCheck | undefined,
     report: Report,
     signal: AbortSignal,
     done: () => void,
@@ -158,6 +121,9 @@ class Try {
       this.#controls.signal,
       isHttp2 ? BOTH_VERSIONS : undefined,
     );
+    this.#posts = new Posts(what, this.#controls.signal, (purpose, detail) => {
+      if (this.#state === "open") this.#tell({ event: "not-taken", purpose, detail });
+    });
     this.#socket = isEventStream(identity.url) ? this.#openStream() : this.#openSocket();
     this.#tell({
       event: "connecting",
@@ -374,8 +340,8 @@ class Try {
 
   #send({ frame, json, messages, purpose }: Send, probe?: string): void {
     if (this.#state !== "open") return;
-    const spec = this.#httpOf(purpose);
-    if (spec) this.#post(frame, purpose, spec);
+    const spec = this.#posts.specOf(purpose);
+    if (spec) this.#posts.send(frame, purpose, spec);
     else if (!(this.#socket instanceof EventStreamReader)) this.#socket.send(frame);
     const message = json === undefined ? frameText(frame) : frameText(json, frame.length);
     const checked = this.#check?.sent(messages ?? ("text" in message ? [message.text] : []));
@@ -385,30 +351,6 @@ class Try {
       ...(probe !== undefined && { probe }),
       ...message,
       ...(checked && { checked }),
-    });
-  }
-
-  /** How a message is sent beside the connection; undefined for one that goes out on it. */
-  #httpOf(purpose: Send["purpose"]): PostSpec | undefined {
-    const { protocol, identity } = this.#what;
-    const { probe, publish } = protocol.descriptor;
-    if (purpose === "probe") return probe?.http;
-    return purpose === "publish" && publish?.http ? { ...publish.http, to: identity.publishUrl } : undefined;
-  }
-
-  /** Sends a message beside the connection. */
-  #post(frame: Frame, purpose: Send["purpose"], spec: PostSpec): void {
-    const { identity, publishNetwork, replyTimeout, userAgent, httpVersion } = this.#what;
-    const network = (spec.to !== undefined && publishNetwork) || this.#what.network;
-    const request = { ...postRequest(identity, spec), body: frame };
-    const signal = this.#controls.signal;
-    const sending = { network, timeout: replyTimeout, userAgent, signal, httpVersion };
-    this.#posted = this.#posted.then(async () => {
-      const answer = await send(request as Parameters<typeof send>[0], sending);
-      if (this.#state !== "open") return;
-      if (hasFailed(answer)) this.#tell({ event: "not-taken", purpose, detail: answer.said });
-      else if (answer.status < 200 || answer.status > 299)
-        this.#tell({ event: "not-taken", purpose, detail: `HTTP ${answer.status}` });
     });
   }
 

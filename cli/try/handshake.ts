@@ -1,5 +1,6 @@
-/** What a server answered to an upgrade request, or why it did not. */
+/** What a handshake offers, what a server answered to it, or why it did not. */
 import type { ClientRequest, IncomingMessage } from "node:http";
+import type { Compression } from "../../lib/compression.ts";
 import { HEADER_BYTES } from "../../lib/generator-faults.ts";
 import type { ConnectReason } from "../../lib/reasons.ts";
 import type { UpgradeRequest } from "../../lib/request.ts";
@@ -120,4 +121,17 @@ export function reasonOf(error: Error): [ConnectReason, string] {
   if (known) return [known[1], error.message === "" ? known[2] : `${known[2]} (${error.message})`];
   // `ws` has no codes for an answer that is 101 and wrong.
   return [/^Invalid |subprotocol/.test(error.message) ? "http_rejected" : "other", error.message];
+}
+
+/** What `ws` is to offer, as the engine's connections do. */
+export function offerOf({ compression, contextTakeover, clientWindowBits, serverWindowBits }: Compression) {
+  if (compression === "off") return false;
+  const takesOver = (side: "client" | "server") => contextTakeover === side || contextTakeover === "both";
+  return {
+    threshold: 0,
+    serverNoContextTakeover: !takesOver("server"),
+    clientNoContextTakeover: !takesOver("client"),
+    ...(serverWindowBits < 15 && { serverMaxWindowBits: serverWindowBits }),
+    ...(clientWindowBits < 15 && { clientMaxWindowBits: clientWindowBits }),
+  };
 }
