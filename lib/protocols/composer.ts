@@ -22,7 +22,7 @@ export class Composer {
     this.own = own;
     this.#unixOffsetMs = unixOffsetMs;
     for (const [name, text] of Object.entries(variables)) {
-      this.#variables.set(name, kindOf(name) === "number" ? numberValue(text) : stringValue(text));
+      this.#variables.set(name, variableValue(name, text));
     }
     // Not where it is declared: k6's JavaScript engine panics at a field that is set to a function beside private ones.
     this.scope = (name) => this.#variables.get(name)?.text;
@@ -111,6 +111,10 @@ export class Composer {
     return this.#variables.get(name) ?? NO_VALUE;
   }
 }
+
+/** A variable's value, as its kind is written in JSON. */
+export const variableValue = (name: string, text: string): Value =>
+  kindOf(name) === "number" ? numberValue(text) : stringValue(text);
 
 /** What of a message goes out. A codec's has its JSON, others may have their messages. */
 export function frameOf({ frame, json, messages }: Written): Pick<Send, "frame" | "json" | "messages"> {

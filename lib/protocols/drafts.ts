@@ -1,19 +1,17 @@
 /** The messages of a descriptor before there is a connection. Pure. */
-import { ms } from "../units.ts";
 import type { Compiled, Outgoing } from "./compile.ts";
+import { variableValue } from "./composer.ts";
 import type { Draft, DraftsOf } from "./protocol.ts";
 import { NO_VALUE, numberValue, stringValue, type Value } from "./template.ts";
-import { kindOf } from "./variables.ts";
 import { messagesIn } from "./write.ts";
 
 /** See {@link Protocol.drafts}. */
 export function draftsOf(compiled: Compiled, { variables, payload }: DraftsOf): readonly Draft[] {
   const common: Record<string, Value> = {
-    nowMs: numberValue(String(ms(Date.now()))),
+    nowMs: numberValue(String(Date.now())),
     payload: stringValue(payload),
   };
-  for (const [name, text] of Object.entries(variables))
-    common[name] = kindOf(name) === "number" ? numberValue(text) : stringValue(text);
+  for (const [name, text] of Object.entries(variables)) common[name] = variableValue(name, text);
   return outgoingOf(compiled).flatMap(({ path, message, own }): Draft[] => {
     const values = { ...common, ...own };
     if (message.encode || message.template.variables.some((name) => !Object.hasOwn(values, name))) return [];
