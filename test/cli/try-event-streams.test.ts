@@ -1,19 +1,12 @@
 /** `k6-realtime try` of an event stream. */
 import assert from "node:assert/strict";
-import { createServer, type RequestListener } from "node:http";
-import type { AddressInfo } from "node:net";
-import { describe, type TestContext, test } from "node:test";
+import type { RequestListener } from "node:http";
+import { describe, test } from "node:test";
 import { gzipSync } from "node:zlib";
+import { httpServer } from "../http-server.ts";
 import { lastLine, reference, tryOut } from "./try-out.ts";
 
 const ROOM = "/sse/rooms/${room}";
-
-async function serve(t: TestContext, listener: RequestListener): Promise<string> {
-  const server = createServer(listener);
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  t.after(() => server.close().closeAllConnections());
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-}
 
 test("events as they come, what they are taken for, and what is published by HTTP", async (t) => {
   const { httpUrl } = await reference(t, { retryMs: 250, keepAliveMs: 100 });
@@ -35,7 +28,7 @@ test("events as they come, what they are taken for, and what is published by HTT
 });
 
 test("SSE_URL names the stream, and its protocol is events: what is no JSON is a text", async (t) => {
-  const origin = await serve(t, ({ headers: { accept } }, response) => {
+  const origin = await httpServer(t, ({ headers: { accept } }, response) => {
     response.writeHead(200, { "content-type": "text/event-stream; charset=utf-8" });
     response.write(`event: tick\ndata: accept ${accept}\n\ndata: [1,\ndata: 2]\n\n`);
   });
@@ -58,7 +51,7 @@ test("SSE_URL names the stream, and its protocol is events: what is no JSON is a
 });
 
 test("a compressed stream is inflated", async (t) => {
-  const origin = await serve(t, (_, response) => {
+  const origin = await httpServer(t, (_, response) => {
     response.writeHead(200, { "content-type": "text/event-stream", "content-encoding": "gzip" });
     response.end(gzipSync("id: 7\ndata: 1\n\n"));
   });
@@ -103,7 +96,7 @@ describe("what is wrong is named", () => {
   ];
   for (const [sentence, listener, argv, verdict] of rows) {
     test(sentence, async (t) => {
-      const tried = await tryOut(["--url", await serve(t, listener), ...argv]);
+      const tried = await tryOut(["--url", await httpServer(t, listener), ...argv]);
       assert.notEqual(tried.code, 0);
       assert.match(lastLine(tried), verdict);
       assert.doesNotMatch(tried.out, /hidden/);
@@ -112,7 +105,7 @@ describe("what is wrong is named", () => {
 });
 
 test("publications that the server does not take are named", async (t) => {
-  const origin = await serve(t, (request, response) => {
+  const origin = await httpServer(t, (request, response) => {
     if (request.method === "POST") response.writeHead(503).end();
     else response.writeHead(200, { "content-type": "text/event-stream" }).flushHeaders();
   });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
-import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import {
   createServer as createHttp2Server,
   Http2ServerRequest,
@@ -14,22 +14,13 @@ import { type TestContext, test } from "node:test";
 import { createChannel, createSession } from "better-sse";
 import { startServer } from "../../server/server.ts";
 import { runMain } from "../cli/run-main.ts";
+import { httpServer } from "../http-server.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";
 import { eventSourceService } from "./event-source-service.ts";
 
 async function conform(cwd: string, args: readonly string[], env: Record<string, string> = {}) {
   const { code, out, err } = await runMain(["conform", ...args], { cwd, env: { ...process.env, ...env } });
   return { exitCode: code, out, err };
-}
-
-async function serve(t: TestContext, listener: RequestListener): Promise<string> {
-  const server = createServer(listener).listen(0, "127.0.0.1");
-  t.after(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  await once(server, "listening");
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
 /** The verdict of each case, by its number. */
@@ -100,7 +91,7 @@ const betterSse = (): Listener => {
 };
 
 for (const [version, start, its] of [
-  ["1.1", serve, { "1.5": "OK", "5.1": undefined, "5.2": undefined, "5.3": undefined }],
+  ["1.1", httpServer, { "1.5": "OK", "5.1": undefined, "5.2": undefined, "5.3": undefined }],
   ["2", serveHttp2, { "1.5": undefined, "5.1": "OK", "5.2": "OK", "5.3": "OK" }],
 ] as const) {
   test(`better-sse over HTTP/${version} follows the standard, and does not replay by itself`, async (t) => {
@@ -119,7 +110,7 @@ for (const [version, start, its] of [
 
 test("a client is tested by its service, and a baseline knows its failures", async (t) => {
   const cwd = await temporaryDirectory(t);
-  const url = await serve(t, eventSourceService());
+  const url = await httpServer(t, eventSourceService());
   const args = [
     "sse-client",
     "--url",

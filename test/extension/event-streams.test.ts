@@ -1,8 +1,8 @@
 /** Event streams in place of WebSockets: real k6 against the reference server, whose own counts are the truth. */
 import assert from "node:assert/strict";
-import { createServer } from "node:http";
 import { describe, type TestContext, test } from "node:test";
 import { startServer } from "../../server/server.ts";
+import { httpServer } from "../http-server.ts";
 import { count, outcomes, trend } from "../k6/figures.ts";
 import { OUR_K6, runK6, STOCK_K6 } from "../k6/run.ts";
 import { startStreamProxy } from "./stream-proxy.ts";
@@ -41,15 +41,12 @@ test("streams are opened and held", async (t) => {
 });
 
 test("events that are not UTF-8 are counted, and a note says so", async (t) => {
-  const server = createServer((_, response) => {
+  const origin = await httpServer(t, (_, response) => {
     response.writeHead(200, { "content-type": "text/event-stream" });
     response.write(Buffer.from("data: caf\xe9\n\ndata: cafe\n\n", "latin1"));
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  t.after(() => server.close().closeAllConnections());
-  const { port } = server.address() as { port: number };
   const { summary } = await summaryOf(t, "massconnect", {
-    SSE_URL: `http://127.0.0.1:${port}/`,
+    SSE_URL: `${origin}/`,
     PROTOCOL: "events",
     CONNECTIONS: 5,
     DURATION: "1s",
@@ -117,7 +114,7 @@ describe("mass-soak: probes go by HTTP, and their events come on the stream", { 
 
   test("probes that the server does not take are refused, and not lost beside", async (t) => {
     let refused = 0;
-    const server = createServer((request, response) => {
+    const origin = await httpServer(t, (request, response) => {
       if (request.method !== "POST") {
         response.writeHead(200, { "content-type": "text/event-stream" }).flushHeaders();
         return;
@@ -125,10 +122,7 @@ describe("mass-soak: probes go by HTTP, and their events come on the stream", { 
       refused++;
       response.writeHead(429).end();
     });
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    t.after(() => server.close().closeAllConnections());
-    const { port } = server.address() as { port: number };
-    const { summary } = await summaryOf(t, "mass-soak", { SSE_URL: `http://127.0.0.1:${port}/`, ...SOAK });
+    const { summary } = await summaryOf(t, "mass-soak", { SSE_URL: `${origin}/`, ...SOAK });
     assert.ok(refused > 0);
     assert.equal(count(summary, "ws_probes"), refused);
     assert.equal(count(summary, "ws_message_errors{reason:error_reply}"), refused);
@@ -165,14 +159,11 @@ test("a proxy that buffers is named", async (t) => {
 });
 
 test("an answer that is no event stream is named", async (t) => {
-  const server = createServer((_, response) =>
+  const origin = await httpServer(t, (_, response) =>
     response.writeHead(200, { "content-type": "text/html" }).end("<p>"),
   );
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  t.after(() => server.close().closeAllConnections());
-  const { port } = server.address() as { port: number };
   const { summary } = await summaryOf(t, "massconnect", {
-    SSE_URL: `http://127.0.0.1:${port}/`,
+    SSE_URL: `${origin}/`,
     PROTOCOL: "events",
   });
   assert.equal(summary.verdict, "incomplete");
@@ -180,15 +171,12 @@ test("an answer that is no event stream is named", async (t) => {
 });
 
 test("a server that refuses publications is named", async (t) => {
-  const server = createServer((request, response) => {
+  const origin = await httpServer(t, (request, response) => {
     if (request.method === "POST") response.writeHead(503).end();
     else response.writeHead(200, { "content-type": "text/event-stream" }).flushHeaders();
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  t.after(() => server.close().closeAllConnections());
-  const { port } = server.address() as { port: number };
   const { summary, code } = await summaryOf(t, "fan-out", {
-    SSE_URL: `http://127.0.0.1:${port}/secret?key=hidden`,
+    SSE_URL: `${origin}/secret?key=hidden`,
     CONNECTIONS: 2,
     ROOMS: 1,
     PUBLISH_RATE: 5,

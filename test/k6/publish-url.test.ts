@@ -1,10 +1,8 @@
 /** Publishers at another address than subscribers. */
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { describe, type TestContext, test } from "node:test";
 import { freePort } from "../free-port.ts";
+import { httpServer } from "../http-server.ts";
 import { jsonFile } from "../json-file.ts";
 import { count } from "./figures.ts";
 import { pickyServer } from "./picky-server.ts";
@@ -96,16 +94,12 @@ describe("PUBLISH_URL", { concurrency: 3 }, () => {
   for (const name of ["ordering", "fan-out"] as const) {
     test(`${name}: a login that names an address names the subscribers', and its variables are publishers' too`, async (t) => {
       const { subscribersAt, publishersAt, seen } = await twoAddresses(t);
-      const desk = createServer((_, response) =>
+      const desk = await httpServer(t, (_, response) =>
         response.end(JSON.stringify({ at: subscribersAt, key: "k3y" })),
       );
-      desk.listen(0, "127.0.0.1");
-      await once(desk, "listening");
-      t.after(() => desk.close());
-      const { port } = desk.address() as AddressInfo;
       const requests = [{ url: "/login", capture: { at: "/at", key: "/key" } }];
       const { stderr, summary, of } = await load(t, LOADS[name], ON_CONNECTIONS, {
-        WS_URL: `ws://127.0.0.1:${port}`,
+        WS_URL: desk.replace("http", "ws"),
         PUBLISH_URL: `ws://${publishersAt}/\${key}`,
         LOGIN_FILE: await jsonFile(t, { requests, url: "ws://${at}" }),
       });

@@ -1,10 +1,8 @@
 /** Publishers on another path, with another subprotocol and session than subscribers. */
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { httpServer } from "../http-server.ts";
 import { jsonFile } from "../json-file.ts";
 import { count, trend } from "./figures.ts";
 import { OUR_K6, runK6 } from "./run.ts";
@@ -45,17 +43,13 @@ describe("publishers on another path", { concurrency: 3 }, () => {
 
   test("a login that names the address sends publishers to their own path there", async (t) => {
     const { url, seen } = await twoWayServer(t);
-    const desk = createServer((_, response) =>
+    const desk = await httpServer(t, (_, response) =>
       response.end(JSON.stringify({ host: url.slice("ws://".length) })),
     );
-    desk.listen(0, "127.0.0.1");
-    await once(desk, "listening");
-    t.after(() => desk.close());
-    const { port } = desk.address() as AddressInfo;
     const requests = [{ url: "/login", capture: { host: "/host" } }];
     const LOGIN_FILE = await jsonFile(t, { requests, url: "ws://${host}" });
     const env = {
-      ...{ WS_URL: `ws://127.0.0.1:${port}`, WS_TOKEN: "", PROTOCOL_FILE, LOGIN_FILE },
+      ...{ WS_URL: desk.replace("http", "ws"), WS_TOKEN: "", PROTOCOL_FILE, LOGIN_FILE },
       ...{ CONNECTIONS: 6, RATE: 100, ROOMS: 2, PUBLISHERS: 1, PUBLISH_RATE: 50, DURATION: "1s" },
     };
     const { stderr, summary } = await runK6(t, { scenario: "fan-out", k6: OUR_K6, env });
