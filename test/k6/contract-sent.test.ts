@@ -7,9 +7,10 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
 import { WebSocketServer } from "ws";
-import type { MetricSummary, Summary } from "../../lib/summary/summary.ts";
+import type { Summary } from "../../lib/summary/summary.ts";
 import { lastLine, tryOut } from "../cli/try-out.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";
+import { counter, countsBy } from "./figures.ts";
 import { OUR_K6, runK6, STOCK_K6 } from "./run.ts";
 
 const PROTOCOL = {
@@ -82,17 +83,9 @@ async function files(t: TestContext, room: object) {
   return { PROTOCOL_FILE, CONTRACT };
 }
 
+/** Of the values that occurred. */
 const by = (summary: Summary, metric: string, tag: string): Record<string, number> =>
-  Object.fromEntries(
-    Object.entries(summary.metrics[metric]?.by?.[tag] ?? {})
-      .map(([value, figures]) => [value, countOf(figures)] as const)
-      .filter(([, count]) => count > 0),
-  );
-
-function countOf(metric: MetricSummary | undefined): number {
-  assert.ok(metric?.kind === "counter");
-  return metric.count;
-}
+  Object.fromEntries(Object.entries(countsBy(summary, metric, tag)).filter(([, count]) => count > 0));
 
 const often = { CONNECTIONS: 3, DURATION: "10m", PROBE_INTERVAL: "500ms" };
 const soak = { ...often, RAMP: "100ms", RAMP_DOWN: "100ms", SESSION: "10m" };
@@ -117,14 +110,14 @@ describe("messages of ours", { concurrency: true }, () => {
       };
       const { summary, stderr } = await runK6(t, { scenario, k6, env });
       assert.ok(summary, stderr);
-      const ask = countOf(summary.metrics.ws_probes);
+      const ask = counter(summary, "ws_probes");
       assert.ok(ask > 0, stderr);
       assert.deepEqual(by(summary, "ws_contract_sent_messages", "kind"), { join: got.join, ask });
       assert.deepEqual(by(summary, "ws_contract_sent_violations", "kind"), { ask });
       assert.deepEqual(by(summary, "ws_contract_sent_violations", "rule"), { maximum: ask });
-      assert.equal(countOf(summary.metrics.ws_contract_sent_unchecked), 0);
+      assert.equal(counter(summary, "ws_contract_sent_unchecked"), 0);
       // Our messages are known when the server's come that must come after them.
-      assert.equal(countOf(summary.metrics.ws_contract_violations), 0);
+      assert.equal(counter(summary, "ws_contract_violations"), 0);
       assert.equal(summary.verdict, "incomplete");
       assert.match(summary.reason ?? "", /of ours broke the contract/);
       const said = "contract, our own message: ask /ticket: expected maximum 5, got 9 (maximum)";

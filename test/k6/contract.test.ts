@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import type { Summary } from "../../lib/summary/summary.ts";
 import { type BreakingServer, breakingServer, WAYS } from "../contracts/breaking-server.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";
+import { countsBy } from "./figures.ts";
 import { type K6Command, type K6Run, OUR_K6, runK6, STOCK_K6 } from "./run.ts";
 
 const CONTRACT = fileURLToPath(new URL("../contracts/orders.json", import.meta.url));
@@ -36,14 +37,6 @@ async function untilRead(t: TestContext, server: BreakingServer, command: K6Comm
   return run;
 }
 
-const by = (summary: Summary, metric: string, tag: string): Record<string, number> =>
-  Object.fromEntries(
-    Object.entries(summary.metrics[metric]?.by?.[tag] ?? {}).map(([value, figures]) => {
-      assert.ok(figures.kind === "counter");
-      return [value, figures.count] as const;
-    }),
-  );
-
 function sums(of: "kind" | "rule"): Record<string, number> {
   const sum: Record<string, number> = {};
   for (const [i, way] of WAYS.entries()) sum[way[of]] = (sum[way[of]] ?? 0) + TIMES[i]!;
@@ -52,9 +45,9 @@ function sums(of: "kind" | "rule"): Record<string, number> {
 
 /** @param answers those in time */
 function checkCounts(summary: Summary, answers: number): void {
-  assert.deepEqual(by(summary, "ws_contract_violations", "rule"), sums("rule"));
-  assert.deepEqual(by(summary, "ws_contract_violations", "kind"), sums("kind"));
-  const { order, ...others } = by(summary, "ws_contract_messages", "kind");
+  assert.deepEqual(countsBy(summary, "ws_contract_violations", "rule"), sums("rule"));
+  assert.deepEqual(countsBy(summary, "ws_contract_violations", "kind"), sums("kind"));
+  const { order, ...others } = countsBy(summary, "ws_contract_messages", "kind");
   const [unknown, again] = [TIMES[9]!, TIMES[10]!];
   assert.equal(order, CONNECTIONS * PER_CONNECTION - unknown - again);
   assert.equal(others.welcome, CONNECTIONS + again);

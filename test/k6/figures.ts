@@ -15,20 +15,27 @@ function ofKind<K extends Kind>(summary: Summary, series: string, kind: K) {
   return found as Extract<NonNullable<typeof found>, { kind: K }>;
 }
 
+/** The count of a Counter that the summary must have. */
+export const counter = (summary: Summary, series: string): number => ofKind(summary, series, "counter").count;
+
 /** A Counter's count; 0 where there is none. */
 export function count(summary: Summary, series: string): number {
   const found = figures(summary, series);
   return found?.kind === "counter" ? found.count : 0;
 }
 
+/** How many a Counter has of each value of a tag. */
+export const countsBy = (summary: Summary, name: string, tag: string): Record<string, number> =>
+  Object.fromEntries(
+    Object.entries(summary.metrics[name]?.by?.[tag] ?? {}).map(([value, part]) => {
+      assert.ok(part.kind === "counter");
+      return [value, part.count] as const;
+    }),
+  );
+
 /** How many a Counter has of each reason. */
 export const reasons = (summary: Summary, name: string): Record<string, number> =>
-  Object.fromEntries(
-    Object.keys(summary.metrics[name]?.by?.reason ?? {}).map((reason) => [
-      reason,
-      count(summary, `${name}{reason:${reason}}`),
-    ]),
-  );
+  countsBy(summary, name, "reason");
 
 /** A Rate: how many of its samples were true, and how many were not. */
 export const rate = (summary: Summary, series: string) => ofKind(summary, series, "rate");
