@@ -11,8 +11,7 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { packageFile } from "../../cli/package-file.ts";
-import { documents } from "../../docs/generate.ts";
-import { filesUnder } from "../../tools/files.mjs";
+import { writtenPages } from "./pages.ts";
 
 const UNITS: Readonly<Record<string, readonly number[]>> = {
   ms: [1, 1_000],
@@ -46,11 +45,6 @@ interface Section {
   /** With code left out. */
   readonly prose: string;
 }
-
-const derived = Object.keys(documents()).map((path) => `docs/${path}`);
-const pages = ["README.md", "CONTRIBUTING.md", ...filesUnder("docs")].filter(
-  (file) => file.endsWith(".md") && !derived.includes(file),
-);
 
 function sectionsOf(page: string): Section[] {
   const text = readFileSync(packageFile(page), "utf8").replace(/^```.*?^```$/gms, "");
@@ -90,13 +84,13 @@ function orphansOf(section: Section): string[] {
 }
 
 test("every figure of the documents has a source", () => {
-  const sections = pages.flatMap(sectionsOf);
+  const sections = writtenPages.flatMap(sectionsOf);
   assert.ok(sections.flatMap(({ prose }) => [...prose.matchAll(FIGURE)]).length > 300);
   assert.deepEqual(sections.flatMap(orphansOf), []);
 });
 
 test("every file that is a source exists", () => {
-  const sources = pages.flatMap(sectionsOf).flatMap(sourcesOf);
+  const sources = writtenPages.flatMap(sectionsOf).flatMap(sourcesOf);
   const files = sources.filter((source) => /^\S+\.\w+$/.test(source));
   assert.ok(files.length > 20);
   assert.deepEqual(

@@ -9,10 +9,9 @@ import { dirname, join, normalize } from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
 import { packageFile } from "../../cli/package-file.ts";
-import { filesUnder } from "../../tools/files.mjs";
+import { pages } from "./pages.ts";
 
 const root = packageFile(".");
-const pages = ["README.md", "CONTRIBUTING.md", ...filesUnder("docs").filter((file) => file.endsWith(".md"))];
 
 /** Links outside code, with the line of each. */
 function linksOf(text: string): { line: number; link: string }[] {

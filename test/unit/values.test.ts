@@ -11,12 +11,11 @@ import { test } from "node:test";
 import { DEFAULTS, RATES } from "../../cli/fuzz/options.ts";
 import { LAST } from "../../cli/influxdb/baselines.ts";
 import { packageFile } from "../../cli/package-file.ts";
-import { documents } from "../../docs/generate.ts";
 import { METRICS } from "../../lib/metrics.ts";
 import { SETTINGS } from "../../lib/settings.ts";
 import { parseDuration } from "../../lib/units.ts";
-import { filesUnder } from "../../tools/files.mjs";
 import { FAULTS } from "../fuzz/faulty-server.ts";
+import { writtenPages } from "./pages.ts";
 
 const fromK6 = (...args: string[]): string[] =>
   execFileSync(packageFile("bin/k6"), ["x", "conform", ...args], { encoding: "utf8" })
@@ -127,10 +126,7 @@ function wrongDefaults(page: string): string[] {
   });
 }
 
-const derived = Object.keys(documents()).map((path) => `docs/${path}`);
-const pages = ["README.md", "CONTRIBUTING.md", ...filesUnder("docs")]
-  .filter((file) => file.endsWith(".md") && !derived.includes(file))
-  .map((file) => ({ file, text: readFileSync(packageFile(file), "utf8") }));
+const pages = writtenPages.map((file) => ({ file, text: readFileSync(packageFile(file), "utf8") }));
 
 test("the values of the documents are those of the code", () => {
   const claims = pages.flatMap(({ text }) => [...text.matchAll(/<!-- values: .*? -->/gs)]);
