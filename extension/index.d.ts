@@ -233,16 +233,22 @@ declare module "k6/x/realtime" {
     figures(): ContractFigures;
     /** How a message that is to be sent would break it, a sentence each. Counts nothing. */
     describe(message: string): string[];
-    /** The first valid message of each kind that this process received or sent; none unless the text has `keepsExamples`. */
+    /**
+     * The first valid message of each kind that this process received or sent. Then follow, for each reply of the
+     * descriptor, a probe and the first valid message that answered it. None unless the text has `keepsExamples`.
+     */
     examples(): readonly ContractExample[];
   }
 
   export interface ContractExample {
+    /** "" for a request that the contract does not check. */
     readonly kind: string;
     readonly from: "server" | "client";
     /** The role that a descriptor took it for, "" for none. */
     readonly role: string;
     readonly text: string;
+    /** Of a probe and its reply the name of the reply, "" for others. */
+    readonly exchange: string;
   }
 
   export interface ContractSession {
@@ -251,10 +257,12 @@ declare module "k6/x/realtime" {
      *
      * @param role the role that a descriptor takes it for, "" for none
      * @param sender "server" or "client"
+     * @param probe the identifier of the probe that it is, or answers in time, "" for none
+     * @param reply which of the descriptor's replies it is, "" for none
      * @returns its kind and the rules that it breaks, separated by spaces; "" for a message that needs no schema, "-"
      * for one that there was no time for
      */
-    check(message: string | Uint8Array, role: string, sender: string): string;
+    check(message: string | Uint8Array, role: string, sender: string, probe: string, reply: string): string;
   }
 
   export interface ContractFigures {

@@ -144,7 +144,7 @@ export const SETTINGS = {
     ["auto", "none"],
   ),
   CONTRACT_EXAMPLES: choice(
-    "Whether to keep the first valid message of each kind, in SCENARIO.messages.jsonl of RESULTS_DIR, for pact write. Needs CONTRACT and bin/k6. See pact.md.",
+    "Whether to keep the first valid message of each kind, and a probe with each of its replies, in SCENARIO.messages.jsonl of RESULTS_DIR, for pact write. Needs CONTRACT and bin/k6. See pact.md.",
     ["false", "true"],
   ),
   PAYLOAD_BYTES: count(

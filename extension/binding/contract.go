@@ -107,13 +107,15 @@ func (c *contractObject) Open() (*contractSession, error) {
 	s.received = newSide(c.shared.Contract, c.shared.examples)
 	if c.shared.ChecksSent {
 		s.sent = newSide(c.shared.Contract, c.shared.examples)
+		s.received.checker.Sent = s.sent.checker
 	}
 	return s, nil
 }
 
 // Check tells a message's kind and the rules that it breaks, separated by spaces; empty for one
-// that needs no schema, "-" for one that was left out.
-func (s *contractSession) Check(message sobek.Value, role, sender string) (string, error) {
+// that needs no schema, "-" for one that was left out. A probe, and a message that answers it in
+// time, have its identifier, others an empty one; such an answer has the name of the reply, too.
+func (s *contractSession) Check(message sobek.Value, role, sender, probe, reply string) (string, error) {
 	text, isText := message.Export().(string)
 	if !isText && common.IsNullish(message) {
 		return "", errors.New("Contract.check: expected a message, got nothing")
@@ -121,11 +123,21 @@ func (s *contractSession) Check(message sobek.Value, role, sender string) (strin
 	side, tell, total := s.received, describeBreach, s.shared.total
 	if contract.Sender(sender) == contract.Client {
 		if !s.shared.ChecksSent {
+			if probe != "" && isText {
+				s.received.checker.CheckProbe(&s.session, []byte(text), []byte(probe))
+			}
 			return "", nil
 		}
 		side, tell, total = s.sent, describeSent, s.shared.sent
 	}
-	side.checker.Check(&s.session, []byte(text), isText, role, contract.Sender(sender))
+	switch from := contract.Sender(sender); {
+	case probe == "" || !isText:
+		side.checker.Check(&s.session, []byte(text), isText, role, from)
+	case from == contract.Client:
+		s.received.checker.CheckProbe(&s.session, []byte(text), []byte(probe))
+	default:
+		side.checker.CheckReply(&s.session, []byte(text), []byte(probe), reply)
+	}
 	said := s.said(side.record)
 	if s.process.tellFindings(s.shared.Contract, side.record, tell) {
 		s.process.notices.log(s.logger)
@@ -233,14 +245,28 @@ type contractExample struct {
 	From string `js:"from"`
 	Role string `js:"role"`
 	Text string `js:"text"`
+
+	Exchange string `js:"exchange"`
 }
 
 // Examples are the first valid messages of each kind, as this process received
-// or sent them; none where the contract is to keep none.
+// or sent them, and then each exchange: a probe, and its reply. None where the
+// contract is to keep none.
 func (o *contractObject) Examples() []contractExample {
 	examples := []contractExample{}
+	add := func(e contract.Example, exchange string) {
+		kind := ""
+		if e.Kind != contract.NoKind {
+			kind = o.shared.KindName(e.Kind)
+		}
+		examples = append(examples, contractExample{kind, string(e.Sender), e.Role, e.Text, exchange})
+	}
 	for _, e := range o.shared.examples.All() {
-		examples = append(examples, contractExample{o.shared.KindName(e.Kind), string(e.Sender), e.Role, e.Text})
+		add(e, "")
+	}
+	for _, x := range o.shared.examples.Exchanges() {
+		add(x.Request, x.Name)
+		add(x.Reply, x.Name)
 	}
 	return examples
 }

@@ -5,15 +5,17 @@ import type { Contract } from "./contract.ts";
 import { looseOf } from "./expected.ts";
 import { SECRET } from "./words.ts";
 
-/** A message that kept to the contract, the first of its kind. */
+/** A message that kept to the contract, the first of its kind; or one of an exchange. */
 export interface Example {
-  /** The name of its kind. */
+  /** The name of its kind, "" for a request that the contract does not check. */
   readonly kind: string;
   readonly from: "server" | "client";
   /** What the descriptor took it for, "" for nothing. */
   readonly role: string;
   /** JSON. */
   readonly text: string;
+  /** Of a probe and the message that answered it the name of the reply, "" for others. */
+  readonly exchange: string;
 }
 
 /** What follows the scenario's name in the name of the file. */
@@ -33,18 +35,25 @@ export const exampleLines = (
 
 function eventOf(
   contract: Pick<Contract, "documents" | "kinds">,
-  { kind, from, role, text }: Example,
+  { kind, from, role, text, exchange }: Example,
   secrets: readonly string[],
 ): object {
-  const checked = { kind, breaches: [], ...looseOf(contract, kind, JSON.parse(text)) };
+  const checked = kind !== "" && {
+    checked: { kind, breaches: [], ...looseOf(contract, kind, JSON.parse(text)) },
+  };
   // Texts of ours may be secrets of the user's, and nobody needs them to know what the server sends.
-  if (from === "client") return { event: "sent", text: redacted(text, () => HIDDEN), checked };
+  if (from === "client") {
+    // A try numbers its probes. Here each reply of the descriptor has one of its own.
+    const probe = exchange !== "" && { purpose: "probe", probe: exchange };
+    return { event: "sent", ...probe, text: redacted(text, () => HIDDEN), ...checked };
+  }
   const hide = (value: string) => withoutSecrets(value, secrets);
   return {
     event: "received",
-    meaning: role === "" ? [] : [{ kind: role }],
+    meaning:
+      exchange !== "" ? [{ kind: role, name: exchange, id: exchange }] : role === "" ? [] : [{ kind: role }],
     text: redacted(text, hide),
-    checked,
+    ...checked,
   };
 }
 

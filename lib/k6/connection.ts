@@ -76,6 +76,8 @@ export interface ConnectionOptions extends SocketOptions, Identity {
   observe?(effect: Effect): void;
 }
 
+const isReply = (effect: Effect): effect is Effect & { kind: "reply" } => effect.kind === "reply";
+
 /** What a connection asks for its probes. */
 export interface Probing {
   /** The session's steps are done: the due times from here on. */
@@ -243,17 +245,19 @@ export class Connection {
     const all: Effect[] = [];
     for (const { message, role, effects } of this.conversation!.receiveEach(frame, at, handledAt)) {
       const text = typeof message === "object" ? decodeUtf8(message) : message;
-      if (text !== undefined) check.received(text, role, this.secrets);
+      if (text !== undefined) check.received(text, role, this.secrets, effects.find(isReply));
       all.push(...effects);
     }
     return all;
   }
 
-  private checkSent(send: Send): void {
-    if (!this.check?.checksSent) return;
-    for (const message of send.messages ?? [send.json ?? send.frame]) {
+  /** @param probe the identifier of the probe that it is, "" for none */
+  private checkSent(send: Send, probe = ""): void {
+    if (!this.check?.checksSent && !(probe !== "" && this.check?.keepsProbes)) return;
+    const messages = send.messages ?? [send.json ?? send.frame];
+    for (const message of messages) {
       const text = typeof message === "object" ? decodeUtf8(message) : message;
-      if (text !== undefined) this.check.sent(text, this.secrets);
+      if (text !== undefined) this.check.sent(text, this.secrets, messages.length === 1 ? probe : "");
     }
   }
 
@@ -416,7 +420,7 @@ export class Connection {
     else if (!this.socket!.send(sent.frame)) return; // its end is on the way, and counts the open probe as lost
     this.conversation!.sent(id, sentAt);
     record("ws_generator_delay_ms", sentAt - due, { side: "send" });
-    this.checkSent(sent);
+    this.checkSent(sent, id);
   }
 
   /** An identifier that no other connection uses: what a probe by HTTP brings may come to all of a room. */

@@ -85,8 +85,17 @@ export interface Checks {
 export interface ConnectionCheck {
   /** Whether sent messages are checked, too. */
   readonly checksSent: boolean;
-  received(message: Frame, role: MessageRole | undefined, secrets: readonly string[]): void;
-  sent(message: Frame, secrets: readonly string[]): void;
+  /** Whether probes are examples with their replies. */
+  readonly keepsProbes: boolean;
+  /** @param answer what it answers in time */
+  received(
+    message: Frame,
+    role: MessageRole | undefined,
+    secrets: readonly string[],
+    answer?: { readonly id: string; readonly name: string },
+  ): void;
+  /** @param probe the identifier of the probe that it is, "" for none */
+  sent(message: Frame, secrets: readonly string[], probe: string): void;
 }
 
 /** A contract that was read, as the virtual users of a process share it. */
@@ -119,7 +128,7 @@ export function checksOf(
       "CONTRACT: expected patterns without classes of Unicode (\\p{…}) on stock k6, whose JavaScript does not know them, got one; use dist/x on bin/k6",
     );
   return extension.Contract
-    ? checksByEngine(shared, extension.Contract)
+    ? checksByEngine(shared, extension.Contract, keepsExamples)
     : checksByScript(JSON.parse(text()) as Contract);
 }
 
@@ -184,6 +193,7 @@ const requireKeptBy =
 function checksByEngine(
   { names: contract, text }: Shared,
   EngineContract: NonNullable<Engine["Contract"]>,
+  keepsExamples: boolean,
 ): Checks {
   const engine = orSettingsError(Error, () => new EngineContract(text()));
   return {
@@ -194,7 +204,7 @@ function checksByEngine(
     requireKept: requireKeptBy(contract, (message) => engine.describe(message)),
     figures: () => engine.figures() as ContractFigures,
     examples: (secrets) => exampleLines(JSON.parse(text()), engine.examples(), secrets),
-    open: (record) => checkByEngine(engine, contract, record),
+    open: (record) => checkByEngine(engine, contract, record, keepsExamples),
   };
 }
 
@@ -251,10 +261,18 @@ function checkByEngine(
   engine: EngineContract,
   { checksSent }: ContractNames,
   record: Record,
+  keepsProbes: boolean,
 ): ConnectionCheck {
   const session = engine.open();
-  const check = (message: Frame, role: MessageRole | "", sender: Sender, counts: Counts) => {
-    const said = session.check(message, role, sender);
+  const check = (
+    message: Frame,
+    role: MessageRole | "",
+    sender: Sender,
+    counts: Counts,
+    probe: string,
+    reply: string,
+  ) => {
+    const said = session.check(message, role, sender, probe, reply);
     if (said === "") return;
     if (said === "-") {
       record(counts.unchecked, 1);
@@ -266,8 +284,10 @@ function checkByEngine(
   };
   return {
     checksSent,
-    received: (message, role) => check(message, role ?? "", "server", RECEIVED),
-    sent: (message) => check(message, "", "client", SENT),
+    keepsProbes,
+    received: (message, role, _secrets, answer) =>
+      check(message, role ?? "", "server", RECEIVED, answer?.id ?? "", answer?.name ?? ""),
+    sent: (message, _secrets, probe) => check(message, "", "client", SENT, probe, ""),
   };
 }
 
@@ -302,6 +322,7 @@ function checkByScript(
   };
   return {
     checksSent,
+    keepsProbes: false,
     received(message, role, secrets) {
       check(message, role, "server", RECEIVED, secrets);
       if (seen.size === told) return;

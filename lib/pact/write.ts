@@ -32,6 +32,7 @@ export function pactOf(traffic: readonly Passed[], { consumer, provider, version
   const exchanges = exchangesIn(traffic);
   const answered = new Set(exchanges.flatMap(({ replies }) => replies));
   const kinds = kindsOf(traffic.filter((passed) => passed.from === "server" && !answered.has(passed)));
+  const kindsAnswered = kindsBy(exchanges, ({ request, reply }) => `${keyOf(request)} ${keyOf(reply)}`);
   const interactions = [
     ...kinds.map(([description, messages]) => ({
       type: "Asynchronous/Messages",
@@ -40,13 +41,15 @@ export function pactOf(traffic: readonly Passed[], { consumer, provider, version
       ...partOf(messages),
       metadata: {},
     })),
-    ...kindsBy(exchanges, ({ request, reply }) => `${keyOf(request)} ${keyOf(reply)}`).map((several) => ({
-      type: "Synchronous/Messages",
-      description: `${nameOf(several[0]!.request)}, answered with ${nameOf(several[0]!.reply)}`,
-      pending: false,
-      request: { ...partOf(several.map(({ request }) => request)), metadata: {} },
-      response: [{ ...partOf(several.map(({ reply }) => reply)), metadata: {} }],
-    })),
+    ...named(kindsAnswered, ({ request, reply }) => `${nameOf(request)}, answered with ${nameOf(reply)}`).map(
+      ([description, several]) => ({
+        type: "Synchronous/Messages",
+        description,
+        pending: false,
+        request: { ...partOf(several.map(({ request }) => request)), metadata: {} },
+        response: [{ ...partOf(several.map(({ reply }) => reply)), metadata: {} }],
+      }),
+    ),
   ];
   return {
     pact: {
@@ -76,9 +79,12 @@ function exchangesIn(traffic: readonly Passed[]): Exchange[] {
 }
 
 /** Messages that look alike, by a description that no others have. */
-function kindsOf(messages: readonly Passed[]): [string, readonly Passed[]][] {
+const kindsOf = (messages: readonly Passed[]) => named(kindsBy(messages, keyOf), nameOf);
+
+/** Kinds with descriptions, of which no two are the same. */
+function named<T>(kinds: readonly T[][], nameOf: (first: T) => string): [string, readonly T[]][] {
   const taken = new Map<string, number>();
-  return kindsBy(messages, keyOf).map((several) => {
+  return kinds.map((several) => {
     const name = nameOf(several[0]!);
     const count = (taken.get(name) ?? 0) + 1;
     taken.set(name, count);

@@ -17,7 +17,7 @@ import { temporaryDirectory } from "../temporary-directory.ts";
 const PROTOCOL = {
   name: "market",
   probe: { send: `{"type":"ask","id":\${id},"pin":\${token}}` },
-  reply: [{ name: "answer", match: "id", where: { "/type": "answer" }, id: "/id" }],
+  reply: ["ack", "answer"].map((name) => ({ name, match: "id", where: { "/type": name }, id: "/id" })),
   delivery: { where: { "/type": "price" } },
 };
 
@@ -33,13 +33,14 @@ const CONTRACT = {
   messages: {
     welcome: kind("welcome", { token: text, motd: text }),
     price: kind("price", { symbol: text, value: number, lot: integer }, { note: text }),
+    ack: kind("ack", { id: text }),
     answer: kind("answer", { id: text }),
     news: kind("news", { text }),
     ask: { from: "client", schema: kind("ask", { id: text, pin: text }) },
   },
 };
 
-const ASKS = 4;
+const ASKS = 6;
 const OPEN_SESAME = "open-sesame";
 const SIGNED = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0x";
 
@@ -63,7 +64,7 @@ async function market(t: TestContext, value: unknown) {
       // A try has no note: it is not promised. Nor are the decimal places.
       const ofRun = id.startsWith("try-") ? {} : { note: "limit up" };
       send({ type: "price", symbol: "ACME", value, lot: 3, ...ofRun });
-      send({ type: "answer", id });
+      for (const type of ["ack", "answer"]) send({ type, id });
       if (id.startsWith("try-")) socket.close(4000, "all was said");
       if (++asks >= ASKS) enough();
     });
@@ -87,7 +88,9 @@ const load = { CONNECTIONS: 2, DURATION: "10m", PROBE_INTERVAL: "500ms", WS_TOKE
 describe("a pact from a run", { concurrency: true }, () => {
   for (const [name, scenario, more] of [
     ["a swarm", "mass-soak", { RATE: 100 }],
+    ["a swarm whose own messages are unchecked", "mass-soak", { RATE: 100, CONTRACT_SENT: "none" }],
     ["the engine's sockets", "x/chat-soak", { RAMP: "100ms", SESSION: "10m" }],
+    ["those, unchecked", "x/chat-soak", { RAMP: "100ms", SESSION: "10m", CONTRACT_SENT: "none" }],
   ] as const)
     test(`${name}: the server keeps it, and one that breaks the contract does not`, async (t) => {
       const { url, asked } = await market(t, 15);
@@ -103,9 +106,20 @@ describe("a pact from a run", { concurrency: true }, () => {
       const lines = await readFile(join(results, kept), "utf8");
       const traffic = readTraffic(lines, kept);
       assert.deepEqual(
-        traffic.map(({ from, kind }) => `${from} ${kind}`),
-        ["client ask", "server welcome", "server price", "server answer"],
+        traffic.map(({ from, kind, probe }) => `${from} ${kind}, ${probe}`),
+        [
+          "server welcome, undefined",
+          "server price, undefined",
+          ...["ack", "answer"].flatMap((reply) => [
+            `client ${"CONTRACT_SENT" in more ? undefined : "ask"}, ${reply}`,
+            `server ${reply}, ${reply}`,
+          ]),
+        ],
       );
+      const ids = traffic.flatMap(({ from, probe, text }) =>
+        from === "server" && probe !== undefined ? [JSON.parse(text).id] : [],
+      );
+      assert.equal(ids[0], ids[1], "of one probe");
       for (const secret of [OPEN_SESAME, SIGNED, "4711"]) assert.ok(!lines.includes(secret), secret);
 
       const argv = [
@@ -121,9 +135,20 @@ describe("a pact from a run", { concurrency: true }, () => {
       const written = await runMain(argv, { cwd: folder });
       assert.equal(
         written.out,
-        "wrote Desk-Market.json: 3 messages and 0 exchanges, of 4 messages seen\n",
+        "wrote Desk-Market.json: 2 messages and 2 exchanges, of 6 messages seen\n",
         written.err,
       );
+      const { interactions } = JSON.parse(await readFile(join(folder, "Desk-Market.json"), "utf8"));
+      const [, , , exchange] = interactions;
+      assert.deepEqual(
+        [exchange.type, exchange.description, exchange.request.contents.content],
+        [
+          "Synchronous/Messages",
+          'a message "ask", answered with a message "answer"',
+          { type: "ask", id: "***", pin: "***" },
+        ],
+      );
+      assert.deepEqual(exchange.response[0].contents.content, { type: "answer", id: ids[1] });
 
       const verifyAt = (at: string) =>
         runMain(
@@ -144,7 +169,7 @@ describe("a pact from a run", { concurrency: true }, () => {
           },
         );
       const same = await verifyAt(url);
-      assert.match(same.out, /^3 of 3 interactions kept/m);
+      assert.match(same.out, /^4 of 4 interactions kept/m);
       assert.equal(same.code, 0, same.out + same.err);
       const other = await verifyAt((await market(t, "1.5")).url);
       assert.match(other.out, /\$\.value: expected a number, got "1\.5" \(number\)/);
@@ -240,7 +265,7 @@ const LOOSE = loadContract("a.json", () => ({
 test("of our own messages no text is kept but the kind's", () => {
   const text = `{"type":"login","user":"ann","age":7}`;
   const [line] = readTraffic(
-    exampleLines(LOOSE, [{ kind: "login", from: "client", role: "", text }], []),
+    exampleLines(LOOSE, [{ kind: "login", from: "client", role: "", text, exchange: "" }], []),
     "lines",
   );
   assert.equal(line!.text, `{"type":"login","user":"***","age":7}`);
@@ -250,7 +275,11 @@ test("several files are read as one: what all messages of a kind have", async (t
   const folder = await temporaryDirectory(t);
   const messages = [`{"t":1,"price":2,"note":"x"}`, `{"t":1,"price":2.5}`];
   for (const [i, text] of messages.entries()) {
-    const lines = exampleLines(LOOSE, [{ kind: "tick", from: "server", role: "delivery", text }], []);
+    const lines = exampleLines(
+      LOOSE,
+      [{ kind: "tick", from: "server", role: "delivery", text, exchange: "" }],
+      [],
+    );
     await writeFile(join(folder, `${i}.jsonl`), lines);
   }
   const given = ["--messages", "0.jsonl", "--messages", "1.jsonl"];
@@ -264,4 +293,24 @@ test("several files are read as one: what all messages of a kind have", async (t
   assert.deepEqual(only.matchingRules.body["$.price"].matchers, [{ match: "number" }]);
   const { err } = await runMain(["pact", "verify", "a-b.json", ...given], { cwd: folder });
   assert.match(err, /expected one --messages FILE, got 2/);
+});
+
+test("exchanges that look alike have descriptions of their own", async (t) => {
+  const folder = await temporaryDirectory(t);
+  const of = (exchange: string, answer: string) =>
+    [
+      { kind: "", from: "client", role: "", text: `{"type":"buy"}`, exchange },
+      { kind: "", from: "server", role: "reply", text: answer, exchange },
+    ] as const;
+  const several = [...of("taken", `{"type":"order"}`), ...of("done", `{"type":"order","price":2}`)];
+  await writeFile(join(folder, "of.jsonl"), exampleLines(LOOSE, several, []));
+  const { out } = await runMain(
+    ["pact", "write", "--consumer", "a", "--provider", "b", "--messages", "of.jsonl"],
+    { cwd: folder },
+  );
+  assert.match(out, /0 messages and 2 exchanges/);
+  const { interactions } = JSON.parse(await readFile(join(folder, "a-b.json"), "utf8"));
+  const described = interactions.map(({ description }: { description: string }) => description);
+  const first = 'a message "buy", answered with a message "order"';
+  assert.deepEqual(described, [first, `${first}, form 2`]);
 });

@@ -32,27 +32,36 @@ func (c *Contract) NewChecker(r *Record) *Checker {
 }
 
 // Check checks a message. The role is the one that a descriptor takes it for, empty for none;
-// sender is who sent it. The text is JSON only if isText: bytes are not.
-func (k *Checker) Check(s *Session, text []byte, isText bool, role string, sender Sender) {
+// sender is who sent it. The text is JSON only if isText: bytes are not. It tells the kind of a
+// valid message, NoKind for another.
+func (k *Checker) Check(s *Session, text []byte, isText bool, role string, sender Sender) (kind int) {
+	if kind = k.judged(s, text, isText, role, sender); kind != NoKind {
+		k.Examples.keep(kind, text, role, sender)
+	}
+	return kind
+}
+
+func (k *Checker) judged(s *Session, text []byte, isText bool, role string, sender Sender) (kind int) {
 	if !isText {
 		k.notJSON("bytes", role, sender)
-		return
+		return NoKind
 	}
-	if kind := k.accepted(text, role, sender); kind >= 0 {
+	if kind = k.accepted(text, role, sender); kind >= 0 {
 		if k.take(s, kind, sender) {
-			k.Examples.keep(kind, text, role, sender)
+			return kind
 		}
-		return
+		return NoKind
 	}
 	if !k.slow.take(len(text)) {
 		k.leave(s)
-		return
+		return NoKind
 	}
 	if message, ok := k.decode(text, role, sender); ok {
 		if kind, isValid := k.ask(s, message, role, sender); isValid {
-			k.Examples.keep(kind, text, role, sender)
+			return kind
 		}
 	}
+	return NoKind
 }
 
 // accepted is the kind of a message that its acceptor takes, -1 where the

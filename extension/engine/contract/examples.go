@@ -24,6 +24,8 @@ type Example struct {
 type Examples struct {
 	received, sent []atomic.Bool // by kind: its example is there
 
+	exchanges exchanges
+
 	mu   sync.Mutex
 	kept []Example
 }
@@ -54,14 +56,24 @@ func (e *Examples) keep(kind int, text []byte, role string, sender Sender) {
 }
 
 // All are those kept so far: of the client first, each side's in the order of
-// the kinds.
+// the kinds. A kind that stands in an exchange is left to that, unless the server
+// sent its message unasked.
 func (e *Examples) All() []Example {
 	if e == nil {
 		return nil
 	}
+	exchanges := e.Exchanges()
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return slices.SortedFunc(slices.Values(e.kept), func(a, b Example) int {
+	isLeft := func(one Example) bool {
+		return slices.ContainsFunc(exchanges, func(x Exchange) bool {
+			if one.Sender == Client {
+				return x.Request.Kind == one.Kind
+			}
+			return x.Reply.Kind == one.Kind && one.Role == RoleReply
+		})
+	}
+	return slices.SortedFunc(slices.Values(slices.DeleteFunc(slices.Clone(e.kept), isLeft)), func(a, b Example) int {
 		return cmp.Or(cmp.Compare(a.Sender, b.Sender), cmp.Compare(a.Kind, b.Kind))
 	})
 }

@@ -1,6 +1,9 @@
 package contract
 
 // For the tests outside the package, which may use what is built on it.
-const Orders = orders
+const (
+	Orders    = orders
+	Questions = asked
+)
 
 var Kilobyte = kilobyte

@@ -37,6 +37,8 @@ type Session struct {
 	had    uint64
 	begun  side // who has sent anything
 	isLost bool // a message was left out, whose kind is not known
+
+	followed *followed // its probe whose replies are to be examples, nil for none
 }
 
 // orderings are those of all kinds, nil where they may come at any time.

@@ -83,3 +83,53 @@ func TestMessagesAreCheckedWithoutAllocation(t *testing.T) {
 		t.Errorf("%d checked, %d delivered, %d findings; want 102, 102, 0", record.Messages[2], d.count, len(record.Findings()))
 	}
 }
+
+func (d *deliveries) Send([]byte, bool, protocol.Purpose) {}
+func (d *deliveries) Replied(*protocol.Reply)             {}
+func (d *deliveries) Ignored()                            {}
+
+func TestAProbeOfOneMessageIsAnExampleWithTheReplyThatCameInTime(t *testing.T) {
+	const send, reply = `"{\"t\":\"ask\",\"id\":${id}}`, `"reply":[{"name":"answer","match":"id","id":"/n"}],"probe":{"id":"number","send":`
+	for _, test := range []struct {
+		name, descriptor, received string
+		late                       bool
+		want                       int
+	}{
+		{"one", `{"name":"x",` + reply + send + `"}}`, `{"t":"tell","n":1}`, false, 1},
+		{"one and a delimiter", `{"name":"x","delimiter":"\n",` + reply + send + `"}}`, `{"t":"tell","n":1}`, false, 1},
+		{"two", `{"name":"x","delimiter":"\n",` + reply + send + `\n{\"t\":\"ask\"}"}}`, `{"t":"tell","n":1}`, false, 0},
+		{"another's reply", `{"name":"x",` + reply + send + `"}}`, `{"t":"tell","n":2}`, false, 0},
+		{"late", `{"name":"x",` + reply + send + `"}}`, `{"t":"tell","n":1}`, true, 0},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			agreed, err := contract.Parse([]byte(contract.Questions))
+			if err != nil {
+				t.Fatal(err)
+			}
+			p, err := protocol.Parse([]byte(test.descriptor))
+			if err != nil {
+				t.Fatal(err)
+			}
+			in := p.NewInterpreter(time.Second, func(at clock.Time) int64 { return int64(at) }, protocol.Pieces{})
+			examples := agreed.NewExamples()
+			in.CheckBy(agreed.NewChecking(1, examples).Loop(0))
+			c, d, at := &protocol.Conversation{}, &deliveries{}, clock.Now()
+			in.Open(c, d, protocol.Init{}, at)
+			if err := c.Probe(d, []byte("1"), nil, at); err != nil {
+				t.Fatal(err)
+			}
+			if test.late {
+				at = at.Add(2 * time.Second)
+				c.Due(d, at)
+			}
+			c.Receive(d, []byte(test.received), false, at, at, at)
+			got := examples.Exchanges()
+			if len(got) != test.want {
+				t.Fatalf("%+v, want %d", got, test.want)
+			}
+			if test.want > 0 && (got[0].Request.Text != `{"t":"ask","id":1}` || got[0].Reply.Text != test.received || got[0].Name != "answer") {
+				t.Errorf("%+v", got[0])
+			}
+		})
+	}
+}

@@ -44,7 +44,9 @@ type Interpreter struct {
 	taking       bool   // a message that is not checked yet
 	answers      []byte // what it has this side send, one after another
 	answerEnds   []int
-	answered     bool // the message that is read, which may be something else, too
+	answered     bool   // the message that is read, which may be something else, too
+	answering    []byte // the identifier of the probe that it answers in time, empty for none
+	answeringAs  int    // which of the replies it is
 }
 
 // NewInterpreter makes an Interpreter. Replies may take replyTimeout from their probe's due time.
@@ -276,7 +278,7 @@ func (c *Conversation) Probe(e Events, id, payload []byte, due clock.Time) error
 		c.ledger = &ledger{turns: p.turns}
 	}
 	c.ledger.add(locals.id, due, due.Add(c.in.replyTimeout), message)
-	c.checkSent(p.probe)
+	c.checkSent(p.probe, locals.id)
 	e.Send(frame, p.probe.binary, ForProbe)
 	return nil
 }

@@ -63,16 +63,26 @@ func (c *Conversation) take(e Events, at clock.Time) {
 	}
 	in.taking = false
 	if r := &in.reader; in.checker != nil && r.isText {
-		in.checker.Check(&c.needRare().contract, r.text, true, role, contract.Server)
+		c.check(role)
 	}
 	if len(in.answerEnds) > 0 {
 		c.checkAnswers()
 	}
 }
 
+// check has the message checked that was just taken.
+func (c *Conversation) check(role string) {
+	in, s := c.in, &c.needRare().contract
+	if len(in.answering) == 0 {
+		in.checker.Check(s, in.reader.text, true, role, contract.Server)
+		return
+	}
+	in.checker.CheckReply(s, in.reader.text, in.answering, in.protocol.Replies[in.answeringAs])
+}
+
 // takeAs tells the role of the message, empty for an unknown one.
 func (c *Conversation) takeAs(e Events, at clock.Time) (role string) {
-	c.in.answered = false
+	c.in.answered, c.in.answering = false, c.in.answering[:0]
 	brought := c.takeLists(e, at)
 	switch {
 	case c.takeAwaited(e):
@@ -240,6 +250,9 @@ func (c *Conversation) takeReply(e Events, at clock.Time) bool {
 			return true
 		}
 		c.in.reply = Reply{Outcome: outcome, Index: i, ID: probe.ID, Due: probe.Due, Sent: probe.Sent, At: at, Last: last}
+		if outcome == InTime && c.in.checker != nil {
+			c.in.answering, c.in.answeringAs = append(c.in.answering[:0], probe.ID...), i
+		}
 		e.Replied(&c.in.reply)
 		return true
 	}

@@ -256,16 +256,17 @@ func (c *Conversation) send(e Events, t *template, at clock.Time, l *locals, why
 	if err != nil {
 		return err
 	}
-	c.checkSent(t)
+	c.checkSent(t, nil)
 	e.Send(frame, t.binary, why)
 	return nil
 }
 
 // checkSent checks the message that was just written: each, where a delimiter
-// parts several. An answer to a message is checked after the message.
-func (c *Conversation) checkSent(t *template) {
+// parts several. An answer to a message is checked after the message. A probe has an
+// identifier, others nil.
+func (c *Conversation) checkSent(t *template, id []byte) {
 	in := c.in
-	if in.checker == nil || in.checker.Sent == nil {
+	if in.checker == nil || in.checker.Sent == nil && id == nil {
 		return
 	}
 	for rest, more := in.out, true; more; {
@@ -275,6 +276,9 @@ func (c *Conversation) checkSent(t *template) {
 		}
 		switch {
 		case len(one) == 0:
+		case id != nil && !in.taking && len(one)+len(t.wire.delimiter) >= len(in.out): // the only one
+			in.checker.CheckProbe(&c.needRare().contract, one, id)
+		case in.checker.Sent == nil:
 		case in.taking:
 			in.answers = append(in.answers, one...)
 			in.answerEnds = append(in.answerEnds, len(in.answers))
