@@ -37,6 +37,12 @@ const OTHER_PROTOCOL = ["proxy_bad_answer", "answered with something else than a
 /** A longer head is not taken for an answer. */
 const HEAD_BYTES = 16_384;
 
+/**
+ * The head of an answer with a body. Proxies that open a tunnel may send such fields too, which are ignored
+ * (RFC 9110 section 9.3.6), but nothing that they announce.
+ */
+const ANNOUNCES_PAGE = /^(content-length:[ \t]*[1-9]|transfer-encoding:)/im;
+
 async function byConnect(
   socket: Socket,
   { user, password }: ProxyServer,
@@ -56,6 +62,8 @@ async function byConnect(
       const why = password === undefined && status === "407" ? "; its variable has no user and password" : "";
       throw refuse(connectReason(`proxy_${status}`), `answered ${status} ${phrase.trim()}${why}`);
     }
+    if (status >= "200" && ANNOUNCES_PAGE.test(head) && socket.readableLength > 0)
+      throw refuse(connectReason(`proxy_${status}`), `answered ${status} with a page, and opened no tunnel`);
     if (status >= "200") return;
     // An interim answer: the real one follows.
   }

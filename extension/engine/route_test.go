@@ -146,6 +146,7 @@ func TestWhatAProxyDoesIsTheProxys(t *testing.T) {
 		{"wants credentials", answers("HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n"), "proxy_407"},
 		{"cannot reach the server", answers("HTTP/1.0 502 Bad Gateway\r\n\r\n"), "proxy_502"},
 		{"is somebody's home page", answers("HTTP/1.1 302 Found\r\nLocation: http://portal/\r\n\r\n"), "proxy_302"},
+		{"answers with its login page", answers("HTTP/1.1 200 OK\r\nContent-Length: 18\r\n\r\n<html>login</html>"), "proxy_200"},
 		{"speaks something else", answers("SSH-2.0-OpenSSH\r\n"), "proxy_bad_answer"},
 		{"never ends its head", answers("HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 64<<10)), "proxy_bad_answer"},
 		{"hangs up", answers(""), "proxy_closed"},

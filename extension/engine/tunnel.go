@@ -1,7 +1,9 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
+	"regexp"
 
 	"xk6-realtime/engine/clock"
 	"xk6-realtime/engine/handshake"
@@ -15,6 +17,12 @@ const (
 	socksGreeted                    // what it wants to know
 	socksPassword                   // whether user and password are right
 )
+
+// announcesPage matches the head of an answer with a body. Proxies that open a tunnel may send such
+// fields too, which are ignored (RFC 9110 section 9.3.6), but nothing that they announce.
+var announcesPage = regexp.MustCompile(`(?im)^(content-length:[ \t]*[1-9]|transfer-encoding:)`)
+
+var errPage = errors.New("the proxy answered with a page, and opened no tunnel")
 
 var errLongHost = fmt.Errorf("want a host name of at most %d bytes for a SOCKS proxy", handshake.MaxSocksBytes)
 
@@ -79,6 +87,9 @@ func (c *Conn) answeredByProxy(b []byte) (n int, r Reason, err error) {
 	switch {
 	case o.proxy.Socks == nil:
 		status, n, err = handshake.ReadConnected(b, c.loop.options.HeaderBytes)
+		if n > 0 && n < len(b) && announcesPage.Match(b[:n]) {
+			return 0, ProxyStatus(status), errPage
+		}
 	case o.step == socksGreeted:
 		var wantsPassword bool
 		wantsPassword, n, err = handshake.ReadSocksMethod(b)

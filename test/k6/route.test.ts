@@ -104,6 +104,18 @@ for (const [name, make] of MAKERS) {
       });
     }
 
+    test("never puts a login page in place of a tunnel down to the server", async (t) => {
+      const { server, url } = await named(t);
+      const portal = await rawServer(t, (socket) => {
+        socket.end("HTTP/1.1 200 OK\r\nContent-Length: 18\r\n\r\n<html>login</html>");
+      });
+      const made = await make(t, url, { processEnv: { HTTP_PROXY: new URL(portal).host } });
+      assert.equal(made.verdict, "incomplete", made.said);
+      // Stock k6 throws the page away, and sees that the connection ends.
+      assert.ok(made.failures("proxy_rejected") + made.failures("proxy_closed") > 0, made.said);
+      assert.equal(opened(server), 0);
+    });
+
     test("never puts a proxy that does not answer down to the server", async (t) => {
       const { server, url } = await named(t);
       const silent = await rawServer(t, () => {});
