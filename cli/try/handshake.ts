@@ -93,7 +93,7 @@ const CODES: readonly (readonly [RegExp, ConnectReason, string])[] = [
   [/^(ENOBUFS|ENOMEM)$/, "no_memory", "this machine has no memory left for a socket"],
   [/^(ENOTFOUND|EAI_)/, "dns", "the host name does not resolve"],
   [/^(ETIMEDOUT|EHOSTUNREACH|ENETUNREACH)$/, "timeout", "the host cannot be reached"],
-  [/CERT|SELF_SIGNED|ISSUER|^ERR_TLS|^ERR_SSL|^EPROTO$/, "tls", "no trusted TLS connection"],
+  [/CERT|SELF_SIGNED|ISSUER|^UNABLE_TO_|^ERR_TLS|^ERR_SSL|^EPROTO$/, "tls", "no trusted TLS connection"],
   [
     /^HPE_HEADER_OVERFLOW$/,
     "header_too_large",
@@ -116,9 +116,11 @@ export class ConnectError extends Error {
 /** Why there is no connection: on the closed list, and in words. */
 export function reasonOf(error: Error): [ConnectReason, string] {
   if (error instanceof ConnectError) return [error.reason, error.message];
-  const { code = "" } = error as NodeJS.ErrnoException;
+  const { code = "", reason = "" } = error as NodeJS.ErrnoException & { reason?: string };
+  // The message of OpenSSL has its file and line, too.
+  const said = (/^ERR_SSL/.test(code) && reason) || error.message;
   const known = CODES.find(([pattern]) => pattern.test(code));
-  if (known) return [known[1], error.message === "" ? known[2] : `${known[2]} (${error.message})`];
+  if (known) return [known[1], said === "" ? known[2] : `${known[2]} (${said})`];
   // `ws` has no codes for an answer that is 101 and wrong.
   return [/^Invalid |subprotocol/.test(error.message) ? "http_rejected" : "other", error.message];
 }

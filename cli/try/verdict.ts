@@ -36,6 +36,8 @@ export class Judge {
   #firstBreach: string | undefined;
   #unanswered = false;
   #awaiting: string | undefined;
+  /** The first reply that the end of the connection came before. */
+  #lost: Reply | undefined;
   /** The first thing that went wrong. */
   #failure: string | undefined;
   /** What this side or its machine ended it for, where nothing had gone wrong before. */
@@ -91,7 +93,7 @@ export class Judge {
       case "ended":
         if (event.by === "us") break;
         this.#fail(
-          `${event.by === "server" ? "the server ended the stream" : "the stream broke off"} ${formatDuration(ms(Math.round(event.atMs - (this.#connectedAt ?? event.atMs))))} after it opened${event.detail === undefined ? "" : `: ${event.detail}`}`,
+          `${event.by === "server" ? "the server ended the stream" : "the stream broke off"} ${formatDuration(ms(Math.round(event.atMs - (this.#connectedAt ?? event.atMs))))} after it opened${event.detail === undefined ? "" : `: ${event.detail}`}${this.#tooEarly()}`,
         );
         break;
       case "limit":
@@ -102,7 +104,8 @@ export class Judge {
         break;
       case "closed":
         this.#unanswered = event.by === "us" && !event.answered;
-        if (event.by !== "us") this.#fail(endOf(event, ms(event.atMs - (this.#connectedAt ?? event.atMs))));
+        if (event.by !== "us")
+          this.#fail(endOf(event, ms(event.atMs - (this.#connectedAt ?? event.atMs))) + this.#tooEarly());
         break;
     }
   }
@@ -121,6 +124,7 @@ export class Judge {
 
   /** @param interruptedBy the signal that ended it before its time */
   verdict(interruptedBy?: string): TryVerdict {
+    if (this.#lost) this.#fail(unanswered(this.#lost));
     this.#failure ??= this.#misread() ?? this.#broken();
     const gap = this.#gap(interruptedBy);
     const wrong = this.#failure ?? this.#ours ?? gap;
@@ -146,11 +150,11 @@ export class Judge {
         this.#roundTrips.push(meaning.at - (meaning.sentAt ?? meaning.dueAt));
         if (meaning.last) this.#answered++;
         break;
-      case "timeout":
       case "lost":
-        this.#fail(
-          `probe ${meaning.id} had no reply "${meaning.name}" in time (does the server handle what the probe sends, and does "reply" match its answer?)`,
-        );
+        this.#lost ??= meaning;
+        break;
+      case "timeout":
+        this.#fail(unanswered(meaning));
         break;
       case "error":
         if (meaning.id !== undefined)
@@ -209,6 +213,10 @@ export class Judge {
     return `; ${many} broke the protocol, the first: ${first}`;
   }
 
+  #tooEarly(): string {
+    return this.#lost ? `, before the reply "${this.#lost.name}" to probe ${this.#lost.id}` : "";
+  }
+
   #close(): string {
     return this.#unanswered ? "; it ended the connection without an answer to our Close" : "";
   }
@@ -228,6 +236,11 @@ export class Judge {
     if (this.#failure === undefined) this.#ours ??= reason;
   }
 }
+
+type Reply = Pick<Extract<Meaning, { kind: "lost" }>, "id" | "name">;
+
+const unanswered = ({ id, name }: Reply): string =>
+  `probe ${id} had no reply "${name}" in time (does the server handle what the probe sends, and does "reply" match its answer?)`;
 
 const isDelivery = ({ kind }: Meaning): boolean => kind === "delivery";
 

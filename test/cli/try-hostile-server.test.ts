@@ -171,3 +171,16 @@ test("a subprotocol that was not offered, or none of those that were, is taken a
   const none = await tryOut(argv, { until: /hello/ });
   assert.match(none.out, /← 101, no subprotocol\n +! it chose none of the subprotocols offered \(acme.v1\)/);
 });
+
+test("a Close in place of a reply is the reason, not the missing reply", async (t) => {
+  const url = await rawServer(t, (socket, request) => {
+    socket.write(accept(request));
+    socket.once("data", () => socket.end(frame(CLOSE, close(4401, "token expired"))));
+  });
+  const tried = await tryOut(["--url", url, "--protocol", "echo", "--probes", "1"]);
+  assert.equal(tried.code, 1);
+  assert.match(
+    lastLine(tried),
+    /^failed: the server closed the connection \S+ after it opened, with 4401 \(token expired\), before the reply "echo" to probe try-1$/,
+  );
+});

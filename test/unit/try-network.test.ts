@@ -4,6 +4,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { getCiphers } from "node:tls";
+import { reasonOf } from "../../cli/try/handshake.ts";
 import { inOpenSsl, networkFor, unhonoured } from "../../cli/try/network.ts";
 import { aliasOf } from "../../cli/try/route.ts";
 import { trustedRoots } from "../../cli/try/trust.ts";
@@ -118,3 +119,15 @@ test("SSL_CERT_FILE and SSL_CERT_DIR are the authorities that are trusted", {
     plain(two.cert),
   ]);
 });
+
+for (const [code, more, words] of [
+  ["UNABLE_TO_VERIFY_LEAF_SIGNATURE", {}, "unable to verify"],
+  ["UNABLE_TO_GET_ISSUER_CERT_LOCALLY", {}, "unable to verify"],
+  ["ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED", { reason: "certificate required" }, "certificate required"],
+  ["ERR_TLS_CERT_ALTNAME_INVALID", { reason: "not in the list" }, "unable to verify"],
+] as const)
+  test(`${code} is tls, in words without OpenSSL's file and line`, () =>
+    assert.deepEqual(reasonOf(Object.assign(new Error("unable to verify"), { code, ...more })), [
+      "tls",
+      `no trusted TLS connection (${words})`,
+    ]));
