@@ -76,8 +76,6 @@ export interface ConnectionOptions extends SocketOptions, Identity {
   observe?(effect: Effect): void;
 }
 
-const isReply = (effect: Effect): effect is Effect & { kind: "reply" } => effect.kind === "reply";
-
 /** What a connection asks for its probes. */
 export interface Probing {
   /** The session's steps are done: the due times from here on. */
@@ -245,7 +243,7 @@ export class Connection {
     const all: Effect[] = [];
     for (const { message, role, effects } of this.conversation!.receiveEach(frame, at, handledAt)) {
       const text = typeof message === "object" ? decodeUtf8(message) : message;
-      if (text !== undefined) check.received(text, role, this.secrets, effects.find(isReply));
+      if (text !== undefined) check.received(text, role, this.secrets, effects);
       all.push(...effects);
     }
     return all;
@@ -253,7 +251,7 @@ export class Connection {
 
   /** @param probe the identifier of the probe that it is, "" for none */
   private checkSent(send: Send, probe = ""): void {
-    if (!this.check?.checksSent && !(probe !== "" && this.check?.keepsProbes)) return;
+    if (!this.check?.checksSent) return;
     const messages = send.messages ?? [send.json ?? send.frame];
     for (const message of messages) {
       const text = typeof message === "object" ? decodeUtf8(message) : message;

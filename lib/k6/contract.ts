@@ -11,7 +11,7 @@ import {
 } from "../contract/findings.ts";
 import type * as Reader from "../contract/read.ts";
 import type { MetricName } from "../metrics.ts";
-import type { Draft, MessageRole } from "../protocols/protocol.ts";
+import type { Draft, Effect, MessageRole } from "../protocols/protocol.ts";
 import { type Settings, SettingsError } from "../settings.ts";
 import type { Breakdowns, Thresholds } from "../summary/summarize.ts";
 import { now } from "./clock.ts";
@@ -83,16 +83,14 @@ export interface Checks {
 
 /** Checks the messages of one connection. */
 export interface ConnectionCheck {
-  /** Whether sent messages are checked, too. */
+  /** Whether sent messages are checked, too, or probes are examples with their replies. */
   readonly checksSent: boolean;
-  /** Whether probes are examples with their replies. */
-  readonly keepsProbes: boolean;
-  /** @param answer what it answers in time */
+  /** @param effects what it brought about */
   received(
     message: Frame,
     role: MessageRole | undefined,
     secrets: readonly string[],
-    answer?: { readonly id: string; readonly name: string },
+    effects: readonly Effect[],
   ): void;
   /** @param probe the identifier of the probe that it is, "" for none */
   sent(message: Frame, secrets: readonly string[], probe: string): void;
@@ -257,6 +255,8 @@ function describeDraft(
   return breaches.filter(({ rule }) => rule !== "wrong_time").map((breach) => describeSent(kind, breach));
 }
 
+const isReply = (effect: Effect): effect is Effect & { kind: "reply" } => effect.kind === "reply";
+
 function checkByEngine(
   engine: EngineContract,
   { checksSent }: ContractNames,
@@ -283,10 +283,11 @@ function checkByEngine(
     for (const rule of rules) record(counts.violations, 1, { kind, rule });
   };
   return {
-    checksSent,
-    keepsProbes,
-    received: (message, role, _secrets, answer) =>
-      check(message, role ?? "", "server", RECEIVED, answer?.id ?? "", answer?.name ?? ""),
+    checksSent: checksSent || keepsProbes,
+    received: (message, role, _secrets, effects) => {
+      const { id = "", name = "" } = effects.find(isReply) ?? {};
+      check(message, role ?? "", "server", RECEIVED, id, name);
+    },
     sent: (message, _secrets, probe) => check(message, "", "client", SENT, probe, ""),
   };
 }
@@ -322,7 +323,6 @@ function checkByScript(
   };
   return {
     checksSent,
-    keepsProbes: false,
     received(message, role, secrets) {
       check(message, role, "server", RECEIVED, secrets);
       if (seen.size === told) return;
