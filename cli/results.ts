@@ -7,16 +7,18 @@ import { SUMMARY_FORMS } from "../lib/summary/forms.ts";
 import { type Summary, SummarySchema } from "../lib/summary/summary.ts";
 import { EXIT, UserError } from "./command.ts";
 import { makeDirectory } from "./directory.ts";
+import { claim } from "./run/claim.ts";
 
 /**
  * Gives `work` a directory of its own below `resultsDir`, and moves what it left there up when it is done. So the
  * summary of an earlier or a parallel run is never taken for this one's, and a reader never sees half a file. The
  * results of an earlier run of the scenario are removed first: if this run were killed, they would pass for its result.
+ * Two runs of one scenario cannot both leave their results here, so the second is refused.
  *
  * If `work` or the move fails, the directory stays with all that is in it, and the error names it: a recording
  * of hours outlives a mistake made after it.
  *
- * @throws {@link UserError} if nothing can be written there
+ * @throws {@link UserError} if nothing can be written there, or another run of the scenario does
  */
 export async function withOwnDirectory<T>(
   resultsDir: string,
@@ -26,11 +28,16 @@ export async function withOwnDirectory<T>(
   const own = await makeOwn(resultsDir).catch((error) => {
     throw new UserError(`results: expected a directory to write to, got ${resultsDir} (${error.code})`);
   });
+  let giveUp: (() => Promise<void>) | undefined;
   try {
-    const stale = (await readdir(resultsDir)).filter((name) => isOf(scenario, name));
-    for (const name of stale) await rm(join(resultsDir, name), { force: true });
+    giveUp = await claim(resultsDir, scenario);
+    for (const name of await resultsOf(scenario, resultsDir)) {
+      await rm(join(resultsDir, name), { force: true });
+    }
     const result = await work(own);
     const names = await readdir(own);
+    const others = await resultsOf(scenario, resultsDir); // of a machine or a container whose processes we cannot see
+    if (others.length > 0) throw new UserError(leftMeanwhile(scenario, resultsDir, others), EXIT.error);
     for (const name of names) await rename(join(own, name), join(resultsDir, name));
     await rm(own, { recursive: true });
     return { result, files: names.map((name) => join(resultsDir, name)) };
@@ -41,8 +48,18 @@ export async function withOwnDirectory<T>(
       throw error;
     }
     throw withMore(error as Error, `What the run left so far is kept in ${own}: ${kept.join(", ")}`);
+  } finally {
+    await giveUp?.();
   }
 }
+
+const leftMeanwhile = (scenario: string, directory: string, names: readonly string[]): string =>
+  `results: another run of ${scenario} left its own in ${directory} while this one went on (${names.join(", ")}). ` +
+  "They are not replaced. Give each run its own directory with --results";
+
+/** The files in a directory that runs of a scenario left. */
+const resultsOf = async (scenario: string, directory: string): Promise<string[]> =>
+  (await readdir(directory)).filter((name) => isOf(scenario, name));
 
 /** What a short run leaves, its report most of it. */
 const LEAST_BYTES = 512 * 1024;

@@ -101,9 +101,9 @@ export async function runK6(run: K6Run): Promise<K6Result> {
     throw new UserError(
       `CONTRACT_EXAMPLES: expected one instance, since the summary writes them and ${instances} instances have none`,
     );
-  const page = run.live ? await serveLive(plan) : undefined;
-  if (page) say(`Live: ${page.url}`);
   const { result, files } = await withOwnDirectory(run.resultsDir, scenario, async (directory) => {
+    const page = run.live ? await serveLive(plan) : undefined; // not for a run that is refused: it keeps us alive
+    if (page) say(`Live: ${page.url}`);
     const startedAt = new Date();
     const paths = Array.from({ length: instances }, (_, index) =>
       recordingPath(directory, scenario, index, instances),

@@ -125,18 +125,43 @@ test("an earlier run's summary is not taken for this one's", async (t) => {
   assert.equal((await stored(run)).verdict, "incomplete");
 });
 
-test("two runs into the same directory each get their own verdict", async (t) => {
+test("a second run into the same directory is refused before its load, and may come when the first is over", async (t) => {
   const control = await controlRoom(t);
-  const waits = (verdict: string) =>
-    `const socket = await tell("up"); socket.once("data", () => { write("${verdict}"); socket.end(); });`;
-  const settings = { CONTROL_PORT: control.port };
-  const one = await plan(t, { run: waits("pass") }, { settings });
-  const other = await plan(t, { run: waits("fail") }, { settings, resultsDir: one.resultsDir });
-  const results = Promise.all([runK6(one), runK6(other)]);
-  const both = [await control.next(), await control.next()];
-  for (const sighting of both) sighting.release();
-  const verdicts = (await results).map(({ summary }) => summary.verdict);
-  assert.deepEqual(verdicts, ["pass", "fail"]);
+  const waits = `const socket = await tell("up"); socket.once("data", () => { write("fail"); socket.end(); });`;
+  const first = await plan(t, { run: waits }, { settings: { CONTROL_PORT: control.port } });
+  const { resultsDir } = first;
+  const result = runK6(first);
+  const sighting = await control.next();
+  const during = await readdir(resultsDir);
+  const second = await plan(t, { run: `write("pass")` }, { resultsDir });
+  await assert.rejects(runK6(second), {
+    name: "UserError",
+    exitCode: 2,
+    message: `results: expected a directory that no other run of soak writes to, got ${resultsDir} (process ${process.pid} does). Give this run its own with --results, or wait for the other. If there is none, remove ${join(resultsDir, ".claim-soak")}`,
+  });
+  assert.deepEqual(await readdir(resultsDir), during, "the refused run leaves nothing");
+  sighting.release();
+  assert.equal((await result).summary.verdict, "fail");
+  assert.equal((await stored(first)).verdict, "fail");
+  assert.equal((await runK6(second)).summary.verdict, "pass");
+  assert.equal((await stored(first)).verdict, "pass");
+});
+
+test("results that came from elsewhere while the run went on are left, and its own kept beside", async (t) => {
+  const body = `write("pass"); writeFileSync(given.RESULTS_DIR + "/../soak.summary.json", "another's")`;
+  const run = await plan(t, { run: body });
+  let message = "";
+  await assert.rejects(runK6(run), (error: UserError) => {
+    ({ message } = error);
+    return error.name === "UserError" && error.exitCode === 1;
+  });
+  assert.match(
+    message,
+    /^results: another run of soak left its own in .* \(soak\.summary\.json\)\. They are not replaced\..* --results\n/,
+  );
+  const [, kept] = /is kept in (\S+): /.exec(message) ?? [];
+  assert.equal(JSON.parse(await readFile(join(kept!, "soak.summary.json"), "utf8")).verdict, "pass");
+  assert.equal(await readFile(join(run.resultsDir, "soak.summary.json"), "utf8"), "another's");
 });
 
 test("settings reach k6 through its environment, where nobody else reads them", async (t) => {
