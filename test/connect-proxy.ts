@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from "node:net";
 import type { TestContext } from "node:test";
+import { setTimeout } from "node:timers/promises";
 
 /** What the proxy is to do. */
 export interface ProxyOptions {
@@ -10,6 +11,8 @@ export interface ProxyOptions {
   readonly credentials?: string;
   /** Status line of its refusal, such as `502 Bad Gateway`; undefined opens the tunnel. Default: it opens all. */
   refuse?(tunnel: number): string | undefined;
+  /** How long it takes to answer. Default: as long as it needs. */
+  readonly answersAfterMs?: number;
   /** Asked at each piece of the client's; true cuts that tunnel. Default: it cuts none. */
   cut?(tunnel: number, pieces: number): boolean;
 }
@@ -25,7 +28,7 @@ export interface ConnectProxy {
 
 export async function connectProxy(
   t: Pick<TestContext, "after">,
-  { credentials, refuse, cut }: ProxyOptions = {},
+  { credentials, refuse, answersAfterMs = 0, cut }: ProxyOptions = {},
 ): Promise<ConnectProxy> {
   const wanted = credentials && `Basic ${Buffer.from(credentials).toString("base64")}`;
   const sockets = new Set<Socket>();
@@ -53,7 +56,8 @@ export async function connectProxy(
     const tunnel = tunnels++;
     const port = Number(/:(\d+)$/.exec(url)?.[1]);
     const server = keep(connect(port, "127.0.0.1"));
-    server.once("connect", () => {
+    server.once("connect", async () => {
+      if (answersAfterMs > 0) await setTimeout(answersAfterMs);
       client.write("HTTP/1.1 200 Connection established\r\nVia: 1.1 test\r\n\r\n");
       let pieces = 0;
       if (cut)

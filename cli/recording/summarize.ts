@@ -23,7 +23,7 @@ import type {
 } from "../../lib/summary/summary.ts";
 import type { Tested } from "../../lib/summary/tested.ts";
 import { holds, parseLimit } from "../../lib/summary/threshold.ts";
-import { describeBroken, type Evidence, hasBegun, judge, judgeSteps } from "../../lib/summary/verdict.ts";
+import { type Evidence, hasBegun, judge, judgeBroken, judgeSteps } from "../../lib/summary/verdict.ts";
 import { aggregateOf, figuresOf, parseSelector, select } from "./figures.ts";
 import type { End, Header } from "./format.ts";
 import { notesOf } from "./notes.ts";
@@ -248,6 +248,7 @@ function evidenceOf(
     setupDone: !(hasFailed && noneBegan),
     connections: tested?.connections,
     replyTimeoutMs: tested?.replyTimeoutMs,
+    proxies: tested?.proxies,
     metrics: withTheirParts,
     thresholds,
   };
@@ -263,12 +264,9 @@ function verdictOf(run: Run, evidence: Evidence, steps: StepsSummary | undefined
   const cut = run.instances.find(({ end }) => end?.state !== "finished" && !isAborted(end));
   if (cut) return incomplete(whyCut(cut));
   if (!states.has("aborted-by-threshold")) return judgeWhole(evidence, steps);
-  const broken = evidence.thresholds.filter(({ ok }) => !ok);
-  return broken.length > 0
-    ? {
-        verdict: "fail",
-        reason: `stopped early, as a limit was broken: ${describeBroken(broken)}`,
-      }
+  const judged = judgeBroken(evidence);
+  return judged
+    ? { ...judged, reason: `stopped early, as a limit was broken: ${judged.reason}` }
     : incomplete("a threshold that holds over all instances stopped one of them early");
 }
 

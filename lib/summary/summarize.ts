@@ -108,6 +108,7 @@ export function summarize(data: K6Data, facts: RunFacts): Summary {
     refusal: facts.refusal,
     connections: facts.tested?.connections,
     replyTimeoutMs: facts.tested?.replyTimeoutMs,
+    proxies: facts.tested?.proxies,
     metrics,
     thresholds: judged,
     unjudged,

@@ -3,7 +3,8 @@ import { counted } from "../counted.ts";
 import { generatorFaultsIn } from "../generator-faults.ts";
 import { adviceOn } from "../reason-meanings.ts";
 import { whyUnjudged } from "../unmeasured.ts";
-import { countOf } from "./counts.ts";
+import { countOf, countsBy } from "./counts.ts";
+import { whySlowProxy } from "./proxy-share.ts";
 import type { StepsSummary, Summary, ThresholdSummary, TrendSummary, Verdict } from "./summary.ts";
 import { parseLimit } from "./threshold.ts";
 import { describeBroken, number } from "./words.ts";
@@ -27,6 +28,8 @@ export interface Evidence {
   readonly connections?: number | undefined;
   /** How long a message had to come, where that is known. */
   readonly replyTimeoutMs?: number | undefined;
+  /** The proxies that connections went by, in words. Default none. */
+  readonly proxies?: readonly string[] | undefined;
 }
 
 /** Whether there was a load at all. */
@@ -39,11 +42,12 @@ export function judge(evidence: Evidence): { verdict: Verdict; reason: string } 
   const gap = whyIncomplete(evidence);
   if (gap) return { verdict: "incomplete", reason: gap };
   const slow = whyGeneratorBound(evidence);
-  const broken = evidence.thresholds.filter((limit) => !limit.ok && !whyUnjudged(limit, evidence.metrics));
+  const { broken } = brokenIn(evidence);
   if (slow) return { verdict: "generator-bound", reason: [slow, ...brokenBeside(broken)].join("; ") };
   const unasked = whyUnasked(evidence, broken);
   if (unasked) return { verdict: "incomplete", reason: unasked };
-  if (broken.length > 0) return { verdict: "fail", reason: describeBroken(broken) };
+  const decided = judgeBroken(evidence);
+  if (decided) return decided;
   const { unjudged = [] } = evidence;
   if (unjudged.length > 0) {
     return {
@@ -58,6 +62,24 @@ export function judge(evidence: Evidence): { verdict: Verdict; reason: string } 
   const { length } = evidence.thresholds;
   if (length === 0) return { verdict: "pass", reason: NO_LIMITS };
   return { verdict: "pass", reason: length === 1 ? "the one limit held" : `all ${length} limits held` };
+}
+
+/** The limits that the server broke, and a sentence on each that a slow proxy may have broken. */
+function brokenIn(evidence: Evidence): { broken: ThresholdSummary[]; slowProxy: string[] } {
+  const missed = evidence.thresholds.filter((limit) => !limit.ok && !whyUnjudged(limit, evidence.metrics));
+  return {
+    broken: missed.filter((limit) => !whySlowProxy(limit, evidence)),
+    slowProxy: missed.flatMap((limit) => whySlowProxy(limit, evidence) ?? []),
+  };
+}
+
+/** Judges a run by the limits that did not hold; undefined where all did. */
+export function judgeBroken(evidence: Evidence): { verdict: Verdict; reason: string } | undefined {
+  const { broken, slowProxy } = brokenIn(evidence);
+  if (broken.length > 0) {
+    return { verdict: "fail", reason: [describeBroken(broken), ...slowProxy].join("; ") };
+  }
+  return slowProxy.length > 0 ? { verdict: "incomplete", reason: slowProxy.join("; ") } : undefined;
 }
 
 /** Of a script of the user's own: it broke none, which says nothing. */
@@ -109,7 +131,9 @@ function whyIncomplete({ setupDone, refusal, metrics }: Evidence): string | unde
   if (completed < started) {
     const missing = countOf(metrics.ws_connections_given_up);
     const because =
-      missing > 0 ? `: ${counted(missing, "connection was", "connections were")} never open` : "";
+      missing > 0
+        ? `: ${counted(missing, "connection was", "connections were")} never open${mostlyFailed(metrics)}`
+        : "";
     return `${started - completed} of ${started} parts of the load ended before their planned end${because}`;
   }
   const unclear = countOf(metrics.ws_outcomes?.by?.outcome?.unclear);
@@ -121,6 +145,14 @@ function whyIncomplete({ setupDone, refusal, metrics }: Evidence): string | unde
     return `the clocks of the server and this machine differ: ${ahead} deliveries are stamped later than they came, and nothing else tells when they were published`;
   }
   return undefined;
+}
+
+/** What most attempts to connect failed with; nothing where none did. */
+function mostlyFailed({ ws_connect_failures: failures }: Summary["metrics"]): string {
+  const [most] = Object.entries(countsBy(failures, "reason")).sort(([, a], [, b]) => b - a);
+  return most
+    ? `, and ${most[1]} of ${counted(countOf(failures), "failed attempt")} to connect ended with ${most[0]}`
+    : "";
 }
 
 /**

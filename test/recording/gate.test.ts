@@ -14,6 +14,21 @@ function withMessageTooBig(one: Synthetic): Synthetic {
   return { ...one, series: [...series, tooBig], seconds: [[...first, [series.length, 1]], ...later] };
 }
 
+/** A run of 1.5 s to connect, of which the proxy took all but 10 ms. */
+const byProxy: Synthetic = {
+  header: { thresholds: { ws_connect_latency_ms: ["p(95)<500"] } },
+  series: [
+    { metric: "ws_connect_latency_ms", kind: "trend", unit: "ms" },
+    { metric: "ws_connect_phase_ms", kind: "trend", unit: "ms", tags: { phase: "proxy" } },
+  ],
+  seconds: [
+    [
+      [0, encoded(Array(100).fill(1_510))],
+      [1, encoded(Array(100).fill(1_500))],
+    ],
+  ],
+};
+
 const delayed = run(1);
 const answers: [sentence: string, run: Synthetic, argv: readonly string[], code: number, last: RegExp][] = [
   ["every limit holds", run(1), [], 0, /^pass: all 3 limits held$/],
@@ -30,6 +45,20 @@ const answers: [sentence: string, run: Synthetic, argv: readonly string[], code:
     [],
     3,
     /^incomplete: 1 message larger than MESSAGE_BYTES, for which the generator ended its connection/,
+  ],
+  [
+    "a slow proxy broke a limit on connecting",
+    byProxy,
+    [],
+    3,
+    /^incomplete: time to connect p95 1510 ms \(limit 500 ms\) includes 1500 ms of the proxy /,
+  ],
+  [
+    "a limit that a slow proxy broke stopped it",
+    { ...byProxy, state: "aborted-by-threshold" },
+    [],
+    3,
+    /^incomplete: stopped early, as a limit was broken: time to connect .* includes 1500 ms of the proxy /,
   ],
   [
     "nothing is asked of it",

@@ -3,6 +3,9 @@ import { type K6Data, summarize, type Thresholds } from "../../lib/summary/summa
 import type { Tested } from "../../lib/summary/tested.ts";
 
 const METRIC_NAMES: MetricName[] = [
+  "ws_connect_latency_ms",
+  "ws_connect_phase_ms",
+  "ws_reconnect_time_ms",
   "ws_msg_rtt_ms",
   "ws_sessions_opened",
   "ws_generator_delay_ms",
@@ -16,7 +19,7 @@ const METRIC_NAMES: MetricName[] = [
   "ws_shards_started",
   "ws_shards_completed",
 ];
-const LIMITS = {
+export const LIMITS = {
   ws_replies: ["count>0"],
   ws_msg_rtt_ms: ["p(95)<500", "p(99)<1000"],
   ws_delivery_success_rate: ["rate>0.995"],

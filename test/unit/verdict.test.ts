@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { K6Data, Thresholds } from "../../lib/summary/summarize.ts";
 import type { Verdict } from "../../lib/summary/summary.ts";
-import { k6Data, summaryOf, trend, unjudged } from "./k6-data.ts";
+import { k6Data, LIMITS, summaryOf, trend, unjudged } from "./k6-data.ts";
 
 /** Sessions of which none was ready in time for a probe. */
 const UNASKED: K6Data["metrics"] = {
@@ -44,6 +44,86 @@ describe("messages that did not come are the generator's doing where it took up 
       assert.equal(summary.verdict, verdict, summary.reason);
       assert.match(summary.reason, reason);
     });
+});
+
+describe("a limit on connecting is not the server's fault where a slow proxy may have broken it", () => {
+  const PROXY = "http://proxy.test:3128 (HTTP_PROXY)";
+  const LIMIT = "p(95)<500";
+  const connects = (p95: number): K6Data["metrics"] => ({
+    ws_connect_latency_ms: { ...trend(p95 * 1.5), thresholds: { [LIMIT]: { ok: p95 < 500 } } },
+  });
+  const phases = (p95s: { readonly [phase: string]: number }): K6Data["metrics"] =>
+    Object.fromEntries(
+      Object.entries(p95s).map(([phase, p95]) => [`ws_connect_phase_ms{phase:${phase}}`, trend(p95 * 1.5)]),
+    );
+  const lost = {
+    ws_delivery_success_rate: {
+      values: { rate: 0.9, passes: 90, fails: 10 },
+      thresholds: { "rate>0.995": { ok: false } },
+    },
+  };
+  const rows: [sentence: string, metrics: K6Data["metrics"], verdict: Verdict, reason: RegExp][] = [
+    [
+      "incomplete where the proxy took the time",
+      { ...connects(1_508), ...phases({ tcp: 1, proxy: 1_500, upgrade: 6 }) },
+      "incomplete",
+      /^time to connect p95 1508 ms \(limit 500 ms\) includes 1501 ms of the proxy http:\/\/proxy\.test:3128 \(HTTP_PROXY\) .*: without it the limit may hold$/,
+    ],
+    [
+      "incomplete where nothing tells what the proxy took",
+      connects(1_508),
+      "incomplete",
+      /^time to connect p95 1508 ms \(limit 500 ms\) includes the time of the proxy http:\/\/proxy\.test:3128 /,
+    ],
+    [
+      "fail where the limit broke without the proxy's time",
+      { ...connects(1_508), ...phases({ proxy: 1_000, upgrade: 400 }) },
+      "fail",
+      /^time to connect p95 1508 ms \(limit 500 ms\)$/,
+    ],
+    [
+      "fail where the server alone took too long, at whichever connections the proxy did",
+      { ...connects(1_508), ...phases({ proxy: 1_500, upgrade: 500 }) },
+      "fail",
+      /^time to connect p95 1508 ms \(limit 500 ms\)$/,
+    ],
+    [
+      "fail by another limit, with what the proxy took",
+      { ...connects(1_508), ...phases({ proxy: 1_500 }), ...lost },
+      "fail",
+      /^share delivered in time 90 % .*; time to connect p95 1508 ms .*includes 1500 ms of the proxy/,
+    ],
+    [
+      "pass where the limit held",
+      { ...connects(400), ...phases({ proxy: 390 }) },
+      "pass",
+      /^all 5 limits held$/,
+    ],
+  ];
+  const limits = { ...LIMITS, ws_connect_latency_ms: [LIMIT] };
+  const tested = { urls: [], protocol: "chat", profile: null, load: "", connections: 1, settings: {} };
+  for (const [sentence, metrics, verdict, reason] of rows)
+    test(sentence, () => {
+      const summary = summaryOf(k6Data(metrics), limits, { ...tested, proxies: [PROXY] });
+      assert.equal(summary.verdict, verdict, summary.reason);
+      assert.match(summary.reason, reason);
+    });
+
+  test("fail without a proxy", () => {
+    assert.equal(summaryOf(k6Data(connects(1_508)), limits, tested).verdict, "fail");
+  });
+
+  test("fail where the way back took longer than any connecting", () => {
+    const back = { ws_reconnect_time_ms: { ...trend(3_000), thresholds: { "p(95)<1000": { ok: false } } } };
+    const judged = (connecting: number) =>
+      summaryOf(
+        k6Data({ ...connects(connecting), ...back }),
+        { ...limits, ws_reconnect_time_ms: ["p(95)<1000"] },
+        { ...tested, proxies: [PROXY] },
+      ).verdict;
+    assert.equal(judged(400), "fail");
+    assert.equal(judged(1_900), "incomplete");
+  });
 });
 
 describe("a run is judged", () => {
@@ -237,6 +317,18 @@ describe("a run is judged", () => {
       }),
       "incomplete",
       /^1 of 10 parts of the load ended before their planned end: 20 connections were never open$/,
+    ],
+    [
+      "incomplete when connections could not be had, with what most of them failed with",
+      k6Data({
+        ws_shards_completed: { values: { count: 9, rate: 1 } },
+        ws_connections_given_up: { values: { count: 20, rate: 1 } },
+        ws_connect_failures: { values: { count: 42, rate: 1 } },
+        "ws_connect_failures{reason:reset}": { values: { count: 2, rate: 1 } },
+        "ws_connect_failures{reason:timeout_upgrade}": { values: { count: 40, rate: 1 } },
+      }),
+      "incomplete",
+      /: 20 connections were never open, and 40 of 42 failed attempts to connect ended with timeout_upgrade$/,
     ],
     [
       "incomplete when nothing began",
