@@ -64,6 +64,7 @@ type opening struct {
 	asksPassword bool
 	fill         func(c *Conn, r *handshake.Request)
 	proxied      []byte // of the proxy's answer, while it is incomplete
+	page         Reason // if its head announced a page
 	// accept is for the streams of a client that speaks HTTP/2, until that is known,
 	// and early are its first bytes meanwhile.
 	accept       func(c *Conn) Handler
@@ -222,8 +223,11 @@ func (c *Conn) fail(r Reason, err error) {
 		return
 	}
 	o := c.opening
-	if o.proxy != nil && c.state <= tunnelling {
+	switch {
+	case o.proxy != nil && c.state <= tunnelling:
 		r = ofProxy(r)
+	case o.isPage(r, err):
+		r, err = o.page, errPage
 	}
 	c.free(true)
 	c.handler.Failed(c, &o.Opening, Failure{r, err})

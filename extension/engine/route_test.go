@@ -179,6 +179,33 @@ func TestWhatAProxyDoesIsTheProxys(t *testing.T) {
 	}
 }
 
+// The head of its answer looks like an open tunnel, and the page answers what was sent into it.
+func TestAPageThatComesLaterIsTheProxysToo(t *testing.T) {
+	for _, test := range []struct{ name, head, url, want string }{
+		{"announced", "Content-Length: 18\r\n", "ws://server.example/", "proxy_200"},
+		{"announced, of unknown length", "Transfer-Encoding: chunked\r\n", "ws://server.example/", "proxy_200"},
+		{"announced, under TLS", "Content-Length: 18\r\n", "wss://server.example/", "proxy_200"},
+		{"not announced", "", "ws://server.example/", "bad_upgrade"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			portal := strings.TrimPrefix(rawPeer(t, func(c *net.TCPConn) {
+				http.ReadRequest(bufio.NewReader(c))
+				io.WriteString(c, "HTTP/1.1 200 OK\r\n"+test.head+"\r\n")
+				c.Read(make([]byte, 1))
+				io.WriteString(c, "<html>login</html>")
+				untilGone(c)
+			}), "ws://")
+			onEachTransport(t, func(t *testing.T, o Options) {
+				e, w := start(t, through(o, portal)), newWitness(t)
+				dial(t, e, test.url, w)
+				if f := w.next("failed").failure; f.Reason.String() != test.want {
+					t.Errorf("failed as %v, want %s", f, test.want)
+				}
+			})
+		})
+	}
+}
+
 // What the server does behind the tunnel is the server's.
 func TestBehindAProxyTheServerHasItsOwnReasons(t *testing.T) {
 	p := startProxy(t, strings.TrimPrefix(rawPeer(t, sends("HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n")), "ws://"))

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"regexp"
@@ -87,8 +88,11 @@ func (c *Conn) answeredByProxy(b []byte) (n int, r Reason, err error) {
 	switch {
 	case o.proxy.Socks == nil:
 		status, n, err = handshake.ReadConnected(b, c.loop.options.HeaderBytes)
-		if n > 0 && n < len(b) && announcesPage.Match(b[:n]) {
-			return 0, ProxyStatus(status), errPage
+		if n > 0 && announcesPage.Match(b[:n]) {
+			o.page = ProxyStatus(status)
+			if n < len(b) {
+				return 0, o.page, errPage
+			}
 		}
 	case o.step == socksGreeted:
 		var wantsPassword bool
@@ -113,6 +117,16 @@ func (c *Conn) answeredByProxy(b []byte) (n int, r Reason, err error) {
 		return 0, ProxyStatus(status), nil
 	}
 	return 0, ReasonProxyBadAnswer, err
+}
+
+// isPage says whether what came through the tunnel is the page that the head of the proxy's answer
+// announced: it is neither HTTP nor TLS.
+func (o *opening) isPage(r Reason, err error) bool {
+	if o.page == ReasonNone {
+		return false
+	}
+	var notTLS tls.RecordHeaderError
+	return r == ReasonBadUpgrade && errors.Is(err, handshake.ErrMalformed) || errors.As(err, &notTLS)
 }
 
 // next goes on with a SOCKS proxy.
