@@ -189,6 +189,5 @@ func (r *recorder) fanOut(w *fanout.Window) {
 	s.count(m.MessageErrors, w.PiecesLimit, "reason", faultReasons[protocol.PiecesLimit])
 	s.count(m.MessageErrors, w.ClockDiffers, "reason", "clock_differs")
 	s.push()
-	r.outcomes(m.DeliveredRate, true, w.InTime)
-	r.outcomes(m.DeliveredRate, false, w.Late+w.Lost)
+	r.outcomes(m.DeliveredRate, w.InTime, w.Late+w.Lost)
 }

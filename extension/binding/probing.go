@@ -142,6 +142,5 @@ func (r *recorder) probing(w *probing.Window) {
 		s.count(m.MessageErrors, n, "reason", faultReasons[fault])
 	}
 	s.push()
-	r.outcomes(m.RepliedRate, true, w.InTime)
-	r.outcomes(m.RepliedRate, false, w.TimedOut+w.Cut+w.Missed+w.Refused)
+	r.outcomes(m.RepliedRate, w.InTime, w.TimedOut+w.Cut+w.Missed+w.Refused)
 }

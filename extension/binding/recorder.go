@@ -31,6 +31,7 @@ type recorder struct {
 	// connections are only held.
 	activity []trend
 	replies  []string // that each probe expects
+	rates    rates
 }
 
 // trend is where the values of one of the swarm's series go.
@@ -203,9 +204,7 @@ func (r *recorder) window(w *swarm.Window) {
 	s.count(r.metrics.Comments, w.Streams.Comments)
 	s.count(r.metrics.InvalidEvents, w.Streams.InvalidUTF8)
 	s.push()
-	r.repeat(r.metrics.DropRate, 1, min(dropped, w.Closed))
-	r.repeat(r.metrics.DropRate, 0, w.Closed-dropped)
-	r.step.outcomes(r.metrics.DropRate, dropped, w.Closed-dropped)
+	r.outcomes(r.metrics.DropRate, min(dropped, w.Closed), max(0, w.Closed-dropped))
 }
 
 // codeName is a close code as the tag has it; 0 is that of an event stream that
@@ -296,38 +295,5 @@ func (b *batch) add(metric *metrics.Metric, value float64, tags *metrics.TagSet)
 func (b *batch) push() {
 	if len(b.samples) > 0 {
 		b.r.out <- b.samples
-	}
-}
-
-// outcomes adds n equal outcomes to a Rate.
-func (r *recorder) outcomes(metric *metrics.Metric, yes bool, n int64) {
-	switch {
-	case n == 0:
-	case yes:
-		r.step.outcomes(metric, n, 0)
-		r.repeat(metric, 1, n)
-	default:
-		r.step.outcomes(metric, 0, n)
-		r.repeat(metric, 0, n)
-	}
-}
-
-// batchSize is how many samples of a Rate are made at once, at most.
-const batchSize = 1 << 10
-
-// repeat adds a value to a Rate n times: k6 has no other way to add many.
-func (r *recorder) repeat(metric *metrics.Metric, value float64, n int64) {
-	at := time.Now()
-	for n > 0 {
-		s := batch{r: r, samples: make(metrics.Samples, 0, min(n, batchSize))}
-		for range min(n, batchSize) {
-			// Of points that share series and nanosecond k6's output for InfluxDB
-			// leaves one: the share there would be that of a few values.
-			at = at.Add(1)
-			s.at = at
-			s.add(metric, value, r.tags)
-		}
-		n -= int64(len(s.samples))
-		s.push()
 	}
 }

@@ -34,6 +34,8 @@ func (s *shard) drive(ctx context.Context) (*outcome, error) {
 	defer s.desk.close()
 	tick := time.NewTicker(pushEvery)
 	defer tick.Stop()
+	portion := time.NewTicker(portionEvery)
+	defer portion.Stop()
 	overdue := time.NewTimer(s.options.reachWithin)
 	defer overdue.Stop()
 	reached, interrupted := s.swarm.Settled(), ctx.Done()
@@ -55,6 +57,8 @@ func (s *shard) drive(ctx context.Context) (*outcome, error) {
 	}
 	for {
 		select {
+		case <-s.out.whileUntold(portion.C):
+			s.out.tellPortion()
 		case <-tick.C:
 			w := s.swarm.Snapshot()
 			s.push(w)
@@ -78,6 +82,7 @@ func (s *shard) drive(ctx context.Context) (*outcome, error) {
 			return s.finish(ctx, failure)
 		case <-tooLate:
 			s.push(s.swarm.Snapshot()) // what is known
+			s.out.tellAll()
 			return nil, fmt.Errorf("Swarm: its connections had not ended %s after they were told to", s.closeTimeout+endWithin)
 		}
 	}
@@ -93,6 +98,7 @@ func (s *shard) mayGiveUp() bool {
 // finish accounts for the last moments and for the run as a whole.
 func (s *shard) finish(ctx context.Context, failure error) (*outcome, error) {
 	s.push(s.swarm.Snapshot())
+	s.out.tellAll()
 	r := s.swarm.Result()
 	o := &outcome{Wanted: r.Wanted, Opened: r.Reached}
 	for _, n := range r.Drops {

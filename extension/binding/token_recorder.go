@@ -78,10 +78,8 @@ func (r *recorder) tokenWindow(w *tokens.Window) {
 	}
 	s.push()
 	finished := w.Outcomes[tokens.Finished]
-	r.outcomes(m.TokenFinished, true, finished)
-	r.outcomes(m.TokenFinished, false, ended-finished)
-	r.outcomes(m.TokenGood, true, w.Good)
-	r.outcomes(m.TokenGood, false, ended-w.Good)
+	r.outcomes(m.TokenFinished, finished, ended-finished)
+	r.outcomes(m.TokenGood, w.Good, ended-w.Good)
 }
 
 // activeTokenStreams tells k6 how many requests of the process are under way.

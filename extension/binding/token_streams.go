@@ -128,6 +128,7 @@ func (s *tokenShard) push() {
 	s.requests += w.Requests
 	s.finished += w.Outcomes[tokens.Finished]
 	s.out.tokenWindow(w)
+	s.out.tellAll() // few: one for each request
 	s.process.notices.log(s.out.logger)
 	s.process.setActive(s.name, w.Active, s.out.activeTokenStreams)
 }
