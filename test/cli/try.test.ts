@@ -296,7 +296,9 @@ describe("a server that is not well: exit code 1, and why", () => {
   });
 });
 
-describe("a server that ends the TCP connection after our Close, without an answer", () => {
+describe("a server that ends the TCP connection after our Close, without an answer", {
+  concurrency: true,
+}, () => {
   for (const [how, end] of [
     ["by a FIN", (socket: Socket) => socket.end()],
     ["by a RST", (socket: Socket) => socket.resetAndDestroy()],
@@ -307,7 +309,7 @@ describe("a server that ends the TCP connection after our Close, without an answ
         socket.once("data", () => end(socket)); // our Close is all that is sent
       });
       const file = await descriptor(t, { name: "silent" });
-      const tried = await tryOut(["--url", url, "--protocol-file", file, "--for", "200ms"]);
+      const tried = await tryOut(["--url", url, "--protocol-file", file, "--for", "2s"]);
       assert.equal(tried.code, 0, tried.out);
       assert.match(tried.out, /! the connection ended without an answer to our Close/);
       assert.match(lastLine(tried), /^ok: .*; it ended the connection without an answer to our Close$/);

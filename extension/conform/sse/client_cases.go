@@ -149,7 +149,7 @@ func reconnectCases() []clientCase {
 		{Listed: spec("A connection that is reset: the client comes back."), answers: []answer{{body: "id: 7\ndata: 1\n\n", end: resets}, held()}, want: []want{one}, check: cameBackWith("7")},
 		{Listed: spec("Three ends in a row: the client comes back each time."), answers: []answer{{body: "id: 5\ndata: 1\n\n"}, {body: ""}, {body: "id: 7\ndata: 2\n\n"}, held()}, want: []want{{"message", "1", "5", "5"}, {"message", "2", "7", "7"}}, check: cameBackWith("7")},
 		{Listed: spec("Half an event before a cut is not an event, and its id is not the last one."), answers: []answer{{body: "id: 7\ndata: 1\n\nid: 8\ndata: 2\n", end: cuts}, held()}, want: []want{one}, check: cameBackWith("7")},
-		{Listed: spec("retry: 300: the client waits at least so long."), answers: []answer{{body: "retry: 300\ndata: 1\n\n"}, held()}, want: []want{message("1")}, check: func(r []asked) (conform.Behavior, string) { return waited(r, 300*time.Millisecond) }},
+		{Listed: spec("retry: 1000: the client waits at least so long."), answers: []answer{{body: "retry: 1000\ndata: 1\n\n"}, held()}, want: []want{message("1")}, check: func(r []asked) (conform.Behavior, string) { return waited(r, time.Second) }},
 		{Listed: spec("The id stays over an end without an event."), answers: []answer{{body: "id: 7\ndata: 1\n\n"}, {body: ": nothing\n\n"}, held()}, want: []want{one}, check: cameBackWith("7")},
 		{Listed: spec("The type and data of half an event do not live on after a cut."), answers: []answer{{body: "event: x\ndata: 1\n", end: cuts}, {body: "data: 2\n\n"}, held()}, want: []want{message("2")}},
 	}
