@@ -1,15 +1,15 @@
 /** Finds users in a large file without reading it as one text, which takes two or three times its size. Pure. */
-import { decodeUtf8, encodeUtf8 } from "./protocols/utf8.ts";
+import { decodeUtf8 } from "./protocols/utf8.ts";
 import { headerProblem, LINES_PER_BLOCK, records, rowProblem } from "./users.ts";
 import { isJsonFile } from "./users-json.ts";
 
-/** The users of a file, and their places in it. */
-export interface UserBlocks {
+/** The users of a file. */
+export interface FoundUsers {
   readonly columns: readonly string[];
   readonly length: number;
   readonly blocks: number;
-  /** Makes the text of one block, as `parseUsers` has it. */
-  blockAt(index: number): string;
+  /** Makes the text of each block, as `parseUsers` has it, and lets go of the pieces on the way. To be called once. */
+  texts(): Generator<string>;
 }
 
 /** Some hundred lines, or thousands: a text of them is nothing beside the file. */
@@ -17,43 +17,64 @@ const PIECE_BYTES = 262_144;
 const LINE_FEED = 10;
 
 /**
- * Finds the users of a CSV file, piece by piece. Undefined where the file is not that plain: `parseUsers`
- * reads all files, and names the errors in them.
+ * Copies a CSV file in pieces of whole lines. The file itself can be let go of then, and the pieces one by one.
+ * Undefined where a line is longer than a piece.
  */
-export function findUsers(file: Uint8Array, pieceBytes = PIECE_BYTES): UserBlocks | undefined {
+export function piecesOf(file: Uint8Array, pieceBytes = PIECE_BYTES): Uint8Array[] | undefined {
   const bytes = file[0] === 0xef && file[1] === 0xbb && file[2] === 0xbf ? file.subarray(3) : file;
-  const starts: number[] = [];
-  let columns: readonly string[] | undefined;
-  let length = 0;
+  const pieces: Uint8Array[] = [];
   for (let at = 0; at < bytes.length; ) {
     const isLast = at + pieceBytes >= bytes.length;
-    const end = isLast ? bytes.length : bytes.subarray(at, at + pieceBytes).lastIndexOf(LINE_FEED) + 1 + at;
-    const text = decodeUtf8(bytes.subarray(at, end));
-    if (text === undefined || (at === 0 && (isJsonFile(text) || !text.includes("\n")))) return undefined;
-    const piece: Piece | undefined = linesIn(text, columns);
-    if (piece === undefined) return undefined;
-    columns = piece.columns;
-    const { blocks, lines, last } = piece;
-    const rest = isLast ? 0 : lines % LINES_PER_BLOCK;
-    if (!isLast && lines - rest === 0) return undefined;
-    // What follows the last whole block is read again, with the next piece.
-    const upTo = rest > 0 ? blocks.pop()! : last;
-    const inBytes = offsetsInBytes(text, [...blocks, upTo]);
-    for (const offset of inBytes) starts.push(at + offset);
-    length += lines - rest;
-    if (isLast) break;
-    at = starts.pop()!;
+    const end = isLast ? bytes.length : at + bytes.subarray(at, at + pieceBytes).lastIndexOf(LINE_FEED) + 1;
+    if (end === at) return undefined;
+    pieces.push(bytes.slice(at, end));
+    at = end;
   }
-  if (columns === undefined || length === 0) return undefined;
-  return {
-    columns,
-    length,
-    blocks: starts.length - 1,
-    blockAt: (index) => decodeUtf8(bytes.subarray(starts[index], starts[index + 1]))!,
-  };
+  return pieces;
 }
 
-interface Piece {
+/**
+ * Finds the users in the pieces of a CSV file. Undefined where the file is not that plain: `parseUsers` reads all
+ * files, and names the errors in them.
+ */
+export function findUsers(pieces: Uint8Array[]): FoundUsers | undefined {
+  /** For each piece, after what the one before it left: where its blocks begin, and the last of them ends. */
+  const cuts: (readonly number[])[] = [];
+  let columns: readonly string[] | undefined;
+  let length = 0;
+  let left = "";
+  for (const [index, piece] of pieces.entries()) {
+    const decoded = decodeUtf8(piece);
+    if (decoded === undefined) return undefined;
+    const text = left + decoded;
+    if (index === 0 && (isJsonFile(text) || !text.includes("\n"))) return undefined;
+    const found = linesIn(text, columns);
+    if (found === undefined) return undefined;
+    columns = found.columns;
+    const { blocks, lines, last } = found;
+    const rest = index === pieces.length - 1 ? 0 : lines % LINES_PER_BLOCK;
+    const upTo = rest > 0 ? blocks.pop()! : last;
+    cuts.push([...blocks, upTo]);
+    length += lines - rest;
+    left = text.slice(upTo);
+  }
+  if (columns === undefined || length === 0) return undefined;
+  return { columns, length, blocks: Math.ceil(length / LINES_PER_BLOCK), texts: () => texts(pieces, cuts) };
+}
+
+function* texts(pieces: Uint8Array[], cuts: readonly (readonly number[])[]): Generator<string> {
+  let left = "";
+  for (const [index, cut] of cuts.entries()) {
+    const text = left + decodeUtf8(pieces[index]!)!;
+    pieces[index] = NOTHING;
+    for (let block = 0; block + 1 < cut.length; block++) yield text.slice(cut[block], cut[block + 1]);
+    left = text.slice(cut.at(-1));
+  }
+}
+
+const NOTHING = new Uint8Array();
+
+interface Found {
   readonly columns: readonly string[];
   readonly lines: number;
   /** The offset of each block in the text. */
@@ -63,7 +84,7 @@ interface Piece {
 }
 
 /** @param known the columns; undefined where the header comes first */
-function linesIn(text: string, known: readonly string[] | undefined): Piece | undefined {
+function linesIn(text: string, known: readonly string[] | undefined): Found | undefined {
   let columns = known;
   let lines = 0;
   let last = 0;
@@ -81,16 +102,4 @@ function linesIn(text: string, known: readonly string[] | undefined): Piece | un
     lines++;
   }
   return columns && { columns, lines, blocks, last };
-}
-
-/** Ascending offsets into a text as offsets into its UTF-8. */
-function offsetsInBytes(text: string, offsets: readonly number[]): readonly number[] {
-  if (encodeUtf8(text).length === text.length) return offsets;
-  let chars = 0;
-  let bytes = 0;
-  return offsets.map((offset) => {
-    bytes += encodeUtf8(text.slice(chars, offset)).length;
-    chars = offset;
-    return bytes;
-  });
 }

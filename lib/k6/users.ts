@@ -2,7 +2,7 @@ import { SharedArray } from "k6/data";
 import type * as Realtime from "k6/x/realtime";
 import { SettingsError } from "../settings.ts";
 import { parseUsers, RESERVED, tableOf, type UserFile, type UserTable } from "../users.ts";
-import { findUsers } from "../users-bytes.ts";
+import { findUsers, piecesOf } from "../users-bytes.ts";
 import { fromWorkingDir, readBytes, readInput, reasonOf, unreadable } from "./files.ts";
 
 /**
@@ -24,19 +24,21 @@ function shared(path: string): UserTable {
 }
 
 /**
- * The file's columns and length, then its blocks. k6 takes them one by one, so that blocks found in its bytes are texts
- * one at a time.
+ * The file's columns and length, then its blocks. k6 takes each once, in their order, so that blocks found in its bytes
+ * are texts one at a time, and the bytes go as their copy in k6 grows.
  */
 function elementsOf(path: string): unknown[] {
-  const found = findUsers(readBytes("USERS", path));
+  const pieces = piecesOf(readBytes("USERS", path));
+  const found = pieces && findUsers(pieces);
   if (!found) {
     const { blocks, ...file } = parseUsers(readInput("USERS", path), path);
     return [file, ...blocks];
   }
-  const { columns, length, blocks, blockAt } = found;
+  const { columns, length, blocks } = found;
   const elements: unknown[] = [{ columns, length }];
-  for (let index = 0; index < blocks; index++) {
-    Object.defineProperty(elements, index + 1, { get: () => blockAt(index), enumerable: true });
+  const texts = found.texts();
+  for (let index = 1; index <= blocks; index++) {
+    Object.defineProperty(elements, index, { get: () => texts.next().value, enumerable: true });
   }
   return elements;
 }

@@ -4,7 +4,7 @@ import { describe, test } from "node:test";
 import fc from "fast-check";
 import { SettingsError } from "../../lib/settings.ts";
 import { NO_USERS, parseUsers, RESERVED, tableOf, type UserTable, usersOf } from "../../lib/users.ts";
-import { findUsers } from "../../lib/users-bytes.ts";
+import { findUsers, piecesOf } from "../../lib/users-bytes.ts";
 
 interface Fixture {
   readonly name: string;
@@ -22,8 +22,16 @@ function table(csv: string) {
 
 /** The same file found in its bytes, of which some lines make a piece; undefined where it must be read whole. */
 function found(csv: string, pieceBytes: number): UserTable | undefined {
-  const blocks = findUsers(new TextEncoder().encode(csv), pieceBytes);
-  return blocks && tableOf(blocks, blocks.blockAt);
+  const pieces = piecesOf(new TextEncoder().encode(csv), pieceBytes);
+  const users = pieces && findUsers(pieces);
+  if (!users) return undefined;
+  const texts = [...users.texts()];
+  assert.equal(texts.length, users.blocks);
+  assert.ok(
+    pieces.every(({ length }) => length === 0),
+    "every piece was let go of",
+  );
+  return tableOf(users, (index) => texts[index]!);
 }
 
 const rowsOf = ({ length, row }: UserTable) => Array.from({ length }, (_, index) => row(index));
