@@ -2,6 +2,7 @@ import { execFile } from "node:child_process";
 import { hostname } from "node:os";
 import { parse } from "node:path";
 import { promisify } from "node:util";
+import { countOf } from "../lib/summary/counts.ts";
 import type { Summary } from "../lib/summary/summary.ts";
 import { HOST_VARIABLE, TESTED_VARIABLE, type Tested } from "../lib/summary/tested.ts";
 import { parseTested } from "../lib/summary/tested-schema.ts";
@@ -29,6 +30,7 @@ import { summarizeRecordings } from "./run/recorded.ts";
 import { packageProblem, settingsProblem } from "./run/refusal.ts";
 import { viewsOfRun, writeReport } from "./run/report.ts";
 import type { Output } from "./supervise.ts";
+import { trustProblems } from "./try/trust.ts";
 
 /** One run of one scenario. */
 export interface K6Run {
@@ -140,8 +142,11 @@ export async function runK6(run: K6Run): Promise<K6Result> {
       metrics: {},
       thresholds: [],
     };
-    const summary: Summary = { ...(found ?? nothing), ...decision };
-    if (written?.verdict !== summary.verdict || written.reason !== summary.reason) {
+    const untrusted = await notesOnTrust(found, env);
+    for (const note of untrusted) say(note);
+    const notes = untrusted.length > 0 && { notes: [...(found?.notes ?? []), ...untrusted] };
+    const summary: Summary = { ...(found ?? nothing), ...decision, ...notes };
+    if (written?.verdict !== summary.verdict || written.reason !== summary.reason || notes) {
       await writeSummary(directory, summary);
     }
     const problems = await stored?.store(summary, plan.profile, startedAt, new Date());
@@ -158,6 +163,13 @@ export async function runK6(run: K6Run): Promise<K6Result> {
     };
   });
   return { ...result, files };
+}
+
+/** The faults of trusted authorities that k6 passed over in silence, where TLS failed and the summary does not have them. */
+async function notesOnTrust(found: Summary | undefined, env: NodeJS.ProcessEnv): Promise<string[]> {
+  if (!found || countOf(found.metrics.ws_connect_failures?.by?.reason?.tls) === 0) return [];
+  const said = [found.reason, ...(found.notes ?? [])].join("\n");
+  return (await trustProblems(env)).filter((problem) => !said.includes(problem));
 }
 
 /** With outputs beside our own: as a variable, which the process list does not show, for one may hold a password. */

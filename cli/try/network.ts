@@ -6,7 +6,7 @@ import { type Settings, SettingsError } from "../../lib/settings.ts";
 import { UserError } from "../command.ts";
 import type { K6Config, K6OptionName } from "../run/k6-options.ts";
 import { DNS_POLICIES, type DnsPolicy, type Network } from "./route.ts";
-import { trustedRoots } from "./trust.ts";
+import { trustedRoots, trustProblems } from "./trust.ts";
 
 /** Options of k6's on the network that are not honoured here: who relies on them is to hear. */
 const NOT_HONOURED: readonly K6OptionName[] = ["blacklistIPs", "blockHostnames"];
@@ -54,6 +54,7 @@ export async function networkFor(
       rejectUnauthorized: !insecure && config.insecureSkipTLSVerify !== true,
       ...tlsOptions(config, url, wrong),
     },
+    untrusted: await trustProblems(env),
   };
 }
 

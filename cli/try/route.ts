@@ -20,6 +20,8 @@ export interface Network {
   readonly policy: DnsPolicy;
   readonly proxy: ProxyServer | undefined;
   readonly tls: ConnectionOptions;
+  /** The faults of the trusted authorities that the environment names, in sentences. Default none. */
+  readonly untrusted?: readonly string[];
 }
 
 /** A route to one server, used once. */
@@ -62,7 +64,15 @@ export class Route {
     this.#signal.addEventListener("abort", () => socket.destroy(), { once: true });
     if (proxy) await throughProxy(socket, proxy, host, port);
     this.#isTunnelled = true;
-    return isSecure ? secure(socket, host, this.#network.tls, this.#protocols) : socket;
+    return isSecure ? this.#secure(socket, host) : socket;
+  }
+
+  async #secure(socket: Socket, host: string): Promise<Socket> {
+    const { tls, untrusted = [] } = this.#network;
+    return secure(socket, host, tls, this.#protocols).catch((error) => {
+      const [reason, detail] = reasonOf(error);
+      throw reason === "tls" ? new ConnectError(reason, [detail, ...untrusted].join("; ")) : error;
+    });
   }
 
   async #dial(host: string, port: number, within: Ms): Promise<Socket> {

@@ -1,6 +1,7 @@
 /** The trusted authorities: on Linux and BSD the ones that k6 trusts, elsewhere the ones of Node.js. */
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { getSystemErrorMap } from "node:util";
 
 /** The places that Go reads (crypto/x509/root_linux.go): the first file that there is, and every directory. */
 const FILES = [
@@ -43,4 +44,39 @@ export async function trustedRoots({
 async function certificatesIn(file: string): Promise<string[] | undefined> {
   const text = await readFile(file, "latin1").catch(() => undefined);
   return text?.match(CERTIFICATE) ?? (text === undefined ? undefined : []);
+}
+
+/**
+ * The faults of the files that SSL_CERT_FILE and SSL_CERT_DIR name, in sentences. Go and {@link trustedRoots} pass over it in
+ * silence.
+ */
+export async function trustProblems({ SSL_CERT_FILE, SSL_CERT_DIR }: NodeJS.ProcessEnv): Promise<string[]> {
+  if (process.platform === "win32" || process.platform === "darwin") return [];
+  const problems = [];
+  if (SSL_CERT_FILE) {
+    const wrong = await wrongWith(() => readFile(SSL_CERT_FILE, "latin1"));
+    if (wrong)
+      problems.push(`SSL_CERT_FILE: expected a file of certificates (PEM), got ${SSL_CERT_FILE} (${wrong})`);
+  }
+  for (const directory of SSL_CERT_DIR ? SSL_CERT_DIR.split(":") : []) {
+    const wrong = await wrongWith(async () => {
+      const names = await readdir(directory);
+      const all = await Promise.all(
+        names.map((name) => readFile(join(directory, name), "latin1").catch(() => "")),
+      );
+      return all.join("\n");
+    });
+    if (wrong)
+      problems.push(`SSL_CERT_DIR: expected a directory of certificates (PEM), got ${directory} (${wrong})`);
+  }
+  return problems;
+}
+
+async function wrongWith(read: () => Promise<string>): Promise<string | undefined> {
+  try {
+    return (await read()).match(CERTIFICATE) ? undefined : "no certificate in it";
+  } catch (error) {
+    const { errno, code } = error as NodeJS.ErrnoException;
+    return getSystemErrorMap().get(errno ?? 0)?.[1] ?? code ?? "unreadable";
+  }
 }

@@ -164,6 +164,22 @@ test("results that came from elsewhere while the run went on are left, and its o
   assert.equal(await readFile(join(run.resultsDir, "soak.summary.json"), "utf8"), "another's");
 });
 
+test("an SSL_CERT_FILE that is not there is noted where TLS failed, and only there", {
+  skip: process.platform === "win32" || process.platform === "darwin",
+}, async (t) => {
+  const env = { ...process.env, SSL_CERT_FILE: "/none/ca.pem" };
+  const failures = `metrics.ws_connect_failures = { kind: "counter", unit: "1", count: 2, by: { reason: { REASON: { kind: "counter", unit: "1", count: 2 } } } };`;
+  const notes = async (reason: string) => {
+    const run = await plan(t, { run: `${failures.replace("REASON", reason)} write("pass")` }, { env });
+    await runK6(run);
+    return (await stored(run)).notes;
+  };
+  assert.deepEqual(await notes("tls"), [
+    "SSL_CERT_FILE: expected a file of certificates (PEM), got /none/ca.pem (no such file or directory)",
+  ]);
+  assert.equal(await notes("refused"), undefined);
+});
+
 test("settings reach k6 through its environment, where nobody else reads them", async (t) => {
   const control = await controlRoom(t);
   const { CONTROL_PORT, ...settings } = {

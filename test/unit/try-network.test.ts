@@ -7,7 +7,7 @@ import { getCiphers } from "node:tls";
 import { reasonOf } from "../../cli/try/handshake.ts";
 import { inOpenSsl, networkFor, unhonoured } from "../../cli/try/network.ts";
 import { aliasOf } from "../../cli/try/route.ts";
-import { trustedRoots } from "../../cli/try/trust.ts";
+import { trustedRoots, trustProblems } from "../../cli/try/trust.ts";
 import { selfSignedCertificate } from "../../server/tls.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";
 
@@ -118,6 +118,30 @@ test("SSL_CERT_FILE and SSL_CERT_DIR are the authorities that are trusted", {
   assert.deepEqual(await trustedRoots({ SSL_CERT_FILE: join(directory, "none"), SSL_CERT_DIR: more }), [
     plain(two.cert),
   ]);
+});
+
+test("what SSL_CERT_FILE and SSL_CERT_DIR name in vain is said, without its content", {
+  skip: process.platform === "win32" || process.platform === "darwin",
+}, async (t) => {
+  const directory = await temporaryDirectory(t);
+  const [good, junk, none, empty] = ["good.pem", "junk.pem", "none.pem", "empty"].map((name) =>
+    join(directory, name),
+  ) as [string, string, string, string];
+  await writeFile(good, (await selfSignedCertificate()).cert);
+  await writeFile(junk, "secret");
+  await mkdir(empty);
+  const file = "SSL_CERT_FILE: expected a file of certificates (PEM), got";
+  assert.deepEqual(await trustProblems({}), []);
+  assert.deepEqual(await trustProblems({ SSL_CERT_FILE: good, SSL_CERT_DIR: directory }), []);
+  assert.deepEqual(await trustProblems({ SSL_CERT_FILE: none, SSL_CERT_DIR: `${directory}:${empty}` }), [
+    `${file} ${none} (no such file or directory)`,
+    `SSL_CERT_DIR: expected a directory of certificates (PEM), got ${empty} (no certificate in it)`,
+  ]);
+  assert.deepEqual(await trustProblems({ SSL_CERT_FILE: junk }), [`${file} ${junk} (no certificate in it)`]);
+  assert.match(
+    String(await trustProblems({ SSL_CERT_FILE: empty })),
+    /\(illegal operation on a directory\)$/,
+  );
 });
 
 for (const [code, more, words] of [
