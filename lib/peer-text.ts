@@ -35,6 +35,9 @@ export function withoutSecrets(text: string, secrets: readonly string[]): string
   );
 }
 
+/** The text with the query of each URL left out: it may hold a secret. */
+export const withoutQueries = (text: string): string => text.replace(/\?\S*/g, "?…");
+
 /**
  * Makes a peer's text printable and bounded, without the secrets given or what looks like one. Its twin in Go is
  * extension/binding/notices.go; one table holds them together.

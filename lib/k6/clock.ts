@@ -78,6 +78,16 @@ export const sleepUntil = (at: Ms): Promise<void> => new Promise((resolve) => vo
 export const sleep = (duration: Duration): Promise<void> =>
   sleepUntil(ms(now() + inMs(duration, "duration")));
 
+/** Resolves with the first of the promises, at `at` at the latest. No promise may reject. */
+export async function firstUntil(at: Ms, promises: readonly Promise<unknown>[]): Promise<void> {
+  let stopWaiting = () => {};
+  const over = new Promise<void>((resolve) => {
+    stopWaiting = callAt(at, resolve);
+  });
+  await Promise.race([over, ...promises]);
+  stopWaiting();
+}
+
 /** Calls back every `interval` from now, where `until` is given up to that. Returns what ends that. */
 export function every(
   interval: Ms,

@@ -4,7 +4,7 @@ import { dueAt } from "../pacing.ts";
 import type { Effect } from "../protocols/index.ts";
 import type { SettingName, Settings } from "../settings.ts";
 import { type Duration, formatDuration, inMs, type Ms, ms } from "../units.ts";
-import { callAt, every, now } from "./clock.ts";
+import { every, firstUntil, now } from "./clock.ts";
 import { Connection, type ConnectionOptions } from "./connection.ts";
 import { outcomeTrial, type TrialNeeds } from "./outcome-trial.ts";
 import type { Shard } from "./plan.ts";
@@ -115,9 +115,9 @@ async function tryOne(
   const first = await Promise.race([answer.first, ended.then(() => "ended" as const)]);
   if (first === "timeout") {
     // A new connection tells a server that is slow, or gone altogether, from one that forgot this connection.
-    const enough = new Promise<void>((resolve) => void callAt(ms(now() + common.replyTimeout), resolve));
+    const enough = ms(now() + common.replyTimeout);
     newOneAnswered = await isAnswered(common, connectTimeout);
-    await Promise.race([enough, ended, answer.late]);
+    await firstUntil(enough, [ended, answer.late]);
   }
   const outcome = idleOutcome({
     ready: readyAt !== undefined,

@@ -13,6 +13,7 @@ import {
 } from "../login/login.ts";
 import { Renewing } from "../login/renewing.ts";
 import type { MetricName } from "../metrics.ts";
+import { withoutQueries } from "../peer-text.ts";
 import { forwardedRefusal, proxyForHttp } from "../proxy.ts";
 import { LOGIN_REASONS, type LoginReason, loginReason } from "../reasons.ts";
 import { type SettingName, type Settings, SettingsError } from "../settings.ts";
@@ -218,5 +219,4 @@ const SUCCESS = http.expectedStatuses({ min: 200, max: 299 });
 const CALLBACKS = new Map<readonly number[], typeof SUCCESS>();
 
 /** Its query may hold a secret. */
-const withoutUrl = (said: string, url: string): string =>
-  said.replaceAll(url, "its URL").replace(/\?\S*/g, "?…");
+const withoutUrl = (said: string, url: string): string => withoutQueries(said.replaceAll(url, "its URL"));

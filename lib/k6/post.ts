@@ -1,5 +1,6 @@
 import http from "k6/http";
 import type { Identity } from "../identity.ts";
+import { withoutQueries } from "../peer-text.ts";
 import { type PostFailure, type PostSpec, postFailure, postRequest } from "../post-request.ts";
 import { proxyForHttp } from "../proxy.ts";
 import type { Frame } from "./socket.ts";
@@ -19,7 +20,7 @@ export async function post(
   const proxy = proxyForHttp(url, __ENV);
   const body = typeof message === "string" ? message : message.slice().buffer;
   const failure = (status: number, said: string) =>
-    postFailure(url, proxy, { status, error: said.replace(/\?\S*/g, "?…") });
+    postFailure(url, proxy, { status, error: withoutQueries(said) });
   try {
     const { status, error } = await http.asyncRequest(method as "POST", url, body, {
       headers,

@@ -22,7 +22,7 @@ export class Posts {
     timeoutMs: number,
   ): Promise<PostFailure | undefined> {
     const sent = this.last.then(() => (this.ended ? LEFT : post(identity, spec, message, timeoutMs)));
-    this.last = sent;
+    this.last = sent.catch(() => {}); // one that cannot be made a request fails alone
     return sent;
   }
 

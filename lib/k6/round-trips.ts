@@ -115,6 +115,7 @@ export class RoundTrips {
 
   /** The server answered a probe with an error. */
   failed(id: string): void {
+    this.#expire();
     this.#record("ws_message_errors", 1, { reason: "error_reply" });
     const probe = this.#ledger.byId(id);
     if (probe && this.#ledger.fail(probe)) this.#probes.refused();

@@ -2,6 +2,7 @@ import http from "k6/http";
 import * as sockets from "k6/websockets";
 import { type Compression, NO_COMPRESSION } from "../compression.ts";
 import { HTTP_1_1, type HttpVersion } from "../http-version.ts";
+import { withoutQueries } from "../peer-text.ts";
 import { utf8Length } from "../protocols/utf8.ts";
 import { proxyFor } from "../proxy.ts";
 import {
@@ -329,7 +330,7 @@ export class Socket {
 const failureText = (error: string, message: string): string =>
   /^(http|proxy)_\d{3}$/.test(error)
     ? `${error}${/^it redirects to /.test(message) ? `: ${message}` : ""}`
-    : message.replace(/\?\S*/g, "?…");
+    : withoutQueries(message);
 
 /** Below the engine's own bound on each phase of connecting (10 s). */
 const WITHIN_ITS_BOUNDS = ms(9_000);

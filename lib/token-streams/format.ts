@@ -121,9 +121,6 @@ export const STREAM_FORMATS = {
   },
 } as const satisfies Record<string, StreamFormat>;
 
-/** The names of the built-in formats. */
-export const STREAM_FORMAT_NAMES = ["openai", "openai-responses", "anthropic"] as const;
-
 /**
  * Checks the content of a format's file.
  *

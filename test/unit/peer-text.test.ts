@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { describe, test } from "node:test";
-import { peerText } from "../../lib/peer-text.ts";
+import { peerText, withoutQueries } from "../../lib/peer-text.ts";
 
 interface Row {
   readonly name: string;
@@ -18,3 +18,9 @@ describe("what a peer said is fit for a log, as in Go", () => {
     test(name, () => assert.equal(peerText(text, secrets), want));
   }
 });
+
+test("no query of a URL is left in an error's text", () =>
+  assert.equal(
+    withoutQueries('Get "http://h/a?token=s3cret": EOF, then wss://h/b?key=s3cret&x'),
+    'Get "http://h/a?… EOF, then wss://h/b?…',
+  ));

@@ -1,15 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { isDeepStrictEqual } from "node:util";
-import { parseStreamFormat, STREAM_FORMAT_NAMES, STREAM_FORMATS } from "../../lib/token-streams/format.ts";
+import { SETTINGS } from "../../lib/settings.ts";
+import { parseStreamFormat, STREAM_FORMATS } from "../../lib/token-streams/format.ts";
 import { notesOnTokenStreams } from "../../lib/token-streams/notes.ts";
 import { bodiesOf, parsePrompts } from "../../lib/token-streams/requests.ts";
 import { ms } from "../../lib/units.ts";
 
 test("the formats that come with the toolkit are formats, under the names that the setting has", () => {
-  assert.deepEqual(Object.keys(STREAM_FORMATS), STREAM_FORMAT_NAMES);
-  for (const name of STREAM_FORMAT_NAMES) {
-    const format = STREAM_FORMATS[name];
+  assert.equal(SETTINGS.STREAM_FORMAT.expects, Object.keys(STREAM_FORMATS).join(" or "));
+  for (const [name, format] of Object.entries(STREAM_FORMATS)) {
     assert.equal(format.name, name);
     assert.ok(isDeepStrictEqual(parseStreamFormat(JSON.parse(JSON.stringify(format)), name), format));
   }
