@@ -167,12 +167,26 @@ export function headerProblem(columns: readonly string[]): Problem | undefined {
     if (RESERVED.includes(name)) return [`no column ${name}, which the scenario itself sets`, name];
     // Without a name of ours, a digit is the sign of a token where the header should be.
     if (!NAME.test(name) || (!isKnown && /\d/.test(name))) {
-      return [HEADER, name.includes("\0") ? "UTF-16, where UTF-8 is expected" : "something else"];
+      return [HEADER, headerShape(columns, name)];
     }
     if (columns.indexOf(name) !== index) return [`each column once`, `${name} twice`];
   }
   return undefined;
 }
+
+/** What stands where a header should, without any text of it, which may be a token. */
+function headerShape(columns: readonly string[], name: string): string {
+  if (name.includes("\0")) return "UTF-16, where UTF-8 is expected";
+  if (columns.length > 1) return "something else";
+  const other = SEPARATORS.find(([mark]) => name.includes(mark));
+  return other ? `one with ${other[1]} in place of commas` : "something else";
+}
+
+/** Spreadsheets write them where the comma is the decimal mark, or as they copy. */
+const SEPARATORS = [
+  [";", "semicolons"],
+  ["\t", "tabs"],
+] as const;
 
 /** The first error of a line, and its column; undefined for a line without one. */
 export function rowProblem(
@@ -200,6 +214,8 @@ const tokenProblem = (value: string): Problem | undefined => {
 
 const valueProblem = (value: string): Problem | undefined => {
   if (value === "") return ["a value", "an empty field"];
+  // What reads a file as UTF-8 puts this in the place of other bytes.
+  if (value.includes("\ufffd")) return ["a value in UTF-8", "one in another encoding"];
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is refused
   return /[\u0000-\u001f\u007f]/.test(value)
     ? ["a value without line breaks and control characters", "one with"]

@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // Users are those of one file.
@@ -138,15 +139,35 @@ func (u *Users) readHeader(fields []string, reserved []string) error {
 		case slices.Contains(reserved, name):
 			return wrong(1, "", fmt.Sprintf("no column %s, which the scenario itself sets", name), name)
 		// Without a name of ours, a digit is the sign of a token where the header should be.
-		case strings.Contains(name, "\x00"):
-			return wrong(1, "", wantHeader, "UTF-16, where UTF-8 is expected")
 		case !columnName.MatchString(name), !isKnown && strings.ContainsAny(name, "0123456789"):
-			return wrong(1, "", wantHeader, "something else")
+			return wrong(1, "", wantHeader, u.headerShape(name))
 		case slices.Index(u.columns, name) != i:
 			return wrong(1, "", "each column once", name+" twice")
 		}
 	}
 	return nil
+}
+
+// headerShape is what stands where a header should, without any text of it,
+// which may be a token.
+func (u *Users) headerShape(name string) string {
+	isAlone := len(u.columns) == 1
+	switch {
+	case strings.Contains(name, "\x00"):
+		return "UTF-16, where UTF-8 is expected"
+	// Spreadsheets write these where the comma is the decimal mark, or as they copy.
+	case isAlone && strings.Contains(name, ";"):
+		return "one with semicolons in place of commas"
+	case isAlone && strings.Contains(name, "\t"):
+		return "one with tabs in place of commas"
+	}
+	return "something else"
+}
+
+// isUTF8 is false for U+FFFD, too, which a reader of UTF-8 puts in the place
+// of other bytes.
+func isUTF8(value string) bool {
+	return utf8.ValidString(value) && !strings.ContainsRune(value, utf8.RuneError)
 }
 
 func (u *Users) checkLine(line int, fields []string, token int) error {
@@ -168,6 +189,8 @@ func (u *Users) checkLine(line int, fields []string, token int) error {
 			if !IsToken(value) {
 				got = ShapeOf(value)
 			}
+		case !isUTF8(value):
+			expected, got = "a value in UTF-8", "one in another encoding"
 		case has(value, func(c byte) bool { return c < 0x20 || c == 0x7f }):
 			expected, got = "a value without line breaks and control characters", "one with"
 		}

@@ -56,6 +56,17 @@ func TestFixtures(t *testing.T) {
 	}
 }
 
+// TestOtherEncodings: bytes that are no UTF-8 have no place in the table of
+// fixtures, which is JSON.
+func TestOtherEncodings(t *testing.T) {
+	const want = "line 2, column user: expected a value in UTF-8, got one in another encoding"
+	for _, file := range []string{"user,token\nj\xfcrg,t1\n", "{\"user\":\"ann\"}\n{\"user\":\"j\xfcrg\"}\n"} {
+		if _, err := Read(strings.NewReader(file), int64(len(file)), nil); err == nil || err.Error() != want {
+			t.Errorf("%q: got error %v, want %s", file, err, want)
+		}
+	}
+}
+
 // TestValueIsNoCopy: a run asks for values of each connection.
 func TestValueIsNoCopy(t *testing.T) {
 	u, err := parse("user,token\nann,t1\n", nil)
