@@ -142,7 +142,7 @@ function whyIncomplete({ setupDone, refusal, metrics }: Evidence): string | unde
   }
   const ahead = countOf(metrics.ws_message_errors?.by?.reason?.clock_differs);
   if (ahead > 0 && countOf(metrics.ws_publications) === 0) {
-    return `the clocks of the server and this machine differ: ${ahead} deliveries are stamped later than they came, and nothing else tells when they were published`;
+    return `the clocks of the server and this machine differ: ${ahead} deliveries are stamped later than they came, and nothing else tells when they were published. \`unit\` of delivery.sentAt may be another, too`;
   }
   return undefined;
 }
