@@ -115,7 +115,8 @@ async function soak(url: string, withContract: boolean) {
     replies: count(summary, "ws_replies"),
     checked: count(summary, "ws_contract_messages"),
     "left out": count(summary, "ws_contract_unchecked"),
-    "response p50, ms": round(response.p50!),
+    "response p50, ms": round(response.p50!, 3),
+    "response p95, ms": round(response.p95!, 3),
     "response p99, ms": round(response.p99!),
     "service p50, ms": round(service.p50!),
     "service p99, ms": round(service.p99!),
@@ -143,6 +144,7 @@ try {
   console.table(rows);
   const columns = [
     "response p50, ms",
+    "response p95, ms",
     "response p99, ms",
     "service p99, ms",
     "CPU of a message, µs",
