@@ -3,6 +3,7 @@ import http from "k6/http";
 import ws from "k6/ws";
 import type { Identity, Known } from "../identity.ts";
 import { hasFailed } from "../login/login.ts";
+import { peerText } from "../peer-text.ts";
 import { forwardedRefusal, proxyForHttp } from "../proxy.ts";
 import { type ConnectReason, connectReason, isProxyReason } from "../reasons.ts";
 import type { UpgradeRequest } from "../request.ts";
@@ -146,13 +147,13 @@ async function unanswered(origin: string, within: Ms): Promise<Refusal | undefin
 
 /** What an endpoint did, by what its socket said. */
 function describe(reason: ConnectReason, error: string, within: Ms): string {
-  const [, status] = STATUS.exec(error) ?? [];
-  if (status !== undefined) return `HTTP ${status}`;
+  const [named, status] = STATUS.exec(error) ?? [];
+  if (named !== undefined) return `HTTP ${status}${peerText(error.slice(named.length))}`;
   if (reason.includes("timeout")) return `no answer within ${within / 1_000} s`;
   return error === "" ? reason : error;
 }
 
-/** How the engine's sockets name the status of a refusal, and {@link askAgain} does. */
+/** How the engine's sockets name the status of a refusal, and {@link askAgain} does. Where a redirect leads to follows. */
 const STATUS = /^(?:http|proxy)_(\d{3})(?=:|$)/;
 
 /** The reason to count by: more than k6's socket knew, where {@link askAgain} found out. */
@@ -169,14 +170,24 @@ function askAgain({ url, headers, subprotocols }: UpgradeRequest): string {
   const asked = subprotocols.length > 0 ? { "Sec-WebSocket-Protocol": subprotocols.join(", ") } : {};
   const params = { headers: { ...headers, ...asked }, jar: new http.CookieJar() };
   let accepted = false;
-  const { status, error } = ws.connect(url, params, (socket) => {
+  const {
+    status,
+    error,
+    headers: answered,
+  } = ws.connect(url, params, (socket) => {
     accepted = true;
     socket.close();
   });
   if (accepted) return "a refusal at first; sent once more, the same request was accepted";
   if (status === 101) return "HTTP 101 that does not answer this handshake (RFC 6455 section 4.1)";
-  return status ? `http_${status}` : `a refusal; sent once more, the same request failed: ${error}`;
+  if (!status) return `a refusal; sent once more, the same request failed: ${error}`;
+  const to = 300 <= status && status <= 399 ? answered?.Location : undefined;
+  return `http_${status}${to ? `: it redirects to ${withoutCredentials(to)}` : ""}`;
 }
+
+/** A URL without what may be a secret: user, query and fragment. */
+const withoutCredentials = (url: string): string =>
+  url.replace(/[?#].*$/s, "").replace(/^([a-z][a-z0-9+.-]*:)?\/\/[^/]*@/i, "$1//");
 
 /** The most frequent cause of a 401 or 403. */
 function hintOf({ headers, url }: UpgradeRequest, error: string): string {

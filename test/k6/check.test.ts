@@ -5,6 +5,7 @@ import type { IncomingMessage } from "node:http";
 import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
 import { tryOut } from "../cli/try-out.ts";
+import { rawServer } from "../raw-server.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";
 import { count } from "./figures.ts";
 import { type Answers, pickyServer } from "./picky-server.ts";
@@ -78,6 +79,17 @@ for (const scenario of scenarios) {
     test("says so where no credentials were sent", async (t) => {
       const run = await load(t, scenario, { status: () => 401 });
       assert.match(run.stderr, /got HTTP 401; no credentials were sent, since WS_TOKEN is not given/);
+    });
+
+    test("says where a redirect leads to, without what may be a secret", async (t) => {
+      const to = "https://me:s3cr3t@login.example/sso?token=s3cr3t#s3cr3t";
+      const WS_URL = await rawServer(t, (socket) =>
+        socket.end(`HTTP/1.1 302 Found\r\nLocation: ${to}\r\nContent-Length: 0\r\n\r\n`),
+      );
+      const run = await load(t, scenario, {}, { WS_URL });
+      assert.match(run.stderr, /got HTTP 302: it redirects to https:\/\/login\.example\/sso/);
+      assert.equal(count(run.summary!, "ws_connect_failures{reason:http_302}"), 1);
+      assert.doesNotMatch(run.stderr + run.stdout, /s3cr3t/);
     });
 
     test("says what no socket tells by a status", async (t) => {
