@@ -153,7 +153,7 @@ function describe(reason: ConnectReason, error: string, within: Ms): string {
   return error === "" ? reason : error;
 }
 
-/** How the engine's sockets name the status of a refusal, and {@link askAgain} does. Where a redirect leads to follows. */
+/** How the engine's sockets name the status of a refusal, and {@link askAgain} does. The target of a redirect follows. */
 const STATUS = /^(?:http|proxy)_(\d{3})(?=:|$)/;
 
 /** The reason to count by: more than k6's socket knew, where {@link askAgain} found out. */
