@@ -149,7 +149,7 @@ func extensions(o *engine.Opening) string {
 func (l *socketLink) Failed(_ *engine.Conn, o *engine.Opening, f engine.Failure) {
 	at := clock.Now()
 	l.out.connected(o)
-	l.post(failure(at, stateClosed, f.Reason.String(), f.Err))
+	l.post(failure(at, stateClosed, f.Reason.String(), explained(f)))
 	l.end(at, engine.End{Code: frame.CodeAbnormal, By: failedBy(f.Reason)})
 }
 

@@ -52,6 +52,8 @@ interface Row {
   readonly server?: ServerOptions;
   how(certificate: Certificate, t: TestContext): Promise<How>;
   readonly verdict: "pass" | "other";
+  /** Stock k6 alone cannot. */
+  readonly says?: RegExp;
   /** Of each connection. */
   agrees?(agreed: { version: string | null; cipher: string; serverName: string; client: string }): void;
 }
@@ -80,6 +82,7 @@ const ROWS: readonly Row[] = [
       processEnv: { SSL_CERT_DIR: (await files(t, certificate)).empty },
     }),
     verdict: "other",
+    says: /SSL_CERT_DIR: expected a directory of certificates \(PEM\), got \S+ \(no certificate in it\)/,
   },
   {
     sentence: "insecureSkipTLSVerify takes any",
@@ -124,7 +127,7 @@ const ROWS: readonly Row[] = [
 
 for (const [name, make] of MAKERS.filter(([name]) => name !== "mass-soak")) {
   describe(name, () => {
-    for (const { sentence, server, how, verdict, agrees } of ROWS) {
+    for (const { sentence, server, how, verdict, says, agrees } of ROWS) {
       test(sentence, async (t) => {
         const certificate = await selfSignedCertificate();
         const { url, agreed } = await secureEcho(t, { ...certificate, ca: certificate.cert, ...server });
@@ -139,6 +142,7 @@ for (const [name, make] of MAKERS.filter(([name]) => name !== "mass-soak")) {
         assert.notEqual(made.verdict, "pass", made.said);
         assert.ok(made.failures("tls") > 0, made.said);
         assert.equal(agreed.length, 0);
+        if (says && name !== "stock sockets") assert.match(made.said, says);
       });
     }
   });
