@@ -37,7 +37,7 @@ export async function claim(directory: string, scenario: string): Promise<() => 
 const taken = (directory: string, scenario: string, path: string, who: string): UserError =>
   new UserError(
     `results: expected a directory that no other run of ${scenario} writes to, got ${directory} (${who} does). ` +
-      `Give this run its own with --results, or wait for the other. If there is none, remove ${path}`,
+      `Give this run its own (k6-realtime run --results), or wait for the other. If there is none, remove ${path}`,
   );
 
 /** A directory that is not empty cannot be replaced, so whoever comes second fails, and nobody sees half a claim. */

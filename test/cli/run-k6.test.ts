@@ -137,7 +137,7 @@ test("a second run into the same directory is refused before its load, and may c
   await assert.rejects(runK6(second), {
     name: "UserError",
     exitCode: 2,
-    message: `results: expected a directory that no other run of soak writes to, got ${resultsDir} (process ${process.pid} does). Give this run its own with --results, or wait for the other. If there is none, remove ${join(resultsDir, ".claim-soak")}`,
+    message: `results: expected a directory that no other run of soak writes to, got ${resultsDir} (process ${process.pid} does). Give this run its own (k6-realtime run --results), or wait for the other. If there is none, remove ${join(resultsDir, ".claim-soak")}`,
   });
   assert.deepEqual(await readdir(resultsDir), during, "the refused run leaves nothing");
   sighting.release();

@@ -43,10 +43,16 @@ async function commandLines(): Promise<string[]> {
 /** The exit codes of a run that was made as planned. */
 const CODES = { pass: 0, "generator-bound": 3, fail: 99 } as const;
 
-test("two starts at once both end well, set nothing up again and leave nothing running", async (t) => {
+test("of two starts at once in a directory one ends well, one is refused, and neither leaves anything running", async (t) => {
   const directory = await temporaryDirectory(t);
   const both = await Promise.all([start(directory).ended, start(directory).ended]);
-  for (const { code, out, err } of both) {
+  const [refused, ...other] = both.filter(({ code }) => code === 2);
+  assert.match(
+    refused?.err ?? "",
+    /^results: expected a directory that no other run of chat-soak writes to/m,
+  );
+  assert.equal(other.length, 0);
+  for (const { code, out, err } of both.filter((one) => one !== refused)) {
     // On a machine that is busy with other work the generator may be too slow to judge by, or the server too slow.
     const [, verdict] =
       /^Verdict: (pass|generator-bound|fail(?=, (?:round trip|time to connect) p))/m.exec(out) ?? [];
