@@ -56,6 +56,11 @@ export interface CheckerOptions {
   readonly patterns?: Patterns;
   /** Default: all. */
   readonly budget?: CheckBudget;
+  /**
+   * Whether the client may pass over the server's first message, as stock k6 does now and then. Its absence is not held
+   * against the server then. Default false.
+   */
+  readonly mayMissFirst?: boolean;
 }
 
 export { ContractError } from "./contract.ts";
@@ -70,15 +75,20 @@ export class Checker {
   /** What this side sends takes nothing from what is there for the server's. */
   readonly #budgets: ReadonlyMap<Sender, Budget>;
   readonly #first: readonly Kind[];
+  readonly #mayMissFirst: boolean;
 
   /** @throws ContractError if a schema is not valid */
-  constructor(contract: Contract, { mayTrust = false, patterns, budget }: CheckerOptions = {}) {
+  constructor(
+    contract: Contract,
+    { mayTrust = false, patterns, budget, mayMissFirst = false }: CheckerOptions = {},
+  ) {
     this.#contract = contract;
     this.#recogniser = new Recogniser(contract);
     this.#validator = new Validator(contract, mayTrust, patterns);
     this.coverage = new Coverage(contract, patterns);
     this.#budgets = new Map(budget ? SIDES.map((side) => [side, new Budget(budget)]) : []);
     this.#first = contract.kinds.filter(({ first }) => first === true);
+    this.#mayMissFirst = mayMissFirst;
   }
 
   /**
@@ -145,16 +155,19 @@ export class Checker {
   }
 
   #wrongTime({ name, first, once, after = [] }: Kind, session: ContractSession, sender: Sender): Breach[] {
-    const { had, isLost } = session;
     const begun = session.begun.has(sender);
+    const lacksFirst = !first && !begun && this.#first.some(({ from }) => from === sender || from === "both");
+    const { had } = session;
+    const lacksOther = after.length > 0 && !after.some((other) => had.has(other));
+    if (this.#mayMissFirst && sender === "server" && !begun && (lacksFirst || lacksOther))
+      session.isLost = true;
+    const { isLost } = session;
     const wrong = ((): [expected: string, found: string] | undefined => {
       if (isLost) return undefined;
       if (first && begun) return ["to be the first message", "one that came before it"];
-      if (!first && !begun && this.#first.some(({ from }) => from === sender || from === "both"))
-        return ["another kind to be the first message", "this one"];
+      if (lacksFirst) return ["another kind to be the first message", "this one"];
       if (once && had.has(name)) return ["to come once", "another"];
-      if (after.length > 0 && !after.some((other) => had.has(other)))
-        return ["a message of another kind before it", "none"];
+      if (lacksOther) return ["a message of another kind before it", "none"];
       return undefined;
     })();
     had.add(name);

@@ -133,7 +133,8 @@ export interface Plan {
   readonly pad?: number;
   /**
    * How it is known that a connection has handled all that it read: by its answer to a ping (default), or to a message,
-   * as a script's sockets answer a ping before the script has handled what came.
+   * as a script's sockets answer a ping before the script has handled what came. They may also pass over what comes before
+   * they have said that they are open, so nothing is sent before they ask.
    */
   readonly handledBy?: "pong" | "message";
   /** Messages in a second, of all connections together. Default: as many as they read. */
@@ -182,11 +183,19 @@ export async function breakingServer({
     }
   };
   server.on("connection", (socket) => {
-    socket.send(`{"type":"welcome"}`);
+    let welcomed = false;
+    const welcome = () => {
+      if (welcomed) return;
+      welcomed = true;
+      socket.send(`{"type":"welcome"}`);
+      all.push(socket);
+      if (all.length === connections) void push();
+    };
     const handled = () => {
       if (--left === 0) finish();
     };
     socket.on("message", (data) => {
+      welcome();
       const { type, id } = JSON.parse(String(data)) as { type: string; id?: string };
       if (type === "synced") handled();
       else socket.send(JSON.stringify({ type: "answer", id }));
@@ -194,8 +203,7 @@ export async function breakingServer({
     socket.once("pong", () => {
       if (handledBy === "pong") handled();
     });
-    all.push(socket);
-    if (all.length === connections) void push();
+    if (handledBy === "pong") welcome();
   });
   return {
     url: `ws://127.0.0.1:${(server.address() as AddressInfo).port}`,

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { Checker, ContractSession } from "../../lib/contract/checker.ts";
+import { Checker, type CheckerOptions, ContractSession } from "../../lib/contract/checker.ts";
 import {
   type Breach,
   type Contract,
@@ -57,6 +57,28 @@ for (const { about, file, files, spec, sessions, unseen } of fixtures) {
     );
   });
 }
+
+test("the absence of a first message is not the server's where the client may have passed it over", () => {
+  const contract = loadContract("/somewhere/c.json", () => ({
+    messages: {
+      welcome: { first: true, schema: { properties: { type: { const: "welcome" } }, required: ["type"] } },
+      order: { properties: { type: { const: "order" } }, required: ["type"] },
+      fill: { after: "order", schema: { properties: { type: { const: "fill" } }, required: ["type"] } },
+    },
+  }));
+  const rules = (options: CheckerOptions, ...kinds: string[]) => {
+    const [checker, session] = [new Checker(contract, options), new ContractSession()];
+    return kinds.map((type) => {
+      const checked = checker.check(session, JSON.stringify({ type }));
+      return typeof checked === "object" ? checked.breaches.map(({ rule }) => rule) : checked;
+    });
+  };
+  assert.deepEqual(rules({}, "order", "order"), [["wrong_time"], []]);
+  assert.deepEqual(rules({ mayMissFirst: true }, "order", "order", "welcome"), [[], [], []]);
+  assert.deepEqual(rules({ mayMissFirst: true }, "fill", "order"), [[], []]);
+  assert.deepEqual(rules({ mayMissFirst: true }, "welcome", "fill"), [[], ["wrong_time"]]);
+  assert.deepEqual(rules({ mayMissFirst: true }, "welcome", "order", "welcome"), [[], [], ["wrong_time"]]);
+});
 
 interface Refused extends Pick<Contract, "draft" | "documents"> {
   readonly about: string;
