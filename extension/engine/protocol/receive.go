@@ -250,7 +250,7 @@ func (c *Conversation) takeReply(e Events, at clock.Time) bool {
 			return true
 		}
 		c.in.reply = Reply{Outcome: outcome, Index: i, ID: probe.ID, Due: probe.Due, Sent: probe.Sent, At: at, Last: last}
-		if outcome == InTime && c.in.checker != nil {
+		if outcome == InTime && c.in.checker != nil && c.in.checker.Examples != nil {
 			c.in.answering, c.in.answeringAs = append(c.in.answering[:0], probe.ID...), i
 		}
 		e.Replied(&c.in.reply)
