@@ -9,7 +9,7 @@ import { type ConnectReason, connectReason, isProxyReason } from "../reasons.ts"
 import type { UpgradeRequest } from "../request.ts";
 import { describeFailure, proxiesOf } from "../route.ts";
 import { type Ms, ms } from "../units.ts";
-import { originOf } from "../url.ts";
+import { originOf, redactUrl } from "../url.ts";
 import { callAt, now } from "./clock.ts";
 import type { Record } from "./recorder.ts";
 import { onStockSockets, Socket, type SocketOptions } from "./socket.ts";
@@ -182,12 +182,8 @@ function askAgain({ url, headers, subprotocols }: UpgradeRequest): string {
   if (status === 101) return "HTTP 101 that does not answer this handshake (RFC 6455 section 4.1)";
   if (!status) return `a refusal; sent once more, the same request failed: ${error}`;
   const to = 300 <= status && status <= 399 ? answered?.Location : undefined;
-  return `http_${status}${to ? `: it redirects to ${withoutCredentials(to)}` : ""}`;
+  return `http_${status}${to ? `: it redirects to ${redactUrl(to.replace(/[?#].*$/s, ""))}` : ""}`;
 }
-
-/** A URL without what may be a secret: user, query and fragment. */
-const withoutCredentials = (url: string): string =>
-  url.replace(/[?#].*$/s, "").replace(/^([a-z][a-z0-9+.-]*:)?\/\/[^/]*@/i, "$1//");
 
 /** The most frequent cause of a 401 or 403. */
 function hintOf({ headers, url }: UpgradeRequest, error: string): string {
