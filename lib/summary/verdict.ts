@@ -66,11 +66,15 @@ export function judge(evidence: Evidence): { verdict: Verdict; reason: string } 
 
 /** The limits that the server broke, and a sentence on each that a slow proxy may have broken. */
 function brokenIn(evidence: Evidence): { broken: ThresholdSummary[]; slowProxy: string[] } {
-  const missed = evidence.thresholds.filter((limit) => !limit.ok && !whyUnjudged(limit, evidence.metrics));
-  return {
-    broken: missed.filter((limit) => !whySlowProxy(limit, evidence)),
-    slowProxy: missed.flatMap((limit) => whySlowProxy(limit, evidence) ?? []),
-  };
+  const broken: ThresholdSummary[] = [];
+  const slowProxy: string[] = [];
+  for (const limit of evidence.thresholds) {
+    if (limit.ok || whyUnjudged(limit, evidence.metrics)) continue;
+    const why = whySlowProxy(limit, evidence);
+    if (why) slowProxy.push(why);
+    else broken.push(limit);
+  }
+  return { broken, slowProxy };
 }
 
 /** Judges a run by the limits that did not hold; undefined where all did. */
